@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make help` lists the targets. Quiet unless V=1. CFLAGS, LDFLAGS, CC and every path are the builder's own.
+
+NAME    := aigress
+B       := build
+LIBS    := libbpf libelf jansson libcyaml sqlite3 libnghttp2 capstone zlib libbrotlidec libzstd libcap-ng ncursesw
+CLANG   ?= clang
+BPFTOOL ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)
+LLHTTP  ?= /usr/share/llhttp
+ARCH    := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/$(NAME)
+SYSCONFDIR ?= /etc
+UNITDIR    ?= /lib/systemd/system
+INSTALL    ?= install
+
+# CFLAGS stays the builder's; what the code needs lies beside it.
+CFLAGS  ?= -O2 -g
+needs   := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -MMD -MP -Iinclude -Iuser
+ifeq ($(SANITIZE),1)
+B       := build/sanitize
+needs   += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+endif
+# capstone's pkg-config names a folder of its own that its users' includes already name.
+needs   += -I$(B) -isystem $(LLHTTP)/../include/llhttp $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
+libs    := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm -lpthread
+bpf     := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -O2 -g -Wall -Werror -MMD -MP -Iinclude -Ibpf \
+           -idirafter /usr/include/$(MULTIARCH)
+
+src     := $(filter-out user/main.c,$(wildcard user/*.c user/*/*.c))
+parser  := $(wildcard $(LLHTTP)/*.c)
+obj     := $(src:%.c=$(B)/%.o) $(parser:$(LLHTTP)/%.c=$(B)/llhttp/%.o)
+probes  := $(patsubst %.c,$(B)/%.o,$(wildcard bpf/*.bpf.c))
+tests   := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+fuzzers := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(@:$(B)/%=%) &&) mkdir -p $(@D) &&
+
+all: $(B)/$(NAME) ## build the program (no root needed)
+
+$(B)/$(NAME): $(B)/user/main.o $(obj)
+	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
+$(B)/%.o: %.c
+	$(call say,CC) $(CC) $(needs) $(CFLAGS) -c -o $@ $<
+$(B)/llhttp/%.o: $(LLHTTP)/%.c
+	$(call say,CC) $(CC) $(needs) $(CFLAGS) -w -c -o $@ $<
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,BPF) $(CLANG) $(bpf) -c -o $@ $<
+$(B)/tap.o: $(probes)
+	$(call say,LINK) $(BPFTOOL) gen object $@ $^
+$(B)/tap.skel.h: $(B)/tap.o
+	$(call say,SKEL) $(BPFTOOL) gen skeleton $< name tap_bpf > $@
+$(B)/user/tap/tap.o: $(B)/tap.skel.h
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(obj)
+	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka
+
+check-unit: $(tests) ## unit tests (no root needed)
+	$(Q)scripts/check-layers
+	$(Q)set -e; for t in $^; do $$t; done
+
+fuzz: $(fuzzers) ## build the fuzzers
+build/fuzz/%: tests/fuzz/%.c $(src) $(parser) | $(B)/tap.skel.h
+	$(call say,FUZZ) $(CLANG) $(filter-out -Werror -MMD -MP,$(needs)) -w -g -O1 \
+		-fsanitize=fuzzer,address,undefined -o $@ $^ $(libs)
+
+clean: ## remove what was built
+	$(Q)rm -rf build
+
+help: ## this list
+	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+.PHONY: all check-unit fuzz clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

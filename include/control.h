@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What user space sends down: which hosts are AI hosts, what was decided about a connection, and
+ * the gates. All of it is maps; the keys and values are here.
+ */
+#ifndef AIGRESS_CONTROL_H
+#define AIGRESS_CONTROL_H
+
+#include <linux/types.h>
+
+/* What is known of a host or a connection. */
+enum ctl_verdict {
+	CTL_UNKNOWN = 0,	/* no name yet: a bounded look at its plaintext */
+	CTL_AI = 1,		/* its plaintext comes up */
+	CTL_IGNORE = 2,		/* not ours: nothing is copied or counted any more */
+	CTL_ASK = 3,		/* the suffix fits, user space must look at the whole name (hosts map only) */
+};
+
+/*
+ * Key of the `hosts` map, a longest-prefix trie over the host name reversed, so that a suffix is a
+ * prefix: "api.openai.com" is stored as "moc.ianepo.ipa\0" (exact) and "*.openai.azure.com" as
+ * "moc.eruza.ianepo." (suffix). Names are lower case. 64 bytes of the end of a name decide.
+ */
+#define CTL_HOST_KEY 64
+struct ctl_host_key {
+	__u32 prefix_bits;
+	__u8 reversed[CTL_HOST_KEY];
+};
+
+/* What a gate does with new AI traffic of a cgroup. */
+enum ctl_gate_state {
+	CTL_OPEN = 0,
+	CTL_REFUSE = 1,	/* connect to an AI address: EPERM; a ClientHello for an AI host: dropped */
+};
+
+/*
+ * Value of the `gates` map, keyed by v2 cgroup id; it holds for the cgroup and all below it (up to
+ * CTL_DEPTH levels). A gate is a lease: the kernel takes it for open when CLOCK_MONOTONIC passes
+ * lease_ns, so a daemon that died stops nobody for longer than that. UINT64_MAX: no end.
+ */
+#define CTL_DEPTH 16
+struct ctl_gate {
+	__u64 lease_ns;
+	__u32 state;	/* enum ctl_gate_state */
+	__u32 reserved;
+	__u64 hits;	/* written by the kernel: connects and hellos turned away */
+};
+_Static_assert(sizeof(struct ctl_gate) == 24, "both halves agree on struct ctl_gate");
+
+/* Counters of the kernel half, one per CPU in the `counters` map: failures and losses, by name. */
+enum ctl_counter {
+	CTL_CONNS_FULL,		/* no room for a connection: its plaintext is not seen */
+	CTL_RING_FULL_EVENTS,	/* events that found the ring full */
+	CTL_RING_FULL_BYTES,	/* plaintext bytes in them */
+	CTL_READ_FAILED_BYTES,	/* plaintext that was not resident and could not be read */
+	CTL_CLAMPED_BYTES,	/* plaintext beyond the pieces of one call */
+	CTL_FRAMES_FULL,	/* TLS calls nested deeper than is followed */
+	CTL_FLOWS_FULL,		/* no room for a flow's counts */
+	CTL_HELLO_BAD,		/* ClientHello that could not be read */
+	CTL_HELLO_ECH,		/* ClientHello with Encrypted Client Hello: outer name only */
+	CTL_REFUSED_CONNECTS,
+	CTL_REFUSED_HELLOS,
+	CTL_COUNTERS		/* how many there are */
+};
+
+#endif

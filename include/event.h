@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the kernel half sends up, through one ring buffer. The same bytes are what a recorded
+ * event file holds and what the pipeline's fuzzer feeds, so everything here is fixed-size
+ * integers, little padding, and sizes that both compilers assert.
+ *
+ * Sizes of traffic do not depend on these events: each data event carries its offset in the
+ * stream, so a piece that did not fit the ring is seen as a jump of the next offset, exactly.
+ */
+#ifndef AIGRESS_EVENT_H
+#define AIGRESS_EVENT_H
+
+#include <linux/types.h>
+
+enum ev_type {
+	EV_DATA = 1,	/* plaintext of one TLS connection, one direction */
+	EV_OPEN = 2,	/* a TLS connection was seen for the first time, or again with a new name */
+	EV_CLOSE = 3,	/* SSL_free, or the pointer was taken by a new connection */
+	EV_EXEC = 4,	/* a process image was replaced (only processes that were seen before) */
+	EV_EXIT = 5,	/* the last thread of such a process ended */
+	EV_CGROUP = 6,	/* a cgroup of the v2 hierarchy was made: id and path */
+	EV_FLOW = 7,	/* a TCP connection's ClientHello named an AI host (or was refused) */
+	EV_FLOW_END = 8, /* that connection ended, with its final byte counts */
+};
+
+/* Directions are the client's. */
+enum ev_dir {
+	EV_OUT = 0,	/* SSL_write: request */
+	EV_IN = 1,	/* SSL_read: answer */
+};
+
+#define EV_COMM_LEN 16
+#define EV_HOST_LEN 256		/* RFC 1035: 253 characters and a NUL */
+#define EV_PATH_LEN 512		/* of a cgroup, below the v2 mount; longer ones are cut and flagged */
+#define EV_PIECE_MAX 16384	/* the largest TLS plaintext record, RFC 8446 5.1 */
+
+struct ev_head {
+	__u32 type;	/* enum ev_type */
+	__u32 tgid;	/* as the initial pid namespace numbers it; 0 if unknown */
+	__u64 cgroup;	/* v2 cgroup id of the task (of the socket, for flows) at that moment */
+	__u64 id;	/* of the TLS connection, or the socket cookie of a flow; 0 if none */
+	__u64 time_ns;	/* CLOCK_MONOTONIC */
+};
+_Static_assert(sizeof(struct ev_head) == 32, "both halves agree on struct ev_head");
+
+struct ev_data {
+	struct ev_head head;
+	__u64 offset;	/* bytes of this direction before this piece, since the connection was seen */
+	__u32 len;	/* of bytes[] */
+	__u8 dir;	/* enum ev_dir */
+	__u8 reserved[3];
+	__u8 bytes[];
+};
+_Static_assert(sizeof(struct ev_data) == 48, "both halves agree on struct ev_data");
+
+struct ev_open {
+	struct ev_head head;
+	__u64 ssl;	/* the SSL object's address: with head.tgid, the kernel's key of the connection */
+	__u32 uid;
+	__u8 verdict;	/* enum ctl_verdict, as the host table gave it */
+	__u8 reserved[3];
+	char comm[EV_COMM_LEN];
+	char host[EV_HOST_LEN];	/* from the SNI setter; empty: none was set */
+};
+_Static_assert(sizeof(struct ev_open) == 320, "both halves agree on struct ev_open");
+
+struct ev_close {
+	struct ev_head head;
+	__u64 bytes[2];	/* by enum ev_dir: plaintext of the whole connection */
+};
+_Static_assert(sizeof(struct ev_close) == 48, "both halves agree on struct ev_close");
+
+/* EV_EXEC and EV_EXIT are a bare struct ev_head. */
+
+struct ev_cgroup {
+	struct ev_head head;	/* head.cgroup is the new directory's id */
+	char path[EV_PATH_LEN];
+};
+_Static_assert(sizeof(struct ev_cgroup) == 544, "both halves agree on struct ev_cgroup");
+
+/* What became of a flow. */
+enum ev_flow_state {
+	EV_FLOW_SEEN = 0,	/* passes */
+	EV_FLOW_REFUSED = 1,	/* its ClientHello was dropped by a gate */
+};
+
+/* A TCP socket, as its owner's network namespace names it; addresses in network byte order. */
+struct ev_flow {
+	struct ev_head head;	/* head.id is the socket cookie; head.tgid who greeted, 0 if unknown */
+	__u64 bytes[2];		/* TCP payload so far, by enum ev_dir (EV_FLOW_END: final) */
+	__u32 netns;		/* inode number of the socket's network namespace; 0 if unknown */
+	__u16 local_port;	/* host byte order */
+	__u16 remote_port;	/* host byte order */
+	__u8 local_addr[16];	/* IPv4 in the first four bytes */
+	__u8 remote_addr[16];
+	__u8 family;		/* AF_INET or AF_INET6 */
+	__u8 state;		/* enum ev_flow_state */
+	__u8 reserved[6];
+	char comm[EV_COMM_LEN];
+	char host[EV_HOST_LEN];	/* SNI of the ClientHello */
+};
+_Static_assert(sizeof(struct ev_flow) == 368, "both halves agree on struct ev_flow");
+
+#endif

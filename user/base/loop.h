@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event loop: file descriptors, timers and signals over epoll, one thread. Callbacks run in
+ * the order of the kernel's readiness list; a callback may remove its own source or any other.
+ */
+#ifndef BASE_LOOP_H
+#define BASE_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+struct loop_source;
+
+typedef void (*loop_fn)(void *arg);
+
+/* 0 or -errno. */
+int loop_new(struct loop **ret);
+struct loop *loop_free(struct loop *loop);
+
+/* Calls fn(arg) while fd is readable. The fd stays the caller's. 0 or -errno. */
+int loop_add_fd(struct loop *loop, int fd, loop_fn fn, void *arg, struct loop_source **ret);
+/* Calls fn(arg) each period_ns (CLOCK_MONOTONIC), first after one period. 0 or -errno. */
+int loop_add_timer(struct loop *loop, uint64_t period_ns, loop_fn fn, void *arg,
+		   struct loop_source **ret);
+/* Fires a timer source once, after_ns from now, instead of its period; 0 stops it. */
+int loop_arm(struct loop_source *source, uint64_t after_ns);
+/* Blocks the signal and calls fn(arg) when it comes. 0 or -errno. */
+int loop_add_signal(struct loop *loop, int signal, loop_fn fn, void *arg,
+		    struct loop_source **ret);
+struct loop_source *loop_remove(struct loop_source *source);
+
+/* Runs until loop_stop(); 0 or -errno of epoll_wait. */
+int loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+#endif

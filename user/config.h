@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration file: YAML, by a schema. Each module's own struct is filled; no module knows
+ * this file. An error names the file, the line, the key and what would be right.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "find/find.h"
+#include "guard/policy.h"
+
+struct config_host {
+	char *pattern;		/* "llm.corp.example" */
+	char *provider;		/* whose dialect it speaks: "openai", "anthropic", ... */
+};
+
+struct config {
+	struct find_config find;	/* attach: on-sight | everyone | never */
+	struct policy_rules rules;	/* enforce, budgets, protect */
+	struct config_host *hosts;	/* more AI hosts */
+	size_t n_hosts;
+	char *prices;			/* the operator's price file; NULL: none */
+};
+
+/* `path` NULL: the defaults. 0 or -errno, then ret_error is a sentence to free. */
+int config_load(struct config *ret, const char *path, char **ret_error);
+void config_done(struct config *config);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ledger: SQLite in WAL mode, the only file with SQL, and the only interface between the daemon
+ * and the other subcommands. A charge and the hourly sums it belongs to are one transaction;
+ * transactions are at most LEDGER_COMMIT_NS old, so a kill -9 loses no more and counts nothing twice.
+ */
+#ifndef GUARD_LEDGER_H
+#define GUARD_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "meter/charge.h"
+#include "who/who.h"
+
+struct ledger;
+
+#define LEDGER_FILE "ledger.db"
+#define LEDGER_COMMIT_NS 100000000ULL	/* half of the 200 ms that may be lost */
+
+/* The state directory when none is named. */
+#define LEDGER_DIR "/var/lib/aigress"
+
+/*
+ * Opens (and for writing makes) DIR/ledger.db. 0 or -errno, then ret_error is a sentence that says
+ * what to do, to be freed. Readers may be many, writers are one (-EBUSY: another daemon runs).
+ */
+int ledger_open(struct ledger **ret, const char *dir, bool writable, char **ret_error);
+struct ledger *ledger_free(struct ledger *ledger);	/* commits */
+
+/* One call with whose it was. start_us: wall clock, microseconds since the epoch. 0 or -errno. */
+struct ledger_call {
+	int64_t id;			/* set when read */
+	int64_t start_us;
+	const struct charge *charge;
+	const struct who_group *group;
+	const struct who_process *process;
+};
+int ledger_add(struct ledger *ledger, const struct ledger_call *call);
+/* Ends the transaction in progress. 0 or -errno (-ENOSPC: kept in memory, tried again). */
+int ledger_commit(struct ledger *ledger);
+
+/* Hands back every call that started at or after since_us, oldest first. 0 or -errno. */
+int ledger_replay(struct ledger *ledger, int64_t since_us,
+		  void (*fn)(void *arg, const struct ledger_call *call), void *arg);
+
+/* An action, rehearsed or real, with its evidence. Strings are copied; NULL is empty. */
+struct ledger_action {
+	int64_t id;			/* set when read */
+	int64_t time_us;
+	const char *budget;
+	const char *rule;		/* "agents.yaml:12" */
+	const char *action;		/* note, refuse, kill, ... */
+	const char *subject;		/* the counter: "cgroup=/kubepods/..." */
+	const char *target;		/* what was done to: "cgroup /a/b", "process 123 (python3)" */
+	const char *result;		/* "rehearsed", "done", "failed: ..." */
+	bool is_rehearsed;
+	int64_t spent_nanos;
+	int64_t limit_nanos;		/* 0: a limit in tokens */
+	uint64_t spent_tokens, limit_tokens;
+	int64_t window_start_us;
+	uint32_t measured_permille;	/* how much of the sum was measured */
+	const char *last_calls;		/* JSON array of the ids of the calls that crossed the line */
+};
+int ledger_add_action(struct ledger *ledger, const struct ledger_action *action);
+int ledger_actions(struct ledger *ledger, int64_t since_us,
+		   void (*fn)(void *arg, const struct ledger_action *action), void *arg);
+
+/* Facts the daemon tells the other subcommands ("coverage", "gates", "version", ...); JSON values. */
+int ledger_put(struct ledger *ledger, const char *key, const char *json);
+/* NULL: none. To be freed. */
+char *ledger_get(struct ledger *ledger, const char *key);
+
+/* Keys of a report, in this order when a row prints them. */
+enum ledger_key {
+	LEDGER_BY_TIME,		/* of one call; only with LEDGER_BY_CALL */
+	LEDGER_BY_HOUR,		/* "2026-11-23T19:00Z" */
+	LEDGER_BY_NAMESPACE,
+	LEDGER_BY_WORKLOAD,
+	LEDGER_BY_POD,
+	LEDGER_BY_CONTAINER,
+	LEDGER_BY_CGROUP,
+	LEDGER_BY_UNIT,
+	LEDGER_BY_USER,
+	LEDGER_BY_COMMAND,
+	LEDGER_BY_EXE,
+	LEDGER_BY_PID,
+	LEDGER_BY_HOST,
+	LEDGER_BY_PROVIDER,
+	LEDGER_BY_MODEL,
+	LEDGER_BY_SOURCE,
+	LEDGER_BY_CALL,
+	LEDGER_KEYS
+};
+/* "hour", "cgroup", ...; NULL past the end. */
+const char *ledger_key_name(enum ledger_key key);
+
+struct ledger_row {
+	const char *keys[LEDGER_KEYS];	/* NULL where not asked for */
+	/* only with LEDGER_BY_CALL: */
+	int64_t call_id, start_us;
+	const char *path, *operation, *outcome, *price_key, *price_origin;
+	int status;
+	uint64_t duration_us, first_token_us;
+	bool is_stream;
+	/* sums: */
+	uint64_t calls, measured_calls, estimated_calls, unpriced_calls, free_calls;
+	struct usage tokens;
+	uint64_t request_bytes, response_bytes;
+	int64_t cost_nanos;
+};
+/* Sums since since_us by the keys whose bit (1u << enum ledger_key) is set, dearest first. */
+int ledger_report(struct ledger *ledger, int64_t since_us, uint32_t keys,
+		  void (*fn)(void *arg, const struct ledger_row *row), void *arg);
+
+/* Charges that could not be written (disk full) and wait in memory; bounded. */
+uint64_t ledger_pending(const struct ledger *ledger);
+uint64_t ledger_lost(const struct ledger *ledger);
+
+#endif

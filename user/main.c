@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of subcommands, and nothing else. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cmd/cmd.h"
+
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *what;
+} commands[] = {
+	{ "run", cmd_run, "watch this host: meter AI calls, keep the ledger, enforce budgets" },
+	{ "top", cmd_top, "live view of who spends what" },
+	{ "report", cmd_report, "spend from the ledger, as a table, CSV or JSON" },
+	{ "explain", cmd_explain, "why this figure, why this action" },
+	{ "check", cmd_check, "what this host supports, what is seen and what is not, and why" },
+	{ "replay", cmd_replay, "run a recorded event file through the pipeline" },
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out, "usage: aigress COMMAND [OPTION...]\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].what);
+	fprintf(out, "\n`aigress COMMAND --help` tells a command's options; aigress(8) tells the rest.\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return CMD_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
+		usage(stdout);
+		return CMD_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("aigress " CMD_VERSION "\n");
+		return CMD_OK;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].main(argc - 1, argv + 1);
+	fprintf(stderr, "aigress: there is no command \"%s\"\n\n", argv[1]);
+	usage(stderr);
+	return CMD_USAGE;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of providers: a provider is a row, not code. A row gives host patterns, the paths that
+ * are billed, the dialect of its bodies and how its models are named in the price file.
+ */
+#ifndef METER_API_H
+#define METER_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct api_provider;	/* a row */
+
+/* The provider of a host name (lower case, no port), or NULL. */
+const struct api_provider *api_find(const char *host);
+/* gen_ai.provider.name */
+const char *api_name(const struct api_provider *provider);
+
+/*
+ * Adds a host of the operator's own (a gateway) that speaks as `provider` does ("openai",
+ * "anthropic", ...). 0, -ENOENT: no such provider, -EINVAL: not a host pattern, -ENOMEM.
+ */
+int api_add_host(const char *pattern, const char *provider);
+
+/*
+ * Walks every host pattern: "api.openai.com" (exact), "*.openai.azure.com" (suffix) or
+ * "bedrock-runtime.*.amazonaws.com" (prefix and suffix). Index from 0; NULL ends the walk.
+ */
+const char *api_pattern(size_t index);
+
+#endif

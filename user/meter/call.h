@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One API call in progress: takes the pieces of its exchange, gives a charge. Bodies are scanned
+ * as they pass and never held; of a request it keeps the model's name, whether it streams and the
+ * counts that the estimator needs, of an answer the usage.
+ */
+#ifndef METER_CALL_H
+#define METER_CALL_H
+
+#include "http/http.h"
+#include "meter/api.h"
+#include "meter/charge.h"
+#include "meter/price.h"
+
+struct call;
+struct calibration;	/* what measured calls taught the estimator; see estimate.h */
+
+/*
+ * A call that begins with this request head at time_ns (monotonic). `host` is the connection's
+ * SNI, used if the head names none. NULL: not an AI request (no such provider, GET of a model
+ * list, ...) or no memory; the exchange is then of no interest.
+ */
+struct call *call_new(const struct http_head *request, const char *host, uint64_t time_ns);
+struct call *call_free(struct call *call);
+
+/* The next piece of either side. */
+void call_feed(struct call *call, const struct http_piece *piece, uint64_t time_ns);
+/* True once both messages have ended, or the terminator of its stream was seen. */
+bool call_is_done(const struct call *call);
+
+/*
+ * What the call cost. Before call_is_done() it is what is known so far: usage already sent, and an
+ * estimate of the rest; call_end() tells that no more will come (the connection ended).
+ */
+void call_end(struct call *call, uint64_t time_ns);
+void call_charge(const struct call *call, const struct prices *prices,
+		 const struct calibration *calibration, struct charge *ret);
+
+#endif

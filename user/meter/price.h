@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Prices: LiteLLM's model_prices_and_context_window.json as published, and over it the operator's
+ * own file of the same form. Decimals are read from the text, never through floating point:
+ * a price is an integer number of femto-dollars (1e-15 USD) per unit.
+ */
+#ifndef METER_PRICE_H
+#define METER_PRICE_H
+
+#include <stddef.h>
+
+#include "meter/charge.h"
+
+struct prices;
+
+/*
+ * Reads a price file (then more, each over the ones before). `origin` is what charges will name.
+ * 0; -errno of the file; -EINVAL: not such a file, then ret_error (not NULL) holds a sentence with
+ * line and key, to be freed by the caller.
+ */
+int prices_new(struct prices **ret);
+int prices_load(struct prices *prices, const char *path, const char *origin, char **ret_error);
+/* The file that was linked into the binary at build time. */
+int prices_load_builtin(struct prices *prices, char **ret_error);
+struct prices *prices_free(struct prices *prices);
+
+/* Oddities found by the ratio checks (facts of the wire, 7.1); index from 0, NULL ends. */
+const char *prices_warning(const struct prices *prices, size_t index);
+size_t prices_count(const struct prices *prices);
+
+/*
+ * Sets cost_nanos, budget_nanos, is_priced, price_key and price_origin of a charge from its
+ * provider, model, usage and the tier the answer named ("", "batch", "priority", "flex", ...).
+ * Rounded half up to a nano-dollar, once a call. A provider's own cost is left as it is.
+ */
+void prices_apply(const struct prices *prices, const char *tier, struct charge *charge);
+
+#endif

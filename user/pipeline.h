@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Joins the stages: event bytes in, ledger rows and verdicts out. A ring buffer, a recorded file
+ * and a fuzzer are three callers of pipeline_event(). It knows no kernel: what must reach one goes
+ * through the levers it is given.
+ */
+#ifndef PIPELINE_H
+#define PIPELINE_H
+
+#include "event.h"
+#include "control.h"
+#include "guard/act.h"
+#include "guard/ledger.h"
+#include "guard/policy.h"
+#include "meter/price.h"
+#include "who/who.h"
+
+struct pipeline;
+
+/* What the pipeline asks of the world; a NULL member is not called. */
+struct pipeline_hooks {
+	void (*decide)(void *arg, uint64_t connection, enum ctl_verdict verdict);
+	void (*greeted)(void *arg, uint32_t tgid, uint64_t cgroup);
+	void (*gone)(void *arg, uint32_t tgid);
+	void (*forget)(void *arg, uint32_t tgid, uint64_t ssl);
+	void (*called)(void *arg, const struct ledger_call *call);	/* one line a call */
+	void *arg;
+};
+
+struct pipeline_config {
+	struct who *who;
+	struct prices *prices;
+	struct ledger *ledger;		/* may be NULL: charges go to hooks.called only */
+	struct policy *policy;		/* may be NULL */
+	struct act *act;		/* may be NULL */
+	struct pipeline_hooks hooks;
+	int64_t (*wall_us)(uint64_t mono_ns);	/* the wall clock at an event's time */
+};
+
+int pipeline_new(struct pipeline **ret, const struct pipeline_config *config);
+struct pipeline *pipeline_free(struct pipeline *pipeline);	/* ends every call in progress */
+
+/* Any bytes may come; what is not an event is counted and dropped. */
+void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size_t size);
+
+struct pipeline_stats {
+	uint64_t events, bad_events;
+	uint64_t connections, calls;		/* now */
+	uint64_t charges;
+	uint64_t gaps, gap_bytes, resyncs, bad_encodings;
+	uint64_t connections_dropped, calls_dropped;	/* for want of room or memory */
+};
+void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret);
+
+#endif

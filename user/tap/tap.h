@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The user side of the kernel boundary: loads the programs, hands events to one callback, takes
+ * decisions down. Nothing here knows HTTP or money.
+ */
+#ifndef TAP_TAP_H
+#define TAP_TAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "control.h"
+#include "event.h"
+
+struct tap;
+
+struct tap_config {
+	size_t ring_bytes;	/* a power of two; 0: TAP_RING_BYTES */
+	uint32_t conns_max;	/* TLS connections at once; 0: TAP_CONNS_MAX */
+	const char *cgroup_root; /* the v2 mount: flow and gate programs go to its root */
+};
+#define TAP_RING_BYTES (16u << 20)
+#define TAP_CONNS_MAX 32768u
+
+/* `event` is one of event.h's structs, `size` bytes long; valid during the call only. */
+typedef void (*tap_event_fn)(void *arg, const struct ev_head *event, size_t size);
+
+/*
+ * Loads everything and attaches what belongs to the whole host: process and cgroup tracepoints,
+ * flow and gate programs. 0 or -errno; ret_error then holds a sentence that says what to do, to be
+ * freed by the caller.
+ */
+int tap_new(struct tap **ret, const struct tap_config *config, char **ret_error);
+/* Detaches; gates that hold by lease stay until the lease ends only if the programs are pinned. */
+struct tap *tap_free(struct tap *tap);
+
+/* An fd that is readable when events wait, and the call that hands them to fn. 0 or -errno. */
+int tap_fd(const struct tap *tap);
+int tap_drain(struct tap *tap, tap_event_fn fn, void *arg);
+
+/* Tells the kernel a host pattern ("api.x.com", "*.x.com", "a.*.x.com"); verdict CTL_AI. 0 or -errno. */
+int tap_add_host(struct tap *tap, const char *pattern);
+/* Decides about a connection that came up as CTL_UNKNOWN or CTL_ASK. 0 or -errno. */
+int tap_decide(struct tap *tap, uint64_t connection, enum ctl_verdict verdict);
+/* Drops what the kernel keeps of a process that ended. */
+void tap_forget(struct tap *tap, uint32_t tgid, uint64_t ssl);
+
+/* What a probe does at its address. The count of bytes is the return value, or behind a pointer. */
+enum tap_role {
+	TAP_WRITE,	/* (ssl, buf, int num) -> n: SSL_write */
+	TAP_WRITE_ARG4,	/* (ssl, buf, num, size_t *written) -> 1: SSL_write_ex, ssl_write_internal to 3.2 */
+	TAP_WRITE_ARG5,	/* (ssl, buf, num, flags, size_t *written) -> 1: ssl_write_internal from 3.3 */
+	TAP_READ,	/* (ssl, buf, int num) -> n: SSL_read */
+	TAP_READ_ARG4,	/* (ssl, buf, num, size_t *readbytes) -> 1: SSL_read_ex, ssl_read_internal */
+	TAP_CTRL,	/* (ssl, cmd, larg, parg): SSL_ctrl; cmd 55 sets the server name */
+	TAP_SET_HOST,	/* (ssl, name): BoringSSL's SSL_set_tlsext_host_name */
+	TAP_FREE,	/* (ssl): SSL_free */
+	TAP_ROLES
+};
+
+struct tap_site {
+	enum tap_role role;
+	uint64_t offset;	/* in the file, of the instruction that is probed */
+};
+
+struct tap_probes;	/* the probes on one file */
+
+/*
+ * Puts probes (entry, and return where the role needs one) on a file, for every process that maps
+ * it (pid 0) or one process. Uses uprobe_multi where the kernel has it. The file is reached by
+ * `path`, which may be /proc/self/fd/N or /proc/PID/map_files/...; it may be closed afterwards.
+ * 0 or -errno.
+ */
+int tap_attach(struct tap *tap, const char *path, pid_t pid, const struct tap_site *sites,
+	       size_t n_sites, struct tap_probes **ret);
+/* Takes them away without blocking the caller (perf uprobes take 0.1 s each: in a thread). */
+struct tap_probes *tap_detach(struct tap_probes *probes);
+
+/* Gates: sets or clears the gate of a cgroup. 0 or -errno. */
+int tap_gate_set(struct tap *tap, uint64_t cgroup, const struct ctl_gate *gate);
+int tap_gate_clear(struct tap *tap, uint64_t cgroup);
+
+/* Payload bytes so far of a live flow, by enum ev_dir. 0, or -ENOENT when it has ended. */
+int tap_flow_bytes(const struct tap *tap, uint64_t cookie, uint64_t ret_bytes[2]);
+/* Plaintext bytes so far of a TLS connection. 0, or -ENOENT. */
+int tap_conn_bytes(const struct tap *tap, uint32_t tgid, uint64_t ssl, uint64_t ret_bytes[2]);
+
+/* Resets a live TCP connection in its own network namespace (SOCK_DESTROY). 0 or -errno. */
+int tap_destroy(struct tap *tap, const struct ev_flow *flow);
+
+/* Executable file mappings as the kernel knows them: the real inode, not the overlay's. */
+struct tap_mapping {
+	uint32_t tgid;
+	uint32_t reserved;
+	uint64_t start, end;
+	uint64_t dev;		/* kernel's s_dev of the real inode's file system */
+	uint64_t ino;
+};
+/* Calls fn for each executable file mapping of one process, or of all (tgid 0). 0 or -errno. */
+int tap_mappings(struct tap *tap, uint32_t tgid,
+		 void (*fn)(void *arg, const struct tap_mapping *mapping), void *arg);
+
+/* Sums over CPUs, indexed by enum ctl_counter. */
+int tap_counters(const struct tap *tap, uint64_t counters[CTL_COUNTERS]);
+
+/* What this kernel can do, found by trying. */
+struct tap_features {
+	bool has_btf;
+	bool has_ring;
+	bool has_uprobe_multi;
+	bool has_task_vma;
+	bool has_cgroup_skb;
+	bool has_connect_gate;
+	bool has_sock_destroy;
+};
+void tap_probe_features(struct tap_features *ret);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Identity: a v2 cgroup id becomes a path, a container, a pod, a systemd unit; a pid becomes a
+ * command, an executable and a user. Names outlive their cgroup and process for as long as the
+ * tables below hold them.
+ */
+#ifndef WHO_WHO_H
+#define WHO_WHO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define WHO_PATH_LEN 512
+#define WHO_NAME_LEN 256	/* Kubernetes names: 253 */
+#define WHO_ID_LEN 65		/* a container id: 64 hex */
+#define WHO_UID_LEN 37
+#define WHO_COMM_LEN 16
+#define WHO_EXE_LEN 256
+
+/* Everything a cgroup tells. A string that is not known is empty. */
+struct who_group {
+	uint64_t cgroup;
+	char path[WHO_PATH_LEN];	/* below the v2 mount, "/" for the root */
+	char container[WHO_ID_LEN];
+	char unit[WHO_NAME_LEN];	/* systemd: "nginx.service", "session-3.scope" */
+	char pod_uid[WHO_UID_LEN];
+	char pod[WHO_NAME_LEN];
+	char namespace[WHO_NAME_LEN];
+	char workload[WHO_NAME_LEN];	/* "Deployment/agents" */
+	char container_name[WHO_NAME_LEN];
+	char labels[WHO_NAME_LEN * 2];	/* "key=value,key=value" */
+};
+
+struct who_process {
+	uint32_t tgid;
+	uid_t uid;
+	char user[64];			/* name of uid, else the number */
+	char comm[WHO_COMM_LEN];
+	char exe[WHO_EXE_LEN];		/* path as /proc/PID/exe gives it; may be empty */
+};
+
+struct who;
+
+/* `cgroup_root` is the v2 mount (who_cgroup_mount() finds it). Walks it once. 0 or -errno. */
+int who_new(struct who **ret, const char *cgroup_root);
+struct who *who_free(struct who *who);
+
+/* The v2 mount point of this host, from /proc/self/mountinfo; hybrid hosts too. 0 or -ENOENT. */
+int who_cgroup_mount(char *buf, size_t size);
+
+/* The kernel told of a new cgroup (EV_CGROUP). */
+void who_learn(struct who *who, uint64_t cgroup, const char *path);
+/* Never NULL: an id that nobody knows gives a group whose path is "cgroup:<id>". Valid until the next call. */
+const struct who_group *who_group(struct who *who, uint64_t cgroup);
+/* The id of a live cgroup directory, 0 if there is none. */
+uint64_t who_cgroup_id(const struct who *who, const char *path);
+
+/* What is known of a process; `comm` and `uid` are as the kernel saw them. */
+const struct who_process *who_process(struct who *who, uint32_t tgid, const char *comm, uid_t uid);
+/* It ended, or replaced its image: forget what was cached. */
+void who_forget(struct who *who, uint32_t tgid);
+
+/* Fills container, unit and pod_uid from a path alone (facts of the kernel, 8). */
+void who_parse_path(const char *path, struct who_group *group);
+
+#endif
