@@ -25,7 +25,6 @@ ifeq ($(SANITIZE),1)
 B       := build/sanitize
 needs   += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 endif
-# capstone's pkg-config names a folder of its own that its users' includes already name.
 needs   += -I$(B) -isystem $(LLHTTP)/../include/llhttp $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
 libs    := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm -lpthread
 bpf     := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -O2 -g -Wall -Werror -MMD -MP -Iinclude -Ibpf \
@@ -43,8 +42,11 @@ say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(@:$(B)/%=%) &&) mkdir -p $(@D
 
 all: $(B)/$(NAME) ## build the program (no root needed)
 
-$(B)/$(NAME): $(B)/user/main.o $(obj)
+$(B)/$(NAME): $(B)/user/main.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
+# An archive, so that a test or a fuzzer links only the modules it reaches.
+$(B)/$(NAME).a: $(obj)
+	$(call say,AR) rm -f $@ && ar rcs $@ $^
 $(B)/%.o: %.c
 	$(call say,CC) $(CC) $(needs) $(CFLAGS) -c -o $@ $<
 $(B)/llhttp/%.o: $(LLHTTP)/%.c
@@ -57,7 +59,7 @@ $(B)/tap.skel.h: $(B)/tap.o
 	$(call say,SKEL) $(BPFTOOL) gen skeleton $< name tap_bpf > $@
 $(B)/user/tap/tap.o: $(B)/tap.skel.h
 
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(obj)
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka
 
 check-unit: $(tests) ## unit tests (no root needed)
