@@ -24,6 +24,7 @@ struct pipeline_hooks {
 	void (*gone)(void *arg, uint32_t tgid);
 	void (*forget)(void *arg, uint32_t tgid, uint64_t ssl);
 	void (*called)(void *arg, const struct ledger_call *call);	/* one line a call */
+	void (*destroy)(void *arg, const struct ev_flow *flow);		/* reset a live connection */
 	void *arg;
 };
 
@@ -43,9 +44,15 @@ struct pipeline *pipeline_free(struct pipeline *pipeline);	/* ends every call in
 /* Any bytes may come; what is not an event is counted and dropped. */
 void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size_t size);
 
+/*
+ * Resets the live AI connections of a cgroup and of those below it, through hooks.destroy.
+ * `path` is the cgroup's, as who_group() gives it. Returns how many there were.
+ */
+size_t pipeline_destroy(struct pipeline *pipeline, const char *path);
+
 struct pipeline_stats {
 	uint64_t events, bad_events;
-	uint64_t connections, calls;		/* now */
+	uint64_t connections, calls, flows;	/* now */
 	uint64_t charges;
 	uint64_t gaps, gap_bytes, resyncs, bad_encodings;
 	uint64_t connections_dropped, calls_dropped;	/* for want of room or memory */

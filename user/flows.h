@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The live TCP connections to AI hosts, as the flow look tells of them: what `refuse` must reset,
+ * and what the tap's view is reconciled with.
+ */
+#ifndef FLOWS_H
+#define FLOWS_H
+
+#include <stddef.h>
+
+#include "event.h"
+
+struct flows;
+
+/* More live AI connections than this on one host are not kept; FLOWS_MAX * 400 bytes are 25 MiB. */
+#define FLOWS_MAX 65536
+
+/* NULL: no memory. */
+struct flows *flows_new(void);
+struct flows *flows_free(struct flows *flows);
+
+/* A flow was seen, or more is known of it. 0, -ENOMEM or -ENOSPC. */
+int flows_put(struct flows *flows, const struct ev_flow *flow);
+const struct ev_flow *flows_get(const struct flows *flows, __u64 cookie);
+void flows_drop(struct flows *flows, __u64 cookie);
+size_t flows_count(const struct flows *flows);
+
+/* Calls fn for each; fn may drop the flow it is given. */
+void flows_each(struct flows *flows, void (*fn)(void *arg, const struct ev_flow *flow), void *arg);
+
+#endif
