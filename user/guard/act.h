@@ -14,24 +14,57 @@ struct act;
 struct loop;
 struct tap;
 
-/* What act does to the world, so that a test can stand in for it. All return 0 or -errno. */
+/*
+ * What act does to the world, so that a test can stand in for it. All return 0 or -errno; a NULL
+ * lever answers -EOPNOTSUPP, which becomes the row's result.
+ */
 struct act_levers {
+	/* lease_ns: CLOCK_MONOTONIC at which the gate opens by itself; 0 with refuse false. */
 	int (*gate)(void *arg, uint64_t cgroup, bool refuse, uint64_t lease_ns);
 	int (*destroy)(void *arg, uint64_t cgroup);	/* live AI connections of a cgroup */
 	int (*signal)(void *arg, uint32_t tgid, int signal);
+	/* Every process of the cgroup and below, if group->path still has the id group->cgroup. */
 	int (*signal_cgroup)(void *arg, const struct who_group *group, int signal);
+	/* Each row as it is written, for the log; may be NULL. */
+	void (*told)(void *arg, const struct ledger_action *action);
 	void *arg;
+	const char *cgroup_root;	/* v2 mount, to see who is in a cgroup; NULL: /sys/fs/cgroup */
 };
+
+#define ACT_LEASE_NS 10000000000ULL	/* a gate outlives a dead daemon by no more */
+#define ACT_RENEW_NS 3000000000ULL	/* two renewals may be missed */
+#define ACT_ROWS_PER_MINUTE 30		/* a (step, counter); the rest are counted in the next row */
+#define ACT_DEEDS 65536			/* targets acted on in windows in force */
 
 /* NULL: no memory. The loop carries the grace timers and the renewal of leases. */
 struct act *act_new(struct loop *loop, struct ledger *ledger, const struct policy_rules *rules,
 		    const struct act_levers *levers);
 struct act *act_free(struct act *act);
 
-/* Carries out (or rehearses) one verdict; a step already in force for that target is not repeated. */
+/*
+ * Carries out (or rehearses) one verdict. A step already in force for that target makes no second
+ * row; its gate is set again. A note comes once a window. Calls that this verdict rests on must
+ * have been given to the ledger before.
+ */
 void act_apply(struct act *act, const struct policy_verdict *verdict,
 	       const struct policy_subject *subject, int64_t now_us);
-/* Ends gates whose window is over. */
+/* Ends gates whose window is over; cheap, to be called each second. */
 void act_expire(struct act *act, int64_t now_us);
+/* Sets every gate in force anew; a timer does it each ACT_RENEW_NS. */
+void act_renew(struct act *act);
+
+/* The gates in force. */
+struct act_gate {
+	uint64_t cgroup;
+	const char *budget, *key, *target;
+	int64_t until_us;
+};
+void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gate *gate), void *arg);
+
+struct act_stats {
+	uint64_t rows, rows_unwritten;	/* written; held back by ACT_ROWS_PER_MINUTE */
+	uint64_t dropped;		/* verdicts with no room in ACT_DEEDS: not acted on */
+};
+void act_stats(const struct act *act, struct act_stats *ret);
 
 #endif

@@ -17,6 +17,8 @@ struct ledger;
 
 #define LEDGER_FILE "ledger.db"
 #define LEDGER_COMMIT_NS 100000000ULL	/* half of the 200 ms that may be lost */
+#define LEDGER_QUEUE 10000	/* calls that wait for the disk; about 2.5 MB */
+#define LEDGER_ACTION_QUEUE 1000	/* actions that wait for the disk */
 
 /* The state directory when none is named. */
 #define LEDGER_DIR "/var/lib/aigress"
@@ -28,7 +30,10 @@ struct ledger;
 int ledger_open(struct ledger **ret, const char *dir, bool writable, char **ret_error);
 struct ledger *ledger_free(struct ledger *ledger);	/* commits */
 
-/* One call with whose it was. start_us: wall clock, microseconds since the epoch. 0 or -errno. */
+/*
+ * One call with whose it was. start_us: wall clock, microseconds since the epoch. When it was read:
+ * group->cgroup is 0 (ids do not outlive a boot: look the path up), start_mono_ns is 0.
+ */
 struct ledger_call {
 	int64_t id;			/* set when read */
 	int64_t start_us;
@@ -36,11 +41,29 @@ struct ledger_call {
 	const struct who_group *group;
 	const struct who_process *process;
 };
-int ledger_add(struct ledger *ledger, const struct ledger_call *call);
-/* Ends the transaction in progress. 0 or -errno (-ENOSPC: kept in memory, tried again). */
+/*
+ * Takes a call into the batch that the next commit writes; a batch of 1,024 is written at once.
+ * ret_id (may be NULL) is the row's id, rising in the order of ledger_add whatever the clock does.
+ * Tokens above 1e10, bytes above 2^40 and costs above 1e14 nano-dollars a call are clamped, so that
+ * no sum can overflow. 0; -ENOBUFS: the queue is full behind a broken disk, the call is counted
+ * as lost; -ENOMEM: likewise. A failing disk alone is no error here: see ledger_commit().
+ */
+int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id);
+/*
+ * Writes what waits, calls and the hours they belong to, as one transaction. 0 or -errno (-ENOSPC,
+ * -EIO, -EBUSY, ...: kept in memory, tried again a second later at the earliest). Waits for other
+ * processes' locks 100 ms at most.
+ */
 int ledger_commit(struct ledger *ledger);
 
-/* Hands back every call that started at or after since_us, oldest first. 0 or -errno. */
+/* Forgets calls that started before before_us; the hours stay. Bounded work: 0 when no more is
+ * left, 1 when it should be called again, or -errno. */
+int ledger_prune(struct ledger *ledger, int64_t before_us);
+
+/*
+ * Hands back every call that started at or after since_us, in the order they were added, which is
+ * the order in which they ended and were charged (at start_us + duration). 0 or -errno.
+ */
 int ledger_replay(struct ledger *ledger, int64_t since_us,
 		  void (*fn)(void *arg, const struct ledger_call *call), void *arg);
 
@@ -62,7 +85,9 @@ struct ledger_action {
 	uint32_t measured_permille;	/* how much of the sum was measured */
 	const char *last_calls;		/* JSON array of the ids of the calls that crossed the line */
 };
+/* Written at once, after the calls that it names. 0, or -errno as ledger_commit() (kept, tried again). */
 int ledger_add_action(struct ledger *ledger, const struct ledger_action *action);
+/* Hands back actions since since_us, oldest first; strings are never NULL. */
 int ledger_actions(struct ledger *ledger, int64_t since_us,
 		   void (*fn)(void *arg, const struct ledger_action *action), void *arg);
 
@@ -109,12 +134,19 @@ struct ledger_row {
 	uint64_t request_bytes, response_bytes;
 	int64_t cost_nanos;
 };
-/* Sums since since_us by the keys whose bit (1u << enum ledger_key) is set, dearest first. */
+/*
+ * Sums since since_us by the keys whose bit (1u << enum ledger_key) is set, dearest first. Exact
+ * to the microsecond: whole hours come from the hourly sums, the begun one from the calls. TIME,
+ * PID and CALL exist in calls only; there, and in the begun hour, what ledger_prune() took is
+ * missing. No lock is held while fn runs, so a reader behind a pager does not stop the WAL.
+ * -EINVAL: TIME without CALL; -EOVERFLOW: a sum beyond 64 bits.
+ */
 int ledger_report(struct ledger *ledger, int64_t since_us, uint32_t keys,
 		  void (*fn)(void *arg, const struct ledger_row *row), void *arg);
 
 /* Charges that could not be written (disk full) and wait in memory; bounded. */
 uint64_t ledger_pending(const struct ledger *ledger);
+/* Calls that were given up: no room in the queue, or a row that SQLite will not take. */
 uint64_t ledger_lost(const struct ledger *ledger);
 
 #endif

@@ -80,7 +80,23 @@ void policy_rules_done(struct policy_rules *rules);
 
 struct policy;
 
-/* The rules stay the caller's and must outlive the policy. NULL: no memory. */
+/* Limits. Beyond COUNTERS a budget's further keys share one counter, "other". */
+#define POLICY_COUNTERS 65536		/* a calendar budget: 0.5 kB each */
+#define POLICY_ROLLING_COUNTERS 8192	/* a rolling one: 2 kB each */
+#define POLICY_CACHE 4096		/* subjects whose budgets are remembered */
+#define POLICY_SLOTS 64			/* of a rolling window: sums drop at most window/64 early, never late */
+#define POLICY_CALLS 8			/* ids of the last calls, as evidence */
+#define POLICY_MEMBERS 32		/* cgroups of a counter; the latest stay */
+
+/*
+ * The rules stay the caller's and must outlive the policy. NULL: no memory. A zone that cannot be
+ * read counts as UTC: the configuration refuses it before (zone_load()).
+ *
+ * The clock: a window opens when the time passes the end of the last one, so a jump forward opens
+ * a new one. A jump back keeps the window, with its sums, until the time passes its end; one
+ * further back than a window's length before its start means that the clock had been wrong: the
+ * window moves to the present, and the sums go with it. So no jump back resets or doubles a sum.
+ */
 struct policy *policy_new(const struct policy_rules *rules);
 struct policy *policy_free(struct policy *policy);
 
@@ -100,9 +116,17 @@ struct policy_verdict {
 	uint32_t tgid;
 	bool is_protected;		/* a protect rule names it: nothing may be done */
 	bool is_first;			/* the counter reached this step with this charge */
+	/*
+	 * A rolling window ends when the sum falls below the step if nothing more is spent.
+	 * Calendar windows end by the calendar.
+	 */
 	int64_t spent_nanos, window_start_us, window_end_us;
 	uint64_t spent_tokens;
-	uint32_t measured_permille;
+	uint32_t measured_permille;	/* of the sum in the limit's unit; 1000 when it is 0 */
+	int64_t calls[POLICY_CALLS];	/* the last ones that were charged, newest first */
+	size_t n_calls;
+	const uint64_t *cgroups;	/* members that no protect rule names; until the next charge */
+	size_t n_cgroups;
 };
 
 /*
@@ -116,9 +140,9 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us);
 bool policy_next(struct policy *policy, struct policy_verdict *ret);
 
-/* The oldest time that a window in force reaches back to: where a replay must begin. */
+/* Where a replay must begin: the oldest start of a window in force, less an hour for long calls. */
 int64_t policy_since(const struct policy *policy, int64_t now_us);
-/* When the next window ends and its gates with it; INT64_MAX: never. */
+/* When the next calendar window ends; INT64_MAX: never. (act_expire() looks at its own gates.) */
 int64_t policy_next_reset(const struct policy *policy, int64_t now_us);
 
 /* Every counter, for `top`, metrics and gates at start. */
@@ -133,5 +157,13 @@ struct policy_counter {
 };
 void policy_counters(struct policy *policy, int64_t now_us,
 		     void (*fn)(void *arg, const struct policy_counter *counter), void *arg);
+
+struct policy_stats {
+	uint64_t counters;	/* now */
+	uint64_t cached;	/* subjects now in the cache */
+	uint64_t shared;	/* charges that fell to an "other" counter for want of room */
+	uint64_t dropped;	/* charges that no counter took for want of memory */
+};
+void policy_stats(const struct policy *policy, struct policy_stats *ret);
 
 #endif
