@@ -35,6 +35,7 @@ parser  := $(wildcard $(LLHTTP)/*.c)
 obj     := $(src:%.c=$(B)/%.o) $(parser:$(LLHTTP)/%.c=$(B)/llhttp/%.o)
 probes  := $(patsubst %.c,$(B)/%.o,$(wildcard bpf/*.bpf.c))
 tests   := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+ontests := $(patsubst %.c,$(B)/%,$(wildcard tests/kernel/test_*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 Q       := $(if $(V),,@)
@@ -57,13 +58,19 @@ $(B)/tap.o: $(probes)
 	$(call say,LINK) $(BPFTOOL) gen object $@ $^
 $(B)/tap.skel.h: $(B)/tap.o
 	$(call say,SKEL) $(BPFTOOL) gen skeleton $< name tap_bpf > $@
-$(B)/user/tap/tap.o: $(B)/tap.skel.h
+$(patsubst %.c,$(B)/%.o,$(wildcard user/tap/*.c)): | $(B)/tap.skel.h
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka
+# -rdynamic: a test probes functions of its own program, by dlsym.
+$(B)/tests/kernel/%: $(B)/tests/kernel/%.o $(B)/$(NAME).a
+	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $^ $(libs) -lcmocka -lssl -lcrypto -ldl
 
 check-unit: $(tests) ## unit tests (no root needed)
 	$(Q)scripts/check-layers
+	$(Q)set -e; for t in $^; do $$t; done
+
+check-kernel: $(ontests) ## tests of the probes on this kernel (root)
 	$(Q)set -e; for t in $^; do $$t; done
 
 fuzz: $(fuzzers) ## build the fuzzers
@@ -77,7 +84,7 @@ clean: ## remove what was built
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-.PHONY: all check-unit fuzz clean help
+.PHONY: all check-unit check-kernel fuzz clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Ends of processes and births of cgroups. Raw tracepoints: no trampoline, nothing that lockdown
+ * or an old kernel refuses, and an argument list that only ever grew at its end.
+ */
+#include "emit.h"
+
+/*
+ * Sent once, by whoever takes the process out of `procs`: several last threads may see
+ * live == 0. A process that finds the ring full stays in `procs` for tap_sweep.
+ */
+static __always_inline void tell(__u32 type, __u32 tgid)
+{
+	struct ev_head *event;
+
+	if (!bpf_map_lookup_elem(&procs, &tgid))
+		return;
+	event = emit_reserve(sizeof(*event));
+	if (!event)
+		return;
+	if (bpf_map_delete_elem(&procs, &tgid)) {
+		emit_discard(event);
+		return;
+	}
+	emit_head(event, type, tgid, bpf_get_current_cgroup_id(), 0);
+	emit_submit(event);
+}
+
+/* do_exit() has counted this thread out of signal->live before it comes here. */
+SEC("raw_tp/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, signal, live.counter) == 0)
+		tell(EV_EXIT, BPF_CORE_READ(task, tgid));
+	return 0;
+}
+
+SEC("raw_tp/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task)
+{
+	tell(EV_EXEC, BPF_CORE_READ(task, tgid));
+	return 0;
+}
+
+SEC("raw_tp/cgroup_mkdir")
+int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
+{
+	struct ev_cgroup *event;
+
+	if (BPF_CORE_READ(cgroup, root, hierarchy_id) != 0)
+		return 0;
+	event = emit_reserve(sizeof(*event));
+	if (!event)
+		return 0;
+	emit_head(&event->head, EV_CGROUP, bpf_get_current_pid_tgid() >> 32,
+		  BPF_CORE_READ(cgroup, kn, id), 0);
+	if (bpf_probe_read_kernel_str(event->path, sizeof(event->path), path) < 0)
+		event->path[0] = 0;
+	emit_submit(event);
+	return 0;
+}

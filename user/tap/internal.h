@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share; nobody else includes it. */
+#ifndef TAP_INTERNAL_H
+#define TAP_INTERNAL_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "tap/tap.h"
+#include "tap.skel.h"
+
+struct tap {
+	struct tap_bpf *skel;
+	struct ring_buffer *ring;
+	struct tap_features features;
+	struct tap_config config;
+	tap_event_fn fn;	/* of the tap_drain() in progress */
+	void *arg;
+};
+
+/* Writes a sentence for ret_error (which may be NULL) and gives `err` back. */
+int tap_fail(char **ret_error, int err, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loads the programs, hands events up. Sites of probes: attach.c; gates and flows: their files. */
+#include "tap/internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+int tap_fail(char **ret_error, int err, const char *format, ...)
+{
+	va_list args;
+
+	if (!ret_error)
+		return err;
+	va_start(args, format);
+	if (vasprintf(ret_error, format, args) < 0)
+		*ret_error = NULL;
+	va_end(args);
+	return err;
+}
+
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char line[1024];
+	size_t n;
+
+	if (log_max() < LOG_DEBUG)
+		return 0;
+	n = (size_t)vsnprintf(line, sizeof(line), format, args);
+	if (n > 0 && n < sizeof(line) && line[n - 1] == '\n')
+		line[n - 1] = 0;
+	log_debug("libbpf: %s", line);
+	return 0;
+}
+
+/*
+ * The smallest size that an event of this type may have, and for EV_DATA the exact size: a piece
+ * is reserved in size classes, and what lies behind its bytes is old ring memory.
+ */
+static size_t event_size(const struct ev_head *event, size_t reserved)
+{
+	static const size_t sizes[] = {
+		[EV_DATA] = sizeof(struct ev_data),
+		[EV_OPEN] = sizeof(struct ev_open),
+		[EV_CLOSE] = sizeof(struct ev_close),
+		[EV_EXEC] = sizeof(struct ev_head),
+		[EV_EXIT] = sizeof(struct ev_head),
+		[EV_CGROUP] = sizeof(struct ev_cgroup),
+		[EV_FLOW] = sizeof(struct ev_flow),
+		[EV_FLOW_END] = sizeof(struct ev_flow),
+	};
+	size_t size;
+
+	if (reserved < sizeof(*event) || event->type >= ARRAY_SIZE(sizes) || !sizes[event->type])
+		return 0;
+	size = sizes[event->type];
+	if (size <= reserved && event->type == EV_DATA)
+		size += ((const struct ev_data *)event)->len;
+	return size <= reserved ? size : 0;
+}
+
+static int hand_over(void *arg, void *data, size_t reserved)
+{
+	struct tap *tap = arg;
+	const struct ev_head *event = data;
+	size_t size = event_size(event, reserved);
+
+	if (size)
+		tap->fn(tap->arg, event, size);
+	return 0;
+}
+
+static int set_sizes(struct tap *tap)
+{
+	size_t ring = tap->config.ring_bytes ? tap->config.ring_bytes : TAP_RING_BYTES;
+	uint32_t conns = tap->config.conns_max ? tap->config.conns_max : TAP_CONNS_MAX;
+	int err;
+
+	if (ring > UINT32_MAX)
+		return -EINVAL;
+	err = bpf_map__set_max_entries(tap->skel->maps.events, (uint32_t)ring);
+	return err ? err : bpf_map__set_max_entries(tap->skel->maps.conns, conns);
+}
+
+static int explain_load(char **ret_error, int err)
+{
+	if (err == -EPERM || err == -EACCES)
+		return tap_fail(ret_error, err,
+				"the kernel refused the BPF programs (%s): run aigress as root, or with "
+				"CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; a kernel in lockdown mode "
+				"\"confidentiality\" cannot run it", strerror(-err));
+	if (err == -ENOMEM)
+		return tap_fail(ret_error, err,
+				"no memory for the BPF maps: lower conns or ring size, or on kernels "
+				"before 5.11 raise the memlock limit (LimitMEMLOCK=infinity)");
+	return tap_fail(ret_error, err,
+			"the BPF programs did not load (%s): aigress needs Linux 5.10 or newer; "
+			"`aigress check` tells what this kernel lacks, `--log-level debug` what the "
+			"verifier said", strerror(-err));
+}
+
+static int load(struct tap *tap, char **ret_error)
+{
+	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	int err;
+
+	/* Maps are charged to the memlock limit before 5.11; without the right to raise it, try. */
+	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	libbpf_set_print(print_libbpf);
+	tap->skel = tap_bpf__open();
+	if (!tap->skel)
+		return tap_fail(ret_error, -errno, "the built-in BPF object could not be opened: %s",
+				strerror(errno));
+	err = set_sizes(tap);
+	if (err)
+		return tap_fail(ret_error, err, "ring_bytes or conns_max has no sound value");
+	err = tap_bpf__load(tap->skel);
+	return err ? explain_load(ret_error, err) : 0;
+}
+
+static int attach_host(struct tap *tap, char **ret_error)
+{
+	struct tap_bpf *skel = tap->skel;
+
+	skel->links.process_exit = bpf_program__attach(skel->progs.process_exit);
+	skel->links.process_exec = bpf_program__attach(skel->progs.process_exec);
+	skel->links.cgroup_made = bpf_program__attach(skel->progs.cgroup_made);
+	if (!skel->links.process_exit || !skel->links.process_exec || !skel->links.cgroup_made)
+		return tap_fail(ret_error, -errno,
+				"a kernel tracepoint could not be attached (%s): aigress needs CAP_BPF "
+				"and CAP_PERFMON", strerror(errno));
+	return 0;
+}
+
+int tap_new(struct tap **ret, const struct tap_config *config, char **ret_error)
+{
+	struct tap *tap = calloc(1, sizeof(*tap));
+	int err;
+
+	if (!tap)
+		return tap_fail(ret_error, -ENOMEM, "no memory");
+	tap->config = *config;
+	err = load(tap, ret_error);
+	if (!err)
+		err = attach_host(tap, ret_error);
+	if (!err) {
+		tap->ring = ring_buffer__new(bpf_map__fd(tap->skel->maps.events), hand_over, tap, NULL);
+		if (!tap->ring)
+			err = tap_fail(ret_error, -errno, "the event ring could not be mapped: %s",
+				       strerror(errno));
+	}
+	if (err) {
+		tap_free(tap);
+		return err;
+	}
+	*ret = tap;
+	return 0;
+}
+
+struct tap *tap_free(struct tap *tap)
+{
+	if (!tap)
+		return NULL;
+	ring_buffer__free(tap->ring);
+	tap_bpf__destroy(tap->skel);
+	free(tap);
+	return NULL;
+}
+
+int tap_fd(const struct tap *tap)
+{
+	return ring_buffer__epoll_fd(tap->ring);
+}
+
+int tap_drain(struct tap *tap, tap_event_fn fn, void *arg)
+{
+	int n;
+
+	tap->fn = fn;
+	tap->arg = arg;
+	n = ring_buffer__consume(tap->ring);
+	tap->fn = NULL;
+	return n < 0 ? n : 0;
+}
+
+int tap_counters(const struct tap *tap, uint64_t counters[CTL_COUNTERS])
+{
+	int n_cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ uint64_t *values = NULL;
+
+	if (n_cpus < 0)
+		return n_cpus;
+	values = calloc((size_t)n_cpus, sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	for (uint32_t which = 0; which < CTL_COUNTERS; which++) {
+		int err = bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.counters), &which, values);
+
+		if (err)
+			return err;
+		counters[which] = 0;
+		for (int cpu = 0; cpu < n_cpus; cpu++)
+			counters[which] += values[cpu];
+	}
+	return 0;
+}
