@@ -68,7 +68,7 @@ $(B)/tests/kernel/%: $(B)/tests/kernel/%.o $(B)/$(NAME).a
 
 check-unit: $(tests) ## unit tests (no root needed)
 	$(Q)scripts/check-layers
-	$(Q)set -e; for t in $^; do $$t; done
+	$(Q)tests/run programs $^
 
 check-kernel: $(ontests) ## tests of the probes on this kernel (root)
 	$(Q)set -e; for t in $^; do $$t; done
@@ -77,6 +77,54 @@ fuzz: $(fuzzers) ## build the fuzzers
 build/fuzz/%: tests/fuzz/%.c $(src) $(parser) | $(B)/tap.skel.h
 	$(call say,FUZZ) $(CLANG) $(filter-out -Werror -MMD -MP,$(needs)) -w -g -O1 \
 		-fsanitize=fuzzer,address,undefined -o $@ $^ $(libs)
+
+# Dependencies come first and in a make of their own, because
+# pkg-config is asked when a Makefile is read.
+run: ## install what is missing, build, watch this host (root)
+	$(Q)scripts/deps build
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)exec build/$(NAME) run
+
+check: ## install what is missing, build, run all tests (root)
+	$(Q)scripts/deps build test
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)MAKE="$(MAKE)" tests/run make $(CHECKS)
+
+CHECKS ?= check-unit check-kernel check-sanitize check-fuzz check-integration
+
+check-sanitize: ## unit tests and replays under ASan and UBSan
+	$(Q)$(MAKE) --no-print-directory SANITIZE=1 CFLAGS="-O1 -g" check-unit
+
+check-fuzz: $(fuzzers) ## a bounded run of each fuzzer over its corpus (FUZZ_RUNS=20000)
+	$(Q)tests/run fuzz $^
+
+check-integration: all ## real clients, a fake API, the real program (root)
+	$(Q)tests/run pytest -q tests/integration $(PYTEST_ARGS)
+
+deps: ## install what building and testing need (root)
+	$(Q)scripts/deps build test
+
+docs := $(wildcard README.md CHANGELOG.md SECURITY.md docs/*.md data/NOTICE.md)
+examples := $(wildcard deploy/*.yaml examples/*.yaml)
+units := $(wildcard deploy/systemd/*.service)
+
+install: all ## install below DESTDIR and PREFIX
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 755 build/$(NAME) $(DESTDIR)$(BINDIR)/$(NAME)
+	$(INSTALL) -m 644 LICENSE $(docs) $(examples) $(DESTDIR)$(DOCDIR)
+	set -e; for page in $(wildcard man/*.[58]); do \
+		$(INSTALL) -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
+		$(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}; done
+	set -e; for unit in $(units); do $(INSTALL) -d $(DESTDIR)$(UNITDIR); \
+		sed 's|/usr/local/bin|$(BINDIR)|g' $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
+
+uninstall: ## remove what install put there; the ledger and /etc stay
+	rm -f $(DESTDIR)$(BINDIR)/$(NAME)
+	rm -rf $(DESTDIR)$(DOCDIR)
+	set -e; for page in $(notdir $(wildcard man/*.[58])); do \
+		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
+	set -e; for unit in $(notdir $(units)); do rm -f $(DESTDIR)$(UNITDIR)/$$unit; done
 
 clean: ## remove what was built
 	$(Q)rm -rf build
