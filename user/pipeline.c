@@ -109,7 +109,7 @@ static void charge_add(struct pipeline *pipeline, const struct link *link, uint6
 
 	pipeline->stats.charges++;
 	if (config->ledger)
-		ledger_add(config->ledger, &row);
+		(void)ledger_add(config->ledger, &row, &row.id);
 	if (config->hooks.called)
 		config->hooks.called(config->hooks.arg, &row);
 	if (config->policy) {

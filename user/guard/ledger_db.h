@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the ledger share; for no other module. */
+#ifndef GUARD_LEDGER_DB_H
+#define GUARD_LEDGER_DB_H
+
+#include <sqlite3.h>
+
+#include "guard/ledger.h"
+
+/* The dictionaries: what repeats from call to call stands once. */
+enum ledger_words { LEDGER_SUBJECTS, LEDGER_SERVICES, LEDGER_PATHS, LEDGER_DICTIONARIES };
+#define LEDGER_COLUMNS_MAX 12
+
+/* Columns of a dictionary, in the order in which their texts are packed. NULL-terminated. */
+extern const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1];
+
+struct ledger_word;
+struct ledger_queue;
+struct ledger_deeds;
+
+struct ledger {
+	sqlite3 *db;
+	bool is_writable;
+	int lock;			/* -1 for readers */
+	int64_t next_id;
+	unsigned reports;		/* names the temporary table of each */
+	uint64_t retry_ns;		/* no commit before, after one that failed */
+	int retry_error;
+	uint64_t truncate_ns;		/* no TRUNCATE checkpoint before */
+	int wal_pages;
+	struct ledger_queue *queue;
+	struct ledger_deeds *deeds;
+};
+
+/* -errno of an SQLite result code; 0 for OK, ROW and DONE. */
+int ledger_errno(int result);
+int ledger_prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **ret);
+static inline void ledger_finalizep(sqlite3_stmt **statement)
+{
+	sqlite3_finalize(*statement);
+}
+#define _cleanup_statement_ _cleanup_(ledger_finalizep)
+
+/* The queue of calls (queue.c). Writing happens inside the caller's transaction. */
+int ledger_queue_new(struct ledger *ledger);
+void ledger_queue_free(struct ledger *ledger);
+bool ledger_queue_is_empty(const struct ledger *ledger);
+int ledger_queue_write(struct ledger *ledger);
+/* The transaction ended: forget what was written, or what was believed to be. */
+void ledger_queue_written(struct ledger *ledger, bool committed);
+
+/* The queue of actions (actions.c), likewise. */
+int ledger_deeds_new(struct ledger *ledger);
+void ledger_deeds_free(struct ledger *ledger);
+bool ledger_deeds_is_empty(const struct ledger *ledger);
+int ledger_deeds_write(struct ledger *ledger);
+void ledger_deeds_written(struct ledger *ledger, bool committed);
+
+/* Writes now, whatever failed a moment ago. */
+int ledger_flush(struct ledger *ledger);
+
+#endif
