@@ -32,6 +32,8 @@ struct item {
 struct link {
 	UT_hash_handle hh;	/* in the order of their first event */
 	uint64_t id, ssl, cgroup;
+	uint64_t seen[2], records[2];	/* plaintext so far, by enum ev_dir; told to the reconciliation */
+	uint64_t told[2], told_records[2];
 	uint32_t tgid;
 	uid_t uid;
 	bool is_decided;	/* the kernel was told, or knew from the start */
@@ -47,6 +49,7 @@ struct pipeline {
 	struct calibration *calibration;
 	struct link *links;
 	struct flows *flows;
+	struct unmetered *unmetered;
 	uint64_t last_ns;	/* of the newest event: the end of calls that nothing else ends */
 	struct pipeline_stats stats;
 };
@@ -59,7 +62,9 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 		return -ENOMEM;
 	pipeline->config = *config;
 	pipeline->flows = flows_new();
-	if (!pipeline->flows || calibration_new(&pipeline->calibration) < 0) {
+	pipeline->unmetered = unmetered_new();
+	if (!pipeline->flows || !pipeline->unmetered ||
+	    calibration_new(&pipeline->calibration) < 0) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
 	}
@@ -94,13 +99,22 @@ static void judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_p
 	carry_out(pipeline, &subject, now_us);
 }
 
-static void charge_add(struct pipeline *pipeline, const struct link *link, uint64_t cgroup,
+/* Whose call it is, as the kernel half told. */
+struct caller {
+	uint64_t cgroup;
+	uint32_t tgid;
+	uid_t uid;
+	const char *comm;
+};
+
+static void charge_add(struct pipeline *pipeline, const struct caller *caller,
 		       const struct charge *charge)
 {
 	const struct pipeline_config *config = &pipeline->config;
 	/* Copies: the look-ups' answers hold only until the next one, and act may ask again. */
-	struct who_group group = *who_group(config->who, cgroup);
-	struct who_process process = *who_process(config->who, link->tgid, link->comm, link->uid);
+	struct who_group group = *who_group(config->who, caller->cgroup);
+	struct who_process process =
+		*who_process(config->who, caller->tgid, caller->comm, caller->uid);
 	struct ledger_call row = { .start_us = config->wall_us(charge->start_mono_ns),
 				   .charge = charge, .group = &group, .process = &process };
 	struct policy_subject subject = { .group = &group, .process = &process,
@@ -108,8 +122,8 @@ static void charge_add(struct pipeline *pipeline, const struct link *link, uint6
 	int64_t now_us = config->wall_us(charge->start_mono_ns + charge->duration_ns);
 
 	pipeline->stats.charges++;
-	if (config->ledger)
-		(void)ledger_add(config->ledger, &row, &row.id);
+	if (config->ledger && ledger_add(config->ledger, &row, &row.id) < 0)
+		pipeline->stats.charges_unwritten++;
 	if (config->hooks.called)
 		config->hooks.called(config->hooks.arg, &row);
 	if (config->policy) {
@@ -130,10 +144,12 @@ static void item_free(struct pipeline *pipeline, struct link *link, struct item 
 /* The call is over, one way or another: its charge leaves, and it is forgotten. */
 static void item_settle(struct pipeline *pipeline, struct link *link, struct item *item)
 {
+	struct caller caller = { .cgroup = item->cgroup, .tgid = link->tgid, .uid = link->uid,
+				 .comm = link->comm };
 	struct charge charge;
 
 	call_charge(item->call, pipeline->config.prices, pipeline->calibration, &charge);
-	charge_add(pipeline, link, item->cgroup, &charge);
+	charge_add(pipeline, &caller, &charge);
 	item_free(pipeline, link, item);
 }
 
@@ -177,12 +193,33 @@ static void piece_take(struct pipeline *pipeline, struct link *link,
 		item_settle(pipeline, link, item);
 }
 
+/* Tells the reconciliation what was read since it was last told. */
+static void link_tell(struct pipeline *pipeline, struct link *link)
+{
+	struct conn_stats stats;
+
+	if (!link->conn || !link->host[0])
+		return;
+	conn_stats(link->conn, &stats);
+	for (int dir = 0; dir < 2; dir++) {
+		uint64_t read = link->seen[dir] - stats.unread_bytes[dir];
+
+		if (read > link->told[dir])
+			unmetered_read(pipeline->unmetered, link->tgid, link->host, dir,
+				       read - link->told[dir],
+				       link->records[dir] - link->told_records[dir]);
+		link->told[dir] = read;
+		link->told_records[dir] = link->records[dir];
+	}
+}
+
 static void link_stop(struct pipeline *pipeline, struct link *link)
 {
 	struct conn_stats stats;
 
 	if (!link->conn)
 		return;
+	link_tell(pipeline, link);
 	conn_stats(link->conn, &stats);
 	pipeline->stats.gaps += stats.gaps;
 	pipeline->stats.gap_bytes += stats.gap_bytes;
@@ -241,6 +278,8 @@ static void link_end(struct pipeline *pipeline, struct link *link, const uint64_
 		     const struct ev_head *event)
 {
 	if (link->conn && totals) {
+		link->seen[EV_OUT] = totals[EV_OUT];
+		link->seen[EV_IN] = totals[EV_IN];
 		conn_end(link->conn, totals);
 		link_pull(pipeline, link, event);
 	}
@@ -311,6 +350,8 @@ static void on_data(struct pipeline *pipeline, const struct ev_data *event)
 		link = link_add(pipeline, &event->head, false);
 	if (!link || !link->conn)
 		return;
+	link->seen[event->dir] = event->offset + event->len;
+	link->records[event->dir]++;
 	conn_feed(link->conn, event->dir == EV_OUT ? HTTP_REQUEST : HTTP_RESPONSE, event->offset,
 		  event->bytes, event->len);
 	while (conn_next(link->conn, &piece)) {
@@ -372,15 +413,80 @@ static void on_flow(struct pipeline *pipeline, const struct ev_flow *event)
 			hooks->destroy(hooks->arg, &flow);
 		return;
 	}
+	if (!flows_get(pipeline->flows, flow.head.id))
+		unmetered_flow(pipeline->unmetered, &flow);
 	flows_put(pipeline->flows, &flow);
 	if (flow.head.tgid && hooks->greeted)
 		hooks->greeted(hooks->arg, flow.head.tgid, flow.head.cgroup);
 	judge(pipeline, flow.head.cgroup, process, flow.host, flow.head.time_ns);
 }
 
+/*
+ * What of an account was never read, as a charge: by sizes, at the price of no known model, so it
+ * is unpriced in reports and the dearest of its family for budgets.
+ */
+static void charge_unmetered(struct pipeline *pipeline, const struct unmetered_sum *sum,
+			     uint64_t now_ns)
+{
+	const struct api_provider *provider = api_find(sum->host);
+	struct caller caller = { .cgroup = sum->cgroup, .tgid = sum->tgid, .uid = (uid_t)-1,
+				 .comm = sum->comm };
+	struct charge charge = { .source = CHARGE_SIZE, .outcome = CHARGE_OK,
+				 .request_bytes = sum->bytes[EV_OUT],
+				 .response_bytes = sum->bytes[EV_IN], .start_mono_ns = now_ns };
+
+	if (!provider)
+		return;
+	snprintf(charge.provider, sizeof(charge.provider), "%s", api_name(provider));
+	snprintf(charge.operation, sizeof(charge.operation), "unmetered");
+	snprintf(charge.host, sizeof(charge.host), "%s", sum->host);
+	estimate_sizes(charge.provider, charge.request_bytes, charge.response_bytes,
+		       &charge.usage.input, &charge.usage.output);
+	prices_apply(pipeline->config.prices, "", &charge);
+	charge_add(pipeline, &caller, &charge);
+}
+
+static void settle_unmetered(struct pipeline *pipeline, bool tick, uint64_t now_ns)
+{
+	struct unmetered_sum sum;
+	struct link *link, *next;
+
+	HASH_ITER(hh, pipeline->links, link, next)
+		link_tell(pipeline, link);
+	while (unmetered_next(pipeline->unmetered, tick, &sum))
+		charge_unmetered(pipeline, &sum, now_ns);
+}
+
 static void on_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
 {
+	const struct ev_flow *known = flows_get(pipeline->flows, event->head.id);
+	struct ev_flow flow;
+
+	if (!known)
+		return;
+	/* The end comes from where no task is known. */
+	flow = *known;
+	memcpy(flow.bytes, event->bytes, sizeof(flow.bytes));
 	flows_drop(pipeline->flows, event->head.id);
+	unmetered_flow_end(pipeline->unmetered, &flow);
+	settle_unmetered(pipeline, false, event->head.time_ns);
+}
+
+static void count_flow(void *arg, const struct ev_flow *flow)
+{
+	struct pipeline *pipeline = arg;
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	uint64_t bytes[2];
+
+	if (!hooks->flow_bytes(hooks->arg, flow->head.id, bytes))
+		unmetered_flow_count(pipeline->unmetered, flow, bytes);
+}
+
+void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns)
+{
+	if (pipeline->config.hooks.flow_bytes)
+		flows_each(pipeline->flows, count_flow, pipeline);
+	settle_unmetered(pipeline, true, now_ns);
 }
 
 static bool is_sound(const struct ev_head *event, size_t size)
@@ -464,6 +570,7 @@ void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 {
 	*ret = pipeline->stats;
 	ret->flows = flows_count(pipeline->flows);
+	unmetered_stats(pipeline->unmetered, &ret->unmetered);
 }
 
 struct pipeline *pipeline_free(struct pipeline *pipeline)
@@ -475,6 +582,7 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 	now.time_ns = pipeline->last_ns;
 	while (pipeline->links)
 		link_end(pipeline, pipeline->links, NULL, &now);
+	unmetered_free(pipeline->unmetered);
 	flows_free(pipeline->flows);
 	calibration_free(pipeline->calibration);
 	free(pipeline);

@@ -13,6 +13,7 @@
 #include "guard/ledger.h"
 #include "guard/policy.h"
 #include "meter/price.h"
+#include "unmetered.h"
 #include "who/who.h"
 
 struct pipeline;
@@ -25,6 +26,7 @@ struct pipeline_hooks {
 	void (*forget)(void *arg, uint32_t tgid, uint64_t ssl);
 	void (*called)(void *arg, const struct ledger_call *call);	/* one line a call */
 	void (*destroy)(void *arg, const struct ev_flow *flow);		/* reset a live connection */
+	int (*flow_bytes)(void *arg, uint64_t cookie, uint64_t ret_bytes[2]);	/* so far; 0 or -errno */
 	void *arg;
 };
 
@@ -45,6 +47,12 @@ struct pipeline *pipeline_free(struct pipeline *pipeline);	/* ends every call in
 void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size_t size);
 
 /*
+ * Charges what flowed so far of long connections that nothing is read of. To be called now and
+ * then (each minute); flows that end are settled by themselves.
+ */
+void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
+
+/*
  * Resets the live AI connections of a cgroup and of those below it, through hooks.destroy.
  * `path` is the cgroup's, as who_group() gives it. Returns how many there were.
  */
@@ -53,9 +61,10 @@ size_t pipeline_destroy(struct pipeline *pipeline, const char *path);
 struct pipeline_stats {
 	uint64_t events, bad_events;
 	uint64_t connections, calls, flows;	/* now */
-	uint64_t charges;
+	uint64_t charges, charges_unwritten;
 	uint64_t gaps, gap_bytes, resyncs, bad_encodings;
 	uint64_t connections_dropped, calls_dropped;	/* for want of room or memory */
+	struct unmetered_stats unmetered;
 };
 void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret);
 

@@ -46,6 +46,12 @@ struct conn_stats {
 	uint64_t gap_bytes;
 	uint64_t resyncs;	/* times a stream was given up until its next message */
 	uint64_t bad_encodings;	/* bodies whose content encoding could not be undone */
+	/*
+	 * Bytes of each stream, by enum http_side, that no piece accounts for: passed over while
+	 * waiting for a message's start, or after an upgrade. What is missing inside a body is not
+	 * among them (lost_bytes tells of it). They are charged as sizes by the reconciliation.
+	 */
+	uint64_t unread_bytes[2];
 };
 void conn_stats(const struct conn *conn, struct conn_stats *ret);
 

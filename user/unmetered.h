@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reconciles the two looks: what flowed to AI hosts below TLS, and what was read above it, per
+ * (process, host). What reading does not explain is unmetered, and comes out once as sizes to be
+ * charged as an estimate. Bytes that were charged so are never charged again, and what is read
+ * later (a library that was probed late) is held against them, so nothing is charged twice.
+ *
+ * Plain data in and out; no clock, no kernel.
+ */
+#ifndef UNMETERED_H
+#define UNMETERED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event.h"
+
+struct unmetered;
+
+/* Processes times hosts that are followed at once, 700 bytes each; the oldest settled one goes first. */
+#define UNMETERED_MAX 16384
+
+/* NULL: no memory. */
+struct unmetered *unmetered_new(void);
+struct unmetered *unmetered_free(struct unmetered *unmetered);
+
+/* A flow greeted an AI host; it ended, with its final counts. */
+void unmetered_flow(struct unmetered *unmetered, const struct ev_flow *flow);
+void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow);
+/* The counts of a flow that goes on. */
+void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flow,
+			  const uint64_t bytes[2]);
+
+/* Plaintext of this process with this host that the parsers read, in `records` TLS records. */
+void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host, enum ev_dir dir,
+		    uint64_t bytes, uint64_t records);
+
+/* Sizes that nothing explains. Strings are valid until the next call. */
+struct unmetered_sum {
+	uint32_t tgid;
+	uint64_t cgroup;
+	const char *comm, *host;
+	uint64_t bytes[2];	/* by enum ev_dir: plaintext, about */
+	uint64_t flows;		/* connections that ended among them */
+	bool is_unread;		/* nothing of this process was ever read: its TLS is not seen */
+};
+/*
+ * Pulls what can be settled now: an account with no open flow, or (at `tick`) one whose process was
+ * never read. False: nothing more.
+ */
+bool unmetered_next(struct unmetered *unmetered, bool tick, struct unmetered_sum *ret);
+
+/* Totals since the start, by enum ev_dir: for coverage. */
+struct unmetered_stats {
+	uint64_t flow_bytes[2], read_bytes[2], charged_bytes[2];
+	uint64_t accounts, accounts_dropped;
+};
+void unmetered_stats(const struct unmetered *unmetered, struct unmetered_stats *ret);
+
+#endif
