@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the daemon tells the other subcommands beside its calls and actions: facts in the ledger,
+ * JSON values by name. "daemon": who runs; "budgets": every counter; "gates": every gate in force.
+ */
+#ifndef FACTS_H
+#define FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guard/act.h"
+#include "guard/ledger.h"
+#include "guard/policy.h"
+
+/* At start. 0 or -errno. */
+int facts_put_daemon(struct ledger *ledger, const char *cgroup_root);
+/* Writes what has changed since it was last asked; true if anything has. */
+bool facts_put(struct ledger *ledger, struct policy *policy, struct act *act, int64_t now_us);
+
+#endif
