@@ -47,4 +47,65 @@ static __always_inline void emit_discard(void *event)
 	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
 }
 
+/* One piece in a record of `class` bytes: the ring wants a size that the verifier knows. */
+static __always_inline int emit_class(__u64 id, __u64 from, __u32 len, __u64 offset,
+				      __u32 dir, const __u32 class)
+{
+	struct ev_data *event = emit_reserve(sizeof(*event) + class);
+
+	if (!event) {
+		count(CTL_RING_FULL_BYTES, len);
+		return 0;
+	}
+	emit_head(&event->head, EV_DATA, bpf_get_current_pid_tgid() >> 32,
+		  bpf_get_current_cgroup_id(), id);
+	event->offset = offset;
+	event->len = len;
+	event->dir = dir;
+	__builtin_memset(event->reserved, 0, sizeof(event->reserved));
+	/* A clamp, never a mask: 8192 & 8191 is 0. clang would fold the test away without the barrier. */
+	barrier_var(len);
+	if (len > class)
+		len = class;
+	if (bpf_probe_read_user(event->bytes, len, (const void *)from)) {
+		emit_discard(event);
+		count(CTL_READ_FAILED_BYTES, len);
+		return 0;
+	}
+	emit_submit(event);
+	return 0;
+}
+
+/* A function of its own, and global: the verifier looks at it once, not once a turn of the loop. */
+__weak int emit_piece(__u64 id, __u64 from, __u32 len, __u64 offset, __u32 dir)
+{
+	if (len <= 256)
+		return emit_class(id, from, len, offset, dir, 256);
+	if (len <= 1024)
+		return emit_class(id, from, len, offset, dir, 1024);
+	if (len <= 4096)
+		return emit_class(id, from, len, offset, dir, 4096);
+	return emit_class(id, from, len, offset, dir, EV_PIECE_MAX);
+}
+
+/* Pieces of one call: 1 MiB. What is beyond shows as a jump of the next offset. */
+#define EMIT_PIECES 64
+
+__weak int emit_pieces(__u64 id, __u64 from, __u64 bytes, __u64 offset, __u32 dir)
+{
+	for (int i = 0; i < EMIT_PIECES; i++) {
+		__u32 len = bytes < EV_PIECE_MAX ? bytes : EV_PIECE_MAX;
+
+		if (!len)
+			return 0;
+		emit_piece(id, from, len, offset, dir);
+		from += len;
+		offset += len;
+		bytes -= len;
+	}
+	if (bytes)
+		count(CTL_CLAMPED_BYTES, bytes);
+	return 0;
+}
+
 #endif

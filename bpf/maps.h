@@ -35,29 +35,12 @@ struct {
 	__type(value, __u32);
 } hosts __weak SEC(".maps");
 
-struct conn_key {
-	__u64 ssl;
-	__u32 tgid;
-	__u32 reserved;
-};
-
-/* One TLS connection, from its first sight to SSL_free. */
-struct conn {
-	__u64 id;
-	__u64 bytes[2];		/* plaintext by enum ev_dir */
-	__u64 name_hash;	/* of the host that was set; 0: none */
-	__u32 looked_bytes;	/* shown while the state was not decided */
-	__u8 state;		/* enum ctl_verdict */
-	__u8 is_open;		/* EV_OPEN was sent */
-	__u8 reserved[2];
-};
-
 /* Freed by SSL_free, tap_forget and tap_sweep. Its size is set before load (conns_max). */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);
-	__type(key, struct conn_key);
-	__type(value, struct conn);
+	__type(key, struct ctl_conn_key);
+	__type(value, struct ctl_conn);
 } conns __weak SEC(".maps");
 
 /* What user space decided, by connection id, until the connection's next call takes it over. */
@@ -75,5 +58,31 @@ struct {
 	__type(key, __u32);
 	__type(value, __u8);
 } procs __weak SEC(".maps");
+
+/* A TLS call that has been entered and has not returned. */
+struct frame {
+	__u64 ssl;
+	__u64 buf;
+	__u64 count;	/* address of the size_t that holds the count at return; 0: it is returned */
+	__u64 sp;	/* at entry: of all calls in flight on a thread, each has its own */
+	__u32 dir;	/* enum ev_dir */
+	__u32 reserved;
+};
+
+/* TLS inside TLS is two deep, and node writes inside a read: four is that twice over. */
+#define FRAMES 4
+struct thread {
+	__u32 n;
+	__u32 reserved;
+	struct frame frames[FRAMES];
+};
+
+/* By pid_tgid. Least recently used: a thread that was killed inside a call is never cleaned up. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct thread);
+} threads __weak SEC(".maps");
 
 #endif

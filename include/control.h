@@ -27,6 +27,26 @@ struct ctl_host_key {
 	__u8 reversed[CTL_HOST_KEY];
 };
 
+/* Key of the `conns` map. */
+struct ctl_conn_key {
+	__u64 ssl;
+	__u32 tgid;
+	__u32 reserved;
+};
+
+/* Value of the `conns` map: one TLS connection, from its first sight to SSL_free. */
+struct ctl_conn {
+	__u64 id;
+	__u64 bytes[2];		/* plaintext by enum ev_dir */
+	__u64 name_hash;	/* of the host that was set; 0: none */
+	__u32 looked_bytes;	/* shown while the state was not decided */
+	__u8 state;		/* enum ctl_verdict */
+	__u8 is_open;		/* EV_OPEN was sent */
+	__u8 reserved[2];
+};
+_Static_assert(sizeof(struct ctl_conn_key) == 16, "both halves agree on struct ctl_conn_key");
+_Static_assert(sizeof(struct ctl_conn) == 40, "both halves agree on struct ctl_conn");
+
 /* What a gate does with new AI traffic of a cgroup. */
 enum ctl_gate_state {
 	CTL_OPEN = 0,

@@ -101,4 +101,14 @@ struct ev_flow {
 };
 _Static_assert(sizeof(struct ev_flow) == 368, "both halves agree on struct ev_flow");
 
+/* Not an event: one executable file mapping, as the task_vma iterator writes them. */
+struct ev_mapping {
+	__u32 tgid;
+	__u32 dev;	/* of the real inode's file system: major << 20 | minor */
+	__u64 start;
+	__u64 end;
+	__u64 ino;
+};
+_Static_assert(sizeof(struct ev_mapping) == 32, "both halves agree on struct ev_mapping");
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "tap/multi.h"
 
 int tap_fail(char **ret_error, int err, const char *format, ...)
 {
@@ -104,6 +105,20 @@ static int explain_load(char **ret_error, int err)
 			"verifier said", strerror(-err));
 }
 
+/* A program that this kernel does not know must not fail the object. */
+static void choose_programs(struct tap *tap)
+{
+	struct tap_bpf *skel = tap->skel;
+	struct bpf_program *program;
+
+	bpf_program__set_autoload(skel->progs.list_vmas, tap->features.has_task_vma);
+	if (!tap->features.has_uprobe_multi)
+		return;
+	bpf_object__for_each_program(program, skel->obj)
+		if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE)
+			bpf_program__set_expected_attach_type(program, MULTI_ATTACH_TYPE);
+}
+
 static int load(struct tap *tap, char **ret_error)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
@@ -116,6 +131,14 @@ static int load(struct tap *tap, char **ret_error)
 	if (!tap->skel)
 		return tap_fail(ret_error, -errno, "the built-in BPF object could not be opened: %s",
 				strerror(errno));
+	tap_probe_features(&tap->features);
+	if (!tap->features.has_btf)
+		return tap_fail(ret_error, -EOPNOTSUPP,
+				"/sys/kernel/btf/vmlinux cannot be read: aigress needs a kernel built with "
+				"CONFIG_DEBUG_INFO_BTF, and /sys mounted (in a container, from the host)");
+	if (tap->config.perf_uprobes)
+		tap->features.has_uprobe_multi = false;
+	choose_programs(tap);
 	err = set_sizes(tap);
 	if (err)
 		return tap_fail(ret_error, err, "ring_bytes or conns_max has no sound value");

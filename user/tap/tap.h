@@ -20,6 +20,7 @@ struct tap_config {
 	size_t ring_bytes;	/* a power of two; 0: TAP_RING_BYTES */
 	uint32_t conns_max;	/* TLS connections at once; 0: TAP_CONNS_MAX */
 	const char *cgroup_root; /* the v2 mount: flow and gate programs go to its root */
+	bool perf_uprobes;	/* leave uprobe_multi aside although the kernel has it */
 };
 #define TAP_RING_BYTES (16u << 20)
 #define TAP_CONNS_MAX 32768u
@@ -46,6 +47,13 @@ int tap_add_host(struct tap *tap, const char *pattern);
 int tap_decide(struct tap *tap, uint64_t connection, enum ctl_verdict verdict);
 /* Drops what the kernel keeps of a process that ended. */
 void tap_forget(struct tap *tap, uint32_t tgid, uint64_t ssl);
+
+/*
+ * Forgets connections of processes that are gone; to be called about once a minute. A process whose
+ * end found the ring full is told now: fn (may be NULL) gets its EV_EXIT. 0 or -errno; -EXDEV
+ * outside the initial pid namespace, where a pid says nothing.
+ */
+int tap_sweep(struct tap *tap, tap_event_fn fn, void *arg);
 
 /* What a probe does at its address. The count of bytes is the return value, or behind a pointer. */
 enum tap_role {
@@ -95,17 +103,20 @@ struct tap_mapping {
 	uint32_t tgid;
 	uint32_t reserved;
 	uint64_t start, end;
-	uint64_t dev;		/* kernel's s_dev of the real inode's file system */
+	uint64_t dev;		/* of the real inode's file system, as makedev(3) makes it */
 	uint64_t ino;
 };
-/* Calls fn for each executable file mapping of one process, or of all (tgid 0). 0 or -errno. */
+/*
+ * Calls fn for each executable file mapping of one process, or of all (tgid 0). 0 or -errno;
+ * -EOPNOTSUPP before Linux 5.12.
+ */
 int tap_mappings(struct tap *tap, uint32_t tgid,
 		 void (*fn)(void *arg, const struct tap_mapping *mapping), void *arg);
 
 /* Sums over CPUs, indexed by enum ctl_counter. */
 int tap_counters(const struct tap *tap, uint64_t counters[CTL_COUNTERS]);
 
-/* What this kernel can do, found by trying. */
+/* What this kernel can do for this process, found by trying; leaves nothing behind. */
 struct tap_features {
 	bool has_btf;
 	bool has_ring;

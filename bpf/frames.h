@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Pairs a call's entry with its return. Each thread has a small stack of frames, and a frame is
+ * known by its stack pointer: a stack grows down, so calls in flight further out have greater ones,
+ * and a frame whose pointer is not greater than that of a new call has been left without a return
+ * (longjmp, or a return probe that missed). No frame needs to be deleted for the rest to be right.
+ * Not followed: fibers that leave one TLS call open and enter another on a second stack.
+ */
+#ifndef FRAMES_H
+#define FRAMES_H
+
+#include "emit.h"
+
+/* A return probe runs after the return address was popped; on arm64 it is in a register. */
+#ifdef bpf_target_x86
+#define FRAMES_POPPED 8
+#else
+#define FRAMES_POPPED 0
+#endif
+
+/* The frames of this thread that are still in flight below a call entered at `sp`. */
+static __always_inline __u32 frames_live(const struct thread *thread, __u64 sp)
+{
+	__u32 n = 0;
+
+	for (__u32 i = 0; i < FRAMES; i++) {
+		if (i >= thread->n || thread->frames[i].sp <= sp)
+			break;
+		n = i + 1;
+	}
+	return n;
+}
+
+/* A call was entered. `is_ignored`: only what is stale is dropped. */
+static __always_inline void frames_enter(const struct frame *frame, bool is_ignored)
+{
+	__u64 task = bpf_get_current_pid_tgid();
+	struct thread *thread = bpf_map_lookup_elem(&threads, &task);
+	struct frame *outer;
+	__u32 n;
+
+	if (!thread) {
+		struct thread fresh = { .n = 1 };
+
+		if (is_ignored)
+			return;
+		fresh.frames[0] = *frame;
+		if (bpf_map_update_elem(&threads, &task, &fresh, BPF_ANY))
+			count(CTL_FRAMES_FULL, 1);
+		return;
+	}
+	n = frames_live(thread, frame->sp);
+	thread->n = n;
+	if (is_ignored)
+		return;
+	if (n >= FRAMES) {
+		count(CTL_FRAMES_FULL, 1);
+		return;
+	}
+	/* SSL_read_ex calling SSL_read, or the like: the outer call reports for both. */
+	if (n > 0 && n <= FRAMES) {
+		outer = &thread->frames[n - 1];
+		if (outer->ssl == frame->ssl && outer->dir == frame->dir)
+			return;
+	}
+	thread->frames[n] = *frame;
+	thread->n = n + 1;
+}
+
+/* The call that returns with this stack pointer, taken off with all above it; false: none. */
+static __always_inline bool frames_leave(struct pt_regs *ctx, struct frame *ret)
+{
+	__u64 task = bpf_get_current_pid_tgid();
+	__u64 sp = PT_REGS_SP(ctx) - FRAMES_POPPED;
+	struct thread *thread = bpf_map_lookup_elem(&threads, &task);
+
+	if (!thread)
+		return false;
+	for (__u32 i = 0; i < FRAMES; i++) {
+		if (i >= thread->n)
+			return false;
+		if (thread->frames[i].sp == sp) {
+			*ret = thread->frames[i];
+			thread->n = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+#endif

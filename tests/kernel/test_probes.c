@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The TLS programs on functions of this very program, which have the shape of a TLS library's and
+ * do what the test says: counts, pieces, nesting, names, ends. All run over
+ * uprobe_multi, and some over perf uprobes. Needs root.
+ */
+#include "seen.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+/*
+ * A frame pointer's push comes first: an instruction that the kernel emulates. noipa: the compiler
+ * must not see that nobody reads the buffers.
+ */
+#define TOY __attribute__((noipa, used, optimize("no-omit-frame-pointer")))
+
+/* What the next toy call does inside, once, and what it returns. */
+static void (*toy_inside)(void);
+static int toy_result;
+
+static __attribute__((noinline)) void toy_body(void)
+{
+	void (*inside)(void) = toy_inside;
+
+	toy_inside = NULL;
+	if (inside)
+		inside();
+}
+
+TOY int toy_write(uint64_t ssl, const void *buf, int num)
+{
+	toy_body();
+	return toy_result;
+}
+
+TOY int toy_read(uint64_t ssl, void *buf, int num)
+{
+	toy_body();
+	return toy_result;
+}
+
+TOY int toy_write_ex(uint64_t ssl, const void *buf, size_t num, size_t *written)
+{
+	toy_body();
+	return toy_result;
+}
+
+TOY int toy_write_ex2(uint64_t ssl, const void *buf, size_t num, uint64_t flags, size_t *written)
+{
+	toy_body();
+	return toy_result;
+}
+
+TOY int toy_read_ex(uint64_t ssl, void *buf, size_t num, size_t *readbytes)
+{
+	toy_body();
+	return toy_result;
+}
+
+TOY long toy_ctrl(uint64_t ssl, int cmd, long larg, void *parg)
+{
+	toy_body();
+	return toy_result;
+}
+
+TOY int toy_set_host(uint64_t ssl, const char *name)
+{
+	toy_body();
+	return toy_result;
+}
+
+TOY void toy_free(uint64_t ssl)
+{
+	toy_body();
+}
+
+struct fixture {
+	struct tap *tap;
+	struct tap_probes *probes;
+	struct seen seen;
+	struct tap_config config;
+};
+
+static void attach(struct fixture *f, pid_t pid)
+{
+	const struct {
+		enum tap_role role;
+		void *function;
+	} toys[] = {
+		{ TAP_WRITE, toy_write },	{ TAP_WRITE_ARG4, toy_write_ex },
+		{ TAP_WRITE_ARG5, toy_write_ex2 }, { TAP_READ, toy_read },
+		{ TAP_READ_ARG4, toy_read_ex }, { TAP_CTRL, toy_ctrl },
+		{ TAP_SET_HOST, toy_set_host }, { TAP_FREE, toy_free },
+	};
+	struct tap_site sites[ARRAY_SIZE(toys)];
+	char path[256] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(toys); i++) {
+		struct site_search at = site_find(toys[i].function);
+
+		sites[i] = (struct tap_site){ .role = toys[i].role, .offset = at.offset };
+		snprintf(path, sizeof(path), "%s", at.path);
+	}
+	assert_int_equal(tap_attach(f->tap, path, pid, sites, ARRAY_SIZE(sites), &f->probes), 0);
+}
+
+static struct fixture *start(bool is_perf, size_t ring_bytes)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	char *error = NULL;
+
+	f->config = (struct tap_config){ .ring_bytes = ring_bytes, .perf_uprobes = is_perf };
+	if (tap_new(&f->tap, &f->config, &error))
+		fail_msg("%s", error);
+	assert_int_equal(tap_add_host(f->tap, "api.openai.com"), 0);
+	assert_int_equal(tap_add_host(f->tap, "*.openai.azure.com"), 0);
+	assert_int_equal(tap_add_host(f->tap, "bedrock-runtime.*.amazonaws.com"), 0);
+	f->seen.tgid = (uint32_t)getpid();
+	return f;
+}
+
+static void stop(struct fixture *f)
+{
+	tap_detach(f->probes);
+	tap_free(f->tap);
+	free(f->seen.bytes[0]);
+	free(f->seen.bytes[1]);
+	free(f);
+}
+
+static int setup_multi(void **state)
+{
+	struct fixture *f = start(false, 4u << 20);
+
+	attach(f, getpid());
+	*state = f;
+	return 0;
+}
+
+static int setup_perf(void **state)
+{
+	struct fixture *f = start(true, 4u << 20);
+
+	attach(f, getpid());
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	stop(*state);
+	return 0;
+}
+
+/* Each test has SSL addresses of its own. */
+static uint64_t new_ssl(void)
+{
+	static uint64_t last = 0x7000;
+
+	return last += 0x100;
+}
+
+static void name(uint64_t ssl, const char *host)
+{
+	toy_ctrl(ssl, 55, 0, (void *)host);
+}
+
+static void write_n(uint64_t ssl, const void *buf, int n)
+{
+	toy_result = n;
+	toy_write(ssl, buf, n);
+}
+
+static void read_n(uint64_t ssl, void *buf, int n)
+{
+	toy_result = n;
+	toy_read(ssl, buf, n);
+}
+
+static char *noise(size_t n)
+{
+	char *bytes = malloc(n);
+
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = (char)(i * 2654435761u >> 13);
+	return bytes;
+}
+
+static void copies_every_size_exactly(void **state)
+{
+	static const int sizes[] = { 1,	   255,	 256,	257,   1023,  1024,  1025, 4095,
+				     4096, 4097, 8192, 10000, 16383, 16384, 16385, 1 << 20 };
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl(), bytes[2];
+	_cleanup_free_ char *sent = noise(2 << 20);
+	size_t total = 0;
+
+	name(ssl, "api.openai.com");
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		write_n(ssl, sent + total, sizes[i]);
+		total += (size_t)sizes[i];
+	}
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_of[EV_OPEN], 1);
+	assert_string_equal(f->seen.open.host, "api.openai.com");
+	assert_int_equal(f->seen.open.verdict, CTL_AI);
+	assert_int_equal(f->seen.open.ssl, ssl);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], total);
+	assert_memory_equal(f->seen.bytes[EV_OUT], sent, total);
+	assert_int_equal(f->seen.first_offset[EV_OUT], 0);
+	assert_int_equal(f->seen.gap_bytes[EV_OUT], 0);
+	assert_int_equal(tap_conn_bytes(f->tap, (uint32_t)getpid(), ssl, bytes), 0);
+	assert_int_equal(bytes[EV_OUT], total);
+	assert_int_equal(bytes[EV_IN], 0);
+}
+
+static void shows_what_is_beyond_a_megabyte_as_a_jump(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl(), counters[CTL_COUNTERS], before[CTL_COUNTERS];
+	_cleanup_free_ char *sent = noise((1 << 20) + 5000);
+
+	assert_int_equal(tap_counters(f->tap, before), 0);
+	name(ssl, "api.openai.com");
+	write_n(ssl, sent, (1 << 20) + 5000);
+	write_n(ssl, sent, 7);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], (1 << 20) + 7);
+	assert_int_equal(f->seen.gap_bytes[EV_OUT], 5000);
+	assert_int_equal(tap_counters(f->tap, counters), 0);
+	assert_int_equal(counters[CTL_CLAMPED_BYTES] - before[CTL_CLAMPED_BYTES], 5000);
+}
+
+static void counts_behind_each_kind_of_pointer(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl();
+	size_t three = 3, four = 4, five = 5;
+	char in[] = "abcde";
+
+	toy_set_host(ssl, "api.openai.com");
+	toy_result = 1;
+	toy_write_ex(ssl, "one", 100, &three);
+	toy_write_ex2(ssl, "more", 100, ~0ull, &four);
+	toy_read_ex(ssl, in, 100, &five);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 7);
+	assert_memory_equal(f->seen.bytes[EV_OUT], "onemore", 7);
+	assert_int_equal(f->seen.n_bytes[EV_IN], 5);
+	assert_memory_equal(f->seen.bytes[EV_IN], in, 5);
+}
+
+static void counts_nothing_of_a_call_that_failed(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl();
+	size_t count = 9;
+
+	name(ssl, "api.openai.com");
+	write_n(ssl, "same", -1);
+	write_n(ssl, "same", 0);
+	toy_result = 0;
+	toy_write_ex(ssl, "same", 4, &count);
+	write_n(ssl, "same", 4);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_of[EV_DATA], 1);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 4);
+	assert_int_equal(f->seen.gap_bytes[EV_OUT], 0);
+}
+
+static void says_nothing_of_other_hosts(void **state)
+{
+	static const char *const others[] = { "example.com", "api.openai.com.evil.org",
+					      "xapi.openai.com", "openai.azure.com", "com" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		uint64_t ssl = new_ssl();
+
+		name(ssl, others[i]);
+		write_n(ssl, "GET / HTTP/1.1\r\n", 16);
+		toy_free(ssl);
+	}
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n, 0);
+}
+
+static void knows_hosts_by_suffix_and_in_any_case(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl();
+
+	name(ssl, "My-Company.OpenAI.Azure.COM");
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_of[EV_OPEN], 1);
+	assert_string_equal(f->seen.open.host, "my-company.openai.azure.com");
+	assert_int_equal(f->seen.open.verdict, CTL_AI);
+}
+
+static void asks_about_a_star_in_the_middle(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl(), other = new_ssl();
+	_cleanup_free_ char *sent = noise(100000);
+
+	name(other, "s3.eu-west-1.amazonaws.com");
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.open.verdict, CTL_ASK);
+	assert_int_equal(tap_decide(f->tap, f->seen.open.head.id, CTL_IGNORE), 0);
+	write_n(other, "PUT /", 5);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n, 0);
+
+	name(ssl, "bedrock-runtime.eu-west-1.amazonaws.com");
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.open.verdict, CTL_ASK);
+	assert_int_equal(tap_decide(f->tap, f->seen.open.head.id, CTL_AI), 0);
+	write_n(ssl, sent, 100000);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 100000);
+}
+
+static void leaves_a_server_alone(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl(), late = new_ssl();
+	char request[] = "POST /v1/messages HTTP/1.1\r\nHost: api.openai.com\r\n\r\n";
+
+	read_n(ssl, request, sizeof(request) - 1);
+	write_n(ssl, "HTTP/1.1 200 OK\r\n\r\n", 19);
+	toy_free(ssl);
+	write_n(late, "HTTP/1.1 200 OK\r\n\r\n", 19);
+	read_n(late, request, sizeof(request) - 1);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n, 0);
+}
+
+static void looks_at_the_nameless_for_a_while(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl();
+	_cleanup_free_ char *sent = noise(40000);
+
+	write_n(ssl, sent, 40000);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.open.verdict, CTL_UNKNOWN);
+	assert_string_equal(f->seen.open.host, "");
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 40000);
+	write_n(ssl, sent, 40000);
+	write_n(ssl, sent, 40000);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 65536 - 40000);
+	assert_int_equal(f->seen.n_of[EV_CLOSE], 1);
+}
+
+static uint64_t nested_ssl;
+
+static void inside_write(void)
+{
+	int result = toy_result;
+
+	write_n(nested_ssl, "inner", 5);
+	toy_result = result;
+}
+
+static void follows_a_write_inside_a_read(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl();
+	char in[] = "answer";
+
+	name(ssl, "api.openai.com");
+	nested_ssl = ssl;
+	toy_inside = inside_write;
+	read_n(ssl, in, 6);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 5);
+	assert_memory_equal(f->seen.bytes[EV_OUT], "inner", 5);
+	assert_int_equal(f->seen.n_bytes[EV_IN], 6);
+	assert_memory_equal(f->seen.bytes[EV_IN], "answer", 6);
+}
+
+static void counts_a_wrapper_and_its_inner_call_once(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl();
+	size_t count = 5;
+
+	name(ssl, "api.openai.com");
+	nested_ssl = ssl;
+	toy_inside = inside_write;
+	toy_result = 1;
+	toy_write_ex(ssl, "outer", 5, &count);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_of[EV_DATA], 1);
+	assert_memory_equal(f->seen.bytes[EV_OUT], "outer", 5);
+}
+
+static void follows_tls_inside_tls(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t outer = new_ssl(), bytes[2];
+
+	nested_ssl = new_ssl();
+	name(outer, "api.openai.com");
+	name(nested_ssl, "api.openai.com");
+	toy_inside = inside_write;
+	write_n(outer, "outside", 7);
+	assert_int_equal(tap_conn_bytes(f->tap, (uint32_t)getpid(), outer, bytes), 0);
+	assert_int_equal(bytes[EV_OUT], 7);
+	assert_int_equal(tap_conn_bytes(f->tap, (uint32_t)getpid(), nested_ssl, bytes), 0);
+	assert_int_equal(bytes[EV_OUT], 5);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_of[EV_DATA], 2);
+}
+
+static jmp_buf out;
+
+static void jump_out(void)
+{
+	longjmp(out, 1);
+}
+
+static void outlives_a_jump_out_of_a_call(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl(), other = new_ssl();
+
+	name(ssl, "api.openai.com");
+	name(other, "example.com");
+	if (!setjmp(out)) {
+		toy_inside = jump_out;
+		write_n(ssl, "lost", 4);
+	}
+	/* at the same stack pointer, and nobody's business */
+	write_n(other, "other", 5);
+	write_n(ssl, "found", 5);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_of[EV_DATA], 1);
+	assert_memory_equal(f->seen.bytes[EV_OUT], "found", 5);
+}
+
+static void begins_anew_with_a_new_name(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl(), first;
+
+	name(ssl, "api.openai.com");
+	name(ssl, "api.openai.com");
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n, 1);
+	first = f->seen.open.head.id;
+	write_n(ssl, "abc", 3);
+	name(ssl, "api.openai.com");
+	write_n(ssl, "de", 2);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_of[EV_CLOSE], 1);
+	assert_int_equal(f->seen.close.head.id, first);
+	assert_int_equal(f->seen.close.bytes[EV_OUT], 3);
+	assert_int_equal(f->seen.n_of[EV_OPEN], 1);
+	assert_int_not_equal(f->seen.open.head.id, first);
+	assert_int_equal(f->seen.heads[f->seen.n - 1].id, f->seen.open.head.id);
+}
+
+static void closes_with_the_final_counts(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl(), bytes[2];
+	char in[] = "xy";
+
+	name(ssl, "api.openai.com");
+	write_n(ssl, "abc", 3);
+	read_n(ssl, in, 2);
+	toy_free(ssl);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_of[EV_CLOSE], 1);
+	assert_int_equal(f->seen.close.bytes[EV_OUT], 3);
+	assert_int_equal(f->seen.close.bytes[EV_IN], 2);
+	assert_int_equal(tap_conn_bytes(f->tap, (uint32_t)getpid(), ssl, bytes), -ENOENT);
+}
+
+static void counts_what_cannot_be_read(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl(), before[CTL_COUNTERS], after[CTL_COUNTERS];
+	void *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_int_equal(tap_counters(f->tap, before), 0);
+	name(ssl, "api.openai.com");
+	write_n(ssl, page, 100);
+	write_n(ssl, "after", 5);
+	munmap(page, 4096);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(tap_counters(f->tap, after), 0);
+	assert_int_equal(after[CTL_READ_FAILED_BYTES] - before[CTL_READ_FAILED_BYTES], 100);
+	assert_int_equal(f->seen.first_offset[EV_OUT], 100);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 5);
+}
+
+static void *in_a_thread(void *arg)
+{
+	uint64_t ssl = *(uint64_t *)arg;
+
+	name(ssl, "api.openai.com");
+	write_n(ssl, "thread", 6);
+	return NULL;
+}
+
+/* The filter is for a process: its threads, born before or after, and nobody else. */
+static void filters_by_process(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl();
+	pthread_t thread;
+	pid_t child;
+
+	assert_int_equal(pthread_create(&thread, NULL, in_a_thread, &ssl), 0);
+	pthread_join(thread, NULL);
+	child = fork();
+	if (!child) {
+		in_a_thread(&ssl);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	f->seen.tgid = 0;
+	seen_read(&f->seen, f->tap);
+	f->seen.tgid = (uint32_t)getpid();
+	assert_int_equal(f->seen.n_of[EV_OPEN], 1);
+	assert_int_equal(f->seen.open.head.tgid, getpid());
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 6);
+}
+
+#define MULTI(test) cmocka_unit_test_setup_teardown(test, setup_multi, teardown)
+#define PERF(test) cmocka_unit_test_setup_teardown(test, setup_perf, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest multi[] = {
+		MULTI(copies_every_size_exactly),
+		MULTI(shows_what_is_beyond_a_megabyte_as_a_jump),
+		MULTI(counts_behind_each_kind_of_pointer),
+		MULTI(counts_nothing_of_a_call_that_failed),
+		MULTI(says_nothing_of_other_hosts),
+		MULTI(knows_hosts_by_suffix_and_in_any_case),
+		MULTI(asks_about_a_star_in_the_middle),
+		MULTI(leaves_a_server_alone),
+		MULTI(looks_at_the_nameless_for_a_while),
+		MULTI(follows_a_write_inside_a_read),
+		MULTI(counts_a_wrapper_and_its_inner_call_once),
+		MULTI(follows_tls_inside_tls),
+		MULTI(outlives_a_jump_out_of_a_call),
+		MULTI(begins_anew_with_a_new_name),
+		MULTI(closes_with_the_final_counts),
+		MULTI(counts_what_cannot_be_read),
+		MULTI(filters_by_process),
+	};
+	/* The programs are the same: only what the way of attaching could change. */
+	const struct CMUnitTest perf[] = {
+		PERF(counts_behind_each_kind_of_pointer),
+		PERF(follows_a_write_inside_a_read),
+		PERF(counts_a_wrapper_and_its_inner_call_once),
+		PERF(filters_by_process),
+	};
+	struct tap_features features;
+	int failed = 0;
+
+	tap_probe_features(&features);
+	if (features.has_uprobe_multi)
+		failed = cmocka_run_group_tests_name("uprobe_multi", multi, NULL, NULL);
+	else
+		fprintf(stderr, "skipped: this kernel has no uprobe_multi\n");
+	return failed + cmocka_run_group_tests_name("perf uprobes", perf, NULL, NULL);
+}

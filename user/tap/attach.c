@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Puts the TLS programs on a file. With uprobe_multi (6.6) one link holds all sites of a program
+ * and goes away in milliseconds; a perf uprobe is one site and takes 0.1 s to go (facts of the
+ * kernel, 4), so all are taken away by a thread.
+ */
+#include "tap/internal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/queue.h>
+
+#include "base/cleanup.h"
+#include "tap/multi.h"
+
+/* A program on some sites. */
+struct held {
+	int fd;			/* of a uprobe_multi link, else -1 */
+	struct bpf_link *link;	/* of a perf uprobe, else NULL */
+};
+
+struct tap_probes {
+	STAILQ_ENTRY(tap_probes) link;
+	size_t n;
+	struct held held[];
+};
+
+/* More sites than any file has: a function is written at most a few times. */
+#define SITES_MAX 256
+
+static struct bpf_program *entry_of(const struct tap *tap, enum tap_role role)
+{
+	switch (role) {
+	case TAP_WRITE:
+		return tap->skel->progs.write_enter;
+	case TAP_WRITE_ARG4:
+		return tap->skel->progs.write_arg4_enter;
+	case TAP_WRITE_ARG5:
+		return tap->skel->progs.write_arg5_enter;
+	case TAP_READ:
+		return tap->skel->progs.read_enter;
+	case TAP_READ_ARG4:
+		return tap->skel->progs.read_arg4_enter;
+	case TAP_CTRL:
+		return tap->skel->progs.ctrl_enter;
+	case TAP_SET_HOST:
+		return tap->skel->progs.set_host_enter;
+	case TAP_FREE:
+		return tap->skel->progs.free_enter;
+	case TAP_ROLES:
+		break;
+	}
+	return NULL;
+}
+
+static bool has_return(enum tap_role role)
+{
+	return role <= TAP_READ_ARG4;
+}
+
+/* One program at all of these offsets. */
+static int hold(struct tap *tap, struct tap_probes *probes, const struct bpf_program *program,
+		const char *path, pid_t pid, const uint64_t *offsets, size_t n, bool is_return)
+{
+	if (!n)
+		return 0;
+	if (tap->features.has_uprobe_multi) {
+		int fd = multi_link(bpf_program__fd(program), path, pid, offsets, (uint32_t)n, is_return);
+
+		if (fd < 0)
+			return fd;
+		probes->held[probes->n++] = (struct held){ .fd = fd };
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		/* libbpf's -1 is every process, and its 0 is the caller */
+		struct bpf_link *link = bpf_program__attach_uprobe(program, is_return, pid ? pid : -1,
+								   path, offsets[i]);
+
+		if (!link)
+			return -errno;
+		probes->held[probes->n++] = (struct held){ .fd = -1, .link = link };
+	}
+	return 0;
+}
+
+/* Returns first: an entry whose return is not probed yet would leave a frame behind. */
+static int hold_all(struct tap *tap, struct tap_probes *probes, const char *path, pid_t pid,
+		    const struct tap_site *sites, size_t n_sites)
+{
+	uint64_t offsets[SITES_MAX];
+	size_t n = 0;
+	int err;
+
+	for (size_t i = 0; i < n_sites; i++)
+		if (has_return(sites[i].role))
+			offsets[n++] = sites[i].offset;
+	err = hold(tap, probes, tap->skel->progs.call_exit, path, pid, offsets, n, true);
+	for (enum tap_role role = 0; role < TAP_ROLES && !err; role++) {
+		n = 0;
+		for (size_t i = 0; i < n_sites; i++)
+			if (sites[i].role == role)
+				offsets[n++] = sites[i].offset;
+		err = hold(tap, probes, entry_of(tap, role), path, pid, offsets, n, false);
+	}
+	return err;
+}
+
+int tap_attach(struct tap *tap, const char *path, pid_t pid, const struct tap_site *sites,
+	       size_t n_sites, struct tap_probes **ret)
+{
+	struct tap_probes *probes;
+	int err;
+
+	if (!n_sites || n_sites > SITES_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < n_sites; i++)
+		if (sites[i].role >= TAP_ROLES)
+			return -EINVAL;
+	probes = calloc(1, sizeof(*probes) + 2 * n_sites * sizeof(probes->held[0]));
+	if (!probes)
+		return -ENOMEM;
+	err = hold_all(tap, probes, path, pid, sites, n_sites);
+	if (err) {
+		tap_detach(probes);
+		return err;
+	}
+	*ret = probes;
+	return 0;
+}
+
+/* What waits to be taken away, and whether a thread is at it. */
+static pthread_mutex_t leaving_lock = PTHREAD_MUTEX_INITIALIZER;
+static STAILQ_HEAD(, tap_probes) leaving = STAILQ_HEAD_INITIALIZER(leaving);
+static bool leaving_runs;
+
+static void let_go(struct tap_probes *probes)
+{
+	for (size_t i = 0; i < probes->n; i++) {
+		if (probes->held[i].link)
+			bpf_link__destroy(probes->held[i].link);
+		else
+			close(probes->held[i].fd);
+	}
+	free(probes);
+}
+
+static struct tap_probes *next_leaving(void)
+{
+	struct tap_probes *probes;
+
+	pthread_mutex_lock(&leaving_lock);
+	probes = STAILQ_FIRST(&leaving);
+	if (probes)
+		STAILQ_REMOVE_HEAD(&leaving, link);
+	else
+		leaving_runs = false;
+	pthread_mutex_unlock(&leaving_lock);
+	return probes;
+}
+
+static void *let_all_go(void *arg)
+{
+	struct tap_probes *probes;
+
+	while ((probes = next_leaving()))
+		let_go(probes);
+	return NULL;
+}
+
+struct tap_probes *tap_detach(struct tap_probes *probes)
+{
+	pthread_t thread;
+	bool must_run;
+
+	if (!probes)
+		return NULL;
+	pthread_mutex_lock(&leaving_lock);
+	STAILQ_INSERT_TAIL(&leaving, probes, link);
+	must_run = !leaving_runs;
+	leaving_runs = true;
+	pthread_mutex_unlock(&leaving_lock);
+	if (!must_run)
+		return NULL;
+	if (pthread_create(&thread, NULL, let_all_go, NULL))
+		let_all_go(NULL);	/* no thread to be had: late is better than never */
+	else
+		pthread_detach(thread);
+	return NULL;
+}
