@@ -74,9 +74,16 @@ check-kernel: $(ontests) ## tests of the probes on this kernel (root)
 	$(Q)set -e; for t in $^; do $$t; done
 
 fuzz: $(fuzzers) ## build the fuzzers
-build/fuzz/%: tests/fuzz/%.c $(src) $(parser) | $(B)/tap.skel.h
-	$(call say,FUZZ) $(CLANG) $(filter-out -Werror -MMD -MP,$(needs)) -w -g -O1 \
-		-fsanitize=fuzzer,address,undefined -o $@ $^ $(libs)
+# One instrumented archive for all fuzzers; each driver alone has a main.
+fuzzed := $(filter-out -Werror,$(needs)) -w -g -O1 -fsanitize=address,undefined
+build/fuzz/$(NAME).a: $(patsubst %.c,build/fuzz/%.o,$(src)) $(parser:$(LLHTTP)/%.c=build/fuzz/llhttp/%.o)
+	$(call say,AR) rm -f $@ && ar rcs $@ $^
+build/fuzz/llhttp/%.o: $(LLHTTP)/%.c
+	$(call say,FUZZ) $(CLANG) $(fuzzed) -fsanitize=fuzzer-no-link -c -o $@ $<
+build/fuzz/%.o: %.c | $(B)/tap.skel.h
+	$(call say,FUZZ) $(CLANG) $(fuzzed) -fsanitize=fuzzer-no-link -c -o $@ $<
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/$(NAME).a
+	$(call say,LD) $(CLANG) $(fuzzed) -fsanitize=fuzzer -o $@ $^ $(libs)
 
 # Dependencies come first and in a make of their own, because
 # pkg-config is asked when a Makefile is read.
@@ -132,7 +139,8 @@ clean: ## remove what was built
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-.PHONY: all check-unit check-kernel fuzz clean help
+.PHONY: all run check check-unit check-kernel check-sanitize check-fuzz check-integration \
+	fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
