@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The first byte seeds the cuts; a stream in pieces must give the events of the whole one. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/sse.h"
+
+static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
+{
+	const uint8_t *at = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ at[i]) * 0x100000001b3u;
+	return (hash ^ len) * 0x100000001b3u;
+}
+
+static uint64_t run(const uint8_t *bytes, size_t len, unsigned seed, bool is_cut)
+{
+	struct sse sse = { 0 };
+	struct sse_event event;
+	uint64_t hash = 0xcbf29ce484222325u;
+	size_t at = 0;
+
+	while (at < len) {
+		size_t n = len - at;
+
+		if (is_cut) {
+			seed = seed * 1103515245 + 12345;
+			n = 1 + (seed >> 16) % (seed >> 28 ? 40 : 3);
+			n = n < len - at ? n : len - at;
+		}
+		uint8_t *copy = malloc(n);
+
+		memcpy(copy, bytes + at, n);
+		sse_feed(&sse, copy, n);
+		while (sse_next(&sse, &event)) {
+			hash = mix(hash, event.name, strlen(event.name));
+			hash = mix(hash, event.data, event.len);
+		}
+		free(copy);
+		at += n;
+	}
+	if (sse_end(&sse, &event))
+		hash = mix(hash, event.data, event.len);
+	sse_done(&sse);
+	return hash;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	if (!len)
+		return 0;
+	if (run(bytes + 1, len - 1, 0, false) != run(bytes + 1, len - 1, bytes[0], true))
+		abort();
+	return 0;
+}
