@@ -60,11 +60,9 @@ static int signal_listed(struct levers *levers, FILE *procs, int signal)
 /* SIGKILL for the whole subtree at once, with no race against fork: Linux 5.14, cgroup-v2.rst. */
 static int kill_at_once(const char *dir)
 {
-	char path[PATH_MAX];
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int fd = at < 0 ? -1 : openat(at, "cgroup.kill", O_WRONLY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), "%s/cgroup.kill", dir);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, "1", 1) != 1)
 		return -errno;
 	return 0;

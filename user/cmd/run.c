@@ -187,7 +187,7 @@ static void on_sweep(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	tap_sweep(daemon->tap);
+	tap_sweep(daemon->tap, on_event, daemon);
 	pipeline_tick(daemon->pipeline, clock_mono_ns());
 }
 
