@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/decimal.h"
+
+bool decimal_read(const char *text, int scale, uint64_t *ret)
+{
+	unsigned __int128 value = 0;
+	bool has_digit = false, has_point = false;
+	int exponent = 0;
+
+	for (; (*text >= '0' && *text <= '9') || (*text == '.' && !has_point); text++) {
+		if (*text == '.') {
+			has_point = true;
+			continue;
+		}
+		has_digit = true;
+		scale -= has_point;
+		/* 37 digits fit; further ones behind the point are below any half. */
+		if (value < (unsigned __int128)1 << 120)
+			value = value * 10 + (*text - '0');
+		else
+			scale++;
+	}
+	if (!has_digit)
+		return false;
+	if (*text == 'e' || *text == 'E') {
+		bool is_negative = text[1] == '-';
+
+		text += 1 + (text[1] == '-' || text[1] == '+');
+		if (*text < '0' || *text > '9')
+			return false;
+		for (; *text >= '0' && *text <= '9'; text++)
+			exponent = exponent < 1000 ? exponent * 10 + (*text - '0') : exponent;
+		scale += is_negative ? -exponent : exponent;
+	}
+	if (*text)
+		return false;
+	for (; scale > 0 && value; scale--) {
+		if (value > UINT64_MAX)
+			return false;
+		value *= 10;
+	}
+	if (scale < 0) {
+		for (; scale < -1 && value; scale++)
+			value /= 10;
+		value = (value + 5) / 10;
+	}
+	if (value > UINT64_MAX)
+		return false;
+	*ret = value;
+	return true;
+}
+
+bool decimal_count(const char *text, uint64_t *ret)
+{
+	uint64_t value, tenths;
+
+	if (!decimal_read(text, 0, &value) || value > 1ULL << 53)
+		return false;
+	if (!decimal_read(text, 1, &tenths) || tenths != value * 10)
+		return false;
+	*ret = value;
+	return true;
+}

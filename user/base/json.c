@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/json.h"
+
+#include <string.h>
+
+enum state {
+	STATE_VALUE,		/* a value must come (or the end of an empty array) */
+	STATE_KEY,		/* a key, or the end of the object */
+	STATE_COLON,
+	STATE_AFTER,		/* a comma or the end of what is open */
+	STATE_STRING,
+	STATE_ESCAPE,		/* after a backslash */
+	STATE_HEX,		/* inside \uXXXX */
+	STATE_WORD,		/* number or literal */
+	STATE_BAD,
+};
+
+enum string { STRING_KEY, STRING_VALUE };
+
+void json_init(struct json_scan *scan, const struct json_node *root, const struct json_sink *sink)
+{
+	memset(scan, 0, offsetof(struct json_scan, key));
+	scan->outermost.in = root;
+	scan->sink = sink;
+	scan->node = &scan->outermost;
+}
+
+uint64_t json_offset(const struct json_scan *scan)
+{
+	return scan->offset;
+}
+
+static bool in_object(const struct json_scan *scan)
+{
+	uint32_t at = scan->depth - 1;
+
+	return scan->depth && (scan->is_object[at / 64] >> (at % 64) & 1);
+}
+
+static void tell(struct json_scan *scan, const struct json_node *node, enum json_kind kind)
+{
+	if (!node || !node->id)
+		return;
+	scan->value[scan->value_len] = '\0';
+	scan->key[scan->key_len < JSON_KEY_LEN ? scan->key_len : 0] = '\0';
+	scan->sink->value(scan->sink->arg, node->id, kind, scan->key, scan->value, scan->is_cut);
+}
+
+static void text(struct json_scan *scan, enum json_text what, const uint8_t *bytes, size_t len)
+{
+	scan->sink->text(scan->sink->arg, what, bytes, len);
+}
+
+/* What the innermost open object or array is. */
+static const struct json_node *container(const struct json_scan *scan)
+{
+	return scan->depth && scan->depth <= JSON_PATH ? scan->of[scan->depth - 1] : NULL;
+}
+
+static const struct json_node *wanted_here(const struct json_scan *scan)
+{
+	const struct json_node *node = container(scan);
+
+	return node ? node->in : NULL;
+}
+
+/* Finds the node of the key just read among those wanted at this depth. */
+static void find_node(struct json_scan *scan)
+{
+	const struct json_node *node = wanted_here(scan);
+	const char *const *mute = scan->sink->mute;
+	bool fits = scan->key_len < JSON_KEY_LEN;
+
+	scan->key[fits ? scan->key_len : 0] = '\0';
+	scan->node = NULL;
+	for (; node && node->key; node++)
+		if ((fits && !strcmp(node->key, scan->key)) || !strcmp(node->key, "*")) {
+			scan->node = node;
+			break;
+		}
+	scan->is_mute = false;
+	if (!scan->sink->text || scan->schema_depth)
+		return;
+	for (; mute && *mute; mute++)
+		if (fits && !strcmp(*mute, scan->key)) {
+			scan->is_mute = true;
+			break;
+		}
+}
+
+static enum json_status bad(struct json_scan *scan)
+{
+	scan->state = STATE_BAD;
+	return JSON_BAD;
+}
+
+
+static enum json_status open_level(struct json_scan *scan, bool is_object)
+{
+	uint32_t at = scan->depth;
+	uint64_t bit = 1ULL << (at % 64);
+
+	if (at == JSON_DEPTH)
+		return bad(scan);
+	if (at < JSON_PATH)
+		scan->of[at] = scan->node;
+	if (is_object)
+		scan->is_object[at / 64] |= bit;
+	else
+		scan->is_object[at / 64] &= ~bit;
+	scan->depth++;
+	if (scan->node && scan->node->is_schema && !scan->schema_depth)
+		scan->schema_depth = scan->depth;
+	scan->state = is_object ? STATE_KEY : STATE_VALUE;
+	if (is_object) {
+		scan->value_len = 0;
+		tell(scan, scan->node, JSON_IS_BEGIN);
+	}
+	return JSON_MORE;
+}
+
+/* A value has ended: what comes next belongs to what is open around it. */
+static enum json_status end_value(struct json_scan *scan)
+{
+	scan->state = scan->depth ? STATE_AFTER : STATE_VALUE;
+	if (!scan->depth)
+		scan->node = &scan->outermost;
+	else if (!in_object(scan))
+		scan->node = container(scan);
+	return scan->depth ? JSON_MORE : JSON_DONE;
+}
+
+static enum json_status close_level(struct json_scan *scan, bool is_object)
+{
+	const struct json_node *node = container(scan);
+
+	if (!scan->depth || in_object(scan) != is_object)
+		return bad(scan);
+	if (scan->schema_depth == scan->depth)
+		scan->schema_depth = 0;
+	scan->depth--;
+	scan->is_mute = false;
+	if (is_object) {
+		scan->value_len = scan->key_len = 0;
+		tell(scan, node, JSON_IS_END);
+	}
+	return end_value(scan);
+}
+
+static void begin_string(struct json_scan *scan, enum string what)
+{
+	scan->string = what;
+	scan->string_len = 0;
+	scan->surrogate = 0;
+	scan->is_cut = false;
+	scan->is_base64 = true;
+	scan->state = STATE_STRING;
+	if (what == STRING_KEY) {
+		scan->key_len = 0;
+		scan->is_text = scan->schema_depth && scan->sink->text;
+		scan->is_kept = scan->sink->text || wanted_here(scan);
+	} else {
+		scan->value_len = 0;
+		scan->is_text = scan->sink->text && !scan->is_mute;
+		scan->is_kept = scan->node && scan->node->id;
+	}
+	if (scan->is_text)
+		text(scan, JSON_TEXT_BEGIN, NULL, 0);
+}
+
+static void end_string(struct json_scan *scan)
+{
+	if (scan->is_text)
+		text(scan, JSON_TEXT_END, NULL, 0);
+	if (scan->string == STRING_KEY) {
+		scan->node = NULL;
+		scan->is_mute = false;
+		if (scan->is_kept)
+			find_node(scan);
+		scan->state = STATE_COLON;
+		return;
+	}
+	tell(scan, scan->node, JSON_IS_STRING);
+	(void)end_value(scan);
+}
+
+static bool is_base64_alphabet(const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = bytes[i];
+
+		if (!((c | 32) >= 'a' && (c | 32) <= 'z') && !(c >= '0' && c <= '9') && c != '+' &&
+		    c != '/' && c != '=' && c != '_' && c != '-')
+			return false;
+	}
+	return true;
+}
+
+static void text_span(struct json_scan *scan, const uint8_t *bytes, size_t len)
+{
+	static const char data_url[] = "data:";
+	uint32_t before = scan->string_len;
+
+	/* A data: URL is base64 behind a header that is not of the alphabet. */
+	if (before == 0 && len >= 5 && !memcmp(bytes, data_url, 5)) {
+		scan->is_text = false;
+		text(scan, JSON_TEXT_DROP, NULL, 0);
+		return;
+	}
+	if (scan->is_base64 && before < JSON_BASE64_MIN) {
+		size_t look = len < JSON_BASE64_MIN - before ? len : JSON_BASE64_MIN - before;
+
+		scan->is_base64 = is_base64_alphabet(bytes, look);
+		if (scan->is_base64 && before + look == JSON_BASE64_MIN) {
+			scan->is_text = false;
+			text(scan, JSON_TEXT_DROP, NULL, 0);
+			return;
+		}
+	}
+	text(scan, JSON_TEXT_SPAN, bytes, len);
+}
+
+/* Unescaped bytes of the string in progress. */
+static void take_span(struct json_scan *scan, const uint8_t *bytes, size_t len)
+{
+	if (scan->is_text)
+		text_span(scan, bytes, len);
+	scan->string_len = scan->string_len > UINT32_MAX - len ? UINT32_MAX : scan->string_len + len;
+	if (!scan->is_kept)
+		return;
+	if (scan->string == STRING_KEY) {
+		if (scan->key_len + len >= JSON_KEY_LEN) {
+			scan->key_len = JSON_KEY_LEN;
+			return;
+		}
+		memcpy(scan->key + scan->key_len, bytes, len);
+		scan->key_len += len;
+	} else {
+		size_t room = JSON_VALUE_LEN - 1 - scan->value_len;
+
+		scan->is_cut |= len > room;
+		len = len < room ? len : room;
+		memcpy(scan->value + scan->value_len, bytes, len);
+		scan->value_len += len;
+	}
+}
+
+static void take_rune(struct json_scan *scan, uint32_t rune)
+{
+	uint8_t utf8[4];
+	size_t len;
+
+	if (rune < 0x80) {
+		utf8[0] = rune;
+		len = 1;
+	} else if (rune < 0x800) {
+		utf8[0] = 0xc0 | rune >> 6;
+		utf8[1] = 0x80 | (rune & 63);
+		len = 2;
+	} else if (rune < 0x10000) {
+		utf8[0] = 0xe0 | rune >> 12;
+		utf8[1] = 0x80 | (rune >> 6 & 63);
+		utf8[2] = 0x80 | (rune & 63);
+		len = 3;
+	} else {
+		utf8[0] = 0xf0 | rune >> 18;
+		utf8[1] = 0x80 | (rune >> 12 & 63);
+		utf8[2] = 0x80 | (rune >> 6 & 63);
+		utf8[3] = 0x80 | (rune & 63);
+		len = 4;
+	}
+	take_span(scan, utf8, len);
+}
+
+/* \uXXXX is whole: RFC 8259 section 7, surrogates in pairs; a lone one is U+FFFD, a NUL likewise. */
+static void take_hex(struct json_scan *scan)
+{
+	uint32_t unit = scan->hex;
+	uint16_t high = scan->surrogate;
+
+	scan->surrogate = 0;
+	if (unit >= 0xdc00 && unit <= 0xdfff && high)
+		unit = 0x10000 + ((uint32_t)(high - 0xd800) << 10) + (unit - 0xdc00);
+	else if (high)
+		take_rune(scan, 0xfffd);
+	if (unit >= 0xd800 && unit <= 0xdbff) {
+		scan->surrogate = unit;
+		return;
+	}
+	take_rune(scan, unit == 0 || (unit >= 0xdc00 && unit <= 0xdfff) ? 0xfffd : unit);
+}
+
+static enum json_status take_escape(struct json_scan *scan, uint8_t c)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	const char *at = c ? strchr(from, c) : NULL;
+
+	if (c == 'u') {
+		scan->hex = scan->hex_digits = 0;
+		scan->state = STATE_HEX;
+		return JSON_MORE;
+	}
+	if (!at)
+		return bad(scan);
+	if (scan->surrogate) {
+		scan->surrogate = 0;
+		take_rune(scan, 0xfffd);
+	}
+	take_span(scan, (const uint8_t *)&to[at - from], 1);
+	scan->state = STATE_STRING;
+	return JSON_MORE;
+}
+
+static enum json_status take_hex_digit(struct json_scan *scan, uint8_t c)
+{
+	uint32_t digit;
+
+	if (c >= '0' && c <= '9')
+		digit = c - '0';
+	else if ((c | 32) >= 'a' && (c | 32) <= 'f')
+		digit = (c | 32) - 'a' + 10;
+	else
+		return bad(scan);
+	scan->hex = scan->hex << 4 | digit;
+	if (++scan->hex_digits == 4) {
+		scan->state = STATE_STRING;
+		take_hex(scan);
+	}
+	return JSON_MORE;
+}
+
+/* Length of the span before the next quote or backslash: eight bytes at a time. */
+static size_t plain_length(const uint8_t *bytes, size_t len)
+{
+	const uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+	size_t i = 0;
+
+	for (; i + 8 <= len; i += 8) {
+		uint64_t word, quote, slash;
+
+		memcpy(&word, bytes + i, 8);
+		quote = word ^ ones * '"';
+		slash = word ^ ones * '\\';
+		if ((((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs)
+			break;
+	}
+	while (i < len && bytes[i] != '"' && bytes[i] != '\\')
+		i++;
+	return i;
+}
+
+static size_t take_string(struct json_scan *scan, const uint8_t *bytes, size_t len)
+{
+	size_t plain = plain_length(bytes, len);
+
+	if (scan->surrogate && (plain || (plain < len && bytes[plain] == '"'))) {
+		scan->surrogate = 0;
+		take_rune(scan, 0xfffd);
+	}
+	if (plain)
+		take_span(scan, bytes, plain);
+	if (plain == len)
+		return len;
+	if (bytes[plain] == '"')
+		end_string(scan);
+	else
+		scan->state = STATE_ESCAPE;
+	return plain + 1;
+}
+
+static bool is_word(uint8_t c)
+{
+	return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-' ||
+	       c == '+' || c == '.';
+}
+
+static void end_word(struct json_scan *scan)
+{
+	enum json_kind kind = JSON_IS_NUMBER;
+
+	if (scan->value[0] == 't')
+		kind = JSON_IS_TRUE;
+	else if (scan->value[0] == 'f')
+		kind = JSON_IS_FALSE;
+	else if (scan->value[0] == 'n')
+		kind = JSON_IS_NULL;
+	tell(scan, scan->node, kind);
+	(void)end_value(scan);
+}
+
+static size_t take_word(struct json_scan *scan, const uint8_t *bytes, size_t len)
+{
+	size_t i = 0;
+
+	for (; i < len && is_word(bytes[i]); i++) {
+		if (scan->value_len < JSON_VALUE_LEN - 1)
+			scan->value[scan->value_len++] = bytes[i];
+		else
+			scan->is_cut = true;
+	}
+	if (i < len)
+		end_word(scan);
+	return i;
+}
+
+static enum json_status take_value(struct json_scan *scan, uint8_t c)
+{
+	switch (c) {
+	case '"':
+		begin_string(scan, STRING_VALUE);
+		return JSON_MORE;
+	case '{':
+		return open_level(scan, true);
+	case '[':
+		return open_level(scan, false);
+	case ']':
+		return close_level(scan, false);
+	}
+	if (!((c >= '0' && c <= '9') || c == '-' || c == 't' || c == 'f' || c == 'n'))
+		return bad(scan);
+	scan->value[0] = c;
+	scan->value_len = 1;
+	scan->is_cut = false;
+	scan->state = STATE_WORD;
+	return JSON_MORE;
+}
+
+/* One byte between strings and words. */
+static enum json_status take_mark(struct json_scan *scan, uint8_t c)
+{
+	if (c == ' ' || c == '\n' || c == '\r' || c == '\t')
+		return JSON_MORE;
+	switch (scan->state) {
+	case STATE_VALUE:
+		return take_value(scan, c);
+	case STATE_KEY:
+		if (c == '}')
+			return close_level(scan, true);
+		if (c != '"')
+			return bad(scan);
+		begin_string(scan, STRING_KEY);
+		return JSON_MORE;
+	case STATE_COLON:
+		scan->state = STATE_VALUE;
+		return c == ':' ? JSON_MORE : bad(scan);
+	case STATE_AFTER:
+		if (c == '}' || c == ']')
+			return close_level(scan, c == '}');
+		scan->state = in_object(scan) ? STATE_KEY : STATE_VALUE;
+		return c == ',' ? JSON_MORE : bad(scan);
+	}
+	return bad(scan);
+}
+
+enum json_status json_feed(struct json_scan *scan, const uint8_t *bytes, size_t len)
+{
+	const uint64_t start = scan->offset;
+	enum json_status status = JSON_MORE, step;
+	size_t i = 0;
+
+	while (i < len) {
+		scan->offset = start + i;
+		step = JSON_MORE;
+		switch (scan->state) {
+		case STATE_STRING:
+			i += take_string(scan, bytes + i, len - i);
+			break;
+		case STATE_WORD:
+			i += take_word(scan, bytes + i, len - i);
+			break;
+		case STATE_ESCAPE:
+			step = take_escape(scan, bytes[i++]);
+			break;
+		case STATE_HEX:
+			step = take_hex_digit(scan, bytes[i++]);
+			break;
+		default:
+			step = take_mark(scan, bytes[i++]);
+		}
+		if (step == JSON_BAD)
+			return JSON_BAD;
+		status = step == JSON_DONE ? JSON_DONE : status;
+	}
+	scan->offset = start + len;
+	if (scan->state == STATE_BAD)
+		return JSON_BAD;
+	return scan->depth || scan->state != STATE_VALUE ? JSON_MORE : status;
+}

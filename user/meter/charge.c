@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "meter/charge.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *charge_source_name(enum charge_source source)
+{
+	static const char *const names[CHARGE_SOURCES] = {
+		[CHARGE_PROVIDER] = "provider", [CHARGE_USAGE] = "usage", [CHARGE_PARTIAL] = "partial",
+		[CHARGE_TEXT] = "text", [CHARGE_SIZE] = "size", [CHARGE_FREE] = "free",
+	};
+
+	return (unsigned int)source < CHARGE_SOURCES ? names[source] : "";
+}
+
+const char *charge_outcome_name(enum charge_outcome outcome)
+{
+	static const char *const names[] = {
+		[CHARGE_OK] = "ok",
+		[CHARGE_ERROR] = "error",
+		[CHARGE_ABORTED] = "aborted",
+		[CHARGE_NO_ANSWER] = "no-answer",
+	};
+
+	return (unsigned int)outcome <= CHARGE_NO_ANSWER ? names[outcome] : "";
+}
+
+bool charge_is_measured(enum charge_source source)
+{
+	return source == CHARGE_PROVIDER || source == CHARGE_USAGE || source == CHARGE_FREE;
+}
+
+const char *money_format(int64_t nanos, char *buf)
+{
+	uint64_t amount = nanos < 0 ? 0 - (uint64_t)nanos : (uint64_t)nanos;
+	int len = snprintf(buf, MONEY_LEN, "%s%" PRIu64 ".%09" PRIu64, nanos < 0 ? "-" : "",
+			   amount / NANOS_PER_USD, amount % NANOS_PER_USD);
+
+	/* Six decimals always stand, the last three only where they say something. */
+	for (int kept = 9; kept > 6 && buf[len - 1] == '0'; kept--)
+		buf[--len] = '\0';
+	return buf;
+}
