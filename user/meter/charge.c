@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "meter/charge.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +34,7 @@ bool charge_is_measured(enum charge_source source)
 const char *money_format(int64_t nanos, char *buf)
 {
 	uint64_t amount = nanos < 0 ? 0 - (uint64_t)nanos : (uint64_t)nanos;
-	int len = snprintf(buf, MONEY_LEN, "%s%" PRIu64 ".%09" PRIu64, nanos < 0 ? "-" : "",
+	int len = snprintf(buf, MONEY_LEN, "%s%llu.%09llu", nanos < 0 ? "-" : "",
 			   amount / NANOS_PER_USD, amount % NANOS_PER_USD);
 
 	/* Six decimals always stand, the last three only where they say something. */
