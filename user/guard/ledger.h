@@ -20,6 +20,11 @@ struct ledger;
 #define LEDGER_QUEUE 10000	/* calls that wait for the disk; about 2.5 MB */
 #define LEDGER_ACTION_QUEUE 1000	/* actions that wait for the disk */
 
+/* What one call may hold at most; more is clamped, so that no sum can overflow. The policy counts with the same clamps. */
+#define LEDGER_TOKENS_MAX 10000000000ULL	/* of a class */
+#define LEDGER_BYTES_MAX (1ULL << 40)
+#define LEDGER_NANOS_MAX 100000000000000LL	/* 100,000 USD */
+
 /* The state directory when none is named. */
 #define LEDGER_DIR "/var/lib/aigress"
 
@@ -44,8 +49,7 @@ struct ledger_call {
 /*
  * Takes a call into the batch that the next commit writes; a batch of 1,024 is written at once.
  * ret_id (may be NULL) is the row's id, rising in the order of ledger_add whatever the clock does.
- * Tokens above 1e10, bytes above 2^40 and costs above 1e14 nano-dollars a call are clamped, so that
- * no sum can overflow. 0; -ENOBUFS: the queue is full behind a broken disk, the call is counted
+ * 0; -ENOBUFS: the queue is full behind a broken disk, the call is counted
  * as lost; -ENOMEM: likewise. A failing disk alone is no error here: see ledger_commit().
  */
 int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "base/cleanup.h"
@@ -15,10 +16,6 @@
 #define BATCH 1024		/* rows that are written without waiting for the timer: about 15 ms */
 #define WORDS_MAX 4096		/* of each dictionary; about 0.4 kB each, at most 2.5 kB */
 #define PACKED_MAX 4096
-
-#define TOKENS_MAX 10000000000ULL
-#define BYTES_MAX (1ULL << 40)
-#define NANOS_MAX 100000000000000LL
 #define US_PER_HOUR 3600000000LL
 
 const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1] = {
@@ -180,6 +177,10 @@ static struct ledger_word *intern(struct ledger_queue *queue, enum ledger_words 
 		return NULL;
 	memcpy(word->packed, packed, len);
 	HASH_ADD(hh, queue->words[which], packed, len, word);
+	if (!word->hh.tbl) {
+		free(word);
+		return NULL;
+	}
 	return word;
 }
 
@@ -190,7 +191,7 @@ static int64_t clamp(uint64_t value, uint64_t max)
 
 static int64_t clamp_nanos(int64_t nanos)
 {
-	return nanos < 0 ? 0 : nanos < NANOS_MAX ? nanos : NANOS_MAX;
+	return nanos < 0 ? 0 : nanos < LEDGER_NANOS_MAX ? nanos : LEDGER_NANOS_MAX;
 }
 
 static void fill_row(struct row *row, const struct ledger_call *call)
@@ -208,13 +209,13 @@ static void fill_row(struct row *row, const struct ledger_call *call)
 	row->is_stream = charge->is_stream;
 	row->usage = charge->usage;
 	for (size_t i = 0; i < sizeof(row->usage) / sizeof(*tokens); i++)
-		tokens[i] = (uint64_t)clamp(tokens[i], TOKENS_MAX);
+		tokens[i] = (uint64_t)clamp(tokens[i], LEDGER_TOKENS_MAX);
 	row->cost_nanos = clamp_nanos(charge->cost_nanos);
 	row->budget_nanos = clamp_nanos(charge->budget_nanos);
-	row->request_bytes = clamp(charge->request_bytes, BYTES_MAX);
-	row->response_bytes = clamp(charge->response_bytes, BYTES_MAX);
-	row->first_token_us = clamp(charge->first_token_ns / 1000, BYTES_MAX);
-	row->duration_us = clamp(charge->duration_ns / 1000, BYTES_MAX);
+	row->request_bytes = clamp(charge->request_bytes, LEDGER_BYTES_MAX);
+	row->response_bytes = clamp(charge->response_bytes, LEDGER_BYTES_MAX);
+	row->first_token_us = clamp(charge->first_token_ns / 1000, LEDGER_BYTES_MAX);
+	row->duration_us = clamp(charge->duration_ns / 1000, LEDGER_BYTES_MAX);
 }
 
 int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id)

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sums of one budget, by key, in its present window. For policy.c alone.
+ */
+#ifndef GUARD_COUNTER_H
+#define GUARD_COUNTER_H
+
+#include "guard/policy.h"
+
+#define COUNTER_KEY_LEN (2 * WHO_NAME_LEN + WHO_PATH_LEN)
+
+struct counter;
+struct counters;	/* all of one budget */
+
+/* The budget stays the caller's. NULL: no memory. */
+struct counters *counters_new(const struct policy_budget *budget);
+struct counters *counters_free(struct counters *counters);
+const struct policy_budget *counters_budget(const struct counters *counters);
+uint64_t counters_count(const struct counters *counters);
+
+/* What is added: already clamped, in both units. */
+struct counter_charge {
+	uint64_t nanos, tokens;
+	bool is_measured;
+	int64_t call_id;
+};
+
+/* Opens a new window if the time says so. */
+void counters_roll(struct counters *counters, int64_t now_us);
+/*
+ * The counter of a key; with `make`, a new one if there is room, else the one named "other". NULL:
+ * there is none, or no memory. ret_swept is set when counters were dropped to make room: pointers
+ * to this budget's counters are void then.
+ */
+struct counter *counters_get(struct counters *counters, const char *key, bool make, bool *ret_swept);
+/* The window has been rolled before each of these. */
+void counter_add(struct counters *counters, struct counter *counter,
+		 const struct counter_charge *charge, uint64_t cgroup);
+void counter_look(struct counters *counters, struct counter *counter);
+
+/* Steps reached now, and before the last counter_add(). */
+uint32_t counter_reached(const struct counter *counter);
+uint32_t counter_reached_before(const struct counter *counter);
+bool counter_is_other(const struct counters *counters, const struct counter *counter);
+/* Fills all of a verdict that the counter knows. */
+void counter_tell(const struct counters *counters, const struct counter *counter, uint32_t step,
+		  struct policy_verdict *ret);
+/* Every counter that holds something in the present window. */
+void counters_walk(struct counters *counters,
+		   void (*fn)(void *arg, const struct policy_counter *counter), void *arg);
+
+/* The window around a time, as a fresh start would choose it. */
+void counters_window(const struct counters *counters, int64_t now_us, int64_t *ret_start_us,
+		     int64_t *ret_end_us);
+
+#endif

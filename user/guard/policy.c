@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guard/policy.h"
+
+#include <stdio.h>
+#include <string.h>
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "guard/counter.h"
+#include "guard/ledger.h"
+#include "guard/match.h"
+
+#define LONG_CALL_US (3600 * US_PER_S)	/* a call that ran longer may miss its window in a replay */
+#define PACKED_MAX 4096
+
+/* A budget that a subject falls under. */
+struct claim {
+	struct counters *counters;
+	struct counter *counter;	/* NULL: nothing was charged yet */
+};
+
+/* What was found out about a subject, keyed by all the texts that a match can look at. */
+struct known {
+	UT_hash_handle hh;
+	char *packed;
+	bool is_protected;
+	size_t n_claims;
+	struct claim claims[];
+};
+
+struct policy {
+	const struct policy_rules *rules;
+	struct counters **counters;	/* one a budget */
+	bool is_per_process;
+	struct known *cache;
+	bool is_stale;			/* counters went: the cache points nowhere */
+	struct claim *scratch;
+	uint64_t shared, dropped;
+	/* what policy_next() walks */
+	struct known *present;
+	size_t at;
+	uint32_t step;
+	bool is_inside;			/* of claims[at] */
+	uint64_t cgroup;
+	uint32_t tgid;
+};
+
+const char *policy_action_name(enum policy_action action)
+{
+	static const char *const names[POLICY_ACTIONS] = { "note", "pace", "refuse", "freeze", "stop", "kill" };
+
+	return (unsigned)action < POLICY_ACTIONS ? names[action] : NULL;
+}
+
+void policy_rules_done(struct policy_rules *rules)
+{
+	for (size_t i = 0; i < rules->n_budgets; i++) {
+		struct policy_budget *budget = &rules->budgets[i];
+
+		free(budget->name);
+		free(budget->zone);
+		free(budget->steps);
+		match_done(&budget->match);
+	}
+	for (size_t i = 0; i < rules->n_protect; i++)
+		match_done(&rules->protect[i]);
+	free(rules->budgets);
+	free(rules->protect);
+	free(rules->file);
+	*rules = (struct policy_rules){ 0 };
+}
+
+struct policy *policy_new(const struct policy_rules *rules)
+{
+	struct policy *policy = calloc(1, sizeof(*policy));
+
+	if (!policy)
+		return NULL;
+	policy->rules = rules;
+	policy->counters = calloc(rules->n_budgets + 1, sizeof(*policy->counters));
+	policy->scratch = calloc(rules->n_budgets + 1, sizeof(*policy->scratch));
+	if (!policy->counters || !policy->scratch)
+		return policy_free(policy);
+	for (size_t i = 0; i < rules->n_budgets; i++) {
+		policy->counters[i] = counters_new(&rules->budgets[i]);
+		if (!policy->counters[i])
+			return policy_free(policy);
+		policy->is_per_process |= rules->budgets[i].per == POLICY_PER_PROCESS;
+	}
+	return policy;
+}
+
+static void forget_all(struct policy *policy)
+{
+	struct known *known, *next;
+
+	HASH_ITER(hh, policy->cache, known, next) {
+		HASH_DEL(policy->cache, known);
+		free(known->packed);
+		free(known);
+	}
+	policy->present = NULL;
+	policy->is_stale = false;
+}
+
+struct policy *policy_free(struct policy *policy)
+{
+	if (!policy)
+		return NULL;
+	forget_all(policy);
+	for (size_t i = 0; policy->counters && i < policy->rules->n_budgets; i++)
+		counters_free(policy->counters[i]);
+	free(policy->counters);
+	free(policy->scratch);
+	free(policy);
+	return NULL;
+}
+
+/* ---- whose counter ---- */
+
+/* Names are made unique: two namespaces may each have a "Deployment/agents". */
+static void name_counter(const struct policy_budget *budget, const struct policy_subject *subject,
+			 char key[COUNTER_KEY_LEN])
+{
+	const struct who_process *process = subject->process;
+	const struct who_group *group = subject->group;
+	const size_t size = COUNTER_KEY_LEN;
+	int n = 0;
+
+	switch (budget->per) {
+	case POLICY_PER_MATCH:
+		n = snprintf(key, size, "match");
+		break;
+	case POLICY_PER_NAMESPACE:
+		if (*group->namespace)
+			n = snprintf(key, size, "namespace=%s", group->namespace);
+		break;
+	case POLICY_PER_WORKLOAD:
+		if (*group->workload)
+			n = snprintf(key, size, "workload=%s/%s", group->namespace, group->workload);
+		break;
+	case POLICY_PER_POD:
+		if (*group->pod)
+			n = snprintf(key, size, "pod=%s/%s", group->namespace, group->pod);
+		break;
+	case POLICY_PER_CONTAINER:
+		if (*group->pod && *group->container_name)
+			n = snprintf(key, size, "container=%s/%s/%s", group->namespace, group->pod,
+				     group->container_name);
+		else if (*group->container)
+			n = snprintf(key, size, "container=%s", group->container);
+		break;
+	case POLICY_PER_UNIT:
+		if (*group->unit)
+			n = snprintf(key, size, "unit=%s", group->unit);
+		break;
+	case POLICY_PER_USER:
+		if (*process->user)
+			n = snprintf(key, size, "user=%s", process->user);
+		break;
+	case POLICY_PER_PROCESS:
+		if (process->tgid)
+			n = snprintf(key, size, "process=%u (%s)", process->tgid, process->comm);
+		break;
+	case POLICY_PER_CGROUP:
+		break;
+	}
+	/* A plain host has no pods: what shares a cgroup is the nearest thing. */
+	if (n <= 0)
+		snprintf(key, size, "cgroup=%s", group->path);
+}
+
+static size_t pack(const struct policy *policy, const struct policy_subject *subject, char *packed)
+{
+	const struct who_process *process = subject->process;
+	const struct who_group *group = subject->group;
+	const char *const texts[] = { group->path, group->namespace, group->workload, group->pod,
+		group->container, group->container_name, group->unit, group->labels, process->user,
+		process->comm, process->exe, subject->host ?: "", subject->model ?: "" };
+	uint32_t tgid = policy->is_per_process ? process->tgid : 0;
+	size_t len = sizeof(tgid);
+
+	memcpy(packed, &tgid, sizeof(tgid));
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		size_t n = strlen(texts[i]) + 1;
+
+		if (len + n > PACKED_MAX)
+			n = PACKED_MAX - len;
+		memcpy(packed + len, texts[i], n);
+		len += n;
+	}
+	return len;
+}
+
+static struct known *learn(struct policy *policy, const struct policy_subject *subject,
+			   const char *packed, size_t len)
+{
+	const struct policy_rules *rules = policy->rules;
+	struct policy_subject whole = { .group = subject->group, .process = subject->process,
+					.host = subject->host ?: "", .model = subject->model ?: "" };
+	struct known *known;
+	size_t n = 0;
+
+	if (HASH_COUNT(policy->cache) >= POLICY_CACHE)
+		forget_all(policy);
+	for (size_t i = 0; i < rules->n_budgets; i++)
+		if (match_fits(&rules->budgets[i].match, &whole))
+			policy->scratch[n++] = (struct claim){ .counters = policy->counters[i] };
+	known = calloc(1, sizeof(*known) + n * sizeof(*known->claims));
+	if (!known)
+		return NULL;
+	known->packed = malloc(len);
+	if (!known->packed) {
+		free(known);
+		return NULL;
+	}
+	memcpy(known->packed, packed, len);
+	memcpy(known->claims, policy->scratch, n * sizeof(*known->claims));
+	known->n_claims = n;
+	for (size_t i = 0; i < rules->n_protect && !known->is_protected; i++)
+		known->is_protected = match_fits(&rules->protect[i], &whole);
+	HASH_ADD_KEYPTR(hh, policy->cache, known->packed, len, known);
+	if (!known->hh.tbl) {
+		free(known->packed);
+		free(known);
+		return NULL;
+	}
+	return known;
+}
+
+static struct known *recall(struct policy *policy, const struct policy_subject *subject)
+{
+	char packed[PACKED_MAX];
+	size_t len = pack(policy, subject, packed);
+	struct known *known;
+
+	if (policy->is_stale)
+		forget_all(policy);
+	HASH_FIND(hh, policy->cache, packed, len, known);
+	if (!known)
+		known = learn(policy, subject, packed, len);
+	policy->present = known;
+	policy->at = 0;
+	policy->is_inside = false;
+	policy->cgroup = subject->group->cgroup;
+	policy->tgid = subject->process->tgid;
+	return known;
+}
+
+/* The counter of a claim; made when there is a charge for it. */
+static struct counter *find_counter(struct policy *policy, struct claim *claim,
+				    const struct policy_subject *subject, bool make)
+{
+	char key[COUNTER_KEY_LEN];
+
+	/* "other" is only for as long as there is no room. */
+	if (claim->counter && !counter_is_other(claim->counters, claim->counter))
+		return claim->counter;
+	name_counter(counters_budget(claim->counters), subject, key);
+	claim->counter = counters_get(claim->counters, key, make, &policy->is_stale);
+	return claim->counter;
+}
+
+/* ---- charges ---- */
+
+static uint64_t clamp_tokens(uint64_t tokens)
+{
+	return tokens < LEDGER_TOKENS_MAX ? tokens : LEDGER_TOKENS_MAX;
+}
+
+/* Clamped as the ledger does, so that a replay gives the same sums. */
+static void read_charge(const struct charge *charge, int64_t call_id, struct counter_charge *ret)
+{
+	const struct usage *usage = &charge->usage;
+	int64_t nanos = charge->budget_nanos;
+
+	*ret = (struct counter_charge){ .call_id = call_id };
+	if (charge->source == CHARGE_FREE)
+		return;
+	ret->is_measured = charge_is_measured(charge->source);
+	ret->nanos = nanos < 0 ? 0 : (uint64_t)(nanos < LEDGER_NANOS_MAX ? nanos : LEDGER_NANOS_MAX);
+	ret->tokens = clamp_tokens(usage->input) + clamp_tokens(usage->cache_read) +
+		      clamp_tokens(usage->cache_write_5m) + clamp_tokens(usage->cache_write_1h) +
+		      clamp_tokens(usage->output) + clamp_tokens(usage->audio_input) +
+		      clamp_tokens(usage->audio_output);
+}
+
+void policy_charge(struct policy *policy, const struct policy_subject *subject,
+		   const struct charge *charge, int64_t call_id, int64_t now_us)
+{
+	struct known *known = recall(policy, subject);
+	struct counter_charge more;
+	uint64_t member;
+
+	if (!known) {
+		policy->dropped++;
+		return;
+	}
+	read_charge(charge, call_id, &more);
+	/* The root is everybody, and what is protected is nobody's to gate. */
+	member = known->is_protected || !strcmp(subject->group->path, "/") ? 0 : subject->group->cgroup;
+	for (size_t i = 0; i < known->n_claims; i++) {
+		struct claim *claim = &known->claims[i];
+		struct counter *counter;
+
+		counters_roll(claim->counters, now_us);
+		counter = find_counter(policy, claim, subject, true);
+		if (!counter) {
+			policy->dropped++;
+			continue;
+		}
+		policy->shared += counter_is_other(claim->counters, counter);
+		counter_add(claim->counters, counter, &more, member);
+	}
+}
+
+void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us)
+{
+	struct known *known = recall(policy, subject);
+
+	for (size_t i = 0; known && i < known->n_claims; i++) {
+		struct claim *claim = &known->claims[i];
+
+		counters_roll(claim->counters, now_us);
+		if (find_counter(policy, claim, subject, false))
+			counter_look(claim->counters, claim->counter);
+	}
+}
+
+bool policy_next(struct policy *policy, struct policy_verdict *ret)
+{
+	struct known *known = policy->present;
+
+	for (; known && policy->at < known->n_claims; policy->at++) {
+		const struct claim *claim = &known->claims[policy->at];
+		uint32_t reached = claim->counter ? counter_reached(claim->counter) : 0;
+		uint32_t before = claim->counter ? counter_reached_before(claim->counter) : 0;
+
+		if (!policy->is_inside)
+			policy->step = before < reached ? before : reached ? reached - 1 : 0;
+		policy->is_inside = policy->step < reached;
+		if (!policy->is_inside)
+			continue;
+		memset(ret, 0, sizeof(*ret));
+		counter_tell(claim->counters, claim->counter, policy->step++, ret);
+		ret->cgroup = policy->cgroup;
+		ret->tgid = policy->tgid;
+		ret->is_protected = known->is_protected;
+		return true;
+	}
+	return false;
+}
+
+/* ---- questions ---- */
+
+int64_t policy_since(const struct policy *policy, int64_t now_us)
+{
+	int64_t since_us = now_us, start_us, end_us;
+
+	for (size_t i = 0; i < policy->rules->n_budgets; i++) {
+		counters_window(policy->counters[i], now_us, &start_us, &end_us);
+		if (start_us < since_us)
+			since_us = start_us;
+	}
+	return since_us - LONG_CALL_US;
+}
+
+int64_t policy_next_reset(const struct policy *policy, int64_t now_us)
+{
+	int64_t next_us = INT64_MAX, start_us, end_us;
+
+	for (size_t i = 0; i < policy->rules->n_budgets; i++) {
+		counters_window(policy->counters[i], now_us, &start_us, &end_us);
+		if (end_us < next_us)
+			next_us = end_us;
+	}
+	return next_us;
+}
+
+void policy_counters(struct policy *policy, int64_t now_us,
+		     void (*fn)(void *arg, const struct policy_counter *counter), void *arg)
+{
+	for (size_t i = 0; i < policy->rules->n_budgets; i++) {
+		counters_roll(policy->counters[i], now_us);
+		counters_walk(policy->counters[i], fn, arg);
+	}
+}
+
+void policy_stats(const struct policy *policy, struct policy_stats *ret)
+{
+	*ret = (struct policy_stats){ .cached = HASH_COUNT(policy->cache), .shared = policy->shared,
+				      .dropped = policy->dropped };
+	for (size_t i = 0; i < policy->rules->n_budgets; i++)
+		ret->counters += counters_count(policy->counters[i]);
+}
