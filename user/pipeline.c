@@ -5,73 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
-#include <utlist.h>
 
 #include "flows.h"
-#include "http/conn.h"
-#include "meter/call.h"
+#include "links.h"
+#include "meter/api.h"
 #include "meter/estimate.h"
-
-/*
- * Limits. A connection at rest is a struct link and a struct conn, below 5 KiB together; a call in
- * progress has the scanners of two bodies. Beyond them the oldest connection goes, its calls
- * charged as what is known of them.
- */
-#define LINKS_MAX 16384
-#define CALLS_PER_LINK_MAX 256
-
-/* One call in progress on a connection. */
-struct item {
-	struct item *prev, *next;
-	uint64_t exchange;
-	uint64_t cgroup;	/* of the thread that wrote the request */
-	struct call *call;
-};
-
-/* One TLS connection of one process. */
-struct link {
-	UT_hash_handle hh;	/* in the order of their first event */
-	uint64_t id, ssl, cgroup;
-	uint64_t seen[2], records[2];	/* plaintext so far, by enum ev_dir; told to the reconciliation */
-	uint64_t told[2], told_records[2];
-	uint32_t tgid;
-	uid_t uid;
-	bool is_decided;	/* the kernel was told, or knew from the start */
-	char comm[EV_COMM_LEN];
-	char host[EV_HOST_LEN];
-	struct conn *conn;	/* NULL: of no interest */
-	struct item *items;
-	size_t n_items;
-};
 
 struct pipeline {
 	struct pipeline_config config;
 	struct calibration *calibration;
-	struct link *links;
+	struct links *links;
 	struct flows *flows;
 	struct unmetered *unmetered;
 	uint64_t last_ns;	/* of the newest event: the end of calls that nothing else ends */
 	struct pipeline_stats stats;
 };
-
-int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
-{
-	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
-
-	if (!pipeline)
-		return -ENOMEM;
-	pipeline->config = *config;
-	pipeline->flows = flows_new();
-	pipeline->unmetered = unmetered_new();
-	if (!pipeline->flows || !pipeline->unmetered ||
-	    calibration_new(&pipeline->calibration) < 0) {
-		pipeline_free(pipeline);
-		return -ENOMEM;
-	}
-	*ret = pipeline;
-	return 0;
-}
 
 /* Carries out what the policy says of a subject, after a charge or a judgement. */
 static void carry_out(struct pipeline *pipeline, const struct policy_subject *subject,
@@ -88,31 +36,28 @@ static void carry_out(struct pipeline *pipeline, const struct policy_subject *su
 static void judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
 		  const char *host, uint64_t time_ns)
 {
-	struct policy_subject subject = { .process = process, .host = host, .model = "" };
+	struct policy_subject subject = { .host = host, .model = "" };
 	int64_t now_us = pipeline->config.wall_us(time_ns);
+	struct who_process copy;
 	struct who_group group;
 
 	if (!pipeline->config.policy)
 		return;
+	/* Copies: the look-ups' answers hold only until the next one, and act may ask again. */
+	if (process)
+		copy = *process;
 	group = *who_group(pipeline->config.who, cgroup);
 	subject.group = &group;
+	subject.process = process ? &copy : NULL;
 	policy_judge(pipeline->config.policy, &subject, now_us);
 	carry_out(pipeline, &subject, now_us);
 }
 
-/* Whose call it is, as the kernel half told. */
-struct caller {
-	uint64_t cgroup;
-	uint32_t tgid;
-	uid_t uid;
-	const char *comm;
-};
-
-static void charge_add(struct pipeline *pipeline, const struct caller *caller,
+static void charge_add(struct pipeline *pipeline, const struct links_caller *caller,
 		       const struct charge *charge)
 {
 	const struct pipeline_config *config = &pipeline->config;
-	/* Copies: the look-ups' answers hold only until the next one, and act may ask again. */
+	/* Copies, as in judge(). */
 	struct who_group group = *who_group(config->who, caller->cgroup);
 	struct who_process process =
 		*who_process(config->who, caller->tgid, caller->comm, caller->uid);
@@ -133,257 +78,62 @@ static void charge_add(struct pipeline *pipeline, const struct caller *caller,
 	}
 }
 
-static void item_free(struct pipeline *pipeline, struct link *link, struct item *item)
+/* What the connections tell. */
+
+static void on_charged(void *arg, const struct links_caller *caller, const struct charge *charge)
 {
-	DL_DELETE(link->items, item);
-	link->n_items--;
-	pipeline->stats.calls--;
-	call_free(item->call);
-	free(item);
+	charge_add(arg, caller, charge);
 }
 
-/* The call is over, one way or another: its charge leaves, and it is forgotten. */
-static void item_settle(struct pipeline *pipeline, struct link *link, struct item *item)
+static void on_decided(void *arg, uint64_t connection, enum ctl_verdict verdict)
 {
-	struct caller caller = { .cgroup = item->cgroup, .tgid = link->tgid, .uid = link->uid,
-				 .comm = link->comm };
-	struct charge charge;
+	struct pipeline *pipeline = arg;
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
 
-	call_charge(item->call, pipeline->config.prices, pipeline->calibration, &charge);
-	charge_add(pipeline, &caller, &charge);
-	item_free(pipeline, link, item);
+	if (hooks->decide)
+		hooks->decide(hooks->arg, connection, verdict);
 }
 
-static void item_add(struct pipeline *pipeline, struct link *link, const struct http_piece *piece,
-		     const struct ev_head *event)
+static void on_read(void *arg, uint32_t tgid, const char *host, enum ev_dir dir, uint64_t bytes,
+		    uint64_t records)
 {
-	struct item *item;
+	struct pipeline *pipeline = arg;
 
-	if (link->n_items >= CALLS_PER_LINK_MAX) {
-		pipeline->stats.calls_dropped++;
-		return;
-	}
-	item = calloc(1, sizeof(*item));
-	if (item)
-		item->call = call_new(piece->head, link->host, event->time_ns);
-	if (!item || !item->call) {
-		free(item);
-		return;
-	}
-	item->exchange = piece->exchange;
-	item->cgroup = event->cgroup;
-	DL_APPEND(link->items, item);
-	link->n_items++;
-	pipeline->stats.calls++;
+	unmetered_read(pipeline->unmetered, tgid, host, dir, bytes, records);
 }
 
-static void piece_take(struct pipeline *pipeline, struct link *link,
-		       const struct http_piece *piece, const struct ev_head *event)
+static void on_forgotten(void *arg, uint32_t tgid, uint64_t ssl)
 {
-	struct item *item;
+	struct pipeline *pipeline = arg;
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
 
-	DL_SEARCH_SCALAR(link->items, item, exchange, piece->exchange);
-	if (!item && piece->type == HTTP_HEAD && piece->side == HTTP_REQUEST) {
-		item_add(pipeline, link, piece, event);
-		return;
-	}
-	if (!item)
-		return;
-	call_feed(item->call, piece, event->time_ns);
-	if (call_is_done(item->call))
-		item_settle(pipeline, link, item);
+	if (hooks->forget)
+		hooks->forget(hooks->arg, tgid, ssl);
 }
 
-/* Tells the reconciliation what was read since it was last told. */
-static void link_tell(struct pipeline *pipeline, struct link *link)
-{
-	struct conn_stats stats;
-
-	if (!link->conn || !link->host[0])
-		return;
-	conn_stats(link->conn, &stats);
-	for (int dir = 0; dir < 2; dir++) {
-		uint64_t read = link->seen[dir] - stats.unread_bytes[dir];
-
-		if (read > link->told[dir])
-			unmetered_read(pipeline->unmetered, link->tgid, link->host, dir,
-				       read - link->told[dir],
-				       link->records[dir] - link->told_records[dir]);
-		link->told[dir] = read;
-		link->told_records[dir] = link->records[dir];
-	}
-}
-
-static void link_stop(struct pipeline *pipeline, struct link *link)
-{
-	struct conn_stats stats;
-
-	if (!link->conn)
-		return;
-	link_tell(pipeline, link);
-	conn_stats(link->conn, &stats);
-	pipeline->stats.gaps += stats.gaps;
-	pipeline->stats.gap_bytes += stats.gap_bytes;
-	pipeline->stats.resyncs += stats.resyncs;
-	pipeline->stats.bad_encodings += stats.bad_encodings;
-	link->conn = conn_free(link->conn);
-}
-
-/* Pulls what the connection has to say, stage by stage. */
-static void link_pull(struct pipeline *pipeline, struct link *link, const struct ev_head *event)
-{
-	struct http_piece piece;
-
-	while (conn_next(link->conn, &piece))
-		piece_take(pipeline, link, &piece, event);
-}
-
-static void decide(struct pipeline *pipeline, struct link *link, enum ctl_verdict verdict)
-{
-	if (link->is_decided)
-		return;
-	link->is_decided = true;
-	if (pipeline->config.hooks.decide)
-		pipeline->config.hooks.decide(pipeline->config.hooks.arg, link->id, verdict);
-	if (verdict == CTL_IGNORE)
-		link_stop(pipeline, link);
-}
-
-/*
- * A connection whose name the kernel did not know is ours as soon as a request on it is a call to
- * be charged; it is not ours if it speaks as a server or no HTTP at all, or if its first request
- * is no such call.
- */
-static void link_recognise(struct pipeline *pipeline, struct link *link, uint64_t requests)
-{
-	enum conn_protocol protocol = conn_protocol(link->conn);
-
-	if (link->is_decided)
-		return;
-	if (link->items)
-		decide(pipeline, link, CTL_AI);
-	else if (protocol == CONN_SERVER || protocol == CONN_OTHER || requests)
-		decide(pipeline, link, CTL_IGNORE);
-}
-
-static struct link *link_find(struct pipeline *pipeline, uint64_t id)
-{
-	struct link *link;
-
-	HASH_FIND(hh, pipeline->links, &id, sizeof(id), link);
-	return link;
-}
-
-/* The connection is over. `totals` NULL: the kernel's last counts are not known. */
-static void link_end(struct pipeline *pipeline, struct link *link, const uint64_t totals[2],
-		     const struct ev_head *event)
-{
-	if (link->conn && totals) {
-		link->seen[EV_OUT] = totals[EV_OUT];
-		link->seen[EV_IN] = totals[EV_IN];
-		conn_end(link->conn, totals);
-		link_pull(pipeline, link, event);
-	}
-	while (link->items) {
-		call_end(link->items->call, event->time_ns);
-		item_settle(pipeline, link, link->items);
-	}
-	link_stop(pipeline, link);
-	HASH_DEL(pipeline->links, link);
-	pipeline->stats.connections--;
-	free(link);
-}
-
-static struct link *link_add(struct pipeline *pipeline, const struct ev_head *event, bool from_start)
-{
-	struct link *link;
-
-	if (HASH_COUNT(pipeline->links) >= LINKS_MAX) {
-		pipeline->stats.connections_dropped++;
-		link_end(pipeline, pipeline->links, NULL, event);
-	}
-	link = calloc(1, sizeof(*link));
-	if (link)
-		link->conn = conn_new(from_start);
-	if (!link || !link->conn) {
-		free(link);
-		pipeline->stats.connections_dropped++;
-		return NULL;
-	}
-	link->id = event->id;
-	link->tgid = event->tgid;
-	link->cgroup = event->cgroup;
-	HASH_ADD(hh, pipeline->links, id, sizeof(link->id), link);
-	pipeline->stats.connections++;
-	return link;
-}
+/* What the kernel tells. */
 
 static void on_open(struct pipeline *pipeline, const struct ev_open *event)
 {
-	struct link *link = link_find(pipeline, event->head.id);
-	const struct who_process *process;
+	struct who *who = pipeline->config.who;
+	char comm[EV_COMM_LEN], host[EV_HOST_LEN];
 
-	if (link)
+	if (!links_open(pipeline->links, event))
 		return;
-	link = link_add(pipeline, &event->head, event->host[0] != '\0');
-	if (!link)
-		return;
-	link->ssl = event->ssl;
-	link->uid = event->uid;
-	memcpy(link->comm, event->comm, sizeof(link->comm) - 1);
-	memcpy(link->host, event->host, sizeof(link->host) - 1);
-	link->is_decided = event->verdict == CTL_AI;
-	/* Now, while the process is sure to be there. */
-	process = who_process(pipeline->config.who, link->tgid, link->comm, link->uid);
-	if (event->verdict == CTL_ASK)
-		decide(pipeline, link, api_find(link->host) ? CTL_AI : CTL_IGNORE);
-	if (link->is_decided && link->conn)
-		judge(pipeline, link->cgroup, process, link->host, event->head.time_ns);
+	memcpy(comm, event->comm, sizeof(comm));
+	comm[sizeof(comm) - 1] = '\0';
+	memcpy(host, event->host, sizeof(host));
+	host[sizeof(host) - 1] = '\0';
+	/* Asked now, while the process is sure to be there. */
+	judge(pipeline, event->head.cgroup,
+	      who_process(who, event->head.tgid, comm, event->uid), host, event->head.time_ns);
 }
 
-static void on_data(struct pipeline *pipeline, const struct ev_data *event)
-{
-	struct link *link = link_find(pipeline, event->head.id);
-	struct http_piece piece;
-	uint64_t requests = 0;
-
-	if (!link)	/* its EV_OPEN found the ring full */
-		link = link_add(pipeline, &event->head, false);
-	if (!link || !link->conn)
-		return;
-	link->seen[event->dir] = event->offset + event->len;
-	link->records[event->dir]++;
-	conn_feed(link->conn, event->dir == EV_OUT ? HTTP_REQUEST : HTTP_RESPONSE, event->offset,
-		  event->bytes, event->len);
-	while (conn_next(link->conn, &piece)) {
-		requests += piece.type == HTTP_HEAD && piece.side == HTTP_REQUEST;
-		piece_take(pipeline, link, &piece, &event->head);
-	}
-	link_recognise(pipeline, link, requests);
-}
-
-static void on_close(struct pipeline *pipeline, const struct ev_close *event)
-{
-	struct link *link = link_find(pipeline, event->head.id);
-	uint64_t totals[2] = { event->bytes[EV_OUT], event->bytes[EV_IN] };
-
-	if (link)
-		link_end(pipeline, link, totals, &event->head);
-}
-
-/* A process ended or became another program: its connections went with it. */
 static void on_gone(struct pipeline *pipeline, const struct ev_head *event)
 {
 	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
-	struct link *link, *next;
 
-	HASH_ITER(hh, pipeline->links, link, next) {
-		if (link->tgid != event->tgid)
-			continue;
-		if (hooks->forget)
-			hooks->forget(hooks->arg, link->tgid, link->ssl);
-		link_end(pipeline, link, NULL, event);
-	}
+	links_gone(pipeline->links, event);
 	if (hooks->gone)
 		hooks->gone(hooks->arg, event->tgid);
 	who_forget(pipeline->config.who, event->tgid);
@@ -430,7 +180,7 @@ static void charge_unmetered(struct pipeline *pipeline, const struct unmetered_s
 			     uint64_t now_ns)
 {
 	const struct api_provider *provider = api_find(sum->host);
-	struct caller caller = { .cgroup = sum->cgroup, .tgid = sum->tgid, .uid = (uid_t)-1,
+	struct links_caller caller = { .cgroup = sum->cgroup, .tgid = sum->tgid, .uid = (uid_t)-1,
 				 .comm = sum->comm };
 	struct charge charge = { .source = CHARGE_SIZE, .outcome = CHARGE_OK,
 				 .request_bytes = sum->bytes[EV_OUT],
@@ -450,10 +200,8 @@ static void charge_unmetered(struct pipeline *pipeline, const struct unmetered_s
 static void settle_unmetered(struct pipeline *pipeline, bool tick, uint64_t now_ns)
 {
 	struct unmetered_sum sum;
-	struct link *link, *next;
 
-	HASH_ITER(hh, pipeline->links, link, next)
-		link_tell(pipeline, link);
+	links_tell(pipeline->links);
 	while (unmetered_next(pipeline->unmetered, tick, &sum))
 		charge_unmetered(pipeline, &sum, now_ns);
 }
@@ -517,11 +265,11 @@ void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size
 	pipeline->last_ns = event->time_ns;
 	switch (event->type) {
 	case EV_DATA:
-		return on_data(pipeline, (const struct ev_data *)event);
+		return links_data(pipeline->links, (const struct ev_data *)event);
 	case EV_OPEN:
 		return on_open(pipeline, (const struct ev_open *)event);
 	case EV_CLOSE:
-		return on_close(pipeline, (const struct ev_close *)event);
+		return links_close(pipeline->links, (const struct ev_close *)event);
 	case EV_EXEC:
 	case EV_EXIT:
 		return on_gone(pipeline, event);
@@ -570,19 +318,37 @@ size_t pipeline_destroy(struct pipeline *pipeline, const char *path)
 void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 {
 	*ret = pipeline->stats;
+	links_stats(pipeline->links, &ret->links);
 	ret->flows = flows_count(pipeline->flows);
 	unmetered_stats(pipeline->unmetered, &ret->unmetered);
 }
 
-struct pipeline *pipeline_free(struct pipeline *pipeline)
+int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 {
-	struct ev_head now = { 0 };
+	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
+	struct links_out out = { .charged = on_charged, .decided = on_decided, .read = on_read,
+				 .forgotten = on_forgotten, .arg = pipeline };
 
 	if (!pipeline)
+		return -ENOMEM;
+	pipeline->config = *config;
+	pipeline->flows = flows_new();
+	pipeline->unmetered = unmetered_new();
+	if (calibration_new(&pipeline->calibration) == 0)
+		pipeline->links = links_new(&out, config->prices, pipeline->calibration);
+	if (!pipeline->flows || !pipeline->unmetered || !pipeline->links) {
+		pipeline_free(pipeline);
+		return -ENOMEM;
+	}
+	*ret = pipeline;
+	return 0;
+}
+
+struct pipeline *pipeline_free(struct pipeline *pipeline)
+{
+	if (!pipeline)
 		return NULL;
-	now.time_ns = pipeline->last_ns;
-	while (pipeline->links)
-		link_end(pipeline, pipeline->links, NULL, &now);
+	links_free(pipeline->links, pipeline->last_ns);
 	unmetered_free(pipeline->unmetered);
 	flows_free(pipeline->flows);
 	calibration_free(pipeline->calibration);

@@ -12,6 +12,7 @@
 #include "guard/act.h"
 #include "guard/ledger.h"
 #include "guard/policy.h"
+#include "links.h"
 #include "meter/price.h"
 #include "unmetered.h"
 #include "who/who.h"
@@ -60,10 +61,9 @@ size_t pipeline_destroy(struct pipeline *pipeline, const char *path);
 
 struct pipeline_stats {
 	uint64_t events, bad_events;
-	uint64_t connections, calls, flows;	/* now */
+	uint64_t flows;				/* now */
 	uint64_t charges, charges_unwritten;
-	uint64_t gaps, gap_bytes, resyncs, bad_encodings;
-	uint64_t connections_dropped, calls_dropped;	/* for want of room or memory */
+	struct links_stats links;
 	struct unmetered_stats unmetered;
 };
 void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret);

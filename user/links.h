@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The TLS connections whose plaintext comes up, each with its calls in progress: events in, charges
+ * out. A call is charged once: when both its messages have ended, at its stream's terminator, or
+ * with its connection.
+ */
+#ifndef LINKS_H
+#define LINKS_H
+
+#include <sys/types.h>
+
+#include "control.h"
+#include "event.h"
+#include "http/conn.h"
+#include "meter/call.h"
+
+struct links;
+
+/*
+ * Limits. A connection at rest is a struct link and a struct conn; beyond LINKS_MAX the oldest one
+ * goes, its calls charged as what is known of them. HTTP/1.1 pipelines seldom hold more than 6
+ * calls, HTTP/2 servers allow 100 to 250 streams.
+ */
+#define LINKS_MAX 16384
+#define LINKS_CALLS_MAX 256
+
+/* Whose call it is, as the kernel half told. */
+struct links_caller {
+	uint64_t cgroup;	/* of the thread that wrote the request */
+	uint32_t tgid;
+	uid_t uid;		/* (uid_t)-1: not known */
+	const char *comm;
+};
+
+/* What comes out. All are called; `arg` goes with each. */
+struct links_out {
+	void (*charged)(void *arg, const struct links_caller *caller, const struct charge *charge);
+	/* A connection that the kernel did not know by name was judged. */
+	void (*decided)(void *arg, uint64_t connection, enum ctl_verdict verdict);
+	/* Plaintext that the parsers read, for the reconciliation with the flows. */
+	void (*read)(void *arg, uint32_t tgid, const char *host, enum ev_dir dir, uint64_t bytes,
+		     uint64_t records);
+	/* The kernel may forget this connection: its process is gone. */
+	void (*forgotten)(void *arg, uint32_t tgid, uint64_t ssl);
+	void *arg;
+};
+
+/* NULL: no memory. The prices and the calibration must outlive the table. */
+struct links *links_new(const struct links_out *out, const struct prices *prices,
+			struct calibration *calibration);
+/* Ends every call in progress at now_ns (monotonic). */
+struct links *links_free(struct links *links, uint64_t now_ns);
+
+/* True if the connection is one to an AI host that was not known before. */
+bool links_open(struct links *links, const struct ev_open *event);
+void links_data(struct links *links, const struct ev_data *event);
+void links_close(struct links *links, const struct ev_close *event);
+/* A process ended, or became another program: its connections went with it. */
+void links_gone(struct links *links, const struct ev_head *event);
+/* Tells links_out.read what was read since it was last told. */
+void links_tell(struct links *links);
+
+struct links_stats {
+	uint64_t connections, calls;		/* now */
+	uint64_t gaps, gap_bytes, resyncs, bad_encodings;
+	uint64_t connections_dropped, calls_dropped;	/* for want of room or memory */
+};
+void links_stats(const struct links *links, struct links_stats *ret);
+
+#endif
