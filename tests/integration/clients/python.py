@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+python.py KIND JOB: makes the calls of a job with one of Python's HTTP clients, one after the other
+on one connection, or all at once where the job says so. JOB is JSON:
+
+  host, path, body, headers   the request
+  calls                       how many (1)
+  step                        true: says "done" after each and waits for a line on stdin
+  leave_after                 leaves a stream after so many bytes, and ends
+  expand                      bytes added to the body's text (a big request)
+"""
+import asyncio
+import json
+import ssl
+import sys
+
+JOB = json.loads(sys.argv[2])
+BODY = JOB["body"]
+HEADERS = dict(JOB.get("headers", {}), **{"content-type": "application/json"})
+URL = f"https://{JOB['host']}{JOB['path']}"
+CALLS = JOB.get("calls", 1)
+LEAVE = JOB.get("leave_after")
+
+
+def data():
+    return json.dumps(BODY).encode()
+
+
+def after(status, n_bytes):
+    print("done", status, n_bytes, flush=True)
+    if JOB.get("step"):
+        sys.stdin.readline()
+
+
+def http_client():
+    import http.client
+    connection = http.client.HTTPSConnection(JOB["host"], timeout=60)
+    for _ in range(CALLS):
+        connection.request("POST", JOB["path"], data(), HEADERS)
+        answer = connection.getresponse()
+        got = answer.read(LEAVE) if LEAVE else answer.read()
+        after(answer.status, len(got))
+        if LEAVE:
+            return connection.close()
+
+
+def requests():
+    import requests as library
+    with library.Session() as session:
+        for _ in range(CALLS):
+            answer = session.post(URL, data=data(), headers=HEADERS, stream=True, timeout=60)
+            n = 0
+            for piece in answer.iter_content(64 if LEAVE else 8192):
+                n += len(piece)
+                if LEAVE and n >= LEAVE:
+                    answer.close()
+                    return after(answer.status_code, n)
+            after(answer.status_code, n)
+
+
+def httpx():
+    import httpx as library
+    with library.Client(timeout=60) as client:
+        for _ in range(CALLS):
+            with client.stream("POST", URL, content=data(), headers=HEADERS) as answer:
+                n = 0
+                for piece in answer.iter_bytes():
+                    n += len(piece)
+                    if LEAVE and n >= LEAVE:
+                        return after(answer.status_code, n)
+            after(answer.status_code, n)
+
+
+def httpx_async():
+    import httpx as library
+
+    async def work():
+        async with library.AsyncClient(timeout=60) as client:
+            for _ in range(CALLS):
+                async with client.stream("POST", URL, content=data(), headers=HEADERS) as answer:
+                    n = 0
+                    async for piece in answer.aiter_bytes():
+                        n += len(piece)
+                        if LEAVE and n >= LEAVE:
+                            return after(answer.status_code, n)
+                after(answer.status_code, n)
+    asyncio.run(work())
+
+
+def aiohttp():
+    import aiohttp as library
+
+    async def work():
+        connector = library.TCPConnector(limit=0)
+        async with library.ClientSession(connector=connector) as session:
+            async def one():
+                async with session.post(URL, data=data(), headers=HEADERS) as answer:
+                    n = 0
+                    async for piece in answer.content.iter_any():
+                        n += len(piece)
+                        if LEAVE and n >= LEAVE:
+                            return answer.status, n
+                    return answer.status, n
+            if JOB.get("at_once"):
+                for status, n in await asyncio.gather(*[one() for _ in range(CALLS)]):
+                    after(status, n)
+                return
+            for _ in range(CALLS):
+                after(*await one())
+                if LEAVE:
+                    return
+    asyncio.run(work())
+
+
+if JOB.get("expand"):
+    BODY["messages"] = [{"role": "user", "content": "spend \"less\"\n größer 計測 " * (JOB["expand"] // 32)}]
+{"http.client": http_client, "requests": requests, "httpx": httpx, "httpx-async": httpx_async,
+ "aiohttp": aiohttp}[sys.argv[1]]()

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+
+import pytest
+
+import stage as lab
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory):
+    if os.geteuid() != 0:
+        pytest.exit("the integration tests need root: sudo make check-integration", returncode=1)
+    if not os.access(lab.AIGRESS, os.X_OK):
+        pytest.exit(f"{lab.AIGRESS} is not there: make", returncode=1)
+    directory = tmp_path_factory.mktemp("stage")
+    os.chmod(directory, 0o755)
+    built = lab.Stage(directory)
+    yield built
+    built.close()
+
+
+def config(directory, text):
+    file = os.path.join(str(directory), "aigress.yaml")
+    with open(file, "w", encoding="utf-8") as out:
+        out.write(text)
+    return file
+
+
+@pytest.fixture(scope="module")
+def daemon(stage, tmp_path_factory):
+    """One daemon for a module's tests, probing each TLS library once for all."""
+    directory = tmp_path_factory.mktemp("daemon")
+    started = lab.Daemon(stage, str(directory), config(directory, "attach: everyone\n")).start()
+    yield started
+    assert started.stop() == 0, started.said()
+
+
+@pytest.fixture
+def new_daemon(stage, tmp_path):
+    """Daemons of a test's own: new_daemon(text of the configuration)."""
+    made = []
+
+    def make(text="attach: everyone\n", **more):
+        made.append(lab.Daemon(stage, str(tmp_path / "state"), config(tmp_path, text), **more))
+        return made[-1]
+    yield make
+    for each in made:
+        each.stop()
