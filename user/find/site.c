@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "find/site.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "find/code.h"
+
+enum {
+	WRITE, READ, WRITE_EX, READ_EX, WRITE_EX2, CTRL, FREE, SET_HOST,
+	GET1_PEER, LOAD_VERIFY_MEM, WRITE_INTERNAL, READ_INTERNAL,
+	FUNCTIONS
+};
+
+/* The first decides whether there is anything to look for. */
+static const char *const names[FUNCTIONS] = {
+	[WRITE] = "SSL_write",
+	[READ] = "SSL_read",
+	[WRITE_EX] = "SSL_write_ex",		/* since OpenSSL 1.1.1 */
+	[READ_EX] = "SSL_read_ex",
+	[WRITE_EX2] = "SSL_write_ex2",		/* since OpenSSL 3.3 */
+	[CTRL] = "SSL_ctrl",
+	[FREE] = "SSL_free",
+	[SET_HOST] = "SSL_set_tlsext_host_name", /* a function in BoringSSL, else a macro */
+	[GET1_PEER] = "SSL_get1_peer_certificate", /* since OpenSSL 3.0 */
+	[LOAD_VERIFY_MEM] = "SSL_CTX_load_verify_mem", /* LibreSSL alone */
+	[WRITE_INTERNAL] = "ssl_write_internal", /* static: in .symtab only */
+	[READ_INTERNAL] = "ssl_read_internal",
+};
+
+static const char *flavour_of(const struct elf_function *fn)
+{
+	if (fn[SET_HOST].addr)
+		return fn[WRITE_EX].addr ? "aws-lc" : "boringssl";
+	if (fn[LOAD_VERIFY_MEM].addr)
+		return "libressl";
+	if (fn[WRITE_EX2].addr)
+		return "openssl-3.3";
+	if (fn[GET1_PEER].addr)
+		return "openssl-3";
+	return fn[WRITE_EX].addr ? "openssl-1.1.1" : "openssl-1";
+}
+
+static int add(const struct elf *elf, struct sites *sites, enum tap_role role,
+	       const struct elf_function *fn)
+{
+	bool for_return = role <= TAP_READ_ARG4;
+	struct code_spot spot;
+	uint64_t offset;
+	int err;
+
+	err = code_spot(elf, fn->addr, fn->size, for_return, &spot);
+	if (err)
+		return err;
+	if (elf_offset(elf, spot.addr, &offset) < 0)
+		return -EBADMSG;
+	sites->at[sites->n++] = (struct tap_site){ .role = role, .offset = offset };
+	sites->n_stepped += spot.is_stepped;
+	return 0;
+}
+
+/*
+ * The function behind both exported ones, proven twice: SSL_write calls it with (ssl, buf, num
+ * widened, &written on its stack) and SSL_write_ex with its own four arguments unchanged. From 3.3
+ * flags come fourth and `written` fifth, and SSL_write_ex goes through SSL_write_ex2. Inlined or
+ * strange builds (Node's -O3) show no such pair and get probes on the exported functions.
+ */
+static uint64_t worker_of(const struct elf *elf, const struct elf_function *plain,
+			  const struct elf_function *ex)
+{
+	uint64_t worker;
+
+	if (!plain->addr || !ex->addr)
+		return 0;
+	worker = code_callee(elf, plain->addr, "abCs.");
+	return worker && worker == code_callee(elf, ex->addr, "abcd.") ? worker : 0;
+}
+
+static uint64_t worker5_of(const struct elf *elf, const struct elf_function *fn)
+{
+	uint64_t worker, by_ex;
+
+	if (!fn[WRITE].addr || !fn[WRITE_EX].addr || !fn[WRITE_EX2].addr)
+		return 0;
+	worker = code_callee(elf, fn[WRITE].addr, "abC0s");
+	by_ex = code_callee(elf, fn[WRITE_EX].addr, "abc0d");
+	if (by_ex == fn[WRITE_EX2].addr)
+		by_ex = code_callee(elf, fn[WRITE_EX2].addr, "abcde");
+	return worker == by_ex ? worker : 0;
+}
+
+/* A name in .symtab that says otherwise breaks the proof. */
+static uint64_t unless_denied(uint64_t worker, const struct elf_function *named)
+{
+	return named->addr && named->addr != worker ? 0 : worker;
+}
+
+/* Probes for one direction: the worker, or the exported functions. */
+static int add_direction(const struct elf *elf, struct sites *sites, uint64_t worker,
+			 enum tap_role worker_role, const struct elf_function *plain,
+			 const struct elf_function *ex, bool writes)
+{
+	int err;
+
+	if (worker)
+		return add(elf, sites, worker_role, &(struct elf_function){ .addr = worker });
+	err = add(elf, sites, writes ? TAP_WRITE : TAP_READ, plain);
+	if (err || !ex->addr)
+		return err;
+	/* AWS-LC and LibreSSL: the _ex form only calls the plain one */
+	if (code_callee(elf, ex->addr, "ab...") == plain->addr)
+		return 0;
+	return add(elf, sites, writes ? TAP_WRITE_ARG4 : TAP_READ_ARG4, ex);
+}
+
+static int choose(const struct elf *elf, const struct elf_function *fn, struct sites *sites)
+{
+	uint64_t writer4, writer5, reader;
+	int err;
+
+	writer4 = unless_denied(worker_of(elf, &fn[WRITE], &fn[WRITE_EX]), &fn[WRITE_INTERNAL]);
+	writer5 = unless_denied(worker5_of(elf, fn), &fn[WRITE_INTERNAL]);
+	reader = unless_denied(worker_of(elf, &fn[READ], &fn[READ_EX]), &fn[READ_INTERNAL]);
+	/* one function for both directions is a helper of both, not the worker of either */
+	if (reader && (reader == writer4 || reader == writer5))
+		reader = writer4 = writer5 = 0;
+	sites->write_worker = writer5 ? writer5 : writer4;
+	sites->read_worker = reader;
+	err = add_direction(elf, sites, sites->write_worker,
+			    writer5 ? TAP_WRITE_ARG5 : TAP_WRITE_ARG4, &fn[WRITE], &fn[WRITE_EX],
+			    true);
+	/* SSL_write_ex2 has callers of its own only where no worker stands behind it */
+	if (!err && !sites->write_worker && fn[WRITE_EX2].addr)
+		err = add(elf, sites, TAP_WRITE_ARG5, &fn[WRITE_EX2]);
+	if (!err)
+		err = add_direction(elf, sites, reader, TAP_READ_ARG4, &fn[READ], &fn[READ_EX],
+				    false);
+	if (!err && fn[CTRL].addr)
+		err = add(elf, sites, TAP_CTRL, &fn[CTRL]);
+	if (!err && fn[SET_HOST].addr)
+		err = add(elf, sites, TAP_SET_HOST, &fn[SET_HOST]);
+	if (!err && fn[FREE].addr)
+		err = add(elf, sites, TAP_FREE, &fn[FREE]);
+	return err;
+}
+
+int sites_find(int fd, struct sites *ret)
+{
+	struct elf_function fn[FUNCTIONS] = {}, named[FUNCTIONS] = {};
+	struct sites sites = {};
+	struct elf elf;
+	int err;
+
+	err = elf_open(&elf, fd);
+	if (err)
+		return err;
+	err = elf_find_dynamic(&elf, names, FUNCTIONS, fn);
+	if (err == -ENOENT) {
+		err = elf_find_symtab(&elf, names, FUNCTIONS, fn);
+	} else if (!err && !elf_find_symtab(&elf, names, FUNCTIONS, named)) {
+		fn[WRITE_INTERNAL] = named[WRITE_INTERNAL];
+		fn[READ_INTERNAL] = named[READ_INTERNAL];
+	}
+	if (err)
+		return err;
+	if (!fn[READ].addr)
+		return -ENOENT;
+	sites.flavour = flavour_of(fn);
+	err = choose(&elf, fn, &sites);
+	if (err)
+		return err;
+	*ret = sites;
+	return 0;
+}

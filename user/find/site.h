@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Chooses where in a TLS library the probes go. A hit costs 0.7 us where the kernel emulates the
+ * instruction and 9 us where it single-steps it (facts, kernel 5), so the address decides what a
+ * probed process pays. A breakpoint in the middle of an instruction corrupts the program: an
+ * address is taken only at a proven function start, or reached from one by straight decoding.
+ */
+#ifndef FIND_SITE_H
+#define FIND_SITE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "find/elf.h"
+#include "tap/tap.h"
+
+#define SITES_MAX 10
+
+struct sites {
+	const char *flavour;	/* "openssl-3", "boringssl", ...; static */
+	struct tap_site at[SITES_MAX];
+	size_t n;
+	size_t n_stepped;	/* of them: the kernel has to single-step (correct, slower) */
+	uint64_t write_worker;	/* virtual address of ssl_write_internal, 0: not proven */
+	uint64_t read_worker;
+};
+
+/*
+ * 0; -ENOENT: no OpenSSL-like TLS functions are defined here; -ENOEXEC, -EBADMSG as elf_open;
+ * -errno.
+ */
+int sites_find(int fd, struct sites *ret);
+
+#endif
