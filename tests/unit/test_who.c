@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "who/cgroup.h"
+#include "who/who.h"
+
+#define CID "d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00"
+#define CID2 "a4917225c0ffee00d4917225c0ffee00d4917225c0ffee00d4917225c0ffee0a"
+#define UID "7da9e2a8-1234-4abc-8def-0123456789ab"
+#define UID_ "7da9e2a8_1234_4abc_8def_0123456789ab"
+#define HASH "0123456789abcdef0123456789abcdef"
+
+/* docs: facts of the kernel, 8 */
+static const struct {
+	const char *path, *container, *pod_uid, *unit;
+} paths[] = {
+	{ "/", "", "", "" },
+	{ "", "", "", "" },
+	{ "/kubepods/burstable/pod" UID "/" CID, CID, UID, "" },
+	{ "/kt/kubepods/besteffort/pod" UID "/" CID, CID, UID, "" },
+	{ "/kubepods/pod" UID "/" CID, CID, UID, "" },
+	{ "/kubepods/burstable/pod" UID, "", UID, "" },
+	{ "/kubepods/burstable/pod" HASH "/" CID, CID, HASH, "" },
+	{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" UID_
+	  ".slice/cri-containerd-" CID ".scope", CID, UID, "" },
+	{ "/kubepods.slice/kubepods-pod" UID_ ".slice/crio-" CID ".scope", CID, UID, "" },
+	{ "/kubepods.slice/kubepods-pod" UID_ ".slice/docker-" CID ".scope", CID, UID, "" },
+	{ "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" HASH
+	  ".slice/cri-containerd-" CID ".scope", CID, HASH, "" },
+	{ "/kubepods.slice/kubepods-pod" UID_ ".slice/crio-conmon-" CID ".scope", "", UID,
+	  "crio-conmon-" CID ".scope" },
+	{ "/system.slice/containerd.service/kubepods-burstable-pod" UID_ ".slice:cri-containerd:" CID,
+	  CID, UID, "" },
+	{ "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/"
+	  "kubelet-kubepods-besteffort-pod" UID_ ".slice/cri-containerd-" CID ".scope", CID, UID, "" },
+	/* kind: the node is a container of docker's */
+	{ "/docker/" CID2 "/kubelet/kubepods/burstable/pod" UID "/" CID, CID, UID, "" },
+	{ "/docker/" CID2 "/kubelet/kubepods/burstable/pod" UID, "", UID, "" },
+	{ "/system.slice/docker-" CID2 ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod"
+	  UID_ ".slice/cri-containerd-" CID ".scope", CID, UID, "" },
+	{ "/docker/" CID2 "/system.slice/containerd.service", CID2, "", "containerd.service" },
+	/* k3s */
+	{ "/system.slice/k3s.service/kubepods/besteffort/pod" UID "/" CID, CID, UID, "" },
+	/* inside a container: its own init, a nested cgroup */
+	{ "/kubepods/pod" UID "/" CID "/system.slice/nginx.service", CID, UID, "nginx.service" },
+	{ "/kubepods/pod" UID "/" CID "/workers/1", CID, UID, "" },
+	{ "/docker/" CID, CID, "", "" },
+	{ "/docker/" CID "/docker/" CID2, CID2, "", "" },
+	{ "/system.slice/docker-" CID ".scope", CID, "", "" },
+	{ "/system.slice/nerdctl-" CID ".scope", CID, "", "" },
+	{ "/machine.slice/libpod-" CID ".scope/container", CID, "", "" },
+	{ "/machine.slice/libpod-conmon-" CID ".scope", "", "", "libpod-conmon-" CID ".scope" },
+	{ "/libpod_parent/libpod-" CID, CID, "", "" },
+	{ "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" CID ".scope/container",
+	  CID, "", "user@1000.service" },
+	{ "/system.slice/web.service/libpod-payload-" CID, CID, "", "web.service" },
+	{ "/lxc.payload.web-1", "web-1", "", "" },
+	{ "/lxc.payload/web-1", "web-1", "", "" },
+	{ "/lxc/web-1/system.slice/cron.service", "web-1", "", "cron.service" },
+	{ "/lxc.monitor.web-1", "", "", "" },
+	{ "/podruntime/runtime", "", "", "" },
+	{ "/mycontainer", "", "", "" },
+	{ "/" CID, CID, "", "" },
+	{ "/system.slice/nginx.service", "", "", "nginx.service" },
+	{ "/system.slice/system-getty.slice/getty@tty1.service", "", "", "getty@tty1.service" },
+	{ "/system.slice/nginx.service/worker", "", "", "nginx.service" },
+	{ "/system.slice/_cpu.service", "", "", "cpu.service" },
+	{ "/user.slice/user-1000.slice/session-3.scope", "", "", "session-3.scope" },
+	{ "/user.slice/user-1000.slice/user@1000.service/app.slice/agent.service", "", "",
+	  "agent.service" },
+	{ "/init.scope", "", "", "init.scope" },
+	{ "/user.slice", "", "", "" },
+	/* near misses */
+	{ "/kubepods/pod" UID "x/1", "", "", "" },
+	{ "/podcast", "", "", "" },
+	{ "/kubepods-pod.slice", "", "", "" },
+	{ "/x" CID, "", "", "" },
+	{ "/D4917225C0FFEE00D4917225C0FFEE00D4917225C0FFEE00D4917225C0FFEE00", "", "", "" },
+	{ "/.service", "", "", "" },
+	{ "/a:b:c", "", "", "" },
+	{ "//docker//" CID "//", CID, "", "" },
+};
+
+static void path_names_container_pod_and_unit(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct who_group group;
+
+		memset(&group, 'x', sizeof(group));
+		who_parse_path(paths[i].path, &group);
+		if (strcmp(group.container, paths[i].container) ||
+		    strcmp(group.pod_uid, paths[i].pod_uid) || strcmp(group.unit, paths[i].unit))
+			fail_msg("%s: container \"%s\", pod \"%s\", unit \"%s\"", paths[i].path,
+				 group.container, group.pod_uid, group.unit);
+	}
+}
+
+static int mount_in(const char *text, char *buf, size_t size)
+{
+	_cleanup_fclose_ FILE *file = fmemopen((void *)text, strlen(text), "r");
+
+	return cgroups_find_mount(file, buf, size);
+}
+
+static void v2_mount_is_found(void **state)
+{
+	char buf[64];
+
+	/* hybrid */
+	assert_int_equal(mount_in("31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+				  "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"
+				  "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
+				  buf, sizeof(buf)), 0);
+	assert_string_equal(buf, "/sys/fs/cgroup/unified");
+	/* pure, optional fields, octal escapes */
+	assert_int_equal(mount_in("41 31 0:38 / /mnt/a\\040b\\134 rw shared:9 master:1 - cgroup2 c rw\n",
+				  buf, sizeof(buf)), 0);
+	assert_string_equal(buf, "/mnt/a b\\");
+	/* in a container's cgroup namespace: its own mount, the host's root, a part of the tree */
+	assert_int_equal(mount_in("1 1 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n"
+				  "2 1 0:38 /../.. /host/cgroup rw - cgroup2 cgroup rw\n"
+				  "3 1 0:38 /../../x /part rw - cgroup2 cgroup rw\n"
+				  "4 1 0:38 /.. /half rw - cgroup2 cgroup rw\n",
+				  buf, sizeof(buf)), 0);
+	assert_string_equal(buf, "/host/cgroup");
+	assert_int_equal(mount_in("3 1 0:38 /x /part rw - cgroup2 cgroup rw\n", buf, sizeof(buf)), -ENOENT);
+	assert_int_equal(mount_in("cgroup2\n - cgroup2 \n1 - cgroup2 c", buf, sizeof(buf)), -ENOENT);
+	assert_int_equal(mount_in("1 1 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n", buf, 4),
+			 -ENAMETOOLONG);
+}
+
+static uint64_t make(const char *root, const char *path)
+{
+	char full[256];
+	struct stat st;
+
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	assert_int_equal(mkdir(full, 0700), 0);
+	assert_int_equal(stat(full, &st), 0);
+	return st.st_ino;
+}
+
+static void drop(const char *root, const char *path)
+{
+	char full[256];
+
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	assert_int_equal(rmdir(full), 0);
+}
+
+/* A tree of plain directories: the ids are inode numbers there, too, and the walk is the only way. */
+static void walk_names_groups_and_names_outlive_them(void **state)
+{
+	char root[] = "/tmp/test_who.XXXXXX";
+	uint64_t a, ab, late;
+	struct who *who;
+
+	assert_non_null(mkdtemp(root));
+	a = make(root, "/a");
+	ab = make(root, "/a/b.service");
+	assert_int_equal(who_new(&who, root), 0);
+	assert_string_equal(who_group(who, a)->path, "/a");
+	assert_string_equal(who_group(who, ab)->path, "/a/b.service");
+	assert_string_equal(who_group(who, ab)->unit, "b.service");
+	assert_int_equal(who_cgroup_id(who, "/a/b.service"), ab);
+	assert_int_equal(who_cgroup_id(who, "/a/../a"), 0);
+	assert_int_equal(who_cgroup_id(who, "/.."), 0);
+	assert_int_equal(who_cgroup_id(who, "a"), 0);
+	drop(root, "/a/b.service");
+	assert_string_equal(who_group(who, ab)->path, "/a/b.service");
+	assert_int_equal(who_cgroup_id(who, "/a/b.service"), 0);
+
+	/* One made later: found by a walk, but no sooner than a second after the last. */
+	late = make(root, "/a/late");
+	if (late != ab)		/* a plain file system may use an inode number again */
+		assert_int_equal(strncmp(who_group(who, late)->path, "cgroup:", 7), 0);
+	nanosleep(&(struct timespec){ .tv_sec = 1, .tv_nsec = 20000000 }, NULL);
+	if (late != ab)
+		assert_string_equal(who_group(who, late)->path, "/a/late");
+	drop(root, "/a/late");
+	drop(root, "/a");
+	who_free(who);
+	assert_int_equal(rmdir(root), 0);
+	assert_int_equal(who_new(&who, root), -ENOENT);
+}
+
+static void learned_names_win_and_are_bounded(void **state)
+{
+	struct who *who;
+
+	assert_int_equal(who_new(&who, "/proc/self/fdinfo"), 0);
+	who_learn(who, 7, "/docker/" CID);
+	assert_string_equal(who_group(who, 7)->container, CID);
+	who_learn(who, 7, "/system.slice/x.service");
+	assert_string_equal(who_group(who, 7)->container, "");
+	assert_string_equal(who_group(who, 7)->unit, "x.service");
+	who_learn(who, 8, "no slash");
+	assert_string_equal(who_group(who, 8)->path, "cgroup:8");
+	assert_string_equal(who_group(who, 0)->path, "cgroup:0");
+	for (uint64_t id = 100; id < 100 + CGROUPS_MAX; id++) {
+		who_learn(who, id, "/n");
+		(void)who_group(who, 7);	/* in use: stays */
+	}
+	assert_string_equal(who_group(who, 7)->unit, "x.service");
+	assert_string_equal(who_group(who, 100)->path, "cgroup:100");
+	assert_string_equal(who_group(who, 101 + CGROUPS_MAX / 2)->path, "/n");
+	who_free(who);
+}
+
+static void kernel_is_asked_for_a_cgroup_that_no_event_told(void **state)
+{
+	char root[256], full[300];
+	struct who *who;
+	uint64_t id;
+
+	if (who_cgroup_mount(root, sizeof(root)) || access(root, W_OK)) {
+		skip();
+		return;
+	}
+	assert_int_equal(who_new(&who, root), 0);
+	assert_string_equal(who_group(who, who_cgroup_id(who, "/"))->path, "/");
+	snprintf(full, sizeof(full), "/test-who-%d.scope", (int)getpid());
+	id = make(root, full);
+	assert_string_equal(who_group(who, id)->path, full);	/* at once: by its handle */
+	drop(root, full);
+	assert_string_equal(who_group(who, id)->path, full);
+	assert_int_equal(strncmp(who_group(who, id + 999999999)->path, "cgroup:", 7), 0);
+	who_free(who);
+}
+
+static void process_is_named_while_it_lives_and_after(void **state)
+{
+	const struct who_process *process;
+	struct who *who;
+	int to[2], from[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(to) | pipe(from), 0);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_NAME, "a) (b");
+		if (write(from[1], "x", 1) != 1 || read(to[0], &byte, 1) != 1)
+			_exit(1);
+		_exit(0);
+	}
+	assert_int_equal(read(from[0], &byte, 1), 1);
+	assert_int_equal(who_new(&who, "/proc/self/fdinfo"), 0);
+	process = who_process(who, (uint32_t)pid, "thread-7", 0);
+	assert_string_equal(process->comm, "a) (b");
+	assert_string_equal(process->user, "root");
+	assert_non_null(strstr(process->exe, "test_who"));
+	assert_int_equal(write(to[1], "x", 1), 1);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_non_null(strstr(who_process(who, (uint32_t)pid, "thread-7", 0)->exe, "test_who"));
+	assert_string_equal(who_process(who, (uint32_t)pid, "x", 4000000000u)->user, "4000000000");
+	who_forget(who, (uint32_t)pid);
+	process = who_process(who, (uint32_t)pid, "thread-7-and-too-long", 0);
+	assert_string_equal(process->comm, "thread-7-and-to");
+	assert_string_equal(process->exe, "");
+	close(to[0]), close(to[1]), close(from[0]), close(from[1]);
+	who_free(who);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(path_names_container_pod_and_unit),
+		cmocka_unit_test(v2_mount_is_found),
+		cmocka_unit_test(walk_names_groups_and_names_outlive_them),
+		cmocka_unit_test(learned_names_win_and_are_bounded),
+		cmocka_unit_test(kernel_is_asked_for_a_cgroup_that_no_event_told),
+		cmocka_unit_test(process_is_named_while_it_lives_and_after),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

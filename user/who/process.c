@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "who/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+struct process {
+	struct who_process is;
+	uint64_t started;	/* clock ticks after boot; 0: it was gone already */
+	uint64_t checked_ns;
+	UT_hash_handle hh;	/* in the order of last use */
+};
+
+struct user {
+	uid_t uid;
+	char name[sizeof(((struct who_process *)NULL)->user)];
+	UT_hash_handle hh;
+};
+
+struct processes {
+	struct process *processes;
+	struct user *users;
+	struct who_process nobody;	/* the answer when memory is out */
+};
+
+struct processes *processes_new(void)
+{
+	return calloc(1, sizeof(struct processes));
+}
+
+static void drop(struct processes *processes, struct process *process)
+{
+	HASH_DEL(processes->processes, process);
+	free(process);
+}
+
+static void forget_users(struct processes *processes)
+{
+	struct user *user, *next;
+
+	HASH_ITER(hh, processes->users, user, next) {
+		HASH_DEL(processes->users, user);
+		free(user);
+	}
+}
+
+struct processes *processes_free(struct processes *processes)
+{
+	struct process *process, *next;
+
+	if (!processes)
+		return NULL;
+	HASH_ITER(hh, processes->processes, process, next)
+		drop(processes, process);
+	forget_users(processes);
+	free(processes);
+	return NULL;
+}
+
+static void name_user(struct processes *processes, struct who_process *process)
+{
+	struct passwd entry, *found = NULL;
+	char buf[4096];
+	struct user *user;
+
+	HASH_FIND(hh, processes->users, &process->uid, sizeof(process->uid), user);
+	if (user) {
+		memcpy(process->user, user->name, sizeof(process->user));
+		return;
+	}
+	if (getpwuid_r(process->uid, &entry, buf, sizeof(buf), &found) || !found)
+		snprintf(process->user, sizeof(process->user), "%u", process->uid);
+	else
+		snprintf(process->user, sizeof(process->user), "%s", found->pw_name);
+	if (HASH_COUNT(processes->users) >= PROCESSES_USERS)
+		forget_users(processes);
+	user = calloc(1, sizeof(*user));
+	if (!user)
+		return;
+	user->uid = process->uid;
+	memcpy(user->name, process->user, sizeof(user->name));
+	HASH_ADD(hh, processes->users, uid, sizeof(user->uid), user);
+}
+
+/*
+ * Field 22 of /proc/PID/stat and, in its parentheses, the name of the first thread: proc(5). The
+ * name may hold anything, parentheses too, so the last one ends it. 0: no such process.
+ */
+static uint64_t read_stat(uint32_t tgid, char comm[WHO_COMM_LEN])
+{
+	char path[32], buf[1024], *open_at, *close_at, *field;
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", tgid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, buf, sizeof(buf) - 1);
+	if (n <= 0)
+		return 0;
+	buf[n] = '\0';
+	open_at = strchr(buf, '(');
+	close_at = strrchr(buf, ')');
+	if (!open_at || !close_at || close_at < open_at)
+		return 0;
+	*close_at = '\0';
+	snprintf(comm, WHO_COMM_LEN, "%s", open_at + 1);
+	field = close_at + 1;
+	for (int i = 3; i <= 22 && field; i++)
+		field = strchr(field + 1, ' ');
+	return field ? strtoull(field, NULL, 10) : 0;
+}
+
+static void read_exe(struct who_process *process)
+{
+	static const char gone[] = " (deleted)";
+	char path[32], exe[PATH_MAX];
+	size_t len;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", process->tgid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	if (n <= 0)
+		return;
+	exe[n] = '\0';
+	len = (size_t)n;
+	if (len > sizeof(gone) - 1 && !strcmp(exe + len - (sizeof(gone) - 1), gone))
+		len -= sizeof(gone) - 1;
+	if (len >= sizeof(process->exe))
+		len = sizeof(process->exe) - 1;
+	memcpy(process->exe, exe, len);
+}
+
+/* True if the pid is (still, or for all that can be known) the process of this entry. */
+static bool is_same(struct process *process, uid_t uid)
+{
+	uint64_t now_ns = clock_mono_ns(), started;
+	char comm[WHO_COMM_LEN];
+
+	if (process->is.uid == uid && now_ns - process->checked_ns < PROCESSES_FRESH_NS)
+		return true;
+	process->checked_ns = now_ns;
+	started = read_stat(process->is.tgid, comm);
+	if (started && started != process->started)
+		return false;
+	return true;
+}
+
+const struct who_process *processes_find(struct processes *processes, uint32_t tgid,
+					 const char *comm, uid_t uid)
+{
+	struct process *process;
+
+	HASH_FIND(hh, processes->processes, &tgid, sizeof(tgid), process);
+	if (process && !is_same(process, uid)) {
+		drop(processes, process);
+		process = NULL;
+	}
+	if (process) {
+		HASH_DEL(processes->processes, process);
+		HASH_ADD(hh, processes->processes, is.tgid, sizeof(process->is.tgid), process);
+		if (process->is.uid != uid) {
+			process->is.uid = uid;
+			name_user(processes, &process->is);
+		}
+		return &process->is;
+	}
+	if (HASH_COUNT(processes->processes) >= PROCESSES_MAX)
+		drop(processes, processes->processes);
+	process = calloc(1, sizeof(*process));
+	if (!process) {
+		processes->nobody = (struct who_process){ .tgid = tgid, .uid = uid };
+		return &processes->nobody;
+	}
+	process->is.tgid = tgid;
+	process->is.uid = uid;
+	process->checked_ns = clock_mono_ns();
+	/*
+	 * The kernel's name is that of the thread that called; Java and newer Python name their
+	 * threads by task. The process is called what its first thread is called, where that can
+	 * still be read.
+	 */
+	process->started = read_stat(tgid, process->is.comm);
+	if (!process->started)
+		snprintf(process->is.comm, sizeof(process->is.comm), "%.*s", WHO_COMM_LEN - 1, comm);
+	read_exe(&process->is);
+	name_user(processes, &process->is);
+	HASH_ADD(hh, processes->processes, is.tgid, sizeof(process->is.tgid), process);
+	return &process->is;
+}
+
+void processes_forget(struct processes *processes, uint32_t tgid)
+{
+	struct process *process;
+
+	HASH_FIND(hh, processes->processes, &tgid, sizeof(tgid), process);
+	if (process)
+		drop(processes, process);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pid becomes a command, an executable and a user. What was learned outlives the process. */
+#ifndef WHO_PROCESS_H
+#define WHO_PROCESS_H
+
+#include "who/who.h"
+
+#define PROCESSES_MAX 8192	/* least recently used goes first; 0.4 kB each */
+#define PROCESSES_USERS 1024	/* names of users kept; beyond, all are forgotten and asked again */
+#define PROCESSES_FRESH_NS 1000000000ULL	/* for so long a pid is taken for the same process */
+
+struct processes;
+
+/* NULL: no memory. */
+struct processes *processes_new(void);
+struct processes *processes_free(struct processes *processes);
+
+/* As who_process(). */
+const struct who_process *processes_find(struct processes *processes, uint32_t tgid,
+					 const char *comm, uid_t uid);
+void processes_forget(struct processes *processes, uint32_t tgid);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "who/who.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "who/cgroup.h"
+#include "who/process.h"
+
+struct who {
+	struct cgroups *cgroups;
+	struct processes *processes;
+	struct who_group group;		/* the last answer */
+};
+
+int who_new(struct who **ret, const char *cgroup_root)
+{
+	struct who *who = calloc(1, sizeof(*who));
+	int r;
+
+	if (!who)
+		return -ENOMEM;
+	who->processes = processes_new();
+	r = who->processes ? cgroups_new(&who->cgroups, cgroup_root) : -ENOMEM;
+	if (r < 0) {
+		who_free(who);
+		return r;
+	}
+	*ret = who;
+	return 0;
+}
+
+struct who *who_free(struct who *who)
+{
+	if (!who)
+		return NULL;
+	cgroups_free(who->cgroups);
+	processes_free(who->processes);
+	free(who);
+	return NULL;
+}
+
+int who_cgroup_mount(char *buf, size_t size)
+{
+	_cleanup_fclose_ FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
+
+	return mountinfo ? cgroups_find_mount(mountinfo, buf, size) : -ENOENT;
+}
+
+void who_learn(struct who *who, uint64_t cgroup, const char *path)
+{
+	cgroups_learn(who->cgroups, cgroup, *path ? path : "/");
+	if (who->group.cgroup == cgroup)
+		who->group.path[0] = '\0';
+}
+
+const struct who_group *who_group(struct who *who, uint64_t cgroup)
+{
+	struct who_group *group = &who->group;
+	const char *path = cgroups_path(who->cgroups, cgroup);
+
+	/* One connection asks many times in a row. */
+	if (path && group->cgroup == cgroup && !strcmp(group->path, path))
+		return group;
+	memset(group, 0, sizeof(*group));
+	group->cgroup = cgroup;
+	if (!path) {
+		snprintf(group->path, sizeof(group->path), "cgroup:%" PRIu64, cgroup);
+		return group;
+	}
+	snprintf(group->path, sizeof(group->path), "%s", path);
+	who_parse_path(group->path, group);
+	return group;
+}
+
+uint64_t who_cgroup_id(const struct who *who, const char *path)
+{
+	return cgroups_id(who->cgroups, path);
+}
+
+const struct who_process *who_process(struct who *who, uint32_t tgid, const char *comm, uid_t uid)
+{
+	return processes_find(who->processes, tgid, comm, uid);
+}
+
+void who_forget(struct who *who, uint32_t tgid)
+{
+	processes_forget(who->processes, tgid);
+}
