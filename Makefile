@@ -62,16 +62,15 @@ $(patsubst %.c,$(B)/%.o,$(wildcard user/tap/*.c)): | $(B)/tap.skel.h
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka
-# -rdynamic: a test probes functions of its own program, by dlsym.
 $(B)/tests/kernel/%: $(B)/tests/kernel/%.o $(B)/$(NAME).a
-	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $^ $(libs) -lcmocka -lssl -lcrypto -ldl
+	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka -lssl -lcrypto
 
 check-unit: $(tests) ## unit tests (no root needed)
 	$(Q)scripts/check-layers
 	$(Q)tests/run programs $^
 
 check-kernel: $(ontests) ## tests of the probes on this kernel (root)
-	$(Q)set -e; for t in $^; do $$t; done
+	$(Q)tests/run programs $^
 
 fuzz: $(fuzzers) ## build the fuzzers
 # One instrumented archive for all fuzzers; each driver alone has a main.

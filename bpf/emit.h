@@ -42,9 +42,13 @@ static __always_inline void emit_submit(void *event)
 	bpf_ringbuf_submit(event, EMIT_FLAGS);
 }
 
+/*
+ * Wakes like a submission: without, the records behind this one would find a consumer that has not
+ * caught up, and nobody would ever wake it.
+ */
 static __always_inline void emit_discard(void *event)
 {
-	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_discard(event, EMIT_FLAGS);
 }
 
 /* One piece in a record of `class` bytes: the ring wants a size that the verifier knows. */

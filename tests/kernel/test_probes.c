@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The TLS programs on functions of this very program, which have the shape of a TLS library's and
- * do what the test says: counts, pieces, nesting, names, ends. All run over
- * uprobe_multi, and some over perf uprobes. Needs root.
+ * do what the test says: counts, pieces, nesting, names, ends. All run over uprobe_multi,
+ * and some over perf uprobes. Needs root.
  */
-#include "seen.h"
+#include "toy.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -12,101 +12,12 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-/*
- * A frame pointer's push comes first: an instruction that the kernel emulates. noipa: the compiler
- * must not see that nobody reads the buffers.
- */
-#define TOY __attribute__((noipa, used, optimize("no-omit-frame-pointer")))
-
-/* What the next toy call does inside, once, and what it returns. */
-static void (*toy_inside)(void);
-static int toy_result;
-
-static __attribute__((noinline)) void toy_body(void)
-{
-	void (*inside)(void) = toy_inside;
-
-	toy_inside = NULL;
-	if (inside)
-		inside();
-}
-
-TOY int toy_write(uint64_t ssl, const void *buf, int num)
-{
-	toy_body();
-	return toy_result;
-}
-
-TOY int toy_read(uint64_t ssl, void *buf, int num)
-{
-	toy_body();
-	return toy_result;
-}
-
-TOY int toy_write_ex(uint64_t ssl, const void *buf, size_t num, size_t *written)
-{
-	toy_body();
-	return toy_result;
-}
-
-TOY int toy_write_ex2(uint64_t ssl, const void *buf, size_t num, uint64_t flags, size_t *written)
-{
-	toy_body();
-	return toy_result;
-}
-
-TOY int toy_read_ex(uint64_t ssl, void *buf, size_t num, size_t *readbytes)
-{
-	toy_body();
-	return toy_result;
-}
-
-TOY long toy_ctrl(uint64_t ssl, int cmd, long larg, void *parg)
-{
-	toy_body();
-	return toy_result;
-}
-
-TOY int toy_set_host(uint64_t ssl, const char *name)
-{
-	toy_body();
-	return toy_result;
-}
-
-TOY void toy_free(uint64_t ssl)
-{
-	toy_body();
-}
-
 struct fixture {
 	struct tap *tap;
 	struct tap_probes *probes;
 	struct seen seen;
 	struct tap_config config;
 };
-
-static void attach(struct fixture *f, pid_t pid)
-{
-	const struct {
-		enum tap_role role;
-		void *function;
-	} toys[] = {
-		{ TAP_WRITE, toy_write },	{ TAP_WRITE_ARG4, toy_write_ex },
-		{ TAP_WRITE_ARG5, toy_write_ex2 }, { TAP_READ, toy_read },
-		{ TAP_READ_ARG4, toy_read_ex }, { TAP_CTRL, toy_ctrl },
-		{ TAP_SET_HOST, toy_set_host }, { TAP_FREE, toy_free },
-	};
-	struct tap_site sites[ARRAY_SIZE(toys)];
-	char path[256] = "";
-
-	for (size_t i = 0; i < ARRAY_SIZE(toys); i++) {
-		struct site_search at = site_find(toys[i].function);
-
-		sites[i] = (struct tap_site){ .role = toys[i].role, .offset = at.offset };
-		snprintf(path, sizeof(path), "%s", at.path);
-	}
-	assert_int_equal(tap_attach(f->tap, path, pid, sites, ARRAY_SIZE(sites), &f->probes), 0);
-}
 
 static struct fixture *start(bool is_perf, size_t ring_bytes)
 {
@@ -136,7 +47,7 @@ static int setup_multi(void **state)
 {
 	struct fixture *f = start(false, 4u << 20);
 
-	attach(f, getpid());
+	f->probes = toy_attach(f->tap, getpid());
 	*state = f;
 	return 0;
 }
@@ -145,7 +56,7 @@ static int setup_perf(void **state)
 {
 	struct fixture *f = start(true, 4u << 20);
 
-	attach(f, getpid());
+	f->probes = toy_attach(f->tap, getpid());
 	*state = f;
 	return 0;
 }
@@ -162,23 +73,6 @@ static uint64_t new_ssl(void)
 	static uint64_t last = 0x7000;
 
 	return last += 0x100;
-}
-
-static void name(uint64_t ssl, const char *host)
-{
-	toy_ctrl(ssl, 55, 0, (void *)host);
-}
-
-static void write_n(uint64_t ssl, const void *buf, int n)
-{
-	toy_result = n;
-	toy_write(ssl, buf, n);
-}
-
-static void read_n(uint64_t ssl, void *buf, int n)
-{
-	toy_result = n;
-	toy_read(ssl, buf, n);
 }
 
 static char *noise(size_t n)
@@ -199,9 +93,9 @@ static void copies_every_size_exactly(void **state)
 	_cleanup_free_ char *sent = noise(2 << 20);
 	size_t total = 0;
 
-	name(ssl, "api.openai.com");
+	toy_name(ssl, "api.openai.com");
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		write_n(ssl, sent + total, sizes[i]);
+		toy_write_n(ssl, sent + total, sizes[i]);
 		total += (size_t)sizes[i];
 	}
 	seen_read(&f->seen, f->tap);
@@ -225,9 +119,9 @@ static void shows_what_is_beyond_a_megabyte_as_a_jump(void **state)
 	_cleanup_free_ char *sent = noise((1 << 20) + 5000);
 
 	assert_int_equal(tap_counters(f->tap, before), 0);
-	name(ssl, "api.openai.com");
-	write_n(ssl, sent, (1 << 20) + 5000);
-	write_n(ssl, sent, 7);
+	toy_name(ssl, "api.openai.com");
+	toy_write_n(ssl, sent, (1 << 20) + 5000);
+	toy_write_n(ssl, sent, 7);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n_bytes[EV_OUT], (1 << 20) + 7);
 	assert_int_equal(f->seen.gap_bytes[EV_OUT], 5000);
@@ -260,12 +154,12 @@ static void counts_nothing_of_a_call_that_failed(void **state)
 	uint64_t ssl = new_ssl();
 	size_t count = 9;
 
-	name(ssl, "api.openai.com");
-	write_n(ssl, "same", -1);
-	write_n(ssl, "same", 0);
+	toy_name(ssl, "api.openai.com");
+	toy_write_n(ssl, "same", -1);
+	toy_write_n(ssl, "same", 0);
 	toy_result = 0;
 	toy_write_ex(ssl, "same", 4, &count);
-	write_n(ssl, "same", 4);
+	toy_write_n(ssl, "same", 4);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n_of[EV_DATA], 1);
 	assert_int_equal(f->seen.n_bytes[EV_OUT], 4);
@@ -281,8 +175,8 @@ static void says_nothing_of_other_hosts(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
 		uint64_t ssl = new_ssl();
 
-		name(ssl, others[i]);
-		write_n(ssl, "GET / HTTP/1.1\r\n", 16);
+		toy_name(ssl, others[i]);
+		toy_write_n(ssl, "GET / HTTP/1.1\r\n", 16);
 		toy_free(ssl);
 	}
 	seen_read(&f->seen, f->tap);
@@ -294,7 +188,7 @@ static void knows_hosts_by_suffix_and_in_any_case(void **state)
 	struct fixture *f = *state;
 	uint64_t ssl = new_ssl();
 
-	name(ssl, "My-Company.OpenAI.Azure.COM");
+	toy_name(ssl, "My-Company.OpenAI.Azure.COM");
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n_of[EV_OPEN], 1);
 	assert_string_equal(f->seen.open.host, "my-company.openai.azure.com");
@@ -307,19 +201,19 @@ static void asks_about_a_star_in_the_middle(void **state)
 	uint64_t ssl = new_ssl(), other = new_ssl();
 	_cleanup_free_ char *sent = noise(100000);
 
-	name(other, "s3.eu-west-1.amazonaws.com");
+	toy_name(other, "s3.eu-west-1.amazonaws.com");
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.open.verdict, CTL_ASK);
 	assert_int_equal(tap_decide(f->tap, f->seen.open.head.id, CTL_IGNORE), 0);
-	write_n(other, "PUT /", 5);
+	toy_write_n(other, "PUT /", 5);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n, 0);
 
-	name(ssl, "bedrock-runtime.eu-west-1.amazonaws.com");
+	toy_name(ssl, "bedrock-runtime.eu-west-1.amazonaws.com");
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.open.verdict, CTL_ASK);
 	assert_int_equal(tap_decide(f->tap, f->seen.open.head.id, CTL_AI), 0);
-	write_n(ssl, sent, 100000);
+	toy_write_n(ssl, sent, 100000);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n_bytes[EV_OUT], 100000);
 }
@@ -330,11 +224,11 @@ static void leaves_a_server_alone(void **state)
 	uint64_t ssl = new_ssl(), late = new_ssl();
 	char request[] = "POST /v1/messages HTTP/1.1\r\nHost: api.openai.com\r\n\r\n";
 
-	read_n(ssl, request, sizeof(request) - 1);
-	write_n(ssl, "HTTP/1.1 200 OK\r\n\r\n", 19);
+	toy_read_n(ssl, request, sizeof(request) - 1);
+	toy_write_n(ssl, "HTTP/1.1 200 OK\r\n\r\n", 19);
 	toy_free(ssl);
-	write_n(late, "HTTP/1.1 200 OK\r\n\r\n", 19);
-	read_n(late, request, sizeof(request) - 1);
+	toy_write_n(late, "HTTP/1.1 200 OK\r\n\r\n", 19);
+	toy_read_n(late, request, sizeof(request) - 1);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n, 0);
 }
@@ -345,13 +239,13 @@ static void looks_at_the_nameless_for_a_while(void **state)
 	uint64_t ssl = new_ssl();
 	_cleanup_free_ char *sent = noise(40000);
 
-	write_n(ssl, sent, 40000);
+	toy_write_n(ssl, sent, 40000);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.open.verdict, CTL_UNKNOWN);
 	assert_string_equal(f->seen.open.host, "");
 	assert_int_equal(f->seen.n_bytes[EV_OUT], 40000);
-	write_n(ssl, sent, 40000);
-	write_n(ssl, sent, 40000);
+	toy_write_n(ssl, sent, 40000);
+	toy_write_n(ssl, sent, 40000);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n_bytes[EV_OUT], 65536 - 40000);
 	assert_int_equal(f->seen.n_of[EV_CLOSE], 1);
@@ -363,7 +257,7 @@ static void inside_write(void)
 {
 	int result = toy_result;
 
-	write_n(nested_ssl, "inner", 5);
+	toy_write_n(nested_ssl, "inner", 5);
 	toy_result = result;
 }
 
@@ -373,10 +267,10 @@ static void follows_a_write_inside_a_read(void **state)
 	uint64_t ssl = new_ssl();
 	char in[] = "answer";
 
-	name(ssl, "api.openai.com");
+	toy_name(ssl, "api.openai.com");
 	nested_ssl = ssl;
 	toy_inside = inside_write;
-	read_n(ssl, in, 6);
+	toy_read_n(ssl, in, 6);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n_bytes[EV_OUT], 5);
 	assert_memory_equal(f->seen.bytes[EV_OUT], "inner", 5);
@@ -390,7 +284,7 @@ static void counts_a_wrapper_and_its_inner_call_once(void **state)
 	uint64_t ssl = new_ssl();
 	size_t count = 5;
 
-	name(ssl, "api.openai.com");
+	toy_name(ssl, "api.openai.com");
 	nested_ssl = ssl;
 	toy_inside = inside_write;
 	toy_result = 1;
@@ -406,10 +300,10 @@ static void follows_tls_inside_tls(void **state)
 	uint64_t outer = new_ssl(), bytes[2];
 
 	nested_ssl = new_ssl();
-	name(outer, "api.openai.com");
-	name(nested_ssl, "api.openai.com");
+	toy_name(outer, "api.openai.com");
+	toy_name(nested_ssl, "api.openai.com");
 	toy_inside = inside_write;
-	write_n(outer, "outside", 7);
+	toy_write_n(outer, "outside", 7);
 	assert_int_equal(tap_conn_bytes(f->tap, (uint32_t)getpid(), outer, bytes), 0);
 	assert_int_equal(bytes[EV_OUT], 7);
 	assert_int_equal(tap_conn_bytes(f->tap, (uint32_t)getpid(), nested_ssl, bytes), 0);
@@ -430,15 +324,15 @@ static void outlives_a_jump_out_of_a_call(void **state)
 	struct fixture *f = *state;
 	uint64_t ssl = new_ssl(), other = new_ssl();
 
-	name(ssl, "api.openai.com");
-	name(other, "example.com");
+	toy_name(ssl, "api.openai.com");
+	toy_name(other, "example.com");
 	if (!setjmp(out)) {
 		toy_inside = jump_out;
-		write_n(ssl, "lost", 4);
+		toy_write_n(ssl, "lost", 4);
 	}
 	/* at the same stack pointer, and nobody's business */
-	write_n(other, "other", 5);
-	write_n(ssl, "found", 5);
+	toy_write_n(other, "other", 5);
+	toy_write_n(ssl, "found", 5);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n_of[EV_DATA], 1);
 	assert_memory_equal(f->seen.bytes[EV_OUT], "found", 5);
@@ -449,14 +343,14 @@ static void begins_anew_with_a_new_name(void **state)
 	struct fixture *f = *state;
 	uint64_t ssl = new_ssl(), first;
 
-	name(ssl, "api.openai.com");
-	name(ssl, "api.openai.com");
+	toy_name(ssl, "api.openai.com");
+	toy_name(ssl, "api.openai.com");
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n, 1);
 	first = f->seen.open.head.id;
-	write_n(ssl, "abc", 3);
-	name(ssl, "api.openai.com");
-	write_n(ssl, "de", 2);
+	toy_write_n(ssl, "abc", 3);
+	toy_name(ssl, "api.openai.com");
+	toy_write_n(ssl, "de", 2);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n_of[EV_CLOSE], 1);
 	assert_int_equal(f->seen.close.head.id, first);
@@ -472,9 +366,9 @@ static void closes_with_the_final_counts(void **state)
 	uint64_t ssl = new_ssl(), bytes[2];
 	char in[] = "xy";
 
-	name(ssl, "api.openai.com");
-	write_n(ssl, "abc", 3);
-	read_n(ssl, in, 2);
+	toy_name(ssl, "api.openai.com");
+	toy_write_n(ssl, "abc", 3);
+	toy_read_n(ssl, in, 2);
 	toy_free(ssl);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n_of[EV_CLOSE], 1);
@@ -490,9 +384,9 @@ static void counts_what_cannot_be_read(void **state)
 	void *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_int_equal(tap_counters(f->tap, before), 0);
-	name(ssl, "api.openai.com");
-	write_n(ssl, page, 100);
-	write_n(ssl, "after", 5);
+	toy_name(ssl, "api.openai.com");
+	toy_write_n(ssl, page, 100);
+	toy_write_n(ssl, "after", 5);
 	munmap(page, 4096);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(tap_counters(f->tap, after), 0);
@@ -505,8 +399,8 @@ static void *in_a_thread(void *arg)
 {
 	uint64_t ssl = *(uint64_t *)arg;
 
-	name(ssl, "api.openai.com");
-	write_n(ssl, "thread", 6);
+	toy_name(ssl, "api.openai.com");
+	toy_write_n(ssl, "thread", 6);
 	return NULL;
 }
 
