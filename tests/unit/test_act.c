@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/loop.h"
+#include "guard/act.h"
+
+#define T0 1790000000000000LL
+#define MOST 64
+
+/* The world, as the levers see it. */
+static struct {
+	uint64_t shut[MOST], opened[MOST], destroyed[MOST];
+	size_t n_shut, n_opened, n_destroyed, n_signals, n_group_signals, n_rows;
+	uint64_t lease_ns;
+	int signals[MOST];
+	uint32_t pids[MOST];
+	int error;
+	char results[MOST][128], targets[MOST][128], calls[MOST][128], rules[MOST][64], actions[MOST][16];
+	bool rehearsed[MOST];
+	int64_t spent[MOST];
+	struct loop *loop;
+	size_t stop_at_rows;
+	bool really;
+} world;
+
+static int lever_gate(void *arg, uint64_t cgroup, bool refuse, uint64_t lease_ns)
+{
+	if (world.error)
+		return world.error;
+	if (refuse)
+		world.shut[world.n_shut++ % MOST] = cgroup;
+	else
+		world.opened[world.n_opened++ % MOST] = cgroup;
+	world.lease_ns = lease_ns;
+	return 0;
+}
+
+static int lever_destroy(void *arg, uint64_t cgroup)
+{
+	world.destroyed[world.n_destroyed++ % MOST] = cgroup;
+	return 0;
+}
+
+static int lever_signal(void *arg, uint32_t tgid, int signal)
+{
+	world.pids[world.n_signals % MOST] = tgid;
+	world.signals[world.n_signals++ % MOST] = signal;
+	if (world.really && kill((pid_t)tgid, signal) < 0)
+		return -errno;
+	return world.error;
+}
+
+static int lever_signal_cgroup(void *arg, const struct who_group *group, int signal)
+{
+	world.signals[world.n_group_signals++ % MOST] = signal;
+	return world.error;
+}
+
+static void told(void *arg, const struct ledger_action *action)
+{
+	size_t i = world.n_rows++ % MOST;
+
+	snprintf(world.results[i], sizeof(world.results[i]), "%s", action->result);
+	snprintf(world.targets[i], sizeof(world.targets[i]), "%s", action->target);
+	snprintf(world.calls[i], sizeof(world.calls[i]), "%s", action->last_calls);
+	snprintf(world.rules[i], sizeof(world.rules[i]), "%s", action->rule);
+	snprintf(world.actions[i], sizeof(world.actions[i]), "%s", action->action);
+	world.rehearsed[i] = action->is_rehearsed;
+	world.spent[i] = action->spent_nanos;
+	if (world.loop && world.n_rows >= world.stop_at_rows)
+		loop_stop(world.loop);
+}
+
+static char root[64];
+static struct act_levers levers = { .gate = lever_gate, .destroy = lever_destroy, .signal = lever_signal,
+	.signal_cgroup = lever_signal_cgroup, .told = told, .cgroup_root = root };
+static struct policy_step steps[] = {
+	{ .at_permille = 500, .action = POLICY_NOTE, .line = 11 },
+	{ .at_permille = 1000, .action = POLICY_REFUSE, .line = 12 },
+	{ .at_permille = 1500, .action = POLICY_KILL, .target = POLICY_PROCESS, .line = 13 },
+	{ .at_permille = 1500, .action = POLICY_KILL, .target = POLICY_CGROUP, .grace_ns = 10 * NS_PER_MS, .line = 14 },
+};
+enum { NOTE, REFUSE, KILL, KILL_CGROUP };
+static struct policy_budget budgets[2] = { { .name = "a", .limit_nanos = 5, .line = 10 }, { .name = "b", .limit_nanos = 5 } };
+static struct policy_rules rules = { .enforce = true, .budgets = budgets, .n_budgets = 2, .file = "x.yaml" };
+static struct who_group group;
+static struct who_process process;
+static struct policy_subject subject = { .group = &group, .process = &process, .host = "", .model = "" };
+
+static int reset(void **state)
+{
+	memset(&world, 0, sizeof(world));
+	group = (struct who_group){ .cgroup = 7, .path = "/agents" };
+	process = (struct who_process){ .tgid = 0, .comm = "python3" };
+	rules.enforce = true;
+	steps[KILL].grace_ns = 0;
+	snprintf(root, sizeof(root), "/tmp/test_act.XXXXXX");
+	return mkdtemp(root) ? 0 : -1;
+}
+
+static int clean(void **state)
+{
+	char command[96];
+
+	snprintf(command, sizeof(command), "rm -rf %s", root);
+	return system(command);
+}
+
+static struct policy_verdict verdict_of(int step)
+{
+	static uint64_t none[1];
+
+	return (struct policy_verdict){ .budget = &budgets[0], .step = &steps[step], .key = "cgroup=/agents",
+		.cgroup = group.cgroup, .tgid = process.tgid, .is_first = true, .spent_nanos = 6,
+		.window_start_us = T0 - 100, .window_end_us = T0 + 1000, .measured_permille = 900,
+		.calls = { 9, 8 }, .n_calls = 2, .cgroups = none };
+}
+
+static struct act *act_of(void)
+{
+	return act_new(NULL, NULL, &rules, &levers);
+}
+
+static pid_t sleeper(const char *exe)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		execl(exe, exe, "60", NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 2000; i++) {	/* until the image is the new one */
+		char path[64], target[256];
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/%d/exe", child);
+		n = readlink(path, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
+		if (strrchr(target, '/') && !strcmp(strrchr(target, '/'), strrchr(exe, '/')))
+			break;
+		usleep(1000);
+	}
+	return child;
+}
+
+static void end(pid_t child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+static void a_note_comes_once_a_window_with_its_evidence(void **state)
+{
+	struct act *act = act_of();
+	struct policy_verdict verdict = verdict_of(NOTE);
+
+	act_apply(act, &verdict, &subject, T0);
+	act_apply(act, &verdict, &subject, T0 + 1);
+	assert_int_equal(world.n_rows, 1);
+	assert_string_equal(world.results[0], "done");
+	assert_string_equal(world.rules[0], "x.yaml:11");
+	assert_string_equal(world.calls[0], "[9,8]");
+	assert_int_equal(world.spent[0], 6);
+	act_expire(act, T0 + 1000);
+	verdict.is_first = false;	/* after a restart: it was told before */
+	act_apply(act, &verdict, &subject, T0 + 1001);
+	assert_int_equal(world.n_rows, 1);
+	verdict.is_first = true;
+	act_apply(act, &verdict, &subject, T0 + 1001);
+	assert_int_equal(world.n_rows, 2);
+	act_free(act);
+}
+
+static void a_rehearsal_writes_rows_and_touches_nothing(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct act *act;
+
+	rules.enforce = false;
+	process.tgid = (uint32_t)child;
+	act = act_of();
+	for (int step = NOTE; step <= KILL_CGROUP; step++) {
+		struct policy_verdict verdict = verdict_of(step);
+
+		act_apply(act, &verdict, &subject, T0);
+		act_apply(act, &verdict, &subject, T0);
+	}
+	assert_int_equal(world.n_rows, 4);
+	for (int i = 0; i < 4; i++) {
+		assert_string_equal(world.results[i], "rehearsed");
+		assert_true(world.rehearsed[i]);
+	}
+	act_renew(act);
+	act_expire(act, T0 + 5000);
+	act_free(act);
+	assert_int_equal(world.n_shut + world.n_opened + world.n_destroyed + world.n_signals +
+			 world.n_group_signals, 0);
+	assert_int_equal(world.n_rows, 4);
+	end(child);
+}
+
+static void a_gate_is_a_lease_renewed_and_ends_with_the_window(void **state)
+{
+	struct act *act = act_of();
+	struct policy_verdict verdict = verdict_of(REFUSE);
+	uint64_t now_ns = clock_mono_ns();
+
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_shut, 1);
+	assert_int_equal(world.shut[0], 7);
+	assert_int_equal(world.destroyed[0], 7);
+	assert_true(world.lease_ns >= now_ns + ACT_LEASE_NS && world.lease_ns < now_ns + ACT_LEASE_NS + NS_PER_S);
+	verdict.is_first = false;
+	act_apply(act, &verdict, &subject, T0 + 1);	/* set again, not told again */
+	act_renew(act);
+	assert_int_equal(world.n_shut, 3);
+	assert_int_equal(world.n_rows, 1);
+	act_expire(act, T0 + 999);
+	assert_int_equal(world.n_opened, 0);
+	act_expire(act, T0 + 1000);
+	assert_int_equal(world.n_opened, 1);
+	assert_string_equal(world.results[1], "ended: the window is over");
+	act_renew(act);
+	assert_int_equal(world.n_shut, 3);
+	act_free(act);
+}
+
+static void all_members_are_gated_and_the_rule_protected_are_not(void **state)
+{
+	struct act *act = act_of();
+	struct policy_verdict verdict = verdict_of(REFUSE);
+	uint64_t members[] = { 8, 9 };
+
+	verdict.cgroups = members;
+	verdict.n_cgroups = 2;
+	verdict.is_protected = true;
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_shut, 2);
+	assert_int_equal(world.shut[0], 8);
+	assert_int_equal(world.shut[1], 9);
+	assert_string_equal(world.results[0], "refused: protected (by a rule)");
+	verdict = verdict_of(REFUSE);
+	verdict.key = "match";
+	snprintf(group.path, sizeof(group.path), "/");
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_shut, 2);
+	assert_string_equal(world.results[3], "refused: protected (the root cgroup)");
+	act_free(act);
+}
+
+static void a_gate_that_two_budgets_hold_opens_with_the_second(void **state)
+{
+	struct act *act = act_of();
+	struct policy_verdict one = verdict_of(REFUSE), two = verdict_of(REFUSE);
+
+	two.budget = &budgets[1];
+	two.window_end_us = T0 + 5000;
+	act_apply(act, &one, &subject, T0);
+	act_apply(act, &two, &subject, T0);
+	act_expire(act, T0 + 1000);
+	assert_int_equal(world.n_opened, 0);
+	act_expire(act, T0 + 5000);
+	assert_int_equal(world.n_opened, 1);
+	act_free(act);
+}
+
+static void a_failing_gate_is_tried_again_and_told_when_it_changes(void **state)
+{
+	struct act *act = act_of();
+	struct policy_verdict verdict = verdict_of(REFUSE);
+
+	world.error = -ENOSPC;
+	act_apply(act, &verdict, &subject, T0);
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_rows, 1);
+	assert_non_null(strstr(world.results[0], "failed: "));
+	world.error = 0;
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_rows, 2);
+	assert_string_equal(world.results[1], "done");
+	act_free(act);
+}
+
+static void each_new_process_is_killed_once(void **state)
+{
+	pid_t first = sleeper("/bin/sleep"), second = sleeper("/bin/sleep");
+	struct act *act = act_of();
+	struct policy_verdict verdict;
+
+	for (int i = 0; i < 4; i++) {
+		process.tgid = (uint32_t)(i < 2 ? first : second);
+		verdict = verdict_of(KILL);
+		act_apply(act, &verdict, &subject, T0);
+	}
+	assert_int_equal(world.n_signals, 2);
+	assert_int_equal(world.pids[0], first);
+	assert_int_equal(world.pids[1], second);
+	assert_int_equal(world.signals[0], SIGKILL);
+	assert_string_equal(world.results[1], "done: SIGKILL");
+	assert_int_equal(world.n_rows, 2);
+	end(first);
+	process.tgid = (uint32_t)first;		/* its last charge comes after it */
+	verdict = verdict_of(KILL);
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_signals, 2);
+	act_free(act);
+	end(second);
+}
+
+/* Runs the loop until so many rows were told. */
+static void run_until_rows(struct loop *loop, size_t rows)
+{
+	world.loop = loop;
+	world.stop_at_rows = rows;
+	alarm(20);
+	if (world.n_rows < rows)
+		assert_int_equal(loop_run(loop), 0);
+	alarm(0);
+}
+
+static void who_does_not_end_in_the_grace_is_killed(void **state)
+{
+	struct policy_verdict verdict;
+	struct loop *loop;
+	struct act *act;
+	int ready[2], status;
+	pid_t child;
+
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	if (child == 0) {
+		signal(SIGTERM, SIG_IGN);
+		(void)!write(ready[1], "x", 1);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &status, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	world.really = true;
+	steps[KILL].grace_ns = 20 * NS_PER_MS;
+	process.tgid = (uint32_t)child;
+	verdict = verdict_of(KILL);
+	assert_int_equal(loop_new(&loop), 0);
+	act = act_new(loop, NULL, &rules, &levers);
+	act_apply(act, &verdict, &subject, T0);
+	act_expire(act, T0 + 1000000);	/* the window's end does not spare it */
+	run_until_rows(loop, 2);
+	assert_string_equal(world.results[0], "done: SIGTERM, SIGKILL in 1 s");
+	assert_string_equal(world.results[1], "done: SIGKILL after the grace");
+	assert_int_equal(world.signals[0], SIGTERM);
+	assert_int_equal(world.signals[1], SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	act_free(act);
+	loop_free(loop);
+}
+
+static void who_ends_in_the_grace_gets_no_second_signal(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct policy_verdict verdict;
+	struct loop *loop;
+	struct act *act;
+
+	world.really = true;
+	steps[KILL].grace_ns = 20 * NS_PER_MS;
+	process.tgid = (uint32_t)child;
+	verdict = verdict_of(KILL);
+	assert_int_equal(loop_new(&loop), 0);
+	act = act_new(loop, NULL, &rules, &levers);
+	act_apply(act, &verdict, &subject, T0);
+	waitpid(child, NULL, 0);
+	run_until_rows(loop, 2);
+	assert_int_equal(world.n_signals, 1);
+	assert_string_equal(world.results[1], "done: it ended within the grace");
+	act_free(act);
+	loop_free(loop);
+}
+
+/* Takes a pid again by writing ns_last_pid, so that a real other process has it. */
+static pid_t fork_with_pid(pid_t pid)
+{
+	FILE *file;
+	pid_t child;
+
+	for (int i = 0; i < 50; i++) {
+		file = fopen("/proc/sys/kernel/ns_last_pid", "w");
+		if (!file)
+			return 0;
+		fprintf(file, "%d", pid - 1);
+		if (fclose(file))
+			return 0;
+		child = fork();
+		if (child == 0) {
+			pause();
+			_exit(0);
+		}
+		if (child == pid)
+			return child;
+		end(child);
+	}
+	return 0;
+}
+
+static void a_pid_in_other_hands_is_not_killed(void **state)
+{
+	pid_t child = sleeper("/bin/sleep"), heir;
+	struct policy_verdict verdict;
+	struct loop *loop;
+	struct act *act;
+	int status;
+
+	world.really = true;
+	steps[KILL].grace_ns = 300 * NS_PER_MS;
+	process.tgid = (uint32_t)child;
+	verdict = verdict_of(KILL);
+	assert_int_equal(loop_new(&loop), 0);
+	act = act_new(loop, NULL, &rules, &levers);
+	act_apply(act, &verdict, &subject, T0);
+	waitpid(child, NULL, 0);
+	usleep(20000);	/* two ticks: start times count hundredths of a second */
+	heir = fork_with_pid(child);
+	run_until_rows(loop, 2);
+	act_free(act);
+	loop_free(loop);
+	if (!heir)
+		skip();
+	assert_int_equal(waitpid(heir, &status, WNOHANG), 0);
+	assert_int_equal(world.n_signals, 1);
+	end(heir);
+}
+
+static const char *refusal_of(uint32_t tgid, int step)
+{
+	struct act *act = act_of();
+	struct policy_verdict verdict;
+
+	process.tgid = tgid;
+	verdict = verdict_of(step);
+	act_apply(act, &verdict, &subject, T0);
+	act_free(act);
+	assert_int_equal(world.n_signals + world.n_group_signals, 0);
+	return world.results[(world.n_rows - 1) % MOST];
+}
+
+static void what_keeps_the_host_alive_is_never_killed(void **state)
+{
+	char path[96], command[256];
+	pid_t child;
+
+	assert_string_equal(refusal_of(1, KILL), "refused: protected (pid 1)");
+	assert_string_equal(refusal_of((uint32_t)getpid(), KILL), "refused: protected (aigress itself)");
+	snprintf(path, sizeof(path), "%s/kubelet", root);
+	snprintf(command, sizeof(command), "cp /bin/sleep %s", path);
+	assert_int_equal(system(command), 0);
+	child = sleeper(path);
+	assert_string_equal(refusal_of((uint32_t)child, KILL), "refused: protected (kubelet)");
+	end(child);
+}
+
+static void make_group(const char *path, uint32_t tgid)
+{
+	char name[256];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s%s", root, path);
+	mkdir(name, 0700);
+	strcat(name, "/cgroup.procs");
+	file = fopen(name, "w");
+	fprintf(file, "%u\n", tgid);
+	fclose(file);
+}
+
+static void a_cgroup_with_what_is_spared_below_it_is_never_killed(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+
+	make_group("/agents", (uint32_t)child);
+	make_group("/agents/inner", 1);
+	assert_string_equal(refusal_of((uint32_t)child, KILL_CGROUP), "refused: protected (pid 1)");
+	make_group("/agents/inner", (uint32_t)getpid());
+	assert_string_equal(refusal_of((uint32_t)child, KILL_CGROUP), "refused: protected (aigress itself)");
+	snprintf(group.path, sizeof(group.path), "/");
+	assert_string_equal(refusal_of((uint32_t)child, KILL_CGROUP), "refused: protected (the root cgroup)");
+	snprintf(group.path, sizeof(group.path), "/agents/../x");
+	assert_string_equal(refusal_of((uint32_t)child, KILL_CGROUP), "refused: protected (the root cgroup)");
+	end(child);
+}
+
+static void a_cgroup_is_killed_after_the_grace_and_again_for_newcomers(void **state)
+{
+	pid_t child = sleeper("/bin/sleep"), later;
+	struct policy_verdict verdict;
+	struct loop *loop;
+	struct act *act;
+
+	make_group("/agents", (uint32_t)child);
+	process.tgid = (uint32_t)child;
+	verdict = verdict_of(KILL_CGROUP);
+	assert_int_equal(loop_new(&loop), 0);
+	act = act_new(loop, NULL, &rules, &levers);
+	act_apply(act, &verdict, &subject, T0);
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_group_signals, 1);
+	run_until_rows(loop, 2);
+	assert_int_equal(world.n_group_signals, 2);
+	assert_int_equal(world.signals[0], SIGTERM);
+	assert_int_equal(world.signals[1], SIGKILL);
+	act_apply(act, &verdict, &subject, T0);		/* the same process, before its end is seen */
+	assert_int_equal(world.n_group_signals, 2);
+	usleep(30000);	/* start times count hundredths of a second */
+	later = sleeper("/bin/sleep");
+	process.tgid = (uint32_t)later;
+	verdict = verdict_of(KILL_CGROUP);
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_group_signals, 3);
+	assert_int_equal(world.signals[2], SIGTERM);
+	act_free(act);
+	loop_free(loop);
+	end(child);
+	end(later);
+}
+
+static void rows_are_limited_and_the_rest_counted(void **state)
+{
+	struct act *act = act_of();
+	struct act_stats stats;
+
+	for (uint64_t i = 1; i <= 100; i++) {
+		struct policy_verdict verdict = verdict_of(REFUSE);
+
+		verdict.cgroup = i;
+		act_apply(act, &verdict, &subject, T0);
+	}
+	act_stats(act, &stats);
+	assert_int_equal(world.n_shut, 100);	/* every gate is set all the same */
+	assert_int_equal(stats.rows, ACT_ROWS_PER_MINUTE);
+	assert_int_equal(stats.rows_unwritten, 100 - ACT_ROWS_PER_MINUTE);
+	act_free(act);
+}
+
+static void targets_are_bounded(void **state)
+{
+	struct act *act = act_of();
+	struct act_stats stats;
+
+	for (uint64_t i = 1; i <= ACT_DEEDS + 100; i++) {
+		struct policy_verdict verdict = verdict_of(REFUSE);
+
+		verdict.cgroup = i;
+		act_apply(act, &verdict, &subject, T0);
+	}
+	act_stats(act, &stats);
+	assert_int_equal(stats.dropped, 100 + POLICY_MEMBERS);
+	act_expire(act, T0 + 1000);
+	assert_int_equal(world.n_opened, ACT_DEEDS - POLICY_MEMBERS);
+	act_free(act);
+}
+
+static void count_gate(void *arg, const struct act_gate *gate)
+{
+	++*(int *)arg;
+	assert_int_equal(gate->cgroup, 7);
+	assert_string_equal(gate->budget, "a");
+	assert_string_equal(gate->key, "cgroup=/agents");
+	assert_string_equal(gate->target, "cgroup /agents");
+	assert_int_equal(gate->until_us, T0 + 1000);
+}
+
+static void rows_reach_the_ledger_and_gates_are_told(void **state)
+{
+	struct ledger *ledger = NULL;
+	struct policy_verdict verdict = verdict_of(REFUSE);
+	struct act *act;
+	int seen = 0;
+
+	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
+	act = act_new(NULL, ledger, &rules, &levers);
+	act_apply(act, &verdict, &subject, T0);
+	act_gates(act, count_gate, &seen);
+	assert_int_equal(seen, 1);
+	assert_int_equal(ledger_actions(ledger, 0, told, NULL), 0);
+	assert_int_equal(world.n_rows, 2);
+	assert_string_equal(world.actions[1], "refuse");
+	assert_string_equal(world.targets[1], "cgroup /agents");
+	assert_string_equal(world.calls[1], "[9,8]");
+	assert_string_equal(world.rules[1], "x.yaml:12");
+	assert_false(world.rehearsed[1]);
+	act_free(act);
+	ledger_free(ledger);
+}
+
+#define HELD(test) cmocka_unit_test_setup_teardown(test, reset, clean)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		HELD(a_note_comes_once_a_window_with_its_evidence),
+		HELD(a_rehearsal_writes_rows_and_touches_nothing),
+		HELD(a_gate_is_a_lease_renewed_and_ends_with_the_window),
+		HELD(all_members_are_gated_and_the_rule_protected_are_not),
+		HELD(a_gate_that_two_budgets_hold_opens_with_the_second),
+		HELD(a_failing_gate_is_tried_again_and_told_when_it_changes),
+		HELD(each_new_process_is_killed_once),
+		HELD(who_does_not_end_in_the_grace_is_killed),
+		HELD(who_ends_in_the_grace_gets_no_second_signal),
+		HELD(a_pid_in_other_hands_is_not_killed),
+		HELD(what_keeps_the_host_alive_is_never_killed),
+		HELD(a_cgroup_with_what_is_spared_below_it_is_never_killed),
+		HELD(a_cgroup_is_killed_after_the_grace_and_again_for_newcomers),
+		HELD(rows_are_limited_and_the_rest_counted),
+		HELD(targets_are_bounded),
+		HELD(rows_reach_the_ledger_and_gates_are_told),
+	};
+
+	return cmocka_run_group_tests_name("act", tests, NULL, NULL);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guard/story.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#define KEY_LEN (2 * sizeof(void *) + 2 * WHO_NAME_LEN + WHO_PATH_LEN)
+#define RESULT_LEN 256
+
+const char *story_name(const struct story *story)
+{
+	return story->key + 2 * sizeof(void *);
+}
+
+static void deed_free(struct act *act, struct deed *deed)
+{
+	HASH_DEL(deed->story->deeds, deed);
+	if (deed->kill_ns)
+		LIST_REMOVE(deed, pending);
+	act->n_deeds--;
+	free(deed->group);
+	free(deed->name);
+	free(deed);
+}
+
+void story_free(struct act *act, struct story *story)
+{
+	struct deed *deed, *next;
+
+	HASH_ITER(hh, story->deeds, deed, next)
+		deed_free(act, deed);
+	HASH_DEL(act->stories, story);
+	free(story);
+}
+
+static void learn(struct story *story, const struct policy_verdict *verdict)
+{
+	const struct policy_budget *budget = verdict->budget;
+	size_t len = 1;
+
+	story->until_us = verdict->window_end_us;
+	story->evidence = (struct ledger_action){
+		.spent_nanos = verdict->spent_nanos, .limit_nanos = budget->limit_nanos,
+		.spent_tokens = verdict->spent_tokens,
+		.limit_tokens = budget->limit_nanos ? 0 : budget->limit_tokens,
+		.window_start_us = verdict->window_start_us,
+		.measured_permille = verdict->measured_permille,
+	};
+	strcpy(story->calls, "[");
+	for (size_t i = 0; i < verdict->n_calls; i++)
+		len += (size_t)snprintf(story->calls + len, sizeof(story->calls) - len, "%s%lld", i ? "," : "",
+					(long long)verdict->calls[i]);
+	strcpy(story->calls + len, "]");
+}
+
+static struct story *find_or_make(struct act *act, const struct policy_verdict *verdict)
+{
+	struct story *story;
+	char key[KEY_LEN];
+	size_t len;
+
+	memcpy(key, &verdict->budget, sizeof(void *));
+	memcpy(key + sizeof(void *), &verdict->step, sizeof(void *));
+	len = (size_t)snprintf(key + 2 * sizeof(void *), sizeof(key) - 2 * sizeof(void *), "%s", verdict->key);
+	len = len + 2 * sizeof(void *) + 1;
+	if (len > sizeof(key))
+		len = sizeof(key);
+	HASH_FIND(hh, act->stories, key, len, story);
+	if (story)
+		return story;
+	story = calloc(1, sizeof(*story) + len);
+	if (!story)
+		return NULL;
+	memcpy(story->key, key, len);
+	story->key_len = len;
+	story->budget = verdict->budget;
+	story->step = verdict->step;
+	HASH_ADD(hh, act->stories, key, len, story);
+	if (!story->hh.tbl) {
+		free(story);
+		return NULL;
+	}
+	return story;
+}
+
+struct story *story_get(struct act *act, const struct policy_verdict *verdict)
+{
+	struct story *story = find_or_make(act, verdict);
+
+	if (story)
+		learn(story, verdict);
+	return story;
+}
+
+struct deed *deed_find(struct story *story, struct target target)
+{
+	struct deed *deed;
+
+	HASH_FIND(hh, story->deeds, &target, sizeof(target), deed);
+	return deed;
+}
+
+struct deed *deed_new(struct act *act, struct story *story, struct target target, const char *name)
+{
+	struct deed *deed = calloc(1, sizeof(*deed));
+
+	if (deed)
+		deed->name = strdup(name);
+	if (!deed || !deed->name) {
+		free(deed);
+		act->stats.dropped++;
+		return NULL;
+	}
+	deed->story = story;
+	deed->target = target;
+	HASH_ADD(hh, story->deeds, target, sizeof(target), deed);
+	if (!deed->hh.tbl) {
+		free(deed->name);
+		free(deed);
+		act->stats.dropped++;
+		return NULL;
+	}
+	act->n_deeds++;
+	return deed;
+}
+
+/* ---- rows ---- */
+
+static bool may_write(struct act *act, struct story *story)
+{
+	uint64_t now_ns = clock_mono_ns();
+
+	if (now_ns - story->minute_ns >= 60 * NS_PER_S) {
+		story->minute_ns = now_ns;
+		story->rows = 0;
+	}
+	if (story->rows++ < ACT_ROWS_PER_MINUTE)
+		return true;
+	story->unwritten++;
+	act->stats.rows_unwritten++;
+	return false;
+}
+
+void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const char *format, ...)
+{
+	struct story *story = deed->story;
+	struct ledger_action row = story->evidence;
+	char rule[512], result[RESULT_LEN];
+	va_list args;
+	size_t len;
+
+	if (!may_write(act, story))
+		return;
+	va_start(args, format);
+	vsnprintf(result, sizeof(result), format, args);
+	va_end(args);
+	len = strlen(result);
+	if (story->unwritten)
+		snprintf(result + len, sizeof(result) - len, " (%u rows before it not written)", story->unwritten);
+	story->unwritten = 0;
+	snprintf(rule, sizeof(rule), "%s:%u", act->rules->file ?: "", story->step->line);
+	row.time_us = now_us;
+	row.budget = story->budget->name;
+	row.rule = rule;
+	row.action = policy_action_name(story->step->action);
+	row.subject = story_name(story);
+	row.target = deed->name;
+	row.result = result;
+	row.is_rehearsed = !act->rules->enforce;
+	row.last_calls = story->calls;
+	act->stats.rows++;
+	/* A row that the disk did not take is kept by the ledger; the log has it in any case. */
+	if (act->ledger)
+		(void)ledger_add_action(act->ledger, &row);
+	if (act->levers.told)
+		act->levers.told(act->levers.arg, &row);
+}

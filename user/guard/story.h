@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What act remembers. A story is a step that a counter has reached: it has the evidence, ends with
+ * the window, and holds deeds, one a target. A deed's presence is what makes the next verdict a
+ * repetition. For act.c alone.
+ */
+#ifndef GUARD_STORY_H
+#define GUARD_STORY_H
+
+#include <sys/queue.h>
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "guard/act.h"
+
+/* One process (pid and start time), one cgroup (0 and its id), or nobody (a note). */
+struct target {
+	uint64_t tgid, id;
+};
+
+struct story;
+
+struct deed {
+	UT_hash_handle hh;
+	LIST_ENTRY(deed) pending;
+	struct story *story;
+	struct target target;
+	char *name;			/* "process 12 (python3)" */
+	bool holds_gate;
+	int gate_error;			/* of the last try */
+	uint64_t kill_ns;		/* CLOCK_MONOTONIC of the SIGKILL; 0: none is due */
+	struct who_group *group;	/* to be killed then; NULL: the process */
+	uint64_t done_ticks;		/* when a cgroup was killed, as process start times count; 0: not */
+};
+
+struct story {
+	UT_hash_handle hh;
+	const struct policy_budget *budget;
+	const struct policy_step *step;
+	int64_t until_us;
+	struct ledger_action evidence;	/* the numbers, as of the last verdict */
+	char calls[POLICY_CALLS * 21 + 3];
+	uint64_t minute_ns;
+	unsigned rows, unwritten;
+	struct deed *deeds;
+	size_t key_len;
+	char key[];			/* budget, step, the counter's name */
+};
+
+struct act {
+	struct loop *loop;
+	struct ledger *ledger;
+	const struct policy_rules *rules;
+	struct act_levers levers;
+	struct story *stories;
+	size_t n_deeds;
+	LIST_HEAD(, deed) pending;
+	struct loop_source *renewal, *grace;
+	struct act_stats stats;
+};
+
+const char *story_name(const struct story *story);
+/* The story of a verdict, with the verdict's numbers as its evidence. NULL: no memory. */
+struct story *story_get(struct act *act, const struct policy_verdict *verdict);
+void story_free(struct act *act, struct story *story);
+
+struct deed *deed_find(struct story *story, struct target target);
+/* NULL: no memory, counted. */
+struct deed *deed_new(struct act *act, struct story *story, struct target target, const char *name);
+/* Writes a row to the ledger and the log, if the story has not written too many this minute. */
+void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#endif
