@@ -12,7 +12,7 @@
 /* BPF_TRACE_UPROBE_MULTI; a program must have been loaded for it */
 #define MULTI_ATTACH_TYPE ((enum bpf_attach_type)48)
 
-/* True when the kernel has such links and lets us make them. */
+/* True when the kernel has such links, lets us make them, and filters them by process. */
 bool multi_works(void);
 /* `pid` 0: every process that maps the file. The link's fd, or -errno. */
 int multi_link(int prog_fd, const char *path, pid_t pid, const uint64_t *offsets, uint32_t n,
