@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP/1 through struct conn, as the pipeline uses it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "http/conn.h"
+
+/* One line a head, a body, an end; a body's neighbouring pieces run together: cuts do not show. */
+struct script {
+	char text[8192];
+	size_t len;
+	uint64_t body_of; /* the exchange and side whose body is being written */
+	uint64_t got[2], wire[2]; /* body bytes and lost ones; as the ends say */
+};
+
+static void say(struct script *script, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(script->text + script->len, sizeof(script->text) - script->len, format, args);
+	va_end(args);
+	assert_in_range(n, 0, sizeof(script->text) - script->len - 1);
+	script->len += n;
+}
+
+static void script_add(struct script *script, const struct http_piece *piece)
+{
+	char side = piece->side == HTTP_REQUEST ? '>' : '<';
+	uint64_t body = piece->type == HTTP_BODY ? piece->exchange * 2 + piece->side : 0;
+	const struct http_head *head = piece->head;
+
+	if (script->body_of && script->body_of != body)
+		say(script, "\"\n");
+	if (body && script->body_of != body)
+		say(script, "%c%d \"", side, (int)piece->exchange);
+	script->body_of = body;
+	switch (piece->type) {
+	case HTTP_HEAD:
+		assert_int_equal(head->side, piece->side);
+		say(script, "%c%d ", side, (int)piece->exchange);
+		if (piece->side == HTTP_REQUEST)
+			say(script, "%s %s %s", head->method, head->host, head->path);
+		else
+			say(script, "%d", head->status);
+		say(script, "%s%s%s%s%s\n", head->path_is_cut ? " cut" : "",
+		    head->is_upgrade ? " upgrade" : "", head->has_anthropic_version ? " av" : "",
+		    head->provider_cost[0] ? " $" : "", head->provider_cost);
+		break;
+	case HTTP_BODY:
+		assert_true(piece->len || piece->lost_bytes);
+		if (piece->lost_bytes)
+			say(script, "[%d]", (int)piece->lost_bytes);
+		say(script, "%.*s", (int)piece->len, (const char *)piece->bytes);
+		script->got[piece->side] += piece->len + piece->lost_bytes;
+		break;
+	case HTTP_END:
+		say(script, "%c%d end %d%s\n", side, (int)piece->exchange, (int)piece->wire_bytes,
+		    piece->is_whole ? "" : " cut");
+		script->wire[piece->side] += piece->wire_bytes;
+		break;
+	}
+}
+
+static void pull(struct conn *conn, struct script *script)
+{
+	struct http_piece piece;
+
+	while (conn_next(conn, &piece))
+		script_add(script, &piece);
+}
+
+/* A line of a conversation: what one side wrote, or a gap of so many bytes. */
+struct step {
+	enum http_side side;
+	const char *bytes;
+	size_t lost;
+};
+#define OUT(text) { HTTP_REQUEST, text, 0 }
+#define IN(text) { HTTP_RESPONSE, text, 0 }
+#define LOST_OUT(n) { HTTP_REQUEST, NULL, n }
+#define LOST_IN(n) { HTTP_RESPONSE, NULL, n }
+#define END_STEP { 0, NULL, 0 }
+
+static void feed(struct conn *conn, const struct step *step, uint64_t offsets[2], size_t from,
+		 size_t to, struct script *script)
+{
+	size_t n = to - from;
+	_cleanup_free_ uint8_t *copy = malloc(n ? n : 1);
+
+	memcpy(copy, step->bytes + from, n);
+	conn_feed(conn, step->side, offsets[step->side], copy, n);
+	pull(conn, script);
+	offsets[step->side] += n;
+}
+
+/* Steps are cut at the n-th byte of the whole conversation; piece: each piece this long. */
+static enum conn_protocol talk(const struct step *steps, bool from_start, size_t cut, size_t piece,
+			       struct script *script)
+{
+	struct conn *conn = conn_new(from_start);
+	uint64_t offsets[2] = { 0, 0 };
+	size_t at = 0;
+	enum conn_protocol protocol;
+
+	memset(script, 0, sizeof(*script));
+	for (; steps->bytes || steps->lost; steps++) {
+		size_t len = steps->bytes ? strlen(steps->bytes) : 0;
+
+		if (!steps->bytes) {
+			offsets[steps->side] += steps->lost;
+			continue;
+		}
+		for (size_t from = 0, to; from < len; from = to) {
+			to = from + piece < len ? from + piece : len;
+			if (cut > at + from && cut < at + to)
+				to = cut - at;
+			feed(conn, steps, offsets, from, to, script);
+		}
+		at += len;
+	}
+	conn_end(conn, offsets);
+	pull(conn, script);
+	protocol = conn_protocol(conn);
+	conn_free(conn);
+	assert_int_equal(script->got[0], script->wire[0]);
+	assert_int_equal(script->got[1], script->wire[1]);
+	return protocol;
+}
+
+static void expect_as(const struct step *steps, const char *expected, enum conn_protocol protocol)
+{
+	struct script script;
+	size_t len = 0;
+
+	for (const struct step *s = steps; s->bytes || s->lost; s++)
+		len += s->bytes ? strlen(s->bytes) : 0;
+	for (size_t cut = 0; cut < len; cut++) {
+		assert_int_equal(talk(steps, true, cut, SIZE_MAX / 2, &script), protocol);
+		assert_string_equal(script.text, expected);
+	}
+	talk(steps, true, 0, 1, &script);
+	assert_string_equal(script.text, expected);
+}
+
+static void expect(const struct step *steps, const char *expected)
+{
+	expect_as(steps, expected, CONN_HTTP1);
+}
+
+/* Where pieces begin matters: only as given. */
+static void expect_uncut(const struct step *steps, bool from_start, const char *expected)
+{
+	struct script script;
+
+	talk(steps, from_start, 0, SIZE_MAX / 2, &script);
+	assert_string_equal(script.text, expected);
+}
+
+static void a_request_and_its_answer(void **state)
+{
+	expect((struct step[]){
+		OUT("POST /v1/messages?beta=true HTTP/1.1\r\nHost: API.anthropic.com:443\r\n"
+		    "anthropic-version: 2023-06-01\r\nContent-Length: 4\r\n\r\n{\"a\""),
+		IN("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\n"
+		   "x-litellm-response-cost: 0.0012\r\n\r\nabc"),
+		END_STEP },
+	       ">1 POST api.anthropic.com /v1/messages av\n>1 \"{\"a\"\"\n>1 end 4\n"
+	       "<1 200 $0.0012\n<1 \"abc\"\n<1 end 3\n");
+}
+
+static void keep_alive_and_pipelining_pair_in_order(void **state)
+{
+	expect((struct step[]){
+		OUT("GET /a HTTP/1.1\r\nHost: h\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 2\r\n\r\nxy"),
+		IN("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+		   "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"),
+		OUT("GET /c HTTP/1.1\r\n\r\n"),
+		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n"),
+		END_STEP },
+	       ">1 GET h /a\n>1 end 0\n>2 POST  /b\n>2 \"xy\"\n>2 end 2\n"
+	       "<1 404\n<1 end 0\n<2 200\n<2 \"b\"\n<2 end 1\n"
+	       ">3 GET  /c\n>3 end 0\n<3 200\n<3 \"c\"\n<3 end 1\n");
+}
+
+static void chunks_trailers_and_extensions(void **state)
+{
+	expect((struct step[]){
+		OUT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+		    "3;ext=\"v\"\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-T: 1\r\nHost: evil\r\n\r\n"),
+		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+		END_STEP },
+	       ">1 POST  /\n>1 \"abc0123456789\"\n>1 end 13\n<1 200\n<1 end 0\n");
+}
+
+static void interim_answers_are_skipped(void **state)
+{
+	expect((struct step[]){
+		OUT("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"),
+		IN("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"),
+		OUT("ab"),
+		IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nc"),
+		END_STEP },
+	       ">1 POST  /\n>1 \"ab\"\n>1 end 2\n<1 200\n<1 \"c\"\n<1 end 1\n");
+}
+
+static void answers_without_body(void **state)
+{
+	expect((struct step[]){
+		OUT("HEAD / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"
+		    "GET / HTTP/1.1\r\n\r\n"),
+		IN("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
+		   "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"
+		   "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"),
+		END_STEP },
+	       ">1 HEAD  /\n>1 end 0\n>2 GET  /\n>2 end 0\n>3 GET  /\n>3 end 0\n>4 GET  /\n"
+	       ">4 end 0\n<1 200\n<1 end 0\n<2 204\n<2 end 0\n<3 304\n<3 end 0\n"
+	       "<4 200\n<4 \"x\"\n<4 end 1\n");
+}
+
+static void an_answer_may_end_with_the_connection(void **state)
+{
+	expect((struct step[]){ OUT("GET / HTTP/1.0\r\n\r\n"), IN("HTTP/1.0 200 OK\r\n\r\nabc"),
+				END_STEP },
+	       ">1 GET  /\n>1 end 0\n<1 200\n<1 \"abc\"\n<1 end 3\n");
+}
+
+static void an_early_close_cuts_both(void **state)
+{
+	expect((struct step[]){
+		OUT("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"),
+		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
+		LOST_OUT(2), END_STEP },
+	       ">1 POST  /\n>1 \"abc\"\n<1 200\n<1 \"ab\"\n>1 \"[2]\"\n>1 end 5 cut\n<1 end 2 cut\n");
+}
+
+static void an_answer_may_come_before_the_request_ends(void **state)
+{
+	expect((struct step[]){
+		OUT("POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\nabc"),
+		IN("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"),
+		OUT("def"), END_STEP },
+	       ">1 POST  /\n>1 \"abc\"\n<1 413\n<1 \"no\"\n<1 end 2\n>1 \"def\"\n>1 end 6\n");
+}
+
+static void an_upgrade_ends_http(void **state)
+{
+	expect_as((struct step[]){
+		OUT("GET /v1/realtime HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
+		    "Upgrade: websocket\r\n\r\n"),
+		IN("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+		   "Upgrade: websocket\r\n\r\n\x81\x02hi"),
+		OUT("GET / HTTP/1.1\r\n\r\n"), END_STEP },
+		  ">1 GET h /v1/realtime\n>1 end 0\n<1 101 upgrade\n<1 end 0\n", CONN_OTHER);
+}
+
+static void an_upgrade_that_is_not_taken_changes_nothing(void **state)
+{
+	expect((struct step[]){
+		OUT("POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+		    "Content-Length: 1\r\n\r\nx"),
+		IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\ny"),
+		OUT("GET /n HTTP/1.1\r\n\r\n"), END_STEP },
+	       ">1 POST  /\n>1 \"x\"\n>1 end 1\n<1 200\n<1 \"y\"\n<1 end 1\n>2 GET  /n\n>2 end 0\n");
+}
+
+static void connect_tunnels_once_it_is_accepted(void **state)
+{
+	expect_as((struct step[]){
+		OUT("CONNECT api.openai.com:443 HTTP/1.1\r\nHost: x\r\n\r\n"),
+		IN("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 2\r\n\r\nno"),
+		OUT("CONNECT api.openai.com:443 HTTP/1.1\r\n\r\n"),
+		IN("HTTP/1.1 200 OK\r\n\r\n\x16\x03\x01"), OUT("\x16\x03\x01"), END_STEP },
+		  ">1 CONNECT api.openai.com  upgrade\n>1 end 0\n<1 407\n<1 \"no\"\n<1 end 2\n"
+		  ">2 CONNECT api.openai.com  upgrade\n>2 end 0\n<2 200 upgrade\n<2 end 0\n",
+		  CONN_OTHER);
+}
+
+static void targets_in_their_other_forms(void **state)
+{
+	expect((struct step[]){
+		OUT("POST http://u@API.x.com:80/v1/a?q HTTP/1.1\r\nHost: other\r\n\r\n"
+		    "OPTIONS * HTTP/1.1\r\nHost: [::1]:8080\r\n\r\nGET HTTPS://y?z HTTP/1.1\r\n\r\n"),
+		END_STEP },
+	       ">1 POST api.x.com /v1/a\n>1 end 0\n>2 OPTIONS [::1] *\n>2 end 0\n"
+	       ">3 GET y \n>3 end 0\n");
+}
+
+static void long_paths_and_values_are_cut(void **state)
+{
+	char request[4096] = "GET /";
+	struct step steps[] = { OUT(request), END_STEP };
+	struct script script;
+
+	memset(request + 5, 'p', 1000);
+	strcpy(request + 1005, "?q HTTP/1.1\r\nx-");
+	memset(request + strlen(request), 'n', 500);
+	strcat(request, ": v\r\nContent-Type: ");
+	memset(request + strlen(request), 't', 1000);
+	strcat(request, "\r\nHost: h\r\n\r\n");
+	for (size_t cut = 0; cut < strlen(request); cut += 7) {
+		talk(steps, true, cut, SIZE_MAX / 2, &script);
+		assert_memory_equal(script.text, ">1 GET h /ppp", 13);
+		assert_non_null(strstr(script.text, "p cut\n>1 end 0\n"));
+	}
+}
+
+static void a_gap_in_a_counted_body_is_only_lost_bytes(void **state)
+{
+	expect((struct step[]){
+		OUT("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc"), LOST_OUT(4), OUT("hij"),
+		IN("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), LOST_IN(3),
+		OUT("GET /n HTTP/1.1\r\n\r\n"),
+		IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"), END_STEP },
+	       ">1 POST  /\n>1 \"abc[4]hij\"\n>1 end 10\n<1 200\n>2 GET  /n\n>2 end 0\n"
+	       "<1 \"[3]\"\n<1 end 3\n<2 200\n<2 \"x\"\n<2 end 1\n");
+}
+
+static void a_gap_beyond_the_body_waits_for_a_start(void **state)
+{
+	expect_uncut((struct step[]){
+		OUT("POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\nab"), LOST_OUT(50),
+		OUT("not a start"), OUT("POST /c HTTP/1.1\r\nContent-Length: 1\r\n\r\nc"),
+		END_STEP }, true,
+		     ">1 POST  /a\n>1 \"ab[2]\"\n>1 end 4\n>2 POST  /c\n>2 \"c\"\n>2 end 1\n");
+}
+
+static void a_gap_in_chunks_ends_at_the_next_start(void **state)
+{
+	expect_uncut((struct step[]){
+		OUT("GET /a HTTP/1.1\r\n\r\n"),
+		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"), LOST_IN(7),
+		IN("zzzz"), OUT("GET /b HTTP/1.1\r\n\r\n"),
+		IN("HTTP/1.1 201 OK\r\nContent-Length: 1\r\n\r\nx"), END_STEP }, true,
+		     ">1 GET  /a\n>1 end 0\n<1 200\n<1 \"ab[7][4]\"\n>2 GET  /b\n>2 end 0\n"
+		     "<1 end 13 cut\n<2 201\n<2 \"x\"\n<2 end 1\n");
+}
+
+static void a_gap_in_chunks_ends_with_the_last_chunk(void **state)
+{
+	expect_uncut((struct step[]){
+		OUT("GET /a HTTP/1.1\r\n\r\n"),
+		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"), LOST_IN(7),
+		IN("z\r\n0\r\n\r\n"), END_STEP }, true,
+		     ">1 GET  /a\n>1 end 0\n<1 200\n<1 \"ab[7][8]\"\n<1 end 17 cut\n");
+}
+
+static void a_lost_answer_head_does_not_shift_the_pairing(void **state)
+{
+	expect_uncut((struct step[]){
+		OUT("GET /a HTTP/1.1\r\n\r\n"), LOST_IN(40), OUT("GET /b HTTP/1.1\r\n\r\n"),
+		IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"), END_STEP }, true,
+		     ">1 GET  /a\n>1 end 0\n>2 GET  /b\n>2 end 0\n<2 200\n<2 \"b\"\n<2 end 1\n");
+}
+
+static void a_lost_request_does_not_shift_the_pairing(void **state)
+{
+	expect_uncut((struct step[]){
+		OUT("GET /a HTTP/1.1\r\n\r\n"), IN("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+		LOST_OUT(40), IN("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+		OUT("GET /c HTTP/1.1\r\n\r\n"), IN("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+		END_STEP }, true,
+		     ">1 GET  /a\n>1 end 0\n<1 200\n<1 end 0\n<2 200\n<2 end 0\n"
+		     ">3 GET  /c\n>3 end 0\n<3 200\n<3 end 0\n");
+}
+
+static void a_connection_met_in_the_middle_waits(void **state)
+{
+	expect_uncut((struct step[]){
+		IN("rest of a body"), OUT("more of one"), OUT("POST /a HTTP/1.1\r\n\r\n"),
+		IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"), END_STEP }, false,
+		     ">1 POST  /a\n>1 end 0\n<1 200\n<1 \"x\"\n<1 end 1\n");
+}
+
+static void nonsense_is_left_until_the_next_start(void **state)
+{
+	expect_uncut((struct step[]){
+		OUT("GET /a HTTP/1.1\r\n\r\n"),
+		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\nnot hex\r\n"),
+		OUT("GET /b HTTP/1.1\r\n\r\n"), IN("HTTP/1.1 204 OK\r\n\r\n"), END_STEP }, true,
+		     ">1 GET  /a\n>1 end 0\n<1 200\n<1 \"x[11]\"\n>2 GET  /b\n>2 end 0\n"
+		     "<1 end 12 cut\n<2 204\n<2 end 0\n");
+}
+
+static void an_endless_head_is_given_up(void **state)
+{
+	struct conn *conn = conn_new(true);
+	struct conn_stats stats;
+	struct http_piece piece;
+	uint64_t offset = 16;
+
+	conn_feed(conn, HTTP_REQUEST, 0, (const uint8_t *)"GET / HTTP/1.1\r\n", 16);
+	while (conn_next(conn, &piece))
+		fail();
+	for (int i = 0; i < 20000; i++, offset += 16) {
+		conn_feed(conn, HTTP_REQUEST, offset, (const uint8_t *)"x-y: 0123456789\n", 16);
+		while (conn_next(conn, &piece))
+			fail();
+	}
+	conn_stats(conn, &stats);
+	assert_int_equal(stats.resyncs, 1);
+	conn_free(conn);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_request_and_its_answer),
+		cmocka_unit_test(keep_alive_and_pipelining_pair_in_order),
+		cmocka_unit_test(chunks_trailers_and_extensions),
+		cmocka_unit_test(interim_answers_are_skipped),
+		cmocka_unit_test(answers_without_body),
+		cmocka_unit_test(an_answer_may_end_with_the_connection),
+		cmocka_unit_test(an_early_close_cuts_both),
+		cmocka_unit_test(an_answer_may_come_before_the_request_ends),
+		cmocka_unit_test(an_upgrade_ends_http),
+		cmocka_unit_test(an_upgrade_that_is_not_taken_changes_nothing),
+		cmocka_unit_test(connect_tunnels_once_it_is_accepted),
+		cmocka_unit_test(targets_in_their_other_forms),
+		cmocka_unit_test(long_paths_and_values_are_cut),
+		cmocka_unit_test(a_gap_in_a_counted_body_is_only_lost_bytes),
+		cmocka_unit_test(a_gap_beyond_the_body_waits_for_a_start),
+		cmocka_unit_test(a_gap_in_chunks_ends_at_the_next_start),
+		cmocka_unit_test(a_gap_in_chunks_ends_with_the_last_chunk),
+		cmocka_unit_test(a_lost_answer_head_does_not_shift_the_pairing),
+		cmocka_unit_test(a_lost_request_does_not_shift_the_pairing),
+		cmocka_unit_test(a_connection_met_in_the_middle_waits),
+		cmocka_unit_test(nonsense_is_left_until_the_next_start),
+		cmocka_unit_test(an_endless_head_is_given_up),
+	};
+
+	return cmocka_run_group_tests_name("http1", tests, NULL, NULL);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/head.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+
+enum head_field head_field(const char *name, size_t len)
+{
+	static const struct {
+		const char *name;
+		enum head_field field;
+	} fields[] = {
+		{ "host", HEAD_HOST },
+		{ ":authority", HEAD_HOST },
+		{ "content-type", HEAD_CONTENT_TYPE },
+		{ "content-encoding", HEAD_CONTENT_ENCODING },
+		{ "anthropic-version", HEAD_ANTHROPIC_VERSION },
+		{ "x-litellm-response-cost", HEAD_COST },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (strlen(fields[i].name) == len && !strncasecmp(fields[i].name, name, len))
+			return fields[i].field;
+	return HEAD_OTHER;
+}
+
+static void copy(char *to, size_t room, const char *from, size_t len)
+{
+	if (len >= room)
+		len = room - 1;
+	memcpy(to, from, len);
+	to[len] = '\0';
+}
+
+static bool is(const char *value, size_t len, const char *word)
+{
+	return strlen(word) == len && !strncasecmp(value, word, len);
+}
+
+static bool ends(const char *value, size_t len, const char *word)
+{
+	size_t n = strlen(word);
+
+	return len >= n && !strncasecmp(value + len - n, word, n);
+}
+
+/* Lower case, without port; RFC 3986 3.2.2 keeps the colons of IPv6 between brackets. */
+static void set_host(struct http_head *head, const char *value, size_t len)
+{
+	const char *at = memchr(value, '@', len), *end = NULL;
+
+	if (at) {
+		len -= at + 1 - value;
+		value = at + 1;
+	}
+	if (len && value[0] == '[')
+		end = memchr(value, ']', len);
+	if (end)
+		len = end + 1 - value;
+	else if ((end = memchr(value, ':', len)))
+		len = end - value;
+	copy(head->host, sizeof(head->host), value, len);
+	for (char *c = head->host; *c; c++)
+		*c = tolower((unsigned char)*c);
+}
+
+static enum http_content content_of(const char *value, size_t len)
+{
+	const char *end = memchr(value, ';', len);
+
+	if (end)
+		len = end - value;
+	while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+		len--;
+	if (!len)
+		return HTTP_CONTENT_NONE;
+	if (is(value, len, "text/event-stream"))
+		return HTTP_CONTENT_SSE;
+	if (is(value, len, "application/vnd.amazon.eventstream"))
+		return HTTP_CONTENT_EVENTSTREAM;
+	if (is(value, len, "application/x-ndjson") || is(value, len, "application/ndjson") ||
+	    is(value, len, "application/jsonl"))
+		return HTTP_CONTENT_NDJSON;
+	if (is(value, len, "application/json") || is(value, len, "text/json") ||
+	    ends(value, len, "+json"))
+		return HTTP_CONTENT_JSON;
+	return HTTP_CONTENT_OTHER;
+}
+
+static enum http_encoding encoding_of(const char *value, size_t len)
+{
+	if (!len || is(value, len, "identity"))
+		return HTTP_IDENTITY;
+	if (is(value, len, "gzip") || is(value, len, "x-gzip"))
+		return HTTP_GZIP;
+	if (is(value, len, "deflate"))
+		return HTTP_DEFLATE;
+	if (is(value, len, "br"))
+		return HTTP_BR;
+	if (is(value, len, "zstd"))
+		return HTTP_ZSTD;
+	return HTTP_ENCODING_UNKNOWN;
+}
+
+static void set_encoding(struct http_head *head, const char *value, size_t len)
+{
+	enum http_encoding encoding = encoding_of(value, len);
+
+	/* a second line is a second link of a chain, RFC 9110 8.4 */
+	if (encoding == HTTP_IDENTITY)
+		return;
+	head->encoding = head->encoding == HTTP_IDENTITY ? encoding : HTTP_ENCODING_UNKNOWN;
+}
+
+void head_set(struct http_head *head, enum head_field field, const char *value, size_t len)
+{
+	while (len && (*value == ' ' || *value == '\t')) {
+		value++;
+		len--;
+	}
+	while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+		len--;
+	switch (field) {
+	case HEAD_HOST:
+		/* :authority comes first and wins, RFC 9113 8.3.1 */
+		if (!head->host[0])
+			set_host(head, value, len);
+		break;
+	case HEAD_CONTENT_TYPE:
+		head->content = content_of(value, len);
+		break;
+	case HEAD_CONTENT_ENCODING:
+		set_encoding(head, value, len);
+		break;
+	case HEAD_ANTHROPIC_VERSION:
+		head->has_anthropic_version = true;
+		break;
+	case HEAD_COST:
+		copy(head->provider_cost, sizeof(head->provider_cost), value, len);
+		break;
+	case HEAD_OTHER:
+		break;
+	}
+}
+
+void head_set_target(struct http_head *head, const char *target, size_t len)
+{
+	const char *end = target + len, *path = target;
+	size_t n;
+
+	if (len > 7 && !strncasecmp(target, "http://", 7))
+		path = target + 7;
+	else if (len > 8 && !strncasecmp(target, "https://", 8))
+		path = target + 8;
+	if (path != target) {
+		for (target = path; path < end && !strchr("/?#", *path); path++)
+			;
+		set_host(head, target, path - target);
+	}
+	for (n = 0; path + n < end && path[n] != '?' && path[n] != '#'; n++)
+		;
+	head->path_is_cut |= n >= sizeof(head->path);
+	copy(head->path, sizeof(head->path), path, n);
+}
+
+void head_set_method(struct http_head *head, const char *method, size_t len)
+{
+	copy(head->method, sizeof(head->method), method, len);
+}

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/http1.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* llhttp's enumerators of these names are not ours. */
+#define HTTP_REQUEST LLHTTP_IS_REQUEST
+#define HTTP_RESPONSE LLHTTP_IS_RESPONSE
+#define HTTP_HEAD LLHTTP_METHOD_HEAD
+#include <llhttp.h>
+#undef HTTP_REQUEST
+#undef HTTP_RESPONSE
+#undef HTTP_HEAD
+
+#include "http/body.h"
+#include "http/head.h"
+
+enum mode {
+	WAITING,	/* for a plausible message start at the beginning of a fed piece */
+	HEADERS,	/* llhttp reads; also between messages */
+	CHUNKED,	/* llhttp reads */
+	COUNTED,	/* `left` bytes of body to come, may be none */
+	TO_END,		/* the body ends with the connection */
+	TUNNEL,		/* no longer HTTP, or ended */
+};
+
+struct stream {
+	llhttp_t parser;
+	struct body body;
+	const uint8_t *bytes;	/* fed, not read yet */
+	size_t len;
+	uint64_t left;
+	uint64_t exchange;
+	uint32_t head_bytes;
+	enum mode mode;
+	enum head_field field;
+	bool is_open;		/* its head was or will be given, its end not */
+	bool has_head, has_end, is_whole; /* to be given */
+	bool is_interim;	/* a 1xx answer */
+	bool is_complete;	/* llhttp came to the end of the message */
+	bool is_resynced;	/* the next message is the first after a gap */
+	uint8_t n_name;
+	uint16_t n_value, n_target;
+	char name[HEAD_NAME_LEN];
+	char value[HEAD_VALUE_LEN];
+	char target[HTTP_HOST_LEN + HTTP_PATH_LEN];
+	struct http_head head;
+};
+
+struct http1 {
+	struct stream streams[2];
+	uint64_t requests, answers;	/* numbers of the latest */
+	uint64_t head_bits, connect_bits; /* of the last 64 requests: what their answers' framing needs */
+	uint64_t resyncs;
+	bool is_tunnel;
+};
+
+static struct http1 *http1_of(struct stream *stream)
+{
+	return (struct http1 *)(stream - stream->head.side);
+}
+
+/* --- what llhttp calls --- */
+
+static int on_message_begin(llhttp_t *parser)
+{
+	struct stream *stream = parser->data;
+	enum http_side side = stream->head.side;
+
+	memset(&stream->head, 0, sizeof(stream->head));
+	stream->head.side = side;
+	stream->n_name = 0;
+	stream->n_value = 0;
+	stream->n_target = 0;
+	stream->is_interim = false;
+	stream->is_complete = false;
+	return 0;
+}
+
+static int on_target(llhttp_t *parser, const char *at, size_t len)
+{
+	struct stream *stream = parser->data;
+	size_t room = sizeof(stream->target) - stream->n_target;
+
+	if (len > room) {
+		stream->head.path_is_cut = !memchr(stream->target, '?', stream->n_target) &&
+					   !memchr(at, '?', room);
+		len = room;
+	}
+	memcpy(stream->target + stream->n_target, at, len);
+	stream->n_target += len;
+	return 0;
+}
+
+static int on_name(llhttp_t *parser, const char *at, size_t len)
+{
+	struct stream *stream = parser->data;
+
+	/* a name that does not fit must not be taken for its beginning */
+	if (len > sizeof(stream->name) - stream->n_name) {
+		stream->n_name = sizeof(stream->name);
+		return 0;
+	}
+	memcpy(stream->name + stream->n_name, at, len);
+	stream->n_name += len;
+	return 0;
+}
+
+static int on_name_complete(llhttp_t *parser)
+{
+	struct stream *stream = parser->data;
+
+	stream->field = stream->mode == HEADERS ? head_field(stream->name, stream->n_name) :
+						  HEAD_OTHER;
+	stream->n_name = 0;
+	stream->n_value = 0;
+	return 0;
+}
+
+static int on_value(llhttp_t *parser, const char *at, size_t len)
+{
+	struct stream *stream = parser->data;
+	size_t room = sizeof(stream->value) - 1 - stream->n_value;
+
+	if (stream->field == HEAD_OTHER)
+		return 0;
+	if (len > room)
+		len = room;
+	memcpy(stream->value + stream->n_value, at, len);
+	stream->n_value += len;
+	return 0;
+}
+
+static int on_value_complete(llhttp_t *parser)
+{
+	struct stream *stream = parser->data;
+
+	if (stream->field != HEAD_OTHER)
+		head_set(&stream->head, stream->field, stream->value, stream->n_value);
+	return 0;
+}
+
+static void message_end(struct stream *stream, bool is_whole)
+{
+	if (!stream->is_open)
+		return;
+	stream->is_open = false;
+	stream->has_end = true;
+	stream->is_whole = is_whole;
+}
+
+static void message_open(struct stream *stream, uint64_t exchange)
+{
+	stream->exchange = exchange;
+	stream->is_open = true;
+	stream->has_head = true;
+	stream->is_resynced = false;
+	body_begin(&stream->body, stream->head.encoding);
+}
+
+static void request_begin(struct http1 *http1, struct stream *stream, int method)
+{
+	struct stream *answer = &http1->streams[HTTP_RESPONSE];
+	const char *name = llhttp_method_name(method);
+	uint64_t bit;
+
+	head_set_method(&stream->head, name, strlen(name));
+	if (method == HTTP_CONNECT) {
+		stream->head.host[0] = '\0';
+		head_set(&stream->head, HEAD_HOST, stream->target, stream->n_target);
+		stream->head.is_upgrade = true;
+	} else {
+		head_set_target(&stream->head, stream->target, stream->n_target);
+	}
+	/* the client would not ask again on this connection before the last answer's end */
+	if (answer->mode == WAITING)
+		message_end(answer, /* is_whole= */ false);
+	if (http1->requests < http1->answers)
+		http1->requests = http1->answers;
+	http1->requests++;
+	bit = 1ull << (http1->requests % 64);
+	http1->head_bits = method == LLHTTP_METHOD_HEAD ? http1->head_bits | bit :
+							  http1->head_bits & ~bit;
+	http1->connect_bits = method == HTTP_CONNECT ? http1->connect_bits | bit :
+						       http1->connect_bits & ~bit;
+	message_open(stream, http1->requests);
+}
+
+static void tunnel_begin(struct http1 *http1)
+{
+	struct stream *request = &http1->streams[HTTP_REQUEST];
+
+	http1->is_tunnel = true;
+	message_end(request, /* is_whole= */ request->mode == COUNTED && !request->left);
+	request->mode = TUNNEL;
+	request->len = 0;
+}
+
+/* The answer's number and whether it has a body at all, RFC 9112 6.3. */
+static bool answer_begin(struct http1 *http1, struct stream *stream)
+{
+	uint64_t number = http1->answers + 1, bit;
+	int status = stream->head.status;
+
+	if (stream->is_resynced && http1->requests > number)
+		number = http1->requests;
+	bit = 1ull << (number % 64);
+	if (number > http1->requests) {
+		/* its request was not seen */
+		http1->requests = number;
+		http1->head_bits &= ~bit;
+		http1->connect_bits &= ~bit;
+	}
+	http1->answers = number;
+	stream->head.is_upgrade = status == 101 ||
+				  (http1->connect_bits & bit && status / 100 == 2);
+	message_open(stream, number);
+	if (stream->head.is_upgrade)
+		tunnel_begin(http1);
+	return !(stream->head.is_upgrade || http1->head_bits & bit || status == 204 ||
+		 status == 304);
+}
+
+static int on_headers_complete(llhttp_t *parser)
+{
+	struct stream *stream = parser->data;
+	struct http1 *http1 = http1_of(stream);
+	bool has_body = true;
+
+	/* what follows is decided here: llhttp would stop at an upgrade that was only offered */
+	parser->upgrade = 0;
+	if (stream->head.side == HTTP_REQUEST) {
+		request_begin(http1, stream, parser->method);
+	} else {
+		stream->head.status = parser->status_code;
+		stream->is_interim = parser->status_code / 100 == 1 && parser->status_code != 101;
+		if (stream->is_interim)
+			return 1;
+		has_body = answer_begin(http1, stream);
+	}
+	stream->head_bytes = 0;
+	stream->left = 0;
+	if (has_body && parser->flags & F_CHUNKED) {
+		stream->mode = CHUNKED;
+		return HPE_PAUSED;
+	}
+	stream->mode = COUNTED;
+	if (has_body && parser->flags & F_CONTENT_LENGTH && !(parser->flags & F_TRANSFER_ENCODING))
+		stream->left = parser->content_length;
+	else if (has_body && (stream->head.side == HTTP_RESPONSE ||
+			      parser->flags & F_TRANSFER_ENCODING))
+		stream->mode = TO_END;
+	return 1;	/* for llhttp the message has no body and ends here */
+}
+
+static int on_body(llhttp_t *parser, const char *at, size_t len)
+{
+	struct stream *stream = parser->data;
+
+	body_feed(&stream->body, (const uint8_t *)at, len);
+	return HPE_PAUSED;
+}
+
+static int on_message_complete(llhttp_t *parser)
+{
+	struct stream *stream = parser->data;
+
+	stream->is_complete = true;
+	return HPE_PAUSED;
+}
+
+static const llhttp_settings_t settings = {
+	.on_message_begin = on_message_begin,
+	.on_url = on_target,
+	.on_header_field = on_name,
+	.on_header_field_complete = on_name_complete,
+	.on_header_value = on_value,
+	.on_header_value_complete = on_value_complete,
+	.on_headers_complete = on_headers_complete,
+	.on_body = on_body,
+	.on_message_complete = on_message_complete,
+};
+
+/* --- one direction --- */
+
+static void headers_begin(struct stream *stream)
+{
+	stream->mode = HEADERS;
+	stream->head_bytes = 0;
+	llhttp_init(&stream->parser,
+		    stream->head.side == HTTP_REQUEST ? LLHTTP_IS_REQUEST : LLHTTP_IS_RESPONSE,
+		    &settings);
+	stream->parser.data = stream;
+	llhttp_set_lenient_headers(&stream->parser, 1);
+	llhttp_set_lenient_chunked_length(&stream->parser, 1);
+	llhttp_set_lenient_transfer_encoding(&stream->parser, 1);
+}
+
+/* Not to be made sense of from here on. A message that was open stays so: what comes is its loss. */
+static void stream_lose(struct http1 *http1, struct stream *stream)
+{
+	http1->resyncs++;
+	stream->mode = WAITING;
+	stream->is_resynced = true;
+	if (stream->is_open)
+		body_gap(&stream->body, stream->len);
+	stream->len = 0;
+}
+
+static void parse(struct http1 *http1, struct stream *stream)
+{
+	bool is_head = stream->mode == HEADERS;
+	llhttp_errno_t err = llhttp_execute(&stream->parser, (const char *)stream->bytes,
+					    stream->len);
+	size_t n = stream->len;
+
+	if (err != HPE_OK)
+		n = (const uint8_t *)llhttp_get_error_pos(&stream->parser) - stream->bytes;
+	if (err != HPE_OK && err != HPE_PAUSED) {
+		stream_lose(http1, stream);
+		return;
+	}
+	stream->bytes += n;
+	stream->len -= n;
+	if (err == HPE_PAUSED)
+		llhttp_resume(&stream->parser);
+	if (is_head && stream->mode == HEADERS) {
+		stream->head_bytes += n;
+		if (stream->head_bytes > HTTP1_HEAD_MAX) {
+			stream_lose(http1, stream);
+			return;
+		}
+	}
+	if (!stream->is_complete)
+		return;
+	stream->is_complete = false;
+	if (stream->mode == CHUNKED)
+		message_end(stream, /* is_whole= */ true);
+	if (stream->mode == CHUNKED || stream->is_interim)
+		headers_begin(stream);
+}
+
+static void take_body(struct stream *stream, uint64_t max)
+{
+	size_t n = stream->len < max ? stream->len : max;
+
+	body_feed(&stream->body, stream->bytes, n);
+	stream->bytes += n;
+	stream->len -= n;
+}
+
+/* A piece, from its beginning, of a stream that waits. */
+static void wait_for_start(struct stream *stream)
+{
+	bool is_start = stream->head.side == HTTP_REQUEST ?
+		http1_is_request(stream->bytes, stream->len) :
+		http1_is_response(stream->bytes, stream->len);
+
+	if (is_start) {
+		message_end(stream, /* is_whole= */ false);
+		headers_begin(stream);
+		return;
+	}
+	if (stream->is_open) {
+		body_gap(&stream->body, stream->len);
+		/* the last chunk, RFC 9112 7.1, as a server writes it */
+		if (stream->len >= 5 && !memcmp(stream->bytes + stream->len - 5, "0\r\n\r\n", 5))
+			message_end(stream, /* is_whole= */ false);
+	}
+	stream->len = 0;
+}
+
+/* Reads on until there is something to give. */
+static void stream_read(struct http1 *http1, struct stream *stream)
+{
+	switch (stream->mode) {
+	case WAITING:
+		wait_for_start(stream);
+		break;
+	case HEADERS:
+	case CHUNKED:
+		parse(http1, stream);
+		break;
+	case COUNTED: {
+		uint64_t left = stream->left;
+		size_t len = stream->len;
+
+		take_body(stream, left);
+		stream->left -= len - stream->len;
+		break;
+	}
+	case TO_END:
+		take_body(stream, UINT64_MAX);
+		break;
+	case TUNNEL:
+		stream->len = 0;
+		break;
+	}
+}
+
+/* A counted body that has come to its end needs no byte more to be known. */
+static void counted_end(struct stream *stream)
+{
+	if (stream->mode != COUNTED || stream->left || stream->has_head)
+		return;
+	message_end(stream, /* is_whole= */ true);
+	if (stream->head.is_upgrade && stream->head.side == HTTP_RESPONSE) {
+		stream->mode = TUNNEL;
+		return;
+	}
+	headers_begin(stream);
+}
+
+static bool stream_give(struct stream *stream, struct http_piece *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->side = stream->head.side;
+	ret->exchange = stream->exchange;
+	if (stream->has_head) {
+		stream->has_head = false;
+		ret->type = HTTP_HEAD;
+		ret->head = &stream->head;
+		return true;
+	}
+	if (body_next(&stream->body, ret)) {
+		ret->type = HTTP_BODY;
+		return true;
+	}
+	if (!stream->has_end)
+		return false;
+	stream->has_end = false;
+	ret->type = HTTP_END;
+	ret->wire_bytes = stream->body.wire_bytes;
+	ret->is_whole = stream->is_whole;
+	body_end(&stream->body);
+	return true;
+}
+
+bool http1_next(struct http1 *http1, struct http_piece *ret)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct stream *stream = &http1->streams[i];
+
+		for (;;) {
+			/* an end that another's event decided is given before what follows it */
+			if (stream_give(stream, ret))
+				return true;
+			counted_end(stream);
+			if (stream->has_end)
+				continue;
+			if (!stream->len)
+				break;
+			stream_read(http1, stream);
+		}
+	}
+	/* reading one side may end a message of the other */
+	return stream_give(&http1->streams[HTTP_REQUEST], ret);
+}
+
+/* --- the connection --- */
+
+struct http1 *http1_new(bool from_start)
+{
+	struct http1 *http1 = calloc(1, sizeof(*http1));
+
+	if (!http1)
+		return NULL;
+	for (size_t i = 0; i < 2; i++) {
+		struct stream *stream = &http1->streams[i];
+
+		stream->head.side = i;
+		if (from_start)
+			headers_begin(stream);
+		stream->is_resynced = !from_start;
+	}
+	return http1;
+}
+
+struct http1 *http1_free(struct http1 *http1)
+{
+	if (!http1)
+		return NULL;
+	for (size_t i = 0; i < 2; i++)
+		body_end(&http1->streams[i].body);
+	free(http1);
+	return NULL;
+}
+
+void http1_feed(struct http1 *http1, enum http_side side, const uint8_t *bytes, size_t len)
+{
+	http1->streams[side].bytes = bytes;
+	http1->streams[side].len = len;
+}
+
+void http1_gap(struct http1 *http1, enum http_side side, uint64_t n)
+{
+	struct stream *stream = &http1->streams[side];
+	uint64_t in_body;
+
+	switch (stream->mode) {
+	case TUNNEL:
+		return;
+	case WAITING:
+		if (stream->is_open)
+			body_gap(&stream->body, n);
+		stream->is_resynced = true;
+		return;
+	case TO_END:
+		body_gap(&stream->body, n);
+		return;
+	case COUNTED:
+		in_body = n < stream->left ? n : stream->left;
+		body_gap(&stream->body, in_body);
+		stream->left -= in_body;
+		n -= in_body;
+		counted_end(stream);
+		if (n)
+			stream_lose(http1, stream);
+		return;
+	case CHUNKED:
+		body_gap(&stream->body, n);
+		/* fall through */
+	case HEADERS:
+		stream_lose(http1, stream);
+		return;
+	}
+}
+
+void http1_end(struct http1 *http1)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct stream *stream = &http1->streams[i];
+
+		message_end(stream, stream->mode == TO_END);
+		stream->mode = TUNNEL;
+		stream->len = 0;
+	}
+}
+
+bool http1_is_tunnel(const struct http1 *http1)
+{
+	return http1->is_tunnel;
+}
+
+uint64_t http1_resyncs(const struct http1 *http1)
+{
+	return http1->resyncs;
+}
+
+uint64_t http1_bad_encodings(const struct http1 *http1)
+{
+	return http1->streams[HTTP_REQUEST].body.bad_encodings +
+	       http1->streams[HTTP_RESPONSE].body.bad_encodings;
+}
+
+bool http1_is_request(const uint8_t *bytes, size_t len)
+{
+	const uint8_t *end;
+	size_t n = 0;
+
+	while (n < len && n < HTTP_METHOD_LEN && bytes[n] >= 'A' && bytes[n] <= 'Z')
+		n++;
+	if (n < 3 || n + 1 >= len || bytes[n] != ' ')
+		return false;
+	/* origin, absolute, authority or asterisk form, RFC 9112 3.2 */
+	if (bytes[n + 1] != '/' && memcmp(bytes, "CONNECT ", 8 < len ? 8 : len) &&
+	    bytes[n + 1] != '*' && bytes[n + 1] != 'h' && bytes[n + 1] != 'H')
+		return false;
+	end = memchr(bytes, '\n', len);
+	if (!end)
+		return true;
+	if (end > bytes && end[-1] == '\r')
+		end--;
+	return end - bytes >= 12 && !memcmp(end - 9, " HTTP/1.", 8);
+}
+
+bool http1_is_response(const uint8_t *bytes, size_t len)
+{
+	return len >= 9 && !memcmp(bytes, "HTTP/1.", 7) && bytes[8] == ' ';
+}

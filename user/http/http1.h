@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/1.x of one connection, both directions, by llhttp. llhttp reads the heads and the chunks
+ * and pauses at each thing of interest, so pieces are pulled in order; bodies of known length, or
+ * that end with the connection, are counted here, which makes a gap in them a subtraction.
+ *
+ * Answers pair with requests in order. After a gap the next answer pairs with the latest request:
+ * clients that pipeline are rarer than gaps.
+ */
+#ifndef HTTP_HTTP1_H
+#define HTTP_HTTP1_H
+
+#include "http/http.h"
+
+/* Of one head; servers accept 8 to 64 KiB. Nothing of it is kept but struct http_head's strings. */
+#define HTTP1_HEAD_MAX (256u << 10)
+
+struct http1;
+
+/*
+ * from_start: the first bytes begin a message; else both sides wait for a plausible start of one
+ * at the beginning of a fed piece. NULL: no memory.
+ */
+struct http1 *http1_new(bool from_start);
+struct http1 *http1_free(struct http1 *http1);
+
+/* Takes what follows; must be pulled by http1_next() until false before the next feed. */
+void http1_feed(struct http1 *http1, enum http_side side, const uint8_t *bytes, size_t len);
+/* The next n bytes of a side were not captured; pull, too. */
+void http1_gap(struct http1 *http1, enum http_side side, uint64_t n);
+/* Both sides ended; pull, too. */
+void http1_end(struct http1 *http1);
+bool http1_next(struct http1 *http1, struct http_piece *ret);
+
+/* After a 101 or a CONNECT that was accepted: no more pieces will come. */
+bool http1_is_tunnel(const struct http1 *http1);
+uint64_t http1_resyncs(const struct http1 *http1);
+uint64_t http1_bad_encodings(const struct http1 *http1);
+
+/* "METHOD target..." with, if the line ends in these bytes, its version; "HTTP/1.x ddd". */
+bool http1_is_request(const uint8_t *bytes, size_t len);
+bool http1_is_response(const uint8_t *bytes, size_t len);
+
+#endif
