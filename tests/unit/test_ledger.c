@@ -315,7 +315,7 @@ static void key_text(const struct made *made, int64_t id, enum ledger_key key, c
 	case LEDGER_BY_CALL: snprintf(buf, size, "%lld", (long long)id); return;
 	default: break;
 	}
-	snprintf(buf, size, "%s", text);
+	snprintf(buf, size, "%.60s", text);
 }
 
 static void expect(struct check *check, const struct made *made, int64_t id)
