@@ -43,11 +43,16 @@ struct act *act_new(struct loop *loop, struct ledger *ledger, const struct polic
 struct act *act_free(struct act *act)
 {
 	struct story *story, *next;
+	struct held *held, *next_held;
 
 	if (!act)
 		return NULL;
 	HASH_ITER(hh, act->stories, story, next)
 		story_free(act, story);
+	HASH_ITER(hh, act->held, held, next_held) {
+		HASH_DEL(act->held, held);
+		free(held);
+	}
 	loop_remove(act->renewal);
 	loop_remove(act->grace);
 	free(act);
@@ -93,6 +98,41 @@ static void note(struct act *act, struct story *story, const struct policy_verdi
 
 /* ---- refuse ---- */
 
+static int hold(struct act *act, struct deed *deed)
+{
+	struct held *held;
+
+	HASH_FIND(hh, act->held, &deed->target.id, sizeof(held->cgroup), held);
+	if (!held) {
+		held = calloc(1, sizeof(*held));
+		if (!held)
+			return -ENOMEM;
+		held->cgroup = deed->target.id;
+		HASH_ADD(hh, act->held, cgroup, sizeof(held->cgroup), held);
+		if (!held->hh.tbl) {
+			free(held);
+			return -ENOMEM;
+		}
+	}
+	held->steps++;
+	deed->holds_gate = true;
+	return 0;
+}
+
+/* True when no other step, of whatever budget, wants the gate shut. */
+static bool let_go(struct act *act, struct deed *deed)
+{
+	struct held *held;
+
+	deed->holds_gate = false;
+	HASH_FIND(hh, act->held, &deed->target.id, sizeof(held->cgroup), held);
+	if (!held || --held->steps)
+		return false;
+	HASH_DEL(act->held, held);
+	free(held);
+	return true;
+}
+
 static void refuse(struct act *act, struct story *story, uint64_t cgroup, const char *name,
 		   const char *why_not, int64_t now_us)
 {
@@ -114,7 +154,8 @@ static void refuse(struct act *act, struct story *story, uint64_t cgroup, const 
 	}
 	err = pull_gate(act, cgroup, true);
 	destroyed = err ? 0 : pull_destroy(act, cgroup);
-	deed->holds_gate = !err;
+	if (!err && !deed->holds_gate)
+		err = hold(act, deed);
 	if (!is_new && err == deed->gate_error)
 		return;
 	deed->gate_error = err;
@@ -313,20 +354,6 @@ void act_apply(struct act *act, const struct policy_verdict *verdict,
 	}
 }
 
-/* Does another step keep this cgroup's gate shut? */
-static bool is_held(const struct act *act, const struct story *but, struct target target)
-{
-	struct story *story, *next;
-	struct deed *deed;
-
-	HASH_ITER(hh, act->stories, story, next) {
-		deed = story == but ? NULL : deed_find(story, target);
-		if (deed && deed->holds_gate)
-			return true;
-	}
-	return false;
-}
-
 static void end_story(struct act *act, struct story *story, int64_t now_us)
 {
 	struct deed *deed, *next;
@@ -334,10 +361,7 @@ static void end_story(struct act *act, struct story *story, int64_t now_us)
 	HASH_ITER(hh, story->deeds, deed, next) {
 		int err;
 
-		if (!deed->holds_gate)
-			continue;
-		deed->holds_gate = false;
-		if (is_held(act, story, deed->target))
+		if (!deed->holds_gate || !let_go(act, deed))
 			continue;
 		err = pull_gate(act, deed->target.id, false);
 		if (err && err != -ENOENT)
@@ -372,13 +396,10 @@ void act_expire(struct act *act, int64_t now_us)
 
 void act_renew(struct act *act)
 {
-	struct story *story, *next_story;
-	struct deed *deed, *next;
+	struct held *held, *next;
 
-	HASH_ITER(hh, act->stories, story, next_story)
-		HASH_ITER(hh, story->deeds, deed, next)
-			if (deed->holds_gate)
-				(void)pull_gate(act, deed->target.id, true);
+	HASH_ITER(hh, act->held, held, next)
+		(void)pull_gate(act, held->cgroup, true);
 }
 
 void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gate *gate), void *arg)

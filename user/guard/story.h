@@ -47,12 +47,20 @@ struct story {
 	char key[];			/* budget, step, the counter's name */
 };
 
+/* A shut gate, and how many steps want it so. */
+struct held {
+	UT_hash_handle hh;
+	uint64_t cgroup;
+	size_t steps;
+};
+
 struct act {
 	struct loop *loop;
 	struct ledger *ledger;
 	const struct policy_rules *rules;
 	struct act_levers levers;
 	struct story *stories;
+	struct held *held;
 	size_t n_deeds;
 	LIST_HEAD(, deed) pending;
 	struct loop_source *renewal, *grace;
