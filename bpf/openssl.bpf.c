@@ -108,8 +108,8 @@ static __always_inline bool is_server(__u32 dir, const char *buf, __u64 bytes)
 }
 
 /* A connection that nobody named: older than the probes, or to an address. */
-static __always_inline struct ctl_conn *meet(const struct ctl_conn_key *key, const struct frame *call,
-					 __u64 bytes)
+static __always_inline struct ctl_conn *meet(const struct ctl_conn_key *key,
+					     const struct frame *call, __u64 bytes)
 {
 	struct ctl_conn fresh = { .id = new_id() };
 

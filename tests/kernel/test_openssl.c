@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The real library: a client and a server of the system's OpenSSL in one process, over a pair of
- * memory BIOs, probed at its exported functions. Needs root.
+ * memory BIOs, probed at its exported functions and at the addresses that find/site.h chooses.
+ * Needs root.
  */
 #include "seen.h"
 
+#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include <time.h>
 
-#include "base/clock.h"
+#include "find/site.h"
 
 struct fixture {
 	struct tap *tap;
@@ -69,7 +70,22 @@ static void disconnect_pair(struct fixture *f)
 	f->client = f->server = NULL;
 }
 
-static int setup(void **state)
+static struct fixture *start(void)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct tap_config config = { .ring_bytes = 4u << 20 };
+	char *error = NULL;
+
+	f->client_context = SSL_CTX_new(TLS_client_method());
+	f->server_context = new_server_context();
+	f->seen.tgid = (uint32_t)getpid();
+	if (tap_new(&f->tap, &config, &error))
+		fail_msg("%s", error);
+	assert_int_equal(tap_add_host(f->tap, "api.anthropic.com"), 0);
+	return f;
+}
+
+static int setup_exported(void **state)
 {
 	const struct {
 		enum tap_role role;
@@ -79,17 +95,10 @@ static int setup(void **state)
 		{ TAP_WRITE_ARG4, SSL_write_ex },  { TAP_READ_ARG4, SSL_read_ex },
 		{ TAP_CTRL, SSL_ctrl },		   { TAP_FREE, SSL_free },
 	};
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct tap_config config = { .ring_bytes = 4u << 20 };
+	struct fixture *f = start();
 	struct tap_site sites[ARRAY_SIZE(functions)];
-	char path[256] = "", *error = NULL;
+	char path[256] = "";
 
-	f->client_context = SSL_CTX_new(TLS_client_method());
-	f->server_context = new_server_context();
-	f->seen.tgid = (uint32_t)getpid();
-	if (tap_new(&f->tap, &config, &error))
-		fail_msg("%s", error);
-	assert_int_equal(tap_add_host(f->tap, "api.anthropic.com"), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
 		struct site_search at = site_find(functions[i].function);
 
@@ -97,6 +106,21 @@ static int setup(void **state)
 		snprintf(path, sizeof(path), "%s", at.path);
 	}
 	assert_int_equal(tap_attach(f->tap, path, getpid(), sites, ARRAY_SIZE(sites), &f->probes), 0);
+	*state = f;
+	return 0;
+}
+
+static int setup_found(void **state)
+{
+	struct fixture *f = start();
+	struct site_search library = site_find(SSL_write);
+	_cleanup_close_ int fd = open(library.path, O_RDONLY | O_CLOEXEC);
+	struct sites sites;
+	char path[64];
+
+	assert_int_equal(sites_find(fd, &sites), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(tap_attach(f->tap, path, getpid(), sites.at, sites.n, &f->probes), 0);
 	*state = f;
 	return 0;
 }
@@ -208,13 +232,21 @@ static void carries_a_megabyte_through_real_records(void **state)
 	assert_int_equal(f->seen.n_bytes[EV_IN], 0);
 }
 
+#define EXPORTED(test) cmocka_unit_test_setup_teardown(test, setup_exported, teardown)
+#define FOUND(test) \
+	{ #test "_at_chosen_sites", test, setup_found, teardown, NULL }
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(sees_the_client_and_not_the_server, setup, teardown),
-		cmocka_unit_test_setup_teardown(says_nothing_of_another_host, setup, teardown),
-		cmocka_unit_test_setup_teardown(asks_about_a_client_without_a_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(carries_a_megabyte_through_real_records, setup, teardown),
+		EXPORTED(sees_the_client_and_not_the_server),
+		EXPORTED(says_nothing_of_another_host),
+		EXPORTED(asks_about_a_client_without_a_name),
+		EXPORTED(carries_a_megabyte_through_real_records),
+		FOUND(sees_the_client_and_not_the_server),
+		FOUND(says_nothing_of_another_host),
+		FOUND(asks_about_a_client_without_a_name),
+		FOUND(carries_a_megabyte_through_real_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
