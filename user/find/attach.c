@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "find/attach.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "find/files.h"
+#include "find/procs.h"
+
+/* Probes on one file for one process. */
+struct link {
+	struct file *file;
+	struct process *process;
+	struct tap_probes *probes;
+	LIST_ENTRY(link) of_file, of_process;
+};
+
+struct process {
+	uint32_t tgid;
+	uint64_t start;		/* procs_start(): tells a reused tgid */
+	LIST_HEAD(, link) links;
+	bool is_counted;	/* in n_processes_probed */
+	UT_hash_handle hh;
+};
+
+struct attach {
+	struct tap *tap;
+	enum find_mode mode;
+	struct files files;
+	struct process *processes;
+	size_t n_links;
+	/* direct-mapped: a new one takes the place of a colliding one */
+	uint64_t sticky_cgroups[STICKY_MAX], sticky_programs[STICKY_MAX];
+	uint64_t n_files_probed, n_processes_probed, n_failures;
+};
+
+static uint64_t *sticky_slot(uint64_t *set, uint64_t value)
+{
+	return &set[value * 0x9e3779b97f4a7c15ULL >> 54];
+}
+_Static_assert(STICKY_MAX == 1 << 10, "the shift above");
+
+static bool is_sticky(struct attach *attach, uint32_t tgid)
+{
+	uint64_t cgroup = procs_cgroup(tgid), program;
+
+	if (cgroup && *sticky_slot(attach->sticky_cgroups, cgroup) == cgroup)
+		return true;
+	program = procs_program(tgid);
+	return program && *sticky_slot(attach->sticky_programs, program) == program;
+}
+
+static void stick(struct attach *attach, uint32_t tgid, uint64_t cgroup)
+{
+	uint64_t program = procs_program(tgid);
+
+	/* the root cgroup (inode 1 of the v2 mount) holds whoever was never put anywhere: no group */
+	if (cgroup > 1)
+		*sticky_slot(attach->sticky_cgroups, cgroup) = cgroup;
+	if (program)
+		*sticky_slot(attach->sticky_programs, program) = program;
+}
+
+/* The mappings of a process (0: of all), with the real inode where the kernel can tell it. */
+struct walk {
+	uint32_t tgid;
+	void (*fn)(void *arg, const struct tap_mapping *mapping);
+	void *arg;
+};
+
+static void walk_map(void *arg, const struct procs_map *map)
+{
+	const struct walk *walk = arg;
+
+	walk->fn(walk->arg, &(struct tap_mapping){
+		.tgid = walk->tgid, .start = map->start, .end = map->end,
+		.dev = map->dev, .ino = map->ino,
+	});
+}
+
+static void walk_process(void *arg, uint32_t tgid)
+{
+	struct walk *walk = arg;
+
+	walk->tgid = tgid;
+	(void)procs_maps(tgid, walk_map, walk);	/* gone since the list was read, or kernel's own */
+}
+
+static int walk(struct attach *attach, uint32_t tgid,
+		void (*fn)(void *arg, const struct tap_mapping *mapping), void *arg)
+{
+	struct walk walk = { .fn = fn, .arg = arg };
+	int err = tap_mappings(attach->tap, tgid, fn, arg);
+
+	if (err != -EOPNOTSUPP)
+		return err;
+	/* before 5.12: an overlay's idea of the inode; a file met twice is sorted out by the programs */
+	if (!tgid)
+		return procs_each(walk_process, &walk);
+	walk_process(&walk, tgid);
+	return 0;
+}
+
+static void drop_link(struct attach *attach, struct link *link)
+{
+	tap_detach(link->probes);
+	LIST_REMOVE(link, of_file);
+	LIST_REMOVE(link, of_process);
+	link->file->n_links--;
+	attach->n_links--;
+	free(link);
+}
+
+static void drop_process(struct attach *attach, struct process *process)
+{
+	while (!LIST_EMPTY(&process->links))
+		drop_link(attach, LIST_FIRST(&process->links));
+	HASH_DEL(attach->processes, process);
+	free(process);
+}
+
+static struct process *known(struct attach *attach, uint32_t tgid)
+{
+	struct process *process;
+
+	HASH_FIND(hh, attach->processes, &tgid, sizeof(tgid), process);
+	return process;
+}
+
+/* Puts a process on the list of those that get probes; NULL: it is gone, or there is no room. */
+static struct process *enlist(struct attach *attach, uint32_t tgid)
+{
+	struct process *process = known(attach, tgid);
+	uint64_t start = procs_start(tgid);
+
+	if (process && process->start == start)
+		return process;
+	if (process)
+		drop_process(attach, process);
+	if (!start)
+		return NULL;
+	if (HASH_COUNT(attach->processes) >= PROCESSES_MAX) {
+		attach->n_failures++;
+		return NULL;
+	}
+	process = calloc(1, sizeof(*process));
+	if (!process)
+		return NULL;
+	process->tgid = tgid;
+	process->start = start;
+	LIST_INIT(&process->links);
+	HASH_ADD(hh, attach->processes, tgid, sizeof(process->tgid), process);
+	return process;
+}
+
+/* 0 or -errno; a failure that will not mend is said once. */
+static int put_probes(struct attach *attach, struct file *file, const struct tap_mapping *mapping,
+		      pid_t pid, struct tap_probes **ret)
+{
+	_cleanup_close_ int fd = files_open(file, mapping);
+	char path[64];
+	int err;
+
+	if (fd < 0)
+		return fd;	/* the process went on; the next one brings the file again */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	err = tap_attach(attach->tap, path, pid, file->sites.at, file->sites.n, ret);
+	if (!err || err == -ESRCH) {
+		attach->n_files_probed += !err && !file->everyone && !file->n_links;
+		return err;
+	}
+	attach->n_failures++;
+	file->has_failed = err != -EMFILE && err != -ENOMEM;
+	log_warn("probes on a %s library (inode %llu, as process %u maps it) were refused: %s%s",
+		 file->sites.flavour, (unsigned long long)file->key.ino, mapping->tgid,
+		 strerror(-err), file->has_failed ? "; its calls are estimated" : "");
+	return err;
+}
+
+static void probe_for_everyone(struct attach *attach, struct file *file,
+			       const struct tap_mapping *mapping)
+{
+	if (file->everyone || file->has_failed ||
+	    put_probes(attach, file, mapping, 0, &file->everyone))
+		return;
+	while (!LIST_EMPTY(&file->links))
+		drop_link(attach, LIST_FIRST(&file->links));
+	log_debug("probes on %s (inode %llu) for everyone, %zu of %zu single-stepped",
+		  file->sites.flavour, (unsigned long long)file->key.ino, file->sites.n_stepped,
+		  file->sites.n);
+}
+
+static void count(struct attach *attach, struct process *process)
+{
+	attach->n_processes_probed += !process->is_counted;
+	process->is_counted = true;
+}
+
+static void probe_for_one(struct attach *attach, struct file *file, struct process *process,
+			  const struct tap_mapping *mapping)
+{
+	struct link *link;
+
+	LIST_FOREACH(link, &process->links, of_process)
+		if (link->file == file)
+			return;
+	if (file->n_links >= LINKS_FILE_MAX || attach->n_links >= LINKS_MAX)
+		probe_for_everyone(attach, file, mapping);
+	if (file->everyone)
+		count(attach, process);
+	if (file->everyone || file->has_failed)
+		return;
+	link = calloc(1, sizeof(*link));
+	if (!link)
+		return;
+	if (put_probes(attach, file, mapping, (pid_t)process->tgid, &link->probes)) {
+		free(link);
+		return;
+	}
+	link->file = file;
+	link->process = process;
+	LIST_INSERT_HEAD(&file->links, link, of_file);
+	LIST_INSERT_HEAD(&process->links, link, of_process);
+	file->n_links++;
+	attach->n_links++;
+	count(attach, process);
+}
+
+/* One mapping and what it asks for. 0, or -errno as files_meet(). */
+static int meet(struct attach *attach, const struct tap_mapping *mapping)
+{
+	struct process *process;
+	struct file *file;
+	int err;
+
+	err = files_meet(&attach->files, mapping, &file);
+	if (err)
+		return err;
+	file->is_mapped = true;
+	if (attach->mode == FIND_EVERYONE) {
+		file->is_wanted = true;
+		probe_for_everyone(attach, file, mapping);
+		return 0;
+	}
+	process = known(attach, mapping->tgid);
+	if ((process && process->start == procs_start(mapping->tgid)) ||
+	    is_sticky(attach, mapping->tgid))
+		process = enlist(attach, mapping->tgid);
+	else
+		process = NULL;
+	if (process) {
+		file->is_wanted = true;
+		probe_for_one(attach, file, process, mapping);
+	}
+	return 0;
+}
+
+static void meet_one(void *arg, const struct tap_mapping *mapping)
+{
+	(void)meet(arg, mapping);
+}
+
+struct look {
+	struct attach *attach;
+	uint64_t addr;
+	int err;
+};
+
+static void look_at(void *arg, const struct tap_mapping *mapping)
+{
+	struct look *look = arg;
+
+	if (look->addr >= mapping->start && look->addr < mapping->end)
+		look->err = meet(look->attach, mapping);
+}
+
+int attach_mapped(struct attach *attach, uint32_t tgid, uint64_t addr)
+{
+	struct look look = { .attach = attach, .addr = addr, .err = -ESTALE };
+	int err = walk(attach, tgid, look_at, &look);
+
+	return err ? err : look.err;
+}
+
+void attach_greeted(struct attach *attach, uint32_t tgid, uint64_t cgroup)
+{
+	if (attach->mode != FIND_ON_SIGHT || !tgid)
+		return;
+	stick(attach, tgid, cgroup);
+	if (enlist(attach, tgid))
+		walk(attach, tgid, meet_one, attach);
+}
+
+void attach_forked(struct attach *attach, uint32_t parent, uint32_t child)
+{
+	struct process *old = known(attach, child);
+
+	if (old)
+		drop_process(attach, old);	/* the number was free: its last owner is gone */
+	if (known(attach, parent) && enlist(attach, child))
+		walk(attach, child, meet_one, attach);
+}
+
+void attach_gone(struct attach *attach, uint32_t tgid)
+{
+	struct process *process = known(attach, tgid);
+
+	if (!process)
+		return;
+	/*
+	 * An exec keeps the process: the kernel's filter is the process and not its memory, so links
+	 * serve the new image where it maps the same files.
+	 */
+	if (procs_lives(tgid) && procs_start(tgid) == process->start)
+		walk(attach, tgid, meet_one, attach);
+	else
+		drop_process(attach, process);
+}
+
+int attach_sweep(struct attach *attach)
+{
+	struct process *process, *next_process;
+	struct file *file, *next_file;
+	int err;
+
+	HASH_ITER(hh, attach->processes, process, next_process)
+		if (!procs_lives(process->tgid) || procs_start(process->tgid) != process->start)
+			drop_process(attach, process);
+	HASH_ITER(hh, attach->files.table, file, next_file)
+		file->is_mapped = file->is_wanted = false;
+	err = walk(attach, 0, meet_one, attach);
+	if (err)
+		return err;
+	HASH_ITER(hh, attach->files.table, file, next_file) {
+		if (!file->is_wanted)
+			file->everyone = tap_detach(file->everyone);
+		if (!file->is_mapped && !file->n_links)
+			files_drop(&attach->files, file);
+	}
+	return 0;
+}
+
+int attach_new(struct attach **ret, struct tap *tap, enum find_mode mode)
+{
+	struct attach *attach = calloc(1, sizeof(*attach));
+
+	if (!attach)
+		return -ENOMEM;
+	attach->tap = tap;
+	attach->mode = mode;
+	*ret = attach;
+	return 0;
+}
+
+struct attach *attach_free(struct attach *attach)
+{
+	struct process *process, *next_process;
+	struct file *file, *next_file;
+
+	if (!attach)
+		return NULL;
+	HASH_ITER(hh, attach->processes, process, next_process)
+		drop_process(attach, process);
+	HASH_ITER(hh, attach->files.table, file, next_file) {
+		tap_detach(file->everyone);
+		files_drop(&attach->files, file);
+	}
+	free(attach);
+	return NULL;
+}
+
+void attach_stats(const struct attach *attach, struct find_stats *ret)
+{
+	ret->files_seen = attach->files.n_seen;
+	ret->files_probed = attach->n_files_probed;
+	ret->processes_probed = attach->n_processes_probed;
+	ret->attach_failures = attach->n_failures;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tells of one process what can be measured and what is: for a person who asks, so it may read
+ * whole files, which the daemon never does.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "find/find.h"
+#include "find/procs.h"
+#include "find/site.h"
+
+#define FILES_EXPLAINED_MAX 1024
+#define SEARCH_MAX (512u << 20)	/* bytes of one file; Claude Code's has 320 MB */
+#define SEARCH_CHUNK (1u << 20)
+#define MARK_MAX 64
+
+/*
+ * What TLS code without symbols leaves in a file: paths in its error sites (BoringSSL and AWS-LC
+ * keep __FILE__), Go's function table, Rust's panic locations (facts, kernel 1.4 to 1.6).
+ */
+static const struct {
+	const char *flavour, *mark;
+} marks[] = {
+	{ "boringssl", "ssl/ssl_lib.cc" },
+	{ "openssl", "ssl/ssl_lib.c" },
+	{ "go", "crypto/tls.(*Conn).Write" },
+	{ "rustls", "/rustls-0." },
+};
+
+const char *find_reach_name(enum find_reach reach)
+{
+	static const char *const names[] = {
+		[FIND_PROBED] = "probed",
+		[FIND_WAITING] = "waiting",
+		[FIND_NO_TLS] = "no known TLS library",
+		[FIND_STRIPPED] = "no symbols",
+		[FIND_UNREADABLE] = "unreadable",
+		[FIND_ATTACH_FAILED] = "probes refused",
+	};
+
+	return names[reach];
+}
+
+struct explaining {
+	uint32_t tgid;
+	void (*fn)(void *arg, const struct find_row *row);
+	void *arg;
+	size_t n_rows;
+	struct {
+		uint64_t dev, ino;
+	} seen[FILES_EXPLAINED_MAX];
+	size_t n_seen;
+};
+
+static void tell(struct explaining *e, enum find_reach reach, const char *file, const char *flavour,
+		 size_t n_sites)
+{
+	struct find_row row = { .tgid = e->tgid, .reach = reach, .n_sites = n_sites };
+
+	snprintf(row.file, sizeof(row.file), "%s", file);
+	snprintf(row.flavour, sizeof(row.flavour), "%s", flavour);
+	e->n_rows++;
+	e->fn(e->arg, &row);
+}
+
+static bool is_new(struct explaining *e, const struct procs_map *map)
+{
+	for (size_t i = 0; i < e->n_seen; i++)
+		if (e->seen[i].dev == map->dev && e->seen[i].ino == map->ino)
+			return false;
+	if (e->n_seen == FILES_EXPLAINED_MAX)
+		return false;
+	e->seen[e->n_seen].dev = map->dev;
+	e->seen[e->n_seen++].ino = map->ino;
+	return true;
+}
+
+/* A probe is an instruction in memory that is not the file's. */
+static bool is_probed(uint32_t tgid, const struct procs_map *map, const struct sites *sites, int fd)
+{
+	_cleanup_close_ int mem = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/mem", tgid);
+	mem = open(path, O_RDONLY | O_CLOEXEC);
+	for (size_t i = 0; i < sites->n && mem >= 0; i++) {
+		uint64_t at = sites->at[i].offset;
+		uint8_t in_memory, in_file;
+
+		if (at < map->offset || at - map->offset >= map->end - map->start ||
+		    pread(mem, &in_memory, 1, (off_t)(map->start + at - map->offset)) != 1 ||
+		    pread(fd, &in_file, 1, (off_t)at) != 1)
+			continue;
+		if (in_memory != in_file)
+			return true;
+	}
+	return false;
+}
+
+/* Which TLS code the file holds by its marks, NULL: none. */
+static const char *mark_of(int fd)
+{
+	_cleanup_free_ char *buf = malloc(SEARCH_CHUNK + MARK_MAX);
+	off_t at = 0;
+	ssize_t n;
+
+	while (buf && at < SEARCH_MAX && (n = pread(fd, buf, SEARCH_CHUNK + MARK_MAX, at)) > 0) {
+		for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+			if (memmem(buf, (size_t)n, marks[i].mark, strlen(marks[i].mark)))
+				return marks[i].flavour;
+		at += SEARCH_CHUNK;
+	}
+	return NULL;
+}
+
+static void explain_map(void *arg, const struct procs_map *map)
+{
+	struct explaining *e = arg;
+	_cleanup_close_ int fd = -1;
+	const char *flavour;
+	struct sites sites;
+	int err;
+
+	if (!is_new(e, map))
+		return;
+	fd = procs_open(e->tgid, map->start, map->end);
+	if (fd == -ESTALE)
+		return;
+	err = fd < 0 ? fd : sites_find(fd, &sites);
+	if (!err)
+		tell(e, is_probed(e->tgid, map, &sites, fd) ? FIND_PROBED : FIND_WAITING, map->path,
+		     sites.flavour, sites.n);
+	else if (err == -ENOENT && (flavour = mark_of(fd)))
+		tell(e, FIND_STRIPPED, map->path, flavour, 0);
+	else if (err != -ENOENT && err != -ENOEXEC)
+		tell(e, FIND_UNREADABLE, map->path, "", 0);
+}
+
+int find_explain(uint32_t tgid, void (*fn)(void *arg, const struct find_row *row), void *arg)
+{
+	_cleanup_free_ struct explaining *e = calloc(1, sizeof(*e));
+	char path[64], exe[512];
+	ssize_t n;
+	int err;
+
+	if (!e)
+		return -ENOMEM;
+	*e = (struct explaining){ .tgid = tgid, .fn = fn, .arg = arg };
+	err = procs_maps(tgid, explain_map, e);
+	if (err || e->n_rows)
+		return err;
+	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	if (n < 0)
+		return -errno;
+	exe[n] = '\0';
+	tell(e, FIND_NO_TLS, exe, "", 0);
+	return 0;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "find/files.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "find/procs.h"
+
+static size_t slot_of(uint64_t dev, uint64_t ino, uint64_t generation)
+{
+	/* Fibonacci hashing: the top 12 bits of a product with 2^64 / phi; NOES_MAX is 2^12 */
+	_Static_assert(NOES_MAX == 1 << 12, "the shift below");
+	return (dev * 31 + ino + (generation << 32)) * 0x9e3779b97f4a7c15ULL >> 52;
+}
+
+bool noes_has(const struct noes *noes, uint64_t dev, uint64_t ino, uint64_t generation)
+{
+	size_t i = slot_of(dev, ino, generation);
+
+	return noes->slots[i].ino == ino && noes->slots[i].dev == dev &&
+	       noes->slots[i].generation == generation &&
+	       noes->slots[i].until_ns > clock_mono_ns();
+}
+
+void noes_add(struct noes *noes, uint64_t dev, uint64_t ino, uint64_t generation)
+{
+	size_t i = slot_of(dev, ino, generation);
+
+	noes->slots[i].dev = dev;
+	noes->slots[i].ino = ino;
+	noes->slots[i].generation = generation;
+	noes->slots[i].until_ns = clock_mono_ns() + NO_LASTS_NS;
+}
+
+/* What the sites were found in. 0 or -errno as sites_find. */
+static int look_into(int fd, struct file *file)
+{
+	struct sites sites;
+	struct stat st;
+	int err;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	err = sites_find(fd, &sites);
+	if (err)
+		return err;
+	file->sites = sites;
+	file->size = st.st_size;
+	file->ctime = st.st_ctim;
+	return 0;
+}
+
+int files_meet(struct files *files, const struct tap_mapping *mapping, struct file **ret)
+{
+	_cleanup_free_ struct file *file = NULL;
+	_cleanup_close_ int fd = -1;
+	int err;
+
+	file = calloc(1, sizeof(*file));
+	if (!file)
+		return -ENOMEM;
+	file->key.dev = mapping->dev;
+	file->key.ino = mapping->ino;
+	HASH_FIND(hh, files->table, &file->key, sizeof(file->key), *ret);
+	if (*ret)
+		return 0;
+	if (noes_has(&files->noes, mapping->dev, mapping->ino, 0))
+		return -ENOENT;
+	fd = procs_open(mapping->tgid, mapping->start, mapping->end);
+	err = fd < 0 ? fd : look_into(fd, file);
+	if (fd >= 0)
+		files->n_seen++;
+	if (err == -ENOENT || err == -ENOEXEC || err == -EBADMSG || err == -EFBIG) {
+		noes_add(&files->noes, mapping->dev, mapping->ino, 0);
+		return -ENOENT;
+	}
+	if (err) {
+		files->n_unreadable += err != -ESRCH && err != -ESTALE && err != -ENOENT;
+		return err;
+	}
+	if (HASH_COUNT(files->table) >= FILES_MAX)
+		return -ENOSPC;
+	*ret = take(file);
+	HASH_ADD(hh, files->table, key, sizeof((*ret)->key), *ret);
+	return 0;
+}
+
+int files_open(struct file *file, const struct tap_mapping *mapping)
+{
+	_cleanup_close_ int fd = procs_open(mapping->tgid, mapping->start, mapping->end);
+	struct stat st;
+	int err;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size != file->size || st.st_ctim.tv_sec != file->ctime.tv_sec ||
+	    st.st_ctim.tv_nsec != file->ctime.tv_nsec) {
+		err = look_into(fd, file);
+		if (err)
+			return err;
+	}
+	return take_fd(fd);
+}
+
+void files_drop(struct files *files, struct file *file)
+{
+	HASH_DEL(files->table, file);
+	free(file);
+}

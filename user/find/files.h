@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The files that processes execute, by real inode: which hold TLS functions and where. Only those
+ * that do are kept; that a file holds none is remembered in a cache of fixed size, for minutes,
+ * since an inode number may be used again. Attaches nothing.
+ */
+#ifndef FIND_FILES_H
+#define FIND_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <uthash.h>
+
+#include "find/site.h"
+#include "tap/tap.h"
+
+#define FILES_MAX 512		/* with TLS functions; a node of 110 pods has some 50 */
+#define NOES_MAX 4096		/* slots of the cache; a node maps 200 to 2000 files */
+#define NO_LASTS_NS (600ULL * NS_PER_S)
+
+/* Files that hold nothing, direct-mapped: a colliding file takes the slot. */
+struct noes {
+	struct {
+		uint64_t dev, ino, generation, until_ns;
+	} slots[NOES_MAX];
+};
+bool noes_has(const struct noes *noes, uint64_t dev, uint64_t ino, uint64_t generation);
+void noes_add(struct noes *noes, uint64_t dev, uint64_t ino, uint64_t generation);
+
+struct link;
+
+struct file {
+	struct {
+		uint64_t dev, ino;
+	} key;
+	struct sites sites;
+	off_t size;			/* of the file when its sites were found, with ... */
+	struct timespec ctime;		/* ... its last change: else they are found again */
+	struct tap_probes *everyone;	/* for all who map it; NULL: not so */
+	LIST_HEAD(, link) links;	/* for one process each */
+	size_t n_links;
+	bool has_failed;		/* could not be probed: said once, not tried again */
+	bool is_mapped, is_wanted;	/* by some process, by one that gets probes: as of this sweep */
+	UT_hash_handle hh;
+};
+
+struct files {
+	struct file *table;
+	struct noes noes;
+	uint64_t n_seen;	/* files looked into */
+	uint64_t n_unreadable;
+};
+
+/*
+ * The file behind a mapping, looked into when it is new. 0 and the file, which stays the table's;
+ * -ENOENT: it holds no TLS functions; -ESRCH, -ESTALE: process or mapping went away; -ENOSPC:
+ * FILES_MAX; or -errno of opening and reading.
+ */
+int files_meet(struct files *files, const struct tap_mapping *mapping, struct file **ret);
+
+/*
+ * Opens the file behind a mapping to attach to it, and finds the sites again when the file is not
+ * as it was: a probe at an old offset would corrupt the program. An fd, or -errno.
+ */
+int files_open(struct file *file, const struct tap_mapping *mapping);
+
+/* Forgets a file that has no probes. */
+void files_drop(struct files *files, struct file *file);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Joins news of mappings, the table of files and the probes on them. */
+#include "find/find.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "find/attach.h"
+#include "find/files.h"
+#include "find/news.h"
+
+#define SWEEP_NS (60 * NS_PER_S)
+/* Without news of mappings the sweep is what finds them; one takes about 10 ms. */
+#define SWEEP_BLIND_NS (5 * NS_PER_S)
+/* News that are lost come in storms: one look when it is over, not one a record. */
+#define RESCAN_NS (1 * NS_PER_S)
+
+struct find {
+	struct attach *attach;
+	struct news *news;
+	struct loop_source *sweep, *rescan;
+	bool rescan_waits;
+	uint64_t news_lost;
+	struct noes noes;	/* by what the news say of a file, which for an overlay is another name */
+};
+
+static void on_mapped(void *arg, const struct news_map *map)
+{
+	struct find *find = arg;
+
+	if (noes_has(&find->noes, map->dev, map->ino, map->generation))
+		return;
+	if (attach_mapped(find->attach, map->tgid, map->addr) == -ENOENT)
+		noes_add(&find->noes, map->dev, map->ino, map->generation);
+}
+
+static void on_forked(void *arg, uint32_t parent, uint32_t child)
+{
+	struct find *find = arg;
+
+	attach_forked(find->attach, parent, child);
+}
+
+static void on_lost(void *arg, uint64_t records)
+{
+	struct find *find = arg;
+
+	find->news_lost += records;
+	if (!find->rescan_waits && !loop_arm(find->rescan, RESCAN_NS))
+		find->rescan_waits = true;
+}
+
+static void on_sweep(void *arg)
+{
+	struct find *find = arg;
+	int err = attach_sweep(find->attach);
+
+	find->rescan_waits = false;
+	if (err)
+		log_debug("find: the mappings of this host cannot be read: %s", strerror(-err));
+}
+
+static int listen(struct find *find, struct loop *loop)
+{
+	const struct news_calls calls = {
+		.mapped = on_mapped, .forked = on_forked, .lost = on_lost, .arg = find,
+	};
+	int err;
+
+	err = loop_add_timer(loop, 0, on_sweep, find, &find->rescan);
+	if (err)
+		return err;
+	err = news_new(&find->news, loop, &calls);
+	if (err)
+		log_warn("the kernel gives no news of mapped libraries (perf_event_open: %s; it needs "
+			 "CAP_PERFMON, and kernel.perf_event_paranoid below 3 or CAP_SYS_ADMIN): "
+			 "looking every %llu s instead, first calls may be estimated",
+			 strerror(-err), SWEEP_BLIND_NS / NS_PER_S);
+	return loop_add_timer(loop, err ? SWEEP_BLIND_NS : SWEEP_NS, on_sweep, find, &find->sweep);
+}
+
+int find_new(struct find **ret, struct loop *loop, struct tap *tap,
+	     const struct find_config *config, char **ret_error)
+{
+	struct find *find = calloc(1, sizeof(*find));
+	int err;
+
+	if (!find)
+		return -ENOMEM;
+	err = config->mode == FIND_NEVER ? 0 : attach_new(&find->attach, tap, config->mode);
+	if (!err && find->attach)
+		err = listen(find, loop);
+	if (err) {
+		find_free(find);
+		if (asprintf(ret_error, "the search for TLS libraries cannot start: %s",
+			     strerror(-err)) < 0)
+			*ret_error = NULL;
+		return err;
+	}
+	*ret = find;
+	return 0;
+}
+
+struct find *find_free(struct find *find)
+{
+	if (!find)
+		return NULL;
+	news_free(find->news);
+	loop_remove(find->sweep);
+	loop_remove(find->rescan);
+	attach_free(find->attach);
+	free(find);
+	return NULL;
+}
+
+int find_scan(struct find *find)
+{
+	return find->attach ? attach_sweep(find->attach) : 0;
+}
+
+void find_greeted(struct find *find, uint32_t tgid, uint64_t cgroup)
+{
+	if (find->attach)
+		attach_greeted(find->attach, tgid, cgroup);
+}
+
+void find_gone(struct find *find, uint32_t tgid)
+{
+	if (find->attach)
+		attach_gone(find->attach, tgid);
+}
+
+void find_stats(const struct find *find, struct find_stats *ret)
+{
+	*ret = (struct find_stats){ .news_lost = find->news_lost };
+	if (find->attach)
+		attach_stats(find->attach, ret);
+}
