@@ -131,7 +131,11 @@ int cgroups_new(struct cgroups **ret, const char *root)
 
 	if (!cgroups)
 		return -ENOMEM;
-	cgroups->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cgroups->root = root ? open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (!root) {
+		*ret = cgroups;
+		return 0;
+	}
 	if (cgroups->root < 0) {
 		r = -errno;
 		free(cgroups);
@@ -160,7 +164,8 @@ struct cgroups *cgroups_free(struct cgroups *cgroups)
 		HASH_DEL(cgroups->paths, entry);
 		free(entry);
 	}
-	close(cgroups->root);
+	if (cgroups->root >= 0)
+		close(cgroups->root);
 	free(cgroups);
 	return NULL;
 }

@@ -16,7 +16,7 @@
 
 struct cgroups;
 
-/* Walks the tree below `root` once. 0 or -errno. */
+/* Walks the tree below `root` once; NULL: only what is learned is known. 0 or -errno. */
 int cgroups_new(struct cgroups **ret, const char *root);
 struct cgroups *cgroups_free(struct cgroups *cgroups);
 

@@ -43,7 +43,10 @@ struct who_process {
 
 struct who;
 
-/* `cgroup_root` is the v2 mount (who_cgroup_mount() finds it). Walks it once. 0 or -errno. */
+/*
+ * `cgroup_root` is the v2 mount (who_cgroup_mount() finds it), which is walked once; NULL: only what
+ * is learned is known, as in a replay. 0 or -errno.
+ */
 int who_new(struct who **ret, const char *cgroup_root);
 struct who *who_free(struct who *who);
 
