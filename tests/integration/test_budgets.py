@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who crosses a budget is stopped, who does not is not, and a rehearsal stops nobody."""
+import json
+import os
+import subprocess
+
+import drive
+import stage as lab
+from drive import ANTHROPIC
+
+
+def rules(stage, run, action, enforce=True, limit="0.20 USD", more=""):
+    return f"""attach: everyone
+enforce: {'true' if enforce else 'false'}
+budgets:
+  - name: lab
+    match: {{ cgroup: "{stage.name}/{run}" }}
+    per: cgroup
+    limit: {limit}
+    window: day
+    steps:
+      - {{ at: 100%, do: {action}{more} }}
+"""
+
+
+def spender(stage, run, cgroup, host=ANTHROPIC, calls=100000, kind="http.client", **settings):
+    """A client that does not stop by itself: it spends about 0.05 USD a call."""
+    work = drive.job(host, run, calls=calls, settings=settings or {"delay_ms": 20},
+                     body=drive.body(ANTHROPIC))
+    return stage.client(drive.command(kind, work), cgroup, stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL)
+
+
+def actions(daemon):
+    """What `aigress explain` tells of the actions, as JSON."""
+    told = json.loads(daemon.run("explain", "--format", "json").stdout)
+    return told["actions"]
+
+
+def spent(daemon, cgroup):
+    return sum(lab.money(r["cost_usd"]) for r in daemon.report("cgroup") if r["cgroup"] == cgroup.path)
+
+
+def test_kill_stops_the_process_and_not_its_neighbour(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    other, neighbour = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "kill", more=", grace: 1s")).start()
+    bystander = spender(stage, other, neighbour)
+    culprit = spender(stage, run, cgroup)
+    lab.wait(lambda: culprit.poll() is not None, 30, daemon.said)
+    assert culprit.returncode in (-15, -9)
+    assert spent(daemon, cgroup) >= lab.money("0.20")
+    before = len(stage.api.bill(other))
+    lab.wait(lambda: len(stage.api.bill(other)) > before + 3, 20)
+    assert bystander.poll() is None
+    assert any(a["action"] == "kill" and not a["rehearsed"] for a in actions(daemon))
+
+
+def test_rehearsal_stops_nobody_and_says_whom(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "kill", enforce=False)).start()
+    child = spender(stage, run, cgroup)
+    lab.wait(lambda: actions(daemon), 30, daemon.said)
+    before = len(stage.api.bill(run))
+    lab.wait(lambda: len(stage.api.bill(run)) > before + 5, 20)
+    assert child.poll() is None
+    (row,) = [a for a in actions(daemon) if a["action"] == "kill"]
+    assert row["rehearsed"] and str(child.pid) in row["target"], row
+
+
+def one_call(stage, run, cgroup, host):
+    """curl's exit code: 0, 7 (connect refused or denied), 35 and 56 (reset)."""
+    work = drive.job(host, run, body=drive.body(ANTHROPIC))
+    argv = drive.command("curl", work)
+    argv[1:1] = ["--max-time", "5"]
+    return stage.client(argv, cgroup, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait(20)
+
+
+def test_refuse_ends_ai_calls_and_nothing_else(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    other, neighbour = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "refuse")).start()
+    live = spender(stage, run, cgroup)
+    lab.wait(lambda: live.poll() is not None, 30, daemon.said)     # its connection is reset
+    assert live.returncode == 1     # a Python exception, no signal
+    assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
+    billed = len(stage.api.bill(run))
+    assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
+    assert len(stage.api.bill(run)) == billed
+    assert one_call(stage, run, cgroup, ("bystander.test", "/")) == 0
+    assert one_call(stage, other, neighbour, ANTHROPIC) == 0
+    # The gate ends with the daemon.
+    assert daemon.stop() == 0
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20)
+
+
+def test_restart_over_budget_refuses_the_first_call(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    text = rules(stage, run, "refuse")
+    daemon = new_daemon(text).start()
+    live = spender(stage, run, cgroup)
+    lab.wait(lambda: live.poll() is not None, 30, daemon.said)
+    assert daemon.stop() == 0
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20)
+    daemon.start()
+    billed = len(stage.api.bill(run))
+    assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
+    assert len(stage.api.bill(run)) == billed
+
+
+def test_protected_cgroup_is_left_alone(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    text = rules(stage, run, "kill") + f'protect: [ {{ cgroup: "{cgroup.path}" }} ]\n'
+    daemon = new_daemon(text).start()
+    child = spender(stage, run, cgroup)
+    lab.wait(lambda: spent(daemon, cgroup) > lab.money("0.40"), 30, daemon.said)
+    assert child.poll() is None
+
+
+def test_wrong_configuration_names_its_line(stage, tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text("enforce: false\nbudgets:\n  - name: x\n    limit: many\n", encoding="utf-8")
+    done = subprocess.run([lab.AIGRESS, "run", "--state", str(tmp_path), "--config", str(file)],
+                          capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert f"{os.path.basename(file)}:4" in done.stderr, done.stderr

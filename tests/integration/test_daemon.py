@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon's life: killed at any moment, ended cleanly, leaving nothing; and its commands."""
+import csv
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+import drive
+import stage as lab
+from drive import ANTHROPIC, CHAT
+
+BPFTOOL = shutil.which("bpftool") or "/usr/sbin/bpftool"
+
+
+def bpf_objects():
+    """Ids of all programs and links on this host."""
+    found = set()
+    for kind in ("prog", "link"):
+        said = subprocess.run([BPFTOOL, "-j", kind, "list"], check=True, capture_output=True).stdout
+        found |= {(kind, each["id"]) for each in json.loads(said)}
+    return found
+
+
+def test_nothing_is_left_behind(stage, new_daemon):
+    before = bpf_objects()
+    daemon = new_daemon().start()
+    pid = daemon.child.pid
+    assert bpf_objects() - before
+    run, cgroup = stage.new_run()
+    drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
+    stage.must_agree(daemon, run, cgroup, 1)
+    assert daemon.stop(signal.SIGINT) == 0
+    lab.wait(lambda: not bpf_objects() - before, 20, lambda: bpf_objects() - before)
+    assert not lab.alive(pid)
+
+
+def test_killed_daemon_leaves_no_probe(stage, new_daemon):
+    before = bpf_objects()
+    new_daemon().start().stop(signal.SIGKILL)
+    lab.wait(lambda: not bpf_objects() - before, 20, lambda: bpf_objects() - before)
+
+
+def test_kill_9_loses_little_and_counts_nothing_twice(stage, new_daemon):
+    """
+    Calls flow while the daemon is killed at random moments. Every row must be of the bill, once;
+    and a call that had ended more than 200 ms before the kill must be there.
+    """
+    seed = random.randrange(1 << 32)
+    rng = random.Random(seed)
+    daemon = new_daemon()
+    run, cgroup = stage.new_run()
+    for _ in range(4):
+        daemon.start()
+        ended = []      # (count of calls in the bill, time) as the client goes on
+        work = drive.job(ANTHROPIC, run, calls=100000)
+        begun = len(stage.api.bill(run))
+        client = stage.client(drive.command("http.client", work), cgroup,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        life = time.monotonic() + rng.uniform(0.3, 1.2)
+
+        def watch(life=life, ended=ended):
+            ended.append((len(stage.api.bill(run)), time.monotonic()))
+            return time.monotonic() >= life
+        lab.wait(watch, 10)
+        daemon.stop(signal.SIGKILL)
+        killed = time.monotonic()
+        client.kill()
+        client.wait()
+        surely = max([n for n, at in ended if killed - at > 0.3], default=begun)
+        told = [lab.ledgered(row) for row in daemon.calls(cgroup) if row["measured_calls"]]
+        bill = [lab.billed(row) for row in stage.api.bill(run)]
+        assert len(told) == len(set(told)), f"counted twice (seed {seed})"
+        assert set(told) <= set(bill), f"rows that nobody billed (seed {seed})"
+        missing = [row for row in bill[begun:surely] if row not in set(told)]
+        assert not missing, f"{len(missing)} of {surely - begun} lost (seed {seed})"
+        sums = [r for r in daemon.report("cgroup") if r["cgroup"] == cgroup.path]
+        assert sum(r["calls"] for r in sums) == len(daemon.calls(cgroup))
+
+
+def test_inside_the_namespace_it_sees_the_same(stage, new_daemon):
+    daemon = new_daemon(where="inside").start()
+    run, cgroup = stage.new_run()
+    drive.make_calls(stage, "http.client", drive.job(CHAT, run, True, calls=3), cgroup)
+    stage.must_agree(daemon, run, cgroup, 3)
+
+
+@pytest.mark.parametrize("kind", [*drive.ANY, "openai", "anthropic"])
+def test_on_sight_misses_at_most_the_greeting(stage, new_daemon, kind):
+    """Probes come with the first greeting: later calls are exact, the first may be estimated."""
+    drive.need(kind)
+    daemon = new_daemon("attach: on-sight\n").start()
+    run, cgroup = stage.new_run()
+    api = CHAT if kind == "openai" else ANTHROPIC
+    drive.make_calls(stage, kind, drive.job(api, run, calls=20, settings={"cut": 50}), cgroup)
+    bill = stage.api.bill(run)
+    lab.wait(lambda: len(daemon.calls(cgroup)) >= 18, 20, lambda: daemon.calls(cgroup))
+    told = {lab.ledgered(row) for row in daemon.calls(cgroup)}
+    exact = [row for row in bill if lab.billed(row) in told]
+    assert len(exact) >= 18, f"{len(exact)} of 20 exact"
+
+
+def test_second_daemon_is_refused(stage, daemon):
+    done = daemon.run("run", check=False)
+    assert done.returncode == 1
+    assert daemon.state in done.stderr or "another" in done.stderr, done.stderr
+
+
+def test_report_in_every_form(stage, daemon):
+    run, cgroup = stage.new_run()
+    drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run, calls=2), cgroup)
+    stage.must_agree(daemon, run, cgroup, 2)
+    for key in ("cgroup", "container", "command", "host", "provider", "model", "hour"):
+        rows = daemon.report(key)
+        assert rows and all(key in row for row in rows), key
+        assert all("exe" not in row for row in rows)
+    out = daemon.run("report", "--by", "cgroup,model", "--format", "csv").stdout
+    table = list(csv.DictReader(io.StringIO(out)))
+    assert sum(int(row["calls"]) for row in table) >= 2
+    assert cgroup.path in {row["cgroup"] for row in table}
+    assert run in daemon.run("report", "--by", "cgroup", "--format", "table").stdout
+    later = daemon.report("cgroup", "--since", "2099-01-01T00:00:00Z")
+    assert later == []
+
+
+def test_commands_run_and_are_valid(stage, daemon):
+    assert daemon.run("top", "--once").stdout.strip()
+    assert daemon.run("check").stdout.strip()
+    json.loads(daemon.run("check", "--format", "json").stdout)
+    json.loads(daemon.run("explain", "--format", "json").stdout)
+    wrong = daemon.run("report", "--by", "weather", check=False)
+    assert wrong.returncode == 2 and "weather" in wrong.stderr
+
+
+def test_no_prompt_and_no_key_is_kept(stage, new_daemon):
+    """The state directory and the log hold no byte of a body, a key or a query."""
+    daemon = new_daemon().start()
+    run, cgroup = stage.new_run()
+    made = drive.body(ANTHROPIC)
+    made["messages"][0]["content"] = "zebra-in-the-prompt"
+    work = drive.job((ANTHROPIC[0], ANTHROPIC[1] + "?secret=zebra-in-the-query"), "zebra-in-the-key",
+                     body=made)
+    drive.make_calls(stage, "curl", work, cgroup)
+    lab.wait(lambda: daemon.calls(cgroup), 20)
+    assert daemon.stop() == 0
+    for name in os.listdir(daemon.state):
+        with open(os.path.join(daemon.state, name), "rb") as file:
+            assert b"zebra" not in file.read(), name
+    assert run
