@@ -28,7 +28,8 @@ static struct {
 	int signals[MOST];
 	uint32_t pids[MOST];
 	int error;
-	char results[MOST][128], targets[MOST][128], calls[MOST][128], rules[MOST][64], actions[MOST][16];
+	char results[MOST][128], targets[MOST][128], calls[MOST][128], rules[MOST][64],
+		actions[MOST][16];
 	bool rehearsed[MOST];
 	int64_t spent[MOST];
 	struct loop *loop;
@@ -85,20 +86,33 @@ static void told(void *arg, const struct ledger_action *action)
 }
 
 static char root[64];
-static struct act_levers levers = { .gate = lever_gate, .destroy = lever_destroy, .signal = lever_signal,
-	.signal_cgroup = lever_signal_cgroup, .told = told, .cgroup_root = root };
+static struct act_levers levers = { .gate = lever_gate,
+				    .destroy = lever_destroy,
+				    .signal = lever_signal,
+				    .signal_cgroup = lever_signal_cgroup,
+				    .told = told,
+				    .cgroup_root = root };
 static struct policy_step steps[] = {
 	{ .at_permille = 500, .action = POLICY_NOTE, .line = 11 },
 	{ .at_permille = 1000, .action = POLICY_REFUSE, .line = 12 },
 	{ .at_permille = 1500, .action = POLICY_KILL, .target = POLICY_PROCESS, .line = 13 },
-	{ .at_permille = 1500, .action = POLICY_KILL, .target = POLICY_CGROUP, .grace_ns = 10 * NS_PER_MS, .line = 14 },
+	{ .at_permille = 1500,
+	  .action = POLICY_KILL,
+	  .target = POLICY_CGROUP,
+	  .grace_ns = 10 * NS_PER_MS,
+	  .line = 14 },
 };
 enum { NOTE, REFUSE, KILL, KILL_CGROUP };
-static struct policy_budget budgets[2] = { { .name = "a", .limit_nanos = 5, .line = 10 }, { .name = "b", .limit_nanos = 5 } };
-static struct policy_rules rules = { .enforce = true, .budgets = budgets, .n_budgets = 2, .file = "x.yaml" };
+static struct policy_budget budgets[2] = { { .name = "a", .limit_nanos = 5, .line = 10 },
+					   { .name = "b", .limit_nanos = 5 } };
+static struct policy_rules rules = {
+	.enforce = true, .budgets = budgets, .n_budgets = 2, .file = "x.yaml"
+};
 static struct who_group group;
 static struct who_process process;
-static struct policy_subject subject = { .group = &group, .process = &process, .host = "", .model = "" };
+static struct policy_subject subject = {
+	.group = &group, .process = &process, .host = "", .model = ""
+};
 
 static int reset(void **state)
 {
@@ -123,10 +137,19 @@ static struct policy_verdict verdict_of(int step)
 {
 	static uint64_t none[1];
 
-	return (struct policy_verdict){ .budget = &budgets[0], .step = &steps[step], .key = "cgroup=/agents",
-		.cgroup = group.cgroup, .tgid = process.tgid, .is_first = true, .spent_nanos = 6,
-		.window_start_us = T0 - 100, .window_end_us = T0 + 1000, .measured_permille = 900,
-		.calls = { 9, 8 }, .n_calls = 2, .cgroups = none };
+	return (struct policy_verdict){ .budget = &budgets[0],
+					.step = &steps[step],
+					.key = "cgroup=/agents",
+					.cgroup = group.cgroup,
+					.tgid = process.tgid,
+					.is_first = true,
+					.spent_nanos = 6,
+					.window_start_us = T0 - 100,
+					.window_end_us = T0 + 1000,
+					.measured_permille = 900,
+					.calls = { 9, 8 },
+					.n_calls = 2,
+					.cgroups = none };
 }
 
 static struct act *act_of(void)
@@ -181,6 +204,10 @@ static void a_note_comes_once_a_window_with_its_evidence(void **state)
 	verdict.is_first = true;
 	act_apply(act, &verdict, &subject, T0 + 1001);
 	assert_int_equal(world.n_rows, 2);
+	/* The next window's comes even if nobody called act_expire() between. */
+	verdict.window_end_us = T0 + 3000;
+	act_apply(act, &verdict, &subject, T0 + 2000);
+	assert_int_equal(world.n_rows, 3);
 	act_free(act);
 }
 
@@ -222,7 +249,8 @@ static void a_gate_is_a_lease_renewed_and_ends_with_the_window(void **state)
 	assert_int_equal(world.n_shut, 1);
 	assert_int_equal(world.shut[0], 7);
 	assert_int_equal(world.destroyed[0], 7);
-	assert_true(world.lease_ns >= now_ns + ACT_LEASE_NS && world.lease_ns < now_ns + ACT_LEASE_NS + NS_PER_S);
+	assert_true(world.lease_ns >= now_ns + ACT_LEASE_NS &&
+		    world.lease_ns < now_ns + ACT_LEASE_NS + NS_PER_S);
 	verdict.is_first = false;
 	act_apply(act, &verdict, &subject, T0 + 1);	/* set again, not told again */
 	act_renew(act);
@@ -463,7 +491,8 @@ static void what_keeps_the_host_alive_is_never_killed(void **state)
 	pid_t child;
 
 	assert_string_equal(refusal_of(1, KILL), "refused: protected (pid 1)");
-	assert_string_equal(refusal_of((uint32_t)getpid(), KILL), "refused: protected (aigress itself)");
+	assert_string_equal(refusal_of((uint32_t)getpid(), KILL),
+			    "refused: protected (aigress itself)");
 	snprintf(path, sizeof(path), "%s/kubelet", root);
 	snprintf(command, sizeof(command), "cp /bin/sleep %s", path);
 	assert_int_equal(system(command), 0);
@@ -493,11 +522,14 @@ static void a_cgroup_with_what_is_spared_below_it_is_never_killed(void **state)
 	make_group("/agents/inner", 1);
 	assert_string_equal(refusal_of((uint32_t)child, KILL_CGROUP), "refused: protected (pid 1)");
 	make_group("/agents/inner", (uint32_t)getpid());
-	assert_string_equal(refusal_of((uint32_t)child, KILL_CGROUP), "refused: protected (aigress itself)");
+	assert_string_equal(refusal_of((uint32_t)child, KILL_CGROUP),
+			    "refused: protected (aigress itself)");
 	snprintf(group.path, sizeof(group.path), "/");
-	assert_string_equal(refusal_of((uint32_t)child, KILL_CGROUP), "refused: protected (the root cgroup)");
+	assert_string_equal(refusal_of((uint32_t)child, KILL_CGROUP),
+			    "refused: protected (the root cgroup)");
 	snprintf(group.path, sizeof(group.path), "/agents/../x");
-	assert_string_equal(refusal_of((uint32_t)child, KILL_CGROUP), "refused: protected (the root cgroup)");
+	assert_string_equal(refusal_of((uint32_t)child, KILL_CGROUP),
+			    "refused: protected (the root cgroup)");
 	end(child);
 }
 
@@ -520,7 +552,7 @@ static void a_cgroup_is_killed_after_the_grace_and_again_for_newcomers(void **st
 	assert_int_equal(world.n_group_signals, 2);
 	assert_int_equal(world.signals[0], SIGTERM);
 	assert_int_equal(world.signals[1], SIGKILL);
-	act_apply(act, &verdict, &subject, T0);		/* the same process, before its end is seen */
+	act_apply(act, &verdict, &subject, T0); /* the same process, before its end is seen */
 	assert_int_equal(world.n_group_signals, 2);
 	usleep(30000);	/* start times count hundredths of a second */
 	later = sleeper("/bin/sleep");

@@ -84,8 +84,10 @@ static void make(struct made *made, unsigned seed)
 	made->charge.response_bytes = seed * 100;
 	made->charge.first_token_ns = seed * 1000;
 	made->charge.duration_ns = seed * 5000;
-	made->call = (struct ledger_call){ .start_us = T0 + seed * 7000000LL, .charge = &made->charge,
-					   .group = &made->group, .process = &made->process };
+	made->call = (struct ledger_call){ .start_us = T0 + seed * 7000000LL,
+					   .charge = &made->charge,
+					   .group = &made->group,
+					   .process = &made->process };
 }
 
 static struct ledger *open_writer(void)
@@ -125,18 +127,27 @@ static int64_t ask(const char *sql)
 
 static void assert_hours_equal_calls(void)
 {
-	assert_int_equal(ask("SELECT ifnull(sum(calls), 0) FROM hours"), ask("SELECT count(*) FROM calls"));
+	assert_int_equal(ask("SELECT ifnull(sum(calls), 0) FROM hours"),
+			 ask("SELECT count(*) FROM calls"));
 	/* Every column, group by group, both ways round. */
-	assert_int_equal(ask("SELECT count(*) FROM (SELECT hour, subject, service, source, calls,"
-		" unpriced, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning,"
-		" audio_input, audio_output, web_searches, cost_nanos, budget_nanos, request_bytes,"
-		" response_bytes FROM hours EXCEPT SELECT start_us / 3600000000, subject, service, source,"
-		" count(*), sum(priced = 0 AND source <> 'free'), sum(input), sum(cache_read),"
-		" sum(cache_write_5m), sum(cache_write_1h), sum(output), sum(reasoning), sum(audio_input),"
-		" sum(audio_output), sum(web_searches), sum(cost_nanos), sum(budget_nanos),"
-		" sum(request_bytes), sum(response_bytes) FROM calls GROUP BY 1, 2, 3, 4)"), 0);
-	assert_int_equal(ask("SELECT count(*) FROM (SELECT 1 FROM calls GROUP BY start_us / 3600000000,"
-		" subject, service, source)"), ask("SELECT count(*) FROM hours"));
+	assert_int_equal(
+		ask("SELECT count(*) FROM (SELECT hour, subject, service, source, calls,"
+		    " unpriced, input, cache_read, cache_write_5m, cache_write_1h, output, "
+		    "reasoning,"
+		    " audio_input, audio_output, web_searches, cost_nanos, budget_nanos, "
+		    "request_bytes,"
+		    " response_bytes FROM hours EXCEPT SELECT start_us / 3600000000, subject, "
+		    "service, source,"
+		    " count(*), sum(priced = 0 AND source <> 'free'), sum(input), sum(cache_read),"
+		    " sum(cache_write_5m), sum(cache_write_1h), sum(output), sum(reasoning), "
+		    "sum(audio_input),"
+		    " sum(audio_output), sum(web_searches), sum(cost_nanos), sum(budget_nanos),"
+		    " sum(request_bytes), sum(response_bytes) FROM calls GROUP BY 1, 2, 3, 4)"),
+		0);
+	assert_int_equal(
+		ask("SELECT count(*) FROM (SELECT 1 FROM calls GROUP BY start_us / 3600000000,"
+		    " subject, service, source)"),
+		ask("SELECT count(*) FROM hours"));
 }
 
 static void makes_a_private_file_in_a_private_directory(void **state)
@@ -287,7 +298,8 @@ struct check {
 	int64_t last_cost;
 };
 
-static void key_text(const struct made *made, int64_t id, enum ledger_key key, char *buf, size_t size)
+static void key_text(const struct made *made, int64_t id, enum ledger_key key, char *buf,
+		     size_t size)
 {
 	time_t start = made->call.start_us / 1000000;
 	const char *text = "";
@@ -336,8 +348,10 @@ static void expect(struct check *check, const struct made *made, int64_t id)
 	}
 	row->row.calls++;
 	row->row.free_calls += charge->source == CHARGE_FREE;
-	row->row.measured_calls += charge->source != CHARGE_FREE && charge_is_measured(charge->source);
-	row->row.estimated_calls += charge->source != CHARGE_FREE && !charge_is_measured(charge->source);
+	row->row.measured_calls +=
+		charge->source != CHARGE_FREE && charge_is_measured(charge->source);
+	row->row.estimated_calls +=
+		charge->source != CHARGE_FREE && !charge_is_measured(charge->source);
 	row->row.unpriced_calls += charge->source != CHARGE_FREE && !charge->is_priced;
 	sum = (uint64_t *)&row->row.tokens;
 	part = (uint64_t *)&charge->usage;
@@ -393,7 +407,8 @@ static void reports_are_exact_by_every_key_and_from_every_moment(void **state)
 				if (made.call.start_us >= moments[m])
 					expect(&check, &made, i + 1);
 			}
-			assert_int_equal(ledger_report(ledger, moments[m], 1u << key, compare, &check), 0);
+			assert_int_equal(
+				ledger_report(ledger, moments[m], 1u << key, compare, &check), 0);
 			assert_int_equal(check.seen, check.n);
 		}
 	}
@@ -492,7 +507,8 @@ static void hostile_numbers_and_names_do_no_harm(void **state)
 	made.call.start_us = -1;
 	for (int i = 0; i < 3000; i++)
 		assert_int_equal(ledger_add(ledger, &made.call, NULL), 0);
-	assert_int_equal(ledger_report(ledger, INT64_MIN, 1u << LEDGER_BY_MODEL, remember_row, &seen), 0);
+	assert_int_equal(
+		ledger_report(ledger, INT64_MIN, 1u << LEDGER_BY_MODEL, remember_row, &seen), 0);
 	ledger_free(ledger);
 	assert_int_equal(ask("SELECT count(*) FROM calls"), 3000);
 	assert_int_equal(ask("SELECT sum(calls) FROM hours WHERE hour = -1"), 3000);
@@ -510,7 +526,8 @@ static void many_names_do_not_grow_memory_or_lose_calls(void **state)
 		assert_int_equal(ledger_add(ledger, &made.call, NULL), 0);
 	}
 	ledger_free(ledger);
-	assert_int_equal(ask("SELECT count(DISTINCT model) FROM services JOIN calls ON service = services.id"),
+	assert_int_equal(ask("SELECT count(DISTINCT model) FROM services JOIN calls ON service = "
+			     "services.id"),
 			 10000);
 	assert_hours_equal_calls();
 }
@@ -610,7 +627,8 @@ static void readers_and_the_writer_do_not_stop_each_other(void **state)
 			_exit(1);
 		while (now < 20000) {
 			now = 0;
-			if (ledger_report(reader, T0 + 1, 1u << LEDGER_BY_MODEL, count_rows, &now) < 0)
+			if (ledger_report(reader, T0 + 1, 1u << LEDGER_BY_MODEL, count_rows, &now) <
+			    0)
 				_exit(2);
 			if (now < before)
 				_exit(3);
@@ -647,7 +665,8 @@ static void the_wal_shrinks_when_readers_let_it(void **state)
 	assert_int_equal(ledger_commit(ledger), 0);
 	snprintf(path, sizeof(path), "%s/" LEDGER_FILE, dir);
 	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, "SELECT * FROM calls", -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT * FROM calls", -1, &statement, NULL),
+			 SQLITE_OK);
 	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
 	for (unsigned n = 0; n < 60000; n++) {
 		add(ledger, n * 977);

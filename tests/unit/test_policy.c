@@ -34,22 +34,34 @@ static struct policy_step two_steps[] = {
 
 static struct policy_budget day_budget(void)
 {
-	return (struct policy_budget){ .name = "b", .per = POLICY_PER_CGROUP, .limit_nanos = 10 * USD,
-		.window = POLICY_DAY, .zone = "UTC", .steps = two_steps, .n_steps = 2 };
+	return (struct policy_budget){ .name = "b",
+				       .per = POLICY_PER_CGROUP,
+				       .limit_nanos = 10 * USD,
+				       .window = POLICY_DAY,
+				       .zone = "UTC",
+				       .steps = two_steps,
+				       .n_steps = 2 };
 }
 
 static struct who_group group = { .cgroup = 7, .path = "/a" };
-static struct who_process process = { .tgid = 70, .user = "root", .comm = "python3", .exe = "/bin/python3" };
+static struct who_process process = {
+	.tgid = 70, .user = "root", .comm = "python3", .exe = "/bin/python3"
+};
 
 static struct policy_subject subject(void)
 {
-	return (struct policy_subject){ .group = &group, .process = &process, .host = "api.x", .model = "m" };
+	return (struct policy_subject){
+		.group = &group, .process = &process, .host = "api.x", .model = "m"
+	};
 }
 
 static void charge(struct policy *policy, int64_t nanos, int64_t id, int64_t now_us)
 {
-	struct charge charge = { .source = CHARGE_USAGE, .is_priced = true, .cost_nanos = nanos,
-				 .budget_nanos = nanos, .usage = { .output = (uint64_t)nanos / USD } };
+	struct charge charge = { .source = CHARGE_USAGE,
+				 .is_priced = true,
+				 .cost_nanos = nanos,
+				 .budget_nanos = nanos,
+				 .usage = { .output = (uint64_t)nanos / USD } };
 	struct policy_subject who = subject();
 
 	policy_charge(policy, &who, &charge, id, now_us);
@@ -140,7 +152,9 @@ static void unpriced_calls_count_and_free_ones_do_not(void **state)
 	struct policy_subject who = subject();
 	struct policy_verdict verdict;
 	struct charge unpriced = { .source = CHARGE_SIZE, .budget_nanos = 4 * USD };
-	struct charge gratis = { .source = CHARGE_FREE, .budget_nanos = 100 * USD, .usage = { .input = 5 } };
+	struct charge gratis = { .source = CHARGE_FREE,
+				 .budget_nanos = 100 * USD,
+				 .usage = { .input = 5 } };
 	struct charge odd = { .source = CHARGE_USAGE, .budget_nanos = -100 * USD };
 
 	policy_charge(policy, &who, &unpriced, 1, T0);
@@ -230,13 +244,15 @@ static void calendar_windows_hold_what_the_calendar_says(void **state)
 			while (now_us < T0 + 100 * DAY_US && n < ARRAY_SIZE(past)) {
 				int64_t want = 0;
 
-				now_us += draw(10) ? (int64_t)draw(3 * HOUR_US) : -(int64_t)draw(50 * MINUTE_US);
+				now_us += draw(10) ? (int64_t)draw(3 * HOUR_US)
+						   : -(int64_t)draw(50 * MINUTE_US);
 				if (now_us < latest_us - 29 * MINUTE_US)
 					now_us = latest_us - 29 * MINUTE_US;
 				latest_us = now_us > latest_us ? now_us : latest_us;
 				past[n++] = (struct past){ latest_us, (int64_t)draw(USD) };
 				charge(policy, past[n - 1].nanos, (int64_t)n, now_us);
-				for (size_t i = n; i-- && unit_of(window, past[i].at_us) == unit_of(window, latest_us);)
+				for (size_t i = n; i-- && unit_of(window, past[i].at_us) ==
+								  unit_of(window, latest_us);)
 					want += past[i].nanos;
 				assert_int_equal(spent(policy, now_us), want);
 			}
@@ -265,8 +281,9 @@ static void rolling_windows_err_by_a_slot_at_most(void **state)
 		for (size_t n = 0; n < ARRAY_SIZE(past); n++) {
 			int64_t least = 0, most = 0, sum;
 
-			now_us += draw(200) ? (int64_t)draw((uint64_t)slot_us + 1) :
-				  draw(2) ? (int64_t)draw((uint64_t)width_us * 2) : -(int64_t)draw((uint64_t)width_us);
+			now_us += draw(200) ? (int64_t)draw((uint64_t)slot_us + 1)
+				  : draw(2) ? (int64_t)draw((uint64_t)width_us * 2)
+					    : -(int64_t)draw((uint64_t)width_us);
 			if (now_us < latest_us - width_us)
 				now_us = latest_us - width_us;
 			latest_us = now_us > latest_us ? now_us : latest_us;
@@ -300,7 +317,8 @@ static void a_rolling_step_tells_when_it_ends(void **state)
 	assert_true(policy_next(policy, &verdict));
 	assert_true(policy_next(policy, &verdict));
 	assert_ptr_equal(verdict.step, &two_steps[1]);
-	assert_true(verdict.window_end_us > T0 + 59 * MINUTE_US && verdict.window_end_us <= T0 + HOUR_US);
+	assert_true(verdict.window_end_us > T0 + 59 * MINUTE_US &&
+		    verdict.window_end_us <= T0 + HOUR_US);
 	policy_judge(policy, &who, verdict.window_end_us - 1);
 	assert_true(policy_next(policy, &verdict));
 	policy_judge(policy, &who, verdict.window_end_us);
@@ -327,7 +345,8 @@ static void clock_jumps_neither_reset_nor_double(void **state)
 		charge(policy, USD, 2, T0 - 20 * HOUR_US);	/* yesterday, as the clock has it */
 		assert_int_equal(spent(policy, T0 - 20 * HOUR_US), 2 * USD);
 		assert_int_equal(spent(policy, T0 + HOUR_US), 2 * USD);
-		/* It had been wrong by a month: the sums come along, and end with the day that now is. */
+		/* It had been wrong by a month: the sums come along, and end with the day that now
+		 * is. */
 		charge(policy, USD, 3, T0 - 30 * DAY_US);
 		assert_int_equal(spent(policy, T0 - 30 * DAY_US), 3 * USD);
 		assert_int_equal(spent(policy, T0 - 30 * DAY_US + HOUR_US), 3 * USD);
@@ -357,14 +376,27 @@ static bool hits(struct policy_match match)
 
 static void all_patterns_that_are_given_must_fit(void **state)
 {
-	group = (struct who_group){ .cgroup = 7, .path = "/kubepods/x/y", .unit = "u.service",
-		.namespace = "agents-a", .workload = "Deployment/w", .pod = "w-1", .container_name = "c",
-		.labels = "team=search,env=prod-eu,x=y" };
+	group = (struct who_group){ .cgroup = 7,
+				    .path = "/kubepods/x/y",
+				    .unit = "u.service",
+				    .namespace = "agents-a",
+				    .workload = "Deployment/w",
+				    .pod = "w-1",
+				    .container_name = "c",
+				    .labels = "team=search,env=prod-eu,x=y" };
 	assert_true(hits((struct policy_match){ 0 }));
-	assert_true(hits((struct policy_match){ .cgroup = "/kubepods/*", .namespace = "agents-*",
-		.workload = "Deployment/?", .pod = "w-[0-9]", .container = "c", .unit = "u.*",
-		.user = "root", .command = "python*", .exe = "/bin/*", .host = "api.*", .model = "m",
-		.label = "env=prod-*, team=search" }));
+	assert_true(hits((struct policy_match){ .cgroup = "/kubepods/*",
+						.namespace = "agents-*",
+						.workload = "Deployment/?",
+						.pod = "w-[0-9]",
+						.container = "c",
+						.unit = "u.*",
+						.user = "root",
+						.command = "python*",
+						.exe = "/bin/*",
+						.host = "api.*",
+						.model = "m",
+						.label = "env=prod-*, team=search" }));
 	assert_false(hits((struct policy_match){ .label = "team=search,env=test" }));
 	assert_false(hits((struct policy_match){ .label = "team=sear" }));
 	assert_false(hits((struct policy_match){ .namespace = "agents-*", .model = "n" }));
@@ -404,8 +436,14 @@ static void keys_are_unique_and_fall_back_to_the_cgroup(void **state)
 	assert_string_equal(key_per(POLICY_PER_USER), "user=root");
 	assert_string_equal(key_per(POLICY_PER_PROCESS), "process=70 (python3)");
 	assert_string_equal(key_per(POLICY_PER_MATCH), "match");
-	group = (struct who_group){ .cgroup = 7, .path = "/k/x", .unit = "u.service", .namespace = "n",
-		.workload = "Deployment/w", .pod = "w-1", .container = "0123", .container_name = "c" };
+	group = (struct who_group){ .cgroup = 7,
+				    .path = "/k/x",
+				    .unit = "u.service",
+				    .namespace = "n",
+				    .workload = "Deployment/w",
+				    .pod = "w-1",
+				    .container = "0123",
+				    .container_name = "c" };
 	assert_string_equal(key_per(POLICY_PER_NAMESPACE), "namespace=n");
 	assert_string_equal(key_per(POLICY_PER_WORKLOAD), "workload=n/Deployment/w");
 	assert_string_equal(key_per(POLICY_PER_POD), "pod=n/w-1");
@@ -419,7 +457,9 @@ static void the_protected_are_judged_but_are_no_members(void **state)
 {
 	struct policy_match protect[] = { { .namespace = "kube-system" }, { .cgroup = "/a" } };
 	struct policy_budget budget = day_budget();
-	struct policy_rules rules = { .budgets = &budget, .n_budgets = 1, .protect = protect, .n_protect = 2 };
+	struct policy_rules rules = {
+		.budgets = &budget, .n_budgets = 1, .protect = protect, .n_protect = 2
+	};
 	struct policy_verdict verdict;
 	struct policy *policy;
 
@@ -483,8 +523,9 @@ static void a_replay_begins_where_the_oldest_window_does(void **state)
 
 	budgets[1].window = POLICY_MONTH;
 	policy = policy_new(&rules);
-	assert_int_equal(policy_since(policy, T0), 1788220800LL * US_PER_S - HOUR_US);	/* 2026-09-01 */
-	assert_int_equal(policy_next_reset(policy, T0), 1790035200LL * US_PER_S);	/* 2026-09-22 */
+	assert_int_equal(policy_since(policy, T0),
+			 1788220800LL * US_PER_S - HOUR_US);			  /* 2026-09-01 */
+	assert_int_equal(policy_next_reset(policy, T0), 1790035200LL * US_PER_S); /* 2026-09-22 */
 	policy_free(policy);
 	rules.n_budgets = 0;
 	policy = policy_new(&rules);
@@ -505,7 +546,8 @@ static void measure(const char *what, const struct policy_rules *rules, int roun
 			begun_ns = clock_mono_ns();
 		snprintf(group.namespace, sizeof(group.namespace), "ns-%d", (i + 500) % 50);
 		snprintf(group.workload, sizeof(group.workload), "Deployment/w%d", (i + 500) % 500);
-		snprintf(group.path, sizeof(group.path), "/kubepods/burstable/pod%d/c", (i + 500) % 500);
+		snprintf(group.path, sizeof(group.path), "/kubepods/burstable/pod%d/c",
+			 (i + 500) % 500);
 		charge(policy, 1, i, T0 + i * 1000LL);
 		while (policy_next(policy, &verdict))
 			;
@@ -528,7 +570,8 @@ static void a_charge_under_a_thousand_budgets_is_quick(void **state)
 		budgets[i].per = POLICY_PER_WORKLOAD;
 		budgets[i].zone = "Europe/Berlin";
 		budgets[i].window = i % 3 ? POLICY_DAY : POLICY_MONTH;
-		snprintf(names[i], sizeof(names[i]), i % 2 ? "ns-%d" : "*/w%d", i % 2 ? i % 50 : i / 2);
+		snprintf(names[i], sizeof(names[i]), i % 2 ? "ns-%d" : "*/w%d",
+			 i % 2 ? i % 50 : i / 2);
 		*(i % 2 ? &budgets[i].match.namespace : &budgets[i].match.workload) = names[i];
 	}
 	measure("11 of 1,000 budgets fit", &rules, 100000, 200);

@@ -13,7 +13,8 @@
 
 #include "guard/zone.h"
 
-/* Both hemispheres, half and quarter hours, changes at midnight, of 30 minutes, negative summer time. */
+/* Both hemispheres, half and quarter hours, changes at midnight, of 30 minutes, negative summer
+ * time. */
 static const char *const names[] = { "UTC", "Europe/Berlin", "Europe/Dublin", "America/New_York",
 	"America/St_Johns", "America/Sao_Paulo", "America/Havana", "Australia/Lord_Howe",
 	"Asia/Kathmandu", "Asia/Tehran", "Africa/Cairo", "Africa/Casablanca", "Pacific/Apia",
@@ -90,7 +91,7 @@ static void windows_are_whole_units_without_gap_or_overlap(void **state)
 		assert_int_equal(zone_load(&zone, names[i]), 0);
 		for (enum zone_unit unit = ZONE_HOUR; unit <= ZONE_MONTH; unit++) {
 			for (int n = 0; n < 3000; n++) {
-				time_t at = 1600000000 + (time_t)draw(700000000);	/* 2020 to 2042 */
+				time_t at = 1600000000 + (time_t)draw(700000000); /* 2020 to 2042 */
 				int64_t start, end, next_start, next_end;
 
 				zone_window(zone, unit, at, &start, &end);
@@ -171,7 +172,8 @@ static void broken_files_do_no_harm(void **state)
 		if (zone_parse(&zone, broken, len) < 0)
 			continue;
 		for (int i = 0; i < 4; i++) {
-			zone_window(zone, (enum zone_unit)i, (int64_t)draw(1ULL << 47) - (1LL << 46), &start, &end);
+			zone_window(zone, (enum zone_unit)i,
+				    (int64_t)draw(1ULL << 47) - (1LL << 46), &start, &end);
 			assert_true(start < end);
 		}
 		zone_window(zone, ZONE_DAY, INT64_MAX, &start, &end);

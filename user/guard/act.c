@@ -65,7 +65,8 @@ static int pull_gate(struct act *act, uint64_t cgroup, bool refuse)
 {
 	if (!act->levers.gate)
 		return -EOPNOTSUPP;
-	return act->levers.gate(act->levers.arg, cgroup, refuse, refuse ? clock_mono_ns() + ACT_LEASE_NS : 0);
+	return act->levers.gate(act->levers.arg, cgroup, refuse,
+				refuse ? clock_mono_ns() + ACT_LEASE_NS : 0);
 }
 
 static int pull_destroy(struct act *act, uint64_t cgroup)
@@ -76,15 +77,18 @@ static int pull_destroy(struct act *act, uint64_t cgroup)
 static int pull_signal(struct act *act, const struct deed *deed, int signal)
 {
 	if (deed->group)
-		return act->levers.signal_cgroup ?
-			       act->levers.signal_cgroup(act->levers.arg, deed->group, signal) : -EOPNOTSUPP;
-	return act->levers.signal ?
-		       act->levers.signal(act->levers.arg, (uint32_t)deed->target.tgid, signal) : -EOPNOTSUPP;
+		return act->levers.signal_cgroup
+			       ? act->levers.signal_cgroup(act->levers.arg, deed->group, signal)
+			       : -EOPNOTSUPP;
+	return act->levers.signal
+		       ? act->levers.signal(act->levers.arg, (uint32_t)deed->target.tgid, signal)
+		       : -EOPNOTSUPP;
 }
 
 /* ---- note ---- */
 
-static void note(struct act *act, struct story *story, const struct policy_verdict *verdict, int64_t now_us)
+static void note(struct act *act, struct story *story, const struct policy_verdict *verdict,
+		 int64_t now_us)
 {
 	struct deed *deed;
 
@@ -162,7 +166,8 @@ static void refuse(struct act *act, struct story *story, uint64_t cgroup, const 
 	if (err)
 		deed_write(act, deed, now_us, "failed: %s", strerror(-err));
 	else if (destroyed < 0)
-		deed_write(act, deed, now_us, "done, but live connections stay: %s", strerror(-destroyed));
+		deed_write(act, deed, now_us, "done, but live connections stay: %s",
+			   strerror(-destroyed));
 	else
 		deed_write(act, deed, now_us, "done");
 }
@@ -180,11 +185,12 @@ static void refuse_all(struct act *act, struct story *story, const struct policy
 	snprintf(name, sizeof(name), "cgroup %s", path);
 	if (verdict->cgroup)
 		refuse(act, story, verdict->cgroup, name, why_not, now_us);
-	/* What shares the counter is over the limit, too, and need not spend once more to be told. */
+	/* What shares the counter is over the limit, too, and need not spend once more first. */
 	for (size_t i = 0; i < verdict->n_cgroups; i++) {
 		if (verdict->cgroups[i] == verdict->cgroup)
 			continue;
-		snprintf(name, sizeof(name), "cgroup id %llu", (unsigned long long)verdict->cgroups[i]);
+		snprintf(name, sizeof(name), "cgroup id %llu",
+			 (unsigned long long)verdict->cgroups[i]);
 		refuse(act, story, verdict->cgroups[i], name, NULL, now_us);
 	}
 }
@@ -193,14 +199,17 @@ static void refuse_all(struct act *act, struct story *story, const struct policy
 
 static void arm_grace(struct act *act)
 {
-	uint64_t now_ns = clock_mono_ns(), next_ns = UINT64_MAX;
+	uint64_t now_ns = clock_mono_ns(), after_ns = 0;
 	struct deed *deed;
 
-	LIST_FOREACH(deed, &act->pending, pending)
-		if (deed->kill_ns < next_ns)
-			next_ns = deed->kill_ns;
+	LIST_FOREACH(deed, &act->pending, pending) {
+		uint64_t wait_ns = deed->kill_ns > now_ns ? deed->kill_ns - now_ns : 1;
+
+		if (!after_ns || wait_ns < after_ns)
+			after_ns = wait_ns;
+	}
 	if (act->grace)
-		(void)loop_arm(act->grace, next_ns == UINT64_MAX ? 0 : next_ns > now_ns ? next_ns - now_ns : 1);
+		(void)loop_arm(act->grace, after_ns);
 }
 
 /* Now, as /proc/PID/stat counts when a process started. */
@@ -216,6 +225,7 @@ static void finish_kill(struct act *act, struct deed *deed)
 
 	LIST_REMOVE(deed, pending);
 	deed->kill_ns = 0;
+	act->next_us = INT64_MIN;
 	/* Another process may have the pid by now. */
 	if (!deed->group && spare_start_time((uint32_t)deed->target.tgid) != deed->target.id) {
 		deed_write(act, deed, now_us, "done: it ended within the grace");
@@ -252,7 +262,8 @@ static void start_kill(struct act *act, struct deed *deed, int64_t now_us)
 	int err = pull_signal(act, deed, signal);
 
 	if (err) {
-		deed_write(act, deed, now_us, "failed: %s: %s", grace_ns ? "SIGTERM" : "SIGKILL", strerror(-err));
+		deed_write(act, deed, now_us, "failed: %s: %s", grace_ns ? "SIGTERM" : "SIGKILL",
+			   strerror(-err));
 		return;
 	}
 	if (!grace_ns) {
@@ -294,7 +305,8 @@ static void kill_one(struct act *act, struct story *story, const struct policy_v
 	if (is_cgroup)
 		snprintf(name, sizeof(name), "cgroup %s", subject->group->path);
 	else
-		snprintf(name, sizeof(name), "process %u (%s)", verdict->tgid, subject->process->comm);
+		snprintf(name, sizeof(name), "process %u (%s)", verdict->tgid,
+			 subject->process->comm);
 	deed = deed_new(act, story, target, name);
 	if (!deed)
 		return;
@@ -328,8 +340,8 @@ void act_apply(struct act *act, const struct policy_verdict *verdict,
 	struct story *story;
 	struct deed *deed;
 
-	if (act->n_deeds + POLICY_MEMBERS >= ACT_DEEDS)
-		act_expire(act, now_us);
+	/* So that what was done in a window that is over does not count as done in this one. */
+	act_expire(act, now_us);
 	story = act->n_deeds + POLICY_MEMBERS >= ACT_DEEDS ? NULL : story_get(act, verdict);
 	if (!story) {
 		act->stats.dropped++;
@@ -365,7 +377,8 @@ static void end_story(struct act *act, struct story *story, int64_t now_us)
 			continue;
 		err = pull_gate(act, deed->target.id, false);
 		if (err && err != -ENOENT)
-			deed_write(act, deed, now_us, "failed: the gate does not open: %s", strerror(-err));
+			deed_write(act, deed, now_us, "failed: the gate does not open: %s",
+				   strerror(-err));
 		else
 			deed_write(act, deed, now_us, "ended: the window is over");
 	}
@@ -383,15 +396,22 @@ static bool has_pending(const struct story *story)
 
 void act_expire(struct act *act, int64_t now_us)
 {
+	int64_t next_us = INT64_MAX;
 	struct story *story, *next;
 
+	if (now_us < act->next_us)
+		return;
 	HASH_ITER(hh, act->stories, story, next) {
-		if (story->until_us > now_us)
+		if (story->until_us > now_us) {
+			next_us = story->until_us < next_us ? story->until_us : next_us;
 			continue;
+		}
 		end_story(act, story, now_us);
+		/* finish_kill() looks here again. */
 		if (!has_pending(story))
 			story_free(act, story);
 	}
+	act->next_us = next_us;
 }
 
 void act_renew(struct act *act)
@@ -409,8 +429,11 @@ void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gat
 
 	HASH_ITER(hh, act->stories, story, next_story) {
 		HASH_ITER(hh, story->deeds, deed, next) {
-			struct act_gate gate = { .cgroup = deed->target.id, .budget = story->budget->name,
-				.key = story_name(story), .target = deed->name, .until_us = story->until_us };
+			struct act_gate gate = { .cgroup = deed->target.id,
+						 .budget = story->budget->name,
+						 .key = story_name(story),
+						 .target = deed->name,
+						 .until_us = story->until_us };
 
 			if (deed->holds_gate)
 				fn(arg, &gate);

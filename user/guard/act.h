@@ -28,12 +28,12 @@ struct act_levers {
 	/* Each row as it is written, for the log; may be NULL. */
 	void (*told)(void *arg, const struct ledger_action *action);
 	void *arg;
-	const char *cgroup_root;	/* v2 mount, to see who is in a cgroup; NULL: /sys/fs/cgroup */
+	const char *cgroup_root; /* v2 mount, to see who is in a cgroup; NULL: /sys/fs/cgroup */
 };
 
 #define ACT_LEASE_NS 10000000000ULL	/* a gate outlives a dead daemon by no more */
 #define ACT_RENEW_NS 3000000000ULL	/* two renewals may be missed */
-#define ACT_ROWS_PER_MINUTE 30		/* a (step, counter); the rest are counted in the next row */
+#define ACT_ROWS_PER_MINUTE 30 /* a (step, counter); the rest are counted in the next row */
 #define ACT_DEEDS 65536			/* targets acted on in windows in force */
 
 /* NULL: no memory. The loop carries the grace timers and the renewal of leases. */
@@ -59,7 +59,8 @@ struct act_gate {
 	const char *budget, *key, *target;
 	int64_t until_us;
 };
-void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gate *gate), void *arg);
+void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gate *gate),
+	       void *arg);
 
 struct act_stats {
 	uint64_t rows, rows_unwritten;	/* written; held back by ACT_ROWS_PER_MINUTE */

@@ -8,7 +8,16 @@
 #include "guard/ledger_db.h"
 
 /* An action's texts, in the order of the table. */
-enum { TEXT_BUDGET, TEXT_RULE, TEXT_ACTION, TEXT_SUBJECT, TEXT_TARGET, TEXT_RESULT, TEXT_CALLS, TEXTS };
+enum {
+	TEXT_BUDGET,
+	TEXT_RULE,
+	TEXT_ACTION,
+	TEXT_SUBJECT,
+	TEXT_TARGET,
+	TEXT_RESULT,
+	TEXT_CALLS,
+	TEXTS
+};
 #define TEXT_MAX 2048	/* the longest, a cgroup path, has 512 */
 
 struct deed {
@@ -32,10 +41,13 @@ int ledger_deeds_new(struct ledger *ledger)
 		return -ENOMEM;
 	STAILQ_INIT(&deeds->waiting);
 	ledger->deeds = deeds;
-	err = ledger_prepare(ledger, "INSERT INTO actions (time_us, budget, rule, action, subject, target,"
+	err = ledger_prepare(
+		ledger,
+		"INSERT INTO actions (time_us, budget, rule, action, subject, target,"
 		" result, rehearsed, spent_nanos, limit_nanos, spent_tokens, limit_tokens,"
 		" window_start_us, measured_permille, last_calls)"
-		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", &deeds->add);
+		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		&deeds->add);
 	if (err)
 		return err;
 	return ledger_prepare(ledger, "INSERT INTO facts VALUES (?, ?)"
@@ -79,8 +91,9 @@ bool ledger_deeds_is_empty(const struct ledger *ledger)
 
 static struct deed *deed_new(const struct ledger_action *action)
 {
-	const char *const texts[TEXTS] = { action->budget, action->rule, action->action, action->subject,
-		action->target, action->result, action->last_calls };
+	const char *const texts[TEXTS] = { action->budget,    action->rule,   action->action,
+					   action->subject,   action->target, action->result,
+					   action->last_calls };
 	struct deed *deed = calloc(1, sizeof(*deed));
 
 	if (!deed)
@@ -104,9 +117,13 @@ static int64_t to_int64(uint64_t value)
 static int write_deed(sqlite3_stmt *statement, const struct deed *deed)
 {
 	const struct ledger_action *action = &deed->action;
-	const int64_t numbers[] = { action->is_rehearsed, action->spent_nanos, action->limit_nanos,
-		to_int64(action->spent_tokens), to_int64(action->limit_tokens), action->window_start_us,
-		action->measured_permille };
+	const int64_t numbers[] = { action->is_rehearsed,
+				    action->spent_nanos,
+				    action->limit_nanos,
+				    to_int64(action->spent_tokens),
+				    to_int64(action->limit_tokens),
+				    action->window_start_us,
+				    action->measured_permille };
 	int at = 1, result;
 
 	sqlite3_bind_int64(statement, at++, action->time_us);
@@ -163,9 +180,12 @@ int ledger_actions(struct ledger *ledger, int64_t since_us,
 	int err, result;
 
 	(void)ledger_flush(ledger);
-	err = ledger_prepare(ledger, "SELECT id, time_us, budget, rule, action, subject, target, result,"
+	err = ledger_prepare(
+		ledger,
+		"SELECT id, time_us, budget, rule, action, subject, target, result,"
 		" rehearsed, spent_nanos, limit_nanos, spent_tokens, limit_tokens, window_start_us,"
-		" measured_permille, last_calls FROM actions WHERE time_us >= ? ORDER BY id", &statement);
+		" measured_permille, last_calls FROM actions WHERE time_us >= ? ORDER BY id",
+		&statement);
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, since_us);

@@ -50,7 +50,8 @@ static bool is_rolling(const struct counters *counters)
 
 static uint64_t limit_of(const struct policy_budget *budget, uint32_t permille)
 {
-	uint64_t limit = budget->limit_nanos > 0 ? (uint64_t)budget->limit_nanos : budget->limit_tokens;
+	uint64_t limit =
+		budget->limit_nanos > 0 ? (uint64_t)budget->limit_nanos : budget->limit_tokens;
 	unsigned __int128 part = ((unsigned __int128)limit * permille + 999) / 1000;
 
 	/* No limit at all is never reached. */
@@ -150,7 +151,8 @@ void counters_roll(struct counters *counters, int64_t now_us)
 	if (is_rolling(counters)) {
 		slot = floor_div(now_us, counters->slot_us);
 		/* Further back than a window: the clock had been wrong, the slots come along. */
-		if (!counters->is_open || slot > counters->slot || slot < counters->slot - POLICY_SLOTS) {
+		if (!counters->is_open || slot > counters->slot ||
+		    slot < counters->slot - POLICY_SLOTS) {
 			counters->epoch += counters->is_open && slot < counters->slot;
 			counters->slot = slot;
 			counters->is_open = true;
@@ -191,7 +193,8 @@ static void count_steps(const struct counters *counters, struct counter *counter
 	uint64_t sum = in_unit(counters, &counter->sum);
 
 	counter->reached = 0;
-	while (counter->reached < counters->budget->n_steps && sum >= counters->limits[counter->reached])
+	while (counter->reached < counters->budget->n_steps &&
+	       sum >= counters->limits[counter->reached])
 		counter->reached++;
 }
 
@@ -276,7 +279,8 @@ bool counter_is_other(const struct counters *counters, const struct counter *cou
 }
 
 /* When the sum falls below the limit of a step if nothing more is spent. */
-static int64_t falls_at(const struct counters *counters, const struct counter *counter, uint32_t step)
+static int64_t falls_at(const struct counters *counters, const struct counter *counter,
+			uint32_t step)
 {
 	uint64_t sum = in_unit(counters, &counter->sum);
 	int64_t age;
@@ -302,7 +306,8 @@ void counter_tell(const struct counters *counters, const struct counter *counter
 	ret->is_first = step >= counter->before;
 	ret->spent_nanos = (int64_t)counter->sum.nanos;
 	ret->spent_tokens = counter->sum.tokens;
-	ret->measured_permille = unit ? (uint32_t)((unsigned __int128)counter->sum.measured * 1000 / unit) : 1000;
+	ret->measured_permille =
+		unit ? (uint32_t)((unsigned __int128)counter->sum.measured * 1000 / unit) : 1000;
 	ret->n_calls = counter->n_calls < POLICY_CALLS ? counter->n_calls : POLICY_CALLS;
 	for (size_t i = 0; i < ret->n_calls; i++)
 		ret->calls[i] = counter->calls[(counter->n_calls - 1 - i) % POLICY_CALLS];

@@ -32,7 +32,8 @@ void counters_roll(struct counters *counters, int64_t now_us);
  * there is none, or no memory. ret_swept is set when counters were dropped to make room: pointers
  * to this budget's counters are void then.
  */
-struct counter *counters_get(struct counters *counters, const char *key, bool make, bool *ret_swept);
+struct counter *counters_get(struct counters *counters, const char *key, bool make,
+			     bool *ret_swept);
 /* The window has been rolled before each of these. */
 void counter_add(struct counters *counters, struct counter *counter,
 		 const struct counter_charge *charge, uint64_t cgroup);

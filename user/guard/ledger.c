@@ -25,42 +25,52 @@
 #define PRUNE_ROWS 5000			/* about 50 ms */
 
 static const char schema_1[] =
-	"CREATE TABLE subjects (id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, workload TEXT NOT NULL,"
+	"CREATE TABLE subjects (id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, workload TEXT NOT "
+	"NULL,"
 	" pod TEXT NOT NULL, container TEXT NOT NULL, cgroup TEXT NOT NULL, unit TEXT NOT NULL,"
 	" user TEXT NOT NULL, command TEXT NOT NULL, exe TEXT NOT NULL, container_id TEXT NOT NULL,"
 	" pod_uid TEXT NOT NULL, labels TEXT NOT NULL,"
-	" UNIQUE (cgroup, command, exe, user, namespace, workload, pod, container, unit, container_id,"
+	" UNIQUE (cgroup, command, exe, user, namespace, workload, pod, container, unit, "
+	"container_id,"
 	" pod_uid, labels));"
 	"CREATE TABLE services (id INTEGER PRIMARY KEY, host TEXT NOT NULL, provider TEXT NOT NULL,"
 	" model TEXT NOT NULL, operation TEXT NOT NULL, price_key TEXT NOT NULL,"
 	" price_origin TEXT NOT NULL,"
 	" UNIQUE (model, host, provider, operation, price_key, price_origin));"
 	"CREATE TABLE paths (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);"
-	/* AUTOINCREMENT: the id of a pruned call stands in an action's evidence and is not used again. */
+	/* AUTOINCREMENT: the id of a pruned call stands in an action's evidence and is not used
+	   again. */
 	"CREATE TABLE calls (id INTEGER PRIMARY KEY AUTOINCREMENT, start_us INTEGER NOT NULL,"
-	" subject INTEGER NOT NULL REFERENCES subjects, service INTEGER NOT NULL REFERENCES services,"
+	" subject INTEGER NOT NULL REFERENCES subjects, service INTEGER NOT NULL REFERENCES "
+	"services,"
 	" path INTEGER NOT NULL REFERENCES paths, pid INTEGER NOT NULL, uid INTEGER NOT NULL,"
 	" status INTEGER NOT NULL, source TEXT NOT NULL, outcome TEXT NOT NULL,"
 	" priced INTEGER NOT NULL, stream INTEGER NOT NULL, input INTEGER NOT NULL,"
-	" cache_read INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL,"
+	" cache_read INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT "
+	"NULL,"
 	" output INTEGER NOT NULL, reasoning INTEGER NOT NULL, audio_input INTEGER NOT NULL,"
-	" audio_output INTEGER NOT NULL, web_searches INTEGER NOT NULL, cost_nanos INTEGER NOT NULL,"
+	" audio_output INTEGER NOT NULL, web_searches INTEGER NOT NULL, cost_nanos INTEGER NOT "
+	"NULL,"
 	" budget_nanos INTEGER NOT NULL, request_bytes INTEGER NOT NULL,"
 	" response_bytes INTEGER NOT NULL, first_token_us INTEGER NOT NULL,"
 	" duration_us INTEGER NOT NULL);"
 	"CREATE INDEX calls_start ON calls (start_us);"
 	"CREATE TABLE hours (hour INTEGER NOT NULL, subject INTEGER NOT NULL REFERENCES subjects,"
-	" service INTEGER NOT NULL REFERENCES services, source TEXT NOT NULL, calls INTEGER NOT NULL,"
+	" service INTEGER NOT NULL REFERENCES services, source TEXT NOT NULL, calls INTEGER NOT "
+	"NULL,"
 	" unpriced INTEGER NOT NULL, input INTEGER NOT NULL, cache_read INTEGER NOT NULL,"
-	" cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL, output INTEGER NOT NULL,"
+	" cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL, output INTEGER NOT "
+	"NULL,"
 	" reasoning INTEGER NOT NULL, audio_input INTEGER NOT NULL, audio_output INTEGER NOT NULL,"
-	" web_searches INTEGER NOT NULL, cost_nanos INTEGER NOT NULL, budget_nanos INTEGER NOT NULL,"
+	" web_searches INTEGER NOT NULL, cost_nanos INTEGER NOT NULL, budget_nanos INTEGER NOT "
+	"NULL,"
 	" request_bytes INTEGER NOT NULL, response_bytes INTEGER NOT NULL,"
 	" PRIMARY KEY (hour, subject, service, source)) WITHOUT ROWID;"
 	"CREATE TABLE actions (id INTEGER PRIMARY KEY AUTOINCREMENT, time_us INTEGER NOT NULL,"
 	" budget TEXT NOT NULL, rule TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL,"
 	" target TEXT NOT NULL, result TEXT NOT NULL, rehearsed INTEGER NOT NULL,"
-	" spent_nanos INTEGER NOT NULL, limit_nanos INTEGER NOT NULL, spent_tokens INTEGER NOT NULL,"
+	" spent_nanos INTEGER NOT NULL, limit_nanos INTEGER NOT NULL, spent_tokens INTEGER NOT "
+	"NULL,"
 	" limit_tokens INTEGER NOT NULL, window_start_us INTEGER NOT NULL,"
 	" measured_permille INTEGER NOT NULL, last_calls TEXT NOT NULL);"
 	"CREATE INDEX actions_time ON actions (time_us);"
@@ -108,7 +118,8 @@ int ledger_errno(int result)
 
 int ledger_prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **ret)
 {
-	return ledger_errno(sqlite3_prepare_v3(ledger->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL));
+	return ledger_errno(
+		sqlite3_prepare_v3(ledger->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL));
 }
 
 static int exec(struct ledger *ledger, const char *sql)
@@ -144,10 +155,12 @@ static void checkpoint(struct ledger *ledger)
 
 	if (ledger->wal_pages >= WAL_TRUNCATE_PAGES && now_ns >= ledger->truncate_ns) {
 		ledger->truncate_ns = now_ns + TRUNCATE_EVERY_NS;
-		(void)sqlite3_wal_checkpoint_v2(ledger->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		(void)sqlite3_wal_checkpoint_v2(ledger->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+						NULL);
 		ledger->wal_pages = 0;
 	} else if (ledger->wal_pages >= WAL_PASSIVE_PAGES) {
-		(void)sqlite3_wal_checkpoint_v2(ledger->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		(void)sqlite3_wal_checkpoint_v2(ledger->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
+						NULL);
 		ledger->wal_pages = 0;
 	}
 }
@@ -223,7 +236,8 @@ static int prepare_rows(struct ledger *ledger)
 	int err = query_int(ledger, "SELECT ifnull(max(id), 0) FROM calls", &last);
 
 	if (!err)
-		err = query_int(ledger, "SELECT seq FROM sqlite_sequence WHERE name = 'calls'", &sequence);
+		err = query_int(ledger, "SELECT seq FROM sqlite_sequence WHERE name = 'calls'",
+				&sequence);
 	if (err)
 		return err;
 	ledger->next_id = (last > sequence ? last : sequence) + 1;
@@ -244,7 +258,8 @@ static int refuse(char **ret_error, int err, const char *format, ...)
 	return err;
 }
 
-/* A lock file of its own: closing any descriptor of the database would drop SQLite's POSIX locks. */
+/* A lock file of its own: closing any descriptor of the database would drop SQLite's POSIX locks.
+ */
 static int lock_directory(struct ledger *ledger, const char *dir, char **ret_error)
 {
 	_cleanup_free_ char *path = NULL;
@@ -262,18 +277,21 @@ static int lock_directory(struct ledger *ledger, const char *dir, char **ret_err
 	if (errno != EWOULDBLOCK)
 		return refuse(ret_error, -errno, "cannot lock %s: %s", path, strerror(errno));
 	return refuse(ret_error, -EBUSY,
-		      "another aigress writes %s; stop it first, or give this one a state directory of its own",
+		      "another aigress writes %s; stop it first, or give this one a state "
+		      "directory of its own",
 		      dir);
 }
 
 static int open_failed(int err, const char *path, char **ret_error)
 {
 	if (err == -EBADMSG)
-		return refuse(ret_error, err, "%s is damaged or not a ledger; move it away and start again",
-			      path);
+		return refuse(ret_error, err,
+			      "%s is damaged or not a ledger; move it away and start again", path);
 	if (err == -ENOENT)
-		return refuse(ret_error, err, "cannot open %s; has `aigress run` been started, and may you read it?",
-			      path);
+		return refuse(
+			ret_error, err,
+			"cannot open %s; has `aigress run` been started, and may you read it?",
+			path);
 	return refuse(ret_error, err, "cannot open %s: %s", path, strerror(-err));
 }
 
@@ -286,13 +304,16 @@ static int check_version(struct ledger *ledger, const char *path, char **ret_err
 		return open_failed(err, path, ret_error);
 	if (version > SCHEMA_VERSION)
 		return refuse(ret_error, -EPROTO,
-			      "%s was written by a newer aigress (schema %lld, this one knows %d); use that one",
+			      "%s was written by a newer aigress (schema %lld, this one knows %d); "
+			      "use that one",
 			      path, (long long)version, SCHEMA_VERSION);
 	if (version == SCHEMA_VERSION)
 		return 0;
 	if (!ledger->is_writable)
 		return refuse(ret_error, -EPROTO,
-			      "%s has an older schema; start `aigress run` once, it brings the file up to date", path);
+			      "%s has an older schema; start `aigress run` once, it brings the "
+			      "file up to date",
+			      path);
 	err = migrate(ledger, version);
 	return err ? open_failed(err, path, ret_error) : 0;
 }
@@ -361,8 +382,10 @@ struct ledger *ledger_free(struct ledger *ledger)
 int ledger_prune(struct ledger *ledger, int64_t before_us)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	int err = ledger_prepare(ledger, "DELETE FROM calls WHERE id IN (SELECT id FROM calls"
-					 " WHERE start_us < ?1 ORDER BY start_us LIMIT ?2)", &statement);
+	int err = ledger_prepare(ledger,
+				 "DELETE FROM calls WHERE id IN (SELECT id FROM calls"
+				 " WHERE start_us < ?1 ORDER BY start_us LIMIT ?2)",
+				 &statement);
 
 	if (err)
 		return err;

@@ -2,7 +2,8 @@
 /*
  * The ledger: SQLite in WAL mode, the only file with SQL, and the only interface between the daemon
  * and the other subcommands. A charge and the hourly sums it belongs to are one transaction;
- * transactions are at most LEDGER_COMMIT_NS old, so a kill -9 loses no more and counts nothing twice.
+ * transactions are at most LEDGER_COMMIT_NS old, so a kill -9 loses no more and counts nothing
+ * twice.
  */
 #ifndef GUARD_LEDGER_H
 #define GUARD_LEDGER_H
@@ -20,7 +21,8 @@ struct ledger;
 #define LEDGER_QUEUE 10000	/* calls that wait for the disk; about 2.5 MB */
 #define LEDGER_ACTION_QUEUE 1000	/* actions that wait for the disk */
 
-/* What one call may hold at most; more is clamped, so that no sum can overflow. The policy counts with the same clamps. */
+/* What one call may hold at most; more is clamped, so that no sum can overflow. The policy counts
+ * with the same clamps. */
 #define LEDGER_TOKENS_MAX 10000000000ULL	/* of a class */
 #define LEDGER_BYTES_MAX (1ULL << 40)
 #define LEDGER_NANOS_MAX 100000000000000LL	/* 100,000 USD */
@@ -79,7 +81,7 @@ struct ledger_action {
 	const char *rule;		/* "agents.yaml:12" */
 	const char *action;		/* note, refuse, kill, ... */
 	const char *subject;		/* the counter: "cgroup=/kubepods/..." */
-	const char *target;		/* what was done to: "cgroup /a/b", "process 123 (python3)" */
+	const char *target; /* what was done to: "cgroup /a/b", "process 123 (python3)" */
 	const char *result;		/* "rehearsed", "done", "failed: ..." */
 	bool is_rehearsed;
 	int64_t spent_nanos;
@@ -87,15 +89,17 @@ struct ledger_action {
 	uint64_t spent_tokens, limit_tokens;
 	int64_t window_start_us;
 	uint32_t measured_permille;	/* how much of the sum was measured */
-	const char *last_calls;		/* JSON array of the ids of the calls that crossed the line */
+	const char *last_calls; /* JSON array of the ids of the calls that crossed the line */
 };
-/* Written at once, after the calls that it names. 0, or -errno as ledger_commit() (kept, tried again). */
+/* Written at once, after the calls that it names. 0, or -errno as ledger_commit() (kept, tried
+ * again). */
 int ledger_add_action(struct ledger *ledger, const struct ledger_action *action);
 /* Hands back actions since since_us, oldest first; strings are never NULL. */
 int ledger_actions(struct ledger *ledger, int64_t since_us,
 		   void (*fn)(void *arg, const struct ledger_action *action), void *arg);
 
-/* Facts the daemon tells the other subcommands ("coverage", "gates", "version", ...); JSON values. */
+/* Facts the daemon tells the other subcommands ("coverage", "gates", "version", ...); JSON values.
+ */
 int ledger_put(struct ledger *ledger, const char *key, const char *json);
 /* NULL: none. To be freed. */
 char *ledger_get(struct ledger *ledger, const char *key);

@@ -49,7 +49,8 @@ struct policy {
 
 const char *policy_action_name(enum policy_action action)
 {
-	static const char *const names[POLICY_ACTIONS] = { "note", "pace", "refuse", "freeze", "stop", "kill" };
+	static const char *const names[POLICY_ACTIONS] = { "note",   "pace", "refuse",
+							   "freeze", "stop", "kill" };
 
 	return (unsigned)action < POLICY_ACTIONS ? names[action] : NULL;
 }
@@ -139,7 +140,8 @@ static void name_counter(const struct policy_budget *budget, const struct policy
 		break;
 	case POLICY_PER_WORKLOAD:
 		if (*group->workload)
-			n = snprintf(key, size, "workload=%s/%s", group->namespace, group->workload);
+			n = snprintf(key, size, "workload=%s/%s", group->namespace,
+				     group->workload);
 		break;
 	case POLICY_PER_POD:
 		if (*group->pod)
@@ -198,8 +200,10 @@ static struct known *learn(struct policy *policy, const struct policy_subject *s
 			   const char *packed, size_t len)
 {
 	const struct policy_rules *rules = policy->rules;
-	struct policy_subject whole = { .group = subject->group, .process = subject->process,
-					.host = subject->host ?: "", .model = subject->model ?: "" };
+	struct policy_subject whole = { .group = subject->group,
+					.process = subject->process,
+					.host = subject->host ?: "",
+					.model = subject->model ?: "" };
 	struct known *known;
 	size_t n = 0;
 
@@ -280,7 +284,8 @@ static void read_charge(const struct charge *charge, int64_t call_id, struct cou
 	if (charge->source == CHARGE_FREE)
 		return;
 	ret->is_measured = charge_is_measured(charge->source);
-	ret->nanos = nanos < 0 ? 0 : (uint64_t)(nanos < LEDGER_NANOS_MAX ? nanos : LEDGER_NANOS_MAX);
+	ret->nanos =
+		nanos < 0 ? 0 : (uint64_t)(nanos < LEDGER_NANOS_MAX ? nanos : LEDGER_NANOS_MAX);
 	ret->tokens = clamp_tokens(usage->input) + clamp_tokens(usage->cache_read) +
 		      clamp_tokens(usage->cache_write_5m) + clamp_tokens(usage->cache_write_1h) +
 		      clamp_tokens(usage->output) + clamp_tokens(usage->audio_input) +
@@ -300,7 +305,8 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 	}
 	read_charge(charge, call_id, &more);
 	/* The root is everybody, and what is protected is nobody's to gate. */
-	member = known->is_protected || !strcmp(subject->group->path, "/") ? 0 : subject->group->cgroup;
+	member = known->is_protected || !strcmp(subject->group->path, "/") ? 0
+									   : subject->group->cgroup;
 	for (size_t i = 0; i < known->n_claims; i++) {
 		struct claim *claim = &known->claims[i];
 		struct counter *counter;

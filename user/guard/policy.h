@@ -32,8 +32,11 @@ enum policy_per {	/* what shares one counter */
 };
 
 enum policy_window {
-	POLICY_HOUR, POLICY_DAY, POLICY_WEEK, POLICY_MONTH,	/* calendar, in the budget's time zone */
-	POLICY_ROLLING,						/* the last window_us microseconds */
+	POLICY_HOUR,
+	POLICY_DAY,
+	POLICY_WEEK,
+	POLICY_MONTH,	/* calendar, in the budget's time zone */
+	POLICY_ROLLING, /* the last window_us microseconds */
 };
 
 /* Glob patterns (fnmatch); NULL or empty matches all. All that are given must fit. */
@@ -84,7 +87,7 @@ struct policy;
 #define POLICY_COUNTERS 65536		/* a calendar budget: 0.5 kB each */
 #define POLICY_ROLLING_COUNTERS 8192	/* a rolling one: 2 kB each */
 #define POLICY_CACHE 4096		/* subjects whose budgets are remembered */
-#define POLICY_SLOTS 64			/* of a rolling window: sums drop at most window/64 early, never late */
+#define POLICY_SLOTS 64			/* of a rolling window: drops 1/64 early, never late */
 #define POLICY_CALLS 8			/* ids of the last calls, as evidence */
 #define POLICY_MEMBERS 32		/* cgroups of a counter; the latest stay */
 
@@ -125,7 +128,7 @@ struct policy_verdict {
 	uint32_t measured_permille;	/* of the sum in the limit's unit; 1000 when it is 0 */
 	int64_t calls[POLICY_CALLS];	/* the last ones that were charged, newest first */
 	size_t n_calls;
-	const uint64_t *cgroups;	/* members that no protect rule names; until the next charge */
+	const uint64_t *cgroups; /* members that no protect rule names; until the next charge */
 	size_t n_cgroups;
 };
 

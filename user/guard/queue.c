@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "guard/ledger_db.h"
 
-#define BATCH 1024		/* rows that are written without waiting for the timer: about 15 ms */
+#define BATCH	    1024 /* rows that are written without waiting for the timer: about 15 ms */
 #define WORDS_MAX 4096		/* of each dictionary; about 0.4 kB each, at most 2.5 kB */
 #define PACKED_MAX 4096
 #define US_PER_HOUR 3600000000LL
@@ -21,7 +21,8 @@
 const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1] = {
 	[LEDGER_SUBJECTS] = { "namespace", "workload", "pod", "container", "cgroup", "unit", "user",
 			      "command", "exe", "container_id", "pod_uid", "labels", NULL },
-	[LEDGER_SERVICES] = { "host", "provider", "model", "operation", "price_key", "price_origin", NULL },
+	[LEDGER_SERVICES] = { "host", "provider", "model", "operation", "price_key", "price_origin",
+			      NULL },
 	[LEDGER_PATHS] = { "path", NULL },
 };
 static const char *const tables[LEDGER_DICTIONARIES] = { "subjects", "services", "paths" };
@@ -42,7 +43,8 @@ struct row {
 	enum charge_outcome outcome;
 	bool is_priced, is_stream;
 	struct usage usage;
-	int64_t cost_nanos, budget_nanos, request_bytes, response_bytes, first_token_us, duration_us;
+	int64_t cost_nanos, budget_nanos, request_bytes, response_bytes, first_token_us,
+		duration_us;
 };
 
 struct ledger_queue {
@@ -60,11 +62,13 @@ static int prepare_intern(struct ledger *ledger, enum ledger_words which)
 	const char *const *columns = ledger_columns[which];
 
 	for (size_t i = 0; columns[i]; i++) {
-		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i ? "," : "", columns[i]);
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i ? "," : "",
+			 columns[i]);
 		snprintf(marks + strlen(marks), sizeof(marks) - strlen(marks), "%s?", i ? "," : "");
 	}
 	/* DO UPDATE, since RETURNING says nothing of a row that DO NOTHING left alone. */
-	snprintf(sql, sizeof(sql), "INSERT INTO %s (%s) VALUES (%s) ON CONFLICT DO UPDATE SET %s = %s RETURNING id",
+	snprintf(sql, sizeof(sql),
+		 "INSERT INTO %s (%s) VALUES (%s) ON CONFLICT DO UPDATE SET %s = %s RETURNING id",
 		 tables[which], names, marks, columns[0], columns[0]);
 	return ledger_prepare(ledger, sql, &ledger->queue->intern[which]);
 }
@@ -83,23 +87,29 @@ int ledger_queue_new(struct ledger *ledger)
 	for (int i = 0; !err && i < LEDGER_DICTIONARIES; i++)
 		err = prepare_intern(ledger, i);
 	if (!err)
-		err = ledger_prepare(ledger, "INSERT INTO calls VALUES"
-			" (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", &queue->add_call);
+		err = ledger_prepare(ledger,
+				     "INSERT INTO calls VALUES"
+				     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+				     &queue->add_call);
 	if (!err)
-		err = ledger_prepare(ledger, "INSERT INTO hours VALUES (?,?,?,?,1,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+		err = ledger_prepare(
+			ledger,
+			"INSERT INTO hours VALUES (?,?,?,?,1,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 			" ON CONFLICT DO UPDATE SET calls = calls + 1,"
 			" unpriced = unpriced + excluded.unpriced, input = input + excluded.input,"
 			" cache_read = cache_read + excluded.cache_read,"
 			" cache_write_5m = cache_write_5m + excluded.cache_write_5m,"
 			" cache_write_1h = cache_write_1h + excluded.cache_write_1h,"
-			" output = output + excluded.output, reasoning = reasoning + excluded.reasoning,"
+			" output = output + excluded.output, reasoning = reasoning + "
+			"excluded.reasoning,"
 			" audio_input = audio_input + excluded.audio_input,"
 			" audio_output = audio_output + excluded.audio_output,"
 			" web_searches = web_searches + excluded.web_searches,"
 			" cost_nanos = cost_nanos + excluded.cost_nanos,"
 			" budget_nanos = budget_nanos + excluded.budget_nanos,"
 			" request_bytes = request_bytes + excluded.request_bytes,"
-			" response_bytes = response_bytes + excluded.response_bytes", &queue->add_hour);
+			" response_bytes = response_bytes + excluded.response_bytes",
+			&queue->add_hour);
 	return err;
 }
 
@@ -240,7 +250,7 @@ int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *r
 		return -ENOBUFS;
 	}
 	row = &queue->rows[(queue->first + queue->n) % LEDGER_QUEUE];
-	/* The words are referenced one by one: looking up the next may sweep those without a row. */
+	/* Referenced one by one: looking up the next may sweep those without a row. */
 	for (int i = 0; i < LEDGER_DICTIONARIES; i++) {
 		row->words[i] = intern(queue, i, texts[i]);
 		if (row->words[i]) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls read back, so that budgets can be rebuilt: by id, which is the order they were charged in. */
+/* Calls read back, so that budgets can be rebuilt: by id, which is the order they were charged in.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,18 +128,25 @@ static int prepare(struct ledger *ledger, struct replay *replay)
 		char sql[320] = "SELECT ";
 
 		for (size_t i = 0; ledger_columns[which][i]; i++)
-			snprintf(sql + strlen(sql), sizeof(sql) - strlen(sql), "%s%s", i ? ", " : "",
-				 ledger_columns[which][i]);
-		snprintf(sql + strlen(sql), sizeof(sql) - strlen(sql), " FROM %s WHERE id = ?", tables[which]);
+			snprintf(sql + strlen(sql), sizeof(sql) - strlen(sql), "%s%s",
+				 i ? ", " : "", ledger_columns[which][i]);
+		snprintf(sql + strlen(sql), sizeof(sql) - strlen(sql), " FROM %s WHERE id = ?",
+			 tables[which]);
 		err = ledger_prepare(ledger, sql, &replay->find[which]);
 	}
 	/* The least id by a walk of the index alone, then the table in its own order. */
-	return err ? err : ledger_prepare(ledger,
-		"SELECT id, start_us, subject, service, path, pid, uid, status, source, outcome, priced,"
-		" stream, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, audio_input,"
-		" audio_output, web_searches, cost_nanos, budget_nanos, request_bytes, response_bytes,"
-		" first_token_us, duration_us FROM calls WHERE start_us + 0 >= ?1 AND id >="
-		" (SELECT min(id) FROM calls WHERE start_us >= ?1) ORDER BY id", &replay->calls);
+	return err ? err
+		   : ledger_prepare(ledger,
+				    "SELECT id, start_us, subject, service, path, pid, uid, "
+				    "status, source, outcome, priced,"
+				    " stream, input, cache_read, cache_write_5m, cache_write_1h, "
+				    "output, reasoning, audio_input,"
+				    " audio_output, web_searches, cost_nanos, budget_nanos, "
+				    "request_bytes, response_bytes,"
+				    " first_token_us, duration_us FROM calls WHERE start_us + 0 >= "
+				    "?1 AND id >="
+				    " (SELECT min(id) FROM calls WHERE start_us >= ?1) ORDER BY id",
+				    &replay->calls);
 }
 
 static enum charge_source source_of(const char *name)

@@ -16,8 +16,11 @@ static const struct {
 	const char *column;	/* of p (hours and calls), s (subjects), v (services) */
 	bool of_calls;		/* the hourly sums do not know it */
 } keys_of[LEDGER_KEYS] = {
-	[LEDGER_BY_TIME] = { "time", "strftime('%Y-%m-%dT%H:%M:%fZ', p.start_us / 1e6, 'unixepoch')", true },
-	[LEDGER_BY_HOUR] = { "hour", "strftime('%Y-%m-%dT%H:00Z', p.hour * 3600, 'unixepoch')", false },
+	[LEDGER_BY_TIME] = { "time",
+			     "strftime('%Y-%m-%dT%H:%M:%fZ', p.start_us / 1e6, 'unixepoch')",
+			     true },
+	[LEDGER_BY_HOUR] = { "hour", "strftime('%Y-%m-%dT%H:00Z', p.hour * 3600, 'unixepoch')",
+			     false },
 	[LEDGER_BY_NAMESPACE] = { "namespace", "s.namespace", false },
 	[LEDGER_BY_WORKLOAD] = { "workload", "s.workload", false },
 	[LEDGER_BY_POD] = { "pod", "s.pod", false },
@@ -76,11 +79,13 @@ static void add_rows(struct sql *sql, bool calls_only)
 	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
 		sql_add(sql, ", %s", sums[i]);
 	if (calls_only)
-		sql_add(sql, ", id, start_us, pid, path, outcome, status, duration_us, first_token_us,"
-			     " stream FROM calls WHERE start_us >= ?1) p");
+		sql_add(sql,
+			", id, start_us, pid, path, outcome, status, duration_us, first_token_us,"
+			" stream FROM calls WHERE start_us >= ?1) p");
 	else
-		sql_add(sql, " FROM calls WHERE start_us >= ?1 AND start_us < ?3 UNION ALL SELECT hour,"
-			     " subject, service, source, calls, unpriced");
+		sql_add(sql,
+			" FROM calls WHERE start_us >= ?1 AND start_us < ?3 UNION ALL SELECT hour,"
+			" subject, service, source, calls, unpriced");
 	for (size_t i = 0; !calls_only && i < ARRAY_SIZE(sums); i++)
 		sql_add(sql, ", %s", sums[i]);
 	if (!calls_only)
@@ -204,7 +209,8 @@ static int fill(struct ledger *ledger, const struct sql *sql, int64_t since_us)
 	sqlite3_bind_int64(statement, 1, since_us);
 	if (sqlite3_bind_parameter_count(statement) > 1) {
 		sqlite3_bind_int64(statement, 2, hour);
-		sqlite3_bind_int64(statement, 3, since_us == INT64_MIN ? since_us : hour * US_PER_HOUR);
+		sqlite3_bind_int64(statement, 3,
+				   since_us == INT64_MIN ? since_us : hour * US_PER_HOUR);
 	}
 	err = sqlite3_step(statement);
 	if (err == SQLITE_ERROR)	/* prepared, so what is left is "integer overflow" */

@@ -10,13 +10,17 @@
 
 #include "base/cleanup.h"
 
-#define PIDS_MAX 20000u	/* more than the 110 pods of a node run; a kill is not worth a longer look */
+#define PIDS_MAX                                                                                   \
+	20000u /* more than the 110 pods of a node run; a kill is not worth a longer look */
 
 /* Executables. Not tini and its like: they are pid 1 of containers that may have to go. */
-static const char *const spared[] = { "init", "systemd", "systemd-*", "(sd-pam)", "dbus-daemon",
-	"dbus-broker*", "sshd", "sshd-*", "kubelet", "kube-proxy", "k3s*", "k0s", "rke2", "microk8s*",
-	"containerd", "containerd-*", "dockerd", "docker-proxy", "crio", "conmon", "conmonrs", "runc",
-	"crun", "podman", "aigress" };
+static const char *const spared[] = { "init",	     "systemd",	     "systemd-*",  "(sd-pam)",
+				      "dbus-daemon", "dbus-broker*", "sshd",	   "sshd-*",
+				      "kubelet",     "kube-proxy",   "k3s*",	   "k0s",
+				      "rke2",	     "microk8s*",    "containerd", "containerd-*",
+				      "dockerd",     "docker-proxy", "crio",	   "conmon",
+				      "conmonrs",    "runc",	     "crun",	   "podman",
+				      "aigress" };
 
 uint64_t spare_start_time(uint32_t tgid)
 {
@@ -32,7 +36,9 @@ uint64_t spare_start_time(uint32_t tgid)
 		return 0;
 	/* The command's name may hold anything, a ")" too: fields are counted from its last one. */
 	p = strrchr(line, ')');
-	if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+	if (!p || sscanf(p + 1,
+			 " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			 "%*d %llu",
 			 &state, &start) != 2)
 		return 0;
 	return state == 'Z' || state == 'X' ? 0 : start;

@@ -52,8 +52,8 @@ static void learn(struct story *story, const struct policy_verdict *verdict)
 	};
 	strcpy(story->calls, "[");
 	for (size_t i = 0; i < verdict->n_calls; i++)
-		len += (size_t)snprintf(story->calls + len, sizeof(story->calls) - len, "%s%lld", i ? "," : "",
-					(long long)verdict->calls[i]);
+		len += (size_t)snprintf(story->calls + len, sizeof(story->calls) - len, "%s%lld",
+					i ? "," : "", (long long)verdict->calls[i]);
 	strcpy(story->calls + len, "]");
 }
 
@@ -65,7 +65,8 @@ static struct story *find_or_make(struct act *act, const struct policy_verdict *
 
 	memcpy(key, &verdict->budget, sizeof(void *));
 	memcpy(key + sizeof(void *), &verdict->step, sizeof(void *));
-	len = (size_t)snprintf(key + 2 * sizeof(void *), sizeof(key) - 2 * sizeof(void *), "%s", verdict->key);
+	len = (size_t)snprintf(key + 2 * sizeof(void *), sizeof(key) - 2 * sizeof(void *), "%s",
+			       verdict->key);
 	len = len + 2 * sizeof(void *) + 1;
 	if (len > sizeof(key))
 		len = sizeof(key);
@@ -91,8 +92,11 @@ struct story *story_get(struct act *act, const struct policy_verdict *verdict)
 {
 	struct story *story = find_or_make(act, verdict);
 
-	if (story)
-		learn(story, verdict);
+	if (!story)
+		return NULL;
+	learn(story, verdict);
+	if (story->until_us < act->next_us)
+		act->next_us = story->until_us;
 	return story;
 }
 
@@ -160,7 +164,8 @@ void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const 
 	va_end(args);
 	len = strlen(result);
 	if (story->unwritten)
-		snprintf(result + len, sizeof(result) - len, " (%u rows before it not written)", story->unwritten);
+		snprintf(result + len, sizeof(result) - len, " (%u rows before it not written)",
+			 story->unwritten);
 	story->unwritten = 0;
 	snprintf(rule, sizeof(rule), "%s:%u", act->rules->file ?: "", story->step->line);
 	row.time_us = now_us;

@@ -30,7 +30,7 @@ struct deed {
 	int gate_error;			/* of the last try */
 	uint64_t kill_ns;		/* CLOCK_MONOTONIC of the SIGKILL; 0: none is due */
 	struct who_group *group;	/* to be killed then; NULL: the process */
-	uint64_t done_ticks;		/* when a cgroup was killed, as process start times count; 0: not */
+	uint64_t done_ticks; /* when a cgroup was killed, as process start times count; 0: not */
 };
 
 struct story {
@@ -61,6 +61,7 @@ struct act {
 	struct act_levers levers;
 	struct story *stories;
 	struct held *held;
+	int64_t next_us;		/* no story ends before */
 	size_t n_deeds;
 	LIST_HEAD(, deed) pending;
 	struct loop_source *renewal, *grace;

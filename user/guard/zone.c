@@ -51,7 +51,8 @@ static void zone_freep(struct zone **zone)
 	zone_free(*zone);
 }
 
-/* ---- the calendar (proleptic Gregorian; H. Hinnant, "chrono-compatible low-level date algorithms") ---- */
+/* ---- the calendar (proleptic Gregorian; H. Hinnant, "chrono-compatible low-level date
+ * algorithms") ---- */
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -182,7 +183,8 @@ static int64_t rule_local_s(const struct rule_day *when, int64_t year)
 		day += when->day - 1 + (is_leap(year) && when->day >= 60);
 	} else {
 		day = days_of(year, when->month, 1);
-		last = when->month == 12 ? days_of(year + 1, 1, 1) : days_of(year, when->month + 1, 1);
+		last = when->month == 12 ? days_of(year + 1, 1, 1)
+					 : days_of(year, when->month + 1, 1);
 		weekday = ((day + 4) % 7 + 7) % 7;	/* 1970-01-01 was a Thursday */
 		day += (when->day - weekday + 7) % 7 + (when->week - 1) * 7;
 		if (day >= last)
@@ -245,8 +247,8 @@ static bool tzif_block(const uint8_t *bytes, size_t size, size_t time_size, stru
 	ret->n_times = (uint32_t)big_endian(bytes + 32, 4);
 	ret->n_types = (uint32_t)big_endian(bytes + 36, 4);
 	ret->n_chars = (uint32_t)big_endian(bytes + 40, 4);
-	if (ret->n_times > ZONE_CHANGES || !ret->n_types || ret->n_types > 256 || ret->n_chars > 4096 ||
-	    ret->n_leap > 4096 || ret->n_utc > 256 || ret->n_standard > 256)
+	if (ret->n_times > ZONE_CHANGES || !ret->n_types || ret->n_types > 256 ||
+	    ret->n_chars > 4096 || ret->n_leap > 4096 || ret->n_utc > 256 || ret->n_standard > 256)
 		return false;
 	ret->data = bytes + 44;
 	ret->size = ret->n_times * (time_size + 1) + ret->n_types * 6 + ret->n_chars +
@@ -316,7 +318,8 @@ int zone_parse(struct zone **ret, const uint8_t *bytes, size_t size)
 	if (footer < bytes + size && *footer++ == '\n') {
 		end = memchr(footer, '\n', (size_t)(bytes + size - footer));
 		if (end && end > footer && (size_t)(end - footer) < sizeof(text)) {
-			snprintf(text, sizeof(text), "%.*s", (int)(end - footer), (const char *)footer);
+			snprintf(text, sizeof(text), "%.*s", (int)(end - footer),
+				 (const char *)footer);
 			zone->has_rule = rule_parse(text, &zone->rule);
 		}
 	}
@@ -329,7 +332,8 @@ static bool is_zone_name(const char *name)
 	size_t len = strlen(name);
 
 	return len && len < 128 && name[0] != '/' && !strstr(name, "..") &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_+-.") == len;
+	       strspn(name,
+		      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_+-.") == len;
 }
 
 static int zone_utc(struct zone **ret)
@@ -368,7 +372,8 @@ int zone_load(struct zone **ret, const char *name)
 
 /* ---- questions ---- */
 
-int32_t zone_offset(const struct zone *zone, int64_t utc_s, int64_t *ret_start_s, int64_t *ret_end_s)
+int32_t zone_offset(const struct zone *zone, int64_t utc_s, int64_t *ret_start_s,
+		    int64_t *ret_end_s)
 {
 	size_t low = 0, high = zone->n;
 

@@ -22,7 +22,8 @@ int zone_parse(struct zone **ret, const uint8_t *bytes, size_t size);
 
 /* Seconds east of UTC at a time (seconds since the epoch), and the stretch [start, end) for which
  * that holds; INT64_MIN and INT64_MAX where it has no end. */
-int32_t zone_offset(const struct zone *zone, int64_t utc_s, int64_t *ret_start_s, int64_t *ret_end_s);
+int32_t zone_offset(const struct zone *zone, int64_t utc_s, int64_t *ret_start_s,
+		    int64_t *ret_end_s);
 
 enum zone_unit { ZONE_HOUR, ZONE_DAY, ZONE_WEEK, ZONE_MONTH };
 
