@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration file: YAML, by a schema. Each module's own struct is filled; no module knows
+ * The configuration file: YAML, by tables of keys. Each module's own struct is filled; no module knows
  * this file. An error names the file, the line, the key and what would be right.
  */
 #ifndef CONFIG_H
@@ -24,6 +24,9 @@ struct config {
 
 /* `path` NULL: the defaults. 0 or -errno, then ret_error is a sentence to free. */
 int config_load(struct config *ret, const char *path, char **ret_error);
+/* The same from memory; `name` stands in errors and rules. Nothing is set when it fails. */
+int config_parse(struct config *ret, const char *name, const char *text, size_t len,
+		 char **ret_error);
 void config_done(struct config *config);
 
 #endif
