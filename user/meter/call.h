@@ -36,4 +36,11 @@ void call_end(struct call *call, uint64_t time_ns);
 void call_charge(const struct call *call, const struct prices *prices,
 		 const struct calibration *calibration, struct charge *ret);
 
+/*
+ * Hands a measured call to the calibration: what its usage said of the input, and what the
+ * estimator would have. Once, when the call is done; nothing happens for a call without usage or
+ * whose request was not read whole.
+ */
+void call_teach(const struct call *call, struct calibration *calibration);
+
 #endif

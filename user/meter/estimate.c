@@ -124,6 +124,65 @@ uint64_t text_count_millitokens(const struct text_count *count)
 	       whole.cjk * 749 + whole.utf8_3 * 396 + whole.utf8_4 * 4200;
 }
 
+/* 6.3 in thousandths of o200k, 6.4 of tokens: what a name holds, the first row that fits. */
+struct family_row {
+	const char *name;
+	uint32_t factor;
+	uint32_t overhead, overhead_tools;
+};
+
+static const struct family_row families[] = {
+	{ "claude-3", 1130, 7, 575 },
+	{ "claude-2", 1130, 7, 0 },
+	{ "opus-4-7", 1450, 7, 575 },
+	{ "opus-4-8", 1450, 7, 575 },
+	{ "-4-", 1130, 7, 575 },
+	{ "claude", 1450, 7, 575 },	/* those of today and tomorrow */
+	{ "gpt-oss", 1000, 70, 85 },
+	{ "llama", 1000, 7, 630 },
+	{ "gemini", 1030, 0, 0 },
+	{ "mistral", 1200, 7, 0 },
+	{ "deepseek", 1060, 7, 280 },
+	{ "qwen", 1060, 7, 0 },
+	{ "command", 1170, 0, 0 },	/* Cohere's preamble is not billed (5.8) */
+	{ "nova", 1150, 7, 575 },
+	{ "", 1000, 7, 0 },
+};
+
+static const struct family_row *family_find(const char *model)
+{
+	const struct family_row *row = families;
+
+	/* "-4-" is a Claude of generation 4; gpt-4-turbo is none. */
+	while (*row->name && (!strstr(model, row->name) ||
+			      (row->name[0] == '-' && !strstr(model, "claude"))))
+		row++;
+	return row;
+}
+
+#define TOKENS_PER_MESSAGE 4	/* 6.4 */
+#define TOKENS_PER_IMAGE 1300	/* 6.5: the size of an image says nothing of its price */
+
+uint64_t estimate_text(const struct text_count *text, const char *model)
+{
+	return (text_count_millitokens(text) * family_find(model)->factor + 500000) / 1000000;
+}
+
+uint64_t estimate_bytes(uint64_t bytes, const char *model)
+{
+	/* 4.2 bytes a token of o200k: 6.2, English and code mixed. */
+	return bytes * family_find(model)->factor / 4200;
+}
+
+uint64_t estimate_request(const struct text_request *request, const char *model)
+{
+	const struct family_row *family = family_find(model);
+
+	return estimate_text(&request->text, model) + family->overhead +
+	       (request->has_tools ? family->overhead_tools : 0) +
+	       request->messages * TOKENS_PER_MESSAGE + request->images * TOKENS_PER_IMAGE;
+}
+
 /* Tenths of a byte per token; an answer's are those of a stream. */
 struct size_row {
 	const char *provider;

@@ -25,6 +25,22 @@ void text_count_feed(struct text_count *count, const uint8_t *bytes, size_t len)
 /* Milli-tokens of o200k. */
 uint64_t text_count_millitokens(const struct text_count *count);
 
+/*
+ * What of a request decides its input tokens, with the model's name, which tells the tokenizer:
+ * facts of the wire, 6.3 to 6.5.
+ */
+struct text_request {
+	struct text_count text;
+	uint64_t messages;
+	uint64_t images;	/* strings of base64 */
+	bool has_tools;
+};
+uint64_t estimate_request(const struct text_request *request, const char *model);
+/* Tokens of `bytes` of an answer's text that was not looked at. */
+uint64_t estimate_bytes(uint64_t bytes, const char *model);
+/* Tokens of an answer's text. */
+uint64_t estimate_text(const struct text_count *text, const char *model);
+
 /* Corrections learned from measured calls; bounded, least recently used goes first. */
 struct calibration;
 int calibration_new(struct calibration **ret);

@@ -30,7 +30,8 @@ size_t prices_count(const struct prices *prices);
 
 /*
  * Sets cost_nanos, budget_nanos, is_priced, price_key and price_origin of a charge from its
- * provider, model, usage and the tier the answer named ("", "batch", "priority", "flex", ...).
+ * provider, host, model, usage and what the answer named that changes prices: words with spaces
+ * between ("batch", "priority", "flex", "fast", "us", ...); those that mean nothing are skipped.
  * Rounded half up to a nano-dollar, once a call. A provider's own cost is left as it is.
  */
 void prices_apply(const struct prices *prices, const char *tier, struct charge *charge);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The price file of data/, inside the binary; make runs in the root of the tree. */
+#include "meter/price_table.h"
+
+__asm__(".section .rodata\n"
+	".balign 16\n"
+	"price_builtin_start:\n"
+	".incbin \"data/model_prices_and_context_window.json\"\n"
+	"price_builtin_end:\n"
+	".byte 0\n"
+	".previous\n");
+
+extern const char price_builtin_start[], price_builtin_end[];
+
+int prices_load_builtin(struct prices *prices, char **ret_error)
+{
+	/* The day of the copy: data/NOTICE.md. */
+	return prices_load_text(prices, price_builtin_start,
+				(size_t)(price_builtin_end - price_builtin_start), "builtin",
+				"litellm 2026-08-01", ret_error);
+}

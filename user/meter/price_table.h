@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table behind struct prices, for price.c (reading), price_find.c and price_apply.c. */
+#ifndef METER_PRICE_TABLE_H
+#define METER_PRICE_TABLE_H
+
+#include "meter/price.h"
+
+enum rate_kind {
+	RATE_INPUT,
+	RATE_OUTPUT,
+	RATE_READ,
+	RATE_WRITE,
+	RATE_WRITE_1H,
+	RATE_AUDIO_IN,
+	RATE_AUDIO_OUT,
+	RATE_REASONING,
+	RATE_KINDS,
+};
+
+enum rate_tier { TIER_NONE, TIER_BATCH, TIER_PRIORITY, TIER_FLEX };
+
+/* One price: it holds for a tier, and for prompts over `above` tokens. */
+struct rate {
+	uint64_t femtos;	/* 1e-15 USD a token */
+	uint32_t above;
+	uint8_t kind;
+	uint8_t tier;
+};
+
+#define PERMILLE 1000
+struct price_entry {
+	char *key;
+	uint32_t first, count;	/* of rates[] */
+	uint32_t load;		/* which file; a later one wins */
+	uint64_t search_femtos;	/* a web search; 0: not told */
+	uint32_t us_permille, fast_permille;	/* multipliers; 0: none */
+	uint32_t eu_host_permille, us_host_permille;
+	bool is_chat;
+	char provider[CHARGE_NAME_LEN];
+};
+
+/* 2,984 models and 11,000 prices today; a file beyond these is none of ours. */
+#define PRICE_ENTRIES_MAX 65536
+#define PRICE_RATES_MAX 1048576
+#define PRICE_FILE_MAX (64u << 20)
+#define PRICE_FILES_MAX 16
+#define PRICE_WARNINGS_MAX 64
+
+struct prices {
+	struct price_entry *entries;	/* sorted by key, later files first */
+	size_t entries_count, entries_room;
+	struct rate *rates;
+	size_t rates_count, rates_room;
+	char origins[PRICE_FILES_MAX][CHARGE_NAME_LEN];
+	uint32_t loads;
+	char *warnings[PRICE_WARNINGS_MAX];
+	size_t warnings_count;
+};
+
+int prices_load_text(struct prices *prices, const char *text, size_t len, const char *name,
+		     const char *origin, char **ret_error);
+/* The entry of a model as a provider names it, or NULL: facts of the wire, 7.1. */
+const struct price_entry *price_find(const struct prices *prices, const char *provider,
+				     const char *model);
+/* The entry of the provider's family that costs most; NULL: no prices at all. */
+const struct price_entry *price_dearest(const struct prices *prices, const char *provider);
+/* The price of a kind alone, without tier or threshold; false: not told. */
+bool price_base(const struct prices *prices, const struct price_entry *entry, enum rate_kind kind,
+		enum rate_tier tier, uint64_t *ret);
+/* Ratio checks of the entries from an index on; oddities become warnings. */
+void price_check(struct prices *prices, size_t from);
+
+#endif
