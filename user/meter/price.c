@@ -411,7 +411,7 @@ static int read_file(const char *path, char **ret, size_t *ret_len)
 int prices_load(struct prices *prices, const char *path, const char *origin, char **ret_error)
 {
 	_cleanup_free_ char *text = NULL;
-	size_t len;
+	size_t len = 0;
 	int err = read_file(path, &text, &len);
 
 	if (err)

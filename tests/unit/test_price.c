@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "meter/price.h"
+
+static struct prices *prices;
+
+static int setup(void **state)
+{
+	char *error = NULL;
+
+	assert_int_equal(prices_new(&prices), 0);
+	assert_int_equal(prices_load_builtin(prices, &error), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	prices = prices_free(prices);
+	return 0;
+}
+
+static struct charge price(const char *provider, const char *model, const char *tier,
+			   struct usage usage)
+{
+	struct charge charge = { .source = CHARGE_USAGE, .usage = usage };
+
+	snprintf(charge.provider, sizeof(charge.provider), "%s", provider);
+	snprintf(charge.model, sizeof(charge.model), "%s", model);
+	prices_apply(prices, tier, &charge);
+	return charge;
+}
+
+/* Nano-dollars of 1,000 tokens of one class: micro-dollars a token, times 10^6. */
+#define COST(provider, model, ...) \
+	price(provider, model, "", (struct usage){ __VA_ARGS__ }).cost_nanos
+
+static void spot_values_are_those_of_the_file(void **state)
+{
+	assert_int_equal(prices_count(prices), 2984);
+	assert_int_equal(COST("anthropic", "claude-opus-4-8", .input = 1000), 5000000);
+	assert_int_equal(COST("anthropic", "claude-opus-4-8", .output = 1000), 25000000);
+	assert_int_equal(COST("anthropic", "claude-opus-4-8", .cache_write_5m = 1000), 6250000);
+	assert_int_equal(COST("anthropic", "claude-opus-4-8", .cache_write_1h = 1000), 10000000);
+	assert_int_equal(COST("anthropic", "claude-opus-4-8", .cache_read = 1000), 500000);
+	assert_int_equal(COST("anthropic", "claude-sonnet-5", .input = 1000), 2000000);
+	assert_int_equal(COST("anthropic", "claude-sonnet-5", .cache_write_1h = 1000), 4000000);
+	assert_int_equal(COST("anthropic", "claude-haiku-4-5", .output = 1000), 5000000);
+	assert_int_equal(COST("openai", "gpt-4o", .input = 1000), 2500000);
+	assert_int_equal(COST("openai", "gpt-4o", .cache_read = 1000), 1250000);
+	assert_int_equal(COST("openai", "gpt-5.4", .output = 1000), 15000000);
+	assert_int_equal(COST("aws.bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+			      .input = 1000), 3300000);
+	assert_int_equal(COST("anthropic", "claude-opus-4-8", .web_searches = 3), 30000000);
+}
+
+static void a_threshold_moves_the_whole_prompt(void **state)
+{
+	assert_int_equal(COST("openai", "gpt-5.4", .input = 272000), 680000000);
+	assert_int_equal(COST("openai", "gpt-5.4", .input = 272001), 1360005000);
+	/* Cached tokens are part of the prompt. */
+	assert_int_equal(COST("openai", "gpt-5.4", .input = 1, .cache_read = 272000),
+			 5000 + 136000000);
+	assert_int_equal(COST("gcp.gemini", "gemini-3-pro-preview", .input = 200001, .output = 1000),
+			 800004000 + 18000000);
+	assert_int_equal(COST("gcp.gemini", "gemini-3-pro-preview", .input = 1000), 2000000);
+}
+
+static void a_tier_has_its_own_price(void **state)
+{
+	struct usage usage = { .input = 1000, .output = 1000 };
+
+	assert_int_equal(price("openai", "gpt-5.4", "priority", usage).cost_nanos, 35000000);
+	assert_int_equal(price("openai", "gpt-5.4", "flex", usage).cost_nanos, 8750000);
+	assert_int_equal(price("openai", "gpt-5.4", "batch", usage).cost_nanos, 8750000);
+	assert_int_equal(price("openai", "gpt-5.4", "default", usage).cost_nanos, 17500000);
+	assert_int_equal(price("anthropic", "claude-opus-4-8", "standard fast", usage).cost_nanos,
+			 60000000);
+	assert_int_equal(price("anthropic", "claude-opus-4-8", "standard us", usage).cost_nanos,
+			 33000000);
+	assert_int_equal(price("anthropic", "claude-opus-4-8", "batch", usage).cost_nanos, 15000000);
+}
+
+static void names_on_the_wire_find_their_key(void **state)
+{
+	static const struct { const char *provider, *model, *key; } rows[] = {
+		{ "openai", "gpt-4o-2024-08-06", "gpt-4o-2024-08-06" },
+		{ "openai", "gpt-4o-2031-01-31", "gpt-4o" },
+		{ "azure.ai.openai", "gpt-4o-2024-08-06", "azure/gpt-4o-2024-08-06" },
+		{ "anthropic", "claude-opus-4-8-20301231", "claude-opus-4-8" },
+		{ "gcp.gemini", "models/gemini-2.5-flash", "gemini/gemini-2.5-flash" },
+		{ "gcp.vertex_ai", "claude-opus-4@20250514", "vertex_ai/claude-opus-4@20250514" },
+		{ "aws.bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+		  "us.anthropic.claude-sonnet-4-5-20250929-v1:0" },
+		{ "openai", "anthropic/claude-opus-4-8", "claude-opus-4-8" },
+		{ "x_ai", "grok-4", "xai/grok-4" },
+		{ "deepseek", "deepseek-chat", "deepseek/deepseek-chat" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct charge charge = price(rows[i].provider, rows[i].model, "",
+					     (struct usage){ .input = 1 });
+
+		assert_string_equal(charge.price_key, rows[i].key);
+		assert_true(charge.is_priced);
+		assert_string_equal(charge.price_origin, "litellm 2026-08-01");
+	}
+}
+
+static void an_unknown_model_is_unpriced_and_dear_for_budgets(void **state)
+{
+	struct usage usage = { .input = 1000, .output = 1000 };
+	struct charge charge = price("anthropic", "claude-of-tomorrow", "", usage);
+
+	assert_false(charge.is_priced);
+	assert_int_equal(charge.cost_nanos, 0);
+	assert_string_equal(charge.price_key, "");
+	assert_true(charge.budget_nanos >=
+		    price("anthropic", "claude-opus-4-8", "", usage).cost_nanos);
+	charge = price("huggingface", "nobody/knows", "", usage);
+	assert_false(charge.is_priced);
+	assert_true(charge.budget_nanos > 0);
+	charge = price("anthropic", "", "", usage);
+	assert_false(charge.is_priced);
+}
+
+static int load(const char *text, char **ret_error)
+{
+	char path[] = "/tmp/test_price_XXXXXX";
+	int fd = mkstemp(path), err;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	err = prices_load(prices, path, "override", ret_error);
+	unlink(path);
+	return err;
+}
+
+static void an_override_wins_and_is_named(void **state)
+{
+	struct charge charge;
+	char *error = NULL;
+
+	assert_int_equal(load("{\"claude-opus-4-8\": {\"input_cost_per_token\": 1e-9,"
+			      " \"output_cost_per_token\": \"2e-9\"},\n"
+			      " \"my-model\": {\"input_cost_per_token\": 0.000001}}", &error), 0);
+	charge = price("anthropic", "claude-opus-4-8", "", (struct usage){ .output = 500 });
+	assert_int_equal(charge.cost_nanos, 1000);
+	assert_string_equal(charge.price_origin, "override");
+	charge = price("openai", "my-model", "", (struct usage){ .input = 1, .cache_read = 1 });
+	assert_int_equal(charge.cost_nanos, 2000);
+}
+
+static void digits_are_kept_and_rounded_once(void **state)
+{
+	char *error = NULL;
+
+	assert_int_equal(load("{\"m\": {\"input_cost_per_token\": 0.00000000049,"
+			      "\"output_cost_per_token\": 1.4999999999999998e-07}}", &error), 0);
+	assert_int_equal(COST("openai", "m", .input = 1), 0);
+	assert_int_equal(COST("openai", "m", .input = 2), 1);
+	assert_int_equal(COST("openai", "m", .input = 100), 49);
+	assert_int_equal(COST("openai", "m", .output = 1000), 150000);
+}
+
+static void tiered_prices_go_by_prompt_size(void **state)
+{
+	char *error = NULL;
+
+	assert_int_equal(load("{\"t\": {\"tiered_pricing\": ["
+			      "{\"input_cost_per_token\": 1e-6, \"output_cost_per_token\": 2e-6, \"range\": [0, 1e3]},"
+			      "{\"range\": [1000.0, 9e9], \"input_cost_per_token\": 3e-6, \"output_cost_per_token\": 4e-6}"
+			      "]}}", &error), 0);
+	assert_int_equal(COST("openai", "t", .input = 1000, .output = 1), 1002000);
+	assert_int_equal(COST("openai", "t", .input = 1001, .output = 1), 3007000);
+}
+
+static void a_bad_file_says_where_and_changes_nothing(void **state)
+{
+	size_t before = prices_count(prices);
+	char *error = NULL;
+
+	assert_int_equal(load("{\"a\": {\"input_cost_per_token\": 1},\n"
+			      "\"b\": {\n\"input_cost_per_token\": -1}}", &error), -EINVAL);
+	assert_non_null(strstr(error, ":3: input_cost_per_token of b"));
+	free(error);
+	error = NULL;
+	assert_int_equal(load("{\"a\": {\"input_cost_per_token\": 1", &error), -EINVAL);
+	assert_non_null(strstr(error, "ends in the middle"));
+	free(error);
+	error = NULL;
+	assert_int_equal(load("{\n\n!", &error), -EINVAL);
+	assert_non_null(strstr(error, ":3: not JSON"));
+	free(error);
+	assert_int_equal(prices_load(prices, "/nonexistent", "x", &error), -ENOENT);
+	assert_int_equal(prices_count(prices), before);
+}
+
+static void odd_prices_are_told(void **state)
+{
+	bool nano = false, haiku = false;
+	const char *warning;
+
+	for (size_t i = 0; (warning = prices_warning(prices, i)); i++) {
+		nano |= !strcmp(warning, "gpt-5-nano: priority input is 50.00 times its input price");
+		haiku |= !strncmp(warning, "claude-3-haiku-20240307: 1 h cache write is 24", 46);
+	}
+	assert_true(nano);
+	assert_true(haiku);
+}
+
+/* A cost is the sum over the classes, whatever the split. */
+static void cost_is_additive_over_classes(void **state)
+{
+	struct usage u = { .input = 11, .cache_read = 1234, .cache_write_5m = 77,
+			   .cache_write_1h = 5, .output = 999 };
+	int64_t sum = COST("anthropic", "claude-opus-4-8", .input = 11) +
+		      COST("anthropic", "claude-opus-4-8", .cache_read = 1234) +
+		      COST("anthropic", "claude-opus-4-8", .cache_write_5m = 77) +
+		      COST("anthropic", "claude-opus-4-8", .cache_write_1h = 5) +
+		      COST("anthropic", "claude-opus-4-8", .output = 999);
+
+	assert_int_equal(price("anthropic", "claude-opus-4-8", "", u).cost_nanos, sum);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(spot_values_are_those_of_the_file), T(a_threshold_moves_the_whole_prompt),
+		T(a_tier_has_its_own_price), T(names_on_the_wire_find_their_key),
+		T(an_unknown_model_is_unpriced_and_dear_for_budgets),
+		T(an_override_wins_and_is_named), T(digits_are_kept_and_rounded_once),
+		T(tiered_prices_go_by_prompt_size), T(a_bad_file_says_where_and_changes_nothing),
+		T(odd_prices_are_told), T(cost_is_additive_over_classes),
+	};
+
+	return cmocka_run_group_tests_name("price", tests, NULL, NULL);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the name on the wire to a key of the price file: facts of the wire, 7.1. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "meter/price_table.h"
+#include "meter/provider.h"
+
+static int compare_key(const void *key, const void *entry)
+{
+	return strcmp(key, ((const struct price_entry *)entry)->key);
+}
+
+static const struct price_entry *find_key(const struct prices *prices, const char *key)
+{
+	const struct price_entry *found =
+		prices->entries_count ? bsearch(key, prices->entries, prices->entries_count,
+						sizeof(*prices->entries), compare_key) :
+					NULL;
+
+	/* Of equal keys the first is the one that wins. */
+	while (found && found > prices->entries && !strcmp(found[-1].key, key))
+		found--;
+	return found;
+}
+
+static const struct price_entry *find_prefixed(const struct prices *prices,
+					       const struct api_provider *provider,
+					       const char *model)
+{
+	char key[2 * CHARGE_MODEL_LEN];
+	const struct price_entry *found;
+
+	for (size_t i = 0; provider && i < PREFIXES && provider->prefixes[i]; i++) {
+		snprintf(key, sizeof(key), "%s%s", provider->prefixes[i], model);
+		found = find_key(prices, key);
+		if (found)
+			return found;
+	}
+	return find_key(prices, model);
+}
+
+/* "-20250514" or "-2024-08-06" at the end. */
+static bool cut_date(char *model)
+{
+	static const char *const forms[] = { "-########", "-####-##-##" };
+	size_t len = strlen(model);
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		size_t n = strlen(forms[i]), j = 0;
+
+		if (len <= n)
+			continue;
+		while (j < n && (forms[i][j] == '#' ? isdigit((unsigned char)model[len - n + j]) :
+						      model[len - n + j] == forms[i][j]))
+			j++;
+		if (j == n) {
+			model[len - n] = '\0';
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "@20250514" (Vertex), ":free" and the like stay in the name; "-v1:0" (Bedrock). */
+static bool cut_version(char *model)
+{
+	char *at = strchr(model, '@');
+	size_t len = strlen(model);
+
+	if (at) {
+		*at = '\0';
+		return true;
+	}
+	if (len > 5 && !strcmp(model + len - 5, "-v1:0")) {
+		model[len - 5] = '\0';
+		return true;
+	}
+	return false;
+}
+
+/* "us.anthropic.claude": an inference profile's region. */
+static bool cut_region(char *model)
+{
+	static const char *const regions[] = { "us.", "eu.", "apac.", "jp.", "au.", "global.",
+					       "us-gov.", "ca." };
+
+	for (size_t i = 0; i < ARRAY_SIZE(regions); i++) {
+		size_t n = strlen(regions[i]);
+
+		if (!strncmp(model, regions[i], n)) {
+			memmove(model, model + n, strlen(model + n) + 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "models/gemini-3", "anthropic/claude-..." at a gateway, an ARN's path: what is before a slash. */
+static bool cut_owner(char *model)
+{
+	char *slash = strchr(model, '/');
+
+	if (!slash || !slash[1])
+		return false;
+	memmove(model, slash + 1, strlen(slash + 1) + 1);
+	return true;
+}
+
+const struct price_entry *price_find(const struct prices *prices, const char *provider,
+				     const char *model)
+{
+	/* Each cut is tried on what the ones before left; at most one slash a segment. */
+	static bool (*const cuts[])(char *) = { cut_date, cut_region, cut_version, cut_date,
+						cut_owner, cut_owner, cut_owner };
+	const struct api_provider *row = provider_by_name(provider);
+	const struct price_entry *found;
+	char name[CHARGE_MODEL_LEN];
+
+	if (!*model)
+		return NULL;
+	snprintf(name, sizeof(name), "%s", model);
+	found = find_prefixed(prices, row, name);
+	for (size_t i = 0; !found && i < ARRAY_SIZE(cuts); i++)
+		if (cuts[i](name) && *name)
+			found = find_prefixed(prices, row, name);
+	return found;
+}
+
+static const struct price_entry *dearest_of(const struct prices *prices, const char *family)
+{
+	const struct price_entry *dearest = NULL;
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < prices->entries_count; i++) {
+		const struct price_entry *entry = &prices->entries[i];
+		uint64_t input = 0, output = 0;
+
+		/* "bedrock" is also bedrock_converse, "vertex_ai" also vertex_ai-language-models. */
+		if (!entry->is_chat || strncmp(entry->provider, family, strlen(family)))
+			continue;
+		(void)price_base(prices, entry, RATE_INPUT, TIER_NONE, &input);
+		(void)price_base(prices, entry, RATE_OUTPUT, TIER_NONE, &output);
+		if (input + output > most) {
+			most = input + output;
+			dearest = entry;
+		}
+	}
+	return dearest;
+}
+
+const struct price_entry *price_dearest(const struct prices *prices, const char *provider)
+{
+	const struct api_provider *row = provider_by_name(provider);
+	const struct price_entry *found = row ? dearest_of(prices, row->family) : NULL;
+
+	/* A family without prices must not be free for budgets. */
+	if (!found)
+		found = dearest_of(prices, "openai");
+	return found ? found : dearest_of(prices, "");
+}
