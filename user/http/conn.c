@@ -4,13 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/guess.h"
 #include "http/http1.h"
-
-/*
- * What is held of each side until its protocol is known: "PRI " and the longest method with its
- * space, or the head of an HTTP/2 frame (9 bytes), fit.
- */
-#define HELD_MAX 24
 
 struct input {
 	enum http_side side;
@@ -23,7 +18,7 @@ struct conn {
 	bool from_start;
 	uint8_t n_held[2];
 	uint8_t n_inputs;
-	uint8_t held[2][HELD_MAX];
+	uint8_t held[2][GUESS_START_MAX];
 	uint64_t expected[2];	/* the offset that comes next */
 	struct http1 *http1;
 	struct input inputs[3];	/* held ones, then the one fed: to be read, in order */
@@ -46,74 +41,6 @@ struct conn *conn_free(struct conn *conn)
 	http1_free(conn->http1);
 	free(conn);
 	return NULL;
-}
-
-enum guess { GUESS_MORE, GUESS_HTTP1, GUESS_HTTP2, GUESS_SERVER, GUESS_OTHER };
-
-/* The first bytes of a connection, of the side that wrote a request or should have. */
-static enum guess guess_request_line(const uint8_t *bytes, size_t len)
-{
-	size_t n = 0;
-
-	while (n < len && n < HTTP_METHOD_LEN && bytes[n] >= 'A' && bytes[n] <= 'Z')
-		n++;
-	if (n == len && n < HTTP_METHOD_LEN)
-		return GUESS_MORE;
-	if (n < 3 || n == len || bytes[n] != ' ')
-		return GUESS_OTHER;
-	/* the connection preface, RFC 9113 3.4 */
-	return n == 3 && !memcmp(bytes, "PRI", 3) ? GUESS_HTTP2 : GUESS_HTTP1;
-}
-
-static enum guess guess_start(enum http_side side, const uint8_t *bytes, size_t len)
-{
-	enum guess guess;
-
-	if (!memcmp(bytes, "HTTP/", len < 5 ? len : 5)) {
-		if (len < 5)
-			return GUESS_MORE;
-		return side == HTTP_RESPONSE ? GUESS_HTTP1 : GUESS_SERVER;
-	}
-	/* a server may send its SETTINGS (type 4, stream 0) before it has seen the preface */
-	if (side == HTTP_RESPONSE && bytes[0] == 0) {
-		if (len < 9)
-			return GUESS_MORE;
-		return bytes[3] == 4 && !memcmp(bytes + 5, "\0\0\0\0", 4) ? GUESS_HTTP2 :
-									    GUESS_OTHER;
-	}
-	guess = guess_request_line(bytes, len);
-	if (side == HTTP_RESPONSE && (guess == GUESS_HTTP1 || guess == GUESS_HTTP2))
-		return GUESS_SERVER;
-	return guess;
-}
-
-/* Frames that fill the piece to its last byte: HTTP/2 whose header compression was not followed. */
-static bool is_frames(const uint8_t *bytes, size_t len)
-{
-	size_t n = 0;
-
-	for (; len >= 9 && n < 64; n++) {
-		size_t frame = 9 + ((size_t)bytes[0] << 16 | bytes[1] << 8 | bytes[2]);
-
-		/* types end at CONTINUATION, 9; the stream's first bit is reserved: RFC 9113 4.1, 6 */
-		if (bytes[3] > 9 || bytes[5] & 0x80 || frame > len)
-			return false;
-		bytes += frame;
-		len -= frame;
-	}
-	return n && !len;
-}
-
-/* A piece from the middle of a connection. */
-static enum guess guess_middle(enum http_side side, const uint8_t *bytes, size_t len)
-{
-	if (len >= 4 && !memcmp(bytes, "PRI ", 4))
-		return side == HTTP_REQUEST ? GUESS_HTTP2 : GUESS_SERVER;
-	if (http1_is_request(bytes, len))
-		return side == HTTP_REQUEST ? GUESS_HTTP1 : GUESS_SERVER;
-	if (http1_is_response(bytes, len))
-		return side == HTTP_RESPONSE ? GUESS_HTTP1 : GUESS_SERVER;
-	return is_frames(bytes, len) ? GUESS_OTHER : GUESS_MORE;
 }
 
 static void input_add(struct conn *conn, enum http_side side, const uint8_t *bytes, size_t len)
@@ -146,7 +73,7 @@ static void detect(struct conn *conn, enum http_side side, const uint8_t *bytes,
 {
 	uint8_t *held = conn->held[side];
 	uint8_t *n_held = &conn->n_held[side];
-	size_t had = *n_held, n = len < HELD_MAX - had ? len : HELD_MAX - had;
+	size_t had = *n_held, n = len < GUESS_START_MAX - had ? len : GUESS_START_MAX - had;
 
 	if (!conn->from_start) {
 		protocol_set(conn, guess_middle(side, bytes, len));

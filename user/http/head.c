@@ -151,6 +151,10 @@ void head_set_target(struct http_head *head, const char *target, size_t len)
 	const char *end = target + len, *path = target;
 	size_t n;
 
+	if (head->is_upgrade) {
+		set_host(head, target, len);
+		return;
+	}
 	if (len > 7 && !strncasecmp(target, "http://", 7))
 		path = target + 7;
 	else if (len > 8 && !strncasecmp(target, "https://", 8))
@@ -169,4 +173,37 @@ void head_set_target(struct http_head *head, const char *target, size_t len)
 void head_set_method(struct http_head *head, const char *method, size_t len)
 {
 	copy(head->method, sizeof(head->method), method, len);
+}
+
+static size_t add(char *to, size_t had, size_t room, const char *at, size_t len)
+{
+	if (len > room - had)
+		len = room - had;
+	memcpy(to + had, at, len);
+	return had + len;
+}
+
+void head_read_target(struct head_reader *reader, const char *at, size_t len)
+{
+	reader->n_target = add(reader->target, reader->n_target, sizeof(reader->target), at, len);
+}
+
+void head_read_name(struct head_reader *reader, const char *at, size_t len)
+{
+	/* one of interest is shorter than the room, so a name that was cut never looks like one */
+	reader->n_name = add(reader->name, reader->n_name, sizeof(reader->name), at, len);
+}
+
+void head_read_value(struct head_reader *reader, const char *at, size_t len)
+{
+	reader->n_value = add(reader->value, reader->n_value, sizeof(reader->value), at, len);
+}
+
+void head_read_end(struct head_reader *reader, struct http_head *head)
+{
+	if (head)
+		head_set(head, head_field(reader->name, reader->n_name), reader->value,
+			 reader->n_value);
+	reader->n_name = 0;
+	reader->n_value = 0;
 }

@@ -22,8 +22,25 @@ enum head_field {
 enum head_field head_field(const char *name, size_t len);
 /* Takes a field's value; only its first HEAD_VALUE_LEN - 1 bytes are looked at. */
 void head_set(struct http_head *head, enum head_field field, const char *value, size_t len);
-/* Sets path, without query, from a request target; an absolute one sets host, too, and wins. */
+/*
+ * Sets path, without query, from a request target. An absolute one, and that of CONNECT
+ * (head->is_upgrade), sets the host, too, over a Host field: RFC 9112 3.2.2.
+ */
 void head_set_target(struct http_head *head, const char *target, size_t len);
 void head_set_method(struct http_head *head, const char *method, size_t len);
+
+/* Puts names and values together that come in fragments. A new message sets the lengths to 0. */
+struct head_reader {
+	uint8_t n_name;
+	uint16_t n_value, n_target;
+	char name[HEAD_NAME_LEN];
+	char value[HEAD_VALUE_LEN];
+	char target[HTTP_HOST_LEN + HTTP_PATH_LEN];	/* cut if longer */
+};
+void head_read_target(struct head_reader *reader, const char *at, size_t len);
+void head_read_name(struct head_reader *reader, const char *at, size_t len);
+void head_read_value(struct head_reader *reader, const char *at, size_t len);
+/* The field is complete: into the head, if one is given. */
+void head_read_end(struct head_reader *reader, struct http_head *head);
 
 #endif

@@ -14,6 +14,7 @@
 #undef HTTP_HEAD
 
 #include "http/body.h"
+#include "http/guess.h"
 #include "http/head.h"
 
 enum mode {
@@ -34,17 +35,12 @@ struct stream {
 	uint64_t exchange;
 	uint32_t head_bytes;
 	enum mode mode;
-	enum head_field field;
 	bool is_open;		/* its head was or will be given, its end not */
 	bool has_head, has_end, is_whole; /* to be given */
 	bool is_interim;	/* a 1xx answer */
 	bool is_complete;	/* llhttp came to the end of the message */
 	bool is_resynced;	/* the next message is the first after a gap */
-	uint8_t n_name;
-	uint16_t n_value, n_target;
-	char name[HEAD_NAME_LEN];
-	char value[HEAD_VALUE_LEN];
-	char target[HTTP_HOST_LEN + HTTP_PATH_LEN];
+	struct head_reader reader;
 	struct http_head head;
 };
 
@@ -70,9 +66,9 @@ static int on_message_begin(llhttp_t *parser)
 
 	memset(&stream->head, 0, sizeof(stream->head));
 	stream->head.side = side;
-	stream->n_name = 0;
-	stream->n_value = 0;
-	stream->n_target = 0;
+	stream->reader.n_name = 0;
+	stream->reader.n_value = 0;
+	stream->reader.n_target = 0;
 	stream->is_interim = false;
 	stream->is_complete = false;
 	return 0;
@@ -81,15 +77,8 @@ static int on_message_begin(llhttp_t *parser)
 static int on_target(llhttp_t *parser, const char *at, size_t len)
 {
 	struct stream *stream = parser->data;
-	size_t room = sizeof(stream->target) - stream->n_target;
 
-	if (len > room) {
-		stream->head.path_is_cut = !memchr(stream->target, '?', stream->n_target) &&
-					   !memchr(at, '?', room);
-		len = room;
-	}
-	memcpy(stream->target + stream->n_target, at, len);
-	stream->n_target += len;
+	head_read_target(&stream->reader, at, len);
 	return 0;
 }
 
@@ -97,38 +86,15 @@ static int on_name(llhttp_t *parser, const char *at, size_t len)
 {
 	struct stream *stream = parser->data;
 
-	/* a name that does not fit must not be taken for its beginning */
-	if (len > sizeof(stream->name) - stream->n_name) {
-		stream->n_name = sizeof(stream->name);
-		return 0;
-	}
-	memcpy(stream->name + stream->n_name, at, len);
-	stream->n_name += len;
-	return 0;
-}
-
-static int on_name_complete(llhttp_t *parser)
-{
-	struct stream *stream = parser->data;
-
-	stream->field = stream->mode == HEADERS ? head_field(stream->name, stream->n_name) :
-						  HEAD_OTHER;
-	stream->n_name = 0;
-	stream->n_value = 0;
+	head_read_name(&stream->reader, at, len);
 	return 0;
 }
 
 static int on_value(llhttp_t *parser, const char *at, size_t len)
 {
 	struct stream *stream = parser->data;
-	size_t room = sizeof(stream->value) - 1 - stream->n_value;
 
-	if (stream->field == HEAD_OTHER)
-		return 0;
-	if (len > room)
-		len = room;
-	memcpy(stream->value + stream->n_value, at, len);
-	stream->n_value += len;
+	head_read_value(&stream->reader, at, len);
 	return 0;
 }
 
@@ -136,8 +102,8 @@ static int on_value_complete(llhttp_t *parser)
 {
 	struct stream *stream = parser->data;
 
-	if (stream->field != HEAD_OTHER)
-		head_set(&stream->head, stream->field, stream->value, stream->n_value);
+	/* trailers come past the head, and may not change it: RFC 9110 6.5.1 */
+	head_read_end(&stream->reader, stream->mode == HEADERS ? &stream->head : NULL);
 	return 0;
 }
 
@@ -166,13 +132,8 @@ static void request_begin(struct http1 *http1, struct stream *stream, int method
 	uint64_t bit;
 
 	head_set_method(&stream->head, name, strlen(name));
-	if (method == HTTP_CONNECT) {
-		stream->head.host[0] = '\0';
-		head_set(&stream->head, HEAD_HOST, stream->target, stream->n_target);
-		stream->head.is_upgrade = true;
-	} else {
-		head_set_target(&stream->head, stream->target, stream->n_target);
-	}
+	stream->head.is_upgrade = method == HTTP_CONNECT;
+	head_set_target(&stream->head, stream->reader.target, stream->reader.n_target);
 	/* the client would not ask again on this connection before the last answer's end */
 	if (answer->mode == WAITING)
 		message_end(answer, /* is_whole= */ false);
@@ -274,7 +235,6 @@ static const llhttp_settings_t settings = {
 	.on_message_begin = on_message_begin,
 	.on_url = on_target,
 	.on_header_field = on_name,
-	.on_header_field_complete = on_name_complete,
 	.on_header_value = on_value,
 	.on_header_value_complete = on_value_complete,
 	.on_headers_complete = on_headers_complete,
@@ -354,8 +314,8 @@ static void take_body(struct stream *stream, uint64_t max)
 static void wait_for_start(struct stream *stream)
 {
 	bool is_start = stream->head.side == HTTP_REQUEST ?
-		http1_is_request(stream->bytes, stream->len) :
-		http1_is_response(stream->bytes, stream->len);
+		guess_is_request(stream->bytes, stream->len) :
+		guess_is_response(stream->bytes, stream->len);
 
 	if (is_start) {
 		message_end(stream, /* is_whole= */ false);
@@ -552,30 +512,4 @@ uint64_t http1_bad_encodings(const struct http1 *http1)
 {
 	return http1->streams[HTTP_REQUEST].body.bad_encodings +
 	       http1->streams[HTTP_RESPONSE].body.bad_encodings;
-}
-
-bool http1_is_request(const uint8_t *bytes, size_t len)
-{
-	const uint8_t *end;
-	size_t n = 0;
-
-	while (n < len && n < HTTP_METHOD_LEN && bytes[n] >= 'A' && bytes[n] <= 'Z')
-		n++;
-	if (n < 3 || n + 1 >= len || bytes[n] != ' ')
-		return false;
-	/* origin, absolute, authority or asterisk form, RFC 9112 3.2 */
-	if (bytes[n + 1] != '/' && memcmp(bytes, "CONNECT ", 8 < len ? 8 : len) &&
-	    bytes[n + 1] != '*' && bytes[n + 1] != 'h' && bytes[n + 1] != 'H')
-		return false;
-	end = memchr(bytes, '\n', len);
-	if (!end)
-		return true;
-	if (end > bytes && end[-1] == '\r')
-		end--;
-	return end - bytes >= 12 && !memcmp(end - 9, " HTTP/1.", 8);
-}
-
-bool http1_is_response(const uint8_t *bytes, size_t len)
-{
-	return len >= 9 && !memcmp(bytes, "HTTP/1.", 7) && bytes[8] == ' ';
 }

@@ -37,8 +37,4 @@ bool http1_is_tunnel(const struct http1 *http1);
 uint64_t http1_resyncs(const struct http1 *http1);
 uint64_t http1_bad_encodings(const struct http1 *http1);
 
-/* "METHOD target..." with, if the line ends in these bytes, its version; "HTTP/1.x ddd". */
-bool http1_is_request(const uint8_t *bytes, size_t len);
-bool http1_is_response(const uint8_t *bytes, size_t len);
-
 #endif
