@@ -32,6 +32,7 @@ struct attach {
 	struct files files;
 	struct process *processes;
 	size_t n_links;
+	bool has_told_denied;
 	/* direct-mapped: a new one takes the place of a colliding one */
 	uint64_t sticky_cgroups[STICKY_MAX], sticky_programs[STICKY_MAX];
 	uint64_t n_files_probed, n_processes_probed, n_failures;
@@ -173,10 +174,12 @@ static int put_probes(struct attach *attach, struct file *file, const struct tap
 		return err;
 	}
 	attach->n_failures++;
-	file->has_failed = err != -EMFILE && err != -ENOMEM;
-	log_warn("probes on a %s library (inode %llu, as process %u maps it) were refused: %s%s",
-		 file->sites.flavour, (unsigned long long)file->key.ino, mapping->tgid,
-		 strerror(-err), file->has_failed ? "; its calls are estimated" : "");
+	if (err == -EMFILE || err == -ENOMEM)
+		return err;	/* counted; the next mapping tries again */
+	file->has_failed = true;
+	log_warn("probes on a %s library (inode %llu, as process %u maps it) were refused: %s; its "
+		 "calls are estimated", file->sites.flavour, (unsigned long long)file->key.ino,
+		 mapping->tgid, strerror(-err));
 	return err;
 }
 
@@ -237,6 +240,12 @@ static int meet(struct attach *attach, const struct tap_mapping *mapping)
 	int err;
 
 	err = files_meet(&attach->files, mapping, &file);
+	if ((err == -EACCES || err == -EPERM) && !attach->has_told_denied) {
+		attach->has_told_denied = true;
+		log_warn("files of other processes cannot be opened (%s; it needs CAP_SYS_PTRACE, "
+			 "CAP_DAC_READ_SEARCH and CAP_CHECKPOINT_RESTORE): calls are estimated",
+			 strerror(-err));
+	}
 	if (err)
 		return err;
 	file->is_mapped = true;
@@ -377,5 +386,5 @@ void attach_stats(const struct attach *attach, struct find_stats *ret)
 	ret->files_seen = attach->files.n_seen;
 	ret->files_probed = attach->n_files_probed;
 	ret->processes_probed = attach->n_processes_probed;
-	ret->attach_failures = attach->n_failures;
+	ret->attach_failures = attach->n_failures + attach->files.n_unreadable;
 }
