@@ -10,6 +10,8 @@ const url = `https://${job.host}${job.path}`;
 const headers = { ...(job.headers ?? {}), "content-type": "application/json" };
 const calls = job.calls ?? 1;
 const leave = job.leave_after;
+if (job.expand)
+	job.body.messages[0].content = job.body.messages[0].content.repeat(job.expand);
 
 let line = () => Promise.resolve();
 if (job.step) {

@@ -8,7 +8,7 @@ on one connection, or all at once where the job says so. JOB is JSON:
   calls                       how many (1)
   step                        true: says "done" after each and waits for a line on stdin
   leave_after                 leaves a stream after so many bytes, and ends
-  expand                      bytes added to the body's text (a big request)
+  expand                      repeats the first message so often (a big request; argv takes 128 kB)
 """
 import asyncio
 import json
@@ -114,6 +114,6 @@ def aiohttp():
 
 
 if JOB.get("expand"):
-    BODY["messages"] = [{"role": "user", "content": "spend \"less\"\n größer 計測 " * (JOB["expand"] // 32)}]
+    BODY["messages"][0]["content"] *= JOB["expand"]
 {"http.client": http_client, "requests": requests, "httpx": httpx, "httpx-async": httpx_async,
  "aiohttp": aiohttp}[sys.argv[1]]()
