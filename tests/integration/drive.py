@@ -80,7 +80,7 @@ def command(kind, work):
 
 
 def curl(work, *more):
-    argv = ["curl", "-sS", "--http1.1", "--no-buffer", "-w", "done %{http_code} %{size_download}\n",
+    argv = ["curl", "-sS", "--http2" if work.get("http2") else "--http1.1", "--no-buffer", "-w", "done %{http_code} %{size_download}\n",
             "-H", "content-type: application/json", "--data-binary", work.get("data") or json.dumps(work["body"])]
     for name, value in work["headers"].items():
         argv += ["-H", f"{name}: {value}"]

@@ -31,6 +31,7 @@ import brotli
 import zstandard
 
 import bill
+import fake_h2
 import shapes
 
 LINE_LIMIT = 65536
@@ -200,7 +201,7 @@ class Server:
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(os.path.join(directory, "leaf.pem"),
                                  os.path.join(directory, "leaf.key"))
-        self.tls.set_alpn_protocols(["http/1.1"])
+        self.tls.set_alpn_protocols(["h2", "http/1.1"])
         self.listener = socket.create_server((address, port), backlog=512)
 
     def serve(self):
@@ -208,12 +209,18 @@ class Server:
             plain, _ = self.listener.accept()
             threading.Thread(target=self.connection, args=(plain,), daemon=True).start()
 
+    def exchange2(self, method, target, headers, body):
+        return Exchange(self, Request(method, target, headers, body), "2")
+
     def connection(self, plain):
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             plain.settimeout(IDLE_SECONDS)
             with self.tls.wrap_socket(plain, server_side=True) as connection:
-                Http1(self, connection).serve()
+                if connection.selected_alpn_protocol() == "h2":
+                    fake_h2.Http2(connection, self.exchange2).serve()
+                else:
+                    Http1(self, connection).serve()
                 connection.settimeout(1)
                 connection.unwrap()     # else OpenSSL 3 calls an answer until close a cut one
         except (OSError, ValueError):

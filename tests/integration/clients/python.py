@@ -61,7 +61,7 @@ def requests():
 
 def httpx():
     import httpx as library
-    with library.Client(timeout=60) as client:
+    with library.Client(timeout=60, http2=JOB.get("http2", False)) as client:
         for _ in range(CALLS):
             with client.stream("POST", URL, content=data(), headers=HEADERS) as answer:
                 n = 0
@@ -76,7 +76,7 @@ def httpx_async():
     import httpx as library
 
     async def work():
-        async with library.AsyncClient(timeout=60) as client:
+        async with library.AsyncClient(timeout=60, http2=JOB.get("http2", False)) as client:
             for _ in range(CALLS):
                 async with client.stream("POST", URL, content=data(), headers=HEADERS) as answer:
                     n = 0
