@@ -183,6 +183,13 @@ static size_t add(char *to, size_t had, size_t room, const char *at, size_t len)
 	return had + len;
 }
 
+void head_read_start(struct head_reader *reader)
+{
+	reader->n_name = 0;
+	reader->n_value = 0;
+	reader->n_target = 0;
+}
+
 void head_read_target(struct head_reader *reader, const char *at, size_t len)
 {
 	reader->n_target = add(reader->target, reader->n_target, sizeof(reader->target), at, len);

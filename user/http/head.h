@@ -29,7 +29,7 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 void head_set_target(struct http_head *head, const char *target, size_t len);
 void head_set_method(struct http_head *head, const char *method, size_t len);
 
-/* Puts names and values together that come in fragments. A new message sets the lengths to 0. */
+/* Puts names and values together that come in fragments. */
 struct head_reader {
 	uint8_t n_name;
 	uint16_t n_value, n_target;
@@ -37,6 +37,7 @@ struct head_reader {
 	char value[HEAD_VALUE_LEN];
 	char target[HTTP_HOST_LEN + HTTP_PATH_LEN];	/* cut if longer */
 };
+void head_read_start(struct head_reader *reader);
 void head_read_target(struct head_reader *reader, const char *at, size_t len);
 void head_read_name(struct head_reader *reader, const char *at, size_t len);
 void head_read_value(struct head_reader *reader, const char *at, size_t len);

@@ -16,6 +16,7 @@
 #include "http/body.h"
 #include "http/guess.h"
 #include "http/head.h"
+#include "http/pair.h"
 
 enum mode {
 	WAITING,	/* for a plausible message start at the beginning of a fed piece */
@@ -40,14 +41,13 @@ struct stream {
 	bool is_interim;	/* a 1xx answer */
 	bool is_complete;	/* llhttp came to the end of the message */
 	bool is_resynced;	/* the next message is the first after a gap */
-	struct head_reader reader;
+	struct head_reader *reader; /* while a head is being read: an idle connection has none */
 	struct http_head head;
 };
 
 struct http1 {
 	struct stream streams[2];
-	uint64_t requests, answers;	/* numbers of the latest */
-	uint64_t head_bits, connect_bits; /* of the last 64 requests: what their answers' framing needs */
+	struct pair pair;
 	uint64_t resyncs;
 	bool is_tunnel;
 };
@@ -59,6 +59,21 @@ static struct http1 *http1_of(struct stream *stream)
 
 /* --- what llhttp calls --- */
 
+static bool reader_need(struct stream *stream)
+{
+	if (!stream->reader)
+		stream->reader = malloc(sizeof(*stream->reader));
+	if (stream->reader)
+		head_read_start(stream->reader);
+	return stream->reader;
+}
+
+static void reader_drop(struct stream *stream)
+{
+	free(stream->reader);
+	stream->reader = NULL;
+}
+
 static int on_message_begin(llhttp_t *parser)
 {
 	struct stream *stream = parser->data;
@@ -66,27 +81,27 @@ static int on_message_begin(llhttp_t *parser)
 
 	memset(&stream->head, 0, sizeof(stream->head));
 	stream->head.side = side;
-	stream->reader.n_name = 0;
-	stream->reader.n_value = 0;
-	stream->reader.n_target = 0;
 	stream->is_interim = false;
 	stream->is_complete = false;
-	return 0;
+	return reader_need(stream) ? 0 : -1;
 }
 
 static int on_target(llhttp_t *parser, const char *at, size_t len)
 {
 	struct stream *stream = parser->data;
 
-	head_read_target(&stream->reader, at, len);
+	head_read_target(stream->reader, at, len);
 	return 0;
 }
+
+/* Trailers come when the reader has gone: they may not change the head, RFC 9110 6.5.1. */
 
 static int on_name(llhttp_t *parser, const char *at, size_t len)
 {
 	struct stream *stream = parser->data;
 
-	head_read_name(&stream->reader, at, len);
+	if (stream->reader)
+		head_read_name(stream->reader, at, len);
 	return 0;
 }
 
@@ -94,7 +109,8 @@ static int on_value(llhttp_t *parser, const char *at, size_t len)
 {
 	struct stream *stream = parser->data;
 
-	head_read_value(&stream->reader, at, len);
+	if (stream->reader)
+		head_read_value(stream->reader, at, len);
 	return 0;
 }
 
@@ -102,8 +118,8 @@ static int on_value_complete(llhttp_t *parser)
 {
 	struct stream *stream = parser->data;
 
-	/* trailers come past the head, and may not change it: RFC 9110 6.5.1 */
-	head_read_end(&stream->reader, stream->mode == HEADERS ? &stream->head : NULL);
+	if (stream->reader)
+		head_read_end(stream->reader, &stream->head);
 	return 0;
 }
 
@@ -129,23 +145,17 @@ static void request_begin(struct http1 *http1, struct stream *stream, int method
 {
 	struct stream *answer = &http1->streams[HTTP_RESPONSE];
 	const char *name = llhttp_method_name(method);
-	uint64_t bit;
 
 	head_set_method(&stream->head, name, strlen(name));
 	stream->head.is_upgrade = method == HTTP_CONNECT;
-	head_set_target(&stream->head, stream->reader.target, stream->reader.n_target);
+	head_set_target(&stream->head, stream->reader->target, stream->reader->n_target);
 	/* the client would not ask again on this connection before the last answer's end */
 	if (answer->mode == WAITING)
 		message_end(answer, /* is_whole= */ false);
-	if (http1->requests < http1->answers)
-		http1->requests = http1->answers;
-	http1->requests++;
-	bit = 1ull << (http1->requests % 64);
-	http1->head_bits = method == LLHTTP_METHOD_HEAD ? http1->head_bits | bit :
-							  http1->head_bits & ~bit;
-	http1->connect_bits = method == HTTP_CONNECT ? http1->connect_bits | bit :
-						       http1->connect_bits & ~bit;
-	message_open(stream, http1->requests);
+	message_open(stream, pair_request(&http1->pair,
+					  method == LLHTTP_METHOD_HEAD ? PAIR_HEAD :
+					  method == HTTP_CONNECT       ? PAIR_CONNECT :
+									 PAIR_OTHER));
 }
 
 static void tunnel_begin(struct http1 *http1)
@@ -161,26 +171,15 @@ static void tunnel_begin(struct http1 *http1)
 /* The answer's number and whether it has a body at all, RFC 9112 6.3. */
 static bool answer_begin(struct http1 *http1, struct stream *stream)
 {
-	uint64_t number = http1->answers + 1, bit;
 	int status = stream->head.status;
+	enum pair_method method;
+	uint64_t number = pair_answer(&http1->pair, stream->is_resynced, &method);
 
-	if (stream->is_resynced && http1->requests > number)
-		number = http1->requests;
-	bit = 1ull << (number % 64);
-	if (number > http1->requests) {
-		/* its request was not seen */
-		http1->requests = number;
-		http1->head_bits &= ~bit;
-		http1->connect_bits &= ~bit;
-	}
-	http1->answers = number;
-	stream->head.is_upgrade = status == 101 ||
-				  (http1->connect_bits & bit && status / 100 == 2);
+	stream->head.is_upgrade = status == 101 || (method == PAIR_CONNECT && status / 100 == 2);
 	message_open(stream, number);
 	if (stream->head.is_upgrade)
 		tunnel_begin(http1);
-	return !(stream->head.is_upgrade || http1->head_bits & bit || status == 204 ||
-		 status == 304);
+	return !(stream->head.is_upgrade || method == PAIR_HEAD || status == 204 || status == 304);
 }
 
 static int on_headers_complete(llhttp_t *parser)
@@ -200,6 +199,7 @@ static int on_headers_complete(llhttp_t *parser)
 			return 1;
 		has_body = answer_begin(http1, stream);
 	}
+	reader_drop(stream);
 	stream->head_bytes = 0;
 	stream->left = 0;
 	if (has_body && parser->flags & F_CHUNKED) {
@@ -261,6 +261,7 @@ static void headers_begin(struct stream *stream)
 static void stream_lose(struct http1 *http1, struct stream *stream)
 {
 	http1->resyncs++;
+	reader_drop(stream);
 	stream->mode = WAITING;
 	stream->is_resynced = true;
 	if (stream->is_open)
@@ -441,8 +442,10 @@ struct http1 *http1_free(struct http1 *http1)
 {
 	if (!http1)
 		return NULL;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 2; i++) {
+		reader_drop(&http1->streams[i]);
 		body_end(&http1->streams[i].body);
+	}
 	free(http1);
 	return NULL;
 }

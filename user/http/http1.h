@@ -3,9 +3,6 @@
  * HTTP/1.x of one connection, both directions, by llhttp. llhttp reads the heads and the chunks
  * and pauses at each thing of interest, so pieces are pulled in order; bodies of known length, or
  * that end with the connection, are counted here, which makes a gap in them a subtraction.
- *
- * Answers pair with requests in order. After a gap the next answer pairs with the latest request:
- * clients that pipeline are rarer than gaps.
  */
 #ifndef HTTP_HTTP1_H
 #define HTTP_HTTP1_H
