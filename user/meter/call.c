@@ -205,9 +205,13 @@ void call_feed(struct call *call, const struct http_piece *piece, uint64_t time_
 
 bool call_is_done(const struct call *call)
 {
-	/* A server may refuse before it has read the whole request. */
+	/*
+	 * A server may refuse before it has read the whole request; and a request whose tail was
+	 * not captured need not be waited for once its usage is told.
+	 */
 	return call->answer.is_done ||
-	       (call->answer_ended && (call->request_ended || call->status >= 400));
+	       (call->answer_ended &&
+		(call->request_ended || call->status >= 400 || call->answer.is_final));
 }
 
 void call_end(struct call *call, uint64_t time_ns)
