@@ -304,9 +304,13 @@ static __always_inline enum hello_result hello_connect(struct hello *h, const vo
 		return HELLO_NONE;
 	h->name_len = 0;
 	for (__u32 i = 1; i < HELLO_NAME_MAX; i++) {
-		if (i < n && !h->name_len && h->name[i] == ':')
+		if (i < n && h->name[i] == ':') {
 			h->name_len = i;
+			break;
+		}
 	}
+	/* read back from memory: as a constant of 254 values it would be walked on with 254 times */
+	asm volatile("" ::: "memory");
 	if (!h->name_len)
 		return HELLO_NONE;
 	hello_lower(h);

@@ -30,6 +30,27 @@ struct task_struct {
 	int pid;
 	int tgid;
 	struct signal_struct *signal;
+	char comm[16];	/* TASK_COMM_LEN */
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct sock_common {
+	possible_net_t skc_net;
+};
+
+struct sock {
+	struct sock_common __sk_common;
 };
 
 struct kernfs_node {

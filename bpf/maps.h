@@ -85,4 +85,75 @@ struct {
 	__type(value, struct thread);
 } threads __weak SEC(".maps");
 
+/* What is known of a TCP connection that sent something. */
+enum flow_state {
+	FLOW_NEW = 0,	/* has sent nothing yet */
+	FLOW_HELLO,	/* amidst its ClientHello; its struct hello is in `hellos` */
+	FLOW_TUNNEL,	/* asked a proxy for a host that is not AI: its ClientHello is yet to come */
+	FLOW_REFUSED,	/* named an AI host behind a shut gate; its struct hello is in `hellos` */
+	FLOW_AI,	/* counted */
+	FLOW_OTHER,	/* passes, and is not looked at again */
+};
+
+struct flow {
+	__u64 cookie;
+	__u64 cgroup;		/* of the socket */
+	__u64 bytes[2];		/* TCP payload by enum ev_dir */
+	__u32 seq_first;	/* of the first payload byte */
+	__u32 seq_next;		/* behind the last byte that was sent (FLOW_HELLO: read) */
+	__u32 tgid;		/* who connected */
+	__u32 netns;
+	__u8 state;		/* enum flow_state */
+	__u8 verdict;		/* enum ctl_verdict of the name */
+	__u8 is_tunnelled;
+	__u8 is_counted;	/* has its row in flow_counts */
+	__u8 segments;		/* looked at in vain in a tunnel */
+	__u8 reserved[3];
+	char comm[EV_COMM_LEN];
+};
+
+/* One a TCP socket that connected or sent something; freed with the socket, by the kernel. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct flow);
+} flows __weak SEC(".maps");
+
+/* Live AI flows, for user space; freed at the socket's end. Full: CTL_FLOWS_FULL. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct ctl_flow);
+} flow_counts __weak SEC(".maps");
+
+/* Gates by cgroup id (control.h). Looked at only while gates_live, in gate.h, is not zero. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct ctl_gate);
+} gates __weak SEC(".maps");
+
+/*
+ * Addresses whose server was greeted by an AI name, and by any other name: one that is in both is
+ * shared (a CDN), and no connect to it is refused. Two maps, so that a host with many other
+ * connections does not push the AI addresses out.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct ctl_addr);
+	__type(value, __u8);
+} ai_addrs __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct ctl_addr);
+	__type(value, __u8);
+} other_addrs __weak SEC(".maps");
+
 #endif

@@ -67,6 +67,22 @@ struct ctl_gate {
 };
 _Static_assert(sizeof(struct ctl_gate) == 24, "both halves agree on struct ctl_gate");
 
+/* Key of the `ai_addrs` and `other_addrs` maps: where a TLS server was reached. */
+struct ctl_addr {
+	__u8 addr[16];	/* IPv6, or IPv4 as ::ffff:a.b.c.d */
+	__u16 port;	/* host byte order */
+	__u16 reserved;
+};
+_Static_assert(sizeof(struct ctl_addr) == 20, "both halves agree on struct ctl_addr");
+
+/*
+ * Value of the `flow_counts` map, keyed by socket cookie: a live AI flow. Written by the kernel
+ * only; when user space deletes it, the flow is no AI flow any more (tap_flow_decide).
+ */
+struct ctl_flow {
+	__u64 bytes[2];	/* TCP payload by enum ev_dir */
+};
+
 /* Counters of the kernel half, one per CPU in the `counters` map: failures and losses, by name. */
 enum ctl_counter {
 	CTL_CONNS_FULL,		/* no room for a connection: its plaintext is not seen */
@@ -78,8 +94,8 @@ enum ctl_counter {
 	CTL_FLOWS_FULL,		/* no room for a flow's counts */
 	CTL_HELLO_BAD,		/* ClientHello that could not be read */
 	CTL_HELLO_ECH,		/* ClientHello with Encrypted Client Hello: outer name only */
-	CTL_REFUSED_CONNECTS,
-	CTL_REFUSED_HELLOS,
+	CTL_REFUSED_CONNECTS,	/* and QUIC datagrams to an AI address, each */
+	CTL_REFUSED_HELLOS,	/* and CONNECT requests to a proxy */
 	CTL_COUNTERS		/* how many there are */
 };
 

@@ -84,9 +84,12 @@ enum ev_flow_state {
 	EV_FLOW_REFUSED = 1,	/* its ClientHello was dropped by a gate */
 };
 
-/* A TCP socket, as its owner's network namespace names it; addresses in network byte order. */
+/*
+ * A TCP socket, as its owner's network namespace names it; addresses in network byte order.
+ * head.tgid and comm are who connected.
+ */
 struct ev_flow {
-	struct ev_head head;	/* head.id is the socket cookie; head.tgid who greeted, 0 if unknown */
+	struct ev_head head;	/* head.id is the socket cookie; head.tgid 0 if unknown */
 	__u64 bytes[2];		/* TCP payload so far, by enum ev_dir (EV_FLOW_END: final) */
 	__u32 netns;		/* inode number of the socket's network namespace; 0 if unknown */
 	__u16 local_port;	/* host byte order */
@@ -95,9 +98,11 @@ struct ev_flow {
 	__u8 remote_addr[16];
 	__u8 family;		/* AF_INET or AF_INET6 */
 	__u8 state;		/* enum ev_flow_state */
-	__u8 reserved[6];
+	__u8 verdict;		/* enum ctl_verdict: CTL_AI, or CTL_ASK: answer by tap_flow_decide() */
+	__u8 is_tunnelled;	/* through a proxy (CONNECT): the remote address is the proxy's */
+	__u8 reserved[4];
 	char comm[EV_COMM_LEN];
-	char host[EV_HOST_LEN];	/* SNI of the ClientHello */
+	char host[EV_HOST_LEN];	/* SNI of the ClientHello, or CONNECT's; empty in EV_FLOW_END */
 };
 _Static_assert(sizeof(struct ev_flow) == 368, "both halves agree on struct ev_flow");
 

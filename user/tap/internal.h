@@ -18,6 +18,9 @@ struct tap {
 	void *arg;
 };
 
+/* flows.c: puts the flow and gate programs on the root of the v2 hierarchy. 0 or -errno. */
+int tap_flows_attach(struct tap *tap, char **ret_error);
+
 /* Writes a sentence for ret_error (which may be NULL) and gives `err` back. */
 int tap_fail(char **ret_error, int err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

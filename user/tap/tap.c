@@ -177,6 +177,8 @@ int tap_new(struct tap **ret, const struct tap_config *config, char **ret_error)
 			err = tap_fail(ret_error, -errno, "the event ring could not be mapped: %s",
 				       strerror(errno));
 	}
+	if (!err)
+		err = tap_flows_attach(tap, ret_error);
 	if (err) {
 		tap_free(tap);
 		return err;

@@ -86,16 +86,45 @@ int tap_attach(struct tap *tap, const char *path, pid_t pid, const struct tap_si
 /* Takes them away without blocking the caller (perf uprobes take 0.1 s each: in a thread). */
 struct tap_probes *tap_detach(struct tap_probes *probes);
 
-/* Gates: sets or clears the gate of a cgroup. 0 or -errno. */
+/*
+ * Gates: sets or clears the gate of a cgroup, TAP_GATES_MAX at most. Setting again (a longer lease)
+ * keeps the hits that the kernel counted; gate->hits is not read. 0 or -errno; -ENOENT: was none.
+ */
+#define TAP_GATES_MAX 4096
 int tap_gate_set(struct tap *tap, uint64_t cgroup, const struct ctl_gate *gate);
 int tap_gate_clear(struct tap *tap, uint64_t cgroup);
+/* The gate as it stands, with its hits. 0 or -ENOENT. */
+int tap_gate_get(const struct tap *tap, uint64_t cgroup, struct ctl_gate *ret);
 
-/* Payload bytes so far of a live flow, by enum ev_dir. 0, or -ENOENT when it has ended. */
+/*
+ * Payload bytes so far of a live flow, by enum ev_dir; bytes in as of the last packet out, which a
+ * delayed ACK makes at most 200 ms old. 0, or -ENOENT when it has ended or was let go.
+ */
 int tap_flow_bytes(const struct tap *tap, uint64_t cookie, uint64_t ret_bytes[2]);
+/*
+ * Answers an EV_FLOW of verdict CTL_ASK. CTL_AI: it stays counted, and its address becomes an AI
+ * address. Anything else: the kernel lets it go (no EV_FLOW_END comes) and takes the address for a
+ * shared one, to which no connect is refused. 0 or -errno.
+ */
+int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdict verdict);
+/*
+ * Tells the kernel an address of an AI host before anybody greeted it, say by getaddrinfo() of an
+ * exact host name: connects to it from behind a shut gate fail at once, unless a greeting by
+ * another name has shown it to be shared. AF_INET or AF_INET6; 0 or -errno.
+ */
+struct sockaddr;
+int tap_add_address(struct tap *tap, const struct sockaddr *address);
+
 /* Plaintext bytes so far of a TLS connection. 0, or -ENOENT. */
 int tap_conn_bytes(const struct tap *tap, uint32_t tgid, uint64_t ssl, uint64_t ret_bytes[2]);
 
-/* Resets a live TCP connection in its own network namespace (SOCK_DESTROY). 0 or -errno. */
+/*
+ * Resets a live TCP connection in its own network namespace (SOCK_DESTROY), found by flow->netns in
+ * /proc of head.tgid, or of any process if that one has left. Both ends are told: the program's
+ * next call fails with ECONNABORTED, the peer gets a reset. CAP_NET_ADMIN there; CAP_SYS_ADMIN for a
+ * namespace that is not the daemon's. Blocks for a system call or two (a walk over /proc at worst).
+ * 0; -ENOENT: no such socket any more, or no way to its namespace; else -errno.
+ */
 int tap_destroy(struct tap *tap, const struct ev_flow *flow);
 
 /* Executable file mappings as the kernel knows them: the real inode, not the overlay's. */

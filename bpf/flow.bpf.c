@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Each TCP connection by the first bytes that it sends: one whose ClientHello (or CONNECT request)
+ * names an AI host is told and counted, all others are marked and left. Any port.
+ *
+ * There is no ingress program: what came in is the kernel's own tcp_sock.bytes_received, read when
+ * the acknowledgement of it leaves, so that receiving costs bystanders nothing and a forged or
+ * repeated segment is not counted.
+ *
+ * Not seen: connections older than the programs; TCP behind IPv6 extension headers; QUIC, whose
+ * datagrams to an AI address are only dropped at a shut gate.
+ *
+ * Every failure lets the packet pass.
+ */
+#include "gate.h"
+#include "hosts.h"
+
+#include <bpf/bpf_endian.h>
+
+#define hello_load(from, at, to, n) bpf_skb_load_bytes((void *)(from), at, to, n)
+#include "hello.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86dd
+#define PROTO_TCP 6
+#define PROTO_UDP 17
+#define PORT_QUIC 443
+#define TCP_SYN 0x02
+
+/* After CONNECT: how many segments that begin no hello are waited through (a request's headers). */
+#define TUNNEL_SEGMENTS 8
+
+#define PASS 1
+#define DROP 0
+
+/* The ClientHello being read, or refused; 600 bytes a socket that is at that point. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct hello);
+} hellos SEC(".maps");
+
+struct segment {
+	__u32 at;	/* of the payload in the packet */
+	__u32 len;
+	__u32 seq;	/* of the payload's first byte */
+};
+
+/* Offset of the transport header of a packet of that protocol; 0 if it is none. */
+static __always_inline __u32 transport(struct __sk_buff *skb, __u8 protocol)
+{
+	__u8 head[20];
+
+	if (bpf_skb_load_bytes(skb, 0, head, sizeof(head)))
+		return 0;
+	if (skb->protocol == bpf_htons(ETH_P_IP) && head[9] == protocol)
+		return (head[0] & 15) * 4;
+	if (skb->protocol == bpf_htons(ETH_P_IPV6) && head[6] == protocol)
+		return 40;
+	return 0;
+}
+
+static __always_inline bool segment_read(struct __sk_buff *skb, struct segment *ret)
+{
+	__u32 at = transport(skb, PROTO_TCP), seq;
+	__u8 tcp[14];
+
+	if (!at || bpf_skb_load_bytes(skb, at, tcp, sizeof(tcp)))
+		return false;
+	__builtin_memcpy(&seq, tcp + 4, sizeof(seq));
+	ret->at = at + (tcp[12] >> 4) * 4;
+	ret->len = skb->len > ret->at ? skb->len - ret->at : 0;
+	ret->seq = bpf_ntohl(seq) + !!(tcp[13] & TCP_SYN);	/* fast open: data behind the SYN */
+	return true;
+}
+
+/*
+ * Words of a bpf_sock to an address, IPv4 in the first. All five are read whatever the family: a
+ * compiler that may choose between two of them computes a pointer into the socket, which the
+ * verifier refuses. The barriers keep it from choosing.
+ */
+#define words(to, is_ip6, ip4, ip6) do {				\
+	__u32 v_ = (ip4), a_ = (ip6)[0], b_ = (ip6)[1], c_ = (ip6)[2], d_ = (ip6)[3]; \
+	__u32 *to_ = (__u32 *)(to);					\
+	barrier_var(v_);						\
+	barrier_var(a_);						\
+	barrier_var(b_);						\
+	barrier_var(c_);						\
+	barrier_var(d_);						\
+	to_[0] = (is_ip6) ? a_ : v_;					\
+	to_[1] = (is_ip6) ? b_ : 0;					\
+	to_[2] = (is_ip6) ? c_ : 0;					\
+	to_[3] = (is_ip6) ? d_ : 0;					\
+} while (0)
+
+/* The socket's own idea of its peer: what connect(2) was given, before any NAT. */
+static __always_inline void peer_of(struct ctl_addr *addr, struct bpf_sock *sk, bool is_ip6)
+{
+	__u32 port = sk->dst_port;
+
+	words(addr->addr, is_ip6, sk->dst_ip4, sk->dst_ip6);
+	if (!is_ip6)
+		addr_from_ip4(addr, *(__u32 *)addr->addr);
+	addr->port = bpf_ntohs(port);
+	addr->reserved = 0;
+}
+
+static __always_inline __u32 netns_of(struct bpf_sock *sk)
+{
+	struct sock *sock = (struct sock *)bpf_skc_to_tcp_sock(sk);
+
+	return sock ? BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum) : 0;
+}
+
+/* Copies a name of map memory, which `h` holds, into an event's zeroed host. */
+static __always_inline void name_copy(struct ev_flow *event, struct hello *h)
+{
+	__u32 len = h->name_len;
+
+	if (len > HELLO_NAME_MAX)
+		return;
+	h->name[len] = 0;
+	bpf_probe_read_kernel_str(event->host, sizeof(event->host), h->name);
+}
+
+static __always_inline void tell(struct bpf_sock *sk, const struct flow *flow, struct hello *h,
+				 __u32 type, bool is_ip6)
+{
+	struct ev_flow *event = emit_reserve(sizeof(*event));
+
+	if (!event)
+		return;
+	__builtin_memset(event, 0, sizeof(*event));
+	emit_head(&event->head, type, flow->tgid, flow->cgroup, flow->cookie);
+	event->bytes[EV_OUT] = flow->bytes[EV_OUT];
+	event->bytes[EV_IN] = flow->bytes[EV_IN];
+	event->netns = flow->netns;
+	event->local_port = sk->src_port;
+	event->remote_port = bpf_ntohs(sk->dst_port);
+	event->family = is_ip6 ? AF_INET6 : AF_INET;
+	words(event->local_addr, is_ip6, sk->src_ip4, sk->src_ip6);
+	words(event->remote_addr, is_ip6, sk->dst_ip4, sk->dst_ip6);
+	event->state = flow->state == FLOW_REFUSED ? EV_FLOW_REFUSED : EV_FLOW_SEEN;
+	event->verdict = flow->verdict;
+	event->is_tunnelled = flow->is_tunnelled;
+	__builtin_memcpy(event->comm, flow->comm, sizeof(event->comm));
+	if (h)
+		name_copy(event, h);
+	emit_submit(event);
+}
+
+/* Counts what an AI flow has sent and received up to this packet. */
+static __always_inline void flow_count(struct bpf_sock *sk, struct flow *flow,
+				       const struct segment *s)
+{
+	__u32 end = s->seq + s->len;
+	struct bpf_tcp_sock *tcp;
+	struct ctl_flow *row;
+
+	/* repeated segments pass here again: only what lies beyond the last byte is new */
+	if (s->len && (__s32)(end - flow->seq_next) > 0) {
+		flow->bytes[EV_OUT] += end - flow->seq_next;
+		flow->seq_next = end;
+	}
+	tcp = bpf_tcp_sock(sk);
+	if (tcp)
+		flow->bytes[EV_IN] = tcp->bytes_received;
+	row = bpf_map_lookup_elem(&flow_counts, &flow->cookie);
+	if (row) {
+		row->bytes[EV_OUT] = flow->bytes[EV_OUT];
+		row->bytes[EV_IN] = flow->bytes[EV_IN];
+	} else if (flow->is_counted) {
+		flow->state = FLOW_OTHER;	/* user space took the row away */
+	}
+}
+
+static __always_inline void flow_leave(struct bpf_sock *sk, struct flow *flow)
+{
+	flow->state = FLOW_OTHER;
+	bpf_sk_storage_delete(&hellos, sk);
+}
+
+/* The name is an AI host's, and this segment is the last of the hello or a repetition of it. */
+static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk, struct flow *flow,
+				      struct hello *h, const struct segment *s, bool is_ip6)
+{
+	struct ctl_gate *gate = gates_live ? gate_of_skb(skb) : NULL;
+	struct ctl_flow row = {};
+	__u8 yes = 1;
+
+	if (gate) {
+		if (flow->state == FLOW_REFUSED)
+			return DROP;	/* told already */
+		flow->state = FLOW_REFUSED;
+		gate_hit(gate, CTL_REFUSED_HELLOS);
+		tell(sk, flow, h, EV_FLOW, is_ip6);
+		return DROP;
+	}
+	flow->state = FLOW_AI;
+	flow->seq_next = flow->seq_first;
+	if (bpf_map_update_elem(&flow_counts, &flow->cookie, &row, BPF_ANY))
+		count(CTL_FLOWS_FULL, 1);
+	else
+		flow->is_counted = 1;
+	flow_count(sk, flow, s);
+	if (!flow->is_tunnelled && flow->verdict == CTL_AI) {
+		struct ctl_addr peer;
+
+		peer_of(&peer, sk, is_ip6);
+		bpf_map_update_elem(&ai_addrs, &peer, &yes, BPF_ANY);
+	}
+	tell(sk, flow, h, EV_FLOW, is_ip6);
+	bpf_sk_storage_delete(&hellos, sk);
+	return PASS;
+}
+
+/* The connection has given a name, h's: may it pass? */
+static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk, struct flow *flow,
+				      struct hello *h, const struct segment *s, bool is_ip6)
+{
+	struct ctl_addr peer;
+	__u8 yes = 1;
+
+	if (flow->state != FLOW_REFUSED)
+		flow->verdict = hosts_ask(h->name, h->name_len);
+	if (flow->verdict == CTL_AI || flow->verdict == CTL_ASK) {
+		flow->cookie = bpf_get_socket_cookie(skb);
+		flow->cgroup = bpf_skb_cgroup_id(skb);
+		flow->netns = netns_of(sk);
+		return flow_admit(skb, sk, flow, h, s, is_ip6);
+	}
+	if (flow->state == FLOW_TUNNEL)
+		return PASS;	/* the hello inside may name another host */
+	if (!flow->is_tunnelled) {
+		peer_of(&peer, sk, is_ip6);
+		bpf_map_update_elem(&other_addrs, &peer, &yes, BPF_ANY);
+	}
+	flow_leave(sk, flow);
+	return PASS;
+}
+
+/* The first bytes that a connection sends, or the first after CONNECT. */
+static __always_inline bool flow_begin(struct __sk_buff *skb, struct flow *flow,
+				       const struct segment *s)
+{
+	__u8 first;
+
+	if (bpf_skb_load_bytes(skb, s->at, &first, 1))
+		return false;
+	if (flow->state == FLOW_NEW)
+		flow->seq_first = s->seq;
+	if (hello_is_tls(first)) {
+		flow->state = FLOW_HELLO;
+		flow->seq_next = s->seq;
+		return true;
+	}
+	if (first == 'C') {
+		flow->state = FLOW_TUNNEL;
+		return true;
+	}
+	return flow->state == FLOW_TUNNEL && flow->segments++ < TUNNEL_SEGMENTS;
+}
+
+/* What this segment adds to what is known of the connection's name. */
+static __always_inline enum hello_result flow_read(struct __sk_buff *skb, struct flow *flow,
+						   struct hello *h, const struct segment *s)
+{
+	enum hello_result result;
+	__u32 seen;
+
+	if (flow->state == FLOW_REFUSED)
+		return HELLO_NAME;
+	if (flow->state == FLOW_TUNNEL) {
+		flow->is_tunnelled = 1;
+		result = hello_connect(h, skb, s->at, s->at + s->len);
+		return result == HELLO_NAME ? result : HELLO_MORE;
+	}
+	seen = flow->seq_next - s->seq;	/* repeated bytes; a gap, which cannot be, is huge */
+	if (seen >= s->len)
+		return HELLO_MORE;
+	result = hello_feed(h, skb, s->at + seen, s->at + s->len);
+	flow->seq_next = s->seq + s->len;
+	if (result == HELLO_BAD)
+		count(CTL_HELLO_BAD, 1);
+	if (result != HELLO_MORE && h->is_ech)
+		count(CTL_HELLO_ECH, 1);
+	return result;
+}
+
+static __always_inline int flow_greet(struct __sk_buff *skb, struct bpf_sock *sk, struct flow *flow,
+				      const struct segment *s, bool is_ip6)
+{
+	enum hello_result result;
+	struct hello *h;
+
+	if ((flow->state == FLOW_NEW || flow->state == FLOW_TUNNEL) && !flow_begin(skb, flow, s)) {
+		flow_leave(sk, flow);
+		return PASS;
+	}
+	h = bpf_sk_storage_get(&hellos, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!h) {
+		count(CTL_FLOWS_FULL, 1);
+		flow_leave(sk, flow);
+		return PASS;
+	}
+	result = flow_read(skb, flow, h, s);
+	if (result == HELLO_NAME)
+		return flow_named(skb, sk, flow, h, s, is_ip6);
+	if (result != HELLO_MORE)
+		flow_leave(sk, flow);
+	return PASS;
+}
+
+static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	struct flow *flow = bpf_sk_storage_get(&flows, sk, 0, 0);
+	struct segment s;
+
+	if (flow && flow->state == FLOW_OTHER)
+		return PASS;
+	if (!segment_read(skb, &s))
+		return PASS;
+	if (flow && flow->state == FLOW_AI) {
+		if (s.len && gates_live && gate_of_skb(skb))
+			return DROP;
+		flow_count(sk, flow, &s);
+		return PASS;
+	}
+	if (!s.len)
+		return PASS;
+	if (!flow)
+		flow = bpf_sk_storage_get(&flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!flow) {
+		count(CTL_FLOWS_FULL, 1);
+		return PASS;
+	}
+	return flow_greet(skb, sk, flow, &s, skb->protocol == bpf_htons(ETH_P_IPV6));
+}
+
+/* QUIC to an AI address stops at a shut gate, so that the client falls back to TCP and is told. */
+static __always_inline int quic(struct __sk_buff *skb)
+{
+	__u32 at = transport(skb, PROTO_UDP), ip4;
+	struct ctl_addr peer = {};
+	struct ctl_gate *gate;
+	__u16 port;
+
+	if (!at || bpf_skb_load_bytes(skb, at + 2, &port, sizeof(port)))
+		return PASS;
+	peer.port = bpf_ntohs(port);
+	if (peer.port != PORT_QUIC)
+		return PASS;
+	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		if (bpf_skb_load_bytes(skb, 24, peer.addr, sizeof(peer.addr)))
+			return PASS;
+	} else {
+		if (bpf_skb_load_bytes(skb, 16, &ip4, sizeof(ip4)))
+			return PASS;
+		addr_from_ip4(&peer, ip4);
+	}
+	if (!addr_is_ai_only(&peer))
+		return PASS;
+	gate = gate_of_skb(skb);
+	if (!gate)
+		return PASS;
+	gate_hit(gate, CTL_REFUSED_CONNECTS);
+	return DROP;
+}
+
+SEC("cgroup_skb/egress")
+int flow_egress(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	if (!sk)
+		return PASS;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return PASS;
+	if (sk->protocol == PROTO_TCP)
+		return flow_tcp(skb, sk);
+	if (sk->protocol == PROTO_UDP && gates_live)
+		return quic(skb);
+	return PASS;
+}
+
+/*
+ * The task that connects. Helpers of that name came to these programs in 6.10; the task itself is
+ * readable since 5.8.
+ */
+static __always_inline void flow_owner(struct flow *flow)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	flow->tgid = BPF_CORE_READ(task, tgid);
+	bpf_probe_read_kernel_str(flow->comm, sizeof(flow->comm), &task->comm);
+}
+
+static __always_inline void flow_end(struct bpf_sock_ops *ops, struct bpf_sock *sk)
+{
+	struct flow *flow = bpf_sk_storage_get(&flows, sk, 0, 0);
+
+	if (!flow || (flow->state != FLOW_AI && flow->state != FLOW_REFUSED))
+		return;
+	/* the row is gone when user space took it away: such a flow is not told of again */
+	if (flow->is_counted && bpf_map_delete_elem(&flow_counts, &flow->cookie))
+		return;
+	flow->bytes[EV_IN] = ops->bytes_received;
+	tell(sk, flow, NULL, EV_FLOW_END, ops->family == AF_INET6);
+	flow->state = FLOW_OTHER;
+}
+
+/*
+ * `reply` is never written: other programs of this hook, which ran before, may have set it. Flags
+ * of theirs are kept too.
+ */
+SEC("sockops")
+int flow_sockops(struct bpf_sock_ops *ops)
+{
+	struct bpf_sock *sk;
+	struct flow *flow;
+
+	if (ops->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ops->op != BPF_SOCK_OPS_STATE_CB)
+		return 1;
+	sk = ops->sk;
+	if (!sk)
+		return 1;
+	if (ops->op == BPF_SOCK_OPS_STATE_CB) {
+		if (ops->args[1] == BPF_TCP_CLOSE)
+			flow_end(ops, sk);
+		return 1;
+	}
+	flow = bpf_sk_storage_get(&flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (flow)
+		flow_owner(flow);
+	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+	return 1;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Is there a shut gate over this cgroup, and is this the address of an AI host alone? */
+#ifndef GATE_H
+#define GATE_H
+
+#include "emit.h"
+
+/* How many gates there are, kept by user space: zero, and nobody pays for gates. */
+extern __u32 gates_live;
+
+/* The gate of this cgroup itself, if it is shut and its lease has not ended. */
+static __always_inline struct ctl_gate *gate_own(__u64 cgroup)
+{
+	struct ctl_gate *gate = bpf_map_lookup_elem(&gates, &cgroup);
+
+	if (!gate || gate->state != CTL_REFUSE || gate->lease_ns <= bpf_ktime_get_ns())
+		return NULL;
+	return gate;
+}
+
+/* The shut gate over the socket of this packet. Level 0 is the root of the hierarchy. */
+static __always_inline struct ctl_gate *gate_of_skb(struct __sk_buff *skb)
+{
+	struct ctl_gate *gate = gate_own(bpf_skb_cgroup_id(skb));
+
+	for (int level = 0; !gate && level < CTL_DEPTH; level++) {
+		__u64 cgroup = bpf_skb_ancestor_cgroup_id(skb, level);
+
+		if (!cgroup)
+			break;
+		gate = gate_own(cgroup);
+	}
+	return gate;
+}
+
+static __always_inline struct ctl_gate *gate_of_current(void)
+{
+	struct ctl_gate *gate = gate_own(bpf_get_current_cgroup_id());
+
+	for (int level = 0; !gate && level < CTL_DEPTH; level++) {
+		__u64 cgroup = bpf_get_current_ancestor_cgroup_id(level);
+
+		if (!cgroup)
+			break;
+		gate = gate_own(cgroup);
+	}
+	return gate;
+}
+
+static __always_inline void gate_hit(struct ctl_gate *gate, __u32 counter)
+{
+	__sync_fetch_and_add(&gate->hits, 1);
+	count(counter, 1);
+}
+
+/* Network byte order in, the key of ai_addrs out. */
+static __always_inline void addr_from_ip4(struct ctl_addr *addr, __u32 ip4)
+{
+	__builtin_memset(addr->addr, 0, 10);
+	addr->addr[10] = addr->addr[11] = 0xff;
+	__builtin_memcpy(addr->addr + 12, &ip4, sizeof(ip4));
+}
+
+static __always_inline bool addr_is_ai_only(const struct ctl_addr *addr)
+{
+	return bpf_map_lookup_elem(&ai_addrs, addr) && !bpf_map_lookup_elem(&other_addrs, addr);
+}
+
+#endif

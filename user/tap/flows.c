@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The flow look: attaches it, reads its counts, answers its questions. */
+#include "tap/internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+/* Links, not BPF_PROG_ATTACH: they leave with this process, and never push out another's program. */
+static int attach(struct bpf_program *program, struct bpf_link **link, int root)
+{
+	*link = bpf_program__attach_cgroup(program, root);
+	return *link ? 0 : -errno;
+}
+
+int tap_flows_attach(struct tap *tap, char **ret_error)
+{
+	const char *path = tap->config.cgroup_root ? tap->config.cgroup_root : "/sys/fs/cgroup";
+	struct tap_bpf *skel = tap->skel;
+	_cleanup_close_ int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err;
+
+	if (root < 0)
+		return tap_fail(ret_error, -errno, "the cgroup v2 mount %s could not be opened: %s",
+				path, strerror(errno));
+	/* sockops first: a socket that connects between the two is told without its owner else */
+	err = attach(skel->progs.flow_sockops, &skel->links.flow_sockops, root);
+	if (!err)
+		err = attach(skel->progs.flow_egress, &skel->links.flow_egress, root);
+	if (err)
+		return tap_fail(ret_error, err, "the flow programs could not be attached to %s (%s): "
+				"it must be a cgroup v2 mount, and aigress needs CAP_NET_ADMIN", path,
+				strerror(-err));
+	/*
+	 * Without these a gate still drops hellos. Cilium clears foreign programs from these two
+	 * hooks when its socket load balancer is off (cilium#43877).
+	 */
+	tap->features.has_connect_gate =
+		!attach(skel->progs.gate_connect4, &skel->links.gate_connect4, root) &&
+		!attach(skel->progs.gate_connect6, &skel->links.gate_connect6, root);
+	if (!tap->features.has_connect_gate)
+		log_warn("connects cannot be refused on this kernel; hellos to AI hosts still are");
+	return 0;
+}
+
+int tap_flow_bytes(const struct tap *tap, uint64_t cookie, uint64_t ret_bytes[2])
+{
+	struct ctl_flow row;
+	int err = bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.flow_counts), &cookie, &row);
+
+	if (err)
+		return err;
+	ret_bytes[EV_OUT] = row.bytes[EV_OUT];
+	ret_bytes[EV_IN] = row.bytes[EV_IN];
+	return 0;
+}
+
+static void map_ip4(struct ctl_addr *addr, const void *ip4)
+{
+	memset(addr->addr, 0, 10);
+	memset(addr->addr + 10, 0xff, 2);
+	memcpy(addr->addr + 12, ip4, 4);
+}
+
+static int add(const struct bpf_map *map, const struct ctl_addr *addr)
+{
+	uint8_t yes = 1;
+
+	return bpf_map_update_elem(bpf_map__fd(map), addr, &yes, BPF_ANY);
+}
+
+int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdict verdict)
+{
+	struct ctl_addr addr = { .port = flow->remote_port };
+	int err = 0;
+
+	if (flow->family == AF_INET6)
+		memcpy(addr.addr, flow->remote_addr, sizeof(addr.addr));
+	else
+		map_ip4(&addr, flow->remote_addr);
+	if (verdict != CTL_AI) {
+		err = bpf_map_delete_elem(bpf_map__fd(tap->skel->maps.flow_counts), &flow->head.id);
+		if (err == -ENOENT)
+			err = 0;
+	}
+	if (!err && !flow->is_tunnelled)
+		err = add(verdict == CTL_AI ? tap->skel->maps.ai_addrs : tap->skel->maps.other_addrs,
+			  &addr);
+	return err;
+}
+
+int tap_add_address(struct tap *tap, const struct sockaddr *address)
+{
+	const struct sockaddr_in *in = (const void *)address;
+	const struct sockaddr_in6 *in6 = (const void *)address;
+	struct ctl_addr addr = { .port = 0 };
+
+	if (address->sa_family == AF_INET) {
+		map_ip4(&addr, &in->sin_addr);
+		addr.port = ntohs(in->sin_port);
+	} else if (address->sa_family == AF_INET6) {
+		memcpy(addr.addr, &in6->sin6_addr, sizeof(addr.addr));
+		addr.port = ntohs(in6->sin6_port);
+	} else {
+		return -EAFNOSUPPORT;
+	}
+	return add(tap->skel->maps.ai_addrs, &addr);
+}
