@@ -42,7 +42,7 @@ static struct fixture *start(enum find_mode mode)
 {
 	const struct find_config config = { .mode = mode };
 	struct fixture *f = calloc(1, sizeof(*f));
-	char command[256], *error = NULL;
+	char command[256], root[256], *error = NULL;
 	FILE *mounts;
 
 	strcpy(f->folder, "/tmp/aigress-find-XXXXXX");
@@ -50,8 +50,6 @@ static struct fixture *start(enum find_mode mode)
 	snprintf(f->copy, sizeof(f->copy), "%s/libssl.so.3", f->folder);
 	snprintf(command, sizeof(command), "cp -L %s %s", LIBSSL, f->copy);
 	assert_int_equal(system(command), 0);
-	static char root[256];
-
 	mounts = popen("findmnt -n -o TARGET -t cgroup2 | head -1", "r");
 	assert_int_equal(fscanf(mounts, "%255s", root), 1);
 	pclose(mounts);
@@ -62,16 +60,6 @@ static struct fixture *start(enum find_mode mode)
 		fail_msg("%s", error);
 	assert_int_equal(find_scan(f->find), 0);
 	return f;
-}
-
-static void stop(struct fixture *f)
-{
-	find_free(f->find);
-	tap_free(f->tap);
-	loop_free(f->loop);
-	unlink(f->copy);
-	rmdir(f->folder);
-	free(f);
 }
 
 struct client {
@@ -196,9 +184,30 @@ static bool has_no_links(void *arg)
 	return !count_links();
 }
 
+static void stop(struct fixture *f)
+{
+	find_free(f->find);
+	/* probes leave in a thread; the next test counts from none */
+	assert_true(becomes(f, has_no_links, NULL, DEADLINE_NS));
+	tap_free(f->tap);
+	loop_free(f->loop);
+	unlink(f->copy);
+	rmdir(f->folder);
+	free(f);
+}
+
 #define assert_probed(f, p) assert_true(becomes(f, is_probed, p, DEADLINE_NS))
 /* Long enough for news that would have come: a probe follows its mapping within 20 ms. */
 #define assert_unprobed(f, p) assert_false(becomes(f, is_probed, p, 300 * NS_PER_MS))
+
+static struct client client_greeting(struct fixture *f, const char *name)
+{
+	struct client client = client_start(name, NULL);
+
+	client_do(&client, "import ssl, time");
+	find_greeted(f->find, (uint32_t)client.pid, 1);
+	return client;
+}
 
 static void probes_who_greets_and_nobody_else(void **state)
 {
@@ -220,12 +229,8 @@ static void probes_who_greets_and_nobody_else(void **state)
 static void leaves_nothing_behind_the_last_user(void **state)
 {
 	struct fixture *f = *state;
-	struct client client = client_start("leaves", NULL);
+	struct client client = client_greeting(f, "leaves");
 
-	/* those of the test before leave in a thread */
-	assert_true(becomes(f, has_no_links, NULL, DEADLINE_NS));
-	client_do(&client, "import ssl");
-	find_greeted(f->find, (uint32_t)client.pid, 1);
 	assert_true(count_links() > 0);
 	client_end(&client);
 	find_gone(f->find, (uint32_t)client.pid);
@@ -235,10 +240,8 @@ static void leaves_nothing_behind_the_last_user(void **state)
 static void sweeps_up_who_left_unseen(void **state)
 {
 	struct fixture *f = *state;
-	struct client client = client_start("unseen", NULL);
+	struct client client = client_greeting(f, "unseen");
 
-	client_do(&client, "import ssl");
-	find_greeted(f->find, (uint32_t)client.pid, 1);
 	assert_true(count_links() > 0);
 	client_end(&client);
 	assert_int_equal(find_scan(f->find), 0);
@@ -260,10 +263,8 @@ static void probes_a_library_that_comes_late(void **state)
 static void remembers_the_program(void **state)
 {
 	struct fixture *f = *state;
-	struct client first = client_start("again", NULL), second;
+	struct client first = client_greeting(f, "again"), second;
 
-	client_do(&first, "import ssl");
-	find_greeted(f->find, (uint32_t)first.pid, 1);
 	client_end(&first);
 	find_gone(f->find, (uint32_t)first.pid);
 	assert_true(becomes(f, has_no_links, NULL, DEADLINE_NS));
@@ -276,11 +277,9 @@ static void remembers_the_program(void **state)
 static void follows_a_fork(void **state)
 {
 	struct fixture *f = *state;
-	struct client client = client_start("forks", NULL);
+	struct client client = client_greeting(f, "forks");
 	pid_t child;
 
-	client_do(&client, "import ssl, time");
-	find_greeted(f->find, (uint32_t)client.pid, 1);
 	child = client_do(&client, "p = os.fork(); p or (time.sleep(30), os._exit(0)); print(p)");
 	assert_true(child > 0);
 	assert_probed(f, &child);
