@@ -65,6 +65,7 @@ static void item_settle(struct links *links, struct link *link, struct item *ite
 	struct charge charge;
 
 	call_charge(item->call, links->prices, links->calibration, &charge);
+	call_teach(item->call, links->calibration);
 	links->out.charged(links->out.arg, &caller, &charge);
 	item_free(links, link, item);
 }

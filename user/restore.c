@@ -2,43 +2,78 @@
 #include "restore.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 
 /* Live subjects that are judged; a ledger that names more leaves the rest to their next call. */
 #define SUBJECTS_MAX 16384
 
-/* Who has spent and may still be there: judged once, after all sums are known. */
+/* The longest key: cgroup id, uid, command, host and model. */
+#define KEY_LEN (20 + 10 + WHO_COMM_LEN + CHARGE_HOST_LEN + CHARGE_MODEL_LEN + 5)
+
+/* Who has spent on what and may still be there: judged once, after all sums are known. */
 struct subject {
 	UT_hash_handle hh;
-	uint64_t cgroup;
+	char key[KEY_LEN];
 	struct who_group group;
 	struct who_process process;
+	char host[CHARGE_HOST_LEN], model[CHARGE_MODEL_LEN];
+};
+
+/* A month's calls come from few cgroups: each path is looked up once. */
+struct path {
+	UT_hash_handle hh;
+	char path[WHO_PATH_LEN];
+	uint64_t cgroup;
 };
 
 struct job {
 	struct policy *policy;
 	struct who *who;
 	struct subject *subjects;
+	struct path *paths;
 };
 
+static uint64_t cgroup_of(struct job *job, const char *text)
+{
+	struct path *path;
+
+	HASH_FIND_STR(job->paths, text, path);
+	if (path)
+		return path->cgroup;
+	path = calloc(1, sizeof(*path));
+	if (!path)
+		return who_cgroup_id(job->who, text);
+	snprintf(path->path, sizeof(path->path), "%s", text);
+	path->cgroup = who_cgroup_id(job->who, text);
+	HASH_ADD_STR(job->paths, path, path);
+	return path->cgroup;
+}
+
 static void remember(struct job *job, const struct who_group *group,
-		     const struct who_process *process)
+		     const struct ledger_call *call)
 {
 	struct subject *subject;
+	char key[KEY_LEN];
 
-	HASH_FIND(hh, job->subjects, &group->cgroup, sizeof(group->cgroup), subject);
+	snprintf(key, sizeof(key), "%lu %u %s %s %s", group->cgroup, call->process->uid,
+		 call->process->comm, call->charge->host, call->charge->model);
+	HASH_FIND_STR(job->subjects, key, subject);
 	if (subject || HASH_COUNT(job->subjects) >= SUBJECTS_MAX)
 		return;
 	subject = calloc(1, sizeof(*subject));
 	if (!subject)
 		return;
-	subject->cgroup = group->cgroup;
+	memcpy(subject->key, key, sizeof(key));
 	subject->group = *group;
-	subject->process = *process;
+	subject->process = *call->process;
 	/* The pid of a call in the past is nobody's now: a gate may be set by it, no signal sent. */
 	subject->process.tgid = 0;
-	HASH_ADD(hh, job->subjects, cgroup, sizeof(subject->cgroup), subject);
+	memcpy(subject->host, call->charge->host, sizeof(subject->host));
+	memcpy(subject->model, call->charge->model, sizeof(subject->model));
+	HASH_ADD_STR(job->subjects, key, subject);
 }
 
 static void add_call(void *arg, const struct ledger_call *call)
@@ -50,13 +85,13 @@ static void add_call(void *arg, const struct ledger_call *call)
 					  .model = call->charge->model };
 	struct policy_verdict verdict;
 
-	group.cgroup = who_cgroup_id(job->who, group.path);
+	group.cgroup = cgroup_of(job, group.path);
 	policy_charge(job->policy, &subject, call->charge, call->id,
 		      call->start_us + (int64_t)(call->charge->duration_ns / 1000));
 	while (policy_next(job->policy, &verdict))
 		;	/* it was acted on when it happened; what still holds is judged below */
 	if (group.cgroup)
-		remember(job, &group, call->process);
+		remember(job, &group, call);
 }
 
 int restore(struct ledger *ledger, struct policy *policy, struct act *act, struct who *who,
@@ -64,12 +99,14 @@ int restore(struct ledger *ledger, struct policy *policy, struct act *act, struc
 {
 	struct job job = { .policy = policy, .who = who };
 	struct subject *subject, *next;
+	struct path *path, *after;
 	int err = ledger_replay(ledger, policy_since(policy, now_us), add_call, &job);
 
 	HASH_ITER(hh, job.subjects, subject, next) {
 		struct policy_subject who_is = { .group = &subject->group,
 						 .process = &subject->process,
-						 .host = "", .model = "" };
+						 .host = subject->host,
+						 .model = subject->model };
 		struct policy_verdict verdict;
 
 		policy_judge(policy, &who_is, now_us);
@@ -77,6 +114,10 @@ int restore(struct ledger *ledger, struct policy *policy, struct act *act, struc
 			act_apply(act, &verdict, &who_is, now_us);
 		HASH_DEL(job.subjects, subject);
 		free(subject);
+	}
+	HASH_ITER(hh, job.paths, path, after) {
+		HASH_DEL(job.paths, path);
+		free(path);
 	}
 	return err;
 }
