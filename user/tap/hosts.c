@@ -19,8 +19,8 @@ static bool host_key(const char *pattern, struct ctl_host_key *ret, enum ctl_ver
 
 	if (strlen(pattern) >= EV_HOST_LEN || !name)
 		return false;
-	/* "*.x" and "a.*.x" only: one star, for whole labels */
-	if (star && (*end != '.' || name == 1 || strchr(end, '*')))
+	/* "*.x", "a.*.x" and "*-x" (Vertex: "us-central1-aiplatform.googleapis.com") only: one star */
+	if (star && ((*end != '.' && *end != '-') || name == 1 || strchr(end, '*')))
 		return false;
 	if (star && star != pattern && star[-1] != '.')
 		return false;
