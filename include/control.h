@@ -51,6 +51,7 @@ _Static_assert(sizeof(struct ctl_conn) == 40, "both halves agree on struct ctl_c
 enum ctl_gate_state {
 	CTL_OPEN = 0,
 	CTL_REFUSE = 1,	/* connect to an AI address: EPERM; a ClientHello for an AI host: dropped */
+	CTL_PACE = 2,	/* a request goes out when each of the gate's buckets has credit, else it waits */
 };
 
 /*
@@ -59,13 +60,55 @@ enum ctl_gate_state {
  * lease_ns, so a daemon that died stops nobody for longer than that. UINT64_MAX: no end.
  */
 #define CTL_DEPTH 16
+#define CTL_BUCKETS 4
 struct ctl_gate {
 	__u64 lease_ns;
 	__u32 state;	/* enum ctl_gate_state */
 	__u32 reserved;
-	__u64 hits;	/* written by the kernel: connects and hellos turned away */
+	__u64 hits;	/* written by the kernel: connects and hellos turned away, requests held */
+	__u32 buckets[CTL_BUCKETS];	/* CTL_PACE: keys of `grants`; 0 ends the list */
 };
-_Static_assert(sizeof(struct ctl_gate) == 24, "both halves agree on struct ctl_gate");
+_Static_assert(sizeof(struct ctl_gate) == 40, "both halves agree on struct ctl_gate");
+
+/*
+ * Pacing admits requests by credit, for money is not bytes. A bucket is one paced counter of a
+ * budget; all cgroups that share the counter name it in their gates, and a gate may name several
+ * (nested budgets: each must have credit, each is taken from). Its two halves lie in two maps with
+ * the same key, so that each word has one writer and neither overwrites the other:
+ *
+ *   grants[bucket], written by user space;  takes[bucket], written by the kernel.
+ *
+ * The kernel's whole rule, when a request begins on an AI flow behind a CTL_PACE gate:
+ *
+ *   pass, and takes.taken_nanos += grants.reserve_nanos, in each bucket, atomically
+ *       if (__s64)(grants.granted_nanos - takes.taken_nanos) > 0 in each bucket;
+ *   else hold it: no data of a new request leaves; answers in flight, ACKs and keep-alives do.
+ *
+ * A bucket that is not in `grants` has credit (it was just taken away). A held request is asked
+ * again when granted_nanos rises or the gate ends; how it is held and woken is the kernel half's.
+ * The last request may take the credit below zero, once a CPU at most when two race.
+ *
+ * taken_nanos only ever rises, from 0. User space keeps
+ *
+ *   granted = rate * time since the bucket began + reserves of settled requests - their true cost
+ *
+ * so granted - taken is the rate's money not yet spent, less what is in flight: the rate is exact
+ * however bad the reserve is, and a word that is read late errs by requests in flight only. A
+ * request that the kernel took for and user space never sees settled is given back after
+ * CTL_PACE_FORGET_NS.
+ */
+#define CTL_PACE_FORGET_NS 600000000000ULL
+struct ctl_grant {
+	__u64 granted_nanos;	/* nano-dollars, or tokens for a budget in tokens */
+	__u64 reserve_nanos;	/* what one request takes as it begins; > 0 */
+};
+struct ctl_take {
+	__u64 taken_nanos;
+	__u64 admitted;		/* requests */
+	__u64 held;		/* requests that had to wait, each counted once */
+};
+_Static_assert(sizeof(struct ctl_grant) == 16, "both halves agree on struct ctl_grant");
+_Static_assert(sizeof(struct ctl_take) == 24, "both halves agree on struct ctl_take");
 
 /* Key of the `ai_addrs` and `other_addrs` maps: where a TLS server was reached. */
 struct ctl_addr {
