@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/decimal.h"
 
-bool decimal_read(const char *text, int scale, uint64_t *ret)
+/* As decimal_read(); is_exact: nothing was rounded away. */
+static bool read_scaled(const char *text, int scale, uint64_t *ret, bool *ret_is_exact)
 {
 	unsigned __int128 value = 0;
-	bool has_digit = false, has_point = false;
+	bool has_digit = false, has_point = false, is_exact = true;
 	int exponent = 0;
 
 	for (; (*text >= '0' && *text <= '9') || (*text == '.' && !has_point); text++) {
@@ -15,10 +16,12 @@ bool decimal_read(const char *text, int scale, uint64_t *ret)
 		has_digit = true;
 		scale -= has_point;
 		/* 37 digits fit; further ones behind the point are below any half. */
-		if (value < (unsigned __int128)1 << 120)
+		if (value < (unsigned __int128)1 << 120) {
 			value = value * 10 + (*text - '0');
-		else
+		} else {
+			is_exact &= *text == '0';
 			scale++;
+		}
 	}
 	if (!has_digit)
 		return false;
@@ -40,23 +43,33 @@ bool decimal_read(const char *text, int scale, uint64_t *ret)
 		value *= 10;
 	}
 	if (scale < 0) {
-		for (; scale < -1 && value; scale++)
+		for (; scale < -1 && value; scale++) {
+			is_exact &= value % 10 == 0;
 			value /= 10;
+		}
+		is_exact &= value % 10 == 0;
 		value = (value + 5) / 10;
 	}
 	if (value > UINT64_MAX)
 		return false;
 	*ret = value;
+	*ret_is_exact = is_exact;
 	return true;
+}
+
+bool decimal_read(const char *text, int scale, uint64_t *ret)
+{
+	bool is_exact;
+
+	return read_scaled(text, scale, ret, &is_exact);
 }
 
 bool decimal_count(const char *text, uint64_t *ret)
 {
-	uint64_t value, tenths;
+	uint64_t value;
+	bool is_exact;
 
-	if (!decimal_read(text, 0, &value) || value > 1ULL << 53)
-		return false;
-	if (!decimal_read(text, 1, &tenths) || tenths != value * 10)
+	if (!read_scaled(text, 0, &value, &is_exact) || !is_exact || value > 1ULL << 53)
 		return false;
 	*ret = value;
 	return true;

@@ -154,6 +154,7 @@ static void begin_string(struct json_scan *scan, enum string what)
 	scan->surrogate = 0;
 	scan->is_cut = false;
 	scan->is_base64 = true;
+	scan->is_data = true;
 	scan->state = STATE_STRING;
 	if (what == STRING_KEY) {
 		scan->key_len = 0;
@@ -196,15 +197,29 @@ static bool is_base64_alphabet(const uint8_t *bytes, size_t len)
 	return true;
 }
 
+static void drop_text(struct json_scan *scan)
+{
+	scan->is_text = false;
+	text(scan, JSON_TEXT_DROP, NULL, 0);
+}
+
+/* A data: URL is base64 behind a header that is not of the alphabet. */
+static bool is_data_url(struct json_scan *scan, const uint8_t *bytes, size_t len)
+{
+	static const char header[] = "data:";
+	uint32_t at = scan->string_len;
+
+	for (size_t i = 0; scan->is_data && i < len && at < sizeof(header) - 1; i++, at++)
+		scan->is_data = bytes[i] == (uint8_t)header[at];
+	return scan->is_data && at == sizeof(header) - 1;
+}
+
 static void text_span(struct json_scan *scan, const uint8_t *bytes, size_t len)
 {
-	static const char data_url[] = "data:";
 	uint32_t before = scan->string_len;
 
-	/* A data: URL is base64 behind a header that is not of the alphabet. */
-	if (before == 0 && len >= 5 && !memcmp(bytes, data_url, 5)) {
-		scan->is_text = false;
-		text(scan, JSON_TEXT_DROP, NULL, 0);
+	if (before < 5 && is_data_url(scan, bytes, len)) {
+		drop_text(scan);
 		return;
 	}
 	if (scan->is_base64 && before < JSON_BASE64_MIN) {
@@ -212,8 +227,7 @@ static void text_span(struct json_scan *scan, const uint8_t *bytes, size_t len)
 
 		scan->is_base64 = is_base64_alphabet(bytes, look);
 		if (scan->is_base64 && before + look == JSON_BASE64_MIN) {
-			scan->is_text = false;
-			text(scan, JSON_TEXT_DROP, NULL, 0);
+			drop_text(scan);
 			return;
 		}
 	}

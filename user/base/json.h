@@ -86,6 +86,7 @@ struct json_scan {
 	uint8_t hex_digits;
 	bool is_mute;
 	bool is_base64;
+	bool is_data;
 	bool is_cut;
 	bool is_text;
 	bool is_kept;
