@@ -38,7 +38,7 @@ static void judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_p
 {
 	struct policy_subject subject = { .host = host, .model = "" };
 	int64_t now_us = pipeline->config.wall_us(time_ns);
-	struct who_process copy;
+	struct who_process copy = { 0 };	/* of a cgroup alone: nobody */
 	struct who_group group;
 
 	if (!pipeline->config.policy)
@@ -48,7 +48,7 @@ static void judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_p
 		copy = *process;
 	group = *who_group(pipeline->config.who, cgroup);
 	subject.group = &group;
-	subject.process = process ? &copy : NULL;
+	subject.process = &copy;
 	policy_judge(pipeline->config.policy, &subject, now_us);
 	carry_out(pipeline, &subject, now_us);
 }
