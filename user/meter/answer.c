@@ -360,12 +360,17 @@ static void take_chunk(struct answer *answer, const struct sse_event *event)
 
 static void take_event(struct answer *answer, const struct sse_event *event)
 {
+	struct sse_event given = *event;
 	char buf[SSE_NAME_LEN];
 	const char *type;
 
 	/* Nothing behind the terminator counts: a second charge would be a lie. */
 	if (answer->is_done)
 		return;
+	/* An event may be a name without data. */
+	if (!event->len)
+		given.data = (const uint8_t *)"";
+	event = &given;
 	answer->events++;
 	if (event->len >= 6 && !memcmp(event->data, "[DONE]", 6)) {
 		answer->is_done = true;
