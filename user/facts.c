@@ -8,6 +8,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "pipeline.h"
+#include "tap/tap.h"
 
 /* Counters that are shown; the dearest matter, and a fact must stay readable. */
 #define SHOWN_MAX 1000
@@ -68,17 +70,84 @@ static void add_gate(void *arg, const struct act_gate *gate)
 						(json_int_t)gate->until_us));
 }
 
-bool facts_put(struct ledger *ledger, struct policy *policy, struct act *act, int64_t now_us)
+/* Both directions as an object. */
+static json_t *bytes(const uint64_t bytes[2])
+{
+	return json_pack("{s:I, s:I}", "out", (json_int_t)bytes[EV_OUT], "in",
+			 (json_int_t)bytes[EV_IN]);
+}
+
+static void add_coverage(void *arg, const struct unmetered_row *row)
+{
+	json_t *array = arg;
+
+	if (json_array_size(array) < SHOWN_MAX)
+		json_array_append_new(
+			array, json_pack("{s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "pid",
+					 (json_int_t)row->tgid, "command", row->comm, "host",
+					 row->host, "flows", (json_int_t)row->flows, "open",
+					 (json_int_t)row->open, "flow_bytes",
+					 bytes(row->flow_bytes), "read_bytes",
+					 bytes(row->read_bytes), "estimated_bytes",
+					 bytes(row->charged_bytes)));
+}
+
+/* What a number of the kernel half's counters is called. */
+static const char *const counter_names[CTL_COUNTERS] = {
+	[CTL_CONNS_FULL] = "connections_full",
+	[CTL_RING_FULL_EVENTS] = "ring_full_events",
+	[CTL_RING_FULL_BYTES] = "ring_full_bytes",
+	[CTL_READ_FAILED_BYTES] = "read_failed_bytes",
+	[CTL_CLAMPED_BYTES] = "clamped_bytes",
+	[CTL_FRAMES_FULL] = "frames_full",
+	[CTL_FLOWS_FULL] = "flows_full",
+	[CTL_HELLO_BAD] = "hello_bad",
+	[CTL_HELLO_ECH] = "hello_ech",
+	[CTL_REFUSED_CONNECTS] = "refused_connects",
+	[CTL_REFUSED_HELLOS] = "refused_hellos",
+};
+
+static json_t *health(const struct facts *facts)
+{
+	uint64_t counters[CTL_COUNTERS] = { 0 };
+	struct pipeline_stats stats;
+	json_t *kernel = json_object();
+
+	pipeline_stats(facts->pipeline, &stats);
+	(void)tap_counters(facts->tap, counters);
+	for (size_t i = 0; kernel && i < CTL_COUNTERS; i++)
+		if (counter_names[i])
+			json_object_set_new(kernel, counter_names[i],
+					    json_integer((json_int_t)counters[i]));
+	return json_pack(
+		"{s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}}", "kernel", kernel,
+		"parsers", "bad_events", (json_int_t)stats.bad_events, "gaps",
+		(json_int_t)stats.links.gaps, "gap_bytes", (json_int_t)stats.links.gap_bytes,
+		"resyncs", (json_int_t)stats.links.resyncs, "bad_encodings",
+		(json_int_t)stats.links.bad_encodings, "connections_dropped",
+		(json_int_t)stats.links.connections_dropped, "calls_dropped",
+		(json_int_t)stats.links.calls_dropped, "accounts_dropped",
+		(json_int_t)stats.unmetered.accounts_dropped, "ledger", "pending",
+		(json_int_t)ledger_pending(facts->ledger), "lost",
+		(json_int_t)ledger_lost(facts->ledger));
+}
+
+bool facts_put(const struct facts *facts, int64_t now_us)
 {
 	json_t *budgets = json_array();
 	json_t *gates = json_array();
-	int changed;
+	json_t *coverage = json_array();
+	bool changed;
 
 	if (budgets)
-		policy_counters(policy, now_us, add_counter, budgets);
+		policy_counters(facts->policy, now_us, add_counter, budgets);
 	if (gates)
-		act_gates(act, add_gate, gates);
-	changed = put(ledger, "budgets", budgets) > 0;
-	changed |= put(ledger, "gates", gates) > 0;
+		act_gates(facts->act, add_gate, gates);
+	if (coverage)
+		pipeline_coverage(facts->pipeline, add_coverage, coverage);
+	changed = put(facts->ledger, "budgets", budgets) > 0;
+	changed |= put(facts->ledger, "gates", gates) > 0;
+	changed |= put(facts->ledger, "coverage", coverage) > 0;
+	changed |= put(facts->ledger, "health", health(facts)) > 0;
 	return changed;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the daemon tells the other subcommands beside its calls and actions: facts in the ledger,
- * JSON values by name. "daemon": who runs; "budgets": every counter; "gates": every gate in force.
+ * JSON values by name. "daemon": who runs; "budgets": every counter; "gates": every gate in force;
+ * "coverage": how much of each process's AI traffic is read; "health": what was lost and dropped.
  */
 #ifndef FACTS_H
 #define FACTS_H
@@ -15,7 +16,18 @@
 
 /* At start. 0 or -errno. */
 int facts_put_daemon(struct ledger *ledger, const char *cgroup_root);
+struct pipeline;
+struct tap;
+
+/* Where the facts come from. */
+struct facts {
+	struct ledger *ledger;
+	struct policy *policy;
+	struct act *act;
+	struct pipeline *pipeline;
+	struct tap *tap;
+};
 /* Writes what has changed since it was last asked; true if anything has. */
-bool facts_put(struct ledger *ledger, struct policy *policy, struct act *act, int64_t now_us);
+bool facts_put(const struct facts *facts, int64_t now_us);
 
 #endif

@@ -315,6 +315,12 @@ size_t pipeline_destroy(struct pipeline *pipeline, const char *path)
 	return job.done;
 }
 
+void pipeline_coverage(const struct pipeline *pipeline,
+		       void (*fn)(void *arg, const struct unmetered_row *row), void *arg)
+{
+	unmetered_each(pipeline->unmetered, fn, arg);
+}
+
 void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 {
 	*ret = pipeline->stats;

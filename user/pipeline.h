@@ -59,6 +59,10 @@ void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
  */
 size_t pipeline_destroy(struct pipeline *pipeline, const char *path);
 
+/* How much of each process's AI traffic was read. */
+void pipeline_coverage(const struct pipeline *pipeline,
+		       void (*fn)(void *arg, const struct unmetered_row *row), void *arg);
+
 struct pipeline_stats {
 	uint64_t events, bad_events;
 	uint64_t flows;				/* now */

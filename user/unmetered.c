@@ -216,6 +216,25 @@ bool unmetered_next(struct unmetered *unmetered, bool tick, struct unmetered_sum
 	return false;
 }
 
+void unmetered_each(const struct unmetered *unmetered,
+		    void (*fn)(void *arg, const struct unmetered_row *row), void *arg)
+{
+	struct account *account, *next;
+
+	HASH_ITER(hh, unmetered->accounts, account, next) {
+		struct unmetered_row row = { .tgid = account->key.tgid, .comm = account->comm,
+					     .host = account->key.host, .flows = account->flows,
+					     .open = account->open };
+
+		for (int dir = 0; dir < 2; dir++) {
+			row.flow_bytes[dir] = account->ended[dir] + account->live[dir];
+			row.read_bytes[dir] = account->read[dir];
+			row.charged_bytes[dir] = account->charged[dir];
+		}
+		fn(arg, &row);
+	}
+}
+
 void unmetered_stats(const struct unmetered *unmetered, struct unmetered_stats *ret)
 {
 	*ret = unmetered->stats;

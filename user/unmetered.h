@@ -50,6 +50,16 @@ struct unmetered_sum {
  */
 bool unmetered_next(struct unmetered *unmetered, bool tick, struct unmetered_sum *ret);
 
+/* One process and host, as far as it is known now. */
+struct unmetered_row {
+	uint32_t tgid;
+	const char *comm, *host;
+	uint64_t flows, open;		/* connections seen; of these, still open */
+	uint64_t flow_bytes[2], read_bytes[2], charged_bytes[2];	/* by enum ev_dir */
+};
+void unmetered_each(const struct unmetered *unmetered,
+		    void (*fn)(void *arg, const struct unmetered_row *row), void *arg);
+
 /* Totals since the start, by enum ev_dir: for coverage. */
 struct unmetered_stats {
 	uint64_t flow_bytes[2], read_bytes[2], charged_bytes[2];

@@ -33,7 +33,7 @@
 #include "who/who.h"
 
 #define SWEEP_NS (60 * NS_PER_S)	/* connections of dead processes, long unread flows */
-#define TICK_NS NS_PER_S		/* ends of windows, facts for the other subcommands */
+#define TICK_NS NS_PER_S		/* ends of windows; facts after a call */
 
 struct options {
 	const char *config, *state, *record;
@@ -55,9 +55,9 @@ struct daemon {
 	struct find *find;
 	struct record *record;
 	struct pipeline *pipeline;
-	struct loop_source *commit;
+	struct loop_source *commit, *tell;
 	struct lines *lines;
-	bool is_commit_armed;
+	bool is_commit_armed, is_tell_armed;
 };
 
 static void say(const char *what, int err, char *sentence)
@@ -129,6 +129,8 @@ static void on_called(void *arg, const struct ledger_call *call)
 	struct daemon *daemon = arg;
 
 	commit_soon(daemon);
+	if (!daemon->is_tell_armed)
+		daemon->is_tell_armed = !loop_arm(daemon->tell, TICK_NS);
 	lines_call(daemon->lines, call);
 }
 
@@ -159,6 +161,16 @@ static void on_ring(void *arg)
 	tap_drain(daemon->tap, on_event, daemon);
 }
 
+static void put_facts(struct daemon *daemon, int64_t now_us)
+{
+	struct facts facts = { .ledger = daemon->ledger, .policy = daemon->policy,
+			       .act = daemon->act, .pipeline = daemon->pipeline,
+			       .tap = daemon->tap };
+
+	if (facts_put(&facts, now_us))
+		commit_soon(daemon);
+}
+
 static void on_commit(void *arg)
 {
 	struct daemon *daemon = arg;
@@ -173,14 +185,19 @@ static void on_commit(void *arg)
 	}
 }
 
+static void on_tell(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	daemon->is_tell_armed = false;
+	put_facts(daemon, clock_wall_us());
+}
+
 static void on_tick(void *arg)
 {
 	struct daemon *daemon = arg;
-	int64_t now_us = clock_wall_us();
 
-	act_expire(daemon->act, now_us);
-	if (facts_put(daemon->ledger, daemon->policy, daemon->act, now_us))
-		commit_soon(daemon);
+	act_expire(daemon->act, clock_wall_us());
 }
 
 static void on_sweep(void *arg)
@@ -189,6 +206,7 @@ static void on_sweep(void *arg)
 
 	tap_sweep(daemon->tap, on_event, daemon);
 	pipeline_tick(daemon->pipeline, clock_mono_ns());
+	put_facts(daemon, clock_wall_us());
 }
 
 static void on_stop(void *arg)
@@ -354,6 +372,10 @@ static int start_loop(struct daemon *daemon)
 				     &daemon->commit);
 	if (!err)
 		err = loop_arm(daemon->commit, 0);
+	if (!err)
+		err = loop_add_timer(daemon->loop, TICK_NS, on_tell, daemon, &daemon->tell);
+	if (!err)
+		err = loop_arm(daemon->tell, 0);
 	if (!err)
 		err = loop_add_timer(daemon->loop, SWEEP_NS, on_sweep, daemon, NULL);
 	/* An idle daemon without budgets sleeps. */
