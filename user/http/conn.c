@@ -6,6 +6,7 @@
 
 #include "http/guess.h"
 #include "http/http1.h"
+#include "http/http2.h"
 
 struct input {
 	enum http_side side;
@@ -20,7 +21,8 @@ struct conn {
 	uint8_t n_inputs;
 	uint8_t held[2][GUESS_START_MAX];
 	uint64_t expected[2];	/* the offset that comes next */
-	struct http1 *http1;
+	struct http1 *http1;	/* at most one of these */
+	struct http2 *http2;
 	struct input inputs[3];	/* held ones, then the one fed: to be read, in order */
 	uint64_t gaps, gap_bytes;
 };
@@ -39,6 +41,7 @@ struct conn *conn_free(struct conn *conn)
 	if (!conn)
 		return NULL;
 	http1_free(conn->http1);
+	http2_free(conn->http2);
 	free(conn);
 	return NULL;
 }
@@ -62,6 +65,9 @@ static void protocol_set(struct conn *conn, enum guess guess)
 		conn->protocol = CONN_SERVER;
 		return;
 	case GUESS_HTTP2:
+		conn->http2 = http2_new();
+		conn->protocol = conn->http2 ? CONN_HTTP2 : CONN_OTHER;
+		return;
 	case GUESS_OTHER:
 		conn->protocol = CONN_OTHER;
 		return;
@@ -93,6 +99,16 @@ static void detect(struct conn *conn, enum http_side side, const uint8_t *bytes,
 	}
 }
 
+static void gap_take(struct conn *conn, enum http_side side, uint64_t n)
+{
+	conn->gaps++;
+	conn->gap_bytes += n;
+	if (conn->http1)
+		http1_gap(conn->http1, side, n);
+	if (conn->http2)
+		http2_gap(conn->http2, side, n);
+}
+
 void conn_feed(struct conn *conn, enum http_side side, uint64_t offset, const uint8_t *bytes,
 	       size_t len)
 {
@@ -106,12 +122,12 @@ void conn_feed(struct conn *conn, enum http_side side, uint64_t offset, const ui
 		len -= expected - offset;
 	} else if (offset > expected) {
 		gap = offset - expected;
-		conn->gaps++;
-		conn->gap_bytes += gap;
 	}
 	if (!len)
 		return;
 	conn->expected[side] = expected + gap + len;
+	if (gap)
+		gap_take(conn, side, gap);
 	if (conn->protocol == CONN_UNKNOWN) {
 		if (gap)
 			conn->from_start = false;
@@ -120,8 +136,6 @@ void conn_feed(struct conn *conn, enum http_side side, uint64_t offset, const ui
 			conn->n_inputs = 0;
 		return;
 	}
-	if (conn->http1 && gap)
-		http1_gap(conn->http1, side, gap);
 	input_add(conn, side, bytes, len);
 }
 
@@ -135,31 +149,41 @@ void conn_end(struct conn *conn, const uint64_t total_bytes[2])
 			continue;
 		gap = total_bytes[s] - conn->expected[s];
 		conn->expected[s] = total_bytes[s];
-		conn->gaps++;
-		conn->gap_bytes += gap;
-		if (conn->http1)
-			http1_gap(conn->http1, s, gap);
+		gap_take(conn, s, gap);
 	}
 	if (conn->http1)
 		http1_end(conn->http1);
+	if (conn->http2)
+		http2_end(conn->http2);
+}
+
+/* From what was fed to the parser so far. */
+static bool parser_next(struct conn *conn, struct http_piece *ret)
+{
+	if (conn->http1 ? http1_next(conn->http1, ret) : http2_next(conn->http2, ret))
+		return true;
+	if (conn->http1 ? http1_is_tunnel(conn->http1) : http2_is_lost(conn->http2))
+		conn->protocol = CONN_OTHER;
+	return false;
 }
 
 bool conn_next(struct conn *conn, struct http_piece *ret)
 {
-	if (!conn->http1)
+	if (!conn->http1 && !conn->http2)
 		return false;
-	for (;;) {
-		if (http1_next(conn->http1, ret))
-			return true;
-		if (http1_is_tunnel(conn->http1))
-			conn->protocol = CONN_OTHER;
+	while (!parser_next(conn, ret)) {
+		const struct input *input = &conn->inputs[0];
+
 		if (!conn->n_inputs)
 			return false;
-		http1_feed(conn->http1, conn->inputs[0].side, conn->inputs[0].bytes,
-			   conn->inputs[0].len);
+		if (conn->http1)
+			http1_feed(conn->http1, input->side, input->bytes, input->len);
+		else
+			http2_feed(conn->http2, input->side, input->bytes, input->len);
 		conn->n_inputs--;
 		memmove(conn->inputs, conn->inputs + 1, conn->n_inputs * sizeof(conn->inputs[0]));
 	}
+	return true;
 }
 
 enum conn_protocol conn_protocol(const struct conn *conn)
@@ -170,8 +194,12 @@ enum conn_protocol conn_protocol(const struct conn *conn)
 void conn_stats(const struct conn *conn, struct conn_stats *ret)
 {
 	*ret = (struct conn_stats){ .gaps = conn->gaps, .gap_bytes = conn->gap_bytes };
-	if (!conn->http1)
-		return;
-	ret->resyncs = http1_resyncs(conn->http1);
-	ret->bad_encodings = http1_bad_encodings(conn->http1);
+	if (conn->http1) {
+		ret->resyncs = http1_resyncs(conn->http1);
+		ret->bad_encodings = http1_bad_encodings(conn->http1);
+	}
+	if (conn->http2) {
+		ret->resyncs = http2_resyncs(conn->http2);
+		ret->bad_encodings = http2_bad_encodings(conn->http2);
+	}
 }

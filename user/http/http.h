@@ -53,7 +53,8 @@ struct http_head {
 enum http_piece_type {
 	HTTP_HEAD,	/* .head is set */
 	HTTP_BODY,	/* .bytes and .len, decoded; or .lost_bytes alone */
-	HTTP_END,	/* the message is whole (.is_whole) or was cut by the connection's end */
+	HTTP_END,	/* the message is whole (.is_whole) or was cut; of an answer that never
+			   began (HTTP/2 reset) it comes without a head */
 };
 
 /* One step of an exchange. Pointers hold until the next call on the connection. */
