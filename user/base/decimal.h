@@ -11,7 +11,7 @@
  * that. False: not a decimal, negative, or over UINT64_MAX.
  */
 bool decimal_read(const char *text, int scale, uint64_t *ret);
-/* A count: a whole number (also "12.0"), at most 2^53, the last that every JSON reader agrees on. */
+/* A count: a whole number (also "12.0"), at most 2^53, up to which all JSON readers agree. */
 bool decimal_count(const char *text, uint64_t *ret);
 
 #endif

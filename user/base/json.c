@@ -51,7 +51,6 @@ static void text(struct json_scan *scan, enum json_text what, const uint8_t *byt
 	scan->sink->text(scan->sink->arg, what, bytes, len);
 }
 
-/* What the innermost open object or array is. */
 static const struct json_node *container(const struct json_scan *scan)
 {
 	return scan->depth && scan->depth <= JSON_PATH ? scan->of[scan->depth - 1] : NULL;
@@ -104,10 +103,7 @@ static enum json_status open_level(struct json_scan *scan, bool is_object)
 		return bad(scan);
 	if (at < JSON_PATH)
 		scan->of[at] = scan->node;
-	if (is_object)
-		scan->is_object[at / 64] |= bit;
-	else
-		scan->is_object[at / 64] &= ~bit;
+	scan->is_object[at / 64] = (scan->is_object[at / 64] & ~bit) | (is_object ? bit : 0);
 	scan->depth++;
 	if (scan->node && scan->node->is_schema && !scan->schema_depth)
 		scan->schema_depth = scan->depth;
@@ -175,7 +171,6 @@ static void end_string(struct json_scan *scan)
 		text(scan, JSON_TEXT_END, NULL, 0);
 	if (scan->string == STRING_KEY) {
 		scan->node = NULL;
-		scan->is_mute = false;
 		if (scan->is_kept)
 			find_node(scan);
 		scan->state = STATE_COLON;
@@ -239,7 +234,9 @@ static void take_span(struct json_scan *scan, const uint8_t *bytes, size_t len)
 {
 	if (scan->is_text)
 		text_span(scan, bytes, len);
-	scan->string_len = scan->string_len > UINT32_MAX - len ? UINT32_MAX : scan->string_len + len;
+	/* Beyond the base64 look its length is of no interest. */
+	if (scan->string_len < JSON_BASE64_MIN)
+		scan->string_len += len < JSON_BASE64_MIN ? len : JSON_BASE64_MIN;
 	if (!scan->is_kept)
 		return;
 	if (scan->string == STRING_KEY) {
@@ -286,7 +283,7 @@ static void take_rune(struct json_scan *scan, uint32_t rune)
 	take_span(scan, utf8, len);
 }
 
-/* \uXXXX is whole: RFC 8259 section 7, surrogates in pairs; a lone one is U+FFFD, a NUL likewise. */
+/* \uXXXX is whole (RFC 8259 section 7): surrogates in pairs; a lone one is U+FFFD, as is NUL. */
 static void take_hex(struct json_scan *scan)
 {
 	uint32_t unit = scan->hex;

@@ -17,7 +17,7 @@
 
 #define JSON_DEPTH 128		/* tool schemas nest, in the wild below 30 */
 #define JSON_PATH 12		/* objects and arrays deep in which something can be wanted */
-#define JSON_KEY_LEN 96		/* with its NUL; longer keys match nothing (longest price key: 76) */
+#define JSON_KEY_LEN 96		/* with its NUL; longer keys match nothing (longest model: 76) */
 #define JSON_VALUE_LEN 256	/* of a wanted scalar, with its NUL; longer ones are cut */
 
 enum json_kind {
@@ -37,7 +37,7 @@ enum json_kind {
  */
 struct json_node {
 	const char *key;
-	int id;				/* tell the value, or an object's begin and end; 0: do not */
+	int id;				/* tell the value, or an object's begin and end */
 	const struct json_node *in;	/* keys of the object below, or NULL */
 	bool is_schema;			/* keys below are text too, and no key is mute */
 };
@@ -52,11 +52,12 @@ enum json_text {
 #define JSON_BASE64_MIN 512	/* so many bytes of its alphabet alone are taken for base64 */
 
 struct json_sink {
-	/* `text` has a NUL; both strings hold for the call. is_cut: JSON_VALUE_LEN was not enough. */
+	/* `text` has a NUL; both hold for the call. is_cut: JSON_VALUE_LEN was not enough. */
 	void (*value)(void *arg, int id, enum json_kind kind, const char *key, const char *text,
 		      bool is_cut);
-	void (*text)(void *arg, enum json_text what, const uint8_t *bytes, size_t len); /* or NULL */
-	const char *const *mute;	/* keys whose strings are no text; NULL-terminated, or NULL */
+	/* May be NULL. */
+	void (*text)(void *arg, enum json_text what, const uint8_t *bytes, size_t len);
+	const char *const *mute;	/* keys whose strings are no text; NULL ends; or NULL */
 	void *arg;
 };
 
@@ -77,7 +78,7 @@ struct json_scan {
 	uint32_t depth;
 	uint32_t schema_depth;			/* 0: not inside a schema */
 	uint32_t string_len;			/* unescaped, of the string in progress */
-	uint32_t hex;				/* of \u, and a high surrogate that waits above it */
+	uint32_t hex;				/* of \u */
 	uint16_t surrogate;
 	uint16_t value_len;
 	uint8_t key_len;
@@ -98,7 +99,7 @@ struct json_scan {
 void json_init(struct json_scan *scan, const struct json_node *root, const struct json_sink *sink);
 /* Takes the next bytes. Values are told from within. */
 enum json_status json_feed(struct json_scan *scan, const uint8_t *bytes, size_t len);
-/* Bytes taken before the one in hand: the place of an error or of a value, within a value() call. */
+/* Bytes taken before the one in hand: the place of an error, or of a value within value(). */
 uint64_t json_offset(const struct json_scan *scan);
 
 #endif

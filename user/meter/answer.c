@@ -173,8 +173,8 @@ static void take_value(void *arg, int id, enum json_kind kind, const char *key, 
 
 /* Strings of a chunk that are not the model's words. */
 static const char *const chunk_mute[] = {
-	"id", "object", "model", "system_fingerprint", "service_tier", "obfuscation", "role", "type",
-	"finish_reason", "native_finish_reason", "provider", "logprobs", "token", "signature", NULL,
+	"id", "object", "model", "system_fingerprint", "service_tier", "obfuscation", "role",
+	"type", "finish_reason", "native_finish_reason", "provider", "logprobs", "token", "signature", NULL,
 };
 
 void answer_init(struct answer *answer, enum dialect dialect, enum http_content content,
@@ -455,7 +455,7 @@ void answer_end(struct answer *answer, bool is_whole)
 	if (answer->form == ANSWER_SSE) {
 		if (sse_end(&answer->sse, &event))
 			take_event(answer, &event);
-		/* Gemini's counts are cumulative and have no terminator: the end makes them final. */
+		/* Gemini's counts are cumulative, without a terminator: the end makes them final. */
 		answer->is_final |= is_whole && answer->dialect == DIALECT_GEMINI;
 		return;
 	}

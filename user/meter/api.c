@@ -12,7 +12,7 @@
 #define ADDED_MAX 256
 #define HOST_MAX 253	/* RFC 1035 */
 
-/* Facts of the wire, 5.1 and 5.2: what every provider or gateway may serve below its own base path. */
+/* Facts of the wire, 5.1 and 5.2: what a provider or gateway serves below its own base path. */
 static const struct endpoint common[] = {
 	{ "/v1/messages", "chat", DIALECT_ANTHROPIC, NULL },
 	{ "/v1/complete", "text_completion", DIALECT_ANTHROPIC, NULL },
@@ -103,22 +103,27 @@ static const struct api_provider providers[] = {
 	  .hosts = { "bedrock-runtime.*.amazonaws.com", "bedrock-runtime-fips.*.amazonaws.com",
 		     "bedrock-runtime.*.amazonaws.com.cn", "bedrock-runtime.*.api.aws",
 		     "bedrock-mantle.*.api.aws" } },
-	{ .name = "mistral_ai", .always_tells_usage = true, .alias = "mistral", .family = "mistral", .prefixes = { "mistral/" },
+	{ .name = "mistral_ai", .always_tells_usage = true,
+	  .alias = "mistral", .family = "mistral", .prefixes = { "mistral/" },
 	  .hosts = { "api.mistral.ai", "codestral.mistral.ai" }, .event_is_token = true },
-	{ .name = "groq", .always_tells_usage = true, .family = "groq", .prefixes = { "groq/" }, .hosts = { "api.groq.com" },
+	{ .name = "groq", .always_tells_usage = true,
+	  .family = "groq", .prefixes = { "groq/" }, .hosts = { "api.groq.com" },
 	  .event_is_token = true },
-	{ .name = "deepseek", .always_tells_usage = true, .family = "deepseek", .prefixes = { "deepseek/", "" },
+	{ .name = "deepseek", .always_tells_usage = true,
+	  .family = "deepseek", .prefixes = { "deepseek/", "" },
 	  .hosts = { "api.deepseek.com" }, .event_is_token = true },
 	{ .name = "together_ai", .alias = "together", .family = "together_ai",
 	  .prefixes = { "together_ai/" }, .hosts = { "api.together.xyz", "api.together.ai" } },
 	{ .name = "fireworks_ai", .alias = "fireworks", .family = "fireworks_ai",
 	  .prefixes = { "fireworks_ai/", "fireworks_ai/accounts/fireworks/models/" },
 	  .hosts = { "api.fireworks.ai" } },
-	{ .name = "x_ai", .always_tells_usage = true, .alias = "xai", .family = "xai", .prefixes = { "xai/" },
+	{ .name = "x_ai", .always_tells_usage = true,
+	  .alias = "xai", .family = "xai", .prefixes = { "xai/" },
 	  .hosts = { "api.x.ai", "*.api.x.ai" } },
 	{ .name = "cerebras", .family = "cerebras", .prefixes = { "cerebras/" },
 	  .hosts = { "api.cerebras.ai" } },
-	{ .name = "openrouter", .always_tells_usage = true, .family = "openrouter", .prefixes = { "openrouter/" },
+	{ .name = "openrouter", .always_tells_usage = true,
+	  .family = "openrouter", .prefixes = { "openrouter/" },
 	  .hosts = { "openrouter.ai" } },
 	{ .name = "perplexity", .family = "perplexity", .prefixes = { "perplexity/" },
 	  .hosts = { "api.perplexity.ai" } },
@@ -268,7 +273,7 @@ static int hex_value(char c)
 
 void path_model(const char *path, char *ret, size_t size)
 {
-	/* Azure's deployment name is free text, but often the model's; the answer names it better. */
+	/* Azure's deployment name is free text, if often the model's; the answer knows better. */
 	static const struct { const char *before, *stop; } places[] = {
 		{ "/models/", ":/" }, { "/model/", "/" }, { "/deployments/", "/" },
 	};

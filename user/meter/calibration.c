@@ -139,9 +139,12 @@ bool calibration_error(const struct calibration *calibration, const char *host, 
 		       uint32_t *ret_permille)
 {
 	const struct row *row = find(calibration, host, model);
+	uint64_t error;
 
 	if (!row || row->judged < SAMPLES_MIN)
 		return false;
-	*ret_permille = row->error / SCALE > UINT32_MAX ? UINT32_MAX : (uint32_t)(row->error / SCALE);
+	/* An estimate may be wrong without bound, its report not. */
+	error = row->error / SCALE;
+	*ret_permille = error > UINT32_MAX ? UINT32_MAX : (uint32_t)error;
 	return true;
 }

@@ -205,7 +205,7 @@ static const struct size_row size_rows[] = {
 	{ NULL, 42, 2800 },
 };
 
-/* Up to here an answer is more likely one JSON than a stream: 6.1's fixed parts and a page of text. */
+/* Up to here an answer is more likely one JSON than a stream: 6.1's fixed parts and text. */
 #define ANSWER_JSON_MAX 16384
 #define ANSWER_JSON_FIXED 600
 #define REQUEST_FIXED 200

@@ -139,7 +139,7 @@ static const struct price_entry *dearest_of(const struct prices *prices, const c
 		const struct price_entry *entry = &prices->entries[i];
 		uint64_t input = 0, output = 0;
 
-		/* "bedrock" is also bedrock_converse, "vertex_ai" also vertex_ai-language-models. */
+		/* "bedrock" is also bedrock_converse: what a family's name begins. */
 		if (!entry->is_chat || strncmp(entry->provider, family, strlen(family)))
 			continue;
 		(void)price_base(prices, entry, RATE_INPUT, TIER_NONE, &input);

@@ -9,7 +9,7 @@
 enum dialect {
 	DIALECT_NONE,		/* billed, but not read: sizes only */
 	DIALECT_ANTHROPIC,
-	DIALECT_OPENAI,		/* chat, completions, embeddings, Responses, images, transcriptions */
+	DIALECT_OPENAI,		/* chat, completions, embeddings, Responses, images, speech */
 	DIALECT_GEMINI,
 	DIALECT_COHERE,
 	DIALECT_BEDROCK,	/* Converse */

@@ -308,7 +308,7 @@ static void settle_input(const uint64_t *s, uint32_t has, const struct shape *sh
 		usage->cache_write_5m = s[SLOT_WRITE];
 	usage->audio_input = s[SLOT_AUDIO_IN];
 	if (shape->input_has_cache) {
-		/* Parts are cut to what is there: the sum of the classes stays the provider's total. */
+		/* Parts are cut to what is there: the classes add up to the provider's total. */
 		usage->cache_read = least(usage->cache_read, rest);
 		rest -= usage->cache_read;
 		usage->cache_write_5m = least(usage->cache_write_5m, rest);
