@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -492,8 +493,9 @@ int cmd_run(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &daemon.options);
 	log_setup(daemon.options.debug ? LOG_DEBUG : LOG_INFO,
 		  daemon.options.log_json ? LOG_JSON : LOG_TEXT);
-	/* What this process reads must not end in a core dump: prctl(2), ptrace(2). */
+	/* What this process reads must not end in a core dump: prctl(2), getrlimit(2). */
 	prctl(PR_SET_DUMPABLE, 0);
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 	err = config_load(&daemon.config, daemon.options.config, &sentence);
 	if (err) {
 		say(daemon.options.config, err, sentence);
