@@ -302,16 +302,17 @@ static __always_inline enum hello_result hello_connect(struct hello *h, const vo
 		n = HELLO_NAME_MAX;
 	if (n < 1 || hello_load(from, at + 8, h->name, n))
 		return HELLO_NONE;
+	h->name[n] = ':';	/* a sentinel: a test of i against n is a state more each turn */
 	h->name_len = 0;
-	for (__u32 i = 1; i < HELLO_NAME_MAX; i++) {
-		if (i < n && h->name[i] == ':') {
+	for (__u32 i = 1; i <= HELLO_NAME_MAX; i++) {
+		if (h->name[i] == ':') {
 			h->name_len = i;
 			break;
 		}
 	}
-	/* read back from memory: as a constant of 254 values it would be walked on with 254 times */
+	/* read back from memory: as a constant of 255 values it would be walked on with 255 times */
 	asm volatile("" ::: "memory");
-	if (!h->name_len)
+	if (!h->name_len || h->name_len >= n || h->name[0] == ':')
 		return HELLO_NONE;
 	hello_lower(h);
 	return HELLO_NAME;
