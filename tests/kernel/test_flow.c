@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the flow look sees and counts, on the running kernel. Needs root. */
+#include "world.h"
+
+static void tells_of_an_ai_flow_and_counts_it(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	uint64_t bytes[2];
+	struct stat net;
+	int fd;
+
+	assert_int_equal(tell(&child, 'c'), 0);
+	assert_int_equal(tell(&child, 'a'), 0);
+	take_events(1);
+	assert_int_equal(last[0].head.type, EV_FLOW);
+	assert_string_equal(last[0].host, AI_HOST);
+	assert_int_equal(last[0].head.tgid, child.pid);
+	assert_int_equal(last[0].head.cgroup, ids[CG_A]);
+	assert_int_equal(last[0].state, EV_FLOW_SEEN);
+	assert_int_equal(last[0].verdict, CTL_AI);
+	assert_int_equal(last[0].family, AF_INET);
+	assert_int_equal(last[0].remote_addr[0], 127);
+	assert_int_equal(stat("/proc/self/ns/net", &net), 0);
+	assert_int_equal(last[0].netns, net.st_ino);
+	assert_non_null(strstr(last[0].comm, "test_"));
+
+	fd = server_accept();
+	assert_int_equal(server_read(fd, 517, 2000), 517);
+	assert_int_equal(tell(&child, 'd'), 0);
+	assert_int_equal(server_read(fd, 10, 2000), 10);
+	assert_int_equal(tap_flow_bytes(tap, last[0].head.id, bytes), 0);
+	assert_int_equal(bytes[EV_OUT], 527);
+	assert_int_equal(send(fd, "12345", 5, 0), 5);
+	assert_int_equal(tell(&child, 'd'), 0);
+	assert_int_equal(server_read(fd, 10, 2000), 10);
+	assert_int_equal(tell(&child, 'x'), 0);
+	close(fd);
+	take_events(2);
+	assert_int_equal(last[1].head.type, EV_FLOW_END);
+	assert_int_equal(last[1].head.id, last[0].head.id);
+	assert_int_equal(last[1].head.cgroup, ids[CG_A]);
+	assert_int_equal(last[1].bytes[EV_OUT], 537);
+	assert_int_equal(last[1].bytes[EV_IN], 5);
+	assert_int_equal(tap_flow_bytes(tap, last[0].head.id, bytes), -ENOENT);
+	child_end(&child);
+}
+
+static void follows_a_hello_over_three_segments(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+
+	assert_int_equal(tell(&child, 'c'), 0);
+	assert_int_equal(tell(&child, '1'), 0);
+	assert_int_equal(tell(&child, '2'), 0);
+	assert_int_equal(tell(&child, '3'), 0);
+	assert_int_equal(tell(&child, 'x'), 0);
+	take_events(2);
+	assert_string_equal(last[0].host, AI_HOST);
+	assert_int_equal(last[1].bytes[EV_OUT], 517);
+	child_end(&child);
+}
+
+static void takes_the_name_of_a_connect_request(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+
+	assert_int_equal(tell(&child, 'c'), 0);
+	assert_int_equal(tell(&child, 'p'), 0);
+	take_events(1);
+	assert_string_equal(last[0].host, "api.openai.com");
+	assert_true(last[0].is_tunnelled);
+	/* the proxy itself is no AI address */
+	gate_set(CG_A, UINT64_MAX);
+	assert_int_equal(tell(&child, 'c'), 0);
+	child_end(&child);
+}
+
+static void lets_a_flow_go_when_told(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	uint64_t bytes[2];
+	int fd;
+
+	assert_int_equal(tell(&child, 'c'), 0);
+	assert_int_equal(tell(&child, 'a'), 0);
+	take_events(1);
+	fd = server_accept();
+	assert_int_equal(tap_flow_decide(tap, &last[0], CTL_IGNORE), 0);
+	assert_int_equal(tap_flow_bytes(tap, last[0].head.id, bytes), -ENOENT);
+	gate_set(CG_A, UINT64_MAX);
+	assert_int_equal(tell(&child, 'c'), 0);	/* a shared address now */
+	close(fd);
+	child_end(&child);
+}
+
+static void sees_ipv6_too(void **state)
+{
+	struct child child = child_new(cgroups[CG_BELOW]);
+	int fd;
+
+	assert_int_equal(tell(&child, '6'), 0);
+	assert_int_equal(tell(&child, 'a'), 0);
+	take_events(1);
+	assert_string_equal(last[0].host, AI_HOST);
+	assert_int_equal(last[0].family, AF_INET6);
+	assert_memory_equal(last[0].remote_addr, &in6addr_loopback, 16);
+	assert_memory_equal(last[0].local_addr, &in6addr_loopback, 16);
+	assert_int_equal(last[0].head.cgroup, ids[CG_BELOW]);
+	fd = server_accept();
+	assert_int_equal(server_read(fd, 517, 2000), 517);
+	assert_int_equal(send(fd, "12345", 5, 0), 5);
+	/* learned: the next connect is refused, this one can be reset */
+	gate_set(CG_A, UINT64_MAX);
+	assert_int_equal(tap_destroy(tap, &last[0]), 0);
+	take_events(2);
+	assert_int_equal(last[1].bytes[EV_OUT], 517);
+	assert_int_equal(last[1].bytes[EV_IN], 5);
+	assert_int_equal(tell(&child, '6'), EPERM);
+	assert_int_equal(tell(&child, 'c'), 0);
+	close(fd);
+	child_end(&child);
+}
+
+/* A server's own bytes and a client's other bytes are told to nobody. */
+static void leaves_other_connections_alone(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	uint64_t counters[CTL_COUNTERS];
+
+	assert_int_equal(tell(&child, 'c'), 0);
+	assert_int_equal(tell(&child, 'd'), 0);
+	assert_int_equal(tell(&child, 'a'), 0);	/* not its first bytes */
+	assert_int_equal(tell(&child, 'c'), 0);
+	assert_int_equal(tell(&child, 'o'), 0);
+	assert_int_equal(tell(&child, 'x'), 0);
+	assert_int_equal(tell(&child, 'c'), 0);
+	assert_int_equal(tell(&child, 'a'), 0);	/* events are in order: this is the first */
+	take_events(1);
+	assert_string_equal(last[0].host, AI_HOST);
+	assert_int_equal(tap_counters(tap, counters), 0);
+	assert_int_equal(counters[CTL_HELLO_BAD], 0);
+	child_end(&child);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(tells_of_an_ai_flow_and_counts_it),
+		TEST(follows_a_hello_over_three_segments),
+		TEST(takes_the_name_of_a_connect_request),
+		TEST(lets_a_flow_go_when_told),
+		TEST(sees_ipv6_too),
+		TEST(leaves_other_connections_alone),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
