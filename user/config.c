@@ -31,7 +31,7 @@ _Static_assert(POLICY_PROCESS == 0 && POLICY_CGROUP == 1, "in targets' order");
 
 /* Names are the enumerators' order; what is listed in not_yet is known and refused. */
 static const char *const actions[] = { "note", "pace", "refuse", "freeze", "stop", "kill", NULL };
-static const bool actions_not_yet[] = { false, true, false, true, true, false };
+static const bool actions_not_yet[] = { false, true, false, false, false, false };
 _Static_assert(POLICY_KILL == 5 && POLICY_REFUSE == 2, "in actions' order");
 
 static const char *const pers[] = { "match", "namespace", "workload", "pod", "container", "cgroup",
@@ -135,7 +135,7 @@ static const struct config_key step_keys[] = {
 	  .noun = "a target" },
 	{ "grace", offsetof(struct policy_step, grace_ns), .fn = read_grace },
 	{ "to", 0, .fn = config_not_yet },
-	{ "cut", 0, .fn = config_not_yet },
+	{ "cut", offsetof(struct policy_step, cut), .fn = config_bool },
 	{ NULL },
 };
 
@@ -151,10 +151,17 @@ static int read_step(struct config_reader *reader, yaml_node_t *node, const stru
 	if (r < 0)
 		return r;
 	if (!config_has(reader, node, "do"))
-		return config_fail(reader, node, "lacks \"do\"; give note, refuse or kill");
-	if (step->action != POLICY_KILL &&
-	    (config_has(reader, node, "target") || config_has(reader, node, "grace")))
-		return config_fail(reader, node, "has a target or a grace, which only kill takes");
+		return config_fail(reader, node,
+				   "lacks \"do\"; give note, refuse, freeze, stop or kill");
+	if (step->action != POLICY_KILL && config_has(reader, node, "grace"))
+		return config_fail(reader, node, "has a grace, which only kill takes");
+	if (step->action != POLICY_KILL && step->action != POLICY_STOP &&
+	    config_has(reader, node, "target"))
+		return config_fail(reader, node, "has a target, which only stop and kill take");
+	if (step->action != POLICY_FREEZE && step->action != POLICY_STOP &&
+	    config_has(reader, node, "cut"))
+		return config_fail(reader, node, "has a cut, which only freeze and stop take: refuse "
+				   "always ends live streams, note never does");
 	return 0;
 }
 

@@ -65,7 +65,8 @@ static void add_gate(void *arg, const struct act_gate *gate)
 
 	if (json_array_size(array) < SHOWN_MAX)
 		json_array_append_new(array,
-				      json_pack("{s:s, s:s, s:s, s:I}", "budget", gate->budget, "key",
+				      json_pack("{s:s, s:s, s:s, s:s, s:I}", "action",
+						gate->action, "budget", gate->budget, "key",
 						gate->key, "target", gate->target, "until_us",
 						(json_int_t)gate->until_us));
 }

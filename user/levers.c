@@ -3,13 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <limits.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/pidfd.h>
 
 #include "base/cleanup.h"
+#include "freezer.h"
+#include "keeper.h"
 #include "pipeline.h"
 #include "tap/tap.h"
 
@@ -32,28 +31,18 @@ static int destroy(void *arg, uint64_t cgroup)
 	return 0;
 }
 
-static int signal_process(void *arg, uint32_t tgid, int signal)
+/* Told before it stands and after it goes on again, so that the keeper never knows too little. */
+static int signal_process(void *arg, uint32_t tgid, uint64_t start_ticks, int signal)
 {
-	_cleanup_close_ int fd = pidfd_open((pid_t)tgid, 0);
-
-	(void)arg;
-	if (fd < 0 || pidfd_send_signal(fd, signal, NULL, 0) < 0)
-		return -errno;
-	return 0;
-}
-
-/* Signals each process that the open file lists. 0 or the first -errno that is not "gone". */
-static int signal_listed(struct levers *levers, FILE *procs, int signal)
-{
-	unsigned pid;
+	struct levers *levers = arg;
 	int err = 0;
 
-	while (fscanf(procs, "%u", &pid) == 1) {
-		int one = pid && (pid_t)pid != getpid() ? signal_process(levers, pid, signal) : 0;
-
-		if (one && one != -ESRCH && !err)
-			err = one;
-	}
+	if (signal == SIGSTOP)
+		err = keeper_process(levers->keeper, true, tgid, start_ticks);
+	if (!err)
+		err = freezer_signal_process(tgid, start_ticks, signal);
+	if (signal == SIGCONT)
+		(void)keeper_process(levers->keeper, false, tgid, start_ticks);
 	return err;
 }
 
@@ -68,29 +57,13 @@ static int kill_at_once(const char *dir)
 	return 0;
 }
 
-static int signal_tree(struct levers *levers, char *dir, int signal)
+/* A cgroup that is gone, or whose path another one has: -ESRCH. group->cgroup 0: whoever has it. */
+static int find_dir(struct levers *levers, const struct who_group *group, char dir[PATH_MAX])
 {
-	char *const roots[] = { dir, NULL };
-	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV | FTS_NOSTAT, NULL);
-	FTSENT *entry;
-	int err = 0;
-
-	if (!tree)
-		return -errno;
-	while ((entry = fts_read(tree))) {
-		_cleanup_fclose_ FILE *procs = NULL;
-
-		if (strcmp(entry->fts_name, "cgroup.procs"))
-			continue;
-		procs = fopen(entry->fts_path, "re");
-		if (procs) {
-			int one = signal_listed(levers, procs, signal);
-
-			err = err ? err : one;
-		}
-	}
-	fts_close(tree);
-	return err;
+	snprintf(dir, PATH_MAX, "%s%s", levers->cgroup_root, group->path);
+	if (group->cgroup && who_cgroup_id(levers->who, group->path) != group->cgroup)
+		return -ESRCH;
+	return 0;
 }
 
 /* The daemon's own cgroup is refused by act; kill_at_once() would take it along. */
@@ -98,13 +71,34 @@ static int signal_cgroup(void *arg, const struct who_group *group, int signal)
 {
 	struct levers *levers = arg;
 	char dir[PATH_MAX];
+	int err = find_dir(levers, group, dir);
 
-	if (who_cgroup_id(levers->who, group->path) != group->cgroup)
-		return -ESRCH;
-	snprintf(dir, sizeof(dir), "%s%s", levers->cgroup_root, group->path);
+	if (err)
+		return err;
 	if (signal == SIGKILL && !kill_at_once(dir))
 		return 0;
-	return signal_tree(levers, dir, signal);
+	if (signal == SIGSTOP)
+		err = keeper_cgroup(levers->keeper, true, false, dir);
+	if (!err)
+		err = freezer_signal(dir, signal);
+	if (signal == SIGCONT)
+		(void)keeper_cgroup(levers->keeper, false, false, dir);
+	return err;
+}
+
+static int freeze(void *arg, const struct who_group *group, bool frozen)
+{
+	struct levers *levers = arg;
+	char dir[PATH_MAX];
+	int err = find_dir(levers, group, dir);
+
+	if (!err && frozen)
+		err = keeper_cgroup(levers->keeper, true, true, dir);
+	if (!err)
+		err = freezer_set(dir, frozen);
+	if (!frozen)
+		(void)keeper_cgroup(levers->keeper, false, true, dir);
+	return err;
 }
 
 static void told(void *arg, const struct ledger_action *action)
@@ -122,6 +116,7 @@ struct act_levers levers_of(struct levers *levers)
 		.destroy = destroy,
 		.signal = signal_process,
 		.signal_cgroup = signal_cgroup,
+		.freeze = freeze,
 		.told = told,
 		.arg = levers,
 		.cgroup_root = levers->cgroup_root,

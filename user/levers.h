@@ -10,6 +10,7 @@
 #include "guard/act.h"
 #include "who/who.h"
 
+struct keeper;
 struct pipeline;
 struct tap;
 
@@ -17,6 +18,7 @@ struct levers {
 	struct tap *tap;
 	struct who *who;
 	struct pipeline *pipeline;
+	struct keeper *keeper;	/* NULL: what stands is not let go when this process dies */
 	const char *cgroup_root;
 	/* Each action as it is written down; may be NULL. */
 	void (*told)(void *arg, const struct ledger_action *action);

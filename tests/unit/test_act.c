@@ -16,6 +16,8 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "guard/act.h"
+#include "guard/spare.h"
+#include "guard/standing.h"
 
 #define T0 1790000000000000LL
 #define MOST 64
@@ -32,6 +34,8 @@ static struct {
 		actions[MOST][16];
 	bool rehearsed[MOST];
 	int64_t spent[MOST];
+	size_t n_freezes;
+	char frozen[WHO_PATH_LEN + 8];
 	struct loop *loop;
 	size_t stop_at_rows;
 	bool really;
@@ -55,7 +59,7 @@ static int lever_destroy(void *arg, uint64_t cgroup)
 	return 0;
 }
 
-static int lever_signal(void *arg, uint32_t tgid, int signal)
+static int lever_signal(void *arg, uint32_t tgid, uint64_t start_ticks, int signal)
 {
 	world.pids[world.n_signals % MOST] = tgid;
 	world.signals[world.n_signals++ % MOST] = signal;
@@ -67,6 +71,14 @@ static int lever_signal(void *arg, uint32_t tgid, int signal)
 static int lever_signal_cgroup(void *arg, const struct who_group *group, int signal)
 {
 	world.signals[world.n_group_signals++ % MOST] = signal;
+	return world.error;
+}
+
+static int lever_freeze(void *arg, const struct who_group *group, bool frozen)
+{
+	snprintf(world.frozen, sizeof(world.frozen), "%s %s", frozen ? "freeze" : "thaw",
+		 group->path);
+	world.n_freezes++;
 	return world.error;
 }
 
@@ -90,6 +102,7 @@ static struct act_levers levers = { .gate = lever_gate,
 				    .destroy = lever_destroy,
 				    .signal = lever_signal,
 				    .signal_cgroup = lever_signal_cgroup,
+				    .freeze = lever_freeze,
 				    .told = told,
 				    .cgroup_root = root };
 static struct policy_step steps[] = {
@@ -101,8 +114,11 @@ static struct policy_step steps[] = {
 	  .target = POLICY_CGROUP,
 	  .grace_ns = 10 * NS_PER_MS,
 	  .line = 14 },
+	{ .at_permille = 1500, .action = POLICY_STOP, .target = POLICY_PROCESS, .line = 15 },
+	{ .at_permille = 1500, .action = POLICY_STOP, .target = POLICY_CGROUP, .line = 16 },
+	{ .at_permille = 1500, .action = POLICY_FREEZE, .cut = true, .line = 17 },
 };
-enum { NOTE, REFUSE, KILL, KILL_CGROUP };
+enum { NOTE, REFUSE, KILL, KILL_CGROUP, STOP, STOP_CGROUP, FREEZE };
 static struct policy_budget budgets[2] = { { .name = "a", .limit_nanos = 5, .line = 10 },
 					   { .name = "b", .limit_nanos = 5 } };
 static struct policy_rules rules = {
@@ -185,6 +201,19 @@ static void end(pid_t child)
 	waitpid(child, NULL, 0);
 }
 
+static void make_group(const char *path, uint32_t tgid)
+{
+	char name[256];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s%s", root, path);
+	mkdir(name, 0700);
+	strcat(name, "/cgroup.procs");
+	file = fopen(name, "w");
+	fprintf(file, "%u\n", tgid);
+	fclose(file);
+}
+
 static void a_note_comes_once_a_window_with_its_evidence(void **state)
 {
 	struct act *act = act_of();
@@ -219,14 +248,15 @@ static void a_rehearsal_writes_rows_and_touches_nothing(void **state)
 	rules.enforce = false;
 	process.tgid = (uint32_t)child;
 	act = act_of();
-	for (int step = NOTE; step <= KILL_CGROUP; step++) {
+	make_group("/agents", (uint32_t)child);
+	for (int step = NOTE; step <= FREEZE; step++) {
 		struct policy_verdict verdict = verdict_of(step);
 
 		act_apply(act, &verdict, &subject, T0);
 		act_apply(act, &verdict, &subject, T0);
 	}
-	assert_int_equal(world.n_rows, 4);
-	for (int i = 0; i < 4; i++) {
+	assert_int_equal(world.n_rows, 7);
+	for (int i = 0; i < 7; i++) {
 		assert_string_equal(world.results[i], "rehearsed");
 		assert_true(world.rehearsed[i]);
 	}
@@ -234,8 +264,8 @@ static void a_rehearsal_writes_rows_and_touches_nothing(void **state)
 	act_expire(act, T0 + 5000);
 	act_free(act);
 	assert_int_equal(world.n_shut + world.n_opened + world.n_destroyed + world.n_signals +
-			 world.n_group_signals, 0);
-	assert_int_equal(world.n_rows, 4);
+			 world.n_group_signals + world.n_freezes, 0);
+	assert_int_equal(world.n_rows, 7);
 	end(child);
 }
 
@@ -501,19 +531,6 @@ static void what_keeps_the_host_alive_is_never_killed(void **state)
 	end(child);
 }
 
-static void make_group(const char *path, uint32_t tgid)
-{
-	char name[256];
-	FILE *file;
-
-	snprintf(name, sizeof(name), "%s%s", root, path);
-	mkdir(name, 0700);
-	strcat(name, "/cgroup.procs");
-	file = fopen(name, "w");
-	fprintf(file, "%u\n", tgid);
-	fclose(file);
-}
-
 static void a_cgroup_with_what_is_spared_below_it_is_never_killed(void **state)
 {
 	pid_t child = sleeper("/bin/sleep");
@@ -565,6 +582,180 @@ static void a_cgroup_is_killed_after_the_grace_and_again_for_newcomers(void **st
 	loop_free(loop);
 	end(child);
 	end(later);
+}
+
+static char state_of(pid_t pid)
+{
+	char path[64], line[512], state = '?';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "r");
+	if (file && fgets(line, sizeof(line), file) && strrchr(line, ')'))
+		state = strrchr(line, ')')[2];
+	if (file)
+		fclose(file);
+	return state;
+}
+
+/* A stop signal takes its effect when the process next looks. */
+static void wait_for_state(pid_t pid, char state)
+{
+	for (int i = 0; i < 2000 && state_of(pid) != state; i++)
+		usleep(1000);
+	assert_int_equal(state_of(pid), state);
+}
+
+static void count_standing(void *arg, const struct standing *standing)
+{
+	++*(size_t *)arg;
+}
+
+static size_t standing(struct ledger *ledger)
+{
+	size_t n = 0;
+
+	assert_int_equal(standing_each(ledger, count_standing, &n), 0);
+	return n;
+}
+
+static void a_stopped_process_goes_on_when_the_window_is_over(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct ledger *ledger = NULL;
+	struct policy_verdict verdict;
+	struct act *act;
+
+	world.really = true;
+	process.tgid = (uint32_t)child;
+	verdict = verdict_of(STOP);
+	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
+	act = act_new(NULL, ledger, &rules, &levers);
+	act_apply(act, &verdict, &subject, T0);
+	wait_for_state(child, 'T');
+	assert_int_equal(standing(ledger), 1);
+	kill(child, SIGCONT);	/* another hand */
+	wait_for_state(child, 'S');
+	act_apply(act, &verdict, &subject, T0 + 1);
+	wait_for_state(child, 'T');
+	assert_int_equal(world.n_rows, 1);
+	assert_string_equal(world.results[0], "done");
+	act_expire(act, T0 + 1000);
+	wait_for_state(child, 'S');
+	assert_int_equal(standing(ledger), 0);
+	assert_string_equal(world.results[1], "ended: the window is over");
+	act_free(act);
+	ledger_free(ledger);
+	end(child);
+}
+
+static void what_two_budgets_stop_goes_on_with_the_second(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct policy_verdict one, two;
+	struct act *act = act_of();
+
+	world.really = true;
+	process.tgid = (uint32_t)child;
+	one = two = verdict_of(STOP);
+	two.budget = &budgets[1];
+	two.window_end_us = T0 + 5000;
+	act_apply(act, &one, &subject, T0);
+	act_apply(act, &two, &subject, T0);
+	act_expire(act, T0 + 1000);
+	wait_for_state(child, 'T');
+	act_expire(act, T0 + 5000);
+	wait_for_state(child, 'S');
+	act_free(act);
+	end(child);
+}
+
+static void nothing_stands_after_a_clean_stop(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct ledger *ledger = NULL;
+	struct act *act;
+
+	world.really = true;
+	make_group("/agents", (uint32_t)child);
+	process.tgid = (uint32_t)child;
+	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
+	act = act_new(NULL, ledger, &rules, &levers);
+	for (int step = STOP; step <= FREEZE; step++) {
+		struct policy_verdict verdict = verdict_of(step);
+
+		act_apply(act, &verdict, &subject, T0);
+	}
+	assert_int_equal(standing(ledger), 3);
+	assert_string_equal(world.frozen, "freeze /agents");
+	assert_int_equal(world.n_destroyed, 1);	/* cut */
+	act_free(act);
+	assert_string_equal(world.frozen, "thaw /agents");
+	assert_int_equal(world.signals[world.n_group_signals - 1], SIGCONT);
+	wait_for_state(child, 'S');
+	assert_int_equal(standing(ledger), 0);
+	ledger_free(ledger);
+	end(child);
+}
+
+/* The daemon is killed with a process stopped and a cgroup frozen; the next one finds them. */
+static void the_next_daemon_lets_go_what_it_does_not_want(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct standing left[3] = { { .kind = STANDING_PROCESS, .tgid = (uint32_t)child },
+				    { .kind = STANDING_FROZEN, .path = "/other" },
+				    { .kind = STANDING_FROZEN, .path = "/agents" } };
+	struct policy_verdict verdict = verdict_of(FREEZE);
+	struct ledger *ledger = NULL;
+	struct act *act;
+
+	make_group("/agents", (uint32_t)child);
+	left[0].start_ticks = spare_start_time((uint32_t)child);
+	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(standing_add(ledger, &left[i]), 0);
+	kill(child, SIGSTOP);
+	wait_for_state(child, 'T');
+	ledger_free(ledger);
+	world.really = true;
+	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
+	act = act_new(NULL, ledger, &rules, &levers);
+	act_apply(act, &verdict, &subject, T0);	/* restored from the sums */
+	assert_string_equal(world.frozen, "freeze /agents");
+	assert_int_equal(act_recover(act), 2);
+	wait_for_state(child, 'S');
+	assert_string_equal(world.frozen, "thaw /other");
+	assert_int_equal(standing(ledger), 1);
+	act_free(act);
+	assert_string_equal(world.frozen, "thaw /agents");
+	ledger_free(ledger);
+	end(child);
+}
+
+static void a_frozen_cgroup_is_thawed_to_die(void **state)
+{
+	struct policy_verdict frozen = verdict_of(FREEZE), dead = verdict_of(KILL_CGROUP);
+	pid_t child = sleeper("/bin/sleep");
+	struct act *act = act_of();
+
+	steps[KILL_CGROUP].grace_ns = 0;
+	make_group("/agents", (uint32_t)child);
+	act_apply(act, &frozen, &subject, T0);
+	act_apply(act, &dead, &subject, T0);
+	steps[KILL_CGROUP].grace_ns = 10 * NS_PER_MS;
+	assert_int_equal(world.signals[0], SIGKILL);
+	assert_string_equal(world.frozen, "thaw /agents");
+	act_free(act);
+	end(child);
+}
+
+static void what_keeps_the_host_alive_never_stands(void **state)
+{
+	make_group("/agents", 1);
+	assert_string_equal(refusal_of(1, STOP), "refused: protected (pid 1)");
+	assert_string_equal(refusal_of(1, STOP_CGROUP), "refused: protected (pid 1)");
+	assert_string_equal(refusal_of(1, FREEZE), "refused: protected (pid 1)");
+	assert_int_equal(world.n_freezes, 0);
 }
 
 static void rows_are_limited_and_the_rest_counted(void **state)
@@ -654,6 +845,12 @@ int main(void)
 		HELD(what_keeps_the_host_alive_is_never_killed),
 		HELD(a_cgroup_with_what_is_spared_below_it_is_never_killed),
 		HELD(a_cgroup_is_killed_after_the_grace_and_again_for_newcomers),
+		HELD(a_stopped_process_goes_on_when_the_window_is_over),
+		HELD(what_two_budgets_stop_goes_on_with_the_second),
+		HELD(nothing_stands_after_a_clean_stop),
+		HELD(the_next_daemon_lets_go_what_it_does_not_want),
+		HELD(a_frozen_cgroup_is_thawed_to_die),
+		HELD(what_keeps_the_host_alive_never_stands),
 		HELD(rows_are_limited_and_the_rest_counted),
 		HELD(targets_are_bounded),
 		HELD(rows_reach_the_ledger_and_gates_are_told),

@@ -89,18 +89,17 @@ static const struct {
 	  "take it away" },
 	{ BUDGET("    spike: 8x of 24h"), "f:5: budgets[0].spike is not in this version; take it away" },
 	{ STEP("do: refus"), "f:5: budgets[0].steps[0].do: \"refus\" is not an action; did you mean "
-	  "\"refuse\"? (note, refuse, kill)" },
+	  "\"refuse\"? (note, refuse, freeze, stop, kill)" },
 	{ STEP("do: pace"), "f:5: budgets[0].steps[0].do: \"pace\" is not in this version; give one of: "
-	  "note, refuse, kill" },
-	{ STEP("do: freeze"), "f:5: budgets[0].steps[0].do: \"freeze\" is not in this version; give one of: "
-	  "note, refuse, kill" },
-	{ STEP("do: stop"), "f:5: budgets[0].steps[0].do: \"stop\" is not in this version; give one of: "
-	  "note, refuse, kill" },
-	{ STEP("{ do: note, cut: true }"), "f:5: budgets[0].steps[0].cut is not in this version; take it "
-	  "away" },
+	  "note, refuse, freeze, stop, kill" },
+	{ STEP("{ do: note, cut: true }"), "f:5: budgets[0].steps[0] has a cut, which only freeze and stop "
+	  "take: refuse always ends live streams, note never does" },
+	{ STEP("{ do: stop, grace: 3s }"), "f:5: budgets[0].steps[0] has a grace, which only kill takes" },
+	{ STEP("{ do: freeze, target: process }"), "f:5: budgets[0].steps[0] has a target, which only stop "
+	  "and kill take" },
 	{ STEP("{ do: note, to: 2 USD/hour }"), "f:5: budgets[0].steps[0].to is not in this version; take it "
 	  "away" },
-	{ STEP("at: 80%"), "f:5: budgets[0].steps[0] lacks \"do\"; give note, refuse or kill" },
+	{ STEP("at: 80%"), "f:5: budgets[0].steps[0] lacks \"do\"; give note, refuse, freeze, stop or kill" },
 	{ STEP("{ do: note, at: 80 }"), "f:5: budgets[0].steps[0].at: \"80\" is not a share of the limit; "
 	  "give one from 0.1% to 1000%, as 80%" },
 	{ STEP("{ do: note, at: 0% }"), "f:5: budgets[0].steps[0].at: \"0%\" is not a share of the limit; "
@@ -109,8 +108,8 @@ static const struct {
 	  "as 30s or 5m" },
 	{ STEP("{ do: kill, target: pod }"), "f:5: budgets[0].steps[0].target: \"pod\" is not a target; give "
 	  "one of: process, cgroup" },
-	{ STEP("{ do: note, grace: 1s }"), "f:5: budgets[0].steps[0] has a target or a grace, which only "
-	  "kill takes" },
+	{ STEP("{ do: note, grace: 1s }"), "f:5: budgets[0].steps[0] has a grace, which only kill "
+	  "takes" },
 	{ "protect: [ {} ]", "f:1: protect[0] is empty and would fit everything; name what it is for" },
 	{ "protect:\n- pod: x", "f:2: protect[0].pod is not in this version; take it away" },
 	{ "a: *b", "f:1: not YAML: found undefined alias" },

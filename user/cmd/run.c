@@ -22,6 +22,7 @@
 #include "guard/act.h"
 #include "guard/ledger.h"
 #include "guard/policy.h"
+#include "keeper.h"
 #include "levers.h"
 #include "lines.h"
 #include "meter/api.h"
@@ -51,6 +52,7 @@ struct daemon {
 	struct ledger *ledger;
 	struct policy *policy;
 	struct levers levers;
+	struct keeper *keeper;
 	struct act *act;
 	struct tap *tap;
 	struct find *find;
@@ -224,6 +226,26 @@ static int64_t wall_us(uint64_t mono_ns)
 
 /* Steps of the start; each logs its own failure and returns an exit code. */
 
+static bool may_halt(const struct policy_rules *rules)
+{
+	for (size_t i = 0; i < rules->n_budgets; i++)
+		for (size_t j = 0; j < rules->budgets[i].n_steps; j++)
+			if (rules->budgets[i].steps[j].action == POLICY_STOP ||
+			    rules->budgets[i].steps[j].action == POLICY_FREEZE)
+				return true;
+	return false;
+}
+
+/* First of all: the child is a copy of this process, which holds nothing yet. */
+static int start_keeper(struct daemon *daemon)
+{
+	int err = may_halt(&daemon->config.rules) ? keeper_new(&daemon->keeper) : 0;
+
+	if (err)
+		say("the keeper cannot start", err, NULL);
+	return err ? CMD_FAILED : CMD_OK;
+}
+
 static int start_prices(struct daemon *daemon)
 {
 	char *sentence = NULL;
@@ -346,6 +368,7 @@ static int start_guard(struct daemon *daemon)
 	int err;
 
 	daemon->levers = (struct levers){ .tap = daemon->tap, .who = daemon->who,
+					  .keeper = daemon->keeper,
 					  .cgroup_root = daemon->cgroup_root,
 					  .told = on_told, .told_arg = daemon };
 	levers = levers_of(&daemon->levers);
@@ -359,6 +382,12 @@ static int start_guard(struct daemon *daemon)
 		say("budgets cannot be rebuilt from the ledger", err, NULL);
 		return CMD_FAILED;
 	}
+	err = act_recover(daemon->act);
+	if (err < 0)
+		log_warn("what an earlier aigress made to stand is not let go: %s, proceeding",
+			 strerror(-err));
+	else if (err)
+		log_info("let go %d that an earlier aigress had made to stand", err);
 	return CMD_OK;
 }
 
@@ -392,7 +421,7 @@ static int start_loop(struct daemon *daemon)
 static int start(struct daemon *daemon)
 {
 	static int (*const steps[])(struct daemon *) = {
-		start_prices, start_who, start_ledger, start_tap, start_guard,
+		start_keeper, start_prices, start_who, start_ledger, start_tap, start_guard,
 		start_record, start_loop, start_find,
 	};
 	int code = CMD_OK;
@@ -410,6 +439,7 @@ static void stop(struct daemon *daemon)
 	pipeline_free(daemon->pipeline);
 	act_free(daemon->act);
 	policy_free(daemon->policy);
+	keeper_free(daemon->keeper);
 	tap_free(daemon->tap);
 	ledger_free(daemon->ledger);
 	record_free(daemon->record);

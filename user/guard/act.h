@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Verdicts to deeds: sets gates, sends signals, and writes each deed down with its evidence,
+ * Verdicts to deeds: sets gates, stops, freezes, kills, and writes each deed down with its evidence,
  * rehearsed or real. What no rule named is never touched; pid 1, this process, the kubelet, the
  * container runtime and what `protect:` names are refused here again, whatever a verdict says.
  */
@@ -22,9 +22,14 @@ struct act_levers {
 	/* lease_ns: CLOCK_MONOTONIC at which the gate opens by itself; 0 with refuse false. */
 	int (*gate)(void *arg, uint64_t cgroup, bool refuse, uint64_t lease_ns);
 	int (*destroy)(void *arg, uint64_t cgroup);	/* live AI connections of a cgroup */
-	int (*signal)(void *arg, uint32_t tgid, int signal);
-	/* Every process of the cgroup and below, if group->path still has the id group->cgroup. */
+	/* The process that has the pid and started then (spare_start_time()); -ESRCH: it is gone. */
+	int (*signal)(void *arg, uint32_t tgid, uint64_t start_ticks, int signal);
+	/*
+	 * Every process of the cgroup and below, if group->path still has the id group->cgroup; an
+	 * id of 0 stands for whichever cgroup has the path (what an earlier daemon left).
+	 */
 	int (*signal_cgroup)(void *arg, const struct who_group *group, int signal);
+	int (*freeze)(void *arg, const struct who_group *group, bool frozen);
 	/* Each row as it is written, for the log; may be NULL. */
 	void (*told)(void *arg, const struct ledger_action *action);
 	void *arg;
@@ -39,6 +44,7 @@ struct act_levers {
 /* NULL: no memory. The loop carries the grace timers and the renewal of leases. */
 struct act *act_new(struct loop *loop, struct ledger *ledger, const struct policy_rules *rules,
 		    const struct act_levers *levers);
+/* Lets go what stands (stop, freeze); gates end with the kernel half, or by their lease. */
 struct act *act_free(struct act *act);
 
 /*
@@ -48,14 +54,22 @@ struct act *act_free(struct act *act);
  */
 void act_apply(struct act *act, const struct policy_verdict *verdict,
 	       const struct policy_subject *subject, int64_t now_us);
-/* Ends gates whose window is over; cheap, to be called each second. */
+/* Ends what holds and whose window is over; cheap, to be called each second. */
 void act_expire(struct act *act, int64_t now_us);
 /* Sets every gate in force anew; a timer does it each ACT_RENEW_NS. */
 void act_renew(struct act *act);
 
-/* The gates in force. */
+/*
+ * Lets go what the ledger says was made to stand and no step of this daemon wants: what an earlier
+ * one left when it was killed. Once, when the steps in force have been applied. Returns how many,
+ * or -errno.
+ */
+int act_recover(struct act *act);
+
+/* What is in force: gates, stops and freezes. */
 struct act_gate {
-	uint64_t cgroup;
+	uint64_t cgroup;		/* 0: a process */
+	const char *action;
 	const char *budget, *key, *target;
 	int64_t until_us;
 };

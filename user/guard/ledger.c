@@ -78,8 +78,19 @@ static const char schema_1[] =
 	"CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 	"INSERT INTO meta VALUES ('made_by', 'aigress');";
 
+static const char schema_2[] =
+	/* What stands still (standing.h). kind: 0 process, 1 stopped cgroup, 2 frozen cgroup. */
+	"CREATE TABLE standing (boot TEXT NOT NULL, kind INTEGER NOT NULL, pid INTEGER NOT NULL,"
+	" start_ticks INTEGER NOT NULL, cgroup TEXT NOT NULL,"
+	" PRIMARY KEY (boot, kind, pid, start_ticks, cgroup)) WITHOUT ROWID;"
+	/* Written by `aigress override`, read by the daemon (override.h). budget '': all. */
+	"CREATE TABLE overrides (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+	" key TEXT NOT NULL, limit_nanos INTEGER NOT NULL, limit_tokens INTEGER NOT NULL,"
+	" made_us INTEGER NOT NULL, until_us INTEGER NOT NULL, made_by TEXT NOT NULL,"
+	" reason TEXT NOT NULL);";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1 };
+static const char *const migrations[] = { schema_1, schema_2 };
 #define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
 
 int ledger_errno(int result)

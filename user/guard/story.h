@@ -26,10 +26,11 @@ struct deed {
 	struct story *story;
 	struct target target;
 	char *name;			/* "process 12 (python3)" */
-	bool holds_gate;
-	int gate_error;			/* of the last try */
+	bool is_void;			/* protected or rehearsed: nothing is done to it */
+	bool holds;			/* a gate, a stop or a freeze, by the step's action */
+	int error;			/* of the last try to hold */
 	uint64_t kill_ns;		/* CLOCK_MONOTONIC of the SIGKILL; 0: none is due */
-	struct who_group *group;	/* to be killed then; NULL: the process */
+	struct who_group *group;	/* what a signal or a freeze is for; NULL: the process */
 	uint64_t done_ticks; /* when a cgroup was killed, as process start times count; 0: not */
 };
 
@@ -47,10 +48,15 @@ struct story {
 	char key[];			/* budget, step, the counter's name */
 };
 
-/* A shut gate, and how many steps want it so. */
+/* What is held, and how many steps want it so. */
+enum hold { HOLD_GATE, HOLD_STOP, HOLD_FREEZE };
+struct held_key {
+	uint64_t hold;
+	struct target target;
+};
 struct held {
 	UT_hash_handle hh;
-	uint64_t cgroup;
+	struct held_key key;
 	size_t steps;
 };
 
@@ -79,5 +85,42 @@ struct deed *deed_new(struct act *act, struct story *story, struct target target
 /* Writes a row to the ledger and the log, if the story has not written too many this minute. */
 void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* ---- hold.c ---- */
+
+/* 0 or -ENOMEM. Once more for the same deed is nothing new. */
+int hold_take(struct act *act, struct deed *deed);
+/* True when no other step, of whatever budget, wants it held. */
+bool hold_drop(struct act *act, struct deed *deed);
+bool hold_stands(struct act *act, enum hold hold, struct target target);
+
+/* ---- aim.c ---- */
+
+/*
+ * The deed of a step for a process or a cgroup; new ones are checked against what is protected,
+ * and rehearsed if nothing is enforced: then a row is written and NULL returned, now and each time
+ * after.
+ */
+struct deed *aim(struct act *act, struct story *story, const struct policy_verdict *verdict,
+		 const struct policy_subject *subject, bool is_cgroup, bool *ret_is_new,
+		 int64_t now_us);
+
+/* ---- refuse.c, halt.c, kill.c ---- */
+
+/* Levers; -EOPNOTSUPP where there is none. */
+int gate_pull(struct act *act, uint64_t cgroup, bool refuse);
+int gate_reset(struct act *act, uint64_t cgroup);
+int signal_pull(struct act *act, const struct deed *deed, int signal);
+
+void refuse_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
+		  const struct policy_subject *subject, int64_t now_us);
+/* stop and freeze */
+void halt_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
+		const struct policy_subject *subject, int64_t now_us);
+/* Lets go what stands. 0 or -errno; what has ended meanwhile is no error. */
+int halt_undo(struct act *act, const struct deed *deed);
+void kill_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
+		const struct policy_subject *subject, int64_t now_us);
+void kill_on_grace(void *arg);
 
 #endif

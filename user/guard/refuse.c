@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gates of cgroups, and what is reset behind them. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "guard/story.h"
+
+int gate_pull(struct act *act, uint64_t cgroup, bool refuse)
+{
+	if (!act->levers.gate)
+		return -EOPNOTSUPP;
+	return act->levers.gate(act->levers.arg, cgroup, refuse,
+				refuse ? clock_mono_ns() + ACT_LEASE_NS : 0);
+}
+
+int gate_reset(struct act *act, uint64_t cgroup)
+{
+	return act->levers.destroy ? act->levers.destroy(act->levers.arg, cgroup) : -EOPNOTSUPP;
+}
+
+static void refuse(struct act *act, struct story *story, uint64_t cgroup, const char *name,
+		   const char *why_not, int64_t now_us)
+{
+	struct target target = { .id = cgroup };
+	struct deed *deed = deed_find(story, target);
+	bool is_new = !deed;
+	int err, destroyed;
+
+	if (is_new)
+		deed = deed_new(act, story, target, name);
+	if (!deed)
+		return;
+	if (why_not || !act->rules->enforce) {
+		if (is_new && why_not)
+			deed_write(act, deed, now_us, "refused: protected (%s)", why_not);
+		else if (is_new)
+			deed_write(act, deed, now_us, "rehearsed");
+		return;
+	}
+	err = gate_pull(act, cgroup, true);
+	destroyed = err ? 0 : gate_reset(act, cgroup);
+	if (!err)
+		err = hold_take(act, deed);
+	if (!is_new && err == deed->error)
+		return;
+	deed->error = err;
+	if (err)
+		deed_write(act, deed, now_us, "failed: %s", strerror(-err));
+	else if (destroyed < 0)
+		deed_write(act, deed, now_us, "done, but live connections stay: %s",
+			   strerror(-destroyed));
+	else
+		deed_write(act, deed, now_us, "done");
+}
+
+void refuse_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
+		       const struct policy_subject *subject, int64_t now_us)
+{
+	const char *path = subject->group->path, *why_not = NULL;
+	char name[WHO_PATH_LEN + 16];
+
+	if (verdict->is_protected)
+		why_not = "by a rule";
+	else if (!strcmp(path, "/"))
+		why_not = "the root cgroup";
+	snprintf(name, sizeof(name), "cgroup %s", path);
+	if (verdict->cgroup)
+		refuse(act, story, verdict->cgroup, name, why_not, now_us);
+	/* What shares the counter is over the limit, too, and need not spend once more first. */
+	for (size_t i = 0; i < verdict->n_cgroups; i++) {
+		if (verdict->cgroups[i] == verdict->cgroup)
+			continue;
+		snprintf(name, sizeof(name), "cgroup id %llu",
+			 (unsigned long long)verdict->cgroups[i]);
+		refuse(act, story, verdict->cgroups[i], name, NULL, now_us);
+	}
+}
