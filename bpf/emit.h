@@ -92,7 +92,10 @@ __weak int emit_piece(__u64 id, __u64 from, __u32 len, __u64 offset, __u32 dir)
 	return emit_class(id, from, len, offset, dir, EV_PIECE_MAX);
 }
 
-/* Pieces of one call: 1 MiB. What is beyond shows as a jump of the next offset. */
+/*
+ * Pieces of one call: 1 MiB, then the last one, so that where the call ended is known even of a
+ * connection that is never freed (Node's process.exit, asyncio). What lies between shows as a jump.
+ */
 #define EMIT_PIECES 64
 
 __weak int emit_pieces(__u64 id, __u64 from, __u64 bytes, __u64 offset, __u32 dir)
@@ -107,8 +110,14 @@ __weak int emit_pieces(__u64 id, __u64 from, __u64 bytes, __u64 offset, __u32 di
 		offset += len;
 		bytes -= len;
 	}
+	if (bytes > EV_PIECE_MAX) {
+		count(CTL_CLAMPED_BYTES, bytes - EV_PIECE_MAX);
+		from += bytes - EV_PIECE_MAX;
+		offset += bytes - EV_PIECE_MAX;
+		bytes = EV_PIECE_MAX;
+	}
 	if (bytes)
-		count(CTL_CLAMPED_BYTES, bytes);
+		emit_piece(id, from, bytes, offset, dir);
 	return 0;
 }
 

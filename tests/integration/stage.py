@@ -302,6 +302,22 @@ def ledgered(row):
             tuple(sorted(numbers(row["tokens"]).items())), money(row["cost_usd"]))
 
 
+def difference(bill, ledger):
+    """The rows of the bill that the ledger lacks, and those that it should not have."""
+    left, extra = [], list(ledger)
+    for row in bill:
+        match = next((told for told in extra if ledgered(told) == billed(row)), None)
+        if match:
+            extra.remove(match)
+        else:
+            left.append(row)
+    return left, extra
+
+
+def shown(rows):
+    return "\n".join(json.dumps(row) for row in rows[:10])
+
+
 class Stage:
     """Everything together; one for the whole session."""
 
@@ -345,7 +361,9 @@ class Stage:
     def must_agree(self, daemon, run, cgroup, n_calls):
         """The ledger equals the bill: each call's tokens and money, and the sums."""
         bill, ledger = self.settle(daemon, run, cgroup, n_calls)
-        assert sorted(map(billed, bill)) == sorted(map(ledgered, ledger))
+        left, extra = difference(bill, ledger)
+        assert not left and not extra, f"billed, not in the ledger:\n{shown(left)}\n" \
+                                       f"in the ledger, not billed:\n{shown(extra)}"
         assert len(bill) == n_calls
         for row in ledger:
             assert row["measured_calls"] == 1 or row["status"] >= 400, row
