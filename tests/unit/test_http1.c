@@ -344,6 +344,23 @@ static void a_gap_in_chunks_ends_at_the_next_start(void **state)
 		     "<1 end 13 cut\n<2 201\n<2 \"x\"\n<2 end 1\n");
 }
 
+/* As streams are written: a chunk an event, a record a chunk. The usage is in the last ones. */
+static void a_gap_in_chunks_ends_at_the_next_chunk(void **state)
+{
+	expect_uncut((struct step[]){
+		OUT("GET /a HTTP/1.1\r\n\r\n"),
+		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n"), LOST_IN(8),
+		IN("de\r\n"), IN("a\r\n0123456789\r\n"), IN("5\r\nusa"), IN("ge\r\n0\r\n\r\n"),
+		OUT("GET /b HTTP/1.1\r\n\r\n"), IN("HTTP/1.1 204 OK\r\n\r\n"), END_STEP }, true,
+		     ">1 GET  /a\n>1 end 0\n<1 200\n<1 \"one[8][4]0123456789usage\"\n<1 end 30 cut\n"
+		     ">2 GET  /b\n>2 end 0\n<2 204\n<2 end 0\n");
+	expect_uncut((struct step[]){
+		OUT("POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n"),
+		LOST_OUT(8), OUT("3\r\ntwo\r\n"), LOST_OUT(1), OUT("3\r\nabcde"), OUT("0\r\n\r\n"),
+		END_STEP }, true,
+		     ">1 POST  /a\n>1 \"one[8]two[1][8]\"\n>1 end 23 cut\n");
+}
+
 static void a_gap_in_chunks_ends_with_the_last_chunk(void **state)
 {
 	expect_uncut((struct step[]){
@@ -429,6 +446,7 @@ int main(void)
 		cmocka_unit_test(a_gap_in_a_counted_body_is_only_lost_bytes),
 		cmocka_unit_test(a_gap_beyond_the_body_waits_for_a_start),
 		cmocka_unit_test(a_gap_in_chunks_ends_at_the_next_start),
+		cmocka_unit_test(a_gap_in_chunks_ends_at_the_next_chunk),
 		cmocka_unit_test(a_gap_in_chunks_ends_with_the_last_chunk),
 		cmocka_unit_test(a_lost_answer_head_does_not_shift_the_pairing),
 		cmocka_unit_test(a_lost_request_does_not_shift_the_pairing),

@@ -27,9 +27,11 @@ struct conn *conn_free(struct conn *conn);
 
 /*
  * Takes `len` bytes that begin at `offset` of the stream of `side` (HTTP_REQUEST: what this host
- * wrote). An offset beyond what was fed before is a gap: in a body of known length the gap is
- * counted and the message goes on; anywhere else the stream waits for the next message's start.
- * Bytes that were fed before are ignored.
+ * wrote). An offset beyond what was fed before is a gap. In a body of known length it is counted
+ * and the message goes on. In a chunked body, or across HTTP/2 frames, the message goes on where a
+ * fed piece begins with a whole chunk, or holds a frame of a live stream; what was passed over is
+ * lost bytes (framing included), and the message will not end as whole. Anywhere else the stream
+ * waits for the next message's start. Bytes that were fed before are ignored.
  */
 void conn_feed(struct conn *conn, enum http_side side, uint64_t offset, const uint8_t *bytes,
 	       size_t len);

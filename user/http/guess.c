@@ -29,6 +29,24 @@ bool guess_is_response(const uint8_t *bytes, size_t len)
 	return len >= 9 && !memcmp(bytes, "HTTP/1.", 7) && bytes[8] == ' ';
 }
 
+bool guess_is_chunk(const uint8_t *bytes, size_t len)
+{
+	size_t size = 0, n = 0;
+
+	for (; n < len && n < 8; n++) {
+		if (bytes[n] >= '0' && bytes[n] <= '9')
+			size = size << 4 | (bytes[n] - '0');
+		else if ((bytes[n] | 32) >= 'a' && (bytes[n] | 32) <= 'f')
+			size = size << 4 | ((bytes[n] | 32) - 'a' + 10);
+		else
+			break;
+	}
+	if (!n || len - n < 2 || memcmp(bytes + n, "\r\n", 2))
+		return false;
+	n += 2;
+	return len - n >= size + 2 && !memcmp(bytes + n + size, "\r\n", 2);
+}
+
 /* The first bytes of a connection, of the side that wrote a request or should have. */
 static enum guess guess_request_line(const uint8_t *bytes, size_t len)
 {

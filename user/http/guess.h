@@ -24,5 +24,10 @@ enum guess guess_middle(enum http_side side, const uint8_t *bytes, size_t len);
 /* "METHOD target..." with, if the line ends in these bytes, its version; "HTTP/1.x ". */
 bool guess_is_request(const uint8_t *bytes, size_t len);
 bool guess_is_response(const uint8_t *bytes, size_t len);
+/*
+ * A whole chunk, RFC 9112 7.1, without extension: its line end must be where its size says, as a
+ * size line alone is too easily found in a body.
+ */
+bool guess_is_chunk(const uint8_t *bytes, size_t len);
 
 #endif

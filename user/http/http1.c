@@ -13,9 +13,9 @@
 #undef HTTP_RESPONSE
 #undef HTTP_HEAD
 
-#include "http/body.h"
 #include "http/guess.h"
 #include "http/head.h"
+#include "http/message.h"
 #include "http/pair.h"
 
 enum mode {
@@ -29,18 +29,18 @@ enum mode {
 
 struct stream {
 	llhttp_t parser;
-	struct body body;
+	struct message message;
 	const uint8_t *bytes;	/* fed, not read yet */
 	size_t len;
 	uint64_t left;
 	uint64_t exchange;
 	uint32_t head_bytes;
 	enum mode mode;
-	bool is_open;		/* its head was or will be given, its end not */
-	bool has_head, has_end, is_whole; /* to be given */
 	bool is_interim;	/* a 1xx answer */
 	bool is_complete;	/* llhttp came to the end of the message */
 	bool is_resynced;	/* the next message is the first after a gap */
+	bool is_chunked;	/* the message that is open */
+	bool is_resuming;	/* llhttp reads a head that was made up */
 	struct head_reader *reader; /* while a head is being read: an idle connection has none */
 	struct http_head head;
 };
@@ -79,6 +79,8 @@ static int on_message_begin(llhttp_t *parser)
 	struct stream *stream = parser->data;
 	enum http_side side = stream->head.side;
 
+	if (stream->is_resuming)
+		return 0;
 	memset(&stream->head, 0, sizeof(stream->head));
 	stream->head.side = side;
 	stream->is_interim = false;
@@ -86,15 +88,16 @@ static int on_message_begin(llhttp_t *parser)
 	return reader_need(stream) ? 0 : -1;
 }
 
+/* Trailers come when the reader has gone: they may not change the head, RFC 9110 6.5.1. */
+
 static int on_target(llhttp_t *parser, const char *at, size_t len)
 {
 	struct stream *stream = parser->data;
 
-	head_read_target(stream->reader, at, len);
+	if (stream->reader)
+		head_read_target(stream->reader, at, len);
 	return 0;
 }
-
-/* Trailers come when the reader has gone: they may not change the head, RFC 9110 6.5.1. */
 
 static int on_name(llhttp_t *parser, const char *at, size_t len)
 {
@@ -123,22 +126,18 @@ static int on_value_complete(llhttp_t *parser)
 	return 0;
 }
 
-static void message_end(struct stream *stream, bool is_whole)
+/* Nothing ends between messages. */
+static void stream_end(struct stream *stream, bool is_whole)
 {
-	if (!stream->is_open)
-		return;
-	stream->is_open = false;
-	stream->has_end = true;
-	stream->is_whole = is_whole;
+	if (stream->message.state == MESSAGE_OPEN)
+		message_end(&stream->message, is_whole);
 }
 
-static void message_open(struct stream *stream, uint64_t exchange)
+static void stream_open(struct stream *stream, uint64_t exchange)
 {
 	stream->exchange = exchange;
-	stream->is_open = true;
-	stream->has_head = true;
 	stream->is_resynced = false;
-	body_begin(&stream->body, stream->head.encoding);
+	message_open(&stream->message, stream->head.encoding);
 }
 
 static void request_begin(struct http1 *http1, struct stream *stream, int method)
@@ -151,8 +150,8 @@ static void request_begin(struct http1 *http1, struct stream *stream, int method
 	head_set_target(&stream->head, stream->reader->target, stream->reader->n_target);
 	/* the client would not ask again on this connection before the last answer's end */
 	if (answer->mode == WAITING)
-		message_end(answer, /* is_whole= */ false);
-	message_open(stream, pair_request(&http1->pair,
+		stream_end(answer, /* is_whole= */ false);
+	stream_open(stream, pair_request(&http1->pair,
 					  method == LLHTTP_METHOD_HEAD ? PAIR_HEAD :
 					  method == HTTP_CONNECT       ? PAIR_CONNECT :
 									 PAIR_OTHER));
@@ -163,7 +162,7 @@ static void tunnel_begin(struct http1 *http1)
 	struct stream *request = &http1->streams[HTTP_REQUEST];
 
 	http1->is_tunnel = true;
-	message_end(request, /* is_whole= */ request->mode == COUNTED && !request->left);
+	stream_end(request, /* is_whole= */ request->mode == COUNTED && !request->left);
 	request->mode = TUNNEL;
 	request->len = 0;
 }
@@ -176,7 +175,7 @@ static bool answer_begin(struct http1 *http1, struct stream *stream)
 	uint64_t number = pair_answer(&http1->pair, stream->is_resynced, &method);
 
 	stream->head.is_upgrade = status == 101 || (method == PAIR_CONNECT && status / 100 == 2);
-	message_open(stream, number);
+	stream_open(stream, number);
 	if (stream->head.is_upgrade)
 		tunnel_begin(http1);
 	return !(stream->head.is_upgrade || method == PAIR_HEAD || status == 204 || status == 304);
@@ -190,6 +189,8 @@ static int on_headers_complete(llhttp_t *parser)
 
 	/* what follows is decided here: llhttp would stop at an upgrade that was only offered */
 	parser->upgrade = 0;
+	if (stream->is_resuming)
+		return HPE_PAUSED;
 	if (stream->head.side == HTTP_REQUEST) {
 		request_begin(http1, stream, parser->method);
 	} else {
@@ -202,7 +203,8 @@ static int on_headers_complete(llhttp_t *parser)
 	reader_drop(stream);
 	stream->head_bytes = 0;
 	stream->left = 0;
-	if (has_body && parser->flags & F_CHUNKED) {
+	stream->is_chunked = has_body && parser->flags & F_CHUNKED;
+	if (stream->is_chunked) {
 		stream->mode = CHUNKED;
 		return HPE_PAUSED;
 	}
@@ -219,7 +221,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
 	struct stream *stream = parser->data;
 
-	body_feed(&stream->body, (const uint8_t *)at, len);
+	body_feed(&stream->message.body, (const uint8_t *)at, len);
 	return HPE_PAUSED;
 }
 
@@ -264,8 +266,8 @@ static void stream_lose(struct http1 *http1, struct stream *stream)
 	reader_drop(stream);
 	stream->mode = WAITING;
 	stream->is_resynced = true;
-	if (stream->is_open)
-		body_gap(&stream->body, stream->len);
+	if (stream->message.state == MESSAGE_OPEN)
+		body_gap(&stream->message.body, stream->len);
 	stream->len = 0;
 }
 
@@ -297,18 +299,37 @@ static void parse(struct http1 *http1, struct stream *stream)
 		return;
 	stream->is_complete = false;
 	if (stream->mode == CHUNKED)
-		message_end(stream, /* is_whole= */ true);
+		stream_end(stream, /* is_whole= */ true);
 	if (stream->mode == CHUNKED || stream->is_interim)
 		headers_begin(stream);
 }
 
-static void take_body(struct stream *stream, uint64_t max)
+static size_t take_body(struct stream *stream, uint64_t max)
 {
 	size_t n = stream->len < max ? stream->len : max;
 
-	body_feed(&stream->body, stream->bytes, n);
+	body_feed(&stream->message.body, stream->bytes, n);
 	stream->bytes += n;
 	stream->len -= n;
+	return n;
+}
+
+/* The gap ends at a chunk: llhttp is told a head after which it reads just that. */
+static void chunks_resume(struct stream *stream)
+{
+	static const char *const heads[] = {
+		[HTTP_REQUEST] = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+		[HTTP_RESPONSE] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+	};
+	const char *head = heads[stream->head.side];
+
+	headers_begin(stream);
+	stream->is_resuming = true;
+	(void)llhttp_execute(&stream->parser, head, strlen(head));
+	llhttp_resume(&stream->parser);
+	stream->is_resuming = false;
+	stream->mode = CHUNKED;
+	stream->message.is_holed = true;
 }
 
 /* A piece, from its beginning, of a stream that waits. */
@@ -319,15 +340,19 @@ static void wait_for_start(struct stream *stream)
 		guess_is_response(stream->bytes, stream->len);
 
 	if (is_start) {
-		message_end(stream, /* is_whole= */ false);
+		stream_end(stream, /* is_whole= */ false);
 		headers_begin(stream);
 		return;
 	}
-	if (stream->is_open) {
-		body_gap(&stream->body, stream->len);
+	if (stream->message.state == MESSAGE_OPEN) {
+		if (stream->is_chunked && guess_is_chunk(stream->bytes, stream->len)) {
+			chunks_resume(stream);
+			return;
+		}
+		body_gap(&stream->message.body, stream->len);
 		/* the last chunk, RFC 9112 7.1, as a server writes it */
 		if (stream->len >= 5 && !memcmp(stream->bytes + stream->len - 5, "0\r\n\r\n", 5))
-			message_end(stream, /* is_whole= */ false);
+			stream_end(stream, /* is_whole= */ false);
 	}
 	stream->len = 0;
 }
@@ -343,16 +368,11 @@ static void stream_read(struct http1 *http1, struct stream *stream)
 	case CHUNKED:
 		parse(http1, stream);
 		break;
-	case COUNTED: {
-		uint64_t left = stream->left;
-		size_t len = stream->len;
-
-		take_body(stream, left);
-		stream->left -= len - stream->len;
+	case COUNTED:
+		stream->left -= take_body(stream, stream->left);
 		break;
-	}
 	case TO_END:
-		take_body(stream, UINT64_MAX);
+		(void)take_body(stream, UINT64_MAX);
 		break;
 	case TUNNEL:
 		stream->len = 0;
@@ -363,9 +383,9 @@ static void stream_read(struct http1 *http1, struct stream *stream)
 /* A counted body that has come to its end needs no byte more to be known. */
 static void counted_end(struct stream *stream)
 {
-	if (stream->mode != COUNTED || stream->left || stream->has_head)
+	if (stream->mode != COUNTED || stream->left || stream->message.has_head)
 		return;
-	message_end(stream, /* is_whole= */ true);
+	stream_end(stream, /* is_whole= */ true);
 	if (stream->head.is_upgrade && stream->head.side == HTTP_RESPONSE) {
 		stream->mode = TUNNEL;
 		return;
@@ -378,24 +398,7 @@ static bool stream_give(struct stream *stream, struct http_piece *ret)
 	memset(ret, 0, sizeof(*ret));
 	ret->side = stream->head.side;
 	ret->exchange = stream->exchange;
-	if (stream->has_head) {
-		stream->has_head = false;
-		ret->type = HTTP_HEAD;
-		ret->head = &stream->head;
-		return true;
-	}
-	if (body_next(&stream->body, ret)) {
-		ret->type = HTTP_BODY;
-		return true;
-	}
-	if (!stream->has_end)
-		return false;
-	stream->has_end = false;
-	ret->type = HTTP_END;
-	ret->wire_bytes = stream->body.wire_bytes;
-	ret->is_whole = stream->is_whole;
-	body_end(&stream->body);
-	return true;
+	return message_give(&stream->message, &stream->head, ret);
 }
 
 bool http1_next(struct http1 *http1, struct http_piece *ret)
@@ -408,14 +411,14 @@ bool http1_next(struct http1 *http1, struct http_piece *ret)
 			if (stream_give(stream, ret))
 				return true;
 			counted_end(stream);
-			if (stream->has_end)
+			if (stream->message.has_end)
 				continue;
 			if (!stream->len)
 				break;
 			stream_read(http1, stream);
 		}
 	}
-	/* reading one side may end a message of the other */
+	/* reading the answer may have ended the request */
 	return stream_give(&http1->streams[HTTP_REQUEST], ret);
 }
 
@@ -444,7 +447,7 @@ struct http1 *http1_free(struct http1 *http1)
 		return NULL;
 	for (size_t i = 0; i < 2; i++) {
 		reader_drop(&http1->streams[i]);
-		body_end(&http1->streams[i].body);
+		body_end(&http1->streams[i].message.body);
 	}
 	free(http1);
 	return NULL;
@@ -465,16 +468,16 @@ void http1_gap(struct http1 *http1, enum http_side side, uint64_t n)
 	case TUNNEL:
 		return;
 	case WAITING:
-		if (stream->is_open)
-			body_gap(&stream->body, n);
+		if (stream->message.state == MESSAGE_OPEN)
+			body_gap(&stream->message.body, n);
 		stream->is_resynced = true;
 		return;
 	case TO_END:
-		body_gap(&stream->body, n);
+		body_gap(&stream->message.body, n);
 		return;
 	case COUNTED:
 		in_body = n < stream->left ? n : stream->left;
-		body_gap(&stream->body, in_body);
+		body_gap(&stream->message.body, in_body);
 		stream->left -= in_body;
 		n -= in_body;
 		counted_end(stream);
@@ -482,7 +485,7 @@ void http1_gap(struct http1 *http1, enum http_side side, uint64_t n)
 			stream_lose(http1, stream);
 		return;
 	case CHUNKED:
-		body_gap(&stream->body, n);
+		body_gap(&stream->message.body, n);
 		/* fall through */
 	case HEADERS:
 		stream_lose(http1, stream);
@@ -495,7 +498,7 @@ void http1_end(struct http1 *http1)
 	for (size_t i = 0; i < 2; i++) {
 		struct stream *stream = &http1->streams[i];
 
-		message_end(stream, stream->mode == TO_END);
+		stream_end(stream, stream->mode == TO_END);
 		stream->mode = TUNNEL;
 		stream->len = 0;
 	}
@@ -513,6 +516,6 @@ uint64_t http1_resyncs(const struct http1 *http1)
 
 uint64_t http1_bad_encodings(const struct http1 *http1)
 {
-	return http1->streams[HTTP_REQUEST].body.bad_encodings +
-	       http1->streams[HTTP_RESPONSE].body.bad_encodings;
+	return http1->streams[HTTP_REQUEST].message.body.bad_encodings +
+	       http1->streams[HTTP_RESPONSE].message.body.bad_encodings;
 }

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/http2.h"
 
-#include <nghttp2/nghttp2.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/block.h"
 #include "http/frame.h"
-#include "http/head.h"
 #include "http/streams.h"
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 #define PREFACE_LEN (sizeof(preface) - 1)
 
 #define SETTINGS_HEADER_TABLE_SIZE 1
-#define TABLE_DEFAULT 4096	/* RFC 9113 6.5.2 */
 
 enum part {
 	PREFACE,	/* of the connection */
@@ -26,22 +24,15 @@ enum part {
 };
 
 struct direction {
-	nghttp2_hd_inflater *inflater;
+	struct block block;
 	const uint8_t *bytes;	/* fed, not read yet */
 	size_t len;
 	struct frame frame;
 	enum part part;
 	uint32_t left;		/* of the frame's content, after its prefix */
-	uint32_t table_size;	/* announced by the other side, in force when this one says so */
 	uint8_t prefix, padding; /* bytes left of them */
 	uint8_t n_buf;
 	uint8_t buf[FRAME_HEAD]; /* a frame's head, or one setting */
-	bool has_table_size;
-	bool in_block;		/* a header block is open: CONTINUATION must follow */
-	bool block_ends_stream;
-	bool is_promise;	/* the block is of a PUSH_PROMISE */
-	uint32_t block_stream;
-	struct http_head head;	/* of the block */
 };
 
 struct http2 {
@@ -68,98 +59,46 @@ static void give_up(struct http2 *http2)
 
 /* --- header blocks --- */
 
-static void field_take(struct http_head *head, const nghttp2_nv *nv)
-{
-	const char *name = (const char *)nv->name, *value = (const char *)nv->value;
-
-	if (nv->namelen == 7 && !memcmp(name, ":method", 7)) {
-		head_set_method(head, value, nv->valuelen);
-	} else if (nv->namelen == 5 && !memcmp(name, ":path", 5)) {
-		head_set_target(head, value, nv->valuelen);
-	} else if (nv->namelen == 7 && !memcmp(name, ":status", 7)) {
-		head->status = 0;
-		for (size_t i = 0; i < nv->valuelen && i < 3; i++)
-			head->status = head->status * 10 + (value[i] & 15);
-	} else {
-		head_set(head, head_field(name, nv->namelen), value, nv->valuelen);
-	}
-}
-
-/* False: the table cannot be trusted any more. */
-static bool block_inflate(struct direction *direction, const uint8_t *bytes, size_t len,
-			  bool is_last)
-{
-	for (;;) {
-		nghttp2_nv nv;
-		int flags = 0;
-		ssize_t n = nghttp2_hd_inflate_hd2(direction->inflater, &nv, &flags, bytes, len,
-						   is_last);
-
-		if (n < 0)
-			return false;
-		bytes += n;
-		len -= n;
-		if (flags & NGHTTP2_HD_INFLATE_EMIT)
-			field_take(&direction->head, &nv);
-		if (flags & NGHTTP2_HD_INFLATE_FINAL) {
-			nghttp2_hd_inflate_end_headers(direction->inflater);
-			return true;
-		}
-		if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && !len)
-			return !is_last;
-	}
-}
-
 static void request_begin(struct http2 *http2, struct direction *direction)
 {
-	struct stream *stream = streams_find(&http2->streams, direction->block_stream);
+	struct stream *stream = streams_find(&http2->streams, direction->block.stream);
 
 	if (!stream) {
-		if (direction->block_stream < http2->next_stream)
+		if (direction->block.stream < http2->next_stream)
 			return;
 		/* a gap held the head of a request: its fields are missing in the table */
-		if (http2->had_gap && direction->block_stream != http2->next_stream) {
+		if (http2->had_gap && direction->block.stream != http2->next_stream) {
 			give_up(http2);
 			return;
 		}
-		http2->next_stream = direction->block_stream + 2;
-		stream = streams_add(&http2->streams, direction->block_stream);
+		http2->next_stream = direction->block.stream + 2;
+		stream = streams_add(&http2->streams, direction->block.stream);
 		if (!stream) {
 			http2->resyncs++;
 			return;
 		}
-		direction->head.is_upgrade = !strcmp(direction->head.method, "CONNECT");
-		stream_open(&http2->streams, stream, &direction->head);
+		direction->block.head.is_upgrade = !strcmp(direction->block.head.method, "CONNECT");
+		stream_open(&http2->streams, stream, &direction->block.head);
 	}
-	if (direction->block_ends_stream)
+	if (direction->block.ends_stream)
 		stream_end(&http2->streams, stream, HTTP_REQUEST, true);
 }
 
 static void answer_begin(struct http2 *http2, struct direction *direction)
 {
-	struct stream *stream = streams_find(&http2->streams, direction->block_stream);
+	struct stream *stream = streams_find(&http2->streams, direction->block.stream);
 	struct message *message;
 
 	if (!stream)
 		return;
 	message = &stream->messages[HTTP_RESPONSE];
-	if (message->is_done || (!message->is_open && direction->head.status / 100 == 1))
+	if (message->state == MESSAGE_ENDED ||
+	    (message->state == MESSAGE_NONE && direction->block.head.status / 100 == 1))
 		return;
-	if (!message->is_open)
-		stream_open(&http2->streams, stream, &direction->head);
-	if (direction->block_ends_stream)
+	if (message->state == MESSAGE_NONE)
+		stream_open(&http2->streams, stream, &direction->block.head);
+	if (direction->block.ends_stream)
 		stream_end(&http2->streams, stream, HTTP_RESPONSE, true);
-}
-
-static void block_begin(struct direction *direction, enum http_side side)
-{
-	memset(&direction->head, 0, sizeof(direction->head));
-	direction->head.side = side;
-	direction->in_block = true;
-	direction->is_promise = direction->frame.type == FRAME_PUSH_PROMISE;
-	direction->block_stream = direction->frame.stream;
-	direction->block_ends_stream = !direction->is_promise &&
-				       direction->frame.flags & FRAME_END_STREAM;
 }
 
 static void block_take(struct http2 *http2, enum http_side side, const uint8_t *bytes, size_t n)
@@ -167,14 +106,13 @@ static void block_take(struct http2 *http2, enum http_side side, const uint8_t *
 	struct direction *direction = direction_of(http2, side);
 	bool is_last = !direction->left && direction->frame.flags & FRAME_END_HEADERS;
 
-	if (!block_inflate(direction, bytes, n, is_last)) {
+	if (!block_feed(&direction->block, bytes, n, is_last)) {
 		give_up(http2);
 		return;
 	}
 	if (!is_last)
 		return;
-	direction->in_block = false;
-	if (direction->is_promise)
+	if (direction->block.is_promise)
 		return;
 	if (side == HTTP_REQUEST)
 		request_begin(http2, direction);
@@ -184,7 +122,6 @@ static void block_take(struct http2 *http2, enum http_side side, const uint8_t *
 
 /* --- frames --- */
 
-/* A size takes effect on the other side's blocks, where that side acknowledges it: RFC 7541 4.2. */
 static void settings_take(struct http2 *http2, enum http_side side, const uint8_t *bytes, size_t n)
 {
 	struct direction *own = direction_of(http2, side);
@@ -192,7 +129,6 @@ static void settings_take(struct http2 *http2, enum http_side side, const uint8_
 
 	for (size_t i = 0; i < n; i++) {
 		const uint8_t *b = own->buf;
-		uint32_t value;
 
 		own->buf[own->n_buf++] = bytes[i];
 		if (own->n_buf < 6)
@@ -200,9 +136,8 @@ static void settings_take(struct http2 *http2, enum http_side side, const uint8_
 		own->n_buf = 0;
 		if ((b[0] << 8 | b[1]) != SETTINGS_HEADER_TABLE_SIZE)
 			continue;
-		value = (uint32_t)b[2] << 24 | b[3] << 16 | b[4] << 8 | b[5];
-		other->table_size = value < HTTP2_TABLE_MAX ? value : HTTP2_TABLE_MAX;
-		other->has_table_size = true;
+		block_announce(&other->block,
+			       (uint32_t)b[2] << 24 | b[3] << 16 | b[4] << 8 | b[5]);
 	}
 }
 
@@ -211,9 +146,9 @@ static void data_take(struct http2 *http2, enum http_side side, const uint8_t *b
 	struct stream *stream = streams_find(&http2->streams, direction_of(http2, side)->frame.stream);
 	struct message *message = stream ? &stream->messages[side] : NULL;
 
-	if (!message || message->is_done)
+	if (!message || message->state == MESSAGE_ENDED)
 		return;
-	if (!message->is_open) {
+	if (message->state == MESSAGE_NONE) {
 		/* its head is missing, so the table may be */
 		give_up(http2);
 		return;
@@ -253,7 +188,7 @@ static void frame_end(struct http2 *http2, enum http_side side)
 		stream_cut(&http2->streams, stream);
 	if (frame->type != FRAME_DATA || !(frame->flags & FRAME_END_STREAM) || !stream)
 		return;
-	if (stream->messages[side].is_open)
+	if (stream->messages[side].state != MESSAGE_NONE)
 		stream_end(&http2->streams, stream, side, /* is_whole= */ true);
 	else
 		give_up(http2);
@@ -307,8 +242,8 @@ static void frame_begin(struct http2 *http2, enum http_side side)
 
 	/* unknown types are allowed (RFC 9113 5.5), but not within a block (6.10) */
 	if ((frame->type <= FRAME_CONTINUATION && !frame_is_valid(frame)) ||
-	    direction->in_block != (frame->type == FRAME_CONTINUATION) ||
-	    (direction->in_block && frame->stream != direction->block_stream)) {
+	    direction->block.is_open != (frame->type == FRAME_CONTINUATION) ||
+	    (direction->block.is_open && frame->stream != direction->block.stream)) {
 		give_up(http2);
 		return;
 	}
@@ -316,12 +251,9 @@ static void frame_begin(struct http2 *http2, enum http_side side)
 	direction->padding = 0;
 	direction->n_buf = 0;
 	if (is_block)
-		block_begin(direction, side);
-	if (frame->type == FRAME_SETTINGS && frame->flags & FRAME_ACK && direction->has_table_size) {
-		direction->has_table_size = false;
-		(void)nghttp2_hd_inflate_change_table_size(direction->inflater,
-							   direction->table_size);
-	}
+		block_begin(&direction->block, side, frame);
+	if (frame->type == FRAME_SETTINGS && frame->flags & FRAME_ACK)
+		block_acknowledge(&direction->block);
 	/* a client that leaves its streams open must not fill the table for good */
 	if (side == HTTP_REQUEST && frame->type == FRAME_HEADERS &&
 	    http2->streams.n == STREAMS_MAX && !streams_find(&http2->streams, frame->stream))
@@ -461,7 +393,7 @@ struct http2 *http2_new(void)
 	http2->next_stream = 1;
 	http2->directions[HTTP_RESPONSE].part = HEAD;
 	for (size_t i = 0; i < 2; i++)
-		if (nghttp2_hd_inflate_new(&http2->directions[i].inflater))
+		if (!block_init(&http2->directions[i].block))
 			return http2_free(http2);
 	return http2;
 }
@@ -472,8 +404,7 @@ struct http2 *http2_free(struct http2 *http2)
 		return NULL;
 	streams_done(&http2->streams);
 	for (size_t i = 0; i < 2; i++)
-		if (http2->directions[i].inflater)
-			nghttp2_hd_inflate_del(http2->directions[i].inflater);
+		block_done(&http2->directions[i].block);
 	free(http2);
 	return NULL;
 }
@@ -489,7 +420,7 @@ static uint64_t gap_in_data(struct http2 *http2, enum http_side side, uint64_t n
 {
 	struct direction *direction = direction_of(http2, side);
 	struct stream *stream = streams_find(&http2->streams, direction->frame.stream);
-	bool is_taken = stream && stream->messages[side].is_open && !stream->messages[side].is_done;
+	bool is_taken = stream && stream->messages[side].state == MESSAGE_OPEN;
 	uint64_t in_content = min(n, direction->left);
 	uint64_t in_padding = min(n - in_content, direction->padding);
 	/* what comes after is more likely this stream's than another's */
@@ -519,7 +450,7 @@ void http2_gap(struct http2 *http2, enum http_side side, uint64_t n)
 		if (!n)
 			return;
 	}
-	if (direction->part == PREFACE || direction->in_block) {
+	if (direction->part == PREFACE || direction->block.is_open) {
 		give_up(http2);
 		return;
 	}
@@ -538,8 +469,8 @@ void http2_end(struct http2 *http2)
 
 bool http2_next(struct http2 *http2, struct http_piece *ret)
 {
-	const struct http_head *heads[2] = { &http2->directions[HTTP_REQUEST].head,
-					     &http2->directions[HTTP_RESPONSE].head };
+	const struct http_head *heads[2] = { &http2->directions[HTTP_REQUEST].block.head,
+					     &http2->directions[HTTP_RESPONSE].block.head };
 
 	for (;;) {
 		if (streams_give(&http2->streams, heads, ret))

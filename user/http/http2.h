@@ -13,9 +13,6 @@
 
 #include "http/http.h"
 
-/* A header table that is announced larger is not kept; browsers announce 64 KiB, others 4. */
-#define HTTP2_TABLE_MAX 65536
-
 struct http2;
 
 /* From the connection preface on. NULL: no memory. */

@@ -50,23 +50,13 @@ struct stream *streams_add(struct streams *streams, uint32_t id)
 
 void stream_open(struct streams *streams, struct stream *stream, const struct http_head *head)
 {
-	struct message *message = &stream->messages[head->side];
-
-	message->is_open = true;
-	message->has_head = true;
-	body_begin(&message->body, head->encoding);
+	message_open(&stream->messages[head->side], head->encoding);
 	streams->giving = stream;
 }
 
 void stream_end(struct streams *streams, struct stream *stream, enum http_side side, bool is_whole)
 {
-	struct message *message = &stream->messages[side];
-
-	if (message->is_done)
-		return;
-	message->is_done = true;
-	message->has_end = true;
-	message->is_whole = is_whole && !message->is_holed;
+	message_end(&stream->messages[side], is_whole);
 	streams->giving = stream;
 }
 
@@ -74,29 +64,6 @@ void stream_cut(struct streams *streams, struct stream *stream)
 {
 	stream_end(streams, stream, HTTP_REQUEST, /* is_whole= */ false);
 	stream_end(streams, stream, HTTP_RESPONSE, /* is_whole= */ false);
-}
-
-static bool message_give(struct message *message, const struct http_head *head,
-			 struct http_piece *ret)
-{
-	if (message->has_head) {
-		message->has_head = false;
-		ret->type = HTTP_HEAD;
-		ret->head = head;
-		return true;
-	}
-	if (body_next(&message->body, ret)) {
-		ret->type = HTTP_BODY;
-		return true;
-	}
-	if (!message->has_end)
-		return false;
-	message->has_end = false;
-	ret->type = HTTP_END;
-	ret->wire_bytes = message->body.wire_bytes;
-	ret->is_whole = message->is_whole;
-	body_end(&message->body);
-	return true;
 }
 
 bool streams_give(struct streams *streams, const struct http_head *heads[2],
@@ -114,7 +81,8 @@ bool streams_give(struct streams *streams, const struct http_head *heads[2],
 			return true;
 	}
 	streams->giving = NULL;
-	if (stream->messages[HTTP_REQUEST].is_done && stream->messages[HTTP_RESPONSE].is_done)
+	if (stream->messages[HTTP_REQUEST].state == MESSAGE_ENDED &&
+	    stream->messages[HTTP_RESPONSE].state == MESSAGE_ENDED)
 		stream_drop(streams, stream);
 	return false;
 }

@@ -6,20 +6,10 @@
 #ifndef HTTP_STREAMS_H
 #define HTTP_STREAMS_H
 
-#include "http/body.h"
-#include "http/http.h"
+#include "http/message.h"
 
 /* At once; servers allow 100 to 250. 128 x 176 bytes. */
 #define STREAMS_MAX 128
-
-/* One message of a stream. */
-struct message {
-	struct body body;
-	bool is_open;		/* its head is known */
-	bool is_done;		/* ended: nothing more is taken */
-	bool has_head, has_end, is_whole; /* to be given */
-	bool is_holed;		/* bytes may have been lost unseen */
-};
 
 struct stream {
 	uint32_t id;

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/message.h"
+
+void message_open(struct message *message, enum http_encoding encoding)
+{
+	message->state = MESSAGE_OPEN;
+	message->has_head = true;
+	message->is_holed = false;
+	body_begin(&message->body, encoding);
+}
+
+void message_end(struct message *message, bool is_whole)
+{
+	if (message->state == MESSAGE_ENDED)
+		return;
+	message->state = MESSAGE_ENDED;
+	message->has_end = true;
+	message->is_whole = is_whole && !message->is_holed;
+}
+
+bool message_give(struct message *message, const struct http_head *head, struct http_piece *ret)
+{
+	if (message->has_head) {
+		message->has_head = false;
+		ret->type = HTTP_HEAD;
+		ret->head = head;
+		return true;
+	}
+	if (body_next(&message->body, ret)) {
+		ret->type = HTTP_BODY;
+		return true;
+	}
+	if (!message->has_end)
+		return false;
+	message->has_end = false;
+	ret->type = HTTP_END;
+	ret->wire_bytes = message->body.wire_bytes;
+	ret->is_whole = message->is_whole;
+	body_end(&message->body);
+	return true;
+}

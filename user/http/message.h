@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One message, whatever its version: head, body and end, in the order in which they are given. */
+#ifndef HTTP_MESSAGE_H
+#define HTTP_MESSAGE_H
+
+#include "http/body.h"
+#include "http/http.h"
+
+enum message_state { MESSAGE_NONE, MESSAGE_OPEN, MESSAGE_ENDED };
+
+/* All zero is one that has not begun. */
+struct message {
+	struct body body;
+	enum message_state state;
+	bool has_head, has_end;	/* to be given */
+	bool is_whole;
+	bool is_holed;		/* bytes may have been lost unseen: it will not end as whole */
+};
+
+/* Its head is known; also for the next message after one that ended. */
+void message_open(struct message *message, enum http_encoding encoding);
+/* It ends, if it has not yet; one that never began gets an end all the same. */
+void message_end(struct message *message, bool is_whole);
+/* Sets type and content of the next piece; false: nothing for now. */
+bool message_give(struct message *message, const struct http_head *head, struct http_piece *ret);
+
+#endif
