@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -105,3 +106,38 @@ def make_calls(the_stage, kind, work, cgroup, seconds=60, expect=None):
     assert child.returncode == 0, f"{kind}: {child.returncode}\n{err}"
     assert got == (expect or [200] * work.get("calls", 1)), err
     return got
+
+
+# Clients that go step by step (step=True).
+
+def next_done(child):
+    line = child.stdout.readline()
+    assert line.startswith("done "), line + child.stderr.read()
+
+
+def go_on(child):
+    child.stdin.write("\n")
+    child.stdin.flush()
+
+
+def step_until_exact(the_stage, daemon, child, run, cgroup, n_calls):
+    """
+    Lets a client call until a call is measured; stands after it. Returns how many were not: a file
+    never seen before and a process just greeted race their probes.
+    """
+    def is_exact(bill):
+        return not stage.difference([bill], daemon.calls(cgroup))[0]
+
+    def settled(done):
+        """The call is in the ledger, or has had a second to come."""
+        bills = the_stage.api.bill(run)
+        return len(bills) >= done and (is_exact(bills[-1]) or time.monotonic() > patience)
+
+    for done in range(1, n_calls + 1):
+        next_done(child)
+        patience = time.monotonic() + 1
+        stage.wait(lambda done=done: settled(done), 20)
+        if is_exact(the_stage.api.bill(run)[-1]):
+            return done - 1
+        go_on(child)
+    raise AssertionError(f"none of {n_calls} calls was measured:\n{daemon.said()}")

@@ -24,7 +24,9 @@ static const struct {
 	[LEDGER_BY_NAMESPACE] = { "namespace", "s.namespace", false },
 	[LEDGER_BY_WORKLOAD] = { "workload", "s.workload", false },
 	[LEDGER_BY_POD] = { "pod", "s.pod", false },
-	[LEDGER_BY_CONTAINER] = { "container", "s.container", false },
+	/* Its name in the pod; without one its id, as of `docker run` or runc. */
+	[LEDGER_BY_CONTAINER] = { "container", "coalesce(nullif(s.container, ''), s.container_id)",
+				  false },
 	[LEDGER_BY_CGROUP] = { "cgroup", "s.cgroup", false },
 	[LEDGER_BY_UNIT] = { "unit", "s.unit", false },
 	[LEDGER_BY_USER] = { "user", "s.user", false },
