@@ -225,6 +225,30 @@ def test_a_mixed_crowd_is_told_apart(stage, daemon):
         stage.must_agree(daemon, run, cgroup, 10)
 
 
+@pytest.mark.parametrize("kind", ["curl", "httpx", "httpx-async"])
+@pytest.mark.parametrize("api", [ANTHROPIC, CHAT, RESPONSES], ids=lambda api: api[1].split("/")[-1])
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+def test_http2(stage, daemon, kind, api, stream):
+    drive.need(kind)
+    run, cgroup = stage.new_run()
+    work = drive.job(api, run, stream, calls=CALLS, http2=True, settings={"answer_bytes": 200000})
+    drive.make_calls(stage, kind, work, cgroup)
+    stage.must_agree(daemon, run, cgroup, CALLS)
+    assert {row["http"] for row in stage.api.bill(run)} == {"2"}
+
+
+def test_http2_streams_at_once(stage, daemon):
+    """Twenty streams of one connection, whose frames interleave."""
+    run, cgroup = stage.new_run()
+    work = drive.job(ANTHROPIC, run, True, calls=20, http2=True, settings={"delay_ms": 1})
+    argv = drive.command("curl", work)
+    argv[1:1] = ["--parallel", "--parallel-max", "20"]
+    done = subprocess.run(argv, env=stage.environment, preexec_fn=cgroup.enter, timeout=60,
+                          capture_output=True, text=True, check=False)
+    assert drive.statuses(done.stdout) == [200] * 20, done.stderr
+    stage.must_agree(daemon, run, cgroup, 20)
+
+
 def test_bystanders_are_not_in_the_ledger(stage, daemon):
     """A host that is no AI provider, whatever is sent to it."""
     run, cgroup = stage.new_run()
