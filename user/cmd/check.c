@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What this host can do, what is seen on it and what is not, and why: for the person who installs
+ * aigress, and for the one who wonders about a figure. Changes nothing.
+ */
+#include <argp.h>
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cmd/cmd.h"
+#include "cmd/show.h"
+#include "cmd/table.h"
+#include "find/find.h"
+#include "guard/ledger.h"
+#include "tap/tap.h"
+#include "who/who.h"
+
+struct options {
+	const char *state;
+	bool json;
+};
+
+/* One thing that the host has or lacks. */
+struct feature {
+	const char *name;
+	bool is_there, is_needed;
+	const char *without;	/* what it means that it is missing, and what to do */
+};
+#define FEATURES 9
+
+static void host_features(struct feature ret[FEATURES], const char *cgroup_root)
+{
+	struct tap_features has;
+
+	tap_probe_features(&has);
+	memcpy(ret, (const struct feature[FEATURES]){
+		{ "root, or the capabilities of SECURITY.md", geteuid() == 0, true,
+		  "run as root" },
+		{ "kernel type information (BTF)", has.has_btf, true,
+		  "a kernel with CONFIG_DEBUG_INFO_BTF is needed: Debian 11, Ubuntu 20.10, RHEL 8.2 "
+		  "and newer have it" },
+		{ "BPF ring buffer", has.has_ring, true, "Linux 5.8 or newer is needed" },
+		{ "cgroup v2 mount", cgroup_root[0] != '\0', true,
+		  "mount -t cgroup2 none /sys/fs/cgroup/unified" },
+		{ "flows below TLS (cgroup_skb)", has.has_cgroup_skb, true,
+		  "CONFIG_CGROUP_BPF is needed" },
+		{ "gate on connect", has.has_connect_gate, false,
+		  "refuse drops ClientHellos only" },
+		{ "reset of live connections (SOCK_DESTROY)", has.has_sock_destroy, false,
+		  "CONFIG_INET_DIAG_DESTROY is missing: refuse holds live connections instead" },
+		{ "uprobe_multi with a process filter", has.has_uprobe_multi, false,
+		  "perf uprobes are used: they work, take 0.1 s each to remove, and want "
+		  "CAP_SYS_ADMIN" },
+		{ "mappings by their real inode (task_vma)", has.has_task_vma, false,
+		  "Linux 5.12 has it: one library may be probed twice, which the programs notice" },
+	}, sizeof(struct feature) * FEATURES);
+}
+
+/* What is known of one process: what maps TLS, and what the daemon read of it. */
+struct process {
+	unsigned pid;
+	char comm[WHO_COMM_LEN];
+	json_t *files;		/* of find_explain() */
+};
+
+struct scan {
+	struct process *rows;
+	size_t n, room;
+	unsigned pid;
+	json_t *files;
+};
+
+static void add_file(void *arg, const struct find_row *row)
+{
+	struct scan *scan = arg;
+
+	if (row->reach == FIND_NO_TLS)
+		return;
+	json_array_append_new(scan->files,
+			      json_pack("{s:o, s:s, s:s, s:I}", "file", show_json(row->file), "library",
+					row->flavour, "state", find_reach_name(row->reach), "probes",
+					(json_int_t)row->n_sites));
+}
+
+static void read_comm(unsigned pid, char comm[WHO_COMM_LEN])
+{
+	char path[32];
+	_cleanup_fclose_ FILE *file = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+	file = fopen(path, "re");
+	if (!file || !fgets(comm, WHO_COMM_LEN, file))
+		comm[0] = '\0';
+	comm[strcspn(comm, "\n")] = '\0';
+}
+
+static int add_process(struct scan *scan)
+{
+	if (scan->n == scan->room) {
+		size_t room = scan->room ? scan->room * 2 : 64;
+		struct process *rows = reallocarray(scan->rows, room, sizeof(*rows));
+
+		if (!rows)
+			return -ENOMEM;
+		scan->rows = rows;
+		scan->room = room;
+	}
+	scan->rows[scan->n] = (struct process){ .pid = scan->pid, .files = scan->files };
+	read_comm(scan->pid, scan->rows[scan->n].comm);
+	scan->n++;
+	return 0;
+}
+
+/* Every process that holds TLS code. 0 or -errno. */
+static int scan_processes(struct scan *scan)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	int err = 0;
+
+	if (!proc)
+		return -errno;
+	while (!err && (entry = readdir(proc))) {
+		scan->pid = (unsigned)strtoul(entry->d_name, NULL, 10);
+		if (!scan->pid || scan->pid == (unsigned)getpid())
+			continue;
+		scan->files = json_array();
+		(void)find_explain(scan->pid, add_file, scan);
+		if (json_array_size(scan->files))
+			err = add_process(scan);
+		else
+			json_decref(scan->files);
+	}
+	closedir(proc);
+	return err;
+}
+
+static void scan_done(struct scan *scan)
+{
+	for (size_t i = 0; i < scan->n; i++)
+		json_decref(scan->rows[i].files);
+	free(scan->rows);
+}
+
+/* A fact of the ledger as JSON; NULL: none. */
+static json_t *fact(struct ledger *ledger, const char *key)
+{
+	_cleanup_free_ char *text = ledger ? ledger_get(ledger, key) : NULL;
+
+	return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+static bool is_running(const json_t *daemon)
+{
+	pid_t pid = (pid_t)json_integer_value(json_object_get(daemon, "pid"));
+
+	return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+}
+
+static bool can_run(const struct feature features[FEATURES])
+{
+	for (size_t i = 0; i < FEATURES; i++)
+		if (features[i].is_needed && !features[i].is_there)
+			return false;
+	return true;
+}
+
+static void print_features(const struct feature features[FEATURES])
+{
+	printf("This host\n");
+	for (size_t i = 0; i < FEATURES; i++) {
+		const struct feature *feature = &features[i];
+
+		printf("  %-7s  %s%s%s\n",
+		       feature->is_there ? "ok" : feature->is_needed ? "MISSING" : "without",
+		       feature->name, feature->is_there ? "" : ": ",
+		       feature->is_there ? "" : feature->without);
+	}
+}
+
+static void print_processes(const struct scan *scan)
+{
+	struct table *table = table_new();
+
+	printf("\nProcesses with TLS code\n");
+	if (!scan->n)
+		printf("  none\n");
+	if (!table || !scan->n) {
+		table_free(table);
+		return;
+	}
+	table_column(table, "PID", true);
+	table_column(table, "COMMAND", false);
+	table_column(table, "STATE", false);
+	table_column(table, "LIBRARY", false);
+	table_column(table, "FILE", false);
+	for (size_t i = 0; i < scan->n; i++) {
+		const struct process *process = &scan->rows[i];
+		char pid[16];
+		size_t k;
+		json_t *file;
+
+		snprintf(pid, sizeof(pid), "%u", process->pid);
+		json_array_foreach(process->files, k, file) {
+			table_cell(table, pid);
+			table_cell(table, process->comm);
+			table_cell(table, json_string_value(json_object_get(file, "state")));
+			table_cell(table, json_string_value(json_object_get(file, "library")));
+			table_cell(table, json_string_value(json_object_get(file, "file")));
+		}
+	}
+	table_print(table, stdout, 0);
+	table_free(table);
+	printf("\nprobed: its calls are read. waiting: it will be probed when it greets an AI host.\n"
+	       "no symbols: its calls are seen as flows and estimated by size.\n");
+}
+
+static uint64_t both(const json_t *row, const char *key)
+{
+	const json_t *bytes = json_object_get(row, key);
+
+	return (uint64_t)(json_integer_value(json_object_get(bytes, "out")) +
+			  json_integer_value(json_object_get(bytes, "in")));
+}
+
+/* How much of what flowed was read, and why the rest was not. */
+static void print_coverage(json_t *coverage)
+{
+	struct table *table = table_new();
+	size_t i;
+	json_t *row;
+
+	if (!table || !json_array_size(coverage)) {
+		printf("\nAI traffic since the daemon's start: none was seen\n");
+		table_free(table);
+		return;
+	}
+	printf("\nAI traffic since the daemon's start\n");
+	table_column(table, "PID", true);
+	table_column(table, "COMMAND", false);
+	table_column(table, "HOST", false);
+	table_column(table, "CONNECTIONS", true);
+	table_column(table, "READ", true);
+	table_column(table, "ESTIMATED", true);
+	table_column(table, "WHY", false);
+	json_array_foreach(coverage, i, row) {
+		uint64_t read = both(row, "read_bytes"), estimated = both(row, "estimated_bytes");
+		char text[SHOW_LEN];
+
+		snprintf(text, sizeof(text), "%lld", json_integer_value(json_object_get(row, "pid")));
+		table_cell(table, text);
+		table_cell(table, json_string_value(json_object_get(row, "command")));
+		table_cell(table, json_string_value(json_object_get(row, "host")));
+		table_cell(table, show_count((uint64_t)json_integer_value(
+						     json_object_get(row, "flows")), text));
+		table_cell(table, show_bytes(read, text));
+		table_cell(table, show_bytes(estimated, text));
+		table_cell(table, !estimated ? "" :
+				  read ? "probed late, or some of it was lost" :
+					 "its TLS library is not read");
+	}
+	table_print(table, stdout, 0);
+	table_free(table);
+}
+
+static void print_ledger(struct ledger *ledger, const char *dir, const json_t *daemon)
+{
+	printf("\nLedger\n");
+	if (!ledger)
+		printf("  none in %s yet: `aigress run` makes it\n", dir);
+	else if (is_running(daemon))
+		printf("  %s/" LEDGER_FILE ", kept by pid %lld\n", dir,
+		       json_integer_value(json_object_get(daemon, "pid")));
+	else
+		printf("  %s/" LEDGER_FILE "; no daemon is running: nothing is metered\n", dir);
+}
+
+static int print_json(const struct feature features[FEATURES], const struct scan *scan,
+		      struct ledger *ledger, const char *cgroup_root)
+{
+	json_t *daemon = fact(ledger, "daemon");
+	json_t *list = json_array(), *processes = json_array(), *root;
+
+	for (size_t i = 0; i < FEATURES; i++)
+		json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:s}", "name",
+						      features[i].name, "ok", features[i].is_there,
+						      "needed", features[i].is_needed, "without",
+						      features[i].without));
+	for (size_t i = 0; i < scan->n; i++)
+		json_array_append_new(processes,
+				      json_pack("{s:I, s:o, s:O}", "pid",
+						(json_int_t)scan->rows[i].pid, "command",
+						show_json(scan->rows[i].comm), "files",
+						scan->rows[i].files));
+	root = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o*, s:o*}", "supported", can_run(features),
+			 "cgroup_root", cgroup_root, "running", is_running(daemon), "features", list,
+			 "processes", processes, "coverage", fact(ledger, "coverage"), "health",
+			 fact(ledger, "health"));
+	json_decref(daemon);
+	if (!root)
+		return -ENOMEM;
+	json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(root);
+	return 0;
+}
+
+static void print_text(const struct feature features[FEATURES], const struct scan *scan,
+		       struct ledger *ledger, const char *dir)
+{
+	json_t *daemon = fact(ledger, "daemon");
+	json_t *coverage = fact(ledger, "coverage");
+
+	print_features(features);
+	print_ledger(ledger, dir, daemon);
+	print_processes(scan);
+	if (ledger)
+		print_coverage(coverage);
+	json_decref(daemon);
+	json_decref(coverage);
+}
+
+static const struct argp_option rows[] = {
+	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },
+	{ "json", 'j', NULL, 0, "Print JSON", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 's':
+		options->state = arg;
+		return 0;
+	case 'j':
+		options->json = true;
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	static const struct argp argp = { rows, parse, NULL,
+					  "What this host supports, what is seen and what is not, "
+					  "and why.", NULL, NULL, NULL };
+	struct options options = { .state = LEDGER_DIR };
+	char cgroup_root[WHO_PATH_LEN] = "";
+	struct feature features[FEATURES];
+	struct ledger *ledger = NULL;
+	struct scan scan = { 0 };
+	char *sentence = NULL;
+	int err;
+
+	argp_err_exit_status = CMD_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	(void)who_cgroup_mount(cgroup_root, sizeof(cgroup_root));
+	host_features(features, cgroup_root);
+	/* No ledger is a finding here, not an error. */
+	(void)ledger_open(&ledger, options.state, false, &sentence);
+	free(sentence);
+	err = scan_processes(&scan);
+	if (!err && options.json)
+		err = print_json(features, &scan, ledger, cgroup_root);
+	else if (!err)
+		print_text(features, &scan, ledger, options.state);
+	scan_done(&scan);
+	ledger_free(ledger);
+	if (err) {
+		fprintf(stderr, "aigress check: %s\n", strerror(-err));
+		return CMD_FAILED;
+	}
+	return can_run(features) ? CMD_OK : CMD_UNSUPPORTED;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why this figure, why this action: one row of the ledger, in sentences. */
+#include <argp.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cmd/cmd.h"
+#include "cmd/show.h"
+#include "cmd/table.h"
+#include "guard/ledger.h"
+
+enum what { WHAT_ACTIONS, WHAT_ACTION, WHAT_CALL };
+
+struct options {
+	const char *state;
+	bool json;
+	enum what what;
+	bool is_named;		/* the command line said what */
+	int64_t id;
+};
+
+/* What each source of a figure means (DESIGN section 5); the order is that of enum charge_source. */
+static const char *const sources[CHARGE_SOURCES] = {
+	[CHARGE_PROVIDER] = "the provider's own cost figure stood in the answer",
+	[CHARGE_USAGE] = "measured: the answer told its usage, which was multiplied by the price",
+	[CHARGE_PARTIAL] = "estimated in part: the stream was cut short; what it had told stands, the "
+			   "rest was estimated from its text",
+	[CHARGE_TEXT] = "estimated from text: the answer told no usage (an OpenAI chat stream needs "
+			"stream_options.include_usage for it)",
+	[CHARGE_SIZE] = "estimated from sizes: neither usage nor text could be read",
+	[CHARGE_FREE] = "not billed: it failed before a token, or is free",
+};
+
+
+/* A line "name: value" of words that anybody may have made. */
+static void line(const char *name, const char *value)
+{
+	char text[SHOW_TEXT_LEN(1024)];
+
+	if (value && *value)
+		printf("  %-10s %s\n", name, show_text(value, text, sizeof(text)));
+}
+
+static void tokens(const char *name, uint64_t n)
+{
+	char text[SHOW_LEN];
+
+	if (n)
+		printf("  %-10s %s tokens\n", name, show_count(n, text));
+}
+
+struct search {
+	int64_t id;
+	bool found;
+};
+
+static void print_call(void *arg, const struct ledger_call *call)
+{
+	struct search *search = arg;
+	const struct charge *charge = call->charge;
+	const struct usage *usage = &charge->usage;
+	char text[SHOW_LEN], bytes[SHOW_LEN], money[MONEY_LEN];
+
+	if (call->id != search->id)
+		return;
+	search->found = true;
+	printf("Call %lld\n", (long long)call->id);
+	line("time", show_time(call->start_us, text));
+	line("host", charge->host);
+	line("path", charge->path);
+	line("provider", charge->provider);
+	line("model", charge->model);
+	printf("  %-10s %d (%s)%s\n", "status", charge->status, charge_outcome_name(charge->outcome),
+	       charge->is_stream ? ", a stream" : "");
+	line("duration", show_duration(charge->duration_ns / 1000, text));
+	line("cgroup", call->group->path);
+	line("container", call->group->container);
+	line("unit", call->group->unit);
+	printf("  %-10s %u\n", "pid", call->process->tgid);
+	line("command", call->process->comm);
+	line("exe", call->process->exe);
+	line("user", call->process->user);
+	printf("  %-10s %s out, %s in\n", "bodies", show_bytes(charge->request_bytes, bytes),
+	       show_bytes(charge->response_bytes, text));
+	tokens("input", usage->input);
+	tokens("cache read", usage->cache_read);
+	tokens("cache 5m", usage->cache_write_5m);
+	tokens("cache 1h", usage->cache_write_1h);
+	tokens("output", usage->output);
+	tokens("reasoning", usage->reasoning);
+	tokens("audio in", usage->audio_input);
+	tokens("audio out", usage->audio_output);
+	line("known by", sources[charge->source]);
+	if (!charge->is_priced)
+		printf("  %-10s unpriced: no price for this model; budgets count %s USD, the dearest of "
+		       "its provider\n", "cost", money_format(charge->budget_nanos, money));
+	else
+		printf("  %-10s %s USD\n", "cost", money_format(charge->cost_nanos, money));
+	if (charge->price_key[0])
+		printf("  %-10s %s (%s)\n", "price", charge->price_key, charge->price_origin);
+}
+
+static json_t *action_json(const struct ledger_action *action)
+{
+	char spent[MONEY_LEN], limit[MONEY_LEN], when[SHOW_LEN], start[SHOW_LEN];
+	json_t *calls = json_loads(action->last_calls, 0, NULL);
+
+	return json_pack(
+		"{s:I, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:s, s:s, s:I, s:I, s:s, s:i, s:o}",
+		"id", (json_int_t)action->id, "time", show_time(action->time_us, when), "budget",
+		show_json(action->budget), "rule", show_json(action->rule), "action", action->action,
+		"subject", show_json(action->subject), "target", show_json(action->target), "result",
+		show_json(action->result), "rehearsed", action->is_rehearsed, "spent_usd",
+		money_format(action->spent_nanos, spent), "limit_usd",
+		money_format(action->limit_nanos, limit), "spent_tokens",
+		(json_int_t)action->spent_tokens, "limit_tokens", (json_int_t)action->limit_tokens,
+		"window_start", show_time(action->window_start_us, start), "measured_permille",
+		(int)action->measured_permille, "last_calls", calls ? calls : json_array());
+}
+
+static void add_json(void *arg, const struct ledger_action *action)
+{
+	json_array_append_new(arg, action_json(action));
+}
+
+static void add_row(void *arg, const struct ledger_action *action)
+{
+	struct table *table = arg;
+	char text[SHOW_LEN];
+
+	snprintf(text, sizeof(text), "%lld", (long long)action->id);
+	table_cell(table, text);
+	table_cell(table, show_time(action->time_us, text));
+	table_cell(table, action->action);
+	table_cell(table, action->target);
+	table_cell(table, action->budget);
+	table_cell(table, action->limit_nanos ? show_usd(action->spent_nanos, text) :
+						show_count(action->spent_tokens, text));
+	table_cell(table, action->result);
+}
+
+static int print_actions(struct ledger *ledger, bool json)
+{
+	struct table *table;
+	json_t *array = json_array();
+	int err = ledger_actions(ledger, 0, add_json, array);
+
+	if (json && !err) {
+		json_t *root = json_pack("{s:O}", "actions", array);
+
+		json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		putchar('\n');
+		json_decref(root);
+	} else if (!err && !json_array_size(array)) {
+		printf("No action was taken or rehearsed. Budgets are set in the configuration: "
+		       "aigress.yaml(5).\n");
+	} else if (!err && (table = table_new())) {
+		table_column(table, "ID", true);
+		table_column(table, "TIME", false);
+		table_column(table, "ACTION", false);
+		table_column(table, "TARGET", false);
+		table_column(table, "BUDGET", false);
+		table_column(table, "SPENT", true);
+		table_column(table, "RESULT", false);
+		err = ledger_actions(ledger, 0, add_row, table);
+		table_print(table, stdout, 0);
+		table_free(table);
+	}
+	json_decref(array);
+	return err;
+}
+
+static void print_action(void *arg, const struct ledger_action *action)
+{
+	struct search *search = arg;
+	char text[SHOW_LEN], spent[MONEY_LEN], limit[MONEY_LEN], a[SHOW_LEN], b[SHOW_LEN];
+
+	if (action->id != search->id)
+		return;
+	search->found = true;
+	printf("Action %lld: %s%s\n", (long long)action->id, action->action,
+	       action->is_rehearsed ? " (rehearsed: enforcement is off, nothing was done)" : "");
+	line("time", show_time(action->time_us, text));
+	line("target", action->target);
+	line("result", action->result);
+	line("budget", action->budget);
+	line("rule", action->rule);
+	line("counter", action->subject);
+	if (action->limit_nanos)
+		printf("  %-10s %s of %s USD since %s\n", "spent",
+		       money_format(action->spent_nanos, spent),
+		       money_format(action->limit_nanos, limit),
+		       show_time(action->window_start_us, text));
+	else
+		printf("  %-10s %s of %s tokens since %s\n", "spent",
+		       show_count(action->spent_tokens, a), show_count(action->limit_tokens, b),
+		       show_time(action->window_start_us, text));
+	printf("  %-10s %u.%u %% of the sum was measured, the rest estimated\n", "known by",
+	       action->measured_permille / 10, action->measured_permille % 10);
+	line("last calls", action->last_calls);
+	printf("`aigress explain call N` tells of a call.\n");
+}
+
+static int print_one(struct ledger *ledger, const struct options *options)
+{
+	struct search search = { .id = options->id };
+	int err;
+
+	if (options->what == WHAT_CALL)
+		err = ledger_replay(ledger, INT64_MIN, print_call, &search);
+	else
+		err = ledger_actions(ledger, 0, print_action, &search);
+	if (!err && !search.found) {
+		fprintf(stderr, "aigress explain: there is no %s %lld; `aigress %s` lists them\n",
+			options->what == WHAT_CALL ? "call" : "action", (long long)options->id,
+			options->what == WHAT_CALL ? "report --by call" : "explain actions");
+		return -ENOENT;
+	}
+	return err;
+}
+
+static const struct argp_option rows[] = {
+	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },
+	{ "format", 'f', "table|json", 0, "Of the list of actions", 0 },
+	{ 0 },
+};
+
+static error_t parse_word(struct options *options, const char *arg, struct argp_state *state)
+{
+	char *end;
+
+	if (!options->is_named) {
+		options->is_named = true;
+		options->what = !strcmp(arg, "call")   ? WHAT_CALL :
+				!strcmp(arg, "action") ? WHAT_ACTION : WHAT_ACTIONS;
+		if (options->what == WHAT_ACTIONS && strcmp(arg, "actions"))
+			argp_error(state, "\"%s\" cannot be explained: name call N, action N or actions",
+				   arg);
+		return 0;
+	}
+	options->id = strtoll(arg, &end, 10);
+	if (*end || options->id <= 0)
+		argp_error(state, "\"%s\" is no number of a row", arg);
+	return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 's':
+		options->state = arg;
+		return 0;
+	case 'f':
+		options->json = !strcmp(arg, "json");
+		if (!options->json && strcmp(arg, "table"))
+			argp_error(state, "\"%s\" is no format (table, json)", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		return parse_word(options, arg, state);
+	case ARGP_KEY_END:
+		if (options->what != WHAT_ACTIONS && !options->id)
+			argp_error(state, "name the number of the row");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+int cmd_explain(int argc, char **argv)
+{
+	static const struct argp argp = { rows, parse, "[call N|action N|actions]",
+					  "Why this figure, why this action; without words, the list "
+					  "of actions.", NULL, NULL, NULL };
+	struct options options = { .state = LEDGER_DIR };
+	struct ledger *ledger;
+	int code, err;
+
+	argp_err_exit_status = CMD_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	code = show_open("explain", options.state, &ledger);
+	if (code != CMD_OK)
+		return code;
+	err = options.what == WHAT_ACTIONS ? print_actions(ledger, options.json) :
+					     print_one(ledger, &options);
+	ledger_free(ledger);
+	if (err && err != -ENOENT)
+		fprintf(stderr, "aigress explain: the ledger cannot be read: %s\n", strerror(-err));
+	return err ? CMD_FAILED : CMD_OK;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How things are shown to people. Names come from programs, cgroups and hosts that anybody may have
+ * made: whatever reaches a terminal or a CSV goes through show_text(), which leaves nothing that
+ * moves a cursor, changes a title or turns the reading direction.
+ */
+#ifndef CMD_SHOW_H
+#define CMD_SHOW_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guard/ledger.h"
+
+/* Buffers of SHOW_LEN hold every figure below. Each returns its buffer. */
+#define SHOW_LEN 48
+/* A name of `max` bytes needs four for each: "\xNN". */
+#define SHOW_TEXT_LEN(max) ((max) * 4 + 1)
+
+/*
+ * Control characters (C0, DEL, C1), directional marks, line separators and bytes that are no UTF-8
+ * become "\xNN"; a backslash stays. Cut at a character where the buffer ends.
+ */
+char *show_text(const char *text, char *buf, size_t size);
+/* Columns that such a text takes: one a character. */
+size_t show_width(const char *text);
+
+char *show_count(uint64_t n, char buf[SHOW_LEN]);		/* 1,234,567 */
+char *show_usd(int64_t nanos, char buf[SHOW_LEN]);		/* 12.345678: rounded to six decimals */
+char *show_time(int64_t us, char buf[SHOW_LEN]);		/* 2026-11-23T19:00:12.345Z */
+char *show_duration(uint64_t us, char buf[SHOW_LEN]);		/* 350 ms, 2.1 s, 3 min 20 s */
+char *show_bytes(uint64_t n, char buf[SHOW_LEN]);		/* 512 B, 12.3 kB */
+/* Sums that are partly or wholly not priced: "?", or as show_usd(). */
+char *show_cost(const struct ledger_row *row, char buf[SHOW_LEN]);
+
+/* A JSON string of any bytes; those that are no UTF-8 as show_text() has them. */
+json_t *show_json(const char *text);
+
+/*
+ * Opens DIR's ledger for reading. 0, or CMD_FAILED after stderr was told, with the command's name,
+ * what is wrong and what to do.
+ */
+int show_open(const char *command, const char *dir, struct ledger **ret);
+
+/*
+ * A point in time: "24h", "7d" (s, m, h, d, w before now), "today" and "2026-11-23" (midnight of
+ * the host's zone), RFC 3339 with its offset, "all". 0 or -EINVAL.
+ */
+int show_parse_since(const char *text, int64_t now_us, int64_t *ret_us);
+#define SHOW_SINCE_FORMS "24h, 7d, today, 2026-11-23, 2026-11-23T19:00:00Z or all"
+
+#endif

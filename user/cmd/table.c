@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/show.h"
+
+struct row {
+	char *cells[TABLE_COLUMNS];	/* none: a rule */
+};
+
+struct table {
+	size_t n_columns;
+	struct {
+		const char *title;
+		bool is_number;
+		size_t width;
+	} columns[TABLE_COLUMNS];
+	struct row *rows;
+	size_t n_rows, room, left_out;
+	struct row row;		/* being filled */
+	size_t at;
+};
+
+struct table *table_new(void)
+{
+	return calloc(1, sizeof(struct table));
+}
+
+static void clear(struct row *row)
+{
+	for (size_t i = 0; i < TABLE_COLUMNS; i++) {
+		free(row->cells[i]);
+		row->cells[i] = NULL;
+	}
+}
+
+struct table *table_free(struct table *table)
+{
+	if (!table)
+		return NULL;
+	for (size_t i = 0; i < table->n_rows; i++)
+		clear(&table->rows[i]);
+	clear(&table->row);
+	free(table->rows);
+	free(table);
+	return NULL;
+}
+
+void table_column(struct table *table, const char *title, bool is_number)
+{
+	if (table->n_columns >= TABLE_COLUMNS)
+		return;
+	table->columns[table->n_columns].title = title;
+	table->columns[table->n_columns].is_number = is_number;
+	table->columns[table->n_columns].width = strlen(title);
+	table->n_columns++;
+}
+
+static void end_row(struct table *table)
+{
+	if (table->n_rows == table->room && table->room < TABLE_ROWS) {
+		size_t room = table->room ? table->room * 2 : 64;
+		struct row *rows = realloc(table->rows, room * sizeof(*rows));
+
+		if (rows) {
+			table->rows = rows;
+			table->room = room;
+		}
+	}
+	if (table->n_rows == table->room) {
+		table->left_out++;
+		clear(&table->row);
+	} else {
+		table->rows[table->n_rows++] = table->row;
+	}
+	memset(&table->row, 0, sizeof(table->row));
+	table->at = 0;
+}
+
+void table_cell(struct table *table, const char *text)
+{
+	char shown[TABLE_CELL];
+	size_t width;
+
+	if (!table->n_columns)
+		return;
+	if (!*text && !table->columns[table->at].is_number && *table->columns[table->at].title)
+		text = "-";
+	show_text(text, shown, sizeof(shown));
+	width = show_width(shown);
+	if (width > table->columns[table->at].width)
+		table->columns[table->at].width = width;
+	table->row.cells[table->at++] = strdup(shown);
+	if (table->at == table->n_columns)
+		end_row(table);
+}
+
+void table_rule(struct table *table)
+{
+	end_row(table);
+}
+
+size_t table_left_out(const struct table *table)
+{
+	return table->left_out;
+}
+
+/* A line in the making: blanks are owed until something follows, columns past `width` are not put. */
+struct line {
+	FILE *out;
+	size_t owed, at, width;
+};
+
+static void put(struct line *line, const char *text)
+{
+	for (; *text; text++) {
+		bool is_start = ((unsigned char)*text & 0xc0) != 0x80;
+
+		if (*text == ' ') {
+			line->owed++;
+			continue;
+		}
+		if (line->width && line->at + line->owed + is_start > line->width)
+			return;
+		for (; line->owed; line->owed--, line->at++)
+			fputc(' ', line->out);
+		fputc(*text, line->out);
+		line->at += is_start;
+	}
+}
+
+static void put_row(const struct table *table, const struct row *row, struct line *line)
+{
+	for (size_t i = 0; i < table->n_columns; i++) {
+		const char *text = row ? row->cells[i] : table->columns[i].title;
+		size_t width = text ? show_width(text) : 0;
+		size_t blanks = table->columns[i].width - width;
+
+		if (i)
+			line->owed += 2;
+		if (table->columns[i].is_number)
+			line->owed += blanks;
+		put(line, text ? text : "");
+		if (!table->columns[i].is_number)
+			line->owed += blanks;
+	}
+	fputc('\n', line->out);
+}
+
+static void put_rule(const struct table *table, struct line *line)
+{
+	for (size_t i = 0; i < table->n_columns; i++) {
+		line->owed += i ? 2 : 0;
+		for (size_t j = 0; j < table->columns[i].width; j++)
+			put(line, "-");
+	}
+	fputc('\n', line->out);
+}
+
+void table_print(const struct table *table, FILE *out, size_t width)
+{
+	struct line line = { .out = out, .width = width };
+
+	put_row(table, NULL, &line);
+	for (size_t i = 0; i < table->n_rows; i++) {
+		line = (struct line){ .out = out, .width = width };
+		if (table->rows[i].cells[0])
+			put_row(table, &table->rows[i], &line);
+		else
+			put_rule(table, &line);
+	}
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text in columns: words to the left, numbers to the right. Cells go through show_text(). */
+#ifndef CMD_TABLE_H
+#define CMD_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define TABLE_COLUMNS 32
+#define TABLE_ROWS 100000	/* more are counted, not kept: a table is for reading */
+#define TABLE_CELL 1024		/* bytes of a cell as shown */
+
+struct table;
+
+/* NULL: no memory. */
+struct table *table_new(void);
+struct table *table_free(struct table *table);
+
+/* Columns first. Titles are literals. */
+void table_column(struct table *table, const char *title, bool is_number);
+/* Then cell by cell; a row is full when it has all columns. An empty word is shown as "-". */
+void table_cell(struct table *table, const char *text);
+/* A line across, for the sum under it. */
+void table_rule(struct table *table);
+/* Prints it; trailing blanks are left out. Cut at `width` columns; 0: no limit. */
+void table_print(const struct table *table, FILE *out, size_t width);
+/* Rows that TABLE_ROWS or the memory had no room for. */
+size_t table_left_out(const struct table *table);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The live view. It reads the ledger and nothing else; without a terminal it prints one frame. */
+#include "cmd/top.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <locale.h>
+#include <ncurses.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cmd/cmd.h"
+#include "cmd/show.h"
+
+#define REFRESH_TENTHS 10	/* halfdelay(3) */
+
+struct options {
+	const char *state;
+	enum ledger_key key;
+	bool once;
+};
+
+/* The keys of the keyboard that choose what a line stands for. */
+static const struct {
+	char key;
+	enum ledger_key by;
+} choices[] = {
+	{ 'g', LEDGER_BY_CGROUP },    { 'c', LEDGER_BY_COMMAND }, { 'i', LEDGER_BY_CONTAINER },
+	{ 'n', LEDGER_BY_NAMESPACE }, { 'w', LEDGER_BY_WORKLOAD }, { 'p', LEDGER_BY_POD },
+	{ 'u', LEDGER_BY_UNIT },      { 'o', LEDGER_BY_USER },	   { 'h', LEDGER_BY_HOST },
+	{ 'm', LEDGER_BY_MODEL },     { 's', LEDGER_BY_SOURCE },
+};
+
+static void draw(struct ledger *ledger, enum ledger_key key)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int row = 0, err;
+
+	if (!out)
+		return;
+	err = top_frame(ledger, key, out, (unsigned)COLS, (unsigned)LINES - 2);
+	fclose(out);
+	erase();
+	if (err)
+		mvprintw(0, 0, "the ledger cannot be read: %s", strerror(-err));
+	for (char *line = text; !err && line && *line && row < LINES - 1; row++) {
+		char *end = strchr(line, '\n');
+
+		if (end)
+			*end = '\0';
+		mvaddnstr(row, 0, line, COLS);
+		line = end ? end + 1 : NULL;
+	}
+	attron(A_REVERSE);
+	mvprintw(LINES - 1, 0, " by %s | ", ledger_key_name(key));
+	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
+		printw("%c %s  ", choices[i].key, ledger_key_name(choices[i].by));
+	printw("q quit ");
+	attroff(A_REVERSE);
+	refresh();
+}
+
+static void live(struct ledger *ledger, enum ledger_key key)
+{
+	int pressed = ERR;
+
+	setlocale(LC_ALL, "");
+	initscr();
+	curs_set(0);
+	noecho();
+	halfdelay(REFRESH_TENTHS);
+	while (pressed != 'q') {
+		for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
+			if (pressed == choices[i].key)
+				key = choices[i].by;
+		draw(ledger, key);
+		pressed = getch();
+	}
+	endwin();
+}
+
+static const struct argp_option rows[] = {
+	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },
+	{ "by", 'b', "KEY", 0, "What a line stands for (default cgroup)", 0 },
+	{ "once", '1', NULL, 0, "Print one frame and end", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 's':
+		options->state = arg;
+		return 0;
+	case '1':
+		options->once = true;
+		return 0;
+	case 'b':
+		for (size_t i = 0; i < ARRAY_SIZE(choices); i++) {
+			if (strcmp(arg, ledger_key_name(choices[i].by)))
+				continue;
+			options->key = choices[i].by;
+			return 0;
+		}
+		argp_error(state, "\"%s\" is no key (cgroup, command, container, namespace, workload, "
+				  "pod, unit, user, host, model, source)", arg);
+		return EINVAL;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+int cmd_top(int argc, char **argv)
+{
+	static const struct argp argp = { rows, parse, NULL, "Live view of who spends what.", NULL,
+					  NULL, NULL };
+	struct options options = { .state = LEDGER_DIR, .key = LEDGER_BY_CGROUP };
+	struct ledger *ledger;
+	int code, err = 0;
+
+	argp_err_exit_status = CMD_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	code = show_open("top", options.state, &ledger);
+	if (code != CMD_OK)
+		return code;
+	if (options.once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
+		err = top_frame(ledger, options.key, stdout, 0, 0);
+	else
+		live(ledger, options.key);
+	ledger_free(ledger);
+	if (!err)
+		return CMD_OK;
+	fprintf(stderr, "aigress top: the ledger cannot be read: %s\n", strerror(-err));
+	return CMD_FAILED;
+}

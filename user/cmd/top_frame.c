@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/top.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "cmd/show.h"
+#include "cmd/table.h"
+
+#define NAME_LEN 512
+#define SPENDERS_MAX 10000	/* names that are sorted; what a screen shows are the dearest */
+#define BUDGETS_SHOWN 8
+#define ACTIONS_SHOWN 4
+
+enum span { SPAN_MINUTE, SPAN_HOUR, SPAN_DAY, SPANS };
+static const int64_t span_us[SPANS] = { 60 * US_PER_S, 3600 * US_PER_S, 86400 * US_PER_S };
+
+/* Who spent, and how much in each span before now. */
+struct spender {
+	UT_hash_handle hh;
+	char name[NAME_LEN];
+	int64_t nanos[SPANS];
+	uint64_t calls, estimated, unpriced, tokens;	/* of the day */
+};
+
+struct frame {
+	enum ledger_key key;
+	enum span span;
+	struct spender *spenders;
+	struct spender total;
+};
+
+static void add_sums(struct spender *to, enum span span, const struct ledger_row *row)
+{
+	const struct usage *usage = &row->tokens;
+
+	to->nanos[span] += row->cost_nanos;
+	if (span != SPAN_DAY)
+		return;
+	to->calls += row->calls;
+	to->estimated += row->estimated_calls;
+	to->unpriced += row->unpriced_calls;
+	to->tokens += usage->input + usage->cache_read + usage->cache_write_5m +
+		      usage->cache_write_1h + usage->output;
+}
+
+static void add_row(void *arg, const struct ledger_row *row)
+{
+	struct frame *frame = arg;
+	const char *name = row->keys[frame->key] ? row->keys[frame->key] : "";
+	struct spender *spender;
+	char key[NAME_LEN];
+
+	add_sums(&frame->total, frame->span, row);
+	snprintf(key, sizeof(key), "%s", name);
+	HASH_FIND_STR(frame->spenders, key, spender);
+	if (!spender) {
+		if (HASH_COUNT(frame->spenders) >= SPENDERS_MAX)
+			return;
+		spender = calloc(1, sizeof(*spender));
+		if (!spender)
+			return;
+		memcpy(spender->name, key, sizeof(key));
+		HASH_ADD_STR(frame->spenders, name, spender);
+	}
+	add_sums(spender, frame->span, row);
+}
+
+/* Who spends now stands first, then who spent most in the hour and the day. */
+static int by_spend(const struct spender *a, const struct spender *b)
+{
+	for (enum span span = 0; span < SPANS; span++)
+		if (a->nanos[span] != b->nanos[span])
+			return a->nanos[span] < b->nanos[span] ? 1 : -1;
+	return strcmp(a->name, b->name);
+}
+
+static void add_cells(struct table *table, const char *name, const struct spender *spender)
+{
+	char text[SHOW_LEN];
+
+	table_cell(table, name);
+	for (enum span span = 0; span < SPANS; span++)
+		table_cell(table, show_usd(spender->nanos[span], text));
+	table_cell(table, show_usd(spender->nanos[SPAN_MINUTE] * 60, text));
+	table_cell(table, show_count(spender->calls, text));
+	table_cell(table, show_count(spender->tokens, text));
+	snprintf(text, sizeof(text), "%.0f %%",
+		 spender->calls ? 100.0 * (double)spender->estimated / (double)spender->calls : 0.0);
+	table_cell(table, spender->estimated ? text : "");
+	table_cell(table, spender->unpriced ? show_count(spender->unpriced, text) : "");
+}
+
+static int write_spenders(struct ledger *ledger, struct frame *frame, FILE *out, unsigned width,
+			  unsigned rows)
+{
+	static const char *const titles[] = { "USD 1 MIN", "USD 1 H", "USD 24 H", "USD/H NOW",
+					      "CALLS", "TOKENS", "ESTIMATED", "UNPRICED" };
+	struct table *table = table_new();
+	struct spender *spender, *next;
+	int64_t now_us = clock_wall_us();
+	int err = table ? 0 : -ENOMEM;
+
+	for (frame->span = 0; !err && frame->span < SPANS; frame->span++)
+		err = ledger_report(ledger, now_us - span_us[frame->span], 1u << frame->key, add_row,
+				    frame);
+	if (!err) {
+		char title[32];
+
+		snprintf(title, sizeof(title), "%s", ledger_key_name(frame->key));
+		for (char *c = title; *c; c++)
+			*c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+		table_column(table, title, false);
+		for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
+			table_column(table, titles[i], true);
+		HASH_SORT(frame->spenders, by_spend);
+		for (spender = frame->spenders; spender && rows--; spender = spender->hh.next)
+			add_cells(table, spender->name, spender);
+		table_rule(table);
+		add_cells(table, "total", &frame->total);
+		table_print(table, out, width);
+	}
+	HASH_ITER(hh, frame->spenders, spender, next) {
+		HASH_DEL(frame->spenders, spender);
+		free(spender);
+	}
+	table_free(table);
+	return err;
+}
+
+static json_t *fact(struct ledger *ledger, const char *key)
+{
+	_cleanup_free_ char *text = ledger_get(ledger, key);
+
+	return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+static const char *string(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static void write_budgets(struct ledger *ledger, FILE *out, unsigned width)
+{
+	json_t *budgets = fact(ledger, "budgets"), *row;
+	struct table *table = json_array_size(budgets) ? table_new() : NULL;
+	size_t i;
+
+	if (table) {
+		table_column(table, "BUDGET", false);
+		table_column(table, "COUNTER", false);
+		table_column(table, "SPENT", true);
+		table_column(table, "LIMIT", true);
+		table_column(table, "REACHED", false);
+		json_array_foreach(budgets, i, row) {
+			bool is_money = strcmp(string(row, "limit_usd"), "0.000000");
+			char text[SHOW_LEN];
+
+			if (i >= BUDGETS_SHOWN)
+				break;
+			table_cell(table, string(row, "budget"));
+			table_cell(table, string(row, "key"));
+			table_cell(table, is_money ? string(row, "spent_usd") :
+					  show_count((uint64_t)json_integer_value(json_object_get(
+							     row, "spent_tokens")), text));
+			table_cell(table, is_money ? string(row, "limit_usd") :
+					  show_count((uint64_t)json_integer_value(json_object_get(
+							     row, "limit_tokens")), text));
+			table_cell(table, string(row, "reached"));
+		}
+		fputc('\n', out);
+		table_print(table, out, width);
+	}
+	table_free(table);
+	json_decref(budgets);
+}
+
+struct recent {
+	char lines[ACTIONS_SHOWN][256];
+	size_t n;
+};
+
+static void add_action(void *arg, const struct ledger_action *action)
+{
+	struct recent *recent = arg;
+	char when[SHOW_LEN], target[SHOW_TEXT_LEN(64)];
+
+	snprintf(recent->lines[recent->n++ % ACTIONS_SHOWN], sizeof(recent->lines[0]),
+		 "%s  %s %s: %s", show_time(action->time_us, when), action->action,
+		 show_text(action->target, target, sizeof(target)),
+		 action->is_rehearsed ? "rehearsed" : action->result);
+}
+
+static void write_actions(struct ledger *ledger, FILE *out)
+{
+	struct recent recent = { .n = 0 };
+	size_t first;
+
+	(void)ledger_actions(ledger, clock_wall_us() - span_us[SPAN_DAY], add_action, &recent);
+	if (recent.n)
+		fprintf(out, "\nLAST ACTIONS\n");
+	first = recent.n > ACTIONS_SHOWN ? recent.n - ACTIONS_SHOWN : 0;
+	for (size_t i = first; i < recent.n; i++)
+		fprintf(out, "%s\n", recent.lines[i % ACTIONS_SHOWN]);
+}
+
+int top_frame(struct ledger *ledger, enum ledger_key key, FILE *out, unsigned width,
+	      unsigned height)
+{
+	struct frame frame = { .key = key };
+	unsigned below = BUDGETS_SHOWN + ACTIONS_SHOWN + 8;
+	int err = write_spenders(ledger, &frame, out, width,
+				 !height ? SPENDERS_MAX : height > below + 3 ? height - below : 3);
+
+	if (err)
+		return err;
+	write_budgets(ledger, out, width);
+	write_actions(ledger, out);
+	return 0;
+}
