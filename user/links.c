@@ -14,6 +14,8 @@ struct item {
 	struct call *call;
 };
 
+_Static_assert(EV_HOST_LEN == HTTP_HOST_LEN, "a name from a head fits a connection's");
+
 /* One TLS connection of one process. */
 struct link {
 	UT_hash_handle hh;	/* in the order of their first event */
@@ -24,7 +26,7 @@ struct link {
 	uid_t uid;
 	bool is_decided;	/* the kernel was told, or knew from the start */
 	char comm[EV_COMM_LEN];
-	char host[EV_HOST_LEN];
+	char host[EV_HOST_LEN];	/* the SNI, else as its first call names it */
 	struct conn *conn;	/* NULL: of no interest */
 	struct item *items;
 	size_t n_items;
@@ -86,6 +88,9 @@ static void item_add(struct links *links, struct link *link, const struct http_p
 		free(item);
 		return;
 	}
+	/* Seen only from its middle on: what is read of it must be found beside its flow. */
+	if (!link->host[0])
+		memcpy(link->host, piece->head->host, sizeof(link->host));
 	item->exchange = piece->exchange;
 	item->cgroup = event->cgroup;
 	DL_APPEND(link->items, item);

@@ -438,12 +438,12 @@ static void what_only_flows_is_estimated_and_said_so(void **state)
 	stage_free(stage);
 }
 
-static void what_is_read_is_not_estimated_as_well(void **state)
+static void is_read_and_not_estimated(const char *name, enum ctl_verdict verdict)
 {
 	struct stage *stage = stage_new();
 
 	flows(stage, EV_FLOW, "api.anthropic.com", 517, 0, EV_FLOW_SEEN);
-	opens(stage, "api.anthropic.com", CTL_AI);
+	opens(stage, name, verdict);
 	for (int i = 0; i < 20; i++) {
 		asks_anthropic(stage, 0);
 		answers_anthropic(stage, 0);
@@ -453,6 +453,17 @@ static void what_is_read_is_not_estimated_as_well(void **state)
 	closes(stage);
 	assert_int_equal(stage->n_charges, 20);
 	stage_free(stage);
+}
+
+static void what_is_read_is_not_estimated_as_well(void **state)
+{
+	is_read_and_not_estimated("api.anthropic.com", CTL_AI);
+}
+
+/* Probed on sight, when the name had been set: its calls name the host. */
+static void what_is_read_from_its_middle_on_is_not_estimated_as_well(void **state)
+{
+	is_read_and_not_estimated("", CTL_UNKNOWN);
 }
 
 static void a_refused_flow_is_reset(void **state)
@@ -511,6 +522,7 @@ int main(void)
 		cmocka_unit_test(a_process_that_dies_ends_its_calls),
 		cmocka_unit_test(what_only_flows_is_estimated_and_said_so),
 		cmocka_unit_test(what_is_read_is_not_estimated_as_well),
+		cmocka_unit_test(what_is_read_from_its_middle_on_is_not_estimated_as_well),
 		cmocka_unit_test(a_refused_flow_is_reset),
 		cmocka_unit_test(live_flows_of_a_cgroup_are_reset_and_no_others),
 		cmocka_unit_test(what_is_no_event_is_counted),
