@@ -36,6 +36,7 @@ obj     := $(src:%.c=$(B)/%.o) $(parser:$(LLHTTP)/%.c=$(B)/llhttp/%.o)
 probes  := $(patsubst %.c,$(B)/%.o,$(wildcard bpf/*.bpf.c))
 tests   := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 ontests := $(patsubst %.c,$(B)/%,$(wildcard tests/kernel/test_*.c))
+benches := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 Q       := $(if $(V),,@)
@@ -71,6 +72,16 @@ check-unit: $(tests) ## unit tests (no root needed)
 
 check-kernel: $(ontests) ## tests of the probes on this kernel (root)
 	$(Q)tests/run programs $^
+
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/$(NAME).a
+	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka -lssl -lcrypto
+
+# After the installing, for the reason given at `run`.
+bench: ## what it costs, as ratios of paired runs; about 5 minutes on a quiet host (root)
+	$(Q)scripts/deps build bench
+	$(Q)$(MAKE) --no-print-directory all bench-programs
+	$(Q)/usr/bin/python3 tests/bench/run.py $(BENCHES)
+bench-programs: $(benches)
 
 fuzz: $(fuzzers) ## build the fuzzers
 # One instrumented archive for all fuzzers; each driver alone has a main.
@@ -138,7 +149,7 @@ clean: ## remove what was built
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-.PHONY: all run check check-unit check-kernel check-sanitize check-fuzz check-integration \
+.PHONY: all run bench bench-programs check check-unit check-kernel check-sanitize check-fuzz check-integration \
 	fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
