@@ -376,6 +376,20 @@ static void a_gap_that_hides_the_usage_makes_an_estimate(void **state)
 	assert_int_equal(charge.usage.output, 4);
 }
 
+/* Of a stream whose rest was lost, the sizes say more than the text that was seen. */
+static void a_gap_up_to_the_end_is_estimated_with_what_was_lost(void **state)
+{
+	struct exchange x = { "api.anthropic.com", "/v1/messages", "anthropic/request.json",
+			      "anthropic/stream.sse", .content = SSE, .cut = 1000,
+			      .lost_at = 330, .lost = 670 };
+	struct charge charge = run(&x);
+
+	assert_int_equal(charge.source, CHARGE_PARTIAL);
+	assert_int_equal(charge.usage.input, 25);
+	/* 4.1 bytes a token, behind 600 fixed ones */
+	assert_int_equal(charge.usage.output, 97);
+}
+
 static void a_request_without_an_answer_is_charged_its_input(void **state)
 {
 	struct exchange x = { "api.anthropic.com", "/v1/messages", "anthropic/request.json", NULL,
@@ -505,6 +519,7 @@ int main(void)
 		cmocka_unit_test(errors_cost_what_the_provider_says),
 		cmocka_unit_test(an_error_event_keeps_what_was_counted),
 		cmocka_unit_test(a_gap_that_hides_the_usage_makes_an_estimate),
+		cmocka_unit_test(a_gap_up_to_the_end_is_estimated_with_what_was_lost),
 		cmocka_unit_test(a_request_without_an_answer_is_charged_its_input),
 		cmocka_unit_test(a_stream_is_done_at_its_terminator_and_then_deaf),
 		cmocka_unit_test(what_is_free_is_no_call),

@@ -330,6 +330,9 @@ static void settle_partial(const struct call *call, const struct calibration *ca
 	(void)estimate(call, calibration, &guess);
 	if (!(call->answer.raw.has & input) && call->answer.dialect != DIALECT_GEMINI)
 		usage->input = guess.input;
+	/* Text that was not captured is in the sizes alone. */
+	if (call->answer.has_gap && guess.output > output)
+		output = guess.output;
 	if (output > usage->output)
 		usage->output = output;
 }
