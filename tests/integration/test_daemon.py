@@ -142,7 +142,7 @@ def test_report_in_every_form(stage, daemon):
 def test_commands_run_and_are_valid(stage, daemon):
     assert daemon.run("top", "--once").stdout.strip()
     assert daemon.run("check").stdout.strip()
-    json.loads(daemon.run("check", "--format", "json").stdout)
+    json.loads(daemon.run("check", "--json").stdout)
     json.loads(daemon.run("explain", "--format", "json").stdout)
     wrong = daemon.run("report", "--by", "weather", check=False)
     assert wrong.returncode == 2 and "weather" in wrong.stderr

@@ -14,6 +14,7 @@
 #include <openssl/x509.h>
 
 #include "find/site.h"
+#include "who/who.h"
 
 struct fixture {
 	struct tap *tap;
@@ -74,11 +75,14 @@ static struct fixture *start(void)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct tap_config config = { .ring_bytes = 4u << 20 };
+	static char root[128];
 	char *error = NULL;
 
 	f->client_context = SSL_CTX_new(TLS_client_method());
 	f->server_context = new_server_context();
 	f->seen.tgid = (uint32_t)getpid();
+	assert_int_equal(who_cgroup_mount(root, sizeof(root)), 0);
+	config.cgroup_root = root;
 	if (tap_new(&f->tap, &config, &error))
 		fail_msg("%s", error);
 	assert_int_equal(tap_add_host(f->tap, "api.anthropic.com"), 0);

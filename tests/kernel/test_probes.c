@@ -12,11 +12,14 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "who/who.h"
+
 struct fixture {
 	struct tap *tap;
 	struct tap_probes *probes;
 	struct seen seen;
 	struct tap_config config;
+	char cgroup_root[128];
 };
 
 static struct fixture *start(bool is_perf, size_t ring_bytes)
@@ -24,7 +27,9 @@ static struct fixture *start(bool is_perf, size_t ring_bytes)
 	struct fixture *f = calloc(1, sizeof(*f));
 	char *error = NULL;
 
-	f->config = (struct tap_config){ .ring_bytes = ring_bytes, .perf_uprobes = is_perf };
+	assert_int_equal(who_cgroup_mount(f->cgroup_root, sizeof(f->cgroup_root)), 0);
+	f->config = (struct tap_config){ .cgroup_root = f->cgroup_root, .ring_bytes = ring_bytes,
+					 .perf_uprobes = is_perf };
 	if (tap_new(&f->tap, &f->config, &error))
 		fail_msg("%s", error);
 	assert_int_equal(tap_add_host(f->tap, "api.openai.com"), 0);
@@ -115,15 +120,16 @@ static void copies_every_size_exactly(void **state)
 static void shows_what_is_beyond_a_megabyte_as_a_jump(void **state)
 {
 	struct fixture *f = *state;
+	const size_t bytes = (1 << 20) + 5000 + EV_PIECE_MAX;	/* the last piece is told */
 	uint64_t ssl = new_ssl(), counters[CTL_COUNTERS], before[CTL_COUNTERS];
-	_cleanup_free_ char *sent = noise((1 << 20) + 5000);
+	_cleanup_free_ char *sent = noise(bytes);
 
 	assert_int_equal(tap_counters(f->tap, before), 0);
 	toy_name(ssl, "api.openai.com");
-	toy_write_n(ssl, sent, (1 << 20) + 5000);
+	toy_write_n(ssl, sent, bytes);
 	toy_write_n(ssl, sent, 7);
 	seen_read(&f->seen, f->tap);
-	assert_int_equal(f->seen.n_bytes[EV_OUT], (1 << 20) + 7);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], (1 << 20) + EV_PIECE_MAX + 7);
 	assert_int_equal(f->seen.gap_bytes[EV_OUT], 5000);
 	assert_int_equal(tap_counters(f->tap, counters), 0);
 	assert_int_equal(counters[CTL_CLAMPED_BYTES] - before[CTL_CLAMPED_BYTES], 5000);
