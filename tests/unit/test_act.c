@@ -160,6 +160,7 @@ static struct policy_verdict verdict_of(int step)
 					.tgid = process.tgid,
 					.is_first = true,
 					.spent_nanos = 6,
+					.limit_nanos = 5,
 					.window_start_us = T0 - 100,
 					.window_end_us = T0 + 1000,
 					.measured_permille = 900,

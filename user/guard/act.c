@@ -127,6 +127,37 @@ static bool has_pending(const struct story *story)
 	return false;
 }
 
+static void cancel_kills(struct story *story, int64_t now_us, struct act *act)
+{
+	struct deed *deed, *next;
+
+	HASH_ITER(hh, story->deeds, deed, next) {
+		if (!deed->kill_ns)
+			continue;
+		LIST_REMOVE(deed, pending);
+		deed->kill_ns = 0;
+		deed_write(act, deed, now_us, "ended: no SIGKILL will follow");
+	}
+}
+
+void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t now_us)
+{
+	struct story *story, *next;
+
+	if (ahead_only && !act->n_ahead)
+		return;
+	HASH_ITER(hh, act->stories, story, next) {
+		if ((ahead_only && !story->is_ahead) ||
+		    policy_stands(policy, story->budget, story->step, story_name(story),
+				  story->is_ahead, now_us))
+			continue;
+		cancel_kills(story, now_us, act);
+		end_story(act, story, ahead_only ? "calls in flight cost less than was held" :
+						   "what ordered it no longer does", now_us);
+		story_free(act, story);
+	}
+}
+
 void act_expire(struct act *act, int64_t now_us)
 {
 	int64_t next_us = INT64_MAX;

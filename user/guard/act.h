@@ -56,6 +56,11 @@ void act_apply(struct act *act, const struct policy_verdict *verdict,
 	       const struct policy_subject *subject, int64_t now_us);
 /* Ends what holds and whose window is over; cheap, to be called each second. */
 void act_expire(struct act *act, int64_t now_us);
+/*
+ * Ends what the policy no longer stands by: an order or a raised limit lets it go, or, with
+ * ahead_only (cheap while there is no such gate), calls in flight have cost less than was held.
+ */
+void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t now_us);
 /* Sets every gate in force anew; a timer does it each ACT_RENEW_NS. */
 void act_renew(struct act *act);
 

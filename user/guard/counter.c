@@ -13,6 +13,7 @@
 
 struct sum {
 	uint64_t nanos, tokens;
+	uint64_t calls;
 	uint64_t measured;	/* in the unit of the limit */
 };
 
@@ -20,7 +21,12 @@ struct counter {
 	UT_hash_handle hh;
 	struct sum sum;
 	uint32_t epoch;		/* of the window that the sum belongs to */
-	uint32_t reached, before;
+	uint32_t reached, before, ahead_of; /* steps: by what was spent, before, with what is ahead */
+	enum override_kind order;
+	uint64_t raised;	/* OVERRIDE_RAISE: the limit */
+	int64_t order_until_us;
+	uint64_t flight, ahead;	/* of calls in flight, in the unit of the limit */
+	uint32_t n_flights;
 	uint32_t n_calls, n_members;	/* ever; the latest are kept */
 	/* rolling: slots[newest % POLICY_SLOTS + shift] is the present one */
 	int64_t newest;
@@ -48,14 +54,25 @@ static bool is_rolling(const struct counters *counters)
 	return counters->budget->window == POLICY_ROLLING;
 }
 
-static uint64_t limit_of(const struct policy_budget *budget, uint32_t permille)
+static uint64_t limit_of(uint64_t limit, uint32_t permille)
 {
-	uint64_t limit =
-		budget->limit_nanos > 0 ? (uint64_t)budget->limit_nanos : budget->limit_tokens;
 	unsigned __int128 part = ((unsigned __int128)limit * permille + 999) / 1000;
 
 	/* No limit at all is never reached. */
 	return !limit || part > INT64_MAX ? INT64_MAX : (uint64_t)part;
+}
+
+static uint64_t own_limit(const struct policy_budget *budget)
+{
+	return budget->limit_nanos > 0 ? (uint64_t)budget->limit_nanos : budget->limit_tokens;
+}
+
+/* Where a step of a counter lies: of its budget's limit, or of the one that was ordered. */
+static uint64_t limit_at(const struct counters *counters, const struct counter *counter,
+			 uint32_t step)
+{
+	return counter->raised ? limit_of(counter->raised, counters->budget->steps[step].at_permille)
+			       : counters->limits[step];
 }
 
 struct counters *counters_new(const struct policy_budget *budget)
@@ -70,7 +87,7 @@ struct counters *counters_new(const struct policy_budget *budget)
 	if (!counters->limits)
 		return counters_free(counters);
 	for (size_t i = 0; i < budget->n_steps; i++)
-		counters->limits[i] = limit_of(budget, budget->steps[i].at_permille);
+		counters->limits[i] = limit_of(own_limit(budget), budget->steps[i].at_permille);
 	if (is_rolling(counters)) {
 		counters->slot_us = budget->window_us / POLICY_SLOTS;
 		if (counters->slot_us < 1)
@@ -190,12 +207,22 @@ static uint64_t in_unit(const struct counters *counters, const struct sum *sum)
 
 static void count_steps(const struct counters *counters, struct counter *counter)
 {
-	uint64_t sum = in_unit(counters, &counter->sum);
+	const struct policy_budget *budget = counters->budget;
+	uint64_t sum = in_unit(counters, &counter->sum), all;
 
-	counter->reached = 0;
-	while (counter->reached < counters->budget->n_steps &&
-	       sum >= counters->limits[counter->reached])
+	add(&sum, counter->flight);
+	all = sum;
+	add(&all, counter->ahead);
+	counter->reached = counter->ahead_of = 0;
+	if (counter->order == OVERRIDE_OPEN)
+		return;
+	while (counter->reached < budget->n_steps &&
+	       sum >= limit_at(counters, counter, counter->reached))
 		counter->reached++;
+	counter->ahead_of = counter->reached;
+	while (counter->ahead_of < budget->n_steps &&
+	       all >= limit_at(counters, counter, counter->ahead_of))
+		counter->ahead_of++;
 }
 
 /* Drops the slots that have left the window since the counter was last looked at. */
@@ -214,6 +241,7 @@ static void slide(const struct counters *counters, struct counter *counter)
 		take_away(&counter->sum.nanos, slot->nanos);
 		take_away(&counter->sum.tokens, slot->tokens);
 		take_away(&counter->sum.measured, slot->measured);
+		take_away(&counter->sum.calls, slot->calls);
 		*slot = (struct sum){ 0 };
 	}
 	counter->newest = counters->slot;
@@ -258,9 +286,68 @@ void counter_add(struct counters *counters, struct counter *counter,
 		add(&sums[i]->nanos, charge->nanos);
 		add(&sums[i]->tokens, charge->tokens);
 		add(&sums[i]->measured, charge->is_measured ? unit : 0);
+		add(&sums[i]->calls, unit > 0);
 	}
 	remember(counter, charge->call_id, cgroup);
 	count_steps(counters, counter);
+}
+
+uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_t so_far,
+		     uint64_t *ret_ahead)
+{
+	uint64_t sum, mean;
+
+	counter_look(counters, counter);
+	sum = in_unit(counters, &counter->sum);
+	mean = counter->sum.calls ? sum / counter->sum.calls : 0;
+	*ret_ahead = mean > so_far ? mean - so_far : 0;
+	add(&counter->flight, so_far);
+	add(&counter->ahead, *ret_ahead);
+	counter->n_flights++;
+	count_steps(counters, counter);
+	return so_far;
+}
+
+void counter_land(struct counters *counters, struct counter *counter, uint64_t so_far,
+		  uint64_t ahead)
+{
+	take_away(&counter->flight, so_far);
+	take_away(&counter->ahead, ahead);
+	counter->n_flights--;
+	count_steps(counters, counter);
+}
+
+void counter_order(struct counters *counters, struct counter *counter,
+		   const struct override *orders, size_t n)
+{
+	uint64_t limit = 0;
+
+	counter->order = OVERRIDE_NONE;
+	counter->raised = 0;
+	/* The last word counts. */
+	for (size_t i = n; i-- > 0;) {
+		if (!override_fits(&orders[i], counters->budget->name, counter->key))
+			continue;
+		counter->order = orders[i].kind;
+		counter->order_until_us = orders[i].until_us;
+		if (counter->order == OVERRIDE_RAISE)
+			limit = counters->budget->limit_nanos > 0 ? (uint64_t)orders[i].limit_nanos :
+								    orders[i].limit_tokens;
+		break;
+	}
+	if (limit > own_limit(counters->budget))
+		counter->raised = limit;
+	count_steps(counters, counter);
+}
+
+enum override_kind counter_ordered(const struct counter *counter)
+{
+	return counter->order;
+}
+
+uint32_t counter_ahead(const struct counter *counter)
+{
+	return counter->ahead_of;
 }
 
 uint32_t counter_reached(const struct counter *counter)
@@ -282,14 +369,16 @@ bool counter_is_other(const struct counters *counters, const struct counter *cou
 static int64_t falls_at(const struct counters *counters, const struct counter *counter,
 			uint32_t step)
 {
-	uint64_t sum = in_unit(counters, &counter->sum);
+	uint64_t sum = in_unit(counters, &counter->sum), limit = limit_at(counters, counter, step);
 	int64_t age;
+
+	add(&sum, counter->flight);
 
 	for (age = POLICY_SLOTS - 1; age > 0; age--) {
 		uint32_t i = (counter->at + POLICY_SLOTS - (uint32_t)age) % POLICY_SLOTS;
 
 		take_away(&sum, in_unit(counters, &counter->slots[i]));
-		if (sum < counters->limits[step])
+		if (sum < limit)
 			break;
 	}
 	return (counter->newest - age + POLICY_SLOTS) * counters->slot_us;
@@ -298,14 +387,25 @@ static int64_t falls_at(const struct counters *counters, const struct counter *c
 void counter_tell(const struct counters *counters, const struct counter *counter, uint32_t step,
 		  struct policy_verdict *ret)
 {
+	const struct policy_budget *budget = counters->budget;
 	uint64_t unit = in_unit(counters, &counter->sum);
+	bool is_order = step == COUNTER_HOLD;
 
-	ret->budget = counters->budget;
-	ret->step = &counters->budget->steps[step];
+	ret->budget = budget;
+	ret->step = is_order ? &policy_hold : &budget->steps[step];
 	ret->key = counter->key;
-	ret->is_first = step >= counter->before;
+	ret->is_ordered = is_order;
+	ret->is_first = is_order || step >= counter->before;
+	ret->is_ahead = !is_order && step >= counter->reached;
 	ret->spent_nanos = (int64_t)counter->sum.nanos;
 	ret->spent_tokens = counter->sum.tokens;
+	add(budget->limit_nanos > 0 ? (uint64_t *)&ret->spent_nanos : &ret->spent_tokens,
+	    counter->flight);
+	ret->limit_nanos = budget->limit_nanos > 0 && counter->raised ? (int64_t)counter->raised
+								      : budget->limit_nanos;
+	ret->limit_tokens = budget->limit_nanos > 0 ? 0 :
+			    counter->raised	    ? counter->raised :
+						      budget->limit_tokens;
 	ret->measured_permille =
 		unit ? (uint32_t)((unsigned __int128)counter->sum.measured * 1000 / unit) : 1000;
 	ret->n_calls = counter->n_calls < POLICY_CALLS ? counter->n_calls : POLICY_CALLS;
@@ -317,8 +417,10 @@ void counter_tell(const struct counters *counters, const struct counter *counter
 	ret->window_end_us = counters->end_us;
 	if (counter->slots) {
 		ret->window_start_us = (counter->newest - POLICY_SLOTS + 1) * counters->slot_us;
-		ret->window_end_us = falls_at(counters, counter, step);
+		ret->window_end_us = is_order ? 0 : falls_at(counters, counter, step);
 	}
+	if (is_order)
+		ret->window_end_us = counter->order_until_us;
 }
 
 /* ---- the table ---- */
@@ -351,6 +453,12 @@ static bool is_empty(struct counters *counters, struct counter *counter)
 	return !counter->sum.nanos && !counter->sum.tokens;
 }
 
+/* Reservations point to their counters, and what is ordered held has to be found. */
+static bool is_needed(const struct counter *counter)
+{
+	return counter->n_flights || counter->order == OVERRIDE_HOLD;
+}
+
 /* Drops what holds nothing in the present window; at most once a window or slot, for its cost. */
 static bool sweep(struct counters *counters)
 {
@@ -361,7 +469,7 @@ static bool sweep(struct counters *counters)
 		return false;
 	counters->swept = present;
 	HASH_ITER(hh, counters->counters, counter, next) {
-		if (!is_empty(counters, counter))
+		if (is_needed(counter) || !is_empty(counters, counter))
 			continue;
 		HASH_DEL(counters->counters, counter);
 		counter_free(counter);
@@ -382,6 +490,8 @@ struct counter *counters_get(struct counters *counters, const char *key, bool ma
 	struct counter *counter;
 
 	HASH_FIND_STR(counters->counters, key, counter);
+	if (!counter && !make && !strcmp(key, "other"))
+		return counters->other;
 	if (counter || !make)
 		return counter;
 	if (HASH_COUNT(counters->counters) >= max) {
@@ -405,7 +515,7 @@ static void tell_counter(struct counters *counters, struct counter *counter,
 {
 	struct policy_counter told = { .budget = counters->budget, .key = counter->key };
 
-	if (is_empty(counters, counter))
+	if (!counter->n_flights && is_empty(counters, counter))
 		return;
 	counter_look(counters, counter);
 	told.spent_nanos = (int64_t)counter->sum.nanos;
@@ -432,4 +542,13 @@ void counters_walk(struct counters *counters,
 		tell_counter(counters, counter, fn, arg);
 	if (counters->other)
 		tell_counter(counters, counters->other, fn, arg);
+}
+
+struct counter *counters_next(struct counters *counters, struct counter *counter)
+{
+	struct counter *next = counter ? counter->hh.next : counters->counters;
+
+	if (counter == counters->other)
+		return NULL;
+	return next ? next : counters->other;
 }

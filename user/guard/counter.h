@@ -5,6 +5,7 @@
 #ifndef GUARD_COUNTER_H
 #define GUARD_COUNTER_H
 
+#include "guard/override.h"
 #include "guard/policy.h"
 
 #define COUNTER_KEY_LEN (2 * WHO_NAME_LEN + WHO_PATH_LEN)
@@ -39,16 +40,34 @@ void counter_add(struct counters *counters, struct counter *counter,
 		 const struct counter_charge *charge, uint64_t cgroup);
 void counter_look(struct counters *counters, struct counter *counter);
 
-/* Steps reached now, and before the last counter_add(). */
+/*
+ * A call in flight has cost so_far (in the unit of the limit) and is taken to cost the mean of the
+ * counter's calls in the end: what is ahead. Returns so_far; both go back with counter_land().
+ */
+uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_t so_far,
+		     uint64_t *ret_ahead);
+void counter_land(struct counters *counters, struct counter *counter, uint64_t so_far,
+		  uint64_t ahead);
+/* What is ordered of it; the last of the orders that fit counts. */
+void counter_order(struct counters *counters, struct counter *counter,
+		   const struct override *orders, size_t n);
+enum override_kind counter_ordered(const struct counter *counter);
+
+/* Steps reached now by what was spent, counting also what is ahead, and before counter_add(). */
+uint32_t counter_ahead(const struct counter *counter);
 uint32_t counter_reached(const struct counter *counter);
 uint32_t counter_reached_before(const struct counter *counter);
 bool counter_is_other(const struct counters *counters, const struct counter *counter);
+#define COUNTER_HOLD UINT32_MAX	/* as a step: what an operator ordered */
 /* Fills all of a verdict that the counter knows. */
 void counter_tell(const struct counters *counters, const struct counter *counter, uint32_t step,
 		  struct policy_verdict *ret);
 /* Every counter that holds something in the present window. */
 void counters_walk(struct counters *counters,
 		   void (*fn)(void *arg, const struct policy_counter *counter), void *arg);
+
+/* Each counter, in some order; NULL begins, and ends. No counter is made or dropped meanwhile. */
+struct counter *counters_next(struct counters *counters, struct counter *counter);
 
 /* The window around a time, as a fresh start would choose it. */
 void counters_window(const struct counters *counters, int64_t now_us, int64_t *ret_start_us,

@@ -16,8 +16,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "guard/ledger_db.h"
+#include "guard/override.h"
 
 #define BUSY_MS 100
+#define ASIDE_BUSY_MS 5000		/* an order is worth waiting for */
 #define RETRY_NS NS_PER_S
 #define WAL_PASSIVE_PAGES 1000		/* 4 MB: SQLite's own default */
 #define WAL_TRUNCATE_PAGES 16384	/* 64 MB: a reader kept it from starting over */
@@ -371,6 +373,41 @@ int ledger_open(struct ledger **ret, const char *dir, bool writable, char **ret_
 		if (err)
 			return open_failed(err, path, ret_error);
 	}
+	*ret = take(ledger);
+	return 0;
+}
+
+static bool is_locked(const char *dir)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (asprintf(&path, "%s/ledger.lock", dir) < 0)
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+int override_open(struct ledger **ret, const char *dir, bool *ret_daemon, char **ret_error)
+{
+	_cleanup_(ledger_freep) struct ledger *ledger = calloc(1, sizeof(*ledger));
+	_cleanup_free_ char *path = NULL;
+	int persist = 1, err;
+
+	if (ret_error)
+		*ret_error = NULL;
+	if (!ledger || asprintf(&path, "%s/" LEDGER_FILE, dir) < 0)
+		return -ENOMEM;
+	ledger->lock = -1;
+	err = ledger_errno(sqlite3_open_v2(path, &ledger->db, SQLITE_OPEN_READWRITE, NULL));
+	if (err)
+		return open_failed(err, path, ret_error);
+	(void)sqlite3_busy_timeout(ledger->db, ASIDE_BUSY_MS);
+	(void)sqlite3_file_control(ledger->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
+	err = check_version(ledger, path, ret_error);
+	if (err)
+		return err;
+	*ret_daemon = is_locked(dir);
 	*ret = take(ledger);
 	return 0;
 }

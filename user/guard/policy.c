@@ -3,49 +3,17 @@
 
 #include <stdio.h>
 #include <string.h>
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "guard/counter.h"
 #include "guard/ledger.h"
 #include "guard/match.h"
+#include "guard/policy_in.h"
 
 #define LONG_CALL_US (3600 * US_PER_S)	/* a call that ran longer may miss its window in a replay */
 #define PACKED_MAX 4096
 
-/* A budget that a subject falls under. */
-struct claim {
-	struct counters *counters;
-	struct counter *counter;	/* NULL: nothing was charged yet */
-};
-
-/* What was found out about a subject, keyed by all the texts that a match can look at. */
-struct known {
-	UT_hash_handle hh;
-	char *packed;
-	bool is_protected;
-	size_t n_claims;
-	struct claim claims[];
-};
-
-struct policy {
-	const struct policy_rules *rules;
-	struct counters **counters;	/* one a budget */
-	bool is_per_process;
-	struct known *cache;
-	bool is_stale;			/* counters went: the cache points nowhere */
-	struct claim *scratch;
-	uint64_t shared, dropped;
-	/* what policy_next() walks */
-	struct known *present;
-	size_t at;
-	uint32_t step;
-	bool is_inside;			/* of claims[at] */
-	uint64_t cgroup;
-	uint32_t tgid;
-};
+const struct policy_step policy_hold = { .action = POLICY_REFUSE };
 
 const char *policy_action_name(enum policy_action action)
 {
@@ -111,6 +79,9 @@ struct policy *policy_free(struct policy *policy)
 	if (!policy)
 		return NULL;
 	forget_all(policy);
+	while (policy->flights)
+		policy_release(policy, policy->flights->id);
+	free(policy->orders);
 	for (size_t i = 0; policy->counters && i < policy->rules->n_budgets; i++)
 		counters_free(policy->counters[i]);
 	free(policy->counters);
@@ -234,7 +205,7 @@ static struct known *learn(struct policy *policy, const struct policy_subject *s
 	return known;
 }
 
-static struct known *recall(struct policy *policy, const struct policy_subject *subject)
+struct known *policy_recall(struct policy *policy, const struct policy_subject *subject)
 {
 	char packed[PACKED_MAX];
 	size_t len = pack(policy, subject, packed);
@@ -253,9 +224,8 @@ static struct known *recall(struct policy *policy, const struct policy_subject *
 	return known;
 }
 
-/* The counter of a claim; made when there is a charge for it. */
-static struct counter *find_counter(struct policy *policy, struct claim *claim,
-				    const struct policy_subject *subject, bool make)
+struct counter *policy_counter_of(struct policy *policy, struct claim *claim,
+				  const struct policy_subject *subject, bool make)
 {
 	char key[COUNTER_KEY_LEN];
 
@@ -264,6 +234,9 @@ static struct counter *find_counter(struct policy *policy, struct claim *claim,
 		return claim->counter;
 	name_counter(counters_budget(claim->counters), subject, key);
 	claim->counter = counters_get(claim->counters, key, make, &policy->is_stale);
+	/* A new one, or "other", whose orders are looked up again for nothing. */
+	if (claim->counter && policy->n_orders)
+		counter_order(claim->counters, claim->counter, policy->orders, policy->n_orders);
 	return claim->counter;
 }
 
@@ -275,7 +248,7 @@ static uint64_t clamp_tokens(uint64_t tokens)
 }
 
 /* Clamped as the ledger does, so that a replay gives the same sums. */
-static void read_charge(const struct charge *charge, int64_t call_id, struct counter_charge *ret)
+void policy_read(const struct charge *charge, int64_t call_id, struct counter_charge *ret)
 {
 	const struct usage *usage = &charge->usage;
 	int64_t nanos = charge->budget_nanos;
@@ -295,7 +268,7 @@ static void read_charge(const struct charge *charge, int64_t call_id, struct cou
 void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		   const struct charge *charge, int64_t call_id, int64_t now_us)
 {
-	struct known *known = recall(policy, subject);
+	struct known *known = policy_recall(policy, subject);
 	struct counter_charge more;
 	uint64_t member;
 
@@ -303,7 +276,7 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		policy->dropped++;
 		return;
 	}
-	read_charge(charge, call_id, &more);
+	policy_read(charge, call_id, &more);
 	/* The root is everybody, and what is protected is nobody's to gate. */
 	member = known->is_protected || !strcmp(subject->group->path, "/") ? 0
 									   : subject->group->cgroup;
@@ -312,7 +285,7 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		struct counter *counter;
 
 		counters_roll(claim->counters, now_us);
-		counter = find_counter(policy, claim, subject, true);
+		counter = policy_counter_of(policy, claim, subject, true);
 		if (!counter) {
 			policy->dropped++;
 			continue;
@@ -324,15 +297,38 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 
 void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us)
 {
-	struct known *known = recall(policy, subject);
+	struct known *known = policy_recall(policy, subject);
 
 	for (size_t i = 0; known && i < known->n_claims; i++) {
 		struct claim *claim = &known->claims[i];
 
 		counters_roll(claim->counters, now_us);
-		if (find_counter(policy, claim, subject, false))
+		/* What is ordered held is held before it spends. */
+		if (policy_counter_of(policy, claim, subject, policy->has_hold))
 			counter_look(claim->counters, claim->counter);
 	}
+}
+
+/*
+ * The next step to tell of a counter, from `from` on: an order to hold, else the steps that were
+ * reached, then those that turn calls away and are reached with what is in flight. UINT32_MAX - 1:
+ * none.
+ */
+#define NO_STEP (COUNTER_HOLD - 1)
+static uint32_t next_step(const struct counters *counters, const struct counter *counter,
+			  uint32_t from)
+{
+	const struct policy_budget *budget = counters_budget(counters);
+
+	if (counter_ordered(counter) == OVERRIDE_HOLD)
+		return from == 0 ? COUNTER_HOLD : NO_STEP;
+	if (from < counter_reached(counter))
+		return from;
+	for (; from < counter_ahead(counter); from++)
+		if (budget->steps[from].action == POLICY_REFUSE ||
+		    budget->steps[from].action == POLICY_PACE)
+			return from;
+	return NO_STEP;
 }
 
 bool policy_next(struct policy *policy, struct policy_verdict *ret)
@@ -341,16 +337,24 @@ bool policy_next(struct policy *policy, struct policy_verdict *ret)
 
 	for (; known && policy->at < known->n_claims; policy->at++) {
 		const struct claim *claim = &known->claims[policy->at];
-		uint32_t reached = claim->counter ? counter_reached(claim->counter) : 0;
-		uint32_t before = claim->counter ? counter_reached_before(claim->counter) : 0;
+		uint32_t step;
 
-		if (!policy->is_inside)
-			policy->step = before < reached ? before : reached ? reached - 1 : 0;
-		policy->is_inside = policy->step < reached;
+		if (!claim->counter)
+			continue;
+		if (!policy->is_inside) {
+			uint32_t reached = counter_reached(claim->counter);
+			uint32_t before = counter_reached_before(claim->counter);
+
+			policy->step = counter_ordered(claim->counter) == OVERRIDE_HOLD ? 0 :
+				       before < reached ? before : reached ? reached - 1 : 0;
+		}
+		step = next_step(claim->counters, claim->counter, policy->step);
+		policy->is_inside = step != NO_STEP;
 		if (!policy->is_inside)
 			continue;
+		policy->step = step == COUNTER_HOLD ? 1 : step + 1;
 		memset(ret, 0, sizeof(*ret));
-		counter_tell(claim->counters, claim->counter, policy->step++, ret);
+		counter_tell(claim->counters, claim->counter, step, ret);
 		ret->cgroup = policy->cgroup;
 		ret->tgid = policy->tgid;
 		ret->is_protected = known->is_protected;
@@ -397,7 +401,9 @@ void policy_counters(struct policy *policy, int64_t now_us,
 void policy_stats(const struct policy *policy, struct policy_stats *ret)
 {
 	*ret = (struct policy_stats){ .cached = HASH_COUNT(policy->cache), .shared = policy->shared,
-				      .dropped = policy->dropped };
+				      .dropped = policy->dropped,
+				      .flights = HASH_COUNT(policy->flights),
+				      .unreserved = policy->unreserved };
 	for (size_t i = 0; i < policy->rules->n_budgets; i++)
 		ret->counters += counters_count(policy->counters[i]);
 }

@@ -82,13 +82,17 @@ struct policy_rules {
 void policy_rules_done(struct policy_rules *rules);
 
 struct policy;
+struct override;
+
+extern const struct policy_step policy_hold;	/* refuse, by order */
 
 /* Limits. Beyond COUNTERS a budget's further keys share one counter, "other". */
 #define POLICY_COUNTERS 65536		/* a calendar budget: 0.5 kB each */
-#define POLICY_ROLLING_COUNTERS 8192	/* a rolling one: 2 kB each */
+#define POLICY_ROLLING_COUNTERS 8192	/* a rolling one: 2.7 kB each */
 #define POLICY_CACHE 4096		/* subjects whose budgets are remembered */
 #define POLICY_SLOTS 64			/* of a rolling window: drops 1/64 early, never late */
 #define POLICY_CALLS 8			/* ids of the last calls, as evidence */
+#define POLICY_FLIGHTS 65536		/* calls in flight that are reserved; 16 B a budget and more */
 #define POLICY_MEMBERS 32		/* cgroups of a counter; the latest stay */
 
 /*
@@ -119,12 +123,16 @@ struct policy_verdict {
 	uint32_t tgid;
 	bool is_protected;		/* a protect rule names it: nothing may be done */
 	bool is_first;			/* the counter reached this step with this charge */
+	bool is_ordered;		/* by an operator: the step is &policy_hold, enforced in any case */
+	bool is_ahead;			/* reached only with what calls in flight will cost */
 	/*
 	 * A rolling window ends when the sum falls below the step if nothing more is spent.
 	 * Calendar windows end by the calendar.
 	 */
 	int64_t spent_nanos, window_start_us, window_end_us;
-	uint64_t spent_tokens;
+	uint64_t spent_tokens;		/* both with what calls in flight have cost so far */
+	int64_t limit_nanos;		/* in force: an operator may have raised it */
+	uint64_t limit_tokens;
 	uint32_t measured_permille;	/* of the sum in the limit's unit; 1000 when it is 0 */
 	int64_t calls[POLICY_CALLS];	/* the last ones that were charged, newest first */
 	size_t n_calls;
@@ -142,6 +150,29 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 /* The same without a charge: for a cgroup or a connection that has just appeared. */
 void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us);
 bool policy_next(struct policy *policy, struct policy_verdict *ret);
+
+/*
+ * A call in flight, known by a number of the caller's: what it has cost so far counts as spent, and
+ * what it will cost (the mean of its counter's calls) is held against steps that turn calls away:
+ * policy_next() gives these with is_ahead. Again for the same number: replaces. At most
+ * POLICY_FLIGHTS are held, the rest is counted in policy_stats.
+ */
+void policy_reserve(struct policy *policy, const struct policy_subject *subject, uint64_t flight,
+		    const struct charge *so_far, int64_t now_us);
+/* The call is over: to be called before its policy_charge(), or without one if it cost nothing. */
+void policy_release(struct policy *policy, uint64_t flight);
+
+/* The orders in force, as overrides_read() gives them; copied. 0 or -ENOMEM: the old ones stand. */
+int policy_order(struct policy *policy, const struct override *orders, size_t n);
+/* One verdict for each counter that is ordered held, with its members; subjects are nobody. */
+void policy_held(struct policy *policy, int64_t now_us,
+		 void (*fn)(void *arg, const struct policy_verdict *verdict), void *arg);
+/*
+ * True while a step that was reached still stands; also with what is ahead, if `ahead`. False when
+ * a limit was raised, an order let it go, or reserves came back.
+ */
+bool policy_stands(struct policy *policy, const struct policy_budget *budget,
+		   const struct policy_step *step, const char *key, bool ahead, int64_t now_us);
 
 /* Where a replay must begin: the oldest start of a window in force, less an hour for long calls. */
 int64_t policy_since(const struct policy *policy, int64_t now_us);
@@ -166,6 +197,8 @@ struct policy_stats {
 	uint64_t cached;	/* subjects now in the cache */
 	uint64_t shared;	/* charges that fell to an "other" counter for want of room */
 	uint64_t dropped;	/* charges that no counter took for want of memory */
+	uint64_t flights;	/* calls that are reserved now */
+	uint64_t unreserved;	/* calls in flight with no room in POLICY_FLIGHTS */
 };
 void policy_stats(const struct policy *policy, struct policy_stats *ret);
 

@@ -33,7 +33,7 @@ static void refuse(struct act *act, struct story *story, uint64_t cgroup, const 
 		deed = deed_new(act, story, target, name);
 	if (!deed)
 		return;
-	if (why_not || !act->rules->enforce) {
+	if (why_not || !(act->rules->enforce || story->is_ordered)) {
 		if (is_new && why_not)
 			deed_write(act, deed, now_us, "refused: protected (%s)", why_not);
 		else if (is_new)
@@ -41,14 +41,18 @@ static void refuse(struct act *act, struct story *story, uint64_t cgroup, const 
 		return;
 	}
 	err = gate_pull(act, cgroup, true);
-	destroyed = err ? 0 : gate_reset(act, cgroup);
+	/* What is in flight may still end below the line: then only new calls are turned away. */
+	destroyed = err || story->is_ahead ? 0 : gate_reset(act, cgroup);
 	if (!err)
 		err = hold_take(act, deed);
-	if (!is_new && err == deed->error)
+	if (!is_new && err == deed->error && deed->is_soft == story->is_ahead)
 		return;
 	deed->error = err;
+	deed->is_soft = story->is_ahead;
 	if (err)
 		deed_write(act, deed, now_us, "failed: %s", strerror(-err));
+	else if (story->is_ahead)
+		deed_write(act, deed, now_us, "done: calls in flight will cross the line");
 	else if (destroyed < 0)
 		deed_write(act, deed, now_us, "done, but live connections stay: %s",
 			   strerror(-destroyed));

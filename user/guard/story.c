@@ -33,20 +33,24 @@ void story_free(struct act *act, struct story *story)
 
 	HASH_ITER(hh, story->deeds, deed, next)
 		deed_free(act, deed);
+	act->n_ahead -= story->is_ahead;
 	HASH_DEL(act->stories, story);
 	free(story);
 }
 
-static void learn(struct story *story, const struct policy_verdict *verdict)
+static void learn(struct act *act, struct story *story, const struct policy_verdict *verdict)
 {
-	const struct policy_budget *budget = verdict->budget;
 	size_t len = 1;
+
+	act->n_ahead += (size_t)verdict->is_ahead - (size_t)story->is_ahead;
+	story->is_ahead = verdict->is_ahead;
+	story->is_ordered = verdict->is_ordered;
 
 	story->until_us = verdict->window_end_us;
 	story->evidence = (struct ledger_action){
-		.spent_nanos = verdict->spent_nanos, .limit_nanos = budget->limit_nanos,
+		.spent_nanos = verdict->spent_nanos, .limit_nanos = verdict->limit_nanos,
 		.spent_tokens = verdict->spent_tokens,
-		.limit_tokens = budget->limit_nanos ? 0 : budget->limit_tokens,
+		.limit_tokens = verdict->limit_tokens,
 		.window_start_us = verdict->window_start_us,
 		.measured_permille = verdict->measured_permille,
 	};
@@ -94,7 +98,7 @@ struct story *story_get(struct act *act, const struct policy_verdict *verdict)
 
 	if (!story)
 		return NULL;
-	learn(story, verdict);
+	learn(act, story, verdict);
 	if (story->until_us < act->next_us)
 		act->next_us = story->until_us;
 	return story;
@@ -167,7 +171,10 @@ void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const 
 		snprintf(result + len, sizeof(result) - len, " (%u rows before it not written)",
 			 story->unwritten);
 	story->unwritten = 0;
-	snprintf(rule, sizeof(rule), "%s:%u", act->rules->file ?: "", story->step->line);
+	if (story->is_ordered)
+		snprintf(rule, sizeof(rule), "aigress override");
+	else
+		snprintf(rule, sizeof(rule), "%s:%u", act->rules->file ?: "", story->step->line);
 	row.time_us = now_us;
 	row.budget = story->budget->name;
 	row.rule = rule;
@@ -175,7 +182,7 @@ void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const 
 	row.subject = story_name(story);
 	row.target = deed->name;
 	row.result = result;
-	row.is_rehearsed = !act->rules->enforce;
+	row.is_rehearsed = !act->rules->enforce && !story->is_ordered;
 	row.last_calls = story->calls;
 	act->stats.rows++;
 	/* A row that the disk did not take is kept by the ledger; the log has it in any case. */

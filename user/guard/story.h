@@ -28,6 +28,7 @@ struct deed {
 	char *name;			/* "process 12 (python3)" */
 	bool is_void;			/* protected or rehearsed: nothing is done to it */
 	bool holds;			/* a gate, a stop or a freeze, by the step's action */
+	bool is_soft;			/* a gate without a reset, for what calls in flight will cost */
 	int error;			/* of the last try to hold */
 	uint64_t kill_ns;		/* CLOCK_MONOTONIC of the SIGKILL; 0: none is due */
 	struct who_group *group;	/* what a signal or a freeze is for; NULL: the process */
@@ -39,6 +40,7 @@ struct story {
 	const struct policy_budget *budget;
 	const struct policy_step *step;
 	int64_t until_us;
+	bool is_ordered, is_ahead;	/* of the last verdict */
 	struct ledger_action evidence;	/* the numbers, as of the last verdict */
 	char calls[POLICY_CALLS * 21 + 3];
 	uint64_t minute_ns;
@@ -68,7 +70,7 @@ struct act {
 	struct story *stories;
 	struct held *held;
 	int64_t next_us;		/* no story ends before */
-	size_t n_deeds;
+	size_t n_deeds, n_ahead;	/* stories that is_ahead */
 	LIST_HEAD(, deed) pending;
 	struct loop_source *renewal, *grace;
 	struct act_stats stats;

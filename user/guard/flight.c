@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands beside the sums: calls in flight, and what operators ordered. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guard/policy_in.h"
+
+/* ---- calls in flight ---- */
+
+void policy_release(struct policy *policy, uint64_t id)
+{
+	struct flight *flight;
+
+	HASH_FIND(hh, policy->flights, &id, sizeof(id), flight);
+	if (!flight)
+		return;
+	HASH_DEL(policy->flights, flight);
+	for (size_t i = 0; i < flight->n; i++)
+		counter_land(flight->holds[i].counters, flight->holds[i].counter,
+			     flight->holds[i].so_far, flight->holds[i].ahead);
+	free(flight);
+}
+
+void policy_reserve(struct policy *policy, const struct policy_subject *subject, uint64_t id,
+		    const struct charge *so_far, int64_t now_us)
+{
+	struct known *known;
+	struct counter_charge cost;
+	struct flight *flight;
+
+	policy_release(policy, id);
+	known = policy_recall(policy, subject);
+	if (!known || !known->n_claims)
+		return;
+	flight = HASH_COUNT(policy->flights) >= POLICY_FLIGHTS ? NULL :
+		 calloc(1, sizeof(*flight) + known->n_claims * sizeof(flight->holds[0]));
+	if (flight) {
+		flight->id = id;
+		HASH_ADD(hh, policy->flights, id, sizeof(flight->id), flight);
+	}
+	if (!flight || !flight->hh.tbl) {
+		policy->unreserved++;
+		free(flight);
+		policy->present = NULL;
+		return;
+	}
+	policy_read(so_far, 0, &cost);
+	for (size_t i = 0; i < known->n_claims; i++) {
+		struct claim *claim = &known->claims[i];
+		struct hold *hold = &flight->holds[flight->n];
+
+		counters_roll(claim->counters, now_us);
+		hold->counter = policy_counter_of(policy, claim, subject, true);
+		if (!hold->counter)
+			continue;
+		hold->counters = claim->counters;
+		hold->so_far = counter_fly(claim->counters, hold->counter,
+					   counters_budget(claim->counters)->limit_nanos > 0 ?
+						   cost.nanos : cost.tokens, &hold->ahead);
+		flight->n++;
+	}
+}
+
+/* ---- orders ---- */
+
+int policy_order(struct policy *policy, const struct override *orders, size_t n)
+{
+	struct override *copy = calloc(n + 1, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, orders, n * sizeof(*copy));
+	free(policy->orders);
+	policy->orders = copy;
+	policy->n_orders = n;
+	policy->has_hold = false;
+	for (size_t i = 0; i < n; i++)
+		policy->has_hold |= copy[i].kind == OVERRIDE_HOLD;
+	for (size_t i = 0; i < policy->rules->n_budgets; i++) {
+		struct counters *counters = policy->counters[i];
+		struct counter *counter = NULL;
+
+		while ((counter = counters_next(counters, counter)))
+			counter_order(counters, counter, copy, n);
+	}
+	return 0;
+}
+
+void policy_held(struct policy *policy, int64_t now_us,
+		 void (*fn)(void *arg, const struct policy_verdict *verdict), void *arg)
+{
+	for (size_t i = 0; policy->has_hold && i < policy->rules->n_budgets; i++) {
+		struct counters *counters = policy->counters[i];
+		struct counter *counter = NULL;
+
+		counters_roll(counters, now_us);
+		while ((counter = counters_next(counters, counter))) {
+			struct policy_verdict verdict = { 0 };
+
+			if (counter_ordered(counter) != OVERRIDE_HOLD)
+				continue;
+			counter_look(counters, counter);
+			counter_tell(counters, counter, COUNTER_HOLD, &verdict);
+			fn(arg, &verdict);
+		}
+	}
+}
+
+bool policy_stands(struct policy *policy, const struct policy_budget *budget,
+		   const struct policy_step *step, const char *key, bool ahead, int64_t now_us)
+{
+	struct counters *counters = policy->counters[budget - policy->rules->budgets];
+	struct counter *counter = counters_get(counters, key, false, &policy->is_stale);
+	uint32_t at;
+
+	if (!counter)
+		return false;
+	if (step == &policy_hold)
+		return counter_ordered(counter) == OVERRIDE_HOLD;
+	if (counter_ordered(counter) == OVERRIDE_HOLD)
+		return true;
+	counters_roll(counters, now_us);
+	counter_look(counters, counter);
+	at = (uint32_t)(step - budget->steps);
+	return at < (ahead ? counter_ahead(counter) : counter_reached(counter));
+}

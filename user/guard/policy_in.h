@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What policy.c and flight.c share; for no other module. */
+#ifndef GUARD_POLICY_IN_H
+#define GUARD_POLICY_IN_H
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "guard/counter.h"
+#include "guard/override.h"
+#include "guard/policy.h"
+
+/* A budget that a subject falls under. */
+struct claim {
+	struct counters *counters;
+	struct counter *counter;	/* NULL: nothing was charged yet */
+};
+
+/* A call in flight, and what it holds of each of its counters. */
+struct flight {
+	UT_hash_handle hh;
+	uint64_t id;
+	size_t n;
+	struct hold {
+		struct counters *counters;
+		struct counter *counter;
+		uint64_t so_far, ahead;
+	} holds[];
+};
+
+/* What was found out about a subject, keyed by all the texts that a match can look at. */
+struct known {
+	UT_hash_handle hh;
+	char *packed;
+	bool is_protected;
+	size_t n_claims;
+	struct claim claims[];
+};
+
+struct policy {
+	const struct policy_rules *rules;
+	struct counters **counters;	/* one a budget */
+	bool is_per_process;
+	struct known *cache;
+	bool is_stale;			/* counters went: the cache points nowhere */
+	struct claim *scratch;
+	struct flight *flights;
+	struct override *orders;
+	size_t n_orders;
+	bool has_hold;			/* among the orders */
+	uint64_t shared, dropped, unreserved;
+	/* what policy_next() walks */
+	struct known *present;
+	size_t at;
+	uint32_t step;
+	bool is_inside;			/* of claims[at] */
+	uint64_t cgroup;
+	uint32_t tgid;
+};
+
+/* What is known of a subject, for policy_next() to walk. NULL: no memory. */
+struct known *policy_recall(struct policy *policy, const struct policy_subject *subject);
+/* The counter of a claim; with `make`, there is one, if there is memory. */
+struct counter *policy_counter_of(struct policy *policy, struct claim *claim,
+				  const struct policy_subject *subject, bool make);
+/* Clamped as the ledger does, so that a replay gives the same sums. */
+void policy_read(const struct charge *charge, int64_t call_id, struct counter_charge *ret);
+
+#endif
