@@ -11,6 +11,8 @@ struct item {
 	struct item *prev, *next;
 	uint64_t exchange;
 	uint64_t cgroup;
+	uint64_t number;
+	uint64_t told_ns;	/* when links_out.running was told; 0: not yet */
 	struct call *call;
 };
 
@@ -37,6 +39,7 @@ struct links {
 	const struct prices *prices;
 	struct calibration *calibration;
 	struct link *table;
+	uint64_t numbers;	/* of calls, ever */
 	struct links_stats stats;
 };
 
@@ -59,11 +62,16 @@ static void item_free(struct links *links, struct link *link, struct item *item)
 	free(item);
 }
 
+static struct links_caller caller_of(const struct link *link, const struct item *item)
+{
+	return (struct links_caller){ .cgroup = item->cgroup, .call = item->number,
+				      .tgid = link->tgid, .uid = link->uid, .comm = link->comm };
+}
+
 /* The call is over, one way or another: its charge leaves, and it is forgotten. */
 static void item_settle(struct links *links, struct link *link, struct item *item)
 {
-	struct links_caller caller = { .cgroup = item->cgroup, .tgid = link->tgid,
-				       .uid = link->uid, .comm = link->comm };
+	struct links_caller caller = caller_of(link, item);
 	struct charge charge;
 
 	call_charge(item->call, links->prices, links->calibration, &charge);
@@ -93,9 +101,26 @@ static void item_add(struct links *links, struct link *link, const struct http_p
 		memcpy(link->host, piece->head->host, sizeof(link->host));
 	item->exchange = piece->exchange;
 	item->cgroup = event->cgroup;
+	item->number = ++links->numbers;
 	DL_APPEND(link->items, item);
 	link->n_items++;
 	links->stats.calls++;
+}
+
+static void item_tell(struct links *links, struct link *link, struct item *item,
+		      const struct http_piece *piece, uint64_t now_ns)
+{
+	struct links_caller caller = caller_of(link, item);
+	struct charge charge;
+
+	/* Before the request has ended its model may not be known. */
+	if (!links->out.running ||
+	    (!item->told_ns && piece->side == HTTP_REQUEST && piece->type != HTTP_END) ||
+	    (item->told_ns && now_ns - item->told_ns < LINKS_RUNNING_NS))
+		return;
+	item->told_ns = now_ns;
+	call_charge(item->call, links->prices, links->calibration, &charge);
+	links->out.running(links->out.arg, &caller, &charge);
 }
 
 static void piece_take(struct links *links, struct link *link, const struct http_piece *piece,
@@ -113,6 +138,8 @@ static void piece_take(struct links *links, struct link *link, const struct http
 	call_feed(item->call, piece, event->time_ns);
 	if (call_is_done(item->call))
 		item_settle(links, link, item);
+	else
+		item_tell(links, link, item, piece, event->time_ns);
 }
 
 /* Pulls what the connection has to say; returns how many requests began. */

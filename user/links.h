@@ -23,10 +23,13 @@ struct links;
  */
 #define LINKS_MAX 16384
 #define LINKS_CALLS_MAX 256
+/* An estimate is some microseconds; of a stream at 100 tokens a second, 5 tokens. */
+#define LINKS_RUNNING_NS 50000000ULL
 
 /* Whose call it is, as the kernel half told. */
 struct links_caller {
 	uint64_t cgroup;	/* of the thread that wrote the request */
+	uint64_t call;		/* a number of the call's own, from running to charged */
 	uint32_t tgid;
 	uid_t uid;		/* (uid_t)-1: not known */
 	const char *comm;
@@ -34,6 +37,11 @@ struct links_caller {
 
 /* What comes out. All are called; `arg` goes with each. */
 struct links_out {
+	/*
+	 * What a call has cost so far: when its request is known, and while its answer flows, at
+	 * most each LINKS_RUNNING_NS. May be NULL.
+	 */
+	void (*running)(void *arg, const struct links_caller *caller, const struct charge *so_far);
 	void (*charged)(void *arg, const struct links_caller *caller, const struct charge *charge);
 	/* A connection that the kernel did not know by name was judged. */
 	void (*decided)(void *arg, uint64_t connection, enum ctl_verdict verdict);

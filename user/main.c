@@ -15,6 +15,7 @@ static const struct {
 	{ "top", cmd_top, "live view of who spends what" },
 	{ "report", cmd_report, "spend from the ledger, as a table, CSV or JSON" },
 	{ "explain", cmd_explain, "why this figure, why this action" },
+	{ "override", cmd_override, "let go, hold or raise a budget for a time" },
 	{ "check", cmd_check, "what this host supports, what is seen and what is not, and why" },
 	{ "replay", cmd_replay, "run a recorded event file through the pipeline" },
 };

@@ -73,9 +73,33 @@ static void charge_add(struct pipeline *pipeline, const struct links_caller *cal
 	if (config->hooks.called)
 		config->hooks.called(config->hooks.arg, &row);
 	if (config->policy) {
+		policy_release(config->policy, caller->call);
 		policy_charge(config->policy, &subject, charge, row.id, now_us);
 		carry_out(pipeline, &subject, now_us);
+		if (config->act)
+			act_review(config->act, config->policy, true, now_us);
 	}
+}
+
+/* What a call has cost so far is held against its budgets, and may cross a line by itself. */
+static void on_running(void *arg, const struct links_caller *caller, const struct charge *so_far)
+{
+	struct pipeline *pipeline = arg;
+	const struct pipeline_config *config = &pipeline->config;
+	struct policy_subject subject = { .host = so_far->host, .model = so_far->model };
+	int64_t now_us = config->wall_us(pipeline->last_ns);
+	struct who_process process;
+	struct who_group group;
+
+	if (!config->policy)
+		return;
+	/* Copies, as in judge(). */
+	group = *who_group(config->who, caller->cgroup);
+	process = *who_process(config->who, caller->tgid, caller->comm, caller->uid);
+	subject.group = &group;
+	subject.process = &process;
+	policy_reserve(config->policy, &subject, caller->call, so_far, now_us);
+	carry_out(pipeline, &subject, now_us);
 }
 
 /* What the connections tell. */
@@ -332,7 +356,7 @@ void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 {
 	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
-	struct links_out out = { .charged = on_charged, .decided = on_decided, .read = on_read,
+	struct links_out out = { .charged = on_charged, .running = on_running, .decided = on_decided, .read = on_read,
 				 .forgotten = on_forgotten, .arg = pipeline };
 
 	if (!pipeline)

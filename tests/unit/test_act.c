@@ -16,8 +16,10 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "guard/act.h"
+#include "guard/override.h"
 #include "guard/spare.h"
 #include "guard/standing.h"
+#include "guard/story.h"
 
 #define T0 1790000000000000LL
 #define MOST 64
@@ -759,6 +761,134 @@ static void what_keeps_the_host_alive_never_stands(void **state)
 	assert_int_equal(world.n_freezes, 0);
 }
 
+/* A policy of two budgets of 5 nano-dollars, refuse at 100 %, for what act asks of one. */
+static struct policy *policy_of(uint64_t spent)
+{
+	struct charge charge = { .source = CHARGE_USAGE, .budget_nanos = (int64_t)spent };
+	struct policy *policy;
+
+	budgets[0].steps = &steps[REFUSE];
+	budgets[0].n_steps = 1;
+	budgets[0].per = POLICY_PER_CGROUP;
+	budgets[0].zone = "UTC";
+	policy = policy_new(&rules);
+	if (spent)
+		policy_charge(policy, &subject, &charge, 1, T0);
+	return policy;
+}
+
+static void apply_all(struct act *act, struct policy *policy)
+{
+	struct policy_verdict verdict;
+
+	while (policy_next(policy, &verdict))
+		act_apply(act, &verdict, &subject, T0);
+}
+
+static void a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them(void **state)
+{
+	struct charge so_far = { .source = CHARGE_TEXT, .budget_nanos = 1 };
+	struct policy *policy = policy_of(3);	/* the mean of the calls is 3 */
+	struct act *act = act_of();
+
+	policy_reserve(policy, &subject, 1, &so_far, T0);
+	apply_all(act, policy);
+	assert_int_equal(world.n_shut, 1);
+	assert_int_equal(world.n_destroyed, 0);
+	assert_string_equal(world.results[0], "done: calls in flight will cross the line");
+	act_review(act, policy, true, T0);
+	assert_int_equal(world.n_opened, 0);
+	policy_release(policy, 1);
+	act_review(act, policy, true, T0);
+	assert_int_equal(world.n_opened, 1);
+	assert_string_equal(world.results[1], "ended: calls in flight cost less than was held");
+	/* And where it was right, the streams go when the line is crossed. */
+	policy_reserve(policy, &subject, 2, &so_far, T0);
+	apply_all(act, policy);
+	so_far.budget_nanos = 2;
+	policy_reserve(policy, &subject, 2, &so_far, T0);
+	apply_all(act, policy);
+	assert_int_equal(world.n_destroyed, 1);
+	assert_string_equal(world.results[3], "done");
+	policy_release(policy, 2);
+	act_review(act, policy, true, T0);
+	assert_int_equal(world.n_opened, 1);	/* no longer a matter of reserves */
+	act_free(act);
+	policy_free(policy);
+}
+
+static void an_order_opens_a_gate_at_once_and_it_shuts_when_the_order_ends(void **state)
+{
+	struct override open = { .kind = OVERRIDE_OPEN, .key = "cgroup=/agents", .until_us = T0 + 9 };
+	struct policy *policy = policy_of(6);
+	struct act *act = act_of();
+
+	apply_all(act, policy);
+	assert_int_equal(world.n_shut, 1);
+	assert_int_equal(policy_order(policy, &open, 1), 0);
+	act_review(act, policy, false, T0);
+	assert_int_equal(world.n_opened, 1);
+	policy_judge(policy, &subject, T0);
+	apply_all(act, policy);
+	assert_int_equal(world.n_shut, 1);
+	assert_int_equal(policy_order(policy, NULL, 0), 0);
+	policy_judge(policy, &subject, T0);
+	apply_all(act, policy);
+	assert_int_equal(world.n_shut, 2);
+	act_free(act);
+	policy_free(policy);
+}
+
+static void hold_one(void *arg, const struct policy_verdict *verdict)
+{
+	act_apply(arg, verdict, &subject, T0);
+}
+
+static void an_order_to_hold_is_carried_out_where_rules_are_rehearsed(void **state)
+{
+	struct override hold = { .kind = OVERRIDE_HOLD, .key = "a", .until_us = T0 + 1000 };
+	struct policy *policy = policy_of(1);
+	struct act *act;
+
+	rules.enforce = false;
+	act = act_of();
+	assert_int_equal(policy_order(policy, &hold, 1), 0);
+	policy_held(policy, T0, hold_one, act);
+	assert_int_equal(world.n_shut, 1);
+	assert_int_equal(world.shut[0], 7);
+	assert_string_equal(world.rules[0], "aigress override");
+	assert_false(world.rehearsed[0]);
+	act_expire(act, T0 + 1000);
+	assert_int_equal(world.n_opened, 1);
+	act_free(act);
+	policy_free(policy);
+}
+
+static void an_order_to_open_stops_a_kill_in_its_grace(void **state)
+{
+	struct override open = { .kind = OVERRIDE_OPEN, .key = "*", .until_us = T0 + 9 };
+	pid_t child = sleeper("/bin/sleep");
+	struct policy_verdict verdict;
+	struct policy *policy;
+	struct act *act = act_of();
+
+	make_group("/agents", (uint32_t)child);
+	process.tgid = (uint32_t)child;
+	policy = policy_of(6);
+	verdict = verdict_of(KILL_CGROUP);
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.signals[0], SIGTERM);
+	assert_int_equal(policy_order(policy, &open, 1), 0);
+	act_review(act, policy, false, T0);
+	assert_string_equal(world.results[1], "ended: no SIGKILL will follow");
+	usleep(20000);
+	kill_on_grace(act);
+	assert_int_equal(world.n_group_signals, 1);
+	act_free(act);
+	policy_free(policy);
+	end(child);
+}
+
 static void rows_are_limited_and_the_rest_counted(void **state)
 {
 	struct act *act = act_of();
@@ -852,6 +982,10 @@ int main(void)
 		HELD(the_next_daemon_lets_go_what_it_does_not_want),
 		HELD(a_frozen_cgroup_is_thawed_to_die),
 		HELD(what_keeps_the_host_alive_never_stands),
+		HELD(a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them),
+		HELD(an_order_opens_a_gate_at_once_and_it_shuts_when_the_order_ends),
+		HELD(an_order_to_hold_is_carried_out_where_rules_are_rehearsed),
+		HELD(an_order_to_open_stops_a_kill_in_its_grace),
 		HELD(rows_are_limited_and_the_rest_counted),
 		HELD(targets_are_bounded),
 		HELD(rows_reach_the_ledger_and_gates_are_told),

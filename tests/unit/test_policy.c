@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "guard/override.h"
 #include "guard/policy.h"
 
 #define USD NANOS_PER_USD
@@ -583,6 +584,225 @@ static void a_charge_under_a_thousand_budgets_is_quick(void **state)
 	measure("all of 1,000 budgets fit, 1,000 counters", &rules, 2000, 20000);
 }
 
+static int plain_group(void **state)
+{
+	group = (struct who_group){ .cgroup = 7, .path = "/a" };
+	return 0;
+}
+
+static struct override order(enum override_kind kind, const char *key, int64_t limit)
+{
+	struct override order = { .kind = kind, .limit_nanos = limit, .until_us = T0 + HOUR_US };
+
+	snprintf(order.key, sizeof(order.key), "%s", key);
+	return order;
+}
+
+static bool next_is(struct policy *policy, enum policy_action action)
+{
+	struct policy_verdict verdict;
+
+	return policy_next(policy, &verdict) && verdict.step->action == action;
+}
+
+static void an_order_to_open_takes_no_step_and_sums_go_on(void **state)
+{
+	struct policy_budget budget = day_budget();
+	struct policy_rules rules = { .budgets = &budget, .n_budgets = 1 };
+	struct policy *policy = policy_new(&rules);
+	struct override open = order(OVERRIDE_OPEN, "cgroup=/*", 0);
+
+	charge(policy, 12 * USD, 1, T0);
+	assert_true(next_is(policy, POLICY_NOTE));
+	assert_true(policy_stands(policy, &budget, &two_steps[1], "cgroup=/a", false, T0));
+	assert_int_equal(policy_order(policy, &open, 1), 0);
+	assert_false(policy_stands(policy, &budget, &two_steps[1], "cgroup=/a", false, T0));
+	charge(policy, USD, 2, T0 + 1);
+	assert_false(next_is(policy, POLICY_NOTE));
+	assert_int_equal(spent(policy, T0 + 1), 13 * USD);
+	assert_int_equal(policy_order(policy, NULL, 0), 0);	/* it has ended */
+	charge(policy, USD, 3, T0 + 2);
+	assert_true(next_is(policy, POLICY_REFUSE));
+	policy_free(policy);
+}
+
+static void an_order_for_another_key_changes_nothing(void **state)
+{
+	struct policy_budget budget = day_budget();
+	struct policy_rules rules = { .budgets = &budget, .n_budgets = 1 };
+	struct policy *policy = policy_new(&rules);
+	struct override other = order(OVERRIDE_OPEN, "cgroup=/b*", 0);
+
+	assert_int_equal(policy_order(policy, &other, 1), 0);
+	charge(policy, 12 * USD, 1, T0);
+	assert_true(next_is(policy, POLICY_NOTE));
+	assert_true(next_is(policy, POLICY_REFUSE));
+	policy_free(policy);
+}
+
+static void a_raised_limit_moves_its_steps_and_a_lower_one_does_not(void **state)
+{
+	struct policy_budget budget = day_budget();
+	struct policy_rules rules = { .budgets = &budget, .n_budgets = 1 };
+	struct policy *policy = policy_new(&rules);
+	struct override orders[] = { order(OVERRIDE_OPEN, "*", 0),
+				     order(OVERRIDE_RAISE, "b", 20 * USD),
+				     order(OVERRIDE_RAISE, "b", 5 * USD) };
+	struct policy_verdict verdict;
+
+	assert_int_equal(policy_order(policy, orders, 2), 0);	/* the last word counts */
+	charge(policy, 15 * USD, 1, T0);
+	assert_false(policy_next(policy, &verdict));
+	charge(policy, USD, 2, T0);
+	assert_true(policy_next(policy, &verdict));
+	assert_ptr_equal(verdict.step, &two_steps[0]);
+	assert_int_equal(verdict.limit_nanos, 20 * USD);
+	assert_false(policy_next(policy, &verdict));
+	assert_int_equal(policy_order(policy, orders, 3), 0);
+	charge(policy, USD, 3, T0);
+	assert_true(policy_next(policy, &verdict));
+	assert_ptr_equal(verdict.step, &two_steps[1]);
+	assert_int_equal(verdict.limit_nanos, 10 * USD);
+	policy_free(policy);
+}
+
+static void count_held(void *arg, const struct policy_verdict *verdict)
+{
+	++*(int *)arg;
+	assert_ptr_equal(verdict->step, &policy_hold);
+	assert_true(verdict->is_ordered);
+	assert_int_equal(verdict->n_cgroups, 1);
+	assert_int_equal(verdict->cgroups[0], 7);
+	assert_int_equal(verdict->window_end_us, T0 + HOUR_US);
+}
+
+static void an_order_to_hold_gates_who_spent_and_who_only_appears(void **state)
+{
+	struct policy_budget budget = day_budget();
+	struct policy_rules rules = { .budgets = &budget, .n_budgets = 1 };
+	struct policy *policy = policy_new(&rules);
+	struct override hold = order(OVERRIDE_HOLD, "b", 0);
+	struct policy_subject who = subject();
+	struct policy_verdict verdict;
+	struct who_group newcomer = { .cgroup = 8, .path = "/new" };
+	int n = 0;
+
+	charge(policy, USD, 1, T0);
+	assert_int_equal(policy_order(policy, &hold, 1), 0);
+	policy_held(policy, T0, count_held, &n);
+	assert_int_equal(n, 1);
+	assert_true(policy_stands(policy, &budget, &policy_hold, "cgroup=/a", false, T0));
+	who.group = &newcomer;
+	policy_judge(policy, &who, T0);
+	assert_true(policy_next(policy, &verdict));
+	assert_ptr_equal(verdict.step, &policy_hold);
+	assert_int_equal(verdict.cgroup, 8);
+	assert_false(policy_next(policy, &verdict));
+	assert_int_equal(policy_order(policy, NULL, 0), 0);
+	assert_false(policy_stands(policy, &budget, &policy_hold, "cgroup=/a", false, T0));
+	policy_judge(policy, &who, T0);
+	assert_false(policy_next(policy, &verdict));
+	policy_free(policy);
+}
+
+static void reserve(struct policy *policy, uint64_t flight, int64_t nanos, int64_t now_us)
+{
+	struct charge so_far = { .source = CHARGE_TEXT, .is_priced = true, .budget_nanos = nanos };
+	struct policy_subject who = subject();
+
+	policy_reserve(policy, &who, flight, &so_far, now_us);
+}
+
+static void calls_in_flight_are_held_against_the_budget(void **state)
+{
+	struct policy_budget budget = day_budget();
+	struct policy_rules rules = { .budgets = &budget, .n_budgets = 1 };
+	struct policy *policy = policy_new(&rules);
+	struct policy_verdict verdict;
+
+	for (int i = 0; i < 5; i++)
+		charge(policy, USD, i + 1, T0);	/* the mean is 1 USD */
+	/* Each has cost 0.1 and will cost 1: the fifth brings the line. */
+	for (uint64_t i = 1; i <= 4; i++) {
+		reserve(policy, i, USD / 10, T0);
+		assert_false(policy_next(policy, &verdict));
+	}
+	reserve(policy, 5, USD / 10, T0);
+	assert_true(policy_next(policy, &verdict));
+	assert_ptr_equal(verdict.step, &two_steps[1]);	/* no note: nothing was spent */
+	assert_true(verdict.is_ahead);
+	assert_int_equal(verdict.spent_nanos, 5 * USD + USD / 2);
+	assert_true(policy_stands(policy, &budget, &two_steps[1], "cgroup=/a", true, T0));
+	assert_false(policy_stands(policy, &budget, &two_steps[1], "cgroup=/a", false, T0));
+	/* One ends for little: what is ahead no longer reaches the line. */
+	policy_release(policy, 3);
+	charge(policy, USD / 10, 9, T0);
+	assert_false(policy_stands(policy, &budget, &two_steps[1], "cgroup=/a", true, T0));
+	policy_free(policy);
+}
+
+static void a_running_stream_counts_as_spent(void **state)
+{
+	struct policy_budget budget = day_budget();
+	struct policy_rules rules = { .budgets = &budget, .n_budgets = 1 };
+	struct policy *policy = policy_new(&rules);
+	struct policy_stats stats;
+	struct policy_verdict verdict;
+
+	reserve(policy, 1, 7 * USD, T0);
+	assert_false(policy_next(policy, &verdict));
+	reserve(policy, 1, 11 * USD, T0 + 1);	/* again: replaces */
+	assert_true(policy_next(policy, &verdict));
+	assert_true(policy_next(policy, &verdict));
+	assert_ptr_equal(verdict.step, &two_steps[1]);
+	assert_false(verdict.is_ahead);
+	assert_int_equal(verdict.spent_nanos, 11 * USD);
+	policy_stats(policy, &stats);
+	assert_int_equal(stats.flights, 1);
+	policy_release(policy, 1);
+	policy_release(policy, 1);
+	assert_int_equal(spent(policy, T0 + 2), 0);
+	policy_stats(policy, &stats);
+	assert_int_equal(stats.flights, 0);
+	policy_free(policy);
+}
+
+/* Reserves and releases at random, against plain arithmetic. */
+static void reserves_come_back_to_nothing(void **state)
+{
+	struct policy_budget budgets[2] = { day_budget(), day_budget() };
+	struct policy_rules rules = { .budgets = budgets, .n_budgets = 2 };
+	int64_t so_far[16] = { 0 }, sum = 0, now_us = T0;
+	struct policy *policy;
+	struct policy_verdict verdict;
+
+	budgets[1].name = "rolling";
+	budgets[1].window = POLICY_ROLLING;
+	budgets[1].window_us = 10 * MINUTE_US;
+	policy = policy_new(&rules);
+	for (int i = 0; i < 20000; i++) {
+		uint64_t flight = draw(16);
+
+		now_us += (int64_t)draw(1000000);
+		if (draw(2)) {
+			sum -= so_far[flight];
+			policy_release(policy, flight + 1);
+			so_far[flight] = 0;
+		} else {
+			sum -= so_far[flight];
+			so_far[flight] = (int64_t)draw(USD);
+			sum += so_far[flight];
+			reserve(policy, flight + 1, so_far[flight], now_us);
+			while (policy_next(policy, &verdict))
+				assert_int_equal(verdict.spent_nanos, sum);
+		}
+	}
+	for (uint64_t flight = 0; flight < 16; flight++)
+		policy_release(policy, flight + 1);
+	assert_int_equal(spent(policy, now_us), 0);
+	policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -599,6 +819,13 @@ int main(void)
 		cmocka_unit_test(the_protected_are_judged_but_are_no_members),
 		cmocka_unit_test(counters_are_bounded_and_overflow_into_one),
 		cmocka_unit_test(a_replay_begins_where_the_oldest_window_does),
+		cmocka_unit_test_setup(an_order_to_open_takes_no_step_and_sums_go_on, plain_group),
+		cmocka_unit_test_setup(an_order_for_another_key_changes_nothing, plain_group),
+		cmocka_unit_test_setup(a_raised_limit_moves_its_steps_and_a_lower_one_does_not, plain_group),
+		cmocka_unit_test_setup(an_order_to_hold_gates_who_spent_and_who_only_appears, plain_group),
+		cmocka_unit_test_setup(calls_in_flight_are_held_against_the_budget, plain_group),
+		cmocka_unit_test_setup(a_running_stream_counts_as_spent, plain_group),
+		cmocka_unit_test_setup(reserves_come_back_to_nothing, plain_group),
 		cmocka_unit_test(a_charge_under_a_thousand_budgets_is_quick),
 	};
 

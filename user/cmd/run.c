@@ -27,6 +27,7 @@
 #include "lines.h"
 #include "meter/api.h"
 #include "meter/price.h"
+#include "orders.h"
 #include "pipeline.h"
 #include "privileges.h"
 #include "restore.h"
@@ -54,6 +55,7 @@ struct daemon {
 	struct levers levers;
 	struct keeper *keeper;
 	struct act *act;
+	struct orders *orders;
 	struct tap *tap;
 	struct find *find;
 	struct record *record;
@@ -200,7 +202,12 @@ static void on_tick(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	act_expire(daemon->act, clock_wall_us());
+	int64_t now_us = clock_wall_us();
+	int err = orders_look(daemon->orders, daemon->act, now_us);
+
+	if (err < 0)
+		log_debug("the overrides cannot be read: %s", strerror(-err));
+	act_expire(daemon->act, now_us);
 }
 
 static void on_sweep(void *arg)
@@ -374,7 +381,9 @@ static int start_guard(struct daemon *daemon)
 	levers = levers_of(&daemon->levers);
 	daemon->policy = policy_new(&daemon->config.rules);
 	daemon->act = act_new(daemon->loop, daemon->ledger, &daemon->config.rules, &levers);
-	err = daemon->policy && daemon->act ? start_pipeline(daemon) : CMD_FAILED;
+	if (daemon->policy)
+		daemon->orders = orders_new(daemon->ledger, daemon->policy, clock_wall_us());
+	err = daemon->orders && daemon->act ? start_pipeline(daemon) : CMD_FAILED;
 	if (err)
 		return err;
 	err = restore(daemon->ledger, daemon->policy, daemon->act, daemon->who, clock_wall_us());
@@ -382,6 +391,7 @@ static int start_guard(struct daemon *daemon)
 		say("budgets cannot be rebuilt from the ledger", err, NULL);
 		return CMD_FAILED;
 	}
+	orders_apply(daemon->orders, daemon->act, clock_wall_us());
 	err = act_recover(daemon->act);
 	if (err < 0)
 		log_warn("what an earlier aigress made to stand is not let go: %s, proceeding",
@@ -438,6 +448,7 @@ static void stop(struct daemon *daemon)
 		tap_drain(daemon->tap, on_event, daemon);
 	pipeline_free(daemon->pipeline);
 	act_free(daemon->act);
+	orders_free(daemon->orders);
 	policy_free(daemon->policy);
 	keeper_free(daemon->keeper);
 	tap_free(daemon->tap);

@@ -548,7 +548,7 @@ struct counter *counters_next(struct counters *counters, struct counter *counter
 {
 	struct counter *next = counter ? counter->hh.next : counters->counters;
 
-	if (counter == counters->other)
+	if (counter && counter == counters->other)
 		return NULL;
 	return next ? next : counters->other;
 }

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Orders of an operator: rows in the ledger that the daemon looks at each second. Where no daemon
+ * runs, `open` itself lets go what the last one left standing; gates have ended with it.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/decimal.h"
+#include "cmd/cmd.h"
+#include "cmd/show.h"
+#include "freezer.h"
+#include "guard/override.h"
+#include "guard/standing.h"
+#include "meter/charge.h"
+#include "who/who.h"
+
+#define DEFAULT_US (3600 * US_PER_S)
+
+struct options {
+	const char *state, *verb, *key, *lasts, *to, *reason;
+	bool all;
+	struct ledger *ledger;
+	bool has_daemon;
+};
+
+static int wrong(const char *what, const char *value, const char *remedy)
+{
+	fprintf(stderr, "aigress override: %s \"%s\" %s\n", what, value, remedy);
+	return CMD_USAGE;
+}
+
+static int read_duration(const char *text, int64_t *ret_us)
+{
+	static const struct {
+		char letter;
+		int64_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (errno || end == text || *end != units[i].letter || end[1] || n < 1 ||
+		    n > OVERRIDE_LONGEST_US / US_PER_S / units[i].seconds)
+			continue;
+		*ret_us = n * units[i].seconds * US_PER_S;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* "100 USD" or "2000000 tokens". */
+static int read_limit(const char *text, struct override *ret)
+{
+	char number[32];
+	uint64_t value;
+	size_t len = strcspn(text, " ");
+
+	if (len >= sizeof(number))
+		return -EINVAL;
+	memcpy(number, text, len);
+	number[len] = '\0';
+	if (!strcmp(text + len, " USD") && decimal_read(number, 9, &value) && value > 0 &&
+	    value <= INT64_MAX) {
+		ret->limit_nanos = (int64_t)value;
+		return 0;
+	}
+	if (!strcmp(text + len, " tokens") && decimal_count(number, &value) && value > 0) {
+		ret->limit_tokens = value;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static bool has_control(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
+/* sudo(8) leaves who asked in SUDO_USER. */
+static const char *asker(void)
+{
+	const char *sudo = getenv("SUDO_USER");
+	const struct passwd *user = getpwuid(getuid());
+
+	return sudo && *sudo && strlen(sudo) < OVERRIDE_TEXT_LEN ? sudo :
+	       user					       ? user->pw_name :
+								 "an unknown user";
+}
+
+static int fill(const struct options *options, struct override *ret)
+{
+	const char *reason = options->reason ? options->reason : "";
+	int64_t lasts_us = DEFAULT_US;
+
+	*ret = (struct override){ .made_us = clock_wall_us() };
+	for (ret->kind = OVERRIDE_OPEN; ret->kind <= OVERRIDE_RAISE; ret->kind++)
+		if (!strcmp(override_kind_name(ret->kind), options->verb))
+			break;
+	if (strlen(options->key) >= sizeof(ret->key) || has_control(options->key))
+		return wrong("the key", options->key, "is too long or holds a control character");
+	if (strlen(reason) >= sizeof(ret->reason) || has_control(reason))
+		return wrong("the reason", reason, "is too long or holds a control character");
+	if (options->lasts && read_duration(options->lasts, &lasts_us) < 0)
+		return wrong("--for", options->lasts, "is not a time up to 30d, as 30m, 2h or 1d");
+	if ((ret->kind == OVERRIDE_RAISE) != (options->to != NULL))
+		return wrong("--to", options->to ? options->to : "",
+			     "goes with raise, and raise needs it, as --to \"100 USD\"");
+	if (options->to && read_limit(options->to, ret) < 0)
+		return wrong("--to", options->to, "is not a limit; give one, as \"100 USD\" or "
+			     "\"2000000 tokens\"");
+	snprintf(ret->key, sizeof(ret->key), "%s", options->key);
+	snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
+	snprintf(ret->made_by, sizeof(ret->made_by), "%s", asker());
+	ret->until_us = ret->made_us + lasts_us;
+	return CMD_OK;
+}
+
+/* ---- without a daemon ---- */
+
+struct letting_go {
+	struct ledger *ledger;
+	const char *root;
+	size_t done, failed;
+};
+
+static void let_go(void *arg, const struct standing *standing)
+{
+	struct letting_go *job = arg;
+	char dir[2 * WHO_PATH_LEN];
+	int err;
+
+	snprintf(dir, sizeof(dir), "%s%s", job->root, standing->path);
+	if (standing->kind == STANDING_PROCESS)
+		err = freezer_signal_process(standing->tgid, standing->start_ticks, SIGCONT);
+	else if (standing->kind == STANDING_STOPPED)
+		err = freezer_signal(dir, SIGCONT);
+	else
+		err = freezer_set(dir, false);
+	if (err && err != -ESRCH && err != -ENOENT) {
+		fprintf(stderr, "aigress override: process %u, cgroup \"%s\" stands still: %s\n",
+			standing->tgid, standing->path, strerror(-err));
+		job->failed++;
+		return;
+	}
+	(void)standing_drop(job->ledger, standing);
+	job->done += !err;
+}
+
+static int open_without_daemon(struct options *options)
+{
+	char root[WHO_PATH_LEN];
+	struct letting_go job = { .ledger = options->ledger, .root = root };
+	int err = who_cgroup_mount(root, sizeof(root));
+
+	if (!err)
+		err = standing_each(options->ledger, let_go, &job);
+	if (err) {
+		fprintf(stderr, "aigress override: what stands cannot be let go: %s\n", strerror(-err));
+		return CMD_FAILED;
+	}
+	printf("no daemon runs: its gates have ended with it; let go %zu that stood still\n", job.done);
+	return job.failed ? CMD_FAILED : CMD_OK;
+}
+
+/* ---- verbs ---- */
+
+static int give(struct options *options)
+{
+	char until[SHOW_LEN];
+	struct override override;
+	int err = fill(options, &override);
+
+	if (err)
+		return err;
+	err = override_add(options->ledger, &override);
+	if (err) {
+		fprintf(stderr, "aigress override: the order cannot be written: %s\n",
+			err == -ENOSPC ? "too many are in force, or the disk is full; see `aigress "
+					 "override list`" : strerror(-err));
+		return CMD_FAILED;
+	}
+	printf("%s %s until %s\n", options->verb, options->all ? "everything" : override.key,
+	       show_time(override.until_us, until));
+	if (options->has_daemon)
+		return CMD_OK;
+	if (override.kind == OVERRIDE_OPEN && options->all)
+		return open_without_daemon(options);
+	printf("no daemon runs; the next one obeys\n");
+	return CMD_OK;
+}
+
+static int list(struct options *options)
+{
+	_cleanup_free_ struct override *all = NULL;
+	char key[SHOW_TEXT_LEN(OVERRIDE_KEY_LEN)], by[SHOW_TEXT_LEN(OVERRIDE_TEXT_LEN)],
+		reason[SHOW_TEXT_LEN(OVERRIDE_TEXT_LEN)], until[SHOW_LEN], usd[SHOW_LEN];
+	size_t n = 0;
+	int err = overrides_read(options->ledger, clock_wall_us(), &all, &n);
+
+	if (err) {
+		fprintf(stderr, "aigress override: the ledger cannot be read: %s\n", strerror(-err));
+		return CMD_FAILED;
+	}
+	if (!n)
+		printf("no override is in force\n");
+	for (size_t i = 0; i < n; i++) {
+		printf("%s %s", override_kind_name(all[i].kind),
+		       show_text(all[i].key, key, sizeof(key)));
+		if (all[i].limit_nanos)
+			printf(" to %s USD", show_usd(all[i].limit_nanos, usd));
+		else if (all[i].limit_tokens)
+			printf(" to %llu tokens", (unsigned long long)all[i].limit_tokens);
+		printf(" until %s by %s%s%s\n", show_time(all[i].until_us, until),
+		       show_text(all[i].made_by, by, sizeof(by)), *all[i].reason ? ": " : "",
+		       show_text(all[i].reason, reason, sizeof(reason)));
+	}
+	return CMD_OK;
+}
+
+static int clear(struct options *options)
+{
+	int n = override_clear(options->ledger, options->all ? NULL : options->key, asker(),
+			       clock_wall_us());
+
+	if (n < 0) {
+		fprintf(stderr, "aigress override: nothing was cleared: %s\n", strerror(-n));
+		return CMD_FAILED;
+	}
+	if (!n)
+		printf("no override with that key is in force; see `aigress override list`\n");
+	else
+		printf("cleared %d\n", n);
+	return n ? CMD_OK : CMD_FAILED;
+}
+
+static const struct argp_option rows[] = {
+	{ "all", 'a', NULL, 0, "Everything, instead of a KEY", 0 },
+	{ "for", 'f', "TIME", 0, "How long, as 30m, 2h, 1d; 30d at most (default 1h)", 0 },
+	{ "to", 't', "LIMIT", 0, "raise: the new limit, as \"100 USD\" or \"2000000 tokens\"", 0 },
+	{ "reason", 'r', "TEXT", 0, "Why; it stands in the ledger", 0 },
+	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 'a':
+		options->all = true;
+		return 0;
+	case 'f':
+		options->lasts = arg;
+		return 0;
+	case 't':
+		options->to = arg;
+		return 0;
+	case 'r':
+		options->reason = arg;
+		return 0;
+	case 's':
+		options->state = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num == 0)
+			options->verb = arg;
+		else if (state->arg_num == 1)
+			options->key = arg;
+		else
+			argp_error(state, "there is one KEY at most, not also \"%s\"", arg);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct {
+	const char *name;
+	bool has_key;
+	int (*fn)(struct options *options);
+} verbs[] = { { "open", true, give }, { "hold", true, give }, { "raise", true, give },
+	      { "clear", true, clear }, { "list", false, list } };
+
+int cmd_override(int argc, char **argv)
+{
+	static const struct argp argp = {
+		rows, parse, "open|hold|raise|clear KEY\nopen|hold|raise|clear --all\nlist",
+		"Let go, hold or raise budgets for a time, whatever the rules say. KEY is the name of "
+		"a budget or of a counter as `aigress top` shows it, or a pattern: "
+		"\"agents-daily\", \"cgroup=/agents\", \"agents-*\".", NULL, NULL, NULL };
+	struct options options = { .state = LEDGER_DIR };
+	_cleanup_free_ char *sentence = NULL;
+	int code = CMD_USAGE, err;
+
+	argp_err_exit_status = CMD_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	for (size_t i = 0; options.verb && i < ARRAY_SIZE(verbs); i++) {
+		if (strcmp(verbs[i].name, options.verb))
+			continue;
+		if (verbs[i].has_key && !options.key == !options.all)
+			return wrong("what", options.verb, "is for: give a KEY, or --all");
+		if (options.all)
+			options.key = "*";
+		err = override_open(&options.ledger, options.state, &options.has_daemon, &sentence);
+		if (err) {
+			fprintf(stderr, "aigress override: %s\n", sentence ? sentence : strerror(-err));
+			return CMD_FAILED;
+		}
+		code = verbs[i].fn(&options);
+		ledger_free(options.ledger);
+		return code;
+	}
+	return wrong("there is no verb", options.verb ? options.verb : "",
+		     "; give open, hold, raise, clear or list");
+}
