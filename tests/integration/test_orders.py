@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator orders is done within a tick; what stands goes on, whatever becomes of the daemon."""
+import os
+import signal
+
+import stage as lab
+from test_budgets import actions, one_call, rules, spender
+from drive import ANTHROPIC
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[0]
+
+
+def test_open_lets_go_and_clear_shuts_again(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "refuse")).start()
+    child = spender(stage, run, cgroup)
+    lab.wait(lambda: child.poll() is not None, 30, daemon.said)
+    assert one_call(stage, run, cgroup, ANTHROPIC) != 0
+    daemon.run("override", "open", "lab", "--for", "10m", "--reason", "a test")
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20, daemon.said)
+    assert "a test" in daemon.run("override", "list").stdout
+    daemon.run("override", "clear", "--all")
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) != 0, 20, daemon.said)
+    rows = [a for a in actions(daemon) if a["action"] == "override"]
+    assert len(rows) == 2 and rows[0]["target"] == "open", rows
+
+
+def test_hold_refuses_who_is_within_the_budget(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "note", enforce=False, limit="1000 USD")).start()
+    child = spender(stage, run, cgroup)
+    lab.wait(lambda: daemon.report("cgroup"), 30, daemon.said)
+    daemon.run("override", "hold", "--all")
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) != 0, 20, daemon.said)
+    child.kill()
+    child.wait()
+
+
+def test_a_stopped_process_goes_on_when_the_daemon_is_killed(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "stop")).start()
+    child = spender(stage, run, cgroup)
+    lab.wait(lambda: state_of(child.pid) == "T", 30, daemon.said)
+    daemon.stop(signal.SIGKILL)
+    lab.wait(lambda: state_of(child.pid) != "T", 10)
+    child.kill()
+    child.wait()
+
+
+def test_a_frozen_cgroup_goes_on_by_override_and_when_the_daemon_stops(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "freeze")).start()
+    child = spender(stage, run, cgroup)
+    frozen = os.path.join(cgroup.directory, "cgroup.freeze")
+
+    def is_frozen():
+        with open(frozen) as file:
+            return file.read().strip() == "1"
+
+    lab.wait(is_frozen, 30, daemon.said)
+    daemon.run("override", "open", "--all", "--for", "5s")
+    lab.wait(lambda: not is_frozen(), 10, daemon.said)
+    lab.wait(is_frozen, 30, daemon.said)
+    daemon.stop()
+    lab.wait(lambda: not is_frozen(), 10)
+    child.kill()
+    child.wait()
