@@ -19,6 +19,7 @@
 #include "config.h"
 #include "facts.h"
 #include "find/find.h"
+#include "find/selftest.h"
 #include "guard/act.h"
 #include "guard/ledger.h"
 #include "guard/policy.h"
@@ -320,9 +321,13 @@ static int start_tap(struct daemon *daemon)
 static int start_find(struct daemon *daemon)
 {
 	char *sentence = NULL;
-	int err = find_new(&daemon->find, daemon->loop, daemon->tap, &daemon->config.find,
-			   &sentence);
+	int err = 0;
 
+	if (daemon->config.find.mode != FIND_NEVER)
+		err = find_selftest(daemon->tap, &sentence);
+	if (!err)
+		err = find_new(&daemon->find, daemon->loop, daemon->tap, &daemon->config.find,
+			       &sentence);
 	if (!err)
 		err = find_scan(daemon->find);
 	if (err) {
