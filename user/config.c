@@ -56,16 +56,19 @@ static const struct config_key match_keys[] = {
 	{ NULL },
 };
 
+static int refuse_empty(struct config_reader *reader, const yaml_node_t *map)
+{
+	if (map->data.mapping.pairs.start < map->data.mapping.pairs.top)
+		return 0;
+	return config_fail(reader, map, "is empty and would fit everything; name what it is for");
+}
+
 static int read_match(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		      void *field)
 {
 	int r = config_map(reader, node, match_keys, field);
 
-	if (r < 0)
-		return r;
-	if (node->data.mapping.pairs.start == node->data.mapping.pairs.top)
-		return config_fail(reader, node, "is empty and would fit everything; name what it is for");
-	return 0;
+	return r < 0 ? r : refuse_empty(reader, node);
 }
 
 static int read_limit(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
@@ -228,6 +231,29 @@ static int read_budget(struct config_reader *reader, yaml_node_t *node, const st
 	return 0;
 }
 
+/* Who is protected, not what for: a signal or a gate knows no host and no model. */
+static const struct config_key protect_keys[] = {
+	{ "container", offsetof(struct policy_match, container), .fn = config_glob },
+	{ "cgroup", offsetof(struct policy_match, cgroup), .fn = config_glob },
+	{ "unit", offsetof(struct policy_match, unit), .fn = config_glob },
+	{ "user", offsetof(struct policy_match, user), .fn = config_glob },
+	{ "command", offsetof(struct policy_match, command), .fn = config_glob },
+	{ "exe", offsetof(struct policy_match, exe), .fn = config_glob },
+	{ "namespace", 0, .fn = config_not_yet },
+	{ "workload", 0, .fn = config_not_yet },
+	{ "pod", 0, .fn = config_not_yet },
+	{ "label", 0, .fn = config_not_yet },
+	{ NULL },
+};
+
+static int read_protected(struct config_reader *reader, yaml_node_t *node,
+			  const struct config_key *key, void *field)
+{
+	int r = config_map(reader, node, protect_keys, field);
+
+	return r < 0 ? r : refuse_empty(reader, node);
+}
+
 static int read_budgets(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 			void *field)
 {
@@ -253,7 +279,7 @@ static int read_protect(struct config_reader *reader, yaml_node_t *node, const s
 {
 	struct policy_rules *rules = field;
 
-	return config_list(reader, node, read_match, sizeof(*rules->protect), PROTECT_MAX,
+	return config_list(reader, node, read_protected, sizeof(*rules->protect), PROTECT_MAX,
 			   (void **)&rules->protect, &rules->n_protect);
 }
 

@@ -111,6 +111,8 @@ static const struct {
 	{ STEP("{ do: note, grace: 1s }"), "f:5: budgets[0].steps[0] has a grace, which only kill "
 	  "takes" },
 	{ "protect: [ {} ]", "f:1: protect[0] is empty and would fit everything; name what it is for" },
+	{ "protect:\n- model: x", "f:2: protect[0]: \"model\" is not a key here; give one of: container, "
+	  "cgroup, unit, user, command, exe" },
 	{ "protect:\n- pod: x", "f:2: protect[0].pod is not in this version; take it away" },
 	{ "a: *b", "f:1: not YAML: found undefined alias" },
 };

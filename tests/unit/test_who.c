@@ -146,7 +146,7 @@ static void v2_mount_is_found(void **state)
 
 static uint64_t make(const char *root, const char *path)
 {
-	char full[256];
+	char full[WHO_PATH_LEN];
 	struct stat st;
 
 	snprintf(full, sizeof(full), "%s%s", root, path);
@@ -157,7 +157,7 @@ static uint64_t make(const char *root, const char *path)
 
 static void drop(const char *root, const char *path)
 {
-	char full[256];
+	char full[WHO_PATH_LEN];
 
 	snprintf(full, sizeof(full), "%s%s", root, path);
 	assert_int_equal(rmdir(full), 0);
@@ -206,6 +206,7 @@ static void learned_names_win_and_are_bounded(void **state)
 	assert_int_equal(who_new(&who, "/proc/self/fdinfo"), 0);
 	who_learn(who, 7, "/docker/" CID);
 	assert_string_equal(who_group(who, 7)->container, CID);
+	assert_string_equal(who_group(who, 7)->container_name, CID);
 	who_learn(who, 7, "/system.slice/x.service");
 	assert_string_equal(who_group(who, 7)->container, "");
 	assert_string_equal(who_group(who, 7)->unit, "x.service");
@@ -224,7 +225,7 @@ static void learned_names_win_and_are_bounded(void **state)
 
 static void kernel_is_asked_for_a_cgroup_that_no_event_told(void **state)
 {
-	char root[256], full[300];
+	char root[256], path[64];
 	struct who *who;
 	uint64_t id;
 
@@ -234,11 +235,11 @@ static void kernel_is_asked_for_a_cgroup_that_no_event_told(void **state)
 	}
 	assert_int_equal(who_new(&who, root), 0);
 	assert_string_equal(who_group(who, who_cgroup_id(who, "/"))->path, "/");
-	snprintf(full, sizeof(full), "/test-who-%d.scope", (int)getpid());
-	id = make(root, full);
-	assert_string_equal(who_group(who, id)->path, full);	/* at once: by its handle */
-	drop(root, full);
-	assert_string_equal(who_group(who, id)->path, full);
+	snprintf(path, sizeof(path), "/test-who-%d.scope", (int)getpid());
+	id = make(root, path);
+	assert_string_equal(who_group(who, id)->path, path);	/* at once: by its handle */
+	drop(root, path);
+	assert_string_equal(who_group(who, id)->path, path);
 	assert_int_equal(strncmp(who_group(who, id + 999999999)->path, "cgroup:", 7), 0);
 	who_free(who);
 }

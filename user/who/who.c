@@ -72,6 +72,7 @@ const struct who_group *who_group(struct who *who, uint64_t cgroup)
 	}
 	snprintf(group->path, sizeof(group->path), "%s", path);
 	who_parse_path(group->path, group);
+	memcpy(group->container_name, group->container, sizeof(group->container));
 	return group;
 }
 

@@ -29,7 +29,7 @@ struct who_group {
 	char pod[WHO_NAME_LEN];
 	char namespace[WHO_NAME_LEN];
 	char workload[WHO_NAME_LEN];	/* "Deployment/agents" */
-	char container_name[WHO_NAME_LEN];
+	char container_name[WHO_NAME_LEN]; /* the id where no name is known */
 	char labels[WHO_NAME_LEN * 2];	/* "key=value,key=value" */
 };
 
