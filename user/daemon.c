@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "facts.h"
+#include "find/find.h"
+#include "keeper.h"
+#include "lines.h"
+#include "meter/price.h"
+#include "orders.h"
+#include "tap/record.h"
+#include "tap/tap.h"
+#include "who/who.h"
+
+#define SWEEP_NS (60 * NS_PER_S)	/* connections of dead processes, long unread flows */
+#define TICK_NS NS_PER_S		/* ends of windows; facts after a call */
+
+/* Hooks of the pipeline. */
+
+static void on_decide(void *arg, uint64_t connection, enum ctl_verdict verdict)
+{
+	struct daemon *daemon = arg;
+
+	tap_decide(daemon->tap, connection, verdict);
+}
+
+static void on_greeted(void *arg, uint32_t tgid, uint64_t cgroup)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->find)
+		find_greeted(daemon->find, tgid, cgroup);
+}
+
+static void on_gone(void *arg, uint32_t tgid)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->find)
+		find_gone(daemon->find, tgid);
+}
+
+static void on_forget(void *arg, uint32_t tgid, uint64_t ssl)
+{
+	struct daemon *daemon = arg;
+
+	tap_forget(daemon->tap, tgid, ssl);
+}
+
+static void on_destroy(void *arg, const struct ev_flow *flow)
+{
+	struct daemon *daemon = arg;
+	int err = tap_destroy(daemon->tap, flow);
+
+	if (err && err != -ENOENT)
+		log_warn("a connection to %s could not be reset: %s, proceeding: its data is held",
+			 flow->host, strerror(-err));
+}
+
+static int on_flow_bytes(void *arg, uint64_t cookie, uint64_t ret_bytes[2])
+{
+	struct daemon *daemon = arg;
+
+	return tap_flow_bytes(daemon->tap, cookie, ret_bytes);
+}
+
+static void commit_soon(struct daemon *daemon)
+{
+	if (!daemon->is_commit_armed)
+		daemon->is_commit_armed = !loop_arm(daemon->commit, LEDGER_COMMIT_NS);
+}
+
+static void on_called(void *arg, const struct ledger_call *call)
+{
+	struct daemon *daemon = arg;
+
+	commit_soon(daemon);
+	if (!daemon->is_tell_armed)
+		daemon->is_tell_armed = !loop_arm(daemon->tell, TICK_NS);
+	lines_call(daemon->lines, call);
+}
+
+void daemon_told(void *arg, const struct ledger_action *action)
+{
+	struct daemon *daemon = arg;
+
+	lines_action(daemon->lines, action);
+}
+
+/* Sources of the loop. */
+
+static void on_event(void *arg, const struct ev_head *event, size_t size)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->record && record_write(daemon->record, event, size) < 0) {
+		log_warn("the recording cannot be written, stopping it");
+		daemon->record = record_free(daemon->record);
+	}
+	pipeline_event(daemon->pipeline, event, size);
+}
+
+static void on_ring(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	tap_drain(daemon->tap, on_event, daemon);
+}
+
+static void put_facts(struct daemon *daemon, int64_t now_us)
+{
+	struct facts facts = { .ledger = daemon->ledger, .policy = daemon->policy,
+			       .act = daemon->act, .pipeline = daemon->pipeline,
+			       .tap = daemon->tap };
+
+	if (facts_put(&facts, now_us))
+		commit_soon(daemon);
+}
+
+static void on_commit(void *arg)
+{
+	struct daemon *daemon = arg;
+	int err = ledger_commit(daemon->ledger);
+
+	daemon->is_commit_armed = false;
+	if (err) {
+		log_debug("the ledger cannot be written (%s), %lu calls wait", strerror(-err),
+			  ledger_pending(daemon->ledger));
+		loop_arm(daemon->commit, NS_PER_S);
+		daemon->is_commit_armed = true;
+	}
+}
+
+static void on_tell(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	daemon->is_tell_armed = false;
+	put_facts(daemon, clock_wall_us());
+}
+
+static void on_tick(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	int64_t now_us = clock_wall_us();
+	int err = orders_look(daemon->orders, daemon->act, now_us);
+
+	if (err < 0)
+		log_debug("the overrides cannot be read: %s", strerror(-err));
+	act_expire(daemon->act, now_us);
+}
+
+static void on_sweep(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	tap_sweep(daemon->tap, on_event, daemon);
+	pipeline_tick(daemon->pipeline, clock_mono_ns());
+	put_facts(daemon, clock_wall_us());
+}
+
+static void on_stop(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	loop_stop(daemon->loop);
+}
+
+int64_t daemon_wall_us(uint64_t mono_ns)
+{
+	return clock_wall_us() - ((int64_t)clock_mono_ns() - (int64_t)mono_ns) / 1000;
+}
+
+struct pipeline_hooks daemon_hooks(struct daemon *daemon)
+{
+	return (struct pipeline_hooks){ .decide = on_decide, .greeted = on_greeted,
+					.gone = on_gone, .forget = on_forget,
+					.called = on_called, .destroy = on_destroy,
+					.flow_bytes = on_flow_bytes, .arg = daemon };
+}
+
+int daemon_listen(struct daemon *daemon)
+{
+	int err = loop_add_signal(daemon->loop, SIGTERM, on_stop, daemon, NULL);
+
+	if (!err)
+		err = loop_add_signal(daemon->loop, SIGINT, on_stop, daemon, NULL);
+	if (!err)
+		err = loop_add_timer(daemon->loop, LEDGER_COMMIT_NS, on_commit, daemon,
+				     &daemon->commit);
+	if (!err)
+		err = loop_arm(daemon->commit, 0);
+	if (!err)
+		err = loop_add_timer(daemon->loop, TICK_NS, on_tell, daemon, &daemon->tell);
+	if (!err)
+		err = loop_arm(daemon->tell, 0);
+	if (!err)
+		err = loop_add_timer(daemon->loop, SWEEP_NS, on_sweep, daemon, NULL);
+	/* An idle daemon without budgets sleeps. */
+	if (!err && daemon->config.rules.n_budgets)
+		err = loop_add_timer(daemon->loop, TICK_NS, on_tick, daemon, NULL);
+	if (!err)
+		err = loop_add_fd(daemon->loop, tap_fd(daemon->tap), on_ring, daemon, NULL);
+	return err;
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+	daemon->find = find_free(daemon->find);
+	if (daemon->tap)
+		tap_drain(daemon->tap, on_event, daemon);
+	pipeline_free(daemon->pipeline);
+	act_free(daemon->act);
+	orders_free(daemon->orders);
+	policy_free(daemon->policy);
+	keeper_free(daemon->keeper);
+	tap_free(daemon->tap);
+	ledger_free(daemon->ledger);
+	record_free(daemon->record);
+	prices_free(daemon->prices);
+	who_free(daemon->who);
+	lines_free(daemon->lines);
+	loop_free(daemon->loop);
+	config_done(&daemon->config);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon: the stages on the loop. daemon.c holds what happens while it runs (the pipeline's
+ * hooks, the loop's sources), daemon_start.c the steps in which it comes up, each relying on the
+ * ones before; what is over its budget in the ledger is gated before the first event is read.
+ */
+#ifndef DAEMON_H
+#define DAEMON_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "guard/act.h"
+#include "guard/ledger.h"
+#include "guard/policy.h"
+#include "levers.h"
+#include "pipeline.h"
+
+struct daemon_options {
+	const char *config, *state, *record;	/* record: NULL, none */
+	bool quiet;				/* no line a call on standard output */
+};
+
+struct daemon {
+	struct daemon_options options;
+	struct config config;
+	char cgroup_root[WHO_PATH_LEN];
+	struct loop *loop;
+	struct who *who;
+	struct prices *prices;
+	struct ledger *ledger;
+	struct policy *policy;
+	struct levers levers;
+	struct keeper *keeper;
+	struct orders *orders;
+	struct act *act;
+	struct tap *tap;
+	struct find *find;
+	struct record *record;
+	struct pipeline *pipeline;
+	struct loop_source *commit, *tell;
+	struct lines *lines;
+	bool is_commit_armed, is_tell_armed;
+};
+
+/* How it ended; the values are the exit codes of cmd.h. */
+enum daemon_end { DAEMON_OK = 0, DAEMON_FAILED = 1, DAEMON_USAGE = 2, DAEMON_UNSUPPORTED = 3 };
+
+/* Brings everything up to the point where loop_run() may begin; what failed was logged. */
+enum daemon_end daemon_start(struct daemon *daemon);
+/* Takes down what is up, at any point of the start. */
+void daemon_stop(struct daemon *daemon);
+
+/* For daemon_start.c: the hooks, and the sources of the loop. 0 or -errno. */
+struct pipeline_hooks daemon_hooks(struct daemon *daemon);
+int64_t daemon_wall_us(uint64_t mono_ns);
+void daemon_told(void *arg, const struct ledger_action *action);
+int daemon_listen(struct daemon *daemon);
+
+#endif

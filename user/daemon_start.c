@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "daemon.h"
+#include "facts.h"
+#include "find/find.h"
+#include "find/selftest.h"
+#include "keeper.h"
+#include "lines.h"
+#include "meter/api.h"
+#include "meter/price.h"
+#include "orders.h"
+#include "privileges.h"
+#include "restore.h"
+#include "tap/record.h"
+#include "tap/tap.h"
+#include "who/who.h"
+
+static void say(const char *what, int err, char *sentence)
+{
+	if (sentence)
+		log_error("%s", sentence);
+	else
+		log_error("%s: %s", what, strerror(-err));
+	free(sentence);
+}
+
+/* Steps of the start; each logs its own failure and returns an exit code. */
+
+static bool may_halt(const struct policy_rules *rules)
+{
+	for (size_t i = 0; i < rules->n_budgets; i++)
+		for (size_t j = 0; j < rules->budgets[i].n_steps; j++)
+			if (rules->budgets[i].steps[j].action == POLICY_STOP ||
+			    rules->budgets[i].steps[j].action == POLICY_FREEZE)
+				return true;
+	return false;
+}
+
+/* First of all: the child is a copy of this process, which holds nothing yet. */
+static enum daemon_end start_keeper(struct daemon *daemon)
+{
+	int err = may_halt(&daemon->config.rules) ? keeper_new(&daemon->keeper) : 0;
+
+	if (err)
+		say("the keeper cannot start", err, NULL);
+	return err ? DAEMON_FAILED : DAEMON_OK;
+}
+
+static enum daemon_end start_prices(struct daemon *daemon)
+{
+	char *sentence = NULL;
+	const char *warning;
+	int err = prices_new(&daemon->prices);
+
+	if (!err)
+		err = prices_load_builtin(daemon->prices, &sentence);
+	if (!err && daemon->config.prices)
+		err = prices_load(daemon->prices, daemon->config.prices, "override", &sentence);
+	if (err) {
+		say("prices", err, sentence);
+		return daemon->config.prices ? DAEMON_USAGE : DAEMON_FAILED;
+	}
+	for (size_t i = 0; (warning = prices_warning(daemon->prices, i)); i++)
+		log_debug("prices: %s", warning);
+	return DAEMON_OK;
+}
+
+static enum daemon_end start_who(struct daemon *daemon)
+{
+	int err = who_cgroup_mount(daemon->cgroup_root, sizeof(daemon->cgroup_root));
+
+	if (err) {
+		log_error("no cgroup v2 mount was found; mount one: "
+			  "mount -t cgroup2 none /sys/fs/cgroup/unified");
+		return DAEMON_UNSUPPORTED;
+	}
+	err = who_new(&daemon->who, daemon->cgroup_root);
+	if (err) {
+		say(daemon->cgroup_root, err, NULL);
+		return DAEMON_FAILED;
+	}
+	return DAEMON_OK;
+}
+
+static enum daemon_end start_ledger(struct daemon *daemon)
+{
+	char *sentence = NULL;
+	int err = ledger_open(&daemon->ledger, daemon->options.state, true, &sentence);
+
+	if (err) {
+		say(daemon->options.state, err, sentence);
+		return DAEMON_FAILED;
+	}
+	return DAEMON_OK;
+}
+
+static enum daemon_end start_tap(struct daemon *daemon)
+{
+	struct tap_config config = { .cgroup_root = daemon->cgroup_root };
+	char *sentence = NULL;
+	const char *pattern;
+	int err = tap_new(&daemon->tap, &config, &sentence);
+
+	for (size_t i = 0; !err && (pattern = api_pattern(i)); i++)
+		err = tap_add_host(daemon->tap, pattern);
+	if (err) {
+		say("the kernel half cannot start", err, sentence);
+		return DAEMON_UNSUPPORTED;
+	}
+	return DAEMON_OK;
+}
+
+static enum daemon_end start_find(struct daemon *daemon)
+{
+	char *sentence = NULL;
+	int err = 0;
+
+	if (daemon->config.find.mode != FIND_NEVER)
+		err = find_selftest(daemon->tap, &sentence);
+	if (!err)
+		err = find_new(&daemon->find, daemon->loop, daemon->tap, &daemon->config.find,
+			       &sentence);
+	if (!err)
+		err = find_scan(daemon->find);
+	if (err) {
+		say("processes cannot be looked at", err, sentence);
+		return DAEMON_UNSUPPORTED;
+	}
+	return DAEMON_OK;
+}
+
+static enum daemon_end start_record(struct daemon *daemon)
+{
+	int err;
+
+	if (!daemon->options.record)
+		return DAEMON_OK;
+	err = record_create(&daemon->record, daemon->options.record);
+	if (err) {
+		say(daemon->options.record, err, NULL);
+		return DAEMON_FAILED;
+	}
+	log_warn("%s will hold plaintext of requests and answers: for tests only",
+		 daemon->options.record);
+	return DAEMON_OK;
+}
+
+static enum daemon_end start_pipeline(struct daemon *daemon)
+{
+	struct pipeline_config config = {
+		.who = daemon->who,
+		.prices = daemon->prices,
+		.ledger = daemon->ledger,
+		.policy = daemon->policy,
+		.act = daemon->act,
+		.hooks = daemon_hooks(daemon),
+		.wall_us = daemon_wall_us,
+	};
+	int err = pipeline_new(&daemon->pipeline, &config);
+
+	daemon->levers.pipeline = daemon->pipeline;
+	if (err)
+		say("pipeline", err, NULL);
+	return err ? DAEMON_FAILED : DAEMON_OK;
+}
+
+static enum daemon_end start_guard(struct daemon *daemon)
+{
+	struct act_levers levers;
+	enum daemon_end end;
+	int err;
+
+	daemon->levers = (struct levers){ .tap = daemon->tap, .who = daemon->who,
+					  .keeper = daemon->keeper,
+					  .cgroup_root = daemon->cgroup_root,
+					  .told = daemon_told, .told_arg = daemon };
+	levers = levers_of(&daemon->levers);
+	daemon->policy = policy_new(&daemon->config.rules);
+	daemon->act = act_new(daemon->loop, daemon->ledger, &daemon->config.rules, &levers);
+	if (daemon->policy)
+		daemon->orders = orders_new(daemon->ledger, daemon->policy, clock_wall_us());
+	end = daemon->orders && daemon->act ? start_pipeline(daemon) : DAEMON_FAILED;
+	if (end != DAEMON_OK)
+		return end;
+	err = restore(daemon->ledger, daemon->policy, daemon->act, daemon->who, clock_wall_us());
+	if (err) {
+		say("budgets cannot be rebuilt from the ledger", err, NULL);
+		return DAEMON_FAILED;
+	}
+	orders_apply(daemon->orders, daemon->act, clock_wall_us());
+	err = act_recover(daemon->act);
+	if (err < 0)
+		log_warn("what an earlier aigress made to stand is not let go: %s, proceeding",
+			 strerror(-err));
+	else if (err)
+		log_info("let go %d that an earlier aigress had made to stand", err);
+	return DAEMON_OK;
+}
+
+static enum daemon_end start_loop(struct daemon *daemon)
+{
+	int err = daemon_listen(daemon);
+
+	if (err)
+		say("event loop", err, NULL);
+	return err ? DAEMON_FAILED : DAEMON_OK;
+}
+
+static enum daemon_end start_config(struct daemon *daemon)
+{
+	struct config *config = &daemon->config;
+	char *sentence = NULL;
+	int err = config_load(config, daemon->options.config, &sentence);
+
+	if (err) {
+		say(daemon->options.config, err, sentence);
+		return DAEMON_USAGE;
+	}
+	for (size_t i = 0; i < config->n_hosts; i++) {
+		err = api_add_host(config->hosts[i].pattern, config->hosts[i].provider);
+		if (!err)
+			continue;
+		log_error("%s: hosts[%zu]: \"%s\" like \"%s\": %s", daemon->options.config, i,
+			  config->hosts[i].pattern, config->hosts[i].provider,
+			  err == -ENOENT ? "no such provider" : strerror(-err));
+		return DAEMON_USAGE;
+	}
+	return DAEMON_OK;
+}
+
+/* What the stages stand on. */
+static enum daemon_end start_base(struct daemon *daemon)
+{
+	int err = loop_new(&daemon->loop);
+
+	daemon->lines = lines_new(daemon->options.quiet);
+	if (err || !daemon->lines) {
+		say("event loop", err ? err : -ENOMEM, NULL);
+		return DAEMON_FAILED;
+	}
+	return DAEMON_OK;
+}
+
+/* Last of all: from here on nothing needs more than privileges.c keeps. */
+static enum daemon_end start_unprivileged(struct daemon *daemon)
+{
+	struct tap_features features;
+	int err;
+
+	tap_probe_features(&features);
+	err = privileges_drop(!features.has_uprobe_multi || daemon->config.rules.enforce);
+	if (err)
+		log_warn("privileges cannot be dropped (%s), proceeding", strerror(-err));
+	facts_put_daemon(daemon->ledger, daemon->cgroup_root);
+	ledger_commit(daemon->ledger);
+	return DAEMON_OK;
+}
+
+enum daemon_end daemon_start(struct daemon *daemon)
+{
+	static enum daemon_end (*const steps[])(struct daemon *) = {
+		start_config, start_keeper, start_base, start_prices, start_who, start_ledger,
+		start_tap, start_guard, start_record, start_loop, start_find, start_unprivileged,
+	};
+	enum daemon_end end = DAEMON_OK;
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps) && end == DAEMON_OK; i++)
+		end = steps[i](daemon);
+	return end;
+}
+
