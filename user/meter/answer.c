@@ -277,47 +277,82 @@ static bool ends_with(const char *text, const char *tail)
 }
 
 /*
+ * The value of the first `"key":` from at on, or NULL. Colon by colon: in the few bytes before it memmem
+ * spends more on its table than on the search.
+ */
+static const uint8_t *value_after(const uint8_t *at, const uint8_t *end, const char *key, size_t len)
+{
+	const uint8_t *begin = at;
+
+	while ((at = memchr(at, ':', (size_t)(end - at)))) {
+		if ((size_t)(at - begin) >= len && !memcmp(at - len, key, len))
+			return at + 1;
+		at++;
+	}
+	return NULL;
+}
+
+/* What stands in the next `":"..."`, or NULL. */
+static const uint8_t *string_after(const uint8_t *at, const uint8_t *end)
+{
+	while ((at = value_after(at, end, "\"", 1)))
+		if (at < end && *at == '"')
+			return at + 1;
+	return NULL;
+}
+
+#define STARTS(at, end, text) \
+	((size_t)((end) - (at)) >= sizeof(text) - 1 && !memcmp(at, text, sizeof(text) - 1))
+
+/*
  * Bytes of the text in a delta without parsing it: from the last `":"` to the last quote. Padding
  * stands behind the quote or in a field of its own; escapes count as they are.
  */
 static void count_delta(struct answer *answer, const struct sse_event *event)
 {
 	const uint8_t *end = memrchr(event->data, '"', event->len);
-	const uint8_t *key, *at = event->data, *start = NULL;
+	const uint8_t *at = NULL, *delta;
 
 	answer->content_events++;
 	answer->has_content = true;
-	key = memmem(at, event->len, "\"delta\":", 8);
-	if (!key || !end)
+	if (end)
+		at = value_after(event->data, end, "\"delta\"", 7);
+	delta = at;
+	at = at ? string_after(at, end) : NULL;
+	/* The first is the type of the delta; the second its text. */
+	if (at && STARTS(at, end, "text_delta"))
+		at = string_after(at, end);
+	else if (at && value_after(delta, end, "\"signature\"", 11))
 		return;
-	at = key + 8;
-	if (HOLDS(event, "\"signature\":"))
-		return;
-	while (at < end && (at = memmem(at, (size_t)(end - at), "\":\"", 3))) {
-		at += 3;
-		start = at;
-		/* The first is the type of the delta; the second its text. */
-		if (memcmp(at, "text_delta", 10) && memcmp(at, "input_json", 10) &&
-		    memcmp(at, "thinking_d", 10))
-			break;
-	}
-	if (start && start < end)
-		answer->content_bytes += (uint64_t)(end - start);
+	else if (at && (STARTS(at, end, "input_json") || STARTS(at, end, "thinking_d")))
+		at = string_after(at, end);
+	if (at && at < end)
+		answer->content_bytes += (uint64_t)(end - at);
 }
 
-/* Anthropic, OpenAI Responses, Cohere: events with a type. */
+static bool is_delta(const char *type)
+{
+	return !strcmp(type, "content_block_delta") || ends_with(type, ".delta") ||
+	       !strcmp(type, "content-delta");
+}
+
+static bool is_last(const char *type)
+{
+	return !strcmp(type, "response.completed") || !strcmp(type, "response.incomplete") ||
+	       !strcmp(type, "response.failed") || !strcmp(type, "message-end");
+}
+
+/* Anthropic, OpenAI Responses, Cohere: events with a type. Deltas, which are most, are asked first. */
 static void take_typed(struct answer *answer, const struct sse_event *event, const char *type)
 {
-	bool is_end = !strcmp(type, "response.completed") || !strcmp(type, "response.incomplete") ||
-		      !strcmp(type, "response.failed") || !strcmp(type, "message-end");
-
-	if (!strcmp(type, "content_block_delta") || ends_with(type, ".delta") ||
-	    !strcmp(type, "content-delta")) {
+	if (is_delta(type)) {
 		count_delta(answer, event);
-	} else if (is_end || !strcmp(type, "message_delta")) {
+	} else if (is_last(type)) {
 		answer->is_final |= parse_event(answer, event);
-		answer->is_done |= is_end;
+		answer->is_done = true;
 		answer->has_error |= !strcmp(type, "response.failed");
+	} else if (!strcmp(type, "message_delta")) {
+		answer->is_final |= parse_event(answer, event);
 	} else if (!strcmp(type, "message_start") || !strcmp(type, "response.created")) {
 		(void)parse_event(answer, event);
 	} else if (!strcmp(type, "error")) {
