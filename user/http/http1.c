@@ -395,6 +395,8 @@ static void counted_end(struct stream *stream)
 
 static bool stream_give(struct stream *stream, struct http_piece *ret)
 {
+	if (!message_may_give(&stream->message))
+		return false;
 	memset(ret, 0, sizeof(*ret));
 	ret->side = stream->head.side;
 	ret->exchange = stream->exchange;

@@ -21,6 +21,12 @@ struct message {
 void message_open(struct message *message, enum http_encoding encoding);
 /* It ends, if it has not yet; one that never began gets an end all the same. */
 void message_end(struct message *message, bool is_whole);
+/* False: there is nothing to give. A stream is asked several times for each piece that comes. */
+static inline bool message_may_give(const struct message *message)
+{
+	return message->has_head || message->has_end || message->body.len ||
+	       message->body.lost_bytes || message->body.decoder;
+}
 /* Sets type and content of the next piece; false: nothing for now. */
 bool message_give(struct message *message, const struct http_head *head, struct http_piece *ret);
 
