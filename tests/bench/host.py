@@ -46,7 +46,7 @@ http {{
 
 AI_LOCATIONS = """
 location = /v1/messages { default_type application/json; return 200 '%s'; }
-location = /v1/chat/completions { error_page 405 =200 /stream; }
+location = /v1/chat/completions { error_page 405 =200 /stream; return 405; }
 location = /stream { default_type text/event-stream; limit_rate 500; }
 """
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 import traceback
 
-BENCHMARKS = ["nginx", "latency", "probe", "replay", "flood", "guard"]
+BENCHMARKS = ["nginx", "latency", "probe", "replay", "memory", "flood", "guard"]
 
 
 def run(name, host, n_rounds):
