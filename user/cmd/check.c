@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,11 +154,23 @@ static json_t *fact(struct ledger *ledger, const char *key)
 	return text ? json_loads(text, 0, NULL) : NULL;
 }
 
+/* A pid is used again; nobody else is called so. */
 static bool is_running(const json_t *daemon)
 {
-	pid_t pid = (pid_t)json_integer_value(json_object_get(daemon, "pid"));
+	json_int_t pid = json_integer_value(json_object_get(daemon, "pid"));
+	char comm[WHO_COMM_LEN];
 
-	return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+	if (pid <= 0 || pid > INT32_MAX)
+		return false;
+	read_comm((unsigned)pid, comm);
+	return !strcmp(comm, "aigress");
+}
+
+static const char *string(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
 }
 
 static bool can_run(const struct feature features[FEATURES])
@@ -209,9 +220,9 @@ static void print_processes(const struct scan *scan)
 		json_array_foreach(process->files, k, file) {
 			table_cell(table, pid);
 			table_cell(table, process->comm);
-			table_cell(table, json_string_value(json_object_get(file, "state")));
-			table_cell(table, json_string_value(json_object_get(file, "library")));
-			table_cell(table, json_string_value(json_object_get(file, "file")));
+			table_cell(table, string(file, "state"));
+			table_cell(table, string(file, "library"));
+			table_cell(table, string(file, "file"));
 		}
 	}
 	table_print(table, stdout, 0);
@@ -254,8 +265,8 @@ static void print_coverage(json_t *coverage)
 
 		snprintf(text, sizeof(text), "%lld", json_integer_value(json_object_get(row, "pid")));
 		table_cell(table, text);
-		table_cell(table, json_string_value(json_object_get(row, "command")));
-		table_cell(table, json_string_value(json_object_get(row, "host")));
+		table_cell(table, string(row, "command"));
+		table_cell(table, string(row, "host"));
 		table_cell(table, show_count((uint64_t)json_integer_value(
 						     json_object_get(row, "flows")), text));
 		table_cell(table, show_bytes(read, text));
@@ -268,10 +279,13 @@ static void print_coverage(json_t *coverage)
 	table_free(table);
 }
 
-static void print_ledger(struct ledger *ledger, const char *dir, const json_t *daemon)
+static void print_ledger(struct ledger *ledger, const char *dir, const char *why,
+			 const json_t *daemon)
 {
 	printf("\nLedger\n");
-	if (!ledger)
+	if (!ledger && why)
+		printf("  %s\n", why);
+	else if (!ledger)
 		printf("  none in %s yet: `aigress run` makes it\n", dir);
 	else if (is_running(daemon))
 		printf("  %s/" LEDGER_FILE ", kept by pid %lld\n", dir,
@@ -311,13 +325,13 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 }
 
 static void print_text(const struct feature features[FEATURES], const struct scan *scan,
-		       struct ledger *ledger, const char *dir)
+		       struct ledger *ledger, const char *dir, const char *why)
 {
 	json_t *daemon = fact(ledger, "daemon");
 	json_t *coverage = fact(ledger, "coverage");
 
 	print_features(features);
-	print_ledger(ledger, dir, daemon);
+	print_ledger(ledger, dir, why, daemon);
 	print_processes(scan);
 	if (ledger)
 		print_coverage(coverage);
@@ -356,7 +370,7 @@ int cmd_check(int argc, char **argv)
 	struct feature features[FEATURES];
 	struct ledger *ledger = NULL;
 	struct scan scan = { 0 };
-	char *sentence = NULL;
+	_cleanup_free_ char *sentence = NULL;
 	int err;
 
 	argp_err_exit_status = CMD_USAGE;
@@ -364,13 +378,13 @@ int cmd_check(int argc, char **argv)
 	(void)who_cgroup_mount(cgroup_root, sizeof(cgroup_root));
 	host_features(features, cgroup_root);
 	/* No ledger is a finding here, not an error. */
-	(void)ledger_open(&ledger, options.state, false, &sentence);
-	free(sentence);
+	if (ledger_open(&ledger, options.state, false, &sentence) == -ENOENT)
+		free(take(sentence));
 	err = scan_processes(&scan);
 	if (!err && options.json)
 		err = print_json(features, &scan, ledger, cgroup_root);
 	else if (!err)
-		print_text(features, &scan, ledger, options.state);
+		print_text(features, &scan, ledger, options.state, sentence);
 	scan_done(&scan);
 	ledger_free(ledger);
 	if (err) {

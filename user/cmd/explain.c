@@ -2,7 +2,9 @@
 /* Why this figure, why this action: one row of the ledger, in sentences. */
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +13,7 @@
 #include "cmd/show.h"
 #include "cmd/table.h"
 #include "guard/ledger.h"
+#include "meter/price.h"
 
 enum what { WHAT_ACTIONS, WHAT_ACTION, WHAT_CALL };
 
@@ -34,7 +37,6 @@ static const char *const sources[CHARGE_SOURCES] = {
 	[CHARGE_FREE] = "not billed: it failed before a token, or is free",
 };
 
-
 /* A line "name: value" of words that anybody may have made. */
 static void line(const char *name, const char *value)
 {
@@ -44,12 +46,79 @@ static void line(const char *name, const char *value)
 		printf("  %-10s %s\n", name, show_text(value, text, sizeof(text)));
 }
 
-static void tokens(const char *name, uint64_t n)
-{
-	char text[SHOW_LEN];
+/* What is paid for, class by class. Reasoning is inside output. */
+static const struct {
+	const char *name;
+	size_t at;
+} classes[] = {
+	{ "input", offsetof(struct usage, input) },
+	{ "cache read", offsetof(struct usage, cache_read) },
+	{ "cache 5m", offsetof(struct usage, cache_write_5m) },
+	{ "cache 1h", offsetof(struct usage, cache_write_1h) },
+	{ "output", offsetof(struct usage, output) },
+	{ "audio in", offsetof(struct usage, audio_input) },
+	{ "audio out", offsetof(struct usage, audio_output) },
+	{ "searches", offsetof(struct usage, web_searches) },
+};
 
-	if (n)
-		printf("  %-10s %s tokens\n", name, show_count(n, text));
+static uint64_t *count_of(struct usage *usage, size_t i)
+{
+	return (uint64_t *)((char *)usage + classes[i].at);
+}
+
+/*
+ * What each class cost. The ledger keeps the sum and the price's name only, so the built-in prices
+ * are asked again; false when they do not give that sum (a file of the operator's, a newer version,
+ * a tier), since a reckoning that is not the one that was made would mislead.
+ */
+static bool reckon(const struct charge *charge, int64_t parts[ARRAY_SIZE(classes)])
+{
+	struct prices *prices = NULL;
+	int64_t sum = 0;
+	bool is_same = false;
+
+	if (charge->source == CHARGE_PROVIDER || !charge->is_priced || prices_new(&prices) < 0)
+		return false;
+	if (prices_load_builtin(prices, NULL) == 0) {
+		is_same = true;
+		for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+			struct charge one = *charge;
+
+			one.usage = (struct usage){ 0 };
+			*count_of(&one.usage, i) = *count_of((struct usage *)&charge->usage, i);
+			prices_apply(prices, "", &one);
+			parts[i] = one.cost_nanos;
+			sum += parts[i];
+			is_same &= one.is_priced && !strcmp(one.price_key, charge->price_key);
+		}
+	}
+	prices_free(prices);
+	/* Each part was rounded by itself. */
+	return is_same && llabs(sum - charge->cost_nanos) <= (int64_t)ARRAY_SIZE(classes);
+}
+
+static void print_usage(const struct charge *charge)
+{
+	int64_t parts[ARRAY_SIZE(classes)];
+	bool is_reckoned = reckon(charge, parts);
+	char count[SHOW_LEN], each[SHOW_LEN], cost[MONEY_LEN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+		uint64_t n = *count_of((struct usage *)&charge->usage, i);
+		bool is_token = strcmp(classes[i].name, "searches");
+
+		if (!n)
+			continue;
+		printf("  %-10s %s%s", classes[i].name, show_count(n, count), is_token ? " tokens" : "");
+		if (is_reckoned)
+			printf(" x %s USD%s = %s USD",
+			       show_usd((int64_t)((__int128)parts[i] * (is_token ? 1000000 : 1) / n), each),
+			       is_token ? "/million" : "", money_format(parts[i], cost));
+		putchar('\n');
+	}
+	if (charge->usage.reasoning)
+		printf("  %-10s %s of the output tokens\n", "reasoning",
+		       show_count(charge->usage.reasoning, count));
 }
 
 struct search {
@@ -61,7 +130,6 @@ static void print_call(void *arg, const struct ledger_call *call)
 {
 	struct search *search = arg;
 	const struct charge *charge = call->charge;
-	const struct usage *usage = &charge->usage;
 	char text[SHOW_LEN], bytes[SHOW_LEN], money[MONEY_LEN];
 
 	if (call->id != search->id)
@@ -85,22 +153,15 @@ static void print_call(void *arg, const struct ledger_call *call)
 	line("user", call->process->user);
 	printf("  %-10s %s out, %s in\n", "bodies", show_bytes(charge->request_bytes, bytes),
 	       show_bytes(charge->response_bytes, text));
-	tokens("input", usage->input);
-	tokens("cache read", usage->cache_read);
-	tokens("cache 5m", usage->cache_write_5m);
-	tokens("cache 1h", usage->cache_write_1h);
-	tokens("output", usage->output);
-	tokens("reasoning", usage->reasoning);
-	tokens("audio in", usage->audio_input);
-	tokens("audio out", usage->audio_output);
+	print_usage(charge);
 	line("known by", sources[charge->source]);
 	if (!charge->is_priced)
 		printf("  %-10s unpriced: no price for this model; budgets count %s USD, the dearest of "
 		       "its provider\n", "cost", money_format(charge->budget_nanos, money));
 	else
 		printf("  %-10s %s USD\n", "cost", money_format(charge->cost_nanos, money));
-	if (charge->price_key[0])
-		printf("  %-10s %s (%s)\n", "price", charge->price_key, charge->price_origin);
+	line("price", charge->price_key);
+	line("from", charge->price_origin);
 }
 
 static json_t *action_json(const struct ledger_action *action)
@@ -241,8 +302,11 @@ static error_t parse_word(struct options *options, const char *arg, struct argp_
 				   arg);
 		return 0;
 	}
+	if (options->what == WHAT_ACTIONS || options->id)
+		argp_error(state, "\"%s\" is one word too many", arg);
+	errno = 0;
 	options->id = strtoll(arg, &end, 10);
-	if (*end || options->id <= 0)
+	if (errno || *end || options->id <= 0)
 		argp_error(state, "\"%s\" is no number of a row", arg);
 	return 0;
 }

@@ -55,20 +55,24 @@ static void draw(struct ledger *ledger, enum ledger_key key)
 		line = end ? end + 1 : NULL;
 	}
 	attron(A_REVERSE);
-	mvprintw(LINES - 1, 0, " by %s | ", ledger_key_name(key));
+	mvprintw(LINES - 1, 0, " q quit | by %s | ", ledger_key_name(key));
 	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
 		printw("%c %s  ", choices[i].key, ledger_key_name(choices[i].by));
-	printw("q quit ");
 	attroff(A_REVERSE);
 	refresh();
 }
 
-static void live(struct ledger *ledger, enum ledger_key key)
+/* False: ncurses knows no such terminal, and nothing was drawn. */
+static bool live(struct ledger *ledger, enum ledger_key key)
 {
+	SCREEN *screen;
 	int pressed = ERR;
 
 	setlocale(LC_ALL, "");
-	initscr();
+	/* Not initscr(), which ends the process when $TERM is wrong. */
+	screen = newterm(NULL, stdout, stdin);
+	if (!screen)
+		return false;
 	curs_set(0);
 	noecho();
 	halfdelay(REFRESH_TENTHS);
@@ -80,6 +84,8 @@ static void live(struct ledger *ledger, enum ledger_key key)
 		pressed = getch();
 	}
 	endwin();
+	delscreen(screen);
+	return true;
 }
 
 static const struct argp_option rows[] = {
@@ -127,10 +133,9 @@ int cmd_top(int argc, char **argv)
 	code = show_open("top", options.state, &ledger);
 	if (code != CMD_OK)
 		return code;
-	if (options.once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
+	if (options.once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO) ||
+	    !live(ledger, options.key))
 		err = top_frame(ledger, options.key, stdout, 0, 0);
-	else
-		live(ledger, options.key);
 	ledger_free(ledger);
 	if (!err)
 		return CMD_OK;

@@ -183,19 +183,18 @@ static void write_budgets(struct ledger *ledger, FILE *out, unsigned width)
 }
 
 struct recent {
-	char lines[ACTIONS_SHOWN][256];
+	char lines[ACTIONS_SHOWN][SHOW_TEXT_LEN(256)];
 	size_t n;
 };
 
 static void add_action(void *arg, const struct ledger_action *action)
 {
 	struct recent *recent = arg;
-	char when[SHOW_LEN], target[SHOW_TEXT_LEN(64)];
+	char when[SHOW_LEN], raw[256];
 
-	snprintf(recent->lines[recent->n++ % ACTIONS_SHOWN], sizeof(recent->lines[0]),
-		 "%s  %s %s: %s", show_time(action->time_us, when), action->action,
-		 show_text(action->target, target, sizeof(target)),
-		 action->is_rehearsed ? "rehearsed" : action->result);
+	snprintf(raw, sizeof(raw), "%s  %s %s: %s", show_time(action->time_us, when), action->action,
+		 action->target, action->is_rehearsed ? "rehearsed" : action->result);
+	show_text(raw, recent->lines[recent->n++ % ACTIONS_SHOWN], sizeof(recent->lines[0]));
 }
 
 static void write_actions(struct ledger *ledger, FILE *out)
