@@ -21,6 +21,10 @@
 #define STEPS_MAX 16
 #define PROTECT_MAX 256
 
+#define DAY_NS 86400000000000ULL
+#define KEEP_DAYS 90
+#define KEEP_MAX_DAYS 3650
+#define MAX_KILLS 20			/* in an hour: more is a rule gone wrong */
 #define GRACE_NS 10000000000ULL		/* docker-stop(1) waits as long */
 
 static const char *const modes[] = { "on-sight", "everyone", "never", NULL };
@@ -202,6 +206,7 @@ static const struct config_key budget_keys[] = {
 	{ "window", 0, .fn = read_window },
 	{ "zone", offsetof(struct policy_budget, zone), .fn = read_zone },
 	{ "steps", 0, .fn = read_steps },
+	{ "default", offsetof(struct policy_budget, is_default), .fn = config_bool },
 	{ "spike", 0, .fn = config_not_yet },
 	{ "floor", 0, .fn = config_not_yet },
 	{ "shared", 0, .fn = config_not_yet },
@@ -312,14 +317,49 @@ static int read_hosts(struct config_reader *reader, yaml_node_t *node, const str
 			   (void **)&config->hosts, &config->n_hosts);
 }
 
+static int read_keep(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		     void *field)
+{
+	uint64_t ns;
+
+	if (config_duration_of(node, &ns) < 0 || ns < 3600 * 1000000000ULL ||
+	    ns > KEEP_MAX_DAYS * DAY_NS)
+		return config_fail_value(reader, node, "is not a time from 1h to 3650d, as 90d");
+	*(int64_t *)field = (int64_t)(ns / 1000);
+	return 0;
+}
+
+/* "10/hour" */
+static int read_max_kills(struct config_reader *reader, yaml_node_t *node,
+			  const struct config_key *key, void *field)
+{
+	const char *text = node->type == YAML_SCALAR_NODE ?
+				   (const char *)node->data.scalar.value : "";
+	unsigned n;
+	int end = 0;
+
+	if (*text < '0' || *text > '9' || sscanf(text, "%4u/hour%n", &n, &end) != 1 || !end ||
+	    text[end] || n > POLICY_KILLS)
+		return config_fail_value(reader, node, "is not a number an hour up to 1000, as 10/hour");
+	*(unsigned *)field = n;
+	return 0;
+}
+
 static const struct config_key file_keys[] = {
 	{ "enforce", offsetof(struct config, rules.enforce), .fn = config_bool },
 	{ "attach", offsetof(struct config, find.mode), config_choice, modes, .noun = "a way to attach" },
+	{ "keep", offsetof(struct config, keep_us), .fn = read_keep },
+	{ "max-kills", offsetof(struct config, rules.max_kills), .fn = read_max_kills },
 	{ "prices", offsetof(struct config, prices), .fn = config_path },
 	{ "hosts", 0, .fn = read_hosts },
 	{ "budgets", offsetof(struct config, rules), .fn = read_budgets },
 	{ "protect", offsetof(struct config, rules), .fn = read_protect },
 	{ NULL },
+};
+
+static const struct config defaults = {
+	.keep_us = KEEP_DAYS * (int64_t)(DAY_NS / 1000),
+	.rules = { .max_kills = MAX_KILLS },
 };
 
 static int read_file(const char *path, char **ret_text, size_t *ret_len)
@@ -344,7 +384,7 @@ static int read_file(const char *path, char **ret_text, size_t *ret_len)
 int config_parse(struct config *ret, const char *name, const char *text, size_t len,
 		 char **ret_error)
 {
-	struct config config = { 0 };
+	struct config config = defaults;
 	struct config_reader reader = { .file = name };
 	yaml_node_t *root = NULL;
 	int r;
@@ -373,7 +413,7 @@ int config_load(struct config *ret, const char *path, char **ret_error)
 	int r;
 
 	if (!path) {
-		*ret = (struct config){ 0 };
+		*ret = defaults;
 		return 0;
 	}
 	r = read_file(path, &text, &len);

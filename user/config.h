@@ -19,6 +19,7 @@ struct config {
 	struct policy_rules rules;	/* enforce, budgets, protect */
 	struct config_host *hosts;	/* more AI hosts */
 	size_t n_hosts;
+	int64_t keep_us;		/* how long single calls are kept; hourly sums stay */
 	char *prices;			/* the operator's price file; NULL: none */
 };
 

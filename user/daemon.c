@@ -19,6 +19,7 @@
 #include "who/who.h"
 
 #define SWEEP_NS (60 * NS_PER_S)	/* connections of dead processes, long unread flows */
+#define PRUNE_US (86400 * US_PER_S)	/* when no more was left, a day later again */
 #define TICK_NS NS_PER_S		/* ends of windows; facts after a call */
 
 /* Hooks of the pipeline. */
@@ -157,10 +158,31 @@ static void on_tick(void *arg)
 	act_expire(daemon->act, now_us);
 }
 
+/*
+ * 5,000 calls at most each minute. What a window in force still needs stays, however little is to
+ * be kept.
+ */
+static void prune(struct daemon *daemon)
+{
+	int64_t now_us = clock_wall_us();
+	int64_t before_us = now_us - daemon->config.keep_us;
+	int64_t needed_us = policy_since(daemon->policy, now_us);
+	int err;
+
+	if (now_us < daemon->prune_us)
+		return;
+	err = ledger_prune(daemon->ledger, before_us < needed_us ? before_us : needed_us);
+	if (err < 0)
+		log_debug("old calls cannot be taken out of the ledger: %s", strerror(-err));
+	if (err <= 0)
+		daemon->prune_us = now_us + PRUNE_US;
+}
+
 static void on_sweep(void *arg)
 {
 	struct daemon *daemon = arg;
 
+	prune(daemon);
 	tap_sweep(daemon->tap, on_event, daemon);
 	pipeline_tick(daemon->pipeline, clock_mono_ns());
 	put_facts(daemon, clock_wall_us());

@@ -33,6 +33,7 @@ struct daemon {
 	struct levers levers;
 	struct keeper *keeper;
 	struct orders *orders;
+	int64_t prune_us;	/* wall clock: no pruning before */
 	struct act *act;
 	struct tap *tap;
 	struct find *find;

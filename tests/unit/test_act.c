@@ -124,7 +124,7 @@ enum { NOTE, REFUSE, KILL, KILL_CGROUP, STOP, STOP_CGROUP, FREEZE };
 static struct policy_budget budgets[2] = { { .name = "a", .limit_nanos = 5, .line = 10 },
 					   { .name = "b", .limit_nanos = 5 } };
 static struct policy_rules rules = {
-	.enforce = true, .budgets = budgets, .n_budgets = 2, .file = "x.yaml"
+	.enforce = true, .max_kills = 1000, .budgets = budgets, .n_budgets = 2, .file = "x.yaml"
 };
 static struct who_group group;
 static struct who_process process;
@@ -889,6 +889,41 @@ static void an_order_to_open_stops_a_kill_in_its_grace(void **state)
 	end(child);
 }
 
+static void kills_in_an_hour_are_bounded_also_over_a_restart(void **state)
+{
+	struct ledger *ledger = NULL;
+	struct policy_verdict verdict;
+	pid_t child[3];
+	struct act *act;
+
+	rules.max_kills = 2;
+	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
+	act = act_new(NULL, ledger, &rules, &levers);
+	for (int i = 0; i < 3; i++)
+		child[i] = sleeper("/bin/sleep");
+	for (int i = 0; i < 4; i++) {
+		process.tgid = (uint32_t)child[i < 3 ? i : 2];
+		verdict = verdict_of(KILL);
+		verdict.window_end_us = INT64_MAX;
+		act_apply(act, &verdict, &subject, clock_wall_us());
+	}
+	assert_int_equal(world.n_signals, 2);
+	assert_int_equal(world.n_rows, 3);
+	assert_string_equal(world.results[2], "refused: 2 kills in an hour are the limit");
+	act_free(act);
+	act = act_new(NULL, ledger, &rules, &levers);
+	act_apply(act, &verdict, &subject, clock_wall_us());
+	assert_int_equal(world.n_signals, 2);
+	rules.max_kills = 3;	/* and who was spared for it is killed when there is room */
+	act_apply(act, &verdict, &subject, clock_wall_us());
+	assert_int_equal(world.n_signals, 3);
+	rules.max_kills = 1000;
+	act_free(act);
+	ledger_free(ledger);
+	for (int i = 0; i < 3; i++)
+		end(child[i]);
+}
+
 static void rows_are_limited_and_the_rest_counted(void **state)
 {
 	struct act *act = act_of();
@@ -986,6 +1021,7 @@ int main(void)
 		HELD(an_order_opens_a_gate_at_once_and_it_shuts_when_the_order_ends),
 		HELD(an_order_to_hold_is_carried_out_where_rules_are_rehearsed),
 		HELD(an_order_to_open_stops_a_kill_in_its_grace),
+		HELD(kills_in_an_hour_are_bounded_also_over_a_restart),
 		HELD(rows_are_limited_and_the_rest_counted),
 		HELD(targets_are_bounded),
 		HELD(rows_reach_the_ledger_and_gates_are_told),

@@ -22,8 +22,9 @@ static const struct {
 } wrongs[] = {
 	{ "enforce: yes", "f:1: enforce: \"yes\" is neither true nor false; write one of them" },
 	{ "\n\nenforec: true", "f:3: \"enforec\" is not a key here; did you mean \"enforce\"? (enforce, "
-	  "attach, prices, hosts, budgets, protect)" },
-	{ "colour: red", "f:1: \"colour\" is not a key here; give one of: enforce, attach, prices, hosts, "
+	  "attach, keep, max-kills, prices, hosts, budgets, protect)" },
+	{ "colour: red", "f:1: \"colour\" is not a key here; give one of: enforce, attach, keep, "
+	  "max-kills, prices, hosts, "
 	  "budgets, protect" },
 	{ "enforce: true\nenforce: false", "f:2: \"enforce\" stands here twice, first in line 1; take one "
 	  "away" },
@@ -39,7 +40,7 @@ static const struct {
 	{ "a: \xff", "f: not YAML: invalid leading UTF-8 octet at byte 3; save it as UTF-8 text" },
 	{ "? [ a ]\n: b", "f:1: has a key that is not a word" },
 	{ "\"enf\\eorce\": true", "f:1: \"enf?orce\" is not a key here; did you mean \"enforce\"? (enforce, "
-	  "attach, prices, hosts, budgets, protect)" },
+	  "attach, keep, max-kills, prices, hosts, budgets, protect)" },
 	{ "prices: prices.json", "f:1: prices: \"prices.json\" is not a full path; begin it with /" },
 	{ "prices: \"/a\\nb\"", "f:1: prices: \"/a?b\" holds a control character; take it out" },
 	{ "prices: \"/a\\0b\"", "f:1: prices: \"/a\" holds a control character; take it out" },
@@ -110,6 +111,10 @@ static const struct {
 	  "one of: process, cgroup" },
 	{ STEP("{ do: note, grace: 1s }"), "f:5: budgets[0].steps[0] has a grace, which only kill "
 	  "takes" },
+	{ "keep: 90", "f:1: keep: \"90\" is not a time from 1h to 3650d, as 90d" },
+	{ "max-kills: 10", "f:1: max-kills: \"10\" is not a number an hour up to 1000, as 10/hour" },
+	{ "max-kills: 1001/hour", "f:1: max-kills: \"1001/hour\" is not a number an hour up to 1000, as "
+	  "10/hour" },
 	{ "protect: [ {} ]", "f:1: protect[0] is empty and would fit everything; name what it is for" },
 	{ "protect:\n- model: x", "f:2: protect[0]: \"model\" is not a key here; give one of: container, "
 	  "cgroup, unit, user, command, exe" },
@@ -138,7 +143,7 @@ static void error_names_line_key_and_remedy(void **state)
 static void every_key_reaches_its_field(void **state)
 {
 	static const char text[] =
-		"enforce: true\nattach: everyone\nprices: /etc/aigress/prices.json\n"
+		"enforce: true\nkeep: 7d\nmax-kills: 3/hour\nattach: everyone\nprices: /etc/aigress/prices.json\n"
 		"hosts: [ { pattern: \"*.llm.corp\", like: openai } ]\n"
 		"budgets:\n"
 		"  - name: agents\n"
@@ -162,6 +167,8 @@ static void every_key_reaches_its_field(void **state)
 
 	assert_int_equal(config_parse(&config, "f", text, strlen(text), &error), 0);
 	assert_true(config.rules.enforce);
+	assert_int_equal(config.keep_us, 7 * 86400 * 1000000LL);
+	assert_int_equal(config.rules.max_kills, 3);
 	assert_string_equal(config.rules.file, "f");
 	assert_int_equal(config.find.mode, FIND_EVERYONE);
 	assert_string_equal(config.prices, "/etc/aigress/prices.json");
@@ -184,10 +191,10 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(budget->limit_tokens, 0);
 	assert_int_equal(budget->window, POLICY_MONTH);
 	assert_string_equal(budget->zone, "UTC");
-	assert_int_equal(budget->line, 6);
+	assert_int_equal(budget->line, 8);
 	assert_int_equal(budget->n_steps, 4);
 	assert_int_equal(budget->steps[0].at_permille, 805);
-	assert_int_equal(budget->steps[0].line, 15);
+	assert_int_equal(budget->steps[0].line, 17);
 	assert_int_equal(budget->steps[1].at_permille, 1000);
 	assert_int_equal(budget->steps[1].action, POLICY_REFUSE);
 	assert_int_equal(budget->steps[2].target, POLICY_CGROUP);

@@ -626,6 +626,78 @@ static void an_order_to_open_takes_no_step_and_sums_go_on(void **state)
 	policy_free(policy);
 }
 
+static void a_default_is_for_whom_no_other_budget_names(void **state)
+{
+	struct policy_budget budgets[2] = { day_budget(), day_budget() };
+	struct policy_rules rules = { .budgets = budgets, .n_budgets = 2 };
+	struct policy_verdict verdict;
+	struct policy *policy;
+
+	budgets[0].is_default = true;	/* wherever it stands in the file */
+	budgets[0].limit_nanos = USD;
+	budgets[1].match.cgroup = "/a";
+	policy = policy_new(&rules);
+	charge(policy, 2 * USD, 1, T0);
+	assert_false(policy_next(policy, &verdict));
+	snprintf(group.path, sizeof(group.path), "/b");
+	charge(policy, 2 * USD, 2, T0);
+	assert_true(policy_next(policy, &verdict));
+	assert_ptr_equal(verdict.budget, &budgets[0]);
+	policy_free(policy);
+}
+
+/* All are charged, and the one with the least left acts first. */
+static void nested_budgets_are_all_charged(void **state)
+{
+	struct policy_budget budgets[2] = { day_budget(), day_budget() };
+	struct policy_rules rules = { .budgets = budgets, .n_budgets = 2 };
+	struct policy_verdict verdict;
+	struct policy *policy;
+
+	budgets[0].per = POLICY_PER_MATCH;
+	budgets[0].limit_nanos = 100 * USD;
+	budgets[1].limit_nanos = 3 * USD;
+	policy = policy_new(&rules);
+	charge(policy, 4 * USD, 1, T0);
+	assert_int_equal(spent(policy, T0), 8 * USD);
+	while (policy_next(policy, &verdict))
+		assert_ptr_equal(verdict.budget, &budgets[1]);
+	for (int i = 0; i < 32; i++) {
+		snprintf(group.path, sizeof(group.path), "/%d", i);
+		charge(policy, 3 * USD - 1, 2 + i, T0);
+	}
+	assert_true(policy_next(policy, &verdict));	/* each within its own, all beyond theirs */
+	assert_ptr_equal(verdict.budget, &budgets[0]);
+	policy_free(policy);
+}
+
+static void all_counters_together_are_bounded(void **state)
+{
+	enum { N = 3 };
+	struct policy_budget budgets[N];
+	struct policy_rules rules = { .budgets = budgets, .n_budgets = N,
+				      .counters_bytes = 16 << 20 };
+	struct policy_stats stats;
+	struct policy *policy;
+
+	for (int i = 0; i < N; i++) {
+		budgets[i] = day_budget();
+		budgets[i].window = POLICY_ROLLING;
+		budgets[i].window_us = HOUR_US;
+	}
+	policy = policy_new(&rules);
+	for (int i = 0; i < POLICY_ROLLING_COUNTERS; i++) {
+		snprintf(group.path, sizeof(group.path), "/many/%d", i);
+		charge(policy, 1, i + 1, T0);
+	}
+	policy_stats(policy, &stats);
+	assert_true(stats.counters < (uint64_t)N * POLICY_ROLLING_COUNTERS);
+	assert_true(stats.counters > rules.counters_bytes / 4096);
+	assert_true(stats.shared > 0);
+	assert_int_equal(spent(policy, T0), (int64_t)N * POLICY_ROLLING_COUNTERS);
+	policy_free(policy);
+}
+
 static void an_order_for_another_key_changes_nothing(void **state)
 {
 	struct policy_budget budget = day_budget();
@@ -819,6 +891,9 @@ int main(void)
 		cmocka_unit_test(the_protected_are_judged_but_are_no_members),
 		cmocka_unit_test(counters_are_bounded_and_overflow_into_one),
 		cmocka_unit_test(a_replay_begins_where_the_oldest_window_does),
+		cmocka_unit_test_setup(a_default_is_for_whom_no_other_budget_names, plain_group),
+		cmocka_unit_test_setup(nested_budgets_are_all_charged, plain_group),
+		cmocka_unit_test_setup(all_counters_together_are_bounded, plain_group),
 		cmocka_unit_test_setup(an_order_to_open_takes_no_step_and_sums_go_on, plain_group),
 		cmocka_unit_test_setup(an_order_for_another_key_changes_nothing, plain_group),
 		cmocka_unit_test_setup(a_raised_limit_moves_its_steps_and_a_lower_one_does_not, plain_group),

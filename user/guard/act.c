@@ -28,6 +28,7 @@ struct act *act_new(struct loop *loop, struct ledger *ledger, const struct polic
 	act->rules = rules;
 	act->levers = *levers;
 	LIST_INIT(&act->pending);
+	kill_recall(act);
 	if (!loop)
 		return act;
 	if (loop_add_timer(loop, ACT_RENEW_NS, on_renewal, act, &act->renewal) < 0 ||

@@ -41,6 +41,7 @@ struct counters {
 	const struct policy_budget *budget;
 	struct zone *zone;
 	uint64_t *limits;	/* one a step, in the unit of the limit */
+	size_t *bytes, max_bytes;
 	bool is_open;
 	uint32_t epoch;
 	int64_t start_us, end_us;	/* calendar */
@@ -75,13 +76,15 @@ static uint64_t limit_at(const struct counters *counters, const struct counter *
 			       : counters->limits[step];
 }
 
-struct counters *counters_new(const struct policy_budget *budget)
+struct counters *counters_new(const struct policy_budget *budget, size_t *bytes, size_t max_bytes)
 {
 	struct counters *counters = calloc(1, sizeof(*counters));
 
 	if (!counters)
 		return NULL;
 	counters->budget = budget;
+	counters->bytes = bytes;
+	counters->max_bytes = max_bytes;
 	counters->swept = INT64_MIN;
 	counters->limits = calloc(budget->n_steps + 1, sizeof(*counters->limits));
 	if (!counters->limits)
@@ -99,10 +102,17 @@ struct counters *counters_new(const struct policy_budget *budget)
 	return counters;
 }
 
-static void counter_free(struct counter *counter)
+static size_t size_of(const struct counter *counter)
+{
+	return sizeof(*counter) + strlen(counter->key) + 1 +
+	       (counter->slots ? POLICY_SLOTS * sizeof(*counter->slots) : 0);
+}
+
+static void counter_free(struct counters *counters, struct counter *counter)
 {
 	if (!counter)
 		return;
+	*counters->bytes -= size_of(counter);
 	free(counter->slots);
 	free(counter);
 }
@@ -115,9 +125,9 @@ struct counters *counters_free(struct counters *counters)
 		return NULL;
 	HASH_ITER(hh, counters->counters, counter, next) {
 		HASH_DEL(counters->counters, counter);
-		counter_free(counter);
+		counter_free(counters, counter);
 	}
-	counter_free(counters->other);
+	counter_free(counters, counters->other);
 	zone_free(counters->zone);
 	free(counters->limits);
 	free(counters);
@@ -434,13 +444,14 @@ static struct counter *counter_new(struct counters *counters, const char *key)
 	strcpy(counter->key, key);
 	counter->epoch = counters->epoch;
 	counter->newest = counters->slot;
-	if (!is_rolling(counters))
-		return counter;
-	counter->slots = calloc(POLICY_SLOTS, sizeof(*counter->slots));
-	if (!counter->slots) {
-		free(counter);
-		return NULL;
+	if (is_rolling(counters)) {
+		counter->slots = calloc(POLICY_SLOTS, sizeof(*counter->slots));
+		if (!counter->slots) {
+			free(counter);
+			return NULL;
+		}
 	}
+	*counters->bytes += size_of(counter);
 	return counter;
 }
 
@@ -472,9 +483,14 @@ static bool sweep(struct counters *counters)
 		if (is_needed(counter) || !is_empty(counters, counter))
 			continue;
 		HASH_DEL(counters->counters, counter);
-		counter_free(counter);
+		counter_free(counters, counter);
 	}
 	return true;
+}
+
+static bool is_full(const struct counters *counters, unsigned max)
+{
+	return HASH_COUNT(counters->counters) >= max || *counters->bytes >= counters->max_bytes;
 }
 
 static struct counter *get_other(struct counters *counters)
@@ -494,9 +510,9 @@ struct counter *counters_get(struct counters *counters, const char *key, bool ma
 		return counters->other;
 	if (counter || !make)
 		return counter;
-	if (HASH_COUNT(counters->counters) >= max) {
+	if (is_full(counters, max)) {
 		*ret_swept |= sweep(counters);
-		if (HASH_COUNT(counters->counters) >= max)
+		if (is_full(counters, max))
 			return get_other(counters);
 	}
 	counter = counter_new(counters, key);
@@ -504,7 +520,7 @@ struct counter *counters_get(struct counters *counters, const char *key, bool ma
 		return NULL;
 	HASH_ADD_STR(counters->counters, key, counter);
 	if (!counter->hh.tbl) {
-		counter_free(counter);
+		counter_free(counters, counter);
 		return NULL;
 	}
 	return counter;

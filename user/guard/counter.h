@@ -13,8 +13,8 @@
 struct counter;
 struct counters;	/* all of one budget */
 
-/* The budget stays the caller's. NULL: no memory. */
-struct counters *counters_new(const struct policy_budget *budget);
+/* The budget and the sum of bytes (of all budgets' counters) stay the caller's. NULL: no memory. */
+struct counters *counters_new(const struct policy_budget *budget, size_t *bytes, size_t max_bytes);
 struct counters *counters_free(struct counters *counters);
 const struct policy_budget *counters_budget(const struct counters *counters);
 uint64_t counters_count(const struct counters *counters);

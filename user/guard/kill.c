@@ -113,6 +113,47 @@ static void start_kill(struct act *act, struct deed *deed, int64_t now_us)
 		  (unsigned long long)((grace_ns + NS_PER_S - 1) / NS_PER_S));
 }
 
+#define HOUR_NS (3600 * NS_PER_S)
+
+static void count_kill(struct act *act, uint64_t time_ns)
+{
+	act->kills_ns[act->n_kills++ % POLICY_KILLS] = time_ns;
+}
+
+/* True if one more would be too many in the hour that ends now. */
+static bool is_too_many(const struct act *act)
+{
+	uint64_t now_ns = clock_mono_ns();
+	size_t max = act->rules->max_kills, at;
+
+	if (max > POLICY_KILLS)
+		max = POLICY_KILLS;
+	if (!max)
+		return true;
+	if (act->n_kills < max)
+		return false;
+	at = (act->n_kills - max) % POLICY_KILLS;
+	/* A machine that is up for less than an hour may have a time "before" its start: wraps. */
+	return (int64_t)(now_ns - act->kills_ns[at]) < (int64_t)HOUR_NS;
+}
+
+static void recall(void *arg, const struct ledger_action *action)
+{
+	int64_t ago_us = clock_wall_us() - action->time_us;
+
+	/* "done: SIGKILL after the grace" is the second half of one. */
+	if (strcmp(action->action, policy_action_name(POLICY_KILL)) || action->is_rehearsed ||
+	    strncmp(action->result, "done: SIG", 9) || strstr(action->result, "after the grace"))
+		return;
+	count_kill(arg, clock_mono_ns() - (uint64_t)(ago_us > 0 ? ago_us : 0) * 1000);
+}
+
+void kill_recall(struct act *act)
+{
+	if (act->ledger)
+		(void)ledger_actions(act->ledger, clock_wall_us() - 3600 * US_PER_S, recall, act);
+}
+
 void kill_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
 		const struct policy_subject *subject, int64_t now_us)
 {
@@ -122,8 +163,18 @@ void kill_apply(struct act *act, struct story *story, const struct policy_verdic
 	if (!deed)
 		return;
 	/* Who came into a cgroup after it was killed is killed again. */
-	if (!is_new && (!deed->done_ticks || spare_start_time(verdict->tgid) <= deed->done_ticks))
+	if (!is_new && deed->error != -EDQUOT &&
+	    (!deed->done_ticks || spare_start_time(verdict->tgid) <= deed->done_ticks))
 		return;
+	if (is_too_many(act)) {
+		if (deed->error != -EDQUOT)
+			deed_write(act, deed, now_us, "refused: %u kills in an hour are the limit",
+				   act->rules->max_kills);
+		deed->error = -EDQUOT;	/* its next charge asks again */
+		return;
+	}
+	deed->error = 0;
 	deed->done_ticks = 0;
+	count_kill(act, clock_mono_ns());
 	start_kill(act, deed, now_us);
 }

@@ -53,7 +53,8 @@ struct policy *policy_new(const struct policy_rules *rules)
 	if (!policy->counters || !policy->scratch)
 		return policy_free(policy);
 	for (size_t i = 0; i < rules->n_budgets; i++) {
-		policy->counters[i] = counters_new(&rules->budgets[i]);
+		policy->counters[i] = counters_new(&rules->budgets[i], &policy->bytes,
+						   rules->counters_bytes ?: POLICY_COUNTERS_BYTES);
 		if (!policy->counters[i])
 			return policy_free(policy);
 		policy->is_per_process |= rules->budgets[i].per == POLICY_PER_PROCESS;
@@ -180,9 +181,12 @@ static struct known *learn(struct policy *policy, const struct policy_subject *s
 
 	if (HASH_COUNT(policy->cache) >= POLICY_CACHE)
 		forget_all(policy);
-	for (size_t i = 0; i < rules->n_budgets; i++)
-		if (match_fits(&rules->budgets[i].match, &whole))
-			policy->scratch[n++] = (struct claim){ .counters = policy->counters[i] };
+	for (int pass = 0; pass < 2 && !(pass && n); pass++)
+		for (size_t i = 0; i < rules->n_budgets; i++)
+			if (rules->budgets[i].is_default == pass &&
+			    match_fits(&rules->budgets[i].match, &whole))
+				policy->scratch[n++] =
+					(struct claim){ .counters = policy->counters[i] };
 	known = calloc(1, sizeof(*known) + n * sizeof(*known->claims));
 	if (!known)
 		return NULL;

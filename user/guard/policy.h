@@ -66,6 +66,7 @@ struct policy_budget {
 	enum policy_window window;
 	int64_t window_us;		/* POLICY_ROLLING */
 	char *zone;			/* time zone name; NULL: the host's */
+	bool is_default;		/* only for subjects that no other budget names */
 	struct policy_step *steps;	/* ascending by at_permille */
 	size_t n_steps;
 	unsigned line;
@@ -73,10 +74,12 @@ struct policy_budget {
 
 struct policy_rules {
 	bool enforce;
+	unsigned max_kills;		/* in any hour, on this host, at most POLICY_KILLS; 0: no kill at all */
 	struct policy_budget *budgets;
 	size_t n_budgets;
 	struct policy_match *protect;
 	size_t n_protect;
+	size_t counters_bytes;		/* 0: POLICY_COUNTERS_BYTES */
 	char *file;			/* where the lines count; NULL: none */
 };
 void policy_rules_done(struct policy_rules *rules);
@@ -92,6 +95,8 @@ extern const struct policy_step policy_hold;	/* refuse, by order */
 #define POLICY_CACHE 4096		/* subjects whose budgets are remembered */
 #define POLICY_SLOTS 64			/* of a rolling window: drops 1/64 early, never late */
 #define POLICY_CALLS 8			/* ids of the last calls, as evidence */
+#define POLICY_COUNTERS_BYTES (512u << 20)	/* of all budgets together; beyond: "other" */
+#define POLICY_KILLS 1000
 #define POLICY_FLIGHTS 65536		/* calls in flight that are reserved; 16 B a budget and more */
 #define POLICY_MEMBERS 32		/* cgroups of a counter; the latest stay */
 

@@ -44,6 +44,7 @@ struct policy {
 	struct known *cache;
 	bool is_stale;			/* counters went: the cache points nowhere */
 	struct claim *scratch;
+	size_t bytes;			/* of all counters */
 	struct flight *flights;
 	struct override *orders;
 	size_t n_orders;

@@ -73,6 +73,8 @@ struct act {
 	size_t n_deeds, n_ahead;	/* stories that is_ahead */
 	LIST_HEAD(, deed) pending;
 	struct loop_source *renewal, *grace;
+	uint64_t kills_ns[POLICY_KILLS];	/* CLOCK_MONOTONIC of the last ones, as a ring */
+	size_t n_kills;				/* ever */
 	struct act_stats stats;
 };
 
@@ -124,5 +126,7 @@ int halt_undo(struct act *act, const struct deed *deed);
 void kill_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
 		const struct policy_subject *subject, int64_t now_us);
 void kill_on_grace(void *arg);
+/* Counts the kills of the last hour that the ledger tells of. */
+void kill_recall(struct act *act);
 
 #endif
