@@ -14,10 +14,20 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "who/who.h"
+
+/* Where cgroup v2 is on this host; hybrid ones have it elsewhere. */
+static const char *cgroup_root(void)
+{
+	static char root[128];
+
+	assert_int_equal(who_cgroup_mount(root, sizeof(root)), 0);
+	return root;
+}
 
 static struct tap *start(size_t ring_bytes)
 {
-	struct tap_config config = { .ring_bytes = ring_bytes };
+	struct tap_config config = { .cgroup_root = cgroup_root(), .ring_bytes = ring_bytes };
 	struct tap *tap;
 	char *error = NULL;
 
@@ -201,7 +211,8 @@ static void wait_for_first_byte(uint8_t byte)
 
 static void detaches_without_waiting(bool is_perf)
 {
-	struct tap_config config = { .ring_bytes = 1 << 20, .perf_uprobes = is_perf };
+	struct tap_config config = { .cgroup_root = cgroup_root(), .ring_bytes = 1 << 20,
+				     .perf_uprobes = is_perf };
 	struct tap_probes *probes;
 	struct tap *tap;
 	uint64_t begin;
@@ -314,7 +325,7 @@ static void says_which_right_is_missing(void **state)
 	int status;
 
 	if (!child) {
-		struct tap_config config = {};
+		struct tap_config config = { .cgroup_root = cgroup_root() };
 		struct tap *tap;
 		char *error = NULL;
 
