@@ -29,6 +29,15 @@
 #define PORT_QUIC 443
 #define TCP_SYN 0x02
 
+/*
+ * A server's two session tickets, which follow the client's Finished and so mostly its request too:
+ * 2 * 255 bytes of OpenSSL; others send one or two of 150 to 300.
+ */
+#define TALK_TICKETS 510
+
+/* Records of the client's handshake in one segment: a key exchange, a change of cipher, a Finished. */
+#define TALK_RECORDS 6
+
 /* After CONNECT: how many segments that begin no hello are waited through (a request's headers). */
 #define TUNNEL_SEGMENTS 8
 
@@ -137,6 +146,8 @@ static __always_inline void tell(struct bpf_sock *sk, const struct flow *flow, s
 	emit_head(&event->head, type, flow->tgid, flow->cgroup, flow->cookie);
 	event->bytes[EV_OUT] = flow->bytes[EV_OUT];
 	event->bytes[EV_IN] = flow->bytes[EV_IN];
+	event->handshake[EV_OUT] = flow->handshake[EV_OUT];
+	event->handshake[EV_IN] = flow->handshake[EV_IN];
 	event->netns = flow->netns;
 	event->local_port = sk->src_port;
 	event->remote_port = bpf_ntohs(sk->dst_port);
@@ -158,7 +169,6 @@ static __always_inline void flow_count(struct bpf_sock *sk, struct flow *flow,
 {
 	__u32 end = s->seq + s->len;
 	struct bpf_tcp_sock *tcp;
-	struct ctl_flow *row;
 
 	/* repeated segments pass here again: only what lies beyond the last byte is new */
 	if (s->len && (__s32)(end - flow->seq_next) > 0) {
@@ -168,13 +178,99 @@ static __always_inline void flow_count(struct bpf_sock *sk, struct flow *flow,
 	tcp = bpf_tcp_sock(sk);
 	if (tcp)
 		flow->bytes[EV_IN] = tcp->bytes_received;
-	row = bpf_map_lookup_elem(&flow_counts, &flow->cookie);
+}
+
+static __always_inline void flow_publish(struct flow *flow)
+{
+	struct ctl_flow *row = bpf_map_lookup_elem(&flow_counts, &flow->cookie);
+
 	if (row) {
 		row->bytes[EV_OUT] = flow->bytes[EV_OUT];
 		row->bytes[EV_IN] = flow->bytes[EV_IN];
+		row->handshake[EV_OUT] = flow->handshake[EV_OUT];
+		row->handshake[EV_IN] = flow->handshake[EV_IN];
 	} else if (flow->is_counted) {
 		flow->state = FLOW_OTHER;	/* user space took the row away */
 	}
+}
+
+/* While there was no application data, everything is handshake. */
+static __always_inline void talk_count(struct flow *flow)
+{
+	if (flow->talk > TALK_FINISHED)
+		return;
+	flow->handshake[EV_OUT] = flow->bytes[EV_OUT];
+	flow->handshake[EV_IN] = flow->bytes[EV_IN];
+}
+
+static __always_inline void talk_lose(struct flow *flow)
+{
+	flow->talk = TALK_LOST;
+	flow->handshake[EV_OUT] = 0;
+	flow->handshake[EV_IN] = 0;
+}
+
+/*
+ * Is this record of type application_data in truth a part of the handshake or an alert, which TLS
+ * 1.3 hides in that type (RFC 8446 5.2)? Told by the length: a Finished is a header of 4, a hash of
+ * 32 or 48, a type and a tag of 16; an alert 2 bytes, the type and the tag.
+ */
+static __always_inline bool talk_is_finished(__u32 len)
+{
+	return len == 4 + 32 + 17 || len == 4 + 48 + 17;
+}
+
+#define TALK_ALERT (2 + 17)
+
+/* One record's header: moves on behind it. False: nothing more is to be learned. */
+static __always_inline bool talk_record(struct flow *flow, const __u8 *head)
+{
+	__u32 len = hello_u16(head + 3);
+
+	if (head[0] == 23 && flow->talk == TALK_HANDSHAKE && talk_is_finished(len)) {
+		flow->talk = TALK_FINISHED;
+		flow->finished_in = flow->bytes[EV_IN];
+	} else if (head[0] == 23 && len != TALK_ALERT) {
+		flow->handshake[EV_OUT] = flow->seq_record - flow->seq_first;
+		flow->handshake[EV_IN] = flow->bytes[EV_IN];
+		if (flow->talk == TALK_FINISHED && flow->finished_in == flow->handshake[EV_IN])
+			flow->handshake[EV_IN] += TALK_TICKETS;
+		flow->talk = TALK_DATA;
+		return false;
+	} else if (head[0] < 20 || head[0] > 23 || head[1] != 3) {
+		talk_lose(flow);
+		return false;
+	}
+	flow->seq_record += 5 + len;
+	return true;
+}
+
+/* Follows the client's records up to its first application data. */
+static __always_inline void talk_follow(struct __sk_buff *skb, struct flow *flow,
+					const struct segment *s)
+{
+	__u8 head[5];
+	__u32 at;
+
+	if (flow->talk == TALK_NONE && s->len && !bpf_skb_load_bytes(skb, s->at, head, 1) &&
+	    hello_is_tls(head[0])) {	/* the hello in a tunnel */
+		flow->talk = TALK_HANDSHAKE;
+		flow->seq_record = s->seq;
+	}
+	for (int i = 0; i < TALK_RECORDS; i++) {
+		if (flow->talk != TALK_HANDSHAKE && flow->talk != TALK_FINISHED)
+			break;
+		at = flow->seq_record - s->seq;
+		if (at >= s->len)	/* beyond this segment, or this one repeats what was read */
+			break;
+		if (bpf_skb_load_bytes(skb, s->at + at, head, sizeof(head))) {
+			talk_lose(flow);	/* a header in two segments */
+			break;
+		}
+		if (!talk_record(flow, head))
+			break;
+	}
+	talk_count(flow);
 }
 
 static __always_inline void flow_leave(struct bpf_sock *sk, struct flow *flow)
@@ -201,11 +297,14 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 	}
 	flow->state = FLOW_AI;
 	flow->seq_next = flow->seq_first;
+	flow_count(sk, flow, s);
+	talk_count(flow);
+	row.bytes[EV_OUT] = row.handshake[EV_OUT] = flow->bytes[EV_OUT];
+	row.bytes[EV_IN] = row.handshake[EV_IN] = flow->bytes[EV_IN];
 	if (bpf_map_update_elem(&flow_counts, &flow->cookie, &row, BPF_ANY))
 		count(CTL_FLOWS_FULL, 1);
 	else
 		flow->is_counted = 1;
-	flow_count(sk, flow, s);
 	if (!flow->is_tunnelled && flow->verdict == CTL_AI) {
 		struct ctl_addr peer;
 
@@ -246,18 +345,23 @@ static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk
 static __always_inline bool flow_begin(struct __sk_buff *skb, struct flow *flow,
 				       const struct segment *s)
 {
-	__u8 first;
+	__u8 head[5];
 
-	if (bpf_skb_load_bytes(skb, s->at, &first, 1))
+	if (bpf_skb_load_bytes(skb, s->at, head, 1))
 		return false;
 	if (flow->state == FLOW_NEW)
 		flow->seq_first = s->seq;
-	if (hello_is_tls(first)) {
+	if (hello_is_tls(head[0])) {
 		flow->state = FLOW_HELLO;
 		flow->seq_next = s->seq;
+		flow->talk = TALK_LOST;
+		if (!bpf_skb_load_bytes(skb, s->at, head, sizeof(head))) {
+			flow->talk = TALK_HANDSHAKE;
+			flow->seq_record = s->seq + 5 + hello_u16(head + 3);
+		}
 		return true;
 	}
-	if (first == 'C') {
+	if (head[0] == 'C') {
 		flow->state = FLOW_TUNNEL;
 		return true;
 	}
@@ -327,6 +431,8 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 		if (s.len && gates_live && gate_of_skb(skb))
 			return DROP;
 		flow_count(sk, flow, &s);
+		talk_follow(skb, flow, &s);
+		flow_publish(flow);
 		return PASS;
 	}
 	if (!s.len)
@@ -409,6 +515,7 @@ static __always_inline void flow_end(struct bpf_sock_ops *ops, struct bpf_sock *
 	if (flow->is_counted && bpf_map_delete_elem(&flow_counts, &flow->cookie))
 		return;
 	flow->bytes[EV_IN] = ops->bytes_received;
+	talk_count(flow);
 	tell(sk, flow, NULL, EV_FLOW_END, ops->family == AF_INET6);
 	flow->state = FLOW_OTHER;
 }

@@ -95,10 +95,22 @@ enum flow_state {
 	FLOW_OTHER,	/* passes, and is not looked at again */
 };
 
+/* How far the client's side of TLS has come. */
+enum flow_talk {
+	TALK_NONE = 0,	/* no record yet: before a tunnelled hello */
+	TALK_HANDSHAKE,
+	TALK_FINISHED,	/* TLS 1.3: its Finished is out */
+	TALK_DATA,	/* application data */
+	TALK_LOST,	/* its records could not be followed */
+};
+
 struct flow {
 	__u64 cookie;
 	__u64 cgroup;		/* of the socket */
 	__u64 bytes[2];		/* TCP payload by enum ev_dir */
+	__u32 handshake[2];	/* of these (event.h) */
+	__u32 finished_in;	/* bytes that had come in when the client's Finished went out */
+	__u32 seq_record;	/* of the client's next TLS record, while talk is a handshake */
 	__u32 seq_first;	/* of the first payload byte */
 	__u32 seq_next;		/* behind the last byte that was sent (FLOW_HELLO: read) */
 	__u32 tgid;		/* who connected */
@@ -108,7 +120,8 @@ struct flow {
 	__u8 is_tunnelled;
 	__u8 is_counted;	/* has its row in flow_counts */
 	__u8 segments;		/* looked at in vain in a tunnel */
-	__u8 reserved[3];
+	__u8 talk;		/* enum flow_talk */
+	__u8 reserved[2];
 	char comm[EV_COMM_LEN];
 };
 

@@ -123,8 +123,10 @@ _Static_assert(sizeof(struct ctl_addr) == 20, "both halves agree on struct ctl_a
  * only; when user space deletes it, the flow is no AI flow any more (tap_flow_decide).
  */
 struct ctl_flow {
-	__u64 bytes[2];	/* TCP payload by enum ev_dir */
+	__u64 bytes[2];		/* TCP payload by enum ev_dir */
+	__u32 handshake[2];	/* of these, before the first request; as in struct ev_flow */
 };
+_Static_assert(sizeof(struct ctl_flow) == 24, "both halves agree on struct ctl_flow");
 
 /* Counters of the kernel half, one per CPU in the `counters` map: failures and losses, by name. */
 enum ctl_counter {

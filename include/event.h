@@ -91,6 +91,11 @@ enum ev_flow_state {
 struct ev_flow {
 	struct ev_head head;	/* head.id is the socket cookie; head.tgid 0 if unknown */
 	__u64 bytes[2];		/* TCP payload so far, by enum ev_dir (EV_FLOW_END: final) */
+	/*
+	 * Of these, what came before the client's first record of application data, with session
+	 * tickets that were still to come then; all of them while there was none. 0, 0: unknown.
+	 */
+	__u32 handshake[2];
 	__u32 netns;		/* inode number of the socket's network namespace; 0 if unknown */
 	__u16 local_port;	/* host byte order */
 	__u16 remote_port;	/* host byte order */
@@ -104,7 +109,7 @@ struct ev_flow {
 	char comm[EV_COMM_LEN];
 	char host[EV_HOST_LEN];	/* SNI of the ClientHello, or CONNECT's; empty in EV_FLOW_END */
 };
-_Static_assert(sizeof(struct ev_flow) == 368, "both halves agree on struct ev_flow");
+_Static_assert(sizeof(struct ev_flow) == 376, "both halves agree on struct ev_flow");
 
 /* Not an event: one executable file mapping, as the task_vma iterator writes them. */
 struct ev_mapping {

@@ -64,11 +64,11 @@ static void on_destroy(void *arg, const struct ev_flow *flow)
 			 flow->host, strerror(-err));
 }
 
-static int on_flow_bytes(void *arg, uint64_t cookie, uint64_t ret_bytes[2])
+static int on_flow_get(void *arg, uint64_t cookie, struct ctl_flow *ret)
 {
 	struct daemon *daemon = arg;
 
-	return tap_flow_bytes(daemon->tap, cookie, ret_bytes);
+	return tap_flow_get(daemon->tap, cookie, ret);
 }
 
 static void commit_soon(struct daemon *daemon)
@@ -205,7 +205,7 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 	return (struct pipeline_hooks){ .decide = on_decide, .greeted = on_greeted,
 					.gone = on_gone, .forget = on_forget,
 					.called = on_called, .destroy = on_destroy,
-					.flow_bytes = on_flow_bytes, .arg = daemon };
+					.flow_get = on_flow_get, .arg = daemon };
 }
 
 int daemon_listen(struct daemon *daemon)

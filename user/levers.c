@@ -17,8 +17,10 @@ static int gate(void *arg, uint64_t cgroup, bool refuse, uint64_t lease_ns)
 	struct levers *levers = arg;
 	struct ctl_gate gate = { .state = CTL_REFUSE, .lease_ns = lease_ns };
 
-	return refuse ? tap_gate_set(levers->tap, cgroup, &gate) :
-			tap_gate_clear(levers->tap, cgroup);
+	int err = refuse ? tap_gate_set(levers->tap, cgroup, &gate) :
+			   tap_gate_clear(levers->tap, cgroup);
+
+	return !refuse && err == -ENOENT ? 0 : err;	/* open is what was wanted */
 }
 
 static int destroy(void *arg, uint64_t cgroup)

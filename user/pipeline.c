@@ -240,6 +240,7 @@ static void on_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
 	/* The end comes from where no task is known. */
 	flow = *known;
 	memcpy(flow.bytes, event->bytes, sizeof(flow.bytes));
+	memcpy(flow.handshake, event->handshake, sizeof(flow.handshake));
 	flows_drop(pipeline->flows, event->head.id);
 	unmetered_flow_end(pipeline->unmetered, &flow);
 	settle_unmetered(pipeline, false, event->head.time_ns);
@@ -249,15 +250,15 @@ static void count_flow(void *arg, const struct ev_flow *flow)
 {
 	struct pipeline *pipeline = arg;
 	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
-	uint64_t bytes[2];
+	struct ctl_flow counts;
 
-	if (!hooks->flow_bytes(hooks->arg, flow->head.id, bytes))
-		unmetered_flow_count(pipeline->unmetered, flow, bytes);
+	if (!hooks->flow_get(hooks->arg, flow->head.id, &counts))
+		unmetered_flow_count(pipeline->unmetered, flow, &counts);
 }
 
 void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns)
 {
-	if (pipeline->config.hooks.flow_bytes)
+	if (pipeline->config.hooks.flow_get)
 		flows_each(pipeline->flows, count_flow, pipeline);
 	settle_unmetered(pipeline, true, now_ns);
 }

@@ -27,7 +27,7 @@ struct pipeline_hooks {
 	void (*forget)(void *arg, uint32_t tgid, uint64_t ssl);
 	void (*called)(void *arg, const struct ledger_call *call);	/* one line a call */
 	void (*destroy)(void *arg, const struct ev_flow *flow);		/* reset a live connection */
-	int (*flow_bytes)(void *arg, uint64_t cookie, uint64_t ret_bytes[2]);	/* so far; 0 or -errno */
+	int (*flow_get)(void *arg, uint64_t cookie, struct ctl_flow *ret);	/* so far; 0 or -errno */
 	void *arg;
 };
 

@@ -6,11 +6,19 @@
 #include <uthash.h>
 
 /*
- * What a connection costs before its first request, by what was measured of curl, Python, Node, Go,
+ * What a connection costs before its first request, where the kernel could not follow it: by what was
+ * measured of curl, Python, Node, Go,
  * Java and Codex (facts of the kernel, 10): hellos of 259 to 1,502 bytes and a Finished; a chain of
  * two or three certificates and two session tickets on the way back.
  */
 static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
+
+/*
+ * Framing of a connection that is not read, by the largest records: TLS 1.3, header 5, type 1, tag 16
+ * (RFC 8446 5.2). Smaller records (an event stream's) leave more of it in the figure.
+ */
+#define FULL_RECORD_BYTES 16384
+#define FULL_RECORD_FRAMING 22
 
 /* TLS 1.2 with GCM, the dearest framing in use: header 5, nonce 8, tag 16 (RFC 5246, RFC 5288). */
 #define RECORD_BYTES 29
@@ -22,7 +30,7 @@ static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
 #define SLACK_PER_FLOW_BYTES 8192
 #define SLACK_SHARE 50	/* 1/50: 2 % */
 
-/* A connection that nothing was read of carried at least a request, however small. */
+/* What nothing was read of, and whose handshake is only guessed, carried a request, however small. */
 #define LEAST_BYTES 64
 
 struct key {
@@ -36,7 +44,8 @@ struct account {
 	uint64_t cgroup;
 	char comm[EV_COMM_LEN];
 	uint64_t flows, open, settled;		/* seen; now; whose bytes were settled */
-	uint64_t ended[2], live[2];		/* flow bytes */
+	uint64_t ended[2], live[2];		/* flow bytes beyond the handshakes */
+	uint64_t guessed, guessed_settled;	/* ended flows whose handshake is not known */
 	uint64_t read[2], records[2];
 	uint64_t charged[2];
 	bool is_dirty;				/* something changed since it was settled */
@@ -94,6 +103,16 @@ static struct account *account_of(struct unmetered *unmetered, uint32_t tgid, co
 	return account;
 }
 
+static uint64_t less(uint64_t from, uint64_t by)
+{
+	return from > by ? from - by : 0;
+}
+
+static uint64_t beyond_handshake(const __u64 bytes[2], const __u32 handshake[2], int dir)
+{
+	return less(bytes[dir], handshake[EV_OUT] ? handshake[dir] : handshake_bytes[dir]);
+}
+
 void unmetered_flow(struct unmetered *unmetered, const struct ev_flow *flow)
 {
 	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
@@ -115,8 +134,10 @@ void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow)
 		return;
 	if (account->open)
 		account->open--;
+	if (!flow->handshake[EV_OUT])
+		account->guessed++;
 	for (int dir = 0; dir < 2; dir++) {
-		account->ended[dir] += flow->bytes[dir];
+		account->ended[dir] += beyond_handshake(flow->bytes, flow->handshake, dir);
 		unmetered->stats.flow_bytes[dir] += flow->bytes[dir];
 	}
 	memset(account->live, 0, sizeof(account->live));	/* counted anew at the next tick */
@@ -124,14 +145,14 @@ void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow)
 }
 
 void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flow,
-			  const uint64_t bytes[2])
+			  const struct ctl_flow *counts)
 {
 	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
 
 	if (!account)
 		return;
-	account->live[EV_OUT] += bytes[EV_OUT];
-	account->live[EV_IN] += bytes[EV_IN];
+	for (int dir = 0; dir < 2; dir++)
+		account->live[dir] += beyond_handshake(counts->bytes, counts->handshake, dir);
 	account->is_dirty = true;
 }
 
@@ -148,24 +169,21 @@ void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host
 	account->is_dirty = true;
 }
 
-static uint64_t less(uint64_t from, uint64_t by)
+static bool is_read(const struct account *account)
 {
-	return from > by ? from - by : 0;
+	return account->read[EV_OUT] || account->read[EV_IN];
 }
 
 /* What flowed beyond the handshakes, what was read with its framing, and what was charged before. */
 static uint64_t unexplained(const struct account *account, int dir)
 {
-	uint64_t flowed = less(account->ended[dir] + account->live[dir],
-			       account->flows * handshake_bytes[dir]);
-	uint64_t read = account->read[dir] + account->records[dir] * RECORD_BYTES;
+	const uint64_t full = FULL_RECORD_BYTES + FULL_RECORD_FRAMING;
+	uint64_t flowed = account->ended[dir] + account->live[dir];
+	uint64_t framing = is_read(account) ?
+		account->records[dir] * RECORD_BYTES :
+		(flowed + full - 1) / full * FULL_RECORD_FRAMING;
 
-	return less(less(flowed, read), account->charged[dir]);
-}
-
-static bool is_read(const struct account *account)
-{
-	return account->read[EV_OUT] || account->read[EV_IN];
+	return less(less(flowed, account->read[dir] + framing), account->charged[dir]);
 }
 
 /* Is what is left of a process that is read more than framing and certificates can be? */
@@ -185,13 +203,15 @@ static bool settle(struct unmetered *unmetered, struct account *account, struct 
 	account->is_dirty = false;
 	memset(account->live, 0, sizeof(account->live));
 	if (is_read(account) ? !is_beyond_slack(account, left) :
-			       !left[EV_OUT] && !left[EV_IN] && ended == account->settled)
+			       !left[EV_OUT] && !left[EV_IN] &&
+			       account->guessed == account->guessed_settled)
 		return false;
 	*ret = (struct unmetered_sum){ .tgid = account->key.tgid, .cgroup = account->cgroup,
 				       .comm = account->comm, .host = account->key.host,
 				       .flows = ended - account->settled,
 				       .is_unread = !is_read(account) };
 	account->settled = ended;
+	account->guessed_settled = account->guessed;
 	for (int dir = 0; dir < 2; dir++) {
 		account->charged[dir] += left[dir];
 		unmetered->stats.charged_bytes[dir] += left[dir];

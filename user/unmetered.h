@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control.h"
 #include "event.h"
 
 struct unmetered;
@@ -29,7 +30,7 @@ void unmetered_flow(struct unmetered *unmetered, const struct ev_flow *flow);
 void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow);
 /* The counts of a flow that goes on. */
 void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flow,
-			  const uint64_t bytes[2]);
+			  const struct ctl_flow *counts);
 
 /* Plaintext of this process with this host that the parsers read, in `records` TLS records. */
 void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host, enum ev_dir dir,
@@ -55,7 +56,8 @@ struct unmetered_row {
 	uint32_t tgid;
 	const char *comm, *host;
 	uint64_t flows, open;		/* connections seen; of these, still open */
-	uint64_t flow_bytes[2], read_bytes[2], charged_bytes[2];	/* by enum ev_dir */
+	uint64_t flow_bytes[2];		/* by enum ev_dir; beyond the handshakes */
+	uint64_t read_bytes[2], charged_bytes[2];
 };
 void unmetered_each(const struct unmetered *unmetered,
 		    void (*fn)(void *arg, const struct unmetered_row *row), void *arg);

@@ -145,6 +145,22 @@ static inline int send_datagram(uint16_t port)
 	return err;
 }
 
+/* A change of cipher spec and a Finished of TLS 1.3 with SHA-384; 80 bytes. */
+static inline int send_finished(int fd)
+{
+	char data[80] = { 20, 3, 3, 0, 1, 1, 23, 3, 3, 0, 69 };
+
+	return send(fd, data, sizeof(data), MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+/* A record of application data, 1,005 bytes. */
+static inline int send_request(int fd)
+{
+	char data[1005] = { 23, 3, 3, 1000 >> 8, 1000 & 255 };
+
+	return send(fd, data, sizeof(data), MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
 static inline int obey(int *fd, char what)
 {
 	struct pollfd wait = { .fd = *fd, .events = POLLIN };
@@ -162,6 +178,8 @@ static inline int obey(int *fd, char what)
 	case 'o': return send_part(*fd, "wget", 0, SIZE_MAX);		/* localhost */
 	case 'p': return send_part(*fd, "curl_proxy_request", 0, SIZE_MAX);
 	case 'd': return send(*fd, "0123456789", 10, MSG_NOSIGNAL) < 0 ? errno : 0;
+	case 'f': return send_finished(*fd);
+	case 'r': return send_request(*fd);
 	case 'w':	/* wait for a reset */
 		poll(&wait, 1, 5000);
 		getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &size);

@@ -48,16 +48,9 @@ int tap_flows_attach(struct tap *tap, char **ret_error)
 	return 0;
 }
 
-int tap_flow_bytes(const struct tap *tap, uint64_t cookie, uint64_t ret_bytes[2])
+int tap_flow_get(const struct tap *tap, uint64_t cookie, struct ctl_flow *ret)
 {
-	struct ctl_flow row;
-	int err = bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.flow_counts), &cookie, &row);
-
-	if (err)
-		return err;
-	ret_bytes[EV_OUT] = row.bytes[EV_OUT];
-	ret_bytes[EV_IN] = row.bytes[EV_IN];
-	return 0;
+	return bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.flow_counts), &cookie, ret);
 }
 
 static void map_ip4(struct ctl_addr *addr, const void *ip4)

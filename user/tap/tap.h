@@ -97,10 +97,10 @@ int tap_gate_clear(struct tap *tap, uint64_t cgroup);
 int tap_gate_get(const struct tap *tap, uint64_t cgroup, struct ctl_gate *ret);
 
 /*
- * Payload bytes so far of a live flow, by enum ev_dir; bytes in as of the last packet out, which a
- * delayed ACK makes at most 200 ms old. 0, or -ENOENT when it has ended or was let go.
+ * The counts so far of a live flow; bytes in as of the last packet out, which a delayed ACK makes at
+ * most 200 ms old. 0, or -ENOENT when it has ended or was let go.
  */
-int tap_flow_bytes(const struct tap *tap, uint64_t cookie, uint64_t ret_bytes[2]);
+int tap_flow_get(const struct tap *tap, uint64_t cookie, struct ctl_flow *ret);
 /*
  * Answers an EV_FLOW of verdict CTL_ASK. CTL_AI: it stays counted, and its address becomes an AI
  * address. Anything else: the kernel lets it go (no EV_FLOW_END comes) and takes the address for a
