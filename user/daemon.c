@@ -14,6 +14,7 @@
 #include "lines.h"
 #include "meter/price.h"
 #include "orders.h"
+#include "reload.h"
 #include "tap/record.h"
 #include "tap/tap.h"
 #include "who/who.h"
@@ -208,6 +209,14 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 					.flow_get = on_flow_get, .arg = daemon };
 }
 
+/* An idle daemon without budgets sleeps. */
+int daemon_tick_if_needed(struct daemon *daemon)
+{
+	if (daemon->tick || !daemon->config.rules.n_budgets)
+		return 0;
+	return loop_add_timer(daemon->loop, TICK_NS, on_tick, daemon, &daemon->tick);
+}
+
 int daemon_listen(struct daemon *daemon)
 {
 	int err = loop_add_signal(daemon->loop, SIGTERM, on_stop, daemon, NULL);
@@ -225,9 +234,10 @@ int daemon_listen(struct daemon *daemon)
 		err = loop_arm(daemon->tell, 0);
 	if (!err)
 		err = loop_add_timer(daemon->loop, SWEEP_NS, on_sweep, daemon, NULL);
-	/* An idle daemon without budgets sleeps. */
-	if (!err && daemon->config.rules.n_budgets)
-		err = loop_add_timer(daemon->loop, TICK_NS, on_tick, daemon, NULL);
+	if (!err)
+		err = daemon_tick_if_needed(daemon);
+	if (!err)
+		err = reload_new(&daemon->reload, daemon);
 	if (!err)
 		err = loop_add_fd(daemon->loop, tap_fd(daemon->tap), on_ring, daemon, NULL);
 	return err;
@@ -238,6 +248,7 @@ void daemon_stop(struct daemon *daemon)
 	daemon->find = find_free(daemon->find);
 	if (daemon->tap)
 		tap_drain(daemon->tap, on_event, daemon);
+	reload_free(daemon->reload);
 	pipeline_free(daemon->pipeline);
 	act_free(daemon->act);
 	orders_free(daemon->orders);

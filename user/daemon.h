@@ -39,7 +39,8 @@ struct daemon {
 	struct find *find;
 	struct record *record;
 	struct pipeline *pipeline;
-	struct loop_source *commit, *tell;
+	struct reload *reload;
+	struct loop_source *commit, *tell, *tick;	/* tick: NULL while there are no budgets */
 	struct lines *lines;
 	bool is_commit_armed, is_tell_armed;
 };
@@ -57,5 +58,9 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon);
 int64_t daemon_wall_us(uint64_t mono_ns);
 void daemon_told(void *arg, const struct ledger_action *action);
 int daemon_listen(struct daemon *daemon);
+/* Starts the tick when there are budgets. 0 or -errno. */
+int daemon_tick_if_needed(struct daemon *daemon);
+/* True if a step may make something stand still, which needs the keeper. */
+bool rules_may_halt(const struct policy_rules *rules);
 
 #endif

@@ -33,7 +33,7 @@ static void say(const char *what, int err, char *sentence)
 
 /* Steps of the start; each logs its own failure and returns an exit code. */
 
-static bool may_halt(const struct policy_rules *rules)
+bool rules_may_halt(const struct policy_rules *rules)
 {
 	for (size_t i = 0; i < rules->n_budgets; i++)
 		for (size_t j = 0; j < rules->budgets[i].n_steps; j++)
@@ -46,7 +46,7 @@ static bool may_halt(const struct policy_rules *rules)
 /* First of all: the child is a copy of this process, which holds nothing yet. */
 static enum daemon_end start_keeper(struct daemon *daemon)
 {
-	int err = may_halt(&daemon->config.rules) ? keeper_new(&daemon->keeper) : 0;
+	int err = rules_may_halt(&daemon->config.rules) ? keeper_new(&daemon->keeper) : 0;
 
 	if (err)
 		say("the keeper cannot start", err, NULL);

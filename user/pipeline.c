@@ -307,6 +307,11 @@ void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size
 	}
 }
 
+void pipeline_policy(struct pipeline *pipeline, struct policy *policy)
+{
+	pipeline->config.policy = policy;
+}
+
 struct destroy_job {
 	struct pipeline *pipeline;
 	const char *path;

@@ -44,6 +44,9 @@ struct pipeline_config {
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config);
 struct pipeline *pipeline_free(struct pipeline *pipeline);	/* ends every call in progress */
 
+/* Other rules: what is in flight is reserved anew. The old policy is no longer touched. */
+void pipeline_policy(struct pipeline *pipeline, struct policy *policy);
+
 /* Any bytes may come; what is not an event is counted and dropped. */
 void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size_t size);
 

@@ -889,6 +889,49 @@ static void an_order_to_open_stops_a_kill_in_its_grace(void **state)
 	end(child);
 }
 
+static void what_other_rules_still_order_goes_on(void **state)
+{
+	struct policy_step others[] = { { .at_permille = 800, .action = POLICY_NOTE },
+					{ .at_permille = 1000, .action = POLICY_REFUSE } };
+	struct policy_budget new = { .name = "a", .limit_nanos = 5, .steps = others, .n_steps = 2 };
+	struct policy_rules now = rules;
+	struct policy_verdict verdict = verdict_of(REFUSE);
+	struct act *act = act_new(NULL, NULL, &now, &levers);
+
+	act_apply(act, &verdict, &subject, T0);
+	now.budgets = &new;
+	now.n_budgets = 1;
+	act_rules(act, true, T0);
+	assert_int_equal(world.n_opened, 0);
+	verdict.budget = &new;		/* the same gate, by the new rules: no row */
+	verdict.step = &others[1];
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_rows, 1);
+	others[1].at_permille = 1200;
+	now.budgets = &(struct policy_budget){ .name = "a", .limit_nanos = 5,
+					       .steps = &others[0], .n_steps = 1 };
+	act_rules(act, true, T0);
+	assert_int_equal(world.n_opened, 1);
+	assert_string_equal(world.results[1], "ended: the rules have changed");
+	act_free(act);
+}
+
+static void another_stance_lets_everything_go(void **state)
+{
+	struct policy_rules now = rules;
+	struct policy_verdict verdict = verdict_of(REFUSE);
+	struct act *act = act_new(NULL, NULL, &now, &levers);
+
+	budgets[0].steps = steps;
+	budgets[0].n_steps = 7;
+	act_apply(act, &verdict, &subject, T0);
+	act_rules(act, true, T0);
+	assert_int_equal(world.n_opened, 0);
+	act_rules(act, false, T0);
+	assert_int_equal(world.n_opened, 1);
+	act_free(act);
+}
+
 static void kills_in_an_hour_are_bounded_also_over_a_restart(void **state)
 {
 	struct ledger *ledger = NULL;
@@ -1021,6 +1064,8 @@ int main(void)
 		HELD(an_order_opens_a_gate_at_once_and_it_shuts_when_the_order_ends),
 		HELD(an_order_to_hold_is_carried_out_where_rules_are_rehearsed),
 		HELD(an_order_to_open_stops_a_kill_in_its_grace),
+		HELD(what_other_rules_still_order_goes_on),
+		HELD(another_stance_lets_everything_go),
 		HELD(kills_in_an_hour_are_bounded_also_over_a_restart),
 		HELD(rows_are_limited_and_the_rest_counted),
 		HELD(targets_are_bounded),

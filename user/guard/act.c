@@ -141,6 +141,13 @@ static void cancel_kills(struct story *story, int64_t now_us, struct act *act)
 	}
 }
 
+static void drop_story(struct act *act, struct story *story, const char *why, int64_t now_us)
+{
+	cancel_kills(story, now_us, act);
+	end_story(act, story, why, now_us);
+	story_free(act, story);
+}
+
 void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t now_us)
 {
 	struct story *story, *next;
@@ -152,11 +159,55 @@ void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t
 		    policy_stands(policy, story->budget, story->step, story_name(story),
 				  story->is_ahead, now_us))
 			continue;
-		cancel_kills(story, now_us, act);
-		end_story(act, story, ahead_only ? "calls in flight cost less than was held" :
-						   "what ordered it no longer does", now_us);
-		story_free(act, story);
+		drop_story(act, story, ahead_only ? "calls in flight cost less than was held" :
+						    "what ordered it no longer does", now_us);
 	}
+}
+
+static const struct policy_step *same_step(const struct policy_budget *budget,
+					   const struct policy_step *step)
+{
+	if (step == &policy_hold)
+		return step;
+	for (size_t i = 0; i < budget->n_steps; i++) {
+		const struct policy_step *other = &budget->steps[i];
+
+		if (other->action == step->action && other->target == step->target &&
+		    other->at_permille == step->at_permille && other->cut == step->cut &&
+		    other->grace_ns == step->grace_ns)
+			return other;
+	}
+	return NULL;
+}
+
+static const struct policy_budget *same_budget(const struct policy_rules *rules, const char *name)
+{
+	for (size_t i = 0; i < rules->n_budgets; i++)
+		if (!strcmp(rules->budgets[i].name, name))
+			return &rules->budgets[i];
+	return NULL;
+}
+
+void act_rules(struct act *act, bool same_stance, int64_t now_us)
+{
+	size_t n = HASH_COUNT(act->stories), i = 0;
+	struct story **all = calloc(n + 1, sizeof(*all)), *story, *next;
+
+	/* Listed first: a story that moves comes round again at the end of the table. */
+	HASH_ITER(hh, act->stories, story, next) {
+		if (all)
+			all[i++] = story;
+		else
+			drop_story(act, story, "the rules have changed", now_us);
+	}
+	for (i = 0; all && i < n; i++) {
+		const struct policy_budget *budget = same_budget(act->rules, all[i]->budget->name);
+		const struct policy_step *step = budget ? same_step(budget, all[i]->step) : NULL;
+
+		if (!step || !same_stance || story_move(act, all[i], budget, step))
+			drop_story(act, all[i], "the rules have changed", now_us);
+	}
+	free(all);
 }
 
 void act_expire(struct act *act, int64_t now_us)

@@ -61,6 +61,12 @@ void act_expire(struct act *act, int64_t now_us);
  * ahead_only (cheap while there is no such gate), calls in flight have cost less than was held.
  */
 void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t now_us);
+/*
+ * The rules that act was made with have become others, in place; the old budgets live until this
+ * returns. What a budget of the same name and the same step still orders goes on; the rest is let
+ * go, and all of it if the stance (enforcement, protection) is not the same.
+ */
+void act_rules(struct act *act, bool same_stance, int64_t now_us);
 /* Sets every gate in force anew; a timer does it each ACT_RENEW_NS. */
 void act_renew(struct act *act);
 

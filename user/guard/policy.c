@@ -47,7 +47,8 @@ struct policy *policy_new(const struct policy_rules *rules)
 
 	if (!policy)
 		return NULL;
-	policy->rules = rules;
+	policy->own = *rules;
+	policy->rules = &policy->own;
 	policy->counters = calloc(rules->n_budgets + 1, sizeof(*policy->counters));
 	policy->scratch = calloc(rules->n_budgets + 1, sizeof(*policy->scratch));
 	if (!policy->counters || !policy->scratch)

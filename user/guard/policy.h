@@ -101,7 +101,7 @@ extern const struct policy_step policy_hold;	/* refuse, by order */
 #define POLICY_MEMBERS 32		/* cgroups of a counter; the latest stay */
 
 /*
- * The rules stay the caller's and must outlive the policy. NULL: no memory. A zone that cannot be
+ * The rules' budgets and matches stay the caller's and must outlive the policy. NULL: no memory. A zone that cannot be
  * read counts as UTC: the configuration refuses it before (zone_load()).
  *
  * The clock: a window opens when the time passes the end of the last one, so a jump forward opens

@@ -38,6 +38,7 @@ struct known {
 };
 
 struct policy {
+	struct policy_rules own;	/* a copy; budgets and matches stay the caller's */
 	const struct policy_rules *rules;
 	struct counters **counters;	/* one a budget */
 	bool is_per_process;

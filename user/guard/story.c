@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard/story.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +35,8 @@ void story_free(struct act *act, struct story *story)
 	HASH_ITER(hh, story->deeds, deed, next)
 		deed_free(act, deed);
 	act->n_ahead -= story->is_ahead;
-	HASH_DEL(act->stories, story);
+	if (story->hh.tbl)
+		HASH_DEL(act->stories, story);
 	free(story);
 }
 
@@ -90,6 +92,18 @@ static struct story *find_or_make(struct act *act, const struct policy_verdict *
 		return NULL;
 	}
 	return story;
+}
+
+int story_move(struct act *act, struct story *story, const struct policy_budget *budget,
+	       const struct policy_step *step)
+{
+	HASH_DEL(act->stories, story);
+	memcpy(story->key, &budget, sizeof(void *));
+	memcpy(story->key + sizeof(void *), &step, sizeof(void *));
+	story->budget = budget;
+	story->step = step;
+	HASH_ADD(hh, act->stories, key, story->key_len, story);
+	return story->hh.tbl ? 0 : -ENOMEM;
 }
 
 struct story *story_get(struct act *act, const struct policy_verdict *verdict)

@@ -83,6 +83,10 @@ const char *story_name(const struct story *story);
 struct story *story_get(struct act *act, const struct policy_verdict *verdict);
 void story_free(struct act *act, struct story *story);
 
+/* The same story under other rules. 0 or -ENOMEM: it is as it was. */
+int story_move(struct act *act, struct story *story, const struct policy_budget *budget,
+	       const struct policy_step *step);
+
 struct deed *deed_find(struct story *story, struct target target);
 /* NULL: no memory, counted. */
 struct deed *deed_new(struct act *act, struct story *story, struct target target, const char *name);

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules change under a running daemon: by a signal, by a new file, and not by a broken one."""
+import os
+import signal
+
+import stage as lab
+from drive import ANTHROPIC
+from test_budgets import actions, one_call, rules, spender
+
+
+def write(daemon, text):
+    """As an editor does: another file, moved over the first."""
+    with open(daemon.config + ".new", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(daemon.config + ".new", daemon.config)
+
+
+def test_rules_are_taken_over_and_a_broken_file_is_not(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    refuse = rules(stage, run, "refuse")
+    daemon = new_daemon(refuse).start()
+    live = spender(stage, run, cgroup)
+    lab.wait(lambda: live.poll() is not None, 30, daemon.said)
+    assert one_call(stage, run, cgroup, ANTHROPIC) != 0
+
+    write(daemon, "budgets: [ { name: x, limit: many } ]\n")
+    lab.wait(lambda: "the rules in force stay" in daemon.said(), 10, daemon.said)
+    assert os.path.basename(daemon.config) + ":1" in daemon.said()
+    assert one_call(stage, run, cgroup, ANTHROPIC) != 0
+
+    write(daemon, refuse.replace("0.20 USD", "1000 USD"))
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20, daemon.said)
+    opened = [a for a in actions(daemon) if a["result"].startswith("ended")]
+    assert opened, actions(daemon)
+
+    # What was spent before is still known: the old limit bites at once.
+    with open(daemon.config, "w", encoding="utf-8") as file:
+        file.write(refuse)
+    daemon.child.send_signal(signal.SIGHUP)
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) != 0, 20, daemon.said)
+
+
+def test_a_gate_outlives_a_reload_that_does_not_concern_it(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    refuse = rules(stage, run, "refuse")
+    daemon = new_daemon(refuse).start()
+    live = spender(stage, run, cgroup)
+    lab.wait(lambda: live.poll() is not None, 30, daemon.said)
+    before = len(actions(daemon))
+    write(daemon, refuse.replace("budgets:\n", "keep: 30d\nbudgets:\n"))
+    lab.wait(lambda: "is in force" in daemon.said(), 10, daemon.said)
+    assert one_call(stage, run, cgroup, ANTHROPIC) != 0
+    assert len(actions(daemon)) == before

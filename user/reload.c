@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reload.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "keeper.h"
+#include "orders.h"
+#include "restore.h"
+
+/* Editors write in several steps; a file is read when it has been left alone for so long. */
+#define QUIET_NS (200 * NS_PER_MS)
+
+struct reload {
+	struct daemon *daemon;
+	int inotify;
+	struct stat seen;	/* the file that is in force */
+	struct loop_source *hangup, *changes, *quiet;
+};
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return !strcmp(a ? a : "", b ? b : "");
+}
+
+static bool is_same_match(const struct policy_match *a, const struct policy_match *b)
+{
+	return is_same_text(a->namespace, b->namespace) && is_same_text(a->workload, b->workload) &&
+	       is_same_text(a->pod, b->pod) && is_same_text(a->container, b->container) &&
+	       is_same_text(a->cgroup, b->cgroup) && is_same_text(a->unit, b->unit) &&
+	       is_same_text(a->user, b->user) && is_same_text(a->command, b->command) &&
+	       is_same_text(a->exe, b->exe) && is_same_text(a->host, b->host) &&
+	       is_same_text(a->model, b->model) && is_same_text(a->label, b->label);
+}
+
+/* What decides of all deeds: whether they are done at all, and to whom never. */
+static bool is_same_stance(const struct policy_rules *a, const struct policy_rules *b)
+{
+	bool same = a->enforce == b->enforce && a->n_protect == b->n_protect;
+
+	for (size_t i = 0; same && i < a->n_protect; i++)
+		same = is_same_match(&a->protect[i], &b->protect[i]);
+	return same;
+}
+
+static bool is_same_host_list(const struct config *a, const struct config *b)
+{
+	bool same = a->n_hosts == b->n_hosts;
+
+	for (size_t i = 0; same && i < a->n_hosts; i++)
+		same = is_same_text(a->hosts[i].pattern, b->hosts[i].pattern) &&
+		       is_same_text(a->hosts[i].provider, b->hosts[i].provider);
+	return same;
+}
+
+static void warn_of_rest(const struct config *old, const struct config *new)
+{
+	if (old->find.mode != new->find.mode || !is_same_text(old->prices, new->prices) ||
+	    !is_same_host_list(old, new))
+		log_warn("attach, prices and hosts are read at the start only; restart aigress for "
+			 "those, proceeding with the ones it has");
+	if (new->rules.enforce && !old->rules.enforce)
+		log_warn("aigress began without enforcement and gave privileges away: live "
+			 "connections in other network namespaces cannot be reset until a restart, "
+			 "proceeding");
+}
+
+/* All but the last step may fail, and then nothing has changed. */
+static int take_over(struct daemon *daemon, struct config *new)
+{
+	int64_t now_us = clock_wall_us();
+	struct config old = daemon->config;
+	struct policy *policy, *before = daemon->policy;
+	int err = ledger_commit(daemon->ledger);
+
+	/* What the ledger could not take would be missing from sums that are rebuilt from it. */
+	if (err)
+		return err;
+	if (!daemon->keeper && rules_may_halt(&new->rules))
+		err = keeper_new(&daemon->keeper);
+	if (err)
+		return err;
+	daemon->levers.keeper = daemon->keeper;
+	policy = policy_new(&new->rules);
+	if (!policy)
+		return -ENOMEM;
+	daemon->config = *new;
+	*new = (struct config){ 0 };
+	daemon->policy = policy;
+	act_rules(daemon->act, is_same_stance(&old.rules, &daemon->config.rules), now_us);
+	orders_hand(daemon->orders, policy, now_us);
+	pipeline_policy(daemon->pipeline, policy);
+	err = restore(daemon->ledger, policy, daemon->act, daemon->who, now_us);
+	if (err)
+		log_error("budgets could not be rebuilt whole from the ledger: %s, proceeding",
+			  strerror(-err));
+	act_review(daemon->act, policy, false, now_us);
+	orders_apply(daemon->orders, daemon->act, now_us);
+	policy_free(before);
+	warn_of_rest(&old, &daemon->config);
+	config_done(&old);
+	return 0;
+}
+
+static void read_again(struct reload *reload)
+{
+	struct daemon *daemon = reload->daemon;
+	const char *path = daemon->options.config;
+	_cleanup_free_ char *sentence = NULL;
+	uint64_t begin_ns = clock_mono_ns();
+	struct config config;
+	int err;
+
+	memset(&reload->seen, 0, sizeof(reload->seen));
+	(void)stat(path, &reload->seen);
+	err = config_load(&config, path, &sentence);
+	if (!err) {
+		err = take_over(daemon, &config);
+		config_done(&config);
+	}
+	if (!err)
+		err = daemon_tick_if_needed(daemon);
+	if (err)
+		log_error("%s; the rules in force stay", sentence ? sentence : strerror(-err));
+	else
+		log_info("%s is in force: %zu budgets, %s, in %llu ms", path,
+			 daemon->config.rules.n_budgets,
+			 daemon->config.rules.enforce ? "enforced" : "rehearsed",
+			 (clock_mono_ns() - begin_ns) / NS_PER_MS);
+}
+
+static void on_hangup(void *arg)
+{
+	read_again(arg);
+}
+
+static bool is_changed(const struct reload *reload)
+{
+	struct stat now;
+
+	/* Gone for a moment, between two steps of an editor: the file in force stays. */
+	if (stat(reload->daemon->options.config, &now) < 0)
+		return false;
+	return now.st_ino != reload->seen.st_ino || now.st_dev != reload->seen.st_dev ||
+	       now.st_size != reload->seen.st_size ||
+	       now.st_mtim.tv_sec != reload->seen.st_mtim.tv_sec ||
+	       now.st_mtim.tv_nsec != reload->seen.st_mtim.tv_nsec;
+}
+
+static void on_change(void *arg)
+{
+	struct reload *reload = arg;
+	char buf[4096];
+
+	while (read(reload->inotify, buf, sizeof(buf)) > 0)
+		;
+	(void)loop_arm(reload->quiet, QUIET_NS);
+}
+
+static void on_quiet(void *arg)
+{
+	struct reload *reload = arg;
+
+	(void)loop_arm(reload->quiet, 0);
+	if (is_changed(reload))
+		read_again(reload);
+}
+
+/* The directory: a file that is replaced by a rename is another one, and the watch would be lost. */
+static int watch(struct reload *reload)
+{
+	_cleanup_free_ char *copy = strdup(reload->daemon->options.config);
+
+	if (!copy)
+		return -ENOMEM;
+	reload->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (reload->inotify < 0 ||
+	    inotify_add_watch(reload->inotify, dirname(copy),
+			      IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE) < 0)
+		return -errno;
+	return 0;
+}
+
+int reload_new(struct reload **ret, struct daemon *daemon)
+{
+	struct reload *reload;
+	int err;
+
+	*ret = NULL;
+	if (!daemon->options.config)
+		return 0;
+	reload = calloc(1, sizeof(*reload));
+	if (!reload)
+		return -ENOMEM;
+	reload->daemon = daemon;
+	reload->inotify = -1;
+	(void)stat(daemon->options.config, &reload->seen);
+	err = watch(reload);
+	if (!err)
+		err = loop_add_signal(daemon->loop, SIGHUP, on_hangup, reload, &reload->hangup);
+	if (!err)
+		err = loop_add_fd(daemon->loop, reload->inotify, on_change, reload,
+				  &reload->changes);
+	if (!err)
+		err = loop_add_timer(daemon->loop, QUIET_NS, on_quiet, reload, &reload->quiet);
+	if (!err)
+		err = loop_arm(reload->quiet, 0);
+	if (err) {
+		reload_free(reload);
+		return err;
+	}
+	*ret = reload;
+	return 0;
+}
+
+struct reload *reload_free(struct reload *reload)
+{
+	if (!reload)
+		return NULL;
+	loop_remove(reload->hangup);
+	loop_remove(reload->changes);
+	loop_remove(reload->quiet);
+	if (reload->inotify >= 0)
+		close(reload->inotify);
+	free(reload);
+	return NULL;
+}

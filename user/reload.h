@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Other rules while the daemon runs: on SIGHUP, and when the configuration file changes (also by a
+ * rename, or a symbolic link's swap as Kubernetes does). Budgets, protect, enforce, max-kills and
+ * keep are taken over; the rest needs a restart, which is said. A file that cannot be read keeps
+ * the rules in force.
+ */
+#ifndef RELOAD_H
+#define RELOAD_H
+
+#include "daemon.h"
+
+struct reload;
+
+/* Watches daemon->options.config; without one, *ret is NULL. 0 or -errno. */
+int reload_new(struct reload **ret, struct daemon *daemon);
+struct reload *reload_free(struct reload *reload);
+
+#endif
