@@ -16,7 +16,9 @@ EV_OUT, EV_IN = 0, 1
 CTL_AI = 1
 PIECE_MAX = 16384
 
-REQUEST = json.dumps({"model": "m", "max_tokens": 1000, "stream": True,
+MODELS = {"/v1/messages": "claude-haiku-4-5", "/v1/chat/completions": "gpt-4o-mini",
+          "/v1/embeddings": "text-embedding-3-small"}
+REQUEST = json.dumps({"model": "MODEL", "max_tokens": 1000, "stream": True,
                       "stream_options": {"include_usage": True},
                       "messages": [{"role": "user", "content": "Say it again, slowly."}]})
 
@@ -46,8 +48,9 @@ class Recording:
             self.offsets[direction] += len(piece)
 
     def call(self, name, path, head, pieces):
+        request = REQUEST.replace("MODEL", MODELS[path])
         self.data(EV_OUT, (f"POST {path} HTTP/1.1\r\nHost: {name}\r\nContent-Type: application/json"
-                           f"\r\nContent-Length: {len(REQUEST)}\r\n\r\n{REQUEST}").encode())
+                           f"\r\nContent-Length: {len(request)}\r\n\r\n{request}").encode())
         self.data(EV_IN, f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode())
         for piece in pieces:
             self.data(EV_IN, piece)

@@ -124,10 +124,10 @@ class Host:
                 spinner.kill()
                 spinner.wait()
 
-    def measured_calls(self, daemon, host):
-        """How many calls to a host the daemon has read (and not estimated) so far."""
+    def measured_calls(self, daemon, who):
+        """How many calls of a process ("ask[") the daemon has read, and not estimated, so far."""
         with open(daemon.log, encoding="utf-8", errors="replace") as file:
-            return sum(f" {host} " in line and "(usage)" in line for line in file)
+            return sum(f" {who}" in line and "(usage)" in line for line in file)
 
     def end(self):
         # nginx's master ends its workers; a killed one would leave them.

@@ -11,7 +11,7 @@ def ask(host, daemon):
     warm, p50_ns, p99_ns = map(int, lab.program("ask", lab.AI_HOST, CALLS, WARM_MS)[0])
     if daemon:
         daemon.stop()
-        seen = host.measured_calls(daemon, lab.AI_HOST)
+        seen = host.measured_calls(daemon, "ask[")
         if not CALLS <= seen <= CALLS + warm:
             raise RuntimeError(f"{CALLS} calls to be read, {seen} were")
     return p50_ns, p99_ns

@@ -35,11 +35,11 @@ def load(worker, size):
             (cpu_ns(worker) - begun_ns) / n_requests)
 
 
-def measure(host, worker, attach):
+def measure(host, worker, busy, attach):
     daemon = host.daemon(attach) if attach else None
     try:
         if daemon:
-            wait(lambda: host.measured_calls(daemon, lab.AI_HOST) >= CALLS_BEFORE, 20,
+            wait(lambda: host.measured_calls(daemon, f"python3[{busy.pid}]") >= CALLS_BEFORE, 20,
                  lambda: "the busy client to be read:\n" + daemon.said())
         return {name: load(worker, size) for name, size in SIZES.items()}
     finally:
@@ -56,7 +56,7 @@ def rows(host, n_rounds):
     for number in range(n_rounds):
         turn = number % len(ARMS)
         for arm in ARMS[turn:] + ARMS[:turn]:
-            taken[arm].append(measure(host, worker, arm))
+            taken[arm].append(measure(host, worker, busy, arm))
     if busy.poll() is not None:
         raise RuntimeError(f"the busy client ended with {busy.returncode}")
     for arm, target in ("on-sight", "≥ 0.97"), ("everyone", "≥ 0.85"):
