@@ -68,6 +68,7 @@ $(B)/tests/kernel/%: $(B)/tests/kernel/%.o $(B)/$(NAME).a
 
 check-unit: $(tests) ## unit tests (no root needed)
 	$(Q)scripts/check-layers
+	$(Q)if command -v mandoc >/dev/null; then mandoc -Tlint -W warning man/*; fi
 	$(Q)tests/run programs $^
 
 check-kernel: $(ontests) ## tests of the probes on this kernel (root)

@@ -115,6 +115,15 @@ static int add_process(struct scan *scan)
 	return 0;
 }
 
+/* This program names the marks of TLS libraries, and would find itself by them. */
+static bool is_aigress(unsigned pid)
+{
+	char comm[WHO_COMM_LEN];
+
+	read_comm(pid, comm);
+	return !strcmp(comm, "aigress");
+}
+
 /* Every process that holds TLS code. 0 or -errno. */
 static int scan_processes(struct scan *scan)
 {
@@ -126,7 +135,7 @@ static int scan_processes(struct scan *scan)
 		return -errno;
 	while (!err && (entry = readdir(proc))) {
 		scan->pid = (unsigned)strtoul(entry->d_name, NULL, 10);
-		if (!scan->pid || scan->pid == (unsigned)getpid())
+		if (!scan->pid || is_aigress(scan->pid))
 			continue;
 		scan->files = json_array();
 		(void)find_explain(scan->pid, add_file, scan);
