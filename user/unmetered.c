@@ -24,10 +24,13 @@ static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
 #define RECORD_BYTES 29
 
 /*
- * Where a process is read, only a difference above this is unmetered: chains of up to 10 kB
- * differ from the figure above, and retransmitted or unread bytes are some per mille.
+ * Where a process is read, a request that was not shows in what went out beyond the handshake, which
+ * is known to some bytes: the shortest request's head has 150. What came in says so only beyond
+ * session tickets and some per mille of framing. A guessed handshake may be off by a chain of 10 kB.
  */
-#define SLACK_PER_FLOW_BYTES 8192
+#define SLACK_OUT_BYTES 128
+#define SLACK_IN_BYTES 2048
+#define SLACK_GUESSED_BYTES 8192
 #define SLACK_SHARE 50	/* 1/50: 2 % */
 
 /* What nothing was read of, and whose handshake is only guessed, carried a request, however small. */
@@ -189,10 +192,11 @@ static uint64_t unexplained(const struct account *account, int dir)
 /* Is what is left of a process that is read more than framing and certificates can be? */
 static bool is_beyond_slack(const struct account *account, const uint64_t left[2])
 {
-	uint64_t flowed = account->ended[EV_OUT] + account->ended[EV_IN];
+	uint64_t guessed = account->guessed * SLACK_GUESSED_BYTES;
 
-	return left[EV_OUT] + left[EV_IN] >
-	       account->flows * SLACK_PER_FLOW_BYTES + flowed / SLACK_SHARE;
+	return left[EV_OUT] > account->flows * SLACK_OUT_BYTES + guessed ||
+	       left[EV_IN] > account->flows * SLACK_IN_BYTES + guessed +
+				     account->ended[EV_IN] / SLACK_SHARE;
 }
 
 static bool settle(struct unmetered *unmetered, struct account *account, struct unmetered_sum *ret)
