@@ -197,6 +197,58 @@ static int read_steps(struct config_reader *reader, yaml_node_t *node, const str
 	return r;
 }
 
+/* "8x of 24h": 1.5 to 1000 times, of a past from 1h to 366d */
+static int read_spike(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		      void *field)
+{
+	struct policy_budget *budget = field;
+	uint64_t permille, ns;
+
+	if (config_spike_of(node, &permille, &ns) < 0 || permille < 1500 || permille > 1000000 ||
+	    ns < 3600 * 1000000000ULL || ns > 366 * DAY_NS)
+		return config_fail_value(reader, node,
+					 "is not so many times of a past; give one as 8x of 24h, from "
+					 "1.5x to 1000x, of 1h to 366d");
+	budget->spike_permille = (uint32_t)permille;
+	budget->window = POLICY_ROLLING;
+	budget->window_us = (int64_t)(ns / 1000);
+	return 0;
+}
+
+/* "5 USD/hour" */
+static int read_rate(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		     void *field)
+{
+	if (config_rate_of(node, field) < 0)
+		return config_fail_value(reader, node, "is not a rate above 0; give one as 5 USD/hour");
+	return 0;
+}
+
+/* A budget has a limit in a window, or a spike with a floor. */
+static int check_kind(struct config_reader *reader, yaml_node_t *node,
+		      const struct policy_budget *budget)
+{
+	if (!budget->spike_permille) {
+		if (budget->floor_nanos_per_hour)
+			return config_fail(reader, node, "has a floor, which only a spike takes");
+		if (!budget->limit_nanos && !budget->limit_tokens)
+			return config_fail(reader, node, "lacks \"limit\"; give one, as 50 USD or "
+					   "2000000 tokens");
+		return 0;
+	}
+	if (budget->limit_nanos || budget->limit_tokens || config_has(reader, node, "window"))
+		return config_fail(reader, node, "has a spike beside a limit or a window; make two "
+				   "budgets of it");
+	if (!budget->floor_nanos_per_hour)
+		return config_fail(reader, node, "lacks \"floor\", below which no spike matters; give "
+				   "one, as 5 USD/hour");
+	for (size_t i = 0; i < budget->n_steps; i++)
+		if (budget->steps[i].at_permille != 1000)
+			return config_fail(reader, node, "has a step with \"at\", which only a limit "
+					   "has shares of");
+	return 0;
+}
+
 static const struct config_key budget_keys[] = {
 	{ "name", offsetof(struct policy_budget, name), .fn = config_name },
 	{ "match", offsetof(struct policy_budget, match), .fn = read_match },
@@ -207,8 +259,8 @@ static const struct config_key budget_keys[] = {
 	{ "zone", offsetof(struct policy_budget, zone), .fn = read_zone },
 	{ "steps", 0, .fn = read_steps },
 	{ "default", offsetof(struct policy_budget, is_default), .fn = config_bool },
-	{ "spike", 0, .fn = config_not_yet },
-	{ "floor", 0, .fn = config_not_yet },
+	{ "spike", 0, .fn = read_spike },
+	{ "floor", offsetof(struct policy_budget, floor_nanos_per_hour), .fn = read_rate },
 	{ "shared", 0, .fn = config_not_yet },
 	{ NULL },
 };
@@ -226,8 +278,9 @@ static int read_budget(struct config_reader *reader, yaml_node_t *node, const st
 		return r;
 	if (!budget->name)
 		return config_fail(reader, node, "lacks \"name\"; actions and reports call it by that");
-	if (!budget->limit_nanos && !budget->limit_tokens)
-		return config_fail(reader, node, "lacks \"limit\"; give one, as 50 USD or 2000000 tokens");
+	r = check_kind(reader, node, budget);
+	if (r < 0)
+		return r;
 	if (!budget->n_steps)
 		return config_fail(reader, node,
 				   "lacks \"steps\"; say what happens, as [ { at: 100%%, do: note } ]");

@@ -75,6 +75,9 @@ int config_limit(struct config_reader *reader, yaml_node_t *node, int64_t *ret_n
 		 uint64_t *ret_tokens);
 /* "500ms", "30s", "10m", "24h", "7d". 0 or -EINVAL, without an error set. */
 int config_duration_of(const yaml_node_t *node, uint64_t *ret_ns);
+/* "5 USD/hour", above 0; "8x of 24h". Likewise. */
+int config_rate_of(const yaml_node_t *node, int64_t *ret_nanos_per_hour);
+int config_spike_of(const yaml_node_t *node, uint64_t *ret_permille, uint64_t *ret_ns);
 /* Index of a scalar in a NULL-terminated list; -ENOENT: none. */
 int config_index(const yaml_node_t *node, const char *const *names);
 

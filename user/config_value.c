@@ -160,19 +160,47 @@ int config_limit(struct config_reader *reader, yaml_node_t *node, int64_t *ret_n
 	return config_fail_value(reader, node, wrong);
 }
 
-int config_duration_of(const yaml_node_t *node, uint64_t *ret_ns)
+static int read_duration(const char *text, uint64_t *ret_ns)
 {
 	static const struct {
 		const char *unit;
 		uint64_t ns;
 	} units[] = { { "ms", 1000000ULL }, { "s", 1000000000ULL }, { "m", 60000000000ULL },
 		      { "h", 3600000000000ULL }, { "d", 86400000000000ULL } };
-	const char *end;
 	int64_t value;
+	const char *end = read_decimal(text, 0, &value);
 
-	end = node->type == YAML_SCALAR_NODE ? read_decimal(text_of(node), 0, &value) : NULL;
 	for (size_t i = 0; end && i < sizeof(units) / sizeof(units[0]); i++)
 		if (!strcmp(end, units[i].unit))
 			return __builtin_mul_overflow((uint64_t)value, units[i].ns, ret_ns) ? -EINVAL : 0;
 	return -EINVAL;
+}
+
+int config_duration_of(const yaml_node_t *node, uint64_t *ret_ns)
+{
+	return node->type == YAML_SCALAR_NODE ? read_duration(text_of(node), ret_ns) : -EINVAL;
+}
+
+int config_rate_of(const yaml_node_t *node, int64_t *ret_nanos_per_hour)
+{
+	const char *end;
+	int64_t value;
+
+	end = node->type == YAML_SCALAR_NODE ? read_decimal(text_of(node), 9, &value) : NULL;
+	if (!end || strcmp(end, " USD/hour") || value <= 0)
+		return -EINVAL;
+	*ret_nanos_per_hour = value;
+	return 0;
+}
+
+int config_spike_of(const yaml_node_t *node, uint64_t *ret_permille, uint64_t *ret_ns)
+{
+	const char *end;
+	int64_t value;
+
+	end = node->type == YAML_SCALAR_NODE ? read_decimal(text_of(node), 3, &value) : NULL;
+	if (!end || strncmp(end, "x of ", 5))
+		return -EINVAL;
+	*ret_permille = (uint64_t)value;
+	return read_duration(end + 5, ret_ns);
 }

@@ -88,7 +88,14 @@ static const struct {
 	  "\"cgroup\"? (" MATCH_KEYS ")" },
 	{ BUDGET("    match: { namespace: x }"), "f:5: budgets[0].match.namespace is not in this version; "
 	  "take it away" },
-	{ BUDGET("    spike: 8x of 24h"), "f:5: budgets[0].spike is not in this version; take it away" },
+	{ BUDGET("    spike: 8 of 24h"), "f:5: budgets[0].spike: \"8 of 24h\" is not so many times of a past; "
+	  "give one as 8x of 24h, from 1.5x to 1000x, of 1h to 366d" },
+	{ BUDGET("    floor: 5 USD"), "f:5: budgets[0].floor: \"5 USD\" is not a rate above 0; give one as "
+	  "5 USD/hour" },
+	{ "budgets: [ { name: a, limit: 1 USD, spike: 8x of 24h, steps: [ { do: note } ] } ]",
+	  "f:1: budgets[0] has a spike beside a limit or a window; make two budgets of it" },
+	{ "budgets: [ { name: a, spike: 8x of 24h, steps: [ { do: note } ] } ]", "f:1: budgets[0] lacks "
+	  "\"floor\", below which no spike matters; give one, as 5 USD/hour" },
 	{ STEP("do: refus"), "f:5: budgets[0].steps[0].do: \"refus\" is not an action; did you mean "
 	  "\"refuse\"? (note, refuse, freeze, stop, kill)" },
 	{ STEP("do: pace"), "f:5: budgets[0].steps[0].do: \"pace\" is not in this version; give one of: "
@@ -159,6 +166,8 @@ static void every_key_reaches_its_field(void **state)
 		"      - do: refuse\n"
 		"      - { at: 150%, do: kill }\n"
 		"  - { name: b, limit: 2000000 tokens, window: 10m, steps: [ { do: note } ] }\n"
+		"  - { name: d, spike: 8.5x of 24h, floor: 5 USD/hour, default: true,\n"
+		"      steps: [ { do: refuse } ] }\n"
 		"  - { name: c, limit: 0.000000001 USD, steps: [ { do: note } ] }\n"
 		"protect: [ { unit: \"ssh*\" }, { cgroup: / } ]\n";
 	const struct policy_budget *budget;
@@ -175,7 +184,7 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(config.n_hosts, 1);
 	assert_string_equal(config.hosts[0].pattern, "*.llm.corp");
 	assert_string_equal(config.hosts[0].provider, "openai");
-	assert_int_equal(config.rules.n_budgets, 3);
+	assert_int_equal(config.rules.n_budgets, 4);
 	budget = &config.rules.budgets[0];
 	assert_string_equal(budget->name, "agents");
 	assert_string_equal(budget->match.cgroup, "/agents/*");
@@ -209,8 +218,13 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(budget->window_us, 600000000);
 	assert_int_equal(budget->per, POLICY_PER_MATCH);
 	assert_null(budget->match.cgroup);
-	assert_int_equal(config.rules.budgets[2].limit_nanos, 1);
-	assert_int_equal(config.rules.budgets[2].window, POLICY_DAY);
+	budget = &config.rules.budgets[2];
+	assert_int_equal(budget->spike_permille, 8500);
+	assert_int_equal(budget->window_us, 86400 * 1000000LL);
+	assert_int_equal(budget->floor_nanos_per_hour, 5000000000);
+	assert_true(budget->is_default);
+	assert_int_equal(config.rules.budgets[3].limit_nanos, 1);
+	assert_int_equal(config.rules.budgets[3].window, POLICY_DAY);
 	assert_int_equal(config.rules.n_protect, 2);
 	assert_string_equal(config.rules.protect[0].unit, "ssh*");
 	config_done(&config);

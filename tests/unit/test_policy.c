@@ -698,6 +698,84 @@ static void all_counters_together_are_bounded(void **state)
 	policy_free(policy);
 }
 
+static struct policy_step spike_steps[] = { { .at_permille = 1000, .action = POLICY_REFUSE } };
+
+static struct policy_budget spike_budget(void)
+{
+	return (struct policy_budget){ .name = "s",
+				       .per = POLICY_PER_CGROUP,
+				       .window = POLICY_ROLLING,
+				       .window_us = DAY_US,
+				       .spike_permille = 8000,
+				       .floor_nanos_per_hour = 2 * USD,
+				       .steps = spike_steps,
+				       .n_steps = 1 };
+}
+
+/* Hours at a steady rate; returns the time after. */
+static int64_t steady(struct policy *policy, int64_t from_us, int hours, int64_t nanos_per_hour)
+{
+	struct policy_verdict verdict;
+
+	for (int i = 0; i < hours * 12; i++) {
+		charge(policy, nanos_per_hour / 12, 1, from_us + i * 5 * MINUTE_US);
+		assert_false(policy_next(policy, &verdict));
+	}
+	return from_us + hours * HOUR_US;
+}
+
+static void a_spike_is_measured_against_its_own_past(void **state)
+{
+	struct policy_budget budget = spike_budget();
+	struct policy_rules rules = { .budgets = &budget, .n_budgets = 1 };
+	struct policy *policy = policy_new(&rules);
+	struct policy_verdict verdict = { 0 };
+	struct policy_subject who = subject();
+	int64_t now_us = steady(policy, T0, 30, USD), begin_us = now_us;
+
+	/* 7 times the rate for an hour is no spike, 30 times is one within minutes. */
+	for (int i = 0; i < 12; i++, now_us += 5 * MINUTE_US)
+		charge(policy, 7 * USD / 12, 1, now_us);
+	assert_false(policy_next(policy, &verdict));
+	now_us = begin_us = steady(policy, now_us, 30, USD);
+	do {
+		charge(policy, 30 * USD / 60, 1, now_us);
+		now_us += MINUTE_US;
+	} while (!policy_next(policy, &verdict) && now_us < begin_us + HOUR_US);
+	assert_true(now_us - begin_us > 5 * MINUTE_US && now_us - begin_us < 30 * MINUTE_US);
+	assert_true(verdict.spent_nanos >= verdict.limit_nanos);
+	assert_true(verdict.limit_nanos >= 5 * USD);
+	assert_true(verdict.window_end_us > now_us && verdict.window_end_us < now_us + 2 * HOUR_US);
+	/* Nothing more is spent: it is over when the evidence says. */
+	policy_judge(policy, &who, verdict.window_end_us);
+	assert_false(policy_next(policy, &verdict));
+	policy_free(policy);
+}
+
+static void no_spike_is_below_the_floor_or_without_a_past(void **state)
+{
+	struct policy_budget budget = spike_budget();
+	struct policy_rules rules = { .budgets = &budget, .n_budgets = 1 };
+	struct policy *policy = policy_new(&rules);
+	struct policy_verdict verdict;
+	int64_t now_us = T0;
+
+	/* New: it has no past, whatever it spends. */
+	for (int i = 0; i < 5 * 12; i++, now_us += 5 * MINUTE_US) {
+		charge(policy, 100 * USD, 1, now_us);
+		assert_false(policy_next(policy, &verdict));
+	}
+	policy_free(policy);
+	/* Ten times of nearly nothing is nearly nothing. */
+	policy = policy_new(&rules);
+	now_us = steady(policy, T0, 30, USD / 100);
+	for (int i = 0; i < 12; i++, now_us += 5 * MINUTE_US) {
+		charge(policy, USD / 10, 1, now_us);
+		assert_false(policy_next(policy, &verdict));
+	}
+	policy_free(policy);
+}
+
 static void an_order_for_another_key_changes_nothing(void **state)
 {
 	struct policy_budget budget = day_budget();
@@ -894,6 +972,8 @@ int main(void)
 		cmocka_unit_test_setup(a_default_is_for_whom_no_other_budget_names, plain_group),
 		cmocka_unit_test_setup(nested_budgets_are_all_charged, plain_group),
 		cmocka_unit_test_setup(all_counters_together_are_bounded, plain_group),
+		cmocka_unit_test_setup(a_spike_is_measured_against_its_own_past, plain_group),
+		cmocka_unit_test_setup(no_spike_is_below_the_floor_or_without_a_past, plain_group),
 		cmocka_unit_test_setup(an_order_to_open_takes_no_step_and_sums_go_on, plain_group),
 		cmocka_unit_test_setup(an_order_for_another_key_changes_nothing, plain_group),
 		cmocka_unit_test_setup(a_raised_limit_moves_its_steps_and_a_lower_one_does_not, plain_group),

@@ -30,6 +30,7 @@ struct counter {
 	uint32_t n_calls, n_members;	/* ever; the latest are kept */
 	/* rolling: slots[newest % POLICY_SLOTS + shift] is the present one */
 	int64_t newest;
+	int64_t first;		/* the slot in which it was made: its past begins there */
 	uint32_t at;
 	struct sum *slots;
 	int64_t calls[POLICY_CALLS];
@@ -46,6 +47,7 @@ struct counters {
 	uint32_t epoch;
 	int64_t start_us, end_us;	/* calendar */
 	int64_t slot_us, slot;		/* rolling: a slot's width, the present one */
+	int64_t now_us;
 	int64_t swept;			/* the epoch or slot of the last sweep */
 	struct counter *counters, *other;
 };
@@ -65,7 +67,7 @@ static uint64_t limit_of(uint64_t limit, uint32_t permille)
 
 static uint64_t own_limit(const struct policy_budget *budget)
 {
-	return budget->limit_nanos > 0 ? (uint64_t)budget->limit_nanos : budget->limit_tokens;
+	return policy_in_money(budget) ? (uint64_t)budget->limit_nanos : budget->limit_tokens;
 }
 
 /* Where a step of a counter lies: of its budget's limit, or of the one that was ordered. */
@@ -175,6 +177,7 @@ void counters_roll(struct counters *counters, int64_t now_us)
 {
 	int64_t start_us, end_us, slot;
 
+	counters->now_us = now_us;
 	if (is_rolling(counters)) {
 		slot = floor_div(now_us, counters->slot_us);
 		/* Further back than a window: the clock had been wrong, the slots come along. */
@@ -212,7 +215,40 @@ static void take_away(uint64_t *sum, uint64_t less)
 
 static uint64_t in_unit(const struct counters *counters, const struct sum *sum)
 {
-	return counters->budget->limit_nanos > 0 ? sum->nanos : sum->tokens;
+	return policy_in_money(counters->budget) ? sum->nanos : sum->tokens;
+}
+
+/*
+ * A spike: ret_recent is what the latest slots hold, ret_line what they would have to hold. False:
+ * there is too little past to compare with.
+ */
+static bool find_spike(const struct counters *counters, const struct counter *counter,
+		       uint64_t *ret_recent, uint64_t *ret_line)
+{
+	const struct policy_budget *budget = counters->budget;
+	int64_t past = counter->newest - counter->first - POLICY_SPIKE_SLOTS + 1;
+	int64_t recent_us = counters->now_us - (counter->newest - POLICY_SPIKE_SLOTS + 1) *
+					       counters->slot_us;
+	uint64_t recent = 0, before = counter->sum.nanos;
+	unsigned __int128 line, floor;
+
+	if (past > POLICY_SLOTS - POLICY_SPIKE_SLOTS)
+		past = POLICY_SLOTS - POLICY_SPIKE_SLOTS;
+	if (past < POLICY_WARM_SLOTS || recent_us <= 0)
+		return false;
+	for (uint32_t age = 0; age < POLICY_SPIKE_SLOTS; age++)
+		add(&recent, counter->slots[(counter->at + POLICY_SLOTS - age) % POLICY_SLOTS].nanos);
+	take_away(&before, recent);
+	add(&recent, counter->flight);
+	line = (unsigned __int128)before * budget->spike_permille / 1000 * (uint64_t)recent_us /
+	       ((uint64_t)past * (uint64_t)counters->slot_us);
+	floor = (unsigned __int128)budget->floor_nanos_per_hour * (uint64_t)recent_us /
+		(3600 * (uint64_t)US_PER_S);
+	if (line < floor)
+		line = floor;
+	*ret_recent = recent;
+	*ret_line = line > INT64_MAX ? INT64_MAX : (uint64_t)line;
+	return true;
 }
 
 static void count_steps(const struct counters *counters, struct counter *counter)
@@ -226,6 +262,11 @@ static void count_steps(const struct counters *counters, struct counter *counter
 	counter->reached = counter->ahead_of = 0;
 	if (counter->order == OVERRIDE_OPEN)
 		return;
+	if (budget->spike_permille) {
+		if (find_spike(counters, counter, &sum, &all) && sum >= all && sum)
+			counter->reached = counter->ahead_of = (uint32_t)budget->n_steps;
+		return;
+	}
 	while (counter->reached < budget->n_steps &&
 	       sum >= limit_at(counters, counter, counter->reached))
 		counter->reached++;
@@ -286,7 +327,7 @@ static void remember(struct counter *counter, int64_t call_id, uint64_t cgroup)
 void counter_add(struct counters *counters, struct counter *counter,
 		 const struct counter_charge *charge, uint64_t cgroup)
 {
-	uint64_t unit = counters->budget->limit_nanos > 0 ? charge->nanos : charge->tokens;
+	uint64_t unit = policy_in_money(counters->budget) ? charge->nanos : charge->tokens;
 	struct sum *sums[2] = { &counter->sum, NULL };
 
 	counter_look(counters, counter);
@@ -341,7 +382,7 @@ void counter_order(struct counters *counters, struct counter *counter,
 		counter->order = orders[i].kind;
 		counter->order_until_us = orders[i].until_us;
 		if (counter->order == OVERRIDE_RAISE)
-			limit = counters->budget->limit_nanos > 0 ? (uint64_t)orders[i].limit_nanos :
+			limit = policy_in_money(counters->budget) ? (uint64_t)orders[i].limit_nanos :
 								    orders[i].limit_tokens;
 		break;
 	}
@@ -394,6 +435,20 @@ static int64_t falls_at(const struct counters *counters, const struct counter *c
 	return (counter->newest - age + POLICY_SLOTS) * counters->slot_us;
 }
 
+/* The evidence of a spike is what the latest slots hold; it ends when they have passed. */
+static void tell_spike(const struct counters *counters, const struct counter *counter,
+		       struct policy_verdict *ret)
+{
+	uint64_t recent, line;
+
+	ret->window_start_us = (counter->newest - POLICY_SPIKE_SLOTS + 1) * counters->slot_us;
+	ret->window_end_us = (counter->newest + POLICY_SPIKE_SLOTS) * counters->slot_us;
+	if (!find_spike(counters, counter, &recent, &line))
+		return;
+	ret->spent_nanos = (int64_t)recent;
+	ret->limit_nanos = (int64_t)line;
+}
+
 void counter_tell(const struct counters *counters, const struct counter *counter, uint32_t step,
 		  struct policy_verdict *ret)
 {
@@ -409,7 +464,7 @@ void counter_tell(const struct counters *counters, const struct counter *counter
 	ret->is_ahead = !is_order && step >= counter->reached;
 	ret->spent_nanos = (int64_t)counter->sum.nanos;
 	ret->spent_tokens = counter->sum.tokens;
-	add(budget->limit_nanos > 0 ? (uint64_t *)&ret->spent_nanos : &ret->spent_tokens,
+	add(policy_in_money(budget) ? (uint64_t *)&ret->spent_nanos : &ret->spent_tokens,
 	    counter->flight);
 	ret->limit_nanos = budget->limit_nanos > 0 && counter->raised ? (int64_t)counter->raised
 								      : budget->limit_nanos;
@@ -427,8 +482,11 @@ void counter_tell(const struct counters *counters, const struct counter *counter
 	ret->window_end_us = counters->end_us;
 	if (counter->slots) {
 		ret->window_start_us = (counter->newest - POLICY_SLOTS + 1) * counters->slot_us;
-		ret->window_end_us = is_order ? 0 : falls_at(counters, counter, step);
+		ret->window_end_us = is_order || budget->spike_permille ?
+					     0 : falls_at(counters, counter, step);
 	}
+	if (budget->spike_permille && !is_order)
+		tell_spike(counters, counter, ret);
 	if (is_order)
 		ret->window_end_us = counter->order_until_us;
 }
@@ -443,7 +501,7 @@ static struct counter *counter_new(struct counters *counters, const char *key)
 		return NULL;
 	strcpy(counter->key, key);
 	counter->epoch = counters->epoch;
-	counter->newest = counters->slot;
+	counter->newest = counter->first = counters->slot;
 	if (is_rolling(counters)) {
 		counter->slots = calloc(POLICY_SLOTS, sizeof(*counter->slots));
 		if (!counter->slots) {

@@ -56,7 +56,7 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 			continue;
 		hold->counters = claim->counters;
 		hold->so_far = counter_fly(claim->counters, hold->counter,
-					   counters_budget(claim->counters)->limit_nanos > 0 ?
+					   policy_in_money(counters_budget(claim->counters)) ?
 						   cost.nanos : cost.tokens, &hold->ahead);
 		flight->n++;
 	}

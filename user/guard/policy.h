@@ -65,12 +65,25 @@ struct policy_budget {
 	uint64_t limit_tokens;
 	enum policy_window window;
 	int64_t window_us;		/* POLICY_ROLLING */
+	/*
+	 * Not 0: no limit, but a rate in the latest slots of a rolling window (the present one of
+	 * POLICY_SLOTS and the two before) so many thousandths of the rate in the ones before them,
+	 * and no less than the floor. It needs POLICY_WARM_SLOTS of a past to compare with.
+	 */
+	uint32_t spike_permille;
+	int64_t floor_nanos_per_hour;
 	char *zone;			/* time zone name; NULL: the host's */
 	bool is_default;		/* only for subjects that no other budget names */
 	struct policy_step *steps;	/* ascending by at_permille */
 	size_t n_steps;
 	unsigned line;
 };
+
+/* What its counters count towards its steps: money, else tokens. */
+static inline bool policy_in_money(const struct policy_budget *budget)
+{
+	return budget->limit_nanos > 0 || budget->spike_permille;
+}
 
 struct policy_rules {
 	bool enforce;
@@ -94,6 +107,8 @@ extern const struct policy_step policy_hold;	/* refuse, by order */
 #define POLICY_ROLLING_COUNTERS 8192	/* a rolling one: 2.7 kB each */
 #define POLICY_CACHE 4096		/* subjects whose budgets are remembered */
 #define POLICY_SLOTS 64			/* of a rolling window: drops 1/64 early, never late */
+#define POLICY_SPIKE_SLOTS 3
+#define POLICY_WARM_SLOTS 16		/* a quarter of the window */
 #define POLICY_CALLS 8			/* ids of the last calls, as evidence */
 #define POLICY_COUNTERS_BYTES (512u << 20)	/* of all budgets together; beyond: "other" */
 #define POLICY_KILLS 1000
