@@ -116,6 +116,25 @@ static void certificates_and_framing_are_no_difference(void **state)
 	unmetered_free(unmetered);
 }
 
+static void a_short_request_before_the_probes_is_seen(void **state)
+{
+	struct unmetered *unmetered = unmetered_new();
+	struct ev_flow flow = flow_of(1, 1, 600 + 3 * (480 + 22), 2000 + 3 * (600 + 22));
+	struct unmetered_sum sum;
+
+	flow.handshake[EV_OUT] = 600;
+	flow.handshake[EV_IN] = 2000;
+	/* Three requests of 480 bytes, of which the last two were read. */
+	unmetered_read(unmetered, 1, "api.openai.com", EV_OUT, 960, 2);
+	unmetered_read(unmetered, 1, "api.openai.com", EV_IN, 1200, 2);
+	unmetered_flow(unmetered, &flow);
+	unmetered_flow_end(unmetered, &flow);
+	assert_true(unmetered_next(unmetered, false, &sum));
+	assert_in_range(sum.bytes[EV_OUT], 450, 510);
+	assert_false(unmetered_next(unmetered, true, &sum));
+	unmetered_free(unmetered);
+}
+
 static void a_process_read_late_pays_the_difference_only(void **state)
 {
 	struct unmetered *unmetered = unmetered_new();
@@ -215,6 +234,7 @@ int main(void)
 		cmocka_unit_test(a_connection_that_asked_nothing_is_no_call),
 		cmocka_unit_test(what_was_read_is_not_charged),
 		cmocka_unit_test(certificates_and_framing_are_no_difference),
+		cmocka_unit_test(a_short_request_before_the_probes_is_seen),
 		cmocka_unit_test(a_process_read_late_pays_the_difference_only),
 		cmocka_unit_test(a_flow_beside_a_read_one_is_seen),
 		cmocka_unit_test(the_smallest_unread_flow_still_shows),
