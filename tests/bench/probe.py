@@ -7,7 +7,7 @@ NAMES = {"other": "not an AI host", "ai": "an AI host, 200 bytes copied"}
 
 
 def rows(_, n_rounds):
-    lines = lab.program("probe", n_rounds)
+    lines = lab.program("probe", 6 * n_rounds)  # of 10 ms each
     lines = lines[lines.index(["-"]) + 1:]
     for state, name in NAMES.items():
         runs = [(float(a), float(b)) for key, a, b in lines if key == state]
