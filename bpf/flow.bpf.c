@@ -521,6 +521,40 @@ static __always_inline void flow_end(struct bpf_sock_ops *ops, struct bpf_sock *
 }
 
 /*
+ * A process that connects to an AI address is told of now, so that its probes go in during the TCP
+ * handshake. The socket has no cgroup that these programs can ask for before 6.10: the task's.
+ */
+static __always_inline void flow_approach(struct bpf_sock_ops *ops, const struct flow *flow)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 now = bpf_ktime_get_ns(), *last;
+	struct ctl_addr addr = {};
+	struct ev_flow *event;
+	__u32 tgid = flow->tgid;
+	bool is_ip6 = ops->family == AF_INET6;
+
+	words(addr.addr, is_ip6, ops->remote_ip4, ops->remote_ip6);
+	if (!is_ip6)
+		addr_from_ip4(&addr, *(__u32 *)addr.addr);
+	addr.port = bpf_ntohl(ops->remote_port);
+	if (!addr_is_ai_only(&addr))
+		return;
+	last = bpf_map_lookup_elem(&approaches, &tgid);
+	if (last && now - *last < CTL_APPROACH_NS)
+		return;
+	bpf_map_update_elem(&approaches, &tgid, &now, BPF_ANY);
+	event = emit_reserve(sizeof(*event));
+	if (!event)
+		return;
+	__builtin_memset(event, 0, sizeof(*event));
+	emit_head(&event->head, EV_FLOW, tgid, BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id), 0);
+	event->state = EV_FLOW_APPROACH;
+	event->remote_port = addr.port;
+	__builtin_memcpy(event->comm, flow->comm, sizeof(event->comm));
+	emit_submit(event);
+}
+
+/*
  * `reply` is never written: other programs of this hook, which ran before, may have set it. Flags
  * of theirs are kept too.
  */
@@ -541,8 +575,10 @@ int flow_sockops(struct bpf_sock_ops *ops)
 		return 1;
 	}
 	flow = bpf_sk_storage_get(&flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (flow)
+	if (flow) {
 		flow_owner(flow);
+		flow_approach(ops, flow);
+	}
 	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 	return 1;
 }

@@ -26,10 +26,15 @@ struct signal_struct {
 	atomic_t live;	/* threads that have not begun to exit */
 };
 
+struct css_set {
+	struct cgroup *dfl_cgrp;	/* in the v2 hierarchy */
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
 	struct signal_struct *signal;
+	struct css_set *cgroups;
 	char comm[16];	/* TASK_COMM_LEN */
 };
 

@@ -133,6 +133,14 @@ struct {
 	__type(value, struct flow);
 } flows __weak SEC(".maps");
 
+/* When a process was last told of as it connected to an AI address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} approaches __weak SEC(".maps");
+
 /* Live AI flows, for user space; freed at the socket's end. Full: CTL_FLOWS_FULL. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

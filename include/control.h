@@ -118,6 +118,9 @@ struct ctl_addr {
 };
 _Static_assert(sizeof(struct ctl_addr) == 20, "both halves agree on struct ctl_addr");
 
+/* A process that is told of as it connects is not told of again for so long. */
+#define CTL_APPROACH_NS 5000000000ULL
+
 /*
  * Value of the `flow_counts` map, keyed by socket cookie: a live AI flow. Written by the kernel
  * only; when user space deletes it, the flow is no AI flow any more (tap_flow_decide).

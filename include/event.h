@@ -82,6 +82,11 @@ _Static_assert(sizeof(struct ev_cgroup) == 544, "both halves agree on struct ev_
 enum ev_flow_state {
 	EV_FLOW_SEEN = 0,	/* passes */
 	EV_FLOW_REFUSED = 1,	/* its ClientHello was dropped by a gate */
+	/*
+	 * Connects to an address of an AI host: a round trip before its ClientHello. No host, cookie,
+	 * counts or end; once a process in CTL_APPROACH_NS at most.
+	 */
+	EV_FLOW_APPROACH = 2,
 };
 
 /*

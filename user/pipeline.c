@@ -179,6 +179,11 @@ static void on_flow(struct pipeline *pipeline, const struct ev_flow *event)
 	struct ev_flow flow = *event;
 	const struct who_process *process = NULL;
 
+	if (flow.state == EV_FLOW_APPROACH) {
+		if (flow.head.tgid && hooks->greeted)
+			hooks->greeted(hooks->arg, flow.head.tgid, flow.head.cgroup);
+		return;
+	}
 	flow.host[sizeof(flow.host) - 1] = '\0';
 	flow.comm[sizeof(flow.comm) - 1] = '\0';
 	if (!api_find(flow.host))

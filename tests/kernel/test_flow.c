@@ -113,6 +113,50 @@ static void does_not_guess_at_strange_records(void **state)
 	child_end(&child);
 }
 
+/* The address is known from the first hello: the next process is told of before its own. */
+static void tells_of_an_approach_once_a_process(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	struct child other = child_new(cgroups[CG_BELOW]);
+	struct child third = child_new(cgroups[CG_B]);
+
+	assert_int_equal(tell(&child, 'c'), 0);
+	assert_int_equal(tell(&child, 'a'), 0);
+	take_events(1);
+	assert_int_equal(n_approaches, 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(tell(&other, 'c'), 0);
+	assert_int_equal(tell(&other, 'a'), 0);
+	take_events(2);
+	assert_int_equal(n_approaches, 1);
+	assert_int_equal(approach.head.tgid, other.pid);
+	assert_int_equal(approach.head.cgroup, ids[CG_BELOW]);
+	assert_string_equal(approach.host, "");
+	/* another name at the address: it is shared, and a connect to it says nothing */
+	assert_int_equal(tell(&child, 'c'), 0);
+	assert_int_equal(tell(&child, 'o'), 0);
+	assert_int_equal(tell(&third, 'c'), 0);
+	assert_int_equal(tell(&third, 'a'), 0);
+	take_events(3);
+	assert_int_equal(n_approaches, 2);	/* of the first process, when the address was not */
+	child_end(&child);
+	child_end(&other);
+	child_end(&third);
+}
+
+static void tells_of_an_approach_over_ipv6(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+
+	assert_int_equal(tap_add_address(tap, (void *)&server6), 0);
+	assert_int_equal(tell(&child, '6'), 0);
+	assert_int_equal(tell(&child, 'a'), 0);
+	take_events(1);
+	assert_int_equal(n_approaches, 1);
+	assert_int_equal(approach.head.tgid, child.pid);
+	child_end(&child);
+}
+
 static void follows_a_hello_over_three_segments(void **state)
 {
 	struct child child = child_new(cgroups[CG_A]);
@@ -217,6 +261,8 @@ int main(void)
 		TEST(knows_where_the_handshake_ends),
 		TEST(all_is_handshake_while_nothing_is_asked),
 		TEST(does_not_guess_at_strange_records),
+		TEST(tells_of_an_approach_once_a_process),
+		TEST(tells_of_an_approach_over_ipv6),
 		TEST(follows_a_hello_over_three_segments),
 		TEST(takes_the_name_of_a_connect_request),
 		TEST(lets_a_flow_go_when_told),

@@ -46,6 +46,8 @@ enum { CG_A, CG_BELOW, CG_B };
 
 static struct ev_flow last[4];	/* EV_FLOW and EV_FLOW_END since take_events() began, in order */
 static size_t n_last;
+static struct ev_flow approach;	/* the newest EV_FLOW_APPROACH, which is not in last[] */
+static size_t n_approaches;
 
 static inline void keep(void *arg, const struct ev_head *event, size_t size)
 {
@@ -54,6 +56,11 @@ static inline void keep(void *arg, const struct ev_head *event, size_t size)
 	if (event->type != EV_FLOW && event->type != EV_FLOW_END)
 		return;
 	assert_int_equal(size, sizeof(*flow));
+	if (flow->state == EV_FLOW_APPROACH) {
+		approach = *flow;
+		n_approaches++;
+		return;
+	}
 	if (flow->remote_port == ntohs(server.sin_port) && n_last < 4)
 		last[n_last++] = *flow;
 }
@@ -336,7 +343,7 @@ static inline int setup(void **state)
 	server6.sin6_addr = in6addr_loopback;
 	server = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = server6.sin6_port };
 	server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	n_last = 0;
+	n_last = n_approaches = 0;
 	return 0;
 }
 

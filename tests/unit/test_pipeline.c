@@ -438,6 +438,20 @@ static void what_only_flows_is_estimated_and_said_so(void **state)
 	stage_free(stage);
 }
 
+/* Its process is probed at once; it is no flow, and no name was given. */
+static void an_approach_greets_and_counts_nothing(void **state)
+{
+	struct stage *stage = stage_new();
+	struct pipeline_stats stats;
+
+	flows(stage, EV_FLOW, "", 0, 0, EV_FLOW_APPROACH);
+	assert_int_equal(stage->n_greeted, 1);
+	pipeline_stats(stage->pipeline, &stats);
+	assert_int_equal(stats.flows, 0);
+	assert_int_equal(stats.unmetered.accounts, 0);
+	stage_free(stage);
+}
+
 static void is_read_and_not_estimated(const char *name, enum ctl_verdict verdict)
 {
 	struct stage *stage = stage_new();
@@ -520,6 +534,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_is_asked_is_not_charged),
 		cmocka_unit_test(what_is_no_call_is_let_go),
 		cmocka_unit_test(a_process_that_dies_ends_its_calls),
+		cmocka_unit_test(an_approach_greets_and_counts_nothing),
 		cmocka_unit_test(what_only_flows_is_estimated_and_said_so),
 		cmocka_unit_test(what_is_read_is_not_estimated_as_well),
 		cmocka_unit_test(what_is_read_from_its_middle_on_is_not_estimated_as_well),
