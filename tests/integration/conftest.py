@@ -19,6 +19,13 @@ def stage(tmp_path_factory):
     built.close()
 
 
+@pytest.fixture(autouse=True)
+def guests(stage):
+    """A client that a test leaves behind would spend on, and keep the processor from the next."""
+    yield
+    stage.guests.end()
+
+
 def config(directory, text):
     file = os.path.join(str(directory), "aigress.yaml")
     with open(file, "w", encoding="utf-8") as out:

@@ -325,6 +325,7 @@ class Stage:
         self.directory = str(directory)
         self.name = f"/aigress-test-{os.getpid()}"
         self.children = Children()
+        self.guests = Children()    # of the present test
         self.cgroups = []
         self.n_runs = 0
         self.namespaces = Namespaces(self.directory)
@@ -347,7 +348,7 @@ class Stage:
 
     def client(self, argv, cgroup, **options):
         options.setdefault("env", self.environment)
-        return self.children.start(argv, cgroup=cgroup, **options)
+        return self.guests.start(argv, cgroup=cgroup, **options)
 
     def settle(self, daemon, run, cgroup, n_calls, seconds=20):
         """Waits until bill and ledger both hold n_calls; returns them as sorted tuples."""
@@ -373,6 +374,7 @@ class Stage:
         return ledger
 
     def close(self):
+        self.guests.end()
         self.children.end()
         for group in reversed(self.cgroups):
             group.remove()
