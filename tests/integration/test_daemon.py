@@ -95,8 +95,7 @@ def test_inside_the_namespace_it_sees_the_same(stage, new_daemon):
 def test_on_sight_measures_after_the_greeting(stage, new_daemon, kind):
     """
     Probes come with a process's first greeting. On loopback the first calls may win that race:
-    they are charged by size, if they are above what certificates may differ by (8 kB a connection:
-    SLACK_PER_FLOW_BYTES). From then on each is exact, and nothing is missing.
+    they are charged by size, however small. From then on each is exact, and nothing is missing.
     """
     drive.need(kind)
     daemon = new_daemon("attach: on-sight\n").start()
@@ -104,7 +103,7 @@ def test_on_sight_measures_after_the_greeting(stage, new_daemon, kind):
     api = CHAT if kind == "openai" else ANTHROPIC
     child = stage.client(drive.command(kind, drive.job(
                              api, run, calls=30, step=True,
-                             settings={"answer_bytes": 40000, "encoding": "identity"})), cgroup,
+                             settings={"answer_bytes": 400})), cgroup,
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                          text=True)
     missed = drive.step_until_exact(stage, daemon, child, run, cgroup, 10)
