@@ -78,13 +78,20 @@ static void commit_soon(struct daemon *daemon)
 		daemon->is_commit_armed = !loop_arm(daemon->commit, LEDGER_COMMIT_NS);
 }
 
+static void tell_soon(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (!daemon->is_tell_armed)
+		daemon->is_tell_armed = !loop_arm(daemon->tell, TICK_NS);
+}
+
 static void on_called(void *arg, const struct ledger_call *call)
 {
 	struct daemon *daemon = arg;
 
 	commit_soon(daemon);
-	if (!daemon->is_tell_armed)
-		daemon->is_tell_armed = !loop_arm(daemon->tell, TICK_NS);
+	tell_soon(daemon);
 	lines_call(daemon->lines, call);
 }
 
@@ -144,6 +151,7 @@ static void on_tell(void *arg)
 	struct daemon *daemon = arg;
 
 	daemon->is_tell_armed = false;
+	pipeline_settle(daemon->pipeline, clock_mono_ns());
 	put_facts(daemon, clock_wall_us());
 }
 
@@ -203,10 +211,17 @@ int64_t daemon_wall_us(uint64_t mono_ns)
 
 struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 {
-	return (struct pipeline_hooks){ .decide = on_decide, .greeted = on_greeted,
-					.gone = on_gone, .forget = on_forget,
-					.called = on_called, .destroy = on_destroy,
-					.flow_get = on_flow_get, .arg = daemon };
+	return (struct pipeline_hooks){
+		.decide = on_decide,
+		.greeted = on_greeted,
+		.gone = on_gone,
+		.forget = on_forget,
+		.called = on_called,
+		.destroy = on_destroy,
+		.settle_soon = tell_soon,
+		.flow_get = on_flow_get,
+		.arg = daemon,
+	};
 }
 
 /* An idle daemon without budgets sleeps. */
@@ -249,6 +264,8 @@ void daemon_stop(struct daemon *daemon)
 	if (daemon->tap)
 		tap_drain(daemon->tap, on_event, daemon);
 	reload_free(daemon->reload);
+	if (daemon->pipeline)
+		pipeline_tick(daemon->pipeline, clock_mono_ns());
 	pipeline_free(daemon->pipeline);
 	act_free(daemon->act);
 	orders_free(daemon->orders);

@@ -235,6 +235,11 @@ static void settle_unmetered(struct pipeline *pipeline, bool tick, uint64_t now_
 		charge_unmetered(pipeline, &sum, now_ns);
 }
 
+void pipeline_settle(struct pipeline *pipeline, uint64_t now_ns)
+{
+	settle_unmetered(pipeline, false, now_ns);
+}
+
 static void on_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
 {
 	const struct ev_flow *known = flows_get(pipeline->flows, event->head.id);
@@ -248,7 +253,11 @@ static void on_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
 	memcpy(flow.handshake, event->handshake, sizeof(flow.handshake));
 	flows_drop(pipeline->flows, event->head.id);
 	unmetered_flow_end(pipeline->unmetered, &flow);
-	settle_unmetered(pipeline, false, event->head.time_ns);
+	/* Settling walks all connections and accounts: many ends are settled at once. */
+	if (pipeline->config.hooks.settle_soon)
+		pipeline->config.hooks.settle_soon(pipeline->config.hooks.arg);
+	else
+		pipeline_settle(pipeline, event->head.time_ns);
 }
 
 static void count_flow(void *arg, const struct ev_flow *flow)

@@ -27,6 +27,8 @@ struct pipeline_hooks {
 	void (*forget)(void *arg, uint32_t tgid, uint64_t ssl);
 	void (*called)(void *arg, const struct ledger_call *call);	/* one line a call */
 	void (*destroy)(void *arg, const struct ev_flow *flow);		/* reset a live connection */
+	/* A flow has ended: pipeline_settle() is wanted. NULL: it is done at once. */
+	void (*settle_soon)(void *arg);
 	int (*flow_get)(void *arg, uint64_t cookie, struct ctl_flow *ret);	/* so far; 0 or -errno */
 	void *arg;
 };
@@ -49,6 +51,9 @@ void pipeline_policy(struct pipeline *pipeline, struct policy *policy);
 
 /* Any bytes may come; what is not an event is counted and dropped. */
 void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size_t size);
+
+/* Charges what flowed unread in connections that have ended: a second after hooks.settle_soon. */
+void pipeline_settle(struct pipeline *pipeline, uint64_t now_ns);
 
 /*
  * Charges what flowed so far of long connections that nothing is read of. To be called now and
