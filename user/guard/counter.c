@@ -1,61 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guard/counter.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "guard/counter_in.h"
 #include "guard/zone.h"
-
-struct sum {
-	uint64_t nanos, tokens;
-	uint64_t calls;
-	uint64_t measured;	/* in the unit of the limit */
-};
-
-struct counter {
-	UT_hash_handle hh;
-	struct sum sum;
-	uint32_t epoch;		/* of the window that the sum belongs to */
-	uint32_t reached, before, ahead_of; /* steps: by what was spent, before, with what is ahead */
-	enum override_kind order;
-	uint64_t raised;	/* OVERRIDE_RAISE: the limit */
-	int64_t order_until_us;
-	uint64_t flight, ahead;	/* of calls in flight, in the unit of the limit */
-	uint32_t n_flights;
-	uint32_t n_calls, n_members;	/* ever; the latest are kept */
-	/* rolling: slots[newest % POLICY_SLOTS + shift] is the present one */
-	int64_t newest;
-	int64_t first;		/* the slot in which it was made: its past begins there */
-	uint32_t at;
-	struct sum *slots;
-	int64_t calls[POLICY_CALLS];
-	uint64_t members[POLICY_MEMBERS];
-	char key[];
-};
-
-struct counters {
-	const struct policy_budget *budget;
-	struct zone *zone;
-	uint64_t *limits;	/* one a step, in the unit of the limit */
-	size_t *bytes, max_bytes;
-	bool is_open;
-	uint32_t epoch;
-	int64_t start_us, end_us;	/* calendar */
-	int64_t slot_us, slot;		/* rolling: a slot's width, the present one */
-	int64_t now_us;
-	int64_t swept;			/* the epoch or slot of the last sweep */
-	struct counter *counters, *other;
-};
-
-static bool is_rolling(const struct counters *counters)
-{
-	return counters->budget->window == POLICY_ROLLING;
-}
 
 static uint64_t limit_of(uint64_t limit, uint32_t permille)
 {
@@ -102,21 +53,6 @@ struct counters *counters_new(const struct policy_budget *budget, size_t *bytes,
 	if (zone_load(&counters->zone, budget->zone) < 0 && zone_load(&counters->zone, "UTC") < 0)
 		return counters_free(counters);
 	return counters;
-}
-
-static size_t size_of(const struct counter *counter)
-{
-	return sizeof(*counter) + strlen(counter->key) + 1 +
-	       (counter->slots ? POLICY_SLOTS * sizeof(*counter->slots) : 0);
-}
-
-static void counter_free(struct counters *counters, struct counter *counter)
-{
-	if (!counter)
-		return;
-	*counters->bytes -= size_of(counter);
-	free(counter->slots);
-	free(counter);
 }
 
 struct counters *counters_free(struct counters *counters)
@@ -202,55 +138,6 @@ void counters_roll(struct counters *counters, int64_t now_us)
 
 /* ---- one counter ---- */
 
-static void add(uint64_t *sum, uint64_t more)
-{
-	if (__builtin_add_overflow(*sum, more, sum) || *sum > INT64_MAX)
-		*sum = INT64_MAX;
-}
-
-static void take_away(uint64_t *sum, uint64_t less)
-{
-	*sum -= less < *sum ? less : *sum;
-}
-
-static uint64_t in_unit(const struct counters *counters, const struct sum *sum)
-{
-	return policy_in_money(counters->budget) ? sum->nanos : sum->tokens;
-}
-
-/*
- * A spike: ret_recent is what the latest slots hold, ret_line what they would have to hold. False:
- * there is too little past to compare with.
- */
-static bool find_spike(const struct counters *counters, const struct counter *counter,
-		       uint64_t *ret_recent, uint64_t *ret_line)
-{
-	const struct policy_budget *budget = counters->budget;
-	int64_t past = counter->newest - counter->first - POLICY_SPIKE_SLOTS + 1;
-	int64_t recent_us = counters->now_us - (counter->newest - POLICY_SPIKE_SLOTS + 1) *
-					       counters->slot_us;
-	uint64_t recent = 0, before = counter->sum.nanos;
-	unsigned __int128 line, floor;
-
-	if (past > POLICY_SLOTS - POLICY_SPIKE_SLOTS)
-		past = POLICY_SLOTS - POLICY_SPIKE_SLOTS;
-	if (past < POLICY_WARM_SLOTS || recent_us <= 0)
-		return false;
-	for (uint32_t age = 0; age < POLICY_SPIKE_SLOTS; age++)
-		add(&recent, counter->slots[(counter->at + POLICY_SLOTS - age) % POLICY_SLOTS].nanos);
-	take_away(&before, recent);
-	add(&recent, counter->flight);
-	line = (unsigned __int128)before * budget->spike_permille / 1000 * (uint64_t)recent_us /
-	       ((uint64_t)past * (uint64_t)counters->slot_us);
-	floor = (unsigned __int128)budget->floor_nanos_per_hour * (uint64_t)recent_us /
-		(3600 * (uint64_t)US_PER_S);
-	if (line < floor)
-		line = floor;
-	*ret_recent = recent;
-	*ret_line = line > INT64_MAX ? INT64_MAX : (uint64_t)line;
-	return true;
-}
-
 static void count_steps(const struct counters *counters, struct counter *counter)
 {
 	const struct policy_budget *budget = counters->budget;
@@ -263,7 +150,7 @@ static void count_steps(const struct counters *counters, struct counter *counter
 	if (counter->order == OVERRIDE_OPEN)
 		return;
 	if (budget->spike_permille) {
-		if (find_spike(counters, counter, &sum, &all) && sum >= all && sum)
+		if (spike_find(counters, counter, &sum, &all) && sum >= all && sum)
 			counter->reached = counter->ahead_of = (uint32_t)budget->n_steps;
 		return;
 	}
@@ -276,8 +163,7 @@ static void count_steps(const struct counters *counters, struct counter *counter
 		counter->ahead_of++;
 }
 
-/* Drops the slots that have left the window since the counter was last looked at. */
-static void slide(const struct counters *counters, struct counter *counter)
+void counter_slide(const struct counters *counters, struct counter *counter)
 {
 	int64_t passed = counters->slot - counter->newest;
 
@@ -301,7 +187,7 @@ static void slide(const struct counters *counters, struct counter *counter)
 void counter_look(struct counters *counters, struct counter *counter)
 {
 	if (counter->slots) {
-		slide(counters, counter);
+		counter_slide(counters, counter);
 	} else if (counter->epoch != counters->epoch) {
 		counter->sum = (struct sum){ 0 };
 		counter->n_calls = 0;
@@ -435,20 +321,6 @@ static int64_t falls_at(const struct counters *counters, const struct counter *c
 	return (counter->newest - age + POLICY_SLOTS) * counters->slot_us;
 }
 
-/* The evidence of a spike is what the latest slots hold; it ends when they have passed. */
-static void tell_spike(const struct counters *counters, const struct counter *counter,
-		       struct policy_verdict *ret)
-{
-	uint64_t recent, line;
-
-	ret->window_start_us = (counter->newest - POLICY_SPIKE_SLOTS + 1) * counters->slot_us;
-	ret->window_end_us = (counter->newest + POLICY_SPIKE_SLOTS) * counters->slot_us;
-	if (!find_spike(counters, counter, &recent, &line))
-		return;
-	ret->spent_nanos = (int64_t)recent;
-	ret->limit_nanos = (int64_t)line;
-}
-
 void counter_tell(const struct counters *counters, const struct counter *counter, uint32_t step,
 		  struct policy_verdict *ret)
 {
@@ -486,143 +358,7 @@ void counter_tell(const struct counters *counters, const struct counter *counter
 					     0 : falls_at(counters, counter, step);
 	}
 	if (budget->spike_permille && !is_order)
-		tell_spike(counters, counter, ret);
+		spike_tell(counters, counter, ret);
 	if (is_order)
 		ret->window_end_us = counter->order_until_us;
-}
-
-/* ---- the table ---- */
-
-static struct counter *counter_new(struct counters *counters, const char *key)
-{
-	struct counter *counter = calloc(1, sizeof(*counter) + strlen(key) + 1);
-
-	if (!counter)
-		return NULL;
-	strcpy(counter->key, key);
-	counter->epoch = counters->epoch;
-	counter->newest = counter->first = counters->slot;
-	if (is_rolling(counters)) {
-		counter->slots = calloc(POLICY_SLOTS, sizeof(*counter->slots));
-		if (!counter->slots) {
-			free(counter);
-			return NULL;
-		}
-	}
-	*counters->bytes += size_of(counter);
-	return counter;
-}
-
-static bool is_empty(struct counters *counters, struct counter *counter)
-{
-	if (counter->slots)
-		slide(counters, counter);
-	else if (counter->epoch != counters->epoch)
-		return true;
-	return !counter->sum.nanos && !counter->sum.tokens;
-}
-
-/* Reservations point to their counters, and what is ordered held has to be found. */
-static bool is_needed(const struct counter *counter)
-{
-	return counter->n_flights || counter->order == OVERRIDE_HOLD;
-}
-
-/* Drops what holds nothing in the present window; at most once a window or slot, for its cost. */
-static bool sweep(struct counters *counters)
-{
-	int64_t present = is_rolling(counters) ? counters->slot : counters->epoch;
-	struct counter *counter, *next;
-
-	if (counters->swept == present)
-		return false;
-	counters->swept = present;
-	HASH_ITER(hh, counters->counters, counter, next) {
-		if (is_needed(counter) || !is_empty(counters, counter))
-			continue;
-		HASH_DEL(counters->counters, counter);
-		counter_free(counters, counter);
-	}
-	return true;
-}
-
-static bool is_full(const struct counters *counters, unsigned max)
-{
-	return HASH_COUNT(counters->counters) >= max || *counters->bytes >= counters->max_bytes;
-}
-
-static struct counter *get_other(struct counters *counters)
-{
-	if (!counters->other)
-		counters->other = counter_new(counters, "other");
-	return counters->other;
-}
-
-struct counter *counters_get(struct counters *counters, const char *key, bool make, bool *ret_swept)
-{
-	unsigned max = is_rolling(counters) ? POLICY_ROLLING_COUNTERS : POLICY_COUNTERS;
-	struct counter *counter;
-
-	HASH_FIND_STR(counters->counters, key, counter);
-	if (!counter && !make && !strcmp(key, "other"))
-		return counters->other;
-	if (counter || !make)
-		return counter;
-	if (is_full(counters, max)) {
-		*ret_swept |= sweep(counters);
-		if (is_full(counters, max))
-			return get_other(counters);
-	}
-	counter = counter_new(counters, key);
-	if (!counter)
-		return NULL;
-	HASH_ADD_STR(counters->counters, key, counter);
-	if (!counter->hh.tbl) {
-		counter_free(counters, counter);
-		return NULL;
-	}
-	return counter;
-}
-
-static void tell_counter(struct counters *counters, struct counter *counter,
-			 void (*fn)(void *arg, const struct policy_counter *counter), void *arg)
-{
-	struct policy_counter told = { .budget = counters->budget, .key = counter->key };
-
-	if (!counter->n_flights && is_empty(counters, counter))
-		return;
-	counter_look(counters, counter);
-	told.spent_nanos = (int64_t)counter->sum.nanos;
-	told.spent_tokens = counter->sum.tokens;
-	told.window_start_us = counters->start_us;
-	told.window_end_us = counters->end_us;
-	if (counter->slots) {
-		told.window_start_us = (counter->newest - POLICY_SLOTS + 1) * counters->slot_us;
-		told.window_end_us = (counter->newest + POLICY_SLOTS) * counters->slot_us;
-	}
-	if (counter->reached)
-		told.reached = &counters->budget->steps[counter->reached - 1];
-	told.cgroups = counter->members;
-	told.n_cgroups = counter->n_members < POLICY_MEMBERS ? counter->n_members : POLICY_MEMBERS;
-	fn(arg, &told);
-}
-
-void counters_walk(struct counters *counters,
-		   void (*fn)(void *arg, const struct policy_counter *counter), void *arg)
-{
-	struct counter *counter, *next;
-
-	HASH_ITER(hh, counters->counters, counter, next)
-		tell_counter(counters, counter, fn, arg);
-	if (counters->other)
-		tell_counter(counters, counters->other, fn, arg);
-}
-
-struct counter *counters_next(struct counters *counters, struct counter *counter)
-{
-	struct counter *next = counter ? counter->hh.next : counters->counters;
-
-	if (counter && counter == counters->other)
-		return NULL;
-	return next ? next : counters->other;
 }

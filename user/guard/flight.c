@@ -70,7 +70,8 @@ int policy_order(struct policy *policy, const struct override *orders, size_t n)
 
 	if (!copy)
 		return -ENOMEM;
-	memcpy(copy, orders, n * sizeof(*copy));
+	if (n)
+		memcpy(copy, orders, n * sizeof(*copy));
 	free(policy->orders);
 	policy->orders = copy;
 	policy->n_orders = n;
