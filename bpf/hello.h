@@ -178,14 +178,34 @@ static __always_inline enum hello_result hello_field(struct hello *h)
 	return HELLO_BAD;
 }
 
+/*
+ * Without a branch in the loop: the verifier walks one path, and clang cannot lay the loop out so
+ * that it falls through into its own head, which kernels before 6.7 take for a loop without an end.
+ */
 static __always_inline void hello_lower(struct hello *h)
 {
 	for (__u32 i = 0; i < HELLO_NAME_MAX; i++) {
-		char c = h->name[i];
+		__u32 c = (__u8)h->name[i];
 
-		if (c >= 'A' && c <= 'Z')
-			h->name[i] = c + ('a' - 'A');
+		/* bit 31 of both differences is set from 'A' to 'Z' */
+		c |= ((('A' - 1 - c) & (c - 'Z' - 1)) >> 31) << 5;
+		h->name[i] = c;
 	}
+}
+
+/*
+ * Copies 1 to `max` bytes; any other n is refused. Tested without the barrier, clang would write
+ * "n == 0" for "n < 1", and a verifier before 6.8 learns no least value from an inequality.
+ */
+static __always_inline int hello_copy(const void *from, __u32 at, void *to, __u32 n,
+				      const __u32 max)
+{
+	__u32 last = n - 1;
+
+	asm volatile("" : "+r"(last));
+	if (last >= max)
+		return -1;
+	return hello_load(from, at, to, last + 1);
 }
 
 /*
@@ -202,7 +222,7 @@ static __always_inline enum hello_result hello_step(struct hello *h, const void 
 		n = 5 - have;
 		if (n > avail)
 			n = avail;
-		if (have > 4 || n < 1 || n > 5 || hello_load(from, *at, h->record + have, n))
+		if (have > 4 || hello_copy(from, *at, h->record + have, n, 5))
 			return HELLO_BAD;
 		*at += n;
 		h->record_have = have + n;
@@ -240,11 +260,11 @@ static __always_inline enum hello_result hello_step(struct hello *h, const void 
 		h->left_body -= n;
 	}
 	if (h->phase == HELLO_SNI_NAME) {
-		if (n < 1 || n > 255 || hello_load(from, *at, h->name + have, n))
+		if (hello_copy(from, *at, h->name + have, n, HELLO_NAME_MAX))
 			return HELLO_BAD;
 	} else {
 		have &= 7;
-		if (n < 1 || n > 5 || hello_load(from, *at, h->field + have, n))
+		if (hello_copy(from, *at, h->field + have, n, 5))
 			return HELLO_BAD;
 	}
 	*at += n;
@@ -300,7 +320,10 @@ static __always_inline enum hello_result hello_connect(struct hello *h, const vo
 	n = end - at - 8;
 	if (n > HELLO_NAME_MAX)
 		n = HELLO_NAME_MAX;
-	if (n < 1 || hello_load(from, at + 8, h->name, n))
+	if (hello_copy(from, at + 8, h->name, n, HELLO_NAME_MAX))
+		return HELLO_NONE;
+	asm volatile("" : "+r"(n));	/* what the verifier learned, it learned of another register */
+	if (n > HELLO_NAME_MAX)
 		return HELLO_NONE;
 	h->name[n] = ':';	/* a sentinel: a test of i against n is a state more each turn */
 	h->name_len = 0;
