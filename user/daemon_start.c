@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -260,6 +261,8 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 		log_warn("privileges cannot be dropped (%s), proceeding", strerror(-err));
 	facts_put_daemon(daemon->ledger, daemon->cgroup_root);
 	ledger_commit(daemon->ledger);
+	/* The kernel's BTF and the price file have passed through the heap: some 20 MiB. */
+	malloc_trim(0);
 	return DAEMON_OK;
 }
 
