@@ -71,6 +71,9 @@ check-unit: $(tests) ## unit tests (no root needed)
 	$(Q)if command -v mandoc >/dev/null; then mandoc -Tlint -W warning man/*; fi
 	$(Q)tests/run programs $^
 
+check-replay: $(B)/$(NAME) ## recorded events of real clients through the pipeline (no root needed)
+	$(Q)AIGRESS=$(abspath $<) tests/run pytest -q tests/replay
+
 check-kernel: $(ontests) ## tests of the probes on this kernel (root)
 	$(Q)tests/run programs $^
 
@@ -108,10 +111,10 @@ check: ## install what is missing, build, run all tests (root)
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MAKE="$(MAKE)" tests/run make $(CHECKS)
 
-CHECKS ?= check-unit check-kernel check-sanitize check-fuzz check-integration
+CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration
 
 check-sanitize: ## unit tests and replays under ASan and UBSan
-	$(Q)$(MAKE) --no-print-directory SANITIZE=1 CFLAGS="-O1 -g" check-unit
+	$(Q)$(MAKE) --no-print-directory SANITIZE=1 CFLAGS="-O1 -g" check-unit check-replay
 
 check-fuzz: $(fuzzers) ## a bounded run of each fuzzer over its corpus (FUZZ_RUNS=20000)
 	$(Q)tests/run fuzz $^
