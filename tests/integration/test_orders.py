@@ -2,7 +2,9 @@
 """What an operator orders is done within a tick; what stands goes on, whatever becomes of the daemon."""
 import os
 import signal
+import subprocess
 
+import drive
 import stage as lab
 from test_budgets import actions, one_call, rules, spender
 from drive import ANTHROPIC
@@ -68,3 +70,18 @@ def test_a_frozen_cgroup_goes_on_by_override_and_when_the_daemon_stops(stage, ne
     lab.wait(lambda: not is_frozen(), 10)
     child.kill()
     child.wait()
+
+
+def test_a_stream_is_cut_in_its_middle(stage, new_daemon):
+    """It would run for 100 seconds; what it has cost so far is spent, long before its end."""
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "refuse", limit="0.001 USD")).start()
+    work = drive.job(ANTHROPIC, run, stream=True, settings={"events": 2000, "delay_ms": 50})
+    child = stage.client(drive.command("curl", work), cgroup, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
+    lab.wait(lambda: child.poll() is not None, 30, daemon.said)
+    assert child.returncode in (18, 56), child.returncode
+    lab.wait(lambda: daemon.calls(cgroup), 10, daemon.said)
+    (row,) = daemon.calls(cgroup)
+    assert row["outcome"] == "aborted", row
+    assert any(a["action"] == "refuse" and a["result"] == "done" for a in actions(daemon))
