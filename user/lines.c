@@ -59,12 +59,13 @@ void lines_call(struct lines *lines, const struct ledger_call *call)
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
 	len = snprintf(line, sizeof(line) - 1,
 		       "%s %s[%u] %s %s %s %d %s in=%lu cache_read=%lu cache_write=%lu out=%lu "
-		       "%s USD (%s)",
+		       "%s%s (%s)",
 		       when, call->process->comm, call->process->tgid, call->group->path,
 		       charge->host, charge->model[0] ? charge->model : "-", charge->status,
 		       charge_outcome_name(charge->outcome), usage->input, usage->cache_read,
 		       usage->cache_write_5m + usage->cache_write_1h, usage->output,
 		       charge->is_priced ? money_format(charge->cost_nanos, money) : "unpriced",
+		       charge->is_priced ? " USD" : "",
 		       charge_source_name(charge->source));
 	if (len < 0)
 		return;

@@ -28,6 +28,16 @@ static void usage(FILE *out)
 	fprintf(out, "\n`aigress COMMAND --help` tells a command's options; aigress(8) tells the rest.\n");
 }
 
+/* argp calls the program what argv[0] says. */
+static int enter(int (*command)(int argc, char **argv), int argc, char **argv)
+{
+	static char name[64];
+
+	snprintf(name, sizeof(name), "aigress %s", argv[1]);
+	argv[1] = name;
+	return command(argc - 1, argv + 1);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -44,7 +54,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].main(argc - 1, argv + 1);
+			return enter(commands[i].main, argc, argv);
 	fprintf(stderr, "aigress: there is no command \"%s\"\n\n", argv[1]);
 	usage(stderr);
 	return CMD_USAGE;
