@@ -87,6 +87,11 @@ bench: ## what it costs, as ratios of paired runs; about 5 minutes on a quiet ho
 	$(Q)/usr/bin/python3 tests/bench/run.py $(BENCHES)
 bench-programs: $(benches)
 
+KERNELS ?= $(shell sed 's/\#.*//; s/\t.*//' tests/vm/kernels)
+check-kernels: $(ontests) ## the same on other kernels, in QEMU (root; KERNELS="6.1 6.12")
+	$(Q)scripts/deps vm
+	$(Q)tests/run kernels $(KERNELS) -- $^
+
 fuzz: $(fuzzers) ## build the fuzzers
 # One instrumented archive for all fuzzers; each driver alone has a main.
 fuzzed := $(filter-out -Werror,$(needs)) -w -g -O1 -fsanitize=address,undefined
@@ -153,8 +158,8 @@ clean: ## remove what was built
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-.PHONY: all run bench bench-programs check check-unit check-kernel check-sanitize check-fuzz check-integration \
-	fuzz deps install uninstall clean help
+.PHONY: all run bench bench-programs check check-unit check-kernel check-kernels check-sanitize \
+	check-fuzz check-integration fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -124,8 +124,10 @@ static void a_cgroup_without_the_file_is_frozen_by_v1(void **state)
 	FILE *file;
 
 	NEEDS_ROOT();
-	if (access(V1, F_OK) < 0)
+	if (access(V1, F_OK) < 0) {
+		fprintf(stderr, "skipped: there is no " V1 "\n");
 		skip();
+	}
 	snprintf(v1, sizeof(v1), V1 "/aigress-freezer-%d", getpid());
 	assert_int_equal(mkdir(v1, 0755), 0);
 	/* What a v2 cgroup of a kernel before 5.2 looks like: no cgroup.freeze. */

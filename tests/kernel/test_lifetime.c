@@ -291,6 +291,7 @@ static void lists_mappings_of_one_and_of_all(void **state)
 	if (!features.has_task_vma) {
 		assert_int_equal(tap_mappings(tap, 0, look_at_mapping, &all), -EOPNOTSUPP);
 		tap_free(tap);
+		fprintf(stderr, "skipped: this kernel has no iter/task_vma\n");
 		skip();
 	}
 	assert_int_equal(stat("/proc/self/exe", &one.exe), 0);
