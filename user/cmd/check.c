@@ -58,6 +58,10 @@ static void host_features(struct feature ret[FEATURES], const char *cgroup_root)
 		{ "mappings by their real inode (task_vma)", has.has_task_vma, false,
 		  "Linux 5.12 has it: one library may be probed twice, which the programs notice" },
 	}, sizeof(struct feature) * FEATURES);
+	/* What may not be tried looks like what is not there. */
+	for (size_t i = 1; i < FEATURES && geteuid(); i++)
+		if (!ret[i].is_there)
+			ret[i].without = "cannot be tried without root";
 }
 
 /* What is known of one process: what maps TLS, and what the daemon read of it. */
