@@ -13,12 +13,14 @@
  * Every failure lets the packet pass.
  */
 #include "gate.h"
+#include "hold.h"
 #include "hosts.h"
 
 #include <bpf/bpf_endian.h>
 
 #define hello_load(from, at, to, n) bpf_skb_load_bytes((void *)(from), at, to, n)
 #include "hello.h"
+#include "talk.h"
 
 #define AF_INET 2
 #define AF_INET6 10
@@ -28,15 +30,6 @@
 #define PROTO_UDP 17
 #define PORT_QUIC 443
 #define TCP_SYN 0x02
-
-/*
- * A server's two session tickets, which follow the client's Finished and so mostly its request too:
- * 2 * 255 bytes of OpenSSL; others send one or two of 150 to 300.
- */
-#define TALK_TICKETS 510
-
-/* Records of the client's handshake in one segment: a key exchange, a change of cipher, a Finished. */
-#define TALK_RECORDS 6
 
 /* After CONNECT: how many segments that begin no hello are waited through (a request's headers). */
 #define TUNNEL_SEGMENTS 8
@@ -52,11 +45,7 @@ struct {
 	__type(value, struct hello);
 } hellos SEC(".maps");
 
-struct segment {
-	__u32 at;	/* of the payload in the packet */
-	__u32 len;
-	__u32 seq;	/* of the payload's first byte */
-};
+__u64 hold_lease_ns = 0;
 
 /* Offset of the transport header of a packet of that protocol; 0 if it is none. */
 static __always_inline __u32 transport(struct __sk_buff *skb, __u8 protocol)
@@ -154,7 +143,8 @@ static __always_inline void tell(struct bpf_sock *sk, const struct flow *flow, s
 	event->family = is_ip6 ? AF_INET6 : AF_INET;
 	words(event->local_addr, is_ip6, sk->src_ip4, sk->src_ip6);
 	words(event->remote_addr, is_ip6, sk->dst_ip4, sk->dst_ip6);
-	event->state = flow->state == FLOW_REFUSED ? EV_FLOW_REFUSED : EV_FLOW_SEEN;
+	event->state = flow->state == FLOW_REFUSED ? EV_FLOW_REFUSED :
+		       flow->state == FLOW_HELD ? EV_FLOW_APPROACH : EV_FLOW_SEEN;
 	event->verdict = flow->verdict;
 	event->is_tunnelled = flow->is_tunnelled;
 	__builtin_memcpy(event->comm, flow->comm, sizeof(event->comm));
@@ -194,85 +184,6 @@ static __always_inline void flow_publish(struct flow *flow)
 	}
 }
 
-/* While there was no application data, everything is handshake. */
-static __always_inline void talk_count(struct flow *flow)
-{
-	if (flow->talk > TALK_FINISHED)
-		return;
-	flow->handshake[EV_OUT] = flow->bytes[EV_OUT];
-	flow->handshake[EV_IN] = flow->bytes[EV_IN];
-}
-
-static __always_inline void talk_lose(struct flow *flow)
-{
-	flow->talk = TALK_LOST;
-	flow->handshake[EV_OUT] = 0;
-	flow->handshake[EV_IN] = 0;
-}
-
-/*
- * Is this record of type application_data in truth a part of the handshake or an alert, which TLS
- * 1.3 hides in that type (RFC 8446 5.2)? Told by the length: a Finished is a header of 4, a hash of
- * 32 or 48, a type and a tag of 16; an alert 2 bytes, the type and the tag.
- */
-static __always_inline bool talk_is_finished(__u32 len)
-{
-	return len == 4 + 32 + 17 || len == 4 + 48 + 17;
-}
-
-#define TALK_ALERT (2 + 17)
-
-/* One record's header: moves on behind it. False: nothing more is to be learned. */
-static __always_inline bool talk_record(struct flow *flow, const __u8 *head)
-{
-	__u32 len = hello_u16(head + 3);
-
-	if (head[0] == 23 && flow->talk == TALK_HANDSHAKE && talk_is_finished(len)) {
-		flow->talk = TALK_FINISHED;
-		flow->finished_in = flow->bytes[EV_IN];
-	} else if (head[0] == 23 && len != TALK_ALERT) {
-		flow->handshake[EV_OUT] = flow->seq_record - flow->seq_first;
-		flow->handshake[EV_IN] = flow->bytes[EV_IN];
-		if (flow->talk == TALK_FINISHED && flow->finished_in == flow->handshake[EV_IN])
-			flow->handshake[EV_IN] += TALK_TICKETS;
-		flow->talk = TALK_DATA;
-		return false;
-	} else if (head[0] < 20 || head[0] > 23 || head[1] != 3) {
-		talk_lose(flow);
-		return false;
-	}
-	flow->seq_record += 5 + len;
-	return true;
-}
-
-/* Follows the client's records up to its first application data. */
-static __always_inline void talk_follow(struct __sk_buff *skb, struct flow *flow,
-					const struct segment *s)
-{
-	__u8 head[5];
-	__u32 at;
-
-	if (flow->talk == TALK_NONE && s->len && !bpf_skb_load_bytes(skb, s->at, head, 1) &&
-	    hello_is_tls(head[0])) {	/* the hello in a tunnel */
-		flow->talk = TALK_HANDSHAKE;
-		flow->seq_record = s->seq;
-	}
-	for (int i = 0; i < TALK_RECORDS; i++) {
-		if (flow->talk != TALK_HANDSHAKE && flow->talk != TALK_FINISHED)
-			break;
-		at = flow->seq_record - s->seq;
-		if (at >= s->len)	/* beyond this segment, or this one repeats what was read */
-			break;
-		if (bpf_skb_load_bytes(skb, s->at + at, head, sizeof(head))) {
-			talk_lose(flow);	/* a header in two segments */
-			break;
-		}
-		if (!talk_record(flow, head))
-			break;
-	}
-	talk_count(flow);
-}
-
 static __always_inline void flow_leave(struct bpf_sock *sk, struct flow *flow)
 {
 	flow->state = FLOW_OTHER;
@@ -293,6 +204,13 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 		flow->state = FLOW_REFUSED;
 		gate_hit(gate, CTL_REFUSED_HELLOS);
 		tell(sk, flow, h, EV_FLOW, is_ip6);
+		return DROP;
+	}
+	if (hold_is_due(flow)) {
+		if (flow->state != FLOW_HELD) {
+			flow->state = FLOW_HELD;
+			tell(sk, flow, NULL, EV_FLOW, is_ip6);
+		}
 		return DROP;
 	}
 	flow->state = FLOW_AI;
@@ -323,7 +241,7 @@ static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk
 	struct ctl_addr peer;
 	__u8 yes = 1;
 
-	if (flow->state != FLOW_REFUSED)
+	if (flow->state != FLOW_REFUSED && flow->state != FLOW_HELD)
 		flow->verdict = hosts_ask(h->name, h->name_len);
 	if (flow->verdict == CTL_AI || flow->verdict == CTL_ASK) {
 		flow->cookie = bpf_get_socket_cookie(skb);
@@ -375,7 +293,7 @@ static __always_inline enum hello_result flow_read(struct __sk_buff *skb, struct
 	enum hello_result result;
 	__u32 seen;
 
-	if (flow->state == FLOW_REFUSED)
+	if (flow->state == FLOW_REFUSED || flow->state == FLOW_HELD)
 		return HELLO_NAME;
 	if (flow->state == FLOW_TUNNEL) {
 		flow->is_tunnelled = 1;

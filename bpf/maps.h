@@ -90,6 +90,7 @@ enum flow_state {
 	FLOW_NEW = 0,	/* has sent nothing yet */
 	FLOW_HELLO,	/* amidst its ClientHello; its struct hello is in `hellos` */
 	FLOW_TUNNEL,	/* asked a proxy for a host that is not AI: its ClientHello is yet to come */
+	FLOW_HELD,	/* named an AI host and waits for probes; its struct hello is in `hellos` */
 	FLOW_REFUSED,	/* named an AI host behind a shut gate; its struct hello is in `hellos` */
 	FLOW_AI,	/* counted */
 	FLOW_OTHER,	/* passes, and is not looked at again */
@@ -108,6 +109,7 @@ struct flow {
 	__u64 cookie;
 	__u64 cgroup;		/* of the socket */
 	__u64 bytes[2];		/* TCP payload by enum ev_dir */
+	__u64 held_ns;		/* when its hello was first held */
 	__u32 handshake[2];	/* of these (event.h) */
 	__u32 finished_in;	/* bytes that had come in when the client's Finished went out */
 	__u32 seq_record;	/* of the client's next TLS record, while talk is a handshake */
@@ -140,6 +142,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } approaches __weak SEC(".maps");
+
+/* Processes whose hellos are not held: their probes are in, or there is nothing to probe. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u8);
+} probed __weak SEC(".maps");
 
 /* Live AI flows, for user space; freed at the socket's end. Full: CTL_FLOWS_FULL. */
 struct {

@@ -3,7 +3,7 @@
  * Ends of processes and births of cgroups. Raw tracepoints: no trampoline, nothing that lockdown
  * or an old kernel refuses, and an argument list that only ever grew at its end.
  */
-#include "emit.h"
+#include "hold.h"
 
 /*
  * Sent once, by whoever takes the process out of `procs`: several last threads may see
@@ -13,6 +13,7 @@ static __always_inline void tell(__u32 type, __u32 tgid)
 {
 	struct ev_head *event;
 
+	hold_forget(tgid);
 	if (!bpf_map_lookup_elem(&procs, &tgid))
 		return;
 	event = emit_reserve(sizeof(*event));

@@ -83,8 +83,8 @@ enum ev_flow_state {
 	EV_FLOW_SEEN = 0,	/* passes */
 	EV_FLOW_REFUSED = 1,	/* its ClientHello was dropped by a gate */
 	/*
-	 * Connects to an address of an AI host: a round trip before its ClientHello. No host, cookie,
-	 * counts or end; once a process in CTL_APPROACH_NS at most.
+	 * Connects to an address of an AI host, a round trip before its ClientHello (once a process
+	 * in CTL_APPROACH_NS at most), or its ClientHello is held (tap_hold). No host, and no flow yet.
 	 */
 	EV_FLOW_APPROACH = 2,
 };

@@ -14,8 +14,15 @@ struct config_host {
 	char *provider;		/* whose dialect it speaks: "openai", "anthropic", ... */
 };
 
+/* What becomes of the first call of a process that is not probed yet. */
+enum config_first_call {
+	CONFIG_ESTIMATE,
+	CONFIG_HOLD,	/* its ClientHello waits for the probes, at most a second */
+};
+
 struct config {
 	struct find_config find;	/* attach: on-sight | everyone | never */
+	enum config_first_call first_call;
 	struct policy_rules rules;	/* enforce, budgets, protect */
 	struct config_host *hosts;	/* more AI hosts */
 	size_t n_hosts;

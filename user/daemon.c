@@ -21,6 +21,7 @@
 
 #define SWEEP_NS (60 * NS_PER_S)	/* connections of dead processes, long unread flows */
 #define PRUNE_US (86400 * US_PER_S)	/* when no more was left, a day later again */
+#define HOLD_LEASE_NS (3 * NS_PER_S)	/* renewed each TICK_NS; a daemon that hangs holds nobody */
 #define TICK_NS NS_PER_S		/* ends of windows; facts after a call */
 
 /* Hooks of the pipeline. */
@@ -38,6 +39,9 @@ static void on_greeted(void *arg, uint32_t tgid, uint64_t cgroup)
 
 	if (daemon->find)
 		find_greeted(daemon->find, tgid, cgroup);
+	/* whatever came of it: there is nothing more to wait for */
+	if (daemon->config.first_call == CONFIG_HOLD)
+		tap_hold_release(daemon->tap, tgid);
 }
 
 static void on_gone(void *arg, uint32_t tgid)
@@ -197,6 +201,19 @@ static void on_sweep(void *arg)
 	put_facts(daemon, clock_wall_us());
 }
 
+/* Only where probes come late is there something to wait for. */
+static bool may_hold(const struct config *config)
+{
+	return config->first_call == CONFIG_HOLD && config->find.mode == FIND_ON_SIGHT;
+}
+
+static void on_hold(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	tap_hold(daemon->tap, clock_mono_ns() + HOLD_LEASE_NS);
+}
+
 static void on_stop(void *arg)
 {
 	struct daemon *daemon = arg;
@@ -253,6 +270,10 @@ int daemon_listen(struct daemon *daemon)
 		err = daemon_tick_if_needed(daemon);
 	if (!err)
 		err = reload_new(&daemon->reload, daemon);
+	if (!err && may_hold(&daemon->config))
+		on_hold(daemon);
+	if (!err && may_hold(&daemon->config))
+		err = loop_add_timer(daemon->loop, TICK_NS, on_hold, daemon, NULL);
 	if (!err)
 		err = loop_add_fd(daemon->loop, tap_fd(daemon->tap), on_ring, daemon, NULL);
 	return err;

@@ -119,3 +119,20 @@ def test_a_small_call_is_not_lost_in_the_handshake(stage, blind, tmp_path, kind)
     row, seen = ask(stage, blind, tmp_path, kind, 300, 2000)
     assert row["request_bytes"] == pytest.approx(seen[0], rel=0.15)
     assert row["response_bytes"] == pytest.approx(seen[1], rel=0.35)
+
+
+def test_the_first_call_of_an_unknown_program_is_measured_where_it_is_held(stage, new_daemon):
+    """Each run is another script, so neither its cgroup nor its program was ever seen."""
+    daemon = new_daemon("attach: on-sight\nfirst-call: hold\n").start()
+    for number in range(3):
+        drive.need("http.client")
+        run, cgroup = stage.new_run()
+        work = drive.job(drive.ANTHROPIC, run)
+        argv = drive.command("http.client", work)
+        script = os.path.join(stage.directory, f"held-{number}.py")
+        shutil.copy(argv[1], script)
+        child = stage.client([argv[0], script, *argv[2:]], cgroup, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+        out, err = child.communicate(timeout=30)
+        assert drive.statuses(out) == [200], err
+        stage.must_agree(daemon, run, cgroup, 1)

@@ -157,6 +157,74 @@ static void tells_of_an_approach_over_ipv6(void **state)
 	child_end(&child);
 }
 
+static uint64_t ms_since(uint64_t start_ns)
+{
+	return (clock_mono_ns() - start_ns) / 1000000;
+}
+
+/* How long the next hello of this child takes to the server. */
+static uint64_t hello_ms(struct child *child)
+{
+	uint64_t start, ms;
+	int fd;
+
+	assert_int_equal(tell(child, 'c'), 0);
+	fd = server_accept();
+	start = clock_mono_ns();
+	assert_int_equal(tell(child, 'a'), 0);
+	assert_int_equal(server_read(fd, 517, 3000), 517);
+	ms = ms_since(start);
+	close(fd);
+	return ms;
+}
+
+static void holds_a_hello_until_its_process_is_released(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	uint64_t start, ms;
+	int fd;
+
+	tap_hold(tap, clock_mono_ns() + 60 * NS_PER_S);
+	assert_int_equal(tell(&child, 'c'), 0);
+	fd = server_accept();
+	start = clock_mono_ns();
+	assert_int_equal(tell(&child, 'a'), 0);
+	for (int i = 0; i < 100 && !n_approaches; i++) {
+		usleep(10000);
+		assert_int_equal(tap_drain(tap, keep, NULL), 0);
+	}
+	assert_int_equal(approach.head.tgid, child.pid);
+	assert_int_equal(approach.head.cgroup, ids[CG_A]);
+	assert_int_equal(server_read(fd, 1, 50), 0);
+	assert_int_equal(tap_hold_release(tap, (uint32_t)child.pid), 0);
+	assert_int_equal(server_read(fd, 517, 3000), 517);
+	ms = ms_since(start);
+	print_message("a released hello waited %lu ms\n", ms);
+	assert_in_range(ms, 50, 1000);
+	take_events(1);
+	assert_int_equal(last[0].state, EV_FLOW_SEEN);
+	assert_string_equal(last[0].host, AI_HOST);
+	assert_int_equal(last[0].handshake[EV_OUT], 517);
+	assert_int_equal(n_approaches, 1);
+	assert_in_range(hello_ms(&child), 0, 100);	/* it is known now */
+	close(fd);
+	child_end(&child);
+}
+
+static void holds_no_hello_for_a_second_or_without_a_lease(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	uint64_t ms;
+
+	tap_hold(tap, clock_mono_ns() + 60 * NS_PER_S);
+	ms = hello_ms(&child);
+	print_message("a hello that nobody released waited %lu ms\n", ms);
+	assert_in_range(ms, 300, 1000);
+	tap_hold(tap, clock_mono_ns());
+	assert_in_range(hello_ms(&child), 0, 100);
+	child_end(&child);
+}
+
 static void follows_a_hello_over_three_segments(void **state)
 {
 	struct child child = child_new(cgroups[CG_A]);
@@ -263,6 +331,8 @@ int main(void)
 		TEST(does_not_guess_at_strange_records),
 		TEST(tells_of_an_approach_once_a_process),
 		TEST(tells_of_an_approach_over_ipv6),
+		TEST(holds_a_hello_until_its_process_is_released),
+		TEST(holds_no_hello_for_a_second_or_without_a_lease),
 		TEST(follows_a_hello_over_three_segments),
 		TEST(takes_the_name_of_a_connect_request),
 		TEST(lets_a_flow_go_when_told),

@@ -56,13 +56,14 @@ static inline void keep(void *arg, const struct ev_head *event, size_t size)
 	if (event->type != EV_FLOW && event->type != EV_FLOW_END)
 		return;
 	assert_int_equal(size, sizeof(*flow));
+	if (flow->remote_port != ntohs(server.sin_port))
+		return;		/* somebody else's on this host */
 	if (flow->state == EV_FLOW_APPROACH) {
 		approach = *flow;
 		n_approaches++;
-		return;
-	}
-	if (flow->remote_port == ntohs(server.sin_port) && n_last < 4)
+	} else if (n_last < 4) {
 		last[n_last++] = *flow;
+	}
 }
 
 static inline void take_events(size_t n)

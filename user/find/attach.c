@@ -196,10 +196,13 @@ static void probe_for_everyone(struct attach *attach, struct file *file,
 		  file->sites.n);
 }
 
+/* The process has probes. */
 static void count(struct attach *attach, struct process *process)
 {
 	attach->n_processes_probed += !process->is_counted;
 	process->is_counted = true;
+	if (tap_hold_release(attach->tap, process->tgid))
+		log_debug("the first hello of process %u may be held in vain", process->tgid);
 }
 
 static void probe_for_one(struct attach *attach, struct file *file, struct process *process,
@@ -209,7 +212,7 @@ static void probe_for_one(struct attach *attach, struct file *file, struct proce
 
 	LIST_FOREACH(link, &process->links, of_process)
 		if (link->file == file)
-			return;
+			return count(attach, process);	/* an exec has undone the release */
 	if (file->n_links >= LINKS_FILE_MAX || attach->n_links >= LINKS_MAX)
 		probe_for_everyone(attach, file, mapping);
 	if (file->everyone)

@@ -104,3 +104,15 @@ int tap_add_address(struct tap *tap, const struct sockaddr *address)
 	}
 	return add(tap->skel->maps.ai_addrs, &addr);
 }
+
+void tap_hold(struct tap *tap, uint64_t lease_ns)
+{
+	__atomic_store_n(&tap->skel->bss->hold_lease_ns, lease_ns, __ATOMIC_RELEASE);
+}
+
+int tap_hold_release(struct tap *tap, uint32_t tgid)
+{
+	uint8_t yes = 1;
+
+	return bpf_map_update_elem(bpf_map__fd(tap->skel->maps.probed), &tgid, &yes, BPF_ANY);
+}

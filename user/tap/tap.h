@@ -115,6 +115,15 @@ int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdic
 struct sockaddr;
 int tap_add_address(struct tap *tap, const struct sockaddr *address);
 
+/*
+ * Until `lease_ns` (CLOCK_MONOTONIC; 0: no longer) the ClientHello of a process that was not released
+ * is held, half a second at most and until TCP tries again: 0.2 to 0.7 s after the first time. It is
+ * told of by an EV_FLOW_APPROACH. To be renewed, so that a daemon that died holds nobody.
+ */
+void tap_hold(struct tap *tap, uint64_t lease_ns);
+/* The process has its probes, or gets none: its hellos pass, until it execs or ends. 0 or -errno. */
+int tap_hold_release(struct tap *tap, uint32_t tgid);
+
 /* Plaintext bytes so far of a TLS connection. 0, or -ENOENT. */
 int tap_conn_bytes(const struct tap *tap, uint32_t tgid, uint64_t ssl, uint64_t ret_bytes[2]);
 
