@@ -15,8 +15,14 @@
 #define SSL_CTRL_SET_TLSEXT_HOSTNAME 55
 #define TLSEXT_NAMETYPE_host_name 0
 
-/* Plaintext of a connection without a name that is shown while user space has not decided. */
+/*
+ * Plaintext of a connection without a name that is shown while user space has not decided: all of
+ * the first LOOK_BYTES, then LOOK_CALL_BYTES of each call, where a request's head would stand. The
+ * second stage is the time that user space needs, for one call may write more than the first.
+ */
 #define LOOK_BYTES (64 * 1024)
+#define LOOK_CALL_BYTES 4096
+#define LOOK_MAX_BYTES (256 * 1024)
 
 static __always_inline __u32 current_tgid(void)
 {
@@ -129,7 +135,7 @@ static __always_inline __u64 take_look(struct ctl_conn *conn, __u64 bytes)
 
 	if (conn->state == CTL_AI)
 		return bytes;
-	left = conn->looked_bytes < LOOK_BYTES ? LOOK_BYTES - conn->looked_bytes : 0;
+	left = conn->looked_bytes < LOOK_BYTES ? LOOK_BYTES - conn->looked_bytes : LOOK_CALL_BYTES;
 	if (bytes > left)
 		bytes = left;
 	conn->looked_bytes += bytes;
@@ -152,7 +158,7 @@ static __always_inline void take_bytes(const struct frame *call, __u64 bytes)
 	if (conn->is_open || open_nameless(&key, conn))
 		emit_pieces(conn->id, call->buf, take_look(conn, bytes), offset, call->dir);
 	/* Looked at in full and nobody wanted it. A name that user space must judge is waited for. */
-	if (conn->state == CTL_UNKNOWN && conn->looked_bytes >= LOOK_BYTES) {
+	if (conn->state == CTL_UNKNOWN && conn->looked_bytes >= LOOK_MAX_BYTES) {
 		conn->state = CTL_IGNORE;
 		tell_close(conn, key.tgid);
 	}

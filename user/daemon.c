@@ -285,6 +285,7 @@ void daemon_stop(struct daemon *daemon)
 	if (daemon->tap)
 		tap_drain(daemon->tap, on_event, daemon);
 	reload_free(daemon->reload);
+	/* What flowed unread until now nobody else will charge. */
 	if (daemon->pipeline)
 		pipeline_tick(daemon->pipeline, clock_mono_ns());
 	pipeline_free(daemon->pipeline);

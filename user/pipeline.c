@@ -160,7 +160,9 @@ static void on_gone(struct pipeline *pipeline, const struct ev_head *event)
 	links_gone(pipeline->links, event);
 	if (hooks->gone)
 		hooks->gone(hooks->arg, event->tgid);
-	who_forget(pipeline->config.who, event->tgid);
+	/* Sockets are closed after EV_EXIT: their process must still have its name. */
+	if (event->type == EV_EXEC)
+		who_forget(pipeline->config.who, event->tgid);
 }
 
 static void on_cgroup(struct pipeline *pipeline, const struct ev_cgroup *event)
@@ -198,6 +200,9 @@ static void on_flow(struct pipeline *pipeline, const struct ev_flow *event)
 	flows_put(pipeline->flows, &flow);
 	if (flow.head.tgid && hooks->greeted)
 		hooks->greeted(hooks->arg, flow.head.tgid, flow.head.cgroup);
+	/* As in on_open(); a flow's own name is that of a thread. */
+	if (flow.head.tgid)
+		process = who_process(pipeline->config.who, flow.head.tgid, flow.comm, WHO_NO_UID);
 	judge(pipeline, flow.head.cgroup, process, flow.host, flow.head.time_ns);
 }
 
@@ -209,7 +214,7 @@ static void charge_unmetered(struct pipeline *pipeline, const struct unmetered_s
 			     uint64_t now_ns)
 {
 	const struct api_provider *provider = api_find(sum->host);
-	struct links_caller caller = { .cgroup = sum->cgroup, .tgid = sum->tgid, .uid = (uid_t)-1,
+	struct links_caller caller = { .cgroup = sum->cgroup, .tgid = sum->tgid, .uid = WHO_NO_UID,
 				 .comm = sum->comm };
 	struct charge charge = { .source = CHARGE_SIZE, .outcome = CHARGE_OK,
 				 .request_bytes = sum->bytes[EV_OUT],

@@ -89,6 +89,7 @@ class Exchange:
             self.answer.pieces = [(ENCODERS[encoding](b), n) for b, n in self.answer.pieces]
         self.spent = 0
         self.is_whole = False
+        self.bytes = [0, 0]     # of HTTP/1.1, as they stood on the connection: request, answer
 
     def pieces(self):
         """What to write, one after the other; stops early where the request asked for it."""
@@ -118,7 +119,24 @@ class Exchange:
             "id": self.id, "run": self.request.run, "host": self.request.host,
             "path": self.request.path, "model": self.answer.model, "status": self.answer.status,
             "tokens": tokens, "stream": self.answer.is_stream, "aborted": aborted,
-            "error": self.answer.is_error, "http": self.http})
+            "error": self.answer.is_error, "http": self.http, "bytes": self.bytes})
+
+
+class Counting:
+    """A reader that knows how much was read."""
+
+    def __init__(self, file):
+        self.file, self.n = file, 0
+
+    def readline(self, limit):
+        line = self.file.readline(limit)
+        self.n += len(line)
+        return line
+
+    def read(self, limit):
+        data = self.file.read(limit)
+        self.n += len(data)
+        return data
 
 
 class Http1:
@@ -126,7 +144,7 @@ class Http1:
 
     def __init__(self, server, connection):
         self.server, self.connection = server, connection
-        self.reader = connection.makefile("rb")
+        self.reader = Counting(connection.makefile("rb"))
 
     def serve(self):
         while self.exchange():
@@ -160,6 +178,7 @@ class Http1:
             self.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         request = Request(method, target, headers, self.read_body(headers))
         exchange = Exchange(self.server, request, "1.1")
+        exchange.bytes[0], self.reader.n = self.reader.n, 0
         try:
             return self.answer(request, exchange)
         finally:
@@ -177,18 +196,22 @@ class Http1:
         if not keep:
             headers.append(("connection", "close"))
         head = f"HTTP/1.1 {answer.status} X\r\n" + "".join(f"{n}: {v}\r\n" for n, v in headers) + "\r\n"
-        self.connection.sendall(head.encode())
+        self.send(exchange, head.encode())
         if request.method == "HEAD":
             return keep
         for data in exchange.pieces():
             if length == "chunked":
                 data = b"%x\r\n%s\r\n" % (len(data), data)
-            self.connection.sendall(data)
+            self.send(exchange, data)
         if not exchange.is_whole:
             return False
         if length == "chunked":
-            self.connection.sendall(b"0\r\n\r\n")
+            self.send(exchange, b"0\r\n\r\n")
         return keep
+
+    def send(self, exchange, data):
+        self.connection.sendall(data)
+        exchange.bytes[1] += len(data)
 
 
 def headers_keep(request):

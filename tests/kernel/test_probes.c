@@ -253,8 +253,30 @@ static void looks_at_the_nameless_for_a_while(void **state)
 	toy_write_n(ssl, sent, 40000);
 	toy_write_n(ssl, sent, 40000);
 	seen_read(&f->seen, f->tap);
-	assert_int_equal(f->seen.n_bytes[EV_OUT], 65536 - 40000);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 65536 - 40000 + 4096);
+	for (int i = 0; i < 47; i++)	/* 64 kB + 48 * 4 kB */
+		toy_write_n(ssl, sent, 40000);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 47 * 4096);
 	assert_int_equal(f->seen.n_of[EV_CLOSE], 1);
+}
+
+/* A first request larger than the look, in one call: the verdict comes after it. */
+static void a_nameless_large_request_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl();
+	_cleanup_free_ char *sent = noise(300000);
+
+	toy_write_n(ssl, sent, 300000);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 65536);
+	assert_int_equal(f->seen.n_of[EV_CLOSE], 0);
+	assert_int_equal(tap_decide(f->tap, f->seen.open.head.id, CTL_AI), 0);
+	toy_write_n(ssl, sent, 50000);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.first_offset[EV_OUT], 300000);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 50000);
 }
 
 static uint64_t nested_ssl;
@@ -449,6 +471,7 @@ int main(void)
 		MULTI(asks_about_a_star_in_the_middle),
 		MULTI(leaves_a_server_alone),
 		MULTI(looks_at_the_nameless_for_a_while),
+		MULTI(a_nameless_large_request_is_waited_for),
 		MULTI(follows_a_write_inside_a_read),
 		MULTI(counts_a_wrapper_and_its_inner_call_once),
 		MULTI(follows_tls_inside_tls),

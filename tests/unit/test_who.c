@@ -262,7 +262,7 @@ static void process_is_named_while_it_lives_and_after(void **state)
 	}
 	assert_int_equal(read(from[0], &byte, 1), 1);
 	assert_int_equal(who_new(&who, "/proc/self/fdinfo"), 0);
-	process = who_process(who, (uint32_t)pid, "thread-7", 0);
+	process = who_process(who, (uint32_t)pid, "thread-7", WHO_NO_UID);
 	assert_string_equal(process->comm, "a) (b");
 	assert_string_equal(process->user, "root");
 	assert_non_null(strstr(process->exe, "test_who"));
@@ -270,9 +270,11 @@ static void process_is_named_while_it_lives_and_after(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	assert_non_null(strstr(who_process(who, (uint32_t)pid, "thread-7", 0)->exe, "test_who"));
 	assert_string_equal(who_process(who, (uint32_t)pid, "x", 4000000000u)->user, "4000000000");
+	assert_string_equal(who_process(who, (uint32_t)pid, "x", WHO_NO_UID)->user, "4000000000");
 	who_forget(who, (uint32_t)pid);
-	process = who_process(who, (uint32_t)pid, "thread-7-and-too-long", 0);
+	process = who_process(who, (uint32_t)pid, "thread-7-and-too-long", WHO_NO_UID);
 	assert_string_equal(process->comm, "thread-7-and-to");
+	assert_string_equal(process->user, "");
 	assert_string_equal(process->exe, "");
 	close(to[0]), close(to[1]), close(from[0]), close(from[1]);
 	who_free(who);

@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <uthash.h>
 
 #include "base/cleanup.h"
@@ -71,6 +72,8 @@ static void name_user(struct processes *processes, struct who_process *process)
 	char buf[4096];
 	struct user *user;
 
+	if (process->uid == WHO_NO_UID)
+		return;
 	HASH_FIND(hh, processes->users, &process->uid, sizeof(process->uid), user);
 	if (user) {
 		memcpy(process->user, user->name, sizeof(process->user));
@@ -120,6 +123,16 @@ static uint64_t read_stat(uint32_t tgid, char comm[WHO_COMM_LEN])
 	return field ? strtoull(field, NULL, 10) : 0;
 }
 
+/* A process's files in /proc are its effective user's, root's if it may not be dumped: proc(5). */
+static uid_t owner(uint32_t tgid)
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%u", tgid);
+	return stat(path, &st) ? WHO_NO_UID : st.st_uid;
+}
+
 static void read_exe(struct who_process *process)
 {
 	static const char gone[] = " (deleted)";
@@ -146,7 +159,7 @@ static bool is_same(struct process *process, uid_t uid)
 	uint64_t now_ns = clock_mono_ns(), started;
 	char comm[WHO_COMM_LEN];
 
-	if (process->is.uid == uid && now_ns - process->checked_ns < PROCESSES_FRESH_NS)
+	if ((process->is.uid == uid || uid == WHO_NO_UID) && now_ns - process->checked_ns < PROCESSES_FRESH_NS)
 		return true;
 	process->checked_ns = now_ns;
 	started = read_stat(process->is.tgid, comm);
@@ -168,7 +181,7 @@ const struct who_process *processes_find(struct processes *processes, uint32_t t
 	if (process) {
 		HASH_DEL(processes->processes, process);
 		HASH_ADD(hh, processes->processes, is.tgid, sizeof(process->is.tgid), process);
-		if (process->is.uid != uid) {
+		if (process->is.uid != uid && uid != WHO_NO_UID) {
 			process->is.uid = uid;
 			name_user(processes, &process->is);
 		}
@@ -182,7 +195,7 @@ const struct who_process *processes_find(struct processes *processes, uint32_t t
 		return &processes->nobody;
 	}
 	process->is.tgid = tgid;
-	process->is.uid = uid;
+	process->is.uid = uid == WHO_NO_UID ? owner(tgid) : uid;
 	process->checked_ns = clock_mono_ns();
 	/*
 	 * The kernel's name is that of the thread that called; Java and newer Python name their

@@ -60,9 +60,13 @@ const struct who_group *who_group(struct who *who, uint64_t cgroup);
 /* The id of a live cgroup directory, 0 if there is none. */
 uint64_t who_cgroup_id(const struct who *who, const char *path);
 
-/* What is known of a process; `comm` and `uid` are as the kernel saw them. */
+/*
+ * What is known of a process; `comm` and `uid` are as the kernel saw them. WHO_NO_UID: it saw none
+ * (of a flow), then /proc is asked; a process that is gone and was never asked about has no user.
+ */
+#define WHO_NO_UID ((uid_t)-1)
 const struct who_process *who_process(struct who *who, uint32_t tgid, const char *comm, uid_t uid);
-/* It ended, or replaced its image: forget what was cached. */
+/* It replaced its image: forget what was cached. One that ended is known until its pid is reused. */
 void who_forget(struct who *who, uint32_t tgid);
 
 /* Fills container, unit and pod_uid from a path alone (facts of the kernel, 8). */
