@@ -53,3 +53,12 @@ def new_daemon(stage, tmp_path):
     yield make
     for each in made:
         each.stop()
+
+
+@pytest.fixture
+def tell(capsys):
+    """Prints a figure that is worth reading although nothing failed."""
+    def write(line):
+        with capsys.disabled():
+            print(f"\n    {line}", end="", flush=True)
+    return write

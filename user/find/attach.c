@@ -33,8 +33,9 @@ struct attach {
 	struct process *processes;
 	size_t n_links;
 	bool has_told_denied;
+	bool is_sweeping;	/* who stands there without a call is no newcomer: nothing sticks to it */
 	/* direct-mapped: a new one takes the place of a colliding one */
-	uint64_t sticky_cgroups[STICKY_MAX], sticky_programs[STICKY_MAX];
+	uint64_t sticky_places[STICKY_MAX], sticky_programs[STICKY_MAX];
 	uint64_t n_files_probed, n_processes_probed, n_failures;
 };
 
@@ -44,11 +45,22 @@ static uint64_t *sticky_slot(uint64_t *set, uint64_t value)
 }
 _Static_assert(STICKY_MAX == 1 << 10, "the shift above");
 
+/*
+ * An executable in a cgroup: its neighbours there, which run something else, are not meant. The
+ * root cgroup (inode 1 of the v2 mount) holds whoever was never put anywhere and is no group.
+ */
+static uint64_t place_of(uint32_t tgid, uint64_t cgroup)
+{
+	uint64_t executable = cgroup > 1 ? procs_executable(tgid) : 0;
+
+	return executable ? executable ^ cgroup * 0x9e3779b97f4a7c15ULL : 0;
+}
+
 static bool is_sticky(struct attach *attach, uint32_t tgid)
 {
-	uint64_t cgroup = procs_cgroup(tgid), program;
+	uint64_t place = place_of(tgid, procs_cgroup(tgid)), program;
 
-	if (cgroup && *sticky_slot(attach->sticky_cgroups, cgroup) == cgroup)
+	if (place && *sticky_slot(attach->sticky_places, place) == place)
 		return true;
 	program = procs_program(tgid);
 	return program && *sticky_slot(attach->sticky_programs, program) == program;
@@ -56,11 +68,10 @@ static bool is_sticky(struct attach *attach, uint32_t tgid)
 
 static void stick(struct attach *attach, uint32_t tgid, uint64_t cgroup)
 {
-	uint64_t program = procs_program(tgid);
+	uint64_t program = procs_program(tgid), place = place_of(tgid, cgroup);
 
-	/* the root cgroup (inode 1 of the v2 mount) holds whoever was never put anywhere: no group */
-	if (cgroup > 1)
-		*sticky_slot(attach->sticky_cgroups, cgroup) = cgroup;
+	if (place)
+		*sticky_slot(attach->sticky_places, place) = place;
 	if (program)
 		*sticky_slot(attach->sticky_programs, program) = program;
 }
@@ -259,7 +270,7 @@ static int meet(struct attach *attach, const struct tap_mapping *mapping)
 	}
 	process = known(attach, mapping->tgid);
 	if ((process && process->start == procs_start(mapping->tgid)) ||
-	    is_sticky(attach, mapping->tgid))
+	    (!attach->is_sweeping && is_sticky(attach, mapping->tgid)))
 		process = enlist(attach, mapping->tgid);
 	else
 		process = NULL;
@@ -343,7 +354,9 @@ int attach_sweep(struct attach *attach)
 			drop_process(attach, process);
 	HASH_ITER(hh, attach->files.table, file, next_file)
 		file->is_mapped = file->is_wanted = false;
+	attach->is_sweeping = true;
 	err = walk(attach, 0, meet_one, attach);
+	attach->is_sweeping = false;
 	if (err)
 		return err;
 	HASH_ITER(hh, attach->files.table, file, next_file) {

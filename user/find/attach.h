@@ -2,7 +2,8 @@
 /*
  * Who gets probes, and on what. For everyone: each TLS file once. On sight: the TLS files that a
  * process maps once it has greeted an AI host, for that process alone; and what was learned sticks
- * to its cgroup and its program, so that their next process is probed before its first call.
+ * to its program, and to its executable in its cgroup, so that their next process is probed before
+ * its first call. Nothing sticks to a neighbour that runs something else, or that stood there before.
  */
 #ifndef FIND_ATTACH_H
 #define FIND_ATTACH_H
@@ -14,7 +15,7 @@
 #include "tap/tap.h"
 
 #define PROCESSES_MAX 4096	/* greeted or born of such, alive */
-#define STICKY_MAX 1024		/* cgroups, and as many programs, that are remembered */
+#define STICKY_MAX 1024		/* executables in cgroups, and as many programs, that are remembered */
 /*
  * At each hit the kernel asks every link on that inode whether it is meant, so many single links on
  * one file become one for all. Measured on Linux 6.18, SSL_free of a probed process, ns a hit:

@@ -200,19 +200,28 @@ static uint64_t hash_of(uint64_t hash, const void *data, size_t size)
 	return hash;
 }
 
-uint64_t procs_program(uint32_t tgid)
+uint64_t procs_executable(uint32_t tgid)
 {
-	char path[PROC_PATH_LEN], line[4096], *arg;
-	uint64_t id[2], hash;
+	char path[PROC_PATH_LEN];
+	uint64_t id[2];
 	struct stat st;
-	ssize_t n;
 
 	path_of(path, tgid, "exe");
 	if (stat(path, &st) < 0)
 		return 0;
 	id[0] = st.st_dev;
 	id[1] = st.st_ino;
-	hash = hash_of(0xcbf29ce484222325ULL, id, sizeof(id));
+	return hash_of(0xcbf29ce484222325ULL, id, sizeof(id));
+}
+
+uint64_t procs_program(uint32_t tgid)
+{
+	uint64_t hash = procs_executable(tgid);
+	char line[4096], *arg;
+	ssize_t n;
+
+	if (!hash)
+		return 0;
 	n = read_head(tgid, "cmdline", line, sizeof(line));
 	if (n < 0)
 		return 0;

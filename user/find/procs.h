@@ -36,6 +36,8 @@ int procs_open(uint32_t tgid, uint64_t start, uint64_t end);
 bool procs_lives(uint32_t tgid);
 /* Start time in clock ticks since boot: with the tgid, a process for good. 0: gone. */
 uint64_t procs_start(uint32_t tgid);
+/* A number for the executable file. 0: gone or not to be read. */
+uint64_t procs_executable(uint32_t tgid);
 /*
  * A number for what runs: the executable's inode and the first argument that is no option, so that
  * "python3 agent.py" and "python3 web.py" are two programs. 0: gone or not to be read.

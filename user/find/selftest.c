@@ -31,7 +31,7 @@ struct child {
 	int status;		/* of waitpid(); valid when pid is 0 */
 };
 
-/* noinline, and called through a volatile pointer: it must be a function with the usual arguments. */
+/* noinline, and called through a volatile pointer: a function with the usual arguments. */
 static __attribute__((noinline)) int probed(uint64_t ssl, const void *buf, int num)
 {
 	__asm__ volatile("" : "+r"(num) : "r"(ssl), "r"(buf) : "memory");

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is probed and who is not; processes and containers of every kind; the daemon's death."""
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+import drive
+import stage as lab
+from conftest import config
+from drive import ANTHROPIC
+from test_daemon import bpf_objects
+from test_processes import Container, copy_of_libssl
+
+BREAKPOINT = 0xcc
+
+
+@pytest.fixture(scope="module")
+def daemon(stage, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("daemon")
+    started = lab.Daemon(stage, str(directory), config(directory, "attach: on-sight\n")).start()
+    yield started
+    assert started.stop() == 0, started.said()
+
+
+def libssl_maps(pid):
+    """(start, end, offset) of the executable mappings of libssl."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        for line in maps:
+            fields = line.split()
+            if len(fields) > 5 and "libssl" in fields[5] and "x" in fields[1]:
+                start, end = (int(part, 16) for part in fields[0].split("-"))
+                yield start, end, int(fields[2], 16), fields[5]
+
+
+def breakpoints(pid):
+    """How many bytes of libssl's code in a process's memory differ from its file and are INT3."""
+    found = 0
+    for start, end, offset, path in libssl_maps(pid):
+        with open(f"/proc/{pid}/mem", "rb") as memory, open(path, "rb") as file:
+            memory.seek(start)
+            file.seek(offset)
+            mine, true = memory.read(end - start), file.read(end - start)
+        found += sum(a == BREAKPOINT != b for a, b in zip(mine, true))
+    return found
+
+
+def has_libssl(pid):
+    return any(libssl_maps(pid))
+
+
+def python(stage, cgroup, text, *args, **more):
+    """A python process of its own; `text` may call: say(), hear(), call(n)."""
+    prelude = (f"import sys, json, os, time\n"
+               f"def say(*w): print(*w, flush=True)\n"
+               f"def hear(): return sys.stdin.readline()\n"
+               f"def call(job):\n"
+               f"    sys.argv = ['x', 'http.client', json.dumps(job)]\n"
+               f"    exec(open({os.path.join(drive.CLIENTS, 'python.py')!r}).read(), {{}})\n")
+    return stage.client([lab.PYTHON, "-c", prelude + text, *args], cgroup, text=True,
+                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                        **more)
+
+
+def hear(child, word):
+    line = child.stdout.readline()
+    assert line.startswith(word), line + child.stderr.read()
+    return line
+
+
+def all_charged(stage, daemon, run, cgroup, n_calls):
+    """Each call has a row or is in the bytes of one; returns (measured, rows by size)."""
+    lab.wait(lambda: len(stage.api.bill(run)) >= n_calls, 40, lambda: len(stage.api.bill(run)))
+    bill = stage.api.bill(run)
+
+    def split():
+        rows = daemon.calls(cgroup)
+        left, extra = lab.difference(bill, rows)
+        return left, extra
+
+    def is_there():
+        left, extra = split()
+        return not left or sum(row["response_bytes"] for row in extra) > 0
+    lab.wait(is_there, 20, lambda: f"{len(split()[0])} of {len(bill)} calls are not charged")
+    left, extra = split()
+    assert all(row["estimated_calls"] for row in extra), lab.shown(extra)
+    sent = sum(row["bytes"][1] for row in left)
+    told = sum(row["response_bytes"] for row in extra)
+    # What a connection's handshake may be beyond what is taken off: a long chain, tickets.
+    assert told <= sent + 4096 * (len(left) + len(extra)), f"{told} B charged for {sent} B"
+    return len(bill) - len(left), len(extra)
+
+
+# --- bystanders ----------------------------------------------------------------------------
+
+def test_bystanders_are_not_probed(stage, daemon):
+    """Same library file, same process group, same cgroup; it talks to others, and runs unprobed."""
+    run, cgroup = stage.new_run()
+    stand = ("call(json.loads(sys.argv[1]))\nsay('stands')\nhear()\n")
+    other = drive.job(("bystander.test", "/v1/messages"), run, body=drive.body(ANTHROPIC), calls=2)
+    first = python(stage, cgroup, stand, json.dumps(other), process_group=0)
+    hear(first, "done"), hear(first, "done"), hear(first, "stands")
+    if breakpoints(first.pid):
+        pytest.skip("another tracer of this host probes libssl for everyone")
+    work = drive.job(ANTHROPIC, run, calls=30, step=True)
+    client = stage.client(drive.command("http.client", work), cgroup, text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          process_group=os.getpgid(first.pid))
+    drive.step_until_exact(stage, daemon, client, run, cgroup, 30)
+    assert os.getpgid(client.pid) == os.getpgid(first.pid)
+    assert has_libssl(first.pid) and has_libssl(client.pid)
+    lab.wait(lambda: breakpoints(client.pid), 5, "breakpoints in the client")
+    assert breakpoints(first.pid) == 0
+    # Its other traffic is not in the ledger, and it lives.
+    assert {row["host"] for row in daemon.calls(cgroup)} == {ANTHROPIC[0]}
+    drive.go_on(first)
+    assert first.wait(10) == 0
+
+
+# --- processes -----------------------------------------------------------------------------
+
+def test_fork_server(stage, daemon):
+    """A parent that called, and children forked from it that call on connections of their own."""
+    run, cgroup = stage.new_run()
+    text = ("job = json.loads(sys.argv[1])\n"
+            "call(job)\nhear()\n"
+            "import multiprocessing as m\nc = m.get_context('fork')\n"
+            "ps = [c.Process(target=call, args=(job,)) for _ in range(8)]\n"
+            "[p.start() for p in ps]\n[p.join() for p in ps]\n")
+    work = drive.job(ANTHROPIC, run, True, settings={"events": 30, "delay_ms": 2})
+    child = python(stage, cgroup, text, json.dumps(work))
+    hear(child, "done")
+    lab.wait(lambda: breakpoints(child.pid), 10, "probes in the parent")
+    drive.go_on(child)
+    assert child.wait(40) == 0, child.stderr.read()
+    measured, _ = all_charged(stage, daemon, run, cgroup, 9)
+    assert measured >= 5, measured
+
+
+def test_exec_storm(stage, daemon, tell):
+    """A thousand short processes in the cgroup of a client that goes on calling."""
+    run, cgroup = stage.new_run()
+    work = drive.job(ANTHROPIC, run, calls=2000, step=True)
+    client = stage.client(drive.command("http.client", work), cgroup, text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    missed = drive.step_until_exact(stage, daemon, client, run, cgroup, 30)
+    begun = time.monotonic()
+    storm = stage.client(["sh", "-c", "i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done"],
+                         cgroup)
+    calls = missed + 1
+    while storm.poll() is None and calls < 1900:
+        drive.go_on(client)
+        drive.next_done(client)
+        calls += 1
+    assert storm.wait(40) == 0
+    tell(f"exec storm: 1000 in {time.monotonic() - begun:.1f} s, {calls - missed - 1} calls in it")
+    client.kill()
+    bill = stage.api.bill(run)[missed:]
+    lab.wait(lambda: not lab.difference(bill, daemon.calls(cgroup))[0], 20,
+             lambda: f"{len(lab.difference(bill, daemon.calls(cgroup))[0])} of {len(bill)} lost")
+
+
+def test_two_hundred_processes_of_one_library(stage, daemon, tell):
+    """All forked from one that has not called, all calling at the same time."""
+    run, cgroup = stage.new_run()
+    text = ("import ssl, http.client, signal\njob = json.loads(sys.argv[1])\n"
+            "signal.alarm(60)\n"
+            "pids = []\n"
+            "for _ in range(200):\n"
+            "    pid = os.fork()\n"
+            "    if not pid:\n"
+            "        call(job)\n        os._exit(0)\n"
+            "    pids.append(pid)\n"
+            "bad = [p for p in pids if os.waitpid(p, 0)[1]]\nsay('bad', len(bad))\n")
+    work = drive.job(ANTHROPIC, run, calls=2, settings={"answer_bytes": 20000, "encoding": "identity"})
+    child = python(stage, cgroup, text, json.dumps(work))
+    out, err = child.communicate(timeout=90)
+    assert out.splitlines()[-1] == "bad 0", err
+    measured, by_size = all_charged(stage, daemon, run, cgroup, 400)
+    tell(f"200 processes: {measured} of 400 calls measured, {by_size} rows by size")
+
+
+def test_processes_that_live_a_moment(stage, daemon, tell):
+    """curl, one call each, in a cgroup where its like was seen before."""
+    run, cgroup = stage.new_run()
+    for _ in range(20):
+        drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run, settings={"answer_bytes": 9000}),
+                         cgroup)
+    measured, by_size = all_charged(stage, daemon, run, cgroup, 20)
+    tell(f"20 moments: {measured} measured, {by_size} rows by size")
+    assert measured, "what was learned of the cgroup did not stick"
