@@ -33,6 +33,15 @@ static void on_decide(void *arg, uint64_t connection, enum ctl_verdict verdict)
 	tap_decide(daemon->tap, connection, verdict);
 }
 
+static void on_flow_decide(void *arg, const struct ev_flow *flow, enum ctl_verdict verdict)
+{
+	struct daemon *daemon = arg;
+	int err = tap_flow_decide(daemon->tap, flow, verdict);
+
+	if (err)
+		log_debug("a flow to %s could not be decided on: %s", flow->host, strerror(-err));
+}
+
 static void on_greeted(void *arg, uint32_t tgid, uint64_t cgroup)
 {
 	struct daemon *daemon = arg;
@@ -230,7 +239,7 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 {
 	return (struct pipeline_hooks){
 		.decide = on_decide,
-		.greeted = on_greeted,
+		.greeted = on_greeted, .flow_decide = on_flow_decide,
 		.gone = on_gone,
 		.forget = on_forget,
 		.called = on_called,

@@ -180,6 +180,7 @@ static void on_flow(struct pipeline *pipeline, const struct ev_flow *event)
 	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
 	struct ev_flow flow = *event;
 	const struct who_process *process = NULL;
+	bool is_ai;
 
 	if (flow.state == EV_FLOW_APPROACH) {
 		if (flow.head.tgid && hooks->greeted)
@@ -188,7 +189,10 @@ static void on_flow(struct pipeline *pipeline, const struct ev_flow *event)
 	}
 	flow.host[sizeof(flow.host) - 1] = '\0';
 	flow.comm[sizeof(flow.comm) - 1] = '\0';
-	if (!api_find(flow.host))
+	is_ai = api_find(flow.host);
+	if (flow.verdict == CTL_ASK && hooks->flow_decide)
+		hooks->flow_decide(hooks->arg, &flow, is_ai ? CTL_AI : CTL_IGNORE);
+	if (!is_ai)
 		return;
 	if (flow.state == EV_FLOW_REFUSED) {
 		if (hooks->destroy)

@@ -22,6 +22,8 @@ struct pipeline;
 /* What the pipeline asks of the world; a NULL member is not called. */
 struct pipeline_hooks {
 	void (*decide)(void *arg, uint64_t connection, enum ctl_verdict verdict);
+	/* Answers a flow that came up as CTL_ASK: its suffix fits, its name may not. */
+	void (*flow_decide)(void *arg, const struct ev_flow *flow, enum ctl_verdict verdict);
 	void (*greeted)(void *arg, uint32_t tgid, uint64_t cgroup);
 	void (*gone)(void *arg, uint32_t tgid);
 	void (*forget)(void *arg, uint32_t tgid, uint64_t ssl);

@@ -45,6 +45,11 @@ static void on_decide(void *arg, uint64_t connection, enum ctl_verdict verdict)
 	stage->n_decided++;
 }
 
+static void on_flow_decide(void *arg, const struct ev_flow *flow, enum ctl_verdict verdict)
+{
+	on_decide(arg, flow->head.id, verdict);
+}
+
 static void on_greeted(void *arg, uint32_t tgid, uint64_t cgroup)
 {
 	((struct stage *)arg)->n_greeted++;
@@ -77,7 +82,8 @@ static struct stage *stage_new(void)
 	stage->now_ns = 1000000000;
 	stage->config.hooks = (struct pipeline_hooks){
 		.decide = on_decide, .greeted = on_greeted, .gone = on_gone,
-		.forget = on_forget, .called = on_called, .destroy = on_destroy, .arg = stage };
+		.forget = on_forget, .called = on_called, .destroy = on_destroy,
+		.flow_decide = on_flow_decide, .arg = stage };
 	stage->config.wall_us = wall_us;
 	assert_int_equal(who_new(&stage->config.who, NULL), 0);
 	assert_int_equal(prices_new(&stage->config.prices), 0);
@@ -438,6 +444,28 @@ static void what_only_flows_is_estimated_and_said_so(void **state)
 	stage_free(stage);
 }
 
+/* The kernel's table knows suffixes; what only ends like an AI host is let go, and not counted. */
+static void a_flow_whose_suffix_fits_is_decided_by_its_name(void **state)
+{
+	struct stage *stage = stage_new();
+	struct ev_flow event = { .head = head_of(stage, EV_FLOW), .verdict = CTL_ASK };
+	struct pipeline_stats stats;
+
+	snprintf(event.host, sizeof(event.host), "eu-west-1.signin.amazonaws.com");
+	pipeline_event(stage->pipeline, &event.head, sizeof(event));
+	assert_int_equal(stage->n_decided, 1);
+	assert_int_equal(stage->decided, CTL_IGNORE);
+	assert_int_equal(stage->n_greeted, 0);
+	snprintf(event.host, sizeof(event.host), "bedrock-runtime.eu-west-1.amazonaws.com");
+	pipeline_event(stage->pipeline, &event.head, sizeof(event));
+	assert_int_equal(stage->n_decided, 2);
+	assert_int_equal(stage->decided, CTL_AI);
+	assert_int_equal(stage->n_greeted, 1);
+	pipeline_stats(stage->pipeline, &stats);
+	assert_int_equal(stats.flows, 1);
+	stage_free(stage);
+}
+
 /* Its process is probed at once; it is no flow, and no name was given. */
 static void an_approach_greets_and_counts_nothing(void **state)
 {
@@ -534,6 +562,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_is_asked_is_not_charged),
 		cmocka_unit_test(what_is_no_call_is_let_go),
 		cmocka_unit_test(a_process_that_dies_ends_its_calls),
+		cmocka_unit_test(a_flow_whose_suffix_fits_is_decided_by_its_name),
 		cmocka_unit_test(an_approach_greets_and_counts_nothing),
 		cmocka_unit_test(what_only_flows_is_estimated_and_said_so),
 		cmocka_unit_test(what_is_read_is_not_estimated_as_well),
