@@ -50,6 +50,19 @@ def breakpoints(pid):
     return found
 
 
+def need_no_other(daemons):
+    """Another aigress of this host may probe for everyone, which is not what is tested here."""
+    ours = {daemon.child.pid for daemon in daemons}
+    for file in glob.glob("/proc/[0-9]*/comm"):
+        pid = int(file.split("/")[2])
+        try:
+            with open(file, encoding="utf-8") as comm:
+                if comm.read() == "aigress\n" and pid not in ours and lab.alive(pid):
+                    pytest.skip(f"another aigress runs on this host (pid {pid})")
+        except OSError:
+            pass
+
+
 def has_libssl(pid):
     return any(libssl_maps(pid))
 
@@ -96,6 +109,36 @@ def all_charged(stage, daemon, run, cgroup, n_calls):
     return len(bill) - len(left), len(extra)
 
 
+# --- the daemon's death; first, while no other test's daemon runs ---------------------------
+
+def test_killed_daemon_leaves_the_code_as_it_was(stage, new_daemon, tmp_path):
+    """No program, no link, and the client's own bytes are back; the next daemon goes on."""
+    before = bpf_objects()
+    run, cgroup = stage.new_run()
+    daemon = new_daemon("attach: on-sight\n").start()
+    work = drive.job(ANTHROPIC, run, calls=200, step=True)
+    client = stage.client(drive.command("http.client", work), cgroup, text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env={**stage.environment, **copy_of_libssl(tmp_path)})
+    drive.step_until_exact(stage, daemon, client, run, cgroup, 30)
+    assert breakpoints(client.pid)
+    daemon.stop(signal.SIGKILL)
+    need_no_other([])
+    lab.wait(lambda: not breakpoints(client.pid), 20, lambda: f"{breakpoints(client.pid)} left")
+    lab.wait(lambda: not bpf_objects() - before, 20, lambda: bpf_objects() - before)
+    drive.go_on(client)
+    drive.next_done(client)
+    done = len(stage.api.bill(run))
+    with open(daemon.config, "w", encoding="utf-8") as file:
+        file.write("attach: everyone\n")
+    daemon.start()
+    drive.go_on(client)
+    drive.next_done(client)
+    late = stage.api.bill(run)[done:]
+    lab.wait(lambda: not lab.difference(late, daemon.calls(cgroup))[0], 20)
+    client.kill()
+
+
 # --- bystanders ----------------------------------------------------------------------------
 
 def test_bystanders_are_not_probed(stage, daemon):
@@ -105,8 +148,6 @@ def test_bystanders_are_not_probed(stage, daemon):
     other = drive.job(("bystander.test", "/v1/messages"), run, body=drive.body(ANTHROPIC), calls=2)
     first = python(stage, cgroup, stand, json.dumps(other), process_group=0)
     hear(first, "done"), hear(first, "done"), hear(first, "stands")
-    if breakpoints(first.pid):
-        pytest.skip("another tracer of this host probes libssl for everyone")
     work = drive.job(ANTHROPIC, run, calls=30, step=True)
     client = stage.client(drive.command("http.client", work), cgroup, text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -115,6 +156,8 @@ def test_bystanders_are_not_probed(stage, daemon):
     assert os.getpgid(client.pid) == os.getpgid(first.pid)
     assert has_libssl(first.pid) and has_libssl(client.pid)
     lab.wait(lambda: breakpoints(client.pid), 5, "breakpoints in the client")
+    if breakpoints(first.pid):
+        need_no_other([daemon])
     assert breakpoints(first.pid) == 0
     # Its other traffic is not in the ledger, and it lives.
     assert {row["host"] for row in daemon.calls(cgroup)} == {ANTHROPIC[0]}
@@ -194,3 +237,99 @@ def test_processes_that_live_a_moment(stage, daemon, tell):
     measured, by_size = all_charged(stage, daemon, run, cgroup, 20)
     tell(f"20 moments: {measured} measured, {by_size} rows by size")
     assert measured, "what was learned of the cgroup did not stick"
+
+
+# --- containers ----------------------------------------------------------------------------
+
+class Layered(Container):
+    """A container whose root is an overlay of its own over a directory that others share."""
+
+    def __init__(self, stage, directory, name, argv, lower=None):
+        super().__init__(stage, directory, name, argv)
+        self.root = os.path.join(self.bundle, "rootfs")
+        self.lower = lower or os.path.join(str(directory), "lower")
+        if lower is None:
+            shutil.move(self.root, self.lower)
+        else:
+            shutil.rmtree(self.root)
+        for each in ("rootfs", "upper", "work"):
+            os.makedirs(os.path.join(self.bundle, each), exist_ok=True)
+        where = ",".join(f"{k}={v}" for k, v in (
+            ("lowerdir", self.lower), ("upperdir", os.path.join(self.bundle, "upper")),
+            ("workdir", os.path.join(self.bundle, "work"))))
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", where, self.root], check=True)
+
+    def copy_up(self, pattern):
+        for file in glob.glob(self.root + pattern):
+            os.chmod(file, os.stat(file).st_mode ^ 0o001)
+            assert os.path.exists(file.replace("/rootfs/", "/upper/", 1)), file
+
+    def remove(self):
+        super().remove()
+        subprocess.run(["umount", "-l", self.root], check=False)
+
+
+@pytest.fixture
+def containers(stage):
+    made = []
+    yield made
+    for container in made:
+        container.remove()
+    for path in (f"{stage.name}/docker", stage.name):
+        for directory in glob.glob(f"/sys/fs/cgroup/*{path}"):
+            lab.rmdir(directory)
+
+
+@pytest.mark.parametrize("copied", [False, True], ids=["one-lower-file", "copied-up"])
+def test_overlays_of_one_image(stage, daemon, tell, tmp_path, containers, copied):
+    """Two containers of one image are charged apart, each call once."""
+    if not shutil.which("runc"):
+        pytest.skip("runc is not installed")
+    runs = []
+    for name in ("one", "two"):
+        run, _ = stage.new_run()
+        argv = drive.curl(drive.job(ANTHROPIC, run, True, calls=20, settings={"delay_ms": 2}))
+        made = Layered(stage, tmp_path, f"see-{copied}-{name}".lower(), ["/usr/bin/curl", *argv[1:]],
+                       containers[0].lower if containers else None)
+        containers.append(made)
+        runs.append(run)
+    if copied:
+        containers[1].copy_up("/lib/*/libssl.so.3")
+        containers[1].copy_up("/usr/lib/*/libssl.so.3")
+    ran = [container.start() for container in containers]
+    for child in ran:
+        out, err = child.communicate(timeout=60)
+        assert drive.statuses(out) == [200] * 20, err
+    for run, container in zip(runs, containers):
+        cgroup = lab.Cgroup.__new__(lab.Cgroup)
+        cgroup.path = container.path
+        measured, by_size = all_charged(stage, daemon, run, cgroup, 20)
+        tell(f"{container.name}: {measured} of 20 measured, {by_size} rows by size")
+        assert measured >= 10
+        assert {row["container"] for row in daemon.calls(cgroup)} == {container.id}
+
+
+# --- a proxy -------------------------------------------------------------------------------
+
+def test_connect_through_a_proxy(stage, daemon):
+    """The client's call, under the host that it asked for, and not a second time as the proxy's."""
+    run, cgroup = stage.new_run()
+    _, middle = stage.new_run("proxy")
+    proxy = stage.client([lab.PYTHON, os.path.join(drive.CLIENTS, "proxy.py"), "3128"], middle,
+                         stdout=subprocess.PIPE, text=True)
+    assert proxy.stdout.readline() == "ready\n"
+    work = drive.job(ANTHROPIC, run, True, calls=10, settings={"delay_ms": 2, "events": 60})
+    argv = [*drive.curl(work), "-x", "http://127.0.0.1:3128"]
+    done = subprocess.run(argv, env=stage.environment, preexec_fn=cgroup.enter, timeout=60,
+                          capture_output=True, text=True, check=False)
+    assert drive.statuses(done.stdout) == [200] * 10, done.stderr
+    all_charged(stage, daemon, run, cgroup, 10)
+    assert {row["host"] for row in daemon.calls(cgroup)} == {ANTHROPIC[0]}
+    proxy.kill()
+    proxy.wait(10)
+    # A call that ends later shows that the proxy's end has been dealt with.
+    run, cgroup = stage.new_run()
+    drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
+    lab.wait(lambda: daemon.calls(cgroup), 20)
+    twice = daemon.calls(middle)
+    assert not twice, lab.shown(twice)
