@@ -23,7 +23,7 @@ CFLAGS  ?= -O2 -g
 needs   := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -MMD -MP -Iinclude -Iuser
 ifeq ($(SANITIZE),1)
 B       := build/sanitize
-needs   += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+needs   += -g -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 endif
 needs   += -I$(B) -isystem $(LLHTTP)/../include/llhttp $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
 libs    := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm -lpthread
@@ -119,7 +119,7 @@ check: ## install what is missing, build, run all tests (root)
 CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration
 
 check-sanitize: ## unit tests and replays under ASan and UBSan
-	$(Q)$(MAKE) --no-print-directory SANITIZE=1 CFLAGS="-O1 -g" check-unit check-replay
+	$(Q)MAKE="$(MAKE) SANITIZE=1 CFLAGS=-O1" tests/run make check-unit check-replay
 
 check-fuzz: $(fuzzers) ## a bounded run of each fuzzer over its corpus (FUZZ_RUNS=20000)
 	$(Q)tests/run fuzz $^
