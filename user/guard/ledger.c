@@ -233,7 +233,7 @@ static int prepare_writer(struct ledger *ledger)
 	int persist = 1;
 	int err = exec(ledger, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 			       "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 4194304;"
-			       "PRAGMA cache_size = -16384");
+			       "PRAGMA cache_size = -4096");
 
 	if (err)
 		return err;
