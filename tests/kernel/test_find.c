@@ -38,6 +38,31 @@ struct fixture {
 	char folder[64], copy[96];
 };
 
+/* Perf events that find listens to for news of mappings, which are no probes. */
+static size_t n_listeners;
+
+/* uprobe_multi links, or perf uprobes, that this process holds. */
+static size_t count_links(void)
+{
+	DIR *dir = opendir("/proc/self/fdinfo");
+	struct dirent *entry;
+	size_t n = 0;
+
+	while ((entry = readdir(dir))) {
+		char path[300], line[256] = "";
+		_cleanup_fclose_ FILE *info = NULL;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%s", entry->d_name);
+		n += readlink(path, line, sizeof(line) - 1) > 0 && strstr(line, "[perf_event]");
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%s", entry->d_name);
+		info = fopen(path, "re");
+		while (info && fgets(line, sizeof(line), info))
+			n += !strcmp(line, "link_type:\tuprobe_multi\n");
+	}
+	closedir(dir);
+	return n - n_listeners;
+}
+
 static struct fixture *start(enum find_mode mode)
 {
 	const struct find_config config = { .mode = mode };
@@ -58,6 +83,8 @@ static struct fixture *start(enum find_mode mode)
 		fail_msg("%s", error);
 	if (find_new(&f->find, f->loop, f->tap, &config, &error))
 		fail_msg("%s", error);
+	n_listeners = 0;
+	n_listeners = count_links();
 	assert_int_equal(find_scan(f->find), 0);
 	return f;
 }
@@ -159,26 +186,6 @@ static bool is_probed(void *arg)
 	return probed;
 }
 
-/* uprobe_multi links that this process holds. */
-static size_t count_links(void)
-{
-	DIR *dir = opendir("/proc/self/fdinfo");
-	struct dirent *entry;
-	size_t n = 0;
-
-	while ((entry = readdir(dir))) {
-		char path[300], line[256];
-		_cleanup_fclose_ FILE *info = NULL;
-
-		snprintf(path, sizeof(path), "/proc/self/fdinfo/%s", entry->d_name);
-		info = fopen(path, "re");
-		while (info && fgets(line, sizeof(line), info))
-			n += !strcmp(line, "link_type:\tuprobe_multi\n");
-	}
-	closedir(dir);
-	return n;
-}
-
 static bool has_no_links(void *arg)
 {
 	return !count_links();
@@ -187,6 +194,7 @@ static bool has_no_links(void *arg)
 static void stop(struct fixture *f)
 {
 	find_free(f->find);
+	n_listeners = 0;
 	/* probes leave in a thread; the next test counts from none */
 	assert_true(becomes(f, has_no_links, NULL, DEADLINE_NS));
 	tap_free(f->tap);

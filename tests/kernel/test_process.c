@@ -13,15 +13,18 @@
 #include <unistd.h>
 
 #include "tap/tap.h"
+#include "who/who.h"
 
-#define V2 "/sys/fs/cgroup/unified"
+static char v2[64];	/* the cgroup v2 mount */
 
 static int setup(void **state)
 {
-	struct tap_config config = { .cgroup_root = V2 };
+	struct tap_config config = { .cgroup_root = v2 };
 	char *error = NULL;
-	int err = tap_new((struct tap **)state, &config, &error);
+	int err;
 
+	assert_int_equal(who_cgroup_mount(v2, sizeof(v2)), 0);
+	err = tap_new((struct tap **)state, &config, &error);
 	if (err)
 		fail_msg("%s", error);
 	return err;
@@ -52,12 +55,12 @@ static void want_cgroup(void *arg, const struct ev_head *event, size_t size)
 static void tells_of_a_new_cgroup(void **state)
 {
 	struct pollfd poll_fd = { .fd = tap_fd(*state), .events = POLLIN };
-	char path[64], dir[128];
+	char path[64], dir[160];
 	struct wanted wanted = { .path = path };
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/aigress-test-%d", getpid());
-	snprintf(dir, sizeof(dir), V2 "%s", path);
+	snprintf(dir, sizeof(dir), "%s%s", v2, path);
 	assert_int_equal(mkdir(dir, 0755), 0);
 	assert_int_equal(stat(dir, &st), 0);
 	assert_int_equal(rmdir(dir), 0);

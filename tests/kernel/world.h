@@ -31,12 +31,13 @@
 
 #include "base/clock.h"
 #include "tap/tap.h"
+#include "who/who.h"
 
-#define V2 "/sys/fs/cgroup/unified"
 #define AI_HOST "api.anthropic.com"
 
 /* What a test works with: a tap, a listener in its own namespace, cgroups a, a/below and b. */
 static struct tap *tap;
+static char v2[64];	/* the cgroup v2 mount */
 static int listener = -1;
 static struct sockaddr_in server;
 static struct sockaddr_in6 server6;	/* the same listener */
@@ -286,10 +287,11 @@ static inline int group_setup(void **state)
 	if (unshare(CLONE_NEWNET))
 		return -1;
 	loopback_up();
+	assert_int_equal(who_cgroup_mount(v2, sizeof(v2)), 0);
 	for (int i = 0; i < 3; i++) {
 		struct stat st;
 
-		snprintf(cgroups[i], sizeof(cgroups[i]), V2 "/aigress-gate-%d%s", getpid(),
+		snprintf(cgroups[i], sizeof(cgroups[i]), "%s/aigress-gate-%d%s", v2, getpid(),
 			 i == CG_A ? "-a" : i == CG_B ? "-b" : "-a/below");
 		assert_int_equal(mkdir(cgroups[i], 0755), 0);
 		assert_int_equal(stat(cgroups[i], &st), 0);
@@ -326,7 +328,7 @@ static inline int group_teardown(void **state)
 /* Each test has its own tap and port, so nothing learned reaches the next. */
 static inline int setup(void **state)
 {
-	struct tap_config config = { .cgroup_root = V2, .ring_bytes = 1 << 18 };
+	struct tap_config config = { .cgroup_root = v2, .ring_bytes = 1 << 18 };
 	socklen_t size = sizeof(server6);
 	int no = 0;
 	char *error = NULL;
