@@ -22,6 +22,7 @@
 #define SWEEP_NS (60 * NS_PER_S)	/* connections of dead processes, long unread flows */
 #define PRUNE_US (86400 * US_PER_S)	/* when no more was left, a day later again */
 #define HOLD_LEASE_NS (3 * NS_PER_S)	/* renewed each TICK_NS; a daemon that hangs holds nobody */
+#define RING_TURN 4096		/* events in one turn of the loop */
 #define TICK_NS NS_PER_S		/* ends of windows; facts after a call */
 
 /* Hooks of the pipeline. */
@@ -132,7 +133,8 @@ static void on_ring(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	tap_drain(daemon->tap, on_event, daemon);
+	/* Some milliseconds' worth: news of mappings and timers must not wait for the end of a flood. */
+	tap_drain_some(daemon->tap, RING_TURN, on_event, daemon);
 }
 
 static void put_facts(struct daemon *daemon, int64_t now_us)

@@ -15,6 +15,7 @@ struct tap {
 	struct tap_features features;
 	struct tap_config config;
 	tap_event_fn fn;	/* of the tap_drain() in progress */
+	size_t left;		/* events that it may still hand over */
 	void *arg;
 };
 

@@ -73,7 +73,8 @@ static int hand_over(void *arg, void *data, size_t reserved)
 
 	if (size)
 		tap->fn(tap->arg, event, size);
-	return 0;
+	/* What libbpf returns; the event is consumed all the same. */
+	return --tap->left ? 0 : -EAGAIN;
 }
 
 static int set_sizes(struct tap *tap)
@@ -202,15 +203,21 @@ int tap_fd(const struct tap *tap)
 	return ring_buffer__epoll_fd(tap->ring);
 }
 
-int tap_drain(struct tap *tap, tap_event_fn fn, void *arg)
+int tap_drain_some(struct tap *tap, size_t most, tap_event_fn fn, void *arg)
 {
 	int n;
 
 	tap->fn = fn;
 	tap->arg = arg;
+	tap->left = most;
 	n = ring_buffer__consume(tap->ring);
 	tap->fn = NULL;
-	return n < 0 ? n : 0;
+	return n < 0 && n != -EAGAIN ? n : 0;
+}
+
+int tap_drain(struct tap *tap, tap_event_fn fn, void *arg)
+{
+	return tap_drain_some(tap, SIZE_MAX, fn, arg);
 }
 
 int tap_counters(const struct tap *tap, uint64_t counters[CTL_COUNTERS])

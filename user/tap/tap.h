@@ -40,6 +40,8 @@ struct tap *tap_free(struct tap *tap);
 /* An fd that is readable when events wait, and the call that hands them to fn. 0 or -errno. */
 int tap_fd(const struct tap *tap);
 int tap_drain(struct tap *tap, tap_event_fn fn, void *arg);
+/* The same for at most `most` events (> 0), so that a flood leaves the caller time for others. */
+int tap_drain_some(struct tap *tap, size_t most, tap_event_fn fn, void *arg);
 
 /* Tells the kernel a host pattern ("api.x.com", "*.x.com", "a.*.x.com"); verdict CTL_AI. 0 or -errno. */
 int tap_add_host(struct tap *tap, const char *pattern);
