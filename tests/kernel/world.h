@@ -301,27 +301,27 @@ static inline int group_setup(void **state)
 }
 
 /* Kills what a failed test left behind; a killed task leaves its cgroup a moment later. */
-static inline void remove_cgroup(const char *cgroup)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/cgroup.kill", cgroup);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		print_error("%s: %s\n", path, strerror(errno));
-	close(fd);
-	while (waitpid(-1, NULL, 0) > 0)
-		;
-	if (rmdir(cgroup))
-		print_error("%s: %s\n", cgroup, strerror(errno));
-}
-
 static inline int group_teardown(void **state)
 {
-	remove_cgroup(cgroups[CG_BELOW]);
-	remove_cgroup(cgroups[CG_B]);
-	remove_cgroup(cgroups[CG_A]);
+	static const int inner_first[] = { CG_BELOW, CG_B, CG_A };
+
+	for (int i = 0; i < 3; i++) {
+		char path[128];
+		FILE *procs;
+		int pid;
+
+		snprintf(path, sizeof(path), "%s/cgroup.procs", cgroups[inner_first[i]]);
+		procs = fopen(path, "re");
+		while (procs && fscanf(procs, "%d", &pid) == 1)
+			kill(pid, SIGKILL);
+		if (procs)
+			fclose(procs);
+	}
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	for (int i = 0; i < 3; i++)
+		if (rmdir(cgroups[inner_first[i]]))
+			print_error("%s: %s\n", cgroups[inner_first[i]], strerror(errno));
 	return 0;
 }
 

@@ -51,7 +51,8 @@ static void host_features(struct feature ret[FEATURES], const char *cgroup_root)
 		{ "gate on connect", has.has_connect_gate, false,
 		  "refuse drops ClientHellos only" },
 		{ "reset of live connections (SOCK_DESTROY)", has.has_sock_destroy, false,
-		  "CONFIG_INET_DIAG_DESTROY is missing: refuse holds live connections instead" },
+		  "the module tcp_diag or CONFIG_INET_DIAG_DESTROY is missing: refuse holds live "
+		  "connections instead" },
 		{ "uprobe_multi with a process filter", has.has_uprobe_multi, false,
 		  "perf uprobes are used: they work, take 0.1 s each to remove, and want "
 		  "CAP_SYS_ADMIN" },

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the running kernel can do for us: each answer by trying, none by a version number. */
 #include <errno.h>
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,31 +29,25 @@ static bool has_iterator(const char *function)
 	return has;
 }
 
-/* Asks for the end of a socket that cannot be: a kernel that could have done it says ENOENT. */
+/*
+ * Resets a listener of its own on a loopback port that the kernel chooses: without tcp_diag, a module
+ * on most distributions, the answer is the same ENOENT as for a socket that is gone.
+ */
 static bool has_sock_destroy(void)
 {
-	struct {
-		struct nlmsghdr head;
-		struct inet_diag_req_v2 body;
-	} request = {
-		.head = { .nlmsg_len = sizeof(request), .nlmsg_type = SOCK_DESTROY,
-			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
-		.body = { .sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP,
-			  .idiag_states = ~0u },
-	};
-	struct {
-		struct nlmsghdr head;
-		struct nlmsgerr body;
-	} answer;
-	struct timeval second = { .tv_sec = 1 };
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in own = { .sin_family = AF_INET };
+	struct ev_flow flow = { .family = AF_INET };
+	socklen_t size = sizeof(own), cookie_size = sizeof(flow.head.id);
 
-	memset(request.body.id.idiag_cookie, 0xff, sizeof(request.body.id.idiag_cookie));
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second)) < 0 ||
-	    send(fd, &request, sizeof(request), 0) < 0 ||
-	    recv(fd, &answer, sizeof(answer), 0) < (ssize_t)sizeof(answer.head) + (ssize_t)sizeof(int))
+	own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&own, sizeof(own)) || listen(fd, 1) ||
+	    getsockname(fd, (struct sockaddr *)&own, &size) ||
+	    getsockopt(fd, SOL_SOCKET, SO_COOKIE, &flow.head.id, &cookie_size))
 		return false;
-	return answer.head.nlmsg_type == NLMSG_ERROR && answer.body.error == -ENOENT;
+	flow.local_port = ntohs(own.sin_port);
+	memcpy(flow.local_addr, &own.sin_addr, sizeof(own.sin_addr));
+	return !tap_destroy(NULL, &flow);
 }
 
 void tap_probe_features(struct tap_features *ret)
