@@ -194,7 +194,7 @@ static __always_inline void flow_leave(struct bpf_sock *sk, struct flow *flow)
 static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk, struct flow *flow,
 				      struct hello *h, const struct segment *s, bool is_ip6)
 {
-	struct ctl_gate *gate = gates_live ? gate_of_skb(skb) : NULL;
+	struct ctl_gate *gate = gates_live ? gate_of_skb(skb, false) : NULL;
 	struct ctl_flow row = {};
 	__u8 yes = 1;
 
@@ -346,7 +346,7 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 	if (!segment_read(skb, &s))
 		return PASS;
 	if (flow && flow->state == FLOW_AI) {
-		if (s.len && gates_live && gate_of_skb(skb))
+		if (s.len && gates_live && gate_of_skb(skb, true))
 			return DROP;
 		flow_count(sk, flow, &s);
 		talk_follow(skb, flow, &s);
@@ -387,7 +387,7 @@ static __always_inline int quic(struct __sk_buff *skb)
 	}
 	if (!addr_is_ai_only(&peer))
 		return PASS;
-	gate = gate_of_skb(skb);
+	gate = gate_of_skb(skb, false);
 	if (!gate)
 		return PASS;
 	gate_hit(gate, CTL_REFUSED_CONNECTS);

@@ -8,41 +8,46 @@
 /* How many gates there are, kept by user space: zero, and nobody pays for gates. */
 extern __u32 gates_live;
 
-/* The gate of this cgroup itself, if it is shut and its lease has not ended. */
-static __always_inline struct ctl_gate *gate_own(__u64 cgroup)
+/*
+ * The gate of this cgroup itself, if its lease has not ended and it is shut: for what is new, or
+ * (is_live) for a connection that was let in before.
+ */
+static __always_inline struct ctl_gate *gate_own(__u64 cgroup, bool is_live)
 {
 	struct ctl_gate *gate = bpf_map_lookup_elem(&gates, &cgroup);
 
-	if (!gate || gate->state != CTL_REFUSE || gate->lease_ns <= bpf_ktime_get_ns())
+	if (!gate || gate->lease_ns <= bpf_ktime_get_ns())
+		return NULL;
+	if (gate->state != CTL_REFUSE && (is_live || gate->state != CTL_TURN_AWAY))
 		return NULL;
 	return gate;
 }
 
 /* The shut gate over the socket of this packet. Level 0 is the root of the hierarchy. */
-static __always_inline struct ctl_gate *gate_of_skb(struct __sk_buff *skb)
+static __always_inline struct ctl_gate *gate_of_skb(struct __sk_buff *skb, bool is_live)
 {
-	struct ctl_gate *gate = gate_own(bpf_skb_cgroup_id(skb));
+	struct ctl_gate *gate = gate_own(bpf_skb_cgroup_id(skb), is_live);
 
 	for (int level = 0; !gate && level < CTL_DEPTH; level++) {
 		__u64 cgroup = bpf_skb_ancestor_cgroup_id(skb, level);
 
 		if (!cgroup)
 			break;
-		gate = gate_own(cgroup);
+		gate = gate_own(cgroup, is_live);
 	}
 	return gate;
 }
 
 static __always_inline struct ctl_gate *gate_of_current(void)
 {
-	struct ctl_gate *gate = gate_own(bpf_get_current_cgroup_id());
+	struct ctl_gate *gate = gate_own(bpf_get_current_cgroup_id(), false);
 
 	for (int level = 0; !gate && level < CTL_DEPTH; level++) {
 		__u64 cgroup = bpf_get_current_ancestor_cgroup_id(level);
 
 		if (!cgroup)
 			break;
-		gate = gate_own(cgroup);
+		gate = gate_own(cgroup, false);
 	}
 	return gate;
 }

@@ -51,6 +51,7 @@ _Static_assert(sizeof(struct ctl_conn) == 40, "both halves agree on struct ctl_c
 enum ctl_gate_state {
 	CTL_OPEN = 0,
 	CTL_REFUSE = 1,	/* connect to an AI address: EPERM; a ClientHello for an AI host: dropped */
+	CTL_TURN_AWAY = 3, /* as CTL_REFUSE for new connections; live ones go on, and end what they began */
 	CTL_PACE = 2,	/* a request goes out when each of the gate's buckets has credit, else it waits */
 };
 

@@ -12,15 +12,16 @@
 #include "pipeline.h"
 #include "tap/tap.h"
 
-static int gate(void *arg, uint64_t cgroup, bool refuse, uint64_t lease_ns)
+static int gate(void *arg, uint64_t cgroup, enum ctl_gate_state state, uint64_t lease_ns)
 {
 	struct levers *levers = arg;
-	struct ctl_gate gate = { .state = CTL_REFUSE, .lease_ns = lease_ns };
+	struct ctl_gate gate = { .state = state, .lease_ns = lease_ns };
+	int err;
 
-	int err = refuse ? tap_gate_set(levers->tap, cgroup, &gate) :
-			   tap_gate_clear(levers->tap, cgroup);
-
-	return !refuse && err == -ENOENT ? 0 : err;	/* open is what was wanted */
+	if (state != CTL_OPEN)
+		return tap_gate_set(levers->tap, cgroup, &gate);
+	err = tap_gate_clear(levers->tap, cgroup);
+	return err == -ENOENT ? 0 : err;	/* open is what was wanted */
 }
 
 static int destroy(void *arg, uint64_t cgroup)

@@ -90,6 +90,25 @@ static void stops_requests_of_live_ai_flows_but_no_others(void **state)
 	child_end(&other);
 }
 
+static void turns_new_connections_away_and_lets_live_ones_go_on(void **state)
+{
+	struct ctl_gate gate = { .lease_ns = UINT64_MAX, .state = CTL_TURN_AWAY };
+	struct child live = child_new(cgroups[CG_A]), late = child_new(cgroups[CG_A]);
+	int fd;
+
+	assert_int_equal(tell(&live, 'c'), 0);
+	assert_int_equal(tell(&live, 'a'), 0);
+	fd = server_accept();
+	assert_int_equal(server_read(fd, 517, 2000), 517);
+	assert_int_equal(tap_gate_set(tap, ids[CG_A], &gate), 0);
+	assert_int_equal(tell(&live, 'd'), 0);
+	assert_int_equal(server_read(fd, 10, 2000), 10);
+	assert_int_equal(tell(&late, 'c'), EPERM);
+	close(fd);
+	child_end(&live);
+	child_end(&late);
+}
+
 static void opens_when_the_lease_ends(void **state)
 {
 	struct child child = child_new(cgroups[CG_A]);
@@ -165,6 +184,7 @@ int main(void)
 		TEST(does_not_refuse_a_shared_address),
 		TEST(drops_the_hello_and_resets_its_socket),
 		TEST(stops_requests_of_live_ai_flows_but_no_others),
+		TEST(turns_new_connections_away_and_lets_live_ones_go_on),
 		TEST(opens_when_the_lease_ends),
 		TEST(resets_a_socket_in_another_namespace),
 		TEST(gates_leave_with_the_daemon),

@@ -38,16 +38,18 @@ static struct {
 	int64_t spent[MOST];
 	size_t n_freezes;
 	char frozen[WHO_PATH_LEN + 8];
+	enum ctl_gate_state state;	/* of the last gate */
 	struct loop *loop;
 	size_t stop_at_rows;
 	bool really;
 } world;
 
-static int lever_gate(void *arg, uint64_t cgroup, bool refuse, uint64_t lease_ns)
+static int lever_gate(void *arg, uint64_t cgroup, enum ctl_gate_state state, uint64_t lease_ns)
 {
 	if (world.error)
 		return world.error;
-	if (refuse)
+	world.state = state;
+	if (state != CTL_OPEN)
 		world.shut[world.n_shut++ % MOST] = cgroup;
 	else
 		world.opened[world.n_opened++ % MOST] = cgroup;
@@ -794,8 +796,11 @@ static void a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them(void *
 	policy_reserve(policy, &subject, 1, &so_far, T0);
 	apply_all(act, policy);
 	assert_int_equal(world.n_shut, 1);
+	assert_int_equal(world.state, CTL_TURN_AWAY);	/* the call itself may be half sent */
 	assert_int_equal(world.n_destroyed, 0);
 	assert_string_equal(world.results[0], "done: calls in flight will cross the line");
+	act_renew(act);
+	assert_int_equal(world.state, CTL_TURN_AWAY);
 	act_review(act, policy, true, T0);
 	assert_int_equal(world.n_opened, 0);
 	policy_release(policy, 1);
@@ -808,6 +813,7 @@ static void a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them(void *
 	so_far.budget_nanos = 2;
 	policy_reserve(policy, &subject, 2, &so_far, T0);
 	apply_all(act, policy);
+	assert_int_equal(world.state, CTL_REFUSE);
 	assert_int_equal(world.n_destroyed, 1);
 	assert_string_equal(world.results[3], "done");
 	policy_release(policy, 2);

@@ -99,7 +99,7 @@ static void let_go(struct act *act, struct deed *deed, const char *why, int64_t 
 	if (!deed->holds || !hold_drop(act, deed))
 		return;
 	if (deed->story->step->action == POLICY_REFUSE) {
-		err = gate_pull(act, deed->target.id, false);
+		err = gate_pull(act, deed->target.id, CTL_OPEN);
 		err = err == -ENOENT ? 0 : err;
 	} else {
 		err = halt_undo(act, deed);
@@ -236,7 +236,8 @@ void act_renew(struct act *act)
 
 	HASH_ITER(hh, act->held, held, next)
 		if (held->key.hold == HOLD_GATE)
-			(void)gate_pull(act, held->key.target.id, true);
+			(void)gate_pull(act, held->key.target.id,
+					held->is_hard ? CTL_REFUSE : CTL_TURN_AWAY);
 }
 
 void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gate *gate), void *arg)

@@ -7,6 +7,7 @@
 #ifndef GUARD_ACT_H
 #define GUARD_ACT_H
 
+#include "control.h"
 #include "guard/ledger.h"
 #include "guard/policy.h"
 
@@ -19,8 +20,8 @@ struct tap;
  * lever answers -EOPNOTSUPP, which becomes the row's result.
  */
 struct act_levers {
-	/* lease_ns: CLOCK_MONOTONIC at which the gate opens by itself; 0 with refuse false. */
-	int (*gate)(void *arg, uint64_t cgroup, bool refuse, uint64_t lease_ns);
+	/* lease_ns: CLOCK_MONOTONIC at which the gate opens by itself; 0 with CTL_OPEN. */
+	int (*gate)(void *arg, uint64_t cgroup, enum ctl_gate_state state, uint64_t lease_ns);
 	int (*destroy)(void *arg, uint64_t cgroup);	/* live AI connections of a cgroup */
 	/* The process that has the pid and started then (spare_start_time()); -ESRCH: it is gone. */
 	int (*signal)(void *arg, uint32_t tgid, uint64_t start_ticks, int signal);

@@ -46,6 +46,21 @@ int hold_take(struct act *act, struct deed *deed)
 	return 0;
 }
 
+bool hold_is_hard(struct act *act, const struct deed *deed)
+{
+	struct held *held = find(act, key_of(deed));
+
+	return held && held->is_hard;
+}
+
+void hold_harden(struct act *act, const struct deed *deed)
+{
+	struct held *held = find(act, key_of(deed));
+
+	if (held)
+		held->is_hard = true;
+}
+
 bool hold_drop(struct act *act, struct deed *deed)
 {
 	struct held *held = find(act, key_of(deed));

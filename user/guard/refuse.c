@@ -8,12 +8,12 @@
 #include "base/clock.h"
 #include "guard/story.h"
 
-int gate_pull(struct act *act, uint64_t cgroup, bool refuse)
+int gate_pull(struct act *act, uint64_t cgroup, enum ctl_gate_state state)
 {
 	if (!act->levers.gate)
 		return -EOPNOTSUPP;
-	return act->levers.gate(act->levers.arg, cgroup, refuse,
-				refuse ? clock_mono_ns() + ACT_LEASE_NS : 0);
+	return act->levers.gate(act->levers.arg, cgroup, state,
+				state == CTL_OPEN ? 0 : clock_mono_ns() + ACT_LEASE_NS);
 }
 
 int gate_reset(struct act *act, uint64_t cgroup)
@@ -26,7 +26,7 @@ static void refuse(struct act *act, struct story *story, uint64_t cgroup, const 
 {
 	struct target target = { .id = cgroup };
 	struct deed *deed = deed_find(story, target);
-	bool is_new = !deed;
+	bool is_new = !deed, is_hard;
 	int err, destroyed;
 
 	if (is_new)
@@ -40,11 +40,17 @@ static void refuse(struct act *act, struct story *story, uint64_t cgroup, const 
 			deed_write(act, deed, now_us, "rehearsed");
 		return;
 	}
-	err = gate_pull(act, cgroup, true);
-	/* What is in flight may still end below the line: then only new calls are turned away. */
+	/*
+	 * What is in flight may still end below the line, and must be let end: the request whose cost
+	 * is held may itself be half sent. Then only new connections are turned away.
+	 */
+	is_hard = !story->is_ahead || hold_is_hard(act, deed);
+	err = gate_pull(act, cgroup, is_hard ? CTL_REFUSE : CTL_TURN_AWAY);
 	destroyed = err || story->is_ahead ? 0 : gate_reset(act, cgroup);
 	if (!err)
 		err = hold_take(act, deed);
+	if (!err && is_hard)
+		hold_harden(act, deed);
 	if (!is_new && err == deed->error && deed->is_soft == story->is_ahead)
 		return;
 	deed->error = err;

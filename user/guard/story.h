@@ -60,6 +60,7 @@ struct held {
 	UT_hash_handle hh;
 	struct held_key key;
 	size_t steps;
+	bool is_hard;	/* a gate: some step refuses live connections, too */
 };
 
 struct act {
@@ -98,6 +99,9 @@ void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const 
 
 /* 0 or -ENOMEM. Once more for the same deed is nothing new. */
 int hold_take(struct act *act, struct deed *deed);
+/* A gate that also stops live connections, for as long as any step holds it. */
+bool hold_is_hard(struct act *act, const struct deed *deed);
+void hold_harden(struct act *act, const struct deed *deed);
 /* True when no other step, of whatever budget, wants it held. */
 bool hold_drop(struct act *act, struct deed *deed);
 bool hold_stands(struct act *act, enum hold hold, struct target target);
@@ -116,7 +120,7 @@ struct deed *aim(struct act *act, struct story *story, const struct policy_verdi
 /* ---- refuse.c, halt.c, kill.c ---- */
 
 /* Levers; -EOPNOTSUPP where there is none. */
-int gate_pull(struct act *act, uint64_t cgroup, bool refuse);
+int gate_pull(struct act *act, uint64_t cgroup, enum ctl_gate_state state);
 int gate_reset(struct act *act, uint64_t cgroup);
 int signal_pull(struct act *act, const struct deed *deed, int signal);
 
