@@ -88,7 +88,7 @@ bench: ## what it costs, as ratios of paired runs; about 5 minutes on a quiet ho
 bench-programs: $(benches)
 
 KERNELS ?= $(shell sed 's/\#.*//; s/\t.*//' tests/vm/kernels)
-check-kernels: $(ontests) ## the same on other kernels, in QEMU (root; KERNELS="6.1 6.12")
+check-kernels: all $(ontests) ## the same on other kernels, in QEMU (root; KERNELS="6.1 6.12")
 	$(Q)scripts/deps vm
 	$(Q)tests/run kernels $(KERNELS) -- $^
 
