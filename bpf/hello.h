@@ -180,7 +180,7 @@ static __always_inline enum hello_result hello_field(struct hello *h)
 
 /*
  * Without a branch in the loop: the verifier walks one path, and clang cannot lay the loop out so
- * that it falls through into its own head, which kernels before 6.7 take for a loop without an end.
+ * that it falls through into its own head, which 6.1 takes for a loop without an end.
  */
 static __always_inline void hello_lower(struct hello *h)
 {
@@ -195,7 +195,7 @@ static __always_inline void hello_lower(struct hello *h)
 
 /*
  * Copies 1 to `max` bytes; any other n is refused. Tested without the barrier, clang would write
- * "n == 0" for "n < 1", and a verifier before 6.8 learns no least value from an inequality.
+ * "n == 0" for "n < 1", and the verifier of 6.1 learns no least value from an inequality.
  */
 static __always_inline int hello_copy(const void *from, __u32 at, void *to, __u32 n,
 				      const __u32 max)
