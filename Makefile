@@ -3,7 +3,8 @@
 
 NAME    := aigress
 B       := build
-LIBS    := libbpf libelf jansson yaml-0.1 sqlite3 libnghttp2 capstone zlib libbrotlidec libzstd libcap-ng ncursesw
+LIBS    := libbpf libelf jansson yaml-0.1 sqlite3 libnghttp2 capstone zlib libbrotlidec libzstd libcap-ng ncursesw \
+           libcurl libmicrohttpd hiredis openssl
 CLANG   ?= clang
 BPFTOOL ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)
 LLHTTP  ?= /usr/share/llhttp
