@@ -223,12 +223,28 @@ static struct link *link_find(struct links *links, uint64_t id)
 	return link;
 }
 
+/*
+ * This direction has come to `end`, of which the last `len` bytes are in our hands. What lies between
+ * those and the bytes before (beyond the pieces of one call, or the ring was full) was framed as well:
+ * in full records at the least, and exactly so within a call.
+ */
+static void link_see(struct link *link, enum ev_dir dir, uint64_t end, uint64_t len)
+{
+	uint64_t seen = link->seen[dir];
+
+	if (end - len > seen)
+		link->records[dir] += (end - len - seen + EV_PIECE_MAX - 1) / EV_PIECE_MAX;
+	link->records[dir] += len > 0;
+	link->seen[dir] = end;
+}
+
 /* The connection is over. `totals` NULL: the kernel's last counts are not known. */
 static void link_end(struct links *links, struct link *link, const uint64_t totals[2],
 		     const struct ev_head *event)
 {
 	if (link->conn && totals) {
-		memcpy(link->seen, totals, sizeof(link->seen));
+		for (int dir = 0; dir < 2; dir++)
+			link_see(link, dir, totals[dir], 0);
 		conn_end(link->conn, totals);
 		link_pull(links, link, event);
 	}
@@ -294,8 +310,7 @@ void links_data(struct links *links, const struct ev_data *event)
 		link = link_add(links, &event->head, false);
 	if (!link || !link->conn)
 		return;
-	link->seen[event->dir] = event->offset + event->len;
-	link->records[event->dir]++;
+	link_see(link, event->dir, event->offset + event->len, event->len);
 	conn_feed(link->conn, event->dir == EV_OUT ? HTTP_REQUEST : HTTP_RESPONSE, event->offset,
 		  event->bytes, event->len);
 	link_recognise(links, link, link_pull(links, link, &event->head));

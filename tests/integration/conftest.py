@@ -40,6 +40,7 @@ def daemon(stage, tmp_path_factory):
     started = lab.Daemon(stage, str(directory), config(directory, "attach: everyone\n")).start()
     yield started
     assert started.stop() == 0, started.said()
+    started.must_still_agree()
 
 
 @pytest.fixture
@@ -53,6 +54,7 @@ def new_daemon(stage, tmp_path):
     yield make
     for each in made:
         each.stop()
+        each.must_still_agree()
 
 
 @pytest.fixture

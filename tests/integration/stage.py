@@ -235,6 +235,7 @@ class Daemon:
         self.where = where
         self.log = os.path.join(state, "run.log")
         self.child = None
+        self.agreed = []    # (cgroup, its bill), to be looked at again at the end
 
     def start(self):
         os.makedirs(self.state, exist_ok=True)
@@ -270,6 +271,16 @@ class Daemon:
                 raise AssertionError(f"aigress did not end within 20 s:\n{self.said()}") from None
         return self.child.returncode if self.child else None
 
+    def must_still_agree(self):
+        """
+        What agreed with its bill still does, now that every flow has ended and been settled: no row
+        by size has come late for what was measured.
+        """
+        rows = self.all_calls()
+        for cgroup, bill in self.agreed:
+            extra = difference(bill, within(rows, cgroup))[1]
+            assert not extra, f"charged twice, in {cgroup.path}:\n{shown(extra)}"
+
     def run(self, command, *args, check=True):
         done = subprocess.run([AIGRESS, command, "--state", self.state, *args],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
@@ -281,10 +292,17 @@ class Daemon:
     def report(self, by, *args):
         return json.loads(self.run("report", "--by", by, "--format", "json", *args).stdout)["rows"]
 
+    def all_calls(self):
+        return self.report("call,cgroup,host,provider,model,source,pid,command,container,unit")
+
     def calls(self, cgroup):
         """The calls of a cgroup and of those below it."""
-        return [row for row in self.report("call,cgroup,host,provider,model,source,pid,command,container,unit")
-                if row["cgroup"] == cgroup.path or row["cgroup"].startswith(cgroup.path + "/")]
+        return within(self.all_calls(), cgroup)
+
+
+def within(rows, cgroup):
+    return [row for row in rows
+            if row["cgroup"] == cgroup.path or row["cgroup"].startswith(cgroup.path + "/")]
 
 
 def money(text):
@@ -371,6 +389,7 @@ class Stage:
         sums = [row for row in daemon.report("cgroup") if row["cgroup"] == cgroup.path]
         assert sum(money(r["cost_usd"]) for r in sums) == sum(money(r["cost_usd"]) for r in bill)
         assert sum(r["calls"] for r in sums) == n_calls
+        daemon.agreed.append((cgroup, bill))
         return ledger
 
     def close(self):

@@ -26,6 +26,7 @@ def daemon(stage, tmp_path_factory):
     started = lab.Daemon(stage, str(directory), config(directory, "attach: on-sight\n")).start()
     yield started
     assert started.stop() == 0, started.said()
+    started.must_still_agree()
 
 
 def libssl_maps(pid):

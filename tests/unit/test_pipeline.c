@@ -508,6 +508,40 @@ static void what_is_read_from_its_middle_on_is_not_estimated_as_well(void **stat
 	is_read_and_not_estimated("", CTL_UNKNOWN);
 }
 
+/*
+ * A request larger than what is copied of one call (bpf/emit.h): 64 records, a jump over 34, the
+ * last. All of them were framed.
+ */
+static void what_is_beyond_the_pieces_of_a_call_was_framed_too(void **state)
+{
+	static const char zeros[EV_PIECE_MAX];
+	struct stage *stage = stage_new();
+	struct ev_flow flow = { .head = head_of(stage, EV_FLOW), .bytes = { 600, 2000 },
+				.handshake = { 600, 2000 }, .host = "api.anthropic.com" };
+	const uint64_t n_body = 98 * EV_PIECE_MAX + 100;
+	_cleanup_free_ char *head = NULL;
+
+	assert_true(asprintf(&head, "POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\n"
+				    "Content-Length: %zu\r\n\r\n", (size_t)n_body) > 0);
+	pipeline_event(stage->pipeline, &flow.head, sizeof(flow));
+	opens(stage, "api.anthropic.com", CTL_AI);
+	sends(stage, EV_OUT, head, 0);
+	for (int i = 0; i < 64; i++)
+		sends_bytes(stage, EV_OUT, zeros, sizeof(zeros));
+	loses(stage, EV_OUT, 33 * EV_PIECE_MAX + 100);
+	sends_bytes(stage, EV_OUT, zeros, sizeof(zeros));
+	answers_anthropic(stage, 0);
+	assert_int_equal(stage->n_charges, 1);
+	assert_true(charge_is_measured(stage->charges[0].source));
+	flow.head.type = EV_FLOW_END;
+	flow.bytes[EV_OUT] += strlen(head) + n_body + (1 + 64 + 34 + 1) * 29;
+	flow.bytes[EV_IN] += stage->offsets[EV_IN] + 29;
+	pipeline_event(stage->pipeline, &flow.head, sizeof(flow));
+	closes(stage);
+	assert_int_equal(stage->n_charges, 1);
+	stage_free(stage);
+}
+
 static void a_refused_flow_is_reset(void **state)
 {
 	struct stage *stage = stage_new();
@@ -567,6 +601,7 @@ int main(void)
 		cmocka_unit_test(what_only_flows_is_estimated_and_said_so),
 		cmocka_unit_test(what_is_read_is_not_estimated_as_well),
 		cmocka_unit_test(what_is_read_from_its_middle_on_is_not_estimated_as_well),
+		cmocka_unit_test(what_is_beyond_the_pieces_of_a_call_was_framed_too),
 		cmocka_unit_test(a_refused_flow_is_reset),
 		cmocka_unit_test(live_flows_of_a_cgroup_are_reset_and_no_others),
 		cmocka_unit_test(what_is_no_event_is_counted),
