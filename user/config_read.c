@@ -229,8 +229,6 @@ static int read_key(struct config_reader *reader, yaml_node_t *name, yaml_node_t
 	const struct config_key *key;
 	int r;
 
-	if (!is_scalar(name))
-		return config_fail(reader, name, "has a key that is not a word");
 	key = find_key(keys, name);
 	if (!key)
 		return fail_key(reader, name, keys);
@@ -238,6 +236,24 @@ static int read_key(struct config_reader *reader, yaml_node_t *name, yaml_node_t
 	r = key->fn(reader, value, key, (char *)into + key->at);
 	reader->path[len] = '\0';
 	return r;
+}
+
+/* A key is a word that did not stand in this mapping before. */
+static int check_name(struct config_reader *reader, yaml_node_t *map, const yaml_node_pair_t *pair)
+{
+	yaml_document_t *document = &reader->document;
+	yaml_node_t *name = yaml_document_get_node(document, pair->key);
+
+	if (!is_scalar(name))
+		return config_fail(reader, name, "has a key that is not a word");
+	for (yaml_node_pair_t *other = map->data.mapping.pairs.start; other < pair; other++) {
+		yaml_node_t *before = yaml_document_get_node(document, other->key);
+
+		if (!strcmp(text_of(before), text_of(name)))
+			return config_fail(reader, name, "\"%s\" stands here twice, first in line %u; "
+					   "take one away", text_of(name), config_line(before));
+	}
+	return 0;
 }
 
 int config_map(struct config_reader *reader, yaml_node_t *node, const struct config_key *keys,
@@ -250,15 +266,10 @@ int config_map(struct config_reader *reader, yaml_node_t *node, const struct con
 	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
 	     pair < node->data.mapping.pairs.top; pair++) {
 		yaml_node_t *name = yaml_document_get_node(document, pair->key);
-		int r;
+		int r = check_name(reader, node, pair);
 
-		for (yaml_node_pair_t *other = node->data.mapping.pairs.start; other < pair; other++) {
-			yaml_node_t *before = yaml_document_get_node(document, other->key);
-
-			if (is_scalar(name) && !strcmp(text_of(before), text_of(name)))
-				return config_fail(reader, name, "\"%s\" stands here twice, first in line "
-						   "%u; take one away", text_of(name), config_line(before));
-		}
+		if (r < 0)
+			return r;
 		r = read_key(reader, name, yaml_document_get_node(document, pair->value), keys, into);
 		if (r < 0)
 			return r;
@@ -308,6 +319,42 @@ int config_list(struct config_reader *reader, yaml_node_t *node, config_fn fn, s
 
 		snprintf(reader->path + len, sizeof(reader->path) - len, "[%zu]", i);
 		r = fn(reader, yaml_document_get_node(&reader->document, item[i]), NULL, items + i * size);
+		reader->path[len] = '\0';
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int config_pairs(struct config_reader *reader, yaml_node_t *node, config_fn fn, size_t size,
+		 size_t max, void **ret_items, size_t *ret_n)
+{
+	yaml_document_t *document = &reader->document;
+	size_t len = strlen(reader->path), n;
+	char *items;
+
+	if (node->type != YAML_MAPPING_NODE)
+		return config_fail(reader, node, "must be a mapping, as { key: value }");
+	n = (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
+	if (!n || n > max)
+		return config_fail(reader, node, "has %zu keys; give 1 to %zu", n, max);
+	items = calloc(n, size);
+	if (!items)
+		return -ENOMEM;
+	*ret_items = items;
+	*ret_n = n;
+	for (size_t i = 0; i < n; i++) {
+		const yaml_node_pair_t *pair = &node->data.mapping.pairs.start[i];
+		struct config_key key = { .fn = fn };
+		char name[QUOTE_MAX];
+		int r = check_name(reader, node, pair);
+
+		if (r < 0)
+			return r;
+		key.name = text_of(yaml_document_get_node(document, pair->key));
+		quote(key.name, name);
+		snprintf(reader->path + len, sizeof(reader->path) - len, ".%s", name);
+		r = fn(reader, yaml_document_get_node(document, pair->value), &key, items + i * size);
 		reader->path[len] = '\0';
 		if (r < 0)
 			return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads one YAML document by tables of keys, with errors that tell file, line and key. For
- * config.c alone, which holds the tables.
+ * Reads one YAML document by tables of keys, with errors that tell file, line and key. For the
+ * config files alone, which hold the tables.
  */
 #ifndef CONFIG_READ_H
 #define CONFIG_READ_H
@@ -57,6 +57,13 @@ bool config_has(struct config_reader *reader, const yaml_node_t *map, const char
 /* A sequence of at most `max`; ret_items is filled as far as was read, also on error. */
 int config_list(struct config_reader *reader, yaml_node_t *node, config_fn fn, size_t size,
 		size_t max, void **ret_items, size_t *ret_n);
+
+/*
+ * A mapping of at most `max` keys of free choice. fn is given each value, with a key whose name is
+ * the file's; ret_items as in config_list().
+ */
+int config_pairs(struct config_reader *reader, yaml_node_t *node, config_fn fn, size_t size,
+		 size_t max, void **ret_items, size_t *ret_n);
 
 int config_bool(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 int config_string(struct config_reader *, yaml_node_t *, const struct config_key *, void *);

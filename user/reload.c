@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "guard/match.h"
 #include "keeper.h"
 #include "orders.h"
 #include "restore.h"
@@ -33,23 +34,13 @@ static bool is_same_text(const char *a, const char *b)
 	return !strcmp(a ? a : "", b ? b : "");
 }
 
-static bool is_same_match(const struct policy_match *a, const struct policy_match *b)
-{
-	return is_same_text(a->namespace, b->namespace) && is_same_text(a->workload, b->workload) &&
-	       is_same_text(a->pod, b->pod) && is_same_text(a->container, b->container) &&
-	       is_same_text(a->cgroup, b->cgroup) && is_same_text(a->unit, b->unit) &&
-	       is_same_text(a->user, b->user) && is_same_text(a->command, b->command) &&
-	       is_same_text(a->exe, b->exe) && is_same_text(a->host, b->host) &&
-	       is_same_text(a->model, b->model) && is_same_text(a->label, b->label);
-}
-
 /* What decides of all deeds: whether they are done at all, and to whom never. */
 static bool is_same_stance(const struct policy_rules *a, const struct policy_rules *b)
 {
 	bool same = a->enforce == b->enforce && a->n_protect == b->n_protect;
 
 	for (size_t i = 0; same && i < a->n_protect; i++)
-		same = is_same_match(&a->protect[i], &b->protect[i]);
+		same = match_is_same(&a->protect[i], &b->protect[i]);
 	return same;
 }
 

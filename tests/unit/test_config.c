@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "config.h"
 
-#define MATCH_KEYS "container, cgroup, unit, user, command, exe, host, model"
+#define WHO_KEYS "namespace, workload, pod, container, label, cgroup, unit, user, command, exe"
 /* A budget that is right but for what stands in the place. */
 #define BUDGET(more) "budgets:\n  - name: a\n    limit: 1 USD\n    steps: [ { do: note } ]\n" more
 #define STEP(step) "budgets:\n- name: a\n  limit: 1 USD\n  steps:\n  - " step "\n"
@@ -79,15 +79,19 @@ static const struct {
 	{ BUDGET("    zone: UTC\n    window: 10m"), "f:2: budgets[0] has a zone, which only hour, day, week "
 	  "and month take" },
 	{ BUDGET("    per: cgruop"), "f:5: budgets[0].per: \"cgruop\" is not what shares one counter; did "
-	  "you mean \"cgroup\"? (match, container, cgroup, unit, user, process)" },
-	{ BUDGET("    per: namespace"), "f:5: budgets[0].per: \"namespace\" is not in this version; give one "
-	  "of: match, container, cgroup, unit, user, process" },
+	  "you mean \"cgroup\"? (match, namespace, workload, pod, container, "
+	  "cgroup, unit, user, process)" },
 	{ BUDGET("    match: {}"), "f:5: budgets[0].match is empty and would fit everything; name what it is "
 	  "for" },
 	{ BUDGET("    match: { cgrp: x }"), "f:5: budgets[0].match: \"cgrp\" is not a key here; did you mean "
-	  "\"cgroup\"? (" MATCH_KEYS ")" },
-	{ BUDGET("    match: { namespace: x }"), "f:5: budgets[0].match.namespace is not in this version; "
-	  "take it away" },
+	  "\"cgroup\"? (" WHO_KEYS ", host, model)" },
+	{ BUDGET("    match: { label: {} }"), "f:5: budgets[0].match.label has 0 keys; give 1 to 16" },
+	{ BUDGET("    match: { label: team=search }"), "f:5: budgets[0].match.label must be a mapping, as "
+	  "{ key: value }" },
+	{ BUDGET("    match: { label: { a: x, b: [] } }"), "f:5: budgets[0].match.label.b is a list or a "
+	  "mapping where one value belongs" },
+	{ BUDGET("    match: { label: { a: x, a: y } }"), "f:5: budgets[0].match.label: \"a\" stands here "
+	  "twice, first in line 5; take one away" },
 	{ BUDGET("    spike: 8 of 24h"), "f:5: budgets[0].spike: \"8 of 24h\" is not so many times of a past; "
 	  "give one as 8x of 24h, from 1.5x to 1000x, of 1h to 366d" },
 	{ BUDGET("    floor: 5 USD"), "f:5: budgets[0].floor: \"5 USD\" is not a rate above 0; give one as "
@@ -123,9 +127,7 @@ static const struct {
 	{ "max-kills: 1001/hour", "f:1: max-kills: \"1001/hour\" is not a number an hour up to 1000, as "
 	  "10/hour" },
 	{ "protect: [ {} ]", "f:1: protect[0] is empty and would fit everything; name what it is for" },
-	{ "protect:\n- model: x", "f:2: protect[0]: \"model\" is not a key here; give one of: container, "
-	  "cgroup, unit, user, command, exe" },
-	{ "protect:\n- pod: x", "f:2: protect[0].pod is not in this version; take it away" },
+	{ "protect:\n- model: x", "f:2: protect[0]: \"model\" is not a key here; give one of: " WHO_KEYS },
 	{ "a: *b", "f:1: not YAML: found undefined alias" },
 };
 
@@ -155,7 +157,8 @@ static void every_key_reaches_its_field(void **state)
 		"budgets:\n"
 		"  - name: agents\n"
 		"    match: { cgroup: /agents/*, unit: u, user: bob, command: node, exe: /x, host: h, model: m,\n"
-		"             container: c }\n"
+		"             container: c, namespace: n-*, workload: Deployment/w, pod: p,\n"
+		"             label: { team: search, app.kubernetes.io/name: \"a*\" } }\n"
 		"    per: user\n"
 		"    limit: 50.25 USD\n"
 		"    window: month\n"
@@ -169,7 +172,7 @@ static void every_key_reaches_its_field(void **state)
 		"  - { name: d, spike: 8.5x of 24h, floor: 5 USD/hour, default: true,\n"
 		"      steps: [ { do: refuse } ] }\n"
 		"  - { name: c, limit: 0.000000001 USD, steps: [ { do: note } ] }\n"
-		"protect: [ { unit: \"ssh*\" }, { cgroup: / } ]\nfirst-call: hold\n";
+		"protect: [ { unit: \"ssh*\" }, { namespace: kube-system } ]\nfirst-call: hold\n";
 	const struct policy_budget *budget;
 	struct config config;
 	char *error = NULL;
@@ -196,6 +199,13 @@ static void every_key_reaches_its_field(void **state)
 	assert_string_equal(budget->match.host, "h");
 	assert_string_equal(budget->match.model, "m");
 	assert_string_equal(budget->match.container, "c");
+	assert_string_equal(budget->match.namespace, "n-*");
+	assert_string_equal(budget->match.workload, "Deployment/w");
+	assert_string_equal(budget->match.pod, "p");
+	assert_int_equal(budget->match.n_labels, 2);
+	assert_string_equal(budget->match.labels[0].name, "team");
+	assert_string_equal(budget->match.labels[1].name, "app.kubernetes.io/name");
+	assert_string_equal(budget->match.labels[1].value, "a*");
 	assert_int_equal(budget->per, POLICY_PER_USER);
 	assert_int_equal(budget->limit_nanos, 50250000000);
 	assert_int_equal(budget->limit_tokens, 0);
@@ -204,7 +214,7 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(budget->line, 8);
 	assert_int_equal(budget->n_steps, 4);
 	assert_int_equal(budget->steps[0].at_permille, 805);
-	assert_int_equal(budget->steps[0].line, 17);
+	assert_int_equal(budget->steps[0].line, 18);
 	assert_int_equal(budget->steps[1].at_permille, 1000);
 	assert_int_equal(budget->steps[1].action, POLICY_REFUSE);
 	assert_int_equal(budget->steps[2].target, POLICY_CGROUP);
@@ -228,6 +238,7 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(config.rules.budgets[3].window, POLICY_DAY);
 	assert_int_equal(config.rules.n_protect, 2);
 	assert_string_equal(config.rules.protect[0].unit, "ssh*");
+	assert_string_equal(config.rules.protect[1].namespace, "kube-system");
 	config_done(&config);
 	assert_int_equal(config.rules.n_budgets, 0);
 }

@@ -360,6 +360,10 @@ static void clock_jumps_neither_reset_nor_double(void **state)
 
 /* ---- matches and keys ---- */
 
+#define LABELS(...)                                                                                \
+	.labels = (struct policy_label[]){ __VA_ARGS__ },                                          \
+	.n_labels = sizeof((struct policy_label[]){ __VA_ARGS__ }) / sizeof(struct policy_label)
+
 static bool hits(struct policy_match match)
 {
 	struct policy_budget budget = day_budget();
@@ -397,12 +401,15 @@ static void all_patterns_that_are_given_must_fit(void **state)
 						.exe = "/bin/*",
 						.host = "api.*",
 						.model = "m",
-						.label = "env=prod-*, team=search" }));
-	assert_false(hits((struct policy_match){ .label = "team=search,env=test" }));
-	assert_false(hits((struct policy_match){ .label = "team=sear" }));
+						LABELS({ "env", "prod-*" }, { "team", "search" }) }));
+	assert_true(hits((struct policy_match){ LABELS({ "x", "*" }) }));
+	assert_false(hits((struct policy_match){ LABELS({ "team", "search" }, { "env", "test" }) }));
+	assert_false(hits((struct policy_match){ LABELS({ "team", "sear" }) }));
+	assert_false(hits((struct policy_match){ LABELS({ "tea", "*" }) }));
+	assert_false(hits((struct policy_match){ LABELS({ "y", "*" }) }));
 	assert_false(hits((struct policy_match){ .namespace = "agents-*", .model = "n" }));
 	assert_false(hits((struct policy_match){ .command = "node" }));
-	assert_true(hits((struct policy_match){ .command = "", .label = "" }));
+	assert_true(hits((struct policy_match){ .command = "" }));
 	group = (struct who_group){ .cgroup = 7, .path = "/a" };
 }
 

@@ -11,7 +11,7 @@
 #include "guard/policy_in.h"
 
 #define LONG_CALL_US (3600 * US_PER_S)	/* a call that ran longer may miss its window in a replay */
-#define PACKED_MAX 4096
+#define PACKED_MAX 6144
 
 const struct policy_step policy_hold = { .action = POLICY_REFUSE };
 

@@ -39,10 +39,16 @@ enum policy_window {
 	POLICY_ROLLING, /* the last window_us microseconds */
 };
 
+struct policy_label {
+	char *name, *value;	/* the value is a glob */
+};
+
 /* Glob patterns (fnmatch); NULL or empty matches all. All that are given must fit. */
 struct policy_match {
 	char *namespace, *workload, *pod, *container, *cgroup, *unit, *user, *command, *exe, *host,
-		*model, *label;
+		*model;
+	struct policy_label *labels;
+	size_t n_labels;
 };
 
 enum policy_target { POLICY_PROCESS, POLICY_CGROUP };	/* of stop and kill */

@@ -18,6 +18,7 @@
 #define WHO_UID_LEN 37
 #define WHO_COMM_LEN 16
 #define WHO_EXE_LEN 256
+#define WHO_LABELS_LEN 2048	/* beyond, whole labels are left out */
 
 /* Everything a cgroup tells. A string that is not known is empty. */
 struct who_group {
@@ -30,7 +31,7 @@ struct who_group {
 	char namespace[WHO_NAME_LEN];
 	char workload[WHO_NAME_LEN];	/* "Deployment/agents" */
 	char container_name[WHO_NAME_LEN]; /* the id where no name is known */
-	char labels[WHO_NAME_LEN * 2];	/* "key=value,key=value" */
+	char labels[WHO_LABELS_LEN];	/* "name=value,name=value"; neither can hold a comma */
 };
 
 struct who_process {

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config_budgets.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "guard/policy.h"
+#include "guard/zone.h"
+
+#define BUDGETS_MAX 1000
+#define STEPS_MAX 16
+#define PROTECT_MAX 256
+#define LABELS_MAX 16
+
+#define DAY_NS 86400000000000ULL
+#define GRACE_NS 10000000000ULL		/* docker-stop(1) waits as long */
+
+static const char *const targets[] = { "process", "cgroup", NULL };
+_Static_assert(POLICY_PROCESS == 0 && POLICY_CGROUP == 1, "in targets' order");
+
+/* Names are the enumerators' order; what is listed in not_yet is known and refused. */
+static const char *const actions[] = { "note", "pace", "refuse", "freeze", "stop", "kill", NULL };
+static const bool actions_not_yet[] = { false, true, false, false, false, false };
+_Static_assert(POLICY_KILL == 5 && POLICY_REFUSE == 2, "in actions' order");
+
+static const char *const pers[] = { "match", "namespace", "workload", "pod", "container", "cgroup",
+				    "unit", "user", "process", NULL };
+_Static_assert(POLICY_PER_CONTAINER == 4 && POLICY_PER_PROCESS == 8, "in pers' order");
+
+/* One of "{ team: search }": the name as it is, the value a glob. */
+static int read_label(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		      void *field)
+{
+	struct policy_label *label = field;
+
+	label->name = strdup(key->name);
+	return label->name ? config_glob(reader, node, key, &label->value) : -ENOMEM;
+}
+
+static int read_labels(struct config_reader *reader, yaml_node_t *node,
+		       const struct config_key *key, void *field)
+{
+	struct policy_match *match = field;
+
+	return config_pairs(reader, node, read_label, sizeof(*match->labels), LABELS_MAX,
+			    (void **)&match->labels, &match->n_labels);
+}
+
+/* Who it is. A signal or a gate knows no host and no model: protect takes only these. */
+#define WHO_KEYS                                                                                   \
+	{ "namespace", offsetof(struct policy_match, namespace), .fn = config_glob },              \
+	{ "workload", offsetof(struct policy_match, workload), .fn = config_glob },                \
+	{ "pod", offsetof(struct policy_match, pod), .fn = config_glob },                          \
+	{ "container", offsetof(struct policy_match, container), .fn = config_glob },              \
+	{ "label", 0, .fn = read_labels },                                                         \
+	{ "cgroup", offsetof(struct policy_match, cgroup), .fn = config_glob },                    \
+	{ "unit", offsetof(struct policy_match, unit), .fn = config_glob },                        \
+	{ "user", offsetof(struct policy_match, user), .fn = config_glob },                        \
+	{ "command", offsetof(struct policy_match, command), .fn = config_glob },                  \
+	{ "exe", offsetof(struct policy_match, exe), .fn = config_glob }
+
+static const struct config_key match_keys[] = {
+	WHO_KEYS,
+	{ "host", offsetof(struct policy_match, host), .fn = config_glob },
+	{ "model", offsetof(struct policy_match, model), .fn = config_glob },
+	{ NULL },
+};
+
+static const struct config_key protect_keys[] = { WHO_KEYS, { NULL } };
+
+static int refuse_empty(struct config_reader *reader, const yaml_node_t *map)
+{
+	if (map->data.mapping.pairs.start < map->data.mapping.pairs.top)
+		return 0;
+	return config_fail(reader, map, "is empty and would fit everything; name what it is for");
+}
+
+static int read_match(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		      void *field)
+{
+	int r = config_map(reader, node, match_keys, field);
+
+	return r < 0 ? r : refuse_empty(reader, node);
+}
+
+static int read_limit(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		      void *field)
+{
+	struct policy_budget *budget = field;
+
+	return config_limit(reader, node, &budget->limit_nanos, &budget->limit_tokens);
+}
+
+static int read_window(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		       void *field)
+{
+	static const char *const names[] = { "hour", "day", "week", "month", NULL };
+	struct policy_budget *budget = field;
+	uint64_t ns;
+	int r;
+
+	_Static_assert(POLICY_HOUR == 0 && POLICY_MONTH == 3, "in names' order");
+	r = config_index(node, names);
+	if (r >= 0) {
+		budget->window = (enum policy_window)r;
+		return 0;
+	}
+	if (config_duration_of(node, &ns) < 0 || ns < 60 * 1000000000ULL ||
+	    ns > 366 * 86400 * 1000000000ULL)
+		return config_fail_value(reader, node,
+					 "is not a window; give hour, day, week or month, or a length "
+					 "from 1m to 366d, as 10m or 24h");
+	budget->window = POLICY_ROLLING;
+	budget->window_us = (int64_t)(ns / 1000);
+	return 0;
+}
+
+static int read_zone(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		     void *field)
+{
+	struct zone *zone = NULL;
+	int r = config_string(reader, node, key, field);
+
+	if (r < 0)
+		return r;
+	if (zone_load(&zone, *(char **)field) < 0)
+		return config_fail_value(reader, node,
+					 "is not a time zone of this host; give a name such as "
+					 "Europe/Berlin, and install tzdata");
+	zone_free(zone);
+	return 0;
+}
+
+static int read_grace(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		      void *field)
+{
+	uint64_t ns;
+
+	if (config_duration_of(node, &ns) < 0 || ns > 3600 * 1000000000ULL)
+		return config_fail_value(reader, node, "is not a time up to 1h, as 30s or 5m");
+	*(uint64_t *)field = ns;
+	return 0;
+}
+
+static const struct config_key step_keys[] = {
+	{ "at", offsetof(struct policy_step, at_permille), .fn = config_permille },
+	{ "do", offsetof(struct policy_step, action), config_choice, actions, actions_not_yet,
+	  .noun = "an action" },
+	{ "target", offsetof(struct policy_step, target), config_choice, targets,
+	  .noun = "a target" },
+	{ "grace", offsetof(struct policy_step, grace_ns), .fn = read_grace },
+	{ "to", 0, .fn = config_not_yet },
+	{ "cut", offsetof(struct policy_step, cut), .fn = config_bool },
+	{ NULL },
+};
+
+static int read_step(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		     void *field)
+{
+	struct policy_step *step = field;
+	int r;
+
+	*step = (struct policy_step){ .at_permille = 1000, .grace_ns = GRACE_NS };
+	step->line = config_line(node);
+	r = config_map(reader, node, step_keys, step);
+	if (r < 0)
+		return r;
+	if (!config_has(reader, node, "do"))
+		return config_fail(reader, node,
+				   "lacks \"do\"; give note, refuse, freeze, stop or kill");
+	if (step->action != POLICY_KILL && config_has(reader, node, "grace"))
+		return config_fail(reader, node, "has a grace, which only kill takes");
+	if (step->action != POLICY_KILL && step->action != POLICY_STOP &&
+	    config_has(reader, node, "target"))
+		return config_fail(reader, node, "has a target, which only stop and kill take");
+	if (step->action != POLICY_FREEZE && step->action != POLICY_STOP &&
+	    config_has(reader, node, "cut"))
+		return config_fail(reader, node, "has a cut, which only freeze and stop take: refuse "
+				   "always ends live streams, note never does");
+	return 0;
+}
+
+/* Steps in order of their share; equal shares keep the order of the file. */
+static void sort_steps(struct policy_step *steps, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		for (size_t j = i; j && steps[j].at_permille < steps[j - 1].at_permille; j--) {
+			struct policy_step step = steps[j];
+
+			steps[j] = steps[j - 1];
+			steps[j - 1] = step;
+		}
+}
+
+static int read_steps(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		      void *field)
+{
+	struct policy_budget *budget = field;
+	int r;
+
+	r = config_list(reader, node, read_step, sizeof(*budget->steps), STEPS_MAX,
+			(void **)&budget->steps, &budget->n_steps);
+	if (r == 0)
+		sort_steps(budget->steps, budget->n_steps);
+	return r;
+}
+
+/* "8x of 24h": 1.5 to 1000 times, of a past from 1h to 366d */
+static int read_spike(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		      void *field)
+{
+	struct policy_budget *budget = field;
+	uint64_t permille, ns;
+
+	if (config_spike_of(node, &permille, &ns) < 0 || permille < 1500 || permille > 1000000 ||
+	    ns < 3600 * 1000000000ULL || ns > 366 * DAY_NS)
+		return config_fail_value(reader, node,
+					 "is not so many times of a past; give one as 8x of 24h, from "
+					 "1.5x to 1000x, of 1h to 366d");
+	budget->spike_permille = (uint32_t)permille;
+	budget->window = POLICY_ROLLING;
+	budget->window_us = (int64_t)(ns / 1000);
+	return 0;
+}
+
+/* "5 USD/hour" */
+static int read_rate(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		     void *field)
+{
+	if (config_rate_of(node, field) < 0)
+		return config_fail_value(reader, node, "is not a rate above 0; give one as 5 USD/hour");
+	return 0;
+}
+
+/* A budget has a limit in a window, or a spike with a floor. */
+static int check_kind(struct config_reader *reader, yaml_node_t *node,
+		      const struct policy_budget *budget)
+{
+	if (!budget->spike_permille) {
+		if (budget->floor_nanos_per_hour)
+			return config_fail(reader, node, "has a floor, which only a spike takes");
+		if (!budget->limit_nanos && !budget->limit_tokens)
+			return config_fail(reader, node, "lacks \"limit\"; give one, as 50 USD or "
+					   "2000000 tokens");
+		return 0;
+	}
+	if (budget->limit_nanos || budget->limit_tokens || config_has(reader, node, "window"))
+		return config_fail(reader, node, "has a spike beside a limit or a window; make two "
+				   "budgets of it");
+	if (!budget->floor_nanos_per_hour)
+		return config_fail(reader, node, "lacks \"floor\", below which no spike matters; give "
+				   "one, as 5 USD/hour");
+	for (size_t i = 0; i < budget->n_steps; i++)
+		if (budget->steps[i].at_permille != 1000)
+			return config_fail(reader, node, "has a step with \"at\", which only a limit "
+					   "has shares of");
+	return 0;
+}
+
+static const struct config_key budget_keys[] = {
+	{ "name", offsetof(struct policy_budget, name), .fn = config_name },
+	{ "match", offsetof(struct policy_budget, match), .fn = read_match },
+	{ "per", offsetof(struct policy_budget, per), config_choice, pers,
+	  .noun = "what shares one counter" },
+	{ "limit", 0, .fn = read_limit },
+	{ "window", 0, .fn = read_window },
+	{ "zone", offsetof(struct policy_budget, zone), .fn = read_zone },
+	{ "steps", 0, .fn = read_steps },
+	{ "default", offsetof(struct policy_budget, is_default), .fn = config_bool },
+	{ "spike", 0, .fn = read_spike },
+	{ "floor", offsetof(struct policy_budget, floor_nanos_per_hour), .fn = read_rate },
+	{ "shared", 0, .fn = config_not_yet },
+	{ NULL },
+};
+
+static int read_budget(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		       void *field)
+{
+	struct policy_budget *budget = field;
+	int r;
+
+	budget->window = POLICY_DAY;
+	budget->line = config_line(node);
+	r = config_map(reader, node, budget_keys, budget);
+	if (r < 0)
+		return r;
+	if (!budget->name)
+		return config_fail(reader, node, "lacks \"name\"; actions and reports call it by that");
+	r = check_kind(reader, node, budget);
+	if (r < 0)
+		return r;
+	if (!budget->n_steps)
+		return config_fail(reader, node,
+				   "lacks \"steps\"; say what happens, as [ { at: 100%%, do: note } ]");
+	if (budget->zone && budget->window == POLICY_ROLLING)
+		return config_fail(reader, node, "has a zone, which only hour, day, week and month take");
+	return 0;
+}
+
+static int read_protected(struct config_reader *reader, yaml_node_t *node,
+			  const struct config_key *key, void *field)
+{
+	int r = config_map(reader, node, protect_keys, field);
+
+	return r < 0 ? r : refuse_empty(reader, node);
+}
+
+int config_budgets(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		   void *field)
+{
+	struct policy_rules *rules = field;
+	int r;
+
+	r = config_list(reader, node, read_budget, sizeof(*rules->budgets), BUDGETS_MAX,
+			(void **)&rules->budgets, &rules->n_budgets);
+	for (size_t i = 1; r == 0 && i < rules->n_budgets; i++)
+		for (size_t j = 0; r == 0 && j < i; j++) {
+			if (strcmp(rules->budgets[i].name, rules->budgets[j].name))
+				continue;
+			snprintf(reader->path, sizeof(reader->path), "budgets[%zu].name", i);
+			r = config_fail_line(reader, rules->budgets[i].line,
+					     "\"%s\" is taken, by line %u; give another",
+					     rules->budgets[i].name, rules->budgets[j].line);
+		}
+	return r;
+}
+
+int config_protect(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		   void *field)
+{
+	struct policy_rules *rules = field;
+
+	return config_list(reader, node, read_protected, sizeof(*rules->protect), PROTECT_MAX,
+			   (void **)&rules->protect, &rules->n_protect);
+}
+

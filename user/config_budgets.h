@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys `budgets` and `protect` of the configuration. For config.c alone. */
+#ifndef CONFIG_BUDGETS_H
+#define CONFIG_BUDGETS_H
+
+#include "config_read.h"
+
+/* Both fill a struct policy_rules; a config_fn each. */
+int config_budgets(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
+int config_protect(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
+
+#endif
