@@ -97,6 +97,15 @@ int loop_add_fd(struct loop *loop, int fd, loop_fn fn, void *arg, struct loop_so
 	return add(loop, KIND_FD, fd, fn, arg, ret);
 }
 
+int loop_watch(struct loop_source *source, unsigned int what)
+{
+	struct epoll_event event = { .events = (what & LOOP_READ ? EPOLLIN : 0) |
+					       (what & LOOP_WRITE ? EPOLLOUT : 0),
+				     .data.ptr = source };
+
+	return epoll_ctl(source->loop->epoll, EPOLL_CTL_MOD, source->fd, &event) < 0 ? -errno : 0;
+}
+
 static struct timespec timespec_of(uint64_t ns)
 {
 	return (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S) };

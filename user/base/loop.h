@@ -20,6 +20,10 @@ struct loop *loop_free(struct loop *loop);
 
 /* Calls fn(arg) while fd is readable. The fd stays the caller's. 0 or -errno. */
 int loop_add_fd(struct loop *loop, int fd, loop_fn fn, void *arg, struct loop_source **ret);
+/* From now on an fd's fn is called while it is ready for these (LOOP_READ | LOOP_WRITE; a hang-up
+ * and an error always call). 0 or -errno. */
+enum { LOOP_READ = 1, LOOP_WRITE = 2 };
+int loop_watch(struct loop_source *source, unsigned int what);
 /* Calls fn(arg) each period_ns (CLOCK_MONOTONIC), first after one period. 0 or -errno. */
 int loop_add_timer(struct loop *loop, uint64_t period_ns, loop_fn fn, void *arg,
 		   struct loop_source **ret);
