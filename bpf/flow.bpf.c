@@ -15,22 +15,9 @@
 #include "gate.h"
 #include "hold.h"
 #include "hosts.h"
+#include "tell.h"
 
-#include <bpf/bpf_endian.h>
-
-#define hello_load(from, at, to, n) bpf_skb_load_bytes((void *)(from), at, to, n)
-#include "hello.h"
-#include "talk.h"
-
-#define AF_INET 2
-#define AF_INET6 10
-#define ETH_P_IP 0x0800
-#define ETH_P_IPV6 0x86dd
-#define PROTO_TCP 6
-#define PROTO_UDP 17
 #define PORT_QUIC 443
-#define TCP_SYN 0x02
-
 /* After CONNECT: how many segments that begin no hello are waited through (a request's headers). */
 #define TUNNEL_SEGMENTS 8
 
@@ -46,112 +33,6 @@ struct {
 } hellos SEC(".maps");
 
 __u64 hold_lease_ns = 0;
-
-/* Offset of the transport header of a packet of that protocol; 0 if it is none. */
-static __always_inline __u32 transport(struct __sk_buff *skb, __u8 protocol)
-{
-	__u8 head[20];
-
-	if (bpf_skb_load_bytes(skb, 0, head, sizeof(head)))
-		return 0;
-	if (skb->protocol == bpf_htons(ETH_P_IP) && head[9] == protocol)
-		return (head[0] & 15) * 4;
-	if (skb->protocol == bpf_htons(ETH_P_IPV6) && head[6] == protocol)
-		return 40;
-	return 0;
-}
-
-static __always_inline bool segment_read(struct __sk_buff *skb, struct segment *ret)
-{
-	__u32 at = transport(skb, PROTO_TCP), seq;
-	__u8 tcp[14];
-
-	if (!at || bpf_skb_load_bytes(skb, at, tcp, sizeof(tcp)))
-		return false;
-	__builtin_memcpy(&seq, tcp + 4, sizeof(seq));
-	ret->at = at + (tcp[12] >> 4) * 4;
-	ret->len = skb->len > ret->at ? skb->len - ret->at : 0;
-	ret->seq = bpf_ntohl(seq) + !!(tcp[13] & TCP_SYN);	/* fast open: data behind the SYN */
-	return true;
-}
-
-/*
- * Words of a bpf_sock to an address, IPv4 in the first. All five are read whatever the family: a
- * compiler that may choose between two of them computes a pointer into the socket, which the
- * verifier refuses. The barriers keep it from choosing.
- */
-#define words(to, is_ip6, ip4, ip6) do {				\
-	__u32 v_ = (ip4), a_ = (ip6)[0], b_ = (ip6)[1], c_ = (ip6)[2], d_ = (ip6)[3]; \
-	__u32 *to_ = (__u32 *)(to);					\
-	barrier_var(v_);						\
-	barrier_var(a_);						\
-	barrier_var(b_);						\
-	barrier_var(c_);						\
-	barrier_var(d_);						\
-	to_[0] = (is_ip6) ? a_ : v_;					\
-	to_[1] = (is_ip6) ? b_ : 0;					\
-	to_[2] = (is_ip6) ? c_ : 0;					\
-	to_[3] = (is_ip6) ? d_ : 0;					\
-} while (0)
-
-/* The socket's own idea of its peer: what connect(2) was given, before any NAT. */
-static __always_inline void peer_of(struct ctl_addr *addr, struct bpf_sock *sk, bool is_ip6)
-{
-	__u32 port = sk->dst_port;
-
-	words(addr->addr, is_ip6, sk->dst_ip4, sk->dst_ip6);
-	if (!is_ip6)
-		addr_from_ip4(addr, *(__u32 *)addr->addr);
-	addr->port = bpf_ntohs(port);
-	addr->reserved = 0;
-}
-
-static __always_inline __u32 netns_of(struct bpf_sock *sk)
-{
-	struct sock *sock = (struct sock *)bpf_skc_to_tcp_sock(sk);
-
-	return sock ? BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum) : 0;
-}
-
-/* Copies a name of map memory, which `h` holds, into an event's zeroed host. */
-static __always_inline void name_copy(struct ev_flow *event, struct hello *h)
-{
-	__u32 len = h->name_len;
-
-	if (len > HELLO_NAME_MAX)
-		return;
-	h->name[len] = 0;
-	bpf_probe_read_kernel_str(event->host, sizeof(event->host), h->name);
-}
-
-static __always_inline void tell(struct bpf_sock *sk, const struct flow *flow, struct hello *h,
-				 __u32 type, bool is_ip6)
-{
-	struct ev_flow *event = emit_reserve(sizeof(*event));
-
-	if (!event)
-		return;
-	__builtin_memset(event, 0, sizeof(*event));
-	emit_head(&event->head, type, flow->tgid, flow->cgroup, flow->cookie);
-	event->bytes[EV_OUT] = flow->bytes[EV_OUT];
-	event->bytes[EV_IN] = flow->bytes[EV_IN];
-	event->handshake[EV_OUT] = flow->handshake[EV_OUT];
-	event->handshake[EV_IN] = flow->handshake[EV_IN];
-	event->netns = flow->netns;
-	event->local_port = sk->src_port;
-	event->remote_port = bpf_ntohs(sk->dst_port);
-	event->family = is_ip6 ? AF_INET6 : AF_INET;
-	words(event->local_addr, is_ip6, sk->src_ip4, sk->src_ip6);
-	words(event->remote_addr, is_ip6, sk->dst_ip4, sk->dst_ip6);
-	event->state = flow->state == FLOW_REFUSED ? EV_FLOW_REFUSED :
-		       flow->state == FLOW_HELD ? EV_FLOW_APPROACH : EV_FLOW_SEEN;
-	event->verdict = flow->verdict;
-	event->is_tunnelled = flow->is_tunnelled;
-	__builtin_memcpy(event->comm, flow->comm, sizeof(event->comm));
-	if (h)
-		name_copy(event, h);
-	emit_submit(event);
-}
 
 /* Counts what an AI flow has sent and received up to this packet. */
 static __always_inline void flow_count(struct bpf_sock *sk, struct flow *flow,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Where a flow's handshake ends: the client's TLS records are followed by their headers, up to the
- * first that holds application data. Whoever includes this has hello.h.
+ * first that holds application data.
  */
 #ifndef TALK_H
 #define TALK_H
 
-#include "maps.h"
+#include "packet.h"
 
 /*
  * A server's two session tickets, which follow the client's Finished and so mostly its request too:
@@ -16,12 +16,6 @@
 
 /* Records of the client's handshake in one segment: a key exchange, a change of cipher, a Finished. */
 #define TALK_RECORDS 6
-
-struct segment {
-	__u32 at;	/* of the payload in the packet */
-	__u32 len;
-	__u32 seq;	/* of the payload's first byte */
-};
 
 /* While there was no application data, everything is handshake. */
 static __always_inline void talk_count(struct flow *flow)

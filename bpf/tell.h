@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tells user space of a flow. */
+#ifndef TELL_H
+#define TELL_H
+
+#include "talk.h"
+
+/* Copies a name of map memory, which `h` holds, into an event's zeroed host. */
+static __always_inline void name_copy(struct ev_flow *event, struct hello *h)
+{
+	__u32 len = h->name_len;
+
+	if (len > HELLO_NAME_MAX)
+		return;
+	h->name[len] = 0;
+	bpf_probe_read_kernel_str(event->host, sizeof(event->host), h->name);
+}
+
+static __always_inline void tell(struct bpf_sock *sk, const struct flow *flow, struct hello *h,
+				 __u32 type, bool is_ip6)
+{
+	struct ev_flow *event = emit_reserve(sizeof(*event));
+
+	if (!event)
+		return;
+	__builtin_memset(event, 0, sizeof(*event));
+	emit_head(&event->head, type, flow->tgid, flow->cgroup, flow->cookie);
+	event->bytes[EV_OUT] = flow->bytes[EV_OUT];
+	event->bytes[EV_IN] = flow->bytes[EV_IN];
+	event->handshake[EV_OUT] = flow->handshake[EV_OUT];
+	event->handshake[EV_IN] = flow->handshake[EV_IN];
+	event->netns = flow->netns;
+	event->local_port = sk->src_port;
+	event->remote_port = bpf_ntohs(sk->dst_port);
+	event->family = is_ip6 ? AF_INET6 : AF_INET;
+	words(event->local_addr, is_ip6, sk->src_ip4, sk->src_ip6);
+	words(event->remote_addr, is_ip6, sk->dst_ip4, sk->dst_ip6);
+	event->state = flow->state == FLOW_REFUSED ? EV_FLOW_REFUSED :
+		       flow->state == FLOW_HELD ? EV_FLOW_APPROACH : EV_FLOW_SEEN;
+	event->verdict = flow->verdict;
+	event->is_tunnelled = flow->is_tunnelled;
+	__builtin_memcpy(event->comm, flow->comm, sizeof(event->comm));
+	if (h)
+		name_copy(event, h);
+	emit_submit(event);
+}
+
+#endif
