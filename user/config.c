@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "config_budgets.h"
+#include "config_out.h"
 #include "config_read.h"
 
 #define FILE_MAX (1u << 20)
@@ -96,6 +97,8 @@ static const struct config_key file_keys[] = {
 	{ "prices", offsetof(struct config, prices), .fn = config_path },
 	{ "hosts", 0, .fn = read_hosts },
 	{ "budgets", offsetof(struct config, rules), .fn = config_budgets },
+	{ "node", offsetof(struct config, node), .fn = config_name },
+	{ "webhooks", offsetof(struct config, webhooks), .fn = config_webhooks },
 	{ "protect", offsetof(struct config, rules), .fn = config_protect },
 	{ NULL },
 };
@@ -177,6 +180,8 @@ void config_done(struct config *config)
 	}
 	free(config->hosts);
 	free(config->prices);
+	free(config->node);
+	webhook_rules_done(&config->webhooks);
 	policy_rules_done(&config->rules);
 	*config = (struct config){ 0 };
 }

@@ -8,6 +8,7 @@
 
 #include "find/find.h"
 #include "guard/policy.h"
+#include "webhook.h"
 
 struct config_host {
 	char *pattern;		/* "llm.corp.example" */
@@ -27,6 +28,8 @@ struct config {
 	struct config_host *hosts;	/* more AI hosts */
 	size_t n_hosts;
 	int64_t keep_us;		/* how long single calls are kept; hourly sums stay */
+	char *node;			/* this host's name to others; NULL: its own */
+	struct webhook_rules webhooks;
 	char *prices;			/* the operator's price file; NULL: none */
 };
 

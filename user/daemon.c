@@ -17,6 +17,7 @@
 #include "reload.h"
 #include "tap/record.h"
 #include "tap/tap.h"
+#include "webhook.h"
 #include "who/who.h"
 
 #define SWEEP_NS (60 * NS_PER_S)	/* connections of dead processes, long unread flows */
@@ -114,6 +115,7 @@ void daemon_told(void *arg, const struct ledger_action *action)
 	struct daemon *daemon = arg;
 
 	lines_action(daemon->lines, action);
+	webhooks_poke(daemon->webhooks);
 }
 
 /* Sources of the loop. */
@@ -141,7 +143,7 @@ static void put_facts(struct daemon *daemon, int64_t now_us)
 {
 	struct facts facts = { .ledger = daemon->ledger, .policy = daemon->policy,
 			       .act = daemon->act, .pipeline = daemon->pipeline,
-			       .tap = daemon->tap };
+			       .tap = daemon->tap, .webhooks = daemon->webhooks };
 
 	if (facts_put(&facts, now_us))
 		commit_soon(daemon);
@@ -210,6 +212,8 @@ static void on_sweep(void *arg)
 	tap_sweep(daemon->tap, on_event, daemon);
 	pipeline_tick(daemon->pipeline, clock_mono_ns());
 	put_facts(daemon, clock_wall_us());
+	/* Rows that the disk did not take at once. */
+	webhooks_poke(daemon->webhooks);
 }
 
 /* Only where probes come late is there something to wait for. */
@@ -305,6 +309,8 @@ void daemon_stop(struct daemon *daemon)
 	policy_free(daemon->policy);
 	keeper_free(daemon->keeper);
 	tap_free(daemon->tap);
+	webhooks_free(daemon->webhooks);
+	fetcher_free(daemon->fetcher);
 	ledger_free(daemon->ledger);
 	record_free(daemon->record);
 	prices_free(daemon->prices);

@@ -39,6 +39,9 @@ struct daemon {
 	struct find *find;
 	struct record *record;
 	struct pipeline *pipeline;
+	char node[65];			/* what others call this host */
+	struct fetcher *fetcher;
+	struct webhooks *webhooks;
 	struct reload *reload;
 	struct loop_source *commit, *tell, *tick;	/* tick: NULL while there are no budgets */
 	struct lines *lines;

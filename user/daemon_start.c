@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fetch.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "daemon.h"
@@ -21,6 +23,7 @@
 #include "restore.h"
 #include "tap/record.h"
 #include "tap/tap.h"
+#include "webhook.h"
 #include "who/who.h"
 
 static void say(const char *what, int err, char *sentence)
@@ -100,6 +103,26 @@ static enum daemon_end start_ledger(struct daemon *daemon)
 		return DAEMON_FAILED;
 	}
 	return DAEMON_OK;
+}
+
+/* Before any action: a webhook that is new begins with the next one. */
+static enum daemon_end start_out(struct daemon *daemon)
+{
+	const char *node = daemon->config.node;
+	int err = 0;
+
+	if (node)
+		snprintf(daemon->node, sizeof(daemon->node), "%s", node);
+	else
+		err = gethostname(daemon->node, sizeof(daemon->node) - 1) < 0 ? -errno : 0;
+	if (!err)
+		err = fetcher_new(&daemon->fetcher, daemon->loop);
+	if (!err)
+		err = webhooks_new(&daemon->webhooks, daemon->loop, daemon->fetcher,
+				   daemon->ledger, &daemon->config.webhooks, daemon->node);
+	if (err)
+		say("webhooks", err, NULL);
+	return err ? DAEMON_FAILED : DAEMON_OK;
 }
 
 static enum daemon_end start_tap(struct daemon *daemon)
@@ -270,7 +293,7 @@ enum daemon_end daemon_start(struct daemon *daemon)
 {
 	static enum daemon_end (*const steps[])(struct daemon *) = {
 		start_config, start_keeper, start_base, start_prices, start_who, start_ledger,
-		start_tap, start_guard, start_record, start_loop, start_find, start_unprivileged,
+		start_tap, start_out, start_guard, start_record, start_loop, start_find, start_unprivileged,
 	};
 	enum daemon_end end = DAEMON_OK;
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "pipeline.h"
 #include "tap/tap.h"
+#include "webhook.h"
 
 /* Counters that are shown; the dearest matter, and a fact must stay readable. */
 #define SHOWN_MAX 1000
@@ -93,6 +94,14 @@ static void add_coverage(void *arg, const struct unmetered_row *row)
 					 bytes(row->charged_bytes)));
 }
 
+static void add_webhook(void *arg, const struct webhook_state *state)
+{
+	json_array_append_new(arg, json_pack("{s:s, s:I, s:I, s:I, s:s}", "name", state->name,
+					     "waiting", (json_int_t)state->waiting, "sent",
+					     (json_int_t)state->sent, "given_up",
+					     (json_int_t)state->dead, "error", state->error));
+}
+
 /* What a number of the kernel half's counters is called. */
 static const char *const counter_names[CTL_COUNTERS] = {
 	[CTL_CONNS_FULL] = "connections_full",
@@ -138,6 +147,7 @@ bool facts_put(const struct facts *facts, int64_t now_us)
 	json_t *budgets = json_array();
 	json_t *gates = json_array();
 	json_t *coverage = json_array();
+	json_t *webhooks = json_array();
 	bool changed;
 
 	if (budgets)
@@ -149,6 +159,9 @@ bool facts_put(const struct facts *facts, int64_t now_us)
 	changed = put(facts->ledger, "budgets", budgets) > 0;
 	changed |= put(facts->ledger, "gates", gates) > 0;
 	changed |= put(facts->ledger, "coverage", coverage) > 0;
+	if (webhooks)
+		webhooks_walk(facts->webhooks, add_webhook, webhooks);
+	changed |= put(facts->ledger, "webhooks", webhooks) > 0;
 	changed |= put(facts->ledger, "health", health(facts)) > 0;
 	return changed;
 }

@@ -18,6 +18,7 @@
 #include "keeper.h"
 #include "orders.h"
 #include "restore.h"
+#include "webhook.h"
 
 /* Editors write in several steps; a file is read when it has been left alone for so long. */
 #define QUIET_NS (200 * NS_PER_MS)
@@ -98,6 +99,9 @@ static int take_over(struct daemon *daemon, struct config *new)
 	act_review(daemon->act, policy, false, now_us);
 	orders_apply(daemon->orders, daemon->act, now_us);
 	policy_free(before);
+	err = webhooks_rules(daemon->webhooks, &daemon->config.webhooks);
+	if (err)
+		log_error("webhooks: %s, proceeding without some", strerror(-err));
 	warn_of_rest(&old, &daemon->config);
 	config_done(&old);
 	return 0;

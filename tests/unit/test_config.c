@@ -22,10 +22,10 @@ static const struct {
 } wrongs[] = {
 	{ "enforce: yes", "f:1: enforce: \"yes\" is neither true nor false; write one of them" },
 	{ "\n\nenforec: true", "f:3: \"enforec\" is not a key here; did you mean \"enforce\"? (enforce, "
-	  "attach, first-call, keep, max-kills, prices, hosts, budgets, protect)" },
+	  "attach, first-call, keep, max-kills, prices, hosts, budgets, node, webhooks, protect)" },
 	{ "colour: red", "f:1: \"colour\" is not a key here; give one of: enforce, attach, "
 	  "first-call, keep, max-kills, prices, hosts, "
-	  "budgets, protect" },
+	  "budgets, node, webhooks, protect" },
 	{ "enforce: true\nenforce: false", "f:2: \"enforce\" stands here twice, first in line 1; take one "
 	  "away" },
 	{ "attach: on-site", "f:1: attach: \"on-site\" is not a way to attach; did you mean \"on-sight\"? "
@@ -40,7 +40,7 @@ static const struct {
 	{ "a: \xff", "f: not YAML: invalid leading UTF-8 octet at byte 3; save it as UTF-8 text" },
 	{ "? [ a ]\n: b", "f:1: has a key that is not a word" },
 	{ "\"enf\\eorce\": true", "f:1: \"enf?orce\" is not a key here; did you mean \"enforce\"? (enforce, "
-	  "attach, first-call, keep, max-kills, prices, hosts, budgets, protect)" },
+	  "attach, first-call, keep, max-kills, prices, hosts, budgets, node, webhooks, protect)" },
 	{ "prices: prices.json", "f:1: prices: \"prices.json\" is not a full path; begin it with /" },
 	{ "prices: \"/a\\nb\"", "f:1: prices: \"/a?b\" holds a control character; take it out" },
 	{ "prices: \"/a\\0b\"", "f:1: prices: \"/a\" holds a control character; take it out" },

@@ -45,8 +45,8 @@ int ledger_deeds_new(struct ledger *ledger)
 		ledger,
 		"INSERT INTO actions (time_us, budget, rule, action, subject, target,"
 		" result, rehearsed, spent_nanos, limit_nanos, spent_tokens, limit_tokens,"
-		" window_start_us, measured_permille, last_calls)"
-		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" window_start_us, measured_permille, until_us, last_calls)"
+		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		&deeds->add);
 	if (err)
 		return err;
@@ -123,7 +123,8 @@ static int write_deed(sqlite3_stmt *statement, const struct deed *deed)
 				    to_int64(action->spent_tokens),
 				    to_int64(action->limit_tokens),
 				    action->window_start_us,
-				    action->measured_permille };
+				    action->measured_permille,
+				    action->until_us };
 	int at = 1, result;
 
 	sqlite3_bind_int64(statement, at++, action->time_us);
@@ -173,42 +174,44 @@ int ledger_add_action(struct ledger *ledger, const struct ledger_action *action)
 	return ledger_commit(ledger);
 }
 
+void ledger_read_action(sqlite3_stmt *row, struct ledger_action *ret)
+{
+	*ret = (struct ledger_action){
+		.id = sqlite3_column_int64(row, 0),
+		.time_us = sqlite3_column_int64(row, 1),
+		.budget = (const char *)sqlite3_column_text(row, 2),
+		.rule = (const char *)sqlite3_column_text(row, 3),
+		.action = (const char *)sqlite3_column_text(row, 4),
+		.subject = (const char *)sqlite3_column_text(row, 5),
+		.target = (const char *)sqlite3_column_text(row, 6),
+		.result = (const char *)sqlite3_column_text(row, 7),
+		.is_rehearsed = sqlite3_column_int(row, 8),
+		.spent_nanos = sqlite3_column_int64(row, 9),
+		.limit_nanos = sqlite3_column_int64(row, 10),
+		.spent_tokens = (uint64_t)sqlite3_column_int64(row, 11),
+		.limit_tokens = (uint64_t)sqlite3_column_int64(row, 12),
+		.window_start_us = sqlite3_column_int64(row, 13),
+		.measured_permille = (uint32_t)sqlite3_column_int(row, 14),
+		.last_calls = (const char *)sqlite3_column_text(row, 15),
+		.until_us = sqlite3_column_int64(row, 16),
+	};
+}
+
 int ledger_actions(struct ledger *ledger, int64_t since_us,
 		   void (*fn)(void *arg, const struct ledger_action *action), void *arg)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	struct ledger_action action;
 	int err, result;
 
 	(void)ledger_flush(ledger);
-	err = ledger_prepare(
-		ledger,
-		"SELECT id, time_us, budget, rule, action, subject, target, result,"
-		" rehearsed, spent_nanos, limit_nanos, spent_tokens, limit_tokens, window_start_us,"
-		" measured_permille, last_calls FROM actions WHERE time_us >= ? ORDER BY id",
-		&statement);
+	err = ledger_prepare(ledger, "SELECT " LEDGER_ACTION_COLUMNS " FROM actions"
+			     " WHERE time_us >= ? ORDER BY id", &statement);
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, since_us);
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct ledger_action action = {
-			.id = sqlite3_column_int64(statement, 0),
-			.time_us = sqlite3_column_int64(statement, 1),
-			.budget = (const char *)sqlite3_column_text(statement, 2),
-			.rule = (const char *)sqlite3_column_text(statement, 3),
-			.action = (const char *)sqlite3_column_text(statement, 4),
-			.subject = (const char *)sqlite3_column_text(statement, 5),
-			.target = (const char *)sqlite3_column_text(statement, 6),
-			.result = (const char *)sqlite3_column_text(statement, 7),
-			.is_rehearsed = sqlite3_column_int(statement, 8),
-			.spent_nanos = sqlite3_column_int64(statement, 9),
-			.limit_nanos = sqlite3_column_int64(statement, 10),
-			.spent_tokens = (uint64_t)sqlite3_column_int64(statement, 11),
-			.limit_tokens = (uint64_t)sqlite3_column_int64(statement, 12),
-			.window_start_us = sqlite3_column_int64(statement, 13),
-			.measured_permille = (uint32_t)sqlite3_column_int(statement, 14),
-			.last_calls = (const char *)sqlite3_column_text(statement, 15),
-		};
-
+		ledger_read_action(statement, &action);
 		fn(arg, &action);
 	}
 	return ledger_errno(result);
@@ -237,6 +240,16 @@ char *ledger_get(struct ledger *ledger, const char *key)
 		return NULL;
 	sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
 	if (sqlite3_step(statement) != SQLITE_ROW)
+		return NULL;
+	return strdup((const char *)sqlite3_column_text(statement, 0));
+}
+
+char *ledger_identity(struct ledger *ledger)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+
+	if (ledger_prepare(ledger, "SELECT value FROM meta WHERE key = 'ledger_id'", &statement) ||
+	    sqlite3_step(statement) != SQLITE_ROW)
 		return NULL;
 	return strdup((const char *)sqlite3_column_text(statement, 0));
 }

@@ -91,8 +91,20 @@ static const char schema_2[] =
 	" made_us INTEGER NOT NULL, until_us INTEGER NOT NULL, made_by TEXT NOT NULL,"
 	" reason TEXT NOT NULL);";
 
+static const char schema_3[] =
+	"ALTER TABLE actions ADD COLUMN until_us INTEGER NOT NULL DEFAULT 0;"
+	/* Who this ledger is to others: a fresh one, whose ids begin anew, is somebody else. */
+	"INSERT INTO meta VALUES ('ledger_id', lower(hex(randomblob(16))));"
+	/* How far each webhook has come in the actions (outbox.h). */
+	"CREATE TABLE outbox (webhook TEXT PRIMARY KEY, done_id INTEGER NOT NULL,"
+	" sent INTEGER NOT NULL, dead INTEGER NOT NULL) WITHOUT ROWID;"
+	/* What the server of shared budgets said last (shared.h). */
+	"CREATE TABLE shared (key TEXT PRIMARY KEY, budget TEXT NOT NULL, counter TEXT NOT NULL,"
+	" window_us INTEGER NOT NULL, until_us INTEGER NOT NULL, own INTEGER NOT NULL,"
+	" remote INTEGER NOT NULL) WITHOUT ROWID;";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1, schema_2 };
+static const char *const migrations[] = { schema_1, schema_2, schema_3 };
 #define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
 
 int ledger_errno(int result)

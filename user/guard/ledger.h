@@ -88,6 +88,7 @@ struct ledger_action {
 	int64_t limit_nanos;		/* 0: a limit in tokens */
 	uint64_t spent_tokens, limit_tokens;
 	int64_t window_start_us;
+	int64_t until_us;		/* what it rests on ends then; 0: not known */
 	uint32_t measured_permille;	/* how much of the sum was measured */
 	const char *last_calls; /* JSON array of the ids of the calls that crossed the line */
 };
@@ -97,6 +98,9 @@ int ledger_add_action(struct ledger *ledger, const struct ledger_action *action)
 /* Hands back actions since since_us, oldest first; strings are never NULL. */
 int ledger_actions(struct ledger *ledger, int64_t since_us,
 		   void (*fn)(void *arg, const struct ledger_action *action), void *arg);
+
+/* Who this ledger is: 32 hexadecimal digits, made with the file. To be freed; NULL: unreadable. */
+char *ledger_identity(struct ledger *ledger);
 
 /* Facts the daemon tells the other subcommands ("coverage", "gates", "version", ...); JSON values.
  */

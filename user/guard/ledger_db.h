@@ -56,6 +56,13 @@ bool ledger_deeds_is_empty(const struct ledger *ledger);
 int ledger_deeds_write(struct ledger *ledger);
 void ledger_deeds_written(struct ledger *ledger, bool committed);
 
+/* An action's columns, and what a row of them says; texts live as long as the row. */
+#define LEDGER_ACTION_COLUMNS                                                               \
+	"id, time_us, budget, rule, action, subject, target, result, rehearsed, spent_nanos," \
+	" limit_nanos, spent_tokens, limit_tokens, window_start_us, measured_permille,"       \
+	" last_calls, until_us"
+void ledger_read_action(sqlite3_stmt *row, struct ledger_action *ret);
+
 /* Writes now, whatever failed a moment ago. */
 int ledger_flush(struct ledger *ledger);
 

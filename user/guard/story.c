@@ -55,6 +55,7 @@ static void learn(struct act *act, struct story *story, const struct policy_verd
 		.limit_tokens = verdict->limit_tokens,
 		.window_start_us = verdict->window_start_us,
 		.measured_permille = verdict->measured_permille,
+		.until_us = verdict->window_end_us == INT64_MAX ? 0 : verdict->window_end_us,
 	};
 	strcpy(story->calls, "[");
 	for (size_t i = 0; i < verdict->n_calls; i++)

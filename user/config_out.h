@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of the configuration for what leaves the host. For config.c alone. */
+#ifndef CONFIG_OUT_H
+#define CONFIG_OUT_H
+
+#include "config_read.h"
+
+/* Fills a struct webhook_rules; a config_fn. */
+int config_webhooks(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
+
+#endif
