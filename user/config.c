@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "config_budgets.h"
+#include "config_kube.h"
 #include "config_out.h"
 #include "config_read.h"
 
@@ -100,6 +101,7 @@ static const struct config_key file_keys[] = {
 	{ "node", offsetof(struct config, node), .fn = config_name },
 	{ "webhooks", offsetof(struct config, webhooks), .fn = config_webhooks },
 	{ "protect", offsetof(struct config, rules), .fn = config_protect },
+	{ "kubernetes", offsetof(struct config, kube), .fn = config_kube },
 	{ NULL },
 };
 
@@ -182,6 +184,7 @@ void config_done(struct config *config)
 	free(config->prices);
 	free(config->node);
 	webhook_rules_done(&config->webhooks);
+	names_config_done(&config->kube.names);
 	policy_rules_done(&config->rules);
 	*config = (struct config){ 0 };
 }

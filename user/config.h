@@ -8,6 +8,7 @@
 
 #include "find/find.h"
 #include "guard/policy.h"
+#include "kube.h"
 #include "webhook.h"
 
 struct config_host {
@@ -30,6 +31,7 @@ struct config {
 	int64_t keep_us;		/* how long single calls are kept; hourly sums stay */
 	char *node;			/* this host's name to others; NULL: its own */
 	struct webhook_rules webhooks;
+	struct kube_config kube;	/* kubernetes */
 	char *prices;			/* the operator's price file; NULL: none */
 };
 

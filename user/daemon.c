@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fetch.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "facts.h"
 #include "find/find.h"
 #include "keeper.h"
+#include "kube.h"
 #include "lines.h"
 #include "meter/price.h"
 #include "orders.h"
@@ -304,6 +306,7 @@ void daemon_stop(struct daemon *daemon)
 	if (daemon->pipeline)
 		pipeline_tick(daemon->pipeline, clock_mono_ns());
 	pipeline_free(daemon->pipeline);
+	kube_free(daemon->kube);
 	act_free(daemon->act);
 	orders_free(daemon->orders);
 	policy_free(daemon->policy);

@@ -39,12 +39,13 @@ struct daemon {
 	struct find *find;
 	struct record *record;
 	struct pipeline *pipeline;
-	char node[65];			/* what others call this host */
+	char node[WHO_NAME_LEN];	/* what others call this host */
 	struct fetcher *fetcher;
 	struct webhooks *webhooks;
 	struct reload *reload;
 	struct loop_source *commit, *tell, *tick;	/* tick: NULL while there are no budgets */
 	struct lines *lines;
+	struct kube *kube;
 	bool is_commit_armed, is_tell_armed;
 };
 
@@ -63,6 +64,8 @@ void daemon_told(void *arg, const struct ledger_action *action);
 int daemon_listen(struct daemon *daemon);
 /* Starts the tick when there are budgets. 0 or -errno. */
 int daemon_tick_if_needed(struct daemon *daemon);
+/* Counts every budget anew from the ledger's calls, whose names have changed. 0 or -errno. */
+int daemon_rebuild(struct daemon *daemon);
 /* True if a step may make something stand still, which needs the keeper. */
 bool rules_may_halt(const struct policy_rules *rules);
 

@@ -15,6 +15,7 @@
 #include "find/find.h"
 #include "find/selftest.h"
 #include "keeper.h"
+#include "kube.h"
 #include "lines.h"
 #include "meter/api.h"
 #include "meter/price.h"
@@ -108,10 +109,10 @@ static enum daemon_end start_ledger(struct daemon *daemon)
 /* Before any action: a webhook that is new begins with the next one. */
 static enum daemon_end start_out(struct daemon *daemon)
 {
-	const char *node = daemon->config.node;
+	const char *node = daemon->config.node ? daemon->config.node : getenv("NODE_NAME");
 	int err = 0;
 
-	if (node)
+	if (node && *node)
 		snprintf(daemon->node, sizeof(daemon->node), "%s", node);
 	else
 		err = gethostname(daemon->node, sizeof(daemon->node) - 1) < 0 ? -errno : 0;
@@ -228,6 +229,30 @@ static enum daemon_end start_guard(struct daemon *daemon)
 	return DAEMON_OK;
 }
 
+static void on_rebuild(void *arg)
+{
+	int err = daemon_rebuild(arg);
+
+	if (err)
+		log_error("budgets cannot be counted anew for names that came late: %s, proceeding",
+			  strerror(-err));
+}
+
+/* Names are there before the first event; those that a server must be asked for come after. */
+static enum daemon_end start_kube(struct daemon *daemon)
+{
+	const struct kube_options options = {
+		.loop = daemon->loop, .fetcher = daemon->fetcher, .who = daemon->who,
+		.ledger = daemon->ledger, .config = &daemon->config.kube, .node = daemon->node,
+		.rules = &daemon->config.rules, .rebuild = on_rebuild, .arg = daemon,
+	};
+	int err = kube_new(&daemon->kube, &options);
+
+	if (err)
+		say("names of pods", err, NULL);
+	return err ? DAEMON_FAILED : DAEMON_OK;
+}
+
 static enum daemon_end start_loop(struct daemon *daemon)
 {
 	int err = daemon_listen(daemon);
@@ -293,7 +318,8 @@ enum daemon_end daemon_start(struct daemon *daemon)
 {
 	static enum daemon_end (*const steps[])(struct daemon *) = {
 		start_config, start_keeper, start_base, start_prices, start_who, start_ledger,
-		start_tap, start_out, start_guard, start_record, start_loop, start_find, start_unprivileged,
+		start_tap, start_out, start_kube, start_guard, start_record, start_loop, start_find,
+		start_unprivileged,
 	};
 	enum daemon_end end = DAEMON_OK;
 

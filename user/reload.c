@@ -67,12 +67,43 @@ static void warn_of_rest(const struct config *old, const struct config *new)
 			 "proceeding");
 }
 
+/* The other rules, or the same with other names in the ledger, from the ledger's calls. */
+static void take_policy(struct daemon *daemon, struct policy *policy, int64_t now_us)
+{
+	struct policy *before = daemon->policy;
+	int err;
+
+	daemon->policy = policy;
+	orders_hand(daemon->orders, policy, now_us);
+	pipeline_policy(daemon->pipeline, policy);
+	err = restore(daemon->ledger, policy, daemon->act, daemon->who, now_us);
+	if (err)
+		log_error("budgets could not be rebuilt whole from the ledger: %s, proceeding",
+			  strerror(-err));
+	act_review(daemon->act, policy, false, now_us);
+	orders_apply(daemon->orders, daemon->act, now_us);
+	policy_free(before);
+}
+
+int daemon_rebuild(struct daemon *daemon)
+{
+	uint64_t begin_ns = clock_mono_ns();
+	int err = ledger_commit(daemon->ledger);
+	struct policy *policy = err ? NULL : policy_new(&daemon->config.rules);
+
+	if (!policy)
+		return err ? err : -ENOMEM;
+	take_policy(daemon, policy, clock_wall_us());
+	log_debug("budgets were counted anew in %llu ms", (clock_mono_ns() - begin_ns) / NS_PER_MS);
+	return 0;
+}
+
 /* All but the last step may fail, and then nothing has changed. */
 static int take_over(struct daemon *daemon, struct config *new)
 {
 	int64_t now_us = clock_wall_us();
 	struct config old = daemon->config;
-	struct policy *policy, *before = daemon->policy;
+	struct policy *policy;
 	int err = ledger_commit(daemon->ledger);
 
 	/* What the ledger could not take would be missing from sums that are rebuilt from it. */
@@ -88,17 +119,8 @@ static int take_over(struct daemon *daemon, struct config *new)
 		return -ENOMEM;
 	daemon->config = *new;
 	*new = (struct config){ 0 };
-	daemon->policy = policy;
 	act_rules(daemon->act, is_same_stance(&old.rules, &daemon->config.rules), now_us);
-	orders_hand(daemon->orders, policy, now_us);
-	pipeline_policy(daemon->pipeline, policy);
-	err = restore(daemon->ledger, policy, daemon->act, daemon->who, now_us);
-	if (err)
-		log_error("budgets could not be rebuilt whole from the ledger: %s, proceeding",
-			  strerror(-err));
-	act_review(daemon->act, policy, false, now_us);
-	orders_apply(daemon->orders, daemon->act, now_us);
-	policy_free(before);
+	take_policy(daemon, policy, now_us);
 	err = webhooks_rules(daemon->webhooks, &daemon->config.webhooks);
 	if (err)
 		log_error("webhooks: %s, proceeding without some", strerror(-err));

@@ -103,8 +103,12 @@ static const char schema_3[] =
 	" window_us INTEGER NOT NULL, until_us INTEGER NOT NULL, own INTEGER NOT NULL,"
 	" remote INTEGER NOT NULL) WITHOUT ROWID;";
 
+static const char schema_4[] =
+	/* Names that come late are looked for by these (rename.c). */
+	"CREATE INDEX subjects_pod ON subjects (pod_uid, container_id);";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1, schema_2, schema_3 };
+static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4 };
 #define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
 
 int ledger_errno(int result)

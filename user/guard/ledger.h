@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "meter/charge.h"
+#include "who/pod.h"
 #include "who/who.h"
 
 struct ledger;
@@ -61,6 +62,14 @@ int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *r
  * processes' locks 100 ms at most.
  */
 int ledger_commit(struct ledger *ledger);
+
+/*
+ * Names that came late: calls and hours that were written without them, or with names guessed from
+ * a pod's own, get them. What waits is written first. Returns how many subjects changed, or -errno
+ * (nothing has changed, it may be tried again).
+ */
+int ledger_name_pod(struct ledger *ledger, const struct who_pod *pod);
+int ledger_name_container(struct ledger *ledger, const struct who_container *container);
 
 /* Forgets calls that started before before_us; the hours stay. Bounded work: 0 when no more is
  * left, 1 when it should be called again, or -errno. */

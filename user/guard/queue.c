@@ -15,7 +15,7 @@
 
 #define BATCH	    1024 /* rows that are written without waiting for the timer: about 15 ms */
 #define WORDS_MAX 4096		/* of each dictionary; about 0.4 kB each, at most 2.5 kB */
-#define PACKED_MAX 4096
+#define PACKED_MAX 6144
 #define US_PER_HOUR 3600000000LL
 
 const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1] = {

@@ -7,12 +7,16 @@
 
 #include "base/cleanup.h"
 #include "who/cgroup.h"
+#include "who/names.h"
 #include "who/process.h"
 
 struct who {
 	struct cgroups *cgroups;
 	struct processes *processes;
+	struct names *names;		/* NULL: none */
 	struct who_group group;		/* the last answer */
+	bool is_final;			/* of its names, while there were so many changes */
+	uint64_t changes;
 };
 
 int who_new(struct who **ret, const char *cgroup_root)
@@ -49,6 +53,21 @@ int who_cgroup_mount(char *buf, size_t size)
 	return mountinfo ? cgroups_find_mount(mountinfo, buf, size) : -ENOENT;
 }
 
+void who_use_names(struct who *who, struct names *names)
+{
+	who->names = names;
+	who->group.path[0] = '\0';
+}
+
+/* The names of the last answer, as far as they are known now. */
+static void name(struct who *who)
+{
+	if (!who->names || (who->is_final && who->changes == names_changes(who->names)))
+		return;
+	who->is_final = names_fill(who->names, &who->group);
+	who->changes = names_changes(who->names);
+}
+
 void who_learn(struct who *who, uint64_t cgroup, const char *path)
 {
 	cgroups_learn(who->cgroups, cgroup, *path ? path : "/");
@@ -62,8 +81,10 @@ const struct who_group *who_group(struct who *who, uint64_t cgroup)
 	const char *path = cgroups_path(who->cgroups, cgroup);
 
 	/* One connection asks many times in a row. */
-	if (path && group->cgroup == cgroup && !strcmp(group->path, path))
+	if (path && group->cgroup == cgroup && !strcmp(group->path, path)) {
+		name(who);
 		return group;
+	}
 	memset(group, 0, sizeof(*group));
 	group->cgroup = cgroup;
 	if (!path) {
@@ -73,6 +94,8 @@ const struct who_group *who_group(struct who *who, uint64_t cgroup)
 	snprintf(group->path, sizeof(group->path), "%s", path);
 	who_parse_path(group->path, group);
 	memcpy(group->container_name, group->container, sizeof(group->container));
+	who->is_final = false;
+	name(who);
 	return group;
 }
 

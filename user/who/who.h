@@ -43,6 +43,7 @@ struct who_process {
 };
 
 struct who;
+struct names;
 
 /*
  * `cgroup_root` is the v2 mount (who_cgroup_mount() finds it), which is walked once; NULL: only what
@@ -53,6 +54,9 @@ struct who *who_free(struct who *who);
 
 /* The v2 mount point of this host, from /proc/self/mountinfo; hybrid hosts too. 0 or -ENOENT. */
 int who_cgroup_mount(char *buf, size_t size);
+
+/* Where pods' and containers' names come from (names.h); NULL: nowhere. It stays the caller's. */
+void who_use_names(struct who *who, struct names *names);
 
 /* The kernel told of a new cgroup (EV_CGROUP). */
 void who_learn(struct who *who, uint64_t cgroup, const char *path);

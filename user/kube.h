@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Kubernetes, as far as this host is a node of it: gives `who` its names, and brings names that came
+ * late to the ledger and, from there, to the budgets. On any other host it costs two system calls.
+ */
+#ifndef KUBE_H
+#define KUBE_H
+
+#include "guard/ledger.h"
+#include "guard/policy.h"
+#include "who/names.h"
+
+#define KUBE_PENDING 1024		/* pods and containers whose new names wait for the ledger */
+#define KUBE_NAME_NS 300000000ULL	/* names that come together are written together */
+#define KUBE_REBUILD_NS 5000000000ULL	/* budgets are rebuilt for new names no more often */
+
+/* As the configuration has it. What is NULL is found out from the pod's environment, if it is one. */
+struct kube_config {
+	struct names_config names;	/* kubelet, api: "" is off */
+};
+
+struct kube;
+struct kube_options {
+	struct loop *loop;
+	struct fetcher *fetcher;
+	struct who *who;
+	struct ledger *ledger;
+	const struct kube_config *config;
+	const char *node;		/* what the cluster calls this host */
+	const struct policy_rules *rules;	/* what they are when names come, in place */
+	/* Calls in the ledger have got names that budgets look at: these must count anew. */
+	void (*rebuild)(void *arg);
+	void *arg;
+};
+
+/* 0 or -errno. */
+int kube_new(struct kube **ret, const struct kube_options *options);
+struct kube *kube_free(struct kube *kube);
+
+struct names *kube_names(struct kube *kube);
+
+#endif
