@@ -16,6 +16,7 @@
 #include "hold.h"
 #include "hosts.h"
 #include "tell.h"
+#include "pace.h"
 
 #define PORT_QUIC 443
 /* After CONNECT: how many segments that begin no hello are waited through (a request's headers). */
@@ -34,21 +35,24 @@ struct {
 
 __u64 hold_lease_ns = 0;
 
-/* Counts what an AI flow has sent and received up to this packet. */
-static __always_inline void flow_count(struct bpf_sock *sk, struct flow *flow,
-				       const struct segment *s)
+static __always_inline void flow_count_in(struct bpf_sock *sk, struct flow *flow)
+{
+	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+
+	if (tcp)
+		flow->bytes[EV_IN] = tcp->bytes_received;
+}
+
+static __always_inline void flow_count_out(struct flow *flow, const struct segment *s)
 {
 	__u32 end = s->seq + s->len;
-	struct bpf_tcp_sock *tcp;
 
+	flow->ack = s->ack;
 	/* repeated segments pass here again: only what lies beyond the last byte is new */
 	if (s->len && (__s32)(end - flow->seq_next) > 0) {
 		flow->bytes[EV_OUT] += end - flow->seq_next;
 		flow->seq_next = end;
 	}
-	tcp = bpf_tcp_sock(sk);
-	if (tcp)
-		flow->bytes[EV_IN] = tcp->bytes_received;
 }
 
 static __always_inline void flow_publish(struct flow *flow)
@@ -96,7 +100,8 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 	}
 	flow->state = FLOW_AI;
 	flow->seq_next = flow->seq_first;
-	flow_count(sk, flow, s);
+	flow_count_in(sk, flow);
+	flow_count_out(flow, s);
 	talk_count(flow);
 	row.bytes[EV_OUT] = row.handshake[EV_OUT] = flow->bytes[EV_OUT];
 	row.bytes[EV_IN] = row.handshake[EV_IN] = flow->bytes[EV_IN];
@@ -229,8 +234,12 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 	if (flow && flow->state == FLOW_AI) {
 		if (s.len && gates_live && gate_of_skb(skb, true))
 			return DROP;
-		flow_count(sk, flow, &s);
+		flow_count_in(sk, flow);
 		talk_follow(skb, flow, &s);
+		if (s.len && pace_holds(skb, sk, flow, &s))
+			return DROP;
+		flow_count_out(flow, &s);
+		talk_count(flow);
 		flow_publish(flow);
 		return PASS;
 	}
@@ -308,7 +317,10 @@ static __always_inline void flow_end(struct bpf_sock_ops *ops, struct bpf_sock *
 {
 	struct flow *flow = bpf_sk_storage_get(&flows, sk, 0, 0);
 
-	if (!flow || (flow->state != FLOW_AI && flow->state != FLOW_REFUSED))
+	if (!flow)
+		return;
+	pace_forget(flow);
+	if (flow->state != FLOW_AI && flow->state != FLOW_REFUSED)
 		return;
 	/* the row is gone when user space took it away: such a flow is not told of again */
 	if (flow->is_counted && bpf_map_delete_elem(&flow_counts, &flow->cookie))

@@ -54,10 +54,6 @@ struct sock_common {
 	possible_net_t skc_net;
 };
 
-struct sock {
-	struct sock_common __sk_common;
-};
-
 struct kernfs_node {
 	__u64 id;	/* 5.5: one 64-bit number, of a cgroup directory its id */
 };
@@ -82,6 +78,15 @@ struct inode {
 
 struct file {
 	struct inode *f_inode;
+};
+
+struct socket {
+	struct file *file;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	struct socket *sk_socket;	/* NULL once the program has closed it */
 };
 
 struct vm_area_struct {

@@ -123,7 +123,14 @@ struct flow {
 	__u8 is_counted;	/* has its row in flow_counts */
 	__u8 segments;		/* looked at in vain in a tunnel */
 	__u8 talk;		/* enum flow_talk */
-	__u8 reserved[2];
+	__u8 is_adrift;		/* where its records begin is not known (pace.h) */
+	__u8 has_asked;		/* it has sent a request */
+	__u32 in_asked;		/* bytes that had come in as it last sent of a request; low half */
+	__u32 seq_held;		/* of the first byte that is held */
+	__u32 in_held;		/* as in_asked, when the holding began */
+	__u32 ack;		/* the newest that left */
+	__u64 held_since_ns;	/* pace.h; 0: nothing is held */
+	__u64 starved_since_ns;	/* acknowledgements are held up with it; 0: none */
 	char comm[EV_COMM_LEN];
 };
 
@@ -167,6 +174,29 @@ struct {
 	__type(key, __u64);
 	__type(value, struct ctl_gate);
 } gates __weak SEC(".maps");
+
+/* Credit by bucket (control.h): what user space gives, and what was taken of it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CTL_BUCKETS_MAX);
+	__type(key, __u32);
+	__type(value, struct ctl_grant);
+} grants __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CTL_BUCKETS_MAX);
+	__type(key, __u32);
+	__type(value, struct ctl_take);
+} takes __weak SEC(".maps");
+
+/* Flows with a request that waits, by socket cookie. Full: CTL_HOLDS_FULL. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CTL_HOLDS_MAX);
+	__type(key, __u64);
+	__type(value, struct ctl_hold);
+} holds __weak SEC(".maps");
 
 /*
  * Addresses whose server was greeted by an AI name, and by any other name: one that is in both is

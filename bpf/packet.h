@@ -22,6 +22,7 @@ struct segment {
 	__u32 at;	/* of the payload in the packet */
 	__u32 len;
 	__u32 seq;	/* of the payload's first byte */
+	__u32 ack;
 };
 
 /* Offset of the transport header of a packet of that protocol; 0 if it is none. */
@@ -40,15 +41,17 @@ static __always_inline __u32 transport(struct __sk_buff *skb, __u8 protocol)
 
 static __always_inline bool segment_read(struct __sk_buff *skb, struct segment *ret)
 {
-	__u32 at = transport(skb, PROTO_TCP), seq;
+	__u32 at = transport(skb, PROTO_TCP), seq, ack;
 	__u8 tcp[14];
 
 	if (!at || bpf_skb_load_bytes(skb, at, tcp, sizeof(tcp)))
 		return false;
 	__builtin_memcpy(&seq, tcp + 4, sizeof(seq));
+	__builtin_memcpy(&ack, tcp + 8, sizeof(ack));
 	ret->at = at + (tcp[12] >> 4) * 4;
 	ret->len = skb->len > ret->at ? skb->len - ret->at : 0;
 	ret->seq = bpf_ntohl(seq) + !!(tcp[13] & TCP_SYN);	/* fast open: data behind the SYN */
+	ret->ack = bpf_ntohl(ack);
 	return true;
 }
 

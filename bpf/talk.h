@@ -93,7 +93,6 @@ static __always_inline void talk_follow(struct __sk_buff *skb, struct flow *flow
 		if (!talk_record(flow, head))
 			break;
 	}
-	talk_count(flow);
 }
 
 #endif

@@ -108,6 +108,20 @@ struct ctl_take {
 	__u64 admitted;		/* requests */
 	__u64 held;		/* requests that had to wait, each counted once */
 };
+#define CTL_BUCKETS_MAX 4096
+
+/*
+ * Value of the `holds` map, keyed by socket cookie: a flow whose request waits. User space makes
+ * TCP try again (tap_pace_wake) when the bucket that had no credit has some.
+ */
+struct ctl_hold {
+	__u64 since_ns;
+	__u64 inode;	/* of the socket, as /proc/PID/fd shows it */
+	__u32 tgid;	/* who connected */
+	__u32 bucket;	/* the first that had no credit when it was last asked */
+};
+#define CTL_HOLDS_MAX 16384
+_Static_assert(sizeof(struct ctl_hold) == 24, "both halves agree on struct ctl_hold");
 _Static_assert(sizeof(struct ctl_grant) == 16, "both halves agree on struct ctl_grant");
 _Static_assert(sizeof(struct ctl_take) == 24, "both halves agree on struct ctl_take");
 
@@ -145,6 +159,8 @@ enum ctl_counter {
 	CTL_HELLO_ECH,		/* ClientHello with Encrypted Client Hello: outer name only */
 	CTL_REFUSED_CONNECTS,	/* and QUIC datagrams to an AI address, each */
 	CTL_REFUSED_HELLOS,	/* and CONNECT requests to a proxy */
+	CTL_HELD_REQUESTS,	/* that had to wait at a pace gate, each once */
+	CTL_HOLDS_FULL,		/* of these, no room: TCP alone tries again, late */
 	CTL_COUNTERS		/* how many there are */
 };
 

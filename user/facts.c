@@ -115,6 +115,8 @@ static const char *const counter_names[CTL_COUNTERS] = {
 	[CTL_HELLO_ECH] = "hello_ech",
 	[CTL_REFUSED_CONNECTS] = "refused_connects",
 	[CTL_REFUSED_HELLOS] = "refused_hellos",
+	[CTL_HELD_REQUESTS] = "held_requests",
+	[CTL_HOLDS_FULL] = "holds_full",
 };
 
 static json_t *health(const struct facts *facts)

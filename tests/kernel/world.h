@@ -170,6 +170,27 @@ static inline int send_request(int fd)
 	return send(fd, data, sizeof(data), MSG_NOSIGNAL) < 0 ? errno : 0;
 }
 
+/* A WINDOW_UPDATE of HTTP/2 in a record of its own, 35 bytes. */
+static inline int send_talk(int fd)
+{
+	char data[35] = { 23, 3, 3, 0, 30 };
+
+	return send(fd, data, sizeof(data), MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+/* What two requests' worth of records looks like when a header lies in two segments. */
+static inline int send_split(int fd)
+{
+	char data[1008] = { 23, 3, 3, 1000 >> 8, 1000 & 255 };
+	char rest[1002] = { 1000 >> 8, 1000 & 255 };
+
+	memcpy(data + 1005, data, 3);
+	if (send(fd, data, sizeof(data), MSG_NOSIGNAL) < 0)
+		return errno;
+	usleep(20000);
+	return send(fd, rest, sizeof(rest), MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
 static inline int obey(int *fd, char what)
 {
 	struct pollfd wait = { .fd = *fd, .events = POLLIN };
@@ -189,6 +210,8 @@ static inline int obey(int *fd, char what)
 	case 'd': return send(*fd, "0123456789", 10, MSG_NOSIGNAL) < 0 ? errno : 0;
 	case 'f': return send_finished(*fd);
 	case 'r': return send_request(*fd);
+	case 't': return send_talk(*fd);
+	case 's': return send_split(*fd);
 	case 'w':	/* wait for a reset */
 		poll(&wait, 1, 5000);
 		getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &size);

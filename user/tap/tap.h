@@ -99,6 +99,23 @@ int tap_gate_clear(struct tap *tap, uint64_t cgroup);
 int tap_gate_get(const struct tap *tap, uint64_t cgroup, struct ctl_gate *ret);
 
 /*
+ * Pace (control.h): gives a bucket its credit, makes it if it is new, with takes at 0; ends it; reads
+ * what was taken. At most CTL_BUCKETS_MAX; no bucket is 0. 0 or -errno; -ENOENT: there is none.
+ */
+int tap_grant_set(struct tap *tap, uint32_t bucket, const struct ctl_grant *grant);
+int tap_grant_clear(struct tap *tap, uint32_t bucket);
+int tap_take_get(const struct tap *tap, uint32_t bucket, struct ctl_take *ret);
+/* Each flow with a request that waits, by socket cookie; fn may wake it. 0 or -errno. */
+int tap_holds(struct tap *tap, void (*fn)(void *arg, uint64_t cookie, const struct ctl_hold *hold),
+	      void *arg);
+/*
+ * Makes TCP try a held flow's data again now, if its bucket has credit; else TCP's own back-off does,
+ * seconds to minutes late. A look through the process's descriptors, some 10 us and 0.5 us for
+ * each; Linux 5.6 and CAP_SYS_PTRACE. 0; -ENOENT: the process that connected no longer has it.
+ */
+int tap_wake(uint64_t cookie, const struct ctl_hold *hold);
+
+/*
  * The counts so far of a live flow; bytes in as of the last packet out, which a delayed ACK makes at
  * most 200 ms old. 0, or -ENOENT when it has ended or was let go.
  */

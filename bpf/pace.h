@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Pace: a request that begins behind a CTL_PACE gate waits until each of the gate's buckets has
+ * credit (control.h). Nothing of it leaves: its segments are dropped on their way out (EPERM to
+ * TCP), from the one in which it begins on; what was sent before is repeated and acknowledged as
+ * ever. TCP keeps the data, probes 15 times within some 13 minutes, and tries at once when user
+ * space wakes it (tap_pace_wake).
+ *
+ * A request begins where an application data record longer than PACE_SMALL leaves after more than
+ * PACE_ANSWER bytes have come in since the last such record, or as the first of its connection.
+ * TCP takes an acknowledgement for sent when it lay in a segment that was dropped, and a peer that
+ * repeats what it has no acknowledgement of provokes the same again. So an answer that comes in beside
+ * a held request (HTTP/2) could stand still; then the request is let go, on credit, and the next
+ * ones pay for it.
+ *
+ * So an upload is one request, and so are HTTP/2 requests that leave one after the other with no
+ * answer between them; what an operator pays for is settled by true costs, whatever is missed here.
+ *
+ * Whoever includes this has talk.h.
+ */
+#ifndef PACE_H
+#define PACE_H
+
+#include "gate.h"
+#include "talk.h"
+
+/*
+ * The longest application data record that is taken for HTTP/2's own talk: a SETTINGS
+ * acknowledgement (9), two WINDOW_UPDATEs (13 each) and a PING (17), and 24 of TLS 1.2's nonce and
+ * tag. The shortest request of an SDK's, whose body names a model, is above 100.
+ */
+#define PACE_SMALL 76
+
+/*
+ * The most that comes in beside a request that is still being sent: two WINDOW_UPDATEs in records
+ * of their own (2 * 42), or "100 Continue" (25 + 29). Each answer of an API is longer.
+ */
+#define PACE_ANSWER 96
+
+/* Twice the shortest time after which TCP repeats, less a little: the first repetition decides. */
+#define PACE_STARVED_NS 300000000ULL
+
+/* Records that begin in one segment, which is 64 KiB at most: more is talk in small ones. */
+#define PACE_RECORDS 12
+
+struct pace_look {
+	__u32 seq_record;	/* where the next record begins; not known if is_adrift */
+	bool is_adrift;
+	bool is_big;		/* more than talk */
+};
+
+/*
+ * Reads the headers of the records that begin in a segment. A header that lies in two segments is
+ * not read; the records are found again where the next request begins, which is a segment's start.
+ */
+static __always_inline void pace_look(struct __sk_buff *skb, const struct flow *flow,
+				      const struct segment *s, bool is_answered,
+				      struct pace_look *look)
+{
+	__u8 head[5];
+	__u32 at;
+
+	look->is_big = false;
+	look->is_adrift = flow->is_adrift || flow->talk == TALK_LOST;
+	look->seq_record = flow->seq_record;
+	if (look->is_adrift && is_answered) {
+		look->is_adrift = false;
+		look->seq_record = s->seq;
+	}
+	for (int i = 0; i < PACE_RECORDS && !look->is_adrift; i++) {
+		at = look->seq_record - s->seq;
+		if (at >= s->len)
+			return;
+		if (bpf_skb_load_bytes(skb, s->at + at, head, sizeof(head)) || head[0] < 20 ||
+		    head[0] > 23 || head[1] != 3) {
+			look->is_adrift = true;
+			break;
+		}
+		look->is_big |= head[0] == 23 && hello_u16(head + 3) > PACE_SMALL;
+		look->seq_record += 5 + hello_u16(head + 3);
+	}
+	if (!look->is_adrift && look->seq_record - s->seq < s->len)
+		look->is_adrift = true;
+	look->is_big |= look->is_adrift && s->len > PACE_SMALL;
+}
+
+/*
+ * Asks the gates over a packet's socket for credit: the first bucket that has none, or 0. Level -1
+ * is the cgroup itself. With `take`, takes of each; with `is_new`, counts who must wait.
+ */
+static __noinline __u32 pace_ask(struct __sk_buff *skb, bool take, bool is_new)
+{
+	__u64 now = bpf_ktime_get_ns(), own = bpf_skb_cgroup_id(skb);
+
+	for (int level = -1; level < CTL_DEPTH; level++) {
+		__u64 cgroup = level < 0 ? own : bpf_skb_ancestor_cgroup_id(skb, level);
+		struct ctl_gate *gate;
+
+		if (!cgroup || (level >= 0 && cgroup == own))
+			break;	/* the last ancestor is the cgroup itself */
+		gate = bpf_map_lookup_elem(&gates, &cgroup);
+		if (!gate || gate->state != CTL_PACE || gate->lease_ns <= now)
+			continue;
+		for (int i = 0; i < CTL_BUCKETS; i++) {
+			__u32 bucket = gate->buckets[i];
+			struct ctl_grant *grant;
+			struct ctl_take *taken;
+
+			if (!bucket)
+				break;
+			grant = bpf_map_lookup_elem(&grants, &bucket);
+			taken = bpf_map_lookup_elem(&takes, &bucket);
+			if (!grant || !taken)
+				continue;
+			if (take) {
+				__sync_fetch_and_add(&taken->taken_nanos, grant->reserve_nanos);
+				__sync_fetch_and_add(&taken->admitted, 1);
+				continue;
+			}
+			if ((__s64)(grant->granted_nanos - taken->taken_nanos) > 0)
+				continue;
+			if (is_new) {
+				__sync_fetch_and_add(&gate->hits, 1);
+				__sync_fetch_and_add(&taken->held, 1);
+			}
+			return bucket;
+		}
+	}
+	return 0;
+}
+
+/* Has the program closed the socket? Then nobody waits for an answer, and nothing may be bought. */
+static __always_inline bool pace_is_orphan(struct sock *sock)
+{
+	return sock && !BPF_CORE_READ(sock, sk_socket);
+}
+
+/*
+ * Does an answer wait for the acknowledgement that was dropped with this segment? Only where one has
+ * come in since the holding began; the last bytes of the answer before are repeated in vain, a few
+ * times, which harms nobody.
+ */
+static __always_inline bool pace_starves(struct bpf_sock *sk, struct flow *flow)
+{
+	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!tcp || tcp->rcv_nxt == flow->ack ||
+	    (__u32)flow->bytes[EV_IN] - flow->in_held <= PACE_ANSWER) {
+		flow->starved_since_ns = 0;
+		return false;
+	}
+	if (!flow->starved_since_ns)
+		flow->starved_since_ns = now;
+	return now - flow->starved_since_ns > PACE_STARVED_NS;
+}
+
+/* The flow waits for this bucket; as often as it is asked. */
+static __always_inline void pace_note(struct bpf_sock *sk, struct flow *flow, __u32 bucket)
+{
+	struct sock *sock = (struct sock *)bpf_skc_to_tcp_sock(sk);
+	struct ctl_hold *known = bpf_map_lookup_elem(&holds, &flow->cookie), hold = {};
+
+	if (known) {
+		known->bucket = bucket;
+		return;
+	}
+	hold.since_ns = flow->held_since_ns;
+	hold.tgid = flow->tgid;
+	hold.bucket = bucket;
+	if (sock)
+		hold.inode = BPF_CORE_READ(sock, sk_socket, file, f_inode, i_ino);
+	if (bpf_map_update_elem(&holds, &flow->cookie, &hold, BPF_ANY))
+		count(CTL_HOLDS_FULL, 1);
+}
+
+static __always_inline void pace_forget(struct flow *flow)
+{
+	if (!flow->held_since_ns)
+		return;
+	flow->held_since_ns = flow->starved_since_ns = 0;
+	bpf_map_delete_elem(&holds, &flow->cookie);
+}
+
+/* This segment leaves. */
+static __always_inline void pace_pass(struct flow *flow, const struct pace_look *look)
+{
+	flow->seq_record = look->seq_record;
+	flow->is_adrift = look->is_adrift;
+	if (!look->is_big)
+		return;
+	flow->has_asked = 1;
+	flow->in_asked = (__u32)flow->bytes[EV_IN];
+}
+
+/*
+ * Must this segment of an AI flow wait? flow->bytes[EV_IN] is up to date, and the handshake was
+ * followed up to this segment.
+ */
+static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *sk,
+				       struct flow *flow, const struct segment *s)
+{
+	__u32 bucket = 0;
+	struct pace_look look;
+	bool is_answered;
+
+	/* what has left before may leave again */
+	if ((__s32)(s->seq + s->len - (flow->held_since_ns ? flow->seq_held : flow->seq_next)) <= 0)
+		return false;
+	if (flow->talk != TALK_DATA && flow->talk != TALK_LOST)
+		return false;	/* a handshake, or talk with a proxy */
+	is_answered = !flow->has_asked || (__u32)flow->bytes[EV_IN] - flow->in_asked > PACE_ANSWER;
+	pace_look(skb, flow, s, is_answered, &look);
+	if (!gates_live) {
+		pace_forget(flow);
+	} else if (flow->held_since_ns || (look.is_big && is_answered)) {
+		if (flow->held_since_ns &&
+		    pace_is_orphan((struct sock *)bpf_skc_to_tcp_sock(sk))) {
+			bpf_map_delete_elem(&holds, &flow->cookie);
+			return true;
+		}
+		bucket = pace_ask(skb, false, !flow->held_since_ns);
+		if (bucket && !flow->held_since_ns) {
+			flow->held_since_ns = bpf_ktime_get_ns();
+			flow->seq_held = s->seq;
+			flow->in_held = (__u32)flow->bytes[EV_IN];
+			count(CTL_HELD_REQUESTS, 1);
+		}
+		if (bucket && !pace_starves(sk, flow)) {
+			pace_note(sk, flow, bucket);
+			return true;
+		}
+		pace_ask(skb, true, false);
+		pace_forget(flow);
+	}
+	pace_pass(flow, &look);
+	return false;
+}
+
+#endif

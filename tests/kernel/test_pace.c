@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a pace gate holds, lets pass and lets go, on the running kernel. Needs root. */
+#include "world.h"
+
+#define REQUEST 1005
+#define TALK 35
+#define RESERVE 100
+
+static void grant(uint32_t bucket, uint64_t granted)
+{
+	struct ctl_grant grant = { .granted_nanos = granted, .reserve_nanos = RESERVE };
+
+	assert_int_equal(tap_grant_set(tap, bucket, &grant), 0);
+}
+
+static struct ctl_take taken(uint32_t bucket)
+{
+	struct ctl_take take;
+
+	assert_int_equal(tap_take_get(tap, bucket, &take), 0);
+	return take;
+}
+
+static void pace(int cgroup, uint64_t lease_ns, uint32_t bucket, uint32_t more)
+{
+	struct ctl_gate gate = { .lease_ns = lease_ns, .state = CTL_PACE,
+				 .buckets = { bucket, more } };
+
+	assert_int_equal(tap_gate_set(tap, ids[cgroup], &gate), 0);
+}
+
+/* A flow to an AI host whose handshake is over; the server's end of it. */
+static int talk_begin(const struct child *child)
+{
+	int fd;
+
+	assert_int_equal(tell(child, 'c'), 0);
+	fd = server_accept();
+	assert_int_equal(tell(child, 'a'), 0);
+	assert_int_equal(server_read(fd, 517, 5000), 517);
+	assert_int_equal(send(fd, "hello", 5, 0), 5);
+	assert_int_equal(tell(child, 'f'), 0);
+	assert_int_equal(server_read(fd, 80, 5000), 80);
+	return fd;
+}
+
+static void answer(int fd)
+{
+	char data[400] = { 0 };
+
+	assert_int_equal(send(fd, data, sizeof(data), 0), sizeof(data));
+	/* acknowledged: the client's kernel has counted it */
+	for (int left = 1; left; usleep(1000))
+		assert_int_equal(ioctl(fd, TIOCOUTQ, &left), 0);
+}
+
+static struct ctl_hold the_hold;
+static uint64_t the_cookie;
+static size_t n_holds;
+
+static void see_hold(void *arg, uint64_t cookie, const struct ctl_hold *hold)
+{
+	the_cookie = cookie;
+	the_hold = *hold;
+	n_holds++;
+}
+
+static size_t holds(void)
+{
+	n_holds = 0;
+	assert_int_equal(tap_holds(tap, see_hold, NULL), 0);
+	return n_holds;
+}
+
+static void holds_what_has_no_credit_and_wakes_it(void **state)
+{
+	struct child child = child_new(cgroups[CG_BELOW]);
+	int fd = talk_begin(&child);
+
+	grant(1, 1);
+	pace(CG_A, UINT64_MAX, 1, 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	assert_int_equal(taken(1).taken_nanos, RESERVE);
+	assert_int_equal(taken(1).admitted, 1);
+	assert_int_equal(holds(), 0);
+
+	answer(fd);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, 1, 500), 0);
+	assert_int_equal(taken(1).held, 1);
+	assert_int_equal(taken(1).admitted, 1);
+	assert_int_equal(gate_hits(CG_A), 1);
+	assert_int_equal(holds(), 1);
+	assert_int_equal(the_hold.bucket, 1);
+	assert_int_equal(the_hold.tgid, child.pid);
+
+	assert_int_equal(tap_wake(the_cookie, &the_hold), 0);
+	assert_int_equal(taken(1).admitted, 1);
+	grant(1, RESERVE + 1);
+	assert_int_equal(tap_wake(the_cookie, &the_hold), 0);
+	assert_int_equal(taken(1).admitted, 2);	/* within the call, not by TCP's timer */
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	assert_int_equal(taken(1).held, 1);
+	assert_int_equal(holds(), 0);
+	assert_int_equal(tap_wake(the_cookie + 1, &the_hold), -ENOENT);
+	assert_int_equal(tap_grant_clear(tap, 1), 0);
+	assert_int_equal(tap_grant_clear(tap, 1), -ENOENT);
+	close(fd);
+	child_end(&child);
+}
+
+/* HTTP/2: another answer comes in on the connection whose next request is held. */
+static void lets_answers_in_flight_go_on(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	int fd = talk_begin(&child);
+
+	grant(1, 0);
+	pace(CG_A, UINT64_MAX, 1, 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, 1, 300), 0);
+	for (int i = 0; i < 20; i++)
+		answer(fd);
+	assert_int_equal(taken(1).held, 1);
+	close(fd);
+	child_end(&child);
+}
+
+static void each_bucket_of_each_gate_must_have_credit(void **state)
+{
+	struct child child = child_new(cgroups[CG_BELOW]);
+	int fd = talk_begin(&child);
+
+	grant(1, 1);
+	grant(2, 0);
+	grant(3, 1);
+	pace(CG_A, UINT64_MAX, 1, 2);
+	pace(CG_BELOW, UINT64_MAX, 3, 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, 1, 300), 0);
+	assert_int_equal(holds(), 1);
+	assert_int_equal(the_hold.bucket, 2);
+	assert_int_equal(taken(1).admitted + taken(3).admitted, 0);
+	assert_int_equal(tap_grant_clear(tap, 2), 0);	/* has credit: it was just taken away */
+	assert_int_equal(tap_wake(the_cookie, &the_hold), 0);
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	assert_int_equal(taken(1).admitted, 1);
+	assert_int_equal(taken(3).admitted, 1);
+	close(fd);
+	child_end(&child);
+}
+
+static void takes_no_talk_and_no_upload_for_requests(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	int fd = talk_begin(&child);
+
+	grant(1, 1000 * RESERVE);
+	pace(CG_A, UINT64_MAX, 1, 0);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(tell(&child, 'r'), 0);
+		assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	}
+	assert_int_equal(taken(1).admitted, 1);
+	answer(fd);
+	grant(1, 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(tell(&child, 't'), 0);
+		assert_int_equal(server_read(fd, TALK, 5000), TALK);
+	}
+	assert_int_equal(taken(1).admitted, 1);
+	assert_int_equal(tell(&child, 'r'), 0);	/* the talk has not hidden the answer */
+	assert_int_equal(server_read(fd, 1, 300), 0);
+	assert_int_equal(taken(1).held, 1);
+	close(fd);
+	child_end(&child);
+}
+
+static void finds_the_records_again(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	int fd = talk_begin(&child);
+
+	grant(1, 1000 * RESERVE);
+	pace(CG_A, UINT64_MAX, 1, 0);
+	assert_int_equal(tell(&child, 's'), 0);
+	assert_int_equal(server_read(fd, 2 * REQUEST, 5000), 2 * REQUEST);
+	assert_int_equal(taken(1).admitted, 1);
+	answer(fd);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	assert_int_equal(taken(1).admitted, 2);
+	answer(fd);
+	assert_int_equal(tell(&child, 't'), 0);
+	assert_int_equal(server_read(fd, TALK, 5000), TALK);
+	assert_int_equal(taken(1).admitted, 2);
+	close(fd);
+	child_end(&child);
+}
+
+static void lets_other_traffic_pass(void **state)
+{
+	struct child ai = child_new(cgroups[CG_A]), other = child_new(cgroups[CG_A]);
+	struct child beside = child_new(cgroups[CG_B]);
+	int fd = talk_begin(&ai), beside_fd, other_fd;
+
+	grant(1, 0);
+	pace(CG_A, UINT64_MAX, 1, 0);
+	assert_int_equal(tell(&ai, 'r'), 0);
+	assert_int_equal(server_read(fd, 1, 300), 0);
+	beside_fd = talk_begin(&beside);
+	assert_int_equal(tell(&beside, 'r'), 0);
+	assert_int_equal(server_read(beside_fd, REQUEST, 5000), REQUEST);
+	assert_int_equal(tell(&other, 'c'), 0);
+	other_fd = server_accept();
+	assert_int_equal(tell(&other, 'o'), 0);
+	assert_int_equal(server_read(other_fd, 517, 5000), 517);
+	assert_int_equal(tell(&other, 'r'), 0);
+	assert_int_equal(server_read(other_fd, REQUEST, 5000), REQUEST);
+	/* a new AI connection of the same cgroup: its handshake passes, its request waits */
+	assert_int_equal(taken(1).held, 1);
+	close(other_fd);
+	other_fd = talk_begin(&other);
+	assert_int_equal(tell(&other, 'r'), 0);
+	assert_int_equal(server_read(other_fd, 1, 300), 0);
+	assert_int_equal(holds(), 2);
+	close(fd);
+	close(other_fd);
+	close(beside_fd);
+	child_end(&ai);
+	child_end(&other);
+	child_end(&beside);
+}
+
+static void opens_when_the_lease_ends(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	int fd = talk_begin(&child);
+
+	grant(1, 0);
+	pace(CG_A, clock_mono_ns() + 700 * NS_PER_MS, 1, 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, REQUEST, 10000), REQUEST);	/* TCP tries again */
+	assert_int_equal(taken(1).held, 1);
+	assert_int_equal(taken(1).admitted, 0);
+	assert_int_equal(holds(), 0);
+	close(fd);
+	child_end(&child);
+}
+
+static void sends_nothing_of_who_gave_up(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	int fd = talk_begin(&child);
+
+	grant(1, 0);
+	pace(CG_A, UINT64_MAX, 1, 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, 1, 300), 0);
+	assert_int_equal(holds(), 1);
+	assert_int_equal(tell(&child, 'x'), 0);
+	grant(1, 1000 * RESERVE);
+	assert_int_equal(server_read(fd, 1, 1500), 0);	/* TCP has tried twice */
+	assert_int_equal(taken(1).admitted, 0);
+	assert_int_equal(holds(), 0);
+	close(fd);
+	child_end(&child);
+}
+
+static void survives_a_reset_of_what_waits(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	int fd = talk_begin(&child);
+
+	take_events(1);
+	grant(1, 0);
+	pace(CG_A, UINT64_MAX, 1, 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, 1, 300), 0);
+	assert_int_equal(holds(), 1);
+	assert_int_equal(the_cookie, last[0].head.id);
+	assert_int_equal(tap_destroy(tap, &last[0]), 0);
+	assert_int_equal(tell(&child, 'w'), ECONNABORTED);
+	assert_int_equal(holds(), 0);
+	close(fd);
+	child_end(&child);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(holds_what_has_no_credit_and_wakes_it),
+		TEST(lets_answers_in_flight_go_on),
+		TEST(each_bucket_of_each_gate_must_have_credit),
+		TEST(takes_no_talk_and_no_upload_for_requests),
+		TEST(finds_the_records_again),
+		TEST(lets_other_traffic_pass),
+		TEST(opens_when_the_lease_ends),
+		TEST(sends_nothing_of_who_gave_up),
+		TEST(survives_a_reset_of_what_waits),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
