@@ -2,7 +2,9 @@
 """Below TLS: whoever talks to an AI host is in the ledger, with its bytes, once."""
 import json
 import os
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -123,7 +125,7 @@ def once(stage, daemon, run, cgroup, n_calls, first=0):
         left, extra, _ = unmeasured()
         slack = 8192 + sum(unread.sent(bill)) / 50 + max(sum(row["bytes"]) for row in bill)
         slack = 0 if len(left) == len(bill) else slack
-        return sum(unread.charged(extra)) >= 0.98 * sum(unread.sent(left)) - slack
+        return bool(extra) == bool(left) and sum(unread.charged(extra)) >= 0.98 * sum(unread.sent(left)) - slack
 
     def brief():
         left, extra, rows = unmeasured()
@@ -185,6 +187,30 @@ def steps(child, n):
 def end(child):
     drive.go_on(child)
     assert child.wait(20) == 0, child.stderr.read()
+
+
+@pytest.mark.parametrize("after_s", [0.3, 0.9])
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+@pytest.mark.parametrize("kind", ["curl", "fetch"])
+def test_probes_that_come_late(stage, new_daemon, tell, kind, stream, after_s):
+    """The daemon stands still as the client begins: no call is in no row, and none in two."""
+    drive.need(kind)
+    daemon = new_daemon("attach: on-sight\n").start()
+    run, cgroup = stage.new_run()
+    work = drive.job(ANTHROPIC, run, stream, calls=6,
+                     settings={"answer_bytes": 60 << 10, "events": 60, "encoding": "identity",
+                               "delay_ms": 5})
+    daemon.child.send_signal(signal.SIGSTOP)
+    child = stage.client(drive.command(kind, work), cgroup, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    time.sleep(after_s)
+    daemon.child.send_signal(signal.SIGCONT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    measured, rows = once(stage, daemon, run, cgroup, 6)
+    tell(f"{kind:12} {'stream' if stream else 'json':6} {measured} of 6 measured, "
+         f"{len(size_rows(rows))} rows by size")
+    assert len(size_rows(rows)) <= 1, lab.shown(size_rows(rows))
 
 
 def test_connection_that_is_older_than_the_daemon(stage, new_daemon):
