@@ -217,19 +217,52 @@ static struct client client_greeting(struct fixture *f, const char *name)
 	return client;
 }
 
+struct opened {
+	uint32_t by, not_by;
+	size_t n;
+};
+
+static void note_open(void *arg, const struct ev_head *event, size_t size)
+{
+	struct opened *opened = arg;
+
+	if (event->type != EV_OPEN)
+		return;
+	assert_int_not_equal(event->tgid, opened->not_by);
+	opened->n += event->tgid == opened->by;
+}
+
+/*
+ * By the breakpoints in memory, unless another aigress of this host puts its own there; and by whose
+ * calls are heard.
+ */
 static void probes_who_greets_and_nobody_else(void **state)
 {
+	static const char names[] = "import ssl; ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), "
+				    "ssl.MemoryBIO(), server_hostname='api.openai.com')";
 	struct fixture *f = *state;
-	struct client greets = client_start("greets", NULL), other = client_start("other", NULL);
+	struct client greets = client_start("greets", f->folder);
+	struct client other = client_start("other", f->folder);
+	struct opened opened = { .by = (uint32_t)greets.pid, .not_by = (uint32_t)other.pid };
+	bool is_alone;
 
+	assert_int_equal(tap_add_host(f->tap, "api.openai.com"), 0);
 	client_do(&greets, "import ssl");
 	client_do(&other, "import ssl");
-	assert_unprobed(f, &greets.pid);
+	is_alone = !becomes(f, is_probed, &greets.pid, 300 * NS_PER_MS);
+	assert_int_equal(count_links(), 0);
+	if (!is_alone)
+		print_message("note: another program of this host probes every libssl: nobody's memory can "
+			      "show who was left alone\n");
 	find_greeted(f->find, (uint32_t)greets.pid, 1);
 	/* without the loop: probes are in when the call comes back */
 	assert_true(is_probed(&greets.pid));
-	client_do(&other, "ssl.create_default_context()");
-	assert_unprobed(f, &other.pid);
+	client_do(&other, names);
+	client_do(&greets, names);
+	if (is_alone)
+		assert_unprobed(f, &other.pid);
+	assert_int_equal(tap_drain(f->tap, note_open, &opened), 0);
+	assert_int_equal(opened.n, 1);
 	client_end(&greets);
 	client_end(&other);
 }
