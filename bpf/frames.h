@@ -67,11 +67,13 @@ static __always_inline void frames_enter(const struct frame *frame, bool is_igno
 	thread->n = n + 1;
 }
 
-/* The call that returns with this stack pointer, taken off with all above it; false: none. */
-static __always_inline bool frames_leave(struct pt_regs *ctx, struct frame *ret)
+/*
+ * The call that was entered with this stack pointer and returns, taken off with all above it; false:
+ * none.
+ */
+static __always_inline bool frames_leave(__u64 sp, struct frame *ret)
 {
 	__u64 task = bpf_get_current_pid_tgid();
-	__u64 sp = PT_REGS_SP(ctx) - FRAMES_POPPED;
 	struct thread *thread = bpf_map_lookup_elem(&threads, &task);
 
 	if (!thread)

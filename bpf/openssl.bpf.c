@@ -210,14 +210,13 @@ int read_arg4_enter(struct pt_regs *ctx)
 	return enter(ctx, EV_IN, PT_REGS_PARM4(ctx));
 }
 
-SEC("uretprobe")
-int call_exit(struct pt_regs *ctx)
+static __always_inline int leave(struct pt_regs *ctx, __u64 sp)
 {
 	struct frame call;
 	int rc = (int)PT_REGS_RC(ctx);
 	__u64 bytes = rc;
 
-	if (!frames_leave(ctx, &call) || rc <= 0)
+	if (!frames_leave(sp, &call) || rc <= 0)
 		return 0;
 	if (call.count && bpf_probe_read_user(&bytes, sizeof(bytes), (const void *)call.count))
 		return 0;
@@ -225,6 +224,19 @@ int call_exit(struct pt_regs *ctx)
 	if (bytes && bytes <= 0x7fffffff)
 		take_bytes(&call, bytes);
 	return 0;
+}
+
+SEC("uretprobe")
+int call_exit(struct pt_regs *ctx)
+{
+	return leave(ctx, PT_REGS_SP(ctx) - FRAMES_POPPED);
+}
+
+/* At a return instruction, which has popped nothing yet. */
+SEC("uprobe")
+int call_return(struct pt_regs *ctx)
+{
+	return leave(ctx, PT_REGS_SP(ctx));
 }
 
 /*

@@ -28,6 +28,9 @@
 static const char *const modes[] = { "on-sight", "everyone", "never", NULL };
 _Static_assert(FIND_ON_SIGHT == 0 && FIND_EVERYONE == 1 && FIND_NEVER == 2, "in modes' order");
 
+static const char *const returns[] = { "auto", "never", NULL };
+_Static_assert(FIND_RETURN_PROBES == 0 && FIND_RETURN_INSTRUCTIONS == 1, "in returns' order");
+
 static const char *const first_calls[] = { "estimate", "hold", NULL };
 _Static_assert(CONFIG_ESTIMATE == 0 && CONFIG_HOLD == 1, "in first_calls' order");
 
@@ -91,6 +94,7 @@ static int read_max_kills(struct config_reader *reader, yaml_node_t *node,
 static const struct config_key file_keys[] = {
 	{ "enforce", offsetof(struct config, rules.enforce), .fn = config_bool },
 	{ "attach", offsetof(struct config, find.mode), config_choice, modes, .noun = "a way to attach" },
+	{ "return-probes", offsetof(struct config, find.returns), config_choice, returns, .noun = "a way to see returns" },
 	{ "first-call", offsetof(struct config, first_call), config_choice, first_calls,
 	  .noun = "a way with first calls" },
 	{ "keep", offsetof(struct config, keep_us), .fn = read_keep },

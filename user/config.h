@@ -23,7 +23,7 @@ enum config_first_call {
 };
 
 struct config {
-	struct find_config find;	/* attach: on-sight | everyone | never */
+	struct find_config find;	/* attach, return-probes */
 	enum config_first_call first_call;
 	struct policy_rules rules;	/* enforce, budgets, protect */
 	struct config_host *hosts;	/* more AI hosts */

@@ -144,14 +144,17 @@ static enum daemon_end start_tap(struct daemon *daemon)
 
 static enum daemon_end start_find(struct daemon *daemon)
 {
+	struct find_config config = daemon->config.find;
 	char *sentence = NULL;
 	int err = 0;
 
-	if (daemon->config.find.mode != FIND_NEVER)
-		err = find_selftest(daemon->tap, &sentence);
+	if (config.mode != FIND_NEVER)
+		err = find_selftest(daemon->tap, &config.returns, &sentence);
+	if (!err && config.returns != daemon->config.find.returns)
+		log_warn("return probes are not safe on this kernel, so each return instruction is "
+			 "probed instead: a little slower (fixed in Linux 6.12.14, 6.13.3 and 6.14)");
 	if (!err)
-		err = find_new(&daemon->find, daemon->loop, daemon->tap, &daemon->config.find,
-			       &sentence);
+		err = find_new(&daemon->find, daemon->loop, daemon->tap, &config, &sentence);
 	if (!err)
 		err = find_scan(daemon->find);
 	if (err) {

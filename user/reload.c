@@ -57,10 +57,10 @@ static bool is_same_host_list(const struct config *a, const struct config *b)
 
 static void warn_of_rest(const struct config *old, const struct config *new)
 {
-	if (old->find.mode != new->find.mode || !is_same_text(old->prices, new->prices) ||
-	    !is_same_host_list(old, new))
-		log_warn("attach, prices and hosts are read at the start only; restart aigress for "
-			 "those, proceeding with the ones it has");
+	if (old->find.mode != new->find.mode || old->find.returns != new->find.returns ||
+	    !is_same_text(old->prices, new->prices) || !is_same_host_list(old, new))
+		log_warn("attach, return-probes, prices and hosts are read at the start only; restart "
+			 "aigress for those, proceeding with the ones it has");
 	if (new->rules.enforce && !old->rules.enforce)
 		log_warn("aigress began without enforcement and gave privileges away: live "
 			 "connections in other network namespaces cannot be reset until a restart, "

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fd = memfd_create("elf", MFD_CLOEXEC);
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
 		return 0;
-	if (sites_find(fd, &sites))
+	if (sites_find(fd, false, &sites))
 		return 0;
 	if (!sites.n || sites.n > SITES_MAX || sites.n_stepped > sites.n || !sites.flavour)
 		abort();

@@ -108,6 +108,17 @@ def test_library_file_that_goes_away(stage, daemon, tmp_path, how):
         child.kill()
 
 
+@pytest.mark.parametrize("kind", ["curl", "http.client", "aiohttp", "fetch"])
+def test_returns_by_their_instructions(stage, new_daemon, kind):
+    """As on a kernel whose return probes kill: each call is measured, and nobody is harmed."""
+    drive.need(kind)
+    daemon = new_daemon("attach: everyone\nreturn-probes: never\n").start()
+    run, cgroup = stage.new_run()
+    work = drive.job(ANTHROPIC, run, True, calls=5, settings={"events": 40, "answer_bytes": 60000})
+    drive.make_calls(stage, kind, work, cgroup)
+    stage.must_agree(daemon, run, cgroup, 5)
+
+
 def test_unit_is_told_from_the_cgroup(stage, daemon):
     run, _ = stage.new_run()
     cgroup = stage.cgroup(f"{run}/agents.slice/night-agent.service")

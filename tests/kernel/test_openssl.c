@@ -122,7 +122,7 @@ static int setup_found(void **state)
 	struct sites sites;
 	char path[64];
 
-	assert_int_equal(sites_find(fd, &sites), 0);
+	assert_int_equal(sites_find(fd, false, &sites), 0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	assert_int_equal(tap_attach(f->tap, path, getpid(), sites.at, sites.n, &f->probes), 0);
 	*state = f;

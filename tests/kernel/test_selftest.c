@@ -39,17 +39,52 @@ static void assert_no_child_is_left(void)
 
 static void passes_where_probes_are_safe(void **state)
 {
+	enum find_returns returns = FIND_RETURN_PROBES;
 	uint64_t bytes[2];
 	char *error = NULL;
 
-	assert_int_equal(find_selftest(*state, &error), 0);
+	assert_int_equal(find_selftest(*state, &returns, &error), 0);
 	assert_null(error);
+	assert_int_equal(returns, FIND_RETURN_PROBES);
+	/* as the configuration may want it */
+	returns = FIND_RETURN_INSTRUCTIONS;
+	assert_int_equal(find_selftest(*state, &returns, &error), 0);
+	assert_null(error);
+	assert_int_equal(returns, FIND_RETURN_INSTRUCTIONS);
 	assert_int_equal(tap_conn_bytes(*state, (uint32_t)getpid(), SSL, bytes), -ENOENT);
 	assert_no_child_is_left();
 }
 
-/* A return through a system call that the filter does not know is like a call that makes one. */
-static __attribute__((noinline)) int deadly(uint64_t ssl, const void *buf, int num)
+/*
+ * On the kernels in question a probed return goes through a system call, which the filter does not
+ * know. This one makes such a call where a return probe has put its trampoline into the place of the
+ * caller.
+ */
+static TARGET(hurt) int hurt(uint64_t ssl, const void *buf, int num)
+{
+	extern const char __executable_start[], etext[];
+	const char *caller = __builtin_return_address(0);
+
+	__asm__ volatile("" : : "r"(ssl), "r"(buf) : "memory");
+	if (caller < __executable_start || caller >= etext)
+		syscall(SYS_getppid);
+	return num;
+}
+
+static void takes_return_instructions_where_return_probes_kill(void **state)
+{
+	const struct target target = TARGET_OF(hurt);
+	enum find_returns returns = FIND_RETURN_PROBES;
+	char *error = NULL;
+
+	assert_int_equal(test(*state, &target, &returns, &error), 0);
+	assert_null(error);
+	assert_int_equal(returns, FIND_RETURN_INSTRUCTIONS);
+	assert_no_child_is_left();
+}
+
+/* Dies of its own, however it is probed. */
+static TARGET(deadly) int deadly(uint64_t ssl, const void *buf, int num)
 {
 	__asm__ volatile("" : : "r"(ssl), "r"(buf) : "memory");
 	return syscall(SYS_getppid) > 0 ? num : num;
@@ -57,9 +92,11 @@ static __attribute__((noinline)) int deadly(uint64_t ssl, const void *buf, int n
 
 static void tells_that_the_child_died(void **state)
 {
+	const struct target target = TARGET_OF(deadly);
+	enum find_returns returns = FIND_RETURN_PROBES;
 	char *error = NULL;
 
-	assert_int_equal(test(*state, deadly, &error), -EFAULT);
+	assert_int_equal(test(*state, &target, &returns, &error), -EFAULT);
 	assert_non_null(strstr(error, "not safe"));
 	assert_non_null(strstr(error, strsignal(SIGSYS)));
 	assert_non_null(strstr(error, "attach: never"));
@@ -67,7 +104,7 @@ static void tells_that_the_child_died(void **state)
 	assert_no_child_is_left();
 }
 
-static __attribute__((noinline)) int silent(uint64_t ssl, const void *buf, int num)
+static TARGET(silent) int silent(uint64_t ssl, const void *buf, int num)
 {
 	__asm__ volatile("" : : "r"(ssl), "r"(buf), "r"(num) : "memory");
 	return 0;
@@ -75,9 +112,11 @@ static __attribute__((noinline)) int silent(uint64_t ssl, const void *buf, int n
 
 static void tells_that_nothing_was_seen(void **state)
 {
+	const struct target target = TARGET_OF(silent);
+	enum find_returns returns = FIND_RETURN_PROBES;
 	char *error = NULL;
 
-	assert_int_equal(test(*state, silent, &error), -ENODATA);
+	assert_int_equal(test(*state, &target, &returns, &error), -ENODATA);
 	assert_non_null(strstr(error, "nothing"));
 	free(error);
 	assert_no_child_is_left();
@@ -87,6 +126,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(passes_where_probes_are_safe, setup, teardown),
+		cmocka_unit_test_setup_teardown(takes_return_instructions_where_return_probes_kill, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(tells_that_the_child_died, setup, teardown),
 		cmocka_unit_test_setup_teardown(tells_that_nothing_was_seen, setup, teardown),
 	};

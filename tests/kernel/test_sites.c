@@ -58,7 +58,7 @@ static void hear(void *arg, const struct ev_head *event, size_t size)
 	heard->n[data->dir] += data->len;
 }
 
-static void hears_each_form_of_call_once_at_the_chosen_sites(void **state)
+static void hear_each_form_of_call_once(bool by_instruction)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_method());
 	SSL *client, *server;
@@ -85,7 +85,7 @@ static void hears_each_form_of_call_once_at_the_chosen_sites(void **state)
 		fail_msg("%s", error);
 	assert_int_equal(tap_add_host(tap, "api.openai.com"), 0);
 	fd = open(library.path, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(sites_find(fd, &sites), 0);
+	assert_int_equal(sites_find(fd, by_instruction, &sites), 0);
 	close(fd);
 	assert_int_equal(tap_attach(tap, library.path, getpid(), sites.at, sites.n, &probes), 0);
 
@@ -122,10 +122,22 @@ static void hears_each_form_of_call_once_at_the_chosen_sites(void **state)
 	tap_free(tap);
 }
 
+static void hears_each_form_of_call_once_at_the_chosen_sites(void **state)
+{
+	hear_each_form_of_call_once(false);
+}
+
+/* As on a kernel whose return probes are not safe. */
+static void hears_the_same_at_return_instructions(void **state)
+{
+	hear_each_form_of_call_once(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hears_each_form_of_call_once_at_the_chosen_sites),
+		cmocka_unit_test(hears_the_same_at_return_instructions),
 	};
 
 	return cmocka_run_group_tests_name("sites", tests, NULL, NULL);

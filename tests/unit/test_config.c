@@ -22,9 +22,9 @@ static const struct {
 } wrongs[] = {
 	{ "enforce: yes", "f:1: enforce: \"yes\" is neither true nor false; write one of them" },
 	{ "\n\nenforec: true", "f:3: \"enforec\" is not a key here; did you mean \"enforce\"? (enforce, "
-	  "attach, first-call, keep, max-kills, prices, hosts, budgets, node, webhooks, protect, kubernetes)" },
+	  "attach, return-probes, first-call, keep, max-kills, prices, hosts, budgets, node, webhooks, protect, kubernetes)" },
 	{ "colour: red", "f:1: \"colour\" is not a key here; give one of: enforce, attach, "
-	  "first-call, keep, max-kills, prices, hosts, "
+	  "return-probes, first-call, keep, max-kills, prices, hosts, "
 	  "budgets, node, webhooks, protect, kubernetes" },
 	{ "enforce: true\nenforce: false", "f:2: \"enforce\" stands here twice, first in line 1; take one "
 	  "away" },
@@ -40,7 +40,7 @@ static const struct {
 	{ "a: \xff", "f: not YAML: invalid leading UTF-8 octet at byte 3; save it as UTF-8 text" },
 	{ "? [ a ]\n: b", "f:1: has a key that is not a word" },
 	{ "\"enf\\eorce\": true", "f:1: \"enf?orce\" is not a key here; did you mean \"enforce\"? (enforce, "
-	  "attach, first-call, keep, max-kills, prices, hosts, budgets, node, webhooks, protect, kubernetes)" },
+	  "attach, return-probes, first-call, keep, max-kills, prices, hosts, budgets, node, webhooks, protect, kubernetes)" },
 	{ "prices: prices.json", "f:1: prices: \"prices.json\" is not a full path; begin it with /" },
 	{ "prices: \"/a\\nb\"", "f:1: prices: \"/a?b\" holds a control character; take it out" },
 	{ "prices: \"/a\\0b\"", "f:1: prices: \"/a\" holds a control character; take it out" },
@@ -178,7 +178,7 @@ static void every_key_reaches_its_field(void **state)
 		"  - { name: d, spike: 8.5x of 24h, floor: 5 USD/hour, default: true,\n"
 		"      steps: [ { do: refuse } ] }\n"
 		"  - { name: c, limit: 0.000000001 USD, steps: [ { do: note } ] }\n"
-		"protect: [ { unit: \"ssh*\" }, { namespace: kube-system } ]\nfirst-call: hold\n";
+		"protect: [ { unit: \"ssh*\" }, { namespace: kube-system } ]\nfirst-call: hold\nreturn-probes: never\n";
 	const struct policy_budget *budget;
 	struct config config;
 	char *error = NULL;
@@ -189,6 +189,7 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(config.rules.max_kills, 3);
 	assert_string_equal(config.rules.file, "f");
 	assert_int_equal(config.find.mode, FIND_EVERYONE);
+	assert_int_equal(config.find.returns, FIND_RETURN_INSTRUCTIONS);
 	assert_int_equal(config.first_call, CONFIG_HOLD);
 	assert_string_equal(config.prices, "/etc/aigress/prices.json");
 	assert_int_equal(config.n_hosts, 1);

@@ -100,7 +100,7 @@ static void answers_at_every_cut(void **state)
 	for (off_t cut = 0; cut < size; cut += cut < 4096 ? 61 : 16411) {
 		_cleanup_close_ int fd = copy_of(LIBSSL, (size_t)cut);
 		struct sites sites;
-		int err = sites_find(fd, &sites);
+		int err = sites_find(fd, false, &sites);
 
 		assert_true(err == -ENOEXEC || err == -EBADMSG || err == -ENOENT);
 	}

@@ -25,11 +25,16 @@
 static char folder[] = "/tmp/aigress-site-XXXXXX";
 static char library[256];
 
-static int find_in(const char *path, struct sites *ret)
+static int find_by(const char *path, bool by_instruction, struct sites *ret)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	return fd < 0 ? -errno : sites_find(fd, ret);
+	return fd < 0 ? -errno : sites_find(fd, by_instruction, ret);
+}
+
+static int find_in(const char *path, struct sites *ret)
+{
+	return find_by(path, false, ret);
 }
 
 /* Virtual address of a symbol as nm tells it, 0 if it has none. */
@@ -201,14 +206,10 @@ static void finds_nothing_where_nothing_is(void **state)
 	assert_int_equal(find_in("/tmp", &sites), -ENOEXEC);
 }
 
-/* The spot chosen in a function of these instructions, relative to its entry. */
-static uint64_t spot_in(const char *instructions, bool for_return, bool *ret_stepped)
+/* Makes a library of one function of these instructions; where it begins. */
+static uint64_t assemble(const char *instructions)
 {
 	char source[300], command[1024];
-	_cleanup_close_ int fd = -1;
-	struct code_spot spot;
-	struct elf elf;
-	uint64_t addr;
 	FILE *f;
 
 	snprintf(source, sizeof(source), "%s/spot.S", folder);
@@ -220,7 +221,17 @@ static uint64_t spot_in(const char *instructions, bool for_return, bool *ret_ste
 		 library, source);
 	assert_int_equal(system(command), 0);
 	unlink(source);
-	addr = address_of(library, "spot", "");
+	return address_of(library, "spot", "");
+}
+
+/* The spot chosen in a function of these instructions, relative to its entry. */
+static uint64_t spot_in(const char *instructions, bool for_return, bool *ret_stepped)
+{
+	uint64_t addr = assemble(instructions);
+	_cleanup_close_ int fd = -1;
+	struct code_spot spot;
+	struct elf elf;
+
 	fd = open(library, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(elf_open(&elf, fd), 0);
 	assert_int_equal(code_spot(&elf, addr, 0, for_return, &spot), 0);
@@ -267,6 +278,120 @@ static void never_probes_the_head_of_a_loop(void **state)
 	assert_false(stepped);
 }
 
+/* The return instructions of an exported function as objdump reads it, as a set: their sum and count. */
+static void sum_returns(const char *path, const char *symbol, uint64_t *sum, size_t *n)
+{
+	unsigned long long addr;
+	char command[512], line[512];
+	FILE *objdump;
+
+	snprintf(command, sizeof(command), "objdump -d --no-show-raw-insn --disassemble=%s %s | "
+		 "grep -P '\\tret' ", symbol, path);
+	objdump = popen(command, "r");
+	assert_non_null(objdump);
+	while (fgets(line, sizeof(line), objdump)) {
+		assert_int_equal(sscanf(line, "%llx:", &addr), 1);
+		*sum += offset_in(path, addr);
+		(*n)++;
+	}
+	pclose(objdump);
+}
+
+static void expect_every_return(const char *path)
+{
+	static const char *const names[] = { "SSL_write", "SSL_write_ex", "SSL_write_ex2", "SSL_read",
+					     "SSL_read_ex" };
+	uint64_t found = 0, expected = 0;
+	size_t n_found = 0, n_expected = 0;
+	struct sites sites;
+
+	assert_int_equal(find_by(path, true, &sites), 0);
+	for (size_t i = 0; i < sites.n; i++) {
+		if (sites.at[i].role != TAP_RETURN)
+			continue;
+		found += sites.at[i].offset;
+		n_found++;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		sum_returns(path, names[i], &expected, &n_expected);
+	assert_true(n_found >= 4);
+	assert_int_equal(n_found, n_expected);
+	assert_int_equal(found, expected);
+	assert_non_null(site_of(&sites, TAP_WRITE));
+	assert_non_null(site_of(&sites, TAP_WRITE_ARG4));
+	assert_non_null(site_of(&sites, TAP_READ));
+	assert_non_null(site_of(&sites, TAP_READ_ARG4));
+	assert_non_null(site_of(&sites, TAP_FREE));
+}
+
+static void finds_every_return_of_the_exported_functions(void **state)
+{
+	if (!access(LIBSSL, R_OK))
+		expect_every_return(LIBSSL);
+	if (!access(NODE, R_OK) && !system("nm -D " NODE " | grep -q ' T SSL_write'"))
+		expect_every_return(NODE);
+	compile("OPENSSL_3_3", "-O2 -fno-optimize-sibling-calls");
+	expect_every_return(library);
+}
+
+/* -O2 makes jumps of `return ssl_fail(3)` and of a call through the table of methods. */
+static void takes_no_function_that_another_returns_for(void **state)
+{
+	struct sites sites;
+
+	compile("OPENSSL_3_3", "-O2");
+	assert_int_equal(find_by(library, true, &sites), -EOPNOTSUPP);
+	compile("HELPER_FIRST", "-O2");
+	assert_int_equal(find_by(library, true, &sites), -EOPNOTSUPP);
+}
+
+/* The ways out of a function of these instructions; -1 where they are not known. */
+static int exits_of(const char *instructions, size_t *ret_tails)
+{
+	uint64_t addr = assemble(instructions);
+	_cleanup_close_ int fd = open(library, O_RDONLY | O_CLOEXEC);
+	struct code_exits exits;
+	struct elf elf;
+	int err;
+
+	assert_int_equal(elf_open(&elf, fd), 0);
+	err = code_exits(&elf, addr, address_of(library, "end", "") - addr, &exits);
+	if (err) {
+		assert_int_equal(err, -EOPNOTSUPP);
+		return -1;
+	}
+	*ret_tails = exits.n_tails;
+	return (int)exits.n_returns;
+}
+
+static void knows_every_way_out_or_none(void **state)
+{
+	size_t tails = 9;
+
+	assert_int_equal(exits_of("push %rbp\n je 1f\n pop %rbp\n ret\n 1: pop %rbp\n repz ret\n end:",
+				  &tails), 2);
+	assert_int_equal(tails, 0);
+	/* to others: the same twice is one */
+	assert_int_equal(exits_of("test %edi,%edi\n js 2f\n ret\n jmp 2f\n end: nop\n 2: ret", &tails), 1);
+	assert_int_equal(tails, 1);
+	assert_int_equal(exits_of("jmp 1f\n jmp 2f\n end: 1: nop\n 2: ret", &tails), 0);
+	assert_int_equal(tails, 2);
+	/* a call through a table comes back, a jump does not */
+	assert_int_equal(exits_of("call *(%rax)\n ret\n end:", &tails), 1);
+	assert_int_equal(exits_of("call *(%rax)\n jmp *8(%rax)\n ret\n end:", &tails), -1);
+	assert_int_equal(exits_of("notrack jmp *%rax\n ret\n end:", &tails), -1);
+	/* nobody takes arguments off, or jumps into the middle: this is no C function, or no code */
+	assert_int_equal(exits_of("ret $8\n end:", &tails), -1);
+	assert_int_equal(exits_of("jmp 1f+1\n 1: mov $0xc3c3c3c3,%eax\n ret\n end:", &tails), -1);
+	assert_int_equal(exits_of(".byte 0x06\n ret\n end:", &tails), -1);
+	/* runs into the next function */
+	assert_int_equal(exits_of("nop\n end: ret", &tails), -1);
+	/* the last instruction is cut by the end */
+	assert_int_equal(exits_of("ret\n .byte 0xb8\n end: .byte 0,0,0,0\n ret", &tails), -1);
+	assert_int_equal(exits_of("ret\n .fill 5000,1,0x90\n end:", &tails), -1);
+	assert_int_equal(exits_of(".fill 60,1,0xc3\n end:", &tails), -1);
+}
+
 static int make_folder(void **state)
 {
 	if (!mkdtemp(folder))
@@ -292,6 +417,9 @@ int main(void)
 		cmocka_unit_test(knows_boringssl_and_aws_lc),
 		cmocka_unit_test(finds_nothing_where_nothing_is),
 		cmocka_unit_test(never_probes_the_head_of_a_loop),
+		cmocka_unit_test(finds_every_return_of_the_exported_functions),
+		cmocka_unit_test(takes_no_function_that_another_returns_for),
+		cmocka_unit_test(knows_every_way_out_or_none),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -172,7 +172,7 @@ static struct process *enlist(struct attach *attach, uint32_t tgid)
 static int put_probes(struct attach *attach, struct file *file, const struct tap_mapping *mapping,
 		      pid_t pid, struct tap_probes **ret)
 {
-	_cleanup_close_ int fd = files_open(file, mapping);
+	_cleanup_close_ int fd = files_open(&attach->files, file, mapping);
 	char path[64];
 	int err;
 
@@ -368,14 +368,15 @@ int attach_sweep(struct attach *attach)
 	return 0;
 }
 
-int attach_new(struct attach **ret, struct tap *tap, enum find_mode mode)
+int attach_new(struct attach **ret, struct tap *tap, const struct find_config *config)
 {
 	struct attach *attach = calloc(1, sizeof(*attach));
 
 	if (!attach)
 		return -ENOMEM;
 	attach->tap = tap;
-	attach->mode = mode;
+	attach->mode = config->mode;
+	attach->files.by_instruction = config->returns == FIND_RETURN_INSTRUCTIONS;
 	*ret = attach;
 	return 0;
 }

@@ -26,7 +26,7 @@
 
 struct attach;
 
-int attach_new(struct attach **ret, struct tap *tap, enum find_mode mode);
+int attach_new(struct attach **ret, struct tap *tap, const struct find_config *config);
 /* Takes away all probes. */
 struct attach *attach_free(struct attach *attach);
 

@@ -334,3 +334,92 @@ int code_spot(const struct elf *elf, uint64_t addr, uint64_t size, bool for_retu
 	}
 	return 0;
 }
+
+/* The function as far as it is decoded: where instructions start, and where jumps lead. */
+struct sweep {
+	uint64_t size;
+	bool is_start[CODE_WINDOW], is_target[CODE_WINDOW];
+	struct code_exits exits;
+};
+
+static bool note_jump(struct sweep *sweep, const struct reader *r, uint64_t target)
+{
+	struct code_exits *exits = &sweep->exits;
+
+	if (target - r->base < sweep->size) {
+		sweep->is_target[target - r->base] = true;
+		return true;
+	}
+	for (size_t i = 0; i < exits->n_tails; i++)
+		if (exits->tails[i] == target)
+			return true;
+	if (exits->n_tails == CODE_EXITS_MAX)
+		return false;
+	exits->tails[exits->n_tails++] = target;
+	return true;
+}
+
+/* What the instruction in r->insn means for the ways out. False: they cannot be known. */
+static bool note_exit(struct sweep *sweep, const struct reader *r)
+{
+	const cs_insn *insn = r->insn;
+	const cs_x86 *x86 = &insn->detail->x86;
+
+	if (cs_insn_group(r->handle, insn, X86_GRP_RET)) {
+		/* a far return, or one that takes arguments off, is no C function's */
+		if (insn->id != X86_INS_RET || x86->op_count ||
+		    sweep->exits.n_returns == CODE_EXITS_MAX)
+			return false;
+		sweep->exits.returns[sweep->exits.n_returns++] = insn->address;
+		return true;
+	}
+	if (cs_insn_group(r->handle, insn, X86_GRP_JUMP) || insn->id == X86_INS_JMP ||
+	    insn->id == X86_INS_LJMP)
+		return x86->op_count == 1 && x86->operands[0].type == X86_OP_IMM &&
+		       note_jump(sweep, r, (uint64_t)x86->operands[0].imm);
+	return !cs_insn_group(r->handle, insn, X86_GRP_IRET);
+}
+
+static bool sweep_all(struct sweep *sweep, struct reader *r)
+{
+	uint64_t at = 0;
+
+	while (at < sweep->size) {
+		sweep->is_start[at] = true;
+		if (is_endbr(r, r->base + at)) {
+			at += sizeof(endbr64);
+			continue;
+		}
+		if (!decode(r, r->base + at) || !note_exit(sweep, r))
+			return false;
+		at += r->insn->size;
+	}
+	if (at != sweep->size)
+		return false;
+	/* a jump that leads between two of them, or a probe there, and the code is not what it seems */
+	for (at = 0; at < sweep->size; at++)
+		if (sweep->is_target[at] && !sweep->is_start[at])
+			return false;
+	return sweep->exits.n_returns || sweep->exits.n_tails;
+}
+
+int code_exits(const struct elf *elf, uint64_t addr, uint64_t size, struct code_exits *ret)
+{
+	_cleanup_(reader_done) struct reader r = {};
+	_cleanup_free_ struct sweep *sweep = NULL;
+	int err;
+
+	if (elf->is_arm64 || !size || size > CODE_WINDOW)
+		return -EOPNOTSUPP;
+	err = reader_init(&r, elf, addr);
+	if (err)
+		return err;
+	sweep = calloc(1, sizeof(*sweep));
+	if (!sweep)
+		return -ENOMEM;
+	sweep->size = size;
+	if (size > r.size || !sweep_all(sweep, &r))
+		return -EOPNOTSUPP;
+	*ret = sweep->exits;
+	return 0;
+}

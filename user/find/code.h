@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two questions to the machine code of one function, x86-64 only: to whom does it hand its
- * arguments, and which is the cheapest address that sees them whole. Knows no TLS.
+ * Three questions to the machine code of one function, x86-64 only: to whom does it hand its
+ * arguments, which is the cheapest address that sees them whole, and where does it return. Knows no
+ * TLS.
  */
 #ifndef FIND_CODE_H
 #define FIND_CODE_H
@@ -42,5 +43,21 @@ struct code_spot {
  */
 int code_spot(const struct elf *elf, uint64_t addr, uint64_t size, bool for_return,
 	      struct code_spot *ret);
+
+#define CODE_EXITS_MAX 48	/* of one function; SSL_write of OpenSSL 3 has 3, of BoringSSL 8 */
+
+/* Every way out of a function. */
+struct code_exits {
+	uint64_t returns[CODE_EXITS_MAX];	/* virtual, of its return instructions */
+	size_t n_returns;
+	uint64_t tails[CODE_EXITS_MAX];		/* whom it jumps to, who return in its place */
+	size_t n_tails;
+};
+/*
+ * Decodes the whole of [addr, addr + size). 0; -EOPNOTSUPP: not every way out is known, because of an
+ * indirect jump, a jump between two decoded instructions, more than CODE_EXITS_MAX, a size that is 0 or
+ * above CODE_WINDOW, or what does not decode.
+ */
+int code_exits(const struct elf *elf, uint64_t addr, uint64_t size, struct code_exits *ret);
 
 #endif

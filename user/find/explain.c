@@ -79,7 +79,7 @@ static bool is_new(struct explaining *e, const struct procs_map *map)
 }
 
 /* A probe is an instruction in memory that is not the file's. */
-static bool is_probed(uint32_t tgid, const struct procs_map *map, const struct sites *sites, int fd)
+static bool is_probed_at(uint32_t tgid, const struct procs_map *map, const struct sites *sites, int fd)
 {
 	_cleanup_close_ int mem = -1;
 	char path[64];
@@ -98,6 +98,15 @@ static bool is_probed(uint32_t tgid, const struct procs_map *map, const struct s
 			return true;
 	}
 	return false;
+}
+
+/* The daemon that probed it may see returns by their instructions, and entries elsewhere therefore. */
+static bool is_probed(uint32_t tgid, const struct procs_map *map, const struct sites *sites, int fd)
+{
+	struct sites others;
+
+	return is_probed_at(tgid, map, sites, fd) ||
+	       (!sites_find(fd, true, &others) && is_probed_at(tgid, map, &others, fd));
 }
 
 /* Which TLS code the file holds by its marks, NULL: none. */
@@ -129,7 +138,7 @@ static void explain_map(void *arg, const struct procs_map *map)
 	fd = procs_open(e->tgid, map->start, map->end);
 	if (fd == -ESTALE)
 		return;
-	err = fd < 0 ? fd : sites_find(fd, &sites);
+	err = fd < 0 ? fd : sites_find(fd, false, &sites);
 	if (!err)
 		tell(e, is_probed(e->tgid, map, &sites, fd) ? FIND_PROBED : FIND_WAITING, map->path,
 		     sites.flavour, sites.n);

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "find/procs.h"
 
 static size_t slot_of(uint64_t dev, uint64_t ino, uint64_t generation)
@@ -34,7 +35,7 @@ void noes_add(struct noes *noes, uint64_t dev, uint64_t ino, uint64_t generation
 }
 
 /* What the sites were found in. 0 or -errno as sites_find. */
-static int look_into(int fd, struct file *file)
+static int look_into(const struct files *files, int fd, struct file *file)
 {
 	struct sites sites;
 	struct stat st;
@@ -42,7 +43,7 @@ static int look_into(int fd, struct file *file)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	err = sites_find(fd, &sites);
+	err = sites_find(fd, files->by_instruction, &sites);
 	if (err)
 		return err;
 	file->sites = sites;
@@ -68,9 +69,16 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, struct fi
 	if (noes_has(&files->noes, mapping->dev, mapping->ino, 0))
 		return -ENOENT;
 	fd = procs_open(mapping->tgid, mapping->start, mapping->end);
-	err = fd < 0 ? fd : look_into(fd, file);
+	err = fd < 0 ? fd : look_into(files, fd, file);
 	if (fd >= 0)
 		files->n_seen++;
+	if (err == -EOPNOTSUPP) {
+		files->n_unreadable++;
+		log_warn("a TLS library (inode %llu, as process %u maps it) returns in ways that cannot be "
+			 "followed on this kernel; its calls are estimated",
+			 (unsigned long long)mapping->ino, mapping->tgid);
+		err = -ENOENT;
+	}
 	if (err == -ENOENT || err == -ENOEXEC || err == -EBADMSG || err == -EFBIG) {
 		noes_add(&files->noes, mapping->dev, mapping->ino, 0);
 		return -ENOENT;
@@ -86,7 +94,7 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, struct fi
 	return 0;
 }
 
-int files_open(struct file *file, const struct tap_mapping *mapping)
+int files_open(const struct files *files, struct file *file, const struct tap_mapping *mapping)
 {
 	_cleanup_close_ int fd = procs_open(mapping->tgid, mapping->start, mapping->end);
 	struct stat st;
@@ -98,7 +106,7 @@ int files_open(struct file *file, const struct tap_mapping *mapping)
 		return -errno;
 	if (st.st_size != file->size || st.st_ctim.tv_sec != file->ctime.tv_sec ||
 	    st.st_ctim.tv_nsec != file->ctime.tv_nsec) {
-		err = look_into(fd, file);
+		err = look_into(files, fd, file);
 		if (err)
 			return err;
 	}

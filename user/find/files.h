@@ -49,6 +49,7 @@ struct file {
 
 struct files {
 	struct file *table;
+	bool by_instruction;	/* how returns are seen (site.h) */
 	struct noes noes;
 	uint64_t n_seen;	/* files looked into */
 	uint64_t n_unreadable;
@@ -56,7 +57,7 @@ struct files {
 
 /*
  * The file behind a mapping, looked into when it is new. 0 and the file, which stays the table's;
- * -ENOENT: it holds no TLS functions; -ESRCH, -ESTALE: process or mapping went away; -ENOSPC:
+ * -ENOENT: it holds no TLS functions, or none whose returns are known; -ESRCH, -ESTALE: process or mapping went away; -ENOSPC:
  * FILES_MAX; or -errno of opening and reading.
  */
 int files_meet(struct files *files, const struct tap_mapping *mapping, struct file **ret);
@@ -65,7 +66,7 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, struct fi
  * Opens the file behind a mapping to attach to it, and finds the sites again when the file is not
  * as it was: a probe at an old offset would corrupt the program. An fd, or -errno.
  */
-int files_open(struct file *file, const struct tap_mapping *mapping);
+int files_open(const struct files *files, struct file *file, const struct tap_mapping *mapping);
 
 /* Forgets a file that has no probes. */
 void files_drop(struct files *files, struct file *file);

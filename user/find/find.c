@@ -91,7 +91,7 @@ int find_new(struct find **ret, struct loop *loop, struct tap *tap,
 
 	if (!find)
 		return -ENOMEM;
-	err = config->mode == FIND_NEVER ? 0 : attach_new(&find->attach, tap, config->mode);
+	err = config->mode == FIND_NEVER ? 0 : attach_new(&find->attach, tap, config);
 	if (!err && find->attach)
 		err = listen(find, loop);
 	if (err) {

@@ -21,8 +21,15 @@ enum find_mode {
 	FIND_NEVER,	/* flows only */
 };
 
+/* By what the return of a TLS function is seen. */
+enum find_returns {
+	FIND_RETURN_PROBES,		/* the kernel's: the return address on the stack is exchanged */
+	FIND_RETURN_INSTRUCTIONS,	/* a probe on each return instruction: where those hurt (selftest.h) */
+};
+
 struct find_config {
 	enum find_mode mode;
+	enum find_returns returns;
 };
 
 /* Starts the news of mappings on the loop. 0 or -errno, then ret_error is a sentence to free. */

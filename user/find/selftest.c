@@ -2,6 +2,7 @@
 #include "find/selftest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "find/code.h"
 #include "find/procs.h"
 #include "tap/tap.h"
 
@@ -22,8 +24,21 @@
 #define CALLS 3			/* a second call needs what the first left behind to be right */
 #define SSL 0x5e1f7e57u		/* what the connection is called in the kernel's table */
 
-/* A TLS library's function, as the probes take it: TAP_WRITE. */
+/* A TLS library's function, as the probes take it (TAP_WRITE), from its first byte to its last. */
 typedef int call_fn(uint64_t ssl, const void *buf, int num);
+struct target {
+	call_fn *call;
+	const char *start, *end;
+};
+
+/*
+ * A section of its own tells where a function ends, whatever strip(1) took: the linker names both
+ * ends of it.
+ */
+#define TARGET(name) __attribute__((noinline, used, section("probed_" #name)))
+#define TARGET_OF(name) ({						\
+	extern const char __start_probed_##name[], __stop_probed_##name[];	\
+	(struct target){ name, __start_probed_##name, __stop_probed_##name }; })
 
 struct child {
 	pid_t pid;
@@ -31,8 +46,8 @@ struct child {
 	int status;		/* of waitpid(); valid when pid is 0 */
 };
 
-/* noinline, and called through a volatile pointer: a function with the usual arguments. */
-static __attribute__((noinline)) int probed(uint64_t ssl, const void *buf, int num)
+/* Called through a volatile pointer: a function with the usual arguments. */
+static TARGET(harmless) int harmless(uint64_t ssl, const void *buf, int num)
 {
 	__asm__ volatile("" : "+r"(num) : "r"(ssl), "r"(buf) : "memory");
 	return num;
@@ -118,7 +133,7 @@ static int child_calls(const struct child *child)
 	return read(child->fd, &token, 1) == 1 ? 0 : -EFAULT;
 }
 
-/* Where in the program's file a function lies. */
+/* Where in this program's file the byte at an address lies. */
 struct search {
 	uint64_t address, offset;
 	bool is_found;
@@ -134,26 +149,70 @@ static void look(void *arg, const struct procs_map *map)
 	search->is_found = true;
 }
 
-static int probe(struct tap *tap, const struct child *child, call_fn *call,
-		 struct tap_probes **ret)
+static int offset_of(const char *byte, uint64_t *ret)
 {
-	struct search search = { .address = (uintptr_t)call };
-	struct tap_site site = { .role = TAP_WRITE };
+	struct search search = { .address = (uintptr_t)byte };
 	int err = procs_maps((uint32_t)getpid(), look, &search);
 
-	if (err)
-		return err;
-	if (!search.is_found)
-		return -ENOENT;
-	site.offset = search.offset;
-	return tap_attach(tap, "/proc/self/exe", child->pid, &site, 1, ret);
+	if (!err && !search.is_found)
+		err = -ENOENT;
+	if (!err)
+		*ret = search.offset;
+	return err;
 }
 
-static int prove(struct tap *tap, const struct child *child, call_fn *call)
+/* The virtual address at which a byte of an executable segment is linked. */
+static uint64_t linked_at(const struct elf *elf, uint64_t offset)
+{
+	for (size_t i = 0; i < elf->n_segments; i++) {
+		const struct elf_segment *segment = &elf->segments[i];
+
+		if (segment->is_exec && offset - segment->offset < segment->filesz)
+			return offset - segment->offset + segment->vaddr;
+	}
+	return 0;
+}
+
+struct target_sites {
+	struct tap_site at[1 + CODE_EXITS_MAX];
+	size_t n;
+};
+
+/* Its return instructions, found as a library's are. */
+static int add_returns(const struct target *target, struct target_sites *sites)
+{
+	_cleanup_close_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct code_exits exits;
+	struct elf elf;
+	uint64_t size = (uint64_t)(target->end - target->start);
+	int err = fd < 0 ? -errno : elf_open(&elf, fd);
+
+	if (!err)
+		err = code_exits(&elf, linked_at(&elf, sites->at[0].offset), size, &exits);
+	for (size_t i = 0; !err && i < exits.n_returns; i++) {
+		sites->at[sites->n].role = TAP_RETURN;
+		err = elf_offset(&elf, exits.returns[i], &sites->at[sites->n++].offset);
+	}
+	return err;
+}
+
+static int probe(struct tap *tap, const struct child *child, const struct target *target,
+		 enum find_returns returns, struct tap_probes **ret)
+{
+	struct target_sites sites = { .at = { { .role = TAP_WRITE } }, .n = 1 };
+	int err = offset_of(target->start, &sites.at[0].offset);
+
+	if (!err && returns == FIND_RETURN_INSTRUCTIONS)
+		err = add_returns(target, &sites);
+	return err ? err : tap_attach(tap, "/proc/self/exe", child->pid, sites.at, sites.n, ret);
+}
+
+static int prove(struct tap *tap, const struct child *child, const struct target *target,
+		 enum find_returns returns)
 {
 	struct tap_probes *probes = NULL;
 	uint64_t bytes[2] = { 0 };
-	int err = probe(tap, child, call, &probes);
+	int err = probe(tap, child, target, returns, &probes);
 
 	if (err)
 		return err;
@@ -162,7 +221,8 @@ static int prove(struct tap *tap, const struct child *child, call_fn *call)
 		     bytes[EV_OUT] != CALLS))
 		err = -ENODATA;
 	tap_forget(tap, (uint32_t)child->pid, SSL);
-	tap_detach(probes);
+	/* a return probe also holds in other processes that have a breakpoint there: in the next child */
+	tap_detach_now(probes);
 	return err;
 }
 
@@ -174,7 +234,7 @@ static int explain(int err, const struct child *child, char **ret_error)
 	if (err == -EFAULT && WIFSIGNALED(child->status))
 		n = asprintf(ret_error, "probes are not safe on this kernel: a child behind a seccomp "
 			     "filter died of signal %d (%s) when its function returned, as containers "
-			     "would (fixed in Linux 6.12.14, 6.13.3 and 6.14); %s",
+			     "would (return probes are fixed in Linux 6.12.14, 6.13.3 and 6.14); %s",
 			     WTERMSIG(child->status), strsignal(WTERMSIG(child->status)), and_so);
 	else if (err == -ENODATA)
 		n = asprintf(ret_error, "probes see nothing here: a child's calls were not counted (is "
@@ -187,18 +247,27 @@ static int explain(int err, const struct child *child, char **ret_error)
 	return err;
 }
 
-static int test(struct tap *tap, call_fn *call, char **ret_error)
+static int test(struct tap *tap, const struct target *target, enum find_returns *returns,
+		char **ret_error)
 {
-	struct child child = { 0 };
-	int err = child_start(&child, call);
+	struct child child;
+	int err;
 
-	if (!err)
-		err = prove(tap, &child, call);
-	child_end(&child);
-	return err ? explain(err, &child, ret_error) : 0;
+	for (;;) {
+		child = (struct child){ 0 };
+		err = child_start(&child, target->call);
+		if (!err)
+			err = prove(tap, &child, target, *returns);
+		child_end(&child);
+		if (err != -EFAULT || *returns == FIND_RETURN_INSTRUCTIONS)
+			return err ? explain(err, &child, ret_error) : 0;
+		*returns = FIND_RETURN_INSTRUCTIONS;
+	}
 }
 
-int find_selftest(struct tap *tap, char **ret_error)
+int find_selftest(struct tap *tap, enum find_returns *returns, char **ret_error)
 {
-	return test(tap, probed, ret_error);
+	const struct target target = TARGET_OF(harmless);
+
+	return test(tap, &target, returns, ret_error);
 }

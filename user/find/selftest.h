@@ -7,15 +7,17 @@
 #ifndef FIND_SELFTEST_H
 #define FIND_SELFTEST_H
 
-struct tap;
+#include "find/find.h"
 
 /*
  * Forks a child that allows itself read, write and exit alone, probes a function of this program in
- * it as a TLS library's is probed, has it called, and takes the probes away. Waits 5 s at most.
+ * it as a TLS library's is probed, has it called, and takes the probes away. If that kills it, a second
+ * child is probed at its return instructions. `*returns` says which is tried first, and then which
+ * is safe. Waits 5 s a child at most.
  * 0; -EFAULT: the child died; -ETIME: it did not answer; -ENODATA: it lived, and the call was not
  * seen (also outside the initial pid namespace, where the kernel numbers processes otherwise); else
  * -errno: probes were refused. ret_error is then a sentence to free.
  */
-int find_selftest(struct tap *tap, char **ret_error);
+int find_selftest(struct tap *tap, enum find_returns *returns, char **ret_error);
 
 #endif

@@ -42,22 +42,30 @@ static const char *flavour_of(const struct elf_function *fn)
 	return fn[WRITE_EX].addr ? "openssl-1.1.1" : "openssl-1";
 }
 
+static int add_site(const struct elf *elf, struct sites *sites, enum tap_role role, uint64_t addr)
+{
+	uint64_t offset;
+
+	if (sites->n == SITES_MAX)
+		return -EOPNOTSUPP;
+	if (elf_offset(elf, addr, &offset) < 0)
+		return -EBADMSG;
+	sites->at[sites->n++] = (struct tap_site){ .role = role, .offset = offset };
+	return 0;
+}
+
 static int add(const struct elf *elf, struct sites *sites, enum tap_role role,
 	       const struct elf_function *fn)
 {
 	bool for_return = role <= TAP_READ_ARG4;
 	struct code_spot spot;
-	uint64_t offset;
 	int err;
 
 	err = code_spot(elf, fn->addr, fn->size, for_return, &spot);
 	if (err)
 		return err;
-	if (elf_offset(elf, spot.addr, &offset) < 0)
-		return -EBADMSG;
-	sites->at[sites->n++] = (struct tap_site){ .role = role, .offset = offset };
 	sites->n_stepped += spot.is_stepped;
-	return 0;
+	return add_site(elf, sites, role, spot.addr);
 }
 
 /*
@@ -114,6 +122,68 @@ static int add_direction(const struct elf *elf, struct sites *sites, uint64_t wo
 	return add(elf, sites, writes ? TAP_WRITE_ARG4 : TAP_READ_ARG4, ex);
 }
 
+/* The exported functions that move plaintext, as they are called, and what each returns by. */
+static const struct {
+	int function;
+	enum tap_role role;
+} exported[] = {
+	{ WRITE, TAP_WRITE },
+	{ WRITE_EX, TAP_WRITE_ARG4 },
+	{ WRITE_EX2, TAP_WRITE_ARG5 },
+	{ READ, TAP_READ },
+	{ READ_EX, TAP_READ_ARG4 },
+};
+
+static bool is_exported(const struct elf_function *fn, uint64_t addr)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(exported); i++)
+		if (fn[exported[i].function].addr == addr)
+			return true;
+	return false;
+}
+
+/* Entry and returns. A jump to another of them is a return of that one, entered with the same stack. */
+static int add_whole(const struct elf *elf, struct sites *sites, const struct elf_function *fn,
+		     int function, enum tap_role role)
+{
+	struct code_exits exits;
+	int err;
+
+	err = code_exits(elf, fn[function].addr, fn[function].size, &exits);
+	for (size_t i = 0; !err && i < exits.n_tails; i++)
+		if (!is_exported(fn, exits.tails[i]))
+			err = -EOPNOTSUPP;
+	for (size_t i = 0; !err && i < exits.n_returns; i++)
+		err = add_site(elf, sites, TAP_RETURN, exits.returns[i]);
+	sites->n_stepped += err ? 0 : exits.n_returns;	/* no kernel emulates a return */
+	return err ? err : add(elf, sites, role, &fn[function]);
+}
+
+/* Where calls that carry names are entered, and where a connection ends: nothing returns there. */
+static int add_entries(const struct elf *elf, struct sites *sites, const struct elf_function *fn)
+{
+	int err = 0;
+
+	if (fn[CTRL].addr)
+		err = add(elf, sites, TAP_CTRL, &fn[CTRL]);
+	if (!err && fn[SET_HOST].addr)
+		err = add(elf, sites, TAP_SET_HOST, &fn[SET_HOST]);
+	if (!err && fn[FREE].addr)
+		err = add(elf, sites, TAP_FREE, &fn[FREE]);
+	return err;
+}
+
+static int choose_exported(const struct elf *elf, const struct elf_function *fn,
+			   struct sites *sites)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(exported) && !err; i++)
+		if (fn[exported[i].function].addr)
+			err = add_whole(elf, sites, fn, exported[i].function, exported[i].role);
+	return err ? err : add_entries(elf, sites, fn);
+}
+
 static int choose(const struct elf *elf, const struct elf_function *fn, struct sites *sites)
 {
 	uint64_t writer4, writer5, reader;
@@ -136,16 +206,10 @@ static int choose(const struct elf *elf, const struct elf_function *fn, struct s
 	if (!err)
 		err = add_direction(elf, sites, reader, TAP_READ_ARG4, &fn[READ], &fn[READ_EX],
 				    false);
-	if (!err && fn[CTRL].addr)
-		err = add(elf, sites, TAP_CTRL, &fn[CTRL]);
-	if (!err && fn[SET_HOST].addr)
-		err = add(elf, sites, TAP_SET_HOST, &fn[SET_HOST]);
-	if (!err && fn[FREE].addr)
-		err = add(elf, sites, TAP_FREE, &fn[FREE]);
-	return err;
+	return err ? err : add_entries(elf, sites, fn);
 }
 
-int sites_find(int fd, struct sites *ret)
+int sites_find(int fd, bool by_instruction, struct sites *ret)
 {
 	struct elf_function fn[FUNCTIONS] = {}, named[FUNCTIONS] = {};
 	struct sites sites = {};
@@ -167,7 +231,7 @@ int sites_find(int fd, struct sites *ret)
 	if (!fn[READ].addr)
 		return -ENOENT;
 	sites.flavour = flavour_of(fn);
-	err = choose(&elf, fn, &sites);
+	err = by_instruction ? choose_exported(&elf, fn, &sites) : choose(&elf, fn, &sites);
 	if (err)
 		return err;
 	*ret = sites;

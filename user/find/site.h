@@ -8,13 +8,14 @@
 #ifndef FIND_SITE_H
 #define FIND_SITE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "find/elf.h"
 #include "tap/tap.h"
 
-#define SITES_MAX 10
+#define SITES_MAX 128	/* 10 functions at most, and where they return (code.h) */
 
 struct sites {
 	const char *flavour;	/* "openssl-3", "boringssl", ...; static */
@@ -28,7 +29,12 @@ struct sites {
 /*
  * 0; -ENOENT: no OpenSSL-like TLS functions are defined here; -ENOEXEC, -EBADMSG as elf_open;
  * -errno.
+ *
+ * `by_instruction`: for a kernel whose return probes are not safe. The sites then hold every return
+ * instruction (TAP_RETURN), and the exported functions are taken, for the workers end with a jump
+ * through a table of methods. -EOPNOTSUPP: not all of them could be found, say because SSL_write
+ * itself ends so (OpenSSL before 1.1.1).
  */
-int sites_find(int fd, struct sites *ret);
+int sites_find(int fd, bool by_instruction, struct sites *ret);
 
 #endif

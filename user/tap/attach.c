@@ -47,6 +47,8 @@ static struct bpf_program *entry_of(const struct tap *tap, enum tap_role role)
 		return tap->skel->progs.set_host_enter;
 	case TAP_FREE:
 		return tap->skel->progs.free_enter;
+	case TAP_RETURN:
+		return tap->skel->progs.call_return;
 	case TAP_ROLES:
 		break;
 	}
@@ -84,22 +86,31 @@ static int hold(struct tap *tap, struct tap_probes *probes, const struct bpf_pro
 	return 0;
 }
 
-/* Returns first: an entry whose return is not probed yet would leave a frame behind. */
+static bool is_by_instruction(const struct tap_site *sites, size_t n_sites)
+{
+	for (size_t i = 0; i < n_sites; i++)
+		if (sites[i].role == TAP_RETURN)
+			return true;
+	return false;
+}
+
+/* Returns first (TAP_RETURN is the last role): an entry whose return is not probed yet would leave a frame behind. */
 static int hold_all(struct tap *tap, struct tap_probes *probes, const char *path, pid_t pid,
 		    const struct tap_site *sites, size_t n_sites)
 {
 	uint64_t offsets[SITES_MAX];
 	size_t n = 0;
-	int err;
+	int err = 0;
 
 	for (size_t i = 0; i < n_sites; i++)
 		if (has_return(sites[i].role))
 			offsets[n++] = sites[i].offset;
-	err = hold(tap, probes, tap->skel->progs.call_exit, path, pid, offsets, n, true);
-	for (enum tap_role role = 0; role < TAP_ROLES && !err; role++) {
+	if (!is_by_instruction(sites, n_sites))
+		err = hold(tap, probes, tap->skel->progs.call_exit, path, pid, offsets, n, true);
+	for (int role = TAP_ROLES - 1; role >= 0 && !err; role--) {
 		n = 0;
 		for (size_t i = 0; i < n_sites; i++)
-			if (sites[i].role == role)
+			if (sites[i].role == (enum tap_role)role)
 				offsets[n++] = sites[i].offset;
 		err = hold(tap, probes, entry_of(tap, role), path, pid, offsets, n, false);
 	}
@@ -143,6 +154,13 @@ static void let_go(struct tap_probes *probes)
 			close(probes->held[i].fd);
 	}
 	free(probes);
+}
+
+struct tap_probes *tap_detach_now(struct tap_probes *probes)
+{
+	if (probes)
+		let_go(probes);
+	return NULL;
 }
 
 static struct tap_probes *next_leaving(void)

@@ -67,6 +67,7 @@ enum tap_role {
 	TAP_CTRL,	/* (ssl, cmd, larg, parg): SSL_ctrl; cmd 55 sets the server name */
 	TAP_SET_HOST,	/* (ssl, name): BoringSSL's SSL_set_tlsext_host_name */
 	TAP_FREE,	/* (ssl): SSL_free */
+	TAP_RETURN,	/* a return instruction of one of these; last, for it is probed first */
 	TAP_ROLES
 };
 
@@ -79,7 +80,8 @@ struct tap_probes;	/* the probes on one file */
 
 /*
  * Puts probes (entry, and return where the role needs one) on a file, for every process that maps
- * it (pid 0) or one process. Uses uprobe_multi where the kernel has it. The file is reached by
+ * it (pid 0) or one process. Where a site is a TAP_RETURN, returns are seen at such sites alone, and
+ * no return probe is placed. Uses uprobe_multi where the kernel has it. The file is reached by
  * `path`, which may be /proc/self/fd/N or /proc/PID/map_files/...; it may be closed afterwards.
  * 0 or -errno.
  */
@@ -87,6 +89,8 @@ int tap_attach(struct tap *tap, const char *path, pid_t pid, const struct tap_si
 	       size_t n_sites, struct tap_probes **ret);
 /* Takes them away without blocking the caller (perf uprobes take 0.1 s each: in a thread). */
 struct tap_probes *tap_detach(struct tap_probes *probes);
+/* The same, and they are gone when it returns. */
+struct tap_probes *tap_detach_now(struct tap_probes *probes);
 
 /*
  * Gates: sets or clears the gate of a cgroup, TAP_GATES_MAX at most. Setting again (a longer lease)
