@@ -3,16 +3,14 @@
  * Each TCP connection by the first bytes that it sends: one whose ClientHello (or CONNECT request)
  * names an AI host is told and counted, all others are marked and left. Any port.
  *
- * There is no ingress program: what came in is the kernel's own tcp_sock.bytes_received, read when
- * the acknowledgement of it leaves, so that receiving costs bystanders nothing and a forged or
- * repeated segment is not counted.
+ * What came in is the kernel's own tcp_sock.bytes_received, read when the acknowledgement of it
+ * leaves, so that a forged or repeated segment is not counted.
  *
- * Not seen: connections older than the programs; TCP behind IPv6 extension headers; QUIC, whose
- * datagrams to an AI address are only dropped at a shut gate.
+ * Not seen: TCP behind IPv6 extension headers.
  *
  * Every failure lets the packet pass.
  */
-#include "gate.h"
+#include "adopt.h"
 #include "hold.h"
 #include "hosts.h"
 #include "tell.h"
@@ -34,13 +32,14 @@ struct {
 } hellos SEC(".maps");
 
 __u64 hold_lease_ns = 0;
+__u32 addrs_generation = 0;
 
 static __always_inline void flow_count_in(struct bpf_sock *sk, struct flow *flow)
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
 
 	if (tcp)
-		flow->bytes[EV_IN] = tcp->bytes_received;
+		flow->bytes[EV_IN] = tcp->bytes_received - flow->before_in;
 }
 
 static __always_inline void flow_count_out(struct flow *flow, const struct segment *s)
@@ -55,15 +54,24 @@ static __always_inline void flow_count_out(struct flow *flow, const struct segme
 	}
 }
 
+static __always_inline void flow_row(struct ctl_flow *row, const struct flow *flow)
+{
+	for (int dir = 0; dir < 2; dir++) {
+		row->bytes[dir] = flow->bytes[dir];
+		row->handshake[dir] = flow->handshake[dir];
+		row->framed[dir] = flow->records[dir].bytes;
+		row->records[dir] = flow->records[dir].n;
+	}
+	row->record_bytes = record_framing(flow);
+	row->ends_at_release = flow->is_adopted;
+}
+
 static __always_inline void flow_publish(struct flow *flow)
 {
 	struct ctl_flow *row = bpf_map_lookup_elem(&flow_counts, &flow->cookie);
 
 	if (row) {
-		row->bytes[EV_OUT] = flow->bytes[EV_OUT];
-		row->bytes[EV_IN] = flow->bytes[EV_IN];
-		row->handshake[EV_OUT] = flow->handshake[EV_OUT];
-		row->handshake[EV_IN] = flow->handshake[EV_IN];
+		flow_row(row, flow);
 	} else if (flow->is_counted) {
 		flow->state = FLOW_OTHER;	/* user space took the row away */
 	}
@@ -75,13 +83,44 @@ static __always_inline void flow_leave(struct bpf_sock *sk, struct flow *flow)
 	bpf_sk_storage_delete(&hellos, sk);
 }
 
+/* From here on it is an AI flow. */
+static __always_inline void flow_enter(struct flow *flow)
+{
+	struct ctl_flow row = {};
+
+	flow->state = FLOW_AI;
+	flow_row(&row, flow);
+	if (bpf_map_update_elem(&flow_counts, &flow->cookie, &row, BPF_ANY))
+		count(CTL_FLOWS_FULL, 1);
+	else
+		flow->is_counted = 1;
+}
+
+/* A connection that nobody saw begin, to an address of an AI host alone: counted from here on. */
+static __always_inline void flow_adopt(struct __sk_buff *skb, struct bpf_sock *sk,
+				       struct flow *flow, const struct segment *s, bool is_ip6)
+{
+	if (!adopt_is_due(sk, flow, is_ip6))
+		return;
+	flow->cookie = bpf_get_socket_cookie(skb);
+	flow->cgroup = bpf_skb_cgroup_id(skb);
+	flow->netns = netns_of(sk);
+	flow->verdict = CTL_AI;
+	flow->is_adopted = 1;
+	flow->talk = TALK_DATA;
+	flow->is_adrift = 1;
+	flow->seq_next = s->seq;
+	flow_count_in(sk, flow);
+	flow_count_out(flow, s);
+	flow_enter(flow);
+	tell(sk, flow, NULL, EV_FLOW, is_ip6);
+}
+
 /* The name is an AI host's, and this segment is the last of the hello or a repetition of it. */
 static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk, struct flow *flow,
 				      struct hello *h, const struct segment *s, bool is_ip6)
 {
 	struct ctl_gate *gate = gates_live ? gate_of_skb(skb, false) : NULL;
-	struct ctl_flow row = {};
-	__u8 yes = 1;
 
 	if (gate) {
 		if (flow->state == FLOW_REFUSED)
@@ -98,23 +137,13 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 		}
 		return DROP;
 	}
-	flow->state = FLOW_AI;
 	flow->seq_next = flow->seq_first;
 	flow_count_in(sk, flow);
 	flow_count_out(flow, s);
 	talk_count(flow);
-	row.bytes[EV_OUT] = row.handshake[EV_OUT] = flow->bytes[EV_OUT];
-	row.bytes[EV_IN] = row.handshake[EV_IN] = flow->bytes[EV_IN];
-	if (bpf_map_update_elem(&flow_counts, &flow->cookie, &row, BPF_ANY))
-		count(CTL_FLOWS_FULL, 1);
-	else
-		flow->is_counted = 1;
-	if (!flow->is_tunnelled && flow->verdict == CTL_AI) {
-		struct ctl_addr peer;
-
-		peer_of(&peer, sk, is_ip6);
-		bpf_map_update_elem(&ai_addrs, &peer, &yes, BPF_ANY);
-	}
+	flow_enter(flow);
+	if (!flow->is_tunnelled && flow->verdict == CTL_AI)
+		adopt_learn(sk, is_ip6);
 	tell(sk, flow, h, EV_FLOW, is_ip6);
 	bpf_sk_storage_delete(&hellos, sk);
 	return PASS;
@@ -127,6 +156,7 @@ static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk
 	struct ctl_addr peer;
 	__u8 yes = 1;
 
+	flow->is_old = 0;
 	if (flow->state != FLOW_REFUSED && flow->state != FLOW_HELD)
 		flow->verdict = hosts_ask(h->name, h->name_len);
 	if (flow->verdict == CTL_AI || flow->verdict == CTL_ASK) {
@@ -158,6 +188,7 @@ static __always_inline bool flow_begin(struct __sk_buff *skb, struct flow *flow,
 	if (hello_is_tls(head[0])) {
 		flow->state = FLOW_HELLO;
 		flow->seq_next = s->seq;
+		talk_greet(skb, flow, s->at);
 		flow->talk = TALK_LOST;
 		if (!bpf_skb_load_bytes(skb, s->at, head, sizeof(head))) {
 			flow->talk = TALK_HANDSHAKE;
@@ -225,9 +256,11 @@ static __always_inline int flow_greet(struct __sk_buff *skb, struct bpf_sock *sk
 static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 {
 	struct flow *flow = bpf_sk_storage_get(&flows, sk, 0, 0);
+	bool is_ip6 = skb->protocol == bpf_htons(ETH_P_IPV6);
 	struct segment s;
+	int verdict = PASS;
 
-	if (flow && flow->state == FLOW_OTHER)
+	if (flow && flow->state == FLOW_OTHER && !adopt_may_be_due(flow))
 		return PASS;
 	if (!segment_read(skb, &s))
 		return PASS;
@@ -235,23 +268,29 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 		if (s.len && gates_live && gate_of_skb(skb, true))
 			return DROP;
 		flow_count_in(sk, flow);
-		talk_follow(skb, flow, &s);
+		if (talk_follow(skb, flow, &s))
+			tell(sk, flow, NULL, EV_FLOW, is_ip6);
 		if (s.len && pace_holds(skb, sk, flow, &s))
 			return DROP;
 		flow_count_out(flow, &s);
 		talk_count(flow);
+		records_count(skb, EV_OUT);
 		flow_publish(flow);
 		return PASS;
 	}
-	if (!s.len)
-		return PASS;
-	if (!flow)
-		flow = bpf_sk_storage_get(&flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!flow) {
-		count(CTL_FLOWS_FULL, 1);
-		return PASS;
+		flow = bpf_sk_storage_get(&flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		if (!flow) {
+			count(CTL_FLOWS_FULL, 1);
+			return PASS;
+		}
+		flow->is_old = 1;
 	}
-	return flow_greet(skb, sk, flow, &s, skb->protocol == bpf_htons(ETH_P_IPV6));
+	if (s.len && flow->state != FLOW_OTHER)
+		verdict = flow_greet(skb, sk, flow, &s, is_ip6);
+	if ((flow->state == FLOW_NEW || flow->state == FLOW_OTHER) && adopt_may_be_due(flow))
+		flow_adopt(skb, sk, flow, &s, is_ip6);
+	return verdict;
 }
 
 /* QUIC to an AI address stops at a shut gate, so that the client falls back to TCP and is told. */
@@ -302,6 +341,27 @@ int flow_egress(struct __sk_buff *skb)
 }
 
 /*
+ * What comes in is counted by the acknowledgements of it. Only an AI flow's records, and QUIC, are
+ * looked at here, so a bystander's packet costs a look-up.
+ */
+SEC("cgroup_skb/ingress")
+int flow_ingress(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct flow *flow;
+
+	if (!sk)
+		return PASS;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk || sk->protocol != PROTO_TCP)
+		return PASS;
+	flow = bpf_sk_storage_get(&flows, sk, 0, 0);
+	if (flow && flow->state == FLOW_AI)
+		records_count(skb, EV_IN);
+	return PASS;
+}
+
+/*
  * The task that connects. Helpers of that name came to these programs in 6.10; the task itself is
  * readable since 5.8.
  */
@@ -325,7 +385,7 @@ static __always_inline void flow_end(struct bpf_sock_ops *ops, struct bpf_sock *
 	/* the row is gone when user space took it away: such a flow is not told of again */
 	if (flow->is_counted && bpf_map_delete_elem(&flow_counts, &flow->cookie))
 		return;
-	flow->bytes[EV_IN] = ops->bytes_received;
+	flow->bytes[EV_IN] = ops->bytes_received - flow->before_in;
 	talk_count(flow);
 	tell(sk, flow, NULL, EV_FLOW_END, ops->family == AF_INET6);
 	flow->state = FLOW_OTHER;

@@ -105,11 +105,26 @@ enum flow_talk {
 	TALK_LOST,	/* its records could not be followed */
 };
 
+/* The TLS records of one direction, followed by their headers (records.h). */
+struct records {
+	__u64 bytes;		/* of those counted, with their headers */
+	__u32 n;
+	__u32 next;		/* sequence number of the next header */
+	__u8 is_followed;	/* `next` is sound */
+	__u8 have;		/* bytes of that header in head[] */
+	__u8 is_tls13;		/* data type before the client's data: an encrypted handshake */
+	__u8 head[16];		/* 5 used, as in struct hello */
+	__u8 reserved[5];
+};
+
 struct flow {
 	__u64 cookie;
 	__u64 cgroup;		/* of the socket */
 	__u64 bytes[2];		/* TCP payload by enum ev_dir */
 	__u64 held_ns;		/* when its hello was first held */
+	__u64 hello;		/* of the ClientHello's random; 0: unknown */
+	__u64 before_in;	/* bytes that had come in before it was adopted */
+	struct records records[2];
 	__u32 handshake[2];	/* of these (event.h) */
 	__u32 finished_in;	/* bytes that had come in when the client's Finished went out */
 	__u32 seq_record;	/* of the client's next TLS record, while talk is a handshake */
@@ -131,6 +146,10 @@ struct flow {
 	__u32 ack;		/* the newest that left */
 	__u64 held_since_ns;	/* pace.h; 0: nothing is held */
 	__u64 starved_since_ns;	/* acknowledgements are held up with it; 0: none */
+	__u8 is_old;		/* nobody saw it connect, and it gave no name: may be adopted */
+	__u8 is_adopted;
+	__u8 reserved[2];
+	__u32 generation;	/* addrs_generation when its address was last asked about */
 	char comm[EV_COMM_LEN];
 };
 

@@ -6,7 +6,7 @@
 #ifndef TALK_H
 #define TALK_H
 
-#include "packet.h"
+#include "records.h"
 
 /*
  * A server's two session tickets, which follow the client's Finished and so mostly its request too:
@@ -59,6 +59,8 @@ static __always_inline bool talk_record(struct flow *flow, const __u8 *head)
 		if (flow->talk == TALK_FINISHED && flow->finished_in == flow->handshake[EV_IN])
 			flow->handshake[EV_IN] += TALK_TICKETS;
 		flow->talk = TALK_DATA;
+		flow->records[EV_OUT].next = flow->seq_record;
+		flow->records[EV_OUT].is_followed = 1;
 		return false;
 	} else if (head[0] < 20 || head[0] > 23 || head[1] != 3) {
 		talk_lose(flow);
@@ -68,10 +70,25 @@ static __always_inline bool talk_record(struct flow *flow, const __u8 *head)
 	return true;
 }
 
-/* Follows the client's records up to its first application data. */
-static __always_inline void talk_follow(struct __sk_buff *skb, struct flow *flow,
+/*
+ * The first bytes of a ClientHello are at `at`: a part of its random (behind the record's header, the
+ * message's and the version), by which the same hello is known again on its way through a relay.
+ */
+static __always_inline void talk_greet(struct __sk_buff *skb, struct flow *flow, __u32 at)
+{
+	__u64 random;
+
+	if (!bpf_skb_load_bytes(skb, at + 5 + 4 + 2, &random, sizeof(random)))
+		flow->hello = random;
+}
+
+/*
+ * Follows the client's records up to its first application data. True: the hello in a tunnel began.
+ */
+static __always_inline bool talk_follow(struct __sk_buff *skb, struct flow *flow,
 					const struct segment *s)
 {
+	bool has_begun = false;
 	__u8 head[5];
 	__u32 at;
 
@@ -79,6 +96,8 @@ static __always_inline void talk_follow(struct __sk_buff *skb, struct flow *flow
 	    hello_is_tls(head[0])) {	/* the hello in a tunnel */
 		flow->talk = TALK_HANDSHAKE;
 		flow->seq_record = s->seq;
+		talk_greet(skb, flow, s->at);
+		has_begun = true;
 	}
 	for (int i = 0; i < TALK_RECORDS; i++) {
 		if (flow->talk != TALK_HANDSHAKE && flow->talk != TALK_FINISHED)
@@ -93,6 +112,7 @@ static __always_inline void talk_follow(struct __sk_buff *skb, struct flow *flow
 		if (!talk_record(flow, head))
 			break;
 	}
+	return has_begun;
 }
 
 #endif

@@ -29,6 +29,13 @@ static __always_inline void tell(struct bpf_sock *sk, const struct flow *flow, s
 	event->bytes[EV_IN] = flow->bytes[EV_IN];
 	event->handshake[EV_OUT] = flow->handshake[EV_OUT];
 	event->handshake[EV_IN] = flow->handshake[EV_IN];
+	for (int dir = 0; dir < 2; dir++) {
+		event->framed[dir] = flow->records[dir].bytes;
+		event->records[dir] = flow->records[dir].n;
+	}
+	event->record_bytes = record_framing(flow);
+	event->hello = flow->hello;
+	event->is_adopted = flow->is_adopted;
 	event->netns = flow->netns;
 	event->local_port = sk->src_port;
 	event->remote_port = bpf_ntohs(sk->dst_port);

@@ -143,8 +143,14 @@ _Static_assert(sizeof(struct ctl_addr) == 20, "both halves agree on struct ctl_a
 struct ctl_flow {
 	__u64 bytes[2];		/* TCP payload by enum ev_dir */
 	__u32 handshake[2];	/* of these, before the first request; as in struct ev_flow */
+	__u64 framed[2];	/* as in struct ev_flow, also below */
+	__u32 records[2];
+	__u8 record_bytes;
+	/* The socket's release tells of its end: an adopted flow, or (counts of 0) the socket of QUIC flows. */
+	__u8 ends_at_release;
+	__u8 reserved[6];
 };
-_Static_assert(sizeof(struct ctl_flow) == 24, "both halves agree on struct ctl_flow");
+_Static_assert(sizeof(struct ctl_flow) == 56, "both halves agree on struct ctl_flow");
 
 /* Counters of the kernel half, one per CPU in the `counters` map: failures and losses, by name. */
 enum ctl_counter {

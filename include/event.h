@@ -101,6 +101,9 @@ struct ev_flow {
 	 * tickets that were still to come then; all of them while there was none. 0, 0: unknown.
 	 */
 	__u32 handshake[2];
+	__u64 framed[2];	/* of the bytes, those of TLS records (QUIC: packets) that were counted */
+	__u32 records[2];	/* how many of application data: their framing is no plaintext */
+	__u64 hello;		/* of the ClientHello's random: who sends the same is a relay; 0: unknown */
 	__u32 netns;		/* inode number of the socket's network namespace; 0 if unknown */
 	__u16 local_port;	/* host byte order */
 	__u16 remote_port;	/* host byte order */
@@ -110,11 +113,21 @@ struct ev_flow {
 	__u8 state;		/* enum ev_flow_state */
 	__u8 verdict;		/* enum ctl_verdict: CTL_AI, or CTL_ASK: answer by tap_flow_decide() */
 	__u8 is_tunnelled;	/* through a proxy (CONNECT): the remote address is the proxy's */
-	__u8 reserved[4];
+	/*
+	 * Older than the programs, and known by its address alone: no host, no process, no handshake;
+	 * bytes count from here on.
+	 */
+	__u8 is_adopted;
+	__u8 record_bytes;	/* framing of one record; 0: unknown */
+	__u8 reserved[2];
 	char comm[EV_COMM_LEN];
-	char host[EV_HOST_LEN];	/* SNI of the ClientHello, or CONNECT's; empty in EV_FLOW_END */
+	/*
+	 * SNI of the ClientHello, or CONNECT's. Empty in EV_FLOW_END, in a second EV_FLOW, which tells
+	 * of the hello inside a tunnel, and where is_adopted.
+	 */
+	char host[EV_HOST_LEN];
 };
-_Static_assert(sizeof(struct ev_flow) == 376, "both halves agree on struct ev_flow");
+_Static_assert(sizeof(struct ev_flow) == 408, "both halves agree on struct ev_flow");
 
 /* Not an event: one executable file mapping, as the task_vma iterator writes them. */
 struct ev_mapping {

@@ -8,6 +8,7 @@
 struct entry {
 	UT_hash_handle hh;
 	struct ev_flow flow;	/* head.id is the key */
+	bool is_copy;
 };
 
 struct flows {
@@ -76,6 +77,21 @@ void flows_drop(struct flows *flows, __u64 cookie)
 
 	if (entry)
 		drop(flows, entry);
+}
+
+void flows_set_copy(struct flows *flows, __u64 cookie)
+{
+	struct entry *entry = find(flows, cookie);
+
+	if (entry)
+		entry->is_copy = true;
+}
+
+bool flows_is_copy(const struct flows *flows, __u64 cookie)
+{
+	const struct entry *entry = find(flows, cookie);
+
+	return entry && entry->is_copy;
 }
 
 size_t flows_count(const struct flows *flows)

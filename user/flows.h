@@ -6,6 +6,7 @@
 #ifndef FLOWS_H
 #define FLOWS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "event.h"
@@ -23,6 +24,9 @@ struct flows *flows_free(struct flows *flows);
 int flows_put(struct flows *flows, const struct ev_flow *flow);
 const struct ev_flow *flows_get(const struct flows *flows, __u64 cookie);
 void flows_drop(struct flows *flows, __u64 cookie);
+/* A flow that relays another one of this host: gated like any, charged to nobody. */
+void flows_set_copy(struct flows *flows, __u64 cookie);
+bool flows_is_copy(const struct flows *flows, __u64 cookie);
 size_t flows_count(const struct flows *flows);
 
 /* Calls fn for each; fn may drop the flow it is given. */

@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline.h"
+#include "pipeline_in.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "flows.h"
 #include "links.h"
 #include "meter/api.h"
 #include "meter/estimate.h"
-
-struct pipeline {
-	struct pipeline_config config;
-	struct calibration *calibration;
-	struct links *links;
-	struct flows *flows;
-	struct unmetered *unmetered;
-	uint64_t last_ns;	/* of the newest event: the end of calls that nothing else ends */
-	struct pipeline_stats stats;
-};
 
 /* Carries out what the policy says of a subject, after a charge or a judgement. */
 static void carry_out(struct pipeline *pipeline, const struct policy_subject *subject,
@@ -33,7 +22,7 @@ static void carry_out(struct pipeline *pipeline, const struct policy_subject *su
 }
 
 /* A cgroup or a process has appeared: is one of its budgets spent already? */
-static void judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
+void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
 		  const char *host, uint64_t time_ns)
 {
 	struct policy_subject subject = { .host = host, .model = "" };
@@ -53,11 +42,11 @@ static void judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_p
 	carry_out(pipeline, &subject, now_us);
 }
 
-static void charge_add(struct pipeline *pipeline, const struct links_caller *caller,
+void pipeline_charge(struct pipeline *pipeline, const struct links_caller *caller,
 		       const struct charge *charge)
 {
 	const struct pipeline_config *config = &pipeline->config;
-	/* Copies, as in judge(). */
+	/* Copies, as in pipeline_judge(). */
 	struct who_group group = *who_group(config->who, caller->cgroup);
 	struct who_process process =
 		*who_process(config->who, caller->tgid, caller->comm, caller->uid);
@@ -93,7 +82,7 @@ static void on_running(void *arg, const struct links_caller *caller, const struc
 
 	if (!config->policy)
 		return;
-	/* Copies, as in judge(). */
+	/* Copies, as in pipeline_judge(). */
 	group = *who_group(config->who, caller->cgroup);
 	process = *who_process(config->who, caller->tgid, caller->comm, caller->uid);
 	subject.group = &group;
@@ -106,7 +95,7 @@ static void on_running(void *arg, const struct links_caller *caller, const struc
 
 static void on_charged(void *arg, const struct links_caller *caller, const struct charge *charge)
 {
-	charge_add(arg, caller, charge);
+	pipeline_charge(arg, caller, charge);
 }
 
 static void on_decided(void *arg, uint64_t connection, enum ctl_verdict verdict)
@@ -149,7 +138,7 @@ static void on_open(struct pipeline *pipeline, const struct ev_open *event)
 	memcpy(host, event->host, sizeof(host));
 	host[sizeof(host) - 1] = '\0';
 	/* Asked now, while the process is sure to be there. */
-	judge(pipeline, event->head.cgroup,
+	pipeline_judge(pipeline, event->head.cgroup,
 	      who_process(who, event->head.tgid, comm, event->uid), host, event->head.time_ns);
 }
 
@@ -172,118 +161,7 @@ static void on_cgroup(struct pipeline *pipeline, const struct ev_cgroup *event)
 	memcpy(path, event->path, sizeof(path));
 	path[sizeof(path) - 1] = '\0';
 	who_learn(pipeline->config.who, event->head.cgroup, path);
-	judge(pipeline, event->head.cgroup, NULL, "", event->head.time_ns);
-}
-
-static void on_flow(struct pipeline *pipeline, const struct ev_flow *event)
-{
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
-	struct ev_flow flow = *event;
-	const struct who_process *process = NULL;
-	bool is_ai;
-
-	if (flow.state == EV_FLOW_APPROACH) {
-		if (flow.head.tgid && hooks->greeted)
-			hooks->greeted(hooks->arg, flow.head.tgid, flow.head.cgroup);
-		return;
-	}
-	flow.host[sizeof(flow.host) - 1] = '\0';
-	flow.comm[sizeof(flow.comm) - 1] = '\0';
-	is_ai = api_find(flow.host);
-	if (flow.verdict == CTL_ASK && hooks->flow_decide)
-		hooks->flow_decide(hooks->arg, &flow, is_ai ? CTL_AI : CTL_IGNORE);
-	if (!is_ai)
-		return;
-	if (flow.state == EV_FLOW_REFUSED) {
-		if (hooks->destroy)
-			hooks->destroy(hooks->arg, &flow);
-		return;
-	}
-	if (!flows_get(pipeline->flows, flow.head.id))
-		unmetered_flow(pipeline->unmetered, &flow);
-	flows_put(pipeline->flows, &flow);
-	if (flow.head.tgid && hooks->greeted)
-		hooks->greeted(hooks->arg, flow.head.tgid, flow.head.cgroup);
-	/* As in on_open(); a flow's own name is that of a thread. */
-	if (flow.head.tgid)
-		process = who_process(pipeline->config.who, flow.head.tgid, flow.comm, WHO_NO_UID);
-	judge(pipeline, flow.head.cgroup, process, flow.host, flow.head.time_ns);
-}
-
-/*
- * What of an account was never read, as a charge: by sizes, at the price of no known model, so it
- * is unpriced in reports and the dearest of its family for budgets.
- */
-static void charge_unmetered(struct pipeline *pipeline, const struct unmetered_sum *sum,
-			     uint64_t now_ns)
-{
-	const struct api_provider *provider = api_find(sum->host);
-	struct links_caller caller = { .cgroup = sum->cgroup, .tgid = sum->tgid, .uid = WHO_NO_UID,
-				 .comm = sum->comm };
-	struct charge charge = { .source = CHARGE_SIZE, .outcome = CHARGE_OK,
-				 .request_bytes = sum->bytes[EV_OUT],
-				 .response_bytes = sum->bytes[EV_IN], .start_mono_ns = now_ns };
-
-	if (!provider)
-		return;
-	snprintf(charge.provider, sizeof(charge.provider), "%s", api_name(provider));
-	snprintf(charge.operation, sizeof(charge.operation), "unmetered");
-	snprintf(charge.host, sizeof(charge.host), "%s", sum->host);
-	estimate_sizes(charge.provider, charge.request_bytes, charge.response_bytes,
-		       &charge.usage.input, &charge.usage.output);
-	prices_apply(pipeline->config.prices, "", &charge);
-	charge_add(pipeline, &caller, &charge);
-}
-
-static void settle_unmetered(struct pipeline *pipeline, bool tick, uint64_t now_ns)
-{
-	struct unmetered_sum sum;
-
-	links_tell(pipeline->links);
-	while (unmetered_next(pipeline->unmetered, tick, &sum))
-		charge_unmetered(pipeline, &sum, now_ns);
-}
-
-void pipeline_settle(struct pipeline *pipeline, uint64_t now_ns)
-{
-	settle_unmetered(pipeline, false, now_ns);
-}
-
-static void on_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
-{
-	const struct ev_flow *known = flows_get(pipeline->flows, event->head.id);
-	struct ev_flow flow;
-
-	if (!known)
-		return;
-	/* The end comes from where no task is known. */
-	flow = *known;
-	memcpy(flow.bytes, event->bytes, sizeof(flow.bytes));
-	memcpy(flow.handshake, event->handshake, sizeof(flow.handshake));
-	flows_drop(pipeline->flows, event->head.id);
-	unmetered_flow_end(pipeline->unmetered, &flow);
-	/* Settling walks all connections and accounts: many ends are settled at once. */
-	if (pipeline->config.hooks.settle_soon)
-		pipeline->config.hooks.settle_soon(pipeline->config.hooks.arg);
-	else
-		pipeline_settle(pipeline, event->head.time_ns);
-}
-
-static void count_flow(void *arg, const struct ev_flow *flow)
-{
-	struct pipeline *pipeline = arg;
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
-	struct ctl_flow counts;
-
-	if (!hooks->flow_get(hooks->arg, flow->head.id, &counts))
-		unmetered_flow_count(pipeline->unmetered, flow, &counts);
-}
-
-void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns)
-{
-	if (pipeline->config.hooks.flow_get)
-		flows_each(pipeline->flows, count_flow, pipeline);
-	settle_unmetered(pipeline, true, now_ns);
+	pipeline_judge(pipeline, event->head.cgroup, NULL, "", event->head.time_ns);
 }
 
 static bool is_sound(const struct ev_head *event, size_t size)
@@ -324,48 +202,15 @@ void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size
 	case EV_CGROUP:
 		return on_cgroup(pipeline, (const struct ev_cgroup *)event);
 	case EV_FLOW:
-		return on_flow(pipeline, (const struct ev_flow *)event);
+		return pipeline_flow(pipeline, (const struct ev_flow *)event);
 	case EV_FLOW_END:
-		return on_flow_end(pipeline, (const struct ev_flow *)event);
+		return pipeline_flow_end(pipeline, (const struct ev_flow *)event);
 	}
 }
 
 void pipeline_policy(struct pipeline *pipeline, struct policy *policy)
 {
 	pipeline->config.policy = policy;
-}
-
-struct destroy_job {
-	struct pipeline *pipeline;
-	const char *path;
-	size_t done;
-};
-
-static bool is_below(const char *path, const char *root)
-{
-	size_t len = strlen(root);
-
-	return !strcmp(root, "/") || (!strncmp(path, root, len) && (!path[len] || path[len] == '/'));
-}
-
-static void destroy_one(void *arg, const struct ev_flow *flow)
-{
-	struct destroy_job *job = arg;
-	const struct pipeline_config *config = &job->pipeline->config;
-
-	if (!is_below(who_group(config->who, flow->head.cgroup)->path, job->path))
-		return;
-	job->done++;
-	config->hooks.destroy(config->hooks.arg, flow);
-}
-
-size_t pipeline_destroy(struct pipeline *pipeline, const char *path)
-{
-	struct destroy_job job = { .pipeline = pipeline, .path = path };
-
-	if (pipeline->config.hooks.destroy)
-		flows_each(pipeline->flows, destroy_one, &job);
-	return job.done;
 }
 
 void pipeline_coverage(const struct pipeline *pipeline,
@@ -392,10 +237,13 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 		return -ENOMEM;
 	pipeline->config = *config;
 	pipeline->flows = flows_new();
+	pipeline->hellos = hellos_new();
+	pipeline->addresses = addresses_new();
 	pipeline->unmetered = unmetered_new();
 	if (calibration_new(&pipeline->calibration) == 0)
 		pipeline->links = links_new(&out, config->prices, pipeline->calibration);
-	if (!pipeline->flows || !pipeline->unmetered || !pipeline->links) {
+	if (!pipeline->flows || !pipeline->hellos || !pipeline->addresses ||
+	     !pipeline->unmetered || !pipeline->links) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
 	}
@@ -410,6 +258,8 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 	links_free(pipeline->links, pipeline->last_ns);
 	unmetered_free(pipeline->unmetered);
 	flows_free(pipeline->flows);
+	hellos_free(pipeline->hellos);
+	addresses_free(pipeline->addresses);
 	calibration_free(pipeline->calibration);
 	free(pipeline);
 	return NULL;

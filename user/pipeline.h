@@ -31,6 +31,8 @@ struct pipeline_hooks {
 	void (*destroy)(void *arg, const struct ev_flow *flow);		/* reset a live connection */
 	/* A flow has ended: pipeline_settle() is wanted. NULL: it is done at once. */
 	void (*settle_soon)(void *arg);
+	/* The process that holds the socket of a flow that nobody saw connect; 0: unknown. */
+	uint32_t (*owner)(void *arg, uint64_t cookie);
 	int (*flow_get)(void *arg, uint64_t cookie, struct ctl_flow *ret);	/* so far; 0 or -errno */
 	void *arg;
 };
@@ -50,6 +52,10 @@ struct pipeline *pipeline_free(struct pipeline *pipeline);	/* ends every call in
 
 /* Other rules: what is in flight is reserved anew. The old policy is no longer touched. */
 void pipeline_policy(struct pipeline *pipeline, struct policy *policy);
+
+/* An AI host's address, from the resolver: for connections whose greeting nobody saw. */
+struct sockaddr;
+void pipeline_address(struct pipeline *pipeline, const struct sockaddr *address, const char *host);
 
 /* Any bytes may come; what is not an event is counted and dropped. */
 void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size_t size);

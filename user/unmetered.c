@@ -14,8 +14,8 @@
 static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
 
 /*
- * Framing of a connection that is not read, by the largest records: TLS 1.3, header 5, type 1, tag 16
- * (RFC 8446 5.2). Smaller records (an event stream's) leave more of it in the figure.
+ * Framing where the kernel could not follow the records, by the largest: TLS 1.3, header 5, type 1,
+ * tag 16 (RFC 8446 5.2). Smaller records (an event stream's) leave more of it in the figure.
  */
 #define FULL_RECORD_BYTES 16384
 #define FULL_RECORD_FRAMING 22
@@ -41,13 +41,20 @@ struct key {
 	char host[EV_HOST_LEN];
 };
 
+/* What flowed in one direction beyond the handshakes. */
+struct flowed {
+	uint64_t bytes;
+	uint64_t framing;	/* of these: of the connections whose records were counted ... */
+	uint64_t unframed;	/* ... and all bytes of those whose were not */
+};
+
 struct account {
 	UT_hash_handle hh;	/* least recently touched first */
 	struct key key;
 	uint64_t cgroup;
 	char comm[EV_COMM_LEN];
 	uint64_t flows, open, settled;		/* seen; now; whose bytes were settled */
-	uint64_t ended[2], live[2];		/* flow bytes beyond the handshakes */
+	struct flowed ended[2], live[2];
 	uint64_t guessed, guessed_settled;	/* ended flows whose handshake is not known */
 	uint64_t read[2], records[2];
 	uint64_t charged[2];
@@ -111,9 +118,33 @@ static uint64_t less(uint64_t from, uint64_t by)
 	return from > by ? from - by : 0;
 }
 
-static uint64_t beyond_handshake(const __u64 bytes[2], const __u32 handshake[2], int dir)
+/* The counts of a flow, from its end or from the kernel's row. */
+struct counts {
+	const __u64 *bytes, *framed;
+	const __u32 *handshake, *records;
+	uint8_t record_bytes;
+	bool is_adopted;
+};
+
+static uint64_t handshake_of(const struct counts *counts, int dir)
 {
-	return less(bytes[dir], handshake[EV_OUT] ? handshake[dir] : handshake_bytes[dir]);
+	if (counts->is_adopted)
+		return 0;
+	return counts->handshake[EV_OUT] ? counts->handshake[dir] : handshake_bytes[dir];
+}
+
+/* Where a part of the records was missed, they are taken to be like the rest. */
+static void flowed_add(struct flowed *flowed, const struct counts *counts, int dir)
+{
+	uint64_t bytes = less(counts->bytes[dir], handshake_of(counts, dir));
+	uint64_t framed = counts->framed[dir];
+
+	flowed->bytes += bytes;
+	if (framed)
+		flowed->framing += (uint64_t)((unsigned __int128)counts->records[dir] *
+					      counts->record_bytes * bytes / framed);
+	else
+		flowed->unframed += bytes;
 }
 
 void unmetered_flow(struct unmetered *unmetered, const struct ev_flow *flow)
@@ -129,18 +160,31 @@ void unmetered_flow(struct unmetered *unmetered, const struct ev_flow *flow)
 	account->is_dirty = true;
 }
 
+void unmetered_flow_cancel(struct unmetered *unmetered, const struct ev_flow *flow)
+{
+	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+
+	if (!account)
+		return;
+	account->flows = less(account->flows, 1);
+	account->open = less(account->open, 1);
+	account->is_dirty = true;
+}
+
 void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow)
 {
+	const struct counts counts = { flow->bytes, flow->framed, flow->handshake, flow->records,
+				       flow->record_bytes, flow->is_adopted };
 	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
 
 	if (!account)
 		return;
 	if (account->open)
 		account->open--;
-	if (!flow->handshake[EV_OUT])
+	if (!flow->handshake[EV_OUT] && !flow->is_adopted)
 		account->guessed++;
 	for (int dir = 0; dir < 2; dir++) {
-		account->ended[dir] += beyond_handshake(flow->bytes, flow->handshake, dir);
+		flowed_add(&account->ended[dir], &counts, dir);
 		unmetered->stats.flow_bytes[dir] += flow->bytes[dir];
 	}
 	memset(account->live, 0, sizeof(account->live));	/* counted anew at the next tick */
@@ -148,14 +192,16 @@ void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow)
 }
 
 void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flow,
-			  const struct ctl_flow *counts)
+			  const struct ctl_flow *row)
 {
+	const struct counts counts = { row->bytes, row->framed, row->handshake, row->records,
+				       row->record_bytes, flow->is_adopted };
 	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
 
 	if (!account)
 		return;
 	for (int dir = 0; dir < 2; dir++)
-		account->live[dir] += beyond_handshake(counts->bytes, counts->handshake, dir);
+		flowed_add(&account->live[dir], &counts, dir);
 	account->is_dirty = true;
 }
 
@@ -177,15 +223,24 @@ static bool is_read(const struct account *account)
 	return account->read[EV_OUT] || account->read[EV_IN];
 }
 
+static uint64_t flowed_bytes(const struct account *account, int dir)
+{
+	return account->ended[dir].bytes + account->live[dir].bytes;
+}
+
 /* What flowed beyond the handshakes, what was read with its framing, and what was charged before. */
 static uint64_t unexplained(const struct account *account, int dir)
 {
 	const uint64_t full = FULL_RECORD_BYTES + FULL_RECORD_FRAMING;
-	uint64_t flowed = account->ended[dir] + account->live[dir];
-	uint64_t framing = is_read(account) ?
-		account->records[dir] * RECORD_BYTES :
-		(flowed + full - 1) / full * FULL_RECORD_FRAMING;
+	const struct flowed *ended = &account->ended[dir], *live = &account->live[dir];
+	uint64_t flowed = flowed_bytes(account, dir);
+	uint64_t unframed = ended->unframed + live->unframed;
+	uint64_t framing = ended->framing + live->framing;
 
+	if (is_read(account))
+		framing += flowed ? account->records[dir] * RECORD_BYTES * unframed / flowed : 0;
+	else
+		framing += (unframed + full - 1) / full * FULL_RECORD_FRAMING;
 	return less(less(flowed, account->read[dir] + framing), account->charged[dir]);
 }
 
@@ -196,7 +251,7 @@ static bool is_beyond_slack(const struct account *account, const uint64_t left[2
 
 	return left[EV_OUT] > account->flows * SLACK_OUT_BYTES + guessed ||
 	       left[EV_IN] > account->flows * SLACK_IN_BYTES + guessed +
-				     account->ended[EV_IN] / SLACK_SHARE;
+				     account->ended[EV_IN].bytes / SLACK_SHARE;
 }
 
 static bool settle(struct unmetered *unmetered, struct account *account, struct unmetered_sum *ret)
@@ -251,7 +306,7 @@ void unmetered_each(const struct unmetered *unmetered,
 					     .open = account->open };
 
 		for (int dir = 0; dir < 2; dir++) {
-			row.flow_bytes[dir] = account->ended[dir] + account->live[dir];
+			row.flow_bytes[dir] = flowed_bytes(account, dir);
 			row.read_bytes[dir] = account->read[dir];
 			row.charged_bytes[dir] = account->charged[dir];
 		}

@@ -28,9 +28,11 @@ struct unmetered *unmetered_free(struct unmetered *unmetered);
 /* A flow greeted an AI host; it ended, with its final counts. */
 void unmetered_flow(struct unmetered *unmetered, const struct ev_flow *flow);
 void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow);
+/* It was no flow of its own: as if it had not been told of. */
+void unmetered_flow_cancel(struct unmetered *unmetered, const struct ev_flow *flow);
 /* The counts of a flow that goes on. */
 void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flow,
-			  const struct ctl_flow *counts);
+			  const struct ctl_flow *row);
 
 /* Plaintext of this process with this host that the parsers read, in `records` TLS records. */
 void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host, enum ev_dir dir,

@@ -31,7 +31,7 @@ class Recording:
         self.time_ns = 10**9
         self.offsets = [0, 0]
         self.body_bytes = 0
-        self.file.write(b"AIGEV001" + struct.pack("=Q", 1790000000 * 10**9))
+        self.file.write(b"AIGEV002" + struct.pack("=Q", 1790000000 * 10**9))
         self.event(EV_OPEN, struct.pack("=QIB3x16s256s", 0x1000, 0, CTL_AI, b"python3",
                                         name.encode()))
 

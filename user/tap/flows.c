@@ -31,6 +31,10 @@ int tap_flows_attach(struct tap *tap, char **ret_error)
 	/* sockops first: a socket that connects between the two is told without its owner else */
 	err = attach(skel->progs.flow_sockops, &skel->links.flow_sockops, root);
 	if (!err)
+		err = attach(skel->progs.socket_released, &skel->links.socket_released, root);
+	if (!err)
+		err = attach(skel->progs.flow_ingress, &skel->links.flow_ingress, root);
+	if (!err)
 		err = attach(skel->progs.flow_egress, &skel->links.flow_egress, root);
 	if (err)
 		return tap_fail(ret_error, err, "the flow programs could not be attached to %s (%s): "
@@ -67,6 +71,16 @@ static int add(const struct bpf_map *map, const struct ctl_addr *addr)
 	return bpf_map_update_elem(bpf_map__fd(map), addr, &yes, BPF_ANY);
 }
 
+/* Connections that are older than this process are asked about once more. */
+static int add_ai(struct tap *tap, const struct ctl_addr *addr)
+{
+	int err = add(tap->skel->maps.ai_addrs, addr);
+
+	if (!err)
+		__atomic_fetch_add(&tap->skel->bss->addrs_generation, 1, __ATOMIC_RELEASE);
+	return err;
+}
+
 int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdict verdict)
 {
 	struct ctl_addr addr = { .port = flow->remote_port };
@@ -82,8 +96,8 @@ int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdic
 			err = 0;
 	}
 	if (!err && !flow->is_tunnelled)
-		err = add(verdict == CTL_AI ? tap->skel->maps.ai_addrs : tap->skel->maps.other_addrs,
-			  &addr);
+		err = verdict == CTL_AI ? add_ai(tap, &addr) :
+					  add(tap->skel->maps.other_addrs, &addr);
 	return err;
 }
 
@@ -102,7 +116,7 @@ int tap_add_address(struct tap *tap, const struct sockaddr *address)
 	} else {
 		return -EAFNOSUPPORT;
 	}
-	return add(tap->skel->maps.ai_addrs, &addr);
+	return add_ai(tap, &addr);
 }
 
 void tap_hold(struct tap *tap, uint64_t lease_ns)

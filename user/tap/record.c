@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-#define MAGIC "AIGEV001"
+#define MAGIC "AIGEV002"
 #define EVENT_MAX (sizeof(struct ev_data) + EV_PIECE_MAX)	/* the largest of event.h */
 
 struct record {

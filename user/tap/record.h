@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files of events: "AIGEV001", the wall clock minus the monotonic one in ns (__u64), then each event
+ * Files of events: "AIGEV002", the wall clock minus the monotonic one in ns (__u64), then each event
  * as its size (__u32) and its bytes, in the byte order of the machine. For tests and fuzzing only:
  * such a file holds plaintext, so the daemon never writes one unless told to by `run --record`.
  */

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pipeline's half below TLS: flows, and what of them nobody read. */
+#include "pipeline_in.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "meter/api.h"
+#include "meter/estimate.h"
+
+/* Nobody saw it greet: who it goes to, and whose it is. False: that is not known. */
+static bool adopt(const struct pipeline *pipeline, struct ev_flow *flow)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const char *host = addresses_host(pipeline->addresses, flow->family, flow->remote_addr,
+					  flow->remote_port);
+
+	if (!host)
+		return false;
+	snprintf(flow->host, sizeof(flow->host), "%s", host);
+	if (!flow->head.tgid && hooks->owner)
+		flow->head.tgid = hooks->owner(hooks->arg, flow->head.id);
+	return true;
+}
+
+/* The hello inside a tunnel: one that was seen before makes a relay of this flow. */
+static void learn_hello(struct pipeline *pipeline, const struct ev_flow *known, uint64_t hello)
+{
+	if (flows_is_copy(pipeline->flows, known->head.id) || !hello ||
+	    !hellos_is_copy(pipeline->hellos, hello, known->head.id))
+		return;
+	unmetered_flow_cancel(pipeline->unmetered, known);
+	flows_set_copy(pipeline->flows, known->head.id);
+}
+
+/* A flow to an AI host that passes. */
+static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct who_process *process = NULL;
+	bool is_copy = flow->hello && hellos_is_copy(pipeline->hellos, flow->hello, flow->head.id);
+
+	/* Asked now, while the process is sure to be there; a flow's own name is that of a thread. */
+	if (flow->head.tgid) {
+		process = who_process(pipeline->config.who, flow->head.tgid, flow->comm, WHO_NO_UID);
+		if (!flow->comm[0])
+			snprintf(flow->comm, sizeof(flow->comm), "%s", process->comm);
+	}
+	if (!is_copy && !flows_get(pipeline->flows, flow->head.id))
+		unmetered_flow(pipeline->unmetered, flow);
+	flows_put(pipeline->flows, flow);
+	if (is_copy)
+		flows_set_copy(pipeline->flows, flow->head.id);
+	else if (flow->head.tgid && hooks->greeted)
+		hooks->greeted(hooks->arg, flow->head.tgid, flow->head.cgroup);
+	pipeline_judge(pipeline, flow->head.cgroup, process, flow->host, flow->head.time_ns);
+}
+
+void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct ev_flow *known = flows_get(pipeline->flows, event->head.id);
+	struct ev_flow flow = *event;
+	bool is_ai;
+
+	if (flow.state == EV_FLOW_APPROACH) {
+		if (flow.head.tgid && hooks->greeted)
+			hooks->greeted(hooks->arg, flow.head.tgid, flow.head.cgroup);
+		return;
+	}
+	flow.host[sizeof(flow.host) - 1] = '\0';
+	flow.comm[sizeof(flow.comm) - 1] = '\0';
+	if (known && !flow.host[0])
+		return learn_hello(pipeline, known, flow.hello);
+	if (flow.is_adopted && !adopt(pipeline, &flow))
+		return;
+	is_ai = api_find(flow.host);
+	if (flow.verdict == CTL_ASK && hooks->flow_decide)
+		hooks->flow_decide(hooks->arg, &flow, is_ai ? CTL_AI : CTL_IGNORE);
+	if (!is_ai)
+		return;
+	if (flow.state == EV_FLOW_REFUSED) {
+		if (hooks->destroy)
+			hooks->destroy(hooks->arg, &flow);
+		return;
+	}
+	if (!flow.is_tunnelled && !flow.is_adopted)
+		addresses_learn(pipeline->addresses, flow.family, flow.remote_addr, flow.remote_port,
+				flow.host);
+	add_flow(pipeline, &flow);
+}
+
+/*
+ * What of an account was never read, as a charge: by sizes, at the price of no known model, so it
+ * is unpriced in reports and the dearest of its family for budgets.
+ */
+static void charge_unmetered(struct pipeline *pipeline, const struct unmetered_sum *sum,
+			     uint64_t now_ns)
+{
+	const struct api_provider *provider = api_find(sum->host);
+	struct links_caller caller = { .cgroup = sum->cgroup, .tgid = sum->tgid, .uid = WHO_NO_UID,
+				 .comm = sum->comm };
+	struct charge charge = { .source = CHARGE_SIZE, .outcome = CHARGE_OK,
+				 .request_bytes = sum->bytes[EV_OUT],
+				 .response_bytes = sum->bytes[EV_IN], .start_mono_ns = now_ns };
+
+	if (!provider)
+		return;
+	snprintf(charge.provider, sizeof(charge.provider), "%s", api_name(provider));
+	snprintf(charge.operation, sizeof(charge.operation), "unmetered");
+	snprintf(charge.host, sizeof(charge.host), "%s", sum->host);
+	estimate_sizes(charge.provider, charge.request_bytes, charge.response_bytes,
+		       &charge.usage.input, &charge.usage.output);
+	prices_apply(pipeline->config.prices, "", &charge);
+	pipeline_charge(pipeline, &caller, &charge);
+}
+
+static void settle_unmetered(struct pipeline *pipeline, bool tick, uint64_t now_ns)
+{
+	struct unmetered_sum sum;
+
+	links_tell(pipeline->links);
+	while (unmetered_next(pipeline->unmetered, tick, &sum))
+		charge_unmetered(pipeline, &sum, now_ns);
+}
+
+void pipeline_address(struct pipeline *pipeline, const struct sockaddr *address, const char *host)
+{
+	const struct sockaddr_in *in = (const void *)address;
+	const struct sockaddr_in6 *in6 = (const void *)address;
+	uint8_t addr[16] = { 0 };
+
+	if (!api_find(host))
+		return;
+	if (address->sa_family == AF_INET6) {
+		addresses_learn(pipeline->addresses, AF_INET6, in6->sin6_addr.s6_addr,
+				ntohs(in6->sin6_port), host);
+	} else if (address->sa_family == AF_INET) {
+		memcpy(addr, &in->sin_addr, sizeof(in->sin_addr));
+		addresses_learn(pipeline->addresses, AF_INET, addr, ntohs(in->sin_port), host);
+	}
+}
+
+void pipeline_settle(struct pipeline *pipeline, uint64_t now_ns)
+{
+	settle_unmetered(pipeline, false, now_ns);
+}
+
+void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
+{
+	const struct ev_flow *known = flows_get(pipeline->flows, event->head.id);
+	struct ev_flow flow;
+	bool is_copy;
+
+	if (!known)
+		return;
+	/* The end comes from where no task is known. */
+	flow = *known;
+	memcpy(flow.bytes, event->bytes, sizeof(flow.bytes));
+	memcpy(flow.handshake, event->handshake, sizeof(flow.handshake));
+	memcpy(flow.framed, event->framed, sizeof(flow.framed));
+	memcpy(flow.records, event->records, sizeof(flow.records));
+	flow.record_bytes = event->record_bytes;
+	is_copy = flows_is_copy(pipeline->flows, event->head.id);
+	flows_drop(pipeline->flows, event->head.id);
+	if (is_copy)
+		return;
+	unmetered_flow_end(pipeline->unmetered, &flow);
+	/* Settling walks all connections and accounts: many ends are settled at once. */
+	if (pipeline->config.hooks.settle_soon)
+		pipeline->config.hooks.settle_soon(pipeline->config.hooks.arg);
+	else
+		pipeline_settle(pipeline, event->head.time_ns);
+}
+
+static void count_flow(void *arg, const struct ev_flow *flow)
+{
+	struct pipeline *pipeline = arg;
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	struct ctl_flow counts;
+
+	if (!flows_is_copy(pipeline->flows, flow->head.id) &&
+	    !hooks->flow_get(hooks->arg, flow->head.id, &counts))
+		unmetered_flow_count(pipeline->unmetered, flow, &counts);
+}
+
+void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns)
+{
+	if (pipeline->config.hooks.flow_get)
+		flows_each(pipeline->flows, count_flow, pipeline);
+	settle_unmetered(pipeline, true, now_ns);
+}
+
+struct destroy_job {
+	struct pipeline *pipeline;
+	const char *path;
+	size_t done;
+};
+
+static bool is_below(const char *path, const char *root)
+{
+	size_t len = strlen(root);
+
+	return !strcmp(root, "/") || (!strncmp(path, root, len) && (!path[len] || path[len] == '/'));
+}
+
+static void destroy_one(void *arg, const struct ev_flow *flow)
+{
+	struct destroy_job *job = arg;
+	const struct pipeline_config *config = &job->pipeline->config;
+
+	if (!is_below(who_group(config->who, flow->head.cgroup)->path, job->path))
+		return;
+	job->done++;
+	config->hooks.destroy(config->hooks.arg, flow);
+}
+
+size_t pipeline_destroy(struct pipeline *pipeline, const char *path)
+{
+	struct destroy_job job = { .pipeline = pipeline, .path = path };
+
+	if (pipeline->config.hooks.destroy)
+		flows_each(pipeline->flows, destroy_one, &job);
+	return job.done;
+}
