@@ -41,6 +41,16 @@ static int read_root(struct config_reader *reader, yaml_node_t *node, const stru
 	return r;
 }
 
+static int read_events(struct config_reader *reader, yaml_node_t *node,
+		       const struct config_key *key, void *field)
+{
+	bool wanted = true;
+	int r = config_bool(reader, node, key, &wanted);
+
+	*(bool *)field = !wanted;
+	return r;
+}
+
 #define NAMES(field) offsetof(struct kube_config, names.field)
 static const struct config_key kube_keys[] = {
 	{ "host-root", NAMES(root), .fn = read_root },
@@ -50,6 +60,7 @@ static const struct config_key kube_keys[] = {
 	{ "api", NAMES(api), .fn = read_url },
 	{ "token", NAMES(token), .fn = config_path },
 	{ "ca", NAMES(ca), .fn = config_path },
+	{ "events", offsetof(struct kube_config, without_events), .fn = read_events },
 	{ NULL },
 };
 

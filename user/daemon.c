@@ -117,6 +117,7 @@ void daemon_told(void *arg, const struct ledger_action *action)
 	struct daemon *daemon = arg;
 
 	lines_action(daemon->lines, action);
+	kube_action(daemon->kube, action);
 	webhooks_poke(daemon->webhooks);
 }
 
@@ -306,10 +307,10 @@ void daemon_stop(struct daemon *daemon)
 	if (daemon->pipeline)
 		pipeline_tick(daemon->pipeline, clock_mono_ns());
 	pipeline_free(daemon->pipeline);
-	kube_free(daemon->kube);
 	act_free(daemon->act);
 	orders_free(daemon->orders);
 	policy_free(daemon->policy);
+	kube_free(daemon->kube);
 	keeper_free(daemon->keeper);
 	tap_free(daemon->tap);
 	webhooks_free(daemon->webhooks);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "events.h"
 
 /* Where a pod has its service account: kubernetes.io, "Accessing the Kubernetes API from a Pod". */
 #define ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount/"
@@ -24,6 +25,7 @@ struct kube {
 	struct kube_options options;
 	struct names_config config;	/* with what the environment added */
 	struct names *names;
+	struct events *events;		/* NULL: none are told */
 	struct pending *pending;
 	size_t n_pending;
 	struct loop_source *timer;
@@ -123,6 +125,15 @@ static void add_pending(struct kube *kube, const struct pending *new)
 	if (kube->n_pending < KUBE_PENDING)
 		kube->pending[kube->n_pending++] = *new;
 	arm(kube, KUBE_NAME_NS);
+}
+
+void kube_action(struct kube *kube, const struct ledger_action *action)
+{
+	const struct who_pod *pod = kube->events && has_text(action->pod_uid) ?
+					    names_pod(kube->names, action->pod_uid) : NULL;
+
+	if (pod)
+		events_tell(kube->events, pod, action);
 }
 
 /* What sources tell. */
@@ -232,6 +243,8 @@ int kube_new(struct kube **ret, const struct kube_options *options)
 		err = loop_arm(kube->timer, 0);
 	if (!err)
 		err = names_new(&kube->names, options->loop, options->fetcher, &kube->config, &told);
+	if (!err && has_text(kube->config.api) && !options->config->without_events)
+		err = events_new(&kube->events, options->loop, options->fetcher, &kube->config);
 	if (err) {
 		kube_free(kube);
 		return err;
@@ -249,6 +262,7 @@ struct kube *kube_free(struct kube *kube)
 		who_use_names(kube->options.who, NULL);
 		write_names(kube);
 	}
+	events_free(kube->events);
 	names_free(kube->names);
 	loop_remove(kube->timer);
 	free(kube->pending);

@@ -17,6 +17,7 @@
 /* As the configuration has it. What is NULL is found out from the pod's environment, if it is one. */
 struct kube_config {
 	struct names_config names;	/* kubelet, api: "" is off */
+	bool without_events;		/* pods are not told what was done to them */
 };
 
 struct kube;
@@ -36,6 +37,9 @@ struct kube_options {
 /* 0 or -errno. */
 int kube_new(struct kube **ret, const struct kube_options *options);
 struct kube *kube_free(struct kube *kube);
+
+/* An action was written down: its pod is told. */
+void kube_action(struct kube *kube, const struct ledger_action *action);
 
 struct names *kube_names(struct kube *kube);
 

@@ -55,8 +55,8 @@ static void note(struct act *act, struct story *story, const struct policy_verdi
 
 /* ---- the contract ---- */
 
-void act_apply(struct act *act, const struct policy_verdict *verdict,
-	       const struct policy_subject *subject, int64_t now_us)
+static void carry_out(struct act *act, const struct policy_verdict *verdict,
+		      const struct policy_subject *subject, int64_t now_us)
 {
 	struct story *story;
 	struct deed *deed;
@@ -89,6 +89,14 @@ void act_apply(struct act *act, const struct policy_verdict *verdict,
 		if (deed)
 			deed_write(act, deed, now_us, "failed: %s", strerror(EOPNOTSUPP));
 	}
+}
+
+void act_apply(struct act *act, const struct policy_verdict *verdict,
+	       const struct policy_subject *subject, int64_t now_us)
+{
+	act->present = subject->group;
+	carry_out(act, verdict, subject, now_us);
+	act->present = NULL;
 }
 
 /* Undoes what is held and no other step wants. */

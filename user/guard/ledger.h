@@ -99,6 +99,7 @@ struct ledger_action {
 	int64_t window_start_us;
 	int64_t until_us;		/* what it rests on ends then; 0: not known */
 	uint32_t measured_permille;	/* how much of the sum was measured */
+	const char *pod_uid;		/* as act tells it: whose, empty if no pod's; not kept */
 	const char *last_calls; /* JSON array of the ids of the calls that crossed the line */
 };
 /* Written at once, after the calls that it names. 0, or -errno as ledger_commit() (kept, tried

@@ -168,11 +168,23 @@ static bool may_write(struct act *act, struct story *story)
 	return false;
 }
 
+/* Whose pod it is done to; else whose call brought it about. */
+static void find_pod(const struct act *act, const struct deed *deed, char uid[WHO_UID_LEN])
+{
+	static const char cgroup[] = "cgroup ";
+	struct who_group group = { .pod_uid = "" };
+	const struct who_group *from = deed->group ? deed->group : act->present;
+
+	if (!strncmp(deed->name, cgroup, strlen(cgroup)))
+		who_parse_path(deed->name + strlen(cgroup), &group);
+	memcpy(uid, from && !group.pod_uid[0] ? from->pod_uid : group.pod_uid, WHO_UID_LEN);
+}
+
 void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const char *format, ...)
 {
 	struct story *story = deed->story;
 	struct ledger_action row = story->evidence;
-	char rule[512], result[RESULT_LEN];
+	char rule[512], result[RESULT_LEN], pod_uid[WHO_UID_LEN];
 	va_list args;
 	size_t len;
 
@@ -199,6 +211,8 @@ void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const 
 	row.result = result;
 	row.is_rehearsed = !act->rules->enforce && !story->is_ordered;
 	row.last_calls = story->calls;
+	find_pod(act, deed, pod_uid);
+	row.pod_uid = pod_uid;
 	act->stats.rows++;
 	/* A row that the disk did not take is kept by the ledger; the log has it in any case. */
 	if (act->ledger)

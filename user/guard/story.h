@@ -70,6 +70,7 @@ struct act {
 	struct act_levers levers;
 	struct story *stories;
 	struct held *held;
+	const struct who_group *present;	/* who brought the verdict that is carried out; or NULL */
 	int64_t next_us;		/* no story ends before */
 	size_t n_deeds, n_ahead;	/* stories that is_ahead */
 	LIST_HEAD(, deed) pending;
