@@ -105,6 +105,7 @@ static const struct config_key file_keys[] = {
 	{ "node", offsetof(struct config, node), .fn = config_name },
 	{ "webhooks", offsetof(struct config, webhooks), .fn = config_webhooks },
 	{ "protect", offsetof(struct config, rules), .fn = config_protect },
+	{ "annotations", offsetof(struct config, annotations), .fn = config_annotations },
 	{ "kubernetes", offsetof(struct config, kube), .fn = config_kube },
 	{ NULL },
 };
@@ -189,6 +190,7 @@ void config_done(struct config *config)
 	free(config->node);
 	webhook_rules_done(&config->webhooks);
 	names_config_done(&config->kube.names);
+	annotations_config_done(&config->annotations);
 	policy_rules_done(&config->rules);
 	*config = (struct config){ 0 };
 }

@@ -6,6 +6,7 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include "annotations.h"
 #include "find/find.h"
 #include "guard/policy.h"
 #include "kube.h"
@@ -32,6 +33,7 @@ struct config {
 	char *node;			/* this host's name to others; NULL: its own */
 	struct webhook_rules webhooks;
 	struct kube_config kube;	/* kubernetes */
+	struct annotations_config annotations;
 	char *prices;			/* the operator's price file; NULL: none */
 };
 

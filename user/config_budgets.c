@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "annotations.h"
 #include "guard/policy.h"
 #include "guard/zone.h"
 
@@ -335,3 +336,47 @@ int config_protect(struct config_reader *reader, yaml_node_t *node, const struct
 			   (void **)&rules->protect, &rules->n_protect);
 }
 
+static int read_allow(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		      void *field)
+{
+	struct annotations_config *config = field;
+
+	return config_list(reader, node, read_protected, sizeof(*config->allow), PROTECT_MAX,
+			   (void **)&config->allow, &config->n_allow);
+}
+
+static int read_allowed_steps(struct config_reader *reader, yaml_node_t *node,
+			      const struct config_key *key, void *field)
+{
+	struct annotations_config *config = field;
+	int r = config_list(reader, node, read_step, sizeof(*config->steps), STEPS_MAX,
+			    (void **)&config->steps, &config->n_steps);
+
+	if (r == 0)
+		sort_steps(config->steps, config->n_steps);
+	return r;
+}
+
+static const struct config_key annotations_keys[] = {
+	{ "allow", 0, .fn = read_allow },
+	{ "steps", 0, .fn = read_allowed_steps },
+	{ "zone", offsetof(struct annotations_config, zone), .fn = read_zone },
+	{ NULL },
+};
+
+int config_annotations(struct config_reader *reader, yaml_node_t *node,
+		       const struct config_key *key, void *field)
+{
+	struct annotations_config *config = field;
+	int r = config_map(reader, node, annotations_keys, config);
+
+	if (r < 0)
+		return r;
+	if (!config->n_allow)
+		return config_fail(reader, node, "lacks \"allow\"; say whose annotations count, as "
+				   "[ { namespace: \"team-*\" } ]");
+	if (!config->n_steps)
+		return config_fail(reader, node,
+				   "lacks \"steps\"; say what happens, as [ { at: 100%%, do: note } ]");
+	return 0;
+}

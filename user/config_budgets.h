@@ -5,8 +5,9 @@
 
 #include "config_read.h"
 
-/* Both fill a struct policy_rules; a config_fn each. */
+/* A config_fn each; the first two fill a struct policy_rules, the third a struct annotations_config. */
 int config_budgets(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
+int config_annotations(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 int config_protect(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 
 #endif

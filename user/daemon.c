@@ -146,7 +146,7 @@ static void put_facts(struct daemon *daemon, int64_t now_us)
 {
 	struct facts facts = { .ledger = daemon->ledger, .policy = daemon->policy,
 			       .act = daemon->act, .pipeline = daemon->pipeline,
-			       .tap = daemon->tap, .webhooks = daemon->webhooks };
+			       .tap = daemon->tap, .webhooks = daemon->webhooks, .kube = daemon->kube };
 
 	if (facts_put(&facts, now_us))
 		commit_soon(daemon);

@@ -21,6 +21,7 @@
 #include "meter/price.h"
 #include "orders.h"
 #include "privileges.h"
+#include "reload.h"
 #include "restore.h"
 #include "tap/record.h"
 #include "tap/tap.h"
@@ -241,13 +242,25 @@ static void on_rebuild(void *arg)
 			  strerror(-err));
 }
 
+static void on_annotated(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	/* Without steps none is honoured, and is told so. */
+	if (daemon->reload && daemon->config.annotations.n_steps)
+		reload_now(daemon->reload);
+	else
+		(void)kube_annotate(daemon->kube, &daemon->config.annotations, &daemon->config.rules);
+}
+
 /* Names are there before the first event; those that a server must be asked for come after. */
 static enum daemon_end start_kube(struct daemon *daemon)
 {
 	const struct kube_options options = {
 		.loop = daemon->loop, .fetcher = daemon->fetcher, .who = daemon->who,
 		.ledger = daemon->ledger, .config = &daemon->config.kube, .node = daemon->node,
-		.rules = &daemon->config.rules, .rebuild = on_rebuild, .arg = daemon,
+		.rules = &daemon->config.rules, .rebuild = on_rebuild, .annotated = on_annotated,
+		.namespaces = daemon->config.annotations.n_steps, .arg = daemon,
 	};
 	int err = kube_new(&daemon->kube, &options);
 

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "kube.h"
 #include "pipeline.h"
 #include "tap/tap.h"
 #include "webhook.h"
@@ -144,6 +145,41 @@ static json_t *health(const struct facts *facts)
 		(json_int_t)ledger_lost(facts->ledger));
 }
 
+static void add_source(void *arg, const char *name, bool works, const char *why)
+{
+	json_t *array = arg;
+
+	json_array_append_new(array, json_pack("{s:s, s:b, s:s}", "source", name, "works", works,
+					       "why", why));
+}
+
+static void add_annotation(void *arg, const char *subject, const struct who_wish *wish,
+			   const char *state)
+{
+	json_t *array = arg;
+
+	/* What a tenant wrote may be anything: shown as it is once it was understood, else its state. */
+	if (json_array_size(array) < SHOWN_MAX)
+		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:s}", "subject", subject,
+						       "budget", json_string(wish->budget) ?: json_null(),
+						       "mode", json_string(wish->mode) ?: json_null(),
+						       "state", state));
+}
+
+static bool put_kube(const struct facts *facts)
+{
+	json_t *sources = json_array(), *annotations = json_array();
+	bool changed;
+
+	if (sources)
+		names_each_source(kube_names(facts->kube), add_source, sources);
+	if (annotations)
+		annotations_each(kube_annotations(facts->kube), add_annotation, annotations);
+	changed = put(facts->ledger, "names", sources) > 0;
+	changed |= put(facts->ledger, "annotations", annotations) > 0;
+	return changed;
+}
+
 bool facts_put(const struct facts *facts, int64_t now_us)
 {
 	json_t *budgets = json_array();
@@ -165,5 +201,6 @@ bool facts_put(const struct facts *facts, int64_t now_us)
 		webhooks_walk(facts->webhooks, add_webhook, webhooks);
 	changed |= put(facts->ledger, "webhooks", webhooks) > 0;
 	changed |= put(facts->ledger, "health", health(facts)) > 0;
+	changed |= put_kube(facts);
 	return changed;
 }

@@ -3,7 +3,8 @@
  * What the daemon tells the other subcommands beside its calls and actions: facts in the ledger,
  * JSON values by name. "daemon": who runs; "budgets": every counter; "gates": every gate in force;
  * "coverage": how much of each process's AI traffic is read; "health": what was lost and dropped;
- * "webhooks": what waits for each and what it did not take.
+ * "webhooks": what waits for each and what it did not take; "names": where names of pods come from;
+ * "annotations": what pods and namespaces ask for, and what came of it.
  */
 #ifndef FACTS_H
 #define FACTS_H
@@ -20,6 +21,7 @@ int facts_put_daemon(struct ledger *ledger, const char *cgroup_root);
 struct pipeline;
 struct tap;
 struct webhooks;
+struct kube;
 
 /* Where the facts come from. */
 struct facts {
@@ -29,6 +31,7 @@ struct facts {
 	struct pipeline *pipeline;
 	struct tap *tap;
 	struct webhooks *webhooks;
+	struct kube *kube;
 };
 /* Writes what has changed since it was last asked; true if anything has. */
 bool facts_put(const struct facts *facts, int64_t now_us);

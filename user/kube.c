@@ -29,7 +29,8 @@ struct kube {
 	struct pending *pending;
 	size_t n_pending;
 	struct loop_source *timer;
-	bool is_armed, must_rebuild;
+	struct annotations *annotations;
+	bool is_armed, must_rebuild, must_annotate;
 	uint64_t rebuilt_ns;
 };
 
@@ -103,14 +104,18 @@ static void on_timer(void *arg)
 
 	kube->is_armed = false;
 	write_names(kube);
-	if (!kube->must_rebuild)
+	if (!kube->must_rebuild && !kube->must_annotate)
 		return;
 	age_ns = clock_mono_ns() - kube->rebuilt_ns;
 	if (kube->rebuilt_ns && age_ns < KUBE_REBUILD_NS)
 		return arm(kube, KUBE_REBUILD_NS - age_ns);
-	kube->must_rebuild = false;
 	kube->rebuilt_ns = clock_mono_ns();
-	kube->options.rebuild(kube->options.arg);
+	/* Other rules are counted from the ledger, too. */
+	if (kube->must_annotate)
+		kube->options.annotated(kube->options.arg);
+	else
+		kube->options.rebuild(kube->options.arg);
+	kube->must_rebuild = kube->must_annotate = false;
 }
 
 static void add_pending(struct kube *kube, const struct pending *new)
@@ -141,12 +146,36 @@ void kube_action(struct kube *kube, const struct ledger_action *action)
 static void on_named(void *arg, const struct who_pod *pod, const struct who_container *container)
 {
 	struct pending pending = { 0 };
+	struct kube *kube = arg;
 
+	if (pod)
+		kube->must_annotate |= annotations_pod(kube->annotations, pod);
 	if (container)
 		pending.container = *container;
 	else
 		memcpy(pending.uid, pod->uid, sizeof(pending.uid));
-	add_pending(arg, &pending);
+	add_pending(kube, &pending);
+}
+
+static void on_namespace(void *arg, const char *name, const struct who_wish *wish)
+{
+	struct kube *kube = arg;
+
+	if (!annotations_namespace(kube->annotations, name, wish))
+		return;
+	kube->must_annotate = true;
+	arm(kube, KUBE_NAME_NS);
+}
+
+int kube_annotate(struct kube *kube, const struct annotations_config *config,
+		  struct policy_rules *rules)
+{
+	return annotations_add(kube->annotations, config, rules);
+}
+
+const struct annotations *kube_annotations(const struct kube *kube)
+{
+	return kube->annotations;
 }
 
 static void on_source(void *arg, const char *name, const char *error)
@@ -228,7 +257,8 @@ static bool read_config(struct names_config *to, const struct names_config *from
 
 int kube_new(struct kube **ret, const struct kube_options *options)
 {
-	struct names_told told = { .named = on_named, .source = on_source };
+	struct names_told told = { .named = on_named, .source = on_source,
+				   .namespace = on_namespace };
 	struct kube *kube = calloc(1, sizeof(*kube));
 	int err = -ENOMEM;
 
@@ -237,10 +267,12 @@ int kube_new(struct kube **ret, const struct kube_options *options)
 	kube->options = *options;
 	told.arg = kube;
 	kube->pending = calloc(KUBE_PENDING, sizeof(*kube->pending));
-	if (read_config(&kube->config, &options->config->names, options->node) && kube->pending)
+	kube->annotations = annotations_new();
+	if (kube->annotations && read_config(&kube->config, &options->config->names, options->node) && kube->pending)
 		err = loop_add_timer(options->loop, KUBE_NAME_NS, on_timer, kube, &kube->timer);
 	if (!err)
 		err = loop_arm(kube->timer, 0);
+	kube->config.namespaces = options->namespaces;
 	if (!err)
 		err = names_new(&kube->names, options->loop, options->fetcher, &kube->config, &told);
 	if (!err && has_text(kube->config.api) && !options->config->without_events)
@@ -266,6 +298,7 @@ struct kube *kube_free(struct kube *kube)
 	names_free(kube->names);
 	loop_remove(kube->timer);
 	free(kube->pending);
+	annotations_free(kube->annotations);
 	names_config_done(&kube->config);
 	free(kube);
 	return NULL;

@@ -6,6 +6,7 @@
 #ifndef KUBE_H
 #define KUBE_H
 
+#include "annotations.h"
 #include "guard/ledger.h"
 #include "guard/policy.h"
 #include "who/names.h"
@@ -29,6 +30,9 @@ struct kube_options {
 	const struct kube_config *config;
 	const char *node;		/* what the cluster calls this host */
 	const struct policy_rules *rules;	/* what they are when names come, in place */
+	bool namespaces;			/* annotations of namespaces are wanted, too */
+	/* Annotations have come or changed: kube_annotate() is wanted. */
+	void (*annotated)(void *arg);
 	/* Calls in the ledger have got names that budgets look at: these must count anew. */
 	void (*rebuild)(void *arg);
 	void *arg;
@@ -37,6 +41,11 @@ struct kube_options {
 /* 0 or -errno. */
 int kube_new(struct kube **ret, const struct kube_options *options);
 struct kube *kube_free(struct kube *kube);
+
+/* Adds the budgets of annotations to rules that are not in force yet. 0 or -ENOMEM: some are missing. */
+int kube_annotate(struct kube *kube, const struct annotations_config *config,
+		  struct policy_rules *rules);
+const struct annotations *kube_annotations(const struct kube *kube);
 
 /* An action was written down: its pod is told. */
 void kube_action(struct kube *kube, const struct ledger_action *action);

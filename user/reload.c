@@ -16,6 +16,7 @@
 #include "base/loop.h"
 #include "guard/match.h"
 #include "keeper.h"
+#include "kube.h"
 #include "orders.h"
 #include "restore.h"
 #include "webhook.h"
@@ -141,6 +142,8 @@ static void read_again(struct reload *reload)
 	memset(&reload->seen, 0, sizeof(reload->seen));
 	(void)stat(path, &reload->seen);
 	err = config_load(&config, path, &sentence);
+	if (!err && kube_annotate(daemon->kube, &config.annotations, &config.rules) < 0)
+		log_error("budgets of some annotations are missing: %s, proceeding", strerror(ENOMEM));
 	if (!err) {
 		err = take_over(daemon, &config);
 		config_done(&config);
@@ -154,6 +157,11 @@ static void read_again(struct reload *reload)
 			 daemon->config.rules.n_budgets,
 			 daemon->config.rules.enforce ? "enforced" : "rehearsed",
 			 (clock_mono_ns() - begin_ns) / NS_PER_MS);
+}
+
+void reload_now(struct reload *reload)
+{
+	read_again(reload);
 }
 
 static void on_hangup(void *arg)

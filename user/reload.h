@@ -14,6 +14,8 @@ struct reload;
 
 /* Watches daemon->options.config; without one, *ret is NULL. 0 or -errno. */
 int reload_new(struct reload **ret, struct daemon *daemon);
+/* As if the file had changed: what is added to it has. */
+void reload_now(struct reload *reload);
 struct reload *reload_free(struct reload *reload);
 
 #endif

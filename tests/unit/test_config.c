@@ -22,10 +22,10 @@ static const struct {
 } wrongs[] = {
 	{ "enforce: yes", "f:1: enforce: \"yes\" is neither true nor false; write one of them" },
 	{ "\n\nenforec: true", "f:3: \"enforec\" is not a key here; did you mean \"enforce\"? (enforce, "
-	  "attach, return-probes, first-call, keep, max-kills, prices, hosts, budgets, node, webhooks, protect, kubernetes)" },
+	  "attach, return-probes, first-call, keep, max-kills, prices, hosts, budgets, node, webhooks, protect, annotations, kubernetes)" },
 	{ "colour: red", "f:1: \"colour\" is not a key here; give one of: enforce, attach, "
 	  "return-probes, first-call, keep, max-kills, prices, hosts, "
-	  "budgets, node, webhooks, protect, kubernetes" },
+	  "budgets, node, webhooks, protect, annotations, kubernetes" },
 	{ "enforce: true\nenforce: false", "f:2: \"enforce\" stands here twice, first in line 1; take one "
 	  "away" },
 	{ "attach: on-site", "f:1: attach: \"on-site\" is not a way to attach; did you mean \"on-sight\"? "
@@ -40,7 +40,7 @@ static const struct {
 	{ "a: \xff", "f: not YAML: invalid leading UTF-8 octet at byte 3; save it as UTF-8 text" },
 	{ "? [ a ]\n: b", "f:1: has a key that is not a word" },
 	{ "\"enf\\eorce\": true", "f:1: \"enf?orce\" is not a key here; did you mean \"enforce\"? (enforce, "
-	  "attach, return-probes, first-call, keep, max-kills, prices, hosts, budgets, node, webhooks, protect, kubernetes)" },
+	  "attach, return-probes, first-call, keep, max-kills, prices, hosts, budgets, node, webhooks, protect, annotations, kubernetes)" },
 	{ "prices: prices.json", "f:1: prices: \"prices.json\" is not a full path; begin it with /" },
 	{ "prices: \"/a\\nb\"", "f:1: prices: \"/a?b\" holds a control character; take it out" },
 	{ "prices: \"/a\\0b\"", "f:1: prices: \"/a\" holds a control character; take it out" },
@@ -51,6 +51,12 @@ static const struct {
 	  "is not a server; give off, or https://HOST:PORT with nothing behind it" },
 	{ "kubernetes: { token: token }", "f:1: kubernetes.token: \"token\" is not a full path; begin it "
 	  "with /" },
+	{ "annotations: { steps: [ { do: note } ] }", "f:1: annotations lacks \"allow\"; say whose annotations "
+	  "count, as [ { namespace: \"team-*\" } ]" },
+	{ "annotations: { allow: [ { namespace: a } ] }", "f:1: annotations lacks \"steps\"; say what happens, "
+	  "as [ { at: 100%, do: note } ]" },
+	{ "annotations: { allow: [ { model: a } ] }", "f:1: annotations.allow[0]: \"model\" is not a key here; "
+	  "give one of: " WHO_KEYS },
 	{ "hosts: x", "f:1: hosts must be a list, each item behind a -" },
 	{ "hosts:\n- pattern: llm.corp", "f:2: hosts[0] lacks \"like\"; give both, as { pattern: "
 	  "llm.corp.example, like: openai }" },

@@ -293,6 +293,32 @@ static void print_coverage(json_t *coverage)
 	table_free(table);
 }
 
+/* On a node of Kubernetes: where names come from, and whose annotations count. */
+static void print_kube(json_t *sources, json_t *annotations)
+{
+	size_t i;
+	json_t *row;
+
+	if (json_array_size(sources))
+		printf("\nNames of pods\n");
+	json_array_foreach(sources, i, row) {
+		bool works = json_is_true(json_object_get(row, "works"));
+
+		printf("  %-7s  %s%s%s\n", works ? "ok" : "without", string(row, "source"),
+		       works ? "" : ": ", works ? "" : string(row, "why"));
+	}
+	if (json_array_size(annotations))
+		printf("\nBudgets by annotation\n");
+	json_array_foreach(annotations, i, row) {
+		_cleanup_free_ char *text = NULL;
+		json_t *shown = show_json(string(row, "budget"));
+
+		text = json_dumps(shown, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+		json_decref(shown);
+		printf("  %s: %s: %s\n", string(row, "subject"), text ? text : "", string(row, "state"));
+	}
+}
+
 static void print_ledger(struct ledger *ledger, const char *dir, const char *why,
 			 const json_t *daemon)
 {
@@ -325,10 +351,11 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 						(json_int_t)scan->rows[i].pid, "command",
 						show_json(scan->rows[i].comm), "files",
 						scan->rows[i].files));
-	root = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o*, s:o*}", "supported", can_run(features),
+	root = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o*, s:o*, s:o*, s:o*}", "supported", can_run(features),
 			 "cgroup_root", cgroup_root, "running", is_running(daemon), "features", list,
 			 "processes", processes, "coverage", fact(ledger, "coverage"), "health",
-			 fact(ledger, "health"));
+			 fact(ledger, "health"), "names", fact(ledger, "names"), "annotations",
+			 fact(ledger, "annotations"));
 	json_decref(daemon);
 	if (!root)
 		return -ENOMEM;
@@ -343,12 +370,16 @@ static void print_text(const struct feature features[FEATURES], const struct sca
 {
 	json_t *daemon = fact(ledger, "daemon");
 	json_t *coverage = fact(ledger, "coverage");
+	json_t *sources = fact(ledger, "names"), *annotations = fact(ledger, "annotations");
 
 	print_features(features);
 	print_ledger(ledger, dir, why, daemon);
 	print_processes(scan);
 	if (ledger)
 		print_coverage(coverage);
+	print_kube(sources, annotations);
+	json_decref(sources);
+	json_decref(annotations);
 	json_decref(daemon);
 	json_decref(coverage);
 }

@@ -50,7 +50,7 @@ static void note(struct act *act, struct story *story, const struct policy_verdi
 		return;
 	deed = deed_new(act, story, (struct target){ 0 }, story_name(story));
 	if (deed)
-		deed_write(act, deed, now_us, act->rules->enforce ? "done" : "rehearsed");
+		deed_write(act, deed, now_us, story_is_enforced(act, story) ? "done" : "rehearsed");
 }
 
 /* ---- the contract ---- */

@@ -52,7 +52,7 @@ struct deed *aim(struct act *act, struct story *story, const struct policy_verdi
 		deed_write(act, deed, now_us, "refused: protected (%s)", why_not);
 		return NULL;
 	}
-	if (!act->rules->enforce) {
+	if (!story_is_enforced(act, story)) {
 		deed_write(act, deed, now_us, "rehearsed");
 		return NULL;
 	}

@@ -80,6 +80,7 @@ struct policy_budget {
 	int64_t floor_nanos_per_hour;
 	char *zone;			/* time zone name; NULL: the host's */
 	bool is_default;		/* only for subjects that no other budget names */
+	bool is_rehearsed;		/* nothing is done for this one, whatever is enforced */
 	struct policy_step *steps;	/* ascending by at_permille */
 	size_t n_steps;
 	unsigned line;

@@ -33,7 +33,7 @@ static void refuse(struct act *act, struct story *story, uint64_t cgroup, const 
 		deed = deed_new(act, story, target, name);
 	if (!deed)
 		return;
-	if (why_not || !(act->rules->enforce || story->is_ordered)) {
+	if (why_not || !story_is_enforced(act, story)) {
 		if (is_new && why_not)
 			deed_write(act, deed, now_us, "refused: protected (%s)", why_not);
 		else if (is_new)

@@ -151,6 +151,11 @@ struct deed *deed_new(struct act *act, struct story *story, struct target target
 	return deed;
 }
 
+bool story_is_enforced(const struct act *act, const struct story *story)
+{
+	return story->is_ordered || (act->rules->enforce && !story->budget->is_rehearsed);
+}
+
 /* ---- rows ---- */
 
 static bool may_write(struct act *act, struct story *story)
@@ -209,7 +214,7 @@ void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const 
 	row.subject = story_name(story);
 	row.target = deed->name;
 	row.result = result;
-	row.is_rehearsed = !act->rules->enforce && !story->is_ordered;
+	row.is_rehearsed = !story_is_enforced(act, story);
 	row.last_calls = story->calls;
 	find_pod(act, deed, pod_uid);
 	row.pod_uid = pod_uid;

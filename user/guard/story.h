@@ -81,6 +81,8 @@ struct act {
 };
 
 const char *story_name(const struct story *story);
+/* Whether its steps are carried out, or only written down. */
+bool story_is_enforced(const struct act *act, const struct story *story);
 /* The story of a verdict, with the verdict's numbers as its evidence. NULL: no memory. */
 struct story *story_get(struct act *act, const struct policy_verdict *verdict);
 void story_free(struct act *act, struct story *story);
