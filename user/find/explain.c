@@ -78,26 +78,48 @@ static bool is_new(struct explaining *e, const struct procs_map *map)
 	return true;
 }
 
-/* A probe is an instruction in memory that is not the file's. */
+/* A site of a file, as one of the process's mappings of that file may hold it. */
+struct looking {
+	uint64_t dev, ino;
+	const struct sites *sites;
+	int mem, fd;
+	bool is_probed;
+};
+
+static void look_for_probe(void *arg, const struct procs_map *map)
+{
+	struct looking *looking = arg;
+
+	if (map->dev != looking->dev || map->ino != looking->ino)
+		return;
+	for (size_t i = 0; i < looking->sites->n && !looking->is_probed; i++) {
+		uint64_t at = looking->sites->at[i].offset;
+		uint8_t in_memory, in_file;
+
+		if (at < map->offset || at - map->offset >= map->end - map->start ||
+		    pread(looking->mem, &in_memory, 1, (off_t)(map->start + at - map->offset)) != 1 ||
+		    pread(looking->fd, &in_file, 1, (off_t)at) != 1)
+			continue;
+		looking->is_probed = in_memory != in_file;
+	}
+}
+
+/*
+ * A probe is an instruction in memory that is not the file's. All mappings of the file: Node's
+ * executable has three that may be executed.
+ */
 static bool is_probed_at(uint32_t tgid, const struct procs_map *map, const struct sites *sites, int fd)
 {
 	_cleanup_close_ int mem = -1;
+	struct looking looking = { .dev = map->dev, .ino = map->ino, .sites = sites, .fd = fd };
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%u/mem", tgid);
 	mem = open(path, O_RDONLY | O_CLOEXEC);
-	for (size_t i = 0; i < sites->n && mem >= 0; i++) {
-		uint64_t at = sites->at[i].offset;
-		uint8_t in_memory, in_file;
-
-		if (at < map->offset || at - map->offset >= map->end - map->start ||
-		    pread(mem, &in_memory, 1, (off_t)(map->start + at - map->offset)) != 1 ||
-		    pread(fd, &in_file, 1, (off_t)at) != 1)
-			continue;
-		if (in_memory != in_file)
-			return true;
-	}
-	return false;
+	looking.mem = mem;
+	if (mem >= 0)
+		(void)procs_maps(tgid, look_for_probe, &looking);
+	return looking.is_probed;
 }
 
 /* The daemon that probed it may see returns by their instructions, and entries elsewhere therefore. */
