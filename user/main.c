@@ -17,6 +17,7 @@ static const struct {
 	{ "explain", cmd_explain, "why this figure, why this action" },
 	{ "override", cmd_override, "let go, hold or raise a budget for a time" },
 	{ "check", cmd_check, "what this host supports, what is seen and what is not, and why" },
+	{ "cleanup", cmd_cleanup, "take away what could be left on this host" },
 	{ "replay", cmd_replay, "run a recorded event file through the pipeline" },
 };
 

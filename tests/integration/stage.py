@@ -276,7 +276,7 @@ class Daemon:
         What agreed with its bill still does, now that every flow has ended and been settled: no row
         by size has come late for what was measured.
         """
-        rows = self.all_calls()
+        rows = self.all_calls() if self.agreed else []
         for cgroup, bill in self.agreed:
             extra = difference(bill, within(rows, cgroup))[1]
             assert not extra, f"charged twice, in {cgroup.path}:\n{shown(extra)}"

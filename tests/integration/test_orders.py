@@ -72,6 +72,28 @@ def test_a_frozen_cgroup_goes_on_by_override_and_when_the_daemon_stops(stage, ne
     child.wait()
 
 
+def test_cleanup_finds_what_daemon_and_keeper_left(stage, new_daemon):
+    """Both killed at once, as by a power cut of theirs alone: nobody is left to let it go."""
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "stop")).start()
+    refused = daemon.run("cleanup", check=False)
+    assert refused.returncode == 1 and "a daemon runs" in refused.stderr
+    child = spender(stage, run, cgroup)
+    lab.wait(lambda: state_of(child.pid) == "T", 30, daemon.said)
+    with open(f"/proc/{daemon.child.pid}/task/{daemon.child.pid}/children", encoding="ascii") as file:
+        (keeper,) = file.read().split()
+    os.kill(int(keeper), signal.SIGKILL)
+    daemon.stop(signal.SIGKILL)
+    assert state_of(child.pid) == "T"
+    assert "1 go on" in daemon.run("cleanup").stdout
+    assert state_of(child.pid) != "T"
+    assert daemon.report("cgroup")
+    daemon.run("cleanup", "--remove-state")
+    assert os.listdir(daemon.state) == ["run.log"]
+    child.kill()
+    child.wait()
+
+
 def test_a_stream_is_cut_in_its_middle(stage, new_daemon):
     """It would run for 100 seconds; what it has cost so far is spent, long before its end."""
     run, cgroup = stage.new_run()

@@ -19,6 +19,7 @@ int cmd_report(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_override(int argc, char **argv);
+int cmd_cleanup(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 
 #endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Takes away what aigress could have left on this host, before it is uninstalled or after it went in
+ * a bad way: what stands still goes on, what is pinned leaves the kernel, and, if asked for, the
+ * ledger goes.
+ */
+#include <argp.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cmd/cmd.h"
+#include "cmd/let_go.h"
+#include "guard/override.h"
+
+struct options {
+	const char *state;
+	bool remove_state, stay;
+};
+
+static int fail(const char *what, int err)
+{
+	fprintf(stderr, "aigress cleanup: %s: %s\n", what, strerror(-err));
+	return CMD_FAILED;
+}
+
+/* What stood still. A ledger that is not there, or is broken, has nothing to tell. */
+static int continue_all(const struct options *options, bool *ret_daemon)
+{
+	_cleanup_free_ char *sentence = NULL;
+	size_t n_done = 0, n_failed = 0;
+	struct ledger *ledger;
+	int err = override_open(&ledger, options->state, ret_daemon, &sentence);
+
+	if (err == -ENOENT) {
+		printf("ledger: none in %s\n", options->state);
+		return CMD_OK;
+	}
+	if (err) {
+		fprintf(stderr, "aigress cleanup: %s\n", sentence ? sentence : strerror(-err));
+		return CMD_FAILED;
+	}
+	if (*ret_daemon)
+		fprintf(stderr, "aigress cleanup: a daemon runs on %s; end it first\n",
+			options->state);
+	else
+		err = let_go(ledger, "cleanup", &n_done, &n_failed);
+	ledger_free(ledger);
+	if (err)
+		return fail("what stands still cannot be let go", err);
+	if (!*ret_daemon)
+		printf("processes and cgroups that stood still: %zu go on\n", n_done);
+	return *ret_daemon || n_failed ? CMD_FAILED : CMD_OK;
+}
+
+/* Only files of ours, and the directory only if nothing else is in it (a mount point stays). */
+static int remove_state(const char *dir)
+{
+	_cleanup_close_ int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+	size_t n = 0;
+	int err = 0;
+	DIR *list;
+
+	if (at < 0 && errno == ENOENT)
+		return CMD_OK;
+	list = at < 0 ? NULL : fdopendir(dup(at));
+	if (!list)
+		return fail(dir, -errno);
+	while ((entry = readdir(list))) {
+		if (strncmp(entry->d_name, "ledger.", 7))
+			continue;
+		if (unlinkat(at, entry->d_name, 0) < 0)
+			err = -errno;
+		else
+			n++;
+	}
+	closedir(list);
+	if (err)
+		return fail(dir, err);
+	if (rmdir(dir) < 0 && errno != ENOTEMPTY && errno != EBUSY && errno != EROFS)
+		return fail(dir, -errno);
+	printf("state in %s: %zu files removed\n", dir, n);
+	return CMD_OK;
+}
+
+/* In a DaemonSet a program that ends is started again. */
+static void wait_for_the_end(void)
+{
+	sigset_t ends;
+	int number;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	sigprocmask(SIG_BLOCK, &ends, NULL);
+	fflush(stdout);
+	sigwait(&ends, &number);
+}
+
+static const struct argp_option rows[] = {
+	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },
+	{ "remove-state", 'r', NULL, 0, "Also remove the ledger: what was spent is forgotten", 0 },
+	{ "stay", 'w', NULL, 0, "Wait for SIGTERM when all is done", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 's':
+		options->state = arg;
+		return 0;
+	case 'r':
+		options->remove_state = true;
+		return 0;
+	case 'w':
+		options->stay = true;
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+int cmd_cleanup(int argc, char **argv)
+{
+	static const struct argp argp = { rows, parse, NULL,
+					  "Take away what aigress could have left on this host; no "
+					  "daemon may run.", NULL, NULL, NULL };
+	struct options options = { .state = LEDGER_DIR };
+	bool has_daemon = false;
+	int code;
+
+	argp_err_exit_status = CMD_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	code = continue_all(&options, &has_daemon);
+	if (!has_daemon && options.remove_state && !code)
+		code = remove_state(options.state);
+	if (!code)
+		printf("nothing of aigress is left on this host%s\n",
+		       options.remove_state ? "" : " but its ledger");
+	if (!code && options.stay)
+		wait_for_the_end();
+	return code;
+}
