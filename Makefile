@@ -128,8 +128,18 @@ check-fuzz: $(fuzzers) ## a bounded run of each fuzzer over its corpus (FUZZ_RUN
 check-integration: all ## real clients, a fake API, the real program (root)
 	$(Q)tests/run pytest -q tests/integration $(PYTEST_ARGS)
 
+check-kubernetes: all ## a real Kubernetes node, pods that spend, the release on it (root)
+	$(Q)scripts/deps kubernetes
+	$(Q)tests/run pytest -q tests/kubernetes $(PYTEST_ARGS)
+
 deps: ## install what building and testing need (root)
 	$(Q)scripts/deps build test
+
+# What the chart becomes for those who have no Helm; a test holds the two together.
+HELM ?= $(or $(AIGRESS_LAB),/var/cache/aigress-lab)/bin/helm
+manifests: ## render deploy/kubernetes/aigress.yaml from the chart
+	$(Q)deploy/kubernetes/render $(HELM) >deploy/kubernetes/aigress.yaml.new
+	$(Q)mv deploy/kubernetes/aigress.yaml.new deploy/kubernetes/aigress.yaml
 
 docs := $(wildcard README.md CHANGELOG.md SECURITY.md docs/*.md data/NOTICE.md)
 examples := $(wildcard deploy/*.yaml examples/*.yaml)
@@ -160,7 +170,7 @@ help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: all run bench bench-programs check check-unit check-kernel check-kernels check-sanitize \
-	check-fuzz check-integration fuzz deps install uninstall clean help
+	check-fuzz check-integration check-kubernetes manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
