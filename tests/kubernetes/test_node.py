@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The release on a real node: what pods spend is what was billed, whatever happens to the daemon."""
+import concurrent.futures
+import copy
+
+import pytest
+
+import cluster
+import node
+
+
+@pytest.mark.parametrize("name", ["python", "node"])
+def test_a_pod_s_spend_is_its_bill(api, daemon, agents, name):
+    pod = agents[name]
+    before = len(api.bill(pod.name))
+    assert pod.ask("/call?n=5") == [200] * 5
+    cluster.must_agree(api, daemon, pod, before + 5)
+
+
+def test_the_pod_has_least_privilege(daemon):
+    pod = node.get("pod", "-n", "aigress", daemon.pod)
+    context = pod["spec"]["containers"][0]["securityContext"]
+    assert context["privileged"] is False and context["readOnlyRootFilesystem"] is True
+    assert context["capabilities"]["drop"] == ["ALL"]
+    assert pod["spec"]["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
+    missing = [f for f in daemon.json("check", "--json")["features"] if not f["ok"] and f["needed"]]
+    assert not missing
+    shell = node.kubectl("exec", "-n", "aigress", daemon.pod, "--", "/bin/sh", check=False)
+    assert shell.returncode != 0
+
+
+def is_refused(daemon, pod):
+    return any(f"pod{pod.uid}" in row["target"] and row["action"] == "refuse"
+               and row["result"].startswith("done") for row in daemon.actions())
+
+
+@pytest.fixture(scope="module")
+def runaway(api, daemon, agents):
+    """A program that calls without end, until its budget is used up."""
+    cluster.apply(cluster.deployment("runaway", cluster.PYTHON_AGENT))
+    pod = cluster.ready_pod("runaway")
+    node.wait(lambda: pod.is_probed(daemon), 60, daemon.log)
+    pod.ask("/loop")
+    node.wait(lambda: is_refused(daemon, pod), 120, lambda: f"{daemon.actions()}\n{daemon.log()}")
+    return pod
+
+
+def test_a_runaway_is_stopped_and_stays_healthy(api, daemon, runaway):
+    failed = runaway.ask("/made")["failed"]
+    node.wait(lambda: runaway.ask("/made")["failed"] > failed, 60, "a call that is refused")
+    cluster.must_agree(api, daemon, runaway, len(api.bill(runaway.name)))
+    assert runaway.ask("/healthz") == "ok"
+    assert cluster.ready_pod("runaway").uid == runaway.uid
+
+
+def test_others_go_on_beside_it(api, daemon, agents, runaway):
+    before = len(api.bill(agents["node"].name))
+    assert agents["node"].ask("/call?n=3") == [200] * 3
+    cluster.must_agree(api, daemon, agents["node"], before + 3)
+
+
+def test_a_changed_config_map_is_in_force_without_a_restart(api, daemon, runaway):
+    """The kubelet swaps a link to a folder, which is not how editors write files."""
+    config = copy.deepcopy(cluster.CONFIG)
+    config["budgets"][0]["limit"] = "1000 USD"
+    uid = node.get("pod", "-n", "aigress", daemon.pod)["metadata"]["uid"]
+    billed = len(api.bill(runaway.name))
+    cluster.helm("upgrade", *cluster.RELEASE, values={"config": config}, settings={"enforce": "true"})
+    node.wait(lambda: len(api.bill(runaway.name)) > billed, 120, daemon.log)
+    assert node.get("pod", "-n", "aigress", daemon.pod)["metadata"]["uid"] == uid
+    node.kubectl("delete", "deployment", "-n", cluster.AGENTS, "runaway", "--wait=true")
+
+
+def test_an_upgrade_in_the_middle_counts_nothing_twice(api, daemon, agents):
+    pod = agents["python"]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        calls = pool.submit(pod.ask, "/call?n=400")
+        before = daemon.pod
+        cluster.helm("upgrade", *cluster.RELEASE, values={"config": cluster.CONFIG},
+                     settings={"enforce": "false", "image.tag": "next"})
+        cluster.rollout(daemon)
+        assert daemon.pod != before
+        assert calls.result(120) == [200] * 400
+    cluster.nothing_twice(api, daemon, pod)
+    node.wait(lambda: pod.is_probed(daemon), 60, daemon.log)
+    billed = len(api.bill(pod.name))
+    assert pod.ask("/call?n=5") == [200] * 5
+    last = api.bill(pod.name)[billed:]
+    node.wait(lambda: not cluster.stage.difference(last, daemon.calls(pod))[0], 60, daemon.log)
+    cluster.nothing_twice(api, daemon, pod)
+
+
+def test_a_killed_daemon_comes_back_and_counts_nothing_twice(api, daemon, agents):
+    pod = agents["python"]
+    billed = api.bill(pod.name)
+    node.kubectl("delete", "pod", "-n", "aigress", daemon.pod, "--grace-period=0", "--force")
+    assert pod.ask("/call?n=50") == [200] * 50
+    cluster.rollout(daemon)
+    counted = cluster.nothing_twice(api, daemon, pod)
+    assert counted <= len(billed) + 50
