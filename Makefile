@@ -62,6 +62,8 @@ $(B)/tap.skel.h: $(B)/tap.o
 	$(call say,SKEL) $(BPFTOOL) gen skeleton $< name tap_bpf > $@
 $(patsubst %.c,$(B)/%.o,$(wildcard user/tap/*.c)): | $(B)/tap.skel.h
 
+$(B)/user/web.o build/fuzz/user/web.o: $(wildcard user/web/*)
+
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka
 $(B)/tests/kernel/%: $(B)/tests/kernel/%.o $(B)/$(NAME).a

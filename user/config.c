@@ -16,6 +16,7 @@
 #include "config_kube.h"
 #include "config_out.h"
 #include "config_read.h"
+#include "config_serve.h"
 
 #define FILE_MAX (1u << 20)
 #define HOSTS_MAX 256
@@ -101,6 +102,7 @@ static const struct config_key file_keys[] = {
 	{ "max-kills", offsetof(struct config, rules.max_kills), .fn = read_max_kills },
 	{ "prices", offsetof(struct config, prices), .fn = config_path },
 	{ "hosts", 0, .fn = read_hosts },
+	{ "serve", offsetof(struct config, serve), .fn = config_serve },
 	{ "budgets", offsetof(struct config, rules), .fn = config_budgets },
 	{ "node", offsetof(struct config, node), .fn = config_name },
 	{ "webhooks", offsetof(struct config, webhooks), .fn = config_webhooks },
@@ -191,6 +193,7 @@ void config_done(struct config *config)
 	webhook_rules_done(&config->webhooks);
 	names_config_done(&config->kube.names);
 	annotations_config_done(&config->annotations);
+	config_serve_done(&config->serve);
 	policy_rules_done(&config->rules);
 	*config = (struct config){ 0 };
 }

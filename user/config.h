@@ -11,6 +11,7 @@
 #include "guard/policy.h"
 #include "kube.h"
 #include "webhook.h"
+#include "serve.h"
 
 struct config_host {
 	char *pattern;		/* "llm.corp.example" */
@@ -34,6 +35,7 @@ struct config {
 	struct webhook_rules webhooks;
 	struct kube_config kube;	/* kubernetes */
 	struct annotations_config annotations;
+	struct serve_config serve;	/* metrics and the status page; off unless it is there */
 	char *prices;			/* the operator's price file; NULL: none */
 };
 

@@ -17,6 +17,7 @@
 #include "meter/price.h"
 #include "orders.h"
 #include "reload.h"
+#include "shown.h"
 #include "tap/record.h"
 #include "tap/tap.h"
 #include "webhook.h"
@@ -110,6 +111,7 @@ static void on_called(void *arg, const struct ledger_call *call)
 	commit_soon(daemon);
 	tell_soon(daemon);
 	lines_call(daemon->lines, call);
+	shown_call(daemon->shown, call);
 }
 
 void daemon_told(void *arg, const struct ledger_action *action)
@@ -119,6 +121,7 @@ void daemon_told(void *arg, const struct ledger_action *action)
 	lines_action(daemon->lines, action);
 	kube_action(daemon->kube, action);
 	webhooks_poke(daemon->webhooks);
+	shown_action(daemon->shown, action);
 }
 
 /* Sources of the loop. */
@@ -140,6 +143,7 @@ static void on_ring(void *arg)
 
 	/* Some milliseconds' worth: news of mappings and timers must not wait for the end of a flood. */
 	tap_drain_some(daemon->tap, RING_TURN, on_event, daemon);
+	shown_drained(daemon->shown);
 }
 
 static void put_facts(struct daemon *daemon, int64_t now_us)
@@ -158,6 +162,7 @@ static void on_commit(void *arg)
 	int err = ledger_commit(daemon->ledger);
 
 	daemon->is_commit_armed = false;
+	shown_committed(daemon->shown, err);
 	if (err) {
 		log_debug("the ledger cannot be written (%s), %lu calls wait", strerror(-err),
 			  ledger_pending(daemon->ledger));
@@ -217,6 +222,7 @@ static void on_sweep(void *arg)
 	put_facts(daemon, clock_wall_us());
 	/* Rows that the disk did not take at once. */
 	webhooks_poke(daemon->webhooks);
+	shown_expire(daemon->shown);
 }
 
 /* Only where probes come late is there something to wait for. */
@@ -299,6 +305,7 @@ int daemon_listen(struct daemon *daemon)
 
 void daemon_stop(struct daemon *daemon)
 {
+	daemon->shown = shown_free(daemon->shown);
 	daemon->find = find_free(daemon->find);
 	if (daemon->tap)
 		tap_drain(daemon->tap, on_event, daemon);

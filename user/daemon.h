@@ -18,6 +18,7 @@
 
 struct daemon_options {
 	const char *config, *state, *record;	/* record: NULL, none */
+	const char *version;
 	bool quiet;				/* no line a call on standard output */
 };
 
@@ -46,6 +47,7 @@ struct daemon {
 	struct loop_source *commit, *tell, *tick;	/* tick: NULL while there are no budgets */
 	struct lines *lines;
 	struct kube *kube;
+	struct shown *shown;	/* NULL: nothing is served */
 	bool is_commit_armed, is_tell_armed;
 };
 

@@ -23,6 +23,7 @@
 #include "privileges.h"
 #include "reload.h"
 #include "restore.h"
+#include "shown.h"
 #include "tap/record.h"
 #include "tap/tap.h"
 #include "webhook.h"
@@ -313,6 +314,16 @@ static enum daemon_end start_base(struct daemon *daemon)
 	return DAEMON_OK;
 }
 
+/* After the probes: who asks whether it is ready should hear so. A low port needs privileges. */
+static enum daemon_end start_shown(struct daemon *daemon)
+{
+	int err = shown_new(&daemon->shown, daemon);
+
+	if (err)
+		say("metrics and the status page", err, NULL);
+	return err ? DAEMON_FAILED : DAEMON_OK;
+}
+
 /* Last of all: from here on nothing needs more than privileges.c keeps. */
 static enum daemon_end start_unprivileged(struct daemon *daemon)
 {
@@ -335,7 +346,7 @@ enum daemon_end daemon_start(struct daemon *daemon)
 	static enum daemon_end (*const steps[])(struct daemon *) = {
 		start_config, start_keeper, start_base, start_prices, start_who, start_ledger,
 		start_tap, start_out, start_kube, start_guard, start_record, start_loop, start_find,
-		start_unprivileged,
+		start_shown, start_unprivileged,
 	};
 	enum daemon_end end = DAEMON_OK;
 

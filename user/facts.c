@@ -120,6 +120,11 @@ static const char *const counter_names[CTL_COUNTERS] = {
 	[CTL_HOLDS_FULL] = "holds_full",
 };
 
+const char *facts_counter_name(enum ctl_counter which)
+{
+	return which < CTL_COUNTERS ? counter_names[which] : NULL;
+}
+
 static json_t *health(const struct facts *facts)
 {
 	uint64_t counters[CTL_COUNTERS] = { 0 };

@@ -16,6 +16,9 @@
 #include "guard/ledger.h"
 #include "guard/policy.h"
 
+/* What a counter of the kernel half is called, as "ring_full_events"; NULL: it has no name. */
+const char *facts_counter_name(enum ctl_counter which);
+
 /* At start. 0 or -errno. */
 int facts_put_daemon(struct ledger *ledger, const char *cgroup_root);
 struct pipeline;

@@ -14,11 +14,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "config_serve.h"
 #include "guard/match.h"
 #include "keeper.h"
 #include "kube.h"
 #include "orders.h"
 #include "restore.h"
+#include "shown.h"
 #include "webhook.h"
 
 /* Editors write in several steps; a file is read when it has been left alone for so long. */
@@ -58,6 +60,9 @@ static bool is_same_host_list(const struct config *a, const struct config *b)
 
 static void warn_of_rest(const struct config *old, const struct config *new)
 {
+	if (old->serve.max_series != new->serve.max_series && old->serve.is_on && new->serve.is_on)
+		log_warn("serve.max-series is read at the start only, proceeding with %lu",
+			 old->serve.max_series);
 	if (old->find.mode != new->find.mode || old->find.returns != new->find.returns ||
 	    !is_same_text(old->prices, new->prices) || !is_same_host_list(old, new))
 		log_warn("attach, return-probes, prices and hosts are read at the start only; restart "
@@ -125,6 +130,9 @@ static int take_over(struct daemon *daemon, struct config *new)
 	err = webhooks_rules(daemon->webhooks, &daemon->config.webhooks);
 	if (err)
 		log_error("webhooks: %s, proceeding without some", strerror(-err));
+	if (!config_serve_is_same(&old.serve, &daemon->config.serve) &&
+	    shown_configured(&daemon->shown, daemon) < 0)
+		log_error("metrics and the status page: no memory, proceeding without");
 	warn_of_rest(&old, &daemon->config);
 	config_done(&old);
 	return 0;

@@ -22,9 +22,9 @@ static const struct {
 } wrongs[] = {
 	{ "enforce: yes", "f:1: enforce: \"yes\" is neither true nor false; write one of them" },
 	{ "\n\nenforec: true", "f:3: \"enforec\" is not a key here; did you mean \"enforce\"? (enforce, "
-	  "attach, return-probes, first-call, keep, max-kills, prices, hosts, budgets, node, webhooks, protect, annotations, kubernetes)" },
+	  "attach, return-probes, first-call, keep, max-kills, prices, hosts, serve, budgets, node, webhooks, protect, annotations, kubernetes)" },
 	{ "colour: red", "f:1: \"colour\" is not a key here; give one of: enforce, attach, "
-	  "return-probes, first-call, keep, max-kills, prices, hosts, "
+	  "return-probes, first-call, keep, max-kills, prices, hosts, serve, "
 	  "budgets, node, webhooks, protect, annotations, kubernetes" },
 	{ "enforce: true\nenforce: false", "f:2: \"enforce\" stands here twice, first in line 1; take one "
 	  "away" },
@@ -40,7 +40,7 @@ static const struct {
 	{ "a: \xff", "f: not YAML: invalid leading UTF-8 octet at byte 3; save it as UTF-8 text" },
 	{ "? [ a ]\n: b", "f:1: has a key that is not a word" },
 	{ "\"enf\\eorce\": true", "f:1: \"enf?orce\" is not a key here; did you mean \"enforce\"? (enforce, "
-	  "attach, return-probes, first-call, keep, max-kills, prices, hosts, budgets, node, webhooks, protect, annotations, kubernetes)" },
+	  "attach, return-probes, first-call, keep, max-kills, prices, hosts, serve, budgets, node, webhooks, protect, annotations, kubernetes)" },
 	{ "prices: prices.json", "f:1: prices: \"prices.json\" is not a full path; begin it with /" },
 	{ "prices: \"/a\\nb\"", "f:1: prices: \"/a?b\" holds a control character; take it out" },
 	{ "prices: \"/a\\0b\"", "f:1: prices: \"/a\" holds a control character; take it out" },
@@ -140,6 +140,12 @@ static const struct {
 	  "10/hour" },
 	{ "protect: [ {} ]", "f:1: protect[0] is empty and would fit everything; name what it is for" },
 	{ "protect:\n- model: x", "f:2: protect[0]: \"model\" is not a key here; give one of: " WHO_KEYS },
+	{ "serve: { listen: localhost:80 }", "f:1: serve.listen: \"localhost:80\" is not an address and "
+	  "port; give one as 127.0.0.1:24473, 0.0.0.0:24473 or [::]:24473" },
+	{ "serve:\n  listen: \"[::]:80\"", "f:2: serve listens beyond this host without a token; give "
+	  "token-file, or public-metrics: true if everybody there may read /metrics" },
+	{ "serve: { max-series: 9 }", "f:1: serve.max-series: \"9\" is not a number from 10 to 20000; the "
+	  "default is 2000" },
 	{ "a: *b", "f:1: not YAML: found undefined alias" },
 };
 
@@ -184,7 +190,8 @@ static void every_key_reaches_its_field(void **state)
 		"  - { name: d, spike: 8.5x of 24h, floor: 5 USD/hour, default: true,\n"
 		"      steps: [ { do: refuse } ] }\n"
 		"  - { name: c, limit: 0.000000001 USD, steps: [ { do: note } ] }\n"
-		"protect: [ { unit: \"ssh*\" }, { namespace: kube-system } ]\nfirst-call: hold\nreturn-probes: never\n";
+		"protect: [ { unit: \"ssh*\" }, { namespace: kube-system } ]\nfirst-call: hold\nreturn-probes: never\n"
+		"serve: { listen: \"0.0.0.0:1234\", token-file: /t, public-metrics: true, max-series: 10 }\n";
 	const struct policy_budget *budget;
 	struct config config;
 	char *error = NULL;
@@ -198,6 +205,10 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(config.find.returns, FIND_RETURN_INSTRUCTIONS);
 	assert_int_equal(config.first_call, CONFIG_HOLD);
 	assert_string_equal(config.prices, "/etc/aigress/prices.json");
+	assert_true(config.serve.is_on && config.serve.public_metrics);
+	assert_false(serve_is_loopback(&config.serve.listen));
+	assert_string_equal(config.serve.token_file, "/t");
+	assert_int_equal(config.serve.max_series, 10);
 	assert_int_equal(config.n_hosts, 1);
 	assert_string_equal(config.hosts[0].pattern, "*.llm.corp");
 	assert_string_equal(config.hosts[0].provider, "openai");
@@ -266,6 +277,12 @@ static void without_a_file_nothing_is_limited(void **state)
 	assert_false(config.rules.enforce);
 	assert_int_equal(config.rules.n_budgets, 0);
 	assert_int_equal(config.find.mode, FIND_ON_SIGHT);
+	assert_false(config.serve.is_on);
+	config_done(&config);
+	/* Being there is enough: on this host alone. */
+	assert_int_equal(config_parse(&config, "f", "serve:\n", 7, &error), 0);
+	assert_true(config.serve.is_on && serve_is_loopback(&config.serve.listen));
+	assert_int_equal(config.serve.max_series, 2000);
 	config_done(&config);
 	for (size_t i = 0; i < ARRAY_SIZE(empties); i++) {
 		assert_int_equal(config_parse(&config, "f", empties[i], strlen(empties[i]), &error), 0);

@@ -132,6 +132,7 @@ int cmd_run(int argc, char **argv)
 		log_debug("priority cannot be raised: %s", strerror(errno));
 	/* A terminal shows the live view instead of a line a call. */
 	options.daemon.quiet |= isatty(STDOUT_FILENO);
+	options.daemon.version = CMD_VERSION;
 	daemon.options = options.daemon;
 	return serve(&daemon);
 }

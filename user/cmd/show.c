@@ -12,64 +12,9 @@
 #include "base/clock.h"
 #include "cmd/cmd.h"
 
-/* Bytes of the UTF-8 character at `at`, and the character; 0: not one (RFC 3629, section 4). */
-static size_t read_utf8(const unsigned char *at, uint32_t *ret)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = *at < 0x80 ? 1 : *at >> 5 == 6 ? 2 : *at >> 4 == 14 ? 3 : *at >> 3 == 30 ? 4 : 0;
-	uint32_t c;
-
-	if (len <= 1) {
-		*ret = *at;
-		return len;
-	}
-	c = *at & (0x7f >> len);
-	for (size_t i = 1; i < len; i++) {
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (at[i] & 0x3f);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	*ret = c;
-	return len;
-}
-
-static bool is_plain(uint32_t c)
-{
-	if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-		return false;
-	/* Marks of direction, separators of lines, isolates, the byte order mark: Unicode UAX #9. */
-	return !(c == 0x61c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-		 (c >= 0x2060 && c <= 0x206f) || c == 0xfeff);
-}
-
 char *show_text(const char *text, char *buf, size_t size)
 {
-	const unsigned char *at = (const unsigned char *)text;
-	size_t used = 0;
-
-	while (*at) {
-		uint32_t c;
-		size_t len = read_utf8(at, &c);
-
-		if (len && is_plain(c)) {
-			if (used + len >= size)
-				break;
-			memcpy(buf + used, at, len);
-			used += len;
-			at += len;
-			continue;
-		}
-		for (size_t i = 0; i < (len ? len : 1); i++, at++) {
-			if (used + 4 >= size)
-				goto full;
-			used += (size_t)sprintf(buf + used, "\\x%02x", *at);
-		}
-	}
-full:
-	buf[used] = '\0';
-	return buf;
+	return text_plain(text, buf, size);
 }
 
 size_t show_width(const char *text)

@@ -11,17 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
 #include "guard/ledger.h"
 
 /* Buffers of SHOW_LEN hold every figure below. Each returns its buffer. */
 #define SHOW_LEN 48
-/* A name of `max` bytes needs four for each: "\xNN". */
-#define SHOW_TEXT_LEN(max) ((max) * 4 + 1)
+#define SHOW_TEXT_LEN(max) TEXT_LEN(max)
 
-/*
- * Control characters (C0, DEL, C1), directional marks, line separators and bytes that are no UTF-8
- * become "\xNN"; a backslash stays. Cut at a character where the buffer ends.
- */
+/* As text_plain(). */
 char *show_text(const char *text, char *buf, size_t size);
 /* Columns that such a text takes: one a character. */
 size_t show_width(const char *text);

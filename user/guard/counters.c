@@ -127,6 +127,12 @@ static void tell_counter(struct counters *counters, struct counter *counter,
 		told.window_start_us = (counter->newest - POLICY_SLOTS + 1) * counters->slot_us;
 		told.window_end_us = (counter->newest + POLICY_SLOTS) * counters->slot_us;
 	}
+	told.limit_nanos = counters->budget->limit_nanos;
+	told.limit_tokens = counters->budget->limit_tokens;
+	if (counter->raised && policy_in_money(counters->budget))
+		told.limit_nanos = (int64_t)counter->raised;
+	else if (counter->raised)
+		told.limit_tokens = counter->raised;
 	if (counter->reached)
 		told.reached = &counters->budget->steps[counter->reached - 1];
 	told.cgroups = counter->members;

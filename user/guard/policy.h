@@ -212,6 +212,8 @@ struct policy_counter {
 	const char *key;
 	int64_t spent_nanos, window_start_us, window_end_us;
 	uint64_t spent_tokens;
+	int64_t limit_nanos;			/* in force: an operator may have raised it */
+	uint64_t limit_tokens;
 	const struct policy_step *reached;	/* the highest step; NULL: none */
 	const uint64_t *cgroups;		/* that were charged to it, bounded */
 	size_t n_cgroups;

@@ -424,6 +424,11 @@ const char *prices_warning(const struct prices *prices, size_t index)
 	return index < prices->warnings_count ? prices->warnings[index] : NULL;
 }
 
+const char *prices_origin(const struct prices *prices, size_t i)
+{
+	return i < prices->loads ? prices->origins[i] : NULL;
+}
+
 size_t prices_count(const struct prices *prices)
 {
 	return prices->entries_count;

@@ -177,6 +177,15 @@ int tap_mappings(struct tap *tap, uint32_t tgid,
 /* Sums over CPUs, indexed by enum ctl_counter. */
 int tap_counters(const struct tap *tap, uint64_t counters[CTL_COUNTERS]);
 
+/* One program since it was loaded, or since the kernel began to count. */
+struct tap_run_time {
+	const char *program;
+	uint64_t runs, run_ns;
+};
+/* Calls fn for each program of which the kernel has counted a run; it does not by default. */
+void tap_run_times(const struct tap *tap,
+		   void (*fn)(void *arg, const struct tap_run_time *run_time), void *arg);
+
 /* What this kernel can do for this process, found by trying; leaves nothing behind. */
 struct tap_features {
 	bool has_btf;

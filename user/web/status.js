@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// Draws /api/status.json. Names come from pods, programs and models that anybody may have made:
+// they reach the page as textContent only, never as markup, attributes or URLs.
+"use strict";
+
+const POLL_MS = 2000, STALE_MS = 8000, SVG = "http://www.w3.org/2000/svg";
+const $ = (id) => document.getElementById(id);
+let token = sessionStorage.getItem("token") || "", lastAnswer = 0, timer = 0;
+
+function make(tag, className, ...content) {
+	const element = document.createElement(tag);
+	if (className)
+		element.className = className;
+	element.append(...content.filter((each) => each !== null && each !== ""));
+	return element;
+}
+
+function svg(tag, attributes) {
+	const element = document.createElementNS(SVG, tag);
+	for (const [name, value] of Object.entries(attributes))
+		element.setAttribute(name, value);
+	return element;
+}
+
+function usd(text) {
+	const n = Number(text);
+	if (n >= 1000)
+		return n.toLocaleString("en", { maximumFractionDigits: 0 });
+	return n >= 0.01 || n === 0 ? n.toFixed(2) : n.toPrecision(1);
+}
+
+function count(n) {
+	const steps = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e4, "k"]];
+	for (const [size, letter] of steps)
+		if (n >= size)
+			return (n / (size === 1e4 ? 1e3 : size)).toFixed(1) + " " + letter;
+	return n.toLocaleString("en");
+}
+
+const bytes = (n) => count(n) + "B";
+const percent = (share) => (share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0) + " %";
+const clock = (us) => new Date(us / 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+function ahead(us, now) {
+	const s = Math.round((us - now) / 1e6);
+	if (!(s > 0) || s > 400 * 86400)
+		return "";
+	if (s < 120)
+		return s + " s";
+	if (s < 7200)
+		return Math.round(s / 60) + " min";
+	return s < 172800 ? Math.round(s / 3600) + " h" : Math.round(s / 86400) + " d";
+}
+
+function spark(points) {
+	const top = Math.max(...points, 1), n = points.length - 1;
+	const line = points.map((y, x) => `${(x / n * 120).toFixed(1)} ${(24 - y / top * 22).toFixed(1)}`).join("L");
+	const image = svg("svg", { class: "spark", viewBox: "0 0 120 26", preserveAspectRatio: "none", "aria-hidden": "true" });
+	image.append(svg("path", { class: "area", d: `M0 25L${line}L120 25Z` }), svg("path", { d: "M" + line }));
+	return image;
+}
+
+function drawMinutes(points) {
+	const image = $("minutes"), top = Math.max(...points), n = points.length;
+	image.setAttribute("viewBox", `0 0 ${n * 10} 54`);
+	image.setAttribute("preserveAspectRatio", "none");
+	image.replaceChildren(...points.map((y, x) => {
+		const height = top ? Math.max(y / top * 52, y ? 1.5 : 0.6) : 0.6;
+		return svg("rect", { x: x * 10 + 1, y: 54 - height, width: 8, height, class: x === n - 1 ? "now" : "" });
+	}));
+	$("peak").textContent = top ? `highest minute ${usd(top / 1e6)} USD` : "nothing was spent";
+}
+
+function drawSpender(row) {
+	const known = make("div", "detail", row.detail + (row.model ? "  ·  " + row.model : ""));
+	const name = make("div", "name", row.name || "host");
+	if (row.unpriced)
+		name.append(" ", make("span", "tag warn", count(row.unpriced) + " unpriced"));
+	if (row.estimated)
+		name.append(" ", make("span", "tag", count(row.estimated) + " estimated"));
+	const rate = Number(row.five_minutes) * 12;
+	const hot = rate > 1 && rate > 3 * Number(row.hour);
+	const sparkCell = make("td", "spark-cell", spark(row.spark));
+	return make("tr", "", make("td", "", name, known), sparkCell,
+		make("td", "n" + (hot ? " hot" : ""), usd(rate)), make("td", "n", usd(row.hour)),
+		make("td", "n", usd(row.day)), make("td", "n", count(row.calls)));
+}
+
+const amount = (n, unit) => unit === "USD" ? usd(n) : count(Number(n));
+const level = (share) => share >= 1 ? "alarm" : share >= 0.8 ? "warn" : "calm";
+
+function drawBudget(row, now) {
+	const fill = make("i", level(row.share));
+	fill.style.width = Math.min(row.share * 100, 100) + "%";
+	const head = make("div", "row", make("span", "grow name", row.budget),
+		row.reached ? make("span", "tag " + level(row.share), row.reached) : "",
+		make("b", "end", Number(row.limit) ? percent(row.share) : ""));
+	const ends = ["rolling", "spike"].includes(row.window) ? row.window : ahead(row.end_us, now);
+	const limit = Number(row.limit) ? ` of ${amount(row.limit, row.unit)}` : "";
+	const foot = make("div", "row", make("span", "grow detail", row.counter),
+		make("small", "end", `${amount(row.used, row.unit)}${limit} ${row.unit}` + (ends ? ` · ${ends}` : "")));
+	return make("li", "", head, Number(row.limit) ? make("div", "bar", fill) : "", foot);
+}
+
+function drawGate(row, now) {
+	const left = ahead(row.until_us, now);
+	return make("li", "", make("div", "row", make("span", "tag alarm", row.action),
+		make("span", "grow name", row.target), make("small", "end", left ? "for " + left : "")),
+	make("div", "detail", row.budget + "  ·  " + row.counter));
+}
+
+function drawAction(row) {
+	const kind = row.rehearsed ? "" : row.action === "note" ? "warn" : row.result.startsWith("ended") ? "calm" : "alarm";
+	const sums = Number(row.limit) ? `${amount(row.spent, row.unit)} of ${amount(row.limit, row.unit)} ${row.unit}` : "";
+	return make("li", "", make("div", "row", make("small", "", clock(row.time_us)),
+		make("span", "tag " + kind, row.action), make("span", "grow name", row.target || row.counter),
+		make("small", "end", sums)),
+	make("div", "detail", row.budget + "  ·  " + (row.rehearsed ? "rehearsed: nothing was done" : row.result)));
+}
+
+function drawCoverage(coverage, losses) {
+	const whole = Math.max(coverage.traffic, coverage.measured + coverage.estimated, 1);
+	const rest = Math.max(whole - coverage.measured - coverage.estimated, 0);
+	const parts = [["measured", coverage.measured], ["estimated", coverage.estimated]];
+	const bar = $("coverage-bar");
+	bar.replaceChildren(...parts.map(([name, n]) => {
+		const part = make("i", name);
+		part.style.width = n / whole * 100 + "%";
+		return part;
+	}));
+	const text = coverage.traffic ? `${percent(coverage.measured / whole)} of ${bytes(coverage.traffic)} was read, ` +
+		`${percent(coverage.estimated / whole)} is charged by size, ${percent(rest / whole)} is framing or not settled yet.` :
+		"No AI traffic since the start.";
+	bar.setAttribute("aria-label", text);
+	$("coverage-text").textContent = text;
+	const worst = coverage.processes.sort((a, b) => (b.traffic - b.measured) - (a.traffic - a.measured)).slice(0, 8);
+	$("processes-table").hidden = !worst.length;
+	$("processes").replaceChildren(...worst.map((row) => make("tr", "",
+		make("td", "", make("span", "name", row.command), " ", make("small", "", String(row.pid))),
+		make("td", "detail", row.host), make("td", "n", bytes(row.traffic)),
+		make("td", "n", row.traffic ? percent(Math.min(row.measured / row.traffic, 1)) : ""))));
+	const lost = Object.entries(losses).filter(([name]) => !/refused|hello_ech/.test(name));
+	$("losses").textContent = lost.map(([name, n]) => `${name.replaceAll("_", " ")}: ${count(n)}`).join(", ");
+}
+
+function headline(status) {
+	const over = status.budgets.filter((row) => row.share >= 1);
+	const near = status.budgets.filter((row) => row.share >= 0.8 && row.share < 1);
+	const say = (rows, what) => `${rows[0].budget} is ${what} (${percent(rows[0].share)}, ${rows[0].counter})` +
+		(rows.length > 1 ? ` and ${rows.length - 1} more` : "");
+	if (status.trouble)
+		return ["alarm", "Not ready: " + status.trouble];
+	if (status.gates.length)
+		return ["alarm", `${status.gates.length} in force: ${status.gates[0].action} ${status.gates[0].target}` +
+			(over.length ? `. ${say(over, "over")}` : "") + (status.enforce ? "" : " (rehearsed: nothing is done)")];
+	if (over.length)
+		return ["alarm", say(over, "over its limit")];
+	if (near.length)
+		return ["warn", say(near, "near its limit")];
+	if (status.total.unpriced)
+		return ["warn", `Within budget; ${count(status.total.unpriced)} calls have no price and are in no sum.`];
+	return ["calm", status.budgets.length ? "All budgets hold." : "No budget is in use yet."];
+}
+
+function draw(status) {
+	const now = status.now_us, total = status.total, rate = Number(total.five_minutes) * 12;
+	const [mood, text] = headline(status);
+	$("node").textContent = status.node;
+	$("stance").textContent = status.enforce ? "enforcing" : "rehearsing";
+	$("stance").className = "pill " + (status.enforce ? "calm" : "");
+	$("health").textContent = status.trouble ? "not ready" : "ready";
+	$("health").className = "pill " + (status.trouble ? "alarm" : "calm");
+	$("clock").textContent = new Date(now / 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+	$("headline").textContent = text;
+	$("headline").className = mood;
+	$("rate").textContent = usd(rate);
+	$("rate-note").textContent = "mean of 5 minutes";
+	$("hour").textContent = usd(total.hour);
+	$("flight").textContent = count(status.in_flight) + " calls in flight";
+	$("day").textContent = usd(total.day);
+	$("calls").textContent = `${count(total.calls)} calls, ${count(total.tokens)} tokens`;
+	drawMinutes(total.spark);
+	$("spenders").replaceChildren(...(status.spenders.length ? status.spenders.map(drawSpender) :
+		[make("tr", "", make("td", "none", "Nobody has called an AI host."))]));
+	$("more-spenders").textContent = status.more_spenders ? `and ${count(status.more_spenders)} more` : "";
+	$("gates-card").hidden = !status.gates.length;
+	$("gates").replaceChildren(...status.gates.map((row) => drawGate(row, now)));
+	$("budgets").replaceChildren(...(status.budgets.length ? status.budgets.slice(0, 12).map((row) => drawBudget(row, now)) :
+		[make("li", "none", "No budget has been charged.")]));
+	const hidden = Math.max(status.budgets.length - 12, 0) + status.more_budgets;
+	$("more-budgets").textContent = hidden ? `fullest first, ${count(hidden)} more` : "fullest first";
+	$("actions").replaceChildren(...(status.actions.length ? status.actions.slice(0, 10).map(drawAction) :
+		[make("li", "none", "None.")]));
+	drawCoverage(status.coverage, status.losses);
+	$("footer").textContent = `aigress ${status.version}, up since ${new Date(status.started_us / 1000).toLocaleString("en-GB")}. ` +
+		"Prices and sums are USD. Metrics: /metrics";
+	document.title = `${usd(rate)} USD/h · ${mood === "calm" ? "" : "! "}aigress`;
+	$("main").hidden = false;
+	$("gate").hidden = true;
+}
+
+function stale() {
+	const late = lastAnswer && Date.now() - lastAnswer > STALE_MS;
+	document.body.classList.toggle("stale", Boolean(late));
+	if (late) {
+		$("health").textContent = `no answer for ${Math.round((Date.now() - lastAnswer) / 1000)} s`;
+		$("health").className = "pill alarm";
+	}
+}
+
+async function poll() {
+	clearTimeout(timer);
+	if (!document.hidden) {
+		try {
+			const answer = await fetch("/api/status.json", {
+				cache: "no-store", signal: AbortSignal.timeout(STALE_MS),
+				headers: token ? { Authorization: "Bearer " + token } : {},
+			});
+			if (answer.status === 401) {
+				$("wrong").hidden = !token;
+				$("gate").hidden = false;
+				$("main").hidden = true;
+				return;
+			}
+			if (answer.ok) {
+				draw(await answer.json());
+				lastAnswer = Date.now();
+			} else if (!lastAnswer) {
+				$("health").textContent = await answer.text();
+				$("health").className = "pill alarm";
+			}
+		} catch (error) {
+			console.warn(error.name);
+		}
+		stale();
+	}
+	timer = setTimeout(poll, POLL_MS);
+}
+
+$("gate").addEventListener("submit", (event) => {
+	event.preventDefault();
+	token = $("token").value.trim();
+	sessionStorage.setItem("token", token);
+	poll();
+});
+document.addEventListener("visibilitychange", poll);
+poll();
