@@ -58,6 +58,18 @@ static bool is_same_host_list(const struct config *a, const struct config *b)
 	return same;
 }
 
+static bool is_same_kube(const struct kube_config *a, const struct kube_config *b)
+{
+	return is_same_text(a->names.root, b->names.root) &&
+	       is_same_text(a->names.kubelet, b->names.kubelet) &&
+	       is_same_text(a->names.kubelet_ca, b->names.kubelet_ca) &&
+	       is_same_text(a->names.api, b->names.api) &&
+	       is_same_text(a->names.token, b->names.token) &&
+	       is_same_text(a->names.ca, b->names.ca) &&
+	       a->names.kubelet_insecure == b->names.kubelet_insecure &&
+	       a->without_events == b->without_events;
+}
+
 static void warn_of_rest(const struct config *old, const struct config *new)
 {
 	if (old->serve.max_series != new->serve.max_series && old->serve.is_on && new->serve.is_on)
@@ -67,6 +79,10 @@ static void warn_of_rest(const struct config *old, const struct config *new)
 	    !is_same_text(old->prices, new->prices) || !is_same_host_list(old, new))
 		log_warn("attach, return-probes, prices and hosts are read at the start only; restart "
 			 "aigress for those, proceeding with the ones it has");
+	if (!is_same_kube(&old->kube, &new->kube) ||
+	    !old->annotations.n_steps != !new->annotations.n_steps)
+		log_warn("kubernetes, and whether namespaces are asked for annotations, is read at the "
+			 "start only; restart aigress for that, proceeding as before");
 	if (new->rules.enforce && !old->rules.enforce)
 		log_warn("aigress began without enforcement and gave privileges away: live "
 			 "connections in other network namespaces cannot be reset until a restart, "

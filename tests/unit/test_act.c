@@ -850,6 +850,22 @@ static void hold_one(void *arg, const struct policy_verdict *verdict)
 	act_apply(arg, verdict, &subject, T0);
 }
 
+static void a_budget_may_be_rehearsed_alone(void **state)
+{
+	struct policy_verdict verdict = verdict_of(REFUSE);
+	struct act *act = act_of();
+
+	budgets[0].is_rehearsed = true;
+	act_apply(act, &verdict, &subject, T0);
+	budgets[0].is_rehearsed = false;
+	verdict.budget = &budgets[1];
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_rows, 2);
+	assert_true(world.rehearsed[0]);
+	assert_false(world.rehearsed[1]);
+	act_free(act);
+}
+
 static void an_order_to_hold_is_carried_out_where_rules_are_rehearsed(void **state)
 {
 	struct override hold = { .kind = OVERRIDE_HOLD, .key = "a", .until_us = T0 + 1000 };
@@ -1068,6 +1084,7 @@ int main(void)
 		HELD(what_keeps_the_host_alive_never_stands),
 		HELD(a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them),
 		HELD(an_order_opens_a_gate_at_once_and_it_shuts_when_the_order_ends),
+		HELD(a_budget_may_be_rehearsed_alone),
 		HELD(an_order_to_hold_is_carried_out_where_rules_are_rehearsed),
 		HELD(an_order_to_open_stops_a_kill_in_its_grace),
 		HELD(what_other_rules_still_order_goes_on),
