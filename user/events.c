@@ -24,7 +24,7 @@ struct event {
 	TAILQ_ENTRY(event) link;		/* oldest news first */
 	char uid[WHO_UID_LEN];
 	char namespace[64], pod[WHO_NAME_LEN];
-	char reason[32], budget[65];
+	char reason[32], action[16], budget[65];
 	char name[WHO_NAME_LEN];		/* of the object; empty: it is not made yet */
 	char message[512];
 	bool is_warning, is_due;
@@ -85,13 +85,15 @@ static void write_message(const struct ledger_action *action, char *buf, size_t 
 }
 
 static struct event *find(struct events *events, const char *uid, const char *reason,
-			  const char *budget, int64_t now_us)
+			  const struct ledger_action *action)
 {
 	struct event *event;
 
 	TAILQ_FOREACH(event, &events->list, link)
 		if (!strcmp(event->uid, uid) && !strcmp(event->reason, reason) &&
-		    !strcmp(event->budget, budget) && now_us - event->first_us < EVENTS_HOUR_US)
+		    !strcmp(event->action, action->action) &&
+		    !strcmp(event->budget, action->budget) &&
+		    action->time_us - event->first_us < EVENTS_HOUR_US)
 			return event;
 	return NULL;
 }
@@ -120,6 +122,7 @@ static struct event *add(struct events *events, const struct who_pod *pod, const
 	snprintf(event->namespace, sizeof(event->namespace), "%.63s", pod->namespace);
 	snprintf(event->pod, sizeof(event->pod), "%s", pod->name);
 	snprintf(event->reason, sizeof(event->reason), "%s", reason);
+	snprintf(event->action, sizeof(event->action), "%.15s", action->action);
 	snprintf(event->budget, sizeof(event->budget), "%.64s", action->budget);
 	event->is_warning = !action->is_rehearsed && strcmp(reason, "AigressEnded");
 	event->first_us = action->time_us;
@@ -137,7 +140,7 @@ void events_tell(struct events *events, const struct who_pod *pod,
 
 	if (!reason || !pod->namespace[0] || !pod->name[0])
 		return;
-	event = find(events, uid, reason, action->budget, action->time_us);
+	event = find(events, uid, reason, action);
 	if (!event)
 		event = add(events, pod, uid, reason, action);
 	if (!event)

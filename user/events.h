@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kubernetes events: what was done to a pod stands with the pod, where `kubectl describe pod` shows
- * it. One event for each (pod, reason, budget); what repeats within EVENTS_HOUR counts up in it.
+ * it. One event for each (pod, action, budget); what repeats within EVENTS_HOUR counts up in it.
  * They are for the eye: bounded, and given up where the API server does not take them. The ledger
  * and the webhooks are what nothing is lost from.
  */
