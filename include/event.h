@@ -129,6 +129,14 @@ struct ev_flow {
 };
 _Static_assert(sizeof(struct ev_flow) == 408, "both halves agree on struct ev_flow");
 
+/* Not an event: whose socket an AI flow is, as the task_file iterator writes them. */
+struct ev_owner {
+	__u64 cookie;
+	__u32 tgid;
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct ev_owner) == 16, "both halves agree on struct ev_owner");
+
 /* Not an event: one executable file mapping, as the task_vma iterator writes them. */
 struct ev_mapping {
 	__u32 tgid;

@@ -98,6 +98,7 @@ static const struct config_key file_keys[] = {
 	{ "return-probes", offsetof(struct config, find.returns), config_choice, returns, .noun = "a way to see returns" },
 	{ "first-call", offsetof(struct config, first_call), config_choice, first_calls,
 	  .noun = "a way with first calls" },
+	{ "resolve", offsetof(struct config, resolve), .fn = config_bool },
 	{ "keep", offsetof(struct config, keep_us), .fn = read_keep },
 	{ "max-kills", offsetof(struct config, rules.max_kills), .fn = read_max_kills },
 	{ "prices", offsetof(struct config, prices), .fn = config_path },
@@ -113,6 +114,7 @@ static const struct config_key file_keys[] = {
 };
 
 static const struct config defaults = {
+	.resolve = true,
 	.keep_us = KEEP_DAYS * (int64_t)(DAY_NS / 1000),
 	.rules = { .max_kills = MAX_KILLS },
 };

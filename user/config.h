@@ -27,6 +27,7 @@ enum config_first_call {
 struct config {
 	struct find_config find;	/* attach, return-probes */
 	enum config_first_call first_call;
+	bool resolve;			/* ask for the addresses of the AI hosts at the start */
 	struct policy_rules rules;	/* enforce, budgets, protect */
 	struct config_host *hosts;	/* more AI hosts */
 	size_t n_hosts;

@@ -18,6 +18,7 @@
 #include "orders.h"
 #include "reload.h"
 #include "shown.h"
+#include "resolve.h"
 #include "tap/record.h"
 #include "tap/tap.h"
 #include "webhook.h"
@@ -81,6 +82,31 @@ static void on_destroy(void *arg, const struct ev_flow *flow)
 	if (err && err != -ENOENT)
 		log_warn("a connection to %s could not be reset: %s, proceeding: its data is held",
 			 flow->host, strerror(-err));
+}
+
+static uint32_t on_owner(void *arg, uint64_t cookie)
+{
+	struct daemon *daemon = arg;
+	uint32_t tgid;
+	int err = tap_flow_owner(daemon->tap, cookie, &tgid);
+
+	if (err)
+		log_debug("whose an old connection is could not be found: %s", strerror(-err));
+	return err ? 0 : tgid;
+}
+
+void daemon_resolved(void *arg, const struct sockaddr *address, const char *host)
+{
+	struct daemon *daemon = arg;
+
+	if (!address) {
+		log_info("the addresses of the AI hosts were asked for");
+		return;
+	}
+	/* its name first: an old connection may be told of at once */
+	pipeline_address(daemon->pipeline, address, host);
+	if (tap_add_address(daemon->tap, address))
+		log_debug("an address of %s could not be told to the kernel", host);
 }
 
 static int on_flow_get(void *arg, uint64_t cookie, struct ctl_flow *ret)
@@ -261,6 +287,7 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 		.destroy = on_destroy,
 		.settle_soon = tell_soon,
 		.flow_get = on_flow_get,
+		.owner = on_owner,
 		.arg = daemon,
 	};
 }
@@ -310,6 +337,7 @@ void daemon_stop(struct daemon *daemon)
 	if (daemon->tap)
 		tap_drain(daemon->tap, on_event, daemon);
 	reload_free(daemon->reload);
+	resolve_free(daemon->resolve);
 	/* What flowed unread until now nobody else will charge. */
 	if (daemon->pipeline)
 		pipeline_tick(daemon->pipeline, clock_mono_ns());

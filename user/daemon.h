@@ -44,6 +44,7 @@ struct daemon {
 	struct fetcher *fetcher;
 	struct webhooks *webhooks;
 	struct reload *reload;
+	struct resolve *resolve;	/* NULL: not asked for */
 	struct loop_source *commit, *tell, *tick;	/* tick: NULL while there are no budgets */
 	struct lines *lines;
 	struct kube *kube;
@@ -64,6 +65,8 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon);
 int64_t daemon_wall_us(uint64_t mono_ns);
 void daemon_told(void *arg, const struct ledger_action *action);
 int daemon_listen(struct daemon *daemon);
+struct sockaddr;
+void daemon_resolved(void *arg, const struct sockaddr *address, const char *host);
 /* Starts the tick when there are budgets. 0 or -errno. */
 int daemon_tick_if_needed(struct daemon *daemon);
 /* Counts every budget anew from the ledger's calls, whose names have changed. 0 or -errno. */

@@ -22,6 +22,7 @@
 #include "orders.h"
 #include "privileges.h"
 #include "reload.h"
+#include "resolve.h"
 #include "restore.h"
 #include "shown.h"
 #include "tap/record.h"
@@ -334,6 +335,12 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 	err = privileges_drop(!features.has_uprobe_multi || daemon->config.rules.enforce);
 	if (err)
 		log_warn("privileges cannot be dropped (%s), proceeding", strerror(-err));
+	/* a thread keeps the privileges that it begins with */
+	err = daemon->config.resolve ?
+		      resolve_new(&daemon->resolve, daemon->loop, daemon_resolved, daemon) : 0;
+	if (err)
+		log_warn("the AI hosts' addresses cannot be asked for (%s), proceeding: connections that "
+			 "are older than aigress are not seen", strerror(-err));
 	facts_put_daemon(daemon->ledger, daemon->cgroup_root);
 	ledger_commit(daemon->ledger);
 	/* The kernel's BTF and the price file have passed through the heap: some 20 MiB. */

@@ -29,7 +29,8 @@ def guests(stage):
 def config(directory, text):
     file = os.path.join(str(directory), "aigress.yaml")
     with open(file, "w", encoding="utf-8") as out:
-        out.write(text)
+        # no test asks the network's resolver for a real host
+        out.write(text if "resolve:" in text else text + "resolve: false\n")
     return file
 
 

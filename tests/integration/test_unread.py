@@ -256,3 +256,59 @@ def test_process_that_loads_a_read_library_late(stage, daemon):
     end(child)
     measured, rows = once(stage, daemon, run, cgroup, 6)
     assert 1 <= measured <= 4 and size_rows(rows), lab.shown(rows)
+
+
+# --- older than the daemon ------------------------------------------------------------------
+
+def old_client(stage, clients, kind, work, cgroup):
+    """A client with a connection on which one call was made, waiting for the next word."""
+    if kind in unread.KINDS:
+        clients.need(kind)
+        argv = clients.command(kind, work)
+    else:
+        drive.need(kind)
+        argv = drive.command(kind, work)
+    child = stage.client(argv, cgroup, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, env=stage.environment)
+    drive.next_done(child)
+    return child
+
+
+@pytest.mark.parametrize("kind", ["http.client", "gnutls", "java"])
+def test_an_old_connection_is_known_by_its_address(stage, clients, new_daemon, tell, kind):
+    """
+    Opened before the daemon starts and kept: what flows from then on is charged, by size or, where
+    its process can be read, as measured; with its process and host, and nothing of the time before.
+    """
+    run, cgroup = stage.new_run()
+    work = big(ANTHROPIC, run, False, calls=4, kilobytes=50)
+    work["step"] = True
+    child = old_client(stage, clients, kind, work, cgroup)
+    # Inside: a host's resolver knows the hosts, here by /etc/hosts.
+    daemon = new_daemon("attach: on-sight\nresolve: true\n", where="inside").start()
+    lab.wait(lambda: "the addresses of the AI hosts" in daemon.said(), 20, daemon.said)
+    steps(child, 3)
+    end(child)
+    measured, rows = once(stage, daemon, run, cgroup, 4, first=1)
+    tell(f"{kind:12} {measured} of 3 measured, {len(size_rows(rows))} rows by size")
+    assert rows and all(row["host"] == ANTHROPIC[0] and int(row["pid"]) == child.pid
+                        for row in rows), lab.shown(rows)
+    if kind == "http.client":
+        assert measured, lab.shown(rows)
+
+
+def test_no_row_is_made_of_an_old_connection_to_somebody_else(stage, new_daemon, clients):
+    """The bystander's connection is as old, and its address is no AI host's."""
+    run, cgroup = stage.new_run()
+    work = big(ANTHROPIC, run, False, calls=3, kilobytes=20)
+    work.update(step=True, host=lab.HOSTS[2])
+    child = old_client(stage, clients, "http.client", work, cgroup)
+    daemon = new_daemon("attach: on-sight\nresolve: true\n", where="inside").start()
+    lab.wait(lambda: "the addresses of the AI hosts" in daemon.said(), 20, daemon.said)
+    steps(child, 2)
+    end(child)
+    # A later call of another shows that the bystander's end has been dealt with.
+    run, other = stage.new_run()
+    drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), other)
+    lab.wait(lambda: daemon.calls(other), 20, daemon.said)
+    assert not daemon.calls(cgroup), lab.shown(daemon.calls(cgroup))

@@ -9,7 +9,18 @@
 #include "tap/tap.h"
 #include "tap.skel.h"
 
+/* Who held the sockets of AI flows when they were last asked about. */
+#define TAP_OWNERS_MAX 65536	/* as many as flows; 1 MiB */
+struct tap_owners {
+	struct ev_owner *rows;
+	size_t n, room;
+	uint64_t since_ns;	/* the second in which `walks` are counted */
+	unsigned walks;
+};
+void tap_owners_free(struct tap_owners *owners);
+
 struct tap {
+	struct tap_owners owners;
 	struct tap_bpf *skel;
 	struct ring_buffer *ring;
 	struct tap_features features;

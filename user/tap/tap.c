@@ -194,6 +194,7 @@ struct tap *tap_free(struct tap *tap)
 		return NULL;
 	ring_buffer__free(tap->ring);
 	tap_bpf__destroy(tap->skel);
+	tap_owners_free(&tap->owners);
 	free(tap);
 	return NULL;
 }

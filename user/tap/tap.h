@@ -131,6 +131,12 @@ int tap_flow_get(const struct tap *tap, uint64_t cookie, struct ctl_flow *ret);
  */
 int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdict verdict);
 /*
+ * The process that holds the socket of a live AI flow (the lowest of those that share it). Looks at
+ * all descriptors of the host, some milliseconds, 10 times a second at most. 0; -ENOENT: nobody;
+ * -EBUSY: asked too often.
+ */
+int tap_flow_owner(struct tap *tap, uint64_t cookie, uint32_t *ret);
+/*
  * Tells the kernel an address of an AI host before anybody greeted it, say by getaddrinfo() of an
  * exact host name: connects to it from behind a shut gate fail at once, unless a greeting by
  * another name has shown it to be shared. AF_INET or AF_INET6; 0 or -errno.
