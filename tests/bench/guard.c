@@ -63,9 +63,10 @@ static struct policy *new_policy(bool matches_all)
 	return policy;
 }
 
+/* In CPU time: neighbours on a busy host are no cost of a charge. */
 static double time_policy(struct policy *policy, int calls)
 {
-	uint64_t begun_ns = clock_mono_ns();
+	uint64_t begun_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	struct policy_verdict verdict;
 
 	for (int i = 0; i < calls; i++) {
@@ -77,7 +78,7 @@ static double time_policy(struct policy *policy, int calls)
 		while (policy_next(policy, &verdict))
 			;
 	}
-	return (double)(clock_mono_ns() - begun_ns) / calls;
+	return (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - begun_ns) / calls;
 }
 
 static double time_ledger(struct ledger *ledger)

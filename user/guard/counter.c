@@ -31,17 +31,18 @@ static uint64_t limit_at(const struct counters *counters, const struct counter *
 
 struct counters *counters_new(const struct policy_budget *budget, size_t *bytes, size_t max_bytes)
 {
-	struct counters *counters = calloc(1, sizeof(*counters));
+	struct counters *counters =
+		calloc(1, sizeof(*counters) + budget->n_steps * sizeof(*counters->limits));
 
 	if (!counters)
 		return NULL;
 	counters->budget = budget;
+	counters->is_in_money = policy_in_money(budget);
+	counters->is_spike = budget->spike_permille;
+	counters->n_steps = (uint32_t)budget->n_steps;
 	counters->bytes = bytes;
 	counters->max_bytes = max_bytes;
 	counters->swept = INT64_MIN;
-	counters->limits = calloc(budget->n_steps + 1, sizeof(*counters->limits));
-	if (!counters->limits)
-		return counters_free(counters);
 	for (size_t i = 0; i < budget->n_steps; i++)
 		counters->limits[i] = limit_of(own_limit(budget), budget->steps[i].at_permille);
 	if (is_rolling(counters)) {
@@ -67,14 +68,8 @@ struct counters *counters_free(struct counters *counters)
 	}
 	counter_free(counters, counters->other);
 	zone_free(counters->zone);
-	free(counters->limits);
 	free(counters);
 	return NULL;
-}
-
-const struct policy_budget *counters_budget(const struct counters *counters)
-{
-	return counters->budget;
 }
 
 uint64_t counters_count(const struct counters *counters)
@@ -109,58 +104,75 @@ void counters_window(const struct counters *counters, int64_t now_us, int64_t *r
 	*ret_end_us = end_s * US_PER_S;
 }
 
-void counters_roll(struct counters *counters, int64_t now_us)
+static void turn_slot(struct counters *counters, int64_t now_us)
 {
-	int64_t start_us, end_us, slot;
+	int64_t slot = floor_div(now_us, counters->slot_us);
 
-	counters->now_us = now_us;
+	/* Further back than a window: the clock had been wrong, the slots come along. */
+	if (!counters->is_open || slot > counters->slot || slot < counters->slot - POLICY_SLOTS) {
+		counters->epoch += counters->is_open && slot < counters->slot;
+		counters->slot = slot;
+		counters->is_open = true;
+	}
+	counters->same_from_us = (counters->slot - POLICY_SLOTS) * counters->slot_us;
+	counters->same_until_us = (counters->slot + 1) * counters->slot_us;
+}
+
+void counters_turn(struct counters *counters, int64_t now_us)
+{
+	int64_t start_us, end_us;
+
 	if (is_rolling(counters)) {
-		slot = floor_div(now_us, counters->slot_us);
-		/* Further back than a window: the clock had been wrong, the slots come along. */
-		if (!counters->is_open || slot > counters->slot ||
-		    slot < counters->slot - POLICY_SLOTS) {
-			counters->epoch += counters->is_open && slot < counters->slot;
-			counters->slot = slot;
-			counters->is_open = true;
-		}
+		turn_slot(counters, now_us);
 		return;
 	}
-	if (counters->is_open && now_us < counters->end_us &&
-	    now_us >= counters->start_us - (counters->end_us - counters->start_us))
-		return;
 	counters_window(counters, now_us, &start_us, &end_us);
 	if (!counters->is_open || now_us >= counters->end_us)
 		counters->epoch++;
 	counters->is_open = true;
 	counters->start_us = start_us;
 	counters->end_us = end_us;
+	counters->same_from_us = start_us - (end_us - start_us);
+	counters->same_until_us = end_us;
 }
 
 /* ---- one counter ---- */
 
 static void count_steps(const struct counters *counters, struct counter *counter)
 {
-	const struct policy_budget *budget = counters->budget;
 	uint64_t sum = in_unit(counters, &counter->sum), all;
+	uint8_t at = 0;
 
-	add(&sum, counter->flight);
-	all = sum;
-	add(&all, counter->ahead);
+	if (counter->is_plain && !counters->is_spike) {
+		while (at < counters->n_steps && sum >= counters->limits[at])
+			at++;
+		counter->reached = counter->ahead_of = at;
+		return;
+	}
 	counter->reached = counter->ahead_of = 0;
 	if (counter->order == OVERRIDE_OPEN)
 		return;
-	if (budget->spike_permille) {
+	if (counters->is_spike) {
 		if (spike_find(counters, counter, &sum, &all) && sum >= all && sum)
-			counter->reached = counter->ahead_of = (uint32_t)budget->n_steps;
+			counter->reached = counter->ahead_of = (uint8_t)counters->n_steps;
 		return;
 	}
-	while (counter->reached < budget->n_steps &&
-	       sum >= limit_at(counters, counter, counter->reached))
-		counter->reached++;
-	counter->ahead_of = counter->reached;
-	while (counter->ahead_of < budget->n_steps &&
-	       all >= limit_at(counters, counter, counter->ahead_of))
-		counter->ahead_of++;
+	add(&sum, counter->flight);
+	all = sum;
+	add(&all, counter->ahead);
+	while (at < counters->n_steps && sum >= limit_at(counters, counter, at))
+		at++;
+	counter->reached = at;
+	while (at < counters->n_steps && all >= limit_at(counters, counter, at))
+		at++;
+	counter->ahead_of = at;
+}
+
+/* The same when what is in flight or ordered has become another. */
+static void weigh(const struct counters *counters, struct counter *counter)
+{
+	counter->is_plain = !counter->n_flights && counter->order == OVERRIDE_NONE;
+	count_steps(counters, counter);
 }
 
 void counter_slide(const struct counters *counters, struct counter *counter)
@@ -184,16 +196,27 @@ void counter_slide(const struct counters *counters, struct counter *counter)
 	counter->newest = counters->slot;
 }
 
-void counter_look(struct counters *counters, struct counter *counter)
+/* Brings a counter to the present window. False: it was there, and its steps are as they were. */
+static bool catch_up(const struct counters *counters, struct counter *counter)
 {
 	if (counter->slots) {
+		if (counter->newest == counters->slot && counter->epoch == counters->epoch)
+			return counters->is_spike;	/* its line moves with the time */
 		counter_slide(counters, counter);
-	} else if (counter->epoch != counters->epoch) {
-		counter->sum = (struct sum){ 0 };
-		counter->n_calls = 0;
-		counter->epoch = counters->epoch;
+		return true;
 	}
-	count_steps(counters, counter);
+	if (counter->epoch == counters->epoch)
+		return false;
+	counter->sum = (struct sum){ 0 };
+	counter->n_calls = 0;
+	counter->epoch = counters->epoch;
+	return true;
+}
+
+void counter_look(struct counters *counters, struct counter *counter)
+{
+	if (catch_up(counters, counter))
+		count_steps(counters, counter);
 	counter->before = counter->reached;
 }
 
@@ -203,17 +226,19 @@ static void remember(struct counter *counter, int64_t call_id, uint64_t cgroup)
 
 	if (call_id)
 		counter->calls[counter->n_calls++ % POLICY_CALLS] = call_id;
-	for (uint32_t i = 0; cgroup && i < held; i++)
+	if (!cgroup || cgroup == counter->member)
+		return;
+	counter->member = cgroup;
+	for (uint32_t i = 0; i < held; i++)
 		if (counter->members[i] == cgroup)
-			cgroup = 0;
-	if (cgroup)
-		counter->members[counter->n_members++ % POLICY_MEMBERS] = cgroup;
+			return;
+	counter->members[counter->n_members++ % POLICY_MEMBERS] = cgroup;
 }
 
 void counter_add(struct counters *counters, struct counter *counter,
 		 const struct counter_charge *charge, uint64_t cgroup)
 {
-	uint64_t unit = policy_in_money(counters->budget) ? charge->nanos : charge->tokens;
+	uint64_t unit = counters->is_in_money ? charge->nanos : charge->tokens;
 	struct sum *sums[2] = { &counter->sum, NULL };
 
 	counter_look(counters, counter);
@@ -241,7 +266,7 @@ uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_
 	add(&counter->flight, so_far);
 	add(&counter->ahead, *ret_ahead);
 	counter->n_flights++;
-	count_steps(counters, counter);
+	weigh(counters, counter);
 	return so_far;
 }
 
@@ -251,7 +276,7 @@ void counter_land(struct counters *counters, struct counter *counter, uint64_t s
 	take_away(&counter->flight, so_far);
 	take_away(&counter->ahead, ahead);
 	counter->n_flights--;
-	count_steps(counters, counter);
+	weigh(counters, counter);
 }
 
 void counter_order(struct counters *counters, struct counter *counter,
@@ -274,32 +299,7 @@ void counter_order(struct counters *counters, struct counter *counter,
 	}
 	if (limit > own_limit(counters->budget))
 		counter->raised = limit;
-	count_steps(counters, counter);
-}
-
-enum override_kind counter_ordered(const struct counter *counter)
-{
-	return counter->order;
-}
-
-uint32_t counter_ahead(const struct counter *counter)
-{
-	return counter->ahead_of;
-}
-
-uint32_t counter_reached(const struct counter *counter)
-{
-	return counter->reached;
-}
-
-uint32_t counter_reached_before(const struct counter *counter)
-{
-	return counter->before;
-}
-
-bool counter_is_other(const struct counters *counters, const struct counter *counter)
-{
-	return counter == counters->other;
+	weigh(counters, counter);
 }
 
 /* When the sum falls below the limit of a step if nothing more is spent. */

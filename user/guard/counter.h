@@ -16,7 +16,6 @@ struct counters;	/* all of one budget */
 /* The budget and the sum of bytes (of all budgets' counters) stay the caller's. NULL: no memory. */
 struct counters *counters_new(const struct policy_budget *budget, size_t *bytes, size_t max_bytes);
 struct counters *counters_free(struct counters *counters);
-const struct policy_budget *counters_budget(const struct counters *counters);
 uint64_t counters_count(const struct counters *counters);
 
 /* What is added: already clamped, in both units. */
@@ -26,8 +25,6 @@ struct counter_charge {
 	int64_t call_id;
 };
 
-/* Opens a new window if the time says so. */
-void counters_roll(struct counters *counters, int64_t now_us);
 /*
  * The counter of a key; with `make`, a new one if there is room, else the one named "other". NULL:
  * there is none, or no memory. ret_swept is set when counters were dropped to make room: pointers
@@ -35,7 +32,7 @@ void counters_roll(struct counters *counters, int64_t now_us);
  */
 struct counter *counters_get(struct counters *counters, const char *key, bool make,
 			     bool *ret_swept);
-/* The window has been rolled before each of these. */
+/* The window has been rolled (counters_roll()) before each of these. */
 void counter_add(struct counters *counters, struct counter *counter,
 		 const struct counter_charge *charge, uint64_t cgroup);
 void counter_look(struct counters *counters, struct counter *counter);
@@ -51,13 +48,6 @@ void counter_land(struct counters *counters, struct counter *counter, uint64_t s
 /* What is ordered of it; the last of the orders that fit counts. */
 void counter_order(struct counters *counters, struct counter *counter,
 		   const struct override *orders, size_t n);
-enum override_kind counter_ordered(const struct counter *counter);
-
-/* Steps reached now by what was spent, counting also what is ahead, and before counter_add(). */
-uint32_t counter_ahead(const struct counter *counter);
-uint32_t counter_reached(const struct counter *counter);
-uint32_t counter_reached_before(const struct counter *counter);
-bool counter_is_other(const struct counters *counters, const struct counter *counter);
 #define COUNTER_HOLD UINT32_MAX	/* as a step: what an operator ordered */
 /* Fills all of a verdict that the counter knows. */
 void counter_tell(const struct counters *counters, const struct counter *counter, uint32_t step,

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What counter.c, counters.c and spike.c share; for no other module. */
+/*
+ * What counter.c, counters.c and spike.c share, and what policy.c does a thousand times a charge; for
+ * no other module.
+ */
 #ifndef GUARD_COUNTER_IN_H
 #define GUARD_COUNTER_IN_H
 
 #define HASH_NONFATAL_OOM 1
+#include <stddef.h>
 #include <uthash.h>
 
 #include "guard/counter.h"
@@ -14,39 +18,52 @@ struct sum {
 	uint64_t measured;	/* in the unit of the limit */
 };
 
+/*
+ * With a thousand budgets the counters of one charge lie all over the heap, and cost what their
+ * cache lines cost. What a charge looks at comes first, in one line, and the only other thing that it
+ * writes in the next, which the processor brings along.
+ */
+#define COUNTER_ALIGN 128
 struct counter {
-	UT_hash_handle hh;
 	struct sum sum;
 	uint32_t epoch;		/* of the window that the sum belongs to */
-	uint32_t reached, before, ahead_of; /* steps: by what was spent, before, with what is ahead */
+	uint8_t reached, before, ahead_of; /* steps: by what was spent, before, with what is ahead */
+	bool is_plain;		/* no order, nothing in flight */
+	uint32_t n_calls, n_members;	/* ever; the latest are kept */
+	uint64_t member;	/* the one that was last charged */
+	struct sum *slots;	/* rolling; slots[at] is the present one */
+
+	int64_t calls[POLICY_CALLS];
+
 	enum override_kind order;
+	uint32_t n_flights;
 	uint64_t raised;	/* OVERRIDE_RAISE: the limit */
 	int64_t order_until_us;
 	uint64_t flight, ahead;	/* of calls in flight, in the unit of the limit */
-	uint32_t n_flights;
-	uint32_t n_calls, n_members;	/* ever; the latest are kept */
-	/* rolling: slots[newest % POLICY_SLOTS + shift] is the present one */
-	int64_t newest;
+	int64_t newest;		/* the present slot's number */
 	int64_t first;		/* the slot in which it was made: its past begins there */
 	uint32_t at;
-	struct sum *slots;
-	int64_t calls[POLICY_CALLS];
+	UT_hash_handle hh;
 	uint64_t members[POLICY_MEMBERS];
 	char key[];
-};
+} __attribute__((aligned(COUNTER_ALIGN)));
+_Static_assert(offsetof(struct counter, calls) == 64, "a charge looks at one line");
 
 struct counters {
 	const struct policy_budget *budget;
 	struct zone *zone;
-	uint64_t *limits;	/* one a step, in the unit of the limit */
+	bool is_in_money, is_spike;	/* the budget's, at hand */
+	uint32_t n_steps;
 	size_t *bytes, max_bytes;
 	bool is_open;
 	uint32_t epoch;
+	int64_t same_from_us, same_until_us; /* in between, a charge changes neither window nor slot */
 	int64_t start_us, end_us;	/* calendar */
 	int64_t slot_us, slot;		/* rolling: a slot's width, the present one */
 	int64_t now_us;
 	int64_t swept;			/* the epoch or slot of the last sweep */
 	struct counter *counters, *other;
+	uint64_t limits[];	/* one a step, in the unit of the limit */
 };
 
 static inline bool is_rolling(const struct counters *counters)
@@ -67,7 +84,31 @@ static inline void take_away(uint64_t *sum, uint64_t less)
 
 static inline uint64_t in_unit(const struct counters *counters, const struct sum *sum)
 {
-	return policy_in_money(counters->budget) ? sum->nanos : sum->tokens;
+	return counters->is_in_money ? sum->nanos : sum->tokens;
+}
+
+/* Opens a new window if the time says so. */
+void counters_turn(struct counters *counters, int64_t now_us);
+static inline void counters_roll(struct counters *counters, int64_t now_us)
+{
+	counters->now_us = now_us;
+	if (now_us < counters->same_from_us || now_us >= counters->same_until_us)
+		counters_turn(counters, now_us);
+}
+
+/* Has the memory of a counter brought while others are at work; NULL is nothing. */
+static inline void counter_fetch(const struct counter *counter)
+{
+	if (!counter)
+		return;
+	__builtin_prefetch(counter, 1);
+	__builtin_prefetch(counter->calls, 1);
+}
+
+/* Is there a step to tell of? */
+static inline bool counter_tells(const struct counter *counter)
+{
+	return counter->ahead_of || counter->order == OVERRIDE_HOLD;
 }
 
 /* counter.c: drops the slots that have left the window since the counter was last looked at. */

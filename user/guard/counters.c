@@ -22,11 +22,15 @@ void counter_free(struct counters *counters, struct counter *counter)
 
 static struct counter *counter_new(struct counters *counters, const char *key)
 {
-	struct counter *counter = calloc(1, sizeof(*counter) + strlen(key) + 1);
+	size_t size = sizeof(struct counter) + strlen(key) + 1;
+	struct counter *counter =
+		aligned_alloc(COUNTER_ALIGN, (size + COUNTER_ALIGN - 1) & ~(COUNTER_ALIGN - 1UL));
 
 	if (!counter)
 		return NULL;
+	memset(counter, 0, sizeof(*counter));
 	strcpy(counter->key, key);
+	counter->is_plain = true;
 	counter->epoch = counters->epoch;
 	counter->newest = counter->first = counters->slot;
 	if (is_rolling(counters)) {

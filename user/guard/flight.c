@@ -56,8 +56,9 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 			continue;
 		hold->counters = claim->counters;
 		hold->so_far = counter_fly(claim->counters, hold->counter,
-					   policy_in_money(counters_budget(claim->counters)) ?
+					   policy_in_money(claim->counters->budget) ?
 						   cost.nanos : cost.tokens, &hold->ahead);
+		policy_tell(policy, i, hold->counter);
 		flight->n++;
 	}
 }
@@ -99,7 +100,7 @@ void policy_held(struct policy *policy, int64_t now_us,
 		while ((counter = counters_next(counters, counter))) {
 			struct policy_verdict verdict = { 0 };
 
-			if (counter_ordered(counter) != OVERRIDE_HOLD)
+			if (counter->order != OVERRIDE_HOLD)
 				continue;
 			counter_look(counters, counter);
 			counter_tell(counters, counter, COUNTER_HOLD, &verdict);
@@ -118,11 +119,11 @@ bool policy_stands(struct policy *policy, const struct policy_budget *budget,
 	if (!counter)
 		return false;
 	if (step == &policy_hold)
-		return counter_ordered(counter) == OVERRIDE_HOLD;
-	if (counter_ordered(counter) == OVERRIDE_HOLD)
+		return counter->order == OVERRIDE_HOLD;
+	if (counter->order == OVERRIDE_HOLD)
 		return true;
 	counters_roll(counters, now_us);
 	counter_look(counters, counter);
 	at = (uint32_t)(step - budget->steps);
-	return at < (ahead ? counter_ahead(counter) : counter_reached(counter));
+	return at < (ahead ? counter->ahead_of : counter->reached);
 }

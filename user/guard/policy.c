@@ -12,6 +12,7 @@
 
 #define LONG_CALL_US (3600 * US_PER_S)	/* a call that ran longer may miss its window in a replay */
 #define PACKED_MAX 6144
+#define FETCH_AHEAD 16	/* counters: about a memory latency of work */
 
 const struct policy_step policy_hold = { .action = POLICY_REFUSE };
 
@@ -51,7 +52,8 @@ struct policy *policy_new(const struct policy_rules *rules)
 	policy->rules = &policy->own;
 	policy->counters = calloc(rules->n_budgets + 1, sizeof(*policy->counters));
 	policy->scratch = calloc(rules->n_budgets + 1, sizeof(*policy->scratch));
-	if (!policy->counters || !policy->scratch)
+	policy->telling = calloc(rules->n_budgets + 1, sizeof(*policy->telling));
+	if (!policy->counters || !policy->scratch || !policy->telling)
 		return policy_free(policy);
 	for (size_t i = 0; i < rules->n_budgets; i++) {
 		policy->counters[i] = counters_new(&rules->budgets[i], &policy->bytes,
@@ -88,6 +90,7 @@ struct policy *policy_free(struct policy *policy)
 		counters_free(policy->counters[i]);
 	free(policy->counters);
 	free(policy->scratch);
+	free(policy->telling);
 	free(policy);
 	return NULL;
 }
@@ -222,7 +225,7 @@ struct known *policy_recall(struct policy *policy, const struct policy_subject *
 	if (!known)
 		known = learn(policy, subject, packed, len);
 	policy->present = known;
-	policy->at = 0;
+	policy->n_telling = policy->at = 0;
 	policy->is_inside = false;
 	policy->cgroup = subject->group->cgroup;
 	policy->tgid = subject->process->tgid;
@@ -235,9 +238,9 @@ struct counter *policy_counter_of(struct policy *policy, struct claim *claim,
 	char key[COUNTER_KEY_LEN];
 
 	/* "other" is only for as long as there is no room. */
-	if (claim->counter && !counter_is_other(claim->counters, claim->counter))
+	if (claim->counter && claim->counter != claim->counters->other)
 		return claim->counter;
-	name_counter(counters_budget(claim->counters), subject, key);
+	name_counter(claim->counters->budget, subject, key);
 	claim->counter = counters_get(claim->counters, key, make, &policy->is_stale);
 	/* A new one, or "other", whose orders are looked up again for nothing. */
 	if (claim->counter && policy->n_orders)
@@ -289,14 +292,17 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		struct claim *claim = &known->claims[i];
 		struct counter *counter;
 
+		if (i + FETCH_AHEAD < known->n_claims)
+			counter_fetch(known->claims[i + FETCH_AHEAD].counter);
 		counters_roll(claim->counters, now_us);
 		counter = policy_counter_of(policy, claim, subject, true);
 		if (!counter) {
 			policy->dropped++;
 			continue;
 		}
-		policy->shared += counter_is_other(claim->counters, counter);
+		policy->shared += counter == claim->counters->other;
 		counter_add(claim->counters, counter, &more, member);
+		policy_tell(policy, i, counter);
 	}
 }
 
@@ -309,8 +315,10 @@ void policy_judge(struct policy *policy, const struct policy_subject *subject, i
 
 		counters_roll(claim->counters, now_us);
 		/* What is ordered held is held before it spends. */
-		if (policy_counter_of(policy, claim, subject, policy->has_hold))
-			counter_look(claim->counters, claim->counter);
+		if (!policy_counter_of(policy, claim, subject, policy->has_hold))
+			continue;
+		counter_look(claim->counters, claim->counter);
+		policy_tell(policy, i, claim->counter);
 	}
 }
 
@@ -323,13 +331,13 @@ void policy_judge(struct policy *policy, const struct policy_subject *subject, i
 static uint32_t next_step(const struct counters *counters, const struct counter *counter,
 			  uint32_t from)
 {
-	const struct policy_budget *budget = counters_budget(counters);
+	const struct policy_budget *budget = counters->budget;
 
-	if (counter_ordered(counter) == OVERRIDE_HOLD)
+	if (counter->order == OVERRIDE_HOLD)
 		return from == 0 ? COUNTER_HOLD : NO_STEP;
-	if (from < counter_reached(counter))
+	if (from < counter->reached)
 		return from;
-	for (; from < counter_ahead(counter); from++)
+	for (; from < counter->ahead_of; from++)
 		if (budget->steps[from].action == POLICY_REFUSE ||
 		    budget->steps[from].action == POLICY_PACE)
 			return from;
@@ -340,26 +348,23 @@ bool policy_next(struct policy *policy, struct policy_verdict *ret)
 {
 	struct known *known = policy->present;
 
-	for (; known && policy->at < known->n_claims; policy->at++) {
-		const struct claim *claim = &known->claims[policy->at];
+	for (; known && policy->at < policy->n_telling; policy->at++) {
+		const struct claim *claim = &known->claims[policy->telling[policy->at]];
+		const struct counter *counter = claim->counter;
 		uint32_t step;
 
-		if (!claim->counter)
-			continue;
-		if (!policy->is_inside) {
-			uint32_t reached = counter_reached(claim->counter);
-			uint32_t before = counter_reached_before(claim->counter);
-
-			policy->step = counter_ordered(claim->counter) == OVERRIDE_HOLD ? 0 :
-				       before < reached ? before : reached ? reached - 1 : 0;
-		}
-		step = next_step(claim->counters, claim->counter, policy->step);
+		if (!policy->is_inside)
+			policy->step = counter->order == OVERRIDE_HOLD	    ? 0 :
+				       counter->before < counter->reached ? counter->before :
+				       counter->reached		    ? counter->reached - 1U :
+									      0;
+		step = next_step(claim->counters, counter, policy->step);
 		policy->is_inside = step != NO_STEP;
 		if (!policy->is_inside)
 			continue;
 		policy->step = step == COUNTER_HOLD ? 1 : step + 1;
 		memset(ret, 0, sizeof(*ret));
-		counter_tell(claim->counters, claim->counter, step, ret);
+		counter_tell(claim->counters, counter, step, ret);
 		ret->cgroup = policy->cgroup;
 		ret->tgid = policy->tgid;
 		ret->is_protected = known->is_protected;

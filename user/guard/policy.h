@@ -110,7 +110,7 @@ struct override;
 extern const struct policy_step policy_hold;	/* refuse, by order */
 
 /* Limits. Beyond COUNTERS a budget's further keys share one counter, "other". */
-#define POLICY_COUNTERS 65536		/* a calendar budget: 0.5 kB each */
+#define POLICY_COUNTERS 65536		/* a calendar budget: 0.6 kB each */
 #define POLICY_ROLLING_COUNTERS 8192	/* a rolling one: 2.7 kB each */
 #define POLICY_CACHE 4096		/* subjects whose budgets are remembered */
 #define POLICY_SLOTS 64			/* of a rolling window: drops 1/64 early, never late */

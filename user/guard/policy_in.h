@@ -3,10 +3,7 @@
 #ifndef GUARD_POLICY_IN_H
 #define GUARD_POLICY_IN_H
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
-#include "guard/counter.h"
+#include "guard/counter_in.h"
 #include "guard/override.h"
 #include "guard/policy.h"
 
@@ -51,17 +48,24 @@ struct policy {
 	size_t n_orders;
 	bool has_hold;			/* among the orders */
 	uint64_t shared, dropped, unreserved;
-	/* what policy_next() walks */
+	/* what policy_next() walks: those claims of `present` that have something to tell */
 	struct known *present;
-	size_t at;
+	uint32_t *telling;
+	size_t n_telling, at;
 	uint32_t step;
-	bool is_inside;			/* of claims[at] */
+	bool is_inside;			/* of telling[at] */
 	uint64_t cgroup;
 	uint32_t tgid;
 };
 
 /* What is known of a subject, for policy_next() to walk. NULL: no memory. */
 struct known *policy_recall(struct policy *policy, const struct policy_subject *subject);
+/* A claim whose counter has just been looked at. */
+static inline void policy_tell(struct policy *policy, size_t claim, const struct counter *counter)
+{
+	if (counter_tells(counter))
+		policy->telling[policy->n_telling++] = (uint32_t)claim;
+}
 /* The counter of a claim; with `make`, there is one, if there is memory. */
 struct counter *policy_counter_of(struct policy *policy, struct claim *claim,
 				  const struct policy_subject *subject, bool make);
