@@ -100,6 +100,8 @@ static const struct config_key file_keys[] = {
 	  .noun = "a way with first calls" },
 	{ "resolve", offsetof(struct config, resolve), .fn = config_bool },
 	{ "keep", offsetof(struct config, keep_us), .fn = read_keep },
+	{ "on-daemon-loss", offsetof(struct config, rules.on_loss), config_choice, config_losses,
+	  .noun = CONFIG_LOSS_NOUN },
 	{ "max-kills", offsetof(struct config, rules.max_kills), .fn = read_max_kills },
 	{ "prices", offsetof(struct config, prices), .fn = config_path },
 	{ "hosts", 0, .fn = read_hosts },
@@ -149,6 +151,9 @@ int config_parse(struct config *ret, const char *name, const char *text, size_t 
 	r = config_open(&reader, text, len, &root);
 	if (r == 0 && root)
 		r = config_map(&reader, root, file_keys, &config);
+	for (size_t i = 0; i < config.rules.n_budgets; i++)
+		if (config.rules.budgets[i].on_loss == POLICY_LOSS_UNSAID)
+			config.rules.budgets[i].on_loss = config.rules.on_loss;
 	if (r == 0) {
 		config.rules.file = strdup(name);
 		r = config.rules.file ? 0 : -ENOMEM;

@@ -29,6 +29,9 @@ static const char *const pers[] = { "match", "namespace", "workload", "pod", "co
 				    "unit", "user", "process", NULL };
 _Static_assert(POLICY_PER_CONTAINER == 4 && POLICY_PER_PROCESS == 8, "in pers' order");
 
+const char *const config_losses[] = { "open", "hold", NULL };
+_Static_assert(POLICY_LOSS_OPEN == 0 && POLICY_LOSS_HOLD == 1, "in config_losses' order");
+
 /* One of "{ team: search }": the name as it is, the value a glob. */
 static int read_label(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		      void *field)
@@ -271,6 +274,8 @@ static const struct config_key budget_keys[] = {
 	{ "default", offsetof(struct policy_budget, is_default), .fn = config_bool },
 	{ "spike", 0, .fn = read_spike },
 	{ "floor", offsetof(struct policy_budget, floor_nanos_per_hour), .fn = read_rate },
+	{ "on-daemon-loss", offsetof(struct policy_budget, on_loss), config_choice, config_losses,
+	  .noun = CONFIG_LOSS_NOUN },
 	{ "shared", 0, .fn = config_not_yet },
 	{ NULL },
 };
@@ -282,6 +287,7 @@ static int read_budget(struct config_reader *reader, yaml_node_t *node, const st
 	int r;
 
 	budget->window = POLICY_DAY;
+	budget->on_loss = POLICY_LOSS_UNSAID;
 	budget->line = config_line(node);
 	r = config_map(reader, node, budget_keys, budget);
 	if (r < 0)

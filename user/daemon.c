@@ -300,6 +300,19 @@ int daemon_tick_if_needed(struct daemon *daemon)
 	return loop_add_timer(daemon->loop, TICK_NS, on_tick, daemon, &daemon->tick);
 }
 
+void daemon_pin_if_needed(struct daemon *daemon)
+{
+	int err = 0;
+
+	if (daemon->config.rules.enforce && rules_outlive(&daemon->config.rules))
+		err = tap_pin(daemon->tap);
+	else
+		tap_unpin(daemon->tap);
+	if (err)
+		log_error("on-daemon-loss: hold cannot be kept (%s): gates will open when aigress ends; "
+			  "it needs bpffs at /sys/fs/bpf, proceeding", strerror(-err));
+}
+
 int daemon_listen(struct daemon *daemon)
 {
 	int err = loop_add_signal(daemon->loop, SIGTERM, on_stop, daemon, NULL);
@@ -342,6 +355,9 @@ void daemon_stop(struct daemon *daemon)
 	if (daemon->pipeline)
 		pipeline_tick(daemon->pipeline, clock_mono_ns());
 	pipeline_free(daemon->pipeline);
+	/* A restart is no reason for a gate to open, and an end without one none for links to stay. */
+	if (daemon->tap && !(daemon->act && act_outlives(daemon->act)))
+		tap_unpin(daemon->tap);
 	act_free(daemon->act);
 	orders_free(daemon->orders);
 	policy_free(daemon->policy);

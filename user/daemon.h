@@ -71,6 +71,9 @@ void daemon_resolved(void *arg, const struct sockaddr *address, const char *host
 int daemon_tick_if_needed(struct daemon *daemon);
 /* Counts every budget anew from the ledger's calls, whose names have changed. 0 or -errno. */
 int daemon_rebuild(struct daemon *daemon);
+/* Pins the gates when a budget is to outlive the daemon, else takes away what was pinned. */
+void daemon_pin_if_needed(struct daemon *daemon);
+bool rules_outlive(const struct policy_rules *rules);
 /* True if a step may make something stand still, which needs the keeper. */
 bool rules_may_halt(const struct policy_rules *rules);
 

@@ -25,6 +25,7 @@
 #include "resolve.h"
 #include "restore.h"
 #include "shown.h"
+#include "tap/pin.h"
 #include "tap/record.h"
 #include "tap/tap.h"
 #include "webhook.h"
@@ -40,6 +41,14 @@ static void say(const char *what, int err, char *sentence)
 }
 
 /* Steps of the start; each logs its own failure and returns an exit code. */
+
+bool rules_outlive(const struct policy_rules *rules)
+{
+	for (size_t i = 0; i < rules->n_budgets; i++)
+		if (rules->budgets[i].on_loss == POLICY_LOSS_HOLD)
+			return true;
+	return false;
+}
 
 bool rules_may_halt(const struct policy_rules *rules)
 {
@@ -131,13 +140,13 @@ static enum daemon_end start_out(struct daemon *daemon)
 
 static enum daemon_end start_tap(struct daemon *daemon)
 {
-	struct tap_config config = { .cgroup_root = daemon->cgroup_root };
-	char *sentence = NULL;
-	const char *pattern;
-	int err = tap_new(&daemon->tap, &config, &sentence);
+	char pin[PIN_PATH_LEN], *sentence = NULL;
+	struct tap_config config = { .cgroup_root = daemon->cgroup_root, .pattern = api_pattern,
+				     .pin = pin };
+	int err;
 
-	for (size_t i = 0; !err && (pattern = api_pattern(i)); i++)
-		err = tap_add_host(daemon->tap, pattern);
+	pin_dir(daemon->options.state, pin);
+	err = tap_new(&daemon->tap, &config, &sentence);
 	if (err) {
 		say("the kernel half cannot start", err, sentence);
 		return DAEMON_UNSUPPORTED;
@@ -183,6 +192,21 @@ static enum daemon_end start_record(struct daemon *daemon)
 	return DAEMON_OK;
 }
 
+static bool is_wanted(void *arg, uint64_t cgroup)
+{
+	return act_holds_gate(arg, cgroup);
+}
+
+/* What an earlier daemon left behind is ours by now; the gates that nobody wants any more open. */
+static void take_gates(struct daemon *daemon)
+{
+	size_t n = tap_gates_sweep(daemon->tap, is_wanted, daemon->act);
+
+	if (n)
+		log_info("opened %zu gates that an earlier aigress had left shut", n);
+	daemon_pin_if_needed(daemon);
+}
+
 static enum daemon_end start_pipeline(struct daemon *daemon)
 {
 	struct pipeline_config config = {
@@ -226,6 +250,7 @@ static enum daemon_end start_guard(struct daemon *daemon)
 		return DAEMON_FAILED;
 	}
 	orders_apply(daemon->orders, daemon->act, clock_wall_us());
+	take_gates(daemon);
 	err = act_recover(daemon->act);
 	if (err < 0)
 		log_warn("what an earlier aigress made to stand is not let go: %s, proceeding",

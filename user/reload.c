@@ -149,6 +149,7 @@ static int take_over(struct daemon *daemon, struct config *new)
 	if (!config_serve_is_same(&old.serve, &daemon->config.serve) &&
 	    shown_configured(&daemon->shown, daemon) < 0)
 		log_error("metrics and the status page: no memory, proceeding without");
+	daemon_pin_if_needed(daemon);
 	warn_of_rest(&old, &daemon->config);
 	config_done(&old);
 	return 0;

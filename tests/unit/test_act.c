@@ -340,6 +340,35 @@ static void a_gate_that_two_budgets_hold_opens_with_the_second(void **state)
 	act_free(act);
 }
 
+static void a_gate_outlives_the_daemon_as_long_as_a_budget_holds_it(void **state)
+{
+	int64_t now_us = clock_wall_us(), end_us = now_us + 3600 * US_PER_S;
+	uint64_t before_ns = clock_mono_ns();
+	struct policy_verdict holding = verdict_of(REFUSE), letting = verdict_of(REFUSE);
+	struct act *act = act_of();
+
+	holding.window_end_us = end_us;
+	letting.budget = &budgets[1];
+	letting.window_end_us = end_us + 3600 * US_PER_S;
+	act_apply(act, &letting, &subject, now_us);
+	assert_false(act_outlives(act));
+	assert_in_range(world.lease_ns, before_ns, clock_mono_ns() + ACT_LEASE_NS);
+	budgets[0].on_loss = POLICY_LOSS_HOLD;
+	act_apply(act, &holding, &subject, now_us);
+	assert_true(act_outlives(act));
+	assert_true(act_holds_gate(act, 7));
+	assert_false(act_holds_gate(act, 8));
+	assert_in_range(world.lease_ns, before_ns + 3590 * NS_PER_S, clock_mono_ns() + 3600 * NS_PER_S);
+	/* When the budget that holds it lets go, the other one's gate is a short lease again. */
+	act_expire(act, end_us);
+	assert_int_equal(world.n_opened, 0);
+	act_renew(act);
+	assert_false(act_outlives(act));
+	assert_true(world.lease_ns <= clock_mono_ns() + ACT_LEASE_NS);
+	budgets[0].on_loss = POLICY_LOSS_OPEN;
+	act_free(act);
+}
+
 static void a_failing_gate_is_tried_again_and_told_when_it_changes(void **state)
 {
 	struct act *act = act_of();
@@ -1068,6 +1097,7 @@ int main(void)
 		HELD(a_gate_is_a_lease_renewed_and_ends_with_the_window),
 		HELD(all_members_are_gated_and_the_rule_protected_are_not),
 		HELD(a_gate_that_two_budgets_hold_opens_with_the_second),
+		HELD(a_gate_outlives_the_daemon_as_long_as_a_budget_holds_it),
 		HELD(a_failing_gate_is_tried_again_and_told_when_it_changes),
 		HELD(each_new_process_is_killed_once),
 		HELD(who_does_not_end_in_the_grace_is_killed),

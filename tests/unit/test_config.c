@@ -12,6 +12,8 @@
 #include "base/cleanup.h"
 #include "config.h"
 
+#define FILE_KEYS "enforce, attach, return-probes, first-call, keep, on-daemon-loss, max-kills, prices, " \
+		  "hosts, serve, budgets, node, webhooks, protect, annotations, kubernetes"
 #define WHO_KEYS "namespace, workload, pod, container, label, cgroup, unit, user, command, exe"
 /* A budget that is right but for what stands in the place. */
 #define BUDGET(more) "budgets:\n  - name: a\n    limit: 1 USD\n    steps: [ { do: note } ]\n" more
@@ -21,11 +23,8 @@ static const struct {
 	const char *text, *error;
 } wrongs[] = {
 	{ "enforce: yes", "f:1: enforce: \"yes\" is neither true nor false; write one of them" },
-	{ "\n\nenforec: true", "f:3: \"enforec\" is not a key here; did you mean \"enforce\"? (enforce, "
-	  "attach, return-probes, first-call, keep, max-kills, prices, hosts, serve, budgets, node, webhooks, protect, annotations, kubernetes)" },
-	{ "colour: red", "f:1: \"colour\" is not a key here; give one of: enforce, attach, "
-	  "return-probes, first-call, keep, max-kills, prices, hosts, serve, "
-	  "budgets, node, webhooks, protect, annotations, kubernetes" },
+	{ "\n\nenforec: true", "f:3: \"enforec\" is not a key here; did you mean \"enforce\"? (" FILE_KEYS ")" },
+	{ "colour: red", "f:1: \"colour\" is not a key here; give one of: " FILE_KEYS },
 	{ "enforce: true\nenforce: false", "f:2: \"enforce\" stands here twice, first in line 1; take one "
 	  "away" },
 	{ "attach: on-site", "f:1: attach: \"on-site\" is not a way to attach; did you mean \"on-sight\"? "
@@ -39,8 +38,7 @@ static const struct {
 	  "token" },
 	{ "a: \xff", "f: not YAML: invalid leading UTF-8 octet at byte 3; save it as UTF-8 text" },
 	{ "? [ a ]\n: b", "f:1: has a key that is not a word" },
-	{ "\"enf\\eorce\": true", "f:1: \"enf?orce\" is not a key here; did you mean \"enforce\"? (enforce, "
-	  "attach, return-probes, first-call, keep, max-kills, prices, hosts, serve, budgets, node, webhooks, protect, annotations, kubernetes)" },
+	{ "\"enf\\eorce\": true", "f:1: \"enf?orce\" is not a key here; did you mean \"enforce\"? (" FILE_KEYS ")" },
 	{ "prices: prices.json", "f:1: prices: \"prices.json\" is not a full path; begin it with /" },
 	{ "prices: \"/a\\nb\"", "f:1: prices: \"/a?b\" holds a control character; take it out" },
 	{ "prices: \"/a\\0b\"", "f:1: prices: \"/a\" holds a control character; take it out" },
@@ -134,6 +132,8 @@ static const struct {
 	  "one of: process, cgroup" },
 	{ STEP("{ do: note, grace: 1s }"), "f:5: budgets[0].steps[0] has a grace, which only kill "
 	  "takes" },
+	{ "on-daemon-loss: hodl", "f:1: on-daemon-loss: \"hodl\" is not what happens without the daemon; did "
+	  "you mean \"hold\"? (open, hold)" },
 	{ "keep: 90", "f:1: keep: \"90\" is not a time from 1h to 3650d, as 90d" },
 	{ "max-kills: 10", "f:1: max-kills: \"10\" is not a number an hour up to 1000, as 10/hour" },
 	{ "max-kills: 1001/hour", "f:1: max-kills: \"1001/hour\" is not a number an hour up to 1000, as "
@@ -186,11 +186,12 @@ static void every_key_reaches_its_field(void **state)
 		"      - { at: 80.5%, do: note }\n"
 		"      - do: refuse\n"
 		"      - { at: 150%, do: kill }\n"
-		"  - { name: b, limit: 2000000 tokens, window: 10m, steps: [ { do: note } ] }\n"
+		"  - { name: b, limit: 2000000 tokens, window: 10m, on-daemon-loss: open, steps: [ { do: note } ] }\n"
 		"  - { name: d, spike: 8.5x of 24h, floor: 5 USD/hour, default: true,\n"
 		"      steps: [ { do: refuse } ] }\n"
 		"  - { name: c, limit: 0.000000001 USD, steps: [ { do: note } ] }\n"
 		"protect: [ { unit: \"ssh*\" }, { namespace: kube-system } ]\nfirst-call: hold\nreturn-probes: never\n"
+		"on-daemon-loss: hold\n"
 		"serve: { listen: \"0.0.0.0:1234\", token-file: /t, public-metrics: true, max-series: 10 }\n";
 	const struct policy_budget *budget;
 	struct config config;
@@ -259,6 +260,8 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(budget->floor_nanos_per_hour, 5000000000);
 	assert_true(budget->is_default);
 	assert_int_equal(config.rules.budgets[3].limit_nanos, 1);
+	assert_int_equal(config.rules.budgets[0].on_loss, POLICY_LOSS_HOLD);
+	assert_int_equal(config.rules.budgets[1].on_loss, POLICY_LOSS_OPEN);
 	assert_int_equal(config.rules.budgets[3].window, POLICY_DAY);
 	assert_int_equal(config.rules.n_protect, 2);
 	assert_string_equal(config.rules.protect[0].unit, "ssh*");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Orders of an operator: rows in the ledger that the daemon looks at each second. Where no daemon
- * runs, `open` itself lets go what the last one left standing; gates have ended with it.
+ * runs, `open` itself lets go what the last one left standing, and opens the gates that it left shut
+ * (on-daemon-loss: hold).
  */
 #include <argp.h>
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include "guard/override.h"
 #include "guard/standing.h"
 #include "meter/charge.h"
+#include "tap/pin.h"
 #include "who/who.h"
 
 #define DEFAULT_US (3600 * US_PER_S)
@@ -162,16 +164,26 @@ static int open_without_daemon(struct options *options)
 {
 	char root[WHO_PATH_LEN];
 	struct letting_go job = { .ledger = options->ledger, .root = root };
-	int err = who_cgroup_mount(root, sizeof(root));
+	char pin[PIN_PATH_LEN];
+	int err, n_pins;
 
+	/* Gates first: they need nothing else to be right on this host. */
+	pin_dir(options->state, pin);
+	n_pins = pin_remove(pin);
+	if (n_pins < 0)
+		fprintf(stderr, "aigress override: the gates in %s cannot be opened: %s\n", pin,
+			strerror(-n_pins));
+	err = who_cgroup_mount(root, sizeof(root));
 	if (!err)
 		err = standing_each(options->ledger, let_go, &job);
 	if (err) {
 		fprintf(stderr, "aigress override: what stands cannot be let go: %s\n", strerror(-err));
 		return CMD_FAILED;
 	}
-	printf("no daemon runs: its gates have ended with it; let go %zu that stood still\n", job.done);
-	return job.failed ? CMD_FAILED : CMD_OK;
+	printf("no daemon runs: %s; let go %zu that stood still\n",
+	       n_pins > 0 ? "the gates that it had left shut are open" :
+			    "its gates have ended with it", job.done);
+	return job.failed || n_pins < 0 ? CMD_FAILED : CMD_OK;
 }
 
 /* ---- verbs ---- */

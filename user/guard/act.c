@@ -107,7 +107,7 @@ static void let_go(struct act *act, struct deed *deed, const char *why, int64_t 
 	if (!deed->holds || !hold_drop(act, deed))
 		return;
 	if (deed->story->step->action == POLICY_REFUSE) {
-		err = gate_pull(act, deed->target.id, CTL_OPEN);
+		err = gate_pull(act, deed->target.id, CTL_OPEN, 0);
 		err = err == -ENOENT ? 0 : err;
 	} else {
 		err = halt_undo(act, deed);
@@ -242,10 +242,27 @@ void act_renew(struct act *act)
 {
 	struct held *held, *next;
 
+	hold_recount(act);
 	HASH_ITER(hh, act->held, held, next)
 		if (held->key.hold == HOLD_GATE)
 			(void)gate_pull(act, held->key.target.id,
-					held->is_hard ? CTL_REFUSE : CTL_TURN_AWAY);
+					held->is_hard ? CTL_REFUSE : CTL_TURN_AWAY, held->loss_us);
+}
+
+bool act_holds_gate(const struct act *act, uint64_t cgroup)
+{
+	return hold_stands(act, HOLD_GATE, (struct target){ .id = cgroup });
+}
+
+bool act_outlives(struct act *act)
+{
+	struct held *held, *next;
+
+	hold_recount(act);
+	HASH_ITER(hh, act->held, held, next)
+		if (held->loss_us)
+			return true;
+	return false;
 }
 
 void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gate *gate), void *arg)
@@ -282,7 +299,7 @@ struct act *act_free(struct act *act)
 	if (!act)
 		return NULL;
 	HASH_ITER(hh, act->stories, story, next) {
-		/* Gates end with the kernel half; a process that stands would stand for ever. */
+		/* Gates end by their lease, or outlive this; a process that stands would stand for ever. */
 		if (story->step->action != POLICY_REFUSE)
 			end_story(act, story, "aigress stopped", clock_wall_us());
 		story_free(act, story);

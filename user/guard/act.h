@@ -45,7 +45,7 @@ struct act_levers {
 /* NULL: no memory. The loop carries the grace timers and the renewal of leases. */
 struct act *act_new(struct loop *loop, struct ledger *ledger, const struct policy_rules *rules,
 		    const struct act_levers *levers);
-/* Lets go what stands (stop, freeze); gates end with the kernel half, or by their lease. */
+/* Lets go what stands (stop, freeze). Gates are left as they are: see act_outlives(). */
 struct act *act_free(struct act *act);
 
 /*
@@ -70,6 +70,14 @@ void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t
 void act_rules(struct act *act, bool same_stance, int64_t now_us);
 /* Sets every gate in force anew; a timer does it each ACT_RENEW_NS. */
 void act_renew(struct act *act);
+
+/* Does a step want the gate of this cgroup shut? */
+bool act_holds_gate(const struct act *act, uint64_t cgroup);
+/*
+ * Is there a gate whose budget says that it outlives the daemon? Its lease is then as long as its
+ * window; the others' are ACT_LEASE_NS at most.
+ */
+bool act_outlives(struct act *act);
 
 /*
  * Lets go what the ledger says was made to stand and no step of this daemon wants: what an earlier

@@ -15,7 +15,7 @@ static struct held_key key_of(const struct deed *deed)
 				  .target = deed->target };
 }
 
-static struct held *find(struct act *act, struct held_key key)
+static struct held *find(const struct act *act, struct held_key key)
 {
 	struct held *held;
 
@@ -61,6 +61,38 @@ void hold_harden(struct act *act, const struct deed *deed)
 		held->is_hard = true;
 }
 
+static int64_t own_loss_us(const struct story *story)
+{
+	return story->budget->on_loss == POLICY_LOSS_HOLD ? story->until_us : 0;
+}
+
+int64_t hold_loss_us(struct act *act, const struct deed *deed)
+{
+	struct held *held = find(act, key_of(deed));
+	int64_t own_us = own_loss_us(deed->story);
+
+	return held && held->loss_us > own_us ? held->loss_us : own_us;
+}
+
+void hold_recount(struct act *act)
+{
+	struct story *story, *next_story;
+	struct held *held, *next_held;
+	struct deed *deed, *next;
+
+	HASH_ITER(hh, act->held, held, next_held)
+		held->loss_us = 0;
+	HASH_ITER(hh, act->stories, story, next_story) {
+		if (!own_loss_us(story))
+			continue;
+		HASH_ITER(hh, story->deeds, deed, next) {
+			held = deed->holds ? find(act, key_of(deed)) : NULL;
+			if (held && held->key.hold == HOLD_GATE && held->loss_us < story->until_us)
+				held->loss_us = story->until_us;
+		}
+	}
+}
+
 bool hold_drop(struct act *act, struct deed *deed)
 {
 	struct held *held = find(act, key_of(deed));
@@ -73,7 +105,7 @@ bool hold_drop(struct act *act, struct deed *deed)
 	return true;
 }
 
-bool hold_stands(struct act *act, enum hold hold, struct target target)
+bool hold_stands(const struct act *act, enum hold hold, struct target target)
 {
 	return find(act, (struct held_key){ .hold = hold, .target = target });
 }

@@ -63,6 +63,13 @@ struct policy_step {
 	unsigned line;			/* in the configuration file */
 };
 
+/* What becomes of a gate when the daemon is gone. Whom it made to stand goes on in any case. */
+enum policy_loss {
+	POLICY_LOSS_OPEN,
+	POLICY_LOSS_HOLD,	/* it stays shut until the window's end */
+	POLICY_LOSS_UNSAID,	/* in a budget that was read: as the rules say */
+};
+
 struct policy_budget {
 	char *name;
 	struct policy_match match;
@@ -81,6 +88,7 @@ struct policy_budget {
 	char *zone;			/* time zone name; NULL: the host's */
 	bool is_default;		/* only for subjects that no other budget names */
 	bool is_rehearsed;		/* nothing is done for this one, whatever is enforced */
+	enum policy_loss on_loss;
 	struct policy_step *steps;	/* ascending by at_permille */
 	size_t n_steps;
 	unsigned line;
@@ -94,6 +102,7 @@ static inline bool policy_in_money(const struct policy_budget *budget)
 
 struct policy_rules {
 	bool enforce;
+	enum policy_loss on_loss;	/* of budgets that say nothing else */
 	unsigned max_kills;		/* in any hour, on this host, at most POLICY_KILLS; 0: no kill at all */
 	struct policy_budget *budgets;
 	size_t n_budgets;

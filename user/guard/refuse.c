@@ -8,12 +8,26 @@
 #include "base/clock.h"
 #include "guard/story.h"
 
-int gate_pull(struct act *act, uint64_t cgroup, enum ctl_gate_state state)
+/* The lease of a gate: short, or to the end of what it is to outlive the daemon for. */
+static uint64_t lease_ns(int64_t loss_us)
+{
+	uint64_t now_ns = clock_mono_ns(), lease_ns = now_ns + ACT_LEASE_NS, more_ns;
+	int64_t left_us;
+
+	if (__builtin_sub_overflow(loss_us, clock_wall_us(), &left_us) || left_us <= 0)
+		return lease_ns;
+	if (__builtin_mul_overflow((uint64_t)left_us, 1000ULL, &more_ns) ||
+	    __builtin_add_overflow(now_ns, more_ns, &more_ns))
+		return UINT64_MAX;
+	return more_ns > lease_ns ? more_ns : lease_ns;
+}
+
+int gate_pull(struct act *act, uint64_t cgroup, enum ctl_gate_state state, int64_t loss_us)
 {
 	if (!act->levers.gate)
 		return -EOPNOTSUPP;
 	return act->levers.gate(act->levers.arg, cgroup, state,
-				state == CTL_OPEN ? 0 : clock_mono_ns() + ACT_LEASE_NS);
+				state == CTL_OPEN ? 0 : lease_ns(loss_us));
 }
 
 int gate_reset(struct act *act, uint64_t cgroup)
@@ -45,7 +59,7 @@ static void refuse(struct act *act, struct story *story, uint64_t cgroup, const 
 	 * is held may itself be half sent. Then only new connections are turned away.
 	 */
 	is_hard = !story->is_ahead || hold_is_hard(act, deed);
-	err = gate_pull(act, cgroup, is_hard ? CTL_REFUSE : CTL_TURN_AWAY);
+	err = gate_pull(act, cgroup, is_hard ? CTL_REFUSE : CTL_TURN_AWAY, hold_loss_us(act, deed));
 	destroyed = err || story->is_ahead ? 0 : gate_reset(act, cgroup);
 	if (!err)
 		err = hold_take(act, deed);

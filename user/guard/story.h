@@ -61,6 +61,7 @@ struct held {
 	struct held_key key;
 	size_t steps;
 	bool is_hard;	/* a gate: some step refuses live connections, too */
+	int64_t loss_us; /* a gate: until then it stays shut without a daemon, too; 0: it does not */
 };
 
 struct act {
@@ -105,9 +106,16 @@ int hold_take(struct act *act, struct deed *deed);
 /* A gate that also stops live connections, for as long as any step holds it. */
 bool hold_is_hard(struct act *act, const struct deed *deed);
 void hold_harden(struct act *act, const struct deed *deed);
+/*
+ * Until when (wall clock) the gate of a deed stays shut without a daemon: as long as a step that wants
+ * it says. 0: no longer than its lease.
+ */
+int64_t hold_loss_us(struct act *act, const struct deed *deed);
+/* Counts that anew for every gate, since steps may have let go. */
+void hold_recount(struct act *act);
 /* True when no other step, of whatever budget, wants it held. */
 bool hold_drop(struct act *act, struct deed *deed);
-bool hold_stands(struct act *act, enum hold hold, struct target target);
+bool hold_stands(const struct act *act, enum hold hold, struct target target);
 
 /* ---- aim.c ---- */
 
@@ -123,7 +131,7 @@ struct deed *aim(struct act *act, struct story *story, const struct policy_verdi
 /* ---- refuse.c, halt.c, kill.c ---- */
 
 /* Levers; -EOPNOTSUPP where there is none. */
-int gate_pull(struct act *act, uint64_t cgroup, enum ctl_gate_state state);
+int gate_pull(struct act *act, uint64_t cgroup, enum ctl_gate_state state, int64_t loss_us);
 int gate_reset(struct act *act, uint64_t cgroup);
 int signal_pull(struct act *act, const struct deed *deed, int signal);
 

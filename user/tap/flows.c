@@ -11,13 +11,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-/* Links, not BPF_PROG_ATTACH: they leave with this process, and never push out another's program. */
-static int attach(struct bpf_program *program, struct bpf_link **link, int root)
-{
-	*link = bpf_program__attach_cgroup(program, root);
-	return *link ? 0 : -errno;
-}
-
 int tap_flows_attach(struct tap *tap, char **ret_error)
 {
 	const char *path = tap->config.cgroup_root ? tap->config.cgroup_root : "/sys/fs/cgroup";
@@ -29,13 +22,16 @@ int tap_flows_attach(struct tap *tap, char **ret_error)
 		return tap_fail(ret_error, -errno, "the cgroup v2 mount %s could not be opened: %s",
 				path, strerror(errno));
 	/* sockops first: a socket that connects between the two is told without its owner else */
-	err = attach(skel->progs.flow_sockops, &skel->links.flow_sockops, root);
+	err = tap_attach_root(tap, skel->progs.flow_sockops, &skel->links.flow_sockops, root);
 	if (!err)
-		err = attach(skel->progs.socket_released, &skel->links.socket_released, root);
+		err = tap_attach_root(tap, skel->progs.socket_released,
+				      &skel->links.socket_released, root);
 	if (!err)
-		err = attach(skel->progs.flow_ingress, &skel->links.flow_ingress, root);
+		err = tap_attach_root(tap, skel->progs.flow_ingress,
+				      &skel->links.flow_ingress, root);
 	if (!err)
-		err = attach(skel->progs.flow_egress, &skel->links.flow_egress, root);
+		err = tap_attach_root(tap, skel->progs.flow_egress,
+				      &skel->links.flow_egress, root);
 	if (err)
 		return tap_fail(ret_error, err, "the flow programs could not be attached to %s (%s): "
 				"it must be a cgroup v2 mount, and aigress needs CAP_NET_ADMIN", path,
@@ -45,8 +41,8 @@ int tap_flows_attach(struct tap *tap, char **ret_error)
 	 * hooks when its socket load balancer is off (cilium#43877).
 	 */
 	tap->features.has_connect_gate =
-		!attach(skel->progs.gate_connect4, &skel->links.gate_connect4, root) &&
-		!attach(skel->progs.gate_connect6, &skel->links.gate_connect6, root);
+		!tap_attach_root(tap, skel->progs.gate_connect4, &skel->links.gate_connect4, root) &&
+		!tap_attach_root(tap, skel->progs.gate_connect6, &skel->links.gate_connect6, root);
 	if (!tap->features.has_connect_gate)
 		log_warn("connects cannot be refused on this kernel; hellos to AI hosts still are");
 	return 0;

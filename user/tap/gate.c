@@ -6,6 +6,7 @@
 #include "tap/internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static int gates_fd(const struct tap *tap)
 {
@@ -38,4 +39,86 @@ int tap_gate_clear(struct tap *tap, uint64_t cgroup)
 	if (!err)
 		__atomic_sub_fetch(&tap->skel->bss->gates_live, 1, __ATOMIC_RELEASE);
 	return err;
+}
+
+/* The next key of a walk that ends after `max`, whatever others do to the map; false: none. */
+static bool next_key(int fd, const void *key, void *next, uint32_t *left)
+{
+	return (*left)-- && !bpf_map_get_next_key(fd, key, next);
+}
+
+/*
+ * A bucket of an earlier daemon keeps its gate shut until this one has decided, and whoever gets its
+ * number begins at nothing.
+ */
+static void empty_buckets(struct tap *tap)
+{
+	int grants = bpf_map__fd(tap->skel->maps.grants), takes = bpf_map__fd(tap->skel->maps.takes);
+	uint32_t bucket, next, left = CTL_BUCKETS_MAX;
+	const uint32_t *at = NULL;
+
+	while (next_key(grants, at, &next, &left)) {
+		const struct ctl_grant nothing = { .reserve_nanos = 1 };
+		const struct ctl_take none = { 0 };
+
+		bucket = next;
+		at = &bucket;
+		(void)bpf_map_update_elem(grants, &bucket, &nothing, BPF_EXIST);
+		(void)bpf_map_update_elem(takes, &bucket, &none, BPF_ANY);
+	}
+}
+
+void tap_gates_take_over(struct tap *tap)
+{
+	uint32_t n = 0, left = TAP_GATES_MAX;
+	uint64_t cgroup, next;
+
+	while (next_key(gates_fd(tap), n ? &cgroup : NULL, &next, &left)) {
+		cgroup = next;
+		n++;
+	}
+	__atomic_store_n(&tap->skel->bss->gates_live, n, __ATOMIC_RELEASE);
+	empty_buckets(tap);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Buckets that no gate names any more. */
+static void sweep_buckets(struct tap *tap, const uint64_t *cgroups, size_t n)
+{
+	static uint32_t named[TAP_GATES_MAX * CTL_BUCKETS];
+	int grants = bpf_map__fd(tap->skel->maps.grants);
+	uint32_t buckets[CTL_BUCKETS_MAX], *at = NULL, left = CTL_BUCKETS_MAX;
+	size_t n_buckets = 0, n_named = 0;
+	struct ctl_gate gate;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; !tap_gate_get(tap, cgroups[i], &gate) && j < CTL_BUCKETS; j++)
+			named[n_named++] = gate.buckets[j];
+	qsort(named, n_named, sizeof(*named), by_number);
+	while (next_key(grants, at, &buckets[n_buckets], &left))
+		at = &buckets[n_buckets++];
+	for (size_t i = 0; i < n_buckets; i++)
+		if (!bsearch(&buckets[i], named, n_named, sizeof(*named), by_number))
+			(void)tap_grant_clear(tap, buckets[i]);
+}
+
+size_t tap_gates_sweep(struct tap *tap, bool (*wanted)(void *arg, uint64_t cgroup), void *arg)
+{
+	uint64_t cgroups[TAP_GATES_MAX], *at = NULL;
+	uint32_t left = TAP_GATES_MAX;
+	size_t n = 0, cleared = 0;
+
+	/* Listed first: a walk over a table that changes begins anew. */
+	while (next_key(gates_fd(tap), at, &cgroups[n], &left))
+		at = &cgroups[n++];
+	for (size_t i = 0; i < n; i++)
+		cleared += !wanted(arg, cgroups[i]) && !tap_gate_clear(tap, cgroups[i]);
+	sweep_buckets(tap, cgroups, n);
+	return cleared;
 }

@@ -143,8 +143,23 @@ static int load(struct tap *tap, char **ret_error)
 	err = set_sizes(tap);
 	if (err)
 		return tap_fail(ret_error, err, "ring_bytes or conns_max has no sound value");
+	tap_pins_reuse(tap);
 	err = tap_bpf__load(tap->skel);
-	return err ? explain_load(ret_error, err) : 0;
+	if (err)
+		return explain_load(ret_error, err);
+	tap_gates_take_over(tap);
+	return 0;
+}
+
+static int add_hosts(struct tap *tap, char **ret_error)
+{
+	const char *pattern;
+	int err = 0;
+
+	for (size_t i = 0; !err && tap->config.pattern && (pattern = tap->config.pattern(i)); i++)
+		err = tap_add_host(tap, pattern);
+	return err ? tap_fail(ret_error, err, "the hosts cannot be told to the kernel: %s",
+			      strerror(-err)) : 0;
 }
 
 static int attach_host(struct tap *tap, char **ret_error)
@@ -169,7 +184,11 @@ int tap_new(struct tap **ret, const struct tap_config *config, char **ret_error)
 	if (!tap)
 		return tap_fail(ret_error, -ENOMEM, "no memory");
 	tap->config = *config;
+	tap->pin_fd = -1;
+	snprintf(tap->pin, sizeof(tap->pin), "%s", config->pin ?: "");
 	err = load(tap, ret_error);
+	if (!err)
+		err = add_hosts(tap, ret_error);
 	if (!err)
 		err = attach_host(tap, ret_error);
 	if (!err) {
@@ -195,6 +214,8 @@ struct tap *tap_free(struct tap *tap)
 	ring_buffer__free(tap->ring);
 	tap_bpf__destroy(tap->skel);
 	tap_owners_free(&tap->owners);
+	if (tap->pin_fd >= 0)
+		close(tap->pin_fd);
 	free(tap);
 	return NULL;
 }

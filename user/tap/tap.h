@@ -21,6 +21,9 @@ struct tap_config {
 	uint32_t conns_max;	/* TLS connections at once; 0: TAP_CONNS_MAX */
 	const char *cgroup_root; /* the v2 mount: flow and gate programs go to its root */
 	bool perf_uprobes;	/* leave uprobe_multi aside although the kernel has it */
+	/* Host patterns that are known before the first packet is looked at; NULL after the last. */
+	const char *(*pattern)(size_t i);
+	const char *pin;	/* directory for tap_pin(), see pin.h, copied; NULL: none */
 };
 #define TAP_RING_BYTES (8u << 20)	/* 25 ms at the 300 MB/s that one core reads; resident twice */
 #define TAP_CONNS_MAX 32768u
@@ -34,8 +37,17 @@ typedef void (*tap_event_fn)(void *arg, const struct ev_head *event, size_t size
  * freed by the caller.
  */
 int tap_new(struct tap **ret, const struct tap_config *config, char **ret_error);
-/* Detaches; gates that hold by lease stay until the lease ends only if the programs are pinned. */
+/* Detaches, but for what is pinned. */
 struct tap *tap_free(struct tap *tap);
+
+/*
+ * From now on gates outlive this process, each until its lease ends: the next daemon takes them over,
+ * or pin_remove() lets them go. Mounts bpffs where it is not mounted. 0 or -errno; -EBUSY: another
+ * daemon has the directory. Again is nothing new.
+ */
+int tap_pin(struct tap *tap);
+/* No longer; also what an earlier daemon left. */
+void tap_unpin(struct tap *tap);
 
 /* An fd that is readable when events wait, and the call that hands them to fn. 0 or -errno. */
 int tap_fd(const struct tap *tap);
@@ -101,6 +113,8 @@ int tap_gate_set(struct tap *tap, uint64_t cgroup, const struct ctl_gate *gate);
 int tap_gate_clear(struct tap *tap, uint64_t cgroup);
 /* The gate as it stands, with its hits. 0 or -ENOENT. */
 int tap_gate_get(const struct tap *tap, uint64_t cgroup, struct ctl_gate *ret);
+/* Clears each gate that is not wanted: of those that an earlier daemon left. Returns how many. */
+size_t tap_gates_sweep(struct tap *tap, bool (*wanted)(void *arg, uint64_t cgroup), void *arg);
 
 /*
  * Pace (control.h): gives a bucket its credit, makes it if it is new, with takes at 0; ends it; reads

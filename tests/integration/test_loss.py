@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""on-daemon-loss: what a shut gate does while no daemon runs, and who opens it then."""
+import signal
+import subprocess
+
+import pytest
+
+import stage as lab
+from test_budgets import actions, one_call, rules, spender
+from drive import ANTHROPIC
+
+PINS = "/sys/fs/bpf/aigress"
+
+
+def outside(stage, *argv):
+    """A command's output. Where the daemon runs: bpffs is mounted there."""
+    child = stage.children.start(argv, outside=stage.namespaces, stdout=subprocess.PIPE, text=True)
+    return child.communicate(timeout=60)[0]
+
+
+@pytest.fixture
+def pins(stage):
+    """What is pinned beside what was before; in the end that is gone."""
+    def listed():
+        return set(outside(stage, "find", PINS, "-type", "f").split())
+    before = listed()
+    yield lambda: listed() - before
+    for pin in listed() - before:
+        outside(stage, "rm", pin)
+
+
+def shut(stage, new_daemon, loss):
+    """A daemon that has shut the gate of a cgroup, and its runner."""
+    run, cgroup = stage.new_run()
+    text = rules(stage, run, "refuse") + f"on-daemon-loss: {loss}\n"
+    daemon = new_daemon(text).start()
+    child = spender(stage, run, cgroup)
+    lab.wait(lambda: child.poll() is not None, 30, daemon.said)
+    assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
+    return daemon, run, cgroup
+
+
+def test_a_held_gate_outlives_the_daemon_and_the_next_one_takes_it_over(stage, new_daemon, pins):
+    daemon, run, cgroup = shut(stage, new_daemon, "hold")
+    other, neighbour = stage.new_run()
+    billed = len(stage.api.bill(run))
+    daemon.stop(signal.SIGKILL)
+    assert len(pins()) >= 5
+    # Longer than a lease: nobody renews it.
+    end = lab.time.monotonic() + 11
+    while lab.time.monotonic() < end:
+        assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
+    assert one_call(stage, run, cgroup, ("bystander.test", "/")) == 0
+    assert one_call(stage, other, neighbour, ANTHROPIC) == 0
+    links = pins()
+    daemon.start()
+    assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
+    assert len(stage.api.bill(run)) == billed
+    assert pins() == links    # none twice, none beside
+    # In the new daemon's hands: it opens, and its neighbour is metered by it.
+    daemon.run("override", "open", "--all", "--for", "10m")
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20, daemon.said)
+    assert one_call(stage, other, neighbour, ANTHROPIC) == 0
+    lab.wait(lambda: daemon.calls(neighbour), 20, daemon.said)
+    # Nothing is held any more, so nothing stays.
+    assert daemon.stop() == 0
+    assert not pins()
+
+
+def test_override_opens_a_held_gate_without_a_daemon(stage, new_daemon, pins):
+    daemon, run, cgroup = shut(stage, new_daemon, "hold")
+    daemon.stop()
+    assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
+    assert "left shut" in outside(stage, lab.AIGRESS, "override", "--state", daemon.state, "open", "--all")
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 10)
+    assert not pins()
+
+
+def test_an_open_gate_ends_with_its_lease_beside_a_held_one(stage, new_daemon, pins):
+    """Two budgets, of which one holds: the programs stay for its sake, the other's gate opens."""
+    run, held = stage.new_run()
+    other, lent = stage.new_run()
+    text = rules(stage, run, "refuse") + rules(stage, other, "refuse").split("budgets:\n")[1].replace(
+        "name: lab", "name: lent\n    on-daemon-loss: open") + "on-daemon-loss: hold\n"
+    daemon = new_daemon(text).start()
+    for whose, cgroup in (run, held), (other, lent):
+        child = spender(stage, whose, cgroup)
+        lab.wait(lambda: child.poll() is not None, 30, daemon.said)
+    daemon.stop(signal.SIGKILL)
+    lab.wait(lambda: one_call(stage, other, lent, ANTHROPIC) == 0, 30)
+    assert one_call(stage, run, held, ANTHROPIC) in (7, 35, 56)
+    daemon.start()
+    # It is over its budget still, and the new daemon knows.
+    assert one_call(stage, other, lent, ANTHROPIC) in (7, 35, 56)
+    assert one_call(stage, run, held, ANTHROPIC) in (7, 35, 56)
+    assert {a["budget"] for a in actions(daemon)} == {"lab", "lent"}
+    daemon.run("override", "open", "--all")
+    lab.wait(lambda: one_call(stage, run, held, ANTHROPIC) == 0, 20, daemon.said)
+    daemon.stop()
+    assert not pins()
+
+
+def test_a_hold_that_is_taken_out_of_the_rules_is_unpinned(stage, new_daemon, pins):
+    daemon, run, cgroup = shut(stage, new_daemon, "hold")
+    assert pins()
+    with open(daemon.config, "w", encoding="utf-8") as file:
+        file.write(rules(stage, run, "refuse"))
+    lab.wait(lambda: not pins(), 20, daemon.said)
+    assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
+    daemon.stop(signal.SIGKILL)
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20)
