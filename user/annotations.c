@@ -213,12 +213,15 @@ static int add(struct policy_rules *rules, const struct wish *wish,
 {
 	struct policy_budget *budgets =
 		reallocarray(rules->budgets, rules->n_budgets + 1, sizeof(*budgets));
+	int r;
 
 	if (!budgets)
 		return -ENOMEM;
 	rules->budgets = budgets;
 	/* Counted also when half filled: the rules' end frees it. */
-	return fill(&budgets[rules->n_budgets++], wish, meant, config);
+	r = fill(&budgets[rules->n_budgets++], wish, meant, config);
+	budgets[rules->n_budgets - 1].on_loss = rules->on_loss;
+	return r;
 }
 
 static void set_state(struct wish *wish, const char *state, bool is_refused)
