@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "config.h"
 
-#define FILE_KEYS "enforce, attach, return-probes, first-call, keep, on-daemon-loss, max-kills, prices, " \
+#define FILE_KEYS "enforce, attach, return-probes, first-call, resolve, keep, on-daemon-loss, max-kills, prices, " \
 		  "hosts, serve, budgets, node, webhooks, protect, annotations, kubernetes"
 #define WHO_KEYS "namespace, workload, pod, container, label, cgroup, unit, user, command, exe"
 /* A budget that is right but for what stands in the place. */
