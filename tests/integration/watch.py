@@ -31,7 +31,7 @@ def need(program):
 def ask(port, path, method="GET", headers=None, raw=None, seconds=10):
     """(status, headers, body) of one request, over a bare socket: what is sent is what is meant."""
     lines = [f"{method} {path} HTTP/1.1", *(f"{k}: {v}" for k, v in
-             {"Host": f"127.0.0.1:{port}", **(headers or {})}.items() if v is not None)]
+             {"Host": f"127.0.0.1:{port}", "Connection": "close", **(headers or {})}.items() if v is not None)]
     with socket.create_connection(("127.0.0.1", port), seconds) as peer:
         peer.settimeout(seconds)
         try:
@@ -121,8 +121,7 @@ scrape_configs:
             return False
 
     def api(self, path, **query):
-        code, _, body = ask(self.port, f"/api/v1/{path}?{urllib.parse.urlencode(query)}",
-                            headers={"Connection": "close"})
+        code, _, body = ask(self.port, f"/api/v1/{path}?{urllib.parse.urlencode(query)}")
         told = json.loads(body)
         assert code == 200 and told["status"] == "success", told
         return told["data"]
