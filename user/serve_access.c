@@ -81,7 +81,7 @@ static bool is_same(const char *a, const char *b)
 	return len == strlen(b) && !CRYPTO_memcmp(a, b, len);
 }
 
-/* Read at each request: it is rotated by replacing the file. One that cannot be read lets nobody in. */
+/* Read at each request: it is rotated by replacing the file. Without it nobody gets in. */
 static bool has_token(const struct serve_config *config, const char *authorization)
 {
 	static const char scheme[] = "Bearer ";

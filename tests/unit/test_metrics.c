@@ -213,6 +213,45 @@ static void unpriced_is_not_0_usd(void **state)
 	metrics_free(metrics);
 }
 
+/* No time decides here: what one turn of the loop costs is told. */
+static void ten_thousand_series_come_in_pieces(void **state)
+{
+	struct metrics *metrics = metrics_new(10000, "node-1");
+	struct scrape_sources sources = { .version = "0", .max_series = 10 };
+	uint64_t longest_ns = 0, began_ns = clock_mono_ns(), turns = 0;
+	struct calling calling;
+	struct scrape *scrape;
+	char pod[32], buf[16384];
+	size_t len = 0;
+	ssize_t n;
+
+	for (int i = 0; i < 10000; i++) {
+		snprintf(pod, sizeof(pod), "agents-7d9c5b6f4-%05d", i);
+		in_pod(&calling, pod, "claude-sonnet-5", 1000000);
+		calls(metrics, &calling, 1);
+	}
+	printf("note: %.1f us a call into the counters\n",
+	       (double)(clock_mono_ns() - began_ns) / 10000 / 1000);
+	began_ns = clock_mono_ns();
+	scrape = scrape_new(metrics, &sources, EXPOSITION_OPEN, 1, 0);
+	do {
+		uint64_t from_ns = clock_mono_ns(), took_ns;
+
+		n = scrape_read(scrape, buf, sizeof(buf));
+		took_ns = clock_mono_ns() - from_ns;
+		longest_ns = took_ns > longest_ns ? took_ns : longest_ns;
+		len += (size_t)n;
+		turns++;
+	} while (n > 0);
+	assert_int_equal(n, 0);
+	assert_true(turns > 100);
+	printf("note: 10,000 callers: %zu kB in %lu turns of at most %lu us, %lu ms\n",
+	       len / 1000, turns, longest_ns / 1000,
+	       (unsigned long)((clock_mono_ns() - began_ns) / NS_PER_MS));
+	scrape_free(scrape);
+	metrics_free(metrics);
+}
+
 static void actions_are_counted_by_their_word(void **state)
 {
 	struct metrics *metrics = metrics_new(10, "n");
@@ -280,6 +319,7 @@ int main(void)
 		cmocka_unit_test(dead_pods_make_room_but_not_under_a_scrape),
 		cmocka_unit_test(names_cannot_break_a_line),
 		cmocka_unit_test(unpriced_is_not_0_usd),
+		cmocka_unit_test(ten_thousand_series_come_in_pieces),
 		cmocka_unit_test(actions_are_counted_by_their_word),
 		cmocka_unit_test(spend_slides_by_minutes_and_hours),
 	};

@@ -71,6 +71,9 @@ function drawMinutes(points) {
 	$("peak").textContent = top ? `highest minute ${usd(top / 1e6)} USD` : "nothing was spent";
 }
 
+// Twice what the hour had, and more than small change: somebody should look.
+const isHot = (rate, row) => rate > 1 && rate > 2 * Number(row.hour);
+
 function drawSpender(row) {
 	const known = make("div", "detail", row.detail + (row.model ? "  ·  " + row.model : ""));
 	const name = make("div", "name", row.name || "host");
@@ -79,7 +82,7 @@ function drawSpender(row) {
 	if (row.estimated)
 		name.append(" ", make("span", "tag", count(row.estimated) + " estimated"));
 	const rate = Number(row.five_minutes) * 12;
-	const hot = rate > 1 && rate > 3 * Number(row.hour);
+	const hot = isHot(rate, row);
 	const sparkCell = make("td", "spark-cell", spark(row.spark));
 	return make("tr", "", make("td", "", name, known), sparkCell,
 		make("td", "n" + (hot ? " hot" : ""), usd(rate)), make("td", "n", usd(row.hour)),
@@ -151,8 +154,10 @@ function headline(status) {
 	if (status.trouble)
 		return ["alarm", "Not ready: " + status.trouble];
 	if (status.gates.length)
-		return ["alarm", `${status.gates.length} in force: ${status.gates[0].action} ${status.gates[0].target}` +
-			(over.length ? `. ${say(over, "over")}` : "") + (status.enforce ? "" : " (rehearsed: nothing is done)")];
+		return ["alarm", (over.length ? `${say(over, "over its limit")}. ` : "") +
+			`In force: ${status.gates.slice(0, 2).map((row) => `${row.action} ${row.target}`).join(", ")}` +
+			(status.gates.length > 2 ? ` and ${status.gates.length - 2} more` : "") +
+			(status.enforce ? "." : " (rehearsed: nothing is done).")];
 	if (over.length)
 		return ["alarm", say(over, "over its limit")];
 	if (near.length)
@@ -174,7 +179,9 @@ function draw(status) {
 	$("headline").textContent = text;
 	$("headline").className = mood;
 	$("rate").textContent = usd(rate);
-	$("rate-note").textContent = "mean of 5 minutes";
+	$("rate").className = isHot(rate, total) ? "warn-text" : "";
+	$("rate-note").textContent = "mean of 5 minutes" +
+		(Number(total.hour) > 0 ? `, ${(rate / Number(total.hour)).toFixed(1)} times the hour's` : "");
 	$("hour").textContent = usd(total.hour);
 	$("flight").textContent = count(status.in_flight) + " calls in flight";
 	$("day").textContent = usd(total.day);
