@@ -204,6 +204,25 @@ static void pod_that_is_gone_again_is_named(void **state)
 	assert_named(ask(world, UID2, ""), "team-a", "brief", "Pod/brief", "");
 }
 
+static void folders_may_be_made_anew(void **state)
+{
+	struct world *world = *state;
+
+	shell(world, "mkdir -p var/log/pods var/log/containers");
+	start(world);
+	shell(world, "rm -r var/log && mkdir -p var/log/pods var/log/containers");
+	assert_named(ask(world, UID, ""), "", "", "", "");
+	add_pod(world, "team-a", "brief", UID2);
+	shell(world, "rmdir var/log/pods/*");
+	run_until(world, is_named);
+	assert_named(ask(world, UID2, ""), "team-a", "brief", "Pod/brief", "");
+}
+
+static bool has_brief(struct world *world)
+{
+	return !strcmp(ask(world, UID, CID).pod, "brief");
+}
+
 static void kubelet_may_start_after_the_daemon(void **state)
 {
 	struct world *world = *state;
@@ -215,6 +234,10 @@ static void kubelet_may_start_after_the_daemon(void **state)
 	add_container(world, "team-a", "brief", UID, "main", CID);
 	add_pod(world, "..", "x y", "z");
 	shell(world, "touch var/log/pods/_ var/log/pods/a_b_ 'var/log/containers/x.log'");
+	run_until(world, has_brief);
+	assert_named(ask(world, UID, CID), "team-a", "brief", "Pod/brief", "main");
+	/* what is no pod's folder named nobody */
+	assert_int_equal(world->n_named, 2);
 }
 
 static const struct {
@@ -540,6 +563,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(log_folders_name_pods_that_were_there),
 		TEST(pod_that_is_gone_again_is_named),
+		TEST(folders_may_be_made_anew),
 		TEST(kubelet_may_start_after_the_daemon),
 		TEST(runtime_state_names_containers_at_once),
 		TEST(hostile_ids_and_files_name_nothing),

@@ -18,7 +18,7 @@ static const struct source *const sources[] = {
 };
 #define SOURCES ARRAY_SIZE(sources)
 
-#define RETRY_NS (10 * NS_PER_S)	/* a source that was not there is looked for again */
+#define RETRY_NS (3 * NS_PER_S)	/* a source that was not there is looked for again */
 #define SEEN_NS (50 * NS_PER_MS)	/* pods that come up together are asked for together */
 #define WHY_LEN 256
 

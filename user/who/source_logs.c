@@ -151,6 +151,13 @@ static void on_entry(struct logs *logs, const struct inotify_event *event)
 		(void)scan_both(logs);
 		return;
 	}
+	/* The folder itself was removed; whoever makes it anew is looked for when it is asked for. */
+	if (event->mask & IN_IGNORED) {
+		if (event->wd == logs->pods_watch)
+			logs->pods_watch = -1;
+		else if (event->wd == logs->links_watch)
+			logs->links_watch = -1;
+	}
 	if (!event->len)
 		return;
 	if (event->wd == logs->pods_watch)
@@ -229,6 +236,8 @@ static void logs_want(void *source, const char *container, const char *uid)
 	struct logs *logs = source;
 
 	on_events(logs);
+	if (logs->pods_watch < 0)
+		(void)watch(logs, PODS_DIR, &logs->pods_watch);
 	if (logs->links_watch < 0)
 		(void)watch(logs, LINKS_DIR, &logs->links_watch);
 	if (clock_mono_ns() - logs->scanned_ns >= SCAN_NS)
