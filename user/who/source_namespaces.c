@@ -49,7 +49,7 @@ static void add(void *arg, const struct who_pod *pod)
 	namespace = calloc(1, sizeof(*namespace));
 	if (!namespace)
 		return;
-	snprintf(namespace->name, sizeof(namespace->name), "%s", pod->namespace);
+	snprintf(namespace->name, sizeof(namespace->name), "%.63s", pod->namespace);
 	HASH_ADD_STR(namespaces->all, name, namespace);
 	if (!namespace->hh.tbl)
 		free(namespace);
