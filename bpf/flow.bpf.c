@@ -13,15 +13,12 @@
 #include "adopt.h"
 #include "hold.h"
 #include "hosts.h"
+#include "quic.h"
 #include "tell.h"
 #include "pace.h"
 
-#define PORT_QUIC 443
 /* After CONNECT: how many segments that begin no hello are waited through (a request's headers). */
 #define TUNNEL_SEGMENTS 8
-
-#define PASS 1
-#define DROP 0
 
 /* The ClientHello being read, or refused; 600 bytes a socket that is at that point. */
 struct {
@@ -33,6 +30,8 @@ struct {
 
 __u64 hold_lease_ns = 0;
 __u32 addrs_generation = 0;
+__u64 quic_second = 0;
+__u32 quic_looks = 0;
 
 static __always_inline void flow_count_in(struct bpf_sock *sk, struct flow *flow)
 {
@@ -293,36 +292,6 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 	return verdict;
 }
 
-/* QUIC to an AI address stops at a shut gate, so that the client falls back to TCP and is told. */
-static __always_inline int quic(struct __sk_buff *skb)
-{
-	__u32 at = transport(skb, PROTO_UDP), ip4;
-	struct ctl_addr peer = {};
-	struct ctl_gate *gate;
-	__u16 port;
-
-	if (!at || bpf_skb_load_bytes(skb, at + 2, &port, sizeof(port)))
-		return PASS;
-	peer.port = bpf_ntohs(port);
-	if (peer.port != PORT_QUIC)
-		return PASS;
-	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-		if (bpf_skb_load_bytes(skb, 24, peer.addr, sizeof(peer.addr)))
-			return PASS;
-	} else {
-		if (bpf_skb_load_bytes(skb, 16, &ip4, sizeof(ip4)))
-			return PASS;
-		addr_from_ip4(&peer, ip4);
-	}
-	if (!addr_is_ai_only(&peer))
-		return PASS;
-	gate = gate_of_skb(skb, false);
-	if (!gate)
-		return PASS;
-	gate_hit(gate, CTL_REFUSED_CONNECTS);
-	return DROP;
-}
-
 SEC("cgroup_skb/egress")
 int flow_egress(struct __sk_buff *skb)
 {
@@ -335,8 +304,8 @@ int flow_egress(struct __sk_buff *skb)
 		return PASS;
 	if (sk->protocol == PROTO_TCP)
 		return flow_tcp(skb, sk);
-	if (sk->protocol == PROTO_UDP && gates_live)
-		return quic(skb);
+	if (sk->protocol == PROTO_UDP)
+		return quic_out(skb) & 3;	/* a bound that the verifier sees */
 	return PASS;
 }
 
@@ -353,7 +322,11 @@ int flow_ingress(struct __sk_buff *skb)
 	if (!sk)
 		return PASS;
 	sk = bpf_sk_fullsock(sk);
-	if (!sk || sk->protocol != PROTO_TCP)
+	if (!sk)
+		return PASS;
+	if (sk->protocol == PROTO_UDP)
+		quic_in(skb);
+	if (sk->protocol != PROTO_TCP)
 		return PASS;
 	flow = bpf_sk_storage_get(&flows, sk, 0, 0);
 	if (flow && flow->state == FLOW_AI)

@@ -186,6 +186,14 @@ struct {
 	__type(value, struct ctl_flow);
 } flow_counts __weak SEC(".maps");
 
+/* By the number of socket and peer (quic.h). Least recently used: nothing tells of an end but a socket's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct ctl_quic);
+} quics __weak SEC(".maps");
+
 /* Gates by cgroup id (control.h). Looked at only while gates_live, in gate.h, is not zero. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

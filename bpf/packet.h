@@ -18,6 +18,9 @@
 #define PROTO_UDP 17
 #define TCP_SYN 0x02
 
+#define PASS 1
+#define DROP 0
+
 struct segment {
 	__u32 at;	/* of the payload in the packet */
 	__u32 len;

@@ -152,6 +152,22 @@ struct ctl_flow {
 };
 _Static_assert(sizeof(struct ctl_flow) == 56, "both halves agree on struct ctl_flow");
 
+enum ctl_quic_state {
+	CTL_QUIC_LOOK,	/* its first datagrams go up */
+	CTL_QUIC_AI,	/* counted */
+	CTL_QUIC_OTHER,	/* passes */
+};
+
+/* Value of the `quics` map, keyed by the number of the flow: one QUIC connection to port 443. */
+struct ctl_quic {
+	struct ctl_flow counts;	/* datagrams as they are; framed and records: those with a short header */
+	__u64 begun_ns;
+	__u32 told;		/* datagrams that went up */
+	__u8 state;		/* enum ctl_quic_state */
+	__u8 reserved[3];
+};
+_Static_assert(sizeof(struct ctl_quic) == 72, "both halves agree on struct ctl_quic");
+
 /* Counters of the kernel half, one per CPU in the `counters` map: failures and losses, by name. */
 enum ctl_counter {
 	CTL_CONNS_FULL,		/* no room for a connection: its plaintext is not seen */
@@ -167,6 +183,7 @@ enum ctl_counter {
 	CTL_REFUSED_HELLOS,	/* and CONNECT requests to a proxy */
 	CTL_HELD_REQUESTS,	/* that had to wait at a pace gate, each once */
 	CTL_HOLDS_FULL,		/* of these, no room: TCP alone tries again, late */
+	CTL_QUIC_UNREAD,	/* first datagrams that were not looked at: too many at once */
 	CTL_COUNTERS		/* how many there are */
 };
 

@@ -21,6 +21,7 @@ enum ev_type {
 	EV_CGROUP = 6,	/* a cgroup of the v2 hierarchy was made: id and path */
 	EV_FLOW = 7,	/* a TCP connection's ClientHello named an AI host (or was refused) */
 	EV_FLOW_END = 8, /* that connection ended, with its final byte counts */
+	EV_QUIC = 9,	/* one of the first datagrams of a QUIC connection, whose name is not known yet */
 };
 
 /* Directions are the client's. */
@@ -119,7 +120,12 @@ struct ev_flow {
 	 */
 	__u8 is_adopted;
 	__u8 record_bytes;	/* framing of one record; 0: unknown */
-	__u8 reserved[2];
+	/*
+	 * UDP: head.id is a number of its own, `hello` the socket's cookie; an EV_FLOW_END of that number
+	 * ends all flows of the socket, without counts.
+	 */
+	__u8 is_quic;
+	__u8 reserved[1];
 	char comm[EV_COMM_LEN];
 	/*
 	 * SNI of the ClientHello, or CONNECT's. Empty in EV_FLOW_END, in a second EV_FLOW, which tells
@@ -128,6 +134,19 @@ struct ev_flow {
 	char host[EV_HOST_LEN];
 };
 _Static_assert(sizeof(struct ev_flow) == 408, "both halves agree on struct ev_flow");
+
+/*
+ * A datagram (or several, as UDP's offload joins them) of a QUIC connection's start, to be answered by
+ * tap_decide() with the flow's id. Its name is in there, under keys that are public.
+ */
+#define EV_QUIC_MAX 3072
+struct ev_quic {
+	struct ev_flow flow;	/* no host yet */
+	__u32 len;		/* of bytes[] */
+	__u32 reserved;
+	__u8 bytes[EV_QUIC_MAX];
+};
+_Static_assert(sizeof(struct ev_quic) == 408 + 8 + EV_QUIC_MAX, "both halves agree on struct ev_quic");
 
 /* Not an event: whose socket an AI flow is, as the task_file iterator writes them. */
 struct ev_owner {

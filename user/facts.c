@@ -86,10 +86,13 @@ static void add_coverage(void *arg, const struct unmetered_row *row)
 
 	if (json_array_size(array) < SHOWN_MAX)
 		json_array_append_new(
-			array, json_pack("{s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "pid",
+			array, json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o}", "pid",
 					 (json_int_t)row->tgid, "command", row->comm, "host",
 					 row->host, "flows", (json_int_t)row->flows, "open",
-					 (json_int_t)row->open, "flow_bytes",
+					 (json_int_t)row->open, "quic", (json_int_t)row->quic,
+					 "older", (json_int_t)row->adopted, "other_requests",
+					 (json_int_t)row->others, "why", unmetered_why(row),
+					 "flow_bytes",
 					 bytes(row->flow_bytes), "read_bytes",
 					 bytes(row->read_bytes), "estimated_bytes",
 					 bytes(row->charged_bytes)));
@@ -116,6 +119,7 @@ static const char *const counter_names[CTL_COUNTERS] = {
 	[CTL_HELLO_ECH] = "hello_ech",
 	[CTL_REFUSED_CONNECTS] = "refused_connects",
 	[CTL_REFUSED_HELLOS] = "refused_hellos",
+	[CTL_QUIC_UNREAD] = "quic_unread",
 	[CTL_HELD_REQUESTS] = "held_requests",
 	[CTL_HOLDS_FULL] = "holds_full",
 };

@@ -80,6 +80,15 @@ static void item_settle(struct links *links, struct link *link, struct item *ite
 	item_free(links, link, item);
 }
 
+/* Telemetry, files, an operation that nobody has heard of: not charged, and not silent. */
+static void item_pass(struct links *links, const struct link *link, const struct http_head *head)
+{
+	const char *host = head->host[0] ? head->host : link->host;
+
+	if (links->out.other && !strcmp(head->method, "POST") && api_find(host))
+		links->out.other(links->out.arg, link->tgid, host);
+}
+
 static void item_add(struct links *links, struct link *link, const struct http_piece *piece,
 		     const struct ev_head *event)
 {
@@ -94,6 +103,7 @@ static void item_add(struct links *links, struct link *link, const struct http_p
 		item->call = call_new(piece->head, link->host, event->time_ns);
 	if (!item || !item->call) {
 		free(item);
+		item_pass(links, link, piece->head);
 		return;
 	}
 	/* Seen only from its middle on: what is read of it must be found beside its flow. */

@@ -115,6 +115,13 @@ static void on_read(void *arg, uint32_t tgid, const char *host, enum ev_dir dir,
 	unmetered_read(pipeline->unmetered, tgid, host, dir, bytes, records);
 }
 
+static void on_other(void *arg, uint32_t tgid, const char *host)
+{
+	struct pipeline *pipeline = arg;
+
+	unmetered_other(pipeline->unmetered, tgid, host);
+}
+
 static void on_forgotten(void *arg, uint32_t tgid, uint64_t ssl)
 {
 	struct pipeline *pipeline = arg;
@@ -171,12 +178,15 @@ static bool is_sound(const struct ev_head *event, size_t size)
 		[EV_CLOSE] = sizeof(struct ev_close),	[EV_EXEC] = sizeof(struct ev_head),
 		[EV_EXIT] = sizeof(struct ev_head),	[EV_CGROUP] = sizeof(struct ev_cgroup),
 		[EV_FLOW] = sizeof(struct ev_flow),	[EV_FLOW_END] = sizeof(struct ev_flow),
+		[EV_QUIC] = sizeof(struct ev_quic),
 	};
 	const struct ev_data *data = (const struct ev_data *)event;
 
-	if (size < sizeof(*event) || !event->type || event->type > EV_FLOW_END ||
+	if (size < sizeof(*event) || !event->type || event->type > EV_QUIC ||
 	    size < sizes[event->type])
 		return false;
+	if (event->type == EV_QUIC)
+		return ((const struct ev_quic *)event)->len <= EV_QUIC_MAX;
 	return event->type != EV_DATA ||
 	       (data->len <= size - sizeof(*data) && data->dir <= EV_IN);
 }
@@ -205,6 +215,8 @@ void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size
 		return pipeline_flow(pipeline, (const struct ev_flow *)event);
 	case EV_FLOW_END:
 		return pipeline_flow_end(pipeline, (const struct ev_flow *)event);
+	case EV_QUIC:
+		return pipeline_quic(pipeline, (const struct ev_quic *)event);
 	}
 }
 
@@ -230,7 +242,7 @@ void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 {
 	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
-	struct links_out out = { .charged = on_charged, .running = on_running, .decided = on_decided, .read = on_read,
+	struct links_out out = { .charged = on_charged, .running = on_running, .decided = on_decided, .read = on_read, .other = on_other,
 				 .forgotten = on_forgotten, .arg = pipeline };
 
 	if (!pipeline)
@@ -239,10 +251,11 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 	pipeline->flows = flows_new();
 	pipeline->hellos = hellos_new();
 	pipeline->addresses = addresses_new();
+	pipeline->quics = quics_new();
 	pipeline->unmetered = unmetered_new();
 	if (calibration_new(&pipeline->calibration) == 0)
 		pipeline->links = links_new(&out, config->prices, pipeline->calibration);
-	if (!pipeline->flows || !pipeline->hellos || !pipeline->addresses ||
+	if (!pipeline->flows || !pipeline->hellos || !pipeline->addresses || !pipeline->quics ||
 	     !pipeline->unmetered || !pipeline->links) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
@@ -260,6 +273,7 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 	flows_free(pipeline->flows);
 	hellos_free(pipeline->hellos);
 	addresses_free(pipeline->addresses);
+	quics_free(pipeline->quics);
 	calibration_free(pipeline->calibration);
 	free(pipeline);
 	return NULL;

@@ -43,7 +43,7 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 {
 	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
 	const struct who_process *process = NULL;
-	bool is_copy = flow->hello && hellos_is_copy(pipeline->hellos, flow->hello, flow->head.id);
+	bool is_copy = !flow->is_quic && flow->hello && hellos_is_copy(pipeline->hellos, flow->hello, flow->head.id);
 
 	/* Asked now, while the process is sure to be there; a flow's own name is that of a thread. */
 	if (flow->head.tgid) {
@@ -53,6 +53,7 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 	}
 	if (!is_copy && !flows_get(pipeline->flows, flow->head.id))
 		unmetered_flow(pipeline->unmetered, flow);
+	pipeline->n_quic += flow->is_quic && !flows_get(pipeline->flows, flow->head.id);
 	flows_put(pipeline->flows, flow);
 	if (is_copy)
 		flows_set_copy(pipeline->flows, flow->head.id);
@@ -151,31 +152,105 @@ void pipeline_settle(struct pipeline *pipeline, uint64_t now_ns)
 	settle_unmetered(pipeline, false, now_ns);
 }
 
-void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
+/* Settling walks all connections and accounts: many ends are settled at once. */
+static void settle_soon(struct pipeline *pipeline, uint64_t now_ns)
 {
-	const struct ev_flow *known = flows_get(pipeline->flows, event->head.id);
-	struct ev_flow flow;
-	bool is_copy;
-
-	if (!known)
-		return;
-	/* The end comes from where no task is known. */
-	flow = *known;
-	memcpy(flow.bytes, event->bytes, sizeof(flow.bytes));
-	memcpy(flow.handshake, event->handshake, sizeof(flow.handshake));
-	memcpy(flow.framed, event->framed, sizeof(flow.framed));
-	memcpy(flow.records, event->records, sizeof(flow.records));
-	flow.record_bytes = event->record_bytes;
-	is_copy = flows_is_copy(pipeline->flows, event->head.id);
-	flows_drop(pipeline->flows, event->head.id);
-	if (is_copy)
-		return;
-	unmetered_flow_end(pipeline->unmetered, &flow);
-	/* Settling walks all connections and accounts: many ends are settled at once. */
 	if (pipeline->config.hooks.settle_soon)
 		pipeline->config.hooks.settle_soon(pipeline->config.hooks.arg);
 	else
-		pipeline_settle(pipeline, event->head.time_ns);
+		pipeline_settle(pipeline, now_ns);
+}
+
+static void end_flow(struct pipeline *pipeline, const struct ev_flow *flow)
+{
+	bool is_copy = flows_is_copy(pipeline->flows, flow->head.id);
+
+	flows_drop(pipeline->flows, flow->head.id);
+	if (!is_copy)
+		unmetered_flow_end(pipeline->unmetered, flow);
+}
+
+struct release {
+	struct pipeline *pipeline;
+	uint64_t socket;
+};
+
+/* One of a socket that is gone: its counts are still in the kernel. */
+static void end_quic(void *arg, const struct ev_flow *known)
+{
+	const struct release *release = arg;
+	const struct pipeline_hooks *hooks = &release->pipeline->config.hooks;
+	struct ev_flow flow = *known;
+	struct ctl_flow counts;
+
+	if (!flow.is_quic || flow.hello != release->socket)
+		return;
+	release->pipeline->n_quic--;
+	if (hooks->flow_get && !hooks->flow_get(hooks->arg, flow.head.id, &counts)) {
+		memcpy(flow.bytes, counts.bytes, sizeof(flow.bytes));
+		memcpy(flow.handshake, counts.handshake, sizeof(flow.handshake));
+		memcpy(flow.framed, counts.framed, sizeof(flow.framed));
+		memcpy(flow.records, counts.records, sizeof(flow.records));
+	}
+	end_flow(release->pipeline, &flow);
+}
+
+void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
+{
+	const struct ev_flow *known = flows_get(pipeline->flows, event->head.id);
+	struct release release = { pipeline, event->head.id };
+	struct ev_flow flow;
+
+	if (known) {
+		/* The end comes from where no task is known. */
+		flow = *known;
+		memcpy(flow.bytes, event->bytes, sizeof(flow.bytes));
+		memcpy(flow.handshake, event->handshake, sizeof(flow.handshake));
+		memcpy(flow.framed, event->framed, sizeof(flow.framed));
+		memcpy(flow.records, event->records, sizeof(flow.records));
+		flow.record_bytes = event->record_bytes;
+		pipeline->n_quic -= flow.is_quic;
+		end_flow(pipeline, &flow);
+	} else if (pipeline->n_quic) {
+		flows_each(pipeline->flows, end_quic, &release);
+	} else {
+		return;
+	}
+	settle_soon(pipeline, event->head.time_ns);
+}
+
+/* A QUIC connection's name is known, or that it will not be: then its address is asked. */
+void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	struct ev_flow flow = event->flow;
+	const char *host;
+	enum ctl_verdict verdict;
+
+	if (flows_get(pipeline->flows, flow.head.id))
+		return;
+	flow.comm[sizeof(flow.comm) - 1] = '\0';
+	switch (quics_take(pipeline->quics, event, flow.host)) {
+	case QUICS_MORE:
+		return;
+	case QUICS_NAME:
+		break;
+	case QUICS_NONE:
+		host = addresses_host(pipeline->addresses, flow.family, flow.remote_addr,
+				      flow.remote_port);
+		snprintf(flow.host, sizeof(flow.host), "%s", host ? host : "");
+		break;
+	}
+	verdict = api_find(flow.host) ? CTL_AI : CTL_IGNORE;
+	if (hooks->decide)
+		hooks->decide(hooks->arg, flow.head.id, verdict);
+	if (flow.host[0] && hooks->flow_decide)
+		hooks->flow_decide(hooks->arg, &flow, verdict);
+	if (verdict != CTL_AI)
+		return;
+	addresses_learn(pipeline->addresses, flow.family, flow.remote_addr, flow.remote_port,
+			flow.host);
+	add_flow(pipeline, &flow);
 }
 
 static void count_flow(void *arg, const struct ev_flow *flow)
@@ -214,7 +289,8 @@ static void destroy_one(void *arg, const struct ev_flow *flow)
 	struct destroy_job *job = arg;
 	const struct pipeline_config *config = &job->pipeline->config;
 
-	if (!is_below(who_group(config->who, flow->head.cgroup)->path, job->path))
+	/* a gate drops its datagrams; there is nothing to reset */
+	if (flow->is_quic || !is_below(who_group(config->who, flow->head.cgroup)->path, job->path))
 		return;
 	job->done++;
 	config->hooks.destroy(config->hooks.arg, flow);

@@ -7,6 +7,7 @@
 #include "flows.h"
 #include "hellos.h"
 #include "pipeline.h"
+#include "quics.h"
 
 struct pipeline {
 	struct pipeline_config config;
@@ -15,6 +16,8 @@ struct pipeline {
 	struct flows *flows;
 	struct hellos *hellos;
 	struct addresses *addresses;
+	struct quics *quics;
+	size_t n_quic;		/* of the flows */
 	struct unmetered *unmetered;
 	uint64_t last_ns;	/* of the newest event: the end of calls that nothing else ends */
 	struct pipeline_stats stats;
@@ -30,5 +33,6 @@ void pipeline_charge(struct pipeline *pipeline, const struct links_caller *calle
 /* pipeline_flows.c: what the kernel tells of flows. */
 void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event);
 void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event);
+void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event);
 
 #endif

@@ -53,6 +53,7 @@ struct account {
 	struct key key;
 	uint64_t cgroup;
 	char comm[EV_COMM_LEN];
+	uint64_t quic, adopted, others;		/* as in struct unmetered_row */
 	uint64_t flows, open, settled;		/* seen; now; whose bytes were settled */
 	struct flowed ended[2], live[2];
 	uint64_t guessed, guessed_settled;	/* ended flows whose handshake is not known */
@@ -157,6 +158,8 @@ void unmetered_flow(struct unmetered *unmetered, const struct ev_flow *flow)
 	memcpy(account->comm, flow->comm, sizeof(account->comm) - 1);
 	account->flows++;
 	account->open++;
+	account->quic += flow->is_quic;
+	account->adopted += flow->is_adopted;
 	account->is_dirty = true;
 }
 
@@ -216,6 +219,23 @@ void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host
 	account->read[dir] += bytes;
 	account->records[dir] += records;
 	account->is_dirty = true;
+}
+
+void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *host)
+{
+	struct account *account = account_of(unmetered, tgid, host);
+
+	if (account)
+		account->others++;
+}
+
+const char *unmetered_why(const struct unmetered_row *row)
+{
+	if (!row->charged_bytes[EV_OUT] && !row->charged_bytes[EV_IN])
+		return "";
+	if (row->quic && row->quic == row->flows)
+		return "quic";
+	return row->read_bytes[EV_OUT] || row->read_bytes[EV_IN] ? "late" : "unread";
 }
 
 static bool is_read(const struct account *account)
@@ -303,7 +323,9 @@ void unmetered_each(const struct unmetered *unmetered,
 	HASH_ITER(hh, unmetered->accounts, account, next) {
 		struct unmetered_row row = { .tgid = account->key.tgid, .comm = account->comm,
 					     .host = account->key.host, .flows = account->flows,
-					     .open = account->open };
+					     .open = account->open, .quic = account->quic,
+					     .adopted = account->adopted,
+					     .others = account->others };
 
 		for (int dir = 0; dir < 2; dir++) {
 			row.flow_bytes[dir] = flowed_bytes(account, dir);

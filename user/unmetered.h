@@ -38,6 +38,9 @@ void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flo
 void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host, enum ev_dir dir,
 		    uint64_t bytes, uint64_t records);
 
+/* A request that was read and is no call of a known kind. */
+void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *host);
+
 /* Sizes that nothing explains. Strings are valid until the next call. */
 struct unmetered_sum {
 	uint32_t tgid;
@@ -60,7 +63,14 @@ struct unmetered_row {
 	uint64_t flows, open;		/* connections seen; of these, still open */
 	uint64_t flow_bytes[2];		/* by enum ev_dir; beyond the handshakes */
 	uint64_t read_bytes[2], charged_bytes[2];
+	uint64_t quic, adopted;		/* of the flows: by QUIC; older than the programs */
+	uint64_t others;		/* requests that were read and are no call to be charged */
 };
+/*
+ * Why not all of it was read: "quic", "unread" (its TLS is not), "late" (its connection is older than
+ * the probes, or a part of it was lost); "": all was.
+ */
+const char *unmetered_why(const struct unmetered_row *row);
 void unmetered_each(const struct unmetered *unmetered,
 		    void (*fn)(void *arg, const struct unmetered_row *row), void *arg);
 

@@ -23,7 +23,7 @@ static int hello_load(const void *from, uint32_t at, void *to, uint32_t n)
 	return 0;
 }
 
-#include "../../bpf/hello.h"
+#include "hello.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

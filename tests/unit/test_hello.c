@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bpf/hello.h over hellos of real clients (tests/fuzz/corpus/hello: curl 7.88, OpenSSL 3.0 s_client,
+ * include/hello.h over hellos of real clients (tests/fuzz/corpus/hello: curl 7.88, OpenSSL 3.0 s_client,
  * Python 3, Node, wget, Java 17, recorded on loopback) and over built ones: post-quantum sizes,
  * GREASE, ECH, several records.
  */
@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 static int hello_load(const void *from, uint32_t at, void *to, uint32_t n);
-#include "../../bpf/hello.h"
+#include "hello.h"
 
 struct bytes {
 	uint32_t len;

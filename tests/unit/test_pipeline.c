@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "pipeline.h"
@@ -542,6 +545,121 @@ static void what_is_beyond_the_pieces_of_a_call_was_framed_too(void **state)
 	stage_free(stage);
 }
 
+/* What a proxy on this host sends on is its client's hello: gated, and charged to nobody. */
+static void a_relay_is_charged_to_nobody(void **state)
+{
+	struct stage *stage = stage_new();
+	struct ev_flow client = { .head = head_of(stage, EV_FLOW), .is_tunnelled = 1,
+				  .host = "api.openai.com", .comm = "curl" };
+	struct ev_flow relay = { .head = head_of(stage, EV_FLOW), .hello = 99,
+				 .host = "api.openai.com", .comm = "proxy" };
+	struct pipeline_stats stats;
+
+	client.head.id = 10;
+	relay.head.id = 11;
+	relay.head.tgid = 4343;
+	pipeline_event(stage->pipeline, &client.head, sizeof(client));
+	client.host[0] = '\0';	/* the hello in its tunnel */
+	client.hello = 99;
+	pipeline_event(stage->pipeline, &client.head, sizeof(client));
+	pipeline_event(stage->pipeline, &relay.head, sizeof(relay));
+	assert_int_equal(stage->n_greeted, 1);
+	pipeline_stats(stage->pipeline, &stats);
+	assert_int_equal(stats.flows, 2);
+	relay.head.type = client.head.type = EV_FLOW_END;
+	relay.bytes[EV_OUT] = client.bytes[EV_OUT] = 40000;
+	relay.bytes[EV_IN] = client.bytes[EV_IN] = 50000;
+	pipeline_event(stage->pipeline, &relay.head, sizeof(relay));
+	assert_int_equal(stage->n_charges, 0);
+	pipeline_event(stage->pipeline, &client.head, sizeof(client));
+	assert_int_equal(stage->n_charges, 1);
+	assert_string_equal(stage->comms[0], "curl");
+	stage_free(stage);
+}
+
+static uint32_t on_owner(void *arg, uint64_t cookie)
+{
+	return cookie == 12 ? 4444 : 0;
+}
+
+/* Nothing of the time before is charged, and no handshake is taken off. */
+static void an_old_connection_is_charged_by_its_address(void **state)
+{
+	struct stage *stage = stage_new();
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(443),
+				  .sin_addr.s_addr = htonl(0x7f00000a) };
+	struct ev_flow flow = { .head = head_of(stage, EV_FLOW), .is_adopted = 1,
+				.family = AF_INET, .remote_addr = { 127, 0, 0, 11 },
+				.remote_port = 443 };
+
+	stage->config.hooks.owner = on_owner;
+	pipeline_free(stage->pipeline);
+	assert_int_equal(pipeline_new(&stage->pipeline, &stage->config), 0);
+	pipeline_address(stage->pipeline, (struct sockaddr *)&at, "api.openai.com");
+	flow.head.id = 12;
+	flow.head.tgid = 0;
+	pipeline_event(stage->pipeline, &flow.head, sizeof(flow));	/* an address that nobody knows */
+	assert_int_equal(stage->n_greeted, 0);
+	flow.remote_addr[3] = 10;
+	pipeline_event(stage->pipeline, &flow.head, sizeof(flow));
+	assert_int_equal(stage->n_greeted, 1);
+	flow.head.type = EV_FLOW_END;
+	flow.bytes[EV_OUT] = flow.framed[EV_OUT] = 2022;
+	flow.records[EV_OUT] = 1;
+	flow.bytes[EV_IN] = flow.framed[EV_IN] = 10 * 122;
+	flow.records[EV_IN] = 10;
+	flow.record_bytes = 22;
+	pipeline_event(stage->pipeline, &flow.head, sizeof(flow));
+	assert_int_equal(stage->n_charges, 1);
+	assert_int_equal(stage->charges[0].request_bytes, 2000);
+	assert_int_equal(stage->charges[0].response_bytes, 1000);
+	assert_string_equal(stage->charges[0].host, "api.openai.com");
+	stage_free(stage);
+}
+
+static int on_quic_counts(void *arg, uint64_t id, struct ctl_flow *ret)
+{
+	*ret = (struct ctl_flow){ .bytes = { 51200, 103600 }, .handshake = { 1200, 3600 },
+				  .framed = { 50000, 100000 }, .records = { 40, 80 },
+				  .record_bytes = 34 };
+	return 0;
+}
+
+/* By the name in its first datagram (recorded of a real client); it ends with its socket. */
+static void quic_is_charged_by_size(void **state)
+{
+	struct stage *stage = stage_new();
+	struct ev_quic event = { .flow = { .head = head_of(stage, EV_QUIC), .is_quic = 1,
+					   .hello = 70, .family = AF_INET, .record_bytes = 34,
+					   .verdict = CTL_AI, .comm = "browser" } };
+	struct ev_head end = head_of(stage, EV_FLOW_END);
+	struct ev_flow ended = { .head = end };
+	FILE *file = fopen("tests/fuzz/corpus/quic/ngtcp2", "r");
+	uint8_t size[2];
+
+	assert_non_null(file);
+	assert_int_equal(fread(size, 1, 2, file), 2);
+	event.len = (__u32)(size[0] | size[1] << 8);
+	assert_int_equal(fread(event.bytes, 1, event.len, file), event.len);
+	fclose(file);
+	stage->config.hooks.flow_get = on_quic_counts;
+	pipeline_free(stage->pipeline);
+	assert_int_equal(pipeline_new(&stage->pipeline, &stage->config), 0);
+	pipeline_event(stage->pipeline, &event.flow.head, sizeof(event));
+	assert_int_equal(stage->decided, CTL_AI);
+	ended.head.id = 71;	/* another socket */
+	pipeline_event(stage->pipeline, &ended.head, sizeof(ended));
+	assert_int_equal(stage->n_charges, 0);
+	ended.head.id = 70;
+	pipeline_event(stage->pipeline, &ended.head, sizeof(ended));
+	assert_int_equal(stage->n_charges, 1);
+	assert_int_equal(stage->charges[0].request_bytes, 50000 - 40 * 34);
+	assert_int_equal(stage->charges[0].response_bytes, 100000 - 80 * 34);
+	assert_string_equal(stage->charges[0].host, "api.anthropic.com");
+	assert_string_equal(stage->comms[0], "browser");
+	stage_free(stage);
+}
+
 static void a_refused_flow_is_reset(void **state)
 {
 	struct stage *stage = stage_new();
@@ -602,6 +720,9 @@ int main(void)
 		cmocka_unit_test(what_is_read_is_not_estimated_as_well),
 		cmocka_unit_test(what_is_read_from_its_middle_on_is_not_estimated_as_well),
 		cmocka_unit_test(what_is_beyond_the_pieces_of_a_call_was_framed_too),
+		cmocka_unit_test(a_relay_is_charged_to_nobody),
+		cmocka_unit_test(an_old_connection_is_charged_by_its_address),
+		cmocka_unit_test(quic_is_charged_by_size),
 		cmocka_unit_test(a_refused_flow_is_reset),
 		cmocka_unit_test(live_flows_of_a_cgroup_are_reset_and_no_others),
 		cmocka_unit_test(what_is_no_event_is_counted),

@@ -253,8 +253,41 @@ static uint64_t both(const json_t *row, const char *key)
 			  json_integer_value(json_object_get(bytes, "in")));
 }
 
+/* Of a process that still runs: what its TLS code is, and what stands in the way of reading it. */
+static bool name_library(const struct scan *scan, json_int_t pid, char *ret, size_t size)
+{
+	for (size_t i = 0; i < scan->n; i++) {
+		const json_t *file = json_array_get(scan->rows[i].files, 0);
+
+		if (scan->rows[i].pid != pid || !file)
+			continue;
+		snprintf(ret, size, "its TLS (%s) was not read: %s", string(file, "library"),
+			 string(file, "state"));
+		return true;
+	}
+	return false;
+}
+
+static const char *explain(const struct scan *scan, const json_t *row, char *ret, size_t size)
+{
+	const char *why = string(row, "why");
+	json_int_t pid = json_integer_value(json_object_get(row, "pid"));
+
+	if (!*why)
+		snprintf(ret, size, "%s", "");
+	else if (!strcmp(why, "quic"))
+		snprintf(ret, size, "QUIC is not read");
+	else if (json_integer_value(json_object_get(row, "older")))
+		snprintf(ret, size, "its connection is older than aigress");
+	else if (!strcmp(why, "late"))
+		snprintf(ret, size, "probed late, or some of it was lost");
+	else if (!name_library(scan, pid, ret, size))
+		snprintf(ret, size, "its TLS library is not known");
+	return ret;
+}
+
 /* How much of what flowed was read, and why the rest was not. */
-static void print_coverage(json_t *coverage)
+static void print_coverage(json_t *coverage, const struct scan *scan)
 {
 	struct table *table = table_new();
 	size_t i;
@@ -272,10 +305,12 @@ static void print_coverage(json_t *coverage)
 	table_column(table, "CONNECTIONS", true);
 	table_column(table, "READ", true);
 	table_column(table, "ESTIMATED", true);
+	table_column(table, "MEASURED", true);
+	table_column(table, "NO CALL", true);
 	table_column(table, "WHY", false);
 	json_array_foreach(coverage, i, row) {
 		uint64_t read = both(row, "read_bytes"), estimated = both(row, "estimated_bytes");
-		char text[SHOW_LEN];
+		char text[SHOW_LEN], why[128];
 
 		snprintf(text, sizeof(text), "%lld", json_integer_value(json_object_get(row, "pid")));
 		table_cell(table, text);
@@ -285,12 +320,16 @@ static void print_coverage(json_t *coverage)
 						     json_object_get(row, "flows")), text));
 		table_cell(table, show_bytes(read, text));
 		table_cell(table, show_bytes(estimated, text));
-		table_cell(table, !estimated ? "" :
-				  read ? "probed late, or some of it was lost" :
-					 "its TLS library is not read");
+		snprintf(text, sizeof(text), "%.0f %%",
+			 read + estimated ? 100.0 * (double)read / (double)(read + estimated) : 0.0);
+		table_cell(table, text);
+		table_cell(table, show_count((uint64_t)json_integer_value(
+						     json_object_get(row, "other_requests")), text));
+		table_cell(table, explain(scan, row, why, sizeof(why)));
 	}
 	table_print(table, stdout, 0);
 	table_free(table);
+	printf("\nNO CALL: requests that were read and are of no kind that is known to be charged.\n");
 }
 
 /* On a node of Kubernetes: where names come from, and whose annotations count. */
@@ -376,7 +415,7 @@ static void print_text(const struct feature features[FEATURES], const struct sca
 	print_ledger(ledger, dir, why, daemon);
 	print_processes(scan);
 	if (ledger)
-		print_coverage(coverage);
+		print_coverage(coverage, scan);
 	print_kube(sources, annotations);
 	json_decref(sources);
 	json_decref(annotations);

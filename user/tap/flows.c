@@ -50,7 +50,15 @@ int tap_flows_attach(struct tap *tap, char **ret_error)
 
 int tap_flow_get(const struct tap *tap, uint64_t cookie, struct ctl_flow *ret)
 {
-	return bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.flow_counts), &cookie, ret);
+	struct ctl_quic quic;
+	int err = bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.flow_counts), &cookie, ret);
+
+	if (err != -ENOENT)
+		return err;
+	err = bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.quics), &cookie, &quic);
+	if (!err)
+		*ret = quic.counts;
+	return err;
 }
 
 static void map_ip4(struct ctl_addr *addr, const void *ip4)

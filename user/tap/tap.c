@@ -54,6 +54,7 @@ static size_t event_size(const struct ev_head *event, size_t reserved)
 		[EV_CGROUP] = sizeof(struct ev_cgroup),
 		[EV_FLOW] = sizeof(struct ev_flow),
 		[EV_FLOW_END] = sizeof(struct ev_flow),
+		[EV_QUIC] = sizeof(struct ev_quic),
 	};
 	size_t size;
 
