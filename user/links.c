@@ -39,6 +39,7 @@ struct links {
 	const struct prices *prices;
 	struct calibration *calibration;
 	struct link *table;
+	struct link *last;	/* found: events come in runs of one connection */
 	uint64_t numbers;	/* of calls, ever */
 	struct links_stats stats;
 };
@@ -227,9 +228,12 @@ static void link_recognise(struct links *links, struct link *link, size_t reques
 
 static struct link *link_find(struct links *links, uint64_t id)
 {
-	struct link *link;
+	struct link *link = links->last;
 
+	if (link && link->id == id)
+		return link;
 	HASH_FIND(hh, links->table, &id, sizeof(id), link);
+	links->last = link;
 	return link;
 }
 
@@ -263,6 +267,8 @@ static void link_end(struct links *links, struct link *link, const uint64_t tota
 		item_settle(links, link, link->items);
 	}
 	link_stop(links, link);
+	if (links->last == link)
+		links->last = NULL;
 	HASH_DEL(links->table, link);
 	links->stats.connections--;
 	free(link);

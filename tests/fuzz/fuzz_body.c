@@ -3,6 +3,7 @@
 #include "talk.h"
 
 #include "http/body.h"
+#include "http/decoder.h"
 
 static uint64_t run(enum http_encoding encoding, const uint8_t *bytes, size_t len, unsigned seed,
 		    bool is_cut, uint64_t *ret_bad)
@@ -24,7 +25,7 @@ static uint64_t run(enum http_encoding encoding, const uint8_t *bytes, size_t le
 		memcpy(copy, bytes + at, n);
 		body_feed(&body, copy, n);
 		while (body_next(&body, &piece)) {
-			MUST(piece.len <= BODY_CHUNK || encoding == HTTP_IDENTITY);
+			MUST(piece.len <= DECODER_CHUNK || encoding == HTTP_IDENTITY);
 			hash = talk_mix(hash, piece.bytes, piece.len);
 			given += piece.len;
 			lost += piece.lost_bytes;
@@ -32,7 +33,7 @@ static uint64_t run(enum http_encoding encoding, const uint8_t *bytes, size_t le
 		free(copy);
 	}
 	MUST(lost <= len && body.wire_bytes == len);
-	MUST(given <= BODY_RATIO_FLOOR + BODY_CHUNK + (uint64_t)len * BODY_RATIO_MAX);
+	MUST(given <= DECODED_RATIO_FLOOR + DECODER_CHUNK + (uint64_t)len * DECODED_RATIO_MAX);
 	*ret_bad = body.bad_encodings;
 	body_end(&body);
 	return hash;

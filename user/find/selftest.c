@@ -178,21 +178,37 @@ struct target_sites {
 	size_t n;
 };
 
-/* Its return instructions, found as a library's are. */
-static int add_returns(const struct target *target, struct target_sites *sites)
+static int add_returns(const struct elf *elf, uint64_t addr, uint64_t size, struct target_sites *sites)
+{
+	struct code_exits exits;
+	int err = code_exits(elf, addr, size, &exits);
+
+	for (size_t i = 0; !err && i < exits.n_returns; i++) {
+		sites->at[sites->n].role = TAP_RETURN;
+		err = elf_offset(elf, exits.returns[i], &sites->at[sites->n++].offset);
+	}
+	return err;
+}
+
+/* As a library's are found; the first library is not kept waiting while the disassembler comes from disk. */
+static int place(const struct target *target, enum find_returns returns, struct target_sites *sites)
 {
 	_cleanup_close_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct code_exits exits;
+	uint64_t offset, addr, size = (uint64_t)(target->end - target->start);
+	struct code_spot spot;
 	struct elf elf;
-	uint64_t size = (uint64_t)(target->end - target->start);
 	int err = fd < 0 ? -errno : elf_open(&elf, fd);
 
 	if (!err)
-		err = code_exits(&elf, linked_at(&elf, sites->at[0].offset), size, &exits);
-	for (size_t i = 0; !err && i < exits.n_returns; i++) {
-		sites->at[sites->n].role = TAP_RETURN;
-		err = elf_offset(&elf, exits.returns[i], &sites->at[sites->n++].offset);
-	}
+		err = offset_of(target->start, &offset);
+	if (err)
+		return err;
+	addr = linked_at(&elf, offset);
+	err = code_spot(&elf, addr, size, true, &spot);
+	if (!err)
+		err = elf_offset(&elf, spot.addr, &sites->at[0].offset);
+	if (!err && returns == FIND_RETURN_INSTRUCTIONS)
+		err = add_returns(&elf, addr, size, sites);
 	return err;
 }
 
@@ -200,10 +216,8 @@ static int probe(struct tap *tap, const struct child *child, const struct target
 		 enum find_returns returns, struct tap_probes **ret)
 {
 	struct target_sites sites = { .at = { { .role = TAP_WRITE } }, .n = 1 };
-	int err = offset_of(target->start, &sites.at[0].offset);
+	int err = place(target, returns, &sites);
 
-	if (!err && returns == FIND_RETURN_INSTRUCTIONS)
-		err = add_returns(target, &sites);
 	return err ? err : tap_attach(tap, "/proc/self/exe", child->pid, sites.at, sites.n, ret);
 }
 

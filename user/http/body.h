@@ -9,21 +9,6 @@
 
 #include "http/http.h"
 
-/*
- * Output of one step. A decoder with gzip's state and this is 72 KiB, and exists from the first
- * byte of an encoded body to its end.
- */
-#define BODY_CHUNK 32768
-/* Decoders at once in the process: 512 x 72 KiB = 36 MiB with gzip, the encoding that is seen. */
-#define BODY_DECODERS_MAX 512
-/* A bomb: more than this decoded, or more than the ratio once past the floor. gzip ends at 1032. */
-#define BODY_DECODED_MAX (256u << 20)
-#define BODY_RATIO_MAX 200
-#define BODY_RATIO_FLOOR (1u << 20)
-/* zstd: RFC 9659 wants 8 MiB windows and allows no larger; brotli: CDNs use up to 4 MiB. */
-#define BODY_ZSTD_WINDOW_LOG 23
-#define BODY_BROTLI_BYTES (5u << 20)
-
 struct decoder;
 
 /* All zero is a body that has ended; the fields are the module's own but for the counts. */

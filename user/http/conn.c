@@ -17,6 +17,7 @@ struct input {
 struct conn {
 	enum conn_protocol protocol;
 	bool from_start;
+	bool is_drained;	/* the parser has nothing to give of what it was told so far */
 	uint8_t n_held[2];
 	uint8_t n_inputs;
 	uint8_t held[2][GUESS_START_MAX];
@@ -103,6 +104,7 @@ static void gap_take(struct conn *conn, enum http_side side, uint64_t n)
 {
 	conn->gaps++;
 	conn->gap_bytes += n;
+	conn->is_drained = false;
 	if (conn->http1)
 		http1_gap(conn->http1, side, n);
 	if (conn->http2)
@@ -151,6 +153,7 @@ void conn_end(struct conn *conn, const uint64_t total_bytes[2])
 		conn->expected[s] = total_bytes[s];
 		gap_take(conn, s, gap);
 	}
+	conn->is_drained = false;
 	if (conn->http1)
 		http1_end(conn->http1);
 	if (conn->http2)
@@ -171,11 +174,15 @@ bool conn_next(struct conn *conn, struct http_piece *ret)
 {
 	if (!conn->http1 && !conn->http2)
 		return false;
-	while (!parser_next(conn, ret)) {
+	for (;;) {
 		const struct input *input = &conn->inputs[0];
 
+		if (!conn->is_drained && parser_next(conn, ret))
+			return true;
+		conn->is_drained = true;
 		if (!conn->n_inputs)
 			return false;
+		conn->is_drained = false;
 		if (conn->http1)
 			http1_feed(conn->http1, input->side, input->bytes, input->len);
 		else
@@ -183,7 +190,6 @@ bool conn_next(struct conn *conn, struct http_piece *ret)
 		conn->n_inputs--;
 		memmove(conn->inputs, conn->inputs + 1, conn->n_inputs * sizeof(conn->inputs[0]));
 	}
-	return true;
 }
 
 enum conn_protocol conn_protocol(const struct conn *conn)

@@ -311,12 +311,14 @@ static const uint8_t *string_after(const uint8_t *at, const uint8_t *end)
 static void count_delta(struct answer *answer, const struct sse_event *event)
 {
 	const uint8_t *end = memrchr(event->data, '"', event->len);
-	const uint8_t *at = NULL, *delta;
+	const uint8_t *at = event->data, *delta;
 
 	answer->content_events++;
 	answer->has_content = true;
-	if (end)
-		at = value_after(event->data, end, "\"delta\"", 7);
+	/* Anthropic's begin so, and seven colons are less to look at than ten. */
+	if (end && end - at > 50 && STARTS(at, end, "{\"type\":\"content_block_delta\",\"index\":"))
+		at += sizeof("{\"type\":\"content_block_delta\",\"index\":") - 1;
+	at = end ? value_after(at, end, "\"delta\"", 7) : NULL;
 	delta = at;
 	at = at ? string_after(at, end) : NULL;
 	/* The first is the type of the delta; the second its text. */

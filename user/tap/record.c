@@ -83,10 +83,10 @@ int record_read(struct record *record, const struct ev_head **ret_event, size_t 
 {
 	__u32 size;
 
-	if (fread(&size, sizeof(size), 1, record->file) != 1)
+	if (fread_unlocked(&size, sizeof(size), 1, record->file) != 1)
 		return feof(record->file) ? 0 : -EIO;
 	if (size < sizeof(struct ev_head) || size > EVENT_MAX ||
-	    fread(record->event, size, 1, record->file) != 1)
+	    fread_unlocked(record->event, size, 1, record->file) != 1)
 		return -EINVAL;
 	*ret_event = (const struct ev_head *)record->event;
 	*ret_size = size;
