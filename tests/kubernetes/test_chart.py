@@ -13,6 +13,8 @@ VARIANTS = {
     "enforced": {"enforce": "true"},
     "with freeze": {"enforce": "true", "freeze": "true"},
     "before uninstalling": {"cleanup.enabled": "true", "cleanup.state": "true"},
+    "names from the kubelet": {"names.api": "false", "names.kubelet": "nodes/proxy", "events": "false"},
+    "no rights": {"names.api": "false", "events": "false"},
     "on SELinux": {"seLinuxOptions.type": "spc_t", "seccompProfile.type": "Unconfined"},
 }
 
@@ -61,3 +63,14 @@ def test_no_variant_asks_for_more_than_it_uses(programs, name):
     halts = {"/sys/fs/cgroup"} if "freeze" in variant or "cleanup.enabled" in variant else set()
     assert writable == {"/var/lib/aigress", "/sys/fs/bpf"} | halts
     assert "hostNetwork" not in pod and pod["hostPID"] is True
+
+
+@pytest.mark.parametrize("name, rules", [
+    ("as it is", {("pods", "list"), ("pods", "watch"), ("events", "create"), ("events", "patch")}),
+    ("names from the kubelet", {("nodes/proxy", "get")}),
+    ("no rights", set())])
+def test_no_variant_has_a_right_that_it_does_not_name(programs, name, rules):
+    given = {(resource, verb) for each in yaml.safe_load_all(render(VARIANTS[name]))
+             if each["kind"] == "ClusterRole" for rule in each["rules"]
+             for resource in rule["resources"] for verb in rule["verbs"]}
+    assert given == rules
