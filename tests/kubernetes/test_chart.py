@@ -14,6 +14,8 @@ VARIANTS = {
     "with freeze": {"enforce": "true", "freeze": "true"},
     "before uninstalling": {"cleanup.enabled": "true", "cleanup.state": "true"},
     "names from the kubelet": {"names.api": "false", "names.kubelet": "nodes/proxy", "events": "false"},
+    "metrics for one namespace": {r"metrics.networkPolicy.kubernetes\.io/metadata\.name": "monitoring"},
+    "nothing listens": {"metrics.enabled": "false"},
     "no rights": {"names.api": "false", "events": "false"},
     "on SELinux": {"seLinuxOptions.type": "spc_t", "seccompProfile.type": "Unconfined"},
 }

@@ -26,6 +26,13 @@ def test_pods_are_called_by_their_names(daemon, agents):
             assert name in row["workload"], row
 
 
+def test_metrics_are_served_to_prometheus_and_name_the_pod(daemon, agents):
+    address = node.get("pod", "-n", "aigress", daemon.pod)["status"]["podIP"]
+    said = node.run(["curl", "-sS", "--fail", "--noproxy", "*", f"http://{address}:24473/metrics"]).stdout
+    assert any(line.startswith("aigress_") and f'pod="{agents["python"].name}"' in line
+               for line in said.splitlines()), said[:2000]
+
+
 def test_the_pod_has_least_privilege(daemon):
     pod = node.get("pod", "-n", "aigress", daemon.pod)
     context = pod["spec"]["containers"][0]["securityContext"]
