@@ -119,7 +119,7 @@ check: ## install what is missing, build, run all tests (root)
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MAKE="$(MAKE)" tests/run make $(CHECKS)
 
-CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration
+CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration check-chart
 
 check-sanitize: ## unit tests and replays under ASan and UBSan
 	$(Q)MAKE="$(MAKE) SANITIZE=1 CFLAGS=-O1" tests/run make check-unit check-replay
@@ -138,6 +138,10 @@ check-kubernetes: all ## a real Kubernetes node, pods that spend, the release on
 
 deps: ## install what building and testing need (root)
 	$(Q)scripts/deps build test
+
+check-chart: ## the chart and the plugin, as far as they need no node
+	$(Q)scripts/deps kubernetes
+	$(Q)WITHOUT_NODE=1 tests/run pytest -q -rs tests/kubernetes/test_chart.py tests/kubernetes/test_plugin.py
 
 # The guest's root is a tmpfs over the host's: what the node writes lies in memory.
 check-kubernetes-v2: all ## the same on pure cgroup v2, in QEMU: what pods spend, a runaway (root; 20 minutes)
@@ -190,7 +194,7 @@ help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: all run bench bench-programs check check-unit check-kernel check-kernels check-sanitize \
-	check-fuzz check-integration check-kubernetes check-kubernetes-v2 check-deb deb manifests fuzz deps install uninstall clean help
+	check-fuzz check-integration check-kubernetes check-kubernetes-v2 check-chart check-deb deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
