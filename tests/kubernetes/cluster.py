@@ -26,6 +26,7 @@ AGENTS = "agents"       # the namespace of the pods that spend
 
 CONFIG = {
     "attach": "everyone",
+    "on-daemon-loss": "hold",
     "budgets": [{
         "name": "each-workload", "per": "workload", "match": {"namespace": "agents"},
         "limit": "20 USD", "window": "day", "zone": "UTC",

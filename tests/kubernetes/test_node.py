@@ -85,6 +85,22 @@ def test_a_pod_made_anew_has_its_workload_s_budget(api, daemon, runaway):
     assert anew.ask("/healthz") == "ok"
 
 
+def test_the_gate_stays_shut_while_the_daemon_is_replaced(api, daemon, runaway):
+    """on-daemon-loss: hold. Between the old daemon and the new one nobody is there to refuse."""
+    pod = cluster.ready_pod("runaway")
+    before, billed = daemon.pod, len(api.bill())
+    node.kubectl("delete", "pod", "-n", "aigress", daemon.pod, "--wait=false")
+
+    def is_replaced():
+        assert pod.ask("/call?n=1") == [0]
+        found = cluster.pods("app.kubernetes.io/name=aigress", "aigress")
+        return found and found[0].name != before
+    node.wait(is_replaced, 180, daemon.log)
+    daemon.find()
+    assert pod.ask("/call?n=3") == [0, 0, 0]
+    assert len(api.bill()) == billed
+
+
 def test_others_go_on_beside_it(api, daemon, agents, runaway):
     before = len(api.bill(agents["node"].name))
     assert agents["node"].ask("/call?n=3") == [200] * 3
