@@ -119,7 +119,7 @@ check: ## install what is missing, build, run all tests (root)
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MAKE="$(MAKE)" tests/run make $(CHECKS)
 
-CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration
+CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration check-chart
 
 check-sanitize: ## unit tests and replays under ASan and UBSan
 	$(Q)MAKE="$(MAKE) SANITIZE=1 CFLAGS=-O1" tests/run make check-unit check-replay
@@ -130,6 +130,8 @@ check-fuzz: $(fuzzers) ## a bounded run of each fuzzer over its corpus (FUZZ_RUN
 check-integration: all ## real clients, a fake API, the real program (root)
 	$(Q)tests/run pytest -q tests/integration $(PYTEST_ARGS)
 
+# Kept from run to run: the programs of the node take minutes to build.
+LAB ?= $(or $(AIGRESS_LAB),$(or $(XDG_CACHE_HOME),/var/cache)/aigress-lab)
 check-kubernetes: all ## a real Kubernetes node, pods that spend, the release on it (root)
 	$(Q)scripts/deps kubernetes
 	$(Q)tests/run pytest -q tests/kubernetes $(PYTEST_ARGS)
@@ -137,8 +139,28 @@ check-kubernetes: all ## a real Kubernetes node, pods that spend, the release on
 deps: ## install what building and testing need (root)
 	$(Q)scripts/deps build test
 
+check-chart: ## the chart and the plugin, as far as they need no node
+	$(Q)scripts/deps kubernetes
+	$(Q)WITHOUT_NODE=1 tests/run pytest -q -rs tests/kubernetes/test_chart.py tests/kubernetes/test_plugin.py
+
+# The guest's root is a tmpfs over the host's: what the node writes lies in memory.
+check-kubernetes-v2: all ## the same on pure cgroup v2, in QEMU: what pods spend, a runaway (root; 20 minutes)
+	$(Q)scripts/deps kubernetes vm
+	$(Q)scripts/kubernetes $(LAB)
+	$(Q)VM_MEMORY=8192 VM_SECONDS=3600 scripts/vm 6.12 env AIGRESS_LAB=$(LAB) AIGRESS_NODE=/run/aigress-node \
+		AIGRESS_NODE_CGROUP=/ tests/run pytest -q tests/kubernetes/test_node.py -k "not killed and not upgrade"
+
+deb: ## build a Debian package in build/deb
+	$(Q)scripts/deps build deb
+	$(Q)rm -f build/deb/*.deb
+	$(Q)debian/rules clean binary
+
+check-deb: deb ## the Debian package: lintian, installed, used, purged (root)
+	$(Q)scripts/deps deb-test
+	$(Q)tests/run pytest -q tests/deb
+
 # What the chart becomes for those who have no Helm; a test holds the two together.
-HELM ?= $(or $(AIGRESS_LAB),/var/cache/aigress-lab)/bin/helm
+HELM ?= $(LAB)/bin/helm
 manifests: ## render deploy/kubernetes/aigress.yaml from the chart
 	$(Q)deploy/kubernetes/render $(HELM) >deploy/kubernetes/aigress.yaml.new
 	$(Q)mv deploy/kubernetes/aigress.yaml.new deploy/kubernetes/aigress.yaml
@@ -149,7 +171,7 @@ units := $(wildcard deploy/systemd/*.service)
 
 install: all ## install below DESTDIR and PREFIX
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR)
-	$(INSTALL) -m 755 build/$(NAME) $(DESTDIR)$(BINDIR)/$(NAME)
+	$(INSTALL) -m 755 $(B)/$(NAME) $(DESTDIR)$(BINDIR)/$(NAME)
 	$(INSTALL) -m 644 LICENSE $(docs) $(examples) $(DESTDIR)$(DOCDIR)
 	set -e; for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
@@ -172,7 +194,7 @@ help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: all run bench bench-programs check check-unit check-kernel check-kernels check-sanitize \
-	check-fuzz check-integration check-kubernetes manifests fuzz deps install uninstall clean help
+	check-fuzz check-integration check-kubernetes check-kubernetes-v2 check-chart check-deb deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -142,6 +142,22 @@ def test_report_in_every_form(stage, daemon):
     assert later == []
 
 
+def test_spend_of_a_unit_and_of_a_user(stage, daemon):
+    """As on a host without Kubernetes: a service's cgroup, a process of an unprivileged user."""
+    run, _ = stage.new_run()
+    unit = f"agent-{os.getpid()}.service"
+    cgroup = stage.cgroup(unit)
+    # -k: the user may not enter the folder that the CA is in
+    argv = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+            *drive.curl(drive.job(ANTHROPIC, run, calls=2), "-k")]
+    client = stage.client(argv, cgroup, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert client.wait(30) == 0
+    stage.must_agree(daemon, run, cgroup, 2)
+    bill = sum(lab.money(row["cost_usd"]) for row in stage.api.bill(run))
+    (row,) = [each for each in daemon.report("unit,user") if each["unit"] == unit]
+    assert (row["user"], row["calls"], lab.money(row["cost_usd"])) == ("nobody", 2, bill)
+
+
 def test_commands_run_and_are_valid(stage, daemon):
     assert daemon.run("top", "--once").stdout.strip()
     assert daemon.run("check").stdout.strip()

@@ -76,6 +76,17 @@ def test_override_opens_a_held_gate_without_a_daemon(stage, new_daemon, pins):
     assert not pins()
 
 
+def test_cleanup_opens_a_held_gate(stage, new_daemon, pins):
+    daemon, run, cgroup = shut(stage, new_daemon, "hold")
+    assert "a daemon runs" not in outside(stage, lab.AIGRESS, "cleanup", "--state", daemon.state)
+    assert pins(), "those of a daemon that runs stay"
+    daemon.stop()
+    assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
+    assert "nothing of aigress is left" in outside(stage, lab.AIGRESS, "cleanup", "--state", daemon.state)
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 10)
+    assert not pins()
+
+
 def test_an_open_gate_ends_with_its_lease_beside_a_held_one(stage, new_daemon, pins):
     """Two budgets, of which one holds: the programs stay for its sake, the other's gate opens."""
     run, held = stage.new_run()

@@ -26,8 +26,9 @@ AGENTS = "agents"       # the namespace of the pods that spend
 
 CONFIG = {
     "attach": "everyone",
+    "on-daemon-loss": "hold",
     "budgets": [{
-        "name": "each-container", "per": "container", "match": {"cgroup": "*kubepods*"},
+        "name": "each-workload", "per": "workload", "match": {"namespace": "agents"},
         "limit": "20 USD", "window": "day", "zone": "UTC",
         "steps": [{"at": "80%", "do": "note"}, {"at": "100%", "do": "refuse"}]}],
 }
@@ -177,7 +178,7 @@ class Daemon:
 
     def calls(self, pod):
         rows = self.json("report", "--since", "all", "--format", "json", "--by",
-                         "call,cgroup,host,provider,model,container,command")["rows"]
+                         "call,cgroup,host,provider,model,container,command,namespace,workload,pod")["rows"]
         return [row for row in rows if f"pod{pod.uid}" in row["cgroup"]]
 
     def actions(self):

@@ -188,6 +188,11 @@ def last_words(name):
         return f"{name} said:\n{file.read()[-3000:]}"
 
 
+# What containers and their network take, where it is not built in; each is asked for by its user too late
+# or under a name that modprobe does not know.
+MODULES = ["overlay", "bridge", "veth", "nf_nat", "nft_compat", "xt_comment", "xt_conntrack", "xt_MASQUERADE"]
+
+
 def hold_namespaces():
     """A process that does nothing but keep the two namespaces."""
     os.makedirs(HOME)
@@ -202,6 +207,8 @@ def hold_namespaces():
     wait(is_apart, 10, "a mount namespace")
     run(["mount", "--bind", HOME, HOME])
     run(["mount", "--make-rshared", "/"])     # volumes spread from the kubelet to its containers
+    for module in MODULES:
+        subprocess.run(["modprobe", "-q", module], check=False)
     write("made", "\n".join(each for each in COVERED if not os.path.isdir(each)))
     for covered in COVERED:
         os.makedirs(covered, exist_ok=True)

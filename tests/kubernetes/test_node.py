@@ -17,6 +17,22 @@ def test_a_pod_s_spend_is_its_bill(api, daemon, agents, name):
     cluster.must_agree(api, daemon, pod, before + 5)
 
 
+def test_pods_are_called_by_their_names(daemon, agents):
+    """By the rights that the chart asks for: namespace, pod, and the Deployment behind its ReplicaSet."""
+    for name, pod in agents.items():
+        node.wait(lambda pod=pod: all(row["pod"] for row in daemon.calls(pod)), 60, daemon.log)
+        for row in daemon.calls(pod):
+            assert (row["namespace"], row["pod"]) == (cluster.AGENTS, pod.name), row
+            assert name in row["workload"], row
+
+
+def test_metrics_are_served_to_prometheus_and_name_the_pod(daemon, agents):
+    address = node.get("pod", "-n", "aigress", daemon.pod)["status"]["podIP"]
+    said = node.run(["curl", "-sS", "--fail", "--noproxy", "*", f"http://{address}:24473/metrics"]).stdout
+    assert any(line.startswith("aigress_") and f'pod="{agents["python"].name}"' in line
+               for line in said.splitlines()), said[:2000]
+
+
 def test_the_pod_has_least_privilege(daemon):
     pod = node.get("pod", "-n", "aigress", daemon.pod)
     context = pod["spec"]["containers"][0]["securityContext"]
@@ -30,7 +46,7 @@ def test_the_pod_has_least_privilege(daemon):
 
 
 def is_refused(daemon, pod):
-    return any(f"pod{pod.uid}" in row["target"] and row["action"] == "refuse"
+    return any(pod.uid in row["target"] and row["action"] == "refuse"
                and row["result"].startswith("done") for row in daemon.actions())
 
 
@@ -53,6 +69,38 @@ def test_a_runaway_is_stopped_and_stays_healthy(api, daemon, runaway):
     assert cluster.ready_pod("runaway").uid == runaway.uid
 
 
+def test_the_pod_s_events_say_why(runaway):
+    node.wait(lambda: "refuse" in node.kubectl("describe", "pod", "-n", cluster.AGENTS, runaway.name).stdout.lower(),
+              60, lambda: node.kubectl("describe", "pod", "-n", cluster.AGENTS, runaway.name).stdout)
+
+
+def test_a_pod_made_anew_has_its_workload_s_budget(api, daemon, runaway):
+    node.kubectl("delete", "pod", "-n", cluster.AGENTS, runaway.name)
+    anew = cluster.ready_pod("runaway")
+    assert anew.uid != runaway.uid
+    node.wait(lambda: anew.ask("/call?n=1") == [0], 60, daemon.log)
+    billed = len(api.bill(anew.name))
+    assert anew.ask("/call?n=3") == [0, 0, 0]
+    assert len(api.bill(anew.name)) == billed
+    assert anew.ask("/healthz") == "ok"
+
+
+def test_the_gate_stays_shut_while_the_daemon_is_replaced(api, daemon, runaway):
+    """on-daemon-loss: hold. Between the old daemon and the new one nobody is there to refuse."""
+    pod = cluster.ready_pod("runaway")
+    before, billed = daemon.pod, len(api.bill())
+    node.kubectl("delete", "pod", "-n", "aigress", daemon.pod, "--wait=false")
+
+    def is_replaced():
+        assert pod.ask("/call?n=1") == [0]
+        found = cluster.pods("app.kubernetes.io/name=aigress", "aigress")
+        return found and found[0].name != before
+    node.wait(is_replaced, 180, daemon.log)
+    daemon.find()
+    assert pod.ask("/call?n=3") == [0, 0, 0]
+    assert len(api.bill()) == billed
+
+
 def test_others_go_on_beside_it(api, daemon, agents, runaway):
     before = len(api.bill(agents["node"].name))
     assert agents["node"].ask("/call?n=3") == [200] * 3
@@ -64,9 +112,9 @@ def test_a_changed_config_map_is_in_force_without_a_restart(api, daemon, runaway
     config = copy.deepcopy(cluster.CONFIG)
     config["budgets"][0]["limit"] = "1000 USD"
     uid = node.get("pod", "-n", "aigress", daemon.pod)["metadata"]["uid"]
-    billed = len(api.bill(runaway.name))
+    pod = cluster.ready_pod("runaway")      # the one made anew
     cluster.helm("upgrade", *cluster.RELEASE, values={"config": config}, settings={"enforce": "true"})
-    node.wait(lambda: len(api.bill(runaway.name)) > billed, 120, daemon.log)
+    node.wait(lambda: pod.ask("/call?n=1") == [200], 120, daemon.log)
     assert node.get("pod", "-n", "aigress", daemon.pod)["metadata"]["uid"] == uid
     node.kubectl("delete", "deployment", "-n", cluster.AGENTS, "runaway", "--wait=true")
 

@@ -16,6 +16,7 @@
 #include "cmd/cmd.h"
 #include "cmd/let_go.h"
 #include "guard/override.h"
+#include "tap/pin.h"
 
 struct options {
 	const char *state;
@@ -55,6 +56,17 @@ static int continue_all(const struct options *options, bool *ret_daemon)
 	if (!*ret_daemon)
 		printf("processes and cgroups that stood still: %zu go on\n", n_done);
 	return *ret_daemon || n_failed ? CMD_FAILED : CMD_OK;
+}
+
+/* What `on-daemon-loss: hold` left in the kernel, of a daemon of any state directory. */
+static int unpin_all(void)
+{
+	int n = pin_remove_all();
+
+	if (n < 0)
+		return fail(PIN_ROOT, n);
+	printf("pinned in " PIN_ROOT ": %d removed\n", n);
+	return CMD_OK;
 }
 
 /* Only files of ours, and the directory only if nothing else is in it (a mount point stays). */
@@ -139,6 +151,9 @@ int cmd_cleanup(int argc, char **argv)
 	argp_err_exit_status = CMD_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	code = continue_all(&options, &has_daemon);
+	/* Gates are opened even where the ledger is broken. */
+	if (!has_daemon && unpin_all())
+		code = CMD_FAILED;
 	if (!has_daemon && options.remove_state && !code)
 		code = remove_state(options.state);
 	if (!code)

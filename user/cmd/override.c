@@ -7,7 +7,6 @@
 #include <argp.h>
 #include <errno.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,13 +14,11 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "cmd/cmd.h"
+#include "cmd/let_go.h"
 #include "cmd/show.h"
-#include "freezer.h"
 #include "guard/override.h"
-#include "guard/standing.h"
 #include "meter/charge.h"
 #include "tap/pin.h"
-#include "who/who.h"
 
 #define DEFAULT_US (3600 * US_PER_S)
 
@@ -131,39 +128,9 @@ static int fill(const struct options *options, struct override *ret)
 
 /* ---- without a daemon ---- */
 
-struct letting_go {
-	struct ledger *ledger;
-	const char *root;
-	size_t done, failed;
-};
-
-static void let_go(void *arg, const struct standing *standing)
-{
-	struct letting_go *job = arg;
-	char dir[2 * WHO_PATH_LEN];
-	int err;
-
-	snprintf(dir, sizeof(dir), "%s%s", job->root, standing->path);
-	if (standing->kind == STANDING_PROCESS)
-		err = freezer_signal_process(standing->tgid, standing->start_ticks, SIGCONT);
-	else if (standing->kind == STANDING_STOPPED)
-		err = freezer_signal(dir, SIGCONT);
-	else
-		err = freezer_set(dir, false);
-	if (err && err != -ESRCH && err != -ENOENT) {
-		fprintf(stderr, "aigress override: process %u, cgroup \"%s\" stands still: %s\n",
-			standing->tgid, standing->path, strerror(-err));
-		job->failed++;
-		return;
-	}
-	(void)standing_drop(job->ledger, standing);
-	job->done += !err;
-}
-
 static int open_without_daemon(struct options *options)
 {
-	char root[WHO_PATH_LEN];
-	struct letting_go job = { .ledger = options->ledger, .root = root };
+	size_t n_done = 0, n_failed = 0;
 	char pin[PIN_PATH_LEN];
 	int err, n_pins;
 
@@ -173,17 +140,15 @@ static int open_without_daemon(struct options *options)
 	if (n_pins < 0)
 		fprintf(stderr, "aigress override: the gates in %s cannot be opened: %s\n", pin,
 			strerror(-n_pins));
-	err = who_cgroup_mount(root, sizeof(root));
-	if (!err)
-		err = standing_each(options->ledger, let_go, &job);
+	err = let_go(options->ledger, "override", &n_done, &n_failed);
 	if (err) {
 		fprintf(stderr, "aigress override: what stands cannot be let go: %s\n", strerror(-err));
 		return CMD_FAILED;
 	}
 	printf("no daemon runs: %s; let go %zu that stood still\n",
 	       n_pins > 0 ? "the gates that it had left shut are open" :
-			    "its gates have ended with it", job.done);
-	return job.failed || n_pins < 0 ? CMD_FAILED : CMD_OK;
+			    "its gates have ended with it", n_done);
+	return n_failed || n_pins < 0 ? CMD_FAILED : CMD_OK;
 }
 
 /* ---- verbs ---- */

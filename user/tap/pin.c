@@ -275,12 +275,16 @@ int pin_remove_all(void)
 	if (!list)
 		return errno == ENOENT ? 0 : -errno;
 	while ((entry = readdir(list))) {
+		_cleanup_close_ int fd = -1;
 		char dir[PATH_MAX];
 		int more;
 
 		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(dir, sizeof(dir), PIN_ROOT "/%s", entry->d_name);
+		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+			continue;	/* a daemon's that runs */
 		more = pin_remove(dir);
 		if (more < 0)
 			return more;

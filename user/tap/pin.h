@@ -22,7 +22,7 @@ void pin_dir(const char *state, char dir[PIN_PATH_LEN]);
  * holds nothing.
  */
 int pin_remove(const char *dir);
-/* The same for every directory below PIN_ROOT, and PIN_ROOT itself. */
+/* The same for every directory below PIN_ROOT that no daemon holds, and PIN_ROOT if it is then empty. */
 int pin_remove_all(void);
 
 #endif
