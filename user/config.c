@@ -108,6 +108,7 @@ static const struct config_key file_keys[] = {
 	{ "serve", offsetof(struct config, serve), .fn = config_serve },
 	{ "budgets", offsetof(struct config, rules), .fn = config_budgets },
 	{ "node", offsetof(struct config, node), .fn = config_name },
+	{ "shared", offsetof(struct config, shared), .fn = config_shared },
 	{ "webhooks", offsetof(struct config, webhooks), .fn = config_webhooks },
 	{ "protect", offsetof(struct config, rules), .fn = config_protect },
 	{ "annotations", offsetof(struct config, annotations), .fn = config_annotations },
@@ -154,6 +155,12 @@ int config_parse(struct config *ret, const char *name, const char *text, size_t 
 	for (size_t i = 0; i < config.rules.n_budgets; i++)
 		if (config.rules.budgets[i].on_loss == POLICY_LOSS_UNSAID)
 			config.rules.budgets[i].on_loss = config.rules.on_loss;
+	for (size_t i = 0; r == 0 && !config.shared.url && i < config.rules.n_budgets; i++)
+		if (config.rules.budgets[i].is_shared)
+			r = config_fail_line(&reader, config.rules.budgets[i].line,
+					     "budget \"%s\" is shared, and there is no server to share "
+					     "it by; give one, as shared: { server: "
+					     "valkey://10.0.0.1:6379 }", config.rules.budgets[i].name);
 	if (r == 0) {
 		config.rules.file = strdup(name);
 		r = config.rules.file ? 0 : -ENOMEM;
@@ -201,6 +208,7 @@ void config_done(struct config *config)
 	names_config_done(&config->kube.names);
 	annotations_config_done(&config->annotations);
 	config_serve_done(&config->serve);
+	shared_config_done(&config->shared);
 	policy_rules_done(&config->rules);
 	*config = (struct config){ 0 };
 }

@@ -10,6 +10,7 @@
 #include "find/find.h"
 #include "guard/policy.h"
 #include "kube.h"
+#include "guard/shared.h"
 #include "webhook.h"
 #include "serve.h"
 
@@ -37,6 +38,7 @@ struct config {
 	struct kube_config kube;	/* kubernetes */
 	struct annotations_config annotations;
 	struct serve_config serve;	/* metrics and the status page; off unless it is there */
+	struct shared_config shared;	/* the server of shared budgets */
 	char *prices;			/* the operator's price file; NULL: none */
 };
 

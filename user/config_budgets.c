@@ -271,6 +271,7 @@ static const struct config_key budget_keys[] = {
 	{ "window", 0, .fn = read_window },
 	{ "zone", offsetof(struct policy_budget, zone), .fn = read_zone },
 	{ "steps", 0, .fn = read_steps },
+	{ "shared", offsetof(struct policy_budget, is_shared), .fn = config_bool },
 	{ "default", offsetof(struct policy_budget, is_default), .fn = config_bool },
 	{ "spike", 0, .fn = read_spike },
 	{ "floor", offsetof(struct policy_budget, floor_nanos_per_hour), .fn = read_rate },
@@ -300,6 +301,10 @@ static int read_budget(struct config_reader *reader, yaml_node_t *node, const st
 	if (!budget->n_steps)
 		return config_fail(reader, node,
 				   "lacks \"steps\"; say what happens, as [ { at: 100%%, do: note } ]");
+	if (budget->is_shared && (budget->spike_permille || budget->per == POLICY_PER_PROCESS))
+		return config_fail(reader, node, budget->spike_permille ?
+				   "is shared, which a spike cannot be: it is measured against one's own "
+				   "past" : "is shared, which a counter per process cannot be");
 	if (budget->zone && budget->window == POLICY_ROLLING)
 		return config_fail(reader, node, "has a zone, which only hour, day, week and month take");
 	return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "guard/policy.h"
+#include "guard/shared.h"
 #include "webhook.h"
 
 #define KEEP_MAX_NS (30 * 86400000000000ULL)
@@ -29,11 +30,12 @@ static int read_url(struct config_reader *reader, yaml_node_t *node, const struc
 static int read_on(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		   void *field)
 {
-	const char *names[POLICY_ACTIONS + 1] = { NULL };
+	const char *names[POLICY_ACTIONS + 2] = { NULL };
 	yaml_node_item_t *item;
 
 	for (int i = 0; i < POLICY_ACTIONS; i++)
 		names[i] = policy_action_name(i);
+	names[POLICY_ACTIONS] = "override";
 	if (node->type != YAML_SEQUENCE_NODE)
 		return config_fail(reader, node, "must be a list of actions, as [ refuse, kill ]");
 	for (item = node->data.sequence.items.start; item < node->data.sequence.items.top; item++) {
@@ -42,8 +44,8 @@ static int read_on(struct config_reader *reader, yaml_node_t *node, const struct
 
 		if (index < 0)
 			return config_fail_value(reader, value, "is not an action; give some of "
-						 "note, pace, refuse, freeze, stop, kill");
-		*(uint32_t *)field |= 1u << index;
+						 "note, pace, refuse, freeze, stop, kill, override");
+		*(uint32_t *)field |= index == POLICY_ACTIONS ? WEBHOOK_OVERRIDE : 1u << index;
 	}
 	return 0;
 }
@@ -130,4 +132,58 @@ int config_webhooks(struct config_reader *reader, yaml_node_t *node, const struc
 				r = config_fail(reader, node, "has two of the name \"%s\"",
 						rules->items[i].name);
 	return r;
+}
+
+static int read_server(struct config_reader *reader, yaml_node_t *node,
+		       const struct config_key *key, void *field)
+{
+	int r = node->type == YAML_SCALAR_NODE ?
+			shared_config_server(field, (const char *)node->data.scalar.value) : -EINVAL;
+
+	if (r != -EINVAL)
+		return r;
+	return config_fail(reader, node, "is not a server; give valkey://HOST:PORT, or with TLS "
+			   "valkeys://HOST:PORT, with the database behind a / if it is not 0, and "
+			   "passwords in password-file");
+}
+
+static int read_nodes(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		      void *field)
+{
+	const char *text = node->type == YAML_SCALAR_NODE ?
+				   (const char *)node->data.scalar.value : "";
+	unsigned n;
+	int end = 0;
+
+	if (*text < '1' || *text > '9' || sscanf(text, "%5u%n", &n, &end) != 1 || text[end])
+		return config_fail_value(reader, node, "is not a number of nodes from 1 to 99999");
+	*(uint32_t *)field = n;
+	return 0;
+}
+
+#define SHARED(field) offsetof(struct shared_config, field)
+static const struct config_key shared_keys[] = {
+	{ "server", 0, .fn = read_server },
+	{ "user", SHARED(user), .fn = config_string },
+	{ "password-file", SHARED(password_file), .fn = config_path },
+	{ "ca-file", SHARED(ca_file), .fn = config_path },
+	{ "prefix", SHARED(prefix), .fn = config_name },
+	{ "nodes", SHARED(nodes), .fn = read_nodes },
+	{ NULL },
+};
+
+int config_shared(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		  void *field)
+{
+	struct shared_config *config = field;
+	int r = config_map(reader, node, shared_keys, config);
+
+	if (r < 0)
+		return r;
+	if (!config->url)
+		return config_fail(reader, node, "lacks \"server\"; give one, as "
+				   "valkey://10.0.0.1:6379");
+	if (config->user && !config->password_file)
+		return config_fail(reader, node, "has a user without a password-file");
+	return 0;
 }

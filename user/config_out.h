@@ -5,6 +5,8 @@
 
 #include "config_read.h"
 
+/* Fills a struct shared_config; a config_fn. */
+int config_shared(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 /* Fills a struct webhook_rules; a config_fn. */
 int config_webhooks(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 

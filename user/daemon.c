@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "facts.h"
 #include "find/find.h"
+#include "guard/shared.h"
 #include "keeper.h"
 #include "kube.h"
 #include "lines.h"
@@ -170,13 +171,15 @@ static void on_ring(void *arg)
 	/* Some milliseconds' worth: news of mappings and timers must not wait for the end of a flood. */
 	tap_drain_some(daemon->tap, RING_TURN, on_event, daemon);
 	shown_drained(daemon->shown);
+	shared_look(daemon->shared);
 }
 
 static void put_facts(struct daemon *daemon, int64_t now_us)
 {
 	struct facts facts = { .ledger = daemon->ledger, .policy = daemon->policy,
 			       .act = daemon->act, .pipeline = daemon->pipeline,
-			       .tap = daemon->tap, .webhooks = daemon->webhooks, .kube = daemon->kube };
+			       .tap = daemon->tap, .webhooks = daemon->webhooks, .kube = daemon->kube,
+			       .shared = daemon->shared };
 
 	if (facts_put(&facts, now_us))
 		commit_soon(daemon);
@@ -194,6 +197,8 @@ static void on_commit(void *arg)
 			  ledger_pending(daemon->ledger));
 		loop_arm(daemon->commit, NS_PER_S);
 		daemon->is_commit_armed = true;
+	} else {
+		shared_commit(daemon->shared);
 	}
 }
 
@@ -292,6 +297,56 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 	};
 }
 
+/* Shared budgets. */
+
+/* Nobody in particular: gates are for the counter's members, the rest comes with the next call. */
+static void on_shared_verdict(void *arg, const struct policy_verdict *verdict)
+{
+	static const struct who_process process;
+	static const struct who_group group;
+	const struct policy_subject nobody = { .group = &group, .process = &process, .host = "",
+					       .model = "" };
+	struct daemon *daemon = arg;
+
+	if (verdict->step->action == POLICY_NOTE || verdict->step->action == POLICY_PACE ||
+	    verdict->step->action == POLICY_REFUSE)
+		act_apply(daemon->act, verdict, &nobody, clock_wall_us());
+}
+
+static void on_shared_review(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	act_review(daemon->act, daemon->policy, false, clock_wall_us());
+}
+
+static void on_shared_said(void *arg, bool is_up, const char *text)
+{
+	log_write(is_up ? LOG_INFO : LOG_WARN, "%s", text);
+}
+
+void daemon_share(struct daemon *daemon)
+{
+	const struct shared_hooks hooks = { .verdict = on_shared_verdict,
+					    .review = on_shared_review,
+					    .said = on_shared_said, .arg = daemon };
+	bool is_needed = false;
+	int err;
+
+	daemon->shared = shared_free(daemon->shared);
+	for (size_t i = 0; i < daemon->config.rules.n_budgets; i++)
+		is_needed |= daemon->config.rules.budgets[i].is_shared;
+	if (!is_needed)
+		return;
+	err = shared_new(&daemon->shared, daemon->loop, daemon->fetcher, daemon->ledger,
+			 daemon->policy, &daemon->config.shared, &hooks);
+	if (err)
+		log_error("shared budgets: %s, proceeding with this host's own sums",
+			  strerror(-err));
+	else if (daemon->commit)
+		commit_soon(daemon);
+}
+
 /* An idle daemon without budgets sleeps. */
 int daemon_tick_if_needed(struct daemon *daemon)
 {
@@ -364,6 +419,7 @@ void daemon_stop(struct daemon *daemon)
 	kube_free(daemon->kube);
 	keeper_free(daemon->keeper);
 	tap_free(daemon->tap);
+	shared_free(daemon->shared);
 	webhooks_free(daemon->webhooks);
 	fetcher_free(daemon->fetcher);
 	ledger_free(daemon->ledger);

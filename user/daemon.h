@@ -43,6 +43,7 @@ struct daemon {
 	char node[WHO_NAME_LEN];	/* what others call this host */
 	struct fetcher *fetcher;
 	struct webhooks *webhooks;
+	struct shared *shared;		/* NULL: no budget is */
 	struct reload *reload;
 	struct resolve *resolve;	/* NULL: not asked for */
 	struct loop_source *commit, *tell, *tick;	/* tick: NULL while there are no budgets */
@@ -67,6 +68,8 @@ void daemon_told(void *arg, const struct ledger_action *action);
 int daemon_listen(struct daemon *daemon);
 struct sockaddr;
 void daemon_resolved(void *arg, const struct sockaddr *address, const char *host);
+/* Begins anew with the shared budgets that there are now; logs what fails. */
+void daemon_share(struct daemon *daemon);
 /* Starts the tick when there are budgets. 0 or -errno. */
 int daemon_tick_if_needed(struct daemon *daemon);
 /* Counts every budget anew from the ledger's calls, whose names have changed. 0 or -errno. */

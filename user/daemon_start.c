@@ -251,6 +251,7 @@ static enum daemon_end start_guard(struct daemon *daemon)
 	}
 	orders_apply(daemon->orders, daemon->act, clock_wall_us());
 	take_gates(daemon);
+	daemon_share(daemon);
 	err = act_recover(daemon->act);
 	if (err < 0)
 		log_warn("what an earlier aigress made to stand is not let go: %s, proceeding",

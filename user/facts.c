@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "kube.h"
+#include "guard/shared.h"
 #include "pipeline.h"
 #include "tap/tap.h"
 #include "webhook.h"
@@ -104,6 +105,16 @@ static void add_webhook(void *arg, const struct webhook_state *state)
 					     "waiting", (json_int_t)state->waiting, "sent",
 					     (json_int_t)state->sent, "given_up",
 					     (json_int_t)state->dead, "error", state->error));
+}
+
+static json_t *sharing(const struct shared *shared)
+{
+	struct shared_state state;
+
+	shared_state(shared, &state);
+	return json_pack("{s:s, s:I, s:I, s:I, s:s}", "server", state.is_up ? "up" : "away", "nodes",
+			 (json_int_t)state.nodes, "counters", (json_int_t)state.counters,
+			 "dropped", (json_int_t)state.dropped, "error", state.error);
 }
 
 /* What a number of the kernel half's counters is called. */
@@ -209,6 +220,8 @@ bool facts_put(const struct facts *facts, int64_t now_us)
 	if (webhooks)
 		webhooks_walk(facts->webhooks, add_webhook, webhooks);
 	changed |= put(facts->ledger, "webhooks", webhooks) > 0;
+	if (facts->shared)
+		changed |= put(facts->ledger, "shared", sharing(facts->shared)) > 0;
 	changed |= put(facts->ledger, "health", health(facts)) > 0;
 	changed |= put_kube(facts);
 	return changed;

@@ -4,7 +4,8 @@
  * JSON values by name. "daemon": who runs; "budgets": every counter; "gates": every gate in force;
  * "coverage": how much of each process's AI traffic is read; "health": what was lost and dropped;
  * "webhooks": what waits for each and what it did not take; "names": where names of pods come from;
- * "annotations": what pods and namespaces ask for, and what came of it.
+ * "annotations": what pods and namespaces ask for, and what came of it;
+ * "shared": the server of shared budgets.
  */
 #ifndef FACTS_H
 #define FACTS_H
@@ -25,6 +26,7 @@ struct pipeline;
 struct tap;
 struct webhooks;
 struct kube;
+struct shared;
 
 /* Where the facts come from. */
 struct facts {
@@ -35,6 +37,7 @@ struct facts {
 	struct tap *tap;
 	struct webhooks *webhooks;
 	struct kube *kube;
+	struct shared *shared;		/* NULL: nothing is shared */
 };
 /* Writes what has changed since it was last asked; true if anything has. */
 bool facts_put(const struct facts *facts, int64_t now_us);

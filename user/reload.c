@@ -16,6 +16,7 @@
 #include "base/loop.h"
 #include "config_serve.h"
 #include "guard/match.h"
+#include "guard/shared.h"
 #include "keeper.h"
 #include "kube.h"
 #include "orders.h"
@@ -102,6 +103,7 @@ static void take_policy(struct daemon *daemon, struct policy *policy, int64_t no
 	if (err)
 		log_error("budgets could not be rebuilt whole from the ledger: %s, proceeding",
 			  strerror(-err));
+	shared_policy(daemon->shared, policy);
 	act_review(daemon->act, policy, false, now_us);
 	orders_apply(daemon->orders, daemon->act, now_us);
 	policy_free(before);
@@ -143,6 +145,7 @@ static int take_over(struct daemon *daemon, struct config *new)
 	*new = (struct config){ 0 };
 	act_rules(daemon->act, is_same_stance(&old.rules, &daemon->config.rules), now_us);
 	take_policy(daemon, policy, now_us);
+	daemon_share(daemon);
 	err = webhooks_rules(daemon->webhooks, &daemon->config.webhooks);
 	if (err)
 		log_error("webhooks: %s, proceeding without some", strerror(-err));

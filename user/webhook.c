@@ -69,7 +69,7 @@ static bool is_wanted(const struct webhook_rule *rule, const struct ledger_actio
 	for (int i = 0; rule->on && (name = policy_action_name(i)); i++)
 		if (!strcmp(name, action->action))
 			return rule->on & (1u << i);
-	return true;
+	return !rule->on || (rule->on & WEBHOOK_OVERRIDE && !strcmp(action->action, "override"));
 }
 
 static bool is_too_late(const struct webhook *webhook, const struct ledger_action *action)

@@ -22,13 +22,15 @@
 #define WEBHOOK_KEEP_US (86400LL * 1000000)
 #define WEBHOOK_TIMEOUT_MS 10000
 
+#define WEBHOOK_OVERRIDE (1u << 31)	/* what operators ordered */
+
 enum webhook_format { WEBHOOK_ALERTMANAGER, WEBHOOK_SLACK };
 
 struct webhook_rule {
 	char *name;
 	char *url, *url_file;		/* one of them; a file where the URL is itself the secret */
 	enum webhook_format format;
-	uint32_t on;			/* bit 1 << enum policy_action; 0: all */
+	uint32_t on;			/* bits 1 << enum policy_action, WEBHOOK_OVERRIDE; 0: all */
 	bool without_rehearsed;
 	char *bearer_file, *header_file, *ca_file, *proxy;
 	char *link;			/* where people look further; NULL: none */

@@ -58,9 +58,15 @@ static bool is_failure(const struct ledger_action *action)
 	return !strncmp(action->result, "failed", 6);
 }
 
+/* An operator's, about whom no budget's row tells. */
+static bool is_order(const struct ledger_action *action)
+{
+	return !strcmp(action->action, "override");
+}
+
 static const char *severity(const struct ledger_action *action)
 {
-	if (!strcmp(action->action, policy_action_name(POLICY_NOTE)))
+	if (is_order(action) || !strcmp(action->action, policy_action_name(POLICY_NOTE)))
 		return "info";
 	if (!strcmp(action->action, policy_action_name(POLICY_PACE)))
 		return "warning";
@@ -88,6 +94,11 @@ static const char *summary(const struct ledger_action *action, const char *node,
 {
 	char sums[128];
 
+	if (is_order(action)) {
+		snprintf(buf, size, "override: %s %s %s (on %s)", action->target, action->subject,
+			 action->result, node);
+		return buf;
+	}
 	snprintf(buf, size, "%s%s%s%s: budget %s, %s spent %s (%s, on %s)",
 		 action->is_rehearsed ? "rehearsed: " : "", action->action,
 		 *action->target ? " " : "", action->target, action->budget, action->subject,
@@ -106,7 +117,7 @@ static json_t *labels(const struct ledger_action *action, const char *node)
 	json_t *labels = json_object();
 	bool is_rehearsed = action->is_rehearsed && !is_end(action);
 
-	set(labels, "alertname", "AigressBudget");
+	set(labels, "alertname", is_order(action) ? "AigressOverride" : "AigressBudget");
 	set(labels, "severity", severity(action));
 	set(labels, "node", node);
 	set(labels, "budget", action->budget);

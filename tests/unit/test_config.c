@@ -13,7 +13,7 @@
 #include "config.h"
 
 #define FILE_KEYS "enforce, attach, return-probes, first-call, resolve, keep, on-daemon-loss, max-kills, prices, " \
-		  "hosts, serve, budgets, node, webhooks, protect, annotations, kubernetes"
+		  "hosts, serve, budgets, node, shared, webhooks, protect, annotations, kubernetes"
 #define WHO_KEYS "namespace, workload, pod, container, label, cgroup, unit, user, command, exe"
 /* A budget that is right but for what stands in the place. */
 #define BUDGET(more) "budgets:\n  - name: a\n    limit: 1 USD\n    steps: [ { do: note } ]\n" more

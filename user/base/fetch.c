@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fetch_in.h"
 #include "base/loop.h"
 #include "base/secret.h"
 
@@ -23,6 +24,7 @@ struct fetch {
 	struct fetcher *fetcher;
 	enum state state;
 	CURL *easy;
+	bool is_raw;			/* only the connection (fetch_connect()) */
 	struct curl_slist *headers;
 	bool (*piece)(void *arg, const char *bytes, size_t len);
 	void (*done)(void *arg, const struct fetch_answer *answer);
@@ -183,6 +185,11 @@ static void finish(struct fetch *fetch, CURLcode code)
 	answer.status = (int)status;
 	if (!curl_easy_getinfo(fetch->easy, CURLINFO_RETRY_AFTER, &retry) && retry > 0)
 		answer.retry_after_s = retry < 86400 ? (uint32_t)retry : 86400;
+	if (fetch->is_raw && !answer.err) {
+		/* The connection lives as long as curl has the handle. */
+		fetch->done(fetch->arg, &answer);
+		return;
+	}
 	/* Out of curl's hands first, so that `done` may cancel and start as it likes. */
 	curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
 	fetch->state = CANCELLED;
@@ -506,6 +513,17 @@ static CURLcode set_callbacks(struct fetch *fetch)
 	return code;
 }
 
+/* Only TCP and TLS; whose protocol follows has no name in ALPN. */
+static CURLcode set_raw(struct fetch *fetch)
+{
+	CURLcode code = CURLE_OK;
+
+	SET(fetch, CURLOPT_CONNECT_ONLY, 1L);
+	SET(fetch, CURLOPT_SSL_ENABLE_ALPN, 0L);
+	SET(fetch, CURLOPT_FRESH_CONNECT, 1L);
+	return code;
+}
+
 static int errno_of_set(CURLcode code)
 {
 	return !code ? 0 : code == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
@@ -522,7 +540,8 @@ static bool is_url(const char *url)
 	return is_good;
 }
 
-int fetch_start(struct fetcher *fetcher, const struct fetch_request *request, struct fetch **ret)
+static int start(struct fetcher *fetcher, const struct fetch_request *request, bool is_raw,
+		 struct fetch **ret)
 {
 	_cleanup_(fetch_freep) struct fetch *fetch = NULL;
 	int err;
@@ -534,7 +553,7 @@ int fetch_start(struct fetcher *fetcher, const struct fetch_request *request, st
 	fetch = calloc(1, sizeof(*fetch));
 	if (!fetch)
 		return -ENOMEM;
-	*fetch = (struct fetch){ .fetcher = fetcher, .state = WAITS, .piece = request->piece,
+	*fetch = (struct fetch){ .fetcher = fetcher, .state = WAITS, .is_raw = is_raw, .piece = request->piece,
 				 .done = request->done, .arg = request->arg,
 				 .max_bytes = request->max_bytes ? request->max_bytes :
 								   FETCH_BYTES_DEFAULT };
@@ -550,6 +569,8 @@ int fetch_start(struct fetcher *fetcher, const struct fetch_request *request, st
 		err = errno_of_set(set_tls(fetch, &request->tls));
 	if (!err)
 		err = errno_of_set(set_limits(fetch, request));
+	if (!err && is_raw)
+		err = errno_of_set(set_raw(fetch));
 	if (err)
 		return err;
 	if (fetcher->is_inside) {
@@ -563,6 +584,45 @@ int fetch_start(struct fetcher *fetcher, const struct fetch_request *request, st
 		*ret = fetch;
 	take(fetch);
 	return 0;
+}
+
+int fetch_start(struct fetcher *fetcher, const struct fetch_request *request, struct fetch **ret)
+{
+	return start(fetcher, request, false, ret);
+}
+
+int fetch_connect(struct fetcher *fetcher, const struct fetch_request *request, struct fetch **ret)
+{
+	return start(fetcher, request, true, ret);
+}
+
+int fetch_socket(const struct fetch *fetch)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+
+	curl_easy_getinfo(fetch->easy, CURLINFO_ACTIVESOCKET, &fd);
+	return fd;
+}
+
+ssize_t fetch_send(struct fetch *fetch, const void *bytes, size_t len)
+{
+	size_t n = 0;
+	CURLcode code = curl_easy_send(fetch->easy, bytes, len, &n);
+
+	return code == CURLE_AGAIN ? -EAGAIN : code ? -EPIPE : (ssize_t)n;
+}
+
+ssize_t fetch_recv(struct fetch *fetch, void *bytes, size_t size)
+{
+	size_t n = 0;
+	CURLcode code = curl_easy_recv(fetch->easy, bytes, size, &n);
+
+	return code == CURLE_AGAIN ? -EAGAIN : code ? -ECONNRESET : (ssize_t)n;
+}
+
+struct loop *fetcher_loop(const struct fetcher *fetcher)
+{
+	return fetcher->loop;
 }
 
 struct fetch *fetch_cancel(struct fetch *fetch)

@@ -253,3 +253,14 @@ char *ledger_identity(struct ledger *ledger)
 		return NULL;
 	return strdup((const char *)sqlite3_column_text(statement, 0));
 }
+
+int64_t ledger_last_id(const struct ledger *ledger)
+{
+	return ledger->next_id - 1;
+}
+
+void ledger_skip(struct ledger *ledger, int64_t id)
+{
+	if (ledger->next_id <= id)
+		ledger->next_id = id + 1;
+}

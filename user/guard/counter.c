@@ -39,6 +39,7 @@ struct counters *counters_new(const struct policy_budget *budget, size_t *bytes,
 	counters->budget = budget;
 	counters->is_in_money = policy_in_money(budget);
 	counters->is_spike = budget->spike_permille;
+	counters->is_shared = budget->is_shared;
 	counters->n_steps = (uint32_t)budget->n_steps;
 	counters->bytes = bytes;
 	counters->max_bytes = max_bytes;
@@ -158,6 +159,7 @@ static void count_steps(const struct counters *counters, struct counter *counter
 		return;
 	}
 	add(&sum, counter->flight);
+	add(&sum, counter_elsewhere(counters, counter));
 	all = sum;
 	add(&all, counter->ahead);
 	while (at < counters->n_steps && sum >= limit_at(counters, counter, at))
@@ -168,10 +170,10 @@ static void count_steps(const struct counters *counters, struct counter *counter
 	counter->ahead_of = at;
 }
 
-/* The same when what is in flight or ordered has become another. */
-static void weigh(const struct counters *counters, struct counter *counter)
+void counter_weigh(const struct counters *counters, struct counter *counter)
 {
-	counter->is_plain = !counter->n_flights && counter->order == OVERRIDE_NONE;
+	counter->is_plain = !counter->n_flights && counter->order == OVERRIDE_NONE &&
+			    !counters->is_shared;
 	count_steps(counters, counter);
 }
 
@@ -208,6 +210,7 @@ static bool catch_up(const struct counters *counters, struct counter *counter)
 	if (counter->epoch == counters->epoch)
 		return false;
 	counter->sum = (struct sum){ 0 };
+	counter->remote = (struct policy_remote){ 0 };
 	counter->n_calls = 0;
 	counter->epoch = counters->epoch;
 	return true;
@@ -235,6 +238,11 @@ static void remember(struct counter *counter, int64_t call_id, uint64_t cgroup)
 	counter->members[counter->n_members++ % POLICY_MEMBERS] = cgroup;
 }
 
+void counter_join(struct counter *counter, uint64_t cgroup)
+{
+	remember(counter, 0, cgroup);
+}
+
 void counter_add(struct counters *counters, struct counter *counter,
 		 const struct counter_charge *charge, uint64_t cgroup)
 {
@@ -250,6 +258,8 @@ void counter_add(struct counters *counters, struct counter *counter,
 		add(&sums[i]->measured, charge->is_measured ? unit : 0);
 		add(&sums[i]->calls, unit > 0);
 	}
+	if (counters->is_shared)
+		counter_change(counters, counter);
 	remember(counter, charge->call_id, cgroup);
 	count_steps(counters, counter);
 }
@@ -266,7 +276,7 @@ uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_
 	add(&counter->flight, so_far);
 	add(&counter->ahead, *ret_ahead);
 	counter->n_flights++;
-	weigh(counters, counter);
+	counter_weigh(counters, counter);
 	return so_far;
 }
 
@@ -276,7 +286,7 @@ void counter_land(struct counters *counters, struct counter *counter, uint64_t s
 	take_away(&counter->flight, so_far);
 	take_away(&counter->ahead, ahead);
 	counter->n_flights--;
-	weigh(counters, counter);
+	counter_weigh(counters, counter);
 }
 
 void counter_order(struct counters *counters, struct counter *counter,
@@ -299,7 +309,7 @@ void counter_order(struct counters *counters, struct counter *counter,
 	}
 	if (limit > own_limit(counters->budget))
 		counter->raised = limit;
-	weigh(counters, counter);
+	counter_weigh(counters, counter);
 }
 
 /* When the sum falls below the limit of a step if nothing more is spent. */
@@ -310,7 +320,7 @@ static int64_t falls_at(const struct counters *counters, const struct counter *c
 	int64_t age;
 
 	add(&sum, counter->flight);
-
+	add(&sum, counter_elsewhere(counters, counter));
 	for (age = POLICY_SLOTS - 1; age > 0; age--) {
 		uint32_t i = (counter->at + POLICY_SLOTS - (uint32_t)age) % POLICY_SLOTS;
 
@@ -338,6 +348,8 @@ void counter_tell(const struct counters *counters, const struct counter *counter
 	ret->spent_tokens = counter->sum.tokens;
 	add(policy_in_money(budget) ? (uint64_t *)&ret->spent_nanos : &ret->spent_tokens,
 	    counter->flight);
+	add(policy_in_money(budget) ? (uint64_t *)&ret->spent_nanos : &ret->spent_tokens,
+	    counter_elsewhere(counters, counter));
 	ret->limit_nanos = budget->limit_nanos > 0 && counter->raised ? (int64_t)counter->raised
 								      : budget->limit_nanos;
 	ret->limit_tokens = budget->limit_nanos > 0 ? 0 :

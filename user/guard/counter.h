@@ -56,6 +56,15 @@ void counter_tell(const struct counters *counters, const struct counter *counter
 void counters_walk(struct counters *counters,
 		   void (*fn)(void *arg, const struct policy_counter *counter), void *arg);
 
+/* A cgroup that is gated with the counter, although it has not been charged yet. */
+void counter_join(struct counter *counter, uint64_t cgroup);
+/* See policy.h. True: steps no longer stand. */
+bool counter_set_remote(struct counters *counters, struct counter *counter,
+			int64_t window_start_us, const struct policy_remote *remote);
+void counters_changed(struct counters *counters, void (*fn)(void *arg, const struct policy_own *own),
+		      void *arg);
+bool counters_has_new(struct counters *counters);
+
 /* Each counter, in some order; NULL begins, and ends. No counter is made or dropped meanwhile. */
 struct counter *counters_next(struct counters *counters, struct counter *counter);
 

@@ -8,6 +8,7 @@
 
 #define HASH_NONFATAL_OOM 1
 #include <stddef.h>
+#include <sys/queue.h>
 #include <uthash.h>
 
 #include "guard/counter.h"
@@ -28,7 +29,7 @@ struct counter {
 	struct sum sum;
 	uint32_t epoch;		/* of the window that the sum belongs to */
 	uint8_t reached, before, ahead_of; /* steps: by what was spent, before, with what is ahead */
-	bool is_plain;		/* no order, nothing in flight */
+	bool is_plain;		/* no order, nothing in flight, not shared */
 	uint32_t n_calls, n_members;	/* ever; the latest are kept */
 	uint64_t member;	/* the one that was last charged */
 	struct sum *slots;	/* rolling; slots[at] is the present one */
@@ -36,6 +37,9 @@ struct counter {
 	int64_t calls[POLICY_CALLS];
 
 	enum override_kind order;
+	bool is_changed;	/* of a shared budget, since policy_changed() */
+	LIST_ENTRY(counter) changed;
+	struct policy_remote remote;
 	uint32_t n_flights;
 	uint64_t raised;	/* OVERRIDE_RAISE: the limit */
 	int64_t order_until_us;
@@ -52,7 +56,7 @@ _Static_assert(offsetof(struct counter, calls) == 64, "a charge looks at one lin
 struct counters {
 	const struct policy_budget *budget;
 	struct zone *zone;
-	bool is_in_money, is_spike;	/* the budget's, at hand */
+	bool is_in_money, is_spike, is_shared;	/* the budget's, at hand */
 	uint32_t n_steps;
 	size_t *bytes, max_bytes;
 	bool is_open;
@@ -63,6 +67,8 @@ struct counters {
 	int64_t now_us;
 	int64_t swept;			/* the epoch or slot of the last sweep */
 	struct counter *counters, *other;
+	LIST_HEAD(, counter) changed;
+	bool has_new;
 	uint64_t limits[];	/* one a step, in the unit of the limit */
 };
 
@@ -113,6 +119,11 @@ static inline bool counter_tells(const struct counter *counter)
 
 /* counter.c: drops the slots that have left the window since the counter was last looked at. */
 void counter_slide(const struct counters *counters, struct counter *counter);
+/* Counts the steps anew when what is in flight, ordered or elsewhere has become another. */
+void counter_weigh(const struct counters *counters, struct counter *counter);
+/* elsewhere.c: what other nodes are taken to have spent; a shared budget's counter has a new sum. */
+uint64_t counter_elsewhere(const struct counters *counters, const struct counter *counter);
+void counter_change(struct counters *counters, struct counter *counter);
 /* counters.c; NULL is nothing. */
 void counter_free(struct counters *counters, struct counter *counter);
 

@@ -16,6 +16,8 @@ void counter_free(struct counters *counters, struct counter *counter)
 	if (!counter)
 		return;
 	*counters->bytes -= size_of(counter);
+	if (counter->is_changed)
+		LIST_REMOVE(counter, changed);
 	free(counter->slots);
 	free(counter);
 }
@@ -30,7 +32,7 @@ static struct counter *counter_new(struct counters *counters, const char *key)
 		return NULL;
 	memset(counter, 0, sizeof(*counter));
 	strcpy(counter->key, key);
-	counter->is_plain = true;
+	counter->is_plain = !counters->is_shared;
 	counter->epoch = counters->epoch;
 	counter->newest = counter->first = counters->slot;
 	if (is_rolling(counters)) {
@@ -41,6 +43,8 @@ static struct counter *counter_new(struct counters *counters, const char *key)
 		}
 	}
 	*counters->bytes += size_of(counter);
+	counters->has_new = true;
+	counter_change(counters, counter);
 	return counter;
 }
 
@@ -125,6 +129,8 @@ static void tell_counter(struct counters *counters, struct counter *counter,
 	counter_look(counters, counter);
 	told.spent_nanos = (int64_t)counter->sum.nanos;
 	told.spent_tokens = counter->sum.tokens;
+	add(policy_in_money(counters->budget) ? (uint64_t *)&told.spent_nanos : &told.spent_tokens,
+	    counter_elsewhere(counters, counter));
 	told.window_start_us = counters->start_us;
 	told.window_end_us = counters->end_us;
 	if (counter->slots) {

@@ -54,6 +54,10 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 		hold->counter = policy_counter_of(policy, claim, subject, true);
 		if (!hold->counter)
 			continue;
+		/* Others may have spent it all: what they say comes while this call runs. */
+		if (claim->counters->is_shared && !known->is_protected &&
+		    strcmp(subject->group->path, "/"))
+			counter_join(hold->counter, subject->group->cgroup);
 		hold->counters = claim->counters;
 		hold->so_far = counter_fly(claim->counters, hold->counter,
 					   policy_in_money(claim->counters->budget) ?

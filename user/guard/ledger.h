@@ -112,6 +112,11 @@ int ledger_actions(struct ledger *ledger, int64_t since_us,
 /* Who this ledger is: 32 hexadecimal digits, made with the file. To be freed; NULL: unreadable. */
 char *ledger_identity(struct ledger *ledger);
 
+/* The id of the last call that was added; 0: none ever was. */
+int64_t ledger_last_id(const struct ledger *ledger);
+/* Ids up to this one are not used again: somebody has seen them, and this file lost them. */
+void ledger_skip(struct ledger *ledger, int64_t id);
+
 /* Facts the daemon tells the other subcommands ("coverage", "gates", "version", ...); JSON values.
  */
 int ledger_put(struct ledger *ledger, const char *key, const char *json);

@@ -86,6 +86,7 @@ struct policy_budget {
 	uint32_t spike_permille;
 	int64_t floor_nanos_per_hour;
 	char *zone;			/* time zone name; NULL: the host's */
+	bool is_shared;			/* its counters go over many nodes (policy_remote()) */
 	bool is_default;		/* only for subjects that no other budget names */
 	bool is_rehearsed;		/* nothing is done for this one, whatever is enforced */
 	enum policy_loss on_loss;
@@ -209,6 +210,39 @@ void policy_held(struct policy *policy, int64_t now_us,
  */
 bool policy_stands(struct policy *policy, const struct policy_budget *budget,
 		   const struct policy_step *step, const char *key, bool ahead, int64_t now_us);
+
+/*
+ * Budgets over many nodes. What others have spent of a counter is an input, the sum `spent` at a time
+ * when this node's own sum was `own`; it counts like spending here. While nobody can be asked,
+ * `others` is how many other nodes live, and each is taken to spend what this one does since: so
+ * this node uses up 1/(others + 1) of what was left then, and no more.
+ */
+struct policy_remote {
+	uint64_t spent, own;		/* in the unit of the limit */
+	uint32_t others;
+};
+/*
+ * Sets it for one window (window_start_us; 0 for a rolling budget), of a counter of the budget of that name. fn is given a verdict for each step
+ * that this reaches, for nobody in particular. Returns true if steps no longer stand: act_review() is
+ * due. Where there is no such counter now it is forgotten.
+ */
+bool policy_remote(struct policy *policy, const char *budget, const char *key,
+		   int64_t window_start_us, const struct policy_remote *remote, int64_t now_us,
+		   void (*fn)(void *arg, const struct policy_verdict *verdict), void *arg);
+/* A counter of a shared budget. */
+struct policy_own {
+	const struct policy_budget *budget;
+	const char *key;
+	int64_t window_start_us, window_end_us;	/* of a calendar window, else 0 */
+	int64_t slot_us, newest;	/* of a rolling one: sums[i] is of the slot newest - i */
+	uint64_t spent;			/* here, all of it */
+	uint64_t sums[POLICY_SLOTS];
+};
+/* Those that were charged or made since it was last called; each once. */
+void policy_changed(struct policy *policy, int64_t now_us,
+		    void (*fn)(void *arg, const struct policy_own *own), void *arg);
+/* True once after a counter of a shared budget was made: others may have spent of it. */
+bool policy_has_new(struct policy *policy);
 
 /* Where a replay must begin: the oldest start of a window in force, less an hour for long calls. */
 int64_t policy_since(const struct policy *policy, int64_t now_us);

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One budget over two nodes, by a real Redis with TLS and a password."""
+import os
+import shlex
+import signal
+import subprocess
+
+import pytest
+
+import drive
+import server
+import stage as lab
+from drive import ANTHROPIC
+
+NANOS = 1000000000
+
+
+@pytest.fixture
+def redis(stage, tmp_path):
+    return server.Redis(stage, tmp_path).start()
+
+
+class Node:
+    """A daemon that charges only one cgroup, as the kernel of another host would have it."""
+
+    def __init__(self, stage, redis, directory, name, limit, steps):
+        self.stage = stage
+        self.run, self.cgroup = stage.new_run(name)
+        directory = str(directory / name)
+        os.makedirs(directory)
+        file = os.path.join(directory, "aigress.yaml")
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(f"""attach: everyone
+enforce: true
+node: {name}
+{redis.config()}
+budgets:
+  - name: fleet
+    match: {{ cgroup: "{self.cgroup.path}" }}
+    per: match
+    shared: true
+    limit: {limit} USD
+    window: month
+    zone: UTC
+    steps: [ {steps} ]
+""")
+        self.daemon = lab.Daemon(stage, os.path.join(directory, "state"), file, where="inside")
+        self.daemon.start()
+
+    def spend(self, calls, **settings):
+        work = drive.job(ANTHROPIC, self.run, calls=calls, settings=settings or {"delay_ms": 20},
+                         body=drive.body(ANTHROPIC))
+        return self.stage.client(drive.command("http.client", work), self.cgroup,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def nanos(self):
+        sums = [lab.money(row["cost_usd"]) for row in self.daemon.report("cgroup")
+                if row["cgroup"] == self.cgroup.path]
+        return int(sum(sums) * NANOS)
+
+    def calls(self):
+        return len(self.daemon.calls(self.cgroup))
+
+    def actions(self):
+        return lab.json.loads(self.daemon.run("explain", "--format", "json").stdout)["actions"]
+
+
+@pytest.fixture
+def two(stage, redis, tmp_path):
+    made = []
+
+    def make(limit, steps="{ at: 100%, do: refuse }"):
+        for name in "first", "second":
+            made.append(Node(stage, redis, tmp_path, name, limit, steps))
+        return made
+    yield make
+    for node in made:
+        node.daemon.stop()
+
+
+def agree(redis, nodes):
+    """The server's parts are the ledgers' sums, to the nano-dollar."""
+    def same():
+        return sorted(redis.parts("fleet").values()) == sorted(node.nanos() for node in nodes)
+    lab.wait(same, 30, lambda: f"{redis.parts('fleet')}, the ledgers have "
+                               f"{[node.nanos() for node in nodes]}")
+
+
+def test_what_two_nodes_spend_is_one_budget(redis, two):
+    first, second = nodes = two("0.60")
+    assert first.spend(4).wait(30) == 0
+    lab.wait(lambda: first.calls() == 4, 30, first.daemon.said)
+    agree(redis, nodes[:1])
+    client = second.spend(100000)
+    lab.wait(lambda: client.poll() is not None, 60, second.daemon.said)
+    agree(redis, nodes)
+    spent = [node.nanos() for node in nodes]
+    assert sum(spent) >= 0.60 * NANOS
+    assert max(spent) < 0.60 * NANOS, "it was the other's money that refused this one"
+    for node in nodes:
+        lab.wait(lambda node=node: any(a["action"] == "refuse" and a["result"] == "done"
+                                       for a in node.actions()), 30, node.daemon.said)
+    # Who comes now is refused though this node has money left of its own.
+    assert first.spend(1).wait(30) != 0
+    assert first.calls() == 4
+
+
+def test_nothing_is_lost_or_counted_twice(redis, two):
+    """The server goes and forgets all, a daemon is killed and started, and old commands are sent again."""
+    first, second = nodes = two("1000")
+    monitor = redis.stage.guests.start(redis.argv("monitor"), stdout=subprocess.PIPE, text=True)
+    for node in nodes:
+        assert node.spend(3).wait(30) == 0
+        lab.wait(lambda node=node: node.calls() == 3, 30, node.daemon.said)
+    agree(redis, nodes)
+    redis.stop()
+    commands = [shlex.split(line.split("] ", 1)[1]) for line in monitor.stdout
+                if '"EVALSHA"' in line and ":fleet:" in line]
+    assert commands
+    assert first.spend(2).wait(30) == 0     # nobody hears of these for now
+    lab.wait(lambda: first.calls() == 5, 30, first.daemon.said)
+    assert first.daemon.stop(signal.SIGKILL) == -signal.SIGKILL
+    first.daemon.start()
+    assert second.spend(2).wait(30) == 0
+    lab.wait(lambda: second.calls() == 5, 30, second.daemon.said)
+    redis.start()
+    agree(redis, nodes)
+    assert sum(redis.parts("fleet").values()) == sum(node.nanos() for node in nodes) > 0
+    for command in commands:
+        redis.cli(*command)
+    assert sorted(redis.parts("fleet").values()) == sorted(node.nanos() for node in nodes)
+
+
+def test_without_the_server_each_takes_its_share(redis, two):
+    first, second = nodes = two("0.80")
+    for node in nodes:
+        assert node.spend(1).wait(30) == 0
+        lab.wait(lambda node=node: node.calls() == 1, 30, node.daemon.said)
+    agree(redis, nodes)
+    lab.wait(lambda: redis.cli("zcard", "aigress:nodes") == "2", 30)
+    total = sum(node.nanos() for node in nodes)
+    redis.stop()
+    lab.wait(lambda: "is away" in first.daemon.said(), 30, first.daemon.said)
+    own = first.nanos()
+    client = first.spend(100000)
+    lab.wait(lambda: client.poll() is not None, 60, first.daemon.said)
+    share = (0.80 * NANOS - total) / 2
+    call = total / 2
+    assert share <= first.nanos() - own <= share + 2 * call, (first.nanos(), own, share)
+    # The other has spent nothing since: with the server back there is money left.
+    redis.start()
+    lab.wait(lambda: first.spend(1).wait(30) == 0, 40, first.daemon.said)
+    agree(redis, nodes)
