@@ -58,7 +58,8 @@ struct policy_step {
 	enum policy_action action;
 	enum policy_target target;
 	uint64_t grace_ns;		/* kill: between SIGTERM and SIGKILL */
-	int64_t pace_nanos_per_hour;	/* pace */
+	int64_t pace_per_hour;		/* pace: nano-dollars, or tokens for a limit in tokens */
+	bool pace_in_tokens;
 	bool cut;			/* end streams in flight, too */
 	unsigned line;			/* in the configuration file */
 };
@@ -209,6 +210,18 @@ void policy_held(struct policy *policy, int64_t now_us,
  */
 bool policy_stands(struct policy *policy, const struct policy_budget *budget,
 		   const struct policy_step *step, const char *key, bool ahead, int64_t now_us);
+
+/* A counter as a stream of calls, in the unit of its budget's limit. */
+struct policy_pulse {
+	uint64_t epoch;		/* other sums of this and another epoch do not compare */
+	uint64_t charged;	/* ever, in this epoch, beyond any window */
+	uint64_t calls;		/* that cost something */
+	uint64_t mean;		/* of a call; 0: not known */
+	uint32_t n_flights;	/* calls in flight now */
+};
+/* False: there is no such counter any more. */
+bool policy_pulse(struct policy *policy, const struct policy_budget *budget, const char *key,
+		  struct policy_pulse *ret);
 
 /* Where a replay must begin: the oldest start of a window in force, less an hour for long calls. */
 int64_t policy_since(const struct policy *policy, int64_t now_us);
