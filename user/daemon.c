@@ -224,8 +224,10 @@ static void on_pace(void *arg)
 	daemon->is_pace_armed = false;
 	n = act_pace(daemon->act, daemon->policy, clock_wall_us());
 	n += pacer_look(daemon->pacer, clock_mono_ns());
-	if (n)
+	if (n) {
 		daemon_pacing(daemon);
+		tell_soon(daemon);
+	}
 }
 
 static void on_tick(void *arg)

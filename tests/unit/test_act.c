@@ -405,7 +405,7 @@ static void a_pace_names_its_bucket_and_yields_to_a_refusal(void **state)
 	assert_int_equal(world.gate.buckets[0], 1);
 	assert_int_equal(world.gate.buckets[1], 0);
 	assert_int_equal(world.n_destroyed, 0);
-	assert_string_equal(world.results[0], "done");
+	assert_string_equal(world.results[0], "done: 0.000036 USD/hour");
 	assert_string_equal(world.actions[0], "pace");
 	other.budget = &budgets[1];
 	other.window_end_us = T0 + 3000;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pace: gates that let a request go when its bucket has credit, and the credit as time passes. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -40,10 +41,25 @@ void pace_end(struct act *act, struct story *story)
 	act->n_buckets--;
 }
 
+#define RATE_LEN (MONEY_LEN + 16)
+
+static const char *rate(const struct story *story, char text[RATE_LEN])
+{
+	char money[MONEY_LEN];
+	int64_t per_hour = story->step->pace_per_hour;
+
+	if (policy_in_money(story->budget))
+		snprintf(text, RATE_LEN, "%s USD/hour", money_format(per_hour, money));
+	else
+		snprintf(text, RATE_LEN, "%lld tokens/hour", (long long)per_hour);
+	return text;
+}
+
 static void pace(struct act *act, struct deed *deed, bool is_new, int64_t now_us)
 {
 	bool held_before = deed->holds;
 	int err = begin(act, deed->story);
+	char text[RATE_LEN];
 
 	if (!err)
 		err = hold_take(act, deed);
@@ -57,7 +73,7 @@ static void pace(struct act *act, struct deed *deed, bool is_new, int64_t now_us
 	if (err)
 		deed_write(act, deed, now_us, "failed: %s", strerror(-err));
 	else
-		deed_write(act, deed, now_us, "done");
+		deed_write(act, deed, now_us, "done: %s", rate(deed->story, text));
 }
 
 void pace_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
