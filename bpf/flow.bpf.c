@@ -107,7 +107,6 @@ static __always_inline void flow_adopt(struct __sk_buff *skb, struct bpf_sock *s
 	flow->verdict = CTL_AI;
 	flow->is_adopted = 1;
 	flow->talk = TALK_DATA;
-	flow->is_adrift = 1;
 	flow->seq_next = s->seq;
 	flow_count_in(sk, flow);
 	flow_count_out(flow, s);

@@ -138,7 +138,6 @@ struct flow {
 	__u8 is_counted;	/* has its row in flow_counts */
 	__u8 segments;		/* looked at in vain in a tunnel */
 	__u8 talk;		/* enum flow_talk */
-	__u8 is_adrift;		/* where its records begin is not known (pace.h) */
 	__u8 has_asked;		/* it has sent a request */
 	__u32 in_asked;		/* bytes that had come in as it last sent of a request; low half */
 	__u32 seq_held;		/* of the first byte that is held */

@@ -15,13 +15,12 @@
  *
  * So an upload is one request, and so are HTTP/2 requests that leave one after the other with no
  * answer between them; what an operator pays for is settled by true costs, whatever is missed here.
- *
- * Whoever includes this has talk.h.
  */
 #ifndef PACE_H
 #define PACE_H
 
 #include "gate.h"
+#include "records.h"
 #include "talk.h"
 
 /*
@@ -43,45 +42,28 @@
 /* Records that begin in one segment, which is 64 KiB at most: more is talk in small ones. */
 #define PACE_RECORDS 12
 
-struct pace_look {
-	__u32 seq_record;	/* where the next record begins; not known if is_adrift */
-	bool is_adrift;
-	bool is_big;		/* more than talk */
-};
-
 /*
- * Reads the headers of the records that begin in a segment. A header that lies in two segments is
- * not read; the records are found again where the next request begins, which is a segment's start.
+ * Does more than talk begin in this segment? Where its records begin is not always known: a segment
+ * that begins with none, in a part that was missed, is taken by its size.
  */
-static __always_inline void pace_look(struct __sk_buff *skb, const struct flow *flow,
-				      const struct segment *s, bool is_answered,
-				      struct pace_look *look)
+static __always_inline bool pace_is_big(struct __sk_buff *skb, const struct flow *flow,
+					const struct segment *s)
 {
-	__u8 head[5];
-	__u32 at;
+	const struct records *r = &flow->records[EV_OUT];
+	bool is_known = r->is_followed && !r->have && (__s32)(r->next - s->seq) >= 0;
+	__u32 at = is_known ? r->next - s->seq : 0;
+	__u8 head[8];
 
-	look->is_big = false;
-	look->is_adrift = flow->is_adrift || flow->talk == TALK_LOST;
-	look->seq_record = flow->seq_record;
-	if (look->is_adrift && is_answered) {
-		look->is_adrift = false;
-		look->seq_record = s->seq;
-	}
-	for (int i = 0; i < PACE_RECORDS && !look->is_adrift; i++) {
-		at = look->seq_record - s->seq;
+	for (int i = 0; i < PACE_RECORDS; i++) {
 		if (at >= s->len)
-			return;
-		if (bpf_skb_load_bytes(skb, s->at + at, head, sizeof(head)) || head[0] < 20 ||
-		    head[0] > 23 || head[1] != 3) {
-			look->is_adrift = true;
+			return false;
+		if (bpf_skb_load_bytes(skb, s->at + at, head, 5) || !record_is_sound(head))
 			break;
-		}
-		look->is_big |= head[0] == 23 && hello_u16(head + 3) > PACE_SMALL;
-		look->seq_record += 5 + hello_u16(head + 3);
+		if (head[0] == 23 && hello_u16(head + 3) > PACE_SMALL)
+			return true;
+		at += 5 + hello_u16(head + 3);
 	}
-	if (!look->is_adrift && look->seq_record - s->seq < s->len)
-		look->is_adrift = true;
-	look->is_big |= look->is_adrift && s->len > PACE_SMALL;
+	return s->len > PACE_SMALL;
 }
 
 /*
@@ -182,17 +164,6 @@ static __always_inline void pace_forget(struct flow *flow)
 	bpf_map_delete_elem(&holds, &flow->cookie);
 }
 
-/* This segment leaves. */
-static __always_inline void pace_pass(struct flow *flow, const struct pace_look *look)
-{
-	flow->seq_record = look->seq_record;
-	flow->is_adrift = look->is_adrift;
-	if (!look->is_big)
-		return;
-	flow->has_asked = 1;
-	flow->in_asked = (__u32)flow->bytes[EV_IN];
-}
-
 /*
  * Must this segment of an AI flow wait? flow->bytes[EV_IN] is up to date, and the handshake was
  * followed up to this segment.
@@ -201,8 +172,7 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 				       struct flow *flow, const struct segment *s)
 {
 	__u32 bucket = 0;
-	struct pace_look look;
-	bool is_answered;
+	bool is_answered, is_big;
 
 	/* what has left before may leave again */
 	if ((__s32)(s->seq + s->len - (flow->held_since_ns ? flow->seq_held : flow->seq_next)) <= 0)
@@ -210,10 +180,10 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 	if (flow->talk != TALK_DATA && flow->talk != TALK_LOST)
 		return false;	/* a handshake, or talk with a proxy */
 	is_answered = !flow->has_asked || (__u32)flow->bytes[EV_IN] - flow->in_asked > PACE_ANSWER;
-	pace_look(skb, flow, s, is_answered, &look);
+	is_big = pace_is_big(skb, flow, s);
 	if (!gates_live) {
 		pace_forget(flow);
-	} else if (flow->held_since_ns || (look.is_big && is_answered)) {
+	} else if (flow->held_since_ns || (is_big && is_answered)) {
 		if (flow->held_since_ns &&
 		    pace_is_orphan((struct sock *)bpf_skc_to_tcp_sock(sk))) {
 			bpf_map_delete_elem(&holds, &flow->cookie);
@@ -233,7 +203,10 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 		pace_ask(skb, true, false);
 		pace_forget(flow);
 	}
-	pace_pass(flow, &look);
+	if (is_big) {	/* or more of a request; talk does not hide the answer to the last one */
+		flow->has_asked = 1;
+		flow->in_asked = (__u32)flow->bytes[EV_IN];
+	}
 	return false;
 }
 

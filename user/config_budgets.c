@@ -20,9 +20,8 @@
 static const char *const targets[] = { "process", "cgroup", NULL };
 _Static_assert(POLICY_PROCESS == 0 && POLICY_CGROUP == 1, "in targets' order");
 
-/* Names are the enumerators' order; what is listed in not_yet is known and refused. */
+/* Names are the enumerators' order. */
 static const char *const actions[] = { "note", "pace", "refuse", "freeze", "stop", "kill", NULL };
-static const bool actions_not_yet[] = { false, true, false, false, false, false };
 _Static_assert(POLICY_KILL == 5 && POLICY_REFUSE == 2, "in actions' order");
 
 static const char *const pers[] = { "match", "namespace", "workload", "pod", "container", "cgroup",
@@ -147,14 +146,29 @@ static int read_grace(struct config_reader *reader, yaml_node_t *node, const str
 	return 0;
 }
 
+/* "2 USD/hour" or "500000 tokens/hour" */
+static int read_pace(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		     void *field)
+{
+	struct policy_step *step = field;
+
+	if (config_rate_of(node, &step->pace_per_hour) == 0)
+		return 0;
+	step->pace_in_tokens = true;
+	if (config_token_rate_of(node, &step->pace_per_hour) == 0)
+		return 0;
+	return config_fail_value(reader, node, "is not a rate above 0; give one as 2 USD/hour or "
+				 "500000 tokens/hour");
+}
+
 static const struct config_key step_keys[] = {
 	{ "at", offsetof(struct policy_step, at_permille), .fn = config_permille },
-	{ "do", offsetof(struct policy_step, action), config_choice, actions, actions_not_yet,
+	{ "do", offsetof(struct policy_step, action), config_choice, actions,
 	  .noun = "an action" },
 	{ "target", offsetof(struct policy_step, target), config_choice, targets,
 	  .noun = "a target" },
 	{ "grace", offsetof(struct policy_step, grace_ns), .fn = read_grace },
-	{ "to", 0, .fn = config_not_yet },
+	{ "to", 0, .fn = read_pace },
 	{ "cut", offsetof(struct policy_step, cut), .fn = config_bool },
 	{ NULL },
 };
@@ -172,7 +186,11 @@ static int read_step(struct config_reader *reader, yaml_node_t *node, const stru
 		return r;
 	if (!config_has(reader, node, "do"))
 		return config_fail(reader, node,
-				   "lacks \"do\"; give note, refuse, freeze, stop or kill");
+				   "lacks \"do\"; give note, pace, refuse, freeze, stop or kill");
+	if (step->action != POLICY_PACE && config_has(reader, node, "to"))
+		return config_fail(reader, node, "has a rate, which only pace takes");
+	if (step->action == POLICY_PACE && !step->pace_per_hour)
+		return config_fail(reader, node, "lacks \"to\"; give the rate, as 2 USD/hour");
 	if (step->action != POLICY_KILL && config_has(reader, node, "grace"))
 		return config_fail(reader, node, "has a grace, which only kill takes");
 	if (step->action != POLICY_KILL && step->action != POLICY_STOP &&
@@ -298,6 +316,13 @@ static int read_budget(struct config_reader *reader, yaml_node_t *node, const st
 	r = check_kind(reader, node, budget);
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < budget->n_steps; i++)
+		if (budget->steps[i].action == POLICY_PACE &&
+		    budget->steps[i].pace_in_tokens == policy_in_money(budget))
+			return config_fail_line(reader, budget->steps[i].line,
+						"has a step that paces in %s, but counts %s",
+						policy_in_money(budget) ? "tokens" : "USD",
+						policy_in_money(budget) ? "USD" : "tokens");
 	if (!budget->n_steps)
 		return config_fail(reader, node,
 				   "lacks \"steps\"; say what happens, as [ { at: 100%%, do: note } ]");

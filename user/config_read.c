@@ -385,13 +385,9 @@ int config_choice(struct config_reader *reader, yaml_node_t *node, const struct 
 	if (!is_scalar(node))
 		return config_fail_value(reader, node, "is not one of the possible words");
 	for (int i = 0; key->choices[i]; i++)
-		if (!key->not_yet || !key->not_yet[i])
-			offer_add(&offer, text_of(node), key->choices[i]);
+		offer_add(&offer, text_of(node), key->choices[i]);
 	if (index < 0)
 		return fail_offer(reader, node, key->noun, &offer);
-	if (key->not_yet && key->not_yet[index])
-		return config_fail(reader, node, "\"%s\" is not in this version; give one of: %s",
-				   key->choices[index], offer.list);
 	/* Enumerations of non-negative values are unsigned int to gcc and clang. */
 	*(unsigned *)field = (unsigned)index;
 	return 0;

@@ -31,7 +31,6 @@ struct config_key {
 	size_t at;			/* offset of the field that fn is given */
 	config_fn fn;
 	const char *const *choices;	/* config_choice: their indices are the values */
-	const bool *not_yet;		/* config_choice: choices that are known and refused */
 	const char *noun;		/* config_choice: what a choice is */
 };
 
@@ -84,6 +83,8 @@ int config_limit(struct config_reader *reader, yaml_node_t *node, int64_t *ret_n
 int config_duration_of(const yaml_node_t *node, uint64_t *ret_ns);
 /* "5 USD/hour", above 0; "8x of 24h". Likewise. */
 int config_rate_of(const yaml_node_t *node, int64_t *ret_nanos_per_hour);
+/* "500000 tokens/hour" */
+int config_token_rate_of(const yaml_node_t *node, int64_t *ret_per_hour);
 int config_spike_of(const yaml_node_t *node, uint64_t *ret_permille, uint64_t *ret_ns);
 /* Index of a scalar in a NULL-terminated list; -ENOENT: none. */
 int config_index(const yaml_node_t *node, const char *const *names);

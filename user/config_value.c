@@ -193,6 +193,18 @@ int config_rate_of(const yaml_node_t *node, int64_t *ret_nanos_per_hour)
 	return 0;
 }
 
+int config_token_rate_of(const yaml_node_t *node, int64_t *ret_per_hour)
+{
+	const char *end;
+	int64_t value;
+
+	end = node->type == YAML_SCALAR_NODE ? read_decimal(text_of(node), 0, &value) : NULL;
+	if (!end || strcmp(end, " tokens/hour") || value <= 0)
+		return -EINVAL;
+	*ret_per_hour = value;
+	return 0;
+}
+
 int config_spike_of(const yaml_node_t *node, uint64_t *ret_permille, uint64_t *ret_ns)
 {
 	const char *end;

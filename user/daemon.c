@@ -17,6 +17,7 @@
 #include "lines.h"
 #include "meter/price.h"
 #include "orders.h"
+#include "pacer.h"
 #include "reload.h"
 #include "shown.h"
 #include "resolve.h"
@@ -178,7 +179,8 @@ static void put_facts(struct daemon *daemon, int64_t now_us)
 {
 	struct facts facts = { .ledger = daemon->ledger, .policy = daemon->policy,
 			       .act = daemon->act, .pipeline = daemon->pipeline,
-			       .tap = daemon->tap, .webhooks = daemon->webhooks, .kube = daemon->kube,
+			       .tap = daemon->tap, .pacer = daemon->pacer,
+			       .webhooks = daemon->webhooks, .kube = daemon->kube,
 			       .shared = daemon->shared };
 
 	if (facts_put(&facts, now_us))
@@ -209,6 +211,28 @@ static void on_tell(void *arg)
 	daemon->is_tell_armed = false;
 	pipeline_settle(daemon->pipeline, clock_mono_ns());
 	put_facts(daemon, clock_wall_us());
+}
+
+void daemon_pacing(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->pace && !daemon->is_pace_armed)
+		daemon->is_pace_armed = !loop_arm(daemon->pace, ACT_PACE_NS);
+}
+
+static void on_pace(void *arg)
+{
+	struct daemon *daemon = arg;
+	size_t n;
+
+	daemon->is_pace_armed = false;
+	n = act_pace(daemon->act, daemon->policy, clock_wall_us());
+	n += pacer_look(daemon->pacer, clock_mono_ns());
+	if (n) {
+		daemon_pacing(daemon);
+		tell_soon(daemon);
+	}
 }
 
 static void on_tick(void *arg)
@@ -384,6 +408,10 @@ int daemon_listen(struct daemon *daemon)
 	if (!err)
 		err = loop_arm(daemon->tell, 0);
 	if (!err)
+		err = loop_add_timer(daemon->loop, ACT_PACE_NS, on_pace, daemon, &daemon->pace);
+	if (!err)
+		err = loop_arm(daemon->pace, ACT_PACE_NS);	/* of what was restored */
+	if (!err)
 		err = loop_add_timer(daemon->loop, SWEEP_NS, on_sweep, daemon, NULL);
 	if (!err)
 		err = daemon_tick_if_needed(daemon);
@@ -409,6 +437,7 @@ void daemon_stop(struct daemon *daemon)
 	/* What flowed unread until now nobody else will charge. */
 	if (daemon->pipeline)
 		pipeline_tick(daemon->pipeline, clock_mono_ns());
+	pacer_part(daemon->pacer);
 	pipeline_free(daemon->pipeline);
 	/* A restart is no reason for a gate to open, and an end without one none for links to stay. */
 	if (daemon->tap && !(daemon->act && act_outlives(daemon->act)))
@@ -420,6 +449,7 @@ void daemon_stop(struct daemon *daemon)
 	keeper_free(daemon->keeper);
 	tap_free(daemon->tap);
 	shared_free(daemon->shared);
+	pacer_free(daemon->pacer);
 	webhooks_free(daemon->webhooks);
 	fetcher_free(daemon->fetcher);
 	ledger_free(daemon->ledger);

@@ -33,6 +33,7 @@ struct daemon {
 	struct policy *policy;
 	struct levers levers;
 	struct keeper *keeper;
+	struct pacer *pacer;
 	struct orders *orders;
 	int64_t prune_us;	/* wall clock: no pruning before */
 	struct act *act;
@@ -46,11 +47,11 @@ struct daemon {
 	struct shared *shared;		/* NULL: no budget is */
 	struct reload *reload;
 	struct resolve *resolve;	/* NULL: not asked for */
-	struct loop_source *commit, *tell, *tick;	/* tick: NULL while there are no budgets */
+	struct loop_source *commit, *tell, *pace, *tick; /* tick: NULL while there are no budgets */
 	struct lines *lines;
 	struct kube *kube;
 	struct shown *shown;	/* NULL: nothing is served */
-	bool is_commit_armed, is_tell_armed;
+	bool is_commit_armed, is_tell_armed, is_pace_armed;
 };
 
 /* How it ended; the values are the exit codes of cmd.h. */
@@ -64,6 +65,8 @@ void daemon_stop(struct daemon *daemon);
 /* For daemon_start.c: the hooks, and the sources of the loop. 0 or -errno. */
 struct pipeline_hooks daemon_hooks(struct daemon *daemon);
 int64_t daemon_wall_us(uint64_t mono_ns);
+/* The pace timer is wanted. */
+void daemon_pacing(void *arg);
 void daemon_told(void *arg, const struct ledger_action *action);
 int daemon_listen(struct daemon *daemon);
 struct sockaddr;

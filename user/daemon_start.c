@@ -20,6 +20,7 @@
 #include "meter/api.h"
 #include "meter/price.h"
 #include "orders.h"
+#include "pacer.h"
 #include "privileges.h"
 #include "reload.h"
 #include "resolve.h"
@@ -221,6 +222,7 @@ static enum daemon_end start_pipeline(struct daemon *daemon)
 	int err = pipeline_new(&daemon->pipeline, &config);
 
 	daemon->levers.pipeline = daemon->pipeline;
+	pacer_join(daemon->pacer, daemon->pipeline);
 	if (err)
 		say("pipeline", err, NULL);
 	return err ? DAEMON_FAILED : DAEMON_OK;
@@ -232,7 +234,14 @@ static enum daemon_end start_guard(struct daemon *daemon)
 	enum daemon_end end;
 	int err;
 
+	err = pacer_new(&daemon->pacer, daemon->tap);
+	if (err) {
+		say("pacer", err, NULL);
+		return DAEMON_FAILED;
+	}
 	daemon->levers = (struct levers){ .tap = daemon->tap, .who = daemon->who,
+					  .pacer = daemon->pacer, .pacing = daemon_pacing,
+					  .pacing_arg = daemon,
 					  .keeper = daemon->keeper,
 					  .cgroup_root = daemon->cgroup_root,
 					  .told = daemon_told, .told_arg = daemon };

@@ -64,14 +64,25 @@ static void add_counter(void *arg, const struct policy_counter *counter)
 
 static void add_gate(void *arg, const struct act_gate *gate)
 {
-	json_t *array = arg;
+	json_t *array = arg, *row;
+	char rate[MONEY_LEN];
 
-	if (json_array_size(array) < SHOWN_MAX)
-		json_array_append_new(array,
-				      json_pack("{s:s, s:s, s:s, s:s, s:I}", "action",
-						gate->action, "budget", gate->budget, "key",
-						gate->key, "target", gate->target, "until_us",
-						(json_int_t)gate->until_us));
+	if (json_array_size(array) >= SHOWN_MAX)
+		return;
+	row = json_pack("{s:s, s:s, s:s, s:s, s:I}", "action", gate->action, "budget", gate->budget,
+			"key", gate->key, "target", gate->target, "until_us",
+			(json_int_t)gate->until_us);
+	if (row && gate->pace_per_hour) {
+		if (gate->in_money)
+			json_object_set_new(row, "to_usd_per_hour",
+					    json_string(money_format(gate->pace_per_hour, rate)));
+		else
+			json_object_set_new(row, "to_tokens_per_hour",
+					    json_integer(gate->pace_per_hour));
+		json_object_set_new(row, "let_go", json_integer((json_int_t)gate->admitted));
+		json_object_set_new(row, "held", json_integer((json_int_t)gate->held));
+	}
+	json_array_append_new(array, row);
 }
 
 /* Both directions as an object. */

@@ -22,6 +22,7 @@ const char *facts_counter_name(enum ctl_counter which);
 
 /* At start. 0 or -errno. */
 int facts_put_daemon(struct ledger *ledger, const char *cgroup_root);
+struct pacer;
 struct pipeline;
 struct tap;
 struct webhooks;
@@ -35,6 +36,7 @@ struct facts {
 	struct act *act;
 	struct pipeline *pipeline;
 	struct tap *tap;
+	struct pacer *pacer;
 	struct webhooks *webhooks;
 	struct kube *kube;
 	struct shared *shared;		/* NULL: nothing is shared */

@@ -9,19 +9,36 @@
 #include "base/cleanup.h"
 #include "freezer.h"
 #include "keeper.h"
+#include "pacer.h"
 #include "pipeline.h"
 #include "tap/tap.h"
 
-static int gate(void *arg, uint64_t cgroup, enum ctl_gate_state state, uint64_t lease_ns)
+static int gate(void *arg, uint64_t cgroup, const struct ctl_gate *gate)
 {
 	struct levers *levers = arg;
-	struct ctl_gate gate = { .state = state, .lease_ns = lease_ns };
 	int err;
 
-	if (state != CTL_OPEN)
-		return tap_gate_set(levers->tap, cgroup, &gate);
+	if (gate->state != CTL_OPEN)
+		return tap_gate_set(levers->tap, cgroup, gate);
 	err = tap_gate_clear(levers->tap, cgroup);
 	return err == -ENOENT ? 0 : err;	/* open is what was wanted */
+}
+
+static int grant(void *arg, uint32_t bucket, const struct ctl_grant *grant)
+{
+	struct levers *levers = arg;
+	int err = pacer_grant(levers->pacer, bucket, grant);
+
+	if (!err && grant && levers->pacing)
+		levers->pacing(levers->pacing_arg);
+	return err;
+}
+
+static int taken(void *arg, uint32_t bucket, struct ctl_take *ret)
+{
+	struct levers *levers = arg;
+
+	return tap_take_get(levers->tap, bucket, ret);
 }
 
 static int destroy(void *arg, uint64_t cgroup)
@@ -116,6 +133,8 @@ struct act_levers levers_of(struct levers *levers)
 {
 	return (struct act_levers){
 		.gate = gate,
+		.grant = grant,
+		.taken = taken,
 		.destroy = destroy,
 		.signal = signal_process,
 		.signal_cgroup = signal_cgroup,

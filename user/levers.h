@@ -11,6 +11,7 @@
 #include "who/who.h"
 
 struct keeper;
+struct pacer;
 struct pipeline;
 struct tap;
 
@@ -19,7 +20,11 @@ struct levers {
 	struct who *who;
 	struct pipeline *pipeline;
 	struct keeper *keeper;	/* NULL: what stands is not let go when this process dies */
+	struct pacer *pacer;
 	const char *cgroup_root;
+	/* Something is paced: act_pace() and pacer_look() are to be called in ACT_PACE_NS. May be NULL. */
+	void (*pacing)(void *arg);
+	void *pacing_arg;
 	/* Each action as it is written down; may be NULL. */
 	void (*told)(void *arg, const struct ledger_action *action);
 	void *told_arg;

@@ -75,6 +75,9 @@ void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
  */
 size_t pipeline_destroy(struct pipeline *pipeline, const char *path);
 
+/* The same for one connection. False: it is not known. */
+bool pipeline_reset(struct pipeline *pipeline, uint64_t cookie);
+
 /* How much of each process's AI traffic was read. */
 void pipeline_coverage(const struct pipeline *pipeline,
 		       void (*fn)(void *arg, const struct unmetered_row *row), void *arg);

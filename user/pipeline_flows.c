@@ -304,3 +304,14 @@ size_t pipeline_destroy(struct pipeline *pipeline, const char *path)
 		flows_each(pipeline->flows, destroy_one, &job);
 	return job.done;
 }
+
+bool pipeline_reset(struct pipeline *pipeline, uint64_t cookie)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct ev_flow *flow = flows_get(pipeline->flows, cookie);
+
+	if (!flow || !hooks->destroy)
+		return false;
+	hooks->destroy(hooks->arg, flow);
+	return true;
+}

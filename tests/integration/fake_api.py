@@ -89,6 +89,7 @@ class Exchange:
             self.answer.pieces = [(ENCODERS[encoding](b), n) for b, n in self.answer.pieces]
         self.spent = 0
         self.is_whole = False
+        self.peer = None        # the client's port, of HTTP/1.1
         self.bytes = [0, 0]     # of HTTP/1.1, as they stood on the connection: request, answer
 
     def pieces(self):
@@ -119,7 +120,8 @@ class Exchange:
             "id": self.id, "run": self.request.run, "host": self.request.host,
             "path": self.request.path, "model": self.answer.model, "status": self.answer.status,
             "tokens": tokens, "stream": self.answer.is_stream, "aborted": aborted,
-            "error": self.answer.is_error, "http": self.http, "bytes": self.bytes})
+            "error": self.answer.is_error, "http": self.http, "peer": self.peer,
+            "bytes": self.bytes})
 
 
 class Counting:
@@ -178,6 +180,7 @@ class Http1:
             self.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         request = Request(method, target, headers, self.read_body(headers))
         exchange = Exchange(self.server, request, "1.1")
+        exchange.peer = self.connection.getpeername()[1]
         exchange.bytes[0], self.reader.n = self.reader.n, 0
         try:
             return self.answer(request, exchange)

@@ -4,11 +4,13 @@ What a test stands on: private namespaces with AI hosts on loopback, a fake API,
 processes that are all ended and removed, whatever happened.
 """
 import collections
+import contextlib
 import ctypes
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -280,6 +282,12 @@ class Daemon:
         for cgroup, bill in self.agreed:
             extra = difference(bill, within(rows, cgroup))[1]
             assert not extra, f"charged twice, in {cgroup.path}:\n{shown(extra)}"
+
+    def fact(self, name):
+        """What the daemon tells the other subcommands; None: nothing yet."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.state}/ledger.db?mode=ro", uri=True)) as db:
+            row = db.execute("SELECT value FROM facts WHERE key = ?", (name,)).fetchone()
+        return json.loads(row[0]) if row else None
 
     def run(self, command, *args, check=True):
         done = subprocess.run([AIGRESS, command, "--state", self.state, *args],

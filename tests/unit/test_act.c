@@ -39,21 +39,42 @@ static struct {
 	size_t n_freezes;
 	char frozen[WHO_PATH_LEN + 8];
 	enum ctl_gate_state state;	/* of the last gate */
+	struct ctl_gate gate;
+	struct ctl_grant grants[MOST];	/* by bucket */
+	struct ctl_take take;
+	size_t n_ended;
 	struct loop *loop;
 	size_t stop_at_rows;
 	bool really;
 } world;
 
-static int lever_gate(void *arg, uint64_t cgroup, enum ctl_gate_state state, uint64_t lease_ns)
+static int lever_gate(void *arg, uint64_t cgroup, const struct ctl_gate *gate)
 {
 	if (world.error)
 		return world.error;
-	world.state = state;
-	if (state != CTL_OPEN)
+	world.state = gate->state;
+	world.gate = *gate;
+	if (gate->state != CTL_OPEN)
 		world.shut[world.n_shut++ % MOST] = cgroup;
 	else
 		world.opened[world.n_opened++ % MOST] = cgroup;
-	world.lease_ns = lease_ns;
+	world.lease_ns = gate->lease_ns;
+	return 0;
+}
+
+static int lever_grant(void *arg, uint32_t bucket, const struct ctl_grant *grant)
+{
+	assert_in_range(bucket, 1, MOST - 1);
+	if (grant)
+		world.grants[bucket] = *grant;
+	else
+		world.n_ended++;
+	return 0;
+}
+
+static int lever_taken(void *arg, uint32_t bucket, struct ctl_take *ret)
+{
+	*ret = world.take;
 	return 0;
 }
 
@@ -103,6 +124,8 @@ static void told(void *arg, const struct ledger_action *action)
 
 static char root[64];
 static struct act_levers levers = { .gate = lever_gate,
+				    .grant = lever_grant,
+				    .taken = lever_taken,
 				    .destroy = lever_destroy,
 				    .signal = lever_signal,
 				    .signal_cgroup = lever_signal_cgroup,
@@ -121,8 +144,9 @@ static struct policy_step steps[] = {
 	{ .at_permille = 1500, .action = POLICY_STOP, .target = POLICY_PROCESS, .line = 15 },
 	{ .at_permille = 1500, .action = POLICY_STOP, .target = POLICY_CGROUP, .line = 16 },
 	{ .at_permille = 1500, .action = POLICY_FREEZE, .cut = true, .line = 17 },
+	{ .at_permille = 1000, .action = POLICY_PACE, .pace_per_hour = 36000, .line = 18 },
 };
-enum { NOTE, REFUSE, KILL, KILL_CGROUP, STOP, STOP_CGROUP, FREEZE };
+enum { NOTE, REFUSE, KILL, KILL_CGROUP, STOP, STOP_CGROUP, FREEZE, PACE };
 static struct policy_budget budgets[2] = { { .name = "a", .limit_nanos = 5, .line = 10 },
 					   { .name = "b", .limit_nanos = 5 } };
 static struct policy_rules rules = {
@@ -366,6 +390,58 @@ static void a_gate_outlives_the_daemon_as_long_as_a_budget_holds_it(void **state
 	assert_false(act_outlives(act));
 	assert_true(world.lease_ns <= clock_mono_ns() + ACT_LEASE_NS);
 	budgets[0].on_loss = POLICY_LOSS_OPEN;
+	act_free(act);
+}
+
+/* Gates of several steps on one cgroup: the hardest counts, and what is left when it goes. */
+static void a_pace_names_its_bucket_and_yields_to_a_refusal(void **state)
+{
+	struct act *act = act_of();
+	struct policy_verdict pace = verdict_of(PACE), refuse = verdict_of(REFUSE);
+	struct policy_verdict other = verdict_of(PACE);
+
+	act_apply(act, &pace, &subject, T0);
+	assert_int_equal(world.state, CTL_PACE);
+	assert_int_equal(world.gate.buckets[0], 1);
+	assert_int_equal(world.gate.buckets[1], 0);
+	assert_int_equal(world.n_destroyed, 0);
+	assert_string_equal(world.results[0], "done: 0.000036 USD/hour");
+	assert_string_equal(world.actions[0], "pace");
+	other.budget = &budgets[1];
+	other.window_end_us = T0 + 3000;
+	act_apply(act, &other, &subject, T0);
+	assert_int_equal(world.state, CTL_PACE);
+	assert_int_equal(world.gate.buckets[0] + world.gate.buckets[1], 3);
+	refuse.budget = &budgets[1];
+	refuse.window_end_us = T0 + 2000;
+	act_apply(act, &refuse, &subject, T0);
+	assert_int_equal(world.state, CTL_REFUSE);
+	act_renew(act);
+	assert_int_equal(world.state, CTL_REFUSE);
+	world.take = (struct ctl_take){ .admitted = 5, .held = 3 };
+	act_expire(act, T0 + 1000);	/* the first pace */
+	assert_int_equal(world.state, CTL_REFUSE);
+	assert_int_equal(world.n_ended, 1);
+	act_expire(act, T0 + 2000);
+	assert_int_equal(world.state, CTL_PACE);
+	assert_int_equal(world.gate.buckets[0], 2);
+	assert_int_equal(world.gate.buckets[1], 0);
+	act_expire(act, T0 + 3000);
+	assert_int_equal(world.state, CTL_OPEN);
+	assert_int_equal(world.n_ended, 2);
+	act_free(act);
+}
+
+static void a_pace_is_only_rehearsed_without_enforcement(void **state)
+{
+	struct act *act;
+	struct policy_verdict pace = verdict_of(PACE);
+
+	rules.enforce = false;
+	act = act_of();
+	act_apply(act, &pace, &subject, T0);
+	assert_int_equal(world.n_shut, 0);
+	assert_string_equal(world.results[0], "rehearsed");
 	act_free(act);
 }
 
@@ -852,6 +928,40 @@ static void a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them(void *
 	policy_free(policy);
 }
 
+static struct policy_step pacing[] = { { .at_permille = 1000, .action = POLICY_PACE,
+					 .pace_per_hour = 36000 } };
+
+static void credit_follows_time_and_charges(void **state)
+{
+	struct policy_budget budget = { .name = "p", .limit_nanos = 5, .steps = pacing, .n_steps = 1 };
+	struct policy_rules own = { .enforce = true, .budgets = &budget, .n_budgets = 1 };
+	struct charge charge = { .source = CHARGE_USAGE, .budget_nanos = 6 };
+	struct policy *policy = policy_new(&own);
+	struct act *act = act_new(NULL, NULL, &own, &levers);
+	size_t n_rows;
+
+	assert_int_equal(act_pace(act, policy, T0), 0);
+	policy_charge(policy, &subject, &charge, 1, T0);
+	apply_all(act, policy);
+	assert_int_equal(act_pace(act, policy, T0), 1);
+	assert_int_equal(world.grants[1].granted_nanos, 0);
+	assert_int_equal(world.grants[1].reserve_nanos, 6);
+	assert_int_equal(act_pace(act, policy, T0 + 2 * US_PER_S), 1);
+	assert_int_equal(world.grants[1].granted_nanos, 20);
+	world.take = (struct ctl_take){ .taken_nanos = 6, .admitted = 1, .held = 4 };
+	charge.budget_nanos = 16;
+	policy_charge(policy, &subject, &charge, 2, T0);
+	assert_int_equal(act_pace(act, policy, T0 + 2 * US_PER_S), 1);
+	assert_int_equal(world.grants[1].granted_nanos, 20 + 6 - 16);
+	assert_int_equal(world.grants[1].reserve_nanos, 11);
+	n_rows = world.n_rows;
+	act_expire(act, INT64_MAX);
+	assert_int_equal(act_pace(act, policy, T0), 0);
+	assert_string_equal(world.results[n_rows], "ended: the window is over (1 requests let go, 4 made to wait)");
+	act_free(act);
+	policy_free(policy);
+}
+
 static void an_order_opens_a_gate_at_once_and_it_shuts_when_the_order_ends(void **state)
 {
 	struct override open = { .kind = OVERRIDE_OPEN, .key = "cgroup=/agents", .until_us = T0 + 9 };
@@ -1098,6 +1208,8 @@ int main(void)
 		HELD(all_members_are_gated_and_the_rule_protected_are_not),
 		HELD(a_gate_that_two_budgets_hold_opens_with_the_second),
 		HELD(a_gate_outlives_the_daemon_as_long_as_a_budget_holds_it),
+		HELD(a_pace_names_its_bucket_and_yields_to_a_refusal),
+		HELD(a_pace_is_only_rehearsed_without_enforcement),
 		HELD(a_failing_gate_is_tried_again_and_told_when_it_changes),
 		HELD(each_new_process_is_killed_once),
 		HELD(who_does_not_end_in_the_grace_is_killed),
@@ -1113,6 +1225,7 @@ int main(void)
 		HELD(a_frozen_cgroup_is_thawed_to_die),
 		HELD(what_keeps_the_host_alive_never_stands),
 		HELD(a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them),
+		HELD(credit_follows_time_and_charges),
 		HELD(an_order_opens_a_gate_at_once_and_it_shuts_when_the_order_ends),
 		HELD(a_budget_may_be_rehearsed_alone),
 		HELD(an_order_to_hold_is_carried_out_where_rules_are_rehearsed),

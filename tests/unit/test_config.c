@@ -111,17 +111,21 @@ static const struct {
 	{ "budgets: [ { name: a, spike: 8x of 24h, steps: [ { do: note } ] } ]", "f:1: budgets[0] lacks "
 	  "\"floor\", below which no spike matters; give one, as 5 USD/hour" },
 	{ STEP("do: refus"), "f:5: budgets[0].steps[0].do: \"refus\" is not an action; did you mean "
-	  "\"refuse\"? (note, refuse, freeze, stop, kill)" },
-	{ STEP("do: pace"), "f:5: budgets[0].steps[0].do: \"pace\" is not in this version; give one of: "
-	  "note, refuse, freeze, stop, kill" },
+	  "\"refuse\"? (note, pace, refuse, freeze, stop, kill)" },
+	{ STEP("do: pace"), "f:5: budgets[0].steps[0] lacks \"to\"; give the rate, as 2 USD/hour" },
+	{ STEP("{ do: pace, to: 2 USD }"), "f:5: budgets[0].steps[0].to: \"2 USD\" is not a rate above 0; "
+	  "give one as 2 USD/hour or 500000 tokens/hour" },
+	{ STEP("{ do: pace, to: 0 tokens/hour }"), "f:5: budgets[0].steps[0].to: \"0 tokens/hour\" is not a "
+	  "rate above 0; give one as 2 USD/hour or 500000 tokens/hour" },
+	{ STEP("{ do: pace, to: 5 tokens/hour }"), "f:5: budgets[0] has a step that paces in tokens, "
+	  "but counts USD" },
 	{ STEP("{ do: note, cut: true }"), "f:5: budgets[0].steps[0] has a cut, which only freeze and stop "
 	  "take: refuse always ends live streams, note never does" },
 	{ STEP("{ do: stop, grace: 3s }"), "f:5: budgets[0].steps[0] has a grace, which only kill takes" },
 	{ STEP("{ do: freeze, target: process }"), "f:5: budgets[0].steps[0] has a target, which only stop "
 	  "and kill take" },
-	{ STEP("{ do: note, to: 2 USD/hour }"), "f:5: budgets[0].steps[0].to is not in this version; take it "
-	  "away" },
-	{ STEP("at: 80%"), "f:5: budgets[0].steps[0] lacks \"do\"; give note, refuse, freeze, stop or kill" },
+	{ STEP("{ do: note, to: 2 USD/hour }"), "f:5: budgets[0].steps[0] has a rate, which only pace takes" },
+	{ STEP("at: 80%"), "f:5: budgets[0].steps[0] lacks \"do\"; give note, pace, refuse, freeze, stop or kill" },
 	{ STEP("{ do: note, at: 80 }"), "f:5: budgets[0].steps[0].at: \"80\" is not a share of the limit; "
 	  "give one from 0.1% to 1000%, as 80%" },
 	{ STEP("{ do: note, at: 0% }"), "f:5: budgets[0].steps[0].at: \"0%\" is not a share of the limit; "

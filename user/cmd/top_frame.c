@@ -182,6 +182,46 @@ static void write_budgets(struct ledger *ledger, FILE *out, unsigned width)
 	json_decref(budgets);
 }
 
+/* What is paced, and how that goes. */
+static void write_paces(struct ledger *ledger, FILE *out, unsigned width)
+{
+	static const char *const titles[] = { "USD/H", "TOKENS/H", "LET GO", "HELD" };
+	json_t *gates = fact(ledger, "gates"), *row;
+	struct table *table = NULL;
+	char text[SHOW_LEN];
+	size_t i;
+
+	json_array_foreach(gates, i, row) {
+		if (strcmp(string(row, "action"), "pace") || i >= BUDGETS_SHOWN)
+			continue;
+		if (!table) {
+			table = table_new();
+			if (!table)
+				break;
+			table_column(table, "PACED", false);
+			table_column(table, "BUDGET", false);
+			for (size_t j = 0; j < ARRAY_SIZE(titles); j++)
+				table_column(table, titles[j], true);
+		}
+		table_cell(table, string(row, "target"));
+		table_cell(table, string(row, "budget"));
+		table_cell(table, string(row, "to_usd_per_hour"));
+		table_cell(table, !json_object_get(row, "to_tokens_per_hour") ? "" :
+				  show_count((uint64_t)json_integer_value(json_object_get(
+						     row, "to_tokens_per_hour")), text));
+		table_cell(table, show_count((uint64_t)json_integer_value(json_object_get(
+						     row, "let_go")), text));
+		table_cell(table, show_count((uint64_t)json_integer_value(json_object_get(
+						     row, "held")), text));
+	}
+	if (table) {
+		fputc('\n', out);
+		table_print(table, out, width);
+	}
+	table_free(table);
+	json_decref(gates);
+}
+
 struct recent {
 	char lines[ACTIONS_SHOWN][SHOW_TEXT_LEN(256)];
 	size_t n;
@@ -221,6 +261,7 @@ int top_frame(struct ledger *ledger, enum ledger_key key, FILE *out, unsigned wi
 	if (err)
 		return err;
 	write_budgets(ledger, out, width);
+	write_paces(ledger, out, width);
 	write_actions(ledger, out);
 	return 0;
 }

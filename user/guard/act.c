@@ -59,7 +59,6 @@ static void carry_out(struct act *act, const struct policy_verdict *verdict,
 		      const struct policy_subject *subject, int64_t now_us)
 {
 	struct story *story;
-	struct deed *deed;
 
 	/* So that what was done in a window that is over does not count as done in this one. */
 	act_expire(act, now_us);
@@ -72,6 +71,9 @@ static void carry_out(struct act *act, const struct policy_verdict *verdict,
 	case POLICY_NOTE:
 		note(act, story, verdict, now_us);
 		break;
+	case POLICY_PACE:
+		pace_apply(act, story, verdict, subject, now_us);
+		break;
 	case POLICY_REFUSE:
 		refuse_apply(act, story, verdict, subject, now_us);
 		break;
@@ -83,11 +85,7 @@ static void carry_out(struct act *act, const struct policy_verdict *verdict,
 		kill_apply(act, story, verdict, subject, now_us);
 		break;
 	default:
-		if (deed_find(story, (struct target){ 0 }))
-			break;
-		deed = deed_new(act, story, (struct target){ 0 }, story_name(story));
-		if (deed)
-			deed_write(act, deed, now_us, "failed: %s", strerror(EOPNOTSUPP));
+		break;
 	}
 }
 
@@ -99,21 +97,36 @@ void act_apply(struct act *act, const struct policy_verdict *verdict,
 	act->present = NULL;
 }
 
+static bool holds_gate(const struct policy_step *step)
+{
+	return step->action == POLICY_REFUSE || step->action == POLICY_PACE;
+}
+
 /* Undoes what is held and no other step wants. */
 static void let_go(struct act *act, struct deed *deed, const char *why, int64_t now_us)
 {
+	bool is_gate = holds_gate(deed->story->step);
 	int err;
 
-	if (!deed->holds || !hold_drop(act, deed))
+	if (!deed->holds)
 		return;
-	if (deed->story->step->action == POLICY_REFUSE) {
-		err = gate_pull(act, deed->target.id, CTL_OPEN, 0);
+	if (!hold_drop(act, deed)) {
+		if (is_gate)	/* what is left may want less */
+			(void)gate_pull(act, deed->target.id);
+		return;
+	}
+	if (is_gate) {
+		err = gate_pull(act, deed->target.id);
 		err = err == -ENOENT ? 0 : err;
 	} else {
 		err = halt_undo(act, deed);
 	}
 	if (err)
 		deed_write(act, deed, now_us, "failed: it is not let go: %s", strerror(-err));
+	else if (deed->story->bucket)
+		deed_write(act, deed, now_us, "ended: %s (%llu requests let go, %llu made to wait)",
+			   why, (unsigned long long)deed->story->pace.take.admitted,
+			   (unsigned long long)deed->story->pace.take.held);
 	else
 		deed_write(act, deed, now_us, "ended: %s", why);
 }
@@ -182,7 +195,8 @@ static const struct policy_step *same_step(const struct policy_budget *budget,
 
 		if (other->action == step->action && other->target == step->target &&
 		    other->at_permille == step->at_permille && other->cut == step->cut &&
-		    other->grace_ns == step->grace_ns)
+		    other->grace_ns == step->grace_ns &&
+		    other->pace_per_hour == step->pace_per_hour)
 			return other;
 	}
 	return NULL;
@@ -242,11 +256,9 @@ void act_renew(struct act *act)
 {
 	struct held *held, *next;
 
-	hold_recount(act);
 	HASH_ITER(hh, act->held, held, next)
 		if (held->key.hold == HOLD_GATE)
-			(void)gate_pull(act, held->key.target.id,
-					held->is_hard ? CTL_REFUSE : CTL_TURN_AWAY, held->loss_us);
+			(void)gate_pull(act, held->key.target.id);
 }
 
 bool act_holds_gate(const struct act *act, uint64_t cgroup)
@@ -257,11 +269,15 @@ bool act_holds_gate(const struct act *act, uint64_t cgroup)
 bool act_outlives(struct act *act)
 {
 	struct held *held, *next;
+	int64_t loss_us;
 
-	hold_recount(act);
-	HASH_ITER(hh, act->held, held, next)
-		if (held->loss_us)
+	HASH_ITER(hh, act->held, held, next) {
+		if (held->key.hold != HOLD_GATE)
+			continue;
+		(void)hold_gate(act, held->key.target.id, &loss_us);
+		if (loss_us)
 			return true;
+	}
 	return false;
 }
 
@@ -278,7 +294,14 @@ void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gat
 						 .budget = story->budget->name,
 						 .key = story_name(story),
 						 .target = deed->name,
-						 .until_us = story->until_us };
+						 .until_us = story->until_us,
+						 .in_money = policy_in_money(story->budget) };
+
+			if (story->bucket) {
+				gate.pace_per_hour = story->pace.per_hour;
+				gate.admitted = story->pace.take.admitted;
+				gate.held = story->pace.take.held;
+			}
 
 			if (deed->holds)
 				fn(arg, &gate);
@@ -300,7 +323,7 @@ struct act *act_free(struct act *act)
 		return NULL;
 	HASH_ITER(hh, act->stories, story, next) {
 		/* Gates end by their lease, or outlive this; a process that stands would stand for ever. */
-		if (story->step->action != POLICY_REFUSE)
+		if (!holds_gate(story->step))
 			end_story(act, story, "aigress stopped", clock_wall_us());
 		story_free(act, story);
 	}

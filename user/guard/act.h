@@ -20,8 +20,11 @@ struct tap;
  * lever answers -EOPNOTSUPP, which becomes the row's result.
  */
 struct act_levers {
-	/* lease_ns: CLOCK_MONOTONIC at which the gate opens by itself; 0 with CTL_OPEN. */
-	int (*gate)(void *arg, uint64_t cgroup, enum ctl_gate_state state, uint64_t lease_ns);
+	/* State, lease and buckets; CTL_OPEN: there is to be none. */
+	int (*gate)(void *arg, uint64_t cgroup, const struct ctl_gate *gate);
+	/* Credit of a pace's bucket (control.h), made if it is new; NULL: it ends. */
+	int (*grant)(void *arg, uint32_t bucket, const struct ctl_grant *grant);
+	int (*taken)(void *arg, uint32_t bucket, struct ctl_take *ret);
 	int (*destroy)(void *arg, uint64_t cgroup);	/* live AI connections of a cgroup */
 	/* The process that has the pid and started then (spare_start_time()); -ESRCH: it is gone. */
 	int (*signal)(void *arg, uint32_t tgid, uint64_t start_ticks, int signal);
@@ -68,6 +71,12 @@ void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t
  * go, and all of it if the stance (enforcement, protection) is not the same.
  */
 void act_rules(struct act *act, bool same_stance, int64_t now_us);
+/*
+ * Brings the credit of what is paced up to date, with the policy's charges; to be called each
+ * ACT_PACE_NS while it returns more than 0, the number of buckets, and after a pace has begun.
+ */
+#define ACT_PACE_NS 100000000ULL
+size_t act_pace(struct act *act, struct policy *policy, int64_t now_us);
 /* Sets every gate in force anew; a timer does it each ACT_RENEW_NS. */
 void act_renew(struct act *act);
 
@@ -92,6 +101,9 @@ struct act_gate {
 	const char *action;
 	const char *budget, *key, *target;
 	int64_t until_us;
+	int64_t pace_per_hour;		/* pace: nano-dollars, or tokens; else 0 */
+	bool in_money;
+	uint64_t admitted, held;	/* pace: requests, of all that share the counter */
 };
 void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gate *gate),
 	       void *arg);

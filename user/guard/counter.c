@@ -258,6 +258,8 @@ void counter_add(struct counters *counters, struct counter *counter,
 		add(&sums[i]->measured, charge->is_measured ? unit : 0);
 		add(&sums[i]->calls, unit > 0);
 	}
+	add(&counter->ever, unit);
+	counter->calls_ever += unit > 0;
 	if (counters->is_shared)
 		counter_change(counters, counter);
 	remember(counter, charge->call_id, cgroup);
@@ -310,6 +312,14 @@ void counter_order(struct counters *counters, struct counter *counter,
 	if (limit > own_limit(counters->budget))
 		counter->raised = limit;
 	counter_weigh(counters, counter);
+}
+
+void counter_pulse(const struct counter *counter, struct policy_pulse *ret)
+{
+	*ret = (struct policy_pulse){ .charged = counter->ever, .calls = counter->calls_ever,
+				      .mean = counter->calls_ever ?
+						      counter->ever / counter->calls_ever : 0,
+				      .n_flights = counter->n_flights };
 }
 
 /* When the sum falls below the limit of a step if nothing more is spent. */

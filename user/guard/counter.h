@@ -49,6 +49,8 @@ void counter_land(struct counters *counters, struct counter *counter, uint64_t s
 void counter_order(struct counters *counters, struct counter *counter,
 		   const struct override *orders, size_t n);
 #define COUNTER_HOLD UINT32_MAX	/* as a step: what an operator ordered */
+/* All but the epoch. */
+void counter_pulse(const struct counter *counter, struct policy_pulse *ret);
 /* Fills all of a verdict that the counter knows. */
 void counter_tell(const struct counters *counters, const struct counter *counter, uint32_t step,
 		  struct policy_verdict *ret);

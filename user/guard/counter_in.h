@@ -43,6 +43,7 @@ struct counter {
 	uint32_t n_flights;
 	uint64_t raised;	/* OVERRIDE_RAISE: the limit */
 	int64_t order_until_us;
+	uint64_t ever, calls_ever;	/* in the unit of the limit; no window ends them */
 	uint64_t flight, ahead;	/* of calls in flight, in the unit of the limit */
 	int64_t newest;		/* the present slot's number */
 	int64_t first;		/* the slot in which it was made: its past begins there */

@@ -117,7 +117,8 @@ static bool is_wanted(struct act *act, const struct standing *standing)
 		HASH_ITER(hh, story->deeds, deed, next) {
 			struct standing other;
 
-			if (!deed->holds || story->step->action == POLICY_REFUSE)
+			if (!deed->holds || story->step->action == POLICY_REFUSE ||
+			    story->step->action == POLICY_PACE)
 				continue;
 			other = standing_of(deed);
 			if (standing_is_same(&other, standing))

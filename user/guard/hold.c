@@ -41,68 +41,67 @@ int hold_take(struct act *act, struct deed *deed)
 			return -ENOMEM;
 		}
 	}
-	held->steps++;
+	LIST_INSERT_HEAD(&held->deeds, deed, holding);
 	deed->holds = true;
 	return 0;
-}
-
-bool hold_is_hard(struct act *act, const struct deed *deed)
-{
-	struct held *held = find(act, key_of(deed));
-
-	return held && held->is_hard;
-}
-
-void hold_harden(struct act *act, const struct deed *deed)
-{
-	struct held *held = find(act, key_of(deed));
-
-	if (held)
-		held->is_hard = true;
-}
-
-static int64_t own_loss_us(const struct story *story)
-{
-	return story->budget->on_loss == POLICY_LOSS_HOLD ? story->until_us : 0;
-}
-
-int64_t hold_loss_us(struct act *act, const struct deed *deed)
-{
-	struct held *held = find(act, key_of(deed));
-	int64_t own_us = own_loss_us(deed->story);
-
-	return held && held->loss_us > own_us ? held->loss_us : own_us;
-}
-
-void hold_recount(struct act *act)
-{
-	struct story *story, *next_story;
-	struct held *held, *next_held;
-	struct deed *deed, *next;
-
-	HASH_ITER(hh, act->held, held, next_held)
-		held->loss_us = 0;
-	HASH_ITER(hh, act->stories, story, next_story) {
-		if (!own_loss_us(story))
-			continue;
-		HASH_ITER(hh, story->deeds, deed, next) {
-			held = deed->holds ? find(act, key_of(deed)) : NULL;
-			if (held && held->key.hold == HOLD_GATE && held->loss_us < story->until_us)
-				held->loss_us = story->until_us;
-		}
-	}
 }
 
 bool hold_drop(struct act *act, struct deed *deed)
 {
 	struct held *held = find(act, key_of(deed));
 
-	deed->holds = false;
-	if (!held || --held->steps)
+	if (!deed->holds || !held)
+		return false;
+	deed->holds = deed->is_hard = false;
+	LIST_REMOVE(deed, holding);
+	if (!LIST_EMPTY(&held->deeds))
 		return false;
 	HASH_DEL(act->held, held);
 	free(held);
 	return true;
+}
+
+/* A pace that names one bucket more; those beyond CTL_BUCKETS hold less than was wanted. */
+static void add_bucket(struct ctl_gate *gate, uint32_t bucket)
+{
+	for (size_t i = 0; i < CTL_BUCKETS; i++) {
+		if (gate->buckets[i] && gate->buckets[i] != bucket)
+			continue;
+		gate->buckets[i] = bucket;
+		return;
+	}
+}
+
+/* A pace without a daemon would let nobody go: only a refusal outlives it. */
+static int64_t own_loss_us(const struct story *story)
+{
+	return story->budget->on_loss == POLICY_LOSS_HOLD && story->step->action != POLICY_PACE ?
+		       story->until_us : 0;
+}
+
+struct ctl_gate hold_gate(const struct act *act, uint64_t cgroup, int64_t *ret_loss_us)
+{
+	struct held *held = find(act, (struct held_key){ .hold = HOLD_GATE,
+							 .target = { .id = cgroup } });
+	struct ctl_gate gate = { .state = CTL_OPEN };
+	const struct deed *deed;
+
+	*ret_loss_us = 0;
+	if (!held)
+		return gate;
+	LIST_FOREACH(deed, &held->deeds, holding) {
+		if (deed->is_hard)
+			gate.state = CTL_REFUSE;
+		else if (deed->story->step->action != POLICY_PACE && gate.state != CTL_REFUSE)
+			gate.state = CTL_TURN_AWAY;
+		else if (gate.state == CTL_OPEN)
+			gate.state = CTL_PACE;
+		if (own_loss_us(deed->story) > *ret_loss_us)
+			*ret_loss_us = own_loss_us(deed->story);
+		if (deed->story->bucket)
+			add_bucket(&gate, deed->story->bucket);
+	}
+	return gate;
 }
 
 bool hold_stands(const struct act *act, enum hold hold, struct target target)

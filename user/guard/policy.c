@@ -44,12 +44,14 @@ void policy_rules_done(struct policy_rules *rules)
 
 struct policy *policy_new(const struct policy_rules *rules)
 {
+	static uint64_t epochs;
 	struct policy *policy = calloc(1, sizeof(*policy));
 
 	if (!policy)
 		return NULL;
 	policy->own = *rules;
 	policy->rules = &policy->own;
+	policy->epoch = ++epochs;
 	policy->counters = calloc(rules->n_budgets + 1, sizeof(*policy->counters));
 	policy->scratch = calloc(rules->n_budgets + 1, sizeof(*policy->scratch));
 	policy->telling = calloc(rules->n_budgets + 1, sizeof(*policy->telling));
@@ -397,6 +399,19 @@ int64_t policy_next_reset(const struct policy *policy, int64_t now_us)
 			next_us = end_us;
 	}
 	return next_us;
+}
+
+bool policy_pulse(struct policy *policy, const struct policy_budget *budget, const char *key,
+		  struct policy_pulse *ret)
+{
+	struct counters *counters = policy->counters[budget - policy->rules->budgets];
+	const struct counter *counter = counters_get(counters, key, false, &policy->is_stale);
+
+	if (!counter)
+		return false;
+	counter_pulse(counter, ret);
+	ret->epoch = policy->epoch;
+	return true;
 }
 
 void policy_counters(struct policy *policy, int64_t now_us,

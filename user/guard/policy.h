@@ -58,7 +58,8 @@ struct policy_step {
 	enum policy_action action;
 	enum policy_target target;
 	uint64_t grace_ns;		/* kill: between SIGTERM and SIGKILL */
-	int64_t pace_nanos_per_hour;	/* pace */
+	int64_t pace_per_hour;		/* pace: nano-dollars, or tokens for a limit in tokens */
+	bool pace_in_tokens;
 	bool cut;			/* end streams in flight, too */
 	unsigned line;			/* in the configuration file */
 };
@@ -211,6 +212,18 @@ void policy_held(struct policy *policy, int64_t now_us,
 bool policy_stands(struct policy *policy, const struct policy_budget *budget,
 		   const struct policy_step *step, const char *key, bool ahead, int64_t now_us);
 
+/* A counter as a stream of calls, in the unit of its budget's limit. */
+struct policy_pulse {
+	uint64_t epoch;		/* other sums of this and another epoch do not compare */
+	uint64_t charged;	/* ever, in this epoch, beyond any window */
+	uint64_t calls;		/* that cost something */
+	uint64_t mean;		/* of a call; 0: not known */
+	uint32_t n_flights;	/* calls in flight now */
+};
+/* False: there is no such counter any more. */
+bool policy_pulse(struct policy *policy, const struct policy_budget *budget, const char *key,
+		  struct policy_pulse *ret);
+
 /*
  * Budgets over many nodes. What others have spent of a counter is an input, the sum `spent` at a time
  * when this node's own sum was `own`; it counts like spending here. While nobody can be asked,
@@ -222,9 +235,9 @@ struct policy_remote {
 	uint32_t others;
 };
 /*
- * Sets it for one window (window_start_us; 0 for a rolling budget), of a counter of the budget of that name. fn is given a verdict for each step
- * that this reaches, for nobody in particular. Returns true if steps no longer stand: act_review() is
- * due. Where there is no such counter now it is forgotten.
+ * Sets it for one window (window_start_us; 0 for a rolling budget), of a counter of the budget of that
+ * name. fn is given a verdict for each step that this reaches, for nobody in particular. Returns true if
+ * steps no longer stand: act_review() is due. Where there is no such counter now it is forgotten.
  */
 bool policy_remote(struct policy *policy, const char *budget, const char *key,
 		   int64_t window_start_us, const struct policy_remote *remote, int64_t now_us,

@@ -39,6 +39,7 @@ struct policy {
 	const struct policy_rules *rules;
 	struct counters **counters;	/* one a budget */
 	bool is_per_process;
+	uint64_t epoch;			/* of all policies of this process, the how-manieth */
 	struct known *cache;
 	bool is_stale;			/* counters went: the cache points nowhere */
 	struct claim *scratch;

@@ -22,12 +22,16 @@ static uint64_t lease_ns(int64_t loss_us)
 	return more_ns > lease_ns ? more_ns : lease_ns;
 }
 
-int gate_pull(struct act *act, uint64_t cgroup, enum ctl_gate_state state, int64_t loss_us)
+int gate_pull(struct act *act, uint64_t cgroup)
 {
+	int64_t loss_us;
+	struct ctl_gate gate = hold_gate(act, cgroup, &loss_us);
+
 	if (!act->levers.gate)
 		return -EOPNOTSUPP;
-	return act->levers.gate(act->levers.arg, cgroup, state,
-				state == CTL_OPEN ? 0 : lease_ns(loss_us));
+	if (gate.state != CTL_OPEN)
+		gate.lease_ns = lease_ns(loss_us);
+	return act->levers.gate(act->levers.arg, cgroup, &gate);
 }
 
 int gate_reset(struct act *act, uint64_t cgroup)
@@ -35,53 +39,30 @@ int gate_reset(struct act *act, uint64_t cgroup)
 	return act->levers.destroy ? act->levers.destroy(act->levers.arg, cgroup) : -EOPNOTSUPP;
 }
 
-static void refuse(struct act *act, struct story *story, uint64_t cgroup, const char *name,
-		   const char *why_not, int64_t now_us)
+/* What may be done to a cgroup; a row tells, once, what may not. */
+static void gate_one(struct act *act, struct story *story, uint64_t cgroup, const char *name,
+		     const char *why_not, int64_t now_us,
+		     void (*fn)(struct act *act, struct deed *deed, bool is_new, int64_t now_us))
 {
 	struct target target = { .id = cgroup };
 	struct deed *deed = deed_find(story, target);
-	bool is_new = !deed, is_hard;
-	int err, destroyed;
+	bool is_new = !deed;
 
 	if (is_new)
 		deed = deed_new(act, story, target, name);
 	if (!deed)
 		return;
-	if (why_not || !story_is_enforced(act, story)) {
-		if (is_new && why_not)
-			deed_write(act, deed, now_us, "refused: protected (%s)", why_not);
-		else if (is_new)
-			deed_write(act, deed, now_us, "rehearsed");
-		return;
-	}
-	/*
-	 * What is in flight may still end below the line, and must be let end: the request whose cost
-	 * is held may itself be half sent. Then only new connections are turned away.
-	 */
-	is_hard = !story->is_ahead || hold_is_hard(act, deed);
-	err = gate_pull(act, cgroup, is_hard ? CTL_REFUSE : CTL_TURN_AWAY, hold_loss_us(act, deed));
-	destroyed = err || story->is_ahead ? 0 : gate_reset(act, cgroup);
-	if (!err)
-		err = hold_take(act, deed);
-	if (!err && is_hard)
-		hold_harden(act, deed);
-	if (!is_new && err == deed->error && deed->is_soft == story->is_ahead)
-		return;
-	deed->error = err;
-	deed->is_soft = story->is_ahead;
-	if (err)
-		deed_write(act, deed, now_us, "failed: %s", strerror(-err));
-	else if (story->is_ahead)
-		deed_write(act, deed, now_us, "done: calls in flight will cross the line");
-	else if (destroyed < 0)
-		deed_write(act, deed, now_us, "done, but live connections stay: %s",
-			   strerror(-destroyed));
-	else
-		deed_write(act, deed, now_us, "done");
+	if (!why_not && story_is_enforced(act, story))
+		fn(act, deed, is_new, now_us);
+	else if (is_new && why_not)
+		deed_write(act, deed, now_us, "refused: protected (%s)", why_not);
+	else if (is_new)
+		deed_write(act, deed, now_us, "rehearsed");
 }
 
-void refuse_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		       const struct policy_subject *subject, int64_t now_us)
+void gate_each(struct act *act, struct story *story, const struct policy_verdict *verdict,
+	       const struct policy_subject *subject, int64_t now_us,
+	       void (*fn)(struct act *act, struct deed *deed, bool is_new, int64_t now_us))
 {
 	const char *path = subject->group->path, *why_not = NULL;
 	char name[WHO_PATH_LEN + 16];
@@ -92,13 +73,52 @@ void refuse_apply(struct act *act, struct story *story, const struct policy_verd
 		why_not = "the root cgroup";
 	snprintf(name, sizeof(name), "cgroup %s", path);
 	if (verdict->cgroup)
-		refuse(act, story, verdict->cgroup, name, why_not, now_us);
+		gate_one(act, story, verdict->cgroup, name, why_not, now_us, fn);
 	/* What shares the counter is over the limit, too, and need not spend once more first. */
 	for (size_t i = 0; i < verdict->n_cgroups; i++) {
 		if (verdict->cgroups[i] == verdict->cgroup)
 			continue;
 		snprintf(name, sizeof(name), "cgroup id %llu",
 			 (unsigned long long)verdict->cgroups[i]);
-		refuse(act, story, verdict->cgroups[i], name, NULL, now_us);
+		gate_one(act, story, verdict->cgroups[i], name, NULL, now_us, fn);
 	}
+}
+
+static void refuse(struct act *act, struct deed *deed, bool is_new, int64_t now_us)
+{
+	bool is_ahead = deed->story->is_ahead, held_before = deed->holds;
+	int err, destroyed = 0;
+
+	/*
+	 * What is in flight may still end below the line, and must be let end: the request whose cost
+	 * is held may itself be half sent. Then only new connections are turned away.
+	 */
+	err = hold_take(act, deed);
+	if (!err) {
+		deed->is_hard |= !is_ahead;
+		err = gate_pull(act, deed->target.id);
+		if (err && !held_before)
+			(void)hold_drop(act, deed);
+	}
+	if (!err && !is_ahead)
+		destroyed = gate_reset(act, deed->target.id);
+	if (!is_new && err == deed->error && deed->is_soft == is_ahead)
+		return;
+	deed->error = err;
+	deed->is_soft = is_ahead;
+	if (err)
+		deed_write(act, deed, now_us, "failed: %s", strerror(-err));
+	else if (is_ahead)
+		deed_write(act, deed, now_us, "done: calls in flight will cross the line");
+	else if (destroyed < 0)
+		deed_write(act, deed, now_us, "done, but live connections stay: %s",
+			   strerror(-destroyed));
+	else
+		deed_write(act, deed, now_us, "done");
+}
+
+void refuse_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
+		  const struct policy_subject *subject, int64_t now_us)
+{
+	gate_each(act, story, verdict, subject, now_us, refuse);
 }

@@ -34,6 +34,7 @@ void story_free(struct act *act, struct story *story)
 
 	HASH_ITER(hh, story->deeds, deed, next)
 		deed_free(act, deed);
+	pace_end(act, story);
 	act->n_ahead -= story->is_ahead;
 	if (story->hh.tbl)
 		HASH_DEL(act->stories, story);

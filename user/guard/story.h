@@ -12,6 +12,7 @@
 #include <uthash.h>
 
 #include "guard/act.h"
+#include "guard/bucket.h"
 
 /* One process (pid and start time), one cgroup (0 and its id), or nobody (a note). */
 struct target {
@@ -23,12 +24,14 @@ struct story;
 struct deed {
 	UT_hash_handle hh;
 	LIST_ENTRY(deed) pending;
+	LIST_ENTRY(deed) holding;	/* in held.deeds, while it holds */
 	struct story *story;
 	struct target target;
 	char *name;			/* "process 12 (python3)" */
 	bool is_void;			/* protected or rehearsed: nothing is done to it */
 	bool holds;			/* a gate, a stop or a freeze, by the step's action */
 	bool is_soft;			/* a gate without a reset, for what calls in flight will cost */
+	bool is_hard;			/* a gate that stops live connections, and will as long as it holds */
 	int error;			/* of the last try to hold */
 	uint64_t kill_ns;		/* CLOCK_MONOTONIC of the SIGKILL; 0: none is due */
 	struct who_group *group;	/* what a signal or a freeze is for; NULL: the process */
@@ -46,11 +49,13 @@ struct story {
 	uint64_t minute_ns;
 	unsigned rows, unwritten;
 	struct deed *deeds;
+	uint32_t bucket;		/* pace: its number; 0: none yet */
+	struct bucket pace;
 	size_t key_len;
 	char key[];			/* budget, step, the counter's name */
 };
 
-/* What is held, and how many steps want it so. */
+/* What is held, and by which deeds. */
 enum hold { HOLD_GATE, HOLD_STOP, HOLD_FREEZE };
 struct held_key {
 	uint64_t hold;
@@ -59,9 +64,7 @@ struct held_key {
 struct held {
 	UT_hash_handle hh;
 	struct held_key key;
-	size_t steps;
-	bool is_hard;	/* a gate: some step refuses live connections, too */
-	int64_t loss_us; /* a gate: until then it stays shut without a daemon, too; 0: it does not */
+	LIST_HEAD(, deed) deeds;
 };
 
 struct act {
@@ -78,6 +81,8 @@ struct act {
 	struct loop_source *renewal, *grace;
 	uint64_t kills_ns[POLICY_KILLS];	/* CLOCK_MONOTONIC of the last ones, as a ring */
 	size_t n_kills;				/* ever */
+	uint32_t buckets;			/* numbers given, ever */
+	size_t n_buckets;			/* in use */
 	struct act_stats stats;
 };
 
@@ -103,18 +108,13 @@ void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const 
 
 /* 0 or -ENOMEM. Once more for the same deed is nothing new. */
 int hold_take(struct act *act, struct deed *deed);
-/* A gate that also stops live connections, for as long as any step holds it. */
-bool hold_is_hard(struct act *act, const struct deed *deed);
-void hold_harden(struct act *act, const struct deed *deed);
-/*
- * Until when (wall clock) the gate of a deed stays shut without a daemon: as long as a step that wants
- * it says. 0: no longer than its lease.
- */
-int64_t hold_loss_us(struct act *act, const struct deed *deed);
-/* Counts that anew for every gate, since steps may have let go. */
-void hold_recount(struct act *act);
 /* True when no other step, of whatever budget, wants it held. */
 bool hold_drop(struct act *act, struct deed *deed);
+/*
+ * The gate that the deeds which hold a cgroup's want together; open if there are none.
+ * ret_loss_us: until when (wall clock) it stays shut without a daemon; 0: no longer than its lease.
+ */
+struct ctl_gate hold_gate(const struct act *act, uint64_t cgroup, int64_t *ret_loss_us);
 bool hold_stands(const struct act *act, enum hold hold, struct target target);
 
 /* ---- aim.c ---- */
@@ -128,15 +128,23 @@ struct deed *aim(struct act *act, struct story *story, const struct policy_verdi
 		 const struct policy_subject *subject, bool is_cgroup, bool *ret_is_new,
 		 int64_t now_us);
 
-/* ---- refuse.c, halt.c, kill.c ---- */
+/* ---- refuse.c, pace.c, halt.c, kill.c ---- */
 
-/* Levers; -EOPNOTSUPP where there is none. */
-int gate_pull(struct act *act, uint64_t cgroup, enum ctl_gate_state state, int64_t loss_us);
+/* Levers; -EOPNOTSUPP where there is none. gate_pull() sets the gate as hold_gate() has it. */
+int gate_pull(struct act *act, uint64_t cgroup);
 int gate_reset(struct act *act, uint64_t cgroup);
 int signal_pull(struct act *act, const struct deed *deed, int signal);
 
 void refuse_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
 		  const struct policy_subject *subject, int64_t now_us);
+/* Gates are for the subject's cgroup and for the counter's other members: fn for each. */
+void gate_each(struct act *act, struct story *story, const struct policy_verdict *verdict,
+	       const struct policy_subject *subject, int64_t now_us,
+	       void (*fn)(struct act *act, struct deed *deed, bool is_new, int64_t now_us));
+void pace_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
+		const struct policy_subject *subject, int64_t now_us);
+/* The bucket ends with its story. */
+void pace_end(struct act *act, struct story *story);
 /* stop and freeze */
 void halt_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
 		const struct policy_subject *subject, int64_t now_us);

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is paced goes on, at the rate; what waits is let go, turned away or lost with nobody's money."""
+import http.client
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+import drive
+import stage as lab
+from drive import ANTHROPIC, CHAT
+from test_budgets import actions, spent
+
+LOOP = os.path.join(drive.CLIENTS, "loop.mjs")
+HEALTH = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("content-length", "3")
+        self.end_headers()
+        self.wfile.write(b"ok\\n")
+    def log_message(self, *args):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", 8099), Handler).serve_forever()
+"""
+
+
+def rules(cgroup, steps, limit="0.02 USD"):
+    return f"""attach: everyone
+enforce: true
+budgets:
+  - name: lab
+    match: {{ cgroup: "{cgroup.path}" }}
+    per: cgroup
+    limit: {limit}
+    steps: [ {steps} ]
+"""
+
+
+def gates(daemon):
+    """What stands, as `top` and `explain` know it."""
+    return {row["action"]: row for row in daemon.fact("gates") or []}
+
+
+class Health:
+    """A health endpoint in a cgroup, asked all the while."""
+
+    def __init__(self, stage, cgroup):
+        self.child = stage.client([lab.PYTHON, "-c", HEALTH], cgroup)
+        self.answers, self.failures, self.is_over = 0, [], False
+        lab.wait(self.ask, 20)
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def ask(self):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", 8099, timeout=10)
+            connection.request("GET", "/health")
+            return connection.getresponse().read() == b"ok\n"
+        except OSError:
+            return False
+
+    def run(self):
+        while not self.is_over:
+            if self.ask():
+                self.answers += 1
+            else:
+                self.failures.append(time.monotonic())
+            time.sleep(0.02)
+
+    def end(self):
+        self.is_over = True
+        self.thread.join()
+        return self.answers, self.failures
+
+
+def loop(stage, kind, run, cgroup):
+    drive.need(kind)
+    out = open(os.path.join(stage.directory, f"{run}.out"), "w+", encoding="utf-8")
+    return stage.client([lab.node(), LOOP, kind, run], cgroup, stdout=out, stderr=subprocess.DEVNULL), out
+
+
+def lines(out):
+    with open(out.name, encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_a_loop_is_paced_then_refused_then_killed(stage, new_daemon, kind):
+    run, cgroup = stage.new_run()
+    steps = ("{ at: 100%, do: pace, to: 72 USD/hour }, { at: 300%, do: refuse }, "
+             "{ at: 300%, do: kill, target: process, grace: 3s }")
+    daemon = new_daemon(rules(cgroup, steps, "0.05 USD")).start()
+    health = Health(stage, cgroup)
+    child, out = loop(stage, kind, run, cgroup)
+    try:
+        lab.wait(lambda: "pace" in gates(daemon), 30, daemon.said)
+        began, before = time.monotonic(), spent(daemon, cgroup)
+        lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.said)
+        lab.wait(lambda: any(a["action"] == "refuse" for a in actions(daemon)), 60, daemon.said)
+        seconds, paid = time.monotonic() - began, float(spent(daemon, cgroup) - before)
+        # 0.02 USD a second; the call that crossed the first line must be earned back, the last is on top
+        assert paid < 0.02 * seconds * 1.05 + 0.05, (paid, seconds)
+        lab.wait(lambda: any(line.startswith("error") for line in lines(out)), 20, daemon.said)
+        lab.wait(lambda: child.poll() is not None, 20, daemon.said)
+        assert child.returncode == -9, child.returncode
+    finally:
+        answers, failures = health.end()
+    assert answers > 20 and not failures, (answers, failures)
+    said = lines(out)
+    errors = [i for i, line in enumerate(said) if line.startswith("error")]
+    assert "done" not in said[errors[0]:], said     # it worked until it was refused, and then no more
+    assert "deaf" in said
+    done = [(a["action"], a["result"]) for a in actions(daemon)]
+    assert any(a == "pace" and r.startswith("done") for a, r in done), done
+    assert ("refuse", "done") in done, done
+
+
+def test_the_rate_is_kept(stage, new_daemon, tell):
+    """Eight clients at once, for ten seconds; the bench does it for three."""
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(cgroup, "{ at: 100%, do: pace, to: 360 USD/hour }", "0.01 USD")).start()
+    work = drive.job(CHAT, run, calls=100000)
+    for _ in range(8):
+        stage.client(drive.command("http.client", work), cgroup, stdout=subprocess.DEVNULL,
+                     stderr=subprocess.DEVNULL)
+    lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 20, 60, daemon.said)
+    began, before = time.monotonic(), spent(daemon, cgroup)
+    lab.wait(lambda: time.monotonic() > began + 10, 20)
+    paid, seconds = float(spent(daemon, cgroup) - before), time.monotonic() - began
+    tell(f"paid {paid:.4f} USD in {seconds:.1f} s at 0.1 USD/s: {paid / seconds / 0.1:.2f} of the rate")
+    assert 0.7 < paid / seconds / 0.1 < 1.3
+    n = len(stage.api.bill(run))
+    daemon.run("override", "open", "lab", "--for", "10m", "--reason", "enough")
+    lab.wait(lambda: len(stage.api.bill(run)) > n + 200, 30, daemon.said)
+    assert any(a["result"].startswith("ended: what ordered it no longer does (")
+               for a in actions(daemon)), actions(daemon)
+
+
+def held_request(stage, daemon, run, cgroup, kind="http.client"):
+    """A client whose second call waits at a gate that will not open for hours."""
+    work = drive.job(ANTHROPIC, run, calls=2, step=True)
+    child = stage.client(drive.command(kind, work), cgroup, stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    drive.next_done(child)
+    lab.wait(lambda: "pace" in gates(daemon), 30, daemon.said)
+    drive.go_on(child)
+    lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.said)
+    return child
+
+
+SLOW = "{ at: 100%, do: pace, to: 0.000001 USD/hour }"
+
+
+@pytest.mark.parametrize("kind", ["http.client", "fetch", "anthropic"])
+def test_what_waits_goes_on_with_its_connection(stage, new_daemon, kind):
+    drive.need(kind)
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(cgroup, SLOW, "0.000001 USD")).start()
+    child = held_request(stage, daemon, run, cgroup, kind)
+    assert len(stage.api.bill(run)) == 1
+    daemon.run("override", "open", "lab", "--for", "10m")
+    drive.next_done(child)
+    drive.go_on(child)
+    assert child.wait(20) == 0
+    first, second = stage.api.bill(run)
+    assert first["peer"] == second["peer"]      # the same connection
+
+
+def test_what_waits_goes_on_when_the_daemon_is_killed_or_stopped(stage, new_daemon):
+    for number in signal.SIGKILL, signal.SIGTERM:
+        run, cgroup = stage.new_run()
+        daemon = new_daemon(rules(cgroup, SLOW, "0.000001 USD")).start()
+        child = held_request(stage, daemon, run, cgroup)
+        assert len(stage.api.bill(run)) == 1
+        daemon.stop(number)
+        drive.next_done(child)
+        drive.go_on(child)
+        assert child.wait(60) == 0
+
+
+def test_one_who_gives_up_buys_nothing(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(cgroup, SLOW, "0.000001 USD")).start()
+    child = held_request(stage, daemon, run, cgroup)
+    child.kill()
+    child.wait()
+    daemon.run("override", "open", "lab", "--for", "10m")
+    lab.wait(lambda: "pace" not in gates(daemon), 20, daemon.said)
+    other = drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
+    assert other == [200]
+    assert len(stage.api.bill(run)) == 2    # the first, and the last
+
+
+def test_a_restart_paces_on(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(cgroup, SLOW, "0.000001 USD")).start()
+    held_request(stage, daemon, run, cgroup).kill()
+    assert daemon.stop() == 0
+    daemon.start()
+    assert "pace" in gates(daemon)
+    work = drive.job(ANTHROPIC, run)
+    before = len(stage.api.bill(run))
+    child = stage.client(drive.command("curl", work), cgroup, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
+    lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.said)
+    assert len(stage.api.bill(run)) == before
+    child.kill()
+
+
+def test_rehearsal_paces_nobody(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    text = rules(cgroup, SLOW, "0.000001 USD").replace("enforce: true", "enforce: false")
+    daemon = new_daemon(text).start()
+    assert drive.make_calls(stage, "http.client", drive.job(ANTHROPIC, run, calls=5), cgroup)
+    lab.wait(lambda: actions(daemon), 20, daemon.said)
+    assert json.dumps(gates(daemon)) == "{}"
+    assert actions(daemon)[0]["rehearsed"]

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pace: gates that let a request go when its bucket has credit, and the credit as time passes. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "guard/story.h"
+
+static int grant(struct act *act, struct story *story, const struct ctl_grant *grant)
+{
+	return act->levers.grant ? act->levers.grant(act->levers.arg, story->bucket, grant) :
+				   -EOPNOTSUPP;
+}
+
+static int begin(struct act *act, struct story *story)
+{
+	const struct ctl_grant none = { .reserve_nanos = 1 };
+	int err;
+
+	if (story->bucket)
+		return 0;
+	if (act->n_buckets >= CTL_BUCKETS_MAX)
+		return -ENOSPC;
+	story->bucket = ++act->buckets ?: ++act->buckets;	/* 0 is no bucket */
+	bucket_begin(&story->pace, story->step->pace_per_hour);
+	err = grant(act, story, &none);
+	if (err)
+		story->bucket = 0;
+	else
+		act->n_buckets++;
+	return err;
+}
+
+void pace_end(struct act *act, struct story *story)
+{
+	if (!story->bucket)
+		return;
+	(void)grant(act, story, NULL);
+	story->bucket = 0;
+	act->n_buckets--;
+}
+
+#define RATE_LEN (MONEY_LEN + 16)
+
+static const char *rate(const struct story *story, char text[RATE_LEN])
+{
+	char money[MONEY_LEN];
+	int64_t per_hour = story->step->pace_per_hour;
+
+	if (policy_in_money(story->budget))
+		snprintf(text, RATE_LEN, "%s USD/hour", money_format(per_hour, money));
+	else
+		snprintf(text, RATE_LEN, "%lld tokens/hour", (long long)per_hour);
+	return text;
+}
+
+static void pace(struct act *act, struct deed *deed, bool is_new, int64_t now_us)
+{
+	bool held_before = deed->holds;
+	int err = begin(act, deed->story);
+	char text[RATE_LEN];
+
+	if (!err)
+		err = hold_take(act, deed);
+	if (!err)
+		err = gate_pull(act, deed->target.id);
+	if (err && !held_before)
+		(void)hold_drop(act, deed);
+	if (!is_new && err == deed->error)
+		return;
+	deed->error = err;
+	if (err)
+		deed_write(act, deed, now_us, "failed: %s", strerror(-err));
+	else
+		deed_write(act, deed, now_us, "done: %s", rate(deed->story, text));
+}
+
+void pace_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
+		const struct policy_subject *subject, int64_t now_us)
+{
+	gate_each(act, story, verdict, subject, now_us, pace);
+}
+
+size_t act_pace(struct act *act, struct policy *policy, int64_t now_us)
+{
+	struct story *story, *next;
+	struct policy_pulse pulse;
+	struct ctl_grant now;
+	struct ctl_take take;
+
+	if (!act->n_buckets)
+		return 0;
+	HASH_ITER(hh, act->stories, story, next) {
+		if (!story->bucket || !act->levers.taken ||
+		    act->levers.taken(act->levers.arg, story->bucket, &take) ||
+		    !policy_pulse(policy, story->budget, story_name(story), &pulse))
+			continue;
+		now = bucket_update(&story->pace, &pulse, &take, now_us);
+		(void)grant(act, story, &now);
+	}
+	return act->n_buckets;
+}
