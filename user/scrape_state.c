@@ -417,7 +417,7 @@ const struct scrape_family scrape_state[] = {
 	    GAUGE }, .all = write_shown_counters },
 	{ { "aigress_enforcing", NULL, "1 if actions are done, 0 if they are rehearsed.", GAUGE },
 	  .all = write_enforce },
-	{ { "aigress_gates", NULL, "Gates, stops and freezes in force, rehearsed ones included.",
+	{ { "aigress_gates", NULL, "Gates, stops and freezes in force; rehearsed ones hold nobody.",
 	    GAUGE }, .all = write_gates },
 	{ { "aigress_gate_end_timestamp_seconds", "seconds",
 	    "When a gate in force ends by itself; 0: not by the clock.", GAUGE },

@@ -156,8 +156,7 @@ function headline(status) {
 	if (status.gates.length)
 		return ["alarm", (over.length ? `${say(over, "over its limit")}. ` : "") +
 			`In force: ${status.gates.slice(0, 2).map((row) => `${row.action} ${row.target}`).join(", ")}` +
-			(status.gates.length > 2 ? ` and ${status.gates.length - 2} more` : "") +
-			(status.enforce ? "." : " (rehearsed: nothing is done).")];
+			(status.gates.length > 2 ? ` and ${status.gates.length - 2} more.` : ".")];
 	if (over.length)
 		return ["alarm", say(over, "over its limit")];
 	if (near.length)
