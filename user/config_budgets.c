@@ -119,6 +119,64 @@ static int read_window(struct config_reader *reader, yaml_node_t *node, const st
 	return 0;
 }
 
+/* A weekday's number is above every day of a month's, until read_budget() has seen the window. */
+#define WEEKDAY 100
+
+static int read_starts(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		       void *field)
+{
+	static const char *const weekdays[] = { "monday", "tuesday", "wednesday", "thursday", "friday",
+						"saturday", "sunday", NULL };
+	int weekday = config_index(node, weekdays);
+	unsigned *start_day = field;
+	char rest;
+
+	if (weekday >= 0)
+		*start_day = WEEKDAY + 1 + (unsigned)weekday;
+	else if (node->type != YAML_SCALAR_NODE ||
+		 sscanf((const char *)node->data.scalar.value, "%2u%c", start_day, &rest) != 1 ||
+		 *start_day < 1 || *start_day > 31)
+		return config_fail_value(reader, node,
+					 "is not a day to start on; give monday to sunday for a week, "
+					 "1 to 31 for a month");
+	return 0;
+}
+
+static int read_healthy(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+			void *field)
+{
+	struct policy_budget *budget = field;
+	unsigned number;
+	char unit, rest;
+	int n = node->type != YAML_SCALAR_NODE ? 0 :
+		sscanf((const char *)node->data.scalar.value, "%4u%c%c", &number, &unit, &rest);
+
+	if (n == 1 && number <= POLICY_MEMBERS) {
+		budget->min_healthy = number;
+		return 0;
+	}
+	if (n != 2 || unit != '%' || number > 100)
+		return config_fail_value(reader, node, "is not a number of members; give one, as 1, or a "
+						       "share of those that run, as 50%");
+	budget->min_healthy_permille = number * 10;
+	return 0;
+}
+
+static int check_starts(struct config_reader *reader, yaml_node_t *node,
+			struct policy_budget *budget)
+{
+	bool is_weekday = budget->start_day > WEEKDAY;
+
+	if (!budget->start_day)
+		return 0;
+	if (budget->window != (is_weekday ? POLICY_WEEK : POLICY_MONTH))
+		return config_fail(reader, node, is_weekday ?
+				   "starts on a weekday, which only a week does" :
+				   "starts on a day of the month, which only a month does");
+	budget->start_day -= is_weekday ? WEEKDAY : 0;
+	return 0;
+}
+
 static int read_zone(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		     void *field)
 {
@@ -288,14 +346,15 @@ static const struct config_key budget_keys[] = {
 	{ "limit", 0, .fn = read_limit },
 	{ "window", 0, .fn = read_window },
 	{ "zone", offsetof(struct policy_budget, zone), .fn = read_zone },
+	{ "starts", offsetof(struct policy_budget, start_day), .fn = read_starts },
 	{ "steps", 0, .fn = read_steps },
+	{ "min-healthy", 0, .fn = read_healthy },
 	{ "shared", offsetof(struct policy_budget, is_shared), .fn = config_bool },
 	{ "default", offsetof(struct policy_budget, is_default), .fn = config_bool },
 	{ "spike", 0, .fn = read_spike },
 	{ "floor", offsetof(struct policy_budget, floor_nanos_per_hour), .fn = read_rate },
 	{ "on-daemon-loss", offsetof(struct policy_budget, on_loss), config_choice, config_losses,
 	  .noun = CONFIG_LOSS_NOUN },
-	{ "shared", 0, .fn = config_not_yet },
 	{ NULL },
 };
 
@@ -332,7 +391,7 @@ static int read_budget(struct config_reader *reader, yaml_node_t *node, const st
 				   "past" : "is shared, which a counter per process cannot be");
 	if (budget->zone && budget->window == POLICY_ROLLING)
 		return config_fail(reader, node, "has a zone, which only hour, day, week and month take");
-	return 0;
+	return check_starts(reader, node, budget);
 }
 
 static int read_protected(struct config_reader *reader, yaml_node_t *node,

@@ -202,8 +202,7 @@ static int fail_key(struct config_reader *reader, const yaml_node_t *name,
 	struct offer offer = { 0 };
 
 	for (const struct config_key *key = keys; key->name; key++)
-		if (key->fn != config_not_yet)
-			offer_add(&offer, text_of(name), key->name);
+		offer_add(&offer, text_of(name), key->name);
 	return fail_offer(reader, name, "a key here", &offer);
 }
 
@@ -360,12 +359,6 @@ int config_pairs(struct config_reader *reader, yaml_node_t *node, config_fn fn, 
 			return r;
 	}
 	return 0;
-}
-
-int config_not_yet(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
-		   void *field)
-{
-	return config_fail(reader, node, "is not in this version; take it away");
 }
 
 int config_index(const yaml_node_t *node, const char *const *names)

@@ -73,8 +73,6 @@ int config_host_pattern(struct config_reader *, yaml_node_t *, const struct conf
 /* "80%" or "112.5%" into thousandths, 0.1 % to 1000 %. */
 int config_permille(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 int config_choice(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
-/* Refuses: the key is in the design and not in this version. */
-int config_not_yet(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 
 /* "50 USD" (nine decimals at most) or "2000000 tokens"; one of the two is set, above 0. */
 int config_limit(struct config_reader *reader, yaml_node_t *node, int64_t *ret_nanos,

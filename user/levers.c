@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "freezer.h"
@@ -121,6 +122,25 @@ static int freeze(void *arg, const struct who_group *group, bool frozen)
 	return err;
 }
 
+static bool is_live(void *arg, uint64_t cgroup)
+{
+	static const char populated[] = "populated 1";
+	struct levers *levers = arg;
+	char dir[PATH_MAX], text[256];
+	ssize_t n;
+
+	if (find_dir(levers, who_group(levers->who, cgroup), dir))
+		return false;
+	_cleanup_close_ int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int fd = at < 0 ? -1 : openat(at, "cgroup.events", O_RDONLY | O_CLOEXEC);
+
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	return strstr(text, populated);
+}
+
 static void told(void *arg, const struct ledger_action *action)
 {
 	struct levers *levers = arg;
@@ -139,6 +159,7 @@ struct act_levers levers_of(struct levers *levers)
 		.signal = signal_process,
 		.signal_cgroup = signal_cgroup,
 		.freeze = freeze,
+		.is_live = is_live,
 		.told = told,
 		.arg = levers,
 		.cgroup_root = levers->cgroup_root,

@@ -28,7 +28,7 @@
 static struct {
 	uint64_t shut[MOST], opened[MOST], destroyed[MOST];
 	size_t n_shut, n_opened, n_destroyed, n_signals, n_group_signals, n_rows;
-	uint64_t lease_ns;
+	uint64_t lease_ns, dead;
 	int signals[MOST];
 	uint32_t pids[MOST];
 	int error;
@@ -107,6 +107,11 @@ static int lever_freeze(void *arg, const struct who_group *group, bool frozen)
 	return world.error;
 }
 
+static bool lever_is_live(void *arg, uint64_t cgroup)
+{
+	return cgroup != world.dead;
+}
+
 static void told(void *arg, const struct ledger_action *action)
 {
 	size_t i = world.n_rows++ % MOST;
@@ -130,6 +135,7 @@ static struct act_levers levers = { .gate = lever_gate,
 				    .signal = lever_signal,
 				    .signal_cgroup = lever_signal_cgroup,
 				    .freeze = lever_freeze,
+				    .is_live = lever_is_live,
 				    .told = told,
 				    .cgroup_root = root };
 static struct policy_step steps[] = {
@@ -442,6 +448,47 @@ static void a_pace_is_only_rehearsed_without_enforcement(void **state)
 	act_apply(act, &pace, &subject, T0);
 	assert_int_equal(world.n_shut, 0);
 	assert_string_equal(world.results[0], "rehearsed");
+	act_free(act);
+}
+
+/* Two members, of which one is to stay as it is; when it has died there is none to spare. */
+static void no_fewer_members_stay_healthy_than_the_budget_says(void **state)
+{
+	static const uint64_t members[] = { 7, 8 };
+	struct act *act = act_of();
+
+	budgets[0].min_healthy_permille = 500;
+	for (uint64_t at = 7; at <= 8; at++)
+		for (int again = 0; again < 2; again++) {
+			struct policy_verdict verdict = verdict_of(FREEZE);
+
+			verdict.cgroup = group.cgroup = at;
+			verdict.cgroups = members;
+			verdict.n_cgroups = 2;
+			act_apply(act, &verdict, &subject, T0);
+		}
+	assert_int_equal(world.n_freezes, 2);	/* the first, and it again */
+	assert_int_equal(world.n_rows, 2);
+	assert_string_equal(world.results[0], "done");
+	assert_string_equal(world.results[1], "refused: it would leave 0 of 2 members healthy, "
+					      "min-healthy is 1");
+	act_free(act);
+
+	budgets[0].min_healthy_permille = 0;
+	budgets[0].min_healthy = 1;
+	memset(&world, 0, sizeof(world));
+	world.dead = 8;
+	act = act_of();
+	for (int step = STOP_CGROUP; step <= FREEZE; step++) {
+		struct policy_verdict verdict = verdict_of(step);
+
+		verdict.cgroup = group.cgroup = 7;
+		verdict.cgroups = members;
+		verdict.n_cgroups = 2;
+		act_apply(act, &verdict, &subject, T0);
+	}
+	assert_int_equal(world.n_freezes + world.n_signals + world.n_group_signals, 0);
+	budgets[0].min_healthy = 0;
 	act_free(act);
 }
 
@@ -1210,6 +1257,7 @@ int main(void)
 		HELD(a_gate_outlives_the_daemon_as_long_as_a_budget_holds_it),
 		HELD(a_pace_names_its_bucket_and_yields_to_a_refusal),
 		HELD(a_pace_is_only_rehearsed_without_enforcement),
+		HELD(no_fewer_members_stay_healthy_than_the_budget_says),
 		HELD(a_failing_gate_is_tried_again_and_told_when_it_changes),
 		HELD(each_new_process_is_killed_once),
 		HELD(who_does_not_end_in_the_grace_is_killed),

@@ -86,6 +86,17 @@ static const struct {
 	  "not a window; give hour, day, week or month, or a length from 1m to 366d, as 10m or 24h" },
 	{ BUDGET("    zone: Mars/Olympus"), "f:5: budgets[0].zone: \"Mars/Olympus\" is not a time zone of "
 	  "this host; give a name such as Europe/Berlin, and install tzdata" },
+	{ BUDGET("    min-healthy: half"), "f:5: budgets[0].min-healthy: \"half\" is not a number of members; "
+	  "give one, as 1, or a share of those that run, as 50%" },
+	{ BUDGET("    min-healthy: 101%"), "f:5: budgets[0].min-healthy: \"101%\" is not a number of members; "
+	  "give one, as 1, or a share of those that run, as 50%" },
+	{ BUDGET("    starts: mon"), "f:5: budgets[0].starts: \"mon\" is not a day to start on; give monday to "
+	  "sunday for a week, 1 to 31 for a month" },
+	{ BUDGET("    starts: 32"), "f:5: budgets[0].starts: \"32\" is not a day to start on; give monday to "
+	  "sunday for a week, 1 to 31 for a month" },
+	{ BUDGET("    starts: sunday"), "f:2: budgets[0] starts on a weekday, which only a week does" },
+	{ BUDGET("    starts: 15\n    window: week"), "f:2: budgets[0] starts on a day of the month, which only a "
+	  "month does" },
 	{ BUDGET("    zone: UTC\n    window: 10m"), "f:2: budgets[0] has a zone, which only hour, day, week "
 	  "and month take" },
 	{ BUDGET("    per: cgruop"), "f:5: budgets[0].per: \"cgruop\" is not what shares one counter; did "

@@ -34,6 +34,7 @@ struct act_levers {
 	 */
 	int (*signal_cgroup)(void *arg, const struct who_group *group, int signal);
 	int (*freeze)(void *arg, const struct who_group *group, bool frozen);
+	bool (*is_live)(void *arg, uint64_t cgroup);	/* it has processes; NULL: all have */
 	/* Each row as it is written, for the log; may be NULL. */
 	void (*told)(void *arg, const struct ledger_action *action);
 	void *arg;

@@ -46,6 +46,7 @@ struct deed *aim(struct act *act, struct story *story, const struct policy_verdi
 	deed = deed_new(act, story, target, name);
 	if (!deed)
 		return NULL;
+	deed->cgroup = verdict->cgroup;
 	deed->is_void = true;
 	why_not = find_reason(act, verdict, subject, is_cgroup, buf, sizeof(buf));
 	if (why_not) {

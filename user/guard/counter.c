@@ -99,8 +99,8 @@ void counters_window(const struct counters *counters, int64_t now_us, int64_t *r
 		*ret_end_us = INT64_MAX;
 		return;
 	}
-	zone_window(counters->zone, units[counters->budget->window], floor_div(now_us, US_PER_S),
-		    &start_s, &end_s);
+	zone_window(counters->zone, units[counters->budget->window], counters->budget->start_day,
+		    floor_div(now_us, US_PER_S), &start_s, &end_s);
 	*ret_start_us = start_s * US_PER_S;
 	*ret_end_us = end_s * US_PER_S;
 }

@@ -82,7 +82,7 @@ void halt_apply(struct act *act, struct story *story, const struct policy_verdic
 	struct deed *deed = aim(act, story, verdict, subject, is_cgroup, &is_new, now_us);
 	int err, cut = 0;
 
-	if (!deed)
+	if (!deed || (!deed->holds && !healthy_stay(act, deed, verdict, now_us)))
 		return;
 	err = halt(act, deed);
 	if (!is_new && err == deed->error)

@@ -163,8 +163,10 @@ void kill_apply(struct act *act, struct story *story, const struct policy_verdic
 	if (!deed)
 		return;
 	/* Who came into a cgroup after it was killed is killed again. */
-	if (!is_new && deed->error != -EDQUOT &&
+	if (!is_new && deed->error != -EDQUOT && deed->error != -EBUSY &&
 	    (!deed->done_ticks || spare_start_time(verdict->tgid) <= deed->done_ticks))
+		return;
+	if (!healthy_stay(act, deed, verdict, now_us))
 		return;
 	if (is_too_many(act)) {
 		if (deed->error != -EDQUOT)

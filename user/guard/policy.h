@@ -78,6 +78,7 @@ struct policy_budget {
 	int64_t limit_nanos;		/* 0: a limit in tokens */
 	uint64_t limit_tokens;
 	enum policy_window window;
+	unsigned start_day;		/* of a week or month, as zone_window() takes it; 0: the first */
 	int64_t window_us;		/* POLICY_ROLLING */
 	/*
 	 * Not 0: no limit, but a rate in the latest slots of a rolling window (the present one of
@@ -90,6 +91,11 @@ struct policy_budget {
 	bool is_shared;			/* its counters go over many nodes (policy_remote()) */
 	bool is_default;		/* only for subjects that no other budget names */
 	bool is_rehearsed;		/* nothing is done for this one, whatever is enforced */
+	/*
+	 * So many members of a counter, or so many thousandths of them, are left alone by stop, freeze and
+	 * kill: the cgroups that were charged here and live, the latest POLICY_MEMBERS.
+	 */
+	uint32_t min_healthy, min_healthy_permille;
 	enum policy_loss on_loss;
 	struct policy_step *steps;	/* ascending by at_permille */
 	size_t n_steps;

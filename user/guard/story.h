@@ -27,6 +27,7 @@ struct deed {
 	LIST_ENTRY(deed) holding;	/* in held.deeds, while it holds */
 	struct story *story;
 	struct target target;
+	uint64_t cgroup;		/* whose member it is, for a signal or a freeze */
 	char *name;			/* "process 12 (python3)" */
 	bool is_void;			/* protected or rehearsed: nothing is done to it */
 	bool holds;			/* a gate, a stop or a freeze, by the step's action */
@@ -127,6 +128,15 @@ bool hold_stands(const struct act *act, enum hold hold, struct target target);
 struct deed *aim(struct act *act, struct story *story, const struct policy_verdict *verdict,
 		 const struct policy_subject *subject, bool is_cgroup, bool *ret_is_new,
 		 int64_t now_us);
+
+/* ---- healthy.c ---- */
+
+/*
+ * May a member of the verdict's counter be stopped, frozen or killed, with as many left as the budget
+ * wants healthy? False: it was written down, and is asked again with the next charge.
+ */
+bool healthy_stay(struct act *act, struct deed *deed, const struct policy_verdict *verdict,
+		  int64_t now_us);
 
 /* ---- refuse.c, pace.c, halt.c, kill.c ---- */
 

@@ -413,20 +413,36 @@ static int64_t first_at(const struct zone *zone, int64_t local_s)
 	}
 }
 
+/* On which day the month starts that begins in the calendar's month, 0 to 13 of that year. */
+static int64_t month_day(int64_t year, int month, unsigned start_day)
+{
+	int64_t first, next;
+
+	year += month == 13 ? 1 : month == 0 ? -1 : 0;
+	month = month == 13 ? 1 : month == 0 ? 12 : month;
+	first = days_of(year, month, 1);
+	next = month == 12 ? days_of(year + 1, 1, 1) : days_of(year, month + 1, 1);
+	return first + start_day <= next ? first + start_day - 1 : next - 1;
+}
+
 /* The first day of the unit that `day` lies in, and of the next. */
-static int64_t unit_day(enum zone_unit unit, int64_t day, int64_t *ret_next)
+static int64_t unit_day(enum zone_unit unit, unsigned start_day, int64_t day, int64_t *ret_next)
 {
 	int64_t year, first;
 	int month;
 
+	if (!start_day)
+		start_day = 1;
 	switch (unit) {
 	case ZONE_MONTH:
 		civil_of(day, &year, &month);
-		first = days_of(year, month, 1);
-		*ret_next = month == 12 ? days_of(year + 1, 1, 1) : days_of(year, month + 1, 1);
-		return first;
+		if (day < month_day(year, month, start_day))
+			month--;
+		*ret_next = month_day(year, month + 1, start_day);
+		return month_day(year, month, start_day);
 	case ZONE_WEEK:
-		first = day - ((day + 3) % 7 + 7) % 7;
+		/* day 0, 1970-01-01, was a Thursday */
+		first = day - ((day + 4 - (int64_t)start_day) % 7 + 7) % 7;
 		*ret_next = first + 7;
 		return first;
 	default:
@@ -435,8 +451,8 @@ static int64_t unit_day(enum zone_unit unit, int64_t day, int64_t *ret_next)
 	}
 }
 
-void zone_window(const struct zone *zone, enum zone_unit unit, int64_t utc_s, int64_t *ret_start_s,
-		 int64_t *ret_end_s)
+void zone_window(const struct zone *zone, enum zone_unit unit, unsigned start_day, int64_t utc_s,
+		 int64_t *ret_start_s, int64_t *ret_end_s)
 {
 	int64_t from, to, local, day, next;
 
@@ -452,13 +468,13 @@ void zone_window(const struct zone *zone, enum zone_unit unit, int64_t utc_s, in
 		*ret_end_s = start + 3600 > to ? to : start + 3600;
 		return;
 	}
-	day = unit_day(unit, floor_div(local, DAY_S), &next);
+	day = unit_day(unit, start_day, floor_div(local, DAY_S), &next);
 	*ret_start_s = first_at(zone, day * DAY_S);
 	*ret_end_s = first_at(zone, next * DAY_S);
 	/* The clock was set back over a midnight that had been: that unit has already begun. */
 	while (*ret_end_s <= utc_s) {
 		*ret_start_s = *ret_end_s;
-		unit_day(unit, next, &next);
+		unit_day(unit, start_day, next, &next);
 		*ret_end_s = first_at(zone, next * DAY_S);
 	}
 }

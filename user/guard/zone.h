@@ -29,10 +29,11 @@ enum zone_unit { ZONE_HOUR, ZONE_DAY, ZONE_WEEK, ZONE_MONTH };
 
 /*
  * The calendar unit [start, end) around a time, both in UTC seconds. A day of 23 or 25 hours is one
- * day; a day whose midnight does not exist starts at the jump. Weeks start on Monday. An hour ends
- * at the next full hour of the local clock or at a jump of it.
+ * day; a day whose midnight does not exist starts at the jump. An hour ends at the next full hour of
+ * the local clock or at a jump of it. A week starts on start_day, 1 (Monday) to 7, a month on its
+ * day of that number, 1 to 31, or on its last day if it has fewer; 0 is 1. Others have no start day.
  */
-void zone_window(const struct zone *zone, enum zone_unit unit, int64_t utc_s, int64_t *ret_start_s,
-		 int64_t *ret_end_s);
+void zone_window(const struct zone *zone, enum zone_unit unit, unsigned start_day, int64_t utc_s,
+		 int64_t *ret_start_s, int64_t *ret_end_s);
 
 #endif
