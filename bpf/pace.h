@@ -13,6 +13,9 @@
  * a held request (HTTP/2) could stand still; then the request is let go, on credit, and the next
  * ones pay for it.
  *
+ * An answer that comes before the request's end (an error; APIs answer a request that they have read)
+ * is hidden by what is sent after it: the next request is not seen then.
+ *
  * So an upload is one request, and so are HTTP/2 requests that leave one after the other with no
  * answer between them; what an operator pays for is settled by true costs, whatever is missed here.
  */

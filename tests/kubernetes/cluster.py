@@ -30,7 +30,8 @@ CONFIG = {
     "budgets": [{
         "name": "each-workload", "per": "workload", "match": {"namespace": "agents"},
         "limit": "20 USD", "window": "day", "zone": "UTC",
-        "steps": [{"at": "80%", "do": "note"}, {"at": "100%", "do": "refuse"}]}],
+        "steps": [{"at": "40%", "do": "note"}, {"at": "50%", "do": "pace", "to": "1200 USD/hour"},
+                  {"at": "100%", "do": "refuse"}]}],
 }
 
 
