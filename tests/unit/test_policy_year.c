@@ -35,7 +35,7 @@ static uint64_t draw(uint64_t below)
 
 static struct policy_budget budgets[BUDGETS];
 static struct policy_step steps[BUDGETS][STEPS];
-static char names[BUDGETS][8];
+static char names[BUDGETS][24];
 static struct policy_rules rules = { .budgets = budgets };
 static struct who_group groups[SUBJECTS];
 static struct who_process processes[SUBJECTS];
