@@ -84,7 +84,7 @@ $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka -lssl -lcrypto
 
 # After the installing, for the reason given at `run`.
-bench: ## what it costs, as ratios of paired runs; about 5 minutes on a quiet host (root)
+bench: ## what it costs, as ratios of paired runs; about 10 minutes on a quiet host (root)
 	$(Q)scripts/deps build bench
 	$(Q)$(MAKE) --no-print-directory all bench-programs
 	$(Q)/usr/bin/python3 tests/bench/run.py $(BENCHES)
