@@ -86,6 +86,19 @@ def agree(redis, nodes):
                                f"{[node.nanos() for node in nodes]}")
 
 
+def beats(redis):
+    words = redis.cli("zrange", "aigress:nodes", "0", "-1", "withscores").split()
+    return dict(zip(words[::2], map(float, words[1::2])))
+
+
+def know_each_other(redis, n_nodes):
+    """Each node has asked twice since the last of them joined, and so knows how many live and what they spent."""
+    lab.wait(lambda: len(beats(redis)) == n_nodes, 30)
+    for _ in range(2):
+        before = beats(redis)
+        lab.wait(lambda before=before: all(at > before[node] for node, at in beats(redis).items()), 60)
+
+
 def test_what_two_nodes_spend_is_one_budget(redis, two):
     first, second = nodes = two("0.60")
     assert first.spend(4).wait(30) == 0
@@ -137,7 +150,7 @@ def test_without_the_server_each_takes_its_share(redis, two):
         assert node.spend(1).wait(30) == 0
         lab.wait(lambda node=node: node.calls() == 1, 30, node.daemon.said)
     agree(redis, nodes)
-    lab.wait(lambda: redis.cli("zcard", "aigress:nodes") == "2", 30)
+    know_each_other(redis, 2)
     total = sum(node.nanos() for node in nodes)
     redis.stop()
     lab.wait(lambda: "is away" in first.daemon.said(), 30, first.daemon.said)
