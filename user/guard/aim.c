@@ -13,11 +13,12 @@ static const char *find_reason(struct act *act, const struct policy_verdict *ver
 			       size_t size)
 {
 	const char *root = act->levers.cgroup_root ?: "/sys/fs/cgroup";
+	const char *path = subject->group->path;
 
 	if (verdict->is_protected)
 		return "by a rule";
-	return is_cgroup ? spare_group(root, subject->group->path, buf, size) :
-			   spare_process(verdict->tgid, buf, size);
+	return is_cgroup ? spare_group(root, path, buf, size) :
+			   spare_process(root, path, verdict->tgid, buf, size);
 }
 
 struct deed *aim(struct act *act, struct story *story, const struct policy_verdict *verdict,

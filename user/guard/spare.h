@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is never killed, whatever a rule says: pid 1, this process, kernel threads, and what a host
- * needs to stay a node and be reached. Names are those of executables: a process may call itself
- * what it likes, and one that copied its binary to "sshd" is spared, too, which is the safe side.
+ * What is never stopped, frozen or killed, whatever a rule says: pid 1, this process, kernel
+ * threads, and what a host needs to stay a node and be reached (the kubelet, container runtimes,
+ * sshd, systemd).
+ *
+ * Where a process lives decides, not what it calls itself. Inside a container there is no kubelet:
+ * a program of that name there is a workload's like any. Outside, a service of the node is known
+ * by the name of its executable, by its systemd unit, or because a child of it lives in a container.
+ * A container that holds containers is a node itself (kind, k3d, Docker in Docker), and has the
+ * same services; nobody without privileges can make a cgroup below its own.
  */
 #ifndef GUARD_SPARE_H
 #define GUARD_SPARE_H
@@ -10,9 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* NULL: it may be killed. Else why not, in a word or two, in buf. A process that is gone may. */
-const char *spare_process(uint32_t tgid, char *buf, size_t size);
-/* The same of a whole cgroup: it is the root, or this process or one that is spared lives in it. */
+/*
+ * NULL: it may be killed. Else why not, in a word or two, perhaps in buf. `path` is its cgroup's,
+ * below the v2 mount at `cgroup_root`. A process that is gone may.
+ */
+const char *spare_process(const char *cgroup_root, const char *path, uint32_t tgid, char *buf,
+			  size_t size);
+/* The same of a whole cgroup: it is the root, or one that is spared lives in it or below it. */
 const char *spare_group(const char *cgroup_root, const char *path, char *buf, size_t size);
 
 /*
