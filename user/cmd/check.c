@@ -3,7 +3,6 @@
  * What this host can do, what is seen on it and what is not, and why: for the person who installs
  * aigress, and for the one who wonders about a figure. Changes nothing.
  */
-#include <argp.h>
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
@@ -12,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
 #include "find/find.h"
@@ -424,7 +424,6 @@ static void print_text(const struct feature features[FEATURES], const struct sca
 }
 
 static const struct argp_option rows[] = {
-	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },
 	{ "json", 'j', NULL, 0, "Print JSON", 0 },
 	{ 0 },
 };
@@ -434,9 +433,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct options *options = state->input;
 
 	switch (key) {
-	case 's':
-		options->state = arg;
-		return 0;
 	case 'j':
 		options->json = true;
 		return 0;
@@ -446,10 +442,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_check(int argc, char **argv)
 {
-	static const struct argp argp = { rows, parse, NULL,
-					  "What this host supports, what is seen and what is not, "
-					  "and why.", NULL, NULL, NULL };
-	struct options options = { .state = LEDGER_DIR };
+	static const struct argp argp = { .options = rows, .parser = parse,
+					  .doc = "What this host supports, what is seen and what is not, "
+					  "and why." };
+	struct options options = { 0 };
 	char cgroup_root[WHO_PATH_LEN] = "";
 	struct feature features[FEATURES];
 	struct ledger *ledger = NULL;
@@ -457,8 +453,7 @@ int cmd_check(int argc, char **argv)
 	_cleanup_free_ char *sentence = NULL;
 	int err;
 
-	argp_err_exit_status = CMD_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	options_read(&argp, argc, argv, &options, &options.state);
 	(void)who_cgroup_mount(cgroup_root, sizeof(cgroup_root));
 	host_features(features, cgroup_root);
 	/* No ledger is a finding here, not an error. */

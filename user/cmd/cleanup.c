@@ -4,7 +4,6 @@
  * a bad way: what stands still goes on, what is pinned leaves the kernel, and, if asked for, the
  * ledger goes.
  */
-#include <argp.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +14,7 @@
 #include "base/cleanup.h"
 #include "cmd/cmd.h"
 #include "cmd/let_go.h"
+#include "cmd/options.h"
 #include "guard/override.h"
 #include "tap/pin.h"
 
@@ -115,7 +115,6 @@ static void wait_for_the_end(void)
 }
 
 static const struct argp_option rows[] = {
-	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },
 	{ "remove-state", 'r', NULL, 0, "Also remove the ledger: what was spent is forgotten", 0 },
 	{ "stay", 'w', NULL, 0, "Wait for SIGTERM when all is done", 0 },
 	{ 0 },
@@ -126,9 +125,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct options *options = state->input;
 
 	switch (key) {
-	case 's':
-		options->state = arg;
-		return 0;
 	case 'r':
 		options->remove_state = true;
 		return 0;
@@ -141,15 +137,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_cleanup(int argc, char **argv)
 {
-	static const struct argp argp = { rows, parse, NULL,
-					  "Take away what aigress could have left on this host; no "
-					  "daemon may run.", NULL, NULL, NULL };
-	struct options options = { .state = LEDGER_DIR };
+	static const struct argp argp = { .options = rows, .parser = parse,
+					  .doc = "Take away what aigress could have left on this host; no "
+					  "daemon may run." };
+	struct options options = { 0 };
 	bool has_daemon = false;
 	int code;
 
-	argp_err_exit_status = CMD_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	options_read(&argp, argc, argv, &options, &options.state);
 	code = continue_all(&options, &has_daemon);
 	/* Gates are opened even where the ledger is broken. */
 	if (!has_daemon && unpin_all())

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why this figure, why this action: one row of the ledger, in sentences. */
-#include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -10,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
 #include "guard/ledger.h"
@@ -284,7 +284,6 @@ static int print_one(struct ledger *ledger, const struct options *options)
 }
 
 static const struct argp_option rows[] = {
-	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },
 	{ "format", 'f', "table|json", 0, "Of the list of actions", 0 },
 	{ 0 },
 };
@@ -316,9 +315,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct options *options = state->input;
 
 	switch (key) {
-	case 's':
-		options->state = arg;
-		return 0;
 	case 'f':
 		options->json = !strcmp(arg, "json");
 		if (!options->json && strcmp(arg, "table"))
@@ -336,15 +332,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_explain(int argc, char **argv)
 {
-	static const struct argp argp = { rows, parse, "[call N|action N|actions]",
-					  "Why this figure, why this action; without words, the list "
-					  "of actions.", NULL, NULL, NULL };
-	struct options options = { .state = LEDGER_DIR };
+	static const struct argp argp = { .options = rows, .parser = parse,
+					  .args_doc = "[call N|action N|actions]",
+					  .doc = "Why this figure, why this action; without words, the list "
+					  "of actions." };
+	struct options options = { 0 };
 	struct ledger *ledger;
 	int code, err;
 
-	argp_err_exit_status = CMD_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	options_read(&argp, argc, argv, &options, &options.state);
 	code = show_open("explain", options.state, &ledger);
 	if (code != CMD_OK)
 		return code;

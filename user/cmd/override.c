@@ -4,7 +4,6 @@
  * runs, `open` itself lets go what the last one left standing, and opens the gates that it left shut
  * (on-daemon-loss: hold).
  */
-#include <argp.h>
 #include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "base/decimal.h"
 #include "cmd/cmd.h"
 #include "cmd/let_go.h"
+#include "cmd/options.h"
 #include "cmd/show.h"
 #include "guard/override.h"
 #include "meter/charge.h"
@@ -227,7 +227,6 @@ static const struct argp_option rows[] = {
 	{ "for", 'f', "TIME", 0, "How long, as 30m, 2h, 1d; 30d at most (default 1h)", 0 },
 	{ "to", 't', "LIMIT", 0, "raise: the new limit, as \"100 USD\" or \"2000000 tokens\"", 0 },
 	{ "reason", 'r', "TEXT", 0, "Why; it stands in the ledger", 0 },
-	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },
 	{ 0 },
 };
 
@@ -247,9 +246,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'r':
 		options->reason = arg;
-		return 0;
-	case 's':
-		options->state = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
@@ -273,16 +269,16 @@ static const struct {
 int cmd_override(int argc, char **argv)
 {
 	static const struct argp argp = {
-		rows, parse, "open|hold|raise|clear KEY\nopen|hold|raise|clear --all\nlist",
-		"Let go, hold or raise budgets for a time, whatever the rules say. KEY is the name of "
+		.options = rows, .parser = parse,
+		.args_doc = "open|hold|raise|clear KEY\nopen|hold|raise|clear --all\nlist",
+		.doc = "Let go, hold or raise budgets for a time, whatever the rules say. KEY is the name of "
 		"a budget or of a counter as `aigress top` shows it, or a pattern: "
-		"\"agents-daily\", \"cgroup=/agents\", \"agents-*\".", NULL, NULL, NULL };
-	struct options options = { .state = LEDGER_DIR };
+		"\"agents-daily\", \"cgroup=/agents\", \"agents-*\"." };
+	struct options options = { 0 };
 	_cleanup_free_ char *sentence = NULL;
 	int code = CMD_USAGE, err;
 
-	argp_err_exit_status = CMD_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	options_read(&argp, argc, argv, &options, &options.state);
 	for (size_t i = 0; options.verb && i < ARRAY_SIZE(verbs); i++) {
 		if (strcmp(verbs[i].name, options.verb))
 			continue;

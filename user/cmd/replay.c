@@ -3,13 +3,13 @@
  * Runs a recorded event file through the pipeline, without root and without a kernel: what tests,
  * bug reports with synthetic traffic and benchmarks use. Prints each charge as a JSON line.
  */
-#include <argp.h>
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "pipeline.h"
 #include "tap/record.h"
 
@@ -134,15 +134,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_replay(int argc, char **argv)
 {
-	static const struct argp argp = { rows, parse, "FILE",
-					  "Run a recorded event file through the pipeline.", NULL,
-					  NULL, NULL };
+	static const struct argp argp = { .options = rows, .parser = parse,
+					  .args_doc = "FILE",
+					  .doc = "Run a recorded event file through the pipeline." };
 	struct options options = { 0 };
 	struct record *record = NULL;
 	int code, err;
 
-	argp_err_exit_status = CMD_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	options_read(&argp, argc, argv, &options, NULL);
 	err = record_open(&record, options.file);
 	if (err) {
 		fprintf(stderr, "aigress: %s: %s\n", options.file,

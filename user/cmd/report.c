@@ -2,7 +2,6 @@
 /* Spend from the ledger. Figures in CSV and JSON are exact; the table rounds to micro-dollars. */
 #include "cmd/report.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -11,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
 
@@ -426,7 +426,6 @@ struct options {
 };
 
 static const struct argp_option rows[] = {
-	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },
 	{ "since", 'S', "T", 0, "From then on: " SHOW_SINCE_FORMS " (default 24h)", 0 },
 	{ "by", 'b', "KEYS", 0, "What a row stands for, as cgroup,model: hour, container, cgroup, unit, "
 	  "user, command, exe, pid, host, provider, model, source, call (default cgroup,host,model)", 0 },
@@ -452,9 +451,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	_cleanup_free_ char *error = NULL;
 
 	switch (key) {
-	case 's':
-		options->state = arg;
-		return 0;
 	case 'S':
 		if (show_parse_since(arg, options->report.now_us, &options->report.since_us) < 0)
 			argp_error(state, "--since: that is not a time; give " SHOW_SINCE_FORMS);
@@ -474,15 +470,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_report(int argc, char **argv)
 {
-	static const struct argp argp = { rows, parse, NULL, "Spend from the ledger.", NULL, NULL, NULL };
-	struct options options = { .state = LEDGER_DIR, .report = { .keys = DEFAULT_KEYS } };
+	static const struct argp argp = { .options = rows, .parser = parse,
+					  .doc = "Spend from the ledger." };
+	struct options options = { .report = { .keys = DEFAULT_KEYS } };
 	struct ledger *ledger = NULL;
 	int r;
 
 	options.report.now_us = clock_wall_us();
 	options.report.since_us = options.report.now_us - 24 * 3600 * US_PER_S;
-	argp_err_exit_status = CMD_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	options_read(&argp, argc, argv, &options, &options.state);
 	r = show_open("report", options.state, &ledger);
 	if (r)
 		return r;

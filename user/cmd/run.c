@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon's command line. On a terminal its standard output is the live view. */
-#include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "cmd/top.h"
 #include "daemon.h"
 
@@ -75,7 +75,6 @@ static int serve(struct daemon *daemon)
 
 static const struct argp_option rows[] = {
 	{ "config", 'c', "FILE", 0, "Budgets and settings (YAML); none: watch only", 0 },
-	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },
 	{ "record", 'R', "FILE", 0, "Also write the events to FILE: holds plaintext, for tests", 0 },
 	{ "quiet", 'q', NULL, 0, "No line a call on standard output", 0 },
 	{ "log-json", 'j', NULL, 0, "Log in JSON lines", 0 },
@@ -90,9 +89,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'c':
 		options->daemon.config = arg;
-		return 0;
-	case 's':
-		options->daemon.state = arg;
 		return 0;
 	case 'R':
 		options->daemon.record = arg;
@@ -112,14 +108,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_run(int argc, char **argv)
 {
-	static const struct argp argp = { rows, parse, NULL,
-					  "Watch this host: meter AI calls, keep the ledger, "
-					  "enforce budgets.", NULL, NULL, NULL };
-	struct options options = { .daemon.state = LEDGER_DIR };
+	static const struct argp argp = { .options = rows, .parser = parse,
+					  .doc = "Watch this host: meter AI calls, keep the ledger, "
+					  "enforce budgets." };
+	struct options options = { 0 };
 	struct daemon daemon = { 0 };
 
-	argp_err_exit_status = CMD_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	options_read(&argp, argc, argv, &options, &options.daemon.state);
 	log_setup(options.debug ? LOG_DEBUG : LOG_INFO, options.log_json ? LOG_JSON : LOG_TEXT);
 	/* What this process reads must not end in a core dump: prctl(2), getrlimit(2). */
 	prctl(PR_SET_DUMPABLE, 0);

@@ -2,7 +2,6 @@
 /* The live view. It reads the ledger and nothing else; without a terminal it prints one frame. */
 #include "cmd/top.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <locale.h>
 #include <ncurses.h>
@@ -11,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "cmd/show.h"
 
 #define REFRESH_TENTHS 10	/* halfdelay(3) */
@@ -89,7 +89,6 @@ static bool live(struct ledger *ledger, enum ledger_key key)
 }
 
 static const struct argp_option rows[] = {
-	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },
 	{ "by", 'b', "KEY", 0, "What a line stands for (default cgroup)", 0 },
 	{ "once", '1', NULL, 0, "Print one frame and end", 0 },
 	{ 0 },
@@ -100,9 +99,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct options *options = state->input;
 
 	switch (key) {
-	case 's':
-		options->state = arg;
-		return 0;
 	case '1':
 		options->once = true;
 		return 0;
@@ -122,14 +118,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_top(int argc, char **argv)
 {
-	static const struct argp argp = { rows, parse, NULL, "Live view of who spends what.", NULL,
-					  NULL, NULL };
-	struct options options = { .state = LEDGER_DIR, .key = LEDGER_BY_CGROUP };
+	static const struct argp argp = { .options = rows, .parser = parse,
+					  .doc = "Live view of who spends what." };
+	struct options options = { .key = LEDGER_BY_CGROUP };
 	struct ledger *ledger;
 	int code, err = 0;
 
-	argp_err_exit_status = CMD_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	options_read(&argp, argc, argv, &options, &options.state);
 	code = show_open("top", options.state, &ledger);
 	if (code != CMD_OK)
 		return code;
