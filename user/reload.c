@@ -31,6 +31,7 @@ struct reload {
 	struct daemon *daemon;
 	int inotify;
 	struct stat seen;	/* the file that is in force */
+	struct stat waits;	/* the one that is read when it has been left alone */
 	struct loop_source *hangup, *changes, *quiet;
 };
 
@@ -169,6 +170,7 @@ static void read_again(struct reload *reload)
 
 	memset(&reload->seen, 0, sizeof(reload->seen));
 	(void)stat(path, &reload->seen);
+	reload->waits = reload->seen;
 	err = config_load(&config, path, &sentence);
 	if (!err && kube_annotate(daemon->kube, &config.annotations, &config.rules) < 0)
 		log_error("budgets of some annotations are missing: %s, proceeding", strerror(ENOMEM));
@@ -197,26 +199,28 @@ static void on_hangup(void *arg)
 	read_again(arg);
 }
 
-static bool is_changed(const struct reload *reload)
+static bool is_same_file(const struct stat *a, const struct stat *b)
 {
-	struct stat now;
-
-	/* Gone for a moment, between two steps of an editor: the file in force stays. */
-	if (stat(reload->daemon->options.config, &now) < 0)
-		return false;
-	return now.st_ino != reload->seen.st_ino || now.st_dev != reload->seen.st_dev ||
-	       now.st_size != reload->seen.st_size ||
-	       now.st_mtim.tv_sec != reload->seen.st_mtim.tv_sec ||
-	       now.st_mtim.tv_nsec != reload->seen.st_mtim.tv_nsec;
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/*
+ * Something happened in the directory, which may be the ledger's, too. The file alone is looked at,
+ * not the names of what changed: in a ConfigMap's folder it is a link that is swapped.
+ */
 static void on_change(void *arg)
 {
 	struct reload *reload = arg;
+	struct stat now;
 	char buf[4096];
 
 	while (read(reload->inotify, buf, sizeof(buf)) > 0)
 		;
+	/* Gone for a moment, between two steps of an editor: the file in force stays. */
+	if (stat(reload->daemon->options.config, &now) < 0 || is_same_file(&now, &reload->waits))
+		return;
+	reload->waits = now;
 	(void)loop_arm(reload->quiet, QUIET_NS);
 }
 
@@ -225,7 +229,7 @@ static void on_quiet(void *arg)
 	struct reload *reload = arg;
 
 	(void)loop_arm(reload->quiet, 0);
-	if (is_changed(reload))
+	if (!is_same_file(&reload->waits, &reload->seen))
 		read_again(reload);
 }
 
@@ -258,6 +262,7 @@ int reload_new(struct reload **ret, struct daemon *daemon)
 	reload->daemon = daemon;
 	reload->inotify = -1;
 	(void)stat(daemon->options.config, &reload->seen);
+	reload->waits = reload->seen;
 	err = watch(reload);
 	if (!err)
 		err = loop_add_signal(daemon->loop, SIGHUP, on_hangup, reload, &reload->hangup);

@@ -51,3 +51,22 @@ def test_a_gate_outlives_a_reload_that_does_not_concern_it(stage, new_daemon):
     lab.wait(lambda: "is in force" in daemon.said(), 10, daemon.said)
     assert one_call(stage, run, cgroup, ANTHROPIC) != 0
     assert len(actions(daemon)) == before
+
+
+def test_a_file_beside_a_busy_ledger_is_read(stage, new_daemon, tmp_path):
+    """In the state directory something happens all the time; only the file's own rest counts."""
+    daemon = new_daemon("attach: never\nenforce: false\n")
+    os.makedirs(daemon.state)
+    daemon.config = os.path.join(daemon.state, "aigress.yaml")
+    with open(daemon.config, "w", encoding="utf-8") as file:
+        file.write("attach: never\nresolve: false\n")
+    daemon.start()
+    beside = os.path.join(daemon.state, "ledger.db-busy")
+
+    def is_read():
+        with open(beside, "w", encoding="ascii"):
+            pass
+        return "is in force: 0 budgets, enforced" in daemon.said()
+
+    write(daemon, "attach: never\nresolve: false\nenforce: true\n")
+    lab.wait(is_read, 5, daemon.said)
