@@ -118,7 +118,7 @@ static int on_flow_get(void *arg, uint64_t cookie, struct ctl_flow *ret)
 	return tap_flow_get(daemon->tap, cookie, ret);
 }
 
-static void commit_soon(struct daemon *daemon)
+void daemon_commit_soon(struct daemon *daemon)
 {
 	if (!daemon->is_commit_armed)
 		daemon->is_commit_armed = !loop_arm(daemon->commit, LEDGER_COMMIT_NS);
@@ -136,7 +136,7 @@ static void on_called(void *arg, const struct ledger_call *call)
 {
 	struct daemon *daemon = arg;
 
-	commit_soon(daemon);
+	daemon_commit_soon(daemon);
 	tell_soon(daemon);
 	lines_call(daemon->lines, call);
 	shown_call(daemon->shown, call);
@@ -184,7 +184,7 @@ static void put_facts(struct daemon *daemon, int64_t now_us)
 			       .shared = daemon->shared };
 
 	if (facts_put(&facts, now_us))
-		commit_soon(daemon);
+		daemon_commit_soon(daemon);
 }
 
 static void on_commit(void *arg)
@@ -319,56 +319,6 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 		.owner = on_owner,
 		.arg = daemon,
 	};
-}
-
-/* Shared budgets. */
-
-/* Nobody in particular: gates are for the counter's members, the rest comes with the next call. */
-static void on_shared_verdict(void *arg, const struct policy_verdict *verdict)
-{
-	static const struct who_process process;
-	static const struct who_group group;
-	const struct policy_subject nobody = { .group = &group, .process = &process, .host = "",
-					       .model = "" };
-	struct daemon *daemon = arg;
-
-	if (verdict->step->action == POLICY_NOTE || verdict->step->action == POLICY_PACE ||
-	    verdict->step->action == POLICY_REFUSE)
-		act_apply(daemon->act, verdict, &nobody, clock_wall_us());
-}
-
-static void on_shared_review(void *arg)
-{
-	struct daemon *daemon = arg;
-
-	act_review(daemon->act, daemon->policy, false, clock_wall_us());
-}
-
-static void on_shared_said(void *arg, bool is_up, const char *text)
-{
-	log_write(is_up ? LOG_INFO : LOG_WARN, "%s", text);
-}
-
-void daemon_share(struct daemon *daemon)
-{
-	const struct shared_hooks hooks = { .verdict = on_shared_verdict,
-					    .review = on_shared_review,
-					    .said = on_shared_said, .arg = daemon };
-	bool is_needed = false;
-	int err;
-
-	daemon->shared = shared_free(daemon->shared);
-	for (size_t i = 0; i < daemon->config.rules.n_budgets; i++)
-		is_needed |= daemon->config.rules.budgets[i].is_shared;
-	if (!is_needed)
-		return;
-	err = shared_new(&daemon->shared, daemon->loop, daemon->fetcher, daemon->ledger,
-			 daemon->policy, &daemon->config.shared, &hooks);
-	if (err)
-		log_error("shared budgets: %s, proceeding with this host's own sums",
-			  strerror(-err));
-	else if (daemon->commit)
-		commit_soon(daemon);
 }
 
 /* An idle daemon without budgets sleeps. */

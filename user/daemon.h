@@ -71,7 +71,8 @@ void daemon_told(void *arg, const struct ledger_action *action);
 int daemon_listen(struct daemon *daemon);
 struct sockaddr;
 void daemon_resolved(void *arg, const struct sockaddr *address, const char *host);
-/* Begins anew with the shared budgets that there are now; logs what fails. */
+void daemon_commit_soon(struct daemon *daemon);
+/* share.c. Begins anew with the shared budgets that there are now; logs what fails. */
 void daemon_share(struct daemon *daemon);
 /* Starts the tick when there are budgets. 0 or -errno. */
 int daemon_tick_if_needed(struct daemon *daemon);

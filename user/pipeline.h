@@ -78,6 +78,10 @@ size_t pipeline_destroy(struct pipeline *pipeline, const char *path);
 /* The same for one connection. False: it is not known. */
 bool pipeline_reset(struct pipeline *pipeline, uint64_t cookie);
 
+/* Each live connection to an AI host but relays; fn must not hand events to the pipeline. */
+void pipeline_flows(struct pipeline *pipeline, void (*fn)(void *arg, const struct ev_flow *flow),
+		    void *arg);
+
 /* How much of each process's AI traffic was read. */
 void pipeline_coverage(const struct pipeline *pipeline,
 		       void (*fn)(void *arg, const struct unmetered_row *row), void *arg);

@@ -315,3 +315,25 @@ bool pipeline_reset(struct pipeline *pipeline, uint64_t cookie)
 	hooks->destroy(hooks->arg, flow);
 	return true;
 }
+
+struct visit {
+	struct pipeline *pipeline;
+	void (*fn)(void *arg, const struct ev_flow *flow);
+	void *arg;
+};
+
+static void visit_one(void *arg, const struct ev_flow *flow)
+{
+	struct visit *visit = arg;
+
+	if (!flows_is_copy(visit->pipeline->flows, flow->head.id))
+		visit->fn(visit->arg, flow);
+}
+
+void pipeline_flows(struct pipeline *pipeline, void (*fn)(void *arg, const struct ev_flow *flow),
+		    void *arg)
+{
+	struct visit visit = { pipeline, fn, arg };
+
+	flows_each(pipeline->flows, visit_one, &visit);
+}

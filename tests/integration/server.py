@@ -11,7 +11,6 @@ import threading
 
 import stage as lab
 
-HOST = "bystander.test"     # a name of the test's certificate, no AI host
 PASSWORD = "correct horse"
 
 
@@ -26,7 +25,7 @@ class Redis:
 
     def __init__(self, stage, directory):
         self.stage, self.directory = stage, str(directory)
-        self.port = free_port(HOST)
+        self.port = free_port(lab.SERVER)
         self.child = None
         self.password_file = os.path.join(self.directory, "password")
         with open(self.password_file, "w", encoding="ascii") as file:
@@ -36,7 +35,7 @@ class Redis:
         stage = self.stage.directory
         self.child = self.stage.guests.start(
             ["redis-server", "--port", "0", "--tls-port", str(self.port),
-             "--bind", socket.gethostbyname(HOST), "--tls-cert-file", f"{stage}/leaf.pem",
+             "--bind", socket.gethostbyname(lab.SERVER), "--tls-cert-file", f"{stage}/leaf.pem",
              "--tls-key-file", f"{stage}/leaf.key", "--tls-ca-cert-file", f"{stage}/ca.pem",
              "--tls-auth-clients", "no", "--requirepass", PASSWORD, "--save", "",
              "--appendonly", "no", "--dir", self.directory],
@@ -49,7 +48,7 @@ class Redis:
         self.child.wait(20)
 
     def argv(self, *args):
-        return ["redis-cli", "-h", HOST, "-p", str(self.port), "--tls", "--cacert",
+        return ["redis-cli", "-h", lab.SERVER, "-p", str(self.port), "--tls", "--cacert",
                 f"{self.stage.directory}/ca.pem", "--no-auth-warning", "-a", PASSWORD, *args]
 
     def cli(self, *args, check=True):
@@ -70,7 +69,7 @@ class Redis:
                 for node, value in zip(lines[::2], lines[1::2])}
 
     def config(self):
-        return (f"shared: {{ server: \"valkeys://{HOST}:{self.port}\", password-file: "
+        return (f"shared: {{ server: \"valkeys://{lab.SERVER}:{self.port}\", password-file: "
                 f"{self.password_file}, ca-file: {self.stage.ca}, nodes: 2 }}\n")
 
 

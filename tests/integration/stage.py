@@ -22,6 +22,7 @@ AIGRESS = os.environ.get("AIGRESS", os.path.join(ROOT, "build", "aigress"))
 PYTHON = "/usr/bin/python3"
 
 HOSTS = ["api.anthropic.com", "api.openai.com", "bystander.test"]
+SERVER, SERVER_ADDRESS = "server.test", "10.98.0.1"     # no AI host; other Spaces reach it, too
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 libc = ctypes.CDLL(None, use_errno=True)
@@ -66,7 +67,7 @@ def alive(pid):
 class Namespaces:
     """
     The test process itself moves into a network and a mount namespace of its own, so everything
-    that it starts is inside, and nothing is left when it ends. `outside` takes a child back.
+    that it starts is inside, and nothing is left when it ends. enter() takes a child back outside.
     """
 
     def __init__(self, directory):
@@ -75,18 +76,42 @@ class Namespaces:
         syscall("unshare", CLONE_NEWNET | CLONE_NEWNS)
         subprocess.run(["mount", "--make-rprivate", "/"], check=True)
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        subprocess.run(["ip", "address", "add", SERVER_ADDRESS + "/32", "dev", "lo"], check=True)
         hosts = os.path.join(directory, "hosts")
         with open(hosts, "w", encoding="utf-8") as file:
-            file.write("127.0.0.1 localhost\n")
+            file.write(f"127.0.0.1 localhost\n{SERVER_ADDRESS} {SERVER}\n")
             for number, host in enumerate(HOSTS):
                 file.write(f"127.0.0.{10 + number} {host}\n")
         subprocess.run(["mount", "--bind", hosts, "/etc/hosts"], check=True)
 
-    def outside(self):
+    def enter(self):
         here = os.getcwd()
         syscall("setns", self.net, CLONE_NEWNET)
         syscall("setns", self.mnt, CLONE_NEWNS)
         os.chdir(here)
+
+
+class Space:
+    """A network namespace as another node has it, with a wire to the stage's: it reaches SERVER."""
+    n_made = 0
+
+    def __init__(self, stage):
+        Space.n_made += 1
+        here, there = f"10.98.{Space.n_made}.1", f"10.98.{Space.n_made}.2"
+        holder = stage.guests.start(["unshare", "--net", "sleep", "infinity"])
+        net = f"/proc/{holder.pid}/ns/net"
+        wait(lambda: os.readlink(net) != os.readlink("/proc/self/ns/net"), 10)
+        self.net = os.open(net, os.O_RDONLY | os.O_CLOEXEC)
+        wire = f"wire{Space.n_made}"
+        for line in (f"ip link add {wire} type veth peer name up0 netns {holder.pid}",
+                     f"ip address add {here}/30 dev {wire}", f"ip link set {wire} up"):
+            subprocess.run(line.split(), check=True)
+        for line in ("ip link set lo up", f"ip address add {there}/30 dev up0", "ip link set up0 up",
+                     f"ip route add {SERVER_ADDRESS}/32 via {here}"):
+            subprocess.run(["nsenter", f"--net={net}", *line.split()], check=True)
+
+    def enter(self):
+        syscall("setns", self.net, CLONE_NEWNET)
 
 
 class Cgroup:
@@ -150,12 +175,12 @@ class Children:
     def __init__(self):
         self.children = []
 
-    def start(self, argv, cgroup=None, outside=None, **options):
+    def start(self, argv, cgroup=None, where=None, **options):
         def before_exec():
             if cgroup:
                 cgroup.enter()
-            if outside:
-                outside.outside()
+            if where:
+                where.enter()
         options.setdefault("stdin", subprocess.DEVNULL)
         child = subprocess.Popen(argv, preexec_fn=before_exec, **options)
         self.children.append(child)
@@ -186,7 +211,7 @@ def make_certificates(directory):
             "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=keyCertSign")
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
             "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=api")
-    names = ",".join(f"DNS:{host}" for host in HOSTS)
+    names = ",".join(f"DNS:{host}" for host in [*HOSTS, SERVER])
     with open(os.path.join(directory, "leaf.ext"), "w", encoding="ascii") as file:
         file.write(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n")
     openssl("x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
@@ -230,11 +255,15 @@ class Api:
 
 
 class Daemon:
-    """aigress run, and the other subcommands on its ledger."""
+    """
+    aigress run, and the other subcommands on its ledger. where: "outside" or "inside" the stage's
+    namespaces, or a Space. clock: a Clock that it goes by, else the host's.
+    """
 
-    def __init__(self, stage, state, config=None, where="outside"):
+    def __init__(self, stage, state, config=None, where="outside", clock=None):
         self.stage, self.state, self.config = stage, state, config
-        self.where = where
+        self.where = {"outside": stage.namespaces, "inside": None}.get(where, where)
+        self.clock = clock
         self.log = os.path.join(state, "run.log")
         self.child = None
         self.agreed = []    # (cgroup, its bill), to be looked at again at the end
@@ -247,8 +276,8 @@ class Daemon:
         with open(self.log, "ab") as log:
             begin = log.tell()
             self.child = self.stage.children.start(
-                argv, stdout=log, stderr=log,
-                outside=self.stage.namespaces if self.where == "outside" else None)
+                argv, stdout=log, stderr=log, where=self.where,
+                env=self.clock.environment() if self.clock else None)
 
         def ready():
             if self.child.poll() is not None:

@@ -14,7 +14,7 @@ PINS = "/sys/fs/bpf/aigress"
 
 def outside(stage, *argv):
     """A command's output. Where the daemon runs: bpffs is mounted there."""
-    child = stage.children.start(argv, outside=stage.namespaces, stdout=subprocess.PIPE, text=True)
+    child = stage.children.start(argv, where=stage.namespaces, stdout=subprocess.PIPE, text=True)
     return child.communicate(timeout=60)[0]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One budget over two nodes, by a real Redis with TLS and a password."""
+"""One budget over two nodes in networks of their own, by a real Redis with TLS and a password."""
 import os
 import shlex
 import signal
@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import clock
 import drive
 import server
 import stage as lab
@@ -23,7 +24,7 @@ def redis(stage, tmp_path):
 class Node:
     """A daemon that charges only one cgroup, as the kernel of another host would have it."""
 
-    def __init__(self, stage, redis, directory, name, limit, steps):
+    def __init__(self, stage, redis, directory, name, limit, steps, window="month", its_clock=None):
         self.stage = stage
         self.run, self.cgroup = stage.new_run(name)
         directory = str(directory / name)
@@ -40,11 +41,11 @@ budgets:
     per: match
     shared: true
     limit: {limit} USD
-    window: month
-    zone: UTC
+    window: {window}
     steps: [ {steps} ]
 """)
-        self.daemon = lab.Daemon(stage, os.path.join(directory, "state"), file, where="inside")
+        self.daemon = lab.Daemon(stage, os.path.join(directory, "state"), file,
+                                 where=lab.Space(stage), clock=its_clock)
         self.daemon.start()
 
     def spend(self, calls, **settings):
@@ -69,9 +70,9 @@ budgets:
 def two(stage, redis, tmp_path):
     made = []
 
-    def make(limit, steps="{ at: 100%, do: refuse }"):
+    def make(limit, steps="{ at: 100%, do: refuse }", **more):
         for name in "first", "second":
-            made.append(Node(stage, redis, tmp_path, name, limit, steps))
+            made.append(Node(stage, redis, tmp_path, name, limit, steps, **more))
         return made
     yield make
     for node in made:
@@ -164,3 +165,54 @@ def test_without_the_server_each_takes_its_share(redis, two):
     redis.start()
     lab.wait(lambda: first.spend(1).wait(30) == 0, 40, first.daemon.said)
     agree(redis, nodes)
+
+
+def waiting_member(node):
+    """A program that has made one call, keeps its connection, and makes no other."""
+    work = drive.job(ANTHROPIC, node.run, calls=2, step=True, body=drive.body(ANTHROPIC))
+    child = node.stage.client(drive.command("http.client", work), node.cgroup, stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
+    drive.next_done(child)
+    lab.wait(lambda: node.calls() == 1, 30, node.daemon.said)
+    return child
+
+
+def is_frozen(node):
+    with open(os.path.join(node.cgroup.directory, "cgroup.events"), encoding="ascii") as events:
+        return "frozen 1" in events.read()
+
+
+@pytest.mark.parametrize("step", ["do: freeze", "do: kill, grace: 1s"])
+def test_a_step_is_taken_when_others_cross_it(redis, two, step):
+    """Not with the member's next call, which may be hours away."""
+    first, second = two("0.30", f"{{ at: 100%, {step} }}")
+    member, other = waiting_member(second), waiting_member(first)
+    spender = first.spend(100000)
+    if "kill" in step:
+        lab.wait(lambda: member.poll() is not None, 30, second.daemon.said)
+        assert member.returncode == -signal.SIGTERM
+    else:
+        lab.wait(lambda: is_frozen(second), 30, second.daemon.said)
+        for node in first, second:
+            node.daemon.run("override", "open", "fleet", "--for", "5m")
+        lab.wait(lambda: not is_frozen(second), 20, second.daemon.said)
+    (row,) = [a for a in second.actions() if a["result"].startswith("done")]
+    assert row["action"] in step and second.calls() == 1, row
+    assert row["spent_usd"] >= "0.30", row
+    for child in spender, other:
+        child.kill()
+
+
+def test_a_rolling_window_slides_on_every_node(redis, two, tmp_path):
+    its_clock = clock.Clock(tmp_path)
+    first, second = nodes = two("0.30", window="10m", its_clock=its_clock)
+    client = first.spend(100000)
+    lab.wait(lambda: client.poll() is not None, 60, first.daemon.said)
+    lab.wait(lambda: second.spend(1).wait(30) != 0, 30, second.daemon.said)
+    its_clock.set(300)
+    know_each_other(redis, 2)
+    assert second.spend(1).wait(30) != 0
+    its_clock.set(660)
+    lab.wait(lambda: second.spend(1).wait(30) == 0, 30, second.daemon.said)
+    lab.wait(lambda: first.spend(1).wait(30) == 0, 30, first.daemon.said)
+    assert sum(node.nanos() for node in nodes) > 0.30 * NANOS   # in all, which the window forgot

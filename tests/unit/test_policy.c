@@ -653,6 +653,30 @@ static void a_default_is_for_whom_no_other_budget_names(void **state)
 	policy_free(policy);
 }
 
+/* As a charge would find it, but without one. */
+static void a_budget_covers_whom_it_would_charge(void **state)
+{
+	struct policy_budget budgets[2] = { day_budget(), day_budget() };
+	struct policy_match protect = { .command = "ssh*" };
+	struct policy_rules rules = { .budgets = budgets, .n_budgets = 2, .protect = &protect,
+				      .n_protect = 1 };
+	struct policy_subject who = subject();
+	bool is_protected = true;
+
+	budgets[1].is_default = true;
+	budgets[0].match.model = "gpt-*";
+	assert_false(policy_covers(&rules, &budgets[0], "cgroup=/a", &who, &is_protected));
+	assert_true(policy_covers(&rules, &budgets[1], "cgroup=/a", &who, &is_protected));
+	assert_false(is_protected);
+	who.model = "gpt-5";
+	assert_true(policy_covers(&rules, &budgets[0], "cgroup=/a", &who, &is_protected));
+	assert_false(policy_covers(&rules, &budgets[0], "cgroup=/b", &who, &is_protected));
+	assert_false(policy_covers(&rules, &budgets[1], "cgroup=/a", &who, &is_protected));
+	protect.command = "python*";
+	assert_true(policy_covers(&rules, &budgets[0], "cgroup=/a", &who, &is_protected));
+	assert_true(is_protected);
+}
+
 /* All are charged, and the one with the least left acts first. */
 static void nested_budgets_are_all_charged(void **state)
 {
@@ -977,6 +1001,7 @@ int main(void)
 		cmocka_unit_test(counters_are_bounded_and_overflow_into_one),
 		cmocka_unit_test(a_replay_begins_where_the_oldest_window_does),
 		cmocka_unit_test_setup(a_default_is_for_whom_no_other_budget_names, plain_group),
+		cmocka_unit_test_setup(a_budget_covers_whom_it_would_charge, plain_group),
 		cmocka_unit_test_setup(nested_budgets_are_all_charged, plain_group),
 		cmocka_unit_test_setup(all_counters_together_are_bounded, plain_group),
 		cmocka_unit_test_setup(a_spike_is_measured_against_its_own_past, plain_group),

@@ -250,6 +250,25 @@ struct counter *policy_counter_of(struct policy *policy, struct claim *claim,
 	return claim->counter;
 }
 
+bool policy_covers(const struct policy_rules *rules, const struct policy_budget *budget,
+		   const char *key, const struct policy_subject *subject, bool *ret_protected)
+{
+	char own[COUNTER_KEY_LEN];
+
+	if (!match_fits(&budget->match, subject))
+		return false;
+	for (size_t i = 0; budget->is_default && i < rules->n_budgets; i++)
+		if (!rules->budgets[i].is_default && match_fits(&rules->budgets[i].match, subject))
+			return false;
+	name_counter(budget, subject, own);
+	if (strcmp(own, key))
+		return false;
+	*ret_protected = false;
+	for (size_t i = 0; i < rules->n_protect; i++)
+		*ret_protected |= match_fits(&rules->protect[i], subject);
+	return true;
+}
+
 /* ---- charges ---- */
 
 static uint64_t clamp_tokens(uint64_t tokens)

@@ -158,6 +158,14 @@ struct policy_subject {
 	const char *host, *model;
 };
 
+/*
+ * Does a subject fall under a budget of these rules, and is the counter of that name its? Then
+ * *ret_protected says whether a protect rule names it. It looks at the rules alone. host and model are
+ * not NULL; "" fits only what asks for neither.
+ */
+bool policy_covers(const struct policy_rules *rules, const struct policy_budget *budget,
+		   const char *key, const struct policy_subject *subject, bool *ret_protected);
+
 /* A step that has been reached by a counter, for one member of its scope. */
 struct policy_verdict {
 	const struct policy_budget *budget;
