@@ -27,10 +27,11 @@
 #include "who/who.h"
 
 #define SWEEP_NS (60 * NS_PER_S)	/* connections of dead processes, long unread flows */
-#define PRUNE_US (86400 * US_PER_S)	/* when no more was left, a day later again */
-#define HOLD_LEASE_NS (3 * NS_PER_S)	/* renewed each TICK_NS; a daemon that hangs holds nobody */
+#define PRUNE_NS (86400 * NS_PER_S)	/* when no more was left, a day later again */
+#define HOLD_RENEW_NS NS_PER_S
+#define HOLD_LEASE_NS (3 * HOLD_RENEW_NS)	/* a daemon that hangs holds nobody */
 #define RING_TURN 4096		/* events in one turn of the loop */
-#define TICK_NS NS_PER_S		/* ends of windows; facts after a call */
+#define TELL_NS NS_PER_S		/* facts after a call */
 
 /* Hooks of the pipeline. */
 
@@ -120,16 +121,14 @@ static int on_flow_get(void *arg, uint64_t cookie, struct ctl_flow *ret)
 
 void daemon_commit_soon(struct daemon *daemon)
 {
-	if (!daemon->is_commit_armed)
-		daemon->is_commit_armed = !loop_arm(daemon->commit, LEDGER_COMMIT_NS);
+	loop_soon(daemon->commit, LEDGER_COMMIT_NS);
 }
 
 static void tell_soon(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	if (!daemon->is_tell_armed)
-		daemon->is_tell_armed = !loop_arm(daemon->tell, TICK_NS);
+	loop_soon(daemon->tell, TELL_NS);
 }
 
 static void on_called(void *arg, const struct ledger_call *call)
@@ -173,9 +172,10 @@ static void on_ring(void *arg)
 	tap_drain_some(daemon->tap, RING_TURN, on_event, daemon);
 	shown_drained(daemon->shown);
 	shared_look(daemon->shared);
+	loop_soon(daemon->sweep, SWEEP_NS);
 }
 
-static void put_facts(struct daemon *daemon, int64_t now_us)
+static bool put_facts(struct daemon *daemon, int64_t now_us)
 {
 	struct facts facts = { .ledger = daemon->ledger, .policy = daemon->policy,
 			       .act = daemon->act, .pipeline = daemon->pipeline,
@@ -183,8 +183,10 @@ static void put_facts(struct daemon *daemon, int64_t now_us)
 			       .webhooks = daemon->webhooks, .kube = daemon->kube,
 			       .shared = daemon->shared };
 
-	if (facts_put(&facts, now_us))
-		daemon_commit_soon(daemon);
+	if (!facts_put(&facts, now_us))
+		return false;
+	daemon_commit_soon(daemon);
+	return true;
 }
 
 static void on_commit(void *arg)
@@ -192,13 +194,11 @@ static void on_commit(void *arg)
 	struct daemon *daemon = arg;
 	int err = ledger_commit(daemon->ledger);
 
-	daemon->is_commit_armed = false;
 	shown_committed(daemon->shown, err);
 	if (err) {
 		log_debug("the ledger cannot be written (%s), %lu calls wait", strerror(-err),
 			  ledger_pending(daemon->ledger));
-		loop_arm(daemon->commit, NS_PER_S);
-		daemon->is_commit_armed = true;
+		(void)loop_arm(daemon->commit, NS_PER_S);
 	} else {
 		shared_commit(daemon->shared);
 	}
@@ -208,7 +208,6 @@ static void on_tell(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	daemon->is_tell_armed = false;
 	pipeline_settle(daemon->pipeline, clock_mono_ns());
 	put_facts(daemon, clock_wall_us());
 }
@@ -217,8 +216,7 @@ void daemon_pacing(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	if (daemon->pace && !daemon->is_pace_armed)
-		daemon->is_pace_armed = !loop_arm(daemon->pace, ACT_PACE_NS);
+	loop_soon(daemon->pace, ACT_PACE_NS);
 }
 
 static void on_pace(void *arg)
@@ -226,25 +224,12 @@ static void on_pace(void *arg)
 	struct daemon *daemon = arg;
 	size_t n;
 
-	daemon->is_pace_armed = false;
 	n = act_pace(daemon->act, daemon->policy, clock_wall_us());
 	n += pacer_look(daemon->pacer, clock_mono_ns());
 	if (n) {
 		daemon_pacing(daemon);
 		tell_soon(daemon);
 	}
-}
-
-static void on_tick(void *arg)
-{
-	struct daemon *daemon = arg;
-
-	int64_t now_us = clock_wall_us();
-	int err = orders_look(daemon->orders, daemon->act, now_us);
-
-	if (err < 0)
-		log_debug("the overrides cannot be read: %s", strerror(-err));
-	act_expire(daemon->act, now_us);
 }
 
 /*
@@ -264,20 +249,37 @@ static void prune(struct daemon *daemon)
 	if (err < 0)
 		log_debug("old calls cannot be taken out of the ledger: %s", strerror(-err));
 	if (err <= 0)
-		daemon->prune_us = now_us + PRUNE_US;
+		daemon->prune_us = now_us + (int64_t)(PRUNE_NS / 1000);
+}
+
+/*
+ * Is there something that only a sweep tells of? Flows count in the kernel, and whatever is configured
+ * beyond watching has windows that end or a state that is shown.
+ */
+static bool needs_sweeps(const struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	struct pipeline_stats stats;
+
+	pipeline_stats(daemon->pipeline, &stats);
+	return stats.flows || stats.links.connections || config->rules.n_budgets ||
+	       config->webhooks.n || config->serve.is_on || daemon->kube;
 }
 
 static void on_sweep(void *arg)
 {
 	struct daemon *daemon = arg;
+	bool has_changed;
 
 	prune(daemon);
 	tap_sweep(daemon->tap, on_event, daemon);
 	pipeline_tick(daemon->pipeline, clock_mono_ns());
-	put_facts(daemon, clock_wall_us());
+	has_changed = put_facts(daemon, clock_wall_us());
 	/* Rows that the disk did not take at once. */
 	webhooks_poke(daemon->webhooks);
 	shown_expire(daemon->shown);
+	/* else the next event begins it again, and old calls leave the ledger in time */
+	(void)loop_arm(daemon->sweep, has_changed || needs_sweeps(daemon) ? SWEEP_NS : PRUNE_NS);
 }
 
 /* Only where probes come late is there something to wait for. */
@@ -321,12 +323,11 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 	};
 }
 
-/* An idle daemon without budgets sleeps. */
-int daemon_tick_if_needed(struct daemon *daemon)
+int daemon_orders_if_needed(struct daemon *daemon)
 {
-	if (daemon->tick || !daemon->config.rules.n_budgets)
+	if (!daemon->config.rules.n_budgets)
 		return 0;
-	return loop_add_timer(daemon->loop, TICK_NS, on_tick, daemon, &daemon->tick);
+	return orders_watch(daemon->orders, daemon->loop, daemon->act, daemon->options.state);
 }
 
 void daemon_pin_if_needed(struct daemon *daemon)
@@ -349,28 +350,25 @@ int daemon_listen(struct daemon *daemon)
 	if (!err)
 		err = loop_add_signal(daemon->loop, SIGINT, on_stop, daemon, NULL);
 	if (!err)
-		err = loop_add_timer(daemon->loop, LEDGER_COMMIT_NS, on_commit, daemon,
-				     &daemon->commit);
+		err = loop_add_timer(daemon->loop, 0, on_commit, daemon, &daemon->commit);
 	if (!err)
-		err = loop_arm(daemon->commit, 0);
+		err = loop_add_timer(daemon->loop, 0, on_tell, daemon, &daemon->tell);
 	if (!err)
-		err = loop_add_timer(daemon->loop, TICK_NS, on_tell, daemon, &daemon->tell);
-	if (!err)
-		err = loop_arm(daemon->tell, 0);
-	if (!err)
-		err = loop_add_timer(daemon->loop, ACT_PACE_NS, on_pace, daemon, &daemon->pace);
+		err = loop_add_timer(daemon->loop, 0, on_pace, daemon, &daemon->pace);
 	if (!err)
 		err = loop_arm(daemon->pace, ACT_PACE_NS);	/* of what was restored */
 	if (!err)
-		err = loop_add_timer(daemon->loop, SWEEP_NS, on_sweep, daemon, NULL);
+		err = loop_add_timer(daemon->loop, 0, on_sweep, daemon, &daemon->sweep);
 	if (!err)
-		err = daemon_tick_if_needed(daemon);
+		err = loop_arm(daemon->sweep, SWEEP_NS);
+	if (!err)
+		err = daemon_orders_if_needed(daemon);
 	if (!err)
 		err = reload_new(&daemon->reload, daemon);
 	if (!err && may_hold(&daemon->config))
 		on_hold(daemon);
 	if (!err && may_hold(&daemon->config))
-		err = loop_add_timer(daemon->loop, TICK_NS, on_hold, daemon, NULL);
+		err = loop_add_timer(daemon->loop, HOLD_RENEW_NS, on_hold, daemon, NULL);
 	if (!err)
 		err = loop_add_fd(daemon->loop, tap_fd(daemon->tap), on_ring, daemon, NULL);
 	return err;

@@ -47,11 +47,10 @@ struct daemon {
 	struct shared *shared;		/* NULL: no budget is */
 	struct reload *reload;
 	struct resolve *resolve;	/* NULL: not asked for */
-	struct loop_source *commit, *tell, *pace, *tick; /* tick: NULL while there are no budgets */
+	struct loop_source *commit, *tell, *pace, *sweep;	/* each armed when there is need */
 	struct lines *lines;
 	struct kube *kube;
 	struct shown *shown;	/* NULL: nothing is served */
-	bool is_commit_armed, is_tell_armed, is_pace_armed;
 };
 
 /* How it ended; the values are the exit codes of cmd.h. */
@@ -74,8 +73,8 @@ void daemon_resolved(void *arg, const struct sockaddr *address, const char *host
 void daemon_commit_soon(struct daemon *daemon);
 /* share.c. Begins anew with the shared budgets that there are now; logs what fails. */
 void daemon_share(struct daemon *daemon);
-/* Starts the tick when there are budgets. 0 or -errno. */
-int daemon_tick_if_needed(struct daemon *daemon);
+/* Overrides are looked for when there are budgets. 0 or -errno. */
+int daemon_orders_if_needed(struct daemon *daemon);
 /* Counts every budget anew from the ledger's calls, whose names have changed. 0 or -errno. */
 int daemon_rebuild(struct daemon *daemon);
 /* Pins the gates when a budget is to outlive the daemon, else takes away what was pinned. */

@@ -7,6 +7,7 @@
 #include "guard/ledger.h"
 #include "guard/policy.h"
 
+struct loop;
 struct orders;
 
 /* Reads the orders in force, so that a restore begins with them. NULL: no memory. */
@@ -16,10 +17,10 @@ struct orders *orders_free(struct orders *orders);
 void orders_hand(struct orders *orders, struct policy *policy, int64_t now_us);
 
 /*
- * Looks for new or ended ones and carries them out; to be called each second: one pragma while
- * nothing was written. 1: something changed; 0; or -errno, and what was in force stays so.
+ * From now on looks for new ones when somebody else has closed the ledger in directory `state`, for
+ * ended ones in time, and carries them out. A second call does nothing. 0 or -errno.
  */
-int orders_look(struct orders *orders, struct act *act, int64_t now_us);
+int orders_watch(struct orders *orders, struct loop *loop, struct act *act, const char *state);
 /* Gates what is ordered held; after a restore. */
 void orders_apply(struct orders *orders, struct act *act, int64_t now_us);
 

@@ -179,7 +179,7 @@ static void read_again(struct reload *reload)
 		config_done(&config);
 	}
 	if (!err)
-		err = daemon_tick_if_needed(daemon);
+		err = daemon_orders_if_needed(daemon);
 	if (err)
 		log_error("%s; the rules in force stay", sentence ? sentence : strerror(-err));
 	else

@@ -29,4 +29,19 @@ static inline int64_t clock_wall_us(void)
 	return (int64_t)(clock_ns(CLOCK_REALTIME) / 1000);
 }
 
+/*
+ * From now to a moment of the wall clock, for a timer: at least 1 ns, and at most `most_ns`, since that
+ * clock may be set meanwhile.
+ */
+static inline uint64_t clock_until_ns(int64_t wall_us, uint64_t most_ns)
+{
+	int64_t now_us = clock_wall_us();
+
+	if (wall_us <= now_us)
+		return 1;
+	/* both are positive: no overflow */
+	return (uint64_t)(wall_us - now_us) < most_ns / 1000 ? (uint64_t)(wall_us - now_us) * 1000 :
+							       most_ns;
+}
+
 #endif

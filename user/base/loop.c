@@ -18,6 +18,7 @@ struct loop_source {
 	LIST_ENTRY(loop_source) link;
 	struct loop *loop;
 	enum kind kind;
+	uint64_t due_ns;	/* of a timer that fires once; 0: not armed */
 	int fd;
 	loop_fn fn;
 	void *arg;
@@ -133,7 +134,16 @@ int loop_arm(struct loop_source *source, uint64_t after_ns)
 {
 	struct itimerspec when = { .it_value = timespec_of(after_ns) };
 
-	return timerfd_settime(source->fd, 0, &when, NULL) < 0 ? -errno : 0;
+	if (timerfd_settime(source->fd, 0, &when, NULL) < 0)
+		return -errno;
+	source->due_ns = after_ns ? clock_mono_ns() + after_ns : 0;
+	return 0;
+}
+
+void loop_soon(struct loop_source *source, uint64_t after_ns)
+{
+	if (source && (!source->due_ns || source->due_ns > clock_mono_ns() + after_ns))
+		(void)loop_arm(source, after_ns);
 }
 
 int loop_add_signal(struct loop *loop, int signal, loop_fn fn, void *arg, struct loop_source **ret)
@@ -180,6 +190,7 @@ static void dispatch(struct loop_source *source)
 		(void)!read(source->fd, &expirations, sizeof(expirations));
 	else if (source->kind == KIND_SIGNAL)
 		(void)!read(source->fd, &info, sizeof(info));
+	source->due_ns = 0;
 	source->fn(source->arg);
 }
 

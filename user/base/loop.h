@@ -24,11 +24,13 @@ int loop_add_fd(struct loop *loop, int fd, loop_fn fn, void *arg, struct loop_so
  * and an error always call). 0 or -errno. */
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 int loop_watch(struct loop_source *source, unsigned int what);
-/* Calls fn(arg) each period_ns (CLOCK_MONOTONIC), first after one period. 0 or -errno. */
+/* Calls fn(arg) each period_ns (CLOCK_MONOTONIC), first after one period; 0: when armed. 0 or -errno. */
 int loop_add_timer(struct loop *loop, uint64_t period_ns, loop_fn fn, void *arg,
 		   struct loop_source **ret);
-/* Fires a timer source once, after_ns from now, instead of its period; 0 stops it. */
+/* Fires a timer source once, after_ns from now, instead of its period; 0 stops it. 0 or -errno. */
 int loop_arm(struct loop_source *source, uint64_t after_ns);
+/* The same unless it is armed to fire before that. NULL: nothing. */
+void loop_soon(struct loop_source *source, uint64_t after_ns);
 /* Blocks the signal and calls fn(arg) when it comes. 0 or -errno. */
 int loop_add_signal(struct loop *loop, int signal, loop_fn fn, void *arg,
 		    struct loop_source **ret);

@@ -22,8 +22,7 @@
 struct find {
 	struct attach *attach;
 	struct news *news;
-	struct loop_source *sweep, *rescan;
-	bool rescan_waits;
+	struct loop_source *sweep;
 	uint64_t news_lost;
 	struct noes noes;	/* by what the news say of a file, which for an overlay is another name */
 };
@@ -45,13 +44,19 @@ static void on_forked(void *arg, uint32_t parent, uint32_t child)
 	attach_forked(find->attach, parent, child);
 }
 
+static void on_read(void *arg)
+{
+	struct find *find = arg;
+
+	loop_soon(find->sweep, SWEEP_NS);
+}
+
 static void on_lost(void *arg, uint64_t records)
 {
 	struct find *find = arg;
 
 	find->news_lost += records;
-	if (!find->rescan_waits && !loop_arm(find->rescan, RESCAN_NS))
-		find->rescan_waits = true;
+	loop_soon(find->sweep, RESCAN_NS);
 }
 
 static void on_sweep(void *arg)
@@ -59,7 +64,9 @@ static void on_sweep(void *arg)
 	struct find *find = arg;
 	int err = attach_sweep(find->attach);
 
-	find->rescan_waits = false;
+	/* else with the next news: without, no process ends and no file is mapped */
+	if (!find->news)
+		(void)loop_arm(find->sweep, SWEEP_BLIND_NS);
 	if (err)
 		log_debug("find: the mappings of this host cannot be read: %s", strerror(-err));
 }
@@ -67,11 +74,11 @@ static void on_sweep(void *arg)
 static int listen(struct find *find, struct loop *loop)
 {
 	const struct news_calls calls = {
-		.mapped = on_mapped, .forked = on_forked, .lost = on_lost, .arg = find,
+		.mapped = on_mapped, .forked = on_forked, .lost = on_lost, .read = on_read, .arg = find,
 	};
 	int err;
 
-	err = loop_add_timer(loop, 0, on_sweep, find, &find->rescan);
+	err = loop_add_timer(loop, 0, on_sweep, find, &find->sweep);
 	if (err)
 		return err;
 	err = news_new(&find->news, loop, &calls);
@@ -80,7 +87,7 @@ static int listen(struct find *find, struct loop *loop)
 			 "CAP_PERFMON, and kernel.perf_event_paranoid below 3 or CAP_SYS_ADMIN): "
 			 "looking every %llu s instead, first calls may be estimated",
 			 strerror(-err), SWEEP_BLIND_NS / NS_PER_S);
-	return loop_add_timer(loop, err ? SWEEP_BLIND_NS : SWEEP_NS, on_sweep, find, &find->sweep);
+	return err ? loop_arm(find->sweep, SWEEP_BLIND_NS) : 0;
 }
 
 int find_new(struct find **ret, struct loop *loop, struct tap *tap,
@@ -111,7 +118,6 @@ struct find *find_free(struct find *find)
 		return NULL;
 	news_free(find->news);
 	loop_remove(find->sweep);
-	loop_remove(find->rescan);
 	attach_free(find->attach);
 	free(find);
 	return NULL;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -12,14 +13,15 @@
 #include "base/loop.h"
 
 struct ring {
-	struct news *news;
 	int fd;
 	struct perf_event_mmap_page *page;
-	struct loop_source *source;
 };
 
 struct news {
 	struct news_calls calls;
+	struct loop_source *source, *timer;
+	int epoll;		/* of the rings' fds: so one call stops listening to all of them */
+	uint64_t pause_ns;
 	size_t page_bytes;
 	size_t n_rings;
 	struct ring rings[];
@@ -73,11 +75,10 @@ static void handle(const struct news *news, const union record *record)
 	}
 }
 
-static void drain(void *arg)
+static void drain(const struct news *news, struct ring *ring)
 {
-	struct ring *ring = arg;
-	const uint64_t size = NEWS_PAGES * ring->news->page_bytes;
-	const uint8_t *data = (const uint8_t *)ring->page + ring->news->page_bytes;
+	const uint64_t size = NEWS_PAGES * news->page_bytes;
+	const uint8_t *data = (const uint8_t *)ring->page + news->page_bytes;
 	uint64_t head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
 	uint64_t tail = ring->page->data_tail;
 
@@ -94,12 +95,52 @@ static void drain(void *arg)
 		for (size_t i = 0; i < size_of; i++)
 			((uint8_t *)&record)[i] = data[(tail + i) % size];
 		tail += header.size;
-		handle(ring->news, &record);
+		handle(news, &record);
 	}
 	__atomic_store_n(&ring->page->data_tail, head, __ATOMIC_RELEASE);
 }
 
-static int open_ring(struct news *news, struct loop *loop, int cpu)
+/* False: none of the rings has got anything since the last time. */
+static bool drain_ready(struct news *news)
+{
+	struct epoll_event ready[64];
+	int n = epoll_wait(news->epoll, ready, ARRAY_SIZE(ready), 0);
+
+	for (int i = 0; i < n; i++)
+		drain(news, ready[i].data.ptr);
+	if (n > 0)
+		news->calls.read(news->calls.arg);
+	return n > 0;
+}
+
+/*
+ * The first record of a burst is read at once, and what follows it, a few times together: an exec
+ * makes 5 to 40 records within milliseconds, and a wake-up costs more than all of its records.
+ */
+static void on_ready(void *arg)
+{
+	struct news *news = arg;
+
+	(void)drain_ready(news);
+	news->pause_ns = NEWS_PAUSE_NS;
+	if (!loop_watch(news->source, 0))
+		(void)loop_arm(news->timer, news->pause_ns);
+}
+
+static void on_timer(void *arg)
+{
+	struct news *news = arg;
+
+	if (!drain_ready(news)) {
+		(void)loop_watch(news->source, LOOP_READ);
+		return;
+	}
+	if (news->pause_ns < NEWS_PAUSE_MAX_NS)
+		news->pause_ns *= 2;
+	(void)loop_arm(news->timer, news->pause_ns);
+}
+
+static int open_ring(struct news *news, int cpu)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -108,10 +149,11 @@ static int open_ring(struct news *news, struct loop *loop, int cpu)
 		.mmap = 1,		/* executable mappings only: mmap_data is 0 */
 		.mmap2 = 1,
 		.task = 1,
-		.watermark = 1,		/* wake for each record: a greeting follows within milliseconds */
+		.watermark = 1,		/* ready with each record: a greeting follows within milliseconds */
 		.wakeup_watermark = 1,
 	};
 	struct ring *ring = &news->rings[news->n_rings];
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = ring };
 	void *page;
 	int err;
 
@@ -125,10 +167,9 @@ static int open_ring(struct news *news, struct loop *loop, int cpu)
 		close(ring->fd);
 		return err;
 	}
-	ring->news = news;
 	ring->page = page;
 	news->n_rings++;
-	return loop_add_fd(loop, ring->fd, drain, ring, &ring->source);
+	return epoll_ctl(news->epoll, EPOLL_CTL_ADD, ring->fd, &event) < 0 ? -errno : 0;
 }
 
 int news_new(struct news **ret, struct loop *loop, const struct news_calls *calls)
@@ -144,10 +185,17 @@ int news_new(struct news **ret, struct loop *loop, const struct news_calls *call
 		return -ENOMEM;
 	news->calls = *calls;
 	news->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	news->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (news->epoll < 0)
+		err = -errno;
 	for (int cpu = 0; cpu < cpus && (!err || err == -ENODEV); cpu++)
-		err = open_ring(news, loop, cpu);	/* -ENODEV: this CPU is offline */
+		err = open_ring(news, cpu);	/* -ENODEV: this CPU is offline */
 	if (err == -ENODEV && news->n_rings)
 		err = 0;
+	if (!err)
+		err = loop_add_timer(loop, 0, on_timer, news, &news->timer);
+	if (!err)
+		err = loop_add_fd(loop, news->epoll, on_ready, news, &news->source);
 	if (err) {
 		news_free(news);
 		return err;
@@ -160,8 +208,11 @@ struct news *news_free(struct news *news)
 {
 	if (!news)
 		return NULL;
+	loop_remove(news->source);
+	loop_remove(news->timer);
+	if (news->epoll >= 0)
+		close(news->epoll);
 	for (size_t i = 0; i < news->n_rings; i++) {
-		loop_remove(news->rings[i].source);
 		munmap(news->rings[i].page, (NEWS_PAGES + 1) * news->page_bytes);
 		close(news->rings[i].fd);
 	}

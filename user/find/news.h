@@ -10,6 +10,12 @@
 
 #define NEWS_PAGES 32		/* of one ring; a power of two. An exec of curl makes some 40 records */
 #define NEWS_CPUS_MAX 1024
+/*
+ * After a record was read nothing is for so long, and twice as long each time that there was more:
+ * a host that starts programs all day wakes the daemon 125 times a second at most.
+ */
+#define NEWS_PAUSE_NS 2000000ULL
+#define NEWS_PAUSE_MAX_NS 8000000ULL
 
 struct loop;
 struct news;
@@ -24,6 +30,7 @@ struct news_calls {
 	void (*mapped)(void *arg, const struct news_map *map);
 	void (*forked)(void *arg, uint32_t parent, uint32_t child);	/* a process, not a thread */
 	void (*lost)(void *arg, uint64_t records);
+	void (*read)(void *arg);	/* after the others: some news were read, of an exit if of nothing else */
 	void *arg;
 };
 

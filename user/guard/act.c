@@ -11,9 +11,32 @@
 #include "base/loop.h"
 #include "guard/story.h"
 
+#define EXPIRY_MAX_NS (60 * NS_PER_S)
+
 static void on_renewal(void *arg)
 {
 	act_renew(arg);
+}
+
+static void arm_expiry(struct act *act)
+{
+	if (act->expiry)
+		(void)loop_arm(act->expiry, act->next_us == INT64_MAX ? 0 :
+					    clock_until_ns(act->next_us, EXPIRY_MAX_NS));
+}
+
+static void on_expiry(void *arg)
+{
+	act_expire(arg, clock_wall_us());
+	arm_expiry(arg);
+}
+
+void act_expire_at(struct act *act, int64_t at_us)
+{
+	if (at_us >= act->next_us)
+		return;
+	act->next_us = at_us;
+	arm_expiry(act);
 }
 
 struct act *act_new(struct loop *loop, struct ledger *ledger, const struct policy_rules *rules,
@@ -27,13 +50,14 @@ struct act *act_new(struct loop *loop, struct ledger *ledger, const struct polic
 	act->ledger = ledger;
 	act->rules = rules;
 	act->levers = *levers;
+	act->next_us = INT64_MAX;
 	LIST_INIT(&act->pending);
 	kill_recall(act);
 	if (!loop)
 		return act;
-	if (loop_add_timer(loop, ACT_RENEW_NS, on_renewal, act, &act->renewal) < 0 ||
-	    loop_add_timer(loop, NS_PER_S, kill_on_grace, act, &act->grace) < 0 ||
-	    loop_arm(act->grace, 0) < 0)
+	if (loop_add_timer(loop, 0, on_renewal, act, &act->renewal) < 0 ||
+	    loop_add_timer(loop, 0, on_expiry, act, &act->expiry) < 0 ||
+	    loop_add_timer(loop, 0, kill_on_grace, act, &act->grace) < 0)
 		return act_free(act);
 	return act;
 }
@@ -250,6 +274,7 @@ void act_expire(struct act *act, int64_t now_us)
 			story_free(act, story);
 	}
 	act->next_us = next_us;
+	arm_expiry(act);
 }
 
 void act_renew(struct act *act)
@@ -332,6 +357,7 @@ struct act *act_free(struct act *act)
 		free(held);
 	}
 	loop_remove(act->renewal);
+	loop_remove(act->expiry);
 	loop_remove(act->grace);
 	free(act);
 	return NULL;

@@ -59,7 +59,7 @@ struct act *act_free(struct act *act);
  */
 void act_apply(struct act *act, const struct policy_verdict *verdict,
 	       const struct policy_subject *subject, int64_t now_us);
-/* Ends what holds and whose window is over; cheap, to be called each second. */
+/* Ends what holds and whose window is over; cheap. A timer does it when the first one is. */
 void act_expire(struct act *act, int64_t now_us);
 /*
  * Ends what the policy no longer stands by: an order or a raised limit lets it go, or, with
@@ -78,7 +78,7 @@ void act_rules(struct act *act, bool same_stance, int64_t now_us);
  */
 #define ACT_PACE_NS 100000000ULL
 size_t act_pace(struct act *act, struct policy *policy, int64_t now_us);
-/* Sets every gate in force anew; a timer does it each ACT_RENEW_NS. */
+/* Sets every gate in force anew; a timer does it each ACT_RENEW_NS while there is one. */
 void act_renew(struct act *act);
 
 /* Does a step want the gate of this cgroup shut? */

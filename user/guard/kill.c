@@ -61,7 +61,7 @@ static void finish_kill(struct act *act, struct deed *deed)
 
 	LIST_REMOVE(deed, pending);
 	deed->kill_ns = 0;
-	act->next_us = INT64_MIN;
+	act_expire_at(act, INT64_MIN);
 	/* Another process may have the pid by now. */
 	if (!deed->group && spare_start_time((uint32_t)deed->target.tgid) != deed->target.id) {
 		deed_write(act, deed, now_us, "done: it ended within the grace");

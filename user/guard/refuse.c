@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/loop.h"
 #include "guard/story.h"
 
 /* The lease of a gate: short, or to the end of what it is to outlive the daemon for. */
@@ -29,8 +30,10 @@ int gate_pull(struct act *act, uint64_t cgroup)
 
 	if (!act->levers.gate)
 		return -EOPNOTSUPP;
-	if (gate.state != CTL_OPEN)
+	if (gate.state != CTL_OPEN) {
 		gate.lease_ns = lease_ns(loss_us);
+		loop_soon(act->renewal, ACT_RENEW_NS);
+	}
 	return act->levers.gate(act->levers.arg, cgroup, &gate);
 }
 

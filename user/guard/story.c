@@ -115,8 +115,7 @@ struct story *story_get(struct act *act, const struct policy_verdict *verdict)
 	if (!story)
 		return NULL;
 	learn(act, story, verdict);
-	if (story->until_us < act->next_us)
-		act->next_us = story->until_us;
+	act_expire_at(act, story->until_us);
 	return story;
 }
 

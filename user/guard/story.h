@@ -79,13 +79,17 @@ struct act {
 	int64_t next_us;		/* no story ends before */
 	size_t n_deeds, n_ahead;	/* stories that is_ahead */
 	LIST_HEAD(, deed) pending;
-	struct loop_source *renewal, *grace;
+	/* armed while there is something to renew, to end and to kill; NULL without a loop */
+	struct loop_source *renewal, *expiry, *grace;
 	uint64_t kills_ns[POLICY_KILLS];	/* CLOCK_MONOTONIC of the last ones, as a ring */
 	size_t n_kills;				/* ever */
 	uint32_t buckets;			/* numbers given, ever */
 	size_t n_buckets;			/* in use */
 	struct act_stats stats;
 };
+
+/* A story may end at this moment of the wall clock. */
+void act_expire_at(struct act *act, int64_t at_us);
 
 const char *story_name(const struct story *story);
 /* Whether its steps are carried out, or only written down. */
