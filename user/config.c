@@ -106,6 +106,7 @@ static const struct config_key file_keys[] = {
 	{ "prices", offsetof(struct config, prices), .fn = config_path },
 	{ "hosts", 0, .fn = read_hosts },
 	{ "serve", offsetof(struct config, serve), .fn = config_serve },
+	{ "otlp", offsetof(struct config, otlp), .fn = config_otlp },
 	{ "budgets", offsetof(struct config, rules), .fn = config_budgets },
 	{ "node", offsetof(struct config, node), .fn = config_name },
 	{ "shared", offsetof(struct config, shared), .fn = config_shared },
@@ -208,6 +209,7 @@ void config_done(struct config *config)
 	names_config_done(&config->kube.names);
 	annotations_config_done(&config->annotations);
 	config_serve_done(&config->serve);
+	otlp_config_done(&config->otlp);
 	shared_config_done(&config->shared);
 	policy_rules_done(&config->rules);
 	*config = (struct config){ 0 };

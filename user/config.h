@@ -11,6 +11,7 @@
 #include "guard/policy.h"
 #include "kube.h"
 #include "guard/shared.h"
+#include "otlp.h"
 #include "webhook.h"
 #include "serve.h"
 
@@ -38,6 +39,7 @@ struct config {
 	struct kube_config kube;	/* kubernetes */
 	struct annotations_config annotations;
 	struct serve_config serve;	/* metrics and the status page; off unless it is there */
+	struct otlp_config otlp;	/* where metrics are pushed to */
 	struct shared_config shared;	/* the server of shared budgets */
 	char *prices;			/* the operator's price file; NULL: none */
 };

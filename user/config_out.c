@@ -7,6 +7,7 @@
 
 #include "guard/policy.h"
 #include "guard/shared.h"
+#include "otlp.h"
 #include "webhook.h"
 
 #define KEEP_MAX_NS (30 * 86400000000000ULL)
@@ -185,5 +186,44 @@ int config_shared(struct config_reader *reader, yaml_node_t *node, const struct 
 				   "valkey://10.0.0.1:6379");
 	if (config->user && !config->password_file)
 		return config_fail(reader, node, "has a user without a password-file");
+	return 0;
+}
+
+static int read_interval(struct config_reader *reader, yaml_node_t *node,
+			 const struct config_key *key, void *field)
+{
+	uint64_t ns;
+
+	if (config_duration_of(node, &ns) < 0 || ns < OTLP_INTERVAL_MIN_NS || ns > OTLP_INTERVAL_MAX_NS)
+		return config_fail_value(reader, node, "is not a time from 10s to 1h, as 60s");
+	*(uint64_t *)field = ns;
+	return 0;
+}
+_Static_assert(OTLP_INTERVAL_MIN_NS == 10 * 1000000000ULL &&
+	       OTLP_INTERVAL_MAX_NS == 3600 * 1000000000ULL, "as the sentence says");
+
+#define OTLP(field) offsetof(struct otlp_config, field)
+static const struct config_key otlp_keys[] = {
+	{ "endpoint", OTLP(endpoint), .fn = read_url },
+	{ "interval", OTLP(interval_ns), .fn = read_interval },
+	{ "bearer-file", OTLP(bearer_file), .fn = config_path },
+	{ "header-file", OTLP(header_file), .fn = config_path },
+	{ "ca-file", OTLP(ca_file), .fn = config_path },
+	{ "proxy", OTLP(proxy), .fn = read_url },
+	{ NULL },
+};
+
+int config_otlp(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		void *field)
+{
+	struct otlp_config *config = field;
+	int r = config_map(reader, node, otlp_keys, config);
+
+	if (r < 0)
+		return r;
+	/* Others add the path of the signal to what they are given; here it is what it says. */
+	if (!config->endpoint || !strchr(strstr(config->endpoint, "//") + 2, '/'))
+		return config_fail(reader, node, "needs the whole URL as \"endpoint\", as "
+				   "http://collector.example:4318/v1/metrics");
 	return 0;
 }

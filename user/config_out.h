@@ -9,5 +9,7 @@
 int config_shared(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 /* Fills a struct webhook_rules; a config_fn. */
 int config_webhooks(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
+/* Fills a struct otlp_config; a config_fn. */
+int config_otlp(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 
 #endif

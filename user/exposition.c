@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exposition.h"
+#include "exposition_in.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void write_bytes(struct exposition *out, const char *bytes, size_t len)
+void exposition_bytes(struct exposition *out, const char *bytes, size_t len)
 {
 	if (out->len + len > out->room) {
 		size_t room = out->room ? out->room * 2 : 16384;
@@ -27,14 +27,12 @@ static void write_bytes(struct exposition *out, const char *bytes, size_t len)
 	out->len += len;
 }
 
-static void write_text(struct exposition *out, const char *text)
+void exposition_string(struct exposition *out, const char *text)
 {
-	write_bytes(out, text, strlen(text));
+	exposition_bytes(out, text, strlen(text));
 }
 
-static void write_format(struct exposition *out, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-static void write_format(struct exposition *out, const char *format, ...)
+void exposition_printf(struct exposition *out, const char *format, ...)
 {
 	char text[1024];	/* names, help and numbers of this program's own */
 	va_list args;
@@ -44,7 +42,7 @@ static void write_format(struct exposition *out, const char *format, ...)
 	n = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if (n > 0)
-		write_bytes(out, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+		exposition_bytes(out, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
 }
 
 /* What the samples of a family are called; the old format has it in the head, too. */
@@ -66,16 +64,10 @@ static void write_head(struct exposition *out)
 	if (out->is_headed)
 		return;
 	out->is_headed = true;
-	write_format(out, "# HELP %s%s %s\n# TYPE %s%s %s\n", family->name, suffix, family->help,
+	exposition_printf(out, "# HELP %s%s %s\n# TYPE %s%s %s\n", family->name, suffix, family->help,
 		     family->name, suffix, type);
 	if (is_open && family->unit)
-		write_format(out, "# UNIT %s %s\n", family->name, family->unit);
-}
-
-void exposition_begin(struct exposition *out, const struct exposition_family *family)
-{
-	out->family = family;
-	out->is_headed = false;
+		exposition_printf(out, "# UNIT %s %s\n", family->name, family->unit);
 }
 
 /* `name_suffix{common,labels,more="value"} `: the value follows. */
@@ -85,68 +77,38 @@ static void write_name(struct exposition *out, const char *suffix, const char *l
 	const char *separator = "{";
 
 	write_head(out);
-	write_text(out, out->family->name);
-	write_text(out, suffix);
+	exposition_string(out, out->family->name);
+	exposition_string(out, suffix);
 	if (*out->common) {
-		write_text(out, separator);
-		write_text(out, out->common);
+		exposition_string(out, separator);
+		exposition_string(out, out->common);
 		separator = ",";
 	}
 	if (*labels) {
-		write_text(out, separator);
-		write_text(out, labels);
+		exposition_string(out, separator);
+		exposition_string(out, labels);
 		separator = ",";
 	}
 	if (name) {
-		write_text(out, separator);
-		write_text(out, name);
-		write_text(out, "=\"");
-		write_text(out, value);
-		write_text(out, "\"");
+		exposition_string(out, separator);
+		exposition_string(out, name);
+		exposition_string(out, "=\"");
+		exposition_string(out, value);
+		exposition_string(out, "\"");
 		separator = ",";
 	}
-	write_text(out, *separator == ',' ? "} " : " ");
+	exposition_string(out, *separator == ',' ? "} " : " ");
 }
 
-static void write_nanos(struct exposition *out, int64_t nanos)
-{
-	uint64_t amount = nanos < 0 ? 0 - (uint64_t)nanos : (uint64_t)nanos;
-	uint64_t part = amount % 1000000000;
-	int width = 9;
-
-	while (part && part % 10 == 0) {
-		part /= 10;
-		width--;
-	}
-	if (part)
-		write_format(out, "%s%" PRIu64 ".%0*" PRIu64 "\n", nanos < 0 ? "-" : "",
-			     amount / 1000000000, width, part);
-	else
-		write_format(out, "%s%" PRIu64 "\n", nanos < 0 ? "-" : "", amount / 1000000000);
-}
-
-void exposition_count(struct exposition *out, const char *labels, const char *name,
-		      const char *value, uint64_t n)
+static void write_row(struct exposition *out, const char *labels, const char *name,
+		      const char *value, const char *number, bool is_whole)
 {
 	write_name(out, suffix_of(out->family), labels, name, value);
-	write_format(out, "%" PRIu64 "\n", n);
+	exposition_printf(out, "%s\n", number);
 }
 
-void exposition_nanos(struct exposition *out, const char *labels, const char *name,
-		      const char *value, int64_t nanos)
-{
-	write_name(out, suffix_of(out->family), labels, name, value);
-	write_nanos(out, nanos);
-}
-
-void exposition_ratio(struct exposition *out, const char *labels, double ratio)
-{
-	write_name(out, suffix_of(out->family), labels, NULL, NULL);
-	write_format(out, "%.6g\n", ratio);
-}
-
-void exposition_histogram(struct exposition *out, const char *labels, const uint64_t *bounds_ms,
-			  size_t n, const uint64_t *buckets, uint64_t sum_ns)
+static void write_histogram(struct exposition *out, const char *labels, const uint64_t *bounds_ms,
+			    size_t n, const uint64_t *buckets, const char *sum)
 {
 	uint64_t count = 0;
 	char bound[32];
@@ -160,16 +122,100 @@ void exposition_histogram(struct exposition *out, const char *labels, const uint
 		else
 			snprintf(bound, sizeof(bound), "+Inf");
 		write_name(out, "_bucket", labels, "le", bound);
-		write_format(out, "%" PRIu64 "\n", count);
+		exposition_printf(out, "%" PRIu64 "\n", count);
 	}
 	write_name(out, "_count", labels, NULL, NULL);
-	write_format(out, "%" PRIu64 "\n", count);
+	exposition_printf(out, "%" PRIu64 "\n", count);
 	write_name(out, "_sum", labels, NULL, NULL);
-	write_nanos(out, sum_ns > INT64_MAX ? INT64_MAX : (int64_t)sum_ns);
+	exposition_printf(out, "%s\n", sum);
+}
+
+static void write_end(struct exposition *out)
+{
+	if (out->format == EXPOSITION_OPEN)
+		exposition_string(out, "# EOF\n");
+}
+
+static const struct exposition_writer prometheus = { .row = write_row, .histogram = write_histogram,
+						     .end = write_end };
+
+static const struct exposition_writer *writer_of(const struct exposition *out)
+{
+	return out->format == EXPOSITION_OTLP ? &exposition_otlp : &prometheus;
+}
+
+#define NANOS_LEN 32
+
+/* "-1.5": no more digits than it takes. */
+static const char *decimal_of(int64_t nanos, char *buf)
+{
+	uint64_t amount = nanos < 0 ? 0 - (uint64_t)nanos : (uint64_t)nanos;
+	uint64_t part = amount % 1000000000;
+	int width = 9;
+
+	while (part && part % 10 == 0) {
+		part /= 10;
+		width--;
+	}
+	if (part)
+		snprintf(buf, NANOS_LEN, "%s%" PRIu64 ".%0*" PRIu64, nanos < 0 ? "-" : "",
+			 amount / 1000000000, width, part);
+	else
+		snprintf(buf, NANOS_LEN, "%s%" PRIu64, nanos < 0 ? "-" : "", amount / 1000000000);
+	return buf;
+}
+
+/* Rows of the family, some of which were written, end here. */
+static void leave(struct exposition *out)
+{
+	if (out->is_headed && writer_of(out)->leave)
+		writer_of(out)->leave(out);
+	out->is_headed = false;
+}
+
+void exposition_begin(struct exposition *out, const struct exposition_family *family)
+{
+	leave(out);
+	out->family = family;
+}
+
+void exposition_count(struct exposition *out, const char *labels, const char *name,
+		      const char *value, uint64_t n)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%" PRIu64, n);
+	writer_of(out)->row(out, labels, name, value, number, true);
+}
+
+void exposition_nanos(struct exposition *out, const char *labels, const char *name,
+		      const char *value, int64_t nanos)
+{
+	char number[NANOS_LEN];
+
+	writer_of(out)->row(out, labels, name, value, decimal_of(nanos, number), false);
+}
+
+void exposition_ratio(struct exposition *out, const char *labels, double ratio)
+{
+	char number[32];
+
+	snprintf(number, sizeof(number), "%.6g", ratio);
+	writer_of(out)->row(out, labels, NULL, NULL, number, false);
+}
+
+void exposition_histogram(struct exposition *out, const char *labels, const uint64_t *bounds_ms,
+			  size_t n, const uint64_t *buckets, uint64_t sum_ns)
+{
+	char sum[NANOS_LEN];
+
+	decimal_of(sum_ns > INT64_MAX ? INT64_MAX : (int64_t)sum_ns, sum);
+	writer_of(out)->histogram(out, labels, bounds_ms, n, buckets, sum);
 }
 
 void exposition_end(struct exposition *out)
 {
-	if (out->format == EXPOSITION_OPEN)
-		write_text(out, "# EOF\n");
+	leave(out);
+	if (writer_of(out)->end)
+		writer_of(out)->end(out);
 }

@@ -150,7 +150,8 @@ static int take_over(struct daemon *daemon, struct config *new)
 	err = webhooks_rules(daemon->webhooks, &daemon->config.webhooks);
 	if (err)
 		log_error("webhooks: %s, proceeding without some", strerror(-err));
-	if (!config_serve_is_same(&old.serve, &daemon->config.serve) &&
+	if ((!config_serve_is_same(&old.serve, &daemon->config.serve) ||
+	     !otlp_config_is_same(&old.otlp, &daemon->config.otlp)) &&
 	    shown_configured(&daemon->shown, daemon) < 0)
 		log_error("metrics and the status page: no memory, proceeding without");
 	daemon_pin_if_needed(daemon);

@@ -42,12 +42,19 @@ static const struct metrics_sums *sums_of(const struct series_row *row)
 	return &((const struct metrics_calls *)row)->sums;
 }
 
+static uint64_t cell_of(const struct scrape *scrape, struct series_row *row, unsigned cell,
+			uint64_t value)
+{
+	return series_cell(row, scrape->out.format == EXPOSITION_OTLP ? SERIES_PUSHED : SERIES_SCRAPED,
+			   cell, value, scrape->now_ns);
+}
+
 static void write_cell(struct scrape *scrape, struct series_row *row, unsigned cell,
 		       uint64_t value)
 {
 	if (value)
 		exposition_count(&scrape->out, row->labels, NULL, NULL,
-				 series_cell(row, cell, value, scrape->now_ns));
+				 cell_of(scrape, row, cell, value));
 }
 
 static void write_tokens(struct scrape *scrape, struct series_row *row)
@@ -55,8 +62,8 @@ static void write_tokens(struct scrape *scrape, struct series_row *row)
 	for (unsigned i = 0; i < METRICS_TOKENS; i++)
 		if (sums_of(row)->tokens[i])
 			exposition_count(&scrape->out, row->labels, "type", metrics_token_names[i],
-					 series_cell(row, CELL_TOKENS + i, sums_of(row)->tokens[i],
-						     scrape->now_ns));
+					 cell_of(scrape, row, CELL_TOKENS + i,
+						 sums_of(row)->tokens[i]));
 }
 
 static void write_reasoning(struct scrape *scrape, struct series_row *row)
@@ -76,8 +83,7 @@ static void write_spend(struct scrape *scrape, struct series_row *row)
 	/* What has no price must not look like 0 USD. */
 	if (nanos)
 		exposition_nanos(&scrape->out, row->labels, NULL, NULL,
-				 (int64_t)series_cell(row, CELL_SPEND, (uint64_t)nanos,
-						      scrape->now_ns));
+				 (int64_t)cell_of(scrape, row, CELL_SPEND, (uint64_t)nanos));
 }
 
 static void write_unpriced(struct scrape *scrape, struct series_row *row)
@@ -97,7 +103,7 @@ static void write_calls(struct scrape *scrape, struct series_row *row)
 		memcpy(labels, row->labels, strlen(row->labels) + 1);
 		metrics_label(labels, sizeof(labels), "source", charge_source_name(source));
 		exposition_count(&scrape->out, labels, "outcome", charge_outcome_name(outcome),
-				 series_cell(row, CELL_CALLS + i, n, scrape->now_ns));
+				 cell_of(scrape, row, CELL_CALLS + i, n));
 	}
 }
 
@@ -113,7 +119,7 @@ static void write_histogram(struct scrape *scrape, struct series_row *row, unsig
 		count += histogram->buckets[i];
 	if (!count)
 		return;
-	if (!series_cell(row, cell, 1, scrape->now_ns))
+	if (!cell_of(scrape, row, cell, 1))
 		histogram = &empty;
 	exposition_histogram(&scrape->out, row->labels, bounds, n, histogram->buckets,
 			     histogram->sum_ns);
@@ -236,6 +242,15 @@ static const struct scrape_family *family_at(size_t at)
 	return family->head.name ? family : NULL;
 }
 
+static void write_one(struct scrape *scrape, const struct scrape_family *family,
+		      struct series_row *row)
+{
+	scrape->out.start_us = row->made_ns ?
+			scrape->now_us - (int64_t)((scrape->now_ns - row->made_ns) / 1000) :
+			scrape->sources.started_us;
+	family->one(scrape, row);
+}
+
 /* Writes some rows. False: there are no more. */
 static bool step(struct scrape *scrape)
 {
@@ -245,13 +260,12 @@ static bool step(struct scrape *scrape)
 	struct series_row *row;
 	size_t end;
 
-	if (!family) {
-		exposition_end(&scrape->out);
+	if (!family)
 		return false;
-	}
 	if (!scrape->slot)
 		exposition_begin(&scrape->out, &family->head);
 	if (family->all) {
+		scrape->out.start_us = scrape->sources.started_us;
 		family->all(scrape);
 		scrape->family++;
 		return true;
@@ -260,15 +274,35 @@ static bool step(struct scrape *scrape)
 	end = series_slots(table);
 	for (size_t i = 0; i < SLOTS_PER_STEP && scrape->slot < end; i++)
 		if ((row = series_at(table, scrape->slot++)))
-			family->one(scrape, row);
+			write_one(scrape, family, row);
 	if (scrape->slot < end)
 		return true;
 	row = other_of(metrics, table);
 	if (row)
-		family->one(scrape, row);
+		write_one(scrape, family, row);
 	scrape->slot = 0;
 	scrape->family++;
 	return true;
+}
+
+/* Goes on until there are so many bytes. False: that was all. */
+static bool walk(struct scrape *scrape, size_t enough)
+{
+	scrape->out.len = scrape->given = 0;
+	while (scrape->out.len < enough && !scrape->is_done)
+		scrape->is_done = !step(scrape);
+	return !scrape->is_done;
+}
+
+int scrape_document(struct scrape *scrape, size_t enough, const char **ret, size_t *ret_len)
+{
+	walk(scrape, enough);
+	exposition_end(&scrape->out);
+	if (scrape->out.failed)
+		return -ENOMEM;
+	*ret = scrape->out.text;
+	*ret_len = scrape->out.len;
+	return 0;
 }
 
 ssize_t scrape_read(struct scrape *scrape, char *buf, size_t max)
@@ -276,12 +310,8 @@ ssize_t scrape_read(struct scrape *scrape, char *buf, size_t max)
 	struct exposition *out = &scrape->out;
 	size_t len;
 
-	if (scrape->given == out->len) {
-		out->len = scrape->given = 0;
-		while (out->len < max && scrape->family != SIZE_MAX)
-			if (!step(scrape))
-				scrape->family = SIZE_MAX;
-	}
+	if (scrape->given == out->len && !scrape->is_done && !walk(scrape, max))
+		exposition_end(out);
 	if (out->failed)
 		return -ENOMEM;
 	len = out->len - scrape->given;
@@ -290,6 +320,19 @@ ssize_t scrape_read(struct scrape *scrape, char *buf, size_t max)
 	memcpy(buf, out->text + scrape->given, len);
 	scrape->given += len;
 	return (ssize_t)len;
+}
+
+/* Who reports, as the semantic conventions have it; `service.instance.id` keeps nodes apart. */
+static void name_resource(struct scrape *scrape)
+{
+	const char *node = scrape->metrics->node;
+	char *labels = scrape->resource;
+
+	metrics_label(labels, sizeof(scrape->resource), "service.name", "aigress");
+	metrics_label(labels, sizeof(scrape->resource), "service.instance.id", node);
+	metrics_label(labels, sizeof(scrape->resource), "host.name", node);
+	if (scrape->sources.is_pod)
+		metrics_label(labels, sizeof(scrape->resource), "k8s.node.name", node);
 }
 
 struct scrape *scrape_new(struct metrics *metrics, const struct scrape_sources *sources,
@@ -303,9 +346,13 @@ struct scrape *scrape_new(struct metrics *metrics, const struct scrape_sources *
 	scrape->sources = *sources;
 	scrape->out.format = format;
 	scrape->out.common = scrape->common;
+	scrape->out.resource = scrape->resource;
+	scrape->out.version = sources->version;
+	scrape->out.now_us = now_us;
 	scrape->now_ns = now_ns;
 	scrape->now_us = now_us;
 	metrics_label(scrape->common, sizeof(scrape->common), "node", metrics->node);
+	name_resource(scrape);
 	metrics_pin(metrics, true);
 	if (sources->pipeline)
 		pipeline_stats(sources->pipeline, &scrape->pipeline);

@@ -11,9 +11,11 @@ struct scrape {
 	struct exposition out;
 	size_t given;		/* bytes of out that the peer has */
 	size_t family, slot;	/* where the walk stands */
+	bool is_done;		/* behind the last family */
 	uint64_t now_ns;
 	int64_t now_us;
 	char common[WHO_NAME_LEN * 4 + 16];
+	char resource[4 * (WHO_NAME_LEN * 4 + 32)];
 	/* as they were at the start */
 	struct shares shares;
 	struct pipeline_stats pipeline;

@@ -136,7 +136,7 @@ struct series_row *series_get(struct series *series, const char *labels, uint64_
 	}
 	row->slot = slot;
 	series->slots[slot] = row;
-	row->used_ns = now_ns;
+	row->made_ns = row->used_ns = now_ns;
 	TAILQ_INSERT_TAIL(&series->lru, row, lru);
 	HASH_ADD_KEYPTR(hh, series->hash, row->labels, strlen(row->labels), row);
 	if (!row->hh.tbl) {	/* no memory for the hash */
@@ -169,16 +169,18 @@ void series_pin(struct series *series, bool pinned)
 	series->pins += pinned ? 1 : -1;
 }
 
-uint64_t series_cell(struct series_row *row, unsigned cell, uint64_t value, uint64_t now_ns)
+uint64_t series_cell(struct series_row *row, enum series_reader reader, unsigned cell, uint64_t value,
+		     uint64_t now_ns)
 {
 	uint64_t bit = 1ULL << cell;
+	typeof(row->births[0]) *birth = &row->births[reader];
 
-	if (row->young && now_ns - row->young_ns >= SERIES_BIRTH_NS)
-		row->young = 0;
-	if (!(row->shown & bit)) {
-		row->shown |= bit;
-		row->young |= bit;
-		row->young_ns = now_ns;
+	if (birth->young && now_ns - birth->young_ns >= SERIES_BIRTH_NS)
+		birth->young = 0;
+	if (!(birth->shown & bit)) {
+		birth->shown |= bit;
+		birth->young |= bit;
+		birth->young_ns = now_ns;
 	}
-	return row->young & bit ? 0 : value;
+	return birth->young & bit ? 0 : value;
 }

@@ -7,7 +7,8 @@
  *
  * Cells and their birth: a scraper can only tell an increase from two samples, so a counter that
  * first appears with its value would never be counted by rate(). A cell therefore shows 0 first,
- * for SERIES_BIRTH_NS, and its value from the next scrape on.
+ * for SERIES_BIRTH_NS, and its value from the next scrape on. So for each kind of reader: who is
+ * pushed to does not take a scraper's 0.
  */
 #ifndef SERIES_H
 #define SERIES_H
@@ -25,12 +26,17 @@
 #define SERIES_BIRTH_NS 4000000000ULL	/* shorter than any scrape interval in use */
 #define SERIES_CELLS 64
 
+enum series_reader { SERIES_SCRAPED, SERIES_PUSHED, SERIES_READERS };
+
 struct series_row {
 	UT_hash_handle hh;
 	TAILQ_ENTRY(series_row) lru;
 	size_t slot;
-	uint64_t used_ns, young_ns;
-	uint64_t shown, young;		/* cells, a bit each */
+	uint64_t made_ns, used_ns;
+	struct {
+		uint64_t shown, young;	/* cells, a bit each */
+		uint64_t young_ns;
+	} births[SERIES_READERS];
 	char *labels;			/* `namespace="a",pod="b"`: escaped, as they are shown */
 };
 
@@ -60,7 +66,8 @@ size_t series_count(const struct series *series);
 /* While pinned no row goes, so that a walk in several steps shows none twice. Calls nest. */
 void series_pin(struct series *series, bool pinned);
 
-/* What a cell shows now of its value. */
-uint64_t series_cell(struct series_row *row, unsigned cell, uint64_t value, uint64_t now_ns);
+/* What a cell shows a reader now of its value. */
+uint64_t series_cell(struct series_row *row, enum series_reader reader, unsigned cell, uint64_t value,
+		     uint64_t now_ns);
 
 #endif

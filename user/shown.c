@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "otlp.h"
 #include "serve.h"
 #include "status.h"
 
@@ -20,13 +21,19 @@ struct shown {
 	struct daemon *daemon;
 	struct metrics *metrics;
 	struct status *status;
-	struct serve *serve;
+	struct serve *serve;		/* NULL: nothing listens */
+	struct otlp *otlp;		/* NULL: nothing is pushed */
 	struct loop_source *again;
 	uint64_t waiting_ns;	/* events were seen to wait at this time, and since; 0: none do */
 	int commit_err;
 	int64_t started_us;
 	bool is_told;		/* that the port is taken */
 };
+
+static size_t max_series(const struct config *config)
+{
+	return config->serve.is_on ? config->serve.max_series : METRICS_SERIES;
+}
 
 static struct scrape_sources sources_of(const struct shown *shown)
 {
@@ -38,7 +45,8 @@ static struct scrape_sources sources_of(const struct shown *shown)
 		.prices = daemon->prices, .tap = daemon->tap,
 		.is_ledger_failing = shown->commit_err < 0,
 		.enforce = daemon->config.rules.enforce,
-		.max_series = daemon->config.serve.max_series, .started_us = shown->started_us,
+		.max_series = max_series(&daemon->config), .started_us = shown->started_us,
+		.is_pod = getenv("KUBERNETES_SERVICE_HOST"),
 	};
 }
 
@@ -120,26 +128,53 @@ static void on_again(void *arg)
 	(void)try_to_serve(arg);
 }
 
+/* What the configuration asks for now. */
+static int show(struct shown *shown)
+{
+	struct daemon *daemon = shown->daemon;
+	int err = daemon->config.otlp.endpoint ?
+			  otlp_new(&shown->otlp, daemon->loop, daemon->fetcher,
+				   &daemon->config.otlp, on_scrape, shown) : 0;
+
+	if (!err && daemon->config.serve.is_on)
+		err = try_to_serve(shown);
+	return err;
+}
+
+static void hide(struct shown *shown)
+{
+	shown->serve = serve_free(shown->serve);	/* scrapes in progress end here */
+	shown->otlp = otlp_free(shown->otlp);
+	(void)loop_arm(shown->again, 0);
+}
+
+static bool is_wanted(const struct config *config)
+{
+	return config->serve.is_on || config->otlp.endpoint;
+}
+
 int shown_new(struct shown **ret, struct daemon *daemon)
 {
 	struct shown *shown;
 	int err;
 
 	*ret = NULL;
-	if (!daemon->config.serve.is_on)
+	if (!is_wanted(&daemon->config))
 		return 0;
 	shown = calloc(1, sizeof(*shown));
 	if (!shown)
 		return -ENOMEM;
 	shown->daemon = daemon;
 	shown->started_us = clock_wall_us();
-	shown->metrics = metrics_new(daemon->config.serve.max_series, daemon->node);
+	shown->metrics = metrics_new(max_series(&daemon->config), daemon->node);
 	shown->status = status_new(daemon->ledger, clock_wall_us(), clock_mono_ns());
 	err = shown->metrics && shown->status ? 0 : -ENOMEM;
 	if (!err)
 		err = loop_add_timer(daemon->loop, AGAIN_NS, on_again, shown, &shown->again);
 	if (!err)
-		err = try_to_serve(shown);
+		err = loop_arm(shown->again, 0);
+	if (!err)
+		err = show(shown);
 	if (err) {
 		shown_free(shown);
 		return err;
@@ -152,8 +187,9 @@ struct shown *shown_free(struct shown *shown)
 {
 	if (!shown)
 		return NULL;
+	if (shown->again)
+		hide(shown);
 	loop_remove(shown->again);
-	serve_free(shown->serve);	/* scrapes in progress end here */
 	status_free(shown->status);
 	metrics_free(shown->metrics);
 	free(shown);
@@ -201,10 +237,10 @@ void shown_expire(struct shown *shown)
 int shown_configured(struct shown **shown, struct daemon *daemon)
 {
 	/* The counters go on, whoever may see them from now on. */
-	if (!*shown || !daemon->config.serve.is_on) {
+	if (!*shown || !is_wanted(&daemon->config)) {
 		*shown = shown_free(*shown);
 		return shown_new(shown, daemon);
 	}
-	(*shown)->serve = serve_free((*shown)->serve);
-	return try_to_serve(*shown);
+	hide(*shown);
+	return show(*shown);
 }

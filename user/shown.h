@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the daemon shows of itself: counters, the status page's data and the server, joined to the
- * daemon's parts. Nothing is kept while `serve:` is not configured.
+ * What the daemon shows of itself: counters, the status page's data, the server and who is pushed to, joined
+ * to the daemon's parts. Nothing is kept while neither `serve:` nor `otlp:` is configured.
  */
 #ifndef SHOWN_H
 #define SHOWN_H
@@ -17,7 +17,7 @@ struct shown;
 int shown_new(struct shown **ret, struct daemon *daemon);
 struct shown *shown_free(struct shown *shown);
 
-/* `serve:` is another one in daemon->config. As shown_new(). */
+/* `serve:` or `otlp:` is another one in daemon->config. As shown_new(). */
 int shown_configured(struct shown **shown, struct daemon *daemon);
 
 /* NULL is nothing shown. */

@@ -10,10 +10,11 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "config.h"
 
 #define FILE_KEYS "enforce, attach, return-probes, first-call, resolve, keep, on-daemon-loss, max-kills, prices, " \
-		  "hosts, serve, budgets, node, shared, webhooks, protect, annotations, kubernetes"
+		  "hosts, serve, otlp, budgets, node, shared, webhooks, protect, annotations, kubernetes"
 #define WHO_KEYS "namespace, workload, pod, container, label, cgroup, unit, user, command, exe"
 /* A budget that is right but for what stands in the place. */
 #define BUDGET(more) "budgets:\n  - name: a\n    limit: 1 USD\n    steps: [ { do: note } ]\n" more
@@ -161,6 +162,14 @@ static const struct {
 	  "token-file, or public-metrics: true if everybody there may read /metrics" },
 	{ "serve: { max-series: 9 }", "f:1: serve.max-series: \"9\" is not a number from 10 to 20000; the "
 	  "default is 2000" },
+	{ "otlp: { interval: 60s }", "f:1: otlp needs the whole URL as \"endpoint\", as "
+	  "http://collector.example:4318/v1/metrics" },
+	{ "otlp: { endpoint: \"http://c:4318\" }", "f:1: otlp needs the whole URL as \"endpoint\", as "
+	  "http://collector.example:4318/v1/metrics" },
+	{ "otlp: { endpoint: \"c:4318/v1/metrics\" }", "f:1: otlp.endpoint is not a URL that begins with "
+	  "http:// or https://" },
+	{ "otlp:\n  endpoint: http://c/v1/metrics\n  interval: 9s", "f:3: otlp.interval: \"9s\" is not a "
+	  "time from 10s to 1h, as 60s" },
 	{ "a: *b", "f:1: not YAML: found undefined alias" },
 };
 
@@ -207,7 +216,8 @@ static void every_key_reaches_its_field(void **state)
 		"  - { name: c, limit: 0.000000001 USD, steps: [ { do: note } ] }\n"
 		"protect: [ { unit: \"ssh*\" }, { namespace: kube-system } ]\nfirst-call: hold\nreturn-probes: never\n"
 		"on-daemon-loss: hold\n"
-		"serve: { listen: \"0.0.0.0:1234\", token-file: /t, public-metrics: true, max-series: 10 }\n";
+		"serve: { listen: \"0.0.0.0:1234\", token-file: /t, public-metrics: true, max-series: 10 }\n"
+		"otlp: { endpoint: \"https://c/v1/metrics\", interval: 15s, header-file: /h }\n";
 	const struct policy_budget *budget;
 	struct config config;
 	char *error = NULL;
@@ -225,6 +235,9 @@ static void every_key_reaches_its_field(void **state)
 	assert_false(serve_is_loopback(&config.serve.listen));
 	assert_string_equal(config.serve.token_file, "/t");
 	assert_int_equal(config.serve.max_series, 10);
+	assert_string_equal(config.otlp.endpoint, "https://c/v1/metrics");
+	assert_string_equal(config.otlp.header_file, "/h");
+	assert_true(config.otlp.interval_ns == 15 * NS_PER_S);
 	assert_int_equal(config.n_hosts, 1);
 	assert_string_equal(config.hosts[0].pattern, "*.llm.corp");
 	assert_string_equal(config.hosts[0].provider, "openai");
