@@ -6,7 +6,7 @@ import stage as lab
 
 SECONDS = 10
 # A fork, the mappings of an exec and the exit are read together, some times two to eight milliseconds
-# apart; a neighbour on this host may start programs while we look.
+# apart; a neighbour on this host may start programs while we look, and make a cgroup or two.
 WAKES_A_FORK = 12
 NS_A_FORK = 5_000_000
 
@@ -61,8 +61,8 @@ def test_an_idle_daemon_sleeps(stage, tmp_path, tell):
             told = 0 if "attach: never" in text else forked     # else news of others' mappings come
             wakes, cpu_ns = (b - a for a, b in zip(before[name], after[name]))
             tell(f"{name}: {wakes} wake-ups and {cpu_ns / 1e6:.2f} ms in {SECONDS} s with {forked} forks")
-            assert wakes <= 2 + WAKES_A_FORK * told, name
-            assert cpu_ns <= 2_000_000 + NS_A_FORK * told, name
+            assert wakes <= 5 + WAKES_A_FORK * told, name
+            assert cpu_ns <= 10_000_000 + NS_A_FORK * told, name
     finally:
         for each in sleepers.values():
             each.daemon.stop()

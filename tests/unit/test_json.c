@@ -100,6 +100,11 @@ static const struct { const char *json, *values, *text; } rows[] = {
 	{ "{\"data\":\"muted\",\"c\":[\"one\",{\"t\":\"two\"},\"three\"],\"tools\":[{\"name\":\"f\"}],\"k\":\"v\"}",
 	  "", "one|two|three|name|f|v|" },
 	{ "{\"u\":\"data:image/png;base64,AAAA\",\"v\":\"w\"}", "", "w|" },
+	/* vectors: skipped, told where they are wanted, and what comes behind them */
+	{ "{\"v\":[-0.01, 2e-5,3 , 4,5],\"model\":\"a\"}", "1sa ", "" },
+	{ "{\"v\":[[1,2], [3, 4],5,\"t\",6, {\"n\":1}, 7],\"usage\":{\"n\":[1, 2,3]}}",
+	  "9{ 2#1 2#2 2#3 9} ", "t|" },
+	{ "[1, 2,true, null,3, {\"model\":\"b\"},4]", "1sb ", "" },
 	{ "{\"model\":[],\"usage\":{},\"list\":[[],{}]}", "9{ 9} ", "" },
 };
 
@@ -118,7 +123,8 @@ static void tells_what_is_wanted_in_any_cuts(void **state)
 static void sets_aside_what_is_no_json(void **state)
 {
 	static const char *const bad[] = { "{]", "[}", "{\"a\"}", "{\"a\":1 2}", "<html>", "{\"a\":\"\\x\"}",
-					   "{\"a\":\"\\u12g4\"}", "}", "{,}", "{1:2}", "[1,,]x", "{\"a\" \"b\"}" };
+					   "{\"a\":\"\\u12g4\"}", "}", "{,}", "{1:2}", "[1,,]x", "[1,2,,3]x",
+					   "[1,2 3]", "[1,2}", "[1,2,+]x", "{\"a\":[1,2,:3]}", "{\"a\" \"b\"}" };
 	struct told told;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)

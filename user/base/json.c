@@ -379,11 +379,11 @@ static size_t take_string(struct json_scan *scan, const uint8_t *bytes, size_t l
 	return plain + 1;
 }
 
-static bool is_word(uint8_t c)
-{
-	return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-' ||
-	       c == '+' || c == '.';
-}
+/* The alphabet of numbers and literals. */
+static const bool is_word[256] = {
+	['0' ... '9'] = true, ['a' ... 'z'] = true, ['A' ... 'Z'] = true,
+	['-'] = true, ['+'] = true, ['.'] = true,
+};
 
 static void end_word(struct json_scan *scan)
 {
@@ -401,17 +401,37 @@ static void end_word(struct json_scan *scan)
 
 static size_t take_word(struct json_scan *scan, const uint8_t *bytes, size_t len)
 {
-	size_t i = 0;
+	size_t i = 0, room = JSON_VALUE_LEN - 1 - scan->value_len, kept;
 
-	for (; i < len && is_word(bytes[i]); i++) {
-		if (scan->value_len < JSON_VALUE_LEN - 1)
-			scan->value[scan->value_len++] = bytes[i];
-		else
-			scan->is_cut = true;
-	}
+	while (i < len && is_word[bytes[i]])
+		i++;
+	kept = i < room ? i : room;
+	scan->is_cut |= kept < i;
+	memcpy(scan->value + scan->value_len, bytes, kept);
+	scan->value_len += kept;
 	if (i < len)
 		end_word(scan);
 	return i;
+}
+
+/*
+ * Behind a number of an array that nobody wants, the next ones: ", 0.0123" again and again. A vector
+ * is thousands of them. Those that lie whole in the bytes.
+ */
+static size_t skip_numbers(const uint8_t *bytes, size_t len)
+{
+	size_t done = 0, i = 0;
+
+	while (i < len && bytes[i] == ',') {
+		i += 1 + (i + 1 < len && bytes[i + 1] == ' ');
+		if (i >= len || !((bytes[i] >= '0' && bytes[i] <= '9') || bytes[i] == '-'))
+			break;
+		while (i < len && is_word[bytes[i]])
+			i++;
+		if (i < len)
+			done = i;
+	}
+	return done;
 }
 
 static enum json_status take_value(struct json_scan *scan, uint8_t c)
@@ -485,6 +505,10 @@ enum json_status json_feed(struct json_scan *scan, const uint8_t *bytes, size_t 
 		case STATE_HEX:
 			step = take_hex_digit(scan, bytes[i++]);
 			break;
+		case STATE_AFTER:
+			if (!in_object(scan) && !(scan->node && scan->node->id))
+				i += skip_numbers(bytes + i, len - i);
+			/* fall through */
 		default:
 			step = take_mark(scan, bytes[i++]);
 		}

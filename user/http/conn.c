@@ -187,8 +187,8 @@ bool conn_next(struct conn *conn, struct http_piece *ret)
 			http1_feed(conn->http1, input->side, input->bytes, input->len);
 		else
 			http2_feed(conn->http2, input->side, input->bytes, input->len);
-		conn->n_inputs--;
-		memmove(conn->inputs, conn->inputs + 1, conn->n_inputs * sizeof(conn->inputs[0]));
+		if (--conn->n_inputs)
+			memmove(conn->inputs, conn->inputs + 1, conn->n_inputs * sizeof(conn->inputs[0]));
 	}
 }
 

@@ -194,6 +194,8 @@ static void rest_keep(struct sse *sse)
 	sse->bytes = NULL;
 	sse->len = 0;
 	sse->pos = 0;
+	if (!n && !sse->direct)
+		return;
 	if (sse->is_skipping) {
 		sse->has_line |= n > 0;
 		return;
@@ -242,10 +244,55 @@ static void event_give(struct sse *sse, struct sse_event *ret)
 	sse->is_given = true;
 }
 
+static bool starts(const uint8_t *at, const uint8_t *end, const char *field, size_t len)
+{
+	return (size_t)(end - at) >= len && !memcmp(at, field, len);
+}
+
+/*
+ * An event as almost all are: an event line or none, one data line and the empty one, whole in the fed
+ * bytes and ended by line feeds. False: it is not so, and nothing was taken.
+ */
+static bool event_take(struct sse *sse)
+{
+	const uint8_t *begin = sse->bytes + sse->pos, *end = sse->bytes + sse->len;
+	const uint8_t *name = NULL, *name_end = NULL, *data = begin, *data_end;
+
+	if (sse->is_skipping || !sse->is_started || sse->has_data || sse->buf_len)
+		return false;
+	if (starts(begin, end, "event:", 6)) {
+		name = begin + 6;
+		name_end = memchr(name, '\n', (size_t)(end - name));
+		if (!name_end)
+			return false;
+		name += *name == ' ';
+		data = name_end + 1;
+	}
+	if (!starts(data, end, "data:", 5))
+		return false;
+	data += 5;
+	data_end = memchr(data, '\n', (size_t)(end - data));
+	if (!data_end || data_end - begin > SSE_EVENT_MAX || data_end + 1 == end || data_end[1] != '\n')
+		return false;
+	sse->cr = find(sse, sse->cr, '\r');
+	if (sse->cr < (size_t)(data_end - sse->bytes))
+		return false;
+	data += *data == ' ';
+	if (name)
+		name_set(sse, name, (size_t)(name_end - name));
+	(void)data_add(sse, data, (size_t)(data_end - data), /* in_buf= */ false);
+	sse->pos = (size_t)(data_end + 2 - sse->bytes);
+	return true;
+}
+
 bool sse_next(struct sse *sse, struct sse_event *ret)
 {
 	if (sse->is_given)
 		event_forget(sse);
+	if (sse->pos < sse->len && event_take(sse)) {
+		event_give(sse, ret);
+		return true;
+	}
 	while (sse->pos < sse->len) {
 		size_t start = sse->pos, end;
 

@@ -225,26 +225,6 @@ static bool parse_event(struct answer *answer, const struct sse_event *event)
 	return told;
 }
 
-static bool holds(const struct sse_event *event, const char *text, size_t len)
-{
-	return memmem(event->data, event->len, text, len);
-}
-#define HOLDS(event, text) holds(event, text, sizeof(text) - 1)
-
-/* "usage": {...}, not the null of every other chunk; inside a string its quotes are escaped. */
-static bool holds_usage(const struct sse_event *event)
-{
-	static const char key[] = "usage\":";
-	const uint8_t *end = event->data + event->len;
-	const uint8_t *at = memmem(event->data, event->len, key, sizeof(key) - 1);
-
-	if (!at)
-		return false;
-	for (at += sizeof(key) - 1; at < end && *at == ' '; at++)
-		;
-	return at < end && *at == '{';
-}
-
 /*
  * What kind of event it is: its name, or its "type" where a gateway strips names and the first key
  * says it, as it does at Anthropic, OpenAI Responses and Cohere. "" for a chat chunk.
@@ -315,10 +295,16 @@ static void count_delta(struct answer *answer, const struct sse_event *event)
 
 	answer->content_events++;
 	answer->has_content = true;
-	/* Anthropic's begin so, and seven colons are less to look at than ten. */
-	if (end && end - at > 50 && STARTS(at, end, "{\"type\":\"content_block_delta\",\"index\":"))
+	/* Anthropic's begin so, and its key is where it is expected to be; else it is looked for. */
+	if (end && STARTS(at, end, "{\"type\":\"content_block_delta\",\"index\":")) {
 		at += sizeof("{\"type\":\"content_block_delta\",\"index\":") - 1;
-	at = end ? value_after(at, end, "\"delta\"", 7) : NULL;
+		while (*at >= '0' && *at <= '9')
+			at++;	/* a quote ends the data */
+	}
+	if (end && STARTS(at, end, ",\"delta\":"))
+		at += sizeof(",\"delta\":") - 1;
+	else
+		at = end ? value_after(at, end, "\"delta\"", 7) : NULL;
 	delta = at;
 	at = at ? string_after(at, end) : NULL;
 	/* The first is the type of the delta; the second its text. */
@@ -330,6 +316,36 @@ static void count_delta(struct answer *answer, const struct sse_event *event)
 		at = string_after(at, end);
 	if (at && at < end)
 		answer->content_bytes += (uint64_t)(end - at);
+}
+
+/* What a chunk has besides text; its keys are looked at colon by colon, for the reason at value_after(). */
+struct signs {
+	bool has_usage;		/* an object, not the null of every other chunk */
+	bool has_error;
+	bool is_empty;		/* its delta has nothing in it */
+};
+
+static struct signs signs_of(const struct sse_event *event)
+{
+	const uint8_t *begin = event->data, *end = begin + event->len, *at = begin;
+	struct signs signs = { 0 };
+
+	while ((at = memchr(at, ':', (size_t)(end - at)))) {
+		size_t before = (size_t)(at - begin);
+		const uint8_t *value = ++at;
+
+		if (before < 7)
+			continue;
+		while (value < end && *value == ' ')
+			value++;
+		if (value == end || *value != '{')
+			continue;
+		/* inside a string their quotes are escaped */
+		signs.has_usage |= !memcmp(at - 7, "usage\":", 7);
+		signs.has_error |= !memcmp(at - 8, "\"error\":", 8);
+		signs.is_empty |= !memcmp(at - 8, "\"delta\":", 8) && value + 1 < end && value[1] == '}';
+	}
+	return signs;
 }
 
 static bool is_delta(const char *type)
@@ -361,7 +377,7 @@ static void take_typed(struct answer *answer, const struct sse_event *event, con
 		answer->has_error = true;
 	} else if (!strcmp(type, "message_stop")) {
 		answer->is_done = true;
-	} else if (holds_usage(event)) {
+	} else if (signs_of(event).has_usage) {
 		/* A type of tomorrow that tells usage. */
 		answer->is_final |= parse_event(answer, event);
 	}
@@ -373,11 +389,13 @@ static void take_chunk(struct answer *answer, const struct sse_event *event)
 	bool is_gemini = answer->dialect == DIALECT_GEMINI;
 
 	if (answer->events > 1 && answer->expects_usage && !is_gemini) {
-		if (holds_usage(event))
+		struct signs signs = signs_of(event);
+
+		if (signs.has_usage)
 			answer->is_final |= parse_event(answer, event);
-		else if (HOLDS(event, "\"error\":{"))
+		else if (signs.has_error)
 			(void)parse_event(answer, event);
-		else if (!HOLDS(event, "\"delta\":{}")) {
+		else if (!signs.is_empty) {
 			answer->content_events++;
 			answer->has_content = true;
 		}
