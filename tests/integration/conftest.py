@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+import glob
 import os
+import shutil
 
 import pytest
 
@@ -65,3 +67,17 @@ def tell(capsys):
         with capsys.disabled():
             print(f"\n    {line}", end="", flush=True)
     return write
+
+
+@pytest.fixture
+def containers(stage):
+    """A list: containers that are put into it are removed. runc leaves the parents of their cgroups."""
+    if not shutil.which("runc"):
+        pytest.skip("runc is not installed")
+    made = []
+    yield made
+    for container in made:
+        container.remove()
+    for path in (f"{stage.name}/docker", stage.name):
+        for directory in glob.glob(f"/sys/fs/cgroup/*{path}"):
+            lab.rmdir(directory)

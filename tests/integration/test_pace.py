@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import container
 import drive
 import stage as lab
 from drive import ANTHROPIC, CHAT
@@ -49,10 +50,10 @@ def gates(daemon):
 
 
 class Health:
-    """A health endpoint in a cgroup, asked all the while."""
+    """A program that answers, asked all the while."""
 
-    def __init__(self, stage, cgroup):
-        self.child = stage.client([lab.PYTHON, "-c", HEALTH], cgroup)
+    def __init__(self, child):
+        self.child = child
         self.answers, self.failures, self.is_over = 0, [], False
         lab.wait(self.ask, 20)
         self.thread = threading.Thread(target=self.run)
@@ -80,39 +81,44 @@ class Health:
         return self.answers, self.failures
 
 
-def loop(stage, kind, run, cgroup):
-    drive.need(kind)
-    out = open(os.path.join(stage.directory, f"{run}.out"), "w+", encoding="utf-8")
-    return stage.client([lab.node(), LOOP, kind, run], cgroup, stdout=out, stderr=subprocess.DEVNULL), out
-
-
 def lines(out):
     with open(out.name, encoding="utf-8") as file:
         return file.read().splitlines()
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
-def test_a_loop_is_paced_then_refused_then_killed(stage, new_daemon, kind):
-    run, cgroup = stage.new_run()
+def test_a_loop_is_paced_then_refused_then_killed(stage, new_daemon, containers, tmp_path, kind):
+    """
+    The official SDK in a container, whose first process is healthy all the while. The loop's
+    program is called kubelet there, which must not save it.
+    """
+    drive.need(kind)
+    run, _ = stage.new_run()
     steps = ("{ at: 100%, do: pace, to: 72 USD/hour }, { at: 300%, do: refuse }, "
              "{ at: 300%, do: kill, target: process, grace: 3s }")
-    daemon = new_daemon(rules(cgroup, steps, "0.05 USD")).start()
-    health = Health(stage, cgroup)
-    child, out = loop(stage, kind, run, cgroup)
+    binds = container.everything(stage, drive.CLIENTS)
+    binds["/opt/kubelet"] = os.path.realpath(lab.node())
+    box = container.Container(stage, tmp_path, run, [lab.PYTHON, "-c", HEALTH], binds)
+    containers.append(box)
+    daemon = new_daemon(rules(box, steps, "0.05 USD")).start()
+    health = Health(box.start(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
     try:
+        with open(tmp_path / "out", "w+", encoding="utf-8") as out:
+            child = box.enter(["/opt/kubelet", LOOP, kind, run], stdout=out, stderr=out)
         lab.wait(lambda: "pace" in gates(daemon), 30, daemon.said)
-        began, before = time.monotonic(), spent(daemon, cgroup)
+        began, before = time.monotonic(), spent(daemon, box)
         lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.said)
         lab.wait(lambda: any(a["action"] == "refuse" for a in actions(daemon)), 60, daemon.said)
-        seconds, paid = time.monotonic() - began, float(spent(daemon, cgroup) - before)
+        seconds, paid = time.monotonic() - began, float(spent(daemon, box) - before)
         # 0.02 USD a second; the call that crossed the first line must be earned back, the last is on top
         assert paid < 0.02 * seconds * 1.05 + 0.05, (paid, seconds)
         lab.wait(lambda: any(line.startswith("error") for line in lines(out)), 20, daemon.said)
         lab.wait(lambda: child.poll() is not None, 20, daemon.said)
-        assert child.returncode == -9, child.returncode
+        assert child.returncode == 128 + signal.SIGKILL, child.returncode    # as `runc exec` tells it
     finally:
         answers, failures = health.end()
     assert answers > 20 and not failures, (answers, failures)
+    assert health.child.poll() is None
     said = lines(out)
     errors = [i for i, line in enumerate(said) if line.startswith("error")]
     assert "done" not in said[errors[0]:], said     # it worked until it was refused, and then no more
@@ -120,6 +126,8 @@ def test_a_loop_is_paced_then_refused_then_killed(stage, new_daemon, kind):
     done = [(a["action"], a["result"]) for a in actions(daemon)]
     assert any(a == "pace" and r.startswith("done") for a, r in done), done
     assert ("refuse", "done") in done, done
+    (kill,) = [a for a in actions(daemon) if a["result"].startswith("done: SIGTERM")]
+    assert kill["target"].startswith("process "), kill
 
 
 def test_the_rate_is_kept(stage, new_daemon, tell):

@@ -10,6 +10,7 @@ import pytest
 
 import drive
 import stage as lab
+from container import Container
 from drive import ANTHROPIC, CHAT
 
 @pytest.mark.parametrize("kind", ["http.client", "aiohttp", "https"])
@@ -129,65 +130,7 @@ def test_unit_is_told_from_the_cgroup(stage, daemon):
 
 # --- containers ---------------------------------------------------------------------------
 
-class Container:
-    """A runc container: its own root with its own libssl file, in the test's network."""
-
-    def __init__(self, stage, directory, name, argv):
-        self.stage, self.name = stage, name
-        self.id = (name.encode().hex() * 64)[:64]
-        self.path = f"{stage.name}/docker/{self.id}"
-        self.bundle = os.path.join(str(directory), name)
-        root = os.path.join(self.bundle, "rootfs")
-        for file in self.closure(argv[0]) + [stage.ca, "/etc/hosts", "/etc/nsswitch.conf"]:
-            if os.path.exists(file):
-                os.makedirs(root + os.path.dirname(file), exist_ok=True)
-                shutil.copy(file, root + file)
-        subprocess.run(["runc", "spec"], cwd=self.bundle, check=True)
-        self.configure(argv)
-
-    @staticmethod
-    def closure(program):
-        said = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
-        files = [word for line in said.splitlines() for word in line.split() if word.startswith("/")]
-        return [program, *files, *glob.glob("/lib/*/libnss_files.so.2")]
-
-    def configure(self, argv):
-        file = os.path.join(self.bundle, "config.json")
-        with open(file, encoding="utf-8") as f:
-            spec = json.load(f)
-        spec["process"].update(terminal=False, args=argv,
-                               env=["PATH=/usr/bin", f"CURL_CA_BUNDLE={self.stage.ca}"])
-        spec["root"]["readonly"] = False
-        spec.pop("hostname", None)
-        spec["linux"]["cgroupsPath"] = self.path
-        spec["linux"].pop("resources", None)
-        spec["linux"]["namespaces"] = [{"type": "pid"}, {"type": "mount"}]
-        with open(file, "w", encoding="utf-8") as f:
-            json.dump(spec, f)
-
-    def start(self):
-        return self.stage.children.start(["runc", "run", self.name], cwd=self.bundle, text=True,
-                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    def remove(self):
-        subprocess.run(["runc", "delete", "--force", self.name], check=False, capture_output=True)
-
-
-@pytest.fixture
-def containers(stage):
-    """runc leaves the parents of a container's cgroup, in every v1 hierarchy too."""
-    made = []
-    yield made
-    for container in made:
-        container.remove()
-    for path in (f"{stage.name}/docker", stage.name):
-        for directory in glob.glob(f"/sys/fs/cgroup/*{path}"):
-            lab.rmdir(directory)
-
-
 def test_two_containers_are_charged_apart(stage, daemon, tmp_path, containers):
-    if not shutil.which("runc"):
-        pytest.skip("runc is not installed")
     runs, ran = [], []
     for name in ("lab-one", "lab-two"):
         run, _ = stage.new_run()
@@ -201,9 +144,7 @@ def test_two_containers_are_charged_apart(stage, daemon, tmp_path, containers):
         out, err = child.communicate(timeout=60)
         assert drive.statuses(out) == [200] * 10, err
     for run, container in runs:
-        cgroup = lab.Cgroup.__new__(lab.Cgroup)
-        cgroup.path = container.path
-        bill, rows = stage.settle(daemon, run, cgroup, 10)
+        bill, rows = stage.settle(daemon, run, container, 10)
         assert {row["container"] for row in rows} == {container.id}
         # The library file is new with each container: the first call may win the race against its
         # probes and be charged by size. All else is exact, and nothing is the neighbour's.

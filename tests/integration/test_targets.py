@@ -13,9 +13,10 @@ import pytest
 import drive
 import stage as lab
 from conftest import config
+from container import Container
 from drive import ANTHROPIC
 from test_daemon import bpf_objects
-from test_processes import Container, copy_of_libssl
+from test_processes import copy_of_libssl
 
 BREAKPOINT = 0xcc
 
@@ -270,22 +271,9 @@ class Layered(Container):
         subprocess.run(["umount", "-l", self.root], check=False)
 
 
-@pytest.fixture
-def containers(stage):
-    made = []
-    yield made
-    for container in made:
-        container.remove()
-    for path in (f"{stage.name}/docker", stage.name):
-        for directory in glob.glob(f"/sys/fs/cgroup/*{path}"):
-            lab.rmdir(directory)
-
-
 @pytest.mark.parametrize("copied", [False, True], ids=["one-lower-file", "copied-up"])
 def test_overlays_of_one_image(stage, daemon, tell, tmp_path, containers, copied):
     """Two containers of one image are charged apart, each call once."""
-    if not shutil.which("runc"):
-        pytest.skip("runc is not installed")
     runs = []
     for name in ("one", "two"):
         run, _ = stage.new_run()
@@ -302,12 +290,10 @@ def test_overlays_of_one_image(stage, daemon, tell, tmp_path, containers, copied
         out, err = child.communicate(timeout=60)
         assert drive.statuses(out) == [200] * 20, err
     for run, container in zip(runs, containers):
-        cgroup = lab.Cgroup.__new__(lab.Cgroup)
-        cgroup.path = container.path
-        measured, by_size = all_charged(stage, daemon, run, cgroup, 20)
+        measured, by_size = all_charged(stage, daemon, run, container, 20)
         tell(f"{container.name}: {measured} of 20 measured, {by_size} rows by size")
         assert measured >= 10
-        assert {row["container"] for row in daemon.calls(cgroup)} == {container.id}
+        assert {row["container"] for row in daemon.calls(container)} == {container.id}
 
 
 # --- a proxy -------------------------------------------------------------------------------
