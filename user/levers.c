@@ -141,6 +141,13 @@ static bool is_live(void *arg, uint64_t cgroup)
 	return strstr(text, populated);
 }
 
+static void each_container(void *arg, void (*fn)(void *ctx, const struct who_group *group), void *ctx)
+{
+	struct levers *levers = arg;
+
+	who_each_container(levers->who, fn, ctx);
+}
+
 static void told(void *arg, const struct ledger_action *action)
 {
 	struct levers *levers = arg;
@@ -160,6 +167,7 @@ struct act_levers levers_of(struct levers *levers)
 		.signal_cgroup = signal_cgroup,
 		.freeze = freeze,
 		.is_live = is_live,
+		.each_container = each_container,
 		.told = told,
 		.arg = levers,
 		.cgroup_root = levers->cgroup_root,

@@ -44,7 +44,7 @@ static struct {
 	struct ctl_take take;
 	size_t n_ended;
 	struct loop *loop;
-	size_t stop_at_rows;
+	size_t stop_at_rows, n_pods;
 	bool really;
 } world;
 
@@ -112,6 +112,23 @@ static bool lever_is_live(void *arg, uint64_t cgroup)
 	return cgroup != world.dead;
 }
 
+/* Pods of one workload: the charged 7 and 8, which are one pod, and one that never called. */
+static void lever_each_container(void *arg, void (*fn)(void *ctx, const struct who_group *group),
+				 void *ctx)
+{
+	struct who_group group = { .path = "/pods", .namespace = "ns", .workload = "Deployment/a" };
+
+	for (uint64_t at = 7; at < 7 + world.n_pods; at++) {
+		group.cgroup = at;
+		snprintf(group.pod_uid, sizeof(group.pod_uid), "pod-%d", at > 8);
+		fn(ctx, &group);
+	}
+	snprintf(group.workload, sizeof(group.workload), "Deployment/b");
+	group.cgroup = 100;
+	snprintf(group.pod_uid, sizeof(group.pod_uid), "another");
+	fn(ctx, &group);
+}
+
 static void told(void *arg, const struct ledger_action *action)
 {
 	size_t i = world.n_rows++ % MOST;
@@ -136,6 +153,7 @@ static struct act_levers levers = { .gate = lever_gate,
 				    .signal_cgroup = lever_signal_cgroup,
 				    .freeze = lever_freeze,
 				    .is_live = lever_is_live,
+				    .each_container = lever_each_container,
 				    .told = told,
 				    .cgroup_root = root };
 static struct policy_step steps[] = {
@@ -489,6 +507,40 @@ static void no_fewer_members_stay_healthy_than_the_budget_says(void **state)
 	}
 	assert_int_equal(world.n_freezes + world.n_signals + world.n_group_signals, 0);
 	budgets[0].min_healthy = 0;
+	act_free(act);
+}
+
+/* A pod counts once, whatever it holds, and before it has called anybody. */
+static void pods_that_were_never_charged_are_members(void **state)
+{
+	static const uint64_t members[] = { 7, 8 };
+	struct policy_verdict verdict = verdict_of(FREEZE);
+	enum policy_per per = budgets[0].per;
+	struct act *act = act_of();
+
+	verdict.key = "workload=ns/Deployment/a";
+	verdict.cgroup = group.cgroup = 7;
+	verdict.cgroups = members;
+	verdict.n_cgroups = 2;
+	budgets[0].per = POLICY_PER_WORKLOAD;
+	budgets[0].min_healthy = 1;
+	world.n_pods = 2;
+	act_apply(act, &verdict, &subject, T0);
+	assert_string_equal(world.results[0], "refused: it would leave 0 of 1 members healthy, "
+					      "min-healthy is 1");
+	world.n_pods = 3;
+	world.dead = 9;
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_freezes, 0);
+	world.dead = 0;
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_freezes, 1);
+	/* the other container of the pod that stands already: nothing gets worse */
+	verdict.cgroup = group.cgroup = 8;
+	act_apply(act, &verdict, &subject, T0);
+	assert_int_equal(world.n_freezes, 2);
+	budgets[0].min_healthy = 0;
+	budgets[0].per = per;
 	act_free(act);
 }
 
@@ -1258,6 +1310,7 @@ int main(void)
 		HELD(a_pace_names_its_bucket_and_yields_to_a_refusal),
 		HELD(a_pace_is_only_rehearsed_without_enforcement),
 		HELD(no_fewer_members_stay_healthy_than_the_budget_says),
+		HELD(pods_that_were_never_charged_are_members),
 		HELD(a_failing_gate_is_tried_again_and_told_when_it_changes),
 		HELD(each_new_process_is_killed_once),
 		HELD(who_does_not_end_in_the_grace_is_killed),

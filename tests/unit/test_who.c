@@ -223,6 +223,39 @@ static void learned_names_win_and_are_bounded(void **state)
 	who_free(who);
 }
 
+struct visits {
+	struct who *who;
+	uint64_t sum, n;
+};
+
+static void visit(void *arg, const struct who_group *group)
+{
+	struct visits *visits = arg;
+
+	assert_string_equal(group->container, CID);
+	visits->sum += group->cgroup;
+	visits->n++;
+	/* asked for, it becomes the last of the table that is walked */
+	assert_int_equal(who_group(visits->who, group->cgroup)->cgroup, group->cgroup);
+}
+
+static void containers_of_pods_are_visited_once(void **state)
+{
+	struct visits visits = { 0 };
+	struct who *who;
+
+	assert_int_equal(who_new(&who, NULL), 0);
+	visits.who = who;
+	who_learn(who, 1, "/kubepods/pod01234567-89ab-cdef-0123-456789abcdef");
+	who_learn(who, 2, "/kubepods/pod01234567-89ab-cdef-0123-456789abcdef/" CID);
+	who_learn(who, 4, "/docker/" CID);
+	who_learn(who, 8, "/kubepods/pod11234567-89ab-cdef-0123-456789abcdef/" CID);
+	who_each_container(who, visit, &visits);
+	assert_int_equal(visits.n, 2);
+	assert_int_equal(visits.sum, 2 + 8);
+	who_free(who);
+}
+
 static void kernel_is_asked_for_a_cgroup_that_no_event_told(void **state)
 {
 	char root[256], path[64];
@@ -287,6 +320,7 @@ int main(void)
 		cmocka_unit_test(v2_mount_is_found),
 		cmocka_unit_test(walk_names_groups_and_names_outlive_them),
 		cmocka_unit_test(learned_names_win_and_are_bounded),
+		cmocka_unit_test(containers_of_pods_are_visited_once),
 		cmocka_unit_test(kernel_is_asked_for_a_cgroup_that_no_event_told),
 		cmocka_unit_test(process_is_named_while_it_lives_and_after),
 	};

@@ -35,6 +35,9 @@ struct act_levers {
 	int (*signal_cgroup)(void *arg, const struct who_group *group, int signal);
 	int (*freeze)(void *arg, const struct who_group *group, bool frozen);
 	bool (*is_live)(void *arg, uint64_t cgroup);	/* it has processes; NULL: all have */
+	/* Each container of a pod on this host, as far as it is known; NULL: of none. */
+	void (*each_container)(void *arg, void (*fn)(void *ctx, const struct who_group *group),
+			       void *ctx);
 	/* Each row as it is written, for the log; may be NULL. */
 	void (*told)(void *arg, const struct ledger_action *action);
 	void *arg;

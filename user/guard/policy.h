@@ -93,7 +93,8 @@ struct policy_budget {
 	bool is_rehearsed;		/* nothing is done for this one, whatever is enforced */
 	/*
 	 * So many members of a counter, or so many thousandths of them, are left alone by stop, freeze and
-	 * kill: the cgroups that were charged here and live, the latest POLICY_MEMBERS.
+	 * kill: the cgroups that were charged here and live, the latest POLICY_MEMBERS, and this node's
+	 * pods that fall under it (guard/healthy.c).
 	 */
 	uint32_t min_healthy, min_healthy_permille;
 	enum policy_loss on_loss;

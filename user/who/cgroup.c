@@ -231,6 +231,28 @@ const char *cgroups_path(struct cgroups *cgroups, uint64_t id)
 	return look_up(cgroups, id);
 }
 
+/* By their ids: a path that fn asks for becomes the last of the list, and one that it learns drops another. */
+void cgroups_each(const struct cgroups *cgroups,
+		  void (*fn)(void *arg, uint64_t id, const char *path), void *arg)
+{
+	size_t n = HASH_COUNT(cgroups->paths), i = 0;
+	_cleanup_free_ uint64_t *ids = calloc(n + 1, sizeof(*ids));
+	char text[WHO_PATH_LEN];
+	struct path *entry, *next;
+
+	if (!ids)
+		return;
+	HASH_ITER(hh, cgroups->paths, entry, next)
+		ids[i++] = entry->id;
+	for (i = 0; i < n; i++) {
+		HASH_FIND(hh, cgroups->paths, &ids[i], sizeof(ids[i]), entry);
+		if (!entry)
+			continue;
+		strcpy(text, entry->text);
+		fn(arg, ids[i], text);
+	}
+}
+
 uint64_t cgroups_id(const struct cgroups *cgroups, const char *path)
 {
 	struct stat st;

@@ -24,6 +24,9 @@ struct cgroups *cgroups_free(struct cgroups *cgroups);
 void cgroups_learn(struct cgroups *cgroups, uint64_t id, const char *path);
 /* The path below the root; NULL: nobody knows. Valid until the next call. */
 const char *cgroups_path(struct cgroups *cgroups, uint64_t id);
+/* Every pair that is known, of directories that are gone, too. The path is valid within fn. */
+void cgroups_each(const struct cgroups *cgroups,
+		  void (*fn)(void *arg, uint64_t id, const char *path), void *arg);
 /* The id of a live directory; 0: there is none, or the path has a "..". */
 uint64_t cgroups_id(const struct cgroups *cgroups, const char *path);
 

@@ -99,6 +99,38 @@ const struct who_group *who_group(struct who *who, uint64_t cgroup)
 	return group;
 }
 
+struct visit {
+	struct who *who;
+	void (*fn)(void *arg, const struct who_group *group);
+	void *arg;
+};
+
+static void visit(void *arg, uint64_t cgroup, const char *path)
+{
+	struct visit *visit = arg;
+	struct who_group group = { .cgroup = cgroup };
+
+	if (!strstr(path, "pod"))	/* most are none, and there may be thousands */
+		return;
+	who_parse_path(path, &group);
+	if (!group.pod_uid[0] || !group.container[0])
+		return;
+	snprintf(group.path, sizeof(group.path), "%s", path);
+	memcpy(group.container_name, group.container, sizeof(group.container));
+	if (visit->who->names)
+		(void)names_fill(visit->who->names, &group);
+	if (strcmp(group.container_name, WHO_SANDBOX))
+		visit->fn(visit->arg, &group);
+}
+
+void who_each_container(struct who *who, void (*fn)(void *arg, const struct who_group *group),
+			void *arg)
+{
+	struct visit job = { who, fn, arg };
+
+	cgroups_each(who->cgroups, visit, &job);
+}
+
 uint64_t who_cgroup_id(const struct who *who, const char *path)
 {
 	return cgroups_id(who->cgroups, path);

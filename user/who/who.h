@@ -62,6 +62,12 @@ void who_use_names(struct who *who, struct names *names);
 void who_learn(struct who *who, uint64_t cgroup, const char *path);
 /* Never NULL: an id that nobody knows gives a group whose path is "cgroup:<id>". Valid until the next call. */
 const struct who_group *who_group(struct who *who, uint64_t cgroup);
+/*
+ * Each container of a pod that is known, with its names; not sandboxes. Some may be gone. The group is
+ * valid within fn, which may ask for others.
+ */
+void who_each_container(struct who *who, void (*fn)(void *arg, const struct who_group *group),
+			void *arg);
 /* The id of a live cgroup directory, 0 if there is none. */
 uint64_t who_cgroup_id(const struct who *who, const char *path);
 
