@@ -39,8 +39,8 @@ class Container:
         with open(file, encoding="utf-8") as f:
             spec = json.load(f)
         spec["process"].update(terminal=False, args=argv,
-                               env=["PATH=/usr/bin", f"CURL_CA_BUNDLE={self.stage.ca}",
-                                    f"NODE_EXTRA_CA_CERTS={self.stage.ca}"])
+                               env=["PATH=/usr/bin", *(f"{name}={self.stage.ca}" for name in (
+                                   "CURL_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"))])
         spec["root"]["readonly"] = False
         spec.pop("hostname", None)
         spec["linux"]["cgroupsPath"] = self.path
