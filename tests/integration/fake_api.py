@@ -14,6 +14,8 @@ A request steers its answer by the header `x-fake: key=value,...`:
   delay_ms=N          between two pieces of a stream
   leave=N             the server closes after N pieces of a stream
   error_event=1       the stream ends with an error event
+  text=corpus         the answer is answer_bytes of corpus.py, as the request's messages are, and
+                      its usage is counted in them; a stream of chat has an event a token
 and is named in the bill by `x-api-key` or the bearer token.
 """
 import argparse

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The answers of Anthropic and OpenAI, in their shape, with token counts drawn from the call's number.
+The answers of Anthropic and OpenAI, in their shape, with token counts drawn from the call's number;
+or, with `text=corpus`, counted in the texts that went to and fro.
 
 An answer is its pieces: (bytes, output tokens that are spent when these bytes are out). A JSON
 answer is one piece. Sources of the shapes: the facts of the wire, 4.1 to 4.4, 5.1 and 5.2.
 """
 import json
 import random
+
+import corpus
 
 WORDS = "the meter counts what went out and what came back again over every line it sees ".split()
 
@@ -44,9 +47,39 @@ def draw(rng, cache_write, big):
     return tokens
 
 
-def deltas(rng, fake):
-    n = int(fake.get("events", rng.randint(5, 30)))
-    return [text_of(rng, rng.randint(2, 40)) for _ in range(n)]
+# What a provider's front puts into the head of an answer, beside what is named elsewhere.
+HEAD = [("date", "Tue, 24 Nov 2026 19:00:00 GMT"), ("server", "cloudflare"),
+        ("cf-ray", "9a3b7c1d2e4f5a6b-FRA"), ("cf-cache-status", "DYNAMIC"), ("via", "1.1 google"),
+        ("alt-svc", 'h3=":443"; ma=86400'), ("x-content-type-options", "nosniff"),
+        ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
+        *((f"x-ratelimit-{what}-{of}", "29999976") for what in ("limit", "remaining", "reset")
+          for of in ("requests", "tokens")),
+        ("set-cookie", "__cf_bm=" + "r" * 120 + "; path=/; HttpOnly; Secure; SameSite=None")]
+
+
+class Says:
+    """What a call's answer says, and what the call counts."""
+
+    def __init__(self, rng, fake, body, cache_write):
+        self.rng, self.fake, self.text = rng, fake, None
+        if fake.get("text") != "corpus":
+            self.tokens = draw(rng, cache_write, False)
+            return
+        self.text = corpus.draw(rng, int(fake["answer_bytes"]))
+        self.tokens = dict.fromkeys(draw(rng, cache_write, False), 0)
+        self.tokens["input"] = corpus.prompt_tokens(body)
+        self.tokens["output"] = round(corpus.count(self.text) * corpus.factor(body["model"]))
+
+    def whole(self):
+        return self.text or text_of(self.rng, int(self.fake.get("answer_bytes", 300)))
+
+    def deltas(self, n_tokens):
+        """The texts of a stream's events; of the corpus, so many tokens in each."""
+        if self.text is None:
+            n = int(self.fake.get("events", self.rng.randint(5, 30)))
+            return [text_of(self.rng, self.rng.randint(2, 40)) for _ in range(n)]
+        pieces = corpus.token_pieces(self.text)
+        return ["".join(pieces[at:at + n_tokens]) for at in range(0, len(pieces), n_tokens)]
 
 
 # --- Anthropic Messages ---------------------------------------------------------------------
@@ -67,8 +100,8 @@ def anthropic_event(rng, name, data):
     return f"event: {name}\ndata: {text[:-1]}{' ' * rng.randint(0, 15)}}}\n\n".encode()
 
 
-def anthropic_stream(rng, fake, head, tokens):
-    spent = 1
+def anthropic_stream(rng, fake, head, says):
+    tokens, spent = says.tokens, 1
     start = dict(head, content=[], stop_reason=None, stop_sequence=None,
                  usage=anthropic_usage(tokens, rng.randint(1, 4)))
     yield anthropic_event(rng, "message_start", {"message": start}), spent
@@ -78,7 +111,7 @@ def anthropic_stream(rng, fake, head, tokens):
         yield anthropic_event(rng, "content_block_start",
                               {"index": index, "content_block": {"type": kind, field: ""}}), spent
         yield anthropic_event(rng, "ping", {}), spent
-        for text in deltas(rng, fake):
+        for text in says.deltas(5):
             spent = min(tokens["output"], spent + len(text.encode()) // 4 + 1)
             yield anthropic_event(rng, "content_block_delta",
                                   {"index": index, "delta": {"type": delta, field: text}}), spent
@@ -105,16 +138,17 @@ def anthropic_stream(rng, fake, head, tokens):
 
 def anthropic(rng, fake, body):
     model = body.get("model", "claude-haiku-4-5")
-    tokens = draw(rng, True, False)
+    says = Says(rng, fake, body, True)
+    tokens = says.tokens
     head = {"id": f"msg_{rng.getrandbits(64):016x}", "type": "message", "role": "assistant",
             "model": model}
     if body.get("stream"):
-        return Answer(200, model, tokens, list(anthropic_stream(rng, fake, head, tokens)),
+        return Answer(200, model, tokens, list(anthropic_stream(rng, fake, head, says)),
                       "text/event-stream", [("request-id", "req_1")])
     usage = anthropic_usage(tokens, tokens["output"])
     if tokens["reasoning"]:
         usage["output_tokens_details"] = {"thinking_tokens": tokens["reasoning"]}
-    content = [{"type": "text", "text": text_of(rng, int(fake.get("answer_bytes", 300)))}]
+    content = [{"type": "text", "text": says.whole()}]
     if tokens["reasoning"]:
         content.insert(0, {"type": "thinking", "thinking": text_of(rng, 90), "signature": "c2ln"})
     whole = dict(head, content=content, stop_reason="end_turn", stop_sequence=None, usage=usage)
@@ -140,9 +174,9 @@ def data(value):
     return f"data: {compact(value)}\n\n".encode()
 
 
-def chat_stream(rng, fake, head, tokens, with_usage):
+def chat_stream(rng, fake, head, says, with_usage):
     head = dict(head, object="chat.completion.chunk")
-    spent = 0
+    tokens, spent = says.tokens, 0
 
     def chunk(delta, finish=None):
         value = dict(head, choices=[{"index": 0, "delta": delta, "logprobs": None,
@@ -153,7 +187,7 @@ def chat_stream(rng, fake, head, tokens, with_usage):
         return data(value)
 
     yield chunk({"role": "assistant", "content": "", "refusal": None}), spent
-    for text in deltas(rng, fake):
+    for text in says.deltas(1):
         spent = min(tokens["output"], spent + len(text.encode()) // 4 + 1)
         yield chunk({"content": text}), spent
     if "error_event" in fake:
@@ -169,15 +203,16 @@ def chat_stream(rng, fake, head, tokens, with_usage):
 
 def chat(rng, fake, body):
     model = body.get("model", "gpt-4o-mini")
-    tokens = draw(rng, False, False)
+    says = Says(rng, fake, body, False)
+    tokens = says.tokens
     head = {"id": f"chatcmpl-{rng.getrandbits(64):016x}", "object": "chat.completion",
             "created": 1790000000, "model": model, "service_tier": "default",
             "system_fingerprint": "fp_1"}
     if body.get("stream"):
         with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        return Answer(200, model, tokens, list(chat_stream(rng, fake, head, tokens, with_usage)),
+        return Answer(200, model, tokens, list(chat_stream(rng, fake, head, says, with_usage)),
                       "text/event-stream", [("openai-version", "2020-10-01")])
-    message = {"role": "assistant", "content": text_of(rng, int(fake.get("answer_bytes", 300))),
+    message = {"role": "assistant", "content": says.whole(),
                "refusal": None}
     whole = dict(head, choices=[{"index": 0, "message": message, "logprobs": None,
                                  "finish_reason": "stop"}], usage=chat_usage(tokens))
@@ -194,7 +229,8 @@ def responses_usage(tokens):
             "total_tokens": prompt_tokens(tokens) + tokens["output"]}
 
 
-def responses_stream(rng, fake, head, tokens):
+def responses_stream(rng, fake, head, says):
+    tokens = says.tokens
     number = iter(range(1 << 30))
 
     def event(name, value):
@@ -212,7 +248,7 @@ def responses_stream(rng, fake, head, tokens):
                 "content_index": 0, "part": {"type": "output_text", "text": "",
                                              "annotations": []}}), spent
     text = ""
-    for piece in deltas(rng, fake):
+    for piece in says.deltas(1):
         text += piece
         spent = min(tokens["output"], spent + len(piece.encode()) // 4 + 1)
         yield event("response.output_text.delta", {"item_id": "msg_1", "output_index": 0,
@@ -236,14 +272,15 @@ def responses_stream(rng, fake, head, tokens):
 
 def responses(rng, fake, body):
     model = body.get("model", "gpt-5.4")
-    tokens = draw(rng, False, False)
+    says = Says(rng, fake, body, False)
+    tokens = says.tokens
     head = {"id": f"resp_{rng.getrandbits(64):016x}", "object": "response",
             "created_at": 1790000000, "error": None, "model": model, "service_tier": "default",
             "tools": [], "parallel_tool_calls": True, "metadata": {}}
     if body.get("stream"):
-        return Answer(200, model, tokens, list(responses_stream(rng, fake, head, tokens)),
+        return Answer(200, model, tokens, list(responses_stream(rng, fake, head, says)),
                       "text/event-stream")
-    text = text_of(rng, int(fake.get("answer_bytes", 300)))
+    text = says.whole()
     item = {"id": "msg_1", "type": "message", "status": "completed", "role": "assistant",
             "content": [{"type": "output_text", "text": text, "annotations": []}]}
     whole = dict(head, status="completed", output=[item], usage=responses_usage(tokens))
@@ -295,5 +332,7 @@ def answer(call_id, method, host, path, fake, body):
     if "status" in fake:
         return refusal(host, int(fake["status"]), body)
     made = shape(random.Random(call_id), fake, body)
+    if fake.get("text") == "corpus":
+        made.headers += HEAD
     made.is_error = made.is_stream and "error_event" in fake
     return made
