@@ -17,6 +17,7 @@
 #include "lines.h"
 #include "meter/price.h"
 #include "orders.h"
+#include "meter/api.h"
 #include "pacer.h"
 #include "reload.h"
 #include "shown.h"
@@ -98,6 +99,29 @@ static uint32_t on_owner(void *arg, uint64_t cookie)
 	return err ? 0 : tgid;
 }
 
+static bool on_is_shared(void *arg, const struct ev_flow *flow)
+{
+	struct daemon *daemon = arg;
+
+	return tap_flow_is_shared(daemon->tap, flow);
+}
+
+static enum unmetered_why on_left_out(void *arg, uint32_t tgid)
+{
+	struct daemon *daemon = arg;
+
+	if (!daemon->find || daemon->config.find.mode == FIND_NEVER)
+		return UNMETERED_NEVER;
+	switch (find_reach_of(daemon->find, tgid)) {
+	case FIND_UNFOLLOWED:
+		return UNMETERED_RETURNS;
+	case FIND_ATTACH_FAILED:
+		return UNMETERED_REFUSED;
+	default:
+		return UNMETERED_READ;
+	}
+}
+
 void daemon_resolved(void *arg, const struct sockaddr *address, const char *host)
 {
 	struct daemon *daemon = arg;
@@ -108,7 +132,7 @@ void daemon_resolved(void *arg, const struct sockaddr *address, const char *host
 	}
 	/* its name first: an old connection may be told of at once */
 	pipeline_address(daemon->pipeline, address, host);
-	if (tap_add_address(daemon->tap, address))
+	if (tap_add_address(daemon->tap, address, api_find(host) ? CTL_AI : CTL_IGNORE))
 		log_debug("an address of %s could not be told to the kernel", host);
 }
 
@@ -319,6 +343,7 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 		.settle_soon = tell_soon,
 		.flow_get = on_flow_get,
 		.owner = on_owner,
+		.is_shared = on_is_shared, .left_out = on_left_out,
 		.arg = daemon,
 	};
 }

@@ -376,7 +376,8 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 	if (err)
 		log_warn("the AI hosts' addresses cannot be asked for (%s), proceeding: connections that "
 			 "are older than aigress are not seen", strerror(-err));
-	facts_put_daemon(daemon->ledger, daemon->cgroup_root);
+	facts_put_daemon(daemon->ledger, daemon->cgroup_root,
+			 daemon->config.find.returns == FIND_RETURN_INSTRUCTIONS);
 	ledger_commit(daemon->ledger);
 	/* The kernel's BTF and the price file have passed through the heap: some 20 MiB. */
 	malloc_trim(0);

@@ -34,11 +34,12 @@ static int put(struct ledger *ledger, const char *key, json_t *value)
 	return err ? err : 1;
 }
 
-int facts_put_daemon(struct ledger *ledger, const char *cgroup_root)
+int facts_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction)
 {
 	int err = put(ledger, "daemon",
-		      json_pack("{s:i, s:I, s:s}", "pid", (int)getpid(), "started_us",
-				(json_int_t)clock_wall_us(), "cgroup_root", cgroup_root));
+		      json_pack("{s:i, s:I, s:s, s:s}", "pid", (int)getpid(), "started_us",
+				(json_int_t)clock_wall_us(), "cgroup_root", cgroup_root, "returns",
+				by_instruction ? "instructions" : "probes"));
 
 	return err < 0 ? err : 0;
 }
@@ -98,16 +99,40 @@ static void add_coverage(void *arg, const struct unmetered_row *row)
 
 	if (json_array_size(array) < SHOWN_MAX)
 		json_array_append_new(
-			array, json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o}", "pid",
+			array, json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:I, s:o}", "pid",
 					 (json_int_t)row->tgid, "command", row->comm, "host",
 					 row->host, "flows", (json_int_t)row->flows, "open",
 					 (json_int_t)row->open, "quic", (json_int_t)row->quic,
 					 "older", (json_int_t)row->adopted, "other_requests",
-					 (json_int_t)row->others, "why", unmetered_why(row),
+					 (json_int_t)row->others, "why", unmetered_why_name(row->why),
 					 "flow_bytes",
 					 bytes(row->flow_bytes), "read_bytes",
 					 bytes(row->read_bytes), "estimated_bytes",
-					 bytes(row->charged_bytes)));
+					 bytes(row->charged_bytes), "lost_bytes",
+					 (json_int_t)row->lost_bytes, "doubtful_bytes",
+					 bytes(row->doubtful_bytes)));
+}
+
+/* How far an estimate may be off, by what measured calls taught; null: by the constants alone. */
+static void add_estimate(void *arg, const struct calibration_row *row)
+{
+	static const char *const of[CALIBRATED_COUNT][2] = {
+		[CALIBRATED_TEXT_INPUT] = { "text", "input" },
+		[CALIBRATED_JSON_INPUT] = { "json", "input" },
+		[CALIBRATED_JSON_OUTPUT] = { "json", "output" },
+		[CALIBRATED_STREAM_INPUT] = { "stream", "input" },
+		[CALIBRATED_STREAM_OUTPUT] = { "stream", "output" },
+	};
+	json_t *array = arg, *error = row->has_error ? json_integer(row->error) : json_null();
+
+	if (json_array_size(array) < SHOWN_MAX)
+		json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:O}", "host",
+						       row->key.host, "model", row->key.model, "from",
+						       of[row->key.what][0], "tokens",
+						       of[row->key.what][1], "calls",
+						       (json_int_t)row->samples, "factor_permille",
+						       (json_int_t)row->factor, "error_permille", error));
+	json_decref(error);
 }
 
 static void add_webhook(void *arg, const struct webhook_state *state)
@@ -215,7 +240,7 @@ bool facts_put(const struct facts *facts, int64_t now_us)
 {
 	json_t *budgets = json_array();
 	json_t *gates = json_array();
-	json_t *coverage = json_array();
+	json_t *coverage = json_array(), *estimates = json_array();
 	json_t *webhooks = json_array();
 	bool changed;
 
@@ -225,9 +250,12 @@ bool facts_put(const struct facts *facts, int64_t now_us)
 		act_gates(facts->act, add_gate, gates);
 	if (coverage)
 		pipeline_coverage(facts->pipeline, add_coverage, coverage);
+	if (estimates)
+		pipeline_estimates(facts->pipeline, add_estimate, estimates);
 	changed = put(facts->ledger, "budgets", budgets) > 0;
 	changed |= put(facts->ledger, "gates", gates) > 0;
 	changed |= put(facts->ledger, "coverage", coverage) > 0;
+	changed |= put(facts->ledger, "estimates", estimates) > 0;
 	if (webhooks)
 		webhooks_walk(facts->webhooks, add_webhook, webhooks);
 	changed |= put(facts->ledger, "webhooks", webhooks) > 0;

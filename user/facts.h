@@ -2,7 +2,8 @@
 /*
  * What the daemon tells the other subcommands beside its calls and actions: facts in the ledger,
  * JSON values by name. "daemon": who runs; "budgets": every counter; "gates": every gate in force;
- * "coverage": how much of each process's AI traffic is read; "health": what was lost and dropped;
+ * "coverage": how much of each process's AI traffic is read, and why not all; "estimates": how good
+ * estimates are by what measured calls taught; "health": what was lost and dropped;
  * "webhooks": what waits for each and what it did not take; "names": where names of pods come from;
  * "annotations": what pods and namespaces ask for, and what came of it;
  * "shared": the server of shared budgets.
@@ -20,8 +21,8 @@
 /* What a counter of the kernel half is called, as "ring_full_events"; NULL: it has no name. */
 const char *facts_counter_name(enum ctl_counter which);
 
-/* At start. 0 or -errno. */
-int facts_put_daemon(struct ledger *ledger, const char *cgroup_root);
+/* At start. `by_instruction`: how returns are seen (find.h). 0 or -errno. */
+int facts_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction);
 struct pacer;
 struct pipeline;
 struct tap;

@@ -48,6 +48,8 @@ struct links_out {
 	/* Plaintext that the parsers read, for the reconciliation with the flows. */
 	void (*read)(void *arg, uint32_t tgid, const char *host, enum ev_dir dir, uint64_t bytes,
 		     uint64_t records);
+	/* Plaintext of it that got lost on the way to the parsers. */
+	void (*lost)(void *arg, uint32_t tgid, const char *host, uint64_t bytes);
 	/* A POST to an AI host that is no call of a known kind. */
 	void (*other)(void *arg, uint32_t tgid, const char *host);
 	/* The kernel may forget this connection: its process is gone. */

@@ -196,7 +196,7 @@ static void sums_add(struct metrics_sums *sums, const struct charge *charge)
 	sums->reasoning += usage->reasoning;
 	sums->web_searches += usage->web_searches;
 	if (charge->is_priced)
-		sums->spend_nanos += charge->cost_nanos;
+		sums->spend_nanos += charge->cost_nanos, sums->error_nanos += charge->error_nanos;
 	else if (charge->source != CHARGE_FREE)
 		sums->unpriced++;
 	sums->calls[charge->source][charge->outcome]++;

@@ -31,7 +31,7 @@ extern const char *const metrics_token_names[METRICS_TOKENS];
 struct metrics_sums {
 	uint64_t tokens[METRICS_TOKENS];
 	uint64_t reasoning, web_searches;	/* reasoning: a part of output */
-	int64_t spend_nanos;
+	int64_t spend_nanos, error_nanos;	/* error: what of it was estimated may be off by */
 	uint64_t unpriced;
 	uint64_t calls[CHARGE_SOURCES][METRICS_OUTCOMES];
 };

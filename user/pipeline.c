@@ -115,6 +115,13 @@ static void on_read(void *arg, uint32_t tgid, const char *host, enum ev_dir dir,
 	unmetered_read(pipeline->unmetered, tgid, host, dir, bytes, records);
 }
 
+static void on_lost(void *arg, uint32_t tgid, const char *host, uint64_t bytes)
+{
+	struct pipeline *pipeline = arg;
+
+	unmetered_lost(pipeline->unmetered, tgid, host, bytes);
+}
+
 static void on_other(void *arg, uint32_t tgid, const char *host)
 {
 	struct pipeline *pipeline = arg;
@@ -231,6 +238,12 @@ void pipeline_coverage(const struct pipeline *pipeline,
 	unmetered_each(pipeline->unmetered, fn, arg);
 }
 
+void pipeline_estimates(const struct pipeline *pipeline,
+			void (*fn)(void *arg, const struct calibration_row *row), void *arg)
+{
+	calibration_each(pipeline->calibration, fn, arg);
+}
+
 void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 {
 	*ret = pipeline->stats;
@@ -242,7 +255,8 @@ void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 {
 	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
-	struct links_out out = { .charged = on_charged, .running = on_running, .decided = on_decided, .read = on_read, .other = on_other,
+	struct links_out out = { .charged = on_charged, .running = on_running, .decided = on_decided,
+				 .read = on_read, .lost = on_lost, .other = on_other,
 				 .forgotten = on_forgotten, .arg = pipeline };
 
 	if (!pipeline)

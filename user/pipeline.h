@@ -33,6 +33,10 @@ struct pipeline_hooks {
 	void (*settle_soon)(void *arg);
 	/* The process that holds the socket of a flow that nobody saw connect; 0: unknown. */
 	uint32_t (*owner)(void *arg, uint64_t cookie);
+	/* Is this adopted flow's address others' as well, as far as is known by now? */
+	bool (*is_shared)(void *arg, const struct ev_flow *flow);
+	/* Why nothing will be read of a process that just greeted an AI host; UNMETERED_READ: it may be. */
+	enum unmetered_why (*left_out)(void *arg, uint32_t tgid);
 	int (*flow_get)(void *arg, uint64_t cookie, struct ctl_flow *ret);	/* so far; 0 or -errno */
 	void *arg;
 };
@@ -85,6 +89,10 @@ void pipeline_flows(struct pipeline *pipeline, void (*fn)(void *arg, const struc
 /* How much of each process's AI traffic was read. */
 void pipeline_coverage(const struct pipeline *pipeline,
 		       void (*fn)(void *arg, const struct unmetered_row *row), void *arg);
+
+/* What measured calls taught, and how good the estimates are. */
+void pipeline_estimates(const struct pipeline *pipeline,
+			void (*fn)(void *arg, const struct calibration_row *row), void *arg);
 
 struct pipeline_stats {
 	uint64_t events, bad_events;

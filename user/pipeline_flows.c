@@ -59,6 +59,9 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 		flows_set_copy(pipeline->flows, flow->head.id);
 	else if (flow->head.tgid && hooks->greeted)
 		hooks->greeted(hooks->arg, flow->head.tgid, flow->head.cgroup);
+	if (!is_copy && flow->head.tgid && hooks->left_out)
+		unmetered_left_out(pipeline->unmetered, flow->head.tgid, flow->host,
+				   hooks->left_out(hooks->arg, flow->head.tgid));
 	pipeline_judge(pipeline, flow->head.cgroup, process, flow->host, flow->head.time_ns);
 }
 
@@ -96,6 +99,29 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 	add_flow(pipeline, &flow);
 }
 
+/* Heads of HTTP, about: an SDK's request, and an answer with its rate limits. */
+#define HEAD_OUT_BYTES 500
+#define HEAD_IN_BYTES 700
+
+static void estimate_unmetered(const struct pipeline *pipeline, const struct unmetered_sum *sum,
+			       struct charge *charge)
+{
+	uint64_t n = sum->flows ? sum->flows : 1;	/* a connection has one exchange at the least */
+	struct sizes sizes = { .provider = charge->provider, .host = sum->host, .form = sum->form,
+			       .exchanges = n };
+	struct estimate estimate;
+
+	if (sum->bytes[EV_OUT] > n * HEAD_OUT_BYTES)
+		sizes.request_bytes = sum->bytes[EV_OUT] - n * HEAD_OUT_BYTES;
+	if (sum->bytes[EV_IN] > n * HEAD_IN_BYTES)
+		sizes.response_bytes = sum->bytes[EV_IN] - n * HEAD_IN_BYTES;
+	estimate_sizes(&sizes, pipeline->calibration, &estimate);
+	charge->usage.input = estimate.input;
+	charge->usage.output = estimate.output;
+	charge->error_input = estimate.input_error;
+	charge->error_output = estimate.output_error;
+}
+
 /*
  * What of an account was never read, as a charge: by sizes, at the price of no known model, so it
  * is unpriced in reports and the dearest of its family for budgets.
@@ -115,8 +141,8 @@ static void charge_unmetered(struct pipeline *pipeline, const struct unmetered_s
 	snprintf(charge.provider, sizeof(charge.provider), "%s", api_name(provider));
 	snprintf(charge.operation, sizeof(charge.operation), "unmetered");
 	snprintf(charge.host, sizeof(charge.host), "%s", sum->host);
-	estimate_sizes(charge.provider, charge.request_bytes, charge.response_bytes,
-		       &charge.usage.input, &charge.usage.output);
+	charge.is_stream = sum->form == ANSWER_SSE;
+	estimate_unmetered(pipeline, sum, &charge);
 	prices_apply(pipeline->config.prices, "", &charge);
 	pipeline_charge(pipeline, &caller, &charge);
 }
@@ -161,10 +187,26 @@ static void settle_soon(struct pipeline *pipeline, uint64_t now_ns)
 		pipeline_settle(pipeline, now_ns);
 }
 
+/* Another name was seen where an old connection goes: it may be somebody's who was never named. */
+static bool doubt_flow(struct pipeline *pipeline, const struct ev_flow *flow)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+
+	if (!flow->is_adopted || !hooks->is_shared || !hooks->is_shared(hooks->arg, flow))
+		return false;
+	unmetered_flow_doubt(pipeline->unmetered, flow);
+	if (hooks->flow_decide)
+		hooks->flow_decide(hooks->arg, flow, CTL_IGNORE);
+	flows_drop(pipeline->flows, flow->head.id);
+	return true;
+}
+
 static void end_flow(struct pipeline *pipeline, const struct ev_flow *flow)
 {
 	bool is_copy = flows_is_copy(pipeline->flows, flow->head.id);
 
+	if (doubt_flow(pipeline, flow))
+		return;
 	flows_drop(pipeline->flows, flow->head.id);
 	if (!is_copy)
 		unmetered_flow_end(pipeline->unmetered, flow);
@@ -257,10 +299,14 @@ static void count_flow(void *arg, const struct ev_flow *flow)
 {
 	struct pipeline *pipeline = arg;
 	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	struct ev_flow doubtful = *flow;
 	struct ctl_flow counts;
 
-	if (!flows_is_copy(pipeline->flows, flow->head.id) &&
-	    !hooks->flow_get(hooks->arg, flow->head.id, &counts))
+	if (flows_is_copy(pipeline->flows, flow->head.id) ||
+	    hooks->flow_get(hooks->arg, flow->head.id, &counts))
+		return;
+	memcpy(doubtful.bytes, counts.bytes, sizeof(doubtful.bytes));
+	if (!doubt_flow(pipeline, &doubtful))
 		unmetered_flow_count(pipeline->unmetered, flow, &counts);
 }
 

@@ -114,7 +114,7 @@ int resolve_new(struct resolve **ret, struct loop *loop,
 {
 	struct resolve *resolve = calloc(1, sizeof(*resolve));
 	struct job *job = calloc(1, sizeof(*job));
-	const char *pattern;
+	const char *pattern, *name;
 	int pair[2], err;
 
 	if (!resolve || !job || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
@@ -125,6 +125,10 @@ int resolve_new(struct resolve **ret, struct loop *loop,
 	}
 	*resolve = (struct resolve){ .fd = pair[0], .fn = fn, .arg = arg };
 	job->fd = pair[1];
+	/* The neighbours first: an address is never taken for an AI host's alone and then given back. */
+	for (size_t i = 0; (name = api_neighbour(i)); i++)
+		if (!api_find(name))
+			snprintf(job->hosts[job->n++], HOST_LEN, "%s", name);
 	for (size_t i = 0; (pattern = api_pattern(i)) && job->n < HOSTS_MAX; i++)
 		if (!strchr(pattern, '*'))
 			snprintf(job->hosts[job->n++], HOST_LEN, "%s", pattern);

@@ -17,6 +17,7 @@ enum {
 	CELL_SEARCHES,
 	CELL_SPEND,
 	CELL_UNPRICED,
+	CELL_ERROR,
 	CELL_CALLS,
 	CELL_END = CELL_CALLS + CHARGE_SOURCES * METRICS_OUTCOMES,
 };
@@ -84,6 +85,15 @@ static void write_spend(struct scrape *scrape, struct series_row *row)
 	if (nanos)
 		exposition_nanos(&scrape->out, row->labels, NULL, NULL,
 				 (int64_t)cell_of(scrape, row, CELL_SPEND, (uint64_t)nanos));
+}
+
+static void write_error(struct scrape *scrape, struct series_row *row)
+{
+	int64_t nanos = sums_of(row)->error_nanos;
+
+	if (nanos)
+		exposition_nanos(&scrape->out, row->labels, NULL, NULL,
+				 (int64_t)cell_of(scrape, row, CELL_ERROR, (uint64_t)nanos));
 }
 
 static void write_unpriced(struct scrape *scrape, struct series_row *row)
@@ -156,6 +166,11 @@ static void write_total_spend(struct scrape *scrape)
 	exposition_nanos(&scrape->out, "", NULL, NULL, scrape->metrics->total.spend_nanos);
 }
 
+static void write_total_error(struct scrape *scrape)
+{
+	exposition_nanos(&scrape->out, "", NULL, NULL, scrape->metrics->total.error_nanos);
+}
+
 static void write_total_calls(struct scrape *scrape)
 {
 	for (unsigned source = 0; source < CHARGE_SOURCES; source++) {
@@ -189,6 +204,9 @@ static void write_overflowed(struct scrape *scrape)
 static const struct scrape_family of_calls[] = {
 	{ { "aigress_spend_usd", "usd", "What was charged for calls, by caller and model.",
 	    EXPOSITION_COUNTER }, NULL, calls_table, write_spend },
+	{ { "aigress_spend_error_usd", "usd",
+	    "By how much the spend may be more or less, where calls were estimated.",
+	    EXPOSITION_COUNTER }, NULL, calls_table, write_error },
 	{ { "aigress_tokens", "tokens", "Billed tokens in classes that do not overlap.",
 	    EXPOSITION_COUNTER }, NULL, calls_table, write_tokens },
 	{ { "aigress_reasoning_tokens", "tokens", "The part of the output tokens that was not shown.",
@@ -210,6 +228,9 @@ static const struct scrape_family of_calls[] = {
 	    EXPOSITION_COUNTER }, NULL, deeds_table, write_deeds },
 	{ { "aigress_node_spend_usd", "usd", "What was charged on this host in all.",
 	    EXPOSITION_COUNTER }, write_total_spend, NULL, NULL },
+	{ { "aigress_node_spend_error_usd", "usd",
+	    "By how much the spend on this host may be more or less.", EXPOSITION_COUNTER },
+	  write_total_error, NULL, NULL },
 	{ { "aigress_node_tokens", "tokens", "Billed tokens on this host in all.",
 	    EXPOSITION_COUNTER }, write_total_tokens, NULL, NULL },
 	{ { "aigress_node_calls", NULL, "Calls on this host in all, by how the figure is known.",

@@ -208,7 +208,16 @@ static void write_measured(struct scrape *scrape)
 
 static void write_estimated(struct scrape *scrape)
 {
-	write_directions(scrape, scrape->pipeline.unmetered.charged_bytes);
+	for (unsigned why = UNMETERED_QUIC; why < UNMETERED_WHYS; why++) {
+		const uint64_t *bytes = scrape->pipeline.unmetered.charged_bytes[why];
+		char labels[64] = "";
+
+		metrics_label(labels, sizeof(labels), "why", unmetered_why_name(why));
+		if (!scrape->sources.pipeline || why == UNMETERED_SHARED)
+			continue;	/* what is charged to nobody */
+		exposition_count(&scrape->out, labels, "direction", "out", bytes[EV_OUT]);
+		exposition_count(&scrape->out, labels, "direction", "in", bytes[EV_IN]);
+	}
 }
 
 /* What neither look explains yet: long connections until their next minute, and TLS's framing. */
@@ -218,8 +227,10 @@ static void write_unmetered(struct scrape *scrape)
 	uint64_t left[2];
 
 	for (int dir = 0; dir < 2; dir++) {
-		uint64_t known = stats->read_bytes[dir] + stats->charged_bytes[dir];
+		uint64_t known = stats->read_bytes[dir];
 
+		for (unsigned why = 0; why < UNMETERED_WHYS; why++)
+			known += stats->charged_bytes[why][dir];
 		left[dir] = stats->flow_bytes[dir] > known ? stats->flow_bytes[dir] - known : 0;
 	}
 	write_directions(scrape, left);

@@ -235,11 +235,16 @@ static void add_process(void *arg, const struct unmetered_row *row)
 static json_t *coverage(const struct scrape_sources *sources, const struct pipeline_stats *stats)
 {
 	json_t *processes = json_array();
+	uint64_t charged[2] = { 0 };
+
+	for (unsigned why = 0; why < UNMETERED_WHYS; why++)
+		for (int dir = 0; dir < 2; dir++)
+			charged[dir] += stats->unmetered.charged_bytes[why][dir];
 
 	pipeline_coverage(sources->pipeline, add_process, processes);
 	return json_pack("{s:o, s:o, s:o, s:o}", "traffic", both(stats->unmetered.flow_bytes),
 			 "measured", both(stats->unmetered.read_bytes), "estimated",
-			 both(stats->unmetered.charged_bytes), "processes", processes);
+			 both(charged), "processes", processes);
 }
 
 static json_t *losses(const struct scrape_sources *sources)

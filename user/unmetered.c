@@ -33,6 +33,13 @@ static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
 #define SLACK_GUESSED_BYTES 8192
 #define SLACK_SHARE 50	/* 1/50: 2 % */
 
+/*
+ * An event stream has a record an event, and its events have 140 to 500 bytes (facts of the wire, 6.1);
+ * one JSON comes in records of 1.4 kB and more. A head and a small JSON are a few small records.
+ */
+#define STREAM_RECORD_BYTES 768
+#define STREAM_RECORDS 8
+
 /* What nothing was read of, and whose handshake is only guessed, carried a request, however small. */
 #define LEAST_BYTES 64
 
@@ -46,6 +53,7 @@ struct flowed {
 	uint64_t bytes;
 	uint64_t framing;	/* of these: of the connections whose records were counted ... */
 	uint64_t unframed;	/* ... and all bytes of those whose were not */
+	uint64_t records, in_records;	/* TLS records that were counted, and their bytes */
 };
 
 struct account {
@@ -59,6 +67,8 @@ struct account {
 	uint64_t guessed, guessed_settled;	/* ended flows whose handshake is not known */
 	uint64_t read[2], records[2];
 	uint64_t charged[2];
+	uint64_t lost, doubtful[2];
+	enum unmetered_why left_out;
 	bool is_dirty;				/* something changed since it was settled */
 };
 
@@ -124,7 +134,7 @@ struct counts {
 	const __u64 *bytes, *framed;
 	const __u32 *handshake, *records;
 	uint8_t record_bytes;
-	bool is_adopted;
+	bool is_adopted, is_quic;
 };
 
 static uint64_t handshake_of(const struct counts *counts, int dir)
@@ -141,6 +151,8 @@ static void flowed_add(struct flowed *flowed, const struct counts *counts, int d
 	uint64_t framed = counts->framed[dir];
 
 	flowed->bytes += bytes;
+	flowed->records += counts->is_quic ? 0 : counts->records[dir];
+	flowed->in_records += counts->is_quic ? 0 : framed;
 	if (framed)
 		flowed->framing += (uint64_t)((unsigned __int128)counts->records[dir] *
 					      counts->record_bytes * bytes / framed);
@@ -163,21 +175,38 @@ void unmetered_flow(struct unmetered *unmetered, const struct ev_flow *flow)
 	account->is_dirty = true;
 }
 
-void unmetered_flow_cancel(struct unmetered *unmetered, const struct ev_flow *flow)
+static void take_back(struct account *account)
 {
-	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
-
-	if (!account)
-		return;
 	account->flows = less(account->flows, 1);
 	account->open = less(account->open, 1);
 	account->is_dirty = true;
 }
 
+void unmetered_flow_cancel(struct unmetered *unmetered, const struct ev_flow *flow)
+{
+	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+
+	if (account)
+		take_back(account);
+}
+
+void unmetered_flow_doubt(struct unmetered *unmetered, const struct ev_flow *flow)
+{
+	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+
+	if (!account)
+		return;
+	take_back(account);
+	account->adopted = less(account->adopted, 1);
+	memset(account->live, 0, sizeof(account->live));	/* counted anew at the next tick */
+	for (int dir = 0; dir < 2; dir++)
+		account->doubtful[dir] += flow->bytes[dir];
+}
+
 void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow)
 {
 	const struct counts counts = { flow->bytes, flow->framed, flow->handshake, flow->records,
-				       flow->record_bytes, flow->is_adopted };
+				       flow->record_bytes, flow->is_adopted, flow->is_quic };
 	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
 
 	if (!account)
@@ -198,7 +227,7 @@ void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flo
 			  const struct ctl_flow *row)
 {
 	const struct counts counts = { row->bytes, row->framed, row->handshake, row->records,
-				       row->record_bytes, flow->is_adopted };
+				       row->record_bytes, flow->is_adopted, flow->is_quic };
 	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
 
 	if (!account)
@@ -229,13 +258,33 @@ void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *hos
 		account->others++;
 }
 
-const char *unmetered_why(const struct unmetered_row *row)
+void unmetered_lost(struct unmetered *unmetered, uint32_t tgid, const char *host, uint64_t bytes)
 {
-	if (!row->charged_bytes[EV_OUT] && !row->charged_bytes[EV_IN])
-		return "";
-	if (row->quic && row->quic == row->flows)
-		return "quic";
-	return row->read_bytes[EV_OUT] || row->read_bytes[EV_IN] ? "late" : "unread";
+	struct account *account = account_of(unmetered, tgid, host);
+
+	if (account)
+		account->lost += bytes;
+}
+
+void unmetered_left_out(struct unmetered *unmetered, uint32_t tgid, const char *host,
+			enum unmetered_why why)
+{
+	struct account *account = account_of(unmetered, tgid, host);
+
+	if (account)
+		account->left_out = why;
+}
+
+const char *unmetered_why_name(enum unmetered_why why)
+{
+	static const char *const names[UNMETERED_WHYS] = {
+		[UNMETERED_READ] = "", [UNMETERED_QUIC] = "quic", [UNMETERED_OLDER] = "older",
+		[UNMETERED_SHARED] = "shared", [UNMETERED_NEVER] = "never",
+		[UNMETERED_RETURNS] = "returns", [UNMETERED_REFUSED] = "refused",
+		[UNMETERED_UNREAD] = "unread", [UNMETERED_LOST] = "lost", [UNMETERED_LATE] = "late",
+	};
+
+	return (unsigned)why < UNMETERED_WHYS ? names[why] : "";
 }
 
 static bool is_read(const struct account *account)
@@ -243,9 +292,37 @@ static bool is_read(const struct account *account)
 	return account->read[EV_OUT] || account->read[EV_IN];
 }
 
+/* Of `missing` bytes. */
+static enum unmetered_why why_of(const struct account *account, uint64_t missing)
+{
+	if (!missing)
+		return account->doubtful[EV_OUT] || account->doubtful[EV_IN] ? UNMETERED_SHARED :
+									       UNMETERED_READ;
+	if (account->quic && account->quic == account->flows)
+		return UNMETERED_QUIC;
+	if (is_read(account) && account->lost * 2 >= missing)
+		return UNMETERED_LOST;
+	if (account->adopted && account->adopted == account->flows)
+		return UNMETERED_OLDER;
+	if (is_read(account))
+		return UNMETERED_LATE;
+	return account->left_out ? account->left_out : UNMETERED_UNREAD;
+}
+
 static uint64_t flowed_bytes(const struct account *account, int dir)
 {
 	return account->ended[dir].bytes + account->live[dir].bytes;
+}
+
+static enum answer_form form_of(const struct account *account)
+{
+	uint64_t records = account->ended[EV_IN].records + account->live[EV_IN].records;
+	uint64_t bytes = account->ended[EV_IN].in_records + account->live[EV_IN].in_records;
+
+	if (records >= STREAM_RECORDS * account->flows && bytes / records < STREAM_RECORD_BYTES)
+		return ANSWER_SSE;
+	/* Of the rest, too little was followed to say. */
+	return bytes * 2 < flowed_bytes(account, EV_IN) ? ANSWER_UNKNOWN : ANSWER_JSON;
 }
 
 /* What flowed beyond the handshakes, what was read with its framing, and what was charged before. */
@@ -278,6 +355,8 @@ static bool settle(struct unmetered *unmetered, struct account *account, struct 
 {
 	uint64_t left[2] = { unexplained(account, EV_OUT), unexplained(account, EV_IN) };
 	uint64_t ended = account->flows - account->open;
+	enum answer_form form = form_of(account);
+	enum unmetered_why why;
 
 	account->is_dirty = false;
 	memset(account->live, 0, sizeof(account->live));
@@ -287,13 +366,14 @@ static bool settle(struct unmetered *unmetered, struct account *account, struct 
 		return false;
 	*ret = (struct unmetered_sum){ .tgid = account->key.tgid, .cgroup = account->cgroup,
 				       .comm = account->comm, .host = account->key.host,
-				       .flows = ended - account->settled,
+				       .flows = ended - account->settled, .form = form,
 				       .is_unread = !is_read(account) };
 	account->settled = ended;
 	account->guessed_settled = account->guessed;
+	why = why_of(account, left[EV_OUT] + left[EV_IN] + account->charged[EV_OUT] + account->charged[EV_IN]);
 	for (int dir = 0; dir < 2; dir++) {
 		account->charged[dir] += left[dir];
-		unmetered->stats.charged_bytes[dir] += left[dir];
+		unmetered->stats.charged_bytes[why][dir] += left[dir];
 		ret->bytes[dir] = left[dir] ? left[dir] : LEAST_BYTES;
 	}
 	return true;
@@ -325,13 +405,16 @@ void unmetered_each(const struct unmetered *unmetered,
 					     .host = account->key.host, .flows = account->flows,
 					     .open = account->open, .quic = account->quic,
 					     .adopted = account->adopted,
-					     .others = account->others };
+					     .others = account->others,
+					     .lost_bytes = account->lost };
 
 		for (int dir = 0; dir < 2; dir++) {
 			row.flow_bytes[dir] = flowed_bytes(account, dir);
 			row.read_bytes[dir] = account->read[dir];
 			row.charged_bytes[dir] = account->charged[dir];
+			row.doubtful_bytes[dir] = account->doubtful[dir];
 		}
+		row.why = why_of(account, account->charged[EV_OUT] + account->charged[EV_IN]);
 		fn(arg, &row);
 	}
 }

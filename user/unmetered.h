@@ -15,6 +15,7 @@
 
 #include "control.h"
 #include "event.h"
+#include "meter/estimate.h"
 
 struct unmetered;
 
@@ -34,12 +35,42 @@ void unmetered_flow_cancel(struct unmetered *unmetered, const struct ev_flow *fl
 void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flow,
 			  const struct ctl_flow *row);
 
+/*
+ * An adopted flow may be another's: its address proves to be shared. It is taken back as if it had not
+ * been told of, and its bytes are shown apart, charged to nobody.
+ */
+void unmetered_flow_doubt(struct unmetered *unmetered, const struct ev_flow *flow);
+
 /* Plaintext of this process with this host that the parsers read, in `records` TLS records. */
 void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host, enum ev_dir dir,
 		    uint64_t bytes, uint64_t records);
 
+/* Plaintext that the probes saw and that never reached the parsers. */
+void unmetered_lost(struct unmetered *unmetered, uint32_t tgid, const char *host, uint64_t bytes);
+
 /* A request that was read and is no call of a known kind. */
 void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *host);
+
+/* Why something was not read; the first that applies. */
+enum unmetered_why {
+	UNMETERED_READ,		/* all was */
+	UNMETERED_QUIC,
+	UNMETERED_OLDER,	/* its connections are older than the programs */
+	UNMETERED_SHARED,	/* older, and at an address that others use as well: not charged */
+	UNMETERED_NEVER,	/* nobody is probed (`attach: never`) */
+	UNMETERED_RETURNS,	/* its library returns in ways that cannot be followed on this kernel */
+	UNMETERED_REFUSED,	/* the kernel refused the probes */
+	UNMETERED_UNREAD,	/* its TLS is not known */
+	UNMETERED_LOST,		/* it was read, and most of what is missing was lost on the way */
+	UNMETERED_LATE,		/* it was read, but not from its first call on */
+	UNMETERED_WHYS
+};
+/* "quic", "older", ...; "" for UNMETERED_READ. Stable: in facts and metrics. */
+const char *unmetered_why_name(enum unmetered_why why);
+
+/* Nothing of this process will be read, and why: UNMETERED_NEVER, _RETURNS, _REFUSED. */
+void unmetered_left_out(struct unmetered *unmetered, uint32_t tgid, const char *host,
+			enum unmetered_why why);
 
 /* Sizes that nothing explains. Strings are valid until the next call. */
 struct unmetered_sum {
@@ -48,6 +79,7 @@ struct unmetered_sum {
 	const char *comm, *host;
 	uint64_t bytes[2];	/* by enum ev_dir: plaintext, about */
 	uint64_t flows;		/* connections that ended among them */
+	enum answer_form form;	/* ANSWER_SSE: the records that came in are those of event streams */
 	bool is_unread;		/* nothing of this process was ever read: its TLS is not seen */
 };
 /*
@@ -65,18 +97,15 @@ struct unmetered_row {
 	uint64_t read_bytes[2], charged_bytes[2];
 	uint64_t quic, adopted;		/* of the flows: by QUIC; older than the programs */
 	uint64_t others;		/* requests that were read and are no call to be charged */
+	uint64_t lost_bytes, doubtful_bytes[2];
+	enum unmetered_why why;		/* not all of it was read */
 };
-/*
- * Why not all of it was read: "quic", "unread" (its TLS is not), "late" (its connection is older than
- * the probes, or a part of it was lost); "": all was.
- */
-const char *unmetered_why(const struct unmetered_row *row);
 void unmetered_each(const struct unmetered *unmetered,
 		    void (*fn)(void *arg, const struct unmetered_row *row), void *arg);
 
 /* Totals since the start, by enum ev_dir: for coverage. */
 struct unmetered_stats {
-	uint64_t flow_bytes[2], read_bytes[2], charged_bytes[2];
+	uint64_t flow_bytes[2], read_bytes[2], charged_bytes[UNMETERED_WHYS][2];
 	uint64_t accounts, accounts_dropped;
 };
 void unmetered_stats(const struct unmetered *unmetered, struct unmetered_stats *ret);

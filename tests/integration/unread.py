@@ -109,9 +109,21 @@ def errors(bill, rows):
     return [told / true - 1 for true, told in zip(sent(bill), charged(rows))]
 
 
-def token_errors(bill, rows):
-    true = [sum(sum(lab.numbers(row["tokens"])[n] for n in names) for row in bill)
-            for names in (("input", "cache_read", "cache_write"), ("output",))]
-    told = [sum(sum(row["tokens"][n] for n in names) for row in rows)
-            for names in (("input", "cache_read", "cache_write"), ("output",))]
-    return [b / a - 1 if a else 0.0 for a, b in zip(true, told)]
+class Tokens:
+    """Of one class: what was billed, what was estimated, and by how much that was said to be off."""
+
+    def __init__(self, name, bill, rows):
+        names = ("input", "cache_read", "cache_write") if name == "input" else (name,)
+        self.name = name
+        self.true = sum(sum(lab.numbers(row["tokens"])[n] for n in names) for row in bill)
+        self.told = sum(sum(row["tokens"][n] for n in names) for row in rows)
+        self.error = sum(row["expected_error"][name] for row in rows)
+
+    def __str__(self):
+        return f"{self.name} {self.told} ± {self.error / self.told:.0%}, off by {self.true / self.told - 1:+.0%}"
+
+    def is_covered(self):
+        return abs(self.told - self.true) <= self.error
+
+    def is_within(self, share):
+        return abs(self.told - self.true) <= share * self.told

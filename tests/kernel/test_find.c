@@ -182,7 +182,7 @@ static bool is_probed(void *arg)
 	const pid_t *pid = arg;
 	bool probed = false;
 
-	(void)find_explain((uint32_t)*pid, note_row, &probed);
+	(void)find_explain((uint32_t)*pid, FIND_RETURN_PROBES, note_row, &probed);
 	return probed;
 }
 

@@ -148,7 +148,7 @@ static void tells_of_an_approach_over_ipv6(void **state)
 {
 	struct child child = child_new(cgroups[CG_A]);
 
-	assert_int_equal(tap_add_address(tap, (void *)&server6), 0);
+	assert_int_equal(tap_add_address(tap, (void *)&server6, CTL_AI), 0);
 	assert_int_equal(tell(&child, '6'), 0);
 	assert_int_equal(tell(&child, 'a'), 0);
 	take_events(1);

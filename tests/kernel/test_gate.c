@@ -8,7 +8,7 @@ static void refuses_connects_below_a_gate_only(void **state)
 	struct child beside = child_new(cgroups[CG_B]);
 	uint64_t counters[CTL_COUNTERS];
 
-	assert_int_equal(tap_add_address(tap, (void *)&server), 0);
+	assert_int_equal(tap_add_address(tap, (void *)&server, CTL_AI), 0);
 	assert_int_equal(tell(&in, 'c'), 0);
 	gate_set(CG_A, UINT64_MAX);
 	assert_int_equal(tell(&in, 'c'), EPERM);
@@ -29,7 +29,7 @@ static void does_not_refuse_a_shared_address(void **state)
 {
 	struct child child = child_new(cgroups[CG_A]);
 
-	assert_int_equal(tap_add_address(tap, (void *)&server), 0);
+	assert_int_equal(tap_add_address(tap, (void *)&server, CTL_AI), 0);
 	assert_int_equal(tell(&child, 'c'), 0);
 	assert_int_equal(tell(&child, 'o'), 0);
 	gate_set(CG_A, UINT64_MAX);
@@ -153,7 +153,7 @@ static void gates_leave_with_the_daemon(void **state)
 {
 	struct child child = child_new(cgroups[CG_A]);
 
-	assert_int_equal(tap_add_address(tap, (void *)&server), 0);
+	assert_int_equal(tap_add_address(tap, (void *)&server, CTL_AI), 0);
 	gate_set(CG_A, UINT64_MAX);
 	assert_int_equal(tell(&child, 'c'), EPERM);
 	tap = tap_free(tap);
@@ -167,7 +167,7 @@ static void stops_quic_to_an_ai_address(void **state)
 	struct sockaddr_in to = server;
 
 	to.sin_port = htons(443);
-	assert_int_equal(tap_add_address(tap, (void *)&to), 0);
+	assert_int_equal(tap_add_address(tap, (void *)&to, CTL_AI), 0);
 	assert_int_equal(tell(&child, 'q'), 0);
 	gate_set(CG_A, UINT64_MAX);
 	assert_int_equal(tell(&child, 'q'), EPERM);

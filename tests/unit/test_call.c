@@ -365,6 +365,7 @@ static void a_gap_that_hides_the_usage_makes_an_estimate(void **state)
 	charge = run(&x);
 	assert_int_equal(charge.source, CHARGE_SIZE);
 	assert_true(charge.usage.input > 0);
+	assert_true(charge.error_input > 0 && charge.error_output > 0 && charge.error_nanos > 0);
 	/* In a stream, what comes after the gap is read. */
 	x.request = "openai/request_usage.json";
 	x.answer = "openai/chat_usage.sse";
@@ -374,6 +375,8 @@ static void a_gap_that_hides_the_usage_makes_an_estimate(void **state)
 	charge = run(&x);
 	assert_int_equal(charge.source, CHARGE_USAGE);
 	assert_int_equal(charge.usage.output, 4);
+	assert_int_equal(charge.error_input + charge.error_output, 0);
+	assert_int_equal(charge.error_nanos, 0);
 }
 
 /* Of a stream whose rest was lost, the sizes say more than the text that was seen. */
@@ -386,8 +389,10 @@ static void a_gap_up_to_the_end_is_estimated_with_what_was_lost(void **state)
 
 	assert_int_equal(charge.source, CHARGE_PARTIAL);
 	assert_int_equal(charge.usage.input, 25);
-	/* 4.1 bytes a token, behind 600 fixed ones */
-	assert_int_equal(charge.usage.output, 97);
+	/* 28 bytes a token, behind 600 fixed ones */
+	assert_int_equal(charge.usage.output, 14);
+	assert_int_equal(charge.error_output, 14 * 6 / 10 + 150);
+	assert_int_equal(charge.error_input, 0);	/* told */
 }
 
 static void a_request_without_an_answer_is_charged_its_input(void **state)

@@ -32,6 +32,9 @@ static void add(const char *cgroup, const char *model, enum charge_source source
 				 .price_key = "k", .price_origin = "test", .status = 200,
 				 .source = source, .is_priced = priced, .cost_nanos = cost,
 				 .request_bytes = 1000, .response_bytes = 2000,
+				 .error_input = charge_is_measured(source) ? 0 : 300000,
+				 .error_output = charge_is_measured(source) ? 0 : 40,
+				 .error_nanos = charge_is_measured(source) ? 0 : cost / 4,
 				 .duration_ns = 1500000000, .first_token_ns = 200000000,
 				 .usage = { .input = 1200000, .cache_read = 20, .cache_write_5m = 3,
 					    .cache_write_1h = 4, .output = 50, .reasoning = 6 } };
@@ -101,6 +104,7 @@ static void table_is_aligned_and_says_what_is_uncertain(void **state)
 "total                     4          1  4,800,000          80           28     200  3.700002  1 unpriced\n"
 "\n"
 "1 of 4 calls (25.0 %) are estimated: no usage could be read of them.\n"
+"Their expected error: 300,000 tokens of input, 40 of output, 0.025000 USD more or less.\n"
 "\n"
 "1 calls went to models without a price: their cost is not in the sums. Give prices\n"
 "in the file that `prices:` of the configuration names.\n");
@@ -118,11 +122,13 @@ static void json_has_the_agreed_shape(void **state)
 "\"model\":\"claude-x\",\"calls\":1,\"measured_calls\":1,\"estimated_calls\":0,\"unpriced_calls\":0,"
 "\"free_calls\":0,\"tokens\":{\"input\":1200000,\"cache_read\":20,\"cache_write\":7,\"output\":50,"
 "\"reasoning\":6},\"audio_tokens\":{\"input\":0,\"output\":0},\"web_searches\":0,\"request_bytes\":1000,"
-"\"response_bytes\":2000,\"cost_usd\":\"0.001234001\"}],\n"
+"\"response_bytes\":2000,\"cost_usd\":\"0.001234001\","
+"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"}}],\n"
 "\"totals\":{\"calls\":1,\"measured_calls\":1,\"estimated_calls\":0,\"unpriced_calls\":0,"
 "\"free_calls\":0,\"tokens\":{\"input\":1200000,\"cache_read\":20,\"cache_write\":7,\"output\":50,"
 "\"reasoning\":6},\"audio_tokens\":{\"input\":0,\"output\":0},\"web_searches\":0,\"request_bytes\":1000,"
-"\"response_bytes\":2000,\"cost_usd\":\"0.001234001\"},\n"
+"\"response_bytes\":2000,\"cost_usd\":\"0.001234001\","
+"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"}},\n"
 "\"since\":\"2023-11-14T22:13:20Z\",\"generated\":\"2023-11-14T23:13:20Z\",\"currency\":\"USD\"}\n");
 }
 
@@ -142,6 +148,11 @@ static void json_of_calls_tells_time_status_duration_and_source(void **state)
 	assert_int_equal(json_integer_value(json_object_get(row, "status")), 200);
 	assert_int_equal(json_integer_value(json_object_get(row, "duration_us")), 1500000);
 	assert_string_equal(json_string_value(json_object_get(row, "source")), "text");
+	row = json_object_get(row, "expected_error");
+	assert_int_equal(json_integer_value(json_object_get(row, "input")), 300000);
+	assert_int_equal(json_integer_value(json_object_get(row, "output")), 40);
+	assert_string_equal(json_string_value(json_object_get(row, "cost_usd")), "0.00000125");
+	row = json_array_get(json_object_get(root, "rows"), 0);
 	assert_string_equal(json_string_value(json_object_get(row, "pid")), "77");
 	assert_null(json_object_get(row, "cgroup"));
 	json_decref(root);
@@ -155,8 +166,8 @@ static void csv_is_quoted_and_runs_no_formula(void **state)
 	text = written(BIT(CGROUP) | BIT(MODEL), REPORT_CSV);
 	assert_string_equal(text,
 "cgroup,model,calls,measured_calls,estimated_calls,unpriced_calls,free_calls,input,cache_read,cache_write,"
-"output,reasoning,audio_input,audio_output,web_searches,request_bytes,response_bytes,cost_usd\r\n"
-"\"/a,\"\"b\"\"\\x0d\\x0a\",'=cmd|' /C calc'!A0,1,1,0,1,0,1200000,20,7,50,6,0,0,0,1000,2000,\r\n");
+"output,reasoning,audio_input,audio_output,web_searches,request_bytes,response_bytes,cost_usd,error_input,error_output,error_usd\r\n"
+"\"/a,\"\"b\"\"\\x0d\\x0a\",'=cmd|' /C calc'!A0,1,1,0,1,0,1200000,20,7,50,6,0,0,0,1000,2000,,0,0,0.000000\r\n");
 }
 
 static void table_of_calls_has_its_columns(void **state)

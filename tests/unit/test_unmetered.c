@@ -206,9 +206,95 @@ static void sums_are_kept_whatever_the_order(void **state)
 		charged += sum.bytes[EV_IN];
 	unmetered_stats(unmetered, &stats);
 	/* i = 0 carried nothing beyond its handshake and shows as the least. */
-	assert_int_equal(charged - stats.charged_bytes[EV_IN], 64);
-	assert_in_range(stats.charged_bytes[EV_IN], 1000ull * 999 * 1000 / 2 / 1000 * 998,
+	assert_int_equal(charged - stats.charged_bytes[UNMETERED_UNREAD][EV_IN], 64);
+	assert_in_range(stats.charged_bytes[UNMETERED_UNREAD][EV_IN], 1000ull * 999 * 1000 / 2 / 1000 * 998,
 			1000ull * 999 * 1000 / 2);	/* less framing */
+	unmetered_free(unmetered);
+}
+
+static struct unmetered_row seen;
+
+static void note_row(void *arg, const struct unmetered_row *row)
+{
+	seen = *row;
+}
+
+static const char *why(const struct unmetered *unmetered)
+{
+	unmetered_each(unmetered, note_row, NULL);
+	return unmetered_why_name(seen.why);
+}
+
+static void it_says_why_something_was_not_read(void **state)
+{
+	struct unmetered *unmetered = unmetered_new();
+	struct unmetered_sum sum;
+
+	flow_whole(unmetered, 1, 51000, 104500);
+	assert_string_equal(why(unmetered), "");	/* nothing was charged yet */
+	assert_true(unmetered_next(unmetered, false, &sum));
+	assert_string_equal(why(unmetered), "unread");
+	unmetered_left_out(unmetered, 1, "api.openai.com", UNMETERED_RETURNS);
+	assert_string_equal(why(unmetered), "returns");
+	unmetered_left_out(unmetered, 1, "api.openai.com", UNMETERED_NEVER);
+	assert_string_equal(why(unmetered), "never");
+	/* From here on it is read. */
+	unmetered_read(unmetered, 1, "api.openai.com", EV_OUT, 1000, 1);
+	assert_string_equal(why(unmetered), "late");
+	unmetered_lost(unmetered, 1, "api.openai.com", 60000);
+	assert_string_equal(why(unmetered), "late");	/* most of it is older than the loss */
+	unmetered_lost(unmetered, 1, "api.openai.com", 60000);
+	assert_string_equal(why(unmetered), "lost");
+	assert_int_equal(seen.lost_bytes, 120000);
+	unmetered_free(unmetered);
+}
+
+static void records_tell_a_stream_from_a_document(void **state)
+{
+	struct unmetered *unmetered = unmetered_new();
+	struct ev_flow flow = flow_of(1, 1, 20000, 100000);
+	struct unmetered_sum sum;
+
+	unmetered_flow(unmetered, &flow);
+	flow.framed[EV_IN] = 95000;
+	flow.records[EV_IN] = 300;
+	unmetered_flow_end(unmetered, &flow);
+	assert_true(unmetered_next(unmetered, false, &sum));
+	assert_int_equal(sum.form, ANSWER_SSE);
+
+	flow = flow_of(2, 2, 20000, 100000);
+	unmetered_flow(unmetered, &flow);
+	flow.framed[EV_IN] = 95000;
+	flow.records[EV_IN] = 7;
+	unmetered_flow_end(unmetered, &flow);
+	assert_true(unmetered_next(unmetered, false, &sum));
+	assert_int_equal(sum.form, ANSWER_JSON);
+
+	flow_whole(unmetered, 3, 20000, 100000);
+	assert_true(unmetered_next(unmetered, false, &sum));
+	assert_int_equal(sum.form, ANSWER_UNKNOWN);
+	unmetered_free(unmetered);
+}
+
+/* An old connection was taken for an AI host's by its address, and the address proves to be others' too. */
+static void a_doubtful_flow_is_shown_and_not_charged(void **state)
+{
+	struct unmetered *unmetered = unmetered_new();
+	struct ev_flow flow = flow_of(1, 1, 0, 0);
+	struct ctl_flow live = { .bytes = { 11022, 24544 } };
+	struct unmetered_sum sum;
+
+	flow.is_adopted = 1;
+	unmetered_flow(unmetered, &flow);
+	unmetered_flow_count(unmetered, &flow, &live);
+	flow.bytes[EV_OUT] = 12000;
+	flow.bytes[EV_IN] = 34000;
+	unmetered_flow_doubt(unmetered, &flow);
+	assert_false(unmetered_next(unmetered, true, &sum));
+	assert_string_equal(why(unmetered), "shared");
+	assert_int_equal(seen.doubtful_bytes[EV_OUT], 12000);
+	assert_int_equal(seen.doubtful_bytes[EV_IN], 34000);
+	assert_int_equal(seen.flows + seen.adopted + seen.flow_bytes[EV_IN], 0);
 	unmetered_free(unmetered);
 }
 
@@ -239,6 +325,9 @@ int main(void)
 		cmocka_unit_test(a_flow_beside_a_read_one_is_seen),
 		cmocka_unit_test(the_smallest_unread_flow_still_shows),
 		cmocka_unit_test(sums_are_kept_whatever_the_order),
+		cmocka_unit_test(it_says_why_something_was_not_read),
+		cmocka_unit_test(records_tell_a_stream_from_a_document),
+		cmocka_unit_test(a_doubtful_flow_is_shown_and_not_charged),
 		cmocka_unit_test(accounts_are_bounded),
 	};
 

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "cmd/cmd.h"
+#include "cmd/coverage.h"
 #include "cmd/options.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
@@ -77,6 +78,7 @@ struct scan {
 	size_t n, room;
 	unsigned pid;
 	json_t *files;
+	enum find_returns returns;	/* as the daemon sees them */
 };
 
 static void add_file(void *arg, const struct find_row *row)
@@ -143,7 +145,7 @@ static int scan_processes(struct scan *scan)
 		if (!scan->pid || is_aigress(scan->pid))
 			continue;
 		scan->files = json_array();
-		(void)find_explain(scan->pid, add_file, scan);
+		(void)find_explain(scan->pid, scan->returns, add_file, scan);
 		if (json_array_size(scan->files))
 			err = add_process(scan);
 		else
@@ -166,6 +168,17 @@ static json_t *fact(struct ledger *ledger, const char *key)
 	_cleanup_free_ char *text = ledger ? ledger_get(ledger, key) : NULL;
 
 	return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+static enum find_returns returns_of(struct ledger *ledger)
+{
+	json_t *daemon = fact(ledger, "daemon");
+	const char *returns = json_string_value(json_object_get(daemon, "returns"));
+	enum find_returns ret = returns && !strcmp(returns, "instructions") ? FIND_RETURN_INSTRUCTIONS :
+									      FIND_RETURN_PROBES;
+
+	json_decref(daemon);
+	return ret;
 }
 
 /* A pid is used again; nobody else is called so. */
@@ -242,20 +255,14 @@ static void print_processes(const struct scan *scan)
 	table_print(table, stdout, 0);
 	table_free(table);
 	printf("\nprobed: its calls are read. waiting: it will be probed when it greets an AI host.\n"
-	       "no symbols: its calls are seen as flows and estimated by size.\n");
-}
-
-static uint64_t both(const json_t *row, const char *key)
-{
-	const json_t *bytes = json_object_get(row, key);
-
-	return (uint64_t)(json_integer_value(json_object_get(bytes, "out")) +
-			  json_integer_value(json_object_get(bytes, "in")));
+	       "Any other state: its calls are seen as flows and estimated by size.\n");
 }
 
 /* Of a process that still runs: what its TLS code is, and what stands in the way of reading it. */
-static bool name_library(const struct scan *scan, json_int_t pid, char *ret, size_t size)
+static bool name_library(void *arg, json_int_t pid, char *ret, size_t size)
 {
+	const struct scan *scan = arg;
+
 	for (size_t i = 0; i < scan->n; i++) {
 		const json_t *file = json_array_get(scan->rows[i].files, 0);
 
@@ -266,70 +273,6 @@ static bool name_library(const struct scan *scan, json_int_t pid, char *ret, siz
 		return true;
 	}
 	return false;
-}
-
-static const char *explain(const struct scan *scan, const json_t *row, char *ret, size_t size)
-{
-	const char *why = string(row, "why");
-	json_int_t pid = json_integer_value(json_object_get(row, "pid"));
-
-	if (!*why)
-		snprintf(ret, size, "%s", "");
-	else if (!strcmp(why, "quic"))
-		snprintf(ret, size, "QUIC is not read");
-	else if (json_integer_value(json_object_get(row, "older")))
-		snprintf(ret, size, "its connection is older than aigress");
-	else if (!strcmp(why, "late"))
-		snprintf(ret, size, "probed late, or some of it was lost");
-	else if (!name_library(scan, pid, ret, size))
-		snprintf(ret, size, "its TLS library is not known");
-	return ret;
-}
-
-/* How much of what flowed was read, and why the rest was not. */
-static void print_coverage(json_t *coverage, const struct scan *scan)
-{
-	struct table *table = table_new();
-	size_t i;
-	json_t *row;
-
-	if (!table || !json_array_size(coverage)) {
-		printf("\nAI traffic since the daemon's start: none was seen\n");
-		table_free(table);
-		return;
-	}
-	printf("\nAI traffic since the daemon's start\n");
-	table_column(table, "PID", true);
-	table_column(table, "COMMAND", false);
-	table_column(table, "HOST", false);
-	table_column(table, "CONNECTIONS", true);
-	table_column(table, "READ", true);
-	table_column(table, "ESTIMATED", true);
-	table_column(table, "MEASURED", true);
-	table_column(table, "NO CALL", true);
-	table_column(table, "WHY", false);
-	json_array_foreach(coverage, i, row) {
-		uint64_t read = both(row, "read_bytes"), estimated = both(row, "estimated_bytes");
-		char text[SHOW_LEN], why[128];
-
-		snprintf(text, sizeof(text), "%lld", json_integer_value(json_object_get(row, "pid")));
-		table_cell(table, text);
-		table_cell(table, string(row, "command"));
-		table_cell(table, string(row, "host"));
-		table_cell(table, show_count((uint64_t)json_integer_value(
-						     json_object_get(row, "flows")), text));
-		table_cell(table, show_bytes(read, text));
-		table_cell(table, show_bytes(estimated, text));
-		snprintf(text, sizeof(text), "%.0f %%",
-			 read + estimated ? 100.0 * (double)read / (double)(read + estimated) : 0.0);
-		table_cell(table, text);
-		table_cell(table, show_count((uint64_t)json_integer_value(
-						     json_object_get(row, "other_requests")), text));
-		table_cell(table, explain(scan, row, why, sizeof(why)));
-	}
-	table_print(table, stdout, 0);
-	table_free(table);
-	printf("\nNO CALL: requests that were read and are of no kind that is known to be charged.\n");
 }
 
 /* On a node of Kubernetes: where names come from, and whose annotations count. */
@@ -390,9 +333,10 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 						(json_int_t)scan->rows[i].pid, "command",
 						show_json(scan->rows[i].comm), "files",
 						scan->rows[i].files));
-	root = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o*, s:o*, s:o*, s:o*}", "supported", can_run(features),
+	root = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o*, s:o*, s:o*, s:o*, s:o*}", "supported", can_run(features),
 			 "cgroup_root", cgroup_root, "running", is_running(daemon), "features", list,
-			 "processes", processes, "coverage", fact(ledger, "coverage"), "health",
+			 "processes", processes, "coverage", fact(ledger, "coverage"), "estimates",
+			 fact(ledger, "estimates"), "health",
 			 fact(ledger, "health"), "names", fact(ledger, "names"), "annotations",
 			 fact(ledger, "annotations"));
 	json_decref(daemon);
@@ -404,23 +348,24 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 	return 0;
 }
 
-static void print_text(const struct feature features[FEATURES], const struct scan *scan,
+static void print_text(const struct feature features[FEATURES], struct scan *scan,
 		       struct ledger *ledger, const char *dir, const char *why)
 {
 	json_t *daemon = fact(ledger, "daemon");
-	json_t *coverage = fact(ledger, "coverage");
+	json_t *coverage = fact(ledger, "coverage"), *estimates = fact(ledger, "estimates");
 	json_t *sources = fact(ledger, "names"), *annotations = fact(ledger, "annotations");
 
 	print_features(features);
 	print_ledger(ledger, dir, why, daemon);
 	print_processes(scan);
 	if (ledger)
-		print_coverage(coverage, scan);
+		coverage_print(coverage, estimates, name_library, scan);
 	print_kube(sources, annotations);
 	json_decref(sources);
 	json_decref(annotations);
 	json_decref(daemon);
 	json_decref(coverage);
+	json_decref(estimates);
 }
 
 static const struct argp_option rows[] = {
@@ -459,6 +404,7 @@ int cmd_check(int argc, char **argv)
 	/* No ledger is a finding here, not an error. */
 	if (ledger_open(&ledger, options.state, false, &sentence) == -ENOENT)
 		free(take(sentence));
+	scan.returns = returns_of(ledger);
 	err = scan_processes(&scan);
 	if (!err && options.json)
 		err = print_json(features, &scan, ledger, cgroup_root);

@@ -155,6 +155,10 @@ static void print_call(void *arg, const struct ledger_call *call)
 	       show_bytes(charge->response_bytes, text));
 	print_usage(charge);
 	line("known by", sources[charge->source]);
+	if (charge->error_input || charge->error_output)
+		printf("  %-10s %s tokens of input, %s of output, %s USD more or less\n", "error",
+		       show_count(charge->error_input, text), show_count(charge->error_output, bytes),
+		       money_format(charge->error_nanos, money));
 	if (!charge->is_priced)
 		printf("  %-10s unpriced: no price for this model; budgets count %s USD, the dearest of "
 		       "its provider\n", "cost", money_format(charge->budget_nanos, money));

@@ -54,6 +54,9 @@ static void add_up(struct ledger_row *total, const struct ledger_row *row)
 	total->request_bytes += row->request_bytes;
 	total->response_bytes += row->response_bytes;
 	total->cost_nanos += row->cost_nanos;
+	total->error_input += row->error_input;
+	total->error_output += row->error_output;
+	total->error_nanos += row->error_nanos;
 }
 
 /* JSON. */
@@ -82,6 +85,11 @@ static void add_sums(json_t *object, const struct ledger_row *row)
 	json_object_set_new(object, "request_bytes", json_integer((json_int_t)row->request_bytes));
 	json_object_set_new(object, "response_bytes", json_integer((json_int_t)row->response_bytes));
 	json_object_set_new(object, "cost_usd", json_string(money_format(row->cost_nanos, money)));
+	/* Of what is estimated: more or less. */
+	json_object_set_new(object, "expected_error",
+			    json_pack("{s:I, s:I, s:s}", "input", (json_int_t)row->error_input,
+				      "output", (json_int_t)row->error_output, "cost_usd",
+				      money_format(row->error_nanos, money)));
 }
 
 static void add_call(json_t *object, const struct ledger_row *row)
@@ -172,7 +180,7 @@ static void begin_csv(struct writer *writer)
 		      "price_origin,", writer->out);
 	fputs("calls,measured_calls,estimated_calls,unpriced_calls,free_calls,input,cache_read,cache_write,"
 	      "output,reasoning,audio_input,audio_output,web_searches,request_bytes,response_bytes,"
-	      "cost_usd\r\n", writer->out);
+	      "cost_usd,error_input,error_output,error_usd\r\n", writer->out);
 }
 
 static void write_csv_call(FILE *out, const struct ledger_row *row, bool is_first)
@@ -213,9 +221,11 @@ static void write_csv_row(struct writer *writer, const struct ledger_row *row)
 		fprintf(writer->out, "%s%" PRIu64, is_first ? "" : ",", sums[i]);
 	/* Money is exact here; a sum without a price is not a sum of 0. */
 	if (row->unpriced_calls && row->unpriced_calls + row->free_calls >= row->calls)
-		fputs(",\r\n", writer->out);
+		fputs(",", writer->out);
 	else
-		fprintf(writer->out, ",%s\r\n", money_format(row->cost_nanos, money));
+		fprintf(writer->out, ",%s", money_format(row->cost_nanos, money));
+	fprintf(writer->out, ",%" PRIu64 ",%" PRIu64 ",%s\r\n", row->error_input, row->error_output,
+		money_format(row->error_nanos, money));
 }
 
 /* Table. */
@@ -313,7 +323,7 @@ static void end_table(struct writer *writer)
 {
 	const struct ledger_row *total = &writer->total;
 	uint64_t permille = total->calls ? total->estimated_calls * 1000 / total->calls : 0;
-	char a[SHOW_LEN], b[SHOW_LEN];
+	char a[SHOW_LEN], b[SHOW_LEN], money[MONEY_LEN];
 
 	if (!writer->rows) {
 		fprintf(writer->out,
@@ -332,6 +342,10 @@ static void end_table(struct writer *writer)
 		fprintf(writer->out, "\n%s of %s calls (%" PRIu64 ".%" PRIu64 " %%) are estimated: no usage "
 			"could be read of them.\n", show_count(total->estimated_calls, a),
 			show_count(total->calls, b), permille / 10, permille % 10);
+	if (total->error_input || total->error_output)
+		fprintf(writer->out, "Their expected error: %s tokens of input, %s of output, %s USD more or "
+			"less.\n", show_count(total->error_input, a), show_count(total->error_output, b),
+			money_format(total->error_nanos, money));
 	if (total->unpriced_calls)
 		fprintf(writer->out, "\n%s calls went to models without a price: their cost is not in the "
 			"sums. Give prices\nin the file that `prices:` of the configuration names.\n",

@@ -263,6 +263,8 @@ static int meet(struct attach *attach, const struct tap_mapping *mapping)
 	if (err)
 		return err;
 	file->is_mapped = true;
+	if (file->is_unfollowed)
+		return 0;
 	if (attach->mode == FIND_EVERYONE) {
 		file->is_wanted = true;
 		probe_for_everyone(attach, file, mapping);
@@ -306,6 +308,40 @@ int attach_mapped(struct attach *attach, uint32_t tgid, uint64_t addr)
 	int err = walk(attach, tgid, look_at, &look);
 
 	return err ? err : look.err;
+}
+
+struct reach {
+	const struct attach *attach;
+	enum find_reach reach;
+};
+
+static void reach_one(void *arg, const struct tap_mapping *mapping)
+{
+	struct reach *reach = arg;
+	const struct file *file = files_known(&reach->attach->files, mapping);
+	const struct process *process = known((struct attach *)reach->attach, mapping->tgid);
+	enum find_reach here;
+
+	if (!file)
+		return;
+	if (file->is_unfollowed)
+		here = FIND_UNFOLLOWED;
+	else if (file->has_failed)
+		here = FIND_ATTACH_FAILED;
+	else
+		here = file->everyone || (process && !LIST_EMPTY(&process->links)) ? FIND_PROBED :
+										      FIND_WAITING;
+	/* What is read goes before what is not. */
+	if (reach->reach == FIND_NO_TLS || here == FIND_PROBED)
+		reach->reach = here;
+}
+
+enum find_reach attach_reach(struct attach *attach, uint32_t tgid)
+{
+	struct reach reach = { attach, FIND_NO_TLS };
+
+	(void)walk(attach, tgid, reach_one, &reach);
+	return reach.reach;
 }
 
 void attach_greeted(struct attach *attach, uint32_t tgid, uint64_t cgroup)

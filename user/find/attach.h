@@ -36,6 +36,7 @@ struct attach *attach_free(struct attach *attach);
  */
 int attach_mapped(struct attach *attach, uint32_t tgid, uint64_t addr);
 void attach_greeted(struct attach *attach, uint32_t tgid, uint64_t cgroup);
+enum find_reach attach_reach(struct attach *attach, uint32_t tgid);
 void attach_forked(struct attach *attach, uint32_t parent, uint32_t child);
 void attach_gone(struct attach *attach, uint32_t tgid);
 /* Looks at all mappings: meets what is new, lets go of files and processes that are gone. 0 or -errno. */

@@ -39,6 +39,7 @@ const char *find_reach_name(enum find_reach reach)
 		[FIND_STRIPPED] = "no symbols",
 		[FIND_UNREADABLE] = "unreadable",
 		[FIND_ATTACH_FAILED] = "probes refused",
+		[FIND_UNFOLLOWED] = "returns not followed",
 	};
 
 	return names[reach];
@@ -46,6 +47,7 @@ const char *find_reach_name(enum find_reach reach)
 
 struct explaining {
 	uint32_t tgid;
+	enum find_returns returns;
 	void (*fn)(void *arg, const struct find_row *row);
 	void *arg;
 	size_t n_rows;
@@ -131,6 +133,14 @@ static bool is_probed(uint32_t tgid, const struct procs_map *map, const struct s
 	       (!sites_find(fd, true, &others) && is_probed_at(tgid, map, &others, fd));
 }
 
+/* Will the daemon leave it alone, since it sees returns by their instructions and these are not known? */
+static bool is_unfollowed(const struct explaining *e, int fd)
+{
+	struct sites sites;
+
+	return e->returns == FIND_RETURN_INSTRUCTIONS && sites_find(fd, true, &sites) == -EOPNOTSUPP;
+}
+
 /* Which TLS code the file holds by its marks, NULL: none. */
 static const char *mark_of(int fd)
 {
@@ -151,6 +161,7 @@ static void explain_map(void *arg, const struct procs_map *map)
 {
 	struct explaining *e = arg;
 	_cleanup_close_ int fd = -1;
+	enum find_reach reach = FIND_WAITING;
 	const char *flavour;
 	struct sites sites;
 	int err;
@@ -161,16 +172,20 @@ static void explain_map(void *arg, const struct procs_map *map)
 	if (fd == -ESTALE)
 		return;
 	err = fd < 0 ? fd : sites_find(fd, false, &sites);
+	if (!err && is_probed(e->tgid, map, &sites, fd))
+		reach = FIND_PROBED;
+	else if (!err && is_unfollowed(e, fd))
+		reach = FIND_UNFOLLOWED;
 	if (!err)
-		tell(e, is_probed(e->tgid, map, &sites, fd) ? FIND_PROBED : FIND_WAITING, map->path,
-		     sites.flavour, sites.n);
+		tell(e, reach, map->path, sites.flavour, sites.n);
 	else if (err == -ENOENT && (flavour = mark_of(fd)))
 		tell(e, FIND_STRIPPED, map->path, flavour, 0);
 	else if (err != -ENOENT && err != -ENOEXEC)
 		tell(e, FIND_UNREADABLE, map->path, "", 0);
 }
 
-int find_explain(uint32_t tgid, void (*fn)(void *arg, const struct find_row *row), void *arg)
+int find_explain(uint32_t tgid, enum find_returns returns,
+		 void (*fn)(void *arg, const struct find_row *row), void *arg)
 {
 	_cleanup_free_ struct explaining *e = calloc(1, sizeof(*e));
 	char path[64], exe[512];
@@ -179,7 +194,7 @@ int find_explain(uint32_t tgid, void (*fn)(void *arg, const struct find_row *row
 
 	if (!e)
 		return -ENOMEM;
-	*e = (struct explaining){ .tgid = tgid, .fn = fn, .arg = arg };
+	*e = (struct explaining){ .tgid = tgid, .returns = returns, .fn = fn, .arg = arg };
 	err = procs_maps(tgid, explain_map, e);
 	if (err || e->n_rows)
 		return err;

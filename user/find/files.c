@@ -44,12 +44,21 @@ static int look_into(const struct files *files, int fd, struct file *file)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	err = sites_find(fd, files->by_instruction, &sites);
-	if (err)
+	file->is_unfollowed = err == -EOPNOTSUPP;
+	if (err && !file->is_unfollowed)
 		return err;
-	file->sites = sites;
+	file->sites = err ? (struct sites){ .flavour = "" } : sites;
 	file->size = st.st_size;
 	file->ctime = st.st_ctim;
 	return 0;
+}
+
+struct file *files_known(const struct files *files, const struct tap_mapping *mapping)
+{
+	struct file wanted = { .key = { mapping->dev, mapping->ino } }, *file;
+
+	HASH_FIND(hh, files->table, &wanted.key, sizeof(wanted.key), file);
+	return file;
 }
 
 int files_meet(struct files *files, const struct tap_mapping *mapping, struct file **ret)
@@ -58,26 +67,25 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, struct fi
 	_cleanup_close_ int fd = -1;
 	int err;
 
+	*ret = files_known(files, mapping);
+	if (*ret)
+		return 0;
 	file = calloc(1, sizeof(*file));
 	if (!file)
 		return -ENOMEM;
 	file->key.dev = mapping->dev;
 	file->key.ino = mapping->ino;
-	HASH_FIND(hh, files->table, &file->key, sizeof(file->key), *ret);
-	if (*ret)
-		return 0;
 	if (noes_has(&files->noes, mapping->dev, mapping->ino, 0))
 		return -ENOENT;
 	fd = procs_open(mapping->tgid, mapping->start, mapping->end);
 	err = fd < 0 ? fd : look_into(files, fd, file);
 	if (fd >= 0)
 		files->n_seen++;
-	if (err == -EOPNOTSUPP) {
+	if (!err && file->is_unfollowed) {
 		files->n_unreadable++;
 		log_warn("a TLS library (inode %llu, as process %u maps it) returns in ways that cannot be "
 			 "followed on this kernel; its calls are estimated",
 			 (unsigned long long)mapping->ino, mapping->tgid);
-		err = -ENOENT;
 	}
 	if (err == -ENOENT || err == -ENOEXEC || err == -EBADMSG || err == -EFBIG) {
 		noes_add(&files->noes, mapping->dev, mapping->ino, 0);

@@ -43,6 +43,7 @@ struct file {
 	LIST_HEAD(, link) links;	/* for one process each */
 	size_t n_links;
 	bool has_failed;		/* could not be probed: said once, not tried again */
+	bool is_unfollowed;		/* no sites: its returns are not known (site.h, -EOPNOTSUPP) */
 	bool is_mapped, is_wanted;	/* by some process, by one that gets probes: as of this sweep */
 	UT_hash_handle hh;
 };
@@ -57,10 +58,13 @@ struct files {
 
 /*
  * The file behind a mapping, looked into when it is new. 0 and the file, which stays the table's;
- * -ENOENT: it holds no TLS functions, or none whose returns are known; -ESRCH, -ESTALE: process or mapping went away; -ENOSPC:
+ * -ENOENT: it holds no TLS functions; -ESRCH, -ESTALE: process or mapping went away; -ENOSPC:
  * FILES_MAX; or -errno of opening and reading.
  */
 int files_meet(struct files *files, const struct tap_mapping *mapping, struct file **ret);
+
+/* The same, but only if it is in the table; else NULL. */
+struct file *files_known(const struct files *files, const struct tap_mapping *mapping);
 
 /*
  * Opens the file behind a mapping to attach to it, and finds the sites again when the file is not

@@ -134,6 +134,11 @@ void find_greeted(struct find *find, uint32_t tgid, uint64_t cgroup)
 		attach_greeted(find->attach, tgid, cgroup);
 }
 
+enum find_reach find_reach_of(const struct find *find, uint32_t tgid)
+{
+	return find->attach ? attach_reach(find->attach, tgid) : FIND_NO_TLS;
+}
+
 void find_gone(struct find *find, uint32_t tgid)
 {
 	if (find->attach)

@@ -52,6 +52,7 @@ enum find_reach {
 	FIND_STRIPPED,		/* holds TLS code, its functions were not found with proof */
 	FIND_UNREADABLE,	/* the file could not be opened or is not sound */
 	FIND_ATTACH_FAILED,
+	FIND_UNFOLLOWED,	/* its functions return in ways that cannot be followed (FIND_RETURN_INSTRUCTIONS) */
 };
 const char *find_reach_name(enum find_reach reach);
 
@@ -62,8 +63,12 @@ struct find_row {
 	char flavour[32];	/* "openssl-3", "boringssl", ... */
 	size_t n_sites;
 };
-/* Looks at one process now, attaching nothing (for `aigress check`). 0 or -errno. */
-int find_explain(uint32_t tgid, void (*fn)(void *arg, const struct find_row *row), void *arg);
+/* What is known of the files that a process maps, by what was met so far: FIND_NO_TLS if nothing. */
+enum find_reach find_reach_of(const struct find *find, uint32_t tgid);
+
+/* Looks at one process now, attaching nothing (for `aigress check`); returns: as the daemon sees them. 0 or -errno. */
+int find_explain(uint32_t tgid, enum find_returns returns,
+		 void (*fn)(void *arg, const struct find_row *row), void *arg);
 
 struct find_stats {
 	uint64_t files_seen, files_probed, processes_probed;

@@ -107,8 +107,17 @@ static const char schema_4[] =
 	/* Names that come late are looked for by these (rename.c). */
 	"CREATE INDEX subjects_pod ON subjects (pod_uid, container_id);";
 
+static const char schema_5[] =
+	/* By how much an estimate may be off (struct charge). */
+	"ALTER TABLE calls ADD COLUMN error_input INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE calls ADD COLUMN error_output INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE calls ADD COLUMN error_nanos INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE hours ADD COLUMN error_input INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE hours ADD COLUMN error_output INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE hours ADD COLUMN error_nanos INTEGER NOT NULL DEFAULT 0;";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4 };
+static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4, schema_5 };
 #define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
 
 int ledger_errno(int result)

@@ -160,6 +160,8 @@ struct ledger_row {
 	struct usage tokens;
 	uint64_t request_bytes, response_bytes;
 	int64_t cost_nanos;
+	uint64_t error_input, error_output;	/* how far the estimates among them may be off: tokens, ... */
+	int64_t error_nanos;			/* ... and of the cost */
 };
 /*
  * Sums since since_us by the keys whose bit (1u << enum ledger_key) is set, dearest first. Exact

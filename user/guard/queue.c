@@ -45,6 +45,7 @@ struct row {
 	struct usage usage;
 	int64_t cost_nanos, budget_nanos, request_bytes, response_bytes, first_token_us,
 		duration_us;
+	int64_t error_input, error_output, error_nanos;
 };
 
 struct ledger_queue {
@@ -89,12 +90,12 @@ int ledger_queue_new(struct ledger *ledger)
 	if (!err)
 		err = ledger_prepare(ledger,
 				     "INSERT INTO calls VALUES"
-				     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+				     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 				     &queue->add_call);
 	if (!err)
 		err = ledger_prepare(
 			ledger,
-			"INSERT INTO hours VALUES (?,?,?,?,1,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+			"INSERT INTO hours VALUES (?,?,?,?,1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 			" ON CONFLICT DO UPDATE SET calls = calls + 1,"
 			" unpriced = unpriced + excluded.unpriced, input = input + excluded.input,"
 			" cache_read = cache_read + excluded.cache_read,"
@@ -108,7 +109,10 @@ int ledger_queue_new(struct ledger *ledger)
 			" cost_nanos = cost_nanos + excluded.cost_nanos,"
 			" budget_nanos = budget_nanos + excluded.budget_nanos,"
 			" request_bytes = request_bytes + excluded.request_bytes,"
-			" response_bytes = response_bytes + excluded.response_bytes",
+			" response_bytes = response_bytes + excluded.response_bytes,"
+			" error_input = error_input + excluded.error_input,"
+			" error_output = error_output + excluded.error_output,"
+			" error_nanos = error_nanos + excluded.error_nanos",
 			&queue->add_hour);
 	return err;
 }
@@ -222,6 +226,9 @@ static void fill_row(struct row *row, const struct ledger_call *call)
 		tokens[i] = (uint64_t)clamp(tokens[i], LEDGER_TOKENS_MAX);
 	row->cost_nanos = clamp_nanos(charge->cost_nanos);
 	row->budget_nanos = clamp_nanos(charge->budget_nanos);
+	row->error_input = clamp(charge->error_input, LEDGER_TOKENS_MAX);
+	row->error_output = clamp(charge->error_output, LEDGER_TOKENS_MAX);
+	row->error_nanos = clamp_nanos(charge->error_nanos);
 	row->request_bytes = clamp(charge->request_bytes, LEDGER_BYTES_MAX);
 	row->response_bytes = clamp(charge->response_bytes, LEDGER_BYTES_MAX);
 	row->first_token_us = clamp(charge->first_token_ns / 1000, LEDGER_BYTES_MAX);
@@ -309,6 +316,13 @@ static int bind_usage(sqlite3_stmt *statement, int at, const struct row *row)
 	return at;
 }
 
+static void bind_error(sqlite3_stmt *statement, int at, const struct row *row)
+{
+	sqlite3_bind_int64(statement, at++, row->error_input);
+	sqlite3_bind_int64(statement, at++, row->error_output);
+	sqlite3_bind_int64(statement, at, row->error_nanos);
+}
+
 static int step_once(sqlite3_stmt *statement)
 {
 	int result = sqlite3_step(statement);
@@ -334,6 +348,7 @@ static int write_call(struct ledger_queue *queue, const struct row *row)
 	at = bind_usage(statement, at, row);
 	sqlite3_bind_int64(statement, at++, row->first_token_us);
 	sqlite3_bind_int64(statement, at++, row->duration_us);
+	bind_error(statement, at, row);
 	return step_once(statement);
 }
 
@@ -347,7 +362,7 @@ static int write_hour(struct ledger_queue *queue, const struct row *row)
 	sqlite3_bind_int64(statement, 3, row->words[LEDGER_SERVICES]->id);
 	sqlite3_bind_text(statement, 4, charge_source_name(row->source), -1, SQLITE_STATIC);
 	sqlite3_bind_int(statement, 5, !row->is_priced && row->source != CHARGE_FREE);
-	bind_usage(statement, 6, row);
+	bind_error(statement, bind_usage(statement, 6, row), row);
 	return step_once(statement);
 }
 

@@ -42,7 +42,7 @@ static const char twin_container[] =
 static const char move_hours[] =
 	"INSERT INTO hours SELECT hour, ?2, service, source, calls, unpriced, input, cache_read,"
 	" cache_write_5m, cache_write_1h, output, reasoning, audio_input, audio_output, web_searches,"
-	" cost_nanos, budget_nanos, request_bytes, response_bytes"
+	" cost_nanos, budget_nanos, request_bytes, response_bytes, error_input, error_output, error_nanos"
 	" FROM hours WHERE hour >= ?3 AND subject = ?1"
 	" ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
 	" unpriced = unpriced + excluded.unpriced, input = input + excluded.input,"
@@ -56,7 +56,10 @@ static const char move_hours[] =
 	" cost_nanos = cost_nanos + excluded.cost_nanos,"
 	" budget_nanos = budget_nanos + excluded.budget_nanos,"
 	" request_bytes = request_bytes + excluded.request_bytes,"
-	" response_bytes = response_bytes + excluded.response_bytes";
+	" response_bytes = response_bytes + excluded.response_bytes,"
+	" error_input = error_input + excluded.error_input,"
+	" error_output = error_output + excluded.error_output,"
+	" error_nanos = error_nanos + excluded.error_nanos";
 static const char drop_hours[] = "DELETE FROM hours WHERE hour >= ?3 AND subject = ?1";
 static const char move_calls[] =
 	"UPDATE calls SET subject = ?2 WHERE start_us >= ?3 * 3600000000 AND subject = ?1";

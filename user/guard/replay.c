@@ -143,7 +143,8 @@ static int prepare(struct ledger *ledger, struct replay *replay)
 				    "output, reasoning, audio_input,"
 				    " audio_output, web_searches, cost_nanos, budget_nanos, "
 				    "request_bytes, response_bytes,"
-				    " first_token_us, duration_us FROM calls WHERE start_us + 0 >= "
+				    " first_token_us, duration_us, error_input, error_output,"
+				    " error_nanos FROM calls WHERE start_us + 0 >= "
 				    "?1 AND id >="
 				    " (SELECT min(id) FROM calls WHERE start_us >= ?1) ORDER BY id",
 				    &replay->calls);
@@ -186,6 +187,9 @@ static void read_charge(sqlite3_stmt *row, struct charge *charge)
 	charge->response_bytes = (uint64_t)sqlite3_column_int64(row, at++);
 	charge->first_token_ns = (uint64_t)sqlite3_column_int64(row, at++) * 1000;
 	charge->duration_ns = (uint64_t)sqlite3_column_int64(row, at++) * 1000;
+	charge->error_input = (uint64_t)sqlite3_column_int64(row, at++);
+	charge->error_output = (uint64_t)sqlite3_column_int64(row, at++);
+	charge->error_nanos = sqlite3_column_int64(row, at++);
 }
 
 int ledger_replay(struct ledger *ledger, int64_t since_us,

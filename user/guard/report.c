@@ -47,7 +47,7 @@ const char *ledger_key_name(enum ledger_key key)
 
 static const char *const sums[] = { "input", "cache_read", "cache_write_5m", "cache_write_1h",
 	"output", "reasoning", "audio_input", "audio_output", "web_searches", "request_bytes",
-	"response_bytes", "cost_nanos" };
+	"response_bytes", "cost_nanos", "error_input", "error_output", "error_nanos" };
 
 struct sql {
 	char text[SQL_MAX];
@@ -182,6 +182,9 @@ static void read_row(sqlite3_stmt *statement, uint32_t keys, struct ledger_row *
 	row->request_bytes = count_at(statement, at++);
 	row->response_bytes = count_at(statement, at++);
 	row->cost_nanos = sqlite3_column_int64(statement, at++);
+	row->error_input = count_at(statement, at++);
+	row->error_output = count_at(statement, at++);
+	row->error_nanos = sqlite3_column_int64(statement, at++);
 	if (!(keys & (1u << LEDGER_BY_CALL)))
 		return;
 	row->call_id = sqlite3_column_int64(statement, at++);

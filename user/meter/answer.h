@@ -25,8 +25,6 @@ struct text_meter {
 void text_meter_take(struct text_meter *meter, enum json_text what, const uint8_t *bytes,
 		     size_t len);
 
-enum answer_form { ANSWER_UNKNOWN, ANSWER_JSON, ANSWER_SSE, ANSWER_UNREADABLE };
-
 /* Tokens billed at another model's price beside the call's own. */
 struct extra {
 	char model[CHARGE_MODEL_LEN];

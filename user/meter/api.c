@@ -241,6 +241,21 @@ const char *api_pattern(size_t index)
 	return NULL;
 }
 
+/*
+ * Google's front serves all of googleapis.com at the same addresses; the others are the providers' own
+ * web sites, which share a content network with their API or do not. A name that is gone costs nothing.
+ */
+const char *api_neighbour(size_t index)
+{
+	static const char *const names[] = {
+		"storage.googleapis.com", "oauth2.googleapis.com", "www.googleapis.com", "openai.com",
+		"www.anthropic.com", "claude.ai", "mistral.ai", "groq.com", "cohere.com", "deepseek.com",
+		"www.perplexity.ai", "huggingface.co", "x.ai",
+	};
+
+	return index < ARRAY_SIZE(names) ? names[index] : NULL;
+}
+
 static const struct endpoint *find_tail(const struct endpoint *list, const char *path)
 {
 	size_t len = strlen(path);

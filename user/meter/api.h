@@ -28,4 +28,10 @@ int api_add_host(const char *pattern, const char *provider);
  */
 const char *api_pattern(size_t index);
 
+/*
+ * Names that are no AI hosts and may stand behind the same front as one: where such a name has the
+ * address of an AI host, the address says nothing. Index from 0; NULL ends the walk.
+ */
+const char *api_neighbour(size_t index);
+
 #endif

@@ -34,6 +34,7 @@ struct call {
 	bool is_over;			/* call_end() */
 	int status;
 	uint64_t answer_bytes;
+	uint64_t answer_plain_bytes;	/* decoded */
 	struct answer answer;
 };
 
@@ -175,6 +176,7 @@ static void feed_answer(struct call *call, const struct http_piece *piece, uint6
 		break;
 	case HTTP_BODY:
 		call->answer_bytes += piece->len + piece->lost_bytes;
+		call->answer_plain_bytes += piece->len;
 		if (piece->lost_bytes)
 			answer_gap(&call->answer);
 		if (piece->len)
@@ -279,29 +281,59 @@ static uint64_t output_estimate(const struct call *call)
 	return text > events ? text : events;
 }
 
-static enum charge_source estimate(const struct call *call, const struct calibration *calibration,
-				   struct usage *ret)
+/* What the text says may be off by so many thousandths and a few tokens (facts of the wire, 6.6). */
+#define ERROR_INPUT_TEXT 200
+#define ERROR_INPUT_LEAST 50	/* however well the last calls came out */
+#define ERROR_INPUT_TOKENS 20
+#define ERROR_OUTPUT_TEXT 250
+
+static void estimate_input_text(const struct call *call, const struct calibration *calibration,
+				struct estimate *ret)
+{
+	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, call->host, calibrated_model(call) };
+	uint32_t error;
+
+	if (!calibration_error(calibration, &key, &error))
+		error = ERROR_INPUT_TEXT;
+	if (error < ERROR_INPUT_LEAST)
+		error = ERROR_INPUT_LEAST;
+	ret->input = input_estimate(call) * calibration_factor(calibration, &key);
+	ret->input = (ret->input + 500) / 1000;
+	ret->input_error = ret->input * error / 1000 + ERROR_INPUT_TOKENS;
+}
+
+static struct sizes sizes_of(const struct call *call)
 {
 	const struct answer *answer = &call->answer;
-	uint64_t input, output;
+	struct sizes sizes = { .provider = call->provider->name, .host = call->host, .exchanges = 1,
+			       .request_bytes = call->request_bytes,
+			       .response_bytes = answer->dialect == DIALECT_NONE ? 0 : call->answer_bytes };
+
+	if (answer->form == ANSWER_JSON || answer->form == ANSWER_SSE)
+		sizes.form = answer->form;
+	return sizes;
+}
+
+static enum charge_source estimate(const struct call *call, const struct calibration *calibration,
+				   struct estimate *ret)
+{
+	const struct sizes sizes = sizes_of(call);
+	const struct answer *answer = &call->answer;
 	enum charge_source source = CHARGE_SIZE;
 
-	estimate_sizes(call->provider->name, call->request_bytes,
-		       answer->dialect == DIALECT_NONE ? 0 : call->answer_bytes, &input, &output);
+	estimate_sizes(&sizes, calibration, ret);
 	if (request_is_read(call)) {
-		input = input_estimate(call);
+		estimate_input_text(call, calibration, ret);
 		source = CHARGE_TEXT;
 	}
-	input = input * calibration_factor(calibration, call->host, calibrated_model(call)) / 1000;
-	if (answer->form == ANSWER_SSE && !answer->has_gap)
-		output = output_estimate(call);
-	else if (call->has_head && answer->form != ANSWER_UNKNOWN && answer->dialect)
+	if (answer->form == ANSWER_SSE && !answer->has_gap) {
+		ret->output = output_estimate(call);
+		ret->output_error = ret->output * ERROR_OUTPUT_TEXT / 1000;
+	} else if (call->has_head && answer->form != ANSWER_UNKNOWN && answer->dialect) {
 		source = CHARGE_SIZE;
-	if (call->status >= 400)
-		output = 0;
-	if (!strcmp(call->endpoint->operation, "embeddings"))
-		output = 0;
-	*ret = (struct usage){ .input = input, .output = output };
+	}
+	if (call->status >= 400 || !strcmp(call->endpoint->operation, "embeddings"))
+		ret->output = ret->output_error = 0;
 	return source;
 }
 
@@ -321,41 +353,51 @@ static bool is_free(const struct call *call, bool has_usage)
 
 /* A stream that was cut: what was told stands, the rest is estimated (4.3). */
 static void settle_partial(const struct call *call, const struct calibration *calibration,
-			   struct usage *usage)
+			   struct charge *ret)
 {
 	const uint32_t input = 1u << SLOT_INPUT | 1u << SLOT_CACHE_MISS;
-	struct usage guess;
+	struct estimate guess;
 	uint64_t output = output_estimate(call);
 
 	(void)estimate(call, calibration, &guess);
-	if (!(call->answer.raw.has & input) && call->answer.dialect != DIALECT_GEMINI)
-		usage->input = guess.input;
+	if (!(call->answer.raw.has & input) && call->answer.dialect != DIALECT_GEMINI) {
+		ret->usage.input = guess.input;
+		ret->error_input = guess.input_error;
+	}
+	ret->error_output = output * ERROR_OUTPUT_TEXT / 1000;
 	/* Text that was not captured is in the sizes alone. */
-	if (call->answer.has_gap && guess.output > output)
+	if (call->answer.has_gap && guess.output > output) {
 		output = guess.output;
-	if (output > usage->output)
-		usage->output = output;
+		ret->error_output = guess.output_error;
+	}
+	if (output > ret->usage.output)
+		ret->usage.output = output;
 }
 
-static enum charge_source settle(const struct call *call, const struct calibration *calibration,
-				 struct usage *ret)
+/* Sets usage, its expected error and the source. */
+static void settle(const struct call *call, const struct calibration *calibration, struct charge *ret)
 {
 	const struct answer *answer = &call->answer;
-	bool has_usage = raw_usage_settle(&answer->raw, answer->dialect, ret);
+	bool has_usage = raw_usage_settle(&answer->raw, answer->dialect, &ret->usage);
 	bool has_input = answer->raw.has & (1u << SLOT_INPUT | 1u << SLOT_CACHE_MISS);
+	struct estimate guess;
 
 	if (is_free(call, has_usage)) {
-		*ret = (struct usage){ 0 };
-		return CHARGE_FREE;
+		ret->usage = (struct usage){ 0 };
+		ret->source = CHARGE_FREE;
+	} else if (!has_usage) {
+		ret->source = estimate(call, calibration, &guess);
+		ret->usage = (struct usage){ .input = guess.input, .output = guess.output };
+		ret->error_input = guess.input_error;
+		ret->error_output = guess.output_error;
+	} else if (has_input && (answer->is_final ||
+				 (answer->form == ANSWER_JSON && answer->dialect != DIALECT_GEMINI))) {
+		/* A body says it once; a stream, and Gemini's array is one, is settled by its last word. */
+		ret->source = CHARGE_USAGE;
+	} else {
+		ret->source = CHARGE_PARTIAL;
+		settle_partial(call, calibration, ret);
 	}
-	if (!has_usage)
-		return estimate(call, calibration, ret);
-	/* A body says it once; a stream, and Gemini's array is one, is settled by its last word. */
-	if (has_input && (answer->is_final ||
-			  (answer->form == ANSWER_JSON && answer->dialect != DIALECT_GEMINI)))
-		return CHARGE_USAGE;
-	settle_partial(call, calibration, ret);
-	return CHARGE_PARTIAL;
 }
 
 static void add_words(char *tier, size_t size, const char *word)
@@ -415,7 +457,7 @@ void call_charge(const struct call *call, const struct prices *prices,
 	char tier[4 * TIER_LEN] = "";
 
 	fill(call, ret);
-	ret->source = settle(call, calibration, &ret->usage);
+	settle(call, calibration, ret);
 	if (call->endpoint->tier)
 		add_words(tier, sizeof(tier), call->endpoint->tier);
 	add_words(tier, sizeof(tier), answer->tier);
@@ -423,6 +465,7 @@ void call_charge(const struct call *call, const struct prices *prices,
 	add_words(tier, sizeof(tier), answer->geo);
 	if (answer->has_cost && ret->source != CHARGE_FREE) {
 		ret->source = CHARGE_PROVIDER;
+		ret->error_input = ret->error_output = 0;
 		ret->cost_nanos = ret->budget_nanos = (int64_t)answer->cost_nanos;
 		ret->is_priced = true;
 		return;
@@ -438,14 +481,19 @@ void call_charge(const struct call *call, const struct prices *prices,
 
 void call_teach(const struct call *call, struct calibration *calibration)
 {
+	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, call->host, calibrated_model(call) };
+	struct sizes sizes = sizes_of(call);
 	struct usage usage;
-	uint64_t measured;
+	uint64_t input;
 
-	if (!call->request_is_whole || !request_is_read(call) || !call->answer.is_final ||
+	if (!call->request_is_whole || !call->answer.is_final ||
 	    !raw_usage_settle(&call->answer.raw, call->endpoint->dialect, &usage))
 		return;
-	measured = usage.input + usage.cache_read + usage.cache_write_5m + usage.cache_write_1h +
-		   usage.audio_input;
-	calibration_learn(calibration, call->host, calibrated_model(call), input_estimate(call),
-			  measured);
+	input = usage.input + usage.cache_read + usage.cache_write_5m + usage.cache_write_1h +
+		usage.audio_input;
+	if (request_is_read(call) && input)
+		calibration_learn(calibration, &key, input_estimate(call), input);
+	sizes.response_bytes = call->answer_plain_bytes;
+	if (sizes.form != ANSWER_UNKNOWN)
+		estimate_sizes_learn(&sizes, calibration, input, usage.output + usage.audio_output);
 }

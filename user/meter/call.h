@@ -37,9 +37,9 @@ void call_charge(const struct call *call, const struct prices *prices,
 		 const struct calibration *calibration, struct charge *ret);
 
 /*
- * Hands a measured call to the calibration: what its usage said of the input, and what the
- * estimator would have. Once, when the call is done; nothing happens for a call without usage or
- * whose request was not read whole.
+ * Hands a measured call to the calibration: what its usage said, and what the estimator would have, by
+ * the text of its request and by sizes. Once, when the call is done; nothing happens for a call without
+ * usage or whose request was not seen whole.
  */
 void call_teach(const struct call *call, struct calibration *calibration);
 

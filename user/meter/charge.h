@@ -50,6 +50,9 @@ struct charge {
 	bool is_priced;		/* false: unknown model, cost_nanos is 0 and means nothing */
 	bool is_stream;
 	struct usage usage;
+	/* Of an estimate: how many more or less it may be (struct estimate); 0: measured. */
+	uint64_t error_input, error_output;
+	int64_t error_nanos;	/* the same in money, of the cost as shown */
 	int64_t cost_nanos;	/* as shown */
 	int64_t budget_nanos;	/* as counted against budgets: for an unpriced model, the dearest of its family */
 	uint64_t request_bytes;	/* bodies as sent */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tokens without a tokenizer. The class model and every constant are from the facts of the wire:
- * 6.6 (class model, fit on o200k), 6.3 (families), 6.7 (sizes).
+ * Tokens of text without a tokenizer. The class model and every constant are from the facts of the
+ * wire: 6.6 (class model, fit on o200k), 6.3 (families).
  */
 #include "meter/estimate.h"
 
@@ -181,45 +181,4 @@ uint64_t estimate_request(const struct text_request *request, const char *model)
 	return estimate_text(&request->text, model) + family->overhead +
 	       (request->has_tools ? family->overhead_tools : 0) +
 	       request->messages * TOKENS_PER_MESSAGE + request->images * TOKENS_PER_IMAGE;
-}
-
-/* Tenths of a byte per token; an answer's are those of a stream. */
-struct size_row {
-	const char *provider;
-	uint32_t request, answer;
-};
-
-static const struct size_row size_rows[] = {
-	/* The newer Claude's 2.9 for requests: the dearer reading of an unseen model. */
-	{ "anthropic", 29, 280 },
-	{ "openai", 42, 2970 },
-	{ "azure.ai.openai", 42, 2970 },
-	{ "gcp.gemini", 42, 200 },
-	{ "gcp.vertex_ai", 42, 200 },
-	{ "deepseek", 40, 2800 },
-	{ "groq", 42, 2800 },
-	{ "openrouter", 42, 2800 },
-	{ "mistral_ai", 36, 2220 },
-	{ "cohere", 36, 1110 },
-	{ "aws.bedrock", 37, 1250 },
-	{ NULL, 42, 2800 },
-};
-
-/* Up to here an answer is more likely one JSON than a stream: 6.1's fixed parts and text. */
-#define ANSWER_JSON_MAX 16384
-#define ANSWER_JSON_FIXED 600
-#define REQUEST_FIXED 200
-
-void estimate_sizes(const char *provider, uint64_t request_bytes, uint64_t response_bytes,
-		    uint64_t *ret_input, uint64_t *ret_output)
-{
-	const struct size_row *row = size_rows;
-	uint64_t out = response_bytes;
-
-	while (row->provider && (!provider || strcmp(row->provider, provider)))
-		row++;
-	*ret_input = (request_bytes > REQUEST_FIXED ? request_bytes - REQUEST_FIXED : 0) * 10 /
-		     row->request;
-	out = out > ANSWER_JSON_FIXED ? out - ANSWER_JSON_FIXED : 0;
-	*ret_output = response_bytes <= ANSWER_JSON_MAX ? out * 10 / 41 : out * 10 / row->answer;
 }

@@ -31,8 +31,8 @@ const char *prices_origin(const struct prices *prices, size_t i);
 size_t prices_count(const struct prices *prices);
 
 /*
- * Sets cost_nanos, budget_nanos, is_priced, price_key and price_origin of a charge from its
- * provider, host, model, usage and what the answer named that changes prices: words with spaces
+ * Sets cost_nanos, budget_nanos, error_nanos, is_priced, price_key and price_origin of a charge from its
+ * provider, host, model, usage, expected error and what the answer named that changes prices: words with spaces
  * between ("batch", "priority", "flex", "fast", "us", ...); those that mean nothing are skipped.
  * Rounded half up to a nano-dollar, once a call. A provider's own cost is left as it is.
  */

@@ -162,6 +162,19 @@ static bool cost_of(const struct prices *prices, const struct price_entry *entry
 	return true;
 }
 
+/* What the charge would cost more if its estimate were too low by its expected error. */
+static int64_t error_of(const struct prices *prices, const struct price_entry *entry,
+			const struct terms *terms, const struct charge *charge)
+{
+	struct charge more = *charge;
+
+	more.usage.input += charge->error_input;
+	more.usage.output += charge->error_output;
+	if (!cost_of(prices, entry, terms, &more, &more.cost_nanos))
+		return 0;
+	return more.cost_nanos - charge->cost_nanos;
+}
+
 void prices_apply(const struct prices *prices, const char *tier, struct charge *charge)
 {
 	const struct terms terms = parse_terms(tier ? tier : "");
@@ -170,12 +183,14 @@ void prices_apply(const struct prices *prices, const char *tier, struct charge *
 	if (charge->source == CHARGE_PROVIDER)
 		return;
 	charge->is_priced = false;
-	charge->cost_nanos = charge->budget_nanos = 0;
+	charge->cost_nanos = charge->budget_nanos = charge->error_nanos = 0;
 	charge->price_key[0] = charge->price_origin[0] = '\0';
 	entry = price_find(prices, charge->provider, charge->model);
 	if (entry && cost_of(prices, entry, &terms, charge, &charge->cost_nanos)) {
 		charge->is_priced = true;
 		charge->budget_nanos = charge->cost_nanos;
+		if (charge->error_input || charge->error_output)
+			charge->error_nanos = error_of(prices, entry, &terms, charge);
 		snprintf(charge->price_key, sizeof(charge->price_key), "%s", entry->key);
 		memcpy(charge->price_origin, prices->origins[entry->load],
 		       sizeof(charge->price_origin));

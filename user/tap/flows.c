@@ -85,15 +85,30 @@ static int add_ai(struct tap *tap, const struct ctl_addr *addr)
 	return err;
 }
 
-int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdict verdict)
+static struct ctl_addr peer_of(const struct ev_flow *flow)
 {
 	struct ctl_addr addr = { .port = flow->remote_port };
-	int err = 0;
 
 	if (flow->family == AF_INET6)
 		memcpy(addr.addr, flow->remote_addr, sizeof(addr.addr));
 	else
 		map_ip4(&addr, flow->remote_addr);
+	return addr;
+}
+
+bool tap_flow_is_shared(const struct tap *tap, const struct ev_flow *flow)
+{
+	struct ctl_addr addr = peer_of(flow);
+	uint8_t yes;
+
+	return !bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.other_addrs), &addr, &yes);
+}
+
+int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdict verdict)
+{
+	struct ctl_addr addr = peer_of(flow);
+	int err = 0;
+
 	if (verdict != CTL_AI) {
 		err = bpf_map_delete_elem(bpf_map__fd(tap->skel->maps.flow_counts), &flow->head.id);
 		if (err == -ENOENT)
@@ -105,7 +120,7 @@ int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdic
 	return err;
 }
 
-int tap_add_address(struct tap *tap, const struct sockaddr *address)
+int tap_add_address(struct tap *tap, const struct sockaddr *address, enum ctl_verdict whose)
 {
 	const struct sockaddr_in *in = (const void *)address;
 	const struct sockaddr_in6 *in6 = (const void *)address;
@@ -120,7 +135,7 @@ int tap_add_address(struct tap *tap, const struct sockaddr *address)
 	} else {
 		return -EAFNOSUPPORT;
 	}
-	return add_ai(tap, &addr);
+	return whose == CTL_AI ? add_ai(tap, &addr) : add(tap->skel->maps.other_addrs, &addr);
 }
 
 void tap_hold(struct tap *tap, uint64_t lease_ns)

@@ -144,6 +144,8 @@ int tap_flow_get(const struct tap *tap, uint64_t cookie, struct ctl_flow *ret);
  * shared one, to which no connect is refused. 0 or -errno.
  */
 int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdict verdict);
+/* Has another name than an AI host's been seen at this flow's remote address, or was one told of? */
+bool tap_flow_is_shared(const struct tap *tap, const struct ev_flow *flow);
 /*
  * The process that holds the socket of a live AI flow (the lowest of those that share it). Looks at
  * all descriptors of the host, some milliseconds, 10 times a second at most. 0; -ENOENT: nobody;
@@ -151,12 +153,13 @@ int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdic
  */
 int tap_flow_owner(struct tap *tap, uint64_t cookie, uint32_t *ret);
 /*
- * Tells the kernel an address of an AI host before anybody greeted it, say by getaddrinfo() of an
- * exact host name: connects to it from behind a shut gate fail at once, unless a greeting by
- * another name has shown it to be shared. AF_INET or AF_INET6; 0 or -errno.
+ * Tells the kernel whose an address is before anybody greeted there, say by getaddrinfo() of an exact
+ * host name. CTL_AI: connects to it from behind a shut gate fail at once, and old connections are known
+ * by it, unless another name shows it to be shared: by a greeting, or told here with CTL_IGNORE.
+ * AF_INET or AF_INET6; 0 or -errno.
  */
 struct sockaddr;
-int tap_add_address(struct tap *tap, const struct sockaddr *address);
+int tap_add_address(struct tap *tap, const struct sockaddr *address, enum ctl_verdict whose);
 
 /*
  * Until `lease_ns` (CLOCK_MONOTONIC; 0: no longer) the ClientHello of a process that was not released

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/coverage.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cmd/show.h"
+#include "cmd/table.h"
+
+#define WHY_LEN 128
+
+/* The words of unmetered.h. */
+static const struct {
+	const char *why, *text;
+} reasons[] = {
+	{ "quic", "QUIC is not read" },
+	{ "older", "its connection is older than aigress" },
+	{ "shared", "older than aigress, to an address of others as well: not charged" },
+	{ "never", "nobody is probed (attach: never)" },
+	{ "returns", "its library returns in ways that cannot be followed on this kernel" },
+	{ "refused", "the kernel refused probes on its library" },
+	{ "unread", "its TLS library is not known" },
+	{ "lost", "some of it was lost on the way (health in --json)" },
+	{ "late", "its first calls came before its probes" },
+};
+
+static const char *string(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static json_int_t integer(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static uint64_t both(const json_t *row, const char *key)
+{
+	const json_t *bytes = json_object_get(row, key);
+
+	return (uint64_t)(integer(bytes, "out") + integer(bytes, "in"));
+}
+
+static const char *text_of(const char *why)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (!strcmp(why, reasons[i].why))
+			return reasons[i].text;
+	return why;	/* of a newer daemon, or "" */
+}
+
+static void print_rows(json_t *coverage,
+		       bool (*library)(void *arg, json_int_t pid, char *ret, size_t size), void *arg)
+{
+	struct table *table = table_new();
+	size_t i;
+	json_t *row;
+
+	if (!table)
+		return;
+	table_column(table, "PID", true);
+	table_column(table, "COMMAND", false);
+	table_column(table, "HOST", false);
+	table_column(table, "CONNECTIONS", true);
+	table_column(table, "READ", true);
+	table_column(table, "ESTIMATED", true);
+	table_column(table, "MEASURED", true);
+	table_column(table, "NO CALL", true);
+	table_column(table, "WHY", false);
+	json_array_foreach(coverage, i, row) {
+		uint64_t read = both(row, "read_bytes"), estimated = both(row, "estimated_bytes");
+		const char *why = string(row, "why");
+		char text[SHOW_LEN], shown[WHY_LEN];
+
+		snprintf(text, sizeof(text), "%lld", integer(row, "pid"));
+		table_cell(table, text);
+		table_cell(table, string(row, "command"));
+		table_cell(table, string(row, "host"));
+		table_cell(table, show_count((uint64_t)integer(row, "flows"), text));
+		table_cell(table, show_bytes(read, text));
+		table_cell(table, show_bytes(estimated, text));
+		snprintf(text, sizeof(text), "%.0f %%",
+			 read + estimated ? 100.0 * (double)read / (double)(read + estimated) : 0.0);
+		table_cell(table, text);
+		table_cell(table, show_count((uint64_t)integer(row, "other_requests"), text));
+		if (strcmp(why, "unread") || !library(arg, integer(row, "pid"), shown, sizeof(shown)))
+			snprintf(shown, sizeof(shown), "%s", text_of(why));
+		table_cell(table, shown);
+	}
+	table_print(table, stdout, 0);
+	table_free(table);
+}
+
+/* What measured calls taught: how far an estimate may be off. */
+static void print_estimates(json_t *estimates)
+{
+	struct table *table = table_new();
+	size_t i;
+	json_t *row;
+
+	if (!table)
+		return;
+	table_column(table, "HOST", false);
+	table_column(table, "MODEL", false);
+	table_column(table, "BY", false);
+	table_column(table, "TOKENS", false);
+	table_column(table, "CALLS", true);
+	table_column(table, "FACTOR", true);
+	table_column(table, "EXPECTED ERROR", true);
+	json_array_foreach(estimates, i, row) {
+		const json_t *error = json_object_get(row, "error_permille");
+		const char *from = string(row, "from"), *model = string(row, "model");
+		char text[SHOW_LEN];
+
+		table_cell(table, string(row, "host"));
+		table_cell(table, *model ? model : "all");
+		table_cell(table, !strcmp(from, "text") ? "text" :
+				  !strcmp(from, "json") ? "size, one JSON" : "size, stream");
+		table_cell(table, string(row, "tokens"));
+		table_cell(table, show_count((uint64_t)integer(row, "calls"), text));
+		snprintf(text, sizeof(text), "%.2f", (double)integer(row, "factor_permille") / 1000);
+		table_cell(table, text);
+		snprintf(text, sizeof(text), "%.1f %%", (double)json_integer_value(error) / 10);
+		table_cell(table, json_is_integer(error) ? text : "not known yet");
+	}
+	table_print(table, stdout, 0);
+	table_free(table);
+}
+
+void coverage_print(json_t *coverage, json_t *estimates,
+		    bool (*library)(void *arg, json_int_t pid, char *ret, size_t size), void *arg)
+{
+	if (!json_array_size(coverage)) {
+		printf("\nAI traffic since the daemon's start: none was seen\n");
+		return;
+	}
+	printf("\nAI traffic since the daemon's start\n");
+	print_rows(coverage, library, arg);
+	printf("\nNO CALL: requests that were read and are of no kind that is known to be charged.\n");
+	if (!json_array_size(estimates))
+		return;
+	printf("\nWhat measured calls taught the estimates\n");
+	print_estimates(estimates);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tokens where only sizes are known: constants of the provider (facts of the wire, 6.7), corrected by
+ * what measured calls of the same host taught, and how far that may be off.
+ */
+#include "meter/estimate.h"
+
+#include <string.h>
+
+/* Tenths of a byte per token, and by how many thousandths a stream's may be off (6.6, 6.7). */
+struct size_row {
+	const char *provider;
+	uint32_t text;			/* of a request, and of an answer that is one JSON */
+	uint32_t stream, stream_error;
+};
+
+static const struct size_row size_rows[] = {
+	/* The newer Claude's 2.9 for requests: the dearer reading of an unseen model. */
+	{ "anthropic", 29, 280, 600 },
+	{ "openai", 42, 2970, 500 },
+	{ "azure.ai.openai", 42, 2970, 500 },
+	{ "gcp.gemini", 42, 200, 700 },
+	{ "gcp.vertex_ai", 42, 200, 700 },
+	{ "deepseek", 40, 2800, 500 },
+	{ "groq", 42, 2800, 500 },
+	{ "openrouter", 42, 2800, 500 },
+	{ "mistral_ai", 36, 2220, 500 },
+	{ "cohere", 36, 1110, 500 },
+	{ "aws.bedrock", 37, 1250, 500 },
+	{ NULL, 42, 2800, 500 },
+};
+
+/* Of each body: structure that is no text (6.1). */
+#define REQUEST_FIXED 200
+#define ANSWER_FIXED 600
+/*
+ * A JSON answer comes as gzip (0.53 of its size where it is short, 0.4 where it is long: 3.1) or as it is,
+ * by what its client offered, which is not seen. So it is taken for 1.6 times as large as what was sent, and
+ * the error reaches both, whatever other calls taught. Streams are not compressed (3.1).
+ */
+#define SENT_TENTHS 16
+#define ERROR_ENCODING 500
+/* Up to here an answer of unknown form is more likely one JSON than a stream. */
+#define JSON_MAX 16384
+
+#define ERROR_REQUEST 400	/* thousandths: 6.6 */
+#define ERROR_JSON 600
+#define ERROR_UNKNOWN_FORM 800
+/* And of each exchange so many tokens, for heads and structure that are more or less than is taken off. */
+#define ERROR_REQUEST_TOKENS 100
+#define ERROR_ANSWER_TOKENS 150
+/* What other calls taught is not known to hold for this one, which nobody could read. */
+#define ERROR_LEAST 200
+
+static const struct size_row *row_of(const char *provider)
+{
+	const struct size_row *row = size_rows;
+
+	while (row->provider && (!provider || strcmp(row->provider, provider)))
+		row++;
+	return row;
+}
+
+static enum answer_form form_of(const struct sizes *sizes)
+{
+	if (sizes->form != ANSWER_UNKNOWN)
+		return sizes->form;
+	return sizes->response_bytes <= JSON_MAX * sizes->exchanges ? ANSWER_JSON : ANSWER_SSE;
+}
+
+static uint64_t beyond(uint64_t bytes, uint64_t fixed)
+{
+	return bytes > fixed ? bytes - fixed : 0;
+}
+
+/* By the constants alone: what the calibration corrects. */
+static void raw(const struct sizes *sizes, bool is_decoded, uint64_t *ret_input, uint64_t *ret_output)
+{
+	const struct size_row *row = row_of(sizes->provider);
+	uint64_t n = sizes->exchanges, answer = sizes->response_bytes;
+	bool is_stream = form_of(sizes) == ANSWER_SSE;
+
+	if (!is_stream && !is_decoded)
+		answer = answer * SENT_TENTHS / 10;
+	*ret_input = beyond(sizes->request_bytes, n * REQUEST_FIXED) * 10 / row->text;
+	*ret_output = beyond(answer, n * ANSWER_FIXED) * 10 / (is_stream ? row->stream : row->text);
+}
+
+static struct calibration_key key_of(const struct sizes *sizes, bool is_output)
+{
+	bool is_stream = form_of(sizes) == ANSWER_SSE;
+	enum calibrated what = is_output ? CALIBRATED_JSON_OUTPUT : CALIBRATED_JSON_INPUT;
+
+	if (is_stream)
+		what = is_output ? CALIBRATED_STREAM_OUTPUT : CALIBRATED_STREAM_INPUT;
+	return (struct calibration_key){ what, sizes->host, "" };
+}
+
+static void correct(const struct calibration *calibration, const struct calibration_key *key,
+		    uint32_t error, uint64_t *tokens, uint64_t *ret_error)
+{
+	uint32_t least = key->what == CALIBRATED_JSON_OUTPUT ? ERROR_ENCODING : ERROR_LEAST, learned;
+
+	*tokens = (*tokens * calibration_factor(calibration, key) + 500) / 1000;
+	if (calibration_error(calibration, key, &learned))
+		error = learned > least ? learned : least;
+	*ret_error = *tokens * error / 1000;
+}
+
+void estimate_sizes(const struct sizes *sizes, const struct calibration *calibration,
+		    struct estimate *ret)
+{
+	const struct calibration_key in = key_of(sizes, false), out = key_of(sizes, true);
+	uint32_t output_error = form_of(sizes) == ANSWER_SSE ? row_of(sizes->provider)->stream_error :
+							      ERROR_JSON;
+
+	raw(sizes, false, &ret->input, &ret->output);
+	correct(calibration, &in, ERROR_REQUEST, &ret->input, &ret->input_error);
+	correct(calibration, &out, output_error, &ret->output, &ret->output_error);
+	ret->input_error += sizes->exchanges * ERROR_REQUEST_TOKENS;
+	ret->output_error += sizes->exchanges * ERROR_ANSWER_TOKENS;
+	if (sizes->form == ANSWER_UNKNOWN && ret->output_error < ret->output * ERROR_UNKNOWN_FORM / 1000)
+		ret->output_error = ret->output * ERROR_UNKNOWN_FORM / 1000;
+}
+
+void estimate_sizes_learn(const struct sizes *sizes, struct calibration *calibration, uint64_t input,
+			  uint64_t output)
+{
+	const struct calibration_key in = key_of(sizes, false), out = key_of(sizes, true);
+	uint64_t raw_input, raw_output;
+
+	raw(sizes, true, &raw_input, &raw_output);
+	calibration_learn(calibration, &in, raw_input, input);
+	calibration_learn(calibration, &out, raw_output, output);
+}
