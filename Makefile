@@ -15,6 +15,7 @@ PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/$(NAME)
+DATADIR    ?= $(PREFIX)/share/$(NAME)
 SYSCONFDIR ?= /etc
 UNITDIR    ?= /lib/systemd/system
 INSTALL    ?= install
@@ -168,6 +169,8 @@ manifests: ## render deploy/kubernetes/aigress.yaml from the chart
 docs := $(wildcard README.md CHANGELOG.md SECURITY.md docs/*.md data/NOTICE.md)
 examples := $(wildcard deploy/*.yaml examples/*.yaml)
 units := $(wildcard deploy/systemd/*.service)
+# For those who set up others: the dashboard, alert rules, the chart, what it renders to, kubectl's plugin.
+shared := $(shell cd deploy && find grafana prometheus helm kubernetes/aigress.yaml kubectl-aigress -type f | LC_ALL=C sort)
 
 install: all ## install below DESTDIR and PREFIX
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR)
@@ -176,13 +179,15 @@ install: all ## install below DESTDIR and PREFIX
 	set -e; for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
 		$(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}; done
+	set -e; for file in $(shared); do \
+		$(INSTALL) -D -m $$(test -x deploy/$$file && echo 755 || echo 644) deploy/$$file $(DESTDIR)$(DATADIR)/$$file; done
 	set -e; for unit in $(units); do $(INSTALL) -d $(DESTDIR)$(UNITDIR); \
 		sed 's|/usr/local/bin|$(BINDIR)|g' $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 
 uninstall: ## remove what install put there; the ledger and /etc stay
 	rm -f $(DESTDIR)$(BINDIR)/$(NAME)
-	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(DATADIR)
 	set -e; for page in $(notdir $(wildcard man/*.[58])); do \
 		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 	set -e; for unit in $(notdir $(units)); do rm -f $(DESTDIR)$(UNITDIR)/$$unit; done

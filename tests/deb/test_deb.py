@@ -70,6 +70,10 @@ def test_its_whole_life(chroot):
     assert checked.returncode in (0, 3) and "This host" in checked.stdout, checked.stderr
     # A configuration that the daemon takes: the one that stands in /etc.
     assert os.path.exists(f"{chroot.root}/etc/aigress/aigress.yaml")
+    for each in ("grafana/aigress.json", "prometheus/aigress.rules.yaml", "helm/aigress/Chart.yaml",
+                 "helm/aigress/templates/daemonset.yaml", "kubernetes/aigress.yaml"):
+        assert os.path.isfile(f"{chroot.root}/usr/share/aigress/{each}"), each
+    assert os.access(f"{chroot.root}/usr/share/aigress/kubectl-aigress", os.X_OK)
     conffiles = chroot("dpkg-query", "-W", "-f", "${Conffiles}", "aigress").stdout
     assert "/etc/aigress/aigress.yaml" in conffiles and "/etc/default/aigress" in conffiles
     os.makedirs(f"{chroot.root}/var/lib/aigress")
