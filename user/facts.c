@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "kube.h"
 #include "guard/shared.h"
 #include "pipeline.h"
@@ -46,7 +47,6 @@ int facts_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_ins
 
 static void add_counter(void *arg, const struct policy_counter *counter)
 {
-	const struct policy_budget *budget = counter->budget;
 	char spent[MONEY_LEN], limit[MONEY_LEN];
 	json_t *array = arg;
 
@@ -54,11 +54,12 @@ static void add_counter(void *arg, const struct policy_counter *counter)
 		return;
 	json_array_append_new(
 		array,
-		json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "budget", budget->name, "key",
-			  counter->key, "spent_usd", money_format(counter->spent_nanos, spent),
-			  "limit_usd", money_format(budget->limit_nanos, limit), "spent_tokens",
+		json_pack("{s:o, s:o, s:s, s:s, s:I, s:I, s:I, s:s}", "budget",
+			  text_json(counter->budget->name), "key", text_json(counter->key),
+			  "spent_usd", money_format(counter->spent_nanos, spent), "limit_usd",
+			  money_format(counter->limit_nanos, limit), "spent_tokens",
 			  (json_int_t)counter->spent_tokens, "limit_tokens",
-			  (json_int_t)budget->limit_tokens, "window_end_us",
+			  (json_int_t)counter->limit_tokens, "window_end_us",
 			  (json_int_t)counter->window_end_us, "reached",
 			  counter->reached ? policy_action_name(counter->reached->action) : ""));
 }
@@ -70,9 +71,9 @@ static void add_gate(void *arg, const struct act_gate *gate)
 
 	if (json_array_size(array) >= SHOWN_MAX)
 		return;
-	row = json_pack("{s:s, s:s, s:s, s:s, s:I}", "action", gate->action, "budget", gate->budget,
-			"key", gate->key, "target", gate->target, "until_us",
-			(json_int_t)gate->until_us);
+	row = json_pack("{s:s, s:o, s:o, s:o, s:I}", "action", gate->action, "budget",
+			text_json(gate->budget), "key", text_json(gate->key), "target",
+			text_json(gate->target), "until_us", (json_int_t)gate->until_us);
 	if (row && gate->pace_per_hour) {
 		if (gate->in_money)
 			json_object_set_new(row, "to_usd_per_hour",
@@ -99,9 +100,9 @@ static void add_coverage(void *arg, const struct unmetered_row *row)
 
 	if (json_array_size(array) < SHOWN_MAX)
 		json_array_append_new(
-			array, json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:I, s:o}", "pid",
-					 (json_int_t)row->tgid, "command", row->comm, "host",
-					 row->host, "flows", (json_int_t)row->flows, "open",
+			array, json_pack("{s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:I, s:o}", "pid",
+					 (json_int_t)row->tgid, "command", text_json(row->comm),
+					 "host", text_json(row->host), "flows", (json_int_t)row->flows, "open",
 					 (json_int_t)row->open, "quic", (json_int_t)row->quic,
 					 "older", (json_int_t)row->adopted, "other_requests",
 					 (json_int_t)row->others, "why", unmetered_why_name(row->why),

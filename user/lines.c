@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "evidence.h"
 
 /* PIPE_BUF of Linux: a write of no more is whole or not at all, once poll says that there is room. */
 #define LINE_MAX_BYTES 4096
@@ -78,24 +79,15 @@ void lines_call(struct lines *lines, const struct ledger_call *call)
 
 void lines_action(struct lines *lines, const struct ledger_action *action)
 {
-	char spent[MONEY_LEN], limit[MONEY_LEN];
+	json_t *object = evidence_json(action);
 	_cleanup_free_ char *text = NULL;
-	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:i, s:s}", "event",
-		"action", "budget", action->budget, "rule", action->rule, "action", action->action,
-		"subject", action->subject, "target", action->target, "result", action->result,
-		"rehearsed", action->is_rehearsed, "spent_usd",
-		money_format(action->spent_nanos, spent), "limit_usd",
-		money_format(action->limit_nanos, limit), "spent_tokens",
-		(json_int_t)action->spent_tokens, "limit_tokens", (json_int_t)action->limit_tokens,
-		"measured_permille", (int)action->measured_permille, "last_calls",
-		action->last_calls ? action->last_calls : "[]");
+	char spent[MONEY_LEN];
 
-	if (object)
+	if (object && !json_object_set_new(object, "event", json_string("action")))
 		text = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
 	json_decref(object);
 	log_warn("%s %s: budget %s, %s spent %s USD%s", action->action, action->target,
-		 action->budget, action->subject, spent,
+		 action->budget, action->subject, money_format(action->spent_nanos, spent),
 		 action->is_rehearsed ? " (rehearsed: nothing was done)" : "");
 	if (!text)
 		return;

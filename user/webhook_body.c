@@ -12,29 +12,15 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "guard/policy.h"
 #include "webhook.h"
 
-#define TEXT_LEN 2048
-
-/* Names come from processes and paths, and need not be UTF-8. */
-static json_t *text(const char *value)
-{
-	_cleanup_free_ char *copy = NULL;
-	json_t *string = json_string(value);
-
-	if (string)
-		return string;
-	copy = strdup(value);
-	for (char *at = copy; at && *at; at++)
-		if (*at & 0x80)
-			*at = '?';
-	return copy ? json_string(copy) : NULL;
-}
+#define MESSAGE_LEN 2048
 
 static void set(json_t *object, const char *key, const char *value)
 {
-	json_object_set_new(object, key, text(value));
+	json_object_set_new(object, key, text_json(value));
 }
 
 static json_t *when(int64_t time_us)
@@ -135,7 +121,7 @@ static json_t *annotations(const struct ledger_action *action, const char *node,
 			   const char *identity)
 {
 	json_t *notes = json_object();
-	char buf[TEXT_LEN], number[32];
+	char buf[MESSAGE_LEN], number[32];
 
 	set(notes, "summary", summary(action, node, buf, sizeof(buf)));
 	set(notes, "result", action->result);
@@ -198,24 +184,24 @@ static const char *escape(const char *value, char *buf, size_t size)
 
 static void add_field(json_t *fields, const char *name, const char *value)
 {
-	char line[TEXT_LEN], escaped[TEXT_LEN - 64];
+	char line[MESSAGE_LEN], escaped[MESSAGE_LEN - 64];
 
 	snprintf(line, sizeof(line), "*%s*\n%s", name, escape(value, escaped, sizeof(escaped)));
-	json_array_append_new(fields, json_pack("{s:s, s:o}", "type", "mrkdwn", "text", text(line)));
+	json_array_append_new(fields, json_pack("{s:s, s:o}", "type", "mrkdwn", "text", text_json(line)));
 }
 
 static json_t *slack(const struct webhook_rule *rule, const char *node, const char *identity,
 		     const struct ledger_action *action)
 {
 	json_t *fields = json_array(), *message = json_object(), *blocks = json_array();
-	char buf[TEXT_LEN], escaped[TEXT_LEN], line[256 + TEXT_LEN], measured[64];
+	char buf[MESSAGE_LEN], escaped[MESSAGE_LEN], line[256 + MESSAGE_LEN], measured[64];
 
 	set(message, "text", escape(summary(action, node, buf, sizeof(buf)), escaped,
 				    sizeof(escaped)));
 	snprintf(line, sizeof(line), "*%s%s* %s", action->is_rehearsed ? "rehearsed: " : "",
 		 action->action, escape(action->target, escaped, sizeof(escaped)));
 	json_array_append_new(blocks, json_pack("{s:s, s:{s:s, s:o}}", "type", "section", "text",
-						"type", "mrkdwn", "text", text(line)));
+						"type", "mrkdwn", "text", text_json(line)));
 	add_field(fields, "Budget", action->budget);
 	add_field(fields, "Whose", action->subject);
 	add_field(fields, "Spent", spent(action, buf, sizeof(buf)));
@@ -228,7 +214,7 @@ static json_t *slack(const struct webhook_rule *rule, const char *node, const ch
 	snprintf(buf, sizeof(buf), "%s, `aigress explain action %lld`%s%s", node,
 		 (long long)action->id, rule->link ? ", " : "", rule->link ? rule->link : "");
 	json_array_append_new(blocks, json_pack("{s:s, s:[{s:s, s:o}]}", "type", "context",
-						"elements", "type", "mrkdwn", "text", text(buf)));
+						"elements", "type", "mrkdwn", "text", text_json(buf)));
 	json_object_set_new(message, "blocks", blocks);
 	return message;
 }

@@ -124,3 +124,47 @@ def test_wrong_configuration_names_its_line(stage, tmp_path):
                           capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2
     assert f"{os.path.basename(file)}:4" in done.stderr, done.stderr
+
+
+def test_an_action_carries_its_evidence(stage, new_daemon):
+    """A row that `explain` lists, and the same as a JSON line of the daemon's, as it happens."""
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "refuse").replace("window: day", "window: day\n    zone: UTC"))
+    daemon.start()
+    live = spender(stage, run, cgroup)
+    lab.wait(lambda: any(a["result"] == "done" for a in actions(daemon)), 30, daemon.said)
+    live.kill()
+    (row,) = [a for a in actions(daemon) if a["result"] == "done"]
+    assert (row["budget"], row["subject"]) == ("lab", f"cgroup={cgroup.path}")
+    with open(daemon.config, encoding="utf-8") as config:
+        number = next(n for n, line in enumerate(config, 1) if "do: refuse" in line)
+    assert row["rule"] == f"{daemon.config}:{number}", row
+    assert (row["action"], row["target"], row["rehearsed"]) == ("refuse", f"cgroup {cgroup.path}", False)
+    assert lab.money(row["spent_usd"]) >= lab.money("0.20") == lab.money(row["limit_usd"])
+    assert row["measured_permille"] == 1000
+    midnight = row["time"][:10] + "T00:00:00Z"
+    assert row["window_start"] == midnight < row["until"]
+    calls = {r["call"]: r for r in daemon.report("call,cgroup")}
+    assert row["last_calls"] and all(calls[n]["cgroup"] == cgroup.path for n in row["last_calls"])
+    told = daemon.run("explain", "action", str(row["id"])).stdout
+    for word in row["target"], row["rule"], row["spent_usd"], row["until"], "100.0 %":
+        assert word in told, told
+    with open(daemon.log, encoding="utf-8") as log:
+        lines = [json.loads(line) for line in log if line.startswith("{")]
+    line = next(line for line in lines if line["result"] == "done" and line["budget"] == "lab")
+    del row["id"], line["event"]
+    assert line == row
+
+
+def test_a_container_is_killed_whole(stage, new_daemon):
+    """target: cgroup, with a child that does not call anybody; its cgroup's neighbour lives."""
+    run, cgroup = stage.new_run()
+    other, neighbour = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "kill", more=", target: cgroup, grace: 1s")).start()
+    bystander = stage.client(["sleep", "1000"], neighbour)
+    idle = stage.client(["sh", "-c", "trap '' TERM; sleep 1000 & wait; sleep 1000"], cgroup)
+    spender(stage, run, cgroup)
+    lab.wait(lambda: idle.poll() is not None and not cgroup.pids(), 40, daemon.said)
+    assert idle.returncode == -9
+    assert bystander.poll() is None
+    assert not len(stage.api.bill(other))

@@ -186,7 +186,8 @@ static void add_action(bool rehearsed, int64_t at_us)
 		.subject = "cgroup=" HOSTILE, .target = "process 77 (" HOSTILE ")",
 		.result = rehearsed ? "rehearsed" : "done", .is_rehearsed = rehearsed,
 		.spent_nanos = 61500000000, .limit_nanos = 50000000000, .window_start_us = T0,
-		.measured_permille = 985, .last_calls = "[7,6]" };
+		.until_us = rehearsed ? 0 : T0 + 3600 * US_PER_S, .measured_permille = 985,
+		.last_calls = "[7,6]" };
 
 	assert_int_equal(ledger_add_action(ledger, &action), 0);
 	assert_int_equal(ledger_commit(ledger), 0);
@@ -227,6 +228,9 @@ static void action_is_explained_with_its_evidence(void **state)
 	assert_false(json_is_true(json_object_get(row, "rehearsed")));
 	assert_string_equal(json_string_value(json_object_get(row, "limit_usd")), "50.000000");
 	assert_int_equal(json_array_size(json_object_get(row, "last_calls")), 2);
+	assert_string_equal(json_string_value(json_object_get(row, "until")), "2023-11-14T23:13:20Z");
+	row = json_array_get(json_object_get(root, "actions"), 0);
+	assert_true(json_is_null(json_object_get(row, "until")));
 	json_decref(root);
 }
 

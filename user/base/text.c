@@ -2,9 +2,12 @@
 #include "base/text.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
 
 /* Bytes of the UTF-8 character at `at`, and the character; 0: not one (RFC 3629, section 4). */
 static size_t read_utf8(const unsigned char *at, uint32_t *ret)
@@ -63,5 +66,39 @@ char *text_plain(const char *text, char *buf, size_t size)
 	}
 full:
 	buf[used] = '\0';
+	return buf;
+}
+
+json_t *text_json(const char *text)
+{
+	json_t *json = json_string(text);
+	_cleanup_free_ char *buf = NULL;
+	size_t size = TEXT_LEN(strlen(text));
+
+	if (json)
+		return json;
+	buf = malloc(size);
+	return buf ? json_string(text_plain(text, buf, size)) : NULL;
+}
+
+char *text_time(int64_t us, char buf[TEXT_TIME_LEN])
+{
+	int64_t part = us % US_PER_S;
+	time_t seconds;
+	struct tm tm;
+	size_t len;
+
+	if (part < 0)
+		part += US_PER_S;
+	seconds = (us - part) / US_PER_S;
+	if (!gmtime_r(&seconds, &tm)) {
+		snprintf(buf, TEXT_TIME_LEN, "?");
+		return buf;
+	}
+	len = strftime(buf, TEXT_TIME_LEN, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (part)
+		snprintf(buf + len, TEXT_TIME_LEN - len, ".%03dZ", (int)(part / 1000));
+	else
+		snprintf(buf + len, TEXT_TIME_LEN - len, "Z");
 	return buf;
 }

@@ -6,7 +6,9 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A name of `max` bytes needs four for each: "\xNN". */
 #define TEXT_LEN(max) ((max) * 4 + 1)
@@ -16,5 +18,11 @@
  * become "\xNN"; a backslash stays. Cut at a character where the buffer ends. Returns buf.
  */
 char *text_plain(const char *text, char *buf, size_t size);
+/* A JSON string of any bytes; if they are no UTF-8, as text_plain() has them. NULL: no memory. */
+json_t *text_json(const char *text);
+
+/* 2026-11-23T19:00:12.345Z, of microseconds since 1970. Returns buf. */
+#define TEXT_TIME_LEN 48
+char *text_time(int64_t us, char buf[TEXT_TIME_LEN]);
 
 #endif

@@ -88,7 +88,7 @@ static void add_file(void *arg, const struct find_row *row)
 	if (row->reach == FIND_NO_TLS)
 		return;
 	json_array_append_new(scan->files,
-			      json_pack("{s:o, s:s, s:s, s:I}", "file", show_json(row->file), "library",
+			      json_pack("{s:o, s:s, s:s, s:I}", "file", text_json(row->file), "library",
 					row->flavour, "state", find_reach_name(row->reach), "probes",
 					(json_int_t)row->n_sites));
 }
@@ -293,7 +293,7 @@ static void print_kube(json_t *sources, json_t *annotations)
 		printf("\nBudgets by annotation\n");
 	json_array_foreach(annotations, i, row) {
 		_cleanup_free_ char *text = NULL;
-		json_t *shown = show_json(string(row, "budget"));
+		json_t *shown = text_json(string(row, "budget"));
 
 		text = json_dumps(shown, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 		json_decref(shown);
@@ -331,7 +331,7 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 		json_array_append_new(processes,
 				      json_pack("{s:I, s:o, s:O}", "pid",
 						(json_int_t)scan->rows[i].pid, "command",
-						show_json(scan->rows[i].comm), "files",
+						text_json(scan->rows[i].comm), "files",
 						scan->rows[i].files));
 	root = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o*, s:o*, s:o*, s:o*, s:o*}", "supported", can_run(features),
 			 "cgroup_root", cgroup_root, "running", is_running(daemon), "features", list,

@@ -12,6 +12,7 @@
 #include "cmd/options.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
+#include "evidence.h"
 #include "guard/ledger.h"
 #include "meter/price.h"
 
@@ -136,7 +137,7 @@ static void print_call(void *arg, const struct ledger_call *call)
 		return;
 	search->found = true;
 	printf("Call %lld\n", (long long)call->id);
-	line("time", show_time(call->start_us, text));
+	line("time", text_time(call->start_us, text));
 	line("host", charge->host);
 	line("path", charge->path);
 	line("provider", charge->provider);
@@ -168,27 +169,9 @@ static void print_call(void *arg, const struct ledger_call *call)
 	line("from", charge->price_origin);
 }
 
-static json_t *action_json(const struct ledger_action *action)
-{
-	char spent[MONEY_LEN], limit[MONEY_LEN], when[SHOW_LEN], start[SHOW_LEN];
-	json_t *calls = json_loads(action->last_calls, 0, NULL);
-
-	return json_pack(
-		"{s:I, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:s, s:s, s:I, s:I, s:s, s:i, s:o}",
-		"id", (json_int_t)action->id, "time", show_time(action->time_us, when), "budget",
-		show_json(action->budget), "rule", show_json(action->rule), "action", action->action,
-		"subject", show_json(action->subject), "target", show_json(action->target), "result",
-		show_json(action->result), "rehearsed", action->is_rehearsed, "spent_usd",
-		money_format(action->spent_nanos, spent), "limit_usd",
-		money_format(action->limit_nanos, limit), "spent_tokens",
-		(json_int_t)action->spent_tokens, "limit_tokens", (json_int_t)action->limit_tokens,
-		"window_start", show_time(action->window_start_us, start), "measured_permille",
-		(int)action->measured_permille, "last_calls", calls ? calls : json_array());
-}
-
 static void add_json(void *arg, const struct ledger_action *action)
 {
-	json_array_append_new(arg, action_json(action));
+	json_array_append_new(arg, evidence_json(action));
 }
 
 static void add_row(void *arg, const struct ledger_action *action)
@@ -198,7 +181,7 @@ static void add_row(void *arg, const struct ledger_action *action)
 
 	snprintf(text, sizeof(text), "%lld", (long long)action->id);
 	table_cell(table, text);
-	table_cell(table, show_time(action->time_us, text));
+	table_cell(table, text_time(action->time_us, text));
 	table_cell(table, action->action);
 	table_cell(table, action->target);
 	table_cell(table, action->budget);
@@ -248,7 +231,7 @@ static void print_action(void *arg, const struct ledger_action *action)
 	search->found = true;
 	printf("Action %lld: %s%s\n", (long long)action->id, action->action,
 	       action->is_rehearsed ? " (rehearsed: enforcement is off, nothing was done)" : "");
-	line("time", show_time(action->time_us, text));
+	line("time", text_time(action->time_us, text));
 	line("target", action->target);
 	line("result", action->result);
 	line("budget", action->budget);
@@ -258,13 +241,15 @@ static void print_action(void *arg, const struct ledger_action *action)
 		printf("  %-10s %s of %s USD since %s\n", "spent",
 		       money_format(action->spent_nanos, spent),
 		       money_format(action->limit_nanos, limit),
-		       show_time(action->window_start_us, text));
+		       text_time(action->window_start_us, text));
 	else
 		printf("  %-10s %s of %s tokens since %s\n", "spent",
 		       show_count(action->spent_tokens, a), show_count(action->limit_tokens, b),
-		       show_time(action->window_start_us, text));
+		       text_time(action->window_start_us, text));
 	printf("  %-10s %u.%u %% of the sum was measured, the rest estimated\n", "known by",
 	       action->measured_permille / 10, action->measured_permille % 10);
+	if (action->until_us)
+		line("until", text_time(action->until_us, text));
 	line("last calls", action->last_calls);
 	printf("`aigress explain call N` tells of a call.\n");
 }

@@ -169,7 +169,7 @@ static int give(struct options *options)
 		return CMD_FAILED;
 	}
 	printf("%s %s until %s\n", options->verb, options->all ? "everything" : override.key,
-	       show_time(override.until_us, until));
+	       text_time(override.until_us, until));
 	if (options->has_daemon)
 		return CMD_OK;
 	if (override.kind == OVERRIDE_OPEN && options->all)
@@ -199,7 +199,7 @@ static int list(struct options *options)
 			printf(" to %s USD", show_usd(all[i].limit_nanos, usd));
 		else if (all[i].limit_tokens)
 			printf(" to %llu tokens", (unsigned long long)all[i].limit_tokens);
-		printf(" until %s by %s%s%s\n", show_time(all[i].until_us, until),
+		printf(" until %s by %s%s%s\n", text_time(all[i].until_us, until),
 		       show_text(all[i].made_by, by, sizeof(by)), *all[i].reason ? ": " : "",
 		       show_text(all[i].reason, reason, sizeof(reason)));
 	}

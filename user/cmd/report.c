@@ -97,16 +97,16 @@ static void add_call(json_t *object, const struct ledger_row *row)
 	char when[SHOW_LEN];
 
 	json_object_set_new(object, "call", json_integer(row->call_id));
-	json_object_set_new(object, "time", json_string(show_time(row->start_us, when)));
-	json_object_set_new(object, "path", show_json(row->path));
-	json_object_set_new(object, "operation", show_json(row->operation));
+	json_object_set_new(object, "time", json_string(text_time(row->start_us, when)));
+	json_object_set_new(object, "path", text_json(row->path));
+	json_object_set_new(object, "operation", text_json(row->operation));
 	json_object_set_new(object, "status", json_integer(row->status));
-	json_object_set_new(object, "outcome", show_json(row->outcome));
+	json_object_set_new(object, "outcome", text_json(row->outcome));
 	json_object_set_new(object, "stream", json_boolean(row->is_stream));
 	json_object_set_new(object, "duration_us", json_integer((json_int_t)row->duration_us));
 	json_object_set_new(object, "first_token_us", json_integer((json_int_t)row->first_token_us));
-	json_object_set_new(object, "price_key", show_json(row->price_key));
-	json_object_set_new(object, "price_origin", show_json(row->price_origin));
+	json_object_set_new(object, "price_key", text_json(row->price_key));
+	json_object_set_new(object, "price_origin", text_json(row->price_origin));
 }
 
 static void write_object(FILE *out, json_t *object)
@@ -124,7 +124,7 @@ static void write_json_row(struct writer *writer, const struct ledger_row *row)
 
 	for (enum ledger_key key = 0; key < LEDGER_KEYS; key++)
 		if (row->keys[key] && key != LEDGER_BY_CALL && key != LEDGER_BY_TIME)
-			json_object_set_new(object, ledger_key_name(key), show_json(row->keys[key]));
+			json_object_set_new(object, ledger_key_name(key), text_json(row->keys[key]));
 	if (is_by_call(writer))
 		add_call(object, row);
 	add_sums(object, row);
@@ -141,7 +141,7 @@ static void end_json(struct writer *writer)
 	fputs("],\n\"totals\":", writer->out);
 	write_object(writer->out, totals);
 	fprintf(writer->out, ",\n\"since\":\"%s\",\"generated\":\"%s\",\"currency\":\"USD\"}\n",
-		show_time(writer->report->since_us, since), show_time(writer->report->now_us, now));
+		text_time(writer->report->since_us, since), text_time(writer->report->now_us, now));
 }
 
 /* CSV, RFC 4180. */
@@ -187,7 +187,7 @@ static void write_csv_call(FILE *out, const struct ledger_row *row, bool is_firs
 {
 	char when[SHOW_LEN];
 
-	fprintf(out, "%s%" PRId64 ",%s", is_first ? "" : ",", row->call_id, show_time(row->start_us, when));
+	fprintf(out, "%s%" PRId64 ",%s", is_first ? "" : ",", row->call_id, text_time(row->start_us, when));
 	write_cell(out, row->path, false);
 	write_cell(out, row->operation, false);
 	fprintf(out, ",%d,%s,%d,%" PRIu64 ",%" PRIu64, row->status, row->outcome, row->is_stream,
@@ -292,7 +292,7 @@ static void write_table_row(struct writer *writer, const struct ledger_row *row)
 	if (is_by_call(writer)) {
 		snprintf(text, sizeof(text), "%" PRId64, row->call_id);
 		table_cell(writer->table, text);
-		table_cell(writer->table, show_time(row->start_us, text));
+		table_cell(writer->table, text_time(row->start_us, text));
 	}
 	for (enum ledger_key key = 0; key < LEDGER_KEYS; key++)
 		if (row->keys[key] && key != LEDGER_BY_CALL && key != LEDGER_BY_TIME)
@@ -329,7 +329,7 @@ static void end_table(struct writer *writer)
 		fprintf(writer->out,
 			"No AI calls since %s.\n"
 			"If there should be some: `aigress check` tells what is seen and what is not, and "
-			"--since 7d\nlooks further back.\n", show_time(writer->report->since_us, a));
+			"--since 7d\nlooks further back.\n", text_time(writer->report->since_us, a));
 		return;
 	}
 	if (writer->rows > 1 && writer->report->keys)

@@ -51,28 +51,6 @@ char *show_usd(int64_t nanos, char buf[SHOW_LEN])
 	return buf;
 }
 
-char *show_time(int64_t us, char buf[SHOW_LEN])
-{
-	int64_t part = us % US_PER_S;
-	time_t seconds;
-	struct tm tm;
-	size_t len;
-
-	if (part < 0)
-		part += US_PER_S;
-	seconds = (us - part) / US_PER_S;
-	if (!gmtime_r(&seconds, &tm)) {
-		snprintf(buf, SHOW_LEN, "?");
-		return buf;
-	}
-	len = strftime(buf, SHOW_LEN, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (part)
-		snprintf(buf + len, SHOW_LEN - len, ".%03dZ", (int)(part / 1000));
-	else
-		snprintf(buf + len, SHOW_LEN - len, "Z");
-	return buf;
-}
-
 char *show_duration(uint64_t us, char buf[SHOW_LEN])
 {
 	uint64_t seconds = us / 1000000;
@@ -110,18 +88,6 @@ char *show_cost(const struct ledger_row *row, char buf[SHOW_LEN])
 		return show_usd(row->cost_nanos, buf);
 	snprintf(buf, SHOW_LEN, "?");
 	return buf;
-}
-
-json_t *show_json(const char *text)
-{
-	json_t *json = json_string(text);
-	_cleanup_free_ char *buf = NULL;
-	size_t size = SHOW_TEXT_LEN(strlen(text));
-
-	if (json)
-		return json;
-	buf = malloc(size);
-	return buf ? json_string(show_text(text, buf, size)) : NULL;
 }
 
 int show_open(const char *command, const char *dir, struct ledger **ret)

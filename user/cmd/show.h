@@ -7,7 +7,6 @@
 #ifndef CMD_SHOW_H
 #define CMD_SHOW_H
 
-#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,14 +24,10 @@ size_t show_width(const char *text);
 
 char *show_count(uint64_t n, char buf[SHOW_LEN]);		/* 1,234,567 */
 char *show_usd(int64_t nanos, char buf[SHOW_LEN]);		/* 12.345678: rounded to six decimals */
-char *show_time(int64_t us, char buf[SHOW_LEN]);		/* 2026-11-23T19:00:12.345Z */
 char *show_duration(uint64_t us, char buf[SHOW_LEN]);		/* 350 ms, 2.1 s, 3 min 20 s */
 char *show_bytes(uint64_t n, char buf[SHOW_LEN]);		/* 512 B, 12.3 kB */
 /* Sums that are partly or wholly not priced: "?", or as show_usd(). */
 char *show_cost(const struct ledger_row *row, char buf[SHOW_LEN]);
-
-/* A JSON string of any bytes; those that are no UTF-8 as show_text() has them. */
-json_t *show_json(const char *text);
 
 /*
  * Opens DIR's ledger for reading. 0, or CMD_FAILED after stderr was told, with the command's name,

@@ -232,7 +232,7 @@ static void add_action(void *arg, const struct ledger_action *action)
 	struct recent *recent = arg;
 	char when[SHOW_LEN], raw[256];
 
-	snprintf(raw, sizeof(raw), "%s  %s %s: %s", show_time(action->time_us, when), action->action,
+	snprintf(raw, sizeof(raw), "%s  %s %s: %s", text_time(action->time_us, when), action->action,
 		 action->target, action->is_rehearsed ? "rehearsed" : action->result);
 	show_text(raw, recent->lines[recent->n++ % ACTIONS_SHOWN], sizeof(recent->lines[0]));
 }
