@@ -94,7 +94,7 @@ bench-programs: $(benches)
 KERNELS ?= $(shell sed 's/\#.*//; s/\t.*//' tests/vm/kernels)
 check-kernels: all $(ontests) ## the same on other kernels, in QEMU (root; KERNELS="6.1 6.12")
 	$(Q)scripts/deps vm
-	$(Q)tests/run kernels $(KERNELS) -- $^
+	$(Q)tests/run kernels $(KERNELS) -- $(ontests)
 
 fuzz: $(fuzzers) ## build the fuzzers
 # One instrumented archive for all fuzzers; each driver alone has a main.

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemon holds: at rest and with 1,000 streams in flight; and what it does when nothing happens."""
+"""What the daemon holds: at rest and with 1,000 streams in flight."""
 import json
 import os
 import resource
-import statistics
 import subprocess
 import time
 
@@ -12,7 +11,6 @@ import pairs
 from stage import PYTHON, wait
 
 STREAMS = 1000
-IDLE_SECONDS = 10
 
 
 def mib(pid):
@@ -20,25 +18,6 @@ def mib(pid):
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
         kib = {line.split()[0]: int(line.split()[1]) for line in file.readlines()[1:]}
     return kib["Rss:"] / 1024, kib["Pss:"] / 1024
-
-
-def cpu_ns(pid):
-    """CPU time of all threads: utime and stime count in 10 ms, this does not."""
-    total = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
-            total += int(file.read().split()[0])
-    return total
-
-
-def idle_seconds(pid):
-    """CPU time of single seconds, ms. A neighbour who starts programs wakes the daemon: others sleep."""
-    taken = []
-    for _ in range(IDLE_SECONDS):
-        before = cpu_ns(pid)
-        time.sleep(1)
-        taken.append((cpu_ns(pid) - before) / 1e6)
-    return taken
 
 
 def maps(pid):
@@ -67,7 +46,6 @@ def rows(host, _):
     daemon = host.daemon()
     pid = daemon.child.pid
     rest = mib(pid)
-    idle = idle_seconds(pid)
     client = host.start([PYTHON, os.path.join(lab.HERE, "streams.py"), lab.STREAM_HOST, str(STREAMS)],
                         stdout=subprocess.PIPE, text=True)
     if client.stdout.readline() != "open\n":
@@ -84,5 +62,3 @@ def rows(host, _):
     yield pairs.Row(f"daemon with {n_seen} live streams, MiB resident (proportional)", "≤ 64",
                     f"{full[0]:.1f} ({full[1]:.1f})")
     yield pairs.Row("its BPF maps and ring in the kernel, MiB", "", f"{kernel_bytes / (1 << 20):.1f}")
-    yield pairs.Row(f"daemon's CPU time in a second without AI traffic, ms, of {IDLE_SECONDS}", "0",
-                    f"{statistics.median(idle):.2f} (least {min(idle):.2f}, most {max(idle):.2f})")
