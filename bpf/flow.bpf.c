@@ -13,9 +13,9 @@
 #include "adopt.h"
 #include "hold.h"
 #include "hosts.h"
+#include "pace.h"
 #include "quic.h"
 #include "tell.h"
-#include "pace.h"
 
 /* After CONNECT: how many segments that begin no hello are waited through (a request's headers). */
 #define TUNNEL_SEGMENTS 8
@@ -118,7 +118,7 @@ static __always_inline void flow_adopt(struct __sk_buff *skb, struct bpf_sock *s
 static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk, struct flow *flow,
 				      struct hello *h, const struct segment *s, bool is_ip6)
 {
-	struct ctl_gate *gate = gates_live ? gate_of_skb(skb, false) : NULL;
+	struct ctl_gate *gate = gates_live ? gate_of_skb(skb, GATE_NEW) : NULL;
 
 	if (gate) {
 		if (flow->state == FLOW_REFUSED)
@@ -257,15 +257,18 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 	bool is_ip6 = skb->protocol == bpf_htons(ETH_P_IPV6);
 	struct segment s;
 	int verdict = PASS;
+	__u64 had_come;
 
 	if (flow && flow->state == FLOW_OTHER && !adopt_may_be_due(flow))
 		return PASS;
 	if (!segment_read(skb, &s))
 		return PASS;
 	if (flow && flow->state == FLOW_AI) {
-		if (s.len && gates_live && gate_of_skb(skb, true))
+		if (s.len && gates_live && gate_of_skb(skb, GATE_LIVE))
 			return DROP;
+		had_come = flow->bytes[EV_IN];
 		flow_count_in(sk, flow);
+		pace_stream(skb, flow, flow->bytes[EV_IN] - had_come);
 		if (talk_follow(skb, flow, &s))
 			tell(sk, flow, NULL, EV_FLOW, is_ip6);
 		if (s.len && pace_holds(skb, sk, flow, &s))
@@ -328,8 +331,11 @@ int flow_ingress(struct __sk_buff *skb)
 	if (sk->protocol != PROTO_TCP)
 		return PASS;
 	flow = bpf_sk_storage_get(&flows, sk, 0, 0);
-	if (flow && flow->state == FLOW_AI)
-		records_count(skb, EV_IN);
+	if (!flow || flow->state != FLOW_AI)
+		return PASS;
+	if (pace_cuts(skb, flow))
+		return DROP;
+	records_count(skb, EV_IN);
 	return PASS;
 }
 

@@ -8,46 +8,51 @@
 /* How many gates there are, kept by user space: zero, and nobody pays for gates. */
 extern __u32 gates_live;
 
-/*
- * The gate of this cgroup itself, if its lease has not ended and it is shut: for what is new, or
- * (is_live) for a connection that was let in before.
- */
-static __always_inline struct ctl_gate *gate_own(__u64 cgroup, bool is_live)
+/* What comes to a gate: it may be shut for one and not for another. */
+enum gate_for {
+	GATE_NEW,	/* a connection that begins */
+	GATE_LIVE,	/* one that was let in before */
+	GATE_QUIC,	/* a datagram: its requests cannot be told, so what admits requests is shut for it */
+};
+
+/* The gate of this cgroup itself, if its lease has not ended and it is shut. */
+static __always_inline struct ctl_gate *gate_own(__u64 cgroup, enum gate_for what)
 {
 	struct ctl_gate *gate = bpf_map_lookup_elem(&gates, &cgroup);
 
 	if (!gate || gate->lease_ns <= bpf_ktime_get_ns())
 		return NULL;
-	if (gate->state != CTL_REFUSE && (is_live || gate->state != CTL_TURN_AWAY))
-		return NULL;
-	return gate;
+	if (gate->state == CTL_REFUSE || (what != GATE_LIVE && gate->state == CTL_TURN_AWAY) ||
+	    (what == GATE_QUIC && gate->has_rate))
+		return gate;
+	return NULL;
 }
 
 /* The shut gate over the socket of this packet. Level 0 is the root of the hierarchy. */
-static __always_inline struct ctl_gate *gate_of_skb(struct __sk_buff *skb, bool is_live)
+static __always_inline struct ctl_gate *gate_of_skb(struct __sk_buff *skb, enum gate_for what)
 {
-	struct ctl_gate *gate = gate_own(bpf_skb_cgroup_id(skb), is_live);
+	struct ctl_gate *gate = gate_own(bpf_skb_cgroup_id(skb), what);
 
 	for (int level = 0; !gate && level < CTL_DEPTH; level++) {
 		__u64 cgroup = bpf_skb_ancestor_cgroup_id(skb, level);
 
 		if (!cgroup)
 			break;
-		gate = gate_own(cgroup, is_live);
+		gate = gate_own(cgroup, what);
 	}
 	return gate;
 }
 
 static __always_inline struct ctl_gate *gate_of_current(void)
 {
-	struct ctl_gate *gate = gate_own(bpf_get_current_cgroup_id(), false);
+	struct ctl_gate *gate = gate_own(bpf_get_current_cgroup_id(), GATE_NEW);
 
 	for (int level = 0; !gate && level < CTL_DEPTH; level++) {
 		__u64 cgroup = bpf_get_current_ancestor_cgroup_id(level);
 
 		if (!cgroup)
 			break;
-		gate = gate_own(cgroup, false);
+		gate = gate_own(cgroup, GATE_NEW);
 	}
 	return gate;
 }

@@ -147,7 +147,8 @@ struct flow {
 	__u64 starved_since_ns;	/* acknowledgements are held up with it; 0: none */
 	__u8 is_old;		/* nobody saw it connect, and it gave no name: may be adopted */
 	__u8 is_adopted;
-	__u8 reserved[2];
+	__u8 is_cut;		/* what comes in is dropped, while its bucket says so (pace.h) */
+	__u8 reserved;
 	__u32 generation;	/* addrs_generation when its address was last asked about */
 	char comm[EV_COMM_LEN];
 };

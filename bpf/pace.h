@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Pace: a request that begins behind a CTL_PACE gate waits until each of the gate's buckets has
- * credit (control.h). Nothing of it leaves: its segments are dropped on their way out (EPERM to
+ * Pace: a request that begins behind a gate with buckets waits until each of them has credit
+ * (control.h). Nothing of it leaves: its segments are dropped on their way out (EPERM to
  * TCP), from the one in which it begins on; what was sent before is repeated and acknowledged as
  * ever. TCP keeps the data, probes 15 times within some 13 minutes, and tries at once when user
  * space wakes it (tap_pace_wake).
@@ -69,13 +69,47 @@ static __always_inline bool pace_is_big(struct __sk_buff *skb, const struct flow
 	return s->len > PACE_SMALL;
 }
 
+/* What is wanted of the buckets over a packet. */
+enum pace_wish {
+	PACE_ASK,	/* may a request begin? */
+	PACE_ASK_NEW,	/* the same, and it is counted if it must wait */
+	PACE_TAKE,	/* one begins */
+	PACE_COUNT,	/* so many bytes of an answer came in; may more? */
+};
+
+/* False: this bucket has nothing left for it. */
+static __always_inline bool bucket_gives(struct ctl_gate *gate, const struct ctl_grant *grant,
+					 struct ctl_take *taken, __u32 wish, __u32 bytes)
+{
+	if (wish == PACE_TAKE) {
+		__sync_fetch_and_add(&taken->taken_nanos, grant->reserve_nanos);
+		__sync_fetch_and_add(&taken->admitted, 1);
+		return true;
+	}
+	if (wish == PACE_COUNT) {
+		if (!grant->per_kib_nanos)
+			return true;
+		__sync_fetch_and_add(&taken->streamed_nanos, bytes * grant->per_kib_nanos >> 10);
+		return taken->streamed_nanos < grant->cut_nanos;
+	}
+	if ((__s64)(grant->granted_nanos - taken->taken_nanos - taken->streamed_nanos) > 0)
+		return true;
+	if (wish == PACE_ASK_NEW) {
+		__sync_fetch_and_add(&gate->hits, 1);
+		__sync_fetch_and_add(&taken->held, 1);
+	}
+	return false;
+}
+
 /*
- * Asks the gates over a packet's socket for credit: the first bucket that has none, or 0. Level -1
- * is the cgroup itself. With `take`, takes of each; with `is_new`, counts who must wait.
+ * Asks the buckets over a packet's socket: the last that gives nothing, or 0; who asks for credit is
+ * counted by the first. Level -1 is the cgroup itself. A function of its own, and global, as
+ * records_count().
  */
-static __noinline __u32 pace_ask(struct __sk_buff *skb, bool take, bool is_new)
+__weak int pace_ask(struct __sk_buff *skb, __u32 wish, __u32 bytes)
 {
 	__u64 now = bpf_ktime_get_ns(), own = bpf_skb_cgroup_id(skb);
+	__u32 lacking = 0;
 
 	for (int level = -1; level < CTL_DEPTH; level++) {
 		__u64 cgroup = level < 0 ? own : bpf_skb_ancestor_cgroup_id(skb, level);
@@ -84,7 +118,8 @@ static __noinline __u32 pace_ask(struct __sk_buff *skb, bool take, bool is_new)
 		if (!cgroup || (level >= 0 && cgroup == own))
 			break;	/* the last ancestor is the cgroup itself */
 		gate = bpf_map_lookup_elem(&gates, &cgroup);
-		if (!gate || gate->state != CTL_PACE || gate->lease_ns <= now)
+		if (!gate || gate->lease_ns <= now ||
+		    (gate->state != CTL_PACE && gate->state != CTL_TURN_AWAY))
 			continue;
 		for (int i = 0; i < CTL_BUCKETS; i++) {
 			__u32 bucket = gate->buckets[i];
@@ -95,23 +130,41 @@ static __noinline __u32 pace_ask(struct __sk_buff *skb, bool take, bool is_new)
 				break;
 			grant = bpf_map_lookup_elem(&grants, &bucket);
 			taken = bpf_map_lookup_elem(&takes, &bucket);
-			if (!grant || !taken)
+			if (!grant || !taken || bucket_gives(gate, grant, taken, wish, bytes))
 				continue;
-			if (take) {
-				__sync_fetch_and_add(&taken->taken_nanos, grant->reserve_nanos);
-				__sync_fetch_and_add(&taken->admitted, 1);
-				continue;
-			}
-			if ((__s64)(grant->granted_nanos - taken->taken_nanos) > 0)
-				continue;
-			if (is_new) {
-				__sync_fetch_and_add(&gate->hits, 1);
-				__sync_fetch_and_add(&taken->held, 1);
-			}
-			return bucket;
+			if (wish != PACE_COUNT)
+				return bucket;
+			lacking = bucket;
 		}
 	}
-	return 0;
+	return lacking;
+}
+
+/* So many bytes of an answer have come in: counts them where a budget is nearly spent. */
+static __always_inline void pace_stream(struct __sk_buff *skb, struct flow *flow, __u32 bytes)
+{
+	__u8 was_cut = flow->is_cut;
+
+	if (!gates_live) {
+		flow->is_cut = 0;
+		return;
+	}
+	if (!bytes || flow->talk < TALK_DATA)
+		return;
+	flow->is_cut = pace_ask(skb, PACE_COUNT, bytes) != 0;
+	if (flow->is_cut && !was_cut)
+		count(CTL_CUT_STREAMS, 1);
+}
+
+/* Is this segment of an answer that is cut? Its server has no acknowledgement of it, and repeats it. */
+static __always_inline bool pace_cuts(struct __sk_buff *skb, struct flow *flow)
+{
+	struct segment s;
+
+	if (!flow->is_cut || !segment_read(skb, &s) || !s.len)
+		return false;
+	flow->is_cut = gates_live && pace_ask(skb, PACE_COUNT, 0);
+	return flow->is_cut;
 }
 
 /* Has the program closed the socket? Then nobody waits for an answer, and nothing may be bought. */
@@ -192,7 +245,7 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 			bpf_map_delete_elem(&holds, &flow->cookie);
 			return true;
 		}
-		bucket = pace_ask(skb, false, !flow->held_since_ns);
+		bucket = pace_ask(skb, flow->held_since_ns ? PACE_ASK : PACE_ASK_NEW, 0);
 		if (bucket && !flow->held_since_ns) {
 			flow->held_since_ns = bpf_ktime_get_ns();
 			flow->seq_held = s->seq;
@@ -203,7 +256,7 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 			pace_note(sk, flow, bucket);
 			return true;
 		}
-		pace_ask(skb, true, false);
+		pace_ask(skb, PACE_TAKE, 0);
 		pace_forget(flow);
 	}
 	if (is_big) {	/* or more of a request; talk does not hide the answer to the last one */

@@ -10,7 +10,7 @@
 #ifndef QUIC_H
 #define QUIC_H
 
-#include "packet.h"
+#include "pace.h"
 
 #define PORT_QUIC 443
 
@@ -221,12 +221,28 @@ static __always_inline void quic_learn(struct ctl_quic *q, const struct datagram
 	bpf_map_delete_elem(&verdicts, &id);
 }
 
+/*
+ * Is a gate shut for this datagram? Where requests are admitted by credit it is shut for QUIC: to a pace
+ * at all times, since what it would cost is known when it has ended; to the rest of a budget when that
+ * is gone. The client is told (EPERM) and may fall back to TCP.
+ */
+static __always_inline bool quic_is_shut_out(struct __sk_buff *skb)
+{
+	struct ctl_gate *gate = gate_of_skb(skb, GATE_QUIC);
+
+	if (gate)
+		__sync_fetch_and_add(&gate->hits, 1);
+	if (!gate && !pace_ask(skb, PACE_ASK, 0))
+		return false;
+	count(CTL_REFUSED_CONNECTS, 1);
+	return true;
+}
+
 /* A function of its own, and global, as records_count(). */
 __weak int quic_out(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct datagram d = {};
-	struct ctl_gate *gate;
 	struct ctl_quic *q;
 
 	if (!sk)
@@ -239,18 +255,14 @@ __weak int quic_out(struct __sk_buff *skb)
 		q = quic_new(skb, sk, &d);
 	if (q && q->state == CTL_QUIC_LOOK)
 		quic_learn(q, &d);
-	if (gates_live && ((q && q->state == CTL_QUIC_AI) || addr_is_ai_only(&d.peer))) {
-		gate = gate_of_skb(skb, false);
-		if (gate) {
-			gate_hit(gate, CTL_REFUSED_CONNECTS);
-			return DROP;
-		}
-	}
+	if (gates_live && ((q && q->state == CTL_QUIC_AI) || addr_is_ai_only(&d.peer)) &&
+	    quic_is_shut_out(skb))
+		return DROP;
 	if (!q || q->state == CTL_QUIC_OTHER)
 		return PASS;
 	if (q->state == CTL_QUIC_LOOK)
 		quic_tell(skb, sk, q, &d);
-	if (q->state == CTL_QUIC_LOOK && gates_live && gate_of_skb(skb, false) &&
+	if (q->state == CTL_QUIC_LOOK && gates_live && gate_of_skb(skb, GATE_QUIC) &&
 	    bpf_ktime_get_ns() - q->begun_ns < QUIC_HOLD_NS)
 		return DROP_SILENTLY;
 	quic_count(skb, q, &d, EV_OUT);
@@ -265,8 +277,11 @@ __weak int quic_in(struct __sk_buff *skb)
 	if (!quic_read(skb, true, &d))
 		return 0;
 	q = bpf_map_lookup_elem(&quics, &d.id);
-	if (q && q->state != CTL_QUIC_OTHER)
-		quic_count(skb, q, &d, EV_IN);
+	if (!q || q->state == CTL_QUIC_OTHER)
+		return 0;
+	quic_count(skb, q, &d, EV_IN);
+	if (gates_live)
+		pace_ask(skb, PACE_COUNT, d.len);
 	return 0;
 }
 

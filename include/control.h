@@ -65,9 +65,10 @@ enum ctl_gate_state {
 struct ctl_gate {
 	__u64 lease_ns;
 	__u32 state;	/* enum ctl_gate_state */
-	__u32 reserved;
+	__u32 has_rate;	/* a bucket is a pace: QUIC, whose requests nobody can tell apart, is turned away */
 	__u64 hits;	/* written by the kernel: connects and hellos turned away, requests held */
-	__u32 buckets[CTL_BUCKETS];	/* CTL_PACE: keys of `grants`; 0 ends the list */
+	/* CTL_PACE, and for live connections CTL_TURN_AWAY: keys of `grants`; 0 ends the list */
+	__u32 buckets[CTL_BUCKETS];
 };
 _Static_assert(sizeof(struct ctl_gate) == 40, "both halves agree on struct ctl_gate");
 
@@ -79,10 +80,10 @@ _Static_assert(sizeof(struct ctl_gate) == 40, "both halves agree on struct ctl_g
  *
  *   grants[bucket], written by user space;  takes[bucket], written by the kernel.
  *
- * The kernel's whole rule, when a request begins on an AI flow behind a CTL_PACE gate:
+ * The kernel's whole rule, when a request begins on an AI flow behind a gate with buckets:
  *
  *   pass, and takes.taken_nanos += grants.reserve_nanos, in each bucket, atomically
- *       if (__s64)(grants.granted_nanos - takes.taken_nanos) > 0 in each bucket;
+ *       if (__s64)(grants.granted_nanos - takes.taken_nanos - takes.streamed_nanos) > 0 in each;
  *   else hold it: no data of a new request leaves; answers in flight, ACKs and keep-alives do.
  *
  * A bucket that is not in `grants` has credit (it was just taken away). A held request is asked
@@ -97,16 +98,24 @@ _Static_assert(sizeof(struct ctl_gate) == 40, "both halves agree on struct ctl_g
  * however bad the reserve is, and a word that is read late errs by requests in flight only. A
  * request that the kernel took for and user space never sees settled is given back after
  * CTL_PACE_FORGET_NS.
+ *
+ * A bucket may also be the rest of a budget that is nearly spent (guard/fuse.c): no rate, but what is
+ * left. Then answers count as they come in, by their bytes, and so the kernel stops a budget by itself,
+ * whatever user space is doing: takes.streamed_nanos += bytes * grants.per_kib_nanos / 1024; and from
+ * takes.streamed_nanos >= grants.cut_nanos on, what comes in of an answer is dropped, unacknowledged.
  */
 #define CTL_PACE_FORGET_NS 600000000000ULL
 struct ctl_grant {
 	__u64 granted_nanos;	/* nano-dollars, or tokens for a budget in tokens */
 	__u64 reserve_nanos;	/* what one request takes as it begins; > 0 */
+	__u64 per_kib_nanos;	/* of an answer, as TCP carries it; 0: answers do not count */
+	__u64 cut_nanos;	/* UINT64_MAX: answers are not cut */
 };
 struct ctl_take {
 	__u64 taken_nanos;
 	__u64 admitted;		/* requests */
 	__u64 held;		/* requests that had to wait, each counted once */
+	__u64 streamed_nanos;	/* by answers; only ever rises, as taken_nanos does */
 };
 #define CTL_BUCKETS_MAX 4096
 
@@ -122,8 +131,8 @@ struct ctl_hold {
 };
 #define CTL_HOLDS_MAX 16384
 _Static_assert(sizeof(struct ctl_hold) == 24, "both halves agree on struct ctl_hold");
-_Static_assert(sizeof(struct ctl_grant) == 16, "both halves agree on struct ctl_grant");
-_Static_assert(sizeof(struct ctl_take) == 24, "both halves agree on struct ctl_take");
+_Static_assert(sizeof(struct ctl_grant) == 32, "both halves agree on struct ctl_grant");
+_Static_assert(sizeof(struct ctl_take) == 32, "both halves agree on struct ctl_take");
 
 /* Key of the `ai_addrs` and `other_addrs` maps: where a TLS server was reached. */
 struct ctl_addr {
@@ -183,6 +192,7 @@ enum ctl_counter {
 	CTL_REFUSED_HELLOS,	/* and CONNECT requests to a proxy */
 	CTL_HELD_REQUESTS,	/* that had to wait at a pace gate, each once */
 	CTL_HOLDS_FULL,		/* of these, no room: TCP alone tries again, late */
+	CTL_CUT_STREAMS,	/* answers that the kernel itself has cut, each time it began to */
 	CTL_QUIC_UNREAD,	/* first datagrams that were not looked at: too many at once */
 	CTL_COUNTERS		/* how many there are */
 };

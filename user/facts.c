@@ -170,6 +170,7 @@ static const char *const counter_names[CTL_COUNTERS] = {
 	[CTL_QUIC_UNREAD] = "quic_unread",
 	[CTL_HELD_REQUESTS] = "held_requests",
 	[CTL_HOLDS_FULL] = "holds_full",
+	[CTL_CUT_STREAMS] = "cut_streams",
 };
 
 const char *facts_counter_name(enum ctl_counter which)

@@ -8,7 +8,17 @@
 
 static void grant(uint32_t bucket, uint64_t granted)
 {
-	struct ctl_grant grant = { .granted_nanos = granted, .reserve_nanos = RESERVE };
+	struct ctl_grant grant = { .granted_nanos = granted, .reserve_nanos = RESERVE,
+				   .cut_nanos = UINT64_MAX };
+
+	assert_int_equal(tap_grant_set(tap, bucket, &grant), 0);
+}
+
+/* What is left of a budget: a byte of an answer is one. */
+static void grant_left(uint32_t bucket, uint64_t granted, uint64_t cut)
+{
+	struct ctl_grant grant = { .granted_nanos = granted, .reserve_nanos = RESERVE,
+				   .per_kib_nanos = 1024, .cut_nanos = cut };
 
 	assert_int_equal(tap_grant_set(tap, bucket, &grant), 0);
 }
@@ -287,6 +297,149 @@ static void survives_a_reset_of_what_waits(void **state)
 	child_end(&child);
 }
 
+#define ANSWER 400
+
+static void counts_answers_where_little_is_left_and_holds_the_next_request(void **state)
+{
+	struct child child = child_new(cgroups[CG_BELOW]);
+	int fd = talk_begin(&child);
+
+	grant_left(1, RESERVE + 2 * ANSWER, UINT64_MAX);
+	pace(CG_A, UINT64_MAX, 1, 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	assert_int_equal(taken(1).streamed_nanos, 0);	/* a handshake is no answer */
+	answer(fd);
+	assert_int_equal(taken(1).streamed_nanos, ANSWER);
+	assert_int_equal(tell(&child, 'r'), 0);	/* there is something left */
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	assert_int_equal(taken(1).taken_nanos, 2 * RESERVE);
+	answer(fd);
+	assert_int_equal(taken(1).streamed_nanos, 2 * ANSWER);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, 1, 300), 0);
+	assert_int_equal(taken(1).held, 1);
+	grant_left(1, 2 * RESERVE + 2 * ANSWER + 1, UINT64_MAX);
+	assert_int_equal(holds(), 1);
+	assert_int_equal(tap_wake(the_cookie, &the_hold), 0);
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	close(fd);
+	child_end(&child);
+}
+
+static uint64_t cuts(void)
+{
+	uint64_t counters[CTL_COUNTERS];
+
+	assert_int_equal(tap_counters(tap, counters), 0);
+	return counters[CTL_CUT_STREAMS];
+}
+
+/* What of an answer its server has no acknowledgement of, after some time. */
+static int unacknowledged(int fd)
+{
+	int left = 1;
+
+	usleep(300000);
+	assert_int_equal(ioctl(fd, TIOCOUTQ, &left), 0);
+	return left;
+}
+
+static void cuts_an_answer_and_lets_it_go_on(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]), beside = child_new(cgroups[CG_B]);
+	int fd = talk_begin(&child), beside_fd = talk_begin(&beside);
+	char data[ANSWER] = { 0 };
+
+	grant_left(1, 1 << 20, ANSWER + 1);
+	pace(CG_A, UINT64_MAX, 1, 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	assert_int_equal(tell(&beside, 'r'), 0);
+	answer(fd);
+	assert_int_equal(cuts(), 0);
+	answer(fd);	/* it crosses, and was there before that was known */
+	assert_int_equal(cuts(), 1);
+	assert_int_equal(send(fd, data, sizeof(data), 0), sizeof(data));
+	assert_int_equal(unacknowledged(fd), sizeof(data));
+	assert_int_equal(taken(1).streamed_nanos, 2 * ANSWER);
+	answer(beside_fd);
+	assert_int_equal(cuts(), 1);
+	grant_left(1, 1 << 20, 4 * ANSWER);
+	for (int i = 0; i < 20 && unacknowledged(fd); i++)
+		;
+	assert_int_equal(unacknowledged(fd), 0);	/* its server's TCP repeated it */
+	assert_int_equal(taken(1).streamed_nanos, 3 * ANSWER);
+	answer(fd);
+	assert_int_equal(cuts(), 2);
+	close(fd);
+	close(beside_fd);
+	child_end(&child);
+	child_end(&beside);
+}
+
+static void cuts_no_longer_than_the_lease(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	int fd = talk_begin(&child);
+	char data[ANSWER] = { 0 };
+
+	grant_left(1, 1 << 20, 1);
+	pace(CG_A, clock_mono_ns() + 700 * NS_PER_MS, 1, 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	answer(fd);
+	assert_int_equal(send(fd, data, sizeof(data), 0), sizeof(data));
+	assert_int_equal(unacknowledged(fd), sizeof(data));
+	for (int i = 0; i < 20 && unacknowledged(fd); i++)
+		;
+	assert_int_equal(unacknowledged(fd), 0);
+	close(fd);
+	child_end(&child);
+}
+
+static void a_gate_for_new_connections_admits_requests_on_live_ones_by_credit(void **state)
+{
+	struct ctl_gate gate = { .lease_ns = UINT64_MAX, .state = CTL_TURN_AWAY, .buckets = { 1 } };
+	struct child child = child_new(cgroups[CG_A]);
+	int fd = talk_begin(&child);
+
+	grant_left(1, 1, UINT64_MAX);
+	assert_int_equal(tap_gate_set(tap, ids[CG_A], &gate), 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	answer(fd);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, 1, 300), 0);
+	assert_int_equal(taken(1).held, 1);
+	answer(fd);	/* what was asked for comes */
+	close(fd);
+	child_end(&child);
+}
+
+static void admits_no_quic_by_a_rate_nor_when_nothing_is_left(void **state)
+{
+	struct ctl_gate gate = { .lease_ns = UINT64_MAX, .state = CTL_PACE, .buckets = { 1 } };
+	struct child child = child_new(cgroups[CG_A]), beside = child_new(cgroups[CG_B]);
+	struct sockaddr_in to = server;
+
+	to.sin_port = htons(443);
+	assert_int_equal(tap_add_address(tap, (void *)&to, CTL_AI), 0);
+	grant_left(1, 1, UINT64_MAX);
+	assert_int_equal(tap_gate_set(tap, ids[CG_A], &gate), 0);
+	assert_int_equal(tell(&child, 'q'), 0);
+	grant_left(1, 0, UINT64_MAX);
+	assert_int_equal(tell(&child, 'q'), EPERM);
+	grant_left(1, 1, UINT64_MAX);
+	gate.has_rate = 1;
+	assert_int_equal(tap_gate_set(tap, ids[CG_A], &gate), 0);
+	assert_int_equal(tell(&child, 'q'), EPERM);
+	assert_int_equal(gate_hits(CG_A), 1);
+	assert_int_equal(tell(&beside, 'q'), 0);
+	child_end(&child);
+	child_end(&beside);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +452,11 @@ int main(void)
 		TEST(opens_when_the_lease_ends),
 		TEST(sends_nothing_of_who_gave_up),
 		TEST(survives_a_reset_of_what_waits),
+		TEST(counts_answers_where_little_is_left_and_holds_the_next_request),
+		TEST(cuts_an_answer_and_lets_it_go_on),
+		TEST(cuts_no_longer_than_the_lease),
+		TEST(a_gate_for_new_connections_admits_requests_on_live_ones_by_credit),
+		TEST(admits_no_quic_by_a_rate_nor_when_nothing_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -17,7 +17,7 @@
 #include "tap/internal.h"
 
 /* Of what is pinned. Another number when a map or its meaning becomes another at the same size. */
-#define LAYOUT "1"
+#define LAYOUT "2"
 
 void pin_dir(const char *state, char dir[PIN_PATH_LEN])
 {
