@@ -255,9 +255,12 @@ static int read_step(struct config_reader *reader, yaml_node_t *node, const stru
 	    config_has(reader, node, "target"))
 		return config_fail(reader, node, "has a target, which only stop and kill take");
 	if (step->action != POLICY_FREEZE && step->action != POLICY_STOP &&
-	    config_has(reader, node, "cut"))
-		return config_fail(reader, node, "has a cut, which only freeze and stop take: refuse "
-				   "always ends live streams, note never does");
+	    step->action != POLICY_REFUSE && config_has(reader, node, "cut"))
+		return config_fail(reader, node, "has a cut, which only refuse, freeze and stop take");
+	if (step->action == POLICY_REFUSE && config_has(reader, node, "cut")) {
+		step->lets_end = !step->cut;
+		step->cut = false;
+	}
 	return 0;
 }
 

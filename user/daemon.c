@@ -188,17 +188,6 @@ static void on_event(void *arg, const struct ev_head *event, size_t size)
 	pipeline_event(daemon->pipeline, event, size);
 }
 
-static void on_ring(void *arg)
-{
-	struct daemon *daemon = arg;
-
-	/* Some milliseconds' worth: news of mappings and timers must not wait for the end of a flood. */
-	tap_drain_some(daemon->tap, RING_TURN, on_event, daemon);
-	shown_drained(daemon->shown);
-	shared_look(daemon->shared);
-	loop_soon(daemon->sweep, SWEEP_NS);
-}
-
 static bool put_facts(struct daemon *daemon, int64_t now_us)
 {
 	struct facts facts = { .ledger = daemon->ledger, .policy = daemon->policy,
@@ -243,6 +232,16 @@ void daemon_pacing(void *arg)
 	loop_soon(daemon->pace, ACT_PACE_NS);
 }
 
+/* Calls in flight more often, and what nobody reads, which else waits for the sweep. */
+static void follow(struct daemon *daemon, bool closely)
+{
+	pipeline_follow(daemon->pipeline, closely);
+	if (!closely || daemon->paced_ns - daemon->unread_ns < NS_PER_S)
+		return;
+	daemon->unread_ns = daemon->paced_ns;
+	pipeline_tick(daemon->pipeline, daemon->paced_ns);
+}
+
 static void on_pace(void *arg)
 {
 	struct daemon *daemon = arg;
@@ -250,10 +249,34 @@ static void on_pace(void *arg)
 
 	n = act_pace(daemon->act, daemon->policy, clock_wall_us());
 	n += pacer_look(daemon->pacer, clock_mono_ns());
+	daemon->paced_ns = clock_mono_ns();
+	follow(daemon, act_has_fuse(daemon->act));
 	if (n) {
 		daemon_pacing(daemon);
 		tell_soon(daemon);
 	}
+}
+
+/* Little is left of a budget: the kernel is told what the latest events cost. */
+static void refill(struct daemon *daemon)
+{
+	if (clock_mono_ns() - daemon->paced_ns >= ACT_FUSE_NS)
+		on_pace(daemon);
+	else
+		loop_soon(daemon->pace, ACT_FUSE_NS);
+}
+
+static void on_ring(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	/* Some milliseconds' worth: news of mappings and timers must not wait for the end of a flood. */
+	tap_drain_some(daemon->tap, RING_TURN, on_event, daemon);
+	shown_drained(daemon->shown);
+	shared_look(daemon->shared);
+	if (act_has_fuse(daemon->act))
+		refill(daemon);
+	loop_soon(daemon->sweep, SWEEP_NS);
 }
 
 /*

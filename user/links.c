@@ -42,6 +42,7 @@ struct links {
 	struct link *table;
 	struct link *last;	/* found: events come in runs of one connection */
 	uint64_t numbers;	/* of calls, ever */
+	uint64_t running_ns;	/* between two tellings of one */
 	struct links_stats stats;
 };
 
@@ -51,8 +52,14 @@ struct links *links_new(const struct links_out *out, const struct prices *prices
 	struct links *links = calloc(1, sizeof(*links));
 
 	if (links)
-		*links = (struct links){ .out = *out, .prices = prices, .calibration = calibration };
+		*links = (struct links){ .out = *out, .prices = prices, .calibration = calibration,
+					 .running_ns = LINKS_RUNNING_NS };
 	return links;
+}
+
+void links_running(struct links *links, uint64_t period_ns)
+{
+	links->running_ns = period_ns;
 }
 
 static void item_free(struct links *links, struct link *link, struct item *item)
@@ -128,7 +135,7 @@ static void item_tell(struct links *links, struct link *link, struct item *item,
 	/* Before the request has ended its model may not be known. */
 	if (!links->out.running ||
 	    (!item->told_ns && piece->side == HTTP_REQUEST && piece->type != HTTP_END) ||
-	    (item->told_ns && now_ns - item->told_ns < LINKS_RUNNING_NS))
+	    (item->told_ns && now_ns - item->told_ns < links->running_ns))
 		return;
 	item->told_ns = now_ns;
 	call_charge(item->call, links->prices, links->calibration, &charge);

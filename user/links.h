@@ -23,8 +23,9 @@ struct links;
  */
 #define LINKS_MAX 16384
 #define LINKS_CALLS_MAX 256
-/* An estimate is some microseconds; of a stream at 100 tokens a second, 5 tokens. */
+/* An estimate is some microseconds; of a stream at 100 tokens a second, 5 tokens. Closely: one. */
 #define LINKS_RUNNING_NS 50000000ULL
+#define LINKS_CLOSELY_NS 10000000ULL
 
 /* Whose call it is, as the kernel half told. */
 struct links_caller {
@@ -39,7 +40,7 @@ struct links_caller {
 struct links_out {
 	/*
 	 * What a call has cost so far: when its request is known, and while its answer flows, at
-	 * most each LINKS_RUNNING_NS. May be NULL.
+	 * most each LINKS_RUNNING_NS, or as links_running() said. May be NULL.
 	 */
 	void (*running)(void *arg, const struct links_caller *caller, const struct charge *so_far);
 	void (*charged)(void *arg, const struct links_caller *caller, const struct charge *charge);
@@ -62,6 +63,9 @@ struct links *links_new(const struct links_out *out, const struct prices *prices
 			struct calibration *calibration);
 /* Ends every call in progress at now_ns (monotonic). */
 struct links *links_free(struct links *links, uint64_t now_ns);
+
+/* How often links_out.running is told of one call. */
+void links_running(struct links *links, uint64_t period_ns);
 
 /* True if the connection is one to an AI host that was not known before. */
 bool links_open(struct links *links, const struct ev_open *event);

@@ -227,6 +227,11 @@ void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size
 	}
 }
 
+void pipeline_follow(struct pipeline *pipeline, bool closely)
+{
+	links_running(pipeline->links, closely ? LINKS_CLOSELY_NS : LINKS_RUNNING_NS);
+}
+
 void pipeline_policy(struct pipeline *pipeline, struct policy *policy)
 {
 	pipeline->config.policy = policy;

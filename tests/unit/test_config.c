@@ -131,8 +131,8 @@ static const struct {
 	  "rate above 0; give one as 2 USD/hour or 500000 tokens/hour" },
 	{ STEP("{ do: pace, to: 5 tokens/hour }"), "f:5: budgets[0] has a step that paces in tokens, "
 	  "but counts USD" },
-	{ STEP("{ do: note, cut: true }"), "f:5: budgets[0].steps[0] has a cut, which only freeze and stop "
-	  "take: refuse always ends live streams, note never does" },
+	{ STEP("{ do: note, cut: true }"), "f:5: budgets[0].steps[0] has a cut, which only refuse, "
+	  "freeze and stop take" },
 	{ STEP("{ do: stop, grace: 3s }"), "f:5: budgets[0].steps[0] has a grace, which only kill takes" },
 	{ STEP("{ do: freeze, target: process }"), "f:5: budgets[0].steps[0] has a target, which only stop "
 	  "and kill take" },

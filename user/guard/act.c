@@ -96,7 +96,10 @@ static void carry_out(struct act *act, const struct policy_verdict *verdict,
 		note(act, story, verdict, now_us);
 		break;
 	case POLICY_PACE:
-		pace_apply(act, story, verdict, subject, now_us);
+		if (story_is_fuse(story))
+			fuse_apply(act, story, verdict, subject, now_us);
+		else
+			pace_apply(act, story, verdict, subject, now_us);
 		break;
 	case POLICY_REFUSE:
 		refuse_apply(act, story, verdict, subject, now_us);
@@ -186,7 +189,7 @@ static void cancel_kills(struct story *story, int64_t now_us, struct act *act)
 	}
 }
 
-static void drop_story(struct act *act, struct story *story, const char *why, int64_t now_us)
+void story_drop(struct act *act, struct story *story, const char *why, int64_t now_us)
 {
 	cancel_kills(story, now_us, act);
 	end_story(act, story, why, now_us);
@@ -204,7 +207,7 @@ void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t
 		    policy_stands(policy, story->budget, story->step, story_name(story),
 				  story->is_ahead, now_us))
 			continue;
-		drop_story(act, story, ahead_only ? "calls in flight cost less than was held" :
+		story_drop(act, story, ahead_only ? "calls in flight cost less than was held" :
 						    "what ordered it no longer does", now_us);
 	}
 }
@@ -212,13 +215,14 @@ void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t
 static const struct policy_step *same_step(const struct policy_budget *budget,
 					   const struct policy_step *step)
 {
-	if (step == &policy_hold)
+	if (step == &policy_hold || step == &policy_fuse)
 		return step;
 	for (size_t i = 0; i < budget->n_steps; i++) {
 		const struct policy_step *other = &budget->steps[i];
 
 		if (other->action == step->action && other->target == step->target &&
 		    other->at_permille == step->at_permille && other->cut == step->cut &&
+		    other->lets_end == step->lets_end &&
 		    other->grace_ns == step->grace_ns &&
 		    other->pace_per_hour == step->pace_per_hour)
 			return other;
@@ -244,14 +248,14 @@ void act_rules(struct act *act, bool same_stance, int64_t now_us)
 		if (all)
 			all[i++] = story;
 		else
-			drop_story(act, story, "the rules have changed", now_us);
+			story_drop(act, story, "the rules have changed", now_us);
 	}
 	for (i = 0; all && i < n; i++) {
 		const struct policy_budget *budget = same_budget(act->rules, all[i]->budget->name);
 		const struct policy_step *step = budget ? same_step(budget, all[i]->step) : NULL;
 
 		if (!step || !same_stance || story_move(act, all[i], budget, step))
-			drop_story(act, all[i], "the rules have changed", now_us);
+			story_drop(act, all[i], "the rules have changed", now_us);
 	}
 	free(all);
 }
@@ -312,6 +316,8 @@ void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gat
 	struct deed *deed, *next;
 
 	HASH_ITER(hh, act->stories, story, next_story) {
+		if (story_is_fuse(story))
+			continue;
 		HASH_ITER(hh, story->deeds, deed, next) {
 			struct act_gate gate = { .cgroup = deed->group || !deed->target.tgid ?
 								   deed->target.id : 0,
@@ -337,6 +343,7 @@ void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gat
 void act_stats(const struct act *act, struct act_stats *ret)
 {
 	*ret = act->stats;
+	ret->fuses = act->n_fuses;
 }
 
 struct act *act_free(struct act *act)

@@ -81,6 +81,12 @@ void act_rules(struct act *act, bool same_stance, int64_t now_us);
  */
 #define ACT_PACE_NS 100000000ULL
 size_t act_pace(struct act *act, struct policy *policy, int64_t now_us);
+/*
+ * Is a budget so nearly spent that the kernel counts what is left? Then act_pace() is to be called soon
+ * after each charge and reserve, ACT_FUSE_NS: what the kernel holds too early waits for that.
+ */
+#define ACT_FUSE_NS 2000000ULL
+bool act_has_fuse(const struct act *act);
 /* Sets every gate in force anew; a timer does it each ACT_RENEW_NS while there is one. */
 void act_renew(struct act *act);
 
@@ -115,6 +121,7 @@ void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gat
 struct act_stats {
 	uint64_t rows, rows_unwritten;	/* written; held back by ACT_ROWS_PER_MINUTE */
 	uint64_t dropped;		/* verdicts with no room in ACT_DEEDS: not acted on */
+	uint64_t fuses;			/* budgets that are nearly spent now, counted in the kernel */
 };
 void act_stats(const struct act *act, struct act_stats *ret);
 

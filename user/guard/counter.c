@@ -29,7 +29,19 @@ static uint64_t limit_at(const struct counters *counters, const struct counter *
 			       : counters->limits[step];
 }
 
-struct counters *counters_new(const struct policy_budget *budget, size_t *bytes, size_t max_bytes)
+/* The first step that stops somebody. */
+static uint32_t fuse_step(const struct policy_budget *budget)
+{
+	uint32_t i;
+
+	for (i = 0; i < budget->n_steps; i++)
+		if (budget->steps[i].action > POLICY_PACE)
+			break;
+	return i;
+}
+
+struct counters *counters_new(const struct policy_budget *budget, bool is_enforced, size_t *bytes,
+			      size_t max_bytes)
 {
 	struct counters *counters =
 		calloc(1, sizeof(*counters) + budget->n_steps * sizeof(*counters->limits));
@@ -46,6 +58,9 @@ struct counters *counters_new(const struct policy_budget *budget, size_t *bytes,
 	counters->swept = INT64_MIN;
 	for (size_t i = 0; i < budget->n_steps; i++)
 		counters->limits[i] = limit_of(own_limit(budget), budget->steps[i].at_permille);
+	counters->fuse = is_enforced && !counters->is_spike ? fuse_step(budget) : counters->n_steps;
+	counters->near = counters->fuse < counters->n_steps ? counters->limits[counters->fuse] / 2 :
+							      UINT64_MAX;
 	if (is_rolling(counters)) {
 		counters->slot_us = budget->window_us / POLICY_SLOTS;
 		if (counters->slot_us < 1)
@@ -139,6 +154,28 @@ void counters_turn(struct counters *counters, int64_t now_us)
 
 /* ---- one counter ---- */
 
+/*
+ * A fuse is due when an eighth is left, or what few calls may cost: before user space has seen so many
+ * begin, they could cross the line. It stays until half is left, and when the line is crossed if the
+ * answers in flight are let end then: it is what holds further requests on their connections.
+ */
+#define FUSE_SHARE 8
+#define FUSE_CALLS 8
+static bool is_near(const struct counters *counters, const struct counter *counter, uint64_t all)
+{
+	uint64_t line, mean;
+
+	if (all < counters->near || (counter->reached > counters->fuse &&
+				     !counters->budget->steps[counters->fuse].lets_end))
+		return false;
+	line = limit_at(counters, counter, counters->fuse);
+	if (all < line / 2)
+		return false;
+	mean = counter->sum.calls ? in_unit(counters, &counter->sum) / counter->sum.calls : 0;
+	return counter->is_near || all >= line - line / FUSE_SHARE ||
+	       mean >= (line - all) / FUSE_CALLS;
+}
+
 static void count_steps(const struct counters *counters, struct counter *counter)
 {
 	uint64_t sum = in_unit(counters, &counter->sum), all;
@@ -148,11 +185,14 @@ static void count_steps(const struct counters *counters, struct counter *counter
 		while (at < counters->n_steps && sum >= counters->limits[at])
 			at++;
 		counter->reached = counter->ahead_of = at;
+		counter->is_near = is_near(counters, counter, sum);
 		return;
 	}
 	counter->reached = counter->ahead_of = 0;
-	if (counter->order == OVERRIDE_OPEN)
+	if (counter->order == OVERRIDE_OPEN) {
+		counter->is_near = false;
 		return;
+	}
 	if (counters->is_spike) {
 		if (spike_find(counters, counter, &sum, &all) && sum >= all && sum)
 			counter->reached = counter->ahead_of = (uint8_t)counters->n_steps;
@@ -168,6 +208,7 @@ static void count_steps(const struct counters *counters, struct counter *counter
 	while (at < counters->n_steps && all >= limit_at(counters, counter, at))
 		at++;
 	counter->ahead_of = at;
+	counter->is_near = is_near(counters, counter, all);
 }
 
 void counter_weigh(const struct counters *counters, struct counter *counter)
@@ -314,12 +355,34 @@ void counter_order(struct counters *counters, struct counter *counter,
 	counter_weigh(counters, counter);
 }
 
-void counter_pulse(const struct counter *counter, struct policy_pulse *ret)
+void counter_flow(struct counter *counter, uint64_t per_kib)
 {
+	if (!counter->is_near)
+		counter->per_kib = 0;
+	else
+		counter->per_kib = counter->per_kib ? (3 * counter->per_kib + per_kib) / 4 : per_kib;
+}
+
+void counter_pulse(const struct counters *counters, const struct counter *counter,
+		   struct policy_pulse *ret)
+{
+	uint64_t spent = in_unit(counters, &counter->sum);
+
 	*ret = (struct policy_pulse){ .charged = counter->ever, .calls = counter->calls_ever,
 				      .mean = counter->calls_ever ?
 						      counter->ever / counter->calls_ever : 0,
 				      .n_flights = counter->n_flights };
+	if (!counter->is_near)
+		return;
+	add(&spent, counter->flight);
+	add(&spent, counter_elsewhere(counters, counter));
+	ret->line = limit_at(counters, counter, counters->fuse);
+	ret->left = (int64_t)ret->line - (int64_t)spent;
+	ret->room = ret->left - (int64_t)counter->ahead;
+	ret->per_kib = counter->per_kib;
+	ret->lets_flow = counters->budget->steps[counters->fuse].lets_end ||
+			 (counters->budget->steps[counters->fuse].action != POLICY_REFUSE &&
+			  !counters->budget->steps[counters->fuse].cut);
 }
 
 /* When the sum falls below the limit of a step if nothing more is spent. */
@@ -346,14 +409,14 @@ void counter_tell(const struct counters *counters, const struct counter *counter
 {
 	const struct policy_budget *budget = counters->budget;
 	uint64_t unit = in_unit(counters, &counter->sum);
-	bool is_order = step == COUNTER_HOLD;
+	bool is_order = step == COUNTER_HOLD, is_fuse = step == COUNTER_FUSE;
 
 	ret->budget = budget;
-	ret->step = is_order ? &policy_hold : &budget->steps[step];
+	ret->step = is_order ? &policy_hold : is_fuse ? &policy_fuse : &budget->steps[step];
 	ret->key = counter->key;
 	ret->is_ordered = is_order;
 	ret->is_first = is_order || step >= counter->before;
-	ret->is_ahead = !is_order && step >= counter->reached;
+	ret->is_ahead = !is_order && !is_fuse && step >= counter->reached;
 	ret->spent_nanos = (int64_t)counter->sum.nanos;
 	ret->spent_tokens = counter->sum.tokens;
 	add(policy_in_money(budget) ? (uint64_t *)&ret->spent_nanos : &ret->spent_tokens,
@@ -376,8 +439,9 @@ void counter_tell(const struct counters *counters, const struct counter *counter
 	ret->window_end_us = counters->end_us;
 	if (counter->slots) {
 		ret->window_start_us = (counter->newest - POLICY_SLOTS + 1) * counters->slot_us;
-		ret->window_end_us = is_order || budget->spike_permille ?
-					     0 : falls_at(counters, counter, step);
+		ret->window_end_us = is_order || budget->spike_permille ? 0 :
+				     is_fuse ? (counter->newest + POLICY_SLOTS) * counters->slot_us :
+					       falls_at(counters, counter, step);
 	}
 	if (budget->spike_permille && !is_order)
 		spike_tell(counters, counter, ret);

@@ -13,8 +13,12 @@
 struct counter;
 struct counters;	/* all of one budget */
 
-/* The budget and the sum of bytes (of all budgets' counters) stay the caller's. NULL: no memory. */
-struct counters *counters_new(const struct policy_budget *budget, size_t *bytes, size_t max_bytes);
+/*
+ * The budget and the sum of bytes (of all budgets' counters) stay the caller's. NULL: no memory.
+ * is_enforced: its counters have fuses.
+ */
+struct counters *counters_new(const struct policy_budget *budget, bool is_enforced, size_t *bytes,
+			      size_t max_bytes);
 struct counters *counters_free(struct counters *counters);
 uint64_t counters_count(const struct counters *counters);
 
@@ -49,8 +53,12 @@ void counter_land(struct counters *counters, struct counter *counter, uint64_t s
 void counter_order(struct counters *counters, struct counter *counter,
 		   const struct override *orders, size_t n);
 #define COUNTER_HOLD UINT32_MAX	/* as a step: what an operator ordered */
+#define COUNTER_FUSE (UINT32_MAX - 2) /* as a step: it is nearly spent */
 /* All but the epoch. */
-void counter_pulse(const struct counter *counter, struct policy_pulse *ret);
+void counter_pulse(const struct counters *counters, const struct counter *counter,
+		   struct policy_pulse *ret);
+/* A KiB of an answer has just cost so much, in the unit of the limit. Kept where there is a fuse. */
+void counter_flow(struct counter *counter, uint64_t per_kib);
 /* Fills all of a verdict that the counter knows. */
 void counter_tell(const struct counters *counters, const struct counter *counter, uint32_t step,
 		  struct policy_verdict *ret);

@@ -29,7 +29,8 @@ struct counter {
 	struct sum sum;
 	uint32_t epoch;		/* of the window that the sum belongs to */
 	uint8_t reached, before, ahead_of; /* steps: by what was spent, before, with what is ahead */
-	bool is_plain;		/* no order, nothing in flight, not shared */
+	bool is_plain : 1;	/* no order, nothing in flight, not shared */
+	bool is_near : 1;	/* its fuse is due */
 	uint32_t n_calls, n_members;	/* ever; the latest are kept */
 	uint64_t member;	/* the one that was last charged */
 	struct sum *slots;	/* rolling; slots[at] is the present one */
@@ -45,6 +46,7 @@ struct counter {
 	int64_t order_until_us;
 	uint64_t ever, calls_ever;	/* in the unit of the limit; no window ends them */
 	uint64_t flight, ahead;	/* of calls in flight, in the unit of the limit */
+	uint64_t per_kib;	/* of answers that flow; 0: not known */
 	int64_t newest;		/* the present slot's number */
 	int64_t first;		/* the slot in which it was made: its past begins there */
 	uint32_t at;
@@ -58,7 +60,8 @@ struct counters {
 	const struct policy_budget *budget;
 	struct zone *zone;
 	bool is_in_money, is_spike, is_shared;	/* the budget's, at hand */
-	uint32_t n_steps;
+	uint32_t n_steps, fuse;	/* the step that the fuse is for; n_steps: none */
+	uint64_t near;		/* below this sum (raised limits aside) there is no fuse */
 	size_t *bytes, max_bytes;
 	bool is_open;
 	uint32_t epoch;
@@ -115,7 +118,7 @@ static inline void counter_fetch(const struct counter *counter)
 /* Is there a step to tell of? */
 static inline bool counter_tells(const struct counter *counter)
 {
-	return counter->ahead_of || counter->order == OVERRIDE_HOLD;
+	return counter->ahead_of || counter->is_near || counter->order == OVERRIDE_HOLD;
 }
 
 /* counter.c: drops the slots that have left the window since the counter was last looked at. */

@@ -8,6 +8,8 @@
 
 /* ---- calls in flight ---- */
 
+#define FLOW_BYTES 512	/* of an answer, between two looks at what it costs: two or three events */
+
 void policy_release(struct policy *policy, uint64_t id)
 {
 	struct flight *flight;
@@ -22,12 +24,40 @@ void policy_release(struct policy *policy, uint64_t id)
 	free(flight);
 }
 
+/* Where a call stood: what its answer costs as it flows is told by two such marks. */
+static struct mark mark_of(const struct policy *policy, uint64_t id)
+{
+	const struct flight *flight;
+
+	HASH_FIND(hh, policy->flights, &id, sizeof(id), flight);
+	return flight ? flight->mark : (struct mark){ 0 };
+}
+
+/* What a KiB of it has cost since the mark, and the next mark. False: too little has come since. */
+static bool flows(struct mark *mark, const struct counter_charge *cost, uint64_t bytes,
+		  struct mark *ret_per_kib)
+{
+	struct mark now = { .bytes = bytes, .nanos = cost->nanos, .tokens = cost->tokens }, old = *mark;
+
+	if (old.bytes && bytes < old.bytes + FLOW_BYTES)
+		return false;
+	*mark = now;
+	if (!old.bytes || now.nanos < old.nanos || now.tokens < old.tokens)
+		return false;
+	*ret_per_kib = (struct mark){ .nanos = (now.nanos - old.nanos) * 1024 / (bytes - old.bytes),
+				      .tokens = (now.tokens - old.tokens) * 1024 /
+						(bytes - old.bytes) };
+	return true;
+}
+
 void policy_reserve(struct policy *policy, const struct policy_subject *subject, uint64_t id,
 		    const struct charge *so_far, int64_t now_us)
 {
+	struct mark mark = mark_of(policy, id), per_kib;
 	struct known *known;
 	struct counter_charge cost;
 	struct flight *flight;
+	bool is_flowing;
 
 	policy_release(policy, id);
 	known = policy_recall(policy, subject);
@@ -46,6 +76,8 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 		return;
 	}
 	policy_read(so_far, 0, &cost);
+	is_flowing = flows(&mark, &cost, so_far->response_bytes, &per_kib);
+	flight->mark = mark;
 	for (size_t i = 0; i < known->n_claims; i++) {
 		struct claim *claim = &known->claims[i];
 		struct hold *hold = &flight->holds[flight->n];
@@ -62,6 +94,9 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 		hold->so_far = counter_fly(claim->counters, hold->counter,
 					   policy_in_money(claim->counters->budget) ?
 						   cost.nanos : cost.tokens, &hold->ahead);
+		if (is_flowing)
+			counter_flow(hold->counter, claim->counters->is_in_money ? per_kib.nanos :
+										   per_kib.tokens);
 		policy_tell(policy, i, hold->counter);
 		flight->n++;
 	}
@@ -128,6 +163,8 @@ bool policy_stands(struct policy *policy, const struct policy_budget *budget,
 		return true;
 	counters_roll(counters, now_us);
 	counter_look(counters, counter);
+	if (step == &policy_fuse)
+		return counter->is_near;
 	at = (uint32_t)(step - budget->steps);
 	return at < (ahead ? counter->ahead_of : counter->reached);
 }

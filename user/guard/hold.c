@@ -49,13 +49,17 @@ int hold_take(struct act *act, struct deed *deed)
 bool hold_drop(struct act *act, struct deed *deed)
 {
 	struct held *held = find(act, key_of(deed));
+	const struct deed *other;
 
 	if (!deed->holds || !held)
 		return false;
 	deed->holds = deed->is_hard = false;
 	LIST_REMOVE(deed, holding);
+	LIST_FOREACH(other, &held->deeds, holding)
+		if (!story_is_fuse(other->story))
+			return false;
 	if (!LIST_EMPTY(&held->deeds))
-		return false;
+		return true;
 	HASH_DEL(act->held, held);
 	free(held);
 	return true;
@@ -72,11 +76,15 @@ static void add_bucket(struct ctl_gate *gate, uint32_t bucket)
 	}
 }
 
-/* A pace without a daemon would let nobody go: only a refusal outlives it. */
+/*
+ * A pace without a daemon would let nobody go: only a refusal outlives it, and a fuse, which lets go
+ * what is left.
+ */
 static int64_t own_loss_us(const struct story *story)
 {
-	return story->budget->on_loss == POLICY_LOSS_HOLD && story->step->action != POLICY_PACE ?
-		       story->until_us : 0;
+	bool is_pace = story->step->action == POLICY_PACE && !story_is_fuse(story);
+
+	return story->budget->on_loss == POLICY_LOSS_HOLD && !is_pace ? story->until_us : 0;
 }
 
 struct ctl_gate hold_gate(const struct act *act, uint64_t cgroup, int64_t *ret_loss_us)
@@ -100,6 +108,7 @@ struct ctl_gate hold_gate(const struct act *act, uint64_t cgroup, int64_t *ret_l
 			*ret_loss_us = own_loss_us(deed->story);
 		if (deed->story->bucket)
 			add_bucket(&gate, deed->story->bucket);
+		gate.has_rate |= deed->story->step->pace_per_hour > 0;
 	}
 	return gate;
 }

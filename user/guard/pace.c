@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pace: gates that let a request go when its bucket has credit, and the credit as time passes. */
+/* Pace: gates that let a request go when its bucket has credit, and the credit as time passes; fuses. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +13,9 @@ static int grant(struct act *act, struct story *story, const struct ctl_grant *g
 				   -EOPNOTSUPP;
 }
 
-static int begin(struct act *act, struct story *story)
+int bucket_open(struct act *act, struct story *story)
 {
-	const struct ctl_grant none = { .reserve_nanos = 1 };
+	const struct ctl_grant none = { .reserve_nanos = 1, .cut_nanos = UINT64_MAX };
 	int err;
 
 	if (story->bucket)
@@ -25,20 +25,23 @@ static int begin(struct act *act, struct story *story)
 	story->bucket = ++act->buckets ?: ++act->buckets;	/* 0 is no bucket */
 	bucket_begin(&story->pace, story->step->pace_per_hour);
 	err = grant(act, story, &none);
-	if (err)
+	if (err) {
 		story->bucket = 0;
-	else
-		act->n_buckets++;
-	return err;
+		return err;
+	}
+	act->n_buckets++;
+	act->n_fuses += story_is_fuse(story);
+	return 0;
 }
 
-void pace_end(struct act *act, struct story *story)
+void bucket_close(struct act *act, struct story *story)
 {
 	if (!story->bucket)
 		return;
 	(void)grant(act, story, NULL);
 	story->bucket = 0;
 	act->n_buckets--;
+	act->n_fuses -= story_is_fuse(story);
 }
 
 #define RATE_LEN (MONEY_LEN + 16)
@@ -58,7 +61,7 @@ static const char *rate(const struct story *story, char text[RATE_LEN])
 static void pace(struct act *act, struct deed *deed, bool is_new, int64_t now_us)
 {
 	bool held_before = deed->holds;
-	int err = begin(act, deed->story);
+	int err = bucket_open(act, deed->story);
 	char text[RATE_LEN];
 
 	if (!err)
@@ -92,12 +95,26 @@ size_t act_pace(struct act *act, struct policy *policy, int64_t now_us)
 	if (!act->n_buckets)
 		return 0;
 	HASH_ITER(hh, act->stories, story, next) {
-		if (!story->bucket || !act->levers.taken ||
+		if (!story->bucket)
+			continue;
+		if (story_is_fuse(story) &&
+		    !policy_stands(policy, story->budget, story->step, story_name(story), false,
+				   now_us)) {
+			story_drop(act, story, NULL, now_us);
+			continue;
+		}
+		if (!act->levers.taken ||
 		    act->levers.taken(act->levers.arg, story->bucket, &take) ||
 		    !policy_pulse(policy, story->budget, story_name(story), &pulse))
 			continue;
-		now = bucket_update(&story->pace, &pulse, &take, now_us);
+		now = story_is_fuse(story) ? fuse_update(&pulse, &take) :
+					     bucket_update(&story->pace, &pulse, &take, now_us);
 		(void)grant(act, story, &now);
 	}
 	return act->n_buckets;
+}
+
+bool act_has_fuse(const struct act *act)
+{
+	return act->n_fuses;
 }

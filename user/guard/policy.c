@@ -15,6 +15,7 @@
 #define FETCH_AHEAD 16	/* counters: about a memory latency of work */
 
 const struct policy_step policy_hold = { .action = POLICY_REFUSE };
+const struct policy_step policy_fuse = { .action = POLICY_PACE };
 
 const char *policy_action_name(enum policy_action action)
 {
@@ -58,7 +59,9 @@ struct policy *policy_new(const struct policy_rules *rules)
 	if (!policy->counters || !policy->scratch || !policy->telling)
 		return policy_free(policy);
 	for (size_t i = 0; i < rules->n_budgets; i++) {
-		policy->counters[i] = counters_new(&rules->budgets[i], &policy->bytes,
+		policy->counters[i] = counters_new(&rules->budgets[i],
+						   rules->enforce && !rules->budgets[i].is_rehearsed,
+						   &policy->bytes,
 						   rules->counters_bytes ?: POLICY_COUNTERS_BYTES);
 		if (!policy->counters[i])
 			return policy_free(policy);
@@ -345,8 +348,8 @@ void policy_judge(struct policy *policy, const struct policy_subject *subject, i
 
 /*
  * The next step to tell of a counter, from `from` on: an order to hold, else the steps that were
- * reached, then those that turn calls away and are reached with what is in flight. UINT32_MAX - 1:
- * none.
+ * reached, then those that turn calls away and are reached with what is in flight, and its fuse.
+ * UINT32_MAX - 1: none.
  */
 #define NO_STEP (COUNTER_HOLD - 1)
 static uint32_t next_step(const struct counters *counters, const struct counter *counter,
@@ -356,13 +359,15 @@ static uint32_t next_step(const struct counters *counters, const struct counter 
 
 	if (counter->order == OVERRIDE_HOLD)
 		return from == 0 ? COUNTER_HOLD : NO_STEP;
+	if (from == COUNTER_FUSE)
+		return NO_STEP;
 	if (from < counter->reached)
 		return from;
 	for (; from < counter->ahead_of; from++)
 		if (budget->steps[from].action == POLICY_REFUSE ||
 		    budget->steps[from].action == POLICY_PACE)
 			return from;
-	return NO_STEP;
+	return counter->is_near ? COUNTER_FUSE : NO_STEP;
 }
 
 bool policy_next(struct policy *policy, struct policy_verdict *ret)
@@ -383,7 +388,7 @@ bool policy_next(struct policy *policy, struct policy_verdict *ret)
 		policy->is_inside = step != NO_STEP;
 		if (!policy->is_inside)
 			continue;
-		policy->step = step == COUNTER_HOLD ? 1 : step + 1;
+		policy->step = step == COUNTER_HOLD ? 1 : step == COUNTER_FUSE ? step : step + 1;
 		memset(ret, 0, sizeof(*ret));
 		counter_tell(claim->counters, counter, step, ret);
 		ret->cgroup = policy->cgroup;
@@ -428,7 +433,7 @@ bool policy_pulse(struct policy *policy, const struct policy_budget *budget, con
 
 	if (!counter)
 		return false;
-	counter_pulse(counter, ret);
+	counter_pulse(counters, counter, ret);
 	ret->epoch = policy->epoch;
 	return true;
 }

@@ -60,7 +60,8 @@ struct policy_step {
 	uint64_t grace_ns;		/* kill: between SIGTERM and SIGKILL */
 	int64_t pace_per_hour;		/* pace: nano-dollars, or tokens for a limit in tokens */
 	bool pace_in_tokens;
-	bool cut;			/* end streams in flight, too */
+	bool cut;			/* freeze, stop: end streams in flight, too */
+	bool lets_end;			/* refuse: streams in flight are not ended */
 	unsigned line;			/* in the configuration file */
 };
 
@@ -126,6 +127,11 @@ struct policy;
 struct override;
 
 extern const struct policy_step policy_hold;	/* refuse, by order */
+/*
+ * What is left of a budget that is nearly spent is to be counted in the kernel, up to its first step
+ * that stops somebody (guard/fuse.c). Told only of what is enforced.
+ */
+extern const struct policy_step policy_fuse;
 
 /* Limits. Beyond COUNTERS a budget's further keys share one counter, "other". */
 #define POLICY_COUNTERS 65536		/* a calendar budget: 0.6 kB each */
@@ -234,6 +240,15 @@ struct policy_pulse {
 	uint64_t calls;		/* that cost something */
 	uint64_t mean;		/* of a call; 0: not known */
 	uint32_t n_flights;	/* calls in flight now */
+	/*
+	 * Of a fuse: where its step lies; what is left up to there, and that less what calls in flight will
+	 * still cost; what a KiB of the answers that flow now costs, 0: not known. lets_flow: answers are
+	 * not to be cut.
+	 */
+	uint64_t line;
+	int64_t left, room;
+	uint64_t per_kib;
+	bool lets_flow;
 };
 /* False: there is no such counter any more. */
 bool policy_pulse(struct policy *policy, const struct policy_budget *budget, const char *key,

@@ -13,10 +13,16 @@ struct claim {
 	struct counter *counter;	/* NULL: nothing was charged yet */
 };
 
+/* What a call had cost when so many bytes of its answer had come. */
+struct mark {
+	uint64_t bytes, nanos, tokens;
+};
+
 /* A call in flight, and what it holds of each of its counters. */
 struct flight {
 	UT_hash_handle hh;
 	uint64_t id;
+	struct mark mark;
 	size_t n;
 	struct hold {
 		struct counters *counters;

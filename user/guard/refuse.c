@@ -90,6 +90,7 @@ void gate_each(struct act *act, struct story *story, const struct policy_verdict
 static void refuse(struct act *act, struct deed *deed, bool is_new, int64_t now_us)
 {
 	bool is_ahead = deed->story->is_ahead, held_before = deed->holds;
+	bool is_soft = is_ahead || deed->story->step->lets_end;
 	int err, destroyed = 0;
 
 	/*
@@ -98,12 +99,12 @@ static void refuse(struct act *act, struct deed *deed, bool is_new, int64_t now_
 	 */
 	err = hold_take(act, deed);
 	if (!err) {
-		deed->is_hard |= !is_ahead;
+		deed->is_hard |= !is_soft;
 		err = gate_pull(act, deed->target.id);
 		if (err && !held_before)
 			(void)hold_drop(act, deed);
 	}
-	if (!err && !is_ahead)
+	if (!err && !is_soft)
 		destroyed = gate_reset(act, deed->target.id);
 	if (!is_new && err == deed->error && deed->is_soft == is_ahead)
 		return;
@@ -113,6 +114,8 @@ static void refuse(struct act *act, struct deed *deed, bool is_new, int64_t now_
 		deed_write(act, deed, now_us, "failed: %s", strerror(-err));
 	else if (is_ahead)
 		deed_write(act, deed, now_us, "done: calls in flight will cross the line");
+	else if (is_soft)
+		deed_write(act, deed, now_us, "done: answers in flight may end");
 	else if (destroyed < 0)
 		deed_write(act, deed, now_us, "done, but live connections stay: %s",
 			   strerror(-destroyed));

@@ -34,7 +34,7 @@ void story_free(struct act *act, struct story *story)
 
 	HASH_ITER(hh, story->deeds, deed, next)
 		deed_free(act, deed);
-	pace_end(act, story);
+	bucket_close(act, story);
 	act->n_ahead -= story->is_ahead;
 	if (story->hh.tbl)
 		HASH_DEL(act->stories, story);
@@ -193,7 +193,7 @@ void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const 
 	va_list args;
 	size_t len;
 
-	if (!may_write(act, story))
+	if (story_is_fuse(story) || !may_write(act, story))
 		return;
 	va_start(args, format);
 	vsnprintf(result, sizeof(result), format, args);

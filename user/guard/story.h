@@ -50,7 +50,7 @@ struct story {
 	uint64_t minute_ns;
 	unsigned rows, unwritten;
 	struct deed *deeds;
-	uint32_t bucket;		/* pace: its number; 0: none yet */
+	uint32_t bucket;		/* pace, fuse: its number; 0: none yet */
 	struct bucket pace;
 	size_t key_len;
 	char key[];			/* budget, step, the counter's name */
@@ -84,7 +84,7 @@ struct act {
 	uint64_t kills_ns[POLICY_KILLS];	/* CLOCK_MONOTONIC of the last ones, as a ring */
 	size_t n_kills;				/* ever */
 	uint32_t buckets;			/* numbers given, ever */
-	size_t n_buckets;			/* in use */
+	size_t n_buckets, n_fuses;		/* in use; of these, fuses */
 	struct act_stats stats;
 };
 
@@ -92,11 +92,18 @@ struct act {
 void act_expire_at(struct act *act, int64_t at_us);
 
 const char *story_name(const struct story *story);
+/* No step of its own: nothing is written of it. */
+static inline bool story_is_fuse(const struct story *story)
+{
+	return story->step == &policy_fuse;
+}
 /* Whether its steps are carried out, or only written down. */
 bool story_is_enforced(const struct act *act, const struct story *story);
 /* The story of a verdict, with the verdict's numbers as its evidence. NULL: no memory. */
 struct story *story_get(struct act *act, const struct policy_verdict *verdict);
 void story_free(struct act *act, struct story *story);
+/* Ends what it holds and has pending, and the story; act.c. */
+void story_drop(struct act *act, struct story *story, const char *why, int64_t now_us);
 
 /* The same story under other rules. 0 or -ENOMEM: it is as it was. */
 int story_move(struct act *act, struct story *story, const struct policy_budget *budget,
@@ -113,7 +120,7 @@ void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const 
 
 /* 0 or -ENOMEM. Once more for the same deed is nothing new. */
 int hold_take(struct act *act, struct deed *deed);
-/* True when no other step, of whatever budget, wants it held. */
+/* True when no other step, of whatever budget, wants it held; a fuse, which is none, may still. */
 bool hold_drop(struct act *act, struct deed *deed);
 /*
  * The gate that the deeds which hold a cgroup's want together; open if there are none.
@@ -157,8 +164,14 @@ void gate_each(struct act *act, struct story *story, const struct policy_verdict
 	       void (*fn)(struct act *act, struct deed *deed, bool is_new, int64_t now_us));
 void pace_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
 		const struct policy_subject *subject, int64_t now_us);
-/* The bucket ends with its story. */
-void pace_end(struct act *act, struct story *story);
+/* The kernel's bucket of a story, empty at first. Again is nothing new. 0 or -errno. */
+int bucket_open(struct act *act, struct story *story);
+void bucket_close(struct act *act, struct story *story);
+/* fuse.c */
+void fuse_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
+		const struct policy_subject *subject, int64_t now_us);
+/* What the bucket is to be told, given what the kernel has taken before the pulse was looked at. */
+struct ctl_grant fuse_update(const struct policy_pulse *pulse, const struct ctl_take *take);
 /* stop and freeze */
 void halt_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
 		const struct policy_subject *subject, int64_t now_us);
