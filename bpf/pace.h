@@ -176,14 +176,15 @@ static __always_inline bool pace_is_orphan(struct sock *sock)
 /*
  * Does an answer wait for the acknowledgement that was dropped with this segment? Only where one has
  * come in since the holding began; the last bytes of the answer before are repeated in vain, a few
- * times, which harms nobody.
+ * times, which harms nobody. What comes in before a connection's first request is no answer: session
+ * tickets.
  */
 static __always_inline bool pace_starves(struct bpf_sock *sk, struct flow *flow)
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
 	__u64 now = bpf_ktime_get_ns();
 
-	if (!tcp || tcp->rcv_nxt == flow->ack ||
+	if (!tcp || tcp->rcv_nxt == flow->ack || (!flow->has_asked && !flow->is_adopted) ||
 	    (__u32)flow->bytes[EV_IN] - flow->in_held <= PACE_ANSWER) {
 		flow->starved_since_ns = 0;
 		return false;
@@ -237,14 +238,14 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 		return false;	/* a handshake, or talk with a proxy */
 	is_answered = !flow->has_asked || (__u32)flow->bytes[EV_IN] - flow->in_asked > PACE_ANSWER;
 	is_big = pace_is_big(skb, flow, s);
+	/* whatever became of the gate */
+	if (flow->held_since_ns && pace_is_orphan((struct sock *)bpf_skc_to_tcp_sock(sk))) {
+		bpf_map_delete_elem(&holds, &flow->cookie);
+		return true;
+	}
 	if (!gates_live) {
 		pace_forget(flow);
 	} else if (flow->held_since_ns || (is_big && is_answered)) {
-		if (flow->held_since_ns &&
-		    pace_is_orphan((struct sock *)bpf_skc_to_tcp_sock(sk))) {
-			bpf_map_delete_elem(&holds, &flow->cookie);
-			return true;
-		}
 		bucket = pace_ask(skb, flow->held_since_ns ? PACE_ASK : PACE_ASK_NEW, 0);
 		if (bucket && !flow->held_since_ns) {
 			flow->held_since_ns = bpf_ktime_get_ns();

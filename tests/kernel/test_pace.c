@@ -126,13 +126,34 @@ static void lets_answers_in_flight_go_on(void **state)
 	struct child child = child_new(cgroups[CG_A]);
 	int fd = talk_begin(&child);
 
-	grant(1, 0);
+	grant(1, 1);
 	pace(CG_A, UINT64_MAX, 1, 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	answer(fd);
 	assert_int_equal(tell(&child, 'r'), 0);
 	assert_int_equal(server_read(fd, 1, 300), 0);
 	for (int i = 0; i < 20; i++)
 		answer(fd);
 	assert_int_equal(taken(1).held, 1);
+	close(fd);
+	child_end(&child);
+}
+
+/* They come while a connection's first request waits: nothing was asked yet. */
+static void takes_no_session_tickets_for_an_answer(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	int fd = talk_begin(&child);
+	char tickets[510] = { 0 };
+
+	grant(1, 0);
+	pace(CG_A, UINT64_MAX, 1, 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(send(fd, tickets, sizeof(tickets), 0), sizeof(tickets));
+	assert_int_equal(server_read(fd, 1, 2000), 0);	/* TCP has tried three times */
+	assert_int_equal(taken(1).admitted, 0);
+	assert_int_equal(holds(), 1);
 	close(fd);
 	child_end(&child);
 }
@@ -274,6 +295,8 @@ static void sends_nothing_of_who_gave_up(void **state)
 	assert_int_equal(server_read(fd, 1, 1500), 0);	/* TCP has tried twice */
 	assert_int_equal(taken(1).admitted, 0);
 	assert_int_equal(holds(), 0);
+	assert_int_equal(tap_gate_clear(tap, ids[CG_A]), 0);
+	assert_int_equal(server_read(fd, 1, 3500), 0);	/* and once more, with the gate gone */
 	close(fd);
 	child_end(&child);
 }
@@ -445,6 +468,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(holds_what_has_no_credit_and_wakes_it),
 		TEST(lets_answers_in_flight_go_on),
+		TEST(takes_no_session_tickets_for_an_answer),
 		TEST(each_bucket_of_each_gate_must_have_credit),
 		TEST(takes_no_talk_and_no_upload_for_requests),
 		TEST(finds_the_records_again),
