@@ -41,7 +41,7 @@ static uint32_t fuse_step(const struct policy_budget *budget)
 }
 
 struct counters *counters_new(const struct policy_budget *budget, bool is_enforced, size_t *bytes,
-			      size_t max_bytes)
+			      size_t max_bytes, uint32_t *turns)
 {
 	struct counters *counters =
 		calloc(1, sizeof(*counters) + budget->n_steps * sizeof(*counters->limits));
@@ -55,6 +55,7 @@ struct counters *counters_new(const struct policy_budget *budget, bool is_enforc
 	counters->n_steps = (uint32_t)budget->n_steps;
 	counters->bytes = bytes;
 	counters->max_bytes = max_bytes;
+	counters->turns = turns;
 	counters->swept = INT64_MIN;
 	for (size_t i = 0; i < budget->n_steps; i++)
 		counters->limits[i] = limit_of(own_limit(budget), budget->steps[i].at_permille);
@@ -138,6 +139,7 @@ void counters_turn(struct counters *counters, int64_t now_us)
 {
 	int64_t start_us, end_us;
 
+	++*counters->turns;
 	if (is_rolling(counters)) {
 		turn_slot(counters, now_us);
 		return;
@@ -230,6 +232,8 @@ void counter_slide(const struct counters *counters, struct counter *counter)
 	for (int64_t i = 0; i < passed && i < POLICY_SLOTS; i++) {
 		struct sum *slot = &counter->slots[counter->at = (counter->at + 1) % POLICY_SLOTS];
 
+		counter->gone += in_unit(counters, slot);
+		counter->calls_gone += slot->calls;
 		take_away(&counter->sum.nanos, slot->nanos);
 		take_away(&counter->sum.tokens, slot->tokens);
 		take_away(&counter->sum.measured, slot->measured);
@@ -250,6 +254,8 @@ static bool catch_up(const struct counters *counters, struct counter *counter)
 	}
 	if (counter->epoch == counters->epoch)
 		return false;
+	counter->gone += in_unit(counters, &counter->sum);
+	counter->calls_gone += counter->sum.calls;
 	counter->sum = (struct sum){ 0 };
 	counter->remote = (struct policy_remote){ 0 };
 	counter->n_calls = 0;
@@ -268,15 +274,18 @@ static void remember(struct counter *counter, int64_t call_id, uint64_t cgroup)
 {
 	uint32_t held = counter->n_members < POLICY_MEMBERS ? counter->n_members : POLICY_MEMBERS;
 
-	if (call_id)
-		counter->calls[counter->n_calls++ % POLICY_CALLS] = call_id;
+	if (call_id) {
+		counter->calls[counter->n_calls % POLICY_CALLS] = call_id;
+		counter_rise(&counter->n_calls, POLICY_CALLS);
+	}
 	if (!cgroup || cgroup == counter->member)
 		return;
 	counter->member = cgroup;
 	for (uint32_t i = 0; i < held; i++)
 		if (counter->members[i] == cgroup)
 			return;
-	counter->members[counter->n_members++ % POLICY_MEMBERS] = cgroup;
+	counter->members[counter->n_members % POLICY_MEMBERS] = cgroup;
+	counter_rise(&counter->n_members, POLICY_MEMBERS);
 }
 
 void counter_join(struct counter *counter, uint64_t cgroup)
@@ -299,8 +308,6 @@ void counter_add(struct counters *counters, struct counter *counter,
 		add(&sums[i]->measured, charge->is_measured ? unit : 0);
 		add(&sums[i]->calls, unit > 0);
 	}
-	add(&counter->ever, unit);
-	counter->calls_ever += unit > 0;
 	if (counters->is_shared)
 		counter_change(counters, counter);
 	remember(counter, charge->call_id, cgroup);
@@ -367,10 +374,10 @@ void counter_pulse(const struct counters *counters, const struct counter *counte
 		   struct policy_pulse *ret)
 {
 	uint64_t spent = in_unit(counters, &counter->sum);
+	uint64_t ever = counter->gone + spent, calls = counter->calls_gone + counter->sum.calls;
 
-	*ret = (struct policy_pulse){ .charged = counter->ever, .calls = counter->calls_ever,
-				      .mean = counter->calls_ever ?
-						      counter->ever / counter->calls_ever : 0,
+	*ret = (struct policy_pulse){ .charged = ever, .calls = calls,
+				      .mean = calls ? ever / calls : 0,
 				      .n_flights = counter->n_flights };
 	if (!counter->is_near)
 		return;

@@ -15,10 +15,10 @@ struct counters;	/* all of one budget */
 
 /*
  * The budget and the sum of bytes (of all budgets' counters) stay the caller's. NULL: no memory.
- * is_enforced: its counters have fuses.
+ * is_enforced: its counters have fuses. turns: the policy's.
  */
 struct counters *counters_new(const struct policy_budget *budget, bool is_enforced, size_t *bytes,
-			      size_t max_bytes);
+			      size_t max_bytes, uint32_t *turns);
 struct counters *counters_free(struct counters *counters);
 uint64_t counters_count(const struct counters *counters);
 

@@ -31,7 +31,8 @@ struct counter {
 	uint8_t reached, before, ahead_of; /* steps: by what was spent, before, with what is ahead */
 	bool is_plain : 1;	/* no order, nothing in flight, not shared */
 	bool is_near : 1;	/* its fuse is due */
-	uint32_t n_calls, n_members;	/* ever; the latest are kept */
+	uint8_t n_calls, n_members;	/* counted on, see counter_rise(); the latest are kept */
+	uint32_t turn;		/* policy->turns when it was last brought up to date for policy_charge() */
 	uint64_t member;	/* the one that was last charged */
 	struct sum *slots;	/* rolling; slots[at] is the present one */
 
@@ -44,7 +45,7 @@ struct counter {
 	uint32_t n_flights;
 	uint64_t raised;	/* OVERRIDE_RAISE: the limit */
 	int64_t order_until_us;
-	uint64_t ever, calls_ever;	/* in the unit of the limit; no window ends them */
+	uint64_t gone, calls_gone;	/* with windows and slots that ended, in the unit of the limit */
 	uint64_t flight, ahead;	/* of calls in flight, in the unit of the limit */
 	uint64_t per_kib;	/* of answers that flow; 0: not known */
 	int64_t newest;		/* the present slot's number */
@@ -63,6 +64,7 @@ struct counters {
 	uint32_t n_steps, fuse;	/* the step that the fuse is for; n_steps: none */
 	uint64_t near;		/* below this sum (raised limits aside) there is no fuse */
 	size_t *bytes, max_bytes;
+	uint32_t *turns;	/* counts what counters_turn() has done, for all budgets */
 	bool is_open;
 	uint32_t epoch;
 	int64_t same_from_us, same_until_us; /* in between, a charge changes neither window nor slot */
@@ -104,6 +106,21 @@ static inline void counters_roll(struct counters *counters, int64_t now_us)
 	counters->now_us = now_us;
 	if (now_us < counters->same_from_us || now_us >= counters->same_until_us)
 		counters_turn(counters, now_us);
+}
+
+/* One more in a ring of n: the next place is `at % n`, and min(at, n) of them are filled. */
+static inline void counter_rise(uint8_t *at, uint8_t n)
+{
+	if (++*at == 2 * n)
+		*at = n;
+}
+
+/* The sum below which none of its steps, nor its fuse, has anything to tell of a plain counter. */
+static inline uint64_t counters_quiet(const struct counters *counters)
+{
+	uint64_t first = counters->n_steps ? counters->limits[0] : INT64_MAX;
+
+	return counters->is_spike ? 0 : first < counters->near ? first : counters->near;
 }
 
 /* Has the memory of a counter brought while others are at work; NULL is nothing. */

@@ -62,7 +62,8 @@ struct policy *policy_new(const struct policy_rules *rules)
 		policy->counters[i] = counters_new(&rules->budgets[i],
 						   rules->enforce && !rules->budgets[i].is_rehearsed,
 						   &policy->bytes,
-						   rules->counters_bytes ?: POLICY_COUNTERS_BYTES);
+						   rules->counters_bytes ?: POLICY_COUNTERS_BYTES,
+						   &policy->turns);
 		if (!policy->counters[i])
 			return policy_free(policy);
 		policy->is_per_process |= rules->budgets[i].per == POLICY_PER_PROCESS;
@@ -194,8 +195,11 @@ static struct known *learn(struct policy *policy, const struct policy_subject *s
 		for (size_t i = 0; i < rules->n_budgets; i++)
 			if (rules->budgets[i].is_default == pass &&
 			    match_fits(&rules->budgets[i].match, &whole))
-				policy->scratch[n++] =
-					(struct claim){ .counters = policy->counters[i] };
+				policy->scratch[n++] = (struct claim){
+					.counters = policy->counters[i],
+					.quiet = counters_quiet(policy->counters[i]),
+					.in_tokens = !policy_in_money(&rules->budgets[i]),
+				};
 	known = calloc(1, sizeof(*known) + n * sizeof(*known->claims));
 	if (!known)
 		return NULL;
@@ -297,6 +301,63 @@ void policy_read(const struct charge *charge, int64_t call_id, struct counter_ch
 		      clamp_tokens(usage->audio_output);
 }
 
+/* Rolls the windows of a subject's budgets, unless it is known that none would turn. */
+static void roll_all(const struct policy *policy, struct known *known, int64_t now_us)
+{
+	if (known->turns == policy->turns && now_us >= known->same_from_us &&
+	    now_us < known->same_until_us)
+		return;
+	known->same_from_us = INT64_MIN;
+	known->same_until_us = INT64_MAX;
+	for (size_t i = 0; i < known->n_claims; i++) {
+		struct counters *counters = known->claims[i].counters;
+
+		counters_roll(counters, now_us);
+		if (counters->same_from_us > known->same_from_us)
+			known->same_from_us = counters->same_from_us;
+		if (counters->same_until_us < known->same_until_us)
+			known->same_until_us = counters->same_until_us;
+	}
+	known->turns = policy->turns;
+}
+
+/*
+ * What most charges are to most counters, as a few additions in two cache lines: the window is the same,
+ * nothing is in flight, and no step is near. False: nothing was done.
+ */
+static inline bool add_quietly(const struct claim *claim, const struct counter_charge *more,
+			       uint64_t member, uint32_t turns)
+{
+	uint64_t unit = claim->in_tokens ? more->tokens : more->nanos;
+	struct counter *counter = claim->counter;
+	struct sum *sum;
+
+	if (!counter || counter->turn != turns || !counter->is_plain ||
+	    (member && member != counter->member))
+		return false;
+	sum = &counter->sum;
+	if ((claim->in_tokens ? sum->tokens : sum->nanos) + unit >= claim->quiet)
+		return false;
+	add(&sum->nanos, more->nanos);
+	add(&sum->tokens, more->tokens);
+	sum->measured += more->is_measured ? unit : 0;
+	sum->calls += unit > 0;
+	if (more->call_id) {
+		counter->calls[counter->n_calls % POLICY_CALLS] = more->call_id;
+		counter_rise(&counter->n_calls, POLICY_CALLS);
+	}
+	return true;
+}
+
+/* May add_quietly() be tried with this counter, until a window turns? */
+static bool is_quiet(const struct claim *claim)
+{
+	const struct counter *counter = claim->counter;
+
+	return counter != claim->counters->other && !counter->slots && !counter->raised &&
+	       counter->order == OVERRIDE_NONE && !claim->counters->is_spike;
+}
+
 void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		   const struct charge *charge, int64_t call_id, int64_t now_us)
 {
@@ -312,12 +373,15 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 	/* The root is everybody, and what is protected is nobody's to gate. */
 	member = known->is_protected || !strcmp(subject->group->path, "/") ? 0
 									   : subject->group->cgroup;
+	roll_all(policy, known, now_us);
 	for (size_t i = 0; i < known->n_claims; i++) {
 		struct claim *claim = &known->claims[i];
 		struct counter *counter;
 
 		if (i + FETCH_AHEAD < known->n_claims)
 			counter_fetch(known->claims[i + FETCH_AHEAD].counter);
+		if (add_quietly(claim, &more, member, known->turns))
+			continue;
 		counters_roll(claim->counters, now_us);
 		counter = policy_counter_of(policy, claim, subject, true);
 		if (!counter) {
@@ -327,6 +391,7 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		policy->shared += counter == claim->counters->other;
 		counter_add(claim->counters, counter, &more, member);
 		policy_tell(policy, i, counter);
+		counter->turn = is_quiet(claim) ? known->turns : 0;
 	}
 }
 

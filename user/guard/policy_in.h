@@ -11,6 +11,8 @@
 struct claim {
 	struct counters *counters;
 	struct counter *counter;	/* NULL: nothing was charged yet */
+	uint64_t quiet;			/* counters_quiet() */
+	bool in_tokens;
 };
 
 /* What a call had cost when so many bytes of its answer had come. */
@@ -36,6 +38,9 @@ struct known {
 	UT_hash_handle hh;
 	char *packed;
 	bool is_protected;
+	/* Between these none of its budgets' windows or slots is another, while policy->turns is `turns`. */
+	int64_t same_from_us, same_until_us;
+	uint32_t turns;
 	size_t n_claims;
 	struct claim claims[];
 };
@@ -49,6 +54,7 @@ struct policy {
 	struct known *cache;
 	bool is_stale;			/* counters went: the cache points nowhere */
 	struct claim *scratch;
+	uint32_t turns;			/* of windows and slots, of all budgets */
 	size_t bytes;			/* of all counters */
 	struct flight *flights;
 	struct override *orders;
