@@ -193,6 +193,50 @@ def test_what_waits_goes_on_when_the_daemon_is_killed_or_stopped(stage, new_daem
         assert child.wait(60) == 0
 
 
+HTTP2_KINDS = ["curl", "httpx", "httpx-async", "http2"]
+SHAPES = {
+    "short": {},
+    "stream": {"stream": True, "settings": {"events": 60}},
+    "upload": {"expand": 4000},     # 200 kB: beyond HTTP/2's first window
+}
+
+
+def test_requests_of_http2_are_told_apart(stage, new_daemon, tell):
+    """
+    How many requests the kernel sees of those that real clients make one after the other on one connection:
+    neither their window updates, settings and pings nor the parts of an upload are taken for some.
+    """
+    n_calls = 20
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(cgroup, "{ at: 100%, do: pace, to: 1000000 USD/hour }", "0.000001 USD")).start()
+    drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
+    lab.wait(lambda: "pace" in gates(daemon), 20, daemon.said)
+
+    def seen():
+        """Requests let go, when the daemon has told twice the same."""
+        while True:
+            before = gates(daemon)["pace"]["let_go"]
+            time.sleep(1.2)
+            if gates(daemon)["pace"]["let_go"] == before:
+                return before
+
+    told, before = {}, seen()
+    for kind in HTTP2_KINDS:
+        if kind == "http2" and not lab.node():
+            tell("node is not installed: its client is left out")
+            continue
+        for shape, more in SHAPES.items():
+            if kind == "curl" and shape == "upload":
+                continue    # its body is an argument, which has no room for it
+            work = drive.job(ANTHROPIC, run, calls=n_calls, http2=True, **more)
+            drive.make_calls(stage, kind, work, cgroup)
+            assert {row["http"] for row in stage.api.bill(run)[-n_calls:]} == {"2"}
+            now = seen()
+            told[f"{kind} {shape}"], before = now - before, now
+    tell(f"of {n_calls} HTTP/2 requests seen: " + ", ".join(f"{k} {n}" for k, n in told.items()))
+    assert all(n == n_calls for n in told.values()), told
+
+
 def test_one_who_gives_up_buys_nothing(stage, new_daemon):
     run, cgroup = stage.new_run()
     daemon = new_daemon(rules(cgroup, SLOW, "0.000001 USD")).start()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// node.mjs KIND JOB: as python.py, with Node's own clients ("fetch", "https") and the official
+// node.mjs KIND JOB: as python.py, with Node's own clients ("fetch", "https", "http2") and the official
 // SDKs ("openai", "anthropic").
+import http2 from "node:http2";
 import https from "node:https";
 import readline from "node:readline";
 
@@ -57,6 +58,21 @@ function one_https() {
 	});
 }
 
+let session;
+
+function one_http2() {
+	session ??= http2.connect(`https://${job.host}`);
+	return new Promise((resolve, reject) => {
+		const request = session.request({ ...headers, ":method": "POST", ":path": job.path });
+		let bytes = 0, status = 0;
+		request.on("response", (head) => { status = head[":status"]; });
+		request.on("data", (piece) => { bytes += piece.length; });
+		request.on("end", () => resolve([status, bytes]));
+		request.on("error", reject);
+		request.end(JSON.stringify(job.body));
+	});
+}
+
 async function sdk(library, client, create) {
 	try {
 		const answer = await create(client);
@@ -95,7 +111,8 @@ async function anthropic() {
 	return () => sdk(Anthropic, client, (c) => c.messages.create(job.body));
 }
 
-const kinds = { fetch: () => one_fetch, https: () => one_https, openai, anthropic };
+const kinds = { fetch: () => one_fetch, https: () => one_https, http2: () => one_http2, openai,
+		anthropic };
 const one = await kinds[kind]();
 for (let i = 0; i < calls; i++) {
 	await after(...await one());
