@@ -262,6 +262,8 @@ def test_probes_that_come_late(stage, new_daemon, tell, kind, stream, after_s):
     tell(f"{kind:12} {'stream' if stream else 'json':6} {measured} of 6 measured, "
          f"{len(size_rows(rows))} rows by size")
     assert measured and len(size_rows(rows)) <= 1, lab.shown(size_rows(rows))
+    why = {row["why"] for row in daemon.fact("coverage") if row["pid"] == child.pid}
+    assert why == ({"late"} if size_rows(rows) else {""})
 
 
 def test_connection_that_is_older_than_the_daemon(stage, new_daemon):
