@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The events of a stream: which of them tell something, and what is counted of the others. */
+#include "meter/answer_in.h"
+
+#include <string.h>
+
+/* Deltas of a stream do run together: "Hel" and "lo" are one word. */
+static void take_delta(void *arg, enum json_text what, const uint8_t *bytes, size_t len)
+{
+	struct answer *answer = arg;
+
+	if (what == JSON_TEXT_END)
+		return;
+	answer->has_content |= what == JSON_TEXT_SPAN;
+	text_meter_take(&answer->text, what, bytes, len);
+}
+
+/* True if the event told a count of output. */
+static bool parse_event(struct answer *answer, const struct sse_event *event)
+{
+	uint32_t had = answer->raw.has;
+	bool told;
+
+	answer->raw.has &= ~(1u << SLOT_OUTPUT);
+	json_init(&answer->scan, usage_keys(answer->dialect), &answer->sink);
+	(void)json_feed(&answer->scan, event->data, event->len);
+	told = answer->raw.has >> SLOT_OUTPUT & 1;
+	answer->raw.has |= had;
+	answer_end_document(answer);
+	return told;
+}
+
+/*
+ * What kind of event it is: its name, or its "type" where a gateway strips names and the first key
+ * says it, as it does at Anthropic, OpenAI Responses and Cohere. "" for a chat chunk.
+ */
+static const char *event_type(const struct sse_event *event, char *buf, size_t size)
+{
+	static const char key[] = "{\"type\":";
+	size_t at = sizeof(key) - 1, len = 0;
+
+	if (event->name[0] && strcmp(event->name, "message"))
+		return event->name;
+	buf[0] = '\0';
+	if (event->len < at || memcmp(event->data, key, at))
+		return buf;
+	if (at < event->len && event->data[at] == ' ')
+		at++;
+	if (at >= event->len || event->data[at++] != '"')
+		return buf;
+	while (at < event->len && event->data[at] != '"' && len + 1 < size)
+		buf[len++] = (char)event->data[at++];
+	buf[len] = '\0';
+	return buf;
+}
+
+static bool ends_with(const char *text, const char *tail)
+{
+	size_t len = strlen(text), tail_len = strlen(tail);
+
+	return len >= tail_len && !strcmp(text + len - tail_len, tail);
+}
+
+/*
+ * The value of the first `"key":` from at on, or NULL. Colon by colon: in the few bytes before it memmem
+ * spends more on its table than on the search.
+ */
+static const uint8_t *value_after(const uint8_t *at, const uint8_t *end, const char *key, size_t len)
+{
+	const uint8_t *begin = at;
+
+	while ((at = memchr(at, ':', (size_t)(end - at)))) {
+		if ((size_t)(at - begin) >= len && !memcmp(at - len, key, len))
+			return at + 1;
+		at++;
+	}
+	return NULL;
+}
+
+/* What stands in the next `":"..."`, or NULL. */
+static const uint8_t *string_after(const uint8_t *at, const uint8_t *end)
+{
+	while ((at = value_after(at, end, "\"", 1)))
+		if (at < end && *at == '"')
+			return at + 1;
+	return NULL;
+}
+
+#define STARTS(at, end, text) \
+	((size_t)((end) - (at)) >= sizeof(text) - 1 && !memcmp(at, text, sizeof(text) - 1))
+
+/*
+ * Bytes of the text in a delta without parsing it: from the last `":"` to the last quote. Padding
+ * stands behind the quote or in a field of its own; escapes count as they are.
+ */
+static void count_delta(struct answer *answer, const struct sse_event *event)
+{
+	const uint8_t *end = memrchr(event->data, '"', event->len);
+	const uint8_t *at = event->data, *delta;
+
+	answer->content_events++;
+	answer->has_content = true;
+	/* Anthropic's begin so, and its key is where it is expected to be; else it is looked for. */
+	if (end && STARTS(at, end, "{\"type\":\"content_block_delta\",\"index\":")) {
+		at += sizeof("{\"type\":\"content_block_delta\",\"index\":") - 1;
+		while (*at >= '0' && *at <= '9')
+			at++;	/* a quote ends the data */
+	}
+	if (end && STARTS(at, end, ",\"delta\":"))
+		at += sizeof(",\"delta\":") - 1;
+	else
+		at = end ? value_after(at, end, "\"delta\"", 7) : NULL;
+	delta = at;
+	at = at ? string_after(at, end) : NULL;
+	/* The first is the type of the delta; the second its text. */
+	if (at && STARTS(at, end, "text_delta"))
+		at = string_after(at, end);
+	else if (at && value_after(delta, end, "\"signature\"", 11))
+		return;
+	else if (at && (STARTS(at, end, "input_json") || STARTS(at, end, "thinking_d")))
+		at = string_after(at, end);
+	if (at && at < end)
+		answer->content_bytes += (uint64_t)(end - at);
+}
+
+/* What a chunk has besides text; its keys are looked at colon by colon, for the reason at value_after(). */
+struct signs {
+	bool has_usage;		/* an object, not the null of every other chunk */
+	bool has_error;
+	bool is_empty;		/* its delta has nothing in it */
+};
+
+static struct signs signs_of(const struct sse_event *event)
+{
+	const uint8_t *begin = event->data, *end = begin + event->len, *at = begin;
+	struct signs signs = { 0 };
+
+	while ((at = memchr(at, ':', (size_t)(end - at)))) {
+		size_t before = (size_t)(at - begin);
+		const uint8_t *value = ++at;
+
+		if (before < 7)
+			continue;
+		while (value < end && *value == ' ')
+			value++;
+		if (value == end || *value != '{')
+			continue;
+		/* inside a string their quotes are escaped */
+		signs.has_usage |= !memcmp(at - 7, "usage\":", 7);
+		signs.has_error |= !memcmp(at - 8, "\"error\":", 8);
+		signs.is_empty |= !memcmp(at - 8, "\"delta\":", 8) && value + 1 < end && value[1] == '}';
+	}
+	return signs;
+}
+
+static bool is_delta(const char *type)
+{
+	return !strcmp(type, "content_block_delta") || ends_with(type, ".delta") ||
+	       !strcmp(type, "content-delta");
+}
+
+static bool is_last(const char *type)
+{
+	return !strcmp(type, "response.completed") || !strcmp(type, "response.incomplete") ||
+	       !strcmp(type, "response.failed") || !strcmp(type, "message-end");
+}
+
+/* Anthropic, OpenAI Responses, Cohere: events with a type. Deltas, which are most, are asked first. */
+static void take_typed(struct answer *answer, const struct sse_event *event, const char *type)
+{
+	if (is_delta(type)) {
+		count_delta(answer, event);
+	} else if (is_last(type)) {
+		answer->is_final |= parse_event(answer, event);
+		answer->is_done = true;
+		answer->has_error |= !strcmp(type, "response.failed");
+	} else if (!strcmp(type, "message_delta")) {
+		answer->is_final |= parse_event(answer, event);
+	} else if (!strcmp(type, "message_start") || !strcmp(type, "response.created")) {
+		(void)parse_event(answer, event);
+	} else if (!strcmp(type, "error")) {
+		answer->has_error = true;
+	} else if (!strcmp(type, "message_stop")) {
+		answer->is_done = true;
+	} else if (signs_of(event).has_usage) {
+		/* A type of tomorrow that tells usage. */
+		answer->is_final |= parse_event(answer, event);
+	}
+}
+
+/* A chunk of chat, completions or Gemini: the first for its model, then those with usage. */
+static void take_chunk(struct answer *answer, const struct sse_event *event)
+{
+	bool is_gemini = answer->dialect == DIALECT_GEMINI;
+
+	if (answer->events > 1 && answer->expects_usage && !is_gemini) {
+		struct signs signs = signs_of(event);
+
+		if (signs.has_usage)
+			answer->is_final |= parse_event(answer, event);
+		else if (signs.has_error)
+			(void)parse_event(answer, event);
+		else if (!signs.is_empty) {
+			answer->content_events++;
+			answer->has_content = true;
+		}
+		return;
+	}
+	if (!answer->expects_usage || is_gemini) {
+		uint64_t before = answer->text.count.bytes;
+
+		answer->sink.text = take_delta;
+		answer->is_final |= parse_event(answer, event) && !is_gemini;
+		answer->sink.text = NULL;
+		answer->content_events += answer->text.count.bytes != before;
+		return;
+	}
+	answer->is_final |= parse_event(answer, event);
+}
+
+void answer_event(struct answer *answer, const struct sse_event *event)
+{
+	struct sse_event given = *event;
+	char buf[SSE_NAME_LEN];
+	const char *type;
+
+	/* Nothing behind the terminator counts: a second charge would be a lie. */
+	if (answer->is_done)
+		return;
+	/* An event may be a name without data. */
+	if (!event->len)
+		given.data = (const uint8_t *)"";
+	event = &given;
+	answer->events++;
+	if (event->len >= 6 && !memcmp(event->data, "[DONE]", 6)) {
+		answer->is_done = true;
+		return;
+	}
+	type = event_type(event, buf, sizeof(buf));
+	if (*type)
+		take_typed(answer, event, type);
+	else
+		take_chunk(answer, event);
+}
