@@ -189,6 +189,27 @@ static void is_only_for_what_is_enforced_and_stops_somebody(void **state)
 	assert_int_equal(world.gate.state, CTL_OPEN);
 }
 
+static struct policy_step killing[] = { { .at_permille = 1000, .action = POLICY_KILL } };
+
+static void does_not_hold_others_for_what_a_process_spends(void **state)
+{
+	budget.steps = killing;
+	budget.n_steps = 1;
+	renew();
+	assert_true(charge(900, T0));	/* of whatever process of the cgroup */
+	budget.match.command = "python3";
+	renew();
+	assert_false(charge(900, T0));
+	budget.match.command = "";
+	budget.per = POLICY_PER_PROCESS;
+	renew();
+	assert_false(charge(900, T0));
+	killing[0].target = POLICY_CGROUP;
+	renew();
+	assert_true(charge(900, T0));
+	killing[0].target = POLICY_PROCESS;
+}
+
 static void the_price_of_what_flows_is_learned(void **state)
 {
 	assert_true(charge(900, T0));
@@ -294,6 +315,7 @@ int main(void)
 		TEST(is_due_when_an_eighth_is_left),
 		TEST(is_due_when_few_calls_are_left),
 		TEST(is_only_for_what_is_enforced_and_stops_somebody),
+		TEST(does_not_hold_others_for_what_a_process_spends),
 		TEST(the_price_of_what_flows_is_learned),
 		TEST(the_kernel_is_told_what_is_left),
 		TEST(what_waits_goes_when_calls_cost_less),
