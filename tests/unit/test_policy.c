@@ -126,6 +126,53 @@ static void steps_come_once_as_first_then_the_highest_each_time(void **state)
 	policy_free(policy);
 }
 
+/* The last calls are a counter's own, whoever made them and however little there was to tell. */
+static void evidence_is_the_counters_last_calls(void **state)
+{
+	struct policy_budget shared = day_budget(), own = day_budget();
+	struct policy_budget budgets[2];
+	struct policy_rules rules = { .budgets = budgets, .n_budgets = 2 };
+	struct who_group others = { .cgroup = 8, .path = "/b" };
+	struct policy_subject other = subject();
+	struct charge small = { .source = CHARGE_USAGE, .is_priced = true, .budget_nanos = 1 };
+	struct policy_verdict verdict;
+	struct policy *policy;
+
+	other.group = &others;
+	shared.per = POLICY_PER_MATCH;
+	budgets[0] = shared;
+	budgets[1] = own;
+	policy = policy_new(&rules);
+	for (int i = 1; i <= 4; i++)
+		charge(policy, USD, i, T0 - DAY_US);	/* another window's */
+	for (int i = 11; i <= 13; i++)
+		charge(policy, 1, i, T0);
+	for (int i = 21; i <= 22; i++)
+		policy_charge(policy, &other, &small, i, T0);
+	charge(policy, 1, 14, T0);
+	charge(policy, 1, 15, T0);
+	charge(policy, 10 * USD, 16, T0);
+	for (int n = 0; policy_next(policy, &verdict); n++) {
+		static const int64_t all[] = { 16, 15, 14, 22, 21, 13, 12, 11 };
+		static const int64_t its[] = { 16, 15, 14, 13, 12, 11 };
+		bool is_shared = verdict.budget == &budgets[0];
+
+		assert_int_equal(verdict.n_calls, is_shared ? 8 : 6);
+		assert_memory_equal(verdict.calls, is_shared ? all : its, is_shared ? sizeof(all) :
+				    sizeof(its));
+		assert_true(n < 4);
+	}
+	for (int i = 31; i <= 50; i++)
+		policy_charge(policy, &other, &small, i, T0 + DAY_US);
+	charge(policy, 10 * USD, 51, T0 + DAY_US);
+	assert_true(policy_next(policy, &verdict));
+	assert_int_equal(verdict.n_calls, 8);
+	assert_int_equal(verdict.calls[0], 51);
+	assert_int_equal(verdict.calls[1], 50);
+	assert_int_equal(verdict.calls[7], 44);
+	policy_free(policy);
+}
+
 static void judging_makes_no_counters(void **state)
 {
 	struct policy_budget budget = day_budget();
@@ -988,6 +1035,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(steps_come_once_as_first_then_the_highest_each_time),
+		cmocka_unit_test(evidence_is_the_counters_last_calls),
 		cmocka_unit_test(judging_makes_no_counters),
 		cmocka_unit_test(unpriced_calls_count_and_free_ones_do_not),
 		cmocka_unit_test(tokens_are_the_sum_of_the_disjoint_classes),

@@ -281,7 +281,7 @@ static bool catch_up(const struct counters *counters, struct counter *counter)
 	counter->calls_gone += counter->sum.calls;
 	counter->sum = (struct sum){ 0 };
 	counter->remote = (struct policy_remote){ 0 };
-	counter->n_calls = 0;
+	counter->n_calls = counter->n_quiet = 0;
 	counter->epoch = counters->epoch;
 	return true;
 }
@@ -297,10 +297,8 @@ static void remember(struct counter *counter, int64_t call_id, uint64_t cgroup)
 {
 	uint32_t held = counter->n_members < POLICY_MEMBERS ? counter->n_members : POLICY_MEMBERS;
 
-	if (call_id) {
-		counter->calls[counter->n_calls % POLICY_CALLS] = call_id;
-		counter_rise(&counter->n_calls, POLICY_CALLS);
-	}
+	if (call_id)
+		counter_call(counter, call_id);
 	if (!cgroup || cgroup == counter->member)
 		return;
 	counter->member = cgroup;

@@ -21,22 +21,25 @@ struct sum {
 
 /*
  * With a thousand budgets the counters of one charge lie all over the heap, and cost what their
- * cache lines cost. What a charge looks at comes first, in one line, and the only other thing that it
- * writes in the next, which the processor brings along.
+ * cache lines cost. What most charges look at and write comes first, in one line.
  */
-#define COUNTER_ALIGN 128
+#define COUNTER_ALIGN 64
 struct counter {
 	struct sum sum;
 	uint32_t epoch;		/* of the window that the sum belongs to */
 	uint8_t reached, before, ahead_of; /* steps: by what was spent, before, with what is ahead */
 	bool is_plain : 1;	/* no order, nothing in flight, not shared */
 	bool is_near : 1;	/* its fuse is due */
+	bool in_tokens : 1;	/* its limit is */
 	uint8_t n_calls, n_members;	/* counted on, see counter_rise(); the latest are kept */
+	uint8_t n_quiet;	/* of the calls that subject `known` has had, the latest so many came here */
+	uint32_t known;
 	uint32_t turn;		/* policy->turns when it was last brought up to date for policy_charge() */
-	uint64_t member;	/* the one that was last charged */
-	struct sum *slots;	/* rolling; slots[at] is the present one */
+	uint64_t quiet;		/* below this sum nothing is to be told, while it is plain */
 
-	int64_t calls[POLICY_CALLS];
+	struct sum *slots;	/* rolling; slots[at] is the present one */
+	int64_t calls[POLICY_CALLS];	/* before those of `known` */
+	uint64_t member;	/* the one that was last charged */
 
 	enum override_kind order;
 	bool is_changed;	/* of a shared budget, since policy_changed() */
@@ -55,7 +58,7 @@ struct counter {
 	uint64_t members[POLICY_MEMBERS];
 	char key[];
 } __attribute__((aligned(COUNTER_ALIGN)));
-_Static_assert(offsetof(struct counter, calls) == 64, "a charge looks at one line");
+_Static_assert(offsetof(struct counter, slots) <= 64, "a charge looks at one line");
 
 struct counters {
 	const struct policy_budget *budget;
@@ -115,21 +118,17 @@ static inline void counter_rise(uint8_t *at, uint8_t n)
 		*at = n;
 }
 
-/* The sum below which none of its steps, nor its fuse, has anything to tell of a plain counter. */
-static inline uint64_t counters_quiet(const struct counters *counters)
+static inline void counter_call(struct counter *counter, int64_t id)
 {
-	uint64_t first = counters->n_steps ? counters->limits[0] : INT64_MAX;
-
-	return counters->is_spike ? 0 : first < counters->near ? first : counters->near;
+	counter->calls[counter->n_calls % POLICY_CALLS] = id;
+	counter_rise(&counter->n_calls, POLICY_CALLS);
 }
 
 /* Has the memory of a counter brought while others are at work; NULL is nothing. */
 static inline void counter_fetch(const struct counter *counter)
 {
-	if (!counter)
-		return;
-	__builtin_prefetch(counter, 1);
-	__builtin_prefetch(counter->calls, 1);
+	if (counter)
+		__builtin_prefetch(counter, 1);
 }
 
 /* Is there a step to tell of? */

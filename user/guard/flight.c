@@ -142,6 +142,7 @@ void policy_held(struct policy *policy, int64_t now_us,
 			if (counter->order != OVERRIDE_HOLD)
 				continue;
 			counter_look(counters, counter);
+			policy_calls(policy, counter);
 			counter_tell(counters, counter, COUNTER_HOLD, &verdict);
 			fn(arg, &verdict);
 		}

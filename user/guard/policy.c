@@ -80,6 +80,7 @@ static void forget_all(struct policy *policy)
 		free(known->packed);
 		free(known);
 	}
+	memset(policy->by_id, 0, sizeof(policy->by_id));
 	policy->present = NULL;
 	policy->is_stale = false;
 }
@@ -195,11 +196,8 @@ static struct known *learn(struct policy *policy, const struct policy_subject *s
 		for (size_t i = 0; i < rules->n_budgets; i++)
 			if (rules->budgets[i].is_default == pass &&
 			    match_fits(&rules->budgets[i].match, &whole))
-				policy->scratch[n++] = (struct claim){
-					.counters = policy->counters[i],
-					.quiet = counters_quiet(policy->counters[i]),
-					.in_tokens = !policy_in_money(&rules->budgets[i]),
-				};
+				policy->scratch[n++] =
+					(struct claim){ .counters = policy->counters[i] };
 	known = calloc(1, sizeof(*known) + n * sizeof(*known->claims));
 	if (!known)
 		return NULL;
@@ -220,6 +218,27 @@ static struct known *learn(struct policy *policy, const struct policy_subject *s
 		return NULL;
 	}
 	return known;
+}
+
+/* A number of its own, for a cache that holds no more than POLICY_CACHE. */
+static void number(struct policy *policy, struct known *known)
+{
+	if (policy->by_id[known->id % POLICY_CACHE] == known)
+		policy->by_id[known->id % POLICY_CACHE] = NULL;
+	do
+		known->id = ++policy->ids;
+	while (!known->id || policy->by_id[known->id % POLICY_CACHE]);
+	policy->by_id[known->id % POLICY_CACHE] = known;
+}
+
+void policy_calls(const struct policy *policy, struct counter *counter)
+{
+	const struct known *known = policy->by_id[counter->known % POLICY_CACHE];
+
+	if (known && known->id == counter->known)
+		for (uint32_t i = counter->n_quiet; i > 0; i--)
+			counter_call(counter, known->calls[(known->n_calls - i) % POLICY_CALLS]);
+	counter->n_quiet = 0;
 }
 
 struct known *policy_recall(struct policy *policy, const struct policy_subject *subject)
@@ -247,11 +266,16 @@ struct counter *policy_counter_of(struct policy *policy, struct claim *claim,
 	char key[COUNTER_KEY_LEN];
 
 	/* "other" is only for as long as there is no room. */
-	if (claim->counter && claim->counter != claim->counters->other)
+	if (claim->counter && claim->counter != claim->counters->other) {
+		if (claim->counter->n_quiet)
+			policy_calls(policy, claim->counter);
 		return claim->counter;
+	}
 	name_counter(claim->counters->budget, subject, key);
 	claim->counter = counters_get(claim->counters, key, make, &policy->is_stale);
 	/* A new one, or "other", whose orders are looked up again for nothing. */
+	if (claim->counter && claim->counter->n_quiet)
+		policy_calls(policy, claim->counter);
 	if (claim->counter && policy->n_orders)
 		counter_order(claim->counters, claim->counter, policy->orders, policy->n_orders);
 	return claim->counter;
@@ -322,30 +346,25 @@ static void roll_all(const struct policy *policy, struct known *known, int64_t n
 }
 
 /*
- * What most charges are to most counters, as a few additions in two cache lines: the window is the same,
- * nothing is in flight, and no step is near. False: nothing was done.
+ * What most charges are to most counters, as a few additions in one cache line: the window is the same,
+ * nobody else was charged meanwhile, nothing is in flight, and no step is near. False: nothing was done.
  */
-static inline bool add_quietly(const struct claim *claim, const struct counter_charge *more,
-			       uint64_t member, uint32_t turns)
+static inline bool add_quietly(const struct known *known, struct counter *counter,
+			       const struct counter_charge *more)
 {
-	uint64_t unit = claim->in_tokens ? more->tokens : more->nanos;
-	struct counter *counter = claim->counter;
-	struct sum *sum;
+	struct sum *sum = &counter->sum;
+	uint64_t unit;
 
-	if (!counter || counter->turn != turns || !counter->is_plain ||
-	    (member && member != counter->member))
+	if (counter->turn != known->turns || counter->known != known->id || !counter->is_plain)
 		return false;
-	sum = &counter->sum;
-	if ((claim->in_tokens ? sum->tokens : sum->nanos) + unit >= claim->quiet)
+	unit = counter->in_tokens ? more->tokens : more->nanos;
+	if ((counter->in_tokens ? sum->tokens : sum->nanos) + unit >= counter->quiet)
 		return false;
 	add(&sum->nanos, more->nanos);
 	add(&sum->tokens, more->tokens);
 	sum->measured += more->is_measured ? unit : 0;
 	sum->calls += unit > 0;
-	if (more->call_id) {
-		counter->calls[counter->n_calls % POLICY_CALLS] = more->call_id;
-		counter_rise(&counter->n_calls, POLICY_CALLS);
-	}
+	counter->n_quiet += more->call_id && counter->n_quiet < POLICY_CALLS;
 	return true;
 }
 
@@ -373,6 +392,10 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 	/* The root is everybody, and what is protected is nobody's to gate. */
 	member = known->is_protected || !strcmp(subject->group->path, "/") ? 0
 									   : subject->group->cgroup;
+	if (!known->id || known->member != member) {
+		number(policy, known);
+		known->member = member;
+	}
 	roll_all(policy, known, now_us);
 	for (size_t i = 0; i < known->n_claims; i++) {
 		struct claim *claim = &known->claims[i];
@@ -380,7 +403,7 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 
 		if (i + FETCH_AHEAD < known->n_claims)
 			counter_fetch(known->claims[i + FETCH_AHEAD].counter);
-		if (add_quietly(claim, &more, member, known->turns))
+		if (claim->counter && add_quietly(known, claim->counter, &more))
 			continue;
 		counters_roll(claim->counters, now_us);
 		counter = policy_counter_of(policy, claim, subject, true);
@@ -392,7 +415,10 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		counter_add(claim->counters, counter, &more, member);
 		policy_tell(policy, i, counter);
 		counter->turn = is_quiet(claim) ? known->turns : 0;
+		counter->known = known->id;
 	}
+	if (call_id)
+		known->calls[known->n_calls++ % POLICY_CALLS] = call_id;
 }
 
 void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us)

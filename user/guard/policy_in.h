@@ -11,8 +11,6 @@
 struct claim {
 	struct counters *counters;
 	struct counter *counter;	/* NULL: nothing was charged yet */
-	uint64_t quiet;			/* counters_quiet() */
-	bool in_tokens;
 };
 
 /* What a call had cost when so many bytes of its answer had come. */
@@ -41,6 +39,13 @@ struct known {
 	/* Between these none of its budgets' windows or slots is another, while policy->turns is `turns`. */
 	int64_t same_from_us, same_until_us;
 	uint32_t turns;
+	/*
+	 * Its last calls, in a ring, kept here for all counters that nothing else is charged to meanwhile
+	 * (counter->known is `id`); and the cgroup that they were made in.
+	 */
+	uint32_t id, n_calls;
+	int64_t calls[POLICY_CALLS];
+	uint64_t member;
 	size_t n_claims;
 	struct claim claims[];
 };
@@ -52,6 +57,8 @@ struct policy {
 	bool is_per_process;
 	uint64_t epoch;			/* of all policies of this process, the how-manieth */
 	struct known *cache;
+	struct known *by_id[POLICY_CACHE];	/* id % POLICY_CACHE */
+	uint32_t ids;
 	bool is_stale;			/* counters went: the cache points nowhere */
 	struct claim *scratch;
 	uint32_t turns;			/* of windows and slots, of all budgets */
@@ -70,6 +77,9 @@ struct policy {
 	uint64_t cgroup;
 	uint32_t tgid;
 };
+
+/* The calls that a counter has only been told of by way of its subject are written down with it. */
+void policy_calls(const struct policy *policy, struct counter *counter);
 
 /* What is known of a subject, for policy_next() to walk. NULL: no memory. */
 struct known *policy_recall(struct policy *policy, const struct policy_subject *subject);
