@@ -160,6 +160,11 @@ check-deb: deb ## the Debian package: lintian, installed, used, purged (root)
 	$(Q)scripts/deps deb-test
 	$(Q)tests/run pytest -q tests/deb
 
+# A machine of its own, because the tests install the package and end its daemon.
+check-systemd: deb ## the package and its unit under systemd as pid 1, in QEMU (root; 5 minutes)
+	$(Q)scripts/deps vm
+	$(Q)VM_APPEND=vm.init=systemd VM_SECONDS=1800 scripts/vm 6.12 env VM_GUEST=1 tests/run pytest -q tests/systemd
+
 # What the chart becomes for those who have no Helm; a test holds the two together.
 HELM ?= $(LAB)/bin/helm
 manifests: ## render deploy/kubernetes/aigress.yaml from the chart
@@ -199,7 +204,7 @@ help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: all run bench bench-programs check check-unit check-kernel check-kernels check-sanitize \
-	check-fuzz check-integration check-kubernetes check-kubernetes-v2 check-chart check-deb deb manifests fuzz deps install uninstall clean help
+	check-fuzz check-integration check-kubernetes check-kubernetes-v2 check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

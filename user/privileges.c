@@ -22,10 +22,12 @@ static const unsigned kept[] = {
 
 int privileges_drop(bool keep_admin)
 {
-	bool had[ARRAY_SIZE(kept)];
+	bool had[ARRAY_SIZE(kept)], may_bound;
 
 	if (capng_get_caps_process() < 0)
 		return -errno;
+	/* Who started us without it (a unit, a pod) has bounded us, too. */
+	may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		had[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -38,5 +40,5 @@ int privileges_drop(bool keep_admin)
 				 kept[i]) < 0)
 			return -EINVAL;
 	}
-	return capng_apply(CAPNG_SELECT_BOTH) < 0 ? -EPERM : 0;
+	return capng_apply(may_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 
 /*
- * Drops capabilities from every set, the bounding set included, and sets no_new_privs. `keep_admin`:
- * connections must be reset in other network namespaces (setns), or the kernel has no uprobe_multi,
+ * Drops capabilities from every set, the bounding set included if CAP_SETPCAP was given, and sets
+ * no_new_privs. `keep_admin`: connections must be reset in other network namespaces (setns), or the kernel has no uprobe_multi,
  * so that probing a process that appears later needs CAP_SYS_ADMIN (perf uprobes, CVE-2025-38466).
  * 0 or -errno.
  */
