@@ -13,7 +13,7 @@ import tempfile
 import time
 import traceback
 
-BENCHMARKS = ["nginx", "latency", "probe", "replay", "memory", "idle", "flood", "guard", "gate", "line"]
+BENCHMARKS = ["nginx", "latency", "probe", "replay", "memory", "idle", "packet", "flood", "guard", "gate", "line"]
 
 
 def run(name, host, n_rounds):

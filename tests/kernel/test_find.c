@@ -289,6 +289,22 @@ static void sweeps_up_who_left_unseen(void **state)
 	assert_true(becomes(f, has_no_links, NULL, DEADLINE_NS));
 }
 
+/* One record and none after it: the least of news must be enough. */
+static void hears_of_a_lone_mapping(void **state)
+{
+	struct fixture *f = *state;
+	struct client client = client_start("lone", NULL);
+	char line[256];
+
+	find_greeted(f->find, (uint32_t)client.pid, 1);
+	snprintf(line, sizeof(line), "import mmap; f = os.open('%s', 0)", f->copy);
+	client_do(&client, line);
+	assert_unprobed(f, &client.pid);
+	client_do(&client, "m = mmap.mmap(f, 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)");
+	assert_probed(f, &client.pid);
+	client_end(&client);
+}
+
 static void probes_a_library_that_comes_late(void **state)
 {
 	struct fixture *f = *state;
@@ -445,6 +461,7 @@ int main(void)
 		ON_SIGHT(leaves_nothing_behind_the_last_user),
 		ON_SIGHT(sweeps_up_who_left_unseen),
 		ON_SIGHT(probes_a_library_that_comes_late),
+		ON_SIGHT(hears_of_a_lone_mapping),
 		ON_SIGHT(remembers_the_program),
 		ON_SIGHT(follows_a_fork),
 		ON_SIGHT(turns_many_links_into_one),

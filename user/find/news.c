@@ -75,13 +75,16 @@ static void handle(const struct news *news, const union record *record)
 	}
 }
 
-static void drain(const struct news *news, struct ring *ring)
+/* False: there was nothing. */
+static bool drain(const struct news *news, struct ring *ring)
 {
 	const uint64_t size = NEWS_PAGES * news->page_bytes;
 	const uint8_t *data = (const uint8_t *)ring->page + news->page_bytes;
 	uint64_t head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
 	uint64_t tail = ring->page->data_tail;
 
+	if (tail == head)
+		return false;
 	while (tail < head) {
 		union record record = {};
 		struct perf_event_header header;
@@ -98,19 +101,22 @@ static void drain(const struct news *news, struct ring *ring)
 		handle(news, &record);
 	}
 	__atomic_store_n(&ring->page->data_tail, head, __ATOMIC_RELEASE);
+	return true;
 }
 
-/* False: none of the rings has got anything since the last time. */
-static bool drain_ready(struct news *news)
+/*
+ * All of them, by their heads: a perf event forgets that it is ready as soon as it was asked, and through
+ * another epoll it is asked more often than it tells us.
+ */
+static bool drain_all(struct news *news)
 {
-	struct epoll_event ready[64];
-	int n = epoll_wait(news->epoll, ready, ARRAY_SIZE(ready), 0);
+	bool any = false;
 
-	for (int i = 0; i < n; i++)
-		drain(news, ready[i].data.ptr);
-	if (n > 0)
+	for (size_t i = 0; i < news->n_rings; i++)
+		any |= drain(news, &news->rings[i]);
+	if (any)
 		news->calls.read(news->calls.arg);
-	return n > 0;
+	return any;
 }
 
 /*
@@ -121,7 +127,7 @@ static void on_ready(void *arg)
 {
 	struct news *news = arg;
 
-	(void)drain_ready(news);
+	(void)drain_all(news);
 	news->pause_ns = NEWS_PAUSE_NS;
 	if (!loop_watch(news->source, 0))
 		(void)loop_arm(news->timer, news->pause_ns);
@@ -131,13 +137,16 @@ static void on_timer(void *arg)
 {
 	struct news *news = arg;
 
-	if (!drain_ready(news)) {
-		(void)loop_watch(news->source, LOOP_READ);
+	if (drain_all(news)) {
+		if (news->pause_ns < NEWS_PAUSE_MAX_NS)
+			news->pause_ns *= 2;
+		(void)loop_arm(news->timer, news->pause_ns);
 		return;
 	}
-	if (news->pause_ns < NEWS_PAUSE_MAX_NS)
-		news->pause_ns *= 2;
-	(void)loop_arm(news->timer, news->pause_ns);
+	(void)loop_watch(news->source, LOOP_READ);
+	/* what came between was forgotten as the watch began */
+	if (drain_all(news))
+		on_ready(news);
 }
 
 static int open_ring(struct news *news, int cpu)
