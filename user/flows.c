@@ -8,7 +8,7 @@
 struct entry {
 	UT_hash_handle hh;
 	struct ev_flow flow;	/* head.id is the key */
-	bool is_copy;
+	bool is_copy, is_reset;
 };
 
 struct flows {
@@ -92,6 +92,16 @@ bool flows_is_copy(const struct flows *flows, __u64 cookie)
 	const struct entry *entry = find(flows, cookie);
 
 	return entry && entry->is_copy;
+}
+
+bool flows_set_reset(struct flows *flows, __u64 cookie)
+{
+	struct entry *entry = find(flows, cookie);
+	bool is_new = entry && !entry->is_reset;
+
+	if (entry)
+		entry->is_reset = true;
+	return is_new;
 }
 
 size_t flows_count(const struct flows *flows)

@@ -27,6 +27,8 @@ void flows_drop(struct flows *flows, __u64 cookie);
 /* A flow that relays another one of this host: gated like any, charged to nobody. */
 void flows_set_copy(struct flows *flows, __u64 cookie);
 bool flows_is_copy(const struct flows *flows, __u64 cookie);
+/* It is being reset. False: it was before, or is not known; its end is still to be told. */
+bool flows_set_reset(struct flows *flows, __u64 cookie);
 size_t flows_count(const struct flows *flows);
 
 /* Calls fn for each; fn may drop the flow it is given. */

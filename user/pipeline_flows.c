@@ -338,6 +338,9 @@ static void destroy_one(void *arg, const struct ev_flow *flow)
 	/* a gate drops its datagrams; there is nothing to reset */
 	if (flow->is_quic || !is_below(who_group(config->who, flow->head.cgroup)->path, job->path))
 		return;
+	/* Each event of a call in flight orders it anew, and a late daemon has many of them. */
+	if (!flows_set_reset(job->pipeline->flows, flow->head.id))
+		return;
 	job->done++;
 	config->hooks.destroy(config->hooks.arg, flow);
 }
