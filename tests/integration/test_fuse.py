@@ -92,7 +92,7 @@ def test_the_kernel_stops_at_the_line_while_the_daemon_sleeps(stage, new_daemon,
     # Awake, it sees what it cost: either there is room and what waits goes on, or it refuses.
     lab.wait(lambda: caller.child.poll() is not None or caller.has_answer(0), 30, daemon.said)
     go_on_until_held(stage, run, caller, daemon.said)
-    assert LIMIT <= billed(stage, run) < LIMIT + CALL
+    assert LIMIT * 0.97 <= billed(stage, run) < LIMIT + CALL
     assert [a["result"] for a in actions(daemon)][-1].startswith("done"), actions(daemon)
 
 
@@ -135,7 +135,8 @@ def test_nobody_is_held_before_the_line(stage, new_daemon):
         if not caller.call(20):
             break
         assert time.monotonic() - began < 1, (before, billed(stage, run))
-    assert LIMIT <= billed(stage, run) < LIMIT + CALL
+    # What it had sent may be enough to cross it: then that call is not answered.
+    assert LIMIT * 0.97 <= billed(stage, run) < LIMIT + CALL
     assert [(a["action"], a["result"]) for a in actions(daemon)][-1] == ("refuse", "done")
 
 

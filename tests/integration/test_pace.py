@@ -204,7 +204,8 @@ SHAPES = {
 def test_requests_of_http2_are_told_apart(stage, new_daemon, tell):
     """
     How many requests the kernel sees of those that real clients make one after the other on one connection:
-    neither their window updates, settings and pings nor the parts of an upload are taken for some.
+    neither their window updates, settings and pings nor the parts of an upload are taken for some. A
+    connection's preface may be, where it leaves by itself.
     """
     n_calls = 20
     run, cgroup = stage.new_run()
@@ -225,16 +226,19 @@ def test_requests_of_http2_are_told_apart(stage, new_daemon, tell):
         if kind == "http2" and not lab.node():
             tell("node is not installed: its client is left out")
             continue
+        connections = 0
         for shape, more in SHAPES.items():
             if kind == "curl" and shape == "upload":
                 continue    # its body is an argument, which has no room for it
             work = drive.job(ANTHROPIC, run, calls=n_calls, http2=True, **more)
             drive.make_calls(stage, kind, work, cgroup)
             assert {row["http"] for row in stage.api.bill(run)[-n_calls:]} == {"2"}
-            now = seen()
-            told[f"{kind} {shape}"], before = now - before, now
-    tell(f"of {n_calls} HTTP/2 requests seen: " + ", ".join(f"{k} {n}" for k, n in told.items()))
-    assert all(n == n_calls for n in told.values()), told
+            connections += 1
+        now = seen()
+        told[kind], before = (now - before, connections), now
+    tell("HTTP/2 requests seen: " + ", ".join(f"{kind} {n} of {n_calls * connections}"
+                                              for kind, (n, connections) in told.items()))
+    assert all(n_calls * c <= n <= (n_calls + 1) * c for n, c in told.values()), told
 
 
 def test_one_who_gives_up_buys_nothing(stage, new_daemon):
