@@ -13,9 +13,9 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fetch_easy.h"
 #include "base/fetch_in.h"
 #include "base/loop.h"
-#include "base/secret.h"
 
 enum state { WAITS, RUNS, CANCELLED };
 
@@ -44,13 +44,6 @@ struct fetcher {
 	bool is_inside, is_untidy;
 };
 
-static void wipe(struct curl_slist *headers)
-{
-	for (struct curl_slist *at = headers; at; at = at->next)
-		explicit_bzero(at->data, strlen(at->data));
-	curl_slist_free_all(headers);
-}
-
 static struct fetch *fetch_free(struct fetch *fetch)
 {
 	if (!fetch)
@@ -58,7 +51,7 @@ static struct fetch *fetch_free(struct fetch *fetch)
 	if (fetch->easy)
 		curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
 	curl_easy_cleanup(fetch->easy);
-	wipe(fetch->headers);
+	fetch_easy_wipe(fetch->headers);
 	free(fetch->body);
 	LIST_REMOVE(fetch, link);
 	fetch->fetcher->n--;
@@ -366,178 +359,20 @@ struct fetcher *fetcher_free(struct fetcher *fetcher)
 	return NULL;
 }
 
-/* The request. */
+/* The requests. */
 
-/* A line end would smuggle a header in; curl itself takes anything. */
-static int add_header(struct fetch *fetch, const char *header)
+static int set_callbacks(struct fetch *fetch)
 {
-	const char *colon = strchr(header, ':');
-	struct curl_slist *longer;
+	CURL *easy = fetch->easy;
 
-	if (!colon || colon == header || strpbrk(header, "\r\n") ||
-	    strcspn(header, " \t") < (size_t)(colon - header))
-		return -EINVAL;
-	longer = curl_slist_append(fetch->headers, header);
-	if (!longer)
-		return -ENOMEM;
-	fetch->headers = longer;
-	return 0;
-}
-
-static int add_bearer(struct fetch *fetch, const char *path)
-{
-	_cleanup_secret_ char *token = NULL, *header = NULL;
-	int err = secret_read(path, &token);
-
-	if (err)
-		return err;
-	if (asprintf(&header, "Authorization: Bearer %s", token) < 0) {
-		header = NULL;
-		return -ENOMEM;
-	}
-	return add_header(fetch, header);
-}
-
-static int add_header_file(struct fetch *fetch, const char *path)
-{
-	_cleanup_secret_ char *text = NULL;
-	char *line, *rest;
-	int err = secret_read(path, &text);
-	size_t len = err ? 0 : strlen(text);
-
-	for (line = text ? strtok_r(text, "\r\n", &rest) : NULL; line && !err;
-	     line = strtok_r(NULL, "\r\n", &rest))
-		err = add_header(fetch, line);
-	/* strtok_r() left NULs, at which wiping would stop */
-	if (text)
-		explicit_bzero(text, len);
-	return err;
-}
-
-static int add_headers(struct fetch *fetch, const struct fetch_request *request)
-{
-	/* A body is sent at once, and as what it is said to be. */
-	int err = add_header(fetch, "Expect:");
-
-	for (size_t i = 0; !err && request->headers && request->headers[i]; i++)
-		err = add_header(fetch, request->headers[i]);
-	if (!err && request->bearer_file)
-		err = add_bearer(fetch, request->bearer_file);
-	if (!err && request->header_file)
-		err = add_header_file(fetch, request->header_file);
-	return err;
-}
-
-/* The last error of several options; they are independent of each other. */
-#define SET(fetch, option, value)                                                      \
-	do {                                                                           \
-		CURLcode code_ = curl_easy_setopt((fetch)->easy, option, value);       \
-		if (code_)                                                             \
-			code = code_;                                                  \
-	} while (0)
-
-static CURLcode set_tls(struct fetch *fetch, const struct fetch_tls *tls)
-{
-	CURLcode code = CURLE_OK;
-
-	SET(fetch, CURLOPT_SSL_VERIFYPEER, tls->is_insecure ? 0L : 1L);
-	SET(fetch, CURLOPT_SSL_VERIFYHOST, tls->is_insecure ? 0L : 2L);
-	SET(fetch, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (tls->ca_file) {
-		SET(fetch, CURLOPT_CAINFO, tls->ca_file);
-		SET(fetch, CURLOPT_CAPATH, NULL);
-	}
-	if (tls->cert_file)
-		SET(fetch, CURLOPT_SSLCERT, tls->cert_file);
-	if (tls->key_file)
-		SET(fetch, CURLOPT_SSLKEY, tls->key_file);
-	return code;
-}
-
-static CURLcode set_limits(struct fetch *fetch, const struct fetch_request *request)
-{
-	long timeout_ms = request->timeout_ms ? request->timeout_ms :
-			  request->piece ? 0 : FETCH_TIMEOUT_MS_DEFAULT;
-	CURLcode code = CURLE_OK;
-
-	SET(fetch, CURLOPT_TIMEOUT_MS, timeout_ms);
-	SET(fetch, CURLOPT_CONNECTTIMEOUT_MS,
-	    timeout_ms && timeout_ms < FETCH_TIMEOUT_MS_DEFAULT ? timeout_ms :
-								  (long)FETCH_TIMEOUT_MS_DEFAULT);
-	if (request->silence_s) {
-		SET(fetch, CURLOPT_LOW_SPEED_LIMIT, 1L);
-		SET(fetch, CURLOPT_LOW_SPEED_TIME, (long)request->silence_s);
-	}
-	/* What is announced as too long is not begun. */
-	if (!request->piece)
-		SET(fetch, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)fetch->max_bytes);
-	SET(fetch, CURLOPT_TCP_KEEPALIVE, 1L);
-	return code;
-}
-
-static CURLcode set_request(struct fetch *fetch, const struct fetch_request *request)
-{
-	CURLcode code = CURLE_OK;
-
-	SET(fetch, CURLOPT_URL, request->url);
-	SET(fetch, CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(fetch, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(fetch, CURLOPT_FOLLOWLOCATION, 0L);
-	SET(fetch, CURLOPT_PROXY, request->proxy ? request->proxy : "");
-	SET(fetch, CURLOPT_USERAGENT, "aigress");
-	SET(fetch, CURLOPT_HTTPHEADER, fetch->headers);
-	if (request->unix_socket)
-		SET(fetch, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
-	if (request->body) {
-		SET(fetch, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
-		SET(fetch, CURLOPT_COPYPOSTFIELDS, request->body);
-	}
-	if (request->method)
-		SET(fetch, CURLOPT_CUSTOMREQUEST, request->method);
-	return code;
-}
-
-static CURLcode set_callbacks(struct fetch *fetch)
-{
-	CURLcode code = CURLE_OK;
-
-	SET(fetch, CURLOPT_PRIVATE, (void *)fetch);
-	SET(fetch, CURLOPT_WRITEFUNCTION, on_body);
-	SET(fetch, CURLOPT_WRITEDATA, (void *)fetch);
-	SET(fetch, CURLOPT_HEADERFUNCTION, on_head);
-	SET(fetch, CURLOPT_HEADERDATA, (void *)fetch);
-	SET(fetch, CURLOPT_ERRORBUFFER, fetch->error);
-	SET(fetch, CURLOPT_NOSIGNAL, 1L);
-	/* Else giving up a name that is being looked up waits for its thread. */
-	SET(fetch, CURLOPT_QUICK_EXIT, 1L);
-	return code;
-}
-
-/* Only TCP and TLS; whose protocol follows has no name in ALPN. */
-static CURLcode set_raw(struct fetch *fetch)
-{
-	CURLcode code = CURLE_OK;
-
-	SET(fetch, CURLOPT_CONNECT_ONLY, 1L);
-	SET(fetch, CURLOPT_SSL_ENABLE_ALPN, 0L);
-	SET(fetch, CURLOPT_FRESH_CONNECT, 1L);
-	return code;
-}
-
-static int errno_of_set(CURLcode code)
-{
-	return !code ? 0 : code == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
-}
-
-/* curl would find out only when it connects, and take "example" for http://example. */
-static bool is_url(const char *url)
-{
-	CURLU *parts = curl_url();
-	bool is_good = parts && !curl_url_set(parts, CURLUPART_URL, url, 0) &&
-		       (!strncasecmp(url, "http://", 7) || !strncasecmp(url, "https://", 8));
-
-	curl_url_cleanup(parts);
-	return is_good;
+	/* Each takes a pointer as it is, and fails only where curl was built without it. */
+	return curl_easy_setopt(easy, CURLOPT_PRIVATE, (void *)fetch) ||
+			       curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) ||
+			       curl_easy_setopt(easy, CURLOPT_WRITEDATA, (void *)fetch) ||
+			       curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head) ||
+			       curl_easy_setopt(easy, CURLOPT_HEADERDATA, (void *)fetch) ||
+			       curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error) ?
+		       -EINVAL : 0;
 }
 
 static int start(struct fetcher *fetcher, const struct fetch_request *request, bool is_raw,
@@ -546,7 +381,7 @@ static int start(struct fetcher *fetcher, const struct fetch_request *request, b
 	_cleanup_(fetch_freep) struct fetch *fetch = NULL;
 	int err;
 
-	if (!request->url || !request->done || !is_url(request->url))
+	if (!request->done)
 		return -EINVAL;
 	if (fetcher->n >= FETCH_MAX)
 		return -ENOBUFS;
@@ -559,18 +394,9 @@ static int start(struct fetcher *fetcher, const struct fetch_request *request, b
 								   FETCH_BYTES_DEFAULT };
 	LIST_INSERT_HEAD(&fetcher->fetches, fetch, link);
 	fetcher->n++;
-	fetch->easy = curl_easy_init();
-	err = fetch->easy ? add_headers(fetch, request) : -ENOMEM;
+	err = fetch_easy_new(&fetch->easy, &fetch->headers, request, is_raw);
 	if (!err)
-		err = errno_of_set(set_callbacks(fetch));
-	if (!err)
-		err = errno_of_set(set_request(fetch, request));
-	if (!err)
-		err = errno_of_set(set_tls(fetch, &request->tls));
-	if (!err)
-		err = errno_of_set(set_limits(fetch, request));
-	if (!err && is_raw)
-		err = errno_of_set(set_raw(fetch));
+		err = set_callbacks(fetch);
 	if (err)
 		return err;
 	if (fetcher->is_inside) {
