@@ -146,13 +146,15 @@ static struct policy_pulse pulse(void)
 
 static void is_due_when_an_eighth_is_left(void **state)
 {
-	for (int i = 0; i < 87; i++)
-		assert_false(charge(10, T0));
-	assert_false(charge(4, T0));
+	budget.limit_nanos = 10000;
+	renew();
+	for (int i = 0; i < 1249; i++)	/* so cheap that 64 calls are left for longer */
+		assert_false(charge(7, T0));
+	assert_false(charge(6, T0));
 	assert_true(charge(1, T0));
-	assert_int_equal(pulse().line, 1000);
-	assert_int_equal(pulse().left, 125);
-	assert_false(charge(125, T0));	/* a refusal is in force, and ends what is in flight */
+	assert_int_equal(pulse().line, 10000);
+	assert_int_equal(pulse().left, 1250);
+	assert_false(charge(1250, T0));	/* a refusal is in force, and ends what is in flight */
 	assert_false(charge(100, T0 + DAY_US));	/* another window */
 }
 

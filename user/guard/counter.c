@@ -180,12 +180,12 @@ void counters_turn(struct counters *counters, int64_t now_us)
 /* ---- one counter ---- */
 
 /*
- * A fuse is due when an eighth is left, or what few calls may cost: before user space has seen so many
- * begin, they could cross the line. It stays until half is left, and when the line is crossed if the
+ * A fuse is due when an eighth is left, or what 64 calls may cost: before user space has seen so many
+ * begin, they could cross the line (asyncio.gather() of 50 does, within milliseconds). It stays until half is left, and when the line is crossed if the
  * answers in flight are let end then: it is what holds further requests on their connections.
  */
 #define FUSE_SHARE 8
-#define FUSE_CALLS 8
+#define FUSE_CALLS 64
 static bool is_near(const struct counters *counters, const struct counter *counter, uint64_t all)
 {
 	uint64_t line, mean;
