@@ -24,7 +24,7 @@ struct link {
 	uint64_t id, ssl;
 	uint64_t seen[2], records[2];		/* plaintext so far, by enum ev_dir */
 	uint64_t told[2], told_records[2];	/* of these, what links_out.read was told */
-	uint64_t told_lost;
+	uint64_t told_missed;
 	uint32_t tgid;
 	uid_t uid;
 	bool is_decided;	/* the kernel was told, or knew from the start */
@@ -175,14 +175,15 @@ static size_t link_pull(struct links *links, struct link *link, const struct ev_
 }
 
 /* Behind a gap the parsers wait for the next message: all that is passed over then is due to it. */
-static void link_tell_lost(struct links *links, struct link *link, const struct conn_stats *stats)
+static void link_tell_missed(struct links *links, struct link *link, const struct conn_stats *stats)
 {
-	uint64_t lost = stats->gaps ? stats->unread_bytes[EV_OUT] + stats->unread_bytes[EV_IN] : 0;
+	uint64_t missed = stats->unread_bytes[EV_OUT] + stats->unread_bytes[EV_IN];
 
-	if (lost <= link->told_lost)
+	if (missed <= link->told_missed || (!stats->gaps && !stats->is_upgraded))
 		return;
-	links->out.lost(links->out.arg, link->tgid, link->host, lost - link->told_lost);
-	link->told_lost = lost;
+	links->out.missed(links->out.arg, link->tgid, link->host,
+			  stats->is_upgraded ? LINKS_UPGRADED : LINKS_LOST, missed - link->told_missed);
+	link->told_missed = missed;
 }
 
 static void link_tell(struct links *links, struct link *link)
@@ -192,7 +193,7 @@ static void link_tell(struct links *links, struct link *link)
 	if (!link->conn || !link->host[0])
 		return;
 	conn_stats(link->conn, &stats);
-	link_tell_lost(links, link, &stats);
+	link_tell_missed(links, link, &stats);
 	for (int dir = 0; dir < 2; dir++) {
 		uint64_t read = link->seen[dir] - stats.unread_bytes[dir];
 

@@ -36,6 +36,11 @@ struct links_caller {
 	const char *comm;
 };
 
+enum links_miss {
+	LINKS_LOST,	/* it, or what it belongs to, got lost on the way */
+	LINKS_UPGRADED,	/* what follows a 101, such as WebSocket's frames */
+};
+
 /* What comes out. All are called; `arg` goes with each. */
 struct links_out {
 	/*
@@ -49,8 +54,8 @@ struct links_out {
 	/* Plaintext that the parsers read, for the reconciliation with the flows. */
 	void (*read)(void *arg, uint32_t tgid, const char *host, enum ev_dir dir, uint64_t bytes,
 		     uint64_t records);
-	/* Plaintext of it that got lost on the way to the parsers. */
-	void (*lost)(void *arg, uint32_t tgid, const char *host, uint64_t bytes);
+	/* Plaintext of it that no parser made sense of, and why. */
+	void (*missed)(void *arg, uint32_t tgid, const char *host, enum links_miss why, uint64_t bytes);
 	/* A POST to an AI host that is no call of a known kind. */
 	void (*other)(void *arg, uint32_t tgid, const char *host);
 	/* The kernel may forget this connection: its process is gone. */

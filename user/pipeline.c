@@ -115,11 +115,12 @@ static void on_read(void *arg, uint32_t tgid, const char *host, enum ev_dir dir,
 	unmetered_read(pipeline->unmetered, tgid, host, dir, bytes, records);
 }
 
-static void on_lost(void *arg, uint32_t tgid, const char *host, uint64_t bytes)
+static void on_missed(void *arg, uint32_t tgid, const char *host, enum links_miss why, uint64_t bytes)
 {
 	struct pipeline *pipeline = arg;
 
-	unmetered_lost(pipeline->unmetered, tgid, host, bytes);
+	unmetered_missed(pipeline->unmetered, tgid, host,
+			 why == LINKS_UPGRADED ? UNMETERED_UPGRADED : UNMETERED_LOST, bytes);
 }
 
 static void on_other(void *arg, uint32_t tgid, const char *host)
@@ -261,7 +262,7 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 {
 	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
 	struct links_out out = { .charged = on_charged, .running = on_running, .decided = on_decided,
-				 .read = on_read, .lost = on_lost, .other = on_other,
+				 .read = on_read, .missed = on_missed, .other = on_other,
 				 .forgotten = on_forgotten, .arg = pipeline };
 
 	if (!pipeline)

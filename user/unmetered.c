@@ -67,7 +67,7 @@ struct account {
 	uint64_t guessed, guessed_settled;	/* ended flows whose handshake is not known */
 	uint64_t read[2], records[2];
 	uint64_t charged[2];
-	uint64_t lost, doubtful[2];
+	uint64_t lost, upgraded, doubtful[2];
 	enum unmetered_why left_out;
 	bool is_dirty;				/* something changed since it was settled */
 };
@@ -258,12 +258,13 @@ void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *hos
 		account->others++;
 }
 
-void unmetered_lost(struct unmetered *unmetered, uint32_t tgid, const char *host, uint64_t bytes)
+void unmetered_missed(struct unmetered *unmetered, uint32_t tgid, const char *host,
+		      enum unmetered_why why, uint64_t bytes)
 {
 	struct account *account = account_of(unmetered, tgid, host);
 
 	if (account)
-		account->lost += bytes;
+		*(why == UNMETERED_UPGRADED ? &account->upgraded : &account->lost) += bytes;
 }
 
 void unmetered_left_out(struct unmetered *unmetered, uint32_t tgid, const char *host,
@@ -281,7 +282,8 @@ const char *unmetered_why_name(enum unmetered_why why)
 		[UNMETERED_READ] = "", [UNMETERED_QUIC] = "quic", [UNMETERED_OLDER] = "older",
 		[UNMETERED_SHARED] = "shared", [UNMETERED_NEVER] = "never",
 		[UNMETERED_RETURNS] = "returns", [UNMETERED_REFUSED] = "refused",
-		[UNMETERED_UNREAD] = "unread", [UNMETERED_LOST] = "lost", [UNMETERED_LATE] = "late",
+		[UNMETERED_UNREAD] = "unread", [UNMETERED_LOST] = "lost",
+		[UNMETERED_UPGRADED] = "upgraded", [UNMETERED_LATE] = "late",
 	};
 
 	return (unsigned)why < UNMETERED_WHYS ? names[why] : "";
@@ -302,6 +304,8 @@ static enum unmetered_why why_of(const struct account *account, uint64_t missing
 		return UNMETERED_QUIC;
 	if (is_read(account) && account->lost * 2 >= missing)
 		return UNMETERED_LOST;
+	if (is_read(account) && account->upgraded * 2 >= missing)
+		return UNMETERED_UPGRADED;
 	if (account->adopted && account->adopted == account->flows)
 		return UNMETERED_OLDER;
 	if (is_read(account))

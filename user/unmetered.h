@@ -45,9 +45,6 @@ void unmetered_flow_doubt(struct unmetered *unmetered, const struct ev_flow *flo
 void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host, enum ev_dir dir,
 		    uint64_t bytes, uint64_t records);
 
-/* Plaintext that the probes saw and that never reached the parsers. */
-void unmetered_lost(struct unmetered *unmetered, uint32_t tgid, const char *host, uint64_t bytes);
-
 /* A request that was read and is no call of a known kind. */
 void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *host);
 
@@ -61,7 +58,8 @@ enum unmetered_why {
 	UNMETERED_RETURNS,	/* its library returns in ways that cannot be followed on this kernel */
 	UNMETERED_REFUSED,	/* the kernel refused the probes */
 	UNMETERED_UNREAD,	/* its TLS is not known */
-	UNMETERED_LOST,		/* it was read, and most of what is missing was lost on the way */
+	UNMETERED_LOST,		/* it was read, and most of what is missing was lost on the way ... */
+	UNMETERED_UPGRADED,	/* ... or went on as a protocol that is not read */
 	UNMETERED_LATE,		/* it was read, but not from its first call on */
 	UNMETERED_WHYS
 };
@@ -71,6 +69,10 @@ const char *unmetered_why_name(enum unmetered_why why);
 /* Nothing of this process will be read, and why: UNMETERED_NEVER, _RETURNS, _REFUSED. */
 void unmetered_left_out(struct unmetered *unmetered, uint32_t tgid, const char *host,
 			enum unmetered_why why);
+
+/* Plaintext that the probes saw and no parser read: UNMETERED_LOST, _UPGRADED. */
+void unmetered_missed(struct unmetered *unmetered, uint32_t tgid, const char *host,
+		      enum unmetered_why why, uint64_t bytes);
 
 /* Sizes that nothing explains. Strings are valid until the next call. */
 struct unmetered_sum {

@@ -63,9 +63,9 @@ static size_t count_links(void)
 	return n - n_listeners;
 }
 
-static struct fixture *start(enum find_mode mode)
+static struct fixture *start(enum find_mode mode, enum find_returns returns)
 {
-	const struct find_config config = { .mode = mode };
+	const struct find_config config = { .mode = mode, .returns = returns };
 	struct fixture *f = calloc(1, sizeof(*f));
 	char command[256], root[256], *error = NULL;
 	FILE *mounts;
@@ -414,6 +414,45 @@ static void probes_a_deleted_library(void **state)
 	client_end(&client);
 }
 
+static void note_unfollowed(void *arg, const struct find_row *row)
+{
+	/* Another aigress of this host may probe it for everyone. */
+	*(bool *)arg |= row->reach == FIND_UNFOLLOWED || row->reach == FIND_PROBED;
+}
+
+/* A library of which not every return is known: no probe, and each process of it has its reason. */
+static void says_of_whom_it_leaves_a_library_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct client clients[2], other = client_start("other", NULL);
+	char command[512], load[192];
+	struct find_stats stats;
+	bool told;
+
+	snprintf(command, sizeof(command), "%s -shared -fPIC -Wl,-Bsymbolic -O2 -DSHAPE_HELPER_FIRST -o %s "
+		 "tests/data/find/shapes.c", getenv("CC") ?: "cc",
+		 f->copy);
+	assert_int_equal(system(command), 0);
+	snprintf(load, sizeof(load), "import ctypes; ctypes.CDLL('%s')", f->copy);
+	for (int i = 0; i < 2; i++) {
+		clients[i] = client_start(i ? "second" : "first", NULL);
+		client_do(&clients[i], load);
+		find_greeted(f->find, (uint32_t)clients[i].pid, 1);
+		assert_int_equal(find_reach_of(f->find, (uint32_t)clients[i].pid), FIND_UNFOLLOWED);
+		told = false;
+		assert_int_equal(find_explain((uint32_t)clients[i].pid, FIND_RETURN_INSTRUCTIONS,
+					      note_unfollowed, &told), 0);
+		assert_true(told);
+	}
+	assert_int_equal(find_reach_of(f->find, (uint32_t)other.pid), FIND_NO_TLS);
+	find_stats(f->find, &stats);
+	assert_int_equal(stats.processes_probed, 0);
+	assert_int_equal(stats.attach_failures, 1);	/* the file, once */
+	for (int i = 0; i < 2; i++)
+		client_end(&clients[i]);
+	client_end(&other);
+}
+
 static void probes_everyone_before_and_after_a_replacement(void **state)
 {
 	struct fixture *f = *state;
@@ -435,13 +474,19 @@ static void probes_everyone_before_and_after_a_replacement(void **state)
 
 static int setup_on_sight(void **state)
 {
-	*state = start(FIND_ON_SIGHT);
+	*state = start(FIND_ON_SIGHT, FIND_RETURN_PROBES);
+	return 0;
+}
+
+static int setup_by_instruction(void **state)
+{
+	*state = start(FIND_ON_SIGHT, FIND_RETURN_INSTRUCTIONS);
 	return 0;
 }
 
 static int setup_everyone(void **state)
 {
-	*state = start(FIND_EVERYONE);
+	*state = start(FIND_EVERYONE, FIND_RETURN_PROBES);
 	return 0;
 }
 
@@ -452,6 +497,7 @@ static int teardown(void **state)
 }
 
 #define ON_SIGHT(test) cmocka_unit_test_setup_teardown(test, setup_on_sight, teardown)
+#define BY_INSTRUCTION(test) cmocka_unit_test_setup_teardown(test, setup_by_instruction, teardown)
 #define EVERYONE(test) cmocka_unit_test_setup_teardown(test, setup_everyone, teardown)
 
 int main(void)
@@ -467,6 +513,7 @@ int main(void)
 		ON_SIGHT(turns_many_links_into_one),
 		ON_SIGHT(survives_a_storm_of_execs),
 		ON_SIGHT(probes_a_deleted_library),
+		BY_INSTRUCTION(says_of_whom_it_leaves_a_library_alone),
 		EVERYONE(probes_everyone_before_and_after_a_replacement),
 	};
 

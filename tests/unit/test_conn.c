@@ -161,19 +161,103 @@ static void what_was_lost_at_the_tail_is_known(void **state)
 	conn_free(conn);
 }
 
+static const char exchange[] = "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nabcd";
+static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+static void expect_unread(const struct conn *conn, uint64_t out, uint64_t in)
+{
+	struct conn_stats stats;
+
+	conn_stats(conn, &stats);
+	assert_int_equal(stats.unread_bytes[HTTP_REQUEST], out);
+	assert_int_equal(stats.unread_bytes[HTTP_RESPONSE], in);
+}
+
+/* What no message has is said to be unread, to the byte: it is charged by its size. */
+static void what_is_passed_over_is_counted(void **state)
+{
+	struct conn *conn = conn_new(true);
+	size_t out = strlen(exchange), in = strlen(answer);
+	uint64_t at[2] = { out, in };
+
+	feed(conn, HTTP_REQUEST, 0, exchange, out);
+	feed(conn, HTTP_RESPONSE, 0, answer, in);
+	expect_unread(conn, 0, 0);
+	/* Two exchanges that nobody caught, between messages. */
+	at[HTTP_REQUEST] += 2 * out;
+	at[HTTP_RESPONSE] += 2 * in;
+	feed(conn, HTTP_REQUEST, at[HTTP_REQUEST], exchange, out);
+	feed(conn, HTTP_RESPONSE, at[HTTP_RESPONSE], answer, in);
+	expect_unread(conn, 2 * out, 2 * in);
+	/* Bytes inside a body of known length are the message's own. */
+	at[HTTP_REQUEST] += out;
+	at[HTTP_RESPONSE] += in;
+	feed(conn, HTTP_REQUEST, at[HTTP_REQUEST], exchange, out - 4);
+	feed(conn, HTTP_REQUEST, at[HTTP_REQUEST] + out - 1, "d", 1);
+	expect_unread(conn, 2 * out, 2 * in);
+	/* At the end: the rest of a head, and what follows it. */
+	feed(conn, HTTP_RESPONSE, at[HTTP_RESPONSE], answer, 10);
+	conn_end(conn, (uint64_t[]){ at[HTTP_REQUEST] + out, at[HTTP_RESPONSE] + in });
+	expect_unread(conn, 2 * out, 2 * in + in - 10);
+	conn_free(conn);
+}
+
+static void what_follows_an_upgrade_is_unread(void **state)
+{
+	static const char request[] = "GET /v1/realtime HTTP/1.1\r\nUpgrade: websocket\r\n"
+				      "Connection: Upgrade\r\n\r\n";
+	static const char switching[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+					"Connection: Upgrade\r\n\r\n";
+	struct conn *conn = conn_new(true);
+	struct conn_stats stats;
+
+	feed(conn, HTTP_REQUEST, 0, request, strlen(request));
+	feed(conn, HTTP_RESPONSE, 0, switching, strlen(switching));
+	feed(conn, HTTP_REQUEST, strlen(request), "\x81\x85zzzzhello", 11);
+	feed(conn, HTTP_RESPONSE, strlen(switching), "\x81\x05hello", 7);
+	expect_unread(conn, 11, 7);
+	feed(conn, HTTP_RESPONSE, strlen(switching) + 107, "\x81\x05hello", 7);	/* 100 were lost */
+	conn_end(conn, (uint64_t[]){ strlen(request) + 1011, strlen(switching) + 114 });
+	expect_unread(conn, 1011, 114);
+	conn_stats(conn, &stats);
+	assert_true(stats.is_upgraded);
+	conn_free(conn);
+}
+
+static void what_is_never_understood_is_unread(void **state)
+{
+	struct conn *conn = conn_new(false);
+
+	/* Frames met in the middle: their table of headers is unknown. */
+	feed(conn, HTTP_RESPONSE, 0, "\0\0\3\0\1\0\0\0\5abc\0\0\0\0\1\0\0\0\5", 21);
+	feed(conn, HTTP_REQUEST, 0, "\0\0\3\0\1\0\0\0\7abc", 12);
+	conn_end(conn, (uint64_t[]){ 500, 600 });
+	expect_unread(conn, 500, 600);
+	conn_free(conn);
+
+	/* HTTP/2 whose request is torn inside its head. */
+	conn = conn_new(true);
+	feed(conn, HTTP_REQUEST, 0, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x20\1\5\0\0\0\1\x82", 34);
+	expect_unread(conn, 0, 0);
+	feed(conn, HTTP_REQUEST, 134, "1234567890", 10);
+	feed(conn, HTTP_RESPONSE, 0, "1234567890", 10);
+	expect_unread(conn, 110, 10);
+	conn_free(conn);
+}
+
 /* Ten thousand idle connections must fit in 40 MB. */
 static void an_idle_connection_is_small(void **state)
 {
-	static const char exchange[] = "POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\na";
-	static const char answer[] =
+	static const char small[] = "POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\na";
+	static const char zipped[] =
 		"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\n\x1f";
 	size_t before = mallinfo2().uordblks, after;
 	struct conn *conns[100];
 
 	for (size_t i = 0; i < ARRAY_SIZE(conns); i++) {
 		conns[i] = conn_new(true);
-		assert_int_equal(feed(conns[i], HTTP_REQUEST, 0, exchange, strlen(exchange)), 3);
-		feed(conns[i], HTTP_RESPONSE, 0, answer, sizeof(answer) - 1);
+		assert_int_equal(feed(conns[i], HTTP_REQUEST, 0, small, strlen(small)), 3);
+		feed(conns[i], HTTP_RESPONSE, 0, zipped, sizeof(zipped) - 1);
 	}
 	after = mallinfo2().uordblks;
 	/* under a sanitizer, whose allocator tells nothing, both are 0 */
@@ -193,6 +277,9 @@ int main(void)
 		cmocka_unit_test(what_was_held_is_read_in_order),
 		cmocka_unit_test(a_body_in_one_piece_is_not_copied),
 		cmocka_unit_test(what_was_lost_at_the_tail_is_known),
+		cmocka_unit_test(what_is_passed_over_is_counted),
+		cmocka_unit_test(what_follows_an_upgrade_is_unread),
+		cmocka_unit_test(what_is_never_understood_is_unread),
 		cmocka_unit_test(an_idle_connection_is_small),
 	};
 

@@ -617,6 +617,102 @@ static void an_old_connection_is_charged_by_its_address(void **state)
 	stage_free(stage);
 }
 
+static struct unmetered_row seen;
+
+static void note_row(void *arg, const struct unmetered_row *row)
+{
+	seen = *row;
+}
+
+static bool on_is_shared(void *arg, const struct ev_flow *flow)
+{
+	return true;
+}
+
+/* The same, where another name has been greeted at the address since: nobody's, and let go. */
+static void an_old_connection_at_a_shared_address_is_charged_to_nobody(void **state)
+{
+	struct stage *stage = stage_new();
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(443),
+				  .sin_addr.s_addr = htonl(0x7f00000a) };
+	struct ev_flow flow = { .head = head_of(stage, EV_FLOW), .is_adopted = 1,
+				.family = AF_INET, .remote_addr = { 127, 0, 0, 10 },
+				.remote_port = 443 };
+
+	stage->config.hooks.owner = on_owner;
+	stage->config.hooks.is_shared = on_is_shared;
+	pipeline_free(stage->pipeline);
+	assert_int_equal(pipeline_new(&stage->pipeline, &stage->config), 0);
+	pipeline_address(stage->pipeline, (struct sockaddr *)&at, "api.openai.com");
+	flow.head.id = 12;
+	flow.head.tgid = 0;
+	pipeline_event(stage->pipeline, &flow.head, sizeof(flow));
+	flow.head.type = EV_FLOW_END;
+	flow.bytes[EV_OUT] = 9000;
+	flow.bytes[EV_IN] = 90000;
+	pipeline_event(stage->pipeline, &flow.head, sizeof(flow));
+	assert_int_equal(stage->n_charges, 0);
+	assert_int_equal(stage->decided, CTL_IGNORE);
+	pipeline_coverage(stage->pipeline, note_row, NULL);
+	assert_int_equal(seen.why, UNMETERED_SHARED);
+	assert_int_equal(seen.doubtful_bytes[EV_OUT], 9000);
+	assert_int_equal(seen.doubtful_bytes[EV_IN], 90000);
+	stage_free(stage);
+}
+
+/* A flow of 41 kB and 54 kB, and on it one call that is read behind `lost` bytes of answers that were not. */
+static enum unmetered_why why_of(size_t lost)
+{
+	struct stage *stage = stage_new();
+
+	flows(stage, EV_FLOW, "api.anthropic.com", 600, 0, EV_FLOW_SEEN);
+	opens(stage, "api.anthropic.com", CTL_AI);
+	asks_anthropic(stage, 0);
+	answers_anthropic(stage, 0);
+	if (lost) {	/* requests and answers */
+		loses(stage, EV_OUT, lost);
+		loses(stage, EV_IN, lost);
+		asks_anthropic(stage, 0);
+		answers_anthropic(stage, 0);
+	}
+	closes(stage);
+	flows(stage, EV_FLOW_END, "api.anthropic.com", 41000, 54500, EV_FLOW_SEEN);
+	pipeline_coverage(stage->pipeline, note_row, NULL);
+	assert_int_equal(stage->charges[stage->n_charges - 1].source, CHARGE_SIZE);
+	stage_free(stage);
+	return seen.why;
+}
+
+static void what_was_lost_is_told_from_what_came_late(void **state)
+{
+	assert_int_equal(why_of(0), UNMETERED_LATE);
+	assert_int_equal(why_of(35000), UNMETERED_LOST);
+}
+
+static void a_request_that_is_no_call_is_not_silent(void **state)
+{
+	_cleanup_free_ char *request = message("POST /v1/messages/count_tokens HTTP/1.1\r\n"
+					       "Host: api.anthropic.com", "application/json",
+					       anthropic_request);
+	_cleanup_free_ char *answer = message("HTTP/1.1 200 OK", "application/json",
+					      "{\"input_tokens\":10}");
+	struct stage *stage = stage_new();
+
+	opens(stage, "api.anthropic.com", CTL_AI);
+	for (int i = 0; i < 3; i++) {
+		sends(stage, EV_OUT, request, 0);
+		sends(stage, EV_IN, answer, 0);
+	}
+	sends(stage, EV_OUT, "GET /v1/models HTTP/1.1\r\nHost: api.anthropic.com\r\n\r\n", 0);
+	sends(stage, EV_IN, answer, 0);
+	closes(stage);
+	assert_int_equal(stage->n_charges, 0);
+	pipeline_coverage(stage->pipeline, note_row, NULL);
+	assert_int_equal(seen.others, 3);	/* a GET buys nothing anywhere */
+	assert_int_equal(seen.why, UNMETERED_READ);
+	stage_free(stage);
+}
+
 static int on_quic_counts(void *arg, uint64_t id, struct ctl_flow *ret)
 {
 	*ret = (struct ctl_flow){ .bytes = { 51200, 103600 }, .handshake = { 1200, 3600 },
@@ -723,6 +819,9 @@ int main(void)
 		cmocka_unit_test(what_is_beyond_the_pieces_of_a_call_was_framed_too),
 		cmocka_unit_test(a_relay_is_charged_to_nobody),
 		cmocka_unit_test(an_old_connection_is_charged_by_its_address),
+		cmocka_unit_test(an_old_connection_at_a_shared_address_is_charged_to_nobody),
+		cmocka_unit_test(what_was_lost_is_told_from_what_came_late),
+		cmocka_unit_test(a_request_that_is_no_call_is_not_silent),
 		cmocka_unit_test(quic_is_charged_by_size),
 		cmocka_unit_test(a_refused_flow_is_reset),
 		cmocka_unit_test(live_flows_of_a_cgroup_are_reset_and_no_others),

@@ -241,9 +241,9 @@ static void it_says_why_something_was_not_read(void **state)
 	/* From here on it is read. */
 	unmetered_read(unmetered, 1, "api.openai.com", EV_OUT, 1000, 1);
 	assert_string_equal(why(unmetered), "late");
-	unmetered_lost(unmetered, 1, "api.openai.com", 60000);
+	unmetered_missed(unmetered, 1, "api.openai.com", UNMETERED_LOST, 60000);
 	assert_string_equal(why(unmetered), "late");	/* most of it is older than the loss */
-	unmetered_lost(unmetered, 1, "api.openai.com", 60000);
+	unmetered_missed(unmetered, 1, "api.openai.com", UNMETERED_LOST, 60000);
 	assert_string_equal(why(unmetered), "lost");
 	assert_int_equal(seen.lost_bytes, 120000);
 	unmetered_free(unmetered);

@@ -22,6 +22,7 @@ struct conn {
 	uint8_t n_inputs;
 	uint8_t held[2][GUESS_START_MAX];
 	uint64_t expected[2];	/* the offset that comes next */
+	uint64_t handed[2];	/* bytes before it that a parser was told of */
 	struct http1 *http1;	/* at most one of these */
 	struct http2 *http2;
 	struct input inputs[3];	/* held ones, then the one fed: to be read, in order */
@@ -49,8 +50,11 @@ struct conn *conn_free(struct conn *conn)
 
 static void input_add(struct conn *conn, enum http_side side, const uint8_t *bytes, size_t len)
 {
-	if (len)
-		conn->inputs[conn->n_inputs++] = (struct input){ side, bytes, len };
+	if (!len)
+		return;
+	conn->inputs[conn->n_inputs++] = (struct input){ side, bytes, len };
+	if (conn->http1 || conn->http2)
+		conn->handed[side] += len;
 }
 
 static void protocol_set(struct conn *conn, enum guess guess)
@@ -109,6 +113,8 @@ static void gap_take(struct conn *conn, enum http_side side, uint64_t n)
 		http1_gap(conn->http1, side, n);
 	if (conn->http2)
 		http2_gap(conn->http2, side, n);
+	if (conn->http1 || conn->http2)
+		conn->handed[side] += n;
 }
 
 void conn_feed(struct conn *conn, enum http_side side, uint64_t offset, const uint8_t *bytes,
@@ -203,9 +209,17 @@ void conn_stats(const struct conn *conn, struct conn_stats *ret)
 	if (conn->http1) {
 		ret->resyncs = http1_resyncs(conn->http1);
 		ret->bad_encodings = http1_bad_encodings(conn->http1);
+		ret->is_upgraded = http1_is_tunnel(conn->http1);
 	}
 	if (conn->http2) {
 		ret->resyncs = http2_resyncs(conn->http2);
 		ret->bad_encodings = http2_bad_encodings(conn->http2);
+	}
+	for (enum http_side s = HTTP_REQUEST; s <= HTTP_RESPONSE; s++) {
+		ret->unread_bytes[s] = conn->expected[s] - conn->handed[s];
+		if (conn->http1)
+			ret->unread_bytes[s] += http1_unread(conn->http1, s);
+		if (conn->http2)
+			ret->unread_bytes[s] += http2_unread(conn->http2, s);
 	}
 }

@@ -54,6 +54,7 @@ struct conn_stats {
 	 * among them (lost_bytes tells of it). They are charged as sizes by the reconciliation.
 	 */
 	uint64_t unread_bytes[2];
+	bool is_upgraded;	/* goes on as something else (WebSocket) */
 };
 void conn_stats(const struct conn *conn, struct conn_stats *ret);
 

@@ -19,14 +19,21 @@ static void headers_begin(struct stream *stream)
 }
 
 /* Not to be made sense of from here on. A message that was open stays so: what comes is its loss. */
+static void pass_over(struct stream *stream, uint64_t n)
+{
+	if (stream->message.state == MESSAGE_OPEN)
+		body_gap(&stream->message.body, n);
+	else
+		stream->unread += n;
+}
+
 static void stream_lose(struct http1 *http1, struct stream *stream)
 {
 	http1->resyncs++;
 	reader_drop(stream);
 	stream->mode = WAITING;
 	stream->is_resynced = true;
-	if (stream->message.state == MESSAGE_OPEN)
-		body_gap(&stream->message.body, stream->len);
+	pass_over(stream, stream->len);
 	stream->len = 0;
 }
 
@@ -134,12 +141,13 @@ static void wait_for_start(struct stream *stream)
 		headers_begin(stream);
 		return;
 	}
+	if (stream->message.state == MESSAGE_OPEN && stream->is_chunked &&
+	    guess_is_chunk(stream->bytes, stream->len)) {
+		chunks_resume(stream);
+		return;
+	}
+	pass_over(stream, stream->len);
 	if (stream->message.state == MESSAGE_OPEN) {
-		if (stream->is_chunked && guess_is_chunk(stream->bytes, stream->len)) {
-			chunks_resume(stream);
-			return;
-		}
-		body_gap(&stream->message.body, stream->len);
 		/* the last chunk, RFC 9112 7.1, as a server writes it */
 		if (stream->len >= 5 && !memcmp(stream->bytes + stream->len - 5, "0\r\n\r\n", 5))
 			stream_end(stream, /* is_whole= */ false);
@@ -168,6 +176,7 @@ static void stream_read(struct http1 *http1, struct stream *stream)
 		(void)take_body(stream, UINT64_MAX);
 		break;
 	case TUNNEL:
+		stream->unread += stream->len;
 		stream->len = 0;
 		break;
 	}
@@ -261,10 +270,10 @@ void http1_gap(struct http1 *http1, enum http_side side, uint64_t n)
 
 	switch (stream->mode) {
 	case TUNNEL:
+		stream->unread += n;
 		return;
 	case WAITING:
-		if (stream->message.state == MESSAGE_OPEN)
-			body_gap(&stream->message.body, n);
+		pass_over(stream, n);
 		stream->is_resynced = true;
 		return;
 	case TO_END:
@@ -276,13 +285,13 @@ void http1_gap(struct http1 *http1, enum http_side side, uint64_t n)
 		stream->left -= in_body;
 		n -= in_body;
 		counted_end(stream);
+		stream->unread += n;
 		if (n)
 			stream_lose(http1, stream);
 		return;
 	case CHUNKED:
-		body_gap(&stream->message.body, n);
-		/* fall through */
 	case HEADERS:
+		pass_over(stream, n);
 		stream_lose(http1, stream);
 		return;
 	}
@@ -307,6 +316,11 @@ bool http1_is_tunnel(const struct http1 *http1)
 uint64_t http1_resyncs(const struct http1 *http1)
 {
 	return http1->resyncs;
+}
+
+uint64_t http1_unread(const struct http1 *http1, enum http_side side)
+{
+	return http1->streams[side].unread;
 }
 
 uint64_t http1_bad_encodings(const struct http1 *http1)

@@ -94,6 +94,7 @@ static void tunnel_begin(struct http1 *http1)
 	http1->is_tunnel = true;
 	stream_end(request, /* is_whole= */ request->mode == COUNTED && !request->left);
 	request->mode = TUNNEL;
+	request->unread += request->len;
 	request->len = 0;
 }
 

@@ -35,6 +35,7 @@ struct stream {
 	const uint8_t *bytes;	/* fed, not read yet */
 	size_t len;
 	uint64_t left;
+	uint64_t unread;	/* passed over, and of no message */
 	uint64_t exchange;
 	uint32_t head_bytes;
 	enum http1_mode mode;

@@ -60,11 +60,13 @@ static void search(struct http2 *http2, struct direction *direction)
 		    (!streams_find(&http2->streams, frame.stream) && frame.stream != http2->next_stream) ||
 		    !frame_is_chain(direction->bytes + at, direction->len - at))
 			continue;
+		direction->unread += at;
 		skip(direction, at);
 		direction->part = HEAD;
 		direction->n_buf = 0;
 		return;
 	}
+	direction->unread += direction->len;
 	direction->len = 0;
 }
 
@@ -154,8 +156,19 @@ struct http2 *http2_free(struct http2 *http2)
 
 void http2_feed(struct http2 *http2, enum http_side side, const uint8_t *bytes, size_t len)
 {
-	http2->directions[side].bytes = bytes;
-	http2->directions[side].len = len;
+	struct direction *direction = direction_of(http2, side);
+
+	direction->bytes = bytes;
+	direction->len = len;
+}
+
+/* No frame is read any more. */
+static void pass_over(struct http2 *http2)
+{
+	for (size_t i = 0; i < 2; i++) {
+		http2->directions[i].unread += http2->directions[i].len;
+		http2->directions[i].len = 0;
+	}
 }
 
 /* Within one frame's data and padding a gap is a subtraction; n is what lies beyond. */
@@ -176,6 +189,8 @@ static uint64_t gap_in_data(struct http2 *http2, enum http_side side, uint64_t n
 	direction->left -= in_content;
 	direction->padding -= in_padding;
 	n -= in_content + in_padding;
+	if (!is_taken)
+		direction->unread += n;
 	if (!n && !direction->left && !direction->padding)
 		http2_frame_end(http2, side);
 	return n;
@@ -185,14 +200,16 @@ void http2_gap(struct http2 *http2, enum http_side side, uint64_t n)
 {
 	struct direction *direction = direction_of(http2, side);
 
-	if (http2->is_lost)
-		return;
-	if (direction->frame.type == FRAME_DATA &&
+	if (!http2->is_lost && direction->frame.type == FRAME_DATA &&
 	    (direction->part == CONTENT || direction->part == PADDING)) {
 		n = gap_in_data(http2, side, n);
 		if (!n)
 			return;
+	} else {
+		direction->unread += n;
 	}
+	if (http2->is_lost)
+		return;
 	if (direction->part == PREFACE || direction->block.is_open) {
 		give_up(http2);
 		return;
@@ -219,6 +236,7 @@ bool http2_next(struct http2 *http2, struct http_piece *ret)
 		if (streams_give(&http2->streams, heads, ret))
 			return true;
 		if (http2->is_ending) {
+			pass_over(http2);
 			if (!http2->streams.n)
 				return false;
 			stream_cut(&http2->streams, http2->streams.all[0]);
@@ -241,6 +259,11 @@ bool http2_is_lost(const struct http2 *http2)
 uint64_t http2_resyncs(const struct http2 *http2)
 {
 	return http2->resyncs;
+}
+
+uint64_t http2_unread(const struct http2 *http2, enum http_side side)
+{
+	return http2->directions[side].unread;
 }
 
 uint64_t http2_bad_encodings(const struct http2 *http2)

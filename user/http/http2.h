@@ -28,6 +28,8 @@ bool http2_next(struct http2 *http2, struct http_piece *ret);
 /* Given up: once pulled, no more pieces will come. */
 bool http2_is_lost(const struct http2 *http2);
 uint64_t http2_resyncs(const struct http2 *http2);
+/* As http1_unread(). */
+uint64_t http2_unread(const struct http2 *http2, enum http_side side);
 uint64_t http2_bad_encodings(const struct http2 *http2);
 
 #endif

@@ -25,6 +25,7 @@ struct direction {
 	struct frame frame;
 	enum http2_part part;
 	uint32_t left;		/* of the frame's content, after its prefix */
+	uint64_t unread;	/* passed over, and of no message */
 	uint8_t prefix, padding; /* bytes left of them */
 	uint8_t n_buf;
 	uint8_t buf[FRAME_HEAD]; /* a frame's head, or one setting */
