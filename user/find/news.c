@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/loop.h"
 
 struct ring {
@@ -21,7 +22,7 @@ struct news {
 	struct news_calls calls;
 	struct loop_source *source, *timer;
 	int epoll;		/* of the rings' fds: so one call stops listening to all of them */
-	uint64_t pause_ns;
+	uint64_t pause_ns, quiet_ns;	/* quiet_ns: when the last burst was over */
 	size_t page_bytes;
 	size_t n_rings;
 	struct ring rings[];
@@ -119,6 +120,12 @@ static bool drain_all(struct news *news)
 	return any;
 }
 
+static void lengthen(struct news *news)
+{
+	if (news->pause_ns < NEWS_PAUSE_MAX_NS)
+		news->pause_ns *= 2;
+}
+
 /*
  * The first record of a burst is read at once, and what follows it, a few times together: an exec
  * makes 5 to 40 records within milliseconds, and a wake-up costs more than all of its records.
@@ -128,7 +135,10 @@ static void on_ready(void *arg)
 	struct news *news = arg;
 
 	(void)drain_all(news);
-	news->pause_ns = NEWS_PAUSE_NS;
+	if (clock_mono_ns() - news->quiet_ns > NEWS_BURST_NS)
+		news->pause_ns = NEWS_PAUSE_NS;
+	else
+		lengthen(news);
 	if (!loop_watch(news->source, 0))
 		(void)loop_arm(news->timer, news->pause_ns);
 }
@@ -138,11 +148,11 @@ static void on_timer(void *arg)
 	struct news *news = arg;
 
 	if (drain_all(news)) {
-		if (news->pause_ns < NEWS_PAUSE_MAX_NS)
-			news->pause_ns *= 2;
+		lengthen(news);
 		(void)loop_arm(news->timer, news->pause_ns);
 		return;
 	}
+	news->quiet_ns = clock_mono_ns();
 	(void)loop_watch(news->source, LOOP_READ);
 	/* what came between was forgotten as the watch began */
 	if (drain_all(news))
@@ -193,6 +203,7 @@ int news_new(struct news **ret, struct loop *loop, const struct news_calls *call
 	if (!news)
 		return -ENOMEM;
 	news->calls = *calls;
+	news->pause_ns = NEWS_PAUSE_NS;
 	news->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
 	news->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (news->epoll < 0)

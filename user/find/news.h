@@ -11,11 +11,13 @@
 #define NEWS_PAGES 32		/* of one ring; a power of two. An exec of curl makes some 40 records */
 #define NEWS_CPUS_MAX 1024
 /*
- * After a record was read nothing is for so long, and twice as long each time that there was more:
- * a host that starts programs all day wakes the daemon 125 times a second at most.
+ * After a record was read nothing is for so long, and twice as long each time that there was more, or
+ * that the last burst is not long over: a host that starts programs all day wakes the daemon 250 times
+ * a second at most.
  */
 #define NEWS_PAUSE_NS 2000000ULL
 #define NEWS_PAUSE_MAX_NS 8000000ULL
+#define NEWS_BURST_NS 100000000ULL
 
 struct loop;
 struct news;
