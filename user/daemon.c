@@ -247,6 +247,7 @@ static void on_pace(void *arg)
 	struct daemon *daemon = arg;
 	size_t n;
 
+	pacer_read(daemon->pacer);
 	n = act_pace(daemon->act, daemon->policy, clock_wall_us());
 	n += pacer_look(daemon->pacer, clock_mono_ns());
 	daemon->paced_ns = clock_mono_ns();
@@ -433,7 +434,7 @@ void daemon_stop(struct daemon *daemon)
 	/* What flowed unread until now nobody else will charge. */
 	if (daemon->pipeline)
 		pipeline_tick(daemon->pipeline, clock_mono_ns());
-	pacer_part(daemon->pacer);
+	pacer_read(daemon->pacer);
 	pipeline_free(daemon->pipeline);
 	/* A restart is no reason for a gate to open, and an end without one none for links to stay. */
 	if (daemon->tap && !(daemon->act && act_outlives(daemon->act)))

@@ -42,6 +42,13 @@ static int taken(void *arg, uint32_t bucket, struct ctl_take *ret)
 	return tap_take_get(levers->tap, bucket, ret);
 }
 
+static size_t waiting(void *arg, uint32_t bucket)
+{
+	struct levers *levers = arg;
+
+	return pacer_waiting(levers->pacer, bucket);
+}
+
 static int destroy(void *arg, uint64_t cgroup)
 {
 	struct levers *levers = arg;
@@ -162,6 +169,7 @@ struct act_levers levers_of(struct levers *levers)
 		.gate = gate,
 		.grant = grant,
 		.taken = taken,
+		.waiting = waiting,
 		.destroy = destroy,
 		.signal = signal_process,
 		.signal_cgroup = signal_cgroup,

@@ -126,8 +126,9 @@ static void read_waiters(struct pacer *pacer)
 	qsort(pacer->waiters, pacer->n, sizeof(*pacer->waiters), by_patience);
 	HASH_ITER(hh, pacer->entries, entry, next) {
 		if (tap_take_get(pacer->tap, entry->bucket, &take))
-			take.taken_nanos = entry->grant.granted_nanos;
-		entry->credit = (int64_t)(entry->grant.granted_nanos - take.taken_nanos);
+			take = (struct ctl_take){ .taken_nanos = entry->grant.granted_nanos };
+		entry->credit = (int64_t)(entry->grant.granted_nanos - take.taken_nanos -
+					  take.streamed_nanos);
 	}
 }
 
@@ -159,10 +160,19 @@ size_t pacer_look(struct pacer *pacer, uint64_t now_ns)
 	return pacer->n;
 }
 
-void pacer_part(struct pacer *pacer)
+void pacer_read(struct pacer *pacer)
 {
 	if (pacer)
 		read_waiters(pacer);
+}
+
+size_t pacer_waiting(const struct pacer *pacer, uint32_t bucket)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pacer->n; i++)
+		n += !bucket || pacer->waiters[i].hold.bucket == bucket;
+	return n;
 }
 
 struct pacer *pacer_free(struct pacer *pacer)

@@ -24,8 +24,13 @@ struct tap;
 /* The tap and the pipeline (which may come later, pacer_join) must outlive it, but for pacer_free. */
 int pacer_new(struct pacer **ret, struct tap *tap);
 void pacer_join(struct pacer *pacer, struct pipeline *pipeline);
-/* To be called while there is a tap; what waits is woken by pacer_free(), when the gates are gone. */
-void pacer_part(struct pacer *pacer);
+/*
+ * Reads who waits, while there is a tap: for pacer_waiting(), and for pacer_free(), which wakes them when
+ * the gates are gone.
+ */
+void pacer_read(struct pacer *pacer);
+/* How many waited for a bucket, 0: for any, when that was last read. */
+size_t pacer_waiting(const struct pacer *pacer, uint32_t bucket);
 struct pacer *pacer_free(struct pacer *pacer);
 
 /* Credit of a bucket, as act_levers.grant. 0 or -errno. */

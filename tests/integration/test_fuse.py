@@ -144,7 +144,7 @@ def test_answers_in_flight_may_end(stage, new_daemon):
     run, cgroup = stage.new_run()
     daemon = new_daemon(rules(cgroup, "do: refuse, cut: false")).start()
     streams = [stage.client(drive.curl(drive.job(ANTHROPIC, run, stream=True,
-                                                 settings={"events": 200, "delay_ms": 20})), cgroup,
+                                                 settings={"events": 120, "delay_ms": 20})), cgroup,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
                for _ in range(4)]
     lab.wait(lambda: len(daemon.fact("flows") or [1]) and time.sleep(0.5) is None, 20)
@@ -170,7 +170,7 @@ def test_quic_does_not_go_round_a_pace(stage, servers, new_daemon, tmp_path):  #
     assert ask(stage, tmp_path, lab.HOSTS[0], cgroup)[1] > 0    # nothing is spent yet
     drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
     lab.wait(lambda: any(row["action"] == "pace" for row in daemon.fact("gates") or []), 20, daemon.said)
-    assert ask(stage, tmp_path, lab.HOSTS[0], cgroup)[1] == 0
+    assert ask(stage, tmp_path, lab.HOSTS[0], cgroup, 4)[1] == 0
     drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
     other, free = stage.new_run()
     assert ask(stage, tmp_path, lab.HOSTS[0], free)[1] > 0

@@ -15,6 +15,7 @@ import drive
 import stage as lab
 from drive import ANTHROPIC, CHAT
 from test_budgets import actions, spent
+from test_loss import pins    # noqa: F401  # pylint: disable=unused-import
 
 LOOP = os.path.join(drive.CLIENTS, "loop.mjs")
 HEALTH = """
@@ -193,6 +194,20 @@ def test_what_waits_goes_on_when_the_daemon_is_killed_or_stopped(stage, new_daem
         assert child.wait(60) == 0
 
 
+def test_a_pace_ends_with_its_lease_where_the_programs_stay(stage, new_daemon, pins):  # noqa: F811
+    """A held refusal outlives the daemon; a pace would let nobody go."""
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(cgroup, SLOW, "0.000001 USD") + "on-daemon-loss: hold\n").start()
+    held_request(stage, daemon, run, cgroup).kill()
+    daemon.stop(signal.SIGKILL)
+    assert pins()
+    began = time.monotonic()
+    work = drive.job(ANTHROPIC, run)
+    lab.wait(lambda: subprocess.run(drive.curl(work, "--max-time", "1"), env=stage.environment, check=False,
+                                    preexec_fn=cgroup.enter, capture_output=True).returncode == 0, 20)
+    assert time.monotonic() - began < 13
+
+
 HTTP2_KINDS = ["curl", "httpx", "httpx-async", "http2"]
 SHAPES = {
     "short": {},
@@ -207,7 +222,7 @@ def test_requests_of_http2_are_told_apart(stage, new_daemon, tell):
     neither their window updates, settings and pings nor the parts of an upload are taken for some. A
     connection's preface may be, where it leaves by itself.
     """
-    n_calls = 20
+    n_calls = 10
     run, cgroup = stage.new_run()
     daemon = new_daemon(rules(cgroup, "{ at: 100%, do: pace, to: 1000000 USD/hour }", "0.000001 USD")).start()
     drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)

@@ -46,7 +46,7 @@ def daemon(stage, tmp_path_factory):
     assert started.stop() == 0, started.said()
 
 
-def ask(stage, tmp_path, host, cgroup):
+def ask(stage, tmp_path, host, cgroup, seconds=20):
     """One request by HTTP/3; the client, and how many bytes it got (it is ended when it hangs)."""
     got = tmp_path / "got"
     shutil.rmtree(got, ignore_errors=True)
@@ -57,7 +57,7 @@ def ask(stage, tmp_path, host, cgroup):
                           f"--download={got}", host, "443", f"https://{host}/v1/messages"], cgroup,
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        child.wait(20)
+        child.wait(seconds)
     except subprocess.TimeoutExpired:
         child.kill()
     return child, sum(file.stat().st_size for file in got.rglob("*") if file.is_file())

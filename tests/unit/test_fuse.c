@@ -34,7 +34,7 @@ static struct {
 	struct ctl_gate gate;
 	struct ctl_grant grant;
 	struct ctl_take take;
-	size_t n_gates, n_ended, n_destroyed, n_rows;
+	size_t n_gates, n_ended, n_destroyed, n_rows, n_waiting;
 	char result[256];
 } world;
 
@@ -61,6 +61,11 @@ static int taken(void *arg, uint32_t bucket, struct ctl_take *ret)
 	return 0;
 }
 
+static size_t waiting(void *arg, uint32_t bucket)
+{
+	return world.n_waiting;
+}
+
 static int destroy(void *arg, uint64_t cgroup)
 {
 	world.n_destroyed++;
@@ -74,6 +79,7 @@ static void told(void *arg, const struct ledger_action *action)
 }
 
 static const struct act_levers levers = { .gate = gate, .grant = grant, .taken = taken,
+					  .waiting = waiting,
 					  .destroy = destroy, .told = told };
 
 static void renew(void)
@@ -269,6 +275,27 @@ static void what_waits_goes_when_calls_cost_less(void **state)
 	assert_int_equal(world.grant.granted_nanos, 140 + 80);
 }
 
+/* It was seen as it was written, and has not left: what it will cost must not hold it. */
+static void what_waits_does_not_wait_for_itself(void **state)
+{
+	for (int i = 0; i < 9; i++)
+		charge(100, T0);
+	charge(97, T0);
+	run(1, 0, 0);
+	world.take = (struct ctl_take){ .taken_nanos = 100 };
+	act_pace(act, policy, T0);
+	assert_true((int64_t)(world.grant.granted_nanos - 100) <= 0);
+	world.n_waiting = 1;
+	act_pace(act, policy, T0);
+	assert_int_equal(world.grant.granted_nanos, 100 + 3);
+	run(2, 0, 0);	/* and this one is on its way */
+	act_pace(act, policy, T0);
+	assert_true((int64_t)(world.grant.granted_nanos - 100) <= 0);
+	world.n_waiting = 5;	/* of which some are not seen yet */
+	act_pace(act, policy, T0);
+	assert_int_equal(world.grant.granted_nanos, 100 + 3);
+}
+
 static void a_refusal_takes_its_place(void **state)
 {
 	struct act_stats stats;
@@ -321,6 +348,7 @@ int main(void)
 		TEST(the_price_of_what_flows_is_learned),
 		TEST(the_kernel_is_told_what_is_left),
 		TEST(what_waits_goes_when_calls_cost_less),
+		TEST(what_waits_does_not_wait_for_itself),
 		TEST(a_refusal_takes_its_place),
 		TEST(answers_in_flight_may_end_and_nothing_else_begins),
 		TEST(a_verdict_again_sets_no_gate_again),

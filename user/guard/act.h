@@ -25,6 +25,8 @@ struct act_levers {
 	/* Credit of a pace's bucket (control.h), made if it is new; NULL: it ends. */
 	int (*grant)(void *arg, uint32_t bucket, const struct ctl_grant *grant);
 	int (*taken)(void *arg, uint32_t bucket, struct ctl_take *ret);
+	/* Requests that wait now for a bucket's credit, 0: for any's; NULL: none ever does. */
+	size_t (*waiting)(void *arg, uint32_t bucket);
 	int (*destroy)(void *arg, uint64_t cgroup);	/* live AI connections of a cgroup */
 	/* The process that has the pid and started then (spare_start_time()); -ESRCH: it is gone. */
 	int (*signal)(void *arg, uint32_t tgid, uint64_t start_ticks, int signal);

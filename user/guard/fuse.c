@@ -15,11 +15,40 @@
  */
 #define CUT_SHARE 200
 
-struct ctl_grant fuse_update(const struct policy_pulse *pulse, const struct ctl_take *take)
+size_t fuse_waiting(const struct act *act, const struct story *story)
 {
-	uint64_t late = pulse->line / CUT_SHARE;
+	const struct act_levers *levers = &act->levers;
+	uint32_t buckets[CTL_BUCKETS] = { 0 };
+	size_t n = 0, sum = 0;
+	int64_t loss_us;
+
+	if (!levers->waiting || !levers->waiting(levers->arg, 0))
+		return 0;
+	for (const struct deed *deed = story->deeds; deed; deed = deed->hh.next) {
+		struct ctl_gate gate = hold_gate(act, deed->target.id, &loss_us);
+
+		for (size_t i = 0; i < CTL_BUCKETS && gate.buckets[i]; i++) {
+			bool is_known = false;
+
+			for (size_t j = 0; j < n; j++)
+				is_known |= buckets[j] == gate.buckets[i];
+			if (is_known || n == CTL_BUCKETS)
+				continue;
+			buckets[n++] = gate.buckets[i];
+			sum += levers->waiting(levers->arg, gate.buckets[i]);
+		}
+	}
+	return sum;
+}
+
+struct ctl_grant fuse_update(const struct policy_pulse *pulse, const struct ctl_take *take,
+			     size_t waiting)
+{
+	uint64_t late = pulse->line / CUT_SHARE, ahead = (uint64_t)(pulse->left - pulse->room);
+	uint64_t theirs = waiting >= pulse->n_flights ? ahead : ahead / pulse->n_flights * waiting;
 	struct ctl_grant grant = {
-		.granted_nanos = take->taken_nanos + take->streamed_nanos + (uint64_t)pulse->room,
+		.granted_nanos = take->taken_nanos + take->streamed_nanos + (uint64_t)pulse->room +
+				 theirs,
 		.reserve_nanos = pulse->mean ?: 1,
 		.per_kib_nanos = pulse->per_kib,
 		.cut_nanos = UINT64_MAX,

@@ -107,7 +107,7 @@ size_t act_pace(struct act *act, struct policy *policy, int64_t now_us)
 		    act->levers.taken(act->levers.arg, story->bucket, &take) ||
 		    !policy_pulse(policy, story->budget, story_name(story), &pulse))
 			continue;
-		now = story_is_fuse(story) ? fuse_update(&pulse, &take) :
+		now = story_is_fuse(story) ? fuse_update(&pulse, &take, fuse_waiting(act, story)) :
 					     bucket_update(&story->pace, &pulse, &take, now_us);
 		(void)grant(act, story, &now);
 	}

@@ -170,8 +170,14 @@ void bucket_close(struct act *act, struct story *story);
 /* fuse.c */
 void fuse_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
 		const struct policy_subject *subject, int64_t now_us);
-/* What the bucket is to be told, given what the kernel has taken before the pulse was looked at. */
-struct ctl_grant fuse_update(const struct policy_pulse *pulse, const struct ctl_take *take);
+/*
+ * What the bucket is to be told, given what the kernel has taken before the pulse was looked at, and how
+ * many of the calls in flight wait to begin: what those will cost must not keep them waiting.
+ */
+struct ctl_grant fuse_update(const struct policy_pulse *pulse, const struct ctl_take *take,
+			     size_t waiting);
+/* Requests that a fuse's bucket, or another over the same cgroups, does not let begin. */
+size_t fuse_waiting(const struct act *act, const struct story *story);
 /* stop and freeze */
 void halt_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
 		const struct policy_subject *subject, int64_t now_us);
