@@ -10,7 +10,11 @@ __asm__(".section .rodata\n"
 	".byte 0\n"
 	".previous\n");
 
-extern const char price_builtin_start[], price_builtin_end[];
+/*
+ * Hidden, or arm64 finds them by way of the GOT, where the linker has one entry for all labels of a
+ * section: both would be its first byte.
+ */
+extern __attribute__((visibility("hidden"))) const char price_builtin_start[], price_builtin_end[];
 
 int prices_load_builtin(struct prices *prices, char **ret_error)
 {
