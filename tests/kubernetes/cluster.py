@@ -120,7 +120,7 @@ class Pod:
         self.address = row["status"]["podIP"]
 
     def ask(self, target, seconds=120):
-        said = node.run(["curl", "-sS", "--fail", "--noproxy", "*", "--max-time", str(seconds),
+        said = node.run(["curl", "-sS", "--fail", "--noproxy", "*", "--max-time", str(seconds * node.PATIENCE),
                          f"http://{self.address}:8080{target}"]).stdout
         return json.loads(said)
 
@@ -188,7 +188,7 @@ class Daemon:
 
 def rollout(daemon):
     """Waits until the DaemonSet's pod is of its present template."""
-    node.kubectl("rollout", "status", "-n", "aigress", "daemonset/aigress", "--timeout=180s")
+    node.kubectl("rollout", "status", "-n", "aigress", "daemonset/aigress", f"--timeout={180 * node.PATIENCE}s")
     return daemon.find()
 
 

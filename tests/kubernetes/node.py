@@ -15,6 +15,8 @@ AIGRESS_NODE  the node's own folder, on a file system that overlayfs can write t
 AIGRESS_NODE_CGROUP
               the kubelet's cgroup root. A kubelet kills what it finds in the pods' cgroups below
               its root and does not know, so on a shared host it has one of its own.
+AIGRESS_NODE_PATIENCE
+              how many times longer than usual things may take, as on an emulated processor
 """
 import json
 import os
@@ -29,6 +31,7 @@ LAB = os.environ.get("AIGRESS_LAB") or os.path.join(
 BIN = os.path.join(LAB, "bin")
 HOME = os.environ.get("AIGRESS_NODE", "/var/tmp/aigress-node")
 CGROUP = os.environ.get("AIGRESS_NODE_CGROUP", "/aigress-node")
+PATIENCE = int(os.environ.get("AIGRESS_NODE_PATIENCE", "1"))
 ADDRESS = "10.99.0.1"       # of the node and of its API server
 PODS = "10.244.0.0"
 NAME = "node1"
@@ -42,7 +45,7 @@ HIERARCHIES = "/sys/fs/cgroup"
 
 def wait(condition, seconds, what):
     """The first true value of condition(), asked five times a second."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
@@ -74,7 +77,7 @@ def enter(argv):
 def run(argv, check=True, **options):
     done = subprocess.run(enter(argv), check=False, capture_output=True, text=True,
                           stdin=None if "input" in options else subprocess.DEVNULL,
-                          **{"timeout": 300, **options})
+                          **{"timeout": 300 * PATIENCE, **options})
     if check and done.returncode:
         raise AssertionError(f"{' '.join(argv)[:400]}: {done.returncode}\n{done.stdout}{done.stderr}")
     return done
@@ -161,6 +164,7 @@ state = "{path('containerd/state')}"
         "authorization": {"mode": "Webhook", "webhook": {"cacheAuthorizedTTL": "2s",
                                                          "cacheUnauthorizedTTL": "2s"}},
         "tlsCertFile": path(f"pki/{NAME}.crt"), "tlsPrivateKeyFile": path(f"pki/{NAME}.key"),
+        "staticPodPath": path("static"), "featureGates": {"EphemeralContainers": True},
         "cgroupDriver": "cgroupfs", "cgroupRoot": CGROUP, "failSwapOn": False,
         "syncFrequency": "5s",      # a ConfigMap is in its pods after at most so long, and a cache's life
         "configMapAndSecretChangeDetectionStrategy": "Watch",
@@ -175,12 +179,23 @@ state = "{path('containerd/state')}"
 
 # ---- processes ----
 
+started = {}        # name: (its process, its command)
+
+
 def start(name, *argv):
     os.makedirs(path("log"), exist_ok=True)
-    with open(path("log", f"{name}.log"), "wb") as log:
+    with open(path("log", f"{name}.log"), "ab") as log:
         child = subprocess.Popen(enter(["nice", "-n", "5", *argv]), stdin=subprocess.DEVNULL, stdout=log,
                                  stderr=log, start_new_session=True)
     write(f"log/{name}.pid", str(child.pid))
+    started[name] = (child, argv)
+
+
+def revive():
+    """What waits ten seconds for the API server and gives up is started again, as on any node."""
+    for name, (child, argv) in list(started.items()):
+        if child.poll() is not None:
+            start(name, *argv)
 
 
 def last_words(name):
@@ -243,7 +258,7 @@ def start_control_plane():
           "--service-account-issuer=https://kubernetes.default.svc",
           f"--service-account-signing-key-file={pki}/sa.key", f"--service-account-key-file={pki}/sa.pub",
           "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
-          "--allow-privileged=true")
+          "--allow-privileged=true", "--feature-gates=EphemeralContainers=true")
     wait(lambda: kubectl("get", "--raw", "/readyz", check=False).returncode == 0, 300,
          lambda: last_words("apiserver"))
     start("controllers", f"{BIN}/kube-controller-manager",
@@ -268,23 +283,33 @@ def start_node():
 
 
 def is_ready():
+    revive()
     node = kubectl("get", "node", NAME, "-o", "json", check=False)
     return node.returncode == 0 and any(c["type"] == "Ready" and c["status"] == "True"
                                         for c in json.loads(node.stdout)["status"]["conditions"])
 
 
+def has_account():
+    revive()
+    return kubectl("get", "serviceaccount", "default", check=False).returncode == 0
+
+
 def up():
+    if is_held():
+        raise RuntimeError(f"a node is up in {HOME}")
+    if os.path.exists(HOME):
+        down()      # what a run that was killed has left
     hold_namespaces()
     make_certificates()
     configure()
+    os.makedirs(path("static"))
     if CGROUP != "/":
         for mount in hierarchies():
             os.makedirs(mount + CGROUP, exist_ok=True)
     start_control_plane()
     start_node()
     wait(is_ready, 300, lambda: last_words("kubelet"))
-    wait(lambda: kubectl("get", "serviceaccount", "default", check=False).returncode == 0, 120,
-         lambda: last_words("controllers"))
+    wait(has_account, 120, lambda: last_words("controllers"))
 
 
 # ---- the end ----
@@ -351,11 +376,20 @@ def end_cgroups():
             os.rmdir(mount + CGROUP)
 
 
-def down():
+def is_held():
+    """Whether the namespaces are there; after a run that was killed their pid may be another's."""
+    try:
+        with open(f"/proc/{holder()}/comm", encoding="ascii") as file:
+            return file.read() == "sleep\n" and \
+                os.readlink(f"/proc/{holder()}/ns/mnt") != os.readlink("/proc/self/ns/mnt")
+    except (OSError, ValueError):
+        return False
+
+
+def end_node():
     """Pods first, by the kubelet; then each process by its pid; the mounts go with the namespace."""
-    if not os.path.exists(path("holder.pid")):
-        shutil.rmtree(HOME, ignore_errors=True)
-        return
+    for manifest in os.listdir(path("static")) if os.path.isdir(path("static")) else []:
+        os.unlink(path("static", manifest))
     kubectl("delete", "daemonset,deployment,statefulset,job,cronjob,pod", "-A", "--all", "--grace-period=1",
             "--wait=true", "--timeout=60s", check=False)
     try:
@@ -368,11 +402,18 @@ def down():
                 end(int(pid.read()), 15)
     end_rest()
     end(holder(), 1)
+
+
+def down():
+    if is_held():
+        end_node()
     end_cgroups()
-    with open(path("made"), encoding="ascii") as made:
-        for directory in made.read().split():
-            os.rmdir(directory)
-    shutil.rmtree(HOME)
+    if os.path.exists(path("made")):
+        with open(path("made"), encoding="ascii") as made:
+            for directory in made.read().split():
+                if os.path.isdir(directory):
+                    os.rmdir(directory)
+    shutil.rmtree(HOME, ignore_errors=True)
 
 
 # ---- for tests ----

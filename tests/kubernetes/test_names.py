@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+import os
 import subprocess
 
 import pytest
@@ -19,6 +20,8 @@ connection.request("POST", "/v1/messages", json.dumps({"model": "claude-sonnet-5
     {"role": "user", "content": "Say when."}]}), {"content-type": "application/json", "x-api-key": "names"})
 connection.getresponse().read()
 """]
+# For a container that has no authorities to trust.
+TRUSTING = [CALL[0], "-c", "import ssl; ssl._create_default_https_context = ssl._create_unverified_context" + CALL[2]]
 RULES = [{"apiGroups": [""], "resources": ["nodes/proxy", "namespaces"], "verbs": ["get"]},
          {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
          {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]}]
@@ -131,6 +134,39 @@ def test_owners_are_known_as_they_were_deployed(watcher, pod):
     node.wait(lambda: wanted <= {(w, c) for w, _, c in watcher.names()}, 120,
               lambda: f"{watcher.names()}\n{watcher.log()}")
     node.kubectl("delete", "-n", NAMESPACE, "statefulset/set", "job/once", "--wait=true")
+
+
+def bare_pod(name, script, **spec):
+    """A pod that stays, of one container, without a volume."""
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE},
+            "spec": {"terminationGracePeriodSeconds": 1,
+                     "hostAliases": [{"ip": node.ADDRESS, "hostnames": cluster.stage.HOSTS}],
+                     "containers": [container("agent", [*script[:2], script[2] + "import time; time.sleep(3600)"])],
+                     **spec}}
+
+
+def container(name, script):
+    return {"name": name, "image": "test.local/clients:1", "imagePullPolicy": "Never", "command": script}
+
+
+def test_pods_and_containers_of_every_kind_are_named(watcher):
+    """Of the host's network, static, of a DaemonSet; an init container, and one that was added to a pod."""
+    again = [CALL[0], "-c", CALL[2] + "import time; time.sleep(3600)"]
+    cluster.apply(bare_pod("outside", TRUSTING, hostNetwork=True, initContainers=[container("setup", TRUSTING)]),
+                  bare_pod("joined", TRUSTING),
+                  workload("DaemonSet", "each", {"selector": {"matchLabels": {"app": "each"}}}, again))
+    node.write("static/still.json", json.dumps(bare_pod("still", TRUSTING)))
+    node.wait(lambda: node.get("pod", "-n", NAMESPACE, "joined")["status"]["phase"] == "Running", 120,
+              lambda: cluster.events(NAMESPACE))
+    node.kubectl("debug", "-n", NAMESPACE, "joined", "--image=test.local/clients:1", "--container=debugger", "--",
+                 *TRUSTING)
+    wanted = {("Pod/outside", "setup"), ("Pod/outside", "agent"), ("Pod/joined", "agent"), ("Pod/joined", "debugger"),
+              ("StaticPod/still", "agent"), ("DaemonSet/each", "agent")}
+    node.wait(lambda: wanted <= {(w, c) for w, _, c in watcher.names()}, 120,
+              lambda: f"{watcher.names()}\n{cluster.events(NAMESPACE)}\n{watcher.log()}")
+    assert f"still-{node.NAME}" in {p for _, p, _ in watcher.names()}
+    os.unlink(node.path("static/still.json"))
+    node.kubectl("delete", "-n", NAMESPACE, "pod/outside", "pod/joined", "daemonset/each", "--wait=true")
 
 
 def test_a_pod_that_is_gone_at_once_is_named(watcher):
