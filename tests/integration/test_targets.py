@@ -13,7 +13,7 @@ import pytest
 import drive
 import stage as lab
 from conftest import config
-from container import Container
+from container import Container, everything
 from drive import ANTHROPIC
 from test_daemon import bpf_objects
 from test_processes import copy_of_libssl
@@ -69,17 +69,22 @@ def has_libssl(pid):
     return any(libssl_maps(pid))
 
 
-def python(stage, cgroup, text, *args, **more):
-    """A python process of its own; `text` may call: say(), hear(), call(n)."""
+def python_argv(text, *args):
+    """A python process of its own; `text` may call: say(), hear(), call(job)."""
     prelude = (f"import sys, json, os, time\n"
                f"def say(*w): print(*w, flush=True)\n"
                f"def hear(): return sys.stdin.readline()\n"
                f"def call(job):\n"
                f"    sys.argv = ['x', 'http.client', json.dumps(job)]\n"
                f"    exec(open({os.path.join(drive.CLIENTS, 'python.py')!r}).read(), {{}})\n")
-    return stage.client([lab.PYTHON, "-c", prelude + text, *args], cgroup, text=True,
-                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                        **more)
+    return [lab.PYTHON, "-c", prelude + text, *args]
+
+
+PIPES = {"text": True, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+
+def python(stage, cgroup, text, *args, **more):
+    return stage.client(python_argv(text, *args), cgroup, **PIPES, **more)
 
 
 def hear(child, word):
@@ -162,6 +167,34 @@ def test_bystanders_are_not_probed(stage, daemon):
         need_no_other([daemon])
     assert breakpoints(first.pid) == 0
     # Its other traffic is not in the ledger, and it lives.
+    assert {row["host"] for row in daemon.calls(cgroup)} == {ANTHROPIC[0]}
+    drive.go_on(first)
+    assert first.wait(10) == 0
+
+
+def test_bystander_in_the_same_container_is_not_probed(stage, daemon, tmp_path, containers):
+    """Its first process talks to others, and a second one, by `runc exec`, is metered."""
+    if not shutil.which("runc"):
+        pytest.skip("runc is not installed")
+    run, _ = stage.new_run()
+    other = drive.job(("bystander.test", "/v1/messages"), run, body=drive.body(ANTHROPIC), calls=2)
+    stand = "call(json.loads(sys.argv[1]))\nsay('stands')\nhear()\n"
+    container = Container(stage, tmp_path, "beside", python_argv(stand, json.dumps(other)),
+                          binds=everything(stage, drive.CLIENTS))
+    containers.append(container)
+    first = container.start(stdin=subprocess.PIPE)
+    hear(first, "done"), hear(first, "done"), hear(first, "stands")
+    cgroup = lab.Cgroup(container.path)
+    (bystander,) = cgroup.pids()
+    work = drive.job(ANTHROPIC, run, calls=30, step=True)
+    client = container.enter(drive.command("http.client", work), **PIPES)
+    drive.step_until_exact(stage, daemon, client, run, cgroup, 30)
+    (inside,) = set(cgroup.pids()) - {bystander}
+    assert has_libssl(bystander) and has_libssl(inside)
+    lab.wait(lambda: breakpoints(inside), 5, "breakpoints in the client")
+    if breakpoints(bystander):
+        need_no_other([daemon])
+    assert breakpoints(bystander) == 0
     assert {row["host"] for row in daemon.calls(cgroup)} == {ANTHROPIC[0]}
     drive.go_on(first)
     assert first.wait(10) == 0
