@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "who/cgroup.h"
+#include "who/users.h"
 #include "who/who.h"
 
 #define CID "d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00"
@@ -313,6 +314,28 @@ static void process_is_named_while_it_lives_and_after(void **state)
 	who_free(who);
 }
 
+/* The number at once; then what the services say, which is the number again. */
+static void users_that_no_file_lists_are_asked_for(void **state)
+{
+	struct users *users = users_new();
+	char name[64];
+	int tries = 0;
+
+	assert_non_null(users);
+	assert_true(users_name(users, 0, name, sizeof(name)));
+	assert_string_equal(name, "root");
+	assert_false(users_name(users, 4000000000u, name, sizeof(name)));
+	assert_string_equal(name, "4000000000");
+	while (!users_name(users, 4000000000u, name, sizeof(name)) && tries++ < 5000)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	assert_in_range(tries, 0, 4999);
+	assert_string_equal(name, "4000000000");
+	for (uid_t uid = 3000000000u; uid < 3000000000u + 2 * USERS_MAX; uid++)
+		(void)users_name(users, uid, name, sizeof(name));
+	assert_true(users_name(users, 0, name, sizeof(name)));
+	users_free(users);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +346,7 @@ int main(void)
 		cmocka_unit_test(containers_of_pods_are_visited_once),
 		cmocka_unit_test(kernel_is_asked_for_a_cgroup_that_no_event_told),
 		cmocka_unit_test(process_is_named_while_it_lives_and_after),
+		cmocka_unit_test(users_that_no_file_lists_are_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

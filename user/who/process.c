@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,45 +11,39 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "who/users.h"
 
 struct process {
 	struct who_process is;
 	uint64_t started;	/* clock ticks after boot; 0: it was gone already */
 	uint64_t checked_ns;
+	bool is_named;		/* is.user is the last word */
 	UT_hash_handle hh;	/* in the order of last use */
-};
-
-struct user {
-	uid_t uid;
-	char name[sizeof(((struct who_process *)NULL)->user)];
-	UT_hash_handle hh;
 };
 
 struct processes {
 	struct process *processes;
-	struct user *users;
+	struct users *users;
 	struct who_process nobody;	/* the answer when memory is out */
 };
 
 struct processes *processes_new(void)
 {
-	return calloc(1, sizeof(struct processes));
+	struct processes *processes = calloc(1, sizeof(*processes));
+
+	if (processes)
+		processes->users = users_new();
+	if (processes && !processes->users) {
+		free(processes);
+		return NULL;
+	}
+	return processes;
 }
 
 static void drop(struct processes *processes, struct process *process)
 {
 	HASH_DEL(processes->processes, process);
 	free(process);
-}
-
-static void forget_users(struct processes *processes)
-{
-	struct user *user, *next;
-
-	HASH_ITER(hh, processes->users, user, next) {
-		HASH_DEL(processes->users, user);
-		free(user);
-	}
 }
 
 struct processes *processes_free(struct processes *processes)
@@ -61,36 +54,17 @@ struct processes *processes_free(struct processes *processes)
 		return NULL;
 	HASH_ITER(hh, processes->processes, process, next)
 		drop(processes, process);
-	forget_users(processes);
+	users_free(processes->users);
 	free(processes);
 	return NULL;
 }
 
-static void name_user(struct processes *processes, struct who_process *process)
+static void name_user(struct processes *processes, struct process *process)
 {
-	struct passwd entry, *found = NULL;
-	char buf[4096];
-	struct user *user;
+	struct who_process *is = &process->is;
 
-	if (process->uid == WHO_NO_UID)
-		return;
-	HASH_FIND(hh, processes->users, &process->uid, sizeof(process->uid), user);
-	if (user) {
-		memcpy(process->user, user->name, sizeof(process->user));
-		return;
-	}
-	if (getpwuid_r(process->uid, &entry, buf, sizeof(buf), &found) || !found)
-		snprintf(process->user, sizeof(process->user), "%u", process->uid);
-	else
-		snprintf(process->user, sizeof(process->user), "%s", found->pw_name);
-	if (HASH_COUNT(processes->users) >= PROCESSES_USERS)
-		forget_users(processes);
-	user = calloc(1, sizeof(*user));
-	if (!user)
-		return;
-	user->uid = process->uid;
-	memcpy(user->name, process->user, sizeof(user->name));
-	HASH_ADD(hh, processes->users, uid, sizeof(user->uid), user);
+	process->is_named = is->uid == WHO_NO_UID ||
+			    users_name(processes->users, is->uid, is->user, sizeof(is->user));
 }
 
 /*
@@ -183,8 +157,10 @@ const struct who_process *processes_find(struct processes *processes, uint32_t t
 		HASH_ADD(hh, processes->processes, is.tgid, sizeof(process->is.tgid), process);
 		if (process->is.uid != uid && uid != WHO_NO_UID) {
 			process->is.uid = uid;
-			name_user(processes, &process->is);
+			process->is_named = false;
 		}
+		if (!process->is_named)
+			name_user(processes, process);
 		return &process->is;
 	}
 	if (HASH_COUNT(processes->processes) >= PROCESSES_MAX)
@@ -206,7 +182,7 @@ const struct who_process *processes_find(struct processes *processes, uint32_t t
 	if (!process->started)
 		snprintf(process->is.comm, sizeof(process->is.comm), "%.*s", WHO_COMM_LEN - 1, comm);
 	read_exe(&process->is);
-	name_user(processes, &process->is);
+	name_user(processes, process);
 	HASH_ADD(hh, processes->processes, is.tgid, sizeof(process->is.tgid), process);
 	return &process->is;
 }

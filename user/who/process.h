@@ -6,7 +6,6 @@
 #include "who/who.h"
 
 #define PROCESSES_MAX 8192	/* least recently used goes first; 0.4 kB each */
-#define PROCESSES_USERS 1024	/* names of users kept; beyond, all are forgotten and asked again */
 #define PROCESSES_FRESH_NS 1000000000ULL	/* for so long a pid is taken for the same process */
 
 struct processes;
