@@ -149,7 +149,7 @@ check-kubernetes-v2: all ## the same on pure cgroup v2, in QEMU: what pods spend
 	$(Q)scripts/deps kubernetes vm
 	$(Q)scripts/kubernetes $(LAB)
 	$(Q)VM_MEMORY=8192 VM_SECONDS=3600 scripts/vm 6.12 env AIGRESS_LAB=$(LAB) AIGRESS_NODE=/run/aigress-node \
-		AIGRESS_NODE_CGROUP=/ AIGRESS_NODE_PATIENCE=4 tests/run pytest -v tests/kubernetes/test_node.py -k "not killed and not upgrade"
+		AIGRESS_NODE_CGROUP=/ AIGRESS_NODE_PATIENCE=10 tests/run pytest -v tests/kubernetes/test_node.py -k "not killed and not upgrade"
 
 deb: ## build a Debian package in build/deb
 	$(Q)scripts/deps build deb

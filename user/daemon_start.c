@@ -195,15 +195,29 @@ static enum daemon_end start_record(struct daemon *daemon)
 	return DAEMON_OK;
 }
 
+/* Who was refused before it could spend stands in no ledger: a pod made anew of a workload over its budget. */
 static bool is_wanted(void *arg, uint64_t cgroup)
 {
-	return act_holds_gate(arg, cgroup);
+	static const struct who_process nobody;
+	struct daemon *daemon = arg;
+	struct who_group group;
+	const struct policy_subject subject = { .group = &group, .process = &nobody, .host = "",
+						.model = "" };
+	struct policy_verdict verdict;
+
+	if (act_holds_gate(daemon->act, cgroup))
+		return true;
+	group = *who_group(daemon->who, cgroup);	/* a copy: act may ask again */
+	policy_judge(daemon->policy, &subject, clock_wall_us());
+	while (policy_next(daemon->policy, &verdict))
+		act_apply(daemon->act, &verdict, &subject, clock_wall_us());
+	return act_holds_gate(daemon->act, cgroup);
 }
 
 /* What an earlier daemon left behind is ours by now; the gates that nobody wants any more open. */
 static void take_gates(struct daemon *daemon)
 {
-	size_t n = tap_gates_sweep(daemon->tap, is_wanted, daemon->act);
+	size_t n = tap_gates_sweep(daemon->tap, is_wanted, daemon);
 
 	if (n)
 		log_info("opened %zu gates that an earlier aigress had left shut", n);

@@ -67,6 +67,26 @@ def test_a_held_gate_outlives_the_daemon_and_the_next_one_takes_it_over(stage, n
     assert not pins()
 
 
+def test_who_was_refused_before_it_spent_stays_refused(stage, new_daemon, pins):
+    """As a pod made anew of a workload over its budget: no call in the ledger is its."""
+    run, cgroup = stage.new_run("shared-a")
+    late, newcomer = stage.new_run("shared-b")
+    daemon = new_daemon(f"""attach: everyone
+enforce: true
+on-daemon-loss: hold
+budgets: [ {{ name: lab, match: {{ cgroup: "{stage.name}/shared-*" }}, per: match, limit: 0.05 USD,
+             steps: [ {{ at: 100%, do: refuse }} ] }}]
+""").start()
+    child = spender(stage, run, cgroup)
+    lab.wait(lambda: child.poll() is not None, 30, daemon.said)
+    assert one_call(stage, late, newcomer, ANTHROPIC) in (7, 35, 56)
+    daemon.stop(signal.SIGKILL)
+    daemon.start()
+    assert "that an earlier aigress had left shut" not in daemon.said()
+    assert one_call(stage, late, newcomer, ANTHROPIC) in (7, 35, 56)
+    assert not stage.api.bill(late)
+
+
 def test_override_opens_a_held_gate_without_a_daemon(stage, new_daemon, pins):
     daemon, run, cgroup = shut(stage, new_daemon, "hold")
     daemon.stop()
