@@ -247,10 +247,10 @@ def test_probes_that_come_late(stage, new_daemon, tell, kind, stream, after_s):
     drive.need(kind)
     daemon = new_daemon("attach: on-sight\n").start()
     run, cgroup = stage.new_run()
-    # 300 ms a call, so that some come when the daemon goes on: a JSON is one piece, a stream has 60.
+    # 600 ms a call, so that some come when the daemon goes on: a JSON is one piece, a stream has 60.
     work = drive.job(ANTHROPIC, run, stream, calls=6,
                      settings={"answer_bytes": 60 << 10, "events": 60, "encoding": "identity",
-                               "delay_ms": 5 if stream else 300})
+                               "delay_ms": 10 if stream else 600})
     daemon.child.send_signal(signal.SIGSTOP)
     child = stage.client(drive.command(kind, work), cgroup, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, text=True)
