@@ -255,6 +255,8 @@ static void on_pace(void *arg)
 	if (n) {
 		daemon_pacing(daemon);
 		tell_soon(daemon);
+	} else if (act_has_fuse(daemon->act)) {
+		loop_soon(daemon->pace, ACT_REST_NS);
 	}
 }
 

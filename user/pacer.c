@@ -114,16 +114,11 @@ static int by_patience(const void *a, const void *b)
 	       (first->hold.since_ns < second->hold.since_ns);
 }
 
-static void read_waiters(struct pacer *pacer)
+static void read_credits(struct pacer *pacer)
 {
 	struct entry *entry, *next;
 	struct ctl_take take;
 
-	pacer->n = 0;
-	if (!pacer->waiters)
-		return;
-	(void)tap_holds(pacer->tap, collect, pacer);
-	qsort(pacer->waiters, pacer->n, sizeof(*pacer->waiters), by_patience);
 	HASH_ITER(hh, pacer->entries, entry, next) {
 		if (tap_take_get(pacer->tap, entry->bucket, &take))
 			take = (struct ctl_take){ .taken_nanos = entry->grant.granted_nanos };
@@ -142,7 +137,7 @@ static void wake(struct pacer *pacer, const struct waiter *waiter)
 
 size_t pacer_look(struct pacer *pacer, uint64_t now_ns)
 {
-	read_waiters(pacer);
+	read_credits(pacer);
 	pacer->stats.waiting = pacer->n;
 	for (size_t i = 0; i < pacer->n; i++) {
 		const struct waiter *waiter = &pacer->waiters[i];
@@ -162,8 +157,11 @@ size_t pacer_look(struct pacer *pacer, uint64_t now_ns)
 
 void pacer_read(struct pacer *pacer)
 {
-	if (pacer)
-		read_waiters(pacer);
+	if (!pacer || !pacer->waiters)
+		return;
+	pacer->n = 0;
+	(void)tap_holds(pacer->tap, collect, pacer);
+	qsort(pacer->waiters, pacer->n, sizeof(*pacer->waiters), by_patience);
 }
 
 size_t pacer_waiting(const struct pacer *pacer, uint32_t bucket)

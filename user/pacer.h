@@ -35,7 +35,7 @@ struct pacer *pacer_free(struct pacer *pacer);
 
 /* Credit of a bucket, as act_levers.grant. 0 or -errno. */
 int pacer_grant(struct pacer *pacer, uint32_t bucket, const struct ctl_grant *grant);
-/* Wakes whom it can, with what was granted. Returns how many wait. */
+/* Wakes whom it can of those last read, with what was granted. Returns how many wait. */
 size_t pacer_look(struct pacer *pacer, uint64_t now_ns);
 
 struct pacer_stats {

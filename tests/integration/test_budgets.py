@@ -172,7 +172,6 @@ def test_a_container_is_killed_whole(stage, new_daemon):
     assert not len(stage.api.bill(other))
 
 
-@pytest.mark.xfail(reason="known fault: where less than half is spent there is no fuse yet, and 15 to 50 of them begin")
 def test_fifty_at_once_do_not_slip_under_the_line(stage, new_daemon, tell):
     """As asyncio.gather() makes them: none has ended, and hardly one has begun, when the last begins."""
     drive.need("aiohttp")
@@ -190,4 +189,4 @@ def test_fifty_at_once_do_not_slip_under_the_line(stage, new_daemon, tell):
     client.wait(60)
     n_made = len(stage.api.bill(run)) - 6
     tell(f"room for {room:.1f} calls: {n_made} of 50 were made")
-    assert 1 <= n_made <= 25
+    assert room - 3 < n_made < room + 4

@@ -166,11 +166,36 @@ static void is_due_when_an_eighth_is_left(void **state)
 
 static void is_due_when_few_calls_are_left(void **state)
 {
-	assert_false(charge(200, T0));
-	assert_false(charge(200, T0));	/* not before half is spent */
-	assert_true(charge(200, T0));
+	budget.limit_nanos = 100000;
+	renew();
+	for (int i = 0; i < 35; i++)
+		assert_false(charge(1000, T0));
+	assert_true(charge(1000, T0));	/* 64 more fit */
 	assert_true(policy_stands(policy, &budget, &policy_fuse, KEY, false, T0));
 	assert_false(policy_stands(policy, &budget, &policy_fuse, KEY, false, T0 + DAY_US));
+}
+
+/* Few dear calls, after many that cost nothing to speak of. */
+static void no_call_is_too_dear_to_be_noticed(void **state)
+{
+	budget.limit_nanos = 1000000;
+	renew();
+	for (int i = 0; i < 1000; i++)
+		assert_false(charge(1, T0));
+	for (int64_t sum = 1000, calls = 1000; 64 * (sum / calls) < 1000000 - sum; calls++) {
+		sum += 20000;
+		assert_int_equal(charge(20000, T0), 64 * (sum / (calls + 1)) >= 1000000 - sum ||
+						    sum >= 875000);
+	}
+}
+
+static void the_mean_outlives_the_window(void **state)
+{
+	budget.limit_nanos = 60000;
+	renew();
+	assert_true(charge(1000, T0));
+	policy_judge(policy, &subject, T0 + DAY_US);
+	assert_true(carry_out(T0 + DAY_US));	/* nothing is spent of it, and 60 fit */
 }
 
 static void is_only_for_what_is_enforced_and_stops_somebody(void **state)
@@ -248,7 +273,7 @@ static void the_kernel_is_told_what_is_left(void **state)
 	act_stats(act, &stats);
 	assert_int_equal(stats.fuses, 1);
 	world.take = (struct ctl_take){ .taken_nanos = 5000, .admitted = 50, .streamed_nanos = 300 };
-	assert_int_equal(act_pace(act, policy, T0), 1);
+	assert_int_equal(act_pace(act, policy, T0), 0);
 	assert_int_equal(world.grant.granted_nanos, 5000 + 300 + 100);
 	assert_int_equal(world.grant.reserve_nanos, 100);
 	assert_int_equal(world.grant.per_kib_nanos, 0);
@@ -262,7 +287,7 @@ static void what_waits_goes_when_calls_cost_less(void **state)
 	run(1, 10, 1024);
 	run(1, 18, 2048);
 	world.take = (struct ctl_take){ .taken_nanos = 100, .admitted = 1, .streamed_nanos = 40 };
-	act_pace(act, policy, T0);
+	assert_int_equal(act_pace(act, policy, T0), 1);
 	assert_int_equal(world.gate.state, CTL_TURN_AWAY);
 	assert_int_equal(world.grant.granted_nanos, 140);	/* nothing may begin beside it */
 	assert_int_equal(world.grant.per_kib_nanos, 8);
@@ -281,6 +306,7 @@ static void what_waits_does_not_wait_for_itself(void **state)
 	for (int i = 0; i < 9; i++)
 		charge(100, T0);
 	charge(97, T0);
+	act_pace(act, policy, T0);
 	run(1, 0, 0);
 	world.take = (struct ctl_take){ .taken_nanos = 100 };
 	act_pace(act, policy, T0);
@@ -294,6 +320,45 @@ static void what_waits_does_not_wait_for_itself(void **state)
 	world.n_waiting = 5;	/* of which some are not seen yet */
 	act_pace(act, policy, T0);
 	assert_int_equal(world.grant.granted_nanos, 100 + 3);
+}
+
+/* Fifty begin at once: those that the kernel let go are held against what is left before they are seen. */
+static void what_the_kernel_let_go_is_not_given_twice(void **state)
+{
+	budget.limit_nanos = 1900;
+	renew();
+	for (int i = 0; i < 9; i++)
+		charge(100, T0);
+	act_pace(act, policy, T0);
+	assert_int_equal(world.grant.granted_nanos, 1000);
+	world.take = (struct ctl_take){ .taken_nanos = 1000, .admitted = 10 };
+	act_pace(act, policy, T0);	/* none was seen, none waits */
+	assert_int_equal(world.grant.granted_nanos, 1000);
+	world.n_waiting = 40;
+	for (int i = 0; i < 10; i++)
+		run(1 + i, 0, 0);
+	act_pace(act, policy, T0);	/* those that were seen need not be those that wait */
+	assert_true((int64_t)(world.grant.granted_nanos - 1000) <= 0);
+	for (int i = 10; i < 50; i++)
+		run(1 + i, 0, 0);
+	act_pace(act, policy, T0);
+	assert_int_equal(world.grant.granted_nanos, 1000);
+	policy_release(policy, 1);	/* one of the ten */
+	charge(50, T0);
+	act_pace(act, policy, T0);
+	assert_int_equal(world.grant.granted_nanos, 1000 + 50);
+}
+
+static void what_is_never_seen_is_held_against_it_for_a_second(void **state)
+{
+	for (int i = 0; i < 9; i++)
+		charge(100, T0);
+	act_pace(act, policy, T0);
+	world.take = (struct ctl_take){ .taken_nanos = 100, .admitted = 1 };
+	act_pace(act, policy, T0 + 1000000);
+	assert_int_equal(world.grant.granted_nanos, 100);
+	act_pace(act, policy, T0 + 1000001);
+	assert_int_equal(world.grant.granted_nanos, 200);
 }
 
 static void a_refusal_takes_its_place(void **state)
@@ -321,7 +386,7 @@ static void answers_in_flight_may_end_and_nothing_else_begins(void **state)
 	assert_int_equal(world.gate.buckets[0], 1);
 	assert_int_equal(world.n_destroyed, 0);
 	assert_string_equal(world.result, "done: answers in flight may end");
-	assert_int_equal(act_pace(act, policy, T0), 1);
+	assert_int_equal(act_pace(act, policy, T0), 0);
 	assert_true((int64_t)world.grant.granted_nanos < 0);
 	assert_true(world.grant.cut_nanos == UINT64_MAX);
 }
@@ -343,12 +408,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(is_due_when_an_eighth_is_left),
 		TEST(is_due_when_few_calls_are_left),
+		TEST(no_call_is_too_dear_to_be_noticed),
+		TEST(the_mean_outlives_the_window),
 		TEST(is_only_for_what_is_enforced_and_stops_somebody),
 		TEST(does_not_hold_others_for_what_a_process_spends),
 		TEST(the_price_of_what_flows_is_learned),
 		TEST(the_kernel_is_told_what_is_left),
 		TEST(what_waits_goes_when_calls_cost_less),
 		TEST(what_waits_does_not_wait_for_itself),
+		TEST(what_the_kernel_let_go_is_not_given_twice),
+		TEST(what_is_never_seen_is_held_against_it_for_a_second),
 		TEST(a_refusal_takes_its_place),
 		TEST(answers_in_flight_may_end_and_nothing_else_begins),
 		TEST(a_verdict_again_sets_no_gate_again),

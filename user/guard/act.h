@@ -78,10 +78,12 @@ void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t
  */
 void act_rules(struct act *act, bool same_stance, int64_t now_us);
 /*
- * Brings the credit of what is paced up to date, with the policy's charges; to be called each
- * ACT_PACE_NS while it returns more than 0, the number of buckets, and after a pace has begun.
+ * Brings the credit of what is paced up to date, with the policy's charges; to be called after a pace has
+ * begun, and each ACT_PACE_NS while it returns more than 0: the buckets that earn, or for which a call is
+ * in flight. Fuses alone (act_has_fuse) end with their windows: ACT_REST_NS is enough.
  */
 #define ACT_PACE_NS 100000000ULL
+#define ACT_REST_NS 1000000000ULL
 size_t act_pace(struct act *act, struct policy *policy, int64_t now_us);
 /*
  * Is a budget so nearly spent that the kernel counts what is left? Then act_pace() is to be called soon

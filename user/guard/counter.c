@@ -83,8 +83,6 @@ struct counters *counters_new(const struct policy_budget *budget, bool is_enforc
 	for (size_t i = 0; i < budget->n_steps; i++)
 		counters->limits[i] = limit_of(own_limit(budget), budget->steps[i].at_permille);
 	counters->fuse = is_enforced && !counters->is_spike ? fuse_step(budget) : counters->n_steps;
-	counters->near = counters->fuse < counters->n_steps ? counters->limits[counters->fuse] / 2 :
-							      UINT64_MAX;
 	if (is_rolling(counters)) {
 		counters->slot_us = budget->window_us / POLICY_SLOTS;
 		if (counters->slot_us < 1)
@@ -179,26 +177,56 @@ void counters_turn(struct counters *counters, int64_t now_us)
 
 /* ---- one counter ---- */
 
+/* Of a call, in the unit of the limit; 0: not known. */
+static uint64_t mean_of(const struct counters *counters, const struct counter *counter)
+{
+	uint64_t ever = counter->gone + in_unit(counters, &counter->sum);
+	uint64_t calls = counter->calls_gone + counter->sum.calls;
+
+	return calls ? ever / calls : 0;
+}
+
 /*
  * A fuse is due when an eighth is left, or what 64 calls may cost: before user space has seen so many
- * begin, they could cross the line (asyncio.gather() of 50 does, within milliseconds). It stays until half is left, and when the line is crossed if the
- * answers in flight are let end then: it is what holds further requests on their connections.
+ * begin, they could cross the line (asyncio.gather() of 50 does, within milliseconds). It stays until
+ * twice as much is left, and when the line is crossed if the answers in flight are let end then: it is
+ * what holds further requests on their connections.
  */
 #define FUSE_SHARE 8
 #define FUSE_CALLS 64
 static bool is_near(const struct counters *counters, const struct counter *counter, uint64_t all)
 {
-	uint64_t line, mean;
+	uint64_t twice = counter->is_near ? 2 : 1, calls = FUSE_CALLS * twice, line;
 
-	if (all < counters->near || (counter->reached > counters->fuse &&
-				     !counters->budget->steps[counters->fuse].lets_end))
+	if (counters->fuse >= counters->n_steps ||
+	    (counter->reached > counters->fuse && !counters->budget->steps[counters->fuse].lets_end))
 		return false;
 	line = limit_at(counters, counter, counters->fuse);
-	if (all < line / 2)
-		return false;
-	mean = counter->sum.calls ? in_unit(counters, &counter->sum) / counter->sum.calls : 0;
-	return counter->is_near || all >= line - line / FUSE_SHARE ||
-	       mean >= (line - all) / FUSE_CALLS;
+	return all >= line - line / FUSE_SHARE * twice ||
+	       mean_of(counters, counter) >= (line - all + calls - 1) / calls;
+}
+
+/*
+ * With n calls that cost s, and the n' and s' of windows that ended, a fuse is due from
+ * FUSE_CALLS * (s' + s) / (n' + n) = line - s on. That is least for the fewest calls: one more than now.
+ */
+uint64_t counter_quiet(const struct counters *counters, const struct counter *counter)
+{
+	uint64_t first = counters->n_steps ? counters->limits[0] : INT64_MAX, line, share;
+	unsigned __int128 due, gone = (unsigned __int128)counter->gone * FUSE_CALLS;
+	uint64_t calls = counter->calls_gone + counter->sum.calls + 1;
+
+	if (counters->is_spike || counter_tells(counter))
+		return 0;
+	if (counters->fuse >= counters->n_steps)
+		return first;
+	line = counters->limits[counters->fuse];
+	share = line - line / FUSE_SHARE;
+	due = (unsigned __int128)line * calls;
+	due = due > gone ? (due - gone) / (calls + FUSE_CALLS) : 0;
+	if (share < first)
+		first = share;
+	return due < first ? (uint64_t)due : first;
 }
 
 static void count_steps(const struct counters *counters, struct counter *counter)
@@ -211,6 +239,7 @@ static void count_steps(const struct counters *counters, struct counter *counter
 			at++;
 		counter->reached = counter->ahead_of = at;
 		counter->is_near = is_near(counters, counter, sum);
+		counter->quiet = counter_quiet(counters, counter);
 		return;
 	}
 	counter->reached = counter->ahead_of = 0;
@@ -282,6 +311,7 @@ static bool catch_up(const struct counters *counters, struct counter *counter)
 	counter->sum = (struct sum){ 0 };
 	counter->remote = (struct policy_remote){ 0 };
 	counter->n_calls = counter->n_quiet = 0;
+	counter->is_near = false;
 	counter->epoch = counters->epoch;
 	return true;
 }
@@ -338,11 +368,10 @@ void counter_add(struct counters *counters, struct counter *counter,
 uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_t so_far,
 		     uint64_t *ret_ahead)
 {
-	uint64_t sum, mean;
+	uint64_t mean;
 
 	counter_look(counters, counter);
-	sum = in_unit(counters, &counter->sum);
-	mean = counter->sum.calls ? sum / counter->sum.calls : 0;
+	mean = mean_of(counters, counter);
 	*ret_ahead = mean > so_far ? mean - so_far : 0;
 	add(&counter->flight, so_far);
 	add(&counter->ahead, *ret_ahead);
@@ -352,11 +381,12 @@ uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_
 }
 
 void counter_land(struct counters *counters, struct counter *counter, uint64_t so_far,
-		  uint64_t ahead)
+		  uint64_t ahead, bool is_over)
 {
 	take_away(&counter->flight, so_far);
 	take_away(&counter->ahead, ahead);
 	counter->n_flights--;
+	counter->landed += is_over;
 	counter_weigh(counters, counter);
 }
 
@@ -395,18 +425,18 @@ void counter_pulse(const struct counters *counters, const struct counter *counte
 		   struct policy_pulse *ret)
 {
 	uint64_t spent = in_unit(counters, &counter->sum);
-	uint64_t ever = counter->gone + spent, calls = counter->calls_gone + counter->sum.calls;
 
-	*ret = (struct policy_pulse){ .charged = ever, .calls = calls,
-				      .mean = calls ? ever / calls : 0,
-				      .n_flights = counter->n_flights };
+	*ret = (struct policy_pulse){ .charged = counter->gone + spent,
+				      .calls = counter->calls_gone + counter->sum.calls,
+				      .mean = mean_of(counters, counter),
+				      .n_flights = counter->n_flights, .landed = counter->landed };
 	if (!counter->is_near)
 		return;
 	add(&spent, counter->flight);
 	add(&spent, counter_elsewhere(counters, counter));
 	ret->line = limit_at(counters, counter, counters->fuse);
 	ret->left = (int64_t)ret->line - (int64_t)spent;
-	ret->room = ret->left - (int64_t)counter->ahead;
+	ret->ahead = counter->ahead;
 	ret->per_kib = counter->per_kib;
 	ret->lets_flow = counters->budget->steps[counters->fuse].lets_end ||
 			 (counters->budget->steps[counters->fuse].action != POLICY_REFUSE &&

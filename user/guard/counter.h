@@ -43,12 +43,13 @@ void counter_look(struct counters *counters, struct counter *counter);
 
 /*
  * A call in flight has cost so_far (in the unit of the limit) and is taken to cost the mean of the
- * counter's calls in the end: what is ahead. Returns so_far; both go back with counter_land().
+ * counter's calls in the end: what is ahead. Returns so_far; both go back with counter_land(), which is
+ * told whether the call is over.
  */
 uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_t so_far,
 		     uint64_t *ret_ahead);
 void counter_land(struct counters *counters, struct counter *counter, uint64_t so_far,
-		  uint64_t ahead);
+		  uint64_t ahead, bool is_over);
 /* What is ordered of it; the last of the orders that fit counts. */
 void counter_order(struct counters *counters, struct counter *counter,
 		   const struct override *orders, size_t n);

@@ -46,6 +46,7 @@ struct counter {
 	LIST_ENTRY(counter) changed;
 	struct policy_remote remote;
 	uint32_t n_flights;
+	uint64_t landed;	/* calls that were in flight, ever */
 	uint64_t raised;	/* OVERRIDE_RAISE: the limit */
 	int64_t order_until_us;
 	uint64_t gone, calls_gone;	/* with windows and slots that ended, in the unit of the limit */
@@ -65,7 +66,6 @@ struct counters {
 	struct zone *zone;
 	bool is_in_money, is_spike, is_shared;	/* the budget's, at hand */
 	uint32_t n_steps, fuse;	/* the step that the fuse is for; n_steps: none */
-	uint64_t near;		/* below this sum (raised limits aside) there is no fuse */
 	size_t *bytes, max_bytes;
 	uint32_t *turns;	/* counts what counters_turn() has done, for all budgets */
 	bool is_open;
@@ -137,7 +137,9 @@ static inline bool counter_tells(const struct counter *counter)
 	return counter->ahead_of || counter->is_near || counter->order == OVERRIDE_HOLD;
 }
 
-/* counter.c: drops the slots that have left the window since the counter was last looked at. */
+/* counter.c: below this sum a plain counter has nothing to tell, however few calls it is reached with. */
+uint64_t counter_quiet(const struct counters *counters, const struct counter *counter);
+/* Drops the slots that have left the window since the counter was last looked at. */
 void counter_slide(const struct counters *counters, struct counter *counter);
 /* Counts the steps anew when what is in flight, ordered or elsewhere has become another. */
 void counter_weigh(const struct counters *counters, struct counter *counter);

@@ -22,14 +22,6 @@ void counter_free(struct counters *counters, struct counter *counter)
 	free(counter);
 }
 
-/* Below it none of its steps, nor its fuse, has anything to tell. */
-static uint64_t quiet_sum(const struct counters *counters)
-{
-	uint64_t first = counters->n_steps ? counters->limits[0] : INT64_MAX;
-
-	return counters->is_spike ? 0 : first < counters->near ? first : counters->near;
-}
-
 static struct counter *counter_new(struct counters *counters, const char *key)
 {
 	size_t size = sizeof(struct counter) + strlen(key) + 1;
@@ -42,7 +34,7 @@ static struct counter *counter_new(struct counters *counters, const char *key)
 	strcpy(counter->key, key);
 	counter->is_plain = !counters->is_shared;
 	counter->in_tokens = !counters->is_in_money;
-	counter->quiet = quiet_sum(counters);
+	counter->quiet = counter_quiet(counters, counter);
 	counter->epoch = counters->epoch;
 	counter->newest = counter->first = counters->slot;
 	if (is_rolling(counters)) {

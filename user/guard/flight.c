@@ -10,7 +10,7 @@
 
 #define FLOW_BYTES 512	/* of an answer, between two looks at what it costs: two or three events */
 
-void policy_release(struct policy *policy, uint64_t id)
+static void land(struct policy *policy, uint64_t id, bool is_over)
 {
 	struct flight *flight;
 
@@ -20,8 +20,13 @@ void policy_release(struct policy *policy, uint64_t id)
 	HASH_DEL(policy->flights, flight);
 	for (size_t i = 0; i < flight->n; i++)
 		counter_land(flight->holds[i].counters, flight->holds[i].counter,
-			     flight->holds[i].so_far, flight->holds[i].ahead);
+			     flight->holds[i].so_far, flight->holds[i].ahead, is_over);
 	free(flight);
+}
+
+void policy_release(struct policy *policy, uint64_t id)
+{
+	land(policy, id, true);
 }
 
 /* Where a call stood: what its answer costs as it flows is told by two such marks. */
@@ -59,7 +64,7 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 	struct flight *flight;
 	bool is_flowing;
 
-	policy_release(policy, id);
+	land(policy, id, false);
 	known = policy_recall(policy, subject);
 	if (!known || !known->n_claims)
 		return;

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "guard/story.h"
 
 /*
@@ -41,21 +42,52 @@ size_t fuse_waiting(const struct act *act, const struct story *story)
 	return sum;
 }
 
-struct ctl_grant fuse_update(const struct policy_pulse *pulse, const struct ctl_take *take,
-			     size_t waiting)
+/* Events of a call and its packets come this far apart at most, on a busy host. */
+#define EVEN_US US_PER_S
+
+/*
+ * Calls that run: those that were seen to begin and do not wait, and those that the kernel let go and
+ * nobody here has seen yet. What only one side has seen for a second, the other never will: requests
+ * that are no calls, calls that left together on one HTTP/2 connection.
+ */
+static uint64_t running(struct fuse *fuse, const struct policy_pulse *pulse,
+			const struct ctl_take *take, size_t waiting, int64_t now_us)
 {
-	uint64_t late = pulse->line / CUT_SHARE, ahead = (uint64_t)(pulse->left - pulse->room);
-	uint64_t theirs = waiting >= pulse->n_flights ? ahead : ahead / pulse->n_flights * waiting;
+	int64_t seen = (int64_t)pulse->n_flights - (int64_t)waiting;
+	int64_t unseen = (int64_t)(take->admitted - pulse->landed) - seen - fuse->apart;
+
+	if (!unseen || !fuse->even_us || now_us < fuse->even_us ||
+	    now_us - fuse->even_us > EVEN_US) {
+		fuse->apart += unseen;
+		fuse->even_us = now_us;
+		unseen = 0;
+	}
+	if (unseen > 0)
+		seen += unseen;
+	return seen > 0 ? (uint64_t)seen : 0;
+}
+
+/* What n calls that run will still cost. */
+static uint64_t still_to_cost(const struct policy_pulse *pulse, uint64_t n)
+{
+	if (n <= pulse->n_flights)
+		return n ? pulse->ahead / pulse->n_flights * n : 0;
+	return pulse->ahead + (n - pulse->n_flights) * pulse->mean;
+}
+
+struct ctl_grant fuse_update(struct fuse *fuse, const struct policy_pulse *pulse,
+			     const struct ctl_take *take, size_t waiting, int64_t now_us)
+{
+	uint64_t ahead = still_to_cost(pulse, running(fuse, pulse, take, waiting, now_us));
 	struct ctl_grant grant = {
-		.granted_nanos = take->taken_nanos + take->streamed_nanos + (uint64_t)pulse->room +
-				 theirs,
+		.granted_nanos = take->taken_nanos + take->streamed_nanos + (uint64_t)pulse->left - ahead,
 		.reserve_nanos = pulse->mean ?: 1,
 		.per_kib_nanos = pulse->per_kib,
 		.cut_nanos = UINT64_MAX,
 	};
 
 	if (!pulse->lets_flow)
-		grant.cut_nanos = take->streamed_nanos + late +
+		grant.cut_nanos = take->streamed_nanos + pulse->line / CUT_SHARE +
 				  (pulse->left > 0 ? (uint64_t)pulse->left : 0);
 	return grant;
 }

@@ -23,7 +23,10 @@ int bucket_open(struct act *act, struct story *story)
 	if (act->n_buckets >= CTL_BUCKETS_MAX)
 		return -ENOSPC;
 	story->bucket = ++act->buckets ?: ++act->buckets;	/* 0 is no bucket */
-	bucket_begin(&story->pace, story->step->pace_per_hour);
+	if (story_is_fuse(story))
+		story->fuse = (struct fuse){ 0 };
+	else
+		bucket_begin(&story->pace, story->step->pace_per_hour);
 	err = grant(act, story, &none);
 	if (err) {
 		story->bucket = 0;
@@ -91,6 +94,7 @@ size_t act_pace(struct act *act, struct policy *policy, int64_t now_us)
 	struct policy_pulse pulse;
 	struct ctl_grant now;
 	struct ctl_take take;
+	size_t n_busy = 0;
 
 	if (!act->n_buckets)
 		return 0;
@@ -107,11 +111,14 @@ size_t act_pace(struct act *act, struct policy *policy, int64_t now_us)
 		    act->levers.taken(act->levers.arg, story->bucket, &take) ||
 		    !policy_pulse(policy, story->budget, story_name(story), &pulse))
 			continue;
-		now = story_is_fuse(story) ? fuse_update(&pulse, &take, fuse_waiting(act, story)) :
-					     bucket_update(&story->pace, &pulse, &take, now_us);
+		if (story_is_fuse(story))
+			now = fuse_update(&story->fuse, &pulse, &take, fuse_waiting(act, story), now_us);
+		else
+			now = bucket_update(&story->pace, &pulse, &take, now_us);
+		n_busy += !story_is_fuse(story) || pulse.n_flights;
 		(void)grant(act, story, &now);
 	}
-	return act->n_buckets;
+	return n_busy;
 }
 
 bool act_has_fuse(const struct act *act)

@@ -240,13 +240,15 @@ struct policy_pulse {
 	uint64_t calls;		/* that cost something */
 	uint64_t mean;		/* of a call; 0: not known */
 	uint32_t n_flights;	/* calls in flight now */
+	uint64_t landed;	/* calls that were in flight, ever */
 	/*
-	 * Of a fuse: where its step lies; what is left up to there, and that less what calls in flight will
-	 * still cost; what a KiB of the answers that flow now costs, 0: not known. lets_flow: answers are
-	 * not to be cut.
+	 * Of a fuse: where its step lies; what is left up to there, and what calls in flight will still cost
+	 * of that; what a KiB of the answers that flow now costs, 0: not known. lets_flow: answers are not
+	 * to be cut.
 	 */
 	uint64_t line;
-	int64_t left, room;
+	int64_t left;
+	uint64_t ahead;
 	uint64_t per_kib;
 	bool lets_flow;
 };

@@ -39,6 +39,12 @@ struct deed {
 	uint64_t done_ticks; /* when a cgroup was killed, as process start times count; 0: not */
 };
 
+/* What a fuse knows of its bucket (fuse.c). */
+struct fuse {
+	int64_t apart;		/* requests that the kernel let go less calls that were seen, for good */
+	int64_t even_us;	/* when there were no others; 0: not yet asked */
+};
+
 struct story {
 	UT_hash_handle hh;
 	const struct policy_budget *budget;
@@ -51,7 +57,10 @@ struct story {
 	unsigned rows, unwritten;
 	struct deed *deeds;
 	uint32_t bucket;		/* pace, fuse: its number; 0: none yet */
-	struct bucket pace;
+	union {
+		struct bucket pace;
+		struct fuse fuse;
+	};
 	size_t key_len;
 	char key[];			/* budget, step, the counter's name */
 };
@@ -174,8 +183,8 @@ void fuse_apply(struct act *act, struct story *story, const struct policy_verdic
  * What the bucket is to be told, given what the kernel has taken before the pulse was looked at, and how
  * many of the calls in flight wait to begin: what those will cost must not keep them waiting.
  */
-struct ctl_grant fuse_update(const struct policy_pulse *pulse, const struct ctl_take *take,
-			     size_t waiting);
+struct ctl_grant fuse_update(struct fuse *fuse, const struct policy_pulse *pulse,
+			     const struct ctl_take *take, size_t waiting, int64_t now_us);
 /* Requests that a fuse's bucket, or another over the same cgroups, does not let begin. */
 size_t fuse_waiting(const struct act *act, const struct story *story);
 /* stop and freeze */
