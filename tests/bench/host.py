@@ -129,15 +129,19 @@ class Host:
         with open(daemon.log, encoding="utf-8", errors="replace") as file:
             return sum(f" {who}" in line and "(usage)" in line for line in file)
 
-    def end(self):
+    def end(self, kept=()):
+        """Of all children but these."""
+        ending = [child for child in self.children.children if child not in kept]
         # nginx's master ends its workers; a killed one would leave them.
-        for child in self.children.children:
+        for child in ending:
             if child.poll() is None:
                 child.terminate()
         deadline = time.monotonic() + 5
-        while time.monotonic() < deadline and any(c.poll() is None for c in self.children.children):
+        while time.monotonic() < deadline and any(child.poll() is None for child in ending):
             time.sleep(0.05)
+        self.children.children = ending
         self.children.end()
+        self.children.children = list(kept)
 
 
 def program(name, *args):

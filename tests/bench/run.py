@@ -46,9 +46,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="aigress-bench-") as directory:
         host = lab.Host(directory)
         try:
-            host.ai_server()
+            server = host.ai_server()
             for name in args.benchmarks or BENCHMARKS:
                 more, failure = run(name, host, args.rounds)
+                host.end(kept=[server])     # no benchmark is measured beside another's clients
                 rows += more
                 if failure:
                     failures.append((name, failure))
