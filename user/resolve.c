@@ -3,14 +3,13 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/loop.h"
+#include "base/thread.h"
 #include "meter/api.h"
 
 #define HOST_LEN 256
@@ -78,21 +77,11 @@ static void *run(void *arg)
 /* Takes the job. */
 static int start(struct job *job)
 {
-	pthread_t thread;
-	sigset_t all, before;
-	int err;
+	int err = thread_start(NULL, run, job);
 
-	/* signals are the loop's */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&thread, NULL, run, job);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (err) {
+	if (err)
 		job_free(job);
-		return -err;
-	}
-	pthread_detach(thread);
-	return 0;
+	return err;
 }
 
 static void on_answer(void *arg)

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "who/users.h"
 
-#include <pthread.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "base/cleanup.h"
+#include "base/thread.h"
 #include "who/who.h"
 
 #define NAME_LEN sizeof(((struct who_process *)NULL)->user)
@@ -118,24 +117,15 @@ static void *run(void *arg)
 static struct desk *desk_new(void)
 {
 	struct desk *desk = calloc(1, sizeof(*desk));
-	sigset_t all, before;
-	pthread_t thread;
-	int err;
 
 	if (!desk)
 		return NULL;
 	pthread_mutex_init(&desk->lock, NULL);
 	pthread_cond_init(&desk->wake, NULL);
-	/* signals are the loop's */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&thread, NULL, run, desk);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (err) {
+	if (thread_start(NULL, run, desk)) {
 		desk_free(desk);
 		return NULL;
 	}
-	pthread_detach(thread);
 	return desk;
 }
 
