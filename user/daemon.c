@@ -169,6 +169,7 @@ void daemon_told(void *arg, const struct ledger_action *action)
 {
 	struct daemon *daemon = arg;
 
+	daemon_commit_soon(daemon);	/* it was not written if the ledger was busy */
 	lines_action(daemon->lines, action);
 	kube_action(daemon->kube, action);
 	webhooks_poke(daemon->webhooks);
@@ -207,6 +208,8 @@ static void on_commit(void *arg)
 	struct daemon *daemon = arg;
 	int err = ledger_commit(daemon->ledger);
 
+	if (err == -EBUSY)
+		return daemon_commit_soon(daemon);
 	shown_committed(daemon->shown, err);
 	if (err) {
 		log_debug("the ledger cannot be written (%s), %lu calls wait", strerror(-err),

@@ -412,7 +412,8 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 	err = privileges_drop(!features.has_uprobe_multi || daemon->config.rules.enforce);
 	if (err)
 		log_warn("privileges cannot be dropped (%s), proceeding", strerror(-err));
-	/* a thread keeps the privileges that it begins with */
+	/* threads keep the privileges that they begin with */
+	ledger_use_thread(daemon->ledger);
 	err = daemon->config.resolve ?
 		      resolve_new(&daemon->resolve, daemon->loop, daemon_resolved, daemon) : 0;
 	if (err)

@@ -113,7 +113,7 @@ static void take_policy(struct daemon *daemon, struct policy *policy, int64_t no
 int daemon_rebuild(struct daemon *daemon)
 {
 	uint64_t begin_ns = clock_mono_ns();
-	int err = ledger_commit(daemon->ledger);
+	int err = ledger_flush(daemon->ledger);
 	struct policy *policy = err ? NULL : policy_new(&daemon->config.rules);
 
 	if (!policy)
@@ -129,7 +129,7 @@ static int take_over(struct daemon *daemon, struct config *new)
 	int64_t now_us = clock_wall_us();
 	struct config old = daemon->config;
 	struct policy *policy;
-	int err = ledger_commit(daemon->ledger);
+	int err = ledger_flush(daemon->ledger);
 
 	/* What the ledger could not take would be missing from sums that are rebuilt from it. */
 	if (err)

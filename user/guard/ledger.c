@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file: opening, schema, transactions, checkpoints, pruning. Rows are queued (queue.c,
- * actions.c) and written in one short transaction, rather than one by one in a long one: a failed
- * transaction then loses nothing, and readers never wait for the daemon.
+ * The file: opening, schema, transactions, pruning. Rows are queued (queue.c, actions.c) and written
+ * in one short transaction, rather than one by one in a long one: a failed transaction then loses
+ * nothing, and readers never wait for the daemon.
  */
 #include "guard/ledger.h"
 
@@ -18,12 +18,8 @@
 #include "guard/ledger_db.h"
 #include "guard/override.h"
 
-#define BUSY_MS 100
 #define ASIDE_BUSY_MS 5000		/* an order is worth waiting for */
 #define RETRY_NS NS_PER_S
-#define WAL_PASSIVE_PAGES 1000		/* 4 MB: SQLite's own default */
-#define WAL_TRUNCATE_PAGES 16384	/* 64 MB: a reader kept it from starting over */
-#define TRUNCATE_EVERY_NS (10 * NS_PER_S)
 #define PRUNE_ROWS 5000			/* about 50 ms */
 
 static const char schema_1[] =
@@ -178,31 +174,6 @@ static int query_int(struct ledger *ledger, const char *sql, int64_t *ret)
 	return ledger_errno(err);
 }
 
-static int count_wal_pages(void *arg, sqlite3 *db, const char *name, int pages)
-{
-	struct ledger *ledger = arg;
-
-	ledger->wal_pages = pages;
-	return SQLITE_OK;
-}
-
-/* PASSIVE waits for nobody. TRUNCATE waits for readers, up to BUSY_MS, hence seldom. */
-static void checkpoint(struct ledger *ledger)
-{
-	uint64_t now_ns = clock_mono_ns();
-
-	if (ledger->wal_pages >= WAL_TRUNCATE_PAGES && now_ns >= ledger->truncate_ns) {
-		ledger->truncate_ns = now_ns + TRUNCATE_EVERY_NS;
-		(void)sqlite3_wal_checkpoint_v2(ledger->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
-						NULL);
-		ledger->wal_pages = 0;
-	} else if (ledger->wal_pages >= WAL_PASSIVE_PAGES) {
-		(void)sqlite3_wal_checkpoint_v2(ledger->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
-						NULL);
-		ledger->wal_pages = 0;
-	}
-}
-
 int ledger_flush(struct ledger *ledger)
 {
 	int err;
@@ -223,19 +194,26 @@ int ledger_flush(struct ledger *ledger)
 		(void)exec(ledger, "ROLLBACK");
 	ledger_queue_written(ledger, !err);
 	ledger_deeds_written(ledger, !err);
-	ledger->retry_ns = err ? clock_mono_ns() + RETRY_NS : 0;
+	ledger->retry_ns = err && err != -EBUSY ? clock_mono_ns() + RETRY_NS : 0;
 	ledger->retry_error = err;
 	if (!err)
-		checkpoint(ledger);
+		ledger_wal_look(ledger);
 	return err;
 }
 
 int ledger_commit(struct ledger *ledger)
 {
+	int err;
+
 	/* A thousand rows bound, rolled back and bound again ten times a second is a busy loop. */
 	if (ledger->retry_ns && clock_mono_ns() < ledger->retry_ns)
 		return ledger->retry_error;
-	return ledger_flush(ledger);
+	if (ledger_wal_is_held(ledger))
+		return -EBUSY;
+	(void)sqlite3_busy_timeout(ledger->db, 0);
+	err = ledger_flush(ledger);
+	(void)sqlite3_busy_timeout(ledger->db, LEDGER_BUSY_MS);
+	return err;
 }
 
 static int migrate(struct ledger *ledger, int64_t version)
@@ -256,16 +234,13 @@ static int migrate(struct ledger *ledger, int64_t version)
 static int prepare_writer(struct ledger *ledger)
 {
 	int persist = 1;
-	int err = exec(ledger, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-			       "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 4194304;"
-			       "PRAGMA cache_size = -4096");
+	int err = exec(ledger, "PRAGMA journal_mode = WAL; PRAGMA cache_size = -4096;" LEDGER_PRAGMAS);
 
 	if (err)
 		return err;
 	/* Readers who may not make files can then read the ledger of a stopped daemon. */
 	(void)sqlite3_file_control(ledger->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
-	sqlite3_wal_hook(ledger->db, count_wal_pages, ledger);
-	return 0;
+	return ledger_wal_new(ledger);
 }
 
 static int prepare_rows(struct ledger *ledger)
@@ -384,7 +359,7 @@ int ledger_open(struct ledger **ret, const char *dir, bool writable, char **ret_
 	err = ledger_errno(sqlite3_open_v2(path, &ledger->db, writable ?
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY, NULL));
 	if (!err)
-		(void)sqlite3_busy_timeout(ledger->db, BUSY_MS);
+		(void)sqlite3_busy_timeout(ledger->db, LEDGER_BUSY_MS);
 	if (!err && writable)
 		err = prepare_writer(ledger);
 	umask(mask);
@@ -445,6 +420,7 @@ struct ledger *ledger_free(struct ledger *ledger)
 		(void)ledger_flush(ledger);
 	ledger_queue_free(ledger);
 	ledger_deeds_free(ledger);
+	ledger_wal_free(ledger);
 	sqlite3_close(ledger->db);
 	if (ledger->lock >= 0)
 		close(ledger->lock);
@@ -468,6 +444,6 @@ int ledger_prune(struct ledger *ledger, int64_t before_us)
 	if (err)
 		return err;
 	err = sqlite3_changes(ledger->db) == PRUNE_ROWS;
-	checkpoint(ledger);
+	ledger_wal_look(ledger);
 	return err;
 }

@@ -57,11 +57,15 @@ struct ledger_call {
  */
 int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id);
 /*
- * Writes what waits, calls and the hours they belong to, as one transaction. 0 or -errno (-ENOSPC,
- * -EIO, -EBUSY, ...: kept in memory, tried again a second later at the earliest). Waits for other
- * processes' locks 100 ms at most.
+ * Writes what waits, calls and the hours they belong to, as one transaction. 0 or -errno (kept in memory):
+ * -EBUSY, somebody else writes, which is not waited for; -ENOSPC, -EIO, ..., tried again a second
+ * later at the earliest.
  */
 int ledger_commit(struct ledger *ledger);
+/* Likewise, but now, whatever failed a moment ago, and waits for others' locks, 100 ms at most. */
+int ledger_flush(struct ledger *ledger);
+/* From now on checkpoints, which wait for the disk, are made in a thread, with the privileges of who commits. */
+void ledger_use_thread(struct ledger *ledger);
 
 /*
  * Names that came late: calls and hours that were written without them, or with names guessed from

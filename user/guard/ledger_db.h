@@ -14,7 +14,14 @@ enum ledger_words { LEDGER_SUBJECTS, LEDGER_SERVICES, LEDGER_PATHS, LEDGER_DICTI
 /* Columns of a dictionary, in the order in which their texts are packed. NULL-terminated. */
 extern const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1];
 
+/* Of every connection of a writer. */
+#define LEDGER_BUSY_MS 100
+#define LEDGER_PRAGMAS                                            \
+	"PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;" \
+	"PRAGMA journal_size_limit = 4194304;"
+
 struct ledger_word;
+struct ledger_wal;
 struct ledger_queue;
 struct ledger_deeds;
 
@@ -26,8 +33,7 @@ struct ledger {
 	unsigned reports;		/* names the temporary table of each */
 	uint64_t retry_ns;		/* no commit before, after one that failed */
 	int retry_error;
-	uint64_t truncate_ns;		/* no TRUNCATE checkpoint before */
-	int wal_pages;
+	struct ledger_wal *wal;
 	struct ledger_queue *queue;
 	struct ledger_deeds *deeds;
 };
@@ -63,7 +69,10 @@ void ledger_deeds_written(struct ledger *ledger, bool committed);
 	" last_calls, until_us"
 void ledger_read_action(sqlite3_stmt *row, struct ledger_action *ret);
 
-/* Writes now, whatever failed a moment ago. */
-int ledger_flush(struct ledger *ledger);
+/* The WAL (wal.c). ledger_wal_look: something was committed, has it grown enough for a checkpoint? */
+int ledger_wal_new(struct ledger *ledger);
+void ledger_wal_free(struct ledger *ledger);	/* waits for the checkpoint that runs */
+void ledger_wal_look(struct ledger *ledger);
+bool ledger_wal_is_held(const struct ledger *ledger);	/* it starts over: a commit would wait */
 
 #endif
