@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What policy.c and flight.c share; for no other module. */
+/* What policy.c, subject.c and flight.c share; for no other module. */
 #ifndef GUARD_POLICY_IN_H
 #define GUARD_POLICY_IN_H
 
@@ -83,6 +83,10 @@ void policy_calls(const struct policy *policy, struct counter *counter);
 
 /* What is known of a subject, for policy_next() to walk. NULL: no memory. */
 struct known *policy_recall(struct policy *policy, const struct policy_subject *subject);
+/* A number of its own, for a cache that holds no more than POLICY_CACHE. */
+void policy_number(struct policy *policy, struct known *known);
+/* All that is known of subjects, which is found out again. */
+void policy_forget(struct policy *policy);
 /* A claim whose counter has just been looked at. */
 static inline void policy_tell(struct policy *policy, size_t claim, const struct counter *counter)
 {
