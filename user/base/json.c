@@ -1,21 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/json.h"
+#include "base/json_in.h"
 
 #include <string.h>
-
-enum state {
-	STATE_VALUE,		/* a value must come (or the end of an empty array) */
-	STATE_KEY,		/* a key, or the end of the object */
-	STATE_COLON,
-	STATE_AFTER,		/* a comma or the end of what is open */
-	STATE_STRING,
-	STATE_ESCAPE,		/* after a backslash */
-	STATE_HEX,		/* inside \uXXXX */
-	STATE_WORD,		/* number or literal */
-	STATE_BAD,
-};
-
-enum string { STRING_KEY, STRING_VALUE };
 
 void json_init(struct json_scan *scan, const struct json_node *root, const struct json_sink *sink)
 {
@@ -44,11 +30,6 @@ static void tell(struct json_scan *scan, const struct json_node *node, enum json
 	scan->value[scan->value_len] = '\0';
 	scan->key[scan->key_len < JSON_KEY_LEN ? scan->key_len : 0] = '\0';
 	scan->sink->value(scan->sink->arg, node->id, kind, scan->key, scan->value, scan->is_cut);
-}
-
-static void text(struct json_scan *scan, enum json_text what, const uint8_t *bytes, size_t len)
-{
-	scan->sink->text(scan->sink->arg, what, bytes, len);
 }
 
 static const struct json_node *container(const struct json_scan *scan)
@@ -87,20 +68,13 @@ static void find_node(struct json_scan *scan)
 		}
 }
 
-static enum json_status bad(struct json_scan *scan)
-{
-	scan->state = STATE_BAD;
-	return JSON_BAD;
-}
-
-
 static enum json_status open_level(struct json_scan *scan, bool is_object)
 {
 	uint32_t at = scan->depth;
 	uint64_t bit = 1ULL << (at % 64);
 
 	if (at == JSON_DEPTH)
-		return bad(scan);
+		return json_bad(scan);
 	if (at < JSON_PATH)
 		scan->of[at] = scan->node;
 	scan->is_object[at / 64] = (scan->is_object[at / 64] & ~bit) | (is_object ? bit : 0);
@@ -131,7 +105,7 @@ static enum json_status close_level(struct json_scan *scan, bool is_object)
 	const struct json_node *node = container(scan);
 
 	if (!scan->depth || in_object(scan) != is_object)
-		return bad(scan);
+		return json_bad(scan);
 	if (scan->schema_depth == scan->depth)
 		scan->schema_depth = 0;
 	scan->depth--;
@@ -143,7 +117,7 @@ static enum json_status close_level(struct json_scan *scan, bool is_object)
 	return end_value(scan);
 }
 
-static void begin_string(struct json_scan *scan, enum string what)
+static void begin_string(struct json_scan *scan, enum json_string what)
 {
 	scan->string = what;
 	scan->string_len = 0;
@@ -162,13 +136,13 @@ static void begin_string(struct json_scan *scan, enum string what)
 		scan->is_kept = scan->node && scan->node->id;
 	}
 	if (scan->is_text)
-		text(scan, JSON_TEXT_BEGIN, NULL, 0);
+		json_text(scan, JSON_TEXT_BEGIN, NULL, 0);
 }
 
 static void end_string(struct json_scan *scan)
 {
 	if (scan->is_text)
-		text(scan, JSON_TEXT_END, NULL, 0);
+		json_text(scan, JSON_TEXT_END, NULL, 0);
 	if (scan->string == STRING_KEY) {
 		scan->node = NULL;
 		if (scan->is_kept)
@@ -178,205 +152,6 @@ static void end_string(struct json_scan *scan)
 	}
 	tell(scan, scan->node, JSON_IS_STRING);
 	(void)end_value(scan);
-}
-
-static bool is_base64_alphabet(const uint8_t *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		uint8_t c = bytes[i];
-
-		if (!((c | 32) >= 'a' && (c | 32) <= 'z') && !(c >= '0' && c <= '9') && c != '+' &&
-		    c != '/' && c != '=' && c != '_' && c != '-')
-			return false;
-	}
-	return true;
-}
-
-static void drop_text(struct json_scan *scan)
-{
-	scan->is_text = false;
-	text(scan, JSON_TEXT_DROP, NULL, 0);
-}
-
-/* A data: URL is base64 behind a header that is not of the alphabet. */
-static bool is_data_url(struct json_scan *scan, const uint8_t *bytes, size_t len)
-{
-	static const char header[] = "data:";
-	uint32_t at = scan->string_len;
-
-	for (size_t i = 0; scan->is_data && i < len && at < sizeof(header) - 1; i++, at++)
-		scan->is_data = bytes[i] == (uint8_t)header[at];
-	return scan->is_data && at == sizeof(header) - 1;
-}
-
-static void text_span(struct json_scan *scan, const uint8_t *bytes, size_t len)
-{
-	uint32_t before = scan->string_len;
-
-	if (before < 5 && is_data_url(scan, bytes, len)) {
-		drop_text(scan);
-		return;
-	}
-	if (scan->is_base64 && before < JSON_BASE64_MIN) {
-		size_t look = len < JSON_BASE64_MIN - before ? len : JSON_BASE64_MIN - before;
-
-		scan->is_base64 = is_base64_alphabet(bytes, look);
-		if (scan->is_base64 && before + look == JSON_BASE64_MIN) {
-			drop_text(scan);
-			return;
-		}
-	}
-	text(scan, JSON_TEXT_SPAN, bytes, len);
-}
-
-/* Unescaped bytes of the string in progress. */
-static void take_span(struct json_scan *scan, const uint8_t *bytes, size_t len)
-{
-	if (scan->is_text)
-		text_span(scan, bytes, len);
-	/* Beyond the base64 look its length is of no interest. */
-	if (scan->string_len < JSON_BASE64_MIN)
-		scan->string_len += len < JSON_BASE64_MIN ? len : JSON_BASE64_MIN;
-	if (!scan->is_kept)
-		return;
-	if (scan->string == STRING_KEY) {
-		if (scan->key_len + len >= JSON_KEY_LEN) {
-			scan->key_len = JSON_KEY_LEN;
-			return;
-		}
-		memcpy(scan->key + scan->key_len, bytes, len);
-		scan->key_len += len;
-	} else {
-		size_t room = JSON_VALUE_LEN - 1 - scan->value_len;
-
-		scan->is_cut |= len > room;
-		len = len < room ? len : room;
-		memcpy(scan->value + scan->value_len, bytes, len);
-		scan->value_len += len;
-	}
-}
-
-static void take_rune(struct json_scan *scan, uint32_t rune)
-{
-	uint8_t utf8[4];
-	size_t len;
-
-	if (rune < 0x80) {
-		utf8[0] = rune;
-		len = 1;
-	} else if (rune < 0x800) {
-		utf8[0] = 0xc0 | rune >> 6;
-		utf8[1] = 0x80 | (rune & 63);
-		len = 2;
-	} else if (rune < 0x10000) {
-		utf8[0] = 0xe0 | rune >> 12;
-		utf8[1] = 0x80 | (rune >> 6 & 63);
-		utf8[2] = 0x80 | (rune & 63);
-		len = 3;
-	} else {
-		utf8[0] = 0xf0 | rune >> 18;
-		utf8[1] = 0x80 | (rune >> 12 & 63);
-		utf8[2] = 0x80 | (rune >> 6 & 63);
-		utf8[3] = 0x80 | (rune & 63);
-		len = 4;
-	}
-	take_span(scan, utf8, len);
-}
-
-/* \uXXXX is whole (RFC 8259 section 7): surrogates in pairs; a lone one is U+FFFD, as is NUL. */
-static void take_hex(struct json_scan *scan)
-{
-	uint32_t unit = scan->hex;
-	uint16_t high = scan->surrogate;
-
-	scan->surrogate = 0;
-	if (unit >= 0xdc00 && unit <= 0xdfff && high)
-		unit = 0x10000 + ((uint32_t)(high - 0xd800) << 10) + (unit - 0xdc00);
-	else if (high)
-		take_rune(scan, 0xfffd);
-	if (unit >= 0xd800 && unit <= 0xdbff) {
-		scan->surrogate = unit;
-		return;
-	}
-	take_rune(scan, unit == 0 || (unit >= 0xdc00 && unit <= 0xdfff) ? 0xfffd : unit);
-}
-
-static enum json_status take_escape(struct json_scan *scan, uint8_t c)
-{
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-	const char *at = c ? strchr(from, c) : NULL;
-
-	if (c == 'u') {
-		scan->hex = scan->hex_digits = 0;
-		scan->state = STATE_HEX;
-		return JSON_MORE;
-	}
-	if (!at)
-		return bad(scan);
-	if (scan->surrogate) {
-		scan->surrogate = 0;
-		take_rune(scan, 0xfffd);
-	}
-	take_span(scan, (const uint8_t *)&to[at - from], 1);
-	scan->state = STATE_STRING;
-	return JSON_MORE;
-}
-
-static enum json_status take_hex_digit(struct json_scan *scan, uint8_t c)
-{
-	uint32_t digit;
-
-	if (c >= '0' && c <= '9')
-		digit = c - '0';
-	else if ((c | 32) >= 'a' && (c | 32) <= 'f')
-		digit = (c | 32) - 'a' + 10;
-	else
-		return bad(scan);
-	scan->hex = scan->hex << 4 | digit;
-	if (++scan->hex_digits == 4) {
-		scan->state = STATE_STRING;
-		take_hex(scan);
-	}
-	return JSON_MORE;
-}
-
-/* Length of the span before the next quote or backslash: eight bytes at a time. */
-static size_t plain_length(const uint8_t *bytes, size_t len)
-{
-	const uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
-	size_t i = 0;
-
-	for (; i + 8 <= len; i += 8) {
-		uint64_t word, quote, slash;
-
-		memcpy(&word, bytes + i, 8);
-		quote = word ^ ones * '"';
-		slash = word ^ ones * '\\';
-		if ((((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs)
-			break;
-	}
-	while (i < len && bytes[i] != '"' && bytes[i] != '\\')
-		i++;
-	return i;
-}
-
-static size_t take_string(struct json_scan *scan, const uint8_t *bytes, size_t len)
-{
-	size_t plain = plain_length(bytes, len);
-
-	if (scan->surrogate && (plain || (plain < len && bytes[plain] == '"'))) {
-		scan->surrogate = 0;
-		take_rune(scan, 0xfffd);
-	}
-	if (plain)
-		take_span(scan, bytes, plain);
-	if (plain == len)
-		return len;
-	if (bytes[plain] == '"')
-		end_string(scan);
-	else
-		scan->state = STATE_ESCAPE;
-	return plain + 1;
 }
 
 /* The alphabet of numbers and literals. */
@@ -448,7 +223,7 @@ static enum json_status take_value(struct json_scan *scan, uint8_t c)
 		return close_level(scan, false);
 	}
 	if (!((c >= '0' && c <= '9') || c == '-' || c == 't' || c == 'f' || c == 'n'))
-		return bad(scan);
+		return json_bad(scan);
 	scan->value[0] = c;
 	scan->value_len = 1;
 	scan->is_cut = false;
@@ -468,19 +243,19 @@ static enum json_status take_mark(struct json_scan *scan, uint8_t c)
 		if (c == '}')
 			return close_level(scan, true);
 		if (c != '"')
-			return bad(scan);
+			return json_bad(scan);
 		begin_string(scan, STRING_KEY);
 		return JSON_MORE;
 	case STATE_COLON:
 		scan->state = STATE_VALUE;
-		return c == ':' ? JSON_MORE : bad(scan);
+		return c == ':' ? JSON_MORE : json_bad(scan);
 	case STATE_AFTER:
 		if (c == '}' || c == ']')
 			return close_level(scan, c == '}');
 		scan->state = in_object(scan) ? STATE_KEY : STATE_VALUE;
-		return c == ',' ? JSON_MORE : bad(scan);
+		return c == ',' ? JSON_MORE : json_bad(scan);
 	}
-	return bad(scan);
+	return json_bad(scan);
 }
 
 enum json_status json_feed(struct json_scan *scan, const uint8_t *bytes, size_t len)
@@ -494,16 +269,18 @@ enum json_status json_feed(struct json_scan *scan, const uint8_t *bytes, size_t 
 		step = JSON_MORE;
 		switch (scan->state) {
 		case STATE_STRING:
-			i += take_string(scan, bytes + i, len - i);
+			i += json_take_string(scan, bytes + i, len - i);
+			if (scan->state == STATE_QUOTE)
+				end_string(scan);
 			break;
 		case STATE_WORD:
 			i += take_word(scan, bytes + i, len - i);
 			break;
 		case STATE_ESCAPE:
-			step = take_escape(scan, bytes[i++]);
+			step = json_take_escape(scan, bytes[i++]);
 			break;
 		case STATE_HEX:
-			step = take_hex_digit(scan, bytes[i++]);
+			step = json_take_hex(scan, bytes[i++]);
 			break;
 		case STATE_AFTER:
 			if (!in_object(scan) && !(scan->node && scan->node->id))
