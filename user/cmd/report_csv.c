@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A report as CSV, RFC 4180; its figures are exact. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cmd/report_in.h"
+#include "cmd/show.h"
+
+static void write_cell(FILE *out, const char *text, bool is_first)
+{
+	char shown[TABLE_CELL];
+
+	show_text(text, shown, sizeof(shown));
+	if (!is_first)
+		fputc(',', out);
+	/* Spreadsheets run what begins so: CWE-1236. */
+	if (*shown && strchr("=+-@", *shown))
+		memmove(shown + 1, shown, strnlen(shown, sizeof(shown) - 2) + 1), *shown = '\'';
+	shown[sizeof(shown) - 1] = '\0';
+	if (!strpbrk(shown, ",\"")) {
+		fputs(shown, out);
+		return;
+	}
+	fputc('"', out);
+	for (const char *c = shown; *c; c++) {
+		if (*c == '"')
+			fputc('"', out);
+		fputc(*c, out);
+	}
+	fputc('"', out);
+}
+
+static int begin(struct report_writer *writer)
+{
+	for (enum ledger_key key = 0; key < LEDGER_KEYS; key++)
+		if ((writer->report->keys & BIT(key)) && report_is_word(key))
+			fprintf(writer->out, "%s,", ledger_key_name(key));
+	if (report_is_by_call(writer))
+		fputs("call,time,path,operation,status,outcome,stream,duration_us,first_token_us,price_key,"
+		      "price_origin,", writer->out);
+	fputs("calls,measured_calls,estimated_calls,unpriced_calls,free_calls,input,cache_read,cache_write,"
+	      "output,reasoning,audio_input,audio_output,web_searches,request_bytes,response_bytes,"
+	      "cost_usd,error_input,error_output,error_usd\r\n", writer->out);
+	return 0;
+}
+
+static void write_call(FILE *out, const struct ledger_row *row, bool is_first)
+{
+	char when[SHOW_LEN];
+
+	fprintf(out, "%s%" PRId64 ",%s", is_first ? "" : ",", row->call_id, text_time(row->start_us, when));
+	write_cell(out, row->path, false);
+	write_cell(out, row->operation, false);
+	fprintf(out, ",%d,%s,%d,%" PRIu64 ",%" PRIu64, row->status, row->outcome, row->is_stream,
+		row->duration_us, row->first_token_us);
+	write_cell(out, row->price_key, false);
+	write_cell(out, row->price_origin, false);
+}
+
+static void write_row(struct report_writer *writer, const struct ledger_row *row)
+{
+	const uint64_t sums[] = { row->calls, row->measured_calls, row->estimated_calls,
+				  row->unpriced_calls, row->free_calls, row->tokens.input,
+				  row->tokens.cache_read, report_cache_write(row), row->tokens.output,
+				  row->tokens.reasoning, row->tokens.audio_input,
+				  row->tokens.audio_output, row->tokens.web_searches,
+				  row->request_bytes, row->response_bytes };
+	char money[MONEY_LEN];
+	bool is_first = true;
+
+	for (enum ledger_key key = 0; key < LEDGER_KEYS; key++) {
+		if (!row->keys[key] || !report_is_word(key))
+			continue;
+		write_cell(writer->out, row->keys[key], is_first);
+		is_first = false;
+	}
+	if (report_is_by_call(writer)) {
+		write_call(writer->out, row, is_first);
+		is_first = false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(sums); i++, is_first = false)
+		fprintf(writer->out, "%s%" PRIu64, is_first ? "" : ",", sums[i]);
+	/* Money is exact here; a sum without a price is not a sum of 0. */
+	if (row->unpriced_calls && row->unpriced_calls + row->free_calls >= row->calls)
+		fputs(",", writer->out);
+	else
+		fprintf(writer->out, ",%s", money_format(row->cost_nanos, money));
+	fprintf(writer->out, ",%" PRIu64 ",%" PRIu64 ",%s\r\n", row->error_input, row->error_output,
+		money_format(row->error_nanos, money));
+}
+
+const struct report_form report_csv = { .begin = begin, .row = write_row };

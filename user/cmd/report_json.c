@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A report as one JSON object; its figures are exact. */
+#include <jansson.h>
+
+#include "cmd/report_in.h"
+#include "cmd/show.h"
+
+static int begin(struct report_writer *writer)
+{
+	fputs("{\"rows\":[", writer->out);
+	return 0;
+}
+
+static void add_sums(json_t *object, const struct ledger_row *row)
+{
+	char money[MONEY_LEN];
+
+	json_object_set_new(object, "calls", json_integer((json_int_t)row->calls));
+	/* Measured, estimated and free together are all calls. */
+	json_object_set_new(object, "measured_calls", json_integer((json_int_t)row->measured_calls));
+	json_object_set_new(object, "estimated_calls", json_integer((json_int_t)row->estimated_calls));
+	json_object_set_new(object, "unpriced_calls", json_integer((json_int_t)row->unpriced_calls));
+	json_object_set_new(object, "free_calls", json_integer((json_int_t)row->free_calls));
+	json_object_set_new(object, "tokens",
+			    json_pack("{s:I, s:I, s:I, s:I, s:I}", "input",
+				      (json_int_t)row->tokens.input, "cache_read",
+				      (json_int_t)row->tokens.cache_read, "cache_write",
+				      (json_int_t)report_cache_write(row), "output",
+				      (json_int_t)row->tokens.output, "reasoning",
+				      (json_int_t)row->tokens.reasoning));
+	json_object_set_new(object, "audio_tokens",
+			    json_pack("{s:I, s:I}", "input", (json_int_t)row->tokens.audio_input,
+				      "output", (json_int_t)row->tokens.audio_output));
+	json_object_set_new(object, "web_searches", json_integer((json_int_t)row->tokens.web_searches));
+	json_object_set_new(object, "request_bytes", json_integer((json_int_t)row->request_bytes));
+	json_object_set_new(object, "response_bytes", json_integer((json_int_t)row->response_bytes));
+	json_object_set_new(object, "cost_usd", json_string(money_format(row->cost_nanos, money)));
+	/* Of what is estimated: more or less. */
+	json_object_set_new(object, "expected_error",
+			    json_pack("{s:I, s:I, s:s}", "input", (json_int_t)row->error_input,
+				      "output", (json_int_t)row->error_output, "cost_usd",
+				      money_format(row->error_nanos, money)));
+}
+
+static void add_call(json_t *object, const struct ledger_row *row)
+{
+	char when[SHOW_LEN];
+
+	json_object_set_new(object, "call", json_integer(row->call_id));
+	json_object_set_new(object, "time", json_string(text_time(row->start_us, when)));
+	json_object_set_new(object, "path", text_json(row->path));
+	json_object_set_new(object, "operation", text_json(row->operation));
+	json_object_set_new(object, "status", json_integer(row->status));
+	json_object_set_new(object, "outcome", text_json(row->outcome));
+	json_object_set_new(object, "stream", json_boolean(row->is_stream));
+	json_object_set_new(object, "duration_us", json_integer((json_int_t)row->duration_us));
+	json_object_set_new(object, "first_token_us", json_integer((json_int_t)row->first_token_us));
+	json_object_set_new(object, "price_key", text_json(row->price_key));
+	json_object_set_new(object, "price_origin", text_json(row->price_origin));
+}
+
+static void write_object(FILE *out, json_t *object)
+{
+	if (object)
+		json_dumpf(object, out, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
+	else
+		fputs("null", out);
+	json_decref(object);
+}
+
+static void write_row(struct report_writer *writer, const struct ledger_row *row)
+{
+	json_t *object = json_object();
+
+	for (enum ledger_key key = 0; key < LEDGER_KEYS; key++)
+		if (row->keys[key] && report_is_word(key))
+			json_object_set_new(object, ledger_key_name(key), text_json(row->keys[key]));
+	if (report_is_by_call(writer))
+		add_call(object, row);
+	add_sums(object, row);
+	fputs(writer->rows ? ",\n" : "\n", writer->out);
+	write_object(writer->out, object);
+}
+
+static void end(struct report_writer *writer)
+{
+	char since[SHOW_LEN], now[SHOW_LEN];
+	json_t *totals = json_object();
+
+	add_sums(totals, &writer->total);
+	fputs("],\n\"totals\":", writer->out);
+	write_object(writer->out, totals);
+	fprintf(writer->out, ",\n\"since\":\"%s\",\"generated\":\"%s\",\"currency\":\"USD\"}\n",
+		text_time(writer->report->since_us, since), text_time(writer->report->now_us, now));
+}
+
+const struct report_form report_json = { .begin = begin, .row = write_row, .end = end };
