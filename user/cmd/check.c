@@ -223,7 +223,11 @@ static void print_features(const struct feature features[FEATURES])
 
 static void print_processes(const struct scan *scan)
 {
-	struct table *table = table_new();
+	static const struct table_column columns[] = {
+		{ "PID", true }, { "COMMAND", false }, { "STATE", false }, { "LIBRARY", false },
+		{ "FILE", false }, { NULL, false },
+	};
+	struct table *table = table_new(columns);
 
 	printf("\nProcesses with TLS code\n");
 	if (!scan->n)
@@ -232,20 +236,13 @@ static void print_processes(const struct scan *scan)
 		table_free(table);
 		return;
 	}
-	table_column(table, "PID", true);
-	table_column(table, "COMMAND", false);
-	table_column(table, "STATE", false);
-	table_column(table, "LIBRARY", false);
-	table_column(table, "FILE", false);
 	for (size_t i = 0; i < scan->n; i++) {
 		const struct process *process = &scan->rows[i];
-		char pid[16];
 		size_t k;
 		json_t *file;
 
-		snprintf(pid, sizeof(pid), "%u", process->pid);
 		json_array_foreach(process->files, k, file) {
-			table_cell(table, pid);
+			table_format(table, "%u", process->pid);
 			table_cell(table, process->comm);
 			table_cell(table, string(file, "state"));
 			table_cell(table, string(file, "library"));

@@ -57,36 +57,30 @@ static const char *text_of(const char *why)
 static void print_rows(json_t *coverage,
 		       bool (*library)(void *arg, json_int_t pid, char *ret, size_t size), void *arg)
 {
-	struct table *table = table_new();
+	static const struct table_column columns[] = {
+		{ "PID", true }, { "COMMAND", false }, { "HOST", false },
+		{ "CONNECTIONS", true }, { "READ", true }, { "ESTIMATED", true },
+		{ "MEASURED", true }, { "NO CALL", true }, { "WHY", false }, { NULL, false },
+	};
+	struct table *table = table_new(columns);
 	size_t i;
 	json_t *row;
 
 	if (!table)
 		return;
-	table_column(table, "PID", true);
-	table_column(table, "COMMAND", false);
-	table_column(table, "HOST", false);
-	table_column(table, "CONNECTIONS", true);
-	table_column(table, "READ", true);
-	table_column(table, "ESTIMATED", true);
-	table_column(table, "MEASURED", true);
-	table_column(table, "NO CALL", true);
-	table_column(table, "WHY", false);
 	json_array_foreach(coverage, i, row) {
 		uint64_t read = both(row, "read_bytes"), estimated = both(row, "estimated_bytes");
 		const char *why = string(row, "why");
 		char text[SHOW_LEN], shown[WHY_LEN];
 
-		snprintf(text, sizeof(text), "%lld", integer(row, "pid"));
-		table_cell(table, text);
+		table_format(table, "%lld", integer(row, "pid"));
 		table_cell(table, string(row, "command"));
 		table_cell(table, string(row, "host"));
 		table_cell(table, show_count((uint64_t)integer(row, "flows"), text));
 		table_cell(table, show_bytes(read, text));
 		table_cell(table, show_bytes(estimated, text));
-		snprintf(text, sizeof(text), "%.0f %%",
-			 read + estimated ? 100.0 * (double)read / (double)(read + estimated) : 0.0);
-		table_cell(table, text);
+		table_format(table, "%.0f %%",
+			     read + estimated ? 100.0 * (double)read / (double)(read + estimated) : 0.0);
 		table_cell(table, show_count((uint64_t)integer(row, "other_requests"), text));
 		if (strcmp(why, "unread") || !library(arg, integer(row, "pid"), shown, sizeof(shown)))
 			snprintf(shown, sizeof(shown), "%s", text_of(why));
@@ -99,19 +93,17 @@ static void print_rows(json_t *coverage,
 /* What measured calls taught: how far an estimate may be off. */
 static void print_estimates(json_t *estimates)
 {
-	struct table *table = table_new();
+	static const struct table_column columns[] = {
+		{ "HOST", false }, { "MODEL", false }, { "BY", false }, { "TOKENS", false },
+		{ "CALLS", true }, { "FACTOR", true }, { "EXPECTED ERROR", true },
+		{ NULL, false },
+	};
+	struct table *table = table_new(columns);
 	size_t i;
 	json_t *row;
 
 	if (!table)
 		return;
-	table_column(table, "HOST", false);
-	table_column(table, "MODEL", false);
-	table_column(table, "BY", false);
-	table_column(table, "TOKENS", false);
-	table_column(table, "CALLS", true);
-	table_column(table, "FACTOR", true);
-	table_column(table, "EXPECTED ERROR", true);
 	json_array_foreach(estimates, i, row) {
 		const json_t *error = json_object_get(row, "error_permille");
 		const char *from = string(row, "from"), *model = string(row, "model");
@@ -123,10 +115,11 @@ static void print_estimates(json_t *estimates)
 				  !strcmp(from, "json") ? "size, one JSON" : "size, stream");
 		table_cell(table, string(row, "tokens"));
 		table_cell(table, show_count((uint64_t)integer(row, "calls"), text));
-		snprintf(text, sizeof(text), "%.2f", (double)integer(row, "factor_permille") / 1000);
-		table_cell(table, text);
-		snprintf(text, sizeof(text), "%.1f %%", (double)json_integer_value(error) / 10);
-		table_cell(table, json_is_integer(error) ? text : "not known yet");
+		table_format(table, "%.2f", (double)integer(row, "factor_permille") / 1000);
+		if (json_is_integer(error))
+			table_format(table, "%.1f %%", (double)json_integer_value(error) / 10);
+		else
+			table_cell(table, "not known yet");
 	}
 	table_print(table, stdout, 0);
 	table_free(table);

@@ -179,8 +179,7 @@ static void add_row(void *arg, const struct ledger_action *action)
 	struct table *table = arg;
 	char text[SHOW_LEN];
 
-	snprintf(text, sizeof(text), "%lld", (long long)action->id);
-	table_cell(table, text);
+	table_format(table, "%lld", (long long)action->id);
 	table_cell(table, text_time(action->time_us, text));
 	table_cell(table, action->action);
 	table_cell(table, action->target);
@@ -192,6 +191,10 @@ static void add_row(void *arg, const struct ledger_action *action)
 
 static int print_actions(struct ledger *ledger, bool json)
 {
+	static const struct table_column columns[] = {
+		{ "ID", true }, { "TIME", false }, { "ACTION", false }, { "TARGET", false },
+		{ "BUDGET", false }, { "SPENT", true }, { "RESULT", false }, { NULL, false },
+	};
 	struct table *table;
 	json_t *array = json_array();
 	int err = ledger_actions(ledger, 0, add_json, array);
@@ -205,14 +208,7 @@ static int print_actions(struct ledger *ledger, bool json)
 	} else if (!err && !json_array_size(array)) {
 		printf("No action was taken or rehearsed. Budgets are set in the configuration: "
 		       "aigress.yaml(5).\n");
-	} else if (!err && (table = table_new())) {
-		table_column(table, "ID", true);
-		table_column(table, "TIME", false);
-		table_column(table, "ACTION", false);
-		table_column(table, "TARGET", false);
-		table_column(table, "BUDGET", false);
-		table_column(table, "SPENT", true);
-		table_column(table, "RESULT", false);
+	} else if (!err && (table = table_new(columns))) {
 		err = ledger_actions(ledger, 0, add_row, table);
 		table_print(table, stdout, 0);
 		table_free(table);

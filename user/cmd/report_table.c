@@ -28,7 +28,7 @@ static int begin(struct report_writer *writer)
 					    "OUTPUT", "COST USD" };
 	bool by_call = report_is_by_call(writer);
 
-	writer->table = table_new();
+	writer->table = table_new(NULL);
 	if (!writer->table)
 		return -ENOMEM;
 	if (by_call) {
@@ -71,8 +71,7 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 	char text[SHOW_LEN];
 
 	if (report_is_by_call(writer)) {
-		snprintf(text, sizeof(text), "%" PRId64, row->call_id);
-		table_cell(writer->table, text);
+		table_format(writer->table, "%" PRId64, row->call_id);
 		table_cell(writer->table, text_time(row->start_us, text));
 	}
 	for (enum ledger_key key = 0; key < LEDGER_KEYS; key++)
@@ -80,8 +79,7 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 			table_cell(writer->table, row->keys[key]);
 	if (report_is_by_call(writer)) {
 		table_cell(writer->table, row->path);
-		snprintf(text, sizeof(text), "%d", row->status);
-		table_cell(writer->table, text);
+		table_format(writer->table, "%d", row->status);
 		table_cell(writer->table, row->outcome);
 		table_cell(writer->table, show_duration(row->duration_us, text));
 	}

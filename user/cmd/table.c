@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/table.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,20 +13,21 @@ struct row {
 
 struct table {
 	size_t n_columns;
-	struct {
-		const char *title;
-		bool is_number;
-		size_t width;
-	} columns[TABLE_COLUMNS];
+	struct table_column columns[TABLE_COLUMNS];
+	size_t widths[TABLE_COLUMNS];
 	struct row *rows;
 	size_t n_rows, room, left_out;
 	struct row row;		/* being filled */
 	size_t at;
 };
 
-struct table *table_new(void)
+struct table *table_new(const struct table_column *columns)
 {
-	return calloc(1, sizeof(struct table));
+	struct table *table = calloc(1, sizeof(*table));
+
+	for (; table && columns && columns->title; columns++)
+		table_column(table, columns->title, columns->is_number);
+	return table;
 }
 
 static void clear(struct row *row)
@@ -52,9 +54,8 @@ void table_column(struct table *table, const char *title, bool is_number)
 {
 	if (table->n_columns >= TABLE_COLUMNS)
 		return;
-	table->columns[table->n_columns].title = title;
-	table->columns[table->n_columns].is_number = is_number;
-	table->columns[table->n_columns].width = strlen(title);
+	table->columns[table->n_columns] = (struct table_column){ title, is_number };
+	table->widths[table->n_columns] = strlen(title);
 	table->n_columns++;
 }
 
@@ -90,11 +91,22 @@ void table_cell(struct table *table, const char *text)
 		text = "-";
 	show_text(text, shown, sizeof(shown));
 	width = show_width(shown);
-	if (width > table->columns[table->at].width)
-		table->columns[table->at].width = width;
+	if (width > table->widths[table->at])
+		table->widths[table->at] = width;
 	table->row.cells[table->at++] = strdup(shown);
 	if (table->at == table->n_columns)
 		end_row(table);
+}
+
+void table_format(struct table *table, const char *format, ...)
+{
+	char text[TABLE_CELL];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	table_cell(table, text);
 }
 
 void table_rule(struct table *table)
@@ -136,7 +148,7 @@ static void put_row(const struct table *table, const struct row *row, struct lin
 	for (size_t i = 0; i < table->n_columns; i++) {
 		const char *text = row ? row->cells[i] : table->columns[i].title;
 		size_t width = text ? show_width(text) : 0;
-		size_t blanks = table->columns[i].width - width;
+		size_t blanks = table->widths[i] - width;
 
 		if (i)
 			line->owed += 2;
@@ -153,7 +165,7 @@ static void put_rule(const struct table *table, struct line *line)
 {
 	for (size_t i = 0; i < table->n_columns; i++) {
 		line->owed += i ? 2 : 0;
-		for (size_t j = 0; j < table->columns[i].width; j++)
+		for (size_t j = 0; j < table->widths[i]; j++)
 			put(line, "-");
 	}
 	fputc('\n', line->out);

@@ -13,14 +13,20 @@
 
 struct table;
 
-/* NULL: no memory. */
-struct table *table_new(void);
+struct table_column {
+	const char *title;	/* a literal */
+	bool is_number;
+};
+
+/* With these columns, up to one without a title; NULL: none yet. Returns NULL: no memory. */
+struct table *table_new(const struct table_column *columns);
 struct table *table_free(struct table *table);
 
-/* Columns first. Titles are literals. */
+/* One column more, before any cell. */
 void table_column(struct table *table, const char *title, bool is_number);
-/* Then cell by cell; a row is full when it has all columns. An empty word is shown as "-". */
+/* Cell by cell; a row is full when it has all columns. An empty word is shown as "-". */
 void table_cell(struct table *table, const char *text);
+void table_format(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A line across, for the sum under it. */
 void table_rule(struct table *table);
 /* Prints it; trailing blanks are left out. Cut at `width` columns; 0: no limit. */

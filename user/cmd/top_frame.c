@@ -101,7 +101,7 @@ static int write_spenders(struct ledger *ledger, struct frame *frame, FILE *out,
 {
 	static const char *const titles[] = { "USD 1 MIN", "USD 1 H", "USD 24 H", "USD/H NOW",
 					      "CALLS", "TOKENS", "ESTIMATED", "UNPRICED" };
-	struct table *table = table_new();
+	struct table *table = table_new(NULL);
 	struct spender *spender, *next;
 	int64_t now_us = clock_wall_us();
 	int err = table ? 0 : -ENOMEM;
@@ -149,16 +149,15 @@ static const char *string(const json_t *object, const char *key)
 
 static void write_budgets(struct ledger *ledger, FILE *out, unsigned width)
 {
+	static const struct table_column columns[] = {
+		{ "BUDGET", false }, { "COUNTER", false }, { "SPENT", true }, { "LIMIT", true },
+		{ "REACHED", false }, { NULL, false },
+	};
 	json_t *budgets = fact(ledger, "budgets"), *row;
-	struct table *table = json_array_size(budgets) ? table_new() : NULL;
+	struct table *table = json_array_size(budgets) ? table_new(columns) : NULL;
 	size_t i;
 
 	if (table) {
-		table_column(table, "BUDGET", false);
-		table_column(table, "COUNTER", false);
-		table_column(table, "SPENT", true);
-		table_column(table, "LIMIT", true);
-		table_column(table, "REACHED", false);
 		json_array_foreach(budgets, i, row) {
 			bool is_money = strcmp(string(row, "limit_usd"), "0.000000");
 			char text[SHOW_LEN];
@@ -185,7 +184,10 @@ static void write_budgets(struct ledger *ledger, FILE *out, unsigned width)
 /* What is paced, and how that goes. */
 static void write_paces(struct ledger *ledger, FILE *out, unsigned width)
 {
-	static const char *const titles[] = { "USD/H", "TOKENS/H", "LET GO", "HELD" };
+	static const struct table_column columns[] = {
+		{ "PACED", false }, { "BUDGET", false }, { "USD/H", true }, { "TOKENS/H", true },
+		{ "LET GO", true }, { "HELD", true }, { NULL, false },
+	};
 	json_t *gates = fact(ledger, "gates"), *row;
 	struct table *table = NULL;
 	char text[SHOW_LEN];
@@ -195,13 +197,9 @@ static void write_paces(struct ledger *ledger, FILE *out, unsigned width)
 		if (strcmp(string(row, "action"), "pace") || i >= BUDGETS_SHOWN)
 			continue;
 		if (!table) {
-			table = table_new();
+			table = table_new(columns);
 			if (!table)
 				break;
-			table_column(table, "PACED", false);
-			table_column(table, "BUDGET", false);
-			for (size_t j = 0; j < ARRAY_SIZE(titles); j++)
-				table_column(table, titles[j], true);
 		}
 		table_cell(table, string(row, "target"));
 		table_cell(table, string(row, "budget"));
