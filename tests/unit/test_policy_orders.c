@@ -125,5 +125,5 @@ int main(void)
 		cmocka_unit_test_setup(an_order_to_hold_gates_who_spent_and_who_only_appears, plain_group),
 	};
 
-	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("policy_orders", tests, NULL, NULL);
 }

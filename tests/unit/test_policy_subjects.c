@@ -273,5 +273,5 @@ int main(void)
 		cmocka_unit_test_setup(all_counters_together_are_bounded, plain_group),
 	};
 
-	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("policy_subjects", tests, NULL, NULL);
 }

@@ -269,5 +269,5 @@ int main(void)
 		cmocka_unit_test_setup(no_spike_is_below_the_floor_or_without_a_past, plain_group),
 	};
 
-	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("policy_windows", tests, NULL, NULL);
 }

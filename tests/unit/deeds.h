@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules, levers that write down what they are told, and verdicts; for the tests of guard/act.h. */
+#ifndef UNIT_DEEDS_H
+#define UNIT_DEEDS_H
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/loop.h"
+#include "guard/act.h"
+#include "guard/override.h"
+#include "guard/spare.h"
+#include "guard/standing.h"
+#include "guard/story.h"
+
+#define T0 1790000000000000LL
+#define MOST 64
+
+/* The world, as the levers see it. */
+static struct {
+	uint64_t shut[MOST], opened[MOST], destroyed[MOST];
+	size_t n_shut, n_opened, n_destroyed, n_signals, n_group_signals, n_rows;
+	uint64_t lease_ns, dead;
+	int signals[MOST];
+	uint32_t pids[MOST];
+	int error;
+	char results[MOST][128], targets[MOST][128], calls[MOST][128], rules[MOST][64],
+		actions[MOST][16];
+	bool rehearsed[MOST];
+	int64_t spent[MOST];
+	size_t n_freezes;
+	char frozen[WHO_PATH_LEN + 8];
+	enum ctl_gate_state state;	/* of the last gate */
+	struct ctl_gate gate;
+	struct ctl_grant grants[MOST];	/* by bucket */
+	struct ctl_take take;
+	size_t n_ended;
+	struct loop *loop;
+	size_t stop_at_rows, n_pods;
+	bool really;
+} world;
+
+static inline int lever_gate(void *arg, uint64_t cgroup, const struct ctl_gate *gate)
+{
+	if (world.error)
+		return world.error;
+	world.state = gate->state;
+	world.gate = *gate;
+	if (gate->state != CTL_OPEN)
+		world.shut[world.n_shut++ % MOST] = cgroup;
+	else
+		world.opened[world.n_opened++ % MOST] = cgroup;
+	world.lease_ns = gate->lease_ns;
+	return 0;
+}
+
+static inline int lever_grant(void *arg, uint32_t bucket, const struct ctl_grant *grant)
+{
+	assert_in_range(bucket, 1, MOST - 1);
+	if (grant)
+		world.grants[bucket] = *grant;
+	else
+		world.n_ended++;
+	return 0;
+}
+
+static inline int lever_taken(void *arg, uint32_t bucket, struct ctl_take *ret)
+{
+	*ret = world.take;
+	return 0;
+}
+
+static inline int lever_destroy(void *arg, uint64_t cgroup)
+{
+	world.destroyed[world.n_destroyed++ % MOST] = cgroup;
+	return 0;
+}
+
+static inline int lever_signal(void *arg, uint32_t tgid, uint64_t start_ticks, int signal)
+{
+	world.pids[world.n_signals % MOST] = tgid;
+	world.signals[world.n_signals++ % MOST] = signal;
+	if (world.really && kill((pid_t)tgid, signal) < 0)
+		return -errno;
+	return world.error;
+}
+
+static inline int lever_signal_cgroup(void *arg, const struct who_group *group, int signal)
+{
+	world.signals[world.n_group_signals++ % MOST] = signal;
+	return world.error;
+}
+
+static inline int lever_freeze(void *arg, const struct who_group *group, bool frozen)
+{
+	snprintf(world.frozen, sizeof(world.frozen), "%s %s", frozen ? "freeze" : "thaw",
+		 group->path);
+	world.n_freezes++;
+	return world.error;
+}
+
+static inline bool lever_is_live(void *arg, uint64_t cgroup)
+{
+	return cgroup != world.dead;
+}
+
+/* Pods of one workload: the charged 7 and 8, which are one pod, and one that never called. */
+static inline void lever_each_container(void *arg, void (*fn)(void *ctx, const struct who_group *group),
+				 void *ctx)
+{
+	struct who_group group = { .path = "/pods", .namespace = "ns", .workload = "Deployment/a" };
+
+	for (uint64_t at = 7; at < 7 + world.n_pods; at++) {
+		group.cgroup = at;
+		snprintf(group.pod_uid, sizeof(group.pod_uid), "pod-%d", at > 8);
+		fn(ctx, &group);
+	}
+	snprintf(group.workload, sizeof(group.workload), "Deployment/b");
+	group.cgroup = 100;
+	snprintf(group.pod_uid, sizeof(group.pod_uid), "another");
+	fn(ctx, &group);
+}
+
+static inline void told(void *arg, const struct ledger_action *action)
+{
+	size_t i = world.n_rows++ % MOST;
+
+	snprintf(world.results[i], sizeof(world.results[i]), "%s", action->result);
+	snprintf(world.targets[i], sizeof(world.targets[i]), "%s", action->target);
+	snprintf(world.calls[i], sizeof(world.calls[i]), "%s", action->last_calls);
+	snprintf(world.rules[i], sizeof(world.rules[i]), "%s", action->rule);
+	snprintf(world.actions[i], sizeof(world.actions[i]), "%s", action->action);
+	world.rehearsed[i] = action->is_rehearsed;
+	world.spent[i] = action->spent_nanos;
+	if (world.loop && world.n_rows >= world.stop_at_rows)
+		loop_stop(world.loop);
+}
+
+static char root[64];
+static struct act_levers levers = { .gate = lever_gate,
+				    .grant = lever_grant,
+				    .taken = lever_taken,
+				    .destroy = lever_destroy,
+				    .signal = lever_signal,
+				    .signal_cgroup = lever_signal_cgroup,
+				    .freeze = lever_freeze,
+				    .is_live = lever_is_live,
+				    .each_container = lever_each_container,
+				    .told = told,
+				    .cgroup_root = root };
+static struct policy_step steps[] = {
+	{ .at_permille = 500, .action = POLICY_NOTE, .line = 11 },
+	{ .at_permille = 1000, .action = POLICY_REFUSE, .line = 12 },
+	{ .at_permille = 1500, .action = POLICY_KILL, .target = POLICY_PROCESS, .line = 13 },
+	{ .at_permille = 1500,
+	  .action = POLICY_KILL,
+	  .target = POLICY_CGROUP,
+	  .grace_ns = 10 * NS_PER_MS,
+	  .line = 14 },
+	{ .at_permille = 1500, .action = POLICY_STOP, .target = POLICY_PROCESS, .line = 15 },
+	{ .at_permille = 1500, .action = POLICY_STOP, .target = POLICY_CGROUP, .line = 16 },
+	{ .at_permille = 1500, .action = POLICY_FREEZE, .cut = true, .line = 17 },
+	{ .at_permille = 1000, .action = POLICY_PACE, .pace_per_hour = 36000, .line = 18 },
+};
+enum { NOTE, REFUSE, KILL, KILL_CGROUP, STOP, STOP_CGROUP, FREEZE, PACE };
+static struct policy_budget budgets[2] = { { .name = "a", .limit_nanos = 5, .line = 10 },
+					   { .name = "b", .limit_nanos = 5 } };
+static struct policy_rules rules = {
+	.enforce = true, .max_kills = 1000, .budgets = budgets, .n_budgets = 2, .file = "x.yaml"
+};
+static struct who_group group;
+static struct who_process process;
+static struct policy_subject subject = {
+	.group = &group, .process = &process, .host = "", .model = ""
+};
+
+static inline int reset(void **state)
+{
+	memset(&world, 0, sizeof(world));
+	group = (struct who_group){ .cgroup = 7, .path = "/agents" };
+	process = (struct who_process){ .tgid = 0, .comm = "python3" };
+	rules.enforce = true;
+	steps[KILL].grace_ns = 0;
+	snprintf(root, sizeof(root), "/tmp/test_act.XXXXXX");
+	return mkdtemp(root) ? 0 : -1;
+}
+
+static inline int clean(void **state)
+{
+	char command[96];
+
+	snprintf(command, sizeof(command), "rm -rf %s", root);
+	return system(command);
+}
+
+static inline struct policy_verdict verdict_of(int step)
+{
+	static uint64_t none[1];
+
+	return (struct policy_verdict){ .budget = &budgets[0],
+					.step = &steps[step],
+					.key = "cgroup=/agents",
+					.cgroup = group.cgroup,
+					.tgid = process.tgid,
+					.is_first = true,
+					.spent_nanos = 6,
+					.limit_nanos = 5,
+					.window_start_us = T0 - 100,
+					.window_end_us = T0 + 1000,
+					.measured_permille = 900,
+					.calls = { 9, 8 },
+					.n_calls = 2,
+					.cgroups = none };
+}
+
+static inline struct act *act_of(void)
+{
+	return act_new(NULL, NULL, &rules, &levers);
+}
+
+static inline pid_t sleeper(const char *exe)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		execl(exe, exe, "60", NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 2000; i++) {	/* until the image is the new one */
+		char path[64], target[256];
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/%d/exe", child);
+		n = readlink(path, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
+		if (strrchr(target, '/') && !strcmp(strrchr(target, '/'), strrchr(exe, '/')))
+			break;
+		usleep(1000);
+	}
+	return child;
+}
+
+static inline void end(pid_t child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+static inline void make_group(const char *path, uint32_t tgid)
+{
+	char name[256];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s%s", root, path);
+	mkdir(name, 0700);
+	strcat(name, "/cgroup.procs");
+	file = fopen(name, "w");
+	fprintf(file, "%u\n", tgid);
+	fclose(file);
+}
+
+static inline const char *refusal_of(uint32_t tgid, int step)
+{
+	struct act *act = act_of();
+	struct policy_verdict verdict;
+
+	process.tgid = tgid;
+	verdict = verdict_of(step);
+	act_apply(act, &verdict, &subject, T0);
+	act_free(act);
+	assert_int_equal(world.n_signals + world.n_group_signals, 0);
+	return world.results[(world.n_rows - 1) % MOST];
+}
+
+/* A policy of two budgets of 5 nano-dollars, refuse at 100 %, for what act asks of one. */
+static inline struct policy *policy_of(uint64_t spent)
+{
+	struct charge charge = { .source = CHARGE_USAGE, .budget_nanos = (int64_t)spent };
+	struct policy *policy;
+
+	budgets[0].steps = &steps[REFUSE];
+	budgets[0].n_steps = 1;
+	budgets[0].per = POLICY_PER_CGROUP;
+	budgets[0].zone = "UTC";
+	policy = policy_new(&rules);
+	if (spent)
+		policy_charge(policy, &subject, &charge, 1, T0);
+	return policy;
+}
+
+static inline void apply_all(struct act *act, struct policy *policy)
+{
+	struct policy_verdict verdict;
+
+	while (policy_next(policy, &verdict))
+		act_apply(act, &verdict, &subject, T0);
+}
+
+#define HELD(test) cmocka_unit_test_setup_teardown(test, reset, clean)
+
+#endif

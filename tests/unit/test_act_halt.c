@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "deeds.h"
+
+static char state_of(pid_t pid)
+{
+	char path[64], line[512], state = '?';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "r");
+	if (file && fgets(line, sizeof(line), file) && strrchr(line, ')'))
+		state = strrchr(line, ')')[2];
+	if (file)
+		fclose(file);
+	return state;
+}
+
+/* A stop signal takes its effect when the process next looks. */
+static void wait_for_state(pid_t pid, char state)
+{
+	for (int i = 0; i < 2000 && state_of(pid) != state; i++)
+		usleep(1000);
+	assert_int_equal(state_of(pid), state);
+}
+
+static void count_standing(void *arg, const struct standing *standing)
+{
+	++*(size_t *)arg;
+}
+
+static size_t standing(struct ledger *ledger)
+{
+	size_t n = 0;
+
+	assert_int_equal(standing_each(ledger, count_standing, &n), 0);
+	return n;
+}
+
+static void a_stopped_process_goes_on_when_the_window_is_over(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct ledger *ledger = NULL;
+	struct policy_verdict verdict;
+	struct act *act;
+
+	world.really = true;
+	process.tgid = (uint32_t)child;
+	verdict = verdict_of(STOP);
+	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
+	act = act_new(NULL, ledger, &rules, &levers);
+	act_apply(act, &verdict, &subject, T0);
+	wait_for_state(child, 'T');
+	assert_int_equal(standing(ledger), 1);
+	kill(child, SIGCONT);	/* another hand */
+	wait_for_state(child, 'S');
+	act_apply(act, &verdict, &subject, T0 + 1);
+	wait_for_state(child, 'T');
+	assert_int_equal(world.n_rows, 1);
+	assert_string_equal(world.results[0], "done");
+	act_expire(act, T0 + 1000);
+	wait_for_state(child, 'S');
+	assert_int_equal(standing(ledger), 0);
+	assert_string_equal(world.results[1], "ended: the window is over");
+	act_free(act);
+	ledger_free(ledger);
+	end(child);
+}
+
+static void what_two_budgets_stop_goes_on_with_the_second(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct policy_verdict one, two;
+	struct act *act = act_of();
+
+	world.really = true;
+	process.tgid = (uint32_t)child;
+	one = two = verdict_of(STOP);
+	two.budget = &budgets[1];
+	two.window_end_us = T0 + 5000;
+	act_apply(act, &one, &subject, T0);
+	act_apply(act, &two, &subject, T0);
+	act_expire(act, T0 + 1000);
+	wait_for_state(child, 'T');
+	act_expire(act, T0 + 5000);
+	wait_for_state(child, 'S');
+	act_free(act);
+	end(child);
+}
+
+static void nothing_stands_after_a_clean_stop(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct ledger *ledger = NULL;
+	struct act *act;
+
+	world.really = true;
+	make_group("/agents", (uint32_t)child);
+	process.tgid = (uint32_t)child;
+	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
+	act = act_new(NULL, ledger, &rules, &levers);
+	for (int step = STOP; step <= FREEZE; step++) {
+		struct policy_verdict verdict = verdict_of(step);
+
+		act_apply(act, &verdict, &subject, T0);
+	}
+	assert_int_equal(standing(ledger), 3);
+	assert_string_equal(world.frozen, "freeze /agents");
+	assert_int_equal(world.n_destroyed, 1);	/* cut */
+	act_free(act);
+	assert_string_equal(world.frozen, "thaw /agents");
+	assert_int_equal(world.signals[world.n_group_signals - 1], SIGCONT);
+	wait_for_state(child, 'S');
+	assert_int_equal(standing(ledger), 0);
+	ledger_free(ledger);
+	end(child);
+}
+
+/* The daemon is killed with a process stopped and a cgroup frozen; the next one finds them. */
+static void the_next_daemon_lets_go_what_it_does_not_want(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct standing left[3] = { { .kind = STANDING_PROCESS, .tgid = (uint32_t)child },
+				    { .kind = STANDING_FROZEN, .path = "/other" },
+				    { .kind = STANDING_FROZEN, .path = "/agents" } };
+	struct policy_verdict verdict = verdict_of(FREEZE);
+	struct ledger *ledger = NULL;
+	struct act *act;
+
+	make_group("/agents", (uint32_t)child);
+	left[0].start_ticks = spare_start_time((uint32_t)child);
+	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(standing_add(ledger, &left[i]), 0);
+	kill(child, SIGSTOP);
+	wait_for_state(child, 'T');
+	ledger_free(ledger);
+	world.really = true;
+	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
+	act = act_new(NULL, ledger, &rules, &levers);
+	act_apply(act, &verdict, &subject, T0);	/* restored from the sums */
+	assert_string_equal(world.frozen, "freeze /agents");
+	assert_int_equal(act_recover(act), 2);
+	wait_for_state(child, 'S');
+	assert_string_equal(world.frozen, "thaw /other");
+	assert_int_equal(standing(ledger), 1);
+	act_free(act);
+	assert_string_equal(world.frozen, "thaw /agents");
+	ledger_free(ledger);
+	end(child);
+}
+
+static void a_frozen_cgroup_is_thawed_to_die(void **state)
+{
+	struct policy_verdict frozen = verdict_of(FREEZE), dead = verdict_of(KILL_CGROUP);
+	pid_t child = sleeper("/bin/sleep");
+	struct act *act = act_of();
+
+	steps[KILL_CGROUP].grace_ns = 0;
+	make_group("/agents", (uint32_t)child);
+	act_apply(act, &frozen, &subject, T0);
+	act_apply(act, &dead, &subject, T0);
+	steps[KILL_CGROUP].grace_ns = 10 * NS_PER_MS;
+	assert_int_equal(world.signals[0], SIGKILL);
+	assert_string_equal(world.frozen, "thaw /agents");
+	act_free(act);
+	end(child);
+}
+
+static void what_keeps_the_host_alive_never_stands(void **state)
+{
+	make_group("/agents", 1);
+	assert_string_equal(refusal_of(1, STOP), "refused: protected (pid 1)");
+	assert_string_equal(refusal_of(1, STOP_CGROUP), "refused: protected (pid 1)");
+	assert_string_equal(refusal_of(1, FREEZE), "refused: protected (pid 1)");
+	assert_int_equal(world.n_freezes, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		HELD(a_stopped_process_goes_on_when_the_window_is_over),
+		HELD(what_two_budgets_stop_goes_on_with_the_second),
+		HELD(nothing_stands_after_a_clean_stop),
+		HELD(the_next_daemon_lets_go_what_it_does_not_want),
+		HELD(a_frozen_cgroup_is_thawed_to_die),
+		HELD(what_keeps_the_host_alive_never_stands),
+	};
+
+	return cmocka_run_group_tests_name("act_halt", tests, NULL, NULL);
+}
