@@ -264,8 +264,10 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 	if (!segment_read(skb, &s))
 		return PASS;
 	if (flow && flow->state == FLOW_AI) {
-		if (s.len && gates_live && gate_of_skb(skb, GATE_LIVE))
+		if (s.len && gates_live && gate_of_skb(skb, GATE_LIVE)) {
+			pace_refuse(sk, flow, &s);
 			return DROP;
+		}
 		had_come = flow->bytes[EV_IN];
 		flow_count_in(sk, flow);
 		pace_stream(skb, flow, flow->bytes[EV_IN] - had_come);
@@ -351,22 +353,34 @@ static __always_inline void flow_owner(struct flow *flow)
 	bpf_probe_read_kernel_str(flow->comm, sizeof(flow->comm), &task->comm);
 }
 
+/* True: its end was told. */
+static __always_inline bool flow_conclude(struct bpf_sock_ops *ops, struct bpf_sock *sk,
+					  struct flow *flow)
+{
+	bool is_told;
+
+	if (flow->state != FLOW_AI && flow->state != FLOW_REFUSED)
+		return false;
+	/* the row is gone when user space took it away: such a flow is not told of again */
+	if (flow->is_counted && bpf_map_delete_elem(&flow_counts, &flow->cookie))
+		return false;
+	flow->bytes[EV_IN] = ops->bytes_received - flow->before_in;
+	talk_count(flow);
+	is_told = tell(sk, flow, NULL, EV_FLOW_END, ops->family == AF_INET6);
+	flow->state = FLOW_OTHER;
+	return is_told;
+}
+
 static __always_inline void flow_end(struct bpf_sock_ops *ops, struct bpf_sock *sk)
 {
 	struct flow *flow = bpf_sk_storage_get(&flows, sk, 0, 0);
 
 	if (!flow)
 		return;
-	pace_forget(flow);
-	if (flow->state != FLOW_AI && flow->state != FLOW_REFUSED)
-		return;
-	/* the row is gone when user space took it away: such a flow is not told of again */
-	if (flow->is_counted && bpf_map_delete_elem(&flow_counts, &flow->cookie))
-		return;
-	flow->bytes[EV_IN] = ops->bytes_received - flow->before_in;
-	talk_count(flow);
-	tell(sk, flow, NULL, EV_FLOW_END, ops->family == AF_INET6);
-	flow->state = FLOW_OTHER;
+	if (flow_conclude(ops, sk, flow))
+		pace_abandon(flow);	/* user space takes the hold away, when it has read of the end */
+	else
+		pace_forget(flow);
 }
 
 /*

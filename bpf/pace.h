@@ -221,6 +221,37 @@ static __always_inline void pace_forget(struct flow *flow)
 	bpf_map_delete_elem(&holds, &flow->cookie);
 }
 
+/* From this segment on nothing new leaves. */
+static __always_inline void pace_begin(struct flow *flow, const struct segment *s)
+{
+	flow->held_since_ns = bpf_ktime_get_ns();
+	flow->seq_held = s->seq;
+	flow->in_held = (__u32)flow->bytes[EV_IN];
+}
+
+/* A refusal drops this segment of a live flow: a request that begins in it waits, for no bucket. */
+static __always_inline void pace_refuse(struct bpf_sock *sk, struct flow *flow,
+					const struct segment *s)
+{
+	if (flow->held_since_ns || s->len <= PACE_SMALL ||
+	    (__s32)(s->seq + s->len - flow->seq_next) <= 0)
+		return;
+	pace_begin(flow, s);
+	pace_note(sk, flow, 0);
+}
+
+/* Nobody waits any more, but what became of the request is still asked (control.h). */
+static __always_inline void pace_abandon(struct flow *flow)
+{
+	struct ctl_hold *hold;
+
+	if (!flow->held_since_ns)
+		return;
+	hold = bpf_map_lookup_elem(&holds, &flow->cookie);
+	if (hold)
+		hold->bucket = 0;
+}
+
 /*
  * Must this segment of an AI flow wait? flow->bytes[EV_IN] is up to date, and the handshake was
  * followed up to this segment.
@@ -240,7 +271,7 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 	is_big = pace_is_big(skb, flow, s);
 	/* whatever became of the gate */
 	if (flow->held_since_ns && pace_is_orphan((struct sock *)bpf_skc_to_tcp_sock(sk))) {
-		bpf_map_delete_elem(&holds, &flow->cookie);
+		pace_abandon(flow);
 		return true;
 	}
 	if (!gates_live) {
@@ -248,9 +279,7 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 	} else if (flow->held_since_ns || (is_big && is_answered)) {
 		bucket = pace_ask(skb, flow->held_since_ns ? PACE_ASK : PACE_ASK_NEW, 0);
 		if (bucket && !flow->held_since_ns) {
-			flow->held_since_ns = bpf_ktime_get_ns();
-			flow->seq_held = s->seq;
-			flow->in_held = (__u32)flow->bytes[EV_IN];
+			pace_begin(flow, s);
 			count(CTL_HELD_REQUESTS, 1);
 		}
 		if (bucket && !pace_starves(sk, flow)) {

@@ -16,13 +16,14 @@ static __always_inline void name_copy(struct ev_flow *event, struct hello *h)
 	bpf_probe_read_kernel_str(event->host, sizeof(event->host), h->name);
 }
 
-static __always_inline void tell(struct bpf_sock *sk, const struct flow *flow, struct hello *h,
+/* False: there was no room. */
+static __always_inline bool tell(struct bpf_sock *sk, const struct flow *flow, struct hello *h,
 				 __u32 type, bool is_ip6)
 {
 	struct ev_flow *event = emit_reserve(sizeof(*event));
 
 	if (!event)
-		return;
+		return false;
 	__builtin_memset(event, 0, sizeof(*event));
 	emit_head(&event->head, type, flow->tgid, flow->cgroup, flow->cookie);
 	event->bytes[EV_OUT] = flow->bytes[EV_OUT];
@@ -35,6 +36,10 @@ static __always_inline void tell(struct bpf_sock *sk, const struct flow *flow, s
 	}
 	event->record_bytes = record_framing(flow);
 	event->hello = flow->hello;
+	if (type == EV_FLOW_END && flow->held_since_ns) {
+		event->is_withheld = 1;
+		event->held_since_ns = flow->held_since_ns;
+	}
 	event->is_adopted = flow->is_adopted;
 	event->netns = flow->netns;
 	event->local_port = sk->src_port;
@@ -50,6 +55,7 @@ static __always_inline void tell(struct bpf_sock *sk, const struct flow *flow, s
 	if (h)
 		name_copy(event, h);
 	emit_submit(event);
+	return true;
 }
 
 #endif

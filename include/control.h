@@ -127,7 +127,11 @@ struct ctl_hold {
 	__u64 since_ns;
 	__u64 inode;	/* of the socket, as /proc/PID/fd shows it */
 	__u32 tgid;	/* who connected */
-	__u32 bucket;	/* the first that had no credit when it was last asked */
+	/*
+	 * The first that had no credit when it was last asked. 0: nobody waits to be let go. Its program gave up,
+	 * a refusal dropped it, or the flow has ended; then user space deletes it as it reads of the end.
+	 */
+	__u32 bucket;
 };
 #define CTL_HOLDS_MAX 16384
 _Static_assert(sizeof(struct ctl_hold) == 24, "both halves agree on struct ctl_hold");

@@ -102,7 +102,7 @@ static void collect(void *arg, uint64_t cookie, const struct ctl_hold *hold)
 {
 	struct pacer *pacer = arg;
 
-	if (pacer->n < CTL_HOLDS_MAX)
+	if (hold->bucket && pacer->n < CTL_HOLDS_MAX)
 		pacer->waiters[pacer->n++] = (struct waiter){ .cookie = cookie, .hold = *hold };
 }
 

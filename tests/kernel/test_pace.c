@@ -280,11 +280,13 @@ static void opens_when_the_lease_ends(void **state)
 	child_end(&child);
 }
 
+/* Who closes with an answer unread resets: the connection ends at once, else it would take minutes. */
 static void sends_nothing_of_who_gave_up(void **state)
 {
 	struct child child = child_new(cgroups[CG_A]);
 	int fd = talk_begin(&child);
 
+	assert_int_equal(tell(&child, 'i'), 0);
 	grant(1, 0);
 	pace(CG_A, UINT64_MAX, 1, 0);
 	assert_int_equal(tell(&child, 'r'), 0);
@@ -294,7 +296,8 @@ static void sends_nothing_of_who_gave_up(void **state)
 	grant(1, 1000 * RESERVE);
 	assert_int_equal(server_read(fd, 1, 1500), 0);	/* TCP has tried twice */
 	assert_int_equal(taken(1).admitted, 0);
-	assert_int_equal(holds(), 0);
+	assert_int_equal(holds(), 1);
+	assert_int_equal(the_hold.bucket, 0);	/* nobody waits */
 	assert_int_equal(tap_gate_clear(tap, ids[CG_A]), 0);
 	assert_int_equal(server_read(fd, 1, 3500), 0);	/* and once more, with the gate gone */
 	close(fd);
@@ -315,7 +318,84 @@ static void survives_a_reset_of_what_waits(void **state)
 	assert_int_equal(the_cookie, last[0].head.id);
 	assert_int_equal(tap_destroy(tap, &last[0]), 0);
 	assert_int_equal(tell(&child, 'w'), ECONNABORTED);
+	take_events(2);
+	assert_int_equal(last[1].head.type, EV_FLOW_END);
+	assert_true(last[1].is_withheld);
+	assert_int_equal(last[1].held_since_ns, the_hold.since_ns);
+	assert_int_equal(holds(), 1);	/* until user space has read of the end */
+	assert_int_equal(the_hold.bucket, 0);
+	assert_int_equal(tap_hold_drop(tap, the_cookie), 0);
+	assert_int_equal(tap_hold_get(tap, the_cookie, &the_hold), -ENOENT);
+	close(fd);
+	child_end(&child);
+}
+
+/* What left, and was then reset. */
+static void tells_nothing_withheld_of_what_left(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	int fd = talk_begin(&child);
+
+	take_events(1);
+	grant(1, 1);
+	pace(CG_A, UINT64_MAX, 1, 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
+	assert_int_equal(tap_destroy(tap, &last[0]), 0);
+	take_events(2);
+	assert_false(last[1].is_withheld);
+	close(fd);
+	child_end(&child);
+}
+
+static void tells_what_a_refusal_withheld(void **state)
+{
+	struct child child = child_new(cgroups[CG_BELOW]), beside = child_new(cgroups[CG_A]);
+	struct ctl_gate gate = { .lease_ns = UINT64_MAX, .state = CTL_REFUSE };
+	int fd = talk_begin(&child), beside_fd;
+	uint64_t before;
+
+	beside_fd = talk_begin(&beside);
+	take_events(2);
+	assert_int_equal(tell(&beside, 'r'), 0);
+	assert_int_equal(server_read(beside_fd, REQUEST, 5000), REQUEST);
+	before = clock_mono_ns();
+	assert_int_equal(tap_gate_set(tap, ids[CG_A], &gate), 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(tell(&beside, 't'), 0);	/* talk, as of one who hangs up, is no request */
+	assert_int_equal(server_read(fd, 1, 300), 0);
+	assert_int_equal(holds(), 1);
+	assert_int_equal(the_hold.bucket, 0);
+	assert_int_equal(tap_destroy(tap, &last[0]), 0);
+	assert_int_equal(tap_destroy(tap, &last[1]), 0);
+	take_events(4);
+	assert_int_equal(last[2].head.id, last[0].head.id);
+	assert_true(last[2].is_withheld);
+	assert_in_range(last[2].held_since_ns, before, clock_mono_ns());
+	assert_false(last[3].is_withheld);
+	close(fd);
+	close(beside_fd);
+	child_end(&child);
+	child_end(&beside);
+}
+
+/* A refusal that is over resets nobody by itself: what it dropped leaves, and its end says so. */
+static void lets_go_what_a_refusal_dropped(void **state)
+{
+	struct ctl_gate gate = { .lease_ns = UINT64_MAX, .state = CTL_REFUSE };
+	struct child child = child_new(cgroups[CG_A]);
+	int fd = talk_begin(&child);
+
+	take_events(1);
+	assert_int_equal(tap_gate_set(tap, ids[CG_A], &gate), 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, 1, 300), 0);
+	assert_int_equal(tap_gate_clear(tap, ids[CG_A]), 0);
+	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
 	assert_int_equal(holds(), 0);
+	assert_int_equal(tap_destroy(tap, &last[0]), 0);
+	take_events(2);
+	assert_false(last[1].is_withheld);
 	close(fd);
 	child_end(&child);
 }
@@ -476,6 +556,9 @@ int main(void)
 		TEST(opens_when_the_lease_ends),
 		TEST(sends_nothing_of_who_gave_up),
 		TEST(survives_a_reset_of_what_waits),
+		TEST(tells_nothing_withheld_of_what_left),
+		TEST(tells_what_a_refusal_withheld),
+		TEST(lets_go_what_a_refusal_dropped),
 		TEST(counts_answers_where_little_is_left_and_holds_the_next_request),
 		TEST(cuts_an_answer_and_lets_it_go_on),
 		TEST(cuts_no_longer_than_the_lease),

@@ -191,6 +191,13 @@ static inline int send_split(int fd)
 	return send(fd, rest, sizeof(rest), MSG_NOSIGNAL) < 0 ? errno : 0;
 }
 
+static inline int take_in(int fd)
+{
+	char data[4096];
+
+	return recv(fd, data, sizeof(data), 0) < 0 ? errno : 0;
+}
+
 static inline int obey(int *fd, char what)
 {
 	struct pollfd wait = { .fd = *fd, .events = POLLIN };
@@ -212,6 +219,7 @@ static inline int obey(int *fd, char what)
 	case 'r': return send_request(*fd);
 	case 't': return send_talk(*fd);
 	case 's': return send_split(*fd);
+	case 'i': return take_in(*fd);
 	case 'w':	/* wait for a reset */
 		poll(&wait, 1, 5000);
 		getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &size);

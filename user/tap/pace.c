@@ -63,6 +63,16 @@ int tap_holds(struct tap *tap, void (*fn)(void *arg, uint64_t cookie, const stru
 	return err == -ENOENT ? 0 : err;
 }
 
+int tap_hold_get(const struct tap *tap, uint64_t cookie, struct ctl_hold *ret)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.holds), &cookie, ret);
+}
+
+int tap_hold_drop(struct tap *tap, uint64_t cookie)
+{
+	return bpf_map_delete_elem(bpf_map__fd(tap->skel->maps.holds), &cookie);
+}
+
 /* ---- waking ---- */
 
 static int push(int fd, uint64_t cookie)

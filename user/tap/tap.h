@@ -126,6 +126,9 @@ int tap_take_get(const struct tap *tap, uint32_t bucket, struct ctl_take *ret);
 /* Each flow with a request that waits, by socket cookie; fn may wake it. 0 or -errno. */
 int tap_holds(struct tap *tap, void (*fn)(void *arg, uint64_t cookie, const struct ctl_hold *hold),
 	      void *arg);
+/* One of them. 0, or -ENOENT: nothing of it waits. And the end of it, when its flow has ended. */
+int tap_hold_get(const struct tap *tap, uint64_t cookie, struct ctl_hold *ret);
+int tap_hold_drop(struct tap *tap, uint64_t cookie);
 /*
  * Makes TCP try a held flow's data again now, if its bucket has credit; else TCP's own back-off does,
  * seconds to minutes late. A look through the process's descriptors, some 10 us and 0.5 us for
