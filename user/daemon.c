@@ -144,6 +144,21 @@ static int on_flow_get(void *arg, uint64_t cookie, struct ctl_flow *ret)
 	return tap_flow_get(daemon->tap, cookie, ret);
 }
 
+static uint64_t on_held(void *arg, uint64_t cookie)
+{
+	struct daemon *daemon = arg;
+	struct ctl_hold hold;
+
+	return tap_hold_get(daemon->tap, cookie, &hold) ? 0 : hold.since_ns;
+}
+
+static void on_hold_over(void *arg, uint64_t cookie)
+{
+	struct daemon *daemon = arg;
+
+	(void)tap_hold_drop(daemon->tap, cookie);
+}
+
 void daemon_commit_soon(struct daemon *daemon)
 {
 	loop_soon(daemon->commit, LEDGER_COMMIT_NS);
@@ -375,7 +390,7 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 		.called = on_called,
 		.destroy = on_destroy,
 		.settle_soon = tell_soon,
-		.flow_get = on_flow_get,
+		.flow_get = on_flow_get, .held = on_held, .hold_over = on_hold_over,
 		.owner = on_owner,
 		.is_shared = on_is_shared, .left_out = on_left_out,
 		.arg = daemon,

@@ -12,6 +12,7 @@ struct item {
 	uint64_t exchange;
 	uint64_t cgroup;
 	uint64_t number;
+	uint64_t start_ns;
 	uint64_t told_ns;	/* when links_out.running was told; 0: not yet */
 	struct call *call;
 };
@@ -74,6 +75,8 @@ static void item_free(struct links *links, struct link *link, struct item *item)
 static struct links_caller caller_of(const struct link *link, const struct item *item)
 {
 	return (struct links_caller){ .cgroup = item->cgroup, .call = item->number,
+				      .connection = link->id,
+				      .next_ns = item->next ? item->next->start_ns : 0,
 				      .tgid = link->tgid, .uid = link->uid, .comm = link->comm };
 }
 
@@ -120,6 +123,7 @@ static void item_add(struct links *links, struct link *link, const struct http_p
 		memcpy(link->host, piece->head->host, sizeof(link->host));
 	item->exchange = piece->exchange;
 	item->cgroup = event->cgroup;
+	item->start_ns = event->time_ns;
 	item->number = ++links->numbers;
 	DL_APPEND(link->items, item);
 	link->n_items++;

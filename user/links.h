@@ -31,6 +31,8 @@ struct links;
 struct links_caller {
 	uint64_t cgroup;	/* of the thread that wrote the request */
 	uint64_t call;		/* a number of the call's own, from running to charged */
+	uint64_t connection;	/* the TLS connection's id; 0: none */
+	uint64_t next_ns;	/* when the next call began that is in progress on it; 0: none is */
 	uint32_t tgid;
 	uid_t uid;		/* (uid_t)-1: not known */
 	const char *comm;

@@ -95,7 +95,16 @@ static void on_running(void *arg, const struct links_caller *caller, const struc
 
 static void on_charged(void *arg, const struct links_caller *caller, const struct charge *charge)
 {
-	pipeline_charge(arg, caller, charge);
+	struct pipeline *pipeline = arg;
+	struct charge waived;
+
+	if (!pipeline_withheld(pipeline, caller, charge))
+		return pipeline_charge(pipeline, caller, charge);
+	waived = *charge;
+	charge_waive(&waived);
+	/* Should it leave after all, it is not explained by what was read. */
+	unmetered_withheld(pipeline->unmetered, caller->tgid, charge->host, charge->request_bytes);
+	pipeline_charge(pipeline, caller, &waived);
 }
 
 static void on_decided(void *arg, uint64_t connection, enum ctl_verdict verdict)
@@ -273,10 +282,11 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 	pipeline->addresses = addresses_new();
 	pipeline->quics = quics_new();
 	pipeline->unmetered = unmetered_new();
+	pipeline->withheld = withheld_new();
 	if (calibration_new(&pipeline->calibration) == 0)
 		pipeline->links = links_new(&out, config->prices, pipeline->calibration);
 	if (!pipeline->flows || !pipeline->hellos || !pipeline->addresses || !pipeline->quics ||
-	     !pipeline->unmetered || !pipeline->links) {
+	     !pipeline->unmetered || !pipeline->withheld || !pipeline->links) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
 	}
@@ -288,8 +298,11 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 {
 	if (!pipeline)
 		return NULL;
+	/* What waits now is not lost: it leaves when this program has gone. */
+	pipeline->config.hooks.held = NULL;
 	links_free(pipeline->links, pipeline->last_ns);
 	unmetered_free(pipeline->unmetered);
+	withheld_free(pipeline->withheld);
 	flows_free(pipeline->flows);
 	hellos_free(pipeline->hellos);
 	addresses_free(pipeline->addresses);

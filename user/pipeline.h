@@ -38,6 +38,8 @@ struct pipeline_hooks {
 	/* Why nothing will be read of a process that just greeted an AI host; UNMETERED_READ: it may be. */
 	enum unmetered_why (*left_out)(void *arg, uint32_t tgid);
 	int (*flow_get)(void *arg, uint64_t cookie, struct ctl_flow *ret);	/* so far; 0 or -errno */
+	uint64_t (*held)(void *arg, uint64_t cookie);	/* since when a flow's request waits; 0: none does */
+	void (*hold_over)(void *arg, uint64_t cookie);	/* that flow has ended */
 	void *arg;
 };
 

@@ -237,12 +237,53 @@ static void end_quic(void *arg, const struct ev_flow *known)
 	end_flow(release->pipeline, &flow);
 }
 
+struct look {
+	struct pipeline *pipeline;
+	const struct links_caller *caller;
+	const char *host;
+};
+
+/* Its end may come minutes after its program's, or has come and waits in the ring. */
+static void look_at_held(void *arg, const struct ev_flow *flow)
+{
+	const struct look *look = arg;
+	const struct pipeline_hooks *hooks = &look->pipeline->config.hooks;
+	uint64_t since_ns;
+
+	if (flow->is_quic || flow->head.tgid != look->caller->tgid || strcmp(flow->host, look->host))
+		return;
+	since_ns = hooks->held(hooks->arg, flow->head.id);
+	if (since_ns)
+		withheld_put(look->pipeline->withheld, flow, since_ns);
+	else
+		withheld_drop(look->pipeline->withheld, flow->head.id);
+}
+
+bool pipeline_withheld(struct pipeline *pipeline, const struct links_caller *caller,
+		       const struct charge *charge)
+{
+	struct look look = { pipeline, caller, charge->host };
+	struct withheld_call call = { .tgid = caller->tgid, .host = charge->host,
+				      .connection = caller->connection,
+				      .start_ns = charge->start_mono_ns,
+				      .next_ns = caller->next_ns };
+
+	if (charge->outcome != CHARGE_NO_ANSWER || charge->source == CHARGE_FREE)
+		return false;
+	if (pipeline->config.hooks.held)
+		flows_each(pipeline->flows, look_at_held, &look);
+	return withheld_explains(pipeline->withheld, &call);
+}
+
 void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
 {
 	const struct ev_flow *known = flows_get(pipeline->flows, event->head.id);
 	struct release release = { pipeline, event->head.id };
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
 	struct ev_flow flow;
 
+	if (event->is_withheld && hooks->hold_over)
+		hooks->hold_over(hooks->arg, event->head.id);
 	if (known) {
 		/* The end comes from where no task is known. */
 		flow = *known;
@@ -252,6 +293,10 @@ void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
 		memcpy(flow.records, event->records, sizeof(flow.records));
 		flow.record_bytes = event->record_bytes;
 		pipeline->n_quic -= flow.is_quic;
+		if (event->is_withheld)
+			withheld_put(pipeline->withheld, &flow, event->held_since_ns);
+		else
+			withheld_drop(pipeline->withheld, flow.head.id);
 		end_flow(pipeline, &flow);
 	} else if (pipeline->n_quic) {
 		flows_each(pipeline->flows, end_quic, &release);

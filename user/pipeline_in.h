@@ -8,6 +8,7 @@
 #include "hellos.h"
 #include "pipeline.h"
 #include "quics.h"
+#include "withheld.h"
 
 struct pipeline {
 	struct pipeline_config config;
@@ -19,6 +20,7 @@ struct pipeline {
 	struct quics *quics;
 	size_t n_quic;		/* of the flows */
 	struct unmetered *unmetered;
+	struct withheld *withheld;
 	uint64_t last_ns;	/* of the newest event: the end of calls that nothing else ends */
 	struct pipeline_stats stats;
 };
@@ -34,5 +36,8 @@ void pipeline_charge(struct pipeline *pipeline, const struct links_caller *calle
 void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event);
 void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event);
 void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event);
+/* Did this call, which is over, never leave? */
+bool pipeline_withheld(struct pipeline *pipeline, const struct links_caller *caller,
+		       const struct charge *charge);
 
 #endif

@@ -66,6 +66,7 @@ struct account {
 	struct flowed ended[2], live[2];
 	uint64_t guessed, guessed_settled;	/* ended flows whose handshake is not known */
 	uint64_t read[2], records[2];
+	uint64_t withheld;			/* of read[EV_OUT] */
 	uint64_t charged[2];
 	uint64_t lost, upgraded, doubtful[2];
 	enum unmetered_why left_out;
@@ -250,6 +251,14 @@ void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host
 	account->is_dirty = true;
 }
 
+void unmetered_withheld(struct unmetered *unmetered, uint32_t tgid, const char *host, uint64_t bytes)
+{
+	struct account *account = account_of(unmetered, tgid, host);
+
+	if (account)
+		account->withheld += bytes;
+}
+
 void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *host)
 {
 	struct account *account = account_of(unmetered, tgid, host);
@@ -337,12 +346,13 @@ static uint64_t unexplained(const struct account *account, int dir)
 	uint64_t flowed = flowed_bytes(account, dir);
 	uint64_t unframed = ended->unframed + live->unframed;
 	uint64_t framing = ended->framing + live->framing;
+	uint64_t read = less(account->read[dir], dir == EV_OUT ? account->withheld : 0);
 
 	if (is_read(account))
 		framing += flowed ? account->records[dir] * RECORD_BYTES * unframed / flowed : 0;
 	else
 		framing += (unframed + full - 1) / full * FULL_RECORD_FRAMING;
-	return less(less(flowed, account->read[dir] + framing), account->charged[dir]);
+	return less(less(flowed, read + framing), account->charged[dir]);
 }
 
 /* Is what is left of a process that is read more than framing and certificates can be? */

@@ -45,6 +45,9 @@ void unmetered_flow_doubt(struct unmetered *unmetered, const struct ev_flow *flo
 void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host, enum ev_dir dir,
 		    uint64_t bytes, uint64_t records);
 
+/* So many bytes of it were read and are known never to have left: they explain nothing that flowed. */
+void unmetered_withheld(struct unmetered *unmetered, uint32_t tgid, const char *host, uint64_t bytes);
+
 /* A request that was read and is no call of a known kind. */
 void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *host);
 

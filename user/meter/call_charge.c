@@ -13,7 +13,7 @@ static enum charge_outcome outcome(const struct call *call)
 	if (call->status >= 400 || call->answer.has_error)
 		return CHARGE_ERROR;
 	if (!call->has_head)
-		return call->is_over ? CHARGE_NO_ANSWER : CHARGE_OK;
+		return call->is_over || call->answer_ended ? CHARGE_NO_ANSWER : CHARGE_OK;
 	if (call->answer.is_done || call->answer_is_whole)
 		return CHARGE_OK;
 	return call->is_over || call->answer_ended ? CHARGE_ABORTED : CHARGE_OK;

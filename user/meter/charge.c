@@ -32,6 +32,16 @@ bool charge_is_measured(enum charge_source source)
 	return source == CHARGE_PROVIDER || source == CHARGE_USAGE || source == CHARGE_FREE;
 }
 
+void charge_waive(struct charge *charge)
+{
+	charge->source = CHARGE_FREE;
+	charge->is_priced = true;
+	charge->usage = (struct usage){ 0 };
+	charge->error_input = charge->error_output = 0;
+	charge->error_nanos = charge->cost_nanos = charge->budget_nanos = 0;
+	charge->price_key[0] = charge->price_origin[0] = '\0';
+}
+
 const char *money_format(int64_t nanos, char *buf)
 {
 	uint64_t amount = nanos < 0 ? 0 - (uint64_t)nanos : (uint64_t)nanos;

@@ -68,6 +68,9 @@ const char *charge_outcome_name(enum charge_outcome outcome);
 /* True for the sources that count as measured in reports. */
 bool charge_is_measured(enum charge_source source);
 
+/* Nothing of the call ever left: it is free, whatever it was estimated to cost. */
+void charge_waive(struct charge *charge);
+
 /* "0.001234" and up to nine decimals where they are not zero; buf of at least MONEY_LEN. */
 #define MONEY_LEN 32
 const char *money_format(int64_t nanos, char *buf);
