@@ -152,9 +152,9 @@ def test_the_rate_is_kept(stage, new_daemon, tell):
                for a in actions(daemon)), actions(daemon)
 
 
-def held_request(stage, daemon, run, cgroup, kind="http.client"):
+def held_request(stage, daemon, run, cgroup, kind="http.client", **more):
     """A client whose second call waits at a gate that will not open for hours."""
-    work = drive.job(ANTHROPIC, run, calls=2, step=True)
+    work = drive.job(ANTHROPIC, run, calls=2, step=True, **more)
     child = stage.client(drive.command(kind, work), cgroup, stdin=subprocess.PIPE,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     drive.next_done(child)
@@ -267,6 +267,36 @@ def test_one_who_gives_up_buys_nothing(stage, new_daemon):
     other = drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
     assert other == [200]
     assert len(stage.api.bill(run)) == 2    # the first, and the last
+    costs_what_was_billed(stage, daemon, run, cgroup, 3)
+
+
+def costs_what_was_billed(stage, daemon, run, cgroup, n_calls):
+    """The ledger's sum is the bill's, and of so many calls only those that were billed are no gifts."""
+    lab.wait(lambda: len(daemon.calls(cgroup)) >= n_calls, 20, daemon.said)
+    time.sleep(1.5)     # what nobody read is settled a second after its connection has ended
+    calls, bill = daemon.calls(cgroup), stage.api.bill(run)
+    assert len(calls) == n_calls, lab.shown(calls)
+    assert sum(row["source"] == "free" for row in calls) == n_calls - len(bill), lab.shown(calls)
+    assert sum(lab.money(row["cost_usd"]) for row in calls) == \
+        sum(lab.money(row["cost_usd"]) for row in bill), lab.shown(calls)
+
+
+@pytest.mark.parametrize("kind, more, end", [
+    ("http.client", {}, "killed"), ("http.client", {}, "refused"), ("httpx", {}, "refused"),
+    ("httpx", {"http2": True}, "killed"), ("httpx", {"http2": True}, "refused"),
+    ("fetch", {}, "refused"), ("fetch", {"expand": 8000}, "refused"), ("anthropic", {}, "refused")])
+def test_what_never_left_costs_nothing(stage, new_daemon, kind, more, end):
+    drive.need(kind)
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(cgroup, SLOW, "0.000001 USD")).start()
+    child = held_request(stage, daemon, run, cgroup, kind, **more)
+    if end == "killed":
+        child.kill()
+    else:
+        daemon.run("override", "hold", "lab", "--for", "10m")
+    child.communicate(timeout=60)
+    assert len(stage.api.bill(run)) == 1
+    costs_what_was_billed(stage, daemon, run, cgroup, 2)
 
 
 def test_a_restart_paces_on(stage, new_daemon):
