@@ -120,13 +120,22 @@ check: ## install what is missing, build, run all tests (root)
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MAKE="$(MAKE)" tests/run make $(CHECKS)
 
-CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration check-chart
+CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration check-chart \
+	  check-oldest check-node
 
 check-sanitize: ## unit tests and replays under ASan and UBSan
 	$(Q)MAKE="$(MAKE) SANITIZE=1 CFLAGS=-O1" tests/run make check-unit check-replay
 
 check-fuzz: $(fuzzers) ## a bounded run of each fuzzer over its corpus (FUZZ_RUNS=20000)
 	$(Q)tests/run fuzz $^
+
+# Samples, for each change, of check-kernels and check-kubernetes.
+check-oldest: $(B)/tests/kernel/test_verifier ## do the programs load on the oldest kernel? In QEMU (root)
+	$(Q)scripts/deps vm
+	$(Q)scripts/vm $(firstword $(KERNELS)) tests/run programs $^
+check-node: all ## a real Kubernetes node: what pods spend, their names, a runaway (root; builds the node)
+	$(Q)scripts/deps kubernetes
+	$(Q)tests/run pytest -q tests/kubernetes/test_node.py -k "bill or names or privilege or runaway_is or events"
 
 check-integration: all ## real clients, a fake API, the real program (root)
 	$(Q)tests/run pytest -q tests/integration $(PYTEST_ARGS)
@@ -204,7 +213,7 @@ help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: all run bench bench-programs check check-unit check-kernel check-kernels check-sanitize \
-	check-fuzz check-integration check-kubernetes check-kubernetes-v2 check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
+	check-fuzz check-integration check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
