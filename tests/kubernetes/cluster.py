@@ -168,7 +168,16 @@ class Daemon:
         return self
 
     def run(self, *argv, check=True):
-        return node.kubectl("exec", "-n", "aigress", self.pod, "--", "/usr/bin/aigress", *argv, check=check)
+        command = ["exec", "-n", "aigress", self.pod, "--", "/usr/bin/aigress", *argv]
+
+        def done():
+            """A kubelet whose question to the API server took too long (in QEMU) lets nobody in for then."""
+            it = node.kubectl(*command, check=False)
+            return None if "Authorization error" in it.stderr else it
+        it = node.wait(done, 30, "the kubelet lets nobody in")
+        if check and it.returncode:
+            raise AssertionError(f"{' '.join(command)}: {it.returncode}\n{it.stdout}{it.stderr}")
+        return it
 
     def json(self, *argv):
         return json.loads(self.run(*argv).stdout)
