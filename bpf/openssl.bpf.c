@@ -160,6 +160,7 @@ static __always_inline void take_bytes(const struct frame *call, __u64 bytes)
 	/* Looked at in full and nobody wanted it. A name that user space must judge is waited for. */
 	if (conn->state == CTL_UNKNOWN && conn->looked_bytes >= LOOK_MAX_BYTES) {
 		conn->state = CTL_IGNORE;
+		conn->is_open = 0;
 		tell_close(conn, key.tgid);
 	}
 }
@@ -262,7 +263,7 @@ static __always_inline __u64 fold_name(char *name)
 static __always_inline bool renew(const struct ctl_conn_key *key, const struct ctl_conn *old,
 				  const struct ctl_conn *conn)
 {
-	if (old && old->is_open && old->state != CTL_IGNORE)
+	if (old && old->is_open)
 		tell_close(old, key->tgid);
 	if (!bpf_map_update_elem(&conns, key, conn, BPF_ANY))
 		return true;
@@ -337,7 +338,9 @@ int free_enter(struct pt_regs *ctx)
 
 	if (!conn)
 		return 0;
-	if (conn->is_open && settle(conn) != CTL_IGNORE)
+	/* Also of one that user space ignores: it keeps a place for what may still be in the ring. */
+	settle(conn);
+	if (conn->is_open)
 		tell_close(conn, key.tgid);
 	bpf_map_delete_elem(&conns, &key);
 	return 0;

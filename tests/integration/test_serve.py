@@ -68,6 +68,19 @@ def test_the_sums_are_the_ledgers(stage, serving):
     assert len(mine) == 1 and float(mine[0]["day"]) == pytest.approx(spent, abs=1e-9)
 
 
+def test_a_connection_met_in_its_middle_is_let_go_of(stage, serving):
+    """Its server is probed as well, and lives on: what is ignored there ends with the connection, too."""
+    run, cgroup = stage.new_run()
+    work = drive.job(ANTHROPIC, run, stream=True, calls=20, settings={"events": 10, "delay_ms": 30})
+    child = stage.client(drive.command("http.client", work), cgroup, stdout=subprocess.PIPE, text=True)
+    drive.next_done(child)
+    _, port = serving()
+    lab.wait(lambda: watch.total(watch.scrape(port)[1], "aigress_connections"), 20)
+    assert child.wait(30) == 0
+    lab.wait(lambda: not watch.total(watch.scrape(port)[1], "aigress_connections"), 20,
+             lambda: [line for line in watch.scrape(port)[1].splitlines() if "aigress_connections" in line])
+
+
 def test_both_formats_are_right(serving):
     promtool = watch.need("promtool")
     _, port = serving()
