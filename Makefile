@@ -120,7 +120,7 @@ check: ## install what is missing, build, run all tests (root)
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MAKE="$(MAKE)" tests/run make $(CHECKS)
 
-CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration check-chart \
+CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration check-soak+SOAK_SECONDS=45 check-chart \
 	  check-oldest check-node
 
 check-sanitize: ## unit tests and replays under ASan and UBSan
@@ -139,6 +139,10 @@ check-node: all ## a real Kubernetes node: what pods spend, their names, a runaw
 
 check-integration: all ## real clients, a fake API, the real program (root)
 	$(Q)tests/run pytest -q tests/integration $(PYTEST_ARGS)
+
+SOAK_SECONDS ?= 1800
+check-soak: all ## one daemon, everything at once, for long: bills, memory, what is left (root; SOAK_SECONDS=1800)
+	$(Q)SOAK_SECONDS=$(SOAK_SECONDS) tests/run pytest -q tests/soak $(PYTEST_ARGS)
 
 # Kept from run to run: the programs of the node take minutes to build.
 LAB ?= $(or $(AIGRESS_LAB),$(or $(XDG_CACHE_HOME),/var/cache)/aigress-lab)
@@ -213,7 +217,7 @@ help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: all run bench bench-programs check check-unit check-kernel check-kernels check-sanitize \
-	check-fuzz check-integration check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
+	check-fuzz check-integration check-soak check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
