@@ -32,9 +32,9 @@ class Look:
 
     def most_pss(self, later):
         """
-        Measured over 10 minutes: 15 to 17 KiB for each cgroup that was seen (its row of the status page, 4.6; its
-        processes' accounts, names and words; what malloc keeps), until the tables are full: 30 MiB at the very
-        most. SQLite and malloc alone make it swing by 3 MiB.
+        Measured over 7 minutes: 15 to 17 KiB for each cgroup that was seen (its row of the status page, 4.6; its
+        processes' accounts, names and words; what malloc keeps), until the tables are full: by their limits 30 MiB at the
+        very most. SQLite and malloc alone make it swing by 3 MiB.
         """
         return self.pss + 6 + min((later.n_cgroups - self.n_cgroups) * 24 / 1024, 32)
 
