@@ -120,7 +120,7 @@ check: ## install what is missing, build, run all tests (root)
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MAKE="$(MAKE)" tests/run make $(CHECKS)
 
-CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration check-soak+SOAK_SECONDS=45 check-chart \
+CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration check-chart \
 	  check-oldest check-node
 
 check-sanitize: ## unit tests and replays under ASan and UBSan

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sums of one budget, by key, in its present window. For policy.c alone.
+ * The sums of one budget, by key, in its present window. For policy.c, subject.c and flight.c alone.
  */
 #ifndef GUARD_COUNTER_H
 #define GUARD_COUNTER_H
