@@ -4,8 +4,6 @@ import json
 import os
 import subprocess
 
-import pytest
-
 import drive
 import stage as lab
 from drive import ANTHROPIC

@@ -159,9 +159,10 @@ def test_answers_in_flight_may_end(stage, new_daemon):
         assert "done 200" in stream.communicate(timeout=60)[0]
     bill = stage.api.bill(run)
     assert not any(row["aborted"] for row in bill)
-    # Those cost less than was held for them: then the one that waited may go.
+    # Those may cost less than was held for them: then the one that waited may go, if there is room for it.
     assert len(bill) <= n + len(streams) + 1
-    assert billed(stage, run) < LIMIT + CALL * len(streams)
+    if len(bill) > n + len(streams):
+        assert sum(float(row["cost_usd"]) for row in bill[:-1]) < LIMIT
 
 
 def test_quic_does_not_go_round_a_pace(stage, servers, new_daemon, tmp_path):  # noqa: F811

@@ -175,9 +175,7 @@ class Daemon:
             it = node.kubectl(*command, check=False)
             return None if "Authorization error" in it.stderr else it
         it = node.wait(done, 30, "the kubelet lets nobody in")
-        if check and it.returncode:
-            raise AssertionError(f"{' '.join(command)}: {it.returncode}\n{it.stdout}{it.stderr}")
-        return it
+        return node.checked(it) if check else it
 
     def json(self, *argv):
         return json.loads(self.run(*argv).stdout)

@@ -78,8 +78,13 @@ def run(argv, check=True, **options):
     done = subprocess.run(enter(argv), check=False, capture_output=True, text=True,
                           stdin=None if "input" in options else subprocess.DEVNULL,
                           **{"timeout": 300 * PATIENCE, **options})
-    if check and done.returncode:
-        raise AssertionError(f"{' '.join(argv)[:400]}: {done.returncode}\n{done.stdout}{done.stderr}")
+    return checked(done) if check else done
+
+
+def checked(done):
+    """A command that has succeeded."""
+    if done.returncode:
+        raise AssertionError(f"{' '.join(done.args)[:400]}: {done.returncode}\n{done.stdout}{done.stderr}")
     return done
 
 
