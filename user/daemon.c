@@ -207,18 +207,18 @@ static void on_event(void *arg, const struct ev_head *event, size_t size)
 	pipeline_event(daemon->pipeline, event, size);
 }
 
-static bool put_facts(struct daemon *daemon, int64_t now_us)
+static int put_fact(struct daemon *daemon, size_t which)
 {
 	struct facts facts = { .ledger = daemon->ledger, .policy = daemon->policy,
 			       .act = daemon->act, .pipeline = daemon->pipeline,
 			       .tap = daemon->tap, .pacer = daemon->pacer,
 			       .webhooks = daemon->webhooks, .kube = daemon->kube,
 			       .shared = daemon->shared };
+	int changed = facts_put(&facts, which, clock_wall_us());
 
-	if (!facts_put(&facts, now_us))
-		return false;
-	daemon_commit_soon(daemon);
-	return true;
+	if (changed > 0)
+		daemon_commit_soon(daemon);
+	return changed;
 }
 
 static void on_commit(void *arg)
@@ -242,10 +242,18 @@ static void on_tell(void *arg)
 {
 	struct daemon *daemon = arg;
 	uint64_t begun_ns = clock_mono_ns();
+	int err;
 
-	pipeline_settle(daemon->pipeline, begun_ns);
-	put_facts(daemon, clock_wall_us());
-	daemon->telling_ns = clock_mono_ns() - begun_ns;
+	if (!daemon->next_fact) {
+		pipeline_settle(daemon->pipeline, begun_ns);
+		daemon->telling_ns = 0;
+	}
+	err = put_fact(daemon, daemon->next_fact++);
+	daemon->telling_ns += clock_mono_ns() - begun_ns;
+	if (err < 0)
+		daemon->next_fact = 0;
+	else
+		(void)loop_arm(daemon->tell, 1);	/* what came meanwhile goes first */
 }
 
 void daemon_pacing(void *arg)
@@ -342,12 +350,14 @@ static bool needs_sweeps(const struct daemon *daemon)
 static void on_sweep(void *arg)
 {
 	struct daemon *daemon = arg;
-	bool has_changed;
+	bool has_changed = false;
+	int changed;
 
 	prune(daemon);
 	tap_sweep(daemon->tap, on_event, daemon);
 	pipeline_tick(daemon->pipeline, clock_mono_ns());
-	has_changed = put_facts(daemon, clock_wall_us());
+	for (size_t i = 0; (changed = put_fact(daemon, i)) >= 0; i++)
+		has_changed |= changed > 0;
 	/* Rows that the disk did not take at once. */
 	webhooks_poke(daemon->webhooks);
 	shown_expire(daemon->shown);

@@ -51,7 +51,8 @@ struct daemon {
 	struct lines *lines;
 	struct kube *kube;
 	struct shown *shown;	/* NULL: nothing is served */
-	uint64_t telling_ns;	/* how long the facts took last */
+	uint64_t telling_ns;	/* how long the facts took last, or have taken so far */
+	size_t next_fact;	/* which is told next; 0: all have been */
 	uint64_t paced_ns;	/* when pacing was last looked after */
 	uint64_t unread_ns;	/* when flows that nobody reads were last counted, of a budget nearly spent */
 };

@@ -144,11 +144,13 @@ static void add_webhook(void *arg, const struct webhook_state *state)
 					     (json_int_t)state->dead, "error", state->error));
 }
 
-static json_t *sharing(const struct shared *shared)
+static json_t *sharing(const struct facts *facts, int64_t now_us)
 {
 	struct shared_state state;
 
-	shared_state(shared, &state);
+	if (!facts->shared)
+		return NULL;
+	shared_state(facts->shared, &state);
 	return json_pack("{s:s, s:I, s:I, s:I, s:s}", "server", state.is_up ? "up" : "away", "nodes",
 			 (json_int_t)state.nodes, "counters", (json_int_t)state.counters,
 			 "dropped", (json_int_t)state.dropped, "error", state.error);
@@ -178,7 +180,7 @@ const char *facts_counter_name(enum ctl_counter which)
 	return which < CTL_COUNTERS ? counter_names[which] : NULL;
 }
 
-static json_t *health(const struct facts *facts)
+static json_t *health(const struct facts *facts, int64_t now_us)
 {
 	uint64_t counters[CTL_COUNTERS] = { 0 };
 	struct pipeline_stats stats;
@@ -224,46 +226,90 @@ static void add_annotation(void *arg, const char *subject, const struct who_wish
 						       "state", state));
 }
 
-static bool put_kube(const struct facts *facts)
+static json_t *budgets(const struct facts *facts, int64_t now_us)
 {
-	json_t *sources = json_array(), *annotations = json_array();
-	bool changed;
+	json_t *array = json_array();
 
-	if (sources)
-		names_each_source(kube_names(facts->kube), add_source, sources);
-	if (annotations)
-		annotations_each(kube_annotations(facts->kube), add_annotation, annotations);
-	changed = put(facts->ledger, "names", sources) > 0;
-	changed |= put(facts->ledger, "annotations", annotations) > 0;
-	return changed;
+	if (array)
+		policy_counters(facts->policy, now_us, add_counter, array);
+	return array;
 }
 
-bool facts_put(const struct facts *facts, int64_t now_us)
+static json_t *gates(const struct facts *facts, int64_t now_us)
 {
-	json_t *budgets = json_array();
-	json_t *gates = json_array();
-	json_t *coverage = json_array(), *estimates = json_array();
-	json_t *webhooks = json_array();
-	bool changed;
+	json_t *array = json_array();
 
-	if (budgets)
-		policy_counters(facts->policy, now_us, add_counter, budgets);
-	if (gates)
-		act_gates(facts->act, add_gate, gates);
-	if (coverage)
-		pipeline_coverage(facts->pipeline, add_coverage, coverage);
-	if (estimates)
-		pipeline_estimates(facts->pipeline, add_estimate, estimates);
-	changed = put(facts->ledger, "budgets", budgets) > 0;
-	changed |= put(facts->ledger, "gates", gates) > 0;
-	changed |= put(facts->ledger, "coverage", coverage) > 0;
-	changed |= put(facts->ledger, "estimates", estimates) > 0;
-	if (webhooks)
-		webhooks_walk(facts->webhooks, add_webhook, webhooks);
-	changed |= put(facts->ledger, "webhooks", webhooks) > 0;
-	if (facts->shared)
-		changed |= put(facts->ledger, "shared", sharing(facts->shared)) > 0;
-	changed |= put(facts->ledger, "health", health(facts)) > 0;
-	changed |= put_kube(facts);
-	return changed;
+	if (array)
+		act_gates(facts->act, add_gate, array);
+	return array;
+}
+
+static json_t *coverage(const struct facts *facts, int64_t now_us)
+{
+	json_t *array = json_array();
+
+	if (array)
+		pipeline_coverage(facts->pipeline, add_coverage, array);
+	return array;
+}
+
+static json_t *estimates(const struct facts *facts, int64_t now_us)
+{
+	json_t *array = json_array();
+
+	if (array)
+		pipeline_estimates(facts->pipeline, add_estimate, array);
+	return array;
+}
+
+static json_t *webhooks(const struct facts *facts, int64_t now_us)
+{
+	json_t *array = json_array();
+
+	if (array)
+		webhooks_walk(facts->webhooks, add_webhook, array);
+	return array;
+}
+
+static json_t *names(const struct facts *facts, int64_t now_us)
+{
+	json_t *array = json_array();
+
+	if (array)
+		names_each_source(kube_names(facts->kube), add_source, array);
+	return array;
+}
+
+static json_t *wishes(const struct facts *facts, int64_t now_us)
+{
+	json_t *array = json_array();
+
+	if (array)
+		annotations_each(kube_annotations(facts->kube), add_annotation, array);
+	return array;
+}
+
+static const struct {
+	const char *key;
+	json_t *(*make)(const struct facts *facts, int64_t now_us);	/* NULL: nothing to tell */
+} parts[] = {
+	{ "budgets", budgets },
+	{ "gates", gates },
+	{ "coverage", coverage },
+	{ "estimates", estimates },
+	{ "webhooks", webhooks },
+	{ "shared", sharing },
+	{ "health", health },
+	{ "names", names },
+	{ "annotations", wishes },
+};
+
+int facts_put(const struct facts *facts, size_t which, int64_t now_us)
+{
+	int err;
+
+	if (which >= ARRAY_SIZE(parts))
+		return -ENOENT;
+	err = put(facts->ledger, parts[which].key, parts[which].make(facts, now_us));
+	return err > 0;
 }

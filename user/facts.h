@@ -42,7 +42,10 @@ struct facts {
 	struct kube *kube;
 	struct shared *shared;		/* NULL: nothing is shared */
 };
-/* Writes what has changed since it was last asked; true if anything has. */
-bool facts_put(const struct facts *facts, int64_t now_us);
+/*
+ * Writes fact number `which`, from 0, if it is another than in the ledger: 1, else 0. -ENOENT: there are not so
+ * many. One at a time, because with hundreds of callers each takes about a millisecond.
+ */
+int facts_put(const struct facts *facts, size_t which, int64_t now_us);
 
 #endif

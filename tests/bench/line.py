@@ -18,7 +18,7 @@ from gate import names
 from stage import PYTHON, Cgroup, wait
 from tokens import TOKEN
 
-N_CROSSINGS = 200
+N_CROSSINGS = 400
 N_STREAMS = 64
 PERIOD_MS, TOKENS = 20, 700     # 50 tokens a second for 14 s
 USD_PER_TOKEN = 0.6e-6          # gpt-4o-mini
