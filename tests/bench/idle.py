@@ -6,6 +6,7 @@ import time
 import pairs
 
 SECONDS = 60
+STARTED = 65    # what a start leaves to do: the AI hosts' addresses, and the first sweep after a minute
 EXECS = 200
 
 
@@ -38,7 +39,7 @@ def exec_us(daemon, spent):
 def rows(host, n_rounds):
     daemon = host.daemon()
     pid = daemon.child.pid
-    time.sleep(3)       # what the start leaves to do
+    time.sleep(STARTED)
     before, forked = taken(pid), forks()
     time.sleep(SECONDS)
     slept, cpu_ns = (b - a for a, b in zip(before, taken(pid)))
