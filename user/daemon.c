@@ -438,6 +438,8 @@ int daemon_listen(struct daemon *daemon)
 	if (!err)
 		err = loop_add_timer(daemon->loop, 0, on_tell, daemon, &daemon->tell);
 	if (!err)
+		err = loop_arm(daemon->tell, TELL_NS);	/* so that a sweep of a daemon at rest finds no news */
+	if (!err)
 		err = loop_add_timer(daemon->loop, 0, on_pace, daemon, &daemon->pace);
 	if (!err)
 		err = loop_arm(daemon->pace, ACT_PACE_NS);	/* of what was restored */
