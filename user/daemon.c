@@ -164,10 +164,9 @@ void daemon_commit_soon(struct daemon *daemon)
 	loop_soon(daemon->commit, LEDGER_COMMIT_NS);
 }
 
-static void tell_soon(void *arg)
+void daemon_tell_soon(void *arg)
 {
 	struct daemon *daemon = arg;
-
 	uint64_t rest_ns = daemon->telling_ns * TELL_SHARE;
 
 	loop_soon(daemon->tell, rest_ns > TELL_NS ? rest_ns : TELL_NS);
@@ -178,7 +177,7 @@ static void on_called(void *arg, const struct ledger_call *call)
 	struct daemon *daemon = arg;
 
 	daemon_commit_soon(daemon);
-	tell_soon(daemon);
+	daemon_tell_soon(daemon);
 	lines_call(daemon->lines, call);
 	shown_call(daemon->shown, call);
 }
@@ -285,7 +284,7 @@ static void on_pace(void *arg)
 	follow(daemon, act_has_fuse(daemon->act));
 	if (n) {
 		daemon_pacing(daemon);
-		tell_soon(daemon);
+		daemon_tell_soon(daemon);
 	} else if (act_has_fuse(daemon->act)) {
 		loop_soon(daemon->pace, ACT_REST_NS);
 	}
@@ -344,7 +343,7 @@ static bool needs_sweeps(const struct daemon *daemon)
 
 	pipeline_stats(daemon->pipeline, &stats);
 	return stats.flows || stats.links.connections || config->rules.n_budgets ||
-	       config->webhooks.n || config->serve.is_on || daemon->kube;
+	       config->webhooks.n || config->serve.is_on;
 }
 
 static void on_sweep(void *arg)
@@ -399,7 +398,7 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 		.forget = on_forget,
 		.called = on_called,
 		.destroy = on_destroy,
-		.settle_soon = tell_soon,
+		.settle_soon = daemon_tell_soon,
 		.flow_get = on_flow_get, .held = on_held, .hold_over = on_hold_over,
 		.owner = on_owner,
 		.is_shared = on_is_shared, .left_out = on_left_out,

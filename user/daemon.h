@@ -75,6 +75,8 @@ int daemon_listen(struct daemon *daemon);
 struct sockaddr;
 void daemon_resolved(void *arg, const struct sockaddr *address, const char *host);
 void daemon_commit_soon(struct daemon *daemon);
+/* What the facts say may be another now; arg: the daemon. */
+void daemon_tell_soon(void *arg);
 /* share.c. Begins anew with the shared budgets that there are now; logs what fails. */
 void daemon_share(struct daemon *daemon);
 /* Overrides are looked for when there are budgets. 0 or -errno. */

@@ -304,6 +304,7 @@ static void on_annotated(void *arg)
 		reload_now(daemon->reload);
 	else
 		(void)kube_annotate(daemon->kube, &daemon->config.annotations, &daemon->config.rules);
+	daemon_tell_soon(daemon);
 }
 
 /* Names are there before the first event; those that a server must be asked for come after. */
@@ -312,7 +313,7 @@ static enum daemon_end start_kube(struct daemon *daemon)
 	const struct kube_options options = {
 		.loop = daemon->loop, .fetcher = daemon->fetcher, .who = daemon->who,
 		.ledger = daemon->ledger, .config = &daemon->config.kube, .node = daemon->node,
-		.rules = &daemon->config.rules, .rebuild = on_rebuild, .annotated = on_annotated,
+		.rules = &daemon->config.rules, .rebuild = on_rebuild, .annotated = on_annotated, .changed = daemon_tell_soon,
 		.namespaces = daemon->config.annotations.n_steps, .arg = daemon,
 	};
 	int err = kube_new(&daemon->kube, &options);

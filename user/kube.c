@@ -180,11 +180,15 @@ const struct annotations *kube_annotations(const struct kube *kube)
 
 static void on_source(void *arg, const char *name, const char *error)
 {
+	struct kube *kube = arg;
+
 	if (error)
 		log_warn("names of pods: %s: %s; proceeding with what the other sources tell", name,
 			 error);
 	else
 		log_info("names of pods: %s works", name);
+	if (kube->options.changed)
+		kube->options.changed(kube->options.arg);
 }
 
 /* ---- configuration ---- */

@@ -35,6 +35,8 @@ struct kube_options {
 	void (*annotated)(void *arg);
 	/* Calls in the ledger have got names that budgets look at: these must count anew. */
 	void (*rebuild)(void *arg);
+	/* A source works, or does not any more. Also while kube_new() runs. May be NULL. */
+	void (*changed)(void *arg);
 	void *arg;
 };
 
