@@ -23,7 +23,7 @@ static void carry_out(struct pipeline *pipeline, const struct policy_subject *su
 
 /* A cgroup or a process has appeared: is one of its budgets spent already? */
 void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
-		  const char *host, uint64_t time_ns)
+		  const char *host, bool will_call, uint64_t time_ns)
 {
 	struct policy_subject subject = { .host = host, .model = "" };
 	int64_t now_us = pipeline->config.wall_us(time_ns);
@@ -38,7 +38,7 @@ void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who
 	group = *who_group(pipeline->config.who, cgroup);
 	subject.group = &group;
 	subject.process = &copy;
-	policy_judge(pipeline->config.policy, &subject, now_us);
+	(will_call ? policy_expect : policy_judge)(pipeline->config.policy, &subject, now_us);
 	carry_out(pipeline, &subject, now_us);
 }
 
@@ -163,7 +163,7 @@ static void on_open(struct pipeline *pipeline, const struct ev_open *event)
 	host[sizeof(host) - 1] = '\0';
 	/* Asked now, while the process is sure to be there. */
 	pipeline_judge(pipeline, event->head.cgroup,
-	      who_process(who, event->head.tgid, comm, event->uid), host, event->head.time_ns);
+	      who_process(who, event->head.tgid, comm, event->uid), host, false, event->head.time_ns);
 }
 
 static void on_gone(struct pipeline *pipeline, const struct ev_head *event)
@@ -185,7 +185,7 @@ static void on_cgroup(struct pipeline *pipeline, const struct ev_cgroup *event)
 	memcpy(path, event->path, sizeof(path));
 	path[sizeof(path) - 1] = '\0';
 	who_learn(pipeline->config.who, event->head.cgroup, path);
-	pipeline_judge(pipeline, event->head.cgroup, NULL, "", event->head.time_ns);
+	pipeline_judge(pipeline, event->head.cgroup, NULL, "", false, event->head.time_ns);
 }
 
 static bool is_sound(const struct ev_head *event, size_t size)

@@ -62,7 +62,7 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 	if (!is_copy && flow->head.tgid && hooks->left_out)
 		unmetered_left_out(pipeline->unmetered, flow->head.tgid, flow->host,
 				   hooks->left_out(hooks->arg, flow->head.tgid));
-	pipeline_judge(pipeline, flow->head.cgroup, process, flow->host, flow->head.time_ns);
+	pipeline_judge(pipeline, flow->head.cgroup, process, flow->host, true, flow->head.time_ns);
 }
 
 void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)

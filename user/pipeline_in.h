@@ -25,9 +25,12 @@ struct pipeline {
 	struct pipeline_stats stats;
 };
 
-/* Is a budget of this cgroup and process (NULL: of nobody) spent already? Then what follows is done. */
+/*
+ * Is a budget of this cgroup and process (NULL: of nobody) spent already, or may be soon if it will call now?
+ * Then what follows is done.
+ */
 void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
-		    const char *host, uint64_t time_ns);
+		    const char *host, bool will_call, uint64_t time_ns);
 /* Into the ledger, and to the policy. */
 void pipeline_charge(struct pipeline *pipeline, const struct links_caller *caller,
 		     const struct charge *charge);

@@ -51,6 +51,12 @@ location = /stream { default_type text/event-stream; limit_rate 500; }
 """
 
 
+def worker(nginx):
+    """The process id of an nginx's one worker."""
+    with open(f"/proc/{nginx.pid}/task/{nginx.pid}/children", encoding="ascii") as file:
+        return int(file.read())
+
+
 class Host:
     """What stage.Daemon needs of a stage (children, namespaces), and the servers."""
 
@@ -61,7 +67,7 @@ class Host:
         stage.make_certificates(directory)
         os.chmod(directory, 0o755)
         self.environment = stage.client_environment(os.path.join(directory, "ca.pem"))
-        self.n_daemons = 0
+        self.n_daemons, self.ai = 0, None
         www = os.path.join(directory, "www")
         os.mkdir(www, 0o755)
         for size in 1024, 16384:
@@ -92,7 +98,24 @@ class Host:
         return child
 
     def ai_server(self):
-        return self.nginx("ai", [AI_HOST, STREAM_HOST], AI_LOCATIONS % ANSWER)
+        self.ai = self.nginx("ai", [AI_HOST, STREAM_HOST], AI_LOCATIONS % ANSWER)
+        return self.ai
+
+    @contextlib.contextmanager
+    def apart(self):
+        """
+        The AI server on the last CPU, and what is started meanwhile on the first. Where the two share one by
+        chance, and a daemon that wakes sends them apart, it would look like a gain of half a request's time.
+        """
+        everywhere, last = os.sched_getaffinity(0), os.cpu_count() - 1
+        servers = [self.ai.pid, worker(self.ai)]
+        for pid, cpus in [(0, {0}), *((server, {last}) for server in servers)]:
+            os.sched_setaffinity(pid, cpus)
+        try:
+            yield
+        finally:
+            for pid in 0, *servers:
+                os.sched_setaffinity(pid, everywhere)
 
     def start(self, argv, **options):
         options.setdefault("env", self.environment)

@@ -48,9 +48,7 @@ def measure(host, worker, busy, attach):
 
 
 def rows(host, n_rounds):
-    master = host.nginx("web", [lab.WEB_HOST])
-    with open(f"/proc/{master.pid}/task/{master.pid}/children", encoding="ascii") as file:
-        worker = int(file.read())
+    worker = lab.worker(host.nginx("web", [lab.WEB_HOST]))
     busy = host.start([PYTHON, os.path.join(lab.HERE, "busy.py"), lab.AI_HOST])
     taken = {arm: [] for arm in ARMS}
     for number in range(n_rounds):

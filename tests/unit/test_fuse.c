@@ -175,6 +175,46 @@ static void is_due_when_few_calls_are_left(void **state)
 	assert_false(policy_stands(policy, &budget, &policy_fuse, KEY, false, T0 + DAY_US));
 }
 
+/* Nobody knows what its calls cost: they are held at what its neighbour's did. */
+static void a_first_call_costs_what_others_did(void **state)
+{
+	struct who_group neighbours = group;
+	struct policy_subject neighbour = subject;
+	struct charge paid = { .source = CHARGE_USAGE, .is_priced = true, .budget_nanos = 100 };
+	struct policy_verdict verdict;
+
+	assert_false(run(1, 10, 0));	/* not even anybody's */
+	assert_int_equal(pulse().mean, 0);
+	policy_release(policy, 1);
+	neighbours.cgroup = 8;
+	snprintf(neighbours.path, sizeof(neighbours.path), "/neighbour");
+	neighbour.group = &neighbours;
+	for (int i = 0; i < 5; i++)
+		policy_charge(policy, &neighbour, &paid, 1000 + i, T0);
+	while (policy_next(policy, &verdict))
+		;
+	policy_judge(policy, &subject, T0);
+	assert_false(carry_out(T0));
+	policy_expect(policy, &subject, T0);	/* its connection is there, before a request */
+	assert_true(carry_out(T0));
+	act_pace(act, policy, T0);
+	assert_int_equal(world.grant.granted_nanos, 1000);
+	assert_int_equal(world.grant.reserve_nanos, 100);
+	run(1, 10, 0);
+	run(2, 0, 0);
+	assert_int_equal(pulse().mean, 100);
+	assert_int_equal(pulse().left, 990);
+	assert_int_equal(pulse().ahead, 190);
+	policy_release(policy, 1);
+	policy_release(policy, 2);
+	charge(1, T0);			/* its own are cheap, as it turns out */
+	assert_int_equal(pulse().mean, ((500 + 1) / 6 * 15 + 1) / 16);
+	for (int i = 1; i < 16; i++)
+		charge(1, T0);
+	assert_int_equal(pulse().mean, 1);
+	assert_false(policy_stands(policy, &budget, &policy_fuse, KEY, false, T0));
+}
+
 /* Few dear calls, after many that cost nothing to speak of. */
 static void no_call_is_too_dear_to_be_noticed(void **state)
 {
@@ -408,6 +448,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(is_due_when_an_eighth_is_left),
 		TEST(is_due_when_few_calls_are_left),
+		TEST(a_first_call_costs_what_others_did),
 		TEST(no_call_is_too_dear_to_be_noticed),
 		TEST(the_mean_outlives_the_window),
 		TEST(is_only_for_what_is_enforced_and_stops_somebody),

@@ -64,7 +64,7 @@ static uint32_t fuse_step(const struct policy_budget *budget)
 }
 
 struct counters *counters_new(const struct policy_budget *budget, bool is_enforced, size_t *bytes,
-			      size_t max_bytes, uint32_t *turns)
+			      size_t max_bytes, struct counters_common *common)
 {
 	struct counters *counters =
 		calloc(1, sizeof(*counters) + budget->n_steps * sizeof(*counters->limits));
@@ -78,7 +78,7 @@ struct counters *counters_new(const struct policy_budget *budget, bool is_enforc
 	counters->n_steps = (uint32_t)budget->n_steps;
 	counters->bytes = bytes;
 	counters->max_bytes = max_bytes;
-	counters->turns = turns;
+	counters->common = common;
 	counters->swept = INT64_MIN;
 	for (size_t i = 0; i < budget->n_steps; i++)
 		counters->limits[i] = limit_of(own_limit(budget), budget->steps[i].at_permille);
@@ -160,7 +160,7 @@ void counters_turn(struct counters *counters, int64_t now_us)
 {
 	int64_t start_us, end_us;
 
-	++*counters->turns;
+	counters->common->turns++;
 	if (is_rolling(counters)) {
 		turn_slot(counters, now_us);
 		return;
@@ -186,6 +186,38 @@ static uint64_t mean_of(const struct counters *counters, const struct counter *c
 	return calls ? ever / calls : 0;
 }
 
+/* So many calls of a counter's own tell what the next ones will cost; until then anybody's here do, too. */
+#define KNOWN_CALLS 16
+
+static bool is_known(const struct counter *counter)
+{
+	return counter->calls_gone + counter->sum.calls >= KNOWN_CALLS;
+}
+
+/* What its fuse is to reckon with. */
+static uint64_t likely_mean_of(const struct counters *counters, const struct counter *counter)
+{
+	const struct counters_common *all = counters->common;
+	uint64_t mean = mean_of(counters, counter), calls = counter->calls_gone + counter->sum.calls;
+	unsigned __int128 common;
+
+	if (!all->calls || is_known(counter))
+		return mean;
+	common = (counters->is_in_money ? all->nanos : all->tokens) / all->calls;
+	return (uint64_t)((common * (KNOWN_CALLS - calls) + (unsigned __int128)mean * calls) / KNOWN_CALLS);
+}
+
+/* What is ahead of its calls in flight, by that mean: they began when less was known. */
+static uint64_t likely_ahead_of(const struct counters *counters, const struct counter *counter)
+{
+	uint64_t all;
+
+	if (__builtin_mul_overflow(likely_mean_of(counters, counter), counter->n_flights, &all))
+		all = INT64_MAX;
+	all = all > counter->flight ? all - counter->flight : 0;
+	return all > counter->ahead ? all : counter->ahead;
+}
+
 /*
  * A fuse is due when an eighth is left, or what 64 calls may cost: before user space has seen so many
  * begin, they could cross the line (asyncio.gather() of 50 does, within milliseconds). It stays until
@@ -203,7 +235,7 @@ static bool is_near(const struct counters *counters, const struct counter *count
 		return false;
 	line = limit_at(counters, counter, counters->fuse);
 	return all >= line - line / FUSE_SHARE * twice ||
-	       mean_of(counters, counter) >= (line - all + calls - 1) / calls;
+	       likely_mean_of(counters, counter) >= (line - all + calls - 1) / calls;
 }
 
 /*
@@ -220,6 +252,8 @@ uint64_t counter_quiet(const struct counters *counters, const struct counter *co
 		return 0;
 	if (counters->fuse >= counters->n_steps)
 		return first;
+	if (!is_known(counter))
+		return 0;
 	line = counters->limits[counters->fuse];
 	share = line - line / FUSE_SHARE;
 	due = (unsigned __int128)line * calls;
@@ -428,7 +462,7 @@ void counter_pulse(const struct counters *counters, const struct counter *counte
 
 	*ret = (struct policy_pulse){ .charged = counter->gone + spent,
 				      .calls = counter->calls_gone + counter->sum.calls,
-				      .mean = mean_of(counters, counter),
+				      .mean = likely_mean_of(counters, counter),
 				      .n_flights = counter->n_flights, .landed = counter->landed };
 	if (!counter->is_near)
 		return;
@@ -436,7 +470,7 @@ void counter_pulse(const struct counters *counters, const struct counter *counte
 	add(&spent, counter_elsewhere(counters, counter));
 	ret->line = limit_at(counters, counter, counters->fuse);
 	ret->left = (int64_t)ret->line - (int64_t)spent;
-	ret->ahead = counter->ahead;
+	ret->ahead = likely_ahead_of(counters, counter);
 	ret->per_kib = counter->per_kib;
 	ret->lets_flow = counters->budget->steps[counters->fuse].lets_end ||
 			 (counters->budget->steps[counters->fuse].action != POLICY_REFUSE &&

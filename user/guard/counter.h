@@ -13,12 +13,18 @@
 struct counter;
 struct counters;	/* all of one budget */
 
+/* What the counters of all budgets have in common. */
+struct counters_common {
+	uint32_t turns;		/* counts what counters_turn() has done */
+	uint64_t nanos, tokens, calls;	/* of all charges, ever */
+};
+
 /*
- * The budget and the sum of bytes (of all budgets' counters) stay the caller's. NULL: no memory.
- * is_enforced: its counters have fuses. turns: the policy's.
+ * The budget, the sum of bytes (of all budgets' counters) and what is common stay the caller's. NULL: no memory.
+ * is_enforced: its counters have fuses.
  */
 struct counters *counters_new(const struct policy_budget *budget, bool is_enforced, size_t *bytes,
-			      size_t max_bytes, uint32_t *turns);
+			      size_t max_bytes, struct counters_common *common);
 struct counters *counters_free(struct counters *counters);
 uint64_t counters_count(const struct counters *counters);
 

@@ -34,7 +34,7 @@ struct counter {
 	uint8_t n_calls, n_members;	/* counted on, see counter_rise(); the latest are kept */
 	uint8_t n_quiet;	/* of the calls that subject `known` has had, the latest so many came here */
 	uint32_t known;
-	uint32_t turn;		/* policy->turns when it was last brought up to date for policy_charge() */
+	uint32_t turn;		/* policy->common.turns when it was last brought up to date for policy_charge() */
 	uint64_t quiet;		/* below this sum nothing is to be told, while it is plain */
 
 	struct sum *slots;	/* rolling; slots[at] is the present one */
@@ -67,7 +67,7 @@ struct counters {
 	bool is_in_money, is_spike, is_shared;	/* the budget's, at hand */
 	uint32_t n_steps, fuse;	/* the step that the fuse is for; n_steps: none */
 	size_t *bytes, max_bytes;
-	uint32_t *turns;	/* counts what counters_turn() has done, for all budgets */
+	struct counters_common *common;
 	bool is_open;
 	uint32_t epoch;
 	int64_t same_from_us, same_until_us; /* in between, a charge changes neither window nor slot */

@@ -61,7 +61,7 @@ struct policy *policy_new(const struct policy_rules *rules)
 						   rules->enforce && !rules->budgets[i].is_rehearsed,
 						   &policy->bytes,
 						   rules->counters_bytes ?: POLICY_COUNTERS_BYTES,
-						   &policy->turns);
+						   &policy->common);
 		if (!policy->counters[i])
 			return policy_free(policy);
 		policy->is_per_process |= rules->budgets[i].per == POLICY_PER_PROCESS;
@@ -114,7 +114,7 @@ void policy_read(const struct charge *charge, int64_t call_id, struct counter_ch
 /* Rolls the windows of a subject's budgets, unless it is known that none would turn. */
 static void roll_all(const struct policy *policy, struct known *known, int64_t now_us)
 {
-	if (known->turns == policy->turns && now_us >= known->same_from_us &&
+	if (known->turns == policy->common.turns && now_us >= known->same_from_us &&
 	    now_us < known->same_until_us)
 		return;
 	known->same_from_us = INT64_MIN;
@@ -128,7 +128,7 @@ static void roll_all(const struct policy *policy, struct known *known, int64_t n
 		if (counters->same_until_us < known->same_until_us)
 			known->same_until_us = counters->same_until_us;
 	}
-	known->turns = policy->turns;
+	known->turns = policy->common.turns;
 }
 
 /*
@@ -175,6 +175,9 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		return;
 	}
 	policy_read(charge, call_id, &more);
+	add(&policy->common.nanos, more.nanos);
+	add(&policy->common.tokens, more.tokens);
+	policy->common.calls += more.nanos || more.tokens;
 	/* The root is everybody, and what is protected is nobody's to gate. */
 	member = known->is_protected || !strcmp(subject->group->path, "/") ? 0
 									   : subject->group->cgroup;
@@ -207,7 +210,8 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		known->calls[known->n_calls++ % POLICY_CALLS] = call_id;
 }
 
-void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us)
+static void judge(struct policy *policy, const struct policy_subject *subject, bool make,
+		  int64_t now_us)
 {
 	struct known *known = policy_recall(policy, subject);
 
@@ -215,12 +219,24 @@ void policy_judge(struct policy *policy, const struct policy_subject *subject, i
 		struct claim *claim = &known->claims[i];
 
 		counters_roll(claim->counters, now_us);
-		/* What is ordered held is held before it spends. */
-		if (!policy_counter_of(policy, claim, subject, policy->has_hold))
+		if (!policy_counter_of(policy, claim, subject, make))
 			continue;
 		counter_look(claim->counters, claim->counter);
+		if (make)	/* what anybody's calls cost may be known by now */
+			counter_weigh(claim->counters, claim->counter);
 		policy_tell(policy, i, claim->counter);
 	}
+}
+
+void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us)
+{
+	/* What is ordered held is held before it spends. */
+	judge(policy, subject, policy->has_hold, now_us);
+}
+
+void policy_expect(struct policy *policy, const struct policy_subject *subject, int64_t now_us)
+{
+	judge(policy, subject, policy->has_hold || policy->common.calls, now_us);
 }
 
 /*

@@ -208,6 +208,8 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		   const struct charge *charge, int64_t call_id, int64_t now_us);
 /* The same without a charge: for a cgroup or a connection that has just appeared. */
 void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us);
+/* The same where a call will follow: the fuse of a counter without any is due by what anybody's calls cost. */
+void policy_expect(struct policy *policy, const struct policy_subject *subject, int64_t now_us);
 bool policy_next(struct policy *policy, struct policy_verdict *ret);
 
 /*
@@ -238,7 +240,7 @@ struct policy_pulse {
 	uint64_t epoch;		/* other sums of this and another epoch do not compare */
 	uint64_t charged;	/* ever, in this epoch, beyond any window */
 	uint64_t calls;		/* that cost something */
-	uint64_t mean;		/* of a call; 0: not known */
+	uint64_t mean;		/* of a call; while few of the counter's have ended, of anybody's, too; 0: not known */
 	uint32_t n_flights;	/* calls in flight now */
 	uint64_t landed;	/* calls that were in flight, ever */
 	/*

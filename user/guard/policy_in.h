@@ -36,7 +36,7 @@ struct known {
 	UT_hash_handle hh;
 	char *packed;
 	bool is_protected;
-	/* Between these none of its budgets' windows or slots is another, while policy->turns is `turns`. */
+	/* Between these none of its budgets' windows or slots is another, while policy->common.turns is `turns`. */
 	int64_t same_from_us, same_until_us;
 	uint32_t turns;
 	/*
@@ -61,7 +61,7 @@ struct policy {
 	uint32_t ids;
 	bool is_stale;			/* counters went: the cache points nowhere */
 	struct claim *scratch;
-	uint32_t turns;			/* of windows and slots, of all budgets */
+	struct counters_common common;
 	size_t bytes;			/* of all counters */
 	struct flight *flights;
 	struct override *orders;
