@@ -313,8 +313,8 @@ static enum daemon_end start_kube(struct daemon *daemon)
 	const struct kube_options options = {
 		.loop = daemon->loop, .fetcher = daemon->fetcher, .who = daemon->who,
 		.ledger = daemon->ledger, .config = &daemon->config.kube, .node = daemon->node,
-		.rules = &daemon->config.rules, .rebuild = on_rebuild, .annotated = on_annotated, .changed = daemon_tell_soon,
-		.namespaces = daemon->config.annotations.n_steps, .arg = daemon,
+		.rules = &daemon->config.rules, .rebuild = on_rebuild, .annotated = on_annotated,
+		.changed = daemon_tell_soon, .namespaces = daemon->config.annotations.n_steps, .arg = daemon,
 	};
 	int err = kube_new(&daemon->kube, &options);
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "guard/counter_in.h"
 #include "guard/zone.h"
@@ -22,45 +21,10 @@ static uint64_t own_limit(const struct policy_budget *budget)
 }
 
 /* Where a step of a counter lies: of its budget's limit, or of the one that was ordered. */
-static uint64_t limit_at(const struct counters *counters, const struct counter *counter,
-			 uint32_t step)
+uint64_t counter_limit(const struct counters *counters, const struct counter *counter, uint32_t step)
 {
 	return counter->raised ? limit_of(counter->raised, counters->budget->steps[step].at_permille)
 			       : counters->limits[step];
-}
-
-/* Does a call of a cgroup count here whatever process made it, and whom it was for? */
-static bool is_of_cgroups(const struct policy_budget *budget)
-{
-	const struct policy_match *match = &budget->match;
-	const char *const narrower[] = { match->user, match->command, match->exe, match->host,
-					 match->model };
-
-	if (budget->per == POLICY_PER_USER || budget->per == POLICY_PER_PROCESS)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(narrower); i++)
-		if (narrower[i] && *narrower[i])
-			return false;
-	return true;
-}
-
-/*
- * The first step that stops somebody. A gate is a cgroup's: where a step means a process, it stands in
- * only if all that the cgroup's processes spend counts here.
- */
-static uint32_t fuse_step(const struct policy_budget *budget)
-{
-	uint32_t i;
-
-	for (i = 0; i < budget->n_steps; i++) {
-		const struct policy_step *step = &budget->steps[i];
-		bool means_process = step->target == POLICY_PROCESS &&
-				     (step->action == POLICY_STOP || step->action == POLICY_KILL);
-
-		if (step->action > POLICY_PACE && (!means_process || is_of_cgroups(budget)))
-			break;
-	}
-	return i;
 }
 
 struct counters *counters_new(const struct policy_budget *budget, bool is_enforced, size_t *bytes,
@@ -82,7 +46,7 @@ struct counters *counters_new(const struct policy_budget *budget, bool is_enforc
 	counters->swept = INT64_MIN;
 	for (size_t i = 0; i < budget->n_steps; i++)
 		counters->limits[i] = limit_of(own_limit(budget), budget->steps[i].at_permille);
-	counters->fuse = is_enforced && !counters->is_spike ? fuse_step(budget) : counters->n_steps;
+	counters->fuse = is_enforced && !counters->is_spike ? counter_fuse_step(budget) : counters->n_steps;
 	if (is_rolling(counters)) {
 		counters->slot_us = budget->window_us / POLICY_SLOTS;
 		if (counters->slot_us < 1)
@@ -177,92 +141,6 @@ void counters_turn(struct counters *counters, int64_t now_us)
 
 /* ---- one counter ---- */
 
-/* Of a call, in the unit of the limit; 0: not known. */
-static uint64_t mean_of(const struct counters *counters, const struct counter *counter)
-{
-	uint64_t ever = counter->gone + in_unit(counters, &counter->sum);
-	uint64_t calls = counter->calls_gone + counter->sum.calls;
-
-	return calls ? ever / calls : 0;
-}
-
-/* So many calls of a counter's own tell what the next ones will cost; until then anybody's here do, too. */
-#define KNOWN_CALLS 16
-
-static bool is_known(const struct counter *counter)
-{
-	return counter->calls_gone + counter->sum.calls >= KNOWN_CALLS;
-}
-
-/* What its fuse is to reckon with. */
-static uint64_t likely_mean_of(const struct counters *counters, const struct counter *counter)
-{
-	const struct counters_common *all = counters->common;
-	uint64_t mean = mean_of(counters, counter), calls = counter->calls_gone + counter->sum.calls;
-	unsigned __int128 common;
-
-	if (!all->calls || is_known(counter))
-		return mean;
-	common = (counters->is_in_money ? all->nanos : all->tokens) / all->calls;
-	return (uint64_t)((common * (KNOWN_CALLS - calls) + (unsigned __int128)mean * calls) / KNOWN_CALLS);
-}
-
-/* What is ahead of its calls in flight, by that mean: they began when less was known. */
-static uint64_t likely_ahead_of(const struct counters *counters, const struct counter *counter)
-{
-	uint64_t all;
-
-	if (__builtin_mul_overflow(likely_mean_of(counters, counter), counter->n_flights, &all))
-		all = INT64_MAX;
-	all = all > counter->flight ? all - counter->flight : 0;
-	return all > counter->ahead ? all : counter->ahead;
-}
-
-/*
- * A fuse is due when an eighth is left, or what 64 calls may cost: before user space has seen so many
- * begin, they could cross the line (asyncio.gather() of 50 does, within milliseconds). It stays until
- * twice as much is left, and when the line is crossed if the answers in flight are let end then: it is
- * what holds further requests on their connections.
- */
-#define FUSE_SHARE 8
-#define FUSE_CALLS 64
-static bool is_near(const struct counters *counters, const struct counter *counter, uint64_t all)
-{
-	uint64_t twice = counter->is_near ? 2 : 1, calls = FUSE_CALLS * twice, line;
-
-	if (counters->fuse >= counters->n_steps ||
-	    (counter->reached > counters->fuse && !counters->budget->steps[counters->fuse].lets_end))
-		return false;
-	line = limit_at(counters, counter, counters->fuse);
-	return all >= line - line / FUSE_SHARE * twice ||
-	       likely_mean_of(counters, counter) >= (line - all + calls - 1) / calls;
-}
-
-/*
- * With n calls that cost s, and the n' and s' of windows that ended, a fuse is due from
- * FUSE_CALLS * (s' + s) / (n' + n) = line - s on. That is least for the fewest calls: one more than now.
- */
-uint64_t counter_quiet(const struct counters *counters, const struct counter *counter)
-{
-	uint64_t first = counters->n_steps ? counters->limits[0] : INT64_MAX, line, share;
-	unsigned __int128 due, gone = (unsigned __int128)counter->gone * FUSE_CALLS;
-	uint64_t calls = counter->calls_gone + counter->sum.calls + 1;
-
-	if (counters->is_spike || counter_tells(counter))
-		return 0;
-	if (counters->fuse >= counters->n_steps)
-		return first;
-	if (!is_known(counter))
-		return 0;
-	line = counters->limits[counters->fuse];
-	share = line - line / FUSE_SHARE;
-	due = (unsigned __int128)line * calls;
-	due = due > gone ? (due - gone) / (calls + FUSE_CALLS) : 0;
-	if (share < first)
-		first = share;
-	return due < first ? (uint64_t)due : first;
-}
-
 static void count_steps(const struct counters *counters, struct counter *counter)
 {
 	uint64_t sum = in_unit(counters, &counter->sum), all;
@@ -272,7 +150,7 @@ static void count_steps(const struct counters *counters, struct counter *counter
 		while (at < counters->n_steps && sum >= counters->limits[at])
 			at++;
 		counter->reached = counter->ahead_of = at;
-		counter->is_near = is_near(counters, counter, sum);
+		counter->is_near = counter_is_near(counters, counter, sum);
 		counter->quiet = counter_quiet(counters, counter);
 		return;
 	}
@@ -290,13 +168,13 @@ static void count_steps(const struct counters *counters, struct counter *counter
 	add(&sum, counter_elsewhere(counters, counter));
 	all = sum;
 	add(&all, counter->ahead);
-	while (at < counters->n_steps && sum >= limit_at(counters, counter, at))
+	while (at < counters->n_steps && sum >= counter_limit(counters, counter, at))
 		at++;
 	counter->reached = at;
-	while (at < counters->n_steps && all >= limit_at(counters, counter, at))
+	while (at < counters->n_steps && all >= counter_limit(counters, counter, at))
 		at++;
 	counter->ahead_of = at;
-	counter->is_near = is_near(counters, counter, all);
+	counter->is_near = counter_is_near(counters, counter, all);
 }
 
 void counter_weigh(const struct counters *counters, struct counter *counter)
@@ -405,7 +283,7 @@ uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_
 	uint64_t mean;
 
 	counter_look(counters, counter);
-	mean = mean_of(counters, counter);
+	mean = counter_mean(counters, counter);
 	*ret_ahead = mean > so_far ? mean - so_far : 0;
 	add(&counter->flight, so_far);
 	add(&counter->ahead, *ret_ahead);
@@ -447,41 +325,11 @@ void counter_order(struct counters *counters, struct counter *counter,
 	counter_weigh(counters, counter);
 }
 
-void counter_flow(struct counter *counter, uint64_t per_kib)
-{
-	if (!counter->is_near)
-		counter->per_kib = 0;
-	else
-		counter->per_kib = counter->per_kib ? (3 * counter->per_kib + per_kib) / 4 : per_kib;
-}
-
-void counter_pulse(const struct counters *counters, const struct counter *counter,
-		   struct policy_pulse *ret)
-{
-	uint64_t spent = in_unit(counters, &counter->sum);
-
-	*ret = (struct policy_pulse){ .charged = counter->gone + spent,
-				      .calls = counter->calls_gone + counter->sum.calls,
-				      .mean = likely_mean_of(counters, counter),
-				      .n_flights = counter->n_flights, .landed = counter->landed };
-	if (!counter->is_near)
-		return;
-	add(&spent, counter->flight);
-	add(&spent, counter_elsewhere(counters, counter));
-	ret->line = limit_at(counters, counter, counters->fuse);
-	ret->left = (int64_t)ret->line - (int64_t)spent;
-	ret->ahead = likely_ahead_of(counters, counter);
-	ret->per_kib = counter->per_kib;
-	ret->lets_flow = counters->budget->steps[counters->fuse].lets_end ||
-			 (counters->budget->steps[counters->fuse].action != POLICY_REFUSE &&
-			  !counters->budget->steps[counters->fuse].cut);
-}
-
 /* When the sum falls below the limit of a step if nothing more is spent. */
 static int64_t falls_at(const struct counters *counters, const struct counter *counter,
 			uint32_t step)
 {
-	uint64_t sum = in_unit(counters, &counter->sum), limit = limit_at(counters, counter, step);
+	uint64_t sum = in_unit(counters, &counter->sum), limit = counter_limit(counters, counter, step);
 	int64_t age;
 
 	add(&sum, counter->flight);

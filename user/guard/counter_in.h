@@ -137,8 +137,16 @@ static inline bool counter_tells(const struct counter *counter)
 	return counter->ahead_of || counter->is_near || counter->order == OVERRIDE_HOLD;
 }
 
-/* counter.c: below this sum a plain counter has nothing to tell, however few calls it is reached with. */
+/* near.c. The step that a budget's fuses are for; n_steps: none. */
+uint32_t counter_fuse_step(const struct policy_budget *budget);
+/* Of its calls, in the unit of the limit; 0: not known. */
+uint64_t counter_mean(const struct counters *counters, const struct counter *counter);
+/* Is its fuse due, with so much spent and ahead? */
+bool counter_is_near(const struct counters *counters, const struct counter *counter, uint64_t all);
+/* Below this sum a plain counter has nothing to tell, however few calls it is reached with. */
 uint64_t counter_quiet(const struct counters *counters, const struct counter *counter);
+/* counter.c. Where a step lies, in the unit of the limit. */
+uint64_t counter_limit(const struct counters *counters, const struct counter *counter, uint32_t step);
 /* Drops the slots that have left the window since the counter was last looked at. */
 void counter_slide(const struct counters *counters, struct counter *counter);
 /* Counts the steps anew when what is in flight, ordered or elsewhere has become another. */
