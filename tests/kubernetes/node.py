@@ -39,7 +39,7 @@ PAUSE = "test.local/pause:1"
 
 # What the node writes at fixed places; each is covered by a tmpfs of its own.
 COVERED = ["/var/log/pods", "/var/log/containers", "/var/lib/cni", "/var/lib/kubelet", "/run/containerd",
-           "/var/lib/aigress"]
+           "/run/netns", "/var/lib/aigress"]
 HIERARCHIES = "/sys/fs/cgroup"
 
 
