@@ -144,7 +144,7 @@ static void add_webhook(void *arg, const struct webhook_state *state)
 					     (json_int_t)state->dead, "error", state->error));
 }
 
-static json_t *sharing(const struct facts *facts, int64_t now_us)
+static json_t *sharing(const struct facts *facts)
 {
 	struct shared_state state;
 
@@ -180,7 +180,7 @@ const char *facts_counter_name(enum ctl_counter which)
 	return which < CTL_COUNTERS ? counter_names[which] : NULL;
 }
 
-static json_t *health(const struct facts *facts, int64_t now_us)
+static json_t *health(const struct facts *facts)
 {
 	uint64_t counters[CTL_COUNTERS] = { 0 };
 	struct pipeline_stats stats;
@@ -226,90 +226,66 @@ static void add_annotation(void *arg, const char *subject, const struct who_wish
 						       "state", state));
 }
 
-static json_t *budgets(const struct facts *facts, int64_t now_us)
+static void fill_budgets(const struct facts *facts, int64_t now_us, json_t *array)
 {
-	json_t *array = json_array();
-
-	if (array)
-		policy_counters(facts->policy, now_us, add_counter, array);
-	return array;
+	policy_counters(facts->policy, now_us, add_counter, array);
 }
 
-static json_t *gates(const struct facts *facts, int64_t now_us)
+static void fill_gates(const struct facts *facts, int64_t now_us, json_t *array)
 {
-	json_t *array = json_array();
-
-	if (array)
-		act_gates(facts->act, add_gate, array);
-	return array;
+	act_gates(facts->act, add_gate, array);
 }
 
-static json_t *coverage(const struct facts *facts, int64_t now_us)
+static void fill_coverage(const struct facts *facts, int64_t now_us, json_t *array)
 {
-	json_t *array = json_array();
-
-	if (array)
-		pipeline_coverage(facts->pipeline, add_coverage, array);
-	return array;
+	pipeline_coverage(facts->pipeline, add_coverage, array);
 }
 
-static json_t *estimates(const struct facts *facts, int64_t now_us)
+static void fill_estimates(const struct facts *facts, int64_t now_us, json_t *array)
 {
-	json_t *array = json_array();
-
-	if (array)
-		pipeline_estimates(facts->pipeline, add_estimate, array);
-	return array;
+	pipeline_estimates(facts->pipeline, add_estimate, array);
 }
 
-static json_t *webhooks(const struct facts *facts, int64_t now_us)
+static void fill_webhooks(const struct facts *facts, int64_t now_us, json_t *array)
 {
-	json_t *array = json_array();
-
-	if (array)
-		webhooks_walk(facts->webhooks, add_webhook, array);
-	return array;
+	webhooks_walk(facts->webhooks, add_webhook, array);
 }
 
-static json_t *names(const struct facts *facts, int64_t now_us)
+static void fill_names(const struct facts *facts, int64_t now_us, json_t *array)
 {
-	json_t *array = json_array();
-
-	if (array)
-		names_each_source(kube_names(facts->kube), add_source, array);
-	return array;
+	names_each_source(kube_names(facts->kube), add_source, array);
 }
 
-static json_t *wishes(const struct facts *facts, int64_t now_us)
+static void fill_annotations(const struct facts *facts, int64_t now_us, json_t *array)
 {
-	json_t *array = json_array();
-
-	if (array)
-		annotations_each(kube_annotations(facts->kube), add_annotation, array);
-	return array;
+	annotations_each(kube_annotations(facts->kube), add_annotation, array);
 }
 
+/* Each is an array, which is filled, or an object, which is made; NULL: there is nothing to tell. */
 static const struct {
 	const char *key;
-	json_t *(*make)(const struct facts *facts, int64_t now_us);	/* NULL: nothing to tell */
+	void (*fill)(const struct facts *facts, int64_t now_us, json_t *array);
+	json_t *(*make)(const struct facts *facts);
 } parts[] = {
-	{ "budgets", budgets },
-	{ "gates", gates },
-	{ "coverage", coverage },
-	{ "estimates", estimates },
-	{ "webhooks", webhooks },
-	{ "shared", sharing },
-	{ "health", health },
-	{ "names", names },
-	{ "annotations", wishes },
+	{ "budgets", .fill = fill_budgets },
+	{ "gates", .fill = fill_gates },
+	{ "coverage", .fill = fill_coverage },
+	{ "estimates", .fill = fill_estimates },
+	{ "webhooks", .fill = fill_webhooks },
+	{ "shared", .make = sharing },
+	{ "health", .make = health },
+	{ "names", .fill = fill_names },
+	{ "annotations", .fill = fill_annotations },
 };
 
 int facts_put(const struct facts *facts, size_t which, int64_t now_us)
 {
-	int err;
+	json_t *value;
 
 	if (which >= ARRAY_SIZE(parts))
 		return -ENOENT;
-	err = put(facts->ledger, parts[which].key, parts[which].make(facts, now_us));
-	return err > 0;
+	value = parts[which].make ? parts[which].make(facts) : json_array();
+	if (value && parts[which].fill)
+		parts[which].fill(facts, now_us, value);
+	return value && put(facts->ledger, parts[which].key, value) > 0;
 }

@@ -37,10 +37,15 @@ uint32_t counter_fuse_step(const struct policy_budget *budget)
 	return i;
 }
 
+/* Ever, of those that cost something. */
+static uint64_t calls_of(const struct counter *counter)
+{
+	return counter->calls_gone + counter->sum.calls;
+}
+
 uint64_t counter_mean(const struct counters *counters, const struct counter *counter)
 {
-	uint64_t ever = counter->gone + in_unit(counters, &counter->sum);
-	uint64_t calls = counter->calls_gone + counter->sum.calls;
+	uint64_t ever = counter->gone + in_unit(counters, &counter->sum), calls = calls_of(counter);
 
 	return calls ? ever / calls : 0;
 }
@@ -50,14 +55,14 @@ uint64_t counter_mean(const struct counters *counters, const struct counter *cou
 
 static bool is_known(const struct counter *counter)
 {
-	return counter->calls_gone + counter->sum.calls >= KNOWN_CALLS;
+	return calls_of(counter) >= KNOWN_CALLS;
 }
 
 /* What its fuse is to reckon with. */
 static uint64_t likely_mean(const struct counters *counters, const struct counter *counter)
 {
 	const struct counters_common *all = counters->common;
-	uint64_t mean = counter_mean(counters, counter), calls = counter->calls_gone + counter->sum.calls;
+	uint64_t mean = counter_mean(counters, counter), calls = calls_of(counter);
 	unsigned __int128 common;
 
 	if (!all->calls || is_known(counter))
@@ -105,7 +110,7 @@ uint64_t counter_quiet(const struct counters *counters, const struct counter *co
 {
 	uint64_t first = counters->n_steps ? counters->limits[0] : INT64_MAX, line, share;
 	unsigned __int128 due, gone = (unsigned __int128)counter->gone * FUSE_CALLS;
-	uint64_t calls = counter->calls_gone + counter->sum.calls + 1;
+	uint64_t calls = calls_of(counter) + 1;
 
 	if (counters->is_spike || counter_tells(counter))
 		return 0;
@@ -136,7 +141,7 @@ void counter_pulse(const struct counters *counters, const struct counter *counte
 	uint64_t spent = in_unit(counters, &counter->sum);
 
 	*ret = (struct policy_pulse){ .charged = counter->gone + spent,
-				      .calls = counter->calls_gone + counter->sum.calls,
+				      .calls = calls_of(counter),
 				      .mean = likely_mean(counters, counter),
 				      .n_flights = counter->n_flights, .landed = counter->landed };
 	if (!counter->is_near)
