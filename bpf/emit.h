@@ -21,11 +21,13 @@ static __always_inline void count(__u32 which, __u64 n)
 }
 
 /* Space for an event of a constant size, or NULL, which is counted. */
-#define emit_reserve(size) ({						\
-	void *event_ = bpf_ringbuf_reserve(&events, size, 0);		\
-	if (!event_)							\
-		count(CTL_RING_FULL_EVENTS, 1);				\
-	event_; })
+#define emit_reserve(size)                                            \
+	({                                                            \
+		void *event_ = bpf_ringbuf_reserve(&events, size, 0); \
+		if (!event_)                                          \
+			count(CTL_RING_FULL_EVENTS, 1);               \
+		event_;                                               \
+	})
 
 static __always_inline void emit_head(struct ev_head *head, __u32 type, __u32 tgid, __u64 cgroup,
 				      __u64 id)
@@ -52,8 +54,8 @@ static __always_inline void emit_discard(void *event)
 }
 
 /* One piece in a record of `class` bytes: the ring wants a size that the verifier knows. */
-static __always_inline int emit_class(__u64 id, __u64 from, __u32 len, __u64 offset,
-				      __u32 dir, const __u32 class)
+static __always_inline int emit_class(__u64 id, __u64 from, __u32 len, __u64 offset, __u32 dir,
+				      const __u32 class)
 {
 	struct ev_data *event = emit_reserve(sizeof(*event) + class);
 

@@ -72,7 +72,7 @@ static __always_inline void flow_publish(struct flow *flow)
 	if (row) {
 		flow_row(row, flow);
 	} else if (flow->is_counted) {
-		flow->state = FLOW_OTHER;	/* user space took the row away */
+		flow->state = FLOW_OTHER; /* user space took the row away */
 	}
 }
 
@@ -122,7 +122,7 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 
 	if (gate) {
 		if (flow->state == FLOW_REFUSED)
-			return DROP;	/* told already */
+			return DROP; /* told already */
 		flow->state = FLOW_REFUSED;
 		gate_hit(gate, CTL_REFUSED_HELLOS);
 		tell(sk, flow, h, EV_FLOW, is_ip6);
@@ -164,7 +164,7 @@ static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk
 		return flow_admit(skb, sk, flow, h, s, is_ip6);
 	}
 	if (flow->state == FLOW_TUNNEL)
-		return PASS;	/* the hello inside may name another host */
+		return PASS; /* the hello inside may name another host */
 	if (!flow->is_tunnelled) {
 		peer_of(&peer, sk, is_ip6);
 		bpf_map_update_elem(&other_addrs, &peer, &yes, BPF_ANY);
@@ -215,7 +215,7 @@ static __always_inline enum hello_result flow_read(struct __sk_buff *skb, struct
 		result = hello_connect(h, skb, s->at, s->at + s->len);
 		return result == HELLO_NAME ? result : HELLO_MORE;
 	}
-	seen = flow->seq_next - s->seq;	/* repeated bytes; a gap, which cannot be, is huge */
+	seen = flow->seq_next - s->seq; /* repeated bytes; a gap, which cannot be, is huge */
 	if (seen >= s->len)
 		return HELLO_MORE;
 	result = hello_feed(h, skb, s->at + seen, s->at + s->len);
@@ -309,7 +309,7 @@ int flow_egress(struct __sk_buff *skb)
 	if (sk->protocol == PROTO_TCP)
 		return flow_tcp(skb, sk);
 	if (sk->protocol == PROTO_UDP)
-		return quic_out(skb) & 3;	/* a bound that the verifier sees */
+		return quic_out(skb) & 3; /* a bound that the verifier sees */
 	return PASS;
 }
 
@@ -378,7 +378,7 @@ static __always_inline void flow_end(struct bpf_sock_ops *ops, struct bpf_sock *
 	if (!flow)
 		return;
 	if (flow_conclude(ops, sk, flow))
-		pace_abandon(flow);	/* user space takes the hold away, when it has read of the end */
+		pace_abandon(flow); /* user space takes the hold away, when it has read of the end */
 	else
 		pace_forget(flow);
 }

@@ -10,9 +10,9 @@ extern __u32 gates_live;
 
 /* What comes to a gate: it may be shut for one and not for another. */
 enum gate_for {
-	GATE_NEW,	/* a connection that begins */
-	GATE_LIVE,	/* one that was let in before */
-	GATE_QUIC,	/* a datagram: its requests cannot be told, so what admits requests is shut for it */
+	GATE_NEW,  /* a connection that begins */
+	GATE_LIVE, /* one that was let in before */
+	GATE_QUIC, /* a datagram: its requests cannot be told, so what admits requests is shut for it */
 };
 
 /* The gate of this cgroup itself, if its lease has not ended and it is shut. */

@@ -23,11 +23,11 @@ typedef struct {
 } atomic_t;
 
 struct signal_struct {
-	atomic_t live;	/* threads that have not begun to exit */
+	atomic_t live; /* threads that have not begun to exit */
 };
 
 struct css_set {
-	struct cgroup *dfl_cgrp;	/* in the v2 hierarchy */
+	struct cgroup *dfl_cgrp; /* in the v2 hierarchy */
 };
 
 struct task_struct {
@@ -35,7 +35,7 @@ struct task_struct {
 	int tgid;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
-	char comm[16];	/* TASK_COMM_LEN */
+	char comm[16]; /* TASK_COMM_LEN */
 };
 
 struct ns_common {
@@ -56,15 +56,15 @@ typedef struct {
 
 struct sock_common {
 	possible_net_t skc_net;
-	atomic64_t skc_cookie;	/* 0: nobody has asked for it */
+	atomic64_t skc_cookie; /* 0: nobody has asked for it */
 };
 
 struct kernfs_node {
-	__u64 id;	/* 5.5: one 64-bit number, of a cgroup directory its id */
+	__u64 id; /* 5.5: one 64-bit number, of a cgroup directory its id */
 };
 
 struct cgroup_root {
-	int hierarchy_id;	/* 0: the v2 hierarchy */
+	int hierarchy_id; /* 0: the v2 hierarchy */
 };
 
 struct cgroup {
@@ -84,7 +84,7 @@ struct inode {
 
 struct file {
 	struct inode *f_inode;
-	void *private_data;	/* of a socket: its struct socket */
+	void *private_data; /* of a socket: its struct socket */
 };
 
 struct socket {
@@ -94,7 +94,7 @@ struct socket {
 
 struct sock {
 	struct sock_common __sk_common;
-	struct socket *sk_socket;	/* NULL once the program has closed it */
+	struct socket *sk_socket; /* NULL once the program has closed it */
 };
 
 struct vm_area_struct {

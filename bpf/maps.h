@@ -63,9 +63,9 @@ struct {
 struct frame {
 	__u64 ssl;
 	__u64 buf;
-	__u64 count;	/* address of the size_t that holds the count at return; 0: it is returned */
-	__u64 sp;	/* at entry: of all calls in flight on a thread, each has its own */
-	__u32 dir;	/* enum ev_dir */
+	__u64 count; /* address of the size_t that holds the count at return; 0: it is returned */
+	__u64 sp;    /* at entry: of all calls in flight on a thread, each has its own */
+	__u32 dir;   /* enum ev_dir */
 	__u32 reserved;
 };
 
@@ -87,69 +87,69 @@ struct {
 
 /* What is known of a TCP connection that sent something. */
 enum flow_state {
-	FLOW_NEW = 0,	/* has sent nothing yet */
-	FLOW_HELLO,	/* amidst its ClientHello; its struct hello is in `hellos` */
-	FLOW_TUNNEL,	/* asked a proxy for a host that is not AI: its ClientHello is yet to come */
-	FLOW_HELD,	/* named an AI host and waits for probes; its struct hello is in `hellos` */
-	FLOW_REFUSED,	/* named an AI host behind a shut gate; its struct hello is in `hellos` */
-	FLOW_AI,	/* counted */
-	FLOW_OTHER,	/* passes, and is not looked at again */
+	FLOW_NEW = 0, /* has sent nothing yet */
+	FLOW_HELLO,   /* amidst its ClientHello; its struct hello is in `hellos` */
+	FLOW_TUNNEL,  /* asked a proxy for a host that is not AI: its ClientHello is yet to come */
+	FLOW_HELD,    /* named an AI host and waits for probes; its struct hello is in `hellos` */
+	FLOW_REFUSED, /* named an AI host behind a shut gate; its struct hello is in `hellos` */
+	FLOW_AI,      /* counted */
+	FLOW_OTHER,   /* passes, and is not looked at again */
 };
 
 /* How far the client's side of TLS has come. */
 enum flow_talk {
-	TALK_NONE = 0,	/* no record yet: before a tunnelled hello */
+	TALK_NONE = 0, /* no record yet: before a tunnelled hello */
 	TALK_HANDSHAKE,
-	TALK_FINISHED,	/* TLS 1.3: its Finished is out */
-	TALK_DATA,	/* application data */
-	TALK_LOST,	/* its records could not be followed */
+	TALK_FINISHED, /* TLS 1.3: its Finished is out */
+	TALK_DATA,     /* application data */
+	TALK_LOST,     /* its records could not be followed */
 };
 
 /* The TLS records of one direction, followed by their headers (records.h). */
 struct records {
-	__u64 bytes;		/* of those counted, with their headers */
+	__u64 bytes; /* of those counted, with their headers */
 	__u32 n;
-	__u32 next;		/* sequence number of the next header */
-	__u8 is_followed;	/* `next` is sound */
-	__u8 have;		/* bytes of that header in head[] */
-	__u8 is_tls13;		/* data type before the client's data: an encrypted handshake */
-	__u8 head[16];		/* 5 used, as in struct hello */
+	__u32 next;       /* sequence number of the next header */
+	__u8 is_followed; /* `next` is sound */
+	__u8 have;        /* bytes of that header in head[] */
+	__u8 is_tls13;    /* data type before the client's data: an encrypted handshake */
+	__u8 head[16];    /* 5 used, as in struct hello */
 	__u8 reserved[5];
 };
 
 struct flow {
 	__u64 cookie;
-	__u64 cgroup;		/* of the socket */
-	__u64 bytes[2];		/* TCP payload by enum ev_dir */
-	__u64 held_ns;		/* when its hello was first held */
-	__u64 hello;		/* of the ClientHello's random; 0: unknown */
-	__u64 before_in;	/* bytes that had come in before it was adopted */
+	__u64 cgroup;    /* of the socket */
+	__u64 bytes[2];  /* TCP payload by enum ev_dir */
+	__u64 held_ns;   /* when its hello was first held */
+	__u64 hello;     /* of the ClientHello's random; 0: unknown */
+	__u64 before_in; /* bytes that had come in before it was adopted */
 	struct records records[2];
-	__u32 handshake[2];	/* of these (event.h) */
-	__u32 finished_in;	/* bytes that had come in when the client's Finished went out */
-	__u32 seq_record;	/* of the client's next TLS record, while talk is a handshake */
-	__u32 seq_first;	/* of the first payload byte */
-	__u32 seq_next;		/* behind the last byte that was sent (FLOW_HELLO: read) */
-	__u32 tgid;		/* who connected */
+	__u32 handshake[2]; /* of these (event.h) */
+	__u32 finished_in;  /* bytes that had come in when the client's Finished went out */
+	__u32 seq_record;   /* of the client's next TLS record, while talk is a handshake */
+	__u32 seq_first;    /* of the first payload byte */
+	__u32 seq_next;     /* behind the last byte that was sent (FLOW_HELLO: read) */
+	__u32 tgid;         /* who connected */
 	__u32 netns;
-	__u8 state;		/* enum flow_state */
-	__u8 verdict;		/* enum ctl_verdict of the name */
+	__u8 state;   /* enum flow_state */
+	__u8 verdict; /* enum ctl_verdict of the name */
 	__u8 is_tunnelled;
-	__u8 is_counted;	/* has its row in flow_counts */
-	__u8 segments;		/* looked at in vain in a tunnel */
-	__u8 talk;		/* enum flow_talk */
-	__u8 has_asked;		/* it has sent a request */
-	__u32 in_asked;		/* bytes that had come in as it last sent of a request; low half */
-	__u32 seq_held;		/* of the first byte that is held */
-	__u32 in_held;		/* as in_asked, when the holding began */
-	__u32 ack;		/* the newest that left */
-	__u64 held_since_ns;	/* pace.h; 0: nothing is held */
-	__u64 starved_since_ns;	/* acknowledgements are held up with it; 0: none */
-	__u8 is_old;		/* nobody saw it connect, and it gave no name: may be adopted */
+	__u8 is_counted;        /* has its row in flow_counts */
+	__u8 segments;          /* looked at in vain in a tunnel */
+	__u8 talk;              /* enum flow_talk */
+	__u8 has_asked;         /* it has sent a request */
+	__u32 in_asked;         /* bytes that had come in as it last sent of a request; low half */
+	__u32 seq_held;         /* of the first byte that is held */
+	__u32 in_held;          /* as in_asked, when the holding began */
+	__u32 ack;              /* the newest that left */
+	__u64 held_since_ns;    /* pace.h; 0: nothing is held */
+	__u64 starved_since_ns; /* acknowledgements are held up with it; 0: none */
+	__u8 is_old;            /* nobody saw it connect, and it gave no name: may be adopted */
 	__u8 is_adopted;
-	__u8 is_cut;		/* what comes in is dropped, while its bucket says so (pace.h) */
+	__u8 is_cut; /* what comes in is dropped, while its bucket says so (pace.h) */
 	__u8 reserved;
-	__u32 generation;	/* addrs_generation when its address was last asked about */
+	__u32 generation; /* addrs_generation when its address was last asked about */
 	char comm[EV_COMM_LEN];
 };
 

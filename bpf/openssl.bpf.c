@@ -13,16 +13,16 @@
 
 /* include/openssl/ssl.h (tls1.h): the macro SSL_set_tlsext_host_name() is SSL_ctrl(55, 0, name) */
 #define SSL_CTRL_SET_TLSEXT_HOSTNAME 55
-#define TLSEXT_NAMETYPE_host_name 0
+#define TLSEXT_NAMETYPE_host_name    0
 
 /*
  * Plaintext of a connection without a name that is shown while user space has not decided: all of
  * the first LOOK_BYTES, then LOOK_CALL_BYTES of each call, where a request's head would stand. The
  * second stage is the time that user space needs, for one call may write more than the first.
  */
-#define LOOK_BYTES (64 * 1024)
+#define LOOK_BYTES      (64 * 1024)
 #define LOOK_CALL_BYTES 4096
-#define LOOK_MAX_BYTES (256 * 1024)
+#define LOOK_MAX_BYTES  (256 * 1024)
 
 static __always_inline __u32 current_tgid(void)
 {

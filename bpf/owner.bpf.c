@@ -5,7 +5,7 @@
  */
 #include "maps.h"
 
-#define S_IFMT 0170000
+#define S_IFMT   0170000
 #define S_IFSOCK 0140000
 
 SEC("iter/task_file")

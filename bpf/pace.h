@@ -71,10 +71,10 @@ static __always_inline bool pace_is_big(struct __sk_buff *skb, const struct flow
 
 /* What is wanted of the buckets over a packet. */
 enum pace_wish {
-	PACE_ASK,	/* may a request begin? */
-	PACE_ASK_NEW,	/* the same, and it is counted if it must wait */
-	PACE_TAKE,	/* one begins */
-	PACE_COUNT,	/* so many bytes of an answer came in; may more? */
+	PACE_ASK,     /* may a request begin? */
+	PACE_ASK_NEW, /* the same, and it is counted if it must wait */
+	PACE_TAKE,    /* one begins */
+	PACE_COUNT,   /* so many bytes of an answer came in; may more? */
 };
 
 /* False: this bucket has nothing left for it. */
@@ -116,7 +116,7 @@ __weak int pace_ask(struct __sk_buff *skb, __u32 wish, __u32 bytes)
 		struct ctl_gate *gate;
 
 		if (!cgroup || (level >= 0 && cgroup == own))
-			break;	/* the last ancestor is the cgroup itself */
+			break; /* the last ancestor is the cgroup itself */
 		gate = bpf_map_lookup_elem(&gates, &cgroup);
 		if (!gate || gate->lease_ns <= now ||
 		    (gate->state != CTL_PACE && gate->state != CTL_TURN_AWAY))
@@ -266,7 +266,7 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 	if ((__s32)(s->seq + s->len - (flow->held_since_ns ? flow->seq_held : flow->seq_next)) <= 0)
 		return false;
 	if (flow->talk != TALK_DATA && flow->talk != TALK_LOST)
-		return false;	/* a handshake, or talk with a proxy */
+		return false; /* a handshake, or talk with a proxy */
 	is_answered = !flow->has_asked || (__u32)flow->bytes[EV_IN] - flow->in_asked > PACE_ANSWER;
 	is_big = pace_is_big(skb, flow, s);
 	/* whatever became of the gate */
@@ -289,7 +289,7 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 		pace_ask(skb, PACE_TAKE, 0);
 		pace_forget(flow);
 	}
-	if (is_big) {	/* or more of a request; talk does not hide the answer to the last one */
+	if (is_big) { /* or more of a request; talk does not hide the answer to the last one */
 		flow->has_asked = 1;
 		flow->in_asked = (__u32)flow->bytes[EV_IN];
 	}

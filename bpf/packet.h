@@ -10,21 +10,21 @@
 #define hello_load(from, at, to, n) bpf_skb_load_bytes((void *)(from), at, to, n)
 #include "hello.h"
 
-#define AF_INET 2
-#define AF_INET6 10
-#define ETH_P_IP 0x0800
+#define AF_INET    2
+#define AF_INET6   10
+#define ETH_P_IP   0x0800
 #define ETH_P_IPV6 0x86dd
-#define PROTO_TCP 6
-#define PROTO_UDP 17
-#define TCP_SYN 0x02
+#define PROTO_TCP  6
+#define PROTO_UDP  17
+#define TCP_SYN    0x02
 
 #define PASS 1
 #define DROP 0
 
 struct segment {
-	__u32 at;	/* of the payload in the packet */
+	__u32 at; /* of the payload in the packet */
 	__u32 len;
-	__u32 seq;	/* of the payload's first byte */
+	__u32 seq; /* of the payload's first byte */
 	__u32 ack;
 };
 
@@ -53,7 +53,7 @@ static __always_inline bool segment_read(struct __sk_buff *skb, struct segment *
 	__builtin_memcpy(&ack, tcp + 8, sizeof(ack));
 	ret->at = at + (tcp[12] >> 4) * 4;
 	ret->len = skb->len > ret->at ? skb->len - ret->at : 0;
-	ret->seq = bpf_ntohl(seq) + !!(tcp[13] & TCP_SYN);	/* fast open: data behind the SYN */
+	ret->seq = bpf_ntohl(seq) + !!(tcp[13] & TCP_SYN); /* fast open: data behind the SYN */
 	ret->ack = bpf_ntohl(ack);
 	return true;
 }
@@ -63,19 +63,20 @@ static __always_inline bool segment_read(struct __sk_buff *skb, struct segment *
  * compiler that may choose between two of them computes a pointer into the socket, which the
  * verifier refuses. The barriers keep it from choosing.
  */
-#define words(to, is_ip6, ip4, ip6) do {				\
-	__u32 v_ = (ip4), a_ = (ip6)[0], b_ = (ip6)[1], c_ = (ip6)[2], d_ = (ip6)[3]; \
-	__u32 *to_ = (__u32 *)(to);					\
-	barrier_var(v_);						\
-	barrier_var(a_);						\
-	barrier_var(b_);						\
-	barrier_var(c_);						\
-	barrier_var(d_);						\
-	to_[0] = (is_ip6) ? a_ : v_;					\
-	to_[1] = (is_ip6) ? b_ : 0;					\
-	to_[2] = (is_ip6) ? c_ : 0;					\
-	to_[3] = (is_ip6) ? d_ : 0;					\
-} while (0)
+#define words(to, is_ip6, ip4, ip6)                                                           \
+	do {                                                                                  \
+		__u32 v_ = (ip4), a_ = (ip6)[0], b_ = (ip6)[1], c_ = (ip6)[2], d_ = (ip6)[3]; \
+		__u32 *to_ = (__u32 *)(to);                                                   \
+		barrier_var(v_);                                                              \
+		barrier_var(a_);                                                              \
+		barrier_var(b_);                                                              \
+		barrier_var(c_);                                                              \
+		barrier_var(d_);                                                              \
+		to_[0] = (is_ip6) ? a_ : v_;                                                  \
+		to_[1] = (is_ip6) ? b_ : 0;                                                   \
+		to_[2] = (is_ip6) ? c_ : 0;                                                   \
+		to_[3] = (is_ip6) ? d_ : 0;                                                   \
+	} while (0)
 
 /* The socket's own idea of its peer: what connect(2) was given, before any NAT. */
 static __always_inline void peer_of(struct ctl_addr *addr, struct bpf_sock *sk, bool is_ip6)

@@ -18,7 +18,7 @@
  * First datagrams of one connection that go up: a post-quantum hello takes 2, and each may be repeated
  * once. And of all connections in a second: each costs user space some 50 us.
  */
-#define QUIC_LOOKS 4
+#define QUIC_LOOKS        4
 #define QUIC_LOOKS_SECOND 1000
 
 /* How long, behind a shut gate, a connection waits for its name to be read. */
@@ -30,16 +30,16 @@
  */
 #define QUIC_FRAMING 34
 
-#define DROP_SILENTLY 2	/* of cgroup_skb: dropped, and sendmsg() is not told */
+#define DROP_SILENTLY 2 /* of cgroup_skb: dropped, and sendmsg() is not told */
 
 extern __u64 quic_second;
 extern __u32 quic_looks;
 
 struct datagram {
-	__u32 at;	/* of the payload in the packet */
+	__u32 at; /* of the payload in the packet */
 	__u32 len;
 	struct ctl_addr peer;
-	__u64 id;	/* of socket and peer */
+	__u64 id; /* of socket and peer */
 };
 
 static __always_inline __u64 quic_mix(__u64 h, __u64 v)
@@ -97,7 +97,7 @@ static __always_inline void quic_count(struct __sk_buff *skb, struct ctl_quic *q
 	q->counts.bytes[dir] += d->len;
 	if (bpf_skb_load_bytes(skb, d->at, &first, 1))
 		return;
-	if (first & 0x80) {	/* a long header: a part of the handshake */
+	if (first & 0x80) { /* a long header: a part of the handshake */
 		q->counts.handshake[dir] += d->len;
 	} else {
 		q->counts.framed[dir] += d->len;
@@ -144,8 +144,8 @@ static __always_inline bool quic_may_look(void)
 	return true;
 }
 
-static __always_inline void quic_tell(struct __sk_buff *skb, struct bpf_sock *sk, struct ctl_quic *q,
-				      const struct datagram *d)
+static __always_inline void quic_tell(struct __sk_buff *skb, struct bpf_sock *sk,
+				      struct ctl_quic *q, const struct datagram *d)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 n = d->len < EV_QUIC_MAX ? d->len : EV_QUIC_MAX;
@@ -188,7 +188,7 @@ static __always_inline void quic_adopt(struct __sk_buff *skb, struct bpf_sock *s
 
 /* First sight of a connection; NULL: no room. */
 static __always_inline struct ctl_quic *quic_new(struct __sk_buff *skb, struct bpf_sock *sk,
-					     const struct datagram *d)
+						 const struct datagram *d)
 {
 	struct ctl_quic fresh = { .begun_ns = bpf_ktime_get_ns(), .state = CTL_QUIC_OTHER };
 	__u64 cookie = bpf_get_socket_cookie(skb);
@@ -202,7 +202,7 @@ static __always_inline struct ctl_quic *quic_new(struct __sk_buff *skb, struct b
 		return NULL;
 	if (fresh.state == CTL_QUIC_AI)
 		quic_adopt(skb, sk, d);
-	if (fresh.state != CTL_QUIC_OTHER) {	/* so that the socket's end is told */
+	if (fresh.state != CTL_QUIC_OTHER) { /* so that the socket's end is told */
 		fresh.counts.ends_at_release = 1;
 		bpf_map_update_elem(&flow_counts, &cookie, &fresh.counts, BPF_NOEXIST);
 	}

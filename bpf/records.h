@@ -15,15 +15,14 @@
 /* Records in one segment; more are taken to be like these. Each costs a verifier 230 to 900 steps. */
 #define RECORDS_SEGMENT 64
 
-#define RECORD_MAX (16384 + 256)	/* RFC 8446 5.2 */
-#define RECORD_TLS13 22	/* framing: header 5, type 1, tag 16 (RFC 8446 5.2) */
-#define RECORD_TLS12 29	/* with GCM: header 5, nonce 8, tag 16 (RFC 5246 6.2.3.3, RFC 5288 3) */
+#define RECORD_MAX   (16384 + 256) /* RFC 8446 5.2 */
+#define RECORD_TLS13 22            /* framing: header 5, type 1, tag 16 (RFC 8446 5.2) */
+#define RECORD_TLS12 29 /* with GCM: header 5, nonce 8, tag 16 (RFC 5246 6.2.3.3, RFC 5288 3) */
 
 static __always_inline bool record_is_sound(const __u8 *head)
 {
 	/* without a branch but the last: this is walked 64 times */
-	return !(((head[0] & 0xfc) ^ 20) | (head[1] ^ 3) |
-		 (RECORD_MAX - hello_u16(head + 3)) >> 31);
+	return !(((head[0] & 0xfc) ^ 20) | (head[1] ^ 3) | (RECORD_MAX - hello_u16(head + 3)) >> 31);
 }
 
 /* An adopted flow's handshake was not seen: TLS 1.3 is more likely than not. */
@@ -39,7 +38,7 @@ static __always_inline bool record_take(struct records *r, const __u8 *head, __u
 
 	if (!record_is_sound(head))
 		return false;
-	r->is_tls13 |= head[0] & head[0] >> 1 & (counts ^ 1);	/* of 20 to 23, 23 has both bits */
+	r->is_tls13 |= head[0] & head[0] >> 1 & (counts ^ 1); /* of 20 to 23, 23 has both bits */
 	r->n += counts;
 	r->bytes += (__u64)len * counts;
 	r->next += len;
@@ -107,7 +106,7 @@ static __always_inline void records_follow(struct __sk_buff *skb, struct records
 	}
 	at = r->next - seq;
 	if (at + 5 <= len)
-		r->is_followed = 0;	/* more than are counted */
+		r->is_followed = 0; /* more than are counted */
 	else if (at < len)
 		record_part(skb, r, s, at);
 }

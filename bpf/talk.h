@@ -93,7 +93,7 @@ static __always_inline bool talk_follow(struct __sk_buff *skb, struct flow *flow
 	__u32 at;
 
 	if (flow->talk == TALK_NONE && s->len && !bpf_skb_load_bytes(skb, s->at, head, 1) &&
-	    hello_is_tls(head[0])) {	/* the hello in a tunnel */
+	    hello_is_tls(head[0])) { /* the hello in a tunnel */
 		flow->talk = TALK_HANDSHAKE;
 		flow->seq_record = s->seq;
 		talk_greet(skb, flow, s->at);
@@ -103,10 +103,10 @@ static __always_inline bool talk_follow(struct __sk_buff *skb, struct flow *flow
 		if (flow->talk != TALK_HANDSHAKE && flow->talk != TALK_FINISHED)
 			break;
 		at = flow->seq_record - s->seq;
-		if (at >= s->len)	/* beyond this segment, or this one repeats what was read */
+		if (at >= s->len) /* beyond this segment, or this one repeats what was read */
 			break;
 		if (bpf_skb_load_bytes(skb, s->at + at, head, sizeof(head))) {
-			talk_lose(flow);	/* a header in two segments */
+			talk_lose(flow); /* a header in two segments */
 			break;
 		}
 		if (!talk_record(flow, head))

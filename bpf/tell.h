@@ -48,7 +48,8 @@ static __always_inline bool tell(struct bpf_sock *sk, const struct flow *flow, s
 	words(event->local_addr, is_ip6, sk->src_ip4, sk->src_ip6);
 	words(event->remote_addr, is_ip6, sk->dst_ip4, sk->dst_ip6);
 	event->state = flow->state == FLOW_REFUSED ? EV_FLOW_REFUSED :
-		       flow->state == FLOW_HELD ? EV_FLOW_APPROACH : EV_FLOW_SEEN;
+		       flow->state == FLOW_HELD    ? EV_FLOW_APPROACH :
+						     EV_FLOW_SEEN;
 	event->verdict = flow->verdict;
 	event->is_tunnelled = flow->is_tunnelled;
 	__builtin_memcpy(event->comm, flow->comm, sizeof(event->comm));

@@ -10,10 +10,10 @@
 
 /* What is known of a host or a connection. */
 enum ctl_verdict {
-	CTL_UNKNOWN = 0,	/* no name yet: a bounded look at its plaintext */
-	CTL_AI = 1,		/* its plaintext comes up */
-	CTL_IGNORE = 2,		/* not ours: nothing is copied or counted any more */
-	CTL_ASK = 3,		/* the suffix fits, user space must look at the whole name (hosts map only) */
+	CTL_UNKNOWN = 0, /* no name yet: a bounded look at its plaintext */
+	CTL_AI = 1,      /* its plaintext comes up */
+	CTL_IGNORE = 2,  /* not ours: nothing is copied or counted any more */
+	CTL_ASK = 3, /* the suffix fits, user space must look at the whole name (hosts map only) */
 };
 
 /*
@@ -37,11 +37,11 @@ struct ctl_conn_key {
 /* Value of the `conns` map: one TLS connection, from its first sight to SSL_free. */
 struct ctl_conn {
 	__u64 id;
-	__u64 bytes[2];		/* plaintext by enum ev_dir */
-	__u64 name_hash;	/* of the host that was set; 0: none */
-	__u32 looked_bytes;	/* shown while the state was not decided */
-	__u8 state;		/* enum ctl_verdict */
-	__u8 is_open;		/* EV_OPEN was sent */
+	__u64 bytes[2];     /* plaintext by enum ev_dir */
+	__u64 name_hash;    /* of the host that was set; 0: none */
+	__u32 looked_bytes; /* shown while the state was not decided */
+	__u8 state;         /* enum ctl_verdict */
+	__u8 is_open;       /* EV_OPEN was sent */
 	__u8 reserved[2];
 };
 _Static_assert(sizeof(struct ctl_conn_key) == 16, "both halves agree on struct ctl_conn_key");
@@ -50,9 +50,10 @@ _Static_assert(sizeof(struct ctl_conn) == 40, "both halves agree on struct ctl_c
 /* What a gate does with new AI traffic of a cgroup. */
 enum ctl_gate_state {
 	CTL_OPEN = 0,
-	CTL_REFUSE = 1,	/* connect to an AI address: EPERM; a ClientHello for an AI host: dropped */
-	CTL_TURN_AWAY = 3, /* as CTL_REFUSE for new connections; live ones go on, and end what they began */
-	CTL_PACE = 2,	/* a request goes out when each of the gate's buckets has credit, else it waits */
+	CTL_REFUSE = 1, /* connect to an AI address: EPERM; a ClientHello for an AI host: dropped */
+	CTL_TURN_AWAY =
+		3, /* as CTL_REFUSE for new connections; live ones go on, and end what they began */
+	CTL_PACE = 2, /* a request goes out when each of the gate's buckets has credit, else it waits */
 };
 
 /*
@@ -60,13 +61,13 @@ enum ctl_gate_state {
  * CTL_DEPTH levels). A gate is a lease: the kernel takes it for open when CLOCK_MONOTONIC passes
  * lease_ns, so a daemon that died stops nobody for longer than that. UINT64_MAX: no end.
  */
-#define CTL_DEPTH 16
+#define CTL_DEPTH   16
 #define CTL_BUCKETS 4
 struct ctl_gate {
 	__u64 lease_ns;
-	__u32 state;	/* enum ctl_gate_state */
-	__u32 has_rate;	/* a bucket is a pace: QUIC, whose requests nobody can tell apart, is turned away */
-	__u64 hits;	/* written by the kernel: connects and hellos turned away, requests held */
+	__u32 state; /* enum ctl_gate_state */
+	__u32 has_rate; /* a bucket is a pace: QUIC, whose requests nobody can tell apart, is turned away */
+	__u64 hits; /* written by the kernel: connects and hellos turned away, requests held */
 	/* CTL_PACE, and for live connections CTL_TURN_AWAY: keys of `grants`; 0 ends the list */
 	__u32 buckets[CTL_BUCKETS];
 };
@@ -106,16 +107,16 @@ _Static_assert(sizeof(struct ctl_gate) == 40, "both halves agree on struct ctl_g
  */
 #define CTL_PACE_FORGET_NS 600000000000ULL
 struct ctl_grant {
-	__u64 granted_nanos;	/* nano-dollars, or tokens for a budget in tokens */
-	__u64 reserve_nanos;	/* what one request takes as it begins; > 0 */
-	__u64 per_kib_nanos;	/* of an answer, as TCP carries it; 0: answers do not count */
-	__u64 cut_nanos;	/* UINT64_MAX: answers are not cut */
+	__u64 granted_nanos; /* nano-dollars, or tokens for a budget in tokens */
+	__u64 reserve_nanos; /* what one request takes as it begins; > 0 */
+	__u64 per_kib_nanos; /* of an answer, as TCP carries it; 0: answers do not count */
+	__u64 cut_nanos;     /* UINT64_MAX: answers are not cut */
 };
 struct ctl_take {
 	__u64 taken_nanos;
-	__u64 admitted;		/* requests */
-	__u64 held;		/* requests that had to wait, each counted once */
-	__u64 streamed_nanos;	/* by answers; only ever rises, as taken_nanos does */
+	__u64 admitted;       /* requests */
+	__u64 held;           /* requests that had to wait, each counted once */
+	__u64 streamed_nanos; /* by answers; only ever rises, as taken_nanos does */
 };
 #define CTL_BUCKETS_MAX 4096
 
@@ -125,8 +126,8 @@ struct ctl_take {
  */
 struct ctl_hold {
 	__u64 since_ns;
-	__u64 inode;	/* of the socket, as /proc/PID/fd shows it */
-	__u32 tgid;	/* who connected */
+	__u64 inode; /* of the socket, as /proc/PID/fd shows it */
+	__u32 tgid;  /* who connected */
 	/*
 	 * The first that had no credit when it was last asked. 0: nobody waits to be let go. Its program gave up,
 	 * a refusal dropped it, or the flow has ended; then user space deletes it as it reads of the end.
@@ -140,8 +141,8 @@ _Static_assert(sizeof(struct ctl_take) == 32, "both halves agree on struct ctl_t
 
 /* Key of the `ai_addrs` and `other_addrs` maps: where a TLS server was reached. */
 struct ctl_addr {
-	__u8 addr[16];	/* IPv6, or IPv4 as ::ffff:a.b.c.d */
-	__u16 port;	/* host byte order */
+	__u8 addr[16]; /* IPv6, or IPv4 as ::ffff:a.b.c.d */
+	__u16 port;    /* host byte order */
 	__u16 reserved;
 };
 _Static_assert(sizeof(struct ctl_addr) == 20, "both halves agree on struct ctl_addr");
@@ -154,9 +155,9 @@ _Static_assert(sizeof(struct ctl_addr) == 20, "both halves agree on struct ctl_a
  * only; when user space deletes it, the flow is no AI flow any more (tap_flow_decide).
  */
 struct ctl_flow {
-	__u64 bytes[2];		/* TCP payload by enum ev_dir */
-	__u32 handshake[2];	/* of these, before the first request; as in struct ev_flow */
-	__u64 framed[2];	/* as in struct ev_flow, also below */
+	__u64 bytes[2];     /* TCP payload by enum ev_dir */
+	__u32 handshake[2]; /* of these, before the first request; as in struct ev_flow */
+	__u64 framed[2];    /* as in struct ev_flow, also below */
 	__u32 records[2];
 	__u8 record_bytes;
 	/* The socket's release tells of its end: an adopted flow, or (counts of 0) the socket of QUIC flows. */
@@ -166,39 +167,39 @@ struct ctl_flow {
 _Static_assert(sizeof(struct ctl_flow) == 56, "both halves agree on struct ctl_flow");
 
 enum ctl_quic_state {
-	CTL_QUIC_LOOK,	/* its first datagrams go up */
-	CTL_QUIC_AI,	/* counted */
-	CTL_QUIC_OTHER,	/* passes */
+	CTL_QUIC_LOOK,  /* its first datagrams go up */
+	CTL_QUIC_AI,    /* counted */
+	CTL_QUIC_OTHER, /* passes */
 };
 
 /* Value of the `quics` map, keyed by the number of the flow: one QUIC connection to port 443. */
 struct ctl_quic {
-	struct ctl_flow counts;	/* datagrams as they are; framed and records: those with a short header */
+	struct ctl_flow counts; /* datagrams as they are; framed and records: those with a short header */
 	__u64 begun_ns;
-	__u32 told;		/* datagrams that went up */
-	__u8 state;		/* enum ctl_quic_state */
+	__u32 told; /* datagrams that went up */
+	__u8 state; /* enum ctl_quic_state */
 	__u8 reserved[3];
 };
 _Static_assert(sizeof(struct ctl_quic) == 72, "both halves agree on struct ctl_quic");
 
 /* Counters of the kernel half, one per CPU in the `counters` map: failures and losses, by name. */
 enum ctl_counter {
-	CTL_CONNS_FULL,		/* no room for a connection: its plaintext is not seen */
-	CTL_RING_FULL_EVENTS,	/* events that found the ring full */
-	CTL_RING_FULL_BYTES,	/* plaintext bytes in them */
-	CTL_READ_FAILED_BYTES,	/* plaintext that was not resident and could not be read */
-	CTL_CLAMPED_BYTES,	/* plaintext beyond the pieces of one call */
-	CTL_FRAMES_FULL,	/* TLS calls nested deeper than is followed */
-	CTL_FLOWS_FULL,		/* no room for a flow's counts */
-	CTL_HELLO_BAD,		/* ClientHello that could not be read */
-	CTL_HELLO_ECH,		/* ClientHello with Encrypted Client Hello: outer name only */
-	CTL_REFUSED_CONNECTS,	/* and QUIC datagrams to an AI address, each */
-	CTL_REFUSED_HELLOS,	/* and CONNECT requests to a proxy */
-	CTL_HELD_REQUESTS,	/* that had to wait at a pace gate, each once */
-	CTL_HOLDS_FULL,		/* of these, no room: TCP alone tries again, late */
-	CTL_CUT_STREAMS,	/* answers that the kernel itself has cut, each time it began to */
-	CTL_QUIC_UNREAD,	/* first datagrams that were not looked at: too many at once */
-	CTL_COUNTERS		/* how many there are */
+	CTL_CONNS_FULL,        /* no room for a connection: its plaintext is not seen */
+	CTL_RING_FULL_EVENTS,  /* events that found the ring full */
+	CTL_RING_FULL_BYTES,   /* plaintext bytes in them */
+	CTL_READ_FAILED_BYTES, /* plaintext that was not resident and could not be read */
+	CTL_CLAMPED_BYTES,     /* plaintext beyond the pieces of one call */
+	CTL_FRAMES_FULL,       /* TLS calls nested deeper than is followed */
+	CTL_FLOWS_FULL,        /* no room for a flow's counts */
+	CTL_HELLO_BAD,         /* ClientHello that could not be read */
+	CTL_HELLO_ECH,         /* ClientHello with Encrypted Client Hello: outer name only */
+	CTL_REFUSED_CONNECTS,  /* and QUIC datagrams to an AI address, each */
+	CTL_REFUSED_HELLOS,    /* and CONNECT requests to a proxy */
+	CTL_HELD_REQUESTS,     /* that had to wait at a pace gate, each once */
+	CTL_HOLDS_FULL,        /* of these, no room: TCP alone tries again, late */
+	CTL_CUT_STREAMS,       /* answers that the kernel itself has cut, each time it began to */
+	CTL_QUIC_UNREAD,       /* first datagrams that were not looked at: too many at once */
+	CTL_COUNTERS           /* how many there are */
 };
 
 #endif

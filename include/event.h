@@ -13,42 +13,42 @@
 #include <linux/types.h>
 
 enum ev_type {
-	EV_DATA = 1,	/* plaintext of one TLS connection, one direction */
-	EV_OPEN = 2,	/* a TLS connection was seen for the first time, or again with a new name */
-	EV_CLOSE = 3,	/* SSL_free, or the pointer was taken by a new connection */
-	EV_EXEC = 4,	/* a process image was replaced (only processes that were seen before) */
-	EV_EXIT = 5,	/* the last thread of such a process ended */
-	EV_CGROUP = 6,	/* a cgroup of the v2 hierarchy was made: id and path */
-	EV_FLOW = 7,	/* a TCP connection's ClientHello named an AI host (or was refused) */
+	EV_DATA = 1,   /* plaintext of one TLS connection, one direction */
+	EV_OPEN = 2,   /* a TLS connection was seen for the first time, or again with a new name */
+	EV_CLOSE = 3,  /* SSL_free, or the pointer was taken by a new connection */
+	EV_EXEC = 4,   /* a process image was replaced (only processes that were seen before) */
+	EV_EXIT = 5,   /* the last thread of such a process ended */
+	EV_CGROUP = 6, /* a cgroup of the v2 hierarchy was made: id and path */
+	EV_FLOW = 7,   /* a TCP connection's ClientHello named an AI host (or was refused) */
 	EV_FLOW_END = 8, /* that connection ended, with its final byte counts */
-	EV_QUIC = 9,	/* one of the first datagrams of a QUIC connection, whose name is not known yet */
+	EV_QUIC = 9, /* one of the first datagrams of a QUIC connection, whose name is not known yet */
 };
 
 /* Directions are the client's. */
 enum ev_dir {
-	EV_OUT = 0,	/* SSL_write: request */
-	EV_IN = 1,	/* SSL_read: answer */
+	EV_OUT = 0, /* SSL_write: request */
+	EV_IN = 1,  /* SSL_read: answer */
 };
 
-#define EV_COMM_LEN 16
-#define EV_HOST_LEN 256		/* RFC 1035: 253 characters and a NUL */
-#define EV_PATH_LEN 512		/* of a cgroup, below the v2 mount; longer ones are cut and flagged */
-#define EV_PIECE_MAX 16384	/* the largest TLS plaintext record, RFC 8446 5.1 */
+#define EV_COMM_LEN  16
+#define EV_HOST_LEN  256   /* RFC 1035: 253 characters and a NUL */
+#define EV_PATH_LEN  512   /* of a cgroup, below the v2 mount; longer ones are cut and flagged */
+#define EV_PIECE_MAX 16384 /* the largest TLS plaintext record, RFC 8446 5.1 */
 
 struct ev_head {
-	__u32 type;	/* enum ev_type */
-	__u32 tgid;	/* as the initial pid namespace numbers it; 0 if unknown */
-	__u64 cgroup;	/* v2 cgroup id of the task (of the socket, for flows) at that moment */
-	__u64 id;	/* of the TLS connection, or the socket cookie of a flow; 0 if none */
-	__u64 time_ns;	/* CLOCK_MONOTONIC */
+	__u32 type;    /* enum ev_type */
+	__u32 tgid;    /* as the initial pid namespace numbers it; 0 if unknown */
+	__u64 cgroup;  /* v2 cgroup id of the task (of the socket, for flows) at that moment */
+	__u64 id;      /* of the TLS connection, or the socket cookie of a flow; 0 if none */
+	__u64 time_ns; /* CLOCK_MONOTONIC */
 };
 _Static_assert(sizeof(struct ev_head) == 32, "both halves agree on struct ev_head");
 
 struct ev_data {
 	struct ev_head head;
-	__u64 offset;	/* bytes of this direction before this piece, since the connection was seen */
-	__u32 len;	/* of bytes[] */
-	__u8 dir;	/* enum ev_dir */
+	__u64 offset; /* bytes of this direction before this piece, since the connection was seen */
+	__u32 len;    /* of bytes[] */
+	__u8 dir;     /* enum ev_dir */
 	__u8 reserved[3];
 	__u8 bytes[];
 };
@@ -56,33 +56,33 @@ _Static_assert(sizeof(struct ev_data) == 48, "both halves agree on struct ev_dat
 
 struct ev_open {
 	struct ev_head head;
-	__u64 ssl;	/* the SSL object's address: with head.tgid, the kernel's key of the connection */
+	__u64 ssl; /* the SSL object's address: with head.tgid, the kernel's key of the connection */
 	__u32 uid;
-	__u8 verdict;	/* enum ctl_verdict, as the host table gave it */
+	__u8 verdict; /* enum ctl_verdict, as the host table gave it */
 	__u8 reserved[3];
 	char comm[EV_COMM_LEN];
-	char host[EV_HOST_LEN];	/* from the SNI setter; empty: none was set */
+	char host[EV_HOST_LEN]; /* from the SNI setter; empty: none was set */
 };
 _Static_assert(sizeof(struct ev_open) == 320, "both halves agree on struct ev_open");
 
 struct ev_close {
 	struct ev_head head;
-	__u64 bytes[2];	/* by enum ev_dir: plaintext of the whole connection */
+	__u64 bytes[2]; /* by enum ev_dir: plaintext of the whole connection */
 };
 _Static_assert(sizeof(struct ev_close) == 48, "both halves agree on struct ev_close");
 
 /* EV_EXEC and EV_EXIT are a bare struct ev_head. */
 
 struct ev_cgroup {
-	struct ev_head head;	/* head.cgroup is the new directory's id */
+	struct ev_head head; /* head.cgroup is the new directory's id */
 	char path[EV_PATH_LEN];
 };
 _Static_assert(sizeof(struct ev_cgroup) == 544, "both halves agree on struct ev_cgroup");
 
 /* What became of a flow. */
 enum ev_flow_state {
-	EV_FLOW_SEEN = 0,	/* passes */
-	EV_FLOW_REFUSED = 1,	/* its ClientHello was dropped by a gate */
+	EV_FLOW_SEEN = 0,    /* passes */
+	EV_FLOW_REFUSED = 1, /* its ClientHello was dropped by a gate */
 	/*
 	 * Connects to an address of an AI host, a round trip before its ClientHello (once a process
 	 * in CTL_APPROACH_NS at most), or its ClientHello is held (tap_hold). No host, and no flow yet.
@@ -95,34 +95,34 @@ enum ev_flow_state {
  * head.tgid and comm are who connected.
  */
 struct ev_flow {
-	struct ev_head head;	/* head.id is the socket cookie; head.tgid 0 if unknown */
-	__u64 bytes[2];		/* TCP payload so far, by enum ev_dir (EV_FLOW_END: final) */
+	struct ev_head head; /* head.id is the socket cookie; head.tgid 0 if unknown */
+	__u64 bytes[2];      /* TCP payload so far, by enum ev_dir (EV_FLOW_END: final) */
 	/*
 	 * Of these, what came before the client's first record of application data, with session
 	 * tickets that were still to come then; all of them while there was none. 0, 0: unknown.
 	 */
 	__u32 handshake[2];
-	__u64 framed[2];	/* of the bytes, those of TLS records (QUIC: packets) that were counted */
-	__u32 records[2];	/* how many of application data: their framing is no plaintext */
+	__u64 framed[2];  /* of the bytes, those of TLS records (QUIC: packets) that were counted */
+	__u32 records[2]; /* how many of application data: their framing is no plaintext */
 	union {
-		__u64 hello;	/* of the ClientHello's random: who sends the same is a relay; 0: unknown */
-		__u64 held_since_ns;	/* where is_withheld: from when on nothing left */
+		__u64 hello; /* of the ClientHello's random: who sends the same is a relay; 0: unknown */
+		__u64 held_since_ns; /* where is_withheld: from when on nothing left */
 	};
-	__u32 netns;		/* inode number of the socket's network namespace; 0 if unknown */
-	__u16 local_port;	/* host byte order */
-	__u16 remote_port;	/* host byte order */
-	__u8 local_addr[16];	/* IPv4 in the first four bytes */
+	__u32 netns;         /* inode number of the socket's network namespace; 0 if unknown */
+	__u16 local_port;    /* host byte order */
+	__u16 remote_port;   /* host byte order */
+	__u8 local_addr[16]; /* IPv4 in the first four bytes */
 	__u8 remote_addr[16];
-	__u8 family;		/* AF_INET or AF_INET6 */
-	__u8 state;		/* enum ev_flow_state */
-	__u8 verdict;		/* enum ctl_verdict: CTL_AI, or CTL_ASK: answer by tap_flow_decide() */
-	__u8 is_tunnelled;	/* through a proxy (CONNECT): the remote address is the proxy's */
+	__u8 family;       /* AF_INET or AF_INET6 */
+	__u8 state;        /* enum ev_flow_state */
+	__u8 verdict;      /* enum ctl_verdict: CTL_AI, or CTL_ASK: answer by tap_flow_decide() */
+	__u8 is_tunnelled; /* through a proxy (CONNECT): the remote address is the proxy's */
 	/*
 	 * Older than the programs, and known by its address alone: no host, no process, no handshake;
 	 * bytes count from here on.
 	 */
 	__u8 is_adopted;
-	__u8 record_bytes;	/* framing of one record; 0: unknown */
+	__u8 record_bytes; /* framing of one record; 0: unknown */
 	/*
 	 * UDP: head.id is a number of its own, `hello` the socket's cookie; an EV_FLOW_END of that number
 	 * ends all flows of the socket, without counts.
@@ -145,12 +145,13 @@ _Static_assert(sizeof(struct ev_flow) == 408, "both halves agree on struct ev_fl
  */
 #define EV_QUIC_MAX 3072
 struct ev_quic {
-	struct ev_flow flow;	/* no host yet */
-	__u32 len;		/* of bytes[] */
+	struct ev_flow flow; /* no host yet */
+	__u32 len;           /* of bytes[] */
 	__u32 reserved;
 	__u8 bytes[EV_QUIC_MAX];
 };
-_Static_assert(sizeof(struct ev_quic) == 408 + 8 + EV_QUIC_MAX, "both halves agree on struct ev_quic");
+_Static_assert(sizeof(struct ev_quic) == 408 + 8 + EV_QUIC_MAX,
+	       "both halves agree on struct ev_quic");
 
 /* Not an event: whose socket an AI flow is, as the task_file iterator writes them. */
 struct ev_owner {
@@ -163,7 +164,7 @@ _Static_assert(sizeof(struct ev_owner) == 16, "both halves agree on struct ev_ow
 /* Not an event: one executable file mapping, as the task_vma iterator writes them. */
 struct ev_mapping {
 	__u32 tgid;
-	__u32 dev;	/* of the real inode's file system: major << 20 | minor */
+	__u32 dev; /* of the real inode's file system: major << 20 | minor */
 	__u64 start;
 	__u64 end;
 	__u64 ino;

@@ -23,53 +23,53 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
-#define HELLO_NAME_MAX 255	/* what an RFC 1035 name can take, and a little more */
-#define HELLO_EXTENSIONS 32	/* browsers send up to 20 */
+#define HELLO_NAME_MAX   255 /* what an RFC 1035 name can take, and a little more */
+#define HELLO_EXTENSIONS 32  /* browsers send up to 20 */
 /*
  * Steps in one call: a step is a record header or a field, with the skipped bytes before it. A
  * whole hello takes 6 and one an extension, so 20 more records in one packet are followed.
  */
 #define HELLO_STEPS 64
-#define HELLO_MAX 65536	/* bytes; more is not a hello (RFC 8446 allows 2^24) */
+#define HELLO_MAX   65536 /* bytes; more is not a hello (RFC 8446 allows 2^24) */
 
 enum hello_result {
-	HELLO_MORE = 0,	/* so far so good: feed what follows */
-	HELLO_NAME = 1,	/* name and name_len are set, lower case */
-	HELLO_NONE = 2,	/* a whole hello without a name, or not a hello at all */
-	HELLO_BAD = 3,	/* began like a hello and is not sound, or beyond a limit here */
+	HELLO_MORE = 0, /* so far so good: feed what follows */
+	HELLO_NAME = 1, /* name and name_len are set, lower case */
+	HELLO_NONE = 2, /* a whole hello without a name, or not a hello at all */
+	HELLO_BAD = 3,  /* began like a hello and is not sound, or beyond a limit here */
 };
 
 enum hello_phase {
-	HELLO_HEAD,	/* handshake type and length; then version and random are skipped */
+	HELLO_HEAD, /* handshake type and length; then version and random are skipped */
 	HELLO_SESSION,
 	HELLO_SUITES,
 	HELLO_COMPRESSION,
 	HELLO_EXTENSIONS_LEN,
 	HELLO_EXTENSION,
-	HELLO_SNI,	/* inside server_name: list length, entry's type and length */
+	HELLO_SNI, /* inside server_name: list length, entry's type and length */
 	HELLO_SNI_NAME,
 };
 
 #define HELLO_EXT_SNI 0
-#define HELLO_EXT_ECH 0xfe0d	/* encrypted_client_hello, RFC 9849 */
+#define HELLO_EXT_ECH 0xfe0d /* encrypted_client_hello, RFC 9849 */
 
 /* Begins as zeroes. */
 struct hello {
-	__u32 left_record;	/* bytes of the current record not yet read */
-	__u32 left_body;	/* the same of the handshake message */
-	__u32 left_extensions;	/* the same of the extensions, the current one counted as read */
-	__u32 skip;		/* bytes before the next field */
-	__u32 name_skip;	/* what the server_name extension holds after its first name */
+	__u32 left_record;     /* bytes of the current record not yet read */
+	__u32 left_body;       /* the same of the handshake message */
+	__u32 left_extensions; /* the same of the extensions, the current one counted as read */
+	__u32 skip;            /* bytes before the next field */
+	__u32 name_skip;       /* what the server_name extension holds after its first name */
 	__u16 name_len;
-	__u8 phase;		/* enum hello_phase */
-	__u8 have;		/* bytes of the current field in field[], or in name[] */
-	__u8 record_have;	/* bytes of the current record's header in record[] */
-	__u8 extensions;	/* how many so far */
-	__u8 is_ech;		/* encrypted_client_hello was seen before the end of the last feed */
+	__u8 phase;       /* enum hello_phase */
+	__u8 have;        /* bytes of the current field in field[], or in name[] */
+	__u8 record_have; /* bytes of the current record's header in record[] */
+	__u8 extensions;  /* how many so far */
+	__u8 is_ech;      /* encrypted_client_hello was seen before the end of the last feed */
 	__u8 has_name;
-	__u8 field[16];		/* 5 used: the verifier adds have's and the length's largest values */
+	__u8 field[16]; /* 5 used: the verifier adds have's and the length's largest values */
 	__u8 record[16];
-	char name[512];		/* 255 used, for the same reason */
+	char name[512]; /* 255 used, for the same reason */
 };
 
 /* Does a stream's first byte begin a TLS handshake record? (20..23 are the types; 22 is it.) */
@@ -123,7 +123,7 @@ static __always_inline enum hello_result hello_field(struct hello *h)
 	switch (h->phase) {
 	case HELLO_HEAD:
 		len = (__u32)f[1] << 16 | hello_u16(f + 2);
-		if (f[0] != 1)	/* a server's side of a handshake */
+		if (f[0] != 1) /* a server's side of a handshake */
 			return HELLO_NONE;
 		if (len > HELLO_MAX)
 			return HELLO_BAD;
@@ -164,7 +164,7 @@ static __always_inline enum hello_result hello_field(struct hello *h)
 	case HELLO_SNI:
 		len = hello_u16(f + 3);
 		if (f[2] != 0 || len == 0 || len > HELLO_NAME_MAX || len > h->name_skip)
-			return HELLO_BAD;	/* host_name is the only type there is */
+			return HELLO_BAD; /* host_name is the only type there is */
 		h->name_skip -= len;
 		h->name_len = len;
 		h->phase = HELLO_SNI_NAME;
@@ -197,8 +197,7 @@ static __always_inline void hello_lower(struct hello *h)
  * Copies 1 to `max` bytes; any other n is refused. Tested without the barrier, clang would write
  * "n == 0" for "n < 1", and the verifier of 6.1 learns no least value from an inequality.
  */
-static __always_inline int hello_copy(const void *from, __u32 at, void *to, __u32 n,
-				      const __u32 max)
+static __always_inline int hello_copy(const void *from, __u32 at, void *to, __u32 n, const __u32 max)
 {
 	__u32 last = n - 1;
 
@@ -322,10 +321,10 @@ static __always_inline enum hello_result hello_connect(struct hello *h, const vo
 		n = HELLO_NAME_MAX;
 	if (hello_copy(from, at + 8, h->name, n, HELLO_NAME_MAX))
 		return HELLO_NONE;
-	asm volatile("" : "+r"(n));	/* what the verifier learned, it learned of another register */
+	asm volatile("" : "+r"(n)); /* what the verifier learned, it learned of another register */
 	if (n > HELLO_NAME_MAX)
 		return HELLO_NONE;
-	h->name[n] = ':';	/* a sentinel: a test of i against n is a state more each turn */
+	h->name[n] = ':'; /* a sentinel: a test of i against n is a state more each turn */
 	h->name_len = 0;
 	for (__u32 i = 1; i <= HELLO_NAME_MAX; i++) {
 		if (h->name[i] == ':') {

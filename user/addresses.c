@@ -14,7 +14,7 @@ struct key {
 };
 
 struct entry {
-	UT_hash_handle hh;	/* in the order in which they were learned */
+	UT_hash_handle hh; /* in the order in which they were learned */
 	struct key key;
 	char host[EV_HOST_LEN];
 };
@@ -44,8 +44,8 @@ struct addresses *addresses_free(struct addresses *addresses)
 	return NULL;
 }
 
-static struct entry *find(const struct addresses *addresses, uint8_t family,
-			  const uint8_t addr[16], uint16_t port, struct key *ret_key)
+static struct entry *find(const struct addresses *addresses, uint8_t family, const uint8_t addr[16],
+			  uint16_t port, struct key *ret_key)
 {
 	struct entry *entry;
 

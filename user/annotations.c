@@ -14,13 +14,13 @@
 #include "guard/match.h"
 
 #define SUBJECT_LEN (2 * WHO_NAME_LEN)
-#define STATE_LEN 160
-#define TOKENS_MAX (1ULL << 53)
+#define STATE_LEN   160
+#define TOKENS_MAX  (1ULL << 53)
 
 struct wish {
-	UT_hash_handle hh;		/* in the order of the last news */
-	char subject[SUBJECT_LEN];	/* "NAMESPACE", or "NAMESPACE/Kind/name" */
-	struct who_group group;		/* whom `allow` is held against */
+	UT_hash_handle hh;         /* in the order of the last news */
+	char subject[SUBJECT_LEN]; /* "NAMESPACE", or "NAMESPACE/Kind/name" */
+	struct who_group group;    /* whom `allow` is held against */
 	struct who_wish is;
 	char state[STATE_LEN];
 };
@@ -174,8 +174,9 @@ bool annotations_namespace(struct annotations *annotations, const char *name,
 static bool is_allowed(const struct annotations_config *config, const struct who_group *group)
 {
 	const struct who_process nobody = { .comm = "" };
-	const struct policy_subject subject = { .group = group, .process = &nobody, .host = "",
-						.model = "" };
+	const struct policy_subject subject = {
+		.group = group, .process = &nobody, .host = "", .model = ""
+	};
 
 	for (size_t i = 0; i < config->n_allow; i++)
 		if (match_fits(&config->allow[i], &subject))
@@ -190,8 +191,10 @@ static int fill(struct policy_budget *budget, const struct wish *wish,
 	bool is_namespace = !wish->group.workload[0];
 
 	*budget = (struct policy_budget){
-		.per = POLICY_PER_MATCH, .limit_nanos = meant->limit_nanos,
-		.limit_tokens = meant->limit_tokens, .window = meant->window,
+		.per = POLICY_PER_MATCH,
+		.limit_nanos = meant->limit_nanos,
+		.limit_tokens = meant->limit_tokens,
+		.window = meant->window,
 		.is_rehearsed = meant->is_rehearsed,
 	};
 	if (asprintf(&budget->name, "annotation:%s", wish->subject) < 0)
@@ -211,8 +214,8 @@ static int fill(struct policy_budget *budget, const struct wish *wish,
 static int add(struct policy_rules *rules, const struct wish *wish,
 	       const struct annotations_wish *meant, const struct annotations_config *config)
 {
-	struct policy_budget *budgets =
-		reallocarray(rules->budgets, rules->n_budgets + 1, sizeof(*budgets));
+	struct policy_budget *budgets = reallocarray(rules->budgets, rules->n_budgets + 1,
+						     sizeof(*budgets));
 	int r;
 
 	if (!budgets)
@@ -260,7 +263,8 @@ int annotations_add(struct annotations *annotations, const struct annotations_co
 
 void annotations_each(const struct annotations *annotations,
 		      void (*fn)(void *arg, const char *subject, const struct who_wish *wish,
-				 const char *state), void *arg)
+				 const char *state),
+		      void *arg)
 {
 	for (const struct wish *wish = annotations->wishes; wish; wish = wish->hh.next)
 		fn(arg, wish->subject, &wish->is, wish->state);

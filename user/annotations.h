@@ -16,15 +16,15 @@
 #include "guard/policy.h"
 #include "who/pod.h"
 
-#define ANNOTATIONS_MAX 512	/* workloads and namespaces with one; the oldest makes way */
+#define ANNOTATIONS_MAX 512 /* workloads and namespaces with one; the oldest makes way */
 
 /* What the operator allows. */
 struct annotations_config {
-	struct policy_match *allow;	/* by namespace, workload, label, ... of the pod; none: nothing */
+	struct policy_match *allow; /* by namespace, workload, label, ... of the pod; none: nothing */
 	size_t n_allow;
-	struct policy_step *steps;	/* ascending; what happens at which share */
+	struct policy_step *steps; /* ascending; what happens at which share */
 	size_t n_steps;
-	char *zone;			/* of the windows; NULL: the host's */
+	char *zone; /* of the windows; NULL: the host's */
 };
 void annotations_config_done(struct annotations_config *config);
 
@@ -48,11 +48,12 @@ int annotations_add(struct annotations *annotations, const struct annotations_co
 /* Each annotation, and what came of it: "in force", or why not. Since the last annotations_add(). */
 void annotations_each(const struct annotations *annotations,
 		      void (*fn)(void *arg, const char *subject, const struct who_wish *wish,
-				 const char *state), void *arg);
+				 const char *state),
+		      void *arg);
 
 /* What a budget's text means; `mode` likewise. For annotations.c and its fuzzer. */
 struct annotations_wish {
-	int64_t limit_nanos;		/* one of the two */
+	int64_t limit_nanos; /* one of the two */
 	uint64_t limit_tokens;
 	enum policy_window window;
 	bool is_rehearsed, is_off;

@@ -18,13 +18,13 @@
 #include "config_read.h"
 #include "config_serve.h"
 
-#define FILE_MAX (1u << 20)
+#define FILE_MAX  (1u << 20)
 #define HOSTS_MAX 256
 
-#define DAY_NS 86400000000000ULL
-#define KEEP_DAYS 90
+#define DAY_NS        86400000000000ULL
+#define KEEP_DAYS     90
 #define KEEP_MAX_DAYS 3650
-#define MAX_KILLS 20			/* in an hour: more is a rule gone wrong */
+#define MAX_KILLS     20 /* in an hour: more is a rule gone wrong */
 
 static const char *const modes[] = { "on-sight", "everyone", "never", NULL };
 _Static_assert(FIND_ON_SIGHT == 0 && FIND_EVERYONE == 1 && FIND_NEVER == 2, "in modes' order");
@@ -50,8 +50,10 @@ static int read_host(struct config_reader *reader, yaml_node_t *node, const stru
 	if (r < 0)
 		return r;
 	if (!host->pattern || !host->provider)
-		return config_fail(reader, node, "lacks \"%s\"; give both, as { pattern: llm.corp.example, "
-				   "like: openai }", host->pattern ? "like" : "pattern");
+		return config_fail(reader, node,
+				   "lacks \"%s\"; give both, as { pattern: llm.corp.example, "
+				   "like: openai }",
+				   host->pattern ? "like" : "pattern");
 	return 0;
 }
 
@@ -80,22 +82,25 @@ static int read_keep(struct config_reader *reader, yaml_node_t *node, const stru
 static int read_max_kills(struct config_reader *reader, yaml_node_t *node,
 			  const struct config_key *key, void *field)
 {
-	const char *text = node->type == YAML_SCALAR_NODE ?
-				   (const char *)node->data.scalar.value : "";
+	const char *text = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value :
+							    "";
 	unsigned n;
 	int end = 0;
 
 	if (*text < '0' || *text > '9' || sscanf(text, "%4u/hour%n", &n, &end) != 1 || !end ||
 	    text[end] || n > POLICY_KILLS)
-		return config_fail_value(reader, node, "is not a number an hour up to 1000, as 10/hour");
+		return config_fail_value(reader, node,
+					 "is not a number an hour up to 1000, as 10/hour");
 	*(unsigned *)field = n;
 	return 0;
 }
 
 static const struct config_key file_keys[] = {
 	{ "enforce", offsetof(struct config, rules.enforce), .fn = config_bool },
-	{ "attach", offsetof(struct config, find.mode), config_choice, modes, .noun = "a way to attach" },
-	{ "return-probes", offsetof(struct config, find.returns), config_choice, returns, .noun = "a way to see returns" },
+	{ "attach", offsetof(struct config, find.mode), config_choice, modes,
+	  .noun = "a way to attach" },
+	{ "return-probes", offsetof(struct config, find.returns), config_choice, returns,
+	  .noun = "a way to see returns" },
 	{ "first-call", offsetof(struct config, first_call), config_choice, first_calls,
 	  .noun = "a way with first calls" },
 	{ "resolve", offsetof(struct config, resolve), .fn = config_bool },
@@ -158,10 +163,12 @@ int config_parse(struct config *ret, const char *name, const char *text, size_t 
 			config.rules.budgets[i].on_loss = config.rules.on_loss;
 	for (size_t i = 0; r == 0 && !config.shared.url && i < config.rules.n_budgets; i++)
 		if (config.rules.budgets[i].is_shared)
-			r = config_fail_line(&reader, config.rules.budgets[i].line,
-					     "budget \"%s\" is shared, and there is no server to share "
-					     "it by; give one, as shared: { server: "
-					     "valkey://10.0.0.1:6379 }", config.rules.budgets[i].name);
+			r = config_fail_line(
+				&reader, config.rules.budgets[i].line,
+				"budget \"%s\" is shared, and there is no server to share "
+				"it by; give one, as shared: { server: "
+				"valkey://10.0.0.1:6379 }",
+				config.rules.budgets[i].name);
 	if (r == 0) {
 		config.rules.file = strdup(name);
 		r = config.rules.file ? 0 : -ENOMEM;
@@ -188,8 +195,10 @@ int config_load(struct config *ret, const char *path, char **ret_error)
 	}
 	r = read_file(path, &text, &len);
 	if (r < 0) {
-		if (asprintf(ret_error, "%s: %s; name a configuration file that this user can read and "
-			     "that is no longer than 1 MiB, with --config", path, strerror(-r)) < 0)
+		if (asprintf(ret_error,
+			     "%s: %s; name a configuration file that this user can read and "
+			     "that is no longer than 1 MiB, with --config",
+			     path, strerror(-r)) < 0)
 			*ret_error = NULL;
 		return r;
 	}

@@ -10,12 +10,12 @@
 #include "guard/zone.h"
 
 #define BUDGETS_MAX 1000
-#define STEPS_MAX 16
+#define STEPS_MAX   16
 #define PROTECT_MAX 256
-#define LABELS_MAX 16
+#define LABELS_MAX  16
 
-#define DAY_NS 86400000000000ULL
-#define GRACE_NS 10000000000ULL		/* docker-stop(1) waits as long */
+#define DAY_NS   86400000000000ULL
+#define GRACE_NS 10000000000ULL /* docker-stop(1) waits as long */
 
 static const char *const targets[] = { "process", "cgroup", NULL };
 _Static_assert(POLICY_PROCESS == 0 && POLICY_CGROUP == 1, "in targets' order");
@@ -24,8 +24,8 @@ _Static_assert(POLICY_PROCESS == 0 && POLICY_CGROUP == 1, "in targets' order");
 static const char *const actions[] = { "note", "pace", "refuse", "freeze", "stop", "kill", NULL };
 _Static_assert(POLICY_KILL == 5 && POLICY_REFUSE == 2, "in actions' order");
 
-static const char *const pers[] = { "match", "namespace", "workload", "pod", "container", "cgroup",
-				    "unit", "user", "process", NULL };
+static const char *const pers[] = { "match",  "namespace", "workload", "pod",     "container",
+				    "cgroup", "unit",      "user",     "process", NULL };
 _Static_assert(POLICY_PER_CONTAINER == 4 && POLICY_PER_PROCESS == 8, "in pers' order");
 
 const char *const config_losses[] = { "open", "hold", NULL };
@@ -51,17 +51,19 @@ static int read_labels(struct config_reader *reader, yaml_node_t *node,
 }
 
 /* Who it is. A signal or a gate knows no host and no model: protect takes only these. */
-#define WHO_KEYS                                                                                   \
-	{ "namespace", offsetof(struct policy_match, namespace), .fn = config_glob },              \
-	{ "workload", offsetof(struct policy_match, workload), .fn = config_glob },                \
-	{ "pod", offsetof(struct policy_match, pod), .fn = config_glob },                          \
-	{ "container", offsetof(struct policy_match, container), .fn = config_glob },              \
-	{ "label", 0, .fn = read_labels },                                                         \
-	{ "cgroup", offsetof(struct policy_match, cgroup), .fn = config_glob },                    \
-	{ "unit", offsetof(struct policy_match, unit), .fn = config_glob },                        \
-	{ "user", offsetof(struct policy_match, user), .fn = config_glob },                        \
-	{ "command", offsetof(struct policy_match, command), .fn = config_glob },                  \
-	{ "exe", offsetof(struct policy_match, exe), .fn = config_glob }
+#define WHO_KEYS                                                                              \
+	{ "namespace", offsetof(struct policy_match, namespace), .fn = config_glob },         \
+		{ "workload", offsetof(struct policy_match, workload), .fn = config_glob },   \
+		{ "pod", offsetof(struct policy_match, pod), .fn = config_glob },             \
+		{ "container", offsetof(struct policy_match, container), .fn = config_glob }, \
+		{ "label", 0, .fn = read_labels },                                            \
+		{ "cgroup", offsetof(struct policy_match, cgroup), .fn = config_glob },       \
+		{ "unit", offsetof(struct policy_match, unit), .fn = config_glob },           \
+		{ "user", offsetof(struct policy_match, user), .fn = config_glob },           \
+		{ "command", offsetof(struct policy_match, command), .fn = config_glob },     \
+	{                                                                                     \
+		"exe", offsetof(struct policy_match, exe), .fn = config_glob                  \
+	}
 
 static const struct config_key match_keys[] = {
 	WHO_KEYS,
@@ -95,8 +97,8 @@ static int read_limit(struct config_reader *reader, yaml_node_t *node, const str
 	return config_limit(reader, node, &budget->limit_nanos, &budget->limit_tokens);
 }
 
-static int read_window(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
-		       void *field)
+static int read_window(struct config_reader *reader, yaml_node_t *node,
+		       const struct config_key *key, void *field)
 {
 	static const char *const names[] = { "hour", "day", "week", "month", NULL };
 	struct policy_budget *budget = field;
@@ -122,11 +124,11 @@ static int read_window(struct config_reader *reader, yaml_node_t *node, const st
 /* A weekday's number is above every day of a month's, until read_budget() has seen the window. */
 #define WEEKDAY 100
 
-static int read_starts(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
-		       void *field)
+static int read_starts(struct config_reader *reader, yaml_node_t *node,
+		       const struct config_key *key, void *field)
 {
-	static const char *const weekdays[] = { "monday", "tuesday", "wednesday", "thursday", "friday",
-						"saturday", "sunday", NULL };
+	static const char *const weekdays[] = { "monday", "tuesday",  "wednesday", "thursday",
+						"friday", "saturday", "sunday",    NULL };
 	int weekday = config_index(node, weekdays);
 	unsigned *start_day = field;
 	char rest;
@@ -142,22 +144,24 @@ static int read_starts(struct config_reader *reader, yaml_node_t *node, const st
 	return 0;
 }
 
-static int read_healthy(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
-			void *field)
+static int read_healthy(struct config_reader *reader, yaml_node_t *node,
+			const struct config_key *key, void *field)
 {
 	struct policy_budget *budget = field;
 	unsigned number;
 	char unit, rest;
 	int n = node->type != YAML_SCALAR_NODE ? 0 :
-		sscanf((const char *)node->data.scalar.value, "%4u%c%c", &number, &unit, &rest);
+						 sscanf((const char *)node->data.scalar.value,
+							"%4u%c%c", &number, &unit, &rest);
 
 	if (n == 1 && number <= POLICY_MEMBERS) {
 		budget->min_healthy = number;
 		return 0;
 	}
 	if (n != 2 || unit != '%' || number > 100)
-		return config_fail_value(reader, node, "is not a number of members; give one, as 1, or a "
-						       "share of those that run, as 50%");
+		return config_fail_value(reader, node,
+					 "is not a number of members; give one, as 1, or a "
+					 "share of those that run, as 50%");
 	budget->min_healthy_permille = number * 10;
 	return 0;
 }
@@ -170,9 +174,10 @@ static int check_starts(struct config_reader *reader, yaml_node_t *node,
 	if (!budget->start_day)
 		return 0;
 	if (budget->window != (is_weekday ? POLICY_WEEK : POLICY_MONTH))
-		return config_fail(reader, node, is_weekday ?
-				   "starts on a weekday, which only a week does" :
-				   "starts on a day of the month, which only a month does");
+		return config_fail(reader, node,
+				   is_weekday ?
+					   "starts on a weekday, which only a week does" :
+					   "starts on a day of the month, which only a month does");
 	budget->start_day -= is_weekday ? WEEKDAY : 0;
 	return 0;
 }
@@ -215,14 +220,14 @@ static int read_pace(struct config_reader *reader, yaml_node_t *node, const stru
 	step->pace_in_tokens = true;
 	if (config_token_rate_of(node, &step->pace_per_hour) == 0)
 		return 0;
-	return config_fail_value(reader, node, "is not a rate above 0; give one as 2 USD/hour or "
+	return config_fail_value(reader, node,
+				 "is not a rate above 0; give one as 2 USD/hour or "
 				 "500000 tokens/hour");
 }
 
 static const struct config_key step_keys[] = {
 	{ "at", offsetof(struct policy_step, at_permille), .fn = config_permille },
-	{ "do", offsetof(struct policy_step, action), config_choice, actions,
-	  .noun = "an action" },
+	{ "do", offsetof(struct policy_step, action), config_choice, actions, .noun = "an action" },
 	{ "target", offsetof(struct policy_step, target), config_choice, targets,
 	  .noun = "a target" },
 	{ "grace", offsetof(struct policy_step, grace_ns), .fn = read_grace },
@@ -256,7 +261,8 @@ static int read_step(struct config_reader *reader, yaml_node_t *node, const stru
 		return config_fail(reader, node, "has a target, which only stop and kill take");
 	if (step->action != POLICY_FREEZE && step->action != POLICY_STOP &&
 	    step->action != POLICY_REFUSE && config_has(reader, node, "cut"))
-		return config_fail(reader, node, "has a cut, which only refuse, freeze and stop take");
+		return config_fail(reader, node,
+				   "has a cut, which only refuse, freeze and stop take");
 	if (step->action == POLICY_REFUSE && config_has(reader, node, "cut")) {
 		step->lets_end = !step->cut;
 		step->cut = false;
@@ -312,7 +318,8 @@ static int read_rate(struct config_reader *reader, yaml_node_t *node, const stru
 		     void *field)
 {
 	if (config_rate_of(node, field) < 0)
-		return config_fail_value(reader, node, "is not a rate above 0; give one as 5 USD/hour");
+		return config_fail_value(reader, node,
+					 "is not a rate above 0; give one as 5 USD/hour");
 	return 0;
 }
 
@@ -324,19 +331,23 @@ static int check_kind(struct config_reader *reader, yaml_node_t *node,
 		if (budget->floor_nanos_per_hour)
 			return config_fail(reader, node, "has a floor, which only a spike takes");
 		if (!budget->limit_nanos && !budget->limit_tokens)
-			return config_fail(reader, node, "lacks \"limit\"; give one, as 50 USD or "
+			return config_fail(reader, node,
+					   "lacks \"limit\"; give one, as 50 USD or "
 					   "2000000 tokens");
 		return 0;
 	}
 	if (budget->limit_nanos || budget->limit_tokens || config_has(reader, node, "window"))
-		return config_fail(reader, node, "has a spike beside a limit or a window; make two "
+		return config_fail(reader, node,
+				   "has a spike beside a limit or a window; make two "
 				   "budgets of it");
 	if (!budget->floor_nanos_per_hour)
-		return config_fail(reader, node, "lacks \"floor\", below which no spike matters; give "
+		return config_fail(reader, node,
+				   "lacks \"floor\", below which no spike matters; give "
 				   "one, as 5 USD/hour");
 	for (size_t i = 0; i < budget->n_steps; i++)
 		if (budget->steps[i].at_permille != 1000)
-			return config_fail(reader, node, "has a step with \"at\", which only a limit "
+			return config_fail(reader, node,
+					   "has a step with \"at\", which only a limit "
 					   "has shares of");
 	return 0;
 }
@@ -361,8 +372,8 @@ static const struct config_key budget_keys[] = {
 	{ NULL },
 };
 
-static int read_budget(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
-		       void *field)
+static int read_budget(struct config_reader *reader, yaml_node_t *node,
+		       const struct config_key *key, void *field)
 {
 	struct policy_budget *budget = field;
 	int r;
@@ -374,7 +385,8 @@ static int read_budget(struct config_reader *reader, yaml_node_t *node, const st
 	if (r < 0)
 		return r;
 	if (!budget->name)
-		return config_fail(reader, node, "lacks \"name\"; actions and reports call it by that");
+		return config_fail(reader, node,
+				   "lacks \"name\"; actions and reports call it by that");
 	r = check_kind(reader, node, budget);
 	if (r < 0)
 		return r;
@@ -386,14 +398,19 @@ static int read_budget(struct config_reader *reader, yaml_node_t *node, const st
 						policy_in_money(budget) ? "tokens" : "USD",
 						policy_in_money(budget) ? "USD" : "tokens");
 	if (!budget->n_steps)
-		return config_fail(reader, node,
-				   "lacks \"steps\"; say what happens, as [ { at: 100%%, do: note } ]");
+		return config_fail(
+			reader, node,
+			"lacks \"steps\"; say what happens, as [ { at: 100%%, do: note } ]");
 	if (budget->is_shared && (budget->spike_permille || budget->per == POLICY_PER_PROCESS))
-		return config_fail(reader, node, budget->spike_permille ?
-				   "is shared, which a spike cannot be: it is measured against one's own "
-				   "past" : "is shared, which a counter per process cannot be");
+		return config_fail(
+			reader, node,
+			budget->spike_permille ?
+				"is shared, which a spike cannot be: it is measured against one's own "
+				"past" :
+				"is shared, which a counter per process cannot be");
 	if (budget->zone && budget->window == POLICY_ROLLING)
-		return config_fail(reader, node, "has a zone, which only hour, day, week and month take");
+		return config_fail(reader, node,
+				   "has a zone, which only hour, day, week and month take");
 	return check_starts(reader, node, budget);
 }
 
@@ -471,10 +488,12 @@ int config_annotations(struct config_reader *reader, yaml_node_t *node,
 	if (r < 0)
 		return r;
 	if (!config->n_allow)
-		return config_fail(reader, node, "lacks \"allow\"; say whose annotations count, as "
+		return config_fail(reader, node,
+				   "lacks \"allow\"; say whose annotations count, as "
 				   "[ { namespace: \"team-*\" } ]");
 	if (!config->n_steps)
-		return config_fail(reader, node,
-				   "lacks \"steps\"; say what happens, as [ { at: 100%%, do: note } ]");
+		return config_fail(
+			reader, node,
+			"lacks \"steps\"; say what happens, as [ { at: 100%%, do: note } ]");
 	return 0;
 }

@@ -25,8 +25,9 @@ static int read_url(struct config_reader *reader, yaml_node_t *node, const struc
 	if (len < 256 && !strncmp(*text, https, strlen(https)) && len > strlen(https) &&
 	    !(*text)[strcspn(*text, " ?#@\"'\\")] && !strchr(*text + strlen(https), '/'))
 		return 0;
-	return config_fail_value(reader, node,
-				 "is not a server; give off, or https://HOST:PORT with nothing behind it");
+	return config_fail_value(
+		reader, node,
+		"is not a server; give off, or https://HOST:PORT with nothing behind it");
 }
 
 /* A folder: "/" is the host's own. */

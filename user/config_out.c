@@ -10,7 +10,7 @@
 #include "otlp.h"
 #include "webhook.h"
 
-#define KEEP_MAX_NS (30 * 86400000000000ULL)
+#define KEEP_MAX_NS    (30 * 86400000000000ULL)
 #define TIMEOUT_MAX_NS 60000000000ULL
 
 static const char *const formats[] = { "alertmanager", "slack", NULL };
@@ -19,12 +19,13 @@ _Static_assert(WEBHOOK_ALERTMANAGER == 0 && WEBHOOK_SLACK == 1, "in formats' ord
 static int read_url(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		    void *field)
 {
-	const char *text = node->type == YAML_SCALAR_NODE ?
-				   (const char *)node->data.scalar.value : "";
+	const char *text = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value :
+							    "";
 
 	/* Not quoted in the error: many a webhook's URL is its secret. */
 	if (strncmp(text, "http://", 7) && strncmp(text, "https://", 8))
-		return config_fail(reader, node, "is not a URL that begins with http:// or https://");
+		return config_fail(reader, node,
+				   "is not a URL that begins with http:// or https://");
 	return config_string(reader, node, key, field);
 }
 
@@ -44,7 +45,8 @@ static int read_on(struct config_reader *reader, yaml_node_t *node, const struct
 		int index = config_index(value, names);
 
 		if (index < 0)
-			return config_fail_value(reader, value, "is not an action; give some of "
+			return config_fail_value(reader, value,
+						 "is not an action; give some of "
 						 "note, pace, refuse, freeze, stop, kill, override");
 		*(uint32_t *)field |= index == POLICY_ACTIONS ? WEBHOOK_OVERRIDE : 1u << index;
 	}
@@ -111,7 +113,8 @@ static int read_webhook(struct config_reader *reader, yaml_node_t *node,
 	if (r < 0)
 		return r;
 	if (!rule->name)
-		return config_fail(reader, node, "lacks \"name\"; the log and the ledger call it by "
+		return config_fail(reader, node,
+				   "lacks \"name\"; the log and the ledger call it by "
 				   "that");
 	if (!rule->url == !rule->url_file)
 		return config_fail(reader, node, "needs one of \"url\" and \"url-file\"");
@@ -139,11 +142,13 @@ static int read_server(struct config_reader *reader, yaml_node_t *node,
 		       const struct config_key *key, void *field)
 {
 	int r = node->type == YAML_SCALAR_NODE ?
-			shared_config_server(field, (const char *)node->data.scalar.value) : -EINVAL;
+			shared_config_server(field, (const char *)node->data.scalar.value) :
+			-EINVAL;
 
 	if (r != -EINVAL)
 		return r;
-	return config_fail(reader, node, "is not a server; give valkey://HOST:PORT, or with TLS "
+	return config_fail(reader, node,
+			   "is not a server; give valkey://HOST:PORT, or with TLS "
 			   "valkeys://HOST:PORT, with the database behind a / if it is not 0, and "
 			   "passwords in password-file");
 }
@@ -151,8 +156,8 @@ static int read_server(struct config_reader *reader, yaml_node_t *node,
 static int read_nodes(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		      void *field)
 {
-	const char *text = node->type == YAML_SCALAR_NODE ?
-				   (const char *)node->data.scalar.value : "";
+	const char *text = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value :
+							    "";
 	unsigned n;
 	int end = 0;
 
@@ -182,7 +187,8 @@ int config_shared(struct config_reader *reader, yaml_node_t *node, const struct 
 	if (r < 0)
 		return r;
 	if (!config->url)
-		return config_fail(reader, node, "lacks \"server\"; give one, as "
+		return config_fail(reader, node,
+				   "lacks \"server\"; give one, as "
 				   "valkey://10.0.0.1:6379");
 	if (config->user && !config->password_file)
 		return config_fail(reader, node, "has a user without a password-file");
@@ -194,13 +200,15 @@ static int read_interval(struct config_reader *reader, yaml_node_t *node,
 {
 	uint64_t ns;
 
-	if (config_duration_of(node, &ns) < 0 || ns < OTLP_INTERVAL_MIN_NS || ns > OTLP_INTERVAL_MAX_NS)
+	if (config_duration_of(node, &ns) < 0 || ns < OTLP_INTERVAL_MIN_NS ||
+	    ns > OTLP_INTERVAL_MAX_NS)
 		return config_fail_value(reader, node, "is not a time from 10s to 1h, as 60s");
 	*(uint64_t *)field = ns;
 	return 0;
 }
 _Static_assert(OTLP_INTERVAL_MIN_NS == 10 * 1000000000ULL &&
-	       OTLP_INTERVAL_MAX_NS == 3600 * 1000000000ULL, "as the sentence says");
+		       OTLP_INTERVAL_MAX_NS == 3600 * 1000000000ULL,
+	       "as the sentence says");
 
 #define OTLP(field) offsetof(struct otlp_config, field)
 static const struct config_key otlp_keys[] = {
@@ -223,7 +231,8 @@ int config_otlp(struct config_reader *reader, yaml_node_t *node, const struct co
 		return r;
 	/* Others add the path of the signal to what they are given; here it is what it says. */
 	if (!config->endpoint || !strchr(strstr(config->endpoint, "//") + 2, '/'))
-		return config_fail(reader, node, "needs the whole URL as \"endpoint\", as "
+		return config_fail(reader, node,
+				   "needs the whole URL as \"endpoint\", as "
 				   "http://collector.example:4318/v1/metrics");
 	return 0;
 }

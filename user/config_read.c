@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "meter/charge.h"
 
-#define QUOTE_MAX 64	/* bytes of a value that an error repeats */
+#define QUOTE_MAX 64 /* bytes of a value that an error repeats */
 
 static const char *text_of(const yaml_node_t *node)
 {
@@ -24,7 +24,8 @@ static void quote(const char *text, char buf[QUOTE_MAX])
 	size_t i;
 
 	for (i = 0; text[i] && i < QUOTE_MAX - 1; i++)
-		buf[i] = (unsigned char)text[i] < 0x20 || (unsigned char)text[i] >= 0x7f ? '?' : text[i];
+		buf[i] = (unsigned char)text[i] < 0x20 || (unsigned char)text[i] >= 0x7f ? '?' :
+											   text[i];
 	buf[i] = '\0';
 }
 
@@ -40,7 +41,10 @@ static void set_error(struct config_reader *reader, unsigned line, const char *f
 	}
 	/* "budgets[0].limit: ... is not", but "budgets[0] lacks": a sentence about the place itself */
 	if (asprintf(&reader->error, "%s:%u: %s%s%s", reader->file, line, reader->path,
-		     !reader->path[0] ? "" : what[0] == '"' ? ": " : " ", what) < 0)
+		     !reader->path[0] ? "" :
+		     what[0] == '"'   ? ": " :
+					" ",
+		     what) < 0)
 		reader->error = NULL;
 }
 
@@ -122,7 +126,8 @@ int config_open(struct config_reader *reader, const char *text, size_t len, yaml
 			yaml_node_t *root = yaml_document_get_root_node(&second);
 
 			if (root)
-				r = config_fail(reader, root, "begins a second document; a configuration is "
+				r = config_fail(reader, root,
+						"begins a second document; a configuration is "
 						"one, take the --- away");
 			yaml_document_delete(&second);
 		}
@@ -153,7 +158,8 @@ static size_t distance(const char *a, const char *b)
 
 		row[0] = i;
 		for (size_t j = 1; j <= m; j++) {
-			size_t up = row[j], best = corner + (tolower((unsigned char)a[i - 1]) != b[j - 1]);
+			size_t up = row[j],
+			       best = corner + (tolower((unsigned char)a[i - 1]) != b[j - 1]);
 
 			if (up + 1 < best)
 				best = up + 1;
@@ -191,9 +197,10 @@ static int fail_offer(struct config_reader *reader, const yaml_node_t *node, con
 
 	quote(text_of(node), value);
 	if (offer->nearest)
-		return config_fail(reader, node, "\"%s\" is not %s; did you mean \"%s\"? (%s)", value,
-				   what, offer->nearest, offer->list);
-	return config_fail(reader, node, "\"%s\" is not %s; give one of: %s", value, what, offer->list);
+		return config_fail(reader, node, "\"%s\" is not %s; did you mean \"%s\"? (%s)",
+				   value, what, offer->nearest, offer->list);
+	return config_fail(reader, node, "\"%s\" is not %s; give one of: %s", value, what,
+			   offer->list);
 }
 
 static int fail_key(struct config_reader *reader, const yaml_node_t *name,
@@ -216,8 +223,7 @@ static const struct config_key *find_key(const struct config_key *keys, const ya
 
 static bool is_scalar(const yaml_node_t *node)
 {
-	return node->type == YAML_SCALAR_NODE &&
-	       strlen(text_of(node)) == node->data.scalar.length &&
+	return node->type == YAML_SCALAR_NODE && strlen(text_of(node)) == node->data.scalar.length &&
 	       node->data.scalar.length <= CONFIG_TEXT_MAX;
 }
 
@@ -249,8 +255,10 @@ static int check_name(struct config_reader *reader, yaml_node_t *map, const yaml
 		yaml_node_t *before = yaml_document_get_node(document, other->key);
 
 		if (!strcmp(text_of(before), text_of(name)))
-			return config_fail(reader, name, "\"%s\" stands here twice, first in line %u; "
-					   "take one away", text_of(name), config_line(before));
+			return config_fail(reader, name,
+					   "\"%s\" stands here twice, first in line %u; "
+					   "take one away",
+					   text_of(name), config_line(before));
 	}
 	return 0;
 }
@@ -269,7 +277,8 @@ int config_map(struct config_reader *reader, yaml_node_t *node, const struct con
 
 		if (r < 0)
 			return r;
-		r = read_key(reader, name, yaml_document_get_node(document, pair->value), keys, into);
+		r = read_key(reader, name, yaml_document_get_node(document, pair->value), keys,
+			     into);
 		if (r < 0)
 			return r;
 	}
@@ -278,8 +287,8 @@ int config_map(struct config_reader *reader, yaml_node_t *node, const struct con
 
 bool config_has(struct config_reader *reader, const yaml_node_t *map, const char *key)
 {
-	for (yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top;
-	     pair++)
+	for (yaml_node_pair_t *pair = map->data.mapping.pairs.start;
+	     pair < map->data.mapping.pairs.top; pair++)
 		if (!strcmp(text_of(yaml_document_get_node(&reader->document, pair->key)), key))
 			return true;
 	return false;
@@ -298,7 +307,7 @@ int config_list(struct config_reader *reader, yaml_node_t *node, config_fn fn, s
 	size_t len = strlen(reader->path), n;
 	char *items;
 
-	if (is_null(node))	/* every line under the key is a comment */
+	if (is_null(node)) /* every line under the key is a comment */
 		return 0;
 	if (node->type != YAML_SEQUENCE_NODE)
 		return config_fail(reader, node, "must be a list, each item behind a -");
@@ -317,7 +326,8 @@ int config_list(struct config_reader *reader, yaml_node_t *node, config_fn fn, s
 		int r;
 
 		snprintf(reader->path + len, sizeof(reader->path) - len, "[%zu]", i);
-		r = fn(reader, yaml_document_get_node(&reader->document, item[i]), NULL, items + i * size);
+		r = fn(reader, yaml_document_get_node(&reader->document, item[i]), NULL,
+		       items + i * size);
 		reader->path[len] = '\0';
 		if (r < 0)
 			return r;
@@ -353,7 +363,8 @@ int config_pairs(struct config_reader *reader, yaml_node_t *node, config_fn fn, 
 		key.name = text_of(yaml_document_get_node(document, pair->key));
 		quote(key.name, name);
 		snprintf(reader->path + len, sizeof(reader->path) - len, ".%s", name);
-		r = fn(reader, yaml_document_get_node(document, pair->value), &key, items + i * size);
+		r = fn(reader, yaml_document_get_node(document, pair->value), &key,
+		       items + i * size);
 		reader->path[len] = '\0';
 		if (r < 0)
 			return r;

@@ -11,12 +11,12 @@
 #include <stdint.h>
 #include <yaml.h>
 
-#define CONFIG_TEXT_MAX 1024	/* bytes of one value */
+#define CONFIG_TEXT_MAX 1024 /* bytes of one value */
 
 struct config_reader {
 	const char *file;
-	char *error;		/* the first one */
-	char path[128];		/* "budgets[1].steps[0]" of what is being read */
+	char *error;    /* the first one */
+	char path[128]; /* "budgets[1].steps[0]" of what is being read */
 	yaml_document_t document;
 	bool is_open;
 };
@@ -27,11 +27,11 @@ typedef int (*config_fn)(struct config_reader *reader, yaml_node_t *node,
 			 const struct config_key *key, void *field);
 
 struct config_key {
-	const char *name;		/* NULL ends a table */
-	size_t at;			/* offset of the field that fn is given */
+	const char *name; /* NULL ends a table */
+	size_t at;        /* offset of the field that fn is given */
 	config_fn fn;
-	const char *const *choices;	/* config_choice: their indices are the values */
-	const char *noun;		/* config_choice: what a choice is */
+	const char *const *choices; /* config_choice: their indices are the values */
+	const char *noun;           /* config_choice: what a choice is */
 };
 
 /* Loads the text; ret_root NULL: it is empty. Errors likewise. */

@@ -9,8 +9,8 @@
 static int read_listen(struct config_reader *reader, yaml_node_t *node,
 		       const struct config_key *key, void *field)
 {
-	const char *text = node->type == YAML_SCALAR_NODE ?
-				   (const char *)node->data.scalar.value : "";
+	const char *text = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value :
+							    "";
 
 	if (serve_parse_address(text, field) < 0)
 		return config_fail_value(reader, node,
@@ -22,8 +22,8 @@ static int read_listen(struct config_reader *reader, yaml_node_t *node,
 static int read_series(struct config_reader *reader, yaml_node_t *node,
 		       const struct config_key *key, void *field)
 {
-	const char *text = node->type == YAML_SCALAR_NODE ?
-				   (const char *)node->data.scalar.value : "";
+	const char *text = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value :
+							    "";
 	char *end = NULL;
 	unsigned long n = *text >= '0' && *text <= '9' ? strtoul(text, &end, 10) : 0;
 

@@ -20,7 +20,8 @@ int config_bool(struct config_reader *reader, yaml_node_t *node, const struct co
 	int index = config_index(node, words);
 
 	if (index < 0)
-		return config_fail_value(reader, node, "is neither true nor false; write one of them");
+		return config_fail_value(reader, node,
+					 "is neither true nor false; write one of them");
 	*(bool *)field = index;
 	return 0;
 }
@@ -38,7 +39,8 @@ int config_string(struct config_reader *reader, yaml_node_t *node, const struct 
 		return config_fail(reader, node, "is longer than %d bytes", CONFIG_TEXT_MAX);
 	for (size_t i = 0; i < node->data.scalar.length; i++)
 		if (node->data.scalar.value[i] < 0x20 || node->data.scalar.value[i] == 0x7f)
-			return config_fail_value(reader, node, "holds a control character; take it out");
+			return config_fail_value(reader, node,
+						 "holds a control character; take it out");
 	copy = strdup(text_of(node));
 	if (!copy)
 		return -ENOMEM;
@@ -46,8 +48,8 @@ int config_string(struct config_reader *reader, yaml_node_t *node, const struct 
 	return 0;
 }
 
-static int read_of(struct config_reader *reader, yaml_node_t *node, void *field, const char *letters,
-		   size_t max, const char *wrong)
+static int read_of(struct config_reader *reader, yaml_node_t *node, void *field,
+		   const char *letters, size_t max, const char *wrong)
 {
 	if (node->type == YAML_SCALAR_NODE && node->data.scalar.length &&
 	    (node->data.scalar.length > max ||
@@ -130,8 +132,9 @@ int config_permille(struct config_reader *reader, yaml_node_t *node, const struc
 
 	end = node->type == YAML_SCALAR_NODE ? read_decimal(text_of(node), 1, &value) : NULL;
 	if (!end || strcmp(end, "%") || value < 1 || value > 10000)
-		return config_fail_value(reader, node,
-					 "is not a share of the limit; give one from 0.1% to 1000%, as 80%");
+		return config_fail_value(
+			reader, node,
+			"is not a share of the limit; give one from 0.1% to 1000%, as 80%");
 	*(uint32_t *)field = (uint32_t)value;
 	return 0;
 }
@@ -165,14 +168,19 @@ static int read_duration(const char *text, uint64_t *ret_ns)
 	static const struct {
 		const char *unit;
 		uint64_t ns;
-	} units[] = { { "ms", 1000000ULL }, { "s", 1000000000ULL }, { "m", 60000000000ULL },
-		      { "h", 3600000000000ULL }, { "d", 86400000000000ULL } };
+	} units[] = { { "ms", 1000000ULL },
+		      { "s", 1000000000ULL },
+		      { "m", 60000000000ULL },
+		      { "h", 3600000000000ULL },
+		      { "d", 86400000000000ULL } };
 	int64_t value;
 	const char *end = read_decimal(text, 0, &value);
 
 	for (size_t i = 0; end && i < sizeof(units) / sizeof(units[0]); i++)
 		if (!strcmp(end, units[i].unit))
-			return __builtin_mul_overflow((uint64_t)value, units[i].ns, ret_ns) ? -EINVAL : 0;
+			return __builtin_mul_overflow((uint64_t)value, units[i].ns, ret_ns) ?
+				       -EINVAL :
+				       0;
 	return -EINVAL;
 }
 

@@ -27,13 +27,13 @@
 #include "webhook.h"
 #include "who/who.h"
 
-#define SWEEP_NS (60 * NS_PER_S)	/* connections of dead processes, long unread flows */
-#define PRUNE_NS (86400 * NS_PER_S)	/* when no more was left, a day later again */
+#define SWEEP_NS      (60 * NS_PER_S)    /* connections of dead processes, long unread flows */
+#define PRUNE_NS      (86400 * NS_PER_S) /* when no more was left, a day later again */
 #define HOLD_RENEW_NS NS_PER_S
-#define HOLD_LEASE_NS (3 * HOLD_RENEW_NS)	/* a daemon that hangs holds nobody */
-#define RING_TURN 4096		/* events in one turn of the loop */
-#define TELL_NS NS_PER_S		/* facts after a call */
-#define TELL_SHARE 250			/* a gate waits for them in one case of so many at most */
+#define HOLD_LEASE_NS (3 * HOLD_RENEW_NS) /* a daemon that hangs holds nobody */
+#define RING_TURN     4096                /* events in one turn of the loop */
+#define TELL_NS       NS_PER_S            /* facts after a call */
+#define TELL_SHARE    250                 /* a gate waits for them in one case of so many at most */
 
 /* Hooks of the pipeline. */
 
@@ -186,7 +186,7 @@ void daemon_told(void *arg, const struct ledger_action *action)
 {
 	struct daemon *daemon = arg;
 
-	daemon_commit_soon(daemon);	/* it was not written if the ledger was busy */
+	daemon_commit_soon(daemon); /* it was not written if the ledger was busy */
 	lines_action(daemon->lines, action);
 	kube_action(daemon->kube, action);
 	webhooks_poke(daemon->webhooks);
@@ -208,10 +208,14 @@ static void on_event(void *arg, const struct ev_head *event, size_t size)
 
 static int put_fact(struct daemon *daemon, size_t which)
 {
-	struct facts facts = { .ledger = daemon->ledger, .policy = daemon->policy,
-			       .act = daemon->act, .pipeline = daemon->pipeline,
-			       .tap = daemon->tap, .pacer = daemon->pacer,
-			       .webhooks = daemon->webhooks, .kube = daemon->kube,
+	struct facts facts = { .ledger = daemon->ledger,
+			       .policy = daemon->policy,
+			       .act = daemon->act,
+			       .pipeline = daemon->pipeline,
+			       .tap = daemon->tap,
+			       .pacer = daemon->pacer,
+			       .webhooks = daemon->webhooks,
+			       .kube = daemon->kube,
 			       .shared = daemon->shared };
 	int changed = facts_put(&facts, which, clock_wall_us());
 
@@ -252,7 +256,7 @@ static void on_tell(void *arg)
 	if (err < 0)
 		daemon->next_fact = 0;
 	else
-		(void)loop_arm(daemon->tell, 1);	/* what came meanwhile goes first */
+		(void)loop_arm(daemon->tell, 1); /* what came meanwhile goes first */
 }
 
 void daemon_pacing(void *arg)
@@ -393,15 +397,19 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 {
 	return (struct pipeline_hooks){
 		.decide = on_decide,
-		.greeted = on_greeted, .flow_decide = on_flow_decide,
+		.greeted = on_greeted,
+		.flow_decide = on_flow_decide,
 		.gone = on_gone,
 		.forget = on_forget,
 		.called = on_called,
 		.destroy = on_destroy,
 		.settle_soon = daemon_tell_soon,
-		.flow_get = on_flow_get, .held = on_held, .hold_over = on_hold_over,
+		.flow_get = on_flow_get,
+		.held = on_held,
+		.hold_over = on_hold_over,
 		.owner = on_owner,
-		.is_shared = on_is_shared, .left_out = on_left_out,
+		.is_shared = on_is_shared,
+		.left_out = on_left_out,
 		.arg = daemon,
 	};
 }
@@ -423,7 +431,8 @@ void daemon_pin_if_needed(struct daemon *daemon)
 		tap_unpin(daemon->tap);
 	if (err)
 		log_error("on-daemon-loss: hold cannot be kept (%s): gates will open when aigress ends; "
-			  "it needs bpffs at /sys/fs/bpf, proceeding", strerror(-err));
+			  "it needs bpffs at /sys/fs/bpf, proceeding",
+			  strerror(-err));
 }
 
 int daemon_listen(struct daemon *daemon)
@@ -437,11 +446,12 @@ int daemon_listen(struct daemon *daemon)
 	if (!err)
 		err = loop_add_timer(daemon->loop, 0, on_tell, daemon, &daemon->tell);
 	if (!err)
-		err = loop_arm(daemon->tell, TELL_NS);	/* so that a sweep of a daemon at rest finds no news */
+		err = loop_arm(daemon->tell,
+			       TELL_NS); /* so that a sweep of a daemon at rest finds no news */
 	if (!err)
 		err = loop_add_timer(daemon->loop, 0, on_pace, daemon, &daemon->pace);
 	if (!err)
-		err = loop_arm(daemon->pace, ACT_PACE_NS);	/* of what was restored */
+		err = loop_arm(daemon->pace, ACT_PACE_NS); /* of what was restored */
 	if (!err)
 		err = loop_add_timer(daemon->loop, 0, on_sweep, daemon, &daemon->sweep);
 	if (!err)

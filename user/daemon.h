@@ -17,9 +17,9 @@
 #include "pipeline.h"
 
 struct daemon_options {
-	const char *config, *state, *record;	/* record: NULL, none */
+	const char *config, *state, *record; /* record: NULL, none */
 	const char *version;
-	bool quiet;				/* no line a call on standard output */
+	bool quiet; /* no line a call on standard output */
 };
 
 struct daemon {
@@ -35,26 +35,26 @@ struct daemon {
 	struct keeper *keeper;
 	struct pacer *pacer;
 	struct orders *orders;
-	int64_t prune_us;	/* wall clock: no pruning before */
+	int64_t prune_us; /* wall clock: no pruning before */
 	struct act *act;
 	struct tap *tap;
 	struct find *find;
 	struct record *record;
 	struct pipeline *pipeline;
-	char node[WHO_NAME_LEN];	/* what others call this host */
+	char node[WHO_NAME_LEN]; /* what others call this host */
 	struct fetcher *fetcher;
 	struct webhooks *webhooks;
-	struct shared *shared;		/* NULL: no budget is */
+	struct shared *shared; /* NULL: no budget is */
 	struct reload *reload;
-	struct resolve *resolve;	/* NULL: not asked for */
-	struct loop_source *commit, *tell, *pace, *sweep;	/* each armed when there is need */
+	struct resolve *resolve;                          /* NULL: not asked for */
+	struct loop_source *commit, *tell, *pace, *sweep; /* each armed when there is need */
 	struct lines *lines;
 	struct kube *kube;
-	struct shown *shown;	/* NULL: nothing is served */
-	uint64_t telling_ns;	/* how long the facts took last, or have taken so far */
-	size_t next_fact;	/* which is told next; 0: all have been */
-	uint64_t paced_ns;	/* when pacing was last looked after */
-	uint64_t unread_ns;	/* when flows that nobody reads were last counted, of a budget nearly spent */
+	struct shown *shown; /* NULL: nothing is served */
+	uint64_t telling_ns; /* how long the facts took last, or have taken so far */
+	size_t next_fact;    /* which is told next; 0: all have been */
+	uint64_t paced_ns;   /* when pacing was last looked after */
+	uint64_t unread_ns; /* when flows that nobody reads were last counted, of a budget nearly spent */
 };
 
 /* How it ended; the values are the exit codes of cmd.h. */

@@ -134,8 +134,8 @@ static enum daemon_end start_out(struct daemon *daemon)
 	if (!err)
 		err = fetcher_new(&daemon->fetcher, daemon->loop);
 	if (!err)
-		err = webhooks_new(&daemon->webhooks, daemon->loop, daemon->fetcher,
-				   daemon->ledger, &daemon->config.webhooks, daemon->node);
+		err = webhooks_new(&daemon->webhooks, daemon->loop, daemon->fetcher, daemon->ledger,
+				   &daemon->config.webhooks, daemon->node);
 	if (err)
 		say("webhooks", err, NULL);
 	return err ? DAEMON_FAILED : DAEMON_OK;
@@ -144,7 +144,8 @@ static enum daemon_end start_out(struct daemon *daemon)
 static enum daemon_end start_tap(struct daemon *daemon)
 {
 	char pin[PIN_PATH_LEN], *sentence = NULL;
-	struct tap_config config = { .cgroup_root = daemon->cgroup_root, .pattern = api_pattern,
+	struct tap_config config = { .cgroup_root = daemon->cgroup_root,
+				     .pattern = api_pattern,
 				     .pin = pin };
 	int err;
 
@@ -201,13 +202,14 @@ static bool is_wanted(void *arg, uint64_t cgroup)
 	static const struct who_process nobody;
 	struct daemon *daemon = arg;
 	struct who_group group;
-	const struct policy_subject subject = { .group = &group, .process = &nobody, .host = "",
-						.model = "" };
+	const struct policy_subject subject = {
+		.group = &group, .process = &nobody, .host = "", .model = ""
+	};
 	struct policy_verdict verdict;
 
 	if (act_holds_gate(daemon->act, cgroup))
 		return true;
-	group = *who_group(daemon->who, cgroup);	/* a copy: act may ask again */
+	group = *who_group(daemon->who, cgroup); /* a copy: act may ask again */
 	policy_judge(daemon->policy, &subject, clock_wall_us());
 	while (policy_next(daemon->policy, &verdict))
 		act_apply(daemon->act, &verdict, &subject, clock_wall_us());
@@ -255,12 +257,15 @@ static enum daemon_end start_guard(struct daemon *daemon)
 		say("pacer", err, NULL);
 		return DAEMON_FAILED;
 	}
-	daemon->levers = (struct levers){ .tap = daemon->tap, .who = daemon->who,
-					  .pacer = daemon->pacer, .pacing = daemon_pacing,
+	daemon->levers = (struct levers){ .tap = daemon->tap,
+					  .who = daemon->who,
+					  .pacer = daemon->pacer,
+					  .pacing = daemon_pacing,
 					  .pacing_arg = daemon,
 					  .keeper = daemon->keeper,
 					  .cgroup_root = daemon->cgroup_root,
-					  .told = daemon_told, .told_arg = daemon };
+					  .told = daemon_told,
+					  .told_arg = daemon };
 	levers = levers_of(&daemon->levers);
 	daemon->policy = policy_new(&daemon->config.rules);
 	daemon->act = act_new(daemon->loop, daemon->ledger, &daemon->config.rules, &levers);
@@ -303,7 +308,8 @@ static void on_annotated(void *arg)
 	if (daemon->reload && daemon->config.annotations.n_steps)
 		reload_now(daemon->reload);
 	else
-		(void)kube_annotate(daemon->kube, &daemon->config.annotations, &daemon->config.rules);
+		(void)kube_annotate(daemon->kube, &daemon->config.annotations,
+				    &daemon->config.rules);
 	daemon_tell_soon(daemon);
 }
 
@@ -311,10 +317,18 @@ static void on_annotated(void *arg)
 static enum daemon_end start_kube(struct daemon *daemon)
 {
 	const struct kube_options options = {
-		.loop = daemon->loop, .fetcher = daemon->fetcher, .who = daemon->who,
-		.ledger = daemon->ledger, .config = &daemon->config.kube, .node = daemon->node,
-		.rules = &daemon->config.rules, .rebuild = on_rebuild, .annotated = on_annotated,
-		.changed = daemon_tell_soon, .namespaces = daemon->config.annotations.n_steps, .arg = daemon,
+		.loop = daemon->loop,
+		.fetcher = daemon->fetcher,
+		.who = daemon->who,
+		.ledger = daemon->ledger,
+		.config = &daemon->config.kube,
+		.node = daemon->node,
+		.rules = &daemon->config.rules,
+		.rebuild = on_rebuild,
+		.annotated = on_annotated,
+		.changed = daemon_tell_soon,
+		.namespaces = daemon->config.annotations.n_steps,
+		.arg = daemon,
 	};
 	int err = kube_new(&daemon->kube, &options);
 
@@ -416,10 +430,12 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 	/* threads keep the privileges that they begin with */
 	ledger_use_thread(daemon->ledger);
 	err = daemon->config.resolve ?
-		      resolve_new(&daemon->resolve, daemon->loop, daemon_resolved, daemon) : 0;
+		      resolve_new(&daemon->resolve, daemon->loop, daemon_resolved, daemon) :
+		      0;
 	if (err)
 		log_warn("the AI hosts' addresses cannot be asked for (%s), proceeding: connections that "
-			 "are older than aigress are not seen", strerror(-err));
+			 "are older than aigress are not seen",
+			 strerror(-err));
 	facts_put_daemon(daemon->ledger, daemon->cgroup_root,
 			 daemon->config.find.returns == FIND_RETURN_INSTRUCTIONS);
 	ledger_commit(daemon->ledger);
@@ -430,9 +446,9 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 enum daemon_end daemon_start(struct daemon *daemon)
 {
 	static enum daemon_end (*const steps[])(struct daemon *) = {
-		start_config, start_keeper, start_base, start_prices, start_who, start_ledger,
-		start_tap, start_out, start_kube, start_guard, start_record, start_loop, start_find,
-		start_shown, start_unprivileged,
+		start_config, start_keeper, start_base, start_prices, start_who,
+		start_ledger, start_tap,    start_out,  start_kube,   start_guard,
+		start_record, start_loop,   start_find, start_shown,  start_unprivileged,
 	};
 	enum daemon_end end = DAEMON_OK;
 
@@ -440,4 +456,3 @@ enum daemon_end daemon_start(struct daemon *daemon)
 		end = steps[i](daemon);
 	return end;
 }
-

@@ -15,17 +15,17 @@
 #include "base/log.h"
 #include "base/loop.h"
 
-#define PAUSE_NS (300 * NS_PER_S)	/* after a refusal: the right may be granted meanwhile */
+#define PAUSE_NS (300 * NS_PER_S) /* after a refusal: the right may be granted meanwhile */
 #define RETRY_NS (5 * NS_PER_S)
-#define RETRIES 5
+#define RETRIES  5
 #define TEXT_LEN 64
 
 struct event {
-	TAILQ_ENTRY(event) link;		/* oldest news first */
+	TAILQ_ENTRY(event) link; /* oldest news first */
 	char uid[WHO_UID_LEN];
 	char namespace[64], pod[WHO_NAME_LEN];
 	char reason[32], action[16], budget[65];
-	char name[WHO_NAME_LEN];		/* of the object; empty: it is not made yet */
+	char name[WHO_NAME_LEN]; /* of the object; empty: it is not made yet */
 	char message[512];
 	bool is_warning, is_due;
 	unsigned count, tries;
@@ -39,7 +39,7 @@ struct events {
 	struct loop_source *timer;
 	struct fetch *fetch;
 	struct event *sending;
-	unsigned sent_count;			/* its count, as it was sent */
+	unsigned sent_count; /* its count, as it was sent */
 	TAILQ_HEAD(list, event) list;
 	size_t n;
 	uint64_t pause_ns;
@@ -51,7 +51,7 @@ struct events {
 static const struct {
 	const char *action, *reason;
 } reasons[] = {
-	{ "note", "AigressNoted" }, { "pace", "AigressPaced" }, { "refuse", "AigressRefused" },
+	{ "note", "AigressNoted" },    { "pace", "AigressPaced" },   { "refuse", "AigressRefused" },
 	{ "freeze", "AigressFrozen" }, { "stop", "AigressStopped" }, { "kill", "AigressKilled" },
 };
 
@@ -75,8 +75,8 @@ static void write_message(const struct ledger_action *action, char *buf, size_t 
 	if (action->limit_nanos)
 		snprintf(of, sizeof(of), " of %s USD", money_format(action->limit_nanos, limit));
 	if (action->limit_tokens)
-		snprintf(buf, size, "budget %s (%s): %s: %lu of %lu tokens spent; %s", action->budget,
-			 action->subject, action->action, action->spent_tokens,
+		snprintf(buf, size, "budget %s (%s): %s: %lu of %lu tokens spent; %s",
+			 action->budget, action->subject, action->action, action->spent_tokens,
 			 action->limit_tokens, action->result);
 	else
 		snprintf(buf, size, "budget %s (%s): %s: %s%s%s spent; %s", action->budget,
@@ -180,9 +180,9 @@ static json_t *new_body(const struct events *events, const struct event *event, 
 	return json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s, s:s, s:s, s:s}, s:s, s:s, s:s, "
 			 "s:{s:s, s:s}, s:s, s:s, s:i}",
 			 "apiVersion", "v1", "kind", "Event", "metadata", "name", name, "namespace",
-			 event->namespace, "involvedObject", "apiVersion", "v1", "kind", "Pod", "uid",
-			 event->uid, "namespace", event->namespace, "name", event->pod, "reason",
-			 event->reason, "message", event->message, "type",
+			 event->namespace, "involvedObject", "apiVersion", "v1", "kind", "Pod",
+			 "uid", event->uid, "namespace", event->namespace, "name", event->pod,
+			 "reason", event->reason, "message", event->message, "type",
 			 event->is_warning ? "Warning" : "Normal", "source", "component", "aigress",
 			 "host", events->config->node ? events->config->node : "", "firstTimestamp",
 			 first, "lastTimestamp", last, "count", (int)event->count);
@@ -214,7 +214,8 @@ static void on_done(void *arg, const struct fetch_answer *answer)
 	if (!answer->err && (answer->status == 401 || answer->status == 403)) {
 		if (!events->is_refused)
 			log_warn("events cannot be told: %d, its token may not create and patch events; "
-				 "proceeding without", answer->status);
+				 "proceeding without",
+				 answer->status);
 		events->is_refused = true;
 		events->pause_ns = clock_mono_ns() + PAUSE_NS;
 		return;
@@ -236,9 +237,13 @@ static void send_event(struct events *events, struct event *event)
 	const struct names_config *config = events->config;
 	bool is_new = !event->name[0];
 	struct fetch_request request = {
-		.method = is_new ? "POST" : "PATCH", .headers = is_new ? json : merge,
-		.bearer_file = config->token, .tls.ca_file = config->ca, .timeout_ms = 10000,
-		.done = on_done, .arg = events,
+		.method = is_new ? "POST" : "PATCH",
+		.headers = is_new ? json : merge,
+		.bearer_file = config->token,
+		.tls.ca_file = config->ca,
+		.timeout_ms = 10000,
+		.done = on_done,
+		.arg = events,
 	};
 	_cleanup_free_ char *body = NULL;
 	char url[1024];

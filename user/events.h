@@ -11,9 +11,9 @@
 #include "guard/ledger.h"
 #include "who/names.h"
 
-#define EVENTS_MAX 512			/* that are remembered; the oldest makes way */
-#define EVENTS_EACH_NS 200000000ULL	/* between two requests */
-#define EVENTS_SAME_NS 5000000000ULL	/* before one event counts up again */
+#define EVENTS_MAX     512           /* that are remembered; the oldest makes way */
+#define EVENTS_EACH_NS 200000000ULL  /* between two requests */
+#define EVENTS_SAME_NS 5000000000ULL /* before one event counts up again */
 #define EVENTS_HOUR_US 3600000000LL
 
 struct loop;

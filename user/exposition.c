@@ -34,7 +34,7 @@ void exposition_string(struct exposition *out, const char *text)
 
 void exposition_printf(struct exposition *out, const char *format, ...)
 {
-	char text[1024];	/* names, help and numbers of this program's own */
+	char text[1024]; /* names, help and numbers of this program's own */
 	va_list args;
 	int n;
 
@@ -49,7 +49,8 @@ void exposition_printf(struct exposition *out, const char *format, ...)
 static const char *suffix_of(const struct exposition_family *family)
 {
 	return family->type == EXPOSITION_COUNTER ? "_total" :
-	       family->type == EXPOSITION_INFO	  ? "_info" : "";
+	       family->type == EXPOSITION_INFO    ? "_info" :
+						    "";
 }
 
 static void write_head(struct exposition *out)
@@ -64,8 +65,8 @@ static void write_head(struct exposition *out)
 	if (out->is_headed)
 		return;
 	out->is_headed = true;
-	exposition_printf(out, "# HELP %s%s %s\n# TYPE %s%s %s\n", family->name, suffix, family->help,
-		     family->name, suffix, type);
+	exposition_printf(out, "# HELP %s%s %s\n# TYPE %s%s %s\n", family->name, suffix,
+			  family->help, family->name, suffix, type);
 	if (is_open && family->unit)
 		exposition_printf(out, "# UNIT %s %s\n", family->name, family->unit);
 }
@@ -115,9 +116,11 @@ static void write_histogram(struct exposition *out, const char *labels, const ui
 
 	for (size_t i = 0; i <= n; i++) {
 		count += buckets[i];
-		if (i < n)	/* OpenMetrics: a float's canonical form, with its point */
+		if (i < n) /* OpenMetrics: a float's canonical form, with its point */
 			snprintf(bound, sizeof(bound), "%.*f",
-				 bounds_ms[i] % 10 ? 3 : bounds_ms[i] % 100 ? 2 : 1,
+				 bounds_ms[i] % 10  ? 3 :
+				 bounds_ms[i] % 100 ? 2 :
+						      1,
 				 (double)bounds_ms[i] / 1000);
 		else
 			snprintf(bound, sizeof(bound), "+Inf");
@@ -136,7 +139,8 @@ static void write_end(struct exposition *out)
 		exposition_string(out, "# EOF\n");
 }
 
-static const struct exposition_writer prometheus = { .row = write_row, .histogram = write_histogram,
+static const struct exposition_writer prometheus = { .row = write_row,
+						     .histogram = write_histogram,
 						     .end = write_end };
 
 static const struct exposition_writer *writer_of(const struct exposition *out)

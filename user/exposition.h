@@ -12,26 +12,31 @@
 #include <stdint.h>
 
 enum exposition_format { EXPOSITION_TEXT, EXPOSITION_OPEN, EXPOSITION_OTLP };
-enum exposition_type { EXPOSITION_COUNTER, EXPOSITION_GAUGE, EXPOSITION_HISTOGRAM, EXPOSITION_INFO };
+enum exposition_type {
+	EXPOSITION_COUNTER,
+	EXPOSITION_GAUGE,
+	EXPOSITION_HISTOGRAM,
+	EXPOSITION_INFO
+};
 
 struct exposition_family {
-	const char *name;	/* without "_total", "_info" */
-	const char *unit;	/* that the name ends with; NULL: none */
+	const char *name; /* without "_total", "_info" */
+	const char *unit; /* that the name ends with; NULL: none */
 	const char *help;
 	enum exposition_type type;
 };
 
 struct exposition {
 	enum exposition_format format;
-	const char *common;	/* labels of every row; "" for none */
+	const char *common; /* labels of every row; "" for none */
 	/* For OTLP alone. */
-	const char *resource;	/* labels of who reports, by their names in the conventions */
-	const char *version;	/* this program's */
+	const char *resource;     /* labels of who reports, by their names in the conventions */
+	const char *version;      /* this program's */
 	int64_t start_us, now_us; /* wall clock: since when rows that follow count, and until when */
 
-	char *text;		/* not ended by a NUL */
+	char *text; /* not ended by a NUL */
 	size_t len, room;
-	bool failed;		/* no memory: what is here is not whole */
+	bool failed; /* no memory: what is here is not whole */
 	const struct exposition_family *family;
 	bool is_headed;
 };

@@ -11,8 +11,8 @@ struct exposition_writer {
 		    const char *number, bool is_whole);
 	void (*histogram)(struct exposition *out, const char *labels, const uint64_t *bounds_ms,
 			  size_t n, const uint64_t *buckets, const char *sum);
-	void (*leave)(struct exposition *out);	/* the family, some of whose rows were written; may be NULL */
-	void (*end)(struct exposition *out);	/* after `leave`; may be NULL */
+	void (*leave)(struct exposition *out); /* the family, some of whose rows were written; may be NULL */
+	void (*end)(struct exposition *out); /* after `leave`; may be NULL */
 };
 extern const struct exposition_writer exposition_otlp;
 

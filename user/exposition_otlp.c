@@ -11,7 +11,7 @@
 
 #include "exposition_in.h"
 
-#define CUMULATIVE 2		/* enum AggregationTemporality */
+#define CUMULATIVE 2 /* enum AggregationTemporality */
 
 struct renamed {
 	const char *ours, *theirs;
@@ -25,15 +25,20 @@ static const struct renamed metrics[] = {
 };
 
 static const struct renamed attributes[] = {
-	{ "namespace", "k8s.namespace.name" }, { "pod", "k8s.pod.name" },
-	{ "container", "k8s.container.name" }, { "provider", "gen_ai.provider.name" },
-	{ "model", "gen_ai.response.model" },  { "host", "server.address" },
-	{ "user", "user.name" }, { NULL },
+	{ "namespace", "k8s.namespace.name" },
+	{ "pod", "k8s.pod.name" },
+	{ "container", "k8s.container.name" },
+	{ "provider", "gen_ai.provider.name" },
+	{ "model", "gen_ai.response.model" },
+	{ "host", "server.address" },
+	{ "user", "user.name" },
+	{ NULL },
 };
 
-static const struct renamed units[] = {		/* to UCUM's */
-	{ "seconds", "s" }, { "bytes", "By" }, { "tokens", "{token}" }, { "usd", "{USD}" },
-	{ "ratio", "1" }, { NULL },
+static const struct renamed units[] = {
+	/* to UCUM's */
+	{ "seconds", "s" }, { "bytes", "By" }, { "tokens", "{token}" },
+	{ "usd", "{USD}" }, { "ratio", "1" },  { NULL },
 };
 
 /* NULL: they have none. */
@@ -82,8 +87,10 @@ static void write_document_head(struct exposition *out)
 {
 	exposition_string(out, "{\"resourceMetrics\":[{\"resource\":{\"attributes\":[");
 	write_attributes(out, out->resource);
-	exposition_printf(out, "]},\"scopeMetrics\":[{\"scope\":{\"name\":\"aigress\",\"version\":\"%s\"},"
-			       "\"metrics\":[", out->version);
+	exposition_printf(out,
+			  "]},\"scopeMetrics\":[{\"scope\":{\"name\":\"aigress\",\"version\":\"%s\"},"
+			  "\"metrics\":[",
+			  out->version);
 }
 
 static void write_head(struct exposition *out)
@@ -102,7 +109,8 @@ static void write_head(struct exposition *out)
 			  name ?: family->name, family->type == EXPOSITION_INFO ? "_info" : "",
 			  family->help, unit ?: "");
 	if (family->type == EXPOSITION_COUNTER)
-		exposition_printf(out, "\"sum\":{\"aggregationTemporality\":%d,\"isMonotonic\":true,",
+		exposition_printf(out,
+				  "\"sum\":{\"aggregationTemporality\":%d,\"isMonotonic\":true,",
 				  CUMULATIVE);
 	else if (family->type == EXPOSITION_HISTOGRAM)
 		exposition_printf(out, "\"histogram\":{\"aggregationTemporality\":%d,", CUMULATIVE);
@@ -168,5 +176,7 @@ static void write_end(struct exposition *out)
 		exposition_string(out, "]}]}]}");
 }
 
-const struct exposition_writer exposition_otlp = { .row = write_row, .histogram = write_histogram,
-						   .leave = leave, .end = write_end };
+const struct exposition_writer exposition_otlp = { .row = write_row,
+						   .histogram = write_histogram,
+						   .leave = leave,
+						   .end = write_end };

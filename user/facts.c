@@ -100,18 +100,18 @@ static void add_coverage(void *arg, const struct unmetered_row *row)
 
 	if (json_array_size(array) < SHOWN_MAX)
 		json_array_append_new(
-			array, json_pack("{s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:I, s:o}", "pid",
-					 (json_int_t)row->tgid, "command", text_json(row->comm),
-					 "host", text_json(row->host), "flows", (json_int_t)row->flows, "open",
-					 (json_int_t)row->open, "quic", (json_int_t)row->quic,
-					 "older", (json_int_t)row->adopted, "other_requests",
-					 (json_int_t)row->others, "why", unmetered_why_name(row->why),
-					 "flow_bytes",
-					 bytes(row->flow_bytes), "read_bytes",
-					 bytes(row->read_bytes), "estimated_bytes",
-					 bytes(row->charged_bytes), "lost_bytes",
-					 (json_int_t)row->lost_bytes, "doubtful_bytes",
-					 bytes(row->doubtful_bytes)));
+			array,
+			json_pack(
+				"{s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:I, s:o}",
+				"pid", (json_int_t)row->tgid, "command", text_json(row->comm),
+				"host", text_json(row->host), "flows", (json_int_t)row->flows,
+				"open", (json_int_t)row->open, "quic", (json_int_t)row->quic,
+				"older", (json_int_t)row->adopted, "other_requests",
+				(json_int_t)row->others, "why", unmetered_why_name(row->why),
+				"flow_bytes", bytes(row->flow_bytes), "read_bytes",
+				bytes(row->read_bytes), "estimated_bytes", bytes(row->charged_bytes),
+				"lost_bytes", (json_int_t)row->lost_bytes, "doubtful_bytes",
+				bytes(row->doubtful_bytes)));
 }
 
 /* How far an estimate may be off, by what measured calls taught; null: by the constants alone. */
@@ -127,12 +127,12 @@ static void add_estimate(void *arg, const struct calibration_row *row)
 	json_t *array = arg, *error = row->has_error ? json_integer(row->error) : json_null();
 
 	if (json_array_size(array) < SHOWN_MAX)
-		json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:O}", "host",
-						       row->key.host, "model", row->key.model, "from",
-						       of[row->key.what][0], "tokens",
-						       of[row->key.what][1], "calls",
-						       (json_int_t)row->samples, "factor_permille",
-						       (json_int_t)row->factor, "error_permille", error));
+		json_array_append_new(
+			array, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:O}", "host",
+					 row->key.host, "model", row->key.model, "from",
+					 of[row->key.what][0], "tokens", of[row->key.what][1],
+					 "calls", (json_int_t)row->samples, "factor_permille",
+					 (json_int_t)row->factor, "error_permille", error));
 	json_decref(error);
 }
 
@@ -151,8 +151,8 @@ static json_t *sharing(const struct facts *facts)
 	if (!facts->shared)
 		return NULL;
 	shared_state(facts->shared, &state);
-	return json_pack("{s:s, s:I, s:I, s:I, s:s}", "server", state.is_up ? "up" : "away", "nodes",
-			 (json_int_t)state.nodes, "counters", (json_int_t)state.counters,
+	return json_pack("{s:s, s:I, s:I, s:I, s:s}", "server", state.is_up ? "up" : "away",
+			 "nodes", (json_int_t)state.nodes, "counters", (json_int_t)state.counters,
 			 "dropped", (json_int_t)state.dropped, "error", state.error);
 }
 
@@ -192,25 +192,25 @@ static json_t *health(const struct facts *facts)
 		if (counter_names[i])
 			json_object_set_new(kernel, counter_names[i],
 					    json_integer((json_int_t)counters[i]));
-	return json_pack(
-		"{s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}}", "kernel", kernel,
-		"parsers", "bad_events", (json_int_t)stats.bad_events, "gaps",
-		(json_int_t)stats.links.gaps, "gap_bytes", (json_int_t)stats.links.gap_bytes,
-		"resyncs", (json_int_t)stats.links.resyncs, "bad_encodings",
-		(json_int_t)stats.links.bad_encodings, "connections_dropped",
-		(json_int_t)stats.links.connections_dropped, "calls_dropped",
-		(json_int_t)stats.links.calls_dropped, "accounts_dropped",
-		(json_int_t)stats.unmetered.accounts_dropped, "ledger", "pending",
-		(json_int_t)ledger_pending(facts->ledger), "lost",
-		(json_int_t)ledger_lost(facts->ledger));
+	return json_pack("{s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}}",
+			 "kernel", kernel, "parsers", "bad_events", (json_int_t)stats.bad_events,
+			 "gaps", (json_int_t)stats.links.gaps, "gap_bytes",
+			 (json_int_t)stats.links.gap_bytes, "resyncs",
+			 (json_int_t)stats.links.resyncs, "bad_encodings",
+			 (json_int_t)stats.links.bad_encodings, "connections_dropped",
+			 (json_int_t)stats.links.connections_dropped, "calls_dropped",
+			 (json_int_t)stats.links.calls_dropped, "accounts_dropped",
+			 (json_int_t)stats.unmetered.accounts_dropped, "ledger", "pending",
+			 (json_int_t)ledger_pending(facts->ledger), "lost",
+			 (json_int_t)ledger_lost(facts->ledger));
 }
 
 static void add_source(void *arg, const char *name, bool works, const char *why)
 {
 	json_t *array = arg;
 
-	json_array_append_new(array, json_pack("{s:s, s:b, s:s}", "source", name, "works", works,
-					       "why", why));
+	json_array_append_new(
+		array, json_pack("{s:s, s:b, s:s}", "source", name, "works", works, "why", why));
 }
 
 static void add_annotation(void *arg, const char *subject, const struct who_wish *wish,
@@ -220,10 +220,10 @@ static void add_annotation(void *arg, const char *subject, const struct who_wish
 
 	/* What a tenant wrote may be anything: shown as it is once it was understood, else its state. */
 	if (json_array_size(array) < SHOWN_MAX)
-		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:s}", "subject", subject,
-						       "budget", json_string(wish->budget) ?: json_null(),
-						       "mode", json_string(wish->mode) ?: json_null(),
-						       "state", state));
+		json_array_append_new(
+			array, json_pack("{s:s, s:o, s:o, s:s}", "subject", subject, "budget",
+					 json_string(wish->budget) ?: json_null(), "mode",
+					 json_string(wish->mode) ?: json_null(), "state", state));
 }
 
 static void fill_budgets(const struct facts *facts, int64_t now_us, json_t *array)

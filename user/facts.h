@@ -40,7 +40,7 @@ struct facts {
 	struct pacer *pacer;
 	struct webhooks *webhooks;
 	struct kube *kube;
-	struct shared *shared;		/* NULL: nothing is shared */
+	struct shared *shared; /* NULL: nothing is shared */
 };
 /*
  * Writes fact number `which`, from 0, if it is another than in the ledger: 1, else 0. -ENOENT: there are not so

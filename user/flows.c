@@ -7,7 +7,7 @@
 
 struct entry {
 	UT_hash_handle hh;
-	struct ev_flow flow;	/* head.id is the key */
+	struct ev_flow flow; /* head.id is the key */
 	bool is_copy, is_reset;
 };
 

@@ -5,9 +5,9 @@
 #include <uthash.h>
 
 struct entry {
-	UT_hash_handle hh;	/* in the order in which they came */
+	UT_hash_handle hh; /* in the order in which they came */
 	uint64_t hello;
-	uint64_t cookie;	/* of the flow that sent it first */
+	uint64_t cookie; /* of the flow that sent it first */
 };
 
 struct hellos {

@@ -23,7 +23,7 @@ struct note {
 	uint64_t start_ticks;
 	uint32_t tgid;
 	uint32_t kind;
-	char dir[PATH_MAX];	/* sent and kept as far as its NUL */
+	char dir[PATH_MAX]; /* sent and kept as far as its NUL */
 };
 struct message {
 	uint32_t stands, reserved;
@@ -183,15 +183,18 @@ static int tell(struct keeper *keeper, const struct message *message)
 
 int keeper_process(struct keeper *keeper, bool stands, uint32_t tgid, uint64_t start_ticks)
 {
-	struct message message = { .stands = stands, .note = { .kind = PROCESS, .tgid = tgid,
-							       .start_ticks = start_ticks } };
+	struct message message = {
+		.stands = stands,
+		.note = { .kind = PROCESS, .tgid = tgid, .start_ticks = start_ticks }
+	};
 
 	return tell(keeper, &message);
 }
 
 int keeper_cgroup(struct keeper *keeper, bool stands, bool is_frozen, const char *dir)
 {
-	struct message message = { .stands = stands, .note = { .kind = is_frozen ? FROZEN : STOPPED } };
+	struct message message = { .stands = stands,
+				   .note = { .kind = is_frozen ? FROZEN : STOPPED } };
 
 	snprintf(message.note.dir, sizeof(message.note.dir), "%s", dir);
 	return tell(keeper, &message);

@@ -13,7 +13,7 @@
 
 struct keeper;
 
-#define KEEPER_MAX 8192	/* halts that are remembered; about 4 kB each, in the child */
+#define KEEPER_MAX 8192 /* halts that are remembered; about 4 kB each, in the child */
 
 /* Forks; to be called while the process has one thread. 0 or -errno. */
 int keeper_new(struct keeper **ret);

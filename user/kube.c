@@ -13,19 +13,19 @@
 #include "events.h"
 
 /* Where a pod has its service account: kubernetes.io, "Accessing the Kubernetes API from a Pod". */
-#define ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount/"
+#define ACCOUNT      "/var/run/secrets/kubernetes.io/serviceaccount/"
 #define KUBELET_PORT 10250
 
 struct pending {
-	char uid[WHO_UID_LEN];		/* a pod's, if container.id is empty */
+	char uid[WHO_UID_LEN]; /* a pod's, if container.id is empty */
 	struct who_container container;
 };
 
 struct kube {
 	struct kube_options options;
-	struct names_config config;	/* with what the environment added */
+	struct names_config config; /* with what the environment added */
 	struct names *names;
-	struct events *events;		/* NULL: none are told */
+	struct events *events; /* NULL: none are told */
 	struct pending *pending;
 	size_t n_pending;
 	struct loop_source *timer;
@@ -61,8 +61,8 @@ static bool look_at_names(const struct policy_rules *rules)
 
 		if (budget->per == POLICY_PER_NAMESPACE || budget->per == POLICY_PER_WORKLOAD ||
 		    budget->per == POLICY_PER_POD || budget->per == POLICY_PER_CONTAINER ||
-		    has_text(match->namespace) || has_text(match->workload) || has_text(match->pod) ||
-		    has_text(match->container) || match->n_labels)
+		    has_text(match->namespace) || has_text(match->workload) ||
+		    has_text(match->pod) || has_text(match->container) || match->n_labels)
 			return true;
 	}
 	return false;
@@ -135,7 +135,8 @@ static void add_pending(struct kube *kube, const struct pending *new)
 void kube_action(struct kube *kube, const struct ledger_action *action)
 {
 	const struct who_pod *pod = kube->events && has_text(action->pod_uid) ?
-					    names_pod(kube->names, action->pod_uid) : NULL;
+					    names_pod(kube->names, action->pod_uid) :
+					    NULL;
 
 	if (pod)
 		events_tell(kube->events, pod, action);
@@ -218,7 +219,8 @@ static bool set_url(char **field, const char *host, const char *port)
 /* What is not configured is as it is in a pod: the service account's files, and the environment. */
 static bool fill(struct names_config *config)
 {
-	const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
+	const char *host = getenv("KUBERNETES_SERVICE_HOST"),
+		   *port = getenv("KUBERNETES_SERVICE_PORT");
 	const char *address = getenv("NODE_IP");
 	char kubelet_port[16];
 	bool ok = true;
@@ -243,8 +245,7 @@ static char *copy(const char *text, bool *ok)
 	return copy;
 }
 
-static bool read_config(struct names_config *to, const struct names_config *from,
-			const char *node)
+static bool read_config(struct names_config *to, const struct names_config *from, const char *node)
 {
 	bool ok = true;
 
@@ -261,7 +262,8 @@ static bool read_config(struct names_config *to, const struct names_config *from
 
 int kube_new(struct kube **ret, const struct kube_options *options)
 {
-	struct names_told told = { .named = on_named, .source = on_source,
+	struct names_told told = { .named = on_named,
+				   .source = on_source,
 				   .namespace = on_namespace };
 	struct kube *kube = calloc(1, sizeof(*kube));
 	int err = -ENOMEM;
@@ -272,7 +274,8 @@ int kube_new(struct kube **ret, const struct kube_options *options)
 	told.arg = kube;
 	kube->pending = calloc(KUBE_PENDING, sizeof(*kube->pending));
 	kube->annotations = annotations_new();
-	if (kube->annotations && read_config(&kube->config, &options->config->names, options->node) && kube->pending)
+	if (kube->annotations &&
+	    read_config(&kube->config, &options->config->names, options->node) && kube->pending)
 		err = loop_add_timer(options->loop, KUBE_NAME_NS, on_timer, kube, &kube->timer);
 	if (!err)
 		err = loop_arm(kube->timer, 0);

@@ -11,14 +11,14 @@
 #include "guard/policy.h"
 #include "who/names.h"
 
-#define KUBE_PENDING 1024		/* pods and containers whose new names wait for the ledger */
-#define KUBE_NAME_NS 300000000ULL	/* names that come together are written together */
-#define KUBE_REBUILD_NS 5000000000ULL	/* budgets are rebuilt for new names no more often */
+#define KUBE_PENDING    1024          /* pods and containers whose new names wait for the ledger */
+#define KUBE_NAME_NS    300000000ULL  /* names that come together are written together */
+#define KUBE_REBUILD_NS 5000000000ULL /* budgets are rebuilt for new names no more often */
 
 /* As the configuration has it. What is NULL is found out from the pod's environment, if it is one. */
 struct kube_config {
-	struct names_config names;	/* kubelet, api: "" is off */
-	bool without_events;		/* pods are not told what was done to them */
+	struct names_config names; /* kubelet, api: "" is off */
+	bool without_events;       /* pods are not told what was done to them */
 };
 
 struct kube;
@@ -28,9 +28,9 @@ struct kube_options {
 	struct who *who;
 	struct ledger *ledger;
 	const struct kube_config *config;
-	const char *node;		/* what the cluster calls this host */
-	const struct policy_rules *rules;	/* what they are when names come, in place */
-	bool namespaces;			/* annotations of namespaces are wanted, too */
+	const char *node;                 /* what the cluster calls this host */
+	const struct policy_rules *rules; /* what they are when names come, in place */
+	bool namespaces;                  /* annotations of namespaces are wanted, too */
 	/* Annotations have come or changed: kube_annotate() is wanted. */
 	void (*annotated)(void *arg);
 	/* Calls in the ledger have got names that budgets look at: these must count anew. */

@@ -22,7 +22,7 @@ static int gate(void *arg, uint64_t cgroup, const struct ctl_gate *gate)
 	if (gate->state != CTL_OPEN)
 		return tap_gate_set(levers->tap, cgroup, gate);
 	err = tap_gate_clear(levers->tap, cgroup);
-	return err == -ENOENT ? 0 : err;	/* open is what was wanted */
+	return err == -ENOENT ? 0 : err; /* open is what was wanted */
 }
 
 static int grant(void *arg, uint32_t bucket, const struct ctl_grant *grant)
@@ -148,7 +148,8 @@ static bool is_live(void *arg, uint64_t cgroup)
 	return strstr(text, populated);
 }
 
-static void each_container(void *arg, void (*fn)(void *ctx, const struct who_group *group), void *ctx)
+static void each_container(void *arg, void (*fn)(void *ctx, const struct who_group *group),
+			   void *ctx)
 {
 	struct levers *levers = arg;
 

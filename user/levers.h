@@ -19,7 +19,7 @@ struct levers {
 	struct tap *tap;
 	struct who *who;
 	struct pipeline *pipeline;
-	struct keeper *keeper;	/* NULL: what stands is not let go when this process dies */
+	struct keeper *keeper; /* NULL: what stands is not let go when this process dies */
 	struct pacer *pacer;
 	const char *cgroup_root;
 	/* Something is paced: act_pace() and pacer_look() are to be called in ACT_PACE_NS. May be NULL. */

@@ -66,8 +66,7 @@ void lines_call(struct lines *lines, const struct ledger_call *call)
 		       charge_outcome_name(charge->outcome), usage->input, usage->cache_read,
 		       usage->cache_write_5m + usage->cache_write_1h, usage->output,
 		       charge->is_priced ? money_format(charge->cost_nanos, money) : "unpriced",
-		       charge->is_priced ? " USD" : "",
-		       charge_source_name(charge->source));
+		       charge->is_priced ? " USD" : "", charge_source_name(charge->source));
 	if (len < 0)
 		return;
 	if ((size_t)len > sizeof(line) - 2)

@@ -13,7 +13,7 @@ struct item {
 	uint64_t cgroup;
 	uint64_t number;
 	uint64_t start_ns;
-	uint64_t told_ns;	/* when links_out.running was told; 0: not yet */
+	uint64_t told_ns; /* when links_out.running was told; 0: not yet */
 	struct call *call;
 };
 
@@ -21,17 +21,17 @@ _Static_assert(EV_HOST_LEN == HTTP_HOST_LEN, "a name from a head fits a connecti
 
 /* One TLS connection of one process. */
 struct link {
-	UT_hash_handle hh;	/* in the order of their first event */
+	UT_hash_handle hh; /* in the order of their first event */
 	uint64_t id, ssl;
-	uint64_t seen[2], records[2];		/* plaintext so far, by enum ev_dir */
-	uint64_t told[2], told_records[2];	/* of these, what links_out.read was told */
+	uint64_t seen[2], records[2];      /* plaintext so far, by enum ev_dir */
+	uint64_t told[2], told_records[2]; /* of these, what links_out.read was told */
 	uint64_t told_missed;
 	uint32_t tgid;
 	uid_t uid;
-	bool is_decided;	/* the kernel was told, or knew from the start */
+	bool is_decided; /* the kernel was told, or knew from the start */
 	char comm[EV_COMM_LEN];
-	char host[EV_HOST_LEN];	/* the SNI, else as its first call names it */
-	struct conn *conn;	/* NULL: of no interest */
+	char host[EV_HOST_LEN]; /* the SNI, else as its first call names it */
+	struct conn *conn;      /* NULL: of no interest */
 	struct item *items;
 	size_t n_items;
 };
@@ -41,9 +41,9 @@ struct links {
 	const struct prices *prices;
 	struct calibration *calibration;
 	struct link *table;
-	struct link *last;	/* found: events come in runs of one connection */
-	uint64_t numbers;	/* of calls, ever */
-	uint64_t running_ns;	/* between two tellings of one */
+	struct link *last;   /* found: events come in runs of one connection */
+	uint64_t numbers;    /* of calls, ever */
+	uint64_t running_ns; /* between two tellings of one */
 	struct links_stats stats;
 };
 
@@ -53,7 +53,9 @@ struct links *links_new(const struct links_out *out, const struct prices *prices
 	struct links *links = calloc(1, sizeof(*links));
 
 	if (links)
-		*links = (struct links){ .out = *out, .prices = prices, .calibration = calibration,
+		*links = (struct links){ .out = *out,
+					 .prices = prices,
+					 .calibration = calibration,
 					 .running_ns = LINKS_RUNNING_NS };
 	return links;
 }
@@ -74,10 +76,13 @@ static void item_free(struct links *links, struct link *link, struct item *item)
 
 static struct links_caller caller_of(const struct link *link, const struct item *item)
 {
-	return (struct links_caller){ .cgroup = item->cgroup, .call = item->number,
+	return (struct links_caller){ .cgroup = item->cgroup,
+				      .call = item->number,
 				      .connection = link->id,
 				      .next_ns = item->next ? item->next->start_ns : 0,
-				      .tgid = link->tgid, .uid = link->uid, .comm = link->comm };
+				      .tgid = link->tgid,
+				      .uid = link->uid,
+				      .comm = link->comm };
 }
 
 /* The call is over, one way or another: its charge leaves, and it is forgotten. */
@@ -186,7 +191,8 @@ static void link_tell_missed(struct links *links, struct link *link, const struc
 	if (missed <= link->told_missed || (!stats->gaps && !stats->is_upgraded))
 		return;
 	links->out.missed(links->out.arg, link->tgid, link->host,
-			  stats->is_upgraded ? LINKS_UPGRADED : LINKS_LOST, missed - link->told_missed);
+			  stats->is_upgraded ? LINKS_UPGRADED : LINKS_LOST,
+			  missed - link->told_missed);
 	link->told_missed = missed;
 }
 
@@ -347,7 +353,7 @@ void links_data(struct links *links, const struct ev_data *event)
 {
 	struct link *link = link_find(links, event->head.id);
 
-	if (!link)	/* its EV_OPEN found the ring full */
+	if (!link) /* its EV_OPEN found the ring full */
 		link = link_add(links, &event->head, false);
 	if (!link || !link->conn)
 		return;

@@ -21,7 +21,7 @@ struct links;
  * goes, its calls charged as what is known of them. HTTP/1.1 pipelines seldom hold more than 6
  * calls, HTTP/2 servers allow 100 to 250 streams.
  */
-#define LINKS_MAX 16384
+#define LINKS_MAX       16384
 #define LINKS_CALLS_MAX 256
 /* An estimate is some microseconds; of a stream at 100 tokens a second, 5 tokens. Closely: one. */
 #define LINKS_RUNNING_NS 50000000ULL
@@ -29,18 +29,18 @@ struct links;
 
 /* Whose call it is, as the kernel half told. */
 struct links_caller {
-	uint64_t cgroup;	/* of the thread that wrote the request */
-	uint64_t call;		/* a number of the call's own, from running to charged */
-	uint64_t connection;	/* the TLS connection's id; 0: none */
-	uint64_t next_ns;	/* when the next call began that is in progress on it; 0: none is */
+	uint64_t cgroup;     /* of the thread that wrote the request */
+	uint64_t call;       /* a number of the call's own, from running to charged */
+	uint64_t connection; /* the TLS connection's id; 0: none */
+	uint64_t next_ns;    /* when the next call began that is in progress on it; 0: none is */
 	uint32_t tgid;
-	uid_t uid;		/* (uid_t)-1: not known */
+	uid_t uid; /* (uid_t)-1: not known */
 	const char *comm;
 };
 
 enum links_miss {
-	LINKS_LOST,	/* it, or what it belongs to, got lost on the way */
-	LINKS_UPGRADED,	/* what follows a 101, such as WebSocket's frames */
+	LINKS_LOST,     /* it, or what it belongs to, got lost on the way */
+	LINKS_UPGRADED, /* what follows a 101, such as WebSocket's frames */
 };
 
 /* What comes out. All are called; `arg` goes with each. */
@@ -57,7 +57,8 @@ struct links_out {
 	void (*read)(void *arg, uint32_t tgid, const char *host, enum ev_dir dir, uint64_t bytes,
 		     uint64_t records);
 	/* Plaintext of it that no parser made sense of, and why. */
-	void (*missed)(void *arg, uint32_t tgid, const char *host, enum links_miss why, uint64_t bytes);
+	void (*missed)(void *arg, uint32_t tgid, const char *host, enum links_miss why,
+		       uint64_t bytes);
 	/* A POST to an AI host that is no call of a known kind. */
 	void (*other)(void *arg, uint32_t tgid, const char *host);
 	/* The kernel may forget this connection: its process is gone. */
@@ -84,9 +85,9 @@ void links_gone(struct links *links, const struct ev_head *event);
 void links_tell(struct links *links);
 
 struct links_stats {
-	uint64_t connections, calls;		/* now */
+	uint64_t connections, calls; /* now */
 	uint64_t gaps, gap_bytes, resyncs, bad_encodings;
-	uint64_t connections_dropped, calls_dropped;	/* for want of room or memory */
+	uint64_t connections_dropped, calls_dropped; /* for want of room or memory */
 };
 void links_stats(const struct links *links, struct links_stats *ret);
 

@@ -26,7 +26,8 @@ static void usage(FILE *out)
 	fprintf(out, "usage: aigress COMMAND [OPTION...]\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].what);
-	fprintf(out, "\n`aigress COMMAND --help` tells a command's options; aigress(8) tells the rest.\n");
+	fprintf(out,
+		"\n`aigress COMMAND --help` tells a command's options; aigress(8) tells the rest.\n");
 }
 
 /* argp calls the program what argv[0] says. */

@@ -10,14 +10,15 @@
 #include "base/text.h"
 
 const char *const metrics_token_names[METRICS_TOKENS] = {
-	"input", "cache_read", "cache_write_5m", "cache_write_1h", "output", "audio_input",
-	"audio_output",
+	"input",  "cache_read",  "cache_write_5m", "cache_write_1h",
+	"output", "audio_input", "audio_output",
 };
 
-const uint64_t metrics_duration_ms[METRICS_DURATIONS] = { 10, 20, 40, 80, 160, 320, 640, 1280, 2560,
-	5120, 10240, 20480, 40960, 81920 };
-const uint64_t metrics_first_ms[METRICS_FIRSTS] = { 1, 5, 10, 20, 40, 60, 80, 100, 250, 500, 750,
-	1000, 2500, 5000, 7500, 10000 };
+const uint64_t metrics_duration_ms[METRICS_DURATIONS] = { 10,    20,    40,    80,   160,
+							  320,   640,   1280,  2560, 5120,
+							  10240, 20480, 40960, 81920 };
+const uint64_t metrics_first_ms[METRICS_FIRSTS] = { 1,   5,   10,  20,   40,   60,   80,   100,
+						    250, 500, 750, 1000, 2500, 5000, 7500, 10000 };
 
 struct metrics_caller {
 	UT_hash_handle hh;
@@ -64,7 +65,7 @@ struct metrics *metrics_free(struct metrics *metrics)
 {
 	if (!metrics)
 		return NULL;
-	series_free(metrics->calls);	/* the callers go with their rows */
+	series_free(metrics->calls); /* the callers go with their rows */
 	series_free(metrics->timings);
 	series_free(metrics->deeds);
 	free(metrics);
@@ -170,7 +171,7 @@ static struct metrics_calls *calls_row(struct metrics *metrics, const struct led
 		caller->n_rows++;
 		row = series_get(metrics->calls, labels, now_ns);
 		if (row && ((struct metrics_calls *)row)->caller)
-			caller->n_rows--;	/* its row "other" was there */
+			caller->n_rows--; /* its row "other" was there */
 		else if (row)
 			((struct metrics_calls *)row)->caller = caller;
 		else if (!--caller->n_rows) {
@@ -187,9 +188,10 @@ static struct metrics_calls *calls_row(struct metrics *metrics, const struct led
 static void sums_add(struct metrics_sums *sums, const struct charge *charge)
 {
 	const struct usage *usage = &charge->usage;
-	const uint64_t tokens[METRICS_TOKENS] = { usage->input, usage->cache_read,
-		usage->cache_write_5m, usage->cache_write_1h, usage->output, usage->audio_input,
-		usage->audio_output };
+	const uint64_t tokens[METRICS_TOKENS] = { usage->input,          usage->cache_read,
+						  usage->cache_write_5m, usage->cache_write_1h,
+						  usage->output,         usage->audio_input,
+						  usage->audio_output };
 
 	for (size_t i = 0; i < METRICS_TOKENS; i++)
 		sums->tokens[i] += tokens[i];
@@ -220,7 +222,7 @@ static void timing_add(struct metrics *metrics, const struct ledger_call *call, 
 	struct metrics_timing *timing;
 	char labels[METRICS_LABELS_LEN] = "";
 
-	if (!charge->status)	/* not a call that was seen to be answered */
+	if (!charge->status) /* not a call that was seen to be answered */
 		return;
 	metrics_label(labels, sizeof(labels), "namespace", group->namespace);
 	metrics_label(labels, sizeof(labels), "workload", group->workload);

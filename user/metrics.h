@@ -15,13 +15,13 @@
 #include "guard/ledger.h"
 #include "series.h"
 
-#define METRICS_SERIES 2000		/* by default */
-#define METRICS_SERIES_MAX 20000	/* of about 1 kB each */
-#define METRICS_MODELS 64		/* of one caller */
+#define METRICS_SERIES     2000  /* by default */
+#define METRICS_SERIES_MAX 20000 /* of about 1 kB each */
+#define METRICS_MODELS     64    /* of one caller */
 /* Histograms have 14 and 16 buckets a row: an eighth of the rows. */
 #define METRICS_TIMINGS(max_series) ((max_series) / 8 + 1)
-#define METRICS_DEEDS 2000
-#define METRICS_LABELS_LEN 8192
+#define METRICS_DEEDS               2000
+#define METRICS_LABELS_LEN          8192
 
 /* Classes of tokens that do not overlap, in the order of metrics_token_names. */
 #define METRICS_TOKENS 7
@@ -30,13 +30,13 @@ extern const char *const metrics_token_names[METRICS_TOKENS];
 
 struct metrics_sums {
 	uint64_t tokens[METRICS_TOKENS];
-	uint64_t reasoning, web_searches;	/* reasoning: a part of output */
-	int64_t spend_nanos, error_nanos;	/* error: what of it was estimated may be off by */
+	uint64_t reasoning, web_searches; /* reasoning: a part of output */
+	int64_t spend_nanos, error_nanos; /* error: what of it was estimated may be off by */
 	uint64_t unpriced;
 	uint64_t calls[CHARGE_SOURCES][METRICS_OUTCOMES];
 };
 
-struct metrics_calls {		/* a caller's calls of one model at one host */
+struct metrics_calls { /* a caller's calls of one model at one host */
 	struct series_row row;
 	struct metrics_caller *caller;
 	struct metrics_sums sums;
@@ -44,11 +44,11 @@ struct metrics_calls {		/* a caller's calls of one model at one host */
 
 /* OpenTelemetry's advice for gen_ai.client.operation.duration and ..._server.time_to_first_token */
 #define METRICS_DURATIONS 14
-#define METRICS_FIRSTS 16
+#define METRICS_FIRSTS    16
 extern const uint64_t metrics_duration_ms[METRICS_DURATIONS], metrics_first_ms[METRICS_FIRSTS];
 
 struct metrics_histogram {
-	uint64_t buckets[METRICS_FIRSTS + 1];	/* not cumulative; the last is above all bounds */
+	uint64_t buckets[METRICS_FIRSTS + 1]; /* not cumulative; the last is above all bounds */
 	uint64_t sum_ns;
 };
 
@@ -65,13 +65,13 @@ struct metrics_deed {
 struct metrics {
 	char node[WHO_NAME_LEN];
 	struct series *calls, *timings, *deeds;
-	struct metrics_caller *callers;		/* a hash */
+	struct metrics_caller *callers; /* a hash */
 	/* What found no room in the tables. */
 	struct metrics_calls other_calls;
 	struct metrics_timing other_timing;
 	struct metrics_deed other_deed;
-	struct metrics_sums total;		/* of all calls; never expires */
-	uint64_t overflowed;			/* calls that went to the last row "other" */
+	struct metrics_sums total; /* of all calls; never expires */
+	uint64_t overflowed;       /* calls that went to the last row "other" */
 };
 
 /* `node`: this host's name as Kubernetes has it. NULL: no memory. */

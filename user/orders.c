@@ -18,11 +18,11 @@ struct orders {
 	struct ledger *ledger;
 	struct policy *policy;
 	struct act *act;
-	struct loop_source *written, *end;	/* NULL: not watched */
+	struct loop_source *written, *end; /* NULL: not watched */
 	int inotify;
-	int64_t version;	/* of the ledger when it was read */
-	int64_t newest;		/* the highest id that was seen: newer ones are logged */
-	int64_t ends_us;	/* of the first to end */
+	int64_t version; /* of the ledger when it was read */
+	int64_t newest;  /* the highest id that was seen: newer ones are logged */
+	int64_t ends_us; /* of the first to end */
 	size_t n;
 };
 
@@ -55,7 +55,7 @@ void orders_hand(struct orders *orders, struct policy *policy, int64_t now_us)
 	orders->policy = policy;
 	orders->version = overrides_version(orders->ledger);
 	if (read_all(orders, now_us) < 0)
-		orders->version = -1;	/* with the next look */
+		orders->version = -1; /* with the next look */
 }
 
 struct orders *orders_new(struct ledger *ledger, struct policy *policy, int64_t now_us)
@@ -81,8 +81,9 @@ static void hold(void *arg, const struct policy_verdict *verdict)
 {
 	static const struct who_process process;
 	static const struct who_group group;
-	const struct policy_subject nobody = { .group = &group, .process = &process, .host = "",
-					       .model = "" };
+	const struct policy_subject nobody = {
+		.group = &group, .process = &process, .host = "", .model = ""
+	};
 	struct job *job = arg;
 
 	act_apply(job->act, verdict, &nobody, job->now_us);
@@ -153,8 +154,7 @@ int orders_watch(struct orders *orders, struct loop *loop, struct act *act, cons
 		return 0;
 	orders->act = act;
 	orders->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (orders->inotify < 0 ||
-	    inotify_add_watch(orders->inotify, state, IN_CLOSE_WRITE) < 0)
+	if (orders->inotify < 0 || inotify_add_watch(orders->inotify, state, IN_CLOSE_WRITE) < 0)
 		return -errno;
 	err = loop_add_fd(loop, orders->inotify, on_written, orders, &orders->written);
 	if (!err)

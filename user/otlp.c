@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 
-#define ANSWER_MAX 65536
+#define ANSWER_MAX        65536
 #define RETRY_AFTER_MAX_S 3600
 
 struct otlp {
@@ -22,11 +22,11 @@ struct otlp {
 	struct scrape *(*scrape)(void *arg, enum exposition_format format);
 	void *arg;
 	struct loop_source *timer;
-	struct scrape *walk;	/* of the push under way; NULL: none is */
-	struct fetch *fetch;	/* its present request */
+	struct scrape *walk; /* of the push under way; NULL: none is */
+	struct fetch *fetch; /* its present request */
 	uint64_t begun_ns;
-	unsigned failures;	/* in a row */
-	bool is_partial;	/* the last push had points that were rejected; told once */
+	unsigned failures; /* in a row */
+	bool is_partial;   /* the last push had points that were rejected; told once */
 };
 
 void otlp_config_done(struct otlp_config *config)

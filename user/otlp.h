@@ -14,17 +14,17 @@
 #include "base/fetch.h"
 #include "scrape.h"
 
-#define OTLP_DOCUMENT_BYTES (256u << 10)
-#define OTLP_INTERVAL_NS 60000000000ULL		/* by default, as OTEL_METRIC_EXPORT_INTERVAL */
-#define OTLP_INTERVAL_MIN_NS 10000000000ULL	/* above SERIES_BIRTH_NS */
+#define OTLP_DOCUMENT_BYTES  (256u << 10)
+#define OTLP_INTERVAL_NS     60000000000ULL /* by default, as OTEL_METRIC_EXPORT_INTERVAL */
+#define OTLP_INTERVAL_MIN_NS 10000000000ULL /* above SERIES_BIRTH_NS */
 #define OTLP_INTERVAL_MAX_NS 3600000000000ULL
-#define OTLP_TIMEOUT_MS 10000			/* of one request, as OTEL_EXPORTER_OTLP_TIMEOUT */
-#define OTLP_BACKOFF_MAX_NS 600000000000ULL	/* or the interval, if that is longer */
+#define OTLP_TIMEOUT_MS      10000           /* of one request, as OTEL_EXPORTER_OTLP_TIMEOUT */
+#define OTLP_BACKOFF_MAX_NS  600000000000ULL /* or the interval, if that is longer */
 
 struct otlp_config {
-	char *endpoint;			/* the whole URL; NULL: nothing is pushed */
+	char *endpoint; /* the whole URL; NULL: nothing is pushed */
 	char *bearer_file, *header_file, *ca_file, *proxy;
-	uint64_t interval_ns;		/* 0: the default */
+	uint64_t interval_ns; /* 0: the default */
 };
 void otlp_config_done(struct otlp_config *config);
 bool otlp_config_is_same(const struct otlp_config *a, const struct otlp_config *b);

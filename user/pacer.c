@@ -13,7 +13,7 @@ struct entry {
 	UT_hash_handle hh;
 	uint32_t bucket;
 	struct ctl_grant grant;
-	int64_t credit;		/* for this look */
+	int64_t credit; /* for this look */
 };
 
 struct waiter {
@@ -25,7 +25,7 @@ struct pacer {
 	struct tap *tap;
 	struct pipeline *pipeline;
 	struct entry *entries;
-	struct waiter *waiters;	/* room for CTL_HOLDS_MAX, made at the first pace */
+	struct waiter *waiters; /* room for CTL_HOLDS_MAX, made at the first pace */
 	size_t n;
 	struct pacer_stats stats;
 };

@@ -39,7 +39,7 @@ int pacer_grant(struct pacer *pacer, uint32_t bucket, const struct ctl_grant *gr
 size_t pacer_look(struct pacer *pacer, uint64_t now_ns);
 
 struct pacer_stats {
-	uint64_t waiting;	/* at the last look */
+	uint64_t waiting;        /* at the last look */
 	uint64_t woken, unwoken; /* tries; those whose socket was not found, left to TCP's own */
 	uint64_t turned_away;
 };

@@ -23,11 +23,11 @@ static void carry_out(struct pipeline *pipeline, const struct policy_subject *su
 
 /* A cgroup or a process has appeared: is one of its budgets spent already? */
 void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
-		  const char *host, bool will_call, uint64_t time_ns)
+		    const char *host, bool will_call, uint64_t time_ns)
 {
 	struct policy_subject subject = { .host = host, .model = "" };
 	int64_t now_us = pipeline->config.wall_us(time_ns);
-	struct who_process copy = { 0 };	/* of a cgroup alone: nobody */
+	struct who_process copy = { 0 }; /* of a cgroup alone: nobody */
 	struct who_group group;
 
 	if (!pipeline->config.policy)
@@ -43,17 +43,20 @@ void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who
 }
 
 void pipeline_charge(struct pipeline *pipeline, const struct links_caller *caller,
-		       const struct charge *charge)
+		     const struct charge *charge)
 {
 	const struct pipeline_config *config = &pipeline->config;
 	/* Copies, as in pipeline_judge(). */
 	struct who_group group = *who_group(config->who, caller->cgroup);
-	struct who_process process =
-		*who_process(config->who, caller->tgid, caller->comm, caller->uid);
+	struct who_process process = *who_process(config->who, caller->tgid, caller->comm,
+						  caller->uid);
 	struct ledger_call row = { .start_us = config->wall_us(charge->start_mono_ns),
-				   .charge = charge, .group = &group, .process = &process };
-	struct policy_subject subject = { .group = &group, .process = &process,
-					  .host = charge->host, .model = charge->model };
+				   .charge = charge,
+				   .group = &group,
+				   .process = &process };
+	struct policy_subject subject = {
+		.group = &group, .process = &process, .host = charge->host, .model = charge->model
+	};
 	int64_t now_us = config->wall_us(charge->start_mono_ns + charge->duration_ns);
 
 	pipeline->stats.charges++;
@@ -124,7 +127,8 @@ static void on_read(void *arg, uint32_t tgid, const char *host, enum ev_dir dir,
 	unmetered_read(pipeline->unmetered, tgid, host, dir, bytes, records);
 }
 
-static void on_missed(void *arg, uint32_t tgid, const char *host, enum links_miss why, uint64_t bytes)
+static void on_missed(void *arg, uint32_t tgid, const char *host, enum links_miss why,
+		      uint64_t bytes)
 {
 	struct pipeline *pipeline = arg;
 
@@ -163,7 +167,8 @@ static void on_open(struct pipeline *pipeline, const struct ev_open *event)
 	host[sizeof(host) - 1] = '\0';
 	/* Asked now, while the process is sure to be there. */
 	pipeline_judge(pipeline, event->head.cgroup,
-	      who_process(who, event->head.tgid, comm, event->uid), host, false, event->head.time_ns);
+		       who_process(who, event->head.tgid, comm, event->uid), host, false,
+		       event->head.time_ns);
 }
 
 static void on_gone(struct pipeline *pipeline, const struct ev_head *event)
@@ -191,10 +196,10 @@ static void on_cgroup(struct pipeline *pipeline, const struct ev_cgroup *event)
 static bool is_sound(const struct ev_head *event, size_t size)
 {
 	static const size_t sizes[] = {
-		[EV_DATA] = sizeof(struct ev_data),	[EV_OPEN] = sizeof(struct ev_open),
-		[EV_CLOSE] = sizeof(struct ev_close),	[EV_EXEC] = sizeof(struct ev_head),
-		[EV_EXIT] = sizeof(struct ev_head),	[EV_CGROUP] = sizeof(struct ev_cgroup),
-		[EV_FLOW] = sizeof(struct ev_flow),	[EV_FLOW_END] = sizeof(struct ev_flow),
+		[EV_DATA] = sizeof(struct ev_data),   [EV_OPEN] = sizeof(struct ev_open),
+		[EV_CLOSE] = sizeof(struct ev_close), [EV_EXEC] = sizeof(struct ev_head),
+		[EV_EXIT] = sizeof(struct ev_head),   [EV_CGROUP] = sizeof(struct ev_cgroup),
+		[EV_FLOW] = sizeof(struct ev_flow),   [EV_FLOW_END] = sizeof(struct ev_flow),
 		[EV_QUIC] = sizeof(struct ev_quic),
 	};
 	const struct ev_data *data = (const struct ev_data *)event;
@@ -204,8 +209,7 @@ static bool is_sound(const struct ev_head *event, size_t size)
 		return false;
 	if (event->type == EV_QUIC)
 		return ((const struct ev_quic *)event)->len <= EV_QUIC_MAX;
-	return event->type != EV_DATA ||
-	       (data->len <= size - sizeof(*data) && data->dir <= EV_IN);
+	return event->type != EV_DATA || (data->len <= size - sizeof(*data) && data->dir <= EV_IN);
 }
 
 void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size_t size)
@@ -270,9 +274,14 @@ void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 {
 	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
-	struct links_out out = { .charged = on_charged, .running = on_running, .decided = on_decided,
-				 .read = on_read, .missed = on_missed, .other = on_other,
-				 .forgotten = on_forgotten, .arg = pipeline };
+	struct links_out out = { .charged = on_charged,
+				 .running = on_running,
+				 .decided = on_decided,
+				 .read = on_read,
+				 .missed = on_missed,
+				 .other = on_other,
+				 .forgotten = on_forgotten,
+				 .arg = pipeline };
 
 	if (!pipeline)
 		return -ENOMEM;
@@ -286,7 +295,7 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 	if (calibration_new(&pipeline->calibration) == 0)
 		pipeline->links = links_new(&out, config->prices, pipeline->calibration);
 	if (!pipeline->flows || !pipeline->hellos || !pipeline->addresses || !pipeline->quics ||
-	     !pipeline->unmetered || !pipeline->withheld || !pipeline->links) {
+	    !pipeline->unmetered || !pipeline->withheld || !pipeline->links) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
 	}

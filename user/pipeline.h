@@ -27,8 +27,8 @@ struct pipeline_hooks {
 	void (*greeted)(void *arg, uint32_t tgid, uint64_t cgroup);
 	void (*gone)(void *arg, uint32_t tgid);
 	void (*forget)(void *arg, uint32_t tgid, uint64_t ssl);
-	void (*called)(void *arg, const struct ledger_call *call);	/* one line a call */
-	void (*destroy)(void *arg, const struct ev_flow *flow);		/* reset a live connection */
+	void (*called)(void *arg, const struct ledger_call *call); /* one line a call */
+	void (*destroy)(void *arg, const struct ev_flow *flow);    /* reset a live connection */
 	/* A flow has ended: pipeline_settle() is wanted. NULL: it is done at once. */
 	void (*settle_soon)(void *arg);
 	/* The process that holds the socket of a flow that nobody saw connect; 0: unknown. */
@@ -37,24 +37,25 @@ struct pipeline_hooks {
 	bool (*is_shared)(void *arg, const struct ev_flow *flow);
 	/* Why nothing will be read of a process that just greeted an AI host; UNMETERED_READ: it may be. */
 	enum unmetered_why (*left_out)(void *arg, uint32_t tgid);
-	int (*flow_get)(void *arg, uint64_t cookie, struct ctl_flow *ret);	/* so far; 0 or -errno */
-	uint64_t (*held)(void *arg, uint64_t cookie);	/* since when a flow's request waits; 0: none does */
-	void (*hold_over)(void *arg, uint64_t cookie);	/* that flow has ended */
+	int (*flow_get)(void *arg, uint64_t cookie, struct ctl_flow *ret); /* so far; 0 or -errno */
+	uint64_t (*held)(void *arg,
+			 uint64_t cookie); /* since when a flow's request waits; 0: none does */
+	void (*hold_over)(void *arg, uint64_t cookie); /* that flow has ended */
 	void *arg;
 };
 
 struct pipeline_config {
 	struct who *who;
 	struct prices *prices;
-	struct ledger *ledger;		/* may be NULL: charges go to hooks.called only */
-	struct policy *policy;		/* may be NULL */
-	struct act *act;		/* may be NULL */
+	struct ledger *ledger; /* may be NULL: charges go to hooks.called only */
+	struct policy *policy; /* may be NULL */
+	struct act *act;       /* may be NULL */
 	struct pipeline_hooks hooks;
-	int64_t (*wall_us)(uint64_t mono_ns);	/* the wall clock at an event's time */
+	int64_t (*wall_us)(uint64_t mono_ns); /* the wall clock at an event's time */
 };
 
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config);
-struct pipeline *pipeline_free(struct pipeline *pipeline);	/* ends every call in progress */
+struct pipeline *pipeline_free(struct pipeline *pipeline); /* ends every call in progress */
 
 /* Closely, or no longer: a budget is nearly spent, and what a call has cost so far is told more often. */
 void pipeline_follow(struct pipeline *pipeline, bool closely);
@@ -101,7 +102,7 @@ void pipeline_estimates(const struct pipeline *pipeline,
 
 struct pipeline_stats {
 	uint64_t events, bad_events;
-	uint64_t flows;				/* now */
+	uint64_t flows; /* now */
 	uint64_t charges, charges_unwritten;
 	struct links_stats links;
 	struct unmetered_stats unmetered;

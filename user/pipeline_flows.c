@@ -43,7 +43,8 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 {
 	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
 	const struct who_process *process = NULL;
-	bool is_copy = !flow->is_quic && flow->hello && hellos_is_copy(pipeline->hellos, flow->hello, flow->head.id);
+	bool is_copy = !flow->is_quic && flow->hello &&
+		       hellos_is_copy(pipeline->hellos, flow->hello, flow->head.id);
 
 	/* Asked now, while the process is sure to be there; a flow's own name is that of a thread. */
 	if (flow->head.tgid) {
@@ -94,21 +95,22 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 		return;
 	}
 	if (!flow.is_tunnelled && !flow.is_adopted)
-		addresses_learn(pipeline->addresses, flow.family, flow.remote_addr, flow.remote_port,
-				flow.host);
+		addresses_learn(pipeline->addresses, flow.family, flow.remote_addr,
+				flow.remote_port, flow.host);
 	add_flow(pipeline, &flow);
 }
 
 /* Heads of HTTP, about: an SDK's request, and an answer with its rate limits. */
 #define HEAD_OUT_BYTES 500
-#define HEAD_IN_BYTES 700
+#define HEAD_IN_BYTES  700
 
 static void estimate_unmetered(const struct pipeline *pipeline, const struct unmetered_sum *sum,
 			       struct charge *charge)
 {
-	uint64_t n = sum->flows ? sum->flows : 1;	/* a connection has one exchange at the least */
-	struct sizes sizes = { .provider = charge->provider, .host = sum->host, .form = sum->form,
-			       .exchanges = n };
+	uint64_t n = sum->flows ? sum->flows : 1; /* a connection has one exchange at the least */
+	struct sizes sizes = {
+		.provider = charge->provider, .host = sum->host, .form = sum->form, .exchanges = n
+	};
 	struct estimate estimate;
 
 	if (sum->bytes[EV_OUT] > n * HEAD_OUT_BYTES)
@@ -130,11 +132,14 @@ static void charge_unmetered(struct pipeline *pipeline, const struct unmetered_s
 			     uint64_t now_ns)
 {
 	const struct api_provider *provider = api_find(sum->host);
-	struct links_caller caller = { .cgroup = sum->cgroup, .tgid = sum->tgid, .uid = WHO_NO_UID,
-				 .comm = sum->comm };
-	struct charge charge = { .source = CHARGE_SIZE, .outcome = CHARGE_OK,
+	struct links_caller caller = {
+		.cgroup = sum->cgroup, .tgid = sum->tgid, .uid = WHO_NO_UID, .comm = sum->comm
+	};
+	struct charge charge = { .source = CHARGE_SIZE,
+				 .outcome = CHARGE_OK,
 				 .request_bytes = sum->bytes[EV_OUT],
-				 .response_bytes = sum->bytes[EV_IN], .start_mono_ns = now_ns };
+				 .response_bytes = sum->bytes[EV_IN],
+				 .start_mono_ns = now_ns };
 
 	if (!provider)
 		return;
@@ -263,7 +268,8 @@ bool pipeline_withheld(struct pipeline *pipeline, const struct links_caller *cal
 		       const struct charge *charge)
 {
 	struct look look = { pipeline, caller, charge->host };
-	struct withheld_call call = { .tgid = caller->tgid, .host = charge->host,
+	struct withheld_call call = { .tgid = caller->tgid,
+				      .host = charge->host,
 				      .connection = caller->connection,
 				      .start_ns = charge->start_mono_ns,
 				      .next_ns = caller->next_ns };

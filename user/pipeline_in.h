@@ -18,10 +18,10 @@ struct pipeline {
 	struct hellos *hellos;
 	struct addresses *addresses;
 	struct quics *quics;
-	size_t n_quic;		/* of the flows */
+	size_t n_quic; /* of the flows */
 	struct unmetered *unmetered;
 	struct withheld *withheld;
-	uint64_t last_ns;	/* of the newest event: the end of calls that nothing else ends */
+	uint64_t last_ns; /* of the newest event: the end of calls that nothing else ends */
 	struct pipeline_stats stats;
 };
 

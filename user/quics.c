@@ -11,7 +11,7 @@
 #define DATAGRAMS_MAX 4
 
 struct entry {
-	UT_hash_handle hh;	/* in the order in which they began */
+	UT_hash_handle hh; /* in the order in which they began */
 	__u64 id;
 	unsigned datagrams;
 	struct greeting *greeting;

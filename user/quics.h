@@ -15,9 +15,9 @@ struct quics *quics_new(void);
 struct quics *quics_free(struct quics *quics);
 
 enum quics_result {
-	QUICS_MORE,	/* the next datagram may tell */
-	QUICS_NAME,	/* ret_host is set */
-	QUICS_NONE,	/* it cannot be read, or holds no name */
+	QUICS_MORE, /* the next datagram may tell */
+	QUICS_NAME, /* ret_host is set */
+	QUICS_NONE, /* it cannot be read, or holds no name */
 };
 /* Takes one datagram; ret_host has room for EV_HOST_LEN bytes. */
 enum quics_result quics_take(struct quics *quics, const struct ev_quic *event, char *ret_host);

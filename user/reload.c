@@ -30,8 +30,8 @@
 struct reload {
 	struct daemon *daemon;
 	int inotify;
-	struct stat seen;	/* the file that is in force */
-	struct stat waits;	/* the one that is read when it has been left alone */
+	struct stat seen;  /* the file that is in force */
+	struct stat waits; /* the one that is read when it has been left alone */
 	struct loop_source *hangup, *changes, *quiet;
 };
 
@@ -74,7 +74,7 @@ static bool is_same_kube(const struct kube_config *a, const struct kube_config *
 
 static void warn_of_rest(const struct config *old, const struct config *new)
 {
-	if (old->serve.max_series != new->serve.max_series && old->serve.is_on && new->serve.is_on)
+	if (old->serve.max_series != new->serve.max_series && old->serve.is_on &&new->serve.is_on)
 		log_warn("serve.max-series is read at the start only, proceeding with %lu",
 			 old->serve.max_series);
 	if (old->find.mode != new->find.mode || old->find.returns != new->find.returns ||
@@ -174,7 +174,8 @@ static void read_again(struct reload *reload)
 	reload->waits = reload->seen;
 	err = config_load(&config, path, &sentence);
 	if (!err && kube_annotate(daemon->kube, &config.annotations, &config.rules) < 0)
-		log_error("budgets of some annotations are missing: %s, proceeding", strerror(ENOMEM));
+		log_error("budgets of some annotations are missing: %s, proceeding",
+			  strerror(ENOMEM));
 	if (!err) {
 		err = take_over(daemon, &config);
 		config_done(&config);
@@ -242,9 +243,8 @@ static int watch(struct reload *reload)
 	if (!copy)
 		return -ENOMEM;
 	reload->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (reload->inotify < 0 ||
-	    inotify_add_watch(reload->inotify, dirname(copy),
-			      IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE) < 0)
+	if (reload->inotify < 0 || inotify_add_watch(reload->inotify, dirname(copy),
+						     IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE) < 0)
 		return -errno;
 	return 0;
 }

@@ -12,9 +12,9 @@
 #include "base/thread.h"
 #include "meter/api.h"
 
-#define HOST_LEN 256
-#define PORT "443"
-#define HOSTS_MAX 512	/* asked about; the table has some 50, an operator may add 256 */
+#define HOST_LEN  256
+#define PORT      "443"
+#define HOSTS_MAX 512 /* asked about; the table has some 50, an operator may add 256 */
 
 struct resolve {
 	struct loop_source *source;

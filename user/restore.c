@@ -52,8 +52,7 @@ static uint64_t cgroup_of(struct job *job, const char *text)
 	return path->cgroup;
 }
 
-static void remember(struct job *job, const struct who_group *group,
-		     const struct ledger_call *call)
+static void remember(struct job *job, const struct who_group *group, const struct ledger_call *call)
 {
 	struct subject *subject;
 	char key[KEY_LEN];
@@ -80,7 +79,8 @@ static void add_call(void *arg, const struct ledger_call *call)
 {
 	struct job *job = arg;
 	struct who_group group = *call->group;
-	struct policy_subject subject = { .group = &group, .process = call->process,
+	struct policy_subject subject = { .group = &group,
+					  .process = call->process,
 					  .host = call->charge->host,
 					  .model = call->charge->model };
 	struct policy_verdict verdict;
@@ -89,7 +89,7 @@ static void add_call(void *arg, const struct ledger_call *call)
 	policy_charge(job->policy, &subject, call->charge, call->id,
 		      call->start_us + (int64_t)(call->charge->duration_ns / 1000));
 	while (policy_next(job->policy, &verdict))
-		;	/* it was acted on when it happened; what still holds is judged below */
+		; /* it was acted on when it happened; what still holds is judged below */
 	if (group.cgroup)
 		remember(job, &group, call);
 }

@@ -46,12 +46,12 @@ static const struct metrics_sums *sums_of(const struct series_row *row)
 static uint64_t cell_of(const struct scrape *scrape, struct series_row *row, unsigned cell,
 			uint64_t value)
 {
-	return series_cell(row, scrape->out.format == EXPOSITION_OTLP ? SERIES_PUSHED : SERIES_SCRAPED,
+	return series_cell(row,
+			   scrape->out.format == EXPOSITION_OTLP ? SERIES_PUSHED : SERIES_SCRAPED,
 			   cell, value, scrape->now_ns);
 }
 
-static void write_cell(struct scrape *scrape, struct series_row *row, unsigned cell,
-		       uint64_t value)
+static void write_cell(struct scrape *scrape, struct series_row *row, unsigned cell, uint64_t value)
 {
 	if (value)
 		exposition_count(&scrape->out, row->labels, NULL, NULL,
@@ -62,9 +62,9 @@ static void write_tokens(struct scrape *scrape, struct series_row *row)
 {
 	for (unsigned i = 0; i < METRICS_TOKENS; i++)
 		if (sums_of(row)->tokens[i])
-			exposition_count(&scrape->out, row->labels, "type", metrics_token_names[i],
-					 cell_of(scrape, row, CELL_TOKENS + i,
-						 sums_of(row)->tokens[i]));
+			exposition_count(
+				&scrape->out, row->labels, "type", metrics_token_names[i],
+				cell_of(scrape, row, CELL_TOKENS + i, sums_of(row)->tokens[i]));
 }
 
 static void write_reasoning(struct scrape *scrape, struct series_row *row)
@@ -203,45 +203,89 @@ static void write_overflowed(struct scrape *scrape)
 
 static const struct scrape_family of_calls[] = {
 	{ { "aigress_spend_usd", "usd", "What was charged for calls, by caller and model.",
-	    EXPOSITION_COUNTER }, NULL, calls_table, write_spend },
+	    EXPOSITION_COUNTER },
+	  NULL,
+	  calls_table,
+	  write_spend },
 	{ { "aigress_spend_error_usd", "usd",
 	    "By how much the spend may be more or less, where calls were estimated.",
-	    EXPOSITION_COUNTER }, NULL, calls_table, write_error },
+	    EXPOSITION_COUNTER },
+	  NULL,
+	  calls_table,
+	  write_error },
 	{ { "aigress_tokens", "tokens", "Billed tokens in classes that do not overlap.",
-	    EXPOSITION_COUNTER }, NULL, calls_table, write_tokens },
-	{ { "aigress_reasoning_tokens", "tokens", "The part of the output tokens that was not shown.",
-	    EXPOSITION_COUNTER }, NULL, calls_table, write_reasoning },
+	    EXPOSITION_COUNTER },
+	  NULL,
+	  calls_table,
+	  write_tokens },
+	{ { "aigress_reasoning_tokens", "tokens",
+	    "The part of the output tokens that was not shown.", EXPOSITION_COUNTER },
+	  NULL,
+	  calls_table,
+	  write_reasoning },
 	{ { "aigress_web_searches", NULL, "Paid searches by the provider.", EXPOSITION_COUNTER },
-	  NULL, calls_table, write_searches },
+	  NULL,
+	  calls_table,
+	  write_searches },
 	{ { "aigress_calls", NULL, "Calls, by how the figure is known and how they ended.",
-	    EXPOSITION_COUNTER }, NULL, calls_table, write_calls },
+	    EXPOSITION_COUNTER },
+	  NULL,
+	  calls_table,
+	  write_calls },
 	{ { "aigress_unpriced_calls", NULL,
 	    "Calls of models without a price: in no sum of spend, dearest of the family in budgets.",
-	    EXPOSITION_COUNTER }, NULL, calls_table, write_unpriced },
+	    EXPOSITION_COUNTER },
+	  NULL,
+	  calls_table,
+	  write_unpriced },
 	{ { "aigress_call_duration_seconds", "seconds",
 	    "From a request's first byte to the answer's last.", EXPOSITION_HISTOGRAM },
-	  NULL, timings_table, write_duration },
+	  NULL,
+	  timings_table,
+	  write_duration },
 	{ { "aigress_call_first_token_seconds", "seconds",
 	    "From a request's first byte to the first token of a stream.", EXPOSITION_HISTOGRAM },
-	  NULL, timings_table, write_first_token },
-	{ { "aigress_actions", NULL, "What budgets led to, done or rehearsed.",
-	    EXPOSITION_COUNTER }, NULL, deeds_table, write_deeds },
+	  NULL,
+	  timings_table,
+	  write_first_token },
+	{ { "aigress_actions", NULL, "What budgets led to, done or rehearsed.", EXPOSITION_COUNTER },
+	  NULL,
+	  deeds_table,
+	  write_deeds },
 	{ { "aigress_node_spend_usd", "usd", "What was charged on this host in all.",
-	    EXPOSITION_COUNTER }, write_total_spend, NULL, NULL },
+	    EXPOSITION_COUNTER },
+	  write_total_spend,
+	  NULL,
+	  NULL },
 	{ { "aigress_node_spend_error_usd", "usd",
 	    "By how much the spend on this host may be more or less.", EXPOSITION_COUNTER },
-	  write_total_error, NULL, NULL },
+	  write_total_error,
+	  NULL,
+	  NULL },
 	{ { "aigress_node_tokens", "tokens", "Billed tokens on this host in all.",
-	    EXPOSITION_COUNTER }, write_total_tokens, NULL, NULL },
+	    EXPOSITION_COUNTER },
+	  write_total_tokens,
+	  NULL,
+	  NULL },
 	{ { "aigress_node_calls", NULL, "Calls on this host in all, by how the figure is known.",
-	    EXPOSITION_COUNTER }, write_total_calls, NULL, NULL },
+	    EXPOSITION_COUNTER },
+	  write_total_calls,
+	  NULL,
+	  NULL },
 	{ { "aigress_node_unpriced_calls", NULL, "Calls on this host without a price.",
-	    EXPOSITION_COUNTER }, write_total_unpriced, NULL, NULL },
+	    EXPOSITION_COUNTER },
+	  write_total_unpriced,
+	  NULL,
+	  NULL },
 	{ { "aigress_series", NULL, "Rows of the tables behind these metrics.", EXPOSITION_GAUGE },
-	  write_series, NULL, NULL },
+	  write_series,
+	  NULL,
+	  NULL },
 	{ { "aigress_series_overflowed_calls", NULL,
-	    "Calls that found the table full and are counted in its row other.",
-	    EXPOSITION_COUNTER }, write_overflowed, NULL, NULL },
+	    "Calls that found the table full and are counted in its row other.", EXPOSITION_COUNTER },
+	  write_overflowed,
+	  NULL,
+	  NULL },
 };
 
 static struct series_row *other_of(struct metrics *metrics, const struct series *table)
@@ -266,9 +310,9 @@ static const struct scrape_family *family_at(size_t at)
 static void write_one(struct scrape *scrape, const struct scrape_family *family,
 		      struct series_row *row)
 {
-	scrape->out.start_us = row->made_ns ?
-			scrape->now_us - (int64_t)((scrape->now_ns - row->made_ns) / 1000) :
-			scrape->sources.started_us;
+	scrape->out.start_us =
+		row->made_ns ? scrape->now_us - (int64_t)((scrape->now_ns - row->made_ns) / 1000) :
+			       scrape->sources.started_us;
 	family->one(scrape, row);
 }
 

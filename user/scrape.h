@@ -26,11 +26,11 @@ struct scrape_sources {
 	struct ledger *ledger;
 	struct prices *prices;
 	struct tap *tap;
-	bool is_ledger_failing;		/* its last commit failed */
+	bool is_ledger_failing; /* its last commit failed */
 	bool enforce;
-	bool is_pod;			/* `node` of the metrics is Kubernetes' */
-	size_t max_series;		/* budget counters shown; the rest is one row "other" */
-	int64_t started_us;		/* wall clock */
+	bool is_pod;        /* `node` of the metrics is Kubernetes' */
+	size_t max_series;  /* budget counters shown; the rest is one row "other" */
+	int64_t started_us; /* wall clock */
 };
 
 struct scrape;

@@ -9,9 +9,9 @@ struct scrape {
 	struct metrics *metrics;
 	struct scrape_sources sources;
 	struct exposition out;
-	size_t given;		/* bytes of out that the peer has */
-	size_t family, slot;	/* where the walk stands */
-	bool is_done;		/* behind the last family */
+	size_t given;        /* bytes of out that the peer has */
+	size_t family, slot; /* where the walk stands */
+	bool is_done;        /* behind the last family */
 	uint64_t now_ns;
 	int64_t now_us;
 	char common[WHO_NAME_LEN * 4 + 16];

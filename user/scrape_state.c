@@ -40,8 +40,9 @@ static void write_money(struct scrape *scrape, enum amount amount)
 			exposition_nanos(&scrape->out, share_labels(share, labels, sizeof(labels)),
 					 NULL, NULL,
 					 amount == AMOUNT_LIMIT ? share->limit_nanos :
-					 amount == AMOUNT_USED	? share->spent_nanos :
-					 left > 0		? left : 0);
+					 amount == AMOUNT_USED  ? share->spent_nanos :
+					 left > 0               ? left :
+								  0);
 	}
 	if (scrape->shares.n_more && amount == AMOUNT_USED)
 		exposition_nanos(&scrape->out, "budget=\"other\",counter=\"other\"", NULL, NULL,
@@ -55,13 +56,15 @@ static void write_budget_tokens(struct scrape *scrape, enum amount amount)
 	for (size_t i = 0; i < scrape->shares.n; i++) {
 		const struct share *share = &scrape->shares.rows[i];
 		uint64_t left = share->limit_tokens > share->spent_tokens ?
-					share->limit_tokens - share->spent_tokens : 0;
+					share->limit_tokens - share->spent_tokens :
+					0;
 
 		if (!share->in_money)
 			exposition_count(&scrape->out, share_labels(share, labels, sizeof(labels)),
 					 NULL, NULL,
 					 amount == AMOUNT_LIMIT ? share->limit_tokens :
-					 amount == AMOUNT_USED	? share->spent_tokens : left);
+					 amount == AMOUNT_USED  ? share->spent_tokens :
+								  left);
 	}
 	if (scrape->shares.more_tokens && amount == AMOUNT_USED)
 		exposition_count(&scrape->out, "budget=\"other\",counter=\"other\"", NULL, NULL,
@@ -104,9 +107,10 @@ static void write_used_ratio(struct scrape *scrape)
 
 	for (size_t i = 0; i < scrape->shares.n; i++)
 		if (scrape->shares.rows[i].limit_nanos || scrape->shares.rows[i].limit_tokens)
-			exposition_ratio(&scrape->out, share_labels(&scrape->shares.rows[i], labels,
-								    sizeof(labels)),
-					 scrape->shares.rows[i].used);
+			exposition_ratio(
+				&scrape->out,
+				share_labels(&scrape->shares.rows[i], labels, sizeof(labels)),
+				scrape->shares.rows[i].used);
 }
 
 static void write_window_end(struct scrape *scrape)
@@ -175,7 +179,8 @@ static void write_gate(void *arg, const struct act_gate *gate)
 	metrics_label(labels, sizeof(labels), "target", gate->target);
 	exposition_count(&job->scrape->out, labels, NULL, NULL,
 			 gate->until_us > 0 && gate->until_us < INT64_MAX ?
-				 (uint64_t)(gate->until_us / US_PER_S) : 0);
+				 (uint64_t)(gate->until_us / US_PER_S) :
+				 0);
 }
 
 static void write_gate_ends(struct scrape *scrape)
@@ -214,7 +219,7 @@ static void write_estimated(struct scrape *scrape)
 
 		metrics_label(labels, sizeof(labels), "why", unmetered_why_name(why));
 		if (!scrape->sources.pipeline || why == UNMETERED_SHARED)
-			continue;	/* what is charged to nobody */
+			continue; /* what is charged to nobody */
 		exposition_count(&scrape->out, labels, "direction", "out", bytes[EV_OUT]);
 		exposition_count(&scrape->out, labels, "direction", "in", bytes[EV_IN]);
 	}
@@ -337,8 +342,8 @@ static void write_prices_day(struct scrape *scrape)
 {
 	const char *origin;
 
-	for (size_t i = 0; scrape->sources.prices &&
-			   (origin = prices_origin(scrape->sources.prices, i)); i++) {
+	for (size_t i = 0;
+	     scrape->sources.prices && (origin = prices_origin(scrape->sources.prices, i)); i++) {
 		const char *day = strrchr(origin, ' ');
 		char labels[METRICS_LABELS_LEN] = "";
 		struct tm tm = { 0 };
@@ -356,8 +361,7 @@ static void write_run_time(void *arg, const struct tap_run_time *run_time)
 {
 	struct scrape *scrape = arg;
 
-	exposition_nanos(&scrape->out, "", "program", run_time->program,
-			 (int64_t)run_time->run_ns);
+	exposition_nanos(&scrape->out, "", "program", run_time->program, (int64_t)run_time->run_ns);
 }
 
 static void write_run_times(struct scrape *scrape)
@@ -391,8 +395,7 @@ static void write_start(struct scrape *scrape)
 
 static void write_cpu(struct scrape *scrape)
 {
-	exposition_nanos(&scrape->out, "", NULL, NULL,
-			 (int64_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID));
+	exposition_nanos(&scrape->out, "", NULL, NULL, (int64_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID));
 }
 
 static void write_memory(struct scrape *scrape)
@@ -405,11 +408,12 @@ static void write_memory(struct scrape *scrape)
 }
 
 #define COUNTER EXPOSITION_COUNTER
-#define GAUGE EXPOSITION_GAUGE
+#define GAUGE   EXPOSITION_GAUGE
 
 const struct scrape_family scrape_state[] = {
 	{ { "aigress_budget_limit_usd", "usd", "The limit in force, an operator's raise included.",
-	    GAUGE }, .all = write_limit },
+	    GAUGE },
+	  .all = write_limit },
 	{ { "aigress_budget_used_usd", "usd", "Spent in the present window.", GAUGE },
 	  .all = write_used },
 	{ { "aigress_budget_remaining_usd", "usd", "Left in the present window.", GAUGE },
@@ -423,13 +427,16 @@ const struct scrape_family scrape_state[] = {
 	{ { "aigress_budget_used_ratio", "ratio", "Used of the limit, whatever its unit.", GAUGE },
 	  .all = write_used_ratio },
 	{ { "aigress_budget_window_end_timestamp_seconds", "seconds",
-	    "When a calendar window ends.", GAUGE }, .all = write_window_end },
+	    "When a calendar window ends.", GAUGE },
+	  .all = write_window_end },
 	{ { "aigress_budget_counters", NULL, "Counters of all budgets, those shown here or not.",
-	    GAUGE }, .all = write_shown_counters },
+	    GAUGE },
+	  .all = write_shown_counters },
 	{ { "aigress_enforcing", NULL, "1 if actions are done, 0 if they are rehearsed.", GAUGE },
 	  .all = write_enforce },
 	{ { "aigress_gates", NULL, "Gates, stops and freezes in force; rehearsed ones hold nobody.",
-	    GAUGE }, .all = write_gates },
+	    GAUGE },
+	  .all = write_gates },
 	{ { "aigress_gate_end_timestamp_seconds", "seconds",
 	    "When a gate in force ends by itself; 0: not by the clock.", GAUGE },
 	  .all = write_gate_ends },
@@ -438,23 +445,28 @@ const struct scrape_family scrape_state[] = {
 	{ { "aigress_measured_bytes", "bytes", "Of the traffic, plaintext that was read.", COUNTER },
 	  .all = write_measured },
 	{ { "aigress_estimated_bytes", "bytes", "Of the traffic, what was charged by its size.",
-	    COUNTER }, .all = write_estimated },
+	    COUNTER },
+	  .all = write_estimated },
 	{ { "aigress_unmetered_bytes", "bytes",
 	    "Of the traffic, what neither look explains yet; TLS framing is in it.", GAUGE },
 	  .all = write_unmetered },
-	{ { "aigress_connections", NULL, "Live connections to AI hosts, by the look that sees them.",
-	    GAUGE }, .all = write_connections },
+	{ { "aigress_connections", NULL,
+	    "Live connections to AI hosts, by the look that sees them.", GAUGE },
+	  .all = write_connections },
 	{ { "aigress_calls_in_flight", NULL, "Calls that are not over.", GAUGE },
 	  .all = write_in_flight },
 	{ { "aigress_events", NULL, "Events from the kernel half.", COUNTER }, .all = write_events },
 	{ { "aigress_kernel_events", NULL, "What the kernel half refused, or had no room for.",
-	    COUNTER }, .all = write_kernel_events },
+	    COUNTER },
+	  .all = write_kernel_events },
 	{ { "aigress_kernel_lost_bytes", "bytes", "Plaintext that could not be copied, by reason.",
-	    COUNTER }, .all = write_kernel_bytes },
+	    COUNTER },
+	  .all = write_kernel_bytes },
 	{ { "aigress_parser_events", NULL, "What the parsers could not follow.", COUNTER },
 	  .all = write_parser },
 	{ { "aigress_parser_gap_bytes", "bytes", "Bytes missing in streams that were parsed.",
-	    COUNTER }, .all = write_gap_bytes },
+	    COUNTER },
+	  .all = write_gap_bytes },
 	{ { "aigress_ledger_writable", NULL, "0 while the ledger's last commit failed.", GAUGE },
 	  .all = write_writable },
 	{ { "aigress_ledger_pending_calls", NULL, "Calls that wait for the disk.", GAUGE },
@@ -468,8 +480,7 @@ const struct scrape_family scrape_state[] = {
 	    "Time in a program of the kernel half, while kernel.bpf_stats_enabled is on.", COUNTER },
 	  .all = write_run_times },
 	{ { "aigress_bpf_runs", NULL, "Runs of a program, likewise.", COUNTER }, .all = write_runs },
-	{ { "aigress_build", NULL, "Which aigress this is.", EXPOSITION_INFO },
-	  .all = write_build },
+	{ { "aigress_build", NULL, "Which aigress this is.", EXPOSITION_INFO }, .all = write_build },
 	{ { "process_cpu_seconds", "seconds", "CPU time of the daemon.", COUNTER },
 	  .all = write_cpu },
 	{ { "process_resident_memory_bytes", "bytes",

@@ -12,8 +12,8 @@ struct series {
 	void *arg;
 	unsigned pins;
 	struct series_row *hash;
-	struct rows lru;		/* the least recently used first */
-	struct series_row **slots;	/* as many as there ever were at once, at most max */
+	struct rows lru;           /* the least recently used first */
+	struct series_row **slots; /* as many as there ever were at once, at most max */
 	size_t n_slots, n_room;
 };
 
@@ -87,7 +87,7 @@ static bool make_room(struct series *series, uint64_t now_ns, size_t *ret_slot)
 
 	if (HASH_COUNT(series->hash) < series->n_slots) {
 		*ret_slot = series->n_slots - 1;
-		while (series->slots[*ret_slot])	/* few: only what expired or had no memory */
+		while (series->slots[*ret_slot]) /* few: only what expired or had no memory */
 			--*ret_slot;
 		return true;
 	}
@@ -139,7 +139,7 @@ struct series_row *series_get(struct series *series, const char *labels, uint64_
 	row->made_ns = row->used_ns = now_ns;
 	TAILQ_INSERT_TAIL(&series->lru, row, lru);
 	HASH_ADD_KEYPTR(hh, series->hash, row->labels, strlen(row->labels), row);
-	if (!row->hh.tbl) {	/* no memory for the hash */
+	if (!row->hh.tbl) { /* no memory for the hash */
 		series->slots[slot] = NULL;
 		TAILQ_REMOVE(&series->lru, row, lru);
 		free(row->labels);
@@ -169,8 +169,8 @@ void series_pin(struct series *series, bool pinned)
 	series->pins += pinned ? 1 : -1;
 }
 
-uint64_t series_cell(struct series_row *row, enum series_reader reader, unsigned cell, uint64_t value,
-		     uint64_t now_ns)
+uint64_t series_cell(struct series_row *row, enum series_reader reader, unsigned cell,
+		     uint64_t value, uint64_t now_ns)
 {
 	uint64_t bit = 1ULL << cell;
 	typeof(row->births[0]) *birth = &row->births[reader];

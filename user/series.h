@@ -21,10 +21,10 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#define SERIES_KEEP_NS 86400000000000ULL
-#define SERIES_IDLE_NS 600000000000ULL	/* twice the 5 minutes after which Prometheus forgets one */
-#define SERIES_BIRTH_NS 4000000000ULL	/* shorter than any scrape interval in use */
-#define SERIES_CELLS 64
+#define SERIES_KEEP_NS  86400000000000ULL
+#define SERIES_IDLE_NS  600000000000ULL /* twice the 5 minutes after which Prometheus forgets one */
+#define SERIES_BIRTH_NS 4000000000ULL   /* shorter than any scrape interval in use */
+#define SERIES_CELLS    64
 
 enum series_reader { SERIES_SCRAPED, SERIES_PUSHED, SERIES_READERS };
 
@@ -34,10 +34,10 @@ struct series_row {
 	size_t slot;
 	uint64_t made_ns, used_ns;
 	struct {
-		uint64_t shown, young;	/* cells, a bit each */
+		uint64_t shown, young; /* cells, a bit each */
 		uint64_t young_ns;
 	} births[SERIES_READERS];
-	char *labels;			/* `namespace="a",pod="b"`: escaped, as they are shown */
+	char *labels; /* `namespace="a",pod="b"`: escaped, as they are shown */
 };
 
 struct series;
@@ -67,7 +67,7 @@ size_t series_count(const struct series *series);
 void series_pin(struct series *series, bool pinned);
 
 /* What a cell shows a reader now of its value. */
-uint64_t series_cell(struct series_row *row, enum series_reader reader, unsigned cell, uint64_t value,
-		     uint64_t now_ns);
+uint64_t series_cell(struct series_row *row, enum series_reader reader, unsigned cell,
+		     uint64_t value, uint64_t now_ns);
 
 #endif

@@ -15,7 +15,7 @@
 #include "serve_access.h"
 #include "web.h"
 
-#define BLOCK 16384	/* bytes that a scrape writes in one turn of the loop */
+#define BLOCK 16384 /* bytes that a scrape writes in one turn of the loop */
 
 struct peer {
 	LIST_ENTRY(peer) link;
@@ -30,13 +30,14 @@ struct serve {
 	struct MHD_Daemon *http;
 	struct loop_source *ready, *timer;
 	LIST_HEAD(, peer) peers;
-	bool has_closed;	/* a connection, since libmicrohttpd last ran */
+	bool has_closed; /* a connection, since libmicrohttpd last ran */
 };
 
 /* Of the page alone; what it loads is its own. */
-#define PAGE_POLICY "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " \
-		    "connect-src 'self'; base-uri 'none'; form-action 'none'; " \
-		    "frame-ancestors 'none'"
+#define PAGE_POLICY                                                                 \
+	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " \
+	"connect-src 'self'; base-uri 'none'; form-action 'none'; "                 \
+	"frame-ancestors 'none'"
 #define DATA_POLICY "default-src 'none'; frame-ancestors 'none'"
 
 static const char *const common_headers[][2] = {
@@ -48,8 +49,8 @@ static const char *const common_headers[][2] = {
 };
 
 /* Sends and forgets the response. */
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status,
-			      const char *type, const char *policy, struct MHD_Response *response)
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
+			      const char *policy, struct MHD_Response *response)
 {
 	enum MHD_Result result = MHD_YES;
 
@@ -72,9 +73,9 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 
 static enum MHD_Result say(struct MHD_Connection *connection, unsigned status, const char *text)
 {
-	return answer(connection, status, "text/plain; charset=utf-8", DATA_POLICY,
-		      MHD_create_response_from_buffer(strlen(text), (void *)text,
-						      MHD_RESPMEM_MUST_COPY));
+	return answer(
+		connection, status, "text/plain; charset=utf-8", DATA_POLICY,
+		MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_MUST_COPY));
 }
 
 /* Routes. */
@@ -95,8 +96,8 @@ static enum MHD_Result show_metrics(struct serve *serve, struct MHD_Connection *
 {
 	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
 	bool is_open = accept && strstr(accept, "application/openmetrics-text");
-	struct scrape *scrape = serve->content.scrape(
-		serve->content.arg, is_open ? EXPOSITION_OPEN : EXPOSITION_TEXT);
+	struct scrape *scrape = serve->content.scrape(serve->content.arg,
+						      is_open ? EXPOSITION_OPEN : EXPOSITION_TEXT);
 	struct MHD_Response *response;
 
 	if (!scrape)
@@ -158,8 +159,7 @@ static enum MHD_Result show_page(struct MHD_Connection *connection, const struct
 {
 	return answer(connection, MHD_HTTP_OK, file->type, PAGE_POLICY,
 		      MHD_create_response_from_buffer((size_t)(file->end - file->start),
-						      (void *)file->start,
-						      MHD_RESPMEM_PERSISTENT));
+						      (void *)file->start, MHD_RESPMEM_PERSISTENT));
 }
 
 static enum MHD_Result refuse(struct MHD_Connection *connection, enum serve_verdict verdict)
@@ -169,7 +169,8 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, enum serve_verd
 	if (verdict == SERVE_BAD_HOST)
 		return say(connection, MHD_HTTP_MISDIRECTED_REQUEST,
 			   "without a token this is reached by its address or as localhost\n");
-	return say(connection, MHD_HTTP_FORBIDDEN, "no token is configured: only /metrics is public\n");
+	return say(connection, MHD_HTTP_FORBIDDEN,
+		   "no token is configured: only /metrics is public\n");
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
@@ -246,7 +247,7 @@ static void run(void *arg)
 		wait_ns = NS_PER_S;
 	if (MHD_get_timeout(serve->http, &wait_ms) == MHD_YES &&
 	    (!wait_ns || wait_ms * NS_PER_MS < wait_ns))
-		wait_ns = wait_ms * NS_PER_MS + 1;	/* 0 would stop the timer */
+		wait_ns = wait_ms * NS_PER_MS + 1; /* 0 would stop the timer */
 	/* At its limit it does not listen, and begins again in the first run after one has gone. */
 	(void)loop_arm(serve->timer, serve->has_closed ? 1 : wait_ns);
 }
@@ -266,8 +267,7 @@ static int listen_at(const struct sockaddr_storage *address)
 	int on = 1;
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    bind(fd, (const struct sockaddr *)address, len) < 0 ||
-	    listen(fd, SERVE_CONNECTIONS) < 0)
+	    bind(fd, (const struct sockaddr *)address, len) < 0 || listen(fd, SERVE_CONNECTIONS) < 0)
 		return -errno;
 	return take_fd(fd);
 }
@@ -284,12 +284,11 @@ static int start_http(struct serve *serve)
 		MHD_USE_EPOLL, 0, NULL, NULL, on_request, serve, MHD_OPTION_LISTEN_SOCKET, fd,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVE_CONNECTIONS,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVE_CONNECTION_BYTES,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVE_IDLE_S,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, serve,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVE_IDLE_S, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, serve, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (!serve->http)
 		return -EIO;
-	take_fd(fd);	/* libmicrohttpd's from now on */
+	take_fd(fd); /* libmicrohttpd's from now on */
 	info = MHD_get_daemon_info(serve->http, MHD_DAEMON_INFO_EPOLL_FD);
 	if (!info)
 		return -EIO;

@@ -17,25 +17,25 @@
 
 #include "scrape.h"
 
-#define SERVE_PORT 24473		/* no exporter's, and no service's of IANA */
-#define SERVE_CONNECTIONS 32
-#define SERVE_CONNECTION_BYTES 32768	/* of a request's head, and of what waits to be sent */
-#define SERVE_LIFE_S 30
-#define SERVE_IDLE_S 10
-#define SERVE_TOKEN_MIN 16
+#define SERVE_PORT             24473 /* no exporter's, and no service's of IANA */
+#define SERVE_CONNECTIONS      32
+#define SERVE_CONNECTION_BYTES 32768 /* of a request's head, and of what waits to be sent */
+#define SERVE_LIFE_S           30
+#define SERVE_IDLE_S           10
+#define SERVE_TOKEN_MIN        16
 
 struct serve_config {
 	bool is_on;
 	struct sockaddr_storage listen;
-	char *token_file;	/* NULL: none is asked for */
-	bool public_metrics;	/* /metrics needs no token */
+	char *token_file;    /* NULL: none is asked for */
+	bool public_metrics; /* /metrics needs no token */
 	uint64_t max_series;
 };
 
 /* Where what is shown comes from; all are called from the loop. */
 struct serve_content {
-	struct scrape *(*scrape)(void *arg, enum exposition_format format);	/* NULL: no memory */
-	char *(*status)(void *arg);		/* JSON, to be freed; NULL: no memory */
+	struct scrape *(*scrape)(void *arg, enum exposition_format format); /* NULL: no memory */
+	char *(*status)(void *arg); /* JSON, to be freed; NULL: no memory */
 	/* False: buf has a sentence that says why not. */
 	bool (*healthy)(void *arg, char *buf, size_t size);
 	bool (*ready)(void *arg, char *buf, size_t size);

@@ -121,9 +121,10 @@ int serve_check_token(const struct serve_config *config, char **ret_error)
 	err = secret_read(config->token_file, &token);
 	if (!err && strlen(token) >= SERVE_TOKEN_MIN)
 		return 0;
-	if (asprintf(ret_error, "%s: %s; write a token of %d bytes or more into it, as "
-		     "`openssl rand -hex 32` makes one", config->token_file,
-		     err ? strerror(-err) : "is too short", SERVE_TOKEN_MIN) < 0)
+	if (asprintf(ret_error,
+		     "%s: %s; write a token of %d bytes or more into it, as "
+		     "`openssl rand -hex 32` makes one",
+		     config->token_file, err ? strerror(-err) : "is too short", SERVE_TOKEN_MIN) < 0)
 		*ret_error = NULL;
 	return err ? err : -EINVAL;
 }

@@ -6,16 +6,16 @@
 #include "serve.h"
 
 enum serve_need {
-	SERVE_OPEN,	/* says nothing of who spends: probes of an orchestrator carry no token */
+	SERVE_OPEN, /* says nothing of who spends: probes of an orchestrator carry no token */
 	SERVE_METRICS,
 	SERVE_DATA,
 };
 
 enum serve_verdict {
 	SERVE_OK,
-	SERVE_NO_TOKEN,		/* none was given, or another one */
+	SERVE_NO_TOKEN, /* none was given, or another one */
 	SERVE_BAD_HOST,
-	SERVE_FORBIDDEN,	/* there is no token that would do */
+	SERVE_FORBIDDEN, /* there is no token that would do */
 };
 
 /* By the request's headers of these names; NULL: it has none. */

@@ -40,8 +40,9 @@ static void reach_process(void *arg, const struct ev_flow *flow)
 	/* Copies: the look-ups' answers hold only until the next one. */
 	struct who_group group = *who_group(who, flow->head.cgroup);
 	struct who_process process;
-	const struct policy_subject subject = { .group = &group, .process = &process,
-						.host = flow->host, .model = "" };
+	const struct policy_subject subject = {
+		.group = &group, .process = &process, .host = flow->host, .model = ""
+	};
 
 	if (!flow->head.tgid)
 		return;
@@ -53,8 +54,9 @@ static void reach_cgroups(struct reach *at)
 {
 	for (size_t i = 0; i < at->verdict->n_cgroups; i++) {
 		struct who_group group = *who_group(at->daemon->who, at->verdict->cgroups[i]);
-		const struct policy_subject subject = { .group = &group, .process = &nobody,
-							.host = "", .model = "" };
+		const struct policy_subject subject = {
+			.group = &group, .process = &nobody, .host = "", .model = ""
+		};
 		struct policy_verdict verdict = *at->verdict;
 
 		/* It was charged, so it falls under the budget, whatever that asks of a call. */
@@ -67,8 +69,9 @@ static void reach_cgroups(struct reach *at)
 static void on_verdict(void *arg, const struct policy_verdict *verdict)
 {
 	static const struct who_group nowhere;
-	const struct policy_subject all = { .group = &nowhere, .process = &nobody, .host = "",
-					    .model = "" };
+	const struct policy_subject all = {
+		.group = &nowhere, .process = &nobody, .host = "", .model = ""
+	};
 	const struct policy_step *step = verdict->step;
 	struct reach at = { .daemon = arg, .verdict = verdict, .now_us = clock_wall_us() };
 
@@ -95,8 +98,9 @@ static void on_said(void *arg, bool is_up, const char *text)
 
 void daemon_share(struct daemon *daemon)
 {
-	const struct shared_hooks hooks = { .verdict = on_verdict, .review = on_review,
-					    .said = on_said, .arg = daemon };
+	const struct shared_hooks hooks = {
+		.verdict = on_verdict, .review = on_review, .said = on_said, .arg = daemon
+	};
 	bool is_needed = false;
 	int err;
 

@@ -47,9 +47,11 @@ static double used_of(const struct policy_counter *counter)
 {
 	if (policy_in_money(counter->budget))
 		return counter->limit_nanos > 0 ?
-			       (double)counter->spent_nanos / (double)counter->limit_nanos : 0;
+			       (double)counter->spent_nanos / (double)counter->limit_nanos :
+			       0;
 	return counter->limit_tokens ?
-		       (double)counter->spent_tokens / (double)counter->limit_tokens : 0;
+		       (double)counter->spent_tokens / (double)counter->limit_tokens :
+		       0;
 }
 
 static const char *window_of(const struct policy_budget *budget)
@@ -74,14 +76,17 @@ static void add_counter(void *arg, const struct policy_counter *counter)
 	struct job *job = arg;
 	struct shares *shares = job->shares;
 	bool in_money = policy_in_money(counter->budget);
-	struct share row = { .window = window_of(counter->budget), .in_money = in_money,
+	struct share row = { .window = window_of(counter->budget),
+			     .in_money = in_money,
 			     .spent_nanos = counter->spent_nanos,
 			     .limit_nanos = counter->limit_nanos,
 			     .spent_tokens = counter->spent_tokens,
 			     .limit_tokens = counter->limit_tokens,
-			     .window_end_us = counter->window_end_us, .used = used_of(counter),
+			     .window_end_us = counter->window_end_us,
+			     .used = used_of(counter),
 			     .reached = counter->reached ?
-						policy_action_name(counter->reached->action) : "" };
+						policy_action_name(counter->reached->action) :
+						"" };
 
 	if (shares->n == job->max && (!job->max || row.used <= shares->rows[0].used))
 		return count_more(shares, in_money, row.spent_nanos, row.spent_tokens);

@@ -10,21 +10,21 @@
 
 struct share {
 	char *budget, *key;
-	const char *window;		/* "hour", ..., "month", "rolling", "spike" */
-	const char *reached;		/* the highest step's action; "": none */
+	const char *window;  /* "hour", ..., "month", "rolling", "spike" */
+	const char *reached; /* the highest step's action; "": none */
 	bool in_money;
-	int64_t spent_nanos, limit_nanos;	/* in force; 0: none, as of a spike */
+	int64_t spent_nanos, limit_nanos; /* in force; 0: none, as of a spike */
 	uint64_t spent_tokens, limit_tokens;
 	int64_t window_end_us;
-	double used;			/* of the limit */
+	double used; /* of the limit */
 };
 
 struct shares {
-	struct share *rows;	/* the fullest first */
+	struct share *rows; /* the fullest first */
 	size_t n;
-	size_t n_more;		/* counters that are not among them */
-	int64_t more_nanos;	/* what was spent in those, in budgets of money */
-	uint64_t more_tokens;	/* and of tokens */
+	size_t n_more;        /* counters that are not among them */
+	int64_t more_nanos;   /* what was spent in those, in budgets of money */
+	uint64_t more_tokens; /* and of tokens */
 };
 
 /* The `max` fullest. 0 or -ENOMEM. */

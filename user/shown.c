@@ -15,19 +15,19 @@
 #include "status.h"
 
 #define AGAIN_NS (5 * NS_PER_S)
-#define DRAIN_NS (10 * NS_PER_S)	/* events may wait no longer */
+#define DRAIN_NS (10 * NS_PER_S) /* events may wait no longer */
 
 struct shown {
 	struct daemon *daemon;
 	struct metrics *metrics;
 	struct status *status;
-	struct serve *serve;		/* NULL: nothing listens */
-	struct otlp *otlp;		/* NULL: nothing is pushed */
+	struct serve *serve; /* NULL: nothing listens */
+	struct otlp *otlp;   /* NULL: nothing is pushed */
 	struct loop_source *again;
-	uint64_t waiting_ns;	/* events were seen to wait at this time, and since; 0: none do */
+	uint64_t waiting_ns; /* events were seen to wait at this time, and since; 0: none do */
 	int commit_err;
 	int64_t started_us;
-	bool is_told;		/* that the port is taken */
+	bool is_told; /* that the port is taken */
 };
 
 static size_t max_series(const struct config *config)
@@ -40,12 +40,17 @@ static struct scrape_sources sources_of(const struct shown *shown)
 	const struct daemon *daemon = shown->daemon;
 
 	return (struct scrape_sources){
-		.version = daemon->options.version, .pipeline = daemon->pipeline,
-		.policy = daemon->policy, .act = daemon->act, .ledger = daemon->ledger,
-		.prices = daemon->prices, .tap = daemon->tap,
+		.version = daemon->options.version,
+		.pipeline = daemon->pipeline,
+		.policy = daemon->policy,
+		.act = daemon->act,
+		.ledger = daemon->ledger,
+		.prices = daemon->prices,
+		.tap = daemon->tap,
 		.is_ledger_failing = shown->commit_err < 0,
 		.enforce = daemon->config.rules.enforce,
-		.max_series = max_series(&daemon->config), .started_us = shown->started_us,
+		.max_series = max_series(&daemon->config),
+		.started_us = shown->started_us,
 		.is_pod = getenv("KUBERNETES_SERVICE_HOST"),
 	};
 }
@@ -101,15 +106,17 @@ static char *on_status(void *arg)
 
 	if (on_ready(shown, trouble, sizeof(trouble)))
 		trouble[0] = '\0';
-	return status_json(shown->status, &sources, shown->metrics->node, trouble,
-			   clock_wall_us(), clock_mono_ns());
+	return status_json(shown->status, &sources, shown->metrics->node, trouble, clock_wall_us(),
+			   clock_mono_ns());
 }
 
 static int try_to_serve(struct shown *shown)
 {
 	_cleanup_free_ char *sentence = NULL;
-	const struct serve_content content = { .scrape = on_scrape, .status = on_status,
-					       .healthy = on_healthy, .ready = on_ready,
+	const struct serve_content content = { .scrape = on_scrape,
+					       .status = on_status,
+					       .healthy = on_healthy,
+					       .ready = on_ready,
 					       .arg = shown };
 	int err = serve_new(&shown->serve, shown->daemon->loop, &shown->daemon->config.serve,
 			    &content, &sentence);
@@ -134,7 +141,8 @@ static int show(struct shown *shown)
 	struct daemon *daemon = shown->daemon;
 	int err = daemon->config.otlp.endpoint ?
 			  otlp_new(&shown->otlp, daemon->loop, daemon->fetcher,
-				   &daemon->config.otlp, on_scrape, shown) : 0;
+				   &daemon->config.otlp, on_scrape, shown) :
+			  0;
 
 	if (!err && daemon->config.serve.is_on)
 		err = try_to_serve(shown);
@@ -143,7 +151,7 @@ static int show(struct shown *shown)
 
 static void hide(struct shown *shown)
 {
-	shown->serve = serve_free(shown->serve);	/* scrapes in progress end here */
+	shown->serve = serve_free(shown->serve); /* scrapes in progress end here */
 	shown->otlp = otlp_free(shown->otlp);
 	(void)loop_arm(shown->again, 0);
 }

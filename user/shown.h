@@ -23,8 +23,8 @@ int shown_configured(struct shown **shown, struct daemon *daemon);
 /* NULL is nothing shown. */
 void shown_call(struct shown *shown, const struct ledger_call *call);
 void shown_action(struct shown *shown, const struct ledger_action *action);
-void shown_drained(struct shown *shown);		/* the ring was looked at */
-void shown_committed(struct shown *shown, int err);	/* the ledger was, or could not be written */
-void shown_expire(struct shown *shown);			/* each minute */
+void shown_drained(struct shown *shown);            /* the ring was looked at */
+void shown_committed(struct shown *shown, int err); /* the ledger was, or could not be written */
+void shown_expire(struct shown *shown);             /* each minute */
 
 #endif

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 
 #define MINUTE_US (60 * US_PER_S)
-#define HOUR_US (3600 * US_PER_S)
-#define KEY_LEN 2048
+#define HOUR_US   (3600 * US_PER_S)
+#define KEY_LEN   2048
 
 struct spend {
 	struct series *rows;
@@ -93,7 +93,9 @@ static struct spend_row *row_of(struct spend *spend, const struct who_group *gro
 		const char *leaf = strrchr(group->path, '/');
 
 		snprintf(name, sizeof(name), "%.255s",
-			 group->unit[0] ? group->unit : leaf && leaf[1] ? leaf + 1 : group->path);
+			 group->unit[0]  ? group->unit :
+			 leaf && leaf[1] ? leaf + 1 :
+					   group->path);
 		snprintf(detail, sizeof(detail), "%.64s %.440s", user, group->path);
 	}
 	text_plain(name, row->name, sizeof(row->name));
@@ -147,8 +149,8 @@ static void add_call(void *arg, const struct ledger_call *call)
 	if (charge->model[0])
 		text_plain(charge->model, row->model, sizeof(row->model));
 	put(row->minutes, SPEND_MINUTES, &row->minute, end_us / MINUTE_US, nanos);
-	put(job->spend->total.minutes, SPEND_MINUTES, &job->spend->total.minute,
-	    end_us / MINUTE_US, nanos);
+	put(job->spend->total.minutes, SPEND_MINUTES, &job->spend->total.minute, end_us / MINUTE_US,
+	    nanos);
 }
 
 static void add_hour(struct restore_job *job, int64_t hour, const struct ledger_row *sums)
@@ -249,8 +251,9 @@ static int most_first(const void *a, const void *b)
 static void rank(struct spend_row *row, int64_t now_us, struct ranked *ret)
 {
 	look(row, now_us);
-	*ret = (struct ranked){ row, { spend_last_minutes(row, 5), spend_last_minutes(row, 60),
-				       spend_day(row) } };
+	*ret = (struct ranked){
+		row, { spend_last_minutes(row, 5), spend_last_minutes(row, 60), spend_day(row) }
+	};
 }
 
 size_t spend_top(struct spend *spend, int64_t now_us, const struct spend_row **ret, size_t max,

@@ -10,17 +10,17 @@
 #include "guard/ledger.h"
 #include "series.h"
 
-#define SPEND_CALLERS 1000	/* of 4.6 kB; the rest is one row */
+#define SPEND_CALLERS 1000 /* of 4.6 kB; the rest is one row */
 #define SPEND_MINUTES 60
-#define SPEND_HOURS 24
+#define SPEND_HOURS   24
 
 struct spend_row {
 	struct series_row row;
 	char name[TEXT_LEN(WHO_NAME_LEN)], detail[TEXT_LEN(WHO_PATH_LEN)];
-	char model[TEXT_LEN(CHARGE_MODEL_LEN)];	/* of the latest call that named one */
-	int64_t minute, hour;			/* of the newest slot, since the epoch */
-	int64_t minutes[SPEND_MINUTES], hours[SPEND_HOURS];	/* nanos, at [minute % 60] */
-	uint64_t calls, tokens, estimated, unpriced;	/* since the start, or the ledger's day */
+	char model[TEXT_LEN(CHARGE_MODEL_LEN)]; /* of the latest call that named one */
+	int64_t minute, hour;                   /* of the newest slot, since the epoch */
+	int64_t minutes[SPEND_MINUTES], hours[SPEND_HOURS]; /* nanos, at [minute % 60] */
+	uint64_t calls, tokens, estimated, unpriced; /* since the start, or the ledger's day */
 };
 
 struct spend;

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "facts.h"
 
-#define DAY_US (86400 * US_PER_S)
+#define DAY_US     (86400 * US_PER_S)
 #define TARGET_LEN TEXT_LEN(300)
 
 struct deed {
@@ -23,9 +23,9 @@ struct deed {
 
 struct status {
 	struct spend *spend;
-	struct deed deeds[STATUS_ACTIONS];	/* at [n % STATUS_ACTIONS] */
+	struct deed deeds[STATUS_ACTIONS]; /* at [n % STATUS_ACTIONS] */
 	size_t n_deeds;
-	char *json;		/* the last answer */
+	char *json; /* the last answer */
 	uint64_t json_ns;
 };
 
@@ -78,7 +78,8 @@ void status_action(struct status *status, const struct ledger_action *action)
 {
 	struct deed *deed = &status->deeds[status->n_deeds++ % STATUS_ACTIONS];
 
-	*deed = (struct deed){ .time_us = action->time_us, .spent_nanos = action->spent_nanos,
+	*deed = (struct deed){ .time_us = action->time_us,
+			       .spent_nanos = action->spent_nanos,
 			       .limit_nanos = action->limit_nanos,
 			       .spent_tokens = action->spent_tokens,
 			       .limit_tokens = action->limit_tokens,
@@ -119,8 +120,8 @@ static json_t *spark(const struct spend_row *row)
 	for (int64_t i = SPEND_MINUTES - 1; i >= 0; i--) {
 		int64_t at = row->minute - i;
 
-		json_array_append_new(array, json_integer(at < 0 ? 0 : row->minutes[at % SPEND_MINUTES] /
-								       1000));
+		json_array_append_new(
+			array, json_integer(at < 0 ? 0 : row->minutes[at % SPEND_MINUTES] / 1000));
 	}
 	return array;
 }
@@ -160,18 +161,17 @@ static json_t *budgets(const struct scrape_sources *sources, int64_t now_us, siz
 		const struct share *share = &shares.rows[i];
 
 		json_array_append_new(
-			array,
-			json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:f, s:I}", "budget",
-				  plain(share->budget), "counter", plain(share->key), "window",
-				  share->window, "reached", share->reached, "unit",
-				  share->in_money ? "USD" : "tokens", "used",
-				  share->in_money ? money(share->spent_nanos) :
-						    number(share->spent_tokens),
-				  "limit",
-				  share->in_money ? money(share->limit_nanos) :
-						    number(share->limit_tokens),
-				  "share", share->used, "end_us",
-				  (json_int_t)share->window_end_us));
+			array, json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:f, s:I}", "budget",
+					 plain(share->budget), "counter", plain(share->key),
+					 "window", share->window, "reached", share->reached, "unit",
+					 share->in_money ? "USD" : "tokens", "used",
+					 share->in_money ? money(share->spent_nanos) :
+							   number(share->spent_tokens),
+					 "limit",
+					 share->in_money ? money(share->limit_nanos) :
+							   number(share->limit_tokens),
+					 "share", share->used, "end_us",
+					 (json_int_t)share->window_end_us));
 	}
 	*ret_more = shares.n_more;
 	shares_done(&shares);
@@ -183,11 +183,11 @@ static void add_gate(void *arg, const struct act_gate *gate)
 	json_t *array = arg;
 
 	if (json_array_size(array) < STATUS_GATES)
-		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:o, s:I}", "action",
-						       gate->action, "budget", plain(gate->budget),
-						       "counter", plain(gate->key), "target",
-						       plain(gate->target), "until_us",
-						       (json_int_t)gate->until_us));
+		json_array_append_new(array,
+				      json_pack("{s:s, s:o, s:o, s:o, s:I}", "action", gate->action,
+						"budget", plain(gate->budget), "counter",
+						plain(gate->key), "target", plain(gate->target),
+						"until_us", (json_int_t)gate->until_us));
 }
 
 static json_t *actions(const struct status *status)
@@ -199,17 +199,15 @@ static json_t *actions(const struct status *status)
 		bool in_money = deed->limit_nanos || !deed->limit_tokens;
 
 		json_array_append_new(
-			array, json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o}",
-					 "time_us", (json_int_t)deed->time_us, "budget",
-					 deed->budget, "action", deed->action, "counter",
-					 deed->subject, "target", deed->target, "result",
-					 deed->result, "rehearsed", deed->is_rehearsed, "unit",
-					 in_money ? "USD" : "tokens", "spent",
-					 in_money ? money(deed->spent_nanos) :
-						    number(deed->spent_tokens),
-					 "limit",
-					 in_money ? money(deed->limit_nanos) :
-						    number(deed->limit_tokens)));
+			array,
+			json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "time_us",
+				  (json_int_t)deed->time_us, "budget", deed->budget, "action",
+				  deed->action, "counter", deed->subject, "target", deed->target,
+				  "result", deed->result, "rehearsed", deed->is_rehearsed, "unit",
+				  in_money ? "USD" : "tokens", "spent",
+				  in_money ? money(deed->spent_nanos) : number(deed->spent_tokens),
+				  "limit",
+				  in_money ? money(deed->limit_nanos) : number(deed->limit_tokens)));
 	}
 	return array;
 }
@@ -243,8 +241,8 @@ static json_t *coverage(const struct scrape_sources *sources, const struct pipel
 
 	pipeline_coverage(sources->pipeline, add_process, processes);
 	return json_pack("{s:o, s:o, s:o, s:o}", "traffic", both(stats->unmetered.flow_bytes),
-			 "measured", both(stats->unmetered.read_bytes), "estimated",
-			 both(charged), "processes", processes);
+			 "measured", both(stats->unmetered.read_bytes), "estimated", both(charged),
+			 "processes", processes);
 }
 
 static json_t *losses(const struct scrape_sources *sources)

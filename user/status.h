@@ -9,12 +9,12 @@
 #include "scrape.h"
 #include "spend.h"
 
-#define STATUS_SPENDERS 50
-#define STATUS_BUDGETS 50
-#define STATUS_GATES 50
-#define STATUS_ACTIONS 20
+#define STATUS_SPENDERS  50
+#define STATUS_BUDGETS   50
+#define STATUS_GATES     50
+#define STATUS_ACTIONS   20
 #define STATUS_PROCESSES 50
-#define STATUS_FRESH_NS 900000000ULL	/* for so long one answer serves all who ask */
+#define STATUS_FRESH_NS  900000000ULL /* for so long one answer serves all who ask */
 
 struct status;
 

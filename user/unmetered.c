@@ -17,7 +17,7 @@ static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
  * Framing where the kernel could not follow the records, by the largest: TLS 1.3, header 5, type 1,
  * tag 16 (RFC 8446 5.2). Smaller records (an event stream's) leave more of it in the figure.
  */
-#define FULL_RECORD_BYTES 16384
+#define FULL_RECORD_BYTES   16384
 #define FULL_RECORD_FRAMING 22
 
 /* TLS 1.2 with GCM, the dearest framing in use: header 5, nonce 8, tag 16 (RFC 5246, RFC 5288). */
@@ -28,17 +28,17 @@ static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
  * is known to some bytes: the shortest request's head has 150. What came in says so only beyond
  * session tickets and some per mille of framing. A guessed handshake may be off by a chain of 10 kB.
  */
-#define SLACK_OUT_BYTES 128
-#define SLACK_IN_BYTES 2048
+#define SLACK_OUT_BYTES     128
+#define SLACK_IN_BYTES      2048
 #define SLACK_GUESSED_BYTES 8192
-#define SLACK_SHARE 50	/* 1/50: 2 % */
+#define SLACK_SHARE         50 /* 1/50: 2 % */
 
 /*
  * An event stream has a record an event, and its events have 140 to 500 bytes (facts of the wire, 6.1);
  * one JSON comes in records of 1.4 kB and more. A head and a small JSON are a few small records.
  */
 #define STREAM_RECORD_BYTES 768
-#define STREAM_RECORDS 8
+#define STREAM_RECORDS      8
 
 /* What nothing was read of, and whose handshake is only guessed, carried a request, however small. */
 #define LEAST_BYTES 64
@@ -51,31 +51,31 @@ struct key {
 /* What flowed in one direction beyond the handshakes. */
 struct flowed {
 	uint64_t bytes;
-	uint64_t framing;	/* of these: of the connections whose records were counted ... */
-	uint64_t unframed;	/* ... and all bytes of those whose were not */
-	uint64_t records, in_records;	/* TLS records that were counted, and their bytes */
+	uint64_t framing;  /* of these: of the connections whose records were counted ... */
+	uint64_t unframed; /* ... and all bytes of those whose were not */
+	uint64_t records, in_records; /* TLS records that were counted, and their bytes */
 };
 
 struct account {
-	UT_hash_handle hh;	/* least recently touched first */
+	UT_hash_handle hh; /* least recently touched first */
 	struct key key;
 	uint64_t cgroup;
 	char comm[EV_COMM_LEN];
-	uint64_t quic, adopted, others;		/* as in struct unmetered_row */
-	uint64_t flows, open, settled;		/* seen; now; whose bytes were settled */
+	uint64_t quic, adopted, others; /* as in struct unmetered_row */
+	uint64_t flows, open, settled;  /* seen; now; whose bytes were settled */
 	struct flowed ended[2], live[2];
-	uint64_t guessed, guessed_settled;	/* ended flows whose handshake is not known */
+	uint64_t guessed, guessed_settled; /* ended flows whose handshake is not known */
 	uint64_t read[2], records[2];
-	uint64_t withheld;			/* of read[EV_OUT] */
+	uint64_t withheld; /* of read[EV_OUT] */
 	uint64_t charged[2];
 	uint64_t lost, upgraded, doubtful[2];
 	enum unmetered_why left_out;
-	bool is_dirty;				/* something changed since it was settled */
+	bool is_dirty; /* something changed since it was settled */
 };
 
 struct unmetered {
 	struct account *accounts;
-	struct account *cursor;		/* of unmetered_next() */
+	struct account *cursor; /* of unmetered_next() */
 	struct unmetered_stats stats;
 };
 
@@ -199,15 +199,16 @@ void unmetered_flow_doubt(struct unmetered *unmetered, const struct ev_flow *flo
 		return;
 	take_back(account);
 	account->adopted = less(account->adopted, 1);
-	memset(account->live, 0, sizeof(account->live));	/* counted anew at the next tick */
+	memset(account->live, 0, sizeof(account->live)); /* counted anew at the next tick */
 	for (int dir = 0; dir < 2; dir++)
 		account->doubtful[dir] += flow->bytes[dir];
 }
 
 void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow)
 {
-	const struct counts counts = { flow->bytes, flow->framed, flow->handshake, flow->records,
-				       flow->record_bytes, flow->is_adopted, flow->is_quic };
+	const struct counts counts = { flow->bytes,   flow->framed,       flow->handshake,
+				       flow->records, flow->record_bytes, flow->is_adopted,
+				       flow->is_quic };
 	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
 
 	if (!account)
@@ -220,15 +221,16 @@ void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow)
 		flowed_add(&account->ended[dir], &counts, dir);
 		unmetered->stats.flow_bytes[dir] += flow->bytes[dir];
 	}
-	memset(account->live, 0, sizeof(account->live));	/* counted anew at the next tick */
+	memset(account->live, 0, sizeof(account->live)); /* counted anew at the next tick */
 	account->is_dirty = true;
 }
 
 void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flow,
 			  const struct ctl_flow *row)
 {
-	const struct counts counts = { row->bytes, row->framed, row->handshake, row->records,
-				       row->record_bytes, flow->is_adopted, flow->is_quic };
+	const struct counts counts = { row->bytes,   row->framed,       row->handshake,
+				       row->records, row->record_bytes, flow->is_adopted,
+				       flow->is_quic };
 	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
 
 	if (!account)
@@ -288,11 +290,12 @@ void unmetered_left_out(struct unmetered *unmetered, uint32_t tgid, const char *
 const char *unmetered_why_name(enum unmetered_why why)
 {
 	static const char *const names[UNMETERED_WHYS] = {
-		[UNMETERED_READ] = "", [UNMETERED_QUIC] = "quic", [UNMETERED_OLDER] = "older",
-		[UNMETERED_SHARED] = "shared", [UNMETERED_NEVER] = "never",
-		[UNMETERED_RETURNS] = "returns", [UNMETERED_REFUSED] = "refused",
-		[UNMETERED_UNREAD] = "unread", [UNMETERED_LOST] = "lost",
-		[UNMETERED_UPGRADED] = "upgraded", [UNMETERED_LATE] = "late",
+		[UNMETERED_READ] = "",           [UNMETERED_QUIC] = "quic",
+		[UNMETERED_OLDER] = "older",     [UNMETERED_SHARED] = "shared",
+		[UNMETERED_NEVER] = "never",     [UNMETERED_RETURNS] = "returns",
+		[UNMETERED_REFUSED] = "refused", [UNMETERED_UNREAD] = "unread",
+		[UNMETERED_LOST] = "lost",       [UNMETERED_UPGRADED] = "upgraded",
+		[UNMETERED_LATE] = "late",
 	};
 
 	return (unsigned)why < UNMETERED_WHYS ? names[why] : "";
@@ -374,17 +377,21 @@ static bool settle(struct unmetered *unmetered, struct account *account, struct 
 
 	account->is_dirty = false;
 	memset(account->live, 0, sizeof(account->live));
-	if (is_read(account) ? !is_beyond_slack(account, left) :
-			       !left[EV_OUT] && !left[EV_IN] &&
-			       account->guessed == account->guessed_settled)
+	if (is_read(account) ?
+		    !is_beyond_slack(account, left) :
+		    !left[EV_OUT] && !left[EV_IN] && account->guessed == account->guessed_settled)
 		return false;
-	*ret = (struct unmetered_sum){ .tgid = account->key.tgid, .cgroup = account->cgroup,
-				       .comm = account->comm, .host = account->key.host,
-				       .flows = ended - account->settled, .form = form,
+	*ret = (struct unmetered_sum){ .tgid = account->key.tgid,
+				       .cgroup = account->cgroup,
+				       .comm = account->comm,
+				       .host = account->key.host,
+				       .flows = ended - account->settled,
+				       .form = form,
 				       .is_unread = !is_read(account) };
 	account->settled = ended;
 	account->guessed_settled = account->guessed;
-	why = why_of(account, left[EV_OUT] + left[EV_IN] + account->charged[EV_OUT] + account->charged[EV_IN]);
+	why = why_of(account, left[EV_OUT] + left[EV_IN] + account->charged[EV_OUT] +
+				      account->charged[EV_IN]);
 	for (int dir = 0; dir < 2; dir++) {
 		account->charged[dir] += left[dir];
 		unmetered->stats.charged_bytes[why][dir] += left[dir];
@@ -415,9 +422,12 @@ void unmetered_each(const struct unmetered *unmetered,
 	struct account *account, *next;
 
 	HASH_ITER(hh, unmetered->accounts, account, next) {
-		struct unmetered_row row = { .tgid = account->key.tgid, .comm = account->comm,
-					     .host = account->key.host, .flows = account->flows,
-					     .open = account->open, .quic = account->quic,
+		struct unmetered_row row = { .tgid = account->key.tgid,
+					     .comm = account->comm,
+					     .host = account->key.host,
+					     .flows = account->flows,
+					     .open = account->open,
+					     .quic = account->quic,
 					     .adopted = account->adopted,
 					     .others = account->others,
 					     .lost_bytes = account->lost };

@@ -46,24 +46,25 @@ void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host
 		    uint64_t bytes, uint64_t records);
 
 /* So many bytes of it were read and are known never to have left: they explain nothing that flowed. */
-void unmetered_withheld(struct unmetered *unmetered, uint32_t tgid, const char *host, uint64_t bytes);
+void unmetered_withheld(struct unmetered *unmetered, uint32_t tgid, const char *host,
+			uint64_t bytes);
 
 /* A request that was read and is no call of a known kind. */
 void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *host);
 
 /* Why something was not read; the first that applies. */
 enum unmetered_why {
-	UNMETERED_READ,		/* all was */
+	UNMETERED_READ, /* all was */
 	UNMETERED_QUIC,
-	UNMETERED_OLDER,	/* its connections are older than the programs */
-	UNMETERED_SHARED,	/* older, and at an address that others use as well: not charged */
-	UNMETERED_NEVER,	/* nobody is probed (`attach: never`) */
-	UNMETERED_RETURNS,	/* its library returns in ways that cannot be followed on this kernel */
-	UNMETERED_REFUSED,	/* the kernel refused the probes */
-	UNMETERED_UNREAD,	/* its TLS is not known */
-	UNMETERED_LOST,		/* it was read, and most of what is missing was lost on the way ... */
-	UNMETERED_UPGRADED,	/* ... or went on as a protocol that is not read */
-	UNMETERED_LATE,		/* it was read, but not from its first call on */
+	UNMETERED_OLDER,    /* its connections are older than the programs */
+	UNMETERED_SHARED,   /* older, and at an address that others use as well: not charged */
+	UNMETERED_NEVER,    /* nobody is probed (`attach: never`) */
+	UNMETERED_RETURNS,  /* its library returns in ways that cannot be followed on this kernel */
+	UNMETERED_REFUSED,  /* the kernel refused the probes */
+	UNMETERED_UNREAD,   /* its TLS is not known */
+	UNMETERED_LOST,     /* it was read, and most of what is missing was lost on the way ... */
+	UNMETERED_UPGRADED, /* ... or went on as a protocol that is not read */
+	UNMETERED_LATE,     /* it was read, but not from its first call on */
 	UNMETERED_WHYS
 };
 /* "quic", "older", ...; "" for UNMETERED_READ. Stable: in facts and metrics. */
@@ -82,10 +83,10 @@ struct unmetered_sum {
 	uint32_t tgid;
 	uint64_t cgroup;
 	const char *comm, *host;
-	uint64_t bytes[2];	/* by enum ev_dir: plaintext, about */
-	uint64_t flows;		/* connections that ended among them */
-	enum answer_form form;	/* ANSWER_SSE: the records that came in are those of event streams */
-	bool is_unread;		/* nothing of this process was ever read: its TLS is not seen */
+	uint64_t bytes[2];     /* by enum ev_dir: plaintext, about */
+	uint64_t flows;        /* connections that ended among them */
+	enum answer_form form; /* ANSWER_SSE: the records that came in are those of event streams */
+	bool is_unread;        /* nothing of this process was ever read: its TLS is not seen */
 };
 /*
  * Pulls what can be settled now: an account with no open flow, or (at `tick`) one whose process was
@@ -97,13 +98,13 @@ bool unmetered_next(struct unmetered *unmetered, bool tick, struct unmetered_sum
 struct unmetered_row {
 	uint32_t tgid;
 	const char *comm, *host;
-	uint64_t flows, open;		/* connections seen; of these, still open */
-	uint64_t flow_bytes[2];		/* by enum ev_dir; beyond the handshakes */
+	uint64_t flows, open;   /* connections seen; of these, still open */
+	uint64_t flow_bytes[2]; /* by enum ev_dir; beyond the handshakes */
 	uint64_t read_bytes[2], charged_bytes[2];
-	uint64_t quic, adopted;		/* of the flows: by QUIC; older than the programs */
-	uint64_t others;		/* requests that were read and are no call to be charged */
+	uint64_t quic, adopted; /* of the flows: by QUIC; older than the programs */
+	uint64_t others;        /* requests that were read and are no call to be charged */
 	uint64_t lost_bytes, doubtful_bytes[2];
-	enum unmetered_why why;		/* not all of it was read */
+	enum unmetered_why why; /* not all of it was read */
 };
 void unmetered_each(const struct unmetered *unmetered,
 		    void (*fn)(void *arg, const struct unmetered_row *row), void *arg);

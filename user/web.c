@@ -7,11 +7,11 @@
 
 #include "base/cleanup.h"
 
-#define EMBED(name, file)                        \
-	__asm__(".section .rodata\n"             \
-		"web_" name "_start:\n"          \
+#define EMBED(name, file)                         \
+	__asm__(".section .rodata\n"              \
+		"web_" name "_start:\n"           \
 		".incbin \"user/web/" file "\"\n" \
-		"web_" name "_end:\n"            \
+		"web_" name "_end:\n"             \
 		".previous\n")
 
 EMBED("html", "status.html");

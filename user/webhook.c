@@ -14,21 +14,21 @@
 #include "base/secret.h"
 #include "guard/policy.h"
 
-#define RETRY_MIN_MS 1000
+#define RETRY_MIN_MS      1000
 #define RETRY_AFTER_MAX_S 3600
-#define TURN 256		/* rows looked at in one turn of the loop */
-#define ERROR_LEN 160
+#define TURN              256 /* rows looked at in one turn of the loop */
+#define ERROR_LEN         160
 
 struct webhook {
 	struct webhooks *webhooks;
 	const struct webhook_rule *rule;
 	struct outbox outbox;
 	struct loop_source *timer;
-	struct fetch *fetch;		/* NULL: nothing is under way */
-	int64_t sending;		/* the row that is */
-	unsigned tries;			/* that failed, of the present row */
-	bool waits;			/* the timer runs */
-	int64_t end_id;			/* of the last look at the table */
+	struct fetch *fetch; /* NULL: nothing is under way */
+	int64_t sending;     /* the row that is */
+	unsigned tries;      /* that failed, of the present row */
+	bool waits;          /* the timer runs */
+	int64_t end_id;      /* of the last look at the table */
 	char error[ERROR_LEN];
 };
 
@@ -115,8 +115,8 @@ static void failed(struct webhook *webhook, uint32_t retry_after_s, const char *
 	uint64_t after_ms = backoff_ms(webhook, retry_after_s);
 
 	if (!*webhook->error)
-		log_warn("webhook %s does not take an action: %s; trying again", webhook->rule->name,
-			 why);
+		log_warn("webhook %s does not take an action: %s; trying again",
+			 webhook->rule->name, why);
 	snprintf(webhook->error, sizeof(webhook->error), "%s", why);
 	webhook->tries++;
 	look_again(webhook, after_ms);
@@ -299,8 +299,9 @@ int webhooks_new(struct webhooks **ret, struct loop *loop, struct fetcher *fetch
 
 	if (!webhooks)
 		return -ENOMEM;
-	*webhooks = (struct webhooks){ .loop = loop, .fetcher = fetcher, .ledger = ledger,
-				       .node = node };
+	*webhooks = (struct webhooks){
+		.loop = loop, .fetcher = fetcher, .ledger = ledger, .node = node
+	};
 	webhooks->identity = ledger_identity(ledger);
 	err = webhooks->identity ? webhooks_rules(webhooks, rules) : -EIO;
 	if (err)
@@ -338,10 +339,13 @@ void webhooks_walk(struct webhooks *webhooks,
 	for (size_t i = 0; i < webhooks->n; i++) {
 		const struct webhook *webhook = &webhooks->items[i];
 		struct webhook_state state = {
-			.name = webhook->rule->name, .sent = webhook->outbox.sent,
-			.dead = webhook->outbox.dead, .error = webhook->error,
+			.name = webhook->rule->name,
+			.sent = webhook->outbox.sent,
+			.dead = webhook->outbox.dead,
+			.error = webhook->error,
 			.waiting = end > webhook->outbox.done_id ?
-					   (uint64_t)(end - webhook->outbox.done_id) : 0,
+					   (uint64_t)(end - webhook->outbox.done_id) :
+					   0,
 		};
 
 		fn(arg, &state);

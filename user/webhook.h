@@ -17,25 +17,25 @@
 #include "guard/ledger.h"
 #include "guard/outbox.h"
 
-#define WEBHOOKS_MAX 16
+#define WEBHOOKS_MAX         16
 #define WEBHOOK_RETRY_MAX_MS 300000
-#define WEBHOOK_KEEP_US (86400LL * 1000000)
-#define WEBHOOK_TIMEOUT_MS 10000
+#define WEBHOOK_KEEP_US      (86400LL * 1000000)
+#define WEBHOOK_TIMEOUT_MS   10000
 
-#define WEBHOOK_OVERRIDE (1u << 31)	/* what operators ordered */
+#define WEBHOOK_OVERRIDE (1u << 31) /* what operators ordered */
 
 enum webhook_format { WEBHOOK_ALERTMANAGER, WEBHOOK_SLACK };
 
 struct webhook_rule {
 	char *name;
-	char *url, *url_file;		/* one of them; a file where the URL is itself the secret */
+	char *url, *url_file; /* one of them; a file where the URL is itself the secret */
 	enum webhook_format format;
-	uint32_t on;			/* bits 1 << enum policy_action, WEBHOOK_OVERRIDE; 0: all */
+	uint32_t on; /* bits 1 << enum policy_action, WEBHOOK_OVERRIDE; 0: all */
 	bool without_rehearsed;
 	char *bearer_file, *header_file, *ca_file, *proxy;
-	char *link;			/* where people look further; NULL: none */
-	uint32_t timeout_ms;		/* 0: WEBHOOK_TIMEOUT_MS */
-	int64_t keep_us;		/* 0: WEBHOOK_KEEP_US */
+	char *link;          /* where people look further; NULL: none */
+	uint32_t timeout_ms; /* 0: WEBHOOK_TIMEOUT_MS */
+	int64_t keep_us;     /* 0: WEBHOOK_KEEP_US */
 };
 
 struct webhook_rules {
@@ -70,9 +70,9 @@ void webhooks_poke(struct webhooks *webhooks);
 
 struct webhook_state {
 	const char *name;
-	uint64_t waiting;		/* rows, with those it does not want */
+	uint64_t waiting; /* rows, with those it does not want */
 	uint64_t sent, dead;
-	const char *error;		/* of the last try; "": it went well */
+	const char *error; /* of the last try; "": it went well */
 };
 void webhooks_walk(struct webhooks *webhooks,
 		   void (*fn)(void *arg, const struct webhook_state *state), void *arg);

@@ -138,8 +138,8 @@ static json_t *annotations(const struct ledger_action *action, const char *node,
 	return notes;
 }
 
-static json_t *alertmanager(const struct webhook_rule *rule, const char *node,
-			    const char *identity, const struct ledger_action *action)
+static json_t *alertmanager(const struct webhook_rule *rule, const char *node, const char *identity,
+			    const struct ledger_action *action)
 {
 	json_t *alert = json_object(), *alerts = json_array();
 
@@ -165,8 +165,10 @@ static const char *escape(const char *value, char *buf, size_t size)
 	size_t len = 0;
 
 	for (; *value && len + 6 < size; value++) {
-		const char *with = *value == '&' ? "&amp;" : *value == '<' ? "&lt;" :
-				   *value == '>' ? "&gt;" : NULL;
+		const char *with = *value == '&' ? "&amp;" :
+				   *value == '<' ? "&lt;" :
+				   *value == '>' ? "&gt;" :
+						   NULL;
 
 		if (with)
 			len += (size_t)snprintf(buf + len, size - len, "%s", with);
@@ -187,7 +189,8 @@ static void add_field(json_t *fields, const char *name, const char *value)
 	char line[MESSAGE_LEN], escaped[MESSAGE_LEN - 64];
 
 	snprintf(line, sizeof(line), "*%s*\n%s", name, escape(value, escaped, sizeof(escaped)));
-	json_array_append_new(fields, json_pack("{s:s, s:o}", "type", "mrkdwn", "text", text_json(line)));
+	json_array_append_new(fields,
+			      json_pack("{s:s, s:o}", "type", "mrkdwn", "text", text_json(line)));
 }
 
 static json_t *slack(const struct webhook_rule *rule, const char *node, const char *identity,
@@ -196,8 +199,8 @@ static json_t *slack(const struct webhook_rule *rule, const char *node, const ch
 	json_t *fields = json_array(), *message = json_object(), *blocks = json_array();
 	char buf[MESSAGE_LEN], escaped[MESSAGE_LEN], line[256 + MESSAGE_LEN], measured[64];
 
-	set(message, "text", escape(summary(action, node, buf, sizeof(buf)), escaped,
-				    sizeof(escaped)));
+	set(message, "text",
+	    escape(summary(action, node, buf, sizeof(buf)), escaped, sizeof(escaped)));
 	snprintf(line, sizeof(line), "*%s%s* %s", action->is_rehearsed ? "rehearsed: " : "",
 		 action->action, escape(action->target, escaped, sizeof(escaped)));
 	json_array_append_new(blocks, json_pack("{s:s, s:{s:s, s:o}}", "type", "section", "text",
@@ -213,8 +216,9 @@ static json_t *slack(const struct webhook_rule *rule, const char *node, const ch
 	json_array_append_new(blocks, json_pack("{s:s, s:o}", "type", "section", "fields", fields));
 	snprintf(buf, sizeof(buf), "%s, `aigress explain action %lld`%s%s", node,
 		 (long long)action->id, rule->link ? ", " : "", rule->link ? rule->link : "");
-	json_array_append_new(blocks, json_pack("{s:s, s:[{s:s, s:o}]}", "type", "context",
-						"elements", "type", "mrkdwn", "text", text_json(buf)));
+	json_array_append_new(blocks,
+			      json_pack("{s:s, s:[{s:s, s:o}]}", "type", "context", "elements",
+					"type", "mrkdwn", "text", text_json(buf)));
 	json_object_set_new(message, "blocks", blocks);
 	return message;
 }

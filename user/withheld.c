@@ -5,15 +5,15 @@
 #include <string.h>
 
 struct entry {
-	uint64_t cookie;	/* 0: none */
+	uint64_t cookie; /* 0: none */
 	uint64_t since_ns;
-	uint64_t connection;	/* whose calls waited here; 0: not known yet */
+	uint64_t connection; /* whose calls waited here; 0: not known yet */
 	uint32_t tgid;
 	char host[EV_HOST_LEN];
 };
 
 struct withheld {
-	struct entry entries[WITHHELD_MAX];	/* a ring */
+	struct entry entries[WITHHELD_MAX]; /* a ring */
 	size_t n, next;
 };
 

@@ -24,9 +24,9 @@ struct withheld;
  * later, measured of Node. Where Nagle's algorithm holds it back, it follows with an acknowledgement: 45 ms
  * later, measured of httpx with HTTP/2. So early only the last call is the one that was held.
  */
-#define WITHHELD_AFTER_NS 1000000000ULL
+#define WITHHELD_AFTER_NS  1000000000ULL
 #define WITHHELD_BEFORE_NS 20000000ULL
-#define WITHHELD_EARLY_NS 300000000ULL
+#define WITHHELD_EARLY_NS  300000000ULL
 
 /* NULL: no memory. */
 struct withheld *withheld_new(void);
@@ -40,9 +40,9 @@ void withheld_drop(struct withheld *withheld, uint64_t cookie);
 struct withheld_call {
 	uint32_t tgid;
 	const char *host;
-	uint64_t connection;	/* of TLS */
+	uint64_t connection; /* of TLS */
 	uint64_t start_ns;
-	uint64_t next_ns;	/* when the next call on it began; 0: none did */
+	uint64_t next_ns; /* when the next call on it began; 0: none did */
 };
 /* Did this call wait in one of those flows? To be asked once of each call that got no answer. */
 bool withheld_explains(struct withheld *withheld, const struct withheld_call *call);

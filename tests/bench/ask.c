@@ -89,7 +89,8 @@ int main(int argc, char **argv)
 	took_ns = calloc((size_t)calls, sizeof(*took_ns));
 	len = snprintf(request, sizeof(request),
 		       "POST /v1/messages HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
-		       "Content-Length: %zu\r\n\r\n%s", argv[1], sizeof(body) - 1, body);
+		       "Content-Length: %zu\r\n\r\n%s",
+		       argv[1], sizeof(body) - 1, body);
 	ssl = SSL_new(SSL_CTX_new(TLS_client_method()));
 	SSL_set_tlsext_host_name(ssl, argv[1]);
 	SSL_set_fd(ssl, dial(argv[1]));

@@ -44,8 +44,10 @@ static void enter(const char *cgroup)
 static void call(SSL *ssl, const char *host)
 {
 	char text[8192];
-	int n = snprintf(text, sizeof(text), "POST /v1/messages HTTP/1.1\r\nHost: %s\r\n"
-			 "Content-Length: %zu\r\n\r\n%s", host, sizeof(body) - 1, body);
+	int n = snprintf(text, sizeof(text),
+			 "POST /v1/messages HTTP/1.1\r\nHost: %s\r\n"
+			 "Content-Length: %zu\r\n\r\n%s",
+			 host, sizeof(body) - 1, body);
 	size_t have = 0;
 
 	if (SSL_write(ssl, text, n) != n)

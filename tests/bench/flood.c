@@ -8,8 +8,8 @@
 #include "pipeline.h"
 
 #define RING_BYTES 65536
-#define DELTAS 20000
-#define WORDS 6			/* of a delta, a token each */
+#define DELTAS     20000
+#define WORDS      6 /* of a delta, a token each */
 
 static struct {
 	int n;
@@ -66,9 +66,10 @@ static uint64_t call_once(uint64_t ssl)
 	toy_name(ssl, "api.anthropic.com");
 	toy_write_n(ssl, request, sizeof(request) - 1);
 	in(ssl, head);
-	body += chunk(ssl, "message_start",
-		      "{\"type\":\"message_start\",\"message\":{\"model\":\"claude-haiku-4-5\",\"usage\":"
-		      "{\"input_tokens\":25,\"output_tokens\":1}}}");
+	body += chunk(
+		ssl, "message_start",
+		"{\"type\":\"message_start\",\"message\":{\"model\":\"claude-haiku-4-5\",\"usage\":"
+		"{\"input_tokens\":25,\"output_tokens\":1}}}");
 	for (int i = 0; i < DELTAS; i++)
 		body += chunk(ssl, "content_block_delta",
 			      "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":"
@@ -119,8 +120,8 @@ int main(void)
 	assert_int_equal(tap_drain(tap, on_event, pipeline), 0);
 	assert_int_equal(tap_counters(tap, counters), 0);
 	pipeline_stats(pipeline, &stats);
-	printf("sent %lu\nbody %lu\ncounted %lu\nlost %lu\ngap %lu\ncalls %d\n", sent_bytes, body, counted[EV_IN],
-	       counters[CTL_RING_FULL_BYTES], stats.links.gap_bytes, charged.n);
+	printf("sent %lu\nbody %lu\ncounted %lu\nlost %lu\ngap %lu\ncalls %d\n", sent_bytes, body,
+	       counted[EV_IN], counters[CTL_RING_FULL_BYTES], stats.links.gap_bytes, charged.n);
 	printf("source %s\nresponse %lu\noutput %lu\ntokens %d\n",
 	       charge_source_name(charged.last.source), charged.last.response_bytes,
 	       charged.last.usage.output, DELTAS * WORDS);

@@ -14,21 +14,31 @@
 #include "guard/ledger.h"
 #include "guard/policy.h"
 
-#define BUDGETS 1000
+#define BUDGETS   1000
 #define WORKLOADS 500
-#define CALLS 100000
+#define CALLS     100000
 
 static struct policy_step step = { .at_permille = 1000, .action = POLICY_NOTE };
 static struct policy_budget budgets[BUDGETS];
 static struct who_group groups[WORKLOADS];
-static struct who_process process = {
-	.tgid = 70, .user = "app", .comm = "python3", .exe = "/usr/bin/python3.11"
-};
+static struct who_process process = { .tgid = 70,
+				      .user = "app",
+				      .comm = "python3",
+				      .exe = "/usr/bin/python3.11" };
 static const struct charge one = {
-	.provider = "anthropic", .operation = "chat", .host = "api.anthropic.com",
-	.path = "/v1/messages", .model = "claude-haiku-4-5", .price_key = "claude-haiku-4-5",
-	.price_origin = "litellm", .status = 200, .source = CHARGE_USAGE, .is_priced = true,
-	.usage = { .input = 900, .output = 80 }, .cost_nanos = 1300000, .budget_nanos = 1300000,
+	.provider = "anthropic",
+	.operation = "chat",
+	.host = "api.anthropic.com",
+	.path = "/v1/messages",
+	.model = "claude-haiku-4-5",
+	.price_key = "claude-haiku-4-5",
+	.price_origin = "litellm",
+	.status = 200,
+	.source = CHARGE_USAGE,
+	.is_priced = true,
+	.usage = { .input = 900, .output = 80 },
+	.cost_nanos = 1300000,
+	.budget_nanos = 1300000,
 };
 
 static void fill(void)
@@ -52,8 +62,13 @@ static struct policy *new_policy(bool matches_all)
 	for (int i = 0; i < BUDGETS; i++) {
 		snprintf(patterns[i], sizeof(patterns[i]), "*/agent-%d", i % WORKLOADS);
 		budgets[i] = (struct policy_budget){
-			.name = patterns[i], .per = POLICY_PER_WORKLOAD, .limit_nanos = INT64_MAX,
-			.window = POLICY_DAY, .zone = "UTC", .steps = &step, .n_steps = 1,
+			.name = patterns[i],
+			.per = POLICY_PER_WORKLOAD,
+			.limit_nanos = INT64_MAX,
+			.window = POLICY_DAY,
+			.zone = "UTC",
+			.steps = &step,
+			.n_steps = 1,
 			.match.workload = matches_all ? NULL : patterns[i],
 		};
 	}
@@ -71,7 +86,8 @@ static double time_policy(struct policy *policy, int calls)
 
 	for (int i = 0; i < calls; i++) {
 		struct policy_subject subject = { .group = &groups[i * 7 % WORKLOADS],
-						  .process = &process, .host = one.host,
+						  .process = &process,
+						  .host = one.host,
 						  .model = one.model };
 
 		policy_charge(policy, &subject, &one, i, 1790000000 * US_PER_S + i);
@@ -86,8 +102,10 @@ static double time_ledger(struct ledger *ledger)
 	uint64_t begun_ns = clock_mono_ns();
 
 	for (int i = 0; i < CALLS; i++) {
-		struct ledger_call call = { .start_us = 1790000000 * US_PER_S + i, .charge = &one,
-					    .group = &groups[i % WORKLOADS], .process = &process };
+		struct ledger_call call = { .start_us = 1790000000 * US_PER_S + i,
+					    .charge = &one,
+					    .group = &groups[i % WORKLOADS],
+					    .process = &process };
 
 		if (ledger_add(ledger, &call, NULL))
 			abort();
@@ -108,7 +126,7 @@ int main(int argc, char **argv)
 		return 2;
 	fill();
 	few = new_policy(false);
-	time_policy(few, WORKLOADS);	/* which budgets match is then known */
+	time_policy(few, WORKLOADS); /* which budgets match is then known */
 	for (int i = 0; i < rounds; i++)
 		printf("few %.0f\n", time_policy(few, CALLS));
 	policy_free(few);

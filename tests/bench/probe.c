@@ -10,10 +10,10 @@
 #include "tap/multi.h"
 #include "who/who.h"
 
-#define CALLS 5000	/* of 312 bytes in the ring: 1.6 MB of its 4 */
-#define BYTES 200
+#define CALLS       5000 /* of 312 bytes in the ring: 1.6 MB of its 4 */
+#define BYTES       200
 #define SSL_IGNORED 0x1000ul
-#define SSL_AI 0x2000ul
+#define SSL_AI      0x2000ul
 
 /* toy_write() once more, for the empty programs. */
 TOY int bare_write(uint64_t ssl, const void *buf, int num)
@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 	toy_name(SSL_AI, "api.openai.com");
 	for (int i = 0; i <= rounds; i++) {
 		if (i == 1)
-			printf("-\n");	/* what came before warmed up */
+			printf("-\n"); /* what came before warmed up */
 		round_of(tap, "other", SSL_IGNORED);
 		round_of(tap, "ai", SSL_AI);
 	}

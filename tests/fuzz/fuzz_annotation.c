@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	snprintf(wish.budget, sizeof(wish.budget), "%.*s", (int)len, (const char *)data);
 	if (nul)
-		snprintf(wish.mode, sizeof(wish.mode), "%.*s", (int)(size - len - 1), (const char *)nul + 1);
+		snprintf(wish.mode, sizeof(wish.mode), "%.*s", (int)(size - len - 1),
+			 (const char *)nul + 1);
 	if (annotations_read(&wish, &meant))
 		return 0;
 	assert((meant.limit_nanos > 0) != (meant.limit_tokens > 0));

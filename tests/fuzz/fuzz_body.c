@@ -46,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (len < 2)
 		return 0;
 	a = run(bytes[0] % (HTTP_ENCODING_UNKNOWN + 1), bytes + 2, len - 2, 0, false, &bad_whole);
-	b = run(bytes[0] % (HTTP_ENCODING_UNKNOWN + 1), bytes + 2, len - 2, bytes[1], true, &bad_cut);
+	b = run(bytes[0] % (HTTP_ENCODING_UNKNOWN + 1), bytes + 2, len - 2, bytes[1], true,
+		&bad_cut);
 	MUST(bad_whole || bad_cut || a == b);
 	return 0;
 }

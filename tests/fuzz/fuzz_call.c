@@ -17,11 +17,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return prices_new(&prices) || prices_load_builtin(prices, NULL);
 }
 
-static const struct { const char *host, *path; } targets[] = {
+static const struct {
+	const char *host, *path;
+} targets[] = {
 	{ "api.anthropic.com", "/v1/messages" },
 	{ "api.openai.com", "/v1/chat/completions" },
 	{ "api.openai.com", "/v1/responses" },
-	{ "generativelanguage.googleapis.com", "/v1beta/models/gemini-2.5-pro:streamGenerateContent" },
+	{ "generativelanguage.googleapis.com",
+	  "/v1beta/models/gemini-2.5-pro:streamGenerateContent" },
 	{ "api.cohere.com", "/v2/chat" },
 	{ "bedrock-runtime.us-east-1.amazonaws.com", "/model/x/converse" },
 	{ "openrouter.ai", "/api/v1/chat/completions" },
@@ -36,13 +39,20 @@ static void feed(struct call *call, enum http_side side, const uint8_t *bytes, s
 		uint8_t *copy = malloc(n);
 
 		memcpy(copy, bytes + at, n);
-		call_feed(call, &(struct http_piece){ .type = HTTP_BODY, .side = side, .bytes = copy,
-						      .len = n, .lost_bytes = at == lost_at && at ? 9 : 0 }, 2);
+		call_feed(call,
+			  &(struct http_piece){ .type = HTTP_BODY,
+						.side = side,
+						.bytes = copy,
+						.len = n,
+						.lost_bytes = at == lost_at && at ? 9 : 0 },
+			  2);
 		free(copy);
 		at += n;
 	}
-	call_feed(call, &(struct http_piece){ .type = HTTP_END, .side = side, .wire_bytes = len,
-					      .is_whole = true }, 3);
+	call_feed(call,
+		  &(struct http_piece){
+			  .type = HTTP_END, .side = side, .wire_bytes = len, .is_whole = true },
+		  3);
 }
 
 static void run(const uint8_t *choice, const uint8_t *data, size_t size, size_t step,
@@ -50,7 +60,8 @@ static void run(const uint8_t *choice, const uint8_t *data, size_t size, size_t 
 {
 	static const int statuses[] = { 200, 200, 200, 400, 408, 429, 500, 0 };
 	struct http_head head = { .side = HTTP_REQUEST, .method = "POST" };
-	struct http_head answer = { .side = HTTP_RESPONSE, .status = statuses[choice[1] % 8],
+	struct http_head answer = { .side = HTTP_RESPONSE,
+				    .status = statuses[choice[1] % 8],
 				    .content = choice[2] % 6 };
 	const uint8_t *end = memchr(data, '\0', size);
 	size_t request = end ? (size_t)(end - data) : size / 2;
@@ -61,14 +72,16 @@ static void run(const uint8_t *choice, const uint8_t *data, size_t size, size_t 
 	snprintf(head.path, sizeof(head.path), "%s", targets[choice[0] % 8].path);
 	call = call_new(&head, NULL, 1);
 	feed(call, HTTP_REQUEST, data, request, step, size);
-	call_feed(call, &(struct http_piece){ .type = HTTP_HEAD, .side = HTTP_RESPONSE, .head = &answer },
+	call_feed(call,
+		  &(struct http_piece){ .type = HTTP_HEAD, .side = HTTP_RESPONSE, .head = &answer },
 		  2);
 	feed(call, HTTP_RESPONSE, data + skip, size - skip, step, choice[3] & 128 ? step * 2 : 0);
 	call_end(call, 4);
 	call_charge(call, prices, NULL, ret);
 	call_free(call);
-	if (ret->cost_nanos < 0 || ret->budget_nanos < 0 || ret->usage.reasoning > ret->usage.output ||
-	    ret->usage.input > 20 * USAGE_PLAUSIBLE || ret->usage.output > 20 * USAGE_PLAUSIBLE)
+	if (ret->cost_nanos < 0 || ret->budget_nanos < 0 ||
+	    ret->usage.reasoning > ret->usage.output || ret->usage.input > 20 * USAGE_PLAUSIBLE ||
+	    ret->usage.output > 20 * USAGE_PLAUSIBLE)
 		abort();
 }
 
@@ -82,8 +95,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[3] & 128)
 		return 0;
 	run(data, data + 4, size - 4, 1 + data[3] % 64, &cut);
-	if (memcmp(&whole.usage, &cut.usage, sizeof(cut.usage)) || whole.cost_nanos != cut.cost_nanos ||
-	    whole.source != cut.source || strcmp(whole.model, cut.model))
+	if (memcmp(&whole.usage, &cut.usage, sizeof(cut.usage)) ||
+	    whole.cost_nanos != cut.cost_nanos || whole.source != cut.source ||
+	    strcmp(whole.model, cut.model))
 		abort();
 	return 0;
 }

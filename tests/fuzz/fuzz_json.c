@@ -40,11 +40,13 @@ static void take_text(void *arg, enum json_text what, const uint8_t *bytes, size
 }
 
 static const struct json_node inner[] = {
-	{ "a", 2, NULL, false }, { "*", 3, NULL, false }, { NULL, 0, NULL, false },
+	{ "a", 2, NULL, false },
+	{ "*", 3, NULL, false },
+	{ NULL, 0, NULL, false },
 };
 static const struct json_node root[] = {
 	{ "model", 1, NULL, false }, { "usage", 4, inner, false }, { "tools", 0, inner, true },
-	{ "*", 5, NULL, false }, { NULL, 0, NULL, false },
+	{ "*", 5, NULL, false },     { NULL, 0, NULL, false },
 };
 static const char *const mute[] = { "id", NULL };
 

@@ -7,9 +7,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct charge charge = { .provider = "openai", .model = "m", .source = CHARGE_USAGE,
-				 .usage = { .input = 1000000000, .output = 1000000000, .reasoning = 5,
-					    .cache_write_1h = 7, .web_searches = 1000 } };
+	struct charge charge = { .provider = "openai",
+				 .model = "m",
+				 .source = CHARGE_USAGE,
+				 .usage = { .input = 1000000000,
+					    .output = 1000000000,
+					    .reasoning = 5,
+					    .cache_write_1h = 7,
+					    .web_searches = 1000 } };
 	struct prices *prices;
 	char *error = NULL;
 	int err;

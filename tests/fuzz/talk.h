@@ -11,7 +11,11 @@
 
 #include "http/conn.h"
 
-#define MUST(condition) do { if (!(condition)) abort(); } while (0)
+#define MUST(condition)           \
+	do {                      \
+		if (!(condition)) \
+			abort();  \
+	} while (0)
 
 /* Messages open at once: both sides of as many streams as HTTP/2 may hold, and more. */
 #define TALK_OPEN 1024
@@ -24,7 +28,7 @@ struct talk_open {
 
 struct talk {
 	struct conn *conn;
-	uint64_t hash;	/* a sum over messages: their pieces may interleave differently */
+	uint64_t hash; /* a sum over messages: their pieces may interleave differently */
 	uint64_t pieces, given_bytes, fed_bytes;
 	uint64_t last_request;
 	size_t n_open;

@@ -18,18 +18,18 @@
 #include "base/cleanup.h"
 #include "tap/tap.h"
 
-#define SEEN_MAX 4096
+#define SEEN_MAX   4096
 #define SEEN_BYTES (4u << 20)
 
 struct seen {
-	uint32_t tgid;			/* only this process; 0: all */
+	uint32_t tgid; /* only this process; 0: all */
 	size_t n;
 	size_t n_of[EV_FLOW_END + 1];
 	struct ev_head heads[SEEN_MAX];
-	struct ev_open open;		/* the last */
-	struct ev_close close;		/* the last */
+	struct ev_open open;   /* the last */
+	struct ev_close close; /* the last */
 	uint64_t first_offset[2], next_offset[2], gap_bytes[2];
-	uint8_t *bytes[2];		/* the data, back to back */
+	uint8_t *bytes[2]; /* the data, back to back */
 	size_t n_bytes[2];
 };
 

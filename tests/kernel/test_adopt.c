@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#define HELLO_BYTES 517
+#define HELLO_BYTES   517
 #define REQUEST_BYTES 1005
 
 static void tap_begin(void)
@@ -145,7 +145,7 @@ static void says_when_an_address_proves_to_be_shared(void **state)
 /* QUIC: what the tap told of this process. */
 static struct {
 	size_t n_looks, n_flows, n_ends;
-	struct ev_quic look;	/* the first */
+	struct ev_quic look; /* the first */
 	struct ev_flow flow;
 	uint64_t ended;
 } quic;
@@ -247,7 +247,7 @@ static void shows_the_first_datagrams_of_quic_and_counts_what_is_ai(void **state
 	for (int i = 0; i < 6; i++)
 		ask(&pair, hello, len);
 	look();
-	assert_int_equal(quic.n_looks, 4);	/* QUIC_LOOKS of bpf/quic.h */
+	assert_int_equal(quic.n_looks, 4); /* QUIC_LOOKS of bpf/quic.h */
 	assert_int_equal(tap_decide(tap, quic.look.flow.head.id, CTL_AI), 0);
 	ask(&pair, data, sizeof(data));
 	answer(&pair, 1000);
@@ -283,7 +283,7 @@ static void forgets_quic_that_is_no_ai_s(void **state)
 	look();
 	assert_int_equal(quic.n_looks, 1);
 	assert_int_equal(tap_flow_get(tap, quic.look.flow.head.id, &counts), 0);
-	assert_int_equal(counts.bytes[EV_OUT], len);	/* none since */
+	assert_int_equal(counts.bytes[EV_OUT], len); /* none since */
 	pair_end(&pair);
 }
 

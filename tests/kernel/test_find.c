@@ -26,7 +26,7 @@
 #include "find/find.h"
 #include "tap/tap.h"
 
-#define LIBSSL "/usr/lib/x86_64-linux-gnu/libssl.so.3"
+#define LIBSSL      "/usr/lib/x86_64-linux-gnu/libssl.so.3"
 #define DEADLINE_NS (10 * NS_PER_S)
 
 extern char **environ;
@@ -104,8 +104,10 @@ static struct client client_start(const char *name, const char *folder)
 	int in[2], out[2];
 	posix_spawn_file_actions_t actions;
 
-	snprintf(code, sizeof(code), "import sys, os\n#%s\nprint('on', flush=True)\n"
-		 "for line in sys.stdin:\n exec(line)\n print('ok', flush=True)", name);
+	snprintf(code, sizeof(code),
+		 "import sys, os\n#%s\nprint('on', flush=True)\n"
+		 "for line in sys.stdin:\n exec(line)\n print('ok', flush=True)",
+		 name);
 	snprintf(path, sizeof(path), "LD_LIBRARY_PATH=%s", folder ? folder : "");
 	assert_int_equal(pipe2(in, 02000000) | pipe2(out, 02000000), 0); /* O_CLOEXEC */
 	posix_spawn_file_actions_init(&actions);
@@ -238,8 +240,9 @@ static void note_open(void *arg, const struct ev_head *event, size_t size)
  */
 static void probes_who_greets_and_nobody_else(void **state)
 {
-	static const char names[] = "import ssl; ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), "
-				    "ssl.MemoryBIO(), server_hostname='api.openai.com')";
+	static const char names[] =
+		"import ssl; ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), "
+		"ssl.MemoryBIO(), server_hostname='api.openai.com')";
 	struct fixture *f = *state;
 	struct client greets = client_start("greets", f->folder);
 	struct client other = client_start("other", f->folder);
@@ -252,8 +255,9 @@ static void probes_who_greets_and_nobody_else(void **state)
 	is_alone = !becomes(f, is_probed, &greets.pid, 300 * NS_PER_MS);
 	assert_int_equal(count_links(), 0);
 	if (!is_alone)
-		print_message("note: another program of this host probes every libssl: nobody's memory can "
-			      "show who was left alone\n");
+		print_message(
+			"note: another program of this host probes every libssl: nobody's memory can "
+			"show who was left alone\n");
 	find_greeted(f->find, (uint32_t)greets.pid, 1);
 	/* without the loop: probes are in when the call comes back */
 	assert_true(is_probed(&greets.pid));
@@ -429,9 +433,10 @@ static void says_of_whom_it_leaves_a_library_alone(void **state)
 	struct find_stats stats;
 	bool told;
 
-	snprintf(command, sizeof(command), "%s -shared -fPIC -Wl,-Bsymbolic -O2 -DSHAPE_HELPER_FIRST -o %s "
-		 "tests/data/find/shapes.c", getenv("CC") ?: "cc",
-		 f->copy);
+	snprintf(command, sizeof(command),
+		 "%s -shared -fPIC -Wl,-Bsymbolic -O2 -DSHAPE_HELPER_FIRST -o %s "
+		 "tests/data/find/shapes.c",
+		 getenv("CC") ?: "cc", f->copy);
 	assert_int_equal(system(command), 0);
 	snprintf(load, sizeof(load), "import ctypes; ctypes.CDLL('%s')", f->copy);
 	for (int i = 0; i < 2; i++) {
@@ -441,13 +446,14 @@ static void says_of_whom_it_leaves_a_library_alone(void **state)
 		assert_int_equal(find_reach_of(f->find, (uint32_t)clients[i].pid), FIND_UNFOLLOWED);
 		told = false;
 		assert_int_equal(find_explain((uint32_t)clients[i].pid, FIND_RETURN_INSTRUCTIONS,
-					      note_unfollowed, &told), 0);
+					      note_unfollowed, &told),
+				 0);
 		assert_true(told);
 	}
 	assert_int_equal(find_reach_of(f->find, (uint32_t)other.pid), FIND_NO_TLS);
 	find_stats(f->find, &stats);
 	assert_int_equal(stats.processes_probed, 0);
-	assert_int_equal(stats.attach_failures, 1);	/* the file, once */
+	assert_int_equal(stats.attach_failures, 1); /* the file, once */
 	for (int i = 0; i < 2; i++)
 		client_end(&clients[i]);
 	client_end(&other);
@@ -496,9 +502,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define ON_SIGHT(test) cmocka_unit_test_setup_teardown(test, setup_on_sight, teardown)
+#define ON_SIGHT(test)       cmocka_unit_test_setup_teardown(test, setup_on_sight, teardown)
 #define BY_INSTRUCTION(test) cmocka_unit_test_setup_teardown(test, setup_by_instruction, teardown)
-#define EVERYONE(test) cmocka_unit_test_setup_teardown(test, setup_everyone, teardown)
+#define EVERYONE(test)       cmocka_unit_test_setup_teardown(test, setup_everyone, teardown)
 
 int main(void)
 {

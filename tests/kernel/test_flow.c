@@ -137,8 +137,8 @@ static void tells_of_an_approach_once_a_process(void **state)
 	assert_int_equal(tell(&child, 'o'), 0);
 	assert_int_equal(tell(&third, 'c'), 0);
 	assert_int_equal(tell(&third, 'a'), 0);
-	take_events(4);	/* the first flow's end comes when its FIN is acknowledged, before or after */
-	assert_int_equal(n_approaches, 2);	/* of the first process, when the address was not */
+	take_events(4); /* the first flow's end comes when its FIN is acknowledged, before or after */
+	assert_int_equal(n_approaches, 2); /* of the first process, when the address was not */
 	child_end(&child);
 	child_end(&other);
 	child_end(&third);
@@ -206,7 +206,7 @@ static void holds_a_hello_until_its_process_is_released(void **state)
 	assert_string_equal(last[0].host, AI_HOST);
 	assert_int_equal(last[0].handshake[EV_OUT], 517);
 	assert_int_equal(n_approaches, 1);
-	assert_in_range(hello_ms(&child), 0, 100);	/* it is known now */
+	assert_in_range(hello_ms(&child), 0, 100); /* it is known now */
 	close(fd);
 	child_end(&child);
 }
@@ -268,7 +268,7 @@ static void lets_a_flow_go_when_told(void **state)
 	assert_int_equal(tap_flow_decide(tap, &last[0], CTL_IGNORE), 0);
 	assert_int_equal(tap_flow_get(tap, last[0].head.id, &counts), -ENOENT);
 	gate_set(CG_A, UINT64_MAX);
-	assert_int_equal(tell(&child, 'c'), 0);	/* a shared address now */
+	assert_int_equal(tell(&child, 'c'), 0); /* a shared address now */
 	close(fd);
 	child_end(&child);
 }
@@ -309,12 +309,12 @@ static void leaves_other_connections_alone(void **state)
 
 	assert_int_equal(tell(&child, 'c'), 0);
 	assert_int_equal(tell(&child, 'd'), 0);
-	assert_int_equal(tell(&child, 'a'), 0);	/* not its first bytes */
+	assert_int_equal(tell(&child, 'a'), 0); /* not its first bytes */
 	assert_int_equal(tell(&child, 'c'), 0);
 	assert_int_equal(tell(&child, 'o'), 0);
 	assert_int_equal(tell(&child, 'x'), 0);
 	assert_int_equal(tell(&child, 'c'), 0);
-	assert_int_equal(tell(&child, 'a'), 0);	/* events are in order: this is the first */
+	assert_int_equal(tell(&child, 'a'), 0); /* events are in order: this is the first */
 	take_events(1);
 	assert_string_equal(last[0].host, AI_HOST);
 	assert_int_equal(tap_counters(tap, counters), 0);

@@ -23,7 +23,7 @@
 #include "keeper.h"
 #include "who/who.h"
 
-#define V1 "/sys/fs/cgroup/freezer"
+#define V1          "/sys/fs/cgroup/freezer"
 #define DEADLINE_MS 5000
 
 static char cgroup[WHO_PATH_LEN], v1[96];
@@ -104,7 +104,11 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define NEEDS_ROOT() do { if (!*cgroup) skip(); } while (0)
+#define NEEDS_ROOT()            \
+	do {                    \
+		if (!*cgroup)   \
+			skip(); \
+	} while (0)
 
 static void a_frozen_cgroup_stands_and_goes_on(void **state)
 {
@@ -136,7 +140,7 @@ static void a_cgroup_without_the_file_is_frozen_by_v1(void **state)
 	file = fopen(procs, "w");
 	fprintf(file, "%d\n", child);
 	fclose(file);
-	assert_int_equal(freezer_set(dir, true), -EOPNOTSUPP);	/* it lives in the v1 root */
+	assert_int_equal(freezer_set(dir, true), -EOPNOTSUPP); /* it lives in the v1 root */
 	snprintf(pid, sizeof(pid), "%d", child);
 	assert_true(put(v1, "cgroup.procs", pid) > 0);
 	assert_int_equal(freezer_set(dir, true), 0);
@@ -181,7 +185,7 @@ static void halt_and_die(int way)
 			err = keeper_cgroup(keeper, true, true, cgroup) || freezer_set(cgroup, true);
 		if (err)
 			_exit(1);
-		raise(SIGSTOP);	/* seen by the test */
+		raise(SIGSTOP); /* seen by the test */
 		_exit(0);
 	}
 	assert_int_equal(waitpid(daemon, &status, WUNTRACED), daemon);
@@ -209,7 +213,7 @@ static void the_keeper_forgets_what_was_let_go(void **state)
 	assert_int_equal(keeper_new(&keeper), 0);
 	assert_int_equal(keeper_process(keeper, true, (uint32_t)child, started), 0);
 	assert_int_equal(keeper_process(keeper, false, (uint32_t)child, started), 0);
-	kill(child, SIGSTOP);	/* by another hand, afterwards */
+	kill(child, SIGSTOP); /* by another hand, afterwards */
 	wait_until(false);
 	assert_null(keeper_free(keeper));
 	assert_int_equal(count_ticks(100), 0);

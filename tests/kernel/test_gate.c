@@ -120,7 +120,7 @@ static void opens_when_the_lease_ends(void **state)
 	assert_int_equal(tell(&child, 'a'), 0);
 	take_events(1);
 	assert_int_equal(last[0].state, EV_FLOW_REFUSED);
-	assert_int_equal(server_read(fd, 517, 3000), 517);	/* TCP sends it again */
+	assert_int_equal(server_read(fd, 517, 3000), 517); /* TCP sends it again */
 	take_events(2);
 	assert_int_equal(last[1].head.type, EV_FLOW);
 	assert_int_equal(last[1].state, EV_FLOW_SEEN);
@@ -142,7 +142,7 @@ static void resets_a_socket_in_another_namespace(void **state)
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
 	assert_int_equal(tap_destroy(tap, &last[0]), 0);
 	assert_int_equal(tell(&child, 'w'), ECONNABORTED);
-	last[0].head.tgid = 1;	/* as when the process has left: found by another one */
+	last[0].head.tgid = 1; /* as when the process has left: found by another one */
 	assert_int_equal(tap_destroy(tap, &last[0]), -ENOENT);
 	assert_int_equal(setns(own, CLONE_NEWNET), 0);
 	close(own);

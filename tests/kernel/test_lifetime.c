@@ -213,7 +213,8 @@ static void wait_for_first_byte(uint8_t byte)
 
 static void detaches_without_waiting(bool is_perf)
 {
-	struct tap_config config = { .cgroup_root = cgroup_root(), .ring_bytes = 1 << 20,
+	struct tap_config config = { .cgroup_root = cgroup_root(),
+				     .ring_bytes = 1 << 20,
 				     .perf_uprobes = is_perf };
 	struct tap_probes *probes;
 	struct tap *tap;
@@ -266,7 +267,7 @@ static void leaves_nothing_when_the_daemon_is_killed(void **state)
 struct mapped {
 	struct stat exe;
 	uint32_t tgid;
-	bool is_overlay;	/* what stat() tells is the overlay's, not the real inode's */
+	bool is_overlay; /* what stat() tells is the overlay's, not the real inode's */
 	size_t n, n_others, n_exe;
 };
 
@@ -279,8 +280,8 @@ static void look_at_mapping(void *arg, const struct tap_mapping *mapping)
 	if (mapping->tgid != mapped->tgid)
 		mapped->n_others++;
 	else if (mapping->start <= here && here < mapping->end &&
-		 (mapped->is_overlay || (mapping->ino == mapped->exe.st_ino &&
-					 mapping->dev == mapped->exe.st_dev)))
+		 (mapped->is_overlay ||
+		  (mapping->ino == mapped->exe.st_ino && mapping->dev == mapped->exe.st_dev)))
 		mapped->n_exe++;
 }
 
@@ -320,7 +321,8 @@ static void lists_mappings_of_one_and_of_all(void **state)
 
 static void refuses_what_is_no_host_pattern(void **state)
 {
-	static const char *const bad[] = { "", "*", "*.", "a*b.com", "*.a.*.b", "*a.com", "a.*", "a*.b" };
+	static const char *const bad[] = { "",        "*",      "*.",  "a*b.com",
+					   "*.a.*.b", "*a.com", "a.*", "a*.b" };
 	struct tap *tap = start(1 << 20);
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)

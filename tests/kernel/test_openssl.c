@@ -55,8 +55,8 @@ static void connect_pair(struct fixture *f, const char *host)
 		SSL_set_tlsext_host_name(f->client, host);
 	SSL_set_connect_state(f->client);
 	SSL_set_accept_state(f->server);
-	for (int i = 0; i < 10 && !(SSL_is_init_finished(f->client) &&
-				    SSL_is_init_finished(f->server)); i++) {
+	for (int i = 0;
+	     i < 10 && !(SSL_is_init_finished(f->client) && SSL_is_init_finished(f->server)); i++) {
 		SSL_do_handshake(f->client);
 		SSL_do_handshake(f->server);
 	}
@@ -95,9 +95,9 @@ static int setup_exported(void **state)
 		enum tap_role role;
 		void *function;
 	} functions[] = {
-		{ TAP_WRITE, SSL_write },	   { TAP_READ, SSL_read },
-		{ TAP_WRITE_ARG4, SSL_write_ex },  { TAP_READ_ARG4, SSL_read_ex },
-		{ TAP_CTRL, SSL_ctrl },		   { TAP_FREE, SSL_free },
+		{ TAP_WRITE, SSL_write },         { TAP_READ, SSL_read },
+		{ TAP_WRITE_ARG4, SSL_write_ex }, { TAP_READ_ARG4, SSL_read_ex },
+		{ TAP_CTRL, SSL_ctrl },           { TAP_FREE, SSL_free },
 	};
 	struct fixture *f = start();
 	struct tap_site sites[ARRAY_SIZE(functions)];
@@ -109,7 +109,8 @@ static int setup_exported(void **state)
 		sites[i] = (struct tap_site){ .role = functions[i].role, .offset = at.offset };
 		snprintf(path, sizeof(path), "%s", at.path);
 	}
-	assert_int_equal(tap_attach(f->tap, path, getpid(), sites, ARRAY_SIZE(sites), &f->probes), 0);
+	assert_int_equal(tap_attach(f->tap, path, getpid(), sites, ARRAY_SIZE(sites), &f->probes),
+			 0);
 	*state = f;
 	return 0;
 }
@@ -152,7 +153,7 @@ static void exchange(struct fixture *f)
 	char buf[1024];
 	size_t n;
 
-	assert_int_equal(SSL_read(f->client, buf, sizeof(buf)), -1);	/* nothing yet */
+	assert_int_equal(SSL_read(f->client, buf, sizeof(buf)), -1); /* nothing yet */
 	assert_int_equal(SSL_write(f->client, request, sizeof(request) - 1), sizeof(request) - 1);
 	assert_int_equal(SSL_read(f->server, buf, sizeof(buf)), sizeof(request) - 1);
 	assert_int_equal(SSL_write_ex(f->server, answer, sizeof(answer) - 1, &n), 1);
@@ -177,7 +178,8 @@ static void sees_the_client_and_not_the_server(void **state)
 	assert_int_equal(f->seen.n_of[EV_DATA], 4);
 	assert_int_equal(f->seen.n_bytes[EV_OUT], 2 * (sizeof(request) - 1));
 	assert_memory_equal(f->seen.bytes[EV_OUT], request, sizeof(request) - 1);
-	assert_memory_equal(f->seen.bytes[EV_OUT] + sizeof(request) - 1, request, sizeof(request) - 1);
+	assert_memory_equal(f->seen.bytes[EV_OUT] + sizeof(request) - 1, request,
+			    sizeof(request) - 1);
 	assert_int_equal(f->seen.n_bytes[EV_IN], 2 * (sizeof(answer) - 1));
 	assert_memory_equal(f->seen.bytes[EV_IN], answer, sizeof(answer) - 1);
 	assert_int_equal(f->seen.gap_bytes[EV_OUT] + f->seen.gap_bytes[EV_IN], 0);
@@ -225,7 +227,7 @@ static void carries_a_megabyte_through_real_records(void **state)
 
 	for (size_t i = 0; i < 900000; i++)
 		sent[i] = (char)(i * 2654435761u >> 13);
-	memcpy(sent, "POST ", 5);	/* so that the server is known for one */
+	memcpy(sent, "POST ", 5); /* so that the server is known for one */
 	connect_pair(f, "api.anthropic.com");
 	assert_int_equal(SSL_write_ex(f->client, sent, 900000, &n), 1);
 	while (have < 900000 && SSL_read_ex(f->server, got + have, 900000 - have, &n) == 1)
@@ -239,8 +241,10 @@ static void carries_a_megabyte_through_real_records(void **state)
 }
 
 #define EXPORTED(test) cmocka_unit_test_setup_teardown(test, setup_exported, teardown)
-#define FOUND(test) \
-	{ #test "_at_chosen_sites", test, setup_found, teardown, NULL }
+#define FOUND(test)                                                         \
+	{                                                                   \
+#test "_at_chosen_sites", test, setup_found, teardown, NULL \
+	}
 
 int main(void)
 {

@@ -3,12 +3,13 @@
 #include "world.h"
 
 #define REQUEST 1005
-#define TALK 35
+#define TALK    35
 #define RESERVE 100
 
 static void grant(uint32_t bucket, uint64_t granted)
 {
-	struct ctl_grant grant = { .granted_nanos = granted, .reserve_nanos = RESERVE,
+	struct ctl_grant grant = { .granted_nanos = granted,
+				   .reserve_nanos = RESERVE,
 				   .cut_nanos = UINT64_MAX };
 
 	assert_int_equal(tap_grant_set(tap, bucket, &grant), 0);
@@ -17,8 +18,10 @@ static void grant(uint32_t bucket, uint64_t granted)
 /* What is left of a budget: a byte of an answer is one. */
 static void grant_left(uint32_t bucket, uint64_t granted, uint64_t cut)
 {
-	struct ctl_grant grant = { .granted_nanos = granted, .reserve_nanos = RESERVE,
-				   .per_kib_nanos = 1024, .cut_nanos = cut };
+	struct ctl_grant grant = { .granted_nanos = granted,
+				   .reserve_nanos = RESERVE,
+				   .per_kib_nanos = 1024,
+				   .cut_nanos = cut };
 
 	assert_int_equal(tap_grant_set(tap, bucket, &grant), 0);
 }
@@ -33,7 +36,8 @@ static struct ctl_take taken(uint32_t bucket)
 
 static void pace(int cgroup, uint64_t lease_ns, uint32_t bucket, uint32_t more)
 {
-	struct ctl_gate gate = { .lease_ns = lease_ns, .state = CTL_PACE,
+	struct ctl_gate gate = { .lease_ns = lease_ns,
+				 .state = CTL_PACE,
 				 .buckets = { bucket, more } };
 
 	assert_int_equal(tap_gate_set(tap, ids[cgroup], &gate), 0);
@@ -109,7 +113,7 @@ static void holds_what_has_no_credit_and_wakes_it(void **state)
 	assert_int_equal(taken(1).admitted, 1);
 	grant(1, RESERVE + 1);
 	assert_int_equal(tap_wake(the_cookie, &the_hold), 0);
-	assert_int_equal(taken(1).admitted, 2);	/* within the call, not by TCP's timer */
+	assert_int_equal(taken(1).admitted, 2); /* within the call, not by TCP's timer */
 	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
 	assert_int_equal(taken(1).held, 1);
 	assert_int_equal(holds(), 0);
@@ -151,7 +155,7 @@ static void takes_no_session_tickets_for_an_answer(void **state)
 	pace(CG_A, UINT64_MAX, 1, 0);
 	assert_int_equal(tell(&child, 'r'), 0);
 	assert_int_equal(send(fd, tickets, sizeof(tickets), 0), sizeof(tickets));
-	assert_int_equal(server_read(fd, 1, 2000), 0);	/* TCP has tried three times */
+	assert_int_equal(server_read(fd, 1, 2000), 0); /* TCP has tried three times */
 	assert_int_equal(taken(1).admitted, 0);
 	assert_int_equal(holds(), 1);
 	close(fd);
@@ -173,7 +177,7 @@ static void each_bucket_of_each_gate_must_have_credit(void **state)
 	assert_int_equal(holds(), 1);
 	assert_int_equal(the_hold.bucket, 2);
 	assert_int_equal(taken(1).admitted + taken(3).admitted, 0);
-	assert_int_equal(tap_grant_clear(tap, 2), 0);	/* has credit: it was just taken away */
+	assert_int_equal(tap_grant_clear(tap, 2), 0); /* has credit: it was just taken away */
 	assert_int_equal(tap_wake(the_cookie, &the_hold), 0);
 	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
 	assert_int_equal(taken(1).admitted, 1);
@@ -201,7 +205,7 @@ static void takes_no_talk_and_no_upload_for_requests(void **state)
 		assert_int_equal(server_read(fd, TALK, 5000), TALK);
 	}
 	assert_int_equal(taken(1).admitted, 1);
-	assert_int_equal(tell(&child, 'r'), 0);	/* the talk has not hidden the answer */
+	assert_int_equal(tell(&child, 'r'), 0); /* the talk has not hidden the answer */
 	assert_int_equal(server_read(fd, 1, 300), 0);
 	assert_int_equal(taken(1).held, 1);
 	close(fd);
@@ -272,7 +276,7 @@ static void opens_when_the_lease_ends(void **state)
 	grant(1, 0);
 	pace(CG_A, clock_mono_ns() + 700 * NS_PER_MS, 1, 0);
 	assert_int_equal(tell(&child, 'r'), 0);
-	assert_int_equal(server_read(fd, REQUEST, 10000), REQUEST);	/* TCP tries again */
+	assert_int_equal(server_read(fd, REQUEST, 10000), REQUEST); /* TCP tries again */
 	assert_int_equal(taken(1).held, 1);
 	assert_int_equal(taken(1).admitted, 0);
 	assert_int_equal(holds(), 0);
@@ -294,12 +298,12 @@ static void sends_nothing_of_who_gave_up(void **state)
 	assert_int_equal(holds(), 1);
 	assert_int_equal(tell(&child, 'x'), 0);
 	grant(1, 1000 * RESERVE);
-	assert_int_equal(server_read(fd, 1, 1500), 0);	/* TCP has tried twice */
+	assert_int_equal(server_read(fd, 1, 1500), 0); /* TCP has tried twice */
 	assert_int_equal(taken(1).admitted, 0);
 	assert_int_equal(holds(), 1);
-	assert_int_equal(the_hold.bucket, 0);	/* nobody waits */
+	assert_int_equal(the_hold.bucket, 0); /* nobody waits */
 	assert_int_equal(tap_gate_clear(tap, ids[CG_A]), 0);
-	assert_int_equal(server_read(fd, 1, 3500), 0);	/* and once more, with the gate gone */
+	assert_int_equal(server_read(fd, 1, 3500), 0); /* and once more, with the gate gone */
 	close(fd);
 	child_end(&child);
 }
@@ -322,7 +326,7 @@ static void survives_a_reset_of_what_waits(void **state)
 	assert_int_equal(last[1].head.type, EV_FLOW_END);
 	assert_true(last[1].is_withheld);
 	assert_int_equal(last[1].held_since_ns, the_hold.since_ns);
-	assert_int_equal(holds(), 1);	/* until user space has read of the end */
+	assert_int_equal(holds(), 1); /* until user space has read of the end */
 	assert_int_equal(the_hold.bucket, 0);
 	assert_int_equal(tap_hold_drop(tap, the_cookie), 0);
 	assert_int_equal(tap_hold_get(tap, the_cookie, &the_hold), -ENOENT);
@@ -362,7 +366,7 @@ static void tells_what_a_refusal_withheld(void **state)
 	before = clock_mono_ns();
 	assert_int_equal(tap_gate_set(tap, ids[CG_A], &gate), 0);
 	assert_int_equal(tell(&child, 'r'), 0);
-	assert_int_equal(tell(&beside, 't'), 0);	/* talk, as of one who hangs up, is no request */
+	assert_int_equal(tell(&beside, 't'), 0); /* talk, as of one who hangs up, is no request */
 	assert_int_equal(server_read(fd, 1, 300), 0);
 	assert_int_equal(holds(), 1);
 	assert_int_equal(the_hold.bucket, 0);
@@ -411,10 +415,10 @@ static void counts_answers_where_little_is_left_and_holds_the_next_request(void 
 	pace(CG_A, UINT64_MAX, 1, 0);
 	assert_int_equal(tell(&child, 'r'), 0);
 	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
-	assert_int_equal(taken(1).streamed_nanos, 0);	/* a handshake is no answer */
+	assert_int_equal(taken(1).streamed_nanos, 0); /* a handshake is no answer */
 	answer(fd);
 	assert_int_equal(taken(1).streamed_nanos, ANSWER);
-	assert_int_equal(tell(&child, 'r'), 0);	/* there is something left */
+	assert_int_equal(tell(&child, 'r'), 0); /* there is something left */
 	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
 	assert_int_equal(taken(1).taken_nanos, 2 * RESERVE);
 	answer(fd);
@@ -461,7 +465,7 @@ static void cuts_an_answer_and_lets_it_go_on(void **state)
 	assert_int_equal(tell(&beside, 'r'), 0);
 	answer(fd);
 	assert_int_equal(cuts(), 0);
-	answer(fd);	/* it crosses, and was there before that was known */
+	answer(fd); /* it crosses, and was there before that was known */
 	assert_int_equal(cuts(), 1);
 	assert_int_equal(send(fd, data, sizeof(data), 0), sizeof(data));
 	assert_int_equal(unacknowledged(fd), sizeof(data));
@@ -471,7 +475,7 @@ static void cuts_an_answer_and_lets_it_go_on(void **state)
 	grant_left(1, 1 << 20, 4 * ANSWER);
 	for (int i = 0; i < 20 && unacknowledged(fd); i++)
 		;
-	assert_int_equal(unacknowledged(fd), 0);	/* its server's TCP repeated it */
+	assert_int_equal(unacknowledged(fd), 0); /* its server's TCP repeated it */
 	assert_int_equal(taken(1).streamed_nanos, 3 * ANSWER);
 	answer(fd);
 	assert_int_equal(cuts(), 2);
@@ -515,7 +519,7 @@ static void a_gate_for_new_connections_admits_requests_on_live_ones_by_credit(vo
 	assert_int_equal(tell(&child, 'r'), 0);
 	assert_int_equal(server_read(fd, 1, 300), 0);
 	assert_int_equal(taken(1).held, 1);
-	answer(fd);	/* what was asked for comes */
+	answer(fd); /* what was asked for comes */
 	close(fd);
 	child_end(&child);
 }

@@ -28,7 +28,8 @@ static struct fixture *start(bool is_perf, size_t ring_bytes)
 	char *error = NULL;
 
 	assert_int_equal(who_cgroup_mount(f->cgroup_root, sizeof(f->cgroup_root)), 0);
-	f->config = (struct tap_config){ .cgroup_root = f->cgroup_root, .ring_bytes = ring_bytes,
+	f->config = (struct tap_config){ .cgroup_root = f->cgroup_root,
+					 .ring_bytes = ring_bytes,
 					 .perf_uprobes = is_perf };
 	if (tap_new(&f->tap, &f->config, &error))
 		fail_msg("%s", error);
@@ -93,7 +94,7 @@ static char *noise(size_t n)
 
 static void copies_every_size_exactly(void **state)
 {
-	static const int sizes[] = { 1,	   255,	 256,	257,   1023,  1024,  1025, 4095,
+	static const int sizes[] = { 1,    255,  256,  257,   1023,  1024,  1025,  4095,
 				     4096, 4097, 8192, 10000, 16383, 16384, 16385, 1 << 20 };
 	struct fixture *f = *state;
 	uint64_t ssl = new_ssl(), bytes[2];
@@ -122,7 +123,7 @@ static void copies_every_size_exactly(void **state)
 static void shows_what_is_beyond_a_megabyte_as_a_jump(void **state)
 {
 	struct fixture *f = *state;
-	const size_t bytes = (1 << 20) + 5000 + EV_PIECE_MAX;	/* the last piece is told */
+	const size_t bytes = (1 << 20) + 5000 + EV_PIECE_MAX; /* the last piece is told */
 	uint64_t ssl = new_ssl(), counters[CTL_COUNTERS], before[CTL_COUNTERS];
 	_cleanup_free_ char *sent = noise(bytes);
 
@@ -256,7 +257,7 @@ static void looks_at_the_nameless_for_a_while(void **state)
 	toy_write_n(ssl, sent, 40000);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n_bytes[EV_OUT], 65536 - 40000 + 4096);
-	for (int i = 0; i < 47; i++)	/* 64 kB + 48 * 4 kB */
+	for (int i = 0; i < 47; i++) /* 64 kB + 48 * 4 kB */
 		toy_write_n(ssl, sent, 40000);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n_bytes[EV_OUT], 47 * 4096);

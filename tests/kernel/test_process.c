@@ -15,7 +15,7 @@
 #include "tap/tap.h"
 #include "who/who.h"
 
-static char v2[64];	/* the cgroup v2 mount */
+static char v2[64]; /* the cgroup v2 mount */
 
 static int setup(void **state)
 {

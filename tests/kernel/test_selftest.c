@@ -126,8 +126,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(passes_where_probes_are_safe, setup, teardown),
-		cmocka_unit_test_setup_teardown(takes_return_instructions_where_return_probes_kill, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(takes_return_instructions_where_return_probes_kill,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(tells_that_the_child_died, setup, teardown),
 		cmocka_unit_test_setup_teardown(tells_that_nothing_was_seen, setup, teardown),
 	};

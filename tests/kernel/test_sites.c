@@ -92,7 +92,8 @@ static void hear_each_form_of_call_once(bool by_instruction)
 	client = end_new(ctx, false);
 	server = end_new(ctx, true);
 	SSL_set_tlsext_host_name(client, "api.openai.com");
-	for (int i = 0; i < 8 && !(SSL_is_init_finished(client) && SSL_is_init_finished(server)); i++) {
+	for (int i = 0; i < 8 && !(SSL_is_init_finished(client) && SSL_is_init_finished(server));
+	     i++) {
 		SSL_do_handshake(client);
 		carry(client, server);
 		SSL_do_handshake(server);
@@ -106,10 +107,10 @@ static void hear_each_form_of_call_once(bool by_instruction)
 	assert_int_equal(SSL_read(server, buf, sizeof(buf)), 6);
 	assert_int_equal(SSL_write(server, "answer", 6), 6);
 	carry(server, client);
-	assert_int_equal(SSL_peek(client, buf, 3), 3);	/* takes nothing */
+	assert_int_equal(SSL_peek(client, buf, 3), 3); /* takes nothing */
 	assert_int_equal(SSL_read(client, buf, 3), 3);
 	assert_int_equal(SSL_read_ex(client, buf, sizeof(buf), &n), 1);
-	assert_int_equal(SSL_read(client, buf, sizeof(buf)), -1);	/* nothing there: no bytes */
+	assert_int_equal(SSL_read(client, buf, sizeof(buf)), -1); /* nothing there: no bytes */
 	SSL_free(client);
 	SSL_free(server);
 	SSL_CTX_free(ctx);

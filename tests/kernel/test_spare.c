@@ -24,11 +24,11 @@
 
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-#define POD "pod01234567-89ab-cdef-0123-456789abcdef"
+#define POD  "pod01234567-89ab-cdef-0123-456789abcdef"
 
-static char v2[64], top[64];		/* the mount; the test's own cgroup, below it */
+static char v2[64], top[64]; /* the mount; the test's own cgroup, below it */
 static char bin[] = "/tmp/test_spare.XXXXXX";
-static char made[24][2 * WHO_PATH_LEN];	/* in the order of making */
+static char made[24][2 * WHO_PATH_LEN]; /* in the order of making */
 static size_t n_made;
 static pid_t started[16];
 static size_t n_started;
@@ -41,7 +41,7 @@ static const char *group(const char *name)
 	char *path = paths[n++ % 8], dir[2 * WHO_PATH_LEN];
 
 	snprintf(path, WHO_PATH_LEN, "%s/%s", top, name);
-	for (const char *at = path; at; ) {
+	for (const char *at = path; at;) {
 		at = strchr(at + 1, '/');
 		snprintf(dir, sizeof(dir), "%s%.*s", v2, at ? (int)(at - path) : WHO_PATH_LEN, path);
 		if (mkdir(dir, 0755) == 0)
@@ -141,7 +141,11 @@ static int teardown_all(void **state)
 	return *top ? system(command) : 0;
 }
 
-#define NEEDS_ROOT() do { if (!*top) skip(); } while (0)
+#define NEEDS_ROOT()            \
+	do {                    \
+		if (!*top)      \
+			skip(); \
+	} while (0)
 
 static const char *process_of(const char *path, uint32_t tgid)
 {
@@ -160,7 +164,8 @@ static const char *group_of(const char *path)
 static void in_a_container_nobody_is_the_kubelet(void **state)
 {
 	static const char *const containers[] = { "docker/" ID_A, "kubepods/burstable/" POD "/" ID_B,
-						  "docker-" ID_A ".scope/system.slice/kubelet.service" };
+						  "docker-" ID_A
+						  ".scope/system.slice/kubelet.service" };
 	const char *path;
 
 	NEEDS_ROOT();
@@ -279,7 +284,7 @@ static void a_service_whose_file_was_replaced_is_known_still(void **state)
 	assert_string_equal(process_of(path, pid), "containerd-shim-runc-v2");
 	assert_string_equal(process_of(path, 1), "pid 1");
 	assert_string_equal(process_of(path, (uint32_t)getpid()), "aigress itself");
-	if (access("/proc/2/exe", F_OK) && spare_start_time(2))	/* not inside a container */
+	if (access("/proc/2/exe", F_OK) && spare_start_time(2)) /* not inside a container */
 		assert_string_equal(process_of("/", 2), "a kernel thread");
 }
 

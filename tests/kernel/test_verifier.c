@@ -21,9 +21,9 @@
 #include "tap/tap.h"
 #include "tap.skel.h"
 
-#define BUDGET 250000
+#define BUDGET   250000
 #define PROGRAMS 64
-#define STATS 4	/* BPF_LOG_STATS: only the last line of the verifier's log */
+#define STATS    4 /* BPF_LOG_STATS: only the last line of the verifier's log */
 
 static void stays_within_its_budget(void **state)
 {
@@ -51,7 +51,8 @@ static void stays_within_its_budget(void **state)
 
 		if (!bpf_program__autoload(program))
 			continue;
-		fprintf(stderr, "note: %-17s %6lu instructions\n", bpf_program__name(program), insns);
+		fprintf(stderr, "note: %-17s %6lu instructions\n", bpf_program__name(program),
+			insns);
 		if (!err)
 			assert_true(insns > 0 && insns <= BUDGET);
 	}

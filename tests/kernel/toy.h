@@ -81,10 +81,10 @@ static inline struct tap_probes *toy_attach(struct tap *tap, pid_t pid)
 		enum tap_role role;
 		void *function;
 	} toys[] = {
-		{ TAP_WRITE, toy_write },	{ TAP_WRITE_ARG4, toy_write_ex },
+		{ TAP_WRITE, toy_write },          { TAP_WRITE_ARG4, toy_write_ex },
 		{ TAP_WRITE_ARG5, toy_write_ex2 }, { TAP_READ, toy_read },
-		{ TAP_READ_ARG4, toy_read_ex }, { TAP_CTRL, toy_ctrl },
-		{ TAP_SET_HOST, toy_set_host }, { TAP_FREE, toy_free },
+		{ TAP_READ_ARG4, toy_read_ex },    { TAP_CTRL, toy_ctrl },
+		{ TAP_SET_HOST, toy_set_host },    { TAP_FREE, toy_free },
 	};
 	struct tap_site sites[ARRAY_SIZE(toys)];
 	struct tap_probes *probes;

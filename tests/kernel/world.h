@@ -37,17 +37,17 @@
 
 /* What a test works with: a tap, a listener in its own namespace, cgroups a, a/below and b. */
 static struct tap *tap;
-static char v2[64];	/* the cgroup v2 mount */
+static char v2[64]; /* the cgroup v2 mount */
 static int listener = -1;
 static struct sockaddr_in server;
-static struct sockaddr_in6 server6;	/* the same listener */
+static struct sockaddr_in6 server6; /* the same listener */
 static char cgroups[3][96];
 static uint64_t ids[3];
 enum { CG_A, CG_BELOW, CG_B };
 
-static struct ev_flow last[4];	/* EV_FLOW and EV_FLOW_END since take_events() began, in order */
+static struct ev_flow last[4]; /* EV_FLOW and EV_FLOW_END since take_events() began, in order */
 static size_t n_last;
-static struct ev_flow approach;	/* the newest EV_FLOW_APPROACH, which is not in last[] */
+static struct ev_flow approach; /* the newest EV_FLOW_APPROACH, which is not in last[] */
 static size_t n_approaches;
 
 static inline void keep(void *arg, const struct ev_head *event, size_t size)
@@ -58,7 +58,7 @@ static inline void keep(void *arg, const struct ev_head *event, size_t size)
 		return;
 	assert_int_equal(size, sizeof(*flow));
 	if (flow->remote_port != ntohs(server.sin_port))
-		return;		/* somebody else's on this host */
+		return; /* somebody else's on this host */
 	if (flow->state == EV_FLOW_APPROACH) {
 		approach = *flow;
 		n_approaches++;
@@ -205,26 +205,44 @@ static inline int obey(int *fd, char what)
 	socklen_t size = sizeof(error);
 
 	switch (what) {
-	case 'c': return connect_to(fd, (void *)&server, sizeof(server));
-	case '6': return connect_to(fd, (void *)&server6, sizeof(server6));
-	case 'q': return send_datagram(443);
-	case 'a': return send_part(*fd, "curl", 0, SIZE_MAX);		/* an AI name */
-	case '1': return send_part(*fd, "curl", 0, 100);
-	case '2': return send_part(*fd, "curl", 100, 200);
-	case '3': return send_part(*fd, "curl", 200, SIZE_MAX);
-	case 'o': return send_part(*fd, "wget", 0, SIZE_MAX);		/* localhost */
-	case 'p': return send_part(*fd, "curl_proxy_request", 0, SIZE_MAX);
-	case 'd': return send(*fd, "0123456789", 10, MSG_NOSIGNAL) < 0 ? errno : 0;
-	case 'f': return send_finished(*fd);
-	case 'r': return send_request(*fd);
-	case 't': return send_talk(*fd);
-	case 's': return send_split(*fd);
-	case 'i': return take_in(*fd);
-	case 'w':	/* wait for a reset */
+	case 'c':
+		return connect_to(fd, (void *)&server, sizeof(server));
+	case '6':
+		return connect_to(fd, (void *)&server6, sizeof(server6));
+	case 'q':
+		return send_datagram(443);
+	case 'a':
+		return send_part(*fd, "curl", 0, SIZE_MAX); /* an AI name */
+	case '1':
+		return send_part(*fd, "curl", 0, 100);
+	case '2':
+		return send_part(*fd, "curl", 100, 200);
+	case '3':
+		return send_part(*fd, "curl", 200, SIZE_MAX);
+	case 'o':
+		return send_part(*fd, "wget", 0, SIZE_MAX); /* localhost */
+	case 'p':
+		return send_part(*fd, "curl_proxy_request", 0, SIZE_MAX);
+	case 'd':
+		return send(*fd, "0123456789", 10, MSG_NOSIGNAL) < 0 ? errno : 0;
+	case 'f':
+		return send_finished(*fd);
+	case 'r':
+		return send_request(*fd);
+	case 't':
+		return send_talk(*fd);
+	case 's':
+		return send_split(*fd);
+	case 'i':
+		return take_in(*fd);
+	case 'w': /* wait for a reset */
 		poll(&wait, 1, 5000);
 		getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &size);
 		return error;
-	case 'x': close(*fd); *fd = -1; return 0;
+	case 'x':
+		close(*fd);
+		*fd = -1;
+		return 0;
 	}
 	return EINVAL;
 }
@@ -240,7 +258,7 @@ static inline struct child child_new(const char *cgroup)
 	child.pid = fork();
 	if (!child.pid) {
 		close(down[1]);
-		tap_free(tap);	/* its copies of the links would hold the programs in place */
+		tap_free(tap); /* its copies of the links would hold the programs in place */
 		join_cgroup(cgroup);
 		while (read(down[0], &what, 1) == 1) {
 			answer = obey(&fd, what);
@@ -269,7 +287,7 @@ static inline void child_end(struct child *child)
 {
 	close(child->to);
 	close(child->from);
-	kill(child->pid, SIGKILL);	/* a child born later holds the pipe too */
+	kill(child->pid, SIGKILL); /* a child born later holds the pipe too */
 	waitpid(child->pid, NULL, 0);
 }
 
@@ -323,7 +341,9 @@ static inline int group_setup(void **state)
 		struct stat st;
 
 		snprintf(cgroups[i], sizeof(cgroups[i]), "%s/aigress-gate-%d%s", v2, getpid(),
-			 i == CG_A ? "-a" : i == CG_B ? "-b" : "-a/below");
+			 i == CG_A ? "-a" :
+			 i == CG_B ? "-b" :
+				     "-a/below");
 		assert_int_equal(mkdir(cgroups[i], 0755), 0);
 		assert_int_equal(stat(cgroups[i], &st), 0);
 		ids[i] = st.st_ino;

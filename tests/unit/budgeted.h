@@ -18,11 +18,11 @@
 #include "guard/override.h"
 #include "guard/policy.h"
 
-#define USD NANOS_PER_USD
+#define USD       NANOS_PER_USD
 #define MINUTE_US (60 * US_PER_S)
-#define HOUR_US (3600 * US_PER_S)
-#define DAY_US (24 * HOUR_US)
-#define T0 (1790000000LL * US_PER_S)	/* 2026-09-21T14:13:20Z */
+#define HOUR_US   (3600 * US_PER_S)
+#define DAY_US    (24 * HOUR_US)
+#define T0        (1790000000LL * US_PER_S) /* 2026-09-21T14:13:20Z */
 
 static uint64_t seed = 1;
 
@@ -49,9 +49,10 @@ static inline struct policy_budget day_budget(void)
 }
 
 static struct who_group group = { .cgroup = 7, .path = "/a" };
-static struct who_process process = {
-	.tgid = 70, .user = "root", .comm = "python3", .exe = "/bin/python3"
-};
+static struct who_process process = { .tgid = 70,
+				      .user = "root",
+				      .comm = "python3",
+				      .exe = "/bin/python3" };
 
 static inline struct policy_subject subject(void)
 {

@@ -25,7 +25,7 @@
 #include "guard/standing.h"
 #include "guard/story.h"
 
-#define T0 1790000000000000LL
+#define T0   1790000000000000LL
 #define MOST 64
 
 /* The world, as the levers see it. */
@@ -42,9 +42,9 @@ static struct {
 	int64_t spent[MOST];
 	size_t n_freezes;
 	char frozen[WHO_PATH_LEN + 8];
-	enum ctl_gate_state state;	/* of the last gate */
+	enum ctl_gate_state state; /* of the last gate */
 	struct ctl_gate gate;
-	struct ctl_grant grants[MOST];	/* by bucket */
+	struct ctl_grant grants[MOST]; /* by bucket */
 	struct ctl_take take;
 	size_t n_ended;
 	struct loop *loop;
@@ -117,8 +117,9 @@ static inline bool lever_is_live(void *arg, uint64_t cgroup)
 }
 
 /* Pods of one workload: the charged 7 and 8, which are one pod, and one that never called. */
-static inline void lever_each_container(void *arg, void (*fn)(void *ctx, const struct who_group *group),
-				 void *ctx)
+static inline void lever_each_container(void *arg,
+					void (*fn)(void *ctx, const struct who_group *group),
+					void *ctx)
 {
 	struct who_group group = { .path = "/pods", .namespace = "ns", .workload = "Deployment/a" };
 
@@ -177,14 +178,17 @@ static struct policy_step steps[] = {
 enum { NOTE, REFUSE, KILL, KILL_CGROUP, STOP, STOP_CGROUP, FREEZE, PACE };
 static struct policy_budget budgets[2] = { { .name = "a", .limit_nanos = 5, .line = 10 },
 					   { .name = "b", .limit_nanos = 5 } };
-static struct policy_rules rules = {
-	.enforce = true, .max_kills = 1000, .budgets = budgets, .n_budgets = 2, .file = "x.yaml"
-};
+static struct policy_rules rules = { .enforce = true,
+				     .max_kills = 1000,
+				     .budgets = budgets,
+				     .n_budgets = 2,
+				     .file = "x.yaml" };
 static struct who_group group;
 static struct who_process process;
-static struct policy_subject subject = {
-	.group = &group, .process = &process, .host = "", .model = ""
-};
+static struct policy_subject subject = { .group = &group,
+					 .process = &process,
+					 .host = "",
+					 .model = "" };
 
 static inline int reset(void **state)
 {
@@ -238,7 +242,7 @@ static inline pid_t sleeper(const char *exe)
 		execl(exe, exe, "60", NULL);
 		_exit(127);
 	}
-	for (int i = 0; i < 2000; i++) {	/* until the image is the new one */
+	for (int i = 0; i < 2000; i++) { /* until the image is the new one */
 		char path[64], target[256];
 		ssize_t n;
 

@@ -63,7 +63,8 @@ static inline void answer(struct peer *peer, const char *path, const char *head,
 		peer_say(peer, "HTTP/1.1 429 Slow Down\r\nRetry-After: 7\r\n"
 			       "Content-Length: 4\r\n\r\nbusy");
 	} else if (!strcmp(path, "/moved")) {
-		peer_say(peer, "HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n");
+		peer_say(peer,
+			 "HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n");
 	} else if (!strcmp(path, "/garbage")) {
 		peer_say(peer, "\1\2\3 I am no web server\r\n\r\n");
 	} else if (!strcmp(path, "/watch")) {
@@ -73,8 +74,7 @@ static inline void answer(struct peer *peer, const char *path, const char *head,
 		peer_hang(peer);
 	} else {
 		/* tells what it was told */
-		snprintf(text, sizeof(text),
-			 "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s%s%s",
+		snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s%s%s",
 			 strlen(head) + strlen(body) + 1, head, "|", body);
 		peer_say(peer, text);
 	}
@@ -143,8 +143,9 @@ static inline struct fetch_request request_to(struct world *world, const char *p
 {
 	snprintf(world->url, sizeof(world->url), "%s://localhost:%d%s",
 		 world->peer.tls ? "https" : "http", world->peer.port, path);
-	return (struct fetch_request){ .url = world->url, .timeout_ms = 20000, .done = on_done,
-				       .arg = world };
+	return (struct fetch_request){
+		.url = world->url, .timeout_ms = 20000, .done = on_done, .arg = world
+	};
 }
 
 static inline void run(struct world *world)

@@ -26,7 +26,7 @@
 struct peer {
 	int fd, port, wake[2];
 	pthread_t thread;
-	SSL_CTX *tls;			/* NULL: plain */
+	SSL_CTX *tls; /* NULL: plain */
 	void (*serve)(struct peer *peer);
 	void *arg;
 	/* of the connection that is served: */
@@ -90,7 +90,8 @@ static inline void *peer_run(void *arg)
 static inline void peer_start(struct peer *peer, const char *path, int port)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_port = htons((uint16_t)port),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(in);
 	int on = 1;

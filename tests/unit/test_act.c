@@ -14,7 +14,7 @@ static void a_note_comes_once_a_window_with_its_evidence(void **state)
 	assert_string_equal(world.calls[0], "[9,8]");
 	assert_int_equal(world.spent[0], 6);
 	act_expire(act, T0 + 1000);
-	verdict.is_first = false;	/* after a restart: it was told before */
+	verdict.is_first = false; /* after a restart: it was told before */
 	act_apply(act, &verdict, &subject, T0 + 1001);
 	assert_int_equal(world.n_rows, 1);
 	verdict.is_first = true;
@@ -51,7 +51,8 @@ static void a_rehearsal_writes_rows_and_touches_nothing(void **state)
 	act_expire(act, T0 + 5000);
 	act_free(act);
 	assert_int_equal(world.n_shut + world.n_opened + world.n_destroyed + world.n_signals +
-			 world.n_group_signals + world.n_freezes, 0);
+				 world.n_group_signals + world.n_freezes,
+			 0);
 	assert_int_equal(world.n_rows, 7);
 	end(child);
 }
@@ -72,7 +73,7 @@ static void no_fewer_members_stay_healthy_than_the_budget_says(void **state)
 			verdict.n_cgroups = 2;
 			act_apply(act, &verdict, &subject, T0);
 		}
-	assert_int_equal(world.n_freezes, 2);	/* the first, and it again */
+	assert_int_equal(world.n_freezes, 2); /* the first, and it again */
 	assert_int_equal(world.n_rows, 2);
 	assert_string_equal(world.results[0], "done");
 	assert_string_equal(world.results[1], "refused: it would leave 0 of 2 members healthy, "
@@ -161,13 +162,14 @@ static void what_other_rules_still_order_goes_on(void **state)
 	now.n_budgets = 1;
 	act_rules(act, true, T0);
 	assert_int_equal(world.n_opened, 0);
-	verdict.budget = &new;		/* the same gate, by the new rules: no row */
+	verdict.budget = &new; /* the same gate, by the new rules: no row */
 	verdict.step = &others[1];
 	act_apply(act, &verdict, &subject, T0);
 	assert_int_equal(world.n_rows, 1);
 	others[1].at_permille = 1200;
-	now.budgets = &(struct policy_budget){ .name = "a", .limit_nanos = 5,
-					       .steps = &others[0], .n_steps = 1 };
+	now.budgets = &(struct policy_budget){
+		.name = "a", .limit_nanos = 5, .steps = &others[0], .n_steps = 1
+	};
 	act_rules(act, true, T0);
 	assert_int_equal(world.n_opened, 1);
 	assert_string_equal(world.results[1], "ended: the rules have changed");
@@ -202,7 +204,7 @@ static void rows_are_limited_and_the_rest_counted(void **state)
 		act_apply(act, &verdict, &subject, T0);
 	}
 	act_stats(act, &stats);
-	assert_int_equal(world.n_shut, 100);	/* every gate is set all the same */
+	assert_int_equal(world.n_shut, 100); /* every gate is set all the same */
 	assert_int_equal(stats.rows, ACT_ROWS_PER_MINUTE);
 	assert_int_equal(stats.rows_unwritten, 100 - ACT_ROWS_PER_MINUTE);
 	act_free(act);

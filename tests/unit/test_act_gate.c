@@ -14,7 +14,7 @@ static void a_gate_is_a_lease_renewed_and_ends_with_the_window(void **state)
 	assert_true(world.lease_ns >= now_ns + ACT_LEASE_NS &&
 		    world.lease_ns < now_ns + ACT_LEASE_NS + NS_PER_S);
 	verdict.is_first = false;
-	act_apply(act, &verdict, &subject, T0 + 1);	/* set again, not told again */
+	act_apply(act, &verdict, &subject, T0 + 1); /* set again, not told again */
 	act_renew(act);
 	assert_int_equal(world.n_shut, 3);
 	assert_int_equal(world.n_rows, 1);
@@ -85,7 +85,8 @@ static void a_gate_outlives_the_daemon_as_long_as_a_budget_holds_it(void **state
 	assert_true(act_outlives(act));
 	assert_true(act_holds_gate(act, 7));
 	assert_false(act_holds_gate(act, 8));
-	assert_in_range(world.lease_ns, before_ns + 3590 * NS_PER_S, clock_mono_ns() + 3600 * NS_PER_S);
+	assert_in_range(world.lease_ns, before_ns + 3590 * NS_PER_S,
+			clock_mono_ns() + 3600 * NS_PER_S);
 	/* When the budget that holds it lets go, the other one's gate is a short lease again. */
 	act_expire(act, end_us);
 	assert_int_equal(world.n_opened, 0);
@@ -122,7 +123,7 @@ static void a_pace_names_its_bucket_and_yields_to_a_refusal(void **state)
 	act_renew(act);
 	assert_int_equal(world.state, CTL_REFUSE);
 	world.take = (struct ctl_take){ .admitted = 5, .held = 3 };
-	act_expire(act, T0 + 1000);	/* the first pace */
+	act_expire(act, T0 + 1000); /* the first pace */
 	assert_int_equal(world.state, CTL_REFUSE);
 	assert_int_equal(world.n_ended, 1);
 	act_expire(act, T0 + 2000);
@@ -168,13 +169,13 @@ static void a_failing_gate_is_tried_again_and_told_when_it_changes(void **state)
 static void a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them(void **state)
 {
 	struct charge so_far = { .source = CHARGE_TEXT, .budget_nanos = 1 };
-	struct policy *policy = policy_of(3);	/* the mean of the calls is 3 */
+	struct policy *policy = policy_of(3); /* the mean of the calls is 3 */
 	struct act *act = act_of();
 
 	policy_reserve(policy, &subject, 1, &so_far, T0);
 	apply_all(act, policy);
-	assert_int_equal(world.n_shut, 2);	/* and once more, with the fuse */
-	assert_int_equal(world.state, CTL_TURN_AWAY);	/* the call itself may be half sent */
+	assert_int_equal(world.n_shut, 2);            /* and once more, with the fuse */
+	assert_int_equal(world.state, CTL_TURN_AWAY); /* the call itself may be half sent */
 	assert_int_equal(world.n_destroyed, 0);
 	assert_string_equal(world.results[0], "done: calls in flight will cross the line");
 	act_renew(act);
@@ -183,7 +184,7 @@ static void a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them(void *
 	assert_int_equal(world.n_opened, 0);
 	policy_release(policy, 1);
 	act_review(act, policy, true, T0);
-	assert_int_equal(world.state, CTL_PACE);	/* the fuse stays */
+	assert_int_equal(world.state, CTL_PACE); /* the fuse stays */
 	assert_int_equal(world.n_opened, 0);
 	assert_string_equal(world.results[1], "ended: calls in flight cost less than was held");
 	/* And where it was right, the streams go when the line is crossed. */
@@ -197,13 +198,14 @@ static void a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them(void *
 	assert_string_equal(world.results[3], "done");
 	policy_release(policy, 2);
 	act_review(act, policy, true, T0);
-	assert_int_equal(world.n_opened, 0);	/* no longer a matter of reserves */
+	assert_int_equal(world.n_opened, 0); /* no longer a matter of reserves */
 	act_free(act);
 	policy_free(policy);
 }
 
-static struct policy_step pacing[] = { { .at_permille = 1000, .action = POLICY_PACE,
-					 .pace_per_hour = 36000 } };
+static struct policy_step pacing[] = {
+	{ .at_permille = 1000, .action = POLICY_PACE, .pace_per_hour = 36000 }
+};
 
 static void credit_follows_time_and_charges(void **state)
 {
@@ -231,7 +233,8 @@ static void credit_follows_time_and_charges(void **state)
 	n_rows = world.n_rows;
 	act_expire(act, INT64_MAX);
 	assert_int_equal(act_pace(act, policy, T0), 0);
-	assert_string_equal(world.results[n_rows], "ended: the window is over (1 requests let go, 4 made to wait)");
+	assert_string_equal(world.results[n_rows],
+			    "ended: the window is over (1 requests let go, 4 made to wait)");
 	act_free(act);
 	policy_free(policy);
 }

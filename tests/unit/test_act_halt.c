@@ -51,7 +51,7 @@ static void a_stopped_process_goes_on_when_the_window_is_over(void **state)
 	act_apply(act, &verdict, &subject, T0);
 	wait_for_state(child, 'T');
 	assert_int_equal(standing(ledger), 1);
-	kill(child, SIGCONT);	/* another hand */
+	kill(child, SIGCONT); /* another hand */
 	wait_for_state(child, 'S');
 	act_apply(act, &verdict, &subject, T0 + 1);
 	wait_for_state(child, 'T');
@@ -105,7 +105,7 @@ static void nothing_stands_after_a_clean_stop(void **state)
 	}
 	assert_int_equal(standing(ledger), 3);
 	assert_string_equal(world.frozen, "freeze /agents");
-	assert_int_equal(world.n_destroyed, 1);	/* cut */
+	assert_int_equal(world.n_destroyed, 1); /* cut */
 	act_free(act);
 	assert_string_equal(world.frozen, "thaw /agents");
 	assert_int_equal(world.signals[world.n_group_signals - 1], SIGCONT);
@@ -137,7 +137,7 @@ static void the_next_daemon_lets_go_what_it_does_not_want(void **state)
 	world.really = true;
 	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
 	act = act_new(NULL, ledger, &rules, &levers);
-	act_apply(act, &verdict, &subject, T0);	/* restored from the sums */
+	act_apply(act, &verdict, &subject, T0); /* restored from the sums */
 	assert_string_equal(world.frozen, "freeze /agents");
 	assert_int_equal(act_recover(act), 2);
 	wait_for_state(child, 'S');

@@ -19,7 +19,7 @@ static void each_new_process_is_killed_once(void **state)
 	assert_string_equal(world.results[1], "done: SIGKILL");
 	assert_int_equal(world.n_rows, 2);
 	end(first);
-	process.tgid = (uint32_t)first;		/* its last charge comes after it */
+	process.tgid = (uint32_t)first; /* its last charge comes after it */
 	verdict = verdict_of(KILL);
 	act_apply(act, &verdict, &subject, T0);
 	assert_int_equal(world.n_signals, 2);
@@ -64,7 +64,7 @@ static void who_does_not_end_in_the_grace_is_killed(void **state)
 	assert_int_equal(loop_new(&loop), 0);
 	act = act_new(loop, NULL, &rules, &levers);
 	act_apply(act, &verdict, &subject, T0);
-	act_expire(act, T0 + 1000000);	/* the window's end does not spare it */
+	act_expire(act, T0 + 1000000); /* the window's end does not spare it */
 	run_until_rows(loop, 2);
 	assert_string_equal(world.results[0], "done: SIGTERM, SIGKILL in 1 s");
 	assert_string_equal(world.results[1], "done: SIGKILL after the grace");
@@ -139,7 +139,7 @@ static void a_pid_in_other_hands_is_not_killed(void **state)
 	act = act_new(loop, NULL, &rules, &levers);
 	act_apply(act, &verdict, &subject, T0);
 	waitpid(child, NULL, 0);
-	usleep(20000);	/* two ticks: start times count hundredths of a second */
+	usleep(20000); /* two ticks: start times count hundredths of a second */
 	heir = fork_with_pid(child);
 	run_until_rows(loop, 2);
 	act_free(act);
@@ -207,7 +207,7 @@ static void a_cgroup_is_killed_after_the_grace_and_again_for_newcomers(void **st
 	assert_int_equal(world.signals[1], SIGKILL);
 	act_apply(act, &verdict, &subject, T0); /* the same process, before its end is seen */
 	assert_int_equal(world.n_group_signals, 2);
-	usleep(30000);	/* start times count hundredths of a second */
+	usleep(30000); /* start times count hundredths of a second */
 	later = sleeper("/bin/sleep");
 	process.tgid = (uint32_t)later;
 	verdict = verdict_of(KILL_CGROUP);
@@ -245,7 +245,7 @@ static void kills_in_an_hour_are_bounded_also_over_a_restart(void **state)
 	act = act_new(NULL, ledger, &rules, &levers);
 	act_apply(act, &verdict, &subject, clock_wall_us());
 	assert_int_equal(world.n_signals, 2);
-	rules.max_kills = 3;	/* and who was spared for it is killed when there is room */
+	rules.max_kills = 3; /* and who was spared for it is killed when there is room */
 	act_apply(act, &verdict, &subject, clock_wall_us());
 	assert_int_equal(world.n_signals, 3);
 	rules.max_kills = 1000;

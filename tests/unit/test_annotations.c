@@ -26,10 +26,34 @@ static const struct {
 };
 
 static const char *const bad[] = {
-	"", "20", "20 USD", "20USD/day", "20 USD/", "20 USD/year", "20 EUR/day", "-1 USD/day", "0 USD/day",
-	" 20 USD/day", "20 USD/day ", "20  USD/day", "20 usd/day", "1e3 USD/day", "+1 USD/day", "0x10 USD/day",
-	"99999999999999999999 USD/day", "1.5 tokens/day", "0 tokens/day", "9007199254740993 tokens/day", "20/day USD",
-	"/ ", " /", "USD/day", "20 USD/day\n", "20,5 USD/day", WHO_ANNOTATION_BAD, "1..5 USD/day",
+	"",
+	"20",
+	"20 USD",
+	"20USD/day",
+	"20 USD/",
+	"20 USD/year",
+	"20 EUR/day",
+	"-1 USD/day",
+	"0 USD/day",
+	" 20 USD/day",
+	"20 USD/day ",
+	"20  USD/day",
+	"20 usd/day",
+	"1e3 USD/day",
+	"+1 USD/day",
+	"0x10 USD/day",
+	"99999999999999999999 USD/day",
+	"1.5 tokens/day",
+	"0 tokens/day",
+	"9007199254740993 tokens/day",
+	"20/day USD",
+	"/ ",
+	" /",
+	"USD/day",
+	"20 USD/day\n",
+	"20,5 USD/day",
+	WHO_ANNOTATION_BAD,
+	"1..5 USD/day",
 };
 
 static struct who_wish wish_of(const char *budget, const char *mode)
@@ -63,7 +87,8 @@ static void text_means_what_it_says_or_nothing(void **state)
 	}
 	struct who_wish wish = wish_of("20 USD/day", "enforced");
 
-	assert_string_equal(annotations_read(&wish, &meant), "its mode is not enforce, rehearse or off");
+	assert_string_equal(annotations_read(&wish, &meant),
+			    "its mode is not enforce, rehearse or off");
 }
 
 struct world {
@@ -83,8 +108,10 @@ static int set_up(void **state)
 	world->allow.namespace = "team-*";
 	world->steps[0] = (struct policy_step){ .at_permille = 800, .action = POLICY_NOTE };
 	world->steps[1] = (struct policy_step){ .at_permille = 1000, .action = POLICY_REFUSE };
-	world->config = (struct annotations_config){ .allow = &world->allow, .n_allow = 1,
-						     .steps = world->steps, .n_steps = 2,
+	world->config = (struct annotations_config){ .allow = &world->allow,
+						     .n_allow = 1,
+						     .steps = world->steps,
+						     .n_steps = 2,
 						     .zone = "Europe/Berlin" };
 	*state = world;
 	return world->annotations ? 0 : -1;
@@ -100,8 +127,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static bool pod(struct world *world, const char *namespace, const char *workload, const char *budget,
-		const char *mode)
+static bool pod(struct world *world, const char *namespace, const char *workload,
+		const char *budget, const char *mode)
 {
 	struct who_pod pod = { .uid = "u", .name = "p", .wish = wish_of(budget, mode) };
 
@@ -151,7 +178,8 @@ static void allowed_ones_become_budgets(void **state)
 	assert_null(budget->match.workload);
 	assert_int_equal(budget->window, POLICY_MONTH);
 	assert_false(budget->is_rehearsed);
-	assert_string_equal(world->states, "team-a/Deployment/agents: rehearsed\nteam-a: in force\n");
+	assert_string_equal(world->states,
+			    "team-a/Deployment/agents: rehearsed\nteam-a: in force\n");
 }
 
 static void others_are_refused_and_told(void **state)
@@ -164,11 +192,12 @@ static void others_are_refused_and_told(void **state)
 	pod(world, "team-b", "Deployment/m", "1 USD/day", "never");
 	apply(world);
 	assert_int_equal(world->rules.n_budgets, 0);
-	assert_string_equal(world->states,
-			    "other/Deployment/x: the configuration allows none there\n"
-			    "team-b/Deployment/y: it is not a budget, as 20 USD/day or 2000000 tokens/hour\n"
-			    "team-b/Deployment/z: off\n"
-			    "team-b/Deployment/m: its mode is not enforce, rehearse or off\n");
+	assert_string_equal(
+		world->states,
+		"other/Deployment/x: the configuration allows none there\n"
+		"team-b/Deployment/y: it is not a budget, as 20 USD/day or 2000000 tokens/hour\n"
+		"team-b/Deployment/z: off\n"
+		"team-b/Deployment/m: its mode is not enforce, rehearse or off\n");
 	/* nothing is honoured that no operator has allowed */
 	world->config = (struct annotations_config){ 0 };
 	pod(world, "team-b", "Deployment/z", "1 USD/day", "");

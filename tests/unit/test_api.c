@@ -12,16 +12,26 @@
 
 static void hosts_find_their_provider(void **state)
 {
-	static const struct { const char *host, *name; } rows[] = {
-		{ "api.anthropic.com", "anthropic" }, { "eu.api.openai.com", "openai" },
-		{ "my-res.openai.azure.com", "azure.ai.openai" }, { "x.services.ai.azure.com", "azure.ai.openai" },
+	static const struct {
+		const char *host, *name;
+	} rows[] = {
+		{ "api.anthropic.com", "anthropic" },
+		{ "eu.api.openai.com", "openai" },
+		{ "my-res.openai.azure.com", "azure.ai.openai" },
+		{ "x.services.ai.azure.com", "azure.ai.openai" },
 		{ "generativelanguage.googleapis.com", "gcp.gemini" },
 		{ "europe-west4-aiplatform.googleapis.com", "gcp.vertex_ai" },
 		{ "aiplatform.googleapis.com", "gcp.vertex_ai" },
-		{ "bedrock-runtime.us-east-1.amazonaws.com", "aws.bedrock" }, { "api.x.ai", "x_ai" },
-		{ "openrouter.ai", "openrouter" }, { "api.cohere.ai", "cohere" },
-		{ "example.com", NULL }, { "evil-api.openai.com.example.com", NULL }, { ".openai.azure.com", NULL },
-		{ "xapi.openai.com", NULL }, { "bedrock-runtime..amazonaws.com.evil", NULL }, { "", NULL },
+		{ "bedrock-runtime.us-east-1.amazonaws.com", "aws.bedrock" },
+		{ "api.x.ai", "x_ai" },
+		{ "openrouter.ai", "openrouter" },
+		{ "api.cohere.ai", "cohere" },
+		{ "example.com", NULL },
+		{ "evil-api.openai.com.example.com", NULL },
+		{ ".openai.azure.com", NULL },
+		{ "xapi.openai.com", NULL },
+		{ "bedrock-runtime..amazonaws.com.evil", NULL },
+		{ "", NULL },
 		{ "bedrock-runtime.amazonaws.com", NULL },
 	};
 
@@ -85,27 +95,35 @@ static void operators_hosts_come_first(void **state)
 
 static void paths_tell_what_is_billed(void **state)
 {
-	static const struct { const char *provider, *path, *operation; enum dialect dialect; } rows[] = {
+	static const struct {
+		const char *provider, *path, *operation;
+		enum dialect dialect;
+	} rows[] = {
 		{ "anthropic", "/v1/messages", "chat", DIALECT_ANTHROPIC },
 		{ "deepseek", "/anthropic/v1/messages", "chat", DIALECT_ANTHROPIC },
 		{ "openai", "/base/of/a/gateway/chat/completions", "chat", DIALECT_OPENAI },
 		{ "openai", "/v1/responses/compact", "chat", DIALECT_OPENAI },
 		{ "mistral_ai", "/v1/fim/completions", "text_completion", DIALECT_OPENAI },
-		{ "gcp.gemini", "/v1beta/models/g:streamGenerateContent", "generate_content", DIALECT_GEMINI },
+		{ "gcp.gemini", "/v1beta/models/g:streamGenerateContent", "generate_content",
+		  DIALECT_GEMINI },
 		{ "gcp.gemini", "/v1beta/openai/chat/completions", "chat", DIALECT_OPENAI },
-		{ "gcp.vertex_ai", "/v1/x/publishers/anthropic/models/c:streamRawPredict", "chat", DIALECT_ANTHROPIC },
+		{ "gcp.vertex_ai", "/v1/x/publishers/anthropic/models/c:streamRawPredict", "chat",
+		  DIALECT_ANTHROPIC },
 		{ "aws.bedrock", "/model/m/converse", "chat", DIALECT_BEDROCK },
 		{ "cohere", "/v2/embed", "embeddings", DIALECT_COHERE },
 		{ "openai", "/v1/audio/speech", "speech", DIALECT_NONE },
-		{ "openai", "/v1/files", NULL, 0 }, { "openai", "/v1/threads/t/messages", NULL, 0 },
-		{ "openai", "/v1/responses/r/cancel", NULL, 0 }, { "openai", "/xchat/completion", NULL, 0 },
-		{ "anthropic", "/v1/messages/count_tokens", NULL, 0 }, { "aws.bedrock", "/model/m/count-tokens", NULL, 0 },
+		{ "openai", "/v1/files", NULL, 0 },
+		{ "openai", "/v1/threads/t/messages", NULL, 0 },
+		{ "openai", "/v1/responses/r/cancel", NULL, 0 },
+		{ "openai", "/xchat/completion", NULL, 0 },
+		{ "anthropic", "/v1/messages/count_tokens", NULL, 0 },
+		{ "aws.bedrock", "/model/m/count-tokens", NULL, 0 },
 		{ "openai", "", NULL, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		const struct endpoint *endpoint =
-			endpoint_find(provider_by_name(rows[i].provider), rows[i].path);
+		const struct endpoint *endpoint = endpoint_find(provider_by_name(rows[i].provider),
+								rows[i].path);
 
 		if (!rows[i].operation) {
 			assert_null(endpoint);
@@ -118,13 +136,17 @@ static void paths_tell_what_is_billed(void **state)
 
 static void a_path_may_name_the_model(void **state)
 {
-	static const struct { const char *path, *model; } rows[] = {
+	static const struct {
+		const char *path, *model;
+	} rows[] = {
 		{ "/v1beta/models/gemini-2.5-pro:generateContent", "gemini-2.5-pro" },
 		{ "/v1/projects/p/publishers/anthropic/models/claude-opus-4@20250514:rawPredict",
 		  "claude-opus-4@20250514" },
 		{ "/model/us.anthropic.claude-v1%3A0/converse", "us.anthropic.claude-v1:0" },
-		{ "/openai/deployments/mine/chat/completions", "mine" }, { "/v1/messages", "" },
-		{ "/model/a%2", "a%2" }, { "/model/%00b/x", "%00b" },
+		{ "/openai/deployments/mine/chat/completions", "mine" },
+		{ "/v1/messages", "" },
+		{ "/model/a%2", "a%2" },
+		{ "/model/%00b/x", "%00b" },
 	};
 	char model[64];
 

@@ -61,7 +61,8 @@ static void pull(struct body *body, struct outcome *outcome)
 
 	while (body_next(body, &piece)) {
 		assert_true(piece.len || piece.lost_bytes);
-		bytes_add(&outcome->text, piece.bytes ? piece.bytes : (const uint8_t *)"", piece.len);
+		bytes_add(&outcome->text, piece.bytes ? piece.bytes : (const uint8_t *)"",
+			  piece.len);
 		outcome->lost += piece.lost_bytes;
 		if (piece.len > outcome->largest)
 			outcome->largest = piece.len;
@@ -106,10 +107,10 @@ static void each_encoding_is_undone(void **state)
 		const char *name;
 		enum http_encoding encoding;
 	} cases[] = {
-		{ "plain.json", HTTP_IDENTITY },    { "answer.gz", HTTP_GZIP },
-		{ "answer.zlib", HTTP_DEFLATE },    { "answer.deflate", HTTP_DEFLATE },
-		{ "answer.br", HTTP_BR },	    { "answer.zst", HTTP_ZSTD },
-		{ "members.gz", HTTP_GZIP },	    { "padded.gz", HTTP_GZIP },
+		{ "plain.json", HTTP_IDENTITY }, { "answer.gz", HTTP_GZIP },
+		{ "answer.zlib", HTTP_DEFLATE }, { "answer.deflate", HTTP_DEFLATE },
+		{ "answer.br", HTTP_BR },        { "answer.zst", HTTP_ZSTD },
+		{ "members.gz", HTTP_GZIP },     { "padded.gz", HTTP_GZIP },
 	};
 	struct bytes plain = bytes_load("plain.json");
 
@@ -293,7 +294,8 @@ static void decoders_share_what_they_may_hold(void **state)
 {
 	enum { MOST = 4096 };
 	struct body *bodies = calloc(MOST, sizeof(*bodies));
-	struct bytes gzip = bytes_load("answer.gz"), start = { gzip.at, gzip.len - 9 }, greedy = greedy_zstd();
+	struct bytes gzip = bytes_load("answer.gz"), start = { gzip.at, gzip.len - 9 },
+		     greedy = greedy_zstd();
 	struct outcome outcome = { 0 };
 	size_t n_gzip = fill(bodies, MOST, HTTP_GZIP, &start), n_zstd;
 

@@ -11,9 +11,9 @@
 #include "base/clock.h"
 #include "guard/bucket.h"
 
-#define T0 1790000000000000LL
+#define T0      1790000000000000LL
 #define STEP_US 100000
-#define USD 1000000000LL
+#define USD     1000000000LL
 
 /* Clients that call as soon as they may, and what their calls cost. */
 struct world {
@@ -23,17 +23,20 @@ struct world {
 	struct ctl_grant grant;
 	int64_t now_us;
 	int n_clients;
-	int64_t busy_until_us[64];	/* 0: asks */
+	int64_t busy_until_us[64]; /* 0: asks */
 	uint64_t cost[64];
 	int64_t duration_us;
-	bool is_settled;		/* calls are seen to end, and are charged then */
+	bool is_settled; /* calls are seen to end, and are charged then */
 	uint64_t spent;
 };
 
 static void begin(struct world *world, int64_t per_hour, int n_clients, int64_t duration_us)
 {
-	*world = (struct world){ .now_us = T0, .n_clients = n_clients, .is_settled = true,
-				 .duration_us = duration_us, .pulse.epoch = 1,
+	*world = (struct world){ .now_us = T0,
+				 .n_clients = n_clients,
+				 .is_settled = true,
+				 .duration_us = duration_us,
+				 .pulse.epoch = 1,
 				 .grant.reserve_nanos = 1 };
 	bucket_begin(&world->bucket, per_hour);
 }
@@ -106,14 +109,16 @@ static void a_bad_reserve_is_made_good(void **state)
 
 	/* the mean of cheap calls before is a hundredth of what they cost now */
 	begin(&world, 36 * USD, 3, US_PER_S);
-	world.pulse = (struct policy_pulse){ .epoch = 1, .charged = USD, .calls = 10000,
-					     .mean = USD / 10000 };
+	world.pulse = (struct policy_pulse){
+		.epoch = 1, .charged = USD, .calls = 10000, .mean = USD / 10000
+	};
 	run(&world, 7200, USD / 100);
 	in_range(&world, 36 * USD, 7200);
 	/* and dear ones before */
 	begin(&world, 36 * USD, 3, US_PER_S);
-	world.pulse = (struct policy_pulse){ .epoch = 1, .charged = 1000 * USD, .calls = 10,
-					     .mean = 100 * USD };
+	world.pulse = (struct policy_pulse){
+		.epoch = 1, .charged = 1000 * USD, .calls = 10, .mean = 100 * USD
+	};
 	run(&world, 36000, USD / 100);
 	assert_true(world.spent <= 360 * USD * 1.05);
 	assert_true(world.spent > 0);
@@ -123,7 +128,7 @@ static void tokens_and_rates_below_one_a_step(void **state)
 {
 	struct world world;
 
-	begin(&world, 1000, 2, US_PER_S);	/* 0.03 tokens in a step */
+	begin(&world, 1000, 2, US_PER_S); /* 0.03 tokens in a step */
 	run(&world, 36000, 20);
 	in_range(&world, 1000, 36000);
 }
@@ -186,11 +191,11 @@ static void other_sums_begin_a_new_count(void **state)
 
 	begin(&world, 36 * USD, 1, US_PER_S);
 	run(&world, 600, USD / 100);
-	world.pulse.epoch = 2;		/* the rules were read again: a replay's sums */
+	world.pulse.epoch = 2; /* the rules were read again: a replay's sums */
 	world.pulse.charged += 500 * USD;
 	world.pulse.calls += 9;
 	run(&world, 1, USD / 100);
-	world.pulse.charged = world.pulse.calls = 0;	/* the counter was dropped and made anew */
+	world.pulse.charged = world.pulse.calls = 0; /* the counter was dropped and made anew */
 	world.pulse.mean = 0;
 	run(&world, 3000, USD / 100);
 	in_range(&world, 36 * USD, 3601);
@@ -210,7 +215,7 @@ static void a_clock_that_jumps_earns_little(void **state)
 	for (int i = 0; i < world.n_clients; i++)
 		world.busy_until_us[i] = world.busy_until_us[i] ? 1 : 0;
 	run(&world, 3600, USD / 100);
-	assert_true(world.spent <= 36 * USD * 1.08);	/* and the minute that was saved */
+	assert_true(world.spent <= 36 * USD * 1.08); /* and the minute that was saved */
 	assert_true(world.spent >= 36 * USD * 0.95);
 }
 

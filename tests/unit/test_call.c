@@ -42,12 +42,12 @@ static char *slurp(const char *name, size_t *ret_len)
 
 /* One exchange as it is told to a call. */
 struct exchange {
-	const char *host, *path, *request, *answer;	/* files of tests/data, or NULL */
+	const char *host, *path, *request, *answer; /* files of tests/data, or NULL */
 	int status;
 	enum http_content content;
-	size_t step;		/* bytes a piece; 0: all at once */
-	size_t cut;		/* the answer ends here, and the connection with it; 0: whole */
-	uint64_t lost_at, lost;	/* bytes of the answer that were not captured */
+	size_t step;            /* bytes a piece; 0: all at once */
+	size_t cut;             /* the answer ends here, and the connection with it; 0: whole */
+	uint64_t lost_at, lost; /* bytes of the answer that were not captured */
 	bool no_answer;
 	const struct calibration *calibration;
 };
@@ -61,15 +61,18 @@ static void feed_body(struct call *call, enum http_side side, const uint8_t *byt
 
 		/* A block of its own, so that a read past the piece is seen. */
 		memcpy(copy, bytes + at, n);
-		call_feed(call, &(struct http_piece){ .type = HTTP_BODY, .side = side,
-						      .bytes = copy, .len = n }, *time_ns += 1000);
+		call_feed(call,
+			  &(struct http_piece){
+				  .type = HTTP_BODY, .side = side, .bytes = copy, .len = n },
+			  *time_ns += 1000);
 		at += n;
 	}
 }
 
 static struct call *begin(const struct exchange *x, uint64_t *time_ns)
 {
-	struct http_head head = { .side = HTTP_REQUEST, .method = "POST",
+	struct http_head head = { .side = HTTP_REQUEST,
+				  .method = "POST",
 				  .content = HTTP_CONTENT_JSON };
 	_cleanup_free_ char *request = NULL;
 	size_t len = 0;
@@ -82,14 +85,19 @@ static struct call *begin(const struct exchange *x, uint64_t *time_ns)
 	if (x->request)
 		request = slurp(x->request, &len);
 	feed_body(call, HTTP_REQUEST, (uint8_t *)request, len, x->step, time_ns);
-	call_feed(call, &(struct http_piece){ .type = HTTP_END, .side = HTTP_REQUEST,
-					      .wire_bytes = len, .is_whole = true }, *time_ns);
+	call_feed(call,
+		  &(struct http_piece){ .type = HTTP_END,
+					.side = HTTP_REQUEST,
+					.wire_bytes = len,
+					.is_whole = true },
+		  *time_ns);
 	return call;
 }
 
 static struct charge run(const struct exchange *x)
 {
-	struct http_head head = { .side = HTTP_RESPONSE, .status = x->status ? x->status : 200,
+	struct http_head head = { .side = HTTP_RESPONSE,
+				  .status = x->status ? x->status : 200,
 				  .content = x->content };
 	uint64_t time_ns = 5000000;
 	_cleanup_free_ char *answer = NULL;
@@ -100,20 +108,28 @@ static struct charge run(const struct exchange *x)
 	if (!x->no_answer) {
 		answer = slurp(x->answer, &len);
 		len = x->cut ? x->cut : len;
-		call_feed(call, &(struct http_piece){ .type = HTTP_HEAD, .side = HTTP_RESPONSE,
-						      .head = &head }, time_ns);
+		call_feed(call,
+			  &(struct http_piece){
+				  .type = HTTP_HEAD, .side = HTTP_RESPONSE, .head = &head },
+			  time_ns);
 		first = x->lost ? x->lost_at : len;
 		feed_body(call, HTTP_RESPONSE, (uint8_t *)answer, first, x->step, &time_ns);
 		if (x->lost) {
-			call_feed(call, &(struct http_piece){ .type = HTTP_BODY, .side = HTTP_RESPONSE,
-							      .lost_bytes = x->lost }, time_ns);
+			call_feed(call,
+				  &(struct http_piece){ .type = HTTP_BODY,
+							.side = HTTP_RESPONSE,
+							.lost_bytes = x->lost },
+				  time_ns);
 			first += x->lost;
 			feed_body(call, HTTP_RESPONSE, (uint8_t *)answer + first, len - first,
 				  x->step, &time_ns);
 		}
 		if (!x->cut)
-			call_feed(call, &(struct http_piece){ .type = HTTP_END, .side = HTTP_RESPONSE,
-							      .wire_bytes = len, .is_whole = true },
+			call_feed(call,
+				  &(struct http_piece){ .type = HTTP_END,
+							.side = HTTP_RESPONSE,
+							.wire_bytes = len,
+							.is_whole = true },
 				  time_ns);
 	}
 	if (!x->cut && !x->no_answer)
@@ -137,7 +153,7 @@ static void assert_usage(const struct charge *charge, struct usage expected)
 	assert_int_equal(charge->usage.web_searches, expected.web_searches);
 }
 
-#define SSE HTTP_CONTENT_SSE
+#define SSE  HTTP_CONTENT_SSE
 #define JSON HTTP_CONTENT_JSON
 #define CHAT "/v1/chat/completions"
 
@@ -147,60 +163,125 @@ static const struct {
 	struct usage usage;
 	const char *model;
 	enum charge_source source;
-	int64_t nanos;		/* 0: not looked at */
+	int64_t nanos; /* 0: not looked at */
 } wholes[] = {
-	{ { "api.anthropic.com", "/v1/messages", "anthropic/request.json", "anthropic/answer.json", .content = JSON },
-	  { .input = 2095, .cache_read = 1800, .cache_write_5m = 248, .cache_write_1h = 100, .output = 503,
+	{ { "api.anthropic.com", "/v1/messages", "anthropic/request.json", "anthropic/answer.json",
+	    .content = JSON },
+	  { .input = 2095,
+	    .cache_read = 1800,
+	    .cache_write_5m = 248,
+	    .cache_write_1h = 100,
+	    .output = 503,
 	    .web_searches = 1 },
-	  "claude-opus-4-8", CHARGE_USAGE,
+	  "claude-opus-4-8",
+	  CHARGE_USAGE,
 	  2095 * 5000LL + 1800 * 500 + 248 * 6250 + 100 * 10000 + 503 * 25000 + 10000000 },
-	{ { "api.anthropic.com", "/v1/messages", "anthropic/request.json", "anthropic/stream.sse", .content = SSE },
-	  { .input = 25, .cache_read = 4000, .output = 15 }, "claude-opus-4-8", CHARGE_USAGE,
+	{ { "api.anthropic.com", "/v1/messages", "anthropic/request.json", "anthropic/stream.sse",
+	    .content = SSE },
+	  { .input = 25, .cache_read = 4000, .output = 15 },
+	  "claude-opus-4-8",
+	  CHARGE_USAGE,
 	  25 * 5000LL + 4000 * 500 + 15 * 25000 },
-	{ { "api.anthropic.com", "/v1/messages", "anthropic/request.json", "anthropic/iterations.json", .content = JSON },
-	  { .input = 220 + 55196, .output = 100 + 3500 }, "claude-opus-4-8", CHARGE_USAGE,
+	{ { "api.anthropic.com", "/v1/messages", "anthropic/request.json",
+	    "anthropic/iterations.json", .content = JSON },
+	  { .input = 220 + 55196, .output = 100 + 3500 },
+	  "claude-opus-4-8",
+	  CHARGE_USAGE,
 	  (220 + 55196) * 5000LL + 3600 * 25000 },
 	{ { "api.openai.com", CHAT, "openai/request.json", "openai/chat.json", .content = JSON },
 	  { .input = 1117 - 1024, .cache_read = 1024, .output = 46, .reasoning = 20 },
-	  "gpt-4o-2024-08-06", CHARGE_USAGE, 93 * 2500LL + 1024 * 1250 + 46 * 10000 },
-	{ { "api.openai.com", CHAT, "openai/request_usage.json", "openai/chat_usage.sse", .content = SSE },
-	  { .input = 19, .output = 4 }, "gpt-4o-2024-08-06", CHARGE_USAGE, 19 * 2500 + 4 * 10000 },
-	{ { "api.openai.com", "/v1/responses", "openai/request.json", "openai/responses.sse", .content = SSE },
+	  "gpt-4o-2024-08-06",
+	  CHARGE_USAGE,
+	  93 * 2500LL + 1024 * 1250 + 46 * 10000 },
+	{ { "api.openai.com", CHAT, "openai/request_usage.json", "openai/chat_usage.sse",
+	    .content = SSE },
+	  { .input = 19, .output = 4 },
+	  "gpt-4o-2024-08-06",
+	  CHARGE_USAGE,
+	  19 * 2500 + 4 * 10000 },
+	{ { "api.openai.com", "/v1/responses", "openai/request.json", "openai/responses.sse",
+	    .content = SSE },
 	  { .input = 328 - 128, .cache_read = 128, .output = 52, .reasoning = 40, .web_searches = 1 },
-	  "gpt-5.4", CHARGE_USAGE, 200 * 2500LL + 128 * 250 + 52 * 15000 + 10000000 },
-	{ { "api.openai.com", "/v1/embeddings", "openai/embeddings_request.json", "openai/embeddings.json", .content = JSON },
-	  { .input = 8 }, "text-embedding-3-small", CHARGE_USAGE, 8 * 20 },
-	{ { "x.openai.azure.com", "/openai/deployments/mine/chat/completions", "openai/request.json",
-	    "openai/chat.json", .content = JSON },
-	  { .input = 93, .cache_read = 1024, .output = 46, .reasoning = 20 }, "gpt-4o-2024-08-06",
-	  CHARGE_USAGE, 0 },
-	{ { "generativelanguage.googleapis.com", "/v1beta/models/gemini-2.5-flash:streamGenerateContent",
-	    "gemini/request.json", "gemini/stream.sse", .content = SSE },
-	  { .input = 100 - 30 - 20 + 5, .cache_read = 30, .output = 12 + 40, .reasoning = 40, .audio_input = 20 },
-	  "gemini-2.5-flash", CHARGE_USAGE, 0 },
-	{ { "generativelanguage.googleapis.com", "/v1beta/models/gemini-2.5-flash:streamGenerateContent",
-	    "gemini/request.json", "gemini/array.json", .content = JSON },
-	  { .input = 100, .output = 9 }, "gemini-2.5-flash", CHARGE_USAGE, 0 },
-	{ { "api.deepseek.com", "/chat/completions", "openai/request.json", "deepseek/stream.sse", .content = SSE },
-	  { .input = 6, .cache_read = 64, .output = 11, .reasoning = 7 }, "deepseek-chat", CHARGE_USAGE, 0 },
-	{ { "api.groq.com", "/openai" CHAT, "openai/request.json", "groq/stream.sse", .content = SSE },
-	  { .input = 45, .output = 3 }, "llama-3.3-70b-versatile", CHARGE_USAGE, 0 },
+	  "gpt-5.4",
+	  CHARGE_USAGE,
+	  200 * 2500LL + 128 * 250 + 52 * 15000 + 10000000 },
+	{ { "api.openai.com", "/v1/embeddings", "openai/embeddings_request.json",
+	    "openai/embeddings.json", .content = JSON },
+	  { .input = 8 },
+	  "text-embedding-3-small",
+	  CHARGE_USAGE,
+	  8 * 20 },
+	{ { "x.openai.azure.com", "/openai/deployments/mine/chat/completions",
+	    "openai/request.json", "openai/chat.json", .content = JSON },
+	  { .input = 93, .cache_read = 1024, .output = 46, .reasoning = 20 },
+	  "gpt-4o-2024-08-06",
+	  CHARGE_USAGE,
+	  0 },
+	{ { "generativelanguage.googleapis.com",
+	    "/v1beta/models/gemini-2.5-flash:streamGenerateContent", "gemini/request.json",
+	    "gemini/stream.sse", .content = SSE },
+	  { .input = 100 - 30 - 20 + 5,
+	    .cache_read = 30,
+	    .output = 12 + 40,
+	    .reasoning = 40,
+	    .audio_input = 20 },
+	  "gemini-2.5-flash",
+	  CHARGE_USAGE,
+	  0 },
+	{ { "generativelanguage.googleapis.com",
+	    "/v1beta/models/gemini-2.5-flash:streamGenerateContent", "gemini/request.json",
+	    "gemini/array.json", .content = JSON },
+	  { .input = 100, .output = 9 },
+	  "gemini-2.5-flash",
+	  CHARGE_USAGE,
+	  0 },
+	{ { "api.deepseek.com", "/chat/completions", "openai/request.json", "deepseek/stream.sse",
+	    .content = SSE },
+	  { .input = 6, .cache_read = 64, .output = 11, .reasoning = 7 },
+	  "deepseek-chat",
+	  CHARGE_USAGE,
+	  0 },
+	{ { "api.groq.com", "/openai" CHAT, "openai/request.json", "groq/stream.sse",
+	    .content = SSE },
+	  { .input = 45, .output = 3 },
+	  "llama-3.3-70b-versatile",
+	  CHARGE_USAGE,
+	  0 },
 	{ { "api.x.ai", CHAT, "openai/request.json", "xai/chat.json", .content = JSON },
-	  { .input = 10, .cache_read = 4, .output = 27 + 270, .reasoning = 270 }, "grok-4", CHARGE_PROVIDER,
+	  { .input = 10, .cache_read = 4, .output = 27 + 270, .reasoning = 270 },
+	  "grok-4",
+	  CHARGE_PROVIDER,
 	  4123450 },
-	{ { "openrouter.ai", "/api" CHAT, "openai/request.json", "openrouter/stream.sse", .content = SSE },
-	  { .input = 12, .output = 8 }, "anthropic/claude-sonnet-5", CHARGE_PROVIDER, 104500 },
-	{ { "api.perplexity.ai", "/chat/completions", "openai/request.json", "perplexity/chat.json", .content = JSON },
-	  { .input = 14, .output = 30 }, "sonar", CHARGE_PROVIDER, 5044000 },
+	{ { "openrouter.ai", "/api" CHAT, "openai/request.json", "openrouter/stream.sse",
+	    .content = SSE },
+	  { .input = 12, .output = 8 },
+	  "anthropic/claude-sonnet-5",
+	  CHARGE_PROVIDER,
+	  104500 },
+	{ { "api.perplexity.ai", "/chat/completions", "openai/request.json", "perplexity/chat.json",
+	    .content = JSON },
+	  { .input = 14, .output = 30 },
+	  "sonar",
+	  CHARGE_PROVIDER,
+	  5044000 },
 	{ { "api.mistral.ai", CHAT, "openai/request.json", "mistral/chat.json", .content = JSON },
-	  { .input = 20 - 16, .cache_read = 16, .output = 7 }, "mistral-large-latest", CHARGE_USAGE, 0 },
-	{ { "api.cohere.com", "/v2/chat", "openai/request.json", "cohere/stream.sse", .content = SSE },
-	  { .input = 431, .output = 13 }, "gpt-4o", CHARGE_USAGE, 0 },
+	  { .input = 20 - 16, .cache_read = 16, .output = 7 },
+	  "mistral-large-latest",
+	  CHARGE_USAGE,
+	  0 },
+	{ { "api.cohere.com", "/v2/chat", "openai/request.json", "cohere/stream.sse",
+	    .content = SSE },
+	  { .input = 431, .output = 13 },
+	  "gpt-4o",
+	  CHARGE_USAGE,
+	  0 },
 	{ { "bedrock-runtime.us-east-1.amazonaws.com",
 	    "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse", "gemini/request.json",
 	    "bedrock/converse.json", .content = JSON },
 	  { .input = 3, .cache_read = 9511, .output = 20 },
-	  "us.anthropic.claude-sonnet-4-5-20250929-v1:0", CHARGE_USAGE, 0 },
+	  "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+	  CHARGE_USAGE,
+	  0 },
 };
 
 static void reads_what_each_provider_sends(void **state)
@@ -301,7 +382,8 @@ static void an_aborted_claude_stream_keeps_its_input_exact(void **state)
 
 static void a_chat_stream_without_usage_is_counted_by_its_events(void **state)
 {
-	struct exchange x = { "api.openai.com", CHAT, "openai/request.json", "openai/chat.sse", .content = SSE };
+	struct exchange x = { "api.openai.com", CHAT, "openai/request.json", "openai/chat.sse",
+			      .content = SSE };
 	struct charge charge = run(&x);
 
 	assert_int_equal(charge.source, CHARGE_TEXT);
@@ -318,15 +400,22 @@ static void errors_cost_what_the_provider_says(void **state)
 		int status;
 		enum charge_source source;
 	} rows[] = {
-		{ "api.openai.com", 429, CHARGE_FREE },	  { "api.openai.com", 500, CHARGE_FREE },
-		{ "x.openai.azure.com", 400, CHARGE_TEXT }, { "x.openai.azure.com", 408, CHARGE_TEXT },
-		{ "x.openai.azure.com", 429, CHARGE_FREE }, { "x.openai.azure.com", 401, CHARGE_FREE },
+		{ "api.openai.com", 429, CHARGE_FREE },
+		{ "api.openai.com", 500, CHARGE_FREE },
+		{ "x.openai.azure.com", 400, CHARGE_TEXT },
+		{ "x.openai.azure.com", 408, CHARGE_TEXT },
+		{ "x.openai.azure.com", 429, CHARGE_FREE },
+		{ "x.openai.azure.com", 401, CHARGE_FREE },
 		{ "api.anthropic.com", 529, CHARGE_FREE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct exchange x = { rows[i].host, CHAT, "openai/request.json", "openai/error.json",
-				      .status = rows[i].status, .content = JSON };
+		struct exchange x = { rows[i].host,
+				      CHAT,
+				      "openai/request.json",
+				      "openai/error.json",
+				      .status = rows[i].status,
+				      .content = JSON };
 		struct charge charge = run(&x);
 
 		/* A row of sizes is as good as one of text here: what counts is that it is billed. */
@@ -354,7 +443,8 @@ static void an_error_event_keeps_what_was_counted(void **state)
 
 static void a_gap_that_hides_the_usage_makes_an_estimate(void **state)
 {
-	struct exchange x = { "api.openai.com", CHAT, "openai/request.json", "openai/chat.json", .content = JSON };
+	struct exchange x = { "api.openai.com", CHAT, "openai/request.json", "openai/chat.json",
+			      .content = JSON };
 	_cleanup_free_ char *answer = NULL;
 	struct charge charge;
 	size_t len;
@@ -382,9 +472,9 @@ static void a_gap_that_hides_the_usage_makes_an_estimate(void **state)
 /* Of a stream whose rest was lost, the sizes say more than the text that was seen. */
 static void a_gap_up_to_the_end_is_estimated_with_what_was_lost(void **state)
 {
-	struct exchange x = { "api.anthropic.com", "/v1/messages", "anthropic/request.json",
+	struct exchange x = { "api.anthropic.com",    "/v1/messages", "anthropic/request.json",
 			      "anthropic/stream.sse", .content = SSE, .cut = 1000,
-			      .lost_at = 330, .lost = 670 };
+			      .lost_at = 330,         .lost = 670 };
 	struct charge charge = run(&x);
 
 	assert_int_equal(charge.source, CHARGE_PARTIAL);
@@ -392,7 +482,7 @@ static void a_gap_up_to_the_end_is_estimated_with_what_was_lost(void **state)
 	/* 28 bytes a token, behind 600 fixed ones */
 	assert_int_equal(charge.usage.output, 14);
 	assert_int_equal(charge.error_output, 14 * 6 / 10 + 150);
-	assert_int_equal(charge.error_input, 0);	/* told */
+	assert_int_equal(charge.error_input, 0); /* told */
 }
 
 static void a_request_without_an_answer_is_charged_its_input(void **state)
@@ -408,7 +498,10 @@ static void a_request_without_an_answer_is_charged_its_input(void **state)
 
 static void a_stream_is_done_at_its_terminator_and_then_deaf(void **state)
 {
-	struct exchange x = { "api.anthropic.com", "/v1/messages", "anthropic/request.json", NULL, 0, .content = SSE };
+	struct exchange x = {
+		"api.anthropic.com", "/v1/messages", "anthropic/request.json", NULL, 0,
+		.content = SSE
+	};
 	struct http_head head = { .side = HTTP_RESPONSE, .status = 200, .content = SSE };
 	_cleanup_free_ char *answer = NULL;
 	uint64_t time_ns = 1;
@@ -418,7 +511,8 @@ static void a_stream_is_done_at_its_terminator_and_then_deaf(void **state)
 
 	answer = slurp("anthropic/stream.sse", &len);
 	assert_false(call_is_done(call));
-	call_feed(call, &(struct http_piece){ .type = HTTP_HEAD, .side = HTTP_RESPONSE, .head = &head },
+	call_feed(call,
+		  &(struct http_piece){ .type = HTTP_HEAD, .side = HTTP_RESPONSE, .head = &head },
 		  time_ns);
 	feed_body(call, HTTP_RESPONSE, (uint8_t *)answer, len, 0, &time_ns);
 	assert_true(call_is_done(call));
@@ -436,14 +530,17 @@ static void a_stream_is_done_at_its_terminator_and_then_deaf(void **state)
 
 static void what_is_free_is_no_call(void **state)
 {
-	static const struct { const char *method, *host, *path; } rows[] = {
+	static const struct {
+		const char *method, *host, *path;
+	} rows[] = {
 		{ "GET", "api.openai.com", "/v1/models" },
 		{ "GET", "api.openai.com", "/v1/responses/resp_1" },
 		{ "POST", "api.anthropic.com", "/v1/messages/count_tokens" },
 		{ "POST", "api.openai.com", "/v1/files" },
 		{ "POST", "api.openai.com", "/v1/moderations" },
 		{ "POST", "api.openai.com", "/v1/responses/input_tokens" },
-		{ "POST", "generativelanguage.googleapis.com", "/v1beta/models/gemini-2.5-pro:countTokens" },
+		{ "POST", "generativelanguage.googleapis.com",
+		  "/v1beta/models/gemini-2.5-pro:countTokens" },
 		{ "POST", "us-east5-aiplatform.googleapis.com",
 		  "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict" },
 		{ "POST", "example.com", "/v1/chat/completions" },
@@ -461,8 +558,11 @@ static void what_is_free_is_no_call(void **state)
 
 static void anthropic_version_marks_the_dialect_on_any_host(void **state)
 {
-	struct http_head head = { .side = HTTP_REQUEST, .method = "POST", .host = "llm.corp.example",
-				  .path = "/gw/v1/messages", .has_anthropic_version = true };
+	struct http_head head = { .side = HTTP_REQUEST,
+				  .method = "POST",
+				  .host = "llm.corp.example",
+				  .path = "/gw/v1/messages",
+				  .has_anthropic_version = true };
 	struct call *call = call_new(&head, NULL, 0);
 	struct charge charge;
 
@@ -475,7 +575,8 @@ static void anthropic_version_marks_the_dialect_on_any_host(void **state)
 
 static void measured_calls_teach_the_estimate(void **state)
 {
-	struct exchange x = { "api.openai.com", CHAT, "openai/request.json", "openai/chat.sse", .content = SSE };
+	struct exchange x = { "api.openai.com", CHAT, "openai/request.json", "openai/chat.sse",
+			      .content = SSE };
 	struct calibration *calibration;
 	uint64_t before = run(&x).usage.input, time_ns;
 
@@ -489,8 +590,10 @@ static void measured_calls_teach_the_estimate(void **state)
 		time_ns = 1;
 		call = begin(&x, &time_ns);
 		answer = slurp("openai/chat_usage.sse", &len);
-		call_feed(call, &(struct http_piece){ .type = HTTP_HEAD, .side = HTTP_RESPONSE,
-						      .head = &head }, time_ns);
+		call_feed(call,
+			  &(struct http_piece){
+				  .type = HTTP_HEAD, .side = HTTP_RESPONSE, .head = &head },
+			  time_ns);
 		feed_body(call, HTTP_RESPONSE, (uint8_t *)answer, len, 0, &time_ns);
 		call_teach(call, calibration);
 		call_free(call);
@@ -498,14 +601,15 @@ static void measured_calls_teach_the_estimate(void **state)
 	x.calibration = calibration;
 	/* The recorded call's own count is 19: the factor closes the gap, within its clamp. */
 	assert_true(before != 19);
-	assert_in_range(run(&x).usage.input, before < 19 ? before + 1 : 18, before < 19 ? 19 : before - 1);
+	assert_in_range(run(&x).usage.input, before < 19 ? before + 1 : 18,
+			before < 19 ? 19 : before - 1);
 	calibration_free(calibration);
 }
 
 static void implausible_numbers_are_no_usage(void **state)
 {
-	struct exchange x = { "api.openai.com", CHAT, "openai/request.json", "openai/implausible.json",
-			      .content = JSON };
+	struct exchange x = { "api.openai.com", CHAT, "openai/request.json",
+			      "openai/implausible.json", .content = JSON };
 	struct charge charge = run(&x);
 
 	assert_int_equal(charge.source, CHARGE_SIZE);

@@ -216,7 +216,7 @@ static void what_follows_an_upgrade_is_unread(void **state)
 	feed(conn, HTTP_REQUEST, strlen(request), "\x81\x85zzzzhello", 11);
 	feed(conn, HTTP_RESPONSE, strlen(switching), "\x81\x05hello", 7);
 	expect_unread(conn, 11, 7);
-	feed(conn, HTTP_RESPONSE, strlen(switching) + 107, "\x81\x05hello", 7);	/* 100 were lost */
+	feed(conn, HTTP_RESPONSE, strlen(switching) + 107, "\x81\x05hello", 7); /* 100 were lost */
 	conn_end(conn, (uint64_t[]){ strlen(request) + 1011, strlen(switching) + 114 });
 	expect_unread(conn, 1011, 114);
 	conn_stats(conn, &stats);

@@ -74,8 +74,10 @@ static void reads_both_hash_tables(void **state)
 	char command[512];
 	struct elf elf;
 
-	snprintf(command, sizeof(command), "%s -shared -fPIC -O2 -Wl,--hash-style=sysv "
-		 "-DSHAPE_OPENSSL_3_3 -o %s tests/data/find/shapes.c", getenv("CC") ?: "cc", path);
+	snprintf(command, sizeof(command),
+		 "%s -shared -fPIC -O2 -Wl,--hash-style=sysv "
+		 "-DSHAPE_OPENSSL_3_3 -o %s tests/data/find/shapes.c",
+		 getenv("CC") ?: "cc", path);
 	assert_int_equal(system(command), 0);
 	close(take_fd(fd));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -146,13 +148,19 @@ static void ends_in_an_endless_chain(void **state)
 		Elf64_Dyn dynamic[5];
 	} file = {
 		.head = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB },
-			  .e_type = ET_DYN, .e_machine = EM_X86_64, .e_phnum = 2,
-			  .e_phoff = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr) },
+			  .e_type = ET_DYN,
+			  .e_machine = EM_X86_64,
+			  .e_phnum = 2,
+			  .e_phoff = sizeof(Elf64_Ehdr),
+			  .e_phentsize = sizeof(Elf64_Phdr) },
 		.phdrs = { { .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = size },
-			   { .p_type = PT_DYNAMIC, .p_filesz = sizeof(file.dynamic),
+			   { .p_type = PT_DYNAMIC,
+			     .p_filesz = sizeof(file.dynamic),
 			     .p_offset = offsetof(__typeof__(file), dynamic) } },
-		.dynamic = { { DT_SYMTAB, { 0x100 } }, { DT_STRTAB, { 0x200 } },
-			     { DT_STRSZ, { 64 } }, { DT_GNU_HASH, { table } } },
+		.dynamic = { { DT_SYMTAB, { 0x100 } },
+			     { DT_STRTAB, { 0x200 } },
+			     { DT_STRSZ, { 64 } },
+			     { DT_GNU_HASH, { table } } },
 	};
 	/* one bucket, first symbol 1, one bloom word of ones, then zeros: no entry is the last */
 	const uint32_t hash[] = { 1, 1, 1, 5, 0xffffffff, 0xffffffff, 1 };

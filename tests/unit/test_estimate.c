@@ -16,18 +16,35 @@ static struct text_count count(const char *text, size_t step)
 	size_t len = strlen(text);
 
 	for (size_t at = 0; at < len; at += step)
-		text_count_feed(&count, (const uint8_t *)text + at, step < len - at ? step : len - at);
+		text_count_feed(&count, (const uint8_t *)text + at,
+				step < len - at ? step : len - at);
 	return count;
 }
 
 static void classes_are_those_of_the_model(void **state)
 {
-	static const struct { const char *text; uint64_t milli; } rows[] = {
-		{ "", 0 }, { "word", 877 }, { "incomprehensible", 877 + 9 * 268 }, { "HttpConn", 2 * 877 },
-		{ "HTTP", 877 }, { "1", 1670 }, { "1234", 2 * 1670 }, { "()", 828 + 252 }, { "\n\n", 1038 },
-		{ "a b", 2 * 877 }, { "a    b", 2 * 877 + 3 * 12 }, { "\xc3\xa9", 400 },
-		{ "\xe4\xb8\x96\xe7\x95\x8c", 2 * 749 }, { "\xe3\x81\x82", 749 }, { "\xea\xb0\x80", 396 },
-		{ "\xf0\x9f\x98\x80", 4200 }, { "\xe2\x80\x94", 396 }, { "\x80\x80\xff", 4200 },
+	static const struct {
+		const char *text;
+		uint64_t milli;
+	} rows[] = {
+		{ "", 0 },
+		{ "word", 877 },
+		{ "incomprehensible", 877 + 9 * 268 },
+		{ "HttpConn", 2 * 877 },
+		{ "HTTP", 877 },
+		{ "1", 1670 },
+		{ "1234", 2 * 1670 },
+		{ "()", 828 + 252 },
+		{ "\n\n", 1038 },
+		{ "a b", 2 * 877 },
+		{ "a    b", 2 * 877 + 3 * 12 },
+		{ "\xc3\xa9", 400 },
+		{ "\xe4\xb8\x96\xe7\x95\x8c", 2 * 749 },
+		{ "\xe3\x81\x82", 749 },
+		{ "\xea\xb0\x80", 396 },
+		{ "\xf0\x9f\x98\x80", 4200 },
+		{ "\xe2\x80\x94", 396 },
+		{ "\x80\x80\xff", 4200 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -42,9 +59,11 @@ static void classes_are_those_of_the_model(void **state)
 /* 193 bytes of English at 4.38 bytes a token (facts of the wire, 6.2) are 44 tokens. */
 static void english_comes_out_near_its_tokens(void **state)
 {
-	struct text_count c = count("The quick brown fox jumps over the lazy dog, and then it rests for a "
-				    "while beneath the old oak tree. Nobody knows why the fox was in such "
-				    "a hurry that morning, but the dog did not mind at all.", 5);
+	struct text_count c =
+		count("The quick brown fox jumps over the lazy dog, and then it rests for a "
+		      "while beneath the old oak tree. Nobody knows why the fox was in such "
+		      "a hurry that morning, but the dog did not mind at all.",
+		      5);
 
 	assert_in_range(text_count_millitokens(&c), 38000, 50000);
 }
@@ -59,14 +78,20 @@ static void a_newer_claude_counts_more_tokens(void **state)
 	assert_true(estimate_request(&request, "claude-opus-4-8") >= gpt + 500);
 	request.images = 2;
 	assert_int_equal(estimate_request(&request, "gpt-4o"), gpt + 2600);
-	assert_true(estimate_bytes(4200, "claude-opus-4-8") > estimate_bytes(4200, "claude-sonnet-4-5"));
+	assert_true(estimate_bytes(4200, "claude-opus-4-8") >
+		    estimate_bytes(4200, "claude-sonnet-4-5"));
 	assert_int_equal(estimate_bytes(4200, "gpt-4-turbo"), 1000);
 }
 
-static struct estimate by_size(const char *provider, enum answer_form form, uint64_t out, uint64_t in)
+static struct estimate by_size(const char *provider, enum answer_form form, uint64_t out,
+			       uint64_t in)
 {
-	struct sizes sizes = { .provider = provider, .host = "h", .form = form, .exchanges = 1,
-			       .request_bytes = out, .response_bytes = in };
+	struct sizes sizes = { .provider = provider,
+			       .host = "h",
+			       .form = form,
+			       .exchanges = 1,
+			       .request_bytes = out,
+			       .response_bytes = in };
 	struct estimate estimate;
 
 	estimate_sizes(&sizes, NULL, &estimate);
@@ -84,13 +109,13 @@ static void sizes_give_the_constants_of_the_provider(void **state)
 	e = by_size("anthropic", ANSWER_UNKNOWN, 3100, 28000 + 600);
 	assert_int_equal(e.input, 1000);
 	assert_int_equal(e.output, 1000);
-	assert_int_equal(e.output_error, 800);	/* the form is a guess */
+	assert_int_equal(e.output_error, 800); /* the form is a guess */
 	e = by_size("nobody", ANSWER_UNKNOWN, 0, (4200 + 600) * 10 / 16);
 	assert_int_equal(e.input, 0);
 	assert_int_equal(e.output, 1000);
 	e = by_size(NULL, ANSWER_UNKNOWN, 10, 10);
 	assert_int_equal(e.input + e.output, 0);
-	assert_int_equal(e.input_error, 100);	/* nearly nothing is known, and that is said */
+	assert_int_equal(e.input_error, 100); /* nearly nothing is known, and that is said */
 	assert_int_equal(e.output_error, 150);
 }
 
@@ -171,8 +196,12 @@ static uint64_t draw(uint64_t *seed, uint64_t n)
 /* What the error claims: in about six cases of seven the truth is no further off, seldom all of them. */
 static void an_expected_error_covers_most_cases(void **state)
 {
-	const struct sizes sizes = { .provider = "openai", .host = "h", .form = ANSWER_SSE,
-				     .exchanges = 1, .request_bytes = 42000, .response_bytes = 297600 };
+	const struct sizes sizes = { .provider = "openai",
+				     .host = "h",
+				     .form = ANSWER_SSE,
+				     .exchanges = 1,
+				     .request_bytes = 42000,
+				     .response_bytes = 297600 };
 	struct calibration *c;
 	struct estimate e;
 	uint64_t seed = 1;
@@ -185,7 +214,8 @@ static void an_expected_error_covers_most_cases(void **state)
 
 		if (i >= 100) {
 			estimate_sizes(&sizes, c, &e);
-			covered += output + e.output_error >= e.output && output <= e.output + e.output_error;
+			covered += output + e.output_error >= e.output &&
+				   output <= e.output + e.output_error;
 			n++;
 		}
 		estimate_sizes_learn(&sizes, c, 300 + draw(&seed, 1000), output);
@@ -240,10 +270,18 @@ static void the_table_forgets_the_least_recently_used(void **state)
 
 static void money_has_six_decimals_and_more_where_they_say_something(void **state)
 {
-	static const struct { int64_t nanos; const char *text; } rows[] = {
-		{ 0, "0.000000" }, { 1234000, "0.001234" }, { 1, "0.000000001" }, { 1000000000, "1.000000" },
-		{ -1500000000, "-1.500000" }, { INT64_MAX, "9223372036.854775807" },
-		{ INT64_MIN, "-9223372036.854775808" }, { 1234500, "0.0012345" },
+	static const struct {
+		int64_t nanos;
+		const char *text;
+	} rows[] = {
+		{ 0, "0.000000" },
+		{ 1234000, "0.001234" },
+		{ 1, "0.000000001" },
+		{ 1000000000, "1.000000" },
+		{ -1500000000, "-1.500000" },
+		{ INT64_MAX, "9223372036.854775807" },
+		{ INT64_MIN, "-9223372036.854775808" },
+		{ 1234500, "0.0012345" },
 	};
 	char buf[MONEY_LEN];
 

@@ -13,9 +13,9 @@
 #include "events.h"
 #include "peer.h"
 
-#define UID "7da9e2a8-1234-4abc-8def-0123456789ab"
+#define UID  "7da9e2a8-1234-4abc-8def-0123456789ab"
 #define HASH "0123456789abcdef0123456789abcdef"
-#define T0 1700000000000000LL	/* 2023-11-14T22:13:20Z */
+#define T0   1700000000000000LL /* 2023-11-14T22:13:20Z */
 
 struct world {
 	struct peer peer;
@@ -41,12 +41,15 @@ static void serve(struct peer *peer)
 	const char *answer;
 	ssize_t n;
 
-	while (len + 1 < sizeof(text) && (n = peer_read(peer, text + len, sizeof(text) - 1 - len)) > 0) {
+	while (len + 1 < sizeof(text) &&
+	       (n = peer_read(peer, text + len, sizeof(text) - 1 - len)) > 0) {
 		len += (size_t)n;
 		text[len] = '\0';
 		end = strstr(text, "\r\n\r\n");
 		length = strstr(text, "Content-Length: ");
-		want = end ? (size_t)(end + 4 - text) + (length ? strtoul(length + 16, NULL, 10) : 0) : 0;
+		want = end ? (size_t)(end + 4 - text) +
+				       (length ? strtoul(length + 16, NULL, 10) : 0) :
+			     0;
 		if (want && len >= want)
 			break;
 	}
@@ -62,7 +65,8 @@ static void serve(struct peer *peer)
 	answer = world->answers[world->n_asked];
 	world->n_asked++;
 	pthread_mutex_unlock(&world->lock);
-	snprintf(text, sizeof(text), "HTTP/1.1 %s\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
+	snprintf(text, sizeof(text),
+		 "HTTP/1.1 %s\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
 		 answer ? answer : "201 Created");
 	peer_say(peer, text);
 	pthread_mutex_lock(&world->lock);
@@ -106,7 +110,8 @@ static int set_up(void **state)
 	world->peer.arg = world;
 	peer_start(&world->peer, NULL, 0);
 	snprintf(world->url, sizeof(world->url), "http://127.0.0.1:%d", world->peer.port);
-	world->config = (struct names_config){ .api = world->url, .token = world->token, .node = "n1" };
+	world->config =
+		(struct names_config){ .api = world->url, .token = world->token, .node = "n1" };
 	if (loop_new(&world->loop) || fetcher_new(&world->fetcher, world->loop) ||
 	    loop_add_timer(world->loop, 10 * NS_PER_MS, on_tick, world, NULL) ||
 	    events_new(&world->events, world->loop, world->fetcher, &world->config))
@@ -132,9 +137,13 @@ static const struct who_pod pod = { .uid = UID, .namespace = "team-a", .name = "
 
 static struct ledger_action action(const char *what, const char *result)
 {
-	return (struct ledger_action){ .time_us = T0, .budget = "daily", .action = what,
-				       .subject = "namespace=team-a", .target = "cgroup /x",
-				       .result = result, .spent_nanos = 51500000000LL,
+	return (struct ledger_action){ .time_us = T0,
+				       .budget = "daily",
+				       .action = what,
+				       .subject = "namespace=team-a",
+				       .target = "cgroup /x",
+				       .result = result,
+				       .spent_nanos = 51500000000LL,
 				       .limit_nanos = 50000000000LL };
 }
 
@@ -163,7 +172,8 @@ static void pod_has_what_was_done_to_it(void **state)
 	assert_string_equal(text_of(object, "namespace"), "team-a");
 	assert_string_equal(text_of(body, "reason"), "AigressRefused");
 	assert_string_equal(text_of(body, "type"), "Warning");
-	assert_string_equal(text_of(body, "message"), "budget daily (namespace=team-a): refuse: 51.500000 of "
+	assert_string_equal(text_of(body, "message"),
+			    "budget daily (namespace=team-a): refuse: 51.500000 of "
 			    "50.000000 USD spent; done");
 	assert_string_equal(text_of(body, "firstTimestamp"), "2023-11-14T22:13:20Z");
 	assert_int_equal(json_integer_value(json_object_get(body, "count")), 1);
@@ -264,10 +274,8 @@ static void refusal_ends_it_for_a_while(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(pod_has_what_was_done_to_it),
-		TEST(repetitions_count_up_in_one_event),
-		TEST(event_that_expired_is_made_anew),
-		TEST(other_deeds_are_other_events),
+		TEST(pod_has_what_was_done_to_it),     TEST(repetitions_count_up_in_one_event),
+		TEST(event_that_expired_is_made_anew), TEST(other_deeds_are_other_events),
 		TEST(refusal_ends_it_for_a_while),
 	};
 

@@ -89,8 +89,8 @@ static void failures_have_a_number_and_a_sentence(void **state)
 		const char *path;
 		int err;
 	} cases[] = {
-		{ "/slow", -ETIMEDOUT },      { "/drop", -ECONNRESET },  { "/huge", -EMSGSIZE },
-		{ "/announced", -EMSGSIZE },  { "/heads", -EMSGSIZE },   { "/garbage", -EIO },
+		{ "/slow", -ETIMEDOUT },     { "/drop", -ECONNRESET }, { "/huge", -EMSGSIZE },
+		{ "/announced", -EMSGSIZE }, { "/heads", -EMSGSIZE },  { "/garbage", -EIO },
 	};
 	struct fetch_request request;
 	struct world world;
@@ -211,7 +211,8 @@ static void tls_is_checked_against_the_given_authority(void **state)
 	ask(&world, &request);
 	assert_int_equal(world.err, -EKEYREJECTED);
 	/* it is not who it should be */
-	snprintf(world.second_url, sizeof(world.second_url), "https://127.0.0.1:%d/", world.peer.port);
+	snprintf(world.second_url, sizeof(world.second_url), "https://127.0.0.1:%d/",
+		 world.peer.port);
 	request.url = world.second_url;
 	request.tls.ca_file = ca;
 	ask(&world, &request);

@@ -12,19 +12,22 @@
 #include "guard/act.h"
 #include "guard/override.h"
 
-#define T0 1790000000000000LL
+#define T0     1790000000000000LL
 #define DAY_US 86400000000LL
-#define KEY "cgroup=/a"
+#define KEY    "cgroup=/a"
 
 static struct who_group group = { .cgroup = 7, .path = "/a" };
 static struct who_process process = { .tgid = 70, .user = "root", .comm = "python3" };
-static struct policy_subject subject = { .group = &group, .process = &process, .host = "api.x",
+static struct policy_subject subject = { .group = &group,
+					 .process = &process,
+					 .host = "api.x",
 					 .model = "m" };
 
 static struct policy_step steps[] = { { .at_permille = 800, .action = POLICY_NOTE },
 				      { .at_permille = 1000, .action = POLICY_REFUSE } };
-static struct policy_step gentle[] = { { .at_permille = 1000, .action = POLICY_REFUSE,
-					 .lets_end = true } };
+static struct policy_step gentle[] = {
+	{ .at_permille = 1000, .action = POLICY_REFUSE, .lets_end = true }
+};
 static struct policy_budget budget;
 static struct policy_rules rules;
 static struct policy *policy;
@@ -78,9 +81,12 @@ static void told(void *arg, const struct ledger_action *action)
 	snprintf(world.result, sizeof(world.result), "%s", action->result);
 }
 
-static const struct act_levers levers = { .gate = gate, .grant = grant, .taken = taken,
+static const struct act_levers levers = { .gate = gate,
+					  .grant = grant,
+					  .taken = taken,
 					  .waiting = waiting,
-					  .destroy = destroy, .told = told };
+					  .destroy = destroy,
+					  .told = told };
 
 static void renew(void)
 {
@@ -95,8 +101,12 @@ static void renew(void)
 static int setup(void **state)
 {
 	memset(&world, 0, sizeof(world));
-	budget = (struct policy_budget){ .name = "b", .per = POLICY_PER_CGROUP, .limit_nanos = 1000,
-					 .window = POLICY_DAY, .zone = "UTC", .steps = steps,
+	budget = (struct policy_budget){ .name = "b",
+					 .per = POLICY_PER_CGROUP,
+					 .limit_nanos = 1000,
+					 .window = POLICY_DAY,
+					 .zone = "UTC",
+					 .steps = steps,
 					 .n_steps = 2 };
 	rules = (struct policy_rules){ .enforce = true, .budgets = &budget, .n_budgets = 1 };
 	renew();
@@ -135,7 +145,9 @@ static bool charge(int64_t nanos, int64_t now_us)
 /* A call in flight has cost so much, when so many bytes of its answer have come. */
 static bool run(uint64_t flight, int64_t nanos, uint64_t bytes)
 {
-	struct charge so_far = { .source = CHARGE_TEXT, .is_priced = true, .budget_nanos = nanos,
+	struct charge so_far = { .source = CHARGE_TEXT,
+				 .is_priced = true,
+				 .budget_nanos = nanos,
 				 .response_bytes = bytes };
 
 	policy_reserve(policy, &subject, flight, &so_far, T0);
@@ -154,14 +166,14 @@ static void is_due_when_an_eighth_is_left(void **state)
 {
 	budget.limit_nanos = 10000;
 	renew();
-	for (int i = 0; i < 1249; i++)	/* so cheap that 64 calls are left for longer */
+	for (int i = 0; i < 1249; i++) /* so cheap that 64 calls are left for longer */
 		assert_false(charge(7, T0));
 	assert_false(charge(6, T0));
 	assert_true(charge(1, T0));
 	assert_int_equal(pulse().line, 10000);
 	assert_int_equal(pulse().left, 1250);
-	assert_false(charge(1250, T0));	/* a refusal is in force, and ends what is in flight */
-	assert_false(charge(100, T0 + DAY_US));	/* another window */
+	assert_false(charge(1250, T0)); /* a refusal is in force, and ends what is in flight */
+	assert_false(charge(100, T0 + DAY_US)); /* another window */
 }
 
 static void is_due_when_few_calls_are_left(void **state)
@@ -170,7 +182,7 @@ static void is_due_when_few_calls_are_left(void **state)
 	renew();
 	for (int i = 0; i < 35; i++)
 		assert_false(charge(1000, T0));
-	assert_true(charge(1000, T0));	/* 64 more fit */
+	assert_true(charge(1000, T0)); /* 64 more fit */
 	assert_true(policy_stands(policy, &budget, &policy_fuse, KEY, false, T0));
 	assert_false(policy_stands(policy, &budget, &policy_fuse, KEY, false, T0 + DAY_US));
 }
@@ -183,7 +195,7 @@ static void a_first_call_costs_what_others_did(void **state)
 	struct charge paid = { .source = CHARGE_USAGE, .is_priced = true, .budget_nanos = 100 };
 	struct policy_verdict verdict;
 
-	assert_false(run(1, 10, 0));	/* not even anybody's */
+	assert_false(run(1, 10, 0)); /* not even anybody's */
 	assert_int_equal(pulse().mean, 0);
 	policy_release(policy, 1);
 	neighbours.cgroup = 8;
@@ -195,7 +207,7 @@ static void a_first_call_costs_what_others_did(void **state)
 		;
 	policy_judge(policy, &subject, T0);
 	assert_false(carry_out(T0));
-	policy_expect(policy, &subject, T0);	/* its connection is there, before a request */
+	policy_expect(policy, &subject, T0); /* its connection is there, before a request */
 	assert_true(carry_out(T0));
 	act_pace(act, policy, T0);
 	assert_int_equal(world.grant.granted_nanos, 1000);
@@ -207,7 +219,7 @@ static void a_first_call_costs_what_others_did(void **state)
 	assert_int_equal(pulse().ahead, 190);
 	policy_release(policy, 1);
 	policy_release(policy, 2);
-	charge(1, T0);			/* its own are cheap, as it turns out */
+	charge(1, T0); /* its own are cheap, as it turns out */
 	assert_int_equal(pulse().mean, ((500 + 1) / 6 * 15 + 1) / 16);
 	for (int i = 1; i < 16; i++)
 		charge(1, T0);
@@ -224,8 +236,8 @@ static void no_call_is_too_dear_to_be_noticed(void **state)
 		assert_false(charge(1, T0));
 	for (int64_t sum = 1000, calls = 1000; 64 * (sum / calls) < 1000000 - sum; calls++) {
 		sum += 20000;
-		assert_int_equal(charge(20000, T0), 64 * (sum / (calls + 1)) >= 1000000 - sum ||
-						    sum >= 875000);
+		assert_int_equal(charge(20000, T0),
+				 64 * (sum / (calls + 1)) >= 1000000 - sum || sum >= 875000);
 	}
 }
 
@@ -235,7 +247,7 @@ static void the_mean_outlives_the_window(void **state)
 	renew();
 	assert_true(charge(1000, T0));
 	policy_judge(policy, &subject, T0 + DAY_US);
-	assert_true(carry_out(T0 + DAY_US));	/* nothing is spent of it, and 60 fit */
+	assert_true(carry_out(T0 + DAY_US)); /* nothing is spent of it, and 60 fit */
 }
 
 static void is_only_for_what_is_enforced_and_stops_somebody(void **state)
@@ -250,7 +262,7 @@ static void is_only_for_what_is_enforced_and_stops_somebody(void **state)
 	renew();
 	assert_false(charge(900, T0));
 	budget.is_rehearsed = false;
-	budget.n_steps = 1;	/* the note */
+	budget.n_steps = 1; /* the note */
 	renew();
 	assert_false(charge(790, T0));
 	budget.n_steps = 2;
@@ -269,7 +281,7 @@ static void does_not_hold_others_for_what_a_process_spends(void **state)
 	budget.steps = killing;
 	budget.n_steps = 1;
 	renew();
-	assert_true(charge(900, T0));	/* of whatever process of the cgroup */
+	assert_true(charge(900, T0)); /* of whatever process of the cgroup */
 	budget.match.command = "python3";
 	renew();
 	assert_false(charge(900, T0));
@@ -288,7 +300,7 @@ static void the_price_of_what_flows_is_learned(void **state)
 	assert_true(charge(900, T0));
 	assert_true(run(1, 10, 1024));
 	assert_int_equal(pulse().per_kib, 0);
-	run(1, 11, 1124);	/* too little to say */
+	run(1, 11, 1124); /* too little to say */
 	assert_int_equal(pulse().per_kib, 0);
 	run(1, 26, 3072);
 	assert_int_equal(pulse().per_kib, 8);
@@ -307,7 +319,7 @@ static void the_kernel_is_told_what_is_left(void **state)
 	assert_int_equal(world.gate.state, CTL_PACE);
 	assert_int_equal(world.gate.buckets[0], 1);
 	assert_int_equal(world.gate.has_rate, 0);
-	assert_int_equal(world.n_rows, 1);	/* the note: nobody is stopped */
+	assert_int_equal(world.n_rows, 1); /* the note: nobody is stopped */
 	assert_true(act_has_fuse(act));
 	assert_true(act_outlives(act));
 	act_stats(act, &stats);
@@ -329,9 +341,9 @@ static void what_waits_goes_when_calls_cost_less(void **state)
 	world.take = (struct ctl_take){ .taken_nanos = 100, .admitted = 1, .streamed_nanos = 40 };
 	assert_int_equal(act_pace(act, policy, T0), 1);
 	assert_int_equal(world.gate.state, CTL_TURN_AWAY);
-	assert_int_equal(world.grant.granted_nanos, 140);	/* nothing may begin beside it */
+	assert_int_equal(world.grant.granted_nanos, 140); /* nothing may begin beside it */
 	assert_int_equal(world.grant.per_kib_nanos, 8);
-	assert_int_equal(world.grant.cut_nanos, 40 + 82 + 5);	/* it goes on */
+	assert_int_equal(world.grant.cut_nanos, 40 + 82 + 5); /* it goes on */
 	policy_release(policy, 1);
 	charge(20, T0);
 	act_review(act, policy, true, T0);
@@ -354,10 +366,10 @@ static void what_waits_does_not_wait_for_itself(void **state)
 	world.n_waiting = 1;
 	act_pace(act, policy, T0);
 	assert_int_equal(world.grant.granted_nanos, 100 + 3);
-	run(2, 0, 0);	/* and this one is on its way */
+	run(2, 0, 0); /* and this one is on its way */
 	act_pace(act, policy, T0);
 	assert_true((int64_t)(world.grant.granted_nanos - 100) <= 0);
-	world.n_waiting = 5;	/* of which some are not seen yet */
+	world.n_waiting = 5; /* of which some are not seen yet */
 	act_pace(act, policy, T0);
 	assert_int_equal(world.grant.granted_nanos, 100 + 3);
 }
@@ -372,18 +384,18 @@ static void what_the_kernel_let_go_is_not_given_twice(void **state)
 	act_pace(act, policy, T0);
 	assert_int_equal(world.grant.granted_nanos, 1000);
 	world.take = (struct ctl_take){ .taken_nanos = 1000, .admitted = 10 };
-	act_pace(act, policy, T0);	/* none was seen, none waits */
+	act_pace(act, policy, T0); /* none was seen, none waits */
 	assert_int_equal(world.grant.granted_nanos, 1000);
 	world.n_waiting = 40;
 	for (int i = 0; i < 10; i++)
 		run(1 + i, 0, 0);
-	act_pace(act, policy, T0);	/* those that were seen need not be those that wait */
+	act_pace(act, policy, T0); /* those that were seen need not be those that wait */
 	assert_true((int64_t)(world.grant.granted_nanos - 1000) <= 0);
 	for (int i = 10; i < 50; i++)
 		run(1 + i, 0, 0);
 	act_pace(act, policy, T0);
 	assert_int_equal(world.grant.granted_nanos, 1000);
-	policy_release(policy, 1);	/* one of the ten */
+	policy_release(policy, 1); /* one of the ten */
 	charge(50, T0);
 	act_pace(act, policy, T0);
 	assert_int_equal(world.grant.granted_nanos, 1000 + 50);

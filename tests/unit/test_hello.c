@@ -160,10 +160,10 @@ static void reads_what_real_clients_send(void **state)
 	static const struct {
 		const char *file, *name;
 	} cases[] = {
-		{ "curl", "api.anthropic.com" },   { "curl_tls12", "api.anthropic.com" },
+		{ "curl", "api.anthropic.com" },    { "curl_tls12", "api.anthropic.com" },
 		{ "curl_proxy", "api.openai.com" }, { "openssl", "api.anthropic.com" },
-		{ "python", "api.anthropic.com" }, { "node", "api.anthropic.com" },
-		{ "java", "api.anthropic.com" },   { "wget", "localhost" },
+		{ "python", "api.anthropic.com" },  { "node", "api.anthropic.com" },
+		{ "java", "api.anthropic.com" },    { "wget", "localhost" },
 	};
 	static struct bytes b;
 
@@ -198,7 +198,7 @@ static void follows_large_hellos_and_many_records(void **state)
 	struct hello h;
 
 	e.len = 0;
-	put_extension(&e, 51, 1258);	/* X25519MLKEM768 and X25519 key shares */
+	put_extension(&e, 51, 1258); /* X25519MLKEM768 and X25519 key shares */
 	put_extension(&e, 0x2a2a, 1);
 	put_sni(&e, "api.openai.com");
 	put_extension(&e, 16, 14);
@@ -208,10 +208,10 @@ static void follows_large_hellos_and_many_records(void **state)
 	}
 	wrap(&b, &e, 32, 1);
 	expect(&h, feed_bytes(&h, &b), HELLO_NAME, "api.openai.com");
-	assert_int_equal(feed_whole(&h, &b), HELLO_BAD);	/* more records than are followed */
+	assert_int_equal(feed_whole(&h, &b), HELLO_BAD); /* more records than are followed */
 
 	e.len = 0;
-	put_extension(&e, 41, 16000);	/* a ticket as large as a record */
+	put_extension(&e, 41, 16000); /* a ticket as large as a record */
 	put_sni(&e, "api.openai.com");
 	wrap(&b, &e, 32, 16384);
 	expect(&h, feed_whole(&h, &b), HELLO_NAME, "api.openai.com");
@@ -283,7 +283,7 @@ static void turns_away_what_is_no_hello(void **state)
 	assert_int_equal(feed_whole(&h, &b), HELLO_BAD);
 	assert_false(hello_is_tls(b.data[0]));
 	load_file(&b, "curl");
-	b.data[5] = 2;	/* a ServerHello */
+	b.data[5] = 2; /* a ServerHello */
 	assert_int_equal(feed_whole(&h, &b), HELLO_NONE);
 
 	e.len = 0;
@@ -296,7 +296,7 @@ static void turns_away_what_is_no_hello(void **state)
 	e.len = 0;
 	put_sni(&e, "api.openai.com");
 	wrap(&b, &e, 0, 16384);
-	b.data[b.len - 14 - 1]++;	/* the name says it is longer than its extension */
+	b.data[b.len - 14 - 1]++; /* the name says it is longer than its extension */
 	expect_all_ways(&b, HELLO_BAD, NULL);
 }
 

@@ -16,7 +16,7 @@
 struct script {
 	char text[8192];
 	size_t len;
-	uint64_t body_of; /* the exchange and side whose body is being written */
+	uint64_t body_of;         /* the exchange and side whose body is being written */
 	uint64_t got[2], wire[2]; /* body bytes and lost ones; as the ends say */
 };
 
@@ -84,11 +84,26 @@ struct step {
 	const char *bytes;
 	size_t lost;
 };
-#define OUT(text) { HTTP_REQUEST, text, 0 }
-#define IN(text) { HTTP_RESPONSE, text, 0 }
-#define LOST_OUT(n) { HTTP_REQUEST, NULL, n }
-#define LOST_IN(n) { HTTP_RESPONSE, NULL, n }
-#define END_STEP { 0, NULL, 0 }
+#define OUT(text)                     \
+	{                             \
+		HTTP_REQUEST, text, 0 \
+	}
+#define IN(text)                       \
+	{                              \
+		HTTP_RESPONSE, text, 0 \
+	}
+#define LOST_OUT(n)                   \
+	{                             \
+		HTTP_REQUEST, NULL, n \
+	}
+#define LOST_IN(n)                     \
+	{                              \
+		HTTP_RESPONSE, NULL, n \
+	}
+#define END_STEP           \
+	{                  \
+		0, NULL, 0 \
+	}
 
 static void feed(struct conn *conn, const struct step *step, uint64_t offsets[2], size_t from,
 		 size_t to, struct script *script)
@@ -167,63 +182,66 @@ static void expect_uncut(const struct step *steps, bool from_start, const char *
 
 static void a_request_and_its_answer(void **state)
 {
-	expect((struct step[]){
-		OUT("POST /v1/messages?beta=true HTTP/1.1\r\nHost: API.anthropic.com:443\r\n"
-		    "anthropic-version: 2023-06-01\r\nContent-Length: 4\r\n\r\n{\"a\""),
-		IN("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\n"
-		   "x-litellm-response-cost: 0.0012\r\n\r\nabc"),
-		END_STEP },
-	       ">1 POST api.anthropic.com /v1/messages av\n>1 \"{\"a\"\"\n>1 end 4\n"
-	       "<1 200 $0.0012\n<1 \"abc\"\n<1 end 3\n");
+	expect(
+		(struct step[]){
+			OUT("POST /v1/messages?beta=true HTTP/1.1\r\nHost: API.anthropic.com:443\r\n"
+			    "anthropic-version: 2023-06-01\r\nContent-Length: 4\r\n\r\n{\"a\""),
+			IN("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\n"
+			   "x-litellm-response-cost: 0.0012\r\n\r\nabc"),
+			END_STEP },
+		">1 POST api.anthropic.com /v1/messages av\n>1 \"{\"a\"\"\n>1 end 4\n"
+		"<1 200 $0.0012\n<1 \"abc\"\n<1 end 3\n");
 }
 
 static void keep_alive_and_pipelining_pair_in_order(void **state)
 {
-	expect((struct step[]){
-		OUT("GET /a HTTP/1.1\r\nHost: h\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 2\r\n\r\nxy"),
-		IN("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-		   "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"),
-		OUT("GET /c HTTP/1.1\r\n\r\n"),
-		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n"),
-		END_STEP },
-	       ">1 GET h /a\n>1 end 0\n>2 POST  /b\n>2 \"xy\"\n>2 end 2\n"
-	       "<1 404\n<1 end 0\n<2 200\n<2 \"b\"\n<2 end 1\n"
-	       ">3 GET  /c\n>3 end 0\n<3 200\n<3 \"c\"\n<3 end 1\n");
+	expect(
+		(struct step[]){
+			OUT("GET /a HTTP/1.1\r\nHost: h\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 2\r\n\r\nxy"),
+			IN("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+			   "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"),
+			OUT("GET /c HTTP/1.1\r\n\r\n"),
+			IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n"),
+			END_STEP },
+		">1 GET h /a\n>1 end 0\n>2 POST  /b\n>2 \"xy\"\n>2 end 2\n"
+		"<1 404\n<1 end 0\n<2 200\n<2 \"b\"\n<2 end 1\n"
+		">3 GET  /c\n>3 end 0\n<3 200\n<3 \"c\"\n<3 end 1\n");
 }
 
 static void chunks_trailers_and_extensions(void **state)
 {
-	expect((struct step[]){
-		OUT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
-		    "3;ext=\"v\"\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-T: 1\r\nHost: evil\r\n\r\n"),
-		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-		END_STEP },
-	       ">1 POST  /\n>1 \"abc0123456789\"\n>1 end 13\n<1 200\n<1 end 0\n");
+	expect(
+		(struct step[]){
+			OUT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+			    "3;ext=\"v\"\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-T: 1\r\nHost: evil\r\n\r\n"),
+			IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+			END_STEP },
+		">1 POST  /\n>1 \"abc0123456789\"\n>1 end 13\n<1 200\n<1 end 0\n");
 }
 
 static void interim_answers_are_skipped(void **state)
 {
-	expect((struct step[]){
-		OUT("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"),
-		IN("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"),
-		OUT("ab"),
-		IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nc"),
-		END_STEP },
-	       ">1 POST  /\n>1 \"ab\"\n>1 end 2\n<1 200\n<1 \"c\"\n<1 end 1\n");
+	expect(
+		(struct step[]){
+			OUT("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"),
+			IN("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"),
+			OUT("ab"), IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nc"), END_STEP },
+		">1 POST  /\n>1 \"ab\"\n>1 end 2\n<1 200\n<1 \"c\"\n<1 end 1\n");
 }
 
 static void answers_without_body(void **state)
 {
-	expect((struct step[]){
-		OUT("HEAD / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"
-		    "GET / HTTP/1.1\r\n\r\n"),
-		IN("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
-		   "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"
-		   "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"),
-		END_STEP },
-	       ">1 HEAD  /\n>1 end 0\n>2 GET  /\n>2 end 0\n>3 GET  /\n>3 end 0\n>4 GET  /\n"
-	       ">4 end 0\n<1 200\n<1 end 0\n<2 204\n<2 end 0\n<3 304\n<3 end 0\n"
-	       "<4 200\n<4 \"x\"\n<4 end 1\n");
+	expect(
+		(struct step[]){
+			OUT("HEAD / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"
+			    "GET / HTTP/1.1\r\n\r\n"),
+			IN("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
+			   "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"
+			   "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"),
+			END_STEP },
+		">1 HEAD  /\n>1 end 0\n>2 GET  /\n>2 end 0\n>3 GET  /\n>3 end 0\n>4 GET  /\n"
+		">4 end 0\n<1 200\n<1 end 0\n<2 204\n<2 end 0\n<3 304\n<3 end 0\n"
+		"<4 200\n<4 \"x\"\n<4 end 1\n");
 }
 
 static void an_answer_may_end_with_the_connection(void **state)
@@ -235,63 +253,61 @@ static void an_answer_may_end_with_the_connection(void **state)
 
 static void an_early_close_cuts_both(void **state)
 {
-	expect((struct step[]){
-		OUT("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"),
-		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
-		LOST_OUT(2), END_STEP },
+	expect((struct step[]){ OUT("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"),
+				IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
+				LOST_OUT(2), END_STEP },
 	       ">1 POST  /\n>1 \"abc\"\n<1 200\n<1 \"ab\"\n>1 \"[2]\"\n>1 end 5 cut\n<1 end 2 cut\n");
 }
 
 static void an_answer_may_come_before_the_request_ends(void **state)
 {
-	expect((struct step[]){
-		OUT("POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\nabc"),
-		IN("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"),
-		OUT("def"), END_STEP },
+	expect((struct step[]){ OUT("POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\nabc"),
+				IN("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"),
+				OUT("def"), END_STEP },
 	       ">1 POST  /\n>1 \"abc\"\n<1 413\n<1 \"no\"\n<1 end 2\n>1 \"def\"\n>1 end 6\n");
 }
 
 static void an_upgrade_ends_http(void **state)
 {
-	expect_as((struct step[]){
-		OUT("GET /v1/realtime HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
-		    "Upgrade: websocket\r\n\r\n"),
-		IN("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-		   "Upgrade: websocket\r\n\r\n\x81\x02hi"),
-		OUT("GET / HTTP/1.1\r\n\r\n"), END_STEP },
+	expect_as((struct step[]){ OUT("GET /v1/realtime HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
+				       "Upgrade: websocket\r\n\r\n"),
+				   IN("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+				      "Upgrade: websocket\r\n\r\n\x81\x02hi"),
+				   OUT("GET / HTTP/1.1\r\n\r\n"), END_STEP },
 		  ">1 GET h /v1/realtime\n>1 end 0\n<1 101 upgrade\n<1 end 0\n", CONN_OTHER);
 }
 
 static void an_upgrade_that_is_not_taken_changes_nothing(void **state)
 {
-	expect((struct step[]){
-		OUT("POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
-		    "Content-Length: 1\r\n\r\nx"),
-		IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\ny"),
-		OUT("GET /n HTTP/1.1\r\n\r\n"), END_STEP },
+	expect((struct step[]){ OUT("POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+				    "Content-Length: 1\r\n\r\nx"),
+				IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\ny"),
+				OUT("GET /n HTTP/1.1\r\n\r\n"), END_STEP },
 	       ">1 POST  /\n>1 \"x\"\n>1 end 1\n<1 200\n<1 \"y\"\n<1 end 1\n>2 GET  /n\n>2 end 0\n");
 }
 
 static void connect_tunnels_once_it_is_accepted(void **state)
 {
-	expect_as((struct step[]){
-		OUT("CONNECT api.openai.com:443 HTTP/1.1\r\nHost: x\r\n\r\n"),
-		IN("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 2\r\n\r\nno"),
-		OUT("CONNECT api.openai.com:443 HTTP/1.1\r\n\r\n"),
-		IN("HTTP/1.1 200 OK\r\n\r\n\x16\x03\x01"), OUT("\x16\x03\x01"), END_STEP },
-		  ">1 CONNECT api.openai.com  upgrade\n>1 end 0\n<1 407\n<1 \"no\"\n<1 end 2\n"
-		  ">2 CONNECT api.openai.com  upgrade\n>2 end 0\n<2 200 upgrade\n<2 end 0\n",
-		  CONN_OTHER);
+	expect_as(
+		(struct step[]){
+			OUT("CONNECT api.openai.com:443 HTTP/1.1\r\nHost: x\r\n\r\n"),
+			IN("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 2\r\n\r\nno"),
+			OUT("CONNECT api.openai.com:443 HTTP/1.1\r\n\r\n"),
+			IN("HTTP/1.1 200 OK\r\n\r\n\x16\x03\x01"), OUT("\x16\x03\x01"), END_STEP },
+		">1 CONNECT api.openai.com  upgrade\n>1 end 0\n<1 407\n<1 \"no\"\n<1 end 2\n"
+		">2 CONNECT api.openai.com  upgrade\n>2 end 0\n<2 200 upgrade\n<2 end 0\n",
+		CONN_OTHER);
 }
 
 static void targets_in_their_other_forms(void **state)
 {
-	expect((struct step[]){
-		OUT("POST http://u@API.x.com:80/v1/a?q HTTP/1.1\r\nHost: other\r\n\r\n"
-		    "OPTIONS * HTTP/1.1\r\nHost: [::1]:8080\r\n\r\nGET HTTPS://y?z HTTP/1.1\r\n\r\n"),
-		END_STEP },
-	       ">1 POST api.x.com /v1/a\n>1 end 0\n>2 OPTIONS [::1] *\n>2 end 0\n"
-	       ">3 GET y \n>3 end 0\n");
+	expect(
+		(struct step[]){
+			OUT("POST http://u@API.x.com:80/v1/a?q HTTP/1.1\r\nHost: other\r\n\r\n"
+			    "OPTIONS * HTTP/1.1\r\nHost: [::1]:8080\r\n\r\nGET HTTPS://y?z HTTP/1.1\r\n\r\n"),
+			END_STEP },
+		">1 POST api.x.com /v1/a\n>1 end 0\n>2 OPTIONS [::1] *\n>2 end 0\n"
+		">3 GET y \n>3 end 0\n");
 }
 
 static void long_paths_and_values_are_cut(void **state)
@@ -315,96 +331,105 @@ static void long_paths_and_values_are_cut(void **state)
 
 static void a_gap_in_a_counted_body_is_only_lost_bytes(void **state)
 {
-	expect((struct step[]){
-		OUT("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc"), LOST_OUT(4), OUT("hij"),
-		IN("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), LOST_IN(3),
-		OUT("GET /n HTTP/1.1\r\n\r\n"),
-		IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"), END_STEP },
+	expect((struct step[]){ OUT("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc"), LOST_OUT(4),
+				OUT("hij"), IN("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"),
+				LOST_IN(3), OUT("GET /n HTTP/1.1\r\n\r\n"),
+				IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"), END_STEP },
 	       ">1 POST  /\n>1 \"abc[4]hij\"\n>1 end 10\n<1 200\n>2 GET  /n\n>2 end 0\n"
 	       "<1 \"[3]\"\n<1 end 3\n<2 200\n<2 \"x\"\n<2 end 1\n");
 }
 
 static void a_gap_beyond_the_body_waits_for_a_start(void **state)
 {
-	expect_uncut((struct step[]){
-		OUT("POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\nab"), LOST_OUT(50),
-		OUT("not a start"), OUT("POST /c HTTP/1.1\r\nContent-Length: 1\r\n\r\nc"),
-		END_STEP }, true,
-		     ">1 POST  /a\n>1 \"ab[2]\"\n>1 end 4\n>2 POST  /c\n>2 \"c\"\n>2 end 1\n");
+	expect_uncut(
+		(struct step[]){ OUT("POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\nab"),
+				 LOST_OUT(50), OUT("not a start"),
+				 OUT("POST /c HTTP/1.1\r\nContent-Length: 1\r\n\r\nc"), END_STEP },
+		true, ">1 POST  /a\n>1 \"ab[2]\"\n>1 end 4\n>2 POST  /c\n>2 \"c\"\n>2 end 1\n");
 }
 
 static void a_gap_in_chunks_ends_at_the_next_start(void **state)
 {
-	expect_uncut((struct step[]){
-		OUT("GET /a HTTP/1.1\r\n\r\n"),
-		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"), LOST_IN(7),
-		IN("zzzz"), OUT("GET /b HTTP/1.1\r\n\r\n"),
-		IN("HTTP/1.1 201 OK\r\nContent-Length: 1\r\n\r\nx"), END_STEP }, true,
-		     ">1 GET  /a\n>1 end 0\n<1 200\n<1 \"ab[7][4]\"\n>2 GET  /b\n>2 end 0\n"
-		     "<1 end 13 cut\n<2 201\n<2 \"x\"\n<2 end 1\n");
+	expect_uncut(
+		(struct step[]){ OUT("GET /a HTTP/1.1\r\n\r\n"),
+				 IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
+				 LOST_IN(7), IN("zzzz"), OUT("GET /b HTTP/1.1\r\n\r\n"),
+				 IN("HTTP/1.1 201 OK\r\nContent-Length: 1\r\n\r\nx"), END_STEP },
+		true,
+		">1 GET  /a\n>1 end 0\n<1 200\n<1 \"ab[7][4]\"\n>2 GET  /b\n>2 end 0\n"
+		"<1 end 13 cut\n<2 201\n<2 \"x\"\n<2 end 1\n");
 }
 
 /* As streams are written: a chunk an event, a record a chunk. The usage is in the last ones. */
 static void a_gap_in_chunks_ends_at_the_next_chunk(void **state)
 {
-	expect_uncut((struct step[]){
-		OUT("GET /a HTTP/1.1\r\n\r\n"),
-		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n"), LOST_IN(8),
-		IN("de\r\n"), IN("a\r\n0123456789\r\n"), IN("5\r\nusa"), IN("ge\r\n0\r\n\r\n"),
-		OUT("GET /b HTTP/1.1\r\n\r\n"), IN("HTTP/1.1 204 OK\r\n\r\n"), END_STEP }, true,
-		     ">1 GET  /a\n>1 end 0\n<1 200\n<1 \"one[8][4]0123456789usage\"\n<1 end 30 cut\n"
-		     ">2 GET  /b\n>2 end 0\n<2 204\n<2 end 0\n");
-	expect_uncut((struct step[]){
-		OUT("POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n"),
-		LOST_OUT(8), OUT("3\r\ntwo\r\n"), LOST_OUT(1), OUT("3\r\nabcde"), OUT("0\r\n\r\n"),
-		END_STEP }, true,
-		     ">1 POST  /a\n>1 \"one[8]two[1][8]\"\n>1 end 23 cut\n");
+	expect_uncut(
+		(struct step[]){
+			OUT("GET /a HTTP/1.1\r\n\r\n"),
+			IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n"),
+			LOST_IN(8), IN("de\r\n"), IN("a\r\n0123456789\r\n"), IN("5\r\nusa"),
+			IN("ge\r\n0\r\n\r\n"), OUT("GET /b HTTP/1.1\r\n\r\n"),
+			IN("HTTP/1.1 204 OK\r\n\r\n"), END_STEP },
+		true,
+		">1 GET  /a\n>1 end 0\n<1 200\n<1 \"one[8][4]0123456789usage\"\n<1 end 30 cut\n"
+		">2 GET  /b\n>2 end 0\n<2 204\n<2 end 0\n");
+	expect_uncut(
+		(struct step[]){
+			OUT("POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n"),
+			LOST_OUT(8), OUT("3\r\ntwo\r\n"), LOST_OUT(1), OUT("3\r\nabcde"),
+			OUT("0\r\n\r\n"), END_STEP },
+		true, ">1 POST  /a\n>1 \"one[8]two[1][8]\"\n>1 end 23 cut\n");
 }
 
 static void a_gap_in_chunks_ends_with_the_last_chunk(void **state)
 {
-	expect_uncut((struct step[]){
-		OUT("GET /a HTTP/1.1\r\n\r\n"),
-		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"), LOST_IN(7),
-		IN("z\r\n0\r\n\r\n"), END_STEP }, true,
-		     ">1 GET  /a\n>1 end 0\n<1 200\n<1 \"ab[7][8]\"\n<1 end 17 cut\n");
+	expect_uncut(
+		(struct step[]){ OUT("GET /a HTTP/1.1\r\n\r\n"),
+				 IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
+				 LOST_IN(7), IN("z\r\n0\r\n\r\n"), END_STEP },
+		true, ">1 GET  /a\n>1 end 0\n<1 200\n<1 \"ab[7][8]\"\n<1 end 17 cut\n");
 }
 
 static void a_lost_answer_head_does_not_shift_the_pairing(void **state)
 {
-	expect_uncut((struct step[]){
-		OUT("GET /a HTTP/1.1\r\n\r\n"), LOST_IN(40), OUT("GET /b HTTP/1.1\r\n\r\n"),
-		IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"), END_STEP }, true,
-		     ">1 GET  /a\n>1 end 0\n>2 GET  /b\n>2 end 0\n<2 200\n<2 \"b\"\n<2 end 1\n");
+	expect_uncut(
+		(struct step[]){ OUT("GET /a HTTP/1.1\r\n\r\n"), LOST_IN(40),
+				 OUT("GET /b HTTP/1.1\r\n\r\n"),
+				 IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"), END_STEP },
+		true, ">1 GET  /a\n>1 end 0\n>2 GET  /b\n>2 end 0\n<2 200\n<2 \"b\"\n<2 end 1\n");
 }
 
 static void a_lost_request_does_not_shift_the_pairing(void **state)
 {
-	expect_uncut((struct step[]){
-		OUT("GET /a HTTP/1.1\r\n\r\n"), IN("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
-		LOST_OUT(40), IN("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
-		OUT("GET /c HTTP/1.1\r\n\r\n"), IN("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
-		END_STEP }, true,
-		     ">1 GET  /a\n>1 end 0\n<1 200\n<1 end 0\n<2 200\n<2 end 0\n"
-		     ">3 GET  /c\n>3 end 0\n<3 200\n<3 end 0\n");
+	expect_uncut(
+		(struct step[]){ OUT("GET /a HTTP/1.1\r\n\r\n"),
+				 IN("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), LOST_OUT(40),
+				 IN("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+				 OUT("GET /c HTTP/1.1\r\n\r\n"),
+				 IN("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), END_STEP },
+		true,
+		">1 GET  /a\n>1 end 0\n<1 200\n<1 end 0\n<2 200\n<2 end 0\n"
+		">3 GET  /c\n>3 end 0\n<3 200\n<3 end 0\n");
 }
 
 static void a_connection_met_in_the_middle_waits(void **state)
 {
-	expect_uncut((struct step[]){
-		IN("rest of a body"), OUT("more of one"), OUT("POST /a HTTP/1.1\r\n\r\n"),
-		IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"), END_STEP }, false,
-		     ">1 POST  /a\n>1 end 0\n<1 200\n<1 \"x\"\n<1 end 1\n");
+	expect_uncut((struct step[]){ IN("rest of a body"), OUT("more of one"),
+				      OUT("POST /a HTTP/1.1\r\n\r\n"),
+				      IN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"), END_STEP },
+		     false, ">1 POST  /a\n>1 end 0\n<1 200\n<1 \"x\"\n<1 end 1\n");
 }
 
 static void nonsense_is_left_until_the_next_start(void **state)
 {
-	expect_uncut((struct step[]){
-		OUT("GET /a HTTP/1.1\r\n\r\n"),
-		IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\nnot hex\r\n"),
-		OUT("GET /b HTTP/1.1\r\n\r\n"), IN("HTTP/1.1 204 OK\r\n\r\n"), END_STEP }, true,
-		     ">1 GET  /a\n>1 end 0\n<1 200\n<1 \"x[9]\"\n>2 GET  /b\n>2 end 0\n"
-		     "<1 end 10 cut\n<2 204\n<2 end 0\n");
+	expect_uncut(
+		(struct step[]){
+			OUT("GET /a HTTP/1.1\r\n\r\n"),
+			IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\nnot hex\r\n"),
+			OUT("GET /b HTTP/1.1\r\n\r\n"), IN("HTTP/1.1 204 OK\r\n\r\n"), END_STEP },
+		true,
+		">1 GET  /a\n>1 end 0\n<1 200\n<1 \"x[9]\"\n>2 GET  /b\n>2 end 0\n"
+		"<1 end 10 cut\n<2 204\n<2 end 0\n");
 }
 
 static void an_endless_head_is_given_up(void **state)

@@ -72,7 +72,7 @@ static void script_add(struct script *script, const struct http_piece *piece)
 struct wire {
 	struct {
 		enum http_side side;
-		size_t len, lost;	/* lost: these bytes are not captured */
+		size_t len, lost; /* lost: these bytes are not captured */
 		uint8_t bytes[20000];
 	} writes[160];
 	size_t n;
@@ -108,8 +108,8 @@ static void put(enum http_side side, const void *bytes, size_t len)
 static void frame(enum http_side side, int type, int flags, uint32_t stream, const void *bytes,
 		  size_t len)
 {
-	uint8_t all[20000] = { len >> 16, len >> 8,	len,	     type, flags, stream >> 24,
-			       stream >> 16, stream >> 8, stream };
+	uint8_t all[20000] = { len >> 16,    len >> 8,     len,         type,  flags,
+			       stream >> 24, stream >> 16, stream >> 8, stream };
 
 	memcpy(all + 9, bytes, len);
 	put(side, all, 9 + len);
@@ -318,7 +318,7 @@ static void table_sizes_follow_the_settings(void **state)
 	start();
 	request(1, "/a", 1);
 	frame(HTTP_RESPONSE, 4, 0, 0, "\0\1\0\0\0\0", 6);
-	request(3, "/b", 1);	/* sent before the settings came: the old table still holds */
+	request(3, "/b", 1); /* sent before the settings came: the old table still holds */
 	frame(HTTP_REQUEST, 4, 1, 0, "", 0);
 	nghttp2_hd_deflate_change_table_size(wire.deflaters[HTTP_REQUEST], 0);
 	request(5, "/c", 1);
@@ -352,7 +352,9 @@ static void a_push_keeps_the_table_in_step(void **state)
 static void an_encoded_answer_is_undone(void **state)
 {
 	uint8_t packed[256];
-	z_stream z = { .next_in = (Bytef *)"{\"usage\":1}", .avail_in = 11, .next_out = packed,
+	z_stream z = { .next_in = (Bytef *)"{\"usage\":1}",
+		       .avail_in = 11,
+		       .next_out = packed,
 		       .avail_out = sizeof(packed) };
 
 	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
@@ -360,7 +362,8 @@ static void an_encoded_answer_is_undone(void **state)
 	start();
 	request(1, "/a", 1);
 	block(HTTP_RESPONSE, 1, 0, 0,
-	      FIELDS(":status", "200", "content-type", "application/json", "content-encoding", "gzip"));
+	      FIELDS(":status", "200", "content-type", "application/json", "content-encoding",
+		     "gzip"));
 	frame(HTTP_RESPONSE, 0, 1, 1, packed, z.total_out);
 	deflateEnd(&z);
 	expect(">1 POST api.openai.com /a\n>1 end 0\n<1 200 1\n<1 \"{\"usage\":1}\"\n<1 end 31\n");
@@ -374,7 +377,10 @@ static void a_gap_within_a_data_frame_is_only_lost_bytes(void **state)
 	data(HTTP_RESPONSE, 1, 0, "abc");
 	data(HTTP_RESPONSE, 1, 0, "");
 	/* a frame of 10 bytes in three writes, of which the second is lost */
-	put(HTTP_RESPONSE, "\0\0\12\0\1\0\0\0\1" "ab", 11);
+	put(HTTP_RESPONSE,
+	    "\0\0\12\0\1\0\0\0\1"
+	    "ab",
+	    11);
 	put(HTTP_RESPONSE, "cdef", 4);
 	lost();
 	put(HTTP_RESPONSE, "ghij", 4);
@@ -414,8 +420,15 @@ static void a_lost_piece_of_a_large_request_is_found_out_of(void **state)
 	start();
 	request(1, "/a", 0);
 	data(HTTP_REQUEST, 1, 0, large);
-	put(HTTP_REQUEST, "\0\0\12\0\0\0\0\0\1" "ab", 11);
-	put(HTTP_REQUEST, "cdefghij" "\0\0\3\0\0\0\0\0\1" "abc", 20);
+	put(HTTP_REQUEST,
+	    "\0\0\12\0\0\0\0\0\1"
+	    "ab",
+	    11);
+	put(HTTP_REQUEST,
+	    "cdefghij"
+	    "\0\0\3\0\0\0\0\0\1"
+	    "abc",
+	    20);
 	lost();
 	data(HTTP_REQUEST, 1, 1, "end");
 	request(3, "/b", 1);
@@ -436,7 +449,8 @@ static void a_lost_request_head_ends_the_sight(void **state)
 	data(HTTP_REQUEST, 1, 1, "x");
 	request(5, "/b", 1);
 	request(7, "/c", 1);
-	expect_uncut(CONN_OTHER, ">1 POST api.openai.com /a\n>1 \"x\"\n>1 end 1 cut\n<1 end 0 cut\n");
+	expect_uncut(CONN_OTHER,
+		     ">1 POST api.openai.com /a\n>1 \"x\"\n>1 end 1 cut\n<1 end 0 cut\n");
 }
 
 static void a_lost_answer_head_ends_the_sight(void **state)

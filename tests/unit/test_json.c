@@ -55,11 +55,13 @@ static void take_text(void *arg, enum json_text what, const uint8_t *bytes, size
 }
 
 static const struct json_node inner[] = {
-	{ "n", 2, NULL, false }, { "m", 3, NULL, false }, { NULL, 0, NULL, false },
+	{ "n", 2, NULL, false },
+	{ "m", 3, NULL, false },
+	{ NULL, 0, NULL, false },
 };
 static const struct json_node root[] = {
 	{ "model", 1, NULL, false }, { "usage", 9, inner, false }, { "list", 0, inner, false },
-	{ "tools", 0, NULL, true }, { NULL, 0, NULL, false },
+	{ "tools", 0, NULL, true },  { NULL, 0, NULL, false },
 };
 static const char *const mute[] = { "model", "data", NULL };
 
@@ -85,7 +87,9 @@ static enum json_status scan(const char *json, size_t step, struct told *told)
 	return status;
 }
 
-static const struct { const char *json, *values, *text; } rows[] = {
+static const struct {
+	const char *json, *values, *text;
+} rows[] = {
 	{ "{\"model\":\"gpt\",\"usage\":{\"n\":12,\"m\":null}}", "1sgpt 9{ 2#12 3nnull 9} ", "" },
 	{ " { \"a\" : {\"model\":\"no\"}, \"model\" : \"yes\" } ", "1syes ", "" },
 	{ "[{\"model\":\"a\"},\n{\"model\":\"b\"}]", "1sa 1sb ", "" },
@@ -122,9 +126,23 @@ static void tells_what_is_wanted_in_any_cuts(void **state)
 
 static void sets_aside_what_is_no_json(void **state)
 {
-	static const char *const bad[] = { "{]", "[}", "{\"a\"}", "{\"a\":1 2}", "<html>", "{\"a\":\"\\x\"}",
-					   "{\"a\":\"\\u12g4\"}", "}", "{,}", "{1:2}", "[1,,]x", "[1,2,,3]x",
-					   "[1,2 3]", "[1,2}", "[1,2,+]x", "{\"a\":[1,2,:3]}", "{\"a\" \"b\"}" };
+	static const char *const bad[] = { "{]",
+					   "[}",
+					   "{\"a\"}",
+					   "{\"a\":1 2}",
+					   "<html>",
+					   "{\"a\":\"\\x\"}",
+					   "{\"a\":\"\\u12g4\"}",
+					   "}",
+					   "{,}",
+					   "{1:2}",
+					   "[1,,]x",
+					   "[1,2,,3]x",
+					   "[1,2 3]",
+					   "[1,2}",
+					   "[1,2,+]x",
+					   "{\"a\":[1,2,:3]}",
+					   "{\"a\" \"b\"}" };
 	struct told told;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
@@ -182,24 +200,51 @@ static void base64_is_no_text(void **state)
 
 static void decimals_are_exact(void **state)
 {
-	static const struct { const char *text; int scale; bool ok; uint64_t value; } decimals[] = {
-		{ "2.5e-06", 15, true, 2500000000 }, { "0.0000025", 15, true, 2500000000 },
-		{ "5E-7", 15, true, 500000000 }, { "1.4999999999999998e-07", 15, true, 150000000 },
-		{ "0.5", 0, true, 1 }, { "0.49999999999999999999999999999999999999999999", 0, true, 0 },
-		{ "1e3", 0, true, 1000 }, { "7", 2, true, 700 }, { "18446744073709551615", 0, true, UINT64_MAX },
-		{ "18446744073709551616", 0, false, 0 }, { "-1", 0, false, 0 }, { "", 0, false, 0 },
-		{ "1e", 0, false, 0 }, { "1x", 0, false, 0 }, { ".", 0, false, 0 }, { "1.2.3", 0, false, 0 },
-		{ "1e999999999999", 0, false, 0 }, { "1e-999999999999", 15, true, 0 }, { "0e999", 0, true, 0 },
+	static const struct {
+		const char *text;
+		int scale;
+		bool ok;
+		uint64_t value;
+	} decimals[] = {
+		{ "2.5e-06", 15, true, 2500000000 },
+		{ "0.0000025", 15, true, 2500000000 },
+		{ "5E-7", 15, true, 500000000 },
+		{ "1.4999999999999998e-07", 15, true, 150000000 },
+		{ "0.5", 0, true, 1 },
+		{ "0.49999999999999999999999999999999999999999999", 0, true, 0 },
+		{ "1e3", 0, true, 1000 },
+		{ "7", 2, true, 700 },
+		{ "18446744073709551615", 0, true, UINT64_MAX },
+		{ "18446744073709551616", 0, false, 0 },
+		{ "-1", 0, false, 0 },
+		{ "", 0, false, 0 },
+		{ "1e", 0, false, 0 },
+		{ "1x", 0, false, 0 },
+		{ ".", 0, false, 0 },
+		{ "1.2.3", 0, false, 0 },
+		{ "1e999999999999", 0, false, 0 },
+		{ "1e-999999999999", 15, true, 0 },
+		{ "0e999", 0, true, 0 },
 	};
-	static const struct { const char *text; bool ok; uint64_t value; } counts[] = {
-		{ "12", true, 12 }, { "12.0", true, 12 }, { "12.5", false, 0 }, { "-3", false, 0 },
-		{ "9007199254740992", true, 1ULL << 53 }, { "9007199254740993", false, 0 }, { "1e3", true, 1000 },
+	static const struct {
+		const char *text;
+		bool ok;
+		uint64_t value;
+	} counts[] = {
+		{ "12", true, 12 },
+		{ "12.0", true, 12 },
+		{ "12.5", false, 0 },
+		{ "-3", false, 0 },
+		{ "9007199254740992", true, 1ULL << 53 },
+		{ "9007199254740993", false, 0 },
+		{ "1e3", true, 1000 },
 		{ "12.04", false, 0 },
 	};
 	uint64_t value;
 
 	for (size_t i = 0; i < sizeof(decimals) / sizeof(*decimals); i++) {
-		assert_int_equal(decimal_read(decimals[i].text, decimals[i].scale, &value), decimals[i].ok);
+		assert_int_equal(decimal_read(decimals[i].text, decimals[i].scale, &value),
+				 decimals[i].ok);
 		if (decimals[i].ok)
 			assert_int_equal(value, decimals[i].value);
 	}

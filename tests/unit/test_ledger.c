@@ -22,7 +22,7 @@
 #include "guard/ledger.h"
 
 #define HOUR_US 3600000000LL
-#define T0 (1700000000LL / 3600 * HOUR_US)
+#define T0      (1700000000LL / 3600 * HOUR_US)
 
 static char dir[64];
 
@@ -76,8 +76,8 @@ static void make(struct made *made, unsigned seed)
 	made->charge.outcome = seed % 4;
 	made->charge.is_priced = seed % 5 != 0;
 	made->charge.is_stream = seed % 2;
-	made->charge.usage = (struct usage){ seed, seed * 2, seed * 3, seed * 4, seed * 5, seed * 6,
-					     seed * 7, seed * 8, seed % 3 };
+	made->charge.usage = (struct usage){ seed,     seed * 2, seed * 3, seed * 4, seed * 5,
+					     seed * 6, seed * 7, seed * 8, seed % 3 };
 	made->charge.cost_nanos = seed * 1000 + 1;
 	made->charge.budget_nanos = seed * 2000;
 	made->charge.request_bytes = seed * 10;
@@ -222,7 +222,7 @@ static void ids_rise_and_are_never_used_again(void **state)
 
 	make(&made, 1);
 	assert_int_equal(ledger_add(ledger, &made.call, &first), 0);
-	made.call.start_us -= 5 * HOUR_US;	/* the clock went back */
+	made.call.start_us -= 5 * HOUR_US; /* the clock went back */
 	assert_int_equal(ledger_add(ledger, &made.call, &second), 0);
 	assert_int_equal(second, first + 1);
 	assert_int_equal(ledger_commit(ledger), 0);
@@ -307,26 +307,57 @@ static void key_text(const struct made *made, int64_t id, enum ledger_key key, c
 	struct tm tm;
 
 	switch (key) {
-	case LEDGER_BY_NAMESPACE: text = made->group.namespace; break;
-	case LEDGER_BY_WORKLOAD: text = made->group.workload; break;
-	case LEDGER_BY_POD: text = made->group.pod; break;
-	case LEDGER_BY_CONTAINER: text = made->group.container_name; break;
-	case LEDGER_BY_CGROUP: text = made->group.path; break;
-	case LEDGER_BY_UNIT: text = made->group.unit; break;
-	case LEDGER_BY_USER: text = made->process.user; break;
-	case LEDGER_BY_COMMAND: text = made->process.comm; break;
-	case LEDGER_BY_EXE: text = made->process.exe; break;
-	case LEDGER_BY_HOST: text = made->charge.host; break;
-	case LEDGER_BY_PROVIDER: text = made->charge.provider; break;
-	case LEDGER_BY_MODEL: text = made->charge.model; break;
-	case LEDGER_BY_SOURCE: text = charge_source_name(made->charge.source); break;
+	case LEDGER_BY_NAMESPACE:
+		text = made->group.namespace;
+		break;
+	case LEDGER_BY_WORKLOAD:
+		text = made->group.workload;
+		break;
+	case LEDGER_BY_POD:
+		text = made->group.pod;
+		break;
+	case LEDGER_BY_CONTAINER:
+		text = made->group.container_name;
+		break;
+	case LEDGER_BY_CGROUP:
+		text = made->group.path;
+		break;
+	case LEDGER_BY_UNIT:
+		text = made->group.unit;
+		break;
+	case LEDGER_BY_USER:
+		text = made->process.user;
+		break;
+	case LEDGER_BY_COMMAND:
+		text = made->process.comm;
+		break;
+	case LEDGER_BY_EXE:
+		text = made->process.exe;
+		break;
+	case LEDGER_BY_HOST:
+		text = made->charge.host;
+		break;
+	case LEDGER_BY_PROVIDER:
+		text = made->charge.provider;
+		break;
+	case LEDGER_BY_MODEL:
+		text = made->charge.model;
+		break;
+	case LEDGER_BY_SOURCE:
+		text = charge_source_name(made->charge.source);
+		break;
 	case LEDGER_BY_HOUR:
 		gmtime_r(&start, &tm);
 		strftime(buf, size, "%Y-%m-%dT%H:00Z", &tm);
 		return;
-	case LEDGER_BY_PID: snprintf(buf, size, "%u", made->process.tgid); return;
-	case LEDGER_BY_CALL: snprintf(buf, size, "%lld", (long long)id); return;
-	default: break;
+	case LEDGER_BY_PID:
+		snprintf(buf, size, "%u", made->process.tgid);
+		return;
+	case LEDGER_BY_CALL:
+		snprintf(buf, size, "%lld", (long long)id);
+		return;
+	default:
+		break;
 	}
 	snprintf(buf, size, "%.60s", text);
 }
@@ -349,10 +380,10 @@ static void expect(struct check *check, const struct made *made, int64_t id)
 	}
 	row->row.calls++;
 	row->row.free_calls += charge->source == CHARGE_FREE;
-	row->row.measured_calls +=
-		charge->source != CHARGE_FREE && charge_is_measured(charge->source);
-	row->row.estimated_calls +=
-		charge->source != CHARGE_FREE && !charge_is_measured(charge->source);
+	row->row.measured_calls += charge->source != CHARGE_FREE &&
+				   charge_is_measured(charge->source);
+	row->row.estimated_calls += charge->source != CHARGE_FREE &&
+				    !charge_is_measured(charge->source);
 	row->row.unpriced_calls += charge->source != CHARGE_FREE && !charge->is_priced;
 	sum = (uint64_t *)&row->row.tokens;
 	part = (uint64_t *)&charge->usage;
@@ -392,11 +423,17 @@ static void reports_are_exact_by_every_key_and_from_every_moment(void **state)
 {
 	static struct check check;
 	struct ledger *ledger = open_writer();
-	const int64_t moments[] = { INT64_MIN, 0, T0, T0 + HOUR_US, T0 + 17 * 60000000LL,
-				    T0 + HOUR_US - 1, T0 + HOUR_US + 1, T0 + 100 * HOUR_US };
+	const int64_t moments[] = { INT64_MIN,
+				    0,
+				    T0,
+				    T0 + HOUR_US,
+				    T0 + 17 * 60000000LL,
+				    T0 + HOUR_US - 1,
+				    T0 + HOUR_US + 1,
+				    T0 + 100 * HOUR_US };
 	struct made made;
 
-	for (unsigned i = 0; i < 1500; i++)	/* 2.9 hours */
+	for (unsigned i = 0; i < 1500; i++) /* 2.9 hours */
 		add(ledger, i);
 	for (enum ledger_key key = LEDGER_BY_HOUR; key < LEDGER_KEYS; key++) {
 		for (size_t m = 0; m < ARRAY_SIZE(moments); m++) {
@@ -448,8 +485,11 @@ static void one_call_has_everything(void **state)
 
 	for (unsigned i = 0; i < 100; i++)
 		add(ledger, i);
-	assert_int_equal(ledger_report(ledger, 0, 1u << LEDGER_BY_CALL | 1u << LEDGER_BY_MODEL |
-				       1u << LEDGER_BY_TIME, remember_row, &seen), 0);
+	assert_int_equal(
+		ledger_report(ledger, 0,
+			      1u << LEDGER_BY_CALL | 1u << LEDGER_BY_MODEL | 1u << LEDGER_BY_TIME,
+			      remember_row, &seen),
+		0);
 	assert_int_equal(seen, 1);
 	ledger_free(ledger);
 }
@@ -717,11 +757,21 @@ static void check_action(void *arg, const struct ledger_action *action)
 static void actions_keep_their_evidence(void **state)
 {
 	struct ledger *ledger = open_writer();
-	struct ledger_action action = { .time_us = T0 + 1, .budget = "agents", .rule = "a.yaml:12",
-		.action = "kill", .subject = "cgroup=/a", .target = "process 12 (python3)",
-		.result = "rehearsed", .is_rehearsed = true, .spent_nanos = 5, .limit_nanos = 4,
-		.spent_tokens = 3, .limit_tokens = UINT64_MAX, .window_start_us = T0,
-		.measured_permille = 1000, .last_calls = "[1,2]" };
+	struct ledger_action action = { .time_us = T0 + 1,
+					.budget = "agents",
+					.rule = "a.yaml:12",
+					.action = "kill",
+					.subject = "cgroup=/a",
+					.target = "process 12 (python3)",
+					.result = "rehearsed",
+					.is_rehearsed = true,
+					.spent_nanos = 5,
+					.limit_nanos = 4,
+					.spent_tokens = 3,
+					.limit_tokens = UINT64_MAX,
+					.window_start_us = T0,
+					.measured_permille = 1000,
+					.last_calls = "[1,2]" };
 	struct ledger_action empty = { .time_us = T0 + 2 }, old = { .time_us = T0 - 1 };
 	int seen = 0;
 

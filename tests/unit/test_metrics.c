@@ -23,12 +23,19 @@ struct calling {
 static void in_pod(struct calling *calling, const char *pod, const char *model, int64_t nanos)
 {
 	*calling = (struct calling){
-		.charge = { .provider = "openai", .host = "api.openai.com", .status = 200,
-			    .source = CHARGE_USAGE, .is_priced = true, .cost_nanos = nanos,
-			    .usage = { .input = 10, .output = 3 }, .duration_ns = NS_PER_S,
+		.charge = { .provider = "openai",
+			    .host = "api.openai.com",
+			    .status = 200,
+			    .source = CHARGE_USAGE,
+			    .is_priced = true,
+			    .cost_nanos = nanos,
+			    .usage = { .input = 10, .output = 3 },
+			    .duration_ns = NS_PER_S,
 			    .first_token_ns = 100 * NS_PER_MS },
-		.group = { .path = "/kubepods/x", .namespace = "agents",
-			   .container_name = "main", .workload = "Deployment/a" },
+		.group = { .path = "/kubepods/x",
+			   .namespace = "agents",
+			   .container_name = "main",
+			   .workload = "Deployment/a" },
 	};
 	snprintf(calling->group.pod, sizeof(calling->group.pod), "%s", pod);
 	snprintf(calling->charge.model, sizeof(calling->charge.model), "%s", model);
@@ -36,8 +43,10 @@ static void in_pod(struct calling *calling, const char *pod, const char *model, 
 
 static void calls(struct metrics *metrics, struct calling *calling, uint64_t now_ns)
 {
-	struct ledger_call call = { .charge = &calling->charge, .group = &calling->group,
-				    .process = &calling->process, .start_us = 1 };
+	struct ledger_call call = { .charge = &calling->charge,
+				    .group = &calling->group,
+				    .process = &calling->process,
+				    .start_us = 1 };
 
 	metrics_call(metrics, &call, now_ns);
 }
@@ -153,8 +162,7 @@ static void models_of_one_caller_are_bounded(void **state)
 	free(scraped(metrics, EXPOSITION_TEXT, 999, 1));
 	text = scraped(metrics, EXPOSITION_TEXT, 999, 1 + LATER);
 	assert_true(sum(text, "aigress_calls_total", "pod=\"hostile\"") == 5000);
-	assert_true(sum(text, "aigress_calls_total", "model=\"other\"") ==
-		    5000 - METRICS_MODELS + 1);
+	assert_true(sum(text, "aigress_calls_total", "model=\"other\"") == 5000 - METRICS_MODELS + 1);
 	free(text);
 	metrics_free(metrics);
 }
@@ -245,9 +253,8 @@ static void ten_thousand_series_come_in_pieces(void **state)
 	} while (n > 0);
 	assert_int_equal(n, 0);
 	assert_true(turns > 100);
-	printf("note: 10,000 callers: %zu kB in %lu turns of at most %lu us, %lu ms\n",
-	       len / 1000, turns, longest_ns / 1000,
-	       (unsigned long)((clock_mono_ns() - began_ns) / NS_PER_MS));
+	printf("note: 10,000 callers: %zu kB in %lu turns of at most %lu us, %lu ms\n", len / 1000,
+	       turns, longest_ns / 1000, (unsigned long)((clock_mono_ns() - began_ns) / NS_PER_MS));
 	scrape_free(scrape);
 	metrics_free(metrics);
 }
@@ -255,8 +262,9 @@ static void ten_thousand_series_come_in_pieces(void **state)
 static void actions_are_counted_by_their_word(void **state)
 {
 	struct metrics *metrics = metrics_new(10, "n");
-	struct ledger_action action = { .budget = "b", .action = "refuse", .result = "done: gate",
-					.is_rehearsed = false };
+	struct ledger_action action = {
+		.budget = "b", .action = "refuse", .result = "done: gate", .is_rehearsed = false
+	};
 	char *text;
 
 	metrics_action(metrics, &action, 1);
@@ -276,8 +284,10 @@ static void actions_are_counted_by_their_word(void **state)
 static void spent(struct spend *spend, const char *pod, int64_t at_us, int64_t nanos)
 {
 	struct calling calling;
-	struct ledger_call call = { .charge = &calling.charge, .group = &calling.group,
-				    .process = &calling.process, .start_us = at_us };
+	struct ledger_call call = { .charge = &calling.charge,
+				    .group = &calling.group,
+				    .process = &calling.process,
+				    .start_us = at_us };
 
 	in_pod(&calling, pod, "gpt", nanos);
 	calling.charge.duration_ns = 0;
@@ -294,7 +304,7 @@ static void spend_slides_by_minutes_and_hours(void **state)
 	spent(spend, "a", now - 61 * MINUTE, 4);
 	spent(spend, "a", now - 30 * MINUTE, 2);
 	spent(spend, "b", now, 1);
-	spent(spend, "b", now - 5 * MINUTE, 10);	/* ended later, began earlier */
+	spent(spend, "b", now - 5 * MINUTE, 10); /* ended later, began earlier */
 	total = spend_total(spend, now);
 	assert_int_equal(spend_last_minutes(total, 1), 1);
 	assert_int_equal(spend_last_minutes(total, 6), 11);

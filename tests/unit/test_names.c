@@ -16,10 +16,10 @@
 #include "who/pods.h"
 #include "who/source.h"
 
-#define UID "7da9e2a8-1234-4abc-8def-0123456789ab"
+#define UID  "7da9e2a8-1234-4abc-8def-0123456789ab"
 #define UID2 "7da9e2a8-1234-4abc-8def-0123456789cd"
 #define HASH "0123456789abcdef0123456789abcdef"
-#define CID "d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00"
+#define CID  "d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00"
 #define CID2 "a4917225c0ffee00d4917225c0ffee00d4917225c0ffee00d4917225c0ffee0a"
 
 struct world {
@@ -60,7 +60,8 @@ static void add_pod(struct world *world, const char *namespace, const char *pod,
 static void add_container(struct world *world, const char *namespace, const char *pod,
 			  const char *uid, const char *name, const char *cid)
 {
-	shell(world, "mkdir -p var/log/pods/%1$s_%2$s_%3$s/%4$s &&"
+	shell(world,
+	      "mkdir -p var/log/pods/%1$s_%2$s_%3$s/%4$s &&"
 	      " ln -s /var/log/pods/%1$s_%2$s_%3$s/%4$s/0.log var/log/containers/%2$s_%1$s_%4$s-%5$s.log",
 	      namespace, pod, uid, name, cid);
 }
@@ -127,10 +128,12 @@ static int set_up(void **state)
 
 static void start(struct world *world)
 {
-	const struct names_told told = { .named = on_named, .source = on_source,
-					 .namespace = on_namespace, .arg = world };
+	const struct names_told told = {
+		.named = on_named, .source = on_source, .namespace = on_namespace, .arg = world
+	};
 
-	assert_int_equal(names_new(&world->names, world->loop, world->fetcher, &world->config, &told), 0);
+	assert_int_equal(
+		names_new(&world->names, world->loop, world->fetcher, &world->config, &told), 0);
 }
 
 static int tear_down(void **state)
@@ -159,12 +162,12 @@ static struct who_group ask(struct world *world, const char *uid, const char *ci
 	return group;
 }
 
-#define assert_named(group, ns, pod_, workload_, container_)                                       \
-	do {                                                                                       \
-		assert_string_equal((group).namespace, ns);                                        \
-		assert_string_equal((group).pod, pod_);                                            \
-		assert_string_equal((group).workload, workload_);                                  \
-		assert_string_equal((group).container_name, container_);                           \
+#define assert_named(group, ns, pod_, workload_, container_)             \
+	do {                                                             \
+		assert_string_equal((group).namespace, ns);              \
+		assert_string_equal((group).pod, pod_);                  \
+		assert_string_equal((group).workload, workload_);        \
+		assert_string_equal((group).container_name, container_); \
 	} while (0)
 
 static void log_folders_name_pods_that_were_there(void **state)
@@ -179,7 +182,8 @@ static void log_folders_name_pods_that_were_there(void **state)
 		     "main");
 	assert_named(ask(world, HASH, ""), "kube-system", "etcd-n1", "Pod/etcd-n1", "");
 	/* no such container, no such pod */
-	assert_named(ask(world, UID, CID2), "team-a", "agents-6d4cf56db6-x2x9q", "Deployment/agents", CID2);
+	assert_named(ask(world, UID, CID2), "team-a", "agents-6d4cf56db6-x2x9q",
+		     "Deployment/agents", CID2);
 	assert_named(ask(world, UID2, CID2), "", "", "", CID2);
 }
 
@@ -229,7 +233,7 @@ static void kubelet_may_start_after_the_daemon(void **state)
 
 	start(world);
 	assert_named(ask(world, UID, CID), "", "", "", CID);
-	assert_string_equal(world->state, "");	/* no node is no failure */
+	assert_string_equal(world->state, ""); /* no node is no failure */
 	shell(world, "mkdir -p var/log/containers");
 	add_container(world, "team-a", "brief", UID, "main", CID);
 	add_pod(world, "..", "x y", "z");
@@ -250,16 +254,21 @@ static const struct {
 	  "main", "agents-0" },
 	{ "run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/" CID "/config.json",
 	  "{\"annotations\":{\"io.kubernetes.cri.container-type\":\"sandbox\","
-	  "\"io.kubernetes.cri.sandbox-name\":\"agents-0\",\"io.kubernetes.cri.sandbox-uid\":\"" UID "\","
-	  "\"io.kubernetes.cri.sandbox-namespace\":\"team-a\"}}", "POD", "agents-0" },
+	  "\"io.kubernetes.cri.sandbox-name\":\"agents-0\",\"io.kubernetes.cri.sandbox-uid\":\"" UID
+	  "\","
+	  "\"io.kubernetes.cri.sandbox-namespace\":\"team-a\"}}",
+	  "POD", "agents-0" },
 	{ "run/containers/storage/overlay-containers/" CID "/userdata/config.json",
-	  "{\"annotations\":{\"io.kubernetes.container.name\":\"main\",\"io.kubernetes.pod.uid\":\"" UID "\","
-	  "\"io.kubernetes.pod.name\":\"agents-0\",\"io.kubernetes.pod.namespace\":\"team-a\"}}", "main",
-	  "agents-0" },
+	  "{\"annotations\":{\"io.kubernetes.container.name\":\"main\",\"io.kubernetes.pod.uid\":\"" UID
+	  "\","
+	  "\"io.kubernetes.pod.name\":\"agents-0\",\"io.kubernetes.pod.namespace\":\"team-a\"}}",
+	  "main", "agents-0" },
 	{ "var/lib/docker/containers/" CID "/config.v2.json",
 	  "{\"Config\":{\"Labels\":{\"io.kubernetes.container.name\":\"main\",\"io.kubernetes.pod.name\":"
-	  "\"agents-0\",\"io.kubernetes.pod.namespace\":\"team-a\",\"io.kubernetes.pod.uid\":\"" UID "\"}},"
-	  "\"Name\":\"/k8s_main_agents-0\"}", "main", "agents-0" },
+	  "\"agents-0\",\"io.kubernetes.pod.namespace\":\"team-a\",\"io.kubernetes.pod.uid\":\"" UID
+	  "\"}},"
+	  "\"Name\":\"/k8s_main_agents-0\"}",
+	  "main", "agents-0" },
 	{ "var/lib/docker/containers/" CID "/config.v2.json",
 	  "{\"Config\":{\"Labels\":{}},\"Name\":\"/search-agent\"}", "search-agent", "" },
 	{ "run/containerd/io.containerd.runtime.v2.task/default/" CID "/config.json",
@@ -288,30 +297,35 @@ static void hostile_ids_and_files_name_nothing(void **state)
 {
 	struct world *world = *state;
 
-	shell(world, "mkdir -p run/containerd/io.containerd.runtime.v2.task/k8s.io/x secret &&"
+	shell(world,
+	      "mkdir -p run/containerd/io.containerd.runtime.v2.task/k8s.io/x secret &&"
 	      " printf '%%s' '{\"annotations\":{\"io.kubernetes.cri.container-name\":\"a b\"}}'"
 	      " > run/containerd/io.containerd.runtime.v2.task/k8s.io/x/config.json &&"
 	      " printf '%%s' '{\"Name\":\"/stolen\"}' > secret/config.v2.json && mkdir -p var/lib/docker/containers");
 	start(world);
 	assert_string_equal(ask(world, "", "x").container_name, "x");
-	assert_string_equal(ask(world, "", "../../../../secret").container_name, "../../../../secret");
+	assert_string_equal(ask(world, "", "../../../../secret").container_name,
+			    "../../../../secret");
 	assert_string_equal(ask(world, "", "..").container_name, "..");
 }
 
 /* ---- servers ---- */
 
 #define CONTAINER "{\"name\":\"main\",\"containerID\":\"containerd://" CID "\"}"
-#define POD "{\"metadata\":{\"name\":\"agents-6d4cf56db6-x2x9q\",\"namespace\":\"team-a\",\"uid\":\"" UID "\"," \
+#define POD                                                                                                     \
+	"{\"metadata\":{\"name\":\"agents-6d4cf56db6-x2x9q\",\"namespace\":\"team-a\",\"uid\":\"" UID           \
+	"\","                                                                                                   \
 	"\"labels\":{\"team\":\"search\",\"pod-template-hash\":\"6d4cf56db6\"},\"ownerReferences\":[{\"kind\":" \
-	"\"ReplicaSet\",\"name\":\"agents-6d4cf56db6\",\"controller\":true}],\"resourceVersion\":\"7\"}," \
+	"\"ReplicaSet\",\"name\":\"agents-6d4cf56db6\",\"controller\":true}],\"resourceVersion\":\"7\"},"       \
 	"\"spec\":{\"nodeName\":\"n1\"},\"status\":{\"containerStatuses\":[" CONTAINER "]}}"
 
 static void serve_text(struct peer *peer, const char *status, const char *body)
 {
 	char head[128];
 
-	snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-		 status, strlen(body));
+	snprintf(head, sizeof(head),
+		 "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", status,
+		 strlen(body));
 	peer_say(peer, head);
 	peer_say(peer, body);
 }
@@ -342,7 +356,8 @@ static void serve_kubelet(struct peer *peer)
 	else if (peer->arg)
 		serve_text(peer, peer->arg, "");
 	else
-		serve_text(peer, "200 OK", "{\"kind\":\"PodList\",\"metadata\":{},\"items\":[" POD "]}");
+		serve_text(peer, "200 OK",
+			   "{\"kind\":\"PodList\",\"metadata\":{},\"items\":[" POD "]}");
 }
 
 /*
@@ -351,7 +366,8 @@ static void serve_kubelet(struct peer *peer)
  */
 static void serve_api(struct peer *peer)
 {
-	static const char list[] = "GET /api/v1/pods?fieldSelector=spec.nodeName%3Dn1&resourceVersion=0 ";
+	static const char list[] =
+		"GET /api/v1/pods?fieldSelector=spec.nodeName%3Dn1&resourceVersion=0 ";
 	static const char watch[] = "GET /api/v1/pods?fieldSelector=spec.nodeName%3Dn1&watch=1&";
 	bool forgets = peer->arg;
 	char head[4096];
@@ -359,18 +375,24 @@ static void serve_api(struct peer *peer)
 	if (!read_head(peer, head, sizeof(head)))
 		return;
 	if (!strncmp(head, list, strlen(list)))
-		serve_text(peer, "200 OK", forgets && peer->n_accepted > 1 ?
-			"{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"9\"},\"items\":[" POD "]}" :
-			"{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"5\"},\"items\":[]}");
+		serve_text(
+			peer, "200 OK",
+			forgets && peer->n_accepted > 1 ?
+				"{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"9\"},\"items\":[" POD
+				"]}" :
+				"{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"5\"},\"items\":[]}");
 	else if (!strncmp(head, "GET /api/v1/namespaces/team-a ", 30))
-		serve_text(peer, "200 OK", "{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"team-a\",\"uid\":\"1\","
+		serve_text(peer, "200 OK",
+			   "{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"team-a\",\"uid\":\"1\","
 			   "\"annotations\":{\"aigress.dev/budget\":\"5 USD/day\"}}}");
-	else if (!strncmp(head, watch, strlen(watch)) && strstr(head, "&resourceVersion=5 ") && forgets)
-		serve_text(peer, "200 OK", "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410}}\n");
+	else if (!strncmp(head, watch, strlen(watch)) && strstr(head, "&resourceVersion=5 ") &&
+		 forgets)
+		serve_text(peer, "200 OK",
+			   "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410}}\n");
 	else if (!strncmp(head, watch, strlen(watch)) && strstr(head, "&resourceVersion=5 "))
 		serve_text(peer, "200 OK", "{\"type\":\"ADDED\",\"object\":" POD "}\n");
 	else if (!strncmp(head, watch, strlen(watch)))
-		peer_hang(peer);	/* from 7 or 9 on: nothing new */
+		peer_hang(peer); /* from 7 or 9 on: nothing new */
 	else
 		serve_text(peer, "404 Not Found", "");
 }
@@ -404,7 +426,8 @@ static void kubelet_knows_all_of_a_pod(void **state)
 	world->config.kubelet = world->url;
 	start(world);
 	run_until(world, has_labels);
-	assert_named(ask(world, UID, CID), "team-a", "agents-6d4cf56db6-x2x9q", "Deployment/agents", "main");
+	assert_named(ask(world, UID, CID), "team-a", "agents-6d4cf56db6-x2x9q", "Deployment/agents",
+		     "main");
 	run_until(world, has_state);
 	assert_string_equal(world->state, "kubelet");
 	assert_string_equal(world->error, "works");
@@ -424,7 +447,7 @@ static void better_source_replaces_a_guess(void **state)
 	assert_int_equal(world->n_named, 1);
 	assert_string_equal(ask(world, UID, CID).labels, "");
 	run_until(world, has_labels);
-	assert_true(world->n_named >= 3);	/* the pod anew, and its container */
+	assert_true(world->n_named >= 3); /* the pod anew, and its container */
 	free(world->config.token);
 }
 
@@ -440,7 +463,8 @@ static void refusal_is_told_once_and_folders_go_on(void **state)
 	run_until(world, has_state);
 	assert_string_equal(world->error, "403: it may not get nodes/proxy");
 	world->state[0] = '\0';
-	assert_named(ask(world, UID, CID), "team-a", "agents-6d4cf56db6-x2x9q", "Deployment/agents", CID);
+	assert_named(ask(world, UID, CID), "team-a", "agents-6d4cf56db6-x2x9q", "Deployment/agents",
+		     CID);
 	/* told, and not asked again before its time */
 	assert_string_equal(world->state, "");
 	assert_int_equal(world->peer.n_accepted, 1);
@@ -455,7 +479,8 @@ static void watch_tells_of_pods_as_they_come(void **state)
 	world->config.api = world->url;
 	start(world);
 	run_until(world, has_labels);
-	assert_named(ask(world, UID, CID), "team-a", "agents-6d4cf56db6-x2x9q", "Deployment/agents", "main");
+	assert_named(ask(world, UID, CID), "team-a", "agents-6d4cf56db6-x2x9q", "Deployment/agents",
+		     "main");
 	assert_string_equal(world->error, "works");
 	free(world->config.token);
 }
@@ -540,10 +565,12 @@ static void table_is_bounded_and_the_used_stay(void **state)
 static void lesser_source_only_fills_gaps(void **state)
 {
 	struct pods *pods = pods_new(NULL, NULL);
-	struct who_pod pod = { .uid = UID, .namespace = "n", .name = "p", .workload = "Deployment/w",
-			       .labels = "a=b" };
-	struct who_pod less = { .uid = UID, .namespace = "n", .name = "p", .workload = "Pod/p",
-				.node = "n1" };
+	struct who_pod pod = {
+		.uid = UID, .namespace = "n", .name = "p", .workload = "Deployment/w", .labels = "a=b"
+	};
+	struct who_pod less = {
+		.uid = UID, .namespace = "n", .name = "p", .workload = "Pod/p", .node = "n1"
+	};
 
 	pods_learn(pods, &pod, PODS_OBJECT);
 	pods_learn(pods, &less, PODS_PATHS);

@@ -13,31 +13,41 @@
 #include "otlp.h"
 #include "peer.h"
 
-#define LATER (SERIES_BIRTH_NS + 1)
+#define LATER    (SERIES_BIRTH_NS + 1)
 #define START_US 1700000000000000LL
 
 /* One call of a pod, with a name that wants escaping if it has quotes. */
 static void call_of(struct metrics *metrics, const char *pod, const char *model, int64_t nanos,
 		    uint64_t now_ns)
 {
-	struct charge charge = { .provider = "openai", .host = "api.openai.com", .status = 200,
-				 .source = CHARGE_USAGE, .is_priced = true, .cost_nanos = nanos,
-				 .usage = { .input = 10, .output = 3 }, .duration_ns = 1500 * NS_PER_MS };
-	struct who_group group = { .path = "/kubepods/x", .namespace = "agents",
-				   .container_name = "main", .workload = "Deployment/a" };
+	struct charge charge = { .provider = "openai",
+				 .host = "api.openai.com",
+				 .status = 200,
+				 .source = CHARGE_USAGE,
+				 .is_priced = true,
+				 .cost_nanos = nanos,
+				 .usage = { .input = 10, .output = 3 },
+				 .duration_ns = 1500 * NS_PER_MS };
+	struct who_group group = { .path = "/kubepods/x",
+				   .namespace = "agents",
+				   .container_name = "main",
+				   .workload = "Deployment/a" };
 	struct who_process process = { .user = "root" };
-	struct ledger_call call = { .charge = &charge, .group = &group, .process = &process,
-				    .start_us = 1 };
+	struct ledger_call call = {
+		.charge = &charge, .group = &group, .process = &process, .start_us = 1
+	};
 
 	snprintf(group.pod, sizeof(group.pod), "%s", pod);
 	snprintf(charge.model, sizeof(charge.model), "%s", model);
 	metrics_call(metrics, &call, now_ns);
 }
 
-static struct scrape *walk_of(struct metrics *metrics, enum exposition_format format, uint64_t now_ns)
+static struct scrape *walk_of(struct metrics *metrics, enum exposition_format format,
+			      uint64_t now_ns)
 {
-	struct scrape_sources sources = { .version = "0", .max_series = 10, .started_us = START_US,
-					  .is_pod = true };
+	struct scrape_sources sources = {
+		.version = "0", .max_series = 10, .started_us = START_US, .is_pod = true
+	};
 	struct scrape *walk = scrape_new(metrics, &sources, format, now_ns,
 					 START_US + (int64_t)(now_ns / 1000));
 
@@ -84,8 +94,8 @@ static const char *attribute_of(json_t *point, const char *key)
 
 	json_array_foreach(json_object_get(point, "attributes"), i, pair)
 		if (!strcmp(json_string_value(json_object_get(pair, "key")), key))
-			return json_string_value(json_object_get(json_object_get(pair, "value"),
-								 "stringValue"));
+			return json_string_value(
+				json_object_get(json_object_get(pair, "value"), "stringValue"));
 	return "";
 }
 
@@ -102,14 +112,17 @@ static double sum(json_t *metrics, const char *name, const char *key, const char
 		if (strcmp(json_string_value(json_object_get(metric, "name")), name))
 			continue;
 		for (size_t k = 0; k < 3; k++)
-			json_array_foreach(json_object_get(json_object_get(metric, kinds[k]),
-							   "dataPoints"), j, point) {
+			json_array_foreach(
+				json_object_get(json_object_get(metric, kinds[k]), "dataPoints"), j,
+				point) {
 				if (*key && strcmp(attribute_of(point, key), value))
 					continue;
 				++*n;
 				total += json_is_string(json_object_get(point, "asInt")) ?
-					 atof(json_string_value(json_object_get(point, "asInt"))) :
-					 json_number_value(json_object_get(point, "asDouble"));
+						 atof(json_string_value(
+							 json_object_get(point, "asInt"))) :
+						 json_number_value(
+							 json_object_get(point, "asDouble"));
 			}
 	}
 	return total;
@@ -138,7 +151,7 @@ static void a_push_is_what_a_scrape_is(void **state)
 		snprintf(pod, sizeof(pod), "pod-%d", i);
 		call_of(metrics, pod, "gpt", 1500000001, 1);
 	}
-	json_decref(pushed(metrics, 4096, 2, &n_documents));	/* each begins at 0 */
+	json_decref(pushed(metrics, 4096, 2, &n_documents)); /* each begins at 0 */
 	told = pushed(metrics, 4096, 2 + LATER, &n_documents);
 	assert_true(n_documents > 20);
 	assert_true(sum(told, "aigress_spend_usd", "", "", &n) > 450);
@@ -169,7 +182,8 @@ static void what_the_conventions_name_has_their_name(void **state)
 	histogram = metric_of(told, "gen_ai.client.operation.duration");
 	assert_string_equal(json_string_value(json_object_get(histogram, "unit")), "s");
 	histogram = json_object_get(histogram, "histogram");
-	assert_int_equal(json_integer_value(json_object_get(histogram, "aggregationTemporality")), 2);
+	assert_int_equal(json_integer_value(json_object_get(histogram, "aggregationTemporality")),
+			 2);
 	point = json_array_get(json_object_get(histogram, "dataPoints"), 0);
 	bounds = json_object_get(point, "explicitBounds");
 	counts = json_object_get(point, "bucketCounts");
@@ -239,7 +253,7 @@ struct world {
 	struct fetcher *fetcher;
 	struct otlp *otlp;
 	struct loop_source *look;
-	uint64_t begin_ns, at_ns[64];	/* when each request came */
+	uint64_t begin_ns, at_ns[64]; /* when each request came */
 	atomic_int n, n_bad;
 	int fail_first, wanted;
 	const char *failure;
@@ -270,9 +284,10 @@ static void serve(struct peer *peer)
 	else
 		world->at_ns[n] = clock_mono_ns();
 	json_decref(root);
-	peer_say(peer, n < world->fail_first ? world->failure :
-		 "HTTP/1.1 200 OK\r\nContent-Length: 45\r\nConnection: close\r\n\r\n"
-		 "{\"partialSuccess\":{\"rejectedDataPoints\":\"0\"}}");
+	peer_say(peer, n < world->fail_first ?
+			       world->failure :
+			       "HTTP/1.1 200 OK\r\nContent-Length: 45\r\nConnection: close\r\n\r\n"
+			       "{\"partialSuccess\":{\"rejectedDataPoints\":\"0\"}}");
 	atomic_fetch_add(&world->n, 1);
 }
 
@@ -304,10 +319,11 @@ static void push(struct world *world, uint64_t interval_ns)
 	snprintf(url, sizeof(url), "http://127.0.0.1:%d/v1/metrics", world->peer.port);
 	config.endpoint = url;
 	assert_int_equal(loop_new(&world->loop), 0);
-	assert_int_equal(loop_add_timer(world->loop, 5 * NS_PER_MS, on_look, world, &world->look), 0);
+	assert_int_equal(loop_add_timer(world->loop, 5 * NS_PER_MS, on_look, world, &world->look),
+			 0);
 	assert_int_equal(fetcher_new(&world->fetcher, world->loop), 0);
-	assert_int_equal(otlp_new(&world->otlp, world->loop, world->fetcher, &config, on_scrape,
-				  world), 0);
+	assert_int_equal(
+		otlp_new(&world->otlp, world->loop, world->fetcher, &config, on_scrape, world), 0);
 	world->begin_ns = clock_mono_ns();
 	assert_int_equal(loop_run(world->loop), 0);
 	otlp_free(world->otlp);
@@ -330,7 +346,8 @@ static void it_goes_on_interval_by_interval(void **state)
 
 static void who_does_not_take_it_is_asked_more_seldom(void **state)
 {
-	struct world world = { .wanted = 5, .fail_first = 4,
+	struct world world = { .wanted = 5,
+			       .fail_first = 4,
 			       .failure = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n"
 					  "Connection: close\r\n\r\n" };
 
@@ -341,7 +358,8 @@ static void who_does_not_take_it_is_asked_more_seldom(void **state)
 
 static void retry_after_is_heeded(void **state)
 {
-	struct world world = { .wanted = 2, .fail_first = 1,
+	struct world world = { .wanted = 2,
+			       .fail_first = 1,
 			       .failure = "HTTP/1.1 429 Slow\r\nRetry-After: 1\r\n"
 					  "Content-Length: 0\r\nConnection: close\r\n\r\n" };
 

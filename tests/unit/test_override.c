@@ -41,8 +41,11 @@ static int teardown(void **state)
 
 static struct override order_of(enum override_kind kind, const char *key)
 {
-	struct override order = { .kind = kind, .made_us = T0, .until_us = T0 + 1000,
-				  .made_by = "ann", .reason = "a launch" };
+	struct override order = { .kind = kind,
+				  .made_us = T0,
+				  .until_us = T0 + 1000,
+				  .made_by = "ann",
+				  .reason = "a launch" };
 
 	snprintf(order.key, sizeof(order.key), "%s", key);
 	return order;
@@ -130,7 +133,7 @@ static void their_number_is_bounded(void **state)
 		assert_int_equal(override_add(aside, &order), 0);
 	assert_int_equal(override_add(aside, &order), -ENOSPC);
 	assert_int_equal(in_force(T0), OVERRIDES_MAX);
-	order.made_us = T0 + 1000;	/* those have ended */
+	order.made_us = T0 + 1000; /* those have ended */
 	order.until_us = T0 + 2000;
 	assert_int_equal(override_add(aside, &order), 0);
 }
@@ -141,8 +144,9 @@ static void two_processes_write_at_a_time(void **state)
 	struct who_group group = { .path = "/a" };
 	struct who_process process = { .tgid = 1 };
 	struct charge charge = { .source = CHARGE_USAGE };
-	struct ledger_call call = { .start_us = T0, .charge = &charge, .group = &group,
-				    .process = &process };
+	struct ledger_call call = {
+		.start_us = T0, .charge = &charge, .group = &group, .process = &process
+	};
 	pid_t child = fork();
 	int status;
 

@@ -21,8 +21,8 @@ struct stage {
 	struct pipeline *pipeline;
 	struct pipeline_config config;
 	uint64_t now_ns;
-	uint64_t connection;		/* that is being fed */
-	uint64_t offsets[2];		/* of it */
+	uint64_t connection; /* that is being fed */
+	uint64_t offsets[2]; /* of it */
 	struct charge charges[CALLS_MAX];
 	uint64_t cgroups[CALLS_MAX];
 	char comms[CALLS_MAX][16];
@@ -85,10 +85,14 @@ static struct stage *stage_new(void)
 
 	stage->now_ns = 1000000000;
 	stage->connection = 1;
-	stage->config.hooks = (struct pipeline_hooks){
-		.decide = on_decide, .greeted = on_greeted, .gone = on_gone,
-		.forget = on_forget, .called = on_called, .destroy = on_destroy,
-		.flow_decide = on_flow_decide, .arg = stage };
+	stage->config.hooks = (struct pipeline_hooks){ .decide = on_decide,
+						       .greeted = on_greeted,
+						       .gone = on_gone,
+						       .forget = on_forget,
+						       .called = on_called,
+						       .destroy = on_destroy,
+						       .flow_decide = on_flow_decide,
+						       .arg = stage };
 	stage->config.wall_us = wall_us;
 	assert_int_equal(who_new(&stage->config.who, NULL), 0);
 	assert_int_equal(prices_new(&stage->config.prices), 0);
@@ -108,15 +112,20 @@ static void stage_free(struct stage *stage)
 static struct ev_head head_of(struct stage *stage, enum ev_type type)
 {
 	stage->now_ns += 1000000;
-	return (struct ev_head){ .type = type, .tgid = 4242, .cgroup = 77,
+	return (struct ev_head){ .type = type,
+				 .tgid = 4242,
+				 .cgroup = 77,
 				 .id = stage->connection,
 				 .time_ns = stage->now_ns };
 }
 
 static void opens(struct stage *stage, const char *host, enum ctl_verdict verdict)
 {
-	struct ev_open event = { .head = head_of(stage, EV_OPEN), .ssl = 0xabc0, .uid = 0,
-				 .verdict = verdict, .comm = "agent" };
+	struct ev_open event = { .head = head_of(stage, EV_OPEN),
+				 .ssl = 0xabc0,
+				 .uid = 0,
+				 .verdict = verdict,
+				 .comm = "agent" };
 
 	snprintf(event.host, sizeof(event.host), "%s", host);
 	memset(stage->offsets, 0, sizeof(stage->offsets));
@@ -170,8 +179,8 @@ static char *message(const char *start, const char *type, const char *body)
 {
 	char *text = NULL;
 
-	assert_true(asprintf(&text, "%s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s", start,
-			     type, strlen(body), body) > 0);
+	assert_true(asprintf(&text, "%s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
+			     start, type, strlen(body), body) > 0);
 	return text;
 }
 
@@ -187,15 +196,16 @@ static void asks_anthropic(struct stage *stage, size_t cut)
 {
 	_cleanup_free_ char *request =
 		message("POST /v1/messages?beta=true HTTP/1.1\r\nHost: api.anthropic.com\r\n"
-			"anthropic-version: 2023-06-01", "application/json", anthropic_request);
+			"anthropic-version: 2023-06-01",
+			"application/json", anthropic_request);
 
 	sends(stage, EV_OUT, request, cut);
 }
 
 static void answers_anthropic(struct stage *stage, size_t cut)
 {
-	_cleanup_free_ char *answer =
-		message("HTTP/1.1 200 OK", "application/json", anthropic_answer);
+	_cleanup_free_ char *answer = message("HTTP/1.1 200 OK", "application/json",
+					      anthropic_answer);
 
 	sends(stage, EV_IN, answer, cut);
 }
@@ -276,12 +286,15 @@ static void asks_chat(struct stage *stage)
 
 static void streams_chat(struct stage *stage, size_t events)
 {
-	sends(stage, EV_IN, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-			    "Transfer-Encoding: chunked\r\n\r\n", 0);
+	sends(stage, EV_IN,
+	      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+	      "Transfer-Encoding: chunked\r\n\r\n",
+	      0);
 	for (size_t i = 0; i < events; i++) {
 		char chunk[1024];
 
-		snprintf(chunk, sizeof(chunk), "%zx\r\n%s\r\n", strlen(chat_stream[i]), chat_stream[i]);
+		snprintf(chunk, sizeof(chunk), "%zx\r\n%s\r\n", strlen(chat_stream[i]),
+			 chat_stream[i]);
 		sends(stage, EV_IN, chunk, 0);
 	}
 	if (events == ARRAY_SIZE(chat_stream))
@@ -332,8 +345,10 @@ static void a_loss_costs_one_call_its_exactness(void **state)
 
 	opens(stage, "api.openai.com", CTL_AI);
 	asks_chat(stage);
-	sends(stage, EV_IN, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-			    "Transfer-Encoding: chunked\r\n\r\n", 0);
+	sends(stage, EV_IN,
+	      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+	      "Transfer-Encoding: chunked\r\n\r\n",
+	      0);
 	loses(stage, EV_IN, 5000);
 	asks_chat(stage);
 	streams_chat(stage, ARRAY_SIZE(chat_stream));
@@ -350,9 +365,11 @@ static void a_loss_inside_a_body_of_known_length_does_not_lose_the_connection(vo
 	struct stage *stage = stage_new();
 
 	opens(stage, "api.anthropic.com", CTL_AI);
-	sends(stage, EV_OUT, "POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\n"
-			     "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
-			     "{\"model\":\"claude-haiku-4-5\",\"messages\":[", 0);
+	sends(stage, EV_OUT,
+	      "POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\n"
+	      "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+	      "{\"model\":\"claude-haiku-4-5\",\"messages\":[",
+	      0);
 	loses(stage, EV_OUT, 100000 - 40);
 	answers_anthropic(stage, 0);
 	assert_int_equal(stage->n_charges, 1);
@@ -378,10 +395,10 @@ static void a_server_that_is_asked_is_not_charged(void **state)
 {
 	struct stage *stage = stage_new();
 	_cleanup_free_ char *request =
-		message("POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com",
-			"application/json", anthropic_request);
-	_cleanup_free_ char *answer =
-		message("HTTP/1.1 200 OK", "application/json", anthropic_answer);
+		message("POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com", "application/json",
+			anthropic_request);
+	_cleanup_free_ char *answer = message("HTTP/1.1 200 OK", "application/json",
+					      anthropic_answer);
 
 	opens(stage, "", CTL_UNKNOWN);
 	sends(stage, EV_IN, request, 0);
@@ -425,8 +442,9 @@ static void a_process_that_dies_ends_its_calls(void **state)
 static void flows(struct stage *stage, enum ev_type type, const char *host, uint64_t out,
 		  uint64_t in, enum ev_flow_state what)
 {
-	struct ev_flow event = { .head = head_of(stage, type), .bytes = { out, in },
-				 .state = what, .comm = "java" };
+	struct ev_flow event = {
+		.head = head_of(stage, type), .bytes = { out, in }, .state = what, .comm = "java"
+	};
 
 	event.head.id = 555;
 	snprintf(event.host, sizeof(event.host), "%s", host);
@@ -522,13 +540,17 @@ static void what_is_beyond_the_pieces_of_a_call_was_framed_too(void **state)
 {
 	static const char zeros[EV_PIECE_MAX];
 	struct stage *stage = stage_new();
-	struct ev_flow flow = { .head = head_of(stage, EV_FLOW), .bytes = { 600, 2000 },
-				.handshake = { 600, 2000 }, .host = "api.anthropic.com" };
+	struct ev_flow flow = { .head = head_of(stage, EV_FLOW),
+				.bytes = { 600, 2000 },
+				.handshake = { 600, 2000 },
+				.host = "api.anthropic.com" };
 	const uint64_t n_body = 98 * EV_PIECE_MAX + 100;
 	_cleanup_free_ char *head = NULL;
 
-	assert_true(asprintf(&head, "POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\n"
-				    "Content-Length: %zu\r\n\r\n", (size_t)n_body) > 0);
+	assert_true(asprintf(&head,
+			     "POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\n"
+			     "Content-Length: %zu\r\n\r\n",
+			     (size_t)n_body) > 0);
 	pipeline_event(stage->pipeline, &flow.head, sizeof(flow));
 	opens(stage, "api.anthropic.com", CTL_AI);
 	sends(stage, EV_OUT, head, 0);
@@ -552,17 +574,21 @@ static void what_is_beyond_the_pieces_of_a_call_was_framed_too(void **state)
 static void a_relay_is_charged_to_nobody(void **state)
 {
 	struct stage *stage = stage_new();
-	struct ev_flow client = { .head = head_of(stage, EV_FLOW), .is_tunnelled = 1,
-				  .host = "api.openai.com", .comm = "curl" };
-	struct ev_flow relay = { .head = head_of(stage, EV_FLOW), .hello = 99,
-				 .host = "api.openai.com", .comm = "proxy" };
+	struct ev_flow client = { .head = head_of(stage, EV_FLOW),
+				  .is_tunnelled = 1,
+				  .host = "api.openai.com",
+				  .comm = "curl" };
+	struct ev_flow relay = { .head = head_of(stage, EV_FLOW),
+				 .hello = 99,
+				 .host = "api.openai.com",
+				 .comm = "proxy" };
 	struct pipeline_stats stats;
 
 	client.head.id = 10;
 	relay.head.id = 11;
 	relay.head.tgid = 4343;
 	pipeline_event(stage->pipeline, &client.head, sizeof(client));
-	client.host[0] = '\0';	/* the hello in its tunnel */
+	client.host[0] = '\0'; /* the hello in its tunnel */
 	client.hello = 99;
 	pipeline_event(stage->pipeline, &client.head, sizeof(client));
 	pipeline_event(stage->pipeline, &relay.head, sizeof(relay));
@@ -589,10 +615,13 @@ static uint32_t on_owner(void *arg, uint64_t cookie)
 static void an_old_connection_is_charged_by_its_address(void **state)
 {
 	struct stage *stage = stage_new();
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(443),
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_port = htons(443),
 				  .sin_addr.s_addr = htonl(0x7f00000a) };
-	struct ev_flow flow = { .head = head_of(stage, EV_FLOW), .is_adopted = 1,
-				.family = AF_INET, .remote_addr = { 127, 0, 0, 11 },
+	struct ev_flow flow = { .head = head_of(stage, EV_FLOW),
+				.is_adopted = 1,
+				.family = AF_INET,
+				.remote_addr = { 127, 0, 0, 11 },
 				.remote_port = 443 };
 
 	stage->config.hooks.owner = on_owner;
@@ -601,7 +630,7 @@ static void an_old_connection_is_charged_by_its_address(void **state)
 	pipeline_address(stage->pipeline, (struct sockaddr *)&at, "api.openai.com");
 	flow.head.id = 12;
 	flow.head.tgid = 0;
-	pipeline_event(stage->pipeline, &flow.head, sizeof(flow));	/* an address that nobody knows */
+	pipeline_event(stage->pipeline, &flow.head, sizeof(flow)); /* an address that nobody knows */
 	assert_int_equal(stage->n_greeted, 0);
 	flow.remote_addr[3] = 10;
 	pipeline_event(stage->pipeline, &flow.head, sizeof(flow));
@@ -636,10 +665,13 @@ static bool on_is_shared(void *arg, const struct ev_flow *flow)
 static void an_old_connection_at_a_shared_address_is_charged_to_nobody(void **state)
 {
 	struct stage *stage = stage_new();
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(443),
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_port = htons(443),
 				  .sin_addr.s_addr = htonl(0x7f00000a) };
-	struct ev_flow flow = { .head = head_of(stage, EV_FLOW), .is_adopted = 1,
-				.family = AF_INET, .remote_addr = { 127, 0, 0, 10 },
+	struct ev_flow flow = { .head = head_of(stage, EV_FLOW),
+				.is_adopted = 1,
+				.family = AF_INET,
+				.remote_addr = { 127, 0, 0, 10 },
 				.remote_port = 443 };
 
 	stage->config.hooks.owner = on_owner;
@@ -672,7 +704,7 @@ static enum unmetered_why why_of(size_t lost)
 	opens(stage, "api.anthropic.com", CTL_AI);
 	asks_anthropic(stage, 0);
 	answers_anthropic(stage, 0);
-	if (lost) {	/* requests and answers */
+	if (lost) { /* requests and answers */
 		loses(stage, EV_OUT, lost);
 		loses(stage, EV_IN, lost);
 		asks_anthropic(stage, 0);
@@ -695,8 +727,8 @@ static void what_was_lost_is_told_from_what_came_late(void **state)
 static void a_request_that_is_no_call_is_not_silent(void **state)
 {
 	_cleanup_free_ char *request = message("POST /v1/messages/count_tokens HTTP/1.1\r\n"
-					       "Host: api.anthropic.com", "application/json",
-					       anthropic_request);
+					       "Host: api.anthropic.com",
+					       "application/json", anthropic_request);
 	_cleanup_free_ char *answer = message("HTTP/1.1 200 OK", "application/json",
 					      "{\"input_tokens\":10}");
 	struct stage *stage = stage_new();
@@ -711,15 +743,17 @@ static void a_request_that_is_no_call_is_not_silent(void **state)
 	closes(stage);
 	assert_int_equal(stage->n_charges, 0);
 	pipeline_coverage(stage->pipeline, note_row, NULL);
-	assert_int_equal(seen.others, 3);	/* a GET buys nothing anywhere */
+	assert_int_equal(seen.others, 3); /* a GET buys nothing anywhere */
 	assert_int_equal(seen.why, UNMETERED_READ);
 	stage_free(stage);
 }
 
 static int on_quic_counts(void *arg, uint64_t id, struct ctl_flow *ret)
 {
-	*ret = (struct ctl_flow){ .bytes = { 51200, 103600 }, .handshake = { 1200, 3600 },
-				  .framed = { 50000, 100000 }, .records = { 40, 80 },
+	*ret = (struct ctl_flow){ .bytes = { 51200, 103600 },
+				  .handshake = { 1200, 3600 },
+				  .framed = { 50000, 100000 },
+				  .records = { 40, 80 },
 				  .record_bytes = 34 };
 	return 0;
 }
@@ -728,9 +762,13 @@ static int on_quic_counts(void *arg, uint64_t id, struct ctl_flow *ret)
 static void quic_is_charged_by_size(void **state)
 {
 	struct stage *stage = stage_new();
-	struct ev_quic event = { .flow = { .head = head_of(stage, EV_QUIC), .is_quic = 1,
-					   .hello = 70, .family = AF_INET, .record_bytes = 34,
-					   .verdict = CTL_AI, .comm = "browser" } };
+	struct ev_quic event = { .flow = { .head = head_of(stage, EV_QUIC),
+					   .is_quic = 1,
+					   .hello = 70,
+					   .family = AF_INET,
+					   .record_bytes = 34,
+					   .verdict = CTL_AI,
+					   .comm = "browser" } };
 	struct ev_head end = head_of(stage, EV_FLOW_END);
 	struct ev_flow ended = { .head = end };
 	FILE *file = fopen("tests/fuzz/corpus/quic/ngtcp2", "r");
@@ -746,7 +784,7 @@ static void quic_is_charged_by_size(void **state)
 	assert_int_equal(pipeline_new(&stage->pipeline, &stage->config), 0);
 	pipeline_event(stage->pipeline, &event.flow.head, sizeof(event));
 	assert_int_equal(stage->decided, CTL_AI);
-	ended.head.id = 71;	/* another socket */
+	ended.head.id = 71; /* another socket */
 	pipeline_event(stage->pipeline, &ended.head, sizeof(ended));
 	assert_int_equal(stage->n_charges, 0);
 	ended.head.id = 70;
@@ -759,7 +797,7 @@ static void quic_is_charged_by_size(void **state)
 	stage_free(stage);
 }
 
-static uint64_t held_ns;	/* flow 555 waits since then; 0: it does not */
+static uint64_t held_ns; /* flow 555 waits since then; 0: it does not */
 
 static uint64_t on_held(void *arg, uint64_t cookie)
 {
@@ -777,8 +815,10 @@ static void begins_withheld(struct stage *stage, uint64_t since_ns)
 
 static void flow_ends_withheld(struct stage *stage, uint64_t out, uint64_t since_ns)
 {
-	struct ev_flow end = { .head = head_of(stage, EV_FLOW_END), .bytes = { out, 900 },
-			       .handshake = { 600, 500 }, .is_withheld = 1,
+	struct ev_flow end = { .head = head_of(stage, EV_FLOW_END),
+			       .bytes = { out, 900 },
+			       .handshake = { 600, 500 },
+			       .is_withheld = 1,
 			       .held_since_ns = since_ns };
 
 	end.head.id = 555;
@@ -819,7 +859,7 @@ static void a_request_that_never_left_is_free_in_either_order(void **state)
 			flow_ends_withheld(stage, 600, since_ns);
 		assert_int_equal(stage->n_charges, 1);
 		assert_waived(&stage->charges[0]);
-		stage->connection = 2;	/* another one, and what was asked there left */
+		stage->connection = 2; /* another one, and what was asked there left */
 		opens(stage, "api.anthropic.com", CTL_AI);
 		asks_anthropic(stage, 0);
 		closes(stage);
@@ -898,7 +938,8 @@ static void live_flows_of_a_cgroup_are_reset_and_no_others(void **state)
 	assert_int_equal(pipeline_destroy(stage->pipeline, "/pods/a/c"), 0);
 	assert_int_equal(stage->n_destroyed, 0);
 	assert_int_equal(pipeline_destroy(stage->pipeline, "/pods/a"), 1);
-	assert_int_equal(pipeline_destroy(stage->pipeline, "/pods/a"), 0);	/* its end is not told yet */
+	assert_int_equal(pipeline_destroy(stage->pipeline, "/pods/a"),
+			 0); /* its end is not told yet */
 	assert_int_equal(stage->n_destroyed, 1);
 	stage_free(stage);
 }

@@ -12,8 +12,8 @@
 #include "who/podlist.h"
 #include "who/workload.h"
 
-#define UID "7da9e2a8-1234-4abc-8def-0123456789ab"
-#define CID "d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00"
+#define UID  "7da9e2a8-1234-4abc-8def-0123456789ab"
+#define CID  "d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00"
 #define HASH "0123456789abcdef0123456789abcdef"
 
 struct seen {
@@ -65,11 +65,13 @@ static struct seen read_text(const char *text)
 	return whole;
 }
 
-#define POD(extra_metadata, spec, status)                                                          \
-	"{\"metadata\":{\"name\":\"agents-6d4cf56db6-x2x9q\",\"namespace\":\"team-a\","           \
-	"\"uid\":\"" UID "\",\"resourceVersion\":\"77\"," extra_metadata "},\"spec\":{" spec       \
+#define POD(extra_metadata, spec, status)                                                    \
+	"{\"metadata\":{\"name\":\"agents-6d4cf56db6-x2x9q\",\"namespace\":\"team-a\","      \
+	"\"uid\":\"" UID "\",\"resourceVersion\":\"77\"," extra_metadata "},\"spec\":{" spec \
 	"},\"status\":{" status "}}"
-#define LIST(items) "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"41\"},\"items\":[" items "]}"
+#define LIST(items)                                                                                               \
+	"{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"41\"},\"items\":[" items \
+	"]}"
 
 static void pod_is_read_with_all_that_it_says(void **state)
 {
@@ -85,7 +87,8 @@ static void pod_is_read_with_all_that_it_says(void **state)
 		"\"containers\":[{\"name\":\"not-this\"}]",
 		"\"containerStatuses\":[{\"name\":\"main\",\"state\":{\"running\":{}},\"containerID\":"
 		"\"containerd://" CID "\"},{\"name\":\"waiting\",\"containerID\":\"\"}],"
-		"\"initContainerStatuses\":[{\"name\":\"setup\",\"containerID\":\"cri-o://a" HASH "\"}],"
+		"\"initContainerStatuses\":[{\"name\":\"setup\",\"containerID\":\"cri-o://a" HASH
+		"\"}],"
 		"\"ephemeralContainerStatuses\":[{\"name\":\"debugger\",\"containerID\":"
 		"\"docker://b" HASH "\"}]")));
 
@@ -113,10 +116,10 @@ static void pod_is_read_with_all_that_it_says(void **state)
 
 static void each_pod_of_a_list_stands_alone(void **state)
 {
-	struct seen seen = read_text(LIST(
-		POD("\"labels\":{\"a\":\"b\"}", "\"hostNetwork\":true",
-		    "\"containerStatuses\":[{\"name\":\"m\",\"containerID\":\"c://1\"}]") ","
-		"{\"metadata\":{\"name\":\"b\",\"namespace\":\"c\",\"uid\":\"2\"}}"));
+	struct seen seen = read_text(LIST(POD(
+		"\"labels\":{\"a\":\"b\"}", "\"hostNetwork\":true",
+		"\"containerStatuses\":[{\"name\":\"m\",\"containerID\":\"c://1\"}]") ","
+										      "{\"metadata\":{\"name\":\"b\",\"namespace\":\"c\",\"uid\":\"2\"}}"));
 
 	assert_int_equal(seen.pods, 2);
 	assert_string_equal(seen.pod.name, "b");
@@ -140,10 +143,10 @@ static void static_pods_have_their_hash(void **state)
 
 static void watch_tells_events_and_its_place(void **state)
 {
-	struct seen seen = read_text(
-		"{\"type\":\"ADDED\",\"object\":" POD("\"a\":1", "", "") "}\n"
-		"{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"metadata\":"
-		"{\"resourceVersion\":\"80\"}}}\n");
+	struct seen seen = read_text("{\"type\":\"ADDED\",\"object\":" POD(
+		"\"a\":1", "", "") "}\n"
+				   "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"metadata\":"
+				   "{\"resourceVersion\":\"80\"}}}\n");
 
 	assert_int_equal(seen.pods, 1);
 	assert_false(seen.is_deleted);
@@ -158,8 +161,9 @@ static void watch_tells_events_and_its_place(void **state)
 
 static void one_object_is_read_alone(void **state)
 {
-	static const char text[] = "{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"team-a\",\"uid\":\"1\","
-				   "\"annotations\":{\"aigress.dev/budget\":\"5 USD/day\"}}}";
+	static const char text[] =
+		"{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"team-a\",\"uid\":\"1\","
+		"\"annotations\":{\"aigress.dev/budget\":\"5 USD/day\"}}}";
 
 	for (size_t cut = 1; cut < strlen(text); cut++) {
 		struct seen seen = read_cut(text, cut, true);
@@ -278,8 +282,9 @@ static void workloads_are_what_was_deployed(void **state)
 	char workload[64];
 
 	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
-		const struct workload_owner owner = { owners[i].kind, owners[i].name, owners[i].hash,
-						      owners[i].pod, "n1", owners[i].config_hash };
+		const struct workload_owner owner = { owners[i].kind, owners[i].name,
+						      owners[i].hash, owners[i].pod,
+						      "n1",           owners[i].config_hash };
 
 		workload_of(&owner, workload, sizeof(workload));
 		assert_string_equal(workload, owners[i].workload);

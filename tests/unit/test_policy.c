@@ -64,7 +64,7 @@ static void evidence_is_the_counters_last_calls(void **state)
 	budgets[1] = own;
 	policy = policy_new(&rules);
 	for (int i = 1; i <= 4; i++)
-		charge(policy, USD, i, T0 - DAY_US);	/* another window's */
+		charge(policy, USD, i, T0 - DAY_US); /* another window's */
 	for (int i = 11; i <= 13; i++)
 		charge(policy, 1, i, T0);
 	for (int i = 21; i <= 22; i++)
@@ -78,8 +78,8 @@ static void evidence_is_the_counters_last_calls(void **state)
 		bool is_shared = verdict.budget == &budgets[0];
 
 		assert_int_equal(verdict.n_calls, is_shared ? 8 : 6);
-		assert_memory_equal(verdict.calls, is_shared ? all : its, is_shared ? sizeof(all) :
-				    sizeof(its));
+		assert_memory_equal(verdict.calls, is_shared ? all : its,
+				    is_shared ? sizeof(all) : sizeof(its));
 		assert_true(n < 4);
 	}
 	for (int i = 31; i <= 50; i++)
@@ -142,9 +142,16 @@ static void tokens_are_the_sum_of_the_disjoint_classes(void **state)
 	struct policy *policy;
 	struct policy_subject who = subject();
 	struct policy_verdict verdict;
-	struct charge charge = { .source = CHARGE_TEXT, .usage = { .input = 1, .cache_read = 2,
-		.cache_write_5m = 4, .cache_write_1h = 8, .output = 16, .reasoning = 1000,
-		.audio_input = 32, .audio_output = 64, .web_searches = 1000 } };
+	struct charge charge = { .source = CHARGE_TEXT,
+				 .usage = { .input = 1,
+					    .cache_read = 2,
+					    .cache_write_5m = 4,
+					    .cache_write_1h = 8,
+					    .output = 16,
+					    .reasoning = 1000,
+					    .audio_input = 32,
+					    .audio_output = 64,
+					    .web_searches = 1000 } };
 
 	budget.limit_nanos = 0;
 	budget.limit_tokens = 127;
@@ -229,7 +236,7 @@ static void calls_in_flight_are_held_against_the_budget(void **state)
 	struct policy_verdict verdict;
 
 	for (int i = 0; i < 5; i++)
-		charge(policy, USD, i + 1, T0);	/* the mean is 1 USD */
+		charge(policy, USD, i + 1, T0); /* the mean is 1 USD */
 	/* Each has cost 0.1 and will cost 1: the fifth brings the line. */
 	for (uint64_t i = 1; i <= 4; i++) {
 		reserve(policy, i, USD / 10, T0);
@@ -237,7 +244,7 @@ static void calls_in_flight_are_held_against_the_budget(void **state)
 	}
 	reserve(policy, 5, USD / 10, T0);
 	assert_true(policy_next(policy, &verdict));
-	assert_ptr_equal(verdict.step, &two_steps[1]);	/* no note: nothing was spent */
+	assert_ptr_equal(verdict.step, &two_steps[1]); /* no note: nothing was spent */
 	assert_true(verdict.is_ahead);
 	assert_int_equal(verdict.spent_nanos, 5 * USD + USD / 2);
 	assert_true(policy_stands(policy, &budget, &two_steps[1], "cgroup=/a", true, T0));
@@ -259,7 +266,7 @@ static void a_running_stream_counts_as_spent(void **state)
 
 	reserve(policy, 1, 7 * USD, T0);
 	assert_false(policy_next(policy, &verdict));
-	reserve(policy, 1, 11 * USD, T0 + 1);	/* again: replaces */
+	reserve(policy, 1, 11 * USD, T0 + 1); /* again: replaces */
 	assert_true(policy_next(policy, &verdict));
 	assert_true(policy_next(policy, &verdict));
 	assert_ptr_equal(verdict.step, &two_steps[1]);

@@ -31,7 +31,7 @@ static void an_order_to_open_takes_no_step_and_sums_go_on(void **state)
 	charge(policy, USD, 2, T0 + 1);
 	assert_false(next_is(policy, POLICY_NOTE));
 	assert_int_equal(spent(policy, T0 + 1), 13 * USD);
-	assert_int_equal(policy_order(policy, NULL, 0), 0);	/* it has ended */
+	assert_int_equal(policy_order(policy, NULL, 0), 0); /* it has ended */
 	charge(policy, USD, 3, T0 + 2);
 	assert_true(next_is(policy, POLICY_REFUSE));
 	policy_free(policy);
@@ -61,7 +61,7 @@ static void a_raised_limit_moves_its_steps_and_a_lower_one_does_not(void **state
 				     order(OVERRIDE_RAISE, "b", 5 * USD) };
 	struct policy_verdict verdict;
 
-	assert_int_equal(policy_order(policy, orders, 2), 0);	/* the last word counts */
+	assert_int_equal(policy_order(policy, orders, 2), 0); /* the last word counts */
 	charge(policy, 15 * USD, 1, T0);
 	assert_false(policy_next(policy, &verdict));
 	charge(policy, USD, 2, T0);
@@ -121,8 +121,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(an_order_to_open_takes_no_step_and_sums_go_on, plain_group),
 		cmocka_unit_test_setup(an_order_for_another_key_changes_nothing, plain_group),
-		cmocka_unit_test_setup(a_raised_limit_moves_its_steps_and_a_lower_one_does_not, plain_group),
-		cmocka_unit_test_setup(an_order_to_hold_gates_who_spent_and_who_only_appears, plain_group),
+		cmocka_unit_test_setup(a_raised_limit_moves_its_steps_and_a_lower_one_does_not,
+				       plain_group),
+		cmocka_unit_test_setup(an_order_to_hold_gates_who_spent_and_who_only_appears,
+				       plain_group),
 	};
 
 	return cmocka_run_group_tests_name("policy_orders", tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "budgeted.h"
 
-#define LABELS(...)                                                                                \
-	.labels = (struct policy_label[]){ __VA_ARGS__ },                                          \
+#define LABELS(...)                                       \
+	.labels = (struct policy_label[]){ __VA_ARGS__ }, \
 	.n_labels = sizeof((struct policy_label[]){ __VA_ARGS__ }) / sizeof(struct policy_label)
 
 static bool hits(struct policy_match match)
@@ -171,7 +171,7 @@ static void a_default_is_for_whom_no_other_budget_names(void **state)
 	struct policy_verdict verdict;
 	struct policy *policy;
 
-	budgets[0].is_default = true;	/* wherever it stands in the file */
+	budgets[0].is_default = true; /* wherever it stands in the file */
 	budgets[0].limit_nanos = USD;
 	budgets[1].match.cgroup = "/a";
 	policy = policy_new(&rules);
@@ -189,8 +189,9 @@ static void a_budget_covers_whom_it_would_charge(void **state)
 {
 	struct policy_budget budgets[2] = { day_budget(), day_budget() };
 	struct policy_match protect = { .command = "ssh*" };
-	struct policy_rules rules = { .budgets = budgets, .n_budgets = 2, .protect = &protect,
-				      .n_protect = 1 };
+	struct policy_rules rules = {
+		.budgets = budgets, .n_budgets = 2, .protect = &protect, .n_protect = 1
+	};
 	struct policy_subject who = subject();
 	bool is_protected = true;
 
@@ -228,7 +229,7 @@ static void nested_budgets_are_all_charged(void **state)
 		snprintf(group.path, sizeof(group.path), "/%d", i);
 		charge(policy, 3 * USD - 1, 2 + i, T0);
 	}
-	assert_true(policy_next(policy, &verdict));	/* each within its own, all beyond theirs */
+	assert_true(policy_next(policy, &verdict)); /* each within its own, all beyond theirs */
 	assert_ptr_equal(verdict.budget, &budgets[0]);
 	policy_free(policy);
 }
@@ -237,7 +238,8 @@ static void all_counters_together_are_bounded(void **state)
 {
 	enum { N = 3 };
 	struct policy_budget budgets[N];
-	struct policy_rules rules = { .budgets = budgets, .n_budgets = N,
+	struct policy_rules rules = { .budgets = budgets,
+				      .n_budgets = N,
 				      .counters_bytes = 16 << 20 };
 	struct policy_stats stats;
 	struct policy *policy;

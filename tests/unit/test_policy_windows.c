@@ -2,7 +2,7 @@
 #include "budgeted.h"
 
 struct past {
-	int64_t at_us, nanos;	/* at_us: the latest the clock had ever shown */
+	int64_t at_us, nanos; /* at_us: the latest the clock had ever shown */
 };
 
 static int64_t unit_of(enum policy_window window, int64_t at_us)
@@ -17,10 +17,14 @@ static int64_t unit_of(enum policy_window window, int64_t at_us)
 	date.tm_mday = tm.tm_mday;
 	days = timegm(&date) / 86400;
 	switch (window) {
-	case POLICY_HOUR: return (at + tm.tm_gmtoff) / 3600 * 1000000 + tm.tm_gmtoff;
-	case POLICY_DAY: return days;
-	case POLICY_WEEK: return (days + 3) / 7;
-	default: return tm.tm_year * 12 + tm.tm_mon;
+	case POLICY_HOUR:
+		return (at + tm.tm_gmtoff) / 3600 * 1000000 + tm.tm_gmtoff;
+	case POLICY_DAY:
+		return days;
+	case POLICY_WEEK:
+		return (days + 3) / 7;
+	default:
+		return tm.tm_year * 12 + tm.tm_mon;
 	}
 }
 
@@ -28,8 +32,10 @@ static int64_t unit_of(enum policy_window window, int64_t at_us)
  * Howe's change of the clock makes hours of 30 minutes. */
 static void calendar_windows_hold_what_the_calendar_says(void **state)
 {
-	static const char *const zones[] = { "UTC", "Europe/Berlin", "America/New_York",
-		"Australia/Lord_Howe", "Africa/Cairo", "America/St_Johns", "Asia/Kathmandu" };
+	static const char *const zones[] = {
+		"UTC",          "Europe/Berlin",    "America/New_York", "Australia/Lord_Howe",
+		"Africa/Cairo", "America/St_Johns", "Asia/Kathmandu"
+	};
 	static struct past past[8000];
 
 	for (size_t z = 0; z < ARRAY_SIZE(zones); z++) {
@@ -48,8 +54,8 @@ static void calendar_windows_hold_what_the_calendar_says(void **state)
 			while (now_us < T0 + 100 * DAY_US && n < ARRAY_SIZE(past)) {
 				int64_t want = 0;
 
-				now_us += draw(10) ? (int64_t)draw(3 * HOUR_US)
-						   : -(int64_t)draw(50 * MINUTE_US);
+				now_us += draw(10) ? (int64_t)draw(3 * HOUR_US) :
+						     -(int64_t)draw(50 * MINUTE_US);
 				if (now_us < latest_us - 29 * MINUTE_US)
 					now_us = latest_us - 29 * MINUTE_US;
 				latest_us = now_us > latest_us ? now_us : latest_us;
@@ -85,9 +91,9 @@ static void rolling_windows_err_by_a_slot_at_most(void **state)
 		for (size_t n = 0; n < ARRAY_SIZE(past); n++) {
 			int64_t least = 0, most = 0, sum;
 
-			now_us += draw(200) ? (int64_t)draw((uint64_t)slot_us + 1)
-				  : draw(2) ? (int64_t)draw((uint64_t)width_us * 2)
-					    : -(int64_t)draw((uint64_t)width_us);
+			now_us += draw(200) ? (int64_t)draw((uint64_t)slot_us + 1) :
+				  draw(2)   ? (int64_t)draw((uint64_t)width_us * 2) :
+					      -(int64_t)draw((uint64_t)width_us);
 			if (now_us < latest_us - width_us)
 				now_us = latest_us - width_us;
 			latest_us = now_us > latest_us ? now_us : latest_us;
@@ -146,7 +152,7 @@ static void clock_jumps_neither_reset_nor_double(void **state)
 		budget.window_us = DAY_US;
 		policy = policy_new(&rules);
 		charge(policy, USD, 1, T0);
-		charge(policy, USD, 2, T0 - 20 * HOUR_US);	/* yesterday, as the clock has it */
+		charge(policy, USD, 2, T0 - 20 * HOUR_US); /* yesterday, as the clock has it */
 		assert_int_equal(spent(policy, T0 - 20 * HOUR_US), 2 * USD);
 		assert_int_equal(spent(policy, T0 + HOUR_US), 2 * USD);
 		/* It had been wrong by a month: the sums come along, and end with the day that now
@@ -170,7 +176,7 @@ static void a_replay_begins_where_the_oldest_window_does(void **state)
 	budgets[1].window = POLICY_MONTH;
 	policy = policy_new(&rules);
 	assert_int_equal(policy_since(policy, T0),
-			 1788220800LL * US_PER_S - HOUR_US);			  /* 2026-09-01 */
+			 1788220800LL * US_PER_S - HOUR_US);                      /* 2026-09-01 */
 	assert_int_equal(policy_next_reset(policy, T0), 1790035200LL * US_PER_S); /* 2026-09-22 */
 	policy_free(policy);
 	rules.n_budgets = 0;

@@ -17,13 +17,13 @@
 #include "base/clock.h"
 #include "guard/policy.h"
 
-#define ROUNDS 6
-#define BUDGETS 8
-#define STEPS 3
-#define CHARGES 6000
+#define ROUNDS   6
+#define BUDGETS  8
+#define STEPS    3
+#define CHARGES  6000
 #define SUBJECTS 12
-#define HOUR_US (3600 * US_PER_S)
-#define T0 (1767225600LL * US_PER_S)	/* 2026-01-01T00:00:00Z */
+#define HOUR_US  (3600 * US_PER_S)
+#define T0       (1767225600LL * US_PER_S) /* 2026-01-01T00:00:00Z */
 
 static uint64_t seed;
 
@@ -43,9 +43,10 @@ static const char *const hosts[] = { "api.a", "api.b" };
 
 static void make_rules(void)
 {
-	static char *const cgroups[] = { NULL, "/a/*", "/b/*", "/?/1" }, *const users[] = { NULL, "ann" },
-			  *const called[] = { NULL, "api.a" };
-	static const enum policy_per pers[] = { POLICY_PER_MATCH, POLICY_PER_CGROUP, POLICY_PER_USER };
+	static char *const cgroups[] = { NULL, "/a/*", "/b/*", "/?/1" },
+			   *const users[] = { NULL, "ann" }, *const called[] = { NULL, "api.a" };
+	static const enum policy_per pers[] = { POLICY_PER_MATCH, POLICY_PER_CGROUP,
+						POLICY_PER_USER };
 
 	rules.n_budgets = 1 + draw(BUDGETS);
 	for (size_t i = 0; i < rules.n_budgets; i++) {
@@ -55,7 +56,8 @@ static void make_rules(void)
 							    .action = POLICY_NOTE };
 		budgets[i] = (struct policy_budget){
 			.name = names[i],
-			.match = { .cgroup = cgroups[draw(4)], .user = users[draw(2)],
+			.match = { .cgroup = cgroups[draw(4)],
+				   .user = users[draw(2)],
 				   .host = called[draw(2)] },
 			.per = pers[draw(3)],
 			.limit_nanos = (int64_t)(1 + draw(2000)) * 1000,
@@ -89,12 +91,13 @@ static struct spent past[CHARGES];
 static struct model {
 	bool is_open;
 	int64_t start_us, end_us;
-	bool is_replayable;		/* all that it holds was charged at a time within it, */
-	size_t opened;			/* and since this charge */
-	int64_t sums[SUBJECTS];		/* by the first subject that shares the key */
+	bool is_replayable;     /* all that it holds was charged at a time within it, */
+	size_t opened;          /* and since this charge */
+	int64_t sums[SUBJECTS]; /* by the first subject that shares the key */
 } models[BUDGETS];
 
-static void window_around(enum policy_window window, int64_t now_us, int64_t *start_us, int64_t *end_us)
+static void window_around(enum policy_window window, int64_t now_us, int64_t *start_us,
+			  int64_t *end_us)
 {
 	time_t now = (time_t)(now_us / US_PER_S);
 	struct tm tm;
@@ -173,7 +176,8 @@ static size_t model_reached(size_t i, int64_t sum)
 {
 	size_t n = 0;
 
-	while (n < budgets[i].n_steps && sum * 1000 >= budgets[i].limit_nanos * steps[i][n].at_permille)
+	while (n < budgets[i].n_steps &&
+	       sum * 1000 >= budgets[i].limit_nanos * steps[i][n].at_permille)
 		n++;
 	return n;
 }
@@ -184,8 +188,10 @@ static void give(struct policy *policy, const struct spent *spent)
 {
 	struct policy_subject subject = { .group = &groups[spent->who],
 					  .process = &processes[spent->who],
-					  .host = hosts[spent->host], .model = "m" };
-	struct charge charge = { .source = CHARGE_USAGE, .budget_nanos = spent->nanos,
+					  .host = hosts[spent->host],
+					  .model = "m" };
+	struct charge charge = { .source = CHARGE_USAGE,
+				 .budget_nanos = spent->nanos,
 				 .cost_nanos = spent->nanos };
 
 	policy_charge(policy, &subject, &charge, 1, spent->at_us);
@@ -197,7 +203,8 @@ static void check(struct policy *policy, const struct spent *spent, const size_t
 	struct policy_verdict verdict;
 
 	while (policy_next(policy, &verdict)) {
-		size_t i = (size_t)(verdict.budget - budgets), at = (size_t)(verdict.step - steps[i]) + 1;
+		size_t i = (size_t)(verdict.budget - budgets),
+		       at = (size_t)(verdict.step - steps[i]) + 1;
 
 		assert_true(at > highest[i]);
 		assert_int_equal(verdict.is_first, at > before[i]);
@@ -212,7 +219,9 @@ static void check(struct policy *policy, const struct spent *spent, const size_t
 
 		assert_int_equal(highest[i], reached);
 		/* All that are new, else the highest alone. */
-		assert_int_equal(told[i], !reached ? 0 : reached > before[i] ? reached - before[i] : 1);
+		assert_int_equal(told[i], !reached            ? 0 :
+					  reached > before[i] ? reached - before[i] :
+								1);
 	}
 }
 
@@ -288,8 +297,10 @@ static void a_year_goes_as_the_model_says(void **state)
 					     -(int64_t)draw(20 * 24) * HOUR_US;
 			/* A window that was over at a restart is not known any more. */
 			now_us = now_us < restart_us ? restart_us : now_us;
-			past[n] = (struct spent){ .at_us = now_us, .nanos = (int64_t)draw(100000),
-						  .who = (int)draw(SUBJECTS), .host = (int)draw(2) };
+			past[n] = (struct spent){ .at_us = now_us,
+						  .nanos = (int64_t)draw(100000),
+						  .who = (int)draw(SUBJECTS),
+						  .host = (int)draw(2) };
 			charge_both(policy, &past[n]);
 			/*
 			 * The ledger knows the times of calls, not what a clock that was wrong made of them:

@@ -58,8 +58,9 @@ static void spot_values_are_those_of_the_file(void **state)
 	assert_int_equal(COST("openai", "gpt-4o", .input = 1000), 2500000);
 	assert_int_equal(COST("openai", "gpt-4o", .cache_read = 1000), 1250000);
 	assert_int_equal(COST("openai", "gpt-5.4", .output = 1000), 15000000);
-	assert_int_equal(COST("aws.bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-			      .input = 1000), 3300000);
+	assert_int_equal(
+		COST("aws.bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", .input = 1000),
+		3300000);
 	assert_int_equal(COST("anthropic", "claude-opus-4-8", .web_searches = 3), 30000000);
 }
 
@@ -92,7 +93,9 @@ static void a_tier_has_its_own_price(void **state)
 
 static void names_on_the_wire_find_their_key(void **state)
 {
-	static const struct { const char *provider, *model, *key; } rows[] = {
+	static const struct {
+		const char *provider, *model, *key;
+	} rows[] = {
 		{ "openai", "gpt-4o-2024-08-06", "gpt-4o-2024-08-06" },
 		{ "openai", "gpt-4o-2031-01-31", "gpt-4o" },
 		{ "azure.ai.openai", "gpt-4o-2024-08-06", "azure/gpt-4o-2024-08-06" },
@@ -153,7 +156,9 @@ static void an_override_wins_and_is_named(void **state)
 
 	assert_int_equal(load("{\"claude-opus-4-8\": {\"input_cost_per_token\": 1e-9,"
 			      " \"output_cost_per_token\": \"2e-9\"},\n"
-			      " \"my-model\": {\"input_cost_per_token\": 0.000001}}", &error), 0);
+			      " \"my-model\": {\"input_cost_per_token\": 0.000001}}",
+			      &error),
+			 0);
 	charge = price("anthropic", "claude-opus-4-8", "", (struct usage){ .output = 500 });
 	assert_int_equal(charge.cost_nanos, 1000);
 	assert_string_equal(charge.price_origin, "override");
@@ -166,7 +171,9 @@ static void digits_are_kept_and_rounded_once(void **state)
 	char *error = NULL;
 
 	assert_int_equal(load("{\"m\": {\"input_cost_per_token\": 0.00000000049,"
-			      "\"output_cost_per_token\": 1.4999999999999998e-07}}", &error), 0);
+			      "\"output_cost_per_token\": 1.4999999999999998e-07}}",
+			      &error),
+			 0);
 	assert_int_equal(COST("openai", "m", .input = 1), 0);
 	assert_int_equal(COST("openai", "m", .input = 2), 1);
 	assert_int_equal(COST("openai", "m", .input = 100), 49);
@@ -177,10 +184,13 @@ static void tiered_prices_go_by_prompt_size(void **state)
 {
 	char *error = NULL;
 
-	assert_int_equal(load("{\"t\": {\"tiered_pricing\": ["
-			      "{\"input_cost_per_token\": 1e-6, \"output_cost_per_token\": 2e-6, \"range\": [0, 1e3]},"
-			      "{\"range\": [1000.0, 9e9], \"input_cost_per_token\": 3e-6, \"output_cost_per_token\": 4e-6}"
-			      "]}}", &error), 0);
+	assert_int_equal(
+		load("{\"t\": {\"tiered_pricing\": ["
+		     "{\"input_cost_per_token\": 1e-6, \"output_cost_per_token\": 2e-6, \"range\": [0, 1e3]},"
+		     "{\"range\": [1000.0, 9e9], \"input_cost_per_token\": 3e-6, \"output_cost_per_token\": 4e-6}"
+		     "]}}",
+		     &error),
+		0);
 	assert_int_equal(COST("openai", "t", .input = 1000, .output = 1), 1002000);
 	assert_int_equal(COST("openai", "t", .input = 1001, .output = 1), 3007000);
 }
@@ -191,7 +201,9 @@ static void a_bad_file_says_where_and_changes_nothing(void **state)
 	char *error = NULL;
 
 	assert_int_equal(load("{\"a\": {\"input_cost_per_token\": 1},\n"
-			      "\"b\": {\n\"input_cost_per_token\": -1}}", &error), -EINVAL);
+			      "\"b\": {\n\"input_cost_per_token\": -1}}",
+			      &error),
+			 -EINVAL);
 	assert_non_null(strstr(error, ":3: input_cost_per_token of b"));
 	free(error);
 	error = NULL;
@@ -212,7 +224,8 @@ static void odd_prices_are_told(void **state)
 	const char *warning;
 
 	for (size_t i = 0; (warning = prices_warning(prices, i)); i++) {
-		nano |= !strcmp(warning, "gpt-5-nano: priority input is 50.00 times its input price");
+		nano |= !strcmp(warning,
+				"gpt-5-nano: priority input is 50.00 times its input price");
 		haiku |= !strncmp(warning, "claude-3-haiku-20240307: 1 h cache write is 24", 46);
 	}
 	assert_true(nano);
@@ -222,8 +235,11 @@ static void odd_prices_are_told(void **state)
 /* A cost is the sum over the classes, whatever the split. */
 static void cost_is_additive_over_classes(void **state)
 {
-	struct usage u = { .input = 11, .cache_read = 1234, .cache_write_5m = 77,
-			   .cache_write_1h = 5, .output = 999 };
+	struct usage u = { .input = 11,
+			   .cache_read = 1234,
+			   .cache_write_5m = 77,
+			   .cache_write_1h = 5,
+			   .output = 999 };
 	int64_t sum = COST("anthropic", "claude-opus-4-8", .input = 11) +
 		      COST("anthropic", "claude-opus-4-8", .cache_read = 1234) +
 		      COST("anthropic", "claude-opus-4-8", .cache_write_5m = 77) +
@@ -237,12 +253,17 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(spot_values_are_those_of_the_file), T(a_threshold_moves_the_whole_prompt),
-		T(a_tier_has_its_own_price), T(names_on_the_wire_find_their_key),
+		T(spot_values_are_those_of_the_file),
+		T(a_threshold_moves_the_whole_prompt),
+		T(a_tier_has_its_own_price),
+		T(names_on_the_wire_find_their_key),
 		T(an_unknown_model_is_unpriced_and_dear_for_budgets),
-		T(an_override_wins_and_is_named), T(digits_are_kept_and_rounded_once),
-		T(tiered_prices_go_by_prompt_size), T(a_bad_file_says_where_and_changes_nothing),
-		T(odd_prices_are_told), T(cost_is_additive_over_classes),
+		T(an_override_wins_and_is_named),
+		T(digits_are_kept_and_rounded_once),
+		T(tiered_prices_go_by_prompt_size),
+		T(a_bad_file_says_where_and_changes_nothing),
+		T(odd_prices_are_told),
+		T(cost_is_additive_over_classes),
 	};
 
 	return cmocka_run_group_tests_name("price", tests, NULL, NULL);

@@ -29,8 +29,8 @@ static void reads_executable_file_mappings(void **state)
 {
 	struct procs_map map;
 
-	assert_true(parses("7f00a000-7f00b000 r-xp 00002000 fe:10 123   /a b/lib\\012x.so (deleted)",
-			   &map));
+	assert_true(parses(
+		"7f00a000-7f00b000 r-xp 00002000 fe:10 123   /a b/lib\\012x.so (deleted)", &map));
 	assert_int_equal(map.start, 0x7f00a000);
 	assert_int_equal(map.end, 0x7f00b000);
 	assert_int_equal(map.offset, 0x2000);
@@ -41,9 +41,12 @@ static void reads_executable_file_mappings(void **state)
 static void passes_over_everything_else(void **state)
 {
 	static const char *const lines[] = {
-		"", "-", "7f00a000-7f00b000", "7f00a000-7f00b000 r-xp 0 fe:10 123",
-		"7f00a000-7f00b000 r--p 00000000 fe:10 123 /lib/x.so",	/* not code */
-		"7f00a000-7f00b000 r-xp 00000000 00:00 0 ",		/* JIT */
+		"",
+		"-",
+		"7f00a000-7f00b000",
+		"7f00a000-7f00b000 r-xp 0 fe:10 123",
+		"7f00a000-7f00b000 r--p 00000000 fe:10 123 /lib/x.so", /* not code */
+		"7f00a000-7f00b000 r-xp 00000000 00:00 0 ",            /* JIT */
 		"7f00a000-7f00b000 r-xp 00000000 00:00 0 [vdso]",
 		"7f00a000-7f00b000 r-xp 00000000 00:01 9 anon_inode:x",
 		"7f00b000-7f00a000 r-xp 00000000 fe:10 123 /lib/x.so",
@@ -97,7 +100,7 @@ static void opens_a_deleted_file_with_a_hostile_name(void **state)
 
 	again = procs_open((uint32_t)getpid(), found.map.start, found.map.end);
 	if (again == -EACCES || again == -EPERM || again == -ENOENT)
-		skip();		/* map_files is for the privileged, and the name is gone */
+		skip(); /* map_files is for the privileged, and the name is gone */
 	assert_true(again >= 0);
 	assert_int_equal(fstat(again, &st), 0);
 	assert_int_equal(st.st_ino, found.ino);
@@ -139,7 +142,7 @@ static uint64_t program_of(const char *first, const char *second)
 		_exit(1);
 	}
 	close(done[1]);
-	assert_int_equal(read(done[0], &byte, 1), 0);	/* the exec closed its end */
+	assert_int_equal(read(done[0], &byte, 1), 0); /* the exec closed its end */
 	close(done[0]);
 	program = procs_program((uint32_t)child);
 	kill(child, SIGKILL);

@@ -16,8 +16,11 @@
 #define UID "7da9e2a8-1234-4abc-8def-0123456789ab"
 #define CID "d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00"
 
-static const struct who_pod pod = { .uid = UID, .namespace = "team-a", .name = "agents-x-y",
-				    .workload = "Deployment/agents", .labels = "team=search" };
+static const struct who_pod pod = { .uid = UID,
+				    .namespace = "team-a",
+				    .name = "agents-x-y",
+				    .workload = "Deployment/agents",
+				    .labels = "team=search" };
 static const struct who_container container = { .id = CID, .pod_uid = UID, .name = "main" };
 
 struct world {
@@ -52,10 +55,15 @@ static int tear_down(void **state)
 static void add(struct world *world, const struct who_group *group, int64_t start_us, int64_t cost)
 {
 	struct who_process process = { .tgid = 7, .comm = "python3", .user = "root" };
-	struct charge charge = { .host = "api.openai.com", .provider = "openai", .model = "m",
-				 .cost_nanos = cost, .is_priced = true, .source = CHARGE_USAGE };
-	struct ledger_call call = { .start_us = start_us, .charge = &charge, .group = group,
-				    .process = &process };
+	struct charge charge = { .host = "api.openai.com",
+				 .provider = "openai",
+				 .model = "m",
+				 .cost_nanos = cost,
+				 .is_priced = true,
+				 .source = CHARGE_USAGE };
+	struct ledger_call call = {
+		.start_us = start_us, .charge = &charge, .group = group, .process = &process
+	};
 
 	assert_int_equal(ledger_add(world->ledger, &call, NULL), 0);
 }
@@ -63,8 +71,10 @@ static void add(struct world *world, const struct who_group *group, int64_t star
 /* As a cgroup tells it, before anybody has named it. */
 static struct who_group nameless(void)
 {
-	struct who_group group = { .path = "/kubepods/pod" UID "/" CID, .container = CID,
-				   .container_name = CID, .pod_uid = UID };
+	struct who_group group = { .path = "/kubepods/pod" UID "/" CID,
+				   .container = CID,
+				   .container_name = CID,
+				   .pod_uid = UID };
 
 	return group;
 }
@@ -108,7 +118,8 @@ static void check(struct world *world, const char *expected)
 	for (size_t i = 0; i < ARRAY_SIZE(since_us); i++) {
 		struct total total = { .text = "" };
 
-		assert_int_equal(ledger_report(world->ledger, since_us[i], keys, add_row, &total), 0);
+		assert_int_equal(ledger_report(world->ledger, since_us[i], keys, add_row, &total),
+				 0);
 		assert_string_equal(total.text, expected);
 	}
 }
@@ -129,7 +140,7 @@ static void calls_that_were_first_are_named_after(void **state)
 
 	add(world, &group, world->now_us, 1);
 	assert_int_equal(ledger_commit(world->ledger), 0);
-	add(world, &group, world->now_us, 2);	/* waits still */
+	add(world, &group, world->now_us, 2); /* waits still */
 	assert_int_equal(ledger_name_pod(world->ledger, &pod), 1);
 	assert_int_equal(ledger_name_container(world->ledger, &container), 1);
 	check(world, "team-a|Deployment/agents|agents-x-y|main 2 3;");

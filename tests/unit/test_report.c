@@ -17,7 +17,7 @@
 #include "cmd/show.h"
 #include "cmd/table.h"
 
-#define T0 1700000000000000LL	/* 2023-11-14T22:13:20Z */
+#define T0 1700000000000000LL /* 2023-11-14T22:13:20Z */
 
 static char dir[64];
 static struct ledger *ledger;
@@ -26,20 +26,35 @@ static void add(const char *cgroup, const char *model, enum charge_source source
 		int64_t cost, int64_t at_us)
 {
 	struct who_group group = { .cgroup = 1 };
-	struct who_process process = { .tgid = 77, .user = "root", .comm = "python3", .exe = "/bin/p" };
-	struct charge charge = { .provider = "anthropic", .operation = "chat",
-				 .host = "api.anthropic.com", .path = "/v1/messages",
-				 .price_key = "k", .price_origin = "test", .status = 200,
-				 .source = source, .is_priced = priced, .cost_nanos = cost,
-				 .request_bytes = 1000, .response_bytes = 2000,
+	struct who_process process = {
+		.tgid = 77, .user = "root", .comm = "python3", .exe = "/bin/p"
+	};
+	struct charge charge = { .provider = "anthropic",
+				 .operation = "chat",
+				 .host = "api.anthropic.com",
+				 .path = "/v1/messages",
+				 .price_key = "k",
+				 .price_origin = "test",
+				 .status = 200,
+				 .source = source,
+				 .is_priced = priced,
+				 .cost_nanos = cost,
+				 .request_bytes = 1000,
+				 .response_bytes = 2000,
 				 .error_input = charge_is_measured(source) ? 0 : 300000,
 				 .error_output = charge_is_measured(source) ? 0 : 40,
 				 .error_nanos = charge_is_measured(source) ? 0 : cost / 4,
-				 .duration_ns = 1500000000, .first_token_ns = 200000000,
-				 .usage = { .input = 1200000, .cache_read = 20, .cache_write_5m = 3,
-					    .cache_write_1h = 4, .output = 50, .reasoning = 6 } };
-	struct ledger_call call = { .start_us = at_us, .charge = &charge, .group = &group,
-				    .process = &process };
+				 .duration_ns = 1500000000,
+				 .first_token_ns = 200000000,
+				 .usage = { .input = 1200000,
+					    .cache_read = 20,
+					    .cache_write_5m = 3,
+					    .cache_write_1h = 4,
+					    .output = 50,
+					    .reasoning = 6 } };
+	struct ledger_call call = {
+		.start_us = at_us, .charge = &charge, .group = &group, .process = &process
+	};
 
 	snprintf(group.path, sizeof(group.path), "%s", cgroup);
 	snprintf(charge.model, sizeof(charge.model), "%s", model);
@@ -67,8 +82,9 @@ static int drop_ledger(void **state)
 
 static char *written(uint32_t keys, enum report_format format)
 {
-	struct report report = { .since_us = T0, .now_us = T0 + 3600 * US_PER_S, .keys = keys,
-				 .format = format };
+	struct report report = {
+		.since_us = T0, .now_us = T0 + 3600 * US_PER_S, .keys = keys, .format = format
+	};
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -86,7 +102,7 @@ static void add_some(void)
 	add("/agents/a", "claude-x", CHARGE_TEXT, true, 100000000, T0 + 2);
 	add("/agents/a", "new-model", CHARGE_USAGE, false, 0, T0 + 3);
 	add("/b", "claude-x", CHARGE_USAGE, true, 1000, T0 + 4);
-	add("/b", "claude-x", CHARGE_USAGE, true, 500, T0 - 5);	/* before */
+	add("/b", "claude-x", CHARGE_USAGE, true, 500, T0 - 5); /* before */
 }
 
 static void table_is_aligned_and_says_what_is_uncertain(void **state)
@@ -95,19 +111,20 @@ static void table_is_aligned_and_says_what_is_uncertain(void **state)
 
 	add_some();
 	text = written(BIT(CGROUP) | BIT(MODEL), REPORT_TABLE);
-	assert_string_equal(text,
-"CGROUP     MODEL      CALLS  ESTIMATED      INPUT  CACHE READ  CACHE WRITE  OUTPUT  COST USD\n"
-"/agents/a  claude-x       2          1  2,400,000          40           14     100  3.700001\n"
-"/b         claude-x       1          0  1,200,000          20            7      50  0.000001\n"
-"/agents/a  new-model      1          0  1,200,000          20            7      50         ?  unpriced\n"
-"---------  ---------  -----  ---------  ---------  ----------  -----------  ------  --------  ----------\n"
-"total                     4          1  4,800,000          80           28     200  3.700002  1 unpriced\n"
-"\n"
-"1 of 4 calls (25.0 %) are estimated: no usage could be read of them.\n"
-"Their expected error: 300,000 tokens of input, 40 of output, 0.025000 USD more or less.\n"
-"\n"
-"1 calls went to models without a price: their cost is not in the sums. Give prices\n"
-"in the file that `prices:` of the configuration names.\n");
+	assert_string_equal(
+		text,
+		"CGROUP     MODEL      CALLS  ESTIMATED      INPUT  CACHE READ  CACHE WRITE  OUTPUT  COST USD\n"
+		"/agents/a  claude-x       2          1  2,400,000          40           14     100  3.700001\n"
+		"/b         claude-x       1          0  1,200,000          20            7      50  0.000001\n"
+		"/agents/a  new-model      1          0  1,200,000          20            7      50         ?  unpriced\n"
+		"---------  ---------  -----  ---------  ---------  ----------  -----------  ------  --------  ----------\n"
+		"total                     4          1  4,800,000          80           28     200  3.700002  1 unpriced\n"
+		"\n"
+		"1 of 4 calls (25.0 %) are estimated: no usage could be read of them.\n"
+		"Their expected error: 300,000 tokens of input, 40 of output, 0.025000 USD more or less.\n"
+		"\n"
+		"1 calls went to models without a price: their cost is not in the sums. Give prices\n"
+		"in the file that `prices:` of the configuration names.\n");
 }
 
 static void json_has_the_agreed_shape(void **state)
@@ -116,20 +133,21 @@ static void json_has_the_agreed_shape(void **state)
 
 	add("/x\n\x1b[2J\xff", "claude-x", CHARGE_USAGE, true, 1234001, T0 + 1);
 	text = written(BIT(CGROUP) | BIT(HOST) | BIT(PROVIDER) | BIT(MODEL), REPORT_JSON);
-	assert_string_equal(text,
-"{\"rows\":[\n"
-"{\"cgroup\":\"/x\\\\x0a\\\\x1b[2J\\\\xff\",\"host\":\"api.anthropic.com\",\"provider\":\"anthropic\","
-"\"model\":\"claude-x\",\"calls\":1,\"measured_calls\":1,\"estimated_calls\":0,\"unpriced_calls\":0,"
-"\"free_calls\":0,\"tokens\":{\"input\":1200000,\"cache_read\":20,\"cache_write\":7,\"output\":50,"
-"\"reasoning\":6},\"audio_tokens\":{\"input\":0,\"output\":0},\"web_searches\":0,\"request_bytes\":1000,"
-"\"response_bytes\":2000,\"cost_usd\":\"0.001234001\","
-"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"}}],\n"
-"\"totals\":{\"calls\":1,\"measured_calls\":1,\"estimated_calls\":0,\"unpriced_calls\":0,"
-"\"free_calls\":0,\"tokens\":{\"input\":1200000,\"cache_read\":20,\"cache_write\":7,\"output\":50,"
-"\"reasoning\":6},\"audio_tokens\":{\"input\":0,\"output\":0},\"web_searches\":0,\"request_bytes\":1000,"
-"\"response_bytes\":2000,\"cost_usd\":\"0.001234001\","
-"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"}},\n"
-"\"since\":\"2023-11-14T22:13:20Z\",\"generated\":\"2023-11-14T23:13:20Z\",\"currency\":\"USD\"}\n");
+	assert_string_equal(
+		text,
+		"{\"rows\":[\n"
+		"{\"cgroup\":\"/x\\\\x0a\\\\x1b[2J\\\\xff\",\"host\":\"api.anthropic.com\",\"provider\":\"anthropic\","
+		"\"model\":\"claude-x\",\"calls\":1,\"measured_calls\":1,\"estimated_calls\":0,\"unpriced_calls\":0,"
+		"\"free_calls\":0,\"tokens\":{\"input\":1200000,\"cache_read\":20,\"cache_write\":7,\"output\":50,"
+		"\"reasoning\":6},\"audio_tokens\":{\"input\":0,\"output\":0},\"web_searches\":0,\"request_bytes\":1000,"
+		"\"response_bytes\":2000,\"cost_usd\":\"0.001234001\","
+		"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"}}],\n"
+		"\"totals\":{\"calls\":1,\"measured_calls\":1,\"estimated_calls\":0,\"unpriced_calls\":0,"
+		"\"free_calls\":0,\"tokens\":{\"input\":1200000,\"cache_read\":20,\"cache_write\":7,\"output\":50,"
+		"\"reasoning\":6},\"audio_tokens\":{\"input\":0,\"output\":0},\"web_searches\":0,\"request_bytes\":1000,"
+		"\"response_bytes\":2000,\"cost_usd\":\"0.001234001\","
+		"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"}},\n"
+		"\"since\":\"2023-11-14T22:13:20Z\",\"generated\":\"2023-11-14T23:13:20Z\",\"currency\":\"USD\"}\n");
 }
 
 static void json_of_calls_tells_time_status_duration_and_source(void **state)
@@ -143,7 +161,8 @@ static void json_of_calls_tells_time_status_duration_and_source(void **state)
 	assert_non_null(root);
 	row = json_array_get(json_object_get(root, "rows"), 0);
 	assert_int_equal(json_integer_value(json_object_get(row, "call")), 1);
-	assert_string_equal(json_string_value(json_object_get(row, "time")), "2023-11-14T22:13:20.123Z");
+	assert_string_equal(json_string_value(json_object_get(row, "time")),
+			    "2023-11-14T22:13:20.123Z");
 	assert_string_equal(json_string_value(json_object_get(row, "path")), "/v1/messages");
 	assert_int_equal(json_integer_value(json_object_get(row, "status")), 200);
 	assert_int_equal(json_integer_value(json_object_get(row, "duration_us")), 1500000);
@@ -164,10 +183,11 @@ static void csv_is_quoted_and_runs_no_formula(void **state)
 
 	add("/a,\"b\"\r\n", "=cmd|' /C calc'!A0", CHARGE_USAGE, false, 0, T0 + 1);
 	text = written(BIT(CGROUP) | BIT(MODEL), REPORT_CSV);
-	assert_string_equal(text,
-"cgroup,model,calls,measured_calls,estimated_calls,unpriced_calls,free_calls,input,cache_read,cache_write,"
-"output,reasoning,audio_input,audio_output,web_searches,request_bytes,response_bytes,cost_usd,error_input,error_output,error_usd\r\n"
-"\"/a,\"\"b\"\"\\x0d\\x0a\",'=cmd|' /C calc'!A0,1,1,0,1,0,1200000,20,7,50,6,0,0,0,1000,2000,,0,0,0.000000\r\n");
+	assert_string_equal(
+		text,
+		"cgroup,model,calls,measured_calls,estimated_calls,unpriced_calls,free_calls,input,cache_read,cache_write,"
+		"output,reasoning,audio_input,audio_output,web_searches,request_bytes,response_bytes,cost_usd,error_input,error_output,error_usd\r\n"
+		"\"/a,\"\"b\"\"\\x0d\\x0a\",'=cmd|' /C calc'!A0,1,1,0,1,0,1200000,20,7,50,6,0,0,0,1000,2000,,0,0,0.000000\r\n");
 }
 
 static void table_of_calls_has_its_columns(void **state)
@@ -176,11 +196,12 @@ static void table_of_calls_has_its_columns(void **state)
 
 	add("/b\x1b]0;x\x07", "claude-x", CHARGE_USAGE, true, 5000000, T0 + 1000);
 	text = written(BIT(CALL) | BIT(CGROUP), REPORT_TABLE);
-	assert_string_equal(text,
-"CALL  TIME                      CGROUP          SOURCE  PATH          STATUS  OUTCOME  DURATION      "
-"INPUT  CACHE READ  CACHE WRITE  OUTPUT  COST USD\n"
-"   1  2023-11-14T22:13:20.001Z  /b\\x1b]0;x\\x07  usage   /v1/messages     200  ok          1.5 s  "
-"1,200,000          20            7      50  0.005000\n");
+	assert_string_equal(
+		text,
+		"CALL  TIME                      CGROUP          SOURCE  PATH          STATUS  OUTCOME  DURATION      "
+		"INPUT  CACHE READ  CACHE WRITE  OUTPUT  COST USD\n"
+		"   1  2023-11-14T22:13:20.001Z  /b\\x1b]0;x\\x07  usage   /v1/messages     200  ok          1.5 s  "
+		"1,200,000          20            7      50  0.005000\n");
 }
 
 static void nothing_to_report_is_said(void **state)
@@ -189,7 +210,8 @@ static void nothing_to_report_is_said(void **state)
 	_cleanup_free_ char *json = written(BIT(CGROUP), REPORT_JSON);
 	json_t *root = json_loads(json, 0, NULL);
 
-	assert_string_equal(text,
+	assert_string_equal(
+		text,
 		"No AI calls since 2023-11-14T22:13:20Z.\n"
 		"If there should be some: `aigress check` tells what is seen and what is not, and --since 7d\n"
 		"looks further back.\n");
@@ -205,9 +227,11 @@ static void keys_are_checked(void **state)
 	assert_null(report_parse_keys("model,cgroup", &keys));
 	assert_int_equal(keys, BIT(MODEL) | BIT(CGROUP));
 	error = report_parse_keys("model,\x1b,x", &keys);
-	assert_string_equal(error, "--by: \"\\x1b\" is not a key; give one or more of: time, hour, namespace, "
-			    "workload, pod, container, cgroup, unit, user, command, exe, pid, host, provider, "
-			    "model, source, call");
+	assert_string_equal(
+		error,
+		"--by: \"\\x1b\" is not a key; give one or more of: time, hour, namespace, "
+		"workload, pod, container, cgroup, unit, user, command, exe, pid, host, provider, "
+		"model, source, call");
 	free(error);
 	error = report_parse_keys("time", &keys);
 	assert_string_equal(error, "--by: \"time\" is that of one call; add call, or take hour");
@@ -230,9 +254,9 @@ static void times_are_read(void **state)
 		{ "7d", T0 - 7 * 86400 * US_PER_S },
 		{ "2w", T0 - 14 * 86400 * US_PER_S },
 		{ "all", 0 },
-		{ "today", 1699916400 * US_PER_S },	/* 2023-11-14T00:00+01:00 */
+		{ "today", 1699916400 * US_PER_S }, /* 2023-11-14T00:00+01:00 */
 		{ "2023-11-14", 1699916400 * US_PER_S },
-		{ "2023-07-01", 1688162400 * US_PER_S },	/* summer time */
+		{ "2023-07-01", 1688162400 * US_PER_S }, /* summer time */
 		{ "2023-11-14T22:13:20Z", T0 },
 		{ "2023-11-14T22:13:20.5Z", T0 + 500000 },
 		{ "2023-11-14t22:13z", T0 - 20 * US_PER_S },
@@ -240,16 +264,32 @@ static void times_are_read(void **state)
 		{ "2023-11-14T17:43:20-04:30", T0 },
 		{ "2024-02-29", 1709161200 * US_PER_S },
 	};
-	static const char *const wrongs[] = { "", "x", "24", "24x", "h", "-5h", "99999999999h", "2023-02-29",
-		"2023-13-01", "2023-1-1", "2023-11-14T", "2023-11-14T22:13:20", "2023-11-14T24:00:00Z",
-		"2023-11-14T22:13:20Zx", "2023-11-14T22:13:20+1:00", "2023-11-14x", "yesterday", " 24h" };
+	static const char *const wrongs[] = { "",
+					      "x",
+					      "24",
+					      "24x",
+					      "h",
+					      "-5h",
+					      "99999999999h",
+					      "2023-02-29",
+					      "2023-13-01",
+					      "2023-1-1",
+					      "2023-11-14T",
+					      "2023-11-14T22:13:20",
+					      "2023-11-14T24:00:00Z",
+					      "2023-11-14T22:13:20Zx",
+					      "2023-11-14T22:13:20+1:00",
+					      "2023-11-14x",
+					      "yesterday",
+					      " 24h" };
 	int64_t us = 1;
 
 	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
 	tzset();
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
 		if (show_parse_since(times[i].text, T0, &us) < 0 || us != times[i].us)
-			fail_msg("%s: %lld, not %lld", times[i].text, (long long)us, (long long)times[i].us);
+			fail_msg("%s: %lld, not %lld", times[i].text, (long long)us,
+				 (long long)times[i].us);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(wrongs); i++)
 		if (show_parse_since(wrongs[i], T0, &us) != -EINVAL)
@@ -263,12 +303,17 @@ static void text_cannot_move_a_terminal(void **state)
 	} texts[] = {
 		{ "plain \\ text", "plain \\ text" },
 		{ "\x1b[31m\n\t\r\x7f", "\\x1b[31m\\x0a\\x09\\x0d\\x7f" },
-		{ "gr\xc3\xbc\xc3\x9f \xe6\x97\xa5 \xf0\x9f\x98\x80", "gr\xc3\xbc\xc3\x9f \xe6\x97\xa5 \xf0\x9f\x98\x80" },
-		{ "\xc2\x9b" "31m", "\\xc2\\x9b31m" },			/* C1's CSI */
-		{ "\xe2\x80\xae" "txt", "\\xe2\\x80\\xaetxt" },		/* right to left */
+		{ "gr\xc3\xbc\xc3\x9f \xe6\x97\xa5 \xf0\x9f\x98\x80",
+		  "gr\xc3\xbc\xc3\x9f \xe6\x97\xa5 \xf0\x9f\x98\x80" },
+		{ "\xc2\x9b"
+		  "31m",
+		  "\\xc2\\x9b31m" }, /* C1's CSI */
+		{ "\xe2\x80\xae"
+		  "txt",
+		  "\\xe2\\x80\\xaetxt" }, /* right to left */
 		{ "\xff\xc3", "\\xff\\xc3" },
-		{ "\xc0\x9b\xe0\x80\x9b", "\\xc0\\x9b\\xe0\\x80\\x9b" },	/* overlong */
-		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },			/* a surrogate */
+		{ "\xc0\x9b\xe0\x80\x9b", "\\xc0\\x9b\\xe0\\x80\\x9b" }, /* overlong */
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },                   /* a surrogate */
 		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" },
 	};
 	char buf[64];
@@ -304,13 +349,15 @@ static void figures_are_readable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(table_is_aligned_and_says_what_is_uncertain, make_ledger,
-						drop_ledger),
+		cmocka_unit_test_setup_teardown(table_is_aligned_and_says_what_is_uncertain,
+						make_ledger, drop_ledger),
 		cmocka_unit_test_setup_teardown(json_has_the_agreed_shape, make_ledger, drop_ledger),
 		cmocka_unit_test_setup_teardown(json_of_calls_tells_time_status_duration_and_source,
 						make_ledger, drop_ledger),
-		cmocka_unit_test_setup_teardown(csv_is_quoted_and_runs_no_formula, make_ledger, drop_ledger),
-		cmocka_unit_test_setup_teardown(table_of_calls_has_its_columns, make_ledger, drop_ledger),
+		cmocka_unit_test_setup_teardown(csv_is_quoted_and_runs_no_formula, make_ledger,
+						drop_ledger),
+		cmocka_unit_test_setup_teardown(table_of_calls_has_its_columns, make_ledger,
+						drop_ledger),
 		cmocka_unit_test_setup_teardown(nothing_to_report_is_said, make_ledger, drop_ledger),
 		cmocka_unit_test(keys_are_checked),
 		cmocka_unit_test(times_are_read),

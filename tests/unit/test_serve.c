@@ -17,9 +17,21 @@
 
 static void addresses_are_read(void **state)
 {
-	static const char *const bad[] = { "", "localhost", "127.0.0.1:", "127.0.0.1:0",
-		"127.0.0.1:65536", "127.0.0.1:80x", "::1", "[::1", "[::1]80", "1.2.3", "[1.2.3.4]:5",
-		"127.0.0.1:-5", "127.0.0.1: 80", "[::1]:99999999999999999999", ":80" };
+	static const char *const bad[] = { "",
+					   "localhost",
+					   "127.0.0.1:",
+					   "127.0.0.1:0",
+					   "127.0.0.1:65536",
+					   "127.0.0.1:80x",
+					   "::1",
+					   "[::1",
+					   "[::1]80",
+					   "1.2.3",
+					   "[1.2.3.4]:5",
+					   "127.0.0.1:-5",
+					   "127.0.0.1: 80",
+					   "[::1]:99999999999999999999",
+					   ":80" };
 	struct sockaddr_storage address;
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
 
@@ -83,8 +95,7 @@ static void the_token_opens_and_is_read_anew(void **state)
 	assert_int_equal(serve_judge(&config, SERVE_DATA, "h", "Bearer short"), SERVE_NO_TOKEN);
 	write_token(path, "0123456789abcdef\n");
 	assert_int_equal(serve_check_token(&config, &sentence), 0);
-	assert_int_equal(serve_judge(&config, SERVE_DATA, "h", "Bearer 0123456789abcdef"),
-			 SERVE_OK);
+	assert_int_equal(serve_judge(&config, SERVE_DATA, "h", "Bearer 0123456789abcdef"), SERVE_OK);
 	assert_int_equal(serve_judge(&config, SERVE_DATA, "h", "bearer  0123456789abcdef"),
 			 SERVE_OK);
 	assert_int_equal(serve_judge(&config, SERVE_DATA, "h", "Bearer 0123456789abcdeg"),

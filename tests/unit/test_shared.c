@@ -12,9 +12,9 @@
 #include "guard/shared_in.h"
 #include "peer.h"
 
-#define USD NANOS_PER_USD
-#define T0 (1790000000LL * US_PER_S)	/* 2026-09-21T14:13:20Z */
-#define DAY0 (1789948800LL * US_PER_S)	/* its day */
+#define USD  NANOS_PER_USD
+#define T0   (1790000000LL * US_PER_S) /* 2026-09-21T14:13:20Z */
+#define DAY0 (1789948800LL * US_PER_S) /* its day */
 
 /* ---- the policy's side ---- */
 
@@ -22,21 +22,33 @@ static struct policy_step steps[] = {
 	{ .at_permille = 500, .action = POLICY_NOTE },
 	{ .at_permille = 1000, .action = POLICY_REFUSE },
 };
-static struct policy_budget budget = { .name = "fleet", .per = POLICY_PER_MATCH,
-	.limit_nanos = 10 * USD, .window = POLICY_DAY, .zone = "UTC", .is_shared = true,
-	.steps = steps, .n_steps = 2 };
-static struct policy_budget rolling = { .name = "rolling", .per = POLICY_PER_MATCH,
-	.limit_nanos = 10 * USD, .window = POLICY_ROLLING, .window_us = 64 * US_PER_S,
-	.is_shared = true, .steps = steps, .n_steps = 2 };
+static struct policy_budget budget = { .name = "fleet",
+				       .per = POLICY_PER_MATCH,
+				       .limit_nanos = 10 * USD,
+				       .window = POLICY_DAY,
+				       .zone = "UTC",
+				       .is_shared = true,
+				       .steps = steps,
+				       .n_steps = 2 };
+static struct policy_budget rolling = { .name = "rolling",
+					.per = POLICY_PER_MATCH,
+					.limit_nanos = 10 * USD,
+					.window = POLICY_ROLLING,
+					.window_us = 64 * US_PER_S,
+					.is_shared = true,
+					.steps = steps,
+					.n_steps = 2 };
 
 static void charge(struct policy *policy, int64_t nanos, int64_t now_us)
 {
 	static struct who_group group = { .cgroup = 7, .path = "/a" };
 	static struct who_process process = { .tgid = 70 };
-	struct charge charge = { .source = CHARGE_USAGE, .is_priced = true, .cost_nanos = nanos,
-				 .budget_nanos = nanos };
-	struct policy_subject who = { .group = &group, .process = &process, .host = "h",
-				      .model = "m" };
+	struct charge charge = {
+		.source = CHARGE_USAGE, .is_priced = true, .cost_nanos = nanos, .budget_nanos = nanos
+	};
+	struct policy_subject who = {
+		.group = &group, .process = &process, .host = "h", .model = "m"
+	};
 	struct policy_verdict verdict;
 
 	policy_charge(policy, &who, &charge, 1, now_us);
@@ -103,9 +115,10 @@ static void without_the_server_each_takes_its_share(void **state)
 {
 	for (uint32_t nodes = 1; nodes <= 7; nodes++) {
 		struct policy *policy = policy_of(&budget);
-		struct policy_remote remote = { .spent = 4 * USD, .own = 1 * USD,
+		struct policy_remote remote = { .spent = 4 * USD,
+						.own = 1 * USD,
 						.others = nodes - 1 };
-		int64_t share = (5 * USD + nodes - 1) / nodes;	/* of 10 - 4 - 1 */
+		int64_t share = (5 * USD + nodes - 1) / nodes; /* of 10 - 4 - 1 */
 		struct told told = { 0 };
 
 		charge(policy, 1 * USD, T0);
@@ -216,9 +229,20 @@ static void parts_are_read_as_they_were_written(void **state)
 
 static void what_is_no_part_is_refused(void **state)
 {
-	static const char *const wrongs[] = { "", " ", "x", "-1", "1 ", "1 2", "1 2:", "1 2:x",
-		"1  2:3", "1 2:3 ", "1 -2:3", "1 2:-3", "9223372036854775808",
-		"1 2:9223372036854775808" };
+	static const char *const wrongs[] = { "",
+					      " ",
+					      "x",
+					      "-1",
+					      "1 ",
+					      "1 2",
+					      "1 2:",
+					      "1 2:x",
+					      "1  2:3",
+					      "1 2:3 ",
+					      "1 -2:3",
+					      "1 2:-3",
+					      "9223372036854775808",
+					      "1 2:9223372036854775808" };
 	struct shared_part part;
 
 	for (size_t i = 0; i < sizeof(wrongs) / sizeof(*wrongs); i++)
@@ -231,13 +255,17 @@ static struct shared_reply list(const struct shared_reply_item *items, size_t n)
 {
 	return (struct shared_reply){ .kind = SHARED_LIST, .items = items, .n = n, .text = "" };
 }
-#define ITEM(text) { text, sizeof(text) - 1 }
+#define ITEM(text)                     \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
 
 static void the_others_parts_are_added_up(void **state)
 {
-	static const struct shared_reply_item items[] = { ITEM("me"), ITEM("9 5:100"), ITEM("a"),
-		ITEM("1 5:7"), ITEM("b"), ITEM("2 5:30"), ITEM("c"), ITEM("garbage"), ITEM("d"),
-		ITEM("3 4:1000") };
+	static const struct shared_reply_item items[] = {
+		ITEM("me"),     ITEM("9 5:100"), ITEM("a"),       ITEM("1 5:7"), ITEM("b"),
+		ITEM("2 5:30"), ITEM("c"),       ITEM("garbage"), ITEM("d"),     ITEM("3 4:1000")
+	};
 	struct shared_reply reply = list(items, 10);
 	struct shared_entry entry = { .window_start_us = 5, .own_asked = 100, .until_us = T0 };
 	unsigned bad = 0;
@@ -335,13 +363,15 @@ static int answers_in(const char *text, bool *ret_good)
 
 static void answers_are_bounded(void **state)
 {
-	static const char *const wrongs[] = { "*2147483647\r\n", "$2147483647\r\n", "*2049\r\n",
-		"*1\r\n*1\r\n", "!x\r\n", "HTTP/1.1 400 Bad\r\n" };
+	static const char *const wrongs[] = { "*2147483647\r\n", "$2147483647\r\n",
+					      "*2049\r\n",       "*1\r\n*1\r\n",
+					      "!x\r\n",          "HTTP/1.1 400 Bad\r\n" };
 	char *long_text = malloc(SHARED_REPLY_MAX + 64);
 	bool is_good;
 
 	assert_int_equal(answers_in("+OK\r\n:1\r\n$2\r\nab\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n$-1\r\n",
-				    &is_good), 5);
+				    &is_good),
+			 5);
 	assert_true(is_good);
 	for (size_t i = 0; i < sizeof(wrongs) / sizeof(*wrongs); i++) {
 		int n = answers_in(wrongs[i], &is_good);
@@ -371,9 +401,14 @@ static void servers_are_named_by_their_url(void **state)
 		{ "redis://cache.example:7000/3", "http://cache.example:7000", 3 },
 		{ "rediss://cache", "https://cache:6379", 0 },
 		{ "valkeys://[::1]:6380/1", "https://[::1]:6380", 1 },
-		{ "http://x", NULL, 0 }, { "redis://", NULL, 0 }, { "redis://a:b", NULL, 0 },
-		{ "redis://a:0", NULL, 0 }, { "redis://a:70000", NULL, 0 },
-		{ "redis://user:pw@a", NULL, 0 }, { "redis://a/x", NULL, 0 }, { "redis://a?b", NULL, 0 },
+		{ "http://x", NULL, 0 },
+		{ "redis://", NULL, 0 },
+		{ "redis://a:b", NULL, 0 },
+		{ "redis://a:0", NULL, 0 },
+		{ "redis://a:70000", NULL, 0 },
+		{ "redis://user:pw@a", NULL, 0 },
+		{ "redis://a/x", NULL, 0 },
+		{ "redis://a?b", NULL, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -392,7 +427,7 @@ static void servers_are_named_by_their_url(void **state)
 
 struct world {
 	struct peer peer;
-	const char *const *answers;	/* one a connection; NULL: hang */
+	const char *const *answers; /* one a connection; NULL: hang */
 	size_t n_answers;
 	struct loop *loop;
 	struct shared *shared;
@@ -445,10 +480,9 @@ static int remove_one(const char *path, const struct stat *stat, int type, struc
 static void garbage_ends_the_connection_and_nothing_else(void **state)
 {
 	static const char *const answers[] = { "HTTP/1.1 400 Bad Request\r\n\r\n",
-		"*2147483647\r\n", "-NOAUTH secret text\r\n", "+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n",
-		NULL };
-	struct world world = { .peer.serve = serve, .answers = answers, .n_answers = 5,
-			       .wanted = 6 };
+					       "*2147483647\r\n", "-NOAUTH secret text\r\n",
+					       "+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n", NULL };
+	struct world world = { .peer.serve = serve, .answers = answers, .n_answers = 5, .wanted = 6 };
 	char dir[] = "/tmp/aigress-shared-XXXXXX", url[64];
 	struct shared_config config = { .url = url };
 	struct shared_hooks hooks = { ignore_verdict, ignore_review, ignore_said, NULL };
@@ -466,8 +500,8 @@ static void garbage_ends_the_connection_and_nothing_else(void **state)
 	assert_int_equal(fetcher_new(&fetcher, world.loop), 0);
 	assert_int_equal(ledger_open(&ledger, dir, true, NULL), 0);
 	charge(policy, 1 * USD, clock_wall_us());
-	assert_int_equal(shared_new(&world.shared, world.loop, fetcher, ledger, policy, &config,
-				    &hooks), 0);
+	assert_int_equal(
+		shared_new(&world.shared, world.loop, fetcher, ledger, policy, &config, &hooks), 0);
 	shared_commit(world.shared);
 	world.begin_ns = clock_mono_ns();
 	assert_int_equal(loop_run(world.loop), 0);

@@ -20,7 +20,7 @@
 #include "find/site.h"
 
 #define LIBSSL "/usr/lib/x86_64-linux-gnu/libssl.so.3"
-#define NODE "/usr/bin/node"
+#define NODE   "/usr/bin/node"
 
 static char folder[] = "/tmp/aigress-site-XXXXXX";
 static char library[256];
@@ -85,8 +85,10 @@ static void compile(const char *shape, const char *flags)
 {
 	char command[1024];
 
-	snprintf(command, sizeof(command), "%s -shared -fPIC -Wl,-Bsymbolic %s -DSHAPE_%s -o %s "
-		 "tests/data/find/shapes.c", getenv("CC") ?: "cc", flags, shape, library);
+	snprintf(command, sizeof(command),
+		 "%s -shared -fPIC -Wl,-Bsymbolic %s -DSHAPE_%s -o %s "
+		 "tests/data/find/shapes.c",
+		 getenv("CC") ?: "cc", flags, shape, library);
 	assert_int_equal(system(command), 0);
 }
 
@@ -106,7 +108,8 @@ static void proves_both_workers_of_libssl(void **state)
 			 offset_in(LIBSSL, sites.read_worker));
 	/* `test %rdi,%rdi` stands before the `je` of SSL_free in most builds, never after it */
 	assert_in_range(site_of(&sites, TAP_FREE)->offset -
-			offset_in(LIBSSL, address_of(LIBSSL, "SSL_free", "-D")), 0, 8);
+				offset_in(LIBSSL, address_of(LIBSSL, "SSL_free", "-D")),
+			0, 8);
 	assert_non_null(site_of(&sites, TAP_CTRL));
 }
 
@@ -192,9 +195,11 @@ static void knows_boringssl_and_aws_lc(void **state)
 static void finds_nothing_where_nothing_is(void **state)
 {
 	static const char *const paths[] = {
-		"/bin/true", "/usr/lib/x86_64-linux-gnu/libgnutls.so.30",
-		"/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/libcrypto.so.3",
-		"/usr/bin/curl",	/* imports SSL_write's library, defines nothing */
+		"/bin/true",
+		"/usr/lib/x86_64-linux-gnu/libgnutls.so.30",
+		"/lib/x86_64-linux-gnu/libc.so.6",
+		"/usr/lib/x86_64-linux-gnu/libcrypto.so.3",
+		"/usr/bin/curl", /* imports SSL_write's library, defines nothing */
 	};
 	struct sites sites;
 
@@ -215,7 +220,8 @@ static uint64_t assemble(const char *instructions)
 	snprintf(source, sizeof(source), "%s/spot.S", folder);
 	f = fopen(source, "w");
 	assert_non_null(f);
-	fprintf(f, ".globl spot\n.type spot,@function\nspot:\n%s\n.size spot,.-spot\n", instructions);
+	fprintf(f, ".globl spot\n.type spot,@function\nspot:\n%s\n.size spot,.-spot\n",
+		instructions);
 	fclose(f);
 	snprintf(command, sizeof(command), "%s -shared -nostdlib -o %s %s", getenv("CC") ?: "cc",
 		 library, source);
@@ -271,10 +277,12 @@ static void never_probes_the_head_of_a_loop(void **state)
 	bool stepped;
 
 	assert_int_equal(spot_in("test %rdi,%rdi\n again: je out\n mov (%rax),%rax\n"
-				 "test %rax,%rax\n jmp again\n out: ret", false, &stepped), 0);
+				 "test %rax,%rax\n jmp again\n out: ret",
+				 false, &stepped),
+			 0);
 	assert_true(stepped);
-	assert_int_equal(spot_in("test %rdi,%rdi\n je out\n mov (%rax),%rax\n out: ret", false,
-				 &stepped), 3);
+	assert_int_equal(
+		spot_in("test %rdi,%rdi\n je out\n mov (%rax),%rax\n out: ret", false, &stepped), 3);
 	assert_false(stepped);
 }
 
@@ -285,8 +293,10 @@ static void sum_returns(const char *path, const char *symbol, uint64_t *sum, siz
 	char command[512], line[512];
 	FILE *objdump;
 
-	snprintf(command, sizeof(command), "objdump -d --no-show-raw-insn --disassemble=%s %s | "
-		 "grep -P '\\tret' ", symbol, path);
+	snprintf(command, sizeof(command),
+		 "objdump -d --no-show-raw-insn --disassemble=%s %s | "
+		 "grep -P '\\tret' ",
+		 symbol, path);
 	objdump = popen(command, "r");
 	assert_non_null(objdump);
 	while (fgets(line, sizeof(line), objdump)) {
@@ -299,8 +309,8 @@ static void sum_returns(const char *path, const char *symbol, uint64_t *sum, siz
 
 static void expect_every_return(const char *path)
 {
-	static const char *const names[] = { "SSL_write", "SSL_write_ex", "SSL_write_ex2", "SSL_read",
-					     "SSL_read_ex" };
+	static const char *const names[] = { "SSL_write", "SSL_write_ex", "SSL_write_ex2",
+					     "SSL_read", "SSL_read_ex" };
 	uint64_t found = 0, expected = 0;
 	size_t n_found = 0, n_expected = 0;
 	struct sites sites;
@@ -368,11 +378,14 @@ static void knows_every_way_out_or_none(void **state)
 {
 	size_t tails = 9;
 
-	assert_int_equal(exits_of("push %rbp\n je 1f\n pop %rbp\n ret\n 1: pop %rbp\n repz ret\n end:",
-				  &tails), 2);
+	assert_int_equal(
+		exits_of("push %rbp\n je 1f\n pop %rbp\n ret\n 1: pop %rbp\n repz ret\n end:",
+			 &tails),
+		2);
 	assert_int_equal(tails, 0);
 	/* to others: the same twice is one */
-	assert_int_equal(exits_of("test %edi,%edi\n js 2f\n ret\n jmp 2f\n end: nop\n 2: ret", &tails), 1);
+	assert_int_equal(
+		exits_of("test %edi,%edi\n js 2f\n ret\n jmp 2f\n end: nop\n 2: ret", &tails), 1);
 	assert_int_equal(tails, 1);
 	assert_int_equal(exits_of("jmp 1f\n jmp 2f\n end: 1: nop\n 2: ret", &tails), 0);
 	assert_int_equal(tails, 2);

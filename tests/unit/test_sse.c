@@ -84,7 +84,9 @@ static void every_line_end_counts(void **state)
 
 static void fields_are_read_as_the_standard_says(void **state)
 {
-	expect("\xef\xbb\xbf" "data: a\n\n", "|a;");
+	expect("\xef\xbb\xbf"
+	       "data: a\n\n",
+	       "|a;");
 	expect(": ping\n\ndata: a\n\n:\n\n", "|a;");
 	expect("event: delta\ndata: {\"a\":1}\n\ndata:x\n\n", "delta|{\"a\":1};|x;");
 	expect("data:  two\ndata:lines\ndata\ndata: \n\n", "| two\nlines\n\n;");
@@ -93,7 +95,9 @@ static void fields_are_read_as_the_standard_says(void **state)
 	expect("event: first\nevent: last\ndata: a\n\n", "last|a;");
 	expect("id: 7\nretry: 10\ndatax: no\ndat: no\nDATA: no\ndata: a\n\n", "|a;");
 	expect("\n\n\r\n\ndata: a\n\n\n\n", "|a;");
-	expect("\xef\xbb\xbf\xef\xbb\xbf" "data: no\n\ndata: a\n\n", "|a;");
+	expect("\xef\xbb\xbf\xef\xbb\xbf"
+	       "data: no\n\ndata: a\n\n",
+	       "|a;");
 }
 
 static void an_event_without_its_empty_line_is_given_at_the_end(void **state)

@@ -12,7 +12,8 @@
 static struct ev_flow flow_of(uint32_t tgid, uint64_t cookie, uint64_t out, uint64_t in)
 {
 	struct ev_flow flow = { .head = { .tgid = tgid, .id = cookie, .cgroup = 7 },
-				.bytes = { out, in }, .comm = "agent" };
+				.bytes = { out, in },
+				.comm = "agent" };
 
 	strcpy(flow.host, "api.openai.com");
 	return flow;
@@ -144,8 +145,8 @@ static void a_process_read_late_pays_the_difference_only(void **state)
 
 	unmetered_flow(unmetered, &flow);
 	unmetered_flow_count(unmetered, &flow, &live);
-	assert_false(unmetered_next(unmetered, false, &sum));	/* it goes on */
-	assert_true(unmetered_next(unmetered, true, &sum));	/* nothing of it is read: now */
+	assert_false(unmetered_next(unmetered, false, &sum)); /* it goes on */
+	assert_true(unmetered_next(unmetered, true, &sum));   /* nothing of it is read: now */
 	assert_int_equal(sum.bytes[EV_OUT], 10000);
 	assert_int_equal(sum.bytes[EV_IN], 20000);
 
@@ -168,7 +169,7 @@ static void a_flow_beside_a_read_one_is_seen(void **state)
 	unmetered_read(unmetered, 1, "api.openai.com", EV_IN, 5000, 0);
 	flow_whole(unmetered, 1, 6000, 9500);
 	assert_false(unmetered_next(unmetered, false, &sum));
-	flow_whole(unmetered, 1, 201000, 304500);	/* another library of the same process */
+	flow_whole(unmetered, 1, 201000, 304500); /* another library of the same process */
 	assert_true(unmetered_next(unmetered, false, &sum));
 	assert_int_equal(sum.bytes[EV_OUT], 200000);
 	assert_int_equal(sum.bytes[EV_IN], 300000);
@@ -207,8 +208,9 @@ static void sums_are_kept_whatever_the_order(void **state)
 	unmetered_stats(unmetered, &stats);
 	/* i = 0 carried nothing beyond its handshake and shows as the least. */
 	assert_int_equal(charged - stats.charged_bytes[UNMETERED_UNREAD][EV_IN], 64);
-	assert_in_range(stats.charged_bytes[UNMETERED_UNREAD][EV_IN], 1000ull * 999 * 1000 / 2 / 1000 * 998,
-			1000ull * 999 * 1000 / 2);	/* less framing */
+	assert_in_range(stats.charged_bytes[UNMETERED_UNREAD][EV_IN],
+			1000ull * 999 * 1000 / 2 / 1000 * 998,
+			1000ull * 999 * 1000 / 2); /* less framing */
 	unmetered_free(unmetered);
 }
 
@@ -231,7 +233,7 @@ static void it_says_why_something_was_not_read(void **state)
 	struct unmetered_sum sum;
 
 	flow_whole(unmetered, 1, 51000, 104500);
-	assert_string_equal(why(unmetered), "");	/* nothing was charged yet */
+	assert_string_equal(why(unmetered), ""); /* nothing was charged yet */
 	assert_true(unmetered_next(unmetered, false, &sum));
 	assert_string_equal(why(unmetered), "unread");
 	unmetered_left_out(unmetered, 1, "api.openai.com", UNMETERED_RETURNS);
@@ -242,7 +244,7 @@ static void it_says_why_something_was_not_read(void **state)
 	unmetered_read(unmetered, 1, "api.openai.com", EV_OUT, 1000, 1);
 	assert_string_equal(why(unmetered), "late");
 	unmetered_missed(unmetered, 1, "api.openai.com", UNMETERED_LOST, 60000);
-	assert_string_equal(why(unmetered), "late");	/* most of it is older than the loss */
+	assert_string_equal(why(unmetered), "late"); /* most of it is older than the loss */
 	unmetered_missed(unmetered, 1, "api.openai.com", UNMETERED_LOST, 60000);
 	assert_string_equal(why(unmetered), "lost");
 	assert_int_equal(seen.lost_bytes, 120000);

@@ -29,7 +29,7 @@ static void the_sum_of_the_classes_is_the_providers_total(void **state)
 				 raw.slots[SLOT_INPUT] + raw.slots[SLOT_TOOL_PROMPT]);
 		assert_int_equal(u.output + u.audio_output,
 				 raw.slots[SLOT_OUTPUT] +
-				 (dialect == DIALECT_GEMINI ? raw.slots[SLOT_REASONING] : 0));
+					 (dialect == DIALECT_GEMINI ? raw.slots[SLOT_REASONING] : 0));
 		assert_true(u.reasoning <= u.output);
 	}
 }

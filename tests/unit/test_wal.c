@@ -22,12 +22,12 @@
 
 #define SYNC_US 5000
 #define COMMITS 1200
-#define BATCH 50
+#define BATCH   50
 
 static char dir[64];
 static pthread_t loop;
-static atomic_uint in_loop, elsewhere;	/* waits for the disk */
-static atomic_bool is_full;		/* the file cannot grow */
+static atomic_uint in_loop, elsewhere; /* waits for the disk */
+static atomic_bool is_full;            /* the file cannot grow */
 
 /* A VFS that is the default one but for its slow disk. */
 
@@ -104,7 +104,9 @@ static void add(struct ledger *ledger, int from, int n)
 
 	for (int i = from; i < from + n; i++) {
 		struct ledger_call call = { .start_us = 1700000000000000LL + i * 1000000LL,
-					    .charge = &charge, .group = &group, .process = &process };
+					    .charge = &charge,
+					    .group = &group,
+					    .process = &process };
 
 		snprintf(group.path, sizeof(group.path), "/slice/%d", i % 500);
 		assert_int_equal(ledger_add(ledger, &call, NULL), 0);
@@ -185,7 +187,8 @@ static void the_loop_does_not_wait_for_a_slow_disk(void **state)
 	open_daemon(&ledger);
 	descriptors = count_descriptors();
 	largest = commit(ledger, 0, COMMITS, &put_off);
-	print_message("waits: %u in the loop, %u elsewhere; %u commits put off\n", in_loop, elsewhere, put_off);
+	print_message("waits: %u in the loop, %u elsewhere; %u commits put off\n", in_loop,
+		      elsewhere, put_off);
 	/* a commit may meet the moment between two rounds of a checkpoint */
 	assert_true(in_loop <= 1);
 	assert_true(elsewhere >= 9);
@@ -272,8 +275,11 @@ static void a_kill_leaves_a_whole_ledger(void **state)
 		kill(child, SIGKILL);
 		assert_int_equal(waitpid(child, &status, 0), child);
 		assert_true(WIFSIGNALED(status));
-		assert_int_equal(number("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
-		assert_int_equal(number("SELECT sum(calls) FROM hours"), number("SELECT count(*) FROM calls"));
+		assert_int_equal(
+			number("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+			1);
+		assert_int_equal(number("SELECT sum(calls) FROM hours"),
+				 number("SELECT count(*) FROM calls"));
 		assert_true(number("SELECT count(*) FROM calls") > rows);
 		rows = number("SELECT count(*) FROM calls");
 	}

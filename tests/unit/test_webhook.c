@@ -20,8 +20,8 @@
 /* A receiver: what it answers next, and what it was sent. */
 struct receiver {
 	pthread_mutex_t lock;
-	int fail_first, status;		/* the first requests get this status */
-	bool hangs;			/* they get no answer at all */
+	int fail_first, status; /* the first requests get this status */
+	bool hangs;             /* they get no answer at all */
 	int n;
 	char keys[MAX][96], bodies[MAX][4096];
 	int statuses[MAX];
@@ -135,11 +135,13 @@ static void start(struct world *world)
 	char *error = NULL;
 
 	assert_int_equal(loop_new(&world->loop), 0);
-	assert_int_equal(loop_add_timer(world->loop, 20 * NS_PER_MS, on_look, world, &world->look), 0);
+	assert_int_equal(loop_add_timer(world->loop, 20 * NS_PER_MS, on_look, world, &world->look),
+			 0);
 	assert_int_equal(fetcher_new(&world->fetcher, world->loop), 0);
 	assert_int_equal(ledger_open(&world->ledger, world->dir, true, &error), 0);
 	assert_int_equal(webhooks_new(&world->webhooks, world->loop, world->fetcher, world->ledger,
-				      &world->rules, "node-1"), 0);
+				      &world->rules, "node-1"),
+			 0);
 }
 
 static void stop(struct world *world)
@@ -180,10 +182,18 @@ static void add_at(struct world *world, const char *what, const char *subject, b
 		   int64_t time_us)
 {
 	struct ledger_action action = {
-		.time_us = time_us, .budget = "daily", .rule = "f:3", .action = what,
-		.subject = subject, .target = "cgroup /a", .result = "done",
-		.is_rehearsed = is_rehearsed, .spent_nanos = 2000000000, .limit_nanos = 1000000000,
-		.measured_permille = 1000, .last_calls = "[1,2]",
+		.time_us = time_us,
+		.budget = "daily",
+		.rule = "f:3",
+		.action = what,
+		.subject = subject,
+		.target = "cgroup /a",
+		.result = "done",
+		.is_rehearsed = is_rehearsed,
+		.spent_nanos = 2000000000,
+		.limit_nanos = 1000000000,
+		.measured_permille = 1000,
+		.last_calls = "[1,2]",
 	};
 
 	assert_int_equal(ledger_add_action(world->ledger, &action), 0);
@@ -272,7 +282,7 @@ static void a_restart_loses_nothing(void **state)
 	bring_up(&world);
 	add(&world, "refuse", subjects[0]);
 	run(&world, 1);
-	world.receiver.fail_first = 2;	/* the second request */
+	world.receiver.fail_first = 2; /* the second request */
 	world.receiver.status = 500;
 	add(&world, "refuse", subjects[1]);
 	add(&world, "refuse", subjects[2]);
@@ -374,10 +384,19 @@ static void a_new_webhook_begins_with_the_next_row(void **state)
 /* ---- bodies ---- */
 
 static const struct ledger_action begun = {
-	.id = 7, .time_us = 1700000000123456, .until_us = 1700003600000000, .budget = "daily",
-	.rule = "f:3", .action = "refuse", .subject = "cgroup=/a<b>", .target = "cgroup /a",
-	.result = "done", .spent_nanos = 12500000000, .limit_nanos = 10000000000,
-	.measured_permille = 995, .last_calls = "[9]",
+	.id = 7,
+	.time_us = 1700000000123456,
+	.until_us = 1700003600000000,
+	.budget = "daily",
+	.rule = "f:3",
+	.action = "refuse",
+	.subject = "cgroup=/a<b>",
+	.target = "cgroup /a",
+	.result = "done",
+	.spent_nanos = 12500000000,
+	.limit_nanos = 10000000000,
+	.measured_permille = 995,
+	.last_calls = "[9]",
 };
 
 static json_t *body_of(enum webhook_format format, const struct ledger_action *action)
@@ -405,7 +424,7 @@ static void an_alert_ends_with_the_labels_it_began_with(void **state)
 	over.result = "ended: the window is over";
 	over.time_us += 5000000;
 	over.id++;
-	over.is_rehearsed = true;	/* by rules that are new */
+	over.is_rehearsed = true; /* by rules that are new */
 	end = body_of(WEBHOOK_ALERTMANAGER, &over);
 	last = json_array_get(end, 0);
 	assert_true(json_equal(json_object_get(alert, "labels"), json_object_get(last, "labels")));

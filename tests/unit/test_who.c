@@ -20,9 +20,9 @@
 #include "who/users.h"
 #include "who/who.h"
 
-#define CID "d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00"
+#define CID  "d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00d4917225c0ffee00"
 #define CID2 "a4917225c0ffee00d4917225c0ffee00d4917225c0ffee00d4917225c0ffee0a"
-#define UID "7da9e2a8-1234-4abc-8def-0123456789ab"
+#define UID  "7da9e2a8-1234-4abc-8def-0123456789ab"
 #define UID_ "7da9e2a8_1234_4abc_8def_0123456789ab"
 #define HASH "0123456789abcdef0123456789abcdef"
 
@@ -38,22 +38,27 @@ static const struct {
 	{ "/kubepods/burstable/pod" UID, "", UID, "" },
 	{ "/kubepods/burstable/pod" HASH "/" CID, CID, HASH, "" },
 	{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" UID_
-	  ".slice/cri-containerd-" CID ".scope", CID, UID, "" },
+	  ".slice/cri-containerd-" CID ".scope",
+	  CID, UID, "" },
 	{ "/kubepods.slice/kubepods-pod" UID_ ".slice/crio-" CID ".scope", CID, UID, "" },
 	{ "/kubepods.slice/kubepods-pod" UID_ ".slice/docker-" CID ".scope", CID, UID, "" },
 	{ "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" HASH
-	  ".slice/cri-containerd-" CID ".scope", CID, HASH, "" },
+	  ".slice/cri-containerd-" CID ".scope",
+	  CID, HASH, "" },
 	{ "/kubepods.slice/kubepods-pod" UID_ ".slice/crio-conmon-" CID ".scope", "", UID,
 	  "crio-conmon-" CID ".scope" },
 	{ "/system.slice/containerd.service/kubepods-burstable-pod" UID_ ".slice:cri-containerd:" CID,
 	  CID, UID, "" },
 	{ "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/"
-	  "kubelet-kubepods-besteffort-pod" UID_ ".slice/cri-containerd-" CID ".scope", CID, UID, "" },
+	  "kubelet-kubepods-besteffort-pod" UID_ ".slice/cri-containerd-" CID ".scope",
+	  CID, UID, "" },
 	/* kind: the node is a container of docker's */
 	{ "/docker/" CID2 "/kubelet/kubepods/burstable/pod" UID "/" CID, CID, UID, "" },
 	{ "/docker/" CID2 "/kubelet/kubepods/burstable/pod" UID, "", UID, "" },
-	{ "/system.slice/docker-" CID2 ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod"
-	  UID_ ".slice/cri-containerd-" CID ".scope", CID, UID, "" },
+	{ "/system.slice/docker-" CID2
+	  ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" UID_
+	  ".slice/cri-containerd-" CID ".scope",
+	  CID, UID, "" },
 	{ "/docker/" CID2 "/system.slice/containerd.service", CID2, "", "containerd.service" },
 	/* k3s */
 	{ "/system.slice/k3s.service/kubepods/besteffort/pod" UID "/" CID, CID, UID, "" },
@@ -123,23 +128,29 @@ static void v2_mount_is_found(void **state)
 	char buf[64];
 
 	/* hybrid */
-	assert_int_equal(mount_in("31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
-				  "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"
-				  "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
-				  buf, sizeof(buf)), 0);
+	assert_int_equal(
+		mount_in("31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+			 "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"
+			 "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
+			 buf, sizeof(buf)),
+		0);
 	assert_string_equal(buf, "/sys/fs/cgroup/unified");
 	/* pure, optional fields, octal escapes */
-	assert_int_equal(mount_in("41 31 0:38 / /mnt/a\\040b\\134 rw shared:9 master:1 - cgroup2 c rw\n",
-				  buf, sizeof(buf)), 0);
+	assert_int_equal(
+		mount_in("41 31 0:38 / /mnt/a\\040b\\134 rw shared:9 master:1 - cgroup2 c rw\n",
+			 buf, sizeof(buf)),
+		0);
 	assert_string_equal(buf, "/mnt/a b\\");
 	/* in a container's cgroup namespace: its own mount, the host's root, a part of the tree */
 	assert_int_equal(mount_in("1 1 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n"
 				  "2 1 0:38 /../.. /host/cgroup rw - cgroup2 cgroup rw\n"
 				  "3 1 0:38 /../../x /part rw - cgroup2 cgroup rw\n"
 				  "4 1 0:38 /.. /half rw - cgroup2 cgroup rw\n",
-				  buf, sizeof(buf)), 0);
+				  buf, sizeof(buf)),
+			 0);
 	assert_string_equal(buf, "/host/cgroup");
-	assert_int_equal(mount_in("3 1 0:38 /x /part rw - cgroup2 cgroup rw\n", buf, sizeof(buf)), -ENOENT);
+	assert_int_equal(mount_in("3 1 0:38 /x /part rw - cgroup2 cgroup rw\n", buf, sizeof(buf)),
+			 -ENOENT);
 	assert_int_equal(mount_in("cgroup2\n - cgroup2 \n1 - cgroup2 c", buf, sizeof(buf)), -ENOENT);
 	assert_int_equal(mount_in("1 1 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n", buf, 4),
 			 -ENAMETOOLONG);
@@ -188,7 +199,7 @@ static void walk_names_groups_and_names_outlive_them(void **state)
 
 	/* One made later: found by a walk, but no sooner than a second after the last. */
 	late = make(root, "/a/late");
-	if (late != ab)		/* a plain file system may use an inode number again */
+	if (late != ab) /* a plain file system may use an inode number again */
 		assert_int_equal(strncmp(who_group(who, late)->path, "cgroup:", 7), 0);
 	nanosleep(&(struct timespec){ .tv_sec = 1, .tv_nsec = 20000000 }, NULL);
 	if (late != ab)
@@ -216,7 +227,7 @@ static void learned_names_win_and_are_bounded(void **state)
 	assert_string_equal(who_group(who, 0)->path, "cgroup:0");
 	for (uint64_t id = 100; id < 100 + CGROUPS_MAX; id++) {
 		who_learn(who, id, "/n");
-		(void)who_group(who, 7);	/* in use: stays */
+		(void)who_group(who, 7); /* in use: stays */
 	}
 	assert_string_equal(who_group(who, 7)->unit, "x.service");
 	assert_string_equal(who_group(who, 100)->path, "cgroup:100");
@@ -271,7 +282,7 @@ static void kernel_is_asked_for_a_cgroup_that_no_event_told(void **state)
 	assert_string_equal(who_group(who, who_cgroup_id(who, "/"))->path, "/");
 	snprintf(path, sizeof(path), "/test-who-%d.scope", (int)getpid());
 	id = make(root, path);
-	assert_string_equal(who_group(who, id)->path, path);	/* at once: by its handle */
+	assert_string_equal(who_group(who, id)->path, path); /* at once: by its handle */
 	drop(root, path);
 	assert_string_equal(who_group(who, id)->path, path);
 	assert_int_equal(strncmp(who_group(who, id + 999999999)->path, "cgroup:", 7), 0);

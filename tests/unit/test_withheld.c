@@ -13,7 +13,7 @@
 
 #define HOST "api.anthropic.com"
 #define HELD (100 * NS_PER_S)
-#define MS NS_PER_MS
+#define MS   NS_PER_MS
 
 static struct withheld *withheld;
 
@@ -38,8 +38,11 @@ static void held(uint64_t cookie, uint64_t since_ns)
 
 static bool explains_before(uint64_t connection, uint64_t start_ns, uint64_t next_ns)
 {
-	struct withheld_call call = { .tgid = 42, .host = HOST, .connection = connection,
-				      .start_ns = start_ns, .next_ns = next_ns };
+	struct withheld_call call = { .tgid = 42,
+				      .host = HOST,
+				      .connection = connection,
+				      .start_ns = start_ns,
+				      .next_ns = next_ns };
 
 	return withheld_explains(withheld, &call);
 }
@@ -54,7 +57,7 @@ static void a_flow_explains_one_connection(void **state)
 	held(1, HELD);
 	assert_true(explains(7, HELD + MS));
 	assert_false(explains(8, HELD + MS));
-	held(1, HELD);	/* looked at again: it is the same */
+	held(1, HELD); /* looked at again: it is the same */
 	assert_false(explains(8, HELD + MS));
 }
 
@@ -75,7 +78,7 @@ static void what_had_left_before_is_not_explained(void **state)
 {
 	held(1, HELD);
 	assert_false(explains(7, HELD - 400 * MS));
-	assert_false(explains(8, HELD + 2 * NS_PER_S));	/* let in beside it, later */
+	assert_false(explains(8, HELD + 2 * NS_PER_S)); /* let in beside it, later */
 	assert_true(explains(9, HELD - MS));
 }
 

@@ -15,10 +15,24 @@
 
 /* Both hemispheres, half and quarter hours, changes at midnight, of 30 minutes, negative summer
  * time. */
-static const char *const names[] = { "UTC", "Europe/Berlin", "Europe/Dublin", "America/New_York",
-	"America/St_Johns", "America/Sao_Paulo", "America/Havana", "Australia/Lord_Howe",
-	"Asia/Kathmandu", "Asia/Tehran", "Africa/Cairo", "Africa/Casablanca", "Pacific/Apia",
-	"Pacific/Chatham", "Asia/Beirut", "America/Nuuk", "Antarctica/Troll", "Asia/Gaza" };
+static const char *const names[] = { "UTC",
+				     "Europe/Berlin",
+				     "Europe/Dublin",
+				     "America/New_York",
+				     "America/St_Johns",
+				     "America/Sao_Paulo",
+				     "America/Havana",
+				     "Australia/Lord_Howe",
+				     "Asia/Kathmandu",
+				     "Asia/Tehran",
+				     "Africa/Cairo",
+				     "Africa/Casablanca",
+				     "Pacific/Apia",
+				     "Pacific/Chatham",
+				     "Asia/Beirut",
+				     "America/Nuuk",
+				     "Antarctica/Troll",
+				     "Asia/Gaza" };
 #define N_NAMES (sizeof(names) / sizeof(*names))
 
 static uint64_t seed = 1;
@@ -43,7 +57,7 @@ static void offsets_are_those_of_the_c_library(void **state)
 		use(names[i]);
 		assert_int_equal(zone_load(&zone, names[i]), 0);
 		for (int n = 0; n < 20000; n++) {
-			time_t at = (time_t)draw(9000000000ULL) - 1000000000;	/* 1938 to 2223 */
+			time_t at = (time_t)draw(9000000000ULL) - 1000000000; /* 1938 to 2223 */
 			int64_t start, end;
 			struct tm tm;
 
@@ -75,10 +89,14 @@ static int64_t unit_of(enum zone_unit unit, time_t at)
 	date.tm_mday = tm.tm_mday;
 	days = timegm(&date) / 86400 + 1000000 * 7;
 	switch (unit) {
-	case ZONE_HOUR: return (at + tm.tm_gmtoff) / 3600 * 1000000 + tm.tm_gmtoff;
-	case ZONE_DAY: return days;
-	case ZONE_WEEK: return (days + 3) / 7;
-	default: return tm.tm_year * 12 + tm.tm_mon;
+	case ZONE_HOUR:
+		return (at + tm.tm_gmtoff) / 3600 * 1000000 + tm.tm_gmtoff;
+	case ZONE_DAY:
+		return days;
+	case ZONE_WEEK:
+		return (days + 3) / 7;
+	default:
+		return tm.tm_year * 12 + tm.tm_mon;
 	}
 }
 
@@ -114,9 +132,9 @@ static void days_of_change_have_23_and_25_hours(void **state)
 	int64_t start, end;
 
 	assert_int_equal(zone_load(&zone, "Europe/Berlin"), 0);
-	zone_window(zone, ZONE_DAY, 0, 1774742400, &start, &end);	/* 2026-03-29 */
+	zone_window(zone, ZONE_DAY, 0, 1774742400, &start, &end); /* 2026-03-29 */
 	assert_int_equal(end - start, 23 * 3600);
-	zone_window(zone, ZONE_DAY, 0, 1792886400, &start, &end);	/* 2026-10-25 */
+	zone_window(zone, ZONE_DAY, 0, 1792886400, &start, &end); /* 2026-10-25 */
 	assert_int_equal(end - start, 25 * 3600);
 	zone_free(zone);
 }
@@ -199,7 +217,7 @@ static void weeks_and_months_start_on_the_day_that_is_asked_for(void **state)
 		{ ZONE_MONTH, 31, "2026-04-30", "2026-04-30", "2026-05-31" },
 		{ ZONE_MONTH, 29, "2028-02-29", "2028-02-29", "2028-03-29" },
 		{ ZONE_MONTH, 1, "2026-03-31", "2026-03-01", "2026-04-01" },
-		{ ZONE_WEEK, 1, "2026-11-22", "2026-11-16", "2026-11-23" },	/* a Sunday */
+		{ ZONE_WEEK, 1, "2026-11-22", "2026-11-16", "2026-11-23" }, /* a Sunday */
 		{ ZONE_WEEK, 7, "2026-11-22", "2026-11-22", "2026-11-29" },
 		{ ZONE_WEEK, 7, "2026-11-21", "2026-11-15", "2026-11-22" },
 		{ ZONE_WEEK, 3, "2026-11-24", "2026-11-18", "2026-11-25" },
@@ -221,8 +239,8 @@ static void weeks_and_months_start_on_the_day_that_is_asked_for(void **state)
 		}
 		assert_int_equal(zone_load(&zone, "Europe/Berlin"), 0);
 		for (int hour = 0; hour < 23; hour++) {
-			zone_window(zone, cases[i].unit, cases[i].day, times[0] + hour * 3600, &start,
-				    &end);
+			zone_window(zone, cases[i].unit, cases[i].day, times[0] + hour * 3600,
+				    &start, &end);
 			assert_int_equal(start, times[1]);
 			assert_int_equal(end, times[2]);
 		}

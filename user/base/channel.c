@@ -8,16 +8,16 @@
 #include "base/fetch_in.h"
 #include "base/loop.h"
 
-#define TURN_READS 16	/* of 16 KiB in one turn of the loop */
+#define TURN_READS 16 /* of 16 KiB in one turn of the loop */
 
 struct channel {
-	struct channel_options options;	/* strings are not kept */
+	struct channel_options options; /* strings are not kept */
 	struct fetcher *fetcher;
 	struct fetch *fetch;
-	struct loop_source *source;	/* NULL: not open */
+	struct loop_source *source; /* NULL: not open */
 	char *out;
 	size_t len, size;
-	bool is_broken;			/* found while writing: told from the loop */
+	bool is_broken; /* found while writing: told from the loop */
 };
 
 /* More to read or to send: room to write is there at once, which is what makes the loop come back. */
@@ -94,10 +94,13 @@ static void on_connected(void *arg, const struct fetch_answer *answer)
 	channel->options.opened(channel->options.arg);
 }
 
-int channel_open(struct channel **ret, struct fetcher *fetcher, const struct channel_options *options)
+int channel_open(struct channel **ret, struct fetcher *fetcher,
+		 const struct channel_options *options)
 {
-	struct fetch_request request = { .url = options->url, .tls = options->tls,
-					 .timeout_ms = options->timeout_ms, .done = on_connected };
+	struct fetch_request request = { .url = options->url,
+					 .tls = options->tls,
+					 .timeout_ms = options->timeout_ms,
+					 .done = on_connected };
 	struct channel *channel = calloc(1, sizeof(*channel));
 	int err;
 

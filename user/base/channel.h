@@ -10,12 +10,12 @@
 
 struct channel;
 
-#define CHANNEL_OUT_MAX (1u << 20)	/* bytes that wait to be sent */
+#define CHANNEL_OUT_MAX (1u << 20) /* bytes that wait to be sent */
 
 struct channel_options {
-	const char *url;		/* http://HOST:PORT, or https:// for TLS */
+	const char *url; /* http://HOST:PORT, or https:// for TLS */
 	struct fetch_tls tls;
-	uint32_t timeout_ms;		/* to connect */
+	uint32_t timeout_ms; /* to connect */
 	void (*opened)(void *arg);
 	/* False ends the channel: `closed` follows. Must not free it. */
 	bool (*bytes)(void *arg, const char *bytes, size_t len);
@@ -25,7 +25,8 @@ struct channel_options {
 };
 
 /* 0 or -errno; no callback before it returns. */
-int channel_open(struct channel **ret, struct fetcher *fetcher, const struct channel_options *options);
+int channel_open(struct channel **ret, struct fetcher *fetcher,
+		 const struct channel_options *options);
 /* Not from `bytes` or `opened`. NULL is nothing; returns NULL. No `closed` follows. */
 struct channel *channel_free(struct channel *channel);
 /*

@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <time.h>
 
-#define NS_PER_S 1000000000ULL
+#define NS_PER_S  1000000000ULL
 #define NS_PER_MS 1000000ULL
-#define US_PER_S 1000000LL
+#define US_PER_S  1000000LL
 
 static inline uint64_t clock_ns(clockid_t id)
 {

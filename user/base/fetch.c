@@ -24,14 +24,14 @@ struct fetch {
 	struct fetcher *fetcher;
 	enum state state;
 	CURL *easy;
-	bool is_raw;			/* only the connection (fetch_connect()) */
+	bool is_raw; /* only the connection (fetch_connect()) */
 	struct curl_slist *headers;
 	bool (*piece)(void *arg, const char *bytes, size_t len);
 	void (*done)(void *arg, const struct fetch_answer *answer);
 	void *arg;
 	char *body;
 	size_t len, size, max_bytes, head_bytes;
-	int err;			/* why a callback of ours made curl stop */
+	int err; /* why a callback of ours made curl stop */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -307,7 +307,11 @@ static int on_timeout(CURLM *multi, long ms, void *arg)
 	struct fetcher *fetcher = arg;
 
 	/* 0 would stop the timer. */
-	return loop_arm(fetcher->timer, ms < 0 ? 0 : ms ? (uint64_t)ms * NS_PER_MS : 1) < 0 ? -1 : 0;
+	return loop_arm(fetcher->timer, ms < 0 ? 0 :
+					ms     ? (uint64_t)ms * NS_PER_MS :
+						 1) < 0 ?
+		       -1 :
+		       0;
 }
 
 int fetcher_new(struct fetcher **ret, struct loop *loop)
@@ -372,7 +376,8 @@ static int set_callbacks(struct fetch *fetch)
 			       curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head) ||
 			       curl_easy_setopt(easy, CURLOPT_HEADERDATA, (void *)fetch) ||
 			       curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error) ?
-		       -EINVAL : 0;
+		       -EINVAL :
+		       0;
 }
 
 static int start(struct fetcher *fetcher, const struct fetch_request *request, bool is_raw,
@@ -388,8 +393,12 @@ static int start(struct fetcher *fetcher, const struct fetch_request *request, b
 	fetch = calloc(1, sizeof(*fetch));
 	if (!fetch)
 		return -ENOMEM;
-	*fetch = (struct fetch){ .fetcher = fetcher, .state = WAITS, .is_raw = is_raw, .piece = request->piece,
-				 .done = request->done, .arg = request->arg,
+	*fetch = (struct fetch){ .fetcher = fetcher,
+				 .state = WAITS,
+				 .is_raw = is_raw,
+				 .piece = request->piece,
+				 .done = request->done,
+				 .arg = request->arg,
 				 .max_bytes = request->max_bytes ? request->max_bytes :
 								   FETCH_BYTES_DEFAULT };
 	LIST_INSERT_HEAD(&fetcher->fetches, fetch, link);

@@ -22,13 +22,13 @@
 #include <stdint.h>
 
 struct loop;
-struct fetcher;		/* the requests of one loop, which share connections that are kept alive */
-struct fetch;		/* a request under way */
+struct fetcher; /* the requests of one loop, which share connections that are kept alive */
+struct fetch;   /* a request under way */
 
-#define FETCH_MAX 64			/* under way at once, about 100 KiB each; beyond: -ENOBUFS */
-#define FETCH_IDLE 8			/* connections that are kept alive */
-#define FETCH_HEAD_MAX 65536		/* bytes of an answer's head */
-#define FETCH_BYTES_DEFAULT 1048576	/* of an answer's body, if max_bytes is 0 */
+#define FETCH_MAX                64    /* under way at once, about 100 KiB each; beyond: -ENOBUFS */
+#define FETCH_IDLE               8     /* connections that are kept alive */
+#define FETCH_HEAD_MAX           65536 /* bytes of an answer's head */
+#define FETCH_BYTES_DEFAULT      1048576 /* of an answer's body, if max_bytes is 0 */
 #define FETCH_TIMEOUT_MS_DEFAULT 30000
 
 /* 0 or -errno. The loop must outlive it. */
@@ -37,9 +37,9 @@ int fetcher_new(struct fetcher **ret, struct loop *loop);
 struct fetcher *fetcher_free(struct fetcher *fetcher);
 
 struct fetch_tls {
-	const char *ca_file;		/* NULL: the system's authorities */
+	const char *ca_file;              /* NULL: the system's authorities */
 	const char *cert_file, *key_file; /* PEM; NULL: no client certificate */
-	bool is_insecure;		/* neither chain nor name of the peer are looked at */
+	bool is_insecure;                 /* neither chain nor name of the peer are looked at */
 };
 
 /* How it ended. Strings and bytes live until `done` returns. */
@@ -50,28 +50,28 @@ struct fetch_answer {
 	 * max_bytes; -ECANCELED: `piece` said so; -ECONNRESET: the peer hung up in the middle; or -EIO.
 	 */
 	int err;
-	const char *error;		/* a sentence for err, "" if it is 0 */
-	int status;			/* 0: no head came */
-	const char *body;		/* NUL after it; what `piece` took is not in it */
+	const char *error; /* a sentence for err, "" if it is 0 */
+	int status;        /* 0: no head came */
+	const char *body;  /* NUL after it; what `piece` took is not in it */
 	size_t len;
-	uint32_t retry_after_s;		/* the header of that name; 0: none */
+	uint32_t retry_after_s; /* the header of that name; 0: none */
 };
 
 struct fetch_request {
-	const char *method;		/* NULL: GET, or POST if there is a body */
-	const char *url;		/* http:// or https:// and nothing else */
-	const char *unix_socket;	/* connect to this path instead; NULL: none */
-	const char *proxy;		/* URL of one; NULL: none, whatever the environment says */
-	const char *const *headers;	/* "Name: value", ends with NULL; may be NULL */
-	const char *bearer_file;	/* its text is sent as a bearer token; read at each request */
-	const char *header_file;	/* lines "Name: value" that are secret; likewise */
-	const void *body;		/* copied; NULL: none */
+	const char *method;         /* NULL: GET, or POST if there is a body */
+	const char *url;            /* http:// or https:// and nothing else */
+	const char *unix_socket;    /* connect to this path instead; NULL: none */
+	const char *proxy;          /* URL of one; NULL: none, whatever the environment says */
+	const char *const *headers; /* "Name: value", ends with NULL; may be NULL */
+	const char *bearer_file;    /* its text is sent as a bearer token; read at each request */
+	const char *header_file;    /* lines "Name: value" that are secret; likewise */
+	const void *body;           /* copied; NULL: none */
 	size_t body_len;
 	struct fetch_tls tls;
-	size_t max_bytes;		/* of the answer's body in memory; a stream has no other limit */
+	size_t max_bytes; /* of the answer's body in memory; a stream has no other limit */
 	/* In all; 0 is the default for a request, none for a stream (with `piece`). */
 	uint32_t timeout_ms;
-	uint32_t silence_s;		/* ends it when nothing came for so long; 0: never */
+	uint32_t silence_s; /* ends it when nothing came for so long; 0: never */
 	/*
 	 * Bytes of a 2xx answer's body as they come, decoded from chunks; they are then not kept. False ends the
 	 * request with -ECANCELED. It may cancel (also its own request) and start others. An answer of

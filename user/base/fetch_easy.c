@@ -77,11 +77,11 @@ static int add_headers(struct curl_slist **headers, const struct fetch_request *
 }
 
 /* The last error of several options; they are independent of each other. */
-#define SET(easy, option, value)                                                      \
-	do {                                                                           \
-		CURLcode code_ = curl_easy_setopt(easy, option, value);       \
-		if (code_)                                                             \
-			code = code_;                                                  \
+#define SET(easy, option, value)                                        \
+	do {                                                            \
+		CURLcode code_ = curl_easy_setopt(easy, option, value); \
+		if (code_)                                              \
+			code = code_;                                   \
 	} while (0)
 
 static CURLcode set_tls(CURL *easy, const struct fetch_tls *tls)
@@ -105,7 +105,8 @@ static CURLcode set_tls(CURL *easy, const struct fetch_tls *tls)
 static CURLcode set_limits(CURL *easy, const struct fetch_request *request)
 {
 	long timeout_ms = request->timeout_ms ? request->timeout_ms :
-			  request->piece ? 0 : FETCH_TIMEOUT_MS_DEFAULT;
+			  request->piece      ? 0 :
+						FETCH_TIMEOUT_MS_DEFAULT;
 	CURLcode code = CURLE_OK;
 
 	SET(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
@@ -118,7 +119,7 @@ static CURLcode set_limits(CURL *easy, const struct fetch_request *request)
 	}
 	/* What is announced as too long is not begun. */
 	if (!request->piece)
-		SET(easy, CURLOPT_MAXFILESIZE_LARGE, 
+		SET(easy, CURLOPT_MAXFILESIZE_LARGE,
 		    (curl_off_t)(request->max_bytes ? request->max_bytes : FETCH_BYTES_DEFAULT));
 	SET(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(easy, CURLOPT_NOSIGNAL, 1L);

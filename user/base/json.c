@@ -157,7 +157,7 @@ static void end_string(struct json_scan *scan)
 /* The alphabet of numbers and literals. */
 static const bool is_word[256] = {
 	['0' ... '9'] = true, ['a' ... 'z'] = true, ['A' ... 'Z'] = true,
-	['-'] = true, ['+'] = true, ['.'] = true,
+	['-'] = true,         ['+'] = true,         ['.'] = true,
 };
 
 static void end_word(struct json_scan *scan)

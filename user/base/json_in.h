@@ -6,22 +6,22 @@
 #include "base/json.h"
 
 enum state {
-	STATE_VALUE,		/* a value must come (or the end of an empty array) */
-	STATE_KEY,		/* a key, or the end of the object */
+	STATE_VALUE, /* a value must come (or the end of an empty array) */
+	STATE_KEY,   /* a key, or the end of the object */
 	STATE_COLON,
-	STATE_AFTER,		/* a comma or the end of what is open */
+	STATE_AFTER, /* a comma or the end of what is open */
 	STATE_STRING,
-	STATE_QUOTE,		/* at the end of a string, until it is told */
-	STATE_ESCAPE,		/* after a backslash */
-	STATE_HEX,		/* inside \uXXXX */
-	STATE_WORD,		/* number or literal */
+	STATE_QUOTE,  /* at the end of a string, until it is told */
+	STATE_ESCAPE, /* after a backslash */
+	STATE_HEX,    /* inside \uXXXX */
+	STATE_WORD,   /* number or literal */
 	STATE_BAD,
 };
 
 enum json_string { STRING_KEY, STRING_VALUE };
 
-static inline void json_text(struct json_scan *scan, enum json_text what,
-			     const uint8_t *bytes, size_t len)
+static inline void json_text(struct json_scan *scan, enum json_text what, const uint8_t *bytes,
+			     size_t len)
 {
 	scan->sink->text(scan->sink->arg, what, bytes, len);
 }

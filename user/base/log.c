@@ -26,8 +26,8 @@ static void print_text(enum log_level level, const char *line)
 	/* syslog(3) priorities, as systemd reads them from a service's stderr: sd-daemon(3) */
 	static const char *const priorities[] = { "<3>", "<4>", "<6>", "<7>" };
 
-	fprintf(stderr, "%s%s%s\n", getenv("JOURNAL_STREAM") ? priorities[level] : "",
-		words[level], line);
+	fprintf(stderr, "%s%s%s\n", getenv("JOURNAL_STREAM") ? priorities[level] : "", words[level],
+		line);
 }
 
 static void print_json(enum log_level level, const char *line)

@@ -18,7 +18,7 @@ struct loop_source {
 	LIST_ENTRY(loop_source) link;
 	struct loop *loop;
 	enum kind kind;
-	uint64_t due_ns;	/* of a timer that fires once; 0: not armed */
+	uint64_t due_ns; /* of a timer that fires once; 0: not armed */
 	int fd;
 	loop_fn fn;
 	void *arg;
@@ -28,7 +28,7 @@ struct loop {
 	int epoll;
 	bool stop;
 	LIST_HEAD(, loop_source) sources;
-	LIST_HEAD(, loop_source) removed;	/* freed after the round that may still name them */
+	LIST_HEAD(, loop_source) removed; /* freed after the round that may still name them */
 };
 
 int loop_new(struct loop **ret)
@@ -109,7 +109,8 @@ int loop_watch(struct loop_source *source, unsigned int what)
 
 static struct timespec timespec_of(uint64_t ns)
 {
-	return (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S) };
+	return (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_S),
+				  .tv_nsec = (long)(ns % NS_PER_S) };
 }
 
 int loop_add_timer(struct loop *loop, uint64_t period_ns, loop_fn fn, void *arg,

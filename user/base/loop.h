@@ -32,8 +32,7 @@ int loop_arm(struct loop_source *source, uint64_t after_ns);
 /* The same unless it is armed to fire before that. NULL: nothing. */
 void loop_soon(struct loop_source *source, uint64_t after_ns);
 /* Blocks the signal and calls fn(arg) when it comes. 0 or -errno. */
-int loop_add_signal(struct loop *loop, int signal, loop_fn fn, void *arg,
-		    struct loop_source **ret);
+int loop_add_signal(struct loop *loop, int signal, loop_fn fn, void *arg, struct loop_source **ret);
 struct loop_source *loop_remove(struct loop_source *source);
 
 /* Runs until loop_stop(); 0 or -errno of epoll_wait. */

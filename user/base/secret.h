@@ -3,7 +3,7 @@
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 
-#define SECRET_MAX 16384	/* bytes of a file; longer is -EFBIG */
+#define SECRET_MAX 16384 /* bytes of a file; longer is -EFBIG */
 
 /*
  * The file's text without the line ends after it; a NUL or another control character inside, but for

@@ -13,7 +13,11 @@
 static size_t read_utf8(const unsigned char *at, uint32_t *ret)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = *at < 0x80 ? 1 : *at >> 5 == 6 ? 2 : *at >> 4 == 14 ? 3 : *at >> 3 == 30 ? 4 : 0;
+	size_t len = *at < 0x80     ? 1 :
+		     *at >> 5 == 6  ? 2 :
+		     *at >> 4 == 14 ? 3 :
+		     *at >> 3 == 30 ? 4 :
+				      0;
 	uint32_t c;
 
 	if (len <= 1) {

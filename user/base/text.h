@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* A name of `max` bytes needs four for each: "\xNN". */
-#define TEXT_LEN(max) ((max) * 4 + 1)
+#define TEXT_LEN(max) ((max)*4 + 1)
 
 /*
  * Control characters (C0, DEL, C1), directional marks, line separators and bytes that are no UTF-8

@@ -29,7 +29,7 @@ struct options {
 struct feature {
 	const char *name;
 	bool is_there, is_needed;
-	const char *without;	/* what it means that it is missing, and what to do */
+	const char *without; /* what it means that it is missing, and what to do */
 };
 #define FEATURES 9
 
@@ -38,28 +38,30 @@ static void host_features(struct feature ret[FEATURES], const char *cgroup_root)
 	struct tap_features has;
 
 	tap_probe_features(&has);
-	memcpy(ret, (const struct feature[FEATURES]){
-		{ "root, or the capabilities of SECURITY.md", geteuid() == 0, true,
-		  "run as root" },
-		{ "kernel type information (BTF)", has.has_btf, true,
-		  "a kernel with CONFIG_DEBUG_INFO_BTF is needed: Debian 11, Ubuntu 20.10, RHEL 8.2 "
-		  "and newer have it" },
-		{ "BPF ring buffer", has.has_ring, true, "Linux 5.8 or newer is needed" },
-		{ "cgroup v2 mount", cgroup_root[0] != '\0', true,
-		  "mount -t cgroup2 none /sys/fs/cgroup/unified" },
-		{ "flows below TLS (cgroup_skb)", has.has_cgroup_skb, true,
-		  "CONFIG_CGROUP_BPF is needed" },
-		{ "gate on connect", has.has_connect_gate, false,
-		  "refuse drops ClientHellos only" },
-		{ "reset of live connections (SOCK_DESTROY)", has.has_sock_destroy, false,
-		  "the module tcp_diag or CONFIG_INET_DIAG_DESTROY is missing: refuse holds live "
-		  "connections instead" },
-		{ "uprobe_multi with a process filter", has.has_uprobe_multi, false,
-		  "perf uprobes are used: they work, take 0.1 s each to remove, and want "
-		  "CAP_SYS_ADMIN" },
-		{ "mappings by their real inode (task_vma)", has.has_task_vma, false,
-		  "Linux 5.12 has it: one library may be probed twice, which the programs notice" },
-	}, sizeof(struct feature) * FEATURES);
+	memcpy(ret,
+	       (const struct feature[FEATURES]){
+		       { "root, or the capabilities of SECURITY.md", geteuid() == 0, true,
+			 "run as root" },
+		       { "kernel type information (BTF)", has.has_btf, true,
+			 "a kernel with CONFIG_DEBUG_INFO_BTF is needed: Debian 11, Ubuntu 20.10, RHEL 8.2 "
+			 "and newer have it" },
+		       { "BPF ring buffer", has.has_ring, true, "Linux 5.8 or newer is needed" },
+		       { "cgroup v2 mount", cgroup_root[0] != '\0', true,
+			 "mount -t cgroup2 none /sys/fs/cgroup/unified" },
+		       { "flows below TLS (cgroup_skb)", has.has_cgroup_skb, true,
+			 "CONFIG_CGROUP_BPF is needed" },
+		       { "gate on connect", has.has_connect_gate, false,
+			 "refuse drops ClientHellos only" },
+		       { "reset of live connections (SOCK_DESTROY)", has.has_sock_destroy, false,
+			 "the module tcp_diag or CONFIG_INET_DIAG_DESTROY is missing: refuse holds live "
+			 "connections instead" },
+		       { "uprobe_multi with a process filter", has.has_uprobe_multi, false,
+			 "perf uprobes are used: they work, take 0.1 s each to remove, and want "
+			 "CAP_SYS_ADMIN" },
+		       { "mappings by their real inode (task_vma)", has.has_task_vma, false,
+			 "Linux 5.12 has it: one library may be probed twice, which the programs notice" },
+	       },
+	       sizeof(struct feature) * FEATURES);
 	/* What may not be tried looks like what is not there. */
 	for (size_t i = 1; i < FEATURES && geteuid(); i++)
 		if (!ret[i].is_there)
@@ -70,7 +72,7 @@ static void host_features(struct feature ret[FEATURES], const char *cgroup_root)
 struct process {
 	unsigned pid;
 	char comm[WHO_COMM_LEN];
-	json_t *files;		/* of find_explain() */
+	json_t *files; /* of find_explain() */
 };
 
 struct scan {
@@ -78,7 +80,7 @@ struct scan {
 	size_t n, room;
 	unsigned pid;
 	json_t *files;
-	enum find_returns returns;	/* as the daemon sees them */
+	enum find_returns returns; /* as the daemon sees them */
 };
 
 static void add_file(void *arg, const struct find_row *row)
@@ -87,10 +89,10 @@ static void add_file(void *arg, const struct find_row *row)
 
 	if (row->reach == FIND_NO_TLS)
 		return;
-	json_array_append_new(scan->files,
-			      json_pack("{s:o, s:s, s:s, s:I}", "file", text_json(row->file), "library",
-					row->flavour, "state", find_reach_name(row->reach), "probes",
-					(json_int_t)row->n_sites));
+	json_array_append_new(scan->files, json_pack("{s:o, s:s, s:s, s:I}", "file",
+						     text_json(row->file), "library", row->flavour,
+						     "state", find_reach_name(row->reach), "probes",
+						     (json_int_t)row->n_sites));
 }
 
 static void read_comm(unsigned pid, char comm[WHO_COMM_LEN])
@@ -174,8 +176,9 @@ static enum find_returns returns_of(struct ledger *ledger)
 {
 	json_t *daemon = fact(ledger, "daemon");
 	const char *returns = json_string_value(json_object_get(daemon, "returns"));
-	enum find_returns ret = returns && !strcmp(returns, "instructions") ? FIND_RETURN_INSTRUCTIONS :
-									      FIND_RETURN_PROBES;
+	enum find_returns ret = returns && !strcmp(returns, "instructions") ?
+					FIND_RETURN_INSTRUCTIONS :
+					FIND_RETURN_PROBES;
 
 	json_decref(daemon);
 	return ret;
@@ -215,7 +218,9 @@ static void print_features(const struct feature features[FEATURES])
 		const struct feature *feature = &features[i];
 
 		printf("  %-7s  %s%s%s\n",
-		       feature->is_there ? "ok" : feature->is_needed ? "MISSING" : "without",
+		       feature->is_there  ? "ok" :
+		       feature->is_needed ? "MISSING" :
+					    "without",
 		       feature->name, feature->is_there ? "" : ": ",
 		       feature->is_there ? "" : feature->without);
 	}
@@ -224,8 +229,8 @@ static void print_features(const struct feature features[FEATURES])
 static void print_processes(const struct scan *scan)
 {
 	static const struct table_column columns[] = {
-		{ "PID", true }, { "COMMAND", false }, { "STATE", false }, { "LIBRARY", false },
-		{ "FILE", false }, { NULL, false },
+		{ "PID", true },      { "COMMAND", false }, { "STATE", false },
+		{ "LIBRARY", false }, { "FILE", false },    { NULL, false },
 	};
 	struct table *table = table_new(columns);
 
@@ -294,7 +299,8 @@ static void print_kube(json_t *sources, json_t *annotations)
 
 		text = json_dumps(shown, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 		json_decref(shown);
-		printf("  %s: %s: %s\n", string(row, "subject"), text ? text : "", string(row, "state"));
+		printf("  %s: %s: %s\n", string(row, "subject"), text ? text : "",
+		       string(row, "state"));
 	}
 }
 
@@ -325,15 +331,14 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 						      "needed", features[i].is_needed, "without",
 						      features[i].without));
 	for (size_t i = 0; i < scan->n; i++)
-		json_array_append_new(processes,
-				      json_pack("{s:I, s:o, s:O}", "pid",
-						(json_int_t)scan->rows[i].pid, "command",
-						text_json(scan->rows[i].comm), "files",
-						scan->rows[i].files));
-	root = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o*, s:o*, s:o*, s:o*, s:o*}", "supported", can_run(features),
-			 "cgroup_root", cgroup_root, "running", is_running(daemon), "features", list,
-			 "processes", processes, "coverage", fact(ledger, "coverage"), "estimates",
-			 fact(ledger, "estimates"), "health",
+		json_array_append_new(processes, json_pack("{s:I, s:o, s:O}", "pid",
+							   (json_int_t)scan->rows[i].pid, "command",
+							   text_json(scan->rows[i].comm), "files",
+							   scan->rows[i].files));
+	root = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o*, s:o*, s:o*, s:o*, s:o*}", "supported",
+			 can_run(features), "cgroup_root", cgroup_root, "running",
+			 is_running(daemon), "features", list, "processes", processes, "coverage",
+			 fact(ledger, "coverage"), "estimates", fact(ledger, "estimates"), "health",
 			 fact(ledger, "health"), "names", fact(ledger, "names"), "annotations",
 			 fact(ledger, "annotations"));
 	json_decref(daemon);
@@ -384,9 +389,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_check(int argc, char **argv)
 {
-	static const struct argp argp = { .options = rows, .parser = parse,
-					  .doc = "What this host supports, what is seen and what is not, "
-					  "and why." };
+	static const struct argp argp = {
+		.options = rows,
+		.parser = parse,
+		.doc = "What this host supports, what is seen and what is not, "
+		       "and why."
+	};
 	struct options options = { 0 };
 	char cgroup_root[WHO_PATH_LEN] = "";
 	struct feature features[FEATURES];

@@ -137,9 +137,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_cleanup(int argc, char **argv)
 {
-	static const struct argp argp = { .options = rows, .parser = parse,
-					  .doc = "Take away what aigress could have left on this host; no "
-					  "daemon may run." };
+	static const struct argp argp = {
+		.options = rows,
+		.parser = parse,
+		.doc = "Take away what aigress could have left on this host; no "
+		       "daemon may run."
+	};
 	struct options options = { 0 };
 	bool has_daemon = false;
 	int code;

@@ -6,9 +6,9 @@
 /* Stable: they stand in the manual. */
 enum cmd_exit {
 	CMD_OK = 0,
-	CMD_FAILED = 1,		/* the work could not be done; stderr says why and what to do */
-	CMD_USAGE = 2,		/* the command line or the configuration is wrong */
-	CMD_UNSUPPORTED = 3,	/* this host cannot do it (kernel, capability) */
+	CMD_FAILED = 1,      /* the work could not be done; stderr says why and what to do */
+	CMD_USAGE = 2,       /* the command line or the configuration is wrong */
+	CMD_UNSUPPORTED = 3, /* this host cannot do it (kernel, capability) */
 };
 
 #define CMD_VERSION "0.1.0"

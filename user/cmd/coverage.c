@@ -51,16 +51,17 @@ static const char *text_of(const char *why)
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
 		if (!strcmp(why, reasons[i].why))
 			return reasons[i].text;
-	return why;	/* of a newer daemon, or "" */
+	return why; /* of a newer daemon, or "" */
 }
 
 static void print_rows(json_t *coverage,
 		       bool (*library)(void *arg, json_int_t pid, char *ret, size_t size), void *arg)
 {
 	static const struct table_column columns[] = {
-		{ "PID", true }, { "COMMAND", false }, { "HOST", false },
-		{ "CONNECTIONS", true }, { "READ", true }, { "ESTIMATED", true },
-		{ "MEASURED", true }, { "NO CALL", true }, { "WHY", false }, { NULL, false },
+		{ "PID", true },         { "COMMAND", false }, { "HOST", false },
+		{ "CONNECTIONS", true }, { "READ", true },     { "ESTIMATED", true },
+		{ "MEASURED", true },    { "NO CALL", true },  { "WHY", false },
+		{ NULL, false },
 	};
 	struct table *table = table_new(columns);
 	size_t i;
@@ -80,9 +81,11 @@ static void print_rows(json_t *coverage,
 		table_cell(table, show_bytes(read, text));
 		table_cell(table, show_bytes(estimated, text));
 		table_format(table, "%.0f %%",
-			     read + estimated ? 100.0 * (double)read / (double)(read + estimated) : 0.0);
+			     read + estimated ? 100.0 * (double)read / (double)(read + estimated) :
+						0.0);
 		table_cell(table, show_count((uint64_t)integer(row, "other_requests"), text));
-		if (strcmp(why, "unread") || !library(arg, integer(row, "pid"), shown, sizeof(shown)))
+		if (strcmp(why, "unread") ||
+		    !library(arg, integer(row, "pid"), shown, sizeof(shown)))
 			snprintf(shown, sizeof(shown), "%s", text_of(why));
 		table_cell(table, shown);
 	}
@@ -94,9 +97,9 @@ static void print_rows(json_t *coverage,
 static void print_estimates(json_t *estimates)
 {
 	static const struct table_column columns[] = {
-		{ "HOST", false }, { "MODEL", false }, { "BY", false }, { "TOKENS", false },
-		{ "CALLS", true }, { "FACTOR", true }, { "EXPECTED ERROR", true },
-		{ NULL, false },
+		{ "HOST", false },          { "MODEL", false }, { "BY", false },
+		{ "TOKENS", false },        { "CALLS", true },  { "FACTOR", true },
+		{ "EXPECTED ERROR", true }, { NULL, false },
 	};
 	struct table *table = table_new(columns);
 	size_t i;
@@ -112,7 +115,8 @@ static void print_estimates(json_t *estimates)
 		table_cell(table, string(row, "host"));
 		table_cell(table, *model ? model : "all");
 		table_cell(table, !strcmp(from, "text") ? "text" :
-				  !strcmp(from, "json") ? "size, one JSON" : "size, stream");
+				  !strcmp(from, "json") ? "size, one JSON" :
+							  "size, stream");
 		table_cell(table, string(row, "tokens"));
 		table_cell(table, show_count((uint64_t)integer(row, "calls"), text));
 		table_format(table, "%.2f", (double)integer(row, "factor_permille") / 1000);

@@ -22,7 +22,7 @@ struct options {
 	const char *state;
 	bool json;
 	enum what what;
-	bool is_named;		/* the command line said what */
+	bool is_named; /* the command line said what */
 	int64_t id;
 };
 
@@ -110,10 +110,12 @@ static void print_usage(const struct charge *charge)
 
 		if (!n)
 			continue;
-		printf("  %-10s %s%s", classes[i].name, show_count(n, count), is_token ? " tokens" : "");
+		printf("  %-10s %s%s", classes[i].name, show_count(n, count),
+		       is_token ? " tokens" : "");
 		if (is_reckoned)
 			printf(" x %s USD%s = %s USD",
-			       show_usd((int64_t)((__int128)parts[i] * (is_token ? 1000000 : 1) / n), each),
+			       show_usd((int64_t)((__int128)parts[i] * (is_token ? 1000000 : 1) / n),
+					each),
 			       is_token ? "/million" : "", money_format(parts[i], cost));
 		putchar('\n');
 	}
@@ -142,8 +144,8 @@ static void print_call(void *arg, const struct ledger_call *call)
 	line("path", charge->path);
 	line("provider", charge->provider);
 	line("model", charge->model);
-	printf("  %-10s %d (%s)%s\n", "status", charge->status, charge_outcome_name(charge->outcome),
-	       charge->is_stream ? ", a stream" : "");
+	printf("  %-10s %d (%s)%s\n", "status", charge->status,
+	       charge_outcome_name(charge->outcome), charge->is_stream ? ", a stream" : "");
 	line("duration", show_duration(charge->duration_ns / 1000, text));
 	line("cgroup", call->group->path);
 	line("container", call->group->container);
@@ -158,11 +160,13 @@ static void print_call(void *arg, const struct ledger_call *call)
 	line("known by", sources[charge->source]);
 	if (charge->error_input || charge->error_output)
 		printf("  %-10s %s tokens of input, %s of output, %s USD more or less\n", "error",
-		       show_count(charge->error_input, text), show_count(charge->error_output, bytes),
+		       show_count(charge->error_input, text),
+		       show_count(charge->error_output, bytes),
 		       money_format(charge->error_nanos, money));
 	if (!charge->is_priced)
 		printf("  %-10s unpriced: no price for this model; budgets count %s USD, the dearest of "
-		       "its provider\n", "cost", money_format(charge->budget_nanos, money));
+		       "its provider\n",
+		       "cost", money_format(charge->budget_nanos, money));
 	else
 		printf("  %-10s %s USD\n", "cost", money_format(charge->cost_nanos, money));
 	line("price", charge->price_key);
@@ -192,7 +196,7 @@ static void add_row(void *arg, const struct ledger_action *action)
 static int print_actions(struct ledger *ledger, bool json)
 {
 	static const struct table_column columns[] = {
-		{ "ID", true }, { "TIME", false }, { "ACTION", false }, { "TARGET", false },
+		{ "ID", true },      { "TIME", false }, { "ACTION", false }, { "TARGET", false },
 		{ "BUDGET", false }, { "SPENT", true }, { "RESULT", false }, { NULL, false },
 	};
 	struct table *table;
@@ -280,9 +284,11 @@ static error_t parse_word(struct options *options, const char *arg, struct argp_
 	if (!options->is_named) {
 		options->is_named = true;
 		options->what = !strcmp(arg, "call")   ? WHAT_CALL :
-				!strcmp(arg, "action") ? WHAT_ACTION : WHAT_ACTIONS;
+				!strcmp(arg, "action") ? WHAT_ACTION :
+							 WHAT_ACTIONS;
 		if (options->what == WHAT_ACTIONS && strcmp(arg, "actions"))
-			argp_error(state, "\"%s\" cannot be explained: name call N, action N or actions",
+			argp_error(state,
+				   "\"%s\" cannot be explained: name call N, action N or actions",
 				   arg);
 		return 0;
 	}
@@ -317,10 +323,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_explain(int argc, char **argv)
 {
-	static const struct argp argp = { .options = rows, .parser = parse,
-					  .args_doc = "[call N|action N|actions]",
-					  .doc = "Why this figure, why this action; without words, the list "
-					  "of actions." };
+	static const struct argp argp = {
+		.options = rows,
+		.parser = parse,
+		.args_doc = "[call N|action N|actions]",
+		.doc = "Why this figure, why this action; without words, the list "
+		       "of actions."
+	};
 	struct options options = { 0 };
 	struct ledger *ledger;
 	int code, err;

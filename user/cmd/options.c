@@ -23,7 +23,7 @@ static const struct argp state_argp = { .options = state_rows, .parser = parse_s
 
 struct line {
 	void *options;
-	const char **state;	/* NULL: there is no second child */
+	const char **state; /* NULL: there is no second child */
 };
 
 /* Each child has an input of its own, in their order. */

@@ -94,8 +94,8 @@ static const char *asker(void)
 	const struct passwd *user = getpwuid(getuid());
 
 	return sudo && *sudo && strlen(sudo) < OVERRIDE_TEXT_LEN ? sudo :
-	       user					       ? user->pw_name :
-								 "an unknown user";
+	       user                                              ? user->pw_name :
+								   "an unknown user";
 }
 
 static int fill(const struct options *options, struct override *ret)
@@ -117,7 +117,8 @@ static int fill(const struct options *options, struct override *ret)
 		return wrong("--to", options->to ? options->to : "",
 			     "goes with raise, and raise needs it, as --to \"100 USD\"");
 	if (options->to && read_limit(options->to, ret) < 0)
-		return wrong("--to", options->to, "is not a limit; give one, as \"100 USD\" or "
+		return wrong("--to", options->to,
+			     "is not a limit; give one, as \"100 USD\" or "
 			     "\"2000000 tokens\"");
 	snprintf(ret->key, sizeof(ret->key), "%s", options->key);
 	snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
@@ -142,12 +143,14 @@ static int open_without_daemon(struct options *options)
 			strerror(-n_pins));
 	err = let_go(options->ledger, "override", &n_done, &n_failed);
 	if (err) {
-		fprintf(stderr, "aigress override: what stands cannot be let go: %s\n", strerror(-err));
+		fprintf(stderr, "aigress override: what stands cannot be let go: %s\n",
+			strerror(-err));
 		return CMD_FAILED;
 	}
 	printf("no daemon runs: %s; let go %zu that stood still\n",
 	       n_pins > 0 ? "the gates that it had left shut are open" :
-			    "its gates have ended with it", n_done);
+			    "its gates have ended with it",
+	       n_done);
 	return n_failed || n_pins < 0 ? CMD_FAILED : CMD_OK;
 }
 
@@ -165,7 +168,8 @@ static int give(struct options *options)
 	if (err) {
 		fprintf(stderr, "aigress override: the order cannot be written: %s\n",
 			err == -ENOSPC ? "too many are in force, or the disk is full; see `aigress "
-					 "override list`" : strerror(-err));
+					 "override list`" :
+					 strerror(-err));
 		return CMD_FAILED;
 	}
 	printf("%s %s until %s\n", options->verb, options->all ? "everything" : override.key,
@@ -263,17 +267,22 @@ static const struct {
 	const char *name;
 	bool has_key;
 	int (*fn)(struct options *options);
-} verbs[] = { { "open", true, give }, { "hold", true, give }, { "raise", true, give },
-	      { "clear", true, clear }, { "list", false, list } };
+} verbs[] = { { "open", true, give },
+	      { "hold", true, give },
+	      { "raise", true, give },
+	      { "clear", true, clear },
+	      { "list", false, list } };
 
 int cmd_override(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.options = rows, .parser = parse,
+		.options = rows,
+		.parser = parse,
 		.args_doc = "open|hold|raise|clear KEY\nopen|hold|raise|clear --all\nlist",
 		.doc = "Let go, hold or raise budgets for a time, whatever the rules say. KEY is the name of "
-		"a budget or of a counter as `aigress top` shows it, or a pattern: "
-		"\"agents-daily\", \"cgroup=/agents\", \"agents-*\"." };
+		       "a budget or of a counter as `aigress top` shows it, or a pattern: "
+		       "\"agents-daily\", \"cgroup=/agents\", \"agents-*\"."
+	};
 	struct options options = { 0 };
 	_cleanup_free_ char *sentence = NULL;
 	int code = CMD_USAGE, err;
@@ -288,7 +297,8 @@ int cmd_override(int argc, char **argv)
 			options.key = "*";
 		err = override_open(&options.ledger, options.state, &options.has_daemon, &sentence);
 		if (err) {
-			fprintf(stderr, "aigress override: %s\n", sentence ? sentence : strerror(-err));
+			fprintf(stderr, "aigress override: %s\n",
+				sentence ? sentence : strerror(-err));
 			return CMD_FAILED;
 		}
 		code = verbs[i].fn(&options);

@@ -134,7 +134,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_replay(int argc, char **argv)
 {
-	static const struct argp argp = { .options = rows, .parser = parse,
+	static const struct argp argp = { .options = rows,
+					  .parser = parse,
 					  .args_doc = "FILE",
 					  .doc = "Run a recorded event file through the pipeline." };
 	struct options options = { 0 };

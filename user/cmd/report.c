@@ -53,9 +53,9 @@ static void on_row(void *arg, const struct ledger_row *row)
 
 int report_write(FILE *out, struct ledger *ledger, const struct report *report)
 {
-	static const struct report_form *const forms[] = { [REPORT_TABLE] = &report_table,
-							   [REPORT_CSV] = &report_csv,
-							   [REPORT_JSON] = &report_json };
+	static const struct report_form *const forms[] = {
+		[REPORT_TABLE] = &report_table, [REPORT_CSV] = &report_csv, [REPORT_JSON] = &report_json
+	};
 	struct report asked = *report;
 	struct rows rows = { .writer = { .out = out, .report = &asked },
 			     .form = forms[asked.format] };
@@ -87,7 +87,8 @@ char *report_parse_keys(const char *text, uint32_t *ret)
 		enum ledger_key key;
 
 		for (key = 0; key < LEDGER_KEYS; key++)
-			if (strlen(ledger_key_name(key)) == len && !strncmp(text, ledger_key_name(key), len))
+			if (strlen(ledger_key_name(key)) == len &&
+			    !strncmp(text, ledger_key_name(key), len))
 				break;
 		if (key == LEDGER_KEYS) {
 			char word[128], shown[SHOW_TEXT_LEN(sizeof(word))];
@@ -116,8 +117,10 @@ struct options {
 
 static const struct argp_option rows[] = {
 	{ "since", 'S', "T", 0, "From then on: " SHOW_SINCE_FORMS " (default 24h)", 0 },
-	{ "by", 'b', "KEYS", 0, "What a row stands for, as cgroup,model: hour, container, cgroup, unit, "
-	  "user, command, exe, pid, host, provider, model, source, call (default cgroup,host,model)", 0 },
+	{ "by", 'b', "KEYS", 0,
+	  "What a row stands for, as cgroup,model: hour, container, cgroup, unit, "
+	  "user, command, exe, pid, host, provider, model, source, call (default cgroup,host,model)",
+	  0 },
 	{ "format", 'f', "FORMAT", 0, "table, csv or json (default table)", 0 },
 	{ 0 },
 };
@@ -159,7 +162,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_report(int argc, char **argv)
 {
-	static const struct argp argp = { .options = rows, .parser = parse,
+	static const struct argp argp = { .options = rows,
+					  .parser = parse,
 					  .doc = "Spend from the ledger." };
 	struct options options = { .report = { .keys = DEFAULT_KEYS } };
 	struct ledger *ledger = NULL;

@@ -12,7 +12,7 @@ enum report_format { REPORT_TABLE, REPORT_CSV, REPORT_JSON };
 struct report {
 	int64_t since_us;
 	int64_t now_us;
-	uint32_t keys;		/* bits (1u << enum ledger_key) */
+	uint32_t keys; /* bits (1u << enum ledger_key) */
 	enum report_format format;
 };
 

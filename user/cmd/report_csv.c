@@ -38,10 +38,12 @@ static int begin(struct report_writer *writer)
 			fprintf(writer->out, "%s,", ledger_key_name(key));
 	if (report_is_by_call(writer))
 		fputs("call,time,path,operation,status,outcome,stream,duration_us,first_token_us,price_key,"
-		      "price_origin,", writer->out);
+		      "price_origin,",
+		      writer->out);
 	fputs("calls,measured_calls,estimated_calls,unpriced_calls,free_calls,input,cache_read,cache_write,"
 	      "output,reasoning,audio_input,audio_output,web_searches,request_bytes,response_bytes,"
-	      "cost_usd,error_input,error_output,error_usd\r\n", writer->out);
+	      "cost_usd,error_input,error_output,error_usd\r\n",
+	      writer->out);
 	return 0;
 }
 
@@ -49,7 +51,8 @@ static void write_call(FILE *out, const struct ledger_row *row, bool is_first)
 {
 	char when[SHOW_LEN];
 
-	fprintf(out, "%s%" PRId64 ",%s", is_first ? "" : ",", row->call_id, text_time(row->start_us, when));
+	fprintf(out, "%s%" PRId64 ",%s", is_first ? "" : ",", row->call_id,
+		text_time(row->start_us, when));
 	write_cell(out, row->path, false);
 	write_cell(out, row->operation, false);
 	fprintf(out, ",%d,%s,%d,%" PRIu64 ",%" PRIu64, row->status, row->outcome, row->is_stream,
@@ -60,12 +63,21 @@ static void write_call(FILE *out, const struct ledger_row *row, bool is_first)
 
 static void write_row(struct report_writer *writer, const struct ledger_row *row)
 {
-	const uint64_t sums[] = { row->calls, row->measured_calls, row->estimated_calls,
-				  row->unpriced_calls, row->free_calls, row->tokens.input,
-				  row->tokens.cache_read, report_cache_write(row), row->tokens.output,
-				  row->tokens.reasoning, row->tokens.audio_input,
-				  row->tokens.audio_output, row->tokens.web_searches,
-				  row->request_bytes, row->response_bytes };
+	const uint64_t sums[] = { row->calls,
+				  row->measured_calls,
+				  row->estimated_calls,
+				  row->unpriced_calls,
+				  row->free_calls,
+				  row->tokens.input,
+				  row->tokens.cache_read,
+				  report_cache_write(row),
+				  row->tokens.output,
+				  row->tokens.reasoning,
+				  row->tokens.audio_input,
+				  row->tokens.audio_output,
+				  row->tokens.web_searches,
+				  row->request_bytes,
+				  row->response_bytes };
 	char money[MONEY_LEN];
 	bool is_first = true;
 

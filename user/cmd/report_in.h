@@ -13,14 +13,14 @@ struct report_writer {
 	const struct report *report;
 	struct ledger_row total;
 	size_t rows;
-	struct table *table;	/* of report_table alone; NULL before begin() */
+	struct table *table; /* of report_table alone; NULL before begin() */
 };
 
 /* How rows are put: begin(), row() for each, end() unless the ledger failed. */
 struct report_form {
-	int (*begin)(struct report_writer *writer);	/* 0 or -errno */
+	int (*begin)(struct report_writer *writer); /* 0 or -errno */
 	void (*row)(struct report_writer *writer, const struct ledger_row *row);
-	void (*end)(struct report_writer *writer);	/* or NULL */
+	void (*end)(struct report_writer *writer); /* or NULL */
 };
 
 extern const struct report_form report_table, report_csv, report_json;

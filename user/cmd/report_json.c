@@ -18,7 +18,8 @@ static void add_sums(json_t *object, const struct ledger_row *row)
 	json_object_set_new(object, "calls", json_integer((json_int_t)row->calls));
 	/* Measured, estimated and free together are all calls. */
 	json_object_set_new(object, "measured_calls", json_integer((json_int_t)row->measured_calls));
-	json_object_set_new(object, "estimated_calls", json_integer((json_int_t)row->estimated_calls));
+	json_object_set_new(object, "estimated_calls",
+			    json_integer((json_int_t)row->estimated_calls));
 	json_object_set_new(object, "unpriced_calls", json_integer((json_int_t)row->unpriced_calls));
 	json_object_set_new(object, "free_calls", json_integer((json_int_t)row->free_calls));
 	json_object_set_new(object, "tokens",
@@ -31,7 +32,8 @@ static void add_sums(json_t *object, const struct ledger_row *row)
 	json_object_set_new(object, "audio_tokens",
 			    json_pack("{s:I, s:I}", "input", (json_int_t)row->tokens.audio_input,
 				      "output", (json_int_t)row->tokens.audio_output));
-	json_object_set_new(object, "web_searches", json_integer((json_int_t)row->tokens.web_searches));
+	json_object_set_new(object, "web_searches",
+			    json_integer((json_int_t)row->tokens.web_searches));
 	json_object_set_new(object, "request_bytes", json_integer((json_int_t)row->request_bytes));
 	json_object_set_new(object, "response_bytes", json_integer((json_int_t)row->response_bytes));
 	json_object_set_new(object, "cost_usd", json_string(money_format(row->cost_nanos, money)));

@@ -10,13 +10,23 @@
 static const char *title_of(enum ledger_key key)
 {
 	static const char *const titles[LEDGER_KEYS] = {
-		[LEDGER_BY_TIME] = "TIME", [LEDGER_BY_HOUR] = "HOUR",
-		[LEDGER_BY_NAMESPACE] = "NAMESPACE", [LEDGER_BY_WORKLOAD] = "WORKLOAD",
-		[LEDGER_BY_POD] = "POD", [LEDGER_BY_CONTAINER] = "CONTAINER",
-		[LEDGER_BY_CGROUP] = "CGROUP", [LEDGER_BY_UNIT] = "UNIT", [LEDGER_BY_USER] = "USER",
-		[LEDGER_BY_COMMAND] = "COMMAND", [LEDGER_BY_EXE] = "EXE", [LEDGER_BY_PID] = "PID",
-		[LEDGER_BY_HOST] = "HOST", [LEDGER_BY_PROVIDER] = "PROVIDER",
-		[LEDGER_BY_MODEL] = "MODEL", [LEDGER_BY_SOURCE] = "SOURCE", [LEDGER_BY_CALL] = "CALL",
+		[LEDGER_BY_TIME] = "TIME",
+		[LEDGER_BY_HOUR] = "HOUR",
+		[LEDGER_BY_NAMESPACE] = "NAMESPACE",
+		[LEDGER_BY_WORKLOAD] = "WORKLOAD",
+		[LEDGER_BY_POD] = "POD",
+		[LEDGER_BY_CONTAINER] = "CONTAINER",
+		[LEDGER_BY_CGROUP] = "CGROUP",
+		[LEDGER_BY_UNIT] = "UNIT",
+		[LEDGER_BY_USER] = "USER",
+		[LEDGER_BY_COMMAND] = "COMMAND",
+		[LEDGER_BY_EXE] = "EXE",
+		[LEDGER_BY_PID] = "PID",
+		[LEDGER_BY_HOST] = "HOST",
+		[LEDGER_BY_PROVIDER] = "PROVIDER",
+		[LEDGER_BY_MODEL] = "MODEL",
+		[LEDGER_BY_SOURCE] = "SOURCE",
+		[LEDGER_BY_CALL] = "CALL",
 	};
 
 	return titles[key];
@@ -24,8 +34,8 @@ static const char *title_of(enum ledger_key key)
 
 static int begin(struct report_writer *writer)
 {
-	static const char *const sums[] = { "CALLS", "ESTIMATED", "INPUT", "CACHE READ", "CACHE WRITE",
-					    "OUTPUT", "COST USD" };
+	static const char *const sums[] = { "CALLS",       "ESTIMATED", "INPUT",   "CACHE READ",
+					    "CACHE WRITE", "OUTPUT",    "COST USD" };
 	bool by_call = report_is_by_call(writer);
 
 	writer->table = table_new(NULL);
@@ -52,8 +62,12 @@ static int begin(struct report_writer *writer)
 
 static void add_figures(struct report_writer *writer, const struct ledger_row *row)
 {
-	const uint64_t sums[] = { row->calls, row->estimated_calls, row->tokens.input,
-				  row->tokens.cache_read, report_cache_write(row), row->tokens.output };
+	const uint64_t sums[] = { row->calls,
+				  row->estimated_calls,
+				  row->tokens.input,
+				  row->tokens.cache_read,
+				  report_cache_write(row),
+				  row->tokens.output };
 	char text[SHOW_LEN], note[SHOW_LEN + 16] = "";
 
 	for (size_t i = report_is_by_call(writer) ? 2 : 0; i < ARRAY_SIZE(sums); i++)
@@ -108,7 +122,8 @@ static void end(struct report_writer *writer)
 		fprintf(writer->out,
 			"No AI calls since %s.\n"
 			"If there should be some: `aigress check` tells what is seen and what is not, and "
-			"--since 7d\nlooks further back.\n", text_time(writer->report->since_us, a));
+			"--since 7d\nlooks further back.\n",
+			text_time(writer->report->since_us, a));
 		return;
 	}
 	if (writer->rows > 1 && writer->report->keys)
@@ -118,15 +133,20 @@ static void end(struct report_writer *writer)
 		fprintf(writer->out, "... and %zu more rows; --format csv gives them all.\n",
 			table_left_out(writer->table));
 	if (total->estimated_calls)
-		fprintf(writer->out, "\n%s of %s calls (%" PRIu64 ".%" PRIu64 " %%) are estimated: no usage "
-			"could be read of them.\n", show_count(total->estimated_calls, a),
-			show_count(total->calls, b), permille / 10, permille % 10);
+		fprintf(writer->out,
+			"\n%s of %s calls (%" PRIu64 ".%" PRIu64 " %%) are estimated: no usage "
+			"could be read of them.\n",
+			show_count(total->estimated_calls, a), show_count(total->calls, b),
+			permille / 10, permille % 10);
 	if (total->error_input || total->error_output)
-		fprintf(writer->out, "Their expected error: %s tokens of input, %s of output, %s USD more or "
-			"less.\n", show_count(total->error_input, a), show_count(total->error_output, b),
+		fprintf(writer->out,
+			"Their expected error: %s tokens of input, %s of output, %s USD more or "
+			"less.\n",
+			show_count(total->error_input, a), show_count(total->error_output, b),
 			money_format(total->error_nanos, money));
 	if (total->unpriced_calls)
-		fprintf(writer->out, "\n%s calls went to models without a price: their cost is not in the "
+		fprintf(writer->out,
+			"\n%s calls went to models without a price: their cost is not in the "
 			"sums. Give prices\nin the file that `prices:` of the configuration names.\n",
 			show_count(total->unpriced_calls, a));
 }

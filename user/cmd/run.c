@@ -20,8 +20,9 @@
 #include "cmd/top.h"
 #include "daemon.h"
 
-#define NICE -10	/* ten times a usual process's share, setpriority(2) and sched(7) */
-#define SLICE_NS 700000	/* the shortest of the kernel's own, on one CPU: fair.c, sysctl_sched_base_slice */
+#define NICE -10 /* ten times a usual process's share, setpriority(2) and sched(7) */
+#define SLICE_NS \
+	700000 /* the shortest of the kernel's own, on one CPU: fair.c, sysctl_sched_base_slice */
 
 struct options {
 	struct daemon_options daemon;
@@ -30,7 +31,7 @@ struct options {
 
 /* The live view of `run`: what `top` shows, drawn over itself. */
 struct view {
-	struct ledger *ledger;		/* a reader of its own */
+	struct ledger *ledger; /* a reader of its own */
 	struct loop_source *timer;
 };
 
@@ -119,7 +120,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
  */
 static void go_first(void)
 {
-	struct sched_attr attr = { .size = sizeof(attr), .sched_policy = SCHED_NORMAL,
+	struct sched_attr attr = { .size = sizeof(attr),
+				   .sched_policy = SCHED_NORMAL,
 				   .sched_runtime = SLICE_NS };
 
 	if (setpriority(PRIO_PROCESS, 0, NICE) < 0)
@@ -131,9 +133,10 @@ static void go_first(void)
 
 int cmd_run(int argc, char **argv)
 {
-	static const struct argp argp = { .options = rows, .parser = parse,
+	static const struct argp argp = { .options = rows,
+					  .parser = parse,
 					  .doc = "Watch this host: meter AI calls, keep the ledger, "
-					  "enforce budgets." };
+						 "enforce budgets." };
 	struct options options = { 0 };
 	struct daemon daemon = { 0 };
 

@@ -62,7 +62,8 @@ char *show_duration(uint64_t us, char buf[SHOW_LEN])
 	else if (seconds < 3600)
 		snprintf(buf, SHOW_LEN, "%" PRIu64 " min %" PRIu64 " s", seconds / 60, seconds % 60);
 	else
-		snprintf(buf, SHOW_LEN, "%" PRIu64 " h %" PRIu64 " min", seconds / 3600, seconds % 3600 / 60);
+		snprintf(buf, SHOW_LEN, "%" PRIu64 " h %" PRIu64 " min", seconds / 3600,
+			 seconds % 3600 / 60);
 	return buf;
 }
 
@@ -78,7 +79,8 @@ char *show_bytes(uint64_t n, char buf[SHOW_LEN])
 	}
 	for (; n / unit >= 1000 && i + 1 < ARRAY_SIZE(units); i++)
 		unit *= 1000;
-	snprintf(buf, SHOW_LEN, "%" PRIu64 ".%" PRIu64 " %s", n / unit, n % unit / (unit / 10), units[i]);
+	snprintf(buf, SHOW_LEN, "%" PRIu64 ".%" PRIu64 " %s", n / unit, n % unit / (unit / 10),
+		 units[i]);
 	return buf;
 }
 
@@ -98,10 +100,13 @@ int show_open(const char *command, const char *dir, struct ledger **ret)
 	if (r == 0)
 		return CMD_OK;
 	if (r == -ENOENT)
-		fprintf(stderr, "aigress %s: there is no ledger in %s; start `aigress run --state %s`, or name "
-			"the directory that it writes with --state\n", command, dir, dir);
+		fprintf(stderr,
+			"aigress %s: there is no ledger in %s; start `aigress run --state %s`, or name "
+			"the directory that it writes with --state\n",
+			command, dir, dir);
 	else if (r == -EACCES || r == -EPERM)
-		fprintf(stderr, "aigress %s: the ledger in %s may not be read by this user; try sudo\n",
+		fprintf(stderr,
+			"aigress %s: the ledger in %s may not be read by this user; try sudo\n",
 			command, dir);
 	else
 		fprintf(stderr, "aigress %s: %s\n", command, error ? error : strerror(-r));

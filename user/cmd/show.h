@@ -14,7 +14,7 @@
 #include "guard/ledger.h"
 
 /* Buffers of SHOW_LEN hold every figure below. Each returns its buffer. */
-#define SHOW_LEN 48
+#define SHOW_LEN           48
 #define SHOW_TEXT_LEN(max) TEXT_LEN(max)
 
 /* As text_plain(). */
@@ -22,10 +22,10 @@ char *show_text(const char *text, char *buf, size_t size);
 /* Columns that such a text takes: one a character. */
 size_t show_width(const char *text);
 
-char *show_count(uint64_t n, char buf[SHOW_LEN]);		/* 1,234,567 */
-char *show_usd(int64_t nanos, char buf[SHOW_LEN]);		/* 12.345678: rounded to six decimals */
-char *show_duration(uint64_t us, char buf[SHOW_LEN]);		/* 350 ms, 2.1 s, 3 min 20 s */
-char *show_bytes(uint64_t n, char buf[SHOW_LEN]);		/* 512 B, 12.3 kB */
+char *show_count(uint64_t n, char buf[SHOW_LEN]);     /* 1,234,567 */
+char *show_usd(int64_t nanos, char buf[SHOW_LEN]);    /* 12.345678: rounded to six decimals */
+char *show_duration(uint64_t us, char buf[SHOW_LEN]); /* 350 ms, 2.1 s, 3 min 20 s */
+char *show_bytes(uint64_t n, char buf[SHOW_LEN]);     /* 512 B, 12.3 kB */
 /* Sums that are partly or wholly not priced: "?", or as show_usd(). */
 char *show_cost(const struct ledger_row *row, char buf[SHOW_LEN]);
 

@@ -43,7 +43,7 @@ static bool read_date(const char **text, struct tm *tm)
 	tm->tm_year = year - 1900;
 	tm->tm_mon = month - 1;
 	again = *tm;
-	return timegm(&again) >= 0 && again.tm_mday == tm->tm_mday;	/* not February 30 */
+	return timegm(&again) >= 0 && again.tm_mday == tm->tm_mday; /* not February 30 */
 }
 
 /* "T19:00[:00[.123]]" and "Z" or "+01:00" (RFC 3339, section 5.6). */

@@ -8,7 +8,7 @@
 #include "cmd/show.h"
 
 struct row {
-	char *cells[TABLE_COLUMNS];	/* none: a rule */
+	char *cells[TABLE_COLUMNS]; /* none: a rule */
 };
 
 struct table {
@@ -17,7 +17,7 @@ struct table {
 	size_t widths[TABLE_COLUMNS];
 	struct row *rows;
 	size_t n_rows, room, left_out;
-	struct row row;		/* being filled */
+	struct row row; /* being filled */
 	size_t at;
 };
 

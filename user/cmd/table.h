@@ -8,13 +8,13 @@
 #include <stdio.h>
 
 #define TABLE_COLUMNS 32
-#define TABLE_ROWS 100000	/* more are counted, not kept: a table is for reading */
-#define TABLE_CELL 1024		/* bytes of a cell as shown */
+#define TABLE_ROWS    100000 /* more are counted, not kept: a table is for reading */
+#define TABLE_CELL    1024   /* bytes of a cell as shown */
 
 struct table;
 
 struct table_column {
-	const char *title;	/* a literal */
+	const char *title; /* a literal */
 	bool is_number;
 };
 
@@ -26,7 +26,8 @@ struct table *table_free(struct table *table);
 void table_column(struct table *table, const char *title, bool is_number);
 /* Cell by cell; a row is full when it has all columns. An empty word is shown as "-". */
 void table_cell(struct table *table, const char *text);
-void table_format(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void table_format(struct table *table, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* A line across, for the sum under it. */
 void table_rule(struct table *table);
 /* Prints it; trailing blanks are left out. Cut at `width` columns; 0: no limit. */

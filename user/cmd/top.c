@@ -13,7 +13,7 @@
 #include "cmd/options.h"
 #include "cmd/show.h"
 
-#define REFRESH_TENTHS 10	/* halfdelay(3) */
+#define REFRESH_TENTHS 10 /* halfdelay(3) */
 
 struct options {
 	const char *state;
@@ -26,9 +26,9 @@ static const struct {
 	char key;
 	enum ledger_key by;
 } choices[] = {
-	{ 'g', LEDGER_BY_CGROUP },    { 'c', LEDGER_BY_COMMAND }, { 'i', LEDGER_BY_CONTAINER },
+	{ 'g', LEDGER_BY_CGROUP },    { 'c', LEDGER_BY_COMMAND },  { 'i', LEDGER_BY_CONTAINER },
 	{ 'n', LEDGER_BY_NAMESPACE }, { 'w', LEDGER_BY_WORKLOAD }, { 'p', LEDGER_BY_POD },
-	{ 'u', LEDGER_BY_UNIT },      { 'o', LEDGER_BY_USER },	   { 'h', LEDGER_BY_HOST },
+	{ 'u', LEDGER_BY_UNIT },      { 'o', LEDGER_BY_USER },     { 'h', LEDGER_BY_HOST },
 	{ 'm', LEDGER_BY_MODEL },     { 's', LEDGER_BY_SOURCE },
 };
 
@@ -109,8 +109,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			options->key = choices[i].by;
 			return 0;
 		}
-		argp_error(state, "\"%s\" is no key (cgroup, command, container, namespace, workload, "
-				  "pod, unit, user, host, model, source)", arg);
+		argp_error(state,
+			   "\"%s\" is no key (cgroup, command, container, namespace, workload, "
+			   "pod, unit, user, host, model, source)",
+			   arg);
 		return EINVAL;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -118,7 +120,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_top(int argc, char **argv)
 {
-	static const struct argp argp = { .options = rows, .parser = parse,
+	static const struct argp argp = { .options = rows,
+					  .parser = parse,
 					  .doc = "Live view of who spends what." };
 	struct options options = { .key = LEDGER_BY_CGROUP };
 	struct ledger *ledger;

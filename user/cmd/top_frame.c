@@ -12,8 +12,8 @@
 #include "cmd/show.h"
 #include "cmd/table.h"
 
-#define NAME_LEN 512
-#define SPENDERS_MAX 10000	/* names that are sorted; what a screen shows are the dearest */
+#define NAME_LEN      512
+#define SPENDERS_MAX  10000 /* names that are sorted; what a screen shows are the dearest */
 #define BUDGETS_SHOWN 8
 #define ACTIONS_SHOWN 4
 
@@ -25,7 +25,7 @@ struct spender {
 	UT_hash_handle hh;
 	char name[NAME_LEN];
 	int64_t nanos[SPANS];
-	uint64_t calls, estimated, unpriced, tokens;	/* of the day */
+	uint64_t calls, estimated, unpriced, tokens; /* of the day */
 };
 
 struct frame {
@@ -99,16 +99,16 @@ static void add_cells(struct table *table, const char *name, const struct spende
 static int write_spenders(struct ledger *ledger, struct frame *frame, FILE *out, unsigned width,
 			  unsigned rows)
 {
-	static const char *const titles[] = { "USD 1 MIN", "USD 1 H", "USD 24 H", "USD/H NOW",
-					      "CALLS", "TOKENS", "ESTIMATED", "UNPRICED" };
+	static const char *const titles[] = { "USD 1 MIN", "USD 1 H", "USD 24 H",  "USD/H NOW",
+					      "CALLS",     "TOKENS",  "ESTIMATED", "UNPRICED" };
 	struct table *table = table_new(NULL);
 	struct spender *spender, *next;
 	int64_t now_us = clock_wall_us();
 	int err = table ? 0 : -ENOMEM;
 
 	for (frame->span = 0; !err && frame->span < SPANS; frame->span++)
-		err = ledger_report(ledger, now_us - span_us[frame->span], 1u << frame->key, add_row,
-				    frame);
+		err = ledger_report(ledger, now_us - span_us[frame->span], 1u << frame->key,
+				    add_row, frame);
 	if (!err) {
 		char title[32];
 
@@ -150,8 +150,8 @@ static const char *string(const json_t *object, const char *key)
 static void write_budgets(struct ledger *ledger, FILE *out, unsigned width)
 {
 	static const struct table_column columns[] = {
-		{ "BUDGET", false }, { "COUNTER", false }, { "SPENT", true }, { "LIMIT", true },
-		{ "REACHED", false }, { NULL, false },
+		{ "BUDGET", false }, { "COUNTER", false }, { "SPENT", true },
+		{ "LIMIT", true },   { "REACHED", false }, { NULL, false },
 	};
 	json_t *budgets = fact(ledger, "budgets"), *row;
 	struct table *table = json_array_size(budgets) ? table_new(columns) : NULL;
@@ -166,12 +166,18 @@ static void write_budgets(struct ledger *ledger, FILE *out, unsigned width)
 				break;
 			table_cell(table, string(row, "budget"));
 			table_cell(table, string(row, "key"));
-			table_cell(table, is_money ? string(row, "spent_usd") :
-					  show_count((uint64_t)json_integer_value(json_object_get(
-							     row, "spent_tokens")), text));
-			table_cell(table, is_money ? string(row, "limit_usd") :
-					  show_count((uint64_t)json_integer_value(json_object_get(
-							     row, "limit_tokens")), text));
+			table_cell(table,
+				   is_money ?
+					   string(row, "spent_usd") :
+					   show_count((uint64_t)json_integer_value(
+							      json_object_get(row, "spent_tokens")),
+						      text));
+			table_cell(table,
+				   is_money ?
+					   string(row, "limit_usd") :
+					   show_count((uint64_t)json_integer_value(
+							      json_object_get(row, "limit_tokens")),
+						      text));
 			table_cell(table, string(row, "reached"));
 		}
 		fputc('\n', out);
@@ -186,7 +192,7 @@ static void write_paces(struct ledger *ledger, FILE *out, unsigned width)
 {
 	static const struct table_column columns[] = {
 		{ "PACED", false }, { "BUDGET", false }, { "USD/H", true }, { "TOKENS/H", true },
-		{ "LET GO", true }, { "HELD", true }, { NULL, false },
+		{ "LET GO", true }, { "HELD", true },    { NULL, false },
 	};
 	json_t *gates = fact(ledger, "gates"), *row;
 	struct table *table = NULL;
@@ -204,13 +210,17 @@ static void write_paces(struct ledger *ledger, FILE *out, unsigned width)
 		table_cell(table, string(row, "target"));
 		table_cell(table, string(row, "budget"));
 		table_cell(table, string(row, "to_usd_per_hour"));
-		table_cell(table, !json_object_get(row, "to_tokens_per_hour") ? "" :
-				  show_count((uint64_t)json_integer_value(json_object_get(
-						     row, "to_tokens_per_hour")), text));
-		table_cell(table, show_count((uint64_t)json_integer_value(json_object_get(
-						     row, "let_go")), text));
-		table_cell(table, show_count((uint64_t)json_integer_value(json_object_get(
-						     row, "held")), text));
+		table_cell(table, !json_object_get(row, "to_tokens_per_hour") ?
+					  "" :
+					  show_count((uint64_t)json_integer_value(json_object_get(
+							     row, "to_tokens_per_hour")),
+						     text));
+		table_cell(table,
+			   show_count((uint64_t)json_integer_value(json_object_get(row, "let_go")),
+				      text));
+		table_cell(table,
+			   show_count((uint64_t)json_integer_value(json_object_get(row, "held")),
+				      text));
 	}
 	if (table) {
 		fputc('\n', out);
@@ -248,13 +258,14 @@ static void write_actions(struct ledger *ledger, FILE *out)
 		fprintf(out, "%s\n", recent.lines[i % ACTIONS_SHOWN]);
 }
 
-int top_frame(struct ledger *ledger, enum ledger_key key, FILE *out, unsigned width,
-	      unsigned height)
+int top_frame(struct ledger *ledger, enum ledger_key key, FILE *out, unsigned width, unsigned height)
 {
 	struct frame frame = { .key = key };
 	unsigned below = BUDGETS_SHOWN + ACTIONS_SHOWN + 8;
 	int err = write_spenders(ledger, &frame, out, width,
-				 !height ? SPENDERS_MAX : height > below + 3 ? height - below : 3);
+				 !height            ? SPENDERS_MAX :
+				 height > below + 3 ? height - below :
+						      3);
 
 	if (err)
 		return err;

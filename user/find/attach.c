@@ -20,9 +20,9 @@ struct link {
 
 struct process {
 	uint32_t tgid;
-	uint64_t start;		/* procs_start(): tells a reused tgid */
+	uint64_t start; /* procs_start(): tells a reused tgid */
 	LIST_HEAD(, link) links;
-	bool is_counted;	/* in n_processes_probed */
+	bool is_counted; /* in n_processes_probed */
 	UT_hash_handle hh;
 };
 
@@ -33,7 +33,7 @@ struct attach {
 	struct process *processes;
 	size_t n_links;
 	bool has_told_denied;
-	bool is_sweeping;	/* who stands there without a call is no newcomer: nothing sticks to it */
+	bool is_sweeping; /* who stands there without a call is no newcomer: nothing sticks to it */
 	/* direct-mapped: a new one takes the place of a colliding one */
 	uint64_t sticky_places[STICKY_MAX], sticky_programs[STICKY_MAX];
 	uint64_t n_files_probed, n_processes_probed, n_failures;
@@ -88,9 +88,12 @@ static void walk_map(void *arg, const struct procs_map *map)
 	const struct walk *walk = arg;
 
 	walk->fn(walk->arg, &(struct tap_mapping){
-		.tgid = walk->tgid, .start = map->start, .end = map->end,
-		.dev = map->dev, .ino = map->ino,
-	});
+				    .tgid = walk->tgid,
+				    .start = map->start,
+				    .end = map->end,
+				    .dev = map->dev,
+				    .ino = map->ino,
+			    });
 }
 
 static void walk_process(void *arg, uint32_t tgid)
@@ -98,7 +101,7 @@ static void walk_process(void *arg, uint32_t tgid)
 	struct walk *walk = arg;
 
 	walk->tgid = tgid;
-	(void)procs_maps(tgid, walk_map, walk);	/* gone since the list was read, or kernel's own */
+	(void)procs_maps(tgid, walk_map, walk); /* gone since the list was read, or kernel's own */
 }
 
 static int walk(struct attach *attach, uint32_t tgid,
@@ -177,7 +180,7 @@ static int put_probes(struct attach *attach, struct file *file, const struct tap
 	int err;
 
 	if (fd < 0)
-		return fd;	/* the process went on; the next one brings the file again */
+		return fd; /* the process went on; the next one brings the file again */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	err = tap_attach(attach->tap, path, pid, file->sites.at, file->sites.n, ret);
 	if (!err || err == -ESRCH) {
@@ -186,11 +189,12 @@ static int put_probes(struct attach *attach, struct file *file, const struct tap
 	}
 	attach->n_failures++;
 	if (err == -EMFILE || err == -ENOMEM)
-		return err;	/* counted; the next mapping tries again */
+		return err; /* counted; the next mapping tries again */
 	file->has_failed = true;
 	log_warn("probes on a %s library (inode %llu, as process %u maps it) were refused: %s; its "
-		 "calls are estimated", file->sites.flavour, (unsigned long long)file->key.ino,
-		 mapping->tgid, strerror(-err));
+		 "calls are estimated",
+		 file->sites.flavour, (unsigned long long)file->key.ino, mapping->tgid,
+		 strerror(-err));
 	return err;
 }
 
@@ -223,7 +227,7 @@ static void probe_for_one(struct attach *attach, struct file *file, struct proce
 
 	LIST_FOREACH(link, &process->links, of_process)
 		if (link->file == file)
-			return count(attach, process);	/* an exec has undone the release */
+			return count(attach, process); /* an exec has undone the release */
 	if (file->n_links >= LINKS_FILE_MAX || attach->n_links >= LINKS_MAX)
 		probe_for_everyone(attach, file, mapping);
 	if (file->everyone)
@@ -330,7 +334,7 @@ static void reach_one(void *arg, const struct tap_mapping *mapping)
 		here = FIND_ATTACH_FAILED;
 	else
 		here = file->everyone || (process && !LIST_EMPTY(&process->links)) ? FIND_PROBED :
-										      FIND_WAITING;
+										     FIND_WAITING;
 	/* What is read goes before what is not. */
 	if (reach->reach == FIND_NO_TLS || here == FIND_PROBED)
 		reach->reach = here;
@@ -358,7 +362,7 @@ void attach_forked(struct attach *attach, uint32_t parent, uint32_t child)
 	struct process *old = known(attach, child);
 
 	if (old)
-		drop_process(attach, old);	/* the number was free: its last owner is gone */
+		drop_process(attach, old); /* the number was free: its last owner is gone */
 	if (known(attach, parent) && enlist(attach, child))
 		walk(attach, child, meet_one, attach);
 }

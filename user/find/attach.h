@@ -14,15 +14,15 @@
 #include "find/find.h"
 #include "tap/tap.h"
 
-#define PROCESSES_MAX 4096	/* greeted or born of such, alive */
-#define STICKY_MAX 1024		/* executables in cgroups, and as many programs, that are remembered */
+#define PROCESSES_MAX 4096 /* greeted or born of such, alive */
+#define STICKY_MAX    1024 /* executables in cgroups, and as many programs, that are remembered */
 /*
  * At each hit the kernel asks every link on that inode whether it is meant, so many single links on
  * one file become one for all. Measured on Linux 6.18, SSL_free of a probed process, ns a hit:
  * 1 link 517, 2: 527, 4: 595, 8: 701, 16: 944, 32: 1413; some 28 ns a link, a third more at 8.
  */
 #define LINKS_FILE_MAX 8
-#define LINKS_MAX 128		/* on all files: each is some 5 file descriptors, of 1024 by default */
+#define LINKS_MAX      128 /* on all files: each is some 5 file descriptors, of 1024 by default */
 
 struct attach;
 

@@ -16,7 +16,7 @@ static const uint8_t endbr64[4] = { 0xf3, 0x0f, 0x1e, 0xfa };
 struct reader {
 	csh handle;
 	cs_insn *insn;
-	uint64_t base;		/* address of code[0] */
+	uint64_t base; /* address of code[0] */
 	size_t size;
 	uint8_t code[CODE_WINDOW];
 };
@@ -128,8 +128,8 @@ static enum flow flow_of(const struct reader *r, uint64_t *ret_target)
 	if (cs_insn_group(r->handle, r->insn, X86_GRP_JUMP))
 		return direct ? FLOW_BRANCH : FLOW_END;
 	if (cs_insn_group(r->handle, r->insn, X86_GRP_RET) ||
-	    cs_insn_group(r->handle, r->insn, X86_GRP_INT) ||
-	    r->insn->id == X86_INS_UD2 || r->insn->id == X86_INS_HLT)
+	    cs_insn_group(r->handle, r->insn, X86_GRP_INT) || r->insn->id == X86_INS_UD2 ||
+	    r->insn->id == X86_INS_HLT)
 		return FLOW_END;
 	return FLOW_NEXT;
 }

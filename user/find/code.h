@@ -12,10 +12,10 @@
 
 #include "find/elf.h"
 
-#define CODE_WINDOW 4096	/* bytes of a function that are looked at */
-#define CODE_STEPS_MAX 512	/* instructions followed for one answer */
-#define CODE_FORKS_MAX 32	/* conditional branches whose other side is tried too */
-#define CODE_WALK_MAX 16	/* instructions between an entry and a probe */
+#define CODE_WINDOW    4096 /* bytes of a function that are looked at */
+#define CODE_STEPS_MAX 512  /* instructions followed for one answer */
+#define CODE_FORKS_MAX 32   /* conditional branches whose other side is tried too */
+#define CODE_WALK_MAX  16   /* instructions between an entry and a probe */
 
 /*
  * What the five first argument registers hold when a call is made, as far as it was followed:
@@ -32,8 +32,8 @@
 uint64_t code_callee(const struct elf *elf, uint64_t addr, const char *shape);
 
 struct code_spot {
-	uint64_t addr;		/* virtual, of the instruction to probe */
-	bool is_stepped;	/* the kernel will single-step it */
+	uint64_t addr;   /* virtual, of the instruction to probe */
+	bool is_stepped; /* the kernel will single-step it */
 };
 /*
  * The first instruction that the kernel emulates and that is reached from the entry in a straight
@@ -44,13 +44,13 @@ struct code_spot {
 int code_spot(const struct elf *elf, uint64_t addr, uint64_t size, bool for_return,
 	      struct code_spot *ret);
 
-#define CODE_EXITS_MAX 48	/* of one function; SSL_write of OpenSSL 3 has 3, of BoringSSL 8 */
+#define CODE_EXITS_MAX 48 /* of one function; SSL_write of OpenSSL 3 has 3, of BoringSSL 8 */
 
 /* Every way out of a function. */
 struct code_exits {
-	uint64_t returns[CODE_EXITS_MAX];	/* virtual, of its return instructions */
+	uint64_t returns[CODE_EXITS_MAX]; /* virtual, of its return instructions */
 	size_t n_returns;
-	uint64_t tails[CODE_EXITS_MAX];		/* whom it jumps to, who return in its place */
+	uint64_t tails[CODE_EXITS_MAX]; /* whom it jumps to, who return in its place */
 	size_t n_tails;
 };
 /*

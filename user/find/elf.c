@@ -84,11 +84,21 @@ static int read_dynamic(struct elf *elf, const Elf64_Phdr *phdr)
 		uint64_t value = entries[i].d_un.d_val;
 
 		switch (entries[i].d_tag) {
-		case DT_SYMTAB: elf->symtab = value; break;
-		case DT_STRTAB: elf->strtab = value; break;
-		case DT_STRSZ: elf->strsz = value; break;
-		case DT_GNU_HASH: elf->gnu_hash = value; break;
-		case DT_HASH: elf->sysv_hash = value; break;
+		case DT_SYMTAB:
+			elf->symtab = value;
+			break;
+		case DT_STRTAB:
+			elf->strtab = value;
+			break;
+		case DT_STRSZ:
+			elf->strsz = value;
+			break;
+		case DT_GNU_HASH:
+			elf->gnu_hash = value;
+			break;
+		case DT_HASH:
+			elf->sysv_hash = value;
+			break;
 		}
 	}
 	return 0;
@@ -116,7 +126,9 @@ static int read_segments(struct elf *elf, const Elf64_Ehdr *head)
 		    p->p_vaddr > UINT64_MAX - p->p_filesz)
 			return -EBADMSG;
 		elf->segments[elf->n_segments++] = (struct elf_segment){
-			.offset = p->p_offset, .vaddr = p->p_vaddr, .filesz = p->p_filesz,
+			.offset = p->p_offset,
+			.vaddr = p->p_vaddr,
+			.filesz = p->p_filesz,
 			.is_exec = p->p_flags & PF_X,
 		};
 	}
@@ -213,12 +225,14 @@ static int find_gnu(const struct elf *elf, const struct gnu_hash *table, const c
 	uint64_t word;
 	int err;
 
-	err = read_addr(elf, bloom + (uint64_t)(hash / 64 % table->n_bloom) * 8, &word, sizeof(word));
+	err = read_addr(elf, bloom + (uint64_t)(hash / 64 % table->n_bloom) * 8, &word,
+			sizeof(word));
 	if (err)
 		return err;
 	if (!(word >> (hash % 64) & 1) || !(word >> ((hash >> table->shift) % 64) & 1))
 		return -ENOENT;
-	err = read_addr(elf, buckets + (uint64_t)(hash % table->n_buckets) * 4, &index, sizeof(index));
+	err = read_addr(elf, buckets + (uint64_t)(hash % table->n_buckets) * 4, &index,
+			sizeof(index));
 	if (err)
 		return err;
 	if (index < table->first)
@@ -390,8 +404,9 @@ static int find_tables(const struct elf *elf, Elf64_Shdr *ret_symtab, Elf64_Shdr
 			return -EBADMSG;
 		*ret_symtab = *s;
 		*ret_strtab = shdrs[s->sh_link];
-		return ret_symtab->sh_size > ELF_TABLE_MAX ||
-		       ret_strtab->sh_size > ELF_TABLE_MAX ? -EFBIG : 0;
+		return ret_symtab->sh_size > ELF_TABLE_MAX || ret_strtab->sh_size > ELF_TABLE_MAX ?
+			       -EFBIG :
+			       0;
 	}
 	return -ENOENT;
 }

@@ -14,13 +14,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define ELF_PHDRS_MAX 64	/* program headers; real files have 7 to 15 */
-#define ELF_DYNAMIC_MAX 512	/* entries of the dynamic section; real files have 20 to 120 */
-#define ELF_SHDRS_MAX 1024
-#define ELF_CHAIN_MAX 4096	/* symbols looked at in one hash chain; real chains have 1 to 5 */
-#define ELF_TABLE_MAX (64u << 20) /* bytes of .symtab and of .strtab that are read; Node's: 6 and 15 MB */
-#define ELF_NAMES_MAX 16	/* names asked for at once */
-#define ELF_NAME_LEN 64		/* and the length of one, with its NUL */
+#define ELF_PHDRS_MAX   64  /* program headers; real files have 7 to 15 */
+#define ELF_DYNAMIC_MAX 512 /* entries of the dynamic section; real files have 20 to 120 */
+#define ELF_SHDRS_MAX   1024
+#define ELF_CHAIN_MAX   4096 /* symbols looked at in one hash chain; real chains have 1 to 5 */
+#define ELF_TABLE_MAX \
+	(64u << 20)      /* bytes of .symtab and of .strtab that are read; Node's: 6 and 15 MB */
+#define ELF_NAMES_MAX 16 /* names asked for at once */
+#define ELF_NAME_LEN  64 /* and the length of one, with its NUL */
 
 struct elf_segment {
 	uint64_t offset, vaddr, filesz;
@@ -34,15 +35,15 @@ struct elf {
 	uint64_t size;
 	uint64_t shoff;
 	uint16_t shnum;
-	struct elf_segment segments[ELF_PHDRS_MAX];	/* PT_LOAD only */
+	struct elf_segment segments[ELF_PHDRS_MAX]; /* PT_LOAD only */
 	size_t n_segments;
 	/* virtual addresses out of PT_DYNAMIC; 0: not there */
 	uint64_t symtab, strtab, strsz, gnu_hash, sysv_hash;
 };
 
 struct elf_function {
-	uint64_t addr;		/* virtual; 0: not defined in this file */
-	uint64_t size;		/* as the symbol says, may be 0 */
+	uint64_t addr; /* virtual; 0: not defined in this file */
+	uint64_t size; /* as the symbol says, may be 0 */
 };
 
 /*

@@ -13,9 +13,9 @@
 #include "find/site.h"
 
 #define FILES_EXPLAINED_MAX 1024
-#define SEARCH_MAX (512u << 20)	/* bytes of one file; Claude Code's has 320 MB */
-#define SEARCH_CHUNK (1u << 20)
-#define MARK_MAX 64
+#define SEARCH_MAX          (512u << 20) /* bytes of one file; Claude Code's has 320 MB */
+#define SEARCH_CHUNK        (1u << 20)
+#define MARK_MAX            64
 
 /*
  * What TLS code without symbols leaves in a file: paths in its error sites (BoringSSL and AWS-LC
@@ -110,7 +110,8 @@ static void look_for_probe(void *arg, const struct procs_map *map)
  * A probe is an instruction in memory that is not the file's. All mappings of the file: Node's
  * executable has three that may be executed.
  */
-static bool is_probed_at(uint32_t tgid, const struct procs_map *map, const struct sites *sites, int fd)
+static bool is_probed_at(uint32_t tgid, const struct procs_map *map, const struct sites *sites,
+			 int fd)
 {
 	_cleanup_close_ int mem = -1;
 	struct looking looking = { .dev = map->dev, .ino = map->ino, .sites = sites, .fd = fd };

@@ -20,8 +20,7 @@ bool noes_has(const struct noes *noes, uint64_t dev, uint64_t ino, uint64_t gene
 	size_t i = slot_of(dev, ino, generation);
 
 	return noes->slots[i].ino == ino && noes->slots[i].dev == dev &&
-	       noes->slots[i].generation == generation &&
-	       noes->slots[i].until_ns > clock_mono_ns();
+	       noes->slots[i].generation == generation && noes->slots[i].until_ns > clock_mono_ns();
 }
 
 void noes_add(struct noes *noes, uint64_t dev, uint64_t ino, uint64_t generation)

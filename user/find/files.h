@@ -17,8 +17,8 @@
 #include "find/site.h"
 #include "tap/tap.h"
 
-#define FILES_MAX 512		/* with TLS functions; a node of 110 pods has some 50 */
-#define NOES_MAX 4096		/* slots of the cache; a node maps 200 to 2000 files */
+#define FILES_MAX   512  /* with TLS functions; a node of 110 pods has some 50 */
+#define NOES_MAX    4096 /* slots of the cache; a node maps 200 to 2000 files */
 #define NO_LASTS_NS (600ULL * NS_PER_S)
 
 /* Files that hold nothing, direct-mapped: a colliding file takes the slot. */
@@ -37,22 +37,22 @@ struct file {
 		uint64_t dev, ino;
 	} key;
 	struct sites sites;
-	off_t size;			/* of the file when its sites were found, with ... */
-	struct timespec ctime;		/* ... its last change: else they are found again */
-	struct tap_probes *everyone;	/* for all who map it; NULL: not so */
-	LIST_HEAD(, link) links;	/* for one process each */
+	off_t size;                  /* of the file when its sites were found, with ... */
+	struct timespec ctime;       /* ... its last change: else they are found again */
+	struct tap_probes *everyone; /* for all who map it; NULL: not so */
+	LIST_HEAD(, link) links;     /* for one process each */
 	size_t n_links;
-	bool has_failed;		/* could not be probed: said once, not tried again */
-	bool is_unfollowed;		/* no sites: its returns are not known (site.h, -EOPNOTSUPP) */
-	bool is_mapped, is_wanted;	/* by some process, by one that gets probes: as of this sweep */
+	bool has_failed;           /* could not be probed: said once, not tried again */
+	bool is_unfollowed;        /* no sites: its returns are not known (site.h, -EOPNOTSUPP) */
+	bool is_mapped, is_wanted; /* by some process, by one that gets probes: as of this sweep */
 	UT_hash_handle hh;
 };
 
 struct files {
 	struct file *table;
-	bool by_instruction;	/* how returns are seen (site.h) */
+	bool by_instruction; /* how returns are seen (site.h) */
 	struct noes noes;
-	uint64_t n_seen;	/* files looked into */
+	uint64_t n_seen; /* files looked into */
 	uint64_t n_unreadable;
 };
 

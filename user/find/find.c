@@ -24,7 +24,7 @@ struct find {
 	struct news *news;
 	struct loop_source *sweep;
 	uint64_t news_lost;
-	struct noes noes;	/* by what the news say of a file, which for an overlay is another name */
+	struct noes noes; /* by what the news say of a file, which for an overlay is another name */
 };
 
 static void on_mapped(void *arg, const struct news_map *map)
@@ -74,7 +74,11 @@ static void on_sweep(void *arg)
 static int listen(struct find *find, struct loop *loop)
 {
 	const struct news_calls calls = {
-		.mapped = on_mapped, .forked = on_forked, .lost = on_lost, .read = on_read, .arg = find,
+		.mapped = on_mapped,
+		.forked = on_forked,
+		.lost = on_lost,
+		.read = on_read,
+		.arg = find,
 	};
 	int err;
 

@@ -16,15 +16,15 @@ struct loop;
 struct tap;
 
 enum find_mode {
-	FIND_ON_SIGHT,	/* a process is probed when it greets an AI host (find_greeted) */
-	FIND_EVERYONE,	/* each TLS library file is probed once, for all who map it */
-	FIND_NEVER,	/* flows only */
+	FIND_ON_SIGHT, /* a process is probed when it greets an AI host (find_greeted) */
+	FIND_EVERYONE, /* each TLS library file is probed once, for all who map it */
+	FIND_NEVER,    /* flows only */
 };
 
 /* By what the return of a TLS function is seen. */
 enum find_returns {
-	FIND_RETURN_PROBES,		/* the kernel's: the return address on the stack is exchanged */
-	FIND_RETURN_INSTRUCTIONS,	/* a probe on each return instruction: where those hurt (selftest.h) */
+	FIND_RETURN_PROBES,       /* the kernel's: the return address on the stack is exchanged */
+	FIND_RETURN_INSTRUCTIONS, /* a probe on each return instruction: where those hurt (selftest.h) */
 };
 
 struct find_config {
@@ -46,21 +46,21 @@ void find_gone(struct find *find, uint32_t tgid);
 
 /* Why a process is measured or not: one row a (process, file). */
 enum find_reach {
-	FIND_PROBED,		/* probes are in */
-	FIND_WAITING,		/* can be probed, has not greeted an AI host */
-	FIND_NO_TLS,		/* maps no TLS library that is known */
-	FIND_STRIPPED,		/* holds TLS code, its functions were not found with proof */
-	FIND_UNREADABLE,	/* the file could not be opened or is not sound */
+	FIND_PROBED,     /* probes are in */
+	FIND_WAITING,    /* can be probed, has not greeted an AI host */
+	FIND_NO_TLS,     /* maps no TLS library that is known */
+	FIND_STRIPPED,   /* holds TLS code, its functions were not found with proof */
+	FIND_UNREADABLE, /* the file could not be opened or is not sound */
 	FIND_ATTACH_FAILED,
-	FIND_UNFOLLOWED,	/* its functions return in ways that cannot be followed (FIND_RETURN_INSTRUCTIONS) */
+	FIND_UNFOLLOWED, /* its functions return in ways that cannot be followed (FIND_RETURN_INSTRUCTIONS) */
 };
 const char *find_reach_name(enum find_reach reach);
 
 struct find_row {
 	uint32_t tgid;
 	enum find_reach reach;
-	char file[512];		/* as the process maps it */
-	char flavour[32];	/* "openssl-3", "boringssl", ... */
+	char file[512];   /* as the process maps it */
+	char flavour[32]; /* "openssl-3", "boringssl", ... */
 	size_t n_sites;
 };
 /* What is known of the files that a process maps, by what was met so far: FIND_NO_TLS if nothing. */

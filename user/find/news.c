@@ -21,8 +21,8 @@ struct ring {
 struct news {
 	struct news_calls calls;
 	struct loop_source *source, *timer;
-	int epoll;		/* of the rings' fds: so one call stops listening to all of them */
-	uint64_t pause_ns, quiet_ns;	/* quiet_ns: when the last burst was over */
+	int epoll; /* of the rings' fds: so one call stops listening to all of them */
+	uint64_t pause_ns, quiet_ns; /* quiet_ns: when the last burst was over */
 	size_t page_bytes;
 	size_t n_rings;
 	struct ring rings[];
@@ -57,14 +57,15 @@ static void handle(const struct news *news, const union record *record)
 		/* a build id may stand in the inode's place; it was not asked for */
 		if (record->header.misc & PERF_RECORD_MISC_MMAP_BUILD_ID || !record->mmap2.ino)
 			break;
-		calls->mapped(calls->arg, &(struct news_map){
-			.tgid = record->mmap2.pid,
-			.addr = record->mmap2.addr,
-			.len = record->mmap2.len,
-			.dev = makedev(record->mmap2.major, record->mmap2.minor),
-			.ino = record->mmap2.ino,
-			.generation = record->mmap2.generation,
-		});
+		calls->mapped(calls->arg,
+			      &(struct news_map){
+				      .tgid = record->mmap2.pid,
+				      .addr = record->mmap2.addr,
+				      .len = record->mmap2.len,
+				      .dev = makedev(record->mmap2.major, record->mmap2.minor),
+				      .ino = record->mmap2.ino,
+				      .generation = record->mmap2.generation,
+			      });
 		break;
 	case PERF_RECORD_FORK:
 		if (record->fork.pid != record->fork.ppid && record->fork.pid == record->fork.tid)
@@ -165,10 +166,10 @@ static int open_ring(struct news *news, int cpu)
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_DUMMY,
 		.size = sizeof(attr),
-		.mmap = 1,		/* executable mappings only: mmap_data is 0 */
+		.mmap = 1, /* executable mappings only: mmap_data is 0 */
 		.mmap2 = 1,
 		.task = 1,
-		.watermark = 1,		/* ready with each record: a greeting follows within milliseconds */
+		.watermark = 1, /* ready with each record: a greeting follows within milliseconds */
 		.wakeup_watermark = 1,
 	};
 	struct ring *ring = &news->rings[news->n_rings];
@@ -209,7 +210,7 @@ int news_new(struct news **ret, struct loop *loop, const struct news_calls *call
 	if (news->epoll < 0)
 		err = -errno;
 	for (int cpu = 0; cpu < cpus && (!err || err == -ENODEV); cpu++)
-		err = open_ring(news, cpu);	/* -ENODEV: this CPU is offline */
+		err = open_ring(news, cpu); /* -ENODEV: this CPU is offline */
 	if (err == -ENODEV && news->n_rings)
 		err = 0;
 	if (!err)

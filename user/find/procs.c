@@ -29,13 +29,18 @@ bool procs_parse(char *line, struct procs_map *ret)
 	int at = 0;
 
 	if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &start, &end, perms, &offset, &major,
-		   &minor, &ino, &at) < 7 || !at)
+		   &minor, &ino, &at) < 7 ||
+	    !at)
 		return false;
 	if (strlen(perms) != 4 || perms[2] != 'x' || !ino || start >= end || line[at] != '/')
 		return false;
 	*ret = (struct procs_map){
-		.start = start, .end = end, .offset = offset,
-		.dev = makedev(major, minor), .ino = ino, .path = line + at,
+		.start = start,
+		.end = end,
+		.offset = offset,
+		.dev = makedev(major, minor),
+		.ino = ino,
+		.path = line + at,
 	};
 	return true;
 }
@@ -184,8 +189,10 @@ uint64_t procs_start(uint32_t tgid)
 		return 0;
 	/* proc(5): field 22; the command in field 2 may hold anything, its last ')' ends it */
 	after = strrchr(stat, ')');
-	if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
-			     "%*d %*d %*d %*d %*d %llu", &start) != 1)
+	if (!after || sscanf(after + 1,
+			     " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+			     "%*d %*d %*d %*d %*d %llu",
+			     &start) != 1)
 		return 0;
 	return start;
 }
@@ -241,8 +248,7 @@ static const char *cgroup_mount(void)
 	if (mount[0] || !(f = fopen("/proc/self/mountinfo", "re")))
 		return mount;
 	while (fgets(line, sizeof(line), f))
-		if (strstr(line, " - cgroup2 ") &&
-		    sscanf(line, "%*d %*d %*s %*s %4095s", mount) == 1)
+		if (strstr(line, " - cgroup2 ") && sscanf(line, "%*d %*d %*s %*s %4095s", mount) == 1)
 			break;
 	return mount;
 }

@@ -7,14 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROCS_MAPS_MAX 65536	/* lines read of one maps file; vm.max_map_count is 65530 */
-#define PROCS_LINE_MAX 20480	/* of one line: PATH_MAX with each byte escaped as \012, and the head */
+#define PROCS_MAPS_MAX 65536 /* lines read of one maps file; vm.max_map_count is 65530 */
+#define PROCS_LINE_MAX \
+	20480 /* of one line: PATH_MAX with each byte escaped as \012, and the head */
 
 struct procs_map {
 	uint64_t start, end;
-	uint64_t offset;	/* in the file, of start */
-	uint64_t dev, ino;	/* as /proc shows them: an overlay's, not the real inode's */
-	const char *path;	/* as the process maps it, newlines as \012, "(deleted)" after a space */
+	uint64_t offset;   /* in the file, of start */
+	uint64_t dev, ino; /* as /proc shows them: an overlay's, not the real inode's */
+	const char *path;  /* as the process maps it, newlines as \012, "(deleted)" after a space */
 };
 
 /* Reads one line of a maps file, without its newline. False: no executable mapping of a file. */

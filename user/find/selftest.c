@@ -21,8 +21,8 @@
 #include "tap/tap.h"
 
 #define PATIENCE_MS 5000
-#define CALLS 3			/* a second call needs what the first left behind to be right */
-#define SSL 0x5e1f7e57u		/* what the connection is called in the kernel's table */
+#define CALLS       3           /* a second call needs what the first left behind to be right */
+#define SSL         0x5e1f7e57u /* what the connection is called in the kernel's table */
 
 /* A TLS library's function, as the probes take it (TAP_WRITE), from its first byte to its last. */
 typedef int call_fn(uint64_t ssl, const void *buf, int num);
@@ -36,14 +36,16 @@ struct target {
  * ends of it.
  */
 #define TARGET(name) __attribute__((noinline, used, section("probed_" #name)))
-#define TARGET_OF(name) ({						\
-	extern const char __start_probed_##name[], __stop_probed_##name[];	\
-	(struct target){ name, __start_probed_##name, __stop_probed_##name }; })
+#define TARGET_OF(name)                                                               \
+	({                                                                            \
+		extern const char __start_probed_##name[], __stop_probed_##name[];    \
+		(struct target){ name, __start_probed_##name, __stop_probed_##name }; \
+	})
 
 struct child {
 	pid_t pid;
 	int fd;
-	int status;		/* of waitpid(); valid when pid is 0 */
+	int status; /* of waitpid(); valid when pid is 0 */
 };
 
 /* Called through a volatile pointer: a function with the usual arguments. */
@@ -82,7 +84,7 @@ static void be_child(call_fn *function, int fd)
 		(void)call(SSL, &token, 1);
 	if (write(fd, &token, 1) != 1)
 		_exit(1);
-	(void)!read(fd, &token, 1);	/* lives until it was looked at */
+	(void)!read(fd, &token, 1); /* lives until it was looked at */
 	_exit(0);
 }
 
@@ -110,7 +112,7 @@ static void child_end(struct child *child)
 {
 	if (child->pid <= 0)
 		return;
-	kill(child->pid, SIGKILL);	/* it has nothing left to do, or did not do it */
+	kill(child->pid, SIGKILL); /* it has nothing left to do, or did not do it */
 	while (waitpid(child->pid, &child->status, 0) < 0 && errno == EINTR)
 		;
 	child->pid = 0;
@@ -178,7 +180,8 @@ struct target_sites {
 	size_t n;
 };
 
-static int add_returns(const struct elf *elf, uint64_t addr, uint64_t size, struct target_sites *sites)
+static int add_returns(const struct elf *elf, uint64_t addr, uint64_t size,
+		       struct target_sites *sites)
 {
 	struct code_exits exits;
 	int err = code_exits(elf, addr, size, &exits);
@@ -231,8 +234,7 @@ static int prove(struct tap *tap, const struct child *child, const struct target
 	if (err)
 		return err;
 	err = child_calls(child);
-	if (!err && (tap_conn_bytes(tap, (uint32_t)child->pid, SSL, bytes) ||
-		     bytes[EV_OUT] != CALLS))
+	if (!err && (tap_conn_bytes(tap, (uint32_t)child->pid, SSL, bytes) || bytes[EV_OUT] != CALLS))
 		err = -ENODATA;
 	tap_forget(tap, (uint32_t)child->pid, SSL);
 	/* a return probe also holds in other processes that have a breakpoint there: in the next child */
@@ -246,15 +248,20 @@ static int explain(int err, const struct child *child, char **ret_error)
 	int n;
 
 	if (err == -EFAULT && WIFSIGNALED(child->status))
-		n = asprintf(ret_error, "probes are not safe on this kernel: a child behind a seccomp "
-			     "filter died of signal %d (%s) when its function returned, as containers "
-			     "would (return probes are fixed in Linux 6.12.14, 6.13.3 and 6.14); %s",
-			     WTERMSIG(child->status), strsignal(WTERMSIG(child->status)), and_so);
+		n = asprintf(
+			ret_error,
+			"probes are not safe on this kernel: a child behind a seccomp "
+			"filter died of signal %d (%s) when its function returned, as containers "
+			"would (return probes are fixed in Linux 6.12.14, 6.13.3 and 6.14); %s",
+			WTERMSIG(child->status), strsignal(WTERMSIG(child->status)), and_so);
 	else if (err == -ENODATA)
-		n = asprintf(ret_error, "probes see nothing here: a child's calls were not counted (is "
-			     "this the host's own pid namespace?); %s", and_so);
+		n = asprintf(ret_error,
+			     "probes see nothing here: a child's calls were not counted (is "
+			     "this the host's own pid namespace?); %s",
+			     and_so);
 	else
-		n = asprintf(ret_error, "probes do not work here: the test of a child failed: %s; %s",
+		n = asprintf(ret_error,
+			     "probes do not work here: the test of a child failed: %s; %s",
 			     strerror(-err), and_so);
 	if (n < 0)
 		*ret_error = NULL;

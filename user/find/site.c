@@ -8,8 +8,18 @@
 #include "find/code.h"
 
 enum {
-	WRITE, READ, WRITE_EX, READ_EX, WRITE_EX2, CTRL, FREE, SET_HOST,
-	GET1_PEER, LOAD_VERIFY_MEM, WRITE_INTERNAL, READ_INTERNAL,
+	WRITE,
+	READ,
+	WRITE_EX,
+	READ_EX,
+	WRITE_EX2,
+	CTRL,
+	FREE,
+	SET_HOST,
+	GET1_PEER,
+	LOAD_VERIFY_MEM,
+	WRITE_INTERNAL,
+	READ_INTERNAL,
 	FUNCTIONS
 };
 
@@ -17,15 +27,15 @@ enum {
 static const char *const names[FUNCTIONS] = {
 	[WRITE] = "SSL_write",
 	[READ] = "SSL_read",
-	[WRITE_EX] = "SSL_write_ex",		/* since OpenSSL 1.1.1 */
+	[WRITE_EX] = "SSL_write_ex", /* since OpenSSL 1.1.1 */
 	[READ_EX] = "SSL_read_ex",
-	[WRITE_EX2] = "SSL_write_ex2",		/* since OpenSSL 3.3 */
+	[WRITE_EX2] = "SSL_write_ex2", /* since OpenSSL 3.3 */
 	[CTRL] = "SSL_ctrl",
 	[FREE] = "SSL_free",
-	[SET_HOST] = "SSL_set_tlsext_host_name", /* a function in BoringSSL, else a macro */
-	[GET1_PEER] = "SSL_get1_peer_certificate", /* since OpenSSL 3.0 */
+	[SET_HOST] = "SSL_set_tlsext_host_name",       /* a function in BoringSSL, else a macro */
+	[GET1_PEER] = "SSL_get1_peer_certificate",     /* since OpenSSL 3.0 */
 	[LOAD_VERIFY_MEM] = "SSL_CTX_load_verify_mem", /* LibreSSL alone */
-	[WRITE_INTERNAL] = "ssl_write_internal", /* static: in .symtab only */
+	[WRITE_INTERNAL] = "ssl_write_internal",       /* static: in .symtab only */
 	[READ_INTERNAL] = "ssl_read_internal",
 };
 
@@ -140,11 +150,8 @@ static const struct {
 	int function;
 	enum tap_role role;
 } exported[] = {
-	{ WRITE, TAP_WRITE },
-	{ WRITE_EX, TAP_WRITE_ARG4 },
-	{ WRITE_EX2, TAP_WRITE_ARG5 },
-	{ READ, TAP_READ },
-	{ READ_EX, TAP_READ_ARG4 },
+	{ WRITE, TAP_WRITE }, { WRITE_EX, TAP_WRITE_ARG4 }, { WRITE_EX2, TAP_WRITE_ARG5 },
+	{ READ, TAP_READ },   { READ_EX, TAP_READ_ARG4 },
 };
 
 static bool is_exported(const struct elf_function *fn, uint64_t addr)
@@ -168,7 +175,7 @@ static int add_whole(const struct elf *elf, struct sites *sites, const struct el
 			err = -EOPNOTSUPP;
 	for (size_t i = 0; !err && i < exits.n_returns; i++)
 		err = add_site(elf, sites, TAP_RETURN, exits.returns[i]);
-	sites->n_stepped += err ? 0 : exits.n_returns;	/* no kernel emulates a return */
+	sites->n_stepped += err ? 0 : exits.n_returns; /* no kernel emulates a return */
 	return err ? err : add(elf, sites, role, &fn[function]);
 }
 
@@ -186,8 +193,7 @@ static int add_entries(const struct elf *elf, struct sites *sites, const struct 
 	return err;
 }
 
-static int choose_exported(const struct elf *elf, const struct elf_function *fn,
-			   struct sites *sites)
+static int choose_exported(const struct elf *elf, const struct elf_function *fn, struct sites *sites)
 {
 	int err = 0;
 

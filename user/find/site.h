@@ -15,14 +15,14 @@
 #include "find/elf.h"
 #include "tap/tap.h"
 
-#define SITES_MAX 128	/* 10 functions at most, and where they return (code.h) */
+#define SITES_MAX 128 /* 10 functions at most, and where they return (code.h) */
 
 struct sites {
-	const char *flavour;	/* "openssl-3", "boringssl", ...; static */
+	const char *flavour; /* "openssl-3", "boringssl", ...; static */
 	struct tap_site at[SITES_MAX];
 	size_t n;
-	size_t n_stepped;	/* of them: the kernel has to single-step (correct, slower) */
-	uint64_t write_worker;	/* virtual address of ssl_write_internal, 0: not proven */
+	size_t n_stepped;      /* of them: the kernel has to single-step (correct, slower) */
+	uint64_t write_worker; /* virtual address of ssl_write_internal, 0: not proven */
 	uint64_t read_worker;
 };
 

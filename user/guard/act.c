@@ -23,8 +23,9 @@ static void on_renewal(void *arg)
 static void arm_expiry(struct act *act)
 {
 	if (act->expiry)
-		(void)loop_arm(act->expiry, act->next_us == INT64_MAX ? 0 :
-					    clock_until_ns(act->next_us, EXPIRY_MAX_NS));
+		(void)loop_arm(act->expiry, act->next_us == INT64_MAX ?
+						    0 :
+						    clock_until_ns(act->next_us, EXPIRY_MAX_NS));
 }
 
 static void on_expiry(void *arg)
@@ -140,7 +141,7 @@ static void let_go(struct act *act, struct deed *deed, const char *why, int64_t 
 	if (!deed->holds)
 		return;
 	if (!hold_drop(act, deed)) {
-		if (is_gate)	/* what is left may want less */
+		if (is_gate) /* what is left may want less */
 			(void)gate_pull(act, deed->target.id);
 		return;
 	}
@@ -209,8 +210,10 @@ void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t
 		    policy_stands(policy, story->budget, story->step, story_name(story),
 				  story->is_ahead, now_us))
 			continue;
-		story_drop(act, story, ahead_only ? "calls in flight cost less than was held" :
-						    "what ordered it no longer does", now_us);
+		story_drop(act, story,
+			   ahead_only ? "calls in flight cost less than was held" :
+					"what ordered it no longer does",
+			   now_us);
 	}
 }
 
@@ -224,8 +227,7 @@ static const struct policy_step *same_step(const struct policy_budget *budget,
 
 		if (other->action == step->action && other->target == step->target &&
 		    other->at_permille == step->at_permille && other->cut == step->cut &&
-		    other->lets_end == step->lets_end &&
-		    other->grace_ns == step->grace_ns &&
+		    other->lets_end == step->lets_end && other->grace_ns == step->grace_ns &&
 		    other->pace_per_hour == step->pace_per_hour)
 			return other;
 	}
@@ -322,7 +324,8 @@ void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gat
 			continue;
 		HASH_ITER(hh, story->deeds, deed, next) {
 			struct act_gate gate = { .cgroup = deed->group || !deed->target.tgid ?
-								   deed->target.id : 0,
+								   deed->target.id :
+								   0,
 						 .action = policy_action_name(story->step->action),
 						 .budget = story->budget->name,
 						 .key = story_name(story),

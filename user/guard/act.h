@@ -27,7 +27,7 @@ struct act_levers {
 	int (*taken)(void *arg, uint32_t bucket, struct ctl_take *ret);
 	/* Requests that wait now for a bucket's credit, 0: for any's; NULL: none ever does. */
 	size_t (*waiting)(void *arg, uint32_t bucket);
-	int (*destroy)(void *arg, uint64_t cgroup);	/* live AI connections of a cgroup */
+	int (*destroy)(void *arg, uint64_t cgroup); /* live AI connections of a cgroup */
 	/* The process that has the pid and started then (spare_start_time()); -ESRCH: it is gone. */
 	int (*signal)(void *arg, uint32_t tgid, uint64_t start_ticks, int signal);
 	/*
@@ -36,7 +36,7 @@ struct act_levers {
 	 */
 	int (*signal_cgroup)(void *arg, const struct who_group *group, int signal);
 	int (*freeze)(void *arg, const struct who_group *group, bool frozen);
-	bool (*is_live)(void *arg, uint64_t cgroup);	/* it has processes; NULL: all have */
+	bool (*is_live)(void *arg, uint64_t cgroup); /* it has processes; NULL: all have */
 	/* Each container of a pod on this host, as far as it is known; NULL: of none. */
 	void (*each_container)(void *arg, void (*fn)(void *ctx, const struct who_group *group),
 			       void *ctx);
@@ -46,10 +46,10 @@ struct act_levers {
 	const char *cgroup_root; /* v2 mount, to see who is in a cgroup; NULL: /sys/fs/cgroup */
 };
 
-#define ACT_LEASE_NS 10000000000ULL	/* a gate outlives a dead daemon by no more */
-#define ACT_RENEW_NS 3000000000ULL	/* two renewals may be missed */
-#define ACT_ROWS_PER_MINUTE 30 /* a (step, counter); the rest are counted in the next row */
-#define ACT_DEEDS 65536			/* targets acted on in windows in force */
+#define ACT_LEASE_NS        10000000000ULL /* a gate outlives a dead daemon by no more */
+#define ACT_RENEW_NS        3000000000ULL  /* two renewals may be missed */
+#define ACT_ROWS_PER_MINUTE 30    /* a (step, counter); the rest are counted in the next row */
+#define ACT_DEEDS           65536 /* targets acted on in windows in force */
 
 /* NULL: no memory. The loop carries the grace timers and the renewal of leases. */
 struct act *act_new(struct loop *loop, struct ledger *ledger, const struct policy_rules *rules,
@@ -111,21 +111,20 @@ int act_recover(struct act *act);
 
 /* What is in force: gates, stops and freezes. */
 struct act_gate {
-	uint64_t cgroup;		/* 0: a process */
+	uint64_t cgroup; /* 0: a process */
 	const char *action;
 	const char *budget, *key, *target;
 	int64_t until_us;
-	int64_t pace_per_hour;		/* pace: nano-dollars, or tokens; else 0 */
+	int64_t pace_per_hour; /* pace: nano-dollars, or tokens; else 0 */
 	bool in_money;
-	uint64_t admitted, held;	/* pace: requests, of all that share the counter */
+	uint64_t admitted, held; /* pace: requests, of all that share the counter */
 };
-void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gate *gate),
-	       void *arg);
+void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gate *gate), void *arg);
 
 struct act_stats {
-	uint64_t rows, rows_unwritten;	/* written; held back by ACT_ROWS_PER_MINUTE */
-	uint64_t dropped;		/* verdicts with no room in ACT_DEEDS: not acted on */
-	uint64_t fuses;			/* budgets that are nearly spent now, counted in the kernel */
+	uint64_t rows, rows_unwritten; /* written; held back by ACT_ROWS_PER_MINUTE */
+	uint64_t dropped;              /* verdicts with no room in ACT_DEEDS: not acted on */
+	uint64_t fuses; /* budgets that are nearly spent now, counted in the kernel */
 };
 void act_stats(const struct act *act, struct act_stats *ret);
 

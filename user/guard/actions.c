@@ -18,7 +18,7 @@ enum {
 	TEXT_CALLS,
 	TEXTS
 };
-#define TEXT_MAX 2048	/* the longest, a cgroup path, has 512 */
+#define TEXT_MAX 2048 /* the longest, a cgroup path, has 512 */
 
 struct deed {
 	STAILQ_ENTRY(deed) link;
@@ -50,8 +50,10 @@ int ledger_deeds_new(struct ledger *ledger)
 		&deeds->add);
 	if (err)
 		return err;
-	return ledger_prepare(ledger, "INSERT INTO facts VALUES (?, ?)"
-		" ON CONFLICT DO UPDATE SET value = excluded.value", &deeds->put);
+	return ledger_prepare(ledger,
+			      "INSERT INTO facts VALUES (?, ?)"
+			      " ON CONFLICT DO UPDATE SET value = excluded.value",
+			      &deeds->put);
 }
 
 static void deed_free(struct deed *deed)
@@ -205,8 +207,10 @@ int ledger_actions(struct ledger *ledger, int64_t since_us,
 	int err, result;
 
 	(void)ledger_flush(ledger);
-	err = ledger_prepare(ledger, "SELECT " LEDGER_ACTION_COLUMNS " FROM actions"
-			     " WHERE time_us >= ? ORDER BY id", &statement);
+	err = ledger_prepare(ledger,
+			     "SELECT " LEDGER_ACTION_COLUMNS " FROM actions"
+			     " WHERE time_us >= ? ORDER BY id",
+			     &statement);
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, since_us);

@@ -80,6 +80,7 @@ struct ctl_grant bucket_update(struct bucket *bucket, const struct policy_pulse 
 		bucket->granted -= (uint64_t)(credit - (kept > 0 ? kept : 1));
 	return (struct ctl_grant){ .granted_nanos = bucket->granted,
 				   .reserve_nanos = pulse->mean ? pulse->mean :
-						    kept > 0 ? (uint64_t)kept : 1,
+						    kept > 0    ? (uint64_t)kept :
+								  1,
 				   .cut_nanos = UINT64_MAX };
 }

@@ -17,14 +17,14 @@
 #define BUCKET_QUIET_US 30000000LL
 
 struct bucket {
-	int64_t per_hour;	/* nano-dollars or tokens */
-	int64_t now_us;		/* of the last update; 0: none yet */
-	int64_t rest;		/* of the division by an hour */
-	int64_t moved_us;	/* when something was last taken or settled */
-	uint64_t granted;	/* as control.h has it; may lie below 0, as two's complement */
-	uint64_t outstanding;	/* taken and not settled */
+	int64_t per_hour;     /* nano-dollars or tokens */
+	int64_t now_us;       /* of the last update; 0: none yet */
+	int64_t rest;         /* of the division by an hour */
+	int64_t moved_us;     /* when something was last taken or settled */
+	uint64_t granted;     /* as control.h has it; may lie below 0, as two's complement */
+	uint64_t outstanding; /* taken and not settled */
 	uint64_t n_outstanding;
-	struct policy_pulse pulse;	/* as of the last update */
+	struct policy_pulse pulse; /* as of the last update */
 	struct ctl_take take;
 };
 

@@ -23,8 +23,9 @@ static uint64_t own_limit(const struct policy_budget *budget)
 /* Where a step of a counter lies: of its budget's limit, or of the one that was ordered. */
 uint64_t counter_limit(const struct counters *counters, const struct counter *counter, uint32_t step)
 {
-	return counter->raised ? limit_of(counter->raised, counters->budget->steps[step].at_permille)
-			       : counters->limits[step];
+	return counter->raised ?
+		       limit_of(counter->raised, counters->budget->steps[step].at_permille) :
+		       counters->limits[step];
 }
 
 struct counters *counters_new(const struct policy_budget *budget, bool is_enforced, size_t *bytes,
@@ -46,7 +47,8 @@ struct counters *counters_new(const struct policy_budget *budget, bool is_enforc
 	counters->swept = INT64_MIN;
 	for (size_t i = 0; i < budget->n_steps; i++)
 		counters->limits[i] = limit_of(own_limit(budget), budget->steps[i].at_permille);
-	counters->fuse = is_enforced && !counters->is_spike ? counter_fuse_step(budget) : counters->n_steps;
+	counters->fuse = is_enforced && !counters->is_spike ? counter_fuse_step(budget) :
+							      counters->n_steps;
 	if (is_rolling(counters)) {
 		counters->slot_us = budget->window_us / POLICY_SLOTS;
 		if (counters->slot_us < 1)
@@ -89,8 +91,9 @@ static int64_t floor_div(int64_t a, int64_t b)
 void counters_window(const struct counters *counters, int64_t now_us, int64_t *ret_start_us,
 		     int64_t *ret_end_us)
 {
-	static const enum zone_unit units[] = { [POLICY_HOUR] = ZONE_HOUR, [POLICY_DAY] = ZONE_DAY,
-		[POLICY_WEEK] = ZONE_WEEK, [POLICY_MONTH] = ZONE_MONTH };
+	static const enum zone_unit units[] = {
+		[POLICY_HOUR] = ZONE_HOUR, [POLICY_DAY] = ZONE_DAY, [POLICY_WEEK] = ZONE_WEEK, [POLICY_MONTH] = ZONE_MONTH
+	};
 	int64_t start_s, end_s;
 
 	if (is_rolling(counters)) {
@@ -212,7 +215,7 @@ static bool catch_up(const struct counters *counters, struct counter *counter)
 {
 	if (counter->slots) {
 		if (counter->newest == counters->slot && counter->epoch == counters->epoch)
-			return counters->is_spike;	/* its line moves with the time */
+			return counters->is_spike; /* its line moves with the time */
 		counter_slide(counters, counter);
 		return true;
 	}
@@ -329,7 +332,8 @@ void counter_order(struct counters *counters, struct counter *counter,
 static int64_t falls_at(const struct counters *counters, const struct counter *counter,
 			uint32_t step)
 {
-	uint64_t sum = in_unit(counters, &counter->sum), limit = counter_limit(counters, counter, step);
+	uint64_t sum = in_unit(counters, &counter->sum),
+		 limit = counter_limit(counters, counter, step);
 	int64_t age;
 
 	add(&sum, counter->flight);
@@ -363,10 +367,10 @@ void counter_tell(const struct counters *counters, const struct counter *counter
 	    counter->flight);
 	add(policy_in_money(budget) ? (uint64_t *)&ret->spent_nanos : &ret->spent_tokens,
 	    counter_elsewhere(counters, counter));
-	ret->limit_nanos = budget->limit_nanos > 0 && counter->raised ? (int64_t)counter->raised
-								      : budget->limit_nanos;
+	ret->limit_nanos = budget->limit_nanos > 0 && counter->raised ? (int64_t)counter->raised :
+									budget->limit_nanos;
 	ret->limit_tokens = budget->limit_nanos > 0 ? 0 :
-			    counter->raised	    ? counter->raised :
+			    counter->raised         ? counter->raised :
 						      budget->limit_tokens;
 	ret->measured_permille =
 		unit ? (uint32_t)((unsigned __int128)counter->sum.measured * 1000 / unit) : 1000;

@@ -11,12 +11,12 @@
 #define COUNTER_KEY_LEN (2 * WHO_NAME_LEN + WHO_PATH_LEN)
 
 struct counter;
-struct counters;	/* all of one budget */
+struct counters; /* all of one budget */
 
 /* What the counters of all budgets have in common. */
 struct counters_common {
-	uint32_t turns;		/* counts what counters_turn() has done */
-	uint64_t nanos, tokens, calls;	/* of all charges, ever */
+	uint32_t turns;                /* counts what counters_turn() has done */
+	uint64_t nanos, tokens, calls; /* of all charges, ever */
 };
 
 /*
@@ -40,8 +40,7 @@ struct counter_charge {
  * there is none, or no memory. ret_swept is set when counters were dropped to make room: pointers
  * to this budget's counters are void then.
  */
-struct counter *counters_get(struct counters *counters, const char *key, bool make,
-			     bool *ret_swept);
+struct counter *counters_get(struct counters *counters, const char *key, bool make, bool *ret_swept);
 /* The window has been rolled (counters_roll()) before each of these. */
 void counter_add(struct counters *counters, struct counter *counter,
 		 const struct counter_charge *charge, uint64_t cgroup);
@@ -59,7 +58,7 @@ void counter_land(struct counters *counters, struct counter *counter, uint64_t s
 /* What is ordered of it; the last of the orders that fit counts. */
 void counter_order(struct counters *counters, struct counter *counter,
 		   const struct override *orders, size_t n);
-#define COUNTER_HOLD UINT32_MAX	/* as a step: what an operator ordered */
+#define COUNTER_HOLD UINT32_MAX       /* as a step: what an operator ordered */
 #define COUNTER_FUSE (UINT32_MAX - 2) /* as a step: it is nearly spent */
 /* All but the epoch. */
 void counter_pulse(const struct counters *counters, const struct counter *counter,
@@ -76,10 +75,10 @@ void counters_walk(struct counters *counters,
 /* A cgroup that is gated with the counter, although it has not been charged yet. */
 void counter_join(struct counter *counter, uint64_t cgroup);
 /* See policy.h. True: steps no longer stand. */
-bool counter_set_remote(struct counters *counters, struct counter *counter,
-			int64_t window_start_us, const struct policy_remote *remote);
-void counters_changed(struct counters *counters, void (*fn)(void *arg, const struct policy_own *own),
-		      void *arg);
+bool counter_set_remote(struct counters *counters, struct counter *counter, int64_t window_start_us,
+			const struct policy_remote *remote);
+void counters_changed(struct counters *counters,
+		      void (*fn)(void *arg, const struct policy_own *own), void *arg);
 bool counters_has_new(struct counters *counters);
 
 /* Each counter, in some order; NULL begins, and ends. No counter is made or dropped meanwhile. */

@@ -16,7 +16,7 @@
 struct sum {
 	uint64_t nanos, tokens;
 	uint64_t calls;
-	uint64_t measured;	/* in the unit of the limit */
+	uint64_t measured; /* in the unit of the limit */
 };
 
 /*
@@ -26,34 +26,34 @@ struct sum {
 #define COUNTER_ALIGN 64
 struct counter {
 	struct sum sum;
-	uint32_t epoch;		/* of the window that the sum belongs to */
+	uint32_t epoch;                    /* of the window that the sum belongs to */
 	uint8_t reached, before, ahead_of; /* steps: by what was spent, before, with what is ahead */
-	bool is_plain : 1;	/* no order, nothing in flight, not shared */
-	bool is_near : 1;	/* its fuse is due */
-	bool in_tokens : 1;	/* its limit is */
-	uint8_t n_calls, n_members;	/* counted on, see counter_rise(); the latest are kept */
-	uint8_t n_quiet;	/* of the calls that subject `known` has had, the latest so many came here */
+	bool is_plain : 1;                 /* no order, nothing in flight, not shared */
+	bool is_near : 1;                  /* its fuse is due */
+	bool in_tokens : 1;                /* its limit is */
+	uint8_t n_calls, n_members;        /* counted on, see counter_rise(); the latest are kept */
+	uint8_t n_quiet; /* of the calls that subject `known` has had, the latest so many came here */
 	uint32_t known;
-	uint32_t turn;		/* policy->common.turns when it was last brought up to date for policy_charge() */
-	uint64_t quiet;		/* below this sum nothing is to be told, while it is plain */
+	uint32_t turn; /* policy->common.turns when it was last brought up to date for policy_charge() */
+	uint64_t quiet; /* below this sum nothing is to be told, while it is plain */
 
-	struct sum *slots;	/* rolling; slots[at] is the present one */
-	int64_t calls[POLICY_CALLS];	/* before those of `known` */
-	uint64_t member;	/* the one that was last charged */
+	struct sum *slots;           /* rolling; slots[at] is the present one */
+	int64_t calls[POLICY_CALLS]; /* before those of `known` */
+	uint64_t member;             /* the one that was last charged */
 
 	enum override_kind order;
-	bool is_changed;	/* of a shared budget, since policy_changed() */
+	bool is_changed; /* of a shared budget, since policy_changed() */
 	LIST_ENTRY(counter) changed;
 	struct policy_remote remote;
 	uint32_t n_flights;
-	uint64_t landed;	/* calls that were in flight, ever */
-	uint64_t raised;	/* OVERRIDE_RAISE: the limit */
+	uint64_t landed; /* calls that were in flight, ever */
+	uint64_t raised; /* OVERRIDE_RAISE: the limit */
 	int64_t order_until_us;
-	uint64_t gone, calls_gone;	/* with windows and slots that ended, in the unit of the limit */
-	uint64_t flight, ahead;	/* of calls in flight, in the unit of the limit */
-	uint64_t per_kib;	/* of answers that flow; 0: not known */
-	int64_t newest;		/* the present slot's number */
-	int64_t first;		/* the slot in which it was made: its past begins there */
+	uint64_t gone, calls_gone; /* with windows and slots that ended, in the unit of the limit */
+	uint64_t flight, ahead;    /* of calls in flight, in the unit of the limit */
+	uint64_t per_kib;          /* of answers that flow; 0: not known */
+	int64_t newest;            /* the present slot's number */
+	int64_t first;             /* the slot in which it was made: its past begins there */
 	uint32_t at;
 	UT_hash_handle hh;
 	uint64_t members[POLICY_MEMBERS];
@@ -64,21 +64,22 @@ _Static_assert(offsetof(struct counter, slots) <= 64, "a charge looks at one lin
 struct counters {
 	const struct policy_budget *budget;
 	struct zone *zone;
-	bool is_in_money, is_spike, is_shared;	/* the budget's, at hand */
-	uint32_t n_steps, fuse;	/* the step that the fuse is for; n_steps: none */
+	bool is_in_money, is_spike, is_shared; /* the budget's, at hand */
+	uint32_t n_steps, fuse;                /* the step that the fuse is for; n_steps: none */
 	size_t *bytes, max_bytes;
 	struct counters_common *common;
 	bool is_open;
 	uint32_t epoch;
-	int64_t same_from_us, same_until_us; /* in between, a charge changes neither window nor slot */
-	int64_t start_us, end_us;	/* calendar */
-	int64_t slot_us, slot;		/* rolling: a slot's width, the present one */
+	int64_t same_from_us,
+		same_until_us;    /* in between, a charge changes neither window nor slot */
+	int64_t start_us, end_us; /* calendar */
+	int64_t slot_us, slot;    /* rolling: a slot's width, the present one */
 	int64_t now_us;
-	int64_t swept;			/* the epoch or slot of the last sweep */
+	int64_t swept; /* the epoch or slot of the last sweep */
 	struct counter *counters, *other;
 	LIST_HEAD(, counter) changed;
 	bool has_new;
-	uint64_t limits[];	/* one a step, in the unit of the limit */
+	uint64_t limits[]; /* one a step, in the unit of the limit */
 };
 
 static inline bool is_rolling(const struct counters *counters)
@@ -146,7 +147,8 @@ bool counter_is_near(const struct counters *counters, const struct counter *coun
 /* Below this sum a plain counter has nothing to tell, however few calls it is reached with. */
 uint64_t counter_quiet(const struct counters *counters, const struct counter *counter);
 /* counter.c. Where a step lies, in the unit of the limit. */
-uint64_t counter_limit(const struct counters *counters, const struct counter *counter, uint32_t step);
+uint64_t counter_limit(const struct counters *counters, const struct counter *counter,
+		       uint32_t step);
 /* Drops the slots that have left the window since the counter was last looked at. */
 void counter_slide(const struct counters *counters, struct counter *counter);
 /* Counts the steps anew when what is in flight, ordered or elsewhere has become another. */

@@ -25,8 +25,8 @@ void counter_free(struct counters *counters, struct counter *counter)
 static struct counter *counter_new(struct counters *counters, const char *key)
 {
 	size_t size = sizeof(struct counter) + strlen(key) + 1;
-	struct counter *counter =
-		aligned_alloc(COUNTER_ALIGN, (size + COUNTER_ALIGN - 1) & ~(COUNTER_ALIGN - 1UL));
+	struct counter *counter = aligned_alloc(COUNTER_ALIGN, (size + COUNTER_ALIGN - 1) &
+								       ~(COUNTER_ALIGN - 1UL));
 
 	if (!counter)
 		return NULL;

@@ -23,8 +23,8 @@ void counter_change(struct counters *counters, struct counter *counter)
 	counter->is_changed = true;
 }
 
-bool counter_set_remote(struct counters *counters, struct counter *counter,
-			int64_t window_start_us, const struct policy_remote *remote)
+bool counter_set_remote(struct counters *counters, struct counter *counter, int64_t window_start_us,
+			const struct policy_remote *remote)
 {
 	uint32_t before;
 
@@ -40,7 +40,8 @@ bool counter_set_remote(struct counters *counters, struct counter *counter,
 static void read_own(const struct counters *counters, const struct counter *counter,
 		     struct policy_own *ret)
 {
-	*ret = (struct policy_own){ .budget = counters->budget, .key = counter->key,
+	*ret = (struct policy_own){ .budget = counters->budget,
+				    .key = counter->key,
 				    .spent = in_unit(counters, &counter->sum) };
 	if (!counter->slots) {
 		ret->window_start_us = counters->start_us;
@@ -51,12 +52,12 @@ static void read_own(const struct counters *counters, const struct counter *coun
 	ret->slot_us = counters->slot_us;
 	ret->newest = counter->newest;
 	for (uint32_t i = 0; i < POLICY_SLOTS; i++)
-		ret->sums[i] = in_unit(counters, &counter->slots[(counter->at + POLICY_SLOTS - i) %
-								 POLICY_SLOTS]);
+		ret->sums[i] = in_unit(
+			counters, &counter->slots[(counter->at + POLICY_SLOTS - i) % POLICY_SLOTS]);
 }
 
-void counters_changed(struct counters *counters, void (*fn)(void *arg, const struct policy_own *own),
-		      void *arg)
+void counters_changed(struct counters *counters,
+		      void (*fn)(void *arg, const struct policy_own *own), void *arg)
 {
 	struct counter *counter;
 	struct policy_own own;

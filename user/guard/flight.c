@@ -8,7 +8,7 @@
 
 /* ---- calls in flight ---- */
 
-#define FLOW_BYTES 512	/* of an answer, between two looks at what it costs: two or three events */
+#define FLOW_BYTES 512 /* of an answer, between two looks at what it costs: two or three events */
 
 static void land(struct policy *policy, uint64_t id, bool is_over)
 {
@@ -42,16 +42,17 @@ static struct mark mark_of(const struct policy *policy, uint64_t id)
 static bool flows(struct mark *mark, const struct counter_charge *cost, uint64_t bytes,
 		  struct mark *ret_per_kib)
 {
-	struct mark now = { .bytes = bytes, .nanos = cost->nanos, .tokens = cost->tokens }, old = *mark;
+	struct mark now = { .bytes = bytes, .nanos = cost->nanos, .tokens = cost->tokens },
+		    old = *mark;
 
 	if (old.bytes && bytes < old.bytes + FLOW_BYTES)
 		return false;
 	*mark = now;
 	if (!old.bytes || now.nanos < old.nanos || now.tokens < old.tokens)
 		return false;
-	*ret_per_kib = (struct mark){ .nanos = (now.nanos - old.nanos) * 1024 / (bytes - old.bytes),
-				      .tokens = (now.tokens - old.tokens) * 1024 /
-						(bytes - old.bytes) };
+	*ret_per_kib =
+		(struct mark){ .nanos = (now.nanos - old.nanos) * 1024 / (bytes - old.bytes),
+			       .tokens = (now.tokens - old.tokens) * 1024 / (bytes - old.bytes) };
 	return true;
 }
 
@@ -68,8 +69,9 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 	known = policy_recall(policy, subject);
 	if (!known || !known->n_claims)
 		return;
-	flight = HASH_COUNT(policy->flights) >= POLICY_FLIGHTS ? NULL :
-		 calloc(1, sizeof(*flight) + known->n_claims * sizeof(flight->holds[0]));
+	flight = HASH_COUNT(policy->flights) >= POLICY_FLIGHTS ?
+			 NULL :
+			 calloc(1, sizeof(*flight) + known->n_claims * sizeof(flight->holds[0]));
 	if (flight) {
 		flight->id = id;
 		HASH_ADD(hh, policy->flights, id, sizeof(flight->id), flight);
@@ -97,11 +99,12 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 			counter_join(hold->counter, subject->group->cgroup);
 		hold->counters = claim->counters;
 		hold->so_far = counter_fly(claim->counters, hold->counter,
-					   policy_in_money(claim->counters->budget) ?
-						   cost.nanos : cost.tokens, &hold->ahead);
+					   policy_in_money(claim->counters->budget) ? cost.nanos :
+										      cost.tokens,
+					   &hold->ahead);
 		if (is_flowing)
-			counter_flow(hold->counter, claim->counters->is_in_money ? per_kib.nanos :
-										   per_kib.tokens);
+			counter_flow(hold->counter,
+				     claim->counters->is_in_money ? per_kib.nanos : per_kib.tokens);
 		policy_tell(policy, i, hold->counter);
 		flight->n++;
 	}

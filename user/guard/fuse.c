@@ -56,8 +56,7 @@ static uint64_t running(struct fuse *fuse, const struct policy_pulse *pulse,
 	int64_t seen = (int64_t)pulse->n_flights - (int64_t)waiting;
 	int64_t unseen = (int64_t)(take->admitted - pulse->landed) - seen - fuse->apart;
 
-	if (!unseen || !fuse->even_us || now_us < fuse->even_us ||
-	    now_us - fuse->even_us > EVEN_US) {
+	if (!unseen || !fuse->even_us || now_us < fuse->even_us || now_us - fuse->even_us > EVEN_US) {
 		fuse->apart += unseen;
 		fuse->even_us = now_us;
 		unseen = 0;
@@ -80,7 +79,8 @@ struct ctl_grant fuse_update(struct fuse *fuse, const struct policy_pulse *pulse
 {
 	uint64_t ahead = still_to_cost(pulse, running(fuse, pulse, take, waiting, now_us));
 	struct ctl_grant grant = {
-		.granted_nanos = take->taken_nanos + take->streamed_nanos + (uint64_t)pulse->left - ahead,
+		.granted_nanos = take->taken_nanos + take->streamed_nanos + (uint64_t)pulse->left -
+				 ahead,
 		.reserve_nanos = pulse->mean ?: 1,
 		.per_kib_nanos = pulse->per_kib,
 		.cut_nanos = UINT64_MAX,

@@ -36,11 +36,11 @@ static int pull(const struct act_levers *levers, const struct standing *standing
 	switch (standing->kind) {
 	case STANDING_PROCESS:
 		return levers->signal ? levers->signal(levers->arg, standing->tgid,
-						       standing->start_ticks, signal)
-				      : -EOPNOTSUPP;
+						       standing->start_ticks, signal) :
+					-EOPNOTSUPP;
 	case STANDING_STOPPED:
-		return levers->signal_cgroup ? levers->signal_cgroup(levers->arg, &group, signal)
-					     : -EOPNOTSUPP;
+		return levers->signal_cgroup ? levers->signal_cgroup(levers->arg, &group, signal) :
+					       -EOPNOTSUPP;
 	case STANDING_FROZEN:
 		return levers->freeze ? levers->freeze(levers->arg, &group, stand) : -EOPNOTSUPP;
 	}
@@ -68,7 +68,7 @@ int halt_undo(struct act *act, const struct deed *deed)
 	int err = pull(&act->levers, &standing, deed->target.id, false);
 
 	if (err == -ESRCH || err == -ENOENT)
-		err = 0;	/* it has ended */
+		err = 0; /* it has ended */
 	if (!err && act->ledger)
 		(void)standing_drop(act->ledger, &standing);
 	return err;
@@ -93,8 +93,7 @@ void halt_apply(struct act *act, struct story *story, const struct policy_verdic
 	if (err)
 		deed_write(act, deed, now_us, "failed: %s", strerror(-err));
 	else if (cut)
-		deed_write(act, deed, now_us, "done, but live connections stay: %s",
-			   strerror(-cut));
+		deed_write(act, deed, now_us, "done, but live connections stay: %s", strerror(-cut));
 	else
 		deed_write(act, deed, now_us, "done");
 }

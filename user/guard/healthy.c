@@ -44,8 +44,8 @@ struct member {
 struct count {
 	const struct act *act;
 	const struct policy_verdict *verdict;
-	uint64_t seen;			/* bits of verdict->cgroups */
-	struct member *own;		/* whom the deed is for */
+	uint64_t seen;      /* bits of verdict->cgroups */
+	struct member *own; /* whom the deed is for */
 	size_t n;
 	struct member members[MEMBERS_MAX];
 };
@@ -58,8 +58,8 @@ static void join(struct count *count, uint64_t cgroup, const char *pod_uid)
 
 	if (!is_live(count->act, cgroup))
 		return;
-	while (member < end && (*pod_uid ? strcmp(member->pod_uid, pod_uid) != 0 :
-					   member->cgroup != cgroup))
+	while (member < end &&
+	       (*pod_uid ? strcmp(member->pod_uid, pod_uid) != 0 : member->cgroup != cgroup))
 		member++;
 	if (member == end) {
 		if (count->n == MEMBERS_MAX)
@@ -92,15 +92,15 @@ static bool is_charged(struct count *count, uint64_t cgroup)
 static void look(void *arg, const struct who_group *group)
 {
 	static const struct who_process nobody;
-	const struct policy_subject subject = { .group = group, .process = &nobody, .host = "",
-						.model = "" };
+	const struct policy_subject subject = {
+		.group = group, .process = &nobody, .host = "", .model = ""
+	};
 	struct count *count = arg;
 	const struct policy_verdict *verdict = count->verdict;
 	bool is_protected;
 
 	if (is_charged(count, group->cgroup) ||
-	    policy_covers(count->act->rules, verdict->budget, verdict->key, &subject,
-			  &is_protected))
+	    policy_covers(count->act->rules, verdict->budget, verdict->key, &subject, &is_protected))
 		join(count, group->cgroup, group->pod_uid);
 }
 
@@ -154,6 +154,6 @@ bool healthy_stay(struct act *act, struct deed *deed, const struct policy_verdic
 		deed_write(act, deed, now_us,
 			   "refused: it would leave %zu of %zu members healthy, min-healthy is %zu",
 			   healthy.healthy, healthy.members, healthy.least);
-	deed->error = -EBUSY;	/* its next charge asks again */
+	deed->error = -EBUSY; /* its next charge asks again */
 	return false;
 }

@@ -8,11 +8,11 @@
 
 static struct held_key key_of(const struct deed *deed)
 {
-	static const enum hold holds[POLICY_ACTIONS] = { [POLICY_FREEZE] = HOLD_FREEZE,
-							 [POLICY_STOP] = HOLD_STOP };
+	static const enum hold holds[POLICY_ACTIONS] = {
+		[POLICY_FREEZE] = HOLD_FREEZE, [POLICY_STOP] = HOLD_STOP
+	};
 
-	return (struct held_key){ .hold = holds[deed->story->step->action],
-				  .target = deed->target };
+	return (struct held_key){ .hold = holds[deed->story->step->action], .target = deed->target };
 }
 
 static struct held *find(const struct act *act, struct held_key key)
@@ -89,8 +89,8 @@ static int64_t own_loss_us(const struct story *story)
 
 struct ctl_gate hold_gate(const struct act *act, uint64_t cgroup, int64_t *ret_loss_us)
 {
-	struct held *held = find(act, (struct held_key){ .hold = HOLD_GATE,
-							 .target = { .id = cgroup } });
+	struct held *held =
+		find(act, (struct held_key){ .hold = HOLD_GATE, .target = { .id = cgroup } });
 	struct ctl_gate gate = { .state = CTL_OPEN };
 	const struct deed *deed;
 

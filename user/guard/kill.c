@@ -16,11 +16,12 @@ int signal_pull(struct act *act, const struct deed *deed, int signal)
 	const struct act_levers *levers = &act->levers;
 
 	if (deed->group)
-		return levers->signal_cgroup ? levers->signal_cgroup(levers->arg, deed->group, signal)
-					     : -EOPNOTSUPP;
+		return levers->signal_cgroup ?
+			       levers->signal_cgroup(levers->arg, deed->group, signal) :
+			       -EOPNOTSUPP;
 	return levers->signal ? levers->signal(levers->arg, (uint32_t)deed->target.tgid,
-					       deed->target.id, signal)
-			      : -EOPNOTSUPP;
+					       deed->target.id, signal) :
+				-EOPNOTSUPP;
 }
 
 static void arm_grace(struct act *act)
@@ -48,8 +49,7 @@ static int kill_now(struct act *act, const struct deed *deed)
 {
 	int err = signal_pull(act, deed, SIGKILL);
 
-	if (!err && deed->group && hold_stands(act, HOLD_FREEZE, deed->target) &&
-	    act->levers.freeze)
+	if (!err && deed->group && hold_stands(act, HOLD_FREEZE, deed->target) && act->levers.freeze)
 		(void)act->levers.freeze(act->levers.arg, deed->group, false);
 	return err;
 }
@@ -110,7 +110,7 @@ static void start_kill(struct act *act, struct deed *deed, int64_t now_us)
 	LIST_INSERT_HEAD(&act->pending, deed, pending);
 	arm_grace(act);
 	deed_write(act, deed, now_us, "done: SIGTERM, SIGKILL in %llu s",
-		  (unsigned long long)((grace_ns + NS_PER_S - 1) / NS_PER_S));
+		   (unsigned long long)((grace_ns + NS_PER_S - 1) / NS_PER_S));
 }
 
 #define HOUR_NS (3600 * NS_PER_S)
@@ -172,7 +172,7 @@ void kill_apply(struct act *act, struct story *story, const struct policy_verdic
 		if (deed->error != -EDQUOT)
 			deed_write(act, deed, now_us, "refused: %u kills in an hour are the limit",
 				   act->rules->max_kills);
-		deed->error = -EDQUOT;	/* its next charge asks again */
+		deed->error = -EDQUOT; /* its next charge asks again */
 		return;
 	}
 	deed->error = 0;

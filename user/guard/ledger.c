@@ -18,9 +18,9 @@
 #include "guard/ledger_db.h"
 #include "guard/override.h"
 
-#define ASIDE_BUSY_MS 5000		/* an order is worth waiting for */
-#define RETRY_NS NS_PER_S
-#define PRUNE_ROWS 5000			/* about 50 ms */
+#define ASIDE_BUSY_MS 5000 /* an order is worth waiting for */
+#define RETRY_NS      NS_PER_S
+#define PRUNE_ROWS    5000 /* about 50 ms */
 
 static const char schema_1[] =
 	"CREATE TABLE subjects (id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, workload TEXT NOT "
@@ -234,7 +234,8 @@ static int migrate(struct ledger *ledger, int64_t version)
 static int prepare_writer(struct ledger *ledger)
 {
 	int persist = 1;
-	int err = exec(ledger, "PRAGMA journal_mode = WAL; PRAGMA cache_size = -4096;" LEDGER_PRAGMAS);
+	int err = exec(ledger,
+		       "PRAGMA journal_mode = WAL; PRAGMA cache_size = -4096;" LEDGER_PRAGMAS);
 
 	if (err)
 		return err;
@@ -301,10 +302,9 @@ static int open_failed(int err, const char *path, char **ret_error)
 		return refuse(ret_error, err,
 			      "%s is damaged or not a ledger; move it away and start again", path);
 	if (err == -ENOENT)
-		return refuse(
-			ret_error, err,
-			"cannot open %s; has `aigress run` been started, and may you read it?",
-			path);
+		return refuse(ret_error, err,
+			      "cannot open %s; has `aigress run` been started, and may you read it?",
+			      path);
 	return refuse(ret_error, err, "cannot open %s: %s", path, strerror(-err));
 }
 
@@ -356,8 +356,9 @@ int ledger_open(struct ledger **ret, const char *dir, bool writable, char **ret_
 	}
 	/* SQLite makes -wal and -shm with the mode of the file itself. */
 	mask = umask(0027);
-	err = ledger_errno(sqlite3_open_v2(path, &ledger->db, writable ?
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY, NULL));
+	err = ledger_errno(sqlite3_open_v2(
+		path, &ledger->db,
+		writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY, NULL));
 	if (!err)
 		(void)sqlite3_busy_timeout(ledger->db, LEDGER_BUSY_MS);
 	if (!err && writable)

@@ -17,16 +17,16 @@
 
 struct ledger;
 
-#define LEDGER_FILE "ledger.db"
-#define LEDGER_COMMIT_NS 100000000ULL	/* half of the 200 ms that may be lost */
-#define LEDGER_QUEUE 10000	/* calls that wait for the disk; about 2.5 MB */
-#define LEDGER_ACTION_QUEUE 1000	/* actions that wait for the disk */
+#define LEDGER_FILE         "ledger.db"
+#define LEDGER_COMMIT_NS    100000000ULL /* half of the 200 ms that may be lost */
+#define LEDGER_QUEUE        10000        /* calls that wait for the disk; about 2.5 MB */
+#define LEDGER_ACTION_QUEUE 1000         /* actions that wait for the disk */
 
 /* What one call may hold at most; more is clamped, so that no sum can overflow. The policy counts
  * with the same clamps. */
-#define LEDGER_TOKENS_MAX 10000000000ULL	/* of a class */
-#define LEDGER_BYTES_MAX (1ULL << 40)
-#define LEDGER_NANOS_MAX 100000000000000LL	/* 100,000 USD */
+#define LEDGER_TOKENS_MAX 10000000000ULL /* of a class */
+#define LEDGER_BYTES_MAX  (1ULL << 40)
+#define LEDGER_NANOS_MAX  100000000000000LL /* 100,000 USD */
 
 /* The state directory when none is named. */
 #define LEDGER_DIR "/var/lib/aigress"
@@ -36,14 +36,14 @@ struct ledger;
  * what to do, to be freed. Readers may be many, writers are one (-EBUSY: another daemon runs).
  */
 int ledger_open(struct ledger **ret, const char *dir, bool writable, char **ret_error);
-struct ledger *ledger_free(struct ledger *ledger);	/* commits */
+struct ledger *ledger_free(struct ledger *ledger); /* commits */
 
 /*
  * One call with whose it was. start_us: wall clock, microseconds since the epoch. When it was read:
  * group->cgroup is 0 (ids do not outlive a boot: look the path up), start_mono_ns is 0.
  */
 struct ledger_call {
-	int64_t id;			/* set when read */
+	int64_t id; /* set when read */
 	int64_t start_us;
 	const struct charge *charge;
 	const struct who_group *group;
@@ -88,23 +88,23 @@ int ledger_replay(struct ledger *ledger, int64_t since_us,
 
 /* An action, rehearsed or real, with its evidence. Strings are copied; NULL is empty. */
 struct ledger_action {
-	int64_t id;			/* set when read */
+	int64_t id; /* set when read */
 	int64_t time_us;
 	const char *budget;
-	const char *rule;		/* "agents.yaml:12" */
-	const char *action;		/* note, refuse, kill, ... */
-	const char *subject;		/* the counter: "cgroup=/kubepods/..." */
-	const char *target; /* what was done to: "cgroup /a/b", "process 123 (python3)" */
-	const char *result;		/* "rehearsed", "done", "failed: ..." */
+	const char *rule;    /* "agents.yaml:12" */
+	const char *action;  /* note, refuse, kill, ... */
+	const char *subject; /* the counter: "cgroup=/kubepods/..." */
+	const char *target;  /* what was done to: "cgroup /a/b", "process 123 (python3)" */
+	const char *result;  /* "rehearsed", "done", "failed: ..." */
 	bool is_rehearsed;
 	int64_t spent_nanos;
-	int64_t limit_nanos;		/* 0: a limit in tokens */
+	int64_t limit_nanos; /* 0: a limit in tokens */
 	uint64_t spent_tokens, limit_tokens;
 	int64_t window_start_us;
-	int64_t until_us;		/* what it rests on ends then; 0: not known */
-	uint32_t measured_permille;	/* how much of the sum was measured */
-	const char *pod_uid;		/* as act tells it: whose, empty if no pod's; not kept */
-	const char *last_calls; /* JSON array of the ids of the calls that crossed the line */
+	int64_t until_us;           /* what it rests on ends then; 0: not known */
+	uint32_t measured_permille; /* how much of the sum was measured */
+	const char *pod_uid;        /* as act tells it: whose, empty if no pod's; not kept */
+	const char *last_calls;     /* JSON array of the ids of the calls that crossed the line */
 };
 /* Written at once, after the calls that it names. 0, or -errno as ledger_commit() (kept, tried
  * again). */
@@ -129,8 +129,8 @@ char *ledger_get(struct ledger *ledger, const char *key);
 
 /* Keys of a report, in this order when a row prints them. */
 enum ledger_key {
-	LEDGER_BY_TIME,		/* of one call; only with LEDGER_BY_CALL */
-	LEDGER_BY_HOUR,		/* "2026-11-23T19:00Z" */
+	LEDGER_BY_TIME, /* of one call; only with LEDGER_BY_CALL */
+	LEDGER_BY_HOUR, /* "2026-11-23T19:00Z" */
 	LEDGER_BY_NAMESPACE,
 	LEDGER_BY_WORKLOAD,
 	LEDGER_BY_POD,
@@ -152,7 +152,7 @@ enum ledger_key {
 const char *ledger_key_name(enum ledger_key key);
 
 struct ledger_row {
-	const char *keys[LEDGER_KEYS];	/* NULL where not asked for */
+	const char *keys[LEDGER_KEYS]; /* NULL where not asked for */
 	/* only with LEDGER_BY_CALL: */
 	int64_t call_id, start_us;
 	const char *path, *operation, *outcome, *price_key, *price_origin;
@@ -164,8 +164,9 @@ struct ledger_row {
 	struct usage tokens;
 	uint64_t request_bytes, response_bytes;
 	int64_t cost_nanos;
-	uint64_t error_input, error_output;	/* how far the estimates among them may be off: tokens, ... */
-	int64_t error_nanos;			/* ... and of the cost */
+	uint64_t error_input,
+		error_output; /* how far the estimates among them may be off: tokens, ... */
+	int64_t error_nanos;  /* ... and of the cost */
 };
 /*
  * Sums since since_us by the keys whose bit (1u << enum ledger_key) is set, dearest first. Exact

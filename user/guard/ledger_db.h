@@ -16,7 +16,7 @@ extern const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX 
 
 /* Of every connection of a writer. */
 #define LEDGER_BUSY_MS 100
-#define LEDGER_PRAGMAS                                            \
+#define LEDGER_PRAGMAS                                                \
 	"PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;" \
 	"PRAGMA journal_size_limit = 4194304;"
 
@@ -28,10 +28,10 @@ struct ledger_deeds;
 struct ledger {
 	sqlite3 *db;
 	bool is_writable;
-	int lock;			/* -1 for readers */
+	int lock; /* -1 for readers */
 	int64_t next_id;
-	unsigned reports;		/* names the temporary table of each */
-	uint64_t retry_ns;		/* no commit before, after one that failed */
+	unsigned reports;  /* names the temporary table of each */
+	uint64_t retry_ns; /* no commit before, after one that failed */
 	int retry_error;
 	struct ledger_wal *wal;
 	struct ledger_queue *queue;
@@ -63,7 +63,7 @@ int ledger_deeds_write(struct ledger *ledger);
 void ledger_deeds_written(struct ledger *ledger, bool committed);
 
 /* An action's columns, and what a row of them says; texts live as long as the row. */
-#define LEDGER_ACTION_COLUMNS                                                               \
+#define LEDGER_ACTION_COLUMNS                                                                 \
 	"id, time_us, budget, rule, action, subject, target, result, rehearsed, spent_nanos," \
 	" limit_nanos, spent_tokens, limit_tokens, window_start_us, measured_permille,"       \
 	" last_calls, until_us"
@@ -71,8 +71,8 @@ void ledger_read_action(sqlite3_stmt *row, struct ledger_action *ret);
 
 /* The WAL (wal.c). ledger_wal_look: something was committed, has it grown enough for a checkpoint? */
 int ledger_wal_new(struct ledger *ledger);
-void ledger_wal_free(struct ledger *ledger);	/* waits for the checkpoint that runs */
+void ledger_wal_free(struct ledger *ledger); /* waits for the checkpoint that runs */
 void ledger_wal_look(struct ledger *ledger);
-bool ledger_wal_is_held(const struct ledger *ledger);	/* it starts over: a commit would wait */
+bool ledger_wal_is_held(const struct ledger *ledger); /* it starts over: a commit would wait */
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 
-#define VALUE_LEN 64	/* of a Kubernetes label: 63 characters */
+#define VALUE_LEN 64 /* of a Kubernetes label: 63 characters */
 
 static bool fits(const char *pattern, const char *text)
 {
@@ -53,14 +53,16 @@ bool match_fits(const struct policy_match *match, const struct policy_subject *s
 }
 
 /* The patterns of a match, in some order. */
-#define TEXTS(match)                                                                               \
-	{ &(match)->namespace, &(match)->workload, &(match)->pod, &(match)->container,             \
-	  &(match)->cgroup, &(match)->unit, &(match)->user, &(match)->command, &(match)->exe,      \
-	  &(match)->host, &(match)->model }
+#define TEXTS(match)                                                                         \
+	{                                                                                    \
+		&(match)->namespace, &(match)->workload, &(match)->pod, &(match)->container, \
+			&(match)->cgroup, &(match)->unit, &(match)->user, &(match)->command, \
+			&(match)->exe, &(match)->host, &(match)->model                       \
+	}
 
 bool match_is_same(const struct policy_match *a, const struct policy_match *b)
 {
-	char *const *texts[] = TEXTS(a), *const *others[] = TEXTS(b);
+	char *const *texts[] = TEXTS(a), *const * others[] = TEXTS(b);
 	bool same = a->n_labels == b->n_labels;
 
 	for (size_t i = 0; same && i < ARRAY_SIZE(texts); i++)

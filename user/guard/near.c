@@ -68,7 +68,8 @@ static uint64_t likely_mean(const struct counters *counters, const struct counte
 	if (!all->calls || is_known(counter))
 		return mean;
 	common = (counters->is_in_money ? all->nanos : all->tokens) / all->calls;
-	return (uint64_t)((common * (KNOWN_CALLS - calls) + (unsigned __int128)mean * calls) / KNOWN_CALLS);
+	return (uint64_t)((common * (KNOWN_CALLS - calls) + (unsigned __int128)mean * calls) /
+			  KNOWN_CALLS);
 }
 
 /* What is ahead of its calls in flight, by that mean: they began when less was known. */
@@ -143,7 +144,8 @@ void counter_pulse(const struct counters *counters, const struct counter *counte
 	*ret = (struct policy_pulse){ .charged = counter->gone + spent,
 				      .calls = calls_of(counter),
 				      .mean = likely_mean(counters, counter),
-				      .n_flights = counter->n_flights, .landed = counter->landed };
+				      .n_flights = counter->n_flights,
+				      .landed = counter->landed };
 	if (!counter->is_near)
 		return;
 	add(&spent, counter->flight);

@@ -17,11 +17,14 @@ int outbox_open(struct ledger *ledger, const char *webhook, struct outbox *ret)
 	_cleanup_statement_ sqlite3_stmt *make = NULL, *read = NULL;
 	int err = ledger_prepare(ledger,
 				 "INSERT OR IGNORE INTO outbox"
-				 " SELECT ?, ifnull(max(id), 0), 0, 0 FROM actions", &make);
+				 " SELECT ?, ifnull(max(id), 0), 0, 0 FROM actions",
+				 &make);
 
 	if (!err)
-		err = ledger_prepare(ledger, "SELECT done_id, sent, dead FROM outbox"
-				     " WHERE webhook = ?", &read);
+		err = ledger_prepare(ledger,
+				     "SELECT done_id, sent, dead FROM outbox"
+				     " WHERE webhook = ?",
+				     &read);
 	if (err)
 		return err;
 	sqlite3_bind_text(make, 1, webhook, -1, SQLITE_STATIC);
@@ -70,8 +73,10 @@ int outbox_read(struct ledger *ledger, int64_t after_id, unsigned max,
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	struct ledger_action action;
-	int err = ledger_prepare(ledger, "SELECT " LEDGER_ACTION_COLUMNS " FROM actions"
-				 " WHERE id > ? ORDER BY id LIMIT ?", &statement);
+	int err = ledger_prepare(ledger,
+				 "SELECT " LEDGER_ACTION_COLUMNS " FROM actions"
+				 " WHERE id > ? ORDER BY id LIMIT ?",
+				 &statement);
 	int result = SQLITE_DONE;
 
 	if (err)
@@ -89,8 +94,10 @@ int outbox_read(struct ledger *ledger, int64_t after_id, unsigned max,
 int outbox_mark(struct ledger *ledger, const char *webhook, const struct outbox *outbox)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	int err = ledger_prepare(ledger, "UPDATE outbox SET done_id = ?, sent = ?, dead = ?"
-				 " WHERE webhook = ?", &statement);
+	int err = ledger_prepare(ledger,
+				 "UPDATE outbox SET done_id = ?, sent = ?, dead = ?"
+				 " WHERE webhook = ?",
+				 &statement);
 
 	if (err)
 		return err;

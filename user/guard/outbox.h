@@ -10,11 +10,11 @@
 
 #include "guard/ledger.h"
 
-#define OUTBOX_ROWS 10000	/* that a webhook may lie behind; the oldest are given up */
+#define OUTBOX_ROWS 10000 /* that a webhook may lie behind; the oldest are given up */
 
 struct outbox {
-	int64_t done_id;	/* the last row that was sent, given up or not wanted */
-	uint64_t sent, dead;	/* ever */
+	int64_t done_id;     /* the last row that was sent, given up or not wanted */
+	uint64_t sent, dead; /* ever */
 };
 
 /* Where a webhook is; a new one begins behind the last row. 0 or -errno. */

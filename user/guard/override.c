@@ -10,8 +10,10 @@
 #include "base/clock.h"
 #include "guard/ledger_db.h"
 
-static const char *const names[] = { [OVERRIDE_NONE] = "none", [OVERRIDE_OPEN] = "open",
-				     [OVERRIDE_HOLD] = "hold", [OVERRIDE_RAISE] = "raise" };
+static const char *const names[] = { [OVERRIDE_NONE] = "none",
+				     [OVERRIDE_OPEN] = "open",
+				     [OVERRIDE_HOLD] = "hold",
+				     [OVERRIDE_RAISE] = "raise" };
 
 const char *override_kind_name(enum override_kind kind)
 {
@@ -32,7 +34,8 @@ static int exec(struct ledger *ledger, const char *sql)
 static int write_action(struct ledger *ledger, const struct override *override, const char *result)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	int err = ledger_prepare(ledger,
+	int err = ledger_prepare(
+		ledger,
 		"INSERT INTO actions (time_us, budget, rule, action, subject, target, result,"
 		" rehearsed, spent_nanos, limit_nanos, spent_tokens, limit_tokens, window_start_us,"
 		" measured_permille, last_calls)"
@@ -46,24 +49,26 @@ static int write_action(struct ledger *ledger, const struct override *override, 
 	sqlite3_bind_text(statement, 3, names[override->kind], -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 4, result, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 5, override->limit_nanos);
-	sqlite3_bind_int64(statement, 6, (int64_t)override->limit_tokens);
+	sqlite3_bind_int64(statement, 6, (int64_t) override->limit_tokens);
 	return ledger_errno(sqlite3_step(statement));
 }
 
 static int write_row(struct ledger *ledger, const struct override *override)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	int err = ledger_prepare(ledger,
+	int err = ledger_prepare(
+		ledger,
 		"INSERT INTO overrides (kind, key, limit_nanos, limit_tokens, made_us, until_us,"
 		" made_by, reason) SELECT ?, ?, ?, ?, ?, ?, ?, ?"
-		" WHERE (SELECT count(*) FROM overrides WHERE until_us > ?5) < ?9", &statement);
+		" WHERE (SELECT count(*) FROM overrides WHERE until_us > ?5) < ?9",
+		&statement);
 
 	if (err)
 		return err;
 	sqlite3_bind_text(statement, 1, names[override->kind], -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 2, override->key, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 3, override->limit_nanos);
-	sqlite3_bind_int64(statement, 4, (int64_t)override->limit_tokens);
+	sqlite3_bind_int64(statement, 4, (int64_t) override->limit_tokens);
 	sqlite3_bind_int64(statement, 5, override->made_us);
 	sqlite3_bind_int64(statement, 6, override->until_us);
 	sqlite3_bind_text(statement, 7, override->made_by, -1, SQLITE_STATIC);
@@ -105,8 +110,10 @@ int override_clear(struct ledger *ledger, const char *key, const char *made_by, 
 	int n = 0, err;
 
 	snprintf(none.key, sizeof(none.key), "%s", key ? key : "*");
-	err = ledger_prepare(ledger, "UPDATE overrides SET until_us = ?1 WHERE until_us > ?1"
-			     " AND (?2 IS NULL OR key = ?2)", &statement);
+	err = ledger_prepare(ledger,
+			     "UPDATE overrides SET until_us = ?1 WHERE until_us > ?1"
+			     " AND (?2 IS NULL OR key = ?2)",
+			     &statement);
 	if (!err)
 		err = exec(ledger, "BEGIN IMMEDIATE");
 	if (err)
@@ -139,9 +146,11 @@ int overrides_read(struct ledger *ledger, int64_t now_us, struct override **ret,
 	size_t n = 0;
 
 	if (!err)
-		err = ledger_prepare(ledger,
+		err = ledger_prepare(
+			ledger,
 			"SELECT id, kind, key, limit_nanos, limit_tokens, made_us, until_us, made_by,"
-			" reason FROM overrides WHERE until_us > ? ORDER BY id", &statement);
+			" reason FROM overrides WHERE until_us > ? ORDER BY id",
+			&statement);
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, now_us);
@@ -155,7 +164,8 @@ int overrides_read(struct ledger *ledger, int64_t now_us, struct override **ret,
 		one->limit_tokens = (uint64_t)sqlite3_column_int64(statement, 4);
 		one->made_us = sqlite3_column_int64(statement, 5);
 		one->until_us = sqlite3_column_int64(statement, 6);
-		snprintf(one->made_by, sizeof(one->made_by), "%s", sqlite3_column_text(statement, 7));
+		snprintf(one->made_by, sizeof(one->made_by), "%s",
+			 sqlite3_column_text(statement, 7));
 		snprintf(one->reason, sizeof(one->reason), "%s", sqlite3_column_text(statement, 8));
 		n += one->kind != OVERRIDE_NONE;
 	}

@@ -11,15 +11,15 @@
 
 enum override_kind {
 	OVERRIDE_NONE,
-	OVERRIDE_OPEN,	/* no step is taken, what holds is let go; sums go on */
-	OVERRIDE_HOLD,	/* new calls are refused, whatever was spent, and even where steps are rehearsed */
-	OVERRIDE_RAISE,	/* the limit is that one, if it is more */
+	OVERRIDE_OPEN, /* no step is taken, what holds is let go; sums go on */
+	OVERRIDE_HOLD, /* new calls are refused, whatever was spent, and even where steps are rehearsed */
+	OVERRIDE_RAISE, /* the limit is that one, if it is more */
 };
-const char *override_kind_name(enum override_kind kind);	/* NULL: no such kind */
+const char *override_kind_name(enum override_kind kind); /* NULL: no such kind */
 
-#define OVERRIDES_MAX 256	/* in force at a time */
-#define OVERRIDE_KEY_LEN 256
-#define OVERRIDE_TEXT_LEN 200
+#define OVERRIDES_MAX       256 /* in force at a time */
+#define OVERRIDE_KEY_LEN    256
+#define OVERRIDE_TEXT_LEN   200
 #define OVERRIDE_LONGEST_US (30 * 86400LL * 1000000)
 
 struct override {
@@ -27,7 +27,7 @@ struct override {
 	enum override_kind kind;
 	/* A glob (fnmatch) over names of budgets and of counters ("cgroup=/agents"); "*": all. */
 	char key[OVERRIDE_KEY_LEN];
-	int64_t limit_nanos;	/* OVERRIDE_RAISE, one of the two */
+	int64_t limit_nanos; /* OVERRIDE_RAISE, one of the two */
 	uint64_t limit_tokens;
 	int64_t made_us, until_us;
 	char made_by[OVERRIDE_TEXT_LEN], reason[OVERRIDE_TEXT_LEN];

@@ -22,7 +22,7 @@ int bucket_open(struct act *act, struct story *story)
 		return 0;
 	if (act->n_buckets >= CTL_BUCKETS_MAX)
 		return -ENOSPC;
-	story->bucket = ++act->buckets ?: ++act->buckets;	/* 0 is no bucket */
+	story->bucket = ++act->buckets ?: ++act->buckets; /* 0 is no bucket */
 	if (story_is_fuse(story))
 		story->fuse = (struct fuse){ 0 };
 	else
@@ -101,18 +101,17 @@ size_t act_pace(struct act *act, struct policy *policy, int64_t now_us)
 	HASH_ITER(hh, act->stories, story, next) {
 		if (!story->bucket)
 			continue;
-		if (story_is_fuse(story) &&
-		    !policy_stands(policy, story->budget, story->step, story_name(story), false,
-				   now_us)) {
+		if (story_is_fuse(story) && !policy_stands(policy, story->budget, story->step,
+							   story_name(story), false, now_us)) {
 			story_drop(act, story, NULL, now_us);
 			continue;
 		}
-		if (!act->levers.taken ||
-		    act->levers.taken(act->levers.arg, story->bucket, &take) ||
+		if (!act->levers.taken || act->levers.taken(act->levers.arg, story->bucket, &take) ||
 		    !policy_pulse(policy, story->budget, story_name(story), &pulse))
 			continue;
 		if (story_is_fuse(story))
-			now = fuse_update(&story->fuse, &pulse, &take, fuse_waiting(act, story), now_us);
+			now = fuse_update(&story->fuse, &pulse, &take, fuse_waiting(act, story),
+					  now_us);
 		else
 			now = bucket_update(&story->pace, &pulse, &take, now_us);
 		n_busy += !story_is_fuse(story) || pulse.n_flights;

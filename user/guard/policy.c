@@ -9,8 +9,8 @@
 #include "guard/match.h"
 #include "guard/policy_in.h"
 
-#define LONG_CALL_US (3600 * US_PER_S)	/* a call that ran longer may miss its window in a replay */
-#define FETCH_AHEAD 16	/* counters: about a memory latency of work */
+#define LONG_CALL_US (3600 * US_PER_S) /* a call that ran longer may miss its window in a replay */
+#define FETCH_AHEAD  16                /* counters: about a memory latency of work */
 
 const struct policy_step policy_hold = { .action = POLICY_REFUSE };
 const struct policy_step policy_fuse = { .action = POLICY_PACE };
@@ -57,11 +57,10 @@ struct policy *policy_new(const struct policy_rules *rules)
 	if (!policy->counters || !policy->scratch || !policy->telling)
 		return policy_free(policy);
 	for (size_t i = 0; i < rules->n_budgets; i++) {
-		policy->counters[i] = counters_new(&rules->budgets[i],
-						   rules->enforce && !rules->budgets[i].is_rehearsed,
-						   &policy->bytes,
-						   rules->counters_bytes ?: POLICY_COUNTERS_BYTES,
-						   &policy->common);
+		policy->counters[i] = counters_new(
+			&rules->budgets[i], rules->enforce && !rules->budgets[i].is_rehearsed,
+			&policy->bytes, rules->counters_bytes ?: POLICY_COUNTERS_BYTES,
+			&policy->common);
 		if (!policy->counters[i])
 			return policy_free(policy);
 		policy->is_per_process |= rules->budgets[i].per == POLICY_PER_PROCESS;
@@ -103,8 +102,7 @@ void policy_read(const struct charge *charge, int64_t call_id, struct counter_ch
 	if (charge->source == CHARGE_FREE)
 		return;
 	ret->is_measured = charge_is_measured(charge->source);
-	ret->nanos =
-		nanos < 0 ? 0 : (uint64_t)(nanos < LEDGER_NANOS_MAX ? nanos : LEDGER_NANOS_MAX);
+	ret->nanos = nanos < 0 ? 0 : (uint64_t)(nanos < LEDGER_NANOS_MAX ? nanos : LEDGER_NANOS_MAX);
 	ret->tokens = clamp_tokens(usage->input) + clamp_tokens(usage->cache_read) +
 		      clamp_tokens(usage->cache_write_5m) + clamp_tokens(usage->cache_write_1h) +
 		      clamp_tokens(usage->output) + clamp_tokens(usage->audio_input) +
@@ -179,8 +177,8 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 	add(&policy->common.tokens, more.tokens);
 	policy->common.calls += more.nanos || more.tokens;
 	/* The root is everybody, and what is protected is nobody's to gate. */
-	member = known->is_protected || !strcmp(subject->group->path, "/") ? 0
-									   : subject->group->cgroup;
+	member = known->is_protected || !strcmp(subject->group->path, "/") ? 0 :
+									     subject->group->cgroup;
 	if (!known->id || known->member != member) {
 		policy_number(policy, known);
 		known->member = member;
@@ -222,7 +220,7 @@ static void judge(struct policy *policy, const struct policy_subject *subject, b
 		if (!policy_counter_of(policy, claim, subject, make))
 			continue;
 		counter_look(claim->counters, claim->counter);
-		if (make)	/* what anybody's calls cost may be known by now */
+		if (make) /* what anybody's calls cost may be known by now */
 			counter_weigh(claim->counters, claim->counter);
 		policy_tell(policy, i, claim->counter);
 	}
@@ -273,10 +271,10 @@ bool policy_next(struct policy *policy, struct policy_verdict *ret)
 		uint32_t step;
 
 		if (!policy->is_inside)
-			policy->step = counter->order == OVERRIDE_HOLD	    ? 0 :
+			policy->step = counter->order == OVERRIDE_HOLD    ? 0 :
 				       counter->before < counter->reached ? counter->before :
-				       counter->reached		    ? counter->reached - 1U :
-									      0;
+				       counter->reached                   ? counter->reached - 1U :
+									    0;
 		step = next_step(claim->counters, counter, policy->step);
 		policy->is_inside = step != NO_STEP;
 		if (!policy->is_inside)
@@ -342,7 +340,8 @@ void policy_counters(struct policy *policy, int64_t now_us,
 
 void policy_stats(const struct policy *policy, struct policy_stats *ret)
 {
-	*ret = (struct policy_stats){ .cached = HASH_COUNT(policy->cache), .shared = policy->shared,
+	*ret = (struct policy_stats){ .cached = HASH_COUNT(policy->cache),
+				      .shared = policy->shared,
 				      .dropped = policy->dropped,
 				      .flights = HASH_COUNT(policy->flights),
 				      .unreserved = policy->unreserved };

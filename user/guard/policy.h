@@ -25,22 +25,28 @@ enum policy_action {
 };
 const char *policy_action_name(enum policy_action action);
 
-enum policy_per {	/* what shares one counter */
-	POLICY_PER_MATCH, POLICY_PER_NAMESPACE, POLICY_PER_WORKLOAD, POLICY_PER_POD,
-	POLICY_PER_CONTAINER, POLICY_PER_CGROUP, POLICY_PER_UNIT, POLICY_PER_USER,
-	POLICY_PER_PROCESS,
+enum policy_per { /* what shares one counter */
+		  POLICY_PER_MATCH,
+		  POLICY_PER_NAMESPACE,
+		  POLICY_PER_WORKLOAD,
+		  POLICY_PER_POD,
+		  POLICY_PER_CONTAINER,
+		  POLICY_PER_CGROUP,
+		  POLICY_PER_UNIT,
+		  POLICY_PER_USER,
+		  POLICY_PER_PROCESS,
 };
 
 enum policy_window {
 	POLICY_HOUR,
 	POLICY_DAY,
 	POLICY_WEEK,
-	POLICY_MONTH,	/* calendar, in the budget's time zone */
+	POLICY_MONTH,   /* calendar, in the budget's time zone */
 	POLICY_ROLLING, /* the last window_us microseconds */
 };
 
 struct policy_label {
-	char *name, *value;	/* the value is a glob */
+	char *name, *value; /* the value is a glob */
 };
 
 /* Glob patterns (fnmatch); NULL or empty matches all. All that are given must fit. */
@@ -51,36 +57,36 @@ struct policy_match {
 	size_t n_labels;
 };
 
-enum policy_target { POLICY_PROCESS, POLICY_CGROUP };	/* of stop and kill */
+enum policy_target { POLICY_PROCESS, POLICY_CGROUP }; /* of stop and kill */
 
 struct policy_step {
-	uint32_t at_permille;		/* of the limit: 800 is 80 % */
+	uint32_t at_permille; /* of the limit: 800 is 80 % */
 	enum policy_action action;
 	enum policy_target target;
-	uint64_t grace_ns;		/* kill: between SIGTERM and SIGKILL */
-	int64_t pace_per_hour;		/* pace: nano-dollars, or tokens for a limit in tokens */
+	uint64_t grace_ns;     /* kill: between SIGTERM and SIGKILL */
+	int64_t pace_per_hour; /* pace: nano-dollars, or tokens for a limit in tokens */
 	bool pace_in_tokens;
-	bool cut;			/* freeze, stop: end streams in flight, too */
-	bool lets_end;			/* refuse: streams in flight are not ended */
-	unsigned line;			/* in the configuration file */
+	bool cut;      /* freeze, stop: end streams in flight, too */
+	bool lets_end; /* refuse: streams in flight are not ended */
+	unsigned line; /* in the configuration file */
 };
 
 /* What becomes of a gate when the daemon is gone. Whom it made to stand goes on in any case. */
 enum policy_loss {
 	POLICY_LOSS_OPEN,
-	POLICY_LOSS_HOLD,	/* it stays shut until the window's end */
-	POLICY_LOSS_UNSAID,	/* in a budget that was read: as the rules say */
+	POLICY_LOSS_HOLD,   /* it stays shut until the window's end */
+	POLICY_LOSS_UNSAID, /* in a budget that was read: as the rules say */
 };
 
 struct policy_budget {
 	char *name;
 	struct policy_match match;
 	enum policy_per per;
-	int64_t limit_nanos;		/* 0: a limit in tokens */
+	int64_t limit_nanos; /* 0: a limit in tokens */
 	uint64_t limit_tokens;
 	enum policy_window window;
-	unsigned start_day;		/* of a week or month, as zone_window() takes it; 0: the first */
-	int64_t window_us;		/* POLICY_ROLLING */
+	unsigned start_day; /* of a week or month, as zone_window() takes it; 0: the first */
+	int64_t window_us;  /* POLICY_ROLLING */
 	/*
 	 * Not 0: no limit, but a rate in the latest slots of a rolling window (the present one of
 	 * POLICY_SLOTS and the two before) so many thousandths of the rate in the ones before them,
@@ -88,10 +94,10 @@ struct policy_budget {
 	 */
 	uint32_t spike_permille;
 	int64_t floor_nanos_per_hour;
-	char *zone;			/* time zone name; NULL: the host's */
-	bool is_shared;			/* its counters go over many nodes (policy_remote()) */
-	bool is_default;		/* only for subjects that no other budget names */
-	bool is_rehearsed;		/* nothing is done for this one, whatever is enforced */
+	char *zone;        /* time zone name; NULL: the host's */
+	bool is_shared;    /* its counters go over many nodes (policy_remote()) */
+	bool is_default;   /* only for subjects that no other budget names */
+	bool is_rehearsed; /* nothing is done for this one, whatever is enforced */
 	/*
 	 * So many members of a counter, or so many thousandths of them, are left alone by stop, freeze and
 	 * kill: the cgroups that were charged here and live, the latest POLICY_MEMBERS, and this node's
@@ -99,7 +105,7 @@ struct policy_budget {
 	 */
 	uint32_t min_healthy, min_healthy_permille;
 	enum policy_loss on_loss;
-	struct policy_step *steps;	/* ascending by at_permille */
+	struct policy_step *steps; /* ascending by at_permille */
 	size_t n_steps;
 	unsigned line;
 };
@@ -112,21 +118,21 @@ static inline bool policy_in_money(const struct policy_budget *budget)
 
 struct policy_rules {
 	bool enforce;
-	enum policy_loss on_loss;	/* of budgets that say nothing else */
-	unsigned max_kills;		/* in any hour, on this host, at most POLICY_KILLS; 0: no kill at all */
+	enum policy_loss on_loss; /* of budgets that say nothing else */
+	unsigned max_kills; /* in any hour, on this host, at most POLICY_KILLS; 0: no kill at all */
 	struct policy_budget *budgets;
 	size_t n_budgets;
 	struct policy_match *protect;
 	size_t n_protect;
-	size_t counters_bytes;		/* 0: POLICY_COUNTERS_BYTES */
-	char *file;			/* where the lines count; NULL: none */
+	size_t counters_bytes; /* 0: POLICY_COUNTERS_BYTES */
+	char *file;            /* where the lines count; NULL: none */
 };
 void policy_rules_done(struct policy_rules *rules);
 
 struct policy;
 struct override;
 
-extern const struct policy_step policy_hold;	/* refuse, by order */
+extern const struct policy_step policy_hold; /* refuse, by order */
 /*
  * What is left of a budget that is nearly spent is to be counted in the kernel, up to its first step
  * that stops somebody (guard/fuse.c). Told only of what is enforced.
@@ -134,17 +140,17 @@ extern const struct policy_step policy_hold;	/* refuse, by order */
 extern const struct policy_step policy_fuse;
 
 /* Limits. Beyond COUNTERS a budget's further keys share one counter, "other". */
-#define POLICY_COUNTERS 65536		/* a calendar budget: 0.6 kB each */
-#define POLICY_ROLLING_COUNTERS 8192	/* a rolling one: 2.7 kB each */
-#define POLICY_CACHE 4096		/* subjects whose budgets are remembered */
-#define POLICY_SLOTS 64			/* of a rolling window: drops 1/64 early, never late */
-#define POLICY_SPIKE_SLOTS 3
-#define POLICY_WARM_SLOTS 16		/* a quarter of the window */
-#define POLICY_CALLS 8			/* ids of the last calls, as evidence */
-#define POLICY_COUNTERS_BYTES (512u << 20)	/* of all budgets together; beyond: "other" */
-#define POLICY_KILLS 1000
-#define POLICY_FLIGHTS 65536		/* calls in flight that are reserved; 16 B a budget and more */
-#define POLICY_MEMBERS 32		/* cgroups of a counter; the latest stay */
+#define POLICY_COUNTERS         65536 /* a calendar budget: 0.6 kB each */
+#define POLICY_ROLLING_COUNTERS 8192  /* a rolling one: 2.7 kB each */
+#define POLICY_CACHE            4096  /* subjects whose budgets are remembered */
+#define POLICY_SLOTS            64    /* of a rolling window: drops 1/64 early, never late */
+#define POLICY_SPIKE_SLOTS      3
+#define POLICY_WARM_SLOTS       16           /* a quarter of the window */
+#define POLICY_CALLS            8            /* ids of the last calls, as evidence */
+#define POLICY_COUNTERS_BYTES   (512u << 20) /* of all budgets together; beyond: "other" */
+#define POLICY_KILLS            1000
+#define POLICY_FLIGHTS          65536 /* calls in flight that are reserved; 16 B a budget and more */
+#define POLICY_MEMBERS          32    /* cgroups of a counter; the latest stay */
 
 /*
  * The rules' budgets and matches stay the caller's and must outlive the policy. NULL: no memory. A zone that cannot be
@@ -177,23 +183,23 @@ bool policy_covers(const struct policy_rules *rules, const struct policy_budget 
 struct policy_verdict {
 	const struct policy_budget *budget;
 	const struct policy_step *step;
-	const char *key;		/* the counter's name: "cgroup=/a/b" */
-	uint64_t cgroup;		/* of the subject that is judged */
+	const char *key; /* the counter's name: "cgroup=/a/b" */
+	uint64_t cgroup; /* of the subject that is judged */
 	uint32_t tgid;
-	bool is_protected;		/* a protect rule names it: nothing may be done */
-	bool is_first;			/* the counter reached this step with this charge */
-	bool is_ordered;		/* by an operator: the step is &policy_hold, enforced in any case */
-	bool is_ahead;			/* reached only with what calls in flight will cost */
+	bool is_protected; /* a protect rule names it: nothing may be done */
+	bool is_first;     /* the counter reached this step with this charge */
+	bool is_ordered;   /* by an operator: the step is &policy_hold, enforced in any case */
+	bool is_ahead;     /* reached only with what calls in flight will cost */
 	/*
 	 * A rolling window ends when the sum falls below the step if nothing more is spent.
 	 * Calendar windows end by the calendar.
 	 */
 	int64_t spent_nanos, window_start_us, window_end_us;
-	uint64_t spent_tokens;		/* both with what calls in flight have cost so far */
-	int64_t limit_nanos;		/* in force: an operator may have raised it */
+	uint64_t spent_tokens; /* both with what calls in flight have cost so far */
+	int64_t limit_nanos;   /* in force: an operator may have raised it */
 	uint64_t limit_tokens;
-	uint32_t measured_permille;	/* of the sum in the limit's unit; 1000 when it is 0 */
-	int64_t calls[POLICY_CALLS];	/* the last ones that were charged, newest first */
+	uint32_t measured_permille;  /* of the sum in the limit's unit; 1000 when it is 0 */
+	int64_t calls[POLICY_CALLS]; /* the last ones that were charged, newest first */
 	size_t n_calls;
 	const uint64_t *cgroups; /* members that no protect rule names; until the next charge */
 	size_t n_cgroups;
@@ -237,12 +243,12 @@ bool policy_stands(struct policy *policy, const struct policy_budget *budget,
 
 /* A counter as a stream of calls, in the unit of its budget's limit. */
 struct policy_pulse {
-	uint64_t epoch;		/* other sums of this and another epoch do not compare */
-	uint64_t charged;	/* ever, in this epoch, beyond any window */
-	uint64_t calls;		/* that cost something */
-	uint64_t mean;		/* of a call; while few of the counter's have ended, of anybody's, too; 0: not known */
-	uint32_t n_flights;	/* calls in flight now */
-	uint64_t landed;	/* calls that were in flight, ever */
+	uint64_t epoch;   /* other sums of this and another epoch do not compare */
+	uint64_t charged; /* ever, in this epoch, beyond any window */
+	uint64_t calls;   /* that cost something */
+	uint64_t mean; /* of a call; while few of the counter's have ended, of anybody's, too; 0: not known */
+	uint32_t n_flights; /* calls in flight now */
+	uint64_t landed;    /* calls that were in flight, ever */
 	/*
 	 * Of a fuse: where its step lies; what is left up to there, and what calls in flight will still cost
 	 * of that; what a KiB of the answers that flow now costs, 0: not known. lets_flow: answers are not
@@ -265,7 +271,7 @@ bool policy_pulse(struct policy *policy, const struct policy_budget *budget, con
  * this node uses up 1/(others + 1) of what was left then, and no more.
  */
 struct policy_remote {
-	uint64_t spent, own;		/* in the unit of the limit */
+	uint64_t spent, own; /* in the unit of the limit */
 	uint32_t others;
 };
 /*
@@ -280,9 +286,9 @@ bool policy_remote(struct policy *policy, const char *budget, const char *key,
 struct policy_own {
 	const struct policy_budget *budget;
 	const char *key;
-	int64_t window_start_us, window_end_us;	/* of a calendar window, else 0 */
-	int64_t slot_us, newest;	/* of a rolling one: sums[i] is of the slot newest - i */
-	uint64_t spent;			/* here, all of it */
+	int64_t window_start_us, window_end_us; /* of a calendar window, else 0 */
+	int64_t slot_us, newest; /* of a rolling one: sums[i] is of the slot newest - i */
+	uint64_t spent;          /* here, all of it */
 	uint64_t sums[POLICY_SLOTS];
 };
 /* Those that were charged or made since it was last called; each once. */
@@ -302,22 +308,22 @@ struct policy_counter {
 	const char *key;
 	int64_t spent_nanos, window_start_us, window_end_us;
 	uint64_t spent_tokens;
-	int64_t limit_nanos;			/* in force: an operator may have raised it */
+	int64_t limit_nanos; /* in force: an operator may have raised it */
 	uint64_t limit_tokens;
-	const struct policy_step *reached;	/* the highest step; NULL: none */
-	const uint64_t *cgroups;		/* that were charged to it, bounded */
+	const struct policy_step *reached; /* the highest step; NULL: none */
+	const uint64_t *cgroups;           /* that were charged to it, bounded */
 	size_t n_cgroups;
 };
 void policy_counters(struct policy *policy, int64_t now_us,
 		     void (*fn)(void *arg, const struct policy_counter *counter), void *arg);
 
 struct policy_stats {
-	uint64_t counters;	/* now */
-	uint64_t cached;	/* subjects now in the cache */
-	uint64_t shared;	/* charges that fell to an "other" counter for want of room */
-	uint64_t dropped;	/* charges that no counter took for want of memory */
-	uint64_t flights;	/* calls that are reserved now */
-	uint64_t unreserved;	/* calls in flight with no room in POLICY_FLIGHTS */
+	uint64_t counters;   /* now */
+	uint64_t cached;     /* subjects now in the cache */
+	uint64_t shared;     /* charges that fell to an "other" counter for want of room */
+	uint64_t dropped;    /* charges that no counter took for want of memory */
+	uint64_t flights;    /* calls that are reserved now */
+	uint64_t unreserved; /* calls in flight with no room in POLICY_FLIGHTS */
 };
 void policy_stats(const struct policy *policy, struct policy_stats *ret);
 

@@ -10,7 +10,7 @@
 /* A budget that a subject falls under. */
 struct claim {
 	struct counters *counters;
-	struct counter *counter;	/* NULL: nothing was charged yet */
+	struct counter *counter; /* NULL: nothing was charged yet */
 };
 
 /* What a call had cost when so many bytes of its answer had come. */
@@ -51,29 +51,29 @@ struct known {
 };
 
 struct policy {
-	struct policy_rules own;	/* a copy; budgets and matches stay the caller's */
+	struct policy_rules own; /* a copy; budgets and matches stay the caller's */
 	const struct policy_rules *rules;
-	struct counters **counters;	/* one a budget */
+	struct counters **counters; /* one a budget */
 	bool is_per_process;
-	uint64_t epoch;			/* of all policies of this process, the how-manieth */
+	uint64_t epoch; /* of all policies of this process, the how-manieth */
 	struct known *cache;
-	struct known *by_id[POLICY_CACHE];	/* id % POLICY_CACHE */
+	struct known *by_id[POLICY_CACHE]; /* id % POLICY_CACHE */
 	uint32_t ids;
-	bool is_stale;			/* counters went: the cache points nowhere */
+	bool is_stale; /* counters went: the cache points nowhere */
 	struct claim *scratch;
 	struct counters_common common;
-	size_t bytes;			/* of all counters */
+	size_t bytes; /* of all counters */
 	struct flight *flights;
 	struct override *orders;
 	size_t n_orders;
-	bool has_hold;			/* among the orders */
+	bool has_hold; /* among the orders */
 	uint64_t shared, dropped, unreserved;
 	/* what policy_next() walks: those claims of `present` that have something to tell */
 	struct known *present;
 	uint32_t *telling;
 	size_t n_telling, at;
 	uint32_t step;
-	bool is_inside;			/* of telling[at] */
+	bool is_inside; /* of telling[at] */
 	uint64_t cgroup;
 	uint32_t tgid;
 };

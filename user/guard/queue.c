@@ -13,9 +13,9 @@
 #include "base/cleanup.h"
 #include "guard/ledger_db.h"
 
-#define BATCH	    1024 /* rows that are written without waiting for the timer: about 15 ms */
-#define WORDS_MAX 4096		/* of each dictionary; about 0.4 kB each, at most 2.5 kB */
-#define PACKED_MAX 6144
+#define BATCH       1024 /* rows that are written without waiting for the timer: about 15 ms */
+#define WORDS_MAX   4096 /* of each dictionary; about 0.4 kB each, at most 2.5 kB */
+#define PACKED_MAX  6144
 #define US_PER_HOUR 3600000000LL
 
 const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1] = {
@@ -29,9 +29,9 @@ static const char *const tables[LEDGER_DICTIONARIES] = { "subjects", "services",
 
 struct ledger_word {
 	UT_hash_handle hh;
-	int64_t id;		/* 0: not known to be in the file */
-	uint32_t refs;		/* rows that wait with it */
-	char packed[];		/* the columns' texts, each with its NUL */
+	int64_t id;    /* 0: not known to be in the file */
+	uint32_t refs; /* rows that wait with it */
+	char packed[]; /* the columns' texts, each with its NUL */
 };
 
 struct row {
@@ -43,13 +43,12 @@ struct row {
 	enum charge_outcome outcome;
 	bool is_priced, is_stream;
 	struct usage usage;
-	int64_t cost_nanos, budget_nanos, request_bytes, response_bytes, first_token_us,
-		duration_us;
+	int64_t cost_nanos, budget_nanos, request_bytes, response_bytes, first_token_us, duration_us;
 	int64_t error_input, error_output, error_nanos;
 };
 
 struct ledger_queue {
-	struct row *rows;	/* a ring */
+	struct row *rows; /* a ring */
 	size_t first, n;
 	uint64_t lost;
 	struct ledger_word *words[LEDGER_DICTIONARIES];
@@ -240,11 +239,12 @@ int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *r
 	const struct charge *charge = call->charge;
 	const struct who_group *group = call->group;
 	const struct who_process *process = call->process;
-	const char *const subject[] = { group->namespace, group->workload, group->pod,
-		group->container_name, group->path, group->unit, process->user, process->comm,
-		process->exe, group->container, group->pod_uid, group->labels };
-	const char *const service[] = { charge->host, charge->provider, charge->model,
-		charge->operation, charge->price_key, charge->price_origin };
+	const char *const subject[] = { group->namespace,      group->workload, group->pod,
+					group->container_name, group->path,     group->unit,
+					process->user,         process->comm,   process->exe,
+					group->container,      group->pod_uid,  group->labels };
+	const char *const service[] = { charge->host,      charge->provider,  charge->model,
+					charge->operation, charge->price_key, charge->price_origin };
 	const char *const path[] = { charge->path };
 	const char *const *texts[] = { subject, service, path };
 	struct ledger_queue *queue = ledger->queue;
@@ -303,9 +303,11 @@ static int write_word(struct ledger_queue *queue, enum ledger_words which, struc
 static int bind_usage(sqlite3_stmt *statement, int at, const struct row *row)
 {
 	const struct usage *usage = &row->usage;
-	const uint64_t tokens[] = { usage->input, usage->cache_read, usage->cache_write_5m,
-		usage->cache_write_1h, usage->output, usage->reasoning, usage->audio_input,
-		usage->audio_output, usage->web_searches };
+	const uint64_t tokens[] = { usage->input,          usage->cache_read,
+				    usage->cache_write_5m, usage->cache_write_1h,
+				    usage->output,         usage->reasoning,
+				    usage->audio_input,    usage->audio_output,
+				    usage->web_searches };
 
 	for (size_t i = 0; i < ARRAY_SIZE(tokens); i++)
 		sqlite3_bind_int64(statement, at++, (int64_t)tokens[i]);
@@ -334,9 +336,14 @@ static int step_once(sqlite3_stmt *statement)
 static int write_call(struct ledger_queue *queue, const struct row *row)
 {
 	sqlite3_stmt *statement = queue->add_call;
-	const int64_t heads[] = { row->id, row->start_us, row->words[LEDGER_SUBJECTS]->id,
-		row->words[LEDGER_SERVICES]->id, row->words[LEDGER_PATHS]->id, row->pid, row->uid,
-		row->status };
+	const int64_t heads[] = { row->id,
+				  row->start_us,
+				  row->words[LEDGER_SUBJECTS]->id,
+				  row->words[LEDGER_SERVICES]->id,
+				  row->words[LEDGER_PATHS]->id,
+				  row->pid,
+				  row->uid,
+				  row->status };
 	int at = 1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(heads); i++)

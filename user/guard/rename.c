@@ -11,9 +11,9 @@
 #include "base/clock.h"
 #include "guard/ledger_db.h"
 
-#define ROWS_MAX 1024		/* subjects of one pod: its containers times their commands */
+#define ROWS_MAX    1024 /* subjects of one pod: its containers times their commands */
 #define US_PER_HOUR 3600000000LL
-#define BACK_HOURS 2		/* of calls that move */
+#define BACK_HOURS  2 /* of calls that move */
 
 /*
  * Labels are not made up from a name, so a row that has some was named by the pod itself. It stays:
@@ -162,8 +162,8 @@ static int rename_in_transaction(struct ledger *ledger, const struct renaming *r
 	if (err)
 		return err;
 	changed = rename_all(ledger, renaming);
-	err = ledger_errno(sqlite3_exec(ledger->db, changed < 0 ? "ROLLBACK" : "COMMIT", NULL, NULL,
-					NULL));
+	err = ledger_errno(
+		sqlite3_exec(ledger->db, changed < 0 ? "ROLLBACK" : "COMMIT", NULL, NULL, NULL));
 	if (err && !sqlite3_get_autocommit(ledger->db))
 		(void)sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
 	/* Ids of texts that are kept in memory may be of other texts now. */
@@ -175,7 +175,9 @@ static int rename_in_transaction(struct ledger *ledger, const struct renaming *r
 int ledger_name_pod(struct ledger *ledger, const struct who_pod *pod)
 {
 	const struct renaming renaming = {
-		find_pod, name_pod, twin_pod,
+		find_pod,
+		name_pod,
+		twin_pod,
 		{ pod->uid, pod->hash[0] ? pod->hash : pod->uid, pod->namespace, pod->workload,
 		  pod->name, pod->labels },
 	};
@@ -186,7 +188,9 @@ int ledger_name_pod(struct ledger *ledger, const struct who_pod *pod)
 int ledger_name_container(struct ledger *ledger, const struct who_container *container)
 {
 	const struct renaming renaming = {
-		find_container, name_container, twin_container,
+		find_container,
+		name_container,
+		twin_container,
 		{ container->pod_uid, container->id, container->name },
 	};
 

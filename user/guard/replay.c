@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "guard/ledger_db.h"
 
-#define CACHE 256	/* whose calls stand together; 3 kB each */
+#define CACHE 256 /* whose calls stand together; 3 kB each */
 
 struct subject {
 	int64_t id;
@@ -18,7 +18,7 @@ struct subject {
 
 struct service {
 	int64_t id;
-	struct charge charge;	/* the names only */
+	struct charge charge; /* the names only */
 };
 
 struct path {
@@ -135,8 +135,8 @@ static int prepare(struct ledger *ledger, struct replay *replay)
 		err = ledger_prepare(ledger, sql, &replay->find[which]);
 	}
 	/* The least id by a walk of the index alone, then the table in its own order. */
-	return err ? err
-		   : ledger_prepare(ledger,
+	return err ? err :
+		     ledger_prepare(ledger,
 				    "SELECT id, start_us, subject, service, path, pid, uid, "
 				    "status, source, outcome, priced,"
 				    " stream, input, cache_read, cache_write_5m, cache_write_1h, "
@@ -168,10 +168,11 @@ static enum charge_outcome outcome_of(const char *name)
 
 static void read_charge(sqlite3_stmt *row, struct charge *charge)
 {
-	uint64_t *const counts[] = { &charge->usage.input, &charge->usage.cache_read,
-		&charge->usage.cache_write_5m, &charge->usage.cache_write_1h, &charge->usage.output,
-		&charge->usage.reasoning, &charge->usage.audio_input, &charge->usage.audio_output,
-		&charge->usage.web_searches };
+	uint64_t *const counts[] = { &charge->usage.input,          &charge->usage.cache_read,
+				     &charge->usage.cache_write_5m, &charge->usage.cache_write_1h,
+				     &charge->usage.output,         &charge->usage.reasoning,
+				     &charge->usage.audio_input,    &charge->usage.audio_output,
+				     &charge->usage.web_searches };
 	int at = 7;
 
 	charge->status = sqlite3_column_int(row, at++);
@@ -211,8 +212,10 @@ int ledger_replay(struct ledger *ledger, int64_t since_us,
 		struct service *service = service_of(replay, sqlite3_column_int64(row, 3));
 		struct charge charge = service->charge;
 		struct ledger_call call = { .id = sqlite3_column_int64(row, 0),
-			.start_us = sqlite3_column_int64(row, 1), .charge = &charge,
-			.group = &subject->group, .process = &subject->process };
+					    .start_us = sqlite3_column_int64(row, 1),
+					    .charge = &charge,
+					    .group = &subject->group,
+					    .process = &subject->process };
 
 		snprintf(charge.path, sizeof(charge.path), "%s",
 			 path_of(replay, sqlite3_column_int64(row, 4)));

@@ -9,16 +9,15 @@
 #include "guard/ledger_db.h"
 
 #define US_PER_HOUR 3600000000LL
-#define SQL_MAX 8192
+#define SQL_MAX     8192
 
 static const struct {
 	const char *name;
-	const char *column;	/* of p (hours and calls), s (subjects), v (services) */
-	bool of_calls;		/* the hourly sums do not know it */
+	const char *column; /* of p (hours and calls), s (subjects), v (services) */
+	bool of_calls;      /* the hourly sums do not know it */
 } keys_of[LEDGER_KEYS] = {
 	[LEDGER_BY_TIME] = { "time",
-			     "strftime('%Y-%m-%dT%H:%M:%fZ', p.start_us / 1e6, 'unixepoch')",
-			     true },
+			     "strftime('%Y-%m-%dT%H:%M:%fZ', p.start_us / 1e6, 'unixepoch')", true },
 	[LEDGER_BY_HOUR] = { "hour", "strftime('%Y-%m-%dT%H:00Z', p.hour * 3600, 'unixepoch')",
 			     false },
 	[LEDGER_BY_NAMESPACE] = { "namespace", "s.namespace", false },
@@ -45,9 +44,11 @@ const char *ledger_key_name(enum ledger_key key)
 	return (unsigned)key < LEDGER_KEYS ? keys_of[key].name : NULL;
 }
 
-static const char *const sums[] = { "input", "cache_read", "cache_write_5m", "cache_write_1h",
-	"output", "reasoning", "audio_input", "audio_output", "web_searches", "request_bytes",
-	"response_bytes", "cost_nanos", "error_input", "error_output", "error_nanos" };
+static const char *const sums[] = { "input",          "cache_read",     "cache_write_5m",
+				    "cache_write_1h", "output",         "reasoning",
+				    "audio_input",    "audio_output",   "web_searches",
+				    "request_bytes",  "response_bytes", "cost_nanos",
+				    "error_input",    "error_output",   "error_nanos" };
 
 struct sql {
 	char text[SQL_MAX];
@@ -75,9 +76,10 @@ static const char call_hour[] = "(start_us / 3600000000 - (start_us % 3600000000
 /* Calls look like hours of one call. ?1 since, ?2 the first whole hour, ?3 its microseconds. */
 static void add_rows(struct sql *sql, bool calls_only)
 {
-	sql_add(sql, " FROM (SELECT %s AS hour, subject, service, source, 1 AS calls,"
-		     " (priced = 0 AND source <> '%s') AS unpriced", call_hour,
-		charge_source_name(CHARGE_FREE));
+	sql_add(sql,
+		" FROM (SELECT %s AS hour, subject, service, source, 1 AS calls,"
+		" (priced = 0 AND source <> '%s') AS unpriced",
+		call_hour, charge_source_name(CHARGE_FREE));
 	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
 		sql_add(sql, ", %s", sums[i]);
 	if (calls_only)
@@ -156,9 +158,9 @@ static uint64_t count_at(sqlite3_stmt *statement, int column)
 
 static int read_usage(sqlite3_stmt *statement, int at, struct usage *ret)
 {
-	uint64_t *const tokens[] = { &ret->input, &ret->cache_read, &ret->cache_write_5m,
-		&ret->cache_write_1h, &ret->output, &ret->reasoning, &ret->audio_input,
-		&ret->audio_output, &ret->web_searches };
+	uint64_t *const tokens[] = { &ret->input,          &ret->cache_read,   &ret->cache_write_5m,
+				     &ret->cache_write_1h, &ret->output,       &ret->reasoning,
+				     &ret->audio_input,    &ret->audio_output, &ret->web_searches };
 
 	for (size_t i = 0; i < ARRAY_SIZE(tokens); i++)
 		*tokens[i] = count_at(statement, at++);
@@ -218,7 +220,7 @@ static int fill(struct ledger *ledger, const struct sql *sql, int64_t since_us)
 				   since_us == INT64_MIN ? since_us : hour * US_PER_HOUR);
 	}
 	err = sqlite3_step(statement);
-	if (err == SQLITE_ERROR)	/* prepared, so what is left is "integer overflow" */
+	if (err == SQLITE_ERROR) /* prepared, so what is left is "integer overflow" */
 		return -EOVERFLOW;
 	return ledger_errno(err);
 }

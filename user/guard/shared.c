@@ -14,13 +14,13 @@
 #include "base/channel.h"
 #include "guard/shared_in.h"
 
-#define TICK_NS NS_PER_S
-#define BEAT_NS (3 * NS_PER_S)
-#define SILENT_NS (10 * NS_PER_S)	/* a question that old: the connection is dead */
-#define CONNECT_MS 5000
+#define TICK_NS      NS_PER_S
+#define BEAT_NS      (3 * NS_PER_S)
+#define SILENT_NS    (10 * NS_PER_S) /* a question that old: the connection is dead */
+#define CONNECT_MS   5000
 #define RETRY_MIN_MS 500
 #define RETRY_MAX_MS 30000
-#define NODES_MAX 100000
+#define NODES_MAX    100000
 
 /* ---- the policy ---- */
 
@@ -67,9 +67,10 @@ static void set_up(struct shared *shared, bool is_up)
 		snprintf(text, sizeof(text), "the server of shared budgets answers, %u nodes live",
 			 shared->nodes);
 	else
-		snprintf(text, sizeof(text), "the server of shared budgets is away (%s): this node "
-			 "may spend 1/%u of what was left", *shared->error ? shared->error :
-			 "no answer", shared->nodes);
+		snprintf(text, sizeof(text),
+			 "the server of shared budgets is away (%s): this node "
+			 "may spend 1/%u of what was left",
+			 *shared->error ? shared->error : "no answer", shared->nodes);
 	shared->hooks.said(shared->hooks.arg, is_up, text);
 }
 
@@ -230,9 +231,12 @@ static void on_retry(void *arg)
 {
 	struct shared *shared = arg;
 	struct channel_options options = { .url = shared->config->url,
-					  .tls.ca_file = shared->config->ca_file,
-					  .timeout_ms = CONNECT_MS, .opened = on_opened,
-					  .bytes = on_bytes, .closed = on_closed, .arg = shared };
+					   .tls.ca_file = shared->config->ca_file,
+					   .timeout_ms = CONNECT_MS,
+					   .opened = on_opened,
+					   .bytes = on_bytes,
+					   .closed = on_closed,
+					   .arg = shared };
 	int err = -ENOMEM;
 
 	shared->reader = shared_reader_new();
@@ -360,8 +364,12 @@ int shared_new(struct shared **ret, struct loop *loop, struct fetcher *fetcher,
 
 	if (!shared)
 		return -ENOMEM;
-	*shared = (struct shared){ .loop = loop, .fetcher = fetcher, .ledger = ledger,
-				   .policy = policy, .config = config, .hooks = *hooks,
+	*shared = (struct shared){ .loop = loop,
+				   .fetcher = fetcher,
+				   .ledger = ledger,
+				   .policy = policy,
+				   .config = config,
+				   .hooks = *hooks,
 				   .answered_ns = clock_mono_ns() };
 	TAILQ_INIT(&shared->table.queue);
 	shared->table.prefix = config->prefix ? config->prefix : "aigress";
@@ -401,7 +409,9 @@ struct shared *shared_free(struct shared *shared)
 
 void shared_state(const struct shared *shared, struct shared_state *ret)
 {
-	*ret = (struct shared_state){ .is_up = shared->is_up, .nodes = shared->nodes,
+	*ret = (struct shared_state){ .is_up = shared->is_up,
+				      .nodes = shared->nodes,
 				      .counters = HASH_COUNT(shared->table.entries),
-				      .dropped = shared->table.dropped, .error = shared->error };
+				      .dropped = shared->table.dropped,
+				      .error = shared->error };
 }

@@ -17,16 +17,17 @@
 #include "guard/ledger.h"
 #include "guard/policy.h"
 
-#define SHARED_COUNTERS 4096	/* counters that are told to the server, 2.5 kB each; beyond: counted */
-#define SHARED_PIPELINE 256	/* asked at once, and polled in a second */
-#define SHARED_AWAY_NS 3000000000ULL	/* without an answer: the server is away */
-#define SHARED_LIVE_MS "10000"	/* without a heart-beat: a node is not there */
+#define SHARED_COUNTERS \
+	4096                /* counters that are told to the server, 2.5 kB each; beyond: counted */
+#define SHARED_PIPELINE 256 /* asked at once, and polled in a second */
+#define SHARED_AWAY_NS  3000000000ULL /* without an answer: the server is away */
+#define SHARED_LIVE_MS  "10000"       /* without a heart-beat: a node is not there */
 
 struct shared_config {
-	char *url;		/* http://HOST:PORT, https:// with TLS; NULL: no server */
+	char *url; /* http://HOST:PORT, https:// with TLS; NULL: no server */
 	unsigned db;
-	char *user, *password_file, *ca_file, *prefix;	/* prefix NULL: "aigress" */
-	uint32_t nodes;		/* that there are, while no server ever told; 0: 1 */
+	char *user, *password_file, *ca_file, *prefix; /* prefix NULL: "aigress" */
+	uint32_t nodes; /* that there are, while no server ever told; 0: 1 */
 };
 void shared_config_done(struct shared_config *config);
 /* "valkey://HOST[:PORT][/DB]", redis://, and with TLS valkeys://, rediss://. 0, -EINVAL, -ENOMEM. */
@@ -38,8 +39,9 @@ struct loop;
 struct shared_hooks {
 	/* A step was reached by what others spent; for the counter's members, nobody in particular. */
 	void (*verdict)(void *arg, const struct policy_verdict *verdict);
-	void (*review)(void *arg);	/* steps no longer stand: act_review() */
-	void (*said)(void *arg, bool is_up, const char *text);	/* the server came or went; for the log */
+	void (*review)(void *arg); /* steps no longer stand: act_review() */
+	void (*said)(void *arg, bool is_up,
+		     const char *text); /* the server came or went; for the log */
 	void *arg;
 };
 
@@ -61,8 +63,8 @@ void shared_look(struct shared *shared);
 
 struct shared_state {
 	bool is_up;
-	uint32_t nodes;		/* that live, of the last answer */
-	uint64_t counters, dropped;	/* held; not told for want of room */
+	uint32_t nodes;             /* that live, of the last answer */
+	uint64_t counters, dropped; /* held; not told for want of room */
 	const char *error;
 };
 void shared_state(const struct shared *shared, struct shared_state *ret);

@@ -12,10 +12,10 @@
 #include "base/secret.h"
 #include "guard/shared_in.h"
 
-#define GRACE_US (3600 * US_PER_S)	/* a window's key outlives it by so much */
+#define GRACE_US (3600 * US_PER_S) /* a window's key outlives it by so much */
 
-static int ask(struct shared *shared, enum shared_question question, struct shared_entry *entry, int argc,
-	       const char **argv)
+static int ask(struct shared *shared, enum shared_question question, struct shared_entry *entry,
+	       int argc, const char **argv)
 {
 	char *command = NULL;
 	int len, err;
@@ -26,7 +26,7 @@ static int ask(struct shared *shared, enum shared_question question, struct shar
 	if (len < 0)
 		return -ENOMEM;
 	err = channel_write(shared->channel, command, (size_t)len);
-	explicit_bzero(command, (size_t)len);	/* a password, perhaps */
+	explicit_bzero(command, (size_t)len); /* a password, perhaps */
 	redisFreeCommand(command);
 	if (err)
 		return err;
@@ -38,8 +38,7 @@ static int ask(struct shared *shared, enum shared_question question, struct shar
 int shared_beat(struct shared *shared)
 {
 	char key[512];
-	const char *argv[] = { "EVALSHA", shared->scripts[1], "1", key, shared->node,
-			       SHARED_LIVE_MS };
+	const char *argv[] = { "EVALSHA", shared->scripts[1], "1", key, shared->node, SHARED_LIVE_MS };
 
 	snprintf(key, sizeof(key), "%s:nodes", shared->table.prefix);
 	shared->beat_ns = clock_mono_ns();
@@ -49,8 +48,9 @@ int shared_beat(struct shared *shared)
 static int ask_sync(struct shared *shared, struct shared_entry *entry, int64_t now_us)
 {
 	char value[SHARED_VALUE_MAX], seq[24], ttl[24];
-	const char *argv[] = { "EVALSHA", shared->scripts[0], "1", entry->key, shared->node, seq,
-			       value, ttl };
+	const char *argv[] = {
+		"EVALSHA", shared->scripts[0], "1", entry->key, shared->node, seq, value, ttl
+	};
 	int64_t left_us = entry->until_us > now_us ? entry->until_us - now_us : 0;
 	int err;
 

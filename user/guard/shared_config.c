@@ -19,8 +19,13 @@ void shared_config_done(struct shared_config *config)
 
 int shared_config_server(struct shared_config *config, const char *text)
 {
-	static const struct { const char *scheme; bool is_tls; } schemes[] = {
-		{ "valkey://", false }, { "redis://", false }, { "valkeys://", true },
+	static const struct {
+		const char *scheme;
+		bool is_tls;
+	} schemes[] = {
+		{ "valkey://", false },
+		{ "redis://", false },
+		{ "valkeys://", true },
 		{ "rediss://", true },
 	};
 	char host[256], port[8] = "6379";

@@ -30,8 +30,11 @@ static size_t escape(const char *text, char *key, size_t len)
 
 static void name(const struct shared_table *table, const struct policy_own *own, char *key)
 {
-	static const char *const windows[] = { [POLICY_HOUR] = "hour", [POLICY_DAY] = "day",
-		[POLICY_WEEK] = "week", [POLICY_MONTH] = "month", [POLICY_ROLLING] = "last" };
+	static const char *const windows[] = { [POLICY_HOUR] = "hour",
+					       [POLICY_DAY] = "day",
+					       [POLICY_WEEK] = "week",
+					       [POLICY_MONTH] = "month",
+					       [POLICY_ROLLING] = "last" };
 	const struct policy_budget *budget = own->budget;
 	size_t len = escape(table->prefix, key, 0);
 
@@ -127,7 +130,7 @@ static void add_slot(struct shared_entry *entry, int64_t slot, uint64_t sum)
 	while (i < remote->n && remote->slots[i].slot != slot)
 		i++;
 	if (i == POLICY_SLOTS)
-		i--;	/* of the slot too many, the next one, nothing may be lost */
+		i--; /* of the slot too many, the next one, nothing may be lost */
 	if (i == remote->n) {
 		remote->slots[i].slot = slot;
 		remote->slots[i].sum = 0;
@@ -271,15 +274,16 @@ int shared_load(struct ledger *ledger, struct shared_table *table, int64_t now_u
 	int err = ledger_prepare(ledger, "DELETE FROM shared WHERE until_us < ?", &old);
 
 	if (!err)
-		err = ledger_prepare(ledger, "SELECT key, budget, counter, window_us, until_us, own,"
-				     " remote FROM shared", &read);
+		err = ledger_prepare(ledger,
+				     "SELECT key, budget, counter, window_us, until_us, own,"
+				     " remote FROM shared",
+				     &read);
 	if (err)
 		return err;
 	sqlite3_bind_int64(old, 1, now_us);
 	(void)sqlite3_step(old);
 	while (sqlite3_step(read) == SQLITE_ROW) {
-		struct shared_entry *entry = make(table,
-						  (const char *)sqlite3_column_text(read, 0),
+		struct shared_entry *entry = make(table, (const char *)sqlite3_column_text(read, 0),
 						  (const char *)sqlite3_column_text(read, 1),
 						  (const char *)sqlite3_column_text(read, 2));
 		int64_t window_us = sqlite3_column_int64(read, 3);

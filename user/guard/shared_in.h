@@ -15,12 +15,12 @@ struct shared_entry {
 	UT_hash_handle hh;
 	TAILQ_ENTRY(shared_entry) queue;
 	char *budget, *counter;
-	int64_t window_start_us, until_us;	/* start 0: rolling */
+	int64_t window_start_us, until_us; /* start 0: rolling */
 	int64_t slot_us;
-	uint64_t own;			/* of this node, all of part */
-	uint64_t own_asked, own_known;	/* the same when it was sent last, and answered last */
-	struct shared_part part, remote;	/* remote: of all others together */
-	uint64_t known;			/* remote when the server's parts of a rolling window are not known */
+	uint64_t own;                    /* of this node, all of part */
+	uint64_t own_asked, own_known;   /* the same when it was sent last, and answered last */
+	struct shared_part part, remote; /* remote: of all others together */
+	uint64_t known; /* remote when the server's parts of a rolling window are not known */
 	uint64_t asked_ns;
 	bool is_queued, is_asked, is_unsaved;
 	char key[];
@@ -30,7 +30,7 @@ TAILQ_HEAD(shared_queue, shared_entry);
 
 struct shared_table {
 	struct shared_entry *entries;
-	struct shared_queue queue;	/* to be told to the server */
+	struct shared_queue queue; /* to be told to the server */
 	const char *prefix;
 	uint64_t dropped;
 };
@@ -65,7 +65,7 @@ struct shared_asked {
 	uint64_t at_ns;
 };
 
-#define SHARED_ASKED (SHARED_PIPELINE + 16)	/* the greeting and heart-beats beside */
+#define SHARED_ASKED (SHARED_PIPELINE + 16) /* the greeting and heart-beats beside */
 
 struct shared {
 	struct loop *loop;
@@ -74,18 +74,18 @@ struct shared {
 	struct policy *policy;
 	const struct shared_config *config;
 	struct shared_hooks hooks;
-	char *node;			/* the ledger's identity */
+	char *node; /* the ledger's identity */
 	struct shared_table table;
 	struct loop_source *tick, *retry;
 	struct channel *channel;
 	struct shared_reader *reader;
-	bool is_greeted;		/* scripts are loaded */
-	bool is_up, was_told;		/* is_up: as the policy sees it */
+	bool is_greeted;      /* scripts are loaded */
+	bool is_up, was_told; /* is_up: as the policy sees it */
 	uint64_t answered_ns, beat_ns;
 	unsigned tries;
 	uint32_t nodes;
-	char scripts[2][48];		/* their SHA-1 */
-	struct shared_asked asked[SHARED_ASKED];	/* a ring, oldest first */
+	char scripts[2][48];                     /* their SHA-1 */
+	struct shared_asked asked[SHARED_ASKED]; /* a ring, oldest first */
 	size_t first, n_asked;
 	bool needs_review;
 	char error[128];

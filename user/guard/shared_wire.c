@@ -22,13 +22,12 @@ const char shared_sync_script[] =
 	"end\n"
 	"return redis.call('HGETALL', key)\n";
 
-const char shared_beat_script[] =
-	"local now = redis.call('TIME')\n"
-	"now = now[1] * 1000 + math.floor(now[2] / 1000)\n"
-	"redis.call('ZADD', KEYS[1], now, ARGV[1])\n"
-	"redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])\n"
-	"redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"
-	"return redis.call('ZCARD', KEYS[1])\n";
+const char shared_beat_script[] = "local now = redis.call('TIME')\n"
+				  "now = now[1] * 1000 + math.floor(now[2] / 1000)\n"
+				  "redis.call('ZADD', KEYS[1], now, ARGV[1])\n"
+				  "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])\n"
+				  "redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"
+				  "return redis.call('ZCARD', KEYS[1])\n";
 
 /* ---- parts ---- */
 
@@ -103,7 +102,8 @@ static void *create_string(const redisReadTask *task, char *text, size_t len)
 static void *create_array(const redisReadTask *task, int elements)
 {
 	return task->parent || elements < 0 || elements > 2 * SHARED_NODES ?
-		       NULL : plain.createArray(task, elements);
+		       NULL :
+		       plain.createArray(task, elements);
 }
 
 struct shared_reader *shared_reader_new(void)
@@ -143,14 +143,12 @@ static bool translate_list(struct shared_reader *reader, const redisReply *from,
 
 		if (!item || item->type != REDIS_REPLY_STRING)
 			return false;
-		reader->items[ret->n++] = (struct shared_reply_item){ item->str,
-								      (size_t)item->len };
+		reader->items[ret->n++] = (struct shared_reply_item){ item->str, (size_t)item->len };
 	}
 	return true;
 }
 
-static bool translate(struct shared_reader *reader, const redisReply *from,
-		      struct shared_reply *ret)
+static bool translate(struct shared_reader *reader, const redisReply *from, struct shared_reply *ret)
 {
 	*ret = (struct shared_reply){ .text = "", .kind = SHARED_NOTHING };
 	switch (from->type) {

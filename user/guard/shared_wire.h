@@ -12,9 +12,9 @@
 
 #include "guard/policy.h"
 
-#define SHARED_NODES 1024	/* that one counter may have; more is an error of the server */
-#define SHARED_VALUE_MAX 4096	/* bytes of one text of an answer; a value of 64 slots has 2.7 kB */
-#define SHARED_REPLY_MAX (1u << 20)	/* bytes of an answer that is not whole yet */
+#define SHARED_NODES     1024 /* that one counter may have; more is an error of the server */
+#define SHARED_VALUE_MAX 4096 /* bytes of one text of an answer; a value of 64 slots has 2.7 kB */
+#define SHARED_REPLY_MAX (1u << 20) /* bytes of an answer that is not whole yet */
 
 /*
  * What one node has spent of one counter: "SEQ SLOT:SUM SLOT:SUM ...". A calendar window is one slot,
@@ -23,7 +23,10 @@
 struct shared_part {
 	int64_t seq;
 	size_t n;
-	struct { int64_t slot; uint64_t sum; } slots[POLICY_SLOTS];
+	struct {
+		int64_t slot;
+		uint64_t sum;
+	} slots[POLICY_SLOTS];
 };
 /* Into SHARED_VALUE_MAX bytes. Returns the length. */
 size_t shared_part_write(const struct shared_part *part, char *text);
@@ -43,11 +46,14 @@ struct shared_reader;
 enum shared_kind { SHARED_TEXT, SHARED_NUMBER, SHARED_LIST, SHARED_NOTHING, SHARED_ERROR };
 struct shared_reply {
 	enum shared_kind kind;
-	const char *text;	/* of a text or an error */
+	const char *text; /* of a text or an error */
 	size_t len;
 	int64_t number;
-	size_t n;		/* of a list */
-	const struct shared_reply_item { const char *text; size_t len; } *items;
+	size_t n; /* of a list */
+	const struct shared_reply_item {
+		const char *text;
+		size_t len;
+	} * items;
 };
 
 struct shared_reader *shared_reader_new(void);

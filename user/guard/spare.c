@@ -18,21 +18,23 @@
 #define LOOKS_MAX 20000u
 
 /* Executables of a node. Not tini and its like: they are pid 1 of containers that may have to go. */
-static const char *const services[] = { "init",	       "systemd",      "systemd-*",  "(sd-pam)",
-					"dbus-daemon", "dbus-broker*", "sshd",	     "sshd-*",
-					"kubelet",     "kube-proxy",   "k3s*",	     "k0s",
-					"rke2",	       "microk8s*",    "containerd", "containerd-*",
-					"dockerd",     "docker-proxy", "crio",	     "conmon",
-					"conmonrs",    "runc",	       "crun",	     "podman",
+static const char *const services[] = { "init",        "systemd",      "systemd-*",  "(sd-pam)",
+					"dbus-daemon", "dbus-broker*", "sshd",       "sshd-*",
+					"kubelet",     "kube-proxy",   "k3s*",       "k0s",
+					"rke2",        "microk8s*",    "containerd", "containerd-*",
+					"dockerd",     "docker-proxy", "crio",       "conmon",
+					"conmonrs",    "runc",         "crun",       "podman",
 					"aigress" };
 
 /*
  * Units that hold nothing but a node's services, however their executables are called. Not
  * ssh.service: where no PAM moves them, its users' programs stay in it.
  */
-static const char *const units[] = { "kubelet.service", "containerd.service", "docker.service",
-				     "cri-docker.service", "crio.service", "k3s*.service",
-				     "k0s*.service", "rke2-*.service", "snap.microk8s.*.service" };
+static const char *const units[] = { "kubelet.service",        "containerd.service",
+				     "docker.service",         "cri-docker.service",
+				     "crio.service",           "k3s*.service",
+				     "k0s*.service",           "rke2-*.service",
+				     "snap.microk8s.*.service" };
 
 uint64_t spare_start_time(uint32_t tgid)
 {
@@ -68,8 +70,8 @@ static bool is_among(const char *const *patterns, size_t n, const char *name)
 
 /* A cgroup. */
 struct home {
-	bool is_container;	/* in one, which is no node itself */
-	bool is_node;		/* in a container that holds containers */
+	bool is_container; /* in one, which is no node itself */
+	bool is_node;      /* in a container that holds containers */
 	char unit[WHO_NAME_LEN];
 };
 
@@ -257,8 +259,8 @@ const char *spare_process(const char *cgroup_root, const char *path, uint32_t tg
 }
 
 /* Why a process listed in one cgroup.procs is spared, or NULL. */
-static const char *spare_listed(const char *cgroup_root, const char *dir, unsigned *left,
-				char *buf, size_t size)
+static const char *spare_listed(const char *cgroup_root, const char *dir, unsigned *left, char *buf,
+				size_t size)
 {
 	struct home home = home_of(cgroup_root, dir + strlen(cgroup_root));
 	_cleanup_fclose_ FILE *file = NULL;

@@ -4,12 +4,12 @@
 #include "guard/counter_in.h"
 
 bool spike_find(const struct counters *counters, const struct counter *counter,
-		       uint64_t *ret_recent, uint64_t *ret_line)
+		uint64_t *ret_recent, uint64_t *ret_line)
 {
 	const struct policy_budget *budget = counters->budget;
 	int64_t past = counter->newest - counter->first - POLICY_SPIKE_SLOTS + 1;
-	int64_t recent_us = counters->now_us - (counter->newest - POLICY_SPIKE_SLOTS + 1) *
-					       counters->slot_us;
+	int64_t recent_us = counters->now_us -
+			    (counter->newest - POLICY_SPIKE_SLOTS + 1) * counters->slot_us;
 	uint64_t recent = 0, before = counter->sum.nanos;
 	unsigned __int128 line, floor;
 
@@ -18,7 +18,8 @@ bool spike_find(const struct counters *counters, const struct counter *counter,
 	if (past < POLICY_WARM_SLOTS || recent_us <= 0)
 		return false;
 	for (uint32_t age = 0; age < POLICY_SPIKE_SLOTS; age++)
-		add(&recent, counter->slots[(counter->at + POLICY_SLOTS - age) % POLICY_SLOTS].nanos);
+		add(&recent,
+		    counter->slots[(counter->at + POLICY_SLOTS - age) % POLICY_SLOTS].nanos);
 	take_away(&before, recent);
 	add(&recent, counter->flight);
 	line = (unsigned __int128)before * budget->spike_permille / 1000 * (uint64_t)recent_us /
@@ -33,7 +34,7 @@ bool spike_find(const struct counters *counters, const struct counter *counter,
 }
 
 void spike_tell(const struct counters *counters, const struct counter *counter,
-		       struct policy_verdict *ret)
+		struct policy_verdict *ret)
 {
 	uint64_t recent, line;
 

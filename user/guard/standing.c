@@ -41,14 +41,18 @@ static int run(struct ledger *ledger, const char *sql, const struct standing *st
 
 int standing_add(struct ledger *ledger, const struct standing *standing)
 {
-	return run(ledger, "INSERT OR IGNORE INTO standing (boot, kind, pid, start_ticks, cgroup)"
-		   " VALUES (?, ?, ?, ?, ?)", standing);
+	return run(ledger,
+		   "INSERT OR IGNORE INTO standing (boot, kind, pid, start_ticks, cgroup)"
+		   " VALUES (?, ?, ?, ?, ?)",
+		   standing);
 }
 
 int standing_drop(struct ledger *ledger, const struct standing *standing)
 {
-	return run(ledger, "DELETE FROM standing WHERE boot = ? AND kind = ? AND pid = ?"
-		   " AND start_ticks = ? AND cgroup = ?", standing);
+	return run(ledger,
+		   "DELETE FROM standing WHERE boot = ? AND kind = ? AND pid = ?"
+		   " AND start_ticks = ? AND cgroup = ?",
+		   standing);
 }
 
 /* The whole list first, since fn writes to the table. */
@@ -62,8 +66,10 @@ int standing_each(struct ledger *ledger, void (*fn)(void *arg, const struct stan
 
 	if (ledger->is_writable)
 		(void)run(ledger, "DELETE FROM standing WHERE boot <> ?", NULL);
-	err = ledger_prepare(ledger, "SELECT kind, pid, start_ticks, cgroup FROM standing"
-			     " WHERE boot = ?", &statement);
+	err = ledger_prepare(ledger,
+			     "SELECT kind, pid, start_ticks, cgroup FROM standing"
+			     " WHERE boot = ?",
+			     &statement);
 	if (err)
 		return err;
 	sqlite3_bind_text(statement, 1, boot((char[BOOT_LEN]){ 0 }), -1, SQLITE_TRANSIENT);

@@ -12,9 +12,9 @@ enum standing_kind { STANDING_PROCESS, STANDING_STOPPED, STANDING_FROZEN };
 
 struct standing {
 	enum standing_kind kind;
-	uint32_t tgid;			/* STANDING_PROCESS, with its start_ticks */
+	uint32_t tgid; /* STANDING_PROCESS, with its start_ticks */
 	uint64_t start_ticks;
-	char path[WHO_PATH_LEN];	/* of the cgroup, else empty */
+	char path[WHO_PATH_LEN]; /* of the cgroup, else empty */
 };
 
 /* Written at once, not with the next batch. 0 or -errno: then it must not be made to stand. */

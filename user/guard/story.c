@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-#define KEY_LEN (2 * sizeof(void *) + 2 * WHO_NAME_LEN + WHO_PATH_LEN)
+#define KEY_LEN    (2 * sizeof(void *) + 2 * WHO_NAME_LEN + WHO_PATH_LEN)
 #define RESULT_LEN 256
 
 const char *story_name(const struct story *story)
@@ -51,7 +51,8 @@ static void learn(struct act *act, struct story *story, const struct policy_verd
 
 	story->until_us = verdict->window_end_us;
 	story->evidence = (struct ledger_action){
-		.spent_nanos = verdict->spent_nanos, .limit_nanos = verdict->limit_nanos,
+		.spent_nanos = verdict->spent_nanos,
+		.limit_nanos = verdict->limit_nanos,
 		.spent_tokens = verdict->spent_tokens,
 		.limit_tokens = verdict->limit_tokens,
 		.window_start_us = verdict->window_start_us,

@@ -24,25 +24,25 @@ struct story;
 struct deed {
 	UT_hash_handle hh;
 	LIST_ENTRY(deed) pending;
-	LIST_ENTRY(deed) holding;	/* in held.deeds, while it holds */
+	LIST_ENTRY(deed) holding; /* in held.deeds, while it holds */
 	struct story *story;
 	struct target target;
-	uint64_t cgroup;		/* whose member it is, for a signal or a freeze */
-	char *name;			/* "process 12 (python3)" */
-	bool is_void;			/* protected or rehearsed: nothing is done to it */
-	bool holds;			/* a gate, a stop or a freeze, by the step's action */
-	bool is_soft;			/* a gate without a reset, for what calls in flight will cost */
-	bool is_hard;			/* a gate that stops live connections, and will as long as it holds */
-	int error;			/* of the last try to hold */
-	uint64_t kill_ns;		/* CLOCK_MONOTONIC of the SIGKILL; 0: none is due */
-	struct who_group *group;	/* what a signal or a freeze is for; NULL: the process */
+	uint64_t cgroup;  /* whose member it is, for a signal or a freeze */
+	char *name;       /* "process 12 (python3)" */
+	bool is_void;     /* protected or rehearsed: nothing is done to it */
+	bool holds;       /* a gate, a stop or a freeze, by the step's action */
+	bool is_soft;     /* a gate without a reset, for what calls in flight will cost */
+	bool is_hard;     /* a gate that stops live connections, and will as long as it holds */
+	int error;        /* of the last try to hold */
+	uint64_t kill_ns; /* CLOCK_MONOTONIC of the SIGKILL; 0: none is due */
+	struct who_group *group; /* what a signal or a freeze is for; NULL: the process */
 	uint64_t done_ticks; /* when a cgroup was killed, as process start times count; 0: not */
 };
 
 /* What a fuse knows of its bucket (fuse.c). */
 struct fuse {
-	int64_t apart;		/* requests that the kernel let go less calls that were seen, for good */
-	int64_t even_us;	/* when there were no others; 0: not yet asked */
+	int64_t apart;   /* requests that the kernel let go less calls that were seen, for good */
+	int64_t even_us; /* when there were no others; 0: not yet asked */
 };
 
 struct story {
@@ -50,19 +50,19 @@ struct story {
 	const struct policy_budget *budget;
 	const struct policy_step *step;
 	int64_t until_us;
-	bool is_ordered, is_ahead;	/* of the last verdict */
-	struct ledger_action evidence;	/* the numbers, as of the last verdict */
+	bool is_ordered, is_ahead;     /* of the last verdict */
+	struct ledger_action evidence; /* the numbers, as of the last verdict */
 	char calls[POLICY_CALLS * 21 + 3];
 	uint64_t minute_ns;
 	unsigned rows, unwritten;
 	struct deed *deeds;
-	uint32_t bucket;		/* pace, fuse: its number; 0: none yet */
+	uint32_t bucket; /* pace, fuse: its number; 0: none yet */
 	union {
 		struct bucket pace;
 		struct fuse fuse;
 	};
 	size_t key_len;
-	char key[];			/* budget, step, the counter's name */
+	char key[]; /* budget, step, the counter's name */
 };
 
 /* What is held, and by which deeds. */
@@ -84,16 +84,16 @@ struct act {
 	struct act_levers levers;
 	struct story *stories;
 	struct held *held;
-	const struct who_group *present;	/* who brought the verdict that is carried out; or NULL */
-	int64_t next_us;		/* no story ends before */
-	size_t n_deeds, n_ahead;	/* stories that is_ahead */
+	const struct who_group *present; /* who brought the verdict that is carried out; or NULL */
+	int64_t next_us;                 /* no story ends before */
+	size_t n_deeds, n_ahead;         /* stories that is_ahead */
 	LIST_HEAD(, deed) pending;
 	/* armed while there is something to renew, to end and to kill; NULL without a loop */
 	struct loop_source *renewal, *expiry, *grace;
-	uint64_t kills_ns[POLICY_KILLS];	/* CLOCK_MONOTONIC of the last ones, as a ring */
-	size_t n_kills;				/* ever */
-	uint32_t buckets;			/* numbers given, ever */
-	size_t n_buckets, n_fuses;		/* in use; of these, fuses */
+	uint64_t kills_ns[POLICY_KILLS]; /* CLOCK_MONOTONIC of the last ones, as a ring */
+	size_t n_kills;                  /* ever */
+	uint32_t buckets;                /* numbers given, ever */
+	size_t n_buckets, n_fuses;       /* in use; of these, fuses */
 	struct act_stats stats;
 };
 

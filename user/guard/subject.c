@@ -28,8 +28,7 @@ static void name_counter(const struct policy_budget *budget, const struct policy
 		break;
 	case POLICY_PER_WORKLOAD:
 		if (*group->workload)
-			n = snprintf(key, size, "workload=%s/%s", group->namespace,
-				     group->workload);
+			n = snprintf(key, size, "workload=%s/%s", group->namespace, group->workload);
 		break;
 	case POLICY_PER_POD:
 		if (*group->pod)
@@ -80,9 +79,11 @@ static size_t pack(const struct policy *policy, const struct policy_subject *sub
 {
 	const struct who_process *process = subject->process;
 	const struct who_group *group = subject->group;
-	const char *const texts[] = { group->path, group->namespace, group->workload, group->pod,
-		group->container, group->container_name, group->unit, group->labels, process->user,
-		process->comm, process->exe, subject->host ?: "", subject->model ?: "" };
+	const char *const texts[] = { group->path,         group->namespace, group->workload,
+				      group->pod,          group->container, group->container_name,
+				      group->unit,         group->labels,    process->user,
+				      process->comm,       process->exe,     subject->host ?: "",
+				      subject->model ?: "" };
 	uint32_t tgid = policy->is_per_process ? process->tgid : 0;
 	size_t len = sizeof(tgid);
 

@@ -13,17 +13,17 @@
 #include "base/thread.h"
 #include "guard/ledger_db.h"
 
-#define PASSIVE_PAGES 1000	/* 4 MB: SQLite's own default */
-#define TRUNCATE_PAGES 16384	/* 64 MB: a reader kept it from starting over */
+#define PASSIVE_PAGES     1000  /* 4 MB: SQLite's own default */
+#define TRUNCATE_PAGES    16384 /* 64 MB: a reader kept it from starting over */
 #define TRUNCATE_EVERY_NS (10 * NS_PER_S)
 
 struct ledger_wal {
-	const char *path;	/* the database's */
-	int pages;		/* when something was committed last; the thread does not look at it */
-	uint64_t truncate_ns;	/* no TRUNCATE before */
+	const char *path; /* the database's */
+	int pages;        /* when something was committed last; the thread does not look at it */
+	uint64_t truncate_ns; /* no TRUNCATE before */
 	bool may_thread, has_thread;
 	pthread_t thread;
-	int mode;		/* of the checkpoint that runs, in its second round */
+	int mode; /* of the checkpoint that runs, in its second round */
 	atomic_bool is_held, is_done;
 };
 

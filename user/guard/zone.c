@@ -8,17 +8,17 @@
 
 #include "base/cleanup.h"
 
-#define ZONE_FILE_BYTES (256u << 10)	/* the largest of tzdata 2024 has 3.5 kB */
-#define ZONE_CHANGES 16384u
-#define DAY_S 86400LL
-#define OFFSET_MAX_S (26 * 3600)	/* RFC 8536 3.2: offsets lie within -25 h and 26 h */
-#define TIME_MAX_S (1LL << 40)		/* 34,000 years: nothing below overflows */
+#define ZONE_FILE_BYTES (256u << 10) /* the largest of tzdata 2024 has 3.5 kB */
+#define ZONE_CHANGES    16384u
+#define DAY_S           86400LL
+#define OFFSET_MAX_S    (26 * 3600) /* RFC 8536 3.2: offsets lie within -25 h and 26 h */
+#define TIME_MAX_S      (1LL << 40) /* 34,000 years: nothing below overflows */
 
 /* A day of the year in a POSIX TZ rule. */
 struct rule_day {
-	enum { RULE_MONTH, RULE_JULIAN, RULE_DAY } form;	/* Mm.w.d, Jn, n */
+	enum { RULE_MONTH, RULE_JULIAN, RULE_DAY } form; /* Mm.w.d, Jn, n */
 	int month, week, day;
-	int32_t time_s;		/* on the local clock, -167 to 167 h (RFC 8536 3.3.1) */
+	int32_t time_s; /* on the local clock, -167 to 167 h (RFC 8536 3.3.1) */
 };
 
 struct rule {
@@ -29,10 +29,10 @@ struct rule {
 
 struct zone {
 	size_t n;
-	int64_t *at;		/* when the offset changes, ascending */
-	int32_t *offset;	/* from then on */
-	int32_t first;		/* before the first change */
-	bool has_rule;		/* after the last change */
+	int64_t *at;     /* when the offset changes, ascending */
+	int32_t *offset; /* from then on */
+	int32_t first;   /* before the first change */
+	bool has_rule;   /* after the last change */
 	struct rule rule;
 };
 
@@ -183,9 +183,9 @@ static int64_t rule_local_s(const struct rule_day *when, int64_t year)
 		day += when->day - 1 + (is_leap(year) && when->day >= 60);
 	} else {
 		day = days_of(year, when->month, 1);
-		last = when->month == 12 ? days_of(year + 1, 1, 1)
-					 : days_of(year, when->month + 1, 1);
-		weekday = ((day + 4) % 7 + 7) % 7;	/* 1970-01-01 was a Thursday */
+		last = when->month == 12 ? days_of(year + 1, 1, 1) :
+					   days_of(year, when->month + 1, 1);
+		weekday = ((day + 4) % 7 + 7) % 7; /* 1970-01-01 was a Thursday */
 		day += (when->day - weekday + 7) % 7 + (when->week - 1) * 7;
 		if (day >= last)
 			day -= 7;
@@ -372,8 +372,7 @@ int zone_load(struct zone **ret, const char *name)
 
 /* ---- questions ---- */
 
-int32_t zone_offset(const struct zone *zone, int64_t utc_s, int64_t *ret_start_s,
-		    int64_t *ret_end_s)
+int32_t zone_offset(const struct zone *zone, int64_t utc_s, int64_t *ret_start_s, int64_t *ret_end_s)
 {
 	size_t low = 0, high = zone->n;
 

@@ -13,13 +13,13 @@ struct nghttp2_hd_inflater;
 
 struct block {
 	struct nghttp2_hd_inflater *inflater;
-	struct http_head head;	/* what the block said so far */
+	struct http_head head; /* what the block said so far */
 	uint32_t stream;
-	uint32_t table_size;	/* announced by the other side, in force when this one says so */
+	uint32_t table_size; /* announced by the other side, in force when this one says so */
 	bool has_table_size;
-	bool is_open;		/* CONTINUATION must follow */
+	bool is_open; /* CONTINUATION must follow */
 	bool ends_stream;
-	bool is_promise;	/* of a PUSH_PROMISE */
+	bool is_promise; /* of a PUSH_PROMISE */
 };
 
 /* false: no memory. */

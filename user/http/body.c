@@ -78,8 +78,7 @@ static bool decoded_next(struct body *body, struct http_piece *ret)
 			ret->len = n;
 			return true;
 		}
-		if (body->len == before && !decoder_is_ended(decoder) &&
-		    !decoder_is_between(decoder))
+		if (body->len == before && !decoder_is_ended(decoder) && !decoder_is_between(decoder))
 			break;
 	}
 	return false;

@@ -14,13 +14,13 @@ struct decoder;
 /* All zero is a body that has ended; the fields are the module's own but for the counts. */
 struct body {
 	struct decoder *decoder;
-	const uint8_t *bytes;	/* fed, not handed on */
+	const uint8_t *bytes; /* fed, not handed on */
 	size_t len;
-	uint64_t lost_bytes;	/* not handed on yet */
-	uint64_t wire_bytes;	/* of this message, lost ones included */
-	uint64_t bad_encodings;	/* bodies given up, over all messages */
+	uint64_t lost_bytes;    /* not handed on yet */
+	uint64_t wire_bytes;    /* of this message, lost ones included */
+	uint64_t bad_encodings; /* bodies given up, over all messages */
 	enum http_encoding encoding;
-	bool is_broken;		/* the rest cannot be decoded */
+	bool is_broken; /* the rest cannot be decoded */
 };
 
 void body_begin(struct body *body, enum http_encoding encoding);

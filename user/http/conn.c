@@ -17,15 +17,15 @@ struct input {
 struct conn {
 	enum conn_protocol protocol;
 	bool from_start;
-	bool is_drained;	/* the parser has nothing to give of what it was told so far */
+	bool is_drained; /* the parser has nothing to give of what it was told so far */
 	uint8_t n_held[2];
 	uint8_t n_inputs;
 	uint8_t held[2][GUESS_START_MAX];
-	uint64_t expected[2];	/* the offset that comes next */
-	uint64_t handed[2];	/* bytes before it that a parser was told of */
-	struct http1 *http1;	/* at most one of these */
+	uint64_t expected[2]; /* the offset that comes next */
+	uint64_t handed[2];   /* bytes before it that a parser was told of */
+	struct http1 *http1;  /* at most one of these */
 	struct http2 *http2;
-	struct input inputs[3];	/* held ones, then the one fed: to be read, in order */
+	struct input inputs[3]; /* held ones, then the one fed: to be read, in order */
 	uint64_t gaps, gap_bytes;
 };
 
@@ -194,7 +194,8 @@ bool conn_next(struct conn *conn, struct http_piece *ret)
 		else
 			http2_feed(conn->http2, input->side, input->bytes, input->len);
 		if (--conn->n_inputs)
-			memmove(conn->inputs, conn->inputs + 1, conn->n_inputs * sizeof(conn->inputs[0]));
+			memmove(conn->inputs, conn->inputs + 1,
+				conn->n_inputs * sizeof(conn->inputs[0]));
 	}
 }
 

@@ -14,11 +14,11 @@
 struct conn;
 
 enum conn_protocol {
-	CONN_UNKNOWN,	/* nothing conclusive yet */
+	CONN_UNKNOWN, /* nothing conclusive yet */
 	CONN_HTTP1,
 	CONN_HTTP2,
-	CONN_SERVER,	/* the peer sent the request: this end is a server, not ours */
-	CONN_OTHER,	/* not HTTP, or upgraded to what is not read: sizes only */
+	CONN_SERVER, /* the peer sent the request: this end is a server, not ours */
+	CONN_OTHER,  /* not HTTP, or upgraded to what is not read: sizes only */
 };
 
 /* NULL: no memory. `from_start` says that the connection was seen from its first byte. */
@@ -46,15 +46,15 @@ enum conn_protocol conn_protocol(const struct conn *conn);
 struct conn_stats {
 	uint64_t gaps;
 	uint64_t gap_bytes;
-	uint64_t resyncs;	/* times a stream was given up until its next message */
-	uint64_t bad_encodings;	/* bodies whose content encoding could not be undone */
+	uint64_t resyncs;       /* times a stream was given up until its next message */
+	uint64_t bad_encodings; /* bodies whose content encoding could not be undone */
 	/*
 	 * Bytes of each stream, by enum http_side, that no piece accounts for: passed over while
 	 * waiting for a message's start, or after an upgrade. What is missing inside a body is not
 	 * among them (lost_bytes tells of it). They are charged as sizes by the reconciliation.
 	 */
 	uint64_t unread_bytes[2];
-	bool is_upgraded;	/* goes on as something else (WebSocket) */
+	bool is_upgraded; /* goes on as something else (WebSocket) */
 };
 void conn_stats(const struct conn *conn, struct conn_stats *ret);
 

@@ -12,15 +12,15 @@ struct decoder {
 	BrotliDecoderState *br;
 	ZSTD_DStream *zstd;
 	enum http_encoding encoding;
-	uint64_t in, out_bytes;	/* so far */
-	size_t bytes_held;	/* of what all may hold */
-	size_t zstd_bytes;	/* of these, zstd's */
-	uint8_t start[2];	/* deflate: zlib's header, or raw */
+	uint64_t in, out_bytes; /* so far */
+	size_t bytes_held;      /* of what all may hold */
+	size_t zstd_bytes;      /* of these, zstd's */
+	uint8_t start[2];       /* deflate: zlib's header, or raw */
 	uint8_t n_start;
 	bool has_z;
-	bool is_between;	/* gzip: a member ended, another may follow */
-	bool is_ended;		/* what follows is padding */
-	bool is_full;		/* the last step filled its output: more may wait inside */
+	bool is_between; /* gzip: a member ended, another may follow */
+	bool is_ended;   /* what follows is padding */
+	bool is_full;    /* the last step filled its output: more may wait inside */
 	uint8_t out[DECODER_CHUNK];
 };
 
@@ -141,9 +141,10 @@ struct decoder *decoder_new(enum http_encoding encoding)
 		break;
 	case HTTP_ZSTD:
 		decoder->zstd = ZSTD_createDStream();
-		ok = decoder->zstd && !ZSTD_isError(ZSTD_DCtx_setParameter(
-			decoder->zstd, ZSTD_d_windowLogMax, DECODER_ZSTD_WINDOW_LOG)) &&
-			zstd_hold(decoder);
+		ok = decoder->zstd &&
+		     !ZSTD_isError(ZSTD_DCtx_setParameter(decoder->zstd, ZSTD_d_windowLogMax,
+							  DECODER_ZSTD_WINDOW_LOG)) &&
+		     zstd_hold(decoder);
 		break;
 	default:
 		break;
@@ -198,8 +199,10 @@ static bool deflate_step(struct decoder *decoder, const uint8_t **bytes, size_t 
 		--*len;
 		if (decoder->n_start < 2)
 			continue;
-		if (!zlib_start(decoder, (start[0] & 15) == 8 && (start[0] << 8 | start[1]) % 31 == 0 ?
-			MAX_WBITS : -MAX_WBITS))
+		if (!zlib_start(decoder,
+				(start[0] & 15) == 8 && (start[0] << 8 | start[1]) % 31 == 0 ?
+					MAX_WBITS :
+					-MAX_WBITS))
 			return false;
 		if (!zlib_step(decoder, &start, &n, ret))
 			return false;
@@ -211,8 +214,8 @@ static bool br_step(struct decoder *decoder, const uint8_t **bytes, size_t *len,
 {
 	uint8_t *out = decoder->out;
 	size_t room = DECODER_CHUNK;
-	BrotliDecoderResult result =
-		BrotliDecoderDecompressStream(decoder->br, len, bytes, &room, &out, NULL);
+	BrotliDecoderResult result = BrotliDecoderDecompressStream(decoder->br, len, bytes, &room,
+								   &out, NULL);
 
 	*ret = DECODER_CHUNK - room;
 	decoder->is_ended = result == BROTLI_DECODER_RESULT_SUCCESS;

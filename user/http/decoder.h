@@ -16,12 +16,12 @@
  * 15 whose peers ask for zstd's largest window. One that gets no more is given up, as if its bytes
  * were corrupt.
  */
-#define DECODERS_BYTES_MAX (128u << 20)
-#define DECODER_BYTES_MAX (5u << 20)	/* brotli, zlib; CDNs use windows of up to 4 MiB */
-#define DECODER_ZSTD_WINDOW_LOG 23	/* RFC 9659 wants 8 MiB windows and allows no larger */
+#define DECODERS_BYTES_MAX      (128u << 20)
+#define DECODER_BYTES_MAX       (5u << 20) /* brotli, zlib; CDNs use windows of up to 4 MiB */
+#define DECODER_ZSTD_WINDOW_LOG 23         /* RFC 9659 wants 8 MiB windows and allows no larger */
 /* A bomb: more than this decoded, or more than the ratio once past the floor. gzip ends at 1032. */
-#define DECODED_MAX (256u << 20)
-#define DECODED_RATIO_MAX 200
+#define DECODED_MAX         (256u << 20)
+#define DECODED_RATIO_MAX   200
 #define DECODED_RATIO_FLOOR (1u << 20)
 
 struct decoder;

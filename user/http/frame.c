@@ -7,7 +7,8 @@ void frame_read(struct frame *frame, const uint8_t bytes[FRAME_HEAD])
 	frame->type = bytes[3];
 	frame->flags = bytes[4];
 	/* the first bit is reserved */
-	frame->stream = (uint32_t)(bytes[5] & 0x7f) << 24 | bytes[6] << 16 | bytes[7] << 8 | bytes[8];
+	frame->stream = (uint32_t)(bytes[5] & 0x7f) << 24 | bytes[6] << 16 | bytes[7] << 8 |
+			bytes[8];
 }
 
 bool frame_is_valid(const struct frame *frame)

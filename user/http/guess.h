@@ -9,11 +9,11 @@
 #define GUESS_START_MAX 24
 
 enum guess {
-	GUESS_MORE,	/* more bytes are needed */
+	GUESS_MORE, /* more bytes are needed */
 	GUESS_HTTP1,
 	GUESS_HTTP2,
-	GUESS_SERVER,	/* the wrong end: this side's bytes are the other side's */
-	GUESS_OTHER,	/* not HTTP, or HTTP/2 whose header compression was not followed */
+	GUESS_SERVER, /* the wrong end: this side's bytes are the other side's */
+	GUESS_OTHER,  /* not HTTP, or HTTP/2 whose header compression was not followed */
 };
 
 /* From the first bytes (at least one) of a side of a connection. */

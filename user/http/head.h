@@ -6,12 +6,12 @@
 #include "http/http.h"
 
 /* The longest field name of interest, and the longest value that is looked at, with a NUL. */
-#define HEAD_NAME_LEN 32
+#define HEAD_NAME_LEN  32
 #define HEAD_VALUE_LEN HTTP_HOST_LEN
 
 enum head_field {
 	HEAD_OTHER,
-	HEAD_HOST,	/* Host and :authority */
+	HEAD_HOST, /* Host and :authority */
 	HEAD_CONTENT_TYPE,
 	HEAD_CONTENT_ENCODING,
 	HEAD_ANTHROPIC_VERSION,
@@ -35,7 +35,7 @@ struct head_reader {
 	uint16_t n_value, n_target;
 	char name[HEAD_NAME_LEN];
 	char value[HEAD_VALUE_LEN];
-	char target[HTTP_HOST_LEN + HTTP_PATH_LEN];	/* cut if longer */
+	char target[HTTP_HOST_LEN + HTTP_PATH_LEN]; /* cut if longer */
 };
 void head_read_start(struct head_reader *reader);
 void head_read_target(struct head_reader *reader, const char *at, size_t len);

@@ -18,42 +18,42 @@ enum http_encoding {
 	HTTP_DEFLATE,
 	HTTP_BR,
 	HTTP_ZSTD,
-	HTTP_ENCODING_UNKNOWN,	/* named, but not one of these, or a chain of several */
+	HTTP_ENCODING_UNKNOWN, /* named, but not one of these, or a chain of several */
 };
 
 enum http_content {
-	HTTP_CONTENT_NONE,	/* no content-type */
-	HTTP_CONTENT_JSON,	/* application/json and +json */
+	HTTP_CONTENT_NONE, /* no content-type */
+	HTTP_CONTENT_JSON, /* application/json and +json */
 	HTTP_CONTENT_NDJSON,
-	HTTP_CONTENT_SSE,	/* text/event-stream */
+	HTTP_CONTENT_SSE,         /* text/event-stream */
 	HTTP_CONTENT_EVENTSTREAM, /* application/vnd.amazon.eventstream */
 	HTTP_CONTENT_OTHER,
 };
 
 #define HTTP_METHOD_LEN 16
-#define HTTP_HOST_LEN 256
-#define HTTP_PATH_LEN 512	/* query string cut off; longer paths are cut and flagged */
-#define HTTP_COST_LEN 32
+#define HTTP_HOST_LEN   256
+#define HTTP_PATH_LEN   512 /* query string cut off; longer paths are cut and flagged */
+#define HTTP_COST_LEN   32
 
 /* The start of one message: only what metering needs. A string that was not there is empty. */
 struct http_head {
 	enum http_side side;
-	int status;		/* of a response; 1xx never comes up, but 101 */
+	int status; /* of a response; 1xx never comes up, but 101 */
 	enum http_encoding encoding;
 	enum http_content content;
 	bool path_is_cut;
-	bool is_upgrade;	/* 101 or CONNECT: what follows is not HTTP */
+	bool is_upgrade;            /* 101 or CONNECT: what follows is not HTTP */
 	bool has_anthropic_version; /* request header: the dialect on any host */
 	char method[HTTP_METHOD_LEN];
-	char host[HTTP_HOST_LEN];	/* Host or :authority, lower case, without port */
+	char host[HTTP_HOST_LEN]; /* Host or :authority, lower case, without port */
 	char path[HTTP_PATH_LEN];
 	char provider_cost[HTTP_COST_LEN]; /* x-litellm-response-cost, a decimal in USD */
 };
 
 enum http_piece_type {
-	HTTP_HEAD,	/* .head is set */
-	HTTP_BODY,	/* .bytes and .len, decoded; or .lost_bytes alone */
-	HTTP_END,	/* the message is whole (.is_whole) or was cut; of an answer that never
+	HTTP_HEAD, /* .head is set */
+	HTTP_BODY, /* .bytes and .len, decoded; or .lost_bytes alone */
+	HTTP_END,  /* the message is whole (.is_whole) or was cut; of an answer that never
 			   began (HTTP/2 reset) it comes without a head */
 };
 
@@ -61,13 +61,13 @@ enum http_piece_type {
 struct http_piece {
 	enum http_piece_type type;
 	enum http_side side;
-	uint64_t exchange;	/* counts the requests of a connection from 1; an answer bears its request's */
+	uint64_t exchange; /* counts the requests of a connection from 1; an answer bears its request's */
 	const struct http_head *head;
 	const uint8_t *bytes;
 	size_t len;
-	uint64_t lost_bytes;	/* body bytes missing before these (not captured, or not decodable) */
-	uint64_t wire_bytes;	/* HTTP_END: body bytes of the message as sent, encoded, lost ones included */
-	bool is_whole;		/* HTTP_END: the message ended by its own framing */
+	uint64_t lost_bytes; /* body bytes missing before these (not captured, or not decodable) */
+	uint64_t wire_bytes; /* HTTP_END: body bytes of the message as sent, encoded, lost ones included */
+	bool is_whole; /* HTTP_END: the message ended by its own framing */
 };
 
 #endif

@@ -102,7 +102,8 @@ static bool take_chunk(struct stream *stream)
 		return false;
 	for (digits = 0; digits < 6 && at < end && hex_digit(*at) >= 0; digits++)
 		n = n << 4 | (size_t)hex_digit(*at++);
-	if (!n || (size_t)(end - at) < n + 4 || memcmp(at, "\r\n", 2) || memcmp(at + 2 + n, "\r\n", 2))
+	if (!n || (size_t)(end - at) < n + 4 || memcmp(at, "\r\n", 2) ||
+	    memcmp(at + 2 + n, "\r\n", 2))
 		return false;
 	body_feed(&stream->message.body, at + 2, n);
 	at += n + 4;
@@ -133,8 +134,8 @@ static void chunks_resume(struct stream *stream)
 static void wait_for_start(struct stream *stream)
 {
 	bool is_start = stream->head.side == HTTP_REQUEST ?
-		guess_is_request(stream->bytes, stream->len) :
-		guess_is_response(stream->bytes, stream->len);
+				guess_is_request(stream->bytes, stream->len) :
+				guess_is_response(stream->bytes, stream->len);
 
 	if (is_start) {
 		stream_end(stream, /* is_whole= */ false);

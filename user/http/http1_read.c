@@ -81,10 +81,9 @@ static void request_begin(struct http1 *http1, struct stream *stream, int method
 	/* the client would not ask again on this connection before the last answer's end */
 	if (answer->mode == WAITING)
 		stream_end(answer, /* is_whole= */ false);
-	stream_open(stream, pair_request(&http1->pair,
-					  method == LLHTTP_METHOD_HEAD ? PAIR_HEAD :
-					  method == HTTP_CONNECT       ? PAIR_CONNECT :
-									 PAIR_OTHER));
+	stream_open(stream, pair_request(&http1->pair, method == LLHTTP_METHOD_HEAD ? PAIR_HEAD :
+						       method == HTTP_CONNECT       ? PAIR_CONNECT :
+										      PAIR_OTHER));
 }
 
 static void tunnel_begin(struct http1 *http1)
@@ -142,10 +141,10 @@ static int on_headers_complete(llhttp_t *parser)
 	stream->mode = COUNTED;
 	if (has_body && parser->flags & F_CONTENT_LENGTH && !(parser->flags & F_TRANSFER_ENCODING))
 		stream->left = parser->content_length;
-	else if (has_body && (stream->head.side == HTTP_RESPONSE ||
-			      parser->flags & F_TRANSFER_ENCODING))
+	else if (has_body &&
+		 (stream->head.side == HTTP_RESPONSE || parser->flags & F_TRANSFER_ENCODING))
 		stream->mode = TO_END;
-	return 1;	/* for llhttp the message has no body and ends here */
+	return 1; /* for llhttp the message has no body and ends here */
 }
 
 static int on_body(llhttp_t *parser, const char *at, size_t len)

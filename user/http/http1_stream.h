@@ -7,9 +7,9 @@
 #include <string.h>
 
 /* llhttp's enumerators of these names are not ours. */
-#define HTTP_REQUEST LLHTTP_IS_REQUEST
+#define HTTP_REQUEST  LLHTTP_IS_REQUEST
 #define HTTP_RESPONSE LLHTTP_IS_RESPONSE
-#define HTTP_HEAD LLHTTP_METHOD_HEAD
+#define HTTP_HEAD     LLHTTP_METHOD_HEAD
 #include <llhttp.h>
 #undef HTTP_REQUEST
 #undef HTTP_RESPONSE
@@ -21,31 +21,31 @@
 #include "http/pair.h"
 
 enum http1_mode {
-	WAITING,	/* for a plausible message start at the beginning of a fed piece */
-	HEADERS,	/* llhttp reads; also between messages */
-	CHUNKED,	/* llhttp reads */
-	COUNTED,	/* `left` bytes of body to come, may be none */
-	TO_END,		/* the body ends with the connection */
-	TUNNEL,		/* no longer HTTP, or ended */
+	WAITING, /* for a plausible message start at the beginning of a fed piece */
+	HEADERS, /* llhttp reads; also between messages */
+	CHUNKED, /* llhttp reads */
+	COUNTED, /* `left` bytes of body to come, may be none */
+	TO_END,  /* the body ends with the connection */
+	TUNNEL,  /* no longer HTTP, or ended */
 };
 
 struct stream {
 	llhttp_t parser;
 	struct message message;
-	const uint8_t *bytes;	/* fed, not read yet */
+	const uint8_t *bytes; /* fed, not read yet */
 	size_t len;
 	uint64_t left;
-	uint64_t unread;	/* passed over, and of no message */
+	uint64_t unread; /* passed over, and of no message */
 	uint64_t exchange;
 	uint32_t head_bytes;
 	enum http1_mode mode;
-	bool is_interim;	/* a 1xx answer */
-	bool is_complete;	/* llhttp came to the end of the message */
-	bool is_resynced;	/* the next message is the first after a gap */
-	bool is_chunked;	/* the message that is open */
-	bool is_resuming;	/* llhttp reads a head that was made up */
-	bool is_last_chunk;	/* the one that llhttp is in */
-	bool is_between_chunks;	/* llhttp stands before a chunk's first byte */
+	bool is_interim;            /* a 1xx answer */
+	bool is_complete;           /* llhttp came to the end of the message */
+	bool is_resynced;           /* the next message is the first after a gap */
+	bool is_chunked;            /* the message that is open */
+	bool is_resuming;           /* llhttp reads a head that was made up */
+	bool is_last_chunk;         /* the one that llhttp is in */
+	bool is_between_chunks;     /* llhttp stands before a chunk's first byte */
 	struct head_reader *reader; /* while a head is being read: an idle connection has none */
 	struct http_head head;
 };

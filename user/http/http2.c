@@ -57,7 +57,8 @@ static void search(struct http2 *http2, struct direction *direction)
 		frame_read(&frame, direction->bytes + at);
 		if (direction->bytes[at + 5] & 0x80 || !frame.stream || !frame_is_valid(&frame) ||
 		    frame.type == FRAME_CONTINUATION ||
-		    (!streams_find(&http2->streams, frame.stream) && frame.stream != http2->next_stream) ||
+		    (!streams_find(&http2->streams, frame.stream) &&
+		     frame.stream != http2->next_stream) ||
 		    !frame_is_chain(direction->bytes + at, direction->len - at))
 			continue;
 		direction->unread += at;

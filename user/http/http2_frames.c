@@ -85,14 +85,14 @@ static void settings_take(struct http2 *http2, enum http_side side, const uint8_
 		own->n_buf = 0;
 		if ((b[0] << 8 | b[1]) != SETTINGS_HEADER_TABLE_SIZE)
 			continue;
-		block_announce(&other->block,
-			       (uint32_t)b[2] << 24 | b[3] << 16 | b[4] << 8 | b[5]);
+		block_announce(&other->block, (uint32_t)b[2] << 24 | b[3] << 16 | b[4] << 8 | b[5]);
 	}
 }
 
 static void data_take(struct http2 *http2, enum http_side side, const uint8_t *bytes, size_t n)
 {
-	struct stream *stream = streams_find(&http2->streams, direction_of(http2, side)->frame.stream);
+	struct stream *stream = streams_find(&http2->streams,
+					     direction_of(http2, side)->frame.stream);
 	struct message *message = stream ? &stream->messages[side] : NULL;
 
 	if (!message || message->state == MESSAGE_ENDED)

@@ -9,23 +9,23 @@
 #include "http/streams.h"
 
 enum http2_part {
-	PREFACE,	/* of the connection */
-	HEAD,		/* of a frame */
+	PREFACE, /* of the connection */
+	HEAD,    /* of a frame */
 	PAD_LENGTH,
-	PREFIX,		/* priority or promised stream: not read */
+	PREFIX, /* priority or promised stream: not read */
 	CONTENT,
 	PADDING,
-	SEARCH,		/* after a gap: for a frame */
+	SEARCH, /* after a gap: for a frame */
 };
 
 struct direction {
 	struct block block;
-	const uint8_t *bytes;	/* fed, not read yet */
+	const uint8_t *bytes; /* fed, not read yet */
 	size_t len;
 	struct frame frame;
 	enum http2_part part;
-	uint32_t left;		/* of the frame's content, after its prefix */
-	uint64_t unread;	/* passed over, and of no message */
+	uint32_t left;           /* of the frame's content, after its prefix */
+	uint64_t unread;         /* passed over, and of no message */
 	uint8_t prefix, padding; /* bytes left of them */
 	uint8_t n_buf;
 	uint8_t buf[FRAME_HEAD]; /* a frame's head, or one setting */
@@ -34,11 +34,11 @@ struct direction {
 struct http2 {
 	struct direction directions[2];
 	struct streams streams;
-	uint32_t next_stream;	/* what the next request's number is, if none is left out */
+	uint32_t next_stream; /* what the next request's number is, if none is left out */
 	uint64_t resyncs;
-	bool had_gap;		/* of requests, across frames */
+	bool had_gap; /* of requests, across frames */
 	bool is_lost;
-	bool is_ending;		/* every stream is to be ended */
+	bool is_ending; /* every stream is to be ended */
 };
 
 static inline struct direction *direction_of(struct http2 *http2, enum http_side side)

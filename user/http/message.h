@@ -12,9 +12,9 @@ enum message_state { MESSAGE_NONE, MESSAGE_OPEN, MESSAGE_ENDED };
 struct message {
 	struct body body;
 	enum message_state state;
-	bool has_head, has_end;	/* to be given */
+	bool has_head, has_end; /* to be given */
 	bool is_whole;
-	bool is_holed;		/* bytes may have been lost unseen: it will not end as whole */
+	bool is_holed; /* bytes may have been lost unseen: it will not end as whole */
 };
 
 /* Its head is known; also for the next message after one that ended. */

@@ -15,7 +15,7 @@ enum pair_method { PAIR_OTHER, PAIR_HEAD, PAIR_CONNECT };
 
 /* All zero is a connection without a request. */
 struct pair {
-	uint64_t requests, answers;	/* numbers of the latest */
+	uint64_t requests, answers; /* numbers of the latest */
 	/* of the last 64 requests; deeper pipelines than that are not seen */
 	uint64_t heads, connects;
 };

@@ -272,7 +272,8 @@ static bool event_take(struct sse *sse)
 		return false;
 	data += 5;
 	data_end = memchr(data, '\n', (size_t)(end - data));
-	if (!data_end || data_end - begin > SSE_EVENT_MAX || data_end + 1 == end || data_end[1] != '\n')
+	if (!data_end || data_end - begin > SSE_EVENT_MAX || data_end + 1 == end ||
+	    data_end[1] != '\n')
 		return false;
 	sse->cr = find(sse, sse->cr, '\r');
 	if (sse->cr < (size_t)(data_end - sse->bytes))

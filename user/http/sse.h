@@ -22,27 +22,27 @@
 #define SSE_EVENT_MAX (1u << 20)
 
 struct sse_event {
-	const char *name;	/* of the `event` field; "" if it had none; cut to SSE_NAME_LEN - 1 */
-	const uint8_t *data;	/* not terminated */
+	const char *name;    /* of the `event` field; "" if it had none; cut to SSE_NAME_LEN - 1 */
+	const uint8_t *data; /* not terminated */
 	size_t len;
 };
 
 /* All zero is a splitter at the start of a stream; the fields are the module's own. */
 struct sse {
-	const uint8_t *bytes;	/* what was fed, and where in it the next line starts */
+	const uint8_t *bytes; /* what was fed, and where in it the next line starts */
 	size_t len, pos;
-	size_t lf, cr;		/* the next of each at or after pos, if not before pos */
-	const uint8_t *direct;	/* the event's only data line so far, in the fed bytes */
+	size_t lf, cr;         /* the next of each at or after pos, if not before pos */
+	const uint8_t *direct; /* the event's only data line so far, in the fed bytes */
 	size_t direct_len;
-	uint8_t *buf;		/* data of the event, then the start of a line still open */
+	uint8_t *buf; /* data of the event, then the start of a line still open */
 	size_t buf_data, buf_len, buf_room;
 	uint64_t dropped;
 	bool has_data;
-	bool is_given;		/* the event was handed out: forget it first */
-	bool is_skipping;	/* until the next empty line */
-	bool has_line;		/* is_skipping: the open line is not empty */
-	bool after_cr;		/* a LF that comes next belongs to the line before */
-	bool is_started;	/* past the first line */
+	bool is_given;    /* the event was handed out: forget it first */
+	bool is_skipping; /* until the next empty line */
+	bool has_line;    /* is_skipping: the open line is not empty */
+	bool after_cr;    /* a LF that comes next belongs to the line before */
+	bool is_started;  /* past the first line */
 	char name[SSE_NAME_LEN];
 };
 

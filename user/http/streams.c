@@ -66,8 +66,7 @@ void stream_cut(struct streams *streams, struct stream *stream)
 	stream_end(streams, stream, HTTP_RESPONSE, /* is_whole= */ false);
 }
 
-bool streams_give(struct streams *streams, const struct http_head *heads[2],
-		  struct http_piece *ret)
+bool streams_give(struct streams *streams, const struct http_head *heads[2], struct http_piece *ret)
 {
 	struct stream *stream = streams->giving;
 

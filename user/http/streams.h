@@ -19,11 +19,11 @@ struct stream {
 
 /* All zero is none. */
 struct streams {
-	struct stream *all[STREAMS_MAX];	/* the oldest first */
+	struct stream *all[STREAMS_MAX]; /* the oldest first */
 	size_t n;
-	struct stream *giving;			/* has something to give */
+	struct stream *giving; /* has something to give */
 	uint64_t requests;
-	uint64_t bad_encodings;			/* of streams that are gone */
+	uint64_t bad_encodings; /* of streams that are gone */
 };
 
 void streams_done(struct streams *streams);
@@ -31,13 +31,11 @@ struct stream *streams_find(const struct streams *streams, uint32_t id);
 /* NULL: STREAMS_MAX live, or no memory. */
 struct stream *streams_add(struct streams *streams, uint32_t id);
 /* The next piece; `heads` are those of the messages that were opened last, by side. */
-bool streams_give(struct streams *streams, const struct http_head *heads[2],
-		  struct http_piece *ret);
+bool streams_give(struct streams *streams, const struct http_head *heads[2], struct http_piece *ret);
 uint64_t streams_bad_encodings(const struct streams *streams);
 
 void stream_open(struct streams *streams, struct stream *stream, const struct http_head *head);
-void stream_end(struct streams *streams, struct stream *stream, enum http_side side,
-		bool is_whole);
+void stream_end(struct streams *streams, struct stream *stream, enum http_side side, bool is_whole);
 /* Ends both sides as cut; an answer that had not begun ends without a head. */
 void stream_cut(struct streams *streams, struct stream *stream);
 

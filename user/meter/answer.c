@@ -6,8 +6,7 @@
 
 #include "base/decimal.h"
 
-void text_meter_take(struct text_meter *meter, enum json_text what, const uint8_t *bytes,
-		     size_t len)
+void text_meter_take(struct text_meter *meter, enum json_text what, const uint8_t *bytes, size_t len)
 {
 	static const uint8_t space = ' ';
 
@@ -60,8 +59,7 @@ static void end_iteration(struct answer *answer)
 		return;
 	if (!raw_usage_settle(&answer->iteration, DIALECT_ANTHROPIC, &usage))
 		return;
-	while (i < answer->extras_count &&
-	       strcmp(answer->extras[i].model, answer->iteration_model))
+	while (i < answer->extras_count && strcmp(answer->extras[i].model, answer->iteration_model))
 		i++;
 	if (i == EXTRAS)
 		i--;
@@ -91,7 +89,7 @@ static void take_iteration(struct answer *answer, enum json_kind kind)
 static void take_modality(struct answer *answer, int id, enum json_kind kind, const char *text)
 {
 	bool *is_audio = id == ANSWER_MODALITY_IN || id == ANSWER_COUNT_IN ? &answer->is_audio_in :
-									      &answer->is_audio_out;
+									     &answer->is_audio_out;
 	enum slot slot = is_audio == &answer->is_audio_in ? SLOT_AUDIO_IN : SLOT_AUDIO_OUT;
 
 	if (id == ANSWER_MODALITY_IN || id == ANSWER_MODALITY_OUT)
@@ -162,8 +160,9 @@ static void take_value(void *arg, int id, enum json_kind kind, const char *key, 
 
 /* Strings of a chunk that are not the model's words. */
 static const char *const chunk_mute[] = {
-	"id", "object", "model", "system_fingerprint", "service_tier", "obfuscation", "role",
-	"type", "finish_reason", "native_finish_reason", "provider", "logprobs", "token", "signature", NULL,
+	"id",          "object",   "model", "system_fingerprint", "service_tier",
+	"obfuscation", "role",     "type",  "finish_reason",      "native_finish_reason",
+	"provider",    "logprobs", "token", "signature",          NULL,
 };
 
 void answer_init(struct answer *answer, enum dialect dialect, enum http_content content,
@@ -204,9 +203,9 @@ static void sniff(struct answer *answer, const uint8_t *bytes, size_t len)
 {
 	size_t i = 0;
 
-	while (i < len && (bytes[i] == ' ' || bytes[i] == '\n' || bytes[i] == '\r' ||
-			   bytes[i] == '\t' || bytes[i] == 0xef || bytes[i] == 0xbb ||
-			   bytes[i] == 0xbf))
+	while (i < len &&
+	       (bytes[i] == ' ' || bytes[i] == '\n' || bytes[i] == '\r' || bytes[i] == '\t' ||
+		bytes[i] == 0xef || bytes[i] == 0xbb || bytes[i] == 0xbf))
 		i++;
 	if (i == len)
 		return;

@@ -15,12 +15,12 @@
 #include "meter/raw.h"
 
 #define TIER_LEN 24
-#define EXTRAS 4	/* models other than the call's own in Anthropic's iterations[] */
+#define EXTRAS   4 /* models other than the call's own in Anthropic's iterations[] */
 
 /* Counts text through a JSON sink, and takes back what proves to be base64. */
 struct text_meter {
 	struct text_count count, before;
-	uint64_t dropped;	/* strings of base64: images, files */
+	uint64_t dropped; /* strings of base64: images, files */
 };
 void text_meter_take(struct text_meter *meter, enum json_text what, const uint8_t *bytes,
 		     size_t len);
@@ -34,16 +34,16 @@ struct extra {
 struct answer {
 	enum dialect dialect;
 	enum answer_form form;
-	bool expects_usage;	/* its stream tells usage without being asked, or was asked */
-	bool is_done;		/* the stream's terminator came */
-	bool is_final;		/* the usage told is the last word */
+	bool expects_usage; /* its stream tells usage without being asked, or was asked */
+	bool is_done;       /* the stream's terminator came */
+	bool is_final;      /* the usage told is the last word */
 	bool has_error;
 	bool has_gap;
 	bool has_content;
 	bool has_cost;
 	uint64_t cost_nanos;
 	uint64_t content_events;
-	uint64_t content_bytes;	/* of text in them, where it is not counted */
+	uint64_t content_bytes; /* of text in them, where it is not counted */
 	struct raw_usage raw;
 	char model[CHARGE_MODEL_LEN];
 	char tier[TIER_LEN];
@@ -59,13 +59,13 @@ struct answer {
 	struct sse sse;
 	uint64_t events;
 	bool is_started;
-	bool is_stopped;	/* the scan met what is no JSON */
-	bool has_iterations;	/* in this document */
+	bool is_stopped;     /* the scan met what is no JSON */
+	bool has_iterations; /* in this document */
 	char iteration_type[TIER_LEN];
 	char iteration_model[CHARGE_MODEL_LEN];
 	struct raw_usage iteration;
 	bool is_audio_in, is_audio_out;
-	uint64_t searches;	/* web_search_call items of this document */
+	uint64_t searches; /* web_search_call items of this document */
 };
 
 /* Does not own the struct; must not be moved after. */

@@ -104,7 +104,7 @@ static void count_delta(struct answer *answer, const struct sse_event *event)
 	if (end && STARTS(at, end, "{\"type\":\"content_block_delta\",\"index\":")) {
 		at += sizeof("{\"type\":\"content_block_delta\",\"index\":") - 1;
 		while (*at >= '0' && *at <= '9')
-			at++;	/* a quote ends the data */
+			at++; /* a quote ends the data */
 	}
 	if (end && STARTS(at, end, ",\"delta\":"))
 		at += sizeof(",\"delta\":") - 1;
@@ -125,9 +125,9 @@ static void count_delta(struct answer *answer, const struct sse_event *event)
 
 /* What a chunk has besides text; its keys are looked at colon by colon, for the reason at value_after(). */
 struct signs {
-	bool has_usage;		/* an object, not the null of every other chunk */
+	bool has_usage; /* an object, not the null of every other chunk */
 	bool has_error;
-	bool is_empty;		/* its delta has nothing in it */
+	bool is_empty; /* its delta has nothing in it */
 };
 
 static struct signs signs_of(const struct sse_event *event)
@@ -148,7 +148,8 @@ static struct signs signs_of(const struct sse_event *event)
 		/* inside a string their quotes are escaped */
 		signs.has_usage |= !memcmp(at - 7, "usage\":", 7);
 		signs.has_error |= !memcmp(at - 8, "\"error\":", 8);
-		signs.is_empty |= !memcmp(at - 8, "\"delta\":", 8) && value + 1 < end && value[1] == '}';
+		signs.is_empty |= !memcmp(at - 8, "\"delta\":", 8) && value + 1 < end &&
+				  value[1] == '}';
 	}
 	return signs;
 }

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct api_provider;	/* a row */
+struct api_provider; /* a row */
 
 /* The provider of a host name (lower case, no port), or NULL. */
 const struct api_provider *api_find(const char *host);

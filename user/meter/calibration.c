@@ -13,18 +13,19 @@
 
 /* 512 rows, about 110 KiB; a host that exceeds them relearns. */
 #define CALIBRATION_ROWS 512
-#define NAME_LEN 64
-#define SAMPLES_MIN 20		/* facts of the wire, 6.6 */
-#define MEMORY 64		/* a sample's weight falls to 1/e after so many */
-#define FACTOR_NONE 1000
-#define TOKENS_MAX 1000000000	/* beyond, a count is no count */
-#define SCALE 64		/* of the sums, so that forgetting rounds nothing away: 2^30 * 64 * 64 */
+#define NAME_LEN         64
+#define SAMPLES_MIN      20 /* facts of the wire, 6.6 */
+#define MEMORY           64 /* a sample's weight falls to 1/e after so many */
+#define FACTOR_NONE      1000
+#define TOKENS_MAX       1000000000 /* beyond, a count is no count */
+#define SCALE            64 /* of the sums, so that forgetting rounds nothing away: 2^30 * 64 * 64 */
 
 struct row {
-	uint64_t key;		/* hash of the key; 0: free */
-	uint64_t used;		/* clock of the last use */
-	uint64_t estimated, measured;	/* sums */
-	uint64_t corrected, wrong;	/* sums, of the samples that met a factor: estimates, their errors */
+	uint64_t key;                 /* hash of the key; 0: free */
+	uint64_t used;                /* clock of the last use */
+	uint64_t estimated, measured; /* sums */
+	uint64_t corrected,
+		wrong; /* sums, of the samples that met a factor: estimates, their errors */
 	uint32_t samples, judged;
 	enum calibrated what;
 	char host[NAME_LEN], model[NAME_LEN];
@@ -112,8 +113,10 @@ static uint32_t factor_of(const struct row *row)
 {
 	if (row->samples < SAMPLES_MIN || !row->estimated)
 		return FACTOR_NONE;
-	return (uint32_t)clamp_factor(row->what, (uint64_t)(((unsigned __int128)row->measured * FACTOR_NONE +
-							     row->estimated / 2) / row->estimated));
+	return (uint32_t)clamp_factor(
+		row->what,
+		(uint64_t)(((unsigned __int128)row->measured * FACTOR_NONE + row->estimated / 2) /
+			   row->estimated));
 }
 
 static void add(uint64_t *sum, uint64_t sample)
@@ -138,7 +141,8 @@ void calibration_learn(struct calibration *calibration, const struct calibration
 		row->judged += row->judged < UINT32_MAX;
 	}
 	/* One odd call may not move the sum further than the clamp lets the factor go. */
-	measured = estimated * clamp_factor(key->what, measured * FACTOR_NONE / estimated) / FACTOR_NONE;
+	measured = estimated * clamp_factor(key->what, measured * FACTOR_NONE / estimated) /
+		   FACTOR_NONE;
 	add(&row->estimated, estimated);
 	add(&row->measured, measured);
 	row->samples += row->samples < UINT32_MAX;
@@ -177,7 +181,8 @@ void calibration_each(const struct calibration *calibration,
 	for (size_t i = 0; i < CALIBRATION_ROWS; i++) {
 		const struct row *row = &calibration->rows[i];
 		struct calibration_row told = { .key = { row->what, row->host, row->model },
-						.samples = row->samples, .factor = factor_of(row) };
+						.samples = row->samples,
+						.factor = factor_of(row) };
 
 		if (!row->key)
 			continue;

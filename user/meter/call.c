@@ -9,9 +9,16 @@
 
 /* Strings of a request that are no text for the model. */
 static const char *const request_mute[] = {
-	"model", "role", "type", "id", "tool_use_id", "tool_call_id", "call_id", "media_type",
-	"url", "image_url", "file_id", "encrypted_content", "signature", "thoughtSignature", "user",
-	"service_tier", "mimeType", "previous_response_id", NULL,
+	"model",       "role",
+	"type",        "id",
+	"tool_use_id", "tool_call_id",
+	"call_id",     "media_type",
+	"url",         "image_url",
+	"file_id",     "encrypted_content",
+	"signature",   "thoughtSignature",
+	"user",        "service_tier",
+	"mimeType",    "previous_response_id",
+	NULL,
 };
 
 static void take_request(void *arg, int id, enum json_kind kind, const char *key, const char *text,

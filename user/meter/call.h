@@ -13,7 +13,7 @@
 #include "meter/price.h"
 
 struct call;
-struct calibration;	/* what measured calls taught the estimator; see estimate.h */
+struct calibration; /* what measured calls taught the estimator; see estimate.h */
 
 /*
  * A call that begins with this request head at time_ns (monotonic). `host` is the connection's

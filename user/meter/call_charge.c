@@ -63,15 +63,16 @@ static uint64_t output_estimate(const struct call *call)
 }
 
 /* What the text says may be off by so many thousandths and a few tokens (facts of the wire, 6.6). */
-#define ERROR_INPUT_TEXT 200
-#define ERROR_INPUT_LEAST 50	/* however well the last calls came out */
+#define ERROR_INPUT_TEXT   200
+#define ERROR_INPUT_LEAST  50 /* however well the last calls came out */
 #define ERROR_INPUT_TOKENS 20
-#define ERROR_OUTPUT_TEXT 250
+#define ERROR_OUTPUT_TEXT  250
 
 static void estimate_input_text(const struct call *call, const struct calibration *calibration,
 				struct estimate *ret)
 {
-	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, call->host, calibrated_model(call) };
+	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, call->host,
+					     calibrated_model(call) };
 	uint32_t error;
 
 	if (!calibration_error(calibration, &key, &error))
@@ -86,9 +87,12 @@ static void estimate_input_text(const struct call *call, const struct calibratio
 static struct sizes sizes_of(const struct call *call)
 {
 	const struct answer *answer = &call->answer;
-	struct sizes sizes = { .provider = call->provider->name, .host = call->host, .exchanges = 1,
+	struct sizes sizes = { .provider = call->provider->name,
+			       .host = call->host,
+			       .exchanges = 1,
 			       .request_bytes = call->request_bytes,
-			       .response_bytes = answer->dialect == DIALECT_NONE ? 0 : call->answer_bytes };
+			       .response_bytes =
+				       answer->dialect == DIALECT_NONE ? 0 : call->answer_bytes };
 
 	if (answer->form == ANSWER_JSON || answer->form == ANSWER_SSE)
 		sizes.form = answer->form;
@@ -156,7 +160,8 @@ static void settle_partial(const struct call *call, const struct calibration *ca
 }
 
 /* Sets usage, its expected error and the source. */
-static void settle(const struct call *call, const struct calibration *calibration, struct charge *ret)
+static void settle(const struct call *call, const struct calibration *calibration,
+		   struct charge *ret)
 {
 	const struct answer *answer = &call->answer;
 	bool has_usage = raw_usage_settle(&answer->raw, answer->dialect, &ret->usage);
@@ -171,8 +176,8 @@ static void settle(const struct call *call, const struct calibration *calibratio
 		ret->usage = (struct usage){ .input = guess.input, .output = guess.output };
 		ret->error_input = guess.input_error;
 		ret->error_output = guess.output_error;
-	} else if (has_input && (answer->is_final ||
-				 (answer->form == ANSWER_JSON && answer->dialect != DIALECT_GEMINI))) {
+	} else if (has_input && (answer->is_final || (answer->form == ANSWER_JSON &&
+						      answer->dialect != DIALECT_GEMINI))) {
 		/* A body says it once; a stream, and Gemini's array is one, is settled by its last word. */
 		ret->source = CHARGE_USAGE;
 	} else {
@@ -262,7 +267,8 @@ void call_charge(const struct call *call, const struct prices *prices,
 
 void call_teach(const struct call *call, struct calibration *calibration)
 {
-	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, call->host, calibrated_model(call) };
+	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, call->host,
+					     calibrated_model(call) };
 	struct sizes sizes = sizes_of(call);
 	struct usage usage;
 	uint64_t input;

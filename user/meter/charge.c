@@ -8,8 +8,8 @@ const char *charge_source_name(enum charge_source source)
 {
 	static const char *const names[CHARGE_SOURCES] = {
 		[CHARGE_PROVIDER] = "provider", [CHARGE_USAGE] = "usage",
-		[CHARGE_PARTIAL] = "partial",	[CHARGE_TEXT] = "text",
-		[CHARGE_SIZE] = "size",		[CHARGE_FREE] = "free",
+		[CHARGE_PARTIAL] = "partial",   [CHARGE_TEXT] = "text",
+		[CHARGE_SIZE] = "size",         [CHARGE_FREE] = "free",
 	};
 
 	return (unsigned int)source < CHARGE_SOURCES ? names[source] : "";

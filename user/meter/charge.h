@@ -15,49 +15,49 @@
 
 /* Where the figure comes from, best first (DESIGN section 5). */
 enum charge_source {
-	CHARGE_PROVIDER,	/* the provider's own cost figure */
-	CHARGE_USAGE,		/* usage read from the answer, times price */
-	CHARGE_PARTIAL,		/* a stream cut short: part read, the rest estimated from text */
-	CHARGE_TEXT,		/* tokens estimated from text */
-	CHARGE_SIZE,		/* tokens estimated from sizes */
-	CHARGE_FREE,		/* not billed: an error before a token, or a free endpoint */
+	CHARGE_PROVIDER, /* the provider's own cost figure */
+	CHARGE_USAGE,    /* usage read from the answer, times price */
+	CHARGE_PARTIAL,  /* a stream cut short: part read, the rest estimated from text */
+	CHARGE_TEXT,     /* tokens estimated from text */
+	CHARGE_SIZE,     /* tokens estimated from sizes */
+	CHARGE_FREE,     /* not billed: an error before a token, or a free endpoint */
 };
 #define CHARGE_SOURCES (CHARGE_FREE + 1)
 
 enum charge_outcome {
 	CHARGE_OK,
-	CHARGE_ERROR,		/* the status or an error event says so */
-	CHARGE_ABORTED,		/* the connection ended inside the answer */
-	CHARGE_NO_ANSWER,	/* the connection ended before one */
+	CHARGE_ERROR,     /* the status or an error event says so */
+	CHARGE_ABORTED,   /* the connection ended inside the answer */
+	CHARGE_NO_ANSWER, /* the connection ended before one */
 };
 
-#define CHARGE_NAME_LEN 64
+#define CHARGE_NAME_LEN  64
 #define CHARGE_MODEL_LEN 160
-#define CHARGE_HOST_LEN 256
-#define CHARGE_PATH_LEN 256
+#define CHARGE_HOST_LEN  256
+#define CHARGE_PATH_LEN  256
 
 struct charge {
-	char provider[CHARGE_NAME_LEN];	/* OpenTelemetry's gen_ai.provider.name */
+	char provider[CHARGE_NAME_LEN];  /* OpenTelemetry's gen_ai.provider.name */
 	char operation[CHARGE_NAME_LEN]; /* gen_ai.operation.name: chat, embeddings, ... */
 	char host[CHARGE_HOST_LEN];
-	char path[CHARGE_PATH_LEN];	/* without query */
-	char model[CHARGE_MODEL_LEN];	/* as the answer names it, else as the request does; may be empty */
+	char path[CHARGE_PATH_LEN]; /* without query */
+	char model[CHARGE_MODEL_LEN]; /* as the answer names it, else as the request does; may be empty */
 	char price_key[CHARGE_MODEL_LEN]; /* the entry of the price file that was used; empty: none */
 	char price_origin[CHARGE_NAME_LEN]; /* which file: "litellm 2026-08-01", "override", ... */
-	int status;			/* HTTP status; 0: no answer */
+	int status;                         /* HTTP status; 0: no answer */
 	enum charge_source source;
 	enum charge_outcome outcome;
-	bool is_priced;		/* false: unknown model, cost_nanos is 0 and means nothing */
+	bool is_priced; /* false: unknown model, cost_nanos is 0 and means nothing */
 	bool is_stream;
 	struct usage usage;
 	/* Of an estimate: how many more or less it may be (struct estimate); 0: measured. */
 	uint64_t error_input, error_output;
-	int64_t error_nanos;	/* the same in money, of the cost as shown */
-	int64_t cost_nanos;	/* as shown */
-	int64_t budget_nanos;	/* as counted against budgets: for an unpriced model, the dearest of its family */
-	uint64_t request_bytes;	/* bodies as sent */
+	int64_t error_nanos; /* the same in money, of the cost as shown */
+	int64_t cost_nanos;  /* as shown */
+	int64_t budget_nanos; /* as counted against budgets: for an unpriced model, the dearest of its family */
+	uint64_t request_bytes; /* bodies as sent */
 	uint64_t response_bytes;
-	uint64_t start_mono_ns;	/* when the request's first byte was written */
+	uint64_t start_mono_ns;  /* when the request's first byte was written */
 	uint64_t first_token_ns; /* after the start; 0: none seen */
 	uint64_t duration_ns;
 };

@@ -11,21 +11,27 @@
 enum run { RUN_NONE, RUN_LOWER, RUN_UPPER, RUN_DIGIT, RUN_PUNCTUATION, RUN_NEWLINE, RUN_SPACE };
 
 enum class {
-	CLASS_PUNCTUATION, CLASS_LOWER, CLASS_UPPER, CLASS_DIGIT, CLASS_SPACE, CLASS_NEWLINE,
-	CLASS_LEAD2, CLASS_LEAD3, CLASS_LEAD4, CLASS_TAIL,
+	CLASS_PUNCTUATION,
+	CLASS_LOWER,
+	CLASS_UPPER,
+	CLASS_DIGIT,
+	CLASS_SPACE,
+	CLASS_NEWLINE,
+	CLASS_LEAD2,
+	CLASS_LEAD3,
+	CLASS_LEAD4,
+	CLASS_TAIL,
 };
 
 static const uint8_t classes[256] = {
-	['\t'] = CLASS_SPACE, [' '] = CLASS_SPACE,
-	['\n'] = CLASS_NEWLINE, ['\r'] = CLASS_NEWLINE,
-	['0' ... '9'] = CLASS_DIGIT,
-	['A' ... 'Z'] = CLASS_UPPER, ['a' ... 'z'] = CLASS_LOWER,
-	[0x80 ... 0xbf] = CLASS_TAIL,
-	[0xc0 ... 0xdf] = CLASS_LEAD2, [0xe0 ... 0xef] = CLASS_LEAD3, [0xf0 ... 0xff] = CLASS_LEAD4,
+	['\t'] = CLASS_SPACE,          [' '] = CLASS_SPACE,           ['\n'] = CLASS_NEWLINE,
+	['\r'] = CLASS_NEWLINE,        ['0' ... '9'] = CLASS_DIGIT,   ['A' ... 'Z'] = CLASS_UPPER,
+	['a' ... 'z'] = CLASS_LOWER,   [0x80 ... 0xbf] = CLASS_TAIL,  [0xc0 ... 0xdf] = CLASS_LEAD2,
+	[0xe0 ... 0xef] = CLASS_LEAD3, [0xf0 ... 0xff] = CLASS_LEAD4,
 };
 
 /* A token holds about seven letters (6.6): those beyond are counted, once, when the run ends. */
-#define LETTERS_FREE 7
+#define LETTERS_FREE     7
 #define DIGITS_PER_TOKEN 3
 
 static void end_run(struct text_count *count)
@@ -86,9 +92,9 @@ static void count_beyond_ascii(struct text_count *count, uint8_t byte, enum clas
 void text_count_feed(struct text_count *count, const uint8_t *bytes, size_t len)
 {
 	static const uint8_t runs[] = {
-		[CLASS_LOWER] = RUN_LOWER, [CLASS_UPPER] = RUN_UPPER, [CLASS_DIGIT] = RUN_DIGIT,
-		[CLASS_SPACE] = RUN_SPACE, [CLASS_NEWLINE] = RUN_NEWLINE,
-		[CLASS_PUNCTUATION] = RUN_PUNCTUATION,
+		[CLASS_LOWER] = RUN_LOWER,     [CLASS_UPPER] = RUN_UPPER,
+		[CLASS_DIGIT] = RUN_DIGIT,     [CLASS_SPACE] = RUN_SPACE,
+		[CLASS_NEWLINE] = RUN_NEWLINE, [CLASS_PUNCTUATION] = RUN_PUNCTUATION,
 	};
 
 	count->bytes += len;
@@ -132,21 +138,14 @@ struct family_row {
 };
 
 static const struct family_row families[] = {
-	{ "claude-3", 1130, 7, 575 },
-	{ "claude-2", 1130, 7, 0 },
-	{ "opus-4-7", 1450, 7, 575 },
-	{ "opus-4-8", 1450, 7, 575 },
-	{ "-4-", 1130, 7, 575 },
-	{ "claude", 1450, 7, 575 },	/* those of today and tomorrow */
-	{ "gpt-oss", 1000, 70, 85 },
-	{ "llama", 1000, 7, 630 },
-	{ "gemini", 1030, 0, 0 },
-	{ "mistral", 1200, 7, 0 },
-	{ "deepseek", 1060, 7, 280 },
-	{ "qwen", 1060, 7, 0 },
-	{ "command", 1170, 0, 0 },	/* Cohere's preamble is not billed (5.8) */
-	{ "nova", 1150, 7, 575 },
-	{ "", 1000, 7, 0 },
+	{ "claude-3", 1130, 7, 575 }, { "claude-2", 1130, 7, 0 },
+	{ "opus-4-7", 1450, 7, 575 }, { "opus-4-8", 1450, 7, 575 },
+	{ "-4-", 1130, 7, 575 },      { "claude", 1450, 7, 575 }, /* those of today and tomorrow */
+	{ "gpt-oss", 1000, 70, 85 },  { "llama", 1000, 7, 630 },
+	{ "gemini", 1030, 0, 0 },     { "mistral", 1200, 7, 0 },
+	{ "deepseek", 1060, 7, 280 }, { "qwen", 1060, 7, 0 },
+	{ "command", 1170, 0, 0 }, /* Cohere's preamble is not billed (5.8) */
+	{ "nova", 1150, 7, 575 },     { "", 1000, 7, 0 },
 };
 
 static const struct family_row *family_find(const char *model)
@@ -154,14 +153,14 @@ static const struct family_row *family_find(const char *model)
 	const struct family_row *row = families;
 
 	/* "-4-" is a Claude of generation 4; gpt-4-turbo is none. */
-	while (*row->name && (!strstr(model, row->name) ||
-			      (row->name[0] == '-' && !strstr(model, "claude"))))
+	while (*row->name &&
+	       (!strstr(model, row->name) || (row->name[0] == '-' && !strstr(model, "claude"))))
 		row++;
 	return row;
 }
 
-#define TOKENS_PER_MESSAGE 4	/* 6.4 */
-#define TOKENS_PER_IMAGE 1300	/* 6.5: the size of an image says nothing of its price */
+#define TOKENS_PER_MESSAGE 4    /* 6.4 */
+#define TOKENS_PER_IMAGE   1300 /* 6.5: the size of an image says nothing of its price */
 
 uint64_t estimate_text(const struct text_count *text, const char *model)
 {

@@ -18,7 +18,7 @@ struct text_count {
 	uint64_t letter_runs, long_letters, digit_groups, punctuation_runs, punctuation_more;
 	uint64_t newline_runs, spaces_more, utf8_2, cjk, utf8_3, utf8_4;
 	uint64_t bytes;
-	uint32_t run;		/* state of the run in progress */
+	uint32_t run; /* state of the run in progress */
 	uint32_t run_length;
 	uint32_t utf8_state;
 };
@@ -33,7 +33,7 @@ uint64_t text_count_millitokens(const struct text_count *count);
 struct text_request {
 	struct text_count text;
 	uint64_t messages;
-	uint64_t images;	/* strings of base64 */
+	uint64_t images; /* strings of base64 */
 	bool has_tools;
 };
 uint64_t estimate_request(const struct text_request *request, const char *model);
@@ -51,15 +51,15 @@ struct estimate {
 /* What a factor corrects: the estimate by text of a model's input, or one by size of a host's calls. */
 enum calibrated {
 	CALIBRATED_TEXT_INPUT,
-	CALIBRATED_JSON_INPUT,		/* of calls whose answer is one JSON ... */
+	CALIBRATED_JSON_INPUT, /* of calls whose answer is one JSON ... */
 	CALIBRATED_JSON_OUTPUT,
-	CALIBRATED_STREAM_INPUT,	/* ... or a stream of events */
+	CALIBRATED_STREAM_INPUT, /* ... or a stream of events */
 	CALIBRATED_STREAM_OUTPUT,
 	CALIBRATED_COUNT
 };
 struct calibration_key {
 	enum calibrated what;
-	const char *host, *model;	/* model "": all */
+	const char *host, *model; /* model "": all */
 };
 
 /* Corrections learned from measured calls; bounded, least recently used goes first. */
@@ -73,7 +73,8 @@ void calibration_learn(struct calibration *calibration, const struct calibration
  * The factor in thousandths (1000: none), so that the sum of the last calls comes out right; 20 samples
  * at least before it moves. 500 to 2000 for text, a 32nd to 32 times for sizes.
  */
-uint32_t calibration_factor(const struct calibration *calibration, const struct calibration_key *key);
+uint32_t calibration_factor(const struct calibration *calibration,
+			    const struct calibration_key *key);
 /*
  * By how much a corrected estimate may be wrong, in thousandths of it: twice the mean absolute error,
  * which covers 86 % of a Laplace and 89 % of a normal distribution. False: too few samples.
@@ -85,24 +86,24 @@ bool calibration_error(const struct calibration *calibration, const struct calib
 struct calibration_row {
 	struct calibration_key key;
 	uint64_t samples;
-	uint32_t factor;		/* in thousandths */
+	uint32_t factor; /* in thousandths */
 	bool has_error;
-	uint32_t error;			/* in thousandths */
+	uint32_t error; /* in thousandths */
 };
 void calibration_each(const struct calibration *calibration,
 		      void (*fn)(void *arg, const struct calibration_row *row), void *arg);
 
 /* One exchange or several of which only sizes are known, in bytes of bodies. */
 struct sizes {
-	const char *provider, *host;	/* "anthropic", "openai", ...; may be NULL */
-	enum answer_form form;		/* ANSWER_JSON, ANSWER_SSE, ANSWER_UNKNOWN */
+	const char *provider, *host; /* "anthropic", "openai", ...; may be NULL */
+	enum answer_form form;       /* ANSWER_JSON, ANSWER_SSE, ANSWER_UNKNOWN */
 	uint64_t exchanges;
 	uint64_t request_bytes, response_bytes;
 };
 void estimate_sizes(const struct sizes *sizes, const struct calibration *calibration,
 		    struct estimate *ret);
 /* Of an exchange whose answer's bytes are those of the decoded body, its true tokens: teaches the calibration. */
-void estimate_sizes_learn(const struct sizes *sizes, struct calibration *calibration, uint64_t input,
-			  uint64_t output);
+void estimate_sizes_learn(const struct sizes *sizes, struct calibration *calibration,
+			  uint64_t input, uint64_t output);
 
 #endif

@@ -54,10 +54,10 @@ struct reader {
 	struct prices *prices;
 	const char *text, *name;
 	struct json_scan scan;
-	bool is_entry;		/* inside one that counts */
+	bool is_entry; /* inside one that counts */
 	int err;
 	char *error;
-	uint32_t tier_first;	/* first rate of the tiered_pricing element */
+	uint32_t tier_first; /* first rate of the tiered_pricing element */
 	uint64_t tier_above;
 	bool tier_has_range;
 };
@@ -146,7 +146,10 @@ static void add_rate(struct reader *reader, const struct rate *rate)
 /* "input_cost_per_token_above_272k_tokens_priority" and its like; false: no price of ours. */
 static bool parse_name(const char *name, struct rate *ret)
 {
-	static const struct { const char *name; enum rate_kind kind; } kinds[] = {
+	static const struct {
+		const char *name;
+		enum rate_kind kind;
+	} kinds[] = {
 		/* Longer names before those they begin with. */
 		{ "input_cost_per_token_cache_hit", RATE_READ },
 		{ "cache_creation_input_token_cost_above_1hr", RATE_WRITE_1H },
@@ -158,8 +161,13 @@ static bool parse_name(const char *name, struct rate *ret)
 		{ "output_cost_per_audio_token", RATE_AUDIO_OUT },
 		{ "output_cost_per_reasoning_token", RATE_REASONING },
 	};
-	static const struct { const char *name; enum rate_tier tier; } tiers[] = {
-		{ "_batches", TIER_BATCH }, { "_priority", TIER_PRIORITY }, { "_flex", TIER_FLEX },
+	static const struct {
+		const char *name;
+		enum rate_tier tier;
+	} tiers[] = {
+		{ "_batches", TIER_BATCH },
+		{ "_priority", TIER_PRIORITY },
+		{ "_flex", TIER_FLEX },
 	};
 	size_t i = 0, len;
 	unsigned int above;
@@ -186,8 +194,7 @@ static bool parse_name(const char *name, struct rate *ret)
 	return !*name;
 }
 
-static void take_rate(struct reader *reader, enum json_kind kind, const char *key,
-		      const char *text)
+static void take_rate(struct reader *reader, enum json_kind kind, const char *key, const char *text)
 {
 	struct rate rate;
 

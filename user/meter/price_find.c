@@ -16,10 +16,11 @@ static int compare_key(const void *key, const void *entry)
 
 static const struct price_entry *find_key(const struct prices *prices, const char *key)
 {
-	const struct price_entry *found =
-		prices->entries_count ? bsearch(key, prices->entries, prices->entries_count,
-						sizeof(*prices->entries), compare_key) :
-					NULL;
+	const struct price_entry *found = prices->entries_count ?
+						  bsearch(key, prices->entries,
+							  prices->entries_count,
+							  sizeof(*prices->entries), compare_key) :
+						  NULL;
 
 	/* Of equal keys the first is the one that wins. */
 	while (found && found > prices->entries && !strcmp(found[-1].key, key))
@@ -85,8 +86,8 @@ static bool cut_version(char *model)
 /* "us.anthropic.claude": an inference profile's region. */
 static bool cut_region(char *model)
 {
-	static const char *const regions[] = { "us.", "eu.", "apac.", "jp.", "au.", "global.",
-					       "us-gov.", "ca." };
+	static const char *const regions[] = { "us.", "eu.",     "apac.",   "jp.",
+					       "au.", "global.", "us-gov.", "ca." };
 
 	for (size_t i = 0; i < ARRAY_SIZE(regions); i++) {
 		size_t n = strlen(regions[i]);
@@ -114,8 +115,8 @@ const struct price_entry *price_find(const struct prices *prices, const char *pr
 				     const char *model)
 {
 	/* Each cut is tried on what the ones before left; at most one slash a segment. */
-	static bool (*const cuts[])(char *) = { cut_date, cut_region, cut_version, cut_date,
-						cut_owner, cut_owner, cut_owner };
+	static bool (*const cuts[])(char *) = { cut_date,  cut_region, cut_version, cut_date,
+						cut_owner, cut_owner,  cut_owner };
 	const struct api_provider *row = provider_by_name(provider);
 	const struct price_entry *found;
 	char name[CHARGE_MODEL_LEN];

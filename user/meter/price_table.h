@@ -21,7 +21,7 @@ enum rate_tier { TIER_NONE, TIER_BATCH, TIER_PRIORITY, TIER_FLEX };
 
 /* One price: it holds for a tier, and for prompts over `above` tokens. */
 struct rate {
-	uint64_t femtos;	/* 1e-15 USD a token */
+	uint64_t femtos; /* 1e-15 USD a token */
 	uint32_t above;
 	uint8_t kind;
 	uint8_t tier;
@@ -30,24 +30,24 @@ struct rate {
 #define PERMILLE 1000
 struct price_entry {
 	char *key;
-	uint32_t first, count;	/* of rates[] */
-	uint32_t load;		/* which file; a later one wins */
-	uint64_t search_femtos;	/* a web search; 0: not told */
-	uint32_t us_permille, fast_permille;	/* multipliers; 0: none */
+	uint32_t first, count;               /* of rates[] */
+	uint32_t load;                       /* which file; a later one wins */
+	uint64_t search_femtos;              /* a web search; 0: not told */
+	uint32_t us_permille, fast_permille; /* multipliers; 0: none */
 	uint32_t eu_host_permille, us_host_permille;
 	bool is_chat;
 	char provider[CHARGE_NAME_LEN];
 };
 
 /* 2,984 models and 11,000 prices today; a file beyond these is none of ours. */
-#define PRICE_ENTRIES_MAX 65536
-#define PRICE_RATES_MAX 1048576
-#define PRICE_FILE_MAX (64u << 20)
-#define PRICE_FILES_MAX 16
+#define PRICE_ENTRIES_MAX  65536
+#define PRICE_RATES_MAX    1048576
+#define PRICE_FILE_MAX     (64u << 20)
+#define PRICE_FILES_MAX    16
 #define PRICE_WARNINGS_MAX 64
 
 struct prices {
-	struct price_entry *entries;	/* sorted by key, later files first */
+	struct price_entry *entries; /* sorted by key, later files first */
 	size_t entries_count, entries_room;
 	struct rate *rates;
 	size_t rates_count, rates_room;

@@ -7,38 +7,38 @@
 
 /* How an answer's body is read; the trees of keys are in usage.c. */
 enum dialect {
-	DIALECT_NONE,		/* billed, but not read: sizes only */
+	DIALECT_NONE, /* billed, but not read: sizes only */
 	DIALECT_ANTHROPIC,
-	DIALECT_OPENAI,		/* chat, completions, embeddings, Responses, images, speech */
+	DIALECT_OPENAI, /* chat, completions, embeddings, Responses, images, speech */
 	DIALECT_GEMINI,
 	DIALECT_COHERE,
-	DIALECT_BEDROCK,	/* Converse */
+	DIALECT_BEDROCK, /* Converse */
 };
 
 /* A billed path; `tail` ends the path, and begins at a segment or a method (":generateContent"). */
 struct endpoint {
 	const char *tail;
-	const char *operation;	/* gen_ai.operation.name; NULL: free, no call */
+	const char *operation; /* gen_ai.operation.name; NULL: free, no call */
 	enum dialect dialect;
-	const char *tier;	/* price tier that the path implies, or NULL */
+	const char *tier; /* price tier that the path implies, or NULL */
 };
 
 /* Statuses of 400 and more that are billed although no usage came; 0 ends. */
 #define BILLED_STATUSES 3
-#define PREFIXES 4
-#define HOSTS 8
+#define PREFIXES        4
+#define HOSTS           8
 
 struct api_provider {
-	const char *name;		/* gen_ai.provider.name */
-	const char *alias;		/* what operators may call it, or NULL */
-	const char *hosts[HOSTS];	/* NULL ends, also below */
+	const char *name;                 /* gen_ai.provider.name */
+	const char *alias;                /* what operators may call it, or NULL */
+	const char *hosts[HOSTS];         /* NULL ends, also below */
 	const struct endpoint *endpoints; /* before the common ones; or NULL */
-	const char *prefixes[PREFIXES];	/* of keys in the price file, in order */
-	const char *family;		/* litellm_provider for the dearest price */
+	const char *prefixes[PREFIXES];   /* of keys in the price file, in order */
+	const char *family;               /* litellm_provider for the dearest price */
 	int billed_statuses[BILLED_STATUSES];
-	bool is_subscription;		/* tokens have no price of their own */
-	bool always_tells_usage;	/* in chat streams, without being asked (4.1) */
-	bool event_is_token;		/* a content event of its chat stream is one token */
+	bool is_subscription;    /* tokens have no price of their own */
+	bool always_tells_usage; /* in chat streams, without being asked (4.1) */
+	bool event_is_token;     /* a content event of its chat stream is one token */
 };
 
 /* The endpoint of a POST to `path`, or NULL: free or unknown. `provider` may be NULL. */

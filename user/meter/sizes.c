@@ -10,7 +10,7 @@
 /* Tenths of a byte per token, and by how many thousandths a stream's may be off (6.6, 6.7). */
 struct size_row {
 	const char *provider;
-	uint32_t text;			/* of a request, and of an answer that is one JSON */
+	uint32_t text; /* of a request, and of an answer that is one JSON */
 	uint32_t stream, stream_error;
 };
 
@@ -32,23 +32,23 @@ static const struct size_row size_rows[] = {
 
 /* Of each body: structure that is no text (6.1). */
 #define REQUEST_FIXED 200
-#define ANSWER_FIXED 600
+#define ANSWER_FIXED  600
 /*
  * A JSON answer comes as gzip (0.53 of its size where it is short, 0.4 where it is long: 3.1) or as it is,
  * by what its client offered, which is not seen. So it is taken for 1.6 times as large as what was sent, and
  * the error reaches both, whatever other calls taught. Streams are not compressed (3.1).
  */
-#define SENT_TENTHS 16
+#define SENT_TENTHS    16
 #define ERROR_ENCODING 500
 /* Up to here an answer of unknown form is more likely one JSON than a stream. */
 #define JSON_MAX 16384
 
-#define ERROR_REQUEST 400	/* thousandths: 6.6 */
-#define ERROR_JSON 600
+#define ERROR_REQUEST      400 /* thousandths: 6.6 */
+#define ERROR_JSON         600
 #define ERROR_UNKNOWN_FORM 800
 /* And of each exchange so many tokens, for heads and structure that are more or less than is taken off. */
 #define ERROR_REQUEST_TOKENS 100
-#define ERROR_ANSWER_TOKENS 150
+#define ERROR_ANSWER_TOKENS  150
 /* What other calls taught is not known to hold for this one, which nobody could read. */
 #define ERROR_LEAST 200
 
@@ -74,7 +74,8 @@ static uint64_t beyond(uint64_t bytes, uint64_t fixed)
 }
 
 /* By the constants alone: what the calibration corrects. */
-static void raw(const struct sizes *sizes, bool is_decoded, uint64_t *ret_input, uint64_t *ret_output)
+static void raw(const struct sizes *sizes, bool is_decoded, uint64_t *ret_input,
+		uint64_t *ret_output)
 {
 	const struct size_row *row = row_of(sizes->provider);
 	uint64_t n = sizes->exchanges, answer = sizes->response_bytes;
@@ -111,20 +112,22 @@ void estimate_sizes(const struct sizes *sizes, const struct calibration *calibra
 		    struct estimate *ret)
 {
 	const struct calibration_key in = key_of(sizes, false), out = key_of(sizes, true);
-	uint32_t output_error = form_of(sizes) == ANSWER_SSE ? row_of(sizes->provider)->stream_error :
-							      ERROR_JSON;
+	uint32_t output_error = form_of(sizes) == ANSWER_SSE ?
+					row_of(sizes->provider)->stream_error :
+					ERROR_JSON;
 
 	raw(sizes, false, &ret->input, &ret->output);
 	correct(calibration, &in, ERROR_REQUEST, &ret->input, &ret->input_error);
 	correct(calibration, &out, output_error, &ret->output, &ret->output_error);
 	ret->input_error += sizes->exchanges * ERROR_REQUEST_TOKENS;
 	ret->output_error += sizes->exchanges * ERROR_ANSWER_TOKENS;
-	if (sizes->form == ANSWER_UNKNOWN && ret->output_error < ret->output * ERROR_UNKNOWN_FORM / 1000)
+	if (sizes->form == ANSWER_UNKNOWN &&
+	    ret->output_error < ret->output * ERROR_UNKNOWN_FORM / 1000)
 		ret->output_error = ret->output * ERROR_UNKNOWN_FORM / 1000;
 }
 
-void estimate_sizes_learn(const struct sizes *sizes, struct calibration *calibration, uint64_t input,
-			  uint64_t output)
+void estimate_sizes_learn(const struct sizes *sizes, struct calibration *calibration,
+			  uint64_t input, uint64_t output)
 {
 	const struct calibration_key in = key_of(sizes, false), out = key_of(sizes, true);
 	uint64_t raw_input, raw_output;

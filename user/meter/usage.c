@@ -4,7 +4,10 @@
 #include "base/decimal.h"
 #include "meter/raw.h"
 
-#define END { NULL, 0, NULL, false }
+#define END                          \
+	{                            \
+		NULL, 0, NULL, false \
+	}
 
 /* OpenAI's shape, and every vendor's additions to it (5.2, 5.7). */
 static const struct json_node openai_input[] = {
@@ -52,12 +55,9 @@ static const struct json_node item[] = {
 	END,
 };
 static const struct json_node openai_response[] = {
-	{ "model", ANSWER_MODEL, NULL, false },
-	{ "service_tier", ANSWER_TIER, NULL, false },
-	{ "usage", 0, openai_usage, false },
-	{ "output", 0, item, false },
-	{ "error", ANSWER_ERROR, NULL, false },
-	END,
+	{ "model", ANSWER_MODEL, NULL, false }, { "service_tier", ANSWER_TIER, NULL, false },
+	{ "usage", 0, openai_usage, false },    { "output", 0, item, false },
+	{ "error", ANSWER_ERROR, NULL, false }, END,
 };
 static const struct json_node openai_answer[] = {
 	{ "type", ANSWER_TYPE, NULL, false },
@@ -122,12 +122,9 @@ static const struct json_node anthropic_message[] = {
 	END,
 };
 static const struct json_node anthropic_answer[] = {
-	{ "type", ANSWER_TYPE, NULL, false },
-	{ "model", ANSWER_MODEL, NULL, false },
-	{ "usage", 0, anthropic_usage, false },
-	{ "message", 0, anthropic_message, false },
-	{ "error", ANSWER_ERROR, NULL, false },
-	END,
+	{ "type", ANSWER_TYPE, NULL, false },   { "model", ANSWER_MODEL, NULL, false },
+	{ "usage", 0, anthropic_usage, false }, { "message", 0, anthropic_message, false },
+	{ "error", ANSWER_ERROR, NULL, false }, END,
 };
 
 /* 5.4 */
@@ -163,12 +160,9 @@ static const struct json_node gemini_interaction[] = {
 	END,
 };
 static const struct json_node gemini_answer[] = {
-	{ "modelVersion", ANSWER_MODEL, NULL, false },
-	{ "model", ANSWER_MODEL, NULL, false },
-	{ "usageMetadata", 0, gemini_usage, false },
-	{ "usage", 0, gemini_interaction, false },
-	{ "error", ANSWER_ERROR, NULL, false },
-	END,
+	{ "modelVersion", ANSWER_MODEL, NULL, false }, { "model", ANSWER_MODEL, NULL, false },
+	{ "usageMetadata", 0, gemini_usage, false },   { "usage", 0, gemini_interaction, false },
+	{ "error", ANSWER_ERROR, NULL, false },        END,
 };
 
 /* 5.8: billed_units is the bill, `tokens` beside it is what was processed. */
@@ -187,12 +181,9 @@ static const struct json_node cohere_inner[] = {
 	END,
 };
 static const struct json_node cohere_answer[] = {
-	{ "type", ANSWER_TYPE, NULL, false },
-	{ "usage", 0, cohere_usage, false },
-	{ "meta", 0, cohere_usage, false },
-	{ "delta", 0, cohere_inner, false },
-	{ "response", 0, cohere_inner, false },
-	END,
+	{ "type", ANSWER_TYPE, NULL, false },   { "usage", 0, cohere_usage, false },
+	{ "meta", 0, cohere_usage, false },     { "delta", 0, cohere_inner, false },
+	{ "response", 0, cohere_inner, false }, END,
 };
 
 /* 5.6 */
@@ -241,8 +232,8 @@ const struct json_node *request_keys(void)
 /* What the numbers of a dialect include. */
 struct shape {
 	const struct json_node *keys;
-	bool input_has_cache;		/* read, written and audio are inside input */
-	bool reasoning_is_outside;	/* of output, always */
+	bool input_has_cache;      /* read, written and audio are inside input */
+	bool reasoning_is_outside; /* of output, always */
 };
 
 static const struct shape shapes[] = {

@@ -11,15 +11,15 @@
 #include <stdint.h>
 
 struct usage {
-	uint64_t input;		/* text and images, neither read from nor written to a cache */
+	uint64_t input; /* text and images, neither read from nor written to a cache */
 	uint64_t cache_read;
 	uint64_t cache_write_5m; /* written to a cache for the default time */
 	uint64_t cache_write_1h;
-	uint64_t output;	/* all billed output, reasoning included */
-	uint64_t reasoning;	/* the part of output that was not shown */
+	uint64_t output;    /* all billed output, reasoning included */
+	uint64_t reasoning; /* the part of output that was not shown */
 	uint64_t audio_input;
 	uint64_t audio_output;
-	uint64_t web_searches;	/* paid server-side calls */
+	uint64_t web_searches; /* paid server-side calls */
 };
 
 #endif

@@ -17,13 +17,13 @@ static int hello_load(const void *from, uint32_t at, void *to, uint32_t n)
 
 #include "hello.h"
 
-#define PACKETS_MAX 8	/* of one datagram that are looked at */
+#define PACKETS_MAX 8 /* of one datagram that are looked at */
 
 struct greeting {
 	struct initial_keys keys;
 	struct hello hello;
-	uint32_t ready;		/* bytes of the hello without a gap */
-	uint32_t fed;		/* of these, what the parser has had */
+	uint32_t ready; /* bytes of the hello without a gap */
+	uint32_t fed;   /* of these, what the parser has had */
 	enum greeting_result result;
 	uint8_t bytes[GREETING_MAX];
 	uint8_t has[GREETING_MAX / 8];
@@ -91,15 +91,15 @@ static void take_frames(struct greeting *greeting, const uint8_t *bytes, size_t 
 
 	while (initial_integer(bytes, len, &at, &type)) {
 		switch (type) {
-		case 0x00:	/* PADDING */
-		case 0x01:	/* PING */
+		case 0x00: /* PADDING */
+		case 0x01: /* PING */
 			break;
 		case 0x02:
 		case 0x03:
 			if (!skip_ack(bytes, len, &at, type == 0x03))
 				return;
 			break;
-		case 0x06:	/* CRYPTO */
+		case 0x06: /* CRYPTO */
 			if (!initial_integer(bytes, len, &at, &offset) ||
 			    !initial_integer(bytes, len, &at, &n) || n > len - at)
 				return;

@@ -17,12 +17,12 @@
 #define GREETING_MAX 8192
 
 enum greeting_result {
-	GREETING_MORE,	/* no name yet: feed the next datagram */
-	GREETING_NAME,	/* greeting_name() */
-	GREETING_NONE,	/* a hello without a name, or nothing that can be read */
+	GREETING_MORE, /* no name yet: feed the next datagram */
+	GREETING_NAME, /* greeting_name() */
+	GREETING_NONE, /* a hello without a name, or nothing that can be read */
 };
 
-struct greeting;	/* one connection's; 10 kB */
+struct greeting; /* one connection's; 10 kB */
 
 /* NULL: no memory. */
 struct greeting *greeting_new(void);

@@ -10,9 +10,9 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
-#define VERSION_1 0x00000001u	/* RFC 9000 */
-#define VERSION_2 0x6b3343cfu	/* RFC 9369 */
-#define TAG_LEN 16
+#define VERSION_1  0x00000001u /* RFC 9000 */
+#define VERSION_2  0x6b3343cfu /* RFC 9369 */
+#define TAG_LEN    16
 #define SAMPLE_LEN 16
 #define SECRET_LEN 32
 
@@ -20,15 +20,21 @@
 static const struct version {
 	uint32_t number;
 	uint8_t initial, retry;
-	uint8_t salt[20];	/* RFC 9001 5.2, RFC 9369 3.3.1 */
+	uint8_t salt[20]; /* RFC 9001 5.2, RFC 9369 3.3.1 */
 	const char *prefix;
 } versions[] = {
-	{ VERSION_1, 0, 3,
+	{ VERSION_1,
+	  0,
+	  3,
 	  { 0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
-	    0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a }, "quic" },
-	{ VERSION_2, 1, 0,
+	    0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a },
+	  "quic" },
+	{ VERSION_2,
+	  1,
+	  0,
 	  { 0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93,
-	    0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e, 0xd9 }, "quicv2" },
+	    0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e, 0xd9 },
+	  "quicv2" },
 };
 
 static const struct version *version_find(uint32_t number)
@@ -208,7 +214,7 @@ static int decrypt(const struct initial_keys *keys, const uint8_t nonce[12], con
 	return err;
 }
 
-#define HEAD_MAX 4096	/* a token may be long; more of a header is not opened */
+#define HEAD_MAX 4096 /* a token may be long; more of a header is not opened */
 
 int initial_open(const struct initial_keys *keys, const struct initial_packet *packet,
 		 const uint8_t *bytes, uint8_t *plain, size_t *ret_len)
@@ -233,7 +239,8 @@ int initial_open(const struct initial_keys *keys, const struct initial_packet *p
 	sealed_len = packet->len - at - number_len;
 	if (sealed_len < TAG_LEN)
 		return -EBADMSG;
-	err = decrypt(keys, nonce, head, at + number_len, bytes + at + number_len, sealed_len, plain);
+	err = decrypt(keys, nonce, head, at + number_len, bytes + at + number_len, sealed_len,
+		      plain);
 	if (!err)
 		*ret_len = sealed_len - TAG_LEN;
 	return err;

@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INITIAL_ID_MAX 20	/* of a connection id, RFC 9000 17.2 */
+#define INITIAL_ID_MAX 20 /* of a connection id, RFC 9000 17.2 */
 
 struct initial_keys {
 	uint8_t key[16], iv[12], hp[16];
 	uint32_t version;
-	uint8_t id[INITIAL_ID_MAX];	/* the destination connection id that they come from */
+	uint8_t id[INITIAL_ID_MAX]; /* the destination connection id that they come from */
 	uint8_t id_len;
 	bool is_set;
 };
@@ -23,8 +23,8 @@ struct initial_packet {
 	uint8_t id[INITIAL_ID_MAX];
 	uint8_t id_len;
 	bool is_initial;
-	size_t number_at;	/* of the packet number, from the packet's first byte */
-	size_t len;		/* of the packet */
+	size_t number_at; /* of the packet number, from the packet's first byte */
+	size_t len;       /* of the packet */
 };
 
 /* Reads the header at bytes[0]. False: it is none that can be stepped over. */

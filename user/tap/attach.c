@@ -15,8 +15,8 @@
 
 /* A program on some sites. */
 struct held {
-	int fd;			/* of a uprobe_multi link, else -1 */
-	struct bpf_link *link;	/* of a perf uprobe, else NULL */
+	int fd;                /* of a uprobe_multi link, else -1 */
+	struct bpf_link *link; /* of a perf uprobe, else NULL */
 };
 
 struct tap_probes {
@@ -67,7 +67,8 @@ static int hold(struct tap *tap, struct tap_probes *probes, const struct bpf_pro
 	if (!n)
 		return 0;
 	if (tap->features.has_uprobe_multi) {
-		int fd = multi_link(bpf_program__fd(program), path, pid, offsets, (uint32_t)n, is_return);
+		int fd = multi_link(bpf_program__fd(program), path, pid, offsets, (uint32_t)n,
+				    is_return);
 
 		if (fd < 0)
 			return fd;
@@ -76,8 +77,8 @@ static int hold(struct tap *tap, struct tap_probes *probes, const struct bpf_pro
 	}
 	for (size_t i = 0; i < n; i++) {
 		/* libbpf's -1 is every process, and its 0 is the caller */
-		struct bpf_link *link = bpf_program__attach_uprobe(program, is_return, pid ? pid : -1,
-								   path, offsets[i]);
+		struct bpf_link *link = bpf_program__attach_uprobe(
+			program, is_return, pid ? pid : -1, path, offsets[i]);
 
 		if (!link)
 			return -errno;
@@ -201,7 +202,7 @@ struct tap_probes *tap_detach(struct tap_probes *probes)
 	if (!must_run)
 		return NULL;
 	if (pthread_create(&thread, NULL, let_all_go, NULL))
-		let_all_go(NULL);	/* no thread to be had: late is better than never */
+		let_all_go(NULL); /* no thread to be had: late is better than never */
 	else
 		pthread_detach(thread);
 	return NULL;

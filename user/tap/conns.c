@@ -44,7 +44,7 @@ static int sweep_conns(int fd)
 {
 	_cleanup_free_ struct ctl_conn_key *keys = calloc(BATCH, sizeof(*keys));
 	_cleanup_free_ struct ctl_conn *values = calloc(BATCH, sizeof(*values));
-	uint64_t place = 0;	/* the kernel's: room for its largest kind */
+	uint64_t place = 0; /* the kernel's: room for its largest kind */
 	int err = 0;
 
 	if (!keys || !values)
@@ -52,7 +52,8 @@ static int sweep_conns(int fd)
 	for (bool first = true; !err; first = false) {
 		uint32_t n = BATCH;
 
-		err = bpf_map_lookup_batch(fd, first ? NULL : &place, &place, keys, values, &n, NULL);
+		err = bpf_map_lookup_batch(fd, first ? NULL : &place, &place, keys, values, &n,
+					   NULL);
 		if (err && err != -ENOENT)
 			return err;
 		for (uint32_t i = 0; i < n; i++)

@@ -104,7 +104,7 @@ static int destroy_here(const struct ev_flow *flow)
 	struct {
 		struct nlmsghdr head;
 		struct nlmsgerr error;
-		char rest[512];	/* the kernel gives the request back */
+		char rest[512]; /* the kernel gives the request back */
 	} answer;
 	struct request request;
 	ssize_t n;

@@ -58,7 +58,8 @@ void tap_probe_features(struct tap_features *ret)
 		.has_uprobe_multi = multi_works(),
 		.has_task_vma = has_iterator("bpf_iter_task_vma"),
 		.has_cgroup_skb = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_CGROUP_SKB, NULL) == 1,
-		.has_connect_gate = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, NULL) == 1,
+		.has_connect_gate = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+							       NULL) == 1,
 		.has_sock_destroy = has_sock_destroy(),
 	};
 }

@@ -27,15 +27,15 @@ int tap_flows_attach(struct tap *tap, char **ret_error)
 		err = tap_attach_root(tap, skel->progs.socket_released,
 				      &skel->links.socket_released, root);
 	if (!err)
-		err = tap_attach_root(tap, skel->progs.flow_ingress,
-				      &skel->links.flow_ingress, root);
+		err = tap_attach_root(tap, skel->progs.flow_ingress, &skel->links.flow_ingress,
+				      root);
 	if (!err)
-		err = tap_attach_root(tap, skel->progs.flow_egress,
-				      &skel->links.flow_egress, root);
+		err = tap_attach_root(tap, skel->progs.flow_egress, &skel->links.flow_egress, root);
 	if (err)
-		return tap_fail(ret_error, err, "the flow programs could not be attached to %s (%s): "
-				"it must be a cgroup v2 mount, and aigress needs CAP_NET_ADMIN", path,
-				strerror(-err));
+		return tap_fail(ret_error, err,
+				"the flow programs could not be attached to %s (%s): "
+				"it must be a cgroup v2 mount, and aigress needs CAP_NET_ADMIN",
+				path, strerror(-err));
 	/*
 	 * Without these a gate still drops hellos. Cilium clears foreign programs from these two
 	 * hooks when its socket load balancer is off (cilium#43877).

@@ -14,7 +14,7 @@ static bool host_key(const char *pattern, struct ctl_host_key *ret, enum ctl_ver
 	const char *star = strchr(pattern, '*');
 	const char *end = star ? star + 1 : pattern;
 	size_t name = strlen(end);
-	size_t len = star ? name : name + 1;	/* the NUL makes an exact name match itself only */
+	size_t len = star ? name : name + 1; /* the NUL makes an exact name match itself only */
 	size_t n = len < CTL_HOST_KEY ? len : CTL_HOST_KEY;
 
 	if (strlen(pattern) >= EV_HOST_LEN || !name)
@@ -56,5 +56,6 @@ int tap_decide(struct tap *tap, uint64_t connection, enum ctl_verdict verdict)
 
 	if (verdict != CTL_AI && verdict != CTL_IGNORE)
 		return -EINVAL;
-	return bpf_map_update_elem(bpf_map__fd(tap->skel->maps.verdicts), &connection, &value, BPF_ANY);
+	return bpf_map_update_elem(bpf_map__fd(tap->skel->maps.verdicts), &connection, &value,
+				   BPF_ANY);
 }

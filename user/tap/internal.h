@@ -11,11 +11,11 @@
 #include "tap.skel.h"
 
 /* Who held the sockets of AI flows when they were last asked about. */
-#define TAP_OWNERS_MAX 65536	/* as many as flows; 1 MiB */
+#define TAP_OWNERS_MAX 65536 /* as many as flows; 1 MiB */
 struct tap_owners {
 	struct ev_owner *rows;
 	size_t n, room;
-	uint64_t since_ns;	/* the second in which `walks` are counted */
+	uint64_t since_ns; /* the second in which `walks` are counted */
 	unsigned walks;
 };
 void tap_owners_free(struct tap_owners *owners);
@@ -28,15 +28,15 @@ struct tap {
 	struct ring_buffer *ring;
 	struct tap_features features;
 	struct tap_config config;
-	tap_event_fn fn;	/* of the tap_drain() in progress */
-	size_t left;		/* events that it may still hand over */
+	tap_event_fn fn; /* of the tap_drain() in progress */
+	size_t left;     /* events that it may still hand over */
 	void *arg;
 	/* pin.c */
-	char pin[PIN_PATH_LEN];	/* empty: nothing is pinned */
-	int pin_fd;		/* the directory, locked; -1: there is none, or another daemon's */
+	char pin[PIN_PATH_LEN]; /* empty: nothing is pinned */
+	int pin_fd;             /* the directory, locked; -1: there is none, or another daemon's */
 	struct {
 		struct bpf_program *program;
-		struct bpf_link *link;	/* the skeleton's */
+		struct bpf_link *link; /* the skeleton's */
 	} on_root[ON_ROOT_MAX];
 	size_t n_on_root;
 };

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 
 /* A walk over 10,000 descriptors takes some 5 ms. */
-#define WALKS 10
+#define WALKS    10
 #define WALKS_NS NS_PER_S
 
 /* Makes room for one more. 0 or -ENOMEM. */

@@ -262,7 +262,7 @@ int pin_remove(const char *dir)
 	}
 	if (rmdir(dir) < 0)
 		return -errno;
-	(void)rmdir(PIN_ROOT);	/* the last one takes it along */
+	(void)rmdir(PIN_ROOT); /* the last one takes it along */
 	return n;
 }
 
@@ -284,7 +284,7 @@ int pin_remove_all(void)
 		snprintf(dir, sizeof(dir), PIN_ROOT "/%s", entry->d_name);
 		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
-			continue;	/* a daemon's that runs */
+			continue; /* a daemon's that runs */
 		more = pin_remove(dir);
 		if (more < 0)
 			return more;

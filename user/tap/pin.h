@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#define PIN_ROOT "/sys/fs/bpf/aigress"
+#define PIN_ROOT     "/sys/fs/bpf/aigress"
 #define PIN_PATH_LEN 256
 
 /* The directory for the daemon of one state directory: two daemons do not take each other's. */

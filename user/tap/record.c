@@ -8,9 +8,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-#define MAGIC "AIGEV002"
-#define BUFFER_BYTES (256u << 10)	/* stdio's own is 4 KiB: a system call for each 20 events */
-#define EVENT_MAX (sizeof(struct ev_data) + EV_PIECE_MAX)	/* the largest of event.h */
+#define MAGIC        "AIGEV002"
+#define BUFFER_BYTES (256u << 10) /* stdio's own is 4 KiB: a system call for each 20 events */
+#define EVENT_MAX    (sizeof(struct ev_data) + EV_PIECE_MAX) /* the largest of event.h */
 
 struct record {
 	FILE *file;

@@ -6,7 +6,7 @@
 #include "tap/internal.h"
 
 void tap_run_times(const struct tap *tap,
-		  void (*fn)(void *arg, const struct tap_run_time *run_time), void *arg)
+		   void (*fn)(void *arg, const struct tap_run_time *run_time), void *arg)
 {
 	struct bpf_program *program;
 

@@ -46,14 +46,10 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 static size_t event_size(const struct ev_head *event, size_t reserved)
 {
 	static const size_t sizes[] = {
-		[EV_DATA] = sizeof(struct ev_data),
-		[EV_OPEN] = sizeof(struct ev_open),
-		[EV_CLOSE] = sizeof(struct ev_close),
-		[EV_EXEC] = sizeof(struct ev_head),
-		[EV_EXIT] = sizeof(struct ev_head),
-		[EV_CGROUP] = sizeof(struct ev_cgroup),
-		[EV_FLOW] = sizeof(struct ev_flow),
-		[EV_FLOW_END] = sizeof(struct ev_flow),
+		[EV_DATA] = sizeof(struct ev_data),   [EV_OPEN] = sizeof(struct ev_open),
+		[EV_CLOSE] = sizeof(struct ev_close), [EV_EXEC] = sizeof(struct ev_head),
+		[EV_EXIT] = sizeof(struct ev_head),   [EV_CGROUP] = sizeof(struct ev_cgroup),
+		[EV_FLOW] = sizeof(struct ev_flow),   [EV_FLOW_END] = sizeof(struct ev_flow),
 		[EV_QUIC] = sizeof(struct ev_quic),
 	};
 	size_t size;
@@ -93,10 +89,12 @@ static int set_sizes(struct tap *tap)
 static int explain_load(char **ret_error, int err)
 {
 	if (err == -EPERM || err == -EACCES)
-		return tap_fail(ret_error, err,
-				"the kernel refused the BPF programs (%s): run aigress as root, or with "
-				"CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; a kernel in lockdown mode "
-				"\"confidentiality\" cannot run it", strerror(-err));
+		return tap_fail(
+			ret_error, err,
+			"the kernel refused the BPF programs (%s): run aigress as root, or with "
+			"CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; a kernel in lockdown mode "
+			"\"confidentiality\" cannot run it",
+			strerror(-err));
 	if (err == -ENOMEM)
 		return tap_fail(ret_error, err,
 				"no memory for the BPF maps: lower conns or ring size, or on kernels "
@@ -104,7 +102,8 @@ static int explain_load(char **ret_error, int err)
 	return tap_fail(ret_error, err,
 			"the BPF programs did not load (%s): aigress needs Linux 5.10 or newer; "
 			"`aigress check` tells what this kernel lacks, `--log-level debug` what the "
-			"verifier said", strerror(-err));
+			"verifier said",
+			strerror(-err));
 }
 
 /* A program that this kernel does not know must not fail the object. */
@@ -131,13 +130,14 @@ static int load(struct tap *tap, char **ret_error)
 	libbpf_set_print(print_libbpf);
 	tap->skel = tap_bpf__open();
 	if (!tap->skel)
-		return tap_fail(ret_error, -errno, "the built-in BPF object could not be opened: %s",
-				strerror(errno));
+		return tap_fail(ret_error, -errno,
+				"the built-in BPF object could not be opened: %s", strerror(errno));
 	tap_probe_features(&tap->features);
 	if (!tap->features.has_btf)
-		return tap_fail(ret_error, -EOPNOTSUPP,
-				"/sys/kernel/btf/vmlinux cannot be read: aigress needs a kernel built with "
-				"CONFIG_DEBUG_INFO_BTF, and /sys mounted (in a container, from the host)");
+		return tap_fail(
+			ret_error, -EOPNOTSUPP,
+			"/sys/kernel/btf/vmlinux cannot be read: aigress needs a kernel built with "
+			"CONFIG_DEBUG_INFO_BTF, and /sys mounted (in a container, from the host)");
 	if (tap->config.perf_uprobes)
 		tap->features.has_uprobe_multi = false;
 	choose_programs(tap);
@@ -160,7 +160,8 @@ static int add_hosts(struct tap *tap, char **ret_error)
 	for (size_t i = 0; !err && tap->config.pattern && (pattern = tap->config.pattern(i)); i++)
 		err = tap_add_host(tap, pattern);
 	return err ? tap_fail(ret_error, err, "the hosts cannot be told to the kernel: %s",
-			      strerror(-err)) : 0;
+			      strerror(-err)) :
+		     0;
 }
 
 static int attach_host(struct tap *tap, char **ret_error)
@@ -171,9 +172,11 @@ static int attach_host(struct tap *tap, char **ret_error)
 	skel->links.process_exec = bpf_program__attach(skel->progs.process_exec);
 	skel->links.cgroup_made = bpf_program__attach(skel->progs.cgroup_made);
 	if (!skel->links.process_exit || !skel->links.process_exec || !skel->links.cgroup_made)
-		return tap_fail(ret_error, -errno,
-				"a kernel tracepoint could not be attached (%s): aigress needs CAP_BPF "
-				"and CAP_PERFMON", strerror(errno));
+		return tap_fail(
+			ret_error, -errno,
+			"a kernel tracepoint could not be attached (%s): aigress needs CAP_BPF "
+			"and CAP_PERFMON",
+			strerror(errno));
 	return 0;
 }
 
@@ -193,7 +196,8 @@ int tap_new(struct tap **ret, const struct tap_config *config, char **ret_error)
 	if (!err)
 		err = attach_host(tap, ret_error);
 	if (!err) {
-		tap->ring = ring_buffer__new(bpf_map__fd(tap->skel->maps.events), hand_over, tap, NULL);
+		tap->ring = ring_buffer__new(bpf_map__fd(tap->skel->maps.events), hand_over, tap,
+					     NULL);
 		if (!tap->ring)
 			err = tap_fail(ret_error, -errno, "the event ring could not be mapped: %s",
 				       strerror(errno));

@@ -17,16 +17,16 @@
 struct tap;
 
 struct tap_config {
-	size_t ring_bytes;	/* a power of two; 0: TAP_RING_BYTES */
-	uint32_t conns_max;	/* TLS connections at once; 0: TAP_CONNS_MAX */
+	size_t ring_bytes;       /* a power of two; 0: TAP_RING_BYTES */
+	uint32_t conns_max;      /* TLS connections at once; 0: TAP_CONNS_MAX */
 	const char *cgroup_root; /* the v2 mount: flow and gate programs go to its root */
-	bool perf_uprobes;	/* leave uprobe_multi aside although the kernel has it */
+	bool perf_uprobes;       /* leave uprobe_multi aside although the kernel has it */
 	/* Host patterns that are known before the first packet is looked at; NULL after the last. */
 	const char *(*pattern)(size_t i);
-	const char *pin;	/* directory for tap_pin(), see pin.h, copied; NULL: none */
+	const char *pin; /* directory for tap_pin(), see pin.h, copied; NULL: none */
 };
-#define TAP_RING_BYTES (8u << 20)	/* 25 ms at the 300 MB/s that one core reads; resident twice */
-#define TAP_CONNS_MAX 32768u
+#define TAP_RING_BYTES (8u << 20) /* 25 ms at the 300 MB/s that one core reads; resident twice */
+#define TAP_CONNS_MAX  32768u
 
 /* `event` is one of event.h's structs, `size` bytes long; valid during the call only. */
 typedef void (*tap_event_fn)(void *arg, const struct ev_head *event, size_t size);
@@ -71,24 +71,24 @@ int tap_sweep(struct tap *tap, tap_event_fn fn, void *arg);
 
 /* What a probe does at its address. The count of bytes is the return value, or behind a pointer. */
 enum tap_role {
-	TAP_WRITE,	/* (ssl, buf, int num) -> n: SSL_write */
-	TAP_WRITE_ARG4,	/* (ssl, buf, num, size_t *written) -> 1: SSL_write_ex, ssl_write_internal to 3.2 */
-	TAP_WRITE_ARG5,	/* (ssl, buf, num, flags, size_t *written) -> 1: ssl_write_internal from 3.3 */
-	TAP_READ,	/* (ssl, buf, int num) -> n: SSL_read */
-	TAP_READ_ARG4,	/* (ssl, buf, num, size_t *readbytes) -> 1: SSL_read_ex, ssl_read_internal */
-	TAP_CTRL,	/* (ssl, cmd, larg, parg): SSL_ctrl; cmd 55 sets the server name */
-	TAP_SET_HOST,	/* (ssl, name): BoringSSL's SSL_set_tlsext_host_name */
-	TAP_FREE,	/* (ssl): SSL_free */
-	TAP_RETURN,	/* a return instruction of one of these; last, for it is probed first */
+	TAP_WRITE, /* (ssl, buf, int num) -> n: SSL_write */
+	TAP_WRITE_ARG4, /* (ssl, buf, num, size_t *written) -> 1: SSL_write_ex, ssl_write_internal to 3.2 */
+	TAP_WRITE_ARG5, /* (ssl, buf, num, flags, size_t *written) -> 1: ssl_write_internal from 3.3 */
+	TAP_READ,       /* (ssl, buf, int num) -> n: SSL_read */
+	TAP_READ_ARG4, /* (ssl, buf, num, size_t *readbytes) -> 1: SSL_read_ex, ssl_read_internal */
+	TAP_CTRL,      /* (ssl, cmd, larg, parg): SSL_ctrl; cmd 55 sets the server name */
+	TAP_SET_HOST,  /* (ssl, name): BoringSSL's SSL_set_tlsext_host_name */
+	TAP_FREE,      /* (ssl): SSL_free */
+	TAP_RETURN,    /* a return instruction of one of these; last, for it is probed first */
 	TAP_ROLES
 };
 
 struct tap_site {
 	enum tap_role role;
-	uint64_t offset;	/* in the file, of the instruction that is probed */
+	uint64_t offset; /* in the file, of the instruction that is probed */
 };
 
-struct tap_probes;	/* the probes on one file */
+struct tap_probes; /* the probes on one file */
 
 /*
  * Puts probes (entry, and return where the role needs one) on a file, for every process that maps
@@ -190,7 +190,7 @@ struct tap_mapping {
 	uint32_t tgid;
 	uint32_t reserved;
 	uint64_t start, end;
-	uint64_t dev;		/* of the real inode's file system, as makedev(3) makes it */
+	uint64_t dev; /* of the real inode's file system, as makedev(3) makes it */
 	uint64_t ino;
 };
 /*

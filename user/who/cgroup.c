@@ -20,7 +20,7 @@
 
 struct path {
 	uint64_t id;
-	UT_hash_handle hh;	/* in the order of last use */
+	UT_hash_handle hh; /* in the order of last use */
 	char text[];
 };
 
@@ -29,7 +29,7 @@ struct cgroups {
 	uint64_t scanned_ns;
 	int root;
 	bool has_handles;
-	size_t top_len;		/* of top, the root as /proc/self/fd shows it */
+	size_t top_len; /* of top, the root as /proc/self/fd shows it */
 	char top[PATH_MAX];
 };
 

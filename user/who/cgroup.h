@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define CGROUPS_MAX 16384	/* paths kept, least recently used goes first: 10 MB at the very most */
-#define CGROUPS_DEPTH 64	/* directories nested deeper are not walked */
-#define CGROUPS_RESCAN_NS 1000000000ULL	/* walks for an unknown id are no closer together */
+#define CGROUPS_MAX       16384 /* paths kept, least recently used goes first: 10 MB at the very most */
+#define CGROUPS_DEPTH     64            /* directories nested deeper are not walked */
+#define CGROUPS_RESCAN_NS 1000000000ULL /* walks for an unknown id are no closer together */
 
 struct cgroups;
 

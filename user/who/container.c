@@ -10,7 +10,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#define ID_CHARS 64
+#define ID_CHARS  64
 #define UID_CHARS 36
 
 /* One component of the path, not NUL-terminated. */

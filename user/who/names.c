@@ -18,13 +18,13 @@ static const struct source *const sources[] = {
 };
 #define SOURCES ARRAY_SIZE(sources)
 
-#define RETRY_NS (3 * NS_PER_S)	/* a source that was not there is looked for again */
-#define SEEN_NS (50 * NS_PER_MS)	/* pods that come up together are asked for together */
-#define WHY_LEN 256
+#define RETRY_NS (3 * NS_PER_S)   /* a source that was not there is looked for again */
+#define SEEN_NS  (50 * NS_PER_MS) /* pods that come up together are asked for together */
+#define WHY_LEN  256
 
 /* An id that was asked for, so as not to ask again for each event of it. */
 struct wanted {
-	UT_hash_handle hh;	/* in the order of the asking */
+	UT_hash_handle hh; /* in the order of the asking */
 	uint64_t next_ns, wait_ns;
 	char id[WHO_ID_LEN];
 };
@@ -38,7 +38,7 @@ struct names {
 	bool is_seen_armed;
 	uint64_t retry_ns, changes;
 	struct {
-		void *source;		/* NULL: it is not started */
+		void *source; /* NULL: it is not started */
 		bool is_set_up, works, is_told;
 		char why[WHY_LEN];
 	} states[SOURCES];
@@ -94,8 +94,9 @@ static void start_sources(struct names *names)
 {
 	names->retry_ns = clock_mono_ns() + RETRY_NS;
 	for (size_t i = 0; i < SOURCES; i++) {
-		int err = names->states[i].source ? -EALREADY :
-			  sources[i]->start(&names->env, &names->states[i].source);
+		int err = names->states[i].source ?
+				  -EALREADY :
+				  sources[i]->start(&names->env, &names->states[i].source);
 
 		if (err && err != -ENODEV && err != -EALREADY)
 			names_state(names, sources[i], strerror(-err));
@@ -205,11 +206,13 @@ void names_each_pod(const struct names *names, void (*fn)(void *arg, const struc
 }
 
 void names_each_source(const struct names *names,
-		       void (*fn)(void *arg, const char *name, bool works, const char *why), void *arg)
+		       void (*fn)(void *arg, const char *name, bool works, const char *why),
+		       void *arg)
 {
 	for (size_t i = 0; i < SOURCES; i++)
 		if (names->states[i].source || names->states[i].is_set_up)
-			fn(arg, sources[i]->name, names->states[i].source && !names->states[i].why[0],
+			fn(arg, sources[i]->name,
+			   names->states[i].source && !names->states[i].why[0],
 			   names->states[i].why);
 }
 
@@ -259,8 +262,9 @@ int names_new(struct names **ret, struct loop *loop, struct fetcher *fetcher,
 		names_free(names);
 		return err;
 	}
-	names->env = (struct source_env){ .names = names, .pods = names->pods, .loop = loop,
-					  .fetcher = fetcher, .config = config };
+	names->env = (struct source_env){
+		.names = names, .pods = names->pods, .loop = loop, .fetcher = fetcher, .config = config
+	};
 	start_sources(names);
 	*ret = names;
 	return 0;

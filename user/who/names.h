@@ -16,19 +16,20 @@ struct loop;
 struct fetcher;
 struct names;
 
-#define NAMES_WANTED 4096		/* ids that nobody could name, remembered so as not to ask again at once */
-#define NAMES_ASK_NS 1000000000ULL	/* a source that was asked for an id is left alone for so long */
-#define NAMES_ASK_MAX_NS 60000000000ULL	/* the same id: doubling, up to this */
+#define NAMES_WANTED \
+	4096 /* ids that nobody could name, remembered so as not to ask again at once */
+#define NAMES_ASK_NS     1000000000ULL /* a source that was asked for an id is left alone for so long */
+#define NAMES_ASK_MAX_NS 60000000000ULL /* the same id: doubling, up to this */
 
 struct names_config {
-	char *root;		/* where the host's / is seen; NULL: "" */
-	char *node;		/* this node's name; NULL or not one: no API server is watched */
-	char *kubelet;		/* "https://10.0.0.7:10250"; NULL or empty: not asked */
-	char *kubelet_ca;	/* NULL: as ca */
-	bool kubelet_insecure;	/* its certificate is not verified */
-	char *api;		/* "https://10.96.0.1:443"; NULL or empty: not asked */
-	char *token, *ca;	/* files */
-	bool namespaces;	/* annotations of namespaces are wanted */
+	char *root;            /* where the host's / is seen; NULL: "" */
+	char *node;            /* this node's name; NULL or not one: no API server is watched */
+	char *kubelet;         /* "https://10.0.0.7:10250"; NULL or empty: not asked */
+	char *kubelet_ca;      /* NULL: as ca */
+	bool kubelet_insecure; /* its certificate is not verified */
+	char *api;             /* "https://10.96.0.1:443"; NULL or empty: not asked */
+	char *token, *ca;      /* files */
+	bool namespaces;       /* annotations of namespaces are wanted */
 };
 void names_config_done(struct names_config *config);
 
@@ -65,6 +66,7 @@ void names_each_pod(const struct names *names, void (*fn)(void *arg, const struc
 
 /* Each source: whether it works and why not ("" where it works, or was not set up). */
 void names_each_source(const struct names *names,
-		       void (*fn)(void *arg, const char *name, bool works, const char *why), void *arg);
+		       void (*fn)(void *arg, const char *name, bool works, const char *why),
+		       void *arg);
 
 #endif

@@ -14,17 +14,17 @@
 
 /* Annotations that aigress reads, of pods and of namespaces. */
 struct who_wish {
-	char budget[WHO_ANNOTATION_LEN];	/* aigress.dev/budget */
-	char mode[WHO_ANNOTATION_LEN];		/* aigress.dev/mode */
+	char budget[WHO_ANNOTATION_LEN]; /* aigress.dev/budget */
+	char mode[WHO_ANNOTATION_LEN];   /* aigress.dev/mode */
 };
 
 struct who_pod {
-	char uid[WHO_UID_LEN];		/* as the API server has it */
-	char hash[WHO_UID_LEN];		/* static pods: as cgroups have it; else empty */
+	char uid[WHO_UID_LEN];  /* as the API server has it */
+	char hash[WHO_UID_LEN]; /* static pods: as cgroups have it; else empty */
 	char namespace[WHO_NAME_LEN];
 	char name[WHO_NAME_LEN];
-	char workload[WHO_NAME_LEN];	/* "Deployment/agents" */
-	char owner[WHO_NAME_LEN];	/* "ReplicaSet/agents-6d4cf56db6": what the pod itself names */
+	char workload[WHO_NAME_LEN]; /* "Deployment/agents" */
+	char owner[WHO_NAME_LEN];    /* "ReplicaSet/agents-6d4cf56db6": what the pod itself names */
 	char labels[WHO_LABELS_LEN];
 	char service_account[WHO_NAME_LEN];
 	char node[WHO_NAME_LEN];
@@ -34,8 +34,8 @@ struct who_pod {
 
 struct who_container {
 	char id[WHO_ID_LEN];
-	char pod_uid[WHO_UID_LEN];	/* empty: of no pod */
-	char name[WHO_NAME_LEN];	/* a sandbox is called WHO_SANDBOX */
+	char pod_uid[WHO_UID_LEN]; /* empty: of no pod */
+	char name[WHO_NAME_LEN];   /* a sandbox is called WHO_SANDBOX */
 };
 /* As the kubelet's own metrics call it. */
 #define WHO_SANDBOX "POD"

@@ -9,21 +9,38 @@
 #include "who/workload.h"
 
 enum want {
-	WANT_KIND = 1, WANT_VERSION, WANT_TYPE, WANT_CODE, WANT_POD, WANT_UID, WANT_NAME,
-	WANT_NAMESPACE, WANT_LABEL, WANT_ANNOTATION, WANT_OWNER, WANT_OWNER_KIND, WANT_OWNER_NAME,
-	WANT_OWNER_CONTROLS, WANT_NODE, WANT_ACCOUNT, WANT_HOST_NETWORK, WANT_CONTAINER,
-	WANT_CONTAINER_NAME, WANT_CONTAINER_ID, WANT_POD_VERSION,
+	WANT_KIND = 1,
+	WANT_VERSION,
+	WANT_TYPE,
+	WANT_CODE,
+	WANT_POD,
+	WANT_UID,
+	WANT_NAME,
+	WANT_NAMESPACE,
+	WANT_LABEL,
+	WANT_ANNOTATION,
+	WANT_OWNER,
+	WANT_OWNER_KIND,
+	WANT_OWNER_NAME,
+	WANT_OWNER_CONTROLS,
+	WANT_NODE,
+	WANT_ACCOUNT,
+	WANT_HOST_NETWORK,
+	WANT_CONTAINER,
+	WANT_CONTAINER_NAME,
+	WANT_CONTAINER_ID,
+	WANT_POD_VERSION,
 };
 
 static const struct json_node label_keys[] = { { .key = "*", .id = WANT_LABEL }, { 0 } };
 static const struct json_node annotation_keys[] = { { .key = "*", .id = WANT_ANNOTATION }, { 0 } };
-static const struct json_node owner_keys[] = {
-	{ .key = "kind", .id = WANT_OWNER_KIND }, { .key = "name", .id = WANT_OWNER_NAME }, { .key = "controller", .id = WANT_OWNER_CONTROLS },
-	{ 0 }
-};
-static const struct json_node container_keys[] = {
-	{ .key = "name", .id = WANT_CONTAINER_NAME }, { .key = "containerID", .id = WANT_CONTAINER_ID }, { 0 }
-};
+static const struct json_node owner_keys[] = { { .key = "kind", .id = WANT_OWNER_KIND },
+					       { .key = "name", .id = WANT_OWNER_NAME },
+					       { .key = "controller", .id = WANT_OWNER_CONTROLS },
+					       { 0 } };
+static const struct json_node container_keys[] = { { .key = "name", .id = WANT_CONTAINER_NAME },
+						   { .key = "containerID", .id = WANT_CONTAINER_ID },
+						   { 0 } };
 static const struct json_node pod_metadata[] = {
 	{ .key = "uid", .id = WANT_UID },
 	{ .key = "name", .id = WANT_NAME },
@@ -34,12 +51,10 @@ static const struct json_node pod_metadata[] = {
 	{ .key = "ownerReferences", .id = WANT_OWNER, .in = owner_keys },
 	{ 0 }
 };
-static const struct json_node pod_spec[] = {
-	{ .key = "nodeName", .id = WANT_NODE },
-	{ .key = "serviceAccountName", .id = WANT_ACCOUNT },
-	{ .key = "hostNetwork", .id = WANT_HOST_NETWORK },
-	{ 0 }
-};
+static const struct json_node pod_spec[] = { { .key = "nodeName", .id = WANT_NODE },
+					     { .key = "serviceAccountName", .id = WANT_ACCOUNT },
+					     { .key = "hostNetwork", .id = WANT_HOST_NETWORK },
+					     { 0 } };
 static const struct json_node pod_status[] = {
 	{ .key = "containerStatuses", .id = WANT_CONTAINER, .in = container_keys },
 	{ .key = "initContainerStatuses", .id = WANT_CONTAINER, .in = container_keys },
@@ -50,29 +65,35 @@ static const struct json_node pod_keys[] = {
 	{ .key = "metadata", .in = pod_metadata },
 	{ .key = "spec", .in = pod_spec },
 	{ .key = "status", .in = pod_status },
-	{ .key = "code", .id = WANT_CODE },	/* where a watch sends a Status for an object */
+	{ .key = "code", .id = WANT_CODE }, /* where a watch sends a Status for an object */
 	{ 0 }
 };
-static const struct json_node list_metadata[] = { { .key = "resourceVersion", .id = WANT_VERSION }, { 0 } };
-static const struct json_node root_keys[] = {
-	{ .key = "kind", .id = WANT_KIND },
-	{ .key = "metadata", .in = list_metadata },
-	{ .key = "items", .id = WANT_POD, .in = pod_keys },
-	{ .key = "type", .id = WANT_TYPE },
-	{ .key = "object", .id = WANT_POD, .in = pod_keys },
-	{ .key = "code", .id = WANT_CODE },
-	{ 0 }
-};
+static const struct json_node list_metadata[] = { { .key = "resourceVersion", .id = WANT_VERSION },
+						  { 0 } };
+static const struct json_node root_keys[] = { { .key = "kind", .id = WANT_KIND },
+					      { .key = "metadata", .in = list_metadata },
+					      { .key = "items", .id = WANT_POD, .in = pod_keys },
+					      { .key = "type", .id = WANT_TYPE },
+					      { .key = "object", .id = WANT_POD, .in = pod_keys },
+					      { .key = "code", .id = WANT_CODE },
+					      { 0 } };
 
 /* Labels that name one revision or one pod: no rule wants them, and each makes a subject of its own. */
 static const char *const passing_labels[] = {
-	"pod-template-hash", "controller-revision-hash", "pod-template-generation", "controller-uid",
-	"batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name",
-	"statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index",
+	"pod-template-hash",
+	"controller-revision-hash",
+	"pod-template-generation",
+	"controller-uid",
+	"batch.kubernetes.io/controller-uid",
+	"job-name",
+	"batch.kubernetes.io/job-name",
+	"statefulset.kubernetes.io/pod-name",
+	"apps.kubernetes.io/pod-index",
 	"batch.kubernetes.io/job-completion-index",
 };
 
-static const char name_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/:";
+static const char name_chars[] =
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/:";
 
 bool podlist_is_name(const char *text, size_t size)
 {
@@ -140,8 +161,9 @@ static void begin_pod(struct podlist *list)
 static void end_pod(struct podlist *list)
 {
 	struct who_pod *pod = &list->pod;
-	const struct workload_owner owner = { list->owner_kind, list->owner_name,
-					      list->template_hash, pod->name, pod->node, pod->hash };
+	const struct workload_owner owner = { list->owner_kind,    list->owner_name,
+					      list->template_hash, pod->name,
+					      pod->node,           pod->hash };
 
 	if (!pod->uid[0] || !pod->name[0])
 		return;

@@ -11,7 +11,8 @@
 #include "base/json.h"
 #include "who/pod.h"
 
-#define PODLIST_CONTAINERS 64	/* of one pod, all kinds together; the rest is found by other sources */
+#define PODLIST_CONTAINERS \
+	64 /* of one pod, all kinds together; the rest is found by other sources */
 #define PODLIST_VERSION_LEN 64
 
 struct podlist_sink {
@@ -28,18 +29,18 @@ struct podlist {
 	struct podlist_sink sink;
 	struct who_pod pod;
 	char template_hash[WHO_NAME_LEN];
-	char owner_kind[64], owner_name[WHO_NAME_LEN];		/* of the controller */
-	char ref_kind[64], ref_name[WHO_NAME_LEN];		/* of the reference in hand */
+	char owner_kind[64], owner_name[WHO_NAME_LEN]; /* of the controller */
+	char ref_kind[64], ref_name[WHO_NAME_LEN];     /* of the reference in hand */
 	bool ref_is_controller;
 	struct who_container containers[PODLIST_CONTAINERS], container;
 	size_t n_containers;
-	size_t pods;						/* told so far */
+	size_t pods; /* told so far */
 	bool is_object, has_value, is_whole;
 	/* results */
-	char version[PODLIST_VERSION_LEN];	/* resourceVersion of the list, or of the last event */
-	char kind[64];				/* of the outermost object: "PodList" */
-	char type[16];				/* of the event in hand */
-	unsigned code;				/* of a Status: 403, 410; 0: none was read */
+	char version[PODLIST_VERSION_LEN]; /* resourceVersion of the list, or of the last event */
+	char kind[64];                     /* of the outermost object: "PodList" */
+	char type[16];                     /* of the event in hand */
+	unsigned code;                     /* of a Status: 403, 410; 0: none was read */
 };
 
 void podlist_init(struct podlist *list, const struct podlist_sink *sink);

@@ -8,26 +8,26 @@
 struct pod {
 	struct who_pod is;
 	enum pods_rank rank;
-	UT_hash_handle hh;	/* by uid, in the order of last use */
-	UT_hash_handle by_hash;	/* static pods: by config hash */
+	UT_hash_handle hh;      /* by uid, in the order of last use */
+	UT_hash_handle by_hash; /* static pods: by config hash */
 };
 
 struct container {
 	struct who_container is;
 	enum pods_rank rank;
-	UT_hash_handle hh;	/* in the order of last use */
+	UT_hash_handle hh; /* in the order of last use */
 };
 
 struct pods {
 	struct pod *pods, *statics;
 	struct container *containers;
-	void (*changed)(void *arg, const struct who_pod *pod,
-			const struct who_container *container);
+	void (*changed)(void *arg, const struct who_pod *pod, const struct who_container *container);
 	void *arg;
 };
 
 struct pods *pods_new(void (*changed)(void *arg, const struct who_pod *pod,
-				      const struct who_container *container), void *arg)
+				      const struct who_container *container),
+		      void *arg)
 {
 	struct pods *pods = calloc(1, sizeof(*pods));
 

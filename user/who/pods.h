@@ -9,21 +9,22 @@
 
 #include "who/pod.h"
 
-#define PODS_MAX 4096			/* least recently used goes first; 3.6 kB each */
-#define PODS_CONTAINERS_MAX 16384	/* likewise; 0.3 kB each */
+#define PODS_MAX            4096  /* least recently used goes first; 3.6 kB each */
+#define PODS_CONTAINERS_MAX 16384 /* likewise; 0.3 kB each */
 
 /* How much a source knows, rising. */
 enum pods_rank {
-	PODS_PATHS,	/* names of files: namespace, pod, container */
-	PODS_RUNTIME,	/* the container runtime's own state: the same, and some labels */
-	PODS_OBJECT,	/* the pod as the kubelet or the API server has it: everything */
+	PODS_PATHS,   /* names of files: namespace, pod, container */
+	PODS_RUNTIME, /* the container runtime's own state: the same, and some labels */
+	PODS_OBJECT,  /* the pod as the kubelet or the API server has it: everything */
 };
 
 struct pods;
 
 /* `changed` is called when a pod or a container has got a name, or another one; may be NULL. */
 struct pods *pods_new(void (*changed)(void *arg, const struct who_pod *pod,
-				      const struct who_container *container), void *arg);
+				      const struct who_container *container),
+		      void *arg);
 struct pods *pods_free(struct pods *pods);
 
 /*

@@ -15,16 +15,16 @@
 
 struct process {
 	struct who_process is;
-	uint64_t started;	/* clock ticks after boot; 0: it was gone already */
+	uint64_t started; /* clock ticks after boot; 0: it was gone already */
 	uint64_t checked_ns;
-	bool is_named;		/* is.user is the last word */
-	UT_hash_handle hh;	/* in the order of last use */
+	bool is_named;     /* is.user is the last word */
+	UT_hash_handle hh; /* in the order of last use */
 };
 
 struct processes {
 	struct process *processes;
 	struct users *users;
-	struct who_process nobody;	/* the answer when memory is out */
+	struct who_process nobody; /* the answer when memory is out */
 };
 
 struct processes *processes_new(void)
@@ -133,7 +133,8 @@ static bool is_same(struct process *process, uid_t uid)
 	uint64_t now_ns = clock_mono_ns(), started;
 	char comm[WHO_COMM_LEN];
 
-	if ((process->is.uid == uid || uid == WHO_NO_UID) && now_ns - process->checked_ns < PROCESSES_FRESH_NS)
+	if ((process->is.uid == uid || uid == WHO_NO_UID) &&
+	    now_ns - process->checked_ns < PROCESSES_FRESH_NS)
 		return true;
 	process->checked_ns = now_ns;
 	started = read_stat(process->is.tgid, comm);

@@ -5,8 +5,8 @@
 
 #include "who/who.h"
 
-#define PROCESSES_MAX 8192	/* least recently used goes first; 0.4 kB each */
-#define PROCESSES_FRESH_NS 1000000000ULL	/* for so long a pid is taken for the same process */
+#define PROCESSES_MAX      8192          /* least recently used goes first; 0.4 kB each */
+#define PROCESSES_FRESH_NS 1000000000ULL /* for so long a pid is taken for the same process */
 
 struct processes;
 

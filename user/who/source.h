@@ -33,8 +33,8 @@ struct source {
 extern const struct source source_runtime, source_logs, source_kubelet, source_watch,
 	source_namespaces;
 
-#define SOURCE_BYTES_MAX (64u << 20)		/* of one list: a thousand pods are 20 MB */
-#define SOURCE_RETRY_NS (5 * 1000000000ULL)	/* after a failure, doubling up to */
+#define SOURCE_BYTES_MAX    (64u << 20)         /* of one list: a thousand pods are 20 MB */
+#define SOURCE_RETRY_NS     (5 * 1000000000ULL) /* after a failure, doubling up to */
 #define SOURCE_RETRY_MAX_NS (300 * 1000000000ULL)
 
 /* A source tells how it fares; why is NULL when it works. Told on only if it is news. */

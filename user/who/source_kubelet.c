@@ -25,7 +25,7 @@ struct kubelet {
 	size_t bytes;
 	uint64_t started_ns;
 	unsigned failures;
-	bool is_wanted;		/* somebody asked while an answer was under way */
+	bool is_wanted; /* somebody asked while an answer was under way */
 };
 
 static void on_pod(void *arg, const struct who_pod *pod, const struct who_container *containers,
@@ -74,7 +74,10 @@ static void ask(struct kubelet *kubelet)
 		.bearer_file = config->token,
 		.tls = { .ca_file = config->kubelet_ca ? config->kubelet_ca : config->ca,
 			 .is_insecure = config->kubelet_insecure },
-		.timeout_ms = 10000, .piece = on_piece, .done = on_done, .arg = kubelet,
+		.timeout_ms = 10000,
+		.piece = on_piece,
+		.done = on_done,
+		.arg = kubelet,
 	};
 	char url[512], why[256];
 	int err;
@@ -151,5 +154,8 @@ static int kubelet_start(const struct source_env *env, void **ret)
 }
 
 const struct source source_kubelet = {
-	.name = "kubelet", .start = kubelet_start, .want = kubelet_want, .stop = kubelet_stop,
+	.name = "kubelet",
+	.start = kubelet_start,
+	.want = kubelet_want,
+	.stop = kubelet_stop,
 };

@@ -22,10 +22,10 @@
 #include "who/source.h"
 #include "who/workload.h"
 
-#define PODS_DIR "/var/log/pods"
+#define PODS_DIR  "/var/log/pods"
 #define LINKS_DIR "/var/log/containers"
-#define SCAN_MAX 65536			/* entries of a folder that are looked at */
-#define SCAN_NS NAMES_ASK_NS		/* full scans are no closer together */
+#define SCAN_MAX  65536        /* entries of a folder that are looked at */
+#define SCAN_NS   NAMES_ASK_NS /* full scans are no closer together */
 
 struct logs {
 	struct source_env env;
@@ -245,5 +245,8 @@ static void logs_want(void *source, const char *container, const char *uid)
 }
 
 const struct source source_logs = {
-	.name = "log folders", .start = logs_start, .want = logs_want, .stop = logs_stop,
+	.name = "log folders",
+	.start = logs_start,
+	.want = logs_want,
+	.stop = logs_stop,
 };

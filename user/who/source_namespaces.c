@@ -15,11 +15,12 @@
 #include "who/podlist.h"
 #include "who/source.h"
 
-#define REFRESH_NS (60 * NS_PER_S)
-#define LOOK_NS NS_PER_S	/* new namespaces are looked for; one request in this time */
-#define NAMESPACES_MAX 1024	/* the rest of a node's is not asked for */
+#define REFRESH_NS     (60 * NS_PER_S)
+#define LOOK_NS        NS_PER_S /* new namespaces are looked for; one request in this time */
+#define NAMESPACES_MAX 1024     /* the rest of a node's is not asked for */
 
-struct namespace {
+struct namespace
+{
 	UT_hash_handle hh;
 	char name[64];
 	struct who_wish wish;
@@ -32,7 +33,7 @@ struct namespaces {
 	struct fetch *fetch;
 	struct podlist list;
 	struct namespace *all, *asked;
-	uint64_t pause_ns;		/* after a failure, nothing before */
+	uint64_t pause_ns; /* after a failure, nothing before */
 	unsigned failures;
 };
 
@@ -61,7 +62,8 @@ static void on_object(void *arg, const struct who_pod *pod, const struct who_con
 	struct namespaces *namespaces = arg;
 	struct namespace *namespace = namespaces->asked;
 
-	if (strcmp(pod->name, namespace->name) || !memcmp(&namespace->wish, &pod->wish, sizeof(pod->wish)))
+	if (strcmp(pod->name, namespace->name) ||
+	    !memcmp(&namespace->wish, &pod->wish, sizeof(pod->wish)))
 		return;
 	namespace->wish = pod->wish;
 	names_tell_namespace(namespaces->env.names, namespace->name, &namespace->wish);
@@ -98,8 +100,12 @@ static void ask(struct namespaces *namespaces, struct namespace *namespace)
 	const struct names_config *config = namespaces->env.config;
 	const struct podlist_sink sink = { .pod = on_object, .arg = namespaces };
 	struct fetch_request request = {
-		.bearer_file = config->token, .tls.ca_file = config->ca,
-		.timeout_ms = 10000, .piece = on_piece, .done = on_done, .arg = namespaces,
+		.bearer_file = config->token,
+		.tls.ca_file = config->ca,
+		.timeout_ms = 10000,
+		.piece = on_piece,
+		.done = on_done,
+		.arg = namespaces,
 	};
 	char url[1024];
 
@@ -120,7 +126,8 @@ static void on_timer(void *arg)
 	if (namespaces->fetch || now_ns < namespaces->pause_ns)
 		return;
 	names_each_pod(namespaces->env.names, add, namespaces);
-	for (struct namespace *namespace = namespaces->all; namespace; namespace = namespace->hh.next)
+	for (struct namespace *namespace = namespaces->all; namespace;
+	     namespace = namespace->hh.next)
 		if (namespace->due_ns <= now_ns)
 			return ask(namespaces, namespace);
 }
@@ -164,6 +171,8 @@ static int namespaces_start(const struct source_env *env, void **ret)
 }
 
 const struct source source_namespaces = {
-	.name = "namespaces", .start = namespaces_start, .want = namespaces_want,
+	.name = "namespaces",
+	.start = namespaces_start,
+	.want = namespaces_want,
 	.stop = namespaces_stop,
 };

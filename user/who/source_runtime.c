@@ -15,10 +15,15 @@
 #include "who/source.h"
 #include "who/workload.h"
 
-#define FILE_MAX (1u << 20)	/* an OCI configuration is 10 to 50 kB */
+#define FILE_MAX (1u << 20) /* an OCI configuration is 10 to 50 kB */
 
 enum want {
-	WANT_CONTAINER = 1, WANT_POD, WANT_NAMESPACE, WANT_UID, WANT_KIND, WANT_NAME,
+	WANT_CONTAINER = 1,
+	WANT_POD,
+	WANT_NAMESPACE,
+	WANT_UID,
+	WANT_KIND,
+	WANT_NAME,
 };
 
 /* containerd's CRI plugin: pkg/cri/annotations/annotations.go */
@@ -31,9 +36,9 @@ static const struct json_node containerd_annotations[] = {
 	{ .key = "nerdctl/name", .id = WANT_NAME },
 	{ 0 }
 };
-static const struct json_node containerd_keys[] = {
-	{ .key = "annotations", .in = containerd_annotations }, { 0 }
-};
+static const struct json_node containerd_keys[] = { { .key = "annotations",
+						      .in = containerd_annotations },
+						    { 0 } };
 /* CRI-O: pkg/annotations; the kubelet's labels are among them. */
 static const struct json_node crio_annotations[] = {
 	{ .key = "io.kubernetes.container.name", .id = WANT_CONTAINER },
@@ -43,7 +48,8 @@ static const struct json_node crio_annotations[] = {
 	{ .key = "io.kubernetes.cri-o.ContainerType", .id = WANT_KIND },
 	{ 0 }
 };
-static const struct json_node crio_keys[] = { { .key = "annotations", .in = crio_annotations }, { 0 } };
+static const struct json_node crio_keys[] = { { .key = "annotations", .in = crio_annotations },
+					      { 0 } };
 /* Docker, alone and under cri-dockerd. */
 static const struct json_node docker_labels[] = {
 	{ .key = "io.kubernetes.container.name", .id = WANT_CONTAINER },
@@ -54,12 +60,12 @@ static const struct json_node docker_labels[] = {
 	{ 0 }
 };
 static const struct json_node docker_config[] = { { .key = "Labels", .in = docker_labels }, { 0 } };
-static const struct json_node docker_keys[] = {
-	{ .key = "Name", .id = WANT_NAME }, { .key = "Config", .in = docker_config }, { 0 }
-};
+static const struct json_node docker_keys[] = { { .key = "Name", .id = WANT_NAME },
+						{ .key = "Config", .in = docker_config },
+						{ 0 } };
 
 static const struct runtime {
-	const char *before, *after;	/* of the id in the path below the host's root */
+	const char *before, *after; /* of the id in the path below the host's root */
 	const struct json_node *keys;
 } runtimes[] = {
 	{ "/run/containerd/io.containerd.runtime.v2.task/k8s.io/", "/config.json", containerd_keys },
@@ -82,8 +88,10 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *key, co
 {
 	struct found *found = arg;
 	struct who_pod *pod = &found->pod;
-	char *fields[] = { [WANT_CONTAINER] = found->container.name, [WANT_POD] = pod->name,
-			   [WANT_NAMESPACE] = pod->namespace, [WANT_UID] = pod->uid,
+	char *fields[] = { [WANT_CONTAINER] = found->container.name,
+			   [WANT_POD] = pod->name,
+			   [WANT_NAMESPACE] = pod->namespace,
+			   [WANT_UID] = pod->uid,
 			   [WANT_NAME] = found->container.name };
 	size_t size = id == WANT_UID ? sizeof(pod->uid) : WHO_NAME_LEN;
 
@@ -94,7 +102,7 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *key, co
 		return;
 	}
 	if (id == WANT_NAME) {
-		text += *text == '/';	/* Docker's have a slash in front */
+		text += *text == '/'; /* Docker's have a slash in front */
 		if (found->container.name[0])
 			return;
 	}
@@ -178,5 +186,8 @@ static int runtime_start(const struct source_env *env, void **ret)
 }
 
 const struct source source_runtime = {
-	.name = "runtime state", .start = runtime_start, .want = runtime_want, .stop = free,
+	.name = "runtime state",
+	.start = runtime_start,
+	.want = runtime_want,
+	.stop = free,
 };

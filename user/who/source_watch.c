@@ -14,9 +14,9 @@
 #include "who/podlist.h"
 #include "who/source.h"
 
-#define WATCH_S 300		/* the server ends a watch after so long; the next one goes on from there */
-#define SILENCE_S 360		/* bookmarks come each minute or so */
-#define AGAIN_NS NS_PER_S	/* watches are begun no closer together */
+#define WATCH_S   300 /* the server ends a watch after so long; the next one goes on from there */
+#define SILENCE_S 360 /* bookmarks come each minute or so */
+#define AGAIN_NS  NS_PER_S /* watches are begun no closer together */
 
 struct watch {
 	struct source_env env;
@@ -24,7 +24,7 @@ struct watch {
 	struct fetch *fetch;
 	struct podlist list;
 	size_t bytes;
-	char version[PODLIST_VERSION_LEN];	/* go on from here; empty: list first */
+	char version[PODLIST_VERSION_LEN]; /* go on from here; empty: list first */
 	unsigned failures;
 };
 
@@ -90,8 +90,11 @@ static void ask(struct watch *watch)
 	const struct names_config *config = watch->env.config;
 	const struct podlist_sink sink = { .pod = on_pod, .arg = watch };
 	struct fetch_request request = {
-		.bearer_file = config->token, .tls.ca_file = config->ca,
-		.piece = on_piece, .done = on_done, .arg = watch,
+		.bearer_file = config->token,
+		.tls.ca_file = config->ca,
+		.piece = on_piece,
+		.done = on_done,
+		.arg = watch,
 	};
 	char url[1024], why[256];
 	int err;
@@ -147,8 +150,8 @@ static int watch_start(const struct source_env *env, void **ret)
 	struct watch *watch;
 	int err;
 
-	if (!env->config->api || !*env->config->api || !env->fetcher ||
-	    !env->config->node || !podlist_is_name(env->config->node, WHO_NAME_LEN))
+	if (!env->config->api || !*env->config->api || !env->fetcher || !env->config->node ||
+	    !podlist_is_name(env->config->node, WHO_NAME_LEN))
 		return -ENODEV;
 	watch = calloc(1, sizeof(*watch));
 	if (!watch)
@@ -167,5 +170,8 @@ static int watch_start(const struct source_env *env, void **ret)
 }
 
 const struct source source_watch = {
-	.name = "API server", .start = watch_start, .want = watch_want, .stop = watch_stop,
+	.name = "API server",
+	.start = watch_start,
+	.want = watch_want,
+	.stop = watch_stop,
 };

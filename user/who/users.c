@@ -11,8 +11,8 @@
 #include "base/thread.h"
 #include "who/who.h"
 
-#define NAME_LEN sizeof(((struct who_process *)NULL)->user)
-#define ENTRY_LEN 4096	/* one line of passwd */
+#define NAME_LEN  sizeof(((struct who_process *)NULL)->user)
+#define ENTRY_LEN 4096 /* one line of passwd */
 
 struct user {
 	uid_t uid;
@@ -36,7 +36,7 @@ struct desk {
 
 struct users {
 	struct user *users;
-	struct desk *desk;	/* NULL: nobody had to be asked about yet */
+	struct desk *desk; /* NULL: nobody had to be asked about yet */
 };
 
 struct users *users_new(void)

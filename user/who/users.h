@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define USERS_MAX 1024		/* then all are forgotten, and asked again */
-#define USERS_ASKED 64		/* wait for the thread at once; who finds no room keeps the number */
+#define USERS_MAX   1024 /* then all are forgotten, and asked again */
+#define USERS_ASKED 64   /* wait for the thread at once; who finds no room keeps the number */
 
 struct users;
 

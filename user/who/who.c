@@ -13,9 +13,9 @@
 struct who {
 	struct cgroups *cgroups;
 	struct processes *processes;
-	struct names *names;		/* NULL: none */
-	struct who_group group;		/* the last answer */
-	bool is_final;			/* of its names, while there were so many changes */
+	struct names *names;    /* NULL: none */
+	struct who_group group; /* the last answer */
+	bool is_final;          /* of its names, while there were so many changes */
 	uint64_t changes;
 };
 
@@ -110,7 +110,7 @@ static void visit(void *arg, uint64_t cgroup, const char *path)
 	struct visit *visit = arg;
 	struct who_group group = { .cgroup = cgroup };
 
-	if (!strstr(path, "pod"))	/* most are none, and there may be thousands */
+	if (!strstr(path, "pod")) /* most are none, and there may be thousands */
 		return;
 	who_parse_path(path, &group);
 	if (!group.pod_uid[0] || !group.container[0])

@@ -12,34 +12,34 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WHO_PATH_LEN 512
-#define WHO_NAME_LEN 256	/* Kubernetes names: 253 */
-#define WHO_ID_LEN 65		/* a container id: 64 hex */
-#define WHO_UID_LEN 37
-#define WHO_COMM_LEN 16
-#define WHO_EXE_LEN 256
-#define WHO_LABELS_LEN 2048	/* beyond, whole labels are left out */
+#define WHO_PATH_LEN   512
+#define WHO_NAME_LEN   256 /* Kubernetes names: 253 */
+#define WHO_ID_LEN     65  /* a container id: 64 hex */
+#define WHO_UID_LEN    37
+#define WHO_COMM_LEN   16
+#define WHO_EXE_LEN    256
+#define WHO_LABELS_LEN 2048 /* beyond, whole labels are left out */
 
 /* Everything a cgroup tells. A string that is not known is empty. */
 struct who_group {
 	uint64_t cgroup;
-	char path[WHO_PATH_LEN];	/* below the v2 mount, "/" for the root */
+	char path[WHO_PATH_LEN]; /* below the v2 mount, "/" for the root */
 	char container[WHO_ID_LEN];
-	char unit[WHO_NAME_LEN];	/* systemd: "nginx.service", "session-3.scope" */
+	char unit[WHO_NAME_LEN]; /* systemd: "nginx.service", "session-3.scope" */
 	char pod_uid[WHO_UID_LEN];
 	char pod[WHO_NAME_LEN];
 	char namespace[WHO_NAME_LEN];
-	char workload[WHO_NAME_LEN];	/* "Deployment/agents" */
+	char workload[WHO_NAME_LEN];       /* "Deployment/agents" */
 	char container_name[WHO_NAME_LEN]; /* the id where no name is known */
-	char labels[WHO_LABELS_LEN];	/* "name=value,name=value"; neither can hold a comma */
+	char labels[WHO_LABELS_LEN];       /* "name=value,name=value"; neither can hold a comma */
 };
 
 struct who_process {
 	uint32_t tgid;
 	uid_t uid;
-	char user[64];			/* name of uid, else the number */
+	char user[64]; /* name of uid, else the number */
 	char comm[WHO_COMM_LEN];
-	char exe[WHO_EXE_LEN];		/* path as /proc/PID/exe gives it; may be empty */
+	char exe[WHO_EXE_LEN]; /* path as /proc/PID/exe gives it; may be empty */
 };
 
 struct who;

@@ -6,9 +6,9 @@
 #include <string.h>
 
 /* apimachinery's rand.String(): no vowels, nothing that looks like another. */
-#define SAFE "bcdfghjklmnpqrstvwxz2456789"
+#define SAFE   "bcdfghjklmnpqrstvwxz2456789"
 #define DIGITS "0123456789"
-#define SUFFIX 5	/* of a generated name: names.SimpleNameGenerator */
+#define SUFFIX 5 /* of a generated name: names.SimpleNameGenerator */
 
 static void put(char *ret, size_t size, const char *kind, const char *name, size_t len)
 {
@@ -58,7 +58,8 @@ void workload_of(const struct workload_owner *owner, char *ret, size_t size)
 	if (!len || !owner->kind[0])
 		return put(ret, size, "Pod", owner->pod, strlen(owner->pod));
 	if (!strcmp(owner->kind, "ReplicaSet") && hash && len > hash + 1 &&
-	    owner->name[len - hash - 1] == '-' && !strcmp(owner->name + len - hash, owner->template_hash))
+	    owner->name[len - hash - 1] == '-' &&
+	    !strcmp(owner->name + len - hash, owner->template_hash))
 		return put(ret, size, "Deployment", owner->name, len - hash - 1);
 	before = strcmp(owner->kind, "Job") ? 0 : cut_time(owner->name, len);
 	if (before)

@@ -10,11 +10,11 @@
 
 /* What a pod says of its owner; empty strings where it says nothing. */
 struct workload_owner {
-	const char *kind, *name;	/* its controller's */
-	const char *template_hash;	/* label pod-template-hash: the suffix of its ReplicaSet */
-	const char *pod;		/* its own name */
+	const char *kind, *name;   /* its controller's */
+	const char *template_hash; /* label pod-template-hash: the suffix of its ReplicaSet */
+	const char *pod;           /* its own name */
 	const char *node;
-	const char *config_hash;	/* static pods have no owner but their node */
+	const char *config_hash; /* static pods have no owner but their node */
 };
 
 /*

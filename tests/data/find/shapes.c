@@ -6,9 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct ssl { int state; int (*method)(struct ssl *, void *, size_t, size_t *); };
+struct ssl {
+	int state;
+	int (*method)(struct ssl *, void *, size_t, size_t *);
+};
 #define noinline __attribute__((noinline, noclone, noipa))
-#define hidden __attribute__((visibility("hidden")))
+#define hidden   __attribute__((visibility("hidden")))
 
 noinline hidden int ssl_fail(int line)
 {
@@ -83,10 +86,10 @@ noinline hidden int check_finish_init(struct ssl *s, int sending)
 {
 	return s->state + sending;
 }
-#define BODY(sending)                                                                              \
-	do {                                                                                       \
-		if (check_finish_init(s, sending) < 0)                                             \
-			return -1;                                                                 \
+#define BODY(sending)                                  \
+	do {                                           \
+		if (check_finish_init(s, sending) < 0) \
+			return -1;                     \
 	} while (0)
 int SSL_write_ex(struct ssl *s, const void *buf, size_t num, size_t *written)
 {
@@ -118,17 +121,17 @@ noinline hidden int transfer(struct ssl *s, void *buf, size_t num, size_t *n)
 {
 	return s->method(s, buf, num, n);
 }
-#define PAIR(name, constness)                                                                      \
-	int name##_ex(struct ssl *s, constness void *buf, size_t num, size_t *n)                   \
-	{                                                                                          \
-		int ret = transfer(s, (void *)buf, num, n);                                        \
-		return ret < 0 ? 0 : ret;                                                          \
-	}                                                                                          \
-	int name(struct ssl *s, constness void *buf, int num)                                      \
-	{                                                                                          \
-		size_t n;                                                                          \
-		int ret = num < 0 ? -1 : transfer(s, (void *)buf, (size_t)num, &n);                \
-		return ret > 0 ? (int)n : ret;                                                     \
+#define PAIR(name, constness)                                                       \
+	int name##_ex(struct ssl *s, constness void *buf, size_t num, size_t *n)    \
+	{                                                                           \
+		int ret = transfer(s, (void *)buf, num, n);                         \
+		return ret < 0 ? 0 : ret;                                           \
+	}                                                                           \
+	int name(struct ssl *s, constness void *buf, int num)                       \
+	{                                                                           \
+		size_t n;                                                           \
+		int ret = num < 0 ? -1 : transfer(s, (void *)buf, (size_t)num, &n); \
+		return ret > 0 ? (int)n : ret;                                      \
 	}
 PAIR(SSL_write, const)
 PAIR(SSL_read, )
