@@ -32,11 +32,11 @@ libs    := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm -lpthread
 bpf     := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -O2 -g -Wall -Werror -MMD -MP -Iinclude -Ibpf \
            -idirafter /usr/include/$(MULTIARCH)
 
-src     := $(filter-out user/main.c,$(wildcard user/*.c user/*/*.c))
+src     := $(wildcard user/*/*.c)
 parser  := $(wildcard $(LLHTTP)/*.c)
 obj     := $(src:%.c=$(B)/%.o) $(parser:$(LLHTTP)/%.c=$(B)/llhttp/%.o)
 probes  := $(patsubst %.c,$(B)/%.o,$(wildcard bpf/*.bpf.c))
-tests   := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+tests   := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c))
 ontests := $(patsubst %.c,$(B)/%,$(wildcard tests/kernel/test_*.c))
 benches := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -63,8 +63,9 @@ $(B)/tap.skel.h: $(B)/tap.o
 	$(call say,SKEL) $(BPFTOOL) gen skeleton $< name tap_bpf > $@
 $(patsubst %.c,$(B)/%.o,$(wildcard user/tap/*.c)): | $(B)/tap.skel.h
 
-$(B)/user/web.o build/fuzz/user/web.o: $(wildcard user/web/*)
+$(B)/user/web/assets.o build/fuzz/user/web/assets.o: $(filter-out %.c %.h,$(wildcard user/web/*))
 
+$(B)/tests/unit/%.o: needs += -Itests/unit
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka
 $(B)/tests/kernel/%: $(B)/tests/kernel/%.o $(B)/$(NAME).a

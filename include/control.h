@@ -100,7 +100,7 @@ _Static_assert(sizeof(struct ctl_gate) == 40, "both halves agree on struct ctl_g
  * request that the kernel took for and user space never sees settled is given back after
  * CTL_PACE_FORGET_NS.
  *
- * A bucket may also be the rest of a budget that is nearly spent (guard/fuse.c): no rate, but what is
+ * A bucket may also be the rest of a budget that is nearly spent (enforce/allowance.c): no rate, but what is
  * left. Then answers count as they come in, by their bytes, and so the kernel stops a budget by itself,
  * whatever user space is doing: takes.streamed_nanos += bytes * grants.per_kib_nanos / 1024; and from
  * takes.streamed_nanos >= grants.cut_nanos on, what comes in of an answer is dropped, unacknowledged.

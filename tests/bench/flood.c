@@ -5,7 +5,7 @@
  */
 #include "../kernel/toy.h"
 
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #define RING_BYTES 65536
 #define DELTAS     20000

@@ -11,8 +11,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "guard/ledger.h"
-#include "guard/policy.h"
+#include "budget/policy.h"
+#include "ledger/ledger.h"
 
 #define BUDGETS   1000
 #define WORKLOADS 500

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "meter/call.h"
-#include "meter/raw.h"
+#include "meter/usage_slots.h"
 
 static struct prices *prices;
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "who/podlist.h"
-#include "who/pods.h"
+#include "names/podlist.h"
+#include "names/pods.h"
 
 static bool is_clean(const char *text, size_t size)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guard/shared_in.h"
+#include "shared/shared_internal.h"
 
 struct seen {
 	struct shared_entry entry;

@@ -171,7 +171,7 @@ def once(stage, daemon, run, cgroup, n_calls, first=0):
 
     def is_there():
         """
-        Beside calls that were read, what is below the slack of user/unmetered.c is not charged, and
+        Beside calls that were read, what is below the slack of user/flow/reconcile.c is not charged, and
         the call in which the probes came may be read in part.
         """
         left, extra, _ = unmeasured()

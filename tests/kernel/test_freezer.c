@@ -18,9 +18,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "freezer.h"
-#include "guard/spare.h"
-#include "keeper.h"
+#include "enforce/exempt.h"
+#include "enforce/freezer.h"
+#include "enforce/watchdog.h"
 #include "who/who.h"
 
 #define V1          "/sys/fs/cgroup/freezer"

@@ -5,7 +5,7 @@ their cgroups; streams that are torn; rules that change; orders, scrapes, a webh
 at times. SOAK_SECONDS is the length.
 
 The daemon is killed once and restarted once. What it may lose then: a kill -9 takes what was not committed,
-200 ms at most (guard/ledger.h), and nobody reads while no daemon runs. So a call may be missing only if it
+200 ms at most (ledger/ledger.h), and nobody reads while no daemon runs. So a call may be missing only if it
 ended later than 0.3 s before the end of a daemon, and began before its successor had settled.
 """
 import contextlib

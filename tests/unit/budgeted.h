@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A subject under budgets, charged and judged; for the tests of guard/policy.h. */
+/* A subject under budgets, charged and judged; for the tests of budget/policy.h. */
 #ifndef UNIT_BUDGETED_H
 #define UNIT_BUDGETED_H
 
@@ -15,8 +15,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "guard/override.h"
-#include "guard/policy.h"
+#include "budget/policy.h"
+#include "ledger/overrides.h"
 
 #define USD       NANOS_PER_USD
 #define MINUTE_US (60 * US_PER_S)

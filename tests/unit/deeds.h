@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules, levers that write down what they are told, and verdicts; for the tests of guard/act.h. */
+/* Rules, levers that write down what they are told, and verdicts; for the tests of enforce/enforcer.h. */
 #ifndef UNIT_DEEDS_H
 #define UNIT_DEEDS_H
 
@@ -19,11 +19,11 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/loop.h"
-#include "guard/act.h"
-#include "guard/override.h"
-#include "guard/spare.h"
-#include "guard/standing.h"
-#include "guard/story.h"
+#include "enforce/enforcer.h"
+#include "enforce/exempt.h"
+#include "enforce/incident.h"
+#include "ledger/halted.h"
+#include "ledger/overrides.h"
 
 #define T0   1790000000000000LL
 #define MOST 64

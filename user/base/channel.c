@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fetch_in.h"
+#include "base/fetch_internal.h"
 #include "base/loop.h"
 
 #define TURN_READS 16 /* of 16 KiB in one turn of the loop */

@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fetch_easy.h"
-#include "base/fetch_in.h"
+#include "base/fetch_internal.h"
 #include "base/loop.h"
 
 enum state { WAITS, RUNS, CANCELLED };

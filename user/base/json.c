@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/json_in.h"
+#include "base/json_internal.h"
 
 #include <string.h>
 

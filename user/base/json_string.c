@@ -2,7 +2,7 @@
 /* The content of strings: escapes undone, kept or told as text, base64 told apart. */
 #include <string.h>
 
-#include "base/json_in.h"
+#include "base/json_internal.h"
 
 static bool is_base64_alphabet(const uint8_t *bytes, size_t len)
 {

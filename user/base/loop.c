@@ -9,8 +9,8 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
-#include "base/clock.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 enum kind { KIND_FD, KIND_TIMER, KIND_SIGNAL };
 

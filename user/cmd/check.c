@@ -16,7 +16,7 @@
 #include "cmd/show.h"
 #include "cmd/table.h"
 #include "find/find.h"
-#include "guard/ledger.h"
+#include "ledger/ledger.h"
 #include "tap/tap.h"
 #include "who/who.h"
 

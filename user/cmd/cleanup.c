@@ -13,9 +13,9 @@
 
 #include "base/cleanup.h"
 #include "cmd/cmd.h"
-#include "cmd/let_go.h"
 #include "cmd/options.h"
-#include "guard/override.h"
+#include "enforce/release_halted.h"
+#include "ledger/overrides.h"
 #include "tap/pin.h"
 
 struct options {

@@ -12,9 +12,9 @@
 #include "cmd/options.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
-#include "evidence.h"
-#include "guard/ledger.h"
+#include "ledger/ledger.h"
 #include "meter/price.h"
+#include "notify/action_json.h"
 
 enum what { WHAT_ACTIONS, WHAT_ACTION, WHAT_CALL };
 

@@ -2,7 +2,7 @@
 #include "cmd/options.h"
 
 #include "cmd/cmd.h"
-#include "guard/ledger.h"
+#include "ledger/ledger.h"
 
 static const struct argp_option state_rows[] = {
 	{ "state", 's', "DIR", 0, "Where the ledger is kept (default " LEDGER_DIR ")", 0 },

@@ -13,10 +13,10 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "cmd/cmd.h"
-#include "cmd/let_go.h"
 #include "cmd/options.h"
 #include "cmd/show.h"
-#include "guard/override.h"
+#include "enforce/release_halted.h"
+#include "ledger/overrides.h"
 #include "meter/charge.h"
 #include "tap/pin.h"
 

@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 #include "tap/record.h"
 
 struct options {

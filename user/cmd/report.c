@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Spend from the ledger, row by row through one of three forms. */
-#include "cmd/report_in.h"
+#include "cmd/report_internal.h"
 
 #include <errno.h>
 #include <string.h>

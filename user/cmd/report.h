@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "guard/ledger.h"
+#include "ledger/ledger.h"
 
 enum report_format { REPORT_TABLE, REPORT_CSV, REPORT_JSON };
 

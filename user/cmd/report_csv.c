@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cmd/report_in.h"
+#include "cmd/report_internal.h"
 #include "cmd/show.h"
 
 static void write_cell(FILE *out, const char *text, bool is_first)

@@ -2,7 +2,7 @@
 /* A report as one JSON object; its figures are exact. */
 #include <jansson.h>
 
-#include "cmd/report_in.h"
+#include "cmd/report_internal.h"
 #include "cmd/show.h"
 
 static int begin(struct report_writer *writer)

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 #include "base/cleanup.h"
-#include "cmd/report_in.h"
+#include "cmd/report_internal.h"
 #include "cmd/show.h"
 
 static const char *title_of(enum ledger_key key)

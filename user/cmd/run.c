@@ -18,7 +18,7 @@
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "cmd/top.h"
-#include "daemon.h"
+#include "daemon/daemon.h"
 
 #define NICE -10 /* ten times a usual process's share, setpriority(2) and sched(7) */
 #define SLICE_NS \

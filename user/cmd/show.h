@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
-#include "guard/ledger.h"
+#include "ledger/ledger.h"
 
 /* Buffers of SHOW_LEN hold every figure below. Each returns its buffer. */
 #define SHOW_LEN           48

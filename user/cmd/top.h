@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "guard/ledger.h"
+#include "ledger/ledger.h"
 
 /*
  * Writes who spends by `key`, budgets in force and the last actions to `out`, at most `height`

@@ -11,7 +11,7 @@
 #include "base/loop.h"
 #include "find/attach.h"
 #include "find/files.h"
-#include "find/news.h"
+#include "find/map_events.h"
 
 #define SWEEP_NS (60 * NS_PER_S)
 /* Without news of mappings the sweep is what finds them; one takes about 10 ms. */

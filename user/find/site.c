@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "find/code.h"
+#include "find/disasm.h"
 
 enum {
 	WRITE,

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/guess.h"
 #include "http/http1.h"
 #include "http/http2.h"
+#include "http/sniff.h"
 
 struct input {
 	enum http_side side;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/http1.h"
 
-#include "http/guess.h"
 #include "http/http1_stream.h"
+#include "http/sniff.h"
 
 static void headers_begin(struct stream *stream)
 {

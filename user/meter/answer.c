@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "meter/answer_in.h"
+#include "meter/answer_internal.h"
 
 #include <stdio.h>
 #include <string.h>

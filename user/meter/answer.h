@@ -12,7 +12,7 @@
 #include "http/sse.h"
 #include "meter/charge.h"
 #include "meter/estimate.h"
-#include "meter/raw.h"
+#include "meter/usage_slots.h"
 
 #define TIER_LEN 24
 #define EXTRAS   4 /* models other than the call's own in Anthropic's iterations[] */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The events of a stream: which of them tell something, and what is counted of the others. */
-#include "meter/answer_in.h"
+#include "meter/answer_internal.h"
 
 #include <string.h>
 

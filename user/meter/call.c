@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "meter/call_in.h"
+#include "meter/call_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a call cost, by its usage or by an estimate, and what it teaches the next estimate. */
-#include "meter/call_in.h"
+#include "meter/call_internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "meter/estimate.h"
-#include "meter/raw.h"
+#include "meter/usage_slots.h"
 
 static enum charge_outcome outcome(const struct call *call)
 {

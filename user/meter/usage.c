@@ -2,7 +2,7 @@
 /* Where each dialect keeps its counts, and what its sums include: facts of the wire, 4.6 and 5. */
 #include "base/cleanup.h"
 #include "base/decimal.h"
-#include "meter/raw.h"
+#include "meter/usage_slots.h"
 
 #define END                          \
 	{                            \

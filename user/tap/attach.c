@@ -4,7 +4,7 @@
  * and goes away in milliseconds; a perf uprobe is one site and takes 0.1 s to go (facts of the
  * kernel, 4), so all are taken away by a thread.
  */
-#include "tap/internal.h"
+#include "tap/tap_internal.h"
 
 #include <errno.h>
 #include <pthread.h>

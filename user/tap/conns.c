@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's table of TLS connections, seen from above: counts, and the leavings of the dead. */
-#include "tap/internal.h"
+#include "tap/tap_internal.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The flow look: attaches it, reads its counts, answers its questions. */
-#include "tap/internal.h"
+#include "tap/tap_internal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  * Gates. The programs look for one only while `gates_live` is not zero: this process is the only
  * one that sets and clears them, so it keeps that count.
  */
-#include "tap/internal.h"
+#include "tap/tap_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

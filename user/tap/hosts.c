@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What user space tells the kernel of names and connections. */
-#include "tap/internal.h"
+#include "tap/tap_internal.h"
 
 #include <ctype.h>
 #include <errno.h>

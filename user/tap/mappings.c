@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the task_vma iterator. */
-#include "tap/internal.h"
+#include "tap/tap_internal.h"
 
 #include <errno.h>
 #include <string.h>

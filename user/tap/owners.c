@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whose a socket is: reads the task_file iterator, at most some times a second. */
-#include "tap/internal.h"
+#include "tap/tap_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

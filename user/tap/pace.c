@@ -6,7 +6,7 @@
  * setsockopt(TCP_NODELAY) makes it try at once (__tcp_sock_set_nodelay), so the socket is borrowed
  * from its process for two system calls (pidfd_getfd), whatever network namespace it lives in.
  */
-#include "tap/internal.h"
+#include "tap/tap_internal.h"
 
 #include <dirent.h>
 #include <errno.h>

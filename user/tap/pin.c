@@ -14,7 +14,7 @@
 #include <sys/vfs.h>
 
 #include "base/cleanup.h"
-#include "tap/internal.h"
+#include "tap/tap_internal.h"
 
 /* Of what is pinned. Another number when a map or its meaning becomes another at the same size. */
 #define LAYOUT "2"

@@ -3,7 +3,7 @@
  * What the programs cost. The kernel counts while kernel.bpf_stats_enabled is on, or while anybody
  * holds a descriptor of BPF_ENABLE_STATS.
  */
-#include "tap/internal.h"
+#include "tap/tap_internal.h"
 
 void tap_run_times(const struct tap *tap,
 		   void (*fn)(void *arg, const struct tap_run_time *run_time), void *arg)

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "names/names.h"
 #include "who/cgroup.h"
-#include "who/names.h"
 #include "who/process.h"
 
 struct who {

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "meter/usage_slots.h"
+
+static void the_sum_of_the_classes_is_the_providers_total(void **state)
+{
+	uint64_t seed = 42;
+
+	/* OpenAI and Gemini include the cached part, whatever nonsense it is; nothing is made up. */
+	for (int i = 0; i < 100000; i++) {
+		struct raw_usage raw = { 0 };
+		struct usage u;
+		enum dialect dialect = i % 2 ? DIALECT_OPENAI : DIALECT_GEMINI;
+
+		for (int slot = SLOT_INPUT; slot < SLOTS; slot++) {
+			seed = seed * 6364136223846793005 + 1442695040888963407;
+			raw.slots[slot] = (seed >> 33) % 1000;
+		}
+		raw.has = (1u << SLOTS) - 1;
+		raw.slots[SLOT_TOTAL] = 0;
+		assert_true(raw_usage_settle(&raw, dialect, &u));
+		assert_int_equal(u.input + u.cache_read + u.cache_write_5m + u.audio_input,
+				 raw.slots[SLOT_INPUT] + raw.slots[SLOT_TOOL_PROMPT]);
+		assert_int_equal(u.output + u.audio_output,
+				 raw.slots[SLOT_OUTPUT] +
+					 (dialect == DIALECT_GEMINI ? raw.slots[SLOT_REASONING] : 0));
+		assert_true(u.reasoning <= u.output);
+	}
+}
+
+static void anthropic_keeps_its_classes_apart(void **state)
+{
+	struct raw_usage raw = { 0 };
+	struct usage u;
+
+	raw_usage_set(&raw, SLOT_INPUT, "3");
+	raw_usage_set(&raw, SLOT_CACHE_READ, "9511");
+	raw_usage_set(&raw, SLOT_WRITE, "7");
+	assert_true(raw_usage_settle(&raw, DIALECT_ANTHROPIC, &u));
+	assert_int_equal(u.input, 3);
+	assert_int_equal(u.cache_read, 9511);
+	assert_int_equal(u.cache_write_5m, 7);
+	/* The split wins over the sum. */
+	raw_usage_set(&raw, SLOT_WRITE_5M, "2");
+	raw_usage_set(&raw, SLOT_WRITE_1H, "5");
+	assert_true(raw_usage_settle(&raw, DIALECT_ANTHROPIC, &u));
+	assert_int_equal(u.cache_write_5m, 2);
+	assert_int_equal(u.cache_write_1h, 5);
+}
+
+static void reasoning_beside_output_is_seen_by_the_total(void **state)
+{
+	struct raw_usage raw = { 0 };
+	struct usage u;
+
+	raw_usage_set(&raw, SLOT_INPUT, "14");
+	raw_usage_set(&raw, SLOT_OUTPUT, "27");
+	raw_usage_set(&raw, SLOT_REASONING, "270");
+	assert_true(raw_usage_settle(&raw, DIALECT_OPENAI, &u));
+	assert_int_equal(u.output, 27);
+	raw_usage_set(&raw, SLOT_TOTAL, "311");
+	assert_true(raw_usage_settle(&raw, DIALECT_OPENAI, &u));
+	assert_int_equal(u.output, 297);
+}
+
+static void odd_numbers_make_the_whole_unusable(void **state)
+{
+	static const char *const odd[] = { "-1", "1.5", "1000000001", "1e99", "x" };
+	struct usage u;
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
+		struct raw_usage raw = { 0 };
+
+		raw_usage_set(&raw, SLOT_INPUT, "5");
+		raw_usage_set(&raw, SLOT_OUTPUT, odd[i]);
+		assert_false(raw_usage_settle(&raw, DIALECT_OPENAI, &u));
+	}
+	assert_false(raw_usage_settle(&(struct raw_usage){ 0 }, DIALECT_OPENAI, &u));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_sum_of_the_classes_is_the_providers_total),
+		cmocka_unit_test(anthropic_keeps_its_classes_apart),
+		cmocka_unit_test(reasoning_beside_output_is_seen_by_the_total),
+		cmocka_unit_test(odd_numbers_make_the_whole_unusable),
+	};
+
+	return cmocka_run_group_tests_name("usage", tests, NULL, NULL);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sums of one budget, by key, in its present window. For policy.c, subject.c and flight.c alone.
+ */
+#ifndef BUDGET_COUNTER_H
+#define BUDGET_COUNTER_H
+
+#include "budget/policy.h"
+#include "ledger/overrides.h"
+
+#define COUNTER_KEY_LEN (2 * WHO_NAME_LEN + WHO_PATH_LEN)
+
+struct counter;
+struct counters; /* all of one budget */
+
+/* What the counters of all budgets have in common. */
+struct counters_common {
+	uint32_t turns;                /* counts what counters_turn() has done */
+	uint64_t nanos, tokens, calls; /* of all charges, ever */
+};
+
+/*
+ * The budget, the sum of bytes (of all budgets' counters) and what is common stay the caller's. NULL: no memory.
+ * is_enforced: its counters have fuses.
+ */
+struct counters *counters_new(const struct policy_budget *budget, bool is_enforced, size_t *bytes,
+			      size_t max_bytes, struct counters_common *common);
+struct counters *counters_free(struct counters *counters);
+uint64_t counters_count(const struct counters *counters);
+
+/* What is added: already clamped, in both units. */
+struct counter_charge {
+	uint64_t nanos, tokens;
+	bool is_measured;
+	int64_t call_id;
+};
+
+/*
+ * The counter of a key; with `make`, a new one if there is room, else the one named "other". NULL:
+ * there is none, or no memory. ret_swept is set when counters were dropped to make room: pointers
+ * to this budget's counters are void then.
+ */
+struct counter *counters_get(struct counters *counters, const char *key, bool make, bool *ret_swept);
+/* The window has been rolled (counters_roll()) before each of these. */
+void counter_add(struct counters *counters, struct counter *counter,
+		 const struct counter_charge *charge, uint64_t cgroup);
+void counter_look(struct counters *counters, struct counter *counter);
+
+/*
+ * A call in flight has cost so_far (in the unit of the limit) and is taken to cost the mean of the
+ * counter's calls in the end: what is ahead. Returns so_far; both go back with counter_land(), which is
+ * told whether the call is over.
+ */
+uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_t so_far,
+		     uint64_t *ret_ahead);
+void counter_land(struct counters *counters, struct counter *counter, uint64_t so_far,
+		  uint64_t ahead, bool is_over);
+/* What is ordered of it; the last of the orders that fit counts. */
+void counter_order(struct counters *counters, struct counter *counter,
+		   const struct override *orders, size_t n);
+#define COUNTER_HOLD UINT32_MAX       /* as a step: what an operator ordered */
+#define COUNTER_FUSE (UINT32_MAX - 2) /* as a step: it is nearly spent */
+/* All but the epoch. */
+void counter_pulse(const struct counters *counters, const struct counter *counter,
+		   struct policy_pulse *ret);
+/* A KiB of an answer has just cost so much, in the unit of the limit. Kept where there is a fuse. */
+void counter_flow(struct counter *counter, uint64_t per_kib);
+/* Fills all of a verdict that the counter knows. */
+void counter_tell(const struct counters *counters, const struct counter *counter, uint32_t step,
+		  struct policy_verdict *ret);
+/* Every counter that holds something in the present window. */
+void counters_walk(struct counters *counters,
+		   void (*fn)(void *arg, const struct policy_counter *counter), void *arg);
+
+/* A cgroup that is gated with the counter, although it has not been charged yet. */
+void counter_join(struct counter *counter, uint64_t cgroup);
+/* See policy.h. True: steps no longer stand. */
+bool counter_set_remote(struct counters *counters, struct counter *counter, int64_t window_start_us,
+			const struct policy_remote *remote);
+void counters_changed(struct counters *counters,
+		      void (*fn)(void *arg, const struct policy_own *own), void *arg);
+bool counters_has_new(struct counters *counters);
+
+/* Each counter, in some order; NULL begins, and ends. No counter is made or dropped meanwhile. */
+struct counter *counters_next(struct counters *counters, struct counter *counter);
+
+/* The window around a time, as a fresh start would choose it. */
+void counters_window(const struct counters *counters, int64_t now_us, int64_t *ret_start_us,
+		     int64_t *ret_end_us);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "budget/match.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#define VALUE_LEN 64 /* of a Kubernetes label: 63 characters */
+
+static bool fits(const char *pattern, const char *text)
+{
+	return !pattern || !*pattern || fnmatch(pattern, text, 0) == 0;
+}
+
+/* "name=value,name=value" */
+static bool has_label(const char *labels, const struct policy_label *wanted)
+{
+	size_t name_len = strlen(wanted->name);
+
+	while (*labels) {
+		size_t len = strcspn(labels, ",");
+
+		if (len > name_len && labels[name_len] == '=' &&
+		    !memcmp(labels, wanted->name, name_len)) {
+			char value[VALUE_LEN];
+
+			snprintf(value, sizeof(value), "%.*s", (int)(len - name_len - 1),
+				 labels + name_len + 1);
+			return fits(wanted->value, value);
+		}
+		labels += len + (labels[len] == ',');
+	}
+	return false;
+}
+
+bool match_fits(const struct policy_match *match, const struct policy_subject *subject)
+{
+	const struct who_process *process = subject->process;
+	const struct who_group *group = subject->group;
+
+	for (size_t i = 0; i < match->n_labels; i++)
+		if (!has_label(group->labels, &match->labels[i]))
+			return false;
+	return fits(match->namespace, group->namespace) && fits(match->workload, group->workload) &&
+	       fits(match->pod, group->pod) && fits(match->container, group->container_name) &&
+	       fits(match->cgroup, group->path) && fits(match->unit, group->unit) &&
+	       fits(match->user, process->user) && fits(match->command, process->comm) &&
+	       fits(match->exe, process->exe) && fits(match->host, subject->host) &&
+	       fits(match->model, subject->model);
+}
+
+/* The patterns of a match, in some order. */
+#define TEXTS(match)                                                                         \
+	{                                                                                    \
+		&(match)->namespace, &(match)->workload, &(match)->pod, &(match)->container, \
+			&(match)->cgroup, &(match)->unit, &(match)->user, &(match)->command, \
+			&(match)->exe, &(match)->host, &(match)->model                       \
+	}
+
+bool match_is_same(const struct policy_match *a, const struct policy_match *b)
+{
+	char *const *texts[] = TEXTS(a), *const * others[] = TEXTS(b);
+	bool same = a->n_labels == b->n_labels;
+
+	for (size_t i = 0; same && i < ARRAY_SIZE(texts); i++)
+		same = !strcmp(*texts[i] ?: "", *others[i] ?: "");
+	for (size_t i = 0; same && i < a->n_labels; i++)
+		same = !strcmp(a->labels[i].name, b->labels[i].name) &&
+		       !strcmp(a->labels[i].value, b->labels[i].value);
+	return same;
+}
+
+void match_done(struct policy_match *match)
+{
+	char **texts[] = TEXTS(match);
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		free(*texts[i]);
+	for (size_t i = 0; i < match->n_labels; i++) {
+		free(match->labels[i].name);
+		free(match->labels[i].value);
+	}
+	free(match->labels);
+	*match = (struct policy_match){ 0 };
+}

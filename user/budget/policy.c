@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "budget/policy.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "budget/match.h"
+#include "budget/policy_internal.h"
+#include "ledger/ledger.h"
+
+#define LONG_CALL_US (3600 * US_PER_S) /* a call that ran longer may miss its window in a replay */
+#define FETCH_AHEAD  16                /* counters: about a memory latency of work */
+
+const struct policy_step policy_hold = { .action = POLICY_REFUSE };
+const struct policy_step policy_fuse = { .action = POLICY_PACE };
+
+const char *policy_action_name(enum policy_action action)
+{
+	static const char *const names[POLICY_ACTIONS] = { "note",   "pace", "refuse",
+							   "freeze", "stop", "kill" };
+
+	return (unsigned)action < POLICY_ACTIONS ? names[action] : NULL;
+}
+
+void policy_rules_done(struct policy_rules *rules)
+{
+	for (size_t i = 0; i < rules->n_budgets; i++) {
+		struct policy_budget *budget = &rules->budgets[i];
+
+		free(budget->name);
+		free(budget->zone);
+		free(budget->steps);
+		match_done(&budget->match);
+	}
+	for (size_t i = 0; i < rules->n_protect; i++)
+		match_done(&rules->protect[i]);
+	free(rules->budgets);
+	free(rules->protect);
+	free(rules->file);
+	*rules = (struct policy_rules){ 0 };
+}
+
+struct policy *policy_new(const struct policy_rules *rules)
+{
+	static uint64_t epochs;
+	struct policy *policy = calloc(1, sizeof(*policy));
+
+	if (!policy)
+		return NULL;
+	policy->own = *rules;
+	policy->rules = &policy->own;
+	policy->epoch = ++epochs;
+	policy->counters = calloc(rules->n_budgets + 1, sizeof(*policy->counters));
+	policy->scratch = calloc(rules->n_budgets + 1, sizeof(*policy->scratch));
+	policy->telling = calloc(rules->n_budgets + 1, sizeof(*policy->telling));
+	if (!policy->counters || !policy->scratch || !policy->telling)
+		return policy_free(policy);
+	for (size_t i = 0; i < rules->n_budgets; i++) {
+		policy->counters[i] = counters_new(
+			&rules->budgets[i], rules->enforce && !rules->budgets[i].is_rehearsed,
+			&policy->bytes, rules->counters_bytes ?: POLICY_COUNTERS_BYTES,
+			&policy->common);
+		if (!policy->counters[i])
+			return policy_free(policy);
+		policy->is_per_process |= rules->budgets[i].per == POLICY_PER_PROCESS;
+	}
+	return policy;
+}
+
+struct policy *policy_free(struct policy *policy)
+{
+	if (!policy)
+		return NULL;
+	policy_forget(policy);
+	while (policy->flights)
+		policy_release(policy, policy->flights->id);
+	free(policy->orders);
+	for (size_t i = 0; policy->counters && i < policy->rules->n_budgets; i++)
+		counters_free(policy->counters[i]);
+	free(policy->counters);
+	free(policy->scratch);
+	free(policy->telling);
+	free(policy);
+	return NULL;
+}
+
+/* ---- charges ---- */
+
+static uint64_t clamp_tokens(uint64_t tokens)
+{
+	return tokens < LEDGER_TOKENS_MAX ? tokens : LEDGER_TOKENS_MAX;
+}
+
+/* Clamped as the ledger does, so that a replay gives the same sums. */
+void policy_read(const struct charge *charge, int64_t call_id, struct counter_charge *ret)
+{
+	const struct usage *usage = &charge->usage;
+	int64_t nanos = charge->budget_nanos;
+
+	*ret = (struct counter_charge){ .call_id = call_id };
+	if (charge->source == CHARGE_FREE)
+		return;
+	ret->is_measured = charge_is_measured(charge->source);
+	ret->nanos = nanos < 0 ? 0 : (uint64_t)(nanos < LEDGER_NANOS_MAX ? nanos : LEDGER_NANOS_MAX);
+	ret->tokens = clamp_tokens(usage->input) + clamp_tokens(usage->cache_read) +
+		      clamp_tokens(usage->cache_write_5m) + clamp_tokens(usage->cache_write_1h) +
+		      clamp_tokens(usage->output) + clamp_tokens(usage->audio_input) +
+		      clamp_tokens(usage->audio_output);
+}
+
+/* Rolls the windows of a subject's budgets, unless it is known that none would turn. */
+static void roll_all(const struct policy *policy, struct known *known, int64_t now_us)
+{
+	if (known->turns == policy->common.turns && now_us >= known->same_from_us &&
+	    now_us < known->same_until_us)
+		return;
+	known->same_from_us = INT64_MIN;
+	known->same_until_us = INT64_MAX;
+	for (size_t i = 0; i < known->n_claims; i++) {
+		struct counters *counters = known->claims[i].counters;
+
+		counters_roll(counters, now_us);
+		if (counters->same_from_us > known->same_from_us)
+			known->same_from_us = counters->same_from_us;
+		if (counters->same_until_us < known->same_until_us)
+			known->same_until_us = counters->same_until_us;
+	}
+	known->turns = policy->common.turns;
+}
+
+/*
+ * What most charges are to most counters, as a few additions in one cache line: the window is the same,
+ * nobody else was charged meanwhile, nothing is in flight, and no step is near. False: nothing was done.
+ */
+static inline bool add_quietly(const struct known *known, struct counter *counter,
+			       const struct counter_charge *more)
+{
+	struct sum *sum = &counter->sum;
+	uint64_t unit;
+
+	if (counter->turn != known->turns || counter->known != known->id || !counter->is_plain)
+		return false;
+	unit = counter->in_tokens ? more->tokens : more->nanos;
+	if ((counter->in_tokens ? sum->tokens : sum->nanos) + unit >= counter->quiet)
+		return false;
+	add(&sum->nanos, more->nanos);
+	add(&sum->tokens, more->tokens);
+	sum->measured += more->is_measured ? unit : 0;
+	sum->calls += unit > 0;
+	counter->n_quiet += more->call_id && counter->n_quiet < POLICY_CALLS;
+	return true;
+}
+
+/* May add_quietly() be tried with this counter, until a window turns? */
+static bool is_quiet(const struct claim *claim)
+{
+	const struct counter *counter = claim->counter;
+
+	return counter != claim->counters->other && !counter->slots && !counter->raised &&
+	       counter->order == OVERRIDE_NONE && !claim->counters->is_spike;
+}
+
+void policy_charge(struct policy *policy, const struct policy_subject *subject,
+		   const struct charge *charge, int64_t call_id, int64_t now_us)
+{
+	struct known *known = policy_recall(policy, subject);
+	struct counter_charge more;
+	uint64_t member;
+
+	if (!known) {
+		policy->dropped++;
+		return;
+	}
+	policy_read(charge, call_id, &more);
+	add(&policy->common.nanos, more.nanos);
+	add(&policy->common.tokens, more.tokens);
+	policy->common.calls += more.nanos || more.tokens;
+	/* The root is everybody, and what is protected is nobody's to gate. */
+	member = known->is_protected || !strcmp(subject->group->path, "/") ? 0 :
+									     subject->group->cgroup;
+	if (!known->id || known->member != member) {
+		policy_number(policy, known);
+		known->member = member;
+	}
+	roll_all(policy, known, now_us);
+	for (size_t i = 0; i < known->n_claims; i++) {
+		struct claim *claim = &known->claims[i];
+		struct counter *counter;
+
+		if (i + FETCH_AHEAD < known->n_claims)
+			counter_fetch(known->claims[i + FETCH_AHEAD].counter);
+		if (claim->counter && add_quietly(known, claim->counter, &more))
+			continue;
+		counters_roll(claim->counters, now_us);
+		counter = policy_counter_of(policy, claim, subject, true);
+		if (!counter) {
+			policy->dropped++;
+			continue;
+		}
+		policy->shared += counter == claim->counters->other;
+		counter_add(claim->counters, counter, &more, member);
+		policy_tell(policy, i, counter);
+		counter->turn = is_quiet(claim) ? known->turns : 0;
+		counter->known = known->id;
+	}
+	if (call_id)
+		known->calls[known->n_calls++ % POLICY_CALLS] = call_id;
+}
+
+static void judge(struct policy *policy, const struct policy_subject *subject, bool make,
+		  int64_t now_us)
+{
+	struct known *known = policy_recall(policy, subject);
+
+	for (size_t i = 0; known && i < known->n_claims; i++) {
+		struct claim *claim = &known->claims[i];
+
+		counters_roll(claim->counters, now_us);
+		if (!policy_counter_of(policy, claim, subject, make))
+			continue;
+		counter_look(claim->counters, claim->counter);
+		if (make) /* what anybody's calls cost may be known by now */
+			counter_weigh(claim->counters, claim->counter);
+		policy_tell(policy, i, claim->counter);
+	}
+}
+
+void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us)
+{
+	/* What is ordered held is held before it spends. */
+	judge(policy, subject, policy->has_hold, now_us);
+}
+
+void policy_expect(struct policy *policy, const struct policy_subject *subject, int64_t now_us)
+{
+	judge(policy, subject, policy->has_hold || policy->common.calls, now_us);
+}
+
+/*
+ * The next step to tell of a counter, from `from` on: an order to hold, else the steps that were
+ * reached, then those that turn calls away and are reached with what is in flight, and its fuse.
+ * UINT32_MAX - 1: none.
+ */
+#define NO_STEP (COUNTER_HOLD - 1)
+static uint32_t next_step(const struct counters *counters, const struct counter *counter,
+			  uint32_t from)
+{
+	const struct policy_budget *budget = counters->budget;
+
+	if (counter->order == OVERRIDE_HOLD)
+		return from == 0 ? COUNTER_HOLD : NO_STEP;
+	if (from == COUNTER_FUSE)
+		return NO_STEP;
+	if (from < counter->reached)
+		return from;
+	for (; from < counter->ahead_of; from++)
+		if (budget->steps[from].action == POLICY_REFUSE ||
+		    budget->steps[from].action == POLICY_PACE)
+			return from;
+	return counter->is_near ? COUNTER_FUSE : NO_STEP;
+}
+
+bool policy_next(struct policy *policy, struct policy_verdict *ret)
+{
+	struct known *known = policy->present;
+
+	for (; known && policy->at < policy->n_telling; policy->at++) {
+		const struct claim *claim = &known->claims[policy->telling[policy->at]];
+		const struct counter *counter = claim->counter;
+		uint32_t step;
+
+		if (!policy->is_inside)
+			policy->step = counter->order == OVERRIDE_HOLD    ? 0 :
+				       counter->before < counter->reached ? counter->before :
+				       counter->reached                   ? counter->reached - 1U :
+									    0;
+		step = next_step(claim->counters, counter, policy->step);
+		policy->is_inside = step != NO_STEP;
+		if (!policy->is_inside)
+			continue;
+		policy->step = step == COUNTER_HOLD ? 1 : step == COUNTER_FUSE ? step : step + 1;
+		memset(ret, 0, sizeof(*ret));
+		counter_tell(claim->counters, counter, step, ret);
+		ret->cgroup = policy->cgroup;
+		ret->tgid = policy->tgid;
+		ret->is_protected = known->is_protected;
+		return true;
+	}
+	return false;
+}
+
+/* ---- questions ---- */
+
+int64_t policy_since(const struct policy *policy, int64_t now_us)
+{
+	int64_t since_us = now_us, start_us, end_us;
+
+	for (size_t i = 0; i < policy->rules->n_budgets; i++) {
+		counters_window(policy->counters[i], now_us, &start_us, &end_us);
+		if (start_us < since_us)
+			since_us = start_us;
+	}
+	return since_us - LONG_CALL_US;
+}
+
+int64_t policy_next_reset(const struct policy *policy, int64_t now_us)
+{
+	int64_t next_us = INT64_MAX, start_us, end_us;
+
+	for (size_t i = 0; i < policy->rules->n_budgets; i++) {
+		counters_window(policy->counters[i], now_us, &start_us, &end_us);
+		if (end_us < next_us)
+			next_us = end_us;
+	}
+	return next_us;
+}
+
+bool policy_pulse(struct policy *policy, const struct policy_budget *budget, const char *key,
+		  struct policy_pulse *ret)
+{
+	struct counters *counters = policy->counters[budget - policy->rules->budgets];
+	const struct counter *counter = counters_get(counters, key, false, &policy->is_stale);
+
+	if (!counter)
+		return false;
+	counter_pulse(counters, counter, ret);
+	ret->epoch = policy->epoch;
+	return true;
+}
+
+void policy_counters(struct policy *policy, int64_t now_us,
+		     void (*fn)(void *arg, const struct policy_counter *counter), void *arg)
+{
+	for (size_t i = 0; i < policy->rules->n_budgets; i++) {
+		counters_roll(policy->counters[i], now_us);
+		counters_walk(policy->counters[i], fn, arg);
+	}
+}
+
+void policy_stats(const struct policy *policy, struct policy_stats *ret)
+{
+	*ret = (struct policy_stats){ .cached = HASH_COUNT(policy->cache),
+				      .shared = policy->shared,
+				      .dropped = policy->dropped,
+				      .flights = HASH_COUNT(policy->flights),
+				      .unreserved = policy->unreserved };
+	for (size_t i = 0; i < policy->rules->n_budgets; i++)
+		ret->counters += counters_count(policy->counters[i]);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When a counter's fuse is due, and what it goes by: what calls cost, and how little is left (fuse.c). */
+#include "base/cleanup.h"
+#include "budget/counter_internal.h"
+
+/* Does a call of a cgroup count here whatever process made it, and whom it was for? */
+static bool is_of_cgroups(const struct policy_budget *budget)
+{
+	const struct policy_match *match = &budget->match;
+	const char *const narrower[] = { match->user, match->command, match->exe, match->host,
+					 match->model };
+
+	if (budget->per == POLICY_PER_USER || budget->per == POLICY_PER_PROCESS)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(narrower); i++)
+		if (narrower[i] && *narrower[i])
+			return false;
+	return true;
+}
+
+/*
+ * The first step that stops somebody. A gate is a cgroup's: where a step means a process, it stands in
+ * only if all that the cgroup's processes spend counts here.
+ */
+uint32_t counter_fuse_step(const struct policy_budget *budget)
+{
+	uint32_t i;
+
+	for (i = 0; i < budget->n_steps; i++) {
+		const struct policy_step *step = &budget->steps[i];
+		bool means_process = step->target == POLICY_PROCESS &&
+				     (step->action == POLICY_STOP || step->action == POLICY_KILL);
+
+		if (step->action > POLICY_PACE && (!means_process || is_of_cgroups(budget)))
+			break;
+	}
+	return i;
+}
+
+/* Ever, of those that cost something. */
+static uint64_t calls_of(const struct counter *counter)
+{
+	return counter->calls_gone + counter->sum.calls;
+}
+
+uint64_t counter_mean(const struct counters *counters, const struct counter *counter)
+{
+	uint64_t ever = counter->gone + in_unit(counters, &counter->sum), calls = calls_of(counter);
+
+	return calls ? ever / calls : 0;
+}
+
+/* So many calls of a counter's own tell what the next ones will cost; until then anybody's here do, too. */
+#define KNOWN_CALLS 16
+
+static bool is_known(const struct counter *counter)
+{
+	return calls_of(counter) >= KNOWN_CALLS;
+}
+
+/* What its fuse is to reckon with. */
+static uint64_t likely_mean(const struct counters *counters, const struct counter *counter)
+{
+	const struct counters_common *all = counters->common;
+	uint64_t mean = counter_mean(counters, counter), calls = calls_of(counter);
+	unsigned __int128 common;
+
+	if (!all->calls || is_known(counter))
+		return mean;
+	common = (counters->is_in_money ? all->nanos : all->tokens) / all->calls;
+	return (uint64_t)((common * (KNOWN_CALLS - calls) + (unsigned __int128)mean * calls) /
+			  KNOWN_CALLS);
+}
+
+/* What is ahead of its calls in flight, by that mean: they began when less was known. */
+static uint64_t likely_ahead(const struct counters *counters, const struct counter *counter)
+{
+	uint64_t all;
+
+	if (__builtin_mul_overflow(likely_mean(counters, counter), counter->n_flights, &all))
+		all = INT64_MAX;
+	all = all > counter->flight ? all - counter->flight : 0;
+	return all > counter->ahead ? all : counter->ahead;
+}
+
+/*
+ * A fuse is due when an eighth is left, or what 64 calls may cost: before user space has seen so many
+ * begin, they could cross the line (asyncio.gather() of 50 does, within milliseconds). It stays until
+ * twice as much is left, and when the line is crossed if the answers in flight are let end then: it is
+ * what holds further requests on their connections.
+ */
+#define FUSE_SHARE 8
+#define FUSE_CALLS 64
+bool counter_is_near(const struct counters *counters, const struct counter *counter, uint64_t all)
+{
+	uint64_t twice = counter->is_near ? 2 : 1, calls = FUSE_CALLS * twice, line;
+
+	if (counters->fuse >= counters->n_steps ||
+	    (counter->reached > counters->fuse && !counters->budget->steps[counters->fuse].lets_end))
+		return false;
+	line = counter_limit(counters, counter, counters->fuse);
+	return all >= line - line / FUSE_SHARE * twice ||
+	       likely_mean(counters, counter) >= (line - all + calls - 1) / calls;
+}
+
+/*
+ * With n calls that cost s, and the n' and s' of windows that ended, a fuse is due from
+ * FUSE_CALLS * (s' + s) / (n' + n) = line - s on. That is least for the fewest calls: one more than now.
+ */
+uint64_t counter_quiet(const struct counters *counters, const struct counter *counter)
+{
+	uint64_t first = counters->n_steps ? counters->limits[0] : INT64_MAX, line, share;
+	unsigned __int128 due, gone = (unsigned __int128)counter->gone * FUSE_CALLS;
+	uint64_t calls = calls_of(counter) + 1;
+
+	if (counters->is_spike || counter_tells(counter))
+		return 0;
+	if (counters->fuse >= counters->n_steps)
+		return first;
+	if (!is_known(counter))
+		return 0;
+	line = counters->limits[counters->fuse];
+	share = line - line / FUSE_SHARE;
+	due = (unsigned __int128)line * calls;
+	due = due > gone ? (due - gone) / (calls + FUSE_CALLS) : 0;
+	if (share < first)
+		first = share;
+	return due < first ? (uint64_t)due : first;
+}
+
+void counter_flow(struct counter *counter, uint64_t per_kib)
+{
+	if (!counter->is_near)
+		counter->per_kib = 0;
+	else
+		counter->per_kib = counter->per_kib ? (3 * counter->per_kib + per_kib) / 4 : per_kib;
+}
+
+void counter_pulse(const struct counters *counters, const struct counter *counter,
+		   struct policy_pulse *ret)
+{
+	uint64_t spent = in_unit(counters, &counter->sum);
+
+	*ret = (struct policy_pulse){ .charged = counter->gone + spent,
+				      .calls = calls_of(counter),
+				      .mean = likely_mean(counters, counter),
+				      .n_flights = counter->n_flights,
+				      .landed = counter->landed };
+	if (!counter->is_near)
+		return;
+	add(&spent, counter->flight);
+	add(&spent, counter_elsewhere(counters, counter));
+	ret->line = counter_limit(counters, counter, counters->fuse);
+	ret->left = (int64_t)ret->line - (int64_t)spent;
+	ret->ahead = likely_ahead(counters, counter);
+	ret->per_kib = counter->per_kib;
+	ret->lets_flow = counters->budget->steps[counters->fuse].lets_end ||
+			 (counters->budget->steps[counters->fuse].action != POLICY_REFUSE &&
+			  !counters->budget->steps[counters->fuse].cut);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What report.c and the forms of a report share; for no other module. */
+#ifndef CMD_REPORT_INTERNAL_H
+#define CMD_REPORT_INTERNAL_H
+
+#include "cmd/report.h"
+#include "cmd/table.h"
+
+#define BIT(key) (1u << (key))
+
+struct report_writer {
+	FILE *out;
+	const struct report *report;
+	struct ledger_row total;
+	size_t rows;
+	struct table *table; /* of report_table alone; NULL before begin() */
+};
+
+/* How rows are put: begin(), row() for each, end() unless the ledger failed. */
+struct report_form {
+	int (*begin)(struct report_writer *writer); /* 0 or -errno */
+	void (*row)(struct report_writer *writer, const struct ledger_row *row);
+	void (*end)(struct report_writer *writer); /* or NULL */
+};
+
+extern const struct report_form report_table, report_csv, report_json;
+
+static inline bool report_is_by_call(const struct report_writer *writer)
+{
+	return writer->report->keys & BIT(LEDGER_BY_CALL);
+}
+
+/* A key that is a column of words; a call and its time have columns of their own. */
+static inline bool report_is_word(enum ledger_key key)
+{
+	return key != LEDGER_BY_CALL && key != LEDGER_BY_TIME;
+}
+
+static inline uint64_t report_cache_write(const struct ledger_row *row)
+{
+	return row->tokens.cache_write_5m + row->tokens.cache_write_1h;
+}
+
+#endif

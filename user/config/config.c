@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libyaml's document, walked by tables of keys. libcyaml would fill the structs too, but 1.3.1 (Debian
+ * 12) says where a value stands only in its log, and not at all once the text is a value: "refus" is
+ * an action's name to it, or nothing. Here each node still knows its line when its meaning is read.
+ */
+#include "config/config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "base/cleanup.h"
+#include "config/budgets.h"
+#include "config/kube.h"
+#include "config/reader.h"
+#include "config/receivers.h"
+#include "config/serve.h"
+
+#define FILE_MAX  (1u << 20)
+#define HOSTS_MAX 256
+
+#define DAY_NS        86400000000000ULL
+#define KEEP_DAYS     90
+#define KEEP_MAX_DAYS 3650
+#define MAX_KILLS     20 /* in an hour: more is a rule gone wrong */
+
+static const char *const modes[] = { "on-sight", "everyone", "never", NULL };
+_Static_assert(FIND_ON_SIGHT == 0 && FIND_EVERYONE == 1 && FIND_NEVER == 2, "in modes' order");
+
+static const char *const returns[] = { "auto", "never", NULL };
+_Static_assert(FIND_RETURN_PROBES == 0 && FIND_RETURN_INSTRUCTIONS == 1, "in returns' order");
+
+static const char *const first_calls[] = { "estimate", "hold", NULL };
+_Static_assert(CONFIG_ESTIMATE == 0 && CONFIG_HOLD == 1, "in first_calls' order");
+
+static const struct config_key host_keys[] = {
+	{ "pattern", offsetof(struct config_host, pattern), .fn = config_host_pattern },
+	{ "like", offsetof(struct config_host, provider), .fn = config_name },
+	{ NULL },
+};
+
+static int read_host(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		     void *field)
+{
+	struct config_host *host = field;
+	int r = config_map(reader, node, host_keys, host);
+
+	if (r < 0)
+		return r;
+	if (!host->pattern || !host->provider)
+		return config_fail(reader, node,
+				   "lacks \"%s\"; give both, as { pattern: llm.corp.example, "
+				   "like: openai }",
+				   host->pattern ? "like" : "pattern");
+	return 0;
+}
+
+static int read_hosts(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		      void *field)
+{
+	struct config *config = field;
+
+	return config_list(reader, node, read_host, sizeof(*config->hosts), HOSTS_MAX,
+			   (void **)&config->hosts, &config->n_hosts);
+}
+
+static int read_keep(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		     void *field)
+{
+	uint64_t ns;
+
+	if (config_duration_of(node, &ns) < 0 || ns < 3600 * 1000000000ULL ||
+	    ns > KEEP_MAX_DAYS * DAY_NS)
+		return config_fail_value(reader, node, "is not a time from 1h to 3650d, as 90d");
+	*(int64_t *)field = (int64_t)(ns / 1000);
+	return 0;
+}
+
+/* "10/hour" */
+static int read_max_kills(struct config_reader *reader, yaml_node_t *node,
+			  const struct config_key *key, void *field)
+{
+	const char *text = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value :
+							    "";
+	unsigned n;
+	int end = 0;
+
+	if (*text < '0' || *text > '9' || sscanf(text, "%4u/hour%n", &n, &end) != 1 || !end ||
+	    text[end] || n > POLICY_KILLS)
+		return config_fail_value(reader, node,
+					 "is not a number an hour up to 1000, as 10/hour");
+	*(unsigned *)field = n;
+	return 0;
+}
+
+static const struct config_key file_keys[] = {
+	{ "enforce", offsetof(struct config, rules.enforce), .fn = config_bool },
+	{ "attach", offsetof(struct config, find.mode), config_choice, modes,
+	  .noun = "a way to attach" },
+	{ "return-probes", offsetof(struct config, find.returns), config_choice, returns,
+	  .noun = "a way to see returns" },
+	{ "first-call", offsetof(struct config, first_call), config_choice, first_calls,
+	  .noun = "a way with first calls" },
+	{ "resolve", offsetof(struct config, resolve), .fn = config_bool },
+	{ "keep", offsetof(struct config, keep_us), .fn = read_keep },
+	{ "on-daemon-loss", offsetof(struct config, rules.on_loss), config_choice, config_losses,
+	  .noun = CONFIG_LOSS_NOUN },
+	{ "max-kills", offsetof(struct config, rules.max_kills), .fn = read_max_kills },
+	{ "prices", offsetof(struct config, prices), .fn = config_path },
+	{ "hosts", 0, .fn = read_hosts },
+	{ "serve", offsetof(struct config, serve), .fn = config_serve },
+	{ "otlp", offsetof(struct config, otlp), .fn = config_otlp },
+	{ "budgets", offsetof(struct config, rules), .fn = config_budgets },
+	{ "node", offsetof(struct config, node), .fn = config_name },
+	{ "shared", offsetof(struct config, shared), .fn = config_shared },
+	{ "webhooks", offsetof(struct config, webhooks), .fn = config_webhooks },
+	{ "protect", offsetof(struct config, rules), .fn = config_protect },
+	{ "annotations", offsetof(struct config, annotations), .fn = config_annotations },
+	{ "kubernetes", offsetof(struct config, kube), .fn = config_kube },
+	{ NULL },
+};
+
+static const struct config defaults = {
+	.resolve = true,
+	.keep_us = KEEP_DAYS * (int64_t)(DAY_NS / 1000),
+	.rules = { .max_kills = MAX_KILLS },
+};
+
+static int read_file(const char *path, char **ret_text, size_t *ret_len)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	_cleanup_free_ char *text = malloc(FILE_MAX + 1);
+
+	if (!file)
+		return -errno;
+	if (!text)
+		return -ENOMEM;
+	errno = 0;
+	*ret_len = fread(text, 1, FILE_MAX + 1, file);
+	if (ferror(file))
+		return errno ? -errno : -EIO;
+	if (*ret_len > FILE_MAX)
+		return -EFBIG;
+	*ret_text = take(text);
+	return 0;
+}
+
+int config_parse(struct config *ret, const char *name, const char *text, size_t len,
+		 char **ret_error)
+{
+	struct config config = defaults;
+	struct config_reader reader = { .file = name };
+	yaml_node_t *root = NULL;
+	int r;
+
+	r = config_open(&reader, text, len, &root);
+	if (r == 0 && root)
+		r = config_map(&reader, root, file_keys, &config);
+	for (size_t i = 0; i < config.rules.n_budgets; i++)
+		if (config.rules.budgets[i].on_loss == POLICY_LOSS_UNSAID)
+			config.rules.budgets[i].on_loss = config.rules.on_loss;
+	for (size_t i = 0; r == 0 && !config.shared.url && i < config.rules.n_budgets; i++)
+		if (config.rules.budgets[i].is_shared)
+			r = config_fail_line(
+				&reader, config.rules.budgets[i].line,
+				"budget \"%s\" is shared, and there is no server to share "
+				"it by; give one, as shared: { server: "
+				"valkey://10.0.0.1:6379 }",
+				config.rules.budgets[i].name);
+	if (r == 0) {
+		config.rules.file = strdup(name);
+		r = config.rules.file ? 0 : -ENOMEM;
+	}
+	if (r < 0) {
+		config_done(&config);
+		*ret_error = config_take_error(&reader);
+	} else {
+		*ret = config;
+	}
+	config_close(&reader);
+	return r;
+}
+
+int config_load(struct config *ret, const char *path, char **ret_error)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	int r;
+
+	if (!path) {
+		*ret = defaults;
+		return 0;
+	}
+	r = read_file(path, &text, &len);
+	if (r < 0) {
+		if (asprintf(ret_error,
+			     "%s: %s; name a configuration file that this user can read and "
+			     "that is no longer than 1 MiB, with --config",
+			     path, strerror(-r)) < 0)
+			*ret_error = NULL;
+		return r;
+	}
+	return config_parse(ret, path, text, len, ret_error);
+}
+
+void config_done(struct config *config)
+{
+	for (size_t i = 0; i < config->n_hosts; i++) {
+		free(config->hosts[i].pattern);
+		free(config->hosts[i].provider);
+	}
+	free(config->hosts);
+	free(config->prices);
+	free(config->node);
+	webhook_rules_done(&config->webhooks);
+	names_config_done(&config->kube.names);
+	annotations_config_done(&config->annotations);
+	config_serve_done(&config->serve);
+	otlp_config_done(&config->otlp);
+	shared_config_done(&config->shared);
+	policy_rules_done(&config->rules);
+	*config = (struct config){ 0 };
+}

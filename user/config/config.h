@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration file: YAML, by tables of keys. Each module's own struct is filled; no module knows
+ * this file. An error names the file, the line, the key and what would be right.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "budget/policy.h"
+#include "find/find.h"
+#include "kube/annotations.h"
+#include "kube/kube.h"
+#include "metrics/otlp.h"
+#include "notify/webhook.h"
+#include "shared/shared.h"
+#include "web/serve.h"
+
+struct config_host {
+	char *pattern;  /* "llm.corp.example" */
+	char *provider; /* whose dialect it speaks: "openai", "anthropic", ... */
+};
+
+/* What becomes of the first call of a process that is not probed yet. */
+enum config_first_call {
+	CONFIG_ESTIMATE,
+	CONFIG_HOLD, /* its ClientHello waits for the probes, at most a second */
+};
+
+struct config {
+	struct find_config find; /* attach, return-probes */
+	enum config_first_call first_call;
+	bool resolve;              /* ask for the addresses of the AI hosts at the start */
+	struct policy_rules rules; /* enforce, budgets, protect */
+	struct config_host *hosts; /* more AI hosts */
+	size_t n_hosts;
+	int64_t keep_us; /* how long single calls are kept; hourly sums stay */
+	char *node;      /* this host's name to others; NULL: its own */
+	struct webhook_rules webhooks;
+	struct kube_config kube; /* kubernetes */
+	struct annotations_config annotations;
+	struct serve_config serve;   /* metrics and the status page; off unless it is there */
+	struct otlp_config otlp;     /* where metrics are pushed to */
+	struct shared_config shared; /* the server of shared budgets */
+	char *prices;                /* the operator's price file; NULL: none */
+};
+
+/* `path` NULL: the defaults. 0 or -errno, then ret_error is a sentence to free. */
+int config_load(struct config *ret, const char *path, char **ret_error);
+/* The same from memory; `name` stands in errors and rules. Nothing is set when it fails. */
+int config_parse(struct config *ret, const char *name, const char *text, size_t len,
+		 char **ret_error);
+void config_done(struct config *config);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of `serve:`. For config.c alone. */
+#ifndef CONFIG_SERVE_H
+#define CONFIG_SERVE_H
+
+#include "config/reader.h"
+#include "web/serve.h"
+
+/* Into a struct serve_config, whose defaults are set here: it is on by being there. */
+int config_serve(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		 void *field);
+void config_serve_done(struct serve_config *serve);
+bool config_serve_is_same(const struct serve_config *a, const struct serve_config *b);
+
+#endif

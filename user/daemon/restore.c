@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/restore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/* Live subjects that are judged; a ledger that names more leaves the rest to their next call. */
+#define SUBJECTS_MAX 16384
+
+/* The longest key: cgroup id, uid, command, host and model. */
+#define KEY_LEN (20 + 10 + WHO_COMM_LEN + CHARGE_HOST_LEN + CHARGE_MODEL_LEN + 5)
+
+/* Who has spent on what and may still be there: judged once, after all sums are known. */
+struct subject {
+	UT_hash_handle hh;
+	char key[KEY_LEN];
+	struct who_group group;
+	struct who_process process;
+	char host[CHARGE_HOST_LEN], model[CHARGE_MODEL_LEN];
+};
+
+/* A month's calls come from few cgroups: each path is looked up once. */
+struct path {
+	UT_hash_handle hh;
+	char path[WHO_PATH_LEN];
+	uint64_t cgroup;
+};
+
+struct job {
+	struct policy *policy;
+	struct who *who;
+	struct subject *subjects;
+	struct path *paths;
+};
+
+static uint64_t cgroup_of(struct job *job, const char *text)
+{
+	struct path *path;
+
+	HASH_FIND_STR(job->paths, text, path);
+	if (path)
+		return path->cgroup;
+	path = calloc(1, sizeof(*path));
+	if (!path)
+		return who_cgroup_id(job->who, text);
+	snprintf(path->path, sizeof(path->path), "%s", text);
+	path->cgroup = who_cgroup_id(job->who, text);
+	HASH_ADD_STR(job->paths, path, path);
+	return path->cgroup;
+}
+
+static void remember(struct job *job, const struct who_group *group, const struct ledger_call *call)
+{
+	struct subject *subject;
+	char key[KEY_LEN];
+
+	snprintf(key, sizeof(key), "%lu %u %s %s %s", group->cgroup, call->process->uid,
+		 call->process->comm, call->charge->host, call->charge->model);
+	HASH_FIND_STR(job->subjects, key, subject);
+	if (subject || HASH_COUNT(job->subjects) >= SUBJECTS_MAX)
+		return;
+	subject = calloc(1, sizeof(*subject));
+	if (!subject)
+		return;
+	memcpy(subject->key, key, sizeof(key));
+	subject->group = *group;
+	subject->process = *call->process;
+	/* The pid of a call in the past is nobody's now: a gate may be set by it, no signal sent. */
+	subject->process.tgid = 0;
+	memcpy(subject->host, call->charge->host, sizeof(subject->host));
+	memcpy(subject->model, call->charge->model, sizeof(subject->model));
+	HASH_ADD_STR(job->subjects, key, subject);
+}
+
+static void add_call(void *arg, const struct ledger_call *call)
+{
+	struct job *job = arg;
+	struct who_group group = *call->group;
+	struct policy_subject subject = { .group = &group,
+					  .process = call->process,
+					  .host = call->charge->host,
+					  .model = call->charge->model };
+	struct policy_verdict verdict;
+
+	group.cgroup = cgroup_of(job, group.path);
+	policy_charge(job->policy, &subject, call->charge, call->id,
+		      call->start_us + (int64_t)(call->charge->duration_ns / 1000));
+	while (policy_next(job->policy, &verdict))
+		; /* it was acted on when it happened; what still holds is judged below */
+	if (group.cgroup)
+		remember(job, &group, call);
+}
+
+int restore(struct ledger *ledger, struct policy *policy, struct act *act, struct who *who,
+	    int64_t now_us)
+{
+	struct job job = { .policy = policy, .who = who };
+	struct subject *subject, *next;
+	struct path *path, *after;
+	int err = ledger_replay(ledger, policy_since(policy, now_us), add_call, &job);
+
+	HASH_ITER(hh, job.subjects, subject, next) {
+		struct policy_subject who_is = { .group = &subject->group,
+						 .process = &subject->process,
+						 .host = subject->host,
+						 .model = subject->model };
+		struct policy_verdict verdict;
+
+		policy_judge(policy, &who_is, now_us);
+		while (policy_next(policy, &verdict))
+			act_apply(act, &verdict, &who_is, now_us);
+		HASH_DEL(job.subjects, subject);
+		free(subject);
+	}
+	HASH_ITER(hh, job.paths, path, after) {
+		HASH_DEL(job.paths, path);
+		free(path);
+	}
+	return err;
+}

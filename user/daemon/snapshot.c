@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/snapshot.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "kube/kube.h"
+#include "notify/webhook.h"
+#include "pipeline/pipeline.h"
+#include "shared/shared.h"
+#include "tap/tap.h"
+
+/* Counters that are shown; the dearest matter, and a fact must stay readable. */
+#define SHOWN_MAX 1000
+
+static int put(struct ledger *ledger, const char *key, json_t *value)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *before = ledger_get(ledger, key);
+	int err;
+
+	if (value)
+		text = json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
+	json_decref(value);
+	if (!text)
+		return -ENOMEM;
+	if (before && !strcmp(before, text))
+		return 0;
+	err = ledger_put(ledger, key, text);
+	return err ? err : 1;
+}
+
+int facts_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction)
+{
+	int err = put(ledger, "daemon",
+		      json_pack("{s:i, s:I, s:s, s:s}", "pid", (int)getpid(), "started_us",
+				(json_int_t)clock_wall_us(), "cgroup_root", cgroup_root, "returns",
+				by_instruction ? "instructions" : "probes"));
+
+	return err < 0 ? err : 0;
+}
+
+static void add_counter(void *arg, const struct policy_counter *counter)
+{
+	char spent[MONEY_LEN], limit[MONEY_LEN];
+	json_t *array = arg;
+
+	if (json_array_size(array) >= SHOWN_MAX)
+		return;
+	json_array_append_new(
+		array,
+		json_pack("{s:o, s:o, s:s, s:s, s:I, s:I, s:I, s:s}", "budget",
+			  text_json(counter->budget->name), "key", text_json(counter->key),
+			  "spent_usd", money_format(counter->spent_nanos, spent), "limit_usd",
+			  money_format(counter->limit_nanos, limit), "spent_tokens",
+			  (json_int_t)counter->spent_tokens, "limit_tokens",
+			  (json_int_t)counter->limit_tokens, "window_end_us",
+			  (json_int_t)counter->window_end_us, "reached",
+			  counter->reached ? policy_action_name(counter->reached->action) : ""));
+}
+
+static void add_gate(void *arg, const struct act_gate *gate)
+{
+	json_t *array = arg, *row;
+	char rate[MONEY_LEN];
+
+	if (json_array_size(array) >= SHOWN_MAX)
+		return;
+	row = json_pack("{s:s, s:o, s:o, s:o, s:I}", "action", gate->action, "budget",
+			text_json(gate->budget), "key", text_json(gate->key), "target",
+			text_json(gate->target), "until_us", (json_int_t)gate->until_us);
+	if (row && gate->pace_per_hour) {
+		if (gate->in_money)
+			json_object_set_new(row, "to_usd_per_hour",
+					    json_string(money_format(gate->pace_per_hour, rate)));
+		else
+			json_object_set_new(row, "to_tokens_per_hour",
+					    json_integer(gate->pace_per_hour));
+		json_object_set_new(row, "let_go", json_integer((json_int_t)gate->admitted));
+		json_object_set_new(row, "held", json_integer((json_int_t)gate->held));
+	}
+	json_array_append_new(array, row);
+}
+
+/* Both directions as an object. */
+static json_t *bytes(const uint64_t bytes[2])
+{
+	return json_pack("{s:I, s:I}", "out", (json_int_t)bytes[EV_OUT], "in",
+			 (json_int_t)bytes[EV_IN]);
+}
+
+static void add_coverage(void *arg, const struct unmetered_row *row)
+{
+	json_t *array = arg;
+
+	if (json_array_size(array) < SHOWN_MAX)
+		json_array_append_new(
+			array,
+			json_pack(
+				"{s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:I, s:o}",
+				"pid", (json_int_t)row->tgid, "command", text_json(row->comm),
+				"host", text_json(row->host), "flows", (json_int_t)row->flows,
+				"open", (json_int_t)row->open, "quic", (json_int_t)row->quic,
+				"older", (json_int_t)row->adopted, "other_requests",
+				(json_int_t)row->others, "why", unmetered_why_name(row->why),
+				"flow_bytes", bytes(row->flow_bytes), "read_bytes",
+				bytes(row->read_bytes), "estimated_bytes", bytes(row->charged_bytes),
+				"lost_bytes", (json_int_t)row->lost_bytes, "doubtful_bytes",
+				bytes(row->doubtful_bytes)));
+}
+
+/* How far an estimate may be off, by what measured calls taught; null: by the constants alone. */
+static void add_estimate(void *arg, const struct calibration_row *row)
+{
+	static const char *const of[CALIBRATED_COUNT][2] = {
+		[CALIBRATED_TEXT_INPUT] = { "text", "input" },
+		[CALIBRATED_JSON_INPUT] = { "json", "input" },
+		[CALIBRATED_JSON_OUTPUT] = { "json", "output" },
+		[CALIBRATED_STREAM_INPUT] = { "stream", "input" },
+		[CALIBRATED_STREAM_OUTPUT] = { "stream", "output" },
+	};
+	json_t *array = arg, *error = row->has_error ? json_integer(row->error) : json_null();
+
+	if (json_array_size(array) < SHOWN_MAX)
+		json_array_append_new(
+			array, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:O}", "host",
+					 row->key.host, "model", row->key.model, "from",
+					 of[row->key.what][0], "tokens", of[row->key.what][1],
+					 "calls", (json_int_t)row->samples, "factor_permille",
+					 (json_int_t)row->factor, "error_permille", error));
+	json_decref(error);
+}
+
+static void add_webhook(void *arg, const struct webhook_state *state)
+{
+	json_array_append_new(arg, json_pack("{s:s, s:I, s:I, s:I, s:s}", "name", state->name,
+					     "waiting", (json_int_t)state->waiting, "sent",
+					     (json_int_t)state->sent, "given_up",
+					     (json_int_t)state->dead, "error", state->error));
+}
+
+static json_t *sharing(const struct facts *facts)
+{
+	struct shared_state state;
+
+	if (!facts->shared)
+		return NULL;
+	shared_state(facts->shared, &state);
+	return json_pack("{s:s, s:I, s:I, s:I, s:s}", "server", state.is_up ? "up" : "away",
+			 "nodes", (json_int_t)state.nodes, "counters", (json_int_t)state.counters,
+			 "dropped", (json_int_t)state.dropped, "error", state.error);
+}
+
+/* What a number of the kernel half's counters is called. */
+static const char *const counter_names[CTL_COUNTERS] = {
+	[CTL_CONNS_FULL] = "connections_full",
+	[CTL_RING_FULL_EVENTS] = "ring_full_events",
+	[CTL_RING_FULL_BYTES] = "ring_full_bytes",
+	[CTL_READ_FAILED_BYTES] = "read_failed_bytes",
+	[CTL_CLAMPED_BYTES] = "clamped_bytes",
+	[CTL_FRAMES_FULL] = "frames_full",
+	[CTL_FLOWS_FULL] = "flows_full",
+	[CTL_HELLO_BAD] = "hello_bad",
+	[CTL_HELLO_ECH] = "hello_ech",
+	[CTL_REFUSED_CONNECTS] = "refused_connects",
+	[CTL_REFUSED_HELLOS] = "refused_hellos",
+	[CTL_QUIC_UNREAD] = "quic_unread",
+	[CTL_HELD_REQUESTS] = "held_requests",
+	[CTL_HOLDS_FULL] = "holds_full",
+	[CTL_CUT_STREAMS] = "cut_streams",
+};
+
+const char *facts_counter_name(enum ctl_counter which)
+{
+	return which < CTL_COUNTERS ? counter_names[which] : NULL;
+}
+
+static json_t *health(const struct facts *facts)
+{
+	uint64_t counters[CTL_COUNTERS] = { 0 };
+	struct pipeline_stats stats;
+	json_t *kernel = json_object();
+
+	pipeline_stats(facts->pipeline, &stats);
+	(void)tap_counters(facts->tap, counters);
+	for (size_t i = 0; kernel && i < CTL_COUNTERS; i++)
+		if (counter_names[i])
+			json_object_set_new(kernel, counter_names[i],
+					    json_integer((json_int_t)counters[i]));
+	return json_pack("{s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}}",
+			 "kernel", kernel, "parsers", "bad_events", (json_int_t)stats.bad_events,
+			 "gaps", (json_int_t)stats.links.gaps, "gap_bytes",
+			 (json_int_t)stats.links.gap_bytes, "resyncs",
+			 (json_int_t)stats.links.resyncs, "bad_encodings",
+			 (json_int_t)stats.links.bad_encodings, "connections_dropped",
+			 (json_int_t)stats.links.connections_dropped, "calls_dropped",
+			 (json_int_t)stats.links.calls_dropped, "accounts_dropped",
+			 (json_int_t)stats.unmetered.accounts_dropped, "ledger", "pending",
+			 (json_int_t)ledger_pending(facts->ledger), "lost",
+			 (json_int_t)ledger_lost(facts->ledger));
+}
+
+static void add_source(void *arg, const char *name, bool works, const char *why)
+{
+	json_t *array = arg;
+
+	json_array_append_new(
+		array, json_pack("{s:s, s:b, s:s}", "source", name, "works", works, "why", why));
+}
+
+static void add_annotation(void *arg, const char *subject, const struct who_wish *wish,
+			   const char *state)
+{
+	json_t *array = arg;
+
+	/* What a tenant wrote may be anything: shown as it is once it was understood, else its state. */
+	if (json_array_size(array) < SHOWN_MAX)
+		json_array_append_new(
+			array, json_pack("{s:s, s:o, s:o, s:s}", "subject", subject, "budget",
+					 json_string(wish->budget) ?: json_null(), "mode",
+					 json_string(wish->mode) ?: json_null(), "state", state));
+}
+
+static void fill_budgets(const struct facts *facts, int64_t now_us, json_t *array)
+{
+	policy_counters(facts->policy, now_us, add_counter, array);
+}
+
+static void fill_gates(const struct facts *facts, int64_t now_us, json_t *array)
+{
+	act_gates(facts->act, add_gate, array);
+}
+
+static void fill_coverage(const struct facts *facts, int64_t now_us, json_t *array)
+{
+	pipeline_coverage(facts->pipeline, add_coverage, array);
+}
+
+static void fill_estimates(const struct facts *facts, int64_t now_us, json_t *array)
+{
+	pipeline_estimates(facts->pipeline, add_estimate, array);
+}
+
+static void fill_webhooks(const struct facts *facts, int64_t now_us, json_t *array)
+{
+	webhooks_walk(facts->webhooks, add_webhook, array);
+}
+
+static void fill_names(const struct facts *facts, int64_t now_us, json_t *array)
+{
+	names_each_source(kube_names(facts->kube), add_source, array);
+}
+
+static void fill_annotations(const struct facts *facts, int64_t now_us, json_t *array)
+{
+	annotations_each(kube_annotations(facts->kube), add_annotation, array);
+}
+
+/* Each is an array, which is filled, or an object, which is made; NULL: there is nothing to tell. */
+static const struct {
+	const char *key;
+	void (*fill)(const struct facts *facts, int64_t now_us, json_t *array);
+	json_t *(*make)(const struct facts *facts);
+} parts[] = {
+	{ "budgets", .fill = fill_budgets },
+	{ "gates", .fill = fill_gates },
+	{ "coverage", .fill = fill_coverage },
+	{ "estimates", .fill = fill_estimates },
+	{ "webhooks", .fill = fill_webhooks },
+	{ "shared", .make = sharing },
+	{ "health", .make = health },
+	{ "names", .fill = fill_names },
+	{ "annotations", .fill = fill_annotations },
+};
+
+int facts_put(const struct facts *facts, size_t which, int64_t now_us)
+{
+	json_t *value;
+
+	if (which >= ARRAY_SIZE(parts))
+		return -ENOENT;
+	value = parts[which].make ? parts[which].make(facts) : json_array();
+	if (value && parts[which].fill)
+		parts[which].fill(facts, now_us, value);
+	return value && put(facts->ledger, parts[which].key, value) > 0;
+}

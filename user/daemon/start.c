@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <link.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fetch.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "daemon/daemon.h"
+#include "daemon/observers.h"
+#include "daemon/overrides.h"
+#include "daemon/privileges.h"
+#include "daemon/reload.h"
+#include "daemon/resolve.h"
+#include "daemon/restore.h"
+#include "daemon/snapshot.h"
+#include "enforce/waiters.h"
+#include "enforce/watchdog.h"
+#include "find/find.h"
+#include "find/selftest.h"
+#include "kube/kube.h"
+#include "meter/api.h"
+#include "meter/price.h"
+#include "notify/stdout.h"
+#include "notify/webhook.h"
+#include "tap/pin.h"
+#include "tap/record.h"
+#include "tap/tap.h"
+#include "who/who.h"
+
+static void say(const char *what, int err, char *sentence)
+{
+	if (sentence)
+		log_error("%s", sentence);
+	else
+		log_error("%s: %s", what, strerror(-err));
+	free(sentence);
+}
+
+/* Steps of the start; each logs its own failure and returns an exit code. */
+
+bool rules_outlive(const struct policy_rules *rules)
+{
+	for (size_t i = 0; i < rules->n_budgets; i++)
+		if (rules->budgets[i].on_loss == POLICY_LOSS_HOLD)
+			return true;
+	return false;
+}
+
+bool rules_may_halt(const struct policy_rules *rules)
+{
+	for (size_t i = 0; i < rules->n_budgets; i++)
+		for (size_t j = 0; j < rules->budgets[i].n_steps; j++)
+			if (rules->budgets[i].steps[j].action == POLICY_STOP ||
+			    rules->budgets[i].steps[j].action == POLICY_FREEZE)
+				return true;
+	return false;
+}
+
+/* First of all: the child is a copy of this process, which holds nothing yet. */
+static enum daemon_end start_keeper(struct daemon *daemon)
+{
+	int err = rules_may_halt(&daemon->config.rules) ? keeper_new(&daemon->keeper) : 0;
+
+	if (err)
+		say("the keeper cannot start", err, NULL);
+	return err ? DAEMON_FAILED : DAEMON_OK;
+}
+
+static enum daemon_end start_prices(struct daemon *daemon)
+{
+	char *sentence = NULL;
+	const char *warning;
+	int err = prices_new(&daemon->prices);
+
+	if (!err)
+		err = prices_load_builtin(daemon->prices, &sentence);
+	if (!err && daemon->config.prices)
+		err = prices_load(daemon->prices, daemon->config.prices, "override", &sentence);
+	if (err) {
+		say("prices", err, sentence);
+		return daemon->config.prices ? DAEMON_USAGE : DAEMON_FAILED;
+	}
+	for (size_t i = 0; (warning = prices_warning(daemon->prices, i)); i++)
+		log_debug("prices: %s", warning);
+	return DAEMON_OK;
+}
+
+static enum daemon_end start_who(struct daemon *daemon)
+{
+	int err = who_cgroup_mount(daemon->cgroup_root, sizeof(daemon->cgroup_root));
+
+	if (err) {
+		log_error("no cgroup v2 mount was found; mount one: "
+			  "mount -t cgroup2 none /sys/fs/cgroup/unified");
+		return DAEMON_UNSUPPORTED;
+	}
+	err = who_new(&daemon->who, daemon->cgroup_root);
+	if (err) {
+		say(daemon->cgroup_root, err, NULL);
+		return DAEMON_FAILED;
+	}
+	return DAEMON_OK;
+}
+
+static enum daemon_end start_ledger(struct daemon *daemon)
+{
+	char *sentence = NULL;
+	int err = ledger_open(&daemon->ledger, daemon->options.state, true, &sentence);
+
+	if (err) {
+		say(daemon->options.state, err, sentence);
+		return DAEMON_FAILED;
+	}
+	return DAEMON_OK;
+}
+
+/* Before any action: a webhook that is new begins with the next one. */
+static enum daemon_end start_out(struct daemon *daemon)
+{
+	const char *node = daemon->config.node ? daemon->config.node : getenv("NODE_NAME");
+	int err = 0;
+
+	if (node && *node)
+		snprintf(daemon->node, sizeof(daemon->node), "%s", node);
+	else
+		err = gethostname(daemon->node, sizeof(daemon->node) - 1) < 0 ? -errno : 0;
+	if (!err)
+		err = fetcher_new(&daemon->fetcher, daemon->loop);
+	if (!err)
+		err = webhooks_new(&daemon->webhooks, daemon->loop, daemon->fetcher, daemon->ledger,
+				   &daemon->config.webhooks, daemon->node);
+	if (err)
+		say("webhooks", err, NULL);
+	return err ? DAEMON_FAILED : DAEMON_OK;
+}
+
+static enum daemon_end start_tap(struct daemon *daemon)
+{
+	char pin[PIN_PATH_LEN], *sentence = NULL;
+	struct tap_config config = { .cgroup_root = daemon->cgroup_root,
+				     .pattern = api_pattern,
+				     .pin = pin };
+	int err;
+
+	pin_dir(daemon->options.state, pin);
+	err = tap_new(&daemon->tap, &config, &sentence);
+	if (err) {
+		say("the kernel half cannot start", err, sentence);
+		return DAEMON_UNSUPPORTED;
+	}
+	return DAEMON_OK;
+}
+
+static enum daemon_end start_find(struct daemon *daemon)
+{
+	struct find_config config = daemon->config.find;
+	char *sentence = NULL;
+	int err = 0;
+
+	if (config.mode != FIND_NEVER)
+		err = find_selftest(daemon->tap, &config.returns, &sentence);
+	if (!err && config.returns != daemon->config.find.returns)
+		log_warn("return probes are not safe on this kernel, so each return instruction is "
+			 "probed instead: a little slower (fixed in Linux 6.12.14, 6.13.3 and 6.14)");
+	if (!err)
+		err = find_new(&daemon->find, daemon->loop, daemon->tap, &config, &sentence);
+	if (!err)
+		err = find_scan(daemon->find);
+	if (err) {
+		say("processes cannot be looked at", err, sentence);
+		return DAEMON_UNSUPPORTED;
+	}
+	return DAEMON_OK;
+}
+
+static enum daemon_end start_record(struct daemon *daemon)
+{
+	int err;
+
+	if (!daemon->options.record)
+		return DAEMON_OK;
+	err = record_create(&daemon->record, daemon->options.record);
+	if (err) {
+		say(daemon->options.record, err, NULL);
+		return DAEMON_FAILED;
+	}
+	log_warn("%s will hold plaintext of requests and answers: for tests only",
+		 daemon->options.record);
+	return DAEMON_OK;
+}
+
+/* Who was refused before it could spend stands in no ledger: a pod made anew of a workload over its budget. */
+static bool is_wanted(void *arg, uint64_t cgroup)
+{
+	static const struct who_process nobody;
+	struct daemon *daemon = arg;
+	struct who_group group;
+	const struct policy_subject subject = {
+		.group = &group, .process = &nobody, .host = "", .model = ""
+	};
+	struct policy_verdict verdict;
+
+	if (act_holds_gate(daemon->act, cgroup))
+		return true;
+	group = *who_group(daemon->who, cgroup); /* a copy: act may ask again */
+	policy_judge(daemon->policy, &subject, clock_wall_us());
+	while (policy_next(daemon->policy, &verdict))
+		act_apply(daemon->act, &verdict, &subject, clock_wall_us());
+	return act_holds_gate(daemon->act, cgroup);
+}
+
+/* What an earlier daemon left behind is ours by now; the gates that nobody wants any more open. */
+static void take_gates(struct daemon *daemon)
+{
+	size_t n = tap_gates_sweep(daemon->tap, is_wanted, daemon);
+
+	if (n)
+		log_info("opened %zu gates that an earlier aigress had left shut", n);
+	daemon_pin_if_needed(daemon);
+}
+
+static enum daemon_end start_pipeline(struct daemon *daemon)
+{
+	struct pipeline_config config = {
+		.who = daemon->who,
+		.prices = daemon->prices,
+		.ledger = daemon->ledger,
+		.policy = daemon->policy,
+		.act = daemon->act,
+		.hooks = daemon_hooks(daemon),
+		.wall_us = daemon_wall_us,
+	};
+	int err = pipeline_new(&daemon->pipeline, &config);
+
+	daemon->levers.pipeline = daemon->pipeline;
+	pacer_join(daemon->pacer, daemon->pipeline);
+	if (err)
+		say("pipeline", err, NULL);
+	return err ? DAEMON_FAILED : DAEMON_OK;
+}
+
+static enum daemon_end start_guard(struct daemon *daemon)
+{
+	struct act_levers levers;
+	enum daemon_end end;
+	int err;
+
+	err = pacer_new(&daemon->pacer, daemon->tap);
+	if (err) {
+		say("pacer", err, NULL);
+		return DAEMON_FAILED;
+	}
+	daemon->levers = (struct levers){ .tap = daemon->tap,
+					  .who = daemon->who,
+					  .pacer = daemon->pacer,
+					  .pacing = daemon_pacing,
+					  .pacing_arg = daemon,
+					  .keeper = daemon->keeper,
+					  .cgroup_root = daemon->cgroup_root,
+					  .told = daemon_told,
+					  .told_arg = daemon };
+	levers = levers_of(&daemon->levers);
+	daemon->policy = policy_new(&daemon->config.rules);
+	daemon->act = act_new(daemon->loop, daemon->ledger, &daemon->config.rules, &levers);
+	if (daemon->policy)
+		daemon->orders = orders_new(daemon->ledger, daemon->policy, clock_wall_us());
+	end = daemon->orders && daemon->act ? start_pipeline(daemon) : DAEMON_FAILED;
+	if (end != DAEMON_OK)
+		return end;
+	err = restore(daemon->ledger, daemon->policy, daemon->act, daemon->who, clock_wall_us());
+	if (err) {
+		say("budgets cannot be rebuilt from the ledger", err, NULL);
+		return DAEMON_FAILED;
+	}
+	orders_apply(daemon->orders, daemon->act, clock_wall_us());
+	take_gates(daemon);
+	daemon_share(daemon);
+	err = act_recover(daemon->act);
+	if (err < 0)
+		log_warn("what an earlier aigress made to stand is not let go: %s, proceeding",
+			 strerror(-err));
+	else if (err)
+		log_info("let go %d that an earlier aigress had made to stand", err);
+	return DAEMON_OK;
+}
+
+static void on_rebuild(void *arg)
+{
+	int err = daemon_rebuild(arg);
+
+	if (err)
+		log_error("budgets cannot be counted anew for names that came late: %s, proceeding",
+			  strerror(-err));
+}
+
+static void on_annotated(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	/* Without steps none is honoured, and is told so. */
+	if (daemon->reload && daemon->config.annotations.n_steps)
+		reload_now(daemon->reload);
+	else
+		(void)kube_annotate(daemon->kube, &daemon->config.annotations,
+				    &daemon->config.rules);
+	daemon_tell_soon(daemon);
+}
+
+/* Names are there before the first event; those that a server must be asked for come after. */
+static enum daemon_end start_kube(struct daemon *daemon)
+{
+	const struct kube_options options = {
+		.loop = daemon->loop,
+		.fetcher = daemon->fetcher,
+		.who = daemon->who,
+		.ledger = daemon->ledger,
+		.config = &daemon->config.kube,
+		.node = daemon->node,
+		.rules = &daemon->config.rules,
+		.rebuild = on_rebuild,
+		.annotated = on_annotated,
+		.changed = daemon_tell_soon,
+		.namespaces = daemon->config.annotations.n_steps,
+		.arg = daemon,
+	};
+	int err = kube_new(&daemon->kube, &options);
+
+	if (err)
+		say("names of pods", err, NULL);
+	return err ? DAEMON_FAILED : DAEMON_OK;
+}
+
+static enum daemon_end start_loop(struct daemon *daemon)
+{
+	int err = daemon_listen(daemon);
+
+	if (err)
+		say("event loop", err, NULL);
+	return err ? DAEMON_FAILED : DAEMON_OK;
+}
+
+static enum daemon_end start_config(struct daemon *daemon)
+{
+	struct config *config = &daemon->config;
+	char *sentence = NULL;
+	int err = config_load(config, daemon->options.config, &sentence);
+
+	if (err) {
+		say(daemon->options.config, err, sentence);
+		return DAEMON_USAGE;
+	}
+	for (size_t i = 0; i < config->n_hosts; i++) {
+		err = api_add_host(config->hosts[i].pattern, config->hosts[i].provider);
+		if (!err)
+			continue;
+		log_error("%s: hosts[%zu]: \"%s\" like \"%s\": %s", daemon->options.config, i,
+			  config->hosts[i].pattern, config->hosts[i].provider,
+			  err == -ENOENT ? "no such provider" : strerror(-err));
+		return DAEMON_USAGE;
+	}
+	return DAEMON_OK;
+}
+
+/* What the stages stand on. */
+static enum daemon_end start_base(struct daemon *daemon)
+{
+	int err = loop_new(&daemon->loop);
+
+	daemon->lines = lines_new(daemon->options.quiet);
+	if (err || !daemon->lines) {
+		say("event loop", err ? err : -ENOMEM, NULL);
+		return DAEMON_FAILED;
+	}
+	return DAEMON_OK;
+}
+
+/* After the probes: who asks whether it is ready should hear so. A low port needs privileges. */
+static enum daemon_end start_shown(struct daemon *daemon)
+{
+	int err = shown_new(&daemon->shown, daemon);
+
+	if (err)
+		say("metrics and the status page", err, NULL);
+	return err ? DAEMON_FAILED : DAEMON_OK;
+}
+
+/* A segment that holds nothing of its own: what is touched again comes back from the page cache. */
+static int page_out(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		uintptr_t start = (info->dlpi_addr + segment->p_vaddr) & -page;
+		uintptr_t end = info->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+
+		if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
+			(void)madvise((void *)start, end - start, MADV_PAGEOUT);
+	}
+	return 0;
+}
+
+/*
+ * The kernel's BTF and the price file have passed through the heap, some 20 MiB, and linking 40 libraries
+ * and disassembling one through their pages, some 12 MiB.
+ */
+static void trim(void)
+{
+	malloc_trim(0);
+	(void)dl_iterate_phdr(page_out, NULL);
+}
+
+/* Last of all: from here on nothing needs more than privileges.c keeps. */
+static enum daemon_end start_unprivileged(struct daemon *daemon)
+{
+	struct tap_features features;
+	int err;
+
+	tap_probe_features(&features);
+	err = privileges_drop(!features.has_uprobe_multi || daemon->config.rules.enforce);
+	if (err)
+		log_warn("privileges cannot be dropped (%s), proceeding", strerror(-err));
+	/* threads keep the privileges that they begin with */
+	ledger_use_thread(daemon->ledger);
+	err = daemon->config.resolve ?
+		      resolve_new(&daemon->resolve, daemon->loop, daemon_resolved, daemon) :
+		      0;
+	if (err)
+		log_warn("the AI hosts' addresses cannot be asked for (%s), proceeding: connections that "
+			 "are older than aigress are not seen",
+			 strerror(-err));
+	facts_put_daemon(daemon->ledger, daemon->cgroup_root,
+			 daemon->config.find.returns == FIND_RETURN_INSTRUCTIONS);
+	ledger_commit(daemon->ledger);
+	trim();
+	return DAEMON_OK;
+}
+
+enum daemon_end daemon_start(struct daemon *daemon)
+{
+	static enum daemon_end (*const steps[])(struct daemon *) = {
+		start_config, start_keeper, start_base, start_prices, start_who,
+		start_ledger, start_tap,    start_out,  start_kube,   start_guard,
+		start_record, start_loop,   start_find, start_shown,  start_unprivileged,
+	};
+	enum daemon_end end = DAEMON_OK;
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps) && end == DAEMON_OK; i++)
+		end = steps[i](daemon);
+	return end;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enforce/actuators.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "enforce/freezer.h"
+#include "enforce/waiters.h"
+#include "enforce/watchdog.h"
+#include "pipeline/pipeline.h"
+#include "tap/tap.h"
+
+static int gate(void *arg, uint64_t cgroup, const struct ctl_gate *gate)
+{
+	struct levers *levers = arg;
+	int err;
+
+	if (gate->state != CTL_OPEN)
+		return tap_gate_set(levers->tap, cgroup, gate);
+	err = tap_gate_clear(levers->tap, cgroup);
+	return err == -ENOENT ? 0 : err; /* open is what was wanted */
+}
+
+static int grant(void *arg, uint32_t bucket, const struct ctl_grant *grant)
+{
+	struct levers *levers = arg;
+	int err = pacer_grant(levers->pacer, bucket, grant);
+
+	if (!err && grant && levers->pacing)
+		levers->pacing(levers->pacing_arg);
+	return err;
+}
+
+static int taken(void *arg, uint32_t bucket, struct ctl_take *ret)
+{
+	struct levers *levers = arg;
+
+	return tap_take_get(levers->tap, bucket, ret);
+}
+
+static size_t waiting(void *arg, uint32_t bucket)
+{
+	struct levers *levers = arg;
+
+	return pacer_waiting(levers->pacer, bucket);
+}
+
+static int destroy(void *arg, uint64_t cgroup)
+{
+	struct levers *levers = arg;
+	char path[WHO_PATH_LEN];
+
+	snprintf(path, sizeof(path), "%s", who_group(levers->who, cgroup)->path);
+	pipeline_destroy(levers->pipeline, path);
+	return 0;
+}
+
+/* Told before it stands and after it goes on again, so that the keeper never knows too little. */
+static int signal_process(void *arg, uint32_t tgid, uint64_t start_ticks, int signal)
+{
+	struct levers *levers = arg;
+	int err = 0;
+
+	if (signal == SIGSTOP)
+		err = keeper_process(levers->keeper, true, tgid, start_ticks);
+	if (!err)
+		err = freezer_signal_process(tgid, start_ticks, signal);
+	if (signal == SIGCONT)
+		(void)keeper_process(levers->keeper, false, tgid, start_ticks);
+	return err;
+}
+
+/* SIGKILL for the whole subtree at once, with no race against fork: Linux 5.14, cgroup-v2.rst. */
+static int kill_at_once(const char *dir)
+{
+	_cleanup_close_ int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int fd = at < 0 ? -1 : openat(at, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		return -errno;
+	return 0;
+}
+
+/* A cgroup that is gone, or whose path another one has: -ESRCH. group->cgroup 0: whoever has it. */
+static int find_dir(struct levers *levers, const struct who_group *group, char dir[PATH_MAX])
+{
+	snprintf(dir, PATH_MAX, "%s%s", levers->cgroup_root, group->path);
+	if (group->cgroup && who_cgroup_id(levers->who, group->path) != group->cgroup)
+		return -ESRCH;
+	return 0;
+}
+
+/* The daemon's own cgroup is refused by act; kill_at_once() would take it along. */
+static int signal_cgroup(void *arg, const struct who_group *group, int signal)
+{
+	struct levers *levers = arg;
+	char dir[PATH_MAX];
+	int err = find_dir(levers, group, dir);
+
+	if (err)
+		return err;
+	if (signal == SIGKILL && !kill_at_once(dir))
+		return 0;
+	if (signal == SIGSTOP)
+		err = keeper_cgroup(levers->keeper, true, false, dir);
+	if (!err)
+		err = freezer_signal(dir, signal);
+	if (signal == SIGCONT)
+		(void)keeper_cgroup(levers->keeper, false, false, dir);
+	return err;
+}
+
+static int freeze(void *arg, const struct who_group *group, bool frozen)
+{
+	struct levers *levers = arg;
+	char dir[PATH_MAX];
+	int err = find_dir(levers, group, dir);
+
+	if (!err && frozen)
+		err = keeper_cgroup(levers->keeper, true, true, dir);
+	if (!err)
+		err = freezer_set(dir, frozen);
+	if (!frozen)
+		(void)keeper_cgroup(levers->keeper, false, true, dir);
+	return err;
+}
+
+static bool is_live(void *arg, uint64_t cgroup)
+{
+	static const char populated[] = "populated 1";
+	struct levers *levers = arg;
+	char dir[PATH_MAX], text[256];
+	ssize_t n;
+
+	if (find_dir(levers, who_group(levers->who, cgroup), dir))
+		return false;
+	_cleanup_close_ int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int fd = at < 0 ? -1 : openat(at, "cgroup.events", O_RDONLY | O_CLOEXEC);
+
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	return strstr(text, populated);
+}
+
+static void each_container(void *arg, void (*fn)(void *ctx, const struct who_group *group),
+			   void *ctx)
+{
+	struct levers *levers = arg;
+
+	who_each_container(levers->who, fn, ctx);
+}
+
+static void told(void *arg, const struct ledger_action *action)
+{
+	struct levers *levers = arg;
+
+	if (levers->told)
+		levers->told(levers->told_arg, action);
+}
+
+struct act_levers levers_of(struct levers *levers)
+{
+	return (struct act_levers){
+		.gate = gate,
+		.grant = grant,
+		.taken = taken,
+		.waiting = waiting,
+		.destroy = destroy,
+		.signal = signal_process,
+		.signal_cgroup = signal_cgroup,
+		.freeze = freeze,
+		.is_live = is_live,
+		.each_container = each_container,
+		.told = told,
+		.arg = levers,
+		.cgroup_root = levers->cgroup_root,
+	};
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enforce/bucket.h"
+
+#include "base/clock.h"
+
+#define HOUR_US (3600 * US_PER_S)
+
+void bucket_begin(struct bucket *bucket, int64_t per_hour)
+{
+	*bucket = (struct bucket){ .per_hour = per_hour };
+}
+
+/* Money of so much time, to the last nano-dollar over the years. */
+static uint64_t earn(struct bucket *bucket, int64_t us)
+{
+	__int128 sum;
+
+	if (us <= 0)
+		return 0;
+	if (us > 2 * BUCKET_KEEP_US)
+		us = 2 * BUCKET_KEEP_US;
+	sum = (__int128)bucket->per_hour * us + bucket->rest;
+	bucket->rest = (int64_t)(sum % HOUR_US);
+	return (uint64_t)(sum / HOUR_US);
+}
+
+/* n calls are settled: what was held for them, which is the mean, goes back. */
+static void settle(struct bucket *bucket, uint64_t n)
+{
+	uint64_t back = bucket->outstanding;
+
+	if (!bucket->n_outstanding)
+		return;
+	if (n < bucket->n_outstanding)
+		back = (uint64_t)((unsigned __int128)back * n / bucket->n_outstanding);
+	else
+		n = bucket->n_outstanding;
+	bucket->n_outstanding -= n;
+	bucket->outstanding -= back;
+	bucket->granted += back;
+}
+
+static void take_in(struct bucket *bucket, const struct policy_pulse *pulse,
+		    const struct ctl_take *take, int64_t now_us)
+{
+	uint64_t taken = take->taken_nanos - bucket->take.taken_nanos;
+	uint64_t settled = 0;
+
+	bucket->outstanding += taken;
+	bucket->n_outstanding += take->admitted - bucket->take.admitted;
+	/* Fewer than before: the counter was dropped and made anew. */
+	if (pulse->epoch == bucket->pulse.epoch && pulse->calls >= bucket->pulse.calls &&
+	    pulse->charged >= bucket->pulse.charged) {
+		settled = pulse->calls - bucket->pulse.calls;
+		bucket->granted -= pulse->charged - bucket->pulse.charged;
+	}
+	settle(bucket, settled);
+	if (taken || settled || pulse->n_flights || now_us < bucket->moved_us)
+		bucket->moved_us = now_us;
+	if (now_us - bucket->moved_us >= BUCKET_QUIET_US)
+		settle(bucket, bucket->n_outstanding);
+	bucket->take = *take;
+	bucket->pulse = *pulse;
+}
+
+struct ctl_grant bucket_update(struct bucket *bucket, const struct policy_pulse *pulse,
+			       const struct ctl_take *take, int64_t now_us)
+{
+	int64_t kept = bucket->per_hour / (HOUR_US / BUCKET_KEEP_US), credit;
+
+	if (!bucket->now_us) {
+		bucket->pulse = *pulse;
+		bucket->now_us = bucket->moved_us = now_us;
+	}
+	bucket->granted += earn(bucket, now_us - bucket->now_us);
+	bucket->now_us = now_us;
+	take_in(bucket, pulse, take, now_us);
+	credit = (int64_t)(bucket->granted - take->taken_nanos);
+	if (credit > (kept > 0 ? kept : 1))
+		bucket->granted -= (uint64_t)(credit - (kept > 0 ? kept : 1));
+	return (struct ctl_grant){ .granted_nanos = bucket->granted,
+				   .reserve_nanos = pulse->mean ? pulse->mean :
+						    kept > 0    ? (uint64_t)kept :
+								  1,
+				   .cut_nanos = UINT64_MAX };
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enforce/exempt.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <fts.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "who/who.h"
+
+/* More than the 110 pods of a node run, and a quarter of a second; a kill is not worth more. */
+#define LOOKS_MAX 20000u
+
+/* Executables of a node. Not tini and its like: they are pid 1 of containers that may have to go. */
+static const char *const services[] = { "init",        "systemd",      "systemd-*",  "(sd-pam)",
+					"dbus-daemon", "dbus-broker*", "sshd",       "sshd-*",
+					"kubelet",     "kube-proxy",   "k3s*",       "k0s",
+					"rke2",        "microk8s*",    "containerd", "containerd-*",
+					"dockerd",     "docker-proxy", "crio",       "conmon",
+					"conmonrs",    "runc",         "crun",       "podman",
+					"aigress" };
+
+/*
+ * Units that hold nothing but a node's services, however their executables are called. Not
+ * ssh.service: where no PAM moves them, its users' programs stay in it.
+ */
+static const char *const units[] = { "kubelet.service",        "containerd.service",
+				     "docker.service",         "cri-docker.service",
+				     "crio.service",           "k3s*.service",
+				     "k0s*.service",           "rke2-*.service",
+				     "snap.microk8s.*.service" };
+
+uint64_t spare_start_time(uint32_t tgid)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	unsigned long long start;
+	char path[64], line[1024];
+	const char *p;
+	char state;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", tgid);
+	file = fopen(path, "re");
+	if (!file || !fgets(line, sizeof(line), file))
+		return 0;
+	/* The command's name may hold anything, a ")" too: fields are counted from its last one. */
+	p = strrchr(line, ')');
+	if (!p || sscanf(p + 1,
+			 " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			 "%*d %llu",
+			 &state, &start) != 2)
+		return 0;
+	return state == 'Z' || state == 'X' ? 0 : start;
+}
+
+static bool is_among(const char *const *patterns, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fnmatch(patterns[i], name, 0) == 0)
+			return true;
+	return false;
+}
+
+/* ---- where it lives ---- */
+
+/* A cgroup. */
+struct home {
+	bool is_container; /* in one, which is no node itself */
+	bool is_node;      /* in a container that holds containers */
+	char unit[WHO_NAME_LEN];
+};
+
+/* The directory of the container that a path leads into: as far as the name that tells it. */
+static void find_container(const char *path, const char *container, char top[WHO_PATH_LEN])
+{
+	struct who_group group;
+	size_t len = 0;
+
+	do {
+		len += 1 + strcspn(path + len + 1, "/");
+		snprintf(top, WHO_PATH_LEN, "%.*s", (int)len, path);
+		who_parse_path(top, &group);
+	} while (path[len] && strcmp(group.container, container));
+}
+
+static bool holds_containers(const char *cgroup_root, const char *top)
+{
+	char dir[4096], *const roots[] = { dir, NULL };
+	unsigned left = LOOKS_MAX;
+	bool does = false;
+	FTSENT *entry;
+	size_t len;
+	FTS *tree;
+
+	len = (size_t)snprintf(dir, sizeof(dir), "%s%s", cgroup_root, top);
+	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	while (tree && !does && (entry = fts_read(tree))) {
+		struct who_group group;
+
+		if (entry->fts_info != FTS_D || entry->fts_level == 0)
+			continue;
+		who_parse_path(entry->fts_path + len, &group);
+		does = group.container[0] || group.pod_uid[0] || !--left;
+	}
+	if (tree)
+		fts_close(tree);
+	return does;
+}
+
+static struct home home_of(const char *cgroup_root, const char *path)
+{
+	char top[WHO_PATH_LEN];
+	struct who_group group;
+	struct home home = { 0 };
+
+	who_parse_path(path, &group);
+	snprintf(home.unit, sizeof(home.unit), "%s", group.unit);
+	if (!group.container[0])
+		return home;
+	find_container(path, group.container, top);
+	home.is_node = holds_containers(cgroup_root, top);
+	home.is_container = !home.is_node;
+	return home;
+}
+
+/*
+ * Containers whose cgroup has no name that is known as one: systemd-nspawn, `runc run`, a sandbox.
+ * aigress itself is in the host's pid namespace, or would see nobody.
+ */
+static bool has_own_pids(uint32_t tgid)
+{
+	struct stat own, host;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/ns/pid", tgid);
+	return stat(path, &own) == 0 && stat("/proc/self/ns/pid", &host) == 0 &&
+	       (own.st_ino != host.st_ino || own.st_dev != host.st_dev);
+}
+
+static bool lives_in_container(uint32_t tgid)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[64], line[4096];
+	struct who_group group;
+
+	snprintf(path, sizeof(path), "/proc/%u/cgroup", tgid);
+	file = fopen(path, "re");
+	/* "0::/path", on hybrid hosts others beside it: cgroups(7) */
+	while (file && fgets(line, sizeof(line), file)) {
+		const char *at = strchr(line, '/');
+
+		line[strcspn(line, "\n")] = '\0';
+		who_parse_path(at ? at : "", &group);
+		if (group.container[0])
+			return true;
+	}
+	return false;
+}
+
+/* Is a child of this thread in a container? proc(5), /proc/PID/task/TID/children. */
+static bool has_contained_child(uint32_t tgid, const char *tid)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[64 + NAME_MAX];
+	unsigned child;
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%s/children", tgid, tid);
+	file = fopen(path, "re");
+	while (file && fscanf(file, "%u", &child) == 1)
+		if (lives_in_container(child))
+			return true;
+	return false;
+}
+
+/* Shims and monitors, whatever they are called: they stay outside of what they run. */
+static bool runs_containers(uint32_t tgid, unsigned *left)
+{
+	struct dirent *entry;
+	bool does = false;
+	char path[64];
+	DIR *threads;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", tgid);
+	threads = opendir(path);
+	while (threads && !does && *left && (entry = readdir(threads))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		--*left;
+		does = has_contained_child(tgid, entry->d_name);
+	}
+	if (threads)
+		closedir(threads);
+	return does;
+}
+
+/* ---- who it is ---- */
+
+/* NULL: gone. ret_is_kernel: it has no executable at all. */
+static const char *name_of(uint32_t tgid, char exe[PATH_MAX], bool *ret_is_kernel)
+{
+	static const char gone[] = " (deleted)";
+	char path[64], *slash;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
+	n = readlink(path, exe, PATH_MAX - 1);
+	*ret_is_kernel = n < 0 && errno == ENOENT && spare_start_time(tgid);
+	if (n <= 0)
+		return NULL;
+	exe[n] = '\0';
+	if ((size_t)n >= sizeof(gone) && !strcmp(exe + n - (sizeof(gone) - 1), gone))
+		exe[n - (ssize_t)(sizeof(gone) - 1)] = '\0';
+	slash = strrchr(exe, '/');
+	return slash ? slash + 1 : exe;
+}
+
+static const char *spare_one(const struct home *home, uint32_t tgid, unsigned *left, char *buf,
+			     size_t size)
+{
+	const char *name, *found = NULL;
+	char exe[PATH_MAX];
+	bool is_kernel;
+
+	if (tgid == 0)
+		return "a process outside this pid namespace";
+	if (tgid == 1)
+		return "pid 1";
+	if (tgid == (uint32_t)getpid())
+		return "aigress itself";
+	name = name_of(tgid, exe, &is_kernel);
+	if (!name)
+		return is_kernel ? "a kernel thread" : NULL;
+	if (home->is_container || (!home->is_node && has_own_pids(tgid)))
+		return NULL;
+	if (is_among(services, ARRAY_SIZE(services), name))
+		found = name;
+	else if (is_among(units, ARRAY_SIZE(units), home->unit))
+		found = home->unit;
+	else if (runs_containers(tgid, left))
+		return "it runs containers";
+	if (!found)
+		return *left ? NULL : "too many processes to look at";
+	snprintf(buf, size, "%s", found);
+	return buf;
+}
+
+const char *spare_process(const char *cgroup_root, const char *path, uint32_t tgid, char *buf,
+			  size_t size)
+{
+	struct home home = home_of(cgroup_root, path);
+	unsigned left = LOOKS_MAX;
+
+	return spare_one(&home, tgid, &left, buf, size);
+}
+
+/* Why a process listed in one cgroup.procs is spared, or NULL. */
+static const char *spare_listed(const char *cgroup_root, const char *dir, unsigned *left, char *buf,
+				size_t size)
+{
+	struct home home = home_of(cgroup_root, dir + strlen(cgroup_root));
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[4200];
+	unsigned tgid;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+	file = fopen(path, "re");
+	while (file && fscanf(file, "%u", &tgid) == 1) {
+		const char *why;
+
+		if (!*left || !--*left)
+			return "too many processes to look at";
+		why = spare_one(&home, tgid, left, buf, size);
+		if (why)
+			return why;
+	}
+	return NULL;
+}
+
+const char *spare_group(const char *cgroup_root, const char *path, char *buf, size_t size)
+{
+	char dir[4096], *const roots[] = { dir, NULL };
+	unsigned left = LOOKS_MAX;
+	const char *why = NULL;
+	FTSENT *entry;
+	FTS *tree;
+
+	if (path[0] != '/' || !path[1] || strstr(path, "/.."))
+		return "the root cgroup";
+	snprintf(dir, sizeof(dir), "%s%s", cgroup_root, path);
+	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	if (!tree)
+		return "out of memory";
+	while (!why && (entry = fts_read(tree)))
+		if (entry->fts_info == FTS_D)
+			why = spare_listed(cgroup_root, entry->fts_path, &left, buf, size);
+	fts_close(tree);
+	return why;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is never stopped, frozen or killed, whatever a rule says: pid 1, this process, kernel
+ * threads, and what a host needs to stay a node and be reached (the kubelet, container runtimes,
+ * sshd, systemd).
+ *
+ * Where a process lives decides, not what it calls itself. Inside a container there is no kubelet:
+ * a program of that name there is a workload's like any. Outside, a service of the node is known
+ * by the name of its executable, by its systemd unit, or because a child of it lives in a container.
+ * A container that holds containers is a node itself (kind, k3d, Docker in Docker), and has the
+ * same services; nobody without privileges can make a cgroup below its own.
+ */
+#ifndef ENFORCE_EXEMPT_H
+#define ENFORCE_EXEMPT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * NULL: it may be killed. Else why not, in a word or two, perhaps in buf. `path` is its cgroup's,
+ * below the v2 mount at `cgroup_root`. A process that is gone may.
+ */
+const char *spare_process(const char *cgroup_root, const char *path, uint32_t tgid, char *buf,
+			  size_t size);
+/* The same of a whole cgroup: it is the root, or one that is spared lives in it or below it. */
+const char *spare_group(const char *cgroup_root, const char *path, char *buf, size_t size);
+
+/*
+ * When a process started, in clock ticks since boot: with its pid, a name that is never used
+ * again. 0: it is gone, or a zombie.
+ */
+uint64_t spare_start_time(uint32_t tgid);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How many members of a counter may be stopped, frozen or killed at once: `min-healthy`. Members are
+ * what was charged on this host, and the pods on it that names know of.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "enforce/incident.h"
+
+/* Something is done to this cgroup, or to a process of it. */
+static bool is_hurt(const struct act *act, uint64_t cgroup)
+{
+	const struct story *story;
+	const struct deed *deed;
+
+	for (story = act->stories; story; story = story->hh.next) {
+		enum policy_action action = story->step->action;
+
+		if (action != POLICY_FREEZE && action != POLICY_STOP && action != POLICY_KILL)
+			continue;
+		for (deed = story->deeds; deed; deed = deed->hh.next)
+			if (deed->cgroup == cgroup && (deed->holds || deed->kill_ns))
+				return true;
+	}
+	return false;
+}
+
+static bool is_live(const struct act *act, uint64_t cgroup)
+{
+	return !act->levers.is_live || act->levers.is_live(act->levers.arg, cgroup);
+}
+
+/* More pods than a node runs; the rest is not counted, and so not relied on. */
+#define MEMBERS_MAX 512
+
+/* A pod; where there is none, a cgroup. */
+struct member {
+	char pod_uid[WHO_UID_LEN];
+	uint64_t cgroup;
+	bool is_hurt;
+};
+
+struct count {
+	const struct act *act;
+	const struct policy_verdict *verdict;
+	uint64_t seen;      /* bits of verdict->cgroups */
+	struct member *own; /* whom the deed is for */
+	size_t n;
+	struct member members[MEMBERS_MAX];
+};
+_Static_assert(POLICY_MEMBERS <= 64, "a bit each");
+
+static void join(struct count *count, uint64_t cgroup, const char *pod_uid)
+{
+	struct member *member = count->members;
+	const struct member *end = member + count->n;
+
+	if (!is_live(count->act, cgroup))
+		return;
+	while (member < end &&
+	       (*pod_uid ? strcmp(member->pod_uid, pod_uid) != 0 : member->cgroup != cgroup))
+		member++;
+	if (member == end) {
+		if (count->n == MEMBERS_MAX)
+			return;
+		count->n++;
+		*member = (struct member){ .cgroup = cgroup };
+		memcpy(member->pod_uid, pod_uid, strlen(pod_uid) + 1);
+	}
+	member->is_hurt |= is_hurt(count->act, cgroup);
+	if (cgroup == count->verdict->cgroup)
+		count->own = member;
+}
+
+/* Was charged, as far as that is remembered. */
+static bool is_charged(struct count *count, uint64_t cgroup)
+{
+	const struct policy_verdict *verdict = count->verdict;
+	bool is_charged = cgroup == verdict->cgroup;
+
+	for (size_t i = 0; i < verdict->n_cgroups; i++) {
+		if (verdict->cgroups[i] != cgroup)
+			continue;
+		count->seen |= 1ULL << i;
+		is_charged = true;
+	}
+	return is_charged;
+}
+
+/* A container of a pod: a member, too, before it has called anybody. */
+static void look(void *arg, const struct who_group *group)
+{
+	static const struct who_process nobody;
+	const struct policy_subject subject = {
+		.group = group, .process = &nobody, .host = "", .model = ""
+	};
+	struct count *count = arg;
+	const struct policy_verdict *verdict = count->verdict;
+	bool is_protected;
+
+	if (is_charged(count, group->cgroup) ||
+	    policy_covers(count->act->rules, verdict->budget, verdict->key, &subject, &is_protected))
+		join(count, group->cgroup, group->pod_uid);
+}
+
+static void count_members(struct count *count)
+{
+	const struct act_levers *levers = &count->act->levers;
+	const struct policy_verdict *verdict = count->verdict;
+
+	if (levers->each_container)
+		levers->each_container(levers->arg, look, count);
+	for (size_t i = 0; i < verdict->n_cgroups; i++)
+		if (!(count->seen & 1ULL << i))
+			join(count, verdict->cgroups[i], "");
+	if (!count->own)
+		join(count, verdict->cgroup, "");
+}
+
+/* What would be left if the verdict's member were hurt, too. */
+struct healthy {
+	size_t members, healthy, least;
+};
+
+static bool do_suffice(const struct act *act, const struct policy_verdict *verdict,
+		       struct healthy *ret)
+{
+	const struct policy_budget *budget = verdict->budget;
+	struct count count = { .act = act, .verdict = verdict };
+
+	if (!budget->min_healthy && !budget->min_healthy_permille)
+		return true;
+	count_members(&count);
+	if (count.own && count.own->is_hurt)
+		return true;
+	*ret = (struct healthy){ .members = count.n };
+	for (size_t i = 0; i < count.n; i++)
+		ret->healthy += !count.members[i].is_hurt && &count.members[i] != count.own;
+	ret->least = budget->min_healthy_permille ?
+			     (ret->members * budget->min_healthy_permille + 999) / 1000 :
+			     budget->min_healthy;
+	return ret->healthy >= ret->least;
+}
+
+bool healthy_stay(struct act *act, struct deed *deed, const struct policy_verdict *verdict,
+		  int64_t now_us)
+{
+	struct healthy healthy;
+
+	if (do_suffice(act, verdict, &healthy))
+		return true;
+	if (deed->error != -EBUSY)
+		deed_write(act, deed, now_us,
+			   "refused: it would leave %zu of %zu members healthy, min-healthy is %zu",
+			   healthy.healthy, healthy.members, healthy.least);
+	deed->error = -EBUSY; /* its next charge asks again */
+	return false;
+}

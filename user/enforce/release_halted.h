@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a daemon that is gone has left standing goes on again. */
+#ifndef ENFORCE_RELEASE_HALTED_H
+#define ENFORCE_RELEASE_HALTED_H
+
+#include <stddef.h>
+
+#include "ledger/ledger.h"
+
+/*
+ * Lets go each process and cgroup that the ledger knows to stand still (ledger/halted.h); for when
+ * no daemon runs. `command` begins the sentences on standard error about those that cannot be let
+ * go. 0 or -errno: then the list cannot be read.
+ */
+int let_go(struct ledger *ledger, const char *command, size_t *ret_done, size_t *ret_failed);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enforce/watchdog.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "base/cleanup.h"
+#include "enforce/freezer.h"
+
+enum kind { PROCESS, STOPPED, FROZEN };
+
+/* One message, and the key of what is remembered. Padding is zero: it is hashed as bytes. */
+struct note {
+	uint64_t start_ticks;
+	uint32_t tgid;
+	uint32_t kind;
+	char dir[PATH_MAX]; /* sent and kept as far as its NUL */
+};
+struct message {
+	uint32_t stands, reserved;
+	struct note note;
+};
+
+struct kept {
+	UT_hash_handle hh;
+	struct note note;
+};
+
+struct keeper {
+	int fd;
+	pid_t child;
+};
+
+static size_t note_len(const struct note *note)
+{
+	return offsetof(struct note, dir) + strlen(note->dir) + 1;
+}
+
+/* ---- the child ---- */
+
+static void let_go(const struct note *note)
+{
+	if (note->kind == PROCESS)
+		(void)freezer_signal_process(note->tgid, note->start_ticks, SIGCONT);
+	else if (note->kind == STOPPED)
+		(void)freezer_signal(note->dir, SIGCONT);
+	else
+		(void)freezer_set(note->dir, false);
+}
+
+/* False: it cannot be remembered. */
+static bool take_down(struct kept **list, const struct message *message)
+{
+	size_t len = note_len(&message->note);
+	struct kept *kept;
+
+	HASH_FIND(hh, *list, &message->note, len, kept);
+	if (!message->stands) {
+		if (kept)
+			HASH_DEL(*list, kept);
+		free(kept);
+		return true;
+	}
+	if (kept)
+		return true;
+	if (HASH_COUNT(*list) >= KEEPER_MAX)
+		return false;
+	kept = calloc(1, offsetof(struct kept, note) + len);
+	if (!kept)
+		return false;
+	memcpy(&kept->note, &message->note, len);
+	HASH_ADD(hh, *list, note, len, kept);
+	if (kept->hh.tbl)
+		return true;
+	free(kept);
+	return false;
+}
+
+static void keep(int fd)
+{
+	struct kept *list = NULL, *kept, *next;
+	static struct message message;
+	char taken;
+	ssize_t n;
+
+	for (;;) {
+		memset(&message, 0, sizeof(message));
+		n = recv(fd, &message, sizeof(message), 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < (ssize_t)offsetof(struct message, note.dir))
+			break;
+		message.note.dir[PATH_MAX - 1] = '\0';
+		taken = take_down(&list, &message);
+		if (send(fd, &taken, 1, MSG_NOSIGNAL) != 1)
+			break;
+	}
+	HASH_ITER(hh, list, kept, next)
+		let_go(&kept->note);
+	_exit(0);
+}
+
+static void become_keeper(int fd)
+{
+	sigset_t none;
+
+	/* Ctrl-C and a service manager's SIGTERM reach every process; this one waits for the daemon. */
+	setsid();
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	prctl(PR_SET_NAME, "aigress-keeper");
+	prctl(PR_SET_DUMPABLE, 0);
+	if (dup2(fd, 0) < 0)
+		_exit(1);
+	close_range(1, ~0U, 0);
+	if (chdir("/") < 0)
+		_exit(1);
+	keep(0);
+}
+
+/* ---- the daemon ---- */
+
+int keeper_new(struct keeper **ret)
+{
+	_cleanup_free_ struct keeper *keeper = calloc(1, sizeof(*keeper));
+	int ends[2];
+
+	if (!keeper)
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	keeper->child = fork();
+	if (keeper->child == 0)
+		become_keeper(ends[1]);
+	close(ends[1]);
+	if (keeper->child < 0) {
+		int err = -errno;
+
+		close(ends[0]);
+		return err;
+	}
+	keeper->fd = ends[0];
+	*ret = take(keeper);
+	return 0;
+}
+
+struct keeper *keeper_free(struct keeper *keeper)
+{
+	if (!keeper)
+		return NULL;
+	close(keeper->fd);
+	while (waitpid(keeper->child, NULL, 0) < 0 && errno == EINTR)
+		;
+	free(keeper);
+	return NULL;
+}
+
+/* Waits for the answer, so that nothing stands that is not kept: a socket's round trip, some 20 us. */
+static int tell(struct keeper *keeper, const struct message *message)
+{
+	size_t len = offsetof(struct message, note) + note_len(&message->note);
+	char taken;
+
+	if (!keeper)
+		return 0;
+	if (send(keeper->fd, message, len, MSG_NOSIGNAL) != (ssize_t)len ||
+	    recv(keeper->fd, &taken, 1, 0) != 1)
+		return -EPIPE;
+	return taken ? 0 : -ENOBUFS;
+}
+
+int keeper_process(struct keeper *keeper, bool stands, uint32_t tgid, uint64_t start_ticks)
+{
+	struct message message = {
+		.stands = stands,
+		.note = { .kind = PROCESS, .tgid = tgid, .start_ticks = start_ticks }
+	};
+
+	return tell(keeper, &message);
+}
+
+int keeper_cgroup(struct keeper *keeper, bool stands, bool is_frozen, const char *dir)
+{
+	struct message message = { .stands = stands,
+				   .note = { .kind = is_frozen ? FROZEN : STOPPED } };
+
+	snprintf(message.note.dir, sizeof(message.note.dir), "%s", dir);
+	return tell(keeper, &message);
+}

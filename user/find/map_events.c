@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "find/map_events.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/loop.h"
+
+struct ring {
+	int fd;
+	struct perf_event_mmap_page *page;
+};
+
+struct news {
+	struct news_calls calls;
+	struct loop_source *source, *timer;
+	int epoll; /* of the rings' fds: so one call stops listening to all of them */
+	uint64_t pause_ns, quiet_ns; /* quiet_ns: when the last burst was over */
+	size_t page_bytes;
+	size_t n_rings;
+	struct ring rings[];
+};
+
+/* The heads of the records that are read, as perf_event_open(2) lays them out. */
+union record {
+	struct perf_event_header header;
+	struct {
+		struct perf_event_header header;
+		uint32_t pid, tid;
+		uint64_t addr, len, pgoff;
+		uint32_t major, minor;
+		uint64_t ino, generation;
+	} mmap2;
+	struct {
+		struct perf_event_header header;
+		uint32_t pid, ppid, tid, ptid;
+	} fork;
+	struct {
+		struct perf_event_header header;
+		uint64_t id, lost;
+	} lost;
+};
+
+static void handle(const struct news *news, const union record *record)
+{
+	const struct news_calls *calls = &news->calls;
+
+	switch (record->header.type) {
+	case PERF_RECORD_MMAP2:
+		/* a build id may stand in the inode's place; it was not asked for */
+		if (record->header.misc & PERF_RECORD_MISC_MMAP_BUILD_ID || !record->mmap2.ino)
+			break;
+		calls->mapped(calls->arg,
+			      &(struct news_map){
+				      .tgid = record->mmap2.pid,
+				      .addr = record->mmap2.addr,
+				      .len = record->mmap2.len,
+				      .dev = makedev(record->mmap2.major, record->mmap2.minor),
+				      .ino = record->mmap2.ino,
+				      .generation = record->mmap2.generation,
+			      });
+		break;
+	case PERF_RECORD_FORK:
+		if (record->fork.pid != record->fork.ppid && record->fork.pid == record->fork.tid)
+			calls->forked(calls->arg, record->fork.ppid, record->fork.pid);
+		break;
+	case PERF_RECORD_LOST:
+		calls->lost(calls->arg, record->lost.lost);
+		break;
+	}
+}
+
+/* False: there was nothing. */
+static bool drain(const struct news *news, struct ring *ring)
+{
+	const uint64_t size = NEWS_PAGES * news->page_bytes;
+	const uint8_t *data = (const uint8_t *)ring->page + news->page_bytes;
+	uint64_t head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
+	uint64_t tail = ring->page->data_tail;
+
+	if (tail == head)
+		return false;
+	while (tail < head) {
+		union record record = {};
+		struct perf_event_header header;
+		size_t size_of;
+
+		/* records are multiples of 8 bytes, as the ring is: the header never wraps */
+		memcpy(&header, data + tail % size, sizeof(header));
+		if (header.size < sizeof(header))
+			break;
+		size_of = header.size < sizeof(record) ? header.size : sizeof(record);
+		for (size_t i = 0; i < size_of; i++)
+			((uint8_t *)&record)[i] = data[(tail + i) % size];
+		tail += header.size;
+		handle(news, &record);
+	}
+	__atomic_store_n(&ring->page->data_tail, head, __ATOMIC_RELEASE);
+	return true;
+}
+
+/*
+ * All of them, by their heads: a perf event forgets that it is ready as soon as it was asked, and through
+ * another epoll it is asked more often than it tells us.
+ */
+static bool drain_all(struct news *news)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < news->n_rings; i++)
+		any |= drain(news, &news->rings[i]);
+	if (any)
+		news->calls.read(news->calls.arg);
+	return any;
+}
+
+static void lengthen(struct news *news)
+{
+	if (news->pause_ns < NEWS_PAUSE_MAX_NS)
+		news->pause_ns *= 2;
+}
+
+/*
+ * The first record of a burst is read at once, and what follows it, a few times together: an exec
+ * makes 5 to 40 records within milliseconds, and a wake-up costs more than all of its records.
+ */
+static void on_ready(void *arg)
+{
+	struct news *news = arg;
+
+	(void)drain_all(news);
+	if (clock_mono_ns() - news->quiet_ns > NEWS_BURST_NS)
+		news->pause_ns = NEWS_PAUSE_NS;
+	else
+		lengthen(news);
+	if (!loop_watch(news->source, 0))
+		(void)loop_arm(news->timer, news->pause_ns);
+}
+
+static void on_timer(void *arg)
+{
+	struct news *news = arg;
+
+	if (drain_all(news)) {
+		lengthen(news);
+		(void)loop_arm(news->timer, news->pause_ns);
+		return;
+	}
+	news->quiet_ns = clock_mono_ns();
+	(void)loop_watch(news->source, LOOP_READ);
+	/* what came between was forgotten as the watch began */
+	if (drain_all(news))
+		on_ready(news);
+}
+
+static int open_ring(struct news *news, int cpu)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_DUMMY,
+		.size = sizeof(attr),
+		.mmap = 1, /* executable mappings only: mmap_data is 0 */
+		.mmap2 = 1,
+		.task = 1,
+		.watermark = 1, /* ready with each record: a greeting follows within milliseconds */
+		.wakeup_watermark = 1,
+	};
+	struct ring *ring = &news->rings[news->n_rings];
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = ring };
+	void *page;
+	int err;
+
+	ring->fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (ring->fd < 0)
+		return -errno;
+	page = mmap(NULL, (NEWS_PAGES + 1) * news->page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    ring->fd, 0);
+	if (page == MAP_FAILED) {
+		err = -errno;
+		close(ring->fd);
+		return err;
+	}
+	ring->page = page;
+	news->n_rings++;
+	return epoll_ctl(news->epoll, EPOLL_CTL_ADD, ring->fd, &event) < 0 ? -errno : 0;
+}
+
+int news_new(struct news **ret, struct loop *loop, const struct news_calls *calls)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	struct news *news;
+	int err = 0;
+
+	if (cpus < 1 || cpus > NEWS_CPUS_MAX)
+		cpus = cpus < 1 ? 1 : NEWS_CPUS_MAX;
+	news = calloc(1, sizeof(*news) + (size_t)cpus * sizeof(news->rings[0]));
+	if (!news)
+		return -ENOMEM;
+	news->calls = *calls;
+	news->pause_ns = NEWS_PAUSE_NS;
+	news->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	news->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (news->epoll < 0)
+		err = -errno;
+	for (int cpu = 0; cpu < cpus && (!err || err == -ENODEV); cpu++)
+		err = open_ring(news, cpu); /* -ENODEV: this CPU is offline */
+	if (err == -ENODEV && news->n_rings)
+		err = 0;
+	if (!err)
+		err = loop_add_timer(loop, 0, on_timer, news, &news->timer);
+	if (!err)
+		err = loop_add_fd(loop, news->epoll, on_ready, news, &news->source);
+	if (err) {
+		news_free(news);
+		return err;
+	}
+	*ret = news;
+	return 0;
+}
+
+struct news *news_free(struct news *news)
+{
+	if (!news)
+		return NULL;
+	loop_remove(news->source);
+	loop_remove(news->timer);
+	if (news->epoll >= 0)
+		close(news->epoll);
+	for (size_t i = 0; i < news->n_rings; i++) {
+		munmap(news->rings[i].page, (NEWS_PAGES + 1) * news->page_bytes);
+		close(news->rings[i].fd);
+	}
+	free(news);
+	return NULL;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/flow_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+struct entry {
+	UT_hash_handle hh;
+	struct ev_flow flow; /* head.id is the key */
+	bool is_copy, is_reset;
+};
+
+struct flows {
+	struct entry *entries;
+};
+
+struct flows *flows_new(void)
+{
+	return calloc(1, sizeof(struct flows));
+}
+
+static void drop(struct flows *flows, struct entry *entry)
+{
+	HASH_DEL(flows->entries, entry);
+	free(entry);
+}
+
+struct flows *flows_free(struct flows *flows)
+{
+	struct entry *entry, *next;
+
+	if (!flows)
+		return NULL;
+	HASH_ITER(hh, flows->entries, entry, next)
+		drop(flows, entry);
+	free(flows);
+	return NULL;
+}
+
+static struct entry *find(const struct flows *flows, __u64 cookie)
+{
+	struct entry *entry;
+
+	HASH_FIND(hh, flows->entries, &cookie, sizeof(cookie), entry);
+	return entry;
+}
+
+int flows_put(struct flows *flows, const struct ev_flow *flow)
+{
+	struct entry *entry = find(flows, flow->head.id);
+
+	if (entry) {
+		entry->flow = *flow;
+		return 0;
+	}
+	if (HASH_COUNT(flows->entries) >= FLOWS_MAX)
+		return -ENOSPC;
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	entry->flow = *flow;
+	HASH_ADD(hh, flows->entries, flow.head.id, sizeof(entry->flow.head.id), entry);
+	return 0;
+}
+
+const struct ev_flow *flows_get(const struct flows *flows, __u64 cookie)
+{
+	struct entry *entry = find(flows, cookie);
+
+	return entry ? &entry->flow : NULL;
+}
+
+void flows_drop(struct flows *flows, __u64 cookie)
+{
+	struct entry *entry = find(flows, cookie);
+
+	if (entry)
+		drop(flows, entry);
+}
+
+void flows_set_copy(struct flows *flows, __u64 cookie)
+{
+	struct entry *entry = find(flows, cookie);
+
+	if (entry)
+		entry->is_copy = true;
+}
+
+bool flows_is_copy(const struct flows *flows, __u64 cookie)
+{
+	const struct entry *entry = find(flows, cookie);
+
+	return entry && entry->is_copy;
+}
+
+bool flows_set_reset(struct flows *flows, __u64 cookie)
+{
+	struct entry *entry = find(flows, cookie);
+	bool is_new = entry && !entry->is_reset;
+
+	if (entry)
+		entry->is_reset = true;
+	return is_new;
+}
+
+size_t flows_count(const struct flows *flows)
+{
+	return HASH_COUNT(flows->entries);
+}
+
+void flows_each(struct flows *flows, void (*fn)(void *arg, const struct ev_flow *flow), void *arg)
+{
+	struct entry *entry, *next;
+
+	HASH_ITER(hh, flows->entries, entry, next)
+		fn(arg, &entry->flow);
+}

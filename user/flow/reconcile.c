@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/reconcile.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/*
+ * What a connection costs before its first request, where the kernel could not follow it: by what was
+ * measured of curl, Python, Node, Go,
+ * Java and Codex (facts of the kernel, 10): hellos of 259 to 1,502 bytes and a Finished; a chain of
+ * two or three certificates and two session tickets on the way back.
+ */
+static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
+
+/*
+ * Framing where the kernel could not follow the records, by the largest: TLS 1.3, header 5, type 1,
+ * tag 16 (RFC 8446 5.2). Smaller records (an event stream's) leave more of it in the figure.
+ */
+#define FULL_RECORD_BYTES   16384
+#define FULL_RECORD_FRAMING 22
+
+/* TLS 1.2 with GCM, the dearest framing in use: header 5, nonce 8, tag 16 (RFC 5246, RFC 5288). */
+#define RECORD_BYTES 29
+
+/*
+ * Where a process is read, a request that was not shows in what went out beyond the handshake, which
+ * is known to some bytes: the shortest request's head has 150. What came in says so only beyond
+ * session tickets and some per mille of framing. A guessed handshake may be off by a chain of 10 kB.
+ */
+#define SLACK_OUT_BYTES     128
+#define SLACK_IN_BYTES      2048
+#define SLACK_GUESSED_BYTES 8192
+#define SLACK_SHARE         50 /* 1/50: 2 % */
+
+/*
+ * An event stream has a record an event, and its events have 140 to 500 bytes (facts of the wire, 6.1);
+ * one JSON comes in records of 1.4 kB and more. A head and a small JSON are a few small records.
+ */
+#define STREAM_RECORD_BYTES 768
+#define STREAM_RECORDS      8
+
+/* What nothing was read of, and whose handshake is only guessed, carried a request, however small. */
+#define LEAST_BYTES 64
+
+struct key {
+	uint32_t tgid;
+	char host[EV_HOST_LEN];
+};
+
+/* What flowed in one direction beyond the handshakes. */
+struct flowed {
+	uint64_t bytes;
+	uint64_t framing;  /* of these: of the connections whose records were counted ... */
+	uint64_t unframed; /* ... and all bytes of those whose were not */
+	uint64_t records, in_records; /* TLS records that were counted, and their bytes */
+};
+
+struct account {
+	UT_hash_handle hh; /* least recently touched first */
+	struct key key;
+	uint64_t cgroup;
+	char comm[EV_COMM_LEN];
+	uint64_t quic, adopted, others; /* as in struct unmetered_row */
+	uint64_t flows, open, settled;  /* seen; now; whose bytes were settled */
+	struct flowed ended[2], live[2];
+	uint64_t guessed, guessed_settled; /* ended flows whose handshake is not known */
+	uint64_t read[2], records[2];
+	uint64_t withheld; /* of read[EV_OUT] */
+	uint64_t charged[2];
+	uint64_t lost, upgraded, doubtful[2];
+	enum unmetered_why left_out;
+	bool is_dirty; /* something changed since it was settled */
+};
+
+struct unmetered {
+	struct account *accounts;
+	struct account *cursor; /* of unmetered_next() */
+	struct unmetered_stats stats;
+};
+
+struct unmetered *unmetered_new(void)
+{
+	return calloc(1, sizeof(struct unmetered));
+}
+
+static void drop(struct unmetered *unmetered, struct account *account)
+{
+	if (unmetered->cursor == account)
+		unmetered->cursor = account->hh.next;
+	HASH_DEL(unmetered->accounts, account);
+	free(account);
+}
+
+struct unmetered *unmetered_free(struct unmetered *unmetered)
+{
+	if (!unmetered)
+		return NULL;
+	while (unmetered->accounts)
+		drop(unmetered, unmetered->accounts);
+	free(unmetered);
+	return NULL;
+}
+
+static struct account *account_of(struct unmetered *unmetered, uint32_t tgid, const char *host)
+{
+	struct account *account;
+	struct key key;
+
+	memset(&key, 0, sizeof(key));
+	key.tgid = tgid;
+	strncpy(key.host, host, sizeof(key.host) - 1);
+	HASH_FIND(hh, unmetered->accounts, &key, sizeof(key), account);
+	if (account)
+		return account;
+	if (HASH_COUNT(unmetered->accounts) >= UNMETERED_MAX) {
+		unmetered->stats.accounts_dropped++;
+		drop(unmetered, unmetered->accounts);
+	}
+	account = calloc(1, sizeof(*account));
+	if (!account)
+		return NULL;
+	account->key = key;
+	HASH_ADD(hh, unmetered->accounts, key, sizeof(account->key), account);
+	return account;
+}
+
+static uint64_t less(uint64_t from, uint64_t by)
+{
+	return from > by ? from - by : 0;
+}
+
+/* The counts of a flow, from its end or from the kernel's row. */
+struct counts {
+	const __u64 *bytes, *framed;
+	const __u32 *handshake, *records;
+	uint8_t record_bytes;
+	bool is_adopted, is_quic;
+};
+
+static uint64_t handshake_of(const struct counts *counts, int dir)
+{
+	if (counts->is_adopted)
+		return 0;
+	return counts->handshake[EV_OUT] ? counts->handshake[dir] : handshake_bytes[dir];
+}
+
+/* Where a part of the records was missed, they are taken to be like the rest. */
+static void flowed_add(struct flowed *flowed, const struct counts *counts, int dir)
+{
+	uint64_t bytes = less(counts->bytes[dir], handshake_of(counts, dir));
+	uint64_t framed = counts->framed[dir];
+
+	flowed->bytes += bytes;
+	flowed->records += counts->is_quic ? 0 : counts->records[dir];
+	flowed->in_records += counts->is_quic ? 0 : framed;
+	if (framed)
+		flowed->framing += (uint64_t)((unsigned __int128)counts->records[dir] *
+					      counts->record_bytes * bytes / framed);
+	else
+		flowed->unframed += bytes;
+}
+
+void unmetered_flow(struct unmetered *unmetered, const struct ev_flow *flow)
+{
+	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+
+	if (!account)
+		return;
+	account->cgroup = flow->head.cgroup;
+	memcpy(account->comm, flow->comm, sizeof(account->comm) - 1);
+	account->flows++;
+	account->open++;
+	account->quic += flow->is_quic;
+	account->adopted += flow->is_adopted;
+	account->is_dirty = true;
+}
+
+static void take_back(struct account *account)
+{
+	account->flows = less(account->flows, 1);
+	account->open = less(account->open, 1);
+	account->is_dirty = true;
+}
+
+void unmetered_flow_cancel(struct unmetered *unmetered, const struct ev_flow *flow)
+{
+	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+
+	if (account)
+		take_back(account);
+}
+
+void unmetered_flow_doubt(struct unmetered *unmetered, const struct ev_flow *flow)
+{
+	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+
+	if (!account)
+		return;
+	take_back(account);
+	account->adopted = less(account->adopted, 1);
+	memset(account->live, 0, sizeof(account->live)); /* counted anew at the next tick */
+	for (int dir = 0; dir < 2; dir++)
+		account->doubtful[dir] += flow->bytes[dir];
+}
+
+void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow)
+{
+	const struct counts counts = { flow->bytes,   flow->framed,       flow->handshake,
+				       flow->records, flow->record_bytes, flow->is_adopted,
+				       flow->is_quic };
+	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+
+	if (!account)
+		return;
+	if (account->open)
+		account->open--;
+	if (!flow->handshake[EV_OUT] && !flow->is_adopted)
+		account->guessed++;
+	for (int dir = 0; dir < 2; dir++) {
+		flowed_add(&account->ended[dir], &counts, dir);
+		unmetered->stats.flow_bytes[dir] += flow->bytes[dir];
+	}
+	memset(account->live, 0, sizeof(account->live)); /* counted anew at the next tick */
+	account->is_dirty = true;
+}
+
+void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flow,
+			  const struct ctl_flow *row)
+{
+	const struct counts counts = { row->bytes,   row->framed,       row->handshake,
+				       row->records, row->record_bytes, flow->is_adopted,
+				       flow->is_quic };
+	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+
+	if (!account)
+		return;
+	for (int dir = 0; dir < 2; dir++)
+		flowed_add(&account->live[dir], &counts, dir);
+	account->is_dirty = true;
+}
+
+void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host, enum ev_dir dir,
+		    uint64_t bytes, uint64_t records)
+{
+	struct account *account = account_of(unmetered, tgid, host);
+
+	unmetered->stats.read_bytes[dir] += bytes;
+	if (!account)
+		return;
+	account->read[dir] += bytes;
+	account->records[dir] += records;
+	account->is_dirty = true;
+}
+
+void unmetered_withheld(struct unmetered *unmetered, uint32_t tgid, const char *host, uint64_t bytes)
+{
+	struct account *account = account_of(unmetered, tgid, host);
+
+	if (account)
+		account->withheld += bytes;
+}
+
+void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *host)
+{
+	struct account *account = account_of(unmetered, tgid, host);
+
+	if (account)
+		account->others++;
+}
+
+void unmetered_missed(struct unmetered *unmetered, uint32_t tgid, const char *host,
+		      enum unmetered_why why, uint64_t bytes)
+{
+	struct account *account = account_of(unmetered, tgid, host);
+
+	if (account)
+		*(why == UNMETERED_UPGRADED ? &account->upgraded : &account->lost) += bytes;
+}
+
+void unmetered_left_out(struct unmetered *unmetered, uint32_t tgid, const char *host,
+			enum unmetered_why why)
+{
+	struct account *account = account_of(unmetered, tgid, host);
+
+	if (account)
+		account->left_out = why;
+}
+
+const char *unmetered_why_name(enum unmetered_why why)
+{
+	static const char *const names[UNMETERED_WHYS] = {
+		[UNMETERED_READ] = "",           [UNMETERED_QUIC] = "quic",
+		[UNMETERED_OLDER] = "older",     [UNMETERED_SHARED] = "shared",
+		[UNMETERED_NEVER] = "never",     [UNMETERED_RETURNS] = "returns",
+		[UNMETERED_REFUSED] = "refused", [UNMETERED_UNREAD] = "unread",
+		[UNMETERED_LOST] = "lost",       [UNMETERED_UPGRADED] = "upgraded",
+		[UNMETERED_LATE] = "late",
+	};
+
+	return (unsigned)why < UNMETERED_WHYS ? names[why] : "";
+}
+
+static bool is_read(const struct account *account)
+{
+	return account->read[EV_OUT] || account->read[EV_IN];
+}
+
+/* Of `missing` bytes. */
+static enum unmetered_why why_of(const struct account *account, uint64_t missing)
+{
+	if (!missing)
+		return account->doubtful[EV_OUT] || account->doubtful[EV_IN] ? UNMETERED_SHARED :
+									       UNMETERED_READ;
+	if (account->quic && account->quic == account->flows)
+		return UNMETERED_QUIC;
+	if (is_read(account) && account->lost * 2 >= missing)
+		return UNMETERED_LOST;
+	if (is_read(account) && account->upgraded * 2 >= missing)
+		return UNMETERED_UPGRADED;
+	if (account->adopted && account->adopted == account->flows)
+		return UNMETERED_OLDER;
+	if (is_read(account))
+		return UNMETERED_LATE;
+	return account->left_out ? account->left_out : UNMETERED_UNREAD;
+}
+
+static uint64_t flowed_bytes(const struct account *account, int dir)
+{
+	return account->ended[dir].bytes + account->live[dir].bytes;
+}
+
+static enum answer_form form_of(const struct account *account)
+{
+	uint64_t records = account->ended[EV_IN].records + account->live[EV_IN].records;
+	uint64_t bytes = account->ended[EV_IN].in_records + account->live[EV_IN].in_records;
+
+	if (records >= STREAM_RECORDS * account->flows && bytes / records < STREAM_RECORD_BYTES)
+		return ANSWER_SSE;
+	/* Of the rest, too little was followed to say. */
+	return bytes * 2 < flowed_bytes(account, EV_IN) ? ANSWER_UNKNOWN : ANSWER_JSON;
+}
+
+/* What flowed beyond the handshakes, what was read with its framing, and what was charged before. */
+static uint64_t unexplained(const struct account *account, int dir)
+{
+	const uint64_t full = FULL_RECORD_BYTES + FULL_RECORD_FRAMING;
+	const struct flowed *ended = &account->ended[dir], *live = &account->live[dir];
+	uint64_t flowed = flowed_bytes(account, dir);
+	uint64_t unframed = ended->unframed + live->unframed;
+	uint64_t framing = ended->framing + live->framing;
+	uint64_t read = less(account->read[dir], dir == EV_OUT ? account->withheld : 0);
+
+	if (is_read(account))
+		framing += flowed ? account->records[dir] * RECORD_BYTES * unframed / flowed : 0;
+	else
+		framing += (unframed + full - 1) / full * FULL_RECORD_FRAMING;
+	return less(less(flowed, read + framing), account->charged[dir]);
+}
+
+/* Is what is left of a process that is read more than framing and certificates can be? */
+static bool is_beyond_slack(const struct account *account, const uint64_t left[2])
+{
+	uint64_t guessed = account->guessed * SLACK_GUESSED_BYTES;
+
+	return left[EV_OUT] > account->flows * SLACK_OUT_BYTES + guessed ||
+	       left[EV_IN] > account->flows * SLACK_IN_BYTES + guessed +
+				     account->ended[EV_IN].bytes / SLACK_SHARE;
+}
+
+static bool settle(struct unmetered *unmetered, struct account *account, struct unmetered_sum *ret)
+{
+	uint64_t left[2] = { unexplained(account, EV_OUT), unexplained(account, EV_IN) };
+	uint64_t ended = account->flows - account->open;
+	enum answer_form form = form_of(account);
+	enum unmetered_why why;
+
+	account->is_dirty = false;
+	memset(account->live, 0, sizeof(account->live));
+	if (is_read(account) ?
+		    !is_beyond_slack(account, left) :
+		    !left[EV_OUT] && !left[EV_IN] && account->guessed == account->guessed_settled)
+		return false;
+	*ret = (struct unmetered_sum){ .tgid = account->key.tgid,
+				       .cgroup = account->cgroup,
+				       .comm = account->comm,
+				       .host = account->key.host,
+				       .flows = ended - account->settled,
+				       .form = form,
+				       .is_unread = !is_read(account) };
+	account->settled = ended;
+	account->guessed_settled = account->guessed;
+	why = why_of(account, left[EV_OUT] + left[EV_IN] + account->charged[EV_OUT] +
+				      account->charged[EV_IN]);
+	for (int dir = 0; dir < 2; dir++) {
+		account->charged[dir] += left[dir];
+		unmetered->stats.charged_bytes[why][dir] += left[dir];
+		ret->bytes[dir] = left[dir] ? left[dir] : LEAST_BYTES;
+	}
+	return true;
+}
+
+bool unmetered_next(struct unmetered *unmetered, bool tick, struct unmetered_sum *ret)
+{
+	if (!unmetered->cursor)
+		unmetered->cursor = unmetered->accounts;
+	while (unmetered->cursor) {
+		struct account *account = unmetered->cursor;
+
+		unmetered->cursor = account->hh.next;
+		if (account->is_dirty && account->flows &&
+		    (!account->open || (tick && !is_read(account))) &&
+		    settle(unmetered, account, ret))
+			return true;
+	}
+	return false;
+}
+
+void unmetered_each(const struct unmetered *unmetered,
+		    void (*fn)(void *arg, const struct unmetered_row *row), void *arg)
+{
+	struct account *account, *next;
+
+	HASH_ITER(hh, unmetered->accounts, account, next) {
+		struct unmetered_row row = { .tgid = account->key.tgid,
+					     .comm = account->comm,
+					     .host = account->key.host,
+					     .flows = account->flows,
+					     .open = account->open,
+					     .quic = account->quic,
+					     .adopted = account->adopted,
+					     .others = account->others,
+					     .lost_bytes = account->lost };
+
+		for (int dir = 0; dir < 2; dir++) {
+			row.flow_bytes[dir] = flowed_bytes(account, dir);
+			row.read_bytes[dir] = account->read[dir];
+			row.charged_bytes[dir] = account->charged[dir];
+			row.doubtful_bytes[dir] = account->doubtful[dir];
+		}
+		row.why = why_of(account, account->charged[EV_OUT] + account->charged[EV_IN]);
+		fn(arg, &row);
+	}
+}
+
+void unmetered_stats(const struct unmetered *unmetered, struct unmetered_stats *ret)
+{
+	*ret = unmetered->stats;
+	ret->accounts = HASH_COUNT(unmetered->accounts);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reconciles the two looks: what flowed to AI hosts below TLS, and what was read above it, per
+ * (process, host). What reading does not explain is unmetered, and comes out once as sizes to be
+ * charged as an estimate. Bytes that were charged so are never charged again, and what is read
+ * later (a library that was probed late) is held against them, so nothing is charged twice.
+ *
+ * Plain data in and out; no clock, no kernel.
+ */
+#ifndef FLOW_RECONCILE_H
+#define FLOW_RECONCILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control.h"
+#include "event.h"
+#include "meter/estimate.h"
+
+struct unmetered;
+
+/* Processes times hosts that are followed at once, 700 bytes each; the oldest settled one goes first. */
+#define UNMETERED_MAX 16384
+
+/* NULL: no memory. */
+struct unmetered *unmetered_new(void);
+struct unmetered *unmetered_free(struct unmetered *unmetered);
+
+/* A flow greeted an AI host; it ended, with its final counts. */
+void unmetered_flow(struct unmetered *unmetered, const struct ev_flow *flow);
+void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow);
+/* It was no flow of its own: as if it had not been told of. */
+void unmetered_flow_cancel(struct unmetered *unmetered, const struct ev_flow *flow);
+/* The counts of a flow that goes on. */
+void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flow,
+			  const struct ctl_flow *row);
+
+/*
+ * An adopted flow may be another's: its address proves to be shared. It is taken back as if it had not
+ * been told of, and its bytes are shown apart, charged to nobody.
+ */
+void unmetered_flow_doubt(struct unmetered *unmetered, const struct ev_flow *flow);
+
+/* Plaintext of this process with this host that the parsers read, in `records` TLS records. */
+void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host, enum ev_dir dir,
+		    uint64_t bytes, uint64_t records);
+
+/* So many bytes of it were read and are known never to have left: they explain nothing that flowed. */
+void unmetered_withheld(struct unmetered *unmetered, uint32_t tgid, const char *host,
+			uint64_t bytes);
+
+/* A request that was read and is no call of a known kind. */
+void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *host);
+
+/* Why something was not read; the first that applies. */
+enum unmetered_why {
+	UNMETERED_READ, /* all was */
+	UNMETERED_QUIC,
+	UNMETERED_OLDER,    /* its connections are older than the programs */
+	UNMETERED_SHARED,   /* older, and at an address that others use as well: not charged */
+	UNMETERED_NEVER,    /* nobody is probed (`attach: never`) */
+	UNMETERED_RETURNS,  /* its library returns in ways that cannot be followed on this kernel */
+	UNMETERED_REFUSED,  /* the kernel refused the probes */
+	UNMETERED_UNREAD,   /* its TLS is not known */
+	UNMETERED_LOST,     /* it was read, and most of what is missing was lost on the way ... */
+	UNMETERED_UPGRADED, /* ... or went on as a protocol that is not read */
+	UNMETERED_LATE,     /* it was read, but not from its first call on */
+	UNMETERED_WHYS
+};
+/* "quic", "older", ...; "" for UNMETERED_READ. Stable: in facts and metrics. */
+const char *unmetered_why_name(enum unmetered_why why);
+
+/* Nothing of this process will be read, and why: UNMETERED_NEVER, _RETURNS, _REFUSED. */
+void unmetered_left_out(struct unmetered *unmetered, uint32_t tgid, const char *host,
+			enum unmetered_why why);
+
+/* Plaintext that the probes saw and no parser read: UNMETERED_LOST, _UPGRADED. */
+void unmetered_missed(struct unmetered *unmetered, uint32_t tgid, const char *host,
+		      enum unmetered_why why, uint64_t bytes);
+
+/* Sizes that nothing explains. Strings are valid until the next call. */
+struct unmetered_sum {
+	uint32_t tgid;
+	uint64_t cgroup;
+	const char *comm, *host;
+	uint64_t bytes[2];     /* by enum ev_dir: plaintext, about */
+	uint64_t flows;        /* connections that ended among them */
+	enum answer_form form; /* ANSWER_SSE: the records that came in are those of event streams */
+	bool is_unread;        /* nothing of this process was ever read: its TLS is not seen */
+};
+/*
+ * Pulls what can be settled now: an account with no open flow, or (at `tick`) one whose process was
+ * never read. False: nothing more.
+ */
+bool unmetered_next(struct unmetered *unmetered, bool tick, struct unmetered_sum *ret);
+
+/* One process and host, as far as it is known now. */
+struct unmetered_row {
+	uint32_t tgid;
+	const char *comm, *host;
+	uint64_t flows, open;   /* connections seen; of these, still open */
+	uint64_t flow_bytes[2]; /* by enum ev_dir; beyond the handshakes */
+	uint64_t read_bytes[2], charged_bytes[2];
+	uint64_t quic, adopted; /* of the flows: by QUIC; older than the programs */
+	uint64_t others;        /* requests that were read and are no call to be charged */
+	uint64_t lost_bytes, doubtful_bytes[2];
+	enum unmetered_why why; /* not all of it was read */
+};
+void unmetered_each(const struct unmetered *unmetered,
+		    void (*fn)(void *arg, const struct unmetered_row *row), void *arg);
+
+/* Totals since the start, by enum ev_dir: for coverage. */
+struct unmetered_stats {
+	uint64_t flow_bytes[2], read_bytes[2], charged_bytes[UNMETERED_WHYS][2];
+	uint64_t accounts, accounts_dropped;
+};
+void unmetered_stats(const struct unmetered *unmetered, struct unmetered_stats *ret);
+
+#endif

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls on their way to the disk. A row waits here until its transaction is known to be on disk, so
+ * a full disk costs nothing until LEDGER_QUEUE rows wait. What repeats (whose, which service, which
+ * path) is held once, in memory and in the file.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "base/cleanup.h"
+#include "ledger/ledger_internal.h"
+
+#define BATCH       1024 /* rows that are written without waiting for the timer: about 15 ms */
+#define WORDS_MAX   4096 /* of each dictionary; about 0.4 kB each, at most 2.5 kB */
+#define PACKED_MAX  6144
+#define US_PER_HOUR 3600000000LL
+
+const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1] = {
+	[LEDGER_SUBJECTS] = { "namespace", "workload", "pod", "container", "cgroup", "unit", "user",
+			      "command", "exe", "container_id", "pod_uid", "labels", NULL },
+	[LEDGER_SERVICES] = { "host", "provider", "model", "operation", "price_key", "price_origin",
+			      NULL },
+	[LEDGER_PATHS] = { "path", NULL },
+};
+static const char *const tables[LEDGER_DICTIONARIES] = { "subjects", "services", "paths" };
+
+struct ledger_word {
+	UT_hash_handle hh;
+	int64_t id;    /* 0: not known to be in the file */
+	uint32_t refs; /* rows that wait with it */
+	char packed[]; /* the columns' texts, each with its NUL */
+};
+
+struct row {
+	int64_t id, start_us;
+	struct ledger_word *words[LEDGER_DICTIONARIES];
+	uint32_t pid, uid;
+	int status;
+	enum charge_source source;
+	enum charge_outcome outcome;
+	bool is_priced, is_stream;
+	struct usage usage;
+	int64_t cost_nanos, budget_nanos, request_bytes, response_bytes, first_token_us, duration_us;
+	int64_t error_input, error_output, error_nanos;
+};
+
+struct ledger_queue {
+	struct row *rows; /* a ring */
+	size_t first, n;
+	uint64_t lost;
+	struct ledger_word *words[LEDGER_DICTIONARIES];
+	sqlite3_stmt *intern[LEDGER_DICTIONARIES];
+	sqlite3_stmt *add_call, *add_hour;
+};
+
+static int prepare_intern(struct ledger *ledger, enum ledger_words which)
+{
+	char names[256] = "", marks[64] = "", sql[640];
+	const char *const *columns = ledger_columns[which];
+
+	for (size_t i = 0; columns[i]; i++) {
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i ? "," : "",
+			 columns[i]);
+		snprintf(marks + strlen(marks), sizeof(marks) - strlen(marks), "%s?", i ? "," : "");
+	}
+	/* DO UPDATE, since RETURNING says nothing of a row that DO NOTHING left alone. */
+	snprintf(sql, sizeof(sql),
+		 "INSERT INTO %s (%s) VALUES (%s) ON CONFLICT DO UPDATE SET %s = %s RETURNING id",
+		 tables[which], names, marks, columns[0], columns[0]);
+	return ledger_prepare(ledger, sql, &ledger->queue->intern[which]);
+}
+
+int ledger_queue_new(struct ledger *ledger)
+{
+	struct ledger_queue *queue = calloc(1, sizeof(*queue));
+	int err = 0;
+
+	if (!queue)
+		return -ENOMEM;
+	ledger->queue = queue;
+	queue->rows = calloc(LEDGER_QUEUE, sizeof(*queue->rows));
+	if (!queue->rows)
+		return -ENOMEM;
+	for (int i = 0; !err && i < LEDGER_DICTIONARIES; i++)
+		err = prepare_intern(ledger, i);
+	if (!err)
+		err = ledger_prepare(ledger,
+				     "INSERT INTO calls VALUES"
+				     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+				     &queue->add_call);
+	if (!err)
+		err = ledger_prepare(
+			ledger,
+			"INSERT INTO hours VALUES (?,?,?,?,1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+			" ON CONFLICT DO UPDATE SET calls = calls + 1,"
+			" unpriced = unpriced + excluded.unpriced, input = input + excluded.input,"
+			" cache_read = cache_read + excluded.cache_read,"
+			" cache_write_5m = cache_write_5m + excluded.cache_write_5m,"
+			" cache_write_1h = cache_write_1h + excluded.cache_write_1h,"
+			" output = output + excluded.output, reasoning = reasoning + "
+			"excluded.reasoning,"
+			" audio_input = audio_input + excluded.audio_input,"
+			" audio_output = audio_output + excluded.audio_output,"
+			" web_searches = web_searches + excluded.web_searches,"
+			" cost_nanos = cost_nanos + excluded.cost_nanos,"
+			" budget_nanos = budget_nanos + excluded.budget_nanos,"
+			" request_bytes = request_bytes + excluded.request_bytes,"
+			" response_bytes = response_bytes + excluded.response_bytes,"
+			" error_input = error_input + excluded.error_input,"
+			" error_output = error_output + excluded.error_output,"
+			" error_nanos = error_nanos + excluded.error_nanos",
+			&queue->add_hour);
+	return err;
+}
+
+void ledger_queue_free(struct ledger *ledger)
+{
+	struct ledger_queue *queue = ledger->queue;
+	struct ledger_word *word, *next;
+
+	if (!queue)
+		return;
+	for (int i = 0; i < LEDGER_DICTIONARIES; i++) {
+		HASH_ITER(hh, queue->words[i], word, next) {
+			HASH_DEL(queue->words[i], word);
+			free(word);
+		}
+		sqlite3_finalize(queue->intern[i]);
+	}
+	sqlite3_finalize(queue->add_call);
+	sqlite3_finalize(queue->add_hour);
+	free(queue->rows);
+	free(queue);
+	ledger->queue = NULL;
+}
+
+bool ledger_queue_is_empty(const struct ledger *ledger)
+{
+	return !ledger->queue->n;
+}
+
+uint64_t ledger_pending(const struct ledger *ledger)
+{
+	return ledger->queue ? ledger->queue->n : 0;
+}
+
+uint64_t ledger_lost(const struct ledger *ledger)
+{
+	return ledger->queue ? ledger->queue->lost : 0;
+}
+
+/* Forgets every word that no row waits with. */
+static void sweep_words(struct ledger_queue *queue, enum ledger_words which)
+{
+	struct ledger_word *word, *next;
+
+	HASH_ITER(hh, queue->words[which], word, next) {
+		if (word->refs)
+			continue;
+		HASH_DEL(queue->words[which], word);
+		free(word);
+	}
+}
+
+static struct ledger_word *intern(struct ledger_queue *queue, enum ledger_words which,
+				  const char *const *texts)
+{
+	struct ledger_word *word = NULL;
+	char packed[PACKED_MAX];
+	size_t len = 0;
+
+	for (size_t i = 0; ledger_columns[which][i]; i++) {
+		size_t n = strlen(texts[i]) + 1;
+
+		if (len + n > sizeof(packed))
+			return NULL;
+		memcpy(packed + len, texts[i], n);
+		len += n;
+	}
+	HASH_FIND(hh, queue->words[which], packed, len, word);
+	if (word)
+		return word;
+	if (HASH_COUNT(queue->words[which]) >= WORDS_MAX)
+		sweep_words(queue, which);
+	word = calloc(1, sizeof(*word) + len);
+	if (!word)
+		return NULL;
+	memcpy(word->packed, packed, len);
+	HASH_ADD(hh, queue->words[which], packed, len, word);
+	if (!word->hh.tbl) {
+		free(word);
+		return NULL;
+	}
+	return word;
+}
+
+static int64_t clamp(uint64_t value, uint64_t max)
+{
+	return (int64_t)(value < max ? value : max);
+}
+
+static int64_t clamp_nanos(int64_t nanos)
+{
+	return nanos < 0 ? 0 : nanos < LEDGER_NANOS_MAX ? nanos : LEDGER_NANOS_MAX;
+}
+
+static void fill_row(struct row *row, const struct ledger_call *call)
+{
+	const struct charge *charge = call->charge;
+	uint64_t *tokens = (uint64_t *)&row->usage;
+
+	row->start_us = call->start_us;
+	row->pid = call->process->tgid;
+	row->uid = call->process->uid;
+	row->status = charge->status;
+	row->source = charge->source;
+	row->outcome = charge->outcome;
+	row->is_priced = charge->is_priced;
+	row->is_stream = charge->is_stream;
+	row->usage = charge->usage;
+	for (size_t i = 0; i < sizeof(row->usage) / sizeof(*tokens); i++)
+		tokens[i] = (uint64_t)clamp(tokens[i], LEDGER_TOKENS_MAX);
+	row->cost_nanos = clamp_nanos(charge->cost_nanos);
+	row->budget_nanos = clamp_nanos(charge->budget_nanos);
+	row->error_input = clamp(charge->error_input, LEDGER_TOKENS_MAX);
+	row->error_output = clamp(charge->error_output, LEDGER_TOKENS_MAX);
+	row->error_nanos = clamp_nanos(charge->error_nanos);
+	row->request_bytes = clamp(charge->request_bytes, LEDGER_BYTES_MAX);
+	row->response_bytes = clamp(charge->response_bytes, LEDGER_BYTES_MAX);
+	row->first_token_us = clamp(charge->first_token_ns / 1000, LEDGER_BYTES_MAX);
+	row->duration_us = clamp(charge->duration_ns / 1000, LEDGER_BYTES_MAX);
+}
+
+int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id)
+{
+	const struct charge *charge = call->charge;
+	const struct who_group *group = call->group;
+	const struct who_process *process = call->process;
+	const char *const subject[] = { group->namespace,      group->workload, group->pod,
+					group->container_name, group->path,     group->unit,
+					process->user,         process->comm,   process->exe,
+					group->container,      group->pod_uid,  group->labels };
+	const char *const service[] = { charge->host,      charge->provider,  charge->model,
+					charge->operation, charge->price_key, charge->price_origin };
+	const char *const path[] = { charge->path };
+	const char *const *texts[] = { subject, service, path };
+	struct ledger_queue *queue = ledger->queue;
+	struct row *row;
+
+	if (!queue)
+		return -EROFS;
+	if (queue->n >= LEDGER_QUEUE) {
+		queue->lost++;
+		return -ENOBUFS;
+	}
+	row = &queue->rows[(queue->first + queue->n) % LEDGER_QUEUE];
+	/* Referenced one by one: looking up the next may sweep those without a row. */
+	for (int i = 0; i < LEDGER_DICTIONARIES; i++) {
+		row->words[i] = intern(queue, i, texts[i]);
+		if (row->words[i]) {
+			row->words[i]->refs++;
+			continue;
+		}
+		while (i--)
+			row->words[i]->refs--;
+		queue->lost++;
+		return -ENOMEM;
+	}
+	fill_row(row, call);
+	row->id = ledger->next_id++;
+	queue->n++;
+	if (ret_id)
+		*ret_id = row->id;
+	if (queue->n % BATCH == 0)
+		(void)ledger_commit(ledger);
+	return 0;
+}
+
+static int write_word(struct ledger_queue *queue, enum ledger_words which, struct ledger_word *word)
+{
+	sqlite3_stmt *statement = queue->intern[which];
+	const char *text = word->packed;
+	int result;
+
+	if (word->id)
+		return 0;
+	for (int i = 0; ledger_columns[which][i]; i++) {
+		sqlite3_bind_text(statement, i + 1, text, -1, SQLITE_STATIC);
+		text += strlen(text) + 1;
+	}
+	result = sqlite3_step(statement);
+	if (result == SQLITE_ROW) {
+		word->id = sqlite3_column_int64(statement, 0);
+		result = sqlite3_step(statement);
+	}
+	sqlite3_reset(statement);
+	return ledger_errno(result);
+}
+
+static int bind_usage(sqlite3_stmt *statement, int at, const struct row *row)
+{
+	const struct usage *usage = &row->usage;
+	const uint64_t tokens[] = { usage->input,          usage->cache_read,
+				    usage->cache_write_5m, usage->cache_write_1h,
+				    usage->output,         usage->reasoning,
+				    usage->audio_input,    usage->audio_output,
+				    usage->web_searches };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tokens); i++)
+		sqlite3_bind_int64(statement, at++, (int64_t)tokens[i]);
+	sqlite3_bind_int64(statement, at++, row->cost_nanos);
+	sqlite3_bind_int64(statement, at++, row->budget_nanos);
+	sqlite3_bind_int64(statement, at++, row->request_bytes);
+	sqlite3_bind_int64(statement, at++, row->response_bytes);
+	return at;
+}
+
+static void bind_error(sqlite3_stmt *statement, int at, const struct row *row)
+{
+	sqlite3_bind_int64(statement, at++, row->error_input);
+	sqlite3_bind_int64(statement, at++, row->error_output);
+	sqlite3_bind_int64(statement, at, row->error_nanos);
+}
+
+static int step_once(sqlite3_stmt *statement)
+{
+	int result = sqlite3_step(statement);
+
+	sqlite3_reset(statement);
+	return ledger_errno(result);
+}
+
+static int write_call(struct ledger_queue *queue, const struct row *row)
+{
+	sqlite3_stmt *statement = queue->add_call;
+	const int64_t heads[] = { row->id,
+				  row->start_us,
+				  row->words[LEDGER_SUBJECTS]->id,
+				  row->words[LEDGER_SERVICES]->id,
+				  row->words[LEDGER_PATHS]->id,
+				  row->pid,
+				  row->uid,
+				  row->status };
+	int at = 1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++)
+		sqlite3_bind_int64(statement, at++, heads[i]);
+	sqlite3_bind_text(statement, at++, charge_source_name(row->source), -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, at++, charge_outcome_name(row->outcome), -1, SQLITE_STATIC);
+	sqlite3_bind_int(statement, at++, row->is_priced);
+	sqlite3_bind_int(statement, at++, row->is_stream);
+	at = bind_usage(statement, at, row);
+	sqlite3_bind_int64(statement, at++, row->first_token_us);
+	sqlite3_bind_int64(statement, at++, row->duration_us);
+	bind_error(statement, at, row);
+	return step_once(statement);
+}
+
+static int write_hour(struct ledger_queue *queue, const struct row *row)
+{
+	sqlite3_stmt *statement = queue->add_hour;
+	int64_t hour = row->start_us / US_PER_HOUR - (row->start_us % US_PER_HOUR < 0);
+
+	sqlite3_bind_int64(statement, 1, hour);
+	sqlite3_bind_int64(statement, 2, row->words[LEDGER_SUBJECTS]->id);
+	sqlite3_bind_int64(statement, 3, row->words[LEDGER_SERVICES]->id);
+	sqlite3_bind_text(statement, 4, charge_source_name(row->source), -1, SQLITE_STATIC);
+	sqlite3_bind_int(statement, 5, !row->is_priced && row->source != CHARGE_FREE);
+	bind_error(statement, bind_usage(statement, 6, row), row);
+	return step_once(statement);
+}
+
+static int write_row(struct ledger_queue *queue, struct row *row)
+{
+	int err = 0;
+
+	for (int i = 0; !err && i < LEDGER_DICTIONARIES; i++)
+		err = write_word(queue, i, row->words[i]);
+	if (!err)
+		err = write_call(queue, row);
+	return err ? err : write_hour(queue, row);
+}
+
+int ledger_queue_write(struct ledger *ledger)
+{
+	struct ledger_queue *queue = ledger->queue;
+
+	for (size_t i = 0; i < queue->n; i++) {
+		struct row *row = &queue->rows[(queue->first + i) % LEDGER_QUEUE];
+		int err = write_row(queue, row);
+
+		/* A row that SQLite will never take must not hold up those behind it. */
+		if (err == -EINVAL)
+			queue->lost++;
+		else if (err)
+			return err;
+	}
+	return 0;
+}
+
+void ledger_queue_written(struct ledger *ledger, bool committed)
+{
+	struct ledger_queue *queue = ledger->queue;
+	struct ledger_word *word, *next;
+
+	for (; committed && queue->n; queue->n--) {
+		struct row *row = &queue->rows[queue->first];
+
+		for (int i = 0; i < LEDGER_DICTIONARIES; i++)
+			row->words[i]->refs--;
+		queue->first = (queue->first + 1) % LEDGER_QUEUE;
+	}
+	/* Ids that were given in a transaction that is gone mean nothing. */
+	for (int i = 0; !committed && i < LEDGER_DICTIONARIES; i++)
+		HASH_ITER(hh, queue->words[i], word, next)
+			word->id = 0;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ledger: SQLite in WAL mode, the only file with SQL, and the only interface between the daemon
+ * and the other subcommands. A charge and the hourly sums it belongs to are one transaction;
+ * transactions are at most LEDGER_COMMIT_NS old, so a kill -9 loses no more and counts nothing
+ * twice.
+ */
+#ifndef LEDGER_LEDGER_H
+#define LEDGER_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "meter/charge.h"
+#include "names/pod.h"
+#include "who/who.h"
+
+struct ledger;
+
+#define LEDGER_FILE         "ledger.db"
+#define LEDGER_COMMIT_NS    100000000ULL /* half of the 200 ms that may be lost */
+#define LEDGER_QUEUE        10000        /* calls that wait for the disk; about 2.5 MB */
+#define LEDGER_ACTION_QUEUE 1000         /* actions that wait for the disk */
+
+/* What one call may hold at most; more is clamped, so that no sum can overflow. The policy counts
+ * with the same clamps. */
+#define LEDGER_TOKENS_MAX 10000000000ULL /* of a class */
+#define LEDGER_BYTES_MAX  (1ULL << 40)
+#define LEDGER_NANOS_MAX  100000000000000LL /* 100,000 USD */
+
+/* The state directory when none is named. */
+#define LEDGER_DIR "/var/lib/aigress"
+
+/*
+ * Opens (and for writing makes) DIR/ledger.db. 0 or -errno, then ret_error is a sentence that says
+ * what to do, to be freed. Readers may be many, writers are one (-EBUSY: another daemon runs).
+ */
+int ledger_open(struct ledger **ret, const char *dir, bool writable, char **ret_error);
+struct ledger *ledger_free(struct ledger *ledger); /* commits */
+
+/*
+ * One call with whose it was. start_us: wall clock, microseconds since the epoch. When it was read:
+ * group->cgroup is 0 (ids do not outlive a boot: look the path up), start_mono_ns is 0.
+ */
+struct ledger_call {
+	int64_t id; /* set when read */
+	int64_t start_us;
+	const struct charge *charge;
+	const struct who_group *group;
+	const struct who_process *process;
+};
+/*
+ * Takes a call into the batch that the next commit writes; a batch of 1,024 is written at once.
+ * ret_id (may be NULL) is the row's id, rising in the order of ledger_add whatever the clock does.
+ * 0; -ENOBUFS: the queue is full behind a broken disk, the call is counted
+ * as lost; -ENOMEM: likewise. A failing disk alone is no error here: see ledger_commit().
+ */
+int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id);
+/*
+ * Writes what waits, calls and the hours they belong to, as one transaction. 0 or -errno (kept in memory):
+ * -EBUSY, somebody else writes, which is not waited for; -ENOSPC, -EIO, ..., tried again a second
+ * later at the earliest.
+ */
+int ledger_commit(struct ledger *ledger);
+/* Likewise, but now, whatever failed a moment ago, and waits for others' locks, 100 ms at most. */
+int ledger_flush(struct ledger *ledger);
+/* From now on checkpoints, which wait for the disk, are made in a thread, with the privileges of who commits. */
+void ledger_use_thread(struct ledger *ledger);
+
+/*
+ * Names that came late: calls and hours that were written without them, or with names guessed from
+ * a pod's own, get them. What waits is written first. Returns how many subjects changed, or -errno
+ * (nothing has changed, it may be tried again).
+ */
+int ledger_name_pod(struct ledger *ledger, const struct who_pod *pod);
+int ledger_name_container(struct ledger *ledger, const struct who_container *container);
+
+/* Forgets calls that started before before_us; the hours stay. Bounded work: 0 when no more is
+ * left, 1 when it should be called again, or -errno. */
+int ledger_prune(struct ledger *ledger, int64_t before_us);
+
+/*
+ * Hands back every call that started at or after since_us, in the order they were added, which is
+ * the order in which they ended and were charged (at start_us + duration). 0 or -errno.
+ */
+int ledger_replay(struct ledger *ledger, int64_t since_us,
+		  void (*fn)(void *arg, const struct ledger_call *call), void *arg);
+
+/* An action, rehearsed or real, with its evidence. Strings are copied; NULL is empty. */
+struct ledger_action {
+	int64_t id; /* set when read */
+	int64_t time_us;
+	const char *budget;
+	const char *rule;    /* "agents.yaml:12" */
+	const char *action;  /* note, refuse, kill, ... */
+	const char *subject; /* the counter: "cgroup=/kubepods/..." */
+	const char *target;  /* what was done to: "cgroup /a/b", "process 123 (python3)" */
+	const char *result;  /* "rehearsed", "done", "failed: ..." */
+	bool is_rehearsed;
+	int64_t spent_nanos;
+	int64_t limit_nanos; /* 0: a limit in tokens */
+	uint64_t spent_tokens, limit_tokens;
+	int64_t window_start_us;
+	int64_t until_us;           /* what it rests on ends then; 0: not known */
+	uint32_t measured_permille; /* how much of the sum was measured */
+	const char *pod_uid;        /* as act tells it: whose, empty if no pod's; not kept */
+	const char *last_calls;     /* JSON array of the ids of the calls that crossed the line */
+};
+/* Written at once, after the calls that it names. 0, or -errno as ledger_commit() (kept, tried
+ * again). */
+int ledger_add_action(struct ledger *ledger, const struct ledger_action *action);
+/* Hands back actions since since_us, oldest first; strings are never NULL. */
+int ledger_actions(struct ledger *ledger, int64_t since_us,
+		   void (*fn)(void *arg, const struct ledger_action *action), void *arg);
+
+/* Who this ledger is: 32 hexadecimal digits, made with the file. To be freed; NULL: unreadable. */
+char *ledger_identity(struct ledger *ledger);
+
+/* The id of the last call that was added; 0: none ever was. */
+int64_t ledger_last_id(const struct ledger *ledger);
+/* Ids up to this one are not used again: somebody has seen them, and this file lost them. */
+void ledger_skip(struct ledger *ledger, int64_t id);
+
+/* Facts the daemon tells the other subcommands ("coverage", "gates", "version", ...); JSON values.
+ */
+int ledger_put(struct ledger *ledger, const char *key, const char *json);
+/* NULL: none. To be freed. */
+char *ledger_get(struct ledger *ledger, const char *key);
+
+/* Keys of a report, in this order when a row prints them. */
+enum ledger_key {
+	LEDGER_BY_TIME, /* of one call; only with LEDGER_BY_CALL */
+	LEDGER_BY_HOUR, /* "2026-11-23T19:00Z" */
+	LEDGER_BY_NAMESPACE,
+	LEDGER_BY_WORKLOAD,
+	LEDGER_BY_POD,
+	LEDGER_BY_CONTAINER,
+	LEDGER_BY_CGROUP,
+	LEDGER_BY_UNIT,
+	LEDGER_BY_USER,
+	LEDGER_BY_COMMAND,
+	LEDGER_BY_EXE,
+	LEDGER_BY_PID,
+	LEDGER_BY_HOST,
+	LEDGER_BY_PROVIDER,
+	LEDGER_BY_MODEL,
+	LEDGER_BY_SOURCE,
+	LEDGER_BY_CALL,
+	LEDGER_KEYS
+};
+/* "hour", "cgroup", ...; NULL past the end. */
+const char *ledger_key_name(enum ledger_key key);
+
+struct ledger_row {
+	const char *keys[LEDGER_KEYS]; /* NULL where not asked for */
+	/* only with LEDGER_BY_CALL: */
+	int64_t call_id, start_us;
+	const char *path, *operation, *outcome, *price_key, *price_origin;
+	int status;
+	uint64_t duration_us, first_token_us;
+	bool is_stream;
+	/* sums: */
+	uint64_t calls, measured_calls, estimated_calls, unpriced_calls, free_calls;
+	struct usage tokens;
+	uint64_t request_bytes, response_bytes;
+	int64_t cost_nanos;
+	uint64_t error_input,
+		error_output; /* how far the estimates among them may be off: tokens, ... */
+	int64_t error_nanos;  /* ... and of the cost */
+};
+/*
+ * Sums since since_us by the keys whose bit (1u << enum ledger_key) is set, dearest first. Exact
+ * to the microsecond: whole hours come from the hourly sums, the begun one from the calls. TIME,
+ * PID and CALL exist in calls only; there, and in the begun hour, what ledger_prune() took is
+ * missing. No lock is held while fn runs, so a reader behind a pager does not stop the WAL.
+ * -EINVAL: TIME without CALL; -EOVERFLOW: a sum beyond 64 bits.
+ */
+int ledger_report(struct ledger *ledger, int64_t since_us, uint32_t keys,
+		  void (*fn)(void *arg, const struct ledger_row *row), void *arg);
+
+/* Charges that could not be written (disk full) and wait in memory; bounded. */
+uint64_t ledger_pending(const struct ledger *ledger);
+/* Calls that were given up: no room in the queue, or a row that SQLite will not take. */
+uint64_t ledger_lost(const struct ledger *ledger);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the ledger share; for no other module. */
+#ifndef LEDGER_LEDGER_INTERNAL_H
+#define LEDGER_LEDGER_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "ledger/ledger.h"
+
+/* The dictionaries: what repeats from call to call stands once. */
+enum ledger_words { LEDGER_SUBJECTS, LEDGER_SERVICES, LEDGER_PATHS, LEDGER_DICTIONARIES };
+#define LEDGER_COLUMNS_MAX 12
+
+/* Columns of a dictionary, in the order in which their texts are packed. NULL-terminated. */
+extern const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1];
+
+/* Of every connection of a writer. */
+#define LEDGER_BUSY_MS 100
+#define LEDGER_PRAGMAS                                                \
+	"PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;" \
+	"PRAGMA journal_size_limit = 4194304;"
+
+struct ledger_word;
+struct ledger_wal;
+struct ledger_queue;
+struct ledger_deeds;
+
+struct ledger {
+	sqlite3 *db;
+	bool is_writable;
+	int lock; /* -1 for readers */
+	int64_t next_id;
+	unsigned reports;  /* names the temporary table of each */
+	uint64_t retry_ns; /* no commit before, after one that failed */
+	int retry_error;
+	struct ledger_wal *wal;
+	struct ledger_queue *queue;
+	struct ledger_deeds *deeds;
+};
+
+/* -errno of an SQLite result code; 0 for OK, ROW and DONE. */
+int ledger_errno(int result);
+int ledger_prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **ret);
+static inline void ledger_finalizep(sqlite3_stmt **statement)
+{
+	sqlite3_finalize(*statement);
+}
+#define _cleanup_statement_ _cleanup_(ledger_finalizep)
+
+/* The queue of calls (queue.c). Writing happens inside the caller's transaction. */
+int ledger_queue_new(struct ledger *ledger);
+void ledger_queue_free(struct ledger *ledger);
+bool ledger_queue_is_empty(const struct ledger *ledger);
+int ledger_queue_write(struct ledger *ledger);
+/* The transaction ended: forget what was written, or what was believed to be. */
+void ledger_queue_written(struct ledger *ledger, bool committed);
+
+/* The queue of actions (actions.c), likewise. */
+int ledger_deeds_new(struct ledger *ledger);
+void ledger_deeds_free(struct ledger *ledger);
+bool ledger_deeds_is_empty(const struct ledger *ledger);
+int ledger_deeds_write(struct ledger *ledger);
+void ledger_deeds_written(struct ledger *ledger, bool committed);
+
+/* An action's columns, and what a row of them says; texts live as long as the row. */
+#define LEDGER_ACTION_COLUMNS                                                                 \
+	"id, time_us, budget, rule, action, subject, target, result, rehearsed, spent_nanos," \
+	" limit_nanos, spent_tokens, limit_tokens, window_start_us, measured_permille,"       \
+	" last_calls, until_us"
+void ledger_read_action(sqlite3_stmt *row, struct ledger_action *ret);
+
+/* The WAL (wal.c). ledger_wal_look: something was committed, has it grown enough for a checkpoint? */
+int ledger_wal_new(struct ledger *ledger);
+void ledger_wal_free(struct ledger *ledger); /* waits for the checkpoint that runs */
+void ledger_wal_look(struct ledger *ledger);
+bool ledger_wal_is_held(const struct ledger *ledger); /* it starts over: a commit would wait */
+
+#endif

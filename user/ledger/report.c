@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is read out of the ledger: sums by keys, and the calls themselves for a replay. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "ledger/ledger_internal.h"
+
+#define US_PER_HOUR 3600000000LL
+#define SQL_MAX     8192
+
+static const struct {
+	const char *name;
+	const char *column; /* of p (hours and calls), s (subjects), v (services) */
+	bool of_calls;      /* the hourly sums do not know it */
+} keys_of[LEDGER_KEYS] = {
+	[LEDGER_BY_TIME] = { "time",
+			     "strftime('%Y-%m-%dT%H:%M:%fZ', p.start_us / 1e6, 'unixepoch')", true },
+	[LEDGER_BY_HOUR] = { "hour", "strftime('%Y-%m-%dT%H:00Z', p.hour * 3600, 'unixepoch')",
+			     false },
+	[LEDGER_BY_NAMESPACE] = { "namespace", "s.namespace", false },
+	[LEDGER_BY_WORKLOAD] = { "workload", "s.workload", false },
+	[LEDGER_BY_POD] = { "pod", "s.pod", false },
+	/* Its name in the pod; without one its id, as of `docker run` or runc. */
+	[LEDGER_BY_CONTAINER] = { "container", "coalesce(nullif(s.container, ''), s.container_id)",
+				  false },
+	[LEDGER_BY_CGROUP] = { "cgroup", "s.cgroup", false },
+	[LEDGER_BY_UNIT] = { "unit", "s.unit", false },
+	[LEDGER_BY_USER] = { "user", "s.user", false },
+	[LEDGER_BY_COMMAND] = { "command", "s.command", false },
+	[LEDGER_BY_EXE] = { "exe", "s.exe", false },
+	[LEDGER_BY_PID] = { "pid", "CAST(p.pid AS TEXT)", true },
+	[LEDGER_BY_HOST] = { "host", "v.host", false },
+	[LEDGER_BY_PROVIDER] = { "provider", "v.provider", false },
+	[LEDGER_BY_MODEL] = { "model", "v.model", false },
+	[LEDGER_BY_SOURCE] = { "source", "p.source", false },
+	[LEDGER_BY_CALL] = { "call", "CAST(p.id AS TEXT)", true },
+};
+
+const char *ledger_key_name(enum ledger_key key)
+{
+	return (unsigned)key < LEDGER_KEYS ? keys_of[key].name : NULL;
+}
+
+static const char *const sums[] = { "input",          "cache_read",     "cache_write_5m",
+				    "cache_write_1h", "output",         "reasoning",
+				    "audio_input",    "audio_output",   "web_searches",
+				    "request_bytes",  "response_bytes", "cost_nanos",
+				    "error_input",    "error_output",   "error_nanos" };
+
+struct sql {
+	char text[SQL_MAX];
+	size_t len;
+};
+
+static void sql_add(struct sql *sql, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void sql_add(struct sql *sql, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(sql->text + sql->len, sizeof(sql->text) - sql->len, format, args);
+	va_end(args);
+	if (n > 0)
+		sql->len += (size_t)n;
+	if (sql->len >= sizeof(sql->text))
+		sql->len = sizeof(sql->text) - 1;
+}
+
+/* The hour of a call, rounded down before 1970, too, as the hourly sums have it. */
+static const char call_hour[] = "(start_us / 3600000000 - (start_us % 3600000000 < 0))";
+
+/* Calls look like hours of one call. ?1 since, ?2 the first whole hour, ?3 its microseconds. */
+static void add_rows(struct sql *sql, bool calls_only)
+{
+	sql_add(sql,
+		" FROM (SELECT %s AS hour, subject, service, source, 1 AS calls,"
+		" (priced = 0 AND source <> '%s') AS unpriced",
+		call_hour, charge_source_name(CHARGE_FREE));
+	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
+		sql_add(sql, ", %s", sums[i]);
+	if (calls_only)
+		sql_add(sql,
+			", id, start_us, pid, path, outcome, status, duration_us, first_token_us,"
+			" stream FROM calls WHERE start_us >= ?1) p");
+	else
+		sql_add(sql,
+			" FROM calls WHERE start_us >= ?1 AND start_us < ?3 UNION ALL SELECT hour,"
+			" subject, service, source, calls, unpriced");
+	for (size_t i = 0; !calls_only && i < ARRAY_SIZE(sums); i++)
+		sql_add(sql, ", %s", sums[i]);
+	if (!calls_only)
+		sql_add(sql, " FROM hours WHERE hour >= ?2) p");
+	sql_add(sql, " JOIN subjects s ON s.id = p.subject JOIN services v ON v.id = p.service");
+}
+
+/* Calls by how their figure is known: free, measured, else estimated. */
+static void add_kind(struct sql *sql, bool measured)
+{
+	sql_add(sql, ", SUM(CASE WHEN p.source IN (''");
+	for (int i = 0; i < CHARGE_SOURCES; i++)
+		if (i != CHARGE_FREE && charge_is_measured(i) == measured)
+			sql_add(sql, ", '%s'", charge_source_name(i));
+	sql_add(sql, ") THEN p.calls ELSE 0 END)");
+}
+
+static void build(struct sql *sql, unsigned number, uint32_t keys)
+{
+	bool by_call = keys & (1u << LEDGER_BY_CALL), calls_only = false;
+	const char *separator = " GROUP BY ";
+
+	sql_add(sql, "CREATE TEMP TABLE report_%u AS SELECT ", number);
+	for (int i = 0; i < LEDGER_KEYS; i++) {
+		if (!(keys & (1u << i)))
+			continue;
+		sql_add(sql, "%s AS key_%d, ", keys_of[i].column, i);
+		calls_only |= keys_of[i].of_calls;
+	}
+	sql_add(sql, "SUM(p.calls) AS n");
+	add_kind(sql, true);
+	add_kind(sql, false);
+	sql_add(sql, ", SUM(p.unpriced), SUM(CASE WHEN p.source = '%s' THEN p.calls ELSE 0 END)",
+		charge_source_name(CHARGE_FREE));
+	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
+		sql_add(sql, ", SUM(p.%s) AS %s", sums[i], sums[i]);
+	if (by_call)
+		sql_add(sql, ", p.id, p.start_us, (SELECT path FROM paths WHERE paths.id = p.path),"
+			     " v.operation, p.outcome, v.price_key, v.price_origin, p.status,"
+			     " p.duration_us, p.first_token_us, p.stream");
+	add_rows(sql, calls_only);
+	for (int i = 0; i < LEDGER_KEYS; i++) {
+		if (!(keys & (1u << i)))
+			continue;
+		sql_add(sql, "%s%s", separator, keys_of[i].column);
+		separator = ", ";
+	}
+	/* Without keys there is one row, of nothing too; HAVING spares it. */
+	sql_add(sql, " HAVING SUM(p.calls) > 0 ORDER BY cost_nanos DESC, n DESC");
+	for (int i = 0; i < LEDGER_KEYS; i++)
+		if (keys & (1u << i))
+			sql_add(sql, ", key_%d", i);
+}
+
+static const char *text_at(sqlite3_stmt *statement, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, column);
+
+	return text ? text : "";
+}
+
+static uint64_t count_at(sqlite3_stmt *statement, int column)
+{
+	return (uint64_t)sqlite3_column_int64(statement, column);
+}
+
+static int read_usage(sqlite3_stmt *statement, int at, struct usage *ret)
+{
+	uint64_t *const tokens[] = { &ret->input,          &ret->cache_read,   &ret->cache_write_5m,
+				     &ret->cache_write_1h, &ret->output,       &ret->reasoning,
+				     &ret->audio_input,    &ret->audio_output, &ret->web_searches };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tokens); i++)
+		*tokens[i] = count_at(statement, at++);
+	return at;
+}
+
+static void read_row(sqlite3_stmt *statement, uint32_t keys, struct ledger_row *row)
+{
+	int at = 0;
+
+	memset(row, 0, sizeof(*row));
+	for (int i = 0; i < LEDGER_KEYS; i++)
+		if (keys & (1u << i))
+			row->keys[i] = text_at(statement, at++);
+	row->calls = count_at(statement, at++);
+	row->measured_calls = count_at(statement, at++);
+	row->estimated_calls = count_at(statement, at++);
+	row->unpriced_calls = count_at(statement, at++);
+	row->free_calls = count_at(statement, at++);
+	at = read_usage(statement, at, &row->tokens);
+	row->request_bytes = count_at(statement, at++);
+	row->response_bytes = count_at(statement, at++);
+	row->cost_nanos = sqlite3_column_int64(statement, at++);
+	row->error_input = count_at(statement, at++);
+	row->error_output = count_at(statement, at++);
+	row->error_nanos = sqlite3_column_int64(statement, at++);
+	if (!(keys & (1u << LEDGER_BY_CALL)))
+		return;
+	row->call_id = sqlite3_column_int64(statement, at++);
+	row->start_us = sqlite3_column_int64(statement, at++);
+	row->path = text_at(statement, at++);
+	row->operation = text_at(statement, at++);
+	row->outcome = text_at(statement, at++);
+	row->price_key = text_at(statement, at++);
+	row->price_origin = text_at(statement, at++);
+	row->status = sqlite3_column_int(statement, at++);
+	row->duration_us = count_at(statement, at++);
+	row->first_token_us = count_at(statement, at++);
+	row->is_stream = sqlite3_column_int(statement, at++);
+}
+
+/* The sums go to a temporary table first: the file's read lock ends before anybody is told. */
+static int fill(struct ledger *ledger, const struct sql *sql, int64_t since_us)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	int64_t hour = since_us <= 0 ? INT64_MIN / US_PER_HOUR : (since_us - 1) / US_PER_HOUR + 1;
+	int err = ledger_prepare(ledger, sql->text, &statement);
+
+	if (err)
+		return err;
+	if (since_us <= 0)
+		since_us = INT64_MIN;
+	sqlite3_bind_int64(statement, 1, since_us);
+	if (sqlite3_bind_parameter_count(statement) > 1) {
+		sqlite3_bind_int64(statement, 2, hour);
+		sqlite3_bind_int64(statement, 3,
+				   since_us == INT64_MIN ? since_us : hour * US_PER_HOUR);
+	}
+	err = sqlite3_step(statement);
+	if (err == SQLITE_ERROR) /* prepared, so what is left is "integer overflow" */
+		return -EOVERFLOW;
+	return ledger_errno(err);
+}
+
+int ledger_report(struct ledger *ledger, int64_t since_us, uint32_t keys,
+		  void (*fn)(void *arg, const struct ledger_row *row), void *arg)
+{
+	unsigned number = ledger->reports++;
+	struct sql sql = { .len = 0 }, drop = { .len = 0 };
+	sqlite3_stmt *statement;
+	struct ledger_row row;
+	int err;
+
+	keys &= (1u << LEDGER_KEYS) - 1;
+	if ((keys & (1u << LEDGER_BY_TIME)) && !(keys & (1u << LEDGER_BY_CALL)))
+		return -EINVAL;
+	(void)ledger_flush(ledger);
+	build(&sql, number, keys);
+	err = fill(ledger, &sql, since_us);
+	if (err)
+		return err;
+	sql.len = 0;
+	sql_add(&sql, "SELECT * FROM report_%u ORDER BY rowid", number);
+	err = ledger_prepare(ledger, sql.text, &statement);
+	if (!err) {
+		int result;
+
+		while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+			read_row(statement, keys, &row);
+			fn(arg, &row);
+		}
+		err = ledger_errno(result);
+		sqlite3_finalize(statement);
+	}
+	sql_add(&drop, "DROP TABLE IF EXISTS report_%u", number);
+	(void)sqlite3_exec(ledger->db, drop.text, NULL, NULL, NULL);
+	return err;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The budget counters that are nearest to their limits, copied: what a scrape or a page can show of
+ * what may be a million counters.
+ */
+#ifndef METRICS_FULLEST_BUDGETS_H
+#define METRICS_FULLEST_BUDGETS_H
+
+#include "budget/policy.h"
+
+struct share {
+	char *budget, *key;
+	const char *window;  /* "hour", ..., "month", "rolling", "spike" */
+	const char *reached; /* the highest step's action; "": none */
+	bool in_money;
+	int64_t spent_nanos, limit_nanos; /* in force; 0: none, as of a spike */
+	uint64_t spent_tokens, limit_tokens;
+	int64_t window_end_us;
+	double used; /* of the limit */
+};
+
+struct shares {
+	struct share *rows; /* the fullest first */
+	size_t n;
+	size_t n_more;        /* counters that are not among them */
+	int64_t more_nanos;   /* what was spent in those, in budgets of money */
+	uint64_t more_tokens; /* and of tokens */
+};
+
+/* The `max` fullest. 0 or -ENOMEM. */
+int shares_take(struct shares *ret, struct policy *policy, size_t max, int64_t now_us);
+void shares_done(struct shares *shares);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metrics/metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+const char *const metrics_token_names[METRICS_TOKENS] = {
+	"input",  "cache_read",  "cache_write_5m", "cache_write_1h",
+	"output", "audio_input", "audio_output",
+};
+
+const uint64_t metrics_duration_ms[METRICS_DURATIONS] = { 10,    20,    40,    80,   160,
+							  320,   640,   1280,  2560, 5120,
+							  10240, 20480, 40960, 81920 };
+const uint64_t metrics_first_ms[METRICS_FIRSTS] = { 1,   5,   10,  20,   40,   60,   80,   100,
+						    250, 500, 750, 1000, 2500, 5000, 7500, 10000 };
+
+struct metrics_caller {
+	UT_hash_handle hh;
+	size_t n_rows;
+	char labels[];
+};
+
+static void on_dropped(void *arg, struct series_row *row)
+{
+	struct metrics *metrics = arg;
+	struct metrics_caller *caller = ((struct metrics_calls *)row)->caller;
+
+	if (!caller || --caller->n_rows)
+		return;
+	HASH_DEL(metrics->callers, caller);
+	free(caller);
+}
+
+struct metrics *metrics_new(size_t max_series, const char *node)
+{
+	static char other[] = "namespace=\"other\",pod=\"other\",container=\"other\","
+			      "workload=\"other\",provider=\"other\",model=\"other\",host=\"other\"";
+	static char other_timing[] = "namespace=\"other\",workload=\"other\",provider=\"other\","
+				     "model=\"other\"";
+	static char other_deed[] = "budget=\"other\",action=\"other\"";
+	struct metrics *metrics = calloc(1, sizeof(*metrics));
+
+	if (!metrics)
+		return NULL;
+	snprintf(metrics->node, sizeof(metrics->node), "%s", node);
+	metrics->other_calls.row.labels = other;
+	metrics->other_timing.row.labels = other_timing;
+	metrics->other_deed.row.labels = other_deed;
+	metrics->calls = series_new(sizeof(struct metrics_calls), max_series, on_dropped, metrics);
+	metrics->timings = series_new(sizeof(struct metrics_timing), METRICS_TIMINGS(max_series),
+				      NULL, NULL);
+	metrics->deeds = series_new(sizeof(struct metrics_deed), METRICS_DEEDS, NULL, NULL);
+	if (!metrics->calls || !metrics->timings || !metrics->deeds)
+		return metrics_free(metrics);
+	return metrics;
+}
+
+struct metrics *metrics_free(struct metrics *metrics)
+{
+	if (!metrics)
+		return NULL;
+	series_free(metrics->calls); /* the callers go with their rows */
+	series_free(metrics->timings);
+	series_free(metrics->deeds);
+	free(metrics);
+	return NULL;
+}
+
+bool metrics_label(char *labels, size_t size, const char *name, const char *value)
+{
+	char plain[TEXT_LEN(WHO_PATH_LEN)];
+	size_t begin = strlen(labels), at;
+	int n;
+
+	if (!*value)
+		return true;
+	text_plain(value, plain, sizeof(plain));
+	n = snprintf(labels + begin, size - begin, "%s%s=\"", begin ? "," : "", name);
+	at = begin + (size_t)n;
+	/* text_plain() left no line end: two characters need an escape. */
+	for (const char *c = plain; *c && at + 4 < size; c++) {
+		if (*c == '\\' || *c == '"')
+			labels[at++] = '\\';
+		labels[at++] = *c;
+	}
+	if (at + 4 >= size) {
+		labels[begin] = '\0';
+		return false;
+	}
+	labels[at++] = '"';
+	labels[at] = '\0';
+	return true;
+}
+
+/*
+ * Whose call: a pod by the names that kube-state-metrics joins on; anything else by its cgroup,
+ * unit, container and user.
+ */
+static void caller_labels(const struct ledger_call *call, char *labels, size_t size)
+{
+	const struct who_group *group = call->group;
+	const char *container = group->container_name[0] ? group->container_name : group->container;
+
+	labels[0] = '\0';
+	metrics_label(labels, size, "namespace", group->namespace);
+	metrics_label(labels, size, "pod", group->pod);
+	metrics_label(labels, size, "container", container);
+	metrics_label(labels, size, "workload", group->workload);
+	if (group->pod[0])
+		return;
+	metrics_label(labels, size, "cgroup", group->path);
+	metrics_label(labels, size, "unit", group->unit);
+	metrics_label(labels, size, "user", call->process->user);
+}
+
+static void model_labels(const char *provider, const char *model, const char *host, char *labels,
+			 size_t size)
+{
+	metrics_label(labels, size, "provider", provider);
+	metrics_label(labels, size, "model", model);
+	metrics_label(labels, size, "host", host);
+}
+
+static struct metrics_caller *caller_get(struct metrics *metrics, const char *labels)
+{
+	struct metrics_caller *caller;
+	size_t len = strlen(labels);
+
+	HASH_FIND_STR(metrics->callers, labels, caller);
+	if (caller)
+		return caller;
+	caller = calloc(1, sizeof(*caller) + len + 1);
+	if (!caller)
+		return NULL;
+	memcpy(caller->labels, labels, len + 1);
+	HASH_ADD_STR(metrics->callers, labels, caller);
+	if (!caller->hh.tbl) {
+		free(caller);
+		return NULL;
+	}
+	return caller;
+}
+
+/* The row that a call belongs to. */
+static struct metrics_calls *calls_row(struct metrics *metrics, const struct ledger_call *call,
+				       uint64_t now_ns)
+{
+	const struct charge *charge = call->charge;
+	char labels[METRICS_LABELS_LEN];
+	struct metrics_caller *caller;
+	struct series_row *row;
+	size_t len;
+
+	caller_labels(call, labels, sizeof(labels));
+	caller = caller_get(metrics, labels);
+	len = strlen(labels);
+	model_labels(charge->provider, charge->model, charge->host, labels, sizeof(labels));
+	row = series_find(metrics->calls, labels, now_ns);
+	if (!row && caller) {
+		if (caller->n_rows + 1 >= METRICS_MODELS) {
+			labels[len] = '\0';
+			model_labels("other", "other", "other", labels, sizeof(labels));
+		}
+		/* Making room may drop the caller's only row, and with it the caller. */
+		caller->n_rows++;
+		row = series_get(metrics->calls, labels, now_ns);
+		if (row && ((struct metrics_calls *)row)->caller)
+			caller->n_rows--; /* its row "other" was there */
+		else if (row)
+			((struct metrics_calls *)row)->caller = caller;
+		else if (!--caller->n_rows) {
+			HASH_DEL(metrics->callers, caller);
+			free(caller);
+		}
+	}
+	if (row)
+		return (struct metrics_calls *)row;
+	metrics->overflowed++;
+	return &metrics->other_calls;
+}
+
+static void sums_add(struct metrics_sums *sums, const struct charge *charge)
+{
+	const struct usage *usage = &charge->usage;
+	const uint64_t tokens[METRICS_TOKENS] = { usage->input,          usage->cache_read,
+						  usage->cache_write_5m, usage->cache_write_1h,
+						  usage->output,         usage->audio_input,
+						  usage->audio_output };
+
+	for (size_t i = 0; i < METRICS_TOKENS; i++)
+		sums->tokens[i] += tokens[i];
+	sums->reasoning += usage->reasoning;
+	sums->web_searches += usage->web_searches;
+	if (charge->is_priced)
+		sums->spend_nanos += charge->cost_nanos, sums->error_nanos += charge->error_nanos;
+	else if (charge->source != CHARGE_FREE)
+		sums->unpriced++;
+	sums->calls[charge->source][charge->outcome]++;
+}
+
+static void histogram_add(struct metrics_histogram *histogram, const uint64_t *bounds_ms, size_t n,
+			  uint64_t ns)
+{
+	size_t i = 0;
+
+	while (i < n && ns > bounds_ms[i] * NS_PER_MS)
+		i++;
+	histogram->buckets[i]++;
+	histogram->sum_ns += ns;
+}
+
+static void timing_add(struct metrics *metrics, const struct ledger_call *call, uint64_t now_ns)
+{
+	const struct charge *charge = call->charge;
+	const struct who_group *group = call->group;
+	struct metrics_timing *timing;
+	char labels[METRICS_LABELS_LEN] = "";
+
+	if (!charge->status) /* not a call that was seen to be answered */
+		return;
+	metrics_label(labels, sizeof(labels), "namespace", group->namespace);
+	metrics_label(labels, sizeof(labels), "workload", group->workload);
+	if (!group->pod[0])
+		metrics_label(labels, sizeof(labels), "unit", group->unit);
+	metrics_label(labels, sizeof(labels), "provider", charge->provider);
+	metrics_label(labels, sizeof(labels), "model", charge->model);
+	timing = (struct metrics_timing *)series_get(metrics->timings, labels, now_ns);
+	if (!timing)
+		timing = &metrics->other_timing;
+	histogram_add(&timing->duration, metrics_duration_ms, METRICS_DURATIONS,
+		      charge->duration_ns);
+	if (charge->first_token_ns)
+		histogram_add(&timing->first_token, metrics_first_ms, METRICS_FIRSTS,
+			      charge->first_token_ns);
+}
+
+void metrics_call(struct metrics *metrics, const struct ledger_call *call, uint64_t now_ns)
+{
+	sums_add(&metrics->total, call->charge);
+	sums_add(&calls_row(metrics, call, now_ns)->sums, call->charge);
+	timing_add(metrics, call, now_ns);
+}
+
+/* "done", "failed: no such process" and so on: the word before the reason. */
+static void result_word(const char *result, char *buf, size_t size)
+{
+	snprintf(buf, size, "%.*s", (int)strcspn(result, ":, "), result);
+}
+
+void metrics_action(struct metrics *metrics, const struct ledger_action *action, uint64_t now_ns)
+{
+	struct metrics_deed *deed;
+	char labels[METRICS_LABELS_LEN] = "", result[32];
+
+	result_word(action->result ? action->result : "", result, sizeof(result));
+	metrics_label(labels, sizeof(labels), "budget", action->budget);
+	metrics_label(labels, sizeof(labels), "action", action->action);
+	metrics_label(labels, sizeof(labels), "mode", action->is_rehearsed ? "rehearsed" : "real");
+	metrics_label(labels, sizeof(labels), "result", result);
+	deed = (struct metrics_deed *)series_get(metrics->deeds, labels, now_ns);
+	if (!deed)
+		deed = &metrics->other_deed;
+	deed->n++;
+}
+
+void metrics_expire(struct metrics *metrics, uint64_t now_ns)
+{
+	series_expire(metrics->calls, now_ns);
+	series_expire(metrics->timings, now_ns);
+	series_expire(metrics->deeds, now_ns);
+}
+
+void metrics_pin(struct metrics *metrics, bool pinned)
+{
+	series_pin(metrics->calls, pinned);
+	series_pin(metrics->timings, pinned);
+	series_pin(metrics->deeds, pinned);
+}

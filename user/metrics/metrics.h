@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The counters behind /metrics that nobody else keeps: what was charged, to whom, for which model,
+ * and what was done. Fed by the daemon with each call and action; read by scrape.c.
+ *
+ * They count from 0 at each start of the daemon, as Prometheus expects of a counter. (Resumed from
+ * the ledger, a first scrape would show the past as if it had just been spent, and pruning would make
+ * them fall.) Bounds: a row for each caller, provider, model and host; METRICS_MODELS of a caller,
+ * then its own row "other"; max_series in all, then one row "other" for the rest. So the sums over
+ * all rows are what was charged.
+ */
+#ifndef METRICS_METRICS_H
+#define METRICS_METRICS_H
+
+#include "ledger/ledger.h"
+#include "metrics/series.h"
+
+#define METRICS_SERIES     2000  /* by default */
+#define METRICS_SERIES_MAX 20000 /* of about 1 kB each */
+#define METRICS_MODELS     64    /* of one caller */
+/* Histograms have 14 and 16 buckets a row: an eighth of the rows. */
+#define METRICS_TIMINGS(max_series) ((max_series) / 8 + 1)
+#define METRICS_DEEDS               2000
+#define METRICS_LABELS_LEN          8192
+
+/* Classes of tokens that do not overlap, in the order of metrics_token_names. */
+#define METRICS_TOKENS 7
+extern const char *const metrics_token_names[METRICS_TOKENS];
+#define METRICS_OUTCOMES (CHARGE_NO_ANSWER + 1)
+
+struct metrics_sums {
+	uint64_t tokens[METRICS_TOKENS];
+	uint64_t reasoning, web_searches; /* reasoning: a part of output */
+	int64_t spend_nanos, error_nanos; /* error: what of it was estimated may be off by */
+	uint64_t unpriced;
+	uint64_t calls[CHARGE_SOURCES][METRICS_OUTCOMES];
+};
+
+struct metrics_calls { /* a caller's calls of one model at one host */
+	struct series_row row;
+	struct metrics_caller *caller;
+	struct metrics_sums sums;
+};
+
+/* OpenTelemetry's advice for gen_ai.client.operation.duration and ..._server.time_to_first_token */
+#define METRICS_DURATIONS 14
+#define METRICS_FIRSTS    16
+extern const uint64_t metrics_duration_ms[METRICS_DURATIONS], metrics_first_ms[METRICS_FIRSTS];
+
+struct metrics_histogram {
+	uint64_t buckets[METRICS_FIRSTS + 1]; /* not cumulative; the last is above all bounds */
+	uint64_t sum_ns;
+};
+
+struct metrics_timing {
+	struct series_row row;
+	struct metrics_histogram duration, first_token;
+};
+
+struct metrics_deed {
+	struct series_row row;
+	uint64_t n;
+};
+
+struct metrics {
+	char node[WHO_NAME_LEN];
+	struct series *calls, *timings, *deeds;
+	struct metrics_caller *callers; /* a hash */
+	/* What found no room in the tables. */
+	struct metrics_calls other_calls;
+	struct metrics_timing other_timing;
+	struct metrics_deed other_deed;
+	struct metrics_sums total; /* of all calls; never expires */
+	uint64_t overflowed;       /* calls that went to the last row "other" */
+};
+
+/* `node`: this host's name as Kubernetes has it. NULL: no memory. */
+struct metrics *metrics_new(size_t max_series, const char *node);
+struct metrics *metrics_free(struct metrics *metrics);
+
+void metrics_call(struct metrics *metrics, const struct ledger_call *call, uint64_t now_ns);
+void metrics_action(struct metrics *metrics, const struct ledger_action *action, uint64_t now_ns);
+/* Drops rows of the long gone; each minute. */
+void metrics_expire(struct metrics *metrics, uint64_t now_ns);
+/* While a scrape is in progress. */
+void metrics_pin(struct metrics *metrics, bool pinned);
+
+/*
+ * Adds `name="value"` with a comma before all but the first; nothing for an empty value. Escaped as
+ * the exposition formats want it, and plain text for whoever shows it. False: no room; then the
+ * text is as before.
+ */
+bool metrics_label(char *labels, size_t size, const char *name, const char *value);
+
+#endif

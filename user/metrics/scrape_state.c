@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Families of what the modules know at this moment, and of what was lost. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "daemon/snapshot.h"
+#include "metrics/scrape_internal.h"
+
+static void count(struct scrape *scrape, const char *name, const char *value, uint64_t n)
+{
+	exposition_count(&scrape->out, "", name, value, n);
+}
+
+/* Budgets. */
+
+static const char *share_labels(const struct share *share, char *labels, size_t size)
+{
+	labels[0] = '\0';
+	metrics_label(labels, size, "budget", share->budget);
+	metrics_label(labels, size, "counter", share->key);
+	metrics_label(labels, size, "window", share->window);
+	return labels;
+}
+
+enum amount { AMOUNT_LIMIT, AMOUNT_USED, AMOUNT_REMAINING };
+
+static void write_money(struct scrape *scrape, enum amount amount)
+{
+	char labels[METRICS_LABELS_LEN];
+
+	for (size_t i = 0; i < scrape->shares.n; i++) {
+		const struct share *share = &scrape->shares.rows[i];
+		int64_t left = share->limit_nanos - share->spent_nanos;
+
+		if (share->in_money && (share->limit_nanos || amount == AMOUNT_USED))
+			exposition_nanos(&scrape->out, share_labels(share, labels, sizeof(labels)),
+					 NULL, NULL,
+					 amount == AMOUNT_LIMIT ? share->limit_nanos :
+					 amount == AMOUNT_USED  ? share->spent_nanos :
+					 left > 0               ? left :
+								  0);
+	}
+	if (scrape->shares.n_more && amount == AMOUNT_USED)
+		exposition_nanos(&scrape->out, "budget=\"other\",counter=\"other\"", NULL, NULL,
+				 scrape->shares.more_nanos);
+}
+
+static void write_budget_tokens(struct scrape *scrape, enum amount amount)
+{
+	char labels[METRICS_LABELS_LEN];
+
+	for (size_t i = 0; i < scrape->shares.n; i++) {
+		const struct share *share = &scrape->shares.rows[i];
+		uint64_t left = share->limit_tokens > share->spent_tokens ?
+					share->limit_tokens - share->spent_tokens :
+					0;
+
+		if (!share->in_money)
+			exposition_count(&scrape->out, share_labels(share, labels, sizeof(labels)),
+					 NULL, NULL,
+					 amount == AMOUNT_LIMIT ? share->limit_tokens :
+					 amount == AMOUNT_USED  ? share->spent_tokens :
+								  left);
+	}
+	if (scrape->shares.more_tokens && amount == AMOUNT_USED)
+		exposition_count(&scrape->out, "budget=\"other\",counter=\"other\"", NULL, NULL,
+				 scrape->shares.more_tokens);
+}
+
+static void write_limit(struct scrape *scrape)
+{
+	write_money(scrape, AMOUNT_LIMIT);
+}
+
+static void write_used(struct scrape *scrape)
+{
+	write_money(scrape, AMOUNT_USED);
+}
+
+static void write_remaining(struct scrape *scrape)
+{
+	write_money(scrape, AMOUNT_REMAINING);
+}
+
+static void write_limit_tokens(struct scrape *scrape)
+{
+	write_budget_tokens(scrape, AMOUNT_LIMIT);
+}
+
+static void write_used_tokens(struct scrape *scrape)
+{
+	write_budget_tokens(scrape, AMOUNT_USED);
+}
+
+static void write_remaining_tokens(struct scrape *scrape)
+{
+	write_budget_tokens(scrape, AMOUNT_REMAINING);
+}
+
+static void write_used_ratio(struct scrape *scrape)
+{
+	char labels[METRICS_LABELS_LEN];
+
+	for (size_t i = 0; i < scrape->shares.n; i++)
+		if (scrape->shares.rows[i].limit_nanos || scrape->shares.rows[i].limit_tokens)
+			exposition_ratio(
+				&scrape->out,
+				share_labels(&scrape->shares.rows[i], labels, sizeof(labels)),
+				scrape->shares.rows[i].used);
+}
+
+static void write_window_end(struct scrape *scrape)
+{
+	char labels[METRICS_LABELS_LEN];
+
+	for (size_t i = 0; i < scrape->shares.n; i++) {
+		const struct share *share = &scrape->shares.rows[i];
+
+		if (strcmp(share->window, "rolling") && strcmp(share->window, "spike"))
+			exposition_count(&scrape->out, share_labels(share, labels, sizeof(labels)),
+					 NULL, NULL, (uint64_t)(share->window_end_us / US_PER_S));
+	}
+}
+
+static void write_shown_counters(struct scrape *scrape)
+{
+	count(scrape, "shown", "yes", scrape->shares.n);
+	count(scrape, "shown", "no", scrape->shares.n_more);
+}
+
+static void write_enforce(struct scrape *scrape)
+{
+	if (scrape->sources.policy)
+		count(scrape, NULL, NULL, scrape->sources.enforce);
+}
+
+/* Gates. */
+
+static void count_gate(void *arg, const struct act_gate *gate)
+{
+	uint64_t *n = arg;
+
+	for (size_t i = 0; i < POLICY_ACTIONS; i++)
+		n[i] += !strcmp(gate->action, policy_action_name(i));
+}
+
+static void write_gates(struct scrape *scrape)
+{
+	uint64_t n[POLICY_ACTIONS] = { 0 };
+
+	if (!scrape->sources.act)
+		return;
+	act_gates(scrape->sources.act, count_gate, n);
+	for (size_t i = 0; i < POLICY_ACTIONS; i++)
+		if (i != POLICY_NOTE && i != POLICY_KILL)
+			count(scrape, "action", policy_action_name(i), n[i]);
+}
+
+struct gates_job {
+	struct scrape *scrape;
+	size_t left;
+};
+
+static void write_gate(void *arg, const struct act_gate *gate)
+{
+	struct gates_job *job = arg;
+	char labels[METRICS_LABELS_LEN] = "";
+
+	if (!job->left)
+		return;
+	job->left--;
+	metrics_label(labels, sizeof(labels), "action", gate->action);
+	metrics_label(labels, sizeof(labels), "budget", gate->budget);
+	metrics_label(labels, sizeof(labels), "counter", gate->key);
+	metrics_label(labels, sizeof(labels), "target", gate->target);
+	exposition_count(&job->scrape->out, labels, NULL, NULL,
+			 gate->until_us > 0 && gate->until_us < INT64_MAX ?
+				 (uint64_t)(gate->until_us / US_PER_S) :
+				 0);
+}
+
+static void write_gate_ends(struct scrape *scrape)
+{
+	struct gates_job job = { .scrape = scrape, .left = scrape->sources.max_series };
+
+	if (scrape->sources.act)
+		act_gates(scrape->sources.act, write_gate, &job);
+}
+
+/* Coverage: the two looks. */
+
+static void write_directions(struct scrape *scrape, const uint64_t bytes[2])
+{
+	if (!scrape->sources.pipeline)
+		return;
+	count(scrape, "direction", "out", bytes[EV_OUT]);
+	count(scrape, "direction", "in", bytes[EV_IN]);
+}
+
+static void write_traffic(struct scrape *scrape)
+{
+	write_directions(scrape, scrape->pipeline.unmetered.flow_bytes);
+}
+
+static void write_measured(struct scrape *scrape)
+{
+	write_directions(scrape, scrape->pipeline.unmetered.read_bytes);
+}
+
+static void write_estimated(struct scrape *scrape)
+{
+	for (unsigned why = UNMETERED_QUIC; why < UNMETERED_WHYS; why++) {
+		const uint64_t *bytes = scrape->pipeline.unmetered.charged_bytes[why];
+		char labels[64] = "";
+
+		metrics_label(labels, sizeof(labels), "why", unmetered_why_name(why));
+		if (!scrape->sources.pipeline || why == UNMETERED_SHARED)
+			continue; /* what is charged to nobody */
+		exposition_count(&scrape->out, labels, "direction", "out", bytes[EV_OUT]);
+		exposition_count(&scrape->out, labels, "direction", "in", bytes[EV_IN]);
+	}
+}
+
+/* What neither look explains yet: long connections until their next minute, and TLS's framing. */
+static void write_unmetered(struct scrape *scrape)
+{
+	const struct unmetered_stats *stats = &scrape->pipeline.unmetered;
+	uint64_t left[2];
+
+	for (int dir = 0; dir < 2; dir++) {
+		uint64_t known = stats->read_bytes[dir];
+
+		for (unsigned why = 0; why < UNMETERED_WHYS; why++)
+			known += stats->charged_bytes[why][dir];
+		left[dir] = stats->flow_bytes[dir] > known ? stats->flow_bytes[dir] - known : 0;
+	}
+	write_directions(scrape, left);
+}
+
+static void write_connections(struct scrape *scrape)
+{
+	if (!scrape->sources.pipeline)
+		return;
+	count(scrape, "look", "flow", scrape->pipeline.flows);
+	count(scrape, "look", "tls", scrape->pipeline.links.connections);
+}
+
+static void write_in_flight(struct scrape *scrape)
+{
+	if (scrape->sources.pipeline)
+		count(scrape, NULL, NULL, scrape->pipeline.links.calls);
+}
+
+/* Losses. */
+
+static bool is_of_bytes(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 6 && !strcmp(name + len - 6, "_bytes");
+}
+
+static void write_kernel(struct scrape *scrape, bool of_bytes)
+{
+	for (unsigned i = 0; scrape->sources.tap && i < CTL_COUNTERS; i++) {
+		const char *name = facts_counter_name(i);
+
+		if (name && is_of_bytes(name) == of_bytes)
+			count(scrape, "kind", name, scrape->counters[i]);
+	}
+}
+
+static void write_kernel_events(struct scrape *scrape)
+{
+	write_kernel(scrape, false);
+}
+
+static void write_kernel_bytes(struct scrape *scrape)
+{
+	write_kernel(scrape, true);
+}
+
+static void write_parser(struct scrape *scrape)
+{
+	const struct pipeline_stats *stats = &scrape->pipeline;
+
+	if (!scrape->sources.pipeline)
+		return;
+	count(scrape, "kind", "bad_events", stats->bad_events);
+	count(scrape, "kind", "gaps", stats->links.gaps);
+	count(scrape, "kind", "resyncs", stats->links.resyncs);
+	count(scrape, "kind", "bad_encodings", stats->links.bad_encodings);
+	count(scrape, "kind", "connections_dropped", stats->links.connections_dropped);
+	count(scrape, "kind", "calls_dropped", stats->links.calls_dropped);
+	count(scrape, "kind", "accounts_dropped", stats->unmetered.accounts_dropped);
+}
+
+static void write_gap_bytes(struct scrape *scrape)
+{
+	if (scrape->sources.pipeline)
+		count(scrape, NULL, NULL, scrape->pipeline.links.gap_bytes);
+}
+
+static void write_events(struct scrape *scrape)
+{
+	if (scrape->sources.pipeline)
+		count(scrape, NULL, NULL, scrape->pipeline.events);
+}
+
+/* The ledger and the prices. */
+
+static void write_writable(struct scrape *scrape)
+{
+	if (scrape->sources.ledger)
+		count(scrape, NULL, NULL, !scrape->sources.is_ledger_failing);
+}
+
+static void write_pending(struct scrape *scrape)
+{
+	if (scrape->sources.ledger)
+		count(scrape, NULL, NULL, ledger_pending(scrape->sources.ledger));
+}
+
+static void write_lost(struct scrape *scrape)
+{
+	if (scrape->sources.ledger)
+		count(scrape, NULL, NULL, ledger_lost(scrape->sources.ledger));
+}
+
+static void write_prices(struct scrape *scrape)
+{
+	if (scrape->sources.prices)
+		count(scrape, NULL, NULL, prices_count(scrape->sources.prices));
+}
+
+/* The day that stands at the end of a file's name for itself: "litellm 2026-08-01". */
+static void write_prices_day(struct scrape *scrape)
+{
+	const char *origin;
+
+	for (size_t i = 0;
+	     scrape->sources.prices && (origin = prices_origin(scrape->sources.prices, i)); i++) {
+		const char *day = strrchr(origin, ' ');
+		char labels[METRICS_LABELS_LEN] = "";
+		struct tm tm = { 0 };
+
+		if (!day || !strptime(day + 1, "%Y-%m-%d", &tm))
+			continue;
+		metrics_label(labels, sizeof(labels), "origin", origin);
+		exposition_count(&scrape->out, labels, NULL, NULL, (uint64_t)timegm(&tm));
+	}
+}
+
+/* The daemon itself. */
+
+static void write_run_time(void *arg, const struct tap_run_time *run_time)
+{
+	struct scrape *scrape = arg;
+
+	exposition_nanos(&scrape->out, "", "program", run_time->program, (int64_t)run_time->run_ns);
+}
+
+static void write_run_times(struct scrape *scrape)
+{
+	if (scrape->sources.tap)
+		tap_run_times(scrape->sources.tap, write_run_time, scrape);
+}
+
+static void write_runs_of(void *arg, const struct tap_run_time *run_time)
+{
+	struct scrape *scrape = arg;
+
+	exposition_count(&scrape->out, "", "program", run_time->program, run_time->runs);
+}
+
+static void write_runs(struct scrape *scrape)
+{
+	if (scrape->sources.tap)
+		tap_run_times(scrape->sources.tap, write_runs_of, scrape);
+}
+
+static void write_build(struct scrape *scrape)
+{
+	count(scrape, "version", scrape->sources.version, 1);
+}
+
+static void write_start(struct scrape *scrape)
+{
+	count(scrape, NULL, NULL, (uint64_t)(scrape->sources.started_us / US_PER_S));
+}
+
+static void write_cpu(struct scrape *scrape)
+{
+	exposition_nanos(&scrape->out, "", NULL, NULL, (int64_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID));
+}
+
+static void write_memory(struct scrape *scrape)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long pages;
+
+	if (file && fscanf(file, "%*u %lu", &pages) == 1)
+		count(scrape, NULL, NULL, pages * (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+#define COUNTER EXPOSITION_COUNTER
+#define GAUGE   EXPOSITION_GAUGE
+
+const struct scrape_family scrape_state[] = {
+	{ { "aigress_budget_limit_usd", "usd", "The limit in force, an operator's raise included.",
+	    GAUGE },
+	  .all = write_limit },
+	{ { "aigress_budget_used_usd", "usd", "Spent in the present window.", GAUGE },
+	  .all = write_used },
+	{ { "aigress_budget_remaining_usd", "usd", "Left in the present window.", GAUGE },
+	  .all = write_remaining },
+	{ { "aigress_budget_limit_tokens", "tokens", "The limit in force.", GAUGE },
+	  .all = write_limit_tokens },
+	{ { "aigress_budget_used_tokens", "tokens", "Used in the present window.", GAUGE },
+	  .all = write_used_tokens },
+	{ { "aigress_budget_remaining_tokens", "tokens", "Left in the present window.", GAUGE },
+	  .all = write_remaining_tokens },
+	{ { "aigress_budget_used_ratio", "ratio", "Used of the limit, whatever its unit.", GAUGE },
+	  .all = write_used_ratio },
+	{ { "aigress_budget_window_end_timestamp_seconds", "seconds",
+	    "When a calendar window ends.", GAUGE },
+	  .all = write_window_end },
+	{ { "aigress_budget_counters", NULL, "Counters of all budgets, those shown here or not.",
+	    GAUGE },
+	  .all = write_shown_counters },
+	{ { "aigress_enforcing", NULL, "1 if actions are done, 0 if they are rehearsed.", GAUGE },
+	  .all = write_enforce },
+	{ { "aigress_gates", NULL, "Gates, stops and freezes in force; rehearsed ones hold nobody.",
+	    GAUGE },
+	  .all = write_gates },
+	{ { "aigress_gate_end_timestamp_seconds", "seconds",
+	    "When a gate in force ends by itself; 0: not by the clock.", GAUGE },
+	  .all = write_gate_ends },
+	{ { "aigress_traffic_bytes", "bytes", "TCP payload to and from AI hosts.", COUNTER },
+	  .all = write_traffic },
+	{ { "aigress_measured_bytes", "bytes", "Of the traffic, plaintext that was read.", COUNTER },
+	  .all = write_measured },
+	{ { "aigress_estimated_bytes", "bytes", "Of the traffic, what was charged by its size.",
+	    COUNTER },
+	  .all = write_estimated },
+	{ { "aigress_unmetered_bytes", "bytes",
+	    "Of the traffic, what neither look explains yet; TLS framing is in it.", GAUGE },
+	  .all = write_unmetered },
+	{ { "aigress_connections", NULL,
+	    "Live connections to AI hosts, by the look that sees them.", GAUGE },
+	  .all = write_connections },
+	{ { "aigress_calls_in_flight", NULL, "Calls that are not over.", GAUGE },
+	  .all = write_in_flight },
+	{ { "aigress_events", NULL, "Events from the kernel half.", COUNTER }, .all = write_events },
+	{ { "aigress_kernel_events", NULL, "What the kernel half refused, or had no room for.",
+	    COUNTER },
+	  .all = write_kernel_events },
+	{ { "aigress_kernel_lost_bytes", "bytes", "Plaintext that could not be copied, by reason.",
+	    COUNTER },
+	  .all = write_kernel_bytes },
+	{ { "aigress_parser_events", NULL, "What the parsers could not follow.", COUNTER },
+	  .all = write_parser },
+	{ { "aigress_parser_gap_bytes", "bytes", "Bytes missing in streams that were parsed.",
+	    COUNTER },
+	  .all = write_gap_bytes },
+	{ { "aigress_ledger_writable", NULL, "0 while the ledger's last commit failed.", GAUGE },
+	  .all = write_writable },
+	{ { "aigress_ledger_pending_calls", NULL, "Calls that wait for the disk.", GAUGE },
+	  .all = write_pending },
+	{ { "aigress_ledger_lost_calls", NULL, "Calls that the ledger could not take.", COUNTER },
+	  .all = write_lost },
+	{ { "aigress_prices", NULL, "Models with a price.", GAUGE }, .all = write_prices },
+	{ { "aigress_prices_timestamp_seconds", "seconds", "The day of a price file.", GAUGE },
+	  .all = write_prices_day },
+	{ { "aigress_bpf_run_seconds", "seconds",
+	    "Time in a program of the kernel half, while kernel.bpf_stats_enabled is on.", COUNTER },
+	  .all = write_run_times },
+	{ { "aigress_bpf_runs", NULL, "Runs of a program, likewise.", COUNTER }, .all = write_runs },
+	{ { "aigress_build", NULL, "Which aigress this is.", EXPOSITION_INFO }, .all = write_build },
+	{ { "process_cpu_seconds", "seconds", "CPU time of the daemon.", COUNTER },
+	  .all = write_cpu },
+	{ { "process_resident_memory_bytes", "bytes",
+	    "Resident memory of the daemon; the event ring counts twice.", GAUGE },
+	  .all = write_memory },
+	{ { "process_start_time_seconds", "seconds", "When the daemon started.", GAUGE },
+	  .all = write_start },
+	{ .head.name = NULL },
+};

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "names/names.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/loop.h"
+#include "names/source.h"
+
+/* Those that answer at once come first: what they tell spares asking the others. */
+static const struct source *const sources[] = {
+	&source_runtime, &source_logs, &source_kubelet, &source_watch, &source_namespaces,
+};
+#define SOURCES ARRAY_SIZE(sources)
+
+#define RETRY_NS (3 * NS_PER_S)   /* a source that was not there is looked for again */
+#define SEEN_NS  (50 * NS_PER_MS) /* pods that come up together are asked for together */
+#define WHY_LEN  256
+
+/* An id that was asked for, so as not to ask again for each event of it. */
+struct wanted {
+	UT_hash_handle hh; /* in the order of the asking */
+	uint64_t next_ns, wait_ns;
+	char id[WHO_ID_LEN];
+};
+
+struct names {
+	struct source_env env;
+	struct names_told told;
+	struct pods *pods;
+	struct wanted *wanted;
+	struct loop_source *seen;
+	bool is_seen_armed;
+	uint64_t retry_ns, changes;
+	struct {
+		void *source; /* NULL: it is not started */
+		bool is_set_up, works, is_told;
+		char why[WHY_LEN];
+	} states[SOURCES];
+};
+
+void names_config_done(struct names_config *config)
+{
+	free(config->root);
+	free(config->node);
+	free(config->kubelet);
+	free(config->kubelet_ca);
+	free(config->api);
+	free(config->token);
+	free(config->ca);
+	*config = (struct names_config){ 0 };
+}
+
+void names_state(struct names *names, const struct source *source, const char *why)
+{
+	for (size_t i = 0; i < SOURCES; i++) {
+		bool works = !why;
+
+		if (sources[i] != source)
+			continue;
+		names->states[i].is_set_up = true;
+		if (names->states[i].is_told && names->states[i].works == works &&
+		    !strcmp(names->states[i].why, why ? why : ""))
+			continue;
+		names->states[i].is_told = true;
+		names->states[i].works = works;
+		snprintf(names->states[i].why, WHY_LEN, "%s", why ? why : "");
+		if (names->told.source)
+			names->told.source(names->told.arg, source->name,
+					   works ? NULL : names->states[i].why);
+	}
+}
+
+bool names_works(const struct names *names, const struct source *source)
+{
+	for (size_t i = 0; i < SOURCES; i++)
+		if (sources[i] == source)
+			return names->states[i].works;
+	return false;
+}
+
+void names_tell_namespace(struct names *names, const char *name, const struct who_wish *wish)
+{
+	if (names->told.namespace)
+		names->told.namespace(names->told.arg, name, wish);
+}
+
+static void start_sources(struct names *names)
+{
+	names->retry_ns = clock_mono_ns() + RETRY_NS;
+	for (size_t i = 0; i < SOURCES; i++) {
+		int err = names->states[i].source ?
+				  -EALREADY :
+				  sources[i]->start(&names->env, &names->states[i].source);
+
+		if (err && err != -ENODEV && err != -EALREADY)
+			names_state(names, sources[i], strerror(-err));
+	}
+}
+
+static void ask(struct names *names, const char *container, const char *uid)
+{
+	if (clock_mono_ns() >= names->retry_ns)
+		start_sources(names);
+	for (size_t i = 0; i < SOURCES; i++)
+		if (names->states[i].source)
+			sources[i]->want(names->states[i].source, container, uid);
+}
+
+/* True if the id may be asked for (again) now. */
+static bool may_ask(struct names *names, const char *id)
+{
+	uint64_t now_ns = clock_mono_ns();
+	struct wanted *wanted;
+
+	HASH_FIND_STR(names->wanted, id, wanted);
+	if (wanted) {
+		if (now_ns < wanted->next_ns)
+			return false;
+		wanted->wait_ns = wanted->wait_ns * 2 < NAMES_ASK_MAX_NS ? wanted->wait_ns * 2 :
+									   NAMES_ASK_MAX_NS;
+		wanted->next_ns = now_ns + wanted->wait_ns;
+		return true;
+	}
+	if (HASH_COUNT(names->wanted) >= NAMES_WANTED) {
+		wanted = names->wanted;
+		HASH_DEL(names->wanted, wanted);
+		free(wanted);
+	}
+	wanted = calloc(1, sizeof(*wanted));
+	if (!wanted)
+		return true;
+	snprintf(wanted->id, sizeof(wanted->id), "%s", id);
+	/* The first try may come before the source has heard of it. */
+	wanted->wait_ns = NAMES_ASK_NS / 10;
+	wanted->next_ns = now_ns + wanted->wait_ns;
+	HASH_ADD_STR(names->wanted, id, wanted);
+	if (!wanted->hh.tbl)
+		free(wanted);
+	return true;
+}
+
+static void copy_names(struct names *names, struct who_group *group, enum pods_rank *rank,
+		       bool *has_container)
+{
+	const struct who_container *container =
+		group->container[0] ? pods_find_container(names->pods, group->container) : NULL;
+	const struct who_pod *pod = NULL;
+
+	*has_container = container || !group->container[0];
+	if (container)
+		memcpy(group->container_name, container->name, sizeof(group->container_name));
+	/* A container of Docker's in no pod's path may still be a pod's. */
+	if (container && !group->pod_uid[0])
+		memcpy(group->pod_uid, container->pod_uid, sizeof(group->pod_uid));
+	*rank = PODS_OBJECT;
+	if (!group->pod_uid[0])
+		return;
+	pod = pods_find(names->pods, group->pod_uid, rank);
+	if (!pod) {
+		*rank = PODS_PATHS;
+		return;
+	}
+	memcpy(group->namespace, pod->namespace, sizeof(group->namespace));
+	memcpy(group->pod, pod->name, sizeof(group->pod));
+	memcpy(group->workload, pod->workload, sizeof(group->workload));
+	memcpy(group->labels, pod->labels, sizeof(group->labels));
+}
+
+bool names_fill(struct names *names, struct who_group *group)
+{
+	bool has_container, wants_container, wants_pod;
+	enum pods_rank rank;
+
+	copy_names(names, group, &rank, &has_container);
+	if (has_container && rank >= PODS_OBJECT)
+		return true;
+	wants_container = !has_container && may_ask(names, group->container);
+	wants_pod = rank < PODS_OBJECT && may_ask(names, group->pod_uid);
+	if (!wants_container && !wants_pod)
+		return false;
+	ask(names, group->container, group->pod_uid);
+	copy_names(names, group, &rank, &has_container);
+	return has_container && rank >= PODS_OBJECT;
+}
+
+uint64_t names_changes(const struct names *names)
+{
+	return names->changes;
+}
+
+const struct who_pod *names_pod(struct names *names, const char *uid)
+{
+	return pods_find(names->pods, uid, NULL);
+}
+
+void names_each_pod(const struct names *names, void (*fn)(void *arg, const struct who_pod *pod),
+		    void *arg)
+{
+	pods_each(names->pods, PODS_PATHS, fn, arg);
+}
+
+void names_each_source(const struct names *names,
+		       void (*fn)(void *arg, const char *name, bool works, const char *why),
+		       void *arg)
+{
+	for (size_t i = 0; i < SOURCES; i++)
+		if (names->states[i].source || names->states[i].is_set_up)
+			fn(arg, sources[i]->name,
+			   names->states[i].source && !names->states[i].why[0],
+			   names->states[i].why);
+}
+
+void names_seen(struct names *names, const char *uid)
+{
+	enum pods_rank rank;
+	const struct who_pod *pod = pods_find(names->pods, uid, &rank);
+
+	if (pod && rank >= PODS_OBJECT)
+		return;
+	if (!names->is_seen_armed && names->seen)
+		names->is_seen_armed = !loop_arm(names->seen, SEEN_NS);
+}
+
+static void on_seen(void *arg)
+{
+	struct names *names = arg;
+
+	names->is_seen_armed = false;
+	ask(names, "", "");
+}
+
+static void on_changed(void *arg, const struct who_pod *pod, const struct who_container *container)
+{
+	struct names *names = arg;
+
+	names->changes++;
+	if (names->told.named)
+		names->told.named(names->told.arg, pod, container);
+}
+
+int names_new(struct names **ret, struct loop *loop, struct fetcher *fetcher,
+	      const struct names_config *config, const struct names_told *told)
+{
+	struct names *names = calloc(1, sizeof(*names));
+	int err = -ENOMEM;
+
+	if (!names)
+		return -ENOMEM;
+	names->told = *told;
+	names->pods = pods_new(on_changed, names);
+	if (names->pods)
+		err = loop_add_timer(loop, NAMES_ASK_NS, on_seen, names, &names->seen);
+	if (!err)
+		err = loop_arm(names->seen, 0);
+	if (err) {
+		names_free(names);
+		return err;
+	}
+	names->env = (struct source_env){
+		.names = names, .pods = names->pods, .loop = loop, .fetcher = fetcher, .config = config
+	};
+	start_sources(names);
+	*ret = names;
+	return 0;
+}
+
+struct names *names_free(struct names *names)
+{
+	struct wanted *wanted, *next;
+
+	if (!names)
+		return NULL;
+	for (size_t i = 0; i < SOURCES; i++)
+		if (names->states[i].source)
+			sources[i]->stop(names->states[i].source);
+	HASH_ITER(hh, names->wanted, wanted, next) {
+		HASH_DEL(names->wanted, wanted);
+		free(wanted);
+	}
+	loop_remove(names->seen);
+	pods_free(names->pods);
+	free(names);
+	return NULL;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pod and a container as facts, from whichever source. */
+#ifndef NAMES_POD_H
+#define NAMES_POD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "who/who.h"
+
+#define WHO_ANNOTATION_LEN 64
+/* Stands for an annotation that was longer: no parser takes it. */
+#define WHO_ANNOTATION_BAD "(too long)"
+
+/* Annotations that aigress reads, of pods and of namespaces. */
+struct who_wish {
+	char budget[WHO_ANNOTATION_LEN]; /* aigress.dev/budget */
+	char mode[WHO_ANNOTATION_LEN];   /* aigress.dev/mode */
+};
+
+struct who_pod {
+	char uid[WHO_UID_LEN];  /* as the API server has it */
+	char hash[WHO_UID_LEN]; /* static pods: as cgroups have it; else empty */
+	char namespace[WHO_NAME_LEN];
+	char name[WHO_NAME_LEN];
+	char workload[WHO_NAME_LEN]; /* "Deployment/agents" */
+	char owner[WHO_NAME_LEN];    /* "ReplicaSet/agents-6d4cf56db6": what the pod itself names */
+	char labels[WHO_LABELS_LEN];
+	char service_account[WHO_NAME_LEN];
+	char node[WHO_NAME_LEN];
+	struct who_wish wish;
+	bool on_host_network;
+};
+
+struct who_container {
+	char id[WHO_ID_LEN];
+	char pod_uid[WHO_UID_LEN]; /* empty: of no pod */
+	char name[WHO_NAME_LEN];   /* a sandbox is called WHO_SANDBOX */
+};
+/* As the kubelet's own metrics call it. */
+#define WHO_SANDBOX "POD"
+
+#endif

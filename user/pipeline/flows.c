@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pipeline's half below TLS: flows, and what of them nobody read. */
+#include "pipeline/pipeline_internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "meter/api.h"
+#include "meter/estimate.h"
+
+/* Nobody saw it greet: who it goes to, and whose it is. False: that is not known. */
+static bool adopt(const struct pipeline *pipeline, struct ev_flow *flow)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const char *host = addresses_host(pipeline->addresses, flow->family, flow->remote_addr,
+					  flow->remote_port);
+
+	if (!host)
+		return false;
+	snprintf(flow->host, sizeof(flow->host), "%s", host);
+	if (!flow->head.tgid && hooks->owner)
+		flow->head.tgid = hooks->owner(hooks->arg, flow->head.id);
+	return true;
+}
+
+/* The hello inside a tunnel: one that was seen before makes a relay of this flow. */
+static void learn_hello(struct pipeline *pipeline, const struct ev_flow *known, uint64_t hello)
+{
+	if (flows_is_copy(pipeline->flows, known->head.id) || !hello ||
+	    !hellos_is_copy(pipeline->hellos, hello, known->head.id))
+		return;
+	unmetered_flow_cancel(pipeline->unmetered, known);
+	flows_set_copy(pipeline->flows, known->head.id);
+}
+
+/* A flow to an AI host that passes. */
+static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct who_process *process = NULL;
+	bool is_copy = !flow->is_quic && flow->hello &&
+		       hellos_is_copy(pipeline->hellos, flow->hello, flow->head.id);
+
+	/* Asked now, while the process is sure to be there; a flow's own name is that of a thread. */
+	if (flow->head.tgid) {
+		process = who_process(pipeline->config.who, flow->head.tgid, flow->comm, WHO_NO_UID);
+		if (!flow->comm[0])
+			snprintf(flow->comm, sizeof(flow->comm), "%s", process->comm);
+	}
+	if (!is_copy && !flows_get(pipeline->flows, flow->head.id))
+		unmetered_flow(pipeline->unmetered, flow);
+	pipeline->n_quic += flow->is_quic && !flows_get(pipeline->flows, flow->head.id);
+	flows_put(pipeline->flows, flow);
+	if (is_copy)
+		flows_set_copy(pipeline->flows, flow->head.id);
+	else if (flow->head.tgid && hooks->greeted)
+		hooks->greeted(hooks->arg, flow->head.tgid, flow->head.cgroup);
+	if (!is_copy && flow->head.tgid && hooks->left_out)
+		unmetered_left_out(pipeline->unmetered, flow->head.tgid, flow->host,
+				   hooks->left_out(hooks->arg, flow->head.tgid));
+	pipeline_judge(pipeline, flow->head.cgroup, process, flow->host, true, flow->head.time_ns);
+}
+
+void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct ev_flow *known = flows_get(pipeline->flows, event->head.id);
+	struct ev_flow flow = *event;
+	bool is_ai;
+
+	if (flow.state == EV_FLOW_APPROACH) {
+		if (flow.head.tgid && hooks->greeted)
+			hooks->greeted(hooks->arg, flow.head.tgid, flow.head.cgroup);
+		return;
+	}
+	flow.host[sizeof(flow.host) - 1] = '\0';
+	flow.comm[sizeof(flow.comm) - 1] = '\0';
+	if (known && !flow.host[0])
+		return learn_hello(pipeline, known, flow.hello);
+	if (flow.is_adopted && !adopt(pipeline, &flow))
+		return;
+	is_ai = api_find(flow.host);
+	if (flow.verdict == CTL_ASK && hooks->flow_decide)
+		hooks->flow_decide(hooks->arg, &flow, is_ai ? CTL_AI : CTL_IGNORE);
+	if (!is_ai)
+		return;
+	if (flow.state == EV_FLOW_REFUSED) {
+		if (hooks->destroy)
+			hooks->destroy(hooks->arg, &flow);
+		return;
+	}
+	if (!flow.is_tunnelled && !flow.is_adopted)
+		addresses_learn(pipeline->addresses, flow.family, flow.remote_addr,
+				flow.remote_port, flow.host);
+	add_flow(pipeline, &flow);
+}
+
+/* Heads of HTTP, about: an SDK's request, and an answer with its rate limits. */
+#define HEAD_OUT_BYTES 500
+#define HEAD_IN_BYTES  700
+
+static void estimate_unmetered(const struct pipeline *pipeline, const struct unmetered_sum *sum,
+			       struct charge *charge)
+{
+	uint64_t n = sum->flows ? sum->flows : 1; /* a connection has one exchange at the least */
+	struct sizes sizes = {
+		.provider = charge->provider, .host = sum->host, .form = sum->form, .exchanges = n
+	};
+	struct estimate estimate;
+
+	if (sum->bytes[EV_OUT] > n * HEAD_OUT_BYTES)
+		sizes.request_bytes = sum->bytes[EV_OUT] - n * HEAD_OUT_BYTES;
+	if (sum->bytes[EV_IN] > n * HEAD_IN_BYTES)
+		sizes.response_bytes = sum->bytes[EV_IN] - n * HEAD_IN_BYTES;
+	estimate_sizes(&sizes, pipeline->calibration, &estimate);
+	charge->usage.input = estimate.input;
+	charge->usage.output = estimate.output;
+	charge->error_input = estimate.input_error;
+	charge->error_output = estimate.output_error;
+}
+
+/*
+ * What of an account was never read, as a charge: by sizes, at the price of no known model, so it
+ * is unpriced in reports and the dearest of its family for budgets.
+ */
+static void charge_unmetered(struct pipeline *pipeline, const struct unmetered_sum *sum,
+			     uint64_t now_ns)
+{
+	const struct api_provider *provider = api_find(sum->host);
+	struct links_caller caller = {
+		.cgroup = sum->cgroup, .tgid = sum->tgid, .uid = WHO_NO_UID, .comm = sum->comm
+	};
+	struct charge charge = { .source = CHARGE_SIZE,
+				 .outcome = CHARGE_OK,
+				 .request_bytes = sum->bytes[EV_OUT],
+				 .response_bytes = sum->bytes[EV_IN],
+				 .start_mono_ns = now_ns };
+
+	if (!provider)
+		return;
+	snprintf(charge.provider, sizeof(charge.provider), "%s", api_name(provider));
+	snprintf(charge.operation, sizeof(charge.operation), "unmetered");
+	snprintf(charge.host, sizeof(charge.host), "%s", sum->host);
+	charge.is_stream = sum->form == ANSWER_SSE;
+	estimate_unmetered(pipeline, sum, &charge);
+	prices_apply(pipeline->config.prices, "", &charge);
+	pipeline_charge(pipeline, &caller, &charge);
+}
+
+static void settle_unmetered(struct pipeline *pipeline, bool tick, uint64_t now_ns)
+{
+	struct unmetered_sum sum;
+
+	links_tell(pipeline->links);
+	while (unmetered_next(pipeline->unmetered, tick, &sum))
+		charge_unmetered(pipeline, &sum, now_ns);
+}
+
+void pipeline_address(struct pipeline *pipeline, const struct sockaddr *address, const char *host)
+{
+	const struct sockaddr_in *in = (const void *)address;
+	const struct sockaddr_in6 *in6 = (const void *)address;
+	uint8_t addr[16] = { 0 };
+
+	if (!api_find(host))
+		return;
+	if (address->sa_family == AF_INET6) {
+		addresses_learn(pipeline->addresses, AF_INET6, in6->sin6_addr.s6_addr,
+				ntohs(in6->sin6_port), host);
+	} else if (address->sa_family == AF_INET) {
+		memcpy(addr, &in->sin_addr, sizeof(in->sin_addr));
+		addresses_learn(pipeline->addresses, AF_INET, addr, ntohs(in->sin_port), host);
+	}
+}
+
+void pipeline_settle(struct pipeline *pipeline, uint64_t now_ns)
+{
+	settle_unmetered(pipeline, false, now_ns);
+}
+
+/* Settling walks all connections and accounts: many ends are settled at once. */
+static void settle_soon(struct pipeline *pipeline, uint64_t now_ns)
+{
+	if (pipeline->config.hooks.settle_soon)
+		pipeline->config.hooks.settle_soon(pipeline->config.hooks.arg);
+	else
+		pipeline_settle(pipeline, now_ns);
+}
+
+/* Another name was seen where an old connection goes: it may be somebody's who was never named. */
+static bool doubt_flow(struct pipeline *pipeline, const struct ev_flow *flow)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+
+	if (!flow->is_adopted || !hooks->is_shared || !hooks->is_shared(hooks->arg, flow))
+		return false;
+	unmetered_flow_doubt(pipeline->unmetered, flow);
+	if (hooks->flow_decide)
+		hooks->flow_decide(hooks->arg, flow, CTL_IGNORE);
+	flows_drop(pipeline->flows, flow->head.id);
+	return true;
+}
+
+static void end_flow(struct pipeline *pipeline, const struct ev_flow *flow)
+{
+	bool is_copy = flows_is_copy(pipeline->flows, flow->head.id);
+
+	if (doubt_flow(pipeline, flow))
+		return;
+	flows_drop(pipeline->flows, flow->head.id);
+	if (!is_copy)
+		unmetered_flow_end(pipeline->unmetered, flow);
+}
+
+struct release {
+	struct pipeline *pipeline;
+	uint64_t socket;
+};
+
+/* One of a socket that is gone: its counts are still in the kernel. */
+static void end_quic(void *arg, const struct ev_flow *known)
+{
+	const struct release *release = arg;
+	const struct pipeline_hooks *hooks = &release->pipeline->config.hooks;
+	struct ev_flow flow = *known;
+	struct ctl_flow counts;
+
+	if (!flow.is_quic || flow.hello != release->socket)
+		return;
+	release->pipeline->n_quic--;
+	if (hooks->flow_get && !hooks->flow_get(hooks->arg, flow.head.id, &counts)) {
+		memcpy(flow.bytes, counts.bytes, sizeof(flow.bytes));
+		memcpy(flow.handshake, counts.handshake, sizeof(flow.handshake));
+		memcpy(flow.framed, counts.framed, sizeof(flow.framed));
+		memcpy(flow.records, counts.records, sizeof(flow.records));
+	}
+	end_flow(release->pipeline, &flow);
+}
+
+struct look {
+	struct pipeline *pipeline;
+	const struct links_caller *caller;
+	const char *host;
+};
+
+/* Its end may come minutes after its program's, or has come and waits in the ring. */
+static void look_at_held(void *arg, const struct ev_flow *flow)
+{
+	const struct look *look = arg;
+	const struct pipeline_hooks *hooks = &look->pipeline->config.hooks;
+	uint64_t since_ns;
+
+	if (flow->is_quic || flow->head.tgid != look->caller->tgid || strcmp(flow->host, look->host))
+		return;
+	since_ns = hooks->held(hooks->arg, flow->head.id);
+	if (since_ns)
+		withheld_put(look->pipeline->withheld, flow, since_ns);
+	else
+		withheld_drop(look->pipeline->withheld, flow->head.id);
+}
+
+bool pipeline_withheld(struct pipeline *pipeline, const struct links_caller *caller,
+		       const struct charge *charge)
+{
+	struct look look = { pipeline, caller, charge->host };
+	struct withheld_call call = { .tgid = caller->tgid,
+				      .host = charge->host,
+				      .connection = caller->connection,
+				      .start_ns = charge->start_mono_ns,
+				      .next_ns = caller->next_ns };
+
+	if (charge->outcome != CHARGE_NO_ANSWER || charge->source == CHARGE_FREE)
+		return false;
+	if (pipeline->config.hooks.held)
+		flows_each(pipeline->flows, look_at_held, &look);
+	return withheld_explains(pipeline->withheld, &call);
+}
+
+void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
+{
+	const struct ev_flow *known = flows_get(pipeline->flows, event->head.id);
+	struct release release = { pipeline, event->head.id };
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	struct ev_flow flow;
+
+	if (event->is_withheld && hooks->hold_over)
+		hooks->hold_over(hooks->arg, event->head.id);
+	if (known) {
+		/* The end comes from where no task is known. */
+		flow = *known;
+		memcpy(flow.bytes, event->bytes, sizeof(flow.bytes));
+		memcpy(flow.handshake, event->handshake, sizeof(flow.handshake));
+		memcpy(flow.framed, event->framed, sizeof(flow.framed));
+		memcpy(flow.records, event->records, sizeof(flow.records));
+		flow.record_bytes = event->record_bytes;
+		pipeline->n_quic -= flow.is_quic;
+		if (event->is_withheld)
+			withheld_put(pipeline->withheld, &flow, event->held_since_ns);
+		else
+			withheld_drop(pipeline->withheld, flow.head.id);
+		end_flow(pipeline, &flow);
+	} else if (pipeline->n_quic) {
+		flows_each(pipeline->flows, end_quic, &release);
+	} else {
+		return;
+	}
+	settle_soon(pipeline, event->head.time_ns);
+}
+
+/* A QUIC connection's name is known, or that it will not be: then its address is asked. */
+void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	struct ev_flow flow = event->flow;
+	const char *host;
+	enum ctl_verdict verdict;
+
+	if (flows_get(pipeline->flows, flow.head.id))
+		return;
+	flow.comm[sizeof(flow.comm) - 1] = '\0';
+	switch (quics_take(pipeline->quics, event, flow.host)) {
+	case QUICS_MORE:
+		return;
+	case QUICS_NAME:
+		break;
+	case QUICS_NONE:
+		host = addresses_host(pipeline->addresses, flow.family, flow.remote_addr,
+				      flow.remote_port);
+		snprintf(flow.host, sizeof(flow.host), "%s", host ? host : "");
+		break;
+	}
+	verdict = api_find(flow.host) ? CTL_AI : CTL_IGNORE;
+	if (hooks->decide)
+		hooks->decide(hooks->arg, flow.head.id, verdict);
+	if (flow.host[0] && hooks->flow_decide)
+		hooks->flow_decide(hooks->arg, &flow, verdict);
+	if (verdict != CTL_AI)
+		return;
+	addresses_learn(pipeline->addresses, flow.family, flow.remote_addr, flow.remote_port,
+			flow.host);
+	add_flow(pipeline, &flow);
+}
+
+static void count_flow(void *arg, const struct ev_flow *flow)
+{
+	struct pipeline *pipeline = arg;
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	struct ev_flow doubtful = *flow;
+	struct ctl_flow counts;
+
+	if (flows_is_copy(pipeline->flows, flow->head.id) ||
+	    hooks->flow_get(hooks->arg, flow->head.id, &counts))
+		return;
+	memcpy(doubtful.bytes, counts.bytes, sizeof(doubtful.bytes));
+	if (!doubt_flow(pipeline, &doubtful))
+		unmetered_flow_count(pipeline->unmetered, flow, &counts);
+}
+
+void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns)
+{
+	if (pipeline->config.hooks.flow_get)
+		flows_each(pipeline->flows, count_flow, pipeline);
+	settle_unmetered(pipeline, true, now_ns);
+}
+
+struct destroy_job {
+	struct pipeline *pipeline;
+	const char *path;
+	size_t done;
+};
+
+static bool is_below(const char *path, const char *root)
+{
+	size_t len = strlen(root);
+
+	return !strcmp(root, "/") || (!strncmp(path, root, len) && (!path[len] || path[len] == '/'));
+}
+
+static void destroy_one(void *arg, const struct ev_flow *flow)
+{
+	struct destroy_job *job = arg;
+	const struct pipeline_config *config = &job->pipeline->config;
+
+	/* a gate drops its datagrams; there is nothing to reset */
+	if (flow->is_quic || !is_below(who_group(config->who, flow->head.cgroup)->path, job->path))
+		return;
+	/* Each event of a call in flight orders it anew, and a late daemon has many of them. */
+	if (!flows_set_reset(job->pipeline->flows, flow->head.id))
+		return;
+	job->done++;
+	config->hooks.destroy(config->hooks.arg, flow);
+}
+
+size_t pipeline_destroy(struct pipeline *pipeline, const char *path)
+{
+	struct destroy_job job = { .pipeline = pipeline, .path = path };
+
+	if (pipeline->config.hooks.destroy)
+		flows_each(pipeline->flows, destroy_one, &job);
+	return job.done;
+}
+
+bool pipeline_reset(struct pipeline *pipeline, uint64_t cookie)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct ev_flow *flow = flows_get(pipeline->flows, cookie);
+
+	if (!flow || !hooks->destroy)
+		return false;
+	hooks->destroy(hooks->arg, flow);
+	return true;
+}
+
+struct visit {
+	struct pipeline *pipeline;
+	void (*fn)(void *arg, const struct ev_flow *flow);
+	void *arg;
+};
+
+static void visit_one(void *arg, const struct ev_flow *flow)
+{
+	struct visit *visit = arg;
+
+	if (!flows_is_copy(visit->pipeline->flows, flow->head.id))
+		visit->fn(visit->arg, flow);
+}
+
+void pipeline_flows(struct pipeline *pipeline, void (*fn)(void *arg, const struct ev_flow *flow),
+		    void *arg)
+{
+	struct visit visit = { pipeline, fn, arg };
+
+	flows_each(pipeline->flows, visit_one, &visit);
+}

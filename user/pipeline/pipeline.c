@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/pipeline_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "meter/api.h"
+#include "meter/estimate.h"
+#include "pipeline/connections.h"
+
+/* Carries out what the policy says of a subject, after a charge or a judgement. */
+static void carry_out(struct pipeline *pipeline, const struct policy_subject *subject,
+		      int64_t now_us)
+{
+	struct policy_verdict verdict;
+
+	while (policy_next(pipeline->config.policy, &verdict))
+		if (pipeline->config.act)
+			act_apply(pipeline->config.act, &verdict, subject, now_us);
+}
+
+/* A cgroup or a process has appeared: is one of its budgets spent already? */
+void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
+		    const char *host, bool will_call, uint64_t time_ns)
+{
+	struct policy_subject subject = { .host = host, .model = "" };
+	int64_t now_us = pipeline->config.wall_us(time_ns);
+	struct who_process copy = { 0 }; /* of a cgroup alone: nobody */
+	struct who_group group;
+
+	if (!pipeline->config.policy)
+		return;
+	/* Copies: the look-ups' answers hold only until the next one, and act may ask again. */
+	if (process)
+		copy = *process;
+	group = *who_group(pipeline->config.who, cgroup);
+	subject.group = &group;
+	subject.process = &copy;
+	(will_call ? policy_expect : policy_judge)(pipeline->config.policy, &subject, now_us);
+	carry_out(pipeline, &subject, now_us);
+}
+
+void pipeline_charge(struct pipeline *pipeline, const struct links_caller *caller,
+		     const struct charge *charge)
+{
+	const struct pipeline_config *config = &pipeline->config;
+	/* Copies, as in pipeline_judge(). */
+	struct who_group group = *who_group(config->who, caller->cgroup);
+	struct who_process process = *who_process(config->who, caller->tgid, caller->comm,
+						  caller->uid);
+	struct ledger_call row = { .start_us = config->wall_us(charge->start_mono_ns),
+				   .charge = charge,
+				   .group = &group,
+				   .process = &process };
+	struct policy_subject subject = {
+		.group = &group, .process = &process, .host = charge->host, .model = charge->model
+	};
+	int64_t now_us = config->wall_us(charge->start_mono_ns + charge->duration_ns);
+
+	pipeline->stats.charges++;
+	if (config->ledger && ledger_add(config->ledger, &row, &row.id) < 0)
+		pipeline->stats.charges_unwritten++;
+	if (config->hooks.called)
+		config->hooks.called(config->hooks.arg, &row);
+	if (config->policy) {
+		policy_release(config->policy, caller->call);
+		policy_charge(config->policy, &subject, charge, row.id, now_us);
+		carry_out(pipeline, &subject, now_us);
+		if (config->act)
+			act_review(config->act, config->policy, true, now_us);
+	}
+}
+
+/* What a call has cost so far is held against its budgets, and may cross a line by itself. */
+static void on_running(void *arg, const struct links_caller *caller, const struct charge *so_far)
+{
+	struct pipeline *pipeline = arg;
+	const struct pipeline_config *config = &pipeline->config;
+	struct policy_subject subject = { .host = so_far->host, .model = so_far->model };
+	int64_t now_us = config->wall_us(pipeline->last_ns);
+	struct who_process process;
+	struct who_group group;
+
+	if (!config->policy)
+		return;
+	/* Copies, as in pipeline_judge(). */
+	group = *who_group(config->who, caller->cgroup);
+	process = *who_process(config->who, caller->tgid, caller->comm, caller->uid);
+	subject.group = &group;
+	subject.process = &process;
+	policy_reserve(config->policy, &subject, caller->call, so_far, now_us);
+	carry_out(pipeline, &subject, now_us);
+}
+
+/* What the connections tell. */
+
+static void on_charged(void *arg, const struct links_caller *caller, const struct charge *charge)
+{
+	struct pipeline *pipeline = arg;
+	struct charge waived;
+
+	if (!pipeline_withheld(pipeline, caller, charge))
+		return pipeline_charge(pipeline, caller, charge);
+	waived = *charge;
+	charge_waive(&waived);
+	/* Should it leave after all, it is not explained by what was read. */
+	unmetered_withheld(pipeline->unmetered, caller->tgid, charge->host, charge->request_bytes);
+	pipeline_charge(pipeline, caller, &waived);
+}
+
+static void on_decided(void *arg, uint64_t connection, enum ctl_verdict verdict)
+{
+	struct pipeline *pipeline = arg;
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+
+	if (hooks->decide)
+		hooks->decide(hooks->arg, connection, verdict);
+}
+
+static void on_read(void *arg, uint32_t tgid, const char *host, enum ev_dir dir, uint64_t bytes,
+		    uint64_t records)
+{
+	struct pipeline *pipeline = arg;
+
+	unmetered_read(pipeline->unmetered, tgid, host, dir, bytes, records);
+}
+
+static void on_missed(void *arg, uint32_t tgid, const char *host, enum links_miss why,
+		      uint64_t bytes)
+{
+	struct pipeline *pipeline = arg;
+
+	unmetered_missed(pipeline->unmetered, tgid, host,
+			 why == LINKS_UPGRADED ? UNMETERED_UPGRADED : UNMETERED_LOST, bytes);
+}
+
+static void on_other(void *arg, uint32_t tgid, const char *host)
+{
+	struct pipeline *pipeline = arg;
+
+	unmetered_other(pipeline->unmetered, tgid, host);
+}
+
+static void on_forgotten(void *arg, uint32_t tgid, uint64_t ssl)
+{
+	struct pipeline *pipeline = arg;
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+
+	if (hooks->forget)
+		hooks->forget(hooks->arg, tgid, ssl);
+}
+
+/* What the kernel tells. */
+
+static void on_open(struct pipeline *pipeline, const struct ev_open *event)
+{
+	struct who *who = pipeline->config.who;
+	char comm[EV_COMM_LEN], host[EV_HOST_LEN];
+
+	if (!links_open(pipeline->links, event))
+		return;
+	memcpy(comm, event->comm, sizeof(comm));
+	comm[sizeof(comm) - 1] = '\0';
+	memcpy(host, event->host, sizeof(host));
+	host[sizeof(host) - 1] = '\0';
+	/* Asked now, while the process is sure to be there. */
+	pipeline_judge(pipeline, event->head.cgroup,
+		       who_process(who, event->head.tgid, comm, event->uid), host, false,
+		       event->head.time_ns);
+}
+
+static void on_gone(struct pipeline *pipeline, const struct ev_head *event)
+{
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+
+	links_gone(pipeline->links, event);
+	if (hooks->gone)
+		hooks->gone(hooks->arg, event->tgid);
+	/* Sockets are closed after EV_EXIT: their process must still have its name. */
+	if (event->type == EV_EXEC)
+		who_forget(pipeline->config.who, event->tgid);
+}
+
+static void on_cgroup(struct pipeline *pipeline, const struct ev_cgroup *event)
+{
+	char path[EV_PATH_LEN];
+
+	memcpy(path, event->path, sizeof(path));
+	path[sizeof(path) - 1] = '\0';
+	who_learn(pipeline->config.who, event->head.cgroup, path);
+	pipeline_judge(pipeline, event->head.cgroup, NULL, "", false, event->head.time_ns);
+}
+
+static bool is_sound(const struct ev_head *event, size_t size)
+{
+	static const size_t sizes[] = {
+		[EV_DATA] = sizeof(struct ev_data),   [EV_OPEN] = sizeof(struct ev_open),
+		[EV_CLOSE] = sizeof(struct ev_close), [EV_EXEC] = sizeof(struct ev_head),
+		[EV_EXIT] = sizeof(struct ev_head),   [EV_CGROUP] = sizeof(struct ev_cgroup),
+		[EV_FLOW] = sizeof(struct ev_flow),   [EV_FLOW_END] = sizeof(struct ev_flow),
+		[EV_QUIC] = sizeof(struct ev_quic),
+	};
+	const struct ev_data *data = (const struct ev_data *)event;
+
+	if (size < sizeof(*event) || !event->type || event->type > EV_QUIC ||
+	    size < sizes[event->type])
+		return false;
+	if (event->type == EV_QUIC)
+		return ((const struct ev_quic *)event)->len <= EV_QUIC_MAX;
+	return event->type != EV_DATA || (data->len <= size - sizeof(*data) && data->dir <= EV_IN);
+}
+
+void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size_t size)
+{
+	pipeline->stats.events++;
+	if (!is_sound(event, size)) {
+		pipeline->stats.bad_events++;
+		return;
+	}
+	pipeline->last_ns = event->time_ns;
+	switch (event->type) {
+	case EV_DATA:
+		return links_data(pipeline->links, (const struct ev_data *)event);
+	case EV_OPEN:
+		return on_open(pipeline, (const struct ev_open *)event);
+	case EV_CLOSE:
+		return links_close(pipeline->links, (const struct ev_close *)event);
+	case EV_EXEC:
+	case EV_EXIT:
+		return on_gone(pipeline, event);
+	case EV_CGROUP:
+		return on_cgroup(pipeline, (const struct ev_cgroup *)event);
+	case EV_FLOW:
+		return pipeline_flow(pipeline, (const struct ev_flow *)event);
+	case EV_FLOW_END:
+		return pipeline_flow_end(pipeline, (const struct ev_flow *)event);
+	case EV_QUIC:
+		return pipeline_quic(pipeline, (const struct ev_quic *)event);
+	}
+}
+
+void pipeline_follow(struct pipeline *pipeline, bool closely)
+{
+	links_running(pipeline->links, closely ? LINKS_CLOSELY_NS : LINKS_RUNNING_NS);
+}
+
+void pipeline_policy(struct pipeline *pipeline, struct policy *policy)
+{
+	pipeline->config.policy = policy;
+}
+
+void pipeline_coverage(const struct pipeline *pipeline,
+		       void (*fn)(void *arg, const struct unmetered_row *row), void *arg)
+{
+	unmetered_each(pipeline->unmetered, fn, arg);
+}
+
+void pipeline_estimates(const struct pipeline *pipeline,
+			void (*fn)(void *arg, const struct calibration_row *row), void *arg)
+{
+	calibration_each(pipeline->calibration, fn, arg);
+}
+
+void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
+{
+	*ret = pipeline->stats;
+	links_stats(pipeline->links, &ret->links);
+	ret->flows = flows_count(pipeline->flows);
+	unmetered_stats(pipeline->unmetered, &ret->unmetered);
+}
+
+int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
+{
+	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
+	struct links_out out = { .charged = on_charged,
+				 .running = on_running,
+				 .decided = on_decided,
+				 .read = on_read,
+				 .missed = on_missed,
+				 .other = on_other,
+				 .forgotten = on_forgotten,
+				 .arg = pipeline };
+
+	if (!pipeline)
+		return -ENOMEM;
+	pipeline->config = *config;
+	pipeline->flows = flows_new();
+	pipeline->hellos = hellos_new();
+	pipeline->addresses = addresses_new();
+	pipeline->quics = quics_new();
+	pipeline->unmetered = unmetered_new();
+	pipeline->withheld = withheld_new();
+	if (calibration_new(&pipeline->calibration) == 0)
+		pipeline->links = links_new(&out, config->prices, pipeline->calibration);
+	if (!pipeline->flows || !pipeline->hellos || !pipeline->addresses || !pipeline->quics ||
+	    !pipeline->unmetered || !pipeline->withheld || !pipeline->links) {
+		pipeline_free(pipeline);
+		return -ENOMEM;
+	}
+	*ret = pipeline;
+	return 0;
+}
+
+struct pipeline *pipeline_free(struct pipeline *pipeline)
+{
+	if (!pipeline)
+		return NULL;
+	/* What waits now is not lost: it leaves when this program has gone. */
+	pipeline->config.hooks.held = NULL;
+	links_free(pipeline->links, pipeline->last_ns);
+	unmetered_free(pipeline->unmetered);
+	withheld_free(pipeline->withheld);
+	flows_free(pipeline->flows);
+	hellos_free(pipeline->hellos);
+	addresses_free(pipeline->addresses);
+	quics_free(pipeline->quics);
+	calibration_free(pipeline->calibration);
+	free(pipeline);
+	return NULL;
+}

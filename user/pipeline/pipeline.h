@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Joins the stages: event bytes in, ledger rows and verdicts out. A ring buffer, a recorded file
+ * and a fuzzer are three callers of pipeline_event(). It knows no kernel: what must reach one goes
+ * through the levers it is given.
+ */
+#ifndef PIPELINE_PIPELINE_H
+#define PIPELINE_PIPELINE_H
+
+#include "event.h"
+#include "control.h"
+#include "budget/policy.h"
+#include "enforce/enforcer.h"
+#include "flow/reconcile.h"
+#include "ledger/ledger.h"
+#include "meter/price.h"
+#include "pipeline/connections.h"
+#include "who/who.h"
+
+struct pipeline;
+
+/* What the pipeline asks of the world; a NULL member is not called. */
+struct pipeline_hooks {
+	void (*decide)(void *arg, uint64_t connection, enum ctl_verdict verdict);
+	/* Answers a flow that came up as CTL_ASK: its suffix fits, its name may not. */
+	void (*flow_decide)(void *arg, const struct ev_flow *flow, enum ctl_verdict verdict);
+	void (*greeted)(void *arg, uint32_t tgid, uint64_t cgroup);
+	void (*gone)(void *arg, uint32_t tgid);
+	void (*forget)(void *arg, uint32_t tgid, uint64_t ssl);
+	void (*called)(void *arg, const struct ledger_call *call); /* one line a call */
+	void (*destroy)(void *arg, const struct ev_flow *flow);    /* reset a live connection */
+	/* A flow has ended: pipeline_settle() is wanted. NULL: it is done at once. */
+	void (*settle_soon)(void *arg);
+	/* The process that holds the socket of a flow that nobody saw connect; 0: unknown. */
+	uint32_t (*owner)(void *arg, uint64_t cookie);
+	/* Is this adopted flow's address others' as well, as far as is known by now? */
+	bool (*is_shared)(void *arg, const struct ev_flow *flow);
+	/* Why nothing will be read of a process that just greeted an AI host; UNMETERED_READ: it may be. */
+	enum unmetered_why (*left_out)(void *arg, uint32_t tgid);
+	int (*flow_get)(void *arg, uint64_t cookie, struct ctl_flow *ret); /* so far; 0 or -errno */
+	uint64_t (*held)(void *arg,
+			 uint64_t cookie); /* since when a flow's request waits; 0: none does */
+	void (*hold_over)(void *arg, uint64_t cookie); /* that flow has ended */
+	void *arg;
+};
+
+struct pipeline_config {
+	struct who *who;
+	struct prices *prices;
+	struct ledger *ledger; /* may be NULL: charges go to hooks.called only */
+	struct policy *policy; /* may be NULL */
+	struct act *act;       /* may be NULL */
+	struct pipeline_hooks hooks;
+	int64_t (*wall_us)(uint64_t mono_ns); /* the wall clock at an event's time */
+};
+
+int pipeline_new(struct pipeline **ret, const struct pipeline_config *config);
+struct pipeline *pipeline_free(struct pipeline *pipeline); /* ends every call in progress */
+
+/* Closely, or no longer: a budget is nearly spent, and what a call has cost so far is told more often. */
+void pipeline_follow(struct pipeline *pipeline, bool closely);
+
+/* Other rules: what is in flight is reserved anew. The old policy is no longer touched. */
+void pipeline_policy(struct pipeline *pipeline, struct policy *policy);
+
+/* An AI host's address, from the resolver: for connections whose greeting nobody saw. */
+struct sockaddr;
+void pipeline_address(struct pipeline *pipeline, const struct sockaddr *address, const char *host);
+
+/* Any bytes may come; what is not an event is counted and dropped. */
+void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size_t size);
+
+/* Charges what flowed unread in connections that have ended: a second after hooks.settle_soon. */
+void pipeline_settle(struct pipeline *pipeline, uint64_t now_ns);
+
+/*
+ * Charges what flowed so far of long connections that nothing is read of. To be called now and
+ * then (each minute); flows that end are settled by themselves.
+ */
+void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
+
+/*
+ * Resets the live AI connections of a cgroup and of those below it, each once, through hooks.destroy.
+ * `path` is the cgroup's, as who_group() gives it. Returns how many there were.
+ */
+size_t pipeline_destroy(struct pipeline *pipeline, const char *path);
+
+/* The same for one connection. False: it is not known. */
+bool pipeline_reset(struct pipeline *pipeline, uint64_t cookie);
+
+/* Each live connection to an AI host but relays; fn must not hand events to the pipeline. */
+void pipeline_flows(struct pipeline *pipeline, void (*fn)(void *arg, const struct ev_flow *flow),
+		    void *arg);
+
+/* How much of each process's AI traffic was read. */
+void pipeline_coverage(const struct pipeline *pipeline,
+		       void (*fn)(void *arg, const struct unmetered_row *row), void *arg);
+
+/* What measured calls taught, and how good the estimates are. */
+void pipeline_estimates(const struct pipeline *pipeline,
+			void (*fn)(void *arg, const struct calibration_row *row), void *arg);
+
+struct pipeline_stats {
+	uint64_t events, bad_events;
+	uint64_t flows; /* now */
+	uint64_t charges, charges_unwritten;
+	struct links_stats links;
+	struct unmetered_stats unmetered;
+};
+void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret);
+
+#endif

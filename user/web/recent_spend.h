@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who spends now: sums of the last 60 minutes and 24 hours by caller, in memory, for the status
+ * page. No clock in here.
+ */
+#ifndef WEB_RECENT_SPEND_H
+#define WEB_RECENT_SPEND_H
+
+#include "base/text.h"
+#include "ledger/ledger.h"
+#include "metrics/series.h"
+
+#define SPEND_CALLERS 1000 /* of 4.6 kB; the rest is one row */
+#define SPEND_MINUTES 60
+#define SPEND_HOURS   24
+
+struct spend_row {
+	struct series_row row;
+	char name[TEXT_LEN(WHO_NAME_LEN)], detail[TEXT_LEN(WHO_PATH_LEN)];
+	char model[TEXT_LEN(CHARGE_MODEL_LEN)]; /* of the latest call that named one */
+	int64_t minute, hour;                   /* of the newest slot, since the epoch */
+	int64_t minutes[SPEND_MINUTES], hours[SPEND_HOURS]; /* nanos, at [minute % 60] */
+	uint64_t calls, tokens, estimated, unpriced; /* since the start, or the ledger's day */
+};
+
+struct spend;
+
+/* NULL: no memory. */
+struct spend *spend_new(void);
+struct spend *spend_free(struct spend *spend);
+void spend_call(struct spend *spend, const struct ledger_call *call, uint64_t now_ns);
+/* What the ledger knows of the last hours. 0 or -errno. */
+int spend_restore(struct spend *spend, struct ledger *ledger, int64_t now_us, uint64_t now_ns);
+void spend_expire(struct spend *spend, uint64_t now_ns);
+
+/* Everybody's sums. */
+const struct spend_row *spend_total(struct spend *spend, int64_t now_us);
+/*
+ * Pointers to the `max` rows that spent most: in the last five minutes, then the hour, then the day.
+ * Returns how many; ret_more: callers that are not among them.
+ */
+size_t spend_top(struct spend *spend, int64_t now_us, const struct spend_row **ret, size_t max,
+		 size_t *ret_more);
+/* Nanos of the last n minutes, the present one included; n up to SPEND_MINUTES. */
+int64_t spend_last_minutes(const struct spend_row *row, unsigned n);
+int64_t spend_day(const struct spend_row *row);
+
+#endif
