@@ -106,12 +106,12 @@ static __always_inline void flow_adopt(struct __sk_buff *skb, struct bpf_sock *s
 	flow->netns = netns_of(sk);
 	flow->verdict = CTL_AI;
 	flow->is_adopted = 1;
-	flow->talk = TALK_DATA;
+	flow->handshake_state = HANDSHAKE_DATA;
 	flow->seq_next = s->seq;
 	flow_count_in(sk, flow);
 	flow_count_out(flow, s);
 	flow_enter(flow);
-	tell(sk, flow, NULL, EV_FLOW, is_ip6);
+	emit_flow(sk, flow, NULL, EV_FLOW, is_ip6);
 }
 
 /* The name is an AI host's, and this segment is the last of the hello or a repetition of it. */
@@ -125,24 +125,24 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 			return DROP; /* told already */
 		flow->state = FLOW_REFUSED;
 		gate_hit(gate, CTL_REFUSED_HELLOS);
-		tell(sk, flow, h, EV_FLOW, is_ip6);
+		emit_flow(sk, flow, h, EV_FLOW, is_ip6);
 		return DROP;
 	}
 	if (hold_is_due(flow)) {
 		if (flow->state != FLOW_HELD) {
 			flow->state = FLOW_HELD;
-			tell(sk, flow, NULL, EV_FLOW, is_ip6);
+			emit_flow(sk, flow, NULL, EV_FLOW, is_ip6);
 		}
 		return DROP;
 	}
 	flow->seq_next = flow->seq_first;
 	flow_count_in(sk, flow);
 	flow_count_out(flow, s);
-	talk_count(flow);
+	handshake_count(flow);
 	flow_enter(flow);
 	if (!flow->is_tunnelled && flow->verdict == CTL_AI)
 		adopt_learn(sk, is_ip6);
-	tell(sk, flow, h, EV_FLOW, is_ip6);
+	emit_flow(sk, flow, h, EV_FLOW, is_ip6);
 	bpf_sk_storage_delete(&hellos, sk);
 	return PASS;
 }
@@ -186,10 +186,10 @@ static __always_inline bool flow_begin(struct __sk_buff *skb, struct flow *flow,
 	if (hello_is_tls(head[0])) {
 		flow->state = FLOW_HELLO;
 		flow->seq_next = s->seq;
-		talk_greet(skb, flow, s->at);
-		flow->talk = TALK_LOST;
+		handshake_greet(skb, flow, s->at);
+		flow->handshake_state = HANDSHAKE_LOST;
 		if (!bpf_skb_load_bytes(skb, s->at, head, sizeof(head))) {
-			flow->talk = TALK_HANDSHAKE;
+			flow->handshake_state = HANDSHAKE_HANDSHAKE;
 			flow->seq_record = s->seq + 5 + hello_u16(head + 3);
 		}
 		return true;
@@ -271,12 +271,12 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 		had_come = flow->bytes[EV_IN];
 		flow_count_in(sk, flow);
 		pace_stream(skb, flow, flow->bytes[EV_IN] - had_come);
-		if (talk_follow(skb, flow, &s))
-			tell(sk, flow, NULL, EV_FLOW, is_ip6);
+		if (handshake_follow(skb, flow, &s))
+			emit_flow(sk, flow, NULL, EV_FLOW, is_ip6);
 		if (s.len && pace_holds(skb, sk, flow, &s))
 			return DROP;
 		flow_count_out(flow, &s);
-		talk_count(flow);
+		handshake_count(flow);
 		records_count(skb, EV_OUT);
 		flow_publish(flow);
 		return PASS;
@@ -365,8 +365,8 @@ static __always_inline bool flow_conclude(struct bpf_sock_ops *ops, struct bpf_s
 	if (flow->is_counted && bpf_map_delete_elem(&flow_counts, &flow->cookie))
 		return false;
 	flow->bytes[EV_IN] = ops->bytes_received - flow->before_in;
-	talk_count(flow);
-	is_told = tell(sk, flow, NULL, EV_FLOW_END, ops->family == AF_INET6);
+	handshake_count(flow);
+	is_told = emit_flow(sk, flow, NULL, EV_FLOW_END, ops->family == AF_INET6);
 	flow->state = FLOW_OTHER;
 	return is_told;
 }

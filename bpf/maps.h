@@ -97,12 +97,12 @@ enum flow_state {
 };
 
 /* How far the client's side of TLS has come. */
-enum flow_talk {
-	TALK_NONE = 0, /* no record yet: before a tunnelled hello */
-	TALK_HANDSHAKE,
-	TALK_FINISHED, /* TLS 1.3: its Finished is out */
-	TALK_DATA,     /* application data */
-	TALK_LOST,     /* its records could not be followed */
+enum flow_handshake {
+	HANDSHAKE_NONE = 0, /* no record yet: before a tunnelled hello */
+	HANDSHAKE_HANDSHAKE,
+	HANDSHAKE_FINISHED, /* TLS 1.3: its Finished is out */
+	HANDSHAKE_DATA,     /* application data */
+	HANDSHAKE_LOST,     /* its records could not be followed */
 };
 
 /* The TLS records of one direction, followed by their headers (records.h). */
@@ -137,7 +137,7 @@ struct flow {
 	__u8 is_tunnelled;
 	__u8 is_counted;        /* has its row in flow_counts */
 	__u8 segments;          /* looked at in vain in a tunnel */
-	__u8 talk;              /* enum flow_talk */
+	__u8 handshake_state;   /* enum flow_handshake */
 	__u8 has_asked;         /* it has sent a request */
 	__u32 in_asked;         /* bytes that had come in as it last sent of a request; low half */
 	__u32 seq_held;         /* of the first byte that is held */
@@ -207,14 +207,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, CTL_BUCKETS_MAX);
 	__type(key, __u32);
-	__type(value, struct ctl_grant);
+	__type(value, struct ctl_allowance);
 } grants __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, CTL_BUCKETS_MAX);
 	__type(key, __u32);
-	__type(value, struct ctl_take);
+	__type(value, struct ctl_consumed);
 } takes __weak SEC(".maps");
 
 /* Flows with a request that waits, by socket cookie. Full: CTL_HOLDS_FULL. */

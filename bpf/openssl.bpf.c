@@ -78,7 +78,7 @@ static __always_inline bool open_nameless(const struct ctl_conn_key *key, struct
 }
 
 /* Takes over what user space has decided since. */
-static __always_inline __u32 settle(struct ctl_conn *conn)
+static __always_inline __u32 sync_verdict(struct ctl_conn *conn)
 {
 	__u32 *verdict;
 
@@ -114,8 +114,8 @@ static __always_inline bool is_server(__u32 dir, const char *buf, __u64 bytes)
 }
 
 /* A connection that nobody named: older than the probes, or to an address. */
-static __always_inline struct ctl_conn *meet(const struct ctl_conn_key *key,
-					     const struct frame *call, __u64 bytes)
+static __always_inline struct ctl_conn *conn_create(const struct ctl_conn_key *key,
+						    const struct frame *call, __u64 bytes)
 {
 	struct ctl_conn fresh = { .id = new_id() };
 
@@ -149,8 +149,8 @@ static __always_inline void take_bytes(const struct frame *call, __u64 bytes)
 	__u64 offset;
 
 	if (!conn)
-		conn = meet(&key, call, bytes);
-	if (!conn || settle(conn) == CTL_IGNORE)
+		conn = conn_create(&key, call, bytes);
+	if (!conn || sync_verdict(conn) == CTL_IGNORE)
 		return;
 	/* One thread at a time writes, and one reads, an SSL object: nobody comes between. */
 	offset = conn->bytes[call->dir & 1];
@@ -339,7 +339,7 @@ int free_enter(struct pt_regs *ctx)
 	if (!conn)
 		return 0;
 	/* Also of one that user space ignores: it keeps a place for what may still be in the ring. */
-	settle(conn);
+	sync_verdict(conn);
 	if (conn->is_open)
 		tell_close(conn, key.tgid);
 	bpf_map_delete_elem(&conns, &key);

@@ -78,11 +78,11 @@ enum pace_wish {
 };
 
 /* False: this bucket has nothing left for it. */
-static __always_inline bool bucket_gives(struct ctl_gate *gate, const struct ctl_grant *grant,
-					 struct ctl_take *taken, __u32 wish, __u32 bytes)
+static __always_inline bool bucket_gives(struct ctl_gate *gate, const struct ctl_allowance *grant,
+					 struct ctl_consumed *taken, __u32 wish, __u32 bytes)
 {
 	if (wish == PACE_TAKE) {
-		__sync_fetch_and_add(&taken->taken_nanos, grant->reserve_nanos);
+		__sync_fetch_and_add(&taken->consumed_nanos, grant->reserve_nanos);
 		__sync_fetch_and_add(&taken->admitted, 1);
 		return true;
 	}
@@ -92,7 +92,7 @@ static __always_inline bool bucket_gives(struct ctl_gate *gate, const struct ctl
 		__sync_fetch_and_add(&taken->streamed_nanos, bytes * grant->per_kib_nanos >> 10);
 		return taken->streamed_nanos < grant->cut_nanos;
 	}
-	if ((__s64)(grant->granted_nanos - taken->taken_nanos - taken->streamed_nanos) > 0)
+	if ((__s64)(grant->granted_nanos - taken->consumed_nanos - taken->streamed_nanos) > 0)
 		return true;
 	if (wish == PACE_ASK_NEW) {
 		__sync_fetch_and_add(&gate->hits, 1);
@@ -123,8 +123,8 @@ __weak int pace_ask(struct __sk_buff *skb, __u32 wish, __u32 bytes)
 			continue;
 		for (int i = 0; i < CTL_BUCKETS; i++) {
 			__u32 bucket = gate->buckets[i];
-			struct ctl_grant *grant;
-			struct ctl_take *taken;
+			struct ctl_allowance *grant;
+			struct ctl_consumed *taken;
 
 			if (!bucket)
 				break;
@@ -149,7 +149,7 @@ static __always_inline void pace_stream(struct __sk_buff *skb, struct flow *flow
 		flow->is_cut = 0;
 		return;
 	}
-	if (!bytes || flow->talk < TALK_DATA)
+	if (!bytes || flow->handshake_state < HANDSHAKE_DATA)
 		return;
 	flow->is_cut = pace_ask(skb, PACE_COUNT, bytes) != 0;
 	if (flow->is_cut && !was_cut)
@@ -265,7 +265,7 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 	/* what has left before may leave again */
 	if ((__s32)(s->seq + s->len - (flow->held_since_ns ? flow->seq_held : flow->seq_next)) <= 0)
 		return false;
-	if (flow->talk != TALK_DATA && flow->talk != TALK_LOST)
+	if (flow->handshake_state != HANDSHAKE_DATA && flow->handshake_state != HANDSHAKE_LOST)
 		return false; /* a handshake, or talk with a proxy */
 	is_answered = !flow->has_asked || (__u32)flow->bytes[EV_IN] - flow->in_asked > PACE_ANSWER;
 	is_big = pace_is_big(skb, flow, s);

@@ -9,7 +9,7 @@
  * Sent once, by whoever takes the process out of `procs`: several last threads may see
  * live == 0. A process that finds the ring full stays in `procs` for tap_sweep.
  */
-static __always_inline void tell(__u32 type, __u32 tgid)
+static __always_inline void emit_flow(__u32 type, __u32 tgid)
 {
 	struct ev_head *event;
 
@@ -32,14 +32,14 @@ SEC("raw_tp/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
 	if (BPF_CORE_READ(task, signal, live.counter) == 0)
-		tell(EV_EXIT, BPF_CORE_READ(task, tgid));
+		emit_flow(EV_EXIT, BPF_CORE_READ(task, tgid));
 	return 0;
 }
 
 SEC("raw_tp/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task)
 {
-	tell(EV_EXEC, BPF_CORE_READ(task, tgid));
+	emit_flow(EV_EXEC, BPF_CORE_READ(task, tgid));
 	return 0;
 }
 

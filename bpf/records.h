@@ -130,11 +130,11 @@ __weak int records_count(struct __sk_buff *skb, __u32 dir)
 	if (!flow || !segment_read(skb, &s))
 		return 0;
 	/* of the server's, those of the handshake are followed as well; the client's begin at its data */
-	if (dir == EV_OUT && flow->talk < TALK_DATA)
+	if (dir == EV_OUT && flow->handshake_state < HANDSHAKE_DATA)
 		return 0;
 	dir &= 1;
 	barrier_var(dir);
-	records_follow(skb, &flow->records[dir], &s, flow->talk >= TALK_DATA);
+	records_follow(skb, &flow->records[dir], &s, flow->handshake_state >= HANDSHAKE_DATA);
 	return 0;
 }
 

@@ -3,8 +3,8 @@
  * Where a flow's handshake ends: the client's TLS records are followed by their headers, up to the
  * first that holds application data.
  */
-#ifndef TALK_H
-#define TALK_H
+#ifndef HANDSHAKE_H
+#define HANDSHAKE_H
 
 #include "records.h"
 
@@ -12,23 +12,23 @@
  * A server's two session tickets, which follow the client's Finished and so mostly its request too:
  * 2 * 255 bytes of OpenSSL; others send one or two of 150 to 300.
  */
-#define TALK_TICKETS 510
+#define HANDSHAKE_TICKETS 510
 
 /* Records of the client's handshake in one segment: a key exchange, a change of cipher, a Finished. */
-#define TALK_RECORDS 6
+#define HANDSHAKE_RECORDS 6
 
 /* While there was no application data, everything is handshake. */
-static __always_inline void talk_count(struct flow *flow)
+static __always_inline void handshake_count(struct flow *flow)
 {
-	if (flow->talk > TALK_FINISHED)
+	if (flow->handshake_state > HANDSHAKE_FINISHED)
 		return;
 	flow->handshake[EV_OUT] = flow->bytes[EV_OUT];
 	flow->handshake[EV_IN] = flow->bytes[EV_IN];
 }
 
-static __always_inline void talk_lose(struct flow *flow)
+static __always_inline void handshake_lose(struct flow *flow)
 {
-	flow->talk = TALK_LOST;
+	flow->handshake_state = HANDSHAKE_LOST;
 	flow->handshake[EV_OUT] = 0;
 	flow->handshake[EV_IN] = 0;
 }
@@ -38,32 +38,34 @@ static __always_inline void talk_lose(struct flow *flow)
  * 1.3 hides in that type (RFC 8446 5.2)? Told by the length: a Finished is a header of 4, a hash of
  * 32 or 48, a type and a tag of 16; an alert 2 bytes, the type and the tag.
  */
-static __always_inline bool talk_is_finished(__u32 len)
+static __always_inline bool handshake_is_finished(__u32 len)
 {
 	return len == 4 + 32 + 17 || len == 4 + 48 + 17;
 }
 
-#define TALK_ALERT (2 + 17)
+#define HANDSHAKE_ALERT (2 + 17)
 
 /* One record's header: moves on behind it. False: nothing more is to be learned. */
-static __always_inline bool talk_record(struct flow *flow, const __u8 *head)
+static __always_inline bool handshake_record(struct flow *flow, const __u8 *head)
 {
 	__u32 len = hello_u16(head + 3);
 
-	if (head[0] == 23 && flow->talk == TALK_HANDSHAKE && talk_is_finished(len)) {
-		flow->talk = TALK_FINISHED;
+	if (head[0] == 23 && flow->handshake_state == HANDSHAKE_HANDSHAKE &&
+	    handshake_is_finished(len)) {
+		flow->handshake_state = HANDSHAKE_FINISHED;
 		flow->finished_in = flow->bytes[EV_IN];
-	} else if (head[0] == 23 && len != TALK_ALERT) {
+	} else if (head[0] == 23 && len != HANDSHAKE_ALERT) {
 		flow->handshake[EV_OUT] = flow->seq_record - flow->seq_first;
 		flow->handshake[EV_IN] = flow->bytes[EV_IN];
-		if (flow->talk == TALK_FINISHED && flow->finished_in == flow->handshake[EV_IN])
-			flow->handshake[EV_IN] += TALK_TICKETS;
-		flow->talk = TALK_DATA;
+		if (flow->handshake_state == HANDSHAKE_FINISHED &&
+		    flow->finished_in == flow->handshake[EV_IN])
+			flow->handshake[EV_IN] += HANDSHAKE_TICKETS;
+		flow->handshake_state = HANDSHAKE_DATA;
 		flow->records[EV_OUT].next = flow->seq_record;
 		flow->records[EV_OUT].is_followed = 1;
 		return false;
 	} else if (head[0] < 20 || head[0] > 23 || head[1] != 3) {
-		talk_lose(flow);
+		handshake_lose(flow);
 		return false;
 	}
 	flow->seq_record += 5 + len;
@@ -74,7 +76,7 @@ static __always_inline bool talk_record(struct flow *flow, const __u8 *head)
  * The first bytes of a ClientHello are at `at`: a part of its random (behind the record's header, the
  * message's and the version), by which the same hello is known again on its way through a relay.
  */
-static __always_inline void talk_greet(struct __sk_buff *skb, struct flow *flow, __u32 at)
+static __always_inline void handshake_greet(struct __sk_buff *skb, struct flow *flow, __u32 at)
 {
 	__u64 random;
 
@@ -85,31 +87,33 @@ static __always_inline void talk_greet(struct __sk_buff *skb, struct flow *flow,
 /*
  * Follows the client's records up to its first application data. True: the hello in a tunnel began.
  */
-static __always_inline bool talk_follow(struct __sk_buff *skb, struct flow *flow,
-					const struct segment *s)
+static __always_inline bool handshake_follow(struct __sk_buff *skb, struct flow *flow,
+					     const struct segment *s)
 {
 	bool has_begun = false;
 	__u8 head[5];
 	__u32 at;
 
-	if (flow->talk == TALK_NONE && s->len && !bpf_skb_load_bytes(skb, s->at, head, 1) &&
+	if (flow->handshake_state == HANDSHAKE_NONE && s->len &&
+	    !bpf_skb_load_bytes(skb, s->at, head, 1) &&
 	    hello_is_tls(head[0])) { /* the hello in a tunnel */
-		flow->talk = TALK_HANDSHAKE;
+		flow->handshake_state = HANDSHAKE_HANDSHAKE;
 		flow->seq_record = s->seq;
-		talk_greet(skb, flow, s->at);
+		handshake_greet(skb, flow, s->at);
 		has_begun = true;
 	}
-	for (int i = 0; i < TALK_RECORDS; i++) {
-		if (flow->talk != TALK_HANDSHAKE && flow->talk != TALK_FINISHED)
+	for (int i = 0; i < HANDSHAKE_RECORDS; i++) {
+		if (flow->handshake_state != HANDSHAKE_HANDSHAKE &&
+		    flow->handshake_state != HANDSHAKE_FINISHED)
 			break;
 		at = flow->seq_record - s->seq;
 		if (at >= s->len) /* beyond this segment, or this one repeats what was read */
 			break;
 		if (bpf_skb_load_bytes(skb, s->at + at, head, sizeof(head))) {
-			talk_lose(flow); /* a header in two segments */
+			handshake_lose(flow); /* a header in two segments */
 			break;
 		}
-		if (!talk_record(flow, head))
+		if (!handshake_record(flow, head))
 			break;
 	}
 	return has_begun;

@@ -17,8 +17,8 @@ static __always_inline void name_copy(struct ev_flow *event, struct hello *h)
 }
 
 /* False: there was no room. */
-static __always_inline bool tell(struct bpf_sock *sk, const struct flow *flow, struct hello *h,
-				 __u32 type, bool is_ip6)
+static __always_inline bool emit_flow(struct bpf_sock *sk, const struct flow *flow, struct hello *h,
+				      __u32 type, bool is_ip6)
 {
 	struct ev_flow *event = emit_reserve(sizeof(*event));
 
@@ -37,7 +37,7 @@ static __always_inline bool tell(struct bpf_sock *sk, const struct flow *flow, s
 	event->record_bytes = record_framing(flow);
 	event->hello = flow->hello;
 	if (type == EV_FLOW_END && flow->held_since_ns) {
-		event->is_withheld = 1;
+		event->is_unsent = 1;
 		event->held_since_ns = flow->held_since_ns;
 	}
 	event->is_adopted = flow->is_adopted;

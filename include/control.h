@@ -83,15 +83,15 @@ _Static_assert(sizeof(struct ctl_gate) == 40, "both halves agree on struct ctl_g
  *
  * The kernel's whole rule, when a request begins on an AI flow behind a gate with buckets:
  *
- *   pass, and takes.taken_nanos += grants.reserve_nanos, in each bucket, atomically
- *       if (__s64)(grants.granted_nanos - takes.taken_nanos - takes.streamed_nanos) > 0 in each;
+ *   pass, and takes.consumed_nanos += grants.reserve_nanos, in each bucket, atomically
+ *       if (__s64)(grants.granted_nanos - takes.consumed_nanos - takes.streamed_nanos) > 0 in each;
  *   else hold it: no data of a new request leaves; answers in flight, ACKs and keep-alives do.
  *
  * A bucket that is not in `grants` has credit (it was just taken away). A held request is asked
  * again when granted_nanos rises or the gate ends; how it is held and woken is the kernel half's.
  * The last request may take the credit below zero, once a CPU at most when two race.
  *
- * taken_nanos only ever rises, from 0. User space keeps
+ * consumed_nanos only ever rises, from 0. User space keeps
  *
  *   granted = rate * time since the bucket began + reserves of settled requests - their true cost
  *
@@ -106,17 +106,17 @@ _Static_assert(sizeof(struct ctl_gate) == 40, "both halves agree on struct ctl_g
  * takes.streamed_nanos >= grants.cut_nanos on, what comes in of an answer is dropped, unacknowledged.
  */
 #define CTL_PACE_FORGET_NS 600000000000ULL
-struct ctl_grant {
+struct ctl_allowance {
 	__u64 granted_nanos; /* nano-dollars, or tokens for a budget in tokens */
 	__u64 reserve_nanos; /* what one request takes as it begins; > 0 */
 	__u64 per_kib_nanos; /* of an answer, as TCP carries it; 0: answers do not count */
 	__u64 cut_nanos;     /* UINT64_MAX: answers are not cut */
 };
-struct ctl_take {
-	__u64 taken_nanos;
+struct ctl_consumed {
+	__u64 consumed_nanos;
 	__u64 admitted;       /* requests */
 	__u64 held;           /* requests that had to wait, each counted once */
-	__u64 streamed_nanos; /* by answers; only ever rises, as taken_nanos does */
+	__u64 streamed_nanos; /* by answers; only ever rises, as consumed_nanos does */
 };
 #define CTL_BUCKETS_MAX 4096
 
@@ -136,8 +136,8 @@ struct ctl_hold {
 };
 #define CTL_HOLDS_MAX 16384
 _Static_assert(sizeof(struct ctl_hold) == 24, "both halves agree on struct ctl_hold");
-_Static_assert(sizeof(struct ctl_grant) == 32, "both halves agree on struct ctl_grant");
-_Static_assert(sizeof(struct ctl_take) == 32, "both halves agree on struct ctl_take");
+_Static_assert(sizeof(struct ctl_allowance) == 32, "both halves agree on struct ctl_grant");
+_Static_assert(sizeof(struct ctl_consumed) == 32, "both halves agree on struct ctl_take");
 
 /* Key of the `ai_addrs` and `other_addrs` maps: where a TLS server was reached. */
 struct ctl_addr {

@@ -106,7 +106,7 @@ struct ev_flow {
 	__u32 records[2]; /* how many of application data: their framing is no plaintext */
 	union {
 		__u64 hello; /* of the ClientHello's random: who sends the same is a relay; 0: unknown */
-		__u64 held_since_ns; /* where is_withheld: from when on nothing left */
+		__u64 held_since_ns; /* where is_unsent: from when on nothing left */
 	};
 	__u32 netns;         /* inode number of the socket's network namespace; 0 if unknown */
 	__u16 local_port;    /* host byte order */
@@ -129,7 +129,7 @@ struct ev_flow {
 	 */
 	__u8 is_quic;
 	/* EV_FLOW_END: what was written last was held at a gate, or dropped by one, and never left. */
-	__u8 is_withheld;
+	__u8 is_unsent;
 	char comm[EV_COMM_LEN];
 	/*
 	 * SNI of the ClientHello, or CONNECT's. Empty in EV_FLOW_END, in a second EV_FLOW, which tells

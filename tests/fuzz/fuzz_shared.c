@@ -49,7 +49,7 @@ static bool on_reply(void *arg, const struct shared_reply *reply)
 	if (reply->kind != SHARED_LIST)
 		return true;
 	seq = shared_entry_parts(&seen->entry, reply, "me", now_us, &bad);
-	sum = shared_entry_elsewhere(&seen->entry, now_us);
+	sum = shared_entry_remote(&seen->entry, now_us);
 	if (sum > INT64_MAX || seen->entry.remote.n > POLICY_SLOTS)
 		abort();
 	seen->hash = mix(seen->hash, &seq, sizeof(seq));

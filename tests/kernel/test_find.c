@@ -353,7 +353,7 @@ static void follows_a_fork(void **state)
 static void turns_many_links_into_one(void **state)
 {
 	struct fixture *f = *state;
-	struct client clients[LINKS_FILE_MAX + 2];
+	struct client clients[CONNECTIONS_FILE_MAX + 2];
 	size_t single = 0, n = ARRAY_SIZE(clients);
 
 	for (size_t i = 0; i < n; i++) {
@@ -403,7 +403,7 @@ static void survives_a_storm_of_execs(void **state)
 	assert_int_equal(count_links(), links);
 	print_message("300 execs: %llu files looked into, %llu news lost\n",
 		      (unsigned long long)(after.files_seen - before.files_seen),
-		      (unsigned long long)(after.news_lost - before.news_lost));
+		      (unsigned long long)(after.map_events_lost - before.map_events_lost));
 }
 
 static void probes_a_deleted_library(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Real cgroups, real processes: what freezer does to them, and that the keeper lets them go when
+ * Real cgroups, real processes: what freezer does to them, and that the watchdog lets them go when
  * the process that used it is killed. Needs root.
  */
 #include <errno.h>
@@ -171,18 +171,19 @@ static void halt_and_die(int way)
 	int status;
 
 	if (daemon == 0) {
-		struct keeper *keeper;
-		uint64_t started = spare_start_time((uint32_t)child);
-		int err = keeper_new(&keeper);
+		struct watchdog *watchdog;
+		uint64_t started = exempt_start_time((uint32_t)child);
+		int err = watchdog_new(&watchdog);
 
 		if (!err && way == 0)
-			err = keeper_process(keeper, true, (uint32_t)child, started) ||
+			err = watchdog_process(watchdog, true, (uint32_t)child, started) ||
 			      freezer_signal_process((uint32_t)child, started, SIGSTOP);
 		else if (!err && way == 1)
-			err = keeper_cgroup(keeper, true, false, cgroup) ||
+			err = watchdog_cgroup(watchdog, true, false, cgroup) ||
 			      freezer_signal(cgroup, SIGSTOP);
 		else if (!err)
-			err = keeper_cgroup(keeper, true, true, cgroup) || freezer_set(cgroup, true);
+			err = watchdog_cgroup(watchdog, true, true, cgroup) ||
+			      freezer_set(cgroup, true);
 		if (err)
 			_exit(1);
 		raise(SIGSTOP); /* seen by the test */
@@ -205,17 +206,17 @@ static void the_keeper_lets_go_when_the_daemon_is_killed(void **state)
 
 static void the_keeper_forgets_what_was_let_go(void **state)
 {
-	struct keeper *keeper;
+	struct watchdog *watchdog;
 	uint64_t started;
 
 	NEEDS_ROOT();
-	started = spare_start_time((uint32_t)child);
-	assert_int_equal(keeper_new(&keeper), 0);
-	assert_int_equal(keeper_process(keeper, true, (uint32_t)child, started), 0);
-	assert_int_equal(keeper_process(keeper, false, (uint32_t)child, started), 0);
+	started = exempt_start_time((uint32_t)child);
+	assert_int_equal(watchdog_new(&watchdog), 0);
+	assert_int_equal(watchdog_process(watchdog, true, (uint32_t)child, started), 0);
+	assert_int_equal(watchdog_process(watchdog, false, (uint32_t)child, started), 0);
 	kill(child, SIGSTOP); /* by another hand, afterwards */
 	wait_until(false);
-	assert_null(keeper_free(keeper));
+	assert_null(watchdog_free(watchdog));
 	assert_int_equal(count_ticks(100), 0);
 	kill(child, SIGCONT);
 }

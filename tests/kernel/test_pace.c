@@ -8,29 +8,29 @@
 
 static void grant(uint32_t bucket, uint64_t granted)
 {
-	struct ctl_grant grant = { .granted_nanos = granted,
-				   .reserve_nanos = RESERVE,
-				   .cut_nanos = UINT64_MAX };
+	struct ctl_allowance grant = { .granted_nanos = granted,
+				       .reserve_nanos = RESERVE,
+				       .cut_nanos = UINT64_MAX };
 
-	assert_int_equal(tap_grant_set(tap, bucket, &grant), 0);
+	assert_int_equal(tap_allowance_set(tap, bucket, &grant), 0);
 }
 
 /* What is left of a budget: a byte of an answer is one. */
 static void grant_left(uint32_t bucket, uint64_t granted, uint64_t cut)
 {
-	struct ctl_grant grant = { .granted_nanos = granted,
-				   .reserve_nanos = RESERVE,
-				   .per_kib_nanos = 1024,
-				   .cut_nanos = cut };
+	struct ctl_allowance grant = { .granted_nanos = granted,
+				       .reserve_nanos = RESERVE,
+				       .per_kib_nanos = 1024,
+				       .cut_nanos = cut };
 
-	assert_int_equal(tap_grant_set(tap, bucket, &grant), 0);
+	assert_int_equal(tap_allowance_set(tap, bucket, &grant), 0);
 }
 
-static struct ctl_take taken(uint32_t bucket)
+static struct ctl_consumed taken(uint32_t bucket)
 {
-	struct ctl_take take;
+	struct ctl_consumed take;
 
-	assert_int_equal(tap_take_get(tap, bucket, &take), 0);
+	assert_int_equal(tap_consumed_get(tap, bucket, &take), 0);
 	return take;
 }
 
@@ -95,7 +95,7 @@ static void holds_what_has_no_credit_and_wakes_it(void **state)
 	pace(CG_A, UINT64_MAX, 1, 0);
 	assert_int_equal(tell(&child, 'r'), 0);
 	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
-	assert_int_equal(taken(1).taken_nanos, RESERVE);
+	assert_int_equal(taken(1).consumed_nanos, RESERVE);
 	assert_int_equal(taken(1).admitted, 1);
 	assert_int_equal(holds(), 0);
 
@@ -118,8 +118,8 @@ static void holds_what_has_no_credit_and_wakes_it(void **state)
 	assert_int_equal(taken(1).held, 1);
 	assert_int_equal(holds(), 0);
 	assert_int_equal(tap_wake(the_cookie + 1, &the_hold), -ENOENT);
-	assert_int_equal(tap_grant_clear(tap, 1), 0);
-	assert_int_equal(tap_grant_clear(tap, 1), -ENOENT);
+	assert_int_equal(tap_allowance_clear(tap, 1), 0);
+	assert_int_equal(tap_allowance_clear(tap, 1), -ENOENT);
 	close(fd);
 	child_end(&child);
 }
@@ -177,7 +177,7 @@ static void each_bucket_of_each_gate_must_have_credit(void **state)
 	assert_int_equal(holds(), 1);
 	assert_int_equal(the_hold.bucket, 2);
 	assert_int_equal(taken(1).admitted + taken(3).admitted, 0);
-	assert_int_equal(tap_grant_clear(tap, 2), 0); /* has credit: it was just taken away */
+	assert_int_equal(tap_allowance_clear(tap, 2), 0); /* has credit: it was just taken away */
 	assert_int_equal(tap_wake(the_cookie, &the_hold), 0);
 	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
 	assert_int_equal(taken(1).admitted, 1);
@@ -324,7 +324,7 @@ static void survives_a_reset_of_what_waits(void **state)
 	assert_int_equal(tell(&child, 'w'), ECONNABORTED);
 	take_events(2);
 	assert_int_equal(last[1].head.type, EV_FLOW_END);
-	assert_true(last[1].is_withheld);
+	assert_true(last[1].is_unsent);
 	assert_int_equal(last[1].held_since_ns, the_hold.since_ns);
 	assert_int_equal(holds(), 1); /* until user space has read of the end */
 	assert_int_equal(the_hold.bucket, 0);
@@ -347,7 +347,7 @@ static void tells_nothing_withheld_of_what_left(void **state)
 	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
 	assert_int_equal(tap_destroy(tap, &last[0]), 0);
 	take_events(2);
-	assert_false(last[1].is_withheld);
+	assert_false(last[1].is_unsent);
 	close(fd);
 	child_end(&child);
 }
@@ -374,9 +374,9 @@ static void tells_what_a_refusal_withheld(void **state)
 	assert_int_equal(tap_destroy(tap, &last[1]), 0);
 	take_events(4);
 	assert_int_equal(last[2].head.id, last[0].head.id);
-	assert_true(last[2].is_withheld);
+	assert_true(last[2].is_unsent);
 	assert_in_range(last[2].held_since_ns, before, clock_mono_ns());
-	assert_false(last[3].is_withheld);
+	assert_false(last[3].is_unsent);
 	close(fd);
 	close(beside_fd);
 	child_end(&child);
@@ -399,7 +399,7 @@ static void lets_go_what_a_refusal_dropped(void **state)
 	assert_int_equal(holds(), 0);
 	assert_int_equal(tap_destroy(tap, &last[0]), 0);
 	take_events(2);
-	assert_false(last[1].is_withheld);
+	assert_false(last[1].is_unsent);
 	close(fd);
 	child_end(&child);
 }
@@ -420,7 +420,7 @@ static void counts_answers_where_little_is_left_and_holds_the_next_request(void 
 	assert_int_equal(taken(1).streamed_nanos, ANSWER);
 	assert_int_equal(tell(&child, 'r'), 0); /* there is something left */
 	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
-	assert_int_equal(taken(1).taken_nanos, 2 * RESERVE);
+	assert_int_equal(taken(1).consumed_nanos, 2 * RESERVE);
 	answer(fd);
 	assert_int_equal(taken(1).streamed_nanos, 2 * ANSWER);
 	assert_int_equal(tell(&child, 'r'), 0);

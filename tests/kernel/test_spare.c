@@ -122,7 +122,7 @@ static int teardown(void **state)
 {
 	while (n_started) {
 		kill(started[--n_started], SIGKILL);
-		for (int i = 0; i < 1000 && spare_start_time((uint32_t)started[n_started]); i++) {
+		for (int i = 0; i < 1000 && exempt_start_time((uint32_t)started[n_started]); i++) {
 			waitpid(started[n_started], NULL, WNOHANG);
 			usleep(1000);
 		}
@@ -151,14 +151,14 @@ static const char *process_of(const char *path, uint32_t tgid)
 {
 	static char buf[256];
 
-	return spare_process(v2, path, tgid, buf, sizeof(buf));
+	return exempt_process(v2, path, tgid, buf, sizeof(buf));
 }
 
 static const char *group_of(const char *path)
 {
 	static char buf[256];
 
-	return spare_group(v2, path, buf, sizeof(buf));
+	return exempt_group(v2, path, buf, sizeof(buf));
 }
 
 static void in_a_container_nobody_is_the_kubelet(void **state)
@@ -284,7 +284,7 @@ static void a_service_whose_file_was_replaced_is_known_still(void **state)
 	assert_string_equal(process_of(path, pid), "containerd-shim-runc-v2");
 	assert_string_equal(process_of(path, 1), "pid 1");
 	assert_string_equal(process_of(path, (uint32_t)getpid()), "aigress itself");
-	if (access("/proc/2/exe", F_OK) && spare_start_time(2)) /* not inside a container */
+	if (access("/proc/2/exe", F_OK) && exempt_start_time(2)) /* not inside a container */
 		assert_string_equal(process_of("/", 2), "a kernel thread");
 }
 

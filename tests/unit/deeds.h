@@ -44,8 +44,8 @@ static struct {
 	char frozen[WHO_PATH_LEN + 8];
 	enum ctl_gate_state state; /* of the last gate */
 	struct ctl_gate gate;
-	struct ctl_grant grants[MOST]; /* by bucket */
-	struct ctl_take take;
+	struct ctl_allowance grants[MOST]; /* by bucket */
+	struct ctl_consumed take;
 	size_t n_ended;
 	struct loop *loop;
 	size_t stop_at_rows, n_pods;
@@ -66,17 +66,17 @@ static inline int lever_gate(void *arg, uint64_t cgroup, const struct ctl_gate *
 	return 0;
 }
 
-static inline int lever_grant(void *arg, uint32_t bucket, const struct ctl_grant *grant)
+static inline int lever_grant(void *arg, uint32_t bucket, const struct ctl_allowance *allowed)
 {
 	assert_in_range(bucket, 1, MOST - 1);
-	if (grant)
-		world.grants[bucket] = *grant;
+	if (allowed)
+		world.grants[bucket] = *allowed;
 	else
 		world.n_ended++;
 	return 0;
 }
 
-static inline int lever_taken(void *arg, uint32_t bucket, struct ctl_take *ret)
+static inline int lever_taken(void *arg, uint32_t bucket, struct ctl_consumed *ret)
 {
 	*ret = world.take;
 	return 0;
@@ -150,17 +150,17 @@ static inline void told(void *arg, const struct ledger_action *action)
 }
 
 static char root[64];
-static struct act_levers levers = { .gate = lever_gate,
-				    .grant = lever_grant,
-				    .taken = lever_taken,
-				    .destroy = lever_destroy,
-				    .signal = lever_signal,
-				    .signal_cgroup = lever_signal_cgroup,
-				    .freeze = lever_freeze,
-				    .is_live = lever_is_live,
-				    .each_container = lever_each_container,
-				    .told = told,
-				    .cgroup_root = root };
+static struct enforcer_ops actuators = { .gate = lever_gate,
+					 .allowed = lever_grant,
+					 .taken = lever_taken,
+					 .destroy = lever_destroy,
+					 .signal = lever_signal,
+					 .signal_cgroup = lever_signal_cgroup,
+					 .freeze = lever_freeze,
+					 .is_live = lever_is_live,
+					 .each_container = lever_each_container,
+					 .told = told,
+					 .cgroup_root = root };
 static struct policy_step steps[] = {
 	{ .at_permille = 500, .action = POLICY_NOTE, .line = 11 },
 	{ .at_permille = 1000, .action = POLICY_REFUSE, .line = 12 },
@@ -229,9 +229,9 @@ static inline struct policy_verdict verdict_of(int step)
 					.cgroups = none };
 }
 
-static inline struct act *act_of(void)
+static inline struct enforcer *enforcer_of(void)
 {
-	return act_new(NULL, NULL, &rules, &levers);
+	return enforcer_new(NULL, NULL, &rules, &actuators);
 }
 
 static inline pid_t sleeper(const char *exe)
@@ -277,13 +277,13 @@ static inline void make_group(const char *path, uint32_t tgid)
 
 static inline const char *refusal_of(uint32_t tgid, int step)
 {
-	struct act *act = act_of();
+	struct enforcer *enforcer = enforcer_of();
 	struct policy_verdict verdict;
 
 	process.tgid = tgid;
 	verdict = verdict_of(step);
-	act_apply(act, &verdict, &subject, T0);
-	act_free(act);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	enforcer_free(enforcer);
 	assert_int_equal(world.n_signals + world.n_group_signals, 0);
 	return world.results[(world.n_rows - 1) % MOST];
 }
@@ -304,12 +304,12 @@ static inline struct policy *policy_of(uint64_t spent)
 	return policy;
 }
 
-static inline void apply_all(struct act *act, struct policy *policy)
+static inline void apply_all(struct enforcer *enforcer, struct policy *policy)
 {
 	struct policy_verdict verdict;
 
 	while (policy_next(policy, &verdict))
-		act_apply(act, &verdict, &subject, T0);
+		enforcer_apply(enforcer, &verdict, &subject, T0);
 }
 
 #define HELD(test) cmocka_unit_test_setup_teardown(test, reset, clean)

@@ -47,8 +47,8 @@ struct counters *counters_new(const struct policy_budget *budget, bool is_enforc
 	counters->swept = INT64_MIN;
 	for (size_t i = 0; i < budget->n_steps; i++)
 		counters->limits[i] = limit_of(own_limit(budget), budget->steps[i].at_permille);
-	counters->fuse = is_enforced && !counters->is_spike ? counter_fuse_step(budget) :
-							      counters->n_steps;
+	counters->allowance = is_enforced && !counters->is_spike ? counter_allowance_step(budget) :
+								   counters->n_steps;
 	if (is_rolling(counters)) {
 		counters->slot_us = budget->window_us / POLICY_SLOTS;
 		if (counters->slot_us < 1)
@@ -152,35 +152,35 @@ static void count_steps(const struct counters *counters, struct counter *counter
 	if (counter->is_plain && !counters->is_spike) {
 		while (at < counters->n_steps && sum >= counters->limits[at])
 			at++;
-		counter->reached = counter->ahead_of = at;
-		counter->is_near = counter_is_near(counters, counter, sum);
-		counter->quiet = counter_quiet(counters, counter);
+		counter->reached = counter->reserved_of = at;
+		counter->is_near_limit = counter_is_near_limit(counters, counter, sum);
+		counter->silent_below = counter_silent_below(counters, counter);
 		return;
 	}
-	counter->reached = counter->ahead_of = 0;
+	counter->reached = counter->reserved_of = 0;
 	if (counter->order == OVERRIDE_OPEN) {
-		counter->is_near = false;
+		counter->is_near_limit = false;
 		return;
 	}
 	if (counters->is_spike) {
 		if (spike_find(counters, counter, &sum, &all) && sum >= all && sum)
-			counter->reached = counter->ahead_of = (uint8_t)counters->n_steps;
+			counter->reached = counter->reserved_of = (uint8_t)counters->n_steps;
 		return;
 	}
 	add(&sum, counter->flight);
-	add(&sum, counter_elsewhere(counters, counter));
+	add(&sum, counter_remote(counters, counter));
 	all = sum;
-	add(&all, counter->ahead);
+	add(&all, counter->reserved);
 	while (at < counters->n_steps && sum >= counter_limit(counters, counter, at))
 		at++;
 	counter->reached = at;
 	while (at < counters->n_steps && all >= counter_limit(counters, counter, at))
 		at++;
-	counter->ahead_of = at;
-	counter->is_near = counter_is_near(counters, counter, all);
+	counter->reserved_of = at;
+	counter->is_near_limit = counter_is_near_limit(counters, counter, all);
 }
 
-void counter_weigh(const struct counters *counters, struct counter *counter)
+void counter_recompute(const struct counters *counters, struct counter *counter)
 {
 	counter->is_plain = !counter->n_flights && counter->order == OVERRIDE_NONE &&
 			    !counters->is_shared;
@@ -225,13 +225,13 @@ static bool catch_up(const struct counters *counters, struct counter *counter)
 	counter->calls_gone += counter->sum.calls;
 	counter->sum = (struct sum){ 0 };
 	counter->remote = (struct policy_remote){ 0 };
-	counter->n_calls = counter->n_quiet = 0;
-	counter->is_near = false;
+	counter->n_calls = counter->n_silent_below = 0;
+	counter->is_near_limit = false;
 	counter->epoch = counters->epoch;
 	return true;
 }
 
-void counter_look(struct counters *counters, struct counter *counter)
+void counter_sync(struct counters *counters, struct counter *counter)
 {
 	if (catch_up(counters, counter))
 		count_steps(counters, counter);
@@ -265,7 +265,7 @@ void counter_add(struct counters *counters, struct counter *counter,
 	uint64_t unit = counters->is_in_money ? charge->nanos : charge->tokens;
 	struct sum *sums[2] = { &counter->sum, NULL };
 
-	counter_look(counters, counter);
+	counter_sync(counters, counter);
 	if (counter->slots)
 		sums[1] = &counter->slots[counter->at];
 	for (int i = 0; i < 2 && sums[i]; i++) {
@@ -281,32 +281,32 @@ void counter_add(struct counters *counters, struct counter *counter,
 }
 
 uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_t so_far,
-		     uint64_t *ret_ahead)
+		     uint64_t *ret_reserved)
 {
 	uint64_t mean;
 
-	counter_look(counters, counter);
+	counter_sync(counters, counter);
 	mean = counter_mean(counters, counter);
-	*ret_ahead = mean > so_far ? mean - so_far : 0;
+	*ret_reserved = mean > so_far ? mean - so_far : 0;
 	add(&counter->flight, so_far);
-	add(&counter->ahead, *ret_ahead);
+	add(&counter->reserved, *ret_reserved);
 	counter->n_flights++;
-	counter_weigh(counters, counter);
+	counter_recompute(counters, counter);
 	return so_far;
 }
 
 void counter_land(struct counters *counters, struct counter *counter, uint64_t so_far,
-		  uint64_t ahead, bool is_over)
+		  uint64_t reserved, bool is_over)
 {
 	take_away(&counter->flight, so_far);
-	take_away(&counter->ahead, ahead);
+	take_away(&counter->reserved, reserved);
 	counter->n_flights--;
 	counter->landed += is_over;
-	counter_weigh(counters, counter);
+	counter_recompute(counters, counter);
 }
 
-void counter_order(struct counters *counters, struct counter *counter,
-		   const struct override *orders, size_t n)
+void counter_override(struct counters *counters, struct counter *counter,
+		      const struct override *overrides, size_t n)
 {
 	uint64_t limit = 0;
 
@@ -314,18 +314,19 @@ void counter_order(struct counters *counters, struct counter *counter,
 	counter->raised = 0;
 	/* The last word counts. */
 	for (size_t i = n; i-- > 0;) {
-		if (!override_fits(&orders[i], counters->budget->name, counter->key))
+		if (!override_fits(&overrides[i], counters->budget->name, counter->key))
 			continue;
-		counter->order = orders[i].kind;
-		counter->order_until_us = orders[i].until_us;
+		counter->order = overrides[i].kind;
+		counter->override_until_us = overrides[i].until_us;
 		if (counter->order == OVERRIDE_RAISE)
-			limit = policy_in_money(counters->budget) ? (uint64_t)orders[i].limit_nanos :
-								    orders[i].limit_tokens;
+			limit = policy_in_money(counters->budget) ?
+					(uint64_t)overrides[i].limit_nanos :
+					overrides[i].limit_tokens;
 		break;
 	}
 	if (limit > own_limit(counters->budget))
 		counter->raised = limit;
-	counter_weigh(counters, counter);
+	counter_recompute(counters, counter);
 }
 
 /* When the sum falls below the limit of a step if nothing more is spent. */
@@ -337,7 +338,7 @@ static int64_t falls_at(const struct counters *counters, const struct counter *c
 	int64_t age;
 
 	add(&sum, counter->flight);
-	add(&sum, counter_elsewhere(counters, counter));
+	add(&sum, counter_remote(counters, counter));
 	for (age = POLICY_SLOTS - 1; age > 0; age--) {
 		uint32_t i = (counter->at + POLICY_SLOTS - (uint32_t)age) % POLICY_SLOTS;
 
@@ -348,25 +349,27 @@ static int64_t falls_at(const struct counters *counters, const struct counter *c
 	return (counter->newest - age + POLICY_SLOTS) * counters->slot_us;
 }
 
-void counter_tell(const struct counters *counters, const struct counter *counter, uint32_t step,
-		  struct policy_verdict *ret)
+void counter_fill_verdict(const struct counters *counters, const struct counter *counter,
+			  uint32_t step, struct policy_verdict *ret)
 {
 	const struct policy_budget *budget = counters->budget;
 	uint64_t unit = in_unit(counters, &counter->sum);
-	bool is_order = step == COUNTER_HOLD, is_fuse = step == COUNTER_FUSE;
+	bool is_override = step == COUNTER_HOLD, is_allowance = step == COUNTER_FUSE;
 
 	ret->budget = budget;
-	ret->step = is_order ? &policy_hold : is_fuse ? &policy_fuse : &budget->steps[step];
+	ret->step = is_override  ? &policy_hold :
+		    is_allowance ? &policy_allowance :
+				   &budget->steps[step];
 	ret->key = counter->key;
-	ret->is_ordered = is_order;
-	ret->is_first = is_order || step >= counter->before;
-	ret->is_ahead = !is_order && !is_fuse && step >= counter->reached;
+	ret->is_ordered = is_override;
+	ret->is_first = is_override || step >= counter->before;
+	ret->is_reserved = !is_override && !is_allowance && step >= counter->reached;
 	ret->spent_nanos = (int64_t)counter->sum.nanos;
 	ret->spent_tokens = counter->sum.tokens;
 	add(policy_in_money(budget) ? (uint64_t *)&ret->spent_nanos : &ret->spent_tokens,
 	    counter->flight);
 	add(policy_in_money(budget) ? (uint64_t *)&ret->spent_nanos : &ret->spent_tokens,
-	    counter_elsewhere(counters, counter));
+	    counter_remote(counters, counter));
 	ret->limit_nanos = budget->limit_nanos > 0 && counter->raised ? (int64_t)counter->raised :
 									budget->limit_nanos;
 	ret->limit_tokens = budget->limit_nanos > 0 ? 0 :
@@ -383,12 +386,14 @@ void counter_tell(const struct counters *counters, const struct counter *counter
 	ret->window_end_us = counters->end_us;
 	if (counter->slots) {
 		ret->window_start_us = (counter->newest - POLICY_SLOTS + 1) * counters->slot_us;
-		ret->window_end_us = is_order || budget->spike_permille ? 0 :
-				     is_fuse ? (counter->newest + POLICY_SLOTS) * counters->slot_us :
-					       falls_at(counters, counter, step);
+		ret->window_end_us = is_override || budget->spike_permille ?
+					     0 :
+				     is_allowance ?
+					     (counter->newest + POLICY_SLOTS) * counters->slot_us :
+					     falls_at(counters, counter, step);
 	}
-	if (budget->spike_permille && !is_order)
-		spike_tell(counters, counter, ret);
-	if (is_order)
-		ret->window_end_us = counter->order_until_us;
+	if (budget->spike_permille && !is_override)
+		spike_fill_verdict(counters, counter, ret);
+	if (is_override)
+		ret->window_end_us = counter->override_until_us;
 }

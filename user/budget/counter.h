@@ -44,7 +44,7 @@ struct counter *counters_get(struct counters *counters, const char *key, bool ma
 /* The window has been rolled (counters_roll()) before each of these. */
 void counter_add(struct counters *counters, struct counter *counter,
 		 const struct counter_charge *charge, uint64_t cgroup);
-void counter_look(struct counters *counters, struct counter *counter);
+void counter_sync(struct counters *counters, struct counter *counter);
 
 /*
  * A call in flight has cost so_far (in the unit of the limit) and is taken to cost the mean of the
@@ -52,22 +52,22 @@ void counter_look(struct counters *counters, struct counter *counter);
  * told whether the call is over.
  */
 uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_t so_far,
-		     uint64_t *ret_ahead);
+		     uint64_t *ret_reserved);
 void counter_land(struct counters *counters, struct counter *counter, uint64_t so_far,
-		  uint64_t ahead, bool is_over);
+		  uint64_t reserved, bool is_over);
 /* What is ordered of it; the last of the orders that fit counts. */
-void counter_order(struct counters *counters, struct counter *counter,
-		   const struct override *orders, size_t n);
+void counter_override(struct counters *counters, struct counter *counter,
+		      const struct override *overrides, size_t n);
 #define COUNTER_HOLD UINT32_MAX       /* as a step: what an operator ordered */
 #define COUNTER_FUSE (UINT32_MAX - 2) /* as a step: it is nearly spent */
 /* All but the epoch. */
-void counter_pulse(const struct counters *counters, const struct counter *counter,
-		   struct policy_pulse *ret);
+void counter_usage_snapshot(const struct counters *counters, const struct counter *counter,
+			    struct policy_usage_snapshot *ret);
 /* A KiB of an answer has just cost so much, in the unit of the limit. Kept where there is a fuse. */
 void counter_flow(struct counter *counter, uint64_t per_kib);
 /* Fills all of a verdict that the counter knows. */
-void counter_tell(const struct counters *counters, const struct counter *counter, uint32_t step,
-		  struct policy_verdict *ret);
+void counter_fill_verdict(const struct counters *counters, const struct counter *counter,
+			  uint32_t step, struct policy_verdict *ret);
 /* Every counter that holds something in the present window. */
 void counters_walk(struct counters *counters,
 		   void (*fn)(void *arg, const struct policy_counter *counter), void *arg);

@@ -26,16 +26,17 @@ struct sum {
 #define COUNTER_ALIGN 64
 struct counter {
 	struct sum sum;
-	uint32_t epoch;                    /* of the window that the sum belongs to */
-	uint8_t reached, before, ahead_of; /* steps: by what was spent, before, with what is ahead */
-	bool is_plain : 1;                 /* no order, nothing in flight, not shared */
-	bool is_near : 1;                  /* its fuse is due */
-	bool in_tokens : 1;                /* its limit is */
-	uint8_t n_calls, n_members;        /* counted on, see counter_rise(); the latest are kept */
-	uint8_t n_quiet; /* of the calls that subject `known` has had, the latest so many came here */
+	uint32_t epoch; /* of the window that the sum belongs to */
+	uint8_t reached, before,
+		reserved_of;        /* steps: by what was spent, before, with what is ahead */
+	bool is_plain : 1;          /* no order, nothing in flight, not shared */
+	bool is_near_limit : 1;     /* its fuse is due */
+	bool in_tokens : 1;         /* its limit is */
+	uint8_t n_calls, n_members; /* counted on, see counter_rise(); the latest are kept */
+	uint8_t n_silent_below; /* of the calls that subject `known` has had, the latest so many came here */
 	uint32_t known;
 	uint32_t turn; /* policy->common.turns when it was last brought up to date for policy_charge() */
-	uint64_t quiet; /* below this sum nothing is to be told, while it is plain */
+	uint64_t silent_below; /* below this sum nothing is to be told, while it is plain */
 
 	struct sum *slots;           /* rolling; slots[at] is the present one */
 	int64_t calls[POLICY_CALLS]; /* before those of `known` */
@@ -48,9 +49,9 @@ struct counter {
 	uint32_t n_flights;
 	uint64_t landed; /* calls that were in flight, ever */
 	uint64_t raised; /* OVERRIDE_RAISE: the limit */
-	int64_t order_until_us;
+	int64_t override_until_us;
 	uint64_t gone, calls_gone; /* with windows and slots that ended, in the unit of the limit */
-	uint64_t flight, ahead;    /* of calls in flight, in the unit of the limit */
+	uint64_t flight, reserved; /* of calls in flight, in the unit of the limit */
 	uint64_t per_kib;          /* of answers that flow; 0: not known */
 	int64_t newest;            /* the present slot's number */
 	int64_t first;             /* the slot in which it was made: its past begins there */
@@ -65,7 +66,7 @@ struct counters {
 	const struct policy_budget *budget;
 	struct zone *zone;
 	bool is_in_money, is_spike, is_shared; /* the budget's, at hand */
-	uint32_t n_steps, fuse;                /* the step that the fuse is for; n_steps: none */
+	uint32_t n_steps, allowance;           /* the step that the fuse is for; n_steps: none */
 	size_t *bytes, max_bytes;
 	struct counters_common *common;
 	bool is_open;
@@ -133,28 +134,29 @@ static inline void counter_fetch(const struct counter *counter)
 }
 
 /* Is there a step to tell of? */
-static inline bool counter_tells(const struct counter *counter)
+static inline bool counter_fills_verdict(const struct counter *counter)
 {
-	return counter->ahead_of || counter->is_near || counter->order == OVERRIDE_HOLD;
+	return counter->reserved_of || counter->is_near_limit || counter->order == OVERRIDE_HOLD;
 }
 
 /* near.c. The step that a budget's fuses are for; n_steps: none. */
-uint32_t counter_fuse_step(const struct policy_budget *budget);
+uint32_t counter_allowance_step(const struct policy_budget *budget);
 /* Of its calls, in the unit of the limit; 0: not known. */
 uint64_t counter_mean(const struct counters *counters, const struct counter *counter);
 /* Is its fuse due, with so much spent and ahead? */
-bool counter_is_near(const struct counters *counters, const struct counter *counter, uint64_t all);
+bool counter_is_near_limit(const struct counters *counters, const struct counter *counter,
+			   uint64_t all);
 /* Below this sum a plain counter has nothing to tell, however few calls it is reached with. */
-uint64_t counter_quiet(const struct counters *counters, const struct counter *counter);
+uint64_t counter_silent_below(const struct counters *counters, const struct counter *counter);
 /* counter.c. Where a step lies, in the unit of the limit. */
 uint64_t counter_limit(const struct counters *counters, const struct counter *counter,
 		       uint32_t step);
 /* Drops the slots that have left the window since the counter was last looked at. */
 void counter_slide(const struct counters *counters, struct counter *counter);
 /* Counts the steps anew when what is in flight, ordered or elsewhere has become another. */
-void counter_weigh(const struct counters *counters, struct counter *counter);
+void counter_recompute(const struct counters *counters, struct counter *counter);
 /* elsewhere.c: what other nodes are taken to have spent; a shared budget's counter has a new sum. */
-uint64_t counter_elsewhere(const struct counters *counters, const struct counter *counter);
+uint64_t counter_remote(const struct counters *counters, const struct counter *counter);
 void counter_change(struct counters *counters, struct counter *counter);
 /* counters.c; NULL is nothing. */
 void counter_free(struct counters *counters, struct counter *counter);
@@ -166,7 +168,7 @@ void counter_free(struct counters *counters, struct counter *counter);
 bool spike_find(const struct counters *counters, const struct counter *counter,
 		uint64_t *ret_recent, uint64_t *ret_line);
 /* The evidence of a spike is what the latest slots hold; it ends when they have passed. */
-void spike_tell(const struct counters *counters, const struct counter *counter,
-		struct policy_verdict *ret);
+void spike_fill_verdict(const struct counters *counters, const struct counter *counter,
+			struct policy_verdict *ret);
 
 #endif

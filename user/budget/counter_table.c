@@ -34,7 +34,7 @@ static struct counter *counter_new(struct counters *counters, const char *key)
 	strcpy(counter->key, key);
 	counter->is_plain = !counters->is_shared;
 	counter->in_tokens = !counters->is_in_money;
-	counter->quiet = counter_quiet(counters, counter);
+	counter->silent_below = counter_silent_below(counters, counter);
 	counter->epoch = counters->epoch;
 	counter->newest = counter->first = counters->slot;
 	if (is_rolling(counters)) {
@@ -121,18 +121,19 @@ struct counter *counters_get(struct counters *counters, const char *key, bool ma
 	return counter;
 }
 
-static void tell_counter(struct counters *counters, struct counter *counter,
-			 void (*fn)(void *arg, const struct policy_counter *counter), void *arg)
+static void fill_counter_verdict(struct counters *counters, struct counter *counter,
+				 void (*fn)(void *arg, const struct policy_counter *counter),
+				 void *arg)
 {
 	struct policy_counter told = { .budget = counters->budget, .key = counter->key };
 
 	if (!counter->n_flights && is_empty(counters, counter))
 		return;
-	counter_look(counters, counter);
+	counter_sync(counters, counter);
 	told.spent_nanos = (int64_t)counter->sum.nanos;
 	told.spent_tokens = counter->sum.tokens;
 	add(policy_in_money(counters->budget) ? (uint64_t *)&told.spent_nanos : &told.spent_tokens,
-	    counter_elsewhere(counters, counter));
+	    counter_remote(counters, counter));
 	told.window_start_us = counters->start_us;
 	told.window_end_us = counters->end_us;
 	if (counter->slots) {
@@ -158,9 +159,9 @@ void counters_walk(struct counters *counters,
 	struct counter *counter, *next;
 
 	HASH_ITER(hh, counters->counters, counter, next)
-		tell_counter(counters, counter, fn, arg);
+		fill_counter_verdict(counters, counter, fn, arg);
 	if (counters->other)
-		tell_counter(counters, counters->other, fn, arg);
+		fill_counter_verdict(counters, counters->other, fn, arg);
 }
 
 struct counter *counters_next(struct counters *counters, struct counter *counter)

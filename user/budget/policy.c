@@ -13,7 +13,7 @@
 #define FETCH_AHEAD  16                /* counters: about a memory latency of work */
 
 const struct policy_step policy_hold = { .action = POLICY_REFUSE };
-const struct policy_step policy_fuse = { .action = POLICY_PACE };
+const struct policy_step policy_allowance = { .action = POLICY_PACE };
 
 const char *policy_action_name(enum policy_action action)
 {
@@ -75,7 +75,7 @@ struct policy *policy_free(struct policy *policy)
 	policy_forget(policy);
 	while (policy->flights)
 		policy_release(policy, policy->flights->id);
-	free(policy->orders);
+	free(policy->overrides);
 	for (size_t i = 0; policy->counters && i < policy->rules->n_budgets; i++)
 		counters_free(policy->counters[i]);
 	free(policy->counters);
@@ -117,8 +117,8 @@ static void roll_all(const struct policy *policy, struct known *known, int64_t n
 		return;
 	known->same_from_us = INT64_MIN;
 	known->same_until_us = INT64_MAX;
-	for (size_t i = 0; i < known->n_claims; i++) {
-		struct counters *counters = known->claims[i].counters;
+	for (size_t i = 0; i < known->n_memberships; i++) {
+		struct counters *counters = known->memberships[i].counters;
 
 		counters_roll(counters, now_us);
 		if (counters->same_from_us > known->same_from_us)
@@ -142,23 +142,23 @@ static inline bool add_quietly(const struct known *known, struct counter *counte
 	if (counter->turn != known->turns || counter->known != known->id || !counter->is_plain)
 		return false;
 	unit = counter->in_tokens ? more->tokens : more->nanos;
-	if ((counter->in_tokens ? sum->tokens : sum->nanos) + unit >= counter->quiet)
+	if ((counter->in_tokens ? sum->tokens : sum->nanos) + unit >= counter->silent_below)
 		return false;
 	add(&sum->nanos, more->nanos);
 	add(&sum->tokens, more->tokens);
 	sum->measured += more->is_measured ? unit : 0;
 	sum->calls += unit > 0;
-	counter->n_quiet += more->call_id && counter->n_quiet < POLICY_CALLS;
+	counter->n_silent_below += more->call_id && counter->n_silent_below < POLICY_CALLS;
 	return true;
 }
 
 /* May add_quietly() be tried with this counter, until a window turns? */
-static bool is_quiet(const struct claim *claim)
+static bool is_silent(const struct membership *membership)
 {
-	const struct counter *counter = claim->counter;
+	const struct counter *counter = membership->counter;
 
-	return counter != claim->counters->other && !counter->slots && !counter->raised &&
-	       counter->order == OVERRIDE_NONE && !claim->counters->is_spike;
+	return counter != membership->counters->other && !counter->slots && !counter->raised &&
+	       counter->order == OVERRIDE_NONE && !membership->counters->is_spike;
 }
 
 void policy_charge(struct policy *policy, const struct policy_subject *subject,
@@ -184,24 +184,24 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		known->member = member;
 	}
 	roll_all(policy, known, now_us);
-	for (size_t i = 0; i < known->n_claims; i++) {
-		struct claim *claim = &known->claims[i];
+	for (size_t i = 0; i < known->n_memberships; i++) {
+		struct membership *membership = &known->memberships[i];
 		struct counter *counter;
 
-		if (i + FETCH_AHEAD < known->n_claims)
-			counter_fetch(known->claims[i + FETCH_AHEAD].counter);
-		if (claim->counter && add_quietly(known, claim->counter, &more))
+		if (i + FETCH_AHEAD < known->n_memberships)
+			counter_fetch(known->memberships[i + FETCH_AHEAD].counter);
+		if (membership->counter && add_quietly(known, membership->counter, &more))
 			continue;
-		counters_roll(claim->counters, now_us);
-		counter = policy_counter_of(policy, claim, subject, true);
+		counters_roll(membership->counters, now_us);
+		counter = policy_counter_of(policy, membership, subject, true);
 		if (!counter) {
 			policy->dropped++;
 			continue;
 		}
-		policy->shared += counter == claim->counters->other;
-		counter_add(claim->counters, counter, &more, member);
-		policy_tell(policy, i, counter);
-		counter->turn = is_quiet(claim) ? known->turns : 0;
+		policy->shared += counter == membership->counters->other;
+		counter_add(membership->counters, counter, &more, member);
+		policy_fill_verdict(policy, i, counter);
+		counter->turn = is_silent(membership) ? known->turns : 0;
 		counter->known = known->id;
 	}
 	if (call_id)
@@ -213,16 +213,16 @@ static void judge(struct policy *policy, const struct policy_subject *subject, b
 {
 	struct known *known = policy_recall(policy, subject);
 
-	for (size_t i = 0; known && i < known->n_claims; i++) {
-		struct claim *claim = &known->claims[i];
+	for (size_t i = 0; known && i < known->n_memberships; i++) {
+		struct membership *membership = &known->memberships[i];
 
-		counters_roll(claim->counters, now_us);
-		if (!policy_counter_of(policy, claim, subject, make))
+		counters_roll(membership->counters, now_us);
+		if (!policy_counter_of(policy, membership, subject, make))
 			continue;
-		counter_look(claim->counters, claim->counter);
+		counter_sync(membership->counters, membership->counter);
 		if (make) /* what anybody's calls cost may be known by now */
-			counter_weigh(claim->counters, claim->counter);
-		policy_tell(policy, i, claim->counter);
+			counter_recompute(membership->counters, membership->counter);
+		policy_fill_verdict(policy, i, membership->counter);
 	}
 }
 
@@ -254,11 +254,11 @@ static uint32_t next_step(const struct counters *counters, const struct counter 
 		return NO_STEP;
 	if (from < counter->reached)
 		return from;
-	for (; from < counter->ahead_of; from++)
+	for (; from < counter->reserved_of; from++)
 		if (budget->steps[from].action == POLICY_REFUSE ||
 		    budget->steps[from].action == POLICY_PACE)
 			return from;
-	return counter->is_near ? COUNTER_FUSE : NO_STEP;
+	return counter->is_near_limit ? COUNTER_FUSE : NO_STEP;
 }
 
 bool policy_next(struct policy *policy, struct policy_verdict *ret)
@@ -266,8 +266,9 @@ bool policy_next(struct policy *policy, struct policy_verdict *ret)
 	struct known *known = policy->present;
 
 	for (; known && policy->at < policy->n_telling; policy->at++) {
-		const struct claim *claim = &known->claims[policy->telling[policy->at]];
-		const struct counter *counter = claim->counter;
+		const struct membership *membership =
+			&known->memberships[policy->telling[policy->at]];
+		const struct counter *counter = membership->counter;
 		uint32_t step;
 
 		if (!policy->is_inside)
@@ -275,13 +276,13 @@ bool policy_next(struct policy *policy, struct policy_verdict *ret)
 				       counter->before < counter->reached ? counter->before :
 				       counter->reached                   ? counter->reached - 1U :
 									    0;
-		step = next_step(claim->counters, counter, policy->step);
+		step = next_step(membership->counters, counter, policy->step);
 		policy->is_inside = step != NO_STEP;
 		if (!policy->is_inside)
 			continue;
 		policy->step = step == COUNTER_HOLD ? 1 : step == COUNTER_FUSE ? step : step + 1;
 		memset(ret, 0, sizeof(*ret));
-		counter_tell(claim->counters, counter, step, ret);
+		counter_fill_verdict(membership->counters, counter, step, ret);
 		ret->cgroup = policy->cgroup;
 		ret->tgid = policy->tgid;
 		ret->is_protected = known->is_protected;
@@ -316,15 +317,15 @@ int64_t policy_next_reset(const struct policy *policy, int64_t now_us)
 	return next_us;
 }
 
-bool policy_pulse(struct policy *policy, const struct policy_budget *budget, const char *key,
-		  struct policy_pulse *ret)
+bool policy_usage_snapshot(struct policy *policy, const struct policy_budget *budget,
+			   const char *key, struct policy_usage_snapshot *ret)
 {
 	struct counters *counters = policy->counters[budget - policy->rules->budgets];
 	const struct counter *counter = counters_get(counters, key, false, &policy->is_stale);
 
 	if (!counter)
 		return false;
-	counter_pulse(counters, counter, ret);
+	counter_usage_snapshot(counters, counter, ret);
 	ret->epoch = policy->epoch;
 	return true;
 }

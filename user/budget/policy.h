@@ -137,7 +137,7 @@ extern const struct policy_step policy_hold; /* refuse, by order */
  * What is left of a budget that is nearly spent is to be counted in the kernel, up to its first step
  * that stops somebody (enforce/allowance.c). Told only of what is enforced.
  */
-extern const struct policy_step policy_fuse;
+extern const struct policy_step policy_allowance;
 
 /* Limits. Beyond COUNTERS a budget's further keys share one counter, "other". */
 #define POLICY_COUNTERS         65536 /* a calendar budget: 0.6 kB each */
@@ -189,7 +189,7 @@ struct policy_verdict {
 	bool is_protected; /* a protect rule names it: nothing may be done */
 	bool is_first;     /* the counter reached this step with this charge */
 	bool is_ordered;   /* by an operator: the step is &policy_hold, enforced in any case */
-	bool is_ahead;     /* reached only with what calls in flight will cost */
+	bool is_reserved;  /* reached only with what calls in flight will cost */
 	/*
 	 * A rolling window ends when the sum falls below the step if nothing more is spent.
 	 * Calendar windows end by the calendar.
@@ -221,7 +221,7 @@ bool policy_next(struct policy *policy, struct policy_verdict *ret);
 /*
  * A call in flight, known by a number of the caller's: what it has cost so far counts as spent, and
  * what it will cost (the mean of its counter's calls) is held against steps that turn calls away:
- * policy_next() gives these with is_ahead. Again for the same number: replaces. At most
+ * policy_next() gives these with is_reserved. Again for the same number: replaces. At most
  * POLICY_FLIGHTS are held, the rest is counted in policy_stats.
  */
 void policy_reserve(struct policy *policy, const struct policy_subject *subject, uint64_t flight,
@@ -230,7 +230,7 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 void policy_release(struct policy *policy, uint64_t flight);
 
 /* The orders in force, as overrides_read() gives them; copied. 0 or -ENOMEM: the old ones stand. */
-int policy_order(struct policy *policy, const struct override *orders, size_t n);
+int policy_override(struct policy *policy, const struct override *overrides, size_t n);
 /* One verdict for each counter that is ordered held, with its members; subjects are nobody. */
 void policy_held(struct policy *policy, int64_t now_us,
 		 void (*fn)(void *arg, const struct policy_verdict *verdict), void *arg);
@@ -239,10 +239,10 @@ void policy_held(struct policy *policy, int64_t now_us,
  * a limit was raised, an order let it go, or reserves came back.
  */
 bool policy_stands(struct policy *policy, const struct policy_budget *budget,
-		   const struct policy_step *step, const char *key, bool ahead, int64_t now_us);
+		   const struct policy_step *step, const char *key, bool reserved, int64_t now_us);
 
 /* A counter as a stream of calls, in the unit of its budget's limit. */
-struct policy_pulse {
+struct policy_usage_snapshot {
 	uint64_t epoch;   /* other sums of this and another epoch do not compare */
 	uint64_t charged; /* ever, in this epoch, beyond any window */
 	uint64_t calls;   /* that cost something */
@@ -256,13 +256,13 @@ struct policy_pulse {
 	 */
 	uint64_t line;
 	int64_t left;
-	uint64_t ahead;
+	uint64_t reserved;
 	uint64_t per_kib;
 	bool lets_flow;
 };
 /* False: there is no such counter any more. */
-bool policy_pulse(struct policy *policy, const struct policy_budget *budget, const char *key,
-		  struct policy_pulse *ret);
+bool policy_usage_snapshot(struct policy *policy, const struct policy_budget *budget,
+			   const char *key, struct policy_usage_snapshot *ret);
 
 /*
  * Budgets over many nodes. What others have spent of a counter is an input, the sum `spent` at a time
@@ -277,7 +277,7 @@ struct policy_remote {
 /*
  * Sets it for one window (window_start_us; 0 for a rolling budget), of a counter of the budget of that
  * name. fn is given a verdict for each step that this reaches, for nobody in particular. Returns true if
- * steps no longer stand: act_review() is due. Where there is no such counter now it is forgotten.
+ * steps no longer stand: enforcer_review() is due. Where there is no such counter now it is forgotten.
  */
 bool policy_remote(struct policy *policy, const char *budget, const char *key,
 		   int64_t window_start_us, const struct policy_remote *remote, int64_t now_us,
@@ -299,7 +299,7 @@ bool policy_has_new(struct policy *policy);
 
 /* Where a replay must begin: the oldest start of a window in force, less an hour for long calls. */
 int64_t policy_since(const struct policy *policy, int64_t now_us);
-/* When the next calendar window ends; INT64_MAX: never. (act_expire() looks at its own gates.) */
+/* When the next calendar window ends; INT64_MAX: never. (enforcer_expire() looks at its own gates.) */
 int64_t policy_next_reset(const struct policy *policy, int64_t now_us);
 
 /* Every counter, for `top`, metrics and gates at start. */

@@ -8,7 +8,7 @@
 #include "ledger/overrides.h"
 
 /* A budget that a subject falls under. */
-struct claim {
+struct membership {
 	struct counters *counters;
 	struct counter *counter; /* NULL: nothing was charged yet */
 };
@@ -27,7 +27,7 @@ struct flight {
 	struct hold {
 		struct counters *counters;
 		struct counter *counter;
-		uint64_t so_far, ahead;
+		uint64_t so_far, reserved;
 	} holds[];
 };
 
@@ -46,8 +46,8 @@ struct known {
 	uint32_t id, n_calls;
 	int64_t calls[POLICY_CALLS];
 	uint64_t member;
-	size_t n_claims;
-	struct claim claims[];
+	size_t n_memberships;
+	struct membership memberships[];
 };
 
 struct policy {
@@ -60,12 +60,12 @@ struct policy {
 	struct known *by_id[POLICY_CACHE]; /* id % POLICY_CACHE */
 	uint32_t ids;
 	bool is_stale; /* counters went: the cache points nowhere */
-	struct claim *scratch;
+	struct membership *scratch;
 	struct counters_common common;
 	size_t bytes; /* of all counters */
 	struct flight *flights;
-	struct override *orders;
-	size_t n_orders;
+	struct override *overrides;
+	size_t n_overrides;
 	bool has_hold; /* among the orders */
 	uint64_t shared, dropped, unreserved;
 	/* what policy_next() walks: those claims of `present` that have something to tell */
@@ -88,13 +88,14 @@ void policy_number(struct policy *policy, struct known *known);
 /* All that is known of subjects, which is found out again. */
 void policy_forget(struct policy *policy);
 /* A claim whose counter has just been looked at. */
-static inline void policy_tell(struct policy *policy, size_t claim, const struct counter *counter)
+static inline void policy_fill_verdict(struct policy *policy, size_t membership,
+				       const struct counter *counter)
 {
-	if (counter_tells(counter))
-		policy->telling[policy->n_telling++] = (uint32_t)claim;
+	if (counter_fills_verdict(counter))
+		policy->telling[policy->n_telling++] = (uint32_t)membership;
 }
 /* The counter of a claim; with `make`, there is one, if there is memory. */
-struct counter *policy_counter_of(struct policy *policy, struct claim *claim,
+struct counter *policy_counter_of(struct policy *policy, struct membership *membership,
 				  const struct policy_subject *subject, bool make);
 /* Clamped as the ledger does, so that a replay gives the same sums. */
 void policy_read(const struct charge *charge, int64_t call_id, struct counter_charge *ret);

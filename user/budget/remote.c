@@ -5,7 +5,7 @@
 #include "budget/counter_internal.h"
 #include "budget/policy_internal.h"
 
-uint64_t counter_elsewhere(const struct counters *counters, const struct counter *counter)
+uint64_t counter_remote(const struct counters *counters, const struct counter *counter)
 {
 	uint64_t own = in_unit(counters, &counter->sum);
 	uint64_t since = own > counter->remote.own ? own - counter->remote.own : 0;
@@ -28,13 +28,13 @@ bool counter_set_remote(struct counters *counters, struct counter *counter, int6
 {
 	uint32_t before;
 
-	counter_look(counters, counter);
+	counter_sync(counters, counter);
 	if (!is_rolling(counters) && window_start_us != counters->start_us)
 		return false;
-	before = counter->ahead_of;
+	before = counter->reserved_of;
 	counter->remote = *remote;
-	counter_weigh(counters, counter);
-	return counter->ahead_of < before;
+	counter_recompute(counters, counter);
+	return counter->reserved_of < before;
 }
 
 static void read_own(const struct counters *counters, const struct counter *counter,
@@ -65,7 +65,7 @@ void counters_changed(struct counters *counters,
 	while ((counter = LIST_FIRST(&counters->changed))) {
 		LIST_REMOVE(counter, changed);
 		counter->is_changed = false;
-		counter_look(counters, counter);
+		counter_sync(counters, counter);
 		read_own(counters, counter, &own);
 		fn(arg, &own);
 	}
@@ -103,15 +103,15 @@ bool policy_remote(struct policy *policy, const char *budget, const char *key,
 	counter = counters_get(counters, key, false, &policy->is_stale);
 	if (!counter)
 		return false;
-	counter_look(counters, counter);
+	counter_sync(counters, counter);
 	before = counter->reached;
 	is_less = counter_set_remote(counters, counter, window_start_us, remote);
 	for (uint32_t step = before; step < counter->reached; step++) {
 		struct policy_verdict verdict = { 0 };
 
-		/* counter_tell() asks what was reached before this. */
+		/* counter_fill_verdict() asks what was reached before this. */
 		counter->before = before;
-		counter_tell(counters, counter, step, &verdict);
+		counter_fill_verdict(counters, counter, step, &verdict);
 		counter->before = counter->reached;
 		fn(arg, &verdict);
 	}

@@ -20,7 +20,7 @@ static void land(struct policy *policy, uint64_t id, bool is_over)
 	HASH_DEL(policy->flights, flight);
 	for (size_t i = 0; i < flight->n; i++)
 		counter_land(flight->holds[i].counters, flight->holds[i].counter,
-			     flight->holds[i].so_far, flight->holds[i].ahead, is_over);
+			     flight->holds[i].so_far, flight->holds[i].reserved, is_over);
 	free(flight);
 }
 
@@ -67,11 +67,12 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 
 	land(policy, id, false);
 	known = policy_recall(policy, subject);
-	if (!known || !known->n_claims)
+	if (!known || !known->n_memberships)
 		return;
 	flight = HASH_COUNT(policy->flights) >= POLICY_FLIGHTS ?
 			 NULL :
-			 calloc(1, sizeof(*flight) + known->n_claims * sizeof(flight->holds[0]));
+			 calloc(1,
+				sizeof(*flight) + known->n_memberships * sizeof(flight->holds[0]));
 	if (flight) {
 		flight->id = id;
 		HASH_ADD(hh, policy->flights, id, sizeof(flight->id), flight);
@@ -85,44 +86,45 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 	policy_read(so_far, 0, &cost);
 	is_flowing = flows(&mark, &cost, so_far->response_bytes, &per_kib);
 	flight->mark = mark;
-	for (size_t i = 0; i < known->n_claims; i++) {
-		struct claim *claim = &known->claims[i];
+	for (size_t i = 0; i < known->n_memberships; i++) {
+		struct membership *membership = &known->memberships[i];
 		struct hold *hold = &flight->holds[flight->n];
 
-		counters_roll(claim->counters, now_us);
-		hold->counter = policy_counter_of(policy, claim, subject, true);
+		counters_roll(membership->counters, now_us);
+		hold->counter = policy_counter_of(policy, membership, subject, true);
 		if (!hold->counter)
 			continue;
 		/* Others may have spent it all: what they say comes while this call runs. */
-		if (claim->counters->is_shared && !known->is_protected &&
+		if (membership->counters->is_shared && !known->is_protected &&
 		    strcmp(subject->group->path, "/"))
 			counter_join(hold->counter, subject->group->cgroup);
-		hold->counters = claim->counters;
-		hold->so_far = counter_fly(claim->counters, hold->counter,
-					   policy_in_money(claim->counters->budget) ? cost.nanos :
-										      cost.tokens,
-					   &hold->ahead);
+		hold->counters = membership->counters;
+		hold->so_far = counter_fly(
+			membership->counters, hold->counter,
+			policy_in_money(membership->counters->budget) ? cost.nanos : cost.tokens,
+			&hold->reserved);
 		if (is_flowing)
-			counter_flow(hold->counter,
-				     claim->counters->is_in_money ? per_kib.nanos : per_kib.tokens);
-		policy_tell(policy, i, hold->counter);
+			counter_flow(hold->counter, membership->counters->is_in_money ?
+							    per_kib.nanos :
+							    per_kib.tokens);
+		policy_fill_verdict(policy, i, hold->counter);
 		flight->n++;
 	}
 }
 
 /* ---- orders ---- */
 
-int policy_order(struct policy *policy, const struct override *orders, size_t n)
+int policy_override(struct policy *policy, const struct override *overrides, size_t n)
 {
 	struct override *copy = calloc(n + 1, sizeof(*copy));
 
 	if (!copy)
 		return -ENOMEM;
 	if (n)
-		memcpy(copy, orders, n * sizeof(*copy));
-	free(policy->orders);
-	policy->orders = copy;
-	policy->n_orders = n;
+		memcpy(copy, overrides, n * sizeof(*copy));
+	free(policy->overrides);
+	policy->overrides = copy;
+	policy->n_overrides = n;
 	policy->has_hold = false;
 	for (size_t i = 0; i < n; i++)
 		policy->has_hold |= copy[i].kind == OVERRIDE_HOLD;
@@ -131,7 +133,7 @@ int policy_order(struct policy *policy, const struct override *orders, size_t n)
 		struct counter *counter = NULL;
 
 		while ((counter = counters_next(counters, counter)))
-			counter_order(counters, counter, copy, n);
+			counter_override(counters, counter, copy, n);
 	}
 	return 0;
 }
@@ -149,16 +151,16 @@ void policy_held(struct policy *policy, int64_t now_us,
 
 			if (counter->order != OVERRIDE_HOLD)
 				continue;
-			counter_look(counters, counter);
+			counter_sync(counters, counter);
 			policy_calls(policy, counter);
-			counter_tell(counters, counter, COUNTER_HOLD, &verdict);
+			counter_fill_verdict(counters, counter, COUNTER_HOLD, &verdict);
 			fn(arg, &verdict);
 		}
 	}
 }
 
 bool policy_stands(struct policy *policy, const struct policy_budget *budget,
-		   const struct policy_step *step, const char *key, bool ahead, int64_t now_us)
+		   const struct policy_step *step, const char *key, bool reserved, int64_t now_us)
 {
 	struct counters *counters = policy->counters[budget - policy->rules->budgets];
 	struct counter *counter = counters_get(counters, key, false, &policy->is_stale);
@@ -171,9 +173,9 @@ bool policy_stands(struct policy *policy, const struct policy_budget *budget,
 	if (counter->order == OVERRIDE_HOLD)
 		return true;
 	counters_roll(counters, now_us);
-	counter_look(counters, counter);
-	if (step == &policy_fuse)
-		return counter->is_near;
+	counter_sync(counters, counter);
+	if (step == &policy_allowance)
+		return counter->is_near_limit;
 	at = (uint32_t)(step - budget->steps);
-	return at < (ahead ? counter->ahead_of : counter->reached);
+	return at < (reserved ? counter->reserved_of : counter->reached);
 }

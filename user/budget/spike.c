@@ -33,8 +33,8 @@ bool spike_find(const struct counters *counters, const struct counter *counter,
 	return true;
 }
 
-void spike_tell(const struct counters *counters, const struct counter *counter,
-		struct policy_verdict *ret)
+void spike_fill_verdict(const struct counters *counters, const struct counter *counter,
+			struct policy_verdict *ret)
 {
 	uint64_t recent, line;
 

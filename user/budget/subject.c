@@ -117,8 +117,8 @@ static struct known *learn(struct policy *policy, const struct policy_subject *s
 			if (rules->budgets[i].is_default == pass &&
 			    match_fits(&rules->budgets[i].match, &whole))
 				policy->scratch[n++] =
-					(struct claim){ .counters = policy->counters[i] };
-	known = calloc(1, sizeof(*known) + n * sizeof(*known->claims));
+					(struct membership){ .counters = policy->counters[i] };
+	known = calloc(1, sizeof(*known) + n * sizeof(*known->memberships));
 	if (!known)
 		return NULL;
 	known->packed = malloc(len);
@@ -127,8 +127,8 @@ static struct known *learn(struct policy *policy, const struct policy_subject *s
 		return NULL;
 	}
 	memcpy(known->packed, packed, len);
-	memcpy(known->claims, policy->scratch, n * sizeof(*known->claims));
-	known->n_claims = n;
+	memcpy(known->memberships, policy->scratch, n * sizeof(*known->memberships));
+	known->n_memberships = n;
 	for (size_t i = 0; i < rules->n_protect && !known->is_protected; i++)
 		known->is_protected = match_fits(&rules->protect[i], &whole);
 	HASH_ADD_KEYPTR(hh, policy->cache, known->packed, len, known);
@@ -155,9 +155,9 @@ void policy_calls(const struct policy *policy, struct counter *counter)
 	const struct known *known = policy->by_id[counter->known % POLICY_CACHE];
 
 	if (known && known->id == counter->known)
-		for (uint32_t i = counter->n_quiet; i > 0; i--)
+		for (uint32_t i = counter->n_silent_below; i > 0; i--)
 			counter_call(counter, known->calls[(known->n_calls - i) % POLICY_CALLS]);
-	counter->n_quiet = 0;
+	counter->n_silent_below = 0;
 }
 
 struct known *policy_recall(struct policy *policy, const struct policy_subject *subject)
@@ -179,25 +179,26 @@ struct known *policy_recall(struct policy *policy, const struct policy_subject *
 	return known;
 }
 
-struct counter *policy_counter_of(struct policy *policy, struct claim *claim,
+struct counter *policy_counter_of(struct policy *policy, struct membership *membership,
 				  const struct policy_subject *subject, bool make)
 {
 	char key[COUNTER_KEY_LEN];
 
 	/* "other" is only for as long as there is no room. */
-	if (claim->counter && claim->counter != claim->counters->other) {
-		if (claim->counter->n_quiet)
-			policy_calls(policy, claim->counter);
-		return claim->counter;
+	if (membership->counter && membership->counter != membership->counters->other) {
+		if (membership->counter->n_silent_below)
+			policy_calls(policy, membership->counter);
+		return membership->counter;
 	}
-	name_counter(claim->counters->budget, subject, key);
-	claim->counter = counters_get(claim->counters, key, make, &policy->is_stale);
+	name_counter(membership->counters->budget, subject, key);
+	membership->counter = counters_get(membership->counters, key, make, &policy->is_stale);
 	/* A new one, or "other", whose orders are looked up again for nothing. */
-	if (claim->counter && claim->counter->n_quiet)
-		policy_calls(policy, claim->counter);
-	if (claim->counter && policy->n_orders)
-		counter_order(claim->counters, claim->counter, policy->orders, policy->n_orders);
-	return claim->counter;
+	if (membership->counter && membership->counter->n_silent_below)
+		policy_calls(policy, membership->counter);
+	if (membership->counter && policy->n_overrides)
+		counter_override(membership->counters, membership->counter, policy->overrides,
+				 policy->n_overrides);
+	return membership->counter;
 }
 
 bool policy_covers(const struct policy_rules *rules, const struct policy_budget *budget,

@@ -22,7 +22,7 @@ static bool is_of_cgroups(const struct policy_budget *budget)
  * The first step that stops somebody. A gate is a cgroup's: where a step means a process, it stands in
  * only if all that the cgroup's processes spend counts here.
  */
-uint32_t counter_fuse_step(const struct policy_budget *budget)
+uint32_t counter_allowance_step(const struct policy_budget *budget)
 {
 	uint32_t i;
 
@@ -73,14 +73,14 @@ static uint64_t likely_mean(const struct counters *counters, const struct counte
 }
 
 /* What is ahead of its calls in flight, by that mean: they began when less was known. */
-static uint64_t likely_ahead(const struct counters *counters, const struct counter *counter)
+static uint64_t likely_reserved(const struct counters *counters, const struct counter *counter)
 {
 	uint64_t all;
 
 	if (__builtin_mul_overflow(likely_mean(counters, counter), counter->n_flights, &all))
 		all = INT64_MAX;
 	all = all > counter->flight ? all - counter->flight : 0;
-	return all > counter->ahead ? all : counter->ahead;
+	return all > counter->reserved ? all : counter->reserved;
 }
 
 /*
@@ -89,40 +89,42 @@ static uint64_t likely_ahead(const struct counters *counters, const struct count
  * twice as much is left, and when the line is crossed if the answers in flight are let end then: it is
  * what holds further requests on their connections.
  */
-#define FUSE_SHARE 8
-#define FUSE_CALLS 64
-bool counter_is_near(const struct counters *counters, const struct counter *counter, uint64_t all)
+#define ALLOWANCE_SHARE 8
+#define ALLOWANCE_CALLS 64
+bool counter_is_near_limit(const struct counters *counters, const struct counter *counter,
+			   uint64_t all)
 {
-	uint64_t twice = counter->is_near ? 2 : 1, calls = FUSE_CALLS * twice, line;
+	uint64_t twice = counter->is_near_limit ? 2 : 1, calls = ALLOWANCE_CALLS * twice, line;
 
-	if (counters->fuse >= counters->n_steps ||
-	    (counter->reached > counters->fuse && !counters->budget->steps[counters->fuse].lets_end))
+	if (counters->allowance >= counters->n_steps ||
+	    (counter->reached > counters->allowance &&
+	     !counters->budget->steps[counters->allowance].lets_end))
 		return false;
-	line = counter_limit(counters, counter, counters->fuse);
-	return all >= line - line / FUSE_SHARE * twice ||
+	line = counter_limit(counters, counter, counters->allowance);
+	return all >= line - line / ALLOWANCE_SHARE * twice ||
 	       likely_mean(counters, counter) >= (line - all + calls - 1) / calls;
 }
 
 /*
  * With n calls that cost s, and the n' and s' of windows that ended, a fuse is due from
- * FUSE_CALLS * (s' + s) / (n' + n) = line - s on. That is least for the fewest calls: one more than now.
+ * ALLOWANCE_CALLS * (s' + s) / (n' + n) = line - s on. That is least for the fewest calls: one more than now.
  */
-uint64_t counter_quiet(const struct counters *counters, const struct counter *counter)
+uint64_t counter_silent_below(const struct counters *counters, const struct counter *counter)
 {
 	uint64_t first = counters->n_steps ? counters->limits[0] : INT64_MAX, line, share;
-	unsigned __int128 due, gone = (unsigned __int128)counter->gone * FUSE_CALLS;
+	unsigned __int128 due, gone = (unsigned __int128)counter->gone * ALLOWANCE_CALLS;
 	uint64_t calls = calls_of(counter) + 1;
 
-	if (counters->is_spike || counter_tells(counter))
+	if (counters->is_spike || counter_fills_verdict(counter))
 		return 0;
-	if (counters->fuse >= counters->n_steps)
+	if (counters->allowance >= counters->n_steps)
 		return first;
 	if (!is_known(counter))
 		return 0;
-	line = counters->limits[counters->fuse];
-	share = line - line / FUSE_SHARE;
+	line = counters->limits[counters->allowance];
+	share = line - line / ALLOWANCE_SHARE;
 	due = (unsigned __int128)line * calls;
-	due = due > gone ? (due - gone) / (calls + FUSE_CALLS) : 0;
+	due = due > gone ? (due - gone) / (calls + ALLOWANCE_CALLS) : 0;
 	if (share < first)
 		first = share;
 	return due < first ? (uint64_t)due : first;
@@ -130,31 +132,31 @@ uint64_t counter_quiet(const struct counters *counters, const struct counter *co
 
 void counter_flow(struct counter *counter, uint64_t per_kib)
 {
-	if (!counter->is_near)
+	if (!counter->is_near_limit)
 		counter->per_kib = 0;
 	else
 		counter->per_kib = counter->per_kib ? (3 * counter->per_kib + per_kib) / 4 : per_kib;
 }
 
-void counter_pulse(const struct counters *counters, const struct counter *counter,
-		   struct policy_pulse *ret)
+void counter_usage_snapshot(const struct counters *counters, const struct counter *counter,
+			    struct policy_usage_snapshot *ret)
 {
 	uint64_t spent = in_unit(counters, &counter->sum);
 
-	*ret = (struct policy_pulse){ .charged = counter->gone + spent,
-				      .calls = calls_of(counter),
-				      .mean = likely_mean(counters, counter),
-				      .n_flights = counter->n_flights,
-				      .landed = counter->landed };
-	if (!counter->is_near)
+	*ret = (struct policy_usage_snapshot){ .charged = counter->gone + spent,
+					       .calls = calls_of(counter),
+					       .mean = likely_mean(counters, counter),
+					       .n_flights = counter->n_flights,
+					       .landed = counter->landed };
+	if (!counter->is_near_limit)
 		return;
 	add(&spent, counter->flight);
-	add(&spent, counter_elsewhere(counters, counter));
-	ret->line = counter_limit(counters, counter, counters->fuse);
+	add(&spent, counter_remote(counters, counter));
+	ret->line = counter_limit(counters, counter, counters->allowance);
 	ret->left = (int64_t)ret->line - (int64_t)spent;
-	ret->ahead = likely_ahead(counters, counter);
+	ret->reserved = likely_reserved(counters, counter);
 	ret->per_kib = counter->per_kib;
-	ret->lets_flow = counters->budget->steps[counters->fuse].lets_end ||
-			 (counters->budget->steps[counters->fuse].action != POLICY_REFUSE &&
-			  !counters->budget->steps[counters->fuse].cut);
+	ret->lets_flow = counters->budget->steps[counters->allowance].lets_end ||
+			 (counters->budget->steps[counters->allowance].action != POLICY_REFUSE &&
+			  !counters->budget->steps[counters->allowance].cut);
 }

@@ -49,7 +49,7 @@ static int continue_all(const struct options *options, bool *ret_daemon)
 		fprintf(stderr, "aigress cleanup: a daemon runs on %s; end it first\n",
 			options->state);
 	else
-		err = let_go(ledger, "cleanup", &n_done, &n_failed);
+		err = release_halted(ledger, "cleanup", &n_done, &n_failed);
 	ledger_free(ledger);
 	if (err)
 		return fail("what stands still cannot be let go", err);

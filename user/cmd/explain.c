@@ -175,7 +175,7 @@ static void print_call(void *arg, const struct ledger_call *call)
 
 static void add_json(void *arg, const struct ledger_action *action)
 {
-	json_array_append_new(arg, evidence_json(action));
+	json_array_append_new(arg, action_json(action));
 }
 
 static void add_row(void *arg, const struct ledger_action *action)

@@ -141,7 +141,7 @@ static int open_without_daemon(struct options *options)
 	if (n_pins < 0)
 		fprintf(stderr, "aigress override: the gates in %s cannot be opened: %s\n", pin,
 			strerror(-n_pins));
-	err = let_go(options->ledger, "override", &n_done, &n_failed);
+	err = release_halted(options->ledger, "override", &n_done, &n_failed);
 	if (err) {
 		fprintf(stderr, "aigress override: what stands cannot be let go: %s\n",
 			strerror(-err));

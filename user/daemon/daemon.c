@@ -164,7 +164,7 @@ void daemon_commit_soon(struct daemon *daemon)
 	loop_soon(daemon->commit, LEDGER_COMMIT_NS);
 }
 
-void daemon_tell_soon(void *arg)
+void daemon_snapshot_soon(void *arg)
 {
 	struct daemon *daemon = arg;
 	uint64_t rest_ns = daemon->telling_ns * TELL_SHARE;
@@ -177,20 +177,20 @@ static void on_called(void *arg, const struct ledger_call *call)
 	struct daemon *daemon = arg;
 
 	daemon_commit_soon(daemon);
-	daemon_tell_soon(daemon);
-	lines_call(daemon->lines, call);
-	shown_call(daemon->shown, call);
+	daemon_snapshot_soon(daemon);
+	stdout_lines_call(daemon->stdout_lines, call);
+	observers_call(daemon->observers, call);
 }
 
-void daemon_told(void *arg, const struct ledger_action *action)
+void daemon_on_action(void *arg, const struct ledger_action *action)
 {
 	struct daemon *daemon = arg;
 
 	daemon_commit_soon(daemon); /* it was not written if the ledger was busy */
-	lines_action(daemon->lines, action);
+	stdout_lines_action(daemon->stdout_lines, action);
 	kube_action(daemon->kube, action);
 	webhooks_poke(daemon->webhooks);
-	shown_action(daemon->shown, action);
+	observers_action(daemon->observers, action);
 }
 
 /* Sources of the loop. */
@@ -208,16 +208,16 @@ static void on_event(void *arg, const struct ev_head *event, size_t size)
 
 static int put_fact(struct daemon *daemon, size_t which)
 {
-	struct facts facts = { .ledger = daemon->ledger,
-			       .policy = daemon->policy,
-			       .act = daemon->act,
-			       .pipeline = daemon->pipeline,
-			       .tap = daemon->tap,
-			       .pacer = daemon->pacer,
-			       .webhooks = daemon->webhooks,
-			       .kube = daemon->kube,
-			       .shared = daemon->shared };
-	int changed = facts_put(&facts, which, clock_wall_us());
+	struct snapshot snapshot = { .ledger = daemon->ledger,
+				     .policy = daemon->policy,
+				     .enforcer = daemon->enforcer,
+				     .pipeline = daemon->pipeline,
+				     .tap = daemon->tap,
+				     .waiters = daemon->waiters,
+				     .webhooks = daemon->webhooks,
+				     .kube = daemon->kube,
+				     .shared = daemon->shared };
+	int changed = snapshot_put(&snapshot, which, clock_wall_us());
 
 	if (changed > 0)
 		daemon_commit_soon(daemon);
@@ -231,7 +231,7 @@ static void on_commit(void *arg)
 
 	if (err == -EBUSY)
 		return daemon_commit_soon(daemon);
-	shown_committed(daemon->shown, err);
+	observers_committed(daemon->observers, err);
 	if (err) {
 		log_debug("the ledger cannot be written (%s), %lu calls wait", strerror(-err),
 			  ledger_pending(daemon->ledger));
@@ -263,7 +263,7 @@ void daemon_pacing(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	loop_soon(daemon->pace, ACT_PACE_NS);
+	loop_soon(daemon->pace, ENFORCER_PACE_NS);
 }
 
 /* Calls in flight more often, and what nobody reads, which else waits for the sweep. */
@@ -281,26 +281,26 @@ static void on_pace(void *arg)
 	struct daemon *daemon = arg;
 	size_t n;
 
-	pacer_read(daemon->pacer);
-	n = act_pace(daemon->act, daemon->policy, clock_wall_us());
-	n += pacer_look(daemon->pacer, clock_mono_ns());
+	waiters_read(daemon->waiters);
+	n = enforcer_pace(daemon->enforcer, daemon->policy, clock_wall_us());
+	n += waiters_look(daemon->waiters, clock_mono_ns());
 	daemon->paced_ns = clock_mono_ns();
-	follow(daemon, act_has_fuse(daemon->act));
+	follow(daemon, enforcer_has_allowance(daemon->enforcer));
 	if (n) {
 		daemon_pacing(daemon);
-		daemon_tell_soon(daemon);
-	} else if (act_has_fuse(daemon->act)) {
-		loop_soon(daemon->pace, ACT_REST_NS);
+		daemon_snapshot_soon(daemon);
+	} else if (enforcer_has_allowance(daemon->enforcer)) {
+		loop_soon(daemon->pace, ENFORCER_REST_NS);
 	}
 }
 
 /* Little is left of a budget: the kernel is told what the latest events cost. */
 static void refill(struct daemon *daemon)
 {
-	if (clock_mono_ns() - daemon->paced_ns >= ACT_FUSE_NS)
+	if (clock_mono_ns() - daemon->paced_ns >= ENFORCER_FUSE_NS)
 		on_pace(daemon);
 	else
-		loop_soon(daemon->pace, ACT_FUSE_NS);
+		loop_soon(daemon->pace, ENFORCER_FUSE_NS);
 }
 
 static void on_ring(void *arg)
@@ -309,9 +309,9 @@ static void on_ring(void *arg)
 
 	/* Some milliseconds' worth: news of mappings and timers must not wait for the end of a flood. */
 	tap_drain_some(daemon->tap, RING_TURN, on_event, daemon);
-	shown_drained(daemon->shown);
+	observers_drained(daemon->observers);
 	shared_look(daemon->shared);
-	if (act_has_fuse(daemon->act))
+	if (enforcer_has_allowance(daemon->enforcer))
 		refill(daemon);
 	loop_soon(daemon->sweep, SWEEP_NS);
 }
@@ -346,7 +346,7 @@ static bool needs_sweeps(const struct daemon *daemon)
 	struct pipeline_stats stats;
 
 	pipeline_stats(daemon->pipeline, &stats);
-	return stats.flows || stats.links.connections || config->rules.n_budgets ||
+	return stats.flows || stats.connections.connections || config->rules.n_budgets ||
 	       config->webhooks.n || config->serve.is_on;
 }
 
@@ -363,7 +363,7 @@ static void on_sweep(void *arg)
 		has_changed |= changed > 0;
 	/* Rows that the disk did not take at once. */
 	webhooks_poke(daemon->webhooks);
-	shown_expire(daemon->shown);
+	observers_expire(daemon->observers);
 	/* else the next event begins it again, and old calls leave the ledger in time */
 	(void)loop_arm(daemon->sweep, has_changed || needs_sweeps(daemon) ? SWEEP_NS : PRUNE_NS);
 }
@@ -403,7 +403,7 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 		.forget = on_forget,
 		.called = on_called,
 		.destroy = on_destroy,
-		.settle_soon = daemon_tell_soon,
+		.settle_soon = daemon_snapshot_soon,
 		.flow_get = on_flow_get,
 		.held = on_held,
 		.hold_over = on_hold_over,
@@ -414,11 +414,12 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon)
 	};
 }
 
-int daemon_orders_if_needed(struct daemon *daemon)
+int daemon_overrides_if_needed(struct daemon *daemon)
 {
 	if (!daemon->config.rules.n_budgets)
 		return 0;
-	return orders_watch(daemon->orders, daemon->loop, daemon->act, daemon->options.state);
+	return overrides_watch(daemon->overrides, daemon->loop, daemon->enforcer,
+			       daemon->options.state);
 }
 
 void daemon_pin_if_needed(struct daemon *daemon)
@@ -451,13 +452,13 @@ int daemon_listen(struct daemon *daemon)
 	if (!err)
 		err = loop_add_timer(daemon->loop, 0, on_pace, daemon, &daemon->pace);
 	if (!err)
-		err = loop_arm(daemon->pace, ACT_PACE_NS); /* of what was restored */
+		err = loop_arm(daemon->pace, ENFORCER_PACE_NS); /* of what was restored */
 	if (!err)
 		err = loop_add_timer(daemon->loop, 0, on_sweep, daemon, &daemon->sweep);
 	if (!err)
 		err = loop_arm(daemon->sweep, SWEEP_NS);
 	if (!err)
-		err = daemon_orders_if_needed(daemon);
+		err = daemon_overrides_if_needed(daemon);
 	if (!err)
 		err = reload_new(&daemon->reload, daemon);
 	if (!err && may_hold(&daemon->config))
@@ -471,7 +472,7 @@ int daemon_listen(struct daemon *daemon)
 
 void daemon_stop(struct daemon *daemon)
 {
-	daemon->shown = shown_free(daemon->shown);
+	daemon->observers = observers_free(daemon->observers);
 	daemon->find = find_free(daemon->find);
 	if (daemon->tap)
 		tap_drain(daemon->tap, on_event, daemon);
@@ -480,26 +481,26 @@ void daemon_stop(struct daemon *daemon)
 	/* What flowed unread until now nobody else will charge. */
 	if (daemon->pipeline)
 		pipeline_tick(daemon->pipeline, clock_mono_ns());
-	pacer_read(daemon->pacer);
+	waiters_read(daemon->waiters);
 	pipeline_free(daemon->pipeline);
 	/* A restart is no reason for a gate to open, and an end without one none for links to stay. */
-	if (daemon->tap && !(daemon->act && act_outlives(daemon->act)))
+	if (daemon->tap && !(daemon->enforcer && enforcer_outlives(daemon->enforcer)))
 		tap_unpin(daemon->tap);
-	act_free(daemon->act);
-	orders_free(daemon->orders);
+	enforcer_free(daemon->enforcer);
+	overrides_free(daemon->overrides);
 	policy_free(daemon->policy);
 	kube_free(daemon->kube);
-	keeper_free(daemon->keeper);
+	watchdog_free(daemon->watchdog);
 	tap_free(daemon->tap);
 	shared_free(daemon->shared);
-	pacer_free(daemon->pacer);
+	waiters_free(daemon->waiters);
 	webhooks_free(daemon->webhooks);
 	fetcher_free(daemon->fetcher);
 	ledger_free(daemon->ledger);
 	record_free(daemon->record);
 	prices_free(daemon->prices);
 	who_free(daemon->who);
-	lines_free(daemon->lines);
+	stdout_lines_free(daemon->stdout_lines);
 	loop_free(daemon->loop);
 	config_done(&daemon->config);
 }

@@ -31,12 +31,12 @@ struct daemon {
 	struct prices *prices;
 	struct ledger *ledger;
 	struct policy *policy;
-	struct levers levers;
-	struct keeper *keeper;
-	struct pacer *pacer;
-	struct orders *orders;
+	struct actuators actuators;
+	struct watchdog *watchdog;
+	struct waiters *waiters;
+	struct overrides *overrides;
 	int64_t prune_us; /* wall clock: no pruning before */
-	struct act *act;
+	struct enforcer *enforcer;
 	struct tap *tap;
 	struct find *find;
 	struct record *record;
@@ -48,12 +48,12 @@ struct daemon {
 	struct reload *reload;
 	struct resolve *resolve;                          /* NULL: not asked for */
 	struct loop_source *commit, *tell, *pace, *sweep; /* each armed when there is need */
-	struct lines *lines;
+	struct stdout_lines *stdout_lines;
 	struct kube *kube;
-	struct shown *shown; /* NULL: nothing is served */
-	uint64_t telling_ns; /* how long the facts took last, or have taken so far */
-	size_t next_fact;    /* which is told next; 0: all have been */
-	uint64_t paced_ns;   /* when pacing was last looked after */
+	struct observers *observers; /* NULL: nothing is served */
+	uint64_t telling_ns;         /* how long the facts took last, or have taken so far */
+	size_t next_fact;            /* which is told next; 0: all have been */
+	uint64_t paced_ns;           /* when pacing was last looked after */
 	uint64_t unread_ns; /* when flows that nobody reads were last counted, of a budget nearly spent */
 };
 
@@ -70,17 +70,17 @@ struct pipeline_hooks daemon_hooks(struct daemon *daemon);
 int64_t daemon_wall_us(uint64_t mono_ns);
 /* The pace timer is wanted. */
 void daemon_pacing(void *arg);
-void daemon_told(void *arg, const struct ledger_action *action);
+void daemon_on_action(void *arg, const struct ledger_action *action);
 int daemon_listen(struct daemon *daemon);
 struct sockaddr;
 void daemon_resolved(void *arg, const struct sockaddr *address, const char *host);
 void daemon_commit_soon(struct daemon *daemon);
 /* What the facts say may be another now; arg: the daemon. */
-void daemon_tell_soon(void *arg);
+void daemon_snapshot_soon(void *arg);
 /* share.c. Begins anew with the shared budgets that there are now; logs what fails. */
-void daemon_share(struct daemon *daemon);
+void daemon_remote_spend(struct daemon *daemon);
 /* Overrides are looked for when there are budgets. 0 or -errno. */
-int daemon_orders_if_needed(struct daemon *daemon);
+int daemon_overrides_if_needed(struct daemon *daemon);
 /* Counts every budget anew from the ledger's calls, whose names have changed. 0 or -errno. */
 int daemon_rebuild(struct daemon *daemon);
 /* Pins the gates when a budget is to outlive the daemon, else takes away what was pinned. */

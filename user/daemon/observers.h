@@ -8,23 +8,24 @@
 
 #include "daemon/daemon.h"
 
-struct shown;
+struct observers;
 
 /*
  * Begins to serve, if it is configured. A port that is taken is tried again each five seconds: a daemon
  * that is being replaced still has it. 0 or -errno of memory and configuration, logged.
  */
-int shown_new(struct shown **ret, struct daemon *daemon);
-struct shown *shown_free(struct shown *shown);
+int observers_new(struct observers **ret, struct daemon *daemon);
+struct observers *observers_free(struct observers *observers);
 
-/* `serve:` or `otlp:` is another one in daemon->config. As shown_new(). */
-int shown_configured(struct shown **shown, struct daemon *daemon);
+/* `serve:` or `otlp:` is another one in daemon->config. As observers_new(). */
+int observers_configured(struct observers **observers, struct daemon *daemon);
 
 /* NULL is nothing shown. */
-void shown_call(struct shown *shown, const struct ledger_call *call);
-void shown_action(struct shown *shown, const struct ledger_action *action);
-void shown_drained(struct shown *shown);            /* the ring was looked at */
-void shown_committed(struct shown *shown, int err); /* the ledger was, or could not be written */
-void shown_expire(struct shown *shown);             /* each minute */
+void observers_call(struct observers *observers, const struct ledger_call *call);
+void observers_action(struct observers *observers, const struct ledger_action *action);
+void observers_drained(struct observers *observers); /* the ring was looked at */
+void observers_committed(struct observers *observers,
+			 int err);                  /* the ledger was, or could not be written */
+void observers_expire(struct observers *observers); /* each minute */
 
 #endif

@@ -14,10 +14,10 @@
 
 #define END_MAX_NS (60 * NS_PER_S)
 
-struct orders {
+struct overrides {
 	struct ledger *ledger;
 	struct policy *policy;
-	struct act *act;
+	struct enforcer *enforcer;
 	struct loop_source *written, *end; /* NULL: not watched */
 	int inotify;
 	int64_t version; /* of the ledger when it was read */
@@ -26,53 +26,53 @@ struct orders {
 	size_t n;
 };
 
-static int read_all(struct orders *orders, int64_t now_us)
+static int read_all(struct overrides *overrides, int64_t now_us)
 {
 	_cleanup_free_ struct override *list = NULL;
 	size_t n = 0;
-	int err = overrides_read(orders->ledger, now_us, &list, &n);
+	int err = overrides_read(overrides->ledger, now_us, &list, &n);
 
 	if (!err)
-		err = policy_order(orders->policy, list, n);
+		err = policy_override(overrides->policy, list, n);
 	if (err)
 		return err;
-	orders->n = n;
-	orders->ends_us = INT64_MAX;
+	overrides->n = n;
+	overrides->ends_us = INT64_MAX;
 	for (size_t i = 0; i < n; i++) {
-		if (list[i].until_us < orders->ends_us)
-			orders->ends_us = list[i].until_us;
-		if (list[i].id <= orders->newest)
+		if (list[i].until_us < overrides->ends_us)
+			overrides->ends_us = list[i].until_us;
+		if (list[i].id <= overrides->newest)
 			continue;
-		orders->newest = list[i].id;
+		overrides->newest = list[i].id;
 		log_warn("override: %s \"%s\", ordered by %s", override_kind_name(list[i].kind),
 			 list[i].key, list[i].made_by);
 	}
 	return 0;
 }
 
-void orders_hand(struct orders *orders, struct policy *policy, int64_t now_us)
+void overrides_hand(struct overrides *overrides, struct policy *policy, int64_t now_us)
 {
-	orders->policy = policy;
-	orders->version = overrides_version(orders->ledger);
-	if (read_all(orders, now_us) < 0)
-		orders->version = -1; /* with the next look */
+	overrides->policy = policy;
+	overrides->version = overrides_version(overrides->ledger);
+	if (read_all(overrides, now_us) < 0)
+		overrides->version = -1; /* with the next look */
 }
 
-struct orders *orders_new(struct ledger *ledger, struct policy *policy, int64_t now_us)
+struct overrides *overrides_new(struct ledger *ledger, struct policy *policy, int64_t now_us)
 {
-	struct orders *orders = calloc(1, sizeof(*orders));
+	struct overrides *overrides = calloc(1, sizeof(*overrides));
 
-	if (!orders)
+	if (!overrides)
 		return NULL;
-	orders->ledger = ledger;
-	orders->inotify = -1;
-	orders->ends_us = INT64_MAX;
-	orders_hand(orders, policy, now_us);
-	return orders;
+	overrides->ledger = ledger;
+	overrides->inotify = -1;
+	overrides->ends_us = INT64_MAX;
+	overrides_hand(overrides, policy, now_us);
+	return overrides;
 }
 
 struct job {
-	struct act *act;
+	struct enforcer *enforcer;
 	int64_t now_us;
 };
 
@@ -86,91 +86,93 @@ static void hold(void *arg, const struct policy_verdict *verdict)
 	};
 	struct job *job = arg;
 
-	act_apply(job->act, verdict, &nobody, job->now_us);
+	enforcer_apply(job->enforcer, verdict, &nobody, job->now_us);
 }
 
-void orders_apply(struct orders *orders, struct act *act, int64_t now_us)
+void overrides_apply(struct overrides *overrides, struct enforcer *enforcer, int64_t now_us)
 {
-	struct job job = { .act = act, .now_us = now_us };
+	struct job job = { .enforcer = enforcer, .now_us = now_us };
 
-	policy_held(orders->policy, now_us, hold, &job);
+	policy_held(overrides->policy, now_us, hold, &job);
 }
 
 /* One pragma while nothing was written. */
-static int look(struct orders *orders, int64_t now_us)
+static int look(struct overrides *overrides, int64_t now_us)
 {
-	int64_t version = overrides_version(orders->ledger);
-	size_t before = orders->n;
+	int64_t version = overrides_version(overrides->ledger);
+	size_t before = overrides->n;
 	int err;
 
 	if (version < 0)
 		return (int)version;
-	if (version == orders->version && now_us < orders->ends_us)
+	if (version == overrides->version && now_us < overrides->ends_us)
 		return 0;
-	err = read_all(orders, now_us);
+	err = read_all(overrides, now_us);
 	if (err)
 		return err;
-	orders->version = version;
-	if (!before && !orders->n)
+	overrides->version = version;
+	if (!before && !overrides->n)
 		return 0;
-	act_review(orders->act, orders->policy, false, now_us);
-	orders_apply(orders, orders->act, now_us);
+	enforcer_review(overrides->enforcer, overrides->policy, false, now_us);
+	overrides_apply(overrides, overrides->enforcer, now_us);
 	return 0;
 }
 
 /* What was in force stays so when they cannot be read. */
 static void on_end(void *arg)
 {
-	struct orders *orders = arg;
-	int err = look(orders, clock_wall_us());
+	struct overrides *overrides = arg;
+	int err = look(overrides, clock_wall_us());
 
 	if (err)
 		log_debug("the overrides cannot be read: %s", strerror(-err));
 	if (err)
-		(void)loop_arm(orders->end, NS_PER_S);
-	else if (orders->ends_us != INT64_MAX)
-		(void)loop_arm(orders->end, clock_until_ns(orders->ends_us, END_MAX_NS));
+		(void)loop_arm(overrides->end, NS_PER_S);
+	else if (overrides->ends_us != INT64_MAX)
+		(void)loop_arm(overrides->end, clock_until_ns(overrides->ends_us, END_MAX_NS));
 }
 
 static void on_written(void *arg)
 {
-	struct orders *orders = arg;
+	struct overrides *overrides = arg;
 	char buf[4096];
 
-	while (read(orders->inotify, buf, sizeof(buf)) > 0)
+	while (read(overrides->inotify, buf, sizeof(buf)) > 0)
 		;
-	on_end(orders);
+	on_end(overrides);
 }
 
 /*
  * Who gives an order opens the ledger, writes, and closes it: only then is its transaction sure to be
  * seen. The daemon itself does not close it, so its own writes wake nobody.
  */
-int orders_watch(struct orders *orders, struct loop *loop, struct act *act, const char *state)
+int overrides_watch(struct overrides *overrides, struct loop *loop, struct enforcer *enforcer,
+		    const char *state)
 {
 	int err;
 
-	if (orders->end)
+	if (overrides->end)
 		return 0;
-	orders->act = act;
-	orders->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (orders->inotify < 0 || inotify_add_watch(orders->inotify, state, IN_CLOSE_WRITE) < 0)
+	overrides->enforcer = enforcer;
+	overrides->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (overrides->inotify < 0 ||
+	    inotify_add_watch(overrides->inotify, state, IN_CLOSE_WRITE) < 0)
 		return -errno;
-	err = loop_add_fd(loop, orders->inotify, on_written, orders, &orders->written);
+	err = loop_add_fd(loop, overrides->inotify, on_written, overrides, &overrides->written);
 	if (!err)
-		err = loop_add_timer(loop, 0, on_end, orders, &orders->end);
+		err = loop_add_timer(loop, 0, on_end, overrides, &overrides->end);
 	/* given since they were read, and the first end */
-	return err ? err : loop_arm(orders->end, 1);
+	return err ? err : loop_arm(overrides->end, 1);
 }
 
-struct orders *orders_free(struct orders *orders)
+struct overrides *overrides_free(struct overrides *overrides)
 {
-	if (!orders)
+	if (!overrides)
 		return NULL;
-	loop_remove(orders->written);
-	loop_remove(orders->end);
-	if (orders->inotify >= 0)
-		close(orders->inotify);
-	free(orders);
+	loop_remove(overrides->written);
+	loop_remove(overrides->end);
+	if (overrides->inotify >= 0)
+		close(overrides->inotify);
+	free(overrides);
 	return NULL;
 }

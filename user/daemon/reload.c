@@ -98,15 +98,15 @@ static void take_policy(struct daemon *daemon, struct policy *policy, int64_t no
 	int err;
 
 	daemon->policy = policy;
-	orders_hand(daemon->orders, policy, now_us);
+	overrides_hand(daemon->overrides, policy, now_us);
 	pipeline_policy(daemon->pipeline, policy);
-	err = restore(daemon->ledger, policy, daemon->act, daemon->who, now_us);
+	err = restore(daemon->ledger, policy, daemon->enforcer, daemon->who, now_us);
 	if (err)
 		log_error("budgets could not be rebuilt whole from the ledger: %s, proceeding",
 			  strerror(-err));
 	shared_policy(daemon->shared, policy);
-	act_review(daemon->act, policy, false, now_us);
-	orders_apply(daemon->orders, daemon->act, now_us);
+	enforcer_review(daemon->enforcer, policy, false, now_us);
+	overrides_apply(daemon->overrides, daemon->enforcer, now_us);
 	policy_free(before);
 }
 
@@ -134,25 +134,25 @@ static int take_over(struct daemon *daemon, struct config *new)
 	/* What the ledger could not take would be missing from sums that are rebuilt from it. */
 	if (err)
 		return err;
-	if (!daemon->keeper && rules_may_halt(&new->rules))
-		err = keeper_new(&daemon->keeper);
+	if (!daemon->watchdog && rules_may_halt(&new->rules))
+		err = watchdog_new(&daemon->watchdog);
 	if (err)
 		return err;
-	daemon->levers.keeper = daemon->keeper;
+	daemon->actuators.watchdog = daemon->watchdog;
 	policy = policy_new(&new->rules);
 	if (!policy)
 		return -ENOMEM;
 	daemon->config = *new;
 	*new = (struct config){ 0 };
-	act_rules(daemon->act, is_same_stance(&old.rules, &daemon->config.rules), now_us);
+	enforcer_rules(daemon->enforcer, is_same_stance(&old.rules, &daemon->config.rules), now_us);
 	take_policy(daemon, policy, now_us);
-	daemon_share(daemon);
+	daemon_remote_spend(daemon);
 	err = webhooks_rules(daemon->webhooks, &daemon->config.webhooks);
 	if (err)
 		log_error("webhooks: %s, proceeding without some", strerror(-err));
 	if ((!config_serve_is_same(&old.serve, &daemon->config.serve) ||
 	     !otlp_config_is_same(&old.otlp, &daemon->config.otlp)) &&
-	    shown_configured(&daemon->shown, daemon) < 0)
+	    observers_configured(&daemon->observers, daemon) < 0)
 		log_error("metrics and the status page: no memory, proceeding without");
 	daemon_pin_if_needed(daemon);
 	warn_of_rest(&old, &daemon->config);
@@ -181,7 +181,7 @@ static void read_again(struct reload *reload)
 		config_done(&config);
 	}
 	if (!err)
-		err = daemon_orders_if_needed(daemon);
+		err = daemon_overrides_if_needed(daemon);
 	if (err)
 		log_error("%s; the rules in force stay", sentence ? sentence : strerror(-err));
 	else

@@ -26,7 +26,7 @@ static void reach(const struct reach *reach, const struct policy_subject *subjec
 		return;
 	verdict.cgroup = subject->group->cgroup;
 	verdict.tgid = subject->process->tgid;
-	act_apply(reach->daemon->act, &verdict, subject, reach->now_us);
+	enforcer_apply(reach->daemon->enforcer, &verdict, subject, reach->now_us);
 }
 
 /*
@@ -61,7 +61,7 @@ static void reach_cgroups(struct reach *at)
 
 		/* It was charged, so it falls under the budget, whatever that asks of a call. */
 		verdict.cgroup = group.cgroup;
-		act_apply(at->daemon->act, &verdict, &subject, at->now_us);
+		enforcer_apply(at->daemon->enforcer, &verdict, &subject, at->now_us);
 	}
 }
 
@@ -77,7 +77,7 @@ static void on_verdict(void *arg, const struct policy_verdict *verdict)
 
 	if (step->action == POLICY_NOTE || step->action == POLICY_PACE ||
 	    step->action == POLICY_REFUSE)
-		act_apply(at.daemon->act, verdict, &all, at.now_us);
+		enforcer_apply(at.daemon->enforcer, verdict, &all, at.now_us);
 	else if (step->action == POLICY_FREEZE || step->target == POLICY_CGROUP)
 		reach_cgroups(&at);
 	else
@@ -88,7 +88,7 @@ static void on_review(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	act_review(daemon->act, daemon->policy, false, clock_wall_us());
+	enforcer_review(daemon->enforcer, daemon->policy, false, clock_wall_us());
 }
 
 static void on_said(void *arg, bool is_up, const char *text)
@@ -96,7 +96,7 @@ static void on_said(void *arg, bool is_up, const char *text)
 	log_write(is_up ? LOG_INFO : LOG_WARN, "%s", text);
 }
 
-void daemon_share(struct daemon *daemon)
+void daemon_remote_spend(struct daemon *daemon)
 {
 	const struct shared_hooks hooks = {
 		.verdict = on_verdict, .review = on_review, .said = on_said, .arg = daemon

@@ -94,8 +94,8 @@ static void add_call(void *arg, const struct ledger_call *call)
 		remember(job, &group, call);
 }
 
-int restore(struct ledger *ledger, struct policy *policy, struct act *act, struct who *who,
-	    int64_t now_us)
+int restore(struct ledger *ledger, struct policy *policy, struct enforcer *enforcer,
+	    struct who *who, int64_t now_us)
 {
 	struct job job = { .policy = policy, .who = who };
 	struct subject *subject, *next;
@@ -111,7 +111,7 @@ int restore(struct ledger *ledger, struct policy *policy, struct act *act, struc
 
 		policy_judge(policy, &who_is, now_us);
 		while (policy_next(policy, &verdict))
-			act_apply(act, &verdict, &who_is, now_us);
+			enforcer_apply(enforcer, &verdict, &who_is, now_us);
 		HASH_DEL(job.subjects, subject);
 		free(subject);
 	}

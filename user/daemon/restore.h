@@ -11,7 +11,7 @@
 #include "ledger/ledger.h"
 
 /* 0 or -errno. */
-int restore(struct ledger *ledger, struct policy *policy, struct act *act, struct who *who,
-	    int64_t now_us);
+int restore(struct ledger *ledger, struct policy *policy, struct enforcer *enforcer,
+	    struct who *who, int64_t now_us);
 
 #endif

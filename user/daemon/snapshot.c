@@ -16,7 +16,7 @@
 #include "tap/tap.h"
 
 /* Counters that are shown; the dearest matter, and a fact must stay readable. */
-#define SHOWN_MAX 1000
+#define OBSERVERS_MAX 1000
 
 static int put(struct ledger *ledger, const char *key, json_t *value)
 {
@@ -35,7 +35,7 @@ static int put(struct ledger *ledger, const char *key, json_t *value)
 	return err ? err : 1;
 }
 
-int facts_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction)
+int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction)
 {
 	int err = put(ledger, "daemon",
 		      json_pack("{s:i, s:I, s:s, s:s}", "pid", (int)getpid(), "started_us",
@@ -50,7 +50,7 @@ static void add_counter(void *arg, const struct policy_counter *counter)
 	char spent[MONEY_LEN], limit[MONEY_LEN];
 	json_t *array = arg;
 
-	if (json_array_size(array) >= SHOWN_MAX)
+	if (json_array_size(array) >= OBSERVERS_MAX)
 		return;
 	json_array_append_new(
 		array,
@@ -64,12 +64,12 @@ static void add_counter(void *arg, const struct policy_counter *counter)
 			  counter->reached ? policy_action_name(counter->reached->action) : ""));
 }
 
-static void add_gate(void *arg, const struct act_gate *gate)
+static void add_gate(void *arg, const struct enforcer_gate *gate)
 {
 	json_t *array = arg, *row;
 	char rate[MONEY_LEN];
 
-	if (json_array_size(array) >= SHOWN_MAX)
+	if (json_array_size(array) >= OBSERVERS_MAX)
 		return;
 	row = json_pack("{s:s, s:o, s:o, s:o, s:I}", "action", gate->action, "budget",
 			text_json(gate->budget), "key", text_json(gate->key), "target",
@@ -94,11 +94,11 @@ static json_t *bytes(const uint64_t bytes[2])
 			 (json_int_t)bytes[EV_IN]);
 }
 
-static void add_coverage(void *arg, const struct unmetered_row *row)
+static void add_coverage(void *arg, const struct reconcile_row *row)
 {
 	json_t *array = arg;
 
-	if (json_array_size(array) < SHOWN_MAX)
+	if (json_array_size(array) < OBSERVERS_MAX)
 		json_array_append_new(
 			array,
 			json_pack(
@@ -126,7 +126,7 @@ static void add_estimate(void *arg, const struct calibration_row *row)
 	};
 	json_t *array = arg, *error = row->has_error ? json_integer(row->error) : json_null();
 
-	if (json_array_size(array) < SHOWN_MAX)
+	if (json_array_size(array) < OBSERVERS_MAX)
 		json_array_append_new(
 			array, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:O}", "host",
 					 row->key.host, "model", row->key.model, "from",
@@ -144,13 +144,13 @@ static void add_webhook(void *arg, const struct webhook_state *state)
 					     (json_int_t)state->dead, "error", state->error));
 }
 
-static json_t *sharing(const struct facts *facts)
+static json_t *sharing(const struct snapshot *snapshot)
 {
 	struct shared_state state;
 
-	if (!facts->shared)
+	if (!snapshot->shared)
 		return NULL;
-	shared_state(facts->shared, &state);
+	shared_state(snapshot->shared, &state);
 	return json_pack("{s:s, s:I, s:I, s:I, s:s}", "server", state.is_up ? "up" : "away",
 			 "nodes", (json_int_t)state.nodes, "counters", (json_int_t)state.counters,
 			 "dropped", (json_int_t)state.dropped, "error", state.error);
@@ -175,34 +175,34 @@ static const char *const counter_names[CTL_COUNTERS] = {
 	[CTL_CUT_STREAMS] = "cut_streams",
 };
 
-const char *facts_counter_name(enum ctl_counter which)
+const char *tap_counter_name(enum ctl_counter which)
 {
 	return which < CTL_COUNTERS ? counter_names[which] : NULL;
 }
 
-static json_t *health(const struct facts *facts)
+static json_t *health(const struct snapshot *snapshot)
 {
 	uint64_t counters[CTL_COUNTERS] = { 0 };
 	struct pipeline_stats stats;
 	json_t *kernel = json_object();
 
-	pipeline_stats(facts->pipeline, &stats);
-	(void)tap_counters(facts->tap, counters);
+	pipeline_stats(snapshot->pipeline, &stats);
+	(void)tap_counters(snapshot->tap, counters);
 	for (size_t i = 0; kernel && i < CTL_COUNTERS; i++)
 		if (counter_names[i])
 			json_object_set_new(kernel, counter_names[i],
 					    json_integer((json_int_t)counters[i]));
 	return json_pack("{s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}}",
 			 "kernel", kernel, "parsers", "bad_events", (json_int_t)stats.bad_events,
-			 "gaps", (json_int_t)stats.links.gaps, "gap_bytes",
-			 (json_int_t)stats.links.gap_bytes, "resyncs",
-			 (json_int_t)stats.links.resyncs, "bad_encodings",
-			 (json_int_t)stats.links.bad_encodings, "connections_dropped",
-			 (json_int_t)stats.links.connections_dropped, "calls_dropped",
-			 (json_int_t)stats.links.calls_dropped, "accounts_dropped",
-			 (json_int_t)stats.unmetered.accounts_dropped, "ledger", "pending",
-			 (json_int_t)ledger_pending(facts->ledger), "lost",
-			 (json_int_t)ledger_lost(facts->ledger));
+			 "gaps", (json_int_t)stats.connections.gaps, "gap_bytes",
+			 (json_int_t)stats.connections.gap_bytes, "resyncs",
+			 (json_int_t)stats.connections.resyncs, "bad_encodings",
+			 (json_int_t)stats.connections.bad_encodings, "connections_dropped",
+			 (json_int_t)stats.connections.connections_dropped, "calls_dropped",
+			 (json_int_t)stats.connections.calls_dropped, "accounts_dropped",
+			 (json_int_t)stats.reconcile.accounts_dropped, "ledger", "pending",
+			 (json_int_t)ledger_pending(snapshot->ledger), "lost",
+			 (json_int_t)ledger_lost(snapshot->ledger));
 }
 
 static void add_source(void *arg, const char *name, bool works, const char *why)
@@ -219,53 +219,53 @@ static void add_annotation(void *arg, const char *subject, const struct who_wish
 	json_t *array = arg;
 
 	/* What a tenant wrote may be anything: shown as it is once it was understood, else its state. */
-	if (json_array_size(array) < SHOWN_MAX)
+	if (json_array_size(array) < OBSERVERS_MAX)
 		json_array_append_new(
 			array, json_pack("{s:s, s:o, s:o, s:s}", "subject", subject, "budget",
 					 json_string(wish->budget) ?: json_null(), "mode",
 					 json_string(wish->mode) ?: json_null(), "state", state));
 }
 
-static void fill_budgets(const struct facts *facts, int64_t now_us, json_t *array)
+static void fill_budgets(const struct snapshot *snapshot, int64_t now_us, json_t *array)
 {
-	policy_counters(facts->policy, now_us, add_counter, array);
+	policy_counters(snapshot->policy, now_us, add_counter, array);
 }
 
-static void fill_gates(const struct facts *facts, int64_t now_us, json_t *array)
+static void fill_gates(const struct snapshot *snapshot, int64_t now_us, json_t *array)
 {
-	act_gates(facts->act, add_gate, array);
+	enforcer_gates(snapshot->enforcer, add_gate, array);
 }
 
-static void fill_coverage(const struct facts *facts, int64_t now_us, json_t *array)
+static void fill_coverage(const struct snapshot *snapshot, int64_t now_us, json_t *array)
 {
-	pipeline_coverage(facts->pipeline, add_coverage, array);
+	pipeline_coverage(snapshot->pipeline, add_coverage, array);
 }
 
-static void fill_estimates(const struct facts *facts, int64_t now_us, json_t *array)
+static void fill_estimates(const struct snapshot *snapshot, int64_t now_us, json_t *array)
 {
-	pipeline_estimates(facts->pipeline, add_estimate, array);
+	pipeline_estimates(snapshot->pipeline, add_estimate, array);
 }
 
-static void fill_webhooks(const struct facts *facts, int64_t now_us, json_t *array)
+static void fill_webhooks(const struct snapshot *snapshot, int64_t now_us, json_t *array)
 {
-	webhooks_walk(facts->webhooks, add_webhook, array);
+	webhooks_walk(snapshot->webhooks, add_webhook, array);
 }
 
-static void fill_names(const struct facts *facts, int64_t now_us, json_t *array)
+static void fill_names(const struct snapshot *snapshot, int64_t now_us, json_t *array)
 {
-	names_each_source(kube_names(facts->kube), add_source, array);
+	names_each_source(kube_names(snapshot->kube), add_source, array);
 }
 
-static void fill_annotations(const struct facts *facts, int64_t now_us, json_t *array)
+static void fill_annotations(const struct snapshot *snapshot, int64_t now_us, json_t *array)
 {
-	annotations_each(kube_annotations(facts->kube), add_annotation, array);
+	annotations_each(kube_annotations(snapshot->kube), add_annotation, array);
 }
 
 /* Each is an array, which is filled, or an object, which is made; NULL: there is nothing to tell. */
 static const struct {
 	const char *key;
-	void (*fill)(const struct facts *facts, int64_t now_us, json_t *array);
-	json_t *(*make)(const struct facts *facts);
+	void (*fill)(const struct snapshot *snapshot, int64_t now_us, json_t *array);
+	json_t *(*make)(const struct snapshot *snapshot);
 } parts[] = {
 	{ "budgets", .fill = fill_budgets },
 	{ "gates", .fill = fill_gates },
@@ -278,14 +278,14 @@ static const struct {
 	{ "annotations", .fill = fill_annotations },
 };
 
-int facts_put(const struct facts *facts, size_t which, int64_t now_us)
+int snapshot_put(const struct snapshot *snapshot, size_t which, int64_t now_us)
 {
 	json_t *value;
 
 	if (which >= ARRAY_SIZE(parts))
 		return -ENOENT;
-	value = parts[which].make ? parts[which].make(facts) : json_array();
+	value = parts[which].make ? parts[which].make(snapshot) : json_array();
 	if (value && parts[which].fill)
-		parts[which].fill(facts, now_us, value);
-	return value && put(facts->ledger, parts[which].key, value) > 0;
+		parts[which].fill(snapshot, now_us, value);
+	return value && put(snapshot->ledger, parts[which].key, value) > 0;
 }

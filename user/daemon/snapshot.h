@@ -19,11 +19,11 @@
 #include "ledger/ledger.h"
 
 /* What a counter of the kernel half is called, as "ring_full_events"; NULL: it has no name. */
-const char *facts_counter_name(enum ctl_counter which);
+const char *tap_counter_name(enum ctl_counter which);
 
 /* At start. `by_instruction`: how returns are seen (find.h). 0 or -errno. */
-int facts_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction);
-struct pacer;
+int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction);
+struct waiters;
 struct pipeline;
 struct tap;
 struct webhooks;
@@ -31,13 +31,13 @@ struct kube;
 struct shared;
 
 /* Where the facts come from. */
-struct facts {
+struct snapshot {
 	struct ledger *ledger;
 	struct policy *policy;
-	struct act *act;
+	struct enforcer *enforcer;
 	struct pipeline *pipeline;
 	struct tap *tap;
-	struct pacer *pacer;
+	struct waiters *waiters;
 	struct webhooks *webhooks;
 	struct kube *kube;
 	struct shared *shared; /* NULL: nothing is shared */
@@ -46,6 +46,6 @@ struct facts {
  * Writes fact number `which`, from 0, if it is another than in the ledger: 1, else 0. -ENOENT: there are not so
  * many. One at a time, because with hundreds of callers each takes about a millisecond.
  */
-int facts_put(const struct facts *facts, size_t which, int64_t now_us);
+int snapshot_put(const struct snapshot *snapshot, size_t which, int64_t now_us);
 
 #endif

@@ -64,9 +64,9 @@ bool rules_may_halt(const struct policy_rules *rules)
 }
 
 /* First of all: the child is a copy of this process, which holds nothing yet. */
-static enum daemon_end start_keeper(struct daemon *daemon)
+static enum daemon_end start_watchdog(struct daemon *daemon)
 {
-	int err = rules_may_halt(&daemon->config.rules) ? keeper_new(&daemon->keeper) : 0;
+	int err = rules_may_halt(&daemon->config.rules) ? watchdog_new(&daemon->watchdog) : 0;
 
 	if (err)
 		say("the keeper cannot start", err, NULL);
@@ -207,13 +207,13 @@ static bool is_wanted(void *arg, uint64_t cgroup)
 	};
 	struct policy_verdict verdict;
 
-	if (act_holds_gate(daemon->act, cgroup))
+	if (enforcer_holds_gate(daemon->enforcer, cgroup))
 		return true;
 	group = *who_group(daemon->who, cgroup); /* a copy: act may ask again */
 	policy_judge(daemon->policy, &subject, clock_wall_us());
 	while (policy_next(daemon->policy, &verdict))
-		act_apply(daemon->act, &verdict, &subject, clock_wall_us());
-	return act_holds_gate(daemon->act, cgroup);
+		enforcer_apply(daemon->enforcer, &verdict, &subject, clock_wall_us());
+	return enforcer_holds_gate(daemon->enforcer, cgroup);
 }
 
 /* What an earlier daemon left behind is ours by now; the gates that nobody wants any more open. */
@@ -233,14 +233,14 @@ static enum daemon_end start_pipeline(struct daemon *daemon)
 		.prices = daemon->prices,
 		.ledger = daemon->ledger,
 		.policy = daemon->policy,
-		.act = daemon->act,
+		.enforcer = daemon->enforcer,
 		.hooks = daemon_hooks(daemon),
 		.wall_us = daemon_wall_us,
 	};
 	int err = pipeline_new(&daemon->pipeline, &config);
 
-	daemon->levers.pipeline = daemon->pipeline;
-	pacer_join(daemon->pacer, daemon->pipeline);
+	daemon->actuators.pipeline = daemon->pipeline;
+	waiters_join(daemon->waiters, daemon->pipeline);
 	if (err)
 		say("pipeline", err, NULL);
 	return err ? DAEMON_FAILED : DAEMON_OK;
@@ -248,41 +248,43 @@ static enum daemon_end start_pipeline(struct daemon *daemon)
 
 static enum daemon_end start_guard(struct daemon *daemon)
 {
-	struct act_levers levers;
+	struct enforcer_ops actuators;
 	enum daemon_end end;
 	int err;
 
-	err = pacer_new(&daemon->pacer, daemon->tap);
+	err = waiters_new(&daemon->waiters, daemon->tap);
 	if (err) {
 		say("pacer", err, NULL);
 		return DAEMON_FAILED;
 	}
-	daemon->levers = (struct levers){ .tap = daemon->tap,
-					  .who = daemon->who,
-					  .pacer = daemon->pacer,
-					  .pacing = daemon_pacing,
-					  .pacing_arg = daemon,
-					  .keeper = daemon->keeper,
-					  .cgroup_root = daemon->cgroup_root,
-					  .told = daemon_told,
-					  .told_arg = daemon };
-	levers = levers_of(&daemon->levers);
+	daemon->actuators = (struct actuators){ .tap = daemon->tap,
+						.who = daemon->who,
+						.waiters = daemon->waiters,
+						.pacing = daemon_pacing,
+						.pacing_arg = daemon,
+						.watchdog = daemon->watchdog,
+						.cgroup_root = daemon->cgroup_root,
+						.told = daemon_on_action,
+						.told_arg = daemon };
+	actuators = actuators_of(&daemon->actuators);
 	daemon->policy = policy_new(&daemon->config.rules);
-	daemon->act = act_new(daemon->loop, daemon->ledger, &daemon->config.rules, &levers);
+	daemon->enforcer = enforcer_new(daemon->loop, daemon->ledger, &daemon->config.rules,
+					&actuators);
 	if (daemon->policy)
-		daemon->orders = orders_new(daemon->ledger, daemon->policy, clock_wall_us());
-	end = daemon->orders && daemon->act ? start_pipeline(daemon) : DAEMON_FAILED;
+		daemon->overrides = overrides_new(daemon->ledger, daemon->policy, clock_wall_us());
+	end = daemon->overrides && daemon->enforcer ? start_pipeline(daemon) : DAEMON_FAILED;
 	if (end != DAEMON_OK)
 		return end;
-	err = restore(daemon->ledger, daemon->policy, daemon->act, daemon->who, clock_wall_us());
+	err = restore(daemon->ledger, daemon->policy, daemon->enforcer, daemon->who,
+		      clock_wall_us());
 	if (err) {
 		say("budgets cannot be rebuilt from the ledger", err, NULL);
 		return DAEMON_FAILED;
 	}
-	orders_apply(daemon->orders, daemon->act, clock_wall_us());
+	overrides_apply(daemon->overrides, daemon->enforcer, clock_wall_us());
 	take_gates(daemon);
-	daemon_share(daemon);
-	err = act_recover(daemon->act);
+	daemon_remote_spend(daemon);
+	err = enforcer_recover(daemon->enforcer);
 	if (err < 0)
 		log_warn("what an earlier aigress made to stand is not let go: %s, proceeding",
 			 strerror(-err));
@@ -310,7 +312,7 @@ static void on_annotated(void *arg)
 	else
 		(void)kube_annotate(daemon->kube, &daemon->config.annotations,
 				    &daemon->config.rules);
-	daemon_tell_soon(daemon);
+	daemon_snapshot_soon(daemon);
 }
 
 /* Names are there before the first event; those that a server must be asked for come after. */
@@ -326,7 +328,7 @@ static enum daemon_end start_kube(struct daemon *daemon)
 		.rules = &daemon->config.rules,
 		.rebuild = on_rebuild,
 		.annotated = on_annotated,
-		.changed = daemon_tell_soon,
+		.changed = daemon_snapshot_soon,
 		.namespaces = daemon->config.annotations.n_steps,
 		.arg = daemon,
 	};
@@ -373,8 +375,8 @@ static enum daemon_end start_base(struct daemon *daemon)
 {
 	int err = loop_new(&daemon->loop);
 
-	daemon->lines = lines_new(daemon->options.quiet);
-	if (err || !daemon->lines) {
+	daemon->stdout_lines = stdout_lines_new(daemon->options.quiet);
+	if (err || !daemon->stdout_lines) {
 		say("event loop", err ? err : -ENOMEM, NULL);
 		return DAEMON_FAILED;
 	}
@@ -382,9 +384,9 @@ static enum daemon_end start_base(struct daemon *daemon)
 }
 
 /* After the probes: who asks whether it is ready should hear so. A low port needs privileges. */
-static enum daemon_end start_shown(struct daemon *daemon)
+static enum daemon_end start_observers(struct daemon *daemon)
 {
-	int err = shown_new(&daemon->shown, daemon);
+	int err = observers_new(&daemon->observers, daemon);
 
 	if (err)
 		say("metrics and the status page", err, NULL);
@@ -436,8 +438,8 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 		log_warn("the AI hosts' addresses cannot be asked for (%s), proceeding: connections that "
 			 "are older than aigress are not seen",
 			 strerror(-err));
-	facts_put_daemon(daemon->ledger, daemon->cgroup_root,
-			 daemon->config.find.returns == FIND_RETURN_INSTRUCTIONS);
+	snapshot_put_daemon(daemon->ledger, daemon->cgroup_root,
+			    daemon->config.find.returns == FIND_RETURN_INSTRUCTIONS);
 	ledger_commit(daemon->ledger);
 	trim();
 	return DAEMON_OK;
@@ -446,9 +448,9 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 enum daemon_end daemon_start(struct daemon *daemon)
 {
 	static enum daemon_end (*const steps[])(struct daemon *) = {
-		start_config, start_keeper, start_base, start_prices, start_who,
-		start_ledger, start_tap,    start_out,  start_kube,   start_guard,
-		start_record, start_loop,   start_find, start_shown,  start_unprivileged,
+		start_config, start_watchdog, start_base, start_prices,    start_who,
+		start_ledger, start_tap,      start_out,  start_kube,      start_guard,
+		start_record, start_loop,     start_find, start_observers, start_unprivileged,
 	};
 	enum daemon_end end = DAEMON_OK;
 

@@ -16,61 +16,61 @@
 
 static int gate(void *arg, uint64_t cgroup, const struct ctl_gate *gate)
 {
-	struct levers *levers = arg;
+	struct actuators *actuators = arg;
 	int err;
 
 	if (gate->state != CTL_OPEN)
-		return tap_gate_set(levers->tap, cgroup, gate);
-	err = tap_gate_clear(levers->tap, cgroup);
+		return tap_gate_set(actuators->tap, cgroup, gate);
+	err = tap_gate_clear(actuators->tap, cgroup);
 	return err == -ENOENT ? 0 : err; /* open is what was wanted */
 }
 
-static int grant(void *arg, uint32_t bucket, const struct ctl_grant *grant)
+static int allowed(void *arg, uint32_t bucket, const struct ctl_allowance *allowed)
 {
-	struct levers *levers = arg;
-	int err = pacer_grant(levers->pacer, bucket, grant);
+	struct actuators *actuators = arg;
+	int err = waiters_allow(actuators->waiters, bucket, allowed);
 
-	if (!err && grant && levers->pacing)
-		levers->pacing(levers->pacing_arg);
+	if (!err && allowed && actuators->pacing)
+		actuators->pacing(actuators->pacing_arg);
 	return err;
 }
 
-static int taken(void *arg, uint32_t bucket, struct ctl_take *ret)
+static int taken(void *arg, uint32_t bucket, struct ctl_consumed *ret)
 {
-	struct levers *levers = arg;
+	struct actuators *actuators = arg;
 
-	return tap_take_get(levers->tap, bucket, ret);
+	return tap_consumed_get(actuators->tap, bucket, ret);
 }
 
 static size_t waiting(void *arg, uint32_t bucket)
 {
-	struct levers *levers = arg;
+	struct actuators *actuators = arg;
 
-	return pacer_waiting(levers->pacer, bucket);
+	return waiters_waiting(actuators->waiters, bucket);
 }
 
 static int destroy(void *arg, uint64_t cgroup)
 {
-	struct levers *levers = arg;
+	struct actuators *actuators = arg;
 	char path[WHO_PATH_LEN];
 
-	snprintf(path, sizeof(path), "%s", who_group(levers->who, cgroup)->path);
-	pipeline_destroy(levers->pipeline, path);
+	snprintf(path, sizeof(path), "%s", who_group(actuators->who, cgroup)->path);
+	pipeline_destroy(actuators->pipeline, path);
 	return 0;
 }
 
 /* Told before it stands and after it goes on again, so that the keeper never knows too little. */
 static int signal_process(void *arg, uint32_t tgid, uint64_t start_ticks, int signal)
 {
-	struct levers *levers = arg;
+	struct actuators *actuators = arg;
 	int err = 0;
 
 	if (signal == SIGSTOP)
-		err = keeper_process(levers->keeper, true, tgid, start_ticks);
+		err = watchdog_process(actuators->watchdog, true, tgid, start_ticks);
 	if (!err)
 		err = freezer_signal_process(tgid, start_ticks, signal);
 	if (signal == SIGCONT)
-		(void)keeper_process(levers->keeper, false, tgid, start_ticks);
+		(void)watchdog_process(actuators->watchdog, false, tgid, start_ticks);
 	return err;
 }
 
@@ -86,10 +86,10 @@ static int kill_at_once(const char *dir)
 }
 
 /* A cgroup that is gone, or whose path another one has: -ESRCH. group->cgroup 0: whoever has it. */
-static int find_dir(struct levers *levers, const struct who_group *group, char dir[PATH_MAX])
+static int find_dir(struct actuators *actuators, const struct who_group *group, char dir[PATH_MAX])
 {
-	snprintf(dir, PATH_MAX, "%s%s", levers->cgroup_root, group->path);
-	if (group->cgroup && who_cgroup_id(levers->who, group->path) != group->cgroup)
+	snprintf(dir, PATH_MAX, "%s%s", actuators->cgroup_root, group->path);
+	if (group->cgroup && who_cgroup_id(actuators->who, group->path) != group->cgroup)
 		return -ESRCH;
 	return 0;
 }
@@ -97,46 +97,46 @@ static int find_dir(struct levers *levers, const struct who_group *group, char d
 /* The daemon's own cgroup is refused by act; kill_at_once() would take it along. */
 static int signal_cgroup(void *arg, const struct who_group *group, int signal)
 {
-	struct levers *levers = arg;
+	struct actuators *actuators = arg;
 	char dir[PATH_MAX];
-	int err = find_dir(levers, group, dir);
+	int err = find_dir(actuators, group, dir);
 
 	if (err)
 		return err;
 	if (signal == SIGKILL && !kill_at_once(dir))
 		return 0;
 	if (signal == SIGSTOP)
-		err = keeper_cgroup(levers->keeper, true, false, dir);
+		err = watchdog_cgroup(actuators->watchdog, true, false, dir);
 	if (!err)
 		err = freezer_signal(dir, signal);
 	if (signal == SIGCONT)
-		(void)keeper_cgroup(levers->keeper, false, false, dir);
+		(void)watchdog_cgroup(actuators->watchdog, false, false, dir);
 	return err;
 }
 
 static int freeze(void *arg, const struct who_group *group, bool frozen)
 {
-	struct levers *levers = arg;
+	struct actuators *actuators = arg;
 	char dir[PATH_MAX];
-	int err = find_dir(levers, group, dir);
+	int err = find_dir(actuators, group, dir);
 
 	if (!err && frozen)
-		err = keeper_cgroup(levers->keeper, true, true, dir);
+		err = watchdog_cgroup(actuators->watchdog, true, true, dir);
 	if (!err)
 		err = freezer_set(dir, frozen);
 	if (!frozen)
-		(void)keeper_cgroup(levers->keeper, false, true, dir);
+		(void)watchdog_cgroup(actuators->watchdog, false, true, dir);
 	return err;
 }
 
 static bool is_live(void *arg, uint64_t cgroup)
 {
 	static const char populated[] = "populated 1";
-	struct levers *levers = arg;
+	struct actuators *actuators = arg;
 	char dir[PATH_MAX], text[256];
 	ssize_t n;
 
-	if (find_dir(levers, who_group(levers->who, cgroup), dir))
+	if (find_dir(actuators, who_group(actuators->who, cgroup), dir))
 		return false;
 	_cleanup_close_ int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int fd = at < 0 ? -1 : openat(at, "cgroup.events", O_RDONLY | O_CLOEXEC);
@@ -151,24 +151,24 @@ static bool is_live(void *arg, uint64_t cgroup)
 static void each_container(void *arg, void (*fn)(void *ctx, const struct who_group *group),
 			   void *ctx)
 {
-	struct levers *levers = arg;
+	struct actuators *actuators = arg;
 
-	who_each_container(levers->who, fn, ctx);
+	who_each_container(actuators->who, fn, ctx);
 }
 
 static void told(void *arg, const struct ledger_action *action)
 {
-	struct levers *levers = arg;
+	struct actuators *actuators = arg;
 
-	if (levers->told)
-		levers->told(levers->told_arg, action);
+	if (actuators->told)
+		actuators->told(actuators->told_arg, action);
 }
 
-struct act_levers levers_of(struct levers *levers)
+struct enforcer_ops actuators_of(struct actuators *actuators)
 {
-	return (struct act_levers){
+	return (struct enforcer_ops){
 		.gate = gate,
-		.grant = grant,
+		.allowed = allowed,
 		.taken = taken,
 		.waiting = waiting,
 		.destroy = destroy,
@@ -178,7 +178,7 @@ struct act_levers levers_of(struct levers *levers)
 		.is_live = is_live,
 		.each_container = each_container,
 		.told = told,
-		.arg = levers,
-		.cgroup_root = levers->cgroup_root,
+		.arg = actuators,
+		.cgroup_root = actuators->cgroup_root,
 	};
 }

@@ -10,19 +10,19 @@
 #include "enforce/enforcer.h"
 #include "who/who.h"
 
-struct keeper;
-struct pacer;
+struct watchdog;
+struct waiters;
 struct pipeline;
 struct tap;
 
-struct levers {
+struct actuators {
 	struct tap *tap;
 	struct who *who;
 	struct pipeline *pipeline;
-	struct keeper *keeper; /* NULL: what stands is not let go when this process dies */
-	struct pacer *pacer;
+	struct watchdog *watchdog; /* NULL: what stands is not let go when this process dies */
+	struct waiters *waiters;
 	const char *cgroup_root;
-	/* Something is paced: act_pace() and pacer_look() are to be called in ACT_PACE_NS. May be NULL. */
+	/* Something is paced: enforcer_pace() and waiters_look() are to be called in ENFORCER_PACE_NS. May be NULL. */
 	void (*pacing)(void *arg);
 	void *pacing_arg;
 	/* Each action as it is written down; may be NULL. */
@@ -31,6 +31,6 @@ struct levers {
 };
 
 /* Levers that act on this host; `levers` must outlive them. */
-struct act_levers levers_of(struct levers *levers);
+struct enforcer_ops actuators_of(struct actuators *actuators);
 
 #endif

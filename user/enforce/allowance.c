@@ -16,17 +16,18 @@
  */
 #define CUT_SHARE 200
 
-size_t fuse_waiting(const struct act *act, const struct story *story)
+size_t allowance_waiting(const struct enforcer *enforcer, const struct incident *incident)
 {
-	const struct act_levers *levers = &act->levers;
+	const struct enforcer_ops *actuators = &enforcer->actuators;
 	uint32_t buckets[CTL_BUCKETS] = { 0 };
 	size_t n = 0, sum = 0;
 	int64_t loss_us;
 
-	if (!levers->waiting || !levers->waiting(levers->arg, 0))
+	if (!actuators->waiting || !actuators->waiting(actuators->arg, 0))
 		return 0;
-	for (const struct deed *deed = story->deeds; deed; deed = deed->hh.next) {
-		struct ctl_gate gate = hold_gate(act, deed->target.id, &loss_us);
+	for (const struct applied *applied = incident->applied_list; applied;
+	     applied = applied->hh.next) {
+		struct ctl_gate gate = hold_gate(enforcer, applied->target.id, &loss_us);
 
 		for (size_t i = 0; i < CTL_BUCKETS && gate.buckets[i]; i++) {
 			bool is_known = false;
@@ -36,7 +37,7 @@ size_t fuse_waiting(const struct act *act, const struct story *story)
 			if (is_known || n == CTL_BUCKETS)
 				continue;
 			buckets[n++] = gate.buckets[i];
-			sum += levers->waiting(levers->arg, gate.buckets[i]);
+			sum += actuators->waiting(actuators->arg, gate.buckets[i]);
 		}
 	}
 	return sum;
@@ -50,15 +51,16 @@ size_t fuse_waiting(const struct act *act, const struct story *story)
  * nobody here has seen yet. What only one side has seen for a second, the other never will: requests
  * that are no calls, calls that left together on one HTTP/2 connection.
  */
-static uint64_t running(struct fuse *fuse, const struct policy_pulse *pulse,
-			const struct ctl_take *take, size_t waiting, int64_t now_us)
+static uint64_t running(struct allowance *allowance, const struct policy_usage_snapshot *snapshot,
+			const struct ctl_consumed *take, size_t waiting, int64_t now_us)
 {
-	int64_t seen = (int64_t)pulse->n_flights - (int64_t)waiting;
-	int64_t unseen = (int64_t)(take->admitted - pulse->landed) - seen - fuse->apart;
+	int64_t seen = (int64_t)snapshot->n_flights - (int64_t)waiting;
+	int64_t unseen = (int64_t)(take->admitted - snapshot->landed) - seen - allowance->apart;
 
-	if (!unseen || !fuse->even_us || now_us < fuse->even_us || now_us - fuse->even_us > EVEN_US) {
-		fuse->apart += unseen;
-		fuse->even_us = now_us;
+	if (!unseen || !allowance->even_us || now_us < allowance->even_us ||
+	    now_us - allowance->even_us > EVEN_US) {
+		allowance->apart += unseen;
+		allowance->even_us = now_us;
 		unseen = 0;
 	}
 	if (unseen > 0)
@@ -67,50 +69,55 @@ static uint64_t running(struct fuse *fuse, const struct policy_pulse *pulse,
 }
 
 /* What n calls that run will still cost. */
-static uint64_t still_to_cost(const struct policy_pulse *pulse, uint64_t n)
+static uint64_t still_to_cost(const struct policy_usage_snapshot *snapshot, uint64_t n)
 {
-	if (n <= pulse->n_flights)
-		return n ? pulse->ahead / pulse->n_flights * n : 0;
-	return pulse->ahead + (n - pulse->n_flights) * pulse->mean;
+	if (n <= snapshot->n_flights)
+		return n ? snapshot->reserved / snapshot->n_flights * n : 0;
+	return snapshot->reserved + (n - snapshot->n_flights) * snapshot->mean;
 }
 
-struct ctl_grant fuse_update(struct fuse *fuse, const struct policy_pulse *pulse,
-			     const struct ctl_take *take, size_t waiting, int64_t now_us)
+struct ctl_allowance allowance_update(struct allowance *allowance,
+				      const struct policy_usage_snapshot *snapshot,
+				      const struct ctl_consumed *take, size_t waiting,
+				      int64_t now_us)
 {
-	uint64_t ahead = still_to_cost(pulse, running(fuse, pulse, take, waiting, now_us));
-	struct ctl_grant grant = {
-		.granted_nanos = take->taken_nanos + take->streamed_nanos + (uint64_t)pulse->left -
-				 ahead,
-		.reserve_nanos = pulse->mean ?: 1,
-		.per_kib_nanos = pulse->per_kib,
+	uint64_t reserved = still_to_cost(snapshot,
+					  running(allowance, snapshot, take, waiting, now_us));
+	struct ctl_allowance allowed = {
+		.granted_nanos = take->consumed_nanos + take->streamed_nanos +
+				 (uint64_t)snapshot->left - reserved,
+		.reserve_nanos = snapshot->mean ?: 1,
+		.per_kib_nanos = snapshot->per_kib,
 		.cut_nanos = UINT64_MAX,
 	};
 
-	if (!pulse->lets_flow)
-		grant.cut_nanos = take->streamed_nanos + pulse->line / CUT_SHARE +
-				  (pulse->left > 0 ? (uint64_t)pulse->left : 0);
-	return grant;
+	if (!snapshot->lets_flow)
+		allowed.cut_nanos = take->streamed_nanos + snapshot->line / CUT_SHARE +
+				    (snapshot->left > 0 ? (uint64_t)snapshot->left : 0);
+	return allowed;
 }
 
 /* No row: it stops nobody before its budget is spent, and what stops somebody then is written down. */
-static void fuse(struct act *act, struct deed *deed, bool is_new, int64_t now_us)
+static void allowance(struct enforcer *enforcer, struct applied *applied, bool is_new,
+		      int64_t now_us)
 {
 	int err;
 
-	if (deed->holds)
+	if (applied->holds)
 		return;
-	err = bucket_open(act, deed->story);
+	err = bucket_open(enforcer, applied->incident);
 	if (!err)
-		err = hold_take(act, deed);
+		err = hold_take(enforcer, applied);
 	if (!err)
-		err = gate_pull(act, deed->target.id);
+		err = gate_pull(enforcer, applied->target.id);
 	if (err)
-		(void)hold_drop(act, deed);
-	deed->error = err;
+		(void)hold_drop(enforcer, applied);
+	applied->error = err;
 }
 
-void fuse_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		const struct policy_subject *subject, int64_t now_us)
+void allowance_apply(struct enforcer *enforcer, struct incident *incident,
+		     const struct policy_verdict *verdict, const struct policy_subject *subject,
+		     int64_t now_us)
 {
-	gate_each(act, story, verdict, subject, now_us, fuse);
+	gate_each(enforcer, incident, verdict, subject, now_us, allowance);
 }

@@ -40,47 +40,48 @@ static void settle(struct bucket *bucket, uint64_t n)
 	bucket->granted += back;
 }
 
-static void take_in(struct bucket *bucket, const struct policy_pulse *pulse,
-		    const struct ctl_take *take, int64_t now_us)
+static void take_in(struct bucket *bucket, const struct policy_usage_snapshot *snapshot,
+		    const struct ctl_consumed *take, int64_t now_us)
 {
-	uint64_t taken = take->taken_nanos - bucket->take.taken_nanos;
+	uint64_t taken = take->consumed_nanos - bucket->take.consumed_nanos;
 	uint64_t settled = 0;
 
 	bucket->outstanding += taken;
 	bucket->n_outstanding += take->admitted - bucket->take.admitted;
 	/* Fewer than before: the counter was dropped and made anew. */
-	if (pulse->epoch == bucket->pulse.epoch && pulse->calls >= bucket->pulse.calls &&
-	    pulse->charged >= bucket->pulse.charged) {
-		settled = pulse->calls - bucket->pulse.calls;
-		bucket->granted -= pulse->charged - bucket->pulse.charged;
+	if (snapshot->epoch == bucket->snapshot.epoch && snapshot->calls >= bucket->snapshot.calls &&
+	    snapshot->charged >= bucket->snapshot.charged) {
+		settled = snapshot->calls - bucket->snapshot.calls;
+		bucket->granted -= snapshot->charged - bucket->snapshot.charged;
 	}
 	settle(bucket, settled);
-	if (taken || settled || pulse->n_flights || now_us < bucket->moved_us)
+	if (taken || settled || snapshot->n_flights || now_us < bucket->moved_us)
 		bucket->moved_us = now_us;
 	if (now_us - bucket->moved_us >= BUCKET_QUIET_US)
 		settle(bucket, bucket->n_outstanding);
 	bucket->take = *take;
-	bucket->pulse = *pulse;
+	bucket->snapshot = *snapshot;
 }
 
-struct ctl_grant bucket_update(struct bucket *bucket, const struct policy_pulse *pulse,
-			       const struct ctl_take *take, int64_t now_us)
+struct ctl_allowance bucket_update(struct bucket *bucket,
+				   const struct policy_usage_snapshot *snapshot,
+				   const struct ctl_consumed *take, int64_t now_us)
 {
 	int64_t kept = bucket->per_hour / (HOUR_US / BUCKET_KEEP_US), credit;
 
 	if (!bucket->now_us) {
-		bucket->pulse = *pulse;
+		bucket->snapshot = *snapshot;
 		bucket->now_us = bucket->moved_us = now_us;
 	}
 	bucket->granted += earn(bucket, now_us - bucket->now_us);
 	bucket->now_us = now_us;
-	take_in(bucket, pulse, take, now_us);
-	credit = (int64_t)(bucket->granted - take->taken_nanos);
+	take_in(bucket, snapshot, take, now_us);
+	credit = (int64_t)(bucket->granted - take->consumed_nanos);
 	if (credit > (kept > 0 ? kept : 1))
 		bucket->granted -= (uint64_t)(credit - (kept > 0 ? kept : 1));
-	return (struct ctl_grant){ .granted_nanos = bucket->granted,
-				   .reserve_nanos = pulse->mean ? pulse->mean :
-						    kept > 0    ? (uint64_t)kept :
-								  1,
-				   .cut_nanos = UINT64_MAX };
+	return (struct ctl_allowance){ .granted_nanos = bucket->granted,
+				       .reserve_nanos = snapshot->mean ? snapshot->mean :
+							kept > 0       ? (uint64_t)kept :
+									 1,
+				       .cut_nanos = UINT64_MAX };
 }

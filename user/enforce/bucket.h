@@ -24,8 +24,8 @@ struct bucket {
 	uint64_t granted;     /* as control.h has it; may lie below 0, as two's complement */
 	uint64_t outstanding; /* taken and not settled */
 	uint64_t n_outstanding;
-	struct policy_pulse pulse; /* as of the last update */
-	struct ctl_take take;
+	struct policy_usage_snapshot snapshot; /* as of the last update */
+	struct ctl_consumed take;
 };
 
 /* Begins at no credit: the first request waits for the first update after it. */
@@ -35,7 +35,8 @@ void bucket_begin(struct bucket *bucket, int64_t per_hour);
  * the kernel is to be told. A clock that goes back earns nothing; one that jumps forward no more
  * than what is kept. Charges of another epoch than the last begin a new count.
  */
-struct ctl_grant bucket_update(struct bucket *bucket, const struct policy_pulse *pulse,
-			       const struct ctl_take *take, int64_t now_us);
+struct ctl_allowance bucket_update(struct bucket *bucket,
+				   const struct policy_usage_snapshot *snapshot,
+				   const struct ctl_consumed *take, int64_t now_us);
 
 #endif

@@ -16,115 +16,119 @@
 /* The clock may have been set forward: a gate whose window is over need not wait for its timer. */
 static void on_renewal(void *arg)
 {
-	act_expire(arg, clock_wall_us());
-	act_renew(arg);
+	enforcer_expire(arg, clock_wall_us());
+	enforcer_renew(arg);
 }
 
-static void arm_expiry(struct act *act)
+static void arm_expiry(struct enforcer *enforcer)
 {
-	if (act->expiry)
-		(void)loop_arm(act->expiry, act->next_us == INT64_MAX ?
-						    0 :
-						    clock_until_ns(act->next_us, EXPIRY_MAX_NS));
+	if (enforcer->expiry)
+		(void)loop_arm(enforcer->expiry,
+			       enforcer->next_us == INT64_MAX ?
+				       0 :
+				       clock_until_ns(enforcer->next_us, EXPIRY_MAX_NS));
 }
 
 static void on_expiry(void *arg)
 {
-	act_expire(arg, clock_wall_us());
+	enforcer_expire(arg, clock_wall_us());
 	arm_expiry(arg);
 }
 
-void act_expire_at(struct act *act, int64_t at_us)
+void enforcer_expire_at(struct enforcer *enforcer, int64_t at_us)
 {
-	if (at_us >= act->next_us)
+	if (at_us >= enforcer->next_us)
 		return;
-	act->next_us = at_us;
-	arm_expiry(act);
+	enforcer->next_us = at_us;
+	arm_expiry(enforcer);
 }
 
-struct act *act_new(struct loop *loop, struct ledger *ledger, const struct policy_rules *rules,
-		    const struct act_levers *levers)
+struct enforcer *enforcer_new(struct loop *loop, struct ledger *ledger,
+			      const struct policy_rules *rules, const struct enforcer_ops *actuators)
 {
-	struct act *act = calloc(1, sizeof(*act));
+	struct enforcer *enforcer = calloc(1, sizeof(*enforcer));
 
-	if (!act)
+	if (!enforcer)
 		return NULL;
-	act->loop = loop;
-	act->ledger = ledger;
-	act->rules = rules;
-	act->levers = *levers;
-	act->next_us = INT64_MAX;
-	LIST_INIT(&act->pending);
-	kill_recall(act);
+	enforcer->loop = loop;
+	enforcer->ledger = ledger;
+	enforcer->rules = rules;
+	enforcer->actuators = *actuators;
+	enforcer->next_us = INT64_MAX;
+	LIST_INIT(&enforcer->pending);
+	kill_recall(enforcer);
 	if (!loop)
-		return act;
-	if (loop_add_timer(loop, 0, on_renewal, act, &act->renewal) < 0 ||
-	    loop_add_timer(loop, 0, on_expiry, act, &act->expiry) < 0 ||
-	    loop_add_timer(loop, 0, kill_on_grace, act, &act->grace) < 0)
-		return act_free(act);
-	return act;
+		return enforcer;
+	if (loop_add_timer(loop, 0, on_renewal, enforcer, &enforcer->renewal) < 0 ||
+	    loop_add_timer(loop, 0, on_expiry, enforcer, &enforcer->expiry) < 0 ||
+	    loop_add_timer(loop, 0, kill_on_grace, enforcer, &enforcer->grace) < 0)
+		return enforcer_free(enforcer);
+	return enforcer;
 }
 
 /* ---- note ---- */
 
-static void note(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		 int64_t now_us)
+static void note(struct enforcer *enforcer, struct incident *incident,
+		 const struct policy_verdict *verdict, int64_t now_us)
 {
-	struct deed *deed;
+	struct applied *applied;
 
 	/* One that is not the first was told before this daemon started, or in this window. */
-	if (!verdict->is_first || deed_find(story, (struct target){ 0 }))
+	if (!verdict->is_first || applied_find(incident, (struct target){ 0 }))
 		return;
-	deed = deed_new(act, story, (struct target){ 0 }, story_name(story));
-	if (deed)
-		deed_write(act, deed, now_us, story_is_enforced(act, story) ? "done" : "rehearsed");
+	applied = applied_new(enforcer, incident, (struct target){ 0 }, incident_name(incident));
+	if (applied)
+		applied_write(enforcer, applied, now_us,
+			      incident_is_enforced(enforcer, incident) ? "done" : "rehearsed");
 }
 
 /* ---- the contract ---- */
 
-static void carry_out(struct act *act, const struct policy_verdict *verdict,
+static void carry_out(struct enforcer *enforcer, const struct policy_verdict *verdict,
 		      const struct policy_subject *subject, int64_t now_us)
 {
-	struct story *story;
+	struct incident *incident;
 
 	/* So that what was done in a window that is over does not count as done in this one. */
-	act_expire(act, now_us);
-	story = act->n_deeds + POLICY_MEMBERS >= ACT_DEEDS ? NULL : story_get(act, verdict);
-	if (!story) {
-		act->stats.dropped++;
+	enforcer_expire(enforcer, now_us);
+	incident = enforcer->n_actions + POLICY_MEMBERS >= ENFORCER_DEEDS ?
+			   NULL :
+			   incident_get(enforcer, verdict);
+	if (!incident) {
+		enforcer->stats.dropped++;
 		return;
 	}
 	switch (verdict->step->action) {
 	case POLICY_NOTE:
-		note(act, story, verdict, now_us);
+		note(enforcer, incident, verdict, now_us);
 		break;
 	case POLICY_PACE:
-		if (story_is_fuse(story))
-			fuse_apply(act, story, verdict, subject, now_us);
+		if (incident_is_allowance(incident))
+			allowance_apply(enforcer, incident, verdict, subject, now_us);
 		else
-			pace_apply(act, story, verdict, subject, now_us);
+			pace_apply(enforcer, incident, verdict, subject, now_us);
 		break;
 	case POLICY_REFUSE:
-		refuse_apply(act, story, verdict, subject, now_us);
+		refuse_apply(enforcer, incident, verdict, subject, now_us);
 		break;
 	case POLICY_FREEZE:
 	case POLICY_STOP:
-		halt_apply(act, story, verdict, subject, now_us);
+		suspend_apply(enforcer, incident, verdict, subject, now_us);
 		break;
 	case POLICY_KILL:
-		kill_apply(act, story, verdict, subject, now_us);
+		kill_apply(enforcer, incident, verdict, subject, now_us);
 		break;
 	default:
 		break;
 	}
 }
 
-void act_apply(struct act *act, const struct policy_verdict *verdict,
-	       const struct policy_subject *subject, int64_t now_us)
+void enforcer_apply(struct enforcer *enforcer, const struct policy_verdict *verdict,
+		    const struct policy_subject *subject, int64_t now_us)
 {
-	act->present = subject->group;
-	carry_out(act, verdict, subject, now_us);
-	act->present = NULL;
+	enforcer->present = subject->group;
+	carry_out(enforcer, verdict, subject, now_us);
+	enforcer->present = NULL;
 }
 
 static bool holds_gate(const struct policy_step *step)
@@ -133,94 +137,100 @@ static bool holds_gate(const struct policy_step *step)
 }
 
 /* Undoes what is held and no other step wants. */
-static void let_go(struct act *act, struct deed *deed, const char *why, int64_t now_us)
+static void release(struct enforcer *enforcer, struct applied *applied, const char *why,
+		    int64_t now_us)
 {
-	bool is_gate = holds_gate(deed->story->step);
+	bool is_gate = holds_gate(applied->incident->step);
 	int err;
 
-	if (!deed->holds)
+	if (!applied->holds)
 		return;
-	if (!hold_drop(act, deed)) {
+	if (!hold_drop(enforcer, applied)) {
 		if (is_gate) /* what is left may want less */
-			(void)gate_pull(act, deed->target.id);
+			(void)gate_pull(enforcer, applied->target.id);
 		return;
 	}
 	if (is_gate) {
-		err = gate_pull(act, deed->target.id);
+		err = gate_pull(enforcer, applied->target.id);
 		err = err == -ENOENT ? 0 : err;
 	} else {
-		err = halt_undo(act, deed);
+		err = suspend_undo(enforcer, applied);
 	}
 	if (err)
-		deed_write(act, deed, now_us, "failed: it is not let go: %s", strerror(-err));
-	else if (deed->story->bucket)
-		deed_write(act, deed, now_us, "ended: %s (%llu requests let go, %llu made to wait)",
-			   why, (unsigned long long)deed->story->pace.take.admitted,
-			   (unsigned long long)deed->story->pace.take.held);
+		applied_write(enforcer, applied, now_us, "failed: it is not let go: %s",
+			      strerror(-err));
+	else if (applied->incident->bucket)
+		applied_write(enforcer, applied, now_us,
+			      "ended: %s (%llu requests let go, %llu made to wait)", why,
+			      (unsigned long long)applied->incident->pace.take.admitted,
+			      (unsigned long long)applied->incident->pace.take.held);
 	else
-		deed_write(act, deed, now_us, "ended: %s", why);
+		applied_write(enforcer, applied, now_us, "ended: %s", why);
 }
 
-static void end_story(struct act *act, struct story *story, const char *why, int64_t now_us)
+static void end_incident(struct enforcer *enforcer, struct incident *incident, const char *why,
+			 int64_t now_us)
 {
-	struct deed *deed, *next;
+	struct applied *applied, *next;
 
-	HASH_ITER(hh, story->deeds, deed, next)
-		let_go(act, deed, why, now_us);
+	HASH_ITER(hh, incident->applied_list, applied, next)
+		release(enforcer, applied, why, now_us);
 }
 
-static bool has_pending(const struct story *story)
+static bool has_pending(const struct incident *incident)
 {
-	struct deed *deed, *next;
+	struct applied *applied, *next;
 
-	HASH_ITER(hh, story->deeds, deed, next)
-		if (deed->kill_ns)
+	HASH_ITER(hh, incident->applied_list, applied, next)
+		if (applied->kill_ns)
 			return true;
 	return false;
 }
 
-static void cancel_kills(struct story *story, int64_t now_us, struct act *act)
+static void cancel_kills(struct incident *incident, int64_t now_us, struct enforcer *enforcer)
 {
-	struct deed *deed, *next;
+	struct applied *applied, *next;
 
-	HASH_ITER(hh, story->deeds, deed, next) {
-		if (!deed->kill_ns)
+	HASH_ITER(hh, incident->applied_list, applied, next) {
+		if (!applied->kill_ns)
 			continue;
-		LIST_REMOVE(deed, pending);
-		deed->kill_ns = 0;
-		deed_write(act, deed, now_us, "ended: no SIGKILL will follow");
+		LIST_REMOVE(applied, pending);
+		applied->kill_ns = 0;
+		applied_write(enforcer, applied, now_us, "ended: no SIGKILL will follow");
 	}
 }
 
-void story_drop(struct act *act, struct story *story, const char *why, int64_t now_us)
+void incident_drop(struct enforcer *enforcer, struct incident *incident, const char *why,
+		   int64_t now_us)
 {
-	cancel_kills(story, now_us, act);
-	end_story(act, story, why, now_us);
-	story_free(act, story);
+	cancel_kills(incident, now_us, enforcer);
+	end_incident(enforcer, incident, why, now_us);
+	incident_free(enforcer, incident);
 }
 
-void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t now_us)
+void enforcer_review(struct enforcer *enforcer, struct policy *policy, bool reserved_only,
+		     int64_t now_us)
 {
-	struct story *story, *next;
+	struct incident *incident, *next;
 
-	if (ahead_only && !act->n_ahead)
+	if (reserved_only && !enforcer->n_reserved)
 		return;
-	HASH_ITER(hh, act->stories, story, next) {
-		if ((ahead_only && !story->is_ahead) ||
-		    policy_stands(policy, story->budget, story->step, story_name(story),
-				  story->is_ahead, now_us))
+	HASH_ITER(hh, enforcer->incidents, incident, next) {
+		if ((reserved_only && !incident->is_reserved) ||
+		    policy_stands(policy, incident->budget, incident->step, incident_name(incident),
+				  incident->is_reserved, now_us))
 			continue;
-		story_drop(act, story,
-			   ahead_only ? "calls in flight cost less than was held" :
-					"what ordered it no longer does",
-			   now_us);
+		incident_drop(enforcer, incident,
+			      reserved_only ? "calls in flight cost less than was held" :
+					      "what ordered it no longer does",
+			      now_us);
 	}
 }
 
 static const struct policy_step *same_step(const struct policy_budget *budget,
 					   const struct policy_step *step)
 {
-	if (step == &policy_hold || step == &policy_fuse)
+	if (step == &policy_hold || step == &policy_allowance)
 		return step;
 	for (size_t i = 0; i < budget->n_steps; i++) {
 		const struct policy_step *other = &budget->steps[i];
@@ -242,135 +252,139 @@ static const struct policy_budget *same_budget(const struct policy_rules *rules,
 	return NULL;
 }
 
-void act_rules(struct act *act, bool same_stance, int64_t now_us)
+void enforcer_rules(struct enforcer *enforcer, bool same_stance, int64_t now_us)
 {
-	size_t n = HASH_COUNT(act->stories), i = 0;
-	struct story **all = calloc(n + 1, sizeof(*all)), *story, *next;
+	size_t n = HASH_COUNT(enforcer->incidents), i = 0;
+	struct incident **all = calloc(n + 1, sizeof(*all)), *incident, *next;
 
 	/* Listed first: a story that moves comes round again at the end of the table. */
-	HASH_ITER(hh, act->stories, story, next) {
+	HASH_ITER(hh, enforcer->incidents, incident, next) {
 		if (all)
-			all[i++] = story;
+			all[i++] = incident;
 		else
-			story_drop(act, story, "the rules have changed", now_us);
+			incident_drop(enforcer, incident, "the rules have changed", now_us);
 	}
 	for (i = 0; all && i < n; i++) {
-		const struct policy_budget *budget = same_budget(act->rules, all[i]->budget->name);
+		const struct policy_budget *budget = same_budget(enforcer->rules,
+								 all[i]->budget->name);
 		const struct policy_step *step = budget ? same_step(budget, all[i]->step) : NULL;
 
-		if (!step || !same_stance || story_move(act, all[i], budget, step))
-			story_drop(act, all[i], "the rules have changed", now_us);
+		if (!step || !same_stance || incident_move(enforcer, all[i], budget, step))
+			incident_drop(enforcer, all[i], "the rules have changed", now_us);
 	}
 	free(all);
 }
 
-void act_expire(struct act *act, int64_t now_us)
+void enforcer_expire(struct enforcer *enforcer, int64_t now_us)
 {
 	int64_t next_us = INT64_MAX;
-	struct story *story, *next;
+	struct incident *incident, *next;
 
-	if (now_us < act->next_us)
+	if (now_us < enforcer->next_us)
 		return;
-	HASH_ITER(hh, act->stories, story, next) {
-		if (story->until_us > now_us) {
-			next_us = story->until_us < next_us ? story->until_us : next_us;
+	HASH_ITER(hh, enforcer->incidents, incident, next) {
+		if (incident->until_us > now_us) {
+			next_us = incident->until_us < next_us ? incident->until_us : next_us;
 			continue;
 		}
-		end_story(act, story, "the window is over", now_us);
+		end_incident(enforcer, incident, "the window is over", now_us);
 		/* finish_kill() looks here again. */
-		if (!has_pending(story))
-			story_free(act, story);
+		if (!has_pending(incident))
+			incident_free(enforcer, incident);
 	}
-	act->next_us = next_us;
-	arm_expiry(act);
+	enforcer->next_us = next_us;
+	arm_expiry(enforcer);
 }
 
-void act_renew(struct act *act)
+void enforcer_renew(struct enforcer *enforcer)
 {
 	struct held *held, *next;
 
-	HASH_ITER(hh, act->held, held, next)
+	HASH_ITER(hh, enforcer->held, held, next)
 		if (held->key.hold == HOLD_GATE)
-			(void)gate_pull(act, held->key.target.id);
+			(void)gate_pull(enforcer, held->key.target.id);
 }
 
-bool act_holds_gate(const struct act *act, uint64_t cgroup)
+bool enforcer_holds_gate(const struct enforcer *enforcer, uint64_t cgroup)
 {
-	return hold_stands(act, HOLD_GATE, (struct target){ .id = cgroup });
+	return hold_stands(enforcer, HOLD_GATE, (struct target){ .id = cgroup });
 }
 
-bool act_outlives(struct act *act)
+bool enforcer_outlives(struct enforcer *enforcer)
 {
 	struct held *held, *next;
 	int64_t loss_us;
 
-	HASH_ITER(hh, act->held, held, next) {
+	HASH_ITER(hh, enforcer->held, held, next) {
 		if (held->key.hold != HOLD_GATE)
 			continue;
-		(void)hold_gate(act, held->key.target.id, &loss_us);
+		(void)hold_gate(enforcer, held->key.target.id, &loss_us);
 		if (loss_us)
 			return true;
 	}
 	return false;
 }
 
-void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gate *gate), void *arg)
+void enforcer_gates(const struct enforcer *enforcer,
+		    void (*fn)(void *arg, const struct enforcer_gate *gate), void *arg)
 {
-	struct story *story, *next_story;
-	struct deed *deed, *next;
+	struct incident *incident, *next_incident;
+	struct applied *applied, *next;
 
-	HASH_ITER(hh, act->stories, story, next_story) {
-		if (story_is_fuse(story))
+	HASH_ITER(hh, enforcer->incidents, incident, next_incident) {
+		if (incident_is_allowance(incident))
 			continue;
-		HASH_ITER(hh, story->deeds, deed, next) {
-			struct act_gate gate = { .cgroup = deed->group || !deed->target.tgid ?
-								   deed->target.id :
-								   0,
-						 .action = policy_action_name(story->step->action),
-						 .budget = story->budget->name,
-						 .key = story_name(story),
-						 .target = deed->name,
-						 .until_us = story->until_us,
-						 .in_money = policy_in_money(story->budget) };
+		HASH_ITER(hh, incident->applied_list, applied, next) {
+			struct enforcer_gate gate = {
+				.cgroup = applied->group || !applied->target.tgid ?
+						  applied->target.id :
+						  0,
+				.action = policy_action_name(incident->step->action),
+				.budget = incident->budget->name,
+				.key = incident_name(incident),
+				.target = applied->name,
+				.until_us = incident->until_us,
+				.in_money = policy_in_money(incident->budget)
+			};
 
-			if (story->bucket) {
-				gate.pace_per_hour = story->pace.per_hour;
-				gate.admitted = story->pace.take.admitted;
-				gate.held = story->pace.take.held;
+			if (incident->bucket) {
+				gate.pace_per_hour = incident->pace.per_hour;
+				gate.admitted = incident->pace.take.admitted;
+				gate.held = incident->pace.take.held;
 			}
 
-			if (deed->holds)
+			if (applied->holds)
 				fn(arg, &gate);
 		}
 	}
 }
 
-void act_stats(const struct act *act, struct act_stats *ret)
+void enforcer_stats(const struct enforcer *enforcer, struct enforcer_stats *ret)
 {
-	*ret = act->stats;
-	ret->fuses = act->n_fuses;
+	*ret = enforcer->stats;
+	ret->allowances = enforcer->n_allowances;
 }
 
-struct act *act_free(struct act *act)
+struct enforcer *enforcer_free(struct enforcer *enforcer)
 {
-	struct story *story, *next;
+	struct incident *incident, *next;
 	struct held *held, *next_held;
 
-	if (!act)
+	if (!enforcer)
 		return NULL;
-	HASH_ITER(hh, act->stories, story, next) {
+	HASH_ITER(hh, enforcer->incidents, incident, next) {
 		/* Gates end by their lease, or outlive this; a process that stands would stand for ever. */
-		if (!holds_gate(story->step))
-			end_story(act, story, "aigress stopped", clock_wall_us());
-		story_free(act, story);
+		if (!holds_gate(incident->step))
+			end_incident(enforcer, incident, "aigress stopped", clock_wall_us());
+		incident_free(enforcer, incident);
 	}
-	HASH_ITER(hh, act->held, held, next_held) {
-		HASH_DEL(act->held, held);
+	HASH_ITER(hh, enforcer->held, held, next_held) {
+		HASH_DEL(enforcer->held, held);
 		free(held);
 	}
-	loop_remove(act->renewal);
-	loop_remove(act->expiry);
-	loop_remove(act->grace);
-	free(act);
+	loop_remove(enforcer->renewal);
+	loop_remove(enforcer->expiry);
+	loop_remove(enforcer->grace);
+	free(enforcer);
 	return NULL;
 }

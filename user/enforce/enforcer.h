@@ -11,7 +11,7 @@
 #include "budget/policy.h"
 #include "ledger/ledger.h"
 
-struct act;
+struct enforcer;
 struct loop;
 struct tap;
 
@@ -19,16 +19,16 @@ struct tap;
  * What act does to the world, so that a test can stand in for it. All return 0 or -errno; a NULL
  * lever answers -EOPNOTSUPP, which becomes the row's result.
  */
-struct act_levers {
+struct enforcer_ops {
 	/* State, lease and buckets; CTL_OPEN: there is to be none. */
 	int (*gate)(void *arg, uint64_t cgroup, const struct ctl_gate *gate);
 	/* Credit of a pace's bucket (control.h), made if it is new; NULL: it ends. */
-	int (*grant)(void *arg, uint32_t bucket, const struct ctl_grant *grant);
-	int (*taken)(void *arg, uint32_t bucket, struct ctl_take *ret);
+	int (*allowed)(void *arg, uint32_t bucket, const struct ctl_allowance *allowed);
+	int (*taken)(void *arg, uint32_t bucket, struct ctl_consumed *ret);
 	/* Requests that wait now for a bucket's credit, 0: for any's; NULL: none ever does. */
 	size_t (*waiting)(void *arg, uint32_t bucket);
 	int (*destroy)(void *arg, uint64_t cgroup); /* live AI connections of a cgroup */
-	/* The process that has the pid and started then (spare_start_time()); -ESRCH: it is gone. */
+	/* The process that has the pid and started then (exempt_start_time()); -ESRCH: it is gone. */
 	int (*signal)(void *arg, uint32_t tgid, uint64_t start_ticks, int signal);
 	/*
 	 * Every process of the cgroup and below, if group->path still has the id group->cgroup; an
@@ -46,71 +46,73 @@ struct act_levers {
 	const char *cgroup_root; /* v2 mount, to see who is in a cgroup; NULL: /sys/fs/cgroup */
 };
 
-#define ACT_LEASE_NS        10000000000ULL /* a gate outlives a dead daemon by no more */
-#define ACT_RENEW_NS        3000000000ULL  /* two renewals may be missed */
-#define ACT_ROWS_PER_MINUTE 30    /* a (step, counter); the rest are counted in the next row */
-#define ACT_DEEDS           65536 /* targets acted on in windows in force */
+#define ENFORCER_LEASE_NS        10000000000ULL /* a gate outlives a dead daemon by no more */
+#define ENFORCER_RENEW_NS        3000000000ULL  /* two renewals may be missed */
+#define ENFORCER_ROWS_PER_MINUTE 30    /* a (step, counter); the rest are counted in the next row */
+#define ENFORCER_DEEDS           65536 /* targets acted on in windows in force */
 
 /* NULL: no memory. The loop carries the grace timers and the renewal of leases. */
-struct act *act_new(struct loop *loop, struct ledger *ledger, const struct policy_rules *rules,
-		    const struct act_levers *levers);
-/* Lets go what stands (stop, freeze). Gates are left as they are: see act_outlives(). */
-struct act *act_free(struct act *act);
+struct enforcer *enforcer_new(struct loop *loop, struct ledger *ledger,
+			      const struct policy_rules *rules,
+			      const struct enforcer_ops *actuators);
+/* Lets go what stands (stop, freeze). Gates are left as they are: see enforcer_outlives(). */
+struct enforcer *enforcer_free(struct enforcer *enforcer);
 
 /*
  * Carries out (or rehearses) one verdict. A step already in force for that target makes no second
  * row; its gate is set again. A note comes once a window. Calls that this verdict rests on must
  * have been given to the ledger before.
  */
-void act_apply(struct act *act, const struct policy_verdict *verdict,
-	       const struct policy_subject *subject, int64_t now_us);
+void enforcer_apply(struct enforcer *enforcer, const struct policy_verdict *verdict,
+		    const struct policy_subject *subject, int64_t now_us);
 /* Ends what holds and whose window is over; cheap. A timer does it when the first one is. */
-void act_expire(struct act *act, int64_t now_us);
+void enforcer_expire(struct enforcer *enforcer, int64_t now_us);
 /*
  * Ends what the policy no longer stands by: an order or a raised limit lets it go, or, with
- * ahead_only (cheap while there is no such gate), calls in flight have cost less than was held.
+ * reserved_only (cheap while there is no such gate), calls in flight have cost less than was held.
  */
-void act_review(struct act *act, struct policy *policy, bool ahead_only, int64_t now_us);
+void enforcer_review(struct enforcer *enforcer, struct policy *policy, bool reserved_only,
+		     int64_t now_us);
 /*
  * The rules that act was made with have become others, in place; the old budgets live until this
  * returns. What a budget of the same name and the same step still orders goes on; the rest is let
  * go, and all of it if the stance (enforcement, protection) is not the same.
  */
-void act_rules(struct act *act, bool same_stance, int64_t now_us);
+void enforcer_rules(struct enforcer *enforcer, bool same_stance, int64_t now_us);
 /*
  * Brings the credit of what is paced up to date, with the policy's charges; to be called after a pace has
- * begun, and each ACT_PACE_NS while it returns more than 0: the buckets that earn, or for which a call is
- * in flight. Fuses alone (act_has_fuse) end with their windows: ACT_REST_NS is enough.
+ * begun, and each ENFORCER_PACE_NS while it returns more than 0: the buckets that earn, or for which a call is
+ * in flight. Fuses alone (enforcer_has_allowance) end with their windows: ENFORCER_REST_NS is enough.
  */
-#define ACT_PACE_NS 100000000ULL
-#define ACT_REST_NS 1000000000ULL
-size_t act_pace(struct act *act, struct policy *policy, int64_t now_us);
+#define ENFORCER_PACE_NS 100000000ULL
+#define ENFORCER_REST_NS 1000000000ULL
+size_t enforcer_pace(struct enforcer *enforcer, struct policy *policy, int64_t now_us);
 /*
- * Is a budget so nearly spent that the kernel counts what is left? Then act_pace() is to be called soon
- * after each charge and reserve, ACT_FUSE_NS: what the kernel holds too early waits for that.
+ * Is a budget so nearly spent that the kernel counts what is left? Then enforcer_pace() is to be called soon
+ * after each charge and reserve, ENFORCER_FUSE_NS: what the kernel holds too early waits for that.
  */
-#define ACT_FUSE_NS 2000000ULL
-bool act_has_fuse(const struct act *act);
-/* Sets every gate in force anew; a timer does it each ACT_RENEW_NS while there is one. */
-void act_renew(struct act *act);
+#define ENFORCER_FUSE_NS 2000000ULL
+bool enforcer_has_allowance(const struct enforcer *enforcer);
+/* Sets every gate in force anew; a timer does it each ENFORCER_RENEW_NS while there is one. */
+void enforcer_renew(struct enforcer *enforcer);
 
 /* Does a step want the gate of this cgroup shut? */
-bool act_holds_gate(const struct act *act, uint64_t cgroup);
+bool enforcer_holds_gate(const struct enforcer *enforcer, uint64_t cgroup);
 /*
  * Is there a gate whose budget says that it outlives the daemon? Its lease is then as long as its
- * window; the others' are ACT_LEASE_NS at most.
+ * window; the others' are ENFORCER_LEASE_NS at most.
  */
-bool act_outlives(struct act *act);
+bool enforcer_outlives(struct enforcer *enforcer);
 
 /*
  * Lets go what the ledger says was made to stand and no step of this daemon wants: what an earlier
  * one left when it was killed. Once, when the steps in force have been applied. Returns how many,
  * or -errno.
  */
-int act_recover(struct act *act);
+int enforcer_recover(struct enforcer *enforcer);
 
 /* What is in force: gates, stops and freezes. */
-struct act_gate {
+struct enforcer_gate {
 	uint64_t cgroup; /* 0: a process */
 	const char *action;
 	const char *budget, *key, *target;
@@ -119,13 +121,14 @@ struct act_gate {
 	bool in_money;
 	uint64_t admitted, held; /* pace: requests, of all that share the counter */
 };
-void act_gates(const struct act *act, void (*fn)(void *arg, const struct act_gate *gate), void *arg);
+void enforcer_gates(const struct enforcer *enforcer,
+		    void (*fn)(void *arg, const struct enforcer_gate *gate), void *arg);
 
-struct act_stats {
-	uint64_t rows, rows_unwritten; /* written; held back by ACT_ROWS_PER_MINUTE */
-	uint64_t dropped;              /* verdicts with no room in ACT_DEEDS: not acted on */
-	uint64_t fuses; /* budgets that are nearly spent now, counted in the kernel */
+struct enforcer_stats {
+	uint64_t rows, rows_unwritten; /* written; held back by ENFORCER_ROWS_PER_MINUTE */
+	uint64_t dropped;              /* verdicts with no room in ENFORCER_DEEDS: not acted on */
+	uint64_t allowances; /* budgets that are nearly spent now, counted in the kernel */
 };
-void act_stats(const struct act *act, struct act_stats *ret);
+void enforcer_stats(const struct enforcer *enforcer, struct enforcer_stats *ret);
 
 #endif

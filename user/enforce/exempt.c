@@ -36,7 +36,7 @@ static const char *const units[] = { "kubelet.service",        "containerd.servi
 				     "k0s*.service",           "rke2-*.service",
 				     "snap.microk8s.*.service" };
 
-uint64_t spare_start_time(uint32_t tgid)
+uint64_t exempt_start_time(uint32_t tgid)
 {
 	_cleanup_fclose_ FILE *file = NULL;
 	unsigned long long start;
@@ -209,7 +209,7 @@ static const char *name_of(uint32_t tgid, char exe[PATH_MAX], bool *ret_is_kerne
 
 	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
 	n = readlink(path, exe, PATH_MAX - 1);
-	*ret_is_kernel = n < 0 && errno == ENOENT && spare_start_time(tgid);
+	*ret_is_kernel = n < 0 && errno == ENOENT && exempt_start_time(tgid);
 	if (n <= 0)
 		return NULL;
 	exe[n] = '\0';
@@ -219,8 +219,8 @@ static const char *name_of(uint32_t tgid, char exe[PATH_MAX], bool *ret_is_kerne
 	return slash ? slash + 1 : exe;
 }
 
-static const char *spare_one(const struct home *home, uint32_t tgid, unsigned *left, char *buf,
-			     size_t size)
+static const char *exempt_one(const struct home *home, uint32_t tgid, unsigned *left, char *buf,
+			      size_t size)
 {
 	const char *name, *found = NULL;
 	char exe[PATH_MAX];
@@ -249,18 +249,18 @@ static const char *spare_one(const struct home *home, uint32_t tgid, unsigned *l
 	return buf;
 }
 
-const char *spare_process(const char *cgroup_root, const char *path, uint32_t tgid, char *buf,
-			  size_t size)
+const char *exempt_process(const char *cgroup_root, const char *path, uint32_t tgid, char *buf,
+			   size_t size)
 {
 	struct home home = home_of(cgroup_root, path);
 	unsigned left = LOOKS_MAX;
 
-	return spare_one(&home, tgid, &left, buf, size);
+	return exempt_one(&home, tgid, &left, buf, size);
 }
 
 /* Why a process listed in one cgroup.procs is spared, or NULL. */
-static const char *spare_listed(const char *cgroup_root, const char *dir, unsigned *left, char *buf,
-				size_t size)
+static const char *exempt_listed(const char *cgroup_root, const char *dir, unsigned *left,
+				 char *buf, size_t size)
 {
 	struct home home = home_of(cgroup_root, dir + strlen(cgroup_root));
 	_cleanup_fclose_ FILE *file = NULL;
@@ -274,14 +274,14 @@ static const char *spare_listed(const char *cgroup_root, const char *dir, unsign
 
 		if (!*left || !--*left)
 			return "too many processes to look at";
-		why = spare_one(&home, tgid, left, buf, size);
+		why = exempt_one(&home, tgid, left, buf, size);
 		if (why)
 			return why;
 	}
 	return NULL;
 }
 
-const char *spare_group(const char *cgroup_root, const char *path, char *buf, size_t size)
+const char *exempt_group(const char *cgroup_root, const char *path, char *buf, size_t size)
 {
 	char dir[4096], *const roots[] = { dir, NULL };
 	unsigned left = LOOKS_MAX;
@@ -297,7 +297,7 @@ const char *spare_group(const char *cgroup_root, const char *path, char *buf, si
 		return "out of memory";
 	while (!why && (entry = fts_read(tree)))
 		if (entry->fts_info == FTS_D)
-			why = spare_listed(cgroup_root, entry->fts_path, &left, buf, size);
+			why = exempt_listed(cgroup_root, entry->fts_path, &left, buf, size);
 	fts_close(tree);
 	return why;
 }

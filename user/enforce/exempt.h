@@ -20,15 +20,15 @@
  * NULL: it may be killed. Else why not, in a word or two, perhaps in buf. `path` is its cgroup's,
  * below the v2 mount at `cgroup_root`. A process that is gone may.
  */
-const char *spare_process(const char *cgroup_root, const char *path, uint32_t tgid, char *buf,
-			  size_t size);
+const char *exempt_process(const char *cgroup_root, const char *path, uint32_t tgid, char *buf,
+			   size_t size);
 /* The same of a whole cgroup: it is the root, or one that is spared lives in it or below it. */
-const char *spare_group(const char *cgroup_root, const char *path, char *buf, size_t size);
+const char *exempt_group(const char *cgroup_root, const char *path, char *buf, size_t size);
 
 /*
  * When a process started, in clock ticks since boot: with its pid, a name that is never used
  * again. 0: it is gone, or a zombie.
  */
-uint64_t spare_start_time(uint32_t tgid);
+uint64_t exempt_start_time(uint32_t tgid);
 
 #endif

@@ -6,61 +6,62 @@
 #include "base/cleanup.h"
 #include "enforce/incident.h"
 
-static struct held_key key_of(const struct deed *deed)
+static struct held_key key_of(const struct applied *applied)
 {
 	static const enum hold holds[POLICY_ACTIONS] = {
 		[POLICY_FREEZE] = HOLD_FREEZE, [POLICY_STOP] = HOLD_STOP
 	};
 
-	return (struct held_key){ .hold = holds[deed->story->step->action], .target = deed->target };
+	return (struct held_key){ .hold = holds[applied->incident->step->action],
+				  .target = applied->target };
 }
 
-static struct held *find(const struct act *act, struct held_key key)
+static struct held *find(const struct enforcer *enforcer, struct held_key key)
 {
 	struct held *held;
 
-	HASH_FIND(hh, act->held, &key, sizeof(key), held);
+	HASH_FIND(hh, enforcer->held, &key, sizeof(key), held);
 	return held;
 }
 
-int hold_take(struct act *act, struct deed *deed)
+int hold_take(struct enforcer *enforcer, struct applied *applied)
 {
-	struct held_key key = key_of(deed);
-	struct held *held = find(act, key);
+	struct held_key key = key_of(applied);
+	struct held *held = find(enforcer, key);
 
-	if (deed->holds)
+	if (applied->holds)
 		return 0;
 	if (!held) {
 		held = calloc(1, sizeof(*held));
 		if (!held)
 			return -ENOMEM;
 		held->key = key;
-		HASH_ADD(hh, act->held, key, sizeof(held->key), held);
+		HASH_ADD(hh, enforcer->held, key, sizeof(held->key), held);
 		if (!held->hh.tbl) {
 			free(held);
 			return -ENOMEM;
 		}
 	}
-	LIST_INSERT_HEAD(&held->deeds, deed, holding);
-	deed->holds = true;
+	LIST_INSERT_HEAD(&held->applied_list, applied, holding);
+	applied->holds = true;
 	return 0;
 }
 
-bool hold_drop(struct act *act, struct deed *deed)
+bool hold_drop(struct enforcer *enforcer, struct applied *applied)
 {
-	struct held *held = find(act, key_of(deed));
-	const struct deed *other;
+	struct held *held = find(enforcer, key_of(applied));
+	const struct applied *other;
 
-	if (!deed->holds || !held)
+	if (!applied->holds || !held)
 		return false;
-	deed->holds = deed->is_hard = false;
-	LIST_REMOVE(deed, holding);
-	LIST_FOREACH(other, &held->deeds, holding)
-		if (!story_is_fuse(other->story))
+	applied->holds = applied->is_hard = false;
+	LIST_REMOVE(applied, holding);
+	LIST_FOREACH(other, &held->applied_list, holding)
+		if (!incident_is_allowance(other->incident))
 			return false;
-	if (!LIST_EMPTY(&held->deeds))
+	if (!LIST_EMPTY(&held->applied_list))
 		return true;
-	HASH_DEL(act->held, held);
+	HASH_DEL(enforcer->held, held);
 	free(held);
 	return true;
 }
@@ -80,40 +81,40 @@ static void add_bucket(struct ctl_gate *gate, uint32_t bucket)
  * A pace without a daemon would let nobody go: only a refusal outlives it, and a fuse, which lets go
  * what is left.
  */
-static int64_t own_loss_us(const struct story *story)
+static int64_t own_loss_us(const struct incident *incident)
 {
-	bool is_pace = story->step->action == POLICY_PACE && !story_is_fuse(story);
+	bool is_pace = incident->step->action == POLICY_PACE && !incident_is_allowance(incident);
 
-	return story->budget->on_loss == POLICY_LOSS_HOLD && !is_pace ? story->until_us : 0;
+	return incident->budget->on_loss == POLICY_LOSS_HOLD && !is_pace ? incident->until_us : 0;
 }
 
-struct ctl_gate hold_gate(const struct act *act, uint64_t cgroup, int64_t *ret_loss_us)
+struct ctl_gate hold_gate(const struct enforcer *enforcer, uint64_t cgroup, int64_t *ret_loss_us)
 {
 	struct held *held =
-		find(act, (struct held_key){ .hold = HOLD_GATE, .target = { .id = cgroup } });
+		find(enforcer, (struct held_key){ .hold = HOLD_GATE, .target = { .id = cgroup } });
 	struct ctl_gate gate = { .state = CTL_OPEN };
-	const struct deed *deed;
+	const struct applied *applied;
 
 	*ret_loss_us = 0;
 	if (!held)
 		return gate;
-	LIST_FOREACH(deed, &held->deeds, holding) {
-		if (deed->is_hard)
+	LIST_FOREACH(applied, &held->applied_list, holding) {
+		if (applied->is_hard)
 			gate.state = CTL_REFUSE;
-		else if (deed->story->step->action != POLICY_PACE && gate.state != CTL_REFUSE)
+		else if (applied->incident->step->action != POLICY_PACE && gate.state != CTL_REFUSE)
 			gate.state = CTL_TURN_AWAY;
 		else if (gate.state == CTL_OPEN)
 			gate.state = CTL_PACE;
-		if (own_loss_us(deed->story) > *ret_loss_us)
-			*ret_loss_us = own_loss_us(deed->story);
-		if (deed->story->bucket)
-			add_bucket(&gate, deed->story->bucket);
-		gate.has_rate |= deed->story->step->pace_per_hour > 0;
+		if (own_loss_us(applied->incident) > *ret_loss_us)
+			*ret_loss_us = own_loss_us(applied->incident);
+		if (applied->incident->bucket)
+			add_bucket(&gate, applied->incident->bucket);
+		gate.has_rate |= applied->incident->step->pace_per_hour > 0;
 	}
 	return gate;
 }
 
-bool hold_stands(const struct act *act, enum hold hold, struct target target)
+bool hold_stands(const struct enforcer *enforcer, enum hold hold, struct target target)
 {
-	return find(act, (struct held_key){ .hold = hold, .target = target });
+	return find(enforcer, (struct held_key){ .hold = hold, .target = target });
 }

@@ -12,45 +12,46 @@
 #define KEY_LEN    (2 * sizeof(void *) + 2 * WHO_NAME_LEN + WHO_PATH_LEN)
 #define RESULT_LEN 256
 
-const char *story_name(const struct story *story)
+const char *incident_name(const struct incident *incident)
 {
-	return story->key + 2 * sizeof(void *);
+	return incident->key + 2 * sizeof(void *);
 }
 
-static void deed_free(struct act *act, struct deed *deed)
+static void applied_free(struct enforcer *enforcer, struct applied *applied)
 {
-	HASH_DEL(deed->story->deeds, deed);
-	if (deed->kill_ns)
-		LIST_REMOVE(deed, pending);
-	act->n_deeds--;
-	free(deed->group);
-	free(deed->name);
-	free(deed);
+	HASH_DEL(applied->incident->applied_list, applied);
+	if (applied->kill_ns)
+		LIST_REMOVE(applied, pending);
+	enforcer->n_actions--;
+	free(applied->group);
+	free(applied->name);
+	free(applied);
 }
 
-void story_free(struct act *act, struct story *story)
+void incident_free(struct enforcer *enforcer, struct incident *incident)
 {
-	struct deed *deed, *next;
+	struct applied *applied, *next;
 
-	HASH_ITER(hh, story->deeds, deed, next)
-		deed_free(act, deed);
-	bucket_close(act, story);
-	act->n_ahead -= story->is_ahead;
-	if (story->hh.tbl)
-		HASH_DEL(act->stories, story);
-	free(story);
+	HASH_ITER(hh, incident->applied_list, applied, next)
+		applied_free(enforcer, applied);
+	bucket_close(enforcer, incident);
+	enforcer->n_reserved -= incident->is_reserved;
+	if (incident->hh.tbl)
+		HASH_DEL(enforcer->incidents, incident);
+	free(incident);
 }
 
-static void learn(struct act *act, struct story *story, const struct policy_verdict *verdict)
+static void learn(struct enforcer *enforcer, struct incident *incident,
+		  const struct policy_verdict *verdict)
 {
 	size_t len = 1;
 
-	act->n_ahead += (size_t)verdict->is_ahead - (size_t)story->is_ahead;
-	story->is_ahead = verdict->is_ahead;
-	story->is_ordered = verdict->is_ordered;
+	enforcer->n_reserved += (size_t)verdict->is_reserved - (size_t)incident->is_reserved;
+	incident->is_reserved = verdict->is_reserved;
+	incident->is_ordered = verdict->is_ordered;
 
-	story->until_us = verdict->window_end_us;
-	story->evidence = (struct ledger_action){
+	incident->until_us = verdict->window_end_us;
+	incident->evidence = (struct ledger_action){
 		.spent_nanos = verdict->spent_nanos,
 		.limit_nanos = verdict->limit_nanos,
 		.spent_tokens = verdict->spent_tokens,
@@ -59,16 +60,16 @@ static void learn(struct act *act, struct story *story, const struct policy_verd
 		.measured_permille = verdict->measured_permille,
 		.until_us = verdict->window_end_us == INT64_MAX ? 0 : verdict->window_end_us,
 	};
-	strcpy(story->calls, "[");
+	strcpy(incident->calls, "[");
 	for (size_t i = 0; i < verdict->n_calls; i++)
-		len += (size_t)snprintf(story->calls + len, sizeof(story->calls) - len, "%s%lld",
-					i ? "," : "", (long long)verdict->calls[i]);
-	strcpy(story->calls + len, "]");
+		len += (size_t)snprintf(incident->calls + len, sizeof(incident->calls) - len,
+					"%s%lld", i ? "," : "", (long long)verdict->calls[i]);
+	strcpy(incident->calls + len, "]");
 }
 
-static struct story *find_or_make(struct act *act, const struct policy_verdict *verdict)
+static struct incident *find_or_make(struct enforcer *enforcer, const struct policy_verdict *verdict)
 {
-	struct story *story;
+	struct incident *incident;
 	char key[KEY_LEN];
 	size_t len;
 
@@ -79,150 +80,154 @@ static struct story *find_or_make(struct act *act, const struct policy_verdict *
 	len = len + 2 * sizeof(void *) + 1;
 	if (len > sizeof(key))
 		len = sizeof(key);
-	HASH_FIND(hh, act->stories, key, len, story);
-	if (story)
-		return story;
-	story = calloc(1, sizeof(*story) + len);
-	if (!story)
+	HASH_FIND(hh, enforcer->incidents, key, len, incident);
+	if (incident)
+		return incident;
+	incident = calloc(1, sizeof(*incident) + len);
+	if (!incident)
 		return NULL;
-	memcpy(story->key, key, len);
-	story->key_len = len;
-	story->budget = verdict->budget;
-	story->step = verdict->step;
-	HASH_ADD(hh, act->stories, key, len, story);
-	if (!story->hh.tbl) {
-		free(story);
-		return NULL;
-	}
-	return story;
-}
-
-int story_move(struct act *act, struct story *story, const struct policy_budget *budget,
-	       const struct policy_step *step)
-{
-	HASH_DEL(act->stories, story);
-	memcpy(story->key, &budget, sizeof(void *));
-	memcpy(story->key + sizeof(void *), &step, sizeof(void *));
-	story->budget = budget;
-	story->step = step;
-	HASH_ADD(hh, act->stories, key, story->key_len, story);
-	return story->hh.tbl ? 0 : -ENOMEM;
-}
-
-struct story *story_get(struct act *act, const struct policy_verdict *verdict)
-{
-	struct story *story = find_or_make(act, verdict);
-
-	if (!story)
-		return NULL;
-	learn(act, story, verdict);
-	act_expire_at(act, story->until_us);
-	return story;
-}
-
-struct deed *deed_find(struct story *story, struct target target)
-{
-	struct deed *deed;
-
-	HASH_FIND(hh, story->deeds, &target, sizeof(target), deed);
-	return deed;
-}
-
-struct deed *deed_new(struct act *act, struct story *story, struct target target, const char *name)
-{
-	struct deed *deed = calloc(1, sizeof(*deed));
-
-	if (deed)
-		deed->name = strdup(name);
-	if (!deed || !deed->name) {
-		free(deed);
-		act->stats.dropped++;
+	memcpy(incident->key, key, len);
+	incident->key_len = len;
+	incident->budget = verdict->budget;
+	incident->step = verdict->step;
+	HASH_ADD(hh, enforcer->incidents, key, len, incident);
+	if (!incident->hh.tbl) {
+		free(incident);
 		return NULL;
 	}
-	deed->story = story;
-	deed->target = target;
-	HASH_ADD(hh, story->deeds, target, sizeof(target), deed);
-	if (!deed->hh.tbl) {
-		free(deed->name);
-		free(deed);
-		act->stats.dropped++;
-		return NULL;
-	}
-	act->n_deeds++;
-	return deed;
+	return incident;
 }
 
-bool story_is_enforced(const struct act *act, const struct story *story)
+int incident_move(struct enforcer *enforcer, struct incident *incident,
+		  const struct policy_budget *budget, const struct policy_step *step)
 {
-	return story->is_ordered || (act->rules->enforce && !story->budget->is_rehearsed);
+	HASH_DEL(enforcer->incidents, incident);
+	memcpy(incident->key, &budget, sizeof(void *));
+	memcpy(incident->key + sizeof(void *), &step, sizeof(void *));
+	incident->budget = budget;
+	incident->step = step;
+	HASH_ADD(hh, enforcer->incidents, key, incident->key_len, incident);
+	return incident->hh.tbl ? 0 : -ENOMEM;
+}
+
+struct incident *incident_get(struct enforcer *enforcer, const struct policy_verdict *verdict)
+{
+	struct incident *incident = find_or_make(enforcer, verdict);
+
+	if (!incident)
+		return NULL;
+	learn(enforcer, incident, verdict);
+	enforcer_expire_at(enforcer, incident->until_us);
+	return incident;
+}
+
+struct applied *applied_find(struct incident *incident, struct target target)
+{
+	struct applied *applied;
+
+	HASH_FIND(hh, incident->applied_list, &target, sizeof(target), applied);
+	return applied;
+}
+
+struct applied *applied_new(struct enforcer *enforcer, struct incident *incident,
+			    struct target target, const char *name)
+{
+	struct applied *applied = calloc(1, sizeof(*applied));
+
+	if (applied)
+		applied->name = strdup(name);
+	if (!applied || !applied->name) {
+		free(applied);
+		enforcer->stats.dropped++;
+		return NULL;
+	}
+	applied->incident = incident;
+	applied->target = target;
+	HASH_ADD(hh, incident->applied_list, target, sizeof(target), applied);
+	if (!applied->hh.tbl) {
+		free(applied->name);
+		free(applied);
+		enforcer->stats.dropped++;
+		return NULL;
+	}
+	enforcer->n_actions++;
+	return applied;
+}
+
+bool incident_is_enforced(const struct enforcer *enforcer, const struct incident *incident)
+{
+	return incident->is_ordered || (enforcer->rules->enforce && !incident->budget->is_rehearsed);
 }
 
 /* ---- rows ---- */
 
-static bool may_write(struct act *act, struct story *story)
+static bool may_write(struct enforcer *enforcer, struct incident *incident)
 {
 	uint64_t now_ns = clock_mono_ns();
 
-	if (now_ns - story->minute_ns >= 60 * NS_PER_S) {
-		story->minute_ns = now_ns;
-		story->rows = 0;
+	if (now_ns - incident->minute_ns >= 60 * NS_PER_S) {
+		incident->minute_ns = now_ns;
+		incident->rows = 0;
 	}
-	if (story->rows++ < ACT_ROWS_PER_MINUTE)
+	if (incident->rows++ < ENFORCER_ROWS_PER_MINUTE)
 		return true;
-	story->unwritten++;
-	act->stats.rows_unwritten++;
+	incident->unwritten++;
+	enforcer->stats.rows_unwritten++;
 	return false;
 }
 
 /* Whose pod it is done to; else whose call brought it about. */
-static void find_pod(const struct act *act, const struct deed *deed, char uid[WHO_UID_LEN])
+static void find_pod(const struct enforcer *enforcer, const struct applied *applied,
+		     char uid[WHO_UID_LEN])
 {
 	static const char cgroup[] = "cgroup ";
 	struct who_group group = { .pod_uid = "" };
-	const struct who_group *from = deed->group ? deed->group : act->present;
+	const struct who_group *from = applied->group ? applied->group : enforcer->present;
 
-	if (!strncmp(deed->name, cgroup, strlen(cgroup)))
-		who_parse_path(deed->name + strlen(cgroup), &group);
+	if (!strncmp(applied->name, cgroup, strlen(cgroup)))
+		who_parse_path(applied->name + strlen(cgroup), &group);
 	memcpy(uid, from && !group.pod_uid[0] ? from->pod_uid : group.pod_uid, WHO_UID_LEN);
 }
 
-void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const char *format, ...)
+void applied_write(struct enforcer *enforcer, const struct applied *applied, int64_t now_us,
+		   const char *format, ...)
 {
-	struct story *story = deed->story;
-	struct ledger_action row = story->evidence;
+	struct incident *incident = applied->incident;
+	struct ledger_action row = incident->evidence;
 	char rule[512], result[RESULT_LEN], pod_uid[WHO_UID_LEN];
 	va_list args;
 	size_t len;
 
-	if (story_is_fuse(story) || !may_write(act, story))
+	if (incident_is_allowance(incident) || !may_write(enforcer, incident))
 		return;
 	va_start(args, format);
 	vsnprintf(result, sizeof(result), format, args);
 	va_end(args);
 	len = strlen(result);
-	if (story->unwritten)
+	if (incident->unwritten)
 		snprintf(result + len, sizeof(result) - len, " (%u rows before it not written)",
-			 story->unwritten);
-	story->unwritten = 0;
-	if (story->is_ordered)
+			 incident->unwritten);
+	incident->unwritten = 0;
+	if (incident->is_ordered)
 		snprintf(rule, sizeof(rule), "aigress override");
 	else
-		snprintf(rule, sizeof(rule), "%s:%u", act->rules->file ?: "", story->step->line);
+		snprintf(rule, sizeof(rule), "%s:%u", enforcer->rules->file ?: "",
+			 incident->step->line);
 	row.time_us = now_us;
-	row.budget = story->budget->name;
+	row.budget = incident->budget->name;
 	row.rule = rule;
-	row.action = policy_action_name(story->step->action);
-	row.subject = story_name(story);
-	row.target = deed->name;
+	row.action = policy_action_name(incident->step->action);
+	row.subject = incident_name(incident);
+	row.target = applied->name;
 	row.result = result;
-	row.is_rehearsed = !story_is_enforced(act, story);
-	row.last_calls = story->calls;
-	find_pod(act, deed, pod_uid);
+	row.is_rehearsed = !incident_is_enforced(enforcer, incident);
+	row.last_calls = incident->calls;
+	find_pod(enforcer, applied, pod_uid);
 	row.pod_uid = pod_uid;
-	act->stats.rows++;
+	enforcer->stats.rows++;
 	/* A row that the disk did not take is kept by the ledger; the log has it in any case. */
-	if (act->ledger)
-		(void)ledger_add_action(act->ledger, &row);
-	if (act->levers.told)
-		act->levers.told(act->levers.arg, &row);
+	if (enforcer->ledger)
+		(void)ledger_add_action(enforcer->ledger, &row);
+	if (enforcer->actuators.told)
+		enforcer->actuators.told(enforcer->actuators.arg, &row);
 }

@@ -19,13 +19,13 @@ struct target {
 	uint64_t tgid, id;
 };
 
-struct story;
+struct incident;
 
-struct deed {
+struct applied {
 	UT_hash_handle hh;
-	LIST_ENTRY(deed) pending;
-	LIST_ENTRY(deed) holding; /* in held.deeds, while it holds */
-	struct story *story;
+	LIST_ENTRY(applied) pending;
+	LIST_ENTRY(applied) holding; /* in held.deeds, while it holds */
+	struct incident *incident;
 	struct target target;
 	uint64_t cgroup;  /* whose member it is, for a signal or a freeze */
 	char *name;       /* "process 12 (python3)" */
@@ -40,26 +40,26 @@ struct deed {
 };
 
 /* What a fuse knows of its bucket (fuse.c). */
-struct fuse {
+struct allowance {
 	int64_t apart;   /* requests that the kernel let go less calls that were seen, for good */
 	int64_t even_us; /* when there were no others; 0: not yet asked */
 };
 
-struct story {
+struct incident {
 	UT_hash_handle hh;
 	const struct policy_budget *budget;
 	const struct policy_step *step;
 	int64_t until_us;
-	bool is_ordered, is_ahead;     /* of the last verdict */
+	bool is_ordered, is_reserved;  /* of the last verdict */
 	struct ledger_action evidence; /* the numbers, as of the last verdict */
 	char calls[POLICY_CALLS * 21 + 3];
 	uint64_t minute_ns;
 	unsigned rows, unwritten;
-	struct deed *deeds;
+	struct applied *applied_list;
 	uint32_t bucket; /* pace, fuse: its number; 0: none yet */
 	union {
 		struct bucket pace;
-		struct fuse fuse;
+		struct allowance allowance;
 	};
 	size_t key_len;
 	char key[]; /* budget, step, the counter's name */
@@ -74,69 +74,71 @@ struct held_key {
 struct held {
 	UT_hash_handle hh;
 	struct held_key key;
-	LIST_HEAD(, deed) deeds;
+	LIST_HEAD(, applied) applied_list;
 };
 
-struct act {
+struct enforcer {
 	struct loop *loop;
 	struct ledger *ledger;
 	const struct policy_rules *rules;
-	struct act_levers levers;
-	struct story *stories;
+	struct enforcer_ops actuators;
+	struct incident *incidents;
 	struct held *held;
 	const struct who_group *present; /* who brought the verdict that is carried out; or NULL */
 	int64_t next_us;                 /* no story ends before */
-	size_t n_deeds, n_ahead;         /* stories that is_ahead */
-	LIST_HEAD(, deed) pending;
+	size_t n_actions, n_reserved;    /* stories that is_reserved */
+	LIST_HEAD(, applied) pending;
 	/* armed while there is something to renew, to end and to kill; NULL without a loop */
 	struct loop_source *renewal, *expiry, *grace;
 	uint64_t kills_ns[POLICY_KILLS]; /* CLOCK_MONOTONIC of the last ones, as a ring */
 	size_t n_kills;                  /* ever */
 	uint32_t buckets;                /* numbers given, ever */
-	size_t n_buckets, n_fuses;       /* in use; of these, fuses */
-	struct act_stats stats;
+	size_t n_buckets, n_allowances;  /* in use; of these, fuses */
+	struct enforcer_stats stats;
 };
 
 /* A story may end at this moment of the wall clock. */
-void act_expire_at(struct act *act, int64_t at_us);
+void enforcer_expire_at(struct enforcer *enforcer, int64_t at_us);
 
-const char *story_name(const struct story *story);
+const char *incident_name(const struct incident *incident);
 /* No step of its own: nothing is written of it. */
-static inline bool story_is_fuse(const struct story *story)
+static inline bool incident_is_allowance(const struct incident *incident)
 {
-	return story->step == &policy_fuse;
+	return incident->step == &policy_allowance;
 }
 /* Whether its steps are carried out, or only written down. */
-bool story_is_enforced(const struct act *act, const struct story *story);
+bool incident_is_enforced(const struct enforcer *enforcer, const struct incident *incident);
 /* The story of a verdict, with the verdict's numbers as its evidence. NULL: no memory. */
-struct story *story_get(struct act *act, const struct policy_verdict *verdict);
-void story_free(struct act *act, struct story *story);
+struct incident *incident_get(struct enforcer *enforcer, const struct policy_verdict *verdict);
+void incident_free(struct enforcer *enforcer, struct incident *incident);
 /* Ends what it holds and has pending, and the story; act.c. */
-void story_drop(struct act *act, struct story *story, const char *why, int64_t now_us);
+void incident_drop(struct enforcer *enforcer, struct incident *incident, const char *why,
+		   int64_t now_us);
 
 /* The same story under other rules. 0 or -ENOMEM: it is as it was. */
-int story_move(struct act *act, struct story *story, const struct policy_budget *budget,
-	       const struct policy_step *step);
+int incident_move(struct enforcer *enforcer, struct incident *incident,
+		  const struct policy_budget *budget, const struct policy_step *step);
 
-struct deed *deed_find(struct story *story, struct target target);
+struct applied *applied_find(struct incident *incident, struct target target);
 /* NULL: no memory, counted. */
-struct deed *deed_new(struct act *act, struct story *story, struct target target, const char *name);
+struct applied *applied_new(struct enforcer *enforcer, struct incident *incident,
+			    struct target target, const char *name);
 /* Writes a row to the ledger and the log, if the story has not written too many this minute. */
-void deed_write(struct act *act, const struct deed *deed, int64_t now_us, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void applied_write(struct enforcer *enforcer, const struct applied *applied, int64_t now_us,
+		   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* ---- hold.c ---- */
 
 /* 0 or -ENOMEM. Once more for the same deed is nothing new. */
-int hold_take(struct act *act, struct deed *deed);
+int hold_take(struct enforcer *enforcer, struct applied *applied);
 /* True when no other step, of whatever budget, wants it held; a fuse, which is none, may still. */
-bool hold_drop(struct act *act, struct deed *deed);
+bool hold_drop(struct enforcer *enforcer, struct applied *applied);
 /*
  * The gate that the deeds which hold a cgroup's want together; open if there are none.
  * ret_loss_us: until when (wall clock) it stays shut without a daemon; 0: no longer than its lease.
  */
-struct ctl_gate hold_gate(const struct act *act, uint64_t cgroup, int64_t *ret_loss_us);
-bool hold_stands(const struct act *act, enum hold hold, struct target target);
+struct ctl_gate hold_gate(const struct enforcer *enforcer, uint64_t cgroup, int64_t *ret_loss_us);
+bool hold_stands(const struct enforcer *enforcer, enum hold hold, struct target target);
 
 /* ---- aim.c ---- */
 
@@ -145,9 +147,10 @@ bool hold_stands(const struct act *act, enum hold hold, struct target target);
  * and rehearsed if nothing is enforced: then a row is written and NULL returned, now and each time
  * after.
  */
-struct deed *aim(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		 const struct policy_subject *subject, bool is_cgroup, bool *ret_is_new,
-		 int64_t now_us);
+struct applied *find_targets(struct enforcer *enforcer, struct incident *incident,
+			     const struct policy_verdict *verdict,
+			     const struct policy_subject *subject, bool is_cgroup, bool *ret_is_new,
+			     int64_t now_us);
 
 /* ---- healthy.c ---- */
 
@@ -155,47 +158,56 @@ struct deed *aim(struct act *act, struct story *story, const struct policy_verdi
  * May a member of the verdict's counter be stopped, frozen or killed, with as many left as the budget
  * wants healthy? False: it was written down, and is asked again with the next charge.
  */
-bool healthy_stay(struct act *act, struct deed *deed, const struct policy_verdict *verdict,
-		  int64_t now_us);
+bool min_healthy_stay(struct enforcer *enforcer, struct applied *applied,
+		      const struct policy_verdict *verdict, int64_t now_us);
 
 /* ---- refuse.c, pace.c, halt.c, kill.c ---- */
 
 /* Levers; -EOPNOTSUPP where there is none. gate_pull() sets the gate as hold_gate() has it. */
-int gate_pull(struct act *act, uint64_t cgroup);
-int gate_reset(struct act *act, uint64_t cgroup);
-int signal_pull(struct act *act, const struct deed *deed, int signal);
+int gate_pull(struct enforcer *enforcer, uint64_t cgroup);
+int gate_reset(struct enforcer *enforcer, uint64_t cgroup);
+int signal_pull(struct enforcer *enforcer, const struct applied *applied, int signal);
 
-void refuse_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		  const struct policy_subject *subject, int64_t now_us);
+void refuse_apply(struct enforcer *enforcer, struct incident *incident,
+		  const struct policy_verdict *verdict, const struct policy_subject *subject,
+		  int64_t now_us);
 /* Gates are for the subject's cgroup and for the counter's other members: fn for each. */
-void gate_each(struct act *act, struct story *story, const struct policy_verdict *verdict,
-	       const struct policy_subject *subject, int64_t now_us,
-	       void (*fn)(struct act *act, struct deed *deed, bool is_new, int64_t now_us));
-void pace_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		const struct policy_subject *subject, int64_t now_us);
+void gate_each(struct enforcer *enforcer, struct incident *incident,
+	       const struct policy_verdict *verdict, const struct policy_subject *subject,
+	       int64_t now_us,
+	       void (*fn)(struct enforcer *enforcer, struct applied *applied, bool is_new,
+			  int64_t now_us));
+void pace_apply(struct enforcer *enforcer, struct incident *incident,
+		const struct policy_verdict *verdict, const struct policy_subject *subject,
+		int64_t now_us);
 /* The kernel's bucket of a story, empty at first. Again is nothing new. 0 or -errno. */
-int bucket_open(struct act *act, struct story *story);
-void bucket_close(struct act *act, struct story *story);
+int bucket_open(struct enforcer *enforcer, struct incident *incident);
+void bucket_close(struct enforcer *enforcer, struct incident *incident);
 /* fuse.c */
-void fuse_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		const struct policy_subject *subject, int64_t now_us);
+void allowance_apply(struct enforcer *enforcer, struct incident *incident,
+		     const struct policy_verdict *verdict, const struct policy_subject *subject,
+		     int64_t now_us);
 /*
  * What the bucket is to be told, given what the kernel has taken before the pulse was looked at, and how
  * many of the calls in flight wait to begin: what those will cost must not keep them waiting.
  */
-struct ctl_grant fuse_update(struct fuse *fuse, const struct policy_pulse *pulse,
-			     const struct ctl_take *take, size_t waiting, int64_t now_us);
+struct ctl_allowance allowance_update(struct allowance *allowance,
+				      const struct policy_usage_snapshot *snapshot,
+				      const struct ctl_consumed *take, size_t waiting,
+				      int64_t now_us);
 /* Requests that a fuse's bucket, or another over the same cgroups, does not let begin. */
-size_t fuse_waiting(const struct act *act, const struct story *story);
+size_t allowance_waiting(const struct enforcer *enforcer, const struct incident *incident);
 /* stop and freeze */
-void halt_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		const struct policy_subject *subject, int64_t now_us);
+void suspend_apply(struct enforcer *enforcer, struct incident *incident,
+		   const struct policy_verdict *verdict, const struct policy_subject *subject,
+		   int64_t now_us);
 /* Lets go what stands. 0 or -errno; what has ended meanwhile is no error. */
-int halt_undo(struct act *act, const struct deed *deed);
-void kill_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		const struct policy_subject *subject, int64_t now_us);
+int suspend_undo(struct enforcer *enforcer, const struct applied *applied);
+void kill_apply(struct enforcer *enforcer, struct incident *incident,
+		const struct policy_verdict *verdict, const struct policy_subject *subject,
+		int64_t now_us);
 void kill_on_grace(void *arg);
 /* Counts the kills of the last hour that the ledger tells of. */
-void kill_recall(struct act *act);
+void kill_recall(struct enforcer *enforcer);
 
 #endif

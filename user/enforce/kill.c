@@ -11,32 +11,32 @@
 #include "enforce/exempt.h"
 #include "enforce/incident.h"
 
-int signal_pull(struct act *act, const struct deed *deed, int signal)
+int signal_pull(struct enforcer *enforcer, const struct applied *applied, int signal)
 {
-	const struct act_levers *levers = &act->levers;
+	const struct enforcer_ops *actuators = &enforcer->actuators;
 
-	if (deed->group)
-		return levers->signal_cgroup ?
-			       levers->signal_cgroup(levers->arg, deed->group, signal) :
+	if (applied->group)
+		return actuators->signal_cgroup ?
+			       actuators->signal_cgroup(actuators->arg, applied->group, signal) :
 			       -EOPNOTSUPP;
-	return levers->signal ? levers->signal(levers->arg, (uint32_t)deed->target.tgid,
-					       deed->target.id, signal) :
-				-EOPNOTSUPP;
+	return actuators->signal ? actuators->signal(actuators->arg, (uint32_t)applied->target.tgid,
+						     applied->target.id, signal) :
+				   -EOPNOTSUPP;
 }
 
-static void arm_grace(struct act *act)
+static void arm_grace(struct enforcer *enforcer)
 {
 	uint64_t now_ns = clock_mono_ns(), after_ns = 0;
-	struct deed *deed;
+	struct applied *applied;
 
-	LIST_FOREACH(deed, &act->pending, pending) {
-		uint64_t wait_ns = deed->kill_ns > now_ns ? deed->kill_ns - now_ns : 1;
+	LIST_FOREACH(applied, &enforcer->pending, pending) {
+		uint64_t wait_ns = applied->kill_ns > now_ns ? applied->kill_ns - now_ns : 1;
 
 		if (!after_ns || wait_ns < after_ns)
 			after_ns = wait_ns;
 	}
-	if (act->grace)
-		(void)loop_arm(act->grace, after_ns);
+	if (enforcer->grace)
+		(void)loop_arm(enforcer->grace, after_ns);
 }
 
 uint64_t ticks_now(void)
@@ -45,96 +45,98 @@ uint64_t ticks_now(void)
 }
 
 /* Under the v1 freezer a SIGKILL waits for the thaw: freezer-subsystem.rst. */
-static int kill_now(struct act *act, const struct deed *deed)
+static int kill_now(struct enforcer *enforcer, const struct applied *applied)
 {
-	int err = signal_pull(act, deed, SIGKILL);
+	int err = signal_pull(enforcer, applied, SIGKILL);
 
-	if (!err && deed->group && hold_stands(act, HOLD_FREEZE, deed->target) && act->levers.freeze)
-		(void)act->levers.freeze(act->levers.arg, deed->group, false);
+	if (!err && applied->group && hold_stands(enforcer, HOLD_FREEZE, applied->target) &&
+	    enforcer->actuators.freeze)
+		(void)enforcer->actuators.freeze(enforcer->actuators.arg, applied->group, false);
 	return err;
 }
 
-static void finish_kill(struct act *act, struct deed *deed)
+static void finish_kill(struct enforcer *enforcer, struct applied *applied)
 {
 	int64_t now_us = clock_wall_us();
 	int err;
 
-	LIST_REMOVE(deed, pending);
-	deed->kill_ns = 0;
-	act_expire_at(act, INT64_MIN);
+	LIST_REMOVE(applied, pending);
+	applied->kill_ns = 0;
+	enforcer_expire_at(enforcer, INT64_MIN);
 	/* Another process may have the pid by now. */
-	if (!deed->group && spare_start_time((uint32_t)deed->target.tgid) != deed->target.id) {
-		deed_write(act, deed, now_us, "done: it ended within the grace");
+	if (!applied->group &&
+	    exempt_start_time((uint32_t)applied->target.tgid) != applied->target.id) {
+		applied_write(enforcer, applied, now_us, "done: it ended within the grace");
 		return;
 	}
-	err = kill_now(act, deed);
-	deed->done_ticks = deed->group ? ticks_now() : 0;
+	err = kill_now(enforcer, applied);
+	applied->done_ticks = applied->group ? ticks_now() : 0;
 	if (err == -ESRCH || err == -ENOENT)
-		deed_write(act, deed, now_us, "done: it ended within the grace");
+		applied_write(enforcer, applied, now_us, "done: it ended within the grace");
 	else if (err)
-		deed_write(act, deed, now_us, "failed: SIGKILL: %s", strerror(-err));
+		applied_write(enforcer, applied, now_us, "failed: SIGKILL: %s", strerror(-err));
 	else
-		deed_write(act, deed, now_us, "done: SIGKILL after the grace");
+		applied_write(enforcer, applied, now_us, "done: SIGKILL after the grace");
 }
 
 void kill_on_grace(void *arg)
 {
 	uint64_t now_ns = clock_mono_ns();
-	struct act *act = arg;
-	struct deed *deed, *next;
+	struct enforcer *enforcer = arg;
+	struct applied *applied, *next;
 
-	for (deed = LIST_FIRST(&act->pending); deed; deed = next) {
-		next = LIST_NEXT(deed, pending);
-		if (deed->kill_ns <= now_ns)
-			finish_kill(act, deed);
+	for (applied = LIST_FIRST(&enforcer->pending); applied; applied = next) {
+		next = LIST_NEXT(applied, pending);
+		if (applied->kill_ns <= now_ns)
+			finish_kill(enforcer, applied);
 	}
-	arm_grace(act);
+	arm_grace(enforcer);
 }
 
-static void start_kill(struct act *act, struct deed *deed, int64_t now_us)
+static void start_kill(struct enforcer *enforcer, struct applied *applied, int64_t now_us)
 {
-	uint64_t grace_ns = deed->story->step->grace_ns;
-	int err = grace_ns ? signal_pull(act, deed, SIGTERM) : kill_now(act, deed);
+	uint64_t grace_ns = applied->incident->step->grace_ns;
+	int err = grace_ns ? signal_pull(enforcer, applied, SIGTERM) : kill_now(enforcer, applied);
 
 	if (err) {
-		deed_write(act, deed, now_us, "failed: %s: %s", grace_ns ? "SIGTERM" : "SIGKILL",
-			   strerror(-err));
+		applied_write(enforcer, applied, now_us, "failed: %s: %s",
+			      grace_ns ? "SIGTERM" : "SIGKILL", strerror(-err));
 		return;
 	}
 	if (!grace_ns) {
-		deed->done_ticks = deed->group ? ticks_now() : 0;
-		deed_write(act, deed, now_us, "done: SIGKILL");
+		applied->done_ticks = applied->group ? ticks_now() : 0;
+		applied_write(enforcer, applied, now_us, "done: SIGKILL");
 		return;
 	}
-	deed->kill_ns = clock_mono_ns() + grace_ns;
-	LIST_INSERT_HEAD(&act->pending, deed, pending);
-	arm_grace(act);
-	deed_write(act, deed, now_us, "done: SIGTERM, SIGKILL in %llu s",
-		   (unsigned long long)((grace_ns + NS_PER_S - 1) / NS_PER_S));
+	applied->kill_ns = clock_mono_ns() + grace_ns;
+	LIST_INSERT_HEAD(&enforcer->pending, applied, pending);
+	arm_grace(enforcer);
+	applied_write(enforcer, applied, now_us, "done: SIGTERM, SIGKILL in %llu s",
+		      (unsigned long long)((grace_ns + NS_PER_S - 1) / NS_PER_S));
 }
 
 #define HOUR_NS (3600 * NS_PER_S)
 
-static void count_kill(struct act *act, uint64_t time_ns)
+static void count_kill(struct enforcer *enforcer, uint64_t time_ns)
 {
-	act->kills_ns[act->n_kills++ % POLICY_KILLS] = time_ns;
+	enforcer->kills_ns[enforcer->n_kills++ % POLICY_KILLS] = time_ns;
 }
 
 /* True if one more would be too many in the hour that ends now. */
-static bool is_too_many(const struct act *act)
+static bool is_too_many(const struct enforcer *enforcer)
 {
 	uint64_t now_ns = clock_mono_ns();
-	size_t max = act->rules->max_kills, at;
+	size_t max = enforcer->rules->max_kills, at;
 
 	if (max > POLICY_KILLS)
 		max = POLICY_KILLS;
 	if (!max)
 		return true;
-	if (act->n_kills < max)
+	if (enforcer->n_kills < max)
 		return false;
-	at = (act->n_kills - max) % POLICY_KILLS;
+	at = (enforcer->n_kills - max) % POLICY_KILLS;
 	/* A machine that is up for less than an hour may have a time "before" its start: wraps. */
-	return (int64_t)(now_ns - act->kills_ns[at]) < (int64_t)HOUR_NS;
+	return (int64_t)(now_ns - enforcer->kills_ns[at]) < (int64_t)HOUR_NS;
 }
 
 static void recall(void *arg, const struct ledger_action *action)
@@ -148,35 +150,39 @@ static void recall(void *arg, const struct ledger_action *action)
 	count_kill(arg, clock_mono_ns() - (uint64_t)(ago_us > 0 ? ago_us : 0) * 1000);
 }
 
-void kill_recall(struct act *act)
+void kill_recall(struct enforcer *enforcer)
 {
-	if (act->ledger)
-		(void)ledger_actions(act->ledger, clock_wall_us() - 3600 * US_PER_S, recall, act);
+	if (enforcer->ledger)
+		(void)ledger_actions(enforcer->ledger, clock_wall_us() - 3600 * US_PER_S, recall,
+				     enforcer);
 }
 
-void kill_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		const struct policy_subject *subject, int64_t now_us)
+void kill_apply(struct enforcer *enforcer, struct incident *incident,
+		const struct policy_verdict *verdict, const struct policy_subject *subject,
+		int64_t now_us)
 {
-	bool is_cgroup = story->step->target == POLICY_CGROUP, is_new;
-	struct deed *deed = aim(act, story, verdict, subject, is_cgroup, &is_new, now_us);
+	bool is_cgroup = incident->step->target == POLICY_CGROUP, is_new;
+	struct applied *applied = find_targets(enforcer, incident, verdict, subject, is_cgroup,
+					       &is_new, now_us);
 
-	if (!deed)
+	if (!applied)
 		return;
 	/* Who came into a cgroup after it was killed is killed again. */
-	if (!is_new && deed->error != -EDQUOT && deed->error != -EBUSY &&
-	    (!deed->done_ticks || spare_start_time(verdict->tgid) <= deed->done_ticks))
+	if (!is_new && applied->error != -EDQUOT && applied->error != -EBUSY &&
+	    (!applied->done_ticks || exempt_start_time(verdict->tgid) <= applied->done_ticks))
 		return;
-	if (!healthy_stay(act, deed, verdict, now_us))
+	if (!min_healthy_stay(enforcer, applied, verdict, now_us))
 		return;
-	if (is_too_many(act)) {
-		if (deed->error != -EDQUOT)
-			deed_write(act, deed, now_us, "refused: %u kills in an hour are the limit",
-				   act->rules->max_kills);
-		deed->error = -EDQUOT; /* its next charge asks again */
+	if (is_too_many(enforcer)) {
+		if (applied->error != -EDQUOT)
+			applied_write(enforcer, applied, now_us,
+				      "refused: %u kills in an hour are the limit",
+				      enforcer->rules->max_kills);
+		applied->error = -EDQUOT; /* its next charge asks again */
 		return;
 	}
-	deed->error = 0;
-	deed->done_ticks = 0;
-	count_kill(act, clock_mono_ns());
-	start_kill(act, deed, now_us);
+	applied->error = 0;
+	applied->done_ticks = 0;
+	count_kill(enforcer, clock_mono_ns());
+	start_kill(enforcer, applied, now_us);
 }

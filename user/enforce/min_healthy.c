@@ -9,26 +9,27 @@
 #include "enforce/incident.h"
 
 /* Something is done to this cgroup, or to a process of it. */
-static bool is_hurt(const struct act *act, uint64_t cgroup)
+static bool is_hurt(const struct enforcer *enforcer, uint64_t cgroup)
 {
-	const struct story *story;
-	const struct deed *deed;
+	const struct incident *incident;
+	const struct applied *applied;
 
-	for (story = act->stories; story; story = story->hh.next) {
-		enum policy_action action = story->step->action;
+	for (incident = enforcer->incidents; incident; incident = incident->hh.next) {
+		enum policy_action action = incident->step->action;
 
 		if (action != POLICY_FREEZE && action != POLICY_STOP && action != POLICY_KILL)
 			continue;
-		for (deed = story->deeds; deed; deed = deed->hh.next)
-			if (deed->cgroup == cgroup && (deed->holds || deed->kill_ns))
+		for (applied = incident->applied_list; applied; applied = applied->hh.next)
+			if (applied->cgroup == cgroup && (applied->holds || applied->kill_ns))
 				return true;
 	}
 	return false;
 }
 
-static bool is_live(const struct act *act, uint64_t cgroup)
+static bool is_live(const struct enforcer *enforcer, uint64_t cgroup)
 {
-	return !act->levers.is_live || act->levers.is_live(act->levers.arg, cgroup);
+	return !enforcer->actuators.is_live ||
+	       enforcer->actuators.is_live(enforcer->actuators.arg, cgroup);
 }
 
 /* More pods than a node runs; the rest is not counted, and so not relied on. */
@@ -42,7 +43,7 @@ struct member {
 };
 
 struct count {
-	const struct act *act;
+	const struct enforcer *enforcer;
 	const struct policy_verdict *verdict;
 	uint64_t seen;      /* bits of verdict->cgroups */
 	struct member *own; /* whom the deed is for */
@@ -56,7 +57,7 @@ static void join(struct count *count, uint64_t cgroup, const char *pod_uid)
 	struct member *member = count->members;
 	const struct member *end = member + count->n;
 
-	if (!is_live(count->act, cgroup))
+	if (!is_live(count->enforcer, cgroup))
 		return;
 	while (member < end &&
 	       (*pod_uid ? strcmp(member->pod_uid, pod_uid) != 0 : member->cgroup != cgroup))
@@ -68,7 +69,7 @@ static void join(struct count *count, uint64_t cgroup, const char *pod_uid)
 		*member = (struct member){ .cgroup = cgroup };
 		memcpy(member->pod_uid, pod_uid, strlen(pod_uid) + 1);
 	}
-	member->is_hurt |= is_hurt(count->act, cgroup);
+	member->is_hurt |= is_hurt(count->enforcer, cgroup);
 	if (cgroup == count->verdict->cgroup)
 		count->own = member;
 }
@@ -100,17 +101,18 @@ static void look(void *arg, const struct who_group *group)
 	bool is_protected;
 
 	if (is_charged(count, group->cgroup) ||
-	    policy_covers(count->act->rules, verdict->budget, verdict->key, &subject, &is_protected))
+	    policy_covers(count->enforcer->rules, verdict->budget, verdict->key, &subject,
+			  &is_protected))
 		join(count, group->cgroup, group->pod_uid);
 }
 
 static void count_members(struct count *count)
 {
-	const struct act_levers *levers = &count->act->levers;
+	const struct enforcer_ops *actuators = &count->enforcer->actuators;
 	const struct policy_verdict *verdict = count->verdict;
 
-	if (levers->each_container)
-		levers->each_container(levers->arg, look, count);
+	if (actuators->each_container)
+		actuators->each_container(actuators->arg, look, count);
 	for (size_t i = 0; i < verdict->n_cgroups; i++)
 		if (!(count->seen & 1ULL << i))
 			join(count, verdict->cgroups[i], "");
@@ -123,11 +125,11 @@ struct healthy {
 	size_t members, healthy, least;
 };
 
-static bool do_suffice(const struct act *act, const struct policy_verdict *verdict,
+static bool do_suffice(const struct enforcer *enforcer, const struct policy_verdict *verdict,
 		       struct healthy *ret)
 {
 	const struct policy_budget *budget = verdict->budget;
-	struct count count = { .act = act, .verdict = verdict };
+	struct count count = { .enforcer = enforcer, .verdict = verdict };
 
 	if (!budget->min_healthy && !budget->min_healthy_permille)
 		return true;
@@ -143,17 +145,18 @@ static bool do_suffice(const struct act *act, const struct policy_verdict *verdi
 	return ret->healthy >= ret->least;
 }
 
-bool healthy_stay(struct act *act, struct deed *deed, const struct policy_verdict *verdict,
-		  int64_t now_us)
+bool min_healthy_stay(struct enforcer *enforcer, struct applied *applied,
+		      const struct policy_verdict *verdict, int64_t now_us)
 {
 	struct healthy healthy;
 
-	if (do_suffice(act, verdict, &healthy))
+	if (do_suffice(enforcer, verdict, &healthy))
 		return true;
-	if (deed->error != -EBUSY)
-		deed_write(act, deed, now_us,
-			   "refused: it would leave %zu of %zu members healthy, min-healthy is %zu",
-			   healthy.healthy, healthy.members, healthy.least);
-	deed->error = -EBUSY; /* its next charge asks again */
+	if (applied->error != -EBUSY)
+		applied_write(
+			enforcer, applied, now_us,
+			"refused: it would leave %zu of %zu members healthy, min-healthy is %zu",
+			healthy.healthy, healthy.members, healthy.least);
+	applied->error = -EBUSY; /* its next charge asks again */
 	return false;
 }

@@ -7,120 +7,126 @@
 #include "base/cleanup.h"
 #include "enforce/incident.h"
 
-static int grant(struct act *act, struct story *story, const struct ctl_grant *grant)
+static int allowed(struct enforcer *enforcer, struct incident *incident,
+		   const struct ctl_allowance *allowed)
 {
-	return act->levers.grant ? act->levers.grant(act->levers.arg, story->bucket, grant) :
-				   -EOPNOTSUPP;
+	return enforcer->actuators.allowed ? enforcer->actuators.allowed(enforcer->actuators.arg,
+									 incident->bucket, allowed) :
+					     -EOPNOTSUPP;
 }
 
-int bucket_open(struct act *act, struct story *story)
+int bucket_open(struct enforcer *enforcer, struct incident *incident)
 {
-	const struct ctl_grant none = { .reserve_nanos = 1, .cut_nanos = UINT64_MAX };
+	const struct ctl_allowance none = { .reserve_nanos = 1, .cut_nanos = UINT64_MAX };
 	int err;
 
-	if (story->bucket)
+	if (incident->bucket)
 		return 0;
-	if (act->n_buckets >= CTL_BUCKETS_MAX)
+	if (enforcer->n_buckets >= CTL_BUCKETS_MAX)
 		return -ENOSPC;
-	story->bucket = ++act->buckets ?: ++act->buckets; /* 0 is no bucket */
-	if (story_is_fuse(story))
-		story->fuse = (struct fuse){ 0 };
+	incident->bucket = ++enforcer->buckets ?: ++enforcer->buckets; /* 0 is no bucket */
+	if (incident_is_allowance(incident))
+		incident->allowance = (struct allowance){ 0 };
 	else
-		bucket_begin(&story->pace, story->step->pace_per_hour);
-	err = grant(act, story, &none);
+		bucket_begin(&incident->pace, incident->step->pace_per_hour);
+	err = allowed(enforcer, incident, &none);
 	if (err) {
-		story->bucket = 0;
+		incident->bucket = 0;
 		return err;
 	}
-	act->n_buckets++;
-	act->n_fuses += story_is_fuse(story);
+	enforcer->n_buckets++;
+	enforcer->n_allowances += incident_is_allowance(incident);
 	return 0;
 }
 
-void bucket_close(struct act *act, struct story *story)
+void bucket_close(struct enforcer *enforcer, struct incident *incident)
 {
-	if (!story->bucket)
+	if (!incident->bucket)
 		return;
-	(void)grant(act, story, NULL);
-	story->bucket = 0;
-	act->n_buckets--;
-	act->n_fuses -= story_is_fuse(story);
+	(void)allowed(enforcer, incident, NULL);
+	incident->bucket = 0;
+	enforcer->n_buckets--;
+	enforcer->n_allowances -= incident_is_allowance(incident);
 }
 
 #define RATE_LEN (MONEY_LEN + 16)
 
-static const char *rate(const struct story *story, char text[RATE_LEN])
+static const char *rate(const struct incident *incident, char text[RATE_LEN])
 {
 	char money[MONEY_LEN];
-	int64_t per_hour = story->step->pace_per_hour;
+	int64_t per_hour = incident->step->pace_per_hour;
 
-	if (policy_in_money(story->budget))
+	if (policy_in_money(incident->budget))
 		snprintf(text, RATE_LEN, "%s USD/hour", money_format(per_hour, money));
 	else
 		snprintf(text, RATE_LEN, "%lld tokens/hour", (long long)per_hour);
 	return text;
 }
 
-static void pace(struct act *act, struct deed *deed, bool is_new, int64_t now_us)
+static void pace(struct enforcer *enforcer, struct applied *applied, bool is_new, int64_t now_us)
 {
-	bool held_before = deed->holds;
-	int err = bucket_open(act, deed->story);
+	bool held_before = applied->holds;
+	int err = bucket_open(enforcer, applied->incident);
 	char text[RATE_LEN];
 
 	if (!err)
-		err = hold_take(act, deed);
+		err = hold_take(enforcer, applied);
 	if (!err)
-		err = gate_pull(act, deed->target.id);
+		err = gate_pull(enforcer, applied->target.id);
 	if (err && !held_before)
-		(void)hold_drop(act, deed);
-	if (!is_new && err == deed->error)
+		(void)hold_drop(enforcer, applied);
+	if (!is_new && err == applied->error)
 		return;
-	deed->error = err;
+	applied->error = err;
 	if (err)
-		deed_write(act, deed, now_us, "failed: %s", strerror(-err));
+		applied_write(enforcer, applied, now_us, "failed: %s", strerror(-err));
 	else
-		deed_write(act, deed, now_us, "done: %s", rate(deed->story, text));
+		applied_write(enforcer, applied, now_us, "done: %s", rate(applied->incident, text));
 }
 
-void pace_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		const struct policy_subject *subject, int64_t now_us)
+void pace_apply(struct enforcer *enforcer, struct incident *incident,
+		const struct policy_verdict *verdict, const struct policy_subject *subject,
+		int64_t now_us)
 {
-	gate_each(act, story, verdict, subject, now_us, pace);
+	gate_each(enforcer, incident, verdict, subject, now_us, pace);
 }
 
-size_t act_pace(struct act *act, struct policy *policy, int64_t now_us)
+size_t enforcer_pace(struct enforcer *enforcer, struct policy *policy, int64_t now_us)
 {
-	struct story *story, *next;
-	struct policy_pulse pulse;
-	struct ctl_grant now;
-	struct ctl_take take;
+	struct incident *incident, *next;
+	struct policy_usage_snapshot snapshot;
+	struct ctl_allowance now;
+	struct ctl_consumed take;
 	size_t n_busy = 0;
 
-	if (!act->n_buckets)
+	if (!enforcer->n_buckets)
 		return 0;
-	HASH_ITER(hh, act->stories, story, next) {
-		if (!story->bucket)
+	HASH_ITER(hh, enforcer->incidents, incident, next) {
+		if (!incident->bucket)
 			continue;
-		if (story_is_fuse(story) && !policy_stands(policy, story->budget, story->step,
-							   story_name(story), false, now_us)) {
-			story_drop(act, story, NULL, now_us);
+		if (incident_is_allowance(incident) &&
+		    !policy_stands(policy, incident->budget, incident->step,
+				   incident_name(incident), false, now_us)) {
+			incident_drop(enforcer, incident, NULL, now_us);
 			continue;
 		}
-		if (!act->levers.taken || act->levers.taken(act->levers.arg, story->bucket, &take) ||
-		    !policy_pulse(policy, story->budget, story_name(story), &pulse))
+		if (!enforcer->actuators.taken ||
+		    enforcer->actuators.taken(enforcer->actuators.arg, incident->bucket, &take) ||
+		    !policy_usage_snapshot(policy, incident->budget, incident_name(incident),
+					   &snapshot))
 			continue;
-		if (story_is_fuse(story))
-			now = fuse_update(&story->fuse, &pulse, &take, fuse_waiting(act, story),
-					  now_us);
+		if (incident_is_allowance(incident))
+			now = allowance_update(&incident->allowance, &snapshot, &take,
+					       allowance_waiting(enforcer, incident), now_us);
 		else
-			now = bucket_update(&story->pace, &pulse, &take, now_us);
-		n_busy += !story_is_fuse(story) || pulse.n_flights;
-		(void)grant(act, story, &now);
+			now = bucket_update(&incident->pace, &snapshot, &take, now_us);
+		n_busy += !incident_is_allowance(incident) || snapshot.n_flights;
+		(void)allowed(enforcer, incident, &now);
 	}
 	return n_busy;
 }
 
-bool act_has_fuse(const struct act *act)
+bool enforcer_has_allowance(const struct enforcer *enforcer)
 {
-	return act->n_fuses;
+	return enforcer->n_allowances;
 }

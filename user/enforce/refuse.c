@@ -12,7 +12,7 @@
 /* The lease of a gate: short, or to the end of what it is to outlive the daemon for. */
 static uint64_t lease_ns(int64_t loss_us)
 {
-	uint64_t now_ns = clock_mono_ns(), lease_ns = now_ns + ACT_LEASE_NS, more_ns;
+	uint64_t now_ns = clock_mono_ns(), lease_ns = now_ns + ENFORCER_LEASE_NS, more_ns;
 	int64_t left_us;
 
 	if (__builtin_sub_overflow(loss_us, clock_wall_us(), &left_us) || left_us <= 0)
@@ -23,49 +23,54 @@ static uint64_t lease_ns(int64_t loss_us)
 	return more_ns > lease_ns ? more_ns : lease_ns;
 }
 
-int gate_pull(struct act *act, uint64_t cgroup)
+int gate_pull(struct enforcer *enforcer, uint64_t cgroup)
 {
 	int64_t loss_us;
-	struct ctl_gate gate = hold_gate(act, cgroup, &loss_us);
+	struct ctl_gate gate = hold_gate(enforcer, cgroup, &loss_us);
 
-	if (!act->levers.gate)
+	if (!enforcer->actuators.gate)
 		return -EOPNOTSUPP;
 	if (gate.state != CTL_OPEN) {
 		gate.lease_ns = lease_ns(loss_us);
-		loop_soon(act->renewal, ACT_RENEW_NS);
+		loop_soon(enforcer->renewal, ENFORCER_RENEW_NS);
 	}
-	return act->levers.gate(act->levers.arg, cgroup, &gate);
+	return enforcer->actuators.gate(enforcer->actuators.arg, cgroup, &gate);
 }
 
-int gate_reset(struct act *act, uint64_t cgroup)
+int gate_reset(struct enforcer *enforcer, uint64_t cgroup)
 {
-	return act->levers.destroy ? act->levers.destroy(act->levers.arg, cgroup) : -EOPNOTSUPP;
+	return enforcer->actuators.destroy ?
+		       enforcer->actuators.destroy(enforcer->actuators.arg, cgroup) :
+		       -EOPNOTSUPP;
 }
 
 /* What may be done to a cgroup; a row tells, once, what may not. */
-static void gate_one(struct act *act, struct story *story, uint64_t cgroup, const char *name,
-		     const char *why_not, int64_t now_us,
-		     void (*fn)(struct act *act, struct deed *deed, bool is_new, int64_t now_us))
+static void gate_one(struct enforcer *enforcer, struct incident *incident, uint64_t cgroup,
+		     const char *name, const char *why_not, int64_t now_us,
+		     void (*fn)(struct enforcer *enforcer, struct applied *applied, bool is_new,
+				int64_t now_us))
 {
 	struct target target = { .id = cgroup };
-	struct deed *deed = deed_find(story, target);
-	bool is_new = !deed;
+	struct applied *applied = applied_find(incident, target);
+	bool is_new = !applied;
 
 	if (is_new)
-		deed = deed_new(act, story, target, name);
-	if (!deed)
+		applied = applied_new(enforcer, incident, target, name);
+	if (!applied)
 		return;
-	if (!why_not && story_is_enforced(act, story))
-		fn(act, deed, is_new, now_us);
+	if (!why_not && incident_is_enforced(enforcer, incident))
+		fn(enforcer, applied, is_new, now_us);
 	else if (is_new && why_not)
-		deed_write(act, deed, now_us, "refused: protected (%s)", why_not);
+		applied_write(enforcer, applied, now_us, "refused: protected (%s)", why_not);
 	else if (is_new)
-		deed_write(act, deed, now_us, "rehearsed");
+		applied_write(enforcer, applied, now_us, "rehearsed");
 }
 
-void gate_each(struct act *act, struct story *story, const struct policy_verdict *verdict,
-	       const struct policy_subject *subject, int64_t now_us,
-	       void (*fn)(struct act *act, struct deed *deed, bool is_new, int64_t now_us))
+void gate_each(struct enforcer *enforcer, struct incident *incident,
+	       const struct policy_verdict *verdict, const struct policy_subject *subject,
+	       int64_t now_us,
+	       void (*fn)(struct enforcer *enforcer, struct applied *applied, bool is_new,
+			  int64_t now_us))
 {
 	const char *path = subject->group->path, *why_not = NULL;
 	char name[WHO_PATH_LEN + 16];
@@ -76,55 +81,57 @@ void gate_each(struct act *act, struct story *story, const struct policy_verdict
 		why_not = "the root cgroup";
 	snprintf(name, sizeof(name), "cgroup %s", path);
 	if (verdict->cgroup)
-		gate_one(act, story, verdict->cgroup, name, why_not, now_us, fn);
+		gate_one(enforcer, incident, verdict->cgroup, name, why_not, now_us, fn);
 	/* What shares the counter is over the limit, too, and need not spend once more first. */
 	for (size_t i = 0; i < verdict->n_cgroups; i++) {
 		if (verdict->cgroups[i] == verdict->cgroup)
 			continue;
 		snprintf(name, sizeof(name), "cgroup id %llu",
 			 (unsigned long long)verdict->cgroups[i]);
-		gate_one(act, story, verdict->cgroups[i], name, NULL, now_us, fn);
+		gate_one(enforcer, incident, verdict->cgroups[i], name, NULL, now_us, fn);
 	}
 }
 
-static void refuse(struct act *act, struct deed *deed, bool is_new, int64_t now_us)
+static void refuse(struct enforcer *enforcer, struct applied *applied, bool is_new, int64_t now_us)
 {
-	bool is_ahead = deed->story->is_ahead, held_before = deed->holds;
-	bool is_soft = is_ahead || deed->story->step->lets_end;
+	bool is_reserved = applied->incident->is_reserved, held_before = applied->holds;
+	bool is_soft = is_reserved || applied->incident->step->lets_end;
 	int err, destroyed = 0;
 
 	/*
 	 * What is in flight may still end below the line, and must be let end: the request whose cost
 	 * is held may itself be half sent. Then only new connections are turned away.
 	 */
-	err = hold_take(act, deed);
+	err = hold_take(enforcer, applied);
 	if (!err) {
-		deed->is_hard |= !is_soft;
-		err = gate_pull(act, deed->target.id);
+		applied->is_hard |= !is_soft;
+		err = gate_pull(enforcer, applied->target.id);
 		if (err && !held_before)
-			(void)hold_drop(act, deed);
+			(void)hold_drop(enforcer, applied);
 	}
 	if (!err && !is_soft)
-		destroyed = gate_reset(act, deed->target.id);
-	if (!is_new && err == deed->error && deed->is_soft == is_ahead)
+		destroyed = gate_reset(enforcer, applied->target.id);
+	if (!is_new && err == applied->error && applied->is_soft == is_reserved)
 		return;
-	deed->error = err;
-	deed->is_soft = is_ahead;
+	applied->error = err;
+	applied->is_soft = is_reserved;
 	if (err)
-		deed_write(act, deed, now_us, "failed: %s", strerror(-err));
-	else if (is_ahead)
-		deed_write(act, deed, now_us, "done: calls in flight will cross the line");
+		applied_write(enforcer, applied, now_us, "failed: %s", strerror(-err));
+	else if (is_reserved)
+		applied_write(enforcer, applied, now_us,
+			      "done: calls in flight will cross the line");
 	else if (is_soft)
-		deed_write(act, deed, now_us, "done: answers in flight may end");
+		applied_write(enforcer, applied, now_us, "done: answers in flight may end");
 	else if (destroyed < 0)
-		deed_write(act, deed, now_us, "done, but live connections stay: %s",
-			   strerror(-destroyed));
+		applied_write(enforcer, applied, now_us, "done, but live connections stay: %s",
+			      strerror(-destroyed));
 	else
-		deed_write(act, deed, now_us, "done");
+		applied_write(enforcer, applied, now_us, "done");
 }
 
-void refuse_apply(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		  const struct policy_subject *subject, int64_t now_us)
+void refuse_apply(struct enforcer *enforcer, struct incident *incident,
+		  const struct policy_verdict *verdict, const struct policy_subject *subject,
+		  int64_t now_us)
 {
-	gate_each(act, story, verdict, subject, now_us, refuse);
+	gate_each(enforcer, incident, verdict, subject, now_us, refuse);
 }

@@ -10,43 +10,43 @@
 #include "ledger/halted.h"
 #include "who/who.h"
 
-struct letting_go {
+struct releasing {
 	struct ledger *ledger;
 	const char *command, *root;
 	size_t done, failed;
 };
 
-static void let_one_go(void *arg, const struct standing *standing)
+static void release_one(void *arg, const struct halted *halted)
 {
-	struct letting_go *job = arg;
+	struct releasing *job = arg;
 	char dir[2 * WHO_PATH_LEN];
 	int err;
 
-	snprintf(dir, sizeof(dir), "%s%s", job->root, standing->path);
-	if (standing->kind == STANDING_PROCESS)
-		err = freezer_signal_process(standing->tgid, standing->start_ticks, SIGCONT);
-	else if (standing->kind == STANDING_STOPPED)
+	snprintf(dir, sizeof(dir), "%s%s", job->root, halted->path);
+	if (halted->kind == HALTED_PROCESS)
+		err = freezer_signal_process(halted->tgid, halted->start_ticks, SIGCONT);
+	else if (halted->kind == HALTED_STOPPED)
 		err = freezer_signal(dir, SIGCONT);
 	else
 		err = freezer_set(dir, false);
 	if (err && err != -ESRCH && err != -ENOENT) {
 		fprintf(stderr, "aigress %s: process %u, cgroup \"%s\" stands still: %s\n",
-			job->command, standing->tgid, standing->path, strerror(-err));
+			job->command, halted->tgid, halted->path, strerror(-err));
 		job->failed++;
 		return;
 	}
-	(void)standing_drop(job->ledger, standing);
+	(void)halted_drop(job->ledger, halted);
 	job->done += !err;
 }
 
-int let_go(struct ledger *ledger, const char *command, size_t *ret_done, size_t *ret_failed)
+int release_halted(struct ledger *ledger, const char *command, size_t *ret_done, size_t *ret_failed)
 {
 	char root[WHO_PATH_LEN];
-	struct letting_go job = { .ledger = ledger, .command = command, .root = root };
+	struct releasing job = { .ledger = ledger, .command = command, .root = root };
 	int err = who_cgroup_mount(root, sizeof(root));
 
 	if (!err)
-		err = standing_each(ledger, let_one_go, &job);
+		err = halted_each(ledger, release_one, &job);
 	if (err)
 		return err;
 	*ret_done = job.done;

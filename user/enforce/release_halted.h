@@ -12,6 +12,6 @@
  * no daemon runs. `command` begins the sentences on standard error about those that cannot be let
  * go. 0 or -errno: then the list cannot be read.
  */
-int let_go(struct ledger *ledger, const char *command, size_t *ret_done, size_t *ret_failed);
+int release_halted(struct ledger *ledger, const char *command, size_t *ret_done, size_t *ret_failed);
 
 #endif

@@ -8,64 +8,65 @@
 #include "enforce/exempt.h"
 #include "enforce/incident.h"
 
-static const char *find_reason(struct act *act, const struct policy_verdict *verdict,
+static const char *find_reason(struct enforcer *enforcer, const struct policy_verdict *verdict,
 			       const struct policy_subject *subject, bool is_cgroup, char *buf,
 			       size_t size)
 {
-	const char *root = act->levers.cgroup_root ?: "/sys/fs/cgroup";
+	const char *root = enforcer->actuators.cgroup_root ?: "/sys/fs/cgroup";
 	const char *path = subject->group->path;
 
 	if (verdict->is_protected)
 		return "by a rule";
-	return is_cgroup ? spare_group(root, path, buf, size) :
-			   spare_process(root, path, verdict->tgid, buf, size);
+	return is_cgroup ? exempt_group(root, path, buf, size) :
+			   exempt_process(root, path, verdict->tgid, buf, size);
 }
 
-struct deed *aim(struct act *act, struct story *story, const struct policy_verdict *verdict,
-		 const struct policy_subject *subject, bool is_cgroup, bool *ret_is_new,
-		 int64_t now_us)
+struct applied *find_targets(struct enforcer *enforcer, struct incident *incident,
+			     const struct policy_verdict *verdict,
+			     const struct policy_subject *subject, bool is_cgroup, bool *ret_is_new,
+			     int64_t now_us)
 {
 	struct target target = { .id = verdict->cgroup };
 	char name[WHO_PATH_LEN + 16], buf[256];
 	const char *why_not;
-	struct deed *deed;
+	struct applied *applied;
 
 	if (!is_cgroup)
-		target = (struct target){ verdict->tgid, spare_start_time(verdict->tgid) };
+		target = (struct target){ verdict->tgid, exempt_start_time(verdict->tgid) };
 	/* Gone already: its last charge often comes after it. */
 	if (!target.id)
 		return NULL;
-	deed = deed_find(story, target);
-	*ret_is_new = !deed;
-	if (deed)
-		return deed->is_void ? NULL : deed;
+	applied = applied_find(incident, target);
+	*ret_is_new = !applied;
+	if (applied)
+		return applied->is_void ? NULL : applied;
 	if (is_cgroup)
 		snprintf(name, sizeof(name), "cgroup %s", subject->group->path);
 	else
 		snprintf(name, sizeof(name), "process %u (%s)", verdict->tgid,
 			 subject->process->comm);
-	deed = deed_new(act, story, target, name);
-	if (!deed)
+	applied = applied_new(enforcer, incident, target, name);
+	if (!applied)
 		return NULL;
-	deed->cgroup = verdict->cgroup;
-	deed->is_void = true;
-	why_not = find_reason(act, verdict, subject, is_cgroup, buf, sizeof(buf));
+	applied->cgroup = verdict->cgroup;
+	applied->is_void = true;
+	why_not = find_reason(enforcer, verdict, subject, is_cgroup, buf, sizeof(buf));
 	if (why_not) {
-		deed_write(act, deed, now_us, "refused: protected (%s)", why_not);
+		applied_write(enforcer, applied, now_us, "refused: protected (%s)", why_not);
 		return NULL;
 	}
-	if (!story_is_enforced(act, story)) {
-		deed_write(act, deed, now_us, "rehearsed");
+	if (!incident_is_enforced(enforcer, incident)) {
+		applied_write(enforcer, applied, now_us, "rehearsed");
 		return NULL;
 	}
 	if (is_cgroup) {
-		deed->group = malloc(sizeof(*deed->group));
-		if (!deed->group) {
-			deed_write(act, deed, now_us, "failed: %s", strerror(ENOMEM));
+		applied->group = malloc(sizeof(*applied->group));
+		if (!applied->group) {
+			applied_write(enforcer, applied, now_us, "failed: %s", strerror(ENOMEM));
 			return NULL;
 		}
-		*deed->group = *subject->group;
+		*applied->group = *subject->group;
 	}
-	deed->is_void = false;
-	return deed;
+	applied->is_void = false;
+	return applied;
 }

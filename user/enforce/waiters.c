@@ -12,7 +12,7 @@
 struct entry {
 	UT_hash_handle hh;
 	uint32_t bucket;
-	struct ctl_grant grant;
+	struct ctl_allowance allowed;
 	int64_t credit; /* for this look */
 };
 
@@ -21,51 +21,51 @@ struct waiter {
 	struct ctl_hold hold;
 };
 
-struct pacer {
+struct waiters {
 	struct tap *tap;
 	struct pipeline *pipeline;
 	struct entry *entries;
 	struct waiter *waiters; /* room for CTL_HOLDS_MAX, made at the first pace */
 	size_t n;
-	struct pacer_stats stats;
+	struct waiters_stats stats;
 };
 
-int pacer_new(struct pacer **ret, struct tap *tap)
+int waiters_new(struct waiters **ret, struct tap *tap)
 {
-	struct pacer *pacer = calloc(1, sizeof(*pacer));
+	struct waiters *waiters = calloc(1, sizeof(*waiters));
 
-	if (!pacer)
+	if (!waiters)
 		return -ENOMEM;
-	pacer->tap = tap;
-	*ret = pacer;
+	waiters->tap = tap;
+	*ret = waiters;
 	return 0;
 }
 
-void pacer_join(struct pacer *pacer, struct pipeline *pipeline)
+void waiters_join(struct waiters *waiters, struct pipeline *pipeline)
 {
-	pacer->pipeline = pipeline;
+	waiters->pipeline = pipeline;
 }
 
-static struct entry *find(const struct pacer *pacer, uint32_t bucket)
+static struct entry *find(const struct waiters *waiters, uint32_t bucket)
 {
 	struct entry *entry;
 
-	HASH_FIND(hh, pacer->entries, &bucket, sizeof(bucket), entry);
+	HASH_FIND(hh, waiters->entries, &bucket, sizeof(bucket), entry);
 	return entry;
 }
 
-static int add(struct pacer *pacer, uint32_t bucket, struct entry **ret)
+static int add(struct waiters *waiters, uint32_t bucket, struct entry **ret)
 {
 	struct entry *entry = calloc(1, sizeof(*entry));
 
-	if (!pacer->waiters)
-		pacer->waiters = calloc(CTL_HOLDS_MAX, sizeof(*pacer->waiters));
-	if (!entry || !pacer->waiters) {
+	if (!waiters->waiters)
+		waiters->waiters = calloc(CTL_HOLDS_MAX, sizeof(*waiters->waiters));
+	if (!entry || !waiters->waiters) {
 		free(entry);
 		return -ENOMEM;
 	}
 	entry->bucket = bucket;
-	HASH_ADD(hh, pacer->entries, bucket, sizeof(entry->bucket), entry);
+	HASH_ADD(hh, waiters->entries, bucket, sizeof(entry->bucket), entry);
 	if (!entry->hh.tbl) {
 		free(entry);
 		return -ENOMEM;
@@ -74,36 +74,36 @@ static int add(struct pacer *pacer, uint32_t bucket, struct entry **ret)
 	return 0;
 }
 
-static void drop(struct pacer *pacer, struct entry *entry)
+static void drop(struct waiters *waiters, struct entry *entry)
 {
-	HASH_DEL(pacer->entries, entry);
+	HASH_DEL(waiters->entries, entry);
 	free(entry);
 }
 
-int pacer_grant(struct pacer *pacer, uint32_t bucket, const struct ctl_grant *grant)
+int waiters_allow(struct waiters *waiters, uint32_t bucket, const struct ctl_allowance *allowed)
 {
-	struct entry *entry = find(pacer, bucket);
+	struct entry *entry = find(waiters, bucket);
 	int err = 0;
 
-	if (!grant) {
+	if (!allowed) {
 		if (entry)
-			drop(pacer, entry);
-		return tap_grant_clear(pacer->tap, bucket);
+			drop(waiters, entry);
+		return tap_allowance_clear(waiters->tap, bucket);
 	}
 	if (!entry)
-		err = add(pacer, bucket, &entry);
+		err = add(waiters, bucket, &entry);
 	if (err)
 		return err;
-	entry->grant = *grant;
-	return tap_grant_set(pacer->tap, bucket, grant);
+	entry->allowed = *allowed;
+	return tap_allowance_set(waiters->tap, bucket, allowed);
 }
 
 static void collect(void *arg, uint64_t cookie, const struct ctl_hold *hold)
 {
-	struct pacer *pacer = arg;
+	struct waiters *waiters = arg;
 
-	if (hold->bucket && pacer->n < CTL_HOLDS_MAX)
-		pacer->waiters[pacer->n++] = (struct waiter){ .cookie = cookie, .hold = *hold };
+	if (hold->bucket && waiters->n < CTL_HOLDS_MAX)
+		waiters->waiters[waiters->n++] = (struct waiter){ .cookie = cookie, .hold = *hold };
 }
 
 static int by_patience(const void *a, const void *b)
@@ -114,81 +114,82 @@ static int by_patience(const void *a, const void *b)
 	       (first->hold.since_ns < second->hold.since_ns);
 }
 
-static void read_credits(struct pacer *pacer)
+static void read_credits(struct waiters *waiters)
 {
 	struct entry *entry, *next;
-	struct ctl_take take;
+	struct ctl_consumed take;
 
-	HASH_ITER(hh, pacer->entries, entry, next) {
-		if (tap_take_get(pacer->tap, entry->bucket, &take))
-			take = (struct ctl_take){ .taken_nanos = entry->grant.granted_nanos };
-		entry->credit = (int64_t)(entry->grant.granted_nanos - take.taken_nanos -
+	HASH_ITER(hh, waiters->entries, entry, next) {
+		if (tap_consumed_get(waiters->tap, entry->bucket, &take))
+			take = (struct ctl_consumed){ .consumed_nanos =
+							      entry->allowed.granted_nanos };
+		entry->credit = (int64_t)(entry->allowed.granted_nanos - take.consumed_nanos -
 					  take.streamed_nanos);
 	}
 }
 
-static void wake(struct pacer *pacer, const struct waiter *waiter)
+static void wake(struct waiters *waiters, const struct waiter *waiter)
 {
 	if (tap_wake(waiter->cookie, &waiter->hold))
-		pacer->stats.unwoken++;
+		waiters->stats.unwoken++;
 	else
-		pacer->stats.woken++;
+		waiters->stats.woken++;
 }
 
-size_t pacer_look(struct pacer *pacer, uint64_t now_ns)
+size_t waiters_look(struct waiters *waiters, uint64_t now_ns)
 {
-	read_credits(pacer);
-	pacer->stats.waiting = pacer->n;
-	for (size_t i = 0; i < pacer->n; i++) {
-		const struct waiter *waiter = &pacer->waiters[i];
-		struct entry *entry = find(pacer, waiter->hold.bucket);
+	read_credits(waiters);
+	waiters->stats.waiting = waiters->n;
+	for (size_t i = 0; i < waiters->n; i++) {
+		const struct waiter *waiter = &waiters->waiters[i];
+		struct entry *entry = find(waiters, waiter->hold.bucket);
 
 		if (!entry || entry->credit > 0) {
 			if (entry)
-				entry->credit -= (int64_t)entry->grant.reserve_nanos;
-			wake(pacer, waiter);
-		} else if (now_ns - waiter->hold.since_ns > PACER_PATIENCE_NS && pacer->pipeline &&
-			   pipeline_reset(pacer->pipeline, waiter->cookie)) {
-			pacer->stats.turned_away++;
+				entry->credit -= (int64_t)entry->allowed.reserve_nanos;
+			wake(waiters, waiter);
+		} else if (now_ns - waiter->hold.since_ns > WAITERS_PATIENCE_NS &&
+			   waiters->pipeline && pipeline_reset(waiters->pipeline, waiter->cookie)) {
+			waiters->stats.turned_away++;
 		}
 	}
-	return pacer->n;
+	return waiters->n;
 }
 
-void pacer_read(struct pacer *pacer)
+void waiters_read(struct waiters *waiters)
 {
-	if (!pacer || !pacer->waiters)
+	if (!waiters || !waiters->waiters)
 		return;
-	pacer->n = 0;
-	(void)tap_holds(pacer->tap, collect, pacer);
-	qsort(pacer->waiters, pacer->n, sizeof(*pacer->waiters), by_patience);
+	waiters->n = 0;
+	(void)tap_holds(waiters->tap, collect, waiters);
+	qsort(waiters->waiters, waiters->n, sizeof(*waiters->waiters), by_patience);
 }
 
-size_t pacer_waiting(const struct pacer *pacer, uint32_t bucket)
+size_t waiters_waiting(const struct waiters *waiters, uint32_t bucket)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < pacer->n; i++)
-		n += !bucket || pacer->waiters[i].hold.bucket == bucket;
+	for (size_t i = 0; i < waiters->n; i++)
+		n += !bucket || waiters->waiters[i].hold.bucket == bucket;
 	return n;
 }
 
-struct pacer *pacer_free(struct pacer *pacer)
+struct waiters *waiters_free(struct waiters *waiters)
 {
 	struct entry *entry, *next;
 
-	if (!pacer)
+	if (!waiters)
 		return NULL;
-	for (size_t i = 0; i < pacer->n; i++)
-		wake(pacer, &pacer->waiters[i]);
-	HASH_ITER(hh, pacer->entries, entry, next)
-		drop(pacer, entry);
-	free(pacer->waiters);
-	free(pacer);
+	for (size_t i = 0; i < waiters->n; i++)
+		wake(waiters, &waiters->waiters[i]);
+	HASH_ITER(hh, waiters->entries, entry, next)
+		drop(waiters, entry);
+	free(waiters->waiters);
+	free(waiters);
 	return NULL;
 }
 
-void pacer_stats(const struct pacer *pacer, struct pacer_stats *ret)
+void waiters_stats(const struct waiters *waiters, struct waiters_stats *ret)
 {
-	*ret = pacer->stats;
+	*ret = waiters->stats;
 }

@@ -11,7 +11,7 @@
 
 #include "control.h"
 
-struct pacer;
+struct waiters;
 struct pipeline;
 struct tap;
 
@@ -19,30 +19,30 @@ struct tap;
  * A request that waited so long is refused: its connection is reset, the program is told, tries
  * again if it wants to, and waits anew. Peers close a connection that was idle for about as long.
  */
-#define PACER_PATIENCE_NS 60000000000ULL
+#define WAITERS_PATIENCE_NS 60000000000ULL
 
-/* The tap and the pipeline (which may come later, pacer_join) must outlive it, but for pacer_free. */
-int pacer_new(struct pacer **ret, struct tap *tap);
-void pacer_join(struct pacer *pacer, struct pipeline *pipeline);
+/* The tap and the pipeline (which may come later, waiters_join) must outlive it, but for waiters_free. */
+int waiters_new(struct waiters **ret, struct tap *tap);
+void waiters_join(struct waiters *waiters, struct pipeline *pipeline);
 /*
- * Reads who waits, while there is a tap: for pacer_waiting(), and for pacer_free(), which wakes them when
+ * Reads who waits, while there is a tap: for waiters_waiting(), and for waiters_free(), which wakes them when
  * the gates are gone.
  */
-void pacer_read(struct pacer *pacer);
+void waiters_read(struct waiters *waiters);
 /* How many waited for a bucket, 0: for any, when that was last read. */
-size_t pacer_waiting(const struct pacer *pacer, uint32_t bucket);
-struct pacer *pacer_free(struct pacer *pacer);
+size_t waiters_waiting(const struct waiters *waiters, uint32_t bucket);
+struct waiters *waiters_free(struct waiters *waiters);
 
-/* Credit of a bucket, as act_levers.grant. 0 or -errno. */
-int pacer_grant(struct pacer *pacer, uint32_t bucket, const struct ctl_grant *grant);
+/* Credit of a bucket, as enforcer_ops.grant. 0 or -errno. */
+int waiters_allow(struct waiters *waiters, uint32_t bucket, const struct ctl_allowance *allowed);
 /* Wakes whom it can of those last read, with what was granted. Returns how many wait. */
-size_t pacer_look(struct pacer *pacer, uint64_t now_ns);
+size_t waiters_look(struct waiters *waiters, uint64_t now_ns);
 
-struct pacer_stats {
+struct waiters_stats {
 	uint64_t waiting;        /* at the last look */
 	uint64_t woken, unwoken; /* tries; those whose socket was not found, left to TCP's own */
 	uint64_t turned_away;
 };
-void pacer_stats(const struct pacer *pacer, struct pacer_stats *ret);
+void waiters_stats(const struct waiters *waiters, struct waiters_stats *ret);
 
 #endif

@@ -35,7 +35,7 @@ struct kept {
 	struct note note;
 };
 
-struct keeper {
+struct watchdog {
 	int fd;
 	pid_t child;
 };
@@ -47,7 +47,7 @@ static size_t note_len(const struct note *note)
 
 /* ---- the child ---- */
 
-static void let_go(const struct note *note)
+static void release(const struct note *note)
 {
 	if (note->kind == PROCESS)
 		(void)freezer_signal_process(note->tgid, note->start_ticks, SIGCONT);
@@ -72,7 +72,7 @@ static bool take_down(struct kept **list, const struct message *message)
 	}
 	if (kept)
 		return true;
-	if (HASH_COUNT(*list) >= KEEPER_MAX)
+	if (HASH_COUNT(*list) >= WATCHDOG_MAX)
 		return false;
 	kept = calloc(1, offsetof(struct kept, note) + len);
 	if (!kept)
@@ -105,11 +105,11 @@ static void keep(int fd)
 			break;
 	}
 	HASH_ITER(hh, list, kept, next)
-		let_go(&kept->note);
+		release(&kept->note);
 	_exit(0);
 }
 
-static void become_keeper(int fd)
+static void become_watchdog(int fd)
 {
 	sigset_t none;
 
@@ -132,70 +132,70 @@ static void become_keeper(int fd)
 
 /* ---- the daemon ---- */
 
-int keeper_new(struct keeper **ret)
+int watchdog_new(struct watchdog **ret)
 {
-	_cleanup_free_ struct keeper *keeper = calloc(1, sizeof(*keeper));
+	_cleanup_free_ struct watchdog *watchdog = calloc(1, sizeof(*watchdog));
 	int ends[2];
 
-	if (!keeper)
+	if (!watchdog)
 		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	keeper->child = fork();
-	if (keeper->child == 0)
-		become_keeper(ends[1]);
+	watchdog->child = fork();
+	if (watchdog->child == 0)
+		become_watchdog(ends[1]);
 	close(ends[1]);
-	if (keeper->child < 0) {
+	if (watchdog->child < 0) {
 		int err = -errno;
 
 		close(ends[0]);
 		return err;
 	}
-	keeper->fd = ends[0];
-	*ret = take(keeper);
+	watchdog->fd = ends[0];
+	*ret = take(watchdog);
 	return 0;
 }
 
-struct keeper *keeper_free(struct keeper *keeper)
+struct watchdog *watchdog_free(struct watchdog *watchdog)
 {
-	if (!keeper)
+	if (!watchdog)
 		return NULL;
-	close(keeper->fd);
-	while (waitpid(keeper->child, NULL, 0) < 0 && errno == EINTR)
+	close(watchdog->fd);
+	while (waitpid(watchdog->child, NULL, 0) < 0 && errno == EINTR)
 		;
-	free(keeper);
+	free(watchdog);
 	return NULL;
 }
 
 /* Waits for the answer, so that nothing stands that is not kept: a socket's round trip, some 20 us. */
-static int tell(struct keeper *keeper, const struct message *message)
+static int tell(struct watchdog *watchdog, const struct message *message)
 {
 	size_t len = offsetof(struct message, note) + note_len(&message->note);
 	char taken;
 
-	if (!keeper)
+	if (!watchdog)
 		return 0;
-	if (send(keeper->fd, message, len, MSG_NOSIGNAL) != (ssize_t)len ||
-	    recv(keeper->fd, &taken, 1, 0) != 1)
+	if (send(watchdog->fd, message, len, MSG_NOSIGNAL) != (ssize_t)len ||
+	    recv(watchdog->fd, &taken, 1, 0) != 1)
 		return -EPIPE;
 	return taken ? 0 : -ENOBUFS;
 }
 
-int keeper_process(struct keeper *keeper, bool stands, uint32_t tgid, uint64_t start_ticks)
+int watchdog_process(struct watchdog *watchdog, bool stands, uint32_t tgid, uint64_t start_ticks)
 {
 	struct message message = {
 		.stands = stands,
 		.note = { .kind = PROCESS, .tgid = tgid, .start_ticks = start_ticks }
 	};
 
-	return tell(keeper, &message);
+	return tell(watchdog, &message);
 }
 
-int keeper_cgroup(struct keeper *keeper, bool stands, bool is_frozen, const char *dir)
+int watchdog_cgroup(struct watchdog *watchdog, bool stands, bool is_frozen, const char *dir)
 {
 	struct message message = { .stands = stands,
 				   .note = { .kind = is_frozen ? FROZEN : STOPPED } };
 
 	snprintf(message.note.dir, sizeof(message.note.dir), "%s", dir);
-	return tell(keeper, &message);
+	return tell(watchdog, &message);
 }

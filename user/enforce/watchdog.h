@@ -11,17 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct keeper;
+struct watchdog;
 
-#define KEEPER_MAX 8192 /* halts that are remembered; about 4 kB each, in the child */
+#define WATCHDOG_MAX 8192 /* halts that are remembered; about 4 kB each, in the child */
 
 /* Forks; to be called while the process has one thread. 0 or -errno. */
-int keeper_new(struct keeper **ret);
+int watchdog_new(struct watchdog **ret);
 /* Tells the child that the daemon ended, waits for it. */
-struct keeper *keeper_free(struct keeper *keeper);
+struct watchdog *watchdog_free(struct watchdog *watchdog);
 
 /* What stands from now on, or no longer does. 0 or -errno: then it must not be made to stand. */
-int keeper_process(struct keeper *keeper, bool stands, uint32_t tgid, uint64_t start_ticks);
-int keeper_cgroup(struct keeper *keeper, bool stands, bool is_frozen, const char *dir);
+int watchdog_process(struct watchdog *watchdog, bool stands, uint32_t tgid, uint64_t start_ticks);
+int watchdog_cgroup(struct watchdog *watchdog, bool stands, bool is_frozen, const char *dir);
 
 #endif

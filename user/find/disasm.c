@@ -231,7 +231,7 @@ static uint64_t follow(struct reader *r, struct path *path, const char *shape, s
 	return 0;
 }
 
-uint64_t code_callee(const struct elf *elf, uint64_t addr, const char *shape)
+uint64_t disasm_callee(const struct elf *elf, uint64_t addr, const char *shape)
 {
 	_cleanup_(reader_done) struct reader r = {};
 	struct path forks[CODE_FORKS_MAX + 1];
@@ -299,8 +299,8 @@ static bool is_jumped_into(struct reader *r, uint64_t spot, uint64_t size)
 	return false;
 }
 
-int code_spot(const struct elf *elf, uint64_t addr, uint64_t size, bool for_return,
-	      struct code_spot *ret)
+int disasm_spot(const struct elf *elf, uint64_t addr, uint64_t size, bool for_return,
+		struct disasm_spot *ret)
 {
 	const unsigned int kept = 1u << RDI | 1u << RSI | 1u << RDX | 1u << RCX | 1u << R8 |
 				  (for_return ? 1u << RSP : 0);
@@ -308,7 +308,7 @@ int code_spot(const struct elf *elf, uint64_t addr, uint64_t size, bool for_retu
 	uint64_t at = addr;
 	int err;
 
-	*ret = (struct code_spot){ .addr = addr, .is_stepped = true };
+	*ret = (struct disasm_spot){ .addr = addr, .is_stepped = true };
 	if (elf->is_arm64)
 		return 0;
 	err = reader_init(&r, elf, addr);
@@ -325,7 +325,7 @@ int code_spot(const struct elf *elf, uint64_t addr, uint64_t size, bool for_retu
 			return at == addr ? -EBADMSG : 0;
 		if (is_emulated(r.insn)) {
 			if (at == addr || !is_jumped_into(&r, at, size))
-				*ret = (struct code_spot){ .addr = at };
+				*ret = (struct disasm_spot){ .addr = at };
 			return 0;
 		}
 		if (flow_of(&r, &target) != FLOW_NEXT || written(&r) & kept)
@@ -339,12 +339,12 @@ int code_spot(const struct elf *elf, uint64_t addr, uint64_t size, bool for_retu
 struct sweep {
 	uint64_t size;
 	bool is_start[CODE_WINDOW], is_target[CODE_WINDOW];
-	struct code_exits exits;
+	struct disasm_exits exits;
 };
 
 static bool note_jump(struct sweep *sweep, const struct reader *r, uint64_t target)
 {
-	struct code_exits *exits = &sweep->exits;
+	struct disasm_exits *exits = &sweep->exits;
 
 	if (target - r->base < sweep->size) {
 		sweep->is_target[target - r->base] = true;
@@ -403,7 +403,7 @@ static bool sweep_all(struct sweep *sweep, struct reader *r)
 	return sweep->exits.n_returns || sweep->exits.n_tails;
 }
 
-int code_exits(const struct elf *elf, uint64_t addr, uint64_t size, struct code_exits *ret)
+int disasm_exits(const struct elf *elf, uint64_t addr, uint64_t size, struct disasm_exits *ret)
 {
 	_cleanup_(reader_done) struct reader r = {};
 	_cleanup_free_ struct sweep *sweep = NULL;

@@ -29,9 +29,9 @@
  * registers read as `shape`, where '.' matches anything ("abCs." is SSL_write handing on its
  * buffer with a counter on its stack). 0: no such call was reached within the limits.
  */
-uint64_t code_callee(const struct elf *elf, uint64_t addr, const char *shape);
+uint64_t disasm_callee(const struct elf *elf, uint64_t addr, const char *shape);
 
-struct code_spot {
+struct disasm_spot {
 	uint64_t addr;   /* virtual, of the instruction to probe */
 	bool is_stepped; /* the kernel will single-step it */
 };
@@ -41,13 +41,13 @@ struct code_spot {
  * entry itself if there is none. `size`: of the function, 0 if unknown.
  * 0, or -EBADMSG when the entry does not decode as code.
  */
-int code_spot(const struct elf *elf, uint64_t addr, uint64_t size, bool for_return,
-	      struct code_spot *ret);
+int disasm_spot(const struct elf *elf, uint64_t addr, uint64_t size, bool for_return,
+		struct disasm_spot *ret);
 
 #define CODE_EXITS_MAX 48 /* of one function; SSL_write of OpenSSL 3 has 3, of BoringSSL 8 */
 
 /* Every way out of a function. */
-struct code_exits {
+struct disasm_exits {
 	uint64_t returns[CODE_EXITS_MAX]; /* virtual, of its return instructions */
 	size_t n_returns;
 	uint64_t tails[CODE_EXITS_MAX]; /* whom it jumps to, who return in its place */
@@ -58,6 +58,6 @@ struct code_exits {
  * indirect jump, a jump between two decoded instructions, more than CODE_EXITS_MAX, a size that is 0 or
  * above CODE_WINDOW, or what does not decode.
  */
-int code_exits(const struct elf *elf, uint64_t addr, uint64_t size, struct code_exits *ret);
+int disasm_exits(const struct elf *elf, uint64_t addr, uint64_t size, struct disasm_exits *ret);
 
 #endif

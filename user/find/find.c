@@ -21,13 +21,13 @@
 
 struct find {
 	struct attach *attach;
-	struct news *news;
+	struct map_events *map_events;
 	struct loop_source *sweep;
-	uint64_t news_lost;
+	uint64_t map_events_lost;
 	struct noes noes; /* by what the news say of a file, which for an overlay is another name */
 };
 
-static void on_mapped(void *arg, const struct news_map *map)
+static void on_mapped(void *arg, const struct map_events_map *map)
 {
 	struct find *find = arg;
 
@@ -55,7 +55,7 @@ static void on_lost(void *arg, uint64_t records)
 {
 	struct find *find = arg;
 
-	find->news_lost += records;
+	find->map_events_lost += records;
 	loop_soon(find->sweep, RESCAN_NS);
 }
 
@@ -65,7 +65,7 @@ static void on_sweep(void *arg)
 	int err = attach_sweep(find->attach);
 
 	/* else with the next news: without, no process ends and no file is mapped */
-	if (!find->news)
+	if (!find->map_events)
 		(void)loop_arm(find->sweep, SWEEP_BLIND_NS);
 	if (err)
 		log_debug("find: the mappings of this host cannot be read: %s", strerror(-err));
@@ -73,7 +73,7 @@ static void on_sweep(void *arg)
 
 static int listen(struct find *find, struct loop *loop)
 {
-	const struct news_calls calls = {
+	const struct map_events_calls calls = {
 		.mapped = on_mapped,
 		.forked = on_forked,
 		.lost = on_lost,
@@ -85,7 +85,7 @@ static int listen(struct find *find, struct loop *loop)
 	err = loop_add_timer(loop, 0, on_sweep, find, &find->sweep);
 	if (err)
 		return err;
-	err = news_new(&find->news, loop, &calls);
+	err = map_events_new(&find->map_events, loop, &calls);
 	if (err)
 		log_warn("the kernel gives no news of mapped libraries (perf_event_open: %s; it needs "
 			 "CAP_PERFMON, and kernel.perf_event_paranoid below 3 or CAP_SYS_ADMIN): "
@@ -120,7 +120,7 @@ struct find *find_free(struct find *find)
 {
 	if (!find)
 		return NULL;
-	news_free(find->news);
+	map_events_free(find->map_events);
 	loop_remove(find->sweep);
 	attach_free(find->attach);
 	free(find);
@@ -151,7 +151,7 @@ void find_gone(struct find *find, uint32_t tgid)
 
 void find_stats(const struct find *find, struct find_stats *ret)
 {
-	*ret = (struct find_stats){ .news_lost = find->news_lost };
+	*ret = (struct find_stats){ .map_events_lost = find->map_events_lost };
 	if (find->attach)
 		attach_stats(find->attach, ret);
 }

@@ -72,7 +72,7 @@ int find_explain(uint32_t tgid, enum find_returns returns,
 
 struct find_stats {
 	uint64_t files_seen, files_probed, processes_probed;
-	uint64_t attach_failures, news_lost;
+	uint64_t attach_failures, map_events_lost;
 };
 void find_stats(const struct find *find, struct find_stats *ret);
 

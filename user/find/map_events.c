@@ -18,8 +18,8 @@ struct ring {
 	struct perf_event_mmap_page *page;
 };
 
-struct news {
-	struct news_calls calls;
+struct map_events {
+	struct map_events_calls calls;
 	struct loop_source *source, *timer;
 	int epoll; /* of the rings' fds: so one call stops listening to all of them */
 	uint64_t pause_ns, quiet_ns; /* quiet_ns: when the last burst was over */
@@ -48,9 +48,9 @@ union record {
 	} lost;
 };
 
-static void handle(const struct news *news, const union record *record)
+static void handle(const struct map_events *map_events, const union record *record)
 {
-	const struct news_calls *calls = &news->calls;
+	const struct map_events_calls *calls = &map_events->calls;
 
 	switch (record->header.type) {
 	case PERF_RECORD_MMAP2:
@@ -58,7 +58,7 @@ static void handle(const struct news *news, const union record *record)
 		if (record->header.misc & PERF_RECORD_MISC_MMAP_BUILD_ID || !record->mmap2.ino)
 			break;
 		calls->mapped(calls->arg,
-			      &(struct news_map){
+			      &(struct map_events_map){
 				      .tgid = record->mmap2.pid,
 				      .addr = record->mmap2.addr,
 				      .len = record->mmap2.len,
@@ -78,10 +78,10 @@ static void handle(const struct news *news, const union record *record)
 }
 
 /* False: there was nothing. */
-static bool drain(const struct news *news, struct ring *ring)
+static bool drain(const struct map_events *map_events, struct ring *ring)
 {
-	const uint64_t size = NEWS_PAGES * news->page_bytes;
-	const uint8_t *data = (const uint8_t *)ring->page + news->page_bytes;
+	const uint64_t size = NEWS_PAGES * map_events->page_bytes;
+	const uint8_t *data = (const uint8_t *)ring->page + map_events->page_bytes;
 	uint64_t head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
 	uint64_t tail = ring->page->data_tail;
 
@@ -100,7 +100,7 @@ static bool drain(const struct news *news, struct ring *ring)
 		for (size_t i = 0; i < size_of; i++)
 			((uint8_t *)&record)[i] = data[(tail + i) % size];
 		tail += header.size;
-		handle(news, &record);
+		handle(map_events, &record);
 	}
 	__atomic_store_n(&ring->page->data_tail, head, __ATOMIC_RELEASE);
 	return true;
@@ -110,21 +110,21 @@ static bool drain(const struct news *news, struct ring *ring)
  * All of them, by their heads: a perf event forgets that it is ready as soon as it was asked, and through
  * another epoll it is asked more often than it tells us.
  */
-static bool drain_all(struct news *news)
+static bool drain_all(struct map_events *map_events)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < news->n_rings; i++)
-		any |= drain(news, &news->rings[i]);
+	for (size_t i = 0; i < map_events->n_rings; i++)
+		any |= drain(map_events, &map_events->rings[i]);
 	if (any)
-		news->calls.read(news->calls.arg);
+		map_events->calls.read(map_events->calls.arg);
 	return any;
 }
 
-static void lengthen(struct news *news)
+static void lengthen(struct map_events *map_events)
 {
-	if (news->pause_ns < NEWS_PAUSE_MAX_NS)
-		news->pause_ns *= 2;
+	if (map_events->pause_ns < NEWS_PAUSE_MAX_NS)
+		map_events->pause_ns *= 2;
 }
 
 /*
@@ -133,34 +133,34 @@ static void lengthen(struct news *news)
  */
 static void on_ready(void *arg)
 {
-	struct news *news = arg;
+	struct map_events *map_events = arg;
 
-	(void)drain_all(news);
-	if (clock_mono_ns() - news->quiet_ns > NEWS_BURST_NS)
-		news->pause_ns = NEWS_PAUSE_NS;
+	(void)drain_all(map_events);
+	if (clock_mono_ns() - map_events->quiet_ns > NEWS_BURST_NS)
+		map_events->pause_ns = NEWS_PAUSE_NS;
 	else
-		lengthen(news);
-	if (!loop_watch(news->source, 0))
-		(void)loop_arm(news->timer, news->pause_ns);
+		lengthen(map_events);
+	if (!loop_watch(map_events->source, 0))
+		(void)loop_arm(map_events->timer, map_events->pause_ns);
 }
 
 static void on_timer(void *arg)
 {
-	struct news *news = arg;
+	struct map_events *map_events = arg;
 
-	if (drain_all(news)) {
-		lengthen(news);
-		(void)loop_arm(news->timer, news->pause_ns);
+	if (drain_all(map_events)) {
+		lengthen(map_events);
+		(void)loop_arm(map_events->timer, map_events->pause_ns);
 		return;
 	}
-	news->quiet_ns = clock_mono_ns();
-	(void)loop_watch(news->source, LOOP_READ);
+	map_events->quiet_ns = clock_mono_ns();
+	(void)loop_watch(map_events->source, LOOP_READ);
 	/* what came between was forgotten as the watch began */
-	if (drain_all(news))
-		on_ready(news);
+	if (drain_all(map_events))
+		on_ready(map_events);
 }
 
-static int open_ring(struct news *news, int cpu)
+static int open_ring(struct map_events *map_events, int cpu)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -172,7 +172,7 @@ static int open_ring(struct news *news, int cpu)
 		.watermark = 1, /* ready with each record: a greeting follows within milliseconds */
 		.wakeup_watermark = 1,
 	};
-	struct ring *ring = &news->rings[news->n_rings];
+	struct ring *ring = &map_events->rings[map_events->n_rings];
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = ring };
 	void *page;
 	int err;
@@ -180,63 +180,64 @@ static int open_ring(struct news *news, int cpu)
 	ring->fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	if (ring->fd < 0)
 		return -errno;
-	page = mmap(NULL, (NEWS_PAGES + 1) * news->page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-		    ring->fd, 0);
+	page = mmap(NULL, (NEWS_PAGES + 1) * map_events->page_bytes, PROT_READ | PROT_WRITE,
+		    MAP_SHARED, ring->fd, 0);
 	if (page == MAP_FAILED) {
 		err = -errno;
 		close(ring->fd);
 		return err;
 	}
 	ring->page = page;
-	news->n_rings++;
-	return epoll_ctl(news->epoll, EPOLL_CTL_ADD, ring->fd, &event) < 0 ? -errno : 0;
+	map_events->n_rings++;
+	return epoll_ctl(map_events->epoll, EPOLL_CTL_ADD, ring->fd, &event) < 0 ? -errno : 0;
 }
 
-int news_new(struct news **ret, struct loop *loop, const struct news_calls *calls)
+int map_events_new(struct map_events **ret, struct loop *loop, const struct map_events_calls *calls)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
-	struct news *news;
+	struct map_events *map_events;
 	int err = 0;
 
 	if (cpus < 1 || cpus > NEWS_CPUS_MAX)
 		cpus = cpus < 1 ? 1 : NEWS_CPUS_MAX;
-	news = calloc(1, sizeof(*news) + (size_t)cpus * sizeof(news->rings[0]));
-	if (!news)
+	map_events = calloc(1, sizeof(*map_events) + (size_t)cpus * sizeof(map_events->rings[0]));
+	if (!map_events)
 		return -ENOMEM;
-	news->calls = *calls;
-	news->pause_ns = NEWS_PAUSE_NS;
-	news->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-	news->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (news->epoll < 0)
+	map_events->calls = *calls;
+	map_events->pause_ns = NEWS_PAUSE_NS;
+	map_events->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	map_events->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (map_events->epoll < 0)
 		err = -errno;
 	for (int cpu = 0; cpu < cpus && (!err || err == -ENODEV); cpu++)
-		err = open_ring(news, cpu); /* -ENODEV: this CPU is offline */
-	if (err == -ENODEV && news->n_rings)
+		err = open_ring(map_events, cpu); /* -ENODEV: this CPU is offline */
+	if (err == -ENODEV && map_events->n_rings)
 		err = 0;
 	if (!err)
-		err = loop_add_timer(loop, 0, on_timer, news, &news->timer);
+		err = loop_add_timer(loop, 0, on_timer, map_events, &map_events->timer);
 	if (!err)
-		err = loop_add_fd(loop, news->epoll, on_ready, news, &news->source);
+		err = loop_add_fd(loop, map_events->epoll, on_ready, map_events,
+				  &map_events->source);
 	if (err) {
-		news_free(news);
+		map_events_free(map_events);
 		return err;
 	}
-	*ret = news;
+	*ret = map_events;
 	return 0;
 }
 
-struct news *news_free(struct news *news)
+struct map_events *map_events_free(struct map_events *map_events)
 {
-	if (!news)
+	if (!map_events)
 		return NULL;
-	loop_remove(news->source);
-	loop_remove(news->timer);
-	if (news->epoll >= 0)
-		close(news->epoll);
-	for (size_t i = 0; i < news->n_rings; i++) {
-		munmap(news->rings[i].page, (NEWS_PAGES + 1) * news->page_bytes);
-		close(news->rings[i].fd);
+	loop_remove(map_events->source);
+	loop_remove(map_events->timer);
+	if (map_events->epoll >= 0)
+		close(map_events->epoll);
+	for (size_t i = 0; i < map_events->n_rings; i++) {
+		munmap(map_events->rings[i].page, (NEWS_PAGES + 1) * map_events->page_bytes);
+		close(map_events->rings[i].fd);
 	}
-	free(news);
+	free(map_events);
 	return NULL;
 }

@@ -20,16 +20,16 @@
 #define NEWS_BURST_NS     100000000ULL
 
 struct loop;
-struct news;
+struct map_events;
 
-struct news_map {
+struct map_events_map {
 	uint32_t tgid;
 	uint64_t addr, len;
 	uint64_t dev, ino, generation; /* of the file, for comparing with other news only */
 };
 
-struct news_calls {
-	void (*mapped)(void *arg, const struct news_map *map);
+struct map_events_calls {
+	void (*mapped)(void *arg, const struct map_events_map *map);
 	void (*forked)(void *arg, uint32_t parent, uint32_t child); /* a process, not a thread */
 	void (*lost)(void *arg, uint64_t records);
 	void (*read)(void *arg); /* after the others: some news were read, of an exit if of nothing else */
@@ -40,7 +40,7 @@ struct news_calls {
  * Opens the rings and reads them on the loop. CPUs that come online later are not listened to.
  * 0 or -errno; -EACCES or -EPERM: no CAP_PERFMON, or perf_event_paranoid forbids it.
  */
-int news_new(struct news **ret, struct loop *loop, const struct news_calls *calls);
-struct news *news_free(struct news *news);
+int map_events_new(struct map_events **ret, struct loop *loop, const struct map_events_calls *calls);
+struct map_events *map_events_free(struct map_events *map_events);
 
 #endif

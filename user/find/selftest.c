@@ -183,8 +183,8 @@ struct target_sites {
 static int add_returns(const struct elf *elf, uint64_t addr, uint64_t size,
 		       struct target_sites *sites)
 {
-	struct code_exits exits;
-	int err = code_exits(elf, addr, size, &exits);
+	struct disasm_exits exits;
+	int err = disasm_exits(elf, addr, size, &exits);
 
 	for (size_t i = 0; !err && i < exits.n_returns; i++) {
 		sites->at[sites->n].role = TAP_RETURN;
@@ -198,7 +198,7 @@ static int place(const struct target *target, enum find_returns returns, struct 
 {
 	_cleanup_close_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	uint64_t offset, addr, size = (uint64_t)(target->end - target->start);
-	struct code_spot spot;
+	struct disasm_spot spot;
 	struct elf elf;
 	int err = fd < 0 ? -errno : elf_open(&elf, fd);
 
@@ -207,7 +207,7 @@ static int place(const struct target *target, enum find_returns returns, struct 
 	if (err)
 		return err;
 	addr = linked_at(&elf, offset);
-	err = code_spot(&elf, addr, size, true, &spot);
+	err = disasm_spot(&elf, addr, size, true, &spot);
 	if (!err)
 		err = elf_offset(&elf, spot.addr, &sites->at[0].offset);
 	if (!err && returns == FIND_RETURN_INSTRUCTIONS)

@@ -68,10 +68,10 @@ static int add(const struct elf *elf, struct sites *sites, enum tap_role role,
 	       const struct elf_function *fn)
 {
 	bool for_return = role <= TAP_READ_ARG4;
-	struct code_spot spot;
+	struct disasm_spot spot;
 	int err;
 
-	err = code_spot(elf, fn->addr, fn->size, for_return, &spot);
+	err = disasm_spot(elf, fn->addr, fn->size, for_return, &spot);
 	if (err)
 		return err;
 	sites->n_stepped += spot.is_stepped;
@@ -91,8 +91,8 @@ static uint64_t worker_of(const struct elf *elf, const struct elf_function *plai
 
 	if (!plain->addr || !ex->addr)
 		return 0;
-	worker = code_callee(elf, plain->addr, "abCs.");
-	return worker && worker == code_callee(elf, ex->addr, "abcd.") ? worker : 0;
+	worker = disasm_callee(elf, plain->addr, "abCs.");
+	return worker && worker == disasm_callee(elf, ex->addr, "abcd.") ? worker : 0;
 }
 
 static uint64_t worker5_of(const struct elf *elf, const struct elf_function *fn)
@@ -101,10 +101,10 @@ static uint64_t worker5_of(const struct elf *elf, const struct elf_function *fn)
 
 	if (!fn[WRITE].addr || !fn[WRITE_EX].addr || !fn[WRITE_EX2].addr)
 		return 0;
-	worker = code_callee(elf, fn[WRITE].addr, "abC0s");
-	by_ex = code_callee(elf, fn[WRITE_EX].addr, "abc0d");
+	worker = disasm_callee(elf, fn[WRITE].addr, "abC0s");
+	by_ex = disasm_callee(elf, fn[WRITE_EX].addr, "abc0d");
 	if (by_ex == fn[WRITE_EX2].addr)
-		by_ex = code_callee(elf, fn[WRITE_EX2].addr, "abcde");
+		by_ex = disasm_callee(elf, fn[WRITE_EX2].addr, "abcde");
 	return worker == by_ex ? worker : 0;
 }
 
@@ -140,7 +140,7 @@ static int add_direction(const struct elf *elf, struct sites *sites, uint64_t wo
 	if (err || !ex->addr)
 		return err;
 	/* AWS-LC and LibreSSL: the _ex form only calls the plain one */
-	if (code_callee(elf, ex->addr, "ab...") == plain->addr)
+	if (disasm_callee(elf, ex->addr, "ab...") == plain->addr)
 		return 0;
 	return add(elf, sites, writes ? TAP_WRITE_ARG4 : TAP_READ_ARG4, ex);
 }
@@ -166,10 +166,10 @@ static bool is_exported(const struct elf_function *fn, uint64_t addr)
 static int add_whole(const struct elf *elf, struct sites *sites, const struct elf_function *fn,
 		     int function, enum tap_role role)
 {
-	struct code_exits exits;
+	struct disasm_exits exits;
 	int err;
 
-	err = code_exits(elf, fn[function].addr, fn[function].size, &exits);
+	err = disasm_exits(elf, fn[function].addr, fn[function].size, &exits);
 	for (size_t i = 0; !err && i < exits.n_tails; i++)
 		if (!is_exported(fn, exits.tails[i]))
 			err = -EOPNOTSUPP;

@@ -8,14 +8,14 @@
 struct entry {
 	UT_hash_handle hh;
 	struct ev_flow flow; /* head.id is the key */
-	bool is_copy, is_reset;
+	bool is_relayed, is_reset;
 };
 
 struct flows {
 	struct entry *entries;
 };
 
-struct flows *flows_new(void)
+struct flows *flow_table_new(void)
 {
 	return calloc(1, sizeof(struct flows));
 }
@@ -26,7 +26,7 @@ static void drop(struct flows *flows, struct entry *entry)
 	free(entry);
 }
 
-struct flows *flows_free(struct flows *flows)
+struct flows *flow_table_free(struct flows *flows)
 {
 	struct entry *entry, *next;
 
@@ -46,7 +46,7 @@ static struct entry *find(const struct flows *flows, __u64 cookie)
 	return entry;
 }
 
-int flows_put(struct flows *flows, const struct ev_flow *flow)
+int flow_table_put(struct flows *flows, const struct ev_flow *flow)
 {
 	struct entry *entry = find(flows, flow->head.id);
 
@@ -64,14 +64,14 @@ int flows_put(struct flows *flows, const struct ev_flow *flow)
 	return 0;
 }
 
-const struct ev_flow *flows_get(const struct flows *flows, __u64 cookie)
+const struct ev_flow *flow_table_get(const struct flows *flows, __u64 cookie)
 {
 	struct entry *entry = find(flows, cookie);
 
 	return entry ? &entry->flow : NULL;
 }
 
-void flows_drop(struct flows *flows, __u64 cookie)
+void flow_table_drop(struct flows *flows, __u64 cookie)
 {
 	struct entry *entry = find(flows, cookie);
 
@@ -79,22 +79,22 @@ void flows_drop(struct flows *flows, __u64 cookie)
 		drop(flows, entry);
 }
 
-void flows_set_copy(struct flows *flows, __u64 cookie)
+void flow_table_set_relayed(struct flows *flows, __u64 cookie)
 {
 	struct entry *entry = find(flows, cookie);
 
 	if (entry)
-		entry->is_copy = true;
+		entry->is_relayed = true;
 }
 
-bool flows_is_copy(const struct flows *flows, __u64 cookie)
+bool flow_table_is_relayed(const struct flows *flows, __u64 cookie)
 {
 	const struct entry *entry = find(flows, cookie);
 
-	return entry && entry->is_copy;
+	return entry && entry->is_relayed;
 }
 
-bool flows_set_reset(struct flows *flows, __u64 cookie)
+bool flow_table_set_reset(struct flows *flows, __u64 cookie)
 {
 	struct entry *entry = find(flows, cookie);
 	bool is_new = entry && !entry->is_reset;
@@ -104,12 +104,13 @@ bool flows_set_reset(struct flows *flows, __u64 cookie)
 	return is_new;
 }
 
-size_t flows_count(const struct flows *flows)
+size_t flow_table_count(const struct flows *flows)
 {
 	return HASH_COUNT(flows->entries);
 }
 
-void flows_each(struct flows *flows, void (*fn)(void *arg, const struct ev_flow *flow), void *arg)
+void flow_table_each(struct flows *flows, void (*fn)(void *arg, const struct ev_flow *flow),
+		     void *arg)
 {
 	struct entry *entry, *next;
 

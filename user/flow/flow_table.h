@@ -17,21 +17,22 @@ struct flows;
 #define FLOWS_MAX 65536
 
 /* NULL: no memory. */
-struct flows *flows_new(void);
-struct flows *flows_free(struct flows *flows);
+struct flows *flow_table_new(void);
+struct flows *flow_table_free(struct flows *flows);
 
 /* A flow was seen, or more is known of it. 0, -ENOMEM or -ENOSPC. */
-int flows_put(struct flows *flows, const struct ev_flow *flow);
-const struct ev_flow *flows_get(const struct flows *flows, __u64 cookie);
-void flows_drop(struct flows *flows, __u64 cookie);
+int flow_table_put(struct flows *flows, const struct ev_flow *flow);
+const struct ev_flow *flow_table_get(const struct flows *flows, __u64 cookie);
+void flow_table_drop(struct flows *flows, __u64 cookie);
 /* A flow that relays another one of this host: gated like any, charged to nobody. */
-void flows_set_copy(struct flows *flows, __u64 cookie);
-bool flows_is_copy(const struct flows *flows, __u64 cookie);
+void flow_table_set_relayed(struct flows *flows, __u64 cookie);
+bool flow_table_is_relayed(const struct flows *flows, __u64 cookie);
 /* It is being reset. False: it was before, or is not known; its end is still to be told. */
-bool flows_set_reset(struct flows *flows, __u64 cookie);
-size_t flows_count(const struct flows *flows);
+bool flow_table_set_reset(struct flows *flows, __u64 cookie);
+size_t flow_table_count(const struct flows *flows);
 
 /* Calls fn for each; fn may drop the flow it is given. */
-void flows_each(struct flows *flows, void (*fn)(void *arg, const struct ev_flow *flow), void *arg);
+void flow_table_each(struct flows *flows, void (*fn)(void *arg, const struct ev_flow *flow),
+		     void *arg);
 
 #endif

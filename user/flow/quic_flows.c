@@ -17,41 +17,41 @@ struct entry {
 	struct greeting *greeting;
 };
 
-struct quics {
+struct quic_flows {
 	struct entry *entries;
 };
 
-struct quics *quics_new(void)
+struct quic_flows *quic_flows_new(void)
 {
-	return calloc(1, sizeof(struct quics));
+	return calloc(1, sizeof(struct quic_flows));
 }
 
-static void drop(struct quics *quics, struct entry *entry)
+static void drop(struct quic_flows *quic_flows, struct entry *entry)
 {
-	HASH_DEL(quics->entries, entry);
+	HASH_DEL(quic_flows->entries, entry);
 	greeting_free(entry->greeting);
 	free(entry);
 }
 
-struct quics *quics_free(struct quics *quics)
+struct quic_flows *quic_flows_free(struct quic_flows *quic_flows)
 {
-	if (!quics)
+	if (!quic_flows)
 		return NULL;
-	while (quics->entries)
-		drop(quics, quics->entries);
-	free(quics);
+	while (quic_flows->entries)
+		drop(quic_flows, quic_flows->entries);
+	free(quic_flows);
 	return NULL;
 }
 
-static struct entry *meet(struct quics *quics, __u64 id)
+static struct entry *meet(struct quic_flows *quic_flows, __u64 id)
 {
 	struct entry *entry;
 
-	HASH_FIND(hh, quics->entries, &id, sizeof(id), entry);
+	HASH_FIND(hh, quic_flows->entries, &id, sizeof(id), entry);
 	if (entry)
 		return entry;
-	if (HASH_COUNT(quics->entries) >= QUICS_MAX)
-		drop(quics, quics->entries);
+	if (HASH_COUNT(quic_flows->entries) >= QUIC_FLOWS_MAX)
+		drop(quic_flows, quic_flows->entries);
 	entry = calloc(1, sizeof(*entry));
 	if (entry)
 		entry->greeting = greeting_new();
@@ -60,22 +60,23 @@ static struct entry *meet(struct quics *quics, __u64 id)
 		return NULL;
 	}
 	entry->id = id;
-	HASH_ADD(hh, quics->entries, id, sizeof(entry->id), entry);
+	HASH_ADD(hh, quic_flows->entries, id, sizeof(entry->id), entry);
 	return entry;
 }
 
-enum quics_result quics_take(struct quics *quics, const struct ev_quic *event, char *ret_host)
+enum quic_flows_result quic_flows_take(struct quic_flows *quic_flows, const struct ev_quic *event,
+				       char *ret_host)
 {
-	struct entry *entry = meet(quics, event->flow.head.id);
+	struct entry *entry = meet(quic_flows, event->flow.head.id);
 	enum greeting_result result;
 
 	if (!entry)
-		return QUICS_NONE;
+		return QUIC_FLOWS_NONE;
 	result = greeting_feed(entry->greeting, event->bytes, event->len);
 	if (result == GREETING_MORE && ++entry->datagrams < DATAGRAMS_MAX)
-		return QUICS_MORE;
+		return QUIC_FLOWS_MORE;
 	if (result == GREETING_NAME)
 		snprintf(ret_host, EV_HOST_LEN, "%s", greeting_name(entry->greeting));
-	drop(quics, entry);
-	return result == GREETING_NAME ? QUICS_NAME : QUICS_NONE;
+	drop(quic_flows, entry);
+	return result == GREETING_NAME ? QUIC_FLOWS_NAME : QUIC_FLOWS_NONE;
 }

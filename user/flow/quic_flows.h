@@ -5,21 +5,22 @@
 
 #include "event.h"
 
-struct quics;
+struct quic_flows;
 
 /* At once, of 10 kB each; a hello is complete within a round trip, and the oldest goes. */
-#define QUICS_MAX 256
+#define QUIC_FLOWS_MAX 256
 
 /* NULL: no memory. */
-struct quics *quics_new(void);
-struct quics *quics_free(struct quics *quics);
+struct quic_flows *quic_flows_new(void);
+struct quic_flows *quic_flows_free(struct quic_flows *quic_flows);
 
-enum quics_result {
-	QUICS_MORE, /* the next datagram may tell */
-	QUICS_NAME, /* ret_host is set */
-	QUICS_NONE, /* it cannot be read, or holds no name */
+enum quic_flows_result {
+	QUIC_FLOWS_MORE, /* the next datagram may tell */
+	QUIC_FLOWS_NAME, /* ret_host is set */
+	QUIC_FLOWS_NONE, /* it cannot be read, or holds no name */
 };
 /* Takes one datagram; ret_host has room for EV_HOST_LEN bytes. */
-enum quics_result quics_take(struct quics *quics, const struct ev_quic *event, char *ret_host);
+enum quic_flows_result quic_flows_take(struct quic_flows *quic_flows, const struct ev_quic *event,
+				       char *ret_host);
 
 #endif

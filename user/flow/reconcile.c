@@ -61,48 +61,48 @@ struct account {
 	struct key key;
 	uint64_t cgroup;
 	char comm[EV_COMM_LEN];
-	uint64_t quic, adopted, others; /* as in struct unmetered_row */
+	uint64_t quic, adopted, others; /* as in struct reconcile_row */
 	uint64_t flows, open, settled;  /* seen; now; whose bytes were settled */
 	struct flowed ended[2], live[2];
 	uint64_t guessed, guessed_settled; /* ended flows whose handshake is not known */
 	uint64_t read[2], records[2];
-	uint64_t withheld; /* of read[EV_OUT] */
+	uint64_t unsent; /* of read[EV_OUT] */
 	uint64_t charged[2];
 	uint64_t lost, upgraded, doubtful[2];
 	enum unmetered_why left_out;
 	bool is_dirty; /* something changed since it was settled */
 };
 
-struct unmetered {
+struct reconcile {
 	struct account *accounts;
-	struct account *cursor; /* of unmetered_next() */
-	struct unmetered_stats stats;
+	struct account *cursor; /* of reconcile_next() */
+	struct reconcile_stats stats;
 };
 
-struct unmetered *unmetered_new(void)
+struct reconcile *reconcile_new(void)
 {
-	return calloc(1, sizeof(struct unmetered));
+	return calloc(1, sizeof(struct reconcile));
 }
 
-static void drop(struct unmetered *unmetered, struct account *account)
+static void drop(struct reconcile *reconcile, struct account *account)
 {
-	if (unmetered->cursor == account)
-		unmetered->cursor = account->hh.next;
-	HASH_DEL(unmetered->accounts, account);
+	if (reconcile->cursor == account)
+		reconcile->cursor = account->hh.next;
+	HASH_DEL(reconcile->accounts, account);
 	free(account);
 }
 
-struct unmetered *unmetered_free(struct unmetered *unmetered)
+struct reconcile *reconcile_free(struct reconcile *reconcile)
 {
-	if (!unmetered)
+	if (!reconcile)
 		return NULL;
-	while (unmetered->accounts)
-		drop(unmetered, unmetered->accounts);
-	free(unmetered);
+	while (reconcile->accounts)
+		drop(reconcile, reconcile->accounts);
+	free(reconcile);
 	return NULL;
 }
 
-static struct account *account_of(struct unmetered *unmetered, uint32_t tgid, const char *host)
+static struct account *account_of(struct reconcile *reconcile, uint32_t tgid, const char *host)
 {
 	struct account *account;
 	struct key key;
@@ -110,18 +110,18 @@ static struct account *account_of(struct unmetered *unmetered, uint32_t tgid, co
 	memset(&key, 0, sizeof(key));
 	key.tgid = tgid;
 	strncpy(key.host, host, sizeof(key.host) - 1);
-	HASH_FIND(hh, unmetered->accounts, &key, sizeof(key), account);
+	HASH_FIND(hh, reconcile->accounts, &key, sizeof(key), account);
 	if (account)
 		return account;
-	if (HASH_COUNT(unmetered->accounts) >= UNMETERED_MAX) {
-		unmetered->stats.accounts_dropped++;
-		drop(unmetered, unmetered->accounts);
+	if (HASH_COUNT(reconcile->accounts) >= UNMETERED_MAX) {
+		reconcile->stats.accounts_dropped++;
+		drop(reconcile, reconcile->accounts);
 	}
 	account = calloc(1, sizeof(*account));
 	if (!account)
 		return NULL;
 	account->key = key;
-	HASH_ADD(hh, unmetered->accounts, key, sizeof(account->key), account);
+	HASH_ADD(hh, reconcile->accounts, key, sizeof(account->key), account);
 	return account;
 }
 
@@ -161,9 +161,9 @@ static void flowed_add(struct flowed *flowed, const struct counts *counts, int d
 		flowed->unframed += bytes;
 }
 
-void unmetered_flow(struct unmetered *unmetered, const struct ev_flow *flow)
+void reconcile_flow(struct reconcile *reconcile, const struct ev_flow *flow)
 {
-	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+	struct account *account = account_of(reconcile, flow->head.tgid, flow->host);
 
 	if (!account)
 		return;
@@ -183,17 +183,17 @@ static void take_back(struct account *account)
 	account->is_dirty = true;
 }
 
-void unmetered_flow_cancel(struct unmetered *unmetered, const struct ev_flow *flow)
+void reconcile_flow_cancel(struct reconcile *reconcile, const struct ev_flow *flow)
 {
-	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+	struct account *account = account_of(reconcile, flow->head.tgid, flow->host);
 
 	if (account)
 		take_back(account);
 }
 
-void unmetered_flow_doubt(struct unmetered *unmetered, const struct ev_flow *flow)
+void reconcile_flow_doubt(struct reconcile *reconcile, const struct ev_flow *flow)
 {
-	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+	struct account *account = account_of(reconcile, flow->head.tgid, flow->host);
 
 	if (!account)
 		return;
@@ -204,12 +204,12 @@ void unmetered_flow_doubt(struct unmetered *unmetered, const struct ev_flow *flo
 		account->doubtful[dir] += flow->bytes[dir];
 }
 
-void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow)
+void reconcile_flow_end(struct reconcile *reconcile, const struct ev_flow *flow)
 {
 	const struct counts counts = { flow->bytes,   flow->framed,       flow->handshake,
 				       flow->records, flow->record_bytes, flow->is_adopted,
 				       flow->is_quic };
-	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+	struct account *account = account_of(reconcile, flow->head.tgid, flow->host);
 
 	if (!account)
 		return;
@@ -219,19 +219,19 @@ void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow)
 		account->guessed++;
 	for (int dir = 0; dir < 2; dir++) {
 		flowed_add(&account->ended[dir], &counts, dir);
-		unmetered->stats.flow_bytes[dir] += flow->bytes[dir];
+		reconcile->stats.flow_bytes[dir] += flow->bytes[dir];
 	}
 	memset(account->live, 0, sizeof(account->live)); /* counted anew at the next tick */
 	account->is_dirty = true;
 }
 
-void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flow,
+void reconcile_flow_count(struct reconcile *reconcile, const struct ev_flow *flow,
 			  const struct ctl_flow *row)
 {
 	const struct counts counts = { row->bytes,   row->framed,       row->handshake,
 				       row->records, row->record_bytes, flow->is_adopted,
 				       flow->is_quic };
-	struct account *account = account_of(unmetered, flow->head.tgid, flow->host);
+	struct account *account = account_of(reconcile, flow->head.tgid, flow->host);
 
 	if (!account)
 		return;
@@ -240,12 +240,12 @@ void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flo
 	account->is_dirty = true;
 }
 
-void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host, enum ev_dir dir,
+void reconcile_read(struct reconcile *reconcile, uint32_t tgid, const char *host, enum ev_dir dir,
 		    uint64_t bytes, uint64_t records)
 {
-	struct account *account = account_of(unmetered, tgid, host);
+	struct account *account = account_of(reconcile, tgid, host);
 
-	unmetered->stats.read_bytes[dir] += bytes;
+	reconcile->stats.read_bytes[dir] += bytes;
 	if (!account)
 		return;
 	account->read[dir] += bytes;
@@ -253,35 +253,35 @@ void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host
 	account->is_dirty = true;
 }
 
-void unmetered_withheld(struct unmetered *unmetered, uint32_t tgid, const char *host, uint64_t bytes)
+void reconcile_unsent(struct reconcile *reconcile, uint32_t tgid, const char *host, uint64_t bytes)
 {
-	struct account *account = account_of(unmetered, tgid, host);
+	struct account *account = account_of(reconcile, tgid, host);
 
 	if (account)
-		account->withheld += bytes;
+		account->unsent += bytes;
 }
 
-void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *host)
+void reconcile_other(struct reconcile *reconcile, uint32_t tgid, const char *host)
 {
-	struct account *account = account_of(unmetered, tgid, host);
+	struct account *account = account_of(reconcile, tgid, host);
 
 	if (account)
 		account->others++;
 }
 
-void unmetered_missed(struct unmetered *unmetered, uint32_t tgid, const char *host,
+void reconcile_missed(struct reconcile *reconcile, uint32_t tgid, const char *host,
 		      enum unmetered_why why, uint64_t bytes)
 {
-	struct account *account = account_of(unmetered, tgid, host);
+	struct account *account = account_of(reconcile, tgid, host);
 
 	if (account)
 		*(why == UNMETERED_UPGRADED ? &account->upgraded : &account->lost) += bytes;
 }
 
-void unmetered_left_out(struct unmetered *unmetered, uint32_t tgid, const char *host,
+void reconcile_left_out(struct reconcile *reconcile, uint32_t tgid, const char *host,
 			enum unmetered_why why)
 {
-	struct account *account = account_of(unmetered, tgid, host);
+	struct account *account = account_of(reconcile, tgid, host);
 
 	if (account)
 		account->left_out = why;
@@ -349,7 +349,7 @@ static uint64_t unexplained(const struct account *account, int dir)
 	uint64_t flowed = flowed_bytes(account, dir);
 	uint64_t unframed = ended->unframed + live->unframed;
 	uint64_t framing = ended->framing + live->framing;
-	uint64_t read = less(account->read[dir], dir == EV_OUT ? account->withheld : 0);
+	uint64_t read = less(account->read[dir], dir == EV_OUT ? account->unsent : 0);
 
 	if (is_read(account))
 		framing += flowed ? account->records[dir] * RECORD_BYTES * unframed / flowed : 0;
@@ -368,7 +368,7 @@ static bool is_beyond_slack(const struct account *account, const uint64_t left[2
 				     account->ended[EV_IN].bytes / SLACK_SHARE;
 }
 
-static bool settle(struct unmetered *unmetered, struct account *account, struct unmetered_sum *ret)
+static bool settle(struct reconcile *reconcile, struct account *account, struct reconcile_sum *ret)
 {
 	uint64_t left[2] = { unexplained(account, EV_OUT), unexplained(account, EV_IN) };
 	uint64_t ended = account->flows - account->open;
@@ -381,7 +381,7 @@ static bool settle(struct unmetered *unmetered, struct account *account, struct 
 		    !is_beyond_slack(account, left) :
 		    !left[EV_OUT] && !left[EV_IN] && account->guessed == account->guessed_settled)
 		return false;
-	*ret = (struct unmetered_sum){ .tgid = account->key.tgid,
+	*ret = (struct reconcile_sum){ .tgid = account->key.tgid,
 				       .cgroup = account->cgroup,
 				       .comm = account->comm,
 				       .host = account->key.host,
@@ -394,35 +394,35 @@ static bool settle(struct unmetered *unmetered, struct account *account, struct 
 				      account->charged[EV_IN]);
 	for (int dir = 0; dir < 2; dir++) {
 		account->charged[dir] += left[dir];
-		unmetered->stats.charged_bytes[why][dir] += left[dir];
+		reconcile->stats.charged_bytes[why][dir] += left[dir];
 		ret->bytes[dir] = left[dir] ? left[dir] : LEAST_BYTES;
 	}
 	return true;
 }
 
-bool unmetered_next(struct unmetered *unmetered, bool tick, struct unmetered_sum *ret)
+bool reconcile_next(struct reconcile *reconcile, bool tick, struct reconcile_sum *ret)
 {
-	if (!unmetered->cursor)
-		unmetered->cursor = unmetered->accounts;
-	while (unmetered->cursor) {
-		struct account *account = unmetered->cursor;
+	if (!reconcile->cursor)
+		reconcile->cursor = reconcile->accounts;
+	while (reconcile->cursor) {
+		struct account *account = reconcile->cursor;
 
-		unmetered->cursor = account->hh.next;
+		reconcile->cursor = account->hh.next;
 		if (account->is_dirty && account->flows &&
 		    (!account->open || (tick && !is_read(account))) &&
-		    settle(unmetered, account, ret))
+		    settle(reconcile, account, ret))
 			return true;
 	}
 	return false;
 }
 
-void unmetered_each(const struct unmetered *unmetered,
-		    void (*fn)(void *arg, const struct unmetered_row *row), void *arg)
+void reconcile_each(const struct reconcile *reconcile,
+		    void (*fn)(void *arg, const struct reconcile_row *row), void *arg)
 {
 	struct account *account, *next;
 
-	HASH_ITER(hh, unmetered->accounts, account, next) {
-		struct unmetered_row row = { .tgid = account->key.tgid,
+	HASH_ITER(hh, reconcile->accounts, account, next) {
+		struct reconcile_row row = { .tgid = account->key.tgid,
 					     .comm = account->comm,
 					     .host = account->key.host,
 					     .flows = account->flows,
@@ -443,8 +443,8 @@ void unmetered_each(const struct unmetered *unmetered,
 	}
 }
 
-void unmetered_stats(const struct unmetered *unmetered, struct unmetered_stats *ret)
+void reconcile_stats(const struct reconcile *reconcile, struct reconcile_stats *ret)
 {
-	*ret = unmetered->stats;
-	ret->accounts = HASH_COUNT(unmetered->accounts);
+	*ret = reconcile->stats;
+	ret->accounts = HASH_COUNT(reconcile->accounts);
 }

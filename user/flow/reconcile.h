@@ -17,40 +17,39 @@
 #include "event.h"
 #include "meter/estimate.h"
 
-struct unmetered;
+struct reconcile;
 
 /* Processes times hosts that are followed at once, 700 bytes each; the oldest settled one goes first. */
 #define UNMETERED_MAX 16384
 
 /* NULL: no memory. */
-struct unmetered *unmetered_new(void);
-struct unmetered *unmetered_free(struct unmetered *unmetered);
+struct reconcile *reconcile_new(void);
+struct reconcile *reconcile_free(struct reconcile *reconcile);
 
 /* A flow greeted an AI host; it ended, with its final counts. */
-void unmetered_flow(struct unmetered *unmetered, const struct ev_flow *flow);
-void unmetered_flow_end(struct unmetered *unmetered, const struct ev_flow *flow);
+void reconcile_flow(struct reconcile *reconcile, const struct ev_flow *flow);
+void reconcile_flow_end(struct reconcile *reconcile, const struct ev_flow *flow);
 /* It was no flow of its own: as if it had not been told of. */
-void unmetered_flow_cancel(struct unmetered *unmetered, const struct ev_flow *flow);
+void reconcile_flow_cancel(struct reconcile *reconcile, const struct ev_flow *flow);
 /* The counts of a flow that goes on. */
-void unmetered_flow_count(struct unmetered *unmetered, const struct ev_flow *flow,
+void reconcile_flow_count(struct reconcile *reconcile, const struct ev_flow *flow,
 			  const struct ctl_flow *row);
 
 /*
  * An adopted flow may be another's: its address proves to be shared. It is taken back as if it had not
  * been told of, and its bytes are shown apart, charged to nobody.
  */
-void unmetered_flow_doubt(struct unmetered *unmetered, const struct ev_flow *flow);
+void reconcile_flow_doubt(struct reconcile *reconcile, const struct ev_flow *flow);
 
 /* Plaintext of this process with this host that the parsers read, in `records` TLS records. */
-void unmetered_read(struct unmetered *unmetered, uint32_t tgid, const char *host, enum ev_dir dir,
+void reconcile_read(struct reconcile *reconcile, uint32_t tgid, const char *host, enum ev_dir dir,
 		    uint64_t bytes, uint64_t records);
 
 /* So many bytes of it were read and are known never to have left: they explain nothing that flowed. */
-void unmetered_withheld(struct unmetered *unmetered, uint32_t tgid, const char *host,
-			uint64_t bytes);
+void reconcile_unsent(struct reconcile *reconcile, uint32_t tgid, const char *host, uint64_t bytes);
 
 /* A request that was read and is no call of a known kind. */
-void unmetered_other(struct unmetered *unmetered, uint32_t tgid, const char *host);
+void reconcile_other(struct reconcile *reconcile, uint32_t tgid, const char *host);
 
 /* Why something was not read; the first that applies. */
 enum unmetered_why {
@@ -71,15 +70,15 @@ enum unmetered_why {
 const char *unmetered_why_name(enum unmetered_why why);
 
 /* Nothing of this process will be read, and why: UNMETERED_NEVER, _RETURNS, _REFUSED. */
-void unmetered_left_out(struct unmetered *unmetered, uint32_t tgid, const char *host,
+void reconcile_left_out(struct reconcile *reconcile, uint32_t tgid, const char *host,
 			enum unmetered_why why);
 
 /* Plaintext that the probes saw and no parser read: UNMETERED_LOST, _UPGRADED. */
-void unmetered_missed(struct unmetered *unmetered, uint32_t tgid, const char *host,
+void reconcile_missed(struct reconcile *reconcile, uint32_t tgid, const char *host,
 		      enum unmetered_why why, uint64_t bytes);
 
 /* Sizes that nothing explains. Strings are valid until the next call. */
-struct unmetered_sum {
+struct reconcile_sum {
 	uint32_t tgid;
 	uint64_t cgroup;
 	const char *comm, *host;
@@ -92,10 +91,10 @@ struct unmetered_sum {
  * Pulls what can be settled now: an account with no open flow, or (at `tick`) one whose process was
  * never read. False: nothing more.
  */
-bool unmetered_next(struct unmetered *unmetered, bool tick, struct unmetered_sum *ret);
+bool reconcile_next(struct reconcile *reconcile, bool tick, struct reconcile_sum *ret);
 
 /* One process and host, as far as it is known now. */
-struct unmetered_row {
+struct reconcile_row {
 	uint32_t tgid;
 	const char *comm, *host;
 	uint64_t flows, open;   /* connections seen; of these, still open */
@@ -106,14 +105,14 @@ struct unmetered_row {
 	uint64_t lost_bytes, doubtful_bytes[2];
 	enum unmetered_why why; /* not all of it was read */
 };
-void unmetered_each(const struct unmetered *unmetered,
-		    void (*fn)(void *arg, const struct unmetered_row *row), void *arg);
+void reconcile_each(const struct reconcile *reconcile,
+		    void (*fn)(void *arg, const struct reconcile_row *row), void *arg);
 
 /* Totals since the start, by enum ev_dir: for coverage. */
-struct unmetered_stats {
+struct reconcile_stats {
 	uint64_t flow_bytes[2], read_bytes[2], charged_bytes[UNMETERED_WHYS][2];
 	uint64_t accounts, accounts_dropped;
 };
-void unmetered_stats(const struct unmetered *unmetered, struct unmetered_stats *ret);
+void reconcile_stats(const struct reconcile *reconcile, struct reconcile_stats *ret);
 
 #endif

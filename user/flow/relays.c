@@ -10,45 +10,45 @@ struct entry {
 	uint64_t cookie; /* of the flow that sent it first */
 };
 
-struct hellos {
+struct relays {
 	struct entry *entries;
 };
 
-struct hellos *hellos_new(void)
+struct relays *relays_new(void)
 {
-	return calloc(1, sizeof(struct hellos));
+	return calloc(1, sizeof(struct relays));
 }
 
-static void drop(struct hellos *hellos, struct entry *entry)
+static void drop(struct relays *relays, struct entry *entry)
 {
-	HASH_DEL(hellos->entries, entry);
+	HASH_DEL(relays->entries, entry);
 	free(entry);
 }
 
-struct hellos *hellos_free(struct hellos *hellos)
+struct relays *relays_free(struct relays *relays)
 {
-	if (!hellos)
+	if (!relays)
 		return NULL;
-	while (hellos->entries)
-		drop(hellos, hellos->entries);
-	free(hellos);
+	while (relays->entries)
+		drop(relays, relays->entries);
+	free(relays);
 	return NULL;
 }
 
-bool hellos_is_copy(struct hellos *hellos, uint64_t hello, uint64_t cookie)
+bool relays_is_relayed(struct relays *relays, uint64_t hello, uint64_t cookie)
 {
 	struct entry *entry;
 
-	HASH_FIND(hh, hellos->entries, &hello, sizeof(hello), entry);
+	HASH_FIND(hh, relays->entries, &hello, sizeof(hello), entry);
 	if (entry)
 		return entry->cookie != cookie;
-	if (HASH_COUNT(hellos->entries) >= HELLOS_MAX)
-		drop(hellos, hellos->entries);
+	if (HASH_COUNT(relays->entries) >= RELAYS_MAX)
+		drop(relays, relays->entries);
 	entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		return false;
 	entry->hello = hello;
 	entry->cookie = cookie;
-	HASH_ADD(hh, hellos->entries, hello, sizeof(entry->hello), entry);
+	HASH_ADD(hh, relays->entries, hello, sizeof(entry->hello), entry);
 	return false;
 }

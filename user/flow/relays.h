@@ -9,16 +9,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct hellos;
+struct relays;
 
 /* Those that were seen last, 80 bytes each: a relay greets within milliseconds of its client. */
-#define HELLOS_MAX 4096
+#define RELAYS_MAX 4096
 
 /* NULL: no memory. */
-struct hellos *hellos_new(void);
-struct hellos *hellos_free(struct hellos *hellos);
+struct relays *relays_new(void);
+struct relays *relays_free(struct relays *relays);
 
 /* The flow `cookie` sent this hello (not 0). True: another flow had sent it before. */
-bool hellos_is_copy(struct hellos *hellos, uint64_t hello, uint64_t cookie);
+bool relays_is_relayed(struct relays *relays, uint64_t hello, uint64_t cookie);
 
 #endif

@@ -12,48 +12,48 @@ struct entry {
 	char host[EV_HOST_LEN];
 };
 
-struct withheld {
-	struct entry entries[WITHHELD_MAX]; /* a ring */
+struct unsent {
+	struct entry entries[UNSENT_MAX]; /* a ring */
 	size_t n, next;
 };
 
-struct withheld *withheld_new(void)
+struct unsent *unsent_new(void)
 {
-	return calloc(1, sizeof(struct withheld));
+	return calloc(1, sizeof(struct unsent));
 }
 
-struct withheld *withheld_free(struct withheld *withheld)
+struct unsent *unsent_free(struct unsent *unsent)
 {
-	free(withheld);
+	free(unsent);
 	return NULL;
 }
 
-static struct entry *find(struct withheld *withheld, uint64_t cookie)
+static struct entry *find(struct unsent *unsent, uint64_t cookie)
 {
-	for (size_t i = 0; i < withheld->n; i++)
-		if (withheld->entries[i].cookie == cookie)
-			return &withheld->entries[i];
+	for (size_t i = 0; i < unsent->n; i++)
+		if (unsent->entries[i].cookie == cookie)
+			return &unsent->entries[i];
 	return NULL;
 }
 
-void withheld_put(struct withheld *withheld, const struct ev_flow *flow, uint64_t since_ns)
+void unsent_put(struct unsent *unsent, const struct ev_flow *flow, uint64_t since_ns)
 {
-	struct entry *entry = find(withheld, flow->head.id);
+	struct entry *entry = find(unsent, flow->head.id);
 
 	if (!entry) {
-		entry = &withheld->entries[withheld->next];
-		withheld->next = (withheld->next + 1) % WITHHELD_MAX;
-		if (withheld->n < WITHHELD_MAX)
-			withheld->n++;
+		entry = &unsent->entries[unsent->next];
+		unsent->next = (unsent->next + 1) % UNSENT_MAX;
+		if (unsent->n < UNSENT_MAX)
+			unsent->n++;
 		*entry = (struct entry){ .cookie = flow->head.id, .tgid = flow->head.tgid };
 		memcpy(entry->host, flow->host, sizeof(entry->host));
 	}
 	entry->since_ns = since_ns;
 }
 
-void withheld_drop(struct withheld *withheld, uint64_t cookie)
+void unsent_drop(struct unsent *unsent, uint64_t cookie)
 {
-	struct entry *entry = find(withheld, cookie);
+	struct entry *entry = find(unsent, cookie);
 
 	if (entry)
 		*entry = (struct entry){ 0 };
@@ -67,25 +67,25 @@ static uint64_t distance(const struct entry *entry, uint64_t ns)
 /* Did it begin as the holding did, or later? */
 static bool is_behind(const struct entry *entry, uint64_t ns)
 {
-	return ns >= entry->since_ns || distance(entry, ns) <= WITHHELD_BEFORE_NS;
+	return ns >= entry->since_ns || distance(entry, ns) <= UNSENT_BEFORE_NS;
 }
 
 /* May it be the one that was held first? */
-static bool fits(const struct entry *entry, const struct withheld_call *call)
+static bool fits(const struct entry *entry, const struct unsent_call *call)
 {
 	if (is_behind(entry, call->start_ns))
-		return distance(entry, call->start_ns) <= WITHHELD_AFTER_NS;
-	return distance(entry, call->start_ns) <= WITHHELD_EARLY_NS &&
+		return distance(entry, call->start_ns) <= UNSENT_AFTER_NS;
+	return distance(entry, call->start_ns) <= UNSENT_EARLY_NS &&
 	       (!call->next_ns || (call->next_ns > entry->since_ns &&
-				   distance(entry, call->next_ns) > WITHHELD_BEFORE_NS));
+				   distance(entry, call->next_ns) > UNSENT_BEFORE_NS));
 }
 
-bool withheld_explains(struct withheld *withheld, const struct withheld_call *call)
+bool unsent_explains(struct unsent *unsent, const struct unsent_call *call)
 {
 	struct entry *nearest = NULL;
 
-	for (size_t i = 0; i < withheld->n; i++) {
-		struct entry *entry = &withheld->entries[i];
+	for (size_t i = 0; i < unsent->n; i++) {
+		struct entry *entry = &unsent->entries[i];
 
 		if (!entry->cookie || entry->tgid != call->tgid || strcmp(entry->host, call->host))
 			continue;

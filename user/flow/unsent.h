@@ -13,10 +13,10 @@
 
 #include "event.h"
 
-struct withheld;
+struct unsent;
 
 /* Flows that wait for their calls at once; the oldest goes first, and its calls are charged. */
-#define WITHHELD_MAX 4096
+#define UNSENT_MAX 4096
 
 /*
  * A blocking write returns, and is told of, after its segment was dropped: as late as its thread ran
@@ -24,20 +24,20 @@ struct withheld;
  * later, measured of Node. Where Nagle's algorithm holds it back, it follows with an acknowledgement: 45 ms
  * later, measured of httpx with HTTP/2. So early only the last call is the one that was held.
  */
-#define WITHHELD_AFTER_NS  1000000000ULL
-#define WITHHELD_BEFORE_NS 20000000ULL
-#define WITHHELD_EARLY_NS  300000000ULL
+#define UNSENT_AFTER_NS  1000000000ULL
+#define UNSENT_BEFORE_NS 20000000ULL
+#define UNSENT_EARLY_NS  300000000ULL
 
 /* NULL: no memory. */
-struct withheld *withheld_new(void);
-struct withheld *withheld_free(struct withheld *withheld);
+struct unsent *unsent_new(void);
+struct unsent *unsent_free(struct unsent *unsent);
 
 /* Since then nothing that was written on this flow has left. Again: only the time may be another. */
-void withheld_put(struct withheld *withheld, const struct ev_flow *flow, uint64_t since_ns);
+void unsent_put(struct unsent *unsent, const struct ev_flow *flow, uint64_t since_ns);
 /* It has left after all, or nothing waited. */
-void withheld_drop(struct withheld *withheld, uint64_t cookie);
+void unsent_drop(struct unsent *unsent, uint64_t cookie);
 
-struct withheld_call {
+struct unsent_call {
 	uint32_t tgid;
 	const char *host;
 	uint64_t connection; /* of TLS */
@@ -45,6 +45,6 @@ struct withheld_call {
 	uint64_t next_ns; /* when the next call on it began; 0: none did */
 };
 /* Did this call wait in one of those flows? To be asked once of each call that got no answer. */
-bool withheld_explains(struct withheld *withheld, const struct withheld_call *call);
+bool unsent_explains(struct unsent *unsent, const struct unsent_call *call);
 
 #endif

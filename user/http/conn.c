@@ -20,7 +20,7 @@ struct conn {
 	bool is_drained; /* the parser has nothing to give of what it was told so far */
 	uint8_t n_held[2];
 	uint8_t n_inputs;
-	uint8_t held[2][GUESS_START_MAX];
+	uint8_t held[2][SNIFF_START_MAX];
 	uint64_t expected[2]; /* the offset that comes next */
 	uint64_t handed[2];   /* bytes before it that a parser was told of */
 	struct http1 *http1;  /* at most one of these */
@@ -57,23 +57,23 @@ static void input_add(struct conn *conn, enum http_side side, const uint8_t *byt
 		conn->handed[side] += len;
 }
 
-static void protocol_set(struct conn *conn, enum guess guess)
+static void protocol_set(struct conn *conn, enum sniff sniff)
 {
-	switch (guess) {
-	case GUESS_MORE:
+	switch (sniff) {
+	case SNIFF_MORE:
 		return;
-	case GUESS_HTTP1:
+	case SNIFF_HTTP1:
 		conn->http1 = http1_new(conn->from_start);
 		conn->protocol = conn->http1 ? CONN_HTTP1 : CONN_OTHER;
 		return;
-	case GUESS_SERVER:
+	case SNIFF_SERVER:
 		conn->protocol = CONN_SERVER;
 		return;
-	case GUESS_HTTP2:
+	case SNIFF_HTTP2:
 		conn->http2 = http2_new();
 		conn->protocol = conn->http2 ? CONN_HTTP2 : CONN_OTHER;
 		return;
-	case GUESS_OTHER:
+	case SNIFF_OTHER:
 		conn->protocol = CONN_OTHER;
 		return;
 	}
@@ -84,16 +84,16 @@ static void detect(struct conn *conn, enum http_side side, const uint8_t *bytes,
 {
 	uint8_t *held = conn->held[side];
 	uint8_t *n_held = &conn->n_held[side];
-	size_t had = *n_held, n = len < GUESS_START_MAX - had ? len : GUESS_START_MAX - had;
+	size_t had = *n_held, n = len < SNIFF_START_MAX - had ? len : SNIFF_START_MAX - had;
 
 	if (!conn->from_start) {
-		protocol_set(conn, guess_middle(side, bytes, len));
+		protocol_set(conn, sniff_middle(side, bytes, len));
 		input_add(conn, side, bytes, len);
 		return;
 	}
 	memcpy(held + had, bytes, n);
 	*n_held += n;
-	protocol_set(conn, guess_start(side, held, *n_held));
+	protocol_set(conn, sniff_start(side, held, *n_held));
 	if (conn->protocol == CONN_UNKNOWN)
 		return;
 	*n_held = had;

@@ -134,8 +134,8 @@ static void chunks_resume(struct stream *stream)
 static void wait_for_start(struct stream *stream)
 {
 	bool is_start = stream->head.side == HTTP_REQUEST ?
-				guess_is_request(stream->bytes, stream->len) :
-				guess_is_response(stream->bytes, stream->len);
+				sniff_is_request(stream->bytes, stream->len) :
+				sniff_is_response(stream->bytes, stream->len);
 
 	if (is_start) {
 		stream_end(stream, /* is_whole= */ false);
@@ -143,7 +143,7 @@ static void wait_for_start(struct stream *stream)
 		return;
 	}
 	if (stream->message.state == MESSAGE_OPEN && stream->is_chunked &&
-	    guess_is_chunk(stream->bytes, stream->len)) {
+	    sniff_is_chunk(stream->bytes, stream->len)) {
 		chunks_resume(stream);
 		return;
 	}

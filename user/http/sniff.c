@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-bool guess_is_request(const uint8_t *bytes, size_t len)
+bool sniff_is_request(const uint8_t *bytes, size_t len)
 {
 	const uint8_t *end;
 	size_t n = 0;
@@ -24,12 +24,12 @@ bool guess_is_request(const uint8_t *bytes, size_t len)
 	return end - bytes >= 12 && !memcmp(end - 9, " HTTP/1.", 8);
 }
 
-bool guess_is_response(const uint8_t *bytes, size_t len)
+bool sniff_is_response(const uint8_t *bytes, size_t len)
 {
 	return len >= 9 && !memcmp(bytes, "HTTP/1.", 7) && bytes[8] == ' ';
 }
 
-bool guess_is_chunk(const uint8_t *bytes, size_t len)
+bool sniff_is_chunk(const uint8_t *bytes, size_t len)
 {
 	size_t size = 0, n = 0;
 
@@ -48,40 +48,40 @@ bool guess_is_chunk(const uint8_t *bytes, size_t len)
 }
 
 /* The first bytes of a connection, of the side that wrote a request or should have. */
-static enum guess guess_request_line(const uint8_t *bytes, size_t len)
+static enum sniff sniff_request_line(const uint8_t *bytes, size_t len)
 {
 	size_t n = 0;
 
 	while (n < len && n < HTTP_METHOD_LEN && bytes[n] >= 'A' && bytes[n] <= 'Z')
 		n++;
 	if (n == len && n < HTTP_METHOD_LEN)
-		return GUESS_MORE;
+		return SNIFF_MORE;
 	if (n < 3 || n == len || bytes[n] != ' ')
-		return GUESS_OTHER;
+		return SNIFF_OTHER;
 	/* the connection preface, RFC 9113 3.4 */
-	return n == 3 && !memcmp(bytes, "PRI", 3) ? GUESS_HTTP2 : GUESS_HTTP1;
+	return n == 3 && !memcmp(bytes, "PRI", 3) ? SNIFF_HTTP2 : SNIFF_HTTP1;
 }
 
-enum guess guess_start(enum http_side side, const uint8_t *bytes, size_t len)
+enum sniff sniff_start(enum http_side side, const uint8_t *bytes, size_t len)
 {
-	enum guess guess;
+	enum sniff sniff;
 
 	if (!memcmp(bytes, "HTTP/", len < 5 ? len : 5)) {
 		if (len < 5)
-			return GUESS_MORE;
-		return side == HTTP_RESPONSE ? GUESS_HTTP1 : GUESS_SERVER;
+			return SNIFF_MORE;
+		return side == HTTP_RESPONSE ? SNIFF_HTTP1 : SNIFF_SERVER;
 	}
 	/* a server may send its SETTINGS (type 4, stream 0) before it has seen the preface */
 	if (side == HTTP_RESPONSE && bytes[0] == 0) {
 		if (len < 9)
-			return GUESS_MORE;
-		return bytes[3] == 4 && !memcmp(bytes + 5, "\0\0\0\0", 4) ? GUESS_HTTP2 :
-									    GUESS_OTHER;
+			return SNIFF_MORE;
+		return bytes[3] == 4 && !memcmp(bytes + 5, "\0\0\0\0", 4) ? SNIFF_HTTP2 :
+									    SNIFF_OTHER;
 	}
-	guess = guess_request_line(bytes, len);
-	if (side == HTTP_RESPONSE && (guess == GUESS_HTTP1 || guess == GUESS_HTTP2))
-		return GUESS_SERVER;
-	return guess;
+	sniff = sniff_request_line(bytes, len);
+	if (side == HTTP_RESPONSE && (sniff == SNIFF_HTTP1 || sniff == SNIFF_HTTP2))
+		return SNIFF_SERVER;
+	return sniff;
 }
 
 /* Frames that fill the piece to its last byte: HTTP/2 whose header compression was not followed. */
@@ -102,13 +102,13 @@ static bool is_frames(const uint8_t *bytes, size_t len)
 }
 
 /* A piece from the middle of a connection. */
-enum guess guess_middle(enum http_side side, const uint8_t *bytes, size_t len)
+enum sniff sniff_middle(enum http_side side, const uint8_t *bytes, size_t len)
 {
 	if (len >= 4 && !memcmp(bytes, "PRI ", 4))
-		return side == HTTP_REQUEST ? GUESS_HTTP2 : GUESS_SERVER;
-	if (guess_is_request(bytes, len))
-		return side == HTTP_REQUEST ? GUESS_HTTP1 : GUESS_SERVER;
-	if (guess_is_response(bytes, len))
-		return side == HTTP_RESPONSE ? GUESS_HTTP1 : GUESS_SERVER;
-	return is_frames(bytes, len) ? GUESS_OTHER : GUESS_MORE;
+		return side == HTTP_REQUEST ? SNIFF_HTTP2 : SNIFF_SERVER;
+	if (sniff_is_request(bytes, len))
+		return side == HTTP_REQUEST ? SNIFF_HTTP1 : SNIFF_SERVER;
+	if (sniff_is_response(bytes, len))
+		return side == HTTP_RESPONSE ? SNIFF_HTTP1 : SNIFF_SERVER;
+	return is_frames(bytes, len) ? SNIFF_OTHER : SNIFF_MORE;
 }

@@ -5,29 +5,29 @@
 
 #include "http/http.h"
 
-/* Enough for guess_start() to decide: a method and its space, or the head of an HTTP/2 frame. */
-#define GUESS_START_MAX 24
+/* Enough for sniff_start() to decide: a method and its space, or the head of an HTTP/2 frame. */
+#define SNIFF_START_MAX 24
 
-enum guess {
-	GUESS_MORE, /* more bytes are needed */
-	GUESS_HTTP1,
-	GUESS_HTTP2,
-	GUESS_SERVER, /* the wrong end: this side's bytes are the other side's */
-	GUESS_OTHER,  /* not HTTP, or HTTP/2 whose header compression was not followed */
+enum sniff {
+	SNIFF_MORE, /* more bytes are needed */
+	SNIFF_HTTP1,
+	SNIFF_HTTP2,
+	SNIFF_SERVER, /* the wrong end: this side's bytes are the other side's */
+	SNIFF_OTHER,  /* not HTTP, or HTTP/2 whose header compression was not followed */
 };
 
 /* From the first bytes (at least one) of a side of a connection. */
-enum guess guess_start(enum http_side side, const uint8_t *bytes, size_t len);
+enum sniff sniff_start(enum http_side side, const uint8_t *bytes, size_t len);
 /* From a piece somewhere in it; HTTP/1 and HTTP/2 only if one begins just here. */
-enum guess guess_middle(enum http_side side, const uint8_t *bytes, size_t len);
+enum sniff sniff_middle(enum http_side side, const uint8_t *bytes, size_t len);
 
 /* "METHOD target..." with, if the line ends in these bytes, its version; "HTTP/1.x ". */
-bool guess_is_request(const uint8_t *bytes, size_t len);
-bool guess_is_response(const uint8_t *bytes, size_t len);
+bool sniff_is_request(const uint8_t *bytes, size_t len);
+bool sniff_is_response(const uint8_t *bytes, size_t len);
 /*
  * A whole chunk, RFC 9112 7.1, without extension: its line end must be where its size says, as a
  * size line alone is too easily found in a body.
  */
-bool guess_is_chunk(const uint8_t *bytes, size_t len);
+bool sniff_is_chunk(const uint8_t *bytes, size_t len);
 
 #endif

@@ -20,95 +20,95 @@ enum {
 };
 #define TEXT_MAX 2048 /* the longest, a cgroup path, has 512 */
 
-struct deed {
-	STAILQ_ENTRY(deed) link;
+struct queued {
+	STAILQ_ENTRY(queued) link;
 	struct ledger_action action;
 	char *texts[TEXTS];
 };
 
-struct ledger_deeds {
-	STAILQ_HEAD(, deed) waiting;
+struct action_queue {
+	STAILQ_HEAD(, queued) waiting;
 	size_t n;
 	sqlite3_stmt *add, *put;
 };
 
-int ledger_deeds_new(struct ledger *ledger)
+int action_queue_new(struct ledger *ledger)
 {
-	struct ledger_deeds *deeds = calloc(1, sizeof(*deeds));
+	struct action_queue *actions = calloc(1, sizeof(*actions));
 	int err;
 
-	if (!deeds)
+	if (!actions)
 		return -ENOMEM;
-	STAILQ_INIT(&deeds->waiting);
-	ledger->deeds = deeds;
+	STAILQ_INIT(&actions->waiting);
+	ledger->actions = actions;
 	err = ledger_prepare(
 		ledger,
 		"INSERT INTO actions (time_us, budget, rule, action, subject, target,"
 		" result, rehearsed, spent_nanos, limit_nanos, spent_tokens, limit_tokens,"
 		" window_start_us, measured_permille, until_us, last_calls)"
 		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-		&deeds->add);
+		&actions->add);
 	if (err)
 		return err;
 	return ledger_prepare(ledger,
 			      "INSERT INTO facts VALUES (?, ?)"
 			      " ON CONFLICT DO UPDATE SET value = excluded.value",
-			      &deeds->put);
+			      &actions->put);
 }
 
-static void deed_free(struct deed *deed)
+static void queued_action_free(struct queued *queued)
 {
 	for (int i = 0; i < TEXTS; i++)
-		free(deed->texts[i]);
-	free(deed);
+		free(queued->texts[i]);
+	free(queued);
 }
 
-static void drop_first(struct ledger_deeds *deeds)
+static void drop_first(struct action_queue *actions)
 {
-	struct deed *deed = STAILQ_FIRST(&deeds->waiting);
+	struct queued *queued = STAILQ_FIRST(&actions->waiting);
 
-	STAILQ_REMOVE_HEAD(&deeds->waiting, link);
-	deeds->n--;
-	deed_free(deed);
+	STAILQ_REMOVE_HEAD(&actions->waiting, link);
+	actions->n--;
+	queued_action_free(queued);
 }
 
-void ledger_deeds_free(struct ledger *ledger)
+void action_queue_free(struct ledger *ledger)
 {
-	struct ledger_deeds *deeds = ledger->deeds;
+	struct action_queue *actions = ledger->actions;
 
-	if (!deeds)
+	if (!actions)
 		return;
-	while (deeds->n)
-		drop_first(deeds);
-	sqlite3_finalize(deeds->add);
-	sqlite3_finalize(deeds->put);
-	free(deeds);
-	ledger->deeds = NULL;
+	while (actions->n)
+		drop_first(actions);
+	sqlite3_finalize(actions->add);
+	sqlite3_finalize(actions->put);
+	free(actions);
+	ledger->actions = NULL;
 }
 
-bool ledger_deeds_is_empty(const struct ledger *ledger)
+bool action_queue_is_empty(const struct ledger *ledger)
 {
-	return !ledger->deeds->n;
+	return !ledger->actions->n;
 }
 
-static struct deed *deed_new(const struct ledger_action *action)
+static struct queued *queued_action_new(const struct ledger_action *action)
 {
 	const char *const texts[TEXTS] = { action->budget,    action->rule,   action->action,
 					   action->subject,   action->target, action->result,
 					   action->last_calls };
-	struct deed *deed = calloc(1, sizeof(*deed));
+	struct queued *queued = calloc(1, sizeof(*queued));
 
-	if (!deed)
+	if (!queued)
 		return NULL;
-	deed->action = *action;
+	queued->action = *action;
 	for (int i = 0; i < TEXTS; i++) {
-		deed->texts[i] = strndup(texts[i] ? texts[i] : "", TEXT_MAX);
-		if (!deed->texts[i]) {
-			deed_free(deed);
+		queued->texts[i] = strndup(texts[i] ? texts[i] : "", TEXT_MAX);
+		if (!queued->texts[i]) {
+			queued_action_free(queued);
 			return NULL;
 		}
 	}
-	return deed;
+	return queued;
 }
 
 static int64_t to_int64(uint64_t value)
@@ -116,9 +116,9 @@ static int64_t to_int64(uint64_t value)
 	return value > INT64_MAX ? INT64_MAX : (int64_t)value;
 }
 
-static int write_deed(sqlite3_stmt *statement, const struct deed *deed)
+static int write_queued(sqlite3_stmt *statement, const struct queued *queued)
 {
-	const struct ledger_action *action = &deed->action;
+	const struct ledger_action *action = &queued->action;
 	const int64_t numbers[] = { action->is_rehearsed,
 				    action->spent_nanos,
 				    action->limit_nanos,
@@ -131,48 +131,48 @@ static int write_deed(sqlite3_stmt *statement, const struct deed *deed)
 
 	sqlite3_bind_int64(statement, at++, action->time_us);
 	for (int i = TEXT_BUDGET; i <= TEXT_RESULT; i++)
-		sqlite3_bind_text(statement, at++, deed->texts[i], -1, SQLITE_STATIC);
+		sqlite3_bind_text(statement, at++, queued->texts[i], -1, SQLITE_STATIC);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		sqlite3_bind_int64(statement, at++, numbers[i]);
-	sqlite3_bind_text(statement, at++, deed->texts[TEXT_CALLS], -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, at++, queued->texts[TEXT_CALLS], -1, SQLITE_STATIC);
 	result = sqlite3_step(statement);
 	sqlite3_reset(statement);
 	return ledger_errno(result);
 }
 
-int ledger_deeds_write(struct ledger *ledger)
+int action_queue_write(struct ledger *ledger)
 {
-	struct deed *deed;
+	struct queued *queued;
 	int err = 0;
 
-	STAILQ_FOREACH(deed, &ledger->deeds->waiting, link) {
-		err = write_deed(ledger->deeds->add, deed);
+	STAILQ_FOREACH(queued, &ledger->actions->waiting, link) {
+		err = write_queued(ledger->actions->add, queued);
 		if (err && err != -EINVAL)
 			return err;
 	}
 	return 0;
 }
 
-void ledger_deeds_written(struct ledger *ledger, bool committed)
+void action_queue_written(struct ledger *ledger, bool committed)
 {
-	while (committed && ledger->deeds->n)
-		drop_first(ledger->deeds);
+	while (committed && ledger->actions->n)
+		drop_first(ledger->actions);
 }
 
 int ledger_add_action(struct ledger *ledger, const struct ledger_action *action)
 {
-	struct ledger_deeds *deeds = ledger->deeds;
-	struct deed *deed;
+	struct action_queue *actions = ledger->actions;
+	struct queued *queued;
 
-	if (!deeds)
+	if (!actions)
 		return -EROFS;
-	if (deeds->n >= LEDGER_ACTION_QUEUE)
+	if (actions->n >= LEDGER_ACTION_QUEUE)
 		return -ENOBUFS;
-	deed = deed_new(action);
-	if (!deed)
+	queued = queued_action_new(action);
+	if (!queued)
 		return -ENOMEM;
-	STAILQ_INSERT_TAIL(&deeds->waiting, deed, link);
-	deeds->n++;
+	STAILQ_INSERT_TAIL(&actions->waiting, queued, link);
+	actions->n++;
 	return ledger_commit(ledger);
 }
 
@@ -226,9 +226,9 @@ int ledger_put(struct ledger *ledger, const char *key, const char *json)
 	sqlite3_stmt *statement;
 	int result;
 
-	if (!ledger->deeds)
+	if (!ledger->actions)
 		return -EROFS;
-	statement = ledger->deeds->put;
+	statement = ledger->actions->put;
 	sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 2, json, -1, SQLITE_STATIC);
 	result = sqlite3_step(statement);

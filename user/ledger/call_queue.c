@@ -47,7 +47,7 @@ struct row {
 	int64_t error_input, error_output, error_nanos;
 };
 
-struct ledger_queue {
+struct call_queue {
 	struct row *rows; /* a ring */
 	size_t first, n;
 	uint64_t lost;
@@ -73,9 +73,9 @@ static int prepare_intern(struct ledger *ledger, enum ledger_words which)
 	return ledger_prepare(ledger, sql, &ledger->queue->intern[which]);
 }
 
-int ledger_queue_new(struct ledger *ledger)
+int call_queue_new(struct ledger *ledger)
 {
-	struct ledger_queue *queue = calloc(1, sizeof(*queue));
+	struct call_queue *queue = calloc(1, sizeof(*queue));
 	int err = 0;
 
 	if (!queue)
@@ -116,9 +116,9 @@ int ledger_queue_new(struct ledger *ledger)
 	return err;
 }
 
-void ledger_queue_free(struct ledger *ledger)
+void call_queue_free(struct ledger *ledger)
 {
-	struct ledger_queue *queue = ledger->queue;
+	struct call_queue *queue = ledger->queue;
 	struct ledger_word *word, *next;
 
 	if (!queue)
@@ -137,7 +137,7 @@ void ledger_queue_free(struct ledger *ledger)
 	ledger->queue = NULL;
 }
 
-bool ledger_queue_is_empty(const struct ledger *ledger)
+bool call_queue_is_empty(const struct ledger *ledger)
 {
 	return !ledger->queue->n;
 }
@@ -153,7 +153,7 @@ uint64_t ledger_lost(const struct ledger *ledger)
 }
 
 /* Forgets every word that no row waits with. */
-static void sweep_words(struct ledger_queue *queue, enum ledger_words which)
+static void sweep_words(struct call_queue *queue, enum ledger_words which)
 {
 	struct ledger_word *word, *next;
 
@@ -165,7 +165,7 @@ static void sweep_words(struct ledger_queue *queue, enum ledger_words which)
 	}
 }
 
-static struct ledger_word *intern(struct ledger_queue *queue, enum ledger_words which,
+static struct ledger_word *intern(struct call_queue *queue, enum ledger_words which,
 				  const char *const *texts)
 {
 	struct ledger_word *word = NULL;
@@ -247,7 +247,7 @@ int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *r
 					charge->operation, charge->price_key, charge->price_origin };
 	const char *const path[] = { charge->path };
 	const char *const *texts[] = { subject, service, path };
-	struct ledger_queue *queue = ledger->queue;
+	struct call_queue *queue = ledger->queue;
 	struct row *row;
 
 	if (!queue)
@@ -279,7 +279,7 @@ int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *r
 	return 0;
 }
 
-static int write_word(struct ledger_queue *queue, enum ledger_words which, struct ledger_word *word)
+static int write_word(struct call_queue *queue, enum ledger_words which, struct ledger_word *word)
 {
 	sqlite3_stmt *statement = queue->intern[which];
 	const char *text = word->packed;
@@ -333,7 +333,7 @@ static int step_once(sqlite3_stmt *statement)
 	return ledger_errno(result);
 }
 
-static int write_call(struct ledger_queue *queue, const struct row *row)
+static int write_call(struct call_queue *queue, const struct row *row)
 {
 	sqlite3_stmt *statement = queue->add_call;
 	const int64_t heads[] = { row->id,
@@ -359,7 +359,7 @@ static int write_call(struct ledger_queue *queue, const struct row *row)
 	return step_once(statement);
 }
 
-static int write_hour(struct ledger_queue *queue, const struct row *row)
+static int write_hour(struct call_queue *queue, const struct row *row)
 {
 	sqlite3_stmt *statement = queue->add_hour;
 	int64_t hour = row->start_us / US_PER_HOUR - (row->start_us % US_PER_HOUR < 0);
@@ -373,7 +373,7 @@ static int write_hour(struct ledger_queue *queue, const struct row *row)
 	return step_once(statement);
 }
 
-static int write_row(struct ledger_queue *queue, struct row *row)
+static int write_row(struct call_queue *queue, struct row *row)
 {
 	int err = 0;
 
@@ -384,9 +384,9 @@ static int write_row(struct ledger_queue *queue, struct row *row)
 	return err ? err : write_hour(queue, row);
 }
 
-int ledger_queue_write(struct ledger *ledger)
+int call_queue_write(struct ledger *ledger)
 {
-	struct ledger_queue *queue = ledger->queue;
+	struct call_queue *queue = ledger->queue;
 
 	for (size_t i = 0; i < queue->n; i++) {
 		struct row *row = &queue->rows[(queue->first + i) % LEDGER_QUEUE];
@@ -401,9 +401,9 @@ int ledger_queue_write(struct ledger *ledger)
 	return 0;
 }
 
-void ledger_queue_written(struct ledger *ledger, bool committed)
+void call_queue_written(struct ledger *ledger, bool committed)
 {
-	struct ledger_queue *queue = ledger->queue;
+	struct call_queue *queue = ledger->queue;
 	struct ledger_word *word, *next;
 
 	for (; committed && queue->n; queue->n--) {

@@ -17,7 +17,7 @@
 #define TRUNCATE_PAGES    16384 /* 64 MB: a reader kept it from starting over */
 #define TRUNCATE_EVERY_NS (10 * NS_PER_S)
 
-struct ledger_wal {
+struct checkpoint {
 	const char *path; /* the database's */
 	int pages;        /* when something was committed last; the thread does not look at it */
 	uint64_t truncate_ns; /* no TRUNCATE before */
@@ -29,15 +29,15 @@ struct ledger_wal {
 
 static int count_pages(void *arg, sqlite3 *db, const char *name, int pages)
 {
-	struct ledger_wal *wal = arg;
+	struct checkpoint *wal = arg;
 
 	wal->pages = pages;
 	return SQLITE_OK;
 }
 
-int ledger_wal_new(struct ledger *ledger)
+int checkpoint_new(struct ledger *ledger)
 {
-	struct ledger_wal *wal = ledger->wal = calloc(1, sizeof(*wal));
+	struct checkpoint *wal = ledger->wal = calloc(1, sizeof(*wal));
 
 	if (!wal)
 		return -ENOMEM;
@@ -46,14 +46,14 @@ int ledger_wal_new(struct ledger *ledger)
 	return 0;
 }
 
-static void join(struct ledger_wal *wal)
+static void join(struct checkpoint *wal)
 {
 	if (wal->has_thread)
 		pthread_join(wal->thread, NULL);
 	wal->has_thread = false;
 }
 
-void ledger_wal_free(struct ledger *ledger)
+void checkpoint_free(struct ledger *ledger)
 {
 	if (ledger->wal)
 		join(ledger->wal);
@@ -71,7 +71,7 @@ void ledger_use_thread(struct ledger *ledger)
  * committed during the first, has the ledger to itself, and ends with a page of its own: the
  * smallest is an id that stays what it is.
  */
-static void start_over(struct ledger_wal *wal, sqlite3 *db)
+static void start_over(struct checkpoint *wal, sqlite3 *db)
 {
 	if (!sqlite3_wal_checkpoint_v2(db, NULL, wal->mode, NULL, NULL))
 		(void)sqlite3_exec(db, "PRAGMA application_id = 0", NULL, NULL, NULL);
@@ -79,7 +79,7 @@ static void start_over(struct ledger_wal *wal, sqlite3 *db)
 
 static void *run(void *arg)
 {
-	struct ledger_wal *wal = arg;
+	struct checkpoint *wal = arg;
 	sqlite3 *db;
 	int err = sqlite3_open_v2(wal->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 
@@ -98,15 +98,15 @@ static void *run(void *arg)
 	return NULL;
 }
 
-bool ledger_wal_is_held(const struct ledger *ledger)
+bool checkpoint_is_held(const struct ledger *ledger)
 {
 	return ledger->wal && ledger->wal->is_held;
 }
 
 /* PASSIVE waits for nobody. TRUNCATE waits for readers, up to LEDGER_BUSY_MS, hence seldom. */
-void ledger_wal_look(struct ledger *ledger)
+void checkpoint_look(struct ledger *ledger)
 {
-	struct ledger_wal *wal = ledger->wal;
+	struct checkpoint *wal = ledger->wal;
 	uint64_t now_ns = clock_mono_ns();
 
 	if (wal->pages < PASSIVE_PAGES || (wal->has_thread && !wal->is_done))

@@ -21,7 +21,7 @@ static const char *boot(char buf[BOOT_LEN])
 	return buf;
 }
 
-static int run(struct ledger *ledger, const char *sql, const struct standing *standing)
+static int run(struct ledger *ledger, const char *sql, const struct halted *halted)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	char id[BOOT_LEN];
@@ -30,37 +30,36 @@ static int run(struct ledger *ledger, const char *sql, const struct standing *st
 	if (err)
 		return err;
 	sqlite3_bind_text(statement, 1, boot(id), -1, SQLITE_STATIC);
-	if (standing) {
-		sqlite3_bind_int(statement, 2, (int)standing->kind);
-		sqlite3_bind_int64(statement, 3, standing->tgid);
-		sqlite3_bind_int64(statement, 4, (int64_t)standing->start_ticks);
-		sqlite3_bind_text(statement, 5, standing->path, -1, SQLITE_STATIC);
+	if (halted) {
+		sqlite3_bind_int(statement, 2, (int)halted->kind);
+		sqlite3_bind_int64(statement, 3, halted->tgid);
+		sqlite3_bind_int64(statement, 4, (int64_t)halted->start_ticks);
+		sqlite3_bind_text(statement, 5, halted->path, -1, SQLITE_STATIC);
 	}
 	return ledger_errno(sqlite3_step(statement));
 }
 
-int standing_add(struct ledger *ledger, const struct standing *standing)
+int halted_add(struct ledger *ledger, const struct halted *halted)
 {
 	return run(ledger,
 		   "INSERT OR IGNORE INTO standing (boot, kind, pid, start_ticks, cgroup)"
 		   " VALUES (?, ?, ?, ?, ?)",
-		   standing);
+		   halted);
 }
 
-int standing_drop(struct ledger *ledger, const struct standing *standing)
+int halted_drop(struct ledger *ledger, const struct halted *halted)
 {
 	return run(ledger,
 		   "DELETE FROM standing WHERE boot = ? AND kind = ? AND pid = ?"
 		   " AND start_ticks = ? AND cgroup = ?",
-		   standing);
+		   halted);
 }
 
 /* The whole list first, since fn writes to the table. */
-int standing_each(struct ledger *ledger, void (*fn)(void *arg, const struct standing *standing),
-		  void *arg)
+int halted_each(struct ledger *ledger, void (*fn)(void *arg, const struct halted *halted), void *arg)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	_cleanup_free_ struct standing *list = NULL;
+	_cleanup_free_ struct halted *list = NULL;
 	size_t n = 0, room = 0;
 	int err, result;
 
@@ -74,7 +73,7 @@ int standing_each(struct ledger *ledger, void (*fn)(void *arg, const struct stan
 		return err;
 	sqlite3_bind_text(statement, 1, boot((char[BOOT_LEN]){ 0 }), -1, SQLITE_TRANSIENT);
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct standing *grown;
+		struct halted *grown;
 
 		if (n == room) {
 			room = room ? 2 * room : 16;
@@ -84,7 +83,7 @@ int standing_each(struct ledger *ledger, void (*fn)(void *arg, const struct stan
 			list = grown;
 		}
 		memset(&list[n], 0, sizeof(list[n]));
-		list[n].kind = (enum standing_kind)sqlite3_column_int(statement, 0);
+		list[n].kind = (enum halted_kind)sqlite3_column_int(statement, 0);
 		list[n].tgid = (uint32_t)sqlite3_column_int64(statement, 1);
 		list[n].start_ticks = (uint64_t)sqlite3_column_int64(statement, 2);
 		snprintf(list[n].path, sizeof(list[n].path), "%s",

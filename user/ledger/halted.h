@@ -8,23 +8,23 @@
 
 #include "ledger/ledger.h"
 
-enum standing_kind { STANDING_PROCESS, STANDING_STOPPED, STANDING_FROZEN };
+enum halted_kind { HALTED_PROCESS, HALTED_STOPPED, HALTED_FROZEN };
 
-struct standing {
-	enum standing_kind kind;
-	uint32_t tgid; /* STANDING_PROCESS, with its start_ticks */
+struct halted {
+	enum halted_kind kind;
+	uint32_t tgid; /* HALTED_PROCESS, with its start_ticks */
 	uint64_t start_ticks;
 	char path[WHO_PATH_LEN]; /* of the cgroup, else empty */
 };
 
 /* Written at once, not with the next batch. 0 or -errno: then it must not be made to stand. */
-int standing_add(struct ledger *ledger, const struct standing *standing);
-int standing_drop(struct ledger *ledger, const struct standing *standing);
+int halted_add(struct ledger *ledger, const struct halted *halted);
+int halted_drop(struct ledger *ledger, const struct halted *halted);
 /* Each one of this boot; fn may drop what it is given. Rows of earlier boots are forgotten. */
-int standing_each(struct ledger *ledger, void (*fn)(void *arg, const struct standing *standing),
-		  void *arg);
+int halted_each(struct ledger *ledger, void (*fn)(void *arg, const struct halted *halted),
+		void *arg);
 
-static inline bool standing_is_same(const struct standing *a, const struct standing *b)
+static inline bool halted_is_same(const struct halted *a, const struct halted *b)
 {
 	return a->kind == b->kind && a->tgid == b->tgid && a->start_ticks == b->start_ticks &&
 	       !__builtin_strcmp(a->path, b->path);

@@ -180,24 +180,24 @@ int ledger_flush(struct ledger *ledger)
 
 	if (!ledger->is_writable)
 		return 0;
-	if (ledger_queue_is_empty(ledger) && ledger_deeds_is_empty(ledger))
+	if (call_queue_is_empty(ledger) && action_queue_is_empty(ledger))
 		return 0;
 	err = exec(ledger, "BEGIN IMMEDIATE");
 	if (!err)
-		err = ledger_queue_write(ledger);
+		err = call_queue_write(ledger);
 	if (!err)
-		err = ledger_deeds_write(ledger);
+		err = action_queue_write(ledger);
 	if (!err)
 		err = exec(ledger, "COMMIT");
 	/* A full disk may have ended the transaction already, hence the question. */
 	if (err && !sqlite3_get_autocommit(ledger->db))
 		(void)exec(ledger, "ROLLBACK");
-	ledger_queue_written(ledger, !err);
-	ledger_deeds_written(ledger, !err);
+	call_queue_written(ledger, !err);
+	action_queue_written(ledger, !err);
 	ledger->retry_ns = err && err != -EBUSY ? clock_mono_ns() + RETRY_NS : 0;
 	ledger->retry_error = err;
 	if (!err)
-		ledger_wal_look(ledger);
+		checkpoint_look(ledger);
 	return err;
 }
 
@@ -208,7 +208,7 @@ int ledger_commit(struct ledger *ledger)
 	/* A thousand rows bound, rolled back and bound again ten times a second is a busy loop. */
 	if (ledger->retry_ns && clock_mono_ns() < ledger->retry_ns)
 		return ledger->retry_error;
-	if (ledger_wal_is_held(ledger))
+	if (checkpoint_is_held(ledger))
 		return -EBUSY;
 	(void)sqlite3_busy_timeout(ledger->db, 0);
 	err = ledger_flush(ledger);
@@ -241,7 +241,7 @@ static int prepare_writer(struct ledger *ledger)
 		return err;
 	/* Readers who may not make files can then read the ledger of a stopped daemon. */
 	(void)sqlite3_file_control(ledger->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
-	return ledger_wal_new(ledger);
+	return checkpoint_new(ledger);
 }
 
 static int prepare_rows(struct ledger *ledger)
@@ -255,8 +255,8 @@ static int prepare_rows(struct ledger *ledger)
 	if (err)
 		return err;
 	ledger->next_id = (last > sequence ? last : sequence) + 1;
-	err = ledger_queue_new(ledger);
-	return err ? err : ledger_deeds_new(ledger);
+	err = call_queue_new(ledger);
+	return err ? err : action_queue_new(ledger);
 }
 
 static int refuse(char **ret_error, int err, const char *format, ...)
@@ -417,11 +417,11 @@ struct ledger *ledger_free(struct ledger *ledger)
 {
 	if (!ledger)
 		return NULL;
-	if (ledger->queue && ledger->deeds)
+	if (ledger->queue && ledger->actions)
 		(void)ledger_flush(ledger);
-	ledger_queue_free(ledger);
-	ledger_deeds_free(ledger);
-	ledger_wal_free(ledger);
+	call_queue_free(ledger);
+	action_queue_free(ledger);
+	checkpoint_free(ledger);
 	sqlite3_close(ledger->db);
 	if (ledger->lock >= 0)
 		close(ledger->lock);
@@ -445,6 +445,6 @@ int ledger_prune(struct ledger *ledger, int64_t before_us)
 	if (err)
 		return err;
 	err = sqlite3_changes(ledger->db) == PRUNE_ROWS;
-	ledger_wal_look(ledger);
+	checkpoint_look(ledger);
 	return err;
 }

@@ -21,9 +21,9 @@ extern const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX 
 	"PRAGMA journal_size_limit = 4194304;"
 
 struct ledger_word;
-struct ledger_wal;
-struct ledger_queue;
-struct ledger_deeds;
+struct checkpoint;
+struct call_queue;
+struct action_queue;
 
 struct ledger {
 	sqlite3 *db;
@@ -33,9 +33,9 @@ struct ledger {
 	unsigned reports;  /* names the temporary table of each */
 	uint64_t retry_ns; /* no commit before, after one that failed */
 	int retry_error;
-	struct ledger_wal *wal;
-	struct ledger_queue *queue;
-	struct ledger_deeds *deeds;
+	struct checkpoint *wal;
+	struct call_queue *queue;
+	struct action_queue *actions;
 };
 
 /* -errno of an SQLite result code; 0 for OK, ROW and DONE. */
@@ -48,19 +48,19 @@ static inline void ledger_finalizep(sqlite3_stmt **statement)
 #define _cleanup_statement_ _cleanup_(ledger_finalizep)
 
 /* The queue of calls (queue.c). Writing happens inside the caller's transaction. */
-int ledger_queue_new(struct ledger *ledger);
-void ledger_queue_free(struct ledger *ledger);
-bool ledger_queue_is_empty(const struct ledger *ledger);
-int ledger_queue_write(struct ledger *ledger);
+int call_queue_new(struct ledger *ledger);
+void call_queue_free(struct ledger *ledger);
+bool call_queue_is_empty(const struct ledger *ledger);
+int call_queue_write(struct ledger *ledger);
 /* The transaction ended: forget what was written, or what was believed to be. */
-void ledger_queue_written(struct ledger *ledger, bool committed);
+void call_queue_written(struct ledger *ledger, bool committed);
 
 /* The queue of actions (actions.c), likewise. */
-int ledger_deeds_new(struct ledger *ledger);
-void ledger_deeds_free(struct ledger *ledger);
-bool ledger_deeds_is_empty(const struct ledger *ledger);
-int ledger_deeds_write(struct ledger *ledger);
-void ledger_deeds_written(struct ledger *ledger, bool committed);
+int action_queue_new(struct ledger *ledger);
+void action_queue_free(struct ledger *ledger);
+bool action_queue_is_empty(const struct ledger *ledger);
+int action_queue_write(struct ledger *ledger);
+void action_queue_written(struct ledger *ledger, bool committed);
 
 /* An action's columns, and what a row of them says; texts live as long as the row. */
 #define LEDGER_ACTION_COLUMNS                                                                 \
@@ -69,10 +69,10 @@ void ledger_deeds_written(struct ledger *ledger, bool committed);
 	" last_calls, until_us"
 void ledger_read_action(sqlite3_stmt *row, struct ledger_action *ret);
 
-/* The WAL (wal.c). ledger_wal_look: something was committed, has it grown enough for a checkpoint? */
-int ledger_wal_new(struct ledger *ledger);
-void ledger_wal_free(struct ledger *ledger); /* waits for the checkpoint that runs */
-void ledger_wal_look(struct ledger *ledger);
-bool ledger_wal_is_held(const struct ledger *ledger); /* it starts over: a commit would wait */
+/* The WAL (wal.c). checkpoint_look: something was committed, has it grown enough for a checkpoint? */
+int checkpoint_new(struct ledger *ledger);
+void checkpoint_free(struct ledger *ledger); /* waits for the checkpoint that runs */
+void checkpoint_look(struct ledger *ledger);
+bool checkpoint_is_held(const struct ledger *ledger); /* it starts over: a commit would wait */
 
 #endif

@@ -168,7 +168,7 @@ static int rename_in_transaction(struct ledger *ledger, const struct renaming *r
 		(void)sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
 	/* Ids of texts that are kept in memory may be of other texts now. */
 	if (changed)
-		ledger_queue_written(ledger, false);
+		call_queue_written(ledger, false);
 	return changed < 0 || !err ? changed : err;
 }
 

@@ -57,7 +57,7 @@ static void end_iteration(struct answer *answer)
 	if (strcmp(answer->iteration_type, "compaction") &&
 	    strcmp(answer->iteration_type, "advisor_message"))
 		return;
-	if (!raw_usage_settle(&answer->iteration, DIALECT_ANTHROPIC, &usage))
+	if (!usage_slots_usage_settle(&answer->iteration, DIALECT_ANTHROPIC, &usage))
 		return;
 	while (i < answer->extras_count && strcmp(answer->extras[i].model, answer->iteration_model))
 		i++;
@@ -95,7 +95,7 @@ static void take_modality(struct answer *answer, int id, enum json_kind kind, co
 	if (id == ANSWER_MODALITY_IN || id == ANSWER_MODALITY_OUT)
 		*is_audio = kind == JSON_IS_STRING && !strcmp(text, "AUDIO");
 	else if (*is_audio && kind == JSON_IS_NUMBER)
-		raw_usage_set(&answer->raw, slot, text);
+		usage_slots_usage_set(&answer->slots, slot, text);
 }
 
 static void take_value(void *arg, int id, enum json_kind kind, const char *key, const char *text,
@@ -107,9 +107,9 @@ static void take_value(void *arg, int id, enum json_kind kind, const char *key, 
 	(void)is_cut;
 	if (id < SLOTS || id >= ITERATION_SLOT) {
 		if (kind == JSON_IS_NUMBER && id < SLOTS)
-			raw_usage_set(&answer->raw, id, text);
+			usage_slots_usage_set(&answer->slots, id, text);
 		else if (kind == JSON_IS_NUMBER)
-			raw_usage_set(&answer->iteration, id - ITERATION_SLOT, text);
+			usage_slots_usage_set(&answer->iteration, id - ITERATION_SLOT, text);
 		return;
 	}
 	switch (id) {
@@ -191,8 +191,8 @@ void answer_done(struct answer *answer)
 void answer_end_document(struct answer *answer)
 {
 	if (answer->searches) {
-		answer->raw.slots[SLOT_SEARCHES] = answer->searches;
-		answer->raw.has |= 1u << SLOT_SEARCHES;
+		answer->slots.slots[SLOT_SEARCHES] = answer->searches;
+		answer->slots.has |= 1u << SLOT_SEARCHES;
 	}
 	answer->searches = 0;
 	answer->has_iterations = false;

@@ -44,7 +44,7 @@ struct answer {
 	uint64_t cost_nanos;
 	uint64_t content_events;
 	uint64_t content_bytes; /* of text in them, where it is not counted */
-	struct raw_usage raw;
+	struct usage_slots_usage slots;
 	char model[CHARGE_MODEL_LEN];
 	char tier[TIER_LEN];
 	char speed[TIER_LEN];
@@ -63,7 +63,7 @@ struct answer {
 	bool has_iterations; /* in this document */
 	char iteration_type[TIER_LEN];
 	char iteration_model[CHARGE_MODEL_LEN];
-	struct raw_usage iteration;
+	struct usage_slots_usage iteration;
 	bool is_audio_in, is_audio_out;
 	uint64_t searches; /* web_search_call items of this document */
 };

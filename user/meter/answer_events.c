@@ -18,14 +18,14 @@ static void take_delta(void *arg, enum json_text what, const uint8_t *bytes, siz
 /* True if the event told a count of output. */
 static bool parse_event(struct answer *answer, const struct sse_event *event)
 {
-	uint32_t had = answer->raw.has;
+	uint32_t had = answer->slots.has;
 	bool told;
 
-	answer->raw.has &= ~(1u << SLOT_OUTPUT);
+	answer->slots.has &= ~(1u << SLOT_OUTPUT);
 	json_init(&answer->scan, usage_keys(answer->dialect), &answer->sink);
 	(void)json_feed(&answer->scan, event->data, event->len);
-	told = answer->raw.has >> SLOT_OUTPUT & 1;
-	answer->raw.has |= had;
+	told = answer->slots.has >> SLOT_OUTPUT & 1;
+	answer->slots.has |= had;
 	answer_end_document(answer);
 	return told;
 }

@@ -145,7 +145,7 @@ static void settle_partial(const struct call *call, const struct calibration *ca
 	uint64_t output = output_estimate(call);
 
 	(void)estimate(call, calibration, &guess);
-	if (!(call->answer.raw.has & input) && call->answer.dialect != DIALECT_GEMINI) {
+	if (!(call->answer.slots.has & input) && call->answer.dialect != DIALECT_GEMINI) {
 		ret->usage.input = guess.input;
 		ret->error_input = guess.input_error;
 	}
@@ -164,8 +164,8 @@ static void settle(const struct call *call, const struct calibration *calibratio
 		   struct charge *ret)
 {
 	const struct answer *answer = &call->answer;
-	bool has_usage = raw_usage_settle(&answer->raw, answer->dialect, &ret->usage);
-	bool has_input = answer->raw.has & (1u << SLOT_INPUT | 1u << SLOT_CACHE_MISS);
+	bool has_usage = usage_slots_usage_settle(&answer->slots, answer->dialect, &ret->usage);
+	bool has_input = answer->slots.has & (1u << SLOT_INPUT | 1u << SLOT_CACHE_MISS);
 	struct estimate guess;
 
 	if (is_free(call, has_usage)) {
@@ -274,7 +274,7 @@ void call_teach(const struct call *call, struct calibration *calibration)
 	uint64_t input;
 
 	if (!call->request_is_whole || !call->answer.is_final ||
-	    !raw_usage_settle(&call->answer.raw, call->endpoint->dialect, &usage))
+	    !usage_slots_usage_settle(&call->answer.slots, call->endpoint->dialect, &usage))
 		return;
 	input = usage.input + usage.cache_read + usage.cache_write_5m + usage.cache_write_1h +
 		usage.audio_input;

@@ -74,8 +74,8 @@ static uint64_t beyond(uint64_t bytes, uint64_t fixed)
 }
 
 /* By the constants alone: what the calibration corrects. */
-static void raw(const struct sizes *sizes, bool is_decoded, uint64_t *ret_input,
-		uint64_t *ret_output)
+static void slots(const struct sizes *sizes, bool is_decoded, uint64_t *ret_input,
+		  uint64_t *ret_output)
 {
 	const struct size_row *row = row_of(sizes->provider);
 	uint64_t n = sizes->exchanges, answer = sizes->response_bytes;
@@ -116,7 +116,7 @@ void estimate_sizes(const struct sizes *sizes, const struct calibration *calibra
 					row_of(sizes->provider)->stream_error :
 					ERROR_JSON;
 
-	raw(sizes, false, &ret->input, &ret->output);
+	slots(sizes, false, &ret->input, &ret->output);
 	correct(calibration, &in, ERROR_REQUEST, &ret->input, &ret->input_error);
 	correct(calibration, &out, output_error, &ret->output, &ret->output_error);
 	ret->input_error += sizes->exchanges * ERROR_REQUEST_TOKENS;
@@ -130,9 +130,9 @@ void estimate_sizes_learn(const struct sizes *sizes, struct calibration *calibra
 			  uint64_t input, uint64_t output)
 {
 	const struct calibration_key in = key_of(sizes, false), out = key_of(sizes, true);
-	uint64_t raw_input, raw_output;
+	uint64_t usage_slots_input, usage_slots_output;
 
-	raw(sizes, true, &raw_input, &raw_output);
-	calibration_learn(calibration, &in, raw_input, input);
-	calibration_learn(calibration, &out, raw_output, output);
+	slots(sizes, true, &usage_slots_input, &usage_slots_output);
+	calibration_learn(calibration, &in, usage_slots_input, input);
+	calibration_learn(calibration, &out, usage_slots_output, output);
 }

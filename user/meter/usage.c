@@ -250,16 +250,16 @@ const struct json_node *usage_keys(enum dialect dialect)
 	return shapes[dialect].keys;
 }
 
-void raw_usage_set(struct raw_usage *raw, enum slot slot, const char *text)
+void usage_slots_usage_set(struct usage_slots_usage *slots, enum slot slot, const char *text)
 {
 	uint64_t value;
 
 	if (!decimal_count(text, &value) || value > USAGE_PLAUSIBLE) {
-		raw->is_implausible = true;
+		slots->is_implausible = true;
 		return;
 	}
-	raw->slots[slot] = value;
-	raw->has |= 1u << slot;
+	slots->slots[slot] = value;
+	slots->has |= 1u << slot;
 }
 
 static uint64_t less(uint64_t from, uint64_t part)
@@ -276,13 +276,13 @@ static uint64_t least(uint64_t a, uint64_t b)
  * xAI's chat counts reasoning beside completion_tokens, everybody else inside (5.7): the total says
  * which it was, so that a gateway in between changes nothing.
  */
-static bool reasoning_is_outside(const struct raw_usage *raw, const struct shape *shape)
+static bool reasoning_is_outside(const struct usage_slots_usage *slots, const struct shape *shape)
 {
-	const uint64_t *s = raw->slots;
+	const uint64_t *s = slots->slots;
 
 	if (shape->reasoning_is_outside)
 		return true;
-	return (raw->has >> SLOT_TOTAL & 1) && s[SLOT_REASONING] &&
+	return (slots->has >> SLOT_TOTAL & 1) && s[SLOT_REASONING] &&
 	       s[SLOT_TOTAL] == s[SLOT_INPUT] + s[SLOT_OUTPUT] + s[SLOT_REASONING];
 }
 
@@ -312,21 +312,22 @@ static void settle_input(const uint64_t *s, uint32_t has, const struct shape *sh
 		usage->input = s[SLOT_CACHE_MISS];
 }
 
-bool raw_usage_settle(const struct raw_usage *raw, enum dialect dialect, struct usage *ret)
+bool usage_slots_usage_settle(const struct usage_slots_usage *slots, enum dialect dialect,
+			      struct usage *ret)
 {
 	const uint64_t told = 1u << SLOT_INPUT | 1u << SLOT_OUTPUT | 1u << SLOT_CACHE_READ |
 			      1u << SLOT_CACHE_MISS | 1u << SLOT_WRITE | 1u << SLOT_WRITE_5M |
 			      1u << SLOT_WRITE_1H | 1u << SLOT_REASONING;
 	const struct shape *shape = &shapes[dialect];
-	const uint64_t *s = raw->slots;
+	const uint64_t *s = slots->slots;
 	struct usage usage = { 0 };
 
-	if (raw->is_implausible || !(raw->has & told))
+	if (slots->is_implausible || !(slots->has & told))
 		return false;
-	settle_input(s, raw->has, shape, &usage);
+	settle_input(s, slots->has, shape, &usage);
 	usage.output = s[SLOT_OUTPUT];
 	usage.reasoning = s[SLOT_REASONING];
-	if (reasoning_is_outside(raw, shape))
+	if (reasoning_is_outside(slots, shape))
 		usage.output += usage.reasoning;
 	usage.reasoning = least(usage.reasoning, usage.output);
 	usage.audio_output = least(s[SLOT_AUDIO_OUT], less(usage.output, usage.reasoning));

@@ -50,7 +50,7 @@ enum slot {
 /* A thousand million: no model takes or gives as much in one call; a larger number is no usage. */
 #define USAGE_PLAUSIBLE 1000000000ULL
 
-struct raw_usage {
+struct usage_slots_usage {
 	uint64_t slots[SLOTS];
 	uint32_t has; /* bit of each slot that was told */
 	bool is_implausible;
@@ -69,9 +69,10 @@ enum request_id {
 };
 
 /* A number as written goes to a slot. */
-void raw_usage_set(struct raw_usage *raw, enum slot slot, const char *text);
+void usage_slots_usage_set(struct usage_slots_usage *slots, enum slot slot, const char *text);
 /* False: nothing usable was told. */
-bool raw_usage_settle(const struct raw_usage *raw, enum dialect dialect, struct usage *ret);
+bool usage_slots_usage_settle(const struct usage_slots_usage *slots, enum dialect dialect,
+			      struct usage *ret);
 /* The token classes of `more`, added. */
 void usage_add(struct usage *to, const struct usage *more);
 

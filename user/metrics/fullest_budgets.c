@@ -7,20 +7,20 @@
 
 /* A heap with the emptiest on top, which goes when a fuller one comes. */
 struct job {
-	struct shares *shares;
+	struct fullest_budgets *fullest_budgets;
 	size_t max;
 	int err;
 };
 
-static void swap(struct share *a, struct share *b)
+static void swap(struct fullest_budget *a, struct fullest_budget *b)
 {
-	struct share c = *a;
+	struct fullest_budget c = *a;
 
 	*a = *b;
 	*b = c;
 }
 
-static void sink(struct share *rows, size_t n, size_t at)
+static void sink(struct fullest_budget *rows, size_t n, size_t at)
 {
 	for (;;) {
 		size_t least = at, child = 2 * at + 1;
@@ -35,7 +35,7 @@ static void sink(struct share *rows, size_t n, size_t at)
 	}
 }
 
-static void rise(struct share *rows, size_t at)
+static void rise(struct fullest_budget *rows, size_t at)
 {
 	while (at && rows[at].used < rows[(at - 1) / 2].used) {
 		swap(&rows[at], &rows[(at - 1) / 2]);
@@ -62,34 +62,37 @@ static const char *window_of(const struct policy_budget *budget)
 	return budget->spike_permille ? "spike" : names[budget->window];
 }
 
-static void count_more(struct shares *shares, bool in_money, int64_t nanos, uint64_t tokens)
+static void count_more(struct fullest_budgets *fullest_budgets, bool in_money, int64_t nanos,
+		       uint64_t tokens)
 {
-	shares->n_more++;
+	fullest_budgets->n_more++;
 	if (!in_money)
-		shares->more_tokens += tokens;
-	else if (__builtin_add_overflow(shares->more_nanos, nanos, &shares->more_nanos))
-		shares->more_nanos = INT64_MAX;
+		fullest_budgets->more_tokens += tokens;
+	else if (__builtin_add_overflow(fullest_budgets->more_nanos, nanos,
+					&fullest_budgets->more_nanos))
+		fullest_budgets->more_nanos = INT64_MAX;
 }
 
 static void add_counter(void *arg, const struct policy_counter *counter)
 {
 	struct job *job = arg;
-	struct shares *shares = job->shares;
+	struct fullest_budgets *fullest_budgets = job->fullest_budgets;
 	bool in_money = policy_in_money(counter->budget);
-	struct share row = { .window = window_of(counter->budget),
-			     .in_money = in_money,
-			     .spent_nanos = counter->spent_nanos,
-			     .limit_nanos = counter->limit_nanos,
-			     .spent_tokens = counter->spent_tokens,
-			     .limit_tokens = counter->limit_tokens,
-			     .window_end_us = counter->window_end_us,
-			     .used = used_of(counter),
-			     .reached = counter->reached ?
-						policy_action_name(counter->reached->action) :
-						"" };
+	struct fullest_budget row = {
+		.window = window_of(counter->budget),
+		.in_money = in_money,
+		.spent_nanos = counter->spent_nanos,
+		.limit_nanos = counter->limit_nanos,
+		.spent_tokens = counter->spent_tokens,
+		.limit_tokens = counter->limit_tokens,
+		.window_end_us = counter->window_end_us,
+		.used = used_of(counter),
+		.reached = counter->reached ? policy_action_name(counter->reached->action) : ""
+	};
 
-	if (shares->n == job->max && (!job->max || row.used <= shares->rows[0].used))
-		return count_more(shares, in_money, row.spent_nanos, row.spent_tokens);
+	if (fullest_budgets->n == job->max &&
+	    (!job->max || row.used <= fullest_budgets->rows[0].used))
+		return count_more(fullest_budgets, in_money, row.spent_nanos, row.spent_tokens);
 	row.budget = strdup(counter->budget->name);
 	row.key = strdup(counter->key);
 	if (!row.budget || !row.key) {
@@ -98,22 +101,22 @@ static void add_counter(void *arg, const struct policy_counter *counter)
 		job->err = -ENOMEM;
 		return;
 	}
-	if (shares->n < job->max) {
-		shares->rows[shares->n++] = row;
-		rise(shares->rows, shares->n - 1);
+	if (fullest_budgets->n < job->max) {
+		fullest_budgets->rows[fullest_budgets->n++] = row;
+		rise(fullest_budgets->rows, fullest_budgets->n - 1);
 		return;
 	}
-	count_more(shares, shares->rows[0].in_money, shares->rows[0].spent_nanos,
-		   shares->rows[0].spent_tokens);
-	free(shares->rows[0].budget);
-	free(shares->rows[0].key);
-	shares->rows[0] = row;
-	sink(shares->rows, shares->n, 0);
+	count_more(fullest_budgets, fullest_budgets->rows[0].in_money,
+		   fullest_budgets->rows[0].spent_nanos, fullest_budgets->rows[0].spent_tokens);
+	free(fullest_budgets->rows[0].budget);
+	free(fullest_budgets->rows[0].key);
+	fullest_budgets->rows[0] = row;
+	sink(fullest_budgets->rows, fullest_budgets->n, 0);
 }
 
 static int fullest_first(const void *a, const void *b)
 {
-	const struct share *left = a, *right = b;
+	const struct fullest_budget *left = a, *right = b;
 	int order;
 
 	if (left->used != right->used)
@@ -122,29 +125,31 @@ static int fullest_first(const void *a, const void *b)
 	return order ? order : strcmp(left->key, right->key);
 }
 
-int shares_take(struct shares *ret, struct policy *policy, size_t max, int64_t now_us)
+int fullest_budgets_take(struct fullest_budgets *ret, struct policy *policy, size_t max,
+			 int64_t now_us)
 {
-	struct shares shares = { .rows = calloc(max ? max : 1, sizeof(*shares.rows)) };
-	struct job job = { .shares = &shares, .max = max };
+	struct fullest_budgets fullest_budgets = { .rows = calloc(max ? max : 1,
+								  sizeof(*fullest_budgets.rows)) };
+	struct job job = { .fullest_budgets = &fullest_budgets, .max = max };
 
-	if (!shares.rows)
+	if (!fullest_budgets.rows)
 		return -ENOMEM;
 	policy_counters(policy, now_us, add_counter, &job);
 	if (job.err) {
-		shares_done(&shares);
+		fullest_budgets_done(&fullest_budgets);
 		return job.err;
 	}
-	qsort(shares.rows, shares.n, sizeof(*shares.rows), fullest_first);
-	*ret = shares;
+	qsort(fullest_budgets.rows, fullest_budgets.n, sizeof(*fullest_budgets.rows), fullest_first);
+	*ret = fullest_budgets;
 	return 0;
 }
 
-void shares_done(struct shares *shares)
+void fullest_budgets_done(struct fullest_budgets *fullest_budgets)
 {
-	for (size_t i = 0; i < shares->n; i++) {
-		free(shares->rows[i].budget);
-		free(shares->rows[i].key);
+	for (size_t i = 0; i < fullest_budgets->n; i++) {
+		free(fullest_budgets->rows[i].budget);
+		free(fullest_budgets->rows[i].key);
 	}
-	free(shares->rows);
-	*shares = (struct shares){ 0 };
+	free(fullest_budgets->rows);
+	*fullest_budgets = (struct fullest_budgets){ 0 };
 }

@@ -8,7 +8,7 @@
 
 #include "budget/policy.h"
 
-struct share {
+struct fullest_budget {
 	char *budget, *key;
 	const char *window;  /* "hour", ..., "month", "rolling", "spike" */
 	const char *reached; /* the highest step's action; "": none */
@@ -19,8 +19,8 @@ struct share {
 	double used; /* of the limit */
 };
 
-struct shares {
-	struct share *rows; /* the fullest first */
+struct fullest_budgets {
+	struct fullest_budget *rows; /* the fullest first */
 	size_t n;
 	size_t n_more;        /* counters that are not among them */
 	int64_t more_nanos;   /* what was spent in those, in budgets of money */
@@ -28,7 +28,8 @@ struct shares {
 };
 
 /* The `max` fullest. 0 or -ENOMEM. */
-int shares_take(struct shares *ret, struct policy *policy, size_t max, int64_t now_us);
-void shares_done(struct shares *shares);
+int fullest_budgets_take(struct fullest_budgets *ret, struct policy *policy, size_t max,
+			 int64_t now_us);
+void fullest_budgets_done(struct fullest_budgets *fullest_budgets);
 
 #endif

@@ -43,7 +43,7 @@ struct metrics *metrics_new(size_t max_series, const char *node)
 			      "workload=\"other\",provider=\"other\",model=\"other\",host=\"other\"";
 	static char other_timing[] = "namespace=\"other\",workload=\"other\",provider=\"other\","
 				     "model=\"other\"";
-	static char other_deed[] = "budget=\"other\",action=\"other\"";
+	static char other_action[] = "budget=\"other\",action=\"other\"";
 	struct metrics *metrics = calloc(1, sizeof(*metrics));
 
 	if (!metrics)
@@ -51,12 +51,13 @@ struct metrics *metrics_new(size_t max_series, const char *node)
 	snprintf(metrics->node, sizeof(metrics->node), "%s", node);
 	metrics->other_calls.row.labels = other;
 	metrics->other_timing.row.labels = other_timing;
-	metrics->other_deed.row.labels = other_deed;
+	metrics->other_action.row.labels = other_action;
 	metrics->calls = series_new(sizeof(struct metrics_calls), max_series, on_dropped, metrics);
 	metrics->timings = series_new(sizeof(struct metrics_timing), METRICS_TIMINGS(max_series),
 				      NULL, NULL);
-	metrics->deeds = series_new(sizeof(struct metrics_deed), METRICS_DEEDS, NULL, NULL);
-	if (!metrics->calls || !metrics->timings || !metrics->deeds)
+	metrics->action_counts = series_new(sizeof(struct metrics_action_count), METRICS_DEEDS,
+					    NULL, NULL);
+	if (!metrics->calls || !metrics->timings || !metrics->action_counts)
 		return metrics_free(metrics);
 	return metrics;
 }
@@ -67,7 +68,7 @@ struct metrics *metrics_free(struct metrics *metrics)
 		return NULL;
 	series_free(metrics->calls); /* the callers go with their rows */
 	series_free(metrics->timings);
-	series_free(metrics->deeds);
+	series_free(metrics->action_counts);
 	free(metrics);
 	return NULL;
 }
@@ -255,7 +256,7 @@ static void result_word(const char *result, char *buf, size_t size)
 
 void metrics_action(struct metrics *metrics, const struct ledger_action *action, uint64_t now_ns)
 {
-	struct metrics_deed *deed;
+	struct metrics_action_count *count;
 	char labels[METRICS_LABELS_LEN] = "", result[32];
 
 	result_word(action->result ? action->result : "", result, sizeof(result));
@@ -263,22 +264,22 @@ void metrics_action(struct metrics *metrics, const struct ledger_action *action,
 	metrics_label(labels, sizeof(labels), "action", action->action);
 	metrics_label(labels, sizeof(labels), "mode", action->is_rehearsed ? "rehearsed" : "real");
 	metrics_label(labels, sizeof(labels), "result", result);
-	deed = (struct metrics_deed *)series_get(metrics->deeds, labels, now_ns);
-	if (!deed)
-		deed = &metrics->other_deed;
-	deed->n++;
+	count = (struct metrics_action_count *)series_get(metrics->action_counts, labels, now_ns);
+	if (!count)
+		count = &metrics->other_action;
+	count->n++;
 }
 
 void metrics_expire(struct metrics *metrics, uint64_t now_ns)
 {
 	series_expire(metrics->calls, now_ns);
 	series_expire(metrics->timings, now_ns);
-	series_expire(metrics->deeds, now_ns);
+	series_expire(metrics->action_counts, now_ns);
 }
 
 void metrics_pin(struct metrics *metrics, bool pinned)
 {
 	series_pin(metrics->calls, pinned);
 	series_pin(metrics->timings, pinned);
-	series_pin(metrics->deeds, pinned);
+	series_pin(metrics->action_counts, pinned);
 }

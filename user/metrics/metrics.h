@@ -57,19 +57,19 @@ struct metrics_timing {
 	struct metrics_histogram duration, first_token;
 };
 
-struct metrics_deed {
+struct metrics_action_count {
 	struct series_row row;
 	uint64_t n;
 };
 
 struct metrics {
 	char node[WHO_NAME_LEN];
-	struct series *calls, *timings, *deeds;
+	struct series *calls, *timings, *action_counts;
 	struct metrics_caller *callers; /* a hash */
 	/* What found no room in the tables. */
 	struct metrics_calls other_calls;
 	struct metrics_timing other_timing;
-	struct metrics_deed other_deed;
+	struct metrics_action_count other_action;
 	struct metrics_sums total; /* of all calls; never expires */
 	uint64_t overflowed;       /* calls that went to the last row "other" */
 };

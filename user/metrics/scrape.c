@@ -33,9 +33,9 @@ static struct series *timings_table(struct metrics *metrics)
 	return metrics->timings;
 }
 
-static struct series *deeds_table(struct metrics *metrics)
+static struct series *actions_table(struct metrics *metrics)
 {
-	return metrics->deeds;
+	return metrics->action_counts;
 }
 
 static const struct metrics_sums *sums_of(const struct series_row *row)
@@ -147,9 +147,9 @@ static void write_first_token(struct scrape *scrape, struct series_row *row)
 			metrics_first_ms, METRICS_FIRSTS);
 }
 
-static void write_deeds(struct scrape *scrape, struct series_row *row)
+static void write_actions(struct scrape *scrape, struct series_row *row)
 {
-	write_cell(scrape, row, 0, ((struct metrics_deed *)row)->n);
+	write_cell(scrape, row, 0, ((struct metrics_action_count *)row)->n);
 }
 
 /* The host's own sums: they neither expire nor share a row. */
@@ -193,7 +193,7 @@ static void write_series(struct scrape *scrape)
 
 	exposition_count(&scrape->out, "", "table", "calls", series_count(metrics->calls));
 	exposition_count(&scrape->out, "", "table", "timings", series_count(metrics->timings));
-	exposition_count(&scrape->out, "", "table", "actions", series_count(metrics->deeds));
+	exposition_count(&scrape->out, "", "table", "actions", series_count(metrics->action_counts));
 }
 
 static void write_overflowed(struct scrape *scrape)
@@ -250,8 +250,8 @@ static const struct scrape_family of_calls[] = {
 	  write_first_token },
 	{ { "aigress_actions", NULL, "What budgets led to, done or rehearsed.", EXPOSITION_COUNTER },
 	  NULL,
-	  deeds_table,
-	  write_deeds },
+	  actions_table,
+	  write_actions },
 	{ { "aigress_node_spend_usd", "usd", "What was charged on this host in all.",
 	    EXPOSITION_COUNTER },
 	  write_total_spend,
@@ -294,7 +294,7 @@ static struct series_row *other_of(struct metrics *metrics, const struct series 
 		return metrics->overflowed ? &metrics->other_calls.row : NULL;
 	if (table == metrics->timings)
 		return &metrics->other_timing.row;
-	return &metrics->other_deed.row;
+	return &metrics->other_action.row;
 }
 
 static const struct scrape_family *family_at(size_t at)
@@ -423,8 +423,8 @@ struct scrape *scrape_new(struct metrics *metrics, const struct scrape_sources *
 		pipeline_stats(sources->pipeline, &scrape->pipeline);
 	if (sources->tap)
 		(void)tap_counters(sources->tap, scrape->counters);
-	if (sources->policy &&
-	    shares_take(&scrape->shares, sources->policy, sources->max_series, now_us) < 0)
+	if (sources->policy && fullest_budgets_take(&scrape->fullest_budgets, sources->policy,
+						    sources->max_series, now_us) < 0)
 		return scrape_free(scrape);
 	return scrape;
 }
@@ -434,7 +434,7 @@ struct scrape *scrape_free(struct scrape *scrape)
 	if (!scrape)
 		return NULL;
 	metrics_pin(scrape->metrics, false);
-	shares_done(&scrape->shares);
+	fullest_budgets_done(&scrape->fullest_budgets);
 	free(scrape->out.text);
 	free(scrape);
 	return NULL;

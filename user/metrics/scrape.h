@@ -22,7 +22,7 @@ struct scrape_sources {
 	const char *version;
 	struct pipeline *pipeline;
 	struct policy *policy;
-	struct act *act;
+	struct enforcer *enforcer;
 	struct ledger *ledger;
 	struct prices *prices;
 	struct tap *tap;

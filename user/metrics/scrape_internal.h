@@ -17,7 +17,7 @@ struct scrape {
 	char common[WHO_NAME_LEN * 4 + 16];
 	char resource[4 * (WHO_NAME_LEN * 4 + 32)];
 	/* as they were at the start */
-	struct shares shares;
+	struct fullest_budgets fullest_budgets;
 	struct pipeline_stats pipeline;
 	uint64_t counters[CTL_COUNTERS];
 };

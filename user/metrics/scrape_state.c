@@ -17,12 +17,13 @@ static void count(struct scrape *scrape, const char *name, const char *value, ui
 
 /* Budgets. */
 
-static const char *share_labels(const struct share *share, char *labels, size_t size)
+static const char *fullest_budget_labels(const struct fullest_budget *fullest_budget, char *labels,
+					 size_t size)
 {
 	labels[0] = '\0';
-	metrics_label(labels, size, "budget", share->budget);
-	metrics_label(labels, size, "counter", share->key);
-	metrics_label(labels, size, "window", share->window);
+	metrics_label(labels, size, "budget", fullest_budget->budget);
+	metrics_label(labels, size, "counter", fullest_budget->key);
+	metrics_label(labels, size, "window", fullest_budget->window);
 	return labels;
 }
 
@@ -32,43 +33,48 @@ static void write_money(struct scrape *scrape, enum amount amount)
 {
 	char labels[METRICS_LABELS_LEN];
 
-	for (size_t i = 0; i < scrape->shares.n; i++) {
-		const struct share *share = &scrape->shares.rows[i];
-		int64_t left = share->limit_nanos - share->spent_nanos;
+	for (size_t i = 0; i < scrape->fullest_budgets.n; i++) {
+		const struct fullest_budget *fullest_budget = &scrape->fullest_budgets.rows[i];
+		int64_t left = fullest_budget->limit_nanos - fullest_budget->spent_nanos;
 
-		if (share->in_money && (share->limit_nanos || amount == AMOUNT_USED))
-			exposition_nanos(&scrape->out, share_labels(share, labels, sizeof(labels)),
-					 NULL, NULL,
-					 amount == AMOUNT_LIMIT ? share->limit_nanos :
-					 amount == AMOUNT_USED  ? share->spent_nanos :
-					 left > 0               ? left :
-								  0);
+		if (fullest_budget->in_money &&
+		    (fullest_budget->limit_nanos || amount == AMOUNT_USED))
+			exposition_nanos(
+				&scrape->out,
+				fullest_budget_labels(fullest_budget, labels, sizeof(labels)), NULL,
+				NULL,
+				amount == AMOUNT_LIMIT ? fullest_budget->limit_nanos :
+				amount == AMOUNT_USED  ? fullest_budget->spent_nanos :
+				left > 0               ? left :
+							 0);
 	}
-	if (scrape->shares.n_more && amount == AMOUNT_USED)
+	if (scrape->fullest_budgets.n_more && amount == AMOUNT_USED)
 		exposition_nanos(&scrape->out, "budget=\"other\",counter=\"other\"", NULL, NULL,
-				 scrape->shares.more_nanos);
+				 scrape->fullest_budgets.more_nanos);
 }
 
 static void write_budget_tokens(struct scrape *scrape, enum amount amount)
 {
 	char labels[METRICS_LABELS_LEN];
 
-	for (size_t i = 0; i < scrape->shares.n; i++) {
-		const struct share *share = &scrape->shares.rows[i];
-		uint64_t left = share->limit_tokens > share->spent_tokens ?
-					share->limit_tokens - share->spent_tokens :
+	for (size_t i = 0; i < scrape->fullest_budgets.n; i++) {
+		const struct fullest_budget *fullest_budget = &scrape->fullest_budgets.rows[i];
+		uint64_t left = fullest_budget->limit_tokens > fullest_budget->spent_tokens ?
+					fullest_budget->limit_tokens - fullest_budget->spent_tokens :
 					0;
 
-		if (!share->in_money)
-			exposition_count(&scrape->out, share_labels(share, labels, sizeof(labels)),
-					 NULL, NULL,
-					 amount == AMOUNT_LIMIT ? share->limit_tokens :
-					 amount == AMOUNT_USED  ? share->spent_tokens :
-								  left);
+		if (!fullest_budget->in_money)
+			exposition_count(
+				&scrape->out,
+				fullest_budget_labels(fullest_budget, labels, sizeof(labels)), NULL,
+				NULL,
+				amount == AMOUNT_LIMIT ? fullest_budget->limit_tokens :
+				amount == AMOUNT_USED  ? fullest_budget->spent_tokens :
+							 left);
 	}
-	if (scrape->shares.more_tokens && amount == AMOUNT_USED)
+	if (scrape->fullest_budgets.more_tokens && amount == AMOUNT_USED)
 		exposition_count(&scrape->out, "budget=\"other\",counter=\"other\"", NULL, NULL,
-				 scrape->shares.more_tokens);
+				 scrape->fullest_budgets.more_tokens);
 }
 
 static void write_limit(struct scrape *scrape)
@@ -105,31 +111,35 @@ static void write_used_ratio(struct scrape *scrape)
 {
 	char labels[METRICS_LABELS_LEN];
 
-	for (size_t i = 0; i < scrape->shares.n; i++)
-		if (scrape->shares.rows[i].limit_nanos || scrape->shares.rows[i].limit_tokens)
-			exposition_ratio(
-				&scrape->out,
-				share_labels(&scrape->shares.rows[i], labels, sizeof(labels)),
-				scrape->shares.rows[i].used);
+	for (size_t i = 0; i < scrape->fullest_budgets.n; i++)
+		if (scrape->fullest_budgets.rows[i].limit_nanos ||
+		    scrape->fullest_budgets.rows[i].limit_tokens)
+			exposition_ratio(&scrape->out,
+					 fullest_budget_labels(&scrape->fullest_budgets.rows[i],
+							       labels, sizeof(labels)),
+					 scrape->fullest_budgets.rows[i].used);
 }
 
 static void write_window_end(struct scrape *scrape)
 {
 	char labels[METRICS_LABELS_LEN];
 
-	for (size_t i = 0; i < scrape->shares.n; i++) {
-		const struct share *share = &scrape->shares.rows[i];
+	for (size_t i = 0; i < scrape->fullest_budgets.n; i++) {
+		const struct fullest_budget *fullest_budget = &scrape->fullest_budgets.rows[i];
 
-		if (strcmp(share->window, "rolling") && strcmp(share->window, "spike"))
-			exposition_count(&scrape->out, share_labels(share, labels, sizeof(labels)),
-					 NULL, NULL, (uint64_t)(share->window_end_us / US_PER_S));
+		if (strcmp(fullest_budget->window, "rolling") &&
+		    strcmp(fullest_budget->window, "spike"))
+			exposition_count(
+				&scrape->out,
+				fullest_budget_labels(fullest_budget, labels, sizeof(labels)), NULL,
+				NULL, (uint64_t)(fullest_budget->window_end_us / US_PER_S));
 	}
 }
 
 static void write_shown_counters(struct scrape *scrape)
 {
-	count(scrape, "shown", "yes", scrape->shares.n);
-	count(scrape, "shown", "no", scrape->shares.n_more);
+	count(scrape, "shown", "yes", scrape->fullest_budgets.n);
+	count(scrape, "shown", "no", scrape->fullest_budgets.n_more);
 }
 
 static void write_enforce(struct scrape *scrape)
@@ -140,7 +150,7 @@ static void write_enforce(struct scrape *scrape)
 
 /* Gates. */
 
-static void count_gate(void *arg, const struct act_gate *gate)
+static void count_gate(void *arg, const struct enforcer_gate *gate)
 {
 	uint64_t *n = arg;
 
@@ -152,9 +162,9 @@ static void write_gates(struct scrape *scrape)
 {
 	uint64_t n[POLICY_ACTIONS] = { 0 };
 
-	if (!scrape->sources.act)
+	if (!scrape->sources.enforcer)
 		return;
-	act_gates(scrape->sources.act, count_gate, n);
+	enforcer_gates(scrape->sources.enforcer, count_gate, n);
 	for (size_t i = 0; i < POLICY_ACTIONS; i++)
 		if (i != POLICY_NOTE && i != POLICY_KILL)
 			count(scrape, "action", policy_action_name(i), n[i]);
@@ -165,7 +175,7 @@ struct gates_job {
 	size_t left;
 };
 
-static void write_gate(void *arg, const struct act_gate *gate)
+static void write_gate(void *arg, const struct enforcer_gate *gate)
 {
 	struct gates_job *job = arg;
 	char labels[METRICS_LABELS_LEN] = "";
@@ -187,8 +197,8 @@ static void write_gate_ends(struct scrape *scrape)
 {
 	struct gates_job job = { .scrape = scrape, .left = scrape->sources.max_series };
 
-	if (scrape->sources.act)
-		act_gates(scrape->sources.act, write_gate, &job);
+	if (scrape->sources.enforcer)
+		enforcer_gates(scrape->sources.enforcer, write_gate, &job);
 }
 
 /* Coverage: the two looks. */
@@ -203,18 +213,18 @@ static void write_directions(struct scrape *scrape, const uint64_t bytes[2])
 
 static void write_traffic(struct scrape *scrape)
 {
-	write_directions(scrape, scrape->pipeline.unmetered.flow_bytes);
+	write_directions(scrape, scrape->pipeline.reconcile.flow_bytes);
 }
 
 static void write_measured(struct scrape *scrape)
 {
-	write_directions(scrape, scrape->pipeline.unmetered.read_bytes);
+	write_directions(scrape, scrape->pipeline.reconcile.read_bytes);
 }
 
 static void write_estimated(struct scrape *scrape)
 {
 	for (unsigned why = UNMETERED_QUIC; why < UNMETERED_WHYS; why++) {
-		const uint64_t *bytes = scrape->pipeline.unmetered.charged_bytes[why];
+		const uint64_t *bytes = scrape->pipeline.reconcile.charged_bytes[why];
 		char labels[64] = "";
 
 		metrics_label(labels, sizeof(labels), "why", unmetered_why_name(why));
@@ -228,7 +238,7 @@ static void write_estimated(struct scrape *scrape)
 /* What neither look explains yet: long connections until their next minute, and TLS's framing. */
 static void write_unmetered(struct scrape *scrape)
 {
-	const struct unmetered_stats *stats = &scrape->pipeline.unmetered;
+	const struct reconcile_stats *stats = &scrape->pipeline.reconcile;
 	uint64_t left[2];
 
 	for (int dir = 0; dir < 2; dir++) {
@@ -246,13 +256,13 @@ static void write_connections(struct scrape *scrape)
 	if (!scrape->sources.pipeline)
 		return;
 	count(scrape, "look", "flow", scrape->pipeline.flows);
-	count(scrape, "look", "tls", scrape->pipeline.links.connections);
+	count(scrape, "look", "tls", scrape->pipeline.connections.connections);
 }
 
 static void write_in_flight(struct scrape *scrape)
 {
 	if (scrape->sources.pipeline)
-		count(scrape, NULL, NULL, scrape->pipeline.links.calls);
+		count(scrape, NULL, NULL, scrape->pipeline.connections.calls);
 }
 
 /* Losses. */
@@ -267,7 +277,7 @@ static bool is_of_bytes(const char *name)
 static void write_kernel(struct scrape *scrape, bool of_bytes)
 {
 	for (unsigned i = 0; scrape->sources.tap && i < CTL_COUNTERS; i++) {
-		const char *name = facts_counter_name(i);
+		const char *name = tap_counter_name(i);
 
 		if (name && is_of_bytes(name) == of_bytes)
 			count(scrape, "kind", name, scrape->counters[i]);
@@ -291,18 +301,18 @@ static void write_parser(struct scrape *scrape)
 	if (!scrape->sources.pipeline)
 		return;
 	count(scrape, "kind", "bad_events", stats->bad_events);
-	count(scrape, "kind", "gaps", stats->links.gaps);
-	count(scrape, "kind", "resyncs", stats->links.resyncs);
-	count(scrape, "kind", "bad_encodings", stats->links.bad_encodings);
-	count(scrape, "kind", "connections_dropped", stats->links.connections_dropped);
-	count(scrape, "kind", "calls_dropped", stats->links.calls_dropped);
-	count(scrape, "kind", "accounts_dropped", stats->unmetered.accounts_dropped);
+	count(scrape, "kind", "gaps", stats->connections.gaps);
+	count(scrape, "kind", "resyncs", stats->connections.resyncs);
+	count(scrape, "kind", "bad_encodings", stats->connections.bad_encodings);
+	count(scrape, "kind", "connections_dropped", stats->connections.connections_dropped);
+	count(scrape, "kind", "calls_dropped", stats->connections.calls_dropped);
+	count(scrape, "kind", "accounts_dropped", stats->reconcile.accounts_dropped);
 }
 
 static void write_gap_bytes(struct scrape *scrape)
 {
 	if (scrape->sources.pipeline)
-		count(scrape, NULL, NULL, scrape->pipeline.links.gap_bytes);
+		count(scrape, NULL, NULL, scrape->pipeline.connections.gap_bytes);
 }
 
 static void write_events(struct scrape *scrape)

@@ -22,14 +22,14 @@
 #include "names/source.h"
 #include "names/workload.h"
 
-#define PODS_DIR  "/var/log/pods"
-#define LINKS_DIR "/var/log/containers"
-#define SCAN_MAX  65536        /* entries of a folder that are looked at */
-#define SCAN_NS   NAMES_ASK_NS /* full scans are no closer together */
+#define PODS_DIR        "/var/log/pods"
+#define CONNECTIONS_DIR "/var/log/containers"
+#define SCAN_MAX        65536        /* entries of a folder that are looked at */
+#define SCAN_NS         NAMES_ASK_NS /* full scans are no closer together */
 
 struct logs {
 	struct source_env env;
-	int inotify, pods_watch, links_watch;
+	int inotify, pods_watch, connections_watch;
 	struct loop_source *events;
 	uint64_t scanned_ns;
 };
@@ -138,7 +138,7 @@ static int scan_both(struct logs *logs)
 
 	logs->scanned_ns = clock_mono_ns();
 	if (!err)
-		(void)scan(logs, LINKS_DIR, true);
+		(void)scan(logs, CONNECTIONS_DIR, true);
 	return err;
 }
 
@@ -155,14 +155,15 @@ static void on_entry(struct logs *logs, const struct inotify_event *event)
 	if (event->mask & IN_IGNORED) {
 		if (event->wd == logs->pods_watch)
 			logs->pods_watch = -1;
-		else if (event->wd == logs->links_watch)
-			logs->links_watch = -1;
+		else if (event->wd == logs->connections_watch)
+			logs->connections_watch = -1;
 	}
 	if (!event->len)
 		return;
 	if (event->wd == logs->pods_watch)
 		return learn_folder(logs, event->name);
-	if (event->wd != logs->links_watch || !source_path(logs->env.config, LINKS_DIR, path))
+	if (event->wd != logs->connections_watch ||
+	    !source_path(logs->env.config, CONNECTIONS_DIR, path))
 		return;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir >= 0)
@@ -212,11 +213,11 @@ static int logs_start(const struct source_env *env, void **ret)
 	if (!logs)
 		return -ENOMEM;
 	logs->env = *env;
-	logs->links_watch = -1;
+	logs->connections_watch = -1;
 	logs->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	err = logs->inotify < 0 ? -errno : watch(logs, PODS_DIR, &logs->pods_watch);
 	if (!err)
-		(void)watch(logs, LINKS_DIR, &logs->links_watch);
+		(void)watch(logs, CONNECTIONS_DIR, &logs->connections_watch);
 	/* Watched first, so that nothing comes up between. */
 	if (!err)
 		err = scan_both(logs);
@@ -238,8 +239,8 @@ static void logs_want(void *source, const char *container, const char *uid)
 	on_events(logs);
 	if (logs->pods_watch < 0)
 		(void)watch(logs, PODS_DIR, &logs->pods_watch);
-	if (logs->links_watch < 0)
-		(void)watch(logs, LINKS_DIR, &logs->links_watch);
+	if (logs->connections_watch < 0)
+		(void)watch(logs, CONNECTIONS_DIR, &logs->connections_watch);
 	if (clock_mono_ns() - logs->scanned_ns >= SCAN_NS)
 		(void)scan_both(logs);
 }

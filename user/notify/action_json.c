@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 
-json_t *evidence_json(const struct ledger_action *action)
+json_t *action_json(const struct ledger_action *action)
 {
 	char spent[MONEY_LEN], limit[MONEY_LEN], when[TEXT_TIME_LEN], start[TEXT_TIME_LEN],
 		until[TEXT_TIME_LEN];

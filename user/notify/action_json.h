@@ -12,6 +12,6 @@
  * that is known), the last calls, how much was measured, what was done to whom, and the result. "id"
  * is there if the action has one. The caller's reference; NULL: no memory.
  */
-json_t *evidence_json(const struct ledger_action *action);
+json_t *action_json(const struct ledger_action *action);
 
 #endif

@@ -15,27 +15,27 @@
 /* PIPE_BUF of Linux: a write of no more is whole or not at all, once poll says that there is room. */
 #define LINE_MAX_BYTES 4096
 
-struct lines {
+struct stdout_lines {
 	bool quiet;
 	uint64_t lost;
 };
 
-struct lines *lines_new(bool quiet)
+struct stdout_lines *stdout_lines_new(bool quiet)
 {
-	struct lines *lines = calloc(1, sizeof(*lines));
+	struct stdout_lines *stdout_lines = calloc(1, sizeof(*stdout_lines));
 
-	if (lines)
-		lines->quiet = quiet;
-	return lines;
+	if (stdout_lines)
+		stdout_lines->quiet = quiet;
+	return stdout_lines;
 }
 
-static void print(struct lines *lines, const char *line, size_t len)
+static void print(struct stdout_lines *stdout_lines, const char *line, size_t len)
 {
 	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
 	if (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT) ||
 	    write(STDOUT_FILENO, line, len) != (ssize_t)len)
-		lines->lost++;
+		stdout_lines->lost++;
 }
 
 /* Names come from processes and hosts: a control byte must not reach a terminal. */
@@ -46,7 +46,7 @@ static void mask_control(char *line)
 			*line = '?';
 }
 
-void lines_call(struct lines *lines, const struct ledger_call *call)
+void stdout_lines_call(struct stdout_lines *stdout_lines, const struct ledger_call *call)
 {
 	const struct charge *charge = call->charge;
 	const struct usage *usage = &charge->usage;
@@ -55,7 +55,7 @@ void lines_call(struct lines *lines, const struct ledger_call *call)
 	struct tm tm;
 	int len;
 
-	if (lines->quiet)
+	if (stdout_lines->quiet)
 		return;
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
 	len = snprintf(line, sizeof(line) - 1,
@@ -73,12 +73,12 @@ void lines_call(struct lines *lines, const struct ledger_call *call)
 		len = sizeof(line) - 2;
 	mask_control(line);
 	line[len++] = '\n';
-	print(lines, line, (size_t)len);
+	print(stdout_lines, line, (size_t)len);
 }
 
-void lines_action(struct lines *lines, const struct ledger_action *action)
+void stdout_lines_action(struct stdout_lines *stdout_lines, const struct ledger_action *action)
 {
-	json_t *object = evidence_json(action);
+	json_t *object = action_json(action);
 	_cleanup_free_ char *text = NULL;
 	char spent[MONEY_LEN];
 
@@ -90,14 +90,14 @@ void lines_action(struct lines *lines, const struct ledger_action *action)
 		 action->is_rehearsed ? " (rehearsed: nothing was done)" : "");
 	if (!text)
 		return;
-	print(lines, text, strlen(text));
-	print(lines, "\n", 1);
+	print(stdout_lines, text, strlen(text));
+	print(stdout_lines, "\n", 1);
 }
 
-struct lines *lines_free(struct lines *lines)
+struct stdout_lines *stdout_lines_free(struct stdout_lines *stdout_lines)
 {
-	if (lines && lines->lost)
-		log_info("%lu lines found no reader", lines->lost);
-	free(lines);
+	if (stdout_lines && stdout_lines->lost)
+		log_info("%lu lines found no reader", stdout_lines->lost);
+	free(stdout_lines);
 	return NULL;
 }

@@ -10,12 +10,12 @@
 
 #include "ledger/ledger.h"
 
-struct lines;
+struct stdout_lines;
 
 /* `quiet`: calls are not printed, actions are. NULL: no memory. */
-struct lines *lines_new(bool quiet);
-void lines_call(struct lines *lines, const struct ledger_call *call);
-void lines_action(struct lines *lines, const struct ledger_action *action);
-struct lines *lines_free(struct lines *lines);
+struct stdout_lines *stdout_lines_new(bool quiet);
+void stdout_lines_call(struct stdout_lines *stdout_lines, const struct ledger_call *call);
+void stdout_lines_action(struct stdout_lines *stdout_lines, const struct ledger_action *action);
+struct stdout_lines *stdout_lines_free(struct stdout_lines *stdout_lines);
 
 #endif

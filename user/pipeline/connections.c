@@ -13,18 +13,18 @@ struct item {
 	uint64_t cgroup;
 	uint64_t number;
 	uint64_t start_ns;
-	uint64_t told_ns; /* when links_out.running was told; 0: not yet */
+	uint64_t told_ns; /* when connections_out.running was told; 0: not yet */
 	struct call *call;
 };
 
 _Static_assert(EV_HOST_LEN == HTTP_HOST_LEN, "a name from a head fits a connection's");
 
 /* One TLS connection of one process. */
-struct link {
+struct connection {
 	UT_hash_handle hh; /* in the order of their first event */
 	uint64_t id, ssl;
 	uint64_t seen[2], records[2];      /* plaintext so far, by enum ev_dir */
-	uint64_t told[2], told_records[2]; /* of these, what links_out.read was told */
+	uint64_t told[2], told_records[2]; /* of these, what connections_out.read was told */
 	uint64_t told_missed;
 	uint32_t tgid;
 	uid_t uid;
@@ -36,208 +36,216 @@ struct link {
 	size_t n_items;
 };
 
-struct links {
-	struct links_out out;
+struct connections {
+	struct connections_out out;
 	const struct prices *prices;
 	struct calibration *calibration;
-	struct link *table;
-	struct link *last;   /* found: events come in runs of one connection */
-	uint64_t numbers;    /* of calls, ever */
-	uint64_t running_ns; /* between two tellings of one */
-	struct links_stats stats;
+	struct connection *table;
+	struct connection *last; /* found: events come in runs of one connection */
+	uint64_t numbers;        /* of calls, ever */
+	uint64_t running_ns;     /* between two tellings of one */
+	struct connections_stats stats;
 };
 
-struct links *links_new(const struct links_out *out, const struct prices *prices,
-			struct calibration *calibration)
+struct connections *connections_new(const struct connections_out *out, const struct prices *prices,
+				    struct calibration *calibration)
 {
-	struct links *links = calloc(1, sizeof(*links));
+	struct connections *connections = calloc(1, sizeof(*connections));
 
-	if (links)
-		*links = (struct links){ .out = *out,
-					 .prices = prices,
-					 .calibration = calibration,
-					 .running_ns = LINKS_RUNNING_NS };
-	return links;
+	if (connections)
+		*connections = (struct connections){ .out = *out,
+						     .prices = prices,
+						     .calibration = calibration,
+						     .running_ns = CONNECTIONS_RUNNING_NS };
+	return connections;
 }
 
-void links_running(struct links *links, uint64_t period_ns)
+void connections_running(struct connections *connections, uint64_t period_ns)
 {
-	links->running_ns = period_ns;
+	connections->running_ns = period_ns;
 }
 
-static void item_free(struct links *links, struct link *link, struct item *item)
+static void item_free(struct connections *connections, struct connection *connection,
+		      struct item *item)
 {
-	DL_DELETE(link->items, item);
-	link->n_items--;
-	links->stats.calls--;
+	DL_DELETE(connection->items, item);
+	connection->n_items--;
+	connections->stats.calls--;
 	call_free(item->call);
 	free(item);
 }
 
-static struct links_caller caller_of(const struct link *link, const struct item *item)
+static struct connections_caller caller_of(const struct connection *connection,
+					   const struct item *item)
 {
-	return (struct links_caller){ .cgroup = item->cgroup,
-				      .call = item->number,
-				      .connection = link->id,
-				      .next_ns = item->next ? item->next->start_ns : 0,
-				      .tgid = link->tgid,
-				      .uid = link->uid,
-				      .comm = link->comm };
+	return (struct connections_caller){ .cgroup = item->cgroup,
+					    .call = item->number,
+					    .connection = connection->id,
+					    .next_ns = item->next ? item->next->start_ns : 0,
+					    .tgid = connection->tgid,
+					    .uid = connection->uid,
+					    .comm = connection->comm };
 }
 
 /* The call is over, one way or another: its charge leaves, and it is forgotten. */
-static void item_settle(struct links *links, struct link *link, struct item *item)
+static void item_settle(struct connections *connections, struct connection *connection,
+			struct item *item)
 {
-	struct links_caller caller = caller_of(link, item);
+	struct connections_caller caller = caller_of(connection, item);
 	struct charge charge;
 
-	call_charge(item->call, links->prices, links->calibration, &charge);
-	call_teach(item->call, links->calibration);
-	links->out.charged(links->out.arg, &caller, &charge);
-	item_free(links, link, item);
+	call_charge(item->call, connections->prices, connections->calibration, &charge);
+	call_teach(item->call, connections->calibration);
+	connections->out.charged(connections->out.arg, &caller, &charge);
+	item_free(connections, connection, item);
 }
 
 /* Telemetry, files, an operation that nobody has heard of: not charged, and not silent. */
-static void item_pass(struct links *links, const struct link *link, const struct http_head *head)
+static void item_pass(struct connections *connections, const struct connection *connection,
+		      const struct http_head *head)
 {
-	const char *host = head->host[0] ? head->host : link->host;
+	const char *host = head->host[0] ? head->host : connection->host;
 
-	if (links->out.other && !strcmp(head->method, "POST") && api_find(host))
-		links->out.other(links->out.arg, link->tgid, host);
+	if (connections->out.other && !strcmp(head->method, "POST") && api_find(host))
+		connections->out.other(connections->out.arg, connection->tgid, host);
 }
 
-static void item_add(struct links *links, struct link *link, const struct http_piece *piece,
-		     const struct ev_head *event)
+static void item_add(struct connections *connections, struct connection *connection,
+		     const struct http_piece *piece, const struct ev_head *event)
 {
 	struct item *item;
 
-	if (link->n_items >= LINKS_CALLS_MAX) {
-		links->stats.calls_dropped++;
+	if (connection->n_items >= CONNECTIONS_CALLS_MAX) {
+		connections->stats.calls_dropped++;
 		return;
 	}
 	item = calloc(1, sizeof(*item));
 	if (item)
-		item->call = call_new(piece->head, link->host, event->time_ns);
+		item->call = call_new(piece->head, connection->host, event->time_ns);
 	if (!item || !item->call) {
 		free(item);
-		item_pass(links, link, piece->head);
+		item_pass(connections, connection, piece->head);
 		return;
 	}
 	/* Seen only from its middle on: what is read of it must be found beside its flow. */
-	if (!link->host[0])
-		memcpy(link->host, piece->head->host, sizeof(link->host));
+	if (!connection->host[0])
+		memcpy(connection->host, piece->head->host, sizeof(connection->host));
 	item->exchange = piece->exchange;
 	item->cgroup = event->cgroup;
 	item->start_ns = event->time_ns;
-	item->number = ++links->numbers;
-	DL_APPEND(link->items, item);
-	link->n_items++;
-	links->stats.calls++;
+	item->number = ++connections->numbers;
+	DL_APPEND(connection->items, item);
+	connection->n_items++;
+	connections->stats.calls++;
 }
 
-static void item_tell(struct links *links, struct link *link, struct item *item,
-		      const struct http_piece *piece, uint64_t now_ns)
+static void item_tell(struct connections *connections, struct connection *connection,
+		      struct item *item, const struct http_piece *piece, uint64_t now_ns)
 {
-	struct links_caller caller = caller_of(link, item);
+	struct connections_caller caller = caller_of(connection, item);
 	struct charge charge;
 
 	/* Before the request has ended its model may not be known. */
-	if (!links->out.running ||
+	if (!connections->out.running ||
 	    (!item->told_ns && piece->side == HTTP_REQUEST && piece->type != HTTP_END) ||
-	    (item->told_ns && now_ns - item->told_ns < links->running_ns))
+	    (item->told_ns && now_ns - item->told_ns < connections->running_ns))
 		return;
 	item->told_ns = now_ns;
-	call_charge(item->call, links->prices, links->calibration, &charge);
-	links->out.running(links->out.arg, &caller, &charge);
+	call_charge(item->call, connections->prices, connections->calibration, &charge);
+	connections->out.running(connections->out.arg, &caller, &charge);
 }
 
-static void piece_take(struct links *links, struct link *link, const struct http_piece *piece,
-		       const struct ev_head *event)
+static void piece_take(struct connections *connections, struct connection *connection,
+		       const struct http_piece *piece, const struct ev_head *event)
 {
 	struct item *item;
 
-	DL_SEARCH_SCALAR(link->items, item, exchange, piece->exchange);
+	DL_SEARCH_SCALAR(connection->items, item, exchange, piece->exchange);
 	if (!item && piece->type == HTTP_HEAD && piece->side == HTTP_REQUEST) {
-		item_add(links, link, piece, event);
+		item_add(connections, connection, piece, event);
 		return;
 	}
 	if (!item)
 		return;
 	call_feed(item->call, piece, event->time_ns);
 	if (call_is_done(item->call))
-		item_settle(links, link, item);
+		item_settle(connections, connection, item);
 	else
-		item_tell(links, link, item, piece, event->time_ns);
+		item_tell(connections, connection, item, piece, event->time_ns);
 }
 
 /* Pulls what the connection has to say; returns how many requests began. */
-static size_t link_pull(struct links *links, struct link *link, const struct ev_head *event)
+static size_t connection_pull(struct connections *connections, struct connection *connection,
+			      const struct ev_head *event)
 {
 	struct http_piece piece;
 	size_t requests = 0;
 
-	while (conn_next(link->conn, &piece)) {
+	while (conn_next(connection->conn, &piece)) {
 		requests += piece.type == HTTP_HEAD && piece.side == HTTP_REQUEST;
-		piece_take(links, link, &piece, event);
+		piece_take(connections, connection, &piece, event);
 	}
 	return requests;
 }
 
 /* Behind a gap the parsers wait for the next message: all that is passed over then is due to it. */
-static void link_tell_missed(struct links *links, struct link *link, const struct conn_stats *stats)
+static void connection_tell_missed(struct connections *connections, struct connection *connection,
+				   const struct conn_stats *stats)
 {
 	uint64_t missed = stats->unread_bytes[EV_OUT] + stats->unread_bytes[EV_IN];
 
-	if (missed <= link->told_missed || (!stats->gaps && !stats->is_upgraded))
+	if (missed <= connection->told_missed || (!stats->gaps && !stats->is_upgraded))
 		return;
-	links->out.missed(links->out.arg, link->tgid, link->host,
-			  stats->is_upgraded ? LINKS_UPGRADED : LINKS_LOST,
-			  missed - link->told_missed);
-	link->told_missed = missed;
+	connections->out.missed(connections->out.arg, connection->tgid, connection->host,
+				stats->is_upgraded ? CONNECTIONS_UPGRADED : CONNECTIONS_LOST,
+				missed - connection->told_missed);
+	connection->told_missed = missed;
 }
 
-static void link_tell(struct links *links, struct link *link)
+static void connection_tell(struct connections *connections, struct connection *connection)
 {
 	struct conn_stats stats;
 
-	if (!link->conn || !link->host[0])
+	if (!connection->conn || !connection->host[0])
 		return;
-	conn_stats(link->conn, &stats);
-	link_tell_missed(links, link, &stats);
+	conn_stats(connection->conn, &stats);
+	connection_tell_missed(connections, connection, &stats);
 	for (int dir = 0; dir < 2; dir++) {
-		uint64_t read = link->seen[dir] - stats.unread_bytes[dir];
+		uint64_t read = connection->seen[dir] - stats.unread_bytes[dir];
 
-		if (read <= link->told[dir])
+		if (read <= connection->told[dir])
 			continue;
-		links->out.read(links->out.arg, link->tgid, link->host, dir, read - link->told[dir],
-				link->records[dir] - link->told_records[dir]);
-		link->told[dir] = read;
-		link->told_records[dir] = link->records[dir];
+		connections->out.read(connections->out.arg, connection->tgid, connection->host, dir,
+				      read - connection->told[dir],
+				      connection->records[dir] - connection->told_records[dir]);
+		connection->told[dir] = read;
+		connection->told_records[dir] = connection->records[dir];
 	}
 }
 
 /* The connection's bytes are of no more interest. */
-static void link_stop(struct links *links, struct link *link)
+static void connection_stop(struct connections *connections, struct connection *connection)
 {
 	struct conn_stats stats;
 
-	if (!link->conn)
+	if (!connection->conn)
 		return;
-	link_tell(links, link);
-	conn_stats(link->conn, &stats);
-	links->stats.gaps += stats.gaps;
-	links->stats.gap_bytes += stats.gap_bytes;
-	links->stats.resyncs += stats.resyncs;
-	links->stats.bad_encodings += stats.bad_encodings;
-	link->conn = conn_free(link->conn);
+	connection_tell(connections, connection);
+	conn_stats(connection->conn, &stats);
+	connections->stats.gaps += stats.gaps;
+	connections->stats.gap_bytes += stats.gap_bytes;
+	connections->stats.resyncs += stats.resyncs;
+	connections->stats.bad_encodings += stats.bad_encodings;
+	connection->conn = conn_free(connection->conn);
 }
 
-static void decide(struct links *links, struct link *link, enum ctl_verdict verdict)
+static void decide(struct connections *connections, struct connection *connection,
+		   enum ctl_verdict verdict)
 {
-	link->is_decided = true;
-	links->out.decided(links->out.arg, link->id, verdict);
+	connection->is_decided = true;
+	connections->out.decided(connections->out.arg, connection->id, verdict);
 	if (verdict == CTL_IGNORE)
-		link_stop(links, link);
+		connection_stop(connections, connection);
 }
 
 /*
@@ -245,27 +253,28 @@ static void decide(struct links *links, struct link *link, enum ctl_verdict verd
  * be charged; it is not ours if it speaks as a server or no HTTP at all, or if its first request
  * is no such call.
  */
-static void link_recognise(struct links *links, struct link *link, size_t requests)
+static void connection_recognise(struct connections *connections, struct connection *connection,
+				 size_t requests)
 {
-	enum conn_protocol protocol = conn_protocol(link->conn);
+	enum conn_protocol protocol = conn_protocol(connection->conn);
 
-	if (link->is_decided)
+	if (connection->is_decided)
 		return;
-	if (link->items)
-		decide(links, link, CTL_AI);
+	if (connection->items)
+		decide(connections, connection, CTL_AI);
 	else if (protocol == CONN_SERVER || protocol == CONN_OTHER || requests)
-		decide(links, link, CTL_IGNORE);
+		decide(connections, connection, CTL_IGNORE);
 }
 
-static struct link *link_find(struct links *links, uint64_t id)
+static struct connection *connection_find(struct connections *connections, uint64_t id)
 {
-	struct link *link = links->last;
+	struct connection *connection = connections->last;
 
-	if (link && link->id == id)
-		return link;
-	HASH_FIND(hh, links->table, &id, sizeof(id), link);
-	links->last = link;
-	return link;
+	if (connection && connection->id == id)
+		return connection;
+	HASH_FIND(hh, connections->table, &id, sizeof(id), connection);
+	connections->last = connection;
+	return connection;
 }
 
 /*
@@ -273,138 +282,141 @@ static struct link *link_find(struct links *links, uint64_t id)
  * those and the bytes before (beyond the pieces of one call, or the ring was full) was framed as well:
  * in full records at the least, and exactly so within a call.
  */
-static void link_see(struct link *link, enum ev_dir dir, uint64_t end, uint64_t len)
+static void connection_see(struct connection *connection, enum ev_dir dir, uint64_t end,
+			   uint64_t len)
 {
-	uint64_t seen = link->seen[dir];
+	uint64_t seen = connection->seen[dir];
 
 	if (end - len > seen)
-		link->records[dir] += (end - len - seen + EV_PIECE_MAX - 1) / EV_PIECE_MAX;
-	link->records[dir] += len > 0;
-	link->seen[dir] = end;
+		connection->records[dir] += (end - len - seen + EV_PIECE_MAX - 1) / EV_PIECE_MAX;
+	connection->records[dir] += len > 0;
+	connection->seen[dir] = end;
 }
 
 /* The connection is over. `totals` NULL: the kernel's last counts are not known. */
-static void link_end(struct links *links, struct link *link, const uint64_t totals[2],
-		     const struct ev_head *event)
+static void connection_end(struct connections *connections, struct connection *connection,
+			   const uint64_t totals[2], const struct ev_head *event)
 {
-	if (link->conn && totals) {
+	if (connection->conn && totals) {
 		for (int dir = 0; dir < 2; dir++)
-			link_see(link, dir, totals[dir], 0);
-		conn_end(link->conn, totals);
-		link_pull(links, link, event);
+			connection_see(connection, dir, totals[dir], 0);
+		conn_end(connection->conn, totals);
+		connection_pull(connections, connection, event);
 	}
-	while (link->items) {
-		call_end(link->items->call, event->time_ns);
-		item_settle(links, link, link->items);
+	while (connection->items) {
+		call_end(connection->items->call, event->time_ns);
+		item_settle(connections, connection, connection->items);
 	}
-	link_stop(links, link);
-	if (links->last == link)
-		links->last = NULL;
-	HASH_DEL(links->table, link);
-	links->stats.connections--;
-	free(link);
+	connection_stop(connections, connection);
+	if (connections->last == connection)
+		connections->last = NULL;
+	HASH_DEL(connections->table, connection);
+	connections->stats.connections--;
+	free(connection);
 }
 
-static struct link *link_add(struct links *links, const struct ev_head *event, bool from_start)
+static struct connection *connection_add(struct connections *connections,
+					 const struct ev_head *event, bool from_start)
 {
-	struct link *link;
+	struct connection *connection;
 
-	if (HASH_COUNT(links->table) >= LINKS_MAX) {
-		links->stats.connections_dropped++;
-		link_end(links, links->table, NULL, event);
+	if (HASH_COUNT(connections->table) >= CONNECTIONS_MAX) {
+		connections->stats.connections_dropped++;
+		connection_end(connections, connections->table, NULL, event);
 	}
-	link = calloc(1, sizeof(*link));
-	if (link)
-		link->conn = conn_new(from_start);
-	if (!link || !link->conn) {
-		free(link);
-		links->stats.connections_dropped++;
+	connection = calloc(1, sizeof(*connection));
+	if (connection)
+		connection->conn = conn_new(from_start);
+	if (!connection || !connection->conn) {
+		free(connection);
+		connections->stats.connections_dropped++;
 		return NULL;
 	}
-	link->id = event->id;
-	link->tgid = event->tgid;
-	link->uid = (uid_t)-1;
-	HASH_ADD(hh, links->table, id, sizeof(link->id), link);
-	links->stats.connections++;
-	return link;
+	connection->id = event->id;
+	connection->tgid = event->tgid;
+	connection->uid = (uid_t)-1;
+	HASH_ADD(hh, connections->table, id, sizeof(connection->id), connection);
+	connections->stats.connections++;
+	return connection;
 }
 
-bool links_open(struct links *links, const struct ev_open *event)
+bool connections_open(struct connections *connections, const struct ev_open *event)
 {
-	struct link *link = link_find(links, event->head.id);
+	struct connection *connection = connection_find(connections, event->head.id);
 
-	if (link)
+	if (connection)
 		return false;
-	link = link_add(links, &event->head, event->host[0] != '\0');
-	if (!link)
+	connection = connection_add(connections, &event->head, event->host[0] != '\0');
+	if (!connection)
 		return false;
-	link->ssl = event->ssl;
-	link->uid = event->uid;
-	memcpy(link->comm, event->comm, sizeof(link->comm) - 1);
-	memcpy(link->host, event->host, sizeof(link->host) - 1);
+	connection->ssl = event->ssl;
+	connection->uid = event->uid;
+	memcpy(connection->comm, event->comm, sizeof(connection->comm) - 1);
+	memcpy(connection->host, event->host, sizeof(connection->host) - 1);
 	if (event->verdict == CTL_AI)
-		link->is_decided = true;
+		connection->is_decided = true;
 	else if (event->verdict == CTL_ASK)
-		decide(links, link, api_find(link->host) ? CTL_AI : CTL_IGNORE);
-	return link->is_decided && link->conn;
+		decide(connections, connection, api_find(connection->host) ? CTL_AI : CTL_IGNORE);
+	return connection->is_decided && connection->conn;
 }
 
-void links_data(struct links *links, const struct ev_data *event)
+void connections_data(struct connections *connections, const struct ev_data *event)
 {
-	struct link *link = link_find(links, event->head.id);
+	struct connection *connection = connection_find(connections, event->head.id);
 
-	if (!link) /* its EV_OPEN found the ring full */
-		link = link_add(links, &event->head, false);
-	if (!link || !link->conn)
+	if (!connection) /* its EV_OPEN found the ring full */
+		connection = connection_add(connections, &event->head, false);
+	if (!connection || !connection->conn)
 		return;
-	link_see(link, event->dir, event->offset + event->len, event->len);
-	conn_feed(link->conn, event->dir == EV_OUT ? HTTP_REQUEST : HTTP_RESPONSE, event->offset,
-		  event->bytes, event->len);
-	link_recognise(links, link, link_pull(links, link, &event->head));
+	connection_see(connection, event->dir, event->offset + event->len, event->len);
+	conn_feed(connection->conn, event->dir == EV_OUT ? HTTP_REQUEST : HTTP_RESPONSE,
+		  event->offset, event->bytes, event->len);
+	connection_recognise(connections, connection,
+			     connection_pull(connections, connection, &event->head));
 }
 
-void links_close(struct links *links, const struct ev_close *event)
+void connections_close(struct connections *connections, const struct ev_close *event)
 {
-	struct link *link = link_find(links, event->head.id);
+	struct connection *connection = connection_find(connections, event->head.id);
 	uint64_t totals[2] = { event->bytes[EV_OUT], event->bytes[EV_IN] };
 
-	if (link)
-		link_end(links, link, totals, &event->head);
+	if (connection)
+		connection_end(connections, connection, totals, &event->head);
 }
 
-void links_gone(struct links *links, const struct ev_head *event)
+void connections_gone(struct connections *connections, const struct ev_head *event)
 {
-	struct link *link, *next;
+	struct connection *connection, *next;
 
-	HASH_ITER(hh, links->table, link, next) {
-		if (link->tgid != event->tgid)
+	HASH_ITER(hh, connections->table, connection, next) {
+		if (connection->tgid != event->tgid)
 			continue;
-		links->out.forgotten(links->out.arg, link->tgid, link->ssl);
-		link_end(links, link, NULL, event);
+		connections->out.forgotten(connections->out.arg, connection->tgid, connection->ssl);
+		connection_end(connections, connection, NULL, event);
 	}
 }
 
-void links_tell(struct links *links)
+void connections_tell(struct connections *connections)
 {
-	struct link *link, *next;
+	struct connection *connection, *next;
 
-	HASH_ITER(hh, links->table, link, next)
-		link_tell(links, link);
+	HASH_ITER(hh, connections->table, connection, next)
+		connection_tell(connections, connection);
 }
 
-void links_stats(const struct links *links, struct links_stats *ret)
+void connections_stats(const struct connections *connections, struct connections_stats *ret)
 {
-	*ret = links->stats;
+	*ret = connections->stats;
 }
 
-struct links *links_free(struct links *links, uint64_t now_ns)
+struct connections *connections_free(struct connections *connections, uint64_t now_ns)
 {
 	struct ev_head now = { .time_ns = now_ns };
 
-	if (!links)
+	if (!connections)
 		return NULL;
-	while (links->table)
-		link_end(links, links->table, NULL, &now);
-	free(links);
+	while (connections->table)
+		connection_end(connections, connections->table, NULL, &now);
+	free(connections);
 	return NULL;
 }

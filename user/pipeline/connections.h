@@ -14,21 +14,21 @@
 #include "http/conn.h"
 #include "meter/call.h"
 
-struct links;
+struct connections;
 
 /*
- * Limits. A connection at rest is a struct link and a struct conn; beyond LINKS_MAX the oldest one
+ * Limits. A connection at rest is a struct link and a struct conn; beyond CONNECTIONS_MAX the oldest one
  * goes, its calls charged as what is known of them. HTTP/1.1 pipelines seldom hold more than 6
  * calls, HTTP/2 servers allow 100 to 250 streams.
  */
-#define LINKS_MAX       16384
-#define LINKS_CALLS_MAX 256
+#define CONNECTIONS_MAX       16384
+#define CONNECTIONS_CALLS_MAX 256
 /* An estimate is some microseconds; of a stream at 100 tokens a second, 5 tokens. Closely: one. */
-#define LINKS_RUNNING_NS 50000000ULL
-#define LINKS_CLOSELY_NS 10000000ULL
+#define CONNECTIONS_RUNNING_NS 50000000ULL
+#define CONNECTIONS_CLOSELY_NS 10000000ULL
 
 /* Whose call it is, as the kernel half told. */
-struct links_caller {
+struct connections_caller {
 	uint64_t cgroup;     /* of the thread that wrote the request */
 	uint64_t call;       /* a number of the call's own, from running to charged */
 	uint64_t connection; /* the TLS connection's id; 0: none */
@@ -38,26 +38,28 @@ struct links_caller {
 	const char *comm;
 };
 
-enum links_miss {
-	LINKS_LOST,     /* it, or what it belongs to, got lost on the way */
-	LINKS_UPGRADED, /* what follows a 101, such as WebSocket's frames */
+enum connections_miss {
+	CONNECTIONS_LOST,     /* it, or what it belongs to, got lost on the way */
+	CONNECTIONS_UPGRADED, /* what follows a 101, such as WebSocket's frames */
 };
 
 /* What comes out. All are called; `arg` goes with each. */
-struct links_out {
+struct connections_out {
 	/*
 	 * What a call has cost so far: when its request is known, and while its answer flows, at
-	 * most each LINKS_RUNNING_NS, or as links_running() said. May be NULL.
+	 * most each CONNECTIONS_RUNNING_NS, or as connections_running() said. May be NULL.
 	 */
-	void (*running)(void *arg, const struct links_caller *caller, const struct charge *so_far);
-	void (*charged)(void *arg, const struct links_caller *caller, const struct charge *charge);
+	void (*running)(void *arg, const struct connections_caller *caller,
+			const struct charge *so_far);
+	void (*charged)(void *arg, const struct connections_caller *caller,
+			const struct charge *charge);
 	/* A connection that the kernel did not know by name was judged. */
 	void (*decided)(void *arg, uint64_t connection, enum ctl_verdict verdict);
 	/* Plaintext that the parsers read, for the reconciliation with the flows. */
 	void (*read)(void *arg, uint32_t tgid, const char *host, enum ev_dir dir, uint64_t bytes,
 		     uint64_t records);
 	/* Plaintext of it that no parser made sense of, and why. */
-	void (*missed)(void *arg, uint32_t tgid, const char *host, enum links_miss why,
+	void (*missed)(void *arg, uint32_t tgid, const char *host, enum connections_miss why,
 		       uint64_t bytes);
 	/* A POST to an AI host that is no call of a known kind. */
 	void (*other)(void *arg, uint32_t tgid, const char *host);
@@ -67,28 +69,28 @@ struct links_out {
 };
 
 /* NULL: no memory. The prices and the calibration must outlive the table. */
-struct links *links_new(const struct links_out *out, const struct prices *prices,
-			struct calibration *calibration);
+struct connections *connections_new(const struct connections_out *out, const struct prices *prices,
+				    struct calibration *calibration);
 /* Ends every call in progress at now_ns (monotonic). */
-struct links *links_free(struct links *links, uint64_t now_ns);
+struct connections *connections_free(struct connections *connections, uint64_t now_ns);
 
-/* How often links_out.running is told of one call. */
-void links_running(struct links *links, uint64_t period_ns);
+/* How often connections_out.running is told of one call. */
+void connections_running(struct connections *connections, uint64_t period_ns);
 
 /* True if the connection is one to an AI host that was not known before. */
-bool links_open(struct links *links, const struct ev_open *event);
-void links_data(struct links *links, const struct ev_data *event);
-void links_close(struct links *links, const struct ev_close *event);
+bool connections_open(struct connections *connections, const struct ev_open *event);
+void connections_data(struct connections *connections, const struct ev_data *event);
+void connections_close(struct connections *connections, const struct ev_close *event);
 /* A process ended, or became another program: its connections went with it. */
-void links_gone(struct links *links, const struct ev_head *event);
-/* Tells links_out.read what was read since it was last told. */
-void links_tell(struct links *links);
+void connections_gone(struct connections *connections, const struct ev_head *event);
+/* Tells connections_out.read what was read since it was last told. */
+void connections_tell(struct connections *connections);
 
-struct links_stats {
+struct connections_stats {
 	uint64_t connections, calls; /* now */
 	uint64_t gaps, gap_bytes, resyncs, bad_encodings;
 	uint64_t connections_dropped, calls_dropped; /* for want of room or memory */
 };
-void links_stats(const struct links *links, struct links_stats *ret);
+void connections_stats(const struct connections *connections, struct connections_stats *ret);
 
 #endif

@@ -31,11 +31,11 @@ static bool adopt(const struct pipeline *pipeline, struct ev_flow *flow)
 /* The hello inside a tunnel: one that was seen before makes a relay of this flow. */
 static void learn_hello(struct pipeline *pipeline, const struct ev_flow *known, uint64_t hello)
 {
-	if (flows_is_copy(pipeline->flows, known->head.id) || !hello ||
-	    !hellos_is_copy(pipeline->hellos, hello, known->head.id))
+	if (flow_table_is_relayed(pipeline->flows, known->head.id) || !hello ||
+	    !relays_is_relayed(pipeline->relays, hello, known->head.id))
 		return;
-	unmetered_flow_cancel(pipeline->unmetered, known);
-	flows_set_copy(pipeline->flows, known->head.id);
+	reconcile_flow_cancel(pipeline->reconcile, known);
+	flow_table_set_relayed(pipeline->flows, known->head.id);
 }
 
 /* A flow to an AI host that passes. */
@@ -43,8 +43,8 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 {
 	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
 	const struct who_process *process = NULL;
-	bool is_copy = !flow->is_quic && flow->hello &&
-		       hellos_is_copy(pipeline->hellos, flow->hello, flow->head.id);
+	bool is_relayed = !flow->is_quic && flow->hello &&
+			  relays_is_relayed(pipeline->relays, flow->hello, flow->head.id);
 
 	/* Asked now, while the process is sure to be there; a flow's own name is that of a thread. */
 	if (flow->head.tgid) {
@@ -52,16 +52,16 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 		if (!flow->comm[0])
 			snprintf(flow->comm, sizeof(flow->comm), "%s", process->comm);
 	}
-	if (!is_copy && !flows_get(pipeline->flows, flow->head.id))
-		unmetered_flow(pipeline->unmetered, flow);
-	pipeline->n_quic += flow->is_quic && !flows_get(pipeline->flows, flow->head.id);
-	flows_put(pipeline->flows, flow);
-	if (is_copy)
-		flows_set_copy(pipeline->flows, flow->head.id);
+	if (!is_relayed && !flow_table_get(pipeline->flows, flow->head.id))
+		reconcile_flow(pipeline->reconcile, flow);
+	pipeline->n_quic += flow->is_quic && !flow_table_get(pipeline->flows, flow->head.id);
+	flow_table_put(pipeline->flows, flow);
+	if (is_relayed)
+		flow_table_set_relayed(pipeline->flows, flow->head.id);
 	else if (flow->head.tgid && hooks->greeted)
 		hooks->greeted(hooks->arg, flow->head.tgid, flow->head.cgroup);
-	if (!is_copy && flow->head.tgid && hooks->left_out)
-		unmetered_left_out(pipeline->unmetered, flow->head.tgid, flow->host,
+	if (!is_relayed && flow->head.tgid && hooks->left_out)
+		reconcile_left_out(pipeline->reconcile, flow->head.tgid, flow->host,
 				   hooks->left_out(hooks->arg, flow->head.tgid));
 	pipeline_judge(pipeline, flow->head.cgroup, process, flow->host, true, flow->head.time_ns);
 }
@@ -69,7 +69,7 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 {
 	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
-	const struct ev_flow *known = flows_get(pipeline->flows, event->head.id);
+	const struct ev_flow *known = flow_table_get(pipeline->flows, event->head.id);
 	struct ev_flow flow = *event;
 	bool is_ai;
 
@@ -104,7 +104,7 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 #define HEAD_OUT_BYTES 500
 #define HEAD_IN_BYTES  700
 
-static void estimate_unmetered(const struct pipeline *pipeline, const struct unmetered_sum *sum,
+static void estimate_unmetered(const struct pipeline *pipeline, const struct reconcile_sum *sum,
 			       struct charge *charge)
 {
 	uint64_t n = sum->flows ? sum->flows : 1; /* a connection has one exchange at the least */
@@ -128,11 +128,11 @@ static void estimate_unmetered(const struct pipeline *pipeline, const struct unm
  * What of an account was never read, as a charge: by sizes, at the price of no known model, so it
  * is unpriced in reports and the dearest of its family for budgets.
  */
-static void charge_unmetered(struct pipeline *pipeline, const struct unmetered_sum *sum,
+static void charge_unmetered(struct pipeline *pipeline, const struct reconcile_sum *sum,
 			     uint64_t now_ns)
 {
 	const struct api_provider *provider = api_find(sum->host);
-	struct links_caller caller = {
+	struct connections_caller caller = {
 		.cgroup = sum->cgroup, .tgid = sum->tgid, .uid = WHO_NO_UID, .comm = sum->comm
 	};
 	struct charge charge = { .source = CHARGE_SIZE,
@@ -152,12 +152,12 @@ static void charge_unmetered(struct pipeline *pipeline, const struct unmetered_s
 	pipeline_charge(pipeline, &caller, &charge);
 }
 
-static void settle_unmetered(struct pipeline *pipeline, bool tick, uint64_t now_ns)
+static void settle_unread(struct pipeline *pipeline, bool tick, uint64_t now_ns)
 {
-	struct unmetered_sum sum;
+	struct reconcile_sum sum;
 
-	links_tell(pipeline->links);
-	while (unmetered_next(pipeline->unmetered, tick, &sum))
+	connections_tell(pipeline->connections);
+	while (reconcile_next(pipeline->reconcile, tick, &sum))
 		charge_unmetered(pipeline, &sum, now_ns);
 }
 
@@ -180,7 +180,7 @@ void pipeline_address(struct pipeline *pipeline, const struct sockaddr *address,
 
 void pipeline_settle(struct pipeline *pipeline, uint64_t now_ns)
 {
-	settle_unmetered(pipeline, false, now_ns);
+	settle_unread(pipeline, false, now_ns);
 }
 
 /* Settling walks all connections and accounts: many ends are settled at once. */
@@ -199,22 +199,22 @@ static bool doubt_flow(struct pipeline *pipeline, const struct ev_flow *flow)
 
 	if (!flow->is_adopted || !hooks->is_shared || !hooks->is_shared(hooks->arg, flow))
 		return false;
-	unmetered_flow_doubt(pipeline->unmetered, flow);
+	reconcile_flow_doubt(pipeline->reconcile, flow);
 	if (hooks->flow_decide)
 		hooks->flow_decide(hooks->arg, flow, CTL_IGNORE);
-	flows_drop(pipeline->flows, flow->head.id);
+	flow_table_drop(pipeline->flows, flow->head.id);
 	return true;
 }
 
 static void end_flow(struct pipeline *pipeline, const struct ev_flow *flow)
 {
-	bool is_copy = flows_is_copy(pipeline->flows, flow->head.id);
+	bool is_relayed = flow_table_is_relayed(pipeline->flows, flow->head.id);
 
 	if (doubt_flow(pipeline, flow))
 		return;
-	flows_drop(pipeline->flows, flow->head.id);
-	if (!is_copy)
-		unmetered_flow_end(pipeline->unmetered, flow);
+	flow_table_drop(pipeline->flows, flow->head.id);
+	if (!is_relayed)
+		reconcile_flow_end(pipeline->reconcile, flow);
 }
 
 struct release {
@@ -244,7 +244,7 @@ static void end_quic(void *arg, const struct ev_flow *known)
 
 struct look {
 	struct pipeline *pipeline;
-	const struct links_caller *caller;
+	const struct connections_caller *caller;
 	const char *host;
 };
 
@@ -259,36 +259,36 @@ static void look_at_held(void *arg, const struct ev_flow *flow)
 		return;
 	since_ns = hooks->held(hooks->arg, flow->head.id);
 	if (since_ns)
-		withheld_put(look->pipeline->withheld, flow, since_ns);
+		unsent_put(look->pipeline->unsent, flow, since_ns);
 	else
-		withheld_drop(look->pipeline->withheld, flow->head.id);
+		unsent_drop(look->pipeline->unsent, flow->head.id);
 }
 
-bool pipeline_withheld(struct pipeline *pipeline, const struct links_caller *caller,
-		       const struct charge *charge)
+bool pipeline_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
+		     const struct charge *charge)
 {
 	struct look look = { pipeline, caller, charge->host };
-	struct withheld_call call = { .tgid = caller->tgid,
-				      .host = charge->host,
-				      .connection = caller->connection,
-				      .start_ns = charge->start_mono_ns,
-				      .next_ns = caller->next_ns };
+	struct unsent_call call = { .tgid = caller->tgid,
+				    .host = charge->host,
+				    .connection = caller->connection,
+				    .start_ns = charge->start_mono_ns,
+				    .next_ns = caller->next_ns };
 
 	if (charge->outcome != CHARGE_NO_ANSWER || charge->source == CHARGE_FREE)
 		return false;
 	if (pipeline->config.hooks.held)
-		flows_each(pipeline->flows, look_at_held, &look);
-	return withheld_explains(pipeline->withheld, &call);
+		flow_table_each(pipeline->flows, look_at_held, &look);
+	return unsent_explains(pipeline->unsent, &call);
 }
 
 void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
 {
-	const struct ev_flow *known = flows_get(pipeline->flows, event->head.id);
+	const struct ev_flow *known = flow_table_get(pipeline->flows, event->head.id);
 	struct release release = { pipeline, event->head.id };
 	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
 	struct ev_flow flow;
 
-	if (event->is_withheld && hooks->hold_over)
+	if (event->is_unsent && hooks->hold_over)
 		hooks->hold_over(hooks->arg, event->head.id);
 	if (known) {
 		/* The end comes from where no task is known. */
@@ -299,13 +299,13 @@ void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
 		memcpy(flow.records, event->records, sizeof(flow.records));
 		flow.record_bytes = event->record_bytes;
 		pipeline->n_quic -= flow.is_quic;
-		if (event->is_withheld)
-			withheld_put(pipeline->withheld, &flow, event->held_since_ns);
+		if (event->is_unsent)
+			unsent_put(pipeline->unsent, &flow, event->held_since_ns);
 		else
-			withheld_drop(pipeline->withheld, flow.head.id);
+			unsent_drop(pipeline->unsent, flow.head.id);
 		end_flow(pipeline, &flow);
 	} else if (pipeline->n_quic) {
-		flows_each(pipeline->flows, end_quic, &release);
+		flow_table_each(pipeline->flows, end_quic, &release);
 	} else {
 		return;
 	}
@@ -320,15 +320,15 @@ void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event)
 	const char *host;
 	enum ctl_verdict verdict;
 
-	if (flows_get(pipeline->flows, flow.head.id))
+	if (flow_table_get(pipeline->flows, flow.head.id))
 		return;
 	flow.comm[sizeof(flow.comm) - 1] = '\0';
-	switch (quics_take(pipeline->quics, event, flow.host)) {
-	case QUICS_MORE:
+	switch (quic_flows_take(pipeline->quic_flows, event, flow.host)) {
+	case QUIC_FLOWS_MORE:
 		return;
-	case QUICS_NAME:
+	case QUIC_FLOWS_NAME:
 		break;
-	case QUICS_NONE:
+	case QUIC_FLOWS_NONE:
 		host = addresses_host(pipeline->addresses, flow.family, flow.remote_addr,
 				      flow.remote_port);
 		snprintf(flow.host, sizeof(flow.host), "%s", host ? host : "");
@@ -353,19 +353,19 @@ static void count_flow(void *arg, const struct ev_flow *flow)
 	struct ev_flow doubtful = *flow;
 	struct ctl_flow counts;
 
-	if (flows_is_copy(pipeline->flows, flow->head.id) ||
+	if (flow_table_is_relayed(pipeline->flows, flow->head.id) ||
 	    hooks->flow_get(hooks->arg, flow->head.id, &counts))
 		return;
 	memcpy(doubtful.bytes, counts.bytes, sizeof(doubtful.bytes));
 	if (!doubt_flow(pipeline, &doubtful))
-		unmetered_flow_count(pipeline->unmetered, flow, &counts);
+		reconcile_flow_count(pipeline->reconcile, flow, &counts);
 }
 
 void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns)
 {
 	if (pipeline->config.hooks.flow_get)
-		flows_each(pipeline->flows, count_flow, pipeline);
-	settle_unmetered(pipeline, true, now_ns);
+		flow_table_each(pipeline->flows, count_flow, pipeline);
+	settle_unread(pipeline, true, now_ns);
 }
 
 struct destroy_job {
@@ -390,7 +390,7 @@ static void destroy_one(void *arg, const struct ev_flow *flow)
 	if (flow->is_quic || !is_below(who_group(config->who, flow->head.cgroup)->path, job->path))
 		return;
 	/* Each event of a call in flight orders it anew, and a late daemon has many of them. */
-	if (!flows_set_reset(job->pipeline->flows, flow->head.id))
+	if (!flow_table_set_reset(job->pipeline->flows, flow->head.id))
 		return;
 	job->done++;
 	config->hooks.destroy(config->hooks.arg, flow);
@@ -401,14 +401,14 @@ size_t pipeline_destroy(struct pipeline *pipeline, const char *path)
 	struct destroy_job job = { .pipeline = pipeline, .path = path };
 
 	if (pipeline->config.hooks.destroy)
-		flows_each(pipeline->flows, destroy_one, &job);
+		flow_table_each(pipeline->flows, destroy_one, &job);
 	return job.done;
 }
 
 bool pipeline_reset(struct pipeline *pipeline, uint64_t cookie)
 {
 	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
-	const struct ev_flow *flow = flows_get(pipeline->flows, cookie);
+	const struct ev_flow *flow = flow_table_get(pipeline->flows, cookie);
 
 	if (!flow || !hooks->destroy)
 		return false;
@@ -426,7 +426,7 @@ static void visit_one(void *arg, const struct ev_flow *flow)
 {
 	struct visit *visit = arg;
 
-	if (!flows_is_copy(visit->pipeline->flows, flow->head.id))
+	if (!flow_table_is_relayed(visit->pipeline->flows, flow->head.id))
 		visit->fn(visit->arg, flow);
 }
 
@@ -435,5 +435,5 @@ void pipeline_flows(struct pipeline *pipeline, void (*fn)(void *arg, const struc
 {
 	struct visit visit = { pipeline, fn, arg };
 
-	flows_each(pipeline->flows, visit_one, &visit);
+	flow_table_each(pipeline->flows, visit_one, &visit);
 }

@@ -17,8 +17,8 @@ static void carry_out(struct pipeline *pipeline, const struct policy_subject *su
 	struct policy_verdict verdict;
 
 	while (policy_next(pipeline->config.policy, &verdict))
-		if (pipeline->config.act)
-			act_apply(pipeline->config.act, &verdict, subject, now_us);
+		if (pipeline->config.enforcer)
+			enforcer_apply(pipeline->config.enforcer, &verdict, subject, now_us);
 }
 
 /* A cgroup or a process has appeared: is one of its budgets spent already? */
@@ -42,7 +42,7 @@ void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who
 	carry_out(pipeline, &subject, now_us);
 }
 
-void pipeline_charge(struct pipeline *pipeline, const struct links_caller *caller,
+void pipeline_charge(struct pipeline *pipeline, const struct connections_caller *caller,
 		     const struct charge *charge)
 {
 	const struct pipeline_config *config = &pipeline->config;
@@ -68,13 +68,14 @@ void pipeline_charge(struct pipeline *pipeline, const struct links_caller *calle
 		policy_release(config->policy, caller->call);
 		policy_charge(config->policy, &subject, charge, row.id, now_us);
 		carry_out(pipeline, &subject, now_us);
-		if (config->act)
-			act_review(config->act, config->policy, true, now_us);
+		if (config->enforcer)
+			enforcer_review(config->enforcer, config->policy, true, now_us);
 	}
 }
 
 /* What a call has cost so far is held against its budgets, and may cross a line by itself. */
-static void on_running(void *arg, const struct links_caller *caller, const struct charge *so_far)
+static void on_running(void *arg, const struct connections_caller *caller,
+		       const struct charge *so_far)
 {
 	struct pipeline *pipeline = arg;
 	const struct pipeline_config *config = &pipeline->config;
@@ -96,17 +97,18 @@ static void on_running(void *arg, const struct links_caller *caller, const struc
 
 /* What the connections tell. */
 
-static void on_charged(void *arg, const struct links_caller *caller, const struct charge *charge)
+static void on_charged(void *arg, const struct connections_caller *caller,
+		       const struct charge *charge)
 {
 	struct pipeline *pipeline = arg;
 	struct charge waived;
 
-	if (!pipeline_withheld(pipeline, caller, charge))
+	if (!pipeline_unsent(pipeline, caller, charge))
 		return pipeline_charge(pipeline, caller, charge);
 	waived = *charge;
 	charge_waive(&waived);
 	/* Should it leave after all, it is not explained by what was read. */
-	unmetered_withheld(pipeline->unmetered, caller->tgid, charge->host, charge->request_bytes);
+	reconcile_unsent(pipeline->reconcile, caller->tgid, charge->host, charge->request_bytes);
 	pipeline_charge(pipeline, caller, &waived);
 }
 
@@ -124,23 +126,23 @@ static void on_read(void *arg, uint32_t tgid, const char *host, enum ev_dir dir,
 {
 	struct pipeline *pipeline = arg;
 
-	unmetered_read(pipeline->unmetered, tgid, host, dir, bytes, records);
+	reconcile_read(pipeline->reconcile, tgid, host, dir, bytes, records);
 }
 
-static void on_missed(void *arg, uint32_t tgid, const char *host, enum links_miss why,
+static void on_missed(void *arg, uint32_t tgid, const char *host, enum connections_miss why,
 		      uint64_t bytes)
 {
 	struct pipeline *pipeline = arg;
 
-	unmetered_missed(pipeline->unmetered, tgid, host,
-			 why == LINKS_UPGRADED ? UNMETERED_UPGRADED : UNMETERED_LOST, bytes);
+	reconcile_missed(pipeline->reconcile, tgid, host,
+			 why == CONNECTIONS_UPGRADED ? UNMETERED_UPGRADED : UNMETERED_LOST, bytes);
 }
 
 static void on_other(void *arg, uint32_t tgid, const char *host)
 {
 	struct pipeline *pipeline = arg;
 
-	unmetered_other(pipeline->unmetered, tgid, host);
+	reconcile_other(pipeline->reconcile, tgid, host);
 }
 
 static void on_forgotten(void *arg, uint32_t tgid, uint64_t ssl)
@@ -159,7 +161,7 @@ static void on_open(struct pipeline *pipeline, const struct ev_open *event)
 	struct who *who = pipeline->config.who;
 	char comm[EV_COMM_LEN], host[EV_HOST_LEN];
 
-	if (!links_open(pipeline->links, event))
+	if (!connections_open(pipeline->connections, event))
 		return;
 	memcpy(comm, event->comm, sizeof(comm));
 	comm[sizeof(comm) - 1] = '\0';
@@ -175,7 +177,7 @@ static void on_gone(struct pipeline *pipeline, const struct ev_head *event)
 {
 	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
 
-	links_gone(pipeline->links, event);
+	connections_gone(pipeline->connections, event);
 	if (hooks->gone)
 		hooks->gone(hooks->arg, event->tgid);
 	/* Sockets are closed after EV_EXIT: their process must still have its name. */
@@ -222,11 +224,11 @@ void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size
 	pipeline->last_ns = event->time_ns;
 	switch (event->type) {
 	case EV_DATA:
-		return links_data(pipeline->links, (const struct ev_data *)event);
+		return connections_data(pipeline->connections, (const struct ev_data *)event);
 	case EV_OPEN:
 		return on_open(pipeline, (const struct ev_open *)event);
 	case EV_CLOSE:
-		return links_close(pipeline->links, (const struct ev_close *)event);
+		return connections_close(pipeline->connections, (const struct ev_close *)event);
 	case EV_EXEC:
 	case EV_EXIT:
 		return on_gone(pipeline, event);
@@ -243,7 +245,8 @@ void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size
 
 void pipeline_follow(struct pipeline *pipeline, bool closely)
 {
-	links_running(pipeline->links, closely ? LINKS_CLOSELY_NS : LINKS_RUNNING_NS);
+	connections_running(pipeline->connections,
+			    closely ? CONNECTIONS_CLOSELY_NS : CONNECTIONS_RUNNING_NS);
 }
 
 void pipeline_policy(struct pipeline *pipeline, struct policy *policy)
@@ -252,9 +255,9 @@ void pipeline_policy(struct pipeline *pipeline, struct policy *policy)
 }
 
 void pipeline_coverage(const struct pipeline *pipeline,
-		       void (*fn)(void *arg, const struct unmetered_row *row), void *arg)
+		       void (*fn)(void *arg, const struct reconcile_row *row), void *arg)
 {
-	unmetered_each(pipeline->unmetered, fn, arg);
+	reconcile_each(pipeline->reconcile, fn, arg);
 }
 
 void pipeline_estimates(const struct pipeline *pipeline,
@@ -266,36 +269,36 @@ void pipeline_estimates(const struct pipeline *pipeline,
 void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 {
 	*ret = pipeline->stats;
-	links_stats(pipeline->links, &ret->links);
-	ret->flows = flows_count(pipeline->flows);
-	unmetered_stats(pipeline->unmetered, &ret->unmetered);
+	connections_stats(pipeline->connections, &ret->connections);
+	ret->flows = flow_table_count(pipeline->flows);
+	reconcile_stats(pipeline->reconcile, &ret->reconcile);
 }
 
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 {
 	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
-	struct links_out out = { .charged = on_charged,
-				 .running = on_running,
-				 .decided = on_decided,
-				 .read = on_read,
-				 .missed = on_missed,
-				 .other = on_other,
-				 .forgotten = on_forgotten,
-				 .arg = pipeline };
+	struct connections_out out = { .charged = on_charged,
+				       .running = on_running,
+				       .decided = on_decided,
+				       .read = on_read,
+				       .missed = on_missed,
+				       .other = on_other,
+				       .forgotten = on_forgotten,
+				       .arg = pipeline };
 
 	if (!pipeline)
 		return -ENOMEM;
 	pipeline->config = *config;
-	pipeline->flows = flows_new();
-	pipeline->hellos = hellos_new();
+	pipeline->flows = flow_table_new();
+	pipeline->relays = relays_new();
 	pipeline->addresses = addresses_new();
-	pipeline->quics = quics_new();
-	pipeline->unmetered = unmetered_new();
-	pipeline->withheld = withheld_new();
+	pipeline->quic_flows = quic_flows_new();
+	pipeline->reconcile = reconcile_new();
+	pipeline->unsent = unsent_new();
 	if (calibration_new(&pipeline->calibration) == 0)
-		pipeline->links = links_new(&out, config->prices, pipeline->calibration);
-	if (!pipeline->flows || !pipeline->hellos || !pipeline->addresses || !pipeline->quics ||
-	    !pipeline->unmetered || !pipeline->withheld || !pipeline->links) {
+		pipeline->connections = connections_new(&out, config->prices, pipeline->calibration);
+	if (!pipeline->flows || !pipeline->relays || !pipeline->addresses || !pipeline->quic_flows ||
+	    !pipeline->reconcile || !pipeline->unsent || !pipeline->connections) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
 	}
@@ -309,13 +312,13 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 		return NULL;
 	/* What waits now is not lost: it leaves when this program has gone. */
 	pipeline->config.hooks.held = NULL;
-	links_free(pipeline->links, pipeline->last_ns);
-	unmetered_free(pipeline->unmetered);
-	withheld_free(pipeline->withheld);
-	flows_free(pipeline->flows);
-	hellos_free(pipeline->hellos);
+	connections_free(pipeline->connections, pipeline->last_ns);
+	reconcile_free(pipeline->reconcile);
+	unsent_free(pipeline->unsent);
+	flow_table_free(pipeline->flows);
+	relays_free(pipeline->relays);
 	addresses_free(pipeline->addresses);
-	quics_free(pipeline->quics);
+	quic_flows_free(pipeline->quic_flows);
 	calibration_free(pipeline->calibration);
 	free(pipeline);
 	return NULL;

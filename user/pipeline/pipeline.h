@@ -47,9 +47,9 @@ struct pipeline_hooks {
 struct pipeline_config {
 	struct who *who;
 	struct prices *prices;
-	struct ledger *ledger; /* may be NULL: charges go to hooks.called only */
-	struct policy *policy; /* may be NULL */
-	struct act *act;       /* may be NULL */
+	struct ledger *ledger;     /* may be NULL: charges go to hooks.called only */
+	struct policy *policy;     /* may be NULL */
+	struct enforcer *enforcer; /* may be NULL */
 	struct pipeline_hooks hooks;
 	int64_t (*wall_us)(uint64_t mono_ns); /* the wall clock at an event's time */
 };
@@ -94,7 +94,7 @@ void pipeline_flows(struct pipeline *pipeline, void (*fn)(void *arg, const struc
 
 /* How much of each process's AI traffic was read. */
 void pipeline_coverage(const struct pipeline *pipeline,
-		       void (*fn)(void *arg, const struct unmetered_row *row), void *arg);
+		       void (*fn)(void *arg, const struct reconcile_row *row), void *arg);
 
 /* What measured calls taught, and how good the estimates are. */
 void pipeline_estimates(const struct pipeline *pipeline,
@@ -104,8 +104,8 @@ struct pipeline_stats {
 	uint64_t events, bad_events;
 	uint64_t flows; /* now */
 	uint64_t charges, charges_unwritten;
-	struct links_stats links;
-	struct unmetered_stats unmetered;
+	struct connections_stats connections;
+	struct reconcile_stats reconcile;
 };
 void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret);
 

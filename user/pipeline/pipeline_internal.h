@@ -13,14 +13,14 @@
 struct pipeline {
 	struct pipeline_config config;
 	struct calibration *calibration;
-	struct links *links;
+	struct connections *connections;
 	struct flows *flows;
-	struct hellos *hellos;
+	struct relays *relays;
 	struct addresses *addresses;
-	struct quics *quics;
+	struct quic_flows *quic_flows;
 	size_t n_quic; /* of the flows */
-	struct unmetered *unmetered;
-	struct withheld *withheld;
+	struct reconcile *reconcile;
+	struct unsent *unsent;
 	uint64_t last_ns; /* of the newest event: the end of calls that nothing else ends */
 	struct pipeline_stats stats;
 };
@@ -32,7 +32,7 @@ struct pipeline {
 void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
 		    const char *host, bool will_call, uint64_t time_ns);
 /* Into the ledger, and to the policy. */
-void pipeline_charge(struct pipeline *pipeline, const struct links_caller *caller,
+void pipeline_charge(struct pipeline *pipeline, const struct connections_caller *caller,
 		     const struct charge *charge);
 
 /* pipeline_flows.c: what the kernel tells of flows. */
@@ -40,7 +40,7 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event);
 void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event);
 void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event);
 /* Did this call, which is over, never leave? */
-bool pipeline_withheld(struct pipeline *pipeline, const struct links_caller *caller,
-		       const struct charge *charge);
+bool pipeline_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
+		     const struct charge *charge);
 
 #endif

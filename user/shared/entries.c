@@ -144,7 +144,7 @@ static void add_slot(struct shared_entry *entry, int64_t slot, uint64_t sum)
 int64_t shared_entry_parts(struct shared_entry *entry, const struct shared_reply *reply,
 			   const char *node, int64_t now_us, unsigned *ret_bad)
 {
-	uint64_t before = shared_entry_elsewhere(entry, now_us);
+	uint64_t before = shared_entry_remote(entry, now_us);
 	int64_t own_seq = -1;
 
 	entry->remote.n = 0;
@@ -164,7 +164,7 @@ int64_t shared_entry_parts(struct shared_entry *entry, const struct shared_reply
 			if (is_inside(entry, part.slots[j].slot, now_us))
 				add_slot(entry, part.slots[j].slot, part.slots[j].sum);
 	}
-	entry->is_unsaved |= before != shared_entry_elsewhere(entry, now_us) ||
+	entry->is_unsaved |= before != shared_entry_remote(entry, now_us) ||
 			     entry->own_known != entry->own_asked;
 	entry->own_known = entry->own_asked;
 	/* Idle here, and not elsewhere: it has to be looked at for as long. */
@@ -174,7 +174,7 @@ int64_t shared_entry_parts(struct shared_entry *entry, const struct shared_reply
 	return own_seq;
 }
 
-uint64_t shared_entry_elsewhere(const struct shared_entry *entry, int64_t now_us)
+uint64_t shared_entry_remote(const struct shared_entry *entry, int64_t now_us)
 {
 	/* What was only remembered cannot slide: it ends with the window. */
 	uint64_t sum = now_us <= entry->until_us ? entry->known : 0;
@@ -235,7 +235,7 @@ static int save_one(sqlite3_stmt *statement, const struct shared_entry *entry)
 	sqlite3_bind_int64(statement, 4, entry->slot_us ? -entry->slot_us : entry->window_start_us);
 	sqlite3_bind_int64(statement, 5, entry->until_us);
 	sqlite3_bind_int64(statement, 6, (int64_t)entry->own_known);
-	sqlite3_bind_int64(statement, 7, (int64_t)shared_entry_elsewhere(entry, clock_wall_us()));
+	sqlite3_bind_int64(statement, 7, (int64_t)shared_entry_remote(entry, clock_wall_us()));
 	result = sqlite3_step(statement);
 	sqlite3_reset(statement);
 	return ledger_errno(result);

@@ -27,7 +27,7 @@
 static void hand_over(struct shared *shared, struct shared_entry *entry, int64_t now_us)
 {
 	struct policy_remote remote = {
-		.spent = shared_entry_elsewhere(entry, now_us),
+		.spent = shared_entry_remote(entry, now_us),
 		.own = entry->own_known,
 		.others = shared->is_up ? 0 : shared->nodes - 1,
 	};

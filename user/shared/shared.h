@@ -39,7 +39,7 @@ struct loop;
 struct shared_hooks {
 	/* A step was reached by what others spent; for the counter's members, nobody in particular. */
 	void (*verdict)(void *arg, const struct policy_verdict *verdict);
-	void (*review)(void *arg); /* steps no longer stand: act_review() */
+	void (*review)(void *arg); /* steps no longer stand: enforcer_review() */
 	void (*said)(void *arg, bool is_up,
 		     const char *text); /* the server came or went; for the log */
 	void *arg;

@@ -47,7 +47,7 @@ void shared_entry_own(struct shared_entry *entry, const struct policy_own *own, 
 int64_t shared_entry_parts(struct shared_entry *entry, const struct shared_reply *reply,
 			   const char *node, int64_t now_us, unsigned *ret_bad);
 /* What others have spent in the window that is now. */
-uint64_t shared_entry_elsewhere(const struct shared_entry *entry, int64_t now_us);
+uint64_t shared_entry_remote(const struct shared_entry *entry, int64_t now_us);
 void shared_entry_queue(struct shared_table *table, struct shared_entry *entry);
 /* Drops those whose time is over. */
 void shared_table_sweep(struct shared_table *table, int64_t now_us);

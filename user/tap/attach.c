@@ -146,7 +146,7 @@ static pthread_mutex_t leaving_lock = PTHREAD_MUTEX_INITIALIZER;
 static STAILQ_HEAD(, tap_probes) leaving = STAILQ_HEAD_INITIALIZER(leaving);
 static bool leaving_runs;
 
-static void let_go(struct tap_probes *probes)
+static void release(struct tap_probes *probes)
 {
 	for (size_t i = 0; i < probes->n; i++) {
 		if (probes->held[i].link)
@@ -160,7 +160,7 @@ static void let_go(struct tap_probes *probes)
 struct tap_probes *tap_detach_now(struct tap_probes *probes)
 {
 	if (probes)
-		let_go(probes);
+		release(probes);
 	return NULL;
 }
 
@@ -178,12 +178,12 @@ static struct tap_probes *next_leaving(void)
 	return probes;
 }
 
-static void *let_all_go(void *arg)
+static void *release_all(void *arg)
 {
 	struct tap_probes *probes;
 
 	while ((probes = next_leaving()))
-		let_go(probes);
+		release(probes);
 	return NULL;
 }
 
@@ -201,8 +201,8 @@ struct tap_probes *tap_detach(struct tap_probes *probes)
 	pthread_mutex_unlock(&leaving_lock);
 	if (!must_run)
 		return NULL;
-	if (pthread_create(&thread, NULL, let_all_go, NULL))
-		let_all_go(NULL); /* no thread to be had: late is better than never */
+	if (pthread_create(&thread, NULL, release_all, NULL))
+		release_all(NULL); /* no thread to be had: late is better than never */
 	else
 		pthread_detach(thread);
 	return NULL;

@@ -58,8 +58,8 @@ static void empty_buckets(struct tap *tap)
 	const uint32_t *at = NULL;
 
 	while (next_key(grants, at, &next, &left)) {
-		const struct ctl_grant nothing = { .reserve_nanos = 1 };
-		const struct ctl_take none = { 0 };
+		const struct ctl_allowance nothing = { .reserve_nanos = 1 };
+		const struct ctl_consumed none = { 0 };
 
 		bucket = next;
 		at = &bucket;
@@ -105,7 +105,7 @@ static void sweep_buckets(struct tap *tap, const uint64_t *cgroups, size_t n)
 		at = &buckets[n_buckets++];
 	for (size_t i = 0; i < n_buckets; i++)
 		if (!bsearch(&buckets[i], named, n_named, sizeof(*named), by_number))
-			(void)tap_grant_clear(tap, buckets[i]);
+			(void)tap_allowance_clear(tap, buckets[i]);
 }
 
 size_t tap_gates_sweep(struct tap *tap, bool (*wanted)(void *arg, uint64_t cgroup), void *arg)

@@ -20,19 +20,19 @@
 
 #include "base/cleanup.h"
 
-int tap_grant_set(struct tap *tap, uint32_t bucket, const struct ctl_grant *grant)
+int tap_allowance_set(struct tap *tap, uint32_t bucket, const struct ctl_allowance *allowed)
 {
-	const struct ctl_take none = { 0 };
+	const struct ctl_consumed none = { 0 };
 	int err = bpf_map_update_elem(bpf_map__fd(tap->skel->maps.takes), &bucket, &none,
 				      BPF_NOEXIST);
 
 	if (err && err != -EEXIST)
 		return err;
-	return bpf_map_update_elem(bpf_map__fd(tap->skel->maps.grants), &bucket, grant, BPF_ANY);
+	return bpf_map_update_elem(bpf_map__fd(tap->skel->maps.grants), &bucket, allowed, BPF_ANY);
 }
 
 /* The grant first: a bucket without one has credit. */
-int tap_grant_clear(struct tap *tap, uint32_t bucket)
+int tap_allowance_clear(struct tap *tap, uint32_t bucket)
 {
 	int err = bpf_map_delete_elem(bpf_map__fd(tap->skel->maps.grants), &bucket);
 
@@ -40,7 +40,7 @@ int tap_grant_clear(struct tap *tap, uint32_t bucket)
 	return err;
 }
 
-int tap_take_get(const struct tap *tap, uint32_t bucket, struct ctl_take *ret)
+int tap_consumed_get(const struct tap *tap, uint32_t bucket, struct ctl_consumed *ret)
 {
 	return bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.takes), &bucket, ret);
 }

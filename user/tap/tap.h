@@ -120,9 +120,9 @@ size_t tap_gates_sweep(struct tap *tap, bool (*wanted)(void *arg, uint64_t cgrou
  * Pace (control.h): gives a bucket its credit, makes it if it is new, with takes at 0; ends it; reads
  * what was taken. At most CTL_BUCKETS_MAX; no bucket is 0. 0 or -errno; -ENOENT: there is none.
  */
-int tap_grant_set(struct tap *tap, uint32_t bucket, const struct ctl_grant *grant);
-int tap_grant_clear(struct tap *tap, uint32_t bucket);
-int tap_take_get(const struct tap *tap, uint32_t bucket, struct ctl_take *ret);
+int tap_allowance_set(struct tap *tap, uint32_t bucket, const struct ctl_allowance *allowed);
+int tap_allowance_clear(struct tap *tap, uint32_t bucket);
+int tap_consumed_get(const struct tap *tap, uint32_t bucket, struct ctl_consumed *ret);
 /* Each flow with a request that waits, by socket cookie; fn may wake it. 0 or -errno. */
 int tap_holds(struct tap *tap, void (*fn)(void *arg, uint64_t cookie, const struct ctl_hold *hold),
 	      void *arg);

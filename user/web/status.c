@@ -13,7 +13,7 @@
 #define DAY_US     (86400 * US_PER_S)
 #define TARGET_LEN TEXT_LEN(300)
 
-struct deed {
+struct recent_action {
 	int64_t time_us, spent_nanos, limit_nanos;
 	uint64_t spent_tokens, limit_tokens;
 	bool is_rehearsed;
@@ -23,8 +23,8 @@ struct deed {
 
 struct status {
 	struct spend *spend;
-	struct deed deeds[STATUS_ACTIONS]; /* at [n % STATUS_ACTIONS] */
-	size_t n_deeds;
+	struct recent_action recent_actions[STATUS_ACTIONS]; /* at [n % STATUS_ACTIONS] */
+	size_t n_actions;
 	char *json; /* the last answer */
 	uint64_t json_ns;
 };
@@ -76,19 +76,20 @@ static void copy(char *to, size_t size, const char *from)
 
 void status_action(struct status *status, const struct ledger_action *action)
 {
-	struct deed *deed = &status->deeds[status->n_deeds++ % STATUS_ACTIONS];
+	struct recent_action *recent_action =
+		&status->recent_actions[status->n_actions++ % STATUS_ACTIONS];
 
-	*deed = (struct deed){ .time_us = action->time_us,
-			       .spent_nanos = action->spent_nanos,
-			       .limit_nanos = action->limit_nanos,
-			       .spent_tokens = action->spent_tokens,
-			       .limit_tokens = action->limit_tokens,
-			       .is_rehearsed = action->is_rehearsed };
-	copy(deed->budget, sizeof(deed->budget), action->budget);
-	copy(deed->action, sizeof(deed->action), action->action);
-	copy(deed->subject, sizeof(deed->subject), action->subject);
-	copy(deed->target, sizeof(deed->target), action->target);
-	copy(deed->result, sizeof(deed->result), action->result);
+	*recent_action = (struct recent_action){ .time_us = action->time_us,
+						 .spent_nanos = action->spent_nanos,
+						 .limit_nanos = action->limit_nanos,
+						 .spent_tokens = action->spent_tokens,
+						 .limit_tokens = action->limit_tokens,
+						 .is_rehearsed = action->is_rehearsed };
+	copy(recent_action->budget, sizeof(recent_action->budget), action->budget);
+	copy(recent_action->action, sizeof(recent_action->action), action->action);
+	copy(recent_action->subject, sizeof(recent_action->subject), action->subject);
+	copy(recent_action->target, sizeof(recent_action->target), action->target);
+	copy(recent_action->result, sizeof(recent_action->result), action->result);
 }
 
 /* JSON of each part. */
@@ -151,34 +152,36 @@ static json_t *spenders(struct status *status, int64_t now_us, size_t *ret_more)
 
 static json_t *budgets(const struct scrape_sources *sources, int64_t now_us, size_t *ret_more)
 {
-	struct shares shares;
+	struct fullest_budgets fullest_budgets;
 	json_t *array = json_array();
 
 	*ret_more = 0;
-	if (shares_take(&shares, sources->policy, STATUS_BUDGETS, now_us) < 0)
+	if (fullest_budgets_take(&fullest_budgets, sources->policy, STATUS_BUDGETS, now_us) < 0)
 		return array;
-	for (size_t i = 0; i < shares.n; i++) {
-		const struct share *share = &shares.rows[i];
+	for (size_t i = 0; i < fullest_budgets.n; i++) {
+		const struct fullest_budget *fullest_budget = &fullest_budgets.rows[i];
 
 		json_array_append_new(
-			array, json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:f, s:I}", "budget",
-					 plain(share->budget), "counter", plain(share->key),
-					 "window", share->window, "reached", share->reached, "unit",
-					 share->in_money ? "USD" : "tokens", "used",
-					 share->in_money ? money(share->spent_nanos) :
-							   number(share->spent_tokens),
-					 "limit",
-					 share->in_money ? money(share->limit_nanos) :
-							   number(share->limit_tokens),
-					 "share", share->used, "end_us",
-					 (json_int_t)share->window_end_us));
+			array,
+			json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:f, s:I}", "budget",
+				  plain(fullest_budget->budget), "counter",
+				  plain(fullest_budget->key), "window", fullest_budget->window,
+				  "reached", fullest_budget->reached, "unit",
+				  fullest_budget->in_money ? "USD" : "tokens", "used",
+				  fullest_budget->in_money ? money(fullest_budget->spent_nanos) :
+							     number(fullest_budget->spent_tokens),
+				  "limit",
+				  fullest_budget->in_money ? money(fullest_budget->limit_nanos) :
+							     number(fullest_budget->limit_tokens),
+				  "share", fullest_budget->used, "end_us",
+				  (json_int_t)fullest_budget->window_end_us));
 	}
-	*ret_more = shares.n_more;
-	shares_done(&shares);
+	*ret_more = fullest_budgets.n_more;
+	fullest_budgets_done(&fullest_budgets);
 	return array;
 }
 
-static void add_gate(void *arg, const struct act_gate *gate)
+static void add_gate(void *arg, const struct enforcer_gate *gate)
 {
 	json_t *array = arg;
 
@@ -194,20 +197,24 @@ static json_t *actions(const struct status *status)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < STATUS_ACTIONS && i < status->n_deeds; i++) {
-		const struct deed *deed = &status->deeds[(status->n_deeds - 1 - i) % STATUS_ACTIONS];
-		bool in_money = deed->limit_nanos || !deed->limit_tokens;
+	for (size_t i = 0; i < STATUS_ACTIONS && i < status->n_actions; i++) {
+		const struct recent_action *recent_action =
+			&status->recent_actions[(status->n_actions - 1 - i) % STATUS_ACTIONS];
+		bool in_money = recent_action->limit_nanos || !recent_action->limit_tokens;
 
 		json_array_append_new(
 			array,
 			json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "time_us",
-				  (json_int_t)deed->time_us, "budget", deed->budget, "action",
-				  deed->action, "counter", deed->subject, "target", deed->target,
-				  "result", deed->result, "rehearsed", deed->is_rehearsed, "unit",
-				  in_money ? "USD" : "tokens", "spent",
-				  in_money ? money(deed->spent_nanos) : number(deed->spent_tokens),
+				  (json_int_t)recent_action->time_us, "budget",
+				  recent_action->budget, "action", recent_action->action, "counter",
+				  recent_action->subject, "target", recent_action->target, "result",
+				  recent_action->result, "rehearsed", recent_action->is_rehearsed,
+				  "unit", in_money ? "USD" : "tokens", "spent",
+				  in_money ? money(recent_action->spent_nanos) :
+					     number(recent_action->spent_tokens),
 				  "limit",
-				  in_money ? money(deed->limit_nanos) : number(deed->limit_tokens)));
+				  in_money ? money(recent_action->limit_nanos) :
+					     number(recent_action->limit_tokens)));
 	}
 	return array;
 }
@@ -217,7 +224,7 @@ static json_t *both(const uint64_t bytes[2])
 	return number(bytes[EV_OUT] + bytes[EV_IN]);
 }
 
-static void add_process(void *arg, const struct unmetered_row *row)
+static void add_process(void *arg, const struct reconcile_row *row)
 {
 	json_t *array = arg;
 
@@ -237,11 +244,11 @@ static json_t *coverage(const struct scrape_sources *sources, const struct pipel
 
 	for (unsigned why = 0; why < UNMETERED_WHYS; why++)
 		for (int dir = 0; dir < 2; dir++)
-			charged[dir] += stats->unmetered.charged_bytes[why][dir];
+			charged[dir] += stats->reconcile.charged_bytes[why][dir];
 
 	pipeline_coverage(sources->pipeline, add_process, processes);
-	return json_pack("{s:o, s:o, s:o, s:o}", "traffic", both(stats->unmetered.flow_bytes),
-			 "measured", both(stats->unmetered.read_bytes), "estimated", both(charged),
+	return json_pack("{s:o, s:o, s:o, s:o}", "traffic", both(stats->reconcile.flow_bytes),
+			 "measured", both(stats->reconcile.read_bytes), "estimated", both(charged),
 			 "processes", processes);
 }
 
@@ -253,8 +260,8 @@ static json_t *losses(const struct scrape_sources *sources)
 	if (sources->tap)
 		(void)tap_counters(sources->tap, counters);
 	for (unsigned i = 0; i < CTL_COUNTERS; i++)
-		if (facts_counter_name(i) && counters[i])
-			json_object_set_new(object, facts_counter_name(i), number(counters[i]));
+		if (tap_counter_name(i) && counters[i])
+			json_object_set_new(object, tap_counter_name(i), number(counters[i]));
 	if (ledger_lost(sources->ledger))
 		json_object_set_new(object, "ledger_lost_calls",
 				    number(ledger_lost(sources->ledger)));
@@ -270,7 +277,7 @@ static char *make(struct status *status, const struct scrape_sources *sources, c
 	char *text = NULL;
 
 	pipeline_stats(sources->pipeline, &stats);
-	act_gates(sources->act, add_gate, gates);
+	enforcer_gates(sources->enforcer, add_gate, gates);
 	object = json_pack("{s:s, s:o, s:I, s:I, s:b, s:s}", "version", sources->version, "node",
 			   plain(node), "now_us", (json_int_t)now_us, "started_us",
 			   (json_int_t)sources->started_us, "enforce", sources->enforce, "trouble",
@@ -284,7 +291,7 @@ static char *make(struct status *status, const struct scrape_sources *sources, c
 		json_object_set(object, "gates", gates);
 		json_object_set_new(object, "actions", actions(status));
 		json_object_set_new(object, "coverage", coverage(sources, &stats));
-		json_object_set_new(object, "in_flight", number(stats.links.calls));
+		json_object_set_new(object, "in_flight", number(stats.connections.calls));
 		json_object_set_new(object, "losses", losses(sources));
 		text = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
 	}

@@ -245,7 +245,7 @@ static void calls_in_flight_are_held_against_the_budget(void **state)
 	reserve(policy, 5, USD / 10, T0);
 	assert_true(policy_next(policy, &verdict));
 	assert_ptr_equal(verdict.step, &two_steps[1]); /* no note: nothing was spent */
-	assert_true(verdict.is_ahead);
+	assert_true(verdict.is_reserved);
 	assert_int_equal(verdict.spent_nanos, 5 * USD + USD / 2);
 	assert_true(policy_stands(policy, &budget, &two_steps[1], "cgroup=/a", true, T0));
 	assert_false(policy_stands(policy, &budget, &two_steps[1], "cgroup=/a", false, T0));
@@ -270,7 +270,7 @@ static void a_running_stream_counts_as_spent(void **state)
 	assert_true(policy_next(policy, &verdict));
 	assert_true(policy_next(policy, &verdict));
 	assert_ptr_equal(verdict.step, &two_steps[1]);
-	assert_false(verdict.is_ahead);
+	assert_false(verdict.is_reserved);
 	assert_int_equal(verdict.spent_nanos, 11 * USD);
 	policy_stats(policy, &stats);
 	assert_int_equal(stats.flights, 1);

@@ -26,12 +26,12 @@ static void an_order_to_open_takes_no_step_and_sums_go_on(void **state)
 	charge(policy, 12 * USD, 1, T0);
 	assert_true(next_is(policy, POLICY_NOTE));
 	assert_true(policy_stands(policy, &budget, &two_steps[1], "cgroup=/a", false, T0));
-	assert_int_equal(policy_order(policy, &open, 1), 0);
+	assert_int_equal(policy_override(policy, &open, 1), 0);
 	assert_false(policy_stands(policy, &budget, &two_steps[1], "cgroup=/a", false, T0));
 	charge(policy, USD, 2, T0 + 1);
 	assert_false(next_is(policy, POLICY_NOTE));
 	assert_int_equal(spent(policy, T0 + 1), 13 * USD);
-	assert_int_equal(policy_order(policy, NULL, 0), 0); /* it has ended */
+	assert_int_equal(policy_override(policy, NULL, 0), 0); /* it has ended */
 	charge(policy, USD, 3, T0 + 2);
 	assert_true(next_is(policy, POLICY_REFUSE));
 	policy_free(policy);
@@ -44,7 +44,7 @@ static void an_order_for_another_key_changes_nothing(void **state)
 	struct policy *policy = policy_new(&rules);
 	struct override other = order(OVERRIDE_OPEN, "cgroup=/b*", 0);
 
-	assert_int_equal(policy_order(policy, &other, 1), 0);
+	assert_int_equal(policy_override(policy, &other, 1), 0);
 	charge(policy, 12 * USD, 1, T0);
 	assert_true(next_is(policy, POLICY_NOTE));
 	assert_true(next_is(policy, POLICY_REFUSE));
@@ -56,12 +56,12 @@ static void a_raised_limit_moves_its_steps_and_a_lower_one_does_not(void **state
 	struct policy_budget budget = day_budget();
 	struct policy_rules rules = { .budgets = &budget, .n_budgets = 1 };
 	struct policy *policy = policy_new(&rules);
-	struct override orders[] = { order(OVERRIDE_OPEN, "*", 0),
-				     order(OVERRIDE_RAISE, "b", 20 * USD),
-				     order(OVERRIDE_RAISE, "b", 5 * USD) };
+	struct override overrides[] = { order(OVERRIDE_OPEN, "*", 0),
+					order(OVERRIDE_RAISE, "b", 20 * USD),
+					order(OVERRIDE_RAISE, "b", 5 * USD) };
 	struct policy_verdict verdict;
 
-	assert_int_equal(policy_order(policy, orders, 2), 0); /* the last word counts */
+	assert_int_equal(policy_override(policy, overrides, 2), 0); /* the last word counts */
 	charge(policy, 15 * USD, 1, T0);
 	assert_false(policy_next(policy, &verdict));
 	charge(policy, USD, 2, T0);
@@ -69,7 +69,7 @@ static void a_raised_limit_moves_its_steps_and_a_lower_one_does_not(void **state
 	assert_ptr_equal(verdict.step, &two_steps[0]);
 	assert_int_equal(verdict.limit_nanos, 20 * USD);
 	assert_false(policy_next(policy, &verdict));
-	assert_int_equal(policy_order(policy, orders, 3), 0);
+	assert_int_equal(policy_override(policy, overrides, 3), 0);
 	charge(policy, USD, 3, T0);
 	assert_true(policy_next(policy, &verdict));
 	assert_ptr_equal(verdict.step, &two_steps[1]);
@@ -99,7 +99,7 @@ static void an_order_to_hold_gates_who_spent_and_who_only_appears(void **state)
 	int n = 0;
 
 	charge(policy, USD, 1, T0);
-	assert_int_equal(policy_order(policy, &hold, 1), 0);
+	assert_int_equal(policy_override(policy, &hold, 1), 0);
 	policy_held(policy, T0, count_held, &n);
 	assert_int_equal(n, 1);
 	assert_true(policy_stands(policy, &budget, &policy_hold, "cgroup=/a", false, T0));
@@ -109,7 +109,7 @@ static void an_order_to_hold_gates_who_spent_and_who_only_appears(void **state)
 	assert_ptr_equal(verdict.step, &policy_hold);
 	assert_int_equal(verdict.cgroup, 8);
 	assert_false(policy_next(policy, &verdict));
-	assert_int_equal(policy_order(policy, NULL, 0), 0);
+	assert_int_equal(policy_override(policy, NULL, 0), 0);
 	assert_false(policy_stands(policy, &budget, &policy_hold, "cgroup=/a", false, T0));
 	policy_judge(policy, &who, T0);
 	assert_false(policy_next(policy, &verdict));

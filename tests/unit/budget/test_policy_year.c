@@ -214,8 +214,8 @@ static void check(struct policy *policy, const struct spent *spent, const size_t
 		told[i]++;
 	}
 	for (size_t i = 0; i < rules.n_budgets; i++) {
-		bool claims = model_claims(i, spent->who, hosts[spent->host]);
-		size_t reached = claims ? model_reached(i, *model_sum(i, spent->who)) : 0;
+		bool memberships = model_claims(i, spent->who, hosts[spent->host]);
+		size_t reached = memberships ? model_reached(i, *model_sum(i, spent->who)) : 0;
 
 		assert_int_equal(highest[i], reached);
 		/* All that are new, else the highest alone. */

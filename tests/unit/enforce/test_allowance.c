@@ -31,12 +31,12 @@ static struct policy_step gentle[] = {
 static struct policy_budget budget;
 static struct policy_rules rules;
 static struct policy *policy;
-static struct act *act;
+static struct enforcer *enforcer;
 
 static struct {
 	struct ctl_gate gate;
-	struct ctl_grant grant;
-	struct ctl_take take;
+	struct ctl_allowance allowed;
+	struct ctl_consumed take;
 	size_t n_gates, n_ended, n_destroyed, n_rows, n_waiting;
 	char result[256];
 } world;
@@ -49,16 +49,16 @@ static int gate(void *arg, uint64_t cgroup, const struct ctl_gate *gate)
 	return 0;
 }
 
-static int grant(void *arg, uint32_t bucket, const struct ctl_grant *grant)
+static int allowed(void *arg, uint32_t bucket, const struct ctl_allowance *allowed)
 {
-	if (grant)
-		world.grant = *grant;
+	if (allowed)
+		world.allowed = *allowed;
 	else
 		world.n_ended++;
 	return 0;
 }
 
-static int taken(void *arg, uint32_t bucket, struct ctl_take *ret)
+static int taken(void *arg, uint32_t bucket, struct ctl_consumed *ret)
 {
 	*ret = world.take;
 	return 0;
@@ -81,21 +81,21 @@ static void told(void *arg, const struct ledger_action *action)
 	snprintf(world.result, sizeof(world.result), "%s", action->result);
 }
 
-static const struct act_levers levers = { .gate = gate,
-					  .grant = grant,
-					  .taken = taken,
-					  .waiting = waiting,
-					  .destroy = destroy,
-					  .told = told };
+static const struct enforcer_ops actuators = { .gate = gate,
+					       .allowed = allowed,
+					       .taken = taken,
+					       .waiting = waiting,
+					       .destroy = destroy,
+					       .told = told };
 
 static void renew(void)
 {
-	act_free(act);
+	enforcer_free(enforcer);
 	policy_free(policy);
 	policy = policy_new(&rules);
-	act = act_new(NULL, NULL, &rules, &levers);
+	enforcer = enforcer_new(NULL, NULL, &rules, &actuators);
 	assert_non_null(policy);
-	assert_non_null(act);
+	assert_non_null(enforcer);
 }
 
 static int setup(void **state)
@@ -115,7 +115,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	act = act_free(act);
+	enforcer = enforcer_free(enforcer);
 	policy = policy_free(policy);
 	return 0;
 }
@@ -127,8 +127,8 @@ static bool carry_out(int64_t now_us)
 	bool found = false;
 
 	while (policy_next(policy, &verdict)) {
-		found |= verdict.step == &policy_fuse;
-		act_apply(act, &verdict, &subject, now_us);
+		found |= verdict.step == &policy_allowance;
+		enforcer_apply(enforcer, &verdict, &subject, now_us);
 	}
 	return found;
 }
@@ -154,12 +154,12 @@ static bool run(uint64_t flight, int64_t nanos, uint64_t bytes)
 	return carry_out(T0);
 }
 
-static struct policy_pulse pulse(void)
+static struct policy_usage_snapshot snapshot(void)
 {
-	struct policy_pulse pulse;
+	struct policy_usage_snapshot snapshot;
 
-	assert_true(policy_pulse(policy, &budget, KEY, &pulse));
-	return pulse;
+	assert_true(policy_usage_snapshot(policy, &budget, KEY, &snapshot));
+	return snapshot;
 }
 
 static void is_due_when_an_eighth_is_left(void **state)
@@ -170,8 +170,8 @@ static void is_due_when_an_eighth_is_left(void **state)
 		assert_false(charge(7, T0));
 	assert_false(charge(6, T0));
 	assert_true(charge(1, T0));
-	assert_int_equal(pulse().line, 10000);
-	assert_int_equal(pulse().left, 1250);
+	assert_int_equal(snapshot().line, 10000);
+	assert_int_equal(snapshot().left, 1250);
 	assert_false(charge(1250, T0)); /* a refusal is in force, and ends what is in flight */
 	assert_false(charge(100, T0 + DAY_US)); /* another window */
 }
@@ -183,8 +183,8 @@ static void is_due_when_few_calls_are_left(void **state)
 	for (int i = 0; i < 35; i++)
 		assert_false(charge(1000, T0));
 	assert_true(charge(1000, T0)); /* 64 more fit */
-	assert_true(policy_stands(policy, &budget, &policy_fuse, KEY, false, T0));
-	assert_false(policy_stands(policy, &budget, &policy_fuse, KEY, false, T0 + DAY_US));
+	assert_true(policy_stands(policy, &budget, &policy_allowance, KEY, false, T0));
+	assert_false(policy_stands(policy, &budget, &policy_allowance, KEY, false, T0 + DAY_US));
 }
 
 /* Nobody knows what its calls cost: they are held at what its neighbour's did. */
@@ -196,7 +196,7 @@ static void a_first_call_costs_what_others_did(void **state)
 	struct policy_verdict verdict;
 
 	assert_false(run(1, 10, 0)); /* not even anybody's */
-	assert_int_equal(pulse().mean, 0);
+	assert_int_equal(snapshot().mean, 0);
 	policy_release(policy, 1);
 	neighbours.cgroup = 8;
 	snprintf(neighbours.path, sizeof(neighbours.path), "/neighbour");
@@ -209,22 +209,22 @@ static void a_first_call_costs_what_others_did(void **state)
 	assert_false(carry_out(T0));
 	policy_expect(policy, &subject, T0); /* its connection is there, before a request */
 	assert_true(carry_out(T0));
-	act_pace(act, policy, T0);
-	assert_int_equal(world.grant.granted_nanos, 1000);
-	assert_int_equal(world.grant.reserve_nanos, 100);
+	enforcer_pace(enforcer, policy, T0);
+	assert_int_equal(world.allowed.granted_nanos, 1000);
+	assert_int_equal(world.allowed.reserve_nanos, 100);
 	run(1, 10, 0);
 	run(2, 0, 0);
-	assert_int_equal(pulse().mean, 100);
-	assert_int_equal(pulse().left, 990);
-	assert_int_equal(pulse().ahead, 190);
+	assert_int_equal(snapshot().mean, 100);
+	assert_int_equal(snapshot().left, 990);
+	assert_int_equal(snapshot().reserved, 190);
 	policy_release(policy, 1);
 	policy_release(policy, 2);
 	charge(1, T0); /* its own are cheap, as it turns out */
-	assert_int_equal(pulse().mean, ((500 + 1) / 6 * 15 + 1) / 16);
+	assert_int_equal(snapshot().mean, ((500 + 1) / 6 * 15 + 1) / 16);
 	for (int i = 1; i < 16; i++)
 		charge(1, T0);
-	assert_int_equal(pulse().mean, 1);
-	assert_false(policy_stands(policy, &budget, &policy_fuse, KEY, false, T0));
+	assert_int_equal(snapshot().mean, 1);
+	assert_false(policy_stands(policy, &budget, &policy_allowance, KEY, false, T0));
 }
 
 /* Few dear calls, after many that cost nothing to speak of. */
@@ -268,9 +268,9 @@ static void is_only_for_what_is_enforced_and_stops_somebody(void **state)
 	budget.n_steps = 2;
 	renew();
 	assert_true(charge(900, T0));
-	assert_int_equal(policy_order(policy, &open, 1), 0);
+	assert_int_equal(policy_override(policy, &open, 1), 0);
 	assert_false(charge(1, T0));
-	assert_int_equal(act_pace(act, policy, T0), 0);
+	assert_int_equal(enforcer_pace(enforcer, policy, T0), 0);
 	assert_int_equal(world.gate.state, CTL_OPEN);
 }
 
@@ -299,19 +299,19 @@ static void the_price_of_what_flows_is_learned(void **state)
 {
 	assert_true(charge(900, T0));
 	assert_true(run(1, 10, 1024));
-	assert_int_equal(pulse().per_kib, 0);
+	assert_int_equal(snapshot().per_kib, 0);
 	run(1, 11, 1124); /* too little to say */
-	assert_int_equal(pulse().per_kib, 0);
+	assert_int_equal(snapshot().per_kib, 0);
 	run(1, 26, 3072);
-	assert_int_equal(pulse().per_kib, 8);
+	assert_int_equal(snapshot().per_kib, 8);
 	run(1, 42, 4096);
-	assert_int_equal(pulse().per_kib, (3 * 8 + 16) / 4);
-	assert_int_equal(pulse().left, 100 - 42);
+	assert_int_equal(snapshot().per_kib, (3 * 8 + 16) / 4);
+	assert_int_equal(snapshot().left, 100 - 42);
 }
 
 static void the_kernel_is_told_what_is_left(void **state)
 {
-	struct act_stats stats;
+	struct enforcer_stats stats;
 
 	budget.on_loss = POLICY_LOSS_HOLD;
 	for (int i = 0; i < 9; i++)
@@ -320,16 +320,18 @@ static void the_kernel_is_told_what_is_left(void **state)
 	assert_int_equal(world.gate.buckets[0], 1);
 	assert_int_equal(world.gate.has_rate, 0);
 	assert_int_equal(world.n_rows, 1); /* the note: nobody is stopped */
-	assert_true(act_has_fuse(act));
-	assert_true(act_outlives(act));
-	act_stats(act, &stats);
-	assert_int_equal(stats.fuses, 1);
-	world.take = (struct ctl_take){ .taken_nanos = 5000, .admitted = 50, .streamed_nanos = 300 };
-	assert_int_equal(act_pace(act, policy, T0), 0);
-	assert_int_equal(world.grant.granted_nanos, 5000 + 300 + 100);
-	assert_int_equal(world.grant.reserve_nanos, 100);
-	assert_int_equal(world.grant.per_kib_nanos, 0);
-	assert_int_equal(world.grant.cut_nanos, 300 + 100 + 1000 / 200);
+	assert_true(enforcer_has_allowance(enforcer));
+	assert_true(enforcer_outlives(enforcer));
+	enforcer_stats(enforcer, &stats);
+	assert_int_equal(stats.allowances, 1);
+	world.take = (struct ctl_consumed){ .consumed_nanos = 5000,
+					    .admitted = 50,
+					    .streamed_nanos = 300 };
+	assert_int_equal(enforcer_pace(enforcer, policy, T0), 0);
+	assert_int_equal(world.allowed.granted_nanos, 5000 + 300 + 100);
+	assert_int_equal(world.allowed.reserve_nanos, 100);
+	assert_int_equal(world.allowed.per_kib_nanos, 0);
+	assert_int_equal(world.allowed.cut_nanos, 300 + 100 + 1000 / 200);
 }
 
 static void what_waits_goes_when_calls_cost_less(void **state)
@@ -338,18 +340,19 @@ static void what_waits_goes_when_calls_cost_less(void **state)
 		charge(100, T0);
 	run(1, 10, 1024);
 	run(1, 18, 2048);
-	world.take = (struct ctl_take){ .taken_nanos = 100, .admitted = 1, .streamed_nanos = 40 };
-	assert_int_equal(act_pace(act, policy, T0), 1);
+	world.take =
+		(struct ctl_consumed){ .consumed_nanos = 100, .admitted = 1, .streamed_nanos = 40 };
+	assert_int_equal(enforcer_pace(enforcer, policy, T0), 1);
 	assert_int_equal(world.gate.state, CTL_TURN_AWAY);
-	assert_int_equal(world.grant.granted_nanos, 140); /* nothing may begin beside it */
-	assert_int_equal(world.grant.per_kib_nanos, 8);
-	assert_int_equal(world.grant.cut_nanos, 40 + 82 + 5); /* it goes on */
+	assert_int_equal(world.allowed.granted_nanos, 140); /* nothing may begin beside it */
+	assert_int_equal(world.allowed.per_kib_nanos, 8);
+	assert_int_equal(world.allowed.cut_nanos, 40 + 82 + 5); /* it goes on */
 	policy_release(policy, 1);
 	charge(20, T0);
-	act_review(act, policy, true, T0);
-	act_pace(act, policy, T0);
+	enforcer_review(enforcer, policy, true, T0);
+	enforcer_pace(enforcer, policy, T0);
 	assert_int_equal(world.gate.state, CTL_PACE);
-	assert_int_equal(world.grant.granted_nanos, 140 + 80);
+	assert_int_equal(world.allowed.granted_nanos, 140 + 80);
 }
 
 /* It was seen as it was written, and has not left: what it will cost must not hold it. */
@@ -358,20 +361,20 @@ static void what_waits_does_not_wait_for_itself(void **state)
 	for (int i = 0; i < 9; i++)
 		charge(100, T0);
 	charge(97, T0);
-	act_pace(act, policy, T0);
+	enforcer_pace(enforcer, policy, T0);
 	run(1, 0, 0);
-	world.take = (struct ctl_take){ .taken_nanos = 100 };
-	act_pace(act, policy, T0);
-	assert_true((int64_t)(world.grant.granted_nanos - 100) <= 0);
+	world.take = (struct ctl_consumed){ .consumed_nanos = 100 };
+	enforcer_pace(enforcer, policy, T0);
+	assert_true((int64_t)(world.allowed.granted_nanos - 100) <= 0);
 	world.n_waiting = 1;
-	act_pace(act, policy, T0);
-	assert_int_equal(world.grant.granted_nanos, 100 + 3);
+	enforcer_pace(enforcer, policy, T0);
+	assert_int_equal(world.allowed.granted_nanos, 100 + 3);
 	run(2, 0, 0); /* and this one is on its way */
-	act_pace(act, policy, T0);
-	assert_true((int64_t)(world.grant.granted_nanos - 100) <= 0);
+	enforcer_pace(enforcer, policy, T0);
+	assert_true((int64_t)(world.allowed.granted_nanos - 100) <= 0);
 	world.n_waiting = 5; /* of which some are not seen yet */
-	act_pace(act, policy, T0);
-	assert_int_equal(world.grant.granted_nanos, 100 + 3);
+	enforcer_pace(enforcer, policy, T0);
+	assert_int_equal(world.allowed.granted_nanos, 100 + 3);
 }
 
 /* Fifty begin at once: those that the kernel let go are held against what is left before they are seen. */
@@ -381,51 +384,51 @@ static void what_the_kernel_let_go_is_not_given_twice(void **state)
 	renew();
 	for (int i = 0; i < 9; i++)
 		charge(100, T0);
-	act_pace(act, policy, T0);
-	assert_int_equal(world.grant.granted_nanos, 1000);
-	world.take = (struct ctl_take){ .taken_nanos = 1000, .admitted = 10 };
-	act_pace(act, policy, T0); /* none was seen, none waits */
-	assert_int_equal(world.grant.granted_nanos, 1000);
+	enforcer_pace(enforcer, policy, T0);
+	assert_int_equal(world.allowed.granted_nanos, 1000);
+	world.take = (struct ctl_consumed){ .consumed_nanos = 1000, .admitted = 10 };
+	enforcer_pace(enforcer, policy, T0); /* none was seen, none waits */
+	assert_int_equal(world.allowed.granted_nanos, 1000);
 	world.n_waiting = 40;
 	for (int i = 0; i < 10; i++)
 		run(1 + i, 0, 0);
-	act_pace(act, policy, T0); /* those that were seen need not be those that wait */
-	assert_true((int64_t)(world.grant.granted_nanos - 1000) <= 0);
+	enforcer_pace(enforcer, policy, T0); /* those that were seen need not be those that wait */
+	assert_true((int64_t)(world.allowed.granted_nanos - 1000) <= 0);
 	for (int i = 10; i < 50; i++)
 		run(1 + i, 0, 0);
-	act_pace(act, policy, T0);
-	assert_int_equal(world.grant.granted_nanos, 1000);
+	enforcer_pace(enforcer, policy, T0);
+	assert_int_equal(world.allowed.granted_nanos, 1000);
 	policy_release(policy, 1); /* one of the ten */
 	charge(50, T0);
-	act_pace(act, policy, T0);
-	assert_int_equal(world.grant.granted_nanos, 1000 + 50);
+	enforcer_pace(enforcer, policy, T0);
+	assert_int_equal(world.allowed.granted_nanos, 1000 + 50);
 }
 
 static void what_is_never_seen_is_held_against_it_for_a_second(void **state)
 {
 	for (int i = 0; i < 9; i++)
 		charge(100, T0);
-	act_pace(act, policy, T0);
-	world.take = (struct ctl_take){ .taken_nanos = 100, .admitted = 1 };
-	act_pace(act, policy, T0 + 1000000);
-	assert_int_equal(world.grant.granted_nanos, 100);
-	act_pace(act, policy, T0 + 1000001);
-	assert_int_equal(world.grant.granted_nanos, 200);
+	enforcer_pace(enforcer, policy, T0);
+	world.take = (struct ctl_consumed){ .consumed_nanos = 100, .admitted = 1 };
+	enforcer_pace(enforcer, policy, T0 + 1000000);
+	assert_int_equal(world.allowed.granted_nanos, 100);
+	enforcer_pace(enforcer, policy, T0 + 1000001);
+	assert_int_equal(world.allowed.granted_nanos, 200);
 }
 
 static void a_refusal_takes_its_place(void **state)
 {
-	struct act_stats stats;
+	struct enforcer_stats stats;
 
 	charge(900, T0);
 	charge(100, T0);
 	assert_int_equal(world.gate.state, CTL_REFUSE);
 	assert_string_equal(world.result, "done");
-	assert_int_equal(act_pace(act, policy, T0), 0);
+	assert_int_equal(enforcer_pace(enforcer, policy, T0), 0);
 	assert_int_equal(world.n_ended, 1);
 	assert_int_equal(world.gate.state, CTL_REFUSE);
-	act_stats(act, &stats);
-	assert_int_equal(stats.fuses, 0);
+	enforcer_stats(enforcer, &stats);
+	assert_int_equal(stats.allowances, 0);
 }
 
 static void answers_in_flight_may_end_and_nothing_else_begins(void **state)
@@ -438,9 +441,9 @@ static void answers_in_flight_may_end_and_nothing_else_begins(void **state)
 	assert_int_equal(world.gate.buckets[0], 1);
 	assert_int_equal(world.n_destroyed, 0);
 	assert_string_equal(world.result, "done: answers in flight may end");
-	assert_int_equal(act_pace(act, policy, T0), 0);
-	assert_true((int64_t)world.grant.granted_nanos < 0);
-	assert_true(world.grant.cut_nanos == UINT64_MAX);
+	assert_int_equal(enforcer_pace(enforcer, policy, T0), 0);
+	assert_true((int64_t)world.allowed.granted_nanos < 0);
+	assert_true(world.allowed.cut_nanos == UINT64_MAX);
 }
 
 static void a_verdict_again_sets_no_gate_again(void **state)

@@ -18,9 +18,9 @@
 /* Clients that call as soon as they may, and what their calls cost. */
 struct world {
 	struct bucket bucket;
-	struct policy_pulse pulse;
-	struct ctl_take take;
-	struct ctl_grant grant;
+	struct policy_usage_snapshot snapshot;
+	struct ctl_consumed take;
+	struct ctl_allowance allowed;
 	int64_t now_us;
 	int n_clients;
 	int64_t busy_until_us[64]; /* 0: asks */
@@ -36,8 +36,8 @@ static void begin(struct world *world, int64_t per_hour, int n_clients, int64_t 
 				 .n_clients = n_clients,
 				 .is_settled = true,
 				 .duration_us = duration_us,
-				 .pulse.epoch = 1,
-				 .grant.reserve_nanos = 1 };
+				 .snapshot.epoch = 1,
+				 .allowed.reserve_nanos = 1 };
 	bucket_begin(&world->bucket, per_hour);
 }
 
@@ -49,23 +49,23 @@ static uint64_t draw(uint64_t mean)
 static void settle(struct world *world, int i)
 {
 	world->busy_until_us[i] = 0;
-	world->pulse.n_flights--;
+	world->snapshot.n_flights--;
 	world->spent += world->cost[i];
-	world->pulse.charged += world->cost[i];
-	world->pulse.calls++;
-	world->pulse.mean = world->pulse.charged / world->pulse.calls;
+	world->snapshot.charged += world->cost[i];
+	world->snapshot.calls++;
+	world->snapshot.mean = world->snapshot.charged / world->snapshot.calls;
 }
 
 /* As the kernel does it: one after the other, while there is credit. */
 static void ask(struct world *world, int i, uint64_t mean)
 {
-	if ((int64_t)(world->grant.granted_nanos - world->take.taken_nanos) <= 0)
+	if ((int64_t)(world->allowed.granted_nanos - world->take.consumed_nanos) <= 0)
 		return;
-	world->take.taken_nanos += world->grant.reserve_nanos;
+	world->take.consumed_nanos += world->allowed.reserve_nanos;
 	world->take.admitted++;
 	world->busy_until_us[i] = world->now_us + world->duration_us;
 	world->cost[i] = draw(mean);
-	world->pulse.n_flights++;
+	world->snapshot.n_flights++;
 }
 
 static void run(struct world *world, int64_t seconds, uint64_t mean)
@@ -78,8 +78,8 @@ static void run(struct world *world, int64_t seconds, uint64_t mean)
 			if (!world->busy_until_us[i])
 				ask(world, i, mean);
 		}
-		world->grant = bucket_update(&world->bucket, &world->pulse, &world->take,
-					     world->now_us);
+		world->allowed = bucket_update(&world->bucket, &world->snapshot, &world->take,
+					       world->now_us);
 	}
 }
 
@@ -109,14 +109,14 @@ static void a_bad_reserve_is_made_good(void **state)
 
 	/* the mean of cheap calls before is a hundredth of what they cost now */
 	begin(&world, 36 * USD, 3, US_PER_S);
-	world.pulse = (struct policy_pulse){
+	world.snapshot = (struct policy_usage_snapshot){
 		.epoch = 1, .charged = USD, .calls = 10000, .mean = USD / 10000
 	};
 	run(&world, 7200, USD / 100);
 	in_range(&world, 36 * USD, 7200);
 	/* and dear ones before */
 	begin(&world, 36 * USD, 3, US_PER_S);
-	world.pulse = (struct policy_pulse){
+	world.snapshot = (struct policy_usage_snapshot){
 		.epoch = 1, .charged = 1000 * USD, .calls = 10, .mean = 100 * USD
 	};
 	run(&world, 36000, USD / 100);
@@ -140,7 +140,7 @@ static void a_pause_saves_a_minute_and_no_more(void **state)
 
 	begin(&world, 36 * USD, 0, US_PER_S);
 	run(&world, 3600, USD / 100);
-	credit = (int64_t)(world.grant.granted_nanos - world.take.taken_nanos);
+	credit = (int64_t)(world.allowed.granted_nanos - world.take.consumed_nanos);
 	assert_int_equal(credit, 36 * USD / 60);
 }
 
@@ -150,18 +150,18 @@ static void takes_that_nobody_settles_come_back(void **state)
 
 	begin(&world, 36 * USD, 0, US_PER_S);
 	run(&world, 60, 1);
-	world.take.taken_nanos += 500 * USD;
+	world.take.consumed_nanos += 500 * USD;
 	world.take.admitted += 50;
 	run(&world, 10, 1);
-	assert_true((int64_t)(world.grant.granted_nanos - world.take.taken_nanos) < 0);
+	assert_true((int64_t)(world.allowed.granted_nanos - world.take.consumed_nanos) < 0);
 	run(&world, BUCKET_QUIET_US / US_PER_S + 1, 1);
-	assert_true((int64_t)(world.grant.granted_nanos - world.take.taken_nanos) > 0);
+	assert_true((int64_t)(world.allowed.granted_nanos - world.take.consumed_nanos) > 0);
 	/* but not while a call is in flight, which may last */
-	world.take.taken_nanos += 500 * USD;
+	world.take.consumed_nanos += 500 * USD;
 	world.take.admitted++;
-	world.pulse.n_flights = 1;
+	world.snapshot.n_flights = 1;
 	run(&world, 10 * BUCKET_QUIET_US / US_PER_S, 1);
-	assert_true((int64_t)(world.grant.granted_nanos - world.take.taken_nanos) < 0);
+	assert_true((int64_t)(world.allowed.granted_nanos - world.take.consumed_nanos) < 0);
 }
 
 static void calls_from_before_it_cost_but_give_nothing_back(void **state)
@@ -171,15 +171,15 @@ static void calls_from_before_it_cost_but_give_nothing_back(void **state)
 
 	begin(&world, 36 * USD, 0, US_PER_S);
 	run(&world, 1, 1);
-	world.pulse.charged += USD;
-	world.pulse.calls += 3;
+	world.snapshot.charged += USD;
+	world.snapshot.calls += 3;
 	run(&world, 1, 1);
-	credit = (int64_t)(world.grant.granted_nanos - world.take.taken_nanos);
+	credit = (int64_t)(world.allowed.granted_nanos - world.take.consumed_nanos);
 	assert_true(credit < -USD * 9 / 10 && credit > -USD);
 	/* what is in flight now keeps what was taken for it */
-	world.take.taken_nanos += 7;
+	world.take.consumed_nanos += 7;
 	world.take.admitted++;
-	world.pulse.n_flights = 1;
+	world.snapshot.n_flights = 1;
 	run(&world, 1, 1);
 	assert_int_equal(world.bucket.outstanding, 7);
 	assert_int_equal(world.bucket.n_outstanding, 1);
@@ -191,12 +191,12 @@ static void other_sums_begin_a_new_count(void **state)
 
 	begin(&world, 36 * USD, 1, US_PER_S);
 	run(&world, 600, USD / 100);
-	world.pulse.epoch = 2; /* the rules were read again: a replay's sums */
-	world.pulse.charged += 500 * USD;
-	world.pulse.calls += 9;
+	world.snapshot.epoch = 2; /* the rules were read again: a replay's sums */
+	world.snapshot.charged += 500 * USD;
+	world.snapshot.calls += 9;
 	run(&world, 1, USD / 100);
-	world.pulse.charged = world.pulse.calls = 0; /* the counter was dropped and made anew */
-	world.pulse.mean = 0;
+	world.snapshot.charged = world.snapshot.calls = 0; /* the counter was dropped and made anew */
+	world.snapshot.mean = 0;
 	run(&world, 3000, USD / 100);
 	in_range(&world, 36 * USD, 3601);
 }
@@ -209,7 +209,8 @@ static void a_clock_that_jumps_earns_little(void **state)
 	run(&world, 60, USD / 100);
 	world.now_us += 86400 * 365 * US_PER_S;
 	run(&world, 1, USD / 100);
-	assert_true((int64_t)(world.grant.granted_nanos - world.take.taken_nanos) <= 36 * USD / 60);
+	assert_true((int64_t)(world.allowed.granted_nanos - world.take.consumed_nanos) <=
+		    36 * USD / 60);
 	world.spent = 0;
 	world.now_us -= 2 * 86400 * 365 * US_PER_S;
 	for (int i = 0; i < world.n_clients; i++)

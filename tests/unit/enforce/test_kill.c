@@ -4,13 +4,13 @@
 static void each_new_process_is_killed_once(void **state)
 {
 	pid_t first = sleeper("/bin/sleep"), second = sleeper("/bin/sleep");
-	struct act *act = act_of();
+	struct enforcer *enforcer = enforcer_of();
 	struct policy_verdict verdict;
 
 	for (int i = 0; i < 4; i++) {
 		process.tgid = (uint32_t)(i < 2 ? first : second);
 		verdict = verdict_of(KILL);
-		act_apply(act, &verdict, &subject, T0);
+		enforcer_apply(enforcer, &verdict, &subject, T0);
 	}
 	assert_int_equal(world.n_signals, 2);
 	assert_int_equal(world.pids[0], first);
@@ -21,9 +21,9 @@ static void each_new_process_is_killed_once(void **state)
 	end(first);
 	process.tgid = (uint32_t)first; /* its last charge comes after it */
 	verdict = verdict_of(KILL);
-	act_apply(act, &verdict, &subject, T0);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
 	assert_int_equal(world.n_signals, 2);
-	act_free(act);
+	enforcer_free(enforcer);
 	end(second);
 }
 
@@ -42,7 +42,7 @@ static void who_does_not_end_in_the_grace_is_killed(void **state)
 {
 	struct policy_verdict verdict;
 	struct loop *loop;
-	struct act *act;
+	struct enforcer *enforcer;
 	int ready[2], status;
 	pid_t child;
 
@@ -62,9 +62,9 @@ static void who_does_not_end_in_the_grace_is_killed(void **state)
 	process.tgid = (uint32_t)child;
 	verdict = verdict_of(KILL);
 	assert_int_equal(loop_new(&loop), 0);
-	act = act_new(loop, NULL, &rules, &levers);
-	act_apply(act, &verdict, &subject, T0);
-	act_expire(act, T0 + 1000000); /* the window's end does not spare it */
+	enforcer = enforcer_new(loop, NULL, &rules, &actuators);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	enforcer_expire(enforcer, T0 + 1000000); /* the window's end does not spare it */
 	run_until_rows(loop, 2);
 	assert_string_equal(world.results[0], "done: SIGTERM, SIGKILL in 1 s");
 	assert_string_equal(world.results[1], "done: SIGKILL after the grace");
@@ -72,7 +72,7 @@ static void who_does_not_end_in_the_grace_is_killed(void **state)
 	assert_int_equal(world.signals[1], SIGKILL);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	act_free(act);
+	enforcer_free(enforcer);
 	loop_free(loop);
 }
 
@@ -81,20 +81,20 @@ static void who_ends_in_the_grace_gets_no_second_signal(void **state)
 	pid_t child = sleeper("/bin/sleep");
 	struct policy_verdict verdict;
 	struct loop *loop;
-	struct act *act;
+	struct enforcer *enforcer;
 
 	world.really = true;
 	steps[KILL].grace_ns = 20 * NS_PER_MS;
 	process.tgid = (uint32_t)child;
 	verdict = verdict_of(KILL);
 	assert_int_equal(loop_new(&loop), 0);
-	act = act_new(loop, NULL, &rules, &levers);
-	act_apply(act, &verdict, &subject, T0);
+	enforcer = enforcer_new(loop, NULL, &rules, &actuators);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
 	waitpid(child, NULL, 0);
 	run_until_rows(loop, 2);
 	assert_int_equal(world.n_signals, 1);
 	assert_string_equal(world.results[1], "done: it ended within the grace");
-	act_free(act);
+	enforcer_free(enforcer);
 	loop_free(loop);
 }
 
@@ -128,7 +128,7 @@ static void a_pid_in_other_hands_is_not_killed(void **state)
 	pid_t child = sleeper("/bin/sleep"), heir;
 	struct policy_verdict verdict;
 	struct loop *loop;
-	struct act *act;
+	struct enforcer *enforcer;
 	int status;
 
 	world.really = true;
@@ -136,13 +136,13 @@ static void a_pid_in_other_hands_is_not_killed(void **state)
 	process.tgid = (uint32_t)child;
 	verdict = verdict_of(KILL);
 	assert_int_equal(loop_new(&loop), 0);
-	act = act_new(loop, NULL, &rules, &levers);
-	act_apply(act, &verdict, &subject, T0);
+	enforcer = enforcer_new(loop, NULL, &rules, &actuators);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
 	waitpid(child, NULL, 0);
 	usleep(20000); /* two ticks: start times count hundredths of a second */
 	heir = fork_with_pid(child);
 	run_until_rows(loop, 2);
-	act_free(act);
+	enforcer_free(enforcer);
 	loop_free(loop);
 	if (!heir)
 		skip();
@@ -191,30 +191,31 @@ static void a_cgroup_is_killed_after_the_grace_and_again_for_newcomers(void **st
 	pid_t child = sleeper("/bin/sleep"), later;
 	struct policy_verdict verdict;
 	struct loop *loop;
-	struct act *act;
+	struct enforcer *enforcer;
 
 	make_group("/agents", (uint32_t)child);
 	process.tgid = (uint32_t)child;
 	verdict = verdict_of(KILL_CGROUP);
 	assert_int_equal(loop_new(&loop), 0);
-	act = act_new(loop, NULL, &rules, &levers);
-	act_apply(act, &verdict, &subject, T0);
-	act_apply(act, &verdict, &subject, T0);
+	enforcer = enforcer_new(loop, NULL, &rules, &actuators);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
 	assert_int_equal(world.n_group_signals, 1);
 	run_until_rows(loop, 2);
 	assert_int_equal(world.n_group_signals, 2);
 	assert_int_equal(world.signals[0], SIGTERM);
 	assert_int_equal(world.signals[1], SIGKILL);
-	act_apply(act, &verdict, &subject, T0); /* the same process, before its end is seen */
+	enforcer_apply(enforcer, &verdict, &subject,
+		       T0); /* the same process, before its end is seen */
 	assert_int_equal(world.n_group_signals, 2);
 	usleep(30000); /* start times count hundredths of a second */
 	later = sleeper("/bin/sleep");
 	process.tgid = (uint32_t)later;
 	verdict = verdict_of(KILL_CGROUP);
-	act_apply(act, &verdict, &subject, T0);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
 	assert_int_equal(world.n_group_signals, 3);
 	assert_int_equal(world.signals[2], SIGTERM);
-	act_free(act);
+	enforcer_free(enforcer);
 	loop_free(loop);
 	end(child);
 	end(later);
@@ -225,31 +226,31 @@ static void kills_in_an_hour_are_bounded_also_over_a_restart(void **state)
 	struct ledger *ledger = NULL;
 	struct policy_verdict verdict;
 	pid_t child[3];
-	struct act *act;
+	struct enforcer *enforcer;
 
 	rules.max_kills = 2;
 	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
-	act = act_new(NULL, ledger, &rules, &levers);
+	enforcer = enforcer_new(NULL, ledger, &rules, &actuators);
 	for (int i = 0; i < 3; i++)
 		child[i] = sleeper("/bin/sleep");
 	for (int i = 0; i < 4; i++) {
 		process.tgid = (uint32_t)child[i < 3 ? i : 2];
 		verdict = verdict_of(KILL);
 		verdict.window_end_us = INT64_MAX;
-		act_apply(act, &verdict, &subject, clock_wall_us());
+		enforcer_apply(enforcer, &verdict, &subject, clock_wall_us());
 	}
 	assert_int_equal(world.n_signals, 2);
 	assert_int_equal(world.n_rows, 3);
 	assert_string_equal(world.results[2], "refused: 2 kills in an hour are the limit");
-	act_free(act);
-	act = act_new(NULL, ledger, &rules, &levers);
-	act_apply(act, &verdict, &subject, clock_wall_us());
+	enforcer_free(enforcer);
+	enforcer = enforcer_new(NULL, ledger, &rules, &actuators);
+	enforcer_apply(enforcer, &verdict, &subject, clock_wall_us());
 	assert_int_equal(world.n_signals, 2);
 	rules.max_kills = 3; /* and who was spared for it is killed when there is room */
-	act_apply(act, &verdict, &subject, clock_wall_us());
+	enforcer_apply(enforcer, &verdict, &subject, clock_wall_us());
 	assert_int_equal(world.n_signals, 3);
 	rules.max_kills = 1000;
-	act_free(act);
+	enforcer_free(enforcer);
 	ledger_free(ledger);
 	for (int i = 0; i < 3; i++)
 		end(child[i]);

@@ -235,12 +235,12 @@ static uint64_t spot_in(const char *instructions, bool for_return, bool *ret_ste
 {
 	uint64_t addr = assemble(instructions);
 	_cleanup_close_ int fd = -1;
-	struct code_spot spot;
+	struct disasm_spot spot;
 	struct elf elf;
 
 	fd = open(library, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(elf_open(&elf, fd), 0);
-	assert_int_equal(code_spot(&elf, addr, 0, for_return, &spot), 0);
+	assert_int_equal(disasm_spot(&elf, addr, 0, for_return, &spot), 0);
 	*ret_stepped = spot.is_stepped;
 	return spot.addr - addr;
 }
@@ -360,12 +360,12 @@ static int exits_of(const char *instructions, size_t *ret_tails)
 {
 	uint64_t addr = assemble(instructions);
 	_cleanup_close_ int fd = open(library, O_RDONLY | O_CLOEXEC);
-	struct code_exits exits;
+	struct disasm_exits exits;
 	struct elf elf;
 	int err;
 
 	assert_int_equal(elf_open(&elf, fd), 0);
-	err = code_exits(&elf, addr, address_of(library, "end", "") - addr, &exits);
+	err = disasm_exits(&elf, addr, address_of(library, "end", "") - addr, &exits);
 	if (err) {
 		assert_int_equal(err, -EOPNOTSUPP);
 		return -1;

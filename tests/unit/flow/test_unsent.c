@@ -15,17 +15,17 @@
 #define HELD (100 * NS_PER_S)
 #define MS   NS_PER_MS
 
-static struct withheld *withheld;
+static struct unsent *unsent;
 
 static int setup(void **state)
 {
-	withheld = withheld_new();
-	return !withheld;
+	unsent = unsent_new();
+	return !unsent;
 }
 
 static int teardown(void **state)
 {
-	withheld = withheld_free(withheld);
+	unsent = unsent_free(unsent);
 	return 0;
 }
 
@@ -33,18 +33,18 @@ static void held(uint64_t cookie, uint64_t since_ns)
 {
 	struct ev_flow flow = { .head = { .id = cookie, .tgid = 42 }, .host = HOST };
 
-	withheld_put(withheld, &flow, since_ns);
+	unsent_put(unsent, &flow, since_ns);
 }
 
 static bool explains_before(uint64_t connection, uint64_t start_ns, uint64_t next_ns)
 {
-	struct withheld_call call = { .tgid = 42,
-				      .host = HOST,
-				      .connection = connection,
-				      .start_ns = start_ns,
-				      .next_ns = next_ns };
+	struct unsent_call call = { .tgid = 42,
+				    .host = HOST,
+				    .connection = connection,
+				    .start_ns = start_ns,
+				    .next_ns = next_ns };
 
-	return withheld_explains(withheld, &call);
+	return unsent_explains(unsent, &call);
 }
 
 static bool explains(uint64_t connection, uint64_t start_ns)
@@ -63,15 +63,15 @@ static void a_flow_explains_one_connection(void **state)
 
 static void what_is_another_process_or_host_is_not_explained(void **state)
 {
-	struct withheld_call call = { .tgid = 43, .host = HOST, .connection = 7, .start_ns = HELD };
+	struct unsent_call call = { .tgid = 43, .host = HOST, .connection = 7, .start_ns = HELD };
 
 	held(1, HELD);
-	assert_false(withheld_explains(withheld, &call));
+	assert_false(unsent_explains(unsent, &call));
 	call.tgid = 42;
 	call.host = "api.openai.com";
-	assert_false(withheld_explains(withheld, &call));
+	assert_false(unsent_explains(unsent, &call));
 	call.host = HOST;
-	assert_true(withheld_explains(withheld, &call));
+	assert_true(unsent_explains(unsent, &call));
 }
 
 static void what_had_left_before_is_not_explained(void **state)
@@ -115,7 +115,7 @@ static void the_last_call_of_a_connection_may_have_been_written_earlier(void **s
 static void what_left_after_all_explains_nothing(void **state)
 {
 	held(1, HELD);
-	withheld_drop(withheld, 1);
+	unsent_drop(unsent, 1);
 	assert_false(explains(7, HELD));
 	held(1, HELD + NS_PER_S);
 	assert_false(explains(7, HELD));
@@ -124,11 +124,11 @@ static void what_left_after_all_explains_nothing(void **state)
 
 static void the_oldest_goes_first(void **state)
 {
-	for (uint64_t i = 1; i <= WITHHELD_MAX + 1; i++)
+	for (uint64_t i = 1; i <= UNSENT_MAX + 1; i++)
 		held(i, i * 10 * NS_PER_S);
 	assert_false(explains(7, 10 * NS_PER_S));
 	assert_true(explains(7, 20 * NS_PER_S));
-	assert_true(explains(8, (WITHHELD_MAX + 1) * 10 * NS_PER_S));
+	assert_true(explains(8, (UNSENT_MAX + 1) * 10 * NS_PER_S));
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)

@@ -14,58 +14,59 @@ static void the_sum_of_the_classes_is_the_providers_total(void **state)
 
 	/* OpenAI and Gemini include the cached part, whatever nonsense it is; nothing is made up. */
 	for (int i = 0; i < 100000; i++) {
-		struct raw_usage raw = { 0 };
+		struct usage_slots_usage slots = { 0 };
 		struct usage u;
 		enum dialect dialect = i % 2 ? DIALECT_OPENAI : DIALECT_GEMINI;
 
 		for (int slot = SLOT_INPUT; slot < SLOTS; slot++) {
 			seed = seed * 6364136223846793005 + 1442695040888963407;
-			raw.slots[slot] = (seed >> 33) % 1000;
+			slots.slots[slot] = (seed >> 33) % 1000;
 		}
-		raw.has = (1u << SLOTS) - 1;
-		raw.slots[SLOT_TOTAL] = 0;
-		assert_true(raw_usage_settle(&raw, dialect, &u));
+		slots.has = (1u << SLOTS) - 1;
+		slots.slots[SLOT_TOTAL] = 0;
+		assert_true(usage_slots_usage_settle(&slots, dialect, &u));
 		assert_int_equal(u.input + u.cache_read + u.cache_write_5m + u.audio_input,
-				 raw.slots[SLOT_INPUT] + raw.slots[SLOT_TOOL_PROMPT]);
+				 slots.slots[SLOT_INPUT] + slots.slots[SLOT_TOOL_PROMPT]);
 		assert_int_equal(u.output + u.audio_output,
-				 raw.slots[SLOT_OUTPUT] +
-					 (dialect == DIALECT_GEMINI ? raw.slots[SLOT_REASONING] : 0));
+				 slots.slots[SLOT_OUTPUT] + (dialect == DIALECT_GEMINI ?
+								     slots.slots[SLOT_REASONING] :
+								     0));
 		assert_true(u.reasoning <= u.output);
 	}
 }
 
 static void anthropic_keeps_its_classes_apart(void **state)
 {
-	struct raw_usage raw = { 0 };
+	struct usage_slots_usage slots = { 0 };
 	struct usage u;
 
-	raw_usage_set(&raw, SLOT_INPUT, "3");
-	raw_usage_set(&raw, SLOT_CACHE_READ, "9511");
-	raw_usage_set(&raw, SLOT_WRITE, "7");
-	assert_true(raw_usage_settle(&raw, DIALECT_ANTHROPIC, &u));
+	usage_slots_usage_set(&slots, SLOT_INPUT, "3");
+	usage_slots_usage_set(&slots, SLOT_CACHE_READ, "9511");
+	usage_slots_usage_set(&slots, SLOT_WRITE, "7");
+	assert_true(usage_slots_usage_settle(&slots, DIALECT_ANTHROPIC, &u));
 	assert_int_equal(u.input, 3);
 	assert_int_equal(u.cache_read, 9511);
 	assert_int_equal(u.cache_write_5m, 7);
 	/* The split wins over the sum. */
-	raw_usage_set(&raw, SLOT_WRITE_5M, "2");
-	raw_usage_set(&raw, SLOT_WRITE_1H, "5");
-	assert_true(raw_usage_settle(&raw, DIALECT_ANTHROPIC, &u));
+	usage_slots_usage_set(&slots, SLOT_WRITE_5M, "2");
+	usage_slots_usage_set(&slots, SLOT_WRITE_1H, "5");
+	assert_true(usage_slots_usage_settle(&slots, DIALECT_ANTHROPIC, &u));
 	assert_int_equal(u.cache_write_5m, 2);
 	assert_int_equal(u.cache_write_1h, 5);
 }
 
 static void reasoning_beside_output_is_seen_by_the_total(void **state)
 {
-	struct raw_usage raw = { 0 };
+	struct usage_slots_usage slots = { 0 };
 	struct usage u;
 
-	raw_usage_set(&raw, SLOT_INPUT, "14");
-	raw_usage_set(&raw, SLOT_OUTPUT, "27");
-	raw_usage_set(&raw, SLOT_REASONING, "270");
-	assert_true(raw_usage_settle(&raw, DIALECT_OPENAI, &u));
+	usage_slots_usage_set(&slots, SLOT_INPUT, "14");
+	usage_slots_usage_set(&slots, SLOT_OUTPUT, "27");
+	usage_slots_usage_set(&slots, SLOT_REASONING, "270");
+	assert_true(usage_slots_usage_settle(&slots, DIALECT_OPENAI, &u));
 	assert_int_equal(u.output, 27);
-	raw_usage_set(&raw, SLOT_TOTAL, "311");
-	assert_true(raw_usage_settle(&raw, DIALECT_OPENAI, &u));
+	usage_slots_usage_set(&slots, SLOT_TOTAL, "311");
+	assert_true(usage_slots_usage_settle(&slots, DIALECT_OPENAI, &u));
 	assert_int_equal(u.output, 297);
 }
 
@@ -75,13 +76,13 @@ static void odd_numbers_make_the_whole_unusable(void **state)
 	struct usage u;
 
 	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
-		struct raw_usage raw = { 0 };
+		struct usage_slots_usage slots = { 0 };
 
-		raw_usage_set(&raw, SLOT_INPUT, "5");
-		raw_usage_set(&raw, SLOT_OUTPUT, odd[i]);
-		assert_false(raw_usage_settle(&raw, DIALECT_OPENAI, &u));
+		usage_slots_usage_set(&slots, SLOT_INPUT, "5");
+		usage_slots_usage_set(&slots, SLOT_OUTPUT, odd[i]);
+		assert_false(usage_slots_usage_settle(&slots, DIALECT_OPENAI, &u));
 	}
-	assert_false(raw_usage_settle(&(struct raw_usage){ 0 }, DIALECT_OPENAI, &u));
+	assert_false(usage_slots_usage_settle(&(struct usage_slots_usage){ 0 }, DIALECT_OPENAI, &u));
 }
 
 int main(void)

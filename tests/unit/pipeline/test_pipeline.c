@@ -500,7 +500,7 @@ static void an_approach_greets_and_counts_nothing(void **state)
 	assert_int_equal(stage->n_greeted, 1);
 	pipeline_stats(stage->pipeline, &stats);
 	assert_int_equal(stats.flows, 0);
-	assert_int_equal(stats.unmetered.accounts, 0);
+	assert_int_equal(stats.reconcile.accounts, 0);
 	stage_free(stage);
 }
 
@@ -649,9 +649,9 @@ static void an_old_connection_is_charged_by_its_address(void **state)
 	stage_free(stage);
 }
 
-static struct unmetered_row seen;
+static struct reconcile_row seen;
 
-static void note_row(void *arg, const struct unmetered_row *row)
+static void note_row(void *arg, const struct reconcile_row *row)
 {
 	seen = *row;
 }
@@ -818,7 +818,7 @@ static void flow_ends_withheld(struct stage *stage, uint64_t out, uint64_t since
 	struct ev_flow end = { .head = head_of(stage, EV_FLOW_END),
 			       .bytes = { out, 900 },
 			       .handshake = { 600, 500 },
-			       .is_withheld = 1,
+			       .is_unsent = 1,
 			       .held_since_ns = since_ns };
 
 	end.head.id = 555;
@@ -958,7 +958,7 @@ static void what_is_no_event_is_counted(void **state)
 	pipeline_event(stage->pipeline, &small.head, 3);
 	pipeline_stats(stage->pipeline, &stats);
 	assert_int_equal(stats.bad_events, 4);
-	assert_int_equal(stats.links.connections, 0);
+	assert_int_equal(stats.connections.connections, 0);
 	stage_free(stage);
 }
 

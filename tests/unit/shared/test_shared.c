@@ -271,7 +271,7 @@ static void the_others_parts_are_added_up(void **state)
 	unsigned bad = 0;
 
 	assert_int_equal(shared_entry_parts(&entry, &reply, "me", T0, &bad), 9);
-	assert_int_equal(shared_entry_elsewhere(&entry, T0), 37);
+	assert_int_equal(shared_entry_remote(&entry, T0), 37);
 	assert_int_equal(entry.own_known, 100);
 	assert_int_equal(bad, 1);
 }
@@ -285,9 +285,9 @@ static void slots_that_are_over_do_not_count(void **state)
 	unsigned bad = 0;
 
 	shared_entry_parts(&entry, &reply, "me", 1000 * US_PER_S, &bad);
-	assert_int_equal(shared_entry_elsewhere(&entry, 1000 * US_PER_S), 28);
-	assert_int_equal(shared_entry_elsewhere(&entry, 1001 * US_PER_S), 8);
-	assert_int_equal(shared_entry_elsewhere(&entry, 1070 * US_PER_S), 0);
+	assert_int_equal(shared_entry_remote(&entry, 1000 * US_PER_S), 28);
+	assert_int_equal(shared_entry_remote(&entry, 1001 * US_PER_S), 8);
+	assert_int_equal(shared_entry_remote(&entry, 1070 * US_PER_S), 0);
 }
 
 static void a_rolling_windows_slots_are_put(void **state)
