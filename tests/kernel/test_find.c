@@ -353,7 +353,7 @@ static void follows_a_fork(void **state)
 static void turns_many_links_into_one(void **state)
 {
 	struct fixture *f = *state;
-	struct client clients[CONNECTIONS_FILE_MAX + 2];
+	struct client clients[LINKS_FILE_MAX + 2];
 	size_t single = 0, n = ARRAY_SIZE(clients);
 
 	for (size_t i = 0; i < n; i++) {

@@ -228,7 +228,7 @@ static void probe_for_one(struct attach *attach, struct file *file, struct proce
 	LIST_FOREACH(link, &process->links, of_process)
 		if (link->file == file)
 			return count(attach, process); /* an exec has undone the release */
-	if (file->n_links >= CONNECTIONS_FILE_MAX || attach->n_links >= CONNECTIONS_MAX)
+	if (file->n_links >= LINKS_FILE_MAX || attach->n_links >= LINKS_MAX)
 		probe_for_everyone(attach, file, mapping);
 	if (file->everyone)
 		count(attach, process);

@@ -21,8 +21,8 @@
  * one file become one for all. Measured on Linux 6.18, SSL_free of a probed process, ns a hit:
  * 1 link 517, 2: 527, 4: 595, 8: 701, 16: 944, 32: 1413; some 28 ns a link, a third more at 8.
  */
-#define CONNECTIONS_FILE_MAX 8
-#define CONNECTIONS_MAX      128 /* on all files: each is some 5 file descriptors, of 1024 by default */
+#define LINKS_FILE_MAX 8
+#define LINKS_MAX      128 /* on all files: each is some 5 file descriptors, of 1024 by default */
 
 struct attach;
 
