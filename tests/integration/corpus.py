@@ -13,7 +13,7 @@ END = "\n\n"    # behind each piece
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus.json"), encoding="utf-8") as _file:
     PIECES = {text: count for count, text in json.load(_file)}
 
-# Against o200k; facts of the wire, 6.3 and 6.4.
+# Against o200k; docs/facts/wire.md, "Tokenizer factors" and "Tokens that are not in the text".
 CLAUDE = 1.45
 FRAMING, FRAMING_MESSAGE = 7, 4
 

@@ -65,7 +65,7 @@ class Request:
 
 def encoding_of(request, answer):
     if answer.is_stream:
-        return "identity"       # no provider compresses a stream (facts of the wire, 3.1)
+        return "identity"       # docs/facts/wire.md, "Content encoding of answers"
     offered = [e.split(";")[0].strip() for e in request.headers.get("accept-encoding", "").split(",")]
     return request.fake.get("encoding") or next((e for e in ENCODERS if e in offered), "identity")
 

@@ -4,7 +4,8 @@ The answers of Anthropic and OpenAI, in their shape, with token counts drawn fro
 or, with `text=corpus`, counted in the texts that went to and fro.
 
 An answer is its pieces: (bytes, output tokens that are spent when these bytes are out). A JSON
-answer is one piece. Sources of the shapes: the facts of the wire, 4.1 to 4.4, 5.1 and 5.2.
+answer is one piece. Sources of the shapes:
+docs/facts/wire.md, "Usage in streams", "Padding of streams", "Anthropic" and "OpenAI".
 """
 import json
 import random

@@ -5,8 +5,8 @@
  * taken by their alphabet. Bytes that cannot be JSON, or nest deeper than JSON_DEPTH, set the rest
  * aside.
  *
- * Why not a JSON library: bodies run to megabytes and must not be held (docs: facts of the wire),
- * and prices need the digits that were written, not a double.
+ * Why not a JSON library: bodies run to megabytes and must not be held, and prices need the digits
+ * that were written, not a double (docs/facts/wire.md, "Bodies are large and streamed").
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H

@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 
-/* facts of the kernel, 7.3: what each was measured to be needed for */
+/* What each was measured to be needed for: docs/facts/kernel.md, "Capabilities". */
 static const unsigned kept[] = {
 	CAP_BPF,                /* maps, programs and links for processes that appear later */
 	CAP_PERFMON,            /* uprobe_multi, reading user memory, perf MMAP2 records */

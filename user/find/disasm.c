@@ -259,7 +259,7 @@ uint64_t disasm_callee(const struct elf *elf, uint64_t addr, const char *shape)
  * Linux arch/x86/kernel/uprobes.c, branch_setup_xol_ops and push_setup_xol_ops: nop, call, jmp and
  * jcc with a relative target, push of a register; no prefix but REX.B of the push. Longer nops are
  * left out: newer kernels emulate them, 6.18 makes a nop5 a call that writes below the stack
- * pointer (facts, kernel 5).
+ * pointer (docs/facts/kernel.md, "Probes on 5-byte nops").
  */
 static bool is_emulated(const cs_insn *insn)
 {

@@ -19,7 +19,8 @@
 
 /*
  * What TLS code without symbols leaves in a file: paths in its error sites (BoringSSL and AWS-LC
- * keep __FILE__), Go's function table, Rust's panic locations (facts, kernel 1.4 to 1.6).
+ * keep __FILE__), Go's function table, Rust's panic locations (docs/facts/kernel.md,
+ * "TLS code without symbols").
  */
 static const struct {
 	const char *flavour, *mark;

@@ -2,7 +2,8 @@
 /*
  * Proves before any other process is touched that probes do not hurt. Linux 6.11 to 6.12.13 and
  * 6.13 to 6.13.2 return through a system call of their own, so that a process whose seccomp filter
- * does not know it dies at its first probed return (facts of the kernel, 5).
+ * does not know it dies at its first probed return:
+ * docs/facts/kernel.md, "Return probes and seccomp".
  */
 #ifndef FIND_SELFTEST_H
 #define FIND_SELFTEST_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Chooses where in a TLS library the probes go. A hit costs 0.7 us where the kernel emulates the
- * instruction and 9 us where it single-steps it (facts, kernel 5), so the address decides what a
- * probed process pays. A breakpoint in the middle of an instruction corrupts the program: an
- * address is taken only at a proven function start, or reached from one by straight decoding.
+ * instruction and 9 us where it single-steps it, so the address decides what a probed process pays
+ * (docs/facts/kernel.md, "Cost of a probe"). A breakpoint in the middle of an instruction corrupts
+ * the program: an address is taken only at a proven function start, or reached from one by straight
+ * decoding.
  */
 #ifndef FIND_SITE_H
 #define FIND_SITE_H

@@ -6,10 +6,9 @@
 #include <uthash.h>
 
 /*
- * What a connection costs before its first request, where the kernel could not follow it: by what was
- * measured of curl, Python, Node, Go,
- * Java and Codex (facts of the kernel, 10): hellos of 259 to 1,502 bytes and a Finished; a chain of
- * two or three certificates and two session tickets on the way back.
+ * Bytes of a handshake that the kernel could not follow: ClientHellos of 259 to 1,502 bytes and a
+ * Finished, and on the way back a chain of two or three certificates and two session tickets
+ * (docs/facts/kernel.md, "ClientHello and handshake sizes").
  */
 static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
 
@@ -34,8 +33,9 @@ static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
 #define SLACK_SHARE         50 /* 1/50: 2 % */
 
 /*
- * An event stream has a record an event, and its events have 140 to 500 bytes (facts of the wire, 6.1);
- * one JSON comes in records of 1.4 kB and more. A head and a small JSON are a few small records.
+ * An event stream has one record per event, of 140 to 500 bytes; a JSON body comes in records of
+ * 1.4 kB and more. A head and a small JSON are a few small records.
+ * docs/facts/wire.md, "Size of stream events".
  */
 #define STREAM_RECORD_BYTES 768
 #define STREAM_RECORDS      8

@@ -47,7 +47,7 @@ static void set_cost(struct answer *answer, const char *text, int scale)
 
 /*
  * The top level holds the sum of the messages and leaves out compaction and the advisor, each
- * billed at its own model (facts of the wire, 5.1).
+ * billed at its own model (docs/facts/wire.md, "Anthropic").
  */
 static void end_iteration(struct answer *answer)
 {

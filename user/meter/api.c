@@ -12,7 +12,10 @@
 #define ADDED_MAX 256
 #define HOST_MAX  253 /* RFC 1035 */
 
-/* Facts of the wire, 5.1 and 5.2: what a provider or gateway serves below its own base path. */
+/*
+ * What a provider or gateway serves below its own base path:
+ * docs/facts/wire.md, "Anthropic" and "OpenAI".
+ */
 static const struct endpoint common[] = {
 	{ "/v1/messages", "chat", DIALECT_ANTHROPIC, NULL },
 	{ "/v1/complete", "text_completion", DIALECT_ANTHROPIC, NULL },
@@ -32,7 +35,7 @@ static const struct endpoint common[] = {
 	{ NULL, NULL, DIALECT_NONE, NULL },
 };
 
-/* 5.4, 5.5 */
+/* docs/facts/wire.md, "Gemini and Vertex AI" */
 static const struct endpoint google[] = {
 	{ "/count-tokens:rawPredict", NULL, DIALECT_NONE, NULL },
 	{ ":generateContent", "generate_content", DIALECT_GEMINI, NULL },
@@ -48,7 +51,10 @@ static const struct endpoint google[] = {
 	{ NULL, NULL, DIALECT_NONE, NULL },
 };
 
-/* 5.6. Invoke answers in the model's own dialect: Claude's is Anthropic's, the rest go by sizes. */
+/*
+ * docs/facts/wire.md, "AWS Bedrock". Invoke answers in the model's own dialect: Claude's is
+ * Anthropic's, the rest go by sizes.
+ */
 static const struct endpoint bedrock[] = {
 	{ "/converse", "chat", DIALECT_BEDROCK, NULL },
 	{ "/converse-stream", "chat", DIALECT_BEDROCK, NULL },
@@ -59,7 +65,7 @@ static const struct endpoint bedrock[] = {
 	{ NULL, NULL, DIALECT_NONE, NULL },
 };
 
-/* 5.8 */
+/* docs/facts/wire.md, "Cohere" */
 static const struct endpoint cohere[] = {
 	{ "/v2/chat", "chat", DIALECT_COHERE, NULL },
 	{ "/v1/chat", "chat", DIALECT_COHERE, NULL },
@@ -88,14 +94,14 @@ static const struct api_provider providers[] = {
 	  .event_is_token = true,
 	  .hosts = { "api.openai.com", "us.api.openai.com", "eu.api.openai.com",
 		     "ae.api.openai.com", "mtls.api.openai.com" } },
-	/* A subscription: tokens are counted, dollars are not per token (5.2). */
+	/* A subscription: tokens are counted, dollars are not per token. */
 	{ .name = "openai",
 	  .alias = "chatgpt",
 	  .family = "openai",
 	  .is_subscription = true,
 	  .hosts = { "chatgpt.com" },
 	  .event_is_token = true },
-	/* Content-filter 400 and 408 are charged, 401 and 429 are not (4.2). */
+	/* 400 and 408: docs/facts/wire.md, "What is billed when a call fails". */
 	{ .name = "azure.ai.openai",
 	  .alias = "azure",
 	  .family = "azure",

@@ -14,7 +14,7 @@
 /* 512 rows, about 110 KiB; a host that exceeds them relearns. */
 #define CALIBRATION_ROWS 512
 #define NAME_LEN         64
-#define SAMPLES_MIN      20 /* facts of the wire, 6.6 */
+#define SAMPLES_MIN      20 /* docs/facts/wire.md, "Expected errors" */
 #define MEMORY           64 /* a sample's weight falls to 1/e after so many */
 #define FACTOR_NONE      1000
 #define TOKENS_MAX       1000000000 /* beyond, a count is no count */

@@ -64,7 +64,7 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 	if (*request->host)
 		host = request->host;
 	provider = api_find(host);
-	/* The header names the dialect on any host (facts of the wire, 5.1). */
+	/* The header names the dialect on any host (docs/facts/wire.md, "Anthropic"). */
 	if (!provider && request->has_anthropic_version)
 		provider = provider_by_name("anthropic");
 	if (!provider || strcmp(request->method, "POST") || request->path_is_cut)
@@ -101,7 +101,7 @@ struct call *call_free(struct call *call)
 	return NULL;
 }
 
-/* Whether the stream will tell its usage: facts of the wire, 4.1. */
+/* Whether the stream will contain its usage: docs/facts/wire.md, "Usage in streams". */
 static bool expects_usage(const struct call *call)
 {
 	if (call->endpoint->dialect != DIALECT_OPENAI)

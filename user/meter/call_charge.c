@@ -53,8 +53,9 @@ static uint64_t output_estimate(const struct call *call)
 	if (answer->dialect == DIALECT_ANTHROPIC || answer->dialect == DIALECT_COHERE)
 		return estimate_bytes(answer->content_bytes, model);
 	/*
-	 * One event is one token at most vendors (6.1), which is better than any text model; but a
+	 * One event is one token at most vendors, which is better than any text model; but a
 	 * gateway or a newer model may put several into one event, and then the text says more.
+	 * docs/facts/wire.md, "Size of stream events".
 	 */
 	if (answer->dialect == DIALECT_OPENAI && call->provider->event_is_token &&
 	    events * 10 >= text * 7)
@@ -62,7 +63,7 @@ static uint64_t output_estimate(const struct call *call)
 	return text > events ? text : events;
 }
 
-/* What the text says may be off by so many thousandths and a few tokens (facts of the wire, 6.6). */
+/* Of an estimate from text, in thousandths and tokens: docs/facts/wire.md, "Expected errors". */
 #define ERROR_INPUT_TEXT   200
 #define ERROR_INPUT_LEAST  50 /* however well the last calls came out */
 #define ERROR_INPUT_TOKENS 20
@@ -122,7 +123,10 @@ static enum charge_source estimate(const struct call *call, const struct calibra
 	return source;
 }
 
-/* True if nothing is billed: facts of the wire, 4.2, and nothing that never left. */
+/*
+ * True if nothing is billed, or if the request never left the host:
+ * docs/facts/wire.md, "What is billed when a call fails".
+ */
 static bool is_free(const struct call *call, bool has_usage)
 {
 	const struct answer *answer = &call->answer;
@@ -136,7 +140,10 @@ static bool is_free(const struct call *call, bool has_usage)
 	return !call->has_head && call->is_over && !call->request_is_whole;
 }
 
-/* A stream that was cut: what was told stands, the rest is estimated (4.3). */
+/*
+ * Keeps what a cut stream reported and estimates the rest:
+ * docs/facts/wire.md, "What is billed when a stream is cut".
+ */
 static void settle_partial(const struct call *call, const struct calibration *calibration,
 			   struct charge *ret)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tokens of text without a tokenizer. The class model and every constant are from the facts of the
- * wire: 6.6 (class model, fit on o200k), 6.3 (families).
+ * Tokens of text without a tokenizer. The class model and every constant are those of
+ * docs/facts/wire.md, "Class model" and "Tokenizer factors".
  */
 #include "meter/estimate.h"
 
@@ -30,7 +30,7 @@ static const uint8_t classes[256] = {
 	[0xe0 ... 0xef] = CLASS_LEAD3, [0xf0 ... 0xff] = CLASS_LEAD4,
 };
 
-/* A token holds about seven letters (6.6): those beyond are counted, once, when the run ends. */
+/* A token holds about seven letters: those beyond are counted, once, when the run ends. */
 #define LETTERS_FREE     7
 #define DIGITS_PER_TOKEN 3
 
@@ -130,7 +130,10 @@ uint64_t text_count_millitokens(const struct text_count *count)
 	       whole.cjk * 749 + whole.utf8_3 * 396 + whole.utf8_4 * 4200;
 }
 
-/* 6.3 in thousandths of o200k, 6.4 of tokens: what a name holds, the first row that fits. */
+/*
+ * What a model's name contains; the first row that fits counts. Factors are in thousandths.
+ * docs/facts/wire.md, "Tokenizer factors" and "Tokens that are not in the text".
+ */
 struct family_row {
 	const char *name;
 	uint32_t factor;
@@ -144,7 +147,7 @@ static const struct family_row families[] = {
 	{ "gpt-oss", 1000, 70, 85 },  { "llama", 1000, 7, 630 },
 	{ "gemini", 1030, 0, 0 },     { "mistral", 1200, 7, 0 },
 	{ "deepseek", 1060, 7, 280 }, { "qwen", 1060, 7, 0 },
-	{ "command", 1170, 0, 0 }, /* Cohere's preamble is not billed (5.8) */
+	{ "command", 1170, 0, 0 }, /* Cohere's preamble is not billed */
 	{ "nova", 1150, 7, 575 },     { "", 1000, 7, 0 },
 };
 
@@ -159,8 +162,8 @@ static const struct family_row *family_find(const char *model)
 	return row;
 }
 
-#define TOKENS_PER_MESSAGE 4    /* 6.4 */
-#define TOKENS_PER_IMAGE   1300 /* 6.5: the size of an image says nothing of its price */
+#define TOKENS_PER_MESSAGE 4
+#define TOKENS_PER_IMAGE   1300 /* docs/facts/wire.md, "Images" */
 
 uint64_t estimate_text(const struct text_count *text, const char *model)
 {
@@ -169,7 +172,7 @@ uint64_t estimate_text(const struct text_count *text, const char *model)
 
 uint64_t estimate_bytes(uint64_t bytes, const char *model)
 {
-	/* 4.2 bytes a token of o200k: 6.2, English and code mixed. */
+	/* English and code mixed: docs/facts/wire.md, "Bytes per token". */
 	return bytes * family_find(model)->factor / 4200;
 }
 

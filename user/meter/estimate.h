@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tokens when no usage came: from text by a class model (facts of the wire, 6.6), from sizes where
- * there is no text. Measured calls correct both, and tell how far the corrected ones are off.
+ * Tokens when no usage came: from text by a class model, from sizes where there is no text
+ * (docs/facts/wire.md, "Class model" and "Size constants"). Measured calls correct both, and show
+ * how far off the corrected estimates still are.
  */
 #ifndef METER_ESTIMATE_H
 #define METER_ESTIMATE_H
@@ -28,7 +29,7 @@ uint64_t text_count_millitokens(const struct text_count *count);
 
 /*
  * What of a request decides its input tokens, with the model's name, which tells the tokenizer:
- * facts of the wire, 6.3 to 6.5.
+ * docs/facts/wire.md, "Tokenizer factors", "Tokens that are not in the text" and "Images".
  */
 struct text_request {
 	struct text_count text;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads price files; the fields are described in the facts of the wire, 7.1. */
+/* Reads price files; docs/facts/wire.md, "Price file", describes the fields. */
 #include "meter/price.h"
 
 #include <errno.h>

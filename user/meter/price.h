@@ -24,7 +24,7 @@ int prices_load(struct prices *prices, const char *path, const char *origin, cha
 int prices_load_builtin(struct prices *prices, char **ret_error);
 struct prices *prices_free(struct prices *prices);
 
-/* Oddities found by the ratio checks (facts of the wire, 7.1); index from 0, NULL ends. */
+/* Oddities found by the checks of docs/facts/wire.md, "Ratio checks"; index from 0, NULL ends. */
 const char *prices_warning(const struct prices *prices, size_t index);
 /* What the charges of the i-th file that was read name: "litellm 2026-08-01". NULL past the end. */
 const char *prices_origin(const struct prices *prices, size_t i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tokens times prices, and the checks of the prices themselves: facts of the wire, 5 and 7.1. */
+/* Tokens times prices, and the checks of the prices: docs/facts/wire.md, "Ratio checks". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +103,7 @@ static bool all_prices(const struct prices *prices, const struct price_entry *en
 	/* A missing cache price is no gift: 7.1. */
 	if (!told[RATE_READ])
 		rates[RATE_READ] = rates[RATE_INPUT];
-	/* Claude writes at 1.25 and 2 times input (5.1), others without surcharge; 0 is "none". */
+	/* Claude writes at 1.25 and 2 times input, others without surcharge; 0 is "none". */
 	if (!rates[RATE_WRITE])
 		rates[RATE_WRITE] = is_claude ? rates[RATE_INPUT] * 5 / 4 : rates[RATE_INPUT];
 	if (!rates[RATE_WRITE_1H])
@@ -137,7 +137,7 @@ static bool cost_of(const struct prices *prices, const struct price_entry *entry
 	uint64_t prompt = u->input + u->cache_read + u->cache_write_5m + u->cache_write_1h +
 			  u->audio_input;
 	uint64_t reasoning = u->reasoning < u->output ? u->reasoning : u->output;
-	/* "fast" is a multiplier at Anthropic and another word for priority at OpenAI (5.2). */
+	/* "fast" is a multiplier at Anthropic and another word for priority at OpenAI. */
 	enum rate_tier tier = terms->is_fast && !entry->fast_permille ? TIER_PRIORITY : terms->tier;
 	uint64_t r[RATE_KINDS];
 	unsigned __int128 femtos = 0, nanos;

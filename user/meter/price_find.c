@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the name on the wire to a key of the price file: facts of the wire, 7.1. */
+/* Finds the price of a model: docs/facts/wire.md, "Model names in the price file". */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

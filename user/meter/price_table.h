@@ -59,7 +59,10 @@ struct prices {
 
 int prices_load_text(struct prices *prices, const char *text, size_t len, const char *name,
 		     const char *origin, char **ret_error);
-/* The entry of a model as a provider names it, or NULL: facts of the wire, 7.1. */
+/*
+ * The entry of a model as a provider names it, or NULL:
+ * docs/facts/wire.md, "Model names in the price file".
+ */
 const struct price_entry *price_find(const struct prices *prices, const char *provider,
 				     const char *model);
 /* The entry of the provider's family that costs most; NULL: no prices at all. */

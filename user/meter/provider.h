@@ -37,7 +37,7 @@ struct api_provider {
 	const char *family;               /* litellm_provider for the dearest price */
 	int billed_statuses[BILLED_STATUSES];
 	bool is_subscription;    /* tokens have no price of their own */
-	bool always_tells_usage; /* in chat streams, without being asked (4.1) */
+	bool always_tells_usage; /* in chat streams, without being asked */
 	bool event_is_token;     /* a content event of its chat stream is one token */
 };
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tokens where only sizes are known: constants of the provider (facts of the wire, 6.7), corrected by
- * what measured calls of the same host taught, and how far that may be off.
+ * Tokens from sizes alone: constants of the provider (docs/facts/wire.md, "Size constants"),
+ * corrected by what measured calls of the same host taught, and how far that may be off.
  */
 #include "meter/estimate.h"
 
 #include <string.h>
 
-/* Tenths of a byte per token, and by how many thousandths a stream's may be off (6.6, 6.7). */
+/* Tenths of a byte per token, and by how many thousandths a stream's may be off. */
 struct size_row {
 	const char *provider;
 	uint32_t text; /* of a request, and of an answer that is one JSON */
@@ -30,20 +30,21 @@ static const struct size_row size_rows[] = {
 	{ NULL, 42, 2800, 500 },
 };
 
-/* Of each body: structure that is no text (6.1). */
+/* Of each body: structure that is no text (docs/facts/wire.md, "Size of stream events"). */
 #define REQUEST_FIXED 200
 #define ANSWER_FIXED  600
 /*
- * A JSON answer comes as gzip (0.53 of its size where it is short, 0.4 where it is long: 3.1) or as it is,
+ * A JSON answer comes as gzip (0.53 of its size if short, 0.4 if long) or as it is,
  * by what its client offered, which is not seen. So it is taken for 1.6 times as large as what was sent, and
- * the error reaches both, whatever other calls taught. Streams are not compressed (3.1).
+ * the error reaches both, whatever other calls taught. Streams are not compressed
+ * (docs/facts/wire.md, "Content encoding of answers").
  */
 #define SENT_TENTHS    16
 #define ERROR_ENCODING 500
 /* Up to here an answer of unknown form is more likely one JSON than a stream. */
 #define JSON_MAX 16384
 
-#define ERROR_REQUEST      400 /* thousandths: 6.6 */
+#define ERROR_REQUEST      400 /* thousandths: docs/facts/wire.md, "Expected errors" */
 #define ERROR_JSON         600
 #define ERROR_UNKNOWN_FORM 800
 /* And of each exchange so many tokens, for heads and structure that are more or less than is taken off. */

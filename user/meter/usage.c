@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where each dialect keeps its counts, and what its sums include: facts of the wire, 4.6 and 5. */
+/* Where each dialect keeps its counts: docs/facts/wire.md, "Token classes". */
 #include "base/cleanup.h"
 #include "base/decimal.h"
 #include "meter/usage_slots.h"
@@ -9,7 +9,7 @@
 		NULL, 0, NULL, false \
 	}
 
-/* OpenAI's shape, and every vendor's additions to it (5.2, 5.7). */
+/* OpenAI's shape with all additions: docs/facts/wire.md, "OpenAI-compatible providers". */
 static const struct json_node openai_input[] = {
 	{ "cached_tokens", SLOT_CACHE_READ, NULL, false },
 	{ "cache_write_tokens", SLOT_WRITE_5M, NULL, false },
@@ -273,7 +273,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 }
 
 /*
- * xAI's chat counts reasoning beside completion_tokens, everybody else inside (5.7): the total says
+ * xAI's chat counts reasoning beside completion_tokens, everybody else inside: the total says
  * which it was, so that a gateway in between changes nothing.
  */
 static bool reasoning_is_outside(const struct usage_slots_usage *slots, const struct shape *shape)
@@ -294,7 +294,7 @@ static void settle_input(const uint64_t *s, uint32_t has, const struct shape *sh
 	usage->cache_read = s[SLOT_CACHE_READ];
 	usage->cache_write_1h = s[SLOT_WRITE_1H];
 	usage->cache_write_5m = s[SLOT_WRITE_5M];
-	/* Without the split by time, all was written for the default time (4.6). */
+	/* Without the split by time, all was written for the default time. */
 	if (!(has & (1u << SLOT_WRITE_5M | 1u << SLOT_WRITE_1H)))
 		usage->cache_write_5m = s[SLOT_WRITE];
 	usage->audio_input = s[SLOT_AUDIO_IN];

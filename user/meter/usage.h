@@ -2,7 +2,7 @@
 /*
  * Billed tokens in disjoint classes (but for `reasoning`, which is inside `output`), whatever the
  * provider calls them and whichever of them it adds up: the conversion happens once, where the
- * provider's answer is read. docs: facts of the wire, 4.6.
+ * provider's answer is read. docs/facts/wire.md, "Token classes".
  */
 #ifndef METER_USAGE_H
 #define METER_USAGE_H

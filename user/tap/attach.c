@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Puts the TLS programs on a file. With uprobe_multi (6.6) one link holds all sites of a program
- * and goes away in milliseconds; a perf uprobe is one site and takes 0.1 s to go (facts of the
- * kernel, 4), so all are taken away by a thread.
+ * and goes away in milliseconds; a perf uprobe is one site and takes 0.1 s to go, so a thread takes
+ * all of them away (docs/facts/kernel.md, "Attach and detach").
  */
 #include "tap/tap_internal.h"
 

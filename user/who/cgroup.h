@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The v2 hierarchy: cgroup id to path, and where it is mounted. A cgroup's id is the inode number
- * of its directory (facts of the kernel, 8); 64 bits, so it is not used again while a host runs.
+ * of its directory; 64 bits, so it is not used again while a host runs:
+ * docs/facts/kernel.md, "Cgroup ids and paths".
  */
 #ifndef WHO_CGROUP_H
 #define WHO_CGROUP_H

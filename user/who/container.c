@@ -2,8 +2,8 @@
 /*
  * What a cgroup's path says of its container, pod and systemd unit. Components are read from the
  * root down and each finding replaces the one above it, so the deepest wins: a node that is itself
- * a container (kind), systemd inside a container, a cgroup made inside one. docs: facts of the
- * kernel, 8.
+ * a container (kind), systemd inside a container, a cgroup made inside one.
+ * docs/facts/kernel.md, "Cgroup ids and paths".
  */
 #include "who/who.h"
 

@@ -80,7 +80,7 @@ const struct who_process *who_process(struct who *who, uint32_t tgid, const char
 /* It replaced its image: forget what was cached. One that ended is known until its pid is reused. */
 void who_forget(struct who *who, uint32_t tgid);
 
-/* Fills container, unit and pod_uid from a path alone (facts of the kernel, 8). */
+/* Fills container, unit and pod_uid from a path: docs/facts/kernel.md, "Cgroup ids and paths". */
 void who_parse_path(const char *path, struct who_group *group);
 
 #endif

@@ -56,7 +56,7 @@ static void classes_are_those_of_the_model(void **state)
 		}
 }
 
-/* 193 bytes of English at 4.38 bytes a token (facts of the wire, 6.2) are 44 tokens. */
+/* 193 bytes of English are 44 tokens at 4.38 bytes each: docs/facts/wire.md, "Bytes per token". */
 static void english_comes_out_near_its_tokens(void **state)
 {
 	struct text_count c =
@@ -119,7 +119,7 @@ static void sizes_give_the_constants_of_the_provider(void **state)
 	assert_int_equal(e.output_error, 150);
 }
 
-/* gzip takes 0.53 of a JSON (6.1), some clients do not offer it: the error must reach both. */
+/* gzip takes 0.53 of a JSON, some clients do not offer it: the error must reach both. */
 static void an_error_of_a_json_reaches_gzip_and_plain(void **state)
 {
 	uint64_t tokens = 10000, plain = 42000, gzip = plain * 45 / 100;

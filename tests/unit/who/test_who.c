@@ -26,7 +26,7 @@
 #define UID_ "7da9e2a8_1234_4abc_8def_0123456789ab"
 #define HASH "0123456789abcdef0123456789abcdef"
 
-/* docs: facts of the kernel, 8 */
+/* docs/facts/kernel.md, "Cgroup ids and paths" */
 static const struct {
 	const char *path, *container, *pod_uid, *unit;
 } paths[] = {
