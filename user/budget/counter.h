@@ -5,8 +5,8 @@
 #ifndef BUDGET_COUNTER_H
 #define BUDGET_COUNTER_H
 
+#include "budget/override.h"
 #include "budget/policy.h"
-#include "ledger/overrides.h"
 
 #define COUNTER_KEY_LEN (2 * WHO_NAME_LEN + WHO_PATH_LEN)
 

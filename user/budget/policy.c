@@ -5,41 +5,10 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "budget/match.h"
 #include "budget/policy_internal.h"
-#include "ledger/ledger.h"
 
 #define LONG_CALL_US (3600 * US_PER_S) /* a call that ran longer may miss its window in a replay */
 #define FETCH_AHEAD  16                /* counters: about a memory latency of work */
-
-const struct policy_step policy_hold = { .action = POLICY_REFUSE };
-const struct policy_step policy_allowance = { .action = POLICY_PACE };
-
-const char *policy_action_name(enum policy_action action)
-{
-	static const char *const names[POLICY_ACTIONS] = { "note",   "pace", "refuse",
-							   "freeze", "stop", "kill" };
-
-	return (unsigned)action < POLICY_ACTIONS ? names[action] : NULL;
-}
-
-void policy_rules_done(struct policy_rules *rules)
-{
-	for (size_t i = 0; i < rules->n_budgets; i++) {
-		struct policy_budget *budget = &rules->budgets[i];
-
-		free(budget->name);
-		free(budget->zone);
-		free(budget->steps);
-		match_done(&budget->match);
-	}
-	for (size_t i = 0; i < rules->n_protect; i++)
-		match_done(&rules->protect[i]);
-	free(rules->budgets);
-	free(rules->protect);
-	free(rules->file);
-	*rules = (struct policy_rules){ 0 };
-}
 
 struct policy *policy_new(const struct policy_rules *rules)
 {
@@ -89,7 +58,7 @@ struct policy *policy_free(struct policy *policy)
 
 static uint64_t clamp_tokens(uint64_t tokens)
 {
-	return tokens < LEDGER_TOKENS_MAX ? tokens : LEDGER_TOKENS_MAX;
+	return tokens < CHARGE_TOKENS_MAX ? tokens : CHARGE_TOKENS_MAX;
 }
 
 /* Clamped as the ledger does, so that a replay gives the same sums. */
@@ -102,7 +71,7 @@ void policy_read(const struct charge *charge, int64_t call_id, struct counter_ch
 	if (charge->source == CHARGE_FREE)
 		return;
 	ret->is_measured = charge_is_measured(charge->source);
-	ret->nanos = nanos < 0 ? 0 : (uint64_t)(nanos < LEDGER_NANOS_MAX ? nanos : LEDGER_NANOS_MAX);
+	ret->nanos = nanos < 0 ? 0 : (uint64_t)(nanos < CHARGE_NANOS_MAX ? nanos : CHARGE_NANOS_MAX);
 	ret->tokens = clamp_tokens(usage->input) + clamp_tokens(usage->cache_read) +
 		      clamp_tokens(usage->cache_write_5m) + clamp_tokens(usage->cache_write_1h) +
 		      clamp_tokens(usage->output) + clamp_tokens(usage->audio_input) +

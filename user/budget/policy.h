@@ -128,6 +128,10 @@ struct policy_rules {
 	char *file;            /* where the lines count; NULL: none */
 };
 void policy_rules_done(struct policy_rules *rules);
+/* May a gate stay shut when the daemon is gone? Such gates have to be pinned. */
+bool policy_rules_outlive(const struct policy_rules *rules);
+/* May a step stop or freeze something? That needs the watchdog, which resumes it if the daemon dies. */
+bool policy_rules_may_halt(const struct policy_rules *rules);
 
 struct policy;
 struct override;

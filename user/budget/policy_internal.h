@@ -4,8 +4,8 @@
 #define BUDGET_POLICY_INTERNAL_H
 
 #include "budget/counter_internal.h"
+#include "budget/override.h"
 #include "budget/policy.h"
-#include "ledger/overrides.h"
 
 /* A budget that a subject falls under. */
 struct membership {

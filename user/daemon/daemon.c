@@ -426,7 +426,7 @@ void daemon_pin_if_needed(struct daemon *daemon)
 {
 	int err = 0;
 
-	if (daemon->config.rules.enforce && rules_outlive(&daemon->config.rules))
+	if (daemon->config.rules.enforce && policy_rules_outlive(&daemon->config.rules))
 		err = tap_pin(daemon->tap);
 	else
 		tap_unpin(daemon->tap);

@@ -85,8 +85,5 @@ int daemon_overrides_if_needed(struct daemon *daemon);
 int daemon_rebuild(struct daemon *daemon);
 /* Pins the gates when a budget is to outlive the daemon, else takes away what was pinned. */
 void daemon_pin_if_needed(struct daemon *daemon);
-bool rules_outlive(const struct policy_rules *rules);
-/* True if a step may make something stand still, which needs the keeper. */
-bool rules_may_halt(const struct policy_rules *rules);
 
 #endif

@@ -134,7 +134,7 @@ static int take_over(struct daemon *daemon, struct config *new)
 	/* What the ledger could not take would be missing from sums that are rebuilt from it. */
 	if (err)
 		return err;
-	if (!daemon->watchdog && rules_may_halt(&new->rules))
+	if (!daemon->watchdog && policy_rules_may_halt(&new->rules))
 		err = watchdog_new(&daemon->watchdog);
 	if (err)
 		return err;

@@ -45,28 +45,10 @@ static void say(const char *what, int err, char *sentence)
 
 /* Steps of the start; each logs its own failure and returns an exit code. */
 
-bool rules_outlive(const struct policy_rules *rules)
-{
-	for (size_t i = 0; i < rules->n_budgets; i++)
-		if (rules->budgets[i].on_loss == POLICY_LOSS_HOLD)
-			return true;
-	return false;
-}
-
-bool rules_may_halt(const struct policy_rules *rules)
-{
-	for (size_t i = 0; i < rules->n_budgets; i++)
-		for (size_t j = 0; j < rules->budgets[i].n_steps; j++)
-			if (rules->budgets[i].steps[j].action == POLICY_STOP ||
-			    rules->budgets[i].steps[j].action == POLICY_FREEZE)
-				return true;
-	return false;
-}
-
 /* First of all: the child is a copy of this process, which holds nothing yet. */
 static enum daemon_end start_watchdog(struct daemon *daemon)
 {
-	int err = rules_may_halt(&daemon->config.rules) ? watchdog_new(&daemon->watchdog) : 0;
+	int err = policy_rules_may_halt(&daemon->config.rules) ? watchdog_new(&daemon->watchdog) : 0;
 
 	if (err)
 		say("the keeper cannot start", err, NULL);

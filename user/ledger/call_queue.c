@@ -204,7 +204,7 @@ static int64_t clamp(uint64_t value, uint64_t max)
 
 static int64_t clamp_nanos(int64_t nanos)
 {
-	return nanos < 0 ? 0 : nanos < LEDGER_NANOS_MAX ? nanos : LEDGER_NANOS_MAX;
+	return nanos < 0 ? 0 : nanos < CHARGE_NANOS_MAX ? nanos : CHARGE_NANOS_MAX;
 }
 
 static void fill_row(struct row *row, const struct ledger_call *call)
@@ -222,16 +222,16 @@ static void fill_row(struct row *row, const struct ledger_call *call)
 	row->is_stream = charge->is_stream;
 	row->usage = charge->usage;
 	for (size_t i = 0; i < sizeof(row->usage) / sizeof(*tokens); i++)
-		tokens[i] = (uint64_t)clamp(tokens[i], LEDGER_TOKENS_MAX);
+		tokens[i] = (uint64_t)clamp(tokens[i], CHARGE_TOKENS_MAX);
 	row->cost_nanos = clamp_nanos(charge->cost_nanos);
 	row->budget_nanos = clamp_nanos(charge->budget_nanos);
-	row->error_input = clamp(charge->error_input, LEDGER_TOKENS_MAX);
-	row->error_output = clamp(charge->error_output, LEDGER_TOKENS_MAX);
+	row->error_input = clamp(charge->error_input, CHARGE_TOKENS_MAX);
+	row->error_output = clamp(charge->error_output, CHARGE_TOKENS_MAX);
 	row->error_nanos = clamp_nanos(charge->error_nanos);
-	row->request_bytes = clamp(charge->request_bytes, LEDGER_BYTES_MAX);
-	row->response_bytes = clamp(charge->response_bytes, LEDGER_BYTES_MAX);
-	row->first_token_us = clamp(charge->first_token_ns / 1000, LEDGER_BYTES_MAX);
-	row->duration_us = clamp(charge->duration_ns / 1000, LEDGER_BYTES_MAX);
+	row->request_bytes = clamp(charge->request_bytes, CHARGE_BYTES_MAX);
+	row->response_bytes = clamp(charge->response_bytes, CHARGE_BYTES_MAX);
+	row->first_token_us = clamp(charge->first_token_ns / 1000, CHARGE_BYTES_MAX);
+	row->duration_us = clamp(charge->duration_ns / 1000, CHARGE_BYTES_MAX);
 }
 
 int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id)

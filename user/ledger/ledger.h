@@ -22,12 +22,6 @@ struct ledger;
 #define LEDGER_QUEUE        10000        /* calls that wait for the disk; about 2.5 MB */
 #define LEDGER_ACTION_QUEUE 1000         /* actions that wait for the disk */
 
-/* What one call may hold at most; more is clamped, so that no sum can overflow. The policy counts
- * with the same clamps. */
-#define LEDGER_TOKENS_MAX 10000000000ULL /* of a class */
-#define LEDGER_BYTES_MAX  (1ULL << 40)
-#define LEDGER_NANOS_MAX  100000000000000LL /* 100,000 USD */
-
 /* The state directory when none is named. */
 #define LEDGER_DIR "/var/lib/aigress"
 

@@ -2,28 +2,12 @@
 #include "ledger/overrides.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "ledger/ledger_internal.h"
-
-static const char *const names[] = { [OVERRIDE_NONE] = "none",
-				     [OVERRIDE_OPEN] = "open",
-				     [OVERRIDE_HOLD] = "hold",
-				     [OVERRIDE_RAISE] = "raise" };
-
-const char *override_kind_name(enum override_kind kind)
-{
-	return kind < ARRAY_SIZE(names) ? names[kind] : NULL;
-}
-
-bool override_fits(const struct override *override, const char *budget, const char *counter)
-{
-	return fnmatch(override->key, budget, 0) == 0 || fnmatch(override->key, counter, 0) == 0;
-}
 
 static int exec(struct ledger *ledger, const char *sql)
 {
@@ -46,7 +30,7 @@ static int write_action(struct ledger *ledger, const struct override *override, 
 		return err;
 	sqlite3_bind_int64(statement, 1, override->made_us);
 	sqlite3_bind_text(statement, 2, override->key, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 3, names[override->kind], -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 3, override_kind_name(override->kind), -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 4, result, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 5, override->limit_nanos);
 	sqlite3_bind_int64(statement, 6, (int64_t) override->limit_tokens);
@@ -65,7 +49,7 @@ static int write_row(struct ledger *ledger, const struct override *override)
 
 	if (err)
 		return err;
-	sqlite3_bind_text(statement, 1, names[override->kind], -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 1, override_kind_name(override->kind), -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 2, override->key, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 3, override->limit_nanos);
 	sqlite3_bind_int64(statement, 4, (int64_t) override->limit_tokens);
@@ -130,14 +114,6 @@ int override_clear(struct ledger *ledger, const char *key, const char *made_by, 
 	return err ? err : n;
 }
 
-static enum override_kind kind_of(const char *name)
-{
-	for (size_t i = 1; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(names[i], name))
-			return (enum override_kind)i;
-	return OVERRIDE_NONE;
-}
-
 int overrides_read(struct ledger *ledger, int64_t now_us, struct override **ret, size_t *ret_n)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
@@ -158,7 +134,7 @@ int overrides_read(struct ledger *ledger, int64_t now_us, struct override **ret,
 		struct override *one = &list[n];
 
 		one->id = sqlite3_column_int64(statement, 0);
-		one->kind = kind_of((const char *)sqlite3_column_text(statement, 1));
+		one->kind = override_kind_of((const char *)sqlite3_column_text(statement, 1));
 		snprintf(one->key, sizeof(one->key), "%s", sqlite3_column_text(statement, 2));
 		one->limit_nanos = sqlite3_column_int64(statement, 3);
 		one->limit_tokens = (uint64_t)sqlite3_column_int64(statement, 4);

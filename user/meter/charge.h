@@ -31,6 +31,14 @@ enum charge_outcome {
 	CHARGE_NO_ANSWER, /* the connection ended before one */
 };
 
+/*
+ * The most that one call may count; more is clamped, so that no sum of calls can overflow 64 bits. The ledger
+ * and the budgets clamp alike, so that a replay of the ledger gives the budgets' sums.
+ */
+#define CHARGE_TOKENS_MAX 10000000000ULL /* of a class */
+#define CHARGE_BYTES_MAX  (1ULL << 40)
+#define CHARGE_NANOS_MAX  100000000000000LL /* 100,000 USD */
+
 #define CHARGE_NAME_LEN  64
 #define CHARGE_MODEL_LEN 160
 #define CHARGE_HOST_LEN  256

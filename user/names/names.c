@@ -145,47 +145,47 @@ static bool may_ask(struct names *names, const char *id)
 	return true;
 }
 
-static void copy_names(struct names *names, struct who_group *group, enum pods_rank *rank,
+static void copy_names(struct names *names, const struct names_fields *to, enum pods_rank *rank,
 		       bool *has_container)
 {
 	const struct who_container *container =
-		group->container[0] ? pods_find_container(names->pods, group->container) : NULL;
+		to->container[0] ? pods_find_container(names->pods, to->container) : NULL;
 	const struct who_pod *pod = NULL;
 
-	*has_container = container || !group->container[0];
+	*has_container = container || !to->container[0];
 	if (container)
-		memcpy(group->container_name, container->name, sizeof(group->container_name));
+		memcpy(*to->container_name, container->name, sizeof(*to->container_name));
 	/* A container of Docker's in no pod's path may still be a pod's. */
-	if (container && !group->pod_uid[0])
-		memcpy(group->pod_uid, container->pod_uid, sizeof(group->pod_uid));
+	if (container && !*to->pod_uid[0])
+		memcpy(*to->pod_uid, container->pod_uid, sizeof(*to->pod_uid));
 	*rank = PODS_OBJECT;
-	if (!group->pod_uid[0])
+	if (!*to->pod_uid[0])
 		return;
-	pod = pods_find(names->pods, group->pod_uid, rank);
+	pod = pods_find(names->pods, *to->pod_uid, rank);
 	if (!pod) {
 		*rank = PODS_PATHS;
 		return;
 	}
-	memcpy(group->namespace, pod->namespace, sizeof(group->namespace));
-	memcpy(group->pod, pod->name, sizeof(group->pod));
-	memcpy(group->workload, pod->workload, sizeof(group->workload));
-	memcpy(group->labels, pod->labels, sizeof(group->labels));
+	memcpy(*to->namespace, pod->namespace, sizeof(*to->namespace));
+	memcpy(*to->pod, pod->name, sizeof(*to->pod));
+	memcpy(*to->workload, pod->workload, sizeof(*to->workload));
+	memcpy(*to->labels, pod->labels, sizeof(*to->labels));
 }
 
-bool names_fill(struct names *names, struct who_group *group)
+bool names_fill(struct names *names, const struct names_fields *fields)
 {
 	bool has_container, wants_container, wants_pod;
 	enum pods_rank rank;
 
-	copy_names(names, group, &rank, &has_container);
+	copy_names(names, fields, &rank, &has_container);
 	if (has_container && rank >= PODS_OBJECT)
 		return true;
-	wants_container = !has_container && may_ask(names, group->container);
-	wants_pod = rank < PODS_OBJECT && may_ask(names, group->pod_uid);
+	wants_container = !has_container && may_ask(names, fields->container);
+	wants_pod = rank < PODS_OBJECT && may_ask(names, *fields->pod_uid);
 	if (!wants_container && !wants_pod)
 		return false;
-	ask(names, group->container, group->pod_uid);
-	copy_names(names, group, &rank, &has_container);
+	ask(names, fields->container, *fields->pod_uid);
+	copy_names(names, fields, &rank, &has_container);
 	return has_container && rank >= PODS_OBJECT;
 }
 

@@ -51,12 +51,20 @@ int names_new(struct names **ret, struct loop *loop, struct fetcher *fetcher,
 	      const struct names_config *config, const struct names_told *told);
 struct names *names_free(struct names *names);
 
+/* Where names_fill() finds ids and puts names, in whatever struct the caller keeps them. All are set. */
+struct names_fields {
+	const char *container;        /* its id; empty: none */
+	char (*pod_uid)[WHO_UID_LEN]; /* empty: filled if its container is known */
+	char (*namespace)[WHO_NAME_LEN], (*pod)[WHO_NAME_LEN], (*workload)[WHO_NAME_LEN];
+	char (*container_name)[WHO_NAME_LEN];
+	char (*labels)[WHO_LABELS_LEN];
+};
 /*
- * Fills namespace, pod, workload, labels and container name of a group whose ids are known. Sources
- * that answer at once are asked when something is missing; the others are started. True: it is all
- * that will ever be known, until names_changes() rises.
+ * Fills the names that belong to the ids; what is not known is left as it is. Sources that answer at once
+ * are asked when something is missing; the others are started. True: it is all that will ever be known,
+ * until names_changes() rises.
  */
-bool names_fill(struct names *names, struct who_group *group);
+bool names_fill(struct names *names, const struct names_fields *fields);
 /* How often a name has come or changed. */
 uint64_t names_changes(const struct names *names);
 /* NULL: unknown. `uid` as in a cgroup's path, or the API server's. Valid until the loop runs. */

@@ -6,8 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "who/who.h"
-
+/* Sizes of these texts with their NUL. */
+#define WHO_NAME_LEN       256  /* Kubernetes names: 253 */
+#define WHO_ID_LEN         65   /* a container id: 64 hex */
+#define WHO_UID_LEN        37   /* a UUID: 36 */
+#define WHO_LABELS_LEN     2048 /* beyond, whole labels are left out */
 #define WHO_ANNOTATION_LEN 64
 /* Stands for an annotation that was longer: no parser takes it. */
 #define WHO_ANNOTATION_BAD "(too long)"

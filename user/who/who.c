@@ -59,12 +59,25 @@ void who_use_names(struct who *who, struct names *names)
 	who->group.path[0] = '\0';
 }
 
+static bool fill_names(struct names *names, struct who_group *group)
+{
+	const struct names_fields fields = { .container = group->container,
+					     .pod_uid = &group->pod_uid,
+					     .namespace = &group->namespace,
+					     .pod = &group->pod,
+					     .workload = &group->workload,
+					     .container_name = &group->container_name,
+					     .labels = &group->labels };
+
+	return names_fill(names, &fields);
+}
+
 /* The names of the last answer, as far as they are known now. */
 static void name(struct who *who)
 {
 	if (!who->names || (who->is_final && who->changes == names_changes(who->names)))
 		return;
-	who->is_final = names_fill(who->names, &who->group);
+	who->is_final = fill_names(who->names, &who->group);
 	who->changes = names_changes(who->names);
 }
 
@@ -118,7 +131,7 @@ static void visit(void *arg, uint64_t cgroup, const char *path)
 	snprintf(group.path, sizeof(group.path), "%s", path);
 	memcpy(group.container_name, group.container, sizeof(group.container));
 	if (visit->who->names)
-		(void)names_fill(visit->who->names, &group);
+		(void)fill_names(visit->who->names, &group);
 	if (strcmp(group.container_name, WHO_SANDBOX))
 		visit->fn(visit->arg, &group);
 }

@@ -12,13 +12,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WHO_PATH_LEN   512
-#define WHO_NAME_LEN   256 /* Kubernetes names: 253 */
-#define WHO_ID_LEN     65  /* a container id: 64 hex */
-#define WHO_UID_LEN    37
-#define WHO_COMM_LEN   16
-#define WHO_EXE_LEN    256
-#define WHO_LABELS_LEN 2048 /* beyond, whole labels are left out */
+#include "names/pod.h"
+
+#define WHO_PATH_LEN 512
+#define WHO_COMM_LEN 16
+#define WHO_EXE_LEN  256
 
 /* Everything a cgroup tells. A string that is not known is empty. */
 struct who_group {

@@ -15,6 +15,7 @@
 #include "names/names.h"
 #include "names/pods.h"
 #include "names/source.h"
+#include "who/who.h"
 
 #define UID  "7da9e2a8-1234-4abc-8def-0123456789ab"
 #define UID2 "7da9e2a8-1234-4abc-8def-0123456789cd"
@@ -158,7 +159,14 @@ static struct who_group ask(struct world *world, const char *uid, const char *ci
 	snprintf(group.pod_uid, sizeof(group.pod_uid), "%s", uid);
 	snprintf(group.container, sizeof(group.container), "%s", cid);
 	snprintf(group.container_name, sizeof(group.container_name), "%s", cid);
-	(void)names_fill(world->names, &group);
+	(void)names_fill(world->names,
+			 &(struct names_fields){ .container = group.container,
+						 .pod_uid = &group.pod_uid,
+						 .namespace = &group.namespace,
+						 .pod = &group.pod,
+						 .workload = &group.workload,
+						 .container_name = &group.container_name,
+						 .labels = &group.labels });
 	return group;
 }
 
