@@ -156,30 +156,6 @@ static json_t *sharing(const struct snapshot *snapshot)
 			 "dropped", (json_int_t)state.dropped, "error", state.error);
 }
 
-/* What a number of the kernel half's counters is called. */
-static const char *const counter_names[CTL_COUNTERS] = {
-	[CTL_CONNS_FULL] = "connections_full",
-	[CTL_RING_FULL_EVENTS] = "ring_full_events",
-	[CTL_RING_FULL_BYTES] = "ring_full_bytes",
-	[CTL_READ_FAILED_BYTES] = "read_failed_bytes",
-	[CTL_CLAMPED_BYTES] = "clamped_bytes",
-	[CTL_FRAMES_FULL] = "frames_full",
-	[CTL_FLOWS_FULL] = "flows_full",
-	[CTL_HELLO_BAD] = "hello_bad",
-	[CTL_HELLO_ECH] = "hello_ech",
-	[CTL_REFUSED_CONNECTS] = "refused_connects",
-	[CTL_REFUSED_HELLOS] = "refused_hellos",
-	[CTL_QUIC_UNREAD] = "quic_unread",
-	[CTL_HELD_REQUESTS] = "held_requests",
-	[CTL_HOLDS_FULL] = "holds_full",
-	[CTL_CUT_STREAMS] = "cut_streams",
-};
-
-const char *tap_counter_name(enum ctl_counter which)
-{
-	return which < CTL_COUNTERS ? counter_names[which] : NULL;
-}
-
 static json_t *health(const struct snapshot *snapshot)
 {
 	uint64_t counters[CTL_COUNTERS] = { 0 };
@@ -189,8 +165,8 @@ static json_t *health(const struct snapshot *snapshot)
 	pipeline_stats(snapshot->pipeline, &stats);
 	(void)tap_counters(snapshot->tap, counters);
 	for (size_t i = 0; kernel && i < CTL_COUNTERS; i++)
-		if (counter_names[i])
-			json_object_set_new(kernel, counter_names[i],
+		if (tap_counter_name(i))
+			json_object_set_new(kernel, tap_counter_name(i),
 					    json_integer((json_int_t)counters[i]));
 	return json_pack("{s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}}",
 			 "kernel", kernel, "parsers", "bad_events", (json_int_t)stats.bad_events,

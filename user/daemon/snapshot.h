@@ -18,9 +18,6 @@
 #include "enforce/enforcer.h"
 #include "ledger/ledger.h"
 
-/* What a counter of the kernel half is called, as "ring_full_events"; NULL: it has no name. */
-const char *tap_counter_name(enum ctl_counter which);
-
 /* At start. `by_instruction`: how returns are seen (find.h). 0 or -errno. */
 int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction);
 struct waiters;

@@ -7,7 +7,6 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "daemon/snapshot.h"
 #include "metrics/scrape_internal.h"
 
 static void count(struct scrape *scrape, const char *name, const char *value, uint64_t n)

@@ -1,10 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What the programs cost. The kernel counts while kernel.bpf_stats_enabled is on, or while anybody
- * holds a descriptor of BPF_ENABLE_STATS.
- */
+/* What the kernel half counts: what it lost and refused, by name, and what its programs cost. */
 #include "tap/tap_internal.h"
 
+static const char *const names[CTL_COUNTERS] = {
+	[CTL_CONNS_FULL] = "connections_full",
+	[CTL_RING_FULL_EVENTS] = "ring_full_events",
+	[CTL_RING_FULL_BYTES] = "ring_full_bytes",
+	[CTL_READ_FAILED_BYTES] = "read_failed_bytes",
+	[CTL_CLAMPED_BYTES] = "clamped_bytes",
+	[CTL_FRAMES_FULL] = "frames_full",
+	[CTL_FLOWS_FULL] = "flows_full",
+	[CTL_HELLO_BAD] = "hello_bad",
+	[CTL_HELLO_ECH] = "hello_ech",
+	[CTL_REFUSED_CONNECTS] = "refused_connects",
+	[CTL_REFUSED_HELLOS] = "refused_hellos",
+	[CTL_QUIC_UNREAD] = "quic_unread",
+	[CTL_HELD_REQUESTS] = "held_requests",
+	[CTL_HOLDS_FULL] = "holds_full",
+	[CTL_CUT_STREAMS] = "cut_streams",
+};
+
+const char *tap_counter_name(enum ctl_counter which)
+{
+	return which < CTL_COUNTERS ? names[which] : NULL;
+}
+
+/*
+ * The kernel counts run times while kernel.bpf_stats_enabled is on, or while a process holds a
+ * descriptor of BPF_ENABLE_STATS.
+ */
 void tap_run_times(const struct tap *tap,
 		   void (*fn)(void *arg, const struct tap_run_time *run_time), void *arg)
 {

@@ -202,6 +202,8 @@ int tap_mappings(struct tap *tap, uint32_t tgid,
 
 /* Sums over CPUs, indexed by enum ctl_counter. */
 int tap_counters(const struct tap *tap, uint64_t counters[CTL_COUNTERS]);
+/* The counter's name, as "ring_full_events"; NULL if it has none or there is no such counter. */
+const char *tap_counter_name(enum ctl_counter which);
 
 /* One program since it was loaded, or since the kernel began to count. */
 struct tap_run_time {

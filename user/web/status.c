@@ -8,7 +8,6 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "daemon/snapshot.h"
 
 #define DAY_US     (86400 * US_PER_S)
 #define TARGET_LEN TEXT_LEN(300)
