@@ -12,18 +12,11 @@
 #include "http/sse.h"
 #include "meter/charge.h"
 #include "meter/estimate.h"
+#include "meter/text_meter.h"
 #include "meter/usage_slots.h"
 
 #define TIER_LEN 24
 #define EXTRAS   4 /* models other than the call's own in Anthropic's iterations[] */
-
-/* Counts text through a JSON sink, and takes back what proves to be base64. */
-struct text_meter {
-	struct text_count count, before;
-	uint64_t dropped; /* strings of base64: images, files */
-};
-void text_meter_take(struct text_meter *meter, enum json_text what, const uint8_t *bytes,
-		     size_t len);
 
 /* Tokens billed at another model's price beside the call's own. */
 struct extra {

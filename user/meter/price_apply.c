@@ -37,32 +37,6 @@ static struct terms parse_terms(const char *words)
 	return terms;
 }
 
-static const struct rate *find_rate(const struct prices *prices, const struct price_entry *entry,
-				    enum rate_kind kind, enum rate_tier tier, uint64_t prompt)
-{
-	const struct rate *best = NULL;
-
-	for (uint32_t i = entry->first; i < entry->first + entry->count; i++) {
-		const struct rate *rate = &prices->rates[i];
-
-		/* The whole prompt takes the price of the highest threshold that it is over. */
-		if (rate->kind == kind && rate->tier == tier &&
-		    (!rate->above || prompt > rate->above) && (!best || rate->above > best->above))
-			best = rate;
-	}
-	return best;
-}
-
-bool price_base(const struct prices *prices, const struct price_entry *entry, enum rate_kind kind,
-		enum rate_tier tier, uint64_t *ret)
-{
-	const struct rate *rate = find_rate(prices, entry, kind, tier, 0);
-
-	if (rate)
-		*ret = rate->femtos;
-	return rate;
-}
-
 /*
  * The price of a kind as the entry has it: in its tier and over its threshold; where the two are
  * not told together, the dearer of them. Batches cost half where no price of their own stands.
@@ -70,8 +44,8 @@ bool price_base(const struct prices *prices, const struct price_entry *entry, en
 static bool told_price(const struct prices *prices, const struct price_entry *entry,
 		       enum rate_kind kind, enum rate_tier tier, uint64_t prompt, uint64_t *ret)
 {
-	const struct rate *normal = find_rate(prices, entry, kind, TIER_NONE, prompt);
-	const struct rate *own = tier ? find_rate(prices, entry, kind, tier, prompt) : NULL;
+	const struct rate *normal = price_rate(prices, entry, kind, TIER_NONE, prompt);
+	const struct rate *own = tier ? price_rate(prices, entry, kind, tier, prompt) : NULL;
 
 	if (own) {
 		*ret = own->femtos;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table behind struct prices, for price.c (reading), price_find.c and price_apply.c. */
+/*
+ * The table behind struct prices, for price.c (reading), price_rate.c (one rate), price_find.c (the
+ * entry of a model) and price_apply.c (the cost of a charge).
+ */
 #ifndef METER_PRICE_TABLE_H
 #define METER_PRICE_TABLE_H
 
@@ -67,6 +70,9 @@ const struct price_entry *price_find(const struct prices *prices, const char *pr
 				     const char *model);
 /* The entry of the provider's family that costs most; NULL: no prices at all. */
 const struct price_entry *price_dearest(const struct prices *prices, const char *provider);
+/* The rate of a kind in a tier for a prompt of so many tokens; NULL: the entry has none. */
+const struct rate *price_rate(const struct prices *prices, const struct price_entry *entry,
+			      enum rate_kind kind, enum rate_tier tier, uint64_t prompt);
 /* The price of a kind alone, without tier or threshold; false: not told. */
 bool price_base(const struct prices *prices, const struct price_entry *entry, enum rate_kind kind,
 		enum rate_tier tier, uint64_t *ret);
