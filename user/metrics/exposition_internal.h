@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What exposition.c and exposition_otlp.c share; for no other module. */
+/*
+ * The layers of an exposition, top to bottom: rows by kind of value (exposition.c), the formats
+ * (exposition_prometheus.c, exposition_otlp.c), the text (exposition_buffer.c). For these only.
+ */
 #ifndef METRICS_EXPOSITION_INTERNAL_H
 #define METRICS_EXPOSITION_INTERNAL_H
 
@@ -14,7 +17,7 @@ struct exposition_writer {
 	void (*leave)(struct exposition *out); /* the family, some of whose rows were written; may be NULL */
 	void (*end)(struct exposition *out); /* after `leave`; may be NULL */
 };
-extern const struct exposition_writer exposition_otlp;
+extern const struct exposition_writer exposition_prometheus, exposition_otlp;
 
 void exposition_bytes(struct exposition *out, const char *bytes, size_t len);
 void exposition_string(struct exposition *out, const char *text);
