@@ -56,27 +56,27 @@ void names_config_done(struct names_config *config)
 	*config = (struct names_config){ 0 };
 }
 
-void names_state(struct names *names, const struct source *source, const char *why)
+static void set_state(struct names *names, const struct source *source, const char *why)
 {
 	for (size_t i = 0; i < SOURCES; i++) {
-		bool works = !why;
+		bool is_up = !why;
 
 		if (sources[i] != source)
 			continue;
 		names->states[i].is_set_up = true;
-		if (names->states[i].is_told && names->states[i].works == works &&
+		if (names->states[i].is_told && names->states[i].works == is_up &&
 		    !strcmp(names->states[i].why, why ? why : ""))
 			continue;
 		names->states[i].is_told = true;
-		names->states[i].works = works;
+		names->states[i].works = is_up;
 		snprintf(names->states[i].why, WHY_LEN, "%s", why ? why : "");
 		if (names->told.source)
 			names->told.source(names->told.arg, source->name,
-					   works ? NULL : names->states[i].why);
+					   is_up ? NULL : names->states[i].why);
 	}
 }
 
-bool names_works(const struct names *names, const struct source *source)
+static bool works(const struct names *names, const struct source *source)
 {
 	for (size_t i = 0; i < SOURCES; i++)
 		if (sources[i] == source)
@@ -84,7 +84,7 @@ bool names_works(const struct names *names, const struct source *source)
 	return false;
 }
 
-void names_tell_namespace(struct names *names, const char *name, const struct who_wish *wish)
+static void tell_namespace(struct names *names, const char *name, const struct who_wish *wish)
 {
 	if (names->told.namespace)
 		names->told.namespace(names->told.arg, name, wish);
@@ -99,7 +99,7 @@ static void start_sources(struct names *names)
 				  sources[i]->start(&names->env, &names->states[i].source);
 
 		if (err && err != -ENODEV && err != -EALREADY)
-			names_state(names, sources[i], strerror(-err));
+			set_state(names, sources[i], strerror(-err));
 	}
 }
 
@@ -199,12 +199,6 @@ const struct who_pod *names_pod(struct names *names, const char *uid)
 	return pods_find(names->pods, uid, NULL);
 }
 
-void names_each_pod(const struct names *names, void (*fn)(void *arg, const struct who_pod *pod),
-		    void *arg)
-{
-	pods_each(names->pods, PODS_PATHS, fn, arg);
-}
-
 void names_each_source(const struct names *names,
 		       void (*fn)(void *arg, const char *name, bool works, const char *why),
 		       void *arg)
@@ -216,7 +210,7 @@ void names_each_source(const struct names *names,
 			   names->states[i].why);
 }
 
-void names_seen(struct names *names, const char *uid)
+static void seen(struct names *names, const char *uid)
 {
 	enum pods_rank rank;
 	const struct who_pod *pod = pods_find(names->pods, uid, &rank);
@@ -244,6 +238,13 @@ static void on_changed(void *arg, const struct who_pod *pod, const struct who_co
 		names->told.named(names->told.arg, pod, container);
 }
 
+static const struct source_hooks hooks = {
+	.state = set_state,
+	.works = works,
+	.seen = seen,
+	.namespace = tell_namespace,
+};
+
 int names_new(struct names **ret, struct loop *loop, struct fetcher *fetcher,
 	      const struct names_config *config, const struct names_told *told)
 {
@@ -262,9 +263,12 @@ int names_new(struct names **ret, struct loop *loop, struct fetcher *fetcher,
 		names_free(names);
 		return err;
 	}
-	names->env = (struct source_env){
-		.names = names, .pods = names->pods, .loop = loop, .fetcher = fetcher, .config = config
-	};
+	names->env = (struct source_env){ .hooks = &hooks,
+					  .names = names,
+					  .pods = names->pods,
+					  .loop = loop,
+					  .fetcher = fetcher,
+					  .config = config };
 	start_sources(names);
 	*ret = names;
 	return 0;

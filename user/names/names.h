@@ -69,8 +69,6 @@ bool names_fill(struct names *names, const struct names_fields *fields);
 uint64_t names_changes(const struct names *names);
 /* NULL: unknown. `uid` as in a cgroup's path, or the API server's. Valid until the loop runs. */
 const struct who_pod *names_pod(struct names *names, const char *uid);
-void names_each_pod(const struct names *names, void (*fn)(void *arg, const struct who_pod *pod),
-		    void *arg);
 
 /* Each source: whether it works and why not ("" where it works, or was not set up). */
 void names_each_source(const struct names *names,

@@ -8,6 +8,11 @@ bool source_path(const struct names_config *config, const char *path, char ret[P
 	return snprintf(ret, PATH_MAX, "%s%s", config->root ? config->root : "", path) < PATH_MAX;
 }
 
+void source_state(const struct source_env *env, const struct source *source, const char *why)
+{
+	env->hooks->state(env->names, source, why);
+}
+
 uint64_t source_retry_ns(unsigned failures)
 {
 	uint64_t ns = SOURCE_RETRY_NS;

@@ -9,8 +9,23 @@
 #include "names/names.h"
 #include "names/pods.h"
 
+struct source;
+
+/* What a source reports to its owner, which is passed back as `names`. */
+struct source_hooks {
+	/* How the source fares: `why` is what it failed of, NULL if it works. May be repeated. */
+	void (*state)(struct names *names, const struct source *source, const char *why);
+	/* Whether another source works, going by its last state. */
+	bool (*works)(const struct names *names, const struct source *source);
+	/* A pod came up of which only the name is known: the other sources are asked soon. */
+	void (*seen)(struct names *names, const char *uid);
+	/* A namespace's annotations are known, or have changed. */
+	void (*namespace)(struct names *names, const char *name, const struct who_wish *wish);
+};
+
 /* What sources work with. */
 struct source_env {
+	const struct source_hooks *hooks;
 	struct names *names;
 	struct pods *pods;
 	struct loop *loop;
@@ -37,13 +52,8 @@ extern const struct source source_runtime, source_logs, source_kubelet, source_w
 #define SOURCE_RETRY_NS     (5 * 1000000000ULL) /* after a failure, doubling up to */
 #define SOURCE_RETRY_MAX_NS (300 * 1000000000ULL)
 
-/* A source tells how it fares; why is NULL when it works. Told on only if it is news. */
-void names_state(struct names *names, const struct source *source, const char *why);
-/* A pod came up that only its name is known of: the other sources are asked soon. */
-void names_seen(struct names *names, const char *uid);
-
-bool names_works(const struct names *names, const struct source *source);
-void names_tell_namespace(struct names *names, const char *name, const struct who_wish *wish);
+/* Reports how a source fares (source_hooks.state). */
+void source_state(const struct source_env *env, const struct source *source, const char *why);
 
 /* How long to wait after so many failures in a row. */
 uint64_t source_retry_ns(unsigned failures);

@@ -54,14 +54,14 @@ static void on_done(void *arg, const struct fetch_answer *answer)
 	kubelet->is_wanted = false;
 	if (!answer->err && answer->status == 200 && podlist_end(&kubelet->list)) {
 		kubelet->failures = 0;
-		names_state(kubelet->env.names, &source_kubelet, NULL);
+		source_state(&kubelet->env, &source_kubelet, NULL);
 	} else {
 		if (answer->status == 200)
 			snprintf(why, sizeof(why), "its list of pods cannot be read");
 		else
 			source_why(answer, "get nodes/proxy", why, sizeof(why));
 		wait_ns = source_retry_ns(++kubelet->failures);
-		names_state(kubelet->env.names, &source_kubelet, why);
+		source_state(&kubelet->env, &source_kubelet, why);
 	}
 	(void)loop_arm(kubelet->timer, wait_ns);
 }
@@ -91,7 +91,7 @@ static void ask(struct kubelet *kubelet)
 	if (!err)
 		return;
 	snprintf(why, sizeof(why), "it cannot be asked: %s", strerror(-err));
-	names_state(kubelet->env.names, &source_kubelet, why);
+	source_state(&kubelet->env, &source_kubelet, why);
 	(void)loop_arm(kubelet->timer, source_retry_ns(++kubelet->failures));
 }
 
@@ -100,7 +100,7 @@ static void on_timer(void *arg)
 	struct kubelet *kubelet = arg;
 
 	/* A watch tells of each change by itself. */
-	if (!kubelet->failures && names_works(kubelet->env.names, &source_watch))
+	if (!kubelet->failures && kubelet->env.hooks->works(kubelet->env.names, &source_watch))
 		(void)loop_arm(kubelet->timer, REFRESH_NS);
 	else if (!kubelet->fetch)
 		ask(kubelet);

@@ -68,7 +68,7 @@ static void learn_folder(struct logs *logs, const char *name)
 	if (!parse_folder(name, &pod))
 		return;
 	pods_learn(logs->env.pods, &pod, PODS_PATHS);
-	names_seen(logs->env.names, pod.uid);
+	logs->env.hooks->seen(logs->env.names, pod.uid);
 }
 
 /* "POD_NAMESPACE_CONTAINER-ID.log" -> "/var/log/pods/NAMESPACE_POD_UID/CONTAINER/0.log" */

@@ -66,7 +66,7 @@ static void on_object(void *arg, const struct who_pod *pod, const struct who_con
 	    !memcmp(&namespace->wish, &pod->wish, sizeof(pod->wish)))
 		return;
 	namespace->wish = pod->wish;
-	names_tell_namespace(namespaces->env.names, namespace->name, &namespace->wish);
+	namespaces->env.hooks->namespace(namespaces->env.names, namespace->name, &namespace->wish);
 }
 
 static bool on_piece(void *arg, const char *bytes, size_t len)
@@ -87,12 +87,12 @@ static void on_done(void *arg, const struct fetch_answer *answer)
 		return;
 	if (!answer->err && answer->status == 200 && podlist_end(&namespaces->list)) {
 		namespaces->failures = 0;
-		return names_state(namespaces->env.names, &source_namespaces, NULL);
+		return source_state(&namespaces->env, &source_namespaces, NULL);
 	}
 	namespaces->asked->due_ns = 0;
 	namespaces->pause_ns = clock_mono_ns() + source_retry_ns(++namespaces->failures);
 	source_why(answer, "get namespaces", why, sizeof(why));
-	names_state(namespaces->env.names, &source_namespaces, why);
+	source_state(&namespaces->env, &source_namespaces, why);
 }
 
 static void ask(struct namespaces *namespaces, struct namespace *namespace)
@@ -125,7 +125,7 @@ static void on_timer(void *arg)
 
 	if (namespaces->fetch || now_ns < namespaces->pause_ns)
 		return;
-	names_each_pod(namespaces->env.names, add, namespaces);
+	pods_each(namespaces->env.pods, PODS_PATHS, add, namespaces);
 	for (struct namespace *namespace = namespaces->all; namespace;
 	     namespace = namespace->hh.next)
 		if (namespace->due_ns <= now_ns)

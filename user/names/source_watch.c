@@ -55,7 +55,7 @@ static bool on_piece(void *arg, const char *bytes, size_t len)
 static void fail(struct watch *watch, const char *why)
 {
 	watch->version[0] = '\0';
-	names_state(watch->env.names, &source_watch, why);
+	source_state(&watch->env, &source_watch, why);
 	(void)loop_arm(watch->timer, source_retry_ns(++watch->failures));
 }
 
@@ -81,7 +81,7 @@ static void on_done(void *arg, const struct fetch_answer *answer)
 	if (was_list)
 		memcpy(watch->version, watch->list.version, sizeof(watch->version));
 	watch->failures = 0;
-	names_state(watch->env.names, &source_watch, NULL);
+	source_state(&watch->env, &source_watch, NULL);
 	(void)loop_arm(watch->timer, was_list ? 1 : AGAIN_NS);
 }
 
