@@ -3,17 +3,15 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "notify/action_json.h"
-
-/* PIPE_BUF of Linux: a write of no more is whole or not at all, once poll says that there is room. */
-#define LINE_MAX_BYTES 4096
 
 struct stdout_lines {
 	bool quiet;
@@ -29,11 +27,15 @@ struct stdout_lines *stdout_lines_new(bool quiet)
 	return stdout_lines;
 }
 
+/*
+ * One whole line, its newline included. A write of up to PIPE_BUF bytes is not split (pipe(7)), and once
+ * poll() reports room it does not block either; a longer one could do both, so it is dropped.
+ */
 static void print(struct stdout_lines *stdout_lines, const char *line, size_t len)
 {
 	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
-	if (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT) ||
+	if (len > PIPE_BUF || poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT) ||
 	    write(STDOUT_FILENO, line, len) != (ssize_t)len)
 		stdout_lines->lost++;
 }
@@ -51,7 +53,7 @@ void stdout_lines_call(struct stdout_lines *stdout_lines, const struct ledger_ca
 	const struct charge *charge = call->charge;
 	const struct usage *usage = &charge->usage;
 	time_t seconds = call->start_us / US_PER_S;
-	char line[LINE_MAX_BYTES], when[32], money[MONEY_LEN];
+	char line[PIPE_BUF], when[32], money[MONEY_LEN];
 	struct tm tm;
 	int len;
 
@@ -79,8 +81,9 @@ void stdout_lines_call(struct stdout_lines *stdout_lines, const struct ledger_ca
 void stdout_lines_action(struct stdout_lines *stdout_lines, const struct ledger_action *action)
 {
 	json_t *object = action_json(action);
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *line = NULL;
 	char spent[MONEY_LEN];
+	int len;
 
 	if (object && !json_object_set_new(object, "event", json_string("action")))
 		text = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
@@ -88,16 +91,22 @@ void stdout_lines_action(struct stdout_lines *stdout_lines, const struct ledger_
 	log_warn("%s %s: budget %s, %s spent %s USD%s", action->action, action->target,
 		 action->budget, action->subject, money_format(action->spent_nanos, spent),
 		 action->is_rehearsed ? " (rehearsed: nothing was done)" : "");
-	if (!text)
-		return;
-	print(stdout_lines, text, strlen(text));
-	print(stdout_lines, "\n", 1);
+	len = text ? asprintf(&line, "%s\n", text) : -1;
+	if (len >= 0)
+		print(stdout_lines, line, (size_t)len);
+	else
+		stdout_lines->lost++;
+}
+
+uint64_t stdout_lines_lost(const struct stdout_lines *stdout_lines)
+{
+	return stdout_lines->lost;
 }
 
 struct stdout_lines *stdout_lines_free(struct stdout_lines *stdout_lines)
 {
 	if (stdout_lines && stdout_lines->lost)
-		log_info("%lu lines found no reader", stdout_lines->lost);
+		log_info("dropped %lu output lines: reader too slow", stdout_lines->lost);
 	free(stdout_lines);
 	return NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What `aigress run` prints on standard output as it happens: a line a call, a JSON line an action.
- * A reader that does not keep up loses lines, which are counted; it never stalls the daemon.
+ * A reader that does not keep up loses whole lines, which are counted; it never stalls the daemon.
+ * A line longer than PIPE_BUF counts as lost, too.
  */
 #ifndef NOTIFY_STDOUT_H
 #define NOTIFY_STDOUT_H
@@ -16,6 +17,9 @@ struct stdout_lines;
 struct stdout_lines *stdout_lines_new(bool quiet);
 void stdout_lines_call(struct stdout_lines *stdout_lines, const struct ledger_call *call);
 void stdout_lines_action(struct stdout_lines *stdout_lines, const struct ledger_action *action);
+/* How many lines were lost until now. */
+uint64_t stdout_lines_lost(const struct stdout_lines *stdout_lines);
+/* Logs how many lines were lost. */
 struct stdout_lines *stdout_lines_free(struct stdout_lines *stdout_lines);
 
 #endif
