@@ -18,10 +18,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "enforce/exempt.h"
 #include "enforce/freezer.h"
 #include "enforce/watchdog.h"
-#include "who/who.h"
+#include "who/process.h"
 
 #define V1          "/sys/fs/cgroup/freezer"
 #define DEADLINE_MS 5000
@@ -172,7 +171,7 @@ static void halt_and_die(int way)
 
 	if (daemon == 0) {
 		struct watchdog *watchdog;
-		uint64_t started = exempt_start_time((uint32_t)child);
+		uint64_t started = process_start_time((uint32_t)child);
 		int err = watchdog_new(&watchdog);
 
 		if (!err && way == 0)
@@ -210,7 +209,7 @@ static void the_keeper_forgets_what_was_let_go(void **state)
 	uint64_t started;
 
 	NEEDS_ROOT();
-	started = exempt_start_time((uint32_t)child);
+	started = process_start_time((uint32_t)child);
 	assert_int_equal(watchdog_new(&watchdog), 0);
 	assert_int_equal(watchdog_process(watchdog, true, (uint32_t)child, started), 0);
 	assert_int_equal(watchdog_process(watchdog, false, (uint32_t)child, started), 0);

@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #include "enforce/exempt.h"
-#include "who/who.h"
+#include "who/process.h"
 
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -122,7 +122,7 @@ static int teardown(void **state)
 {
 	while (n_started) {
 		kill(started[--n_started], SIGKILL);
-		for (int i = 0; i < 1000 && exempt_start_time((uint32_t)started[n_started]); i++) {
+		for (int i = 0; i < 1000 && process_start_time((uint32_t)started[n_started]); i++) {
 			waitpid(started[n_started], NULL, WNOHANG);
 			usleep(1000);
 		}
@@ -284,7 +284,7 @@ static void a_service_whose_file_was_replaced_is_known_still(void **state)
 	assert_string_equal(process_of(path, pid), "containerd-shim-runc-v2");
 	assert_string_equal(process_of(path, 1), "pid 1");
 	assert_string_equal(process_of(path, (uint32_t)getpid()), "aigress itself");
-	if (access("/proc/2/exe", F_OK) && exempt_start_time(2)) /* not inside a container */
+	if (access("/proc/2/exe", F_OK) && process_start_time(2)) /* not inside a container */
 		assert_string_equal(process_of("/", 2), "a kernel thread");
 }
 

@@ -20,10 +20,10 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "enforce/enforcer.h"
-#include "enforce/exempt.h"
 #include "enforce/incident.h"
 #include "ledger/halted.h"
 #include "ledger/overrides.h"
+#include "who/process.h"
 
 #define T0   1790000000000000LL
 #define MOST 64
@@ -159,7 +159,7 @@ static struct enforcer_ops actuators = { .gate = lever_gate,
 					 .freeze = lever_freeze,
 					 .is_live = lever_is_live,
 					 .each_container = lever_each_container,
-					 .told = told,
+					 .on_action = told,
 					 .cgroup_root = root };
 static struct policy_step steps[] = {
 	{ .at_permille = 500, .action = POLICY_NOTE, .line = 11 },

@@ -182,6 +182,20 @@ static void on_called(void *arg, const struct ledger_call *call)
 	observers_call(daemon->observers, call);
 }
 
+void daemon_destroy(void *arg, const char *path)
+{
+	struct daemon *daemon = arg;
+
+	pipeline_destroy(daemon->pipeline, path);
+}
+
+bool daemon_reset(void *arg, uint64_t cookie)
+{
+	struct daemon *daemon = arg;
+
+	return pipeline_reset(daemon->pipeline, cookie);
+}
+
 void daemon_on_action(void *arg, const struct ledger_action *action)
 {
 	struct daemon *daemon = arg;

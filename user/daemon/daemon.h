@@ -68,6 +68,9 @@ void daemon_stop(struct daemon *daemon);
 /* For daemon_start.c: the hooks, and the sources of the loop. 0 or -errno. */
 struct pipeline_hooks daemon_hooks(struct daemon *daemon);
 int64_t daemon_wall_us(uint64_t mono_ns);
+/* For the enforcer: resets the AI connections of a cgroup and below; of one socket. */
+void daemon_destroy(void *arg, const char *path);
+bool daemon_reset(void *arg, uint64_t cookie);
 /* The pace timer is wanted. */
 void daemon_pacing(void *arg);
 void daemon_on_action(void *arg, const struct ledger_action *action);

@@ -221,8 +221,6 @@ static enum daemon_end start_pipeline(struct daemon *daemon)
 	};
 	int err = pipeline_new(&daemon->pipeline, &config);
 
-	daemon->actuators.pipeline = daemon->pipeline;
-	waiters_join(daemon->waiters, daemon->pipeline);
 	if (err)
 		say("pipeline", err, NULL);
 	return err ? DAEMON_FAILED : DAEMON_OK;
@@ -234,7 +232,7 @@ static enum daemon_end start_guard(struct daemon *daemon)
 	enum daemon_end end;
 	int err;
 
-	err = waiters_new(&daemon->waiters, daemon->tap);
+	err = waiters_new(&daemon->waiters, daemon->tap, daemon_reset, daemon);
 	if (err) {
 		say("pacer", err, NULL);
 		return DAEMON_FAILED;
@@ -242,13 +240,13 @@ static enum daemon_end start_guard(struct daemon *daemon)
 	daemon->actuators = (struct actuators){ .tap = daemon->tap,
 						.who = daemon->who,
 						.waiters = daemon->waiters,
-						.pacing = daemon_pacing,
-						.pacing_arg = daemon,
 						.watchdog = daemon->watchdog,
 						.cgroup_root = daemon->cgroup_root,
-						.told = daemon_on_action,
-						.told_arg = daemon };
-	actuators = actuators_of(&daemon->actuators);
+						.hooks = { .destroy = daemon_destroy,
+							   .pacing = daemon_pacing,
+							   .on_action = daemon_on_action,
+							   .arg = daemon } };
+	actuators = actuators_ops(&daemon->actuators);
 	daemon->policy = policy_new(&daemon->config.rules);
 	daemon->enforcer = enforcer_new(daemon->loop, daemon->ledger, &daemon->config.rules,
 					&actuators);

@@ -11,7 +11,6 @@
 #include "enforce/freezer.h"
 #include "enforce/waiters.h"
 #include "enforce/watchdog.h"
-#include "pipeline/pipeline.h"
 #include "tap/tap.h"
 
 static int gate(void *arg, uint64_t cgroup, const struct ctl_gate *gate)
@@ -30,8 +29,8 @@ static int allowed(void *arg, uint32_t bucket, const struct ctl_allowance *allow
 	struct actuators *actuators = arg;
 	int err = waiters_allow(actuators->waiters, bucket, allowed);
 
-	if (!err && allowed && actuators->pacing)
-		actuators->pacing(actuators->pacing_arg);
+	if (!err && allowed && actuators->hooks.pacing)
+		actuators->hooks.pacing(actuators->hooks.arg);
 	return err;
 }
 
@@ -54,12 +53,14 @@ static int destroy(void *arg, uint64_t cgroup)
 	struct actuators *actuators = arg;
 	char path[WHO_PATH_LEN];
 
+	if (!actuators->hooks.destroy)
+		return -EOPNOTSUPP;
 	snprintf(path, sizeof(path), "%s", who_group(actuators->who, cgroup)->path);
-	pipeline_destroy(actuators->pipeline, path);
+	actuators->hooks.destroy(actuators->hooks.arg, path);
 	return 0;
 }
 
-/* Told before it stands and after it goes on again, so that the keeper never knows too little. */
+/* Before it is stopped and after it is resumed, so that the watchdog never knows too little. */
 static int signal_process(void *arg, uint32_t tgid, uint64_t start_ticks, int signal)
 {
 	struct actuators *actuators = arg;
@@ -94,7 +95,7 @@ static int find_dir(struct actuators *actuators, const struct who_group *group, 
 	return 0;
 }
 
-/* The daemon's own cgroup is refused by act; kill_at_once() would take it along. */
+/* The enforcer refuses the daemon's own cgroup, which kill_at_once() would take along. */
 static int signal_cgroup(void *arg, const struct who_group *group, int signal)
 {
 	struct actuators *actuators = arg;
@@ -156,15 +157,15 @@ static void each_container(void *arg, void (*fn)(void *ctx, const struct who_gro
 	who_each_container(actuators->who, fn, ctx);
 }
 
-static void told(void *arg, const struct ledger_action *action)
+static void on_action(void *arg, const struct ledger_action *action)
 {
 	struct actuators *actuators = arg;
 
-	if (actuators->told)
-		actuators->told(actuators->told_arg, action);
+	if (actuators->hooks.on_action)
+		actuators->hooks.on_action(actuators->hooks.arg, action);
 }
 
-struct enforcer_ops actuators_of(struct actuators *actuators)
+struct enforcer_ops actuators_ops(struct actuators *actuators)
 {
 	return (struct enforcer_ops){
 		.gate = gate,
@@ -177,7 +178,7 @@ struct enforcer_ops actuators_of(struct actuators *actuators)
 		.freeze = freeze,
 		.is_live = is_live,
 		.each_container = each_container,
-		.told = told,
+		.on_action = on_action,
 		.arg = actuators,
 		.cgroup_root = actuators->cgroup_root,
 	};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hands of guard/act: gates through the tap, signals through pidfds and cgroup.procs. What may
- * be touched was decided before; here is only how it is done, and that a pid is still the process
- * that was meant.
+ * The enforcer's operations on this host: gates through the tap, signals through pidfds and
+ * cgroup.procs. The enforcer has decided what may be touched; here is only how it is done, and the
+ * check that a pid is still the process that was meant.
  */
 #ifndef ENFORCE_ACTUATORS_H
 #define ENFORCE_ACTUATORS_H
@@ -12,25 +12,29 @@
 
 struct watchdog;
 struct waiters;
-struct pipeline;
 struct tap;
+
+/* What rooms above this one contribute; a NULL member is not called. */
+struct actuators_hooks {
+	/* Resets the live AI connections of the cgroup at `path` and of those below it. */
+	void (*destroy)(void *arg, const char *path);
+	/* Something is paced: enforcer_pace() and waiters_look() are due in ENFORCER_PACE_NS. */
+	void (*pacing)(void *arg);
+	/* Each action as it is written down. */
+	void (*on_action)(void *arg, const struct ledger_action *action);
+	void *arg;
+};
 
 struct actuators {
 	struct tap *tap;
 	struct who *who;
-	struct pipeline *pipeline;
-	struct watchdog *watchdog; /* NULL: what stands is not let go when this process dies */
+	struct watchdog *watchdog; /* NULL: stopped processes stay stopped if this one dies */
 	struct waiters *waiters;
 	const char *cgroup_root;
-	/* Something is paced: enforcer_pace() and waiters_look() are to be called in ENFORCER_PACE_NS. May be NULL. */
-	void (*pacing)(void *arg);
-	void *pacing_arg;
-	/* Each action as it is written down; may be NULL. */
-	void (*told)(void *arg, const struct ledger_action *action);
-	void *told_arg;
+	struct actuators_hooks hooks;
 };
 
-/* Levers that act on this host; `levers` must outlive them. */
-struct enforcer_ops actuators_of(struct actuators *actuators);
+/* Operations that act on this host; `actuators` must outlive them. */
+struct enforcer_ops actuators_ops(struct actuators *actuators);
 
 #endif

@@ -28,7 +28,7 @@ struct enforcer_ops {
 	/* Requests that wait now for a bucket's credit, 0: for any's; NULL: none ever does. */
 	size_t (*waiting)(void *arg, uint32_t bucket);
 	int (*destroy)(void *arg, uint64_t cgroup); /* live AI connections of a cgroup */
-	/* The process that has the pid and started then (exempt_start_time()); -ESRCH: it is gone. */
+	/* The process that has the pid and started then (process_start_time()); -ESRCH: it is gone. */
 	int (*signal)(void *arg, uint32_t tgid, uint64_t start_ticks, int signal);
 	/*
 	 * Every process of the cgroup and below, if group->path still has the id group->cgroup; an
@@ -40,8 +40,8 @@ struct enforcer_ops {
 	/* Each container of a pod on this host, as far as it is known; NULL: of none. */
 	void (*each_container)(void *arg, void (*fn)(void *ctx, const struct who_group *group),
 			       void *ctx);
-	/* Each row as it is written, for the log; may be NULL. */
-	void (*told)(void *arg, const struct ledger_action *action);
+	/* Each row as it is written; may be NULL. */
+	void (*on_action)(void *arg, const struct ledger_action *action);
 	void *arg;
 	const char *cgroup_root; /* v2 mount, to see who is in a cgroup; NULL: /sys/fs/cgroup */
 };

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "who/who.h"
+#include "who/process.h"
 
 /* More than the 110 pods of a node run, and a quarter of a second; a kill is not worth more. */
 #define LOOKS_MAX 20000u
@@ -35,28 +35,6 @@ static const char *const units[] = { "kubelet.service",        "containerd.servi
 				     "crio.service",           "k3s*.service",
 				     "k0s*.service",           "rke2-*.service",
 				     "snap.microk8s.*.service" };
-
-uint64_t exempt_start_time(uint32_t tgid)
-{
-	_cleanup_fclose_ FILE *file = NULL;
-	unsigned long long start;
-	char path[64], line[1024];
-	const char *p;
-	char state;
-
-	snprintf(path, sizeof(path), "/proc/%u/stat", tgid);
-	file = fopen(path, "re");
-	if (!file || !fgets(line, sizeof(line), file))
-		return 0;
-	/* The command's name may hold anything, a ")" too: fields are counted from its last one. */
-	p = strrchr(line, ')');
-	if (!p || sscanf(p + 1,
-			 " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-			 "%*d %llu",
-			 &state, &start) != 2)
-		return 0;
-	return state == 'Z' || state == 'X' ? 0 : start;
-}
 
 static bool is_among(const char *const *patterns, size_t n, const char *name)
 {
@@ -209,7 +187,7 @@ static const char *name_of(uint32_t tgid, char exe[PATH_MAX], bool *ret_is_kerne
 
 	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
 	n = readlink(path, exe, PATH_MAX - 1);
-	*ret_is_kernel = n < 0 && errno == ENOENT && exempt_start_time(tgid);
+	*ret_is_kernel = n < 0 && errno == ENOENT && process_start_time(tgid);
 	if (n <= 0)
 		return NULL;
 	exe[n] = '\0';

@@ -25,10 +25,4 @@ const char *exempt_process(const char *cgroup_root, const char *path, uint32_t t
 /* The same of a whole cgroup: it is the root, or one that is spared lives in it or below it. */
 const char *exempt_group(const char *cgroup_root, const char *path, char *buf, size_t size);
 
-/*
- * When a process started, in clock ticks since boot: with its pid, a name that is never used
- * again. 0: it is gone, or a zombie.
- */
-uint64_t exempt_start_time(uint32_t tgid);
-
 #endif

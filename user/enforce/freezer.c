@@ -11,7 +11,7 @@
 #include <sys/pidfd.h>
 
 #include "base/cleanup.h"
-#include "enforce/exempt.h"
+#include "who/process.h"
 
 static int write_word(const char *path, const char *word)
 {
@@ -128,7 +128,7 @@ int freezer_signal_process(uint32_t tgid, uint64_t start_ticks, int signal)
 	if (fd < 0)
 		return -errno;
 	/* Looked at while the descriptor holds the process: the pid cannot pass on in between. */
-	if (start_ticks && exempt_start_time(tgid) != start_ticks)
+	if (start_ticks && process_start_time(tgid) != start_ticks)
 		return -ESRCH;
 	return pidfd_send_signal(fd, signal, NULL, 0) < 0 ? -errno : 0;
 }

@@ -26,7 +26,7 @@ int freezer_set(const char *dir, bool frozen);
  */
 int freezer_signal(const char *dir, int signal);
 
-/* Signals one process; start_ticks (exempt_start_time(), 0: any) says which of those with its pid. */
+/* Signals one process; start_ticks (process_start_time(), 0: any) says which of those with its pid. */
 int freezer_signal_process(uint32_t tgid, uint64_t start_ticks, int signal);
 
 #endif

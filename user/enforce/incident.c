@@ -228,6 +228,6 @@ void applied_write(struct enforcer *enforcer, const struct applied *applied, int
 	/* A row that the disk did not take is kept by the ledger; the log has it in any case. */
 	if (enforcer->ledger)
 		(void)ledger_add_action(enforcer->ledger, &row);
-	if (enforcer->actuators.told)
-		enforcer->actuators.told(enforcer->actuators.arg, &row);
+	if (enforcer->actuators.on_action)
+		enforcer->actuators.on_action(enforcer->actuators.arg, &row);
 }

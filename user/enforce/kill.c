@@ -8,8 +8,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/loop.h"
-#include "enforce/exempt.h"
 #include "enforce/incident.h"
+#include "who/process.h"
 
 int signal_pull(struct enforcer *enforcer, const struct applied *applied, int signal)
 {
@@ -39,7 +39,7 @@ static void arm_grace(struct enforcer *enforcer)
 		(void)loop_arm(enforcer->grace, after_ns);
 }
 
-uint64_t ticks_now(void)
+static uint64_t ticks_now(void)
 {
 	return clock_ns(CLOCK_BOOTTIME) / (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
 }
@@ -65,7 +65,7 @@ static void finish_kill(struct enforcer *enforcer, struct applied *applied)
 	enforcer_expire_at(enforcer, INT64_MIN);
 	/* Another process may have the pid by now. */
 	if (!applied->group &&
-	    exempt_start_time((uint32_t)applied->target.tgid) != applied->target.id) {
+	    process_start_time((uint32_t)applied->target.tgid) != applied->target.id) {
 		applied_write(enforcer, applied, now_us, "done: it ended within the grace");
 		return;
 	}
@@ -169,7 +169,7 @@ void kill_apply(struct enforcer *enforcer, struct incident *incident,
 		return;
 	/* Who came into a cgroup after it was killed is killed again. */
 	if (!is_new && applied->error != -EDQUOT && applied->error != -EBUSY &&
-	    (!applied->done_ticks || exempt_start_time(verdict->tgid) <= applied->done_ticks))
+	    (!applied->done_ticks || process_start_time(verdict->tgid) <= applied->done_ticks))
 		return;
 	if (!min_healthy_stay(enforcer, applied, verdict, now_us))
 		return;

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "enforce/exempt.h"
 #include "enforce/incident.h"
+#include "who/process.h"
 
 static const char *find_reason(struct enforcer *enforcer, const struct policy_verdict *verdict,
 			       const struct policy_subject *subject, bool is_cgroup, char *buf,
@@ -32,7 +33,7 @@ struct applied *find_targets(struct enforcer *enforcer, struct incident *inciden
 	struct applied *applied;
 
 	if (!is_cgroup)
-		target = (struct target){ verdict->tgid, exempt_start_time(verdict->tgid) };
+		target = (struct target){ verdict->tgid, process_start_time(verdict->tgid) };
 	/* Gone already: its last charge often comes after it. */
 	if (!target.id)
 		return NULL;

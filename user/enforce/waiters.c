@@ -6,7 +6,6 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#include "pipeline/pipeline.h"
 #include "tap/tap.h"
 
 struct entry {
@@ -23,27 +22,26 @@ struct waiter {
 
 struct waiters {
 	struct tap *tap;
-	struct pipeline *pipeline;
+	bool (*reset)(void *arg, uint64_t cookie);
+	void *reset_arg;
 	struct entry *entries;
 	struct waiter *waiters; /* room for CTL_HOLDS_MAX, made at the first pace */
 	size_t n;
 	struct waiters_stats stats;
 };
 
-int waiters_new(struct waiters **ret, struct tap *tap)
+int waiters_new(struct waiters **ret, struct tap *tap, bool (*reset)(void *arg, uint64_t cookie),
+		void *arg)
 {
 	struct waiters *waiters = calloc(1, sizeof(*waiters));
 
 	if (!waiters)
 		return -ENOMEM;
 	waiters->tap = tap;
+	waiters->reset = reset;
+	waiters->reset_arg = arg;
 	*ret = waiters;
 	return 0;
-}
-
-void waiters_join(struct waiters *waiters, struct pipeline *pipeline)
-{
-	waiters->pipeline = pipeline;
 }
 
 static struct entry *find(const struct waiters *waiters, uint32_t bucket)
@@ -149,7 +147,7 @@ size_t waiters_look(struct waiters *waiters, uint64_t now_ns)
 				entry->credit -= (int64_t)entry->allowed.reserve_nanos;
 			wake(waiters, waiter);
 		} else if (now_ns - waiter->hold.since_ns > WAITERS_PATIENCE_NS &&
-			   waiters->pipeline && pipeline_reset(waiters->pipeline, waiter->cookie)) {
+			   waiters->reset && waiters->reset(waiters->reset_arg, waiter->cookie)) {
 			waiters->stats.turned_away++;
 		}
 	}

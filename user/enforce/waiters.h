@@ -6,13 +6,13 @@
 #ifndef ENFORCE_WAITERS_H
 #define ENFORCE_WAITERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "control.h"
 
 struct waiters;
-struct pipeline;
 struct tap;
 
 /*
@@ -21,9 +21,12 @@ struct tap;
  */
 #define WAITERS_PATIENCE_NS 60000000000ULL
 
-/* The tap and the pipeline (which may come later, waiters_join) must outlive it, but for waiters_free. */
-int waiters_new(struct waiters **ret, struct tap *tap);
-void waiters_join(struct waiters *waiters, struct pipeline *pipeline);
+/*
+ * `reset` resets the connection of a socket that has waited for too long, false if it is not known;
+ * NULL: nothing is turned away. The tap must outlive all calls but waiters_free(). 0 or -ENOMEM.
+ */
+int waiters_new(struct waiters **ret, struct tap *tap, bool (*reset)(void *arg, uint64_t cookie),
+		void *arg);
 /*
  * Reads who waits, while there is a tap: for waiters_waiting(), and for waiters_free(), which wakes them when
  * the gates are gone.

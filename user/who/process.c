@@ -67,11 +67,15 @@ static void name_user(struct processes *processes, struct process *process)
 			    users_name(processes->users, is->uid, is->user, sizeof(is->user));
 }
 
-/*
- * Field 22 of /proc/PID/stat and, in its parentheses, the name of the first thread: proc(5). The
- * name may hold anything, parentheses too, so the last one ends it. 0: no such process.
- */
-static uint64_t read_stat(uint32_t tgid, char comm[WHO_COMM_LEN])
+/* What is wanted of /proc/PID/stat: proc(5). */
+struct stat_line {
+	char comm[WHO_COMM_LEN]; /* the name of the first thread */
+	char state;
+	uint64_t start_ticks; /* field 22 */
+};
+
+/* The name may hold anything, parentheses too, so the last one ends it. False: no such process. */
+static bool read_stat(uint32_t tgid, struct stat_line *ret)
 {
 	char path[32], buf[1024], *open_at, *close_at, *field;
 	_cleanup_close_ int fd = -1;
@@ -80,21 +84,30 @@ static uint64_t read_stat(uint32_t tgid, char comm[WHO_COMM_LEN])
 	snprintf(path, sizeof(path), "/proc/%u/stat", tgid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
+		return false;
 	n = read(fd, buf, sizeof(buf) - 1);
 	if (n <= 0)
-		return 0;
+		return false;
 	buf[n] = '\0';
 	open_at = strchr(buf, '(');
 	close_at = strrchr(buf, ')');
-	if (!open_at || !close_at || close_at < open_at)
-		return 0;
+	if (!open_at || !close_at || close_at < open_at || close_at[1] != ' ')
+		return false;
 	*close_at = '\0';
-	snprintf(comm, WHO_COMM_LEN, "%s", open_at + 1);
+	snprintf(ret->comm, sizeof(ret->comm), "%s", open_at + 1);
+	ret->state = close_at[2];
 	field = close_at + 1;
-	for (int i = 3; i <= 22 && field; i++)
+	for (int i = 3; i < 22 && field; i++)
 		field = strchr(field + 1, ' ');
-	return field ? strtoull(field, NULL, 10) : 0;
+	ret->start_ticks = field ? strtoull(field, NULL, 10) : 0;
+	return ret->start_ticks;
+}
+
+uint64_t process_start_time(uint32_t tgid)
+{
+	struct stat_line line;
+
+	return read_stat(tgid, &line) && !strchr("ZX", line.state) ? line.start_ticks : 0;
 }
 
 /* A process's files in /proc are its effective user's, root's if it may not be dumped: proc(5). */
@@ -130,23 +143,21 @@ static void read_exe(struct who_process *process)
 /* True if the pid is (still, or for all that can be known) the process of this entry. */
 static bool is_same(struct process *process, uid_t uid)
 {
-	uint64_t now_ns = clock_mono_ns(), started;
-	char comm[WHO_COMM_LEN];
+	uint64_t now_ns = clock_mono_ns();
+	struct stat_line line;
 
 	if ((process->is.uid == uid || uid == WHO_NO_UID) &&
 	    now_ns - process->checked_ns < PROCESSES_FRESH_NS)
 		return true;
 	process->checked_ns = now_ns;
-	started = read_stat(process->is.tgid, comm);
-	if (started && started != process->started)
-		return false;
-	return true;
+	return !read_stat(process->is.tgid, &line) || line.start_ticks == process->started;
 }
 
 const struct who_process *processes_find(struct processes *processes, uint32_t tgid,
 					 const char *comm, uid_t uid)
 {
 	struct process *process;
+	struct stat_line line;
 
 	HASH_FIND(hh, processes->processes, &tgid, sizeof(tgid), process);
 	if (process && !is_same(process, uid)) {
@@ -179,9 +190,12 @@ const struct who_process *processes_find(struct processes *processes, uint32_t t
 	 * threads by task. The process is called what its first thread is called, where that can
 	 * still be read.
 	 */
-	process->started = read_stat(tgid, process->is.comm);
-	if (!process->started)
+	if (read_stat(tgid, &line)) {
+		process->started = line.start_ticks;
+		memcpy(process->is.comm, line.comm, sizeof(process->is.comm));
+	} else {
 		snprintf(process->is.comm, sizeof(process->is.comm), "%.*s", WHO_COMM_LEN - 1, comm);
+	}
 	read_exe(&process->is);
 	name_user(processes, process);
 	HASH_ADD(hh, processes->processes, is.tgid, sizeof(process->is.tgid), process);

@@ -19,4 +19,10 @@ const struct who_process *processes_find(struct processes *processes, uint32_t t
 					 const char *comm, uid_t uid);
 void processes_forget(struct processes *processes, uint32_t tgid);
 
+/*
+ * When a process started, in clock ticks since boot (proc(5), field 22 of stat): together with the
+ * pid, a name that is never used again. 0: it is gone, or a zombie.
+ */
+uint64_t process_start_time(uint32_t tgid);
+
 #endif

@@ -86,7 +86,7 @@ static const struct enforcer_ops actuators = { .gate = gate,
 					       .taken = taken,
 					       .waiting = waiting,
 					       .destroy = destroy,
-					       .told = told };
+					       .on_action = told };
 
 static void renew(void)
 {

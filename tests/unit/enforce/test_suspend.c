@@ -127,7 +127,7 @@ static void the_next_daemon_lets_go_what_it_does_not_want(void **state)
 	struct enforcer *enforcer;
 
 	make_group("/agents", (uint32_t)child);
-	left[0].start_ticks = exempt_start_time((uint32_t)child);
+	left[0].start_ticks = process_start_time((uint32_t)child);
 	assert_int_equal(ledger_open(&ledger, root, true, NULL), 0);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(halted_add(ledger, &left[i]), 0);
