@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enforce/enforcer.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/loop.h"
 #include "enforce/incident.h"
-
-#define EXPIRY_MAX_NS (60 * NS_PER_S)
 
 /* The clock may have been set forward: a gate whose window is over need not wait for its timer. */
 static void on_renewal(void *arg)
@@ -20,27 +15,10 @@ static void on_renewal(void *arg)
 	enforcer_renew(arg);
 }
 
-static void arm_expiry(struct enforcer *enforcer)
-{
-	if (enforcer->expiry)
-		(void)loop_arm(enforcer->expiry,
-			       enforcer->next_us == INT64_MAX ?
-				       0 :
-				       clock_until_ns(enforcer->next_us, EXPIRY_MAX_NS));
-}
-
 static void on_expiry(void *arg)
 {
 	enforcer_expire(arg, clock_wall_us());
-	arm_expiry(arg);
-}
-
-void enforcer_expire_at(struct enforcer *enforcer, int64_t at_us)
-{
-	if (at_us >= enforcer->next_us)
-		return;
-	enforcer->next_us = at_us;
-	arm_expiry(enforcer);
+	expiry_arm(arg);
 }
 
 struct enforcer *enforcer_new(struct loop *loop, struct ledger *ledger,
@@ -76,7 +54,7 @@ static void note(struct enforcer *enforcer, struct incident *incident,
 	/* One that is not the first was told before this daemon started, or in this window. */
 	if (!verdict->is_first || applied_find(incident, (struct target){ 0 }))
 		return;
-	applied = applied_new(enforcer, incident, (struct target){ 0 }, incident_name(incident));
+	applied = applied_new(enforcer, incident, (struct target){ 0 }, incident->key.name);
 	if (applied)
 		applied_write(enforcer, applied, now_us,
 			      incident_is_enforced(enforcer, incident) ? "done" : "rehearsed");
@@ -131,52 +109,6 @@ void enforcer_apply(struct enforcer *enforcer, const struct policy_verdict *verd
 	enforcer->present = NULL;
 }
 
-static bool holds_gate(const struct policy_step *step)
-{
-	return step->action == POLICY_REFUSE || step->action == POLICY_PACE;
-}
-
-/* Undoes what is held and no other step wants. */
-static void release(struct enforcer *enforcer, struct applied *applied, const char *why,
-		    int64_t now_us)
-{
-	bool is_gate = holds_gate(applied->incident->step);
-	int err;
-
-	if (!applied->holds)
-		return;
-	if (!hold_drop(enforcer, applied)) {
-		if (is_gate) /* what is left may want less */
-			(void)gate_pull(enforcer, applied->target.id);
-		return;
-	}
-	if (is_gate) {
-		err = gate_pull(enforcer, applied->target.id);
-		err = err == -ENOENT ? 0 : err;
-	} else {
-		err = suspend_undo(enforcer, applied);
-	}
-	if (err)
-		applied_write(enforcer, applied, now_us, "failed: it is not let go: %s",
-			      strerror(-err));
-	else if (applied->incident->bucket)
-		applied_write(enforcer, applied, now_us,
-			      "ended: %s (%llu requests let go, %llu made to wait)", why,
-			      (unsigned long long)applied->incident->pace.take.admitted,
-			      (unsigned long long)applied->incident->pace.take.held);
-	else
-		applied_write(enforcer, applied, now_us, "ended: %s", why);
-}
-
-static void end_incident(struct enforcer *enforcer, struct incident *incident, const char *why,
-			 int64_t now_us)
-{
-	struct applied *applied, *next;
-
-	HASH_ITER(hh, incident->applied_list, applied, next)
-		release(enforcer, applied, why, now_us);
-}
-
 static bool has_pending(const struct incident *incident)
 {
 	struct applied *applied, *next;
@@ -185,27 +117,6 @@ static bool has_pending(const struct incident *incident)
 		if (applied->kill_ns)
 			return true;
 	return false;
-}
-
-static void cancel_kills(struct incident *incident, int64_t now_us, struct enforcer *enforcer)
-{
-	struct applied *applied, *next;
-
-	HASH_ITER(hh, incident->applied_list, applied, next) {
-		if (!applied->kill_ns)
-			continue;
-		LIST_REMOVE(applied, pending);
-		applied->kill_ns = 0;
-		applied_write(enforcer, applied, now_us, "ended: no SIGKILL will follow");
-	}
-}
-
-void incident_drop(struct enforcer *enforcer, struct incident *incident, const char *why,
-		   int64_t now_us)
-{
-	cancel_kills(incident, now_us, enforcer);
-	end_incident(enforcer, incident, why, now_us);
-	incident_free(enforcer, incident);
 }
 
 void enforcer_review(struct enforcer *enforcer, struct policy *policy, bool reserved_only,
@@ -217,8 +128,8 @@ void enforcer_review(struct enforcer *enforcer, struct policy *policy, bool rese
 		return;
 	HASH_ITER(hh, enforcer->incidents, incident, next) {
 		if ((reserved_only && !incident->is_reserved) ||
-		    policy_stands(policy, incident->budget, incident->step, incident_name(incident),
-				  incident->is_reserved, now_us))
+		    policy_stands(policy, incident->key.budget, incident->key.step,
+				  incident->key.name, incident->is_reserved, now_us))
 			continue;
 		incident_drop(enforcer, incident,
 			      reserved_only ? "calls in flight cost less than was held" :
@@ -266,8 +177,8 @@ void enforcer_rules(struct enforcer *enforcer, bool same_stance, int64_t now_us)
 	}
 	for (i = 0; all && i < n; i++) {
 		const struct policy_budget *budget = same_budget(enforcer->rules,
-								 all[i]->budget->name);
-		const struct policy_step *step = budget ? same_step(budget, all[i]->step) : NULL;
+								 all[i]->key.budget->name);
+		const struct policy_step *step = budget ? same_step(budget, all[i]->key.step) : NULL;
 
 		if (!step || !same_stance || incident_move(enforcer, all[i], budget, step))
 			incident_drop(enforcer, all[i], "the rules have changed", now_us);
@@ -287,13 +198,13 @@ void enforcer_expire(struct enforcer *enforcer, int64_t now_us)
 			next_us = incident->until_us < next_us ? incident->until_us : next_us;
 			continue;
 		}
-		end_incident(enforcer, incident, "the window is over", now_us);
+		incident_end(enforcer, incident, "the window is over", now_us);
 		/* finish_kill() looks here again. */
 		if (!has_pending(incident))
 			incident_free(enforcer, incident);
 	}
 	enforcer->next_us = next_us;
-	arm_expiry(enforcer);
+	expiry_arm(enforcer);
 }
 
 void enforcer_renew(struct enforcer *enforcer)
@@ -339,12 +250,12 @@ void enforcer_gates(const struct enforcer *enforcer,
 				.cgroup = applied->group || !applied->target.tgid ?
 						  applied->target.id :
 						  0,
-				.action = policy_action_name(incident->step->action),
-				.budget = incident->budget->name,
-				.key = incident_name(incident),
+				.action = policy_action_name(incident->key.step->action),
+				.budget = incident->key.budget->name,
+				.key = incident->key.name,
 				.target = applied->name,
 				.until_us = incident->until_us,
-				.in_money = policy_in_money(incident->budget)
+				.in_money = policy_in_money(incident->key.budget)
 			};
 
 			if (incident->bucket) {
@@ -374,8 +285,8 @@ struct enforcer *enforcer_free(struct enforcer *enforcer)
 		return NULL;
 	HASH_ITER(hh, enforcer->incidents, incident, next) {
 		/* Gates end by their lease, or outlive this; a process that stands would stand for ever. */
-		if (!holds_gate(incident->step))
-			end_incident(enforcer, incident, "aigress stopped", clock_wall_us());
+		if (!incident_holds_gate(incident))
+			incident_end(enforcer, incident, "aigress stopped", clock_wall_us());
 		incident_free(enforcer, incident);
 	}
 	HASH_ITER(hh, enforcer->held, held, next_held) {

@@ -12,7 +12,7 @@ static struct held_key key_of(const struct applied *applied)
 		[POLICY_FREEZE] = HOLD_FREEZE, [POLICY_STOP] = HOLD_STOP
 	};
 
-	return (struct held_key){ .hold = holds[applied->incident->step->action],
+	return (struct held_key){ .hold = holds[applied->incident->key.step->action],
 				  .target = applied->target };
 }
 
@@ -83,9 +83,10 @@ static void add_bucket(struct ctl_gate *gate, uint32_t bucket)
  */
 static int64_t own_loss_us(const struct incident *incident)
 {
-	bool is_pace = incident->step->action == POLICY_PACE && !incident_is_allowance(incident);
+	bool is_pace = incident->key.step->action == POLICY_PACE && !incident_is_allowance(incident);
 
-	return incident->budget->on_loss == POLICY_LOSS_HOLD && !is_pace ? incident->until_us : 0;
+	return incident->key.budget->on_loss == POLICY_LOSS_HOLD && !is_pace ? incident->until_us :
+									       0;
 }
 
 struct ctl_gate hold_gate(const struct enforcer *enforcer, uint64_t cgroup, int64_t *ret_loss_us)
@@ -101,7 +102,8 @@ struct ctl_gate hold_gate(const struct enforcer *enforcer, uint64_t cgroup, int6
 	LIST_FOREACH(applied, &held->applied_list, holding) {
 		if (applied->is_hard)
 			gate.state = CTL_REFUSE;
-		else if (applied->incident->step->action != POLICY_PACE && gate.state != CTL_REFUSE)
+		else if (applied->incident->key.step->action != POLICY_PACE &&
+			 gate.state != CTL_REFUSE)
 			gate.state = CTL_TURN_AWAY;
 		else if (gate.state == CTL_OPEN)
 			gate.state = CTL_PACE;
@@ -109,7 +111,7 @@ struct ctl_gate hold_gate(const struct enforcer *enforcer, uint64_t cgroup, int6
 			*ret_loss_us = own_loss_us(applied->incident);
 		if (applied->incident->bucket)
 			add_bucket(&gate, applied->incident->bucket);
-		gate.has_rate |= applied->incident->step->pace_per_hour > 0;
+		gate.has_rate |= applied->incident->key.step->pace_per_hour > 0;
 	}
 	return gate;
 }

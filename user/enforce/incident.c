@@ -3,19 +3,14 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-#define KEY_LEN    (2 * sizeof(void *) + 2 * WHO_NAME_LEN + WHO_PATH_LEN)
 #define RESULT_LEN 256
-
-const char *incident_name(const struct incident *incident)
-{
-	return incident->key + 2 * sizeof(void *);
-}
 
 static void applied_free(struct enforcer *enforcer, struct applied *applied)
 {
@@ -67,47 +62,46 @@ static void learn(struct enforcer *enforcer, struct incident *incident,
 	strcpy(incident->calls + len, "]");
 }
 
+static size_t key_len(const struct incident_key *key)
+{
+	return offsetof(struct incident_key, name) + strlen(key->name) + 1;
+}
+
+/* 0 or -ENOMEM: it is in no table. */
+static int add(struct enforcer *enforcer, struct incident *incident)
+{
+	HASH_ADD(hh, enforcer->incidents, key, key_len(&incident->key), incident);
+	return incident->hh.tbl ? 0 : -ENOMEM;
+}
+
 static struct incident *find_or_make(struct enforcer *enforcer, const struct policy_verdict *verdict)
 {
+	struct incident_key key = { .budget = verdict->budget, .step = verdict->step };
 	struct incident *incident;
-	char key[KEY_LEN];
 	size_t len;
 
-	memcpy(key, &verdict->budget, sizeof(void *));
-	memcpy(key + sizeof(void *), &verdict->step, sizeof(void *));
-	len = (size_t)snprintf(key + 2 * sizeof(void *), sizeof(key) - 2 * sizeof(void *), "%s",
-			       verdict->key);
-	len = len + 2 * sizeof(void *) + 1;
-	if (len > sizeof(key))
-		len = sizeof(key);
-	HASH_FIND(hh, enforcer->incidents, key, len, incident);
+	snprintf(key.name, sizeof(key.name), "%s", verdict->key);
+	len = key_len(&key);
+	HASH_FIND(hh, enforcer->incidents, &key, len, incident);
 	if (incident)
 		return incident;
-	incident = calloc(1, sizeof(*incident) + len);
+	incident = calloc(1, offsetof(struct incident, key) + len);
 	if (!incident)
 		return NULL;
-	memcpy(incident->key, key, len);
-	incident->key_len = len;
-	incident->budget = verdict->budget;
-	incident->step = verdict->step;
-	HASH_ADD(hh, enforcer->incidents, key, len, incident);
-	if (!incident->hh.tbl) {
-		free(incident);
-		return NULL;
-	}
-	return incident;
+	memcpy(&incident->key, &key, len);
+	if (!add(enforcer, incident))
+		return incident;
+	free(incident);
+	return NULL;
 }
 
 int incident_move(struct enforcer *enforcer, struct incident *incident,
 		  const struct policy_budget *budget, const struct policy_step *step)
 {
 	HASH_DEL(enforcer->incidents, incident);
-	memcpy(incident->key, &budget, sizeof(void *));
-	memcpy(incident->key + sizeof(void *), &step, sizeof(void *));
-	incident->budget = budget;
-	incident->step = step;
-	HASH_ADD(hh, enforcer->incidents, key, incident->key_len, incident);
-	return incident->hh.tbl ? 0 : -ENOMEM;
+	incident->key.budget = budget;
+	incident->key.step = step;
+	return add(enforcer, incident);
 }
 
 struct incident *incident_get(struct enforcer *enforcer, const struct policy_verdict *verdict)
@@ -156,7 +150,8 @@ struct applied *applied_new(struct enforcer *enforcer, struct incident *incident
 
 bool incident_is_enforced(const struct enforcer *enforcer, const struct incident *incident)
 {
-	return incident->is_ordered || (enforcer->rules->enforce && !incident->budget->is_rehearsed);
+	return incident->is_ordered ||
+	       (enforcer->rules->enforce && !incident->key.budget->is_rehearsed);
 }
 
 /* ---- rows ---- */
@@ -212,12 +207,12 @@ void applied_write(struct enforcer *enforcer, const struct applied *applied, int
 		snprintf(rule, sizeof(rule), "aigress override");
 	else
 		snprintf(rule, sizeof(rule), "%s:%u", enforcer->rules->file ?: "",
-			 incident->step->line);
+			 incident->key.step->line);
 	row.time_us = now_us;
-	row.budget = incident->budget->name;
+	row.budget = incident->key.budget->name;
 	row.rule = rule;
-	row.action = policy_action_name(incident->step->action);
-	row.subject = incident_name(incident);
+	row.action = policy_action_name(incident->key.step->action);
+	row.subject = incident->key.name;
 	row.target = applied->name;
 	row.result = result;
 	row.is_rehearsed = !incident_is_enforced(enforcer, incident);

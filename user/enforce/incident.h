@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What act remembers. A story is a step that a counter has reached: it has the evidence, ends with
- * the window, and holds deeds, one a target. A deed's presence is what makes the next verdict a
- * repetition. For act.c alone.
+ * What the enforcer remembers. An incident is a step that a counter has reached: it has the
+ * evidence, ends with the window, and lists what was applied, one entry a target. An entry is what
+ * makes the next verdict a repetition. For this room alone; files below are in the order in which
+ * they know each other.
  */
 #ifndef ENFORCE_INCIDENT_H
 #define ENFORCE_INCIDENT_H
@@ -14,7 +15,7 @@
 #include "enforce/bucket.h"
 #include "enforce/enforcer.h"
 
-/* One process (pid and start time), one cgroup (0 and its id), or nobody (a note). */
+/* One process (pid and start time), one cgroup (0 and its id), or neither (a note). */
 struct target {
 	uint64_t tgid, id;
 };
@@ -24,7 +25,7 @@ struct incident;
 struct applied {
 	UT_hash_handle hh;
 	LIST_ENTRY(applied) pending;
-	LIST_ENTRY(applied) holding; /* in held.deeds, while it holds */
+	LIST_ENTRY(applied) holding; /* in held.applied_list, while it holds */
 	struct incident *incident;
 	struct target target;
 	uint64_t cgroup;  /* whose member it is, for a signal or a freeze */
@@ -39,16 +40,23 @@ struct applied {
 	uint64_t done_ticks; /* when a cgroup was killed, as process start times count; 0: not */
 };
 
-/* What a fuse knows of its bucket (fuse.c). */
+/* What an allowance knows of its bucket (credit.c). */
 struct allowance {
-	int64_t apart;   /* requests that the kernel let go less calls that were seen, for good */
+	int64_t apart;   /* requests that the kernel admitted less calls that were seen, for good */
 	int64_t even_us; /* when there were no others; 0: not yet asked */
+};
+
+#define INCIDENT_NAME_LEN (2 * WHO_NAME_LEN + WHO_PATH_LEN)
+
+/* Hashed as bytes, as far as the name's NUL; there is no padding. */
+struct incident_key {
+	const struct policy_budget *budget;
+	const struct policy_step *step;
+	char name[INCIDENT_NAME_LEN]; /* the counter's */
 };
 
 struct incident {
 	UT_hash_handle hh;
-	const struct policy_budget *budget;
-	const struct policy_step *step;
 	int64_t until_us;
 	bool is_ordered, is_reserved;  /* of the last verdict */
 	struct ledger_action evidence; /* the numbers, as of the last verdict */
@@ -56,16 +64,15 @@ struct incident {
 	uint64_t minute_ns;
 	unsigned rows, unwritten;
 	struct applied *applied_list;
-	uint32_t bucket; /* pace, fuse: its number; 0: none yet */
+	uint32_t bucket; /* pace, allowance: its number; 0: none yet */
 	union {
 		struct bucket pace;
 		struct allowance allowance;
 	};
-	size_t key_len;
-	char key[]; /* budget, step, the counter's name */
+	struct incident_key key; /* allocated as far as its NUL */
 };
 
-/* What is held, and by which deeds. */
+/* What is held, and by which applied actions. */
 enum hold { HOLD_GATE, HOLD_STOP, HOLD_FREEZE };
 struct held_key {
 	uint64_t hold;
@@ -84,38 +91,55 @@ struct enforcer {
 	struct enforcer_ops actuators;
 	struct incident *incidents;
 	struct held *held;
-	const struct who_group *present; /* who brought the verdict that is carried out; or NULL */
-	int64_t next_us;                 /* no story ends before */
-	size_t n_actions, n_reserved;    /* stories that is_reserved */
+	const struct who_group *present; /* whose call brought the current verdict; or NULL */
+	int64_t next_us;                 /* no incident ends before */
+	size_t n_actions, n_reserved;    /* entries; incidents that is_reserved */
 	LIST_HEAD(, applied) pending;
 	/* armed while there is something to renew, to end and to kill; NULL without a loop */
 	struct loop_source *renewal, *expiry, *grace;
 	uint64_t kills_ns[POLICY_KILLS]; /* CLOCK_MONOTONIC of the last ones, as a ring */
 	size_t n_kills;                  /* ever */
 	uint32_t buckets;                /* numbers given, ever */
-	size_t n_buckets, n_allowances;  /* in use; of these, fuses */
+	size_t n_buckets, n_allowances;  /* in use; of these, allowances */
 	struct enforcer_stats stats;
 };
 
-/* A story may end at this moment of the wall clock. */
-void enforcer_expire_at(struct enforcer *enforcer, int64_t at_us);
-
-const char *incident_name(const struct incident *incident);
 /* No step of its own: nothing is written of it. */
 static inline bool incident_is_allowance(const struct incident *incident)
 {
-	return incident->step == &policy_allowance;
+	return incident->key.step == &policy_allowance;
 }
+static inline bool incident_holds_gate(const struct incident *incident)
+{
+	return incident->key.step->action == POLICY_REFUSE ||
+	       incident->key.step->action == POLICY_PACE;
+}
+
+/* ---- expiry.c ---- */
+
+/* An incident may end at this moment of the wall clock. */
+void enforcer_expire_at(struct enforcer *enforcer, int64_t at_us);
+/* Sets the timer to enforcer->next_us. */
+void expiry_arm(struct enforcer *enforcer);
+
+/* ---- buckets.c ---- */
+
+/* The kernel's bucket of an incident, empty at first. Again is nothing new. 0 or -errno. */
+int bucket_open(struct enforcer *enforcer, struct incident *incident);
+void bucket_close(struct enforcer *enforcer, struct incident *incident);
+/* Gives it its credit; NULL: it ends. 0 or -errno. */
+int bucket_allow(struct enforcer *enforcer, struct incident *incident,
+		 const struct ctl_allowance *allowed);
+
+/* ---- incident.c ---- */
+
 /* Whether its steps are carried out, or only written down. */
 bool incident_is_enforced(const struct enforcer *enforcer, const struct incident *incident);
-/* The story of a verdict, with the verdict's numbers as its evidence. NULL: no memory. */
+/* The incident of a verdict, with the verdict's numbers as its evidence. NULL: no memory. */
 struct incident *incident_get(struct enforcer *enforcer, const struct policy_verdict *verdict);
+/* Forgets it; what it holds and has pending must have ended (incident_end()), or outlives it. */
 void incident_free(struct enforcer *enforcer, struct incident *incident);
-/* Ends what it holds and has pending, and the story; act.c. */
-void incident_drop(struct enforcer *enforcer, struct incident *incident, const char *why,
-		   int64_t now_us);
-
-/* The same story under other rules. 0 or -ENOMEM: it is as it was. */
+/* The same incident under other rules. 0 or -ENOMEM: then it must be dropped. */
 int incident_move(struct enforcer *enforcer, struct incident *incident,
 		  const struct policy_budget *budget, const struct policy_step *step);
 
@@ -123,27 +147,45 @@ struct applied *applied_find(struct incident *incident, struct target target);
 /* NULL: no memory, counted. */
 struct applied *applied_new(struct enforcer *enforcer, struct incident *incident,
 			    struct target target, const char *name);
-/* Writes a row to the ledger and the log, if the story has not written too many this minute. */
+/* Writes a row to the ledger and the log, if the incident has not written too many this minute. */
 void applied_write(struct enforcer *enforcer, const struct applied *applied, int64_t now_us,
 		   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* ---- hold.c ---- */
+/* ---- holders.c ---- */
 
-/* 0 or -ENOMEM. Once more for the same deed is nothing new. */
+/* 0 or -ENOMEM. Once more for the same action is nothing new. */
 int hold_take(struct enforcer *enforcer, struct applied *applied);
-/* True when no other step, of whatever budget, wants it held; a fuse, which is none, may still. */
+/* True when no other step, of whatever budget, wants it held; an allowance, which is none, may still. */
 bool hold_drop(struct enforcer *enforcer, struct applied *applied);
 /*
- * The gate that the deeds which hold a cgroup's want together; open if there are none.
+ * The gate that all who hold a cgroup's want together; open if there are none.
  * ret_loss_us: until when (wall clock) it stays shut without a daemon; 0: no longer than its lease.
  */
 struct ctl_gate hold_gate(const struct enforcer *enforcer, uint64_t cgroup, int64_t *ret_loss_us);
 bool hold_stands(const struct enforcer *enforcer, enum hold hold, struct target target);
 
-/* ---- aim.c ---- */
+/* ---- gates.c ---- */
+
+/* Sets a cgroup's gate as hold_gate() has it. 0 or -errno; -EOPNOTSUPP: there is no such actuator. */
+int gate_pull(struct enforcer *enforcer, uint64_t cgroup);
+/* Resets its live AI connections; as gate_pull(). */
+int gate_reset(struct enforcer *enforcer, uint64_t cgroup);
+/* Gates are for the subject's cgroup and for the counter's other members: fn for each. */
+void gate_each(struct enforcer *enforcer, struct incident *incident,
+	       const struct policy_verdict *verdict, const struct policy_subject *subject,
+	       int64_t now_us,
+	       void (*fn)(struct enforcer *enforcer, struct applied *applied, bool is_new,
+			  int64_t now_us));
+
+/* ---- signals.c ---- */
+
+/* Signals the process or the cgroup that it was applied to. 0 or -errno; -EOPNOTSUPP as gate_pull(). */
+int signal_pull(struct enforcer *enforcer, const struct applied *applied, int signal);
+
+/* ---- target.c ---- */
 
 /*
- * The deed of a step for a process or a cgroup; new ones are checked against what is protected,
+ * The entry of a step for a process or a cgroup. A new one is checked against what is protected,
  * and rehearsed if nothing is enforced: then a row is written and NULL returned, now and each time
  * after.
  */
@@ -152,7 +194,7 @@ struct applied *find_targets(struct enforcer *enforcer, struct incident *inciden
 			     const struct policy_subject *subject, bool is_cgroup, bool *ret_is_new,
 			     int64_t now_us);
 
-/* ---- healthy.c ---- */
+/* ---- min_healthy.c ---- */
 
 /*
  * May a member of the verdict's counter be stopped, frozen or killed, with as many left as the budget
@@ -161,53 +203,51 @@ struct applied *find_targets(struct enforcer *enforcer, struct incident *inciden
 bool min_healthy_stay(struct enforcer *enforcer, struct applied *applied,
 		      const struct policy_verdict *verdict, int64_t now_us);
 
-/* ---- refuse.c, pace.c, halt.c, kill.c ---- */
-
-/* Levers; -EOPNOTSUPP where there is none. gate_pull() sets the gate as hold_gate() has it. */
-int gate_pull(struct enforcer *enforcer, uint64_t cgroup);
-int gate_reset(struct enforcer *enforcer, uint64_t cgroup);
-int signal_pull(struct enforcer *enforcer, const struct applied *applied, int signal);
+/* ---- the actions: refuse.c, pace.c, allowance.c, suspend.c, kill.c ---- */
 
 void refuse_apply(struct enforcer *enforcer, struct incident *incident,
 		  const struct policy_verdict *verdict, const struct policy_subject *subject,
 		  int64_t now_us);
-/* Gates are for the subject's cgroup and for the counter's other members: fn for each. */
-void gate_each(struct enforcer *enforcer, struct incident *incident,
-	       const struct policy_verdict *verdict, const struct policy_subject *subject,
-	       int64_t now_us,
-	       void (*fn)(struct enforcer *enforcer, struct applied *applied, bool is_new,
-			  int64_t now_us));
 void pace_apply(struct enforcer *enforcer, struct incident *incident,
 		const struct policy_verdict *verdict, const struct policy_subject *subject,
 		int64_t now_us);
-/* The kernel's bucket of a story, empty at first. Again is nothing new. 0 or -errno. */
-int bucket_open(struct enforcer *enforcer, struct incident *incident);
-void bucket_close(struct enforcer *enforcer, struct incident *incident);
-/* fuse.c */
 void allowance_apply(struct enforcer *enforcer, struct incident *incident,
 		     const struct policy_verdict *verdict, const struct policy_subject *subject,
 		     int64_t now_us);
-/*
- * What the bucket is to be told, given what the kernel has taken before the pulse was looked at, and how
- * many of the calls in flight wait to begin: what those will cost must not keep them waiting.
- */
-struct ctl_allowance allowance_update(struct allowance *allowance,
-				      const struct policy_usage_snapshot *snapshot,
-				      const struct ctl_consumed *take, size_t waiting,
-				      int64_t now_us);
-/* Requests that a fuse's bucket, or another over the same cgroups, does not let begin. */
-size_t allowance_waiting(const struct enforcer *enforcer, const struct incident *incident);
 /* stop and freeze */
 void suspend_apply(struct enforcer *enforcer, struct incident *incident,
 		   const struct policy_verdict *verdict, const struct policy_subject *subject,
 		   int64_t now_us);
-/* Lets go what stands. 0 or -errno; what has ended meanwhile is no error. */
+/* Resumes or thaws it. 0 or -errno; what has ended meanwhile is no error. */
 int suspend_undo(struct enforcer *enforcer, const struct applied *applied);
 void kill_apply(struct enforcer *enforcer, struct incident *incident,
 		const struct policy_verdict *verdict, const struct policy_subject *subject,
 		int64_t now_us);
 void kill_on_grace(void *arg);
-/* Counts the kills of the last hour that the ledger tells of. */
+/* Counts the kills of the last hour that the ledger knows of. */
 void kill_recall(struct enforcer *enforcer);
+
+/* ---- release.c ---- */
+
+/* Ends what it holds; SIGKILLs that are due stay due. */
+void incident_end(struct enforcer *enforcer, struct incident *incident, const char *why,
+		  int64_t now_us);
+/* Ends what it holds and has pending, and the incident. */
+void incident_drop(struct enforcer *enforcer, struct incident *incident, const char *why,
+		   int64_t now_us);
+
+/* ---- credit.c ---- */
+
+/*
+ * The credit that an allowance's bucket is to have, given what the kernel had taken before the
+ * snapshot was made, and how many of the calls in flight wait to begin: what those will cost must
+ * not keep them waiting.
+ */
+struct ctl_allowance allowance_update(struct allowance *allowance,
+				      const struct policy_usage_snapshot *snapshot,
+				      const struct ctl_consumed *take, size_t waiting,
+				      int64_t now_us);
+/* Requests that an allowance's bucket, or another over the same cgroups, does not let begin. */
+size_t allowance_waiting(const struct enforcer *enforcer, const struct incident *incident);
 
 #endif

@@ -11,19 +11,6 @@
 #include "enforce/incident.h"
 #include "who/process.h"
 
-int signal_pull(struct enforcer *enforcer, const struct applied *applied, int signal)
-{
-	const struct enforcer_ops *actuators = &enforcer->actuators;
-
-	if (applied->group)
-		return actuators->signal_cgroup ?
-			       actuators->signal_cgroup(actuators->arg, applied->group, signal) :
-			       -EOPNOTSUPP;
-	return actuators->signal ? actuators->signal(actuators->arg, (uint32_t)applied->target.tgid,
-						     applied->target.id, signal) :
-				   -EOPNOTSUPP;
-}
-
 static void arm_grace(struct enforcer *enforcer)
 {
 	uint64_t now_ns = clock_mono_ns(), after_ns = 0;
@@ -95,7 +82,7 @@ void kill_on_grace(void *arg)
 
 static void start_kill(struct enforcer *enforcer, struct applied *applied, int64_t now_us)
 {
-	uint64_t grace_ns = applied->incident->step->grace_ns;
+	uint64_t grace_ns = applied->incident->key.step->grace_ns;
 	int err = grace_ns ? signal_pull(enforcer, applied, SIGTERM) : kill_now(enforcer, applied);
 
 	if (err) {
@@ -161,7 +148,7 @@ void kill_apply(struct enforcer *enforcer, struct incident *incident,
 		const struct policy_verdict *verdict, const struct policy_subject *subject,
 		int64_t now_us)
 {
-	bool is_cgroup = incident->step->target == POLICY_CGROUP, is_new;
+	bool is_cgroup = incident->key.step->target == POLICY_CGROUP, is_new;
 	struct applied *applied = find_targets(enforcer, incident, verdict, subject, is_cgroup,
 					       &is_new, now_us);
 

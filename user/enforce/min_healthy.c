@@ -15,7 +15,7 @@ static bool is_hurt(const struct enforcer *enforcer, uint64_t cgroup)
 	const struct applied *applied;
 
 	for (incident = enforcer->incidents; incident; incident = incident->hh.next) {
-		enum policy_action action = incident->step->action;
+		enum policy_action action = incident->key.step->action;
 
 		if (action != POLICY_FREEZE && action != POLICY_STOP && action != POLICY_KILL)
 			continue;

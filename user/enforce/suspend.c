@@ -20,8 +20,8 @@ static struct halted halted_of(const struct applied *applied)
 		halted.start_ticks = applied->target.id;
 		return halted;
 	}
-	halted.kind = applied->incident->step->action == POLICY_FREEZE ? HALTED_FROZEN :
-									 HALTED_STOPPED;
+	halted.kind = applied->incident->key.step->action == POLICY_FREEZE ? HALTED_FROZEN :
+									     HALTED_STOPPED;
 	memcpy(halted.path, applied->group->path, sizeof(halted.path));
 	return halted;
 }
@@ -80,7 +80,7 @@ void suspend_apply(struct enforcer *enforcer, struct incident *incident,
 		   const struct policy_verdict *verdict, const struct policy_subject *subject,
 		   int64_t now_us)
 {
-	const struct policy_step *step = incident->step;
+	const struct policy_step *step = incident->key.step;
 	bool is_cgroup = step->action == POLICY_FREEZE || step->target == POLICY_CGROUP, is_new;
 	struct applied *applied = find_targets(enforcer, incident, verdict, subject, is_cgroup,
 					       &is_new, now_us);
@@ -121,8 +121,8 @@ static bool is_wanted(struct enforcer *enforcer, const struct halted *halted)
 		HASH_ITER(hh, incident->applied_list, applied, next) {
 			struct halted other;
 
-			if (!applied->holds || incident->step->action == POLICY_REFUSE ||
-			    incident->step->action == POLICY_PACE)
+			if (!applied->holds || incident->key.step->action == POLICY_REFUSE ||
+			    incident->key.step->action == POLICY_PACE)
 				continue;
 			other = halted_of(applied);
 			if (halted_is_same(&other, halted))

@@ -12,19 +12,6 @@
 #include "base/log.h"
 #include "tap/multi.h"
 
-int tap_fail(char **ret_error, int err, const char *format, ...)
-{
-	va_list args;
-
-	if (!ret_error)
-		return err;
-	va_start(args, format);
-	if (vasprintf(ret_error, format, args) < 0)
-		*ret_error = NULL;
-	va_end(args);
-	return err;
-}
-
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char line[1024];

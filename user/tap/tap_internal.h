@@ -51,7 +51,7 @@ int tap_attach_root(struct tap *tap, struct bpf_program *program, struct bpf_lin
 /* gate.c: of the maps that were taken over. */
 void tap_gates_take_over(struct tap *tap);
 
-/* Writes a sentence for ret_error (which may be NULL) and gives `err` back. */
+/* fail.c: writes a sentence for ret_error (which may be NULL) and gives `err` back. */
 int tap_fail(char **ret_error, int err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
