@@ -15,8 +15,8 @@
 #include "shared/shared.h"
 #include "tap/tap.h"
 
-/* Counters that are shown; the dearest matter, and a fact must stay readable. */
-#define OBSERVERS_MAX 1000
+/* Rows of a part, which must stay readable in one piece. */
+#define ROWS_MAX 1000
 
 static int put(struct ledger *ledger, const char *key, json_t *value)
 {
@@ -35,87 +35,110 @@ static int put(struct ledger *ledger, const char *key, json_t *value)
 	return err ? err : 1;
 }
 
-int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction)
-{
-	int err = put(ledger, "daemon",
-		      json_pack("{s:i, s:I, s:s, s:s}", "pid", (int)getpid(), "started_us",
-				(json_int_t)clock_wall_us(), "cgroup_root", cgroup_root, "returns",
-				by_instruction ? "instructions" : "probes"));
+/* One field each. A value that found no memory leaves its field out. */
 
-	return err < 0 ? err : 0;
+static void set(json_t *object, const char *key, json_t *value)
+{
+	(void)json_object_set_new(object, key, value);
+}
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+	set(object, key, text_json(text));
+}
+
+static void set_number(json_t *object, const char *key, uint64_t n)
+{
+	set(object, key, json_integer((json_int_t)n));
+}
+
+static void set_money(json_t *object, const char *key, int64_t nanos)
+{
+	char text[MONEY_LEN];
+
+	set(object, key, json_string(money_format(nanos, text)));
+}
+
+/* Both directions as an object. */
+static void set_bytes(json_t *object, const char *key, const uint64_t bytes[2])
+{
+	json_t *both = json_object();
+
+	set_number(both, "out", bytes[EV_OUT]);
+	set_number(both, "in", bytes[EV_IN]);
+	set(object, key, both);
+}
+
+/* A new object at the end of the array; NULL: it is full. */
+static json_t *add_row(json_t *array)
+{
+	json_t *row = json_array_size(array) < ROWS_MAX ? json_object() : NULL;
+
+	return json_array_append_new(array, row) ? NULL : row;
 }
 
 static void add_counter(void *arg, const struct policy_counter *counter)
 {
-	char spent[MONEY_LEN], limit[MONEY_LEN];
-	json_t *array = arg;
+	json_t *row = add_row(arg);
 
-	if (json_array_size(array) >= OBSERVERS_MAX)
+	if (!row)
 		return;
-	json_array_append_new(
-		array,
-		json_pack("{s:o, s:o, s:s, s:s, s:I, s:I, s:I, s:s}", "budget",
-			  text_json(counter->budget->name), "key", text_json(counter->key),
-			  "spent_usd", money_format(counter->spent_nanos, spent), "limit_usd",
-			  money_format(counter->limit_nanos, limit), "spent_tokens",
-			  (json_int_t)counter->spent_tokens, "limit_tokens",
-			  (json_int_t)counter->limit_tokens, "window_end_us",
-			  (json_int_t)counter->window_end_us, "reached",
-			  counter->reached ? policy_action_name(counter->reached->action) : ""));
+	set_text(row, "budget", counter->budget->name);
+	set_text(row, "key", counter->key);
+	set_money(row, "spent_usd", counter->spent_nanos);
+	set_money(row, "limit_usd", counter->limit_nanos);
+	set_number(row, "spent_tokens", counter->spent_tokens);
+	set_number(row, "limit_tokens", counter->limit_tokens);
+	set_number(row, "window_end_us", (uint64_t)counter->window_end_us);
+	set_text(row, "reached",
+		 counter->reached ? policy_action_name(counter->reached->action) : "");
 }
 
 static void add_gate(void *arg, const struct enforcer_gate *gate)
 {
-	json_t *array = arg, *row;
-	char rate[MONEY_LEN];
+	json_t *row = add_row(arg);
 
-	if (json_array_size(array) >= OBSERVERS_MAX)
+	if (!row)
 		return;
-	row = json_pack("{s:s, s:o, s:o, s:o, s:I}", "action", gate->action, "budget",
-			text_json(gate->budget), "key", text_json(gate->key), "target",
-			text_json(gate->target), "until_us", (json_int_t)gate->until_us);
-	if (row && gate->pace_per_hour) {
-		if (gate->in_money)
-			json_object_set_new(row, "to_usd_per_hour",
-					    json_string(money_format(gate->pace_per_hour, rate)));
-		else
-			json_object_set_new(row, "to_tokens_per_hour",
-					    json_integer(gate->pace_per_hour));
-		json_object_set_new(row, "let_go", json_integer((json_int_t)gate->admitted));
-		json_object_set_new(row, "held", json_integer((json_int_t)gate->held));
-	}
-	json_array_append_new(array, row);
+	set_text(row, "action", gate->action);
+	set_text(row, "budget", gate->budget);
+	set_text(row, "key", gate->key);
+	set_text(row, "target", gate->target);
+	set_number(row, "until_us", (uint64_t)gate->until_us);
+	if (!gate->pace_per_hour)
+		return;
+	if (gate->in_money)
+		set_money(row, "to_usd_per_hour", gate->pace_per_hour);
+	else
+		set_number(row, "to_tokens_per_hour", (uint64_t)gate->pace_per_hour);
+	set_number(row, "let_go", gate->admitted);
+	set_number(row, "held", gate->held);
 }
 
-/* Both directions as an object. */
-static json_t *bytes(const uint64_t bytes[2])
+static void add_coverage(void *arg, const struct reconcile_row *account)
 {
-	return json_pack("{s:I, s:I}", "out", (json_int_t)bytes[EV_OUT], "in",
-			 (json_int_t)bytes[EV_IN]);
-}
+	json_t *row = add_row(arg);
 
-static void add_coverage(void *arg, const struct reconcile_row *row)
-{
-	json_t *array = arg;
-
-	if (json_array_size(array) < OBSERVERS_MAX)
-		json_array_append_new(
-			array,
-			json_pack(
-				"{s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:I, s:o}",
-				"pid", (json_int_t)row->tgid, "command", text_json(row->comm),
-				"host", text_json(row->host), "flows", (json_int_t)row->flows,
-				"open", (json_int_t)row->open, "quic", (json_int_t)row->quic,
-				"older", (json_int_t)row->adopted, "other_requests",
-				(json_int_t)row->others, "why", unmetered_why_name(row->why),
-				"flow_bytes", bytes(row->flow_bytes), "read_bytes",
-				bytes(row->read_bytes), "estimated_bytes", bytes(row->charged_bytes),
-				"lost_bytes", (json_int_t)row->lost_bytes, "doubtful_bytes",
-				bytes(row->doubtful_bytes)));
+	if (!row)
+		return;
+	set_number(row, "pid", account->tgid);
+	set_text(row, "command", account->comm);
+	set_text(row, "host", account->host);
+	set_number(row, "flows", account->flows);
+	set_number(row, "open", account->open);
+	set_number(row, "quic", account->quic);
+	set_number(row, "older", account->adopted);
+	set_number(row, "other_requests", account->others);
+	set_text(row, "why", unmetered_why_name(account->why));
+	set_bytes(row, "flow_bytes", account->flow_bytes);
+	set_bytes(row, "read_bytes", account->read_bytes);
+	set_bytes(row, "estimated_bytes", account->charged_bytes);
+	set_number(row, "lost_bytes", account->lost_bytes);
+	set_bytes(row, "doubtful_bytes", account->doubtful_bytes);
 }
 
 /* How far an estimate may be off, by what measured calls taught; null: by the constants alone. */
-static void add_estimate(void *arg, const struct calibration_row *row)
+static void add_estimate(void *arg, const struct calibration_row *factor)
 {
 	static const char *const of[CALIBRATED_COUNT][2] = {
 		[CALIBRATED_TEXT_INPUT] = { "text", "input" },
@@ -124,82 +147,113 @@ static void add_estimate(void *arg, const struct calibration_row *row)
 		[CALIBRATED_STREAM_INPUT] = { "stream", "input" },
 		[CALIBRATED_STREAM_OUTPUT] = { "stream", "output" },
 	};
-	json_t *array = arg, *error = row->has_error ? json_integer(row->error) : json_null();
+	json_t *row = add_row(arg);
 
-	if (json_array_size(array) < OBSERVERS_MAX)
-		json_array_append_new(
-			array, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:O}", "host",
-					 row->key.host, "model", row->key.model, "from",
-					 of[row->key.what][0], "tokens", of[row->key.what][1],
-					 "calls", (json_int_t)row->samples, "factor_permille",
-					 (json_int_t)row->factor, "error_permille", error));
-	json_decref(error);
+	if (!row)
+		return;
+	set_text(row, "host", factor->key.host);
+	set_text(row, "model", factor->key.model);
+	set_text(row, "from", of[factor->key.what][0]);
+	set_text(row, "tokens", of[factor->key.what][1]);
+	set_number(row, "calls", factor->samples);
+	set_number(row, "factor_permille", factor->factor);
+	set(row, "error_permille", factor->has_error ? json_integer(factor->error) : json_null());
 }
 
 static void add_webhook(void *arg, const struct webhook_state *state)
 {
-	json_array_append_new(arg, json_pack("{s:s, s:I, s:I, s:I, s:s}", "name", state->name,
-					     "waiting", (json_int_t)state->waiting, "sent",
-					     (json_int_t)state->sent, "given_up",
-					     (json_int_t)state->dead, "error", state->error));
+	json_t *row = add_row(arg);
+
+	if (!row)
+		return;
+	set_text(row, "name", state->name);
+	set_number(row, "waiting", state->waiting);
+	set_number(row, "sent", state->sent);
+	set_number(row, "given_up", state->dead);
+	set_text(row, "error", state->error);
 }
 
 static json_t *sharing(const struct snapshot *snapshot)
 {
 	struct shared_state state;
+	json_t *object;
 
 	if (!snapshot->shared)
 		return NULL;
 	shared_state(snapshot->shared, &state);
-	return json_pack("{s:s, s:I, s:I, s:I, s:s}", "server", state.is_up ? "up" : "away",
-			 "nodes", (json_int_t)state.nodes, "counters", (json_int_t)state.counters,
-			 "dropped", (json_int_t)state.dropped, "error", state.error);
+	object = json_object();
+	set_text(object, "server", state.is_up ? "up" : "away");
+	set_number(object, "nodes", state.nodes);
+	set_number(object, "counters", state.counters);
+	set_number(object, "dropped", state.dropped);
+	set_text(object, "error", state.error);
+	return object;
+}
+
+static json_t *kernel_counters(const struct tap *tap)
+{
+	uint64_t counters[CTL_COUNTERS] = { 0 };
+	json_t *object = json_object();
+
+	(void)tap_counters(tap, counters);
+	for (size_t i = 0; i < CTL_COUNTERS; i++)
+		if (tap_counter_name(i))
+			set_number(object, tap_counter_name(i), counters[i]);
+	return object;
+}
+
+static json_t *parser_counters(const struct pipeline *pipeline)
+{
+	json_t *object = json_object();
+	struct pipeline_stats stats;
+
+	pipeline_stats(pipeline, &stats);
+	set_number(object, "bad_events", stats.bad_events);
+	set_number(object, "gaps", stats.connections.gaps);
+	set_number(object, "gap_bytes", stats.connections.gap_bytes);
+	set_number(object, "resyncs", stats.connections.resyncs);
+	set_number(object, "bad_encodings", stats.connections.bad_encodings);
+	set_number(object, "connections_dropped", stats.connections.connections_dropped);
+	set_number(object, "calls_dropped", stats.connections.calls_dropped);
+	set_number(object, "accounts_dropped", stats.reconcile.accounts_dropped);
+	return object;
 }
 
 static json_t *health(const struct snapshot *snapshot)
 {
-	uint64_t counters[CTL_COUNTERS] = { 0 };
-	struct pipeline_stats stats;
-	json_t *kernel = json_object();
+	json_t *object = json_object(), *ledger = json_object();
 
-	pipeline_stats(snapshot->pipeline, &stats);
-	(void)tap_counters(snapshot->tap, counters);
-	for (size_t i = 0; kernel && i < CTL_COUNTERS; i++)
-		if (tap_counter_name(i))
-			json_object_set_new(kernel, tap_counter_name(i),
-					    json_integer((json_int_t)counters[i]));
-	return json_pack("{s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}}",
-			 "kernel", kernel, "parsers", "bad_events", (json_int_t)stats.bad_events,
-			 "gaps", (json_int_t)stats.connections.gaps, "gap_bytes",
-			 (json_int_t)stats.connections.gap_bytes, "resyncs",
-			 (json_int_t)stats.connections.resyncs, "bad_encodings",
-			 (json_int_t)stats.connections.bad_encodings, "connections_dropped",
-			 (json_int_t)stats.connections.connections_dropped, "calls_dropped",
-			 (json_int_t)stats.connections.calls_dropped, "accounts_dropped",
-			 (json_int_t)stats.reconcile.accounts_dropped, "ledger", "pending",
-			 (json_int_t)ledger_pending(snapshot->ledger), "lost",
-			 (json_int_t)ledger_lost(snapshot->ledger));
+	set_number(ledger, "pending", ledger_pending(snapshot->ledger));
+	set_number(ledger, "lost", ledger_lost(snapshot->ledger));
+	set(object, "kernel", kernel_counters(snapshot->tap));
+	set(object, "parsers", parser_counters(snapshot->pipeline));
+	set(object, "ledger", ledger);
+	return object;
 }
 
 static void add_source(void *arg, const char *name, bool works, const char *why)
 {
-	json_t *array = arg;
+	json_t *row = add_row(arg);
 
-	json_array_append_new(
-		array, json_pack("{s:s, s:b, s:s}", "source", name, "works", works, "why", why));
+	if (!row)
+		return;
+	set_text(row, "source", name);
+	set(row, "works", json_boolean(works));
+	set_text(row, "why", why);
 }
 
+/* What a tenant wrote may be anything: it is shown once it is valid UTF-8, as null otherwise. */
 static void add_annotation(void *arg, const char *subject, const struct who_wish *wish,
 			   const char *state)
 {
-	json_t *array = arg;
+	json_t *row = add_row(arg);
 
-	/* What a tenant wrote may be anything: shown as it is once it was understood, else its state. */
-	if (json_array_size(array) < OBSERVERS_MAX)
-		json_array_append_new(
-			array, json_pack("{s:s, s:o, s:o, s:s}", "subject", subject, "budget",
-					 json_string(wish->budget) ?: json_null(), "mode",
-					 json_string(wish->mode) ?: json_null(), "state", state));
+	if (!row)
+		return;
+	set_text(row, "subject", subject);
+	set(row, "budget", json_string(wish->budget) ?: json_null());
+	set(row, "mode", json_string(wish->mode) ?: json_null());
+	set_text(row, "state", state);
 }
 
 static void fill_budgets(const struct snapshot *snapshot, int64_t now_us, json_t *array)
@@ -237,7 +291,20 @@ static void fill_annotations(const struct snapshot *snapshot, int64_t now_us, js
 	annotations_each(kube_annotations(snapshot->kube), add_annotation, array);
 }
 
-/* Each is an array, which is filled, or an object, which is made; NULL: there is nothing to tell. */
+int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction)
+{
+	json_t *object = json_object();
+	int err;
+
+	set_number(object, "pid", (uint64_t)getpid());
+	set_number(object, "started_us", (uint64_t)clock_wall_us());
+	set_text(object, "cgroup_root", cgroup_root);
+	set_text(object, "returns", by_instruction ? "instructions" : "probes");
+	err = put(ledger, "daemon", object);
+	return err < 0 ? err : 0;
+}
+
+/* Each is an array, which is filled, or an object, which is made; NULL: it is left out. */
 static const struct {
 	const char *key;
 	void (*fill)(const struct snapshot *snapshot, int64_t now_us, json_t *array);
