@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The daemon: the stages on the loop. daemon.c holds what happens while it runs (the pipeline's
- * hooks, the loop's sources), daemon_start.c the steps in which it comes up, each relying on the
- * ones before; what is over its budget in the ledger is gated before the first event is read.
+ * The daemon: the stages on the loop. start.c has the steps in which it comes up, each relying on the
+ * ones before: what is over its budget in the ledger is gated before the first event is read. While it
+ * runs, events.c passes on what the kernel reports, hooks.c what the stages call back, timers.c what
+ * is due; apply.c exchanges the rules. daemon.c ends it.
  */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
@@ -35,7 +36,6 @@ struct daemon {
 	struct watchdog *watchdog;
 	struct waiters *waiters;
 	struct overrides *overrides;
-	int64_t prune_us; /* wall clock: no pruning before */
 	struct enforcer *enforcer;
 	struct tap *tap;
 	struct find *find;
@@ -44,17 +44,13 @@ struct daemon {
 	char node[WHO_NAME_LEN]; /* what others call this host */
 	struct fetcher *fetcher;
 	struct webhooks *webhooks;
-	struct shared *shared; /* NULL: no budget is */
-	struct reload *reload;
-	struct resolve *resolve;                          /* NULL: not asked for */
-	struct loop_source *commit, *tell, *pace, *sweep; /* each armed when there is need */
+	struct shared *shared;   /* NULL: no budget is */
+	struct timers *timers;   /* NULL: the loop does not run yet */
+	struct reload *reload;   /* NULL: there is no file */
+	struct resolve *resolve; /* NULL: not asked for */
 	struct stdout_lines *stdout_lines;
 	struct kube *kube;
 	struct observers *observers; /* NULL: nothing is served */
-	uint64_t telling_ns;         /* how long the facts took last, or have taken so far */
-	size_t next_fact;            /* which is told next; 0: all have been */
-	uint64_t paced_ns;           /* when pacing was last looked after */
-	uint64_t unread_ns; /* when flows that nobody reads were last counted, of a budget nearly spent */
 };
 
 /* How it ended; the values are the exit codes of cmd.h. */
@@ -65,28 +61,7 @@ enum daemon_end daemon_start(struct daemon *daemon);
 /* Takes down what is up, at any point of the start. */
 void daemon_stop(struct daemon *daemon);
 
-/* For daemon_start.c: the hooks, and the sources of the loop. 0 or -errno. */
-struct pipeline_hooks daemon_hooks(struct daemon *daemon);
-int64_t daemon_wall_us(uint64_t mono_ns);
-/* For the enforcer: resets the AI connections of a cgroup and below; of one socket. */
-void daemon_destroy(void *arg, const char *path);
-bool daemon_reset(void *arg, uint64_t cookie);
-/* The pace timer is wanted. */
-void daemon_pacing(void *arg);
-void daemon_on_action(void *arg, const struct ledger_action *action);
+/* Adds the signals, the timers, the watch on the configuration and the ring to the loop. 0 or -errno. */
 int daemon_listen(struct daemon *daemon);
-struct sockaddr;
-void daemon_resolved(void *arg, const struct sockaddr *address, const char *host);
-void daemon_commit_soon(struct daemon *daemon);
-/* What the facts say may be another now; arg: the daemon. */
-void daemon_snapshot_soon(void *arg);
-/* share.c. Begins anew with the shared budgets that there are now; logs what fails. */
-void daemon_remote_spend(struct daemon *daemon);
-/* Overrides are looked for when there are budgets. 0 or -errno. */
-int daemon_overrides_if_needed(struct daemon *daemon);
-/* Counts every budget anew from the ledger's calls, whose names have changed. 0 or -errno. */
-int daemon_rebuild(struct daemon *daemon);
-/* Pins the gates when a budget is to outlive the daemon, else takes away what was pinned. */
-void daemon_pin_if_needed(struct daemon *daemon);
 
 #endif

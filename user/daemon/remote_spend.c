@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Budgets over many nodes in the daemon: what is done here when others have spent. */
+#include "daemon/remote_spend.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/daemon.h"
+#include "daemon/timers.h"
 #include "shared/shared.h"
 
 static const struct who_process nobody;
@@ -96,7 +97,7 @@ static void on_said(void *arg, bool is_up, const char *text)
 	log_write(is_up ? LOG_INFO : LOG_WARN, "%s", text);
 }
 
-void daemon_remote_spend(struct daemon *daemon)
+void remote_spend_begin(struct daemon *daemon)
 {
 	const struct shared_hooks hooks = {
 		.verdict = on_verdict, .review = on_review, .said = on_said, .arg = daemon
@@ -114,6 +115,6 @@ void daemon_remote_spend(struct daemon *daemon)
 	if (err)
 		log_error("shared budgets: %s, proceeding with this host's own sums",
 			  strerror(-err));
-	else if (daemon->commit)
-		daemon_commit_soon(daemon);
+	else
+		timers_commit_soon(daemon->timers);
 }

@@ -12,14 +12,18 @@
 #include "base/fetch.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "daemon/apply.h"
 #include "daemon/daemon.h"
+#include "daemon/hooks.h"
 #include "daemon/observers.h"
 #include "daemon/overrides.h"
 #include "daemon/privileges.h"
 #include "daemon/reload.h"
+#include "daemon/remote_spend.h"
 #include "daemon/resolve.h"
 #include "daemon/restore.h"
 #include "daemon/snapshot.h"
+#include "daemon/timers.h"
 #include "enforce/waiters.h"
 #include "enforce/watchdog.h"
 #include "find/find.h"
@@ -205,7 +209,13 @@ static void take_gates(struct daemon *daemon)
 
 	if (n)
 		log_info("opened %zu gates that an earlier aigress had left shut", n);
-	daemon_pin_if_needed(daemon);
+	rules_pin(daemon);
+}
+
+/* The wall clock at an event's time. */
+static int64_t wall_us(uint64_t mono_ns)
+{
+	return clock_wall_us() - ((int64_t)clock_mono_ns() - (int64_t)mono_ns) / 1000;
 }
 
 static enum daemon_end start_pipeline(struct daemon *daemon)
@@ -216,8 +226,8 @@ static enum daemon_end start_pipeline(struct daemon *daemon)
 		.ledger = daemon->ledger,
 		.policy = daemon->policy,
 		.enforcer = daemon->enforcer,
-		.hooks = daemon_hooks(daemon),
-		.wall_us = daemon_wall_us,
+		.hooks = hooks_pipeline(daemon),
+		.wall_us = wall_us,
 	};
 	int err = pipeline_new(&daemon->pipeline, &config);
 
@@ -232,7 +242,7 @@ static enum daemon_end start_guard(struct daemon *daemon)
 	enum daemon_end end;
 	int err;
 
-	err = waiters_new(&daemon->waiters, daemon->tap, daemon_reset, daemon);
+	err = waiters_new(&daemon->waiters, daemon->tap, hooks_reset, daemon);
 	if (err) {
 		say("pacer", err, NULL);
 		return DAEMON_FAILED;
@@ -242,9 +252,9 @@ static enum daemon_end start_guard(struct daemon *daemon)
 						.waiters = daemon->waiters,
 						.watchdog = daemon->watchdog,
 						.cgroup_root = daemon->cgroup_root,
-						.hooks = { .destroy = daemon_destroy,
-							   .pacing = daemon_pacing,
-							   .on_action = daemon_on_action,
+						.hooks = { .destroy = hooks_destroy,
+							   .pacing = hooks_pacing,
+							   .on_action = hooks_action,
 							   .arg = daemon } };
 	actuators = actuators_ops(&daemon->actuators);
 	daemon->policy = policy_new(&daemon->config.rules);
@@ -263,7 +273,7 @@ static enum daemon_end start_guard(struct daemon *daemon)
 	}
 	overrides_apply(daemon->overrides, daemon->enforcer, clock_wall_us());
 	take_gates(daemon);
-	daemon_remote_spend(daemon);
+	remote_spend_begin(daemon);
 	err = enforcer_recover(daemon->enforcer);
 	if (err < 0)
 		log_warn("what an earlier aigress made to stand is not let go: %s, proceeding",
@@ -275,7 +285,7 @@ static enum daemon_end start_guard(struct daemon *daemon)
 
 static void on_rebuild(void *arg)
 {
-	int err = daemon_rebuild(arg);
+	int err = rules_rebuild(arg);
 
 	if (err)
 		log_error("budgets cannot be counted anew for names that came late: %s, proceeding",
@@ -292,7 +302,7 @@ static void on_annotated(void *arg)
 	else
 		(void)kube_annotate(daemon->kube, &daemon->config.annotations,
 				    &daemon->config.rules);
-	daemon_snapshot_soon(daemon);
+	timers_snapshot_soon(daemon->timers);
 }
 
 /* Names are there before the first event; those that a server must be asked for come after. */
@@ -308,7 +318,7 @@ static enum daemon_end start_kube(struct daemon *daemon)
 		.rules = &daemon->config.rules,
 		.rebuild = on_rebuild,
 		.annotated = on_annotated,
-		.changed = daemon_snapshot_soon,
+		.changed = hooks_changed,
 		.namespaces = daemon->config.annotations.n_steps,
 		.arg = daemon,
 	};
@@ -412,7 +422,7 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 	/* threads keep the privileges that they begin with */
 	ledger_use_thread(daemon->ledger);
 	err = daemon->config.resolve ?
-		      resolve_new(&daemon->resolve, daemon->loop, daemon_resolved, daemon) :
+		      resolve_new(&daemon->resolve, daemon->loop, hooks_address, daemon) :
 		      0;
 	if (err)
 		log_warn("the AI hosts' addresses cannot be asked for (%s), proceeding: connections that "

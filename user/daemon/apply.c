@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/apply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "budget/match.h"
+#include "config/serve.h"
+#include "daemon/observers.h"
+#include "daemon/overrides.h"
+#include "daemon/remote_spend.h"
+#include "daemon/restore.h"
+#include "enforce/watchdog.h"
+#include "kube/kube.h"
+#include "notify/webhook.h"
+#include "shared/shared.h"
+#include "tap/tap.h"
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return !strcmp(a ? a : "", b ? b : "");
+}
+
+/* What decides about all actions: whether they are carried out at all, and on whom never. */
+static bool is_same_stance(const struct policy_rules *a, const struct policy_rules *b)
+{
+	bool same = a->enforce == b->enforce && a->n_protect == b->n_protect;
+
+	for (size_t i = 0; same && i < a->n_protect; i++)
+		same = match_is_same(&a->protect[i], &b->protect[i]);
+	return same;
+}
+
+static bool is_same_host_list(const struct config *a, const struct config *b)
+{
+	bool same = a->n_hosts == b->n_hosts;
+
+	for (size_t i = 0; same && i < a->n_hosts; i++)
+		same = is_same_text(a->hosts[i].pattern, b->hosts[i].pattern) &&
+		       is_same_text(a->hosts[i].provider, b->hosts[i].provider);
+	return same;
+}
+
+static bool is_same_kube(const struct kube_config *a, const struct kube_config *b)
+{
+	return is_same_text(a->names.root, b->names.root) &&
+	       is_same_text(a->names.kubelet, b->names.kubelet) &&
+	       is_same_text(a->names.kubelet_ca, b->names.kubelet_ca) &&
+	       is_same_text(a->names.api, b->names.api) &&
+	       is_same_text(a->names.token, b->names.token) &&
+	       is_same_text(a->names.ca, b->names.ca) &&
+	       a->names.kubelet_insecure == b->names.kubelet_insecure &&
+	       a->without_events == b->without_events;
+}
+
+/* What has changed and is read at the start only. */
+static void warn_of_rest(const struct config *old, const struct config *new)
+{
+	if (old->serve.max_series != new->serve.max_series && old->serve.is_on &&new->serve.is_on)
+		log_warn("serve.max-series is read at the start only, proceeding with %lu",
+			 old->serve.max_series);
+	if (old->find.mode != new->find.mode || old->find.returns != new->find.returns ||
+	    !is_same_text(old->prices, new->prices) || !is_same_host_list(old, new))
+		log_warn("attach, return-probes, prices and hosts are read at the start only; restart "
+			 "aigress for those, proceeding with the ones it has");
+	if (!is_same_kube(&old->kube, &new->kube) ||
+	    !old->annotations.n_steps != !new->annotations.n_steps)
+		log_warn("kubernetes, and whether namespaces are asked for annotations, is read at the "
+			 "start only; restart aigress for that, proceeding as before");
+	if (new->rules.enforce && !old->rules.enforce)
+		log_warn("aigress began without enforcement and gave privileges away: live "
+			 "connections in other network namespaces cannot be reset until a restart, "
+			 "proceeding");
+}
+
+/*
+ * Replaces the policy by one with no sums yet. In this order, because each step sees the ones before:
+ *
+ *  a. Overrides: a raised limit counts before anything is judged by the new policy.
+ *  b. The pipeline: calls in flight are reserved with the new policy and no longer with the old one.
+ *  c. The sums, from the ledger's calls, and the gates of what is over its budget. When this fails, the
+ *     sums are too low, which is logged; the old ones are of other rules.
+ *  d. Shared budgets: what other nodes spent is added to what this one did.
+ *  e. The enforcer ends what the sums no longer justify, then gates what an operator holds.
+ *  f. The old policy is freed: nothing refers to it any more.
+ */
+static void replace_policy(struct daemon *daemon, struct policy *policy, int64_t now_us)
+{
+	struct policy *old = daemon->policy;
+	int err;
+
+	daemon->policy = policy;
+	overrides_hand(daemon->overrides, policy, now_us);
+	pipeline_policy(daemon->pipeline, policy);
+	err = restore(daemon->ledger, policy, daemon->enforcer, daemon->who, now_us);
+	if (err)
+		log_error("budgets could not be rebuilt whole from the ledger: %s, proceeding",
+			  strerror(-err));
+	shared_policy(daemon->shared, policy);
+	enforcer_review(daemon->enforcer, policy, false, now_us);
+	overrides_apply(daemon->overrides, daemon->enforcer, now_us);
+	policy_free(old);
+}
+
+/* What may fail, and then nothing has changed. */
+static int prepare(struct daemon *daemon, const struct policy_rules *rules, struct policy **ret)
+{
+	int err = ledger_flush(daemon->ledger);
+
+	if (!err && !daemon->watchdog && policy_rules_may_halt(rules))
+		err = watchdog_new(&daemon->watchdog);
+	if (err)
+		return err;
+	daemon->actuators.watchdog = daemon->watchdog;
+	*ret = policy_new(rules);
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* What leaves this host: each goes on without what fails. */
+static void reconfigure_outputs(struct daemon *daemon, const struct config *old)
+{
+	const struct config *new = &daemon->config;
+	int err = webhooks_rules(daemon->webhooks, &new->webhooks);
+
+	if (err)
+		log_error("webhooks: %s, proceeding without some", strerror(-err));
+	if (config_serve_is_same(&old->serve, &new->serve) &&
+	    otlp_config_is_same(&old->otlp, &new->otlp))
+		return;
+	if (observers_configured(&daemon->observers, daemon) < 0)
+		log_error("metrics and the status page: no memory, proceeding without");
+}
+
+/*
+ * The order is what makes this right:
+ *
+ *  1. What may fail comes first. The ledger is flushed, because sums are rebuilt from it and would
+ *     lack a call that it has not taken; a watchdog is there before a step may stop a process; the
+ *     policy is made.
+ *  2. The configuration changes place. daemon->config keeps its address, which the enforcer, the
+ *     webhooks and kube hold; its old contents live until step 8, since incidents refer to their
+ *     budgets.
+ *  3. The enforcer moves each incident to the budget of the same name, or ends it. Before step 4,
+ *     whose verdicts find the incidents that go on instead of making second ones.
+ *  4. The policy changes place, with sums, gates and overrides: replace_policy().
+ *  5. Shared budgets begin again with the new policy, which they add to.
+ *  6. Webhooks, metrics, status page, OTLP: from here on nothing bears on spending.
+ *  7. Pins, after the gates that are to outlive the daemon; overrides are watched if these are the
+ *     first budgets.
+ *  8. What needs a restart is logged, and the old configuration freed.
+ */
+int rules_apply(struct daemon *daemon, struct config *config)
+{
+	int64_t now_us = clock_wall_us();
+	struct config old = daemon->config;
+	struct policy *policy;
+	int err = prepare(daemon, &config->rules, &policy); /* 1 */
+
+	if (err)
+		return err;
+	daemon->config = *config; /* 2 */
+	*config = (struct config){ 0 };
+	enforcer_rules(daemon->enforcer, is_same_stance(&old.rules, &daemon->config.rules),
+		       now_us);                 /* 3 */
+	replace_policy(daemon, policy, now_us); /* 4 */
+	remote_spend_begin(daemon);             /* 5 */
+	reconfigure_outputs(daemon, &old);      /* 6 */
+	rules_pin(daemon);                      /* 7 */
+	err = rules_watch_overrides(daemon);
+	if (err)
+		log_error("overrides cannot be watched: %s, proceeding without new ones",
+			  strerror(-err));
+	warn_of_rest(&old, &daemon->config); /* 8 */
+	config_done(&old);
+	return 0;
+}
+
+void rules_reload(struct daemon *daemon)
+{
+	const char *path = daemon->options.config;
+	_cleanup_free_ char *sentence = NULL;
+	uint64_t begin_ns = clock_mono_ns();
+	struct config config;
+	int err = config_load(&config, path, &sentence);
+
+	if (!err && kube_annotate(daemon->kube, &config.annotations, &config.rules) < 0)
+		log_error("budgets of some annotations are missing: %s, proceeding",
+			  strerror(ENOMEM));
+	if (!err) {
+		err = rules_apply(daemon, &config);
+		config_done(&config);
+	}
+	if (err)
+		log_error("%s; the rules in force stay", sentence ? sentence : strerror(-err));
+	else
+		log_info("%s is in force: %zu budgets, %s, in %llu ms", path,
+			 daemon->config.rules.n_budgets,
+			 daemon->config.rules.enforce ? "enforced" : "rehearsed",
+			 (clock_mono_ns() - begin_ns) / NS_PER_MS);
+}
+
+int rules_rebuild(struct daemon *daemon)
+{
+	uint64_t begin_ns = clock_mono_ns();
+	int err = ledger_flush(daemon->ledger);
+	struct policy *policy = err ? NULL : policy_new(&daemon->config.rules);
+
+	if (!policy)
+		return err ? err : -ENOMEM;
+	replace_policy(daemon, policy, clock_wall_us());
+	log_debug("budgets were rebuilt in %llu ms", (clock_mono_ns() - begin_ns) / NS_PER_MS);
+	return 0;
+}
+
+void rules_pin(struct daemon *daemon)
+{
+	int err = 0;
+
+	if (daemon->config.rules.enforce && policy_rules_outlive(&daemon->config.rules))
+		err = tap_pin(daemon->tap);
+	else
+		tap_unpin(daemon->tap);
+	if (err)
+		log_error("on-daemon-loss: hold cannot be kept (%s): gates will open when aigress ends; "
+			  "it needs bpffs at /sys/fs/bpf, proceeding",
+			  strerror(-err));
+}
+
+int rules_watch_overrides(struct daemon *daemon)
+{
+	if (!daemon->config.rules.n_budgets)
+		return 0;
+	return overrides_watch(daemon->overrides, daemon->loop, daemon->enforcer,
+			       daemon->options.state);
+}
