@@ -22,19 +22,45 @@ const uint64_t metrics_first_ms[METRICS_FIRSTS] = { 1,   5,   10,  20,   40,   6
 
 struct metrics_caller {
 	UT_hash_handle hh;
-	size_t n_rows;
+	size_t refs; /* its rows, and one while a call is counted */
 	char labels[];
 };
 
-static void on_dropped(void *arg, struct series_row *row)
-{
-	struct metrics *metrics = arg;
-	struct metrics_caller *caller = ((struct metrics_calls *)row)->caller;
+/* Each row of calls refers to its caller, which is gone with the last reference. */
 
-	if (!caller || --caller->n_rows)
+static void caller_unref(struct metrics *metrics, struct metrics_caller *caller)
+{
+	if (!caller || --caller->refs)
 		return;
 	HASH_DEL(metrics->callers, caller);
 	free(caller);
+}
+
+/* The caller of these labels, made if it is new; a reference. NULL: no memory. */
+static struct metrics_caller *caller_ref(struct metrics *metrics, const char *labels)
+{
+	struct metrics_caller *caller;
+	size_t len = strlen(labels);
+
+	HASH_FIND_STR(metrics->callers, labels, caller);
+	if (!caller) {
+		caller = calloc(1, sizeof(*caller) + len + 1);
+		if (!caller)
+			return NULL;
+		memcpy(caller->labels, labels, len + 1);
+		HASH_ADD_STR(metrics->callers, labels, caller);
+		if (!caller->hh.tbl) {
+			free(caller);
+			return NULL;
+		}
+	}
+	caller->refs++;
+	return caller;
+}
+
+static void on_dropped(void *arg, struct series_row *row)
+{
+	caller_unref(arg, ((struct metrics_call_row *)row)->caller);
 }
 
 struct metrics *metrics_new(size_t max_series, const char *node)
@@ -52,12 +78,13 @@ struct metrics *metrics_new(size_t max_series, const char *node)
 	metrics->other_calls.row.labels = other;
 	metrics->other_timing.row.labels = other_timing;
 	metrics->other_action.row.labels = other_action;
-	metrics->calls = series_new(sizeof(struct metrics_calls), max_series, on_dropped, metrics);
-	metrics->timings = series_new(sizeof(struct metrics_timing), METRICS_TIMINGS(max_series),
-				      NULL, NULL);
-	metrics->action_counts = series_new(sizeof(struct metrics_action_count), METRICS_DEEDS,
-					    NULL, NULL);
-	if (!metrics->calls || !metrics->timings || !metrics->action_counts)
+	metrics->calls = series_new(sizeof(struct metrics_call_row), max_series, on_dropped,
+				    metrics);
+	metrics->timings = series_new(sizeof(struct metrics_timing_row),
+				      METRICS_TIMING_ROWS(max_series), NULL, NULL);
+	metrics->actions = series_new(sizeof(struct metrics_action_row), METRICS_ACTION_ROWS, NULL,
+				      NULL);
+	if (!metrics->calls || !metrics->timings || !metrics->actions)
 		return metrics_free(metrics);
 	return metrics;
 }
@@ -68,7 +95,7 @@ struct metrics *metrics_free(struct metrics *metrics)
 		return NULL;
 	series_free(metrics->calls); /* the callers go with their rows */
 	series_free(metrics->timings);
-	series_free(metrics->action_counts);
+	series_free(metrics->actions);
 	free(metrics);
 	return NULL;
 }
@@ -128,60 +155,35 @@ static void model_labels(const char *provider, const char *model, const char *ho
 	metrics_label(labels, size, "host", host);
 }
 
-static struct metrics_caller *caller_get(struct metrics *metrics, const char *labels)
-{
-	struct metrics_caller *caller;
-	size_t len = strlen(labels);
-
-	HASH_FIND_STR(metrics->callers, labels, caller);
-	if (caller)
-		return caller;
-	caller = calloc(1, sizeof(*caller) + len + 1);
-	if (!caller)
-		return NULL;
-	memcpy(caller->labels, labels, len + 1);
-	HASH_ADD_STR(metrics->callers, labels, caller);
-	if (!caller->hh.tbl) {
-		free(caller);
-		return NULL;
-	}
-	return caller;
-}
-
 /* The row that a call belongs to. */
-static struct metrics_calls *calls_row(struct metrics *metrics, const struct ledger_call *call,
-				       uint64_t now_ns)
+static struct metrics_call_row *call_row(struct metrics *metrics, const struct ledger_call *call,
+					 uint64_t now_ns)
 {
 	const struct charge *charge = call->charge;
 	char labels[METRICS_LABELS_LEN];
 	struct metrics_caller *caller;
-	struct series_row *row;
+	struct metrics_call_row *row;
 	size_t len;
 
 	caller_labels(call, labels, sizeof(labels));
-	caller = caller_get(metrics, labels);
+	/* Held until the end: making room for the new row may drop the caller's only other one. */
+	caller = caller_ref(metrics, labels);
 	len = strlen(labels);
 	model_labels(charge->provider, charge->model, charge->host, labels, sizeof(labels));
-	row = series_find(metrics->calls, labels, now_ns);
+	row = (struct metrics_call_row *)series_find(metrics->calls, labels, now_ns);
 	if (!row && caller) {
-		if (caller->n_rows + 1 >= METRICS_MODELS) {
+		if (caller->refs >= METRICS_MODELS) {
 			labels[len] = '\0';
 			model_labels("other", "other", "other", labels, sizeof(labels));
 		}
-		/* Making room may drop the caller's only row, and with it the caller. */
-		caller->n_rows++;
-		row = series_get(metrics->calls, labels, now_ns);
-		if (row && ((struct metrics_calls *)row)->caller)
-			caller->n_rows--; /* its row "other" was there */
-		else if (row)
-			((struct metrics_calls *)row)->caller = caller;
-		else if (!--caller->n_rows) {
-			HASH_DEL(metrics->callers, caller);
-			free(caller);
-		}
+		row = (struct metrics_call_row *)series_get(metrics->calls, labels, now_ns);
 	}
+	if (row && !row->caller)
+		row->caller = caller; /* with the reference */
+	else
+		caller_unref(metrics, caller);
 	if (row)
-		return (struct metrics_calls *)row;
+		return row;
 	metrics->overflowed++;
 	return &metrics->other_calls;
 }
@@ -220,7 +222,7 @@ static void timing_add(struct metrics *metrics, const struct ledger_call *call, 
 {
 	const struct charge *charge = call->charge;
 	const struct who_group *group = call->group;
-	struct metrics_timing *timing;
+	struct metrics_timing_row *timing;
 	char labels[METRICS_LABELS_LEN] = "";
 
 	if (!charge->status) /* not a call that was seen to be answered */
@@ -231,7 +233,7 @@ static void timing_add(struct metrics *metrics, const struct ledger_call *call, 
 		metrics_label(labels, sizeof(labels), "unit", group->unit);
 	metrics_label(labels, sizeof(labels), "provider", charge->provider);
 	metrics_label(labels, sizeof(labels), "model", charge->model);
-	timing = (struct metrics_timing *)series_get(metrics->timings, labels, now_ns);
+	timing = (struct metrics_timing_row *)series_get(metrics->timings, labels, now_ns);
 	if (!timing)
 		timing = &metrics->other_timing;
 	histogram_add(&timing->duration, metrics_duration_ms, METRICS_DURATIONS,
@@ -244,7 +246,7 @@ static void timing_add(struct metrics *metrics, const struct ledger_call *call, 
 void metrics_call(struct metrics *metrics, const struct ledger_call *call, uint64_t now_ns)
 {
 	sums_add(&metrics->total, call->charge);
-	sums_add(&calls_row(metrics, call, now_ns)->sums, call->charge);
+	sums_add(&call_row(metrics, call, now_ns)->sums, call->charge);
 	timing_add(metrics, call, now_ns);
 }
 
@@ -256,7 +258,7 @@ static void result_word(const char *result, char *buf, size_t size)
 
 void metrics_action(struct metrics *metrics, const struct ledger_action *action, uint64_t now_ns)
 {
-	struct metrics_action_count *count;
+	struct metrics_action_row *count;
 	char labels[METRICS_LABELS_LEN] = "", result[32];
 
 	result_word(action->result ? action->result : "", result, sizeof(result));
@@ -264,7 +266,7 @@ void metrics_action(struct metrics *metrics, const struct ledger_action *action,
 	metrics_label(labels, sizeof(labels), "action", action->action);
 	metrics_label(labels, sizeof(labels), "mode", action->is_rehearsed ? "rehearsed" : "real");
 	metrics_label(labels, sizeof(labels), "result", result);
-	count = (struct metrics_action_count *)series_get(metrics->action_counts, labels, now_ns);
+	count = (struct metrics_action_row *)series_get(metrics->actions, labels, now_ns);
 	if (!count)
 		count = &metrics->other_action;
 	count->n++;
@@ -274,12 +276,12 @@ void metrics_expire(struct metrics *metrics, uint64_t now_ns)
 {
 	series_expire(metrics->calls, now_ns);
 	series_expire(metrics->timings, now_ns);
-	series_expire(metrics->action_counts, now_ns);
+	series_expire(metrics->actions, now_ns);
 }
 
 void metrics_pin(struct metrics *metrics, bool pinned)
 {
 	series_pin(metrics->calls, pinned);
 	series_pin(metrics->timings, pinned);
-	series_pin(metrics->action_counts, pinned);
+	series_pin(metrics->actions, pinned);
 }

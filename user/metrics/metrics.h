@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The counters behind /metrics that nobody else keeps: what was charged, to whom, for which model,
+ * The counters behind /metrics that no other module keeps: what was charged, to whom, for which model,
  * and what was done. Fed by the daemon with each call and action; read by scrape.c.
  *
- * They count from 0 at each start of the daemon, as Prometheus expects of a counter. (Resumed from
- * the ledger, a first scrape would show the past as if it had just been spent, and pruning would make
- * them fall.) Bounds: a row for each caller, provider, model and host; METRICS_MODELS of a caller,
- * then its own row "other"; max_series in all, then one row "other" for the rest. So the sums over
- * all rows are what was charged.
+ * The words of this room, which are Prometheus' where it has one:
+ *
+ *	family      a metric by name, with its type, unit and help (scrape.c, scrape_state.c)
+ *	series      one set of labels of a family
+ *	row         counters by one set of labels, from which several families take their series; a
+ *	            table of rows is bounded (series.h)
+ *	cell        one counter of a row, so one sample of one series
+ *	scrape      one reading of all families, whether it was asked for or is pushed (scrape.h)
+ *	exposition  the text that a scrape becomes, in one of three formats (exposition.h)
+ *
+ * Counters are 0 at each start of the daemon, as Prometheus expects. (Resumed from the ledger, a first
+ * scrape would show the past as if it had just been spent, and pruning would make them fall.) Bounds:
+ * a row for each caller, provider, model and host; METRICS_MODELS of a caller, then its own row
+ * "other"; max_series in all, then one row "other" for the rest. So the sums over all rows are what
+ * was charged.
  */
 #ifndef METRICS_METRICS_H
 #define METRICS_METRICS_H
@@ -19,9 +29,9 @@
 #define METRICS_SERIES_MAX 20000 /* of about 1 kB each */
 #define METRICS_MODELS     64    /* of one caller */
 /* Histograms have 14 and 16 buckets a row: an eighth of the rows. */
-#define METRICS_TIMINGS(max_series) ((max_series) / 8 + 1)
-#define METRICS_DEEDS               2000
-#define METRICS_LABELS_LEN          8192
+#define METRICS_TIMING_ROWS(max_series) ((max_series) / 8 + 1)
+#define METRICS_ACTION_ROWS             2000
+#define METRICS_LABELS_LEN              8192
 
 /* Classes of tokens that do not overlap, in the order of metrics_token_names. */
 #define METRICS_TOKENS 7
@@ -36,7 +46,7 @@ struct metrics_sums {
 	uint64_t calls[CHARGE_SOURCES][METRICS_OUTCOMES];
 };
 
-struct metrics_calls { /* a caller's calls of one model at one host */
+struct metrics_call_row { /* a caller's calls of one model at one host */
 	struct series_row row;
 	struct metrics_caller *caller;
 	struct metrics_sums sums;
@@ -52,24 +62,24 @@ struct metrics_histogram {
 	uint64_t sum_ns;
 };
 
-struct metrics_timing {
+struct metrics_timing_row {
 	struct series_row row;
 	struct metrics_histogram duration, first_token;
 };
 
-struct metrics_action_count {
+struct metrics_action_row {
 	struct series_row row;
 	uint64_t n;
 };
 
 struct metrics {
 	char node[WHO_NAME_LEN];
-	struct series *calls, *timings, *action_counts;
+	struct series_table *calls, *timings, *actions;
 	struct metrics_caller *callers; /* a hash */
 	/* What found no room in the tables. */
-	struct metrics_calls other_calls;
-	struct metrics_timing other_timing;
-	struct metrics_action_count other_action;
+	struct metrics_call_row other_calls;
+	struct metrics_timing_row other_timing;
+	struct metrics_action_row other_action;
 	struct metrics_sums total; /* of all calls; never expires */
 	uint64_t overflowed;       /* calls that went to the last row "other" */
 };

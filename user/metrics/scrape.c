@@ -23,24 +23,24 @@ enum {
 };
 _Static_assert(CELL_END <= SERIES_CELLS, "a bit each");
 
-static struct series *calls_table(struct metrics *metrics)
+static struct series_table *calls_table(struct metrics *metrics)
 {
 	return metrics->calls;
 }
 
-static struct series *timings_table(struct metrics *metrics)
+static struct series_table *timings_table(struct metrics *metrics)
 {
 	return metrics->timings;
 }
 
-static struct series *actions_table(struct metrics *metrics)
+static struct series_table *actions_table(struct metrics *metrics)
 {
-	return metrics->action_counts;
+	return metrics->actions;
 }
 
 static const struct metrics_sums *sums_of(const struct series_row *row)
 {
-	return &((const struct metrics_calls *)row)->sums;
+	return &((const struct metrics_call_row *)row)->sums;
 }
 
 static uint64_t cell_of(const struct scrape *scrape, struct series_row *row, unsigned cell,
@@ -137,19 +137,19 @@ static void write_histogram(struct scrape *scrape, struct series_row *row, unsig
 
 static void write_duration(struct scrape *scrape, struct series_row *row)
 {
-	write_histogram(scrape, row, 0, &((struct metrics_timing *)row)->duration,
+	write_histogram(scrape, row, 0, &((struct metrics_timing_row *)row)->duration,
 			metrics_duration_ms, METRICS_DURATIONS);
 }
 
 static void write_first_token(struct scrape *scrape, struct series_row *row)
 {
-	write_histogram(scrape, row, 1, &((struct metrics_timing *)row)->first_token,
+	write_histogram(scrape, row, 1, &((struct metrics_timing_row *)row)->first_token,
 			metrics_first_ms, METRICS_FIRSTS);
 }
 
 static void write_actions(struct scrape *scrape, struct series_row *row)
 {
-	write_cell(scrape, row, 0, ((struct metrics_action_count *)row)->n);
+	write_cell(scrape, row, 0, ((struct metrics_action_row *)row)->n);
 }
 
 /* The host's own sums: they neither expire nor share a row. */
@@ -193,7 +193,7 @@ static void write_series(struct scrape *scrape)
 
 	exposition_count(&scrape->out, "", "table", "calls", series_count(metrics->calls));
 	exposition_count(&scrape->out, "", "table", "timings", series_count(metrics->timings));
-	exposition_count(&scrape->out, "", "table", "actions", series_count(metrics->action_counts));
+	exposition_count(&scrape->out, "", "table", "actions", series_count(metrics->actions));
 }
 
 static void write_overflowed(struct scrape *scrape)
@@ -288,7 +288,7 @@ static const struct scrape_family of_calls[] = {
 	  NULL },
 };
 
-static struct series_row *other_of(struct metrics *metrics, const struct series *table)
+static struct series_row *other_of(struct metrics *metrics, const struct series_table *table)
 {
 	if (table == metrics->calls)
 		return metrics->overflowed ? &metrics->other_calls.row : NULL;
@@ -321,7 +321,7 @@ static bool step(struct scrape *scrape)
 {
 	const struct scrape_family *family = family_at(scrape->family);
 	struct metrics *metrics = scrape->metrics;
-	struct series *table;
+	struct series_table *table;
 	struct series_row *row;
 	size_t end;
 

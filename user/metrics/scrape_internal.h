@@ -26,7 +26,7 @@ struct scrape {
 struct scrape_family {
 	struct exposition_family head;
 	void (*all)(struct scrape *scrape);
-	struct series *(*table)(struct metrics *metrics);
+	struct series_table *(*table)(struct metrics *metrics);
 	/* `row` is a slot's, or at the end the table's row "other". */
 	void (*one)(struct scrape *scrape, struct series_row *row);
 };

@@ -6,7 +6,7 @@
 
 TAILQ_HEAD(rows, series_row);
 
-struct series {
+struct series_table {
 	size_t row_size, max;
 	void (*dropped)(void *arg, struct series_row *row);
 	void *arg;
@@ -17,10 +17,10 @@ struct series {
 	size_t n_slots, n_room;
 };
 
-struct series *series_new(size_t row_size, size_t max,
-			  void (*dropped)(void *arg, struct series_row *row), void *arg)
+struct series_table *series_new(size_t row_size, size_t max,
+				void (*dropped)(void *arg, struct series_row *row), void *arg)
 {
-	struct series *series = calloc(1, sizeof(*series));
+	struct series_table *series = calloc(1, sizeof(*series));
 
 	if (!series)
 		return NULL;
@@ -32,7 +32,7 @@ struct series *series_new(size_t row_size, size_t max,
 	return series;
 }
 
-static void drop(struct series *series, struct series_row *row)
+static void drop(struct series_table *series, struct series_row *row)
 {
 	if (series->dropped)
 		series->dropped(series->arg, row);
@@ -43,7 +43,7 @@ static void drop(struct series *series, struct series_row *row)
 	free(row);
 }
 
-struct series *series_free(struct series *series)
+struct series_table *series_free(struct series_table *series)
 {
 	if (!series)
 		return NULL;
@@ -54,7 +54,7 @@ struct series *series_free(struct series *series)
 	return NULL;
 }
 
-void series_expire(struct series *series, uint64_t now_ns)
+void series_expire(struct series_table *series, uint64_t now_ns)
 {
 	struct series_row *oldest;
 
@@ -63,7 +63,7 @@ void series_expire(struct series *series, uint64_t now_ns)
 		drop(series, oldest);
 }
 
-static bool grow(struct series *series)
+static bool grow(struct series_table *series)
 {
 	size_t room = series->n_room ? series->n_room * 2 : 64;
 	struct series_row **slots;
@@ -81,7 +81,7 @@ static bool grow(struct series *series)
 }
 
 /* A slot for one more row; the oldest idle row may have to go. False: there is none. */
-static bool make_room(struct series *series, uint64_t now_ns, size_t *ret_slot)
+static bool make_room(struct series_table *series, uint64_t now_ns, size_t *ret_slot)
 {
 	struct series_row *oldest = TAILQ_FIRST(&series->lru);
 
@@ -105,7 +105,7 @@ static bool make_room(struct series *series, uint64_t now_ns, size_t *ret_slot)
 	return true;
 }
 
-struct series_row *series_find(struct series *series, const char *labels, uint64_t now_ns)
+struct series_row *series_find(struct series_table *series, const char *labels, uint64_t now_ns)
 {
 	struct series_row *row;
 
@@ -118,7 +118,7 @@ struct series_row *series_find(struct series *series, const char *labels, uint64
 	return row;
 }
 
-struct series_row *series_get(struct series *series, const char *labels, uint64_t now_ns)
+struct series_row *series_get(struct series_table *series, const char *labels, uint64_t now_ns)
 {
 	struct series_row *row = series_find(series, labels, now_ns);
 	size_t slot;
@@ -149,22 +149,22 @@ struct series_row *series_get(struct series *series, const char *labels, uint64_
 	return row;
 }
 
-size_t series_slots(const struct series *series)
+size_t series_slots(const struct series_table *series)
 {
 	return series->n_slots;
 }
 
-struct series_row *series_at(const struct series *series, size_t slot)
+struct series_row *series_at(const struct series_table *series, size_t slot)
 {
 	return slot < series->n_slots ? series->slots[slot] : NULL;
 }
 
-size_t series_count(const struct series *series)
+size_t series_count(const struct series_table *series)
 {
 	return HASH_COUNT(series->hash);
 }
 
-void series_pin(struct series *series, bool pinned)
+void series_pin(struct series_table *series, bool pinned)
 {
 	series->pins += pinned ? 1 : -1;
 }

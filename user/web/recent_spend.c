@@ -13,7 +13,7 @@
 #define KEY_LEN   2048
 
 struct spend {
-	struct series *rows;
+	struct series_table *rows;
 	struct spend_row other, total;
 	bool has_other;
 };
