@@ -6,11 +6,10 @@
 #ifndef BUDGET_COUNTER_INTERNAL_H
 #define BUDGET_COUNTER_INTERNAL_H
 
-#define HASH_NONFATAL_OOM 1
 #include <stddef.h>
 #include <sys/queue.h>
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "budget/counter.h"
 
 struct sum {

@@ -5,10 +5,10 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
 
@@ -67,6 +67,10 @@ static void add_row(void *arg, const struct ledger_row *row)
 			return;
 		memcpy(spender->name, key, sizeof(key));
 		HASH_ADD_STR(frame->spenders, name, spender);
+		if (!spender->hh.tbl) {
+			free(spender);
+			return;
+		}
 	}
 	add_sums(spender, frame->span, row);
 }

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
+
+#include "base/hash.h"
 
 /* Live subjects that are judged; a ledger that names more leaves the rest to their next call. */
 #define SUBJECTS_MAX 16384
@@ -39,6 +40,7 @@ struct job {
 static uint64_t cgroup_of(struct job *job, const char *text)
 {
 	struct path *path;
+	uint64_t cgroup;
 
 	HASH_FIND_STR(job->paths, text, path);
 	if (path)
@@ -47,9 +49,11 @@ static uint64_t cgroup_of(struct job *job, const char *text)
 	if (!path)
 		return who_cgroup_id(job->who, text);
 	snprintf(path->path, sizeof(path->path), "%s", text);
-	path->cgroup = who_cgroup_id(job->who, text);
+	path->cgroup = cgroup = who_cgroup_id(job->who, text);
 	HASH_ADD_STR(job->paths, path, path);
-	return path->cgroup;
+	if (!path->hh.tbl)
+		free(path);
+	return cgroup;
 }
 
 static void remember(struct job *job, const struct who_group *group, const struct ledger_call *call)
@@ -73,6 +77,8 @@ static void remember(struct job *job, const struct who_group *group, const struc
 	memcpy(subject->host, call->charge->host, sizeof(subject->host));
 	memcpy(subject->model, call->charge->model, sizeof(subject->model));
 	HASH_ADD_STR(job->subjects, key, subject);
+	if (!subject->hh.tbl)
+		free(subject);
 }
 
 static void add_call(void *arg, const struct ledger_call *call)

@@ -9,9 +9,8 @@
 #define ENFORCE_INCIDENT_H
 
 #include <sys/queue.h>
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "enforce/bucket.h"
 #include "enforce/enforcer.h"
 

@@ -3,9 +3,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "tap/tap.h"
 
 struct entry {

@@ -10,10 +10,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "enforce/freezer.h"
 
 enum kind { PROCESS, STOPPED, FROZEN };

@@ -168,6 +168,11 @@ static struct process *enlist(struct attach *attach, uint32_t tgid)
 	process->start = start;
 	LIST_INIT(&process->links);
 	HASH_ADD(hh, attach->processes, tgid, sizeof(process->tgid), process);
+	if (!process->hh.tbl) {
+		free(process);
+		attach->n_failures++;
+		return NULL;
+	}
 	return process;
 }
 

@@ -96,8 +96,10 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, struct fi
 	}
 	if (HASH_COUNT(files->table) >= FILES_MAX)
 		return -ENOSPC;
+	HASH_ADD(hh, files->table, key, sizeof(file->key), file);
+	if (!file->hh.tbl)
+		return -ENOMEM;
 	*ret = take(file);
-	HASH_ADD(hh, files->table, key, sizeof((*ret)->key), *ret);
 	return 0;
 }
 

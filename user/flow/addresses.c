@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <uthash.h>
+
+#include "base/hash.h"
 
 struct key {
 	uint8_t addr[16];
@@ -71,6 +72,10 @@ void addresses_learn(struct addresses *addresses, uint8_t family, const uint8_t 
 			return;
 		entry->key = key;
 		HASH_ADD(hh, addresses->entries, key, sizeof(entry->key), entry);
+		if (!entry->hh.tbl) {
+			free(entry);
+			return;
+		}
 	}
 	snprintf(entry->host, sizeof(entry->host), "%s", host);
 }

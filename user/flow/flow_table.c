@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <uthash.h>
+
+#include "base/hash.h"
 
 struct entry {
 	UT_hash_handle hh;
@@ -61,6 +62,10 @@ int flow_table_put(struct flows *flows, const struct ev_flow *flow)
 		return -ENOMEM;
 	entry->flow = *flow;
 	HASH_ADD(hh, flows->entries, flow.head.id, sizeof(entry->flow.head.id), entry);
+	if (!entry->hh.tbl) {
+		free(entry);
+		return -ENOMEM;
+	}
 	return 0;
 }
 

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "quic/greeting.h"
 
 /* As the kernel sends up of one connection (bpf/quic.h). */
@@ -61,6 +61,11 @@ static struct entry *meet(struct quic_flows *quic_flows, __u64 id)
 	}
 	entry->id = id;
 	HASH_ADD(hh, quic_flows->entries, id, sizeof(entry->id), entry);
+	if (!entry->hh.tbl) {
+		greeting_free(entry->greeting);
+		free(entry);
+		return NULL;
+	}
 	return entry;
 }
 

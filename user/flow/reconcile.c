@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
+
+#include "base/hash.h"
 
 /*
  * Bytes of a handshake that the kernel could not follow: ClientHellos of 259 to 1,502 bytes and a
@@ -122,6 +123,10 @@ static struct account *account_of(struct reconcile *reconcile, uint32_t tgid, co
 		return NULL;
 	account->key = key;
 	HASH_ADD(hh, reconcile->accounts, key, sizeof(account->key), account);
+	if (!account->hh.tbl) {
+		free(account);
+		return NULL;
+	}
 	return account;
 }
 

@@ -2,7 +2,8 @@
 #include "flow/relays.h"
 
 #include <stdlib.h>
-#include <uthash.h>
+
+#include "base/hash.h"
 
 struct entry {
 	UT_hash_handle hh; /* in the order in which they came */
@@ -50,5 +51,7 @@ bool relays_is_relayed(struct relays *relays, uint64_t hello, uint64_t cookie)
 	entry->hello = hello;
 	entry->cookie = cookie;
 	HASH_ADD(hh, relays->entries, hello, sizeof(entry->hello), entry);
+	if (!entry->hh.tbl)
+		free(entry);
 	return false;
 }

@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 #include "base/cleanup.h"
 #include "base/decimal.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "budget/match.h"
 

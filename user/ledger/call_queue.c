@@ -7,10 +7,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "ledger/ledger_internal.h"
 
 #define BATCH       1024 /* rows that are written without waiting for the timer: about 15 ms */

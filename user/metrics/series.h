@@ -18,8 +18,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "base/hash.h"
 
 #define SERIES_KEEP_NS  86400000000000ULL
 #define SERIES_IDLE_NS  600000000000ULL /* twice the 5 minutes after which Prometheus forgets one */

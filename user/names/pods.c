@@ -2,8 +2,8 @@
 #include "names/pods.h"
 
 #include <string.h>
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+
+#include "base/hash.h"
 
 struct pod {
 	struct who_pod is;
@@ -76,10 +76,7 @@ static struct pod *look_up(struct pods *pods, const char *uid)
 /* Puts it last in the order of use. */
 static void touch(struct pods *pods, struct pod *pod)
 {
-	if (!pod->hh.hh_next && pods->pods == pod)
-		return;
-	HASH_DEL(pods->pods, pod);
-	HASH_ADD_STR(pods->pods, is.uid, pod);
+	HASH_TOUCH(hh, pods->pods, pod);
 }
 
 static struct pod *add(struct pods *pods, const char *uid)
@@ -138,6 +135,20 @@ static bool take_all(struct pod *pod, const struct who_pod *from, enum pods_rank
 	return changed;
 }
 
+/* NULL: out of memory, and the pod is forgotten. */
+static struct pod *rename_pod(struct pods *pods, struct pod *pod, const char *uid)
+{
+	HASH_DEL(pods->pods, pod);
+	memcpy(pod->is.uid, uid, sizeof(pod->is.uid));
+	HASH_ADD_STR(pods->pods, is.uid, pod);
+	if (pod->hh.tbl)
+		return pod;
+	if (pod->is.hash[0])
+		HASH_DELETE(by_hash, pods->statics, pod);
+	free(pod);
+	return NULL;
+}
+
 /*
  * A static pod is known by its hash from paths, and from the kubelet; the API server's mirror of it
  * has a uid of its own, which takes the entry over.
@@ -148,11 +159,8 @@ static struct pod *get(struct pods *pods, const struct who_pod *from)
 
 	if (!pod && from->hash[0]) {
 		pod = look_up(pods, from->hash);
-		if (pod) {
-			HASH_DEL(pods->pods, pod);
-			memcpy(pod->is.uid, from->uid, sizeof(pod->is.uid));
-			HASH_ADD_STR(pods->pods, is.uid, pod);
-		}
+		if (pod)
+			pod = rename_pod(pods, pod, from->uid);
 	}
 	if (!pod)
 		pod = add(pods, from->uid);
@@ -163,6 +171,8 @@ static struct pod *get(struct pods *pods, const struct who_pod *from)
 		if (!other) {
 			memcpy(pod->is.hash, from->hash, sizeof(pod->is.hash));
 			HASH_ADD(by_hash, pods->statics, is.hash, strlen(pod->is.hash), pod);
+			if (!pod->by_hash.tbl)
+				pod->is.hash[0] = '\0';
 		}
 	}
 	return pod;
@@ -228,8 +238,7 @@ const struct who_container *pods_find_container(struct pods *pods, const char *i
 	HASH_FIND_STR(pods->containers, id, container);
 	if (!container)
 		return NULL;
-	HASH_DEL(pods->containers, container);
-	HASH_ADD_STR(pods->containers, is.id, container);
+	HASH_TOUCH(hh, pods->containers, container);
 	return &container->is;
 }
 

@@ -7,10 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/loop.h"
 #include "names/podlist.h"
 #include "names/source.h"

@@ -3,8 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
+
+#include "base/hash.h"
 
 /* One call in progress on a connection. */
 struct item {
@@ -336,6 +337,12 @@ static struct connection *connection_add(struct connections *connections,
 	connection->tgid = event->tgid;
 	connection->uid = (uid_t)-1;
 	HASH_ADD(hh, connections->table, id, sizeof(connection->id), connection);
+	if (!connection->hh.tbl) {
+		conn_free(connection->conn);
+		free(connection);
+		connections->stats.connections_dropped++;
+		return NULL;
+	}
 	connections->stats.connections++;
 	return connection;
 }

@@ -3,10 +3,9 @@
 #ifndef SHARED_SHARED_INTERNAL_H
 #define SHARED_SHARED_INTERNAL_H
 
-#define HASH_NONFATAL_OOM 1
 #include <sys/queue.h>
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "shared/shared.h"
 #include "shared/wire.h"
 

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <uthash.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "who/who.h"
 
 /* FILEID_KERNFS of fs/kernfs/mount.c (Linux 5.9): the handle is the 64-bit inode number. */
@@ -55,6 +55,8 @@ void cgroups_learn(struct cgroups *cgroups, uint64_t id, const char *path)
 	entry->id = id;
 	memcpy(entry->text, path, len);
 	HASH_ADD(hh, cgroups->paths, id, sizeof(entry->id), entry);
+	if (!entry->hh.tbl)
+		free(entry);
 }
 
 /*
@@ -208,8 +210,7 @@ static const char *look_up(struct cgroups *cgroups, uint64_t id)
 	HASH_FIND(hh, cgroups->paths, &id, sizeof(id), entry);
 	if (!entry)
 		return NULL;
-	HASH_DEL(cgroups->paths, entry);
-	HASH_ADD(hh, cgroups->paths, id, sizeof(entry->id), entry);
+	HASH_TOUCH(hh, cgroups->paths, entry);
 	return entry->text;
 }
 

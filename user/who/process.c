@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <uthash.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "who/users.h"
 
 struct process {
@@ -165,8 +165,7 @@ const struct who_process *processes_find(struct processes *processes, uint32_t t
 		process = NULL;
 	}
 	if (process) {
-		HASH_DEL(processes->processes, process);
-		HASH_ADD(hh, processes->processes, is.tgid, sizeof(process->is.tgid), process);
+		HASH_TOUCH(hh, processes->processes, process);
 		if (process->is.uid != uid && uid != WHO_NO_UID) {
 			process->is.uid = uid;
 			process->is_named = false;
@@ -199,6 +198,11 @@ const struct who_process *processes_find(struct processes *processes, uint32_t t
 	read_exe(&process->is);
 	name_user(processes, process);
 	HASH_ADD(hh, processes->processes, is.tgid, sizeof(process->is.tgid), process);
+	if (!process->hh.tbl) {
+		processes->nobody = process->is;
+		free(process);
+		return &processes->nobody;
+	}
 	return &process->is;
 }
 

@@ -4,10 +4,9 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/thread.h"
 #include "who/who.h"
 
