@@ -82,6 +82,7 @@ static struct policy *new_policy(bool matches_all)
 static double time_policy(struct policy *policy, int calls)
 {
 	uint64_t begun_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	struct verdict_iter verdicts;
 	struct policy_verdict verdict;
 
 	for (int i = 0; i < calls; i++) {
@@ -90,8 +91,8 @@ static double time_policy(struct policy *policy, int calls)
 						  .host = one.host,
 						  .model = one.model };
 
-		policy_charge(policy, &subject, &one, i, 1790000000 * US_PER_S + i);
-		while (policy_next(policy, &verdict))
+		policy_charge(policy, &subject, &one, i, 1790000000 * US_PER_S + i, &verdicts);
+		while (verdict_next(&verdicts, &verdict))
 			;
 	}
 	return (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - begun_ns) / calls;

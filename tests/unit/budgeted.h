@@ -48,6 +48,7 @@ static inline struct policy_budget day_budget(void)
 				       .n_steps = 2 };
 }
 
+static struct verdict_iter verdicts; /* of the last charge or judgement */
 static struct who_group group = { .cgroup = 7, .path = "/a" };
 static struct who_process process = { .tgid = 70,
 				      .user = "root",
@@ -70,7 +71,7 @@ static inline void charge(struct policy *policy, int64_t nanos, int64_t id, int6
 				 .usage = { .output = (uint64_t)nanos / USD } };
 	struct policy_subject who = subject();
 
-	policy_charge(policy, &who, &charge, id, now_us);
+	policy_charge(policy, &who, &charge, id, now_us, &verdicts);
 }
 
 static inline void sum_counters(void *arg, const struct policy_counter *counter)

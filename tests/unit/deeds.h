@@ -183,6 +183,7 @@ static struct policy_rules rules = { .enforce = true,
 				     .budgets = budgets,
 				     .n_budgets = 2,
 				     .file = "x.yaml" };
+static struct verdict_iter verdicts; /* of the last charge or judgement */
 static struct who_group group;
 static struct who_process process;
 static struct policy_subject subject = { .group = &group,
@@ -300,7 +301,7 @@ static inline struct policy *policy_of(uint64_t spent)
 	budgets[0].zone = "UTC";
 	policy = policy_new(&rules);
 	if (spent)
-		policy_charge(policy, &subject, &charge, 1, T0);
+		policy_charge(policy, &subject, &charge, 1, T0, &verdicts);
 	return policy;
 }
 
@@ -308,7 +309,7 @@ static inline void apply_all(struct enforcer *enforcer, struct policy *policy)
 {
 	struct policy_verdict verdict;
 
-	while (policy_next(policy, &verdict))
+	while (verdict_next(&verdicts, &verdict))
 		enforcer_apply(enforcer, &verdict, &subject, T0);
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The sums of one budget, by key, in its present window. For policy.c, subject.c and flight.c alone.
- */
+/* The sums of one budget, by key, in its present window. For the files of this room alone. */
 #ifndef BUDGET_COUNTER_H
 #define BUDGET_COUNTER_H
 
@@ -58,29 +56,23 @@ void counter_land(struct counters *counters, struct counter *counter, uint64_t s
 /* What is ordered of it; the last of the orders that fit counts. */
 void counter_override(struct counters *counters, struct counter *counter,
 		      const struct override *overrides, size_t n);
-#define COUNTER_HOLD UINT32_MAX       /* as a step: what an operator ordered */
-#define COUNTER_FUSE (UINT32_MAX - 2) /* as a step: it is nearly spent */
 /* All but the epoch. */
 void counter_usage_snapshot(const struct counters *counters, const struct counter *counter,
 			    struct policy_usage_snapshot *ret);
 /* A KiB of an answer has just cost so much, in the unit of the limit. Kept where there is a fuse. */
 void counter_flow(struct counter *counter, uint64_t per_kib);
-/* Fills all of a verdict that the counter knows. */
+/* The verdict that follows `last`; VERDICT_NONE begins and ends. */
+struct verdict_at counter_next_verdict(const struct counters *counters,
+				       const struct counter *counter, struct verdict_at last);
+/* Fills all of a verdict that the counter knows; `at` is not VERDICT_NONE, the rest of *ret is zero. */
 void counter_fill_verdict(const struct counters *counters, const struct counter *counter,
-			  uint32_t step, struct policy_verdict *ret);
+			  struct verdict_at at, struct policy_verdict *ret);
 /* Every counter that holds something in the present window. */
 void counters_walk(struct counters *counters,
 		   void (*fn)(void *arg, const struct policy_counter *counter), void *arg);
 
 /* A cgroup that is gated with the counter, although it has not been charged yet. */
 void counter_join(struct counter *counter, uint64_t cgroup);
-/* See policy.h. True: steps no longer stand. */
-bool counter_set_remote(struct counters *counters, struct counter *counter, int64_t window_start_us,
-			const struct policy_remote *remote);
-void counters_changed(struct counters *counters,
-		      void (*fn)(void *arg, const struct policy_own *own), void *arg);
-bool counters_has_new(struct counters *counters);
-
 /* Each counter, in some order; NULL begins, and ends. No counter is made or dropped meanwhile. */
 struct counter *counters_next(struct counters *counters, struct counter *counter);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What counter.c, counters.c and spike.c share, and what policy.c does a thousand times a charge; for
- * no other module.
+ * The counter itself, for the files that compute it, and what policy.c does a thousand times a charge; for
+ * no other room.
  */
 #ifndef BUDGET_COUNTER_INTERNAL_H
 #define BUDGET_COUNTER_INTERNAL_H
@@ -132,33 +132,51 @@ static inline void counter_fetch(const struct counter *counter)
 		__builtin_prefetch(counter, 1);
 }
 
-/* Is there a step to tell of? */
+/* Has it a verdict? */
 static inline bool counter_fills_verdict(const struct counter *counter)
 {
 	return counter->reserved_of || counter->is_near_limit || counter->order == OVERRIDE_HOLD;
 }
 
-/* near.c. The step that a budget's fuses are for; n_steps: none. */
-uint32_t counter_allowance_step(const struct policy_budget *budget);
-/* Of its calls, in the unit of the limit; 0: not known. */
-uint64_t counter_mean(const struct counters *counters, const struct counter *counter);
-/* Is its fuse due, with so much spent and ahead? */
-bool counter_is_near_limit(const struct counters *counters, const struct counter *counter,
-			   uint64_t all);
-/* Below this sum a plain counter has nothing to tell, however few calls it is reached with. */
-uint64_t counter_silent_below(const struct counters *counters, const struct counter *counter);
-/* counter.c. Where a step lies, in the unit of the limit. */
+/* A shared budget's counter has a new sum. */
+static inline void counter_change(struct counters *counters, struct counter *counter)
+{
+	if (!counters->is_shared || counter->is_changed)
+		return;
+	LIST_INSERT_HEAD(&counters->changed, counter, changed);
+	counter->is_changed = true;
+}
+
+/* limits.c. So many thousandths of a limit, rounded up; of none: INT64_MAX. */
+uint64_t limits_part(uint64_t limit, uint32_t permille);
+/* A budget's limit in its unit; 0: none, as of a spike. */
+uint64_t limits_own(const struct policy_budget *budget);
+/* Where a step of a counter lies in the unit of the limit: of its budget's, or of the one that was ordered. */
 uint64_t counter_limit(const struct counters *counters, const struct counter *counter,
 		       uint32_t step);
-/* Drops the slots that have left the window since the counter was last looked at. */
-void counter_slide(const struct counters *counters, struct counter *counter);
-/* Counts the steps anew when what is in flight, ordered or elsewhere has become another. */
-void counter_recompute(const struct counters *counters, struct counter *counter);
-/* elsewhere.c: what other nodes are taken to have spent; a shared budget's counter has a new sum. */
+/* The limit in force, in the unit of the budget; the other is 0. */
+void counter_read_limit(const struct counters *counters, const struct counter *counter,
+			int64_t *ret_nanos, uint64_t *ret_tokens);
+/* What other nodes are taken to have spent, in the unit of the limit. */
 uint64_t counter_remote(const struct counters *counters, const struct counter *counter);
-void counter_change(struct counters *counters, struct counter *counter);
-/* counters.c; NULL is nothing. */
-void counter_free(struct counters *counters, struct counter *counter);
+/* The step that a budget's allowances are for; n_steps: none. */
+uint32_t counter_allowance_step(const struct policy_budget *budget);
+
+/* window.c. Drops the slots that have left the window since the counter was last looked at. */
+void counter_slide(const struct counters *counters, struct counter *counter);
+/* Brings a counter to the present window. False: it was there, and its steps are as they were. */
+bool counter_catch_up(const struct counters *counters, struct counter *counter);
+
+/* threshold.c. The mean of its calls, in the unit of the limit; 0: not known. */
+uint64_t counter_mean(const struct counters *counters, const struct counter *counter);
+/* Is its allowance due, with so much spent and reserved? */
+bool counter_is_near_limit(const struct counters *counters, const struct counter *counter,
+			   uint64_t all);
+/* Below this sum a plain counter has no verdict, however few calls it is reached with. */
+uint64_t counter_silent_below(const struct counters *counters, const struct counter *counter);
+
+/* counter.c. Counts the steps again when what is in flight, ordered or remote has changed. */
+void counter_recompute(const struct counters *counters, struct counter *counter);
 
 /*
  * spike.c. ret_recent is what the latest slots hold, ret_line what they would have to hold. False:

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/zone.h"
 #include "budget/counter_internal.h"
 
 static size_t size_of(const struct counter *counter)
@@ -11,7 +12,7 @@ static size_t size_of(const struct counter *counter)
 	       (counter->slots ? POLICY_SLOTS * sizeof(*counter->slots) : 0);
 }
 
-void counter_free(struct counters *counters, struct counter *counter)
+static void counter_free(struct counters *counters, struct counter *counter)
 {
 	if (!counter)
 		return;
@@ -20,6 +21,59 @@ void counter_free(struct counters *counters, struct counter *counter)
 		LIST_REMOVE(counter, changed);
 	free(counter->slots);
 	free(counter);
+}
+
+struct counters *counters_new(const struct policy_budget *budget, bool is_enforced, size_t *bytes,
+			      size_t max_bytes, struct counters_common *common)
+{
+	struct counters *counters =
+		calloc(1, sizeof(*counters) + budget->n_steps * sizeof(*counters->limits));
+
+	if (!counters)
+		return NULL;
+	counters->budget = budget;
+	counters->is_in_money = policy_in_money(budget);
+	counters->is_spike = budget->spike_permille;
+	counters->is_shared = budget->is_shared;
+	counters->n_steps = (uint32_t)budget->n_steps;
+	counters->bytes = bytes;
+	counters->max_bytes = max_bytes;
+	counters->common = common;
+	counters->swept = INT64_MIN;
+	for (size_t i = 0; i < budget->n_steps; i++)
+		counters->limits[i] = limits_part(limits_own(budget), budget->steps[i].at_permille);
+	counters->allowance = is_enforced && !counters->is_spike ? counter_allowance_step(budget) :
+								   counters->n_steps;
+	if (is_rolling(counters)) {
+		counters->slot_us = budget->window_us / POLICY_SLOTS;
+		if (counters->slot_us < 1)
+			counters->slot_us = 1;
+		return counters;
+	}
+	if (zone_load(&counters->zone, budget->zone) < 0 && zone_load(&counters->zone, "UTC") < 0)
+		return counters_free(counters);
+	return counters;
+}
+
+struct counters *counters_free(struct counters *counters)
+{
+	struct counter *counter, *next;
+
+	if (!counters)
+		return NULL;
+	HASH_ITER(hh, counters->counters, counter, next) {
+		HASH_DEL(counters->counters, counter);
+		counter_free(counters, counter);
+	}
+	counter_free(counters, counters->other);
+	zone_free(counters->zone);
+	free(counters);
+	return NULL;
+}
+
+uint64_t counters_count(const struct counters *counters)
+{
+	return HASH_COUNT(counters->counters) + !!counters->other;
 }
 
 static struct counter *counter_new(struct counters *counters, const char *key)
@@ -121,36 +175,30 @@ struct counter *counters_get(struct counters *counters, const char *key, bool ma
 	return counter;
 }
 
-static void fill_counter_verdict(struct counters *counters, struct counter *counter,
-				 void (*fn)(void *arg, const struct policy_counter *counter),
-				 void *arg)
+static void show(struct counters *counters, struct counter *counter,
+		 void (*fn)(void *arg, const struct policy_counter *counter), void *arg)
 {
-	struct policy_counter told = { .budget = counters->budget, .key = counter->key };
+	struct policy_counter shown = { .budget = counters->budget, .key = counter->key };
 
 	if (!counter->n_flights && is_empty(counters, counter))
 		return;
 	counter_sync(counters, counter);
-	told.spent_nanos = (int64_t)counter->sum.nanos;
-	told.spent_tokens = counter->sum.tokens;
-	add(policy_in_money(counters->budget) ? (uint64_t *)&told.spent_nanos : &told.spent_tokens,
+	shown.spent_nanos = (int64_t)counter->sum.nanos;
+	shown.spent_tokens = counter->sum.tokens;
+	add(policy_in_money(counters->budget) ? (uint64_t *)&shown.spent_nanos : &shown.spent_tokens,
 	    counter_remote(counters, counter));
-	told.window_start_us = counters->start_us;
-	told.window_end_us = counters->end_us;
+	shown.window_start_us = counters->start_us;
+	shown.window_end_us = counters->end_us;
 	if (counter->slots) {
-		told.window_start_us = (counter->newest - POLICY_SLOTS + 1) * counters->slot_us;
-		told.window_end_us = (counter->newest + POLICY_SLOTS) * counters->slot_us;
+		shown.window_start_us = (counter->newest - POLICY_SLOTS + 1) * counters->slot_us;
+		shown.window_end_us = (counter->newest + POLICY_SLOTS) * counters->slot_us;
 	}
-	told.limit_nanos = counters->budget->limit_nanos;
-	told.limit_tokens = counters->budget->limit_tokens;
-	if (counter->raised && policy_in_money(counters->budget))
-		told.limit_nanos = (int64_t)counter->raised;
-	else if (counter->raised)
-		told.limit_tokens = counter->raised;
+	counter_read_limit(counters, counter, &shown.limit_nanos, &shown.limit_tokens);
 	if (counter->reached)
-		told.reached = &counters->budget->steps[counter->reached - 1];
-	told.cgroups = counter->members;
-	told.n_cgroups = counter->n_members < POLICY_MEMBERS ? counter->n_members : POLICY_MEMBERS;
-	fn(arg, &told);
+		shown.reached = &counters->budget->steps[counter->reached - 1];
+	shown.cgroups = counter->members;
+	shown.n_cgroups = counter->n_members < POLICY_MEMBERS ? counter->n_members : POLICY_MEMBERS;
+	fn(arg, &shown);
 }
 
 void counters_walk(struct counters *counters,
@@ -159,9 +207,9 @@ void counters_walk(struct counters *counters,
 	struct counter *counter, *next;
 
 	HASH_ITER(hh, counters->counters, counter, next)
-		fill_counter_verdict(counters, counter, fn, arg);
+		show(counters, counter, fn, arg);
 	if (counters->other)
-		fill_counter_verdict(counters, counters->other, fn, arg);
+		show(counters, counters->other, fn, arg);
 }
 
 struct counter *counters_next(struct counters *counters, struct counter *counter)

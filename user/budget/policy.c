@@ -56,28 +56,6 @@ struct policy *policy_free(struct policy *policy)
 
 /* ---- charges ---- */
 
-static uint64_t clamp_tokens(uint64_t tokens)
-{
-	return tokens < CHARGE_TOKENS_MAX ? tokens : CHARGE_TOKENS_MAX;
-}
-
-/* Clamped as the ledger does, so that a replay gives the same sums. */
-void policy_read(const struct charge *charge, int64_t call_id, struct counter_charge *ret)
-{
-	const struct usage *usage = &charge->usage;
-	int64_t nanos = charge->budget_nanos;
-
-	*ret = (struct counter_charge){ .call_id = call_id };
-	if (charge->source == CHARGE_FREE)
-		return;
-	ret->is_measured = charge_is_measured(charge->source);
-	ret->nanos = nanos < 0 ? 0 : (uint64_t)(nanos < CHARGE_NANOS_MAX ? nanos : CHARGE_NANOS_MAX);
-	ret->tokens = clamp_tokens(usage->input) + clamp_tokens(usage->cache_read) +
-		      clamp_tokens(usage->cache_write_5m) + clamp_tokens(usage->cache_write_1h) +
-		      clamp_tokens(usage->output) + clamp_tokens(usage->audio_input) +
-		      clamp_tokens(usage->audio_output);
-}
-
 /* Rolls the windows of a subject's budgets, unless it is known that none would turn. */
 static void roll_all(const struct policy *policy, struct known *known, int64_t now_us)
 {
@@ -131,9 +109,10 @@ static bool is_silent(const struct membership *membership)
 }
 
 void policy_charge(struct policy *policy, const struct policy_subject *subject,
-		   const struct charge *charge, int64_t call_id, int64_t now_us)
+		   const struct charge *charge, int64_t call_id, int64_t now_us,
+		   struct verdict_iter *ret)
 {
-	struct known *known = policy_recall(policy, subject);
+	struct known *known = policy_recall(policy, subject, ret);
 	struct counter_charge more;
 	uint64_t member;
 
@@ -178,9 +157,9 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 }
 
 static void judge(struct policy *policy, const struct policy_subject *subject, bool make,
-		  int64_t now_us)
+		  int64_t now_us, struct verdict_iter *ret)
 {
-	struct known *known = policy_recall(policy, subject);
+	struct known *known = policy_recall(policy, subject, ret);
 
 	for (size_t i = 0; known && i < known->n_memberships; i++) {
 		struct membership *membership = &known->memberships[i];
@@ -195,72 +174,41 @@ static void judge(struct policy *policy, const struct policy_subject *subject, b
 	}
 }
 
-void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us)
+void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us,
+		  struct verdict_iter *ret)
 {
 	/* What is ordered held is held before it spends. */
-	judge(policy, subject, policy->has_hold, now_us);
+	judge(policy, subject, policy->has_hold, now_us, ret);
 }
 
-void policy_expect(struct policy *policy, const struct policy_subject *subject, int64_t now_us)
+void policy_expect(struct policy *policy, const struct policy_subject *subject, int64_t now_us,
+		   struct verdict_iter *ret)
 {
-	judge(policy, subject, policy->has_hold || policy->common.calls, now_us);
-}
-
-/*
- * The next step to tell of a counter, from `from` on: an order to hold, else the steps that were
- * reached, then those that turn calls away and are reached with what is in flight, and its fuse.
- * UINT32_MAX - 1: none.
- */
-#define NO_STEP (COUNTER_HOLD - 1)
-static uint32_t next_step(const struct counters *counters, const struct counter *counter,
-			  uint32_t from)
-{
-	const struct policy_budget *budget = counters->budget;
-
-	if (counter->order == OVERRIDE_HOLD)
-		return from == 0 ? COUNTER_HOLD : NO_STEP;
-	if (from == COUNTER_FUSE)
-		return NO_STEP;
-	if (from < counter->reached)
-		return from;
-	for (; from < counter->reserved_of; from++)
-		if (budget->steps[from].action == POLICY_REFUSE ||
-		    budget->steps[from].action == POLICY_PACE)
-			return from;
-	return counter->is_near_limit ? COUNTER_FUSE : NO_STEP;
-}
-
-bool policy_next(struct policy *policy, struct policy_verdict *ret)
-{
-	struct known *known = policy->present;
-
-	for (; known && policy->at < policy->n_telling; policy->at++) {
-		const struct membership *membership =
-			&known->memberships[policy->telling[policy->at]];
-		const struct counter *counter = membership->counter;
-		uint32_t step;
-
-		if (!policy->is_inside)
-			policy->step = counter->order == OVERRIDE_HOLD    ? 0 :
-				       counter->before < counter->reached ? counter->before :
-				       counter->reached                   ? counter->reached - 1U :
-									    0;
-		step = next_step(membership->counters, counter, policy->step);
-		policy->is_inside = step != NO_STEP;
-		if (!policy->is_inside)
-			continue;
-		policy->step = step == COUNTER_HOLD ? 1 : step == COUNTER_FUSE ? step : step + 1;
-		memset(ret, 0, sizeof(*ret));
-		counter_fill_verdict(membership->counters, counter, step, ret);
-		ret->cgroup = policy->cgroup;
-		ret->tgid = policy->tgid;
-		ret->is_protected = known->is_protected;
-		return true;
-	}
-	return false;
+	judge(policy, subject, policy->has_hold || policy->common.calls, now_us, ret);
 }
 
 /* ---- questions ---- */
+
+bool policy_stands(struct policy *policy, const struct policy_budget *budget,
+		   const struct policy_step *step, const char *key, bool reserved, int64_t now_us)
+{
+	struct counters *counters = policy->counters[budget - policy->rules->budgets];
+	struct counter *counter = counters_get(counters, key, false, &policy->is_stale);
+	uint32_t at;
+
+	if (!counter)
+		return false;
+	if (step == &policy_hold)
+		return counter->order == OVERRIDE_HOLD;
+	if (counter->order == OVERRIDE_HOLD)
+		return true;
+	counters_roll(counters, now_us);
+	counter_sync(counters, counter);
+	if (step == &policy_allowance)
+		return counter->is_near_limit;
+	at = (uint32_t)(step - budget->steps);
+	return at < (reserved ? counter->reserved_of : counter->reached);
+}
 
 int64_t policy_since(const struct policy *policy, int64_t now_us)
 {

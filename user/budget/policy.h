@@ -209,27 +209,57 @@ struct policy_verdict {
 	size_t n_cgroups;
 };
 
+/* Where a verdict of one counter comes from. */
+struct verdict_at {
+	enum verdict_kind {
+		VERDICT_NONE,
+		VERDICT_HOLD,      /* an operator's order: &policy_hold */
+		VERDICT_STEP,      /* steps[step] of its budget */
+		VERDICT_ALLOWANCE, /* it is nearly spent: &policy_allowance */
+	} kind;
+	uint32_t step;
+};
 /*
- * Adds a charge to every counter that it falls under. Verdicts are then pulled with policy_next():
- * per budget, the steps that this subject's counter has reached in the present window (all of them
- * newly reached, else the highest). Pulling stops at false.
+ * The verdicts on one subject: per budget, the steps that this subject's counter has reached in the present
+ * window (all of them newly reached, else the highest). The caller owns it; there is nothing to free. It ends
+ * when the policy is given another subject, which changes what it walks. Its fields are verdict_next()'s own.
+ */
+struct verdict_iter {
+	const struct policy *policy;
+	uint64_t judged;
+	size_t i;             /* of the memberships that have a verdict */
+	struct verdict_at at; /* the last verdict on that one */
+	uint64_t cgroup;
+	uint32_t tgid;
+};
+/* False: there is none any more, *ret is as it was. */
+bool verdict_next(struct verdict_iter *iter, struct policy_verdict *ret);
+
+/*
+ * Adds a charge to every counter that it falls under. ret may be NULL, here and below: the verdicts are
+ * not wanted. now_us: wall clock, microseconds since the epoch.
  */
 void policy_charge(struct policy *policy, const struct policy_subject *subject,
-		   const struct charge *charge, int64_t call_id, int64_t now_us);
+		   const struct charge *charge, int64_t call_id, int64_t now_us,
+		   struct verdict_iter *ret);
 /* The same without a charge: for a cgroup or a connection that has just appeared. */
-void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us);
-/* The same where a call will follow: the fuse of a counter without any is due by what anybody's calls cost. */
-void policy_expect(struct policy *policy, const struct policy_subject *subject, int64_t now_us);
-bool policy_next(struct policy *policy, struct policy_verdict *ret);
+void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us,
+		  struct verdict_iter *ret);
+/*
+ * The same where a call will follow: the allowance of a counter that had no call yet is due by what calls cost
+ * in general.
+ */
+void policy_expect(struct policy *policy, const struct policy_subject *subject, int64_t now_us,
+		   struct verdict_iter *ret);
 
 /*
  * A call in flight, known by a number of the caller's: what it has cost so far counts as spent, and
  * what it will cost (the mean of its counter's calls) is held against steps that turn calls away:
- * policy_next() gives these with is_reserved. Again for the same number: replaces. At most
+ * these verdicts have is_reserved. Again for the same number: replaces. At most
  * POLICY_FLIGHTS are held, the rest is counted in policy_stats.
  */
 void policy_reserve(struct policy *policy, const struct policy_subject *subject, uint64_t flight,
-		    const struct charge *so_far, int64_t now_us);
+		    const struct charge *so_far, int64_t now_us, struct verdict_iter *ret);
 /* The call is over: to be called before its policy_charge(), or without one if it cost nothing. */
 void policy_release(struct policy *policy, uint64_t flight);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What policy.c, subject.c and flight.c share; for no other module. */
+/* What the files that know struct policy share; for no other module. */
 #ifndef BUDGET_POLICY_INTERNAL_H
 #define BUDGET_POLICY_INTERNAL_H
 
@@ -18,17 +18,17 @@ struct mark {
 	uint64_t bytes, nanos, tokens;
 };
 
-/* A call in flight, and what it holds of each of its counters. */
+/* A call in flight, and what it has reserved of each of its counters. */
 struct flight {
 	UT_hash_handle hh;
 	uint64_t id;
 	struct mark mark;
 	size_t n;
-	struct hold {
+	struct reservation {
 		struct counters *counters;
 		struct counter *counter;
-		uint64_t so_far, reserved;
-	} holds[];
+		uint64_t so_far, reserved; /* in the unit of the counter's limit */
+	} reservations[];
 };
 
 /* What was found out about a subject, keyed by all the texts that a match can look at. */
@@ -55,7 +55,7 @@ struct policy {
 	const struct policy_rules *rules;
 	struct counters **counters; /* one a budget */
 	bool is_per_process;
-	uint64_t epoch; /* of all policies of this process, the how-manieth */
+	uint64_t epoch; /* sequence number of this policy, unique per process */
 	struct known *cache;
 	struct known *by_id[POLICY_CACHE]; /* id % POLICY_CACHE */
 	uint32_t ids;
@@ -68,36 +68,37 @@ struct policy {
 	size_t n_overrides;
 	bool has_hold; /* among the orders */
 	uint64_t shared, dropped, unreserved;
-	/* what policy_next() walks: those claims of `present` that have something to tell */
+	/* the subject that was looked at last, and those of its memberships that have a verdict */
 	struct known *present;
 	uint32_t *telling;
-	size_t n_telling, at;
-	uint32_t step;
-	bool is_inside; /* of telling[at] */
-	uint64_t cgroup;
-	uint32_t tgid;
+	size_t n_telling;
+	uint64_t judged; /* how often a subject was looked at */
 };
 
 /* The calls that a counter has only been told of by way of its subject are written down with it. */
 void policy_calls(const struct policy *policy, struct counter *counter);
 
-/* What is known of a subject, for policy_next() to walk. NULL: no memory. */
-struct known *policy_recall(struct policy *policy, const struct policy_subject *subject);
+/*
+ * What is known of a subject, which is looked at from now on. ret (may be NULL) is to walk the verdicts that
+ * policy_fill_verdict() lists. NULL: no memory.
+ */
+struct known *policy_recall(struct policy *policy, const struct policy_subject *subject,
+			    struct verdict_iter *ret);
 /* A number of its own, for a cache that holds no more than POLICY_CACHE. */
 void policy_number(struct policy *policy, struct known *known);
 /* All that is known of subjects, which is found out again. */
 void policy_forget(struct policy *policy);
-/* A claim whose counter has just been looked at. */
+/* A membership whose counter has just been looked at: listed, if there is a verdict. */
 static inline void policy_fill_verdict(struct policy *policy, size_t membership,
 				       const struct counter *counter)
 {
 	if (counter_fills_verdict(counter))
 		policy->telling[policy->n_telling++] = (uint32_t)membership;
 }
-/* The counter of a claim; with `make`, there is one, if there is memory. */
+/* The counter of a membership; with `make`, there is one, if there is memory. */
 struct counter *policy_counter_of(struct policy *policy, struct membership *membership,
 				  const struct policy_subject *subject, bool make);
-/* Clamped as the ledger does, so that a replay gives the same sums. */
+/* What a charge adds to counters, clamped as the ledger does, so that a replay gives the same sums. */
 void policy_read(const struct charge *charge, int64_t call_id, struct counter_charge *ret);
 
 #endif

@@ -5,26 +5,9 @@
 #include "budget/counter_internal.h"
 #include "budget/policy_internal.h"
 
-uint64_t counter_remote(const struct counters *counters, const struct counter *counter)
-{
-	uint64_t own = in_unit(counters, &counter->sum);
-	uint64_t since = own > counter->remote.own ? own - counter->remote.own : 0;
-	unsigned __int128 all = (unsigned __int128)since * counter->remote.others +
-				counter->remote.spent;
-
-	return all > INT64_MAX ? INT64_MAX : (uint64_t)all;
-}
-
-void counter_change(struct counters *counters, struct counter *counter)
-{
-	if (!counters->is_shared || counter->is_changed)
-		return;
-	LIST_INSERT_HEAD(&counters->changed, counter, changed);
-	counter->is_changed = true;
-}
-
-bool counter_set_remote(struct counters *counters, struct counter *counter, int64_t window_start_us,
-			const struct policy_remote *remote)
+/* False: its steps are reached as before, or more of them are. */
+static bool set_remote(struct counters *counters, struct counter *counter, int64_t window_start_us,
+		       const struct policy_remote *remote)
 {
 	uint32_t before;
 
@@ -56,8 +39,8 @@ static void read_own(const struct counters *counters, const struct counter *coun
 			counters, &counter->slots[(counter->at + POLICY_SLOTS - i) % POLICY_SLOTS]);
 }
 
-void counters_changed(struct counters *counters,
-		      void (*fn)(void *arg, const struct policy_own *own), void *arg)
+static void each_changed(struct counters *counters,
+			 void (*fn)(void *arg, const struct policy_own *own), void *arg)
 {
 	struct counter *counter;
 	struct policy_own own;
@@ -71,7 +54,7 @@ void counters_changed(struct counters *counters,
 	}
 }
 
-bool counters_has_new(struct counters *counters)
+static bool has_new_counter(struct counters *counters)
 {
 	bool has_new = counters->has_new && counters->is_shared;
 
@@ -105,13 +88,14 @@ bool policy_remote(struct policy *policy, const char *budget, const char *key,
 		return false;
 	counter_sync(counters, counter);
 	before = counter->reached;
-	is_less = counter_set_remote(counters, counter, window_start_us, remote);
+	is_less = set_remote(counters, counter, window_start_us, remote);
 	for (uint32_t step = before; step < counter->reached; step++) {
 		struct policy_verdict verdict = { 0 };
 
 		/* counter_fill_verdict() asks what was reached before this. */
 		counter->before = before;
-		counter_fill_verdict(counters, counter, step, &verdict);
+		counter_fill_verdict(counters, counter, (struct verdict_at){ VERDICT_STEP, step },
+				     &verdict);
 		counter->before = counter->reached;
 		fn(arg, &verdict);
 	}
@@ -125,7 +109,7 @@ void policy_changed(struct policy *policy, int64_t now_us,
 		if (!policy->rules->budgets[i].is_shared)
 			continue;
 		counters_roll(policy->counters[i], now_us);
-		counters_changed(policy->counters[i], fn, arg);
+		each_changed(policy->counters[i], fn, arg);
 	}
 }
 
@@ -134,6 +118,6 @@ bool policy_has_new(struct policy *policy)
 	bool has_new = false;
 
 	for (size_t i = 0; i < policy->rules->n_budgets; i++)
-		has_new |= counters_has_new(policy->counters[i]);
+		has_new |= has_new_counter(policy->counters[i]);
 	return has_new;
 }

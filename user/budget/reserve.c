@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands beside the sums: calls in flight, and what operators ordered. */
-#include <errno.h>
+/* Calls in flight: what each has cost so far and will probably cost, reserved of its counters. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "budget/policy_internal.h"
-
-/* ---- calls in flight ---- */
 
 #define FLOW_BYTES 512 /* of an answer, between two looks at what it costs: two or three events */
 
@@ -19,8 +16,9 @@ static void land(struct policy *policy, uint64_t id, bool is_over)
 		return;
 	HASH_DEL(policy->flights, flight);
 	for (size_t i = 0; i < flight->n; i++)
-		counter_land(flight->holds[i].counters, flight->holds[i].counter,
-			     flight->holds[i].so_far, flight->holds[i].reserved, is_over);
+		counter_land(flight->reservations[i].counters, flight->reservations[i].counter,
+			     flight->reservations[i].so_far, flight->reservations[i].reserved,
+			     is_over);
 	free(flight);
 }
 
@@ -56,126 +54,78 @@ static bool flows(struct mark *mark, const struct counter_charge *cost, uint64_t
 	return true;
 }
 
+/* A call in flight with room for what it reserves of n counters. NULL: no room in POLICY_FLIGHTS, or no memory. */
+static struct flight *flight_new(struct policy *policy, uint64_t id, size_t n)
+{
+	struct flight *flight;
+
+	if (HASH_COUNT(policy->flights) >= POLICY_FLIGHTS)
+		return NULL;
+	flight = calloc(1, sizeof(*flight) + n * sizeof(flight->reservations[0]));
+	if (!flight)
+		return NULL;
+	flight->id = id;
+	HASH_ADD(hh, policy->flights, id, sizeof(flight->id), flight);
+	if (flight->hh.tbl)
+		return flight;
+	free(flight);
+	return NULL;
+}
+
+/* Reserves of one counter what the call has cost so far and will probably cost. False: no memory. */
+static bool reserve_of(struct policy *policy, const struct known *known,
+		       struct membership *membership, const struct policy_subject *subject,
+		       const struct counter_charge *cost, struct reservation *ret)
+{
+	struct counters *counters = membership->counters;
+	struct counter *counter = policy_counter_of(policy, membership, subject, true);
+
+	if (!counter)
+		return false;
+	/* Others may have spent it all: what they say comes while this call runs. */
+	if (counters->is_shared && !known->is_protected && strcmp(subject->group->path, "/"))
+		counter_join(counter, subject->group->cgroup);
+	ret->counters = counters;
+	ret->counter = counter;
+	ret->so_far = counter_fly(counters, counter,
+				  counters->is_in_money ? cost->nanos : cost->tokens,
+				  &ret->reserved);
+	return true;
+}
+
 void policy_reserve(struct policy *policy, const struct policy_subject *subject, uint64_t id,
-		    const struct charge *so_far, int64_t now_us)
+		    const struct charge *so_far, int64_t now_us, struct verdict_iter *ret)
 {
 	struct mark mark = mark_of(policy, id), per_kib;
-	struct known *known;
 	struct counter_charge cost;
 	struct flight *flight;
+	struct known *known;
 	bool is_flowing;
 
 	land(policy, id, false);
-	known = policy_recall(policy, subject);
+	known = policy_recall(policy, subject, ret);
 	if (!known || !known->n_memberships)
 		return;
-	flight = HASH_COUNT(policy->flights) >= POLICY_FLIGHTS ?
-			 NULL :
-			 calloc(1,
-				sizeof(*flight) + known->n_memberships * sizeof(flight->holds[0]));
-	if (flight) {
-		flight->id = id;
-		HASH_ADD(hh, policy->flights, id, sizeof(flight->id), flight);
-	}
-	if (!flight || !flight->hh.tbl) {
+	flight = flight_new(policy, id, known->n_memberships);
+	if (!flight) {
 		policy->unreserved++;
-		free(flight);
-		policy->present = NULL;
 		return;
 	}
 	policy_read(so_far, 0, &cost);
 	is_flowing = flows(&mark, &cost, so_far->response_bytes, &per_kib);
 	flight->mark = mark;
 	for (size_t i = 0; i < known->n_memberships; i++) {
+		struct reservation *reservation = &flight->reservations[flight->n];
 		struct membership *membership = &known->memberships[i];
-		struct hold *hold = &flight->holds[flight->n];
 
 		counters_roll(membership->counters, now_us);
-		hold->counter = policy_counter_of(policy, membership, subject, true);
-		if (!hold->counter)
+		if (!reserve_of(policy, known, membership, subject, &cost, reservation))
 			continue;
-		/* Others may have spent it all: what they say comes while this call runs. */
-		if (membership->counters->is_shared && !known->is_protected &&
-		    strcmp(subject->group->path, "/"))
-			counter_join(hold->counter, subject->group->cgroup);
-		hold->counters = membership->counters;
-		hold->so_far = counter_fly(
-			membership->counters, hold->counter,
-			policy_in_money(membership->counters->budget) ? cost.nanos : cost.tokens,
-			&hold->reserved);
 		if (is_flowing)
-			counter_flow(hold->counter, membership->counters->is_in_money ?
-							    per_kib.nanos :
-							    per_kib.tokens);
-		policy_fill_verdict(policy, i, hold->counter);
+			counter_flow(reservation->counter, membership->counters->is_in_money ?
+								   per_kib.nanos :
+								   per_kib.tokens);
+		policy_fill_verdict(policy, i, reservation->counter);
 		flight->n++;
 	}
-}
-
-/* ---- orders ---- */
-
-int policy_override(struct policy *policy, const struct override *overrides, size_t n)
-{
-	struct override *copy = calloc(n + 1, sizeof(*copy));
-
-	if (!copy)
-		return -ENOMEM;
-	if (n)
-		memcpy(copy, overrides, n * sizeof(*copy));
-	free(policy->overrides);
-	policy->overrides = copy;
-	policy->n_overrides = n;
-	policy->has_hold = false;
-	for (size_t i = 0; i < n; i++)
-		policy->has_hold |= copy[i].kind == OVERRIDE_HOLD;
-	for (size_t i = 0; i < policy->rules->n_budgets; i++) {
-		struct counters *counters = policy->counters[i];
-		struct counter *counter = NULL;
-
-		while ((counter = counters_next(counters, counter)))
-			counter_override(counters, counter, copy, n);
-	}
-	return 0;
-}
-
-void policy_held(struct policy *policy, int64_t now_us,
-		 void (*fn)(void *arg, const struct policy_verdict *verdict), void *arg)
-{
-	for (size_t i = 0; policy->has_hold && i < policy->rules->n_budgets; i++) {
-		struct counters *counters = policy->counters[i];
-		struct counter *counter = NULL;
-
-		counters_roll(counters, now_us);
-		while ((counter = counters_next(counters, counter))) {
-			struct policy_verdict verdict = { 0 };
-
-			if (counter->order != OVERRIDE_HOLD)
-				continue;
-			counter_sync(counters, counter);
-			policy_calls(policy, counter);
-			counter_fill_verdict(counters, counter, COUNTER_HOLD, &verdict);
-			fn(arg, &verdict);
-		}
-	}
-}
-
-bool policy_stands(struct policy *policy, const struct policy_budget *budget,
-		   const struct policy_step *step, const char *key, bool reserved, int64_t now_us)
-{
-	struct counters *counters = policy->counters[budget - policy->rules->budgets];
-	struct counter *counter = counters_get(counters, key, false, &policy->is_stale);
-	uint32_t at;
-
-	if (!counter)
-		return false;
-	if (step == &policy_hold)
-		return counter->order == OVERRIDE_HOLD;
-	if (counter->order == OVERRIDE_HOLD)
-		return true;
-	counters_roll(counters, now_us);
-	counter_sync(counters, counter);
-	if (step == &policy_allowance)
-		return counter->is_near_limit;
-	at = (uint32_t)(step - budget->steps);
-	return at < (reserved ? counter->reserved_of : counter->reached);
 }

@@ -72,6 +72,7 @@ void policy_forget(struct policy *policy)
 	}
 	memset(policy->by_id, 0, sizeof(policy->by_id));
 	policy->present = NULL;
+	policy->n_telling = 0;
 	policy->is_stale = false;
 }
 
@@ -160,7 +161,8 @@ void policy_calls(const struct policy *policy, struct counter *counter)
 	counter->n_silent_below = 0;
 }
 
-struct known *policy_recall(struct policy *policy, const struct policy_subject *subject)
+struct known *policy_recall(struct policy *policy, const struct policy_subject *subject,
+			    struct verdict_iter *ret)
 {
 	char packed[PACKED_MAX];
 	size_t len = pack(policy, subject, packed);
@@ -172,10 +174,13 @@ struct known *policy_recall(struct policy *policy, const struct policy_subject *
 	if (!known)
 		known = learn(policy, subject, packed, len);
 	policy->present = known;
-	policy->n_telling = policy->at = 0;
-	policy->is_inside = false;
-	policy->cgroup = subject->group->cgroup;
-	policy->tgid = subject->process->tgid;
+	policy->n_telling = 0;
+	policy->judged++;
+	if (ret)
+		*ret = (struct verdict_iter){ .policy = policy,
+					      .judged = policy->judged,
+					      .cgroup = subject->group->cgroup,
+					      .tgid = subject->process->tgid };
 	return known;
 }
 

@@ -3,40 +3,6 @@
 #include "base/cleanup.h"
 #include "budget/counter_internal.h"
 
-/* Does a call of a cgroup count here whatever process made it, and whom it was for? */
-static bool is_of_cgroups(const struct policy_budget *budget)
-{
-	const struct policy_match *match = &budget->match;
-	const char *const narrower[] = { match->user, match->command, match->exe, match->host,
-					 match->model };
-
-	if (budget->per == POLICY_PER_USER || budget->per == POLICY_PER_PROCESS)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(narrower); i++)
-		if (narrower[i] && *narrower[i])
-			return false;
-	return true;
-}
-
-/*
- * The first step that stops somebody. A gate is a cgroup's: where a step means a process, it stands in
- * only if all that the cgroup's processes spend counts here.
- */
-uint32_t counter_allowance_step(const struct policy_budget *budget)
-{
-	uint32_t i;
-
-	for (i = 0; i < budget->n_steps; i++) {
-		const struct policy_step *step = &budget->steps[i];
-		bool means_process = step->target == POLICY_PROCESS &&
-				     (step->action == POLICY_STOP || step->action == POLICY_KILL);
-
-		if (step->action > POLICY_PACE && (!means_process || is_of_cgroups(budget)))
-			break;
-	}
-	return i;
-}
-
 /* Ever, of those that cost something. */
 static uint64_t calls_of(const struct counter *counter)
 {

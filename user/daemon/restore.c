@@ -89,13 +89,11 @@ static void add_call(void *arg, const struct ledger_call *call)
 					  .process = call->process,
 					  .host = call->charge->host,
 					  .model = call->charge->model };
-	struct policy_verdict verdict;
 
 	group.cgroup = cgroup_of(job, group.path);
+	/* Its verdicts were acted on when it happened; what still holds is judged below. */
 	policy_charge(job->policy, &subject, call->charge, call->id,
-		      call->start_us + (int64_t)(call->charge->duration_ns / 1000));
-	while (policy_next(job->policy, &verdict))
-		; /* it was acted on when it happened; what still holds is judged below */
+		      call->start_us + (int64_t)(call->charge->duration_ns / 1000), NULL);
 	if (group.cgroup)
 		remember(job, &group, call);
 }
@@ -113,11 +111,10 @@ int restore(struct ledger *ledger, struct policy *policy, struct enforcer *enfor
 						 .process = &subject->process,
 						 .host = subject->host,
 						 .model = subject->model };
-		struct policy_verdict verdict;
+		struct verdict_iter verdicts;
 
-		policy_judge(policy, &who_is, now_us);
-		while (policy_next(policy, &verdict))
-			enforcer_apply(enforcer, &verdict, &who_is, now_us);
+		policy_judge(policy, &who_is, now_us, &verdicts);
+		enforcer_apply_all(enforcer, &verdicts, &who_is, now_us);
 		HASH_DEL(job.subjects, subject);
 		free(subject);
 	}

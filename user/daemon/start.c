@@ -191,14 +191,13 @@ static bool is_wanted(void *arg, uint64_t cgroup)
 	const struct policy_subject subject = {
 		.group = &group, .process = &nobody, .host = "", .model = ""
 	};
-	struct policy_verdict verdict;
+	struct verdict_iter verdicts;
 
 	if (enforcer_holds_gate(daemon->enforcer, cgroup))
 		return true;
 	group = *who_group(daemon->who, cgroup); /* a copy: act may ask again */
-	policy_judge(daemon->policy, &subject, clock_wall_us());
-	while (policy_next(daemon->policy, &verdict))
-		enforcer_apply(daemon->enforcer, &verdict, &subject, clock_wall_us());
+	policy_judge(daemon->policy, &subject, clock_wall_us(), &verdicts);
+	enforcer_apply_all(daemon->enforcer, &verdicts, &subject, clock_wall_us());
 	return enforcer_holds_gate(daemon->enforcer, cgroup);
 }
 

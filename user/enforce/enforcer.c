@@ -109,6 +109,15 @@ void enforcer_apply(struct enforcer *enforcer, const struct policy_verdict *verd
 	enforcer->present = NULL;
 }
 
+void enforcer_apply_all(struct enforcer *enforcer, struct verdict_iter *verdicts,
+			const struct policy_subject *subject, int64_t now_us)
+{
+	struct policy_verdict verdict;
+
+	while (verdict_next(verdicts, &verdict))
+		enforcer_apply(enforcer, &verdict, subject, now_us);
+}
+
 static bool has_pending(const struct incident *incident)
 {
 	struct applied *applied, *next;

@@ -65,6 +65,9 @@ struct enforcer *enforcer_free(struct enforcer *enforcer);
  */
 void enforcer_apply(struct enforcer *enforcer, const struct policy_verdict *verdict,
 		    const struct policy_subject *subject, int64_t now_us);
+/* Likewise each verdict that is left; the subject is the one that they are on. */
+void enforcer_apply_all(struct enforcer *enforcer, struct verdict_iter *verdicts,
+			const struct policy_subject *subject, int64_t now_us);
 /* Ends what holds and whose window is over; cheap. A timer does it when the first one is. */
 void enforcer_expire(struct enforcer *enforcer, int64_t now_us);
 /*

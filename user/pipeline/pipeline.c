@@ -10,17 +10,6 @@
 #include "meter/estimate.h"
 #include "pipeline/connections.h"
 
-/* Carries out what the policy says of a subject, after a charge or a judgement. */
-static void carry_out(struct pipeline *pipeline, const struct policy_subject *subject,
-		      int64_t now_us)
-{
-	struct policy_verdict verdict;
-
-	while (policy_next(pipeline->config.policy, &verdict))
-		if (pipeline->config.enforcer)
-			enforcer_apply(pipeline->config.enforcer, &verdict, subject, now_us);
-}
-
 /* A cgroup or a process has appeared: is one of its budgets spent already? */
 void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
 		    const char *host, bool will_call, uint64_t time_ns)
@@ -28,6 +17,7 @@ void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who
 	struct policy_subject subject = { .host = host, .model = "" };
 	int64_t now_us = pipeline->config.wall_us(time_ns);
 	struct who_process copy = { 0 }; /* of a cgroup alone: nobody */
+	struct verdict_iter verdicts;
 	struct who_group group;
 
 	if (!pipeline->config.policy)
@@ -38,8 +28,12 @@ void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who
 	group = *who_group(pipeline->config.who, cgroup);
 	subject.group = &group;
 	subject.process = &copy;
-	(will_call ? policy_expect : policy_judge)(pipeline->config.policy, &subject, now_us);
-	carry_out(pipeline, &subject, now_us);
+	if (will_call)
+		policy_expect(pipeline->config.policy, &subject, now_us, &verdicts);
+	else
+		policy_judge(pipeline->config.policy, &subject, now_us, &verdicts);
+	if (pipeline->config.enforcer)
+		enforcer_apply_all(pipeline->config.enforcer, &verdicts, &subject, now_us);
 }
 
 void pipeline_charge(struct pipeline *pipeline, const struct connections_caller *caller,
@@ -58,19 +52,21 @@ void pipeline_charge(struct pipeline *pipeline, const struct connections_caller 
 		.group = &group, .process = &process, .host = charge->host, .model = charge->model
 	};
 	int64_t now_us = config->wall_us(charge->start_mono_ns + charge->duration_ns);
+	struct verdict_iter verdicts;
 
 	pipeline->stats.charges++;
 	if (config->ledger && ledger_add(config->ledger, &row, &row.id) < 0)
 		pipeline->stats.charges_unwritten++;
 	if (config->hooks.called)
 		config->hooks.called(config->hooks.arg, &row);
-	if (config->policy) {
-		policy_release(config->policy, caller->call);
-		policy_charge(config->policy, &subject, charge, row.id, now_us);
-		carry_out(pipeline, &subject, now_us);
-		if (config->enforcer)
-			enforcer_review(config->enforcer, config->policy, true, now_us);
-	}
+	if (!config->policy)
+		return;
+	policy_release(config->policy, caller->call);
+	policy_charge(config->policy, &subject, charge, row.id, now_us, &verdicts);
+	if (!config->enforcer)
+		return;
+	enforcer_apply_all(config->enforcer, &verdicts, &subject, now_us);
+	enforcer_review(config->enforcer, config->policy, true, now_us);
 }
 
 /* What a call has cost so far is held against its budgets, and may cross a line by itself. */
@@ -81,6 +77,7 @@ static void on_running(void *arg, const struct connections_caller *caller,
 	const struct pipeline_config *config = &pipeline->config;
 	struct policy_subject subject = { .host = so_far->host, .model = so_far->model };
 	int64_t now_us = config->wall_us(pipeline->last_ns);
+	struct verdict_iter verdicts;
 	struct who_process process;
 	struct who_group group;
 
@@ -91,8 +88,9 @@ static void on_running(void *arg, const struct connections_caller *caller,
 	process = *who_process(config->who, caller->tgid, caller->comm, caller->uid);
 	subject.group = &group;
 	subject.process = &process;
-	policy_reserve(config->policy, &subject, caller->call, so_far, now_us);
-	carry_out(pipeline, &subject, now_us);
+	policy_reserve(config->policy, &subject, caller->call, so_far, now_us, &verdicts);
+	if (config->enforcer)
+		enforcer_apply_all(config->enforcer, &verdicts, &subject, now_us);
 }
 
 /* What the connections tell. */

@@ -10,12 +10,12 @@ static void steps_come_once_as_first_then_the_highest_each_time(void **state)
 	struct policy_verdict verdict;
 
 	charge(policy, 7 * USD, 1, T0);
-	assert_false(policy_next(policy, &verdict));
+	assert_false(verdict_next(&verdicts, &verdict));
 	charge(policy, 5 * USD, 2, T0 + 1);
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_ptr_equal(verdict.step, &two_steps[0]);
 	assert_true(verdict.is_first);
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_ptr_equal(verdict.step, &two_steps[1]);
 	assert_true(verdict.is_first);
 	assert_string_equal(verdict.key, "cgroup=/a");
@@ -29,20 +29,20 @@ static void steps_come_once_as_first_then_the_highest_each_time(void **state)
 	assert_int_equal(verdict.calls[1], 1);
 	assert_int_equal(verdict.n_cgroups, 1);
 	assert_int_equal(verdict.cgroups[0], 7);
-	assert_false(policy_next(policy, &verdict));
+	assert_false(verdict_next(&verdicts, &verdict));
 	for (int i = 0; i < 2; i++) {
 		if (i)
-			policy_judge(policy, &who, T0 + 3);
+			policy_judge(policy, &who, T0 + 3, &verdicts);
 		else
 			charge(policy, USD, 3, T0 + 2);
-		assert_true(policy_next(policy, &verdict));
+		assert_true(verdict_next(&verdicts, &verdict));
 		assert_ptr_equal(verdict.step, &two_steps[1]);
 		assert_false(verdict.is_first);
-		assert_false(policy_next(policy, &verdict));
+		assert_false(verdict_next(&verdicts, &verdict));
 	}
 	/* The next day is a new window. */
-	policy_judge(policy, &who, T0 + DAY_US);
-	assert_false(policy_next(policy, &verdict));
+	policy_judge(policy, &who, T0 + DAY_US, &verdicts);
+	assert_false(verdict_next(&verdicts, &verdict));
 	policy_free(policy);
 }
 
@@ -68,11 +68,11 @@ static void evidence_is_the_counters_last_calls(void **state)
 	for (int i = 11; i <= 13; i++)
 		charge(policy, 1, i, T0);
 	for (int i = 21; i <= 22; i++)
-		policy_charge(policy, &other, &small, i, T0);
+		policy_charge(policy, &other, &small, i, T0, &verdicts);
 	charge(policy, 1, 14, T0);
 	charge(policy, 1, 15, T0);
 	charge(policy, 10 * USD, 16, T0);
-	for (int n = 0; policy_next(policy, &verdict); n++) {
+	for (int n = 0; verdict_next(&verdicts, &verdict); n++) {
 		static const int64_t all[] = { 16, 15, 14, 22, 21, 13, 12, 11 };
 		static const int64_t its[] = { 16, 15, 14, 13, 12, 11 };
 		bool is_shared = verdict.budget == &budgets[0];
@@ -83,9 +83,9 @@ static void evidence_is_the_counters_last_calls(void **state)
 		assert_true(n < 4);
 	}
 	for (int i = 31; i <= 50; i++)
-		policy_charge(policy, &other, &small, i, T0 + DAY_US);
+		policy_charge(policy, &other, &small, i, T0 + DAY_US, &verdicts);
 	charge(policy, 10 * USD, 51, T0 + DAY_US);
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_int_equal(verdict.n_calls, 8);
 	assert_int_equal(verdict.calls[0], 51);
 	assert_int_equal(verdict.calls[1], 50);
@@ -102,13 +102,13 @@ static void judging_makes_no_counters(void **state)
 	struct policy_verdict verdict;
 	struct policy_stats stats;
 
-	policy_judge(policy, &who, T0);
-	assert_false(policy_next(policy, &verdict));
+	policy_judge(policy, &who, T0, &verdicts);
+	assert_false(verdict_next(&verdicts, &verdict));
 	policy_stats(policy, &stats);
 	assert_int_equal(stats.counters, 0);
 	charge(policy, 20 * USD, 1, T0);
-	policy_judge(policy, &who, T0);
-	assert_true(policy_next(policy, &verdict));
+	policy_judge(policy, &who, T0, &verdicts);
+	assert_true(verdict_next(&verdicts, &verdict));
 	policy_free(policy);
 }
 
@@ -125,12 +125,12 @@ static void unpriced_calls_count_and_free_ones_do_not(void **state)
 				 .usage = { .input = 5 } };
 	struct charge odd = { .source = CHARGE_USAGE, .budget_nanos = -100 * USD };
 
-	policy_charge(policy, &who, &unpriced, 1, T0);
-	policy_charge(policy, &who, &gratis, 2, T0);
-	policy_charge(policy, &who, &odd, 3, T0);
+	policy_charge(policy, &who, &unpriced, 1, T0, &verdicts);
+	policy_charge(policy, &who, &gratis, 2, T0, &verdicts);
+	policy_charge(policy, &who, &odd, 3, T0, &verdicts);
 	assert_int_equal(spent(policy, T0), 4 * USD);
 	charge(policy, 4 * USD, 4, T0);
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_int_equal(verdict.measured_permille, 500);
 	policy_free(policy);
 }
@@ -156,16 +156,16 @@ static void tokens_are_the_sum_of_the_disjoint_classes(void **state)
 	budget.limit_nanos = 0;
 	budget.limit_tokens = 127;
 	policy = policy_new(&rules);
-	policy_charge(policy, &who, &charge, 1, T0);
-	assert_true(policy_next(policy, &verdict));
-	assert_true(policy_next(policy, &verdict));
+	policy_charge(policy, &who, &charge, 1, T0, &verdicts);
+	assert_true(verdict_next(&verdicts, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_int_equal(verdict.spent_tokens, 127);
 	assert_int_equal(verdict.measured_permille, 0);
 	memset(&charge.usage, 0xff, sizeof(charge.usage));
 	charge.budget_nanos = INT64_MAX;
 	for (int i = 0; i < 200000; i++)
-		policy_charge(policy, &who, &charge, 1, T0);
-	while (policy_next(policy, &verdict))
+		policy_charge(policy, &who, &charge, 1, T0, &verdicts);
+	while (verdict_next(&verdicts, &verdict))
 		assert_true(verdict.spent_nanos > 0 && verdict.spent_tokens <= INT64_MAX);
 	policy_free(policy);
 }
@@ -186,7 +186,7 @@ static void measure(const char *what, const struct policy_rules *rules, int roun
 		snprintf(group.path, sizeof(group.path), "/kubepods/burstable/pod%d/c",
 			 (i + 500) % 500);
 		charge(policy, 1, i, T0 + i * 1000LL);
-		while (policy_next(policy, &verdict))
+		while (verdict_next(&verdicts, &verdict))
 			;
 	}
 	each_us = (double)(clock_mono_ns() - begun_ns) / 1e3 / rounds;
@@ -225,7 +225,7 @@ static void reserve(struct policy *policy, uint64_t flight, int64_t nanos, int64
 	struct charge so_far = { .source = CHARGE_TEXT, .is_priced = true, .budget_nanos = nanos };
 	struct policy_subject who = subject();
 
-	policy_reserve(policy, &who, flight, &so_far, now_us);
+	policy_reserve(policy, &who, flight, &so_far, now_us, &verdicts);
 }
 
 static void calls_in_flight_are_held_against_the_budget(void **state)
@@ -240,10 +240,10 @@ static void calls_in_flight_are_held_against_the_budget(void **state)
 	/* Each has cost 0.1 and will cost 1: the fifth brings the line. */
 	for (uint64_t i = 1; i <= 4; i++) {
 		reserve(policy, i, USD / 10, T0);
-		assert_false(policy_next(policy, &verdict));
+		assert_false(verdict_next(&verdicts, &verdict));
 	}
 	reserve(policy, 5, USD / 10, T0);
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_ptr_equal(verdict.step, &two_steps[1]); /* no note: nothing was spent */
 	assert_true(verdict.is_reserved);
 	assert_int_equal(verdict.spent_nanos, 5 * USD + USD / 2);
@@ -265,10 +265,10 @@ static void a_running_stream_counts_as_spent(void **state)
 	struct policy_verdict verdict;
 
 	reserve(policy, 1, 7 * USD, T0);
-	assert_false(policy_next(policy, &verdict));
+	assert_false(verdict_next(&verdicts, &verdict));
 	reserve(policy, 1, 11 * USD, T0 + 1); /* again: replaces */
-	assert_true(policy_next(policy, &verdict));
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_ptr_equal(verdict.step, &two_steps[1]);
 	assert_false(verdict.is_reserved);
 	assert_int_equal(verdict.spent_nanos, 11 * USD);
@@ -308,7 +308,7 @@ static void reserves_come_back_to_nothing(void **state)
 			so_far[flight] = (int64_t)draw(USD);
 			sum += so_far[flight];
 			reserve(policy, flight + 1, so_far[flight], now_us);
-			while (policy_next(policy, &verdict))
+			while (verdict_next(&verdicts, &verdict))
 				assert_int_equal(verdict.spent_nanos, sum);
 		}
 	}

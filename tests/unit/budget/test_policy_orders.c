@@ -13,7 +13,7 @@ static bool next_is(struct policy *policy, enum policy_action action)
 {
 	struct policy_verdict verdict;
 
-	return policy_next(policy, &verdict) && verdict.step->action == action;
+	return verdict_next(&verdicts, &verdict) && verdict.step->action == action;
 }
 
 static void an_order_to_open_takes_no_step_and_sums_go_on(void **state)
@@ -63,15 +63,15 @@ static void a_raised_limit_moves_its_steps_and_a_lower_one_does_not(void **state
 
 	assert_int_equal(policy_override(policy, overrides, 2), 0); /* the last word counts */
 	charge(policy, 15 * USD, 1, T0);
-	assert_false(policy_next(policy, &verdict));
+	assert_false(verdict_next(&verdicts, &verdict));
 	charge(policy, USD, 2, T0);
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_ptr_equal(verdict.step, &two_steps[0]);
 	assert_int_equal(verdict.limit_nanos, 20 * USD);
-	assert_false(policy_next(policy, &verdict));
+	assert_false(verdict_next(&verdicts, &verdict));
 	assert_int_equal(policy_override(policy, overrides, 3), 0);
 	charge(policy, USD, 3, T0);
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_ptr_equal(verdict.step, &two_steps[1]);
 	assert_int_equal(verdict.limit_nanos, 10 * USD);
 	policy_free(policy);
@@ -104,15 +104,15 @@ static void an_order_to_hold_gates_who_spent_and_who_only_appears(void **state)
 	assert_int_equal(n, 1);
 	assert_true(policy_stands(policy, &budget, &policy_hold, "cgroup=/a", false, T0));
 	who.group = &newcomer;
-	policy_judge(policy, &who, T0);
-	assert_true(policy_next(policy, &verdict));
+	policy_judge(policy, &who, T0, &verdicts);
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_ptr_equal(verdict.step, &policy_hold);
 	assert_int_equal(verdict.cgroup, 8);
-	assert_false(policy_next(policy, &verdict));
+	assert_false(verdict_next(&verdicts, &verdict));
 	assert_int_equal(policy_override(policy, NULL, 0), 0);
 	assert_false(policy_stands(policy, &budget, &policy_hold, "cgroup=/a", false, T0));
-	policy_judge(policy, &who, T0);
-	assert_false(policy_next(policy, &verdict));
+	policy_judge(policy, &who, T0, &verdicts);
+	assert_false(verdict_next(&verdicts, &verdict));
 	policy_free(policy);
 }
 

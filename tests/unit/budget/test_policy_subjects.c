@@ -115,14 +115,14 @@ static void the_protected_are_judged_but_are_no_members(void **state)
 	budget.per = POLICY_PER_MATCH;
 	policy = policy_new(&rules);
 	charge(policy, 9 * USD, 1, T0);
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_true(verdict.is_protected);
 	assert_int_equal(verdict.n_cgroups, 0);
 	group = (struct who_group){ .cgroup = 1, .path = "/" };
 	charge(policy, 1, 1, T0);
 	group = (struct who_group){ .cgroup = 8, .path = "/b" };
 	charge(policy, 1, 1, T0);
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_false(verdict.is_protected);
 	assert_int_equal(verdict.n_cgroups, 1);
 	assert_int_equal(verdict.cgroups[0], 8);
@@ -176,10 +176,10 @@ static void a_default_is_for_whom_no_other_budget_names(void **state)
 	budgets[1].match.cgroup = "/a";
 	policy = policy_new(&rules);
 	charge(policy, 2 * USD, 1, T0);
-	assert_false(policy_next(policy, &verdict));
+	assert_false(verdict_next(&verdicts, &verdict));
 	snprintf(group.path, sizeof(group.path), "/b");
 	charge(policy, 2 * USD, 2, T0);
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_ptr_equal(verdict.budget, &budgets[0]);
 	policy_free(policy);
 }
@@ -223,13 +223,13 @@ static void nested_budgets_are_all_charged(void **state)
 	policy = policy_new(&rules);
 	charge(policy, 4 * USD, 1, T0);
 	assert_int_equal(spent(policy, T0), 8 * USD);
-	while (policy_next(policy, &verdict))
+	while (verdict_next(&verdicts, &verdict))
 		assert_ptr_equal(verdict.budget, &budgets[1]);
 	for (int i = 0; i < 32; i++) {
 		snprintf(group.path, sizeof(group.path), "/%d", i);
 		charge(policy, 3 * USD - 1, 2 + i, T0);
 	}
-	assert_true(policy_next(policy, &verdict)); /* each within its own, all beyond theirs */
+	assert_true(verdict_next(&verdicts, &verdict)); /* each within its own, all beyond theirs */
 	assert_ptr_equal(verdict.budget, &budgets[0]);
 	policy_free(policy);
 }

@@ -124,18 +124,18 @@ static void a_rolling_step_tells_when_it_ends(void **state)
 	policy = policy_new(&rules);
 	charge(policy, 6 * USD, 1, T0);
 	charge(policy, 6 * USD, 2, T0 + 30 * MINUTE_US);
-	assert_true(policy_next(policy, &verdict));
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_ptr_equal(verdict.step, &two_steps[1]);
 	assert_true(verdict.window_end_us > T0 + 59 * MINUTE_US &&
 		    verdict.window_end_us <= T0 + HOUR_US);
-	policy_judge(policy, &who, verdict.window_end_us - 1);
-	assert_true(policy_next(policy, &verdict));
-	policy_judge(policy, &who, verdict.window_end_us);
-	assert_false(policy_next(policy, &verdict));
+	policy_judge(policy, &who, verdict.window_end_us - 1, &verdicts);
+	assert_true(verdict_next(&verdicts, &verdict));
+	policy_judge(policy, &who, verdict.window_end_us, &verdicts);
+	assert_false(verdict_next(&verdicts, &verdict));
 	/* Reached again, it is first again. */
 	charge(policy, 6 * USD, 3, T0 + 61 * MINUTE_US);
-	assert_true(policy_next(policy, &verdict));
+	assert_true(verdict_next(&verdicts, &verdict));
 	assert_true(verdict.is_first);
 	policy_free(policy);
 }
@@ -206,7 +206,7 @@ static int64_t steady(struct policy *policy, int64_t from_us, int hours, int64_t
 
 	for (int i = 0; i < hours * 12; i++) {
 		charge(policy, nanos_per_hour / 12, 1, from_us + i * 5 * MINUTE_US);
-		assert_false(policy_next(policy, &verdict));
+		assert_false(verdict_next(&verdicts, &verdict));
 	}
 	return from_us + hours * HOUR_US;
 }
@@ -223,19 +223,19 @@ static void a_spike_is_measured_against_its_own_past(void **state)
 	/* 7 times the rate for an hour is no spike, 30 times is one within minutes. */
 	for (int i = 0; i < 12; i++, now_us += 5 * MINUTE_US)
 		charge(policy, 7 * USD / 12, 1, now_us);
-	assert_false(policy_next(policy, &verdict));
+	assert_false(verdict_next(&verdicts, &verdict));
 	now_us = begin_us = steady(policy, now_us, 30, USD);
 	do {
 		charge(policy, 30 * USD / 60, 1, now_us);
 		now_us += MINUTE_US;
-	} while (!policy_next(policy, &verdict) && now_us < begin_us + HOUR_US);
+	} while (!verdict_next(&verdicts, &verdict) && now_us < begin_us + HOUR_US);
 	assert_true(now_us - begin_us > 5 * MINUTE_US && now_us - begin_us < 30 * MINUTE_US);
 	assert_true(verdict.spent_nanos >= verdict.limit_nanos);
 	assert_true(verdict.limit_nanos >= 5 * USD);
 	assert_true(verdict.window_end_us > now_us && verdict.window_end_us < now_us + 2 * HOUR_US);
 	/* Nothing more is spent: it is over when the evidence says. */
-	policy_judge(policy, &who, verdict.window_end_us);
-	assert_false(policy_next(policy, &verdict));
+	policy_judge(policy, &who, verdict.window_end_us, &verdicts);
+	assert_false(verdict_next(&verdicts, &verdict));
 	policy_free(policy);
 }
 
@@ -250,7 +250,7 @@ static void no_spike_is_below_the_floor_or_without_a_past(void **state)
 	/* New: it has no past, whatever it spends. */
 	for (int i = 0; i < 5 * 12; i++, now_us += 5 * MINUTE_US) {
 		charge(policy, 100 * USD, 1, now_us);
-		assert_false(policy_next(policy, &verdict));
+		assert_false(verdict_next(&verdicts, &verdict));
 	}
 	policy_free(policy);
 	/* Ten times of nearly nothing is nearly nothing. */
@@ -258,7 +258,7 @@ static void no_spike_is_below_the_floor_or_without_a_past(void **state)
 	now_us = steady(policy, T0, 30, USD / 100);
 	for (int i = 0; i < 12; i++, now_us += 5 * MINUTE_US) {
 		charge(policy, USD / 10, 1, now_us);
-		assert_false(policy_next(policy, &verdict));
+		assert_false(verdict_next(&verdicts, &verdict));
 	}
 	policy_free(policy);
 }

@@ -184,6 +184,8 @@ static size_t model_reached(size_t i, int64_t sum)
 
 /* ---- both ---- */
 
+static struct verdict_iter verdicts; /* of the last charge */
+
 static void give(struct policy *policy, const struct spent *spent)
 {
 	struct policy_subject subject = { .group = &groups[spent->who],
@@ -194,7 +196,7 @@ static void give(struct policy *policy, const struct spent *spent)
 				 .budget_nanos = spent->nanos,
 				 .cost_nanos = spent->nanos };
 
-	policy_charge(policy, &subject, &charge, 1, spent->at_us);
+	policy_charge(policy, &subject, &charge, 1, spent->at_us, &verdicts);
 }
 
 static void check(struct policy *policy, const struct spent *spent, const size_t before[BUDGETS])
@@ -202,7 +204,7 @@ static void check(struct policy *policy, const struct spent *spent, const size_t
 	size_t told[BUDGETS] = { 0 }, highest[BUDGETS] = { 0 };
 	struct policy_verdict verdict;
 
-	while (policy_next(policy, &verdict)) {
+	while (verdict_next(&verdicts, &verdict)) {
 		size_t i = (size_t)(verdict.budget - budgets),
 		       at = (size_t)(verdict.step - steps[i]) + 1;
 
@@ -253,7 +255,7 @@ static struct policy *restart(struct policy *policy, size_t n, int64_t now_us)
 		if (past[i].at_us < since_us)
 			continue;
 		give(policy, &past[i]);
-		while (policy_next(policy, &verdict))
+		while (verdict_next(&verdicts, &verdict))
 			;
 	}
 	return policy;

@@ -98,6 +98,8 @@ static void renew(void)
 	assert_non_null(enforcer);
 }
 
+static struct verdict_iter verdicts; /* of the last charge or judgement */
+
 static int setup(void **state)
 {
 	memset(&world, 0, sizeof(world));
@@ -126,7 +128,7 @@ static bool carry_out(int64_t now_us)
 	struct policy_verdict verdict;
 	bool found = false;
 
-	while (policy_next(policy, &verdict)) {
+	while (verdict_next(&verdicts, &verdict)) {
 		found |= verdict.step == &policy_allowance;
 		enforcer_apply(enforcer, &verdict, &subject, now_us);
 	}
@@ -138,7 +140,7 @@ static bool charge(int64_t nanos, int64_t now_us)
 	static int64_t id;
 	struct charge charge = { .source = CHARGE_USAGE, .is_priced = true, .budget_nanos = nanos };
 
-	policy_charge(policy, &subject, &charge, ++id, now_us);
+	policy_charge(policy, &subject, &charge, ++id, now_us, &verdicts);
 	return carry_out(now_us);
 }
 
@@ -150,7 +152,7 @@ static bool run(uint64_t flight, int64_t nanos, uint64_t bytes)
 				 .budget_nanos = nanos,
 				 .response_bytes = bytes };
 
-	policy_reserve(policy, &subject, flight, &so_far, T0);
+	policy_reserve(policy, &subject, flight, &so_far, T0, &verdicts);
 	return carry_out(T0);
 }
 
@@ -202,12 +204,13 @@ static void a_first_call_costs_what_others_did(void **state)
 	snprintf(neighbours.path, sizeof(neighbours.path), "/neighbour");
 	neighbour.group = &neighbours;
 	for (int i = 0; i < 5; i++)
-		policy_charge(policy, &neighbour, &paid, 1000 + i, T0);
-	while (policy_next(policy, &verdict))
+		policy_charge(policy, &neighbour, &paid, 1000 + i, T0, &verdicts);
+	while (verdict_next(&verdicts, &verdict))
 		;
-	policy_judge(policy, &subject, T0);
+	policy_judge(policy, &subject, T0, &verdicts);
 	assert_false(carry_out(T0));
-	policy_expect(policy, &subject, T0); /* its connection is there, before a request */
+	policy_expect(policy, &subject, T0,
+		      &verdicts); /* its connection is there, before a request */
 	assert_true(carry_out(T0));
 	enforcer_pace(enforcer, policy, T0);
 	assert_int_equal(world.allowed.granted_nanos, 1000);
@@ -246,7 +249,7 @@ static void the_mean_outlives_the_window(void **state)
 	budget.limit_nanos = 60000;
 	renew();
 	assert_true(charge(1000, T0));
-	policy_judge(policy, &subject, T0 + DAY_US);
+	policy_judge(policy, &subject, T0 + DAY_US, &verdicts);
 	assert_true(carry_out(T0 + DAY_US)); /* nothing is spent of it, and 60 fit */
 }
 

@@ -172,7 +172,7 @@ static void a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them(void *
 	struct policy *policy = policy_of(3); /* the mean of the calls is 3 */
 	struct enforcer *enforcer = enforcer_of();
 
-	policy_reserve(policy, &subject, 1, &so_far, T0);
+	policy_reserve(policy, &subject, 1, &so_far, T0, &verdicts);
 	apply_all(enforcer, policy);
 	assert_int_equal(world.n_shut, 2);            /* and once more, with the fuse */
 	assert_int_equal(world.state, CTL_TURN_AWAY); /* the call itself may be half sent */
@@ -188,10 +188,10 @@ static void a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them(void *
 	assert_int_equal(world.n_opened, 0);
 	assert_string_equal(world.results[1], "ended: calls in flight cost less than was held");
 	/* And where it was right, the streams go when the line is crossed. */
-	policy_reserve(policy, &subject, 2, &so_far, T0);
+	policy_reserve(policy, &subject, 2, &so_far, T0, &verdicts);
 	apply_all(enforcer, policy);
 	so_far.budget_nanos = 2;
-	policy_reserve(policy, &subject, 2, &so_far, T0);
+	policy_reserve(policy, &subject, 2, &so_far, T0, &verdicts);
 	apply_all(enforcer, policy);
 	assert_int_equal(world.state, CTL_REFUSE);
 	assert_int_equal(world.n_destroyed, 1);
@@ -217,7 +217,7 @@ static void credit_follows_time_and_charges(void **state)
 	size_t n_rows;
 
 	assert_int_equal(enforcer_pace(enforcer, policy, T0), 0);
-	policy_charge(policy, &subject, &charge, 1, T0);
+	policy_charge(policy, &subject, &charge, 1, T0, &verdicts);
 	apply_all(enforcer, policy);
 	assert_int_equal(enforcer_pace(enforcer, policy, T0), 1);
 	assert_int_equal(world.grants[1].granted_nanos, 0);
@@ -226,7 +226,7 @@ static void credit_follows_time_and_charges(void **state)
 	assert_int_equal(world.grants[1].granted_nanos, 20);
 	world.take = (struct ctl_consumed){ .consumed_nanos = 6, .admitted = 1, .held = 4 };
 	charge.budget_nanos = 16;
-	policy_charge(policy, &subject, &charge, 2, T0);
+	policy_charge(policy, &subject, &charge, 2, T0, &verdicts);
 	assert_int_equal(enforcer_pace(enforcer, policy, T0 + 2 * US_PER_S), 1);
 	assert_int_equal(world.grants[1].granted_nanos, 20 + 6 - 16);
 	assert_int_equal(world.grants[1].reserve_nanos, 11);

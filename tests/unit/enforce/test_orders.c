@@ -12,11 +12,11 @@ static void an_order_opens_a_gate_at_once_and_it_shuts_when_the_order_ends(void 
 	assert_int_equal(policy_override(policy, &open, 1), 0);
 	enforcer_review(enforcer, policy, false, T0);
 	assert_int_equal(world.n_opened, 1);
-	policy_judge(policy, &subject, T0);
+	policy_judge(policy, &subject, T0, &verdicts);
 	apply_all(enforcer, policy);
 	assert_int_equal(world.n_shut, 1);
 	assert_int_equal(policy_override(policy, NULL, 0), 0);
-	policy_judge(policy, &subject, T0);
+	policy_judge(policy, &subject, T0, &verdicts);
 	apply_all(enforcer, policy);
 	assert_int_equal(world.n_shut, 2);
 	enforcer_free(enforcer);
