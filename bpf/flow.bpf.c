@@ -11,7 +11,7 @@
  * Every failure lets the packet pass.
  */
 #include "adopt.h"
-#include "hold.h"
+#include "defer.h"
 #include "hosts.h"
 #include "pace.h"
 #include "quic.h"
@@ -28,7 +28,8 @@ struct {
 	__type(value, struct hello);
 } hellos SEC(".maps");
 
-__u64 hold_lease_ns = 0;
+__u32 defer_is_on = 0;
+__u64 defer_missed_ns = 0;
 __u32 addrs_generation = 0;
 __u64 quic_second = 0;
 __u32 quic_looks = 0;
@@ -128,9 +129,10 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 		emit_flow(sk, flow, h, EV_FLOW, is_ip6);
 		return DROP;
 	}
-	if (hold_is_due(flow)) {
-		if (flow->state != FLOW_HELD) {
-			flow->state = FLOW_HELD;
+	if (defer_is_due(flow)) {
+		if (flow->state != FLOW_DEFERRED) {
+			flow->state = FLOW_DEFERRED;
+			defer_note(sk, flow);
 			emit_flow(sk, flow, NULL, EV_FLOW, is_ip6);
 		}
 		return DROP;
@@ -155,7 +157,7 @@ static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk
 	__u8 yes = 1;
 
 	flow->is_old = 0;
-	if (flow->state != FLOW_REFUSED && flow->state != FLOW_HELD)
+	if (flow->state != FLOW_REFUSED && flow->state != FLOW_DEFERRED)
 		flow->verdict = hosts_ask(h->name, h->name_len);
 	if (flow->verdict == CTL_AI || flow->verdict == CTL_ASK) {
 		flow->cookie = bpf_get_socket_cookie(skb);
@@ -208,7 +210,7 @@ static __always_inline enum hello_result flow_read(struct __sk_buff *skb, struct
 	enum hello_result result;
 	__u32 seen;
 
-	if (flow->state == FLOW_REFUSED || flow->state == FLOW_HELD)
+	if (flow->state == FLOW_REFUSED || flow->state == FLOW_DEFERRED)
 		return HELLO_NAME;
 	if (flow->state == FLOW_TUNNEL) {
 		flow->is_tunnelled = 1;

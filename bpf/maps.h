@@ -87,13 +87,13 @@ struct {
 
 /* What is known of a TCP connection that sent something. */
 enum flow_state {
-	FLOW_NEW = 0, /* has sent nothing yet */
-	FLOW_HELLO,   /* amidst its ClientHello; its struct hello is in `hellos` */
-	FLOW_TUNNEL,  /* asked a proxy for a host that is not AI: its ClientHello is yet to come */
-	FLOW_HELD,    /* named an AI host and waits for probes; its struct hello is in `hellos` */
-	FLOW_REFUSED, /* named an AI host behind a shut gate; its struct hello is in `hellos` */
-	FLOW_AI,      /* counted */
-	FLOW_OTHER,   /* passes, and is not looked at again */
+	FLOW_NEW = 0,  /* has sent nothing yet */
+	FLOW_HELLO,    /* amidst its ClientHello; its struct hello is in `hellos` */
+	FLOW_TUNNEL,   /* asked a proxy for a host that is not AI: its ClientHello is yet to come */
+	FLOW_DEFERRED, /* named an AI host and waits for probes; its struct hello is in `hellos` */
+	FLOW_REFUSED,  /* named an AI host behind a shut gate; its struct hello is in `hellos` */
+	FLOW_AI,       /* counted */
+	FLOW_OTHER,    /* passes, and is not looked at again */
 };
 
 /* How far the client's side of TLS has come. */
@@ -119,11 +119,11 @@ struct records {
 
 struct flow {
 	__u64 cookie;
-	__u64 cgroup;    /* of the socket */
-	__u64 bytes[2];  /* TCP payload by enum ev_dir */
-	__u64 held_ns;   /* when its hello was first held */
-	__u64 hello;     /* of the ClientHello's random; 0: unknown */
-	__u64 before_in; /* bytes that had come in before it was adopted */
+	__u64 cgroup;      /* of the socket */
+	__u64 bytes[2];    /* TCP payload by enum ev_dir */
+	__u64 deferred_ns; /* when its hello was first deferred */
+	__u64 hello;       /* of the ClientHello's random; 0: unknown */
+	__u64 before_in;   /* bytes that had come in before it was adopted */
 	struct records records[2];
 	__u32 handshake[2]; /* of these (event.h) */
 	__u32 finished_in;  /* bytes that had come in when the client's Finished went out */
@@ -169,13 +169,36 @@ struct {
 	__type(value, __u64);
 } approaches __weak SEC(".maps");
 
-/* Processes whose hellos are not held: their probes are in, or there is nothing to probe. */
+/*
+ * Processes whose probes user space sees to, or whose hellos are not deferred any more: their probes
+ * are in, or there is nothing to probe. Value: enum ctl_probed.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u32);
 	__type(value, __u8);
 } probed __weak SEC(".maps");
+
+/* Connections whose ClientHello waits for probes, by socket cookie. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct ctl_deferral);
+} deferrals __weak SEC(".maps");
+
+/* When a cgroup's connections that wait for probes began to: so many at once, and no more. */
+#define DEFERRING_MAX 8
+struct deferring {
+	__u64 since_ns[DEFERRING_MAX];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct deferring);
+} deferrings __weak SEC(".maps");
 
 /* Live AI flows, for user space; freed at the socket's end. Full: CTL_FLOWS_FULL. */
 struct {

@@ -3,17 +3,17 @@
  * Ends of processes and births of cgroups. Raw tracepoints: no trampoline, nothing that lockdown
  * or an old kernel refuses, and an argument list that only ever grew at its end.
  */
-#include "hold.h"
+#include "defer.h"
 
 /*
  * Sent once, by whoever takes the process out of `procs`: several last threads may see
  * live == 0. A process that finds the ring full stays in `procs` for tap_sweep.
  */
-static __always_inline void emit_flow(__u32 type, __u32 tgid)
+static __always_inline void emit_process(__u32 type, __u32 tgid)
 {
 	struct ev_head *event;
 
-	hold_forget(tgid);
+	defer_forget(tgid);
 	if (!bpf_map_lookup_elem(&procs, &tgid))
 		return;
 	event = emit_reserve(sizeof(*event));
@@ -32,14 +32,14 @@ SEC("raw_tp/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
 	if (BPF_CORE_READ(task, signal, live.counter) == 0)
-		emit_flow(EV_EXIT, BPF_CORE_READ(task, tgid));
+		emit_process(EV_EXIT, BPF_CORE_READ(task, tgid));
 	return 0;
 }
 
 SEC("raw_tp/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task)
 {
-	emit_flow(EV_EXEC, BPF_CORE_READ(task, tgid));
+	emit_process(EV_EXEC, BPF_CORE_READ(task, tgid));
 	return 0;
 }
 

@@ -47,9 +47,9 @@ static __always_inline bool emit_flow(struct bpf_sock *sk, const struct flow *fl
 	event->family = is_ip6 ? AF_INET6 : AF_INET;
 	words(event->local_addr, is_ip6, sk->src_ip4, sk->src_ip6);
 	words(event->remote_addr, is_ip6, sk->dst_ip4, sk->dst_ip6);
-	event->state = flow->state == FLOW_REFUSED ? EV_FLOW_REFUSED :
-		       flow->state == FLOW_HELD    ? EV_FLOW_APPROACH :
-						     EV_FLOW_SEEN;
+	event->state = flow->state == FLOW_REFUSED  ? EV_FLOW_REFUSED :
+		       flow->state == FLOW_DEFERRED ? EV_FLOW_APPROACH :
+						      EV_FLOW_SEEN;
 	event->verdict = flow->verdict;
 	event->is_tunnelled = flow->is_tunnelled;
 	__builtin_memcpy(event->comm, flow->comm, sizeof(event->comm));

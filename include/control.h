@@ -139,6 +139,20 @@ _Static_assert(sizeof(struct ctl_hold) == 24, "both halves agree on struct ctl_h
 _Static_assert(sizeof(struct ctl_allowance) == 32, "both halves agree on struct ctl_grant");
 _Static_assert(sizeof(struct ctl_consumed) == 32, "both halves agree on struct ctl_take");
 
+/* Value of the `probed` map, keyed by tgid. No entry: user space does not know of the process. */
+enum ctl_probed {
+	CTL_PROBING = 1, /* user space is at it: a deferred hello may wait longer */
+	CTL_PROBED = 2,  /* its probes are in, or there is nothing to probe */
+};
+
+/* Value of the `deferrals` map, keyed by socket cookie: a connection whose ClientHello waits for probes. */
+struct ctl_deferral {
+	__u64 inode; /* of the socket, as /proc/PID/fd shows it */
+	__u32 tgid;  /* who connected */
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct ctl_deferral) == 16, "both halves agree on struct ctl_deferral");
+
 /* Key of the `ai_addrs` and `other_addrs` maps: where a TLS server was reached. */
 struct ctl_addr {
 	__u8 addr[16]; /* IPv6, or IPv4 as ::ffff:a.b.c.d */
@@ -199,7 +213,10 @@ enum ctl_counter {
 	CTL_HOLDS_FULL,        /* of these, no room: TCP alone tries again, late */
 	CTL_CUT_STREAMS,       /* answers that the kernel itself has cut, each time it began to */
 	CTL_QUIC_UNREAD,       /* first datagrams that were not looked at: too many at once */
-	CTL_COUNTERS           /* how many there are */
+	CTL_FIRST_CALLS_DEFERRED, /* hellos that waited for their process's probes */
+	CTL_FIRST_CALLS_MISSED,   /* hellos that left before the probes of their process were in */
+	CTL_FIRST_CALLS_CROWDED, /* of these, not deferred: too many of their cgroup waited at once */
+	CTL_COUNTERS             /* how many there are */
 };
 
 #endif

@@ -178,29 +178,40 @@ static uint64_t hello_ms(struct child *child)
 	return ms;
 }
 
-static void holds_a_hello_until_its_process_is_released(void **state)
+/* Until the child's hello is told of as deferred. */
+static void await_deferral(const struct child *child)
+{
+	for (int i = 0; i < 100 && !n_approaches; i++) {
+		usleep(10000);
+		assert_int_equal(tap_drain(tap, keep, NULL), 0);
+	}
+	assert_int_equal(n_approaches, 1);
+	assert_int_equal(approach.head.tgid, child->pid);
+	assert_int_equal(approach.head.cgroup, ids[CG_A]);
+	assert_int_not_equal(approach.head.id, 0);
+}
+
+static void defers_a_hello_until_its_process_is_probed(void **state)
 {
 	struct child child = child_new(cgroups[CG_A]);
 	uint64_t start, ms;
 	int fd;
 
-	tap_hold(tap, clock_mono_ns() + 60 * NS_PER_S);
+	tap_defer(tap, true);
 	assert_int_equal(tell(&child, 'c'), 0);
 	fd = server_accept();
-	start = clock_mono_ns();
 	assert_int_equal(tell(&child, 'a'), 0);
-	for (int i = 0; i < 100 && !n_approaches; i++) {
-		usleep(10000);
-		assert_int_equal(tap_drain(tap, keep, NULL), 0);
-	}
-	assert_int_equal(approach.head.tgid, child.pid);
-	assert_int_equal(approach.head.cgroup, ids[CG_A]);
-	assert_int_equal(server_read(fd, 1, 50), 0);
-	assert_int_equal(tap_hold_release(tap, (uint32_t)child.pid), 0);
+	await_deferral(&child);
+	assert_int_equal(tap_defer_begin(tap, (uint32_t)child.pid), 0);
+	assert_int_equal(server_read(fd, 1, 300), 0); /* TCP's first repetition is dropped, too */
+	assert_int_equal(tap_defer_end(tap, (uint32_t)child.pid), 0);
+	start = clock_mono_ns();
+	assert_int_equal(tap_defer_wake(tap, approach.head.id), 0);
 	assert_int_equal(server_read(fd, 517, 3000), 517);
 	ms = ms_since(start);
-	print_message("a released hello waited %lu ms\n", ms);
-	assert_in_range(ms, 50, 1000);
+	print_message("a deferred hello left %lu ms after its process was probed\n", ms);
+	assert_in_range(ms, 0, 100); /* TCP alone would have tried again 0.6 s after the first time */
+	assert_int_equal(tap_defer_wake(tap, approach.head.id), -ENOENT);
 	take_events(1);
 	assert_int_equal(last[0].state, EV_FLOW_SEEN);
 	assert_string_equal(last[0].host, AI_HOST);
@@ -211,18 +222,59 @@ static void holds_a_hello_until_its_process_is_released(void **state)
 	child_end(&child);
 }
 
-static void holds_no_hello_for_a_second_or_without_a_lease(void **state)
+/* The daemon hangs, or is gone: one repetition for the first, nothing for those that follow. */
+static void defers_a_hello_once_where_no_one_takes_the_event(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]), other = child_new(cgroups[CG_B]);
+	uint64_t ms;
+
+	tap_defer(tap, true);
+	ms = hello_ms(&child);
+	print_message("a hello that was deferred in vain waited %lu ms\n", ms);
+	assert_in_range(ms, 100, 500);
+	assert_in_range(hello_ms(&other), 0, 100);
+	/* an event is taken: they are deferred again */
+	assert_int_equal(tap_defer_begin(tap, (uint32_t)child.pid), 0);
+	assert_in_range(hello_ms(&other), 100, 500);
+	tap_defer(tap, false);
+	assert_int_equal(tap_defer_begin(tap, (uint32_t)child.pid), 0);
+	assert_in_range(hello_ms(&other), 0, 100);
+	child_end(&child);
+	child_end(&other);
+}
+
+static void defers_no_hello_for_a_second(void **state)
 {
 	struct child child = child_new(cgroups[CG_A]);
 	uint64_t ms;
 
-	tap_hold(tap, clock_mono_ns() + 60 * NS_PER_S);
+	tap_defer(tap, true);
+	assert_int_equal(tap_defer_begin(tap, (uint32_t)child.pid), 0);
 	ms = hello_ms(&child);
-	print_message("a hello that nobody released waited %lu ms\n", ms);
+	print_message("a hello whose process was never probed waited %lu ms\n", ms);
 	assert_in_range(ms, 300, 1000);
-	tap_hold(tap, clock_mono_ns());
-	assert_in_range(hello_ms(&child), 0, 100);
 	child_end(&child);
+}
+
+static void defers_eight_hellos_of_a_cgroup_at_once(void **state)
+{
+	struct child children[9];
+	int fds[9], waiting = 0;
+
+	tap_defer(tap, true);
+	for (int i = 0; i < 9; i++) {
+		children[i] = child_new(cgroups[CG_A]);
+		assert_int_equal(tell(&children[i], 'c'), 0);
+		fds[i] = server_accept();
+		assert_int_equal(tell(&children[i], 'a'), 0);
+	}
+	for (int i = 0; i < 9; i++)
+		waiting += server_read(fds[i], 517, i == 8 ? 50 : 1) == 0;
+	assert_int_equal(waiting, 8);
+	for (int i = 0; i < 9; i++) {
+		close(fds[i]);
+		child_end(&children[i]);
+	}
 }
 
 static void follows_a_hello_over_three_segments(void **state)
@@ -331,8 +383,10 @@ int main(void)
 		TEST(does_not_guess_at_strange_records),
 		TEST(tells_of_an_approach_once_a_process),
 		TEST(tells_of_an_approach_over_ipv6),
-		TEST(holds_a_hello_until_its_process_is_released),
-		TEST(holds_no_hello_for_a_second_or_without_a_lease),
+		TEST(defers_a_hello_until_its_process_is_probed),
+		TEST(defers_a_hello_once_where_no_one_takes_the_event),
+		TEST(defers_no_hello_for_a_second),
+		TEST(defers_eight_hellos_of_a_cgroup_at_once),
 		TEST(follows_a_hello_over_three_segments),
 		TEST(takes_the_name_of_a_connect_request),
 		TEST(lets_a_flow_go_when_told),

@@ -32,8 +32,8 @@ _Static_assert(FIND_ON_SIGHT == 0 && FIND_EVERYONE == 1 && FIND_NEVER == 2, "in 
 static const char *const returns[] = { "auto", "never", NULL };
 _Static_assert(FIND_RETURN_PROBES == 0 && FIND_RETURN_INSTRUCTIONS == 1, "in returns' order");
 
-static const char *const first_calls[] = { "estimate", "hold", NULL };
-_Static_assert(CONFIG_ESTIMATE == 0 && CONFIG_HOLD == 1, "in first_calls' order");
+static const char *const first_calls[] = { "hold", "estimate", NULL };
+_Static_assert(CONFIG_HOLD == 0 && CONFIG_ESTIMATE == 1, "in first_calls' order");
 
 static const struct config_key host_keys[] = {
 	{ "pattern", offsetof(struct config_host, pattern), .fn = config_host_pattern },

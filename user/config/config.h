@@ -22,8 +22,8 @@ struct config_host {
 
 /* What becomes of the first call of a process that is not probed yet. */
 enum config_first_call {
-	CONFIG_ESTIMATE,
 	CONFIG_HOLD, /* its ClientHello waits for the probes, at most a second */
+	CONFIG_ESTIMATE,
 };
 
 struct config {

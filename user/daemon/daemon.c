@@ -8,6 +8,7 @@
 #include "base/loop.h"
 #include "daemon/apply.h"
 #include "daemon/events.h"
+#include "daemon/hooks.h"
 #include "daemon/observers.h"
 #include "daemon/overrides.h"
 #include "daemon/reload.h"
@@ -71,6 +72,8 @@ int daemon_listen(struct daemon *daemon)
 		err = rules_watch_overrides(daemon);
 	if (!err)
 		err = watch_config(daemon);
+	if (!err)
+		tap_defer(daemon->tap, hooks_defer(&daemon->config));
 	if (!err)
 		err = loop_add_fd(daemon->loop, tap_fd(daemon->tap), on_ring, daemon, NULL);
 	return err;

@@ -32,15 +32,33 @@ static void on_flow_decide(void *arg, const struct ev_flow *flow, enum ctl_verdi
 		log_debug("a flow to %s could not be decided on: %s", flow->host, strerror(-err));
 }
 
+bool hooks_defer(const struct config *config)
+{
+	return config->first_call == CONFIG_HOLD && config->find.mode == FIND_ON_SIGHT;
+}
+
 static void on_greeted(void *arg, uint32_t tgid, uint64_t cgroup)
 {
 	struct daemon *daemon = arg;
+	bool defers = hooks_defer(&daemon->config);
 
+	if (defers)
+		(void)tap_defer_begin(daemon->tap, tgid);
 	if (daemon->find)
 		find_greeted(daemon->find, tgid, cgroup);
 	/* whatever came of it: there is nothing more to wait for */
-	if (daemon->config.first_call == CONFIG_HOLD)
-		tap_hold_release(daemon->tap, tgid);
+	if (defers)
+		(void)tap_defer_end(daemon->tap, tgid);
+}
+
+/* What cannot be woken leaves with TCP's next repetition. */
+static void on_deferred(void *arg, uint64_t cookie)
+{
+	struct daemon *daemon = arg;
+	int err = tap_defer_wake(daemon->tap, cookie);
+
+	if (err)
+		log_debug("a deferred ClientHello waits for TCP to repeat it: %s", strerror(-err));
 }
 
 static void on_gone(void *arg, uint32_t tgid)
@@ -146,6 +164,7 @@ struct pipeline_hooks hooks_pipeline(struct daemon *daemon)
 	return (struct pipeline_hooks){
 		.decide = on_decide,
 		.greeted = on_greeted,
+		.deferred = on_deferred,
 		.flow_decide = on_flow_decide,
 		.gone = on_gone,
 		.forget = on_forget,

@@ -18,6 +18,9 @@ void hooks_pacing(void *arg);
 /* The enforcer wrote an action down: printed, sent, counted and shown. */
 void hooks_action(void *arg, const struct ledger_action *action);
 
+/* Whether first calls wait for probes: only where probes come late is there something to wait for. */
+bool hooks_defer(const struct config *config);
+
 /* A part of the snapshot may have changed. */
 void hooks_changed(void *arg);
 

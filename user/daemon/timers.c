@@ -23,12 +23,10 @@
 #define SWEEP_NS       (60 * NS_PER_S)    /* connections of dead processes, long unread flows */
 #define PRUNE_NS       (86400 * NS_PER_S) /* once no old call was left, a day later again */
 #define UNREAD_NS      NS_PER_S           /* long unread flows, while a budget is nearly spent */
-#define HOLD_RENEW_NS  NS_PER_S
-#define HOLD_LEASE_NS  (3 * HOLD_RENEW_NS) /* a daemon that hangs holds no one for longer */
 
 struct timers {
 	struct daemon *daemon;
-	struct loop_source *commit, *snapshot, *settle, *pace, *sweep, *hold;
+	struct loop_source *commit, *snapshot, *settle, *pace, *sweep;
 	uint64_t snapshot_ns; /* how long the last snapshot took, or this one has taken so far */
 	size_t next_part;     /* of this snapshot; 0: it is whole */
 	uint64_t paced_ns;    /* when pacing was last looked after */
@@ -219,29 +217,6 @@ static void on_sweep(void *arg)
 	(void)loop_arm(timers->sweep, has_changed || needs_sweeps(daemon) ? SWEEP_NS : PRUNE_NS);
 }
 
-static void on_hold(void *arg)
-{
-	const struct timers *timers = arg;
-
-	tap_hold(timers->daemon->tap, clock_mono_ns() + HOLD_LEASE_NS);
-}
-
-/* Only where probes come late is there something to wait for. */
-static bool may_hold(const struct config *config)
-{
-	return config->first_call == CONFIG_HOLD && config->find.mode == FIND_ON_SIGHT;
-}
-
-static int add_hold(struct timers *timers)
-{
-	const struct daemon *daemon = timers->daemon;
-
-	if (!may_hold(&daemon->config))
-		return 0;
-	on_hold(timers);
-	return loop_add_timer(daemon->loop, HOLD_RENEW_NS, on_hold, timers, &timers->hold);
-}
-
 /* A timer that fires when it is armed; after_ns: for the first time, 0: not yet. */
 static int add(struct timers *timers, loop_fn fn, uint64_t after_ns, struct loop_source **ret)
 {
@@ -269,8 +244,6 @@ int timers_new(struct timers **ret, struct daemon *daemon)
 		err = add(timers, on_pace, ENFORCER_PACE_NS, &timers->pace);
 	if (!err)
 		err = add(timers, on_sweep, SWEEP_NS, &timers->sweep);
-	if (!err)
-		err = add_hold(timers);
 	if (err)
 		timers_free(timers);
 	else
@@ -287,7 +260,6 @@ struct timers *timers_free(struct timers *timers)
 	loop_remove(timers->settle);
 	loop_remove(timers->pace);
 	loop_remove(timers->sweep);
-	loop_remove(timers->hold);
 	free(timers);
 	return NULL;
 }

@@ -8,7 +8,6 @@
  *	settle    a flow has ended                          after a second: many ends at once
  *	pace      a target is paced                         each ENFORCER_PACE_NS while one is
  *	sweep     events were read, or a state ages         after a minute; on an idle host a day
- *	hold      first calls wait for probes               each second
  *
  * An estimate is charged when its flow is settled, by a timer of its own: while it shared the
  * snapshot's, a slow snapshot made charges late.
@@ -22,8 +21,7 @@ struct daemon;
 struct timers;
 
 /*
- * Adds the timers to daemon->loop and arms those for what was restored at the start. The first hold
- * is placed at once. Needs every stage but the probes. 0 or -errno; the daemon must outlive them.
+ * Adds the timers to daemon->loop and arms those for what was restored at the start. Needs every stage but the probes. 0 or -errno; the daemon must outlive them.
  */
 int timers_new(struct timers **ret, struct daemon *daemon);
 struct timers *timers_free(struct timers *timers);

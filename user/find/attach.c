@@ -221,8 +221,8 @@ static void count(struct attach *attach, struct process *process)
 {
 	attach->n_processes_probed += !process->is_counted;
 	process->is_counted = true;
-	if (tap_hold_release(attach->tap, process->tgid))
-		log_debug("the first hello of process %u may be held in vain", process->tgid);
+	if (tap_defer_end(attach->tap, process->tgid))
+		log_debug("the first hello of process %u may be deferred in vain", process->tgid);
 }
 
 static void probe_for_one(struct attach *attach, struct file *file, struct process *process,

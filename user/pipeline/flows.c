@@ -76,6 +76,8 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 	if (flow.state == EV_FLOW_APPROACH) {
 		if (flow.head.tgid && hooks->greeted)
 			hooks->greeted(hooks->arg, flow.head.tgid, flow.head.cgroup);
+		if (flow.head.id && hooks->deferred)
+			hooks->deferred(hooks->arg, flow.head.id);
 		return;
 	}
 	flow.host[sizeof(flow.host) - 1] = '\0';

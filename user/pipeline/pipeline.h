@@ -25,6 +25,8 @@ struct pipeline_hooks {
 	/* Answers a flow that came up as CTL_ASK: its suffix fits, its name may not. */
 	void (*flow_decide)(void *arg, const struct ev_flow *flow, enum ctl_verdict verdict);
 	void (*greeted)(void *arg, uint32_t tgid, uint64_t cgroup);
+	/* Behind `greeted`: this connection's ClientHello was deferred, and may leave now. */
+	void (*deferred)(void *arg, uint64_t cookie);
 	void (*gone)(void *arg, uint32_t tgid);
 	void (*forget)(void *arg, uint32_t tgid, uint64_t ssl);
 	void (*called)(void *arg, const struct ledger_call *call); /* one line a call */

@@ -138,14 +138,34 @@ int tap_add_address(struct tap *tap, const struct sockaddr *address, enum ctl_ve
 	return whose == CTL_AI ? add_ai(tap, &addr) : add(tap->skel->maps.other_addrs, &addr);
 }
 
-void tap_hold(struct tap *tap, uint64_t lease_ns)
+void tap_defer(struct tap *tap, bool is_on)
 {
-	__atomic_store_n(&tap->skel->bss->hold_lease_ns, lease_ns, __ATOMIC_RELEASE);
+	__atomic_store_n(&tap->skel->bss->defer_is_on, is_on, __ATOMIC_RELEASE);
 }
 
-int tap_hold_release(struct tap *tap, uint32_t tgid)
+static int set_probed(struct tap *tap, uint32_t tgid, uint8_t state)
 {
-	uint8_t yes = 1;
+	return bpf_map_update_elem(bpf_map__fd(tap->skel->maps.probed), &tgid, &state, BPF_ANY);
+}
 
-	return bpf_map_update_elem(bpf_map__fd(tap->skel->maps.probed), &tgid, &yes, BPF_ANY);
+int tap_defer_begin(struct tap *tap, uint32_t tgid)
+{
+	__atomic_store_n(&tap->skel->bss->defer_missed_ns, 0, __ATOMIC_RELEASE);
+	return set_probed(tap, tgid, CTL_PROBING);
+}
+
+int tap_defer_end(struct tap *tap, uint32_t tgid)
+{
+	return set_probed(tap, tgid, CTL_PROBED);
+}
+
+int tap_defer_wake(struct tap *tap, uint64_t cookie)
+{
+	int fd = bpf_map__fd(tap->skel->maps.deferrals);
+	struct ctl_deferral deferral;
+
+	if (bpf_map_lookup_elem(fd, &cookie, &deferral))
+		return -ENOENT;
+	return tap_wake(cookie,
+			&(struct ctl_hold){ .tgid = deferral.tgid, .inode = deferral.inode });
 }

@@ -93,6 +93,9 @@ static int push(int fd, uint64_t cookie)
 	return 0;
 }
 
+/* So many descriptors of a process are looked at, some 8 ms: it is another's to say how many it has. */
+#define FDS_MAX 16384
+
 static int find_fd(uint32_t tgid, uint64_t inode)
 {
 	char path[64], name[64], text[64];
@@ -106,7 +109,7 @@ static int find_fd(uint32_t tgid, uint64_t inode)
 	dir = opendir(path);
 	if (!dir)
 		return -errno;
-	while (found < 0 && (entry = readdir(dir))) {
+	for (unsigned i = 0; found < 0 && i < FDS_MAX && (entry = readdir(dir)); i++) {
 		n = readlinkat(dirfd(dir), entry->d_name, text, sizeof(text) - 1);
 		if (n <= 0)
 			continue;

@@ -165,13 +165,21 @@ struct sockaddr;
 int tap_add_address(struct tap *tap, const struct sockaddr *address, enum ctl_verdict whose);
 
 /*
- * Until `lease_ns` (CLOCK_MONOTONIC; 0: no longer) the ClientHello of a process that was not released
- * is held, half a second at most and until TCP tries again: 0.2 to 0.7 s after the first time. It is
- * told of by an EV_FLOW_APPROACH. To be renewed, so that a daemon that died holds nobody.
+ * Whether the first ClientHello of a process that is not known to be probed is deferred. An
+ * EV_FLOW_APPROACH with a socket cookie in head.id says that one is; it leaves with TCP's first
+ * repetition, after 0.2 s, unless tap_defer_begin() was called for its process before, and after half a
+ * second in any case (bpf/defer.h).
  */
-void tap_hold(struct tap *tap, uint64_t lease_ns);
+void tap_defer(struct tap *tap, bool is_on);
+/* The probes of this process are being seen to: its deferred hellos wait a little longer. 0 or -errno. */
+int tap_defer_begin(struct tap *tap, uint32_t tgid);
 /* The process has its probes, or gets none: its hellos pass, until it execs or ends. 0 or -errno. */
-int tap_hold_release(struct tap *tap, uint32_t tgid);
+int tap_defer_end(struct tap *tap, uint32_t tgid);
+/*
+ * Makes TCP send a deferred hello now, as tap_wake() does. 0; -ENOENT: that connection is not deferred,
+ * or its process no longer has it.
+ */
+int tap_defer_wake(struct tap *tap, uint64_t cookie);
 
 /* Plaintext bytes so far of a TLS connection. 0, or -ENOENT. */
 int tap_conn_bytes(const struct tap *tap, uint32_t tgid, uint64_t ssl, uint64_t ret_bytes[2]);

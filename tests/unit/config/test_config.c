@@ -279,7 +279,7 @@ static void every_key_reaches_its_field(void **state)
 		"  - { name: d, spike: 8.5x of 24h, floor: 5 USD/hour, default: true,\n"
 		"      steps: [ { do: refuse } ] }\n"
 		"  - { name: c, limit: 0.000000001 USD, steps: [ { do: note } ] }\n"
-		"protect: [ { unit: \"ssh*\" }, { namespace: kube-system } ]\nfirst-call: hold\nreturn-probes: never\n"
+		"protect: [ { unit: \"ssh*\" }, { namespace: kube-system } ]\nfirst-call: estimate\nreturn-probes: never\n"
 		"on-daemon-loss: hold\n"
 		"serve: { listen: \"0.0.0.0:1234\", token-file: /t, public-metrics: true, max-series: 10 }\n"
 		"otlp: { endpoint: \"https://c/v1/metrics\", interval: 15s, header-file: /h }\n";
@@ -294,7 +294,7 @@ static void every_key_reaches_its_field(void **state)
 	assert_string_equal(config.rules.file, "f");
 	assert_int_equal(config.find.mode, FIND_EVERYONE);
 	assert_int_equal(config.find.returns, FIND_RETURN_INSTRUCTIONS);
-	assert_int_equal(config.first_call, CONFIG_HOLD);
+	assert_int_equal(config.first_call, CONFIG_ESTIMATE);
 	assert_string_equal(config.prices, "/etc/aigress/prices.json");
 	assert_true(config.serve.is_on && config.serve.public_metrics);
 	assert_false(serve_is_loopback(&config.serve.listen));
