@@ -38,8 +38,7 @@ static void reach_process(void *arg, const struct ev_flow *flow)
 {
 	struct reach *at = arg;
 	struct who *who = at->daemon->who;
-	/* Copies: the look-ups' answers hold only until the next one. */
-	struct who_group group = *who_group(who, flow->head.cgroup);
+	struct who_group group;
 	struct who_process process;
 	const struct policy_subject subject = {
 		.group = &group, .process = &process, .host = flow->host, .model = ""
@@ -47,19 +46,21 @@ static void reach_process(void *arg, const struct ev_flow *flow)
 
 	if (!flow->head.tgid)
 		return;
-	process = *who_process(who, flow->head.tgid, flow->comm, WHO_NO_UID);
+	who_group_get(who, flow->head.cgroup, &group);
+	who_process_get(who, flow->head.tgid, flow->comm, WHO_NO_UID, &process);
 	reach(at, &subject);
 }
 
 static void reach_cgroups(struct reach *at)
 {
 	for (size_t i = 0; i < at->verdict->n_cgroups; i++) {
-		struct who_group group = *who_group(at->daemon->who, at->verdict->cgroups[i]);
+		struct who_group group;
 		const struct policy_subject subject = {
 			.group = &group, .process = &nobody, .host = "", .model = ""
 		};
 		struct policy_verdict verdict = *at->verdict;
 
+		who_group_get(at->daemon->who, at->verdict->cgroups[i], &group);
 		/* It was charged, so it falls under the budget, whatever that asks of a call. */
 		verdict.cgroup = group.cgroup;
 		enforcer_apply(at->daemon->enforcer, &verdict, &subject, at->now_us);

@@ -195,7 +195,7 @@ static bool is_wanted(void *arg, uint64_t cgroup)
 
 	if (enforcer_holds_gate(daemon->enforcer, cgroup))
 		return true;
-	group = *who_group(daemon->who, cgroup); /* a copy: act may ask again */
+	who_group_get(daemon->who, cgroup, &group);
 	policy_judge(daemon->policy, &subject, clock_wall_us(), &verdicts);
 	enforcer_apply_all(daemon->enforcer, &verdicts, &subject, clock_wall_us());
 	return enforcer_holds_gate(daemon->enforcer, cgroup);

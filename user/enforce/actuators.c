@@ -51,12 +51,12 @@ static size_t waiting(void *arg, uint32_t bucket)
 static int destroy(void *arg, uint64_t cgroup)
 {
 	struct actuators *actuators = arg;
-	char path[WHO_PATH_LEN];
+	struct who_group group;
 
 	if (!actuators->hooks.destroy)
 		return -EOPNOTSUPP;
-	snprintf(path, sizeof(path), "%s", who_group(actuators->who, cgroup)->path);
-	actuators->hooks.destroy(actuators->hooks.arg, path);
+	who_group_get(actuators->who, cgroup, &group);
+	actuators->hooks.destroy(actuators->hooks.arg, group.path);
 	return 0;
 }
 
@@ -135,9 +135,11 @@ static bool is_live(void *arg, uint64_t cgroup)
 	static const char populated[] = "populated 1";
 	struct actuators *actuators = arg;
 	char dir[PATH_MAX], text[256];
+	struct who_group group;
 	ssize_t n;
 
-	if (find_dir(actuators, who_group(actuators->who, cgroup), dir))
+	who_group_get(actuators->who, cgroup, &group);
+	if (find_dir(actuators, &group, dir))
 		return false;
 	_cleanup_close_ int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int fd = at < 0 ? -1 : openat(at, "cgroup.events", O_RDONLY | O_CLOEXEC);

@@ -42,15 +42,16 @@ static void learn_hello(struct pipeline *pipeline, const struct ev_flow *known, 
 static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 {
 	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
-	const struct who_process *process = NULL;
+	struct who_process process;
 	bool is_relayed = !flow->is_quic && flow->hello &&
 			  relays_is_relayed(pipeline->relays, flow->hello, flow->head.id);
 
 	/* Asked now, while the process is sure to be there; a flow's own name is that of a thread. */
 	if (flow->head.tgid) {
-		process = who_process(pipeline->config.who, flow->head.tgid, flow->comm, WHO_NO_UID);
+		who_process_get(pipeline->config.who, flow->head.tgid, flow->comm, WHO_NO_UID,
+				&process);
 		if (!flow->comm[0])
-			snprintf(flow->comm, sizeof(flow->comm), "%s", process->comm);
+			snprintf(flow->comm, sizeof(flow->comm), "%s", process.comm);
 	}
 	if (!is_relayed && !flow_table_get(pipeline->flows, flow->head.id))
 		reconcile_flow(pipeline->reconcile, flow);
@@ -63,7 +64,8 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 	if (!is_relayed && flow->head.tgid && hooks->left_out)
 		reconcile_left_out(pipeline->reconcile, flow->head.tgid, flow->host,
 				   hooks->left_out(hooks->arg, flow->head.tgid));
-	pipeline_judge(pipeline, flow->head.cgroup, process, flow->host, true, flow->head.time_ns);
+	pipeline_judge(pipeline, flow->head.cgroup, flow->head.tgid ? &process : NULL, flow->host,
+		       true, flow->head.time_ns);
 }
 
 void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
@@ -387,9 +389,12 @@ static void destroy_one(void *arg, const struct ev_flow *flow)
 {
 	struct destroy_job *job = arg;
 	const struct pipeline_config *config = &job->pipeline->config;
+	struct who_group group;
 
-	/* a gate drops its datagrams; there is nothing to reset */
-	if (flow->is_quic || !is_below(who_group(config->who, flow->head.cgroup)->path, job->path))
+	if (flow->is_quic) /* a gate drops its datagrams; there is nothing to reset */
+		return;
+	who_group_get(config->who, flow->head.cgroup, &group);
+	if (!is_below(group.path, job->path))
 		return;
 	/* Each event of a call in flight orders it anew, and a late daemon has many of them. */
 	if (!flow_table_set_reset(job->pipeline->flows, flow->head.id))

@@ -16,18 +16,15 @@ void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who
 {
 	struct policy_subject subject = { .host = host, .model = "" };
 	int64_t now_us = pipeline->config.wall_us(time_ns);
-	struct who_process copy = { 0 }; /* of a cgroup alone: nobody */
+	static const struct who_process nobody; /* of a cgroup alone */
 	struct verdict_iter verdicts;
 	struct who_group group;
 
 	if (!pipeline->config.policy)
 		return;
-	/* Copies: the look-ups' answers hold only until the next one, and act may ask again. */
-	if (process)
-		copy = *process;
-	group = *who_group(pipeline->config.who, cgroup);
+	who_group_get(pipeline->config.who, cgroup, &group);
 	subject.group = &group;
-	subject.process = &copy;
+	subject.process = process ?: &nobody;
 	if (will_call)
 		policy_expect(pipeline->config.policy, &subject, now_us, &verdicts);
 	else
@@ -40,10 +37,8 @@ void pipeline_charge(struct pipeline *pipeline, const struct connections_caller 
 		     const struct charge *charge)
 {
 	const struct pipeline_config *config = &pipeline->config;
-	/* Copies, as in pipeline_judge(). */
-	struct who_group group = *who_group(config->who, caller->cgroup);
-	struct who_process process = *who_process(config->who, caller->tgid, caller->comm,
-						  caller->uid);
+	struct who_group group;
+	struct who_process process;
 	struct ledger_call row = { .start_us = config->wall_us(charge->start_mono_ns),
 				   .charge = charge,
 				   .group = &group,
@@ -54,6 +49,8 @@ void pipeline_charge(struct pipeline *pipeline, const struct connections_caller 
 	int64_t now_us = config->wall_us(charge->start_mono_ns + charge->duration_ns);
 	struct verdict_iter verdicts;
 
+	who_group_get(config->who, caller->cgroup, &group);
+	who_process_get(config->who, caller->tgid, caller->comm, caller->uid, &process);
 	pipeline->stats.charges++;
 	if (config->ledger && ledger_add(config->ledger, &row, &row.id) < 0)
 		pipeline->stats.charges_unwritten++;
@@ -83,9 +80,8 @@ static void on_running(void *arg, const struct connections_caller *caller,
 
 	if (!config->policy)
 		return;
-	/* Copies, as in pipeline_judge(). */
-	group = *who_group(config->who, caller->cgroup);
-	process = *who_process(config->who, caller->tgid, caller->comm, caller->uid);
+	who_group_get(config->who, caller->cgroup, &group);
+	who_process_get(config->who, caller->tgid, caller->comm, caller->uid, &process);
 	subject.group = &group;
 	subject.process = &process;
 	policy_reserve(config->policy, &subject, caller->call, so_far, now_us, &verdicts);
@@ -156,8 +152,8 @@ static void on_forgotten(void *arg, uint32_t tgid, uint64_t ssl)
 
 static void on_open(struct pipeline *pipeline, const struct ev_open *event)
 {
-	struct who *who = pipeline->config.who;
 	char comm[EV_COMM_LEN], host[EV_HOST_LEN];
+	struct who_process process;
 
 	if (!connections_open(pipeline->connections, event))
 		return;
@@ -166,9 +162,8 @@ static void on_open(struct pipeline *pipeline, const struct ev_open *event)
 	memcpy(host, event->host, sizeof(host));
 	host[sizeof(host) - 1] = '\0';
 	/* Asked now, while the process is sure to be there. */
-	pipeline_judge(pipeline, event->head.cgroup,
-		       who_process(who, event->head.tgid, comm, event->uid), host, false,
-		       event->head.time_ns);
+	who_process_get(pipeline->config.who, event->head.tgid, comm, event->uid, &process);
+	pipeline_judge(pipeline, event->head.cgroup, &process, host, false, event->head.time_ns);
 }
 
 static void on_gone(struct pipeline *pipeline, const struct ev_head *event)

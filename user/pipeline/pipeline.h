@@ -83,7 +83,7 @@ void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
 
 /*
  * Resets the live AI connections of a cgroup and of those below it, each once, through hooks.destroy.
- * `path` is the cgroup's, as who_group() gives it. Returns how many there were.
+ * `path` is the cgroup's, as who_group_get() gives it. Returns how many there were.
  */
 size_t pipeline_destroy(struct pipeline *pipeline, const char *path);
 

@@ -14,7 +14,7 @@ struct processes;
 struct processes *processes_new(void);
 struct processes *processes_free(struct processes *processes);
 
-/* As who_process(). */
+/* As who_process_get(); valid until the next call. */
 const struct who_process *processes_find(struct processes *processes, uint32_t tgid,
 					 const char *comm, uid_t uid);
 void processes_forget(struct processes *processes, uint32_t tgid);

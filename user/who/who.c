@@ -88,7 +88,7 @@ void who_learn(struct who *who, uint64_t cgroup, const char *path)
 		who->group.path[0] = '\0';
 }
 
-const struct who_group *who_group(struct who *who, uint64_t cgroup)
+static const struct who_group *find_group(struct who *who, uint64_t cgroup)
 {
 	struct who_group *group = &who->group;
 	const char *path = cgroups_path(who->cgroups, cgroup);
@@ -110,6 +110,11 @@ const struct who_group *who_group(struct who *who, uint64_t cgroup)
 	who->is_final = false;
 	name(who);
 	return group;
+}
+
+void who_group_get(struct who *who, uint64_t cgroup, struct who_group *ret)
+{
+	*ret = *find_group(who, cgroup);
 }
 
 struct visit {
@@ -149,9 +154,10 @@ uint64_t who_cgroup_id(const struct who *who, const char *path)
 	return cgroups_id(who->cgroups, path);
 }
 
-const struct who_process *who_process(struct who *who, uint32_t tgid, const char *comm, uid_t uid)
+void who_process_get(struct who *who, uint32_t tgid, const char *comm, uid_t uid,
+		     struct who_process *ret)
 {
-	return processes_find(who->processes, tgid, comm, uid);
+	*ret = *processes_find(who->processes, tgid, comm, uid);
 }
 
 void who_forget(struct who *who, uint32_t tgid)

@@ -58,8 +58,8 @@ void who_use_names(struct who *who, struct names *names);
 
 /* The kernel told of a new cgroup (EV_CGROUP). */
 void who_learn(struct who *who, uint64_t cgroup, const char *path);
-/* Never NULL: an id that nobody knows gives a group whose path is "cgroup:<id>". Valid until the next call. */
-const struct who_group *who_group(struct who *who, uint64_t cgroup);
+/* What is known of a cgroup. An id that is not known gives a group whose path is "cgroup:<id>". */
+void who_group_get(struct who *who, uint64_t cgroup, struct who_group *ret);
 /*
  * Each container of a pod that is known, with its names; not sandboxes. Some may be gone. The group is
  * valid within fn, which may ask for others.
@@ -74,7 +74,8 @@ uint64_t who_cgroup_id(const struct who *who, const char *path);
  * (of a flow), then /proc is asked; a process that is gone and was never asked about has no user.
  */
 #define WHO_NO_UID ((uid_t)-1)
-const struct who_process *who_process(struct who *who, uint32_t tgid, const char *comm, uid_t uid);
+void who_process_get(struct who *who, uint32_t tgid, const char *comm, uid_t uid,
+		     struct who_process *ret);
 /* It replaced its image: forget what was cached. One that ended is known until its pid is reused. */
 void who_forget(struct who *who, uint32_t tgid);
 

@@ -176,9 +176,30 @@ static void drop(const char *root, const char *path)
 }
 
 /* A tree of plain directories: the ids are inode numbers there, too, and the walk is the only way. */
+/* The answer before stays as it was. */
+static const struct who_group *group_of(struct who *who, uint64_t cgroup)
+{
+	static struct who_group groups[2];
+	static size_t n;
+	struct who_group *group = &groups[n++ % 2];
+
+	who_group_get(who, cgroup, group);
+	return group;
+}
+
+static const struct who_process *process_of(struct who *who, uint32_t tgid, const char *comm,
+					    uid_t uid)
+{
+	static struct who_process process;
+
+	who_process_get(who, tgid, comm, uid, &process);
+	return &process;
+}
+
 static void walk_names_groups_and_names_outlive_them(void **state)
 {
 	char root[] = "/tmp/test_who.XXXXXX";
+	const struct who_group *first;
 	uint64_t a, ab, late;
 	struct who *who;
 
@@ -186,24 +207,26 @@ static void walk_names_groups_and_names_outlive_them(void **state)
 	a = make(root, "/a");
 	ab = make(root, "/a/b.service");
 	assert_int_equal(who_new(&who, root), 0);
-	assert_string_equal(who_group(who, a)->path, "/a");
-	assert_string_equal(who_group(who, ab)->path, "/a/b.service");
-	assert_string_equal(who_group(who, ab)->unit, "b.service");
+	first = group_of(who, a);
+	assert_string_equal(group_of(who, ab)->path, "/a/b.service");
+	assert_string_equal(first->path, "/a");
+	assert_string_equal(group_of(who, ab)->path, "/a/b.service");
+	assert_string_equal(group_of(who, ab)->unit, "b.service");
 	assert_int_equal(who_cgroup_id(who, "/a/b.service"), ab);
 	assert_int_equal(who_cgroup_id(who, "/a/../a"), 0);
 	assert_int_equal(who_cgroup_id(who, "/.."), 0);
 	assert_int_equal(who_cgroup_id(who, "a"), 0);
 	drop(root, "/a/b.service");
-	assert_string_equal(who_group(who, ab)->path, "/a/b.service");
+	assert_string_equal(group_of(who, ab)->path, "/a/b.service");
 	assert_int_equal(who_cgroup_id(who, "/a/b.service"), 0);
 
 	/* One made later: found by a walk, but no sooner than a second after the last. */
 	late = make(root, "/a/late");
 	if (late != ab) /* a plain file system may use an inode number again */
-		assert_int_equal(strncmp(who_group(who, late)->path, "cgroup:", 7), 0);
+		assert_int_equal(strncmp(group_of(who, late)->path, "cgroup:", 7), 0);
 	nanosleep(&(struct timespec){ .tv_sec = 1, .tv_nsec = 20000000 }, NULL);
 	if (late != ab)
-		assert_string_equal(who_group(who, late)->path, "/a/late");
+		assert_string_equal(group_of(who, late)->path, "/a/late");
 	drop(root, "/a/late");
 	drop(root, "/a");
 	who_free(who);
@@ -217,21 +240,21 @@ static void learned_names_win_and_are_bounded(void **state)
 
 	assert_int_equal(who_new(&who, "/proc/self/fdinfo"), 0);
 	who_learn(who, 7, "/docker/" CID);
-	assert_string_equal(who_group(who, 7)->container, CID);
-	assert_string_equal(who_group(who, 7)->container_name, CID);
+	assert_string_equal(group_of(who, 7)->container, CID);
+	assert_string_equal(group_of(who, 7)->container_name, CID);
 	who_learn(who, 7, "/system.slice/x.service");
-	assert_string_equal(who_group(who, 7)->container, "");
-	assert_string_equal(who_group(who, 7)->unit, "x.service");
+	assert_string_equal(group_of(who, 7)->container, "");
+	assert_string_equal(group_of(who, 7)->unit, "x.service");
 	who_learn(who, 8, "no slash");
-	assert_string_equal(who_group(who, 8)->path, "cgroup:8");
-	assert_string_equal(who_group(who, 0)->path, "cgroup:0");
+	assert_string_equal(group_of(who, 8)->path, "cgroup:8");
+	assert_string_equal(group_of(who, 0)->path, "cgroup:0");
 	for (uint64_t id = 100; id < 100 + CGROUPS_MAX; id++) {
 		who_learn(who, id, "/n");
-		(void)who_group(who, 7); /* in use: stays */
+		(void)group_of(who, 7); /* in use: stays */
 	}
-	assert_string_equal(who_group(who, 7)->unit, "x.service");
-	assert_string_equal(who_group(who, 100)->path, "cgroup:100");
-	assert_string_equal(who_group(who, 101 + CGROUPS_MAX / 2)->path, "/n");
+	assert_string_equal(group_of(who, 7)->unit, "x.service");
+	assert_string_equal(group_of(who, 100)->path, "cgroup:100");
+	assert_string_equal(group_of(who, 101 + CGROUPS_MAX / 2)->path, "/n");
 	who_free(who);
 }
 
@@ -248,7 +271,7 @@ static void visit(void *arg, const struct who_group *group)
 	visits->sum += group->cgroup;
 	visits->n++;
 	/* asked for, it becomes the last of the table that is walked */
-	assert_int_equal(who_group(visits->who, group->cgroup)->cgroup, group->cgroup);
+	assert_int_equal(group_of(visits->who, group->cgroup)->cgroup, group->cgroup);
 }
 
 static void containers_of_pods_are_visited_once(void **state)
@@ -279,13 +302,13 @@ static void kernel_is_asked_for_a_cgroup_that_no_event_told(void **state)
 		return;
 	}
 	assert_int_equal(who_new(&who, root), 0);
-	assert_string_equal(who_group(who, who_cgroup_id(who, "/"))->path, "/");
+	assert_string_equal(group_of(who, who_cgroup_id(who, "/"))->path, "/");
 	snprintf(path, sizeof(path), "/test-who-%d.scope", (int)getpid());
 	id = make(root, path);
-	assert_string_equal(who_group(who, id)->path, path); /* at once: by its handle */
+	assert_string_equal(group_of(who, id)->path, path); /* at once: by its handle */
 	drop(root, path);
-	assert_string_equal(who_group(who, id)->path, path);
-	assert_int_equal(strncmp(who_group(who, id + 999999999)->path, "cgroup:", 7), 0);
+	assert_string_equal(group_of(who, id)->path, path);
+	assert_int_equal(strncmp(group_of(who, id + 999999999)->path, "cgroup:", 7), 0);
 	who_free(who);
 }
 
@@ -307,17 +330,17 @@ static void process_is_named_while_it_lives_and_after(void **state)
 	}
 	assert_int_equal(read(from[0], &byte, 1), 1);
 	assert_int_equal(who_new(&who, "/proc/self/fdinfo"), 0);
-	process = who_process(who, (uint32_t)pid, "thread-7", WHO_NO_UID);
+	process = process_of(who, (uint32_t)pid, "thread-7", WHO_NO_UID);
 	assert_string_equal(process->comm, "a) (b");
 	assert_string_equal(process->user, "root");
 	assert_non_null(strstr(process->exe, "test_who"));
 	assert_int_equal(write(to[1], "x", 1), 1);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_non_null(strstr(who_process(who, (uint32_t)pid, "thread-7", 0)->exe, "test_who"));
-	assert_string_equal(who_process(who, (uint32_t)pid, "x", 4000000000u)->user, "4000000000");
-	assert_string_equal(who_process(who, (uint32_t)pid, "x", WHO_NO_UID)->user, "4000000000");
+	assert_non_null(strstr(process_of(who, (uint32_t)pid, "thread-7", 0)->exe, "test_who"));
+	assert_string_equal(process_of(who, (uint32_t)pid, "x", 4000000000u)->user, "4000000000");
+	assert_string_equal(process_of(who, (uint32_t)pid, "x", WHO_NO_UID)->user, "4000000000");
 	who_forget(who, (uint32_t)pid);
-	process = who_process(who, (uint32_t)pid, "thread-7-and-too-long", WHO_NO_UID);
+	process = process_of(who, (uint32_t)pid, "thread-7-and-too-long", WHO_NO_UID);
 	assert_string_equal(process->comm, "thread-7-and-to");
 	assert_string_equal(process->user, "");
 	assert_string_equal(process->exe, "");
