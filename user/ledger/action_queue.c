@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows of actions, and the facts that the daemon tells. */
+/* Actions on their way to the disk, oldest first. */
 #include <errno.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -29,31 +29,24 @@ struct queued {
 struct action_queue {
 	STAILQ_HEAD(, queued) waiting;
 	size_t n;
-	sqlite3_stmt *add, *put;
+	sqlite3_stmt *add;
 };
 
 int action_queue_new(struct ledger *ledger)
 {
 	struct action_queue *actions = calloc(1, sizeof(*actions));
-	int err;
 
 	if (!actions)
 		return -ENOMEM;
 	STAILQ_INIT(&actions->waiting);
 	ledger->actions = actions;
-	err = ledger_prepare(
+	return ledger_prepare(
 		ledger,
 		"INSERT INTO actions (time_us, budget, rule, action, subject, target,"
 		" result, rehearsed, spent_nanos, limit_nanos, spent_tokens, limit_tokens,"
 		" window_start_us, measured_permille, until_us, last_calls)"
 		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		&actions->add);
-	if (err)
-		return err;
-	return ledger_prepare(ledger,
-			      "INSERT INTO facts VALUES (?, ?)"
-			      " ON CONFLICT DO UPDATE SET value = excluded.value",
-			      &actions->put);
 }
 
 static void queued_action_free(struct queued *queued)
@@ -81,7 +74,6 @@ void action_queue_free(struct ledger *ledger)
 	while (actions->n)
 		drop_first(actions);
 	sqlite3_finalize(actions->add);
-	sqlite3_finalize(actions->put);
 	free(actions);
 	ledger->actions = NULL;
 }
@@ -159,7 +151,7 @@ void action_queue_written(struct ledger *ledger, bool committed)
 		drop_first(ledger->actions);
 }
 
-int ledger_add_action(struct ledger *ledger, const struct ledger_action *action)
+int action_queue_add(struct ledger *ledger, const struct ledger_action *action)
 {
 	struct action_queue *actions = ledger->actions;
 	struct queued *queued;
@@ -173,98 +165,5 @@ int ledger_add_action(struct ledger *ledger, const struct ledger_action *action)
 		return -ENOMEM;
 	STAILQ_INSERT_TAIL(&actions->waiting, queued, link);
 	actions->n++;
-	return ledger_commit(ledger);
-}
-
-void ledger_read_action(sqlite3_stmt *row, struct ledger_action *ret)
-{
-	*ret = (struct ledger_action){
-		.id = sqlite3_column_int64(row, 0),
-		.time_us = sqlite3_column_int64(row, 1),
-		.budget = (const char *)sqlite3_column_text(row, 2),
-		.rule = (const char *)sqlite3_column_text(row, 3),
-		.action = (const char *)sqlite3_column_text(row, 4),
-		.subject = (const char *)sqlite3_column_text(row, 5),
-		.target = (const char *)sqlite3_column_text(row, 6),
-		.result = (const char *)sqlite3_column_text(row, 7),
-		.is_rehearsed = sqlite3_column_int(row, 8),
-		.spent_nanos = sqlite3_column_int64(row, 9),
-		.limit_nanos = sqlite3_column_int64(row, 10),
-		.spent_tokens = (uint64_t)sqlite3_column_int64(row, 11),
-		.limit_tokens = (uint64_t)sqlite3_column_int64(row, 12),
-		.window_start_us = sqlite3_column_int64(row, 13),
-		.measured_permille = (uint32_t)sqlite3_column_int(row, 14),
-		.last_calls = (const char *)sqlite3_column_text(row, 15),
-		.until_us = sqlite3_column_int64(row, 16),
-	};
-}
-
-int ledger_actions(struct ledger *ledger, int64_t since_us,
-		   void (*fn)(void *arg, const struct ledger_action *action), void *arg)
-{
-	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	struct ledger_action action;
-	int err, result;
-
-	(void)ledger_flush(ledger);
-	err = ledger_prepare(ledger,
-			     "SELECT " LEDGER_ACTION_COLUMNS " FROM actions"
-			     " WHERE time_us >= ? ORDER BY id",
-			     &statement);
-	if (err)
-		return err;
-	sqlite3_bind_int64(statement, 1, since_us);
-	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
-		ledger_read_action(statement, &action);
-		fn(arg, &action);
-	}
-	return ledger_errno(result);
-}
-
-int ledger_put(struct ledger *ledger, const char *key, const char *json)
-{
-	sqlite3_stmt *statement;
-	int result;
-
-	if (!ledger->actions)
-		return -EROFS;
-	statement = ledger->actions->put;
-	sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 2, json, -1, SQLITE_STATIC);
-	result = sqlite3_step(statement);
-	sqlite3_reset(statement);
-	return ledger_errno(result);
-}
-
-char *ledger_get(struct ledger *ledger, const char *key)
-{
-	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-
-	if (ledger_prepare(ledger, "SELECT value FROM facts WHERE key = ?", &statement))
-		return NULL;
-	sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
-	if (sqlite3_step(statement) != SQLITE_ROW)
-		return NULL;
-	return strdup((const char *)sqlite3_column_text(statement, 0));
-}
-
-char *ledger_identity(struct ledger *ledger)
-{
-	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-
-	if (ledger_prepare(ledger, "SELECT value FROM meta WHERE key = 'ledger_id'", &statement) ||
-	    sqlite3_step(statement) != SQLITE_ROW)
-		return NULL;
-	return strdup((const char *)sqlite3_column_text(statement, 0));
-}
-
-int64_t ledger_last_id(const struct ledger *ledger)
-{
-	return ledger->next_id - 1;
-}
-
-void ledger_skip(struct ledger *ledger, int64_t id)
-{
-	if (ledger->next_id <= id)
-		ledger->next_id = id + 1;
+	return 0;
 }

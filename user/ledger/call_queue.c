@@ -233,7 +233,7 @@ static void fill_row(struct row *row, const struct ledger_call *call)
 	row->duration_us = clamp(charge->duration_ns / 1000, CHARGE_BYTES_MAX);
 }
 
-int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id)
+int call_queue_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id)
 {
 	const struct charge *charge = call->charge;
 	const struct who_group *group = call->group;
@@ -273,9 +273,7 @@ int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *r
 	queue->n++;
 	if (ret_id)
 		*ret_id = row->id;
-	if (queue->n % BATCH == 0)
-		(void)ledger_commit(ledger);
-	return 0;
+	return queue->n % BATCH == 0;
 }
 
 static int write_word(struct call_queue *queue, enum ledger_words which, struct ledger_word *word)

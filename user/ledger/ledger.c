@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file: opening, schema, transactions, pruning. Rows are queued (queue.c, actions.c) and written
- * in one short transaction, rather than one by one in a long one: a failed transaction then loses
+ * The file: opening, transactions, pruning. Rows are queued (call_queue.c, action_queue.c) and written in
+ * one short transaction, rather than one by one in a long one: a failed transaction then loses
  * nothing, and readers never wait for the daemon.
  */
 #include "ledger/ledger.h"
@@ -22,158 +22,6 @@
 #define RETRY_NS      NS_PER_S
 #define PRUNE_ROWS    5000 /* about 50 ms */
 
-static const char schema_1[] =
-	"CREATE TABLE subjects (id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, workload TEXT NOT "
-	"NULL,"
-	" pod TEXT NOT NULL, container TEXT NOT NULL, cgroup TEXT NOT NULL, unit TEXT NOT NULL,"
-	" user TEXT NOT NULL, command TEXT NOT NULL, exe TEXT NOT NULL, container_id TEXT NOT NULL,"
-	" pod_uid TEXT NOT NULL, labels TEXT NOT NULL,"
-	" UNIQUE (cgroup, command, exe, user, namespace, workload, pod, container, unit, "
-	"container_id,"
-	" pod_uid, labels));"
-	"CREATE TABLE services (id INTEGER PRIMARY KEY, host TEXT NOT NULL, provider TEXT NOT NULL,"
-	" model TEXT NOT NULL, operation TEXT NOT NULL, price_key TEXT NOT NULL,"
-	" price_origin TEXT NOT NULL,"
-	" UNIQUE (model, host, provider, operation, price_key, price_origin));"
-	"CREATE TABLE paths (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);"
-	/* AUTOINCREMENT: the id of a pruned call stands in an action's evidence and is not used
-	   again. */
-	"CREATE TABLE calls (id INTEGER PRIMARY KEY AUTOINCREMENT, start_us INTEGER NOT NULL,"
-	" subject INTEGER NOT NULL REFERENCES subjects, service INTEGER NOT NULL REFERENCES "
-	"services,"
-	" path INTEGER NOT NULL REFERENCES paths, pid INTEGER NOT NULL, uid INTEGER NOT NULL,"
-	" status INTEGER NOT NULL, source TEXT NOT NULL, outcome TEXT NOT NULL,"
-	" priced INTEGER NOT NULL, stream INTEGER NOT NULL, input INTEGER NOT NULL,"
-	" cache_read INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT "
-	"NULL,"
-	" output INTEGER NOT NULL, reasoning INTEGER NOT NULL, audio_input INTEGER NOT NULL,"
-	" audio_output INTEGER NOT NULL, web_searches INTEGER NOT NULL, cost_nanos INTEGER NOT "
-	"NULL,"
-	" budget_nanos INTEGER NOT NULL, request_bytes INTEGER NOT NULL,"
-	" response_bytes INTEGER NOT NULL, first_token_us INTEGER NOT NULL,"
-	" duration_us INTEGER NOT NULL);"
-	"CREATE INDEX calls_start ON calls (start_us);"
-	"CREATE TABLE hours (hour INTEGER NOT NULL, subject INTEGER NOT NULL REFERENCES subjects,"
-	" service INTEGER NOT NULL REFERENCES services, source TEXT NOT NULL, calls INTEGER NOT "
-	"NULL,"
-	" unpriced INTEGER NOT NULL, input INTEGER NOT NULL, cache_read INTEGER NOT NULL,"
-	" cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL, output INTEGER NOT "
-	"NULL,"
-	" reasoning INTEGER NOT NULL, audio_input INTEGER NOT NULL, audio_output INTEGER NOT NULL,"
-	" web_searches INTEGER NOT NULL, cost_nanos INTEGER NOT NULL, budget_nanos INTEGER NOT "
-	"NULL,"
-	" request_bytes INTEGER NOT NULL, response_bytes INTEGER NOT NULL,"
-	" PRIMARY KEY (hour, subject, service, source)) WITHOUT ROWID;"
-	"CREATE TABLE actions (id INTEGER PRIMARY KEY AUTOINCREMENT, time_us INTEGER NOT NULL,"
-	" budget TEXT NOT NULL, rule TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL,"
-	" target TEXT NOT NULL, result TEXT NOT NULL, rehearsed INTEGER NOT NULL,"
-	" spent_nanos INTEGER NOT NULL, limit_nanos INTEGER NOT NULL, spent_tokens INTEGER NOT "
-	"NULL,"
-	" limit_tokens INTEGER NOT NULL, window_start_us INTEGER NOT NULL,"
-	" measured_permille INTEGER NOT NULL, last_calls TEXT NOT NULL);"
-	"CREATE INDEX actions_time ON actions (time_us);"
-	"CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-	"INSERT INTO meta VALUES ('made_by', 'aigress');";
-
-static const char schema_2[] =
-	/* What stands still (standing.h). kind: 0 process, 1 stopped cgroup, 2 frozen cgroup. */
-	"CREATE TABLE standing (boot TEXT NOT NULL, kind INTEGER NOT NULL, pid INTEGER NOT NULL,"
-	" start_ticks INTEGER NOT NULL, cgroup TEXT NOT NULL,"
-	" PRIMARY KEY (boot, kind, pid, start_ticks, cgroup)) WITHOUT ROWID;"
-	/* Written by `aigress override`, read by the daemon (override.h). budget '': all. */
-	"CREATE TABLE overrides (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
-	" key TEXT NOT NULL, limit_nanos INTEGER NOT NULL, limit_tokens INTEGER NOT NULL,"
-	" made_us INTEGER NOT NULL, until_us INTEGER NOT NULL, made_by TEXT NOT NULL,"
-	" reason TEXT NOT NULL);";
-
-static const char schema_3[] =
-	"ALTER TABLE actions ADD COLUMN until_us INTEGER NOT NULL DEFAULT 0;"
-	/* Who this ledger is to others: a fresh one, whose ids begin anew, is somebody else. */
-	"INSERT INTO meta VALUES ('ledger_id', lower(hex(randomblob(16))));"
-	/* How far each webhook has come in the actions (outbox.h). */
-	"CREATE TABLE outbox (webhook TEXT PRIMARY KEY, done_id INTEGER NOT NULL,"
-	" sent INTEGER NOT NULL, dead INTEGER NOT NULL) WITHOUT ROWID;"
-	/* What the server of shared budgets said last (shared.h). */
-	"CREATE TABLE shared (key TEXT PRIMARY KEY, budget TEXT NOT NULL, counter TEXT NOT NULL,"
-	" window_us INTEGER NOT NULL, until_us INTEGER NOT NULL, own INTEGER NOT NULL,"
-	" remote INTEGER NOT NULL) WITHOUT ROWID;";
-
-static const char schema_4[] =
-	/* Names that come late are looked for by these (rename.c). */
-	"CREATE INDEX subjects_pod ON subjects (pod_uid, container_id);";
-
-static const char schema_5[] =
-	/* By how much an estimate may be off (struct charge). */
-	"ALTER TABLE calls ADD COLUMN error_input INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE calls ADD COLUMN error_output INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE calls ADD COLUMN error_nanos INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE hours ADD COLUMN error_input INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE hours ADD COLUMN error_output INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE hours ADD COLUMN error_nanos INTEGER NOT NULL DEFAULT 0;";
-
-/* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4, schema_5 };
-#define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
-
-int ledger_errno(int result)
-{
-	switch (result & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_ROW:
-	case SQLITE_DONE:
-		return 0;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return -EBUSY;
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	case SQLITE_READONLY:
-		return -EROFS;
-	case SQLITE_CANTOPEN:
-		return -ENOENT;
-	case SQLITE_PERM:
-	case SQLITE_AUTH:
-		return -EACCES;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return -EBADMSG;
-	case SQLITE_CONSTRAINT:
-	case SQLITE_MISMATCH:
-	case SQLITE_TOOBIG:
-	case SQLITE_RANGE:
-		return -EINVAL;
-	default:
-		return -EIO;
-	}
-}
-
-int ledger_prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **ret)
-{
-	return ledger_errno(
-		sqlite3_prepare_v3(ledger->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL));
-}
-
-static int exec(struct ledger *ledger, const char *sql)
-{
-	return ledger_errno(sqlite3_exec(ledger->db, sql, NULL, NULL, NULL));
-}
-
-static int query_int(struct ledger *ledger, const char *sql, int64_t *ret)
-{
-	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	int err = ledger_prepare(ledger, sql, &statement);
-
-	if (err)
-		return err;
-	err = sqlite3_step(statement);
-	if (err == SQLITE_ROW)
-		*ret = sqlite3_column_int64(statement, 0);
-	return ledger_errno(err);
-}
-
 int ledger_flush(struct ledger *ledger)
 {
 	int err;
@@ -182,16 +30,16 @@ int ledger_flush(struct ledger *ledger)
 		return 0;
 	if (call_queue_is_empty(ledger) && action_queue_is_empty(ledger))
 		return 0;
-	err = exec(ledger, "BEGIN IMMEDIATE");
+	err = ledger_exec(ledger, "BEGIN IMMEDIATE");
 	if (!err)
 		err = call_queue_write(ledger);
 	if (!err)
 		err = action_queue_write(ledger);
 	if (!err)
-		err = exec(ledger, "COMMIT");
+		err = ledger_exec(ledger, "COMMIT");
 	/* A full disk may have ended the transaction already, hence the question. */
 	if (err && !sqlite3_get_autocommit(ledger->db))
-		(void)exec(ledger, "ROLLBACK");
+		(void)ledger_exec(ledger, "ROLLBACK");
 	call_queue_written(ledger, !err);
 	action_queue_written(ledger, !err);
 	ledger->retry_ns = err && err != -EBUSY ? clock_mono_ns() + RETRY_NS : 0;
@@ -216,26 +64,38 @@ int ledger_commit(struct ledger *ledger)
 	return err;
 }
 
-static int migrate(struct ledger *ledger, int64_t version)
+int ledger_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id)
 {
-	int err = exec(ledger, "BEGIN IMMEDIATE");
-	char sql[64];
+	int full = call_queue_add(ledger, call, ret_id);
 
-	for (; !err && version < SCHEMA_VERSION; version++)
-		err = exec(ledger, migrations[version]);
-	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d; COMMIT", SCHEMA_VERSION);
-	if (!err)
-		err = exec(ledger, sql);
-	if (err && !sqlite3_get_autocommit(ledger->db))
-		(void)exec(ledger, "ROLLBACK");
-	return err;
+	if (full > 0)
+		(void)ledger_commit(ledger);
+	return full < 0 ? full : 0;
+}
+
+int ledger_add_action(struct ledger *ledger, const struct ledger_action *action)
+{
+	int err = action_queue_add(ledger, action);
+
+	return err ? err : ledger_commit(ledger);
+}
+
+int64_t ledger_last_id(const struct ledger *ledger)
+{
+	return ledger->next_id - 1;
+}
+
+void ledger_skip(struct ledger *ledger, int64_t id)
+{
+	if (ledger->next_id <= id)
+		ledger->next_id = id + 1;
 }
 
 static int prepare_writer(struct ledger *ledger)
 {
 	int persist = 1;
-	int err = exec(ledger,
-		       "PRAGMA journal_mode = WAL; PRAGMA cache_size = -4096;" LEDGER_PRAGMAS);
+	int err = ledger_exec(
+		ledger, "PRAGMA journal_mode = WAL; PRAGMA cache_size = -4096;" LEDGER_PRAGMAS);
 
 	if (err)
 		return err;
@@ -247,11 +107,11 @@ static int prepare_writer(struct ledger *ledger)
 static int prepare_rows(struct ledger *ledger)
 {
 	int64_t last = 0, sequence = 0;
-	int err = query_int(ledger, "SELECT ifnull(max(id), 0) FROM calls", &last);
+	int err = ledger_query_int(ledger, "SELECT ifnull(max(id), 0) FROM calls", &last);
 
 	if (!err)
-		err = query_int(ledger, "SELECT seq FROM sqlite_sequence WHERE name = 'calls'",
-				&sequence);
+		err = ledger_query_int(
+			ledger, "SELECT seq FROM sqlite_sequence WHERE name = 'calls'", &sequence);
 	if (err)
 		return err;
 	ledger->next_id = (last > sequence ? last : sequence) + 1;
@@ -311,23 +171,23 @@ static int open_failed(int err, const char *path, char **ret_error)
 static int check_version(struct ledger *ledger, const char *path, char **ret_error)
 {
 	int64_t version = 0;
-	int err = query_int(ledger, "PRAGMA user_version", &version);
+	int err = ledger_query_int(ledger, "PRAGMA user_version", &version);
 
 	if (err)
 		return open_failed(err, path, ret_error);
-	if (version > SCHEMA_VERSION)
+	if (version > schema_version)
 		return refuse(ret_error, -EPROTO,
 			      "%s was written by a newer aigress (schema %lld, this one knows %d); "
 			      "use that one",
-			      path, (long long)version, SCHEMA_VERSION);
-	if (version == SCHEMA_VERSION)
+			      path, (long long)version, schema_version);
+	if (version == schema_version)
 		return 0;
 	if (!ledger->is_writable)
 		return refuse(ret_error, -EPROTO,
 			      "%s has an older schema; start `aigress run` once, it brings the "
 			      "file up to date",
 			      path);
-	err = migrate(ledger, version);
+	err = schema_migrate(ledger, version);
 	return err ? open_failed(err, path, ret_error) : 0;
 }
 

@@ -38,38 +38,50 @@ struct ledger {
 	struct action_queue *actions;
 };
 
-/* -errno of an SQLite result code; 0 for OK, ROW and DONE. */
+/* db.c. -errno of an SQLite result code; 0 for OK, ROW and DONE. */
 int ledger_errno(int result);
+/* 0 or -errno; the statement is the caller's to finalize. */
 int ledger_prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **ret);
+/* Statements without parameters and rows. 0 or -errno. */
+int ledger_exec(struct ledger *ledger, const char *sql);
+/* The first column of the first row; without a row *ret stays. 0 or -errno. */
+int ledger_query_int(struct ledger *ledger, const char *sql, int64_t *ret);
 static inline void ledger_finalizep(sqlite3_stmt **statement)
 {
 	sqlite3_finalize(*statement);
 }
 #define _cleanup_statement_ _cleanup_(ledger_finalizep)
 
-/* The queue of calls (queue.c). Writing happens inside the caller's transaction. */
+/* schema.c. The version that this aigress writes, and the way there from an older one, as one transaction. */
+extern const int schema_version;
+int schema_migrate(struct ledger *ledger, int64_t version);
+
+/* The queue of calls. Writing happens inside the caller's transaction. */
 int call_queue_new(struct ledger *ledger);
 void call_queue_free(struct ledger *ledger);
+/* As ledger_add(), but 1 when a batch is full, which is to be committed now. */
+int call_queue_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id);
 bool call_queue_is_empty(const struct ledger *ledger);
 int call_queue_write(struct ledger *ledger);
 /* The transaction ended: forget what was written, or what was believed to be. */
 void call_queue_written(struct ledger *ledger, bool committed);
 
-/* The queue of actions (actions.c), likewise. */
+/* The queue of actions, likewise. */
 int action_queue_new(struct ledger *ledger);
 void action_queue_free(struct ledger *ledger);
+int action_queue_add(struct ledger *ledger, const struct ledger_action *action);
 bool action_queue_is_empty(const struct ledger *ledger);
 int action_queue_write(struct ledger *ledger);
 void action_queue_written(struct ledger *ledger, bool committed);
 
-/* An action's columns, and what a row of them says; texts live as long as the row. */
+/* actions.c. An action's columns, and what a row of them says; texts live as long as the row. */
 #define LEDGER_ACTION_COLUMNS                                                                 \
 	"id, time_us, budget, rule, action, subject, target, result, rehearsed, spent_nanos," \
 	" limit_nanos, spent_tokens, limit_tokens, window_start_us, measured_permille,"       \
 	" last_calls, until_us"
 void ledger_read_action(sqlite3_stmt *row, struct ledger_action *ret);
 
-/* The WAL (wal.c). checkpoint_look: something was committed, has it grown enough for a checkpoint? */
+/* The WAL. checkpoint_look: something was committed, has it grown enough for a checkpoint? */
 int checkpoint_new(struct ledger *ledger);
 void checkpoint_free(struct ledger *ledger); /* waits for the checkpoint that runs */
 void checkpoint_look(struct ledger *ledger);

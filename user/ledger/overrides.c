@@ -9,11 +9,6 @@
 #include "base/clock.h"
 #include "ledger/ledger_internal.h"
 
-static int exec(struct ledger *ledger, const char *sql)
-{
-	return ledger_errno(sqlite3_exec(ledger->db, sql, NULL, NULL, NULL));
-}
-
 /* One row more in the actions: who ordered what. */
 static int write_action(struct ledger *ledger, const struct override *override, const char *result)
 {
@@ -65,9 +60,9 @@ static int write_row(struct ledger *ledger, const struct override *override)
 static int end(struct ledger *ledger, int err)
 {
 	if (!err)
-		err = exec(ledger, "COMMIT");
+		err = ledger_exec(ledger, "COMMIT");
 	if (err && !sqlite3_get_autocommit(ledger->db))
-		(void)exec(ledger, "ROLLBACK");
+		(void)ledger_exec(ledger, "ROLLBACK");
 	return err;
 }
 
@@ -75,7 +70,7 @@ int override_add(struct ledger *ledger, const struct override *override)
 {
 	char result[2 * OVERRIDE_TEXT_LEN + 64];
 	long long seconds = (override->until_us - override->made_us) / US_PER_S;
-	int err = exec(ledger, "BEGIN IMMEDIATE");
+	int err = ledger_exec(ledger, "BEGIN IMMEDIATE");
 
 	snprintf(result, sizeof(result), "ordered by %s for %llds%s%s", override->made_by, seconds,
 		 *override->reason ? ": " : "", override->reason);
@@ -99,7 +94,7 @@ int override_clear(struct ledger *ledger, const char *key, const char *made_by, 
 			     " AND (?2 IS NULL OR key = ?2)",
 			     &statement);
 	if (!err)
-		err = exec(ledger, "BEGIN IMMEDIATE");
+		err = ledger_exec(ledger, "BEGIN IMMEDIATE");
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, now_us);

@@ -158,14 +158,13 @@ static int rename_in_transaction(struct ledger *ledger, const struct renaming *r
 	/* What waits for the disk is known by its old names, and must not be written under them after. */
 	if (err)
 		return err;
-	err = ledger_errno(sqlite3_exec(ledger->db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
+	err = ledger_exec(ledger, "BEGIN IMMEDIATE");
 	if (err)
 		return err;
 	changed = rename_all(ledger, renaming);
-	err = ledger_errno(
-		sqlite3_exec(ledger->db, changed < 0 ? "ROLLBACK" : "COMMIT", NULL, NULL, NULL));
+	err = ledger_exec(ledger, changed < 0 ? "ROLLBACK" : "COMMIT");
 	if (err && !sqlite3_get_autocommit(ledger->db))
-		(void)sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
+		(void)ledger_exec(ledger, "ROLLBACK");
 	/* Ids of texts that are kept in memory may be of other texts now. */
 	if (changed)
 		call_queue_written(ledger, false);

@@ -256,6 +256,6 @@ int ledger_report(struct ledger *ledger, int64_t since_us, uint32_t keys,
 		sqlite3_finalize(statement);
 	}
 	sql_add(&drop, "DROP TABLE IF EXISTS report_%u", number);
-	(void)sqlite3_exec(ledger->db, drop.text, NULL, NULL, NULL);
+	(void)ledger_exec(ledger, drop.text);
 	return err;
 }

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The schema, as the steps that led to it: each takes a file from one version to the next, and is never changed
+ * after a release. docs/ARCHITECTURE.md says what the tables hold.
+ */
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "ledger/ledger_internal.h"
+
+static const char schema_1[] =
+	"CREATE TABLE subjects (id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, workload TEXT NOT "
+	"NULL,"
+	" pod TEXT NOT NULL, container TEXT NOT NULL, cgroup TEXT NOT NULL, unit TEXT NOT NULL,"
+	" user TEXT NOT NULL, command TEXT NOT NULL, exe TEXT NOT NULL, container_id TEXT NOT NULL,"
+	" pod_uid TEXT NOT NULL, labels TEXT NOT NULL,"
+	" UNIQUE (cgroup, command, exe, user, namespace, workload, pod, container, unit, "
+	"container_id,"
+	" pod_uid, labels));"
+	"CREATE TABLE services (id INTEGER PRIMARY KEY, host TEXT NOT NULL, provider TEXT NOT NULL,"
+	" model TEXT NOT NULL, operation TEXT NOT NULL, price_key TEXT NOT NULL,"
+	" price_origin TEXT NOT NULL,"
+	" UNIQUE (model, host, provider, operation, price_key, price_origin));"
+	"CREATE TABLE paths (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);"
+	/* AUTOINCREMENT: the id of a pruned call stands in an action's evidence and is not used
+	   again. */
+	"CREATE TABLE calls (id INTEGER PRIMARY KEY AUTOINCREMENT, start_us INTEGER NOT NULL,"
+	" subject INTEGER NOT NULL REFERENCES subjects, service INTEGER NOT NULL REFERENCES "
+	"services,"
+	" path INTEGER NOT NULL REFERENCES paths, pid INTEGER NOT NULL, uid INTEGER NOT NULL,"
+	" status INTEGER NOT NULL, source TEXT NOT NULL, outcome TEXT NOT NULL,"
+	" priced INTEGER NOT NULL, stream INTEGER NOT NULL, input INTEGER NOT NULL,"
+	" cache_read INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT "
+	"NULL,"
+	" output INTEGER NOT NULL, reasoning INTEGER NOT NULL, audio_input INTEGER NOT NULL,"
+	" audio_output INTEGER NOT NULL, web_searches INTEGER NOT NULL, cost_nanos INTEGER NOT "
+	"NULL,"
+	" budget_nanos INTEGER NOT NULL, request_bytes INTEGER NOT NULL,"
+	" response_bytes INTEGER NOT NULL, first_token_us INTEGER NOT NULL,"
+	" duration_us INTEGER NOT NULL);"
+	"CREATE INDEX calls_start ON calls (start_us);"
+	"CREATE TABLE hours (hour INTEGER NOT NULL, subject INTEGER NOT NULL REFERENCES subjects,"
+	" service INTEGER NOT NULL REFERENCES services, source TEXT NOT NULL, calls INTEGER NOT "
+	"NULL,"
+	" unpriced INTEGER NOT NULL, input INTEGER NOT NULL, cache_read INTEGER NOT NULL,"
+	" cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL, output INTEGER NOT "
+	"NULL,"
+	" reasoning INTEGER NOT NULL, audio_input INTEGER NOT NULL, audio_output INTEGER NOT NULL,"
+	" web_searches INTEGER NOT NULL, cost_nanos INTEGER NOT NULL, budget_nanos INTEGER NOT "
+	"NULL,"
+	" request_bytes INTEGER NOT NULL, response_bytes INTEGER NOT NULL,"
+	" PRIMARY KEY (hour, subject, service, source)) WITHOUT ROWID;"
+	"CREATE TABLE actions (id INTEGER PRIMARY KEY AUTOINCREMENT, time_us INTEGER NOT NULL,"
+	" budget TEXT NOT NULL, rule TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL,"
+	" target TEXT NOT NULL, result TEXT NOT NULL, rehearsed INTEGER NOT NULL,"
+	" spent_nanos INTEGER NOT NULL, limit_nanos INTEGER NOT NULL, spent_tokens INTEGER NOT "
+	"NULL,"
+	" limit_tokens INTEGER NOT NULL, window_start_us INTEGER NOT NULL,"
+	" measured_permille INTEGER NOT NULL, last_calls TEXT NOT NULL);"
+	"CREATE INDEX actions_time ON actions (time_us);"
+	"CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+	"INSERT INTO meta VALUES ('made_by', 'aigress');";
+
+static const char schema_2[] =
+	/* What stands still (standing.h). kind: 0 process, 1 stopped cgroup, 2 frozen cgroup. */
+	"CREATE TABLE standing (boot TEXT NOT NULL, kind INTEGER NOT NULL, pid INTEGER NOT NULL,"
+	" start_ticks INTEGER NOT NULL, cgroup TEXT NOT NULL,"
+	" PRIMARY KEY (boot, kind, pid, start_ticks, cgroup)) WITHOUT ROWID;"
+	/* Written by `aigress override`, read by the daemon (override.h). budget '': all. */
+	"CREATE TABLE overrides (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+	" key TEXT NOT NULL, limit_nanos INTEGER NOT NULL, limit_tokens INTEGER NOT NULL,"
+	" made_us INTEGER NOT NULL, until_us INTEGER NOT NULL, made_by TEXT NOT NULL,"
+	" reason TEXT NOT NULL);";
+
+static const char schema_3[] =
+	"ALTER TABLE actions ADD COLUMN until_us INTEGER NOT NULL DEFAULT 0;"
+	/* Who this ledger is to others: a fresh one, whose ids begin anew, is somebody else. */
+	"INSERT INTO meta VALUES ('ledger_id', lower(hex(randomblob(16))));"
+	/* How far each webhook has come in the actions (outbox.h). */
+	"CREATE TABLE outbox (webhook TEXT PRIMARY KEY, done_id INTEGER NOT NULL,"
+	" sent INTEGER NOT NULL, dead INTEGER NOT NULL) WITHOUT ROWID;"
+	/* What the server of shared budgets said last (shared.h). */
+	"CREATE TABLE shared (key TEXT PRIMARY KEY, budget TEXT NOT NULL, counter TEXT NOT NULL,"
+	" window_us INTEGER NOT NULL, until_us INTEGER NOT NULL, own INTEGER NOT NULL,"
+	" remote INTEGER NOT NULL) WITHOUT ROWID;";
+
+static const char schema_4[] =
+	/* Names that come late are looked for by these (rename.c). */
+	"CREATE INDEX subjects_pod ON subjects (pod_uid, container_id);";
+
+static const char schema_5[] =
+	/* By how much an estimate may be off (struct charge). */
+	"ALTER TABLE calls ADD COLUMN error_input INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE calls ADD COLUMN error_output INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE calls ADD COLUMN error_nanos INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE hours ADD COLUMN error_input INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE hours ADD COLUMN error_output INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE hours ADD COLUMN error_nanos INTEGER NOT NULL DEFAULT 0;";
+
+/* migrations[n] takes a file from version n to n + 1. */
+static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4, schema_5 };
+const int schema_version = (int)ARRAY_SIZE(migrations);
+
+int schema_migrate(struct ledger *ledger, int64_t version)
+{
+	int err = ledger_exec(ledger, "BEGIN IMMEDIATE");
+	char sql[64];
+
+	for (; !err && version < schema_version; version++)
+		err = ledger_exec(ledger, migrations[version]);
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d; COMMIT", schema_version);
+	if (!err)
+		err = ledger_exec(ledger, sql);
+	if (err && !sqlite3_get_autocommit(ledger->db))
+		(void)ledger_exec(ledger, "ROLLBACK");
+	return err;
+}
