@@ -3,17 +3,10 @@
 #ifndef UNIT_BUDGETED_H
 #define UNIT_BUDGETED_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/cleanup.h"
+#include <time.h>
+
 #include "base/clock.h"
 #include "budget/policy.h"
 #include "ledger/overrides.h"

@@ -3,20 +3,11 @@
 #ifndef UNIT_DEEDS_H
 #define UNIT_DEEDS_H
 
-#include <errno.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/cleanup.h"
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "base/clock.h"
 #include "base/loop.h"
 #include "enforce/enforcer.h"
@@ -198,16 +189,12 @@ static inline int reset(void **state)
 	process = (struct who_process){ .tgid = 0, .comm = "python3" };
 	rules.enforce = true;
 	steps[KILL].grace_ns = 0;
-	snprintf(root, sizeof(root), "/tmp/test_act.XXXXXX");
-	return mkdtemp(root) ? 0 : -1;
+	return unit_folder(root);
 }
 
 static inline int clean(void **state)
 {
-	char command[96];
-
-	snprintf(command, sizeof(command), "rm -rf %s", root);
-	return system(command);
+	return unit_remove(root);
 }
 
 static inline struct policy_verdict verdict_of(int step)

@@ -3,13 +3,7 @@
 #ifndef UNIT_FETCHING_H
 #define UNIT_FETCHING_H
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/stat.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include "base/clock.h"
 #include "base/fetch.h"
@@ -17,7 +11,7 @@
 #include "base/secret.h"
 #include "peer.h"
 
-static char dir[] = "/tmp/aigress-fetch-XXXXXX";
+static char dir[UNIT_FOLDER_LEN];
 
 struct world {
 	struct peer peer;
@@ -184,19 +178,12 @@ static inline void take_down(struct world *world)
 
 static inline int make_dir(void **state)
 {
-	return mkdtemp(dir) ? 0 : -1;
+	return unit_folder(dir);
 }
 
 static inline int remove_dir(void **state)
 {
-	static const char *const names[] = { "token", "headers", "socket", "ca.pem" };
-	char path[256];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		unlink(path);
-	}
-	return rmdir(dir);
+	return unit_remove(dir);
 }
 
 #endif

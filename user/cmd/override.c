@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Orders of an operator: rows in the ledger that the daemon looks at each second. Where no daemon
- * runs, `open` itself lets go what the last one left standing, and opens the gates that it left shut
- * (on-daemon-loss: hold).
+ * Overrides of an operator: rows in the ledger. Inotify wakes the daemon when this program closes the
+ * file, so they apply at once. Where no daemon runs, `open` itself releases what the last one left
+ * stopped or frozen, and opens the gates that it left shut (on-daemon-loss: hold).
  */
 #include <errno.h>
 #include <pwd.h>

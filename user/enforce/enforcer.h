@@ -16,8 +16,8 @@ struct loop;
 struct tap;
 
 /*
- * What act does to the world, so that a test can stand in for it. All return 0 or -errno; a NULL
- * lever answers -EOPNOTSUPP, which becomes the row's result.
+ * What the enforcer does to the world, so that a test can replace it. All return 0 or -errno; a NULL
+ * function counts as -EOPNOTSUPP, which becomes the row's result.
  */
 struct enforcer_ops {
 	/* State, lease and buckets; CTL_OPEN: there is to be none. */

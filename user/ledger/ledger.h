@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ledger: SQLite in WAL mode, the only file with SQL, and the only interface between the daemon
- * and the other subcommands. A charge and the hourly sums it belongs to are one transaction;
- * transactions are at most LEDGER_COMMIT_NS old, so a kill -9 loses no more and counts nothing
- * twice.
+ * The ledger: SQLite in WAL mode, and the only interface between the daemon and the other
+ * subcommands. All SQL is in this room, except for the table of shared/entries.c. A charge and the
+ * hourly sums it belongs to are one transaction; transactions are at most LEDGER_COMMIT_NS old, so a
+ * kill -9 loses no more and counts nothing twice.
  */
 #ifndef LEDGER_LEDGER_H
 #define LEDGER_LEDGER_H

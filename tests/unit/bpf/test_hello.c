@@ -4,16 +4,7 @@
  * Python 3, Node, wget, Java 17, recorded on loopback) and over built ones: post-quantum sizes,
  * GREASE, ECH, several records.
  */
-#include <setjmp.h>
-#include <stdbool.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 static int hello_load(const void *from, uint32_t at, void *to, uint32_t n);
 #include "hello.h"

@@ -3,17 +3,10 @@
  * A year of charges under random rules, with clock jumps and restarts, against a model that is nothing
  * but lists and loops. SEED names the first of ROUNDS seeds: SEED=7 build/tests/unit/test_policy_year
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/cleanup.h"
+#include <time.h>
+
 #include "base/clock.h"
 #include "budget/policy.h"
 

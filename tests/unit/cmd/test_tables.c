@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The subcommands that read the ledger, as a shell calls them: words in, text and exit code out. */
-#include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/cleanup.h"
+#include <jansson.h>
+#include <sys/wait.h>
+
 #include "base/clock.h"
 #include "cmd/cmd.h"
 #include "cmd/top.h"
@@ -32,19 +22,15 @@ static int make_ledger(void **state)
 {
 	char *error = NULL;
 
-	snprintf(dir, sizeof(dir), "/tmp/test_cmd.XXXXXX");
-	if (!mkdtemp(dir))
+	if (unit_folder(dir))
 		return -1;
 	return ledger_open(&ledger, dir, true, &error);
 }
 
 static int drop_ledger(void **state)
 {
-	char command[128];
-
 	ledger = ledger_free(ledger);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
+	return unit_remove(dir);
 }
 
 struct said {

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is left of a budget that is nearly spent: when the kernel counts it, and what it is told. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
 
-#include <cmocka.h>
-#include <string.h>
-
-#include "base/cleanup.h"
 #include "enforce/enforcer.h"
 #include "ledger/overrides.h"
 

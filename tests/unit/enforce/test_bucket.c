@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The arithmetic of pacing, against a workload that asks for all it can get. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
+#include "unit.h"
 
 #include "base/clock.h"
 #include "enforce/bucket.h"

@@ -3,26 +3,15 @@
  * Where the probes go: in this host's OpenSSL and Node, and in libraries compiled here from
  * tests/data/find/shapes.c. What the compiler made is read back with nm, not assumed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
 
-#include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#include "base/cleanup.h"
 #include "find/disasm.h"
 #include "find/site.h"
 
 #define LIBSSL "/usr/lib/x86_64-linux-gnu/libssl.so.3"
 #define NODE   "/usr/bin/node"
 
-static char folder[] = "/tmp/aigress-site-XXXXXX";
+static char folder[UNIT_FOLDER_LEN];
 static char library[256];
 
 static int find_by(const char *path, bool by_instruction, struct sites *ret)
@@ -407,7 +396,7 @@ static void knows_every_way_out_or_none(void **state)
 
 static int make_folder(void **state)
 {
-	if (!mkdtemp(folder))
+	if (unit_folder(folder))
 		return -1;
 	snprintf(library, sizeof(library), "%s/shape.so", folder);
 	return 0;
@@ -415,8 +404,7 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-	unlink(library);
-	return rmdir(folder);
+	return unit_remove(folder);
 }
 
 int main(void)

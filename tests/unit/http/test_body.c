@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <zlib.h>
 #include <zstd.h>
 
-#include "base/cleanup.h"
 #include "http/body.h"
 #include "http/decoder.h"
 

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <malloc.h>
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/cleanup.h"
+#include <malloc.h>
+
 #include "http/conn.h"
 
 static size_t feed(struct conn *conn, enum http_side side, uint64_t offset, const char *bytes,

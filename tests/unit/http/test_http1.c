@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/1 through struct conn, as the pipeline uses it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/cleanup.h"
 #include "http/conn.h"
 
 /* One line a head, a body, an end; a body's neighbouring pieces run together: cuts do not show. */

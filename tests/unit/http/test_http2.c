@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/2 through struct conn; frames are written here, header blocks by nghttp2's deflater. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <nghttp2/nghttp2.h>
 #include <zlib.h>
 
-#include "base/cleanup.h"
 #include "http/conn.h"
 
 struct script {

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ledger's WAL on a slow disk: who waits for it, and how far it grows. */
+#include "unit.h"
+
 #include <dirent.h>
-#include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
 
 #include "ledger/ledger.h"
 
@@ -74,16 +65,12 @@ static int slow_open(sqlite3_vfs *self, const char *name, sqlite3_file *file, in
 
 static int make_dir(void **state)
 {
-	snprintf(dir, sizeof(dir), "/tmp/test_wal.XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
+	return unit_folder(dir);
 }
 
 static int remove_dir(void **state)
 {
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
+	return unit_remove(dir);
 }
 
 static off_t size_of(const char *name)

@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
+#include "unit.h"
+
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "ledger/ledger.h"
 
@@ -28,16 +18,12 @@ static char dir[64];
 
 static int make_dir(void **state)
 {
-	snprintf(dir, sizeof(dir), "/tmp/test_ledger.XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
+	return unit_folder(dir);
 }
 
 static int remove_dir(void **state)
 {
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
+	return unit_remove(dir);
 }
 
 /* The call of a seed: six subjects, twelve services, all sources. */

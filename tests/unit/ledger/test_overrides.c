@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/cleanup.h"
+#include <sys/wait.h>
+
 #include "base/clock.h"
 #include "ledger/overrides.h"
 
@@ -23,20 +14,16 @@ static bool has_daemon;
 
 static int setup(void **state)
 {
-	snprintf(dir, sizeof(dir), "/tmp/test_override.XXXXXX");
-	if (!mkdtemp(dir) || ledger_open(&daemon_ledger, dir, true, NULL) < 0)
+	if (unit_folder(dir) || ledger_open(&daemon_ledger, dir, true, NULL) < 0)
 		return -1;
 	return override_open(&aside, dir, &has_daemon, NULL);
 }
 
 static int teardown(void **state)
 {
-	char command[96];
-
 	ledger_free(aside);
 	ledger_free(daemon_ledger);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
+	return unit_remove(dir);
 }
 
 static struct override order_of(enum override_kind kind, const char *key)

@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "ledger/ledger.h"
 
@@ -33,8 +24,7 @@ static int set_up(void **state)
 {
 	struct world *world = calloc(1, sizeof(*world));
 
-	strcpy(world->dir, "/tmp/test_rename.XXXXXX");
-	if (!mkdtemp(world->dir) || ledger_open(&world->ledger, world->dir, true, NULL))
+	if (unit_folder(world->dir) || ledger_open(&world->ledger, world->dir, true, NULL))
 		return -1;
 	world->now_us = clock_wall_us();
 	*state = world;
@@ -44,12 +34,12 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct world *world = *state;
-	char command[64];
+	int err;
 
 	ledger_free(world->ledger);
-	snprintf(command, sizeof(command), "rm -rf %s", world->dir);
+	err = unit_remove(world->dir);
 	free(world);
-	return system(command);
+	return err;
 }
 
 static void add(struct world *world, const struct who_group *group, int64_t start_us, int64_t cost)

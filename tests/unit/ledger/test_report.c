@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <jansson.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/cleanup.h"
+#include <jansson.h>
+#include <time.h>
+
 #include "base/clock.h"
 #include "cmd/report.h"
 #include "cmd/show.h"
@@ -65,19 +57,15 @@ static int make_ledger(void **state)
 {
 	char *error = NULL;
 
-	snprintf(dir, sizeof(dir), "/tmp/test_report.XXXXXX");
-	if (!mkdtemp(dir))
+	if (unit_folder(dir))
 		return -1;
 	return ledger_open(&ledger, dir, true, &error);
 }
 
 static int drop_ledger(void **state)
 {
-	char command[128];
-
 	ledger = ledger_free(ledger);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
+	return unit_remove(dir);
 }
 
 static char *written(uint32_t keys, enum report_format format)

@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/stat.h>
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fetch.h"
 #include "base/loop.h"
@@ -117,8 +110,7 @@ static int set_up(void **state)
 {
 	struct world *world = calloc(1, sizeof(*world));
 
-	strcpy(world->root, "/tmp/test_names.XXXXXX");
-	if (!mkdtemp(world->root) || loop_new(&world->loop) ||
+	if (unit_folder(world->root) || loop_new(&world->loop) ||
 	    fetcher_new(&world->fetcher, world->loop) ||
 	    loop_add_timer(world->loop, 10 * NS_PER_MS, on_tick, world, &world->late))
 		return -1;
@@ -140,16 +132,16 @@ static void start(struct world *world)
 static int tear_down(void **state)
 {
 	struct world *world = *state;
-	char command[128];
+	int err;
 
 	names_free(world->names);
 	fetcher_free(world->fetcher);
 	if (world->peer.serve)
 		peer_stop(&world->peer);
 	loop_free(world->loop);
-	snprintf(command, sizeof(command), "rm -rf %s", world->root);
+	err = unit_remove(world->root);
 	free(world);
-	return system(command);
+	return err;
 }
 
 static struct who_group ask(struct world *world, const char *uid, const char *cid)

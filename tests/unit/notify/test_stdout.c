@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines on standard output, which is a pipe of one page whose reader takes its time. */
-#include <fcntl.h>
+#include "unit.h"
+
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <jansson.h>
-#include <cmocka.h>
 
 #include "base/clock.h"
 #include "notify/stdout.h"
@@ -53,7 +46,7 @@ static int teardown(void **state)
 }
 
 /* The reader takes what is there; how many bytes. */
-static size_t take(struct world *world)
+static size_t take_bytes(struct world *world)
 {
 	size_t before = world->len;
 	ssize_t n;
@@ -106,7 +99,7 @@ static void test_an_action_is_one_line_of_json(void **state)
 	json_t *object;
 
 	stdout_lines_action(world->lines, &action);
-	assert_true(take(world));
+	assert_true(take_bytes(world));
 	assert_ptr_equal(strchr(world->bytes, '\n'), world->bytes + world->len - 1);
 	object = json_loads(world->bytes, 0, NULL);
 	assert_non_null(object);
@@ -127,7 +120,7 @@ static void test_a_slow_reader_loses_whole_lines(void **state)
 	for (int i = 0; i < 3; i++) {
 		stdout_lines_action(world->lines, &action);
 		stdout_lines_action(world->lines, &action); /* finds no room */
-		assert_true(take(world));
+		assert_true(take_bytes(world));
 	}
 	assert_int_equal(stdout_lines_lost(world->lines), 3);
 	assert_null(strstr(world->bytes, "}{"));
@@ -149,11 +142,11 @@ static void test_a_line_longer_than_a_pipe_takes_at_once_is_lost(void **state)
 	memset(subject, 'x', sizeof(subject) - 1);
 	subject[sizeof(subject) - 1] = '\0';
 	stdout_lines_action(world->lines, &action);
-	assert_int_equal(take(world), 0);
+	assert_int_equal(take_bytes(world), 0);
 	assert_int_equal(stdout_lines_lost(world->lines), 1);
 	action = action_of("cgroup=/a");
 	stdout_lines_action(world->lines, &action);
-	assert_int_equal(world->bytes[take(world) - 1], '\n');
+	assert_int_equal(world->bytes[take_bytes(world) - 1], '\n');
 }
 
 static void test_a_call_is_one_line_without_control_bytes(void **state)
@@ -161,7 +154,7 @@ static void test_a_call_is_one_line_without_control_bytes(void **state)
 	struct world *world = *state;
 
 	print_call(world, "py\x1b[2J\n");
-	assert_true(take(world));
+	assert_true(take_bytes(world));
 	assert_string_equal(world->bytes,
 			    "2026-09-21T14:13:20Z py?[2J?[70] /agents api.x m 200 ok in=10 "
 			    "cache_read=0 cache_write=0 out=4 1.500000 USD (usage)\n");
@@ -178,9 +171,9 @@ static void test_quiet_prints_actions_alone(void **state)
 	stdout_lines_free(world->lines);
 	world->lines = stdout_lines_new(true);
 	print_call(world, "a");
-	assert_int_equal(take(world), 0);
+	assert_int_equal(take_bytes(world), 0);
 	stdout_lines_action(world->lines, &action);
-	assert_true(take(world));
+	assert_true(take_bytes(world));
 }
 
 int main(void)

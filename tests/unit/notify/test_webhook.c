@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <ftw.h>
+#include "unit.h"
+
 #include <jansson.h>
-#include <cmocka.h>
 
 #include "base/clock.h"
 #include "base/fetch.h"
@@ -154,28 +149,21 @@ static void stop(struct world *world)
 
 static void bring_up(struct world *world)
 {
-	*world = (struct world){ .peer.serve = serve,
-				 .receiver.lock = PTHREAD_MUTEX_INITIALIZER,
-				 .dir = "/tmp/aigress-webhook-XXXXXX" };
+	*world = (struct world){ .peer.serve = serve, .receiver.lock = PTHREAD_MUTEX_INITIALIZER };
 	world->peer.arg = &world->receiver;
 	peer_start(&world->peer, NULL, 0);
-	assert_non_null(mkdtemp(world->dir));
+	assert_int_equal(unit_folder(world->dir), 0);
 	snprintf(world->url, sizeof(world->url), "http://127.0.0.1:%d/hook", world->peer.port);
 	world->rule = (struct webhook_rule){ .name = "ops", .url = world->url, .timeout_ms = 20000 };
 	world->rules = (struct webhook_rules){ .items = &world->rule, .n = 1 };
 	start(world);
 }
 
-static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
 static void take_down(struct world *world)
 {
 	stop(world);
 	peer_stop(&world->peer);
-	nftw(world->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)unit_remove(world->dir);
 }
 
 static void add_at(struct world *world, const char *what, const char *subject, bool is_rehearsed,

@@ -4,15 +4,7 @@
  * ngtcp2 client with GnuTLS; Chromium 156, whose post-quantum hello takes two), and the keys of RFC
  * 9001 A.1 and RFC 9369 A.1.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 #include "quic/greeting.h"
 #include "quic/initial.h"

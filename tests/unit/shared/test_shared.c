@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <ftw.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include "base/clock.h"
 #include "base/loop.h"
@@ -469,18 +463,13 @@ static void ignore_said(void *arg, bool is_up, const char *text)
 	assert_false(is_up);
 }
 
-static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
 static void garbage_ends_the_connection_and_nothing_else(void **state)
 {
 	static const char *const answers[] = { "HTTP/1.1 400 Bad Request\r\n\r\n",
 					       "*2147483647\r\n", "-NOAUTH secret text\r\n",
 					       "+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n", NULL };
 	struct world world = { .peer.serve = serve, .answers = answers, .n_answers = 5, .wanted = 6 };
-	char dir[] = "/tmp/aigress-shared-XXXXXX", url[64];
+	char dir[UNIT_FOLDER_LEN], url[64];
 	struct shared_config config = { .url = url };
 	struct shared_hooks hooks = { ignore_verdict, ignore_review, ignore_said, NULL };
 	struct policy *policy = policy_of(&budget);
@@ -491,7 +480,7 @@ static void garbage_ends_the_connection_and_nothing_else(void **state)
 	world.peer.arg = &world;
 	peer_start(&world.peer, NULL, 0);
 	snprintf(url, sizeof(url), "http://127.0.0.1:%d", world.peer.port);
-	assert_non_null(mkdtemp(dir));
+	assert_int_equal(unit_folder(dir), 0);
 	assert_int_equal(loop_new(&world.loop), 0);
 	assert_int_equal(loop_add_timer(world.loop, 20 * NS_PER_MS, on_look, &world, NULL), 0);
 	assert_int_equal(fetcher_new(&fetcher, world.loop), 0);
@@ -513,7 +502,7 @@ static void garbage_ends_the_connection_and_nothing_else(void **state)
 	ledger_free(ledger);
 	loop_free(world.loop);
 	peer_stop(&world.peer);
-	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)unit_remove(dir);
 }
 
 int main(void)

@@ -1,21 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "unit.h"
+
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-#include <cmocka.h>
 
-#include "base/cleanup.h"
 #include "who/cgroup.h"
 #include "who/users.h"
 #include "who/who.h"
@@ -198,12 +187,12 @@ static const struct who_process *process_of(struct who *who, uint32_t tgid, cons
 
 static void walk_names_groups_and_names_outlive_them(void **state)
 {
-	char root[] = "/tmp/test_who.XXXXXX";
+	char root[UNIT_FOLDER_LEN];
 	const struct who_group *first;
 	uint64_t a, ab, late;
 	struct who *who;
 
-	assert_non_null(mkdtemp(root));
+	assert_int_equal(unit_folder(root), 0);
 	a = make(root, "/a");
 	ab = make(root, "/a/b.service");
 	assert_int_equal(who_new(&who, root), 0);
