@@ -112,7 +112,7 @@ static __always_inline void quic_flow(struct __sk_buff *skb, struct bpf_sock *sk
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
 	flow->is_quic = 1;
-	flow->hello = bpf_get_socket_cookie(skb);
+	flow->socket = bpf_get_socket_cookie(skb);
 	flow->verdict = CTL_AI;
 	flow->record_bytes = QUIC_FRAMING;
 	flow->remote_port = PORT_QUIC;

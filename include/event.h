@@ -105,8 +105,9 @@ struct ev_flow {
 	__u64 framed[2];  /* of the bytes, those of TLS records (QUIC: packets) that were counted */
 	__u32 records[2]; /* how many of application data: their framing is no plaintext */
 	union {
-		__u64 hello; /* of the ClientHello's random: who sends the same is a relay; 0: unknown */
+		__u64 hello; /* TCP: of the ClientHello's random; who sends the same is a relay; 0: unknown */
 		__u64 held_since_ns; /* where is_unsent: from when on nothing left */
+		__u64 socket;        /* where is_quic: the socket's cookie */
 	};
 	__u32 netns;         /* inode number of the socket's network namespace; 0 if unknown */
 	__u16 local_port;    /* host byte order */
@@ -124,8 +125,8 @@ struct ev_flow {
 	__u8 is_adopted;
 	__u8 record_bytes; /* framing of one record; 0: unknown */
 	/*
-	 * UDP: head.id is a number of its own, `hello` the socket's cookie; an EV_FLOW_END of that number
-	 * ends all flows of the socket, without counts.
+	 * UDP: head.id is a number of its own; an EV_FLOW_END whose head.id is `socket` ends all flows of
+	 * that socket, without counts.
 	 */
 	__u8 is_quic;
 	/* EV_FLOW_END: what was written last was held at a gate, or dropped by one, and never left. */

@@ -263,7 +263,7 @@ static void shows_the_first_datagrams_of_quic_and_counts_what_is_ai(void **state
 	pair.client = -1;
 	look();
 	assert_int_equal(quic.n_ends, 1);
-	assert_int_equal(quic.ended, quic.look.flow.hello);
+	assert_int_equal(quic.ended, quic.look.flow.socket);
 	pair_end(&pair);
 }
 

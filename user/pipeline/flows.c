@@ -234,7 +234,7 @@ static void end_quic(void *arg, const struct ev_flow *known)
 	struct ev_flow flow = *known;
 	struct ctl_flow counts;
 
-	if (!flow.is_quic || flow.hello != release->socket)
+	if (!flow.is_quic || flow.socket != release->socket)
 		return;
 	release->pipeline->n_quic--;
 	if (hooks->flow_get && !hooks->flow_get(hooks->arg, flow.head.id, &counts)) {

@@ -757,7 +757,7 @@ static void quic_is_charged_by_size(void **state)
 	struct stage *stage = stage_new();
 	struct ev_quic event = { .flow = { .head = head_of(stage, EV_QUIC),
 					   .is_quic = 1,
-					   .hello = 70,
+					   .socket = 70,
 					   .family = AF_INET,
 					   .record_bytes = 34,
 					   .verdict = CTL_AI,
