@@ -3,35 +3,21 @@
 #ifndef UNIT_FAKE_CGROUPS_H
 #define UNIT_FAKE_CGROUPS_H
 
-#include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
+#include "unit.h"
 
-static char fake_root[64];
+#include <signal.h>
+#include <sys/wait.h>
+
+static char fake_root[UNIT_FOLDER_LEN];
 
 static inline int fake_cgroups_make(void **state)
 {
-	snprintf(fake_root, sizeof(fake_root), "/tmp/test_cgroups.XXXXXX");
-	return mkdtemp(fake_root) ? 0 : -1;
+	return unit_folder(fake_root);
 }
 
 static inline int fake_cgroups_remove(void **state)
 {
-	char command[96];
-
-	snprintf(command, sizeof(command), "rm -rf %s", fake_root);
-	return system(command);
+	return unit_remove(fake_root);
 }
 
 /* fake_root + path, in one of some buffers. */
@@ -47,11 +33,7 @@ static inline const char *fake_path(const char *path)
 
 static inline void fake_write(const char *path, const char *text)
 {
-	FILE *file = fopen(fake_path(path), "w");
-
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
+	unit_write(fake_path(path), text, strlen(text));
 }
 
 /* What the file holds, as far as 63 bytes; NULL: there is none. */

@@ -2,8 +2,6 @@
 /* The enforcer's operations on a host whose cgroups are directories and whose kernel is a variable. */
 #include "fake_cgroups.h"
 
-#include <errno.h>
-
 #include "enforce/actuators.h"
 #include "enforce/waiters.h"
 #include "enforce/watchdog.h"

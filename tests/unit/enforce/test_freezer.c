@@ -2,8 +2,6 @@
 /* Signals and freezes by the files of a cgroup; real cgroups: tests/kernel/test_freezer.c. */
 #include "fake_cgroups.h"
 
-#include <errno.h>
-
 #include "enforce/freezer.h"
 #include "who/process.h"
 

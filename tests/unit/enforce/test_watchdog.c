@@ -2,8 +2,6 @@
 /* What was stopped goes on when its watchdog's owner ends, in whatever way. */
 #include "fake_cgroups.h"
 
-#include <errno.h>
-
 #include "enforce/watchdog.h"
 #include "who/process.h"
 

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables that flows are kept in: what is found, what goes first when they are full. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "unit.h"
+
 #include <sys/socket.h>
-#include <cmocka.h>
 
 #include "flow/addresses.h"
 #include "flow/flow_table.h"

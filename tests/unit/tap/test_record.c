@@ -1,37 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recorded events come back as they went in, and a file that is cut or foreign is refused. */
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include "base/clock.h"
 #include "tap/pin.h"
 #include "tap/record.h"
 
-static char dir[64], path[96];
+static char dir[UNIT_FOLDER_LEN], path[96];
 
 static int make(void **state)
 {
-	snprintf(dir, sizeof(dir), "/tmp/test_record.XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
+	int err = unit_folder(dir);
+
 	snprintf(path, sizeof(path), "%s/events", dir);
-	return 0;
+	return err;
 }
 
 static int clean(void **state)
 {
-	unlink(path);
-	return rmdir(dir);
+	return unit_remove(dir);
 }
 
 /* The smallest event, and the largest. */
