@@ -7,7 +7,7 @@
  */
 #include "enforce/incident.h"
 
-/* No row: it stops nobody before its budget is spent, and what stops somebody then is written down. */
+/* No row: it stops no call before its budget is spent; what stops one then is written down. */
 static void allowance(struct enforcer *enforcer, struct applied *applied, bool is_new,
 		      int64_t now_us)
 {

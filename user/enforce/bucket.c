@@ -48,7 +48,7 @@ static void take_in(struct bucket *bucket, const struct policy_usage_snapshot *s
 
 	bucket->outstanding += taken;
 	bucket->n_outstanding += take->admitted - bucket->take.admitted;
-	/* Fewer than before: the counter was dropped and made anew. */
+	/* Fewer than before: the counter was dropped and created again. */
 	if (snapshot->epoch == bucket->snapshot.epoch && snapshot->calls >= bucket->snapshot.calls &&
 	    snapshot->charged >= bucket->snapshot.charged) {
 		settled = snapshot->calls - bucket->snapshot.calls;

@@ -13,7 +13,7 @@
 
 /* What is not spent is kept for so long: after a pause no more than a minute's money at once. */
 #define BUCKET_KEEP_US 60000000LL
-/* Takes that nobody settles are given back when no call is in flight and nothing came for so long. */
+/* Credit taken for calls that never appear is returned after this long without a call in flight. */
 #define BUCKET_QUIET_US 30000000LL
 
 struct bucket {
@@ -32,7 +32,7 @@ struct bucket {
 void bucket_begin(struct bucket *bucket, int64_t per_hour);
 /*
  * Brings it up to date with the charges of its counter and what the kernel has taken; returns what
- * the kernel is to be told. A clock that goes back earns nothing; one that jumps forward no more
+ * the kernel is to be given. A clock that goes back earns nothing; one that jumps forward no more
  * than what is kept. Charges of another epoch than the last begin a new count.
  */
 struct ctl_allowance bucket_update(struct bucket *bucket,

@@ -41,8 +41,8 @@ size_t allowance_waiting(const struct enforcer *enforcer, const struct incident 
 #define EVEN_US US_PER_S
 
 /*
- * Calls that run: those that were seen to begin and do not wait, and those that the kernel let go and
- * nobody here has seen yet. What only one side has seen for a second, the other never will: requests
+ * Calls that run: those that were seen to begin and do not wait, and those that the kernel admitted
+ * and whose events have not arrived yet. What only one side has seen for a second, the other never will: requests
  * that are no calls, calls that left together on one HTTP/2 connection.
  */
 static uint64_t running(struct allowance *allowance, const struct policy_usage_snapshot *snapshot,

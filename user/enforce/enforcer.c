@@ -51,7 +51,7 @@ static void note(struct enforcer *enforcer, struct incident *incident,
 {
 	struct applied *applied;
 
-	/* One that is not the first was told before this daemon started, or in this window. */
+	/* One that is not the first was noted before this daemon started, or in this window. */
 	if (!verdict->is_first || applied_find(incident, (struct target){ 0 }))
 		return;
 	applied = applied_new(enforcer, incident, (struct target){ 0 }, incident->key.name);
@@ -177,7 +177,7 @@ void enforcer_rules(struct enforcer *enforcer, bool same_stance, int64_t now_us)
 	size_t n = HASH_COUNT(enforcer->incidents), i = 0;
 	struct incident **all = calloc(n + 1, sizeof(*all)), *incident, *next;
 
-	/* Listed first: a story that moves comes round again at the end of the table. */
+	/* Listed first: an incident that moves is met again at the end of the table. */
 	HASH_ITER(hh, enforcer->incidents, incident, next) {
 		if (all)
 			all[i++] = incident;
@@ -293,7 +293,7 @@ struct enforcer *enforcer_free(struct enforcer *enforcer)
 	if (!enforcer)
 		return NULL;
 	HASH_ITER(hh, enforcer->incidents, incident, next) {
-		/* Gates end by their lease, or outlive this; a process that stands would stand for ever. */
+		/* Gates end by their lease, or outlive this; a stopped process would stay so for ever. */
 		if (!incident_holds_gate(incident))
 			incident_end(enforcer, incident, "aigress stopped", clock_wall_us());
 		incident_free(enforcer, incident);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Verdicts to deeds: sets gates, stops, freezes, kills, and writes each deed down with its evidence,
- * rehearsed or real. What no rule named is never touched; pid 1, this process, the kubelet, the
+ * Verdicts to actions: sets gates, stops, freezes, kills, and writes each action down with its
+ * evidence, rehearsed or real. What no rule named is never touched; pid 1, this process, the kubelet, the
  * container runtime and what `protect:` names are refused here again, whatever a verdict says.
  */
 #ifndef ENFORCE_ENFORCER_H
@@ -32,7 +32,7 @@ struct enforcer_ops {
 	int (*signal)(void *arg, uint32_t tgid, uint64_t start_ticks, int signal);
 	/*
 	 * Every process of the cgroup and below, if group->path still has the id group->cgroup; an
-	 * id of 0 stands for whichever cgroup has the path (what an earlier daemon left).
+	 * id of 0 means whichever cgroup has the path (what an earlier daemon left).
 	 */
 	int (*signal_cgroup)(void *arg, const struct who_group *group, int signal);
 	int (*freeze)(void *arg, const struct who_group *group, bool frozen);
@@ -55,7 +55,7 @@ struct enforcer_ops {
 struct enforcer *enforcer_new(struct loop *loop, struct ledger *ledger,
 			      const struct policy_rules *rules,
 			      const struct enforcer_ops *actuators);
-/* Lets go what stands (stop, freeze). Gates are left as they are: see enforcer_outlives(). */
+/* Resumes stopped processes and thaws frozen cgroups. Gates stay: see enforcer_outlives(). */
 struct enforcer *enforcer_free(struct enforcer *enforcer);
 
 /*
@@ -71,15 +71,15 @@ void enforcer_apply_all(struct enforcer *enforcer, struct verdict_iter *verdicts
 /* Ends what holds and whose window is over; cheap. A timer does it when the first one is. */
 void enforcer_expire(struct enforcer *enforcer, int64_t now_us);
 /*
- * Ends what the policy no longer stands by: an order or a raised limit lets it go, or, with
- * reserved_only (cheap while there is no such gate), calls in flight have cost less than was held.
+ * Ends what the policy no longer orders: an override or a raised limit releases it, or, with
+ * reserved_only (cheap while there is no such gate), calls in flight have cost less than was reserved.
  */
 void enforcer_review(struct enforcer *enforcer, struct policy *policy, bool reserved_only,
 		     int64_t now_us);
 /*
- * The rules that act was made with have become others, in place; the old budgets live until this
- * returns. What a budget of the same name and the same step still orders goes on; the rest is let
- * go, and all of it if the stance (enforcement, protection) is not the same.
+ * The rules that the enforcer was made with have changed in place; the old budgets live until this
+ * returns. What a budget of the same name and the same step still orders goes on; the rest is
+ * released, and all of it if the stance (enforcement, protection) has changed.
  */
 void enforcer_rules(struct enforcer *enforcer, bool same_stance, int64_t now_us);
 /*
@@ -96,7 +96,7 @@ size_t enforcer_pace(struct enforcer *enforcer, struct policy *policy, int64_t n
  */
 #define ENFORCER_FUSE_NS 2000000ULL
 bool enforcer_has_allowance(const struct enforcer *enforcer);
-/* Sets every gate in force anew; a timer does it each ENFORCER_RENEW_NS while there is one. */
+/* Sets every gate in force again; a timer does it each ENFORCER_RENEW_NS while there is one. */
 void enforcer_renew(struct enforcer *enforcer);
 
 /* Does a step want the gate of this cgroup shut? */
@@ -108,9 +108,9 @@ bool enforcer_holds_gate(const struct enforcer *enforcer, uint64_t cgroup);
 bool enforcer_outlives(struct enforcer *enforcer);
 
 /*
- * Lets go what the ledger says was made to stand and no step of this daemon wants: what an earlier
- * one left when it was killed. Once, when the steps in force have been applied. Returns how many,
- * or -errno.
+ * Resumes what the ledger lists as stopped or frozen and no step of this daemon wants: left by an
+ * earlier one that was killed. Once, when the steps in force have been applied. Returns how many, or
+ * -errno.
  */
 int enforcer_recover(struct enforcer *enforcer);
 

@@ -53,7 +53,7 @@ struct home {
 	char unit[WHO_NAME_LEN];
 };
 
-/* The directory of the container that a path leads into: as far as the name that tells it. */
+/* The directory of the container that a path leads into: up to the name that identifies it. */
 static void find_container(const char *path, const char *container, char top[WHO_PATH_LEN])
 {
 	struct who_group group;
@@ -108,7 +108,7 @@ static struct home home_of(const char *cgroup_root, const char *path)
 
 /*
  * Containers whose cgroup has no name that is known as one: systemd-nspawn, `runc run`, a sandbox.
- * aigress itself is in the host's pid namespace, or would see nobody.
+ * aigress itself is in the host's pid namespace, or would see no other process.
  */
 static bool has_own_pids(uint32_t tgid)
 {
@@ -236,7 +236,7 @@ const char *exempt_process(const char *cgroup_root, const char *path, uint32_t t
 	return exempt_one(&home, tgid, &left, buf, size);
 }
 
-/* Why a process listed in one cgroup.procs is spared, or NULL. */
+/* Why a process listed in one cgroup.procs is exempt, or NULL. */
 static const char *exempt_listed(const char *cgroup_root, const char *dir, unsigned *left,
 				 char *buf, size_t size)
 {

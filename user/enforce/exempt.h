@@ -8,7 +8,7 @@
  * a program of that name there is a workload's like any. Outside, a service of the node is known
  * by the name of its executable, by its systemd unit, or because a child of it lives in a container.
  * A container that holds containers is a node itself (kind, k3d, Docker in Docker), and has the
- * same services; nobody without privileges can make a cgroup below its own.
+ * same services; no unprivileged process can make a cgroup below its own.
  */
 #ifndef ENFORCE_EXEMPT_H
 #define ENFORCE_EXEMPT_H
@@ -22,7 +22,7 @@
  */
 const char *exempt_process(const char *cgroup_root, const char *path, uint32_t tgid, char *buf,
 			   size_t size);
-/* The same of a whole cgroup: it is the root, or one that is spared lives in it or below it. */
+/* The same of a whole cgroup: it is the root, or a process that is exempt lives in or below it. */
 const char *exempt_group(const char *cgroup_root, const char *path, char *buf, size_t size);
 
 #endif

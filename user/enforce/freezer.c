@@ -147,7 +147,7 @@ static bool is_stopped(unsigned pid)
 	return behind && strchr("TtZX", behind[2]);
 }
 
-/* ret_sent counts those that did not stand already. */
+/* ret_sent counts those that were not stopped already. */
 static int signal_listed(FILE *procs, int signal, size_t *ret_sent)
 {
 	unsigned pid;

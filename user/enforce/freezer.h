@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes the processes of a cgroup stand still, or go on: cgroup.freeze of v2 (Linux 5.2); on a
+ * Stops the processes of a cgroup, or resumes them: cgroup.freeze of v2 (Linux 5.2); on a
  * hybrid host with an older kernel the v1 freezer, where the cgroup's first process lives in it.
  */
 #ifndef ENFORCE_FREEZER_H
@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How often the processes of a cgroup are signalled anew while they fork. */
+/* How often the processes of a cgroup are signalled again while they fork. */
 #define FREEZER_PASSES 4
 
 /*
  * dir: of the cgroup, below the v2 mount. The freeze is asked for and happens within milliseconds
- * (cgroup-v2.rst: cgroup.events tells). 0 or -errno; -ENOENT: no such cgroup; -EOPNOTSUPP: neither
+ * (cgroup-v2.rst: cgroup.events shows it). 0 or -errno; -ENOENT: no such cgroup; -EOPNOTSUPP: neither
  * freezer is there, or the v1 one holds all processes in its root.
  */
 int freezer_set(const char *dir, bool frozen);

@@ -44,7 +44,7 @@ int gate_reset(struct enforcer *enforcer, uint64_t cgroup)
 		       -EOPNOTSUPP;
 }
 
-/* What may be done to a cgroup; a row tells, once, what may not. */
+/* Applies fn to a cgroup where that is allowed; else a row says once why not. */
 static void gate_one(struct enforcer *enforcer, struct incident *incident, uint64_t cgroup,
 		     const char *name, const char *why_not, int64_t now_us,
 		     void (*fn)(struct enforcer *enforcer, struct applied *applied, bool is_new,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who holds what: a gate, a stop or a freeze ends when the last step that wants it lets go. */
+/* Who holds what: a gate, a stop or a freeze ends when the last step that wants it releases it. */
 #include <errno.h>
 #include <string.h>
 
@@ -78,8 +78,8 @@ static void add_bucket(struct ctl_gate *gate, uint32_t bucket)
 }
 
 /*
- * A pace without a daemon would let nobody go: only a refusal outlives it, and a fuse, which lets go
- * what is left.
+ * A pace without a daemon would admit no request: only a refusal outlives it, and an allowance,
+ * which admits what is left.
  */
 static int64_t own_loss_us(const struct incident *incident)
 {

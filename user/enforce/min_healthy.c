@@ -46,7 +46,7 @@ struct count {
 	const struct enforcer *enforcer;
 	const struct policy_verdict *verdict;
 	uint64_t seen;      /* bits of verdict->cgroups */
-	struct member *own; /* whom the deed is for */
+	struct member *own; /* the one that the action is for */
 	size_t n;
 	struct member members[MEMBERS_MAX];
 };

@@ -30,7 +30,7 @@ static void release_one(void *arg, const struct halted *halted)
 	else
 		err = freezer_set(dir, false);
 	if (err && err != -ESRCH && err != -ENOENT) {
-		fprintf(stderr, "aigress %s: process %u, cgroup \"%s\" stands still: %s\n",
+		fprintf(stderr, "aigress %s: process %u, cgroup \"%s\" is still stopped: %s\n",
 			job->command, halted->tgid, halted->path, strerror(-err));
 		job->failed++;
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stop and freeze. What stands is written to the ledger before it is made to stand: the next
- * daemon lets go what this one could not.
+ * Stop and freeze. A target is written to the ledger before it is stopped: the next daemon resumes
+ * what this one could not.
  */
 #include <errno.h>
 #include <signal.h>
@@ -27,9 +27,9 @@ static struct halted halted_of(const struct applied *applied)
 }
 
 static int pull(const struct enforcer_ops *actuators, const struct halted *halted, uint64_t cgroup,
-		bool stand)
+		bool is_halt)
 {
-	int signal = stand ? SIGSTOP : SIGCONT;
+	int signal = is_halt ? SIGSTOP : SIGCONT;
 	struct who_group group = { .cgroup = cgroup };
 
 	memcpy(group.path, halted->path, sizeof(group.path));
@@ -43,14 +43,14 @@ static int pull(const struct enforcer_ops *actuators, const struct halted *halte
 			       actuators->signal_cgroup(actuators->arg, &group, signal) :
 			       -EOPNOTSUPP;
 	case HALTED_FROZEN:
-		return actuators->freeze ? actuators->freeze(actuators->arg, &group, stand) :
+		return actuators->freeze ? actuators->freeze(actuators->arg, &group, is_halt) :
 					   -EOPNOTSUPP;
 	}
 	return -EINVAL;
 }
 
-/* Each time anew, for what was forked since, or was let go by another hand. */
-static int halt(struct enforcer *enforcer, struct applied *applied)
+/* Again each time, for what was forked since, or was resumed by somebody else. */
+static int suspend(struct enforcer *enforcer, struct applied *applied)
 {
 	struct halted halted = halted_of(applied);
 	int err = applied->holds || !enforcer->ledger ? 0 : halted_add(enforcer->ledger, &halted);
@@ -88,7 +88,7 @@ void suspend_apply(struct enforcer *enforcer, struct incident *incident,
 
 	if (!applied || (!applied->holds && !min_healthy_stay(enforcer, applied, verdict, now_us)))
 		return;
-	err = halt(enforcer, applied);
+	err = suspend(enforcer, applied);
 	if (!is_new && err == applied->error)
 		return;
 	applied->error = err;
@@ -111,7 +111,7 @@ struct recovery {
 	int err;
 };
 
-/* True if a step of this daemon wants it to stand. */
+/* True if a step of this daemon wants it halted. */
 static bool is_wanted(struct enforcer *enforcer, const struct halted *halted)
 {
 	struct incident *incident, *next_incident;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* At whom a signal or a freeze is aimed, and whether it may be. */
+/* What a signal or a freeze is for, and whether it is allowed. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

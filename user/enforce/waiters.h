@@ -16,8 +16,8 @@ struct waiters;
 struct tap;
 
 /*
- * A request that waited so long is refused: its connection is reset, the program is told, tries
- * again if it wants to, and waits anew. Peers close a connection that was idle for about as long.
+ * A request that waited so long is refused: its connection is reset, the program gets an error, tries
+ * again if it wants to, and waits once more. Peers close a connection that was idle for about as long.
  */
 #define WAITERS_PATIENCE_NS 60000000000ULL
 
@@ -38,7 +38,7 @@ struct waiters *waiters_free(struct waiters *waiters);
 
 /* Credit of a bucket, as enforcer_ops.grant. 0 or -errno. */
 int waiters_allow(struct waiters *waiters, uint32_t bucket, const struct ctl_allowance *allowed);
-/* Wakes whom it can of those last read, with what was granted. Returns how many wait. */
+/* Wakes those last read for which there is credit. Returns how many wait. */
 size_t waiters_look(struct waiters *waiters, uint64_t now_ns);
 
 struct waiters_stats {

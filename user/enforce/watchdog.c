@@ -24,7 +24,7 @@ struct note {
 	char dir[PATH_MAX]; /* sent and kept as far as its NUL */
 };
 struct message {
-	uint32_t stands, reserved;
+	uint32_t is_halted, reserved;
 	struct note note;
 };
 
@@ -45,7 +45,7 @@ static size_t note_len(const struct note *note)
 
 /* ---- the child ---- */
 
-static void release(const struct note *note)
+static void resume(const struct note *note)
 {
 	if (note->kind == PROCESS)
 		(void)freezer_signal_process(note->tgid, note->start_ticks, SIGCONT);
@@ -62,7 +62,7 @@ static bool take_down(struct kept **list, const struct message *message)
 	struct kept *kept;
 
 	HASH_FIND(hh, *list, &message->note, len, kept);
-	if (!message->stands) {
+	if (!message->is_halted) {
 		if (kept)
 			HASH_DEL(*list, kept);
 		free(kept);
@@ -103,7 +103,7 @@ static void keep(int fd)
 			break;
 	}
 	HASH_ITER(hh, list, kept, next)
-		release(&kept->note);
+		resume(&kept->note);
 	_exit(0);
 }
 
@@ -165,8 +165,8 @@ struct watchdog *watchdog_free(struct watchdog *watchdog)
 	return NULL;
 }
 
-/* Waits for the answer, so that nothing stands that is not kept: a socket's round trip, some 20 us. */
-static int tell(struct watchdog *watchdog, const struct message *message)
+/* Waits for the answer, so that only what is listed is stopped: a socket's round trip, some 20 us. */
+static int send_message(struct watchdog *watchdog, const struct message *message)
 {
 	size_t len = offsetof(struct message, note) + note_len(&message->note);
 	char taken;
@@ -179,21 +179,21 @@ static int tell(struct watchdog *watchdog, const struct message *message)
 	return taken ? 0 : -ENOBUFS;
 }
 
-int watchdog_process(struct watchdog *watchdog, bool stands, uint32_t tgid, uint64_t start_ticks)
+int watchdog_process(struct watchdog *watchdog, bool is_halted, uint32_t tgid, uint64_t start_ticks)
 {
 	struct message message = {
-		.stands = stands,
+		.is_halted = is_halted,
 		.note = { .kind = PROCESS, .tgid = tgid, .start_ticks = start_ticks }
 	};
 
-	return tell(watchdog, &message);
+	return send_message(watchdog, &message);
 }
 
-int watchdog_cgroup(struct watchdog *watchdog, bool stands, bool is_frozen, const char *dir)
+int watchdog_cgroup(struct watchdog *watchdog, bool is_halted, bool is_frozen, const char *dir)
 {
-	struct message message = { .stands = stands,
+	struct message message = { .is_halted = is_halted,
 				   .note = { .kind = is_frozen ? FROZEN : STOPPED } };
 
 	snprintf(message.note.dir, sizeof(message.note.dir), "%s", dir);
-	return tell(watchdog, &message);
+	return send_message(watchdog, &message);
 }

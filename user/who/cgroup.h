@@ -23,7 +23,7 @@ struct cgroups *cgroups_free(struct cgroups *cgroups);
 
 /* Takes a pair as true. Ids of 0 and paths that do not begin with a slash are ignored. */
 void cgroups_learn(struct cgroups *cgroups, uint64_t id, const char *path);
-/* The path below the root; NULL: nobody knows. Valid until the next call. */
+/* The path below the root; NULL: not known. Valid until the next call. */
 const char *cgroups_path(struct cgroups *cgroups, uint64_t id);
 /* Every pair that is known, of directories that are gone, too. The path is valid within fn. */
 void cgroups_each(const struct cgroups *cgroups,

@@ -35,7 +35,7 @@ struct desk {
 
 struct users {
 	struct user *users;
-	struct desk *desk; /* NULL: nobody had to be asked about yet */
+	struct desk *desk; /* NULL: no name had to be asked for yet */
 };
 
 struct users *users_new(void)
@@ -130,7 +130,7 @@ static struct desk *desk_new(void)
 
 /* ---- its owner ---- */
 
-/* False: nobody will answer. */
+/* False: no service will answer. */
 static bool have_asked(struct users *users, uid_t uid)
 {
 	struct desk *desk = users->desk = users->desk ?: desk_new();

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of users. /etc/passwd is read here; whom it does not list a thread asks the other services of
- * nsswitch.conf(5) about (LDAP, SSSD), which may take seconds, and are called by their number until
- * they are known.
+ * Names of users. /etc/passwd is read here. For a user that it does not list, a thread asks the other
+ * services of nsswitch.conf(5) (LDAP, SSSD), which may take seconds; until then the name is the number.
  */
 #ifndef WHO_USERS_H
 #define WHO_USERS_H
@@ -12,7 +11,7 @@
 #include <sys/types.h>
 
 #define USERS_MAX   1024 /* then all are forgotten, and asked again */
-#define USERS_ASKED 64   /* wait for the thread at once; who finds no room keeps the number */
+#define USERS_ASKED 64   /* wait for the thread at once; one that finds no room keeps the number */
 
 struct users;
 

@@ -15,7 +15,7 @@ struct who {
 	struct processes *processes;
 	struct names *names;    /* NULL: none */
 	struct who_group group; /* the last answer */
-	bool is_final;          /* of its names, while there were so many changes */
+	bool is_final;          /* are its names, as of this count of changes */
 	uint64_t changes;
 };
 

@@ -18,7 +18,7 @@
 #define WHO_COMM_LEN 16
 #define WHO_EXE_LEN  256
 
-/* Everything a cgroup tells. A string that is not known is empty. */
+/* Everything known of a cgroup. A string that is not known is empty. */
 struct who_group {
 	uint64_t cgroup;
 	char path[WHO_PATH_LEN]; /* below the v2 mount, "/" for the root */
@@ -56,7 +56,7 @@ int who_cgroup_mount(char *buf, size_t size);
 /* Where pods' and containers' names come from (names.h); NULL: nowhere. It stays the caller's. */
 void who_use_names(struct who *who, struct names *names);
 
-/* The kernel told of a new cgroup (EV_CGROUP). */
+/* The kernel reported a new cgroup (EV_CGROUP). */
 void who_learn(struct who *who, uint64_t cgroup, const char *path);
 /* What is known of a cgroup. An id that is not known gives a group whose path is "cgroup:<id>". */
 void who_group_get(struct who *who, uint64_t cgroup, struct who_group *ret);
