@@ -41,6 +41,7 @@ ontests := $(patsubst %.c,$(B)/%,$(wildcard tests/kernel/test_*.c))
 benches := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
+comma   := ,
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(@:$(B)/%=%) &&) mkdir -p $(@D) &&
 
@@ -68,6 +69,8 @@ $(B)/user/web/assets.o build/fuzz/user/web/assets.o: $(filter-out %.c %.h,$(wild
 $(B)/tests/unit/%.o: needs += -Itests/unit
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka
+# Its malloc() and its kin fail when the test says so.
+$(B)/tests/unit/base/test_memory: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc aligned_alloc realloc strdup free)
 $(B)/tests/kernel/%: $(B)/tests/kernel/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka -lssl -lcrypto
 

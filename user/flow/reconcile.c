@@ -119,11 +119,14 @@ static struct account *account_of(struct reconcile *reconcile, uint32_t tgid, co
 		drop(reconcile, reconcile->accounts);
 	}
 	account = calloc(1, sizeof(*account));
-	if (!account)
+	if (!account) {
+		reconcile->stats.accounts_dropped++;
 		return NULL;
+	}
 	account->key = key;
 	HASH_ADD(hh, reconcile->accounts, key, sizeof(account->key), account);
 	if (!account->hh.tbl) {
+		reconcile->stats.accounts_dropped++;
 		free(account);
 		return NULL;
 	}
