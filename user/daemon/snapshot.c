@@ -309,23 +309,23 @@ static const struct {
 	const char *key;
 	void (*fill)(const struct snapshot *snapshot, int64_t now_us, json_t *array);
 	json_t *(*make)(const struct snapshot *snapshot);
-} parts[] = {
-	{ "budgets", .fill = fill_budgets },
-	{ "gates", .fill = fill_gates },
-	{ "coverage", .fill = fill_coverage },
-	{ "estimates", .fill = fill_estimates },
-	{ "webhooks", .fill = fill_webhooks },
-	{ "shared", .make = sharing },
-	{ "health", .make = health },
-	{ "names", .fill = fill_names },
-	{ "annotations", .fill = fill_annotations },
+} parts[SNAPSHOT_PARTS] = {
+	[SNAPSHOT_BUDGETS] = { "budgets", .fill = fill_budgets },
+	[SNAPSHOT_GATES] = { "gates", .fill = fill_gates },
+	[SNAPSHOT_COVERAGE] = { "coverage", .fill = fill_coverage },
+	[SNAPSHOT_ESTIMATES] = { "estimates", .fill = fill_estimates },
+	[SNAPSHOT_WEBHOOKS] = { "webhooks", .fill = fill_webhooks },
+	[SNAPSHOT_SHARED] = { "shared", .make = sharing },
+	[SNAPSHOT_HEALTH] = { "health", .make = health },
+	[SNAPSHOT_NAMES] = { "names", .fill = fill_names },
+	[SNAPSHOT_ANNOTATIONS] = { "annotations", .fill = fill_annotations },
 };
 
-int snapshot_put(const struct snapshot *snapshot, size_t which, int64_t now_us)
+int snapshot_put(const struct snapshot *snapshot, enum snapshot_part which, int64_t now_us)
 {
 	json_t *value;
 
-	if (which >= ARRAY_SIZE(parts))
+	if (which >= SNAPSHOT_PARTS)
 		return -ENOENT;
 	value = parts[which].make ? parts[which].make(snapshot) : json_array();
 	if (value && parts[which].fill)

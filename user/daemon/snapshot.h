@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the daemon tells the other subcommands beside its calls and actions: facts in the ledger,
- * JSON values by name. "daemon": who runs; "budgets": every counter; "gates": every gate in force;
- * "coverage": how much of each process's AI traffic is read, and why not all; "estimates": how good
- * estimates are by what measured calls taught; "health": what was lost and dropped;
- * "webhooks": what waits for each and what it did not take; "names": where names of pods come from;
- * "annotations": what pods and namespaces ask for, and what came of it;
- * "shared": the server of shared budgets.
+ * What other subcommands read of the daemon beside its calls and actions: JSON values by name in the
+ * ledger. "daemon", written at the start, is who runs; the other parts are written again whenever they
+ * have changed.
  */
 #ifndef DAEMON_SNAPSHOT_H
 #define DAEMON_SNAPSHOT_H
@@ -18,8 +14,6 @@
 #include "enforce/enforcer.h"
 #include "ledger/ledger.h"
 
-/* At start. `by_instruction`: how returns are seen (find.h). 0 or -errno. */
-int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction);
 struct waiters;
 struct pipeline;
 struct tap;
@@ -27,7 +21,20 @@ struct webhooks;
 struct kube;
 struct shared;
 
-/* Where the facts come from. */
+enum snapshot_part {
+	SNAPSHOT_BUDGETS,     /* every counter */
+	SNAPSHOT_GATES,       /* every gate in force */
+	SNAPSHOT_COVERAGE,    /* how much of each process's AI traffic is read, and why not all */
+	SNAPSHOT_ESTIMATES,   /* how good estimates are, by what measured calls taught */
+	SNAPSHOT_WEBHOOKS,    /* what waits for each, and what it did not take */
+	SNAPSHOT_SHARED,      /* the server of shared budgets; left out without one */
+	SNAPSHOT_HEALTH,      /* what was lost and dropped */
+	SNAPSHOT_NAMES,       /* where names of pods come from */
+	SNAPSHOT_ANNOTATIONS, /* what pods and namespaces ask for, and what came of it */
+	SNAPSHOT_PARTS
+};
+
+/* Where the parts come from. */
 struct snapshot {
 	struct ledger *ledger;
 	struct policy *policy;
@@ -39,10 +46,14 @@ struct snapshot {
 	struct kube *kube;
 	struct shared *shared; /* NULL: nothing is shared */
 };
+
 /*
- * Writes fact number `which`, from 0, if it is another than in the ledger: 1, else 0. -ENOENT: there are not so
- * many. One at a time, because with hundreds of callers each takes about a millisecond.
+ * Writes one part if it differs from what the ledger has: 1, else 0. -ENOENT: SNAPSHOT_PARTS or above.
+ * One at a time, because with hundreds of callers each takes about a millisecond.
  */
-int snapshot_put(const struct snapshot *snapshot, size_t which, int64_t now_us);
+int snapshot_put(const struct snapshot *snapshot, enum snapshot_part which, int64_t now_us);
+
+/* At the start. `by_instruction`: how returns are seen (find.h). 0 or -errno. */
+int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction);
 
 #endif

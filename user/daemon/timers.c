@@ -2,6 +2,7 @@
 #include "daemon/timers.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,8 @@ struct timers {
 	struct daemon *daemon;
 	struct loop_source *commit, *snapshot, *settle, *pace, *sweep;
 	uint64_t snapshot_ns; /* how long the last snapshot took, or this one has taken so far */
-	size_t next_part;     /* of this snapshot; 0: it is whole */
+	unsigned next_part;   /* of this snapshot; 0: it is whole */
+	bool is_stale;        /* something has changed since this snapshot began */
 	uint64_t paced_ns;    /* when pacing was last looked after */
 	uint64_t unread_ns;   /* when unread flows were last charged between two sweeps */
 	int64_t prune_us;     /* wall clock: no pruning before */
@@ -42,9 +44,14 @@ void timers_commit_soon(struct timers *timers)
 
 void timers_snapshot_soon(struct timers *timers)
 {
-	uint64_t rest_ns = timers ? timers->snapshot_ns * SNAPSHOT_SHARE : 0;
+	uint64_t rest_ns;
 
-	if (timers)
+	if (!timers)
+		return;
+	rest_ns = timers->snapshot_ns * SNAPSHOT_SHARE;
+	if (timers->next_part)
+		timers->is_stale = true;
+	else
 		loop_soon(timers->snapshot, rest_ns > SNAPSHOT_NS ? rest_ns : SNAPSHOT_NS);
 }
 
@@ -79,7 +86,7 @@ static void on_commit(void *arg)
 }
 
 /* 1: it has changed, 0, or -ENOENT: there are fewer parts. */
-static int put_part(struct timers *timers, size_t which)
+static int put_part(struct timers *timers, unsigned which)
 {
 	const struct daemon *daemon = timers->daemon;
 	const struct snapshot snapshot = { .ledger = daemon->ledger,
@@ -109,10 +116,14 @@ static void on_snapshot(void *arg)
 		timers->snapshot_ns = 0;
 	err = put_part(timers, timers->next_part++);
 	timers->snapshot_ns += clock_mono_ns() - begun_ns;
-	if (err < 0)
-		timers->next_part = 0;
-	else
+	if (err >= 0) {
 		(void)loop_arm(timers->snapshot, 1);
+		return;
+	}
+	timers->next_part = 0;
+	if (timers->is_stale)
+		timers_snapshot_soon(timers);
+	timers->is_stale = false;
 }
 
 static void on_settle(void *arg)
@@ -120,8 +131,8 @@ static void on_settle(void *arg)
 	struct timers *timers = arg;
 
 	pipeline_settle(timers->daemon->pipeline, clock_mono_ns());
-	/* Of flows that needed no charge, the coverage has changed all the same. */
-	timers_snapshot_soon(timers);
+	/* At once, so that a charge for unread bytes does not appear before its reason. */
+	(void)put_part(timers, SNAPSHOT_COVERAGE);
 }
 
 /* With little left of a budget, calls in flight and unread flows are charged between two sweeps, too. */
@@ -208,7 +219,7 @@ static void on_sweep(void *arg)
 	prune(timers);
 	tap_sweep(daemon->tap, daemon_event, daemon);
 	pipeline_tick(daemon->pipeline, clock_mono_ns());
-	for (size_t i = 0; (changed = put_part(timers, i)) >= 0; i++)
+	for (unsigned i = 0; (changed = put_part(timers, i)) >= 0; i++)
 		has_changed |= changed > 0;
 	/* Rows that the disk did not take at once. */
 	webhooks_poke(daemon->webhooks);
