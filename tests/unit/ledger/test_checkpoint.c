@@ -11,29 +11,102 @@
 
 #include "ledger/ledger.h"
 
-#define SYNC_US 5000
-#define COMMITS 1200
-#define BATCH   50
+#define SYNC_TICKS 5
+#define COMMITS    1200
+#define BATCH      50
 
 static char dir[64];
 static pthread_t loop;
 static atomic_uint in_loop, elsewhere; /* waits for the disk */
 static atomic_bool is_full;            /* the file cannot grow */
 
+/*
+ * The disk's time, in ticks, of which a wait for it outside the loop lasts SYNC_TICKS. The loop makes them, and
+ * with each waits until the other thread waits for the disk or has closed its files: both run in lockstep, however
+ * busy the host is.
+ */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static unsigned ticks, until; /* when the wait that lasts will be over */
+static unsigned opened;       /* files of the other thread */
+static bool is_quick;         /* nobody makes ticks, so nobody waits for them */
+static unsigned kill_at;      /* this wait outside the loop is the process's last; 0: none is */
+static bool is_killed_after;  /* what it wrote is on the disk by then */
+
+static void tick(void)
+{
+	pthread_mutex_lock(&lock);
+	ticks++;
+	pthread_cond_broadcast(&changed);
+	while (opened && ticks >= until)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+static void wait_for_disk(void)
+{
+	pthread_mutex_lock(&lock);
+	until = ticks + SYNC_TICKS;
+	pthread_cond_broadcast(&changed);
+	while (!is_quick && ticks < until)
+		pthread_cond_wait(&changed, &lock);
+	until = 0;
+	pthread_mutex_unlock(&lock);
+}
+
+static void set_quick(bool quick)
+{
+	pthread_mutex_lock(&lock);
+	is_quick = quick;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static void count_opened(int more)
+{
+	pthread_mutex_lock(&lock);
+	opened += (unsigned)more;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
 /* A VFS that is the default one but for its slow disk. */
 
 static sqlite3_vfs *vfs, slow_vfs;
-static int (*sync_file)(sqlite3_file *file, int flags);
+static int (*close_file)(sqlite3_file *file);
 static int (*write_file)(sqlite3_file *file, const void *data, int n, sqlite3_int64 at);
 
+static bool is_loop(void)
+{
+	return pthread_equal(pthread_self(), loop);
+}
+
+/* What a killed process has written is in the page cache, so no real disk is waited for. */
 static int slow_sync(sqlite3_file *file, int flags)
 {
-	if (pthread_equal(pthread_self(), loop))
+	bool is_last;
+
+	if (is_loop()) {
 		in_loop++;
-	else
-		elsewhere++;
-	usleep(SYNC_US);
-	return sync_file(file, flags);
+		return SQLITE_OK;
+	}
+	is_last = ++elsewhere == kill_at;
+	if (is_last && !is_killed_after)
+		kill(getpid(), SIGKILL);
+	wait_for_disk();
+	if (is_last)
+		kill(getpid(), SIGKILL);
+	return SQLITE_OK;
+}
+
+/* Of the database's file alone, which the other thread has one of while it is at work. */
+static int counted_close(sqlite3_file *file)
+{
+	int err = close_file(file);
+
+	if (!is_loop())
+		count_opened(-1);
+	return err;
 }
 
 static int write_if_there_is_room(sqlite3_file *file, const void *data, int n, sqlite3_int64 at)
@@ -52,13 +125,16 @@ static int slow_open(sqlite3_vfs *self, const char *name, sqlite3_file *file, in
 		return err;
 	if (!slow->xSync) {
 		*slow = *file->pMethods;
-		sync_file = slow->xSync;
 		slow->xSync = slow_sync;
 		if (slow == &of_file) {
 			write_file = slow->xWrite;
 			slow->xWrite = write_if_there_is_room;
+			close_file = slow->xClose;
+			slow->xClose = counted_close;
 		}
 	}
+	if (slow == &of_file && !is_loop())
+		count_opened(1);
 	file->pMethods = slow;
 	return SQLITE_OK;
 }
@@ -103,11 +179,19 @@ static void add(struct ledger *ledger, int from, int n)
 static void open_daemon(struct ledger **ret)
 {
 	loop = pthread_self();
+	set_quick(false);
 	assert_int_equal(ledger_open(ret, dir, true, NULL), 0);
 	ledger_use_thread(*ret);
 	add(*ret, 0, 1);
 	assert_int_equal(ledger_commit(*ret), 0);
 	in_loop = elsewhere = 0;
+}
+
+/* It waits for the checkpoint that runs, and makes no ticks meanwhile. */
+static void close_daemon(struct ledger *ledger)
+{
+	set_quick(true);
+	ledger_free(ledger);
 }
 
 static int count_descriptors(void)
@@ -159,7 +243,7 @@ static off_t commit(struct ledger *ledger, int from, int n, unsigned *put_off)
 		assert_true(!err || err == -EBUSY);
 		*put_off += err == -EBUSY;
 		largest = size > largest ? size : largest;
-		usleep(1000);
+		tick();
 	}
 	return largest;
 }
@@ -184,7 +268,7 @@ static void the_loop_does_not_wait_for_a_slow_disk(void **state)
 	assert_true(put_off < COMMITS / 2);
 	/* SQLite keeps a descriptor whose closing would drop its locks, for the next connection */
 	assert_true(count_descriptors() <= descriptors + 3);
-	ledger_free(ledger);
+	close_daemon(ledger);
 	assert_int_equal(number("SELECT count(*) FROM calls"), 1 + COMMITS * BATCH);
 }
 
@@ -216,7 +300,7 @@ static void a_reader_keeps_the_wal_and_not_the_loop(void **state)
 	sqlite3_close(reader);
 	commit(ledger, COMMITS, COMMITS, &put_off);
 	assert_true(in_loop <= 1);
-	ledger_free(ledger);
+	close_daemon(ledger);
 	assert_true(size_of(LEDGER_FILE "-wal") <= 4 << 20);
 	assert_int_equal(number("SELECT count(*) FROM calls"), 1 + 2 * COMMITS * BATCH);
 }
@@ -234,34 +318,40 @@ static void a_checkpoint_that_finds_the_disk_full_is_made_later(void **state)
 	commit(ledger, COMMITS / 2, COMMITS / 2, &put_off);
 	assert_true(size_of(LEDGER_FILE) > 4 << 20);
 	assert_true(size_of(LEDGER_FILE "-wal") < 16 << 20);
-	ledger_free(ledger);
+	close_daemon(ledger);
 	assert_int_equal(number("SELECT count(*) FROM calls"), 1 + COMMITS * BATCH);
 }
 
-/* Wherever the thread is: at the log, at the file, or at the new header. */
+/* A child that is killed at the n-th wait for the disk outside its loop, before or after what it waits for. */
+static void run_until_killed(unsigned n, bool after)
+{
+	struct ledger *ledger;
+
+	open_daemon(&ledger);
+	kill_at = n;
+	is_killed_after = after;
+	for (int i = 0; i < COMMITS; i++) {
+		add(ledger, i * 200, 200);
+		(void)ledger_commit(ledger);
+		tick();
+	}
+	_exit(1);
+}
+
+/* Wherever the thread is: at the log, at the file, or at the new header; in the first checkpoint and the next. */
 static void a_kill_leaves_a_whole_ledger(void **state)
 {
 	int64_t rows = 0;
 
-	srand(4711);
-	for (int round = 0; round < 6; round++) {
+	for (unsigned round = 0; round < 12; round++) {
 		pid_t child = fork();
 		int status;
 
-		if (child == 0) {
-			struct ledger *ledger;
-
-			open_daemon(&ledger);
-			for (int i = 0;; i++) {
-				add(ledger, i * 200, 200);
-				(void)ledger_commit(ledger);
-				usleep(2000);
-			}
-		}
-		usleep(200000 + (unsigned)rand() % 300000);
-		kill(child, SIGKILL);
+		if (child == 0)
+			run_until_killed(1 + round / 2, round % 2);
 		assert_int_equal(waitpid(child, &status, 0), child);
 		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGKILL);
 		assert_int_equal(
 			number("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
 			1);
