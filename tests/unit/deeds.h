@@ -127,8 +127,12 @@ static inline void lever_each_container(void *arg,
 
 static inline void told(void *arg, const struct ledger_action *action)
 {
+	const char *word = action_result_word(action->outcome);
 	size_t i = world.n_rows++ % MOST;
 
+	/* The sentence and the word beside it agree. */
+	assert_int_not_equal(action->outcome, ACTION_UNKNOWN);
+	assert_int_equal(strncmp(action->result, word, strlen(word)), 0);
 	snprintf(world.results[i], sizeof(world.results[i]), "%s", action->result);
 	snprintf(world.targets[i], sizeof(world.targets[i]), "%s", action->target);
 	snprintf(world.calls[i], sizeof(world.calls[i]), "%s", action->last_calls);

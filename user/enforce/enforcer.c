@@ -49,6 +49,8 @@ struct enforcer *enforcer_new(struct loop *loop, struct ledger *ledger,
 static void note(struct enforcer *enforcer, struct incident *incident,
 		 const struct policy_verdict *verdict, int64_t now_us)
 {
+	enum action_result outcome = incident_is_enforced(enforcer, incident) ? ACTION_DONE :
+										ACTION_REHEARSED;
 	struct applied *applied;
 
 	/* One that is not the first was noted before this daemon started, or in this window. */
@@ -56,8 +58,7 @@ static void note(struct enforcer *enforcer, struct incident *incident,
 		return;
 	applied = applied_new(enforcer, incident, (struct target){ 0 }, incident->key.name);
 	if (applied)
-		applied_write(enforcer, applied, now_us,
-			      incident_is_enforced(enforcer, incident) ? "done" : "rehearsed");
+		applied_write(enforcer, applied, now_us, outcome, "%s", action_result_name(outcome));
 }
 
 /* ---- the contract ---- */

@@ -61,9 +61,10 @@ static void gate_one(struct enforcer *enforcer, struct incident *incident, uint6
 	if (!why_not && incident_is_enforced(enforcer, incident))
 		fn(enforcer, applied, is_new, now_us);
 	else if (is_new && why_not)
-		applied_write(enforcer, applied, now_us, "refused: protected (%s)", why_not);
+		applied_write(enforcer, applied, now_us, ACTION_REFUSED, "refused: protected (%s)",
+			      why_not);
 	else if (is_new)
-		applied_write(enforcer, applied, now_us, "rehearsed");
+		applied_write(enforcer, applied, now_us, ACTION_REHEARSED, "rehearsed");
 }
 
 void gate_each(struct enforcer *enforcer, struct incident *incident,

@@ -185,7 +185,7 @@ static void find_pod(const struct enforcer *enforcer, const struct applied *appl
 }
 
 void applied_write(struct enforcer *enforcer, const struct applied *applied, int64_t now_us,
-		   const char *format, ...)
+		   enum action_result outcome, const char *format, ...)
 {
 	struct incident *incident = applied->incident;
 	struct ledger_action row = incident->evidence;
@@ -215,6 +215,7 @@ void applied_write(struct enforcer *enforcer, const struct applied *applied, int
 	row.subject = incident->key.name;
 	row.target = applied->name;
 	row.result = result;
+	row.outcome = outcome;
 	row.is_rehearsed = !incident_is_enforced(enforcer, incident);
 	row.last_calls = incident->calls;
 	find_pod(enforcer, applied, pod_uid);

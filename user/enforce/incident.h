@@ -148,7 +148,8 @@ struct applied *applied_new(struct enforcer *enforcer, struct incident *incident
 			    struct target target, const char *name);
 /* Writes a row to the ledger and the log, if the incident has not written too many this minute. */
 void applied_write(struct enforcer *enforcer, const struct applied *applied, int64_t now_us,
-		   const char *format, ...) __attribute__((format(printf, 4, 5)));
+		   enum action_result outcome, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
 
 /* ---- holders.c ---- */
 

@@ -53,17 +53,21 @@ static void finish_kill(struct enforcer *enforcer, struct applied *applied)
 	/* Another process may have the pid by now. */
 	if (!applied->group &&
 	    process_start_time((uint32_t)applied->target.tgid) != applied->target.id) {
-		applied_write(enforcer, applied, now_us, "done: it ended within the grace");
+		applied_write(enforcer, applied, now_us, ACTION_FINISHED,
+			      "done: it ended within the grace");
 		return;
 	}
 	err = kill_now(enforcer, applied);
 	applied->done_ticks = applied->group ? ticks_now() : 0;
 	if (err == -ESRCH || err == -ENOENT)
-		applied_write(enforcer, applied, now_us, "done: it ended within the grace");
+		applied_write(enforcer, applied, now_us, ACTION_FINISHED,
+			      "done: it ended within the grace");
 	else if (err)
-		applied_write(enforcer, applied, now_us, "failed: SIGKILL: %s", strerror(-err));
+		applied_write(enforcer, applied, now_us, ACTION_FAILED, "failed: SIGKILL: %s",
+			      strerror(-err));
 	else
-		applied_write(enforcer, applied, now_us, "done: SIGKILL after the grace");
+		applied_write(enforcer, applied, now_us, ACTION_FINISHED,
+			      "done: SIGKILL after the grace");
 }
 
 void kill_on_grace(void *arg)
@@ -86,19 +90,19 @@ static void start_kill(struct enforcer *enforcer, struct applied *applied, int64
 	int err = grace_ns ? signal_pull(enforcer, applied, SIGTERM) : kill_now(enforcer, applied);
 
 	if (err) {
-		applied_write(enforcer, applied, now_us, "failed: %s: %s",
+		applied_write(enforcer, applied, now_us, ACTION_FAILED, "failed: %s: %s",
 			      grace_ns ? "SIGTERM" : "SIGKILL", strerror(-err));
 		return;
 	}
 	if (!grace_ns) {
 		applied->done_ticks = applied->group ? ticks_now() : 0;
-		applied_write(enforcer, applied, now_us, "done: SIGKILL");
+		applied_write(enforcer, applied, now_us, ACTION_DONE, "done: SIGKILL");
 		return;
 	}
 	applied->kill_ns = clock_mono_ns() + grace_ns;
 	LIST_INSERT_HEAD(&enforcer->pending, applied, pending);
 	arm_grace(enforcer);
-	applied_write(enforcer, applied, now_us, "done: SIGTERM, SIGKILL in %llu s",
+	applied_write(enforcer, applied, now_us, ACTION_DONE, "done: SIGTERM, SIGKILL in %llu s",
 		      (unsigned long long)((grace_ns + NS_PER_S - 1) / NS_PER_S));
 }
 
@@ -130,9 +134,8 @@ static void recall(void *arg, const struct ledger_action *action)
 {
 	int64_t ago_us = clock_wall_us() - action->time_us;
 
-	/* "done: SIGKILL after the grace" is the second half of one. */
 	if (strcmp(action->action, policy_action_name(POLICY_KILL)) || action->is_rehearsed ||
-	    strncmp(action->result, "done: SIG", 9) || strstr(action->result, "after the grace"))
+	    action->outcome != ACTION_DONE)
 		return;
 	count_kill(arg, clock_mono_ns() - (uint64_t)(ago_us > 0 ? ago_us : 0) * 1000);
 }
@@ -162,7 +165,7 @@ void kill_apply(struct enforcer *enforcer, struct incident *incident,
 		return;
 	if (is_too_many(enforcer)) {
 		if (applied->error != -EDQUOT)
-			applied_write(enforcer, applied, now_us,
+			applied_write(enforcer, applied, now_us, ACTION_REFUSED,
 				      "refused: %u kills in an hour are the limit",
 				      enforcer->rules->max_kills);
 		applied->error = -EDQUOT; /* its next charge asks again */

@@ -154,7 +154,7 @@ bool min_healthy_stay(struct enforcer *enforcer, struct applied *applied,
 		return true;
 	if (applied->error != -EBUSY)
 		applied_write(
-			enforcer, applied, now_us,
+			enforcer, applied, now_us, ACTION_REFUSED,
 			"refused: it would leave %zu of %zu members healthy, min-healthy is %zu",
 			healthy.healthy, healthy.members, healthy.least);
 	applied->error = -EBUSY; /* its next charge asks again */

@@ -37,9 +37,11 @@ static void pace(struct enforcer *enforcer, struct applied *applied, bool is_new
 		return;
 	applied->error = err;
 	if (err)
-		applied_write(enforcer, applied, now_us, "failed: %s", strerror(-err));
+		applied_write(enforcer, applied, now_us, ACTION_FAILED, "failed: %s",
+			      strerror(-err));
 	else
-		applied_write(enforcer, applied, now_us, "done: %s", rate(applied->incident, text));
+		applied_write(enforcer, applied, now_us, ACTION_DONE, "done: %s",
+			      rate(applied->incident, text));
 }
 
 void pace_apply(struct enforcer *enforcer, struct incident *incident,

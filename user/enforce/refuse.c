@@ -28,17 +28,19 @@ static void refuse(struct enforcer *enforcer, struct applied *applied, bool is_n
 	applied->error = err;
 	applied->is_soft = is_reserved;
 	if (err)
-		applied_write(enforcer, applied, now_us, "failed: %s", strerror(-err));
+		applied_write(enforcer, applied, now_us, ACTION_FAILED, "failed: %s",
+			      strerror(-err));
 	else if (is_reserved)
-		applied_write(enforcer, applied, now_us,
+		applied_write(enforcer, applied, now_us, ACTION_DONE,
 			      "done: calls in flight will cross the line");
 	else if (is_soft)
-		applied_write(enforcer, applied, now_us, "done: answers in flight may end");
+		applied_write(enforcer, applied, now_us, ACTION_DONE,
+			      "done: answers in flight may end");
 	else if (destroyed < 0)
-		applied_write(enforcer, applied, now_us, "done, but live connections stay: %s",
-			      strerror(-destroyed));
+		applied_write(enforcer, applied, now_us, ACTION_DONE,
+			      "done, but live connections stay: %s", strerror(-destroyed));
 	else
-		applied_write(enforcer, applied, now_us, "done");
+		applied_write(enforcer, applied, now_us, ACTION_DONE, "done");
 }
 
 void refuse_apply(struct enforcer *enforcer, struct incident *incident,

@@ -27,15 +27,15 @@ static void release(struct enforcer *enforcer, struct applied *applied, const ch
 		err = suspend_undo(enforcer, applied);
 	}
 	if (err)
-		applied_write(enforcer, applied, now_us, "failed: it is not let go: %s",
-			      strerror(-err));
+		applied_write(enforcer, applied, now_us, ACTION_FAILED,
+			      "failed: it is not let go: %s", strerror(-err));
 	else if (applied->incident->bucket)
-		applied_write(enforcer, applied, now_us,
+		applied_write(enforcer, applied, now_us, ACTION_ENDED,
 			      "ended: %s (%llu requests let go, %llu made to wait)", why,
 			      (unsigned long long)applied->incident->pace.take.admitted,
 			      (unsigned long long)applied->incident->pace.take.held);
 	else
-		applied_write(enforcer, applied, now_us, "ended: %s", why);
+		applied_write(enforcer, applied, now_us, ACTION_ENDED, "ended: %s", why);
 }
 
 void incident_end(struct enforcer *enforcer, struct incident *incident, const char *why,
@@ -56,7 +56,8 @@ static void cancel_kills(struct incident *incident, int64_t now_us, struct enfor
 			continue;
 		LIST_REMOVE(applied, pending);
 		applied->kill_ns = 0;
-		applied_write(enforcer, applied, now_us, "ended: no SIGKILL will follow");
+		applied_write(enforcer, applied, now_us, ACTION_ENDED,
+			      "ended: no SIGKILL will follow");
 	}
 }
 

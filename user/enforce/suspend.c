@@ -95,12 +95,13 @@ void suspend_apply(struct enforcer *enforcer, struct incident *incident,
 	if (!err && step->cut && verdict->cgroup)
 		cut = gate_reset(enforcer, verdict->cgroup);
 	if (err)
-		applied_write(enforcer, applied, now_us, "failed: %s", strerror(-err));
+		applied_write(enforcer, applied, now_us, ACTION_FAILED, "failed: %s",
+			      strerror(-err));
 	else if (cut)
-		applied_write(enforcer, applied, now_us, "done, but live connections stay: %s",
-			      strerror(-cut));
+		applied_write(enforcer, applied, now_us, ACTION_DONE,
+			      "done, but live connections stay: %s", strerror(-cut));
 	else
-		applied_write(enforcer, applied, now_us, "done");
+		applied_write(enforcer, applied, now_us, ACTION_DONE, "done");
 }
 
 /* ---- after a restart ---- */

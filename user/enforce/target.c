@@ -53,17 +53,19 @@ struct applied *find_targets(struct enforcer *enforcer, struct incident *inciden
 	applied->is_void = true;
 	why_not = find_reason(enforcer, verdict, subject, is_cgroup, buf, sizeof(buf));
 	if (why_not) {
-		applied_write(enforcer, applied, now_us, "refused: protected (%s)", why_not);
+		applied_write(enforcer, applied, now_us, ACTION_REFUSED, "refused: protected (%s)",
+			      why_not);
 		return NULL;
 	}
 	if (!incident_is_enforced(enforcer, incident)) {
-		applied_write(enforcer, applied, now_us, "rehearsed");
+		applied_write(enforcer, applied, now_us, ACTION_REHEARSED, "rehearsed");
 		return NULL;
 	}
 	if (is_cgroup) {
 		applied->group = malloc(sizeof(*applied->group));
 		if (!applied->group) {
-			applied_write(enforcer, applied, now_us, "failed: %s", strerror(ENOMEM));
+			applied_write(enforcer, applied, now_us, ACTION_FAILED, "failed: %s",
+				      strerror(ENOMEM));
 			return NULL;
 		}
 		*applied->group = *subject->group;

@@ -58,11 +58,13 @@ static const struct {
 /* NULL: it is nothing to tell of, as what failed or was refused by `protect`. */
 static const char *reason_of(const struct ledger_action *action)
 {
-	if (!strncmp(action->result, "ended", 5))
+	if (action->outcome == ACTION_ENDED)
 		return "AigressEnded";
 	if (action->is_rehearsed)
 		return "AigressRehearsed";
-	for (size_t i = 0; i < ARRAY_SIZE(reasons) && !strncmp(action->result, "done", 4); i++)
+	if (action->outcome != ACTION_DONE && action->outcome != ACTION_FINISHED)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
 		if (!strcmp(action->action, reasons[i].action))
 			return reasons[i].reason;
 	return NULL;

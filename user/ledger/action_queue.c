@@ -44,8 +44,8 @@ int action_queue_new(struct ledger *ledger)
 		ledger,
 		"INSERT INTO actions (time_us, budget, rule, action, subject, target,"
 		" result, rehearsed, spent_nanos, limit_nanos, spent_tokens, limit_tokens,"
-		" window_start_us, measured_permille, until_us, last_calls)"
-		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" window_start_us, measured_permille, until_us, last_calls, outcome)"
+		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		&actions->add);
 }
 
@@ -127,6 +127,7 @@ static int write_queued(sqlite3_stmt *statement, const struct queued *queued)
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		sqlite3_bind_int64(statement, at++, numbers[i]);
 	sqlite3_bind_text(statement, at++, queued->texts[TEXT_CALLS], -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, at, action_result_name(action->outcome), -1, SQLITE_STATIC);
 	result = sqlite3_step(statement);
 	sqlite3_reset(statement);
 	return ledger_errno(result);

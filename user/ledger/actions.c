@@ -23,6 +23,7 @@ void ledger_read_action(sqlite3_stmt *row, struct ledger_action *ret)
 		.measured_permille = (uint32_t)sqlite3_column_int(row, 14),
 		.last_calls = (const char *)sqlite3_column_text(row, 15),
 		.until_us = sqlite3_column_int64(row, 16),
+		.outcome = action_result_of((const char *)sqlite3_column_text(row, 17)),
 	};
 }
 

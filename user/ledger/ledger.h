@@ -80,6 +80,24 @@ int ledger_prune(struct ledger *ledger, int64_t before_us);
 int ledger_replay(struct ledger *ledger, int64_t since_us,
 		  void (*fn)(void *arg, const struct ledger_call *call), void *arg);
 
+/* What came of an action; `result` says it in a sentence for people. */
+enum action_result {
+	ACTION_UNKNOWN,   /* written before there was such a column, in words that are not known */
+	ACTION_REHEARSED, /* nothing was done, since nothing is enforced */
+	ACTION_DONE,
+	ACTION_FINISHED, /* the second half of a kill: what was signalled before is gone */
+	ACTION_ENDED,    /* what was done is undone: the window is over, or an operator says so */
+	ACTION_FAILED,   /* the kernel refused it */
+	ACTION_REFUSED,  /* by a rule: `protect`, min-healthy, the most kills an hour */
+	ACTION_ORDERED,  /* an operator's order or its end */
+	ACTION_RESULTS
+};
+/* "done", "finished", ...: stable, they are stored; "" for ACTION_UNKNOWN. NULL: no such result. */
+const char *action_result_name(enum action_result result);
+enum action_result action_result_of(const char *name); /* ACTION_UNKNOWN: no such name */
+/* The label of metrics and the first word of a sentence: the name, but "done" for both halves of a kill. */
+const char *action_result_word(enum action_result result);
+
 /* An action, rehearsed or real, with its evidence. Strings are copied; NULL is empty. */
 struct ledger_action {
 	int64_t id; /* set when read */
@@ -90,6 +108,7 @@ struct ledger_action {
 	const char *subject; /* the counter: "cgroup=/kubepods/..." */
 	const char *target;  /* what was done to: "cgroup /a/b", "process 123 (python3)" */
 	const char *result;  /* "rehearsed", "done", "failed: ..." */
+	enum action_result outcome;
 	bool is_rehearsed;
 	int64_t spent_nanos;
 	int64_t limit_nanos; /* 0: a limit in tokens */

@@ -17,8 +17,8 @@ static int write_action(struct ledger *ledger, const struct override *override, 
 		ledger,
 		"INSERT INTO actions (time_us, budget, rule, action, subject, target, result,"
 		" rehearsed, spent_nanos, limit_nanos, spent_tokens, limit_tokens, window_start_us,"
-		" measured_permille, last_calls)"
-		" VALUES (?, '', 'aigress override', 'override', ?, ?, ?, 0, 0, ?, 0, ?, 0, 0, '[]')",
+		" measured_permille, last_calls, outcome)"
+		" VALUES (?, '', 'aigress override', 'override', ?, ?, ?, 0, 0, ?, 0, ?, 0, 0, '[]', ?)",
 		&statement);
 
 	if (err)
@@ -29,6 +29,7 @@ static int write_action(struct ledger *ledger, const struct override *override, 
 	sqlite3_bind_text(statement, 4, result, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 5, override->limit_nanos);
 	sqlite3_bind_int64(statement, 6, (int64_t) override->limit_tokens);
+	sqlite3_bind_text(statement, 7, action_result_name(ACTION_ORDERED), -1, SQLITE_STATIC);
 	return ledger_errno(sqlite3_step(statement));
 }
 

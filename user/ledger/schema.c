@@ -98,8 +98,18 @@ static const char schema_5[] =
 	"ALTER TABLE hours ADD COLUMN error_output INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE hours ADD COLUMN error_nanos INTEGER NOT NULL DEFAULT 0;";
 
+/* What came of an action (enum action_result), which the sentences of older rows begin with. */
+static const char schema_6[] =
+	"ALTER TABLE actions ADD COLUMN outcome TEXT NOT NULL DEFAULT '';"
+	"UPDATE actions SET outcome = CASE WHEN action = 'override' THEN 'ordered'"
+	" WHEN result GLOB 'done: SIGKILL after the grace*' THEN 'finished'"
+	" WHEN result GLOB 'done: it ended within the grace*' THEN 'finished'"
+	" WHEN result GLOB 'done*' THEN 'done' WHEN result GLOB 'rehearsed*' THEN 'rehearsed'"
+	" WHEN result GLOB 'ended*' THEN 'ended' WHEN result GLOB 'failed*' THEN 'failed'"
+	" WHEN result GLOB 'refused*' THEN 'refused' ELSE '' END;";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4, schema_5 };
+static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4, schema_5, schema_6 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

@@ -250,22 +250,15 @@ void metrics_call(struct metrics *metrics, const struct ledger_call *call, uint6
 	timing_add(metrics, call, now_ns);
 }
 
-/* "done", "failed: no such process" and so on: the word before the reason. */
-static void result_word(const char *result, char *buf, size_t size)
-{
-	snprintf(buf, size, "%.*s", (int)strcspn(result, ":, "), result);
-}
-
 void metrics_action(struct metrics *metrics, const struct ledger_action *action, uint64_t now_ns)
 {
 	struct metrics_action_row *count;
-	char labels[METRICS_LABELS_LEN] = "", result[32];
+	char labels[METRICS_LABELS_LEN] = "";
 
-	result_word(action->result ? action->result : "", result, sizeof(result));
 	metrics_label(labels, sizeof(labels), "budget", action->budget);
 	metrics_label(labels, sizeof(labels), "action", action->action);
 	metrics_label(labels, sizeof(labels), "mode", action->is_rehearsed ? "rehearsed" : "real");
-	metrics_label(labels, sizeof(labels), "result", result);
+	metrics_label(labels, sizeof(labels), "result", action_result_word(action->outcome));
 	count = (struct metrics_action_row *)series_get(metrics->actions, labels, now_ns);
 	if (!count)
 		count = &metrics->other_action;

@@ -36,12 +36,12 @@ static json_t *when(int64_t time_us)
 
 static bool is_end(const struct ledger_action *action)
 {
-	return !strncmp(action->result, "ended", 5);
+	return action->outcome == ACTION_ENDED;
 }
 
 static bool is_failure(const struct ledger_action *action)
 {
-	return !strncmp(action->result, "failed", 6);
+	return action->outcome == ACTION_FAILED;
 }
 
 /* An operator's, about whom no budget's row tells. */

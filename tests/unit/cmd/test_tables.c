@@ -185,6 +185,7 @@ static void add_action(bool rehearsed, int64_t at_us)
 					      .subject = "cgroup=" HOSTILE,
 					      .target = "process 77 (" HOSTILE ")",
 					      .result = rehearsed ? "rehearsed" : "done",
+					      .outcome = rehearsed ? ACTION_REHEARSED : ACTION_DONE,
 					      .is_rehearsed = rehearsed,
 					      .spent_nanos = 61500000000,
 					      .limit_nanos = 50000000000,

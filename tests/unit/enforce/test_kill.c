@@ -243,6 +243,12 @@ static void kills_in_an_hour_are_bounded_also_over_a_restart(void **state)
 	assert_int_equal(world.n_rows, 3);
 	assert_string_equal(world.results[2], "refused: 2 kills in an hour are the limit");
 	enforcer_free(enforcer);
+	/* The end of a kill that had a grace is no kill of its own. */
+	assert_int_equal(
+		ledger_add_action(ledger, &(struct ledger_action){ .time_us = clock_wall_us(),
+								   .action = "kill",
+								   .outcome = ACTION_FINISHED }),
+		0);
 	enforcer = enforcer_new(NULL, ledger, &rules, &actuators);
 	enforcer_apply(enforcer, &verdict, &subject, clock_wall_us());
 	assert_int_equal(world.n_signals, 2);

@@ -131,7 +131,7 @@ static int tear_down(void **state)
 
 static const struct who_pod pod = { .uid = UID, .namespace = "team-a", .name = "agents-x-y" };
 
-static struct ledger_action action(const char *what, const char *result)
+static struct ledger_action action(const char *what, enum action_result outcome, const char *result)
 {
 	return (struct ledger_action){ .time_us = T0,
 				       .budget = "daily",
@@ -139,6 +139,7 @@ static struct ledger_action action(const char *what, const char *result)
 				       .subject = "namespace=team-a",
 				       .target = "cgroup /x",
 				       .result = result,
+				       .outcome = outcome,
 				       .spent_nanos = 51500000000LL,
 				       .limit_nanos = 50000000000LL };
 }
@@ -151,7 +152,7 @@ static const char *text_of(const json_t *object, const char *key)
 static void pod_has_what_was_done_to_it(void **state)
 {
 	struct world *world = *state;
-	struct ledger_action row = action("refuse", "done");
+	struct ledger_action row = action("refuse", ACTION_DONE, "done");
 	json_t *body, *object;
 
 	events_tell(world->events, &pod, &row);
@@ -181,7 +182,7 @@ static void pod_has_what_was_done_to_it(void **state)
 static void repetitions_count_up_in_one_event(void **state)
 {
 	struct world *world = *state;
-	struct ledger_action row = action("note", "rehearsed");
+	struct ledger_action row = action("note", ACTION_REHEARSED, "rehearsed");
 	char line[512];
 	json_t *body;
 
@@ -210,7 +211,7 @@ static void repetitions_count_up_in_one_event(void **state)
 static void event_that_expired_is_made_anew(void **state)
 {
 	struct world *world = *state;
-	struct ledger_action row = action("pace", "done");
+	struct ledger_action row = action("pace", ACTION_DONE, "done");
 
 	world->answers[1] = "404 Not Found";
 	events_tell(world->events, &pod, &row);
@@ -224,18 +225,18 @@ static void event_that_expired_is_made_anew(void **state)
 static void other_deeds_are_other_events(void **state)
 {
 	struct world *world = *state;
-	struct ledger_action row = action("kill", "done: SIGTERM, SIGKILL in 10 s");
+	struct ledger_action row = action("kill", ACTION_DONE, "done: SIGTERM, SIGKILL in 10 s");
 	struct who_pod fixed = pod;
 
 	events_tell(world->events, &pod, &row);
-	row = action("refuse", "ended: its window is over");
+	row = action("refuse", ACTION_ENDED, "ended: its window is over");
 	events_tell(world->events, &pod, &row);
 	strcpy(fixed.hash, HASH);
 	events_tell(world->events, &fixed, &row);
 	/* nothing was done: nothing to tell */
-	row = action("refuse", "failed: no");
+	row = action("refuse", ACTION_FAILED, "failed: no");
 	events_tell(world->events, &pod, &row);
-	row = action("kill", "refused: protected (by a rule)");
+	row = action("kill", ACTION_REFUSED, "refused: protected (by a rule)");
 	events_tell(world->events, &pod, &row);
 	run_until(world, 3);
 	assert_non_null(strstr(world->asked[0].body, "\"AigressKilled\""));
@@ -247,7 +248,7 @@ static void other_deeds_are_other_events(void **state)
 static void refusal_ends_it_for_a_while(void **state)
 {
 	struct world *world = *state;
-	struct ledger_action row = action("refuse", "done");
+	struct ledger_action row = action("refuse", ACTION_DONE, "done");
 
 	world->answers[0] = "403 Forbidden";
 	events_tell(world->events, &pod, &row);

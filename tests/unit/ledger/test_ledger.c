@@ -734,8 +734,10 @@ static void check_action(void *arg, const struct ledger_action *action)
 		assert_int_equal(action->window_start_us, T0);
 		assert_int_equal(action->measured_permille, 1000);
 		assert_string_equal(action->last_calls, "[1,2]");
+		assert_int_equal(action->outcome, ACTION_REHEARSED);
 	} else {
 		assert_string_equal(action->budget, "");
+		assert_int_equal(action->outcome, ACTION_UNKNOWN);
 	}
 	*seen = *seen * 10 + (int)action->id;
 }
@@ -750,6 +752,7 @@ static void actions_keep_their_evidence(void **state)
 					.subject = "cgroup=/a",
 					.target = "process 12 (python3)",
 					.result = "rehearsed",
+					.outcome = ACTION_REHEARSED,
 					.is_rehearsed = true,
 					.spent_nanos = 5,
 					.limit_nanos = 4,

@@ -58,6 +58,7 @@ static void see(void *arg, const struct ledger_action *action)
 
 	seen->n++;
 	assert_string_equal(action->action, "override");
+	assert_int_equal(action->outcome, ACTION_ORDERED);
 	snprintf(seen->subject, sizeof(seen->subject), "%s", action->subject);
 	snprintf(seen->target, sizeof(seen->target), "%s", action->target);
 	snprintf(seen->result, sizeof(seen->result), "%s", action->result);

@@ -255,19 +255,24 @@ static void ten_thousand_series_come_in_pieces(void **state)
 static void actions_are_counted_by_their_word(void **state)
 {
 	struct metrics *metrics = metrics_new(10, "n");
-	struct ledger_action action = {
-		.budget = "b", .action = "refuse", .result = "done: gate", .is_rehearsed = false
-	};
+	struct ledger_action action = { .budget = "b", .action = "refuse", .outcome = ACTION_DONE };
 	char *text;
 
 	metrics_action(metrics, &action, 1);
-	action.result = "failed: no such process";
+	action.outcome = ACTION_FAILED;
+	metrics_action(metrics, &action, 1);
+	/* The label does not know the halves of a kill apart. */
+	action.action = "kill";
+	action.outcome = ACTION_DONE;
+	metrics_action(metrics, &action, 1);
+	action.outcome = ACTION_FINISHED;
 	metrics_action(metrics, &action, 1);
 	free(scraped(metrics, EXPOSITION_TEXT, 50, 1));
 	text = scraped(metrics, EXPOSITION_TEXT, 50, 1 + LATER);
 	assert_non_null(strstr(text, "aigress_actions_total{node=\"n\",budget=\"b\",action=\"refuse\","
 				     "mode=\"real\",result=\"done\"} 1\n"));
 	assert_true(sum(text, "aigress_actions_total", "result=\"failed\"") == 1);
+	assert_non_null(strstr(text, "action=\"kill\",mode=\"real\",result=\"done\"} 2\n"));
 	free(text);
 	metrics_free(metrics);
 }

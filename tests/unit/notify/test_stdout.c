@@ -68,6 +68,7 @@ static struct ledger_action action_of(const char *subject)
 				       .subject = subject,
 				       .target = "cgroup /a",
 				       .result = "done",
+				       .outcome = ACTION_DONE,
 				       .last_calls = "[1,2]" };
 }
 

@@ -177,6 +177,7 @@ static void add_at(struct world *world, const char *what, const char *subject, b
 		.subject = subject,
 		.target = "cgroup /a",
 		.result = "done",
+		.outcome = ACTION_DONE,
 		.is_rehearsed = is_rehearsed,
 		.spent_nanos = 2000000000,
 		.limit_nanos = 1000000000,
@@ -381,6 +382,7 @@ static const struct ledger_action begun = {
 	.subject = "cgroup=/a<b>",
 	.target = "cgroup /a",
 	.result = "done",
+	.outcome = ACTION_DONE,
 	.spent_nanos = 12500000000,
 	.limit_nanos = 10000000000,
 	.measured_permille = 995,
@@ -410,6 +412,7 @@ static void an_alert_ends_with_the_labels_it_began_with(void **state)
 	json_t *alert = json_array_get(begin, 0), *last;
 
 	over.result = "ended: the window is over";
+	over.outcome = ACTION_ENDED;
 	over.time_us += 5000000;
 	over.id++;
 	over.is_rehearsed = true; /* by rules that are new */

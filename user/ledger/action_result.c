@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The words for what came of an action. */
+#include <string.h>
+
+#include "ledger/ledger.h"
+
+static const struct {
+	const char *name, *word;
+} results[ACTION_RESULTS] = {
+	[ACTION_UNKNOWN] = { "", "" },
+	[ACTION_REHEARSED] = { "rehearsed", "rehearsed" },
+	[ACTION_DONE] = { "done", "done" },
+	[ACTION_FINISHED] = { "finished", "done" },
+	[ACTION_ENDED] = { "ended", "ended" },
+	[ACTION_FAILED] = { "failed", "failed" },
+	[ACTION_REFUSED] = { "refused", "refused" },
+	[ACTION_ORDERED] = { "ordered", "ordered" },
+};
+
+const char *action_result_name(enum action_result result)
+{
+	return (unsigned)result < ACTION_RESULTS ? results[result].name : NULL;
+}
+
+const char *action_result_word(enum action_result result)
+{
+	return (unsigned)result < ACTION_RESULTS ? results[result].word : NULL;
+}
+
+enum action_result action_result_of(const char *name)
+{
+	for (int i = 0; i < ACTION_RESULTS; i++)
+		if (!strcmp(results[i].name, name))
+			return (enum action_result)i;
+	return ACTION_UNKNOWN;
+}
