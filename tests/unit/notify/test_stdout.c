@@ -137,11 +137,12 @@ static void test_a_slow_reader_loses_whole_lines(void **state)
 static void test_a_line_longer_than_a_pipe_takes_at_once_is_lost(void **state)
 {
 	struct world *world = *state;
+	struct ledger_action action;
 	char subject[PIPE_BUF + 1];
-	struct ledger_action action = action_of(subject);
 
 	memset(subject, 'x', sizeof(subject) - 1);
 	subject[sizeof(subject) - 1] = '\0';
+	action = action_of(subject);
 	stdout_lines_action(world->lines, &action);
 	assert_int_equal(take_bytes(world), 0);
 	assert_int_equal(stdout_lines_lost(world->lines), 1);
