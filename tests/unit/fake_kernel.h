@@ -45,9 +45,11 @@ static struct {
 	/* how often it was asked */
 	size_t n_pins, n_unpins, n_sweeps, n_deferred, n_released, n_woken, n_addresses, n_decided,
 		n_destroyed;
-	size_t n_greeted, n_gone, n_scans, n_buckets;
-	uint64_t swept_cgroup; /* whose gate an earlier daemon left; 0: there is none */
-	bool is_pinned, defers;
+	size_t n_greeted, n_gone, n_forgotten, n_dropped, n_scans, n_buckets;
+	uint64_t swept_cgroup;  /* whose gate an earlier daemon left; 0: there is none */
+	uint64_t held_since_ns; /* of every flow; 0: none is held */
+	uint32_t owner;         /* of every old flow; 0: none */
+	bool is_pinned, defers, is_shared;
 	uint64_t counters[CTL_COUNTERS];
 	enum find_reach reach;
 	/* what fails */
@@ -153,6 +155,7 @@ int tap_decide(struct tap *tap, uint64_t connection, enum ctl_verdict verdict)
 
 void tap_forget(struct tap *tap, uint32_t tgid, uint64_t ssl)
 {
+	kernel.n_forgotten++;
 }
 
 int tap_gate_set(struct tap *tap, uint64_t cgroup, const struct ctl_gate *gate)
@@ -211,12 +214,14 @@ int tap_holds(struct tap *tap, void (*fn)(void *arg, uint64_t cookie, const stru
 
 int tap_hold_get(const struct tap *tap, uint64_t cookie, struct ctl_hold *ret)
 {
-	return -ENOENT;
+	*ret = (struct ctl_hold){ .since_ns = kernel.held_since_ns };
+	return kernel.held_since_ns ? 0 : -ENOENT;
 }
 
 int tap_hold_drop(struct tap *tap, uint64_t cookie)
 {
-	return -ENOENT;
+	kernel.n_dropped++;
+	return 0;
 }
 
 int tap_wake(uint64_t cookie, const struct ctl_hold *hold)
@@ -237,12 +242,13 @@ int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdic
 
 bool tap_flow_is_shared(const struct tap *tap, const struct ev_flow *flow)
 {
-	return false;
+	return kernel.is_shared;
 }
 
 int tap_flow_owner(struct tap *tap, uint64_t cookie, uint32_t *ret)
 {
-	return -ENOENT;
+	*ret = kernel.owner;
+	return kernel.owner ? 0 : -ENOENT;
 }
 
 int tap_add_address(struct tap *tap, const struct sockaddr *address, enum ctl_verdict whose)

@@ -150,6 +150,26 @@ static void a_gate_follows_its_budget(void **state)
 	assert_int_equal(kernel_gate(CGROUP), CTL_OPEN); /* a rehearsal */
 }
 
+/* Of a cgroup that is still there, what has spent is judged again: here it is the host's own root. */
+static void who_is_still_there_is_judged_by_the_new_rules(void **state)
+{
+	_cleanup_free_ char *before = NULL, *after = NULL;
+
+	starts();
+	world.cgroup = who_cgroup_id(world.daemon.who, "/");
+	assert_int_not_equal(world.cgroup, 0);
+	calls();
+	calls();
+	passes(NS_PER_S);
+	before = printed();
+	assert_null(strstr(before, "\"event\":\"action\""));
+	configure(BUDGETS REFUSE("a", "0.001 USD"));
+	loop_signal(world.daemon.loop, SIGHUP);
+	after = printed();
+	assert_non_null(strstr(after, "\"action\":\"refuse\""));
+	assert_non_null(strstr(after, "\"target\":\"cgroup /\""));
+}
+
 static void pins_follow_the_rules(void **state)
 {
 	starts();
@@ -303,6 +323,7 @@ int main(void)
 		TEST(a_watchdog_comes_with_the_first_step_that_stops),
 		TEST(sums_are_rebuilt_from_the_ledger),
 		TEST(a_gate_follows_its_budget),
+		TEST(who_is_still_there_is_judged_by_the_new_rules),
 		TEST(pins_follow_the_rules),
 		TEST(what_needs_a_restart_is_not_taken_over),
 		TEST(new_names_count_budgets_again),

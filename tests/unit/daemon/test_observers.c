@@ -9,6 +9,7 @@
 #include "daemon/observers.h"
 #include "daemon/timers.h"
 #include "web/serve.h"
+#include "web/status.h"
 
 #define PORT 24574
 #define BODY (1 << 20)
@@ -189,6 +190,35 @@ static void the_status_page_has_its_data(void **state)
 	json_decref(object);
 }
 
+/* The page shows the fullest; the rest is a number. */
+static void many_counters_are_shown_by_how_full_they_are(void **state)
+{
+	char path[64], text[256];
+	json_t *object;
+
+	snprintf(text, sizeof(text), "%s%s", BUDGETS,
+		 "- { name: a, per: cgroup, limit: 1 USD, steps: [ { do: note } ] }\n");
+	configure(serve_config(text));
+	starts();
+	for (int i = 0; i < 60; i++) {
+		world.cgroup = CGROUP + (uint64_t)i;
+		snprintf(path, sizeof(path), "/agents/%d", i);
+		appears(path);
+		calls();
+		if (i == 42)
+			calls();
+		passes(NS_PER_MS);
+	}
+	object = status();
+	assert_int_equal(json_array_size(json_object_get(object, "budgets")), STATUS_BUDGETS);
+	assert_int_equal(json_integer_value(json_object_get(object, "more_budgets")), 10);
+	assert_string_equal(json_string_value(at(object, "budgets", "counter")),
+			    "cgroup=/agents/42");
+	json_decref(object);
+	assert_int_equal(get("/metrics"), 200);
+	assert_non_null(strstr(body, "counter=\"cgroup=/agents/59\""));
+}
+
 /* What the ledger has of the last day is there from the start. */
 static void a_restart_shows_the_last_day(void **state)
 {
@@ -365,6 +395,7 @@ int main(void)
 		TEST(probes_are_answered),
 		TEST(metrics_count_calls),
 		TEST(the_status_page_has_its_data),
+		TEST(many_counters_are_shown_by_how_full_they_are),
 		TEST(a_restart_shows_the_last_day),
 		TEST(the_page_and_its_files_are_served),
 		TEST(another_hosts_name_is_refused),

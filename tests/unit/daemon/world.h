@@ -28,6 +28,7 @@
 static struct {
 	struct daemon daemon;
 	char dir[UNIT_FOLDER_LEN], state[96], config[96], record[96];
+	uint64_t cgroup; /* of what happens next */
 	uint64_t connection, offsets[2];
 	int stdout_before;
 	bool kept_admin; /* as privileges_drop() was asked */
@@ -59,6 +60,7 @@ static inline int setup(void **state)
 	memset(&world, 0, sizeof(world));
 	if (unit_folder(world.dir))
 		return -1;
+	world.cgroup = CGROUP;
 	snprintf(world.state, sizeof(world.state), "%s/state", world.dir);
 	snprintf(world.config, sizeof(world.config), "%s/aigress.yaml", world.dir);
 	snprintf(world.record, sizeof(world.record), "%s/events", world.dir);
@@ -129,7 +131,7 @@ static inline struct ev_head head(enum ev_type type)
 {
 	return (struct ev_head){ .type = type,
 				 .tgid = TGID,
-				 .cgroup = CGROUP,
+				 .cgroup = world.cgroup,
 				 .id = world.connection,
 				 .time_ns = clock_mono_ns() };
 }
@@ -181,7 +183,7 @@ static inline void message(enum ev_dir dir, const char *start, const char *body)
 	sends(dir, text);
 }
 
-/* One call of 0.002 USD, of process TGID in CGROUP. */
+/* One call of 0.002 USD, of process TGID in world.cgroup. */
 static inline void calls(void)
 {
 	opens("api.anthropic.com");
