@@ -14,6 +14,7 @@
 #include "defer.h"
 #include "hosts.h"
 #include "pace.h"
+#include "pair.h"
 #include "quic.h"
 #include "tell.h"
 
@@ -30,70 +31,15 @@ struct {
 
 __u32 defer_is_on = 0;
 __u64 defer_missed_ns = 0;
+__u64 pair_until_ns = 0;
 __u32 addrs_generation = 0;
 __u64 quic_second = 0;
 __u32 quic_looks = 0;
-
-static __always_inline void flow_count_in(struct bpf_sock *sk, struct flow *flow)
-{
-	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
-
-	if (tcp)
-		flow->bytes[EV_IN] = tcp->bytes_received - flow->before_in;
-}
-
-static __always_inline void flow_count_out(struct flow *flow, const struct segment *s)
-{
-	__u32 end = s->seq + s->len;
-
-	flow->ack = s->ack;
-	/* repeated segments pass here again: only what lies beyond the last byte is new */
-	if (s->len && (__s32)(end - flow->seq_next) > 0) {
-		flow->bytes[EV_OUT] += end - flow->seq_next;
-		flow->seq_next = end;
-	}
-}
-
-static __always_inline void flow_row(struct ctl_flow *row, const struct flow *flow)
-{
-	for (int dir = 0; dir < 2; dir++) {
-		row->bytes[dir] = flow->bytes[dir];
-		row->handshake[dir] = flow->handshake[dir];
-		row->framed[dir] = flow->records[dir].bytes;
-		row->records[dir] = flow->records[dir].n;
-	}
-	row->record_bytes = record_framing(flow);
-	row->ends_at_release = flow->is_adopted;
-}
-
-static __always_inline void flow_publish(struct flow *flow)
-{
-	struct ctl_flow *row = bpf_map_lookup_elem(&flow_counts, &flow->cookie);
-
-	if (row) {
-		flow_row(row, flow);
-	} else if (flow->is_counted) {
-		flow->state = FLOW_OTHER; /* user space took the row away */
-	}
-}
 
 static __always_inline void flow_leave(struct bpf_sock *sk, struct flow *flow)
 {
 	flow->state = FLOW_OTHER;
 	bpf_sk_storage_delete(&hellos, sk);
-}
-
-/* From here on it is an AI flow. */
-static __always_inline void flow_enter(struct flow *flow)
-{
-	struct ctl_flow row = {};
-
-	flow->state = FLOW_AI;
-	flow_row(&row, flow);
-	if (bpf_map_update_elem(&flow_counts, &flow->cookie, &row, BPF_ANY))
-		count(CTL_FLOWS_FULL, 1);
-	else
-		flow->is_counted = 1;
 }
 
 /* A connection that nobody saw begin, to an address of an AI host alone: counted from here on. */
@@ -261,8 +207,11 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 	int verdict = PASS;
 	__u64 had_come;
 
-	if (flow && flow->state == FLOW_OTHER && !adopt_may_be_due(flow))
+	if (flow && flow->state == FLOW_OTHER && !adopt_may_be_due(flow)) {
+		if (pair_is_due(flow))
+			pair_packet(skb);
 		return PASS;
+	}
 	if (!segment_read(skb, &s))
 		return PASS;
 	if (flow && flow->state == FLOW_AI) {
@@ -275,6 +224,8 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 		pace_stream(skb, flow, flow->bytes[EV_IN] - had_come);
 		if (handshake_follow(skb, flow, &s))
 			emit_flow(sk, flow, NULL, EV_FLOW, is_ip6);
+		if (s.len && pair_is_due(flow))
+			pair_packet(skb);
 		if (s.len && pace_holds(skb, sk, flow, &s))
 			return DROP;
 		flow_count_out(flow, &s);

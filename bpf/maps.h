@@ -43,6 +43,23 @@ struct {
 	__type(value, struct ctl_conn);
 } conns __weak SEC(".maps");
 
+/*
+ * Records on their way, by eight bytes of their ciphertext: whose they are. `connection` 0: two had the
+ * same. Nothing is deleted, for a relay's socket carries the record a second time; old ones are pushed out.
+ */
+struct fingerprint {
+	__u64 connection; /* ctl_conn.id */
+	__u64 ssl;
+	__u32 tgid;
+	__u32 reserved;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct fingerprint);
+} fingerprints __weak SEC(".maps");
+
 /* What user space decided, by connection id, until the connection's next call takes it over. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -147,9 +164,10 @@ struct flow {
 	__u64 starved_since_ns; /* acknowledgements are held up with it; 0: none */
 	__u8 is_old;            /* nobody saw it connect, and it gave no name: may be adopted */
 	__u8 is_adopted;
-	__u8 is_cut; /* what comes in is dropped, while its bucket says so (pace.h) */
-	__u8 reserved;
+	__u8 is_cut;      /* what comes in is dropped, while its bucket says so (pace.h) */
+	__u8 pair_looks;  /* segments that were looked at for a record (pair.h) */
 	__u32 generation; /* addrs_generation when its address was last asked about */
+	__u64 connection; /* the TLS connection that it was last paired with; 0: none */
 	char comm[EV_COMM_LEN];
 };
 

@@ -9,6 +9,7 @@
  * the call, and only when that succeeded: node enters SSL_write five times for one request.
  */
 #include "frames.h"
+#include "fingerprint.h"
 #include "hosts.h"
 
 /* include/openssl/ssl.h (tls1.h): the macro SSL_set_tlsext_host_name() is SSL_ctrl(55, 0, name) */
@@ -209,6 +210,56 @@ SEC("uprobe")
 int read_arg4_enter(struct pt_regs *ctx)
 {
 	return enter(ctx, EV_IN, PT_REGS_PARM4(ctx));
+}
+
+/*
+ * A record on its way from SSL_write to the library's BIO: (bio, data, int len). Noted until a socket was
+ * seen to carry the connection, PAIR_NOTES times at most, so a connection takes a bounded part of the
+ * table. A tenant that makes up ciphertext in its own processes finds its own bytes on its own sockets: the
+ * first that notes a fingerprint keeps it, and a second makes it useless for both.
+ */
+#define PAIR_NOTES 16
+
+SEC("uprobe")
+int bio_write_enter(struct pt_regs *ctx)
+{
+	__u64 task = bpf_get_current_pid_tgid(), sp = PT_REGS_SP(ctx), print;
+	struct thread *thread = bpf_map_lookup_elem(&threads, &task);
+	struct fingerprint note = { .tgid = task >> 32 }, *known;
+	const struct frame *call;
+	struct ctl_conn_key key = { .tgid = task >> 32 };
+	struct ctl_conn *conn;
+	__u8 head[24];
+	__u32 n;
+
+	if (!thread || (int)PT_REGS_PARM3(ctx) < PAIR_LEN)
+		return 0;
+	n = frames_live(thread, sp);
+	if (!n || n > FRAMES)
+		return 0;
+	call = &thread->frames[n - 1];
+	if (call->dir != EV_OUT)
+		return 0;
+	key.ssl = call->ssl;
+	conn = bpf_map_lookup_elem(&conns, &key);
+	if (!conn)
+		conn = conn_create(&key, call, sizeof(head));
+	if (!conn || conn->is_paired || conn->noted >= PAIR_NOTES || conn->state == CTL_IGNORE ||
+	    bpf_probe_read_user(head, PAIR_LEN, (const void *)PT_REGS_PARM2(ctx)))
+		return 0;
+	print = pair_key(head);
+	if (!print)
+		return 0;
+	conn->noted++;
+	note.connection = conn->id;
+	note.ssl = call->ssl;
+	if (bpf_map_update_elem(&fingerprints, &print, &note, BPF_NOEXIST)) {
+		known = bpf_map_lookup_elem(&fingerprints, &print);
+		if (known && known->connection != conn->id)
+			known->connection = 0;
+	}
+	pair_until_ns = bpf_ktime_get_ns() + PAIR_WAIT_NS;
+	return 0;
 }
 
 static __always_inline int leave(struct pt_regs *ctx, __u64 sp)

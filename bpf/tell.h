@@ -16,15 +16,10 @@ static __always_inline void name_copy(struct ev_flow *event, struct hello *h)
 	bpf_probe_read_kernel_str(event->host, sizeof(event->host), h->name);
 }
 
-/* False: there was no room. */
-static __always_inline bool emit_flow(struct bpf_sock *sk, const struct flow *flow, struct hello *h,
-				      __u32 type, bool is_ip6)
+/* An event of zeros is filled, but for the host. */
+static __always_inline void fill_flow(struct ev_flow *event, struct bpf_sock *sk,
+				      const struct flow *flow, __u32 type, bool is_ip6)
 {
-	struct ev_flow *event = emit_reserve(sizeof(*event));
-
-	if (!event)
-		return false;
-	__builtin_memset(event, 0, sizeof(*event));
 	emit_head(&event->head, type, flow->tgid, flow->cgroup, flow->cookie);
 	event->bytes[EV_OUT] = flow->bytes[EV_OUT];
 	event->bytes[EV_IN] = flow->bytes[EV_IN];
@@ -53,6 +48,18 @@ static __always_inline bool emit_flow(struct bpf_sock *sk, const struct flow *fl
 	event->verdict = flow->verdict;
 	event->is_tunnelled = flow->is_tunnelled;
 	__builtin_memcpy(event->comm, flow->comm, sizeof(event->comm));
+}
+
+/* False: there was no room. */
+static __always_inline bool emit_flow(struct bpf_sock *sk, const struct flow *flow, struct hello *h,
+				      __u32 type, bool is_ip6)
+{
+	struct ev_flow *event = emit_reserve(sizeof(*event));
+
+	if (!event)
+		return false;
+	__builtin_memset(event, 0, sizeof(*event));
+	fill_flow(event, sk, flow, type, is_ip6);
 	if (h)
 		name_copy(event, h);
 	emit_submit(event);

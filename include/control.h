@@ -42,7 +42,8 @@ struct ctl_conn {
 	__u32 looked_bytes; /* shown while the state was not decided */
 	__u8 state;         /* enum ctl_verdict */
 	__u8 is_open;       /* EV_OPEN was sent */
-	__u8 reserved[2];
+	__u8 is_paired;     /* a socket that carries it is known (EV_PAIR) */
+	__u8 noted;         /* records whose fingerprints were noted before that */
 };
 _Static_assert(sizeof(struct ctl_conn_key) == 16, "both halves agree on struct ctl_conn_key");
 _Static_assert(sizeof(struct ctl_conn) == 40, "both halves agree on struct ctl_conn");

@@ -21,6 +21,7 @@ enum ev_type {
 	EV_CGROUP = 6, /* a cgroup of the v2 hierarchy was made: id and path */
 	EV_FLOW = 7,   /* a TCP connection's ClientHello named an AI host (or was refused) */
 	EV_FLOW_END = 8, /* that connection ended, with its final byte counts */
+	EV_PAIR = 10, /* a socket was seen to carry the records of a TLS connection */
 	EV_QUIC = 9, /* one of the first datagrams of a QUIC connection, whose name is not known yet */
 };
 
@@ -139,6 +140,16 @@ struct ev_flow {
 	char host[EV_HOST_LEN];
 };
 _Static_assert(sizeof(struct ev_flow) == 408, "both halves agree on struct ev_flow");
+
+/*
+ * A socket carries a TLS connection: its own, or as a relay. One whose flow was not known before (no name,
+ * or another's; behind a proxy) is a flow from here on: no host, no handshake.
+ */
+struct ev_pair {
+	struct ev_flow flow; /* as it is now; head.id is the socket's cookie */
+	__u64 connection;    /* as in head.id of the TLS connection's events */
+};
+_Static_assert(sizeof(struct ev_pair) == 416, "both halves agree on struct ev_pair");
 
 /*
  * A datagram (or several, as UDP's offload joins them) of a QUIC connection's start, to be answered by

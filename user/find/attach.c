@@ -216,9 +216,11 @@ static void probe_for_everyone(struct attach *attach, struct file *file,
 		  file->sites.n);
 }
 
-/* The process has probes. */
-static void count(struct attach *attach, struct process *process)
+/* The process has probes on this file. */
+static void count(struct attach *attach, struct process *process, const struct file *file)
 {
+	if (file->sites.has_records_only)
+		return; /* what it says is in another file */
 	attach->n_processes_probed += !process->is_counted;
 	process->is_counted = true;
 	if (tap_defer_end(attach->tap, process->tgid))
@@ -232,11 +234,11 @@ static void probe_for_one(struct attach *attach, struct file *file, struct proce
 
 	LIST_FOREACH(link, &process->links, of_process)
 		if (link->file == file)
-			return count(attach, process); /* an exec has undone the release */
+			return count(attach, process, file); /* an exec has undone the release */
 	if (file->n_links >= LINKS_FILE_MAX || attach->n_links >= LINKS_MAX)
 		probe_for_everyone(attach, file, mapping);
 	if (file->everyone)
-		count(attach, process);
+		count(attach, process, file);
 	if (file->everyone || file->has_failed)
 		return;
 	link = calloc(1, sizeof(*link));
@@ -252,7 +254,7 @@ static void probe_for_one(struct attach *attach, struct file *file, struct proce
 	LIST_INSERT_HEAD(&process->links, link, of_process);
 	file->n_links++;
 	attach->n_links++;
-	count(attach, process);
+	count(attach, process, file);
 }
 
 /* One mapping and what it asks for. 0, or -errno as files_meet(). */
@@ -331,15 +333,15 @@ static void reach_one(void *arg, const struct tap_mapping *mapping)
 	const struct process *process = known((struct attach *)reach->attach, mapping->tgid);
 	enum find_reach here;
 
-	if (!file)
+	if (!file || file->sites.has_records_only)
 		return;
 	if (file->is_unfollowed)
 		here = FIND_UNFOLLOWED;
 	else if (file->has_failed)
 		here = FIND_ATTACH_FAILED;
 	else
-		here = file->everyone || (process && !LIST_EMPTY(&process->links)) ? FIND_PROBED :
-										     FIND_WAITING;
+		here = file->everyone || (process && process->is_counted) ? FIND_PROBED :
+									    FIND_WAITING;
 	/* What is read goes before what is not. */
 	if (reach->reach == FIND_NO_TLS || here == FIND_PROBED)
 		reach->reach = here;

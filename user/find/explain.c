@@ -174,6 +174,8 @@ static void explain_map(void *arg, const struct procs_map *map)
 	if (fd == -ESTALE)
 		return;
 	err = fd < 0 ? fd : sites_find(fd, false, &sites);
+	if (!err && sites.has_records_only)
+		return;
 	if (!err && is_probed(e->tgid, map, &sites, fd))
 		reach = FIND_PROBED;
 	else if (!err && is_unfollowed(e, fd))

@@ -15,6 +15,7 @@ enum {
 	WRITE_EX2,
 	CTRL,
 	FREE,
+	BIO_WRITE,
 	SET_HOST,
 	GET1_PEER,
 	LOAD_VERIFY_MEM,
@@ -32,6 +33,7 @@ static const char *const names[FUNCTIONS] = {
 	[WRITE_EX2] = "SSL_write_ex2", /* since OpenSSL 3.3 */
 	[CTRL] = "SSL_ctrl",
 	[FREE] = "SSL_free",
+	[BIO_WRITE] = "BIO_write", /* in libcrypto, unless both lie in one file */
 	[SET_HOST] = "SSL_set_tlsext_host_name",       /* a function in BoringSSL, else a macro */
 	[GET1_PEER] = "SSL_get1_peer_certificate",     /* since OpenSSL 3.0 */
 	[LOAD_VERIFY_MEM] = "SSL_CTX_load_verify_mem", /* LibreSSL alone */
@@ -190,6 +192,8 @@ static int add_entries(const struct elf *elf, struct sites *sites, const struct 
 		err = add(elf, sites, TAP_SET_HOST, &fn[SET_HOST]);
 	if (!err && fn[FREE].addr)
 		err = add(elf, sites, TAP_FREE, &fn[FREE]);
+	if (!err && fn[BIO_WRITE].addr)
+		err = add(elf, sites, TAP_BIO_WRITE, &fn[BIO_WRITE]);
 	return err;
 }
 
@@ -233,6 +237,23 @@ static int choose(const struct elf *elf, struct elf_function *fn, struct sites *
 	return err ? err : add_entries(elf, sites, fn);
 }
 
+/* A library that TLS libraries hand their records to: libcrypto. */
+static int find_records(const struct elf *elf, struct sites *ret)
+{
+	static const char *const wanted[] = { "BIO_write", "BIO_s_socket" };
+	struct elf_function fn[ARRAY_SIZE(wanted)] = {};
+	struct sites sites = { .flavour = "libcrypto", .has_records_only = true };
+	int err = elf_find_dynamic(elf, wanted, ARRAY_SIZE(wanted), fn);
+
+	if (!err && !fn[1].addr)
+		err = -ENOENT;
+	if (!err)
+		err = add(elf, &sites, TAP_BIO_WRITE, &fn[0]);
+	if (!err)
+		*ret = sites;
+	return err;
+}
+
 int sites_find(int fd, bool by_instruction, struct sites *ret)
 {
 	struct elf_function fn[FUNCTIONS] = {};
@@ -244,6 +265,8 @@ int sites_find(int fd, bool by_instruction, struct sites *ret)
 	if (err)
 		return err;
 	err = elf_find_dynamic(&elf, names, FUNCTIONS, fn);
+	if (err == -ENOENT && !find_records(&elf, ret))
+		return 0;
 	if (err == -ENOENT)
 		err = elf_find_symtab(&elf, names, FUNCTIONS, fn);
 	if (err)

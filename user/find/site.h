@@ -23,12 +23,13 @@ struct sites {
 	struct tap_site at[SITES_MAX];
 	size_t n;
 	size_t n_stepped;      /* of them: the kernel has to single-step (correct, slower) */
+	bool has_records_only; /* no TLS functions: where a TLS library beside it hands its records on */
 	uint64_t write_worker; /* virtual address of ssl_write_internal, 0: not proven */
 	uint64_t read_worker;
 };
 
 /*
- * 0; -ENOENT: no OpenSSL-like TLS functions are defined here; -ENOEXEC, -EBADMSG as elf_open;
+ * 0; -ENOENT: neither OpenSSL-like TLS functions nor its BIO_write() are defined here; -ENOEXEC, -EBADMSG as elf_open;
  * -errno.
  *
  * `by_instruction`: for a kernel whose return probes are not safe. The sites then hold every return

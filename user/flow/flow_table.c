@@ -10,6 +10,9 @@ struct entry {
 	UT_hash_handle hh;
 	struct ev_flow flow; /* head.id is the key */
 	bool is_relayed, is_reset;
+	uint64_t connections[FLOWS_PAIRED_MAX];
+	size_t n_connections;  /* ever */
+	uint64_t explained[2]; /* plaintext that was read of the connections that it carries */
 };
 
 struct flows {
@@ -97,6 +100,50 @@ bool flow_table_is_relayed(const struct flows *flows, __u64 cookie)
 	const struct entry *entry = find(flows, cookie);
 
 	return entry && entry->is_relayed;
+}
+
+void flow_table_set_paired(struct flows *flows, __u64 cookie, uint64_t connection)
+{
+	struct entry *entry = find(flows, cookie);
+
+	if (entry)
+		entry->connections[entry->n_connections++ % FLOWS_PAIRED_MAX] = connection;
+}
+
+size_t flow_table_paired(const struct flows *flows, __u64 cookie,
+			 uint64_t ret_connections[FLOWS_PAIRED_MAX])
+{
+	const struct entry *entry = find(flows, cookie);
+	size_t n = entry ? entry->n_connections : 0;
+
+	if (n > FLOWS_PAIRED_MAX)
+		n = FLOWS_PAIRED_MAX;
+	for (size_t i = 0; i < n; i++)
+		ret_connections[i] = entry->connections[i];
+	return n;
+}
+
+bool flow_table_is_paired(const struct flows *flows, __u64 cookie)
+{
+	const struct entry *entry = find(flows, cookie);
+
+	return entry && entry->n_connections;
+}
+
+void flow_table_explain(struct flows *flows, __u64 cookie, enum ev_dir dir, uint64_t bytes)
+{
+	struct entry *entry = find(flows, cookie);
+
+	if (entry)
+		entry->explained[dir] += bytes;
+}
+
+void flow_table_explained(const struct flows *flows, __u64 cookie, uint64_t ret_bytes[2])
+{
+	const struct entry *entry = find(flows, cookie);
+
+	for (int dir = 0; dir < 2; dir++)
+		ret_bytes[dir] = entry ? entry->explained[dir] : 0;
 }
 
 bool flow_table_set_reset(struct flows *flows, __u64 cookie)

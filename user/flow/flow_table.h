@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "event.h"
 
@@ -27,6 +28,16 @@ void flow_table_drop(struct flows *flows, __u64 cookie);
 /* A flow that relays another one of this host: gated like any, charged to nobody. */
 void flow_table_set_relayed(struct flows *flows, __u64 cookie);
 bool flow_table_is_relayed(const struct flows *flows, __u64 cookie);
+/* It carries this TLS connection; after a fork, or a relay's, more than one: the newest are kept. */
+#define FLOWS_PAIRED_MAX 4
+void flow_table_set_paired(struct flows *flows, __u64 cookie, uint64_t connection);
+/* Those that it carries; how many. */
+size_t flow_table_paired(const struct flows *flows, __u64 cookie,
+			 uint64_t ret_connections[FLOWS_PAIRED_MAX]);
+bool flow_table_is_paired(const struct flows *flows, __u64 cookie);
+/* So much plaintext of the connections that it carries was read; gives the sum by enum ev_dir. */
+void flow_table_explain(struct flows *flows, __u64 cookie, enum ev_dir dir, uint64_t bytes);
+void flow_table_explained(const struct flows *flows, __u64 cookie, uint64_t ret_bytes[2]);
 /* It is being reset. False: it was before, or is not known; its end is still to be told. */
 bool flow_table_set_reset(struct flows *flows, __u64 cookie);
 size_t flow_table_count(const struct flows *flows);

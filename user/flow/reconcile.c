@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/reconcile.h"
+#include "flow/reconcile_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,10 +28,8 @@ static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
  * is known to some bytes: the shortest request's head has 150. What came in says so only beyond
  * session tickets and some per mille of framing. A guessed handshake may be off by a chain of 10 kB.
  */
-#define SLACK_OUT_BYTES     128
 #define SLACK_IN_BYTES      2048
 #define SLACK_GUESSED_BYTES 8192
-#define SLACK_SHARE         50 /* 1/50: 2 % */
 
 /*
  * An event stream has one record per event, of 140 to 500 bytes; a JSON body comes in records of
@@ -43,42 +41,6 @@ static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
 
 /* What nothing was read of, and whose handshake is only guessed, carried a request, however small. */
 #define LEAST_BYTES 64
-
-struct key {
-	uint32_t tgid;
-	char host[EV_HOST_LEN];
-};
-
-/* What flowed in one direction beyond the handshakes. */
-struct flowed {
-	uint64_t bytes;
-	uint64_t framing;  /* of these: of the connections whose records were counted ... */
-	uint64_t unframed; /* ... and all bytes of those whose were not */
-	uint64_t records, in_records; /* TLS records that were counted, and their bytes */
-};
-
-struct account {
-	UT_hash_handle hh; /* least recently touched first */
-	struct key key;
-	uint64_t cgroup;
-	char comm[EV_COMM_LEN];
-	uint64_t quic, adopted, others; /* as in struct reconcile_row */
-	uint64_t flows, open, settled;  /* seen; now; whose bytes were settled */
-	struct flowed ended[2], live[2];
-	uint64_t guessed, guessed_settled; /* ended flows whose handshake is not known */
-	uint64_t read[2], records[2];
-	uint64_t unsent; /* of read[EV_OUT] */
-	uint64_t charged[2];
-	uint64_t lost, upgraded, doubtful[2];
-	enum unmetered_why left_out;
-	bool is_dirty; /* something changed since it was settled */
-};
-
-struct reconcile {
-	struct account *accounts;
-	struct account *cursor; /* of reconcile_next() */
-	struct reconcile_stats stats;
-};
 
 struct reconcile *reconcile_new(void)
 {
@@ -103,7 +65,7 @@ struct reconcile *reconcile_free(struct reconcile *reconcile)
 	return NULL;
 }
 
-static struct account *account_of(struct reconcile *reconcile, uint32_t tgid, const char *host)
+struct account *reconcile_account(struct reconcile *reconcile, uint32_t tgid, const char *host)
 {
 	struct account *account;
 	struct key key;
@@ -133,24 +95,21 @@ static struct account *account_of(struct reconcile *reconcile, uint32_t tgid, co
 	return account;
 }
 
-static uint64_t less(uint64_t from, uint64_t by)
-{
-	return from > by ? from - by : 0;
-}
-
-/* The counts of a flow, from its end or from the kernel's row. */
-struct counts {
-	const __u64 *bytes, *framed;
-	const __u32 *handshake, *records;
-	uint8_t record_bytes;
-	bool is_adopted, is_quic;
-};
-
 static uint64_t handshake_of(const struct counts *counts, int dir)
 {
 	if (counts->is_adopted)
 		return 0;
 	return counts->handshake[EV_OUT] ? counts->handshake[dir] : handshake_bytes[dir];
+}
+
+uint64_t reconcile_framing(const struct counts *counts, int dir, uint64_t bytes)
+{
+	uint64_t framed = counts->framed[dir];
+
+	if (!framed)
+		return 0;
+	return (uint64_t)((unsigned __int128)counts->records[dir] * counts->record_bytes * bytes /
+			  framed);
 }
 
 /* Where a part of the records was missed, they are taken to be like the rest. */
@@ -163,15 +122,14 @@ static void flowed_add(struct flowed *flowed, const struct counts *counts, int d
 	flowed->records += counts->is_quic ? 0 : counts->records[dir];
 	flowed->in_records += counts->is_quic ? 0 : framed;
 	if (framed)
-		flowed->framing += (uint64_t)((unsigned __int128)counts->records[dir] *
-					      counts->record_bytes * bytes / framed);
+		flowed->framing += reconcile_framing(counts, dir, bytes);
 	else
 		flowed->unframed += bytes;
 }
 
 void reconcile_flow(struct reconcile *reconcile, const struct ev_flow *flow)
 {
-	struct account *account = account_of(reconcile, flow->head.tgid, flow->host);
+	struct account *account = reconcile_account(reconcile, flow->head.tgid, flow->host);
 
 	if (!account)
 		return;
@@ -193,7 +151,7 @@ static void take_back(struct account *account)
 
 void reconcile_flow_cancel(struct reconcile *reconcile, const struct ev_flow *flow)
 {
-	struct account *account = account_of(reconcile, flow->head.tgid, flow->host);
+	struct account *account = reconcile_account(reconcile, flow->head.tgid, flow->host);
 
 	if (account)
 		take_back(account);
@@ -201,7 +159,7 @@ void reconcile_flow_cancel(struct reconcile *reconcile, const struct ev_flow *fl
 
 void reconcile_flow_doubt(struct reconcile *reconcile, const struct ev_flow *flow)
 {
-	struct account *account = account_of(reconcile, flow->head.tgid, flow->host);
+	struct account *account = reconcile_account(reconcile, flow->head.tgid, flow->host);
 
 	if (!account)
 		return;
@@ -217,7 +175,7 @@ void reconcile_flow_end(struct reconcile *reconcile, const struct ev_flow *flow)
 	const struct counts counts = { flow->bytes,   flow->framed,       flow->handshake,
 				       flow->records, flow->record_bytes, flow->is_adopted,
 				       flow->is_quic };
-	struct account *account = account_of(reconcile, flow->head.tgid, flow->host);
+	struct account *account = reconcile_account(reconcile, flow->head.tgid, flow->host);
 
 	if (!account)
 		return;
@@ -239,7 +197,7 @@ void reconcile_flow_count(struct reconcile *reconcile, const struct ev_flow *flo
 	const struct counts counts = { row->bytes,   row->framed,       row->handshake,
 				       row->records, row->record_bytes, flow->is_adopted,
 				       flow->is_quic };
-	struct account *account = account_of(reconcile, flow->head.tgid, flow->host);
+	struct account *account = reconcile_account(reconcile, flow->head.tgid, flow->host);
 
 	if (!account)
 		return;
@@ -251,7 +209,7 @@ void reconcile_flow_count(struct reconcile *reconcile, const struct ev_flow *flo
 void reconcile_read(struct reconcile *reconcile, uint32_t tgid, const char *host, enum ev_dir dir,
 		    uint64_t bytes, uint64_t records)
 {
-	struct account *account = account_of(reconcile, tgid, host);
+	struct account *account = reconcile_account(reconcile, tgid, host);
 
 	reconcile->stats.read_bytes[dir] += bytes;
 	if (!account)
@@ -263,7 +221,7 @@ void reconcile_read(struct reconcile *reconcile, uint32_t tgid, const char *host
 
 void reconcile_unsent(struct reconcile *reconcile, uint32_t tgid, const char *host, uint64_t bytes)
 {
-	struct account *account = account_of(reconcile, tgid, host);
+	struct account *account = reconcile_account(reconcile, tgid, host);
 
 	if (account)
 		account->unsent += bytes;
@@ -271,7 +229,7 @@ void reconcile_unsent(struct reconcile *reconcile, uint32_t tgid, const char *ho
 
 void reconcile_other(struct reconcile *reconcile, uint32_t tgid, const char *host)
 {
-	struct account *account = account_of(reconcile, tgid, host);
+	struct account *account = reconcile_account(reconcile, tgid, host);
 
 	if (account)
 		account->others++;
@@ -280,7 +238,7 @@ void reconcile_other(struct reconcile *reconcile, uint32_t tgid, const char *hos
 void reconcile_missed(struct reconcile *reconcile, uint32_t tgid, const char *host,
 		      enum unmetered_why why, uint64_t bytes)
 {
-	struct account *account = account_of(reconcile, tgid, host);
+	struct account *account = reconcile_account(reconcile, tgid, host);
 
 	if (account)
 		*(why == UNMETERED_UPGRADED ? &account->upgraded : &account->lost) += bytes;
@@ -289,7 +247,7 @@ void reconcile_missed(struct reconcile *reconcile, uint32_t tgid, const char *ho
 void reconcile_left_out(struct reconcile *reconcile, uint32_t tgid, const char *host,
 			enum unmetered_why why)
 {
-	struct account *account = account_of(reconcile, tgid, host);
+	struct account *account = reconcile_account(reconcile, tgid, host);
 
 	if (account)
 		account->left_out = why;
@@ -311,7 +269,7 @@ const char *unmetered_why_name(enum unmetered_why why)
 
 static bool is_read(const struct account *account)
 {
-	return account->read[EV_OUT] || account->read[EV_IN];
+	return account->read[EV_OUT] || account->read[EV_IN] || account->paired.read[EV_OUT];
 }
 
 /* Of `missing` bytes. */
@@ -433,16 +391,17 @@ void reconcile_each(const struct reconcile *reconcile,
 		struct reconcile_row row = { .tgid = account->key.tgid,
 					     .comm = account->comm,
 					     .host = account->key.host,
-					     .flows = account->flows,
-					     .open = account->open,
+					     .flows = account->flows + account->paired.flows,
+					     .open = account->open + account->paired.open,
 					     .quic = account->quic,
 					     .adopted = account->adopted,
 					     .others = account->others,
 					     .lost_bytes = account->lost };
 
 		for (int dir = 0; dir < 2; dir++) {
-			row.flow_bytes[dir] = flowed_bytes(account, dir);
-			row.read_bytes[dir] = account->read[dir];
+			row.flow_bytes[dir] = flowed_bytes(account, dir) +
+					      account->paired.bytes[dir] + account->paired.live[dir];
+			row.read_bytes[dir] = account->read[dir] + account->paired.read[dir];
 			row.charged_bytes[dir] = account->charged[dir];
 			row.doubtful_bytes[dir] = account->doubtful[dir];
 		}

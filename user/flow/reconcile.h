@@ -45,6 +45,32 @@ void reconcile_flow_doubt(struct reconcile *reconcile, const struct ev_flow *flo
 void reconcile_read(struct reconcile *reconcile, uint32_t tgid, const char *host, enum ev_dir dir,
 		    uint64_t bytes, uint64_t records);
 
+/*
+ * A flow carries a TLS connection that is read: it leaves the sums of its process, for good. `flow` has its
+ * counts as of now; `is_known`: it was told of by reconcile_flow(). `read` is the plaintext of the
+ * connection so far, by enum ev_dir: what had left before is charged by its size. Then the connection's
+ * reads leave the sums, too: those that were told, and those to come. Bytes that no parser made sense of
+ * are lost calls, unless they are of a protocol that the connection was upgraded to.
+ */
+void reconcile_pair(struct reconcile *reconcile, const struct ev_flow *flow, bool is_known,
+		    const uint64_t read[2]);
+void reconcile_pair_read(struct reconcile *reconcile, uint32_t tgid, const char *host,
+			 const uint64_t bytes[2], const uint64_t records[2]);
+void reconcile_paired_read(struct reconcile *reconcile, uint32_t tgid, const char *host,
+			   enum ev_dir dir, uint64_t bytes);
+void reconcile_paired_lost(struct reconcile *reconcile, uint32_t tgid, const char *host,
+			   uint64_t bytes);
+/* Its counts so far, for coverage alone: all are forgotten, and told again. */
+void reconcile_paired_recount(struct reconcile *reconcile);
+void reconcile_paired_count(struct reconcile *reconcile, const struct ev_flow *flow,
+			    const struct ctl_flow *row);
+/*
+ * It has ended. `explained` is the plaintext that was seen of all connections that it carried, by enum
+ * ev_dir: what went out beyond it is charged by its size, with its answers.
+ */
+void reconcile_paired_end(struct reconcile *reconcile, const struct ev_flow *flow,
+			  const uint64_t explained[2]);
+
 /* So many bytes of it were read and are known never to have left: they explain nothing that flowed. */
 void reconcile_unsent(struct reconcile *reconcile, uint32_t tgid, const char *host, uint64_t bytes);
 

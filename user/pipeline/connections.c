@@ -26,7 +26,7 @@ struct connection {
 	uint64_t id, ssl;
 	uint64_t seen[2], records[2];      /* plaintext so far, by enum ev_dir */
 	uint64_t told[2], told_records[2]; /* of these, what connections_out.read was told */
-	uint64_t told_missed;
+	uint64_t told_missed[2];
 	uint32_t tgid;
 	uid_t uid;
 	bool is_decided; /* the kernel was told, or knew from the start */
@@ -193,14 +193,20 @@ static size_t connection_pull(struct connections *connections, struct connection
 static void connection_tell_missed(struct connections *connections, struct connection *connection,
 				   const struct conn_stats *stats)
 {
-	uint64_t missed = stats->unread_bytes[EV_OUT] + stats->unread_bytes[EV_IN];
+	uint64_t missed[2];
 
-	if (missed <= connection->told_missed || (!stats->gaps && !stats->is_upgraded))
+	if (!stats->gaps && !stats->is_upgraded)
 		return;
-	connections->out.missed(connections->out.arg, connection->tgid, connection->host,
-				stats->is_upgraded ? CONNECTIONS_UPGRADED : CONNECTIONS_LOST,
-				missed - connection->told_missed);
-	connection->told_missed = missed;
+	for (int dir = 0; dir < 2; dir++) {
+		missed[dir] = stats->unread_bytes[dir] > connection->told_missed[dir] ?
+				      stats->unread_bytes[dir] - connection->told_missed[dir] :
+				      0;
+		connection->told_missed[dir] += missed[dir];
+	}
+	if (missed[EV_OUT] || missed[EV_IN])
+		connections->out.missed(
+			connections->out.arg, connection->id, connection->tgid, connection->host,
+			stats->is_upgraded ? CONNECTIONS_UPGRADED : CONNECTIONS_LOST, missed);
 }
 
 static void connection_tell(struct connections *connections, struct connection *connection)
@@ -216,8 +222,8 @@ static void connection_tell(struct connections *connections, struct connection *
 
 		if (read <= connection->told[dir])
 			continue;
-		connections->out.read(connections->out.arg, connection->tgid, connection->host, dir,
-				      read - connection->told[dir],
+		connections->out.read(connections->out.arg, connection->id, connection->tgid,
+				      connection->host, dir, read - connection->told[dir],
 				      connection->records[dir] - connection->told_records[dir]);
 		connection->told[dir] = read;
 		connection->told_records[dir] = connection->records[dir];
@@ -401,6 +407,19 @@ void connections_gone(struct connections *connections, const struct ev_head *eve
 		connections->out.forgotten(connections->out.arg, connection->tgid, connection->ssl);
 		connection_end(connections, connection, NULL, event);
 	}
+}
+
+bool connections_told(struct connections *connections, uint64_t id, struct connections_told *ret)
+{
+	struct connection *connection = connection_find(connections, id);
+
+	if (!connection)
+		return false;
+	connection_tell(connections, connection);
+	*ret = (struct connections_told){ .tgid = connection->tgid, .host = connection->host };
+	memcpy(ret->bytes, connection->told, sizeof(ret->bytes));
+	memcpy(ret->records, connection->told_records, sizeof(ret->records));
+	return true;
 }
 
 void connections_tell(struct connections *connections)

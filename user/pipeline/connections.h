@@ -55,12 +55,12 @@ struct connections_out {
 			const struct charge *charge);
 	/* A connection that the kernel did not know by name was judged. */
 	void (*decided)(void *arg, uint64_t connection, enum ctl_verdict verdict);
-	/* Plaintext that the parsers read, for the reconciliation with the flows. */
-	void (*read)(void *arg, uint32_t tgid, const char *host, enum ev_dir dir, uint64_t bytes,
-		     uint64_t records);
+	/* Plaintext that the parsers read, for the reconciliation with the flows; `connection`: of it. */
+	void (*read)(void *arg, uint64_t connection, uint32_t tgid, const char *host,
+		     enum ev_dir dir, uint64_t bytes, uint64_t records);
 	/* Plaintext of it that no parser made sense of, and why. */
-	void (*missed)(void *arg, uint32_t tgid, const char *host, enum connections_miss why,
-		       uint64_t bytes);
+	void (*missed)(void *arg, uint64_t connection, uint32_t tgid, const char *host,
+		       enum connections_miss why, const uint64_t bytes[2]);
 	/* A POST to an AI host that is no call of a known kind. */
 	void (*other)(void *arg, uint32_t tgid, const char *host);
 	/* The kernel may forget this connection: its process is gone. */
@@ -83,6 +83,15 @@ void connections_data(struct connections *connections, const struct ev_data *eve
 void connections_close(struct connections *connections, const struct ev_close *event);
 /* A process ended, or became another program: its connections went with it. */
 void connections_gone(struct connections *connections, const struct ev_head *event);
+/* What connections_out.read was told of one connection. */
+struct connections_told {
+	uint32_t tgid;
+	const char *host; /* valid until the next call */
+	uint64_t bytes[2], records[2];
+};
+/* Tells it what is new of this one, then gives all that it was told. False: no such connection. */
+bool connections_told(struct connections *connections, uint64_t id, struct connections_told *ret);
+
 /* Tells connections_out.read what was read since it was last told. */
 void connections_tell(struct connections *connections);
 

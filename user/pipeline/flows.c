@@ -213,11 +213,14 @@ static bool doubt_flow(struct pipeline *pipeline, const struct ev_flow *flow)
 static void end_flow(struct pipeline *pipeline, const struct ev_flow *flow)
 {
 	bool is_relayed = flow_table_is_relayed(pipeline->flows, flow->head.id);
+	bool is_paired = flow_table_is_paired(pipeline->flows, flow->head.id);
 
-	if (doubt_flow(pipeline, flow))
+	if (!is_paired && doubt_flow(pipeline, flow))
 		return;
+	if (!is_relayed && is_paired)
+		pipeline_pair_end(pipeline, flow);
 	flow_table_drop(pipeline->flows, flow->head.id);
-	if (!is_relayed)
+	if (!is_relayed && !is_paired)
 		reconcile_flow_end(pipeline->reconcile, flow);
 }
 
@@ -360,6 +363,8 @@ static void count_flow(void *arg, const struct ev_flow *flow)
 	if (flow_table_is_relayed(pipeline->flows, flow->head.id) ||
 	    hooks->flow_get(hooks->arg, flow->head.id, &counts))
 		return;
+	if (flow_table_is_paired(pipeline->flows, flow->head.id))
+		return reconcile_paired_count(pipeline->reconcile, flow, &counts);
 	memcpy(doubtful.bytes, counts.bytes, sizeof(doubtful.bytes));
 	if (!doubt_flow(pipeline, &doubtful))
 		reconcile_flow_count(pipeline->reconcile, flow, &counts);
@@ -367,6 +372,7 @@ static void count_flow(void *arg, const struct ev_flow *flow)
 
 void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns)
 {
+	reconcile_paired_recount(pipeline->reconcile);
 	if (pipeline->config.hooks.flow_get)
 		flow_table_each(pipeline->flows, count_flow, pipeline);
 	settle_unread(pipeline, true, now_ns);

@@ -115,21 +115,31 @@ static void on_decided(void *arg, uint64_t connection, enum ctl_verdict verdict)
 		hooks->decide(hooks->arg, connection, verdict);
 }
 
-static void on_read(void *arg, uint32_t tgid, const char *host, enum ev_dir dir, uint64_t bytes,
-		    uint64_t records)
+static void on_read(void *arg, uint64_t connection, uint32_t tgid, const char *host,
+		    enum ev_dir dir, uint64_t bytes, uint64_t records)
 {
 	struct pipeline *pipeline = arg;
 
-	reconcile_read(pipeline->reconcile, tgid, host, dir, bytes, records);
+	if (pipeline_explain(pipeline, connection, dir, bytes))
+		reconcile_paired_read(pipeline->reconcile, tgid, host, dir, bytes);
+	else
+		reconcile_read(pipeline->reconcile, tgid, host, dir, bytes, records);
 }
 
-static void on_missed(void *arg, uint32_t tgid, const char *host, enum connections_miss why,
-		      uint64_t bytes)
+static void on_missed(void *arg, uint64_t connection, uint32_t tgid, const char *host,
+		      enum connections_miss why, const uint64_t bytes[2])
 {
 	struct pipeline *pipeline = arg;
+	uint64_t sum = bytes[EV_OUT] + bytes[EV_IN];
 
-	reconcile_missed(pipeline->reconcile, tgid, host,
-			 why == CONNECTIONS_UPGRADED ? UNMETERED_UPGRADED : UNMETERED_LOST, bytes);
+	/* What no parser made sense of was seen all the same. */
+	if (!pipeline_explain(pipeline, connection, EV_OUT, bytes[EV_OUT]))
+		reconcile_missed(pipeline->reconcile, tgid, host,
+				 why == CONNECTIONS_UPGRADED ? UNMETERED_UPGRADED : UNMETERED_LOST,
+				 sum);
+	else if (why == CONNECTIONS_LOST)
+		reconcile_paired_lost(pipeline->reconcile, tgid, host, sum);
+	(void)pipeline_explain(pipeline, connection, EV_IN, bytes[EV_IN]);
 }
 
 static void on_other(void *arg, uint32_t tgid, const char *host)
@@ -195,11 +205,11 @@ static bool is_sound(const struct ev_head *event, size_t size)
 		[EV_CLOSE] = sizeof(struct ev_close), [EV_EXEC] = sizeof(struct ev_head),
 		[EV_EXIT] = sizeof(struct ev_head),   [EV_CGROUP] = sizeof(struct ev_cgroup),
 		[EV_FLOW] = sizeof(struct ev_flow),   [EV_FLOW_END] = sizeof(struct ev_flow),
-		[EV_QUIC] = sizeof(struct ev_quic),
+		[EV_QUIC] = sizeof(struct ev_quic),   [EV_PAIR] = sizeof(struct ev_pair),
 	};
 	const struct ev_data *data = (const struct ev_data *)event;
 
-	if (size < sizeof(*event) || !event->type || event->type > EV_QUIC ||
+	if (size < sizeof(*event) || !event->type || event->type > EV_PAIR ||
 	    size < sizes[event->type])
 		return false;
 	if (event->type == EV_QUIC)
@@ -221,7 +231,8 @@ void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size
 	case EV_OPEN:
 		return on_open(pipeline, (const struct ev_open *)event);
 	case EV_CLOSE:
-		return connections_close(pipeline->connections, (const struct ev_close *)event);
+		connections_close(pipeline->connections, (const struct ev_close *)event);
+		return pairs_drop(pipeline->pairs, event->id);
 	case EV_EXEC:
 	case EV_EXIT:
 		return on_gone(pipeline, event);
@@ -231,6 +242,8 @@ void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size
 		return pipeline_flow(pipeline, (const struct ev_flow *)event);
 	case EV_FLOW_END:
 		return pipeline_flow_end(pipeline, (const struct ev_flow *)event);
+	case EV_PAIR:
+		return pipeline_pair(pipeline, (const struct ev_pair *)event);
 	case EV_QUIC:
 		return pipeline_quic(pipeline, (const struct ev_quic *)event);
 	}
@@ -283,6 +296,7 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 		return -ENOMEM;
 	pipeline->config = *config;
 	pipeline->flows = flow_table_new();
+	pipeline->pairs = pairs_new();
 	pipeline->relays = relays_new();
 	pipeline->addresses = addresses_new();
 	pipeline->quic_flows = quic_flows_new();
@@ -290,8 +304,9 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 	pipeline->unsent = unsent_new();
 	if (calibration_new(&pipeline->calibration) == 0)
 		pipeline->connections = connections_new(&out, config->prices, pipeline->calibration);
-	if (!pipeline->flows || !pipeline->relays || !pipeline->addresses || !pipeline->quic_flows ||
-	    !pipeline->reconcile || !pipeline->unsent || !pipeline->connections) {
+	if (!pipeline->flows || !pipeline->pairs || !pipeline->relays || !pipeline->addresses ||
+	    !pipeline->quic_flows || !pipeline->reconcile || !pipeline->unsent ||
+	    !pipeline->connections) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
 	}
@@ -309,6 +324,7 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 	reconcile_free(pipeline->reconcile);
 	unsent_free(pipeline->unsent);
 	flow_table_free(pipeline->flows);
+	pairs_free(pipeline->pairs);
 	relays_free(pipeline->relays);
 	addresses_free(pipeline->addresses);
 	quic_flows_free(pipeline->quic_flows);

@@ -5,6 +5,7 @@
 
 #include "flow/addresses.h"
 #include "flow/flow_table.h"
+#include "flow/pairs.h"
 #include "flow/quic_flows.h"
 #include "flow/relays.h"
 #include "flow/unsent.h"
@@ -15,6 +16,7 @@ struct pipeline {
 	struct calibration *calibration;
 	struct connections *connections;
 	struct flows *flows;
+	struct pairs *pairs;
 	struct relays *relays;
 	struct addresses *addresses;
 	struct quic_flows *quic_flows;
@@ -39,6 +41,13 @@ void pipeline_charge(struct pipeline *pipeline, const struct connections_caller 
 void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event);
 void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event);
 void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event);
+/* pairing.c: a socket carries a TLS connection. */
+void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event);
+/* A flow that is known to carry TLS connections has ended; it is still in the table. */
+void pipeline_pair_end(struct pipeline *pipeline, const struct ev_flow *flow);
+/* So much of it was seen above TLS. False: the sockets that carry the connection are not known. */
+bool pipeline_explain(struct pipeline *pipeline, uint64_t connection, enum ev_dir dir,
+		      uint64_t bytes);
 /* Did this call, which is over, never leave? */
 bool pipeline_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
 		     const struct charge *charge);

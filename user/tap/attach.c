@@ -47,6 +47,8 @@ static struct bpf_program *entry_of(const struct tap *tap, enum tap_role role)
 		return tap->skel->progs.set_host_enter;
 	case TAP_FREE:
 		return tap->skel->progs.free_enter;
+	case TAP_BIO_WRITE:
+		return tap->skel->progs.bio_write_enter;
 	case TAP_RETURN:
 		return tap->skel->progs.call_return;
 	case TAP_ROLES:

@@ -37,7 +37,7 @@ static size_t event_size(const struct ev_head *event, size_t reserved)
 		[EV_CLOSE] = sizeof(struct ev_close), [EV_EXEC] = sizeof(struct ev_head),
 		[EV_EXIT] = sizeof(struct ev_head),   [EV_CGROUP] = sizeof(struct ev_cgroup),
 		[EV_FLOW] = sizeof(struct ev_flow),   [EV_FLOW_END] = sizeof(struct ev_flow),
-		[EV_QUIC] = sizeof(struct ev_quic),
+		[EV_QUIC] = sizeof(struct ev_quic),   [EV_PAIR] = sizeof(struct ev_pair),
 	};
 	size_t size;
 

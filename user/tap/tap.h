@@ -79,6 +79,7 @@ enum tap_role {
 	TAP_CTRL,      /* (ssl, cmd, larg, parg): SSL_ctrl; cmd 55 sets the server name */
 	TAP_SET_HOST,  /* (ssl, name): BoringSSL's SSL_set_tlsext_host_name */
 	TAP_FREE,      /* (ssl): SSL_free */
+	TAP_BIO_WRITE, /* (bio, data, int len): BIO_write, which takes the records of SSL_write */
 	TAP_RETURN,    /* a return instruction of one of these; last, for it is probed first */
 	TAP_ROLES
 };

@@ -187,7 +187,6 @@ static void finds_nothing_where_nothing_is(void **state)
 		"/bin/true",
 		"/usr/lib/x86_64-linux-gnu/libgnutls.so.30",
 		"/lib/x86_64-linux-gnu/libc.so.6",
-		"/usr/lib/x86_64-linux-gnu/libcrypto.so.3",
 		"/usr/bin/curl", /* imports SSL_write's library, defines nothing */
 	};
 	struct sites sites;
@@ -198,6 +197,20 @@ static void finds_nothing_where_nothing_is(void **state)
 	assert_int_equal(find_in("/etc/passwd", &sites), -ENOEXEC);
 	assert_int_equal(find_in("/dev/null", &sites), -ENOEXEC);
 	assert_int_equal(find_in("/tmp", &sites), -ENOEXEC);
+}
+
+static void finds_where_openssl_hands_its_records_on(void **state)
+{
+	const char *path = "/usr/lib/x86_64-linux-gnu/libcrypto.so.3";
+	struct sites sites;
+
+	if (access(path, R_OK))
+		skip();
+	assert_int_equal(find_in(path, &sites), 0);
+	assert_true(sites.has_records_only);
+	assert_int_equal(sites.n, 1);
+	assert_int_equal(sites.at[0].role, TAP_BIO_WRITE);
+	assert_int_equal(sites.n_stepped, 0);
 }
 
 /* Makes a library of one function of these instructions; where it begins. */
@@ -417,6 +430,7 @@ int main(void)
 		cmocka_unit_test(agreement_on_a_helper_is_no_proof),
 		cmocka_unit_test(knows_boringssl_and_aws_lc),
 		cmocka_unit_test(finds_nothing_where_nothing_is),
+		cmocka_unit_test(finds_where_openssl_hands_its_records_on),
 		cmocka_unit_test(never_probes_the_head_of_a_loop),
 		cmocka_unit_test(finds_every_return_of_the_exported_functions),
 		cmocka_unit_test(takes_no_function_that_another_returns_for),

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pipeline's sockets that are known to carry a TLS connection, its own or as a relay. */
+#include "pipeline/pipeline_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "meter/api.h"
+
+/*
+ * The host that matters is the connection's: its flow was not known, since it has no name, another's, or
+ * a proxy's address. False: that is no call to an AI host.
+ */
+static bool name_flow(struct ev_flow *flow, const struct connections_told *told)
+{
+	if (!api_find(told->host))
+		return false;
+	snprintf(flow->host, sizeof(flow->host), "%s", told->host);
+	if (!flow->head.tgid)
+		flow->head.tgid = told->tgid;
+	return true;
+}
+
+static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
+{
+	struct who_process process;
+
+	who_process_get(pipeline->config.who, flow->head.tgid, flow->comm, WHO_NO_UID, &process);
+	flow_table_put(pipeline->flows, flow);
+	pipeline_judge(pipeline, flow->head.cgroup, &process, flow->host, true, flow->head.time_ns);
+}
+
+bool pipeline_explain(struct pipeline *pipeline, uint64_t connection, enum ev_dir dir,
+		      uint64_t bytes)
+{
+	const struct pairs_sockets *sockets = pairs_get(pipeline->pairs, connection);
+
+	for (size_t i = 0; sockets && i < sockets->n; i++)
+		flow_table_explain(pipeline->flows, sockets->cookies[i], dir, bytes);
+	return sockets;
+}
+
+void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
+{
+	const struct ev_flow *known = flow_table_get(pipeline->flows, event->flow.head.id);
+	struct connections_told told = { .host = "" };
+	struct ev_flow flow = event->flow;
+	bool is_known = known, is_paired;
+
+	/* Before it is put down: what is new is still told as of no pair. One without a name opens later. */
+	(void)connections_told(pipeline->connections, event->connection, &told);
+	flow.comm[sizeof(flow.comm) - 1] = '\0';
+	flow.host[sizeof(flow.host) - 1] = '\0';
+	if (known)
+		memcpy(flow.host, known->host, sizeof(flow.host));
+	else if (!name_flow(&flow, &told))
+		return;
+	else
+		add_flow(pipeline, &flow);
+	if (pairs_put(pipeline->pairs, event->connection, flow.head.id) == 0 && told.host[0])
+		reconcile_pair_read(pipeline->reconcile, told.tgid, told.host, told.bytes,
+				    told.records);
+	for (int dir = 0; dir < 2; dir++)
+		flow_table_explain(pipeline->flows, flow.head.id, dir, told.bytes[dir]);
+	is_paired = flow_table_is_paired(pipeline->flows, flow.head.id);
+	flow_table_set_paired(pipeline->flows, flow.head.id, event->connection);
+	if (!is_paired && !flow_table_is_relayed(pipeline->flows, flow.head.id))
+		reconcile_pair(pipeline->reconcile, &flow, is_known, told.bytes);
+}
+
+void pipeline_pair_end(struct pipeline *pipeline, const struct ev_flow *flow)
+{
+	uint64_t connections[FLOWS_PAIRED_MAX], explained[2];
+	size_t n = flow_table_paired(pipeline->flows, flow->head.id, connections);
+	struct connections_told told;
+
+	for (size_t i = 0; i < n; i++)
+		(void)connections_told(pipeline->connections, connections[i], &told);
+	flow_table_explained(pipeline->flows, flow->head.id, explained);
+	reconcile_paired_end(pipeline->reconcile, flow, explained);
+}
