@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What a charge adds to counters. */
 #include "budget/policy_internal.h"
 
-static uint64_t clamp_tokens(uint64_t tokens)
+static uint64_t clamped_tokens(const struct usage *usage)
 {
-	return tokens < CHARGE_TOKENS_MAX ? tokens : CHARGE_TOKENS_MAX;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < USAGE_COUNT; i++) {
+		uint64_t n = usage_is_disjoint(i) ? usage_get(usage, i) : 0;
+
+		sum += n < CHARGE_TOKENS_MAX ? n : CHARGE_TOKENS_MAX;
+	}
+	return sum;
 }
 
 void policy_read(const struct charge *charge, int64_t call_id, struct counter_charge *ret)
 {
-	const struct usage *usage = &charge->usage;
 	int64_t nanos = charge->budget_nanos;
 
 	*ret = (struct counter_charge){ .call_id = call_id };
@@ -16,8 +23,5 @@ void policy_read(const struct charge *charge, int64_t call_id, struct counter_ch
 		return;
 	ret->is_measured = charge_is_measured(charge->source);
 	ret->nanos = nanos < 0 ? 0 : (uint64_t)(nanos < CHARGE_NANOS_MAX ? nanos : CHARGE_NANOS_MAX);
-	ret->tokens = clamp_tokens(usage->input) + clamp_tokens(usage->cache_read) +
-		      clamp_tokens(usage->cache_write_5m) + clamp_tokens(usage->cache_write_1h) +
-		      clamp_tokens(usage->output) + clamp_tokens(usage->audio_input) +
-		      clamp_tokens(usage->audio_output);
+	ret->tokens = clamped_tokens(&charge->usage);
 }

@@ -47,32 +47,12 @@ static void line(const char *name, const char *value)
 		printf("  %-10s %s\n", name, show_text(value, text, sizeof(text)));
 }
 
-/* What is paid for, class by class. Reasoning is inside output. */
-static const struct {
-	const char *name;
-	size_t at;
-} classes[] = {
-	{ "input", offsetof(struct usage, input) },
-	{ "cache read", offsetof(struct usage, cache_read) },
-	{ "cache 5m", offsetof(struct usage, cache_write_5m) },
-	{ "cache 1h", offsetof(struct usage, cache_write_1h) },
-	{ "output", offsetof(struct usage, output) },
-	{ "audio in", offsetof(struct usage, audio_input) },
-	{ "audio out", offsetof(struct usage, audio_output) },
-	{ "searches", offsetof(struct usage, web_searches) },
-};
-
-static uint64_t *count_of(struct usage *usage, size_t i)
-{
-	return (uint64_t *)((char *)usage + classes[i].at);
-}
-
 /*
  * What each class cost. The ledger keeps the sum and the price's name only, so the built-in prices
  * are asked again; false when they do not give that sum (a file of the operator's, a newer version,
  * a tier), since a reckoning that is not the one that was made would mislead.
  */
-static bool reckon(const struct charge *charge, int64_t parts[ARRAY_SIZE(classes)])
+static bool reckon(const struct charge *charge, int64_t parts[USAGE_COUNT])
 {
 	struct prices *prices = NULL;
 	int64_t sum = 0;
@@ -82,11 +62,13 @@ static bool reckon(const struct charge *charge, int64_t parts[ARRAY_SIZE(classes
 		return false;
 	if (prices_load_builtin(prices, NULL) == 0) {
 		is_same = true;
-		for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+		for (size_t i = 0; i < USAGE_COUNT; i++) {
 			struct charge one = *charge;
 
+			if (usage_classes[i].kind == USAGE_PART)
+				continue;
 			one.usage = (struct usage){ 0 };
-			*count_of(&one.usage, i) = *count_of((struct usage *)&charge->usage, i);
+			*usage_at(&one.usage, i) = usage_get(&charge->usage, i);
 			prices_apply(prices, "", &one);
 			parts[i] = one.cost_nanos;
 			sum += parts[i];
@@ -95,22 +77,23 @@ static bool reckon(const struct charge *charge, int64_t parts[ARRAY_SIZE(classes
 	}
 	prices_free(prices);
 	/* Each part was rounded by itself. */
-	return is_same && llabs(sum - charge->cost_nanos) <= (int64_t)ARRAY_SIZE(classes);
+	return is_same && llabs(sum - charge->cost_nanos) <= USAGE_COUNT;
 }
 
 static void print_usage(const struct charge *charge)
 {
-	int64_t parts[ARRAY_SIZE(classes)];
+	int64_t parts[USAGE_COUNT];
 	bool is_reckoned = reckon(charge, parts);
 	char count[SHOW_LEN], each[SHOW_LEN], cost[MONEY_LEN];
 
-	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
-		uint64_t n = *count_of((struct usage *)&charge->usage, i);
-		bool is_token = strcmp(classes[i].name, "searches");
+	for (size_t i = 0; i < USAGE_COUNT; i++) {
+		uint64_t n = usage_get(&charge->usage, i);
+		bool is_token = usage_classes[i].kind != USAGE_PIECES;
 
-		if (!n)
+		/* What is a part of another class is not paid for twice. */
+		if (!n || usage_classes[i].kind == USAGE_PART)
 			continue;
-		printf("  %-10s %s%s", classes[i].name, show_count(n, count),
+		printf("  %-10s %s%s", usage_classes[i].label, show_count(n, count),
 		       is_token ? " tokens" : "");
 		if (is_reckoned)
 			printf(" x %s USD%s = %s USD",

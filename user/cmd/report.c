@@ -20,15 +20,7 @@ static void add_up(struct ledger_row *total, const struct ledger_row *row)
 	total->estimated_calls += row->estimated_calls;
 	total->unpriced_calls += row->unpriced_calls;
 	total->free_calls += row->free_calls;
-	total->tokens.input += row->tokens.input;
-	total->tokens.cache_read += row->tokens.cache_read;
-	total->tokens.cache_write_5m += row->tokens.cache_write_5m;
-	total->tokens.cache_write_1h += row->tokens.cache_write_1h;
-	total->tokens.output += row->tokens.output;
-	total->tokens.reasoning += row->tokens.reasoning;
-	total->tokens.audio_input += row->tokens.audio_input;
-	total->tokens.audio_output += row->tokens.audio_output;
-	total->tokens.web_searches += row->tokens.web_searches;
+	usage_add(&total->tokens, &row->tokens);
 	total->request_bytes += row->request_bytes;
 	total->response_bytes += row->response_bytes;
 	total->cost_nanos += row->cost_nanos;

@@ -40,9 +40,11 @@ static int begin(struct report_writer *writer)
 		fputs("call,time,path,operation,status,outcome,stream,duration_us,first_token_us,price_key,"
 		      "price_origin,",
 		      writer->out);
-	fputs("calls,measured_calls,estimated_calls,unpriced_calls,free_calls,input,cache_read,cache_write,"
-	      "output,reasoning,audio_input,audio_output,web_searches,request_bytes,response_bytes,"
-	      "cost_usd,error_input,error_output,error_usd\r\n",
+	fputs("calls,measured_calls,estimated_calls,unpriced_calls,free_calls,", writer->out);
+	for (size_t i = 0; i < USAGE_COUNT; i++)
+		if (report_is_first(i))
+			fprintf(writer->out, "%s,", usage_classes[i].column);
+	fputs("request_bytes,response_bytes,cost_usd,error_input,error_output,error_usd\r\n",
 	      writer->out);
 	return 0;
 }
@@ -63,21 +65,8 @@ static void write_call(FILE *out, const struct ledger_row *row, bool is_first)
 
 static void write_row(struct report_writer *writer, const struct ledger_row *row)
 {
-	const uint64_t sums[] = { row->calls,
-				  row->measured_calls,
-				  row->estimated_calls,
-				  row->unpriced_calls,
-				  row->free_calls,
-				  row->tokens.input,
-				  row->tokens.cache_read,
-				  report_cache_write(row),
-				  row->tokens.output,
-				  row->tokens.reasoning,
-				  row->tokens.audio_input,
-				  row->tokens.audio_output,
-				  row->tokens.web_searches,
-				  row->request_bytes,
-				  row->response_bytes };
+	const uint64_t calls[] = { row->calls, row->measured_calls, row->estimated_calls,
+				   row->unpriced_calls, row->free_calls };
 	char money[MONEY_LEN];
 	bool is_first = true;
 
@@ -91,8 +80,12 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 		write_call(writer->out, row, is_first);
 		is_first = false;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(sums); i++, is_first = false)
-		fprintf(writer->out, "%s%" PRIu64, is_first ? "" : ",", sums[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++, is_first = false)
+		fprintf(writer->out, "%s%" PRIu64, is_first ? "" : ",", calls[i]);
+	for (size_t i = 0; i < USAGE_COUNT; i++)
+		if (report_is_first(i))
+			fprintf(writer->out, ",%" PRIu64, report_sum(row, i));
+	fprintf(writer->out, ",%" PRIu64 ",%" PRIu64, row->request_bytes, row->response_bytes);
 	/* Money is exact here; a sum without a price is not a sum of 0. */
 	if (row->unpriced_calls && row->unpriced_calls + row->free_calls >= row->calls)
 		fputs(",", writer->out);

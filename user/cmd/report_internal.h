@@ -3,6 +3,8 @@
 #ifndef CMD_REPORT_INTERNAL_H
 #define CMD_REPORT_INTERNAL_H
 
+#include <string.h>
+
 #include "cmd/report.h"
 #include "cmd/table.h"
 
@@ -36,9 +38,20 @@ static inline bool report_is_word(enum ledger_key key)
 	return key != LEDGER_BY_CALL && key != LEDGER_BY_TIME;
 }
 
-static inline uint64_t report_cache_write(const struct ledger_row *row)
+/* Is a class the first of those that share its column? */
+static inline bool report_is_first(size_t class)
 {
-	return row->tokens.cache_write_5m + row->tokens.cache_write_1h;
+	return !class || strcmp(usage_classes[class].column, usage_classes[class - 1].column);
+}
+
+/* What stands in the column of a class, which is the first of it. */
+static inline uint64_t report_sum(const struct ledger_row *row, size_t class)
+{
+	uint64_t sum = usage_get(&row->tokens, class);
+
+	while (++class < USAGE_COUNT && !report_is_first(class))
+		sum += usage_get(&row->tokens, class);
+	return sum;
 }
 
 #endif

@@ -11,6 +11,26 @@ static int begin(struct report_writer *writer)
 	return 0;
 }
 
+/* The object of that name in another, made if there is none; NULL: the other itself. */
+static json_t *object_in(json_t *object, const char *name)
+{
+	json_t *inner = name ? json_object_get(object, name) : object;
+
+	if (inner)
+		return inner;
+	json_object_set_new(object, name, json_object());
+	return json_object_get(object, name);
+}
+
+static void add_usage(json_t *object, const struct ledger_row *row)
+{
+	for (size_t i = 0; i < USAGE_COUNT; i++)
+		if (report_is_first(i))
+			json_object_set_new(object_in(object, usage_classes[i].json_object),
+					    usage_classes[i].json_key,
+					    json_integer((json_int_t)report_sum(row, i)));
+}
+
 static void add_sums(json_t *object, const struct ledger_row *row)
 {
 	char money[MONEY_LEN];
@@ -22,18 +42,7 @@ static void add_sums(json_t *object, const struct ledger_row *row)
 			    json_integer((json_int_t)row->estimated_calls));
 	json_object_set_new(object, "unpriced_calls", json_integer((json_int_t)row->unpriced_calls));
 	json_object_set_new(object, "free_calls", json_integer((json_int_t)row->free_calls));
-	json_object_set_new(object, "tokens",
-			    json_pack("{s:I, s:I, s:I, s:I, s:I}", "input",
-				      (json_int_t)row->tokens.input, "cache_read",
-				      (json_int_t)row->tokens.cache_read, "cache_write",
-				      (json_int_t)report_cache_write(row), "output",
-				      (json_int_t)row->tokens.output, "reasoning",
-				      (json_int_t)row->tokens.reasoning));
-	json_object_set_new(object, "audio_tokens",
-			    json_pack("{s:I, s:I}", "input", (json_int_t)row->tokens.audio_input,
-				      "output", (json_int_t)row->tokens.audio_output));
-	json_object_set_new(object, "web_searches",
-			    json_integer((json_int_t)row->tokens.web_searches));
+	add_usage(object, row);
 	json_object_set_new(object, "request_bytes", json_integer((json_int_t)row->request_bytes));
 	json_object_set_new(object, "response_bytes", json_integer((json_int_t)row->response_bytes));
 	json_object_set_new(object, "cost_usd", json_string(money_format(row->cost_nanos, money)));

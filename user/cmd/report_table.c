@@ -66,7 +66,7 @@ static void add_figures(struct report_writer *writer, const struct ledger_row *r
 				  row->estimated_calls,
 				  row->tokens.input,
 				  row->tokens.cache_read,
-				  report_cache_write(row),
+				  report_sum(row, USAGE_OF_cache_write_5m),
 				  row->tokens.output };
 	char text[SHOW_LEN], note[SHOW_LEN + 16] = "";
 

@@ -37,16 +37,13 @@ struct frame {
 
 static void add_sums(struct spender *to, enum span span, const struct ledger_row *row)
 {
-	const struct usage *usage = &row->tokens;
-
 	to->nanos[span] += row->cost_nanos;
 	if (span != SPAN_DAY)
 		return;
 	to->calls += row->calls;
 	to->estimated += row->estimated_calls;
 	to->unpriced += row->unpriced_calls;
-	to->tokens += usage->input + usage->cache_read + usage->cache_write_5m +
-		      usage->cache_write_1h + usage->output;
+	to->tokens += usage_tokens(&row->tokens);
 }
 
 static void add_row(void *arg, const struct ledger_row *row)

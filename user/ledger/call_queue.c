@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "ledger/ledger_internal.h"
+#include "ledger/sql.h"
 
 #define BATCH       1024 /* rows that are written without waiting for the timer: about 15 ms */
 #define WORDS_MAX   4096 /* of each dictionary; about 0.4 kB each, at most 2.5 kB */
@@ -41,9 +42,8 @@ struct row {
 	enum charge_source source;
 	enum charge_outcome outcome;
 	bool is_priced, is_stream;
-	struct usage usage;
-	int64_t cost_nanos, budget_nanos, request_bytes, response_bytes, first_token_us, duration_us;
-	int64_t error_input, error_output, error_nanos;
+	int64_t first_token_us, duration_us;
+	int64_t sums[SUMS];
 };
 
 struct call_queue {
@@ -72,6 +72,34 @@ static int prepare_intern(struct ledger *ledger, enum ledger_words which)
 	return ledger_prepare(ledger, sql, &ledger->queue->intern[which]);
 }
 
+static int prepare_call(struct ledger *ledger)
+{
+	struct sql sql = { .len = 0 };
+
+	sql_add(&sql,
+		"INSERT INTO calls (id, start_us, subject, service, path, pid, uid, status, source,"
+		" outcome, priced, stream, first_token_us, duration_us");
+	sql_add_sums(&sql);
+	sql_add(&sql, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?");
+	sql_add_sum_marks(&sql);
+	sql_add(&sql, ")");
+	return ledger_prepare(ledger, sql.text, &ledger->queue->add_call);
+}
+
+static int prepare_hour(struct ledger *ledger)
+{
+	struct sql sql = { .len = 0 };
+
+	sql_add(&sql, "INSERT INTO hours (calls, hour, subject, service, source, unpriced");
+	sql_add_sums(&sql);
+	sql_add(&sql, ") VALUES (1, ?, ?, ?, ?, ?");
+	sql_add_sum_marks(&sql);
+	sql_add(&sql, ") ON CONFLICT DO UPDATE SET calls = calls + 1,"
+		      " unpriced = unpriced + excluded.unpriced");
+	sql_add_sum_updates(&sql);
+	return ledger_prepare(ledger, sql.text, &ledger->queue->add_hour);
+}
+
 int call_queue_new(struct ledger *ledger)
 {
 	struct call_queue *queue = calloc(1, sizeof(*queue));
@@ -86,33 +114,8 @@ int call_queue_new(struct ledger *ledger)
 	for (int i = 0; !err && i < LEDGER_DICTIONARIES; i++)
 		err = prepare_intern(ledger, i);
 	if (!err)
-		err = ledger_prepare(ledger,
-				     "INSERT INTO calls VALUES"
-				     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-				     &queue->add_call);
-	if (!err)
-		err = ledger_prepare(
-			ledger,
-			"INSERT INTO hours VALUES (?,?,?,?,1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-			" ON CONFLICT DO UPDATE SET calls = calls + 1,"
-			" unpriced = unpriced + excluded.unpriced, input = input + excluded.input,"
-			" cache_read = cache_read + excluded.cache_read,"
-			" cache_write_5m = cache_write_5m + excluded.cache_write_5m,"
-			" cache_write_1h = cache_write_1h + excluded.cache_write_1h,"
-			" output = output + excluded.output, reasoning = reasoning + "
-			"excluded.reasoning,"
-			" audio_input = audio_input + excluded.audio_input,"
-			" audio_output = audio_output + excluded.audio_output,"
-			" web_searches = web_searches + excluded.web_searches,"
-			" cost_nanos = cost_nanos + excluded.cost_nanos,"
-			" budget_nanos = budget_nanos + excluded.budget_nanos,"
-			" request_bytes = request_bytes + excluded.request_bytes,"
-			" response_bytes = response_bytes + excluded.response_bytes,"
-			" error_input = error_input + excluded.error_input,"
-			" error_output = error_output + excluded.error_output,"
-			" error_nanos = error_nanos + excluded.error_nanos",
-			&queue->add_hour);
-	return err;
+		err = prepare_call(ledger);
+	return err ? err : prepare_hour(ledger);
 }
 
 void call_queue_free(struct ledger *ledger)
@@ -209,7 +212,6 @@ static int64_t clamp_nanos(int64_t nanos)
 static void fill_row(struct row *row, const struct ledger_call *call)
 {
 	const struct charge *charge = call->charge;
-	uint64_t *tokens = (uint64_t *)&row->usage;
 
 	row->start_us = call->start_us;
 	row->pid = call->process->tgid;
@@ -219,18 +221,17 @@ static void fill_row(struct row *row, const struct ledger_call *call)
 	row->outcome = charge->outcome;
 	row->is_priced = charge->is_priced;
 	row->is_stream = charge->is_stream;
-	row->usage = charge->usage;
-	for (size_t i = 0; i < sizeof(row->usage) / sizeof(*tokens); i++)
-		tokens[i] = (uint64_t)clamp(tokens[i], CHARGE_TOKENS_MAX);
-	row->cost_nanos = clamp_nanos(charge->cost_nanos);
-	row->budget_nanos = clamp_nanos(charge->budget_nanos);
-	row->error_input = clamp(charge->error_input, CHARGE_TOKENS_MAX);
-	row->error_output = clamp(charge->error_output, CHARGE_TOKENS_MAX);
-	row->error_nanos = clamp_nanos(charge->error_nanos);
-	row->request_bytes = clamp(charge->request_bytes, CHARGE_BYTES_MAX);
-	row->response_bytes = clamp(charge->response_bytes, CHARGE_BYTES_MAX);
 	row->first_token_us = clamp(charge->first_token_ns / 1000, CHARGE_BYTES_MAX);
 	row->duration_us = clamp(charge->duration_ns / 1000, CHARGE_BYTES_MAX);
+	for (size_t i = 0; i < USAGE_COUNT; i++)
+		row->sums[i] = clamp(usage_get(&charge->usage, i), CHARGE_TOKENS_MAX);
+	row->sums[SUM_COST_NANOS] = clamp_nanos(charge->cost_nanos);
+	row->sums[SUM_BUDGET_NANOS] = clamp_nanos(charge->budget_nanos);
+	row->sums[SUM_REQUEST_BYTES] = clamp(charge->request_bytes, CHARGE_BYTES_MAX);
+	row->sums[SUM_RESPONSE_BYTES] = clamp(charge->response_bytes, CHARGE_BYTES_MAX);
+	row->sums[SUM_ERROR_INPUT] = clamp(charge->error_input, CHARGE_TOKENS_MAX);
+	row->sums[SUM_ERROR_OUTPUT] = clamp(charge->error_output, CHARGE_TOKENS_MAX);
+	row->sums[SUM_ERROR_NANOS] = clamp_nanos(charge->error_nanos);
 }
 
 int call_queue_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id)
@@ -297,29 +298,10 @@ static int write_word(struct call_queue *queue, enum ledger_words which, struct 
 	return ledger_errno(result);
 }
 
-static int bind_usage(sqlite3_stmt *statement, int at, const struct row *row)
+static void bind_sums(sqlite3_stmt *statement, int at, const struct row *row)
 {
-	const struct usage *usage = &row->usage;
-	const uint64_t tokens[] = { usage->input,          usage->cache_read,
-				    usage->cache_write_5m, usage->cache_write_1h,
-				    usage->output,         usage->reasoning,
-				    usage->audio_input,    usage->audio_output,
-				    usage->web_searches };
-
-	for (size_t i = 0; i < ARRAY_SIZE(tokens); i++)
-		sqlite3_bind_int64(statement, at++, (int64_t)tokens[i]);
-	sqlite3_bind_int64(statement, at++, row->cost_nanos);
-	sqlite3_bind_int64(statement, at++, row->budget_nanos);
-	sqlite3_bind_int64(statement, at++, row->request_bytes);
-	sqlite3_bind_int64(statement, at++, row->response_bytes);
-	return at;
-}
-
-static void bind_error(sqlite3_stmt *statement, int at, const struct row *row)
-{
-	sqlite3_bind_int64(statement, at++, row->error_input);
-	sqlite3_bind_int64(statement, at++, row->error_output);
-	sqlite3_bind_int64(statement, at, row->error_nanos);
+	for (size_t i = 0; i < SUMS; i++)
+		sqlite3_bind_int64(statement, at++, row->sums[i]);
 }
 
 static int step_once(sqlite3_stmt *statement)
@@ -349,10 +331,9 @@ static int write_call(struct call_queue *queue, const struct row *row)
 	sqlite3_bind_text(statement, at++, charge_outcome_name(row->outcome), -1, SQLITE_STATIC);
 	sqlite3_bind_int(statement, at++, row->is_priced);
 	sqlite3_bind_int(statement, at++, row->is_stream);
-	at = bind_usage(statement, at, row);
 	sqlite3_bind_int64(statement, at++, row->first_token_us);
 	sqlite3_bind_int64(statement, at++, row->duration_us);
-	bind_error(statement, at, row);
+	bind_sums(statement, at, row);
 	return step_once(statement);
 }
 
@@ -366,7 +347,7 @@ static int write_hour(struct call_queue *queue, const struct row *row)
 	sqlite3_bind_int64(statement, 3, row->words[LEDGER_SERVICES]->id);
 	sqlite3_bind_text(statement, 4, charge_source_name(row->source), -1, SQLITE_STATIC);
 	sqlite3_bind_int(statement, 5, !row->is_priced && row->source != CHARGE_FREE);
-	bind_error(statement, bind_usage(statement, 6, row), row);
+	bind_sums(statement, 6, row);
 	return step_once(statement);
 }
 

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "ledger/ledger_internal.h"
+#include "ledger/sql.h"
 
 #define ROWS_MAX    1024 /* subjects of one pod: its containers times their commands */
 #define US_PER_HOUR 3600000000LL
@@ -39,27 +40,6 @@ static const char twin_container[] =
 	" AND t.container_id = s.container_id AND t.pod_uid = s.pod_uid WHERE s.id = ?8"
 	" AND t.container = ?3";
 
-static const char move_hours[] =
-	"INSERT INTO hours SELECT hour, ?2, service, source, calls, unpriced, input, cache_read,"
-	" cache_write_5m, cache_write_1h, output, reasoning, audio_input, audio_output, web_searches,"
-	" cost_nanos, budget_nanos, request_bytes, response_bytes, error_input, error_output, error_nanos"
-	" FROM hours WHERE hour >= ?3 AND subject = ?1"
-	" ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
-	" unpriced = unpriced + excluded.unpriced, input = input + excluded.input,"
-	" cache_read = cache_read + excluded.cache_read,"
-	" cache_write_5m = cache_write_5m + excluded.cache_write_5m,"
-	" cache_write_1h = cache_write_1h + excluded.cache_write_1h,"
-	" output = output + excluded.output, reasoning = reasoning + excluded.reasoning,"
-	" audio_input = audio_input + excluded.audio_input,"
-	" audio_output = audio_output + excluded.audio_output,"
-	" web_searches = web_searches + excluded.web_searches,"
-	" cost_nanos = cost_nanos + excluded.cost_nanos,"
-	" budget_nanos = budget_nanos + excluded.budget_nanos,"
-	" request_bytes = request_bytes + excluded.request_bytes,"
-	" response_bytes = response_bytes + excluded.response_bytes,"
-	" error_input = error_input + excluded.error_input,"
-	" error_output = error_output + excluded.error_output,"
-	" error_nanos = error_nanos + excluded.error_nanos";
 static const char drop_hours[] = "DELETE FROM hours WHERE hour >= ?3 AND subject = ?1";
 static const char move_calls[] =
 	"UPDATE calls SET subject = ?2 WHERE start_us >= ?3 * 3600000000 AND subject = ?1";
@@ -98,6 +78,21 @@ static int move(struct ledger *ledger, const char *sql, int64_t from, int64_t to
 	return ledger_errno(sqlite3_step(statement));
 }
 
+/* To the hours of another subject, which may have some of its own. */
+static int move_hours(struct ledger *ledger, int64_t from, int64_t to)
+{
+	struct sql sql = { .len = 0 };
+
+	sql_add(&sql, "INSERT INTO hours (hour, subject, service, source, calls, unpriced");
+	sql_add_sums(&sql);
+	sql_add(&sql, ") SELECT hour, ?2, service, source, calls, unpriced");
+	sql_add_sums(&sql);
+	sql_add(&sql, " FROM hours WHERE hour >= ?3 AND subject = ?1 ON CONFLICT DO UPDATE SET"
+		      " calls = calls + excluded.calls, unpriced = unpriced + excluded.unpriced");
+	sql_add_sum_updates(&sql);
+	return move(ledger, sql.text, from, to);
+}
+
 /* 1 if something changed, 0 or -errno. */
 static int merge(struct ledger *ledger, const struct renaming *renaming, int64_t id)
 {
@@ -113,7 +108,7 @@ static int merge(struct ledger *ledger, const struct renaming *renaming, int64_t
 	err = move(ledger, move_calls, id, twin);
 	moved = sqlite3_changes(ledger->db);
 	if (!err)
-		err = move(ledger, move_hours, id, twin);
+		err = move_hours(ledger, id, twin);
 	if (!err)
 		err = move(ledger, drop_hours, id, twin);
 	return err ? err : moved > 0;

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "ledger/ledger_internal.h"
+#include "ledger/sql.h"
 
 #define CACHE 256 /* whose calls stand together; 3 kB each */
 
@@ -122,6 +123,7 @@ static const char *path_of(struct replay *replay, int64_t id)
 static int prepare(struct ledger *ledger, struct replay *replay)
 {
 	static const char *const tables[LEDGER_DICTIONARIES] = { "subjects", "services", "paths" };
+	struct sql sql = { .len = 0 };
 	int err = 0;
 
 	for (int which = 0; !err && which < LEDGER_DICTIONARIES; which++) {
@@ -134,20 +136,16 @@ static int prepare(struct ledger *ledger, struct replay *replay)
 			 tables[which]);
 		err = ledger_prepare(ledger, sql, &replay->find[which]);
 	}
+	if (err)
+		return err;
+	sql_add(&sql,
+		"SELECT id, start_us, subject, service, path, pid, uid, status, source, outcome,"
+		" priced, stream, first_token_us, duration_us");
+	sql_add_sums(&sql);
 	/* The least id by a walk of the index alone, then the table in its own order. */
-	return err ? err :
-		     ledger_prepare(ledger,
-				    "SELECT id, start_us, subject, service, path, pid, uid, "
-				    "status, source, outcome, priced,"
-				    " stream, input, cache_read, cache_write_5m, cache_write_1h, "
-				    "output, reasoning, audio_input,"
-				    " audio_output, web_searches, cost_nanos, budget_nanos, "
-				    "request_bytes, response_bytes,"
-				    " first_token_us, duration_us, error_input, error_output,"
-				    " error_nanos FROM calls WHERE start_us + 0 >= "
-				    "?1 AND id >="
-				    " (SELECT min(id) FROM calls WHERE start_us >= ?1) ORDER BY id",
-				    &replay->calls);
+	sql_add(&sql, " FROM calls WHERE start_us + 0 >= ?1 AND id >="
+		      " (SELECT min(id) FROM calls WHERE start_us >= ?1) ORDER BY id");
+	return ledger_prepare(ledger, sql.text, &replay->calls);
 }
 
 static enum charge_source source_of(const char *name)
@@ -168,11 +166,6 @@ static enum charge_outcome outcome_of(const char *name)
 
 static void read_charge(sqlite3_stmt *row, struct charge *charge)
 {
-	uint64_t *const counts[] = { &charge->usage.input,          &charge->usage.cache_read,
-				     &charge->usage.cache_write_5m, &charge->usage.cache_write_1h,
-				     &charge->usage.output,         &charge->usage.reasoning,
-				     &charge->usage.audio_input,    &charge->usage.audio_output,
-				     &charge->usage.web_searches };
 	int at = 7;
 
 	charge->status = sqlite3_column_int(row, at++);
@@ -180,17 +173,17 @@ static void read_charge(sqlite3_stmt *row, struct charge *charge)
 	charge->outcome = outcome_of((const char *)sqlite3_column_text(row, at++) ?: "");
 	charge->is_priced = sqlite3_column_int(row, at++);
 	charge->is_stream = sqlite3_column_int(row, at++);
-	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
-		*counts[i] = (uint64_t)sqlite3_column_int64(row, at++);
-	charge->cost_nanos = sqlite3_column_int64(row, at++);
-	charge->budget_nanos = sqlite3_column_int64(row, at++);
-	charge->request_bytes = (uint64_t)sqlite3_column_int64(row, at++);
-	charge->response_bytes = (uint64_t)sqlite3_column_int64(row, at++);
 	charge->first_token_ns = (uint64_t)sqlite3_column_int64(row, at++) * 1000;
 	charge->duration_ns = (uint64_t)sqlite3_column_int64(row, at++) * 1000;
-	charge->error_input = (uint64_t)sqlite3_column_int64(row, at++);
-	charge->error_output = (uint64_t)sqlite3_column_int64(row, at++);
-	charge->error_nanos = sqlite3_column_int64(row, at++);
+	for (size_t i = 0; i < USAGE_COUNT; i++)
+		*usage_at(&charge->usage, i) = (uint64_t)sqlite3_column_int64(row, at + (int)i);
+	charge->cost_nanos = sqlite3_column_int64(row, at + SUM_COST_NANOS);
+	charge->budget_nanos = sqlite3_column_int64(row, at + SUM_BUDGET_NANOS);
+	charge->request_bytes = (uint64_t)sqlite3_column_int64(row, at + SUM_REQUEST_BYTES);
+	charge->response_bytes = (uint64_t)sqlite3_column_int64(row, at + SUM_RESPONSE_BYTES);
+	charge->error_input = (uint64_t)sqlite3_column_int64(row, at + SUM_ERROR_INPUT);
+	charge->error_output = (uint64_t)sqlite3_column_int64(row, at + SUM_ERROR_OUTPUT);
+	charge->error_nanos = sqlite3_column_int64(row, at + SUM_ERROR_NANOS);
 }
 
 int ledger_replay(struct ledger *ledger, int64_t since_us,

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is read out of the ledger: sums by keys, and the calls themselves for a replay. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "ledger/ledger_internal.h"
+#include "ledger/sql.h"
 
 #define US_PER_HOUR 3600000000LL
-#define SQL_MAX     8192
 
 static const struct {
 	const char *name;
@@ -44,32 +43,6 @@ const char *ledger_key_name(enum ledger_key key)
 	return (unsigned)key < LEDGER_KEYS ? keys_of[key].name : NULL;
 }
 
-static const char *const sums[] = { "input",          "cache_read",     "cache_write_5m",
-				    "cache_write_1h", "output",         "reasoning",
-				    "audio_input",    "audio_output",   "web_searches",
-				    "request_bytes",  "response_bytes", "cost_nanos",
-				    "error_input",    "error_output",   "error_nanos" };
-
-struct sql {
-	char text[SQL_MAX];
-	size_t len;
-};
-
-static void sql_add(struct sql *sql, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void sql_add(struct sql *sql, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(sql->text + sql->len, sizeof(sql->text) - sql->len, format, args);
-	va_end(args);
-	if (n > 0)
-		sql->len += (size_t)n;
-	if (sql->len >= sizeof(sql->text))
-		sql->len = sizeof(sql->text) - 1;
-}
-
 /* The hour of a call, rounded down before 1970, too, as the hourly sums have it. */
 static const char call_hour[] = "(start_us / 3600000000 - (start_us % 3600000000 < 0))";
 
@@ -80,8 +53,7 @@ static void add_rows(struct sql *sql, bool calls_only)
 		" FROM (SELECT %s AS hour, subject, service, source, 1 AS calls,"
 		" (priced = 0 AND source <> '%s') AS unpriced",
 		call_hour, charge_source_name(CHARGE_FREE));
-	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
-		sql_add(sql, ", %s", sums[i]);
+	sql_add_sums(sql);
 	if (calls_only)
 		sql_add(sql,
 			", id, start_us, pid, path, outcome, status, duration_us, first_token_us,"
@@ -90,10 +62,10 @@ static void add_rows(struct sql *sql, bool calls_only)
 		sql_add(sql,
 			" FROM calls WHERE start_us >= ?1 AND start_us < ?3 UNION ALL SELECT hour,"
 			" subject, service, source, calls, unpriced");
-	for (size_t i = 0; !calls_only && i < ARRAY_SIZE(sums); i++)
-		sql_add(sql, ", %s", sums[i]);
-	if (!calls_only)
+	if (!calls_only) {
+		sql_add_sums(sql);
 		sql_add(sql, " FROM hours WHERE hour >= ?2) p");
+	}
 	sql_add(sql, " JOIN subjects s ON s.id = p.subject JOIN services v ON v.id = p.service");
 }
 
@@ -124,8 +96,8 @@ static void build(struct sql *sql, unsigned number, uint32_t keys)
 	add_kind(sql, false);
 	sql_add(sql, ", SUM(p.unpriced), SUM(CASE WHEN p.source = '%s' THEN p.calls ELSE 0 END)",
 		charge_source_name(CHARGE_FREE));
-	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
-		sql_add(sql, ", SUM(p.%s) AS %s", sums[i], sums[i]);
+	for (size_t i = 0; i < SUMS; i++)
+		sql_add(sql, ", SUM(p.%s) AS %s", sql_sum(i), sql_sum(i));
 	if (by_call)
 		sql_add(sql, ", p.id, p.start_us, (SELECT path FROM paths WHERE paths.id = p.path),"
 			     " v.operation, p.outcome, v.price_key, v.price_origin, p.status,"
@@ -156,17 +128,6 @@ static uint64_t count_at(sqlite3_stmt *statement, int column)
 	return (uint64_t)sqlite3_column_int64(statement, column);
 }
 
-static int read_usage(sqlite3_stmt *statement, int at, struct usage *ret)
-{
-	uint64_t *const tokens[] = { &ret->input,          &ret->cache_read,   &ret->cache_write_5m,
-				     &ret->cache_write_1h, &ret->output,       &ret->reasoning,
-				     &ret->audio_input,    &ret->audio_output, &ret->web_searches };
-
-	for (size_t i = 0; i < ARRAY_SIZE(tokens); i++)
-		*tokens[i] = count_at(statement, at++);
-	return at;
-}
-
 static void read_row(sqlite3_stmt *statement, uint32_t keys, struct ledger_row *row)
 {
 	int at = 0;
@@ -180,13 +141,15 @@ static void read_row(sqlite3_stmt *statement, uint32_t keys, struct ledger_row *
 	row->estimated_calls = count_at(statement, at++);
 	row->unpriced_calls = count_at(statement, at++);
 	row->free_calls = count_at(statement, at++);
-	at = read_usage(statement, at, &row->tokens);
-	row->request_bytes = count_at(statement, at++);
-	row->response_bytes = count_at(statement, at++);
-	row->cost_nanos = sqlite3_column_int64(statement, at++);
-	row->error_input = count_at(statement, at++);
-	row->error_output = count_at(statement, at++);
-	row->error_nanos = sqlite3_column_int64(statement, at++);
+	for (size_t i = 0; i < USAGE_COUNT; i++)
+		*usage_at(&row->tokens, i) = count_at(statement, at + (int)i);
+	row->request_bytes = count_at(statement, at + SUM_REQUEST_BYTES);
+	row->response_bytes = count_at(statement, at + SUM_RESPONSE_BYTES);
+	row->cost_nanos = sqlite3_column_int64(statement, at + SUM_COST_NANOS);
+	row->error_input = count_at(statement, at + SUM_ERROR_INPUT);
+	row->error_output = count_at(statement, at + SUM_ERROR_OUTPUT);
+	row->error_nanos = sqlite3_column_int64(statement, at + SUM_ERROR_NANOS);
+	at += SUMS;
 	if (!(keys & (1u << LEDGER_BY_CALL)))
 		return;
 	row->call_id = sqlite3_column_int64(statement, at++);

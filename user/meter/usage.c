@@ -336,13 +336,3 @@ bool usage_slots_usage_settle(const struct usage_slots_usage *slots, enum dialec
 	*ret = usage;
 	return true;
 }
-
-void usage_add(struct usage *to, const struct usage *more)
-{
-	to->input += more->input;
-	to->cache_read += more->cache_read;
-	to->cache_write_5m += more->cache_write_5m;
-	to->cache_write_1h += more->cache_write_1h;
-	to->output += more->output;
-	to->reasoning += more->reasoning;
-}

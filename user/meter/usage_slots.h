@@ -73,7 +73,5 @@ void usage_slots_usage_set(struct usage_slots_usage *slots, enum slot slot, cons
 /* False: nothing usable was told. */
 bool usage_slots_usage_settle(const struct usage_slots_usage *slots, enum dialect dialect,
 			      struct usage *ret);
-/* The token classes of `more`, added. */
-void usage_add(struct usage *to, const struct usage *more);
 
 #endif

@@ -9,11 +9,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-const char *const metrics_token_names[METRICS_TOKENS] = {
-	"input",  "cache_read",  "cache_write_5m", "cache_write_1h",
-	"output", "audio_input", "audio_output",
-};
-
 const uint64_t metrics_duration_ms[METRICS_DURATIONS] = { 10,    20,    40,    80,   160,
 							  320,   640,   1280,  2560, 5120,
 							  10240, 20480, 40960, 81920 };
@@ -190,16 +185,7 @@ static struct metrics_call_row *call_row(struct metrics *metrics, const struct l
 
 static void sums_add(struct metrics_sums *sums, const struct charge *charge)
 {
-	const struct usage *usage = &charge->usage;
-	const uint64_t tokens[METRICS_TOKENS] = { usage->input,          usage->cache_read,
-						  usage->cache_write_5m, usage->cache_write_1h,
-						  usage->output,         usage->audio_input,
-						  usage->audio_output };
-
-	for (size_t i = 0; i < METRICS_TOKENS; i++)
-		sums->tokens[i] += tokens[i];
-	sums->reasoning += usage->reasoning;
-	sums->web_searches += usage->web_searches;
+	usage_add(&sums->usage, &charge->usage);
 	if (charge->is_priced)
 		sums->spend_nanos += charge->cost_nanos, sums->error_nanos += charge->error_nanos;
 	else if (charge->source != CHARGE_FREE)

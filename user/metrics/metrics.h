@@ -33,14 +33,10 @@
 #define METRICS_ACTION_ROWS             2000
 #define METRICS_LABELS_LEN              8192
 
-/* Classes of tokens that do not overlap, in the order of metrics_token_names. */
-#define METRICS_TOKENS 7
-extern const char *const metrics_token_names[METRICS_TOKENS];
 #define METRICS_OUTCOMES (CHARGE_NO_ANSWER + 1)
 
 struct metrics_sums {
-	uint64_t tokens[METRICS_TOKENS];
-	uint64_t reasoning, web_searches; /* reasoning: a part of output */
+	struct usage usage;
 	int64_t spend_nanos, error_nanos; /* error: what of it was estimated may be off by */
 	uint64_t unpriced;
 	uint64_t calls[CHARGE_SOURCES][METRICS_OUTCOMES];

@@ -12,10 +12,8 @@
 
 /* Cells of a row of calls: each is born by itself (series.h). */
 enum {
-	CELL_TOKENS,
-	CELL_REASONING = CELL_TOKENS + METRICS_TOKENS,
-	CELL_SEARCHES,
-	CELL_SPEND,
+	CELL_USAGE, /* one a class */
+	CELL_SPEND = CELL_USAGE + USAGE_COUNT,
 	CELL_UNPRICED,
 	CELL_ERROR,
 	CELL_CALLS,
@@ -60,21 +58,24 @@ static void write_cell(struct scrape *scrape, struct series_row *row, unsigned c
 
 static void write_tokens(struct scrape *scrape, struct series_row *row)
 {
-	for (unsigned i = 0; i < METRICS_TOKENS; i++)
-		if (sums_of(row)->tokens[i])
-			exposition_count(
-				&scrape->out, row->labels, "type", metrics_token_names[i],
-				cell_of(scrape, row, CELL_TOKENS + i, sums_of(row)->tokens[i]));
+	for (unsigned i = 0; i < USAGE_COUNT; i++) {
+		uint64_t n = usage_get(&sums_of(row)->usage, i);
+
+		if (n && usage_is_disjoint(i))
+			exposition_count(&scrape->out, row->labels, "type", usage_classes[i].name,
+					 cell_of(scrape, row, CELL_USAGE + i, n));
+	}
 }
 
 static void write_reasoning(struct scrape *scrape, struct series_row *row)
 {
-	write_cell(scrape, row, CELL_REASONING, sums_of(row)->reasoning);
+	write_cell(scrape, row, CELL_USAGE + USAGE_OF_reasoning, sums_of(row)->usage.reasoning);
 }
 
 static void write_searches(struct scrape *scrape, struct series_row *row)
 {
-	write_cell(scrape, row, CELL_SEARCHES, sums_of(row)->web_searches);
+	write_cell(scrape, row, CELL_USAGE + USAGE_OF_web_searches,
+		   sums_of(row)->usage.web_searches);
 }
 
 static void write_spend(struct scrape *scrape, struct series_row *row)
@@ -156,9 +157,10 @@ static void write_actions(struct scrape *scrape, struct series_row *row)
 
 static void write_total_tokens(struct scrape *scrape)
 {
-	for (unsigned i = 0; i < METRICS_TOKENS; i++)
-		exposition_count(&scrape->out, "", "type", metrics_token_names[i],
-				 scrape->metrics->total.tokens[i]);
+	for (unsigned i = 0; i < USAGE_COUNT; i++)
+		if (usage_is_disjoint(i))
+			exposition_count(&scrape->out, "", "type", usage_classes[i].name,
+					 usage_get(&scrape->metrics->total.usage, i));
 }
 
 static void write_total_spend(struct scrape *scrape)

@@ -105,11 +105,8 @@ static struct spend_row *row_of(struct spend *spend, const struct who_group *gro
 
 static void count(struct spend_row *row, const struct charge *charge)
 {
-	const struct usage *usage = &charge->usage;
-
 	row->calls++;
-	row->tokens += usage->input + usage->cache_read + usage->cache_write_5m +
-		       usage->cache_write_1h + usage->output;
+	row->tokens += usage_tokens(&charge->usage);
 	row->estimated += charge->source != CHARGE_FREE && !charge_is_measured(charge->source);
 	row->unpriced += charge->source != CHARGE_FREE && !charge->is_priced;
 }
@@ -156,7 +153,6 @@ static void add_call(void *arg, const struct ledger_call *call)
 static void add_hour(struct restore_job *job, int64_t hour, const struct ledger_row *sums)
 {
 	const char *const *keys = sums->keys;
-	const struct usage *tokens = &sums->tokens;
 	struct who_group group = { 0 };
 	struct spend_row *both[2] = { NULL, &job->spend->total };
 
@@ -171,8 +167,7 @@ static void add_hour(struct restore_job *job, int64_t hour, const struct ledger_
 	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
 		put(both[i]->hours, SPEND_HOURS, &both[i]->hour, hour, sums->cost_nanos);
 		both[i]->calls += sums->calls;
-		both[i]->tokens += tokens->input + tokens->cache_read + tokens->cache_write_5m +
-				   tokens->cache_write_1h + tokens->output;
+		both[i]->tokens += usage_tokens(&sums->tokens);
 		both[i]->estimated += sums->estimated_calls;
 		both[i]->unpriced += sums->unpriced_calls;
 	}

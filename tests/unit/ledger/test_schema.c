@@ -7,6 +7,7 @@
 #include "ledger/ledger.h"
 #include "ledger/ledger_internal.h"
 #include "ledger/overrides.h"
+#include "ledger/sql.h"
 #include "ledger/old_schemas.h"
 
 #define OLD ((int)ARRAY_SIZE(old_schemas))
@@ -201,6 +202,24 @@ static void an_old_file_and_a_new_one_have_the_same_columns(void **state)
 	assert_int_equal(ask(columns), fresh);
 }
 
+/* A class of usage, or another sum, is a column of both tables: a new one needs a migration. */
+static void each_sum_has_its_columns(void **state)
+{
+	struct ledger *ledger;
+
+	assert_int_equal(ledger_open(&ledger, dir, true, NULL), 0);
+	ledger_free(ledger);
+	for (size_t i = 0; i < SUMS; i++) {
+		char sql[256];
+
+		snprintf(sql, sizeof(sql),
+			 "SELECT (SELECT count(*) FROM pragma_table_info('calls') WHERE name = '%s')"
+			 " + (SELECT count(*) FROM pragma_table_info('hours') WHERE name = '%s')",
+			 sql_sum(i), sql_sum(i));
+		assert_int_equal(ask(sql), 2);
+	}
+}
+
 static void an_older_file_waits_for_the_daemon(void **state)
 {
 	struct ledger *ledger = NULL;
@@ -287,6 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HELD(each_schema_so_far_becomes_the_present_one),
 		HELD(an_old_file_and_a_new_one_have_the_same_columns),
+		HELD(each_sum_has_its_columns),
 		HELD(an_older_file_waits_for_the_daemon),
 		HELD(a_newer_file_is_refused_and_left_alone),
 		HELD(a_migration_that_fails_changes_nothing),

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ledger/sql.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void sql_add(struct sql *sql, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(sql->text + sql->len, sizeof(sql->text) - sql->len, format, args);
+	va_end(args);
+	if (n > 0)
+		sql->len += (size_t)n;
+	if (sql->len >= sizeof(sql->text))
+		sql->len = sizeof(sql->text) - 1;
+}
+
+const char *sql_sum(size_t i)
+{
+	static const char *const names[SUMS] = {
+		[SUM_COST_NANOS] = "cost_nanos",       [SUM_BUDGET_NANOS] = "budget_nanos",
+		[SUM_REQUEST_BYTES] = "request_bytes", [SUM_RESPONSE_BYTES] = "response_bytes",
+		[SUM_ERROR_INPUT] = "error_input",     [SUM_ERROR_OUTPUT] = "error_output",
+		[SUM_ERROR_NANOS] = "error_nanos",
+	};
+
+	return i < USAGE_COUNT ? usage_classes[i].name : names[i];
+}
+
+void sql_add_sums(struct sql *sql)
+{
+	for (size_t i = 0; i < SUMS; i++)
+		sql_add(sql, ", %s", sql_sum(i));
+}
+
+void sql_add_sum_marks(struct sql *sql)
+{
+	for (size_t i = 0; i < SUMS; i++)
+		sql_add(sql, ", ?");
+}
+
+void sql_add_sum_updates(struct sql *sql)
+{
+	for (size_t i = 0; i < SUMS; i++)
+		sql_add(sql, ", %s = %s + excluded.%s", sql_sum(i), sql_sum(i), sql_sum(i));
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Statements that are put together, and the sums that calls and hours have alike; for the ledger alone. */
+#ifndef LEDGER_SQL_H
+#define LEDGER_SQL_H
+
+#include <stddef.h>
+
+#include "meter/usage.h"
+
+#define SQL_MAX 8192
+
+/* A statement; one that begins with .len = 0 is empty. What does not fit is cut off, which SQLite then refuses. */
+struct sql {
+	char text[SQL_MAX];
+	size_t len;
+};
+void sql_add(struct sql *sql, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The columns that are added up: of each class of usage by its name, then of money, bytes and errors. */
+enum {
+	SUM_COST_NANOS = USAGE_COUNT,
+	SUM_BUDGET_NANOS,
+	SUM_REQUEST_BYTES,
+	SUM_RESPONSE_BYTES,
+	SUM_ERROR_INPUT,
+	SUM_ERROR_OUTPUT,
+	SUM_ERROR_NANOS,
+	SUMS
+};
+const char *sql_sum(size_t i);
+/* ", input, cache_read, ..." */
+void sql_add_sums(struct sql *sql);
+/* ", ?, ?, ..." for as many */
+void sql_add_sum_marks(struct sql *sql);
+/* ", input = input + excluded.input, ..." */
+void sql_add_sum_updates(struct sql *sql);
+
+#endif
