@@ -55,7 +55,7 @@ int loop_new(struct loop **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-static void fake_loop_bury(struct loop *loop)
+static inline void fake_loop_bury(struct loop *loop)
 {
 	struct loop_source *source;
 
@@ -86,7 +86,8 @@ struct loop *loop_free(struct loop *loop)
 	return NULL;
 }
 
-static int fake_loop_add(struct loop *loop, struct loop_source value, struct loop_source **ret)
+static inline int fake_loop_add(struct loop *loop, struct loop_source value,
+				struct loop_source **ret)
 {
 	struct loop_source *source = malloc(sizeof(*source));
 
@@ -161,8 +162,18 @@ static inline void loop_signal(struct loop *loop, int signal)
 			return source->fn(source->arg);
 }
 
+static inline bool fake_loop_has_fds(const struct loop *loop)
+{
+	const struct loop_source *source;
+
+	LIST_FOREACH(source, &loop->sources, link)
+		if (source->fd >= 0)
+			return true;
+	return false;
+}
+
 /* Calls what is ready by its descriptor, waiting for it for wait_ms of real time. How many were. */
-static size_t fake_loop_poll(struct loop *loop, int wait_ms)
+static inline size_t fake_loop_poll(struct loop *loop, int wait_ms)
 {
 	struct loop_source *ready[FAKE_SOURCES], *source;
 	struct pollfd fds[FAKE_SOURCES];
@@ -184,7 +195,7 @@ static size_t fake_loop_poll(struct loop *loop, int wait_ms)
 	return called;
 }
 
-static struct loop_source *fake_loop_next(struct loop *loop)
+static inline struct loop_source *fake_loop_next(struct loop *loop)
 {
 	struct loop_source *source, *next = NULL;
 
@@ -194,7 +205,7 @@ static struct loop_source *fake_loop_next(struct loop *loop)
 	return next;
 }
 
-static void fake_loop_fire(struct loop_source *source)
+static inline void fake_loop_fire(struct loop_source *source)
 {
 	uint64_t late_ns = source->due_ns - FAKE_MONO_NS;
 
@@ -230,23 +241,20 @@ static inline bool loop_pass(struct loop *loop, uint64_t ns)
 	return true;
 }
 
-/*
- * Until it is stopped. Who answers is another thread: it has FAKE_ANSWER_MS of real time before the next
- * timer fires.
- */
-#ifndef FAKE_ANSWER_MS
-#define FAKE_ANSWER_MS 20
-#endif
+/* The real time that another thread has to answer where a descriptor is waited for. */
+#define FAKE_ANSWER_MS 1000
+
+/* Until it is stopped. Time passes only when no descriptor is waited for, or none was answered. */
 int loop_run(struct loop *loop)
 {
 	loop->stop = false;
 	while (!loop->stop) {
-		struct loop_source *next;
+		if (!fake_loop_poll(loop, fake_loop_has_fds(loop) ? FAKE_ANSWER_MS : 0)) {
+			struct loop_source *next = fake_loop_next(loop);
 
-		if (!fake_loop_poll(loop, FAKE_ANSWER_MS)) {
-			next = fake_loop_next(loop);
-			if (next)
-				fake_loop_fire(next);
+			if (!next)
+				return -EDEADLK;
+			fake_loop_fire(next);
 		}
 		fake_loop_bury(loop);
 	}

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/fetch.h"
-#include "base/loop.h"
+#include "fake_loop.h"
 #include "kube/events.h"
 #include "peer.h"
 

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "base/loop.h"
+#include "fake_loop.h"
 #include "shared/shared_internal.h"
 #include "peer.h"
 
