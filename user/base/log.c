@@ -30,7 +30,20 @@ static void print_text(enum log_level level, const char *line)
 		line);
 }
 
-static void print_json(enum log_level level, const char *line)
+/* JSON takes UTF-8 alone; a line may quote bytes that a tenant chose, or be cut within a letter. */
+static json_t *text_of(char *line)
+{
+	json_t *text = json_string(line);
+
+	if (text)
+		return text;
+	for (char *at = line; *at; at++)
+		if (*at & 0x80)
+			*at = '?';
+	return json_string(line);
+}
+
+static void print_json(enum log_level level, char *line)
 {
 	static const char *const names[] = { "error", "warn", "info", "debug" };
 	char when[32];
@@ -39,7 +52,8 @@ static void print_json(enum log_level level, const char *line)
 	json_t *object;
 
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-	object = json_pack("{s:s, s:s, s:s}", "time", when, "level", names[level], "msg", line);
+	object = json_pack("{s:s, s:s, s:o}", "time", when, "level", names[level], "msg",
+			   text_of(line));
 	if (!object)
 		return;
 	json_dumpf(object, stderr, JSON_COMPACT | JSON_PRESERVE_ORDER);
