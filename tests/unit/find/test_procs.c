@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "find/procs.h"
@@ -150,6 +151,80 @@ static void knows_a_program_by_its_first_argument(void **state)
 	assert_int_not_equal(a, program_of("-f", "/etc/group"));
 }
 
+/* ---- without the privilege to use map_files ---- */
+
+static void note_mapping(void *arg, const struct procs_map *map)
+{
+	struct found *found = arg;
+
+	if (map->ino == found->ino)
+		found->map = *map;
+}
+
+static void a_file_is_opened_by_its_path_and_inode(void **state)
+{
+	char folder[UNIT_FOLDER_LEN], path[64], other[64];
+	uint32_t self = (uint32_t)getpid();
+	bool was_root = geteuid() == 0;
+	struct found found = {};
+	struct stat st, at;
+	int fd, changed, gone;
+	void *page;
+
+	assert_int_equal(unit_folder(folder), 0);
+	chmod(folder, 0755);
+	snprintf(path, sizeof(path), "%s/library", folder);
+	snprintf(other, sizeof(other), "%s/other", folder);
+	unit_write(path, "here", 4);
+	unit_write(other, "there", 5);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	page = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	assert_ptr_not_equal(page, MAP_FAILED);
+	assert_int_equal(fstat(fd, &st), 0);
+	close(fd);
+	found.ino = st.st_ino;
+	assert_int_equal(procs_maps(self, note_mapping, &found), 0);
+	if (was_root)
+		assert_int_equal(seteuid(65534), 0);
+	prctl(PR_SET_DUMPABLE, 1); /* else its own /proc is not its own */
+	fd = procs_open(self, found.map.start, found.map.end);
+	gone = procs_open(self, found.map.start, found.map.end + 4096);
+	if (was_root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(rename(other, path), 0);
+	if (was_root)
+		assert_int_equal(seteuid(65534), 0);
+	prctl(PR_SET_DUMPABLE, 1);
+	changed = procs_open(self, found.map.start, found.map.end);
+	if (was_root)
+		assert_int_equal(seteuid(0), 0);
+	munmap(page, 4096);
+	unit_remove(folder);
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &at), 0);
+	assert_int_equal(at.st_ino, st.st_ino);
+	close(fd);
+	assert_int_equal(gone, -ESTALE);
+	/* the old file is "(deleted)", another one has its name */
+	assert_true(changed == -ENOENT || changed == -ESTALE);
+}
+
+static void note_self(void *arg, uint32_t tgid)
+{
+	*(unsigned *)arg += tgid == (uint32_t)getpid();
+}
+
+static void every_process_is_walked_once(void **state)
+{
+	unsigned n = 0;
+
+	assert_int_equal(procs_each(note_self, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(procs_maps(0x40000000, note, NULL), -ESRCH);
+	assert_int_equal(procs_cgroup(0x40000000), 0);
+	assert_int_equal(procs_executable(0x40000000), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +233,8 @@ int main(void)
 		cmocka_unit_test(opens_a_deleted_file_with_a_hostile_name),
 		cmocka_unit_test(tells_the_dead_from_the_living),
 		cmocka_unit_test(knows_a_program_by_its_first_argument),
+		cmocka_unit_test(a_file_is_opened_by_its_path_and_inode),
+		cmocka_unit_test(every_process_is_walked_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
