@@ -25,7 +25,7 @@ static bool is_same_text(const char *a, const char *b)
 	return !strcmp(a ? a : "", b ? b : "");
 }
 
-/* What decides about all actions: whether they are carried out at all, and on whom never. */
+/* What bears on all actions: whether they are carried out at all, and what is protected from them. */
 static bool is_same_stance(const struct policy_rules *a, const struct policy_rules *b)
 {
 	bool same = a->enforce == b->enforce && a->n_protect == b->n_protect;

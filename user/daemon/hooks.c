@@ -93,7 +93,8 @@ static uint32_t on_owner(void *arg, uint64_t cookie)
 	int err = tap_flow_owner(daemon->tap, cookie, &tgid);
 
 	if (err)
-		log_debug("could not determine the owner of a pre-existing connection: %s", strerror(-err));
+		log_debug("could not determine the owner of a pre-existing connection: %s",
+			  strerror(-err));
 	return err ? 0 : tgid;
 }
 

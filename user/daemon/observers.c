@@ -27,7 +27,7 @@ struct observers {
 	uint64_t waiting_ns; /* events were seen to wait at this time, and since; 0: none do */
 	int commit_err;
 	int64_t started_us;
-	bool is_told; /* that the port is taken */
+	bool is_logged; /* that the port is taken */
 };
 
 static size_t max_series(const struct config *config)
@@ -55,7 +55,7 @@ static struct scrape_sources sources_of(const struct observers *observers)
 	};
 }
 
-/* The loop answers, or nobody would; what is left to see is whether events come through. */
+/* That this runs shows that the loop does; what is left to check is whether events come through. */
 static bool on_healthy(void *arg, char *buf, size_t size)
 {
 	struct observers *observers = arg;
@@ -121,12 +121,12 @@ static int try_to_serve(struct observers *observers)
 	int err = serve_new(&observers->serve, observers->daemon->loop,
 			    &observers->daemon->config.serve, &content, &sentence);
 
-	if (err && !observers->is_told)
+	if (err && !observers->is_logged)
 		log_warn("metrics and the status page are not served: %s, proceeding and trying again",
 			 sentence ? sentence : strerror(-err));
-	if (!err && observers->is_told)
+	if (!err && observers->is_logged)
 		log_info("metrics and the status page are served now");
-	observers->is_told = err;
+	observers->is_logged = err;
 	return loop_arm(observers->again, err ? AGAIN_NS : 0);
 }
 

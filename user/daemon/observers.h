@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the daemon shows of itself: counters, the status page's data, the server and who is pushed to, joined
- * to the daemon's parts. Nothing is kept while neither `serve:` nor `otlp:` is configured.
+ * What the daemon shows of itself: the counters, the status page's data, the HTTP server and the OTLP
+ * push, joined to the daemon's parts. Nothing is kept while neither `serve:` nor `otlp:` is configured.
  */
 #ifndef DAEMON_OBSERVERS_H
 #define DAEMON_OBSERVERS_H
@@ -11,21 +11,27 @@
 struct observers;
 
 /*
- * Begins to serve, if it is configured. A port that is taken is tried again each five seconds: a daemon
- * that is being replaced still has it. 0 or -errno of memory and configuration, logged.
+ * Begins to serve and push as daemon->config says; if it says neither, *ret is NULL. A port that is
+ * taken is tried again every five seconds, because a daemon that is being replaced still has it. The
+ * daemon must outlive it. 0 or -errno (memory, a bad token file), and then *ret is NULL.
  */
 int observers_new(struct observers **ret, struct daemon *daemon);
 struct observers *observers_free(struct observers *observers);
 
-/* `serve:` or `otlp:` is another one in daemon->config. As observers_new(). */
+/*
+ * `serve:` or `otlp:` of daemon->config has changed. Counters go on unless nothing is shown any more.
+ * Errors as observers_new().
+ */
 int observers_configured(struct observers **observers, struct daemon *daemon);
 
-/* NULL is nothing shown. */
+/* What happened, for the counters and the health checks. NULL: nothing is shown, nothing is done. */
 void observers_call(struct observers *observers, const struct ledger_call *call);
 void observers_action(struct observers *observers, const struct ledger_action *action);
-void observers_drained(struct observers *observers); /* the ring was looked at */
-void observers_committed(struct observers *observers,
-			 int err);                  /* the ledger was, or could not be written */
-void observers_expire(struct observers *observers); /* each minute */
+/* The ring was read. */
+void observers_drained(struct observers *observers);
+/* The ledger was committed, or could not be (-errno). */
+void observers_committed(struct observers *observers, int err);
+/* Drops what was not used for long; each minute. */
+void observers_expire(struct observers *observers);
 
 #endif

@@ -55,7 +55,7 @@ void overrides_hand(struct overrides *overrides, struct policy *policy, int64_t 
 	overrides->policy = policy;
 	overrides->version = overrides_version(overrides->ledger);
 	if (read_all(overrides, now_us) < 0)
-		overrides->version = -1; /* with the next look */
+		overrides->version = -1; /* read again at the next look */
 }
 
 struct overrides *overrides_new(struct ledger *ledger, struct policy *policy, int64_t now_us)
@@ -76,17 +76,17 @@ struct job {
 	int64_t now_us;
 };
 
-/* Nobody in particular: the gates are for the counter's members. */
+/* For no subject in particular: the gates are for the counter's members. */
 static void hold(void *arg, const struct policy_verdict *verdict)
 {
 	static const struct who_process process;
 	static const struct who_group group;
-	const struct policy_subject nobody = {
+	const struct policy_subject subject = {
 		.group = &group, .process = &process, .host = "", .model = ""
 	};
 	struct job *job = arg;
 
-	enforcer_apply(job->enforcer, verdict, &nobody, job->now_us);
+	enforcer_apply(job->enforcer, verdict, &subject, job->now_us);
 }
 
 void overrides_apply(struct overrides *overrides, struct enforcer *enforcer, int64_t now_us)
@@ -143,8 +143,8 @@ static void on_written(void *arg)
 }
 
 /*
- * Who gives an order opens the ledger, writes, and closes it: only then is its transaction sure to be
- * seen. The daemon itself does not close it, so its own writes wake nobody.
+ * `aigress override` opens the ledger, writes, and closes it: only then is its transaction sure to be
+ * visible. The daemon keeps it open, so its own writes do not wake it.
  */
 int overrides_watch(struct overrides *overrides, struct loop *loop, struct enforcer *enforcer,
 		    const char *state)
@@ -161,7 +161,7 @@ int overrides_watch(struct overrides *overrides, struct loop *loop, struct enfor
 	err = loop_add_fd(loop, overrides->inotify, on_written, overrides, &overrides->written);
 	if (!err)
 		err = loop_add_timer(loop, 0, on_end, overrides, &overrides->end);
-	/* given since they were read, and the first end */
+	/* For those that were given since they were read, and for the first end. */
 	return err ? err : loop_arm(overrides->end, 1);
 }
 

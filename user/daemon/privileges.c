@@ -10,11 +10,11 @@
 
 /* What each was measured to be needed for: docs/facts/kernel.md, "Capabilities". */
 static const unsigned kept[] = {
-	CAP_BPF,                /* maps, programs and links for processes that appear later */
-	CAP_PERFMON,            /* uprobe_multi, reading user memory, perf MMAP2 records */
-	CAP_NET_ADMIN,          /* SOCK_DESTROY */
-	CAP_SYS_PTRACE,         /* /proc/PID/exe, root/ and map_files/ of other users' processes */
-	CAP_DAC_READ_SEARCH,    /* listing map_files/ (mode 0500), libraries nobody may read */
+	CAP_BPF,             /* maps, programs and links for processes that appear later */
+	CAP_PERFMON,         /* uprobe_multi, reading user memory, perf MMAP2 records */
+	CAP_NET_ADMIN,       /* SOCK_DESTROY */
+	CAP_SYS_PTRACE,      /* /proc/PID/exe, root/ and map_files/ of other users' processes */
+	CAP_DAC_READ_SEARCH, /* listing map_files/ (mode 0500), libraries without read permission */
 	CAP_CHECKPOINT_RESTORE, /* following map_files/ links */
 	CAP_KILL,               /* the kill action */
 	CAP_SYS_ADMIN,          /* setns into a pod's network namespace; perf uprobes */

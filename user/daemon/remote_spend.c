@@ -9,7 +9,8 @@
 #include "daemon/timers.h"
 #include "shared/shared.h"
 
-static const struct who_process nobody;
+/* Of a cgroup as a whole. */
+static const struct who_process no_process;
 
 /* A step that stops, freezes or kills: carried out where the members of its counter are. */
 struct reach {
@@ -56,7 +57,7 @@ static void reach_cgroups(struct reach *at)
 	for (size_t i = 0; i < at->verdict->n_cgroups; i++) {
 		struct who_group group;
 		const struct policy_subject subject = {
-			.group = &group, .process = &nobody, .host = "", .model = ""
+			.group = &group, .process = &no_process, .host = "", .model = ""
 		};
 		struct policy_verdict verdict = *at->verdict;
 
@@ -67,12 +68,12 @@ static void reach_cgroups(struct reach *at)
 	}
 }
 
-/* Nobody in particular: what others spent is over the line for every member. */
+/* For no subject in particular: what others spent is over the line for every member. */
 static void on_verdict(void *arg, const struct policy_verdict *verdict)
 {
 	static const struct who_group nowhere;
 	const struct policy_subject all = {
-		.group = &nowhere, .process = &nobody, .host = "", .model = ""
+		.group = &nowhere, .process = &no_process, .host = "", .model = ""
 	};
 	const struct policy_step *step = verdict->step;
 	struct reach at = { .daemon = arg, .verdict = verdict, .now_us = clock_wall_us() };

@@ -42,7 +42,7 @@ static void job_free(struct job *job)
 	free(job);
 }
 
-/* False: nobody listens any more. */
+/* False: the other end is closed. */
 static bool ask(const struct job *job, const char *host)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
@@ -114,7 +114,7 @@ int resolve_new(struct resolve **ret, struct loop *loop,
 	}
 	*resolve = (struct resolve){ .fd = pair[0], .fn = fn, .arg = arg };
 	job->fd = pair[1];
-	/* The neighbours first: an address is never taken for an AI host's alone and then given back. */
+	/* Neighbours first, so that no address counts as an AI host's alone for a moment. */
 	for (size_t i = 0; (name = api_neighbour(i)); i++)
 		if (!api_find(name))
 			snprintf(job->hosts[job->n++], HOST_LEN, "%s", name);

@@ -14,7 +14,7 @@
 /* The longest key: cgroup id, uid, command, host and model. */
 #define KEY_LEN (20 + 10 + WHO_COMM_LEN + CHARGE_HOST_LEN + CHARGE_MODEL_LEN + 5)
 
-/* Who has spent on what and may still be there: judged once, after all sums are known. */
+/* A caller that has spent and may still run: judged once, after all sums are known. */
 struct subject {
 	UT_hash_handle hh;
 	char key[KEY_LEN];
@@ -72,7 +72,7 @@ static void remember(struct job *job, const struct who_group *group, const struc
 	memcpy(subject->key, key, sizeof(key));
 	subject->group = *group;
 	subject->process = *call->process;
-	/* The pid of a call in the past is nobody's now: a gate may be set by it, no signal sent. */
+	/* The pid may belong to another process by now: a gate may be set by it, no signal sent. */
 	subject->process.tgid = 0;
 	memcpy(subject->host, call->charge->host, sizeof(subject->host));
 	memcpy(subject->model, call->charge->model, sizeof(subject->model));

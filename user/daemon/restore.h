@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rebuilds the budgets from the ledger at start, and sets the gates of what is over its line before
- * the first event is read.
+ * Rebuilds the sums of budgets from the ledger: at the start, before the first event is read, and for
+ * other rules.
  */
 #ifndef DAEMON_RESTORE_H
 #define DAEMON_RESTORE_H
@@ -10,7 +10,11 @@
 #include "enforce/enforcer.h"
 #include "ledger/ledger.h"
 
-/* 0 or -errno. */
+/*
+ * Charges the policy with the calls of its windows, then judges each caller whose cgroup still exists,
+ * and has the enforcer carry out what its budgets say. 0, or -errno of reading the ledger: what was
+ * read until then is charged.
+ */
 int restore(struct ledger *ledger, struct policy *policy, struct enforcer *enforcer,
 	    struct who *who, int64_t now_us);
 

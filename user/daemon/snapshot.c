@@ -137,7 +137,7 @@ static void add_coverage(void *arg, const struct reconcile_row *account)
 	set_bytes(row, "doubtful_bytes", account->doubtful_bytes);
 }
 
-/* How far an estimate may be off, by what measured calls taught; null: by the constants alone. */
+/* The error is what measured calls have shown; null while there are none, and constants are used. */
 static void add_estimate(void *arg, const struct calibration_row *factor)
 {
 	static const char *const of[CALIBRATED_COUNT][2] = {

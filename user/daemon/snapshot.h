@@ -25,7 +25,7 @@ enum snapshot_part {
 	SNAPSHOT_BUDGETS,     /* every counter */
 	SNAPSHOT_GATES,       /* every gate in force */
 	SNAPSHOT_COVERAGE,    /* how much of each process's AI traffic is read, and why not all */
-	SNAPSHOT_ESTIMATES,   /* how good estimates are, by what measured calls taught */
+	SNAPSHOT_ESTIMATES,   /* how good estimates are, going by measured calls */
 	SNAPSHOT_WEBHOOKS,    /* what waits for each, and what it did not take */
 	SNAPSHOT_SHARED,      /* the server of shared budgets; left out without one */
 	SNAPSHOT_HEALTH,      /* what was lost and dropped */

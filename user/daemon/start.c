@@ -55,7 +55,7 @@ static enum daemon_end start_watchdog(struct daemon *daemon)
 	int err = policy_rules_may_halt(&daemon->config.rules) ? watchdog_new(&daemon->watchdog) : 0;
 
 	if (err)
-		say("the keeper cannot start", err, NULL);
+		say("the watchdog cannot start", err, NULL);
 	return err ? DAEMON_FAILED : DAEMON_OK;
 }
 
@@ -182,14 +182,17 @@ static enum daemon_end start_record(struct daemon *daemon)
 	return DAEMON_OK;
 }
 
-/* Who was refused before it could spend stands in no ledger: a pod made anew of a workload over its budget. */
+/*
+ * Whether a gate that was found is to stay. One that was refused before it could spend is in no ledger,
+ * as a new pod of a workload that is over its budget: it is judged here.
+ */
 static bool is_wanted(void *arg, uint64_t cgroup)
 {
-	static const struct who_process nobody;
+	static const struct who_process no_process;
 	struct daemon *daemon = arg;
 	struct who_group group;
 	const struct policy_subject subject = {
-		.group = &group, .process = &nobody, .host = "", .model = ""
+		.group = &group, .process = &no_process, .host = "", .model = ""
 	};
 	struct verdict_iter verdicts;
 
@@ -201,7 +204,7 @@ static bool is_wanted(void *arg, uint64_t cgroup)
 	return enforcer_holds_gate(daemon->enforcer, cgroup);
 }
 
-/* What an earlier daemon left behind is ours by now; the gates that nobody wants any more open. */
+/* The gates that an earlier daemon left: those that no budget asks for any more are opened. */
 static void take_gates(struct daemon *daemon)
 {
 	size_t n = tap_gates_sweep(daemon->tap, is_wanted, daemon);
@@ -243,7 +246,7 @@ static enum daemon_end start_guard(struct daemon *daemon)
 
 	err = waiters_new(&daemon->waiters, daemon->tap, hooks_reset, daemon);
 	if (err) {
-		say("pacer", err, NULL);
+		say("pacing", err, NULL);
 		return DAEMON_FAILED;
 	}
 	daemon->actuators = (struct actuators){ .tap = daemon->tap,
@@ -275,10 +278,10 @@ static enum daemon_end start_guard(struct daemon *daemon)
 	remote_spend_begin(daemon);
 	err = enforcer_recover(daemon->enforcer);
 	if (err < 0)
-		log_warn("what an earlier aigress made to stand is not let go: %s, proceeding",
+		log_warn("what a previous run left stopped cannot be resumed: %s, proceeding",
 			 strerror(-err));
 	else if (err)
-		log_info("let go %d that an earlier aigress had made to stand", err);
+		log_info("resumed %d targets left stopped by a previous run", err);
 	return DAEMON_OK;
 }
 
@@ -287,7 +290,7 @@ static void on_rebuild(void *arg)
 	int err = rules_rebuild(arg);
 
 	if (err)
-		log_error("budgets cannot be counted anew for names that came late: %s, proceeding",
+		log_error("budgets cannot be rebuilt for names that came late: %s, proceeding",
 			  strerror(-err));
 }
 
@@ -295,7 +298,7 @@ static void on_annotated(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	/* Without steps none is honoured, and is told so. */
+	/* Without steps none is honoured, and their state says so. */
 	if (daemon->reload && daemon->config.annotations.n_steps)
 		reload_now(daemon->reload);
 	else
@@ -359,7 +362,7 @@ static enum daemon_end start_config(struct daemon *daemon)
 	return DAEMON_OK;
 }
 
-/* What the stages stand on. */
+/* What all stages use. */
 static enum daemon_end start_base(struct daemon *daemon)
 {
 	int err = loop_new(&daemon->loop);
