@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/text.h"
+#include "base/fields.h"
 #include "kube/kube.h"
 #include "notify/webhook.h"
 #include "pipeline/pipeline.h"
@@ -35,28 +35,11 @@ static int put(struct ledger *ledger, const char *key, json_t *value)
 	return err ? err : 1;
 }
 
-/* One field each. A value that found no memory leaves its field out. */
-
-static void set(json_t *object, const char *key, json_t *value)
-{
-	(void)json_object_set_new(object, key, value);
-}
-
-static void set_text(json_t *object, const char *key, const char *text)
-{
-	set(object, key, text_json(text));
-}
-
-static void set_number(json_t *object, const char *key, uint64_t n)
-{
-	set(object, key, json_integer((json_int_t)n));
-}
-
 static void set_money(json_t *object, const char *key, int64_t nanos)
 {
 	char text[MONEY_LEN];
 
-	set(object, key, json_string(money_format(nanos, text)));
+	field_set(object, key, json_string(money_format(nanos, text)));
 }
 
 /* Both directions as an object. */
@@ -64,9 +47,9 @@ static void set_bytes(json_t *object, const char *key, const uint64_t bytes[2])
 {
 	json_t *both = json_object();
 
-	set_number(both, "out", bytes[EV_OUT]);
-	set_number(both, "in", bytes[EV_IN]);
-	set(object, key, both);
+	field_number(both, "out", bytes[EV_OUT]);
+	field_number(both, "in", bytes[EV_IN]);
+	field_set(object, key, both);
 }
 
 /* A new object at the end of the array; NULL: it is full. */
@@ -83,15 +66,15 @@ static void add_counter(void *arg, const struct policy_counter *counter)
 
 	if (!row)
 		return;
-	set_text(row, "budget", counter->budget->name);
-	set_text(row, "key", counter->key);
+	field_text(row, "budget", counter->budget->name);
+	field_text(row, "key", counter->key);
 	set_money(row, "spent_usd", counter->spent_nanos);
 	set_money(row, "limit_usd", counter->limit_nanos);
-	set_number(row, "spent_tokens", counter->spent_tokens);
-	set_number(row, "limit_tokens", counter->limit_tokens);
-	set_number(row, "window_end_us", (uint64_t)counter->window_end_us);
-	set_text(row, "reached",
-		 counter->reached ? policy_action_name(counter->reached->action) : "");
+	field_number(row, "spent_tokens", counter->spent_tokens);
+	field_number(row, "limit_tokens", counter->limit_tokens);
+	field_number(row, "window_end_us", (uint64_t)counter->window_end_us);
+	field_text(row, "reached",
+		   counter->reached ? policy_action_name(counter->reached->action) : "");
 }
 
 static void add_gate(void *arg, const struct enforcer_gate *gate)
@@ -100,19 +83,19 @@ static void add_gate(void *arg, const struct enforcer_gate *gate)
 
 	if (!row)
 		return;
-	set_text(row, "action", gate->action);
-	set_text(row, "budget", gate->budget);
-	set_text(row, "key", gate->key);
-	set_text(row, "target", gate->target);
-	set_number(row, "until_us", (uint64_t)gate->until_us);
+	field_text(row, "action", gate->action);
+	field_text(row, "budget", gate->budget);
+	field_text(row, "key", gate->key);
+	field_text(row, "target", gate->target);
+	field_number(row, "until_us", (uint64_t)gate->until_us);
 	if (!gate->pace_per_hour)
 		return;
 	if (gate->in_money)
 		set_money(row, "to_usd_per_hour", gate->pace_per_hour);
 	else
-		set_number(row, "to_tokens_per_hour", (uint64_t)gate->pace_per_hour);
-	set_number(row, "let_go", gate->admitted);
-	set_number(row, "held", gate->held);
+		field_number(row, "to_tokens_per_hour", (uint64_t)gate->pace_per_hour);
+	field_number(row, "let_go", gate->admitted);
+	field_number(row, "held", gate->held);
 }
 
 static void add_coverage(void *arg, const struct reconcile_row *account)
@@ -121,19 +104,19 @@ static void add_coverage(void *arg, const struct reconcile_row *account)
 
 	if (!row)
 		return;
-	set_number(row, "pid", account->tgid);
-	set_text(row, "command", account->comm);
-	set_text(row, "host", account->host);
-	set_number(row, "flows", account->flows);
-	set_number(row, "open", account->open);
-	set_number(row, "quic", account->quic);
-	set_number(row, "older", account->adopted);
-	set_number(row, "other_requests", account->others);
-	set_text(row, "why", unmetered_why_name(account->why));
+	field_number(row, "pid", account->tgid);
+	field_text(row, "command", account->comm);
+	field_text(row, "host", account->host);
+	field_number(row, "flows", account->flows);
+	field_number(row, "open", account->open);
+	field_number(row, "quic", account->quic);
+	field_number(row, "older", account->adopted);
+	field_number(row, "other_requests", account->others);
+	field_text(row, "why", unmetered_why_name(account->why));
 	set_bytes(row, "flow_bytes", account->flow_bytes);
 	set_bytes(row, "read_bytes", account->read_bytes);
 	set_bytes(row, "estimated_bytes", account->charged_bytes);
-	set_number(row, "lost_bytes", account->lost_bytes);
+	field_number(row, "lost_bytes", account->lost_bytes);
 	set_bytes(row, "doubtful_bytes", account->doubtful_bytes);
 }
 
@@ -151,13 +134,14 @@ static void add_estimate(void *arg, const struct calibration_row *factor)
 
 	if (!row)
 		return;
-	set_text(row, "host", factor->key.host);
-	set_text(row, "model", factor->key.model);
-	set_text(row, "from", of[factor->key.what][0]);
-	set_text(row, "tokens", of[factor->key.what][1]);
-	set_number(row, "calls", factor->samples);
-	set_number(row, "factor_permille", factor->factor);
-	set(row, "error_permille", factor->has_error ? json_integer(factor->error) : json_null());
+	field_text(row, "host", factor->key.host);
+	field_text(row, "model", factor->key.model);
+	field_text(row, "from", of[factor->key.what][0]);
+	field_text(row, "tokens", of[factor->key.what][1]);
+	field_number(row, "calls", factor->samples);
+	field_number(row, "factor_permille", factor->factor);
+	field_set(row, "error_permille",
+		  factor->has_error ? json_integer(factor->error) : json_null());
 }
 
 static void add_webhook(void *arg, const struct webhook_state *state)
@@ -166,11 +150,11 @@ static void add_webhook(void *arg, const struct webhook_state *state)
 
 	if (!row)
 		return;
-	set_text(row, "name", state->name);
-	set_number(row, "waiting", state->waiting);
-	set_number(row, "sent", state->sent);
-	set_number(row, "given_up", state->dead);
-	set_text(row, "error", state->error);
+	field_text(row, "name", state->name);
+	field_number(row, "waiting", state->waiting);
+	field_number(row, "sent", state->sent);
+	field_number(row, "given_up", state->dead);
+	field_text(row, "error", state->error);
 }
 
 static json_t *sharing(const struct snapshot *snapshot)
@@ -182,11 +166,11 @@ static json_t *sharing(const struct snapshot *snapshot)
 		return NULL;
 	shared_state(snapshot->shared, &state);
 	object = json_object();
-	set_text(object, "server", state.is_up ? "up" : "away");
-	set_number(object, "nodes", state.nodes);
-	set_number(object, "counters", state.counters);
-	set_number(object, "dropped", state.dropped);
-	set_text(object, "error", state.error);
+	field_text(object, "server", state.is_up ? "up" : "away");
+	field_number(object, "nodes", state.nodes);
+	field_number(object, "counters", state.counters);
+	field_number(object, "dropped", state.dropped);
+	field_text(object, "error", state.error);
 	return object;
 }
 
@@ -198,7 +182,7 @@ static json_t *kernel_counters(const struct tap *tap)
 	(void)tap_counters(tap, counters);
 	for (size_t i = 0; i < CTL_COUNTERS; i++)
 		if (tap_counter_name(i))
-			set_number(object, tap_counter_name(i), counters[i]);
+			field_number(object, tap_counter_name(i), counters[i]);
 	return object;
 }
 
@@ -208,14 +192,14 @@ static json_t *parser_counters(const struct pipeline *pipeline)
 	struct pipeline_stats stats;
 
 	pipeline_stats(pipeline, &stats);
-	set_number(object, "bad_events", stats.bad_events);
-	set_number(object, "gaps", stats.connections.gaps);
-	set_number(object, "gap_bytes", stats.connections.gap_bytes);
-	set_number(object, "resyncs", stats.connections.resyncs);
-	set_number(object, "bad_encodings", stats.connections.bad_encodings);
-	set_number(object, "connections_dropped", stats.connections.connections_dropped);
-	set_number(object, "calls_dropped", stats.connections.calls_dropped);
-	set_number(object, "accounts_dropped", stats.reconcile.accounts_dropped);
+	field_number(object, "bad_events", stats.bad_events);
+	field_number(object, "gaps", stats.connections.gaps);
+	field_number(object, "gap_bytes", stats.connections.gap_bytes);
+	field_number(object, "resyncs", stats.connections.resyncs);
+	field_number(object, "bad_encodings", stats.connections.bad_encodings);
+	field_number(object, "connections_dropped", stats.connections.connections_dropped);
+	field_number(object, "calls_dropped", stats.connections.calls_dropped);
+	field_number(object, "accounts_dropped", stats.reconcile.accounts_dropped);
 	return object;
 }
 
@@ -223,11 +207,11 @@ static json_t *health(const struct snapshot *snapshot)
 {
 	json_t *object = json_object(), *ledger = json_object();
 
-	set_number(ledger, "pending", ledger_pending(snapshot->ledger));
-	set_number(ledger, "lost", ledger_lost(snapshot->ledger));
-	set(object, "kernel", kernel_counters(snapshot->tap));
-	set(object, "parsers", parser_counters(snapshot->pipeline));
-	set(object, "ledger", ledger);
+	field_number(ledger, "pending", ledger_pending(snapshot->ledger));
+	field_number(ledger, "lost", ledger_lost(snapshot->ledger));
+	field_set(object, "kernel", kernel_counters(snapshot->tap));
+	field_set(object, "parsers", parser_counters(snapshot->pipeline));
+	field_set(object, "ledger", ledger);
 	return object;
 }
 
@@ -237,9 +221,9 @@ static void add_source(void *arg, const char *name, bool works, const char *why)
 
 	if (!row)
 		return;
-	set_text(row, "source", name);
-	set(row, "works", json_boolean(works));
-	set_text(row, "why", why);
+	field_text(row, "source", name);
+	field_bool(row, "works", works);
+	field_text(row, "why", why);
 }
 
 /* What a tenant wrote may be anything: it is shown once it is valid UTF-8, as null otherwise. */
@@ -250,10 +234,10 @@ static void add_annotation(void *arg, const char *subject, const struct who_wish
 
 	if (!row)
 		return;
-	set_text(row, "subject", subject);
-	set(row, "budget", json_string(wish->budget) ?: json_null());
-	set(row, "mode", json_string(wish->mode) ?: json_null());
-	set_text(row, "state", state);
+	field_text(row, "subject", subject);
+	field_set(row, "budget", json_string(wish->budget) ?: json_null());
+	field_set(row, "mode", json_string(wish->mode) ?: json_null());
+	field_text(row, "state", state);
 }
 
 static void fill_budgets(const struct snapshot *snapshot, int64_t now_us, json_t *array)
@@ -296,10 +280,10 @@ int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_
 	json_t *object = json_object();
 	int err;
 
-	set_number(object, "pid", (uint64_t)getpid());
-	set_number(object, "started_us", (uint64_t)clock_wall_us());
-	set_text(object, "cgroup_root", cgroup_root);
-	set_text(object, "returns", by_instruction ? "instructions" : "probes");
+	field_number(object, "pid", (uint64_t)getpid());
+	field_number(object, "started_us", (uint64_t)clock_wall_us());
+	field_text(object, "cgroup_root", cgroup_root);
+	field_text(object, "returns", by_instruction ? "instructions" : "probes");
 	err = put(ledger, "daemon", object);
 	return err < 0 ? err : 0;
 }

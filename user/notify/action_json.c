@@ -1,28 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "notify/action_json.h"
 
+#include "base/fields.h"
 #include "base/text.h"
+
+static void set_time(json_t *object, const char *key, int64_t us)
+{
+	char text[TEXT_TIME_LEN];
+
+	field_text(object, key, text_time(us, text));
+}
+
+static void set_money(json_t *object, const char *key, int64_t nanos)
+{
+	char text[MONEY_LEN];
+
+	field_text(object, key, money_format(nanos, text));
+}
 
 json_t *action_json(const struct ledger_action *action)
 {
-	char spent[MONEY_LEN], limit[MONEY_LEN], when[TEXT_TIME_LEN], start[TEXT_TIME_LEN],
-		until[TEXT_TIME_LEN];
 	json_t *calls = json_loads(action->last_calls ? action->last_calls : "[]", 0, NULL);
-	json_t *object = json_pack(
-		"{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:s, s:s, s:I, s:I, s:s, s:o, s:i, s:o}",
-		"time", text_time(action->time_us, when), "budget", text_json(action->budget),
-		"rule", text_json(action->rule), "action", action->action, "subject",
-		text_json(action->subject), "target", text_json(action->target), "result",
-		text_json(action->result), "rehearsed", action->is_rehearsed, "spent_usd",
-		money_format(action->spent_nanos, spent), "limit_usd",
-		money_format(action->limit_nanos, limit), "spent_tokens",
-		(json_int_t)action->spent_tokens, "limit_tokens", (json_int_t)action->limit_tokens,
-		"window_start", text_time(action->window_start_us, start), "until",
-		action->until_us ? json_string(text_time(action->until_us, until)) : json_null(),
-		"measured_permille", (int)action->measured_permille, "last_calls",
-		calls ? calls : json_array());
+	json_t *object = json_object();
 
-	if (object && action->id)
-		json_object_set_new(object, "id", json_integer((json_int_t)action->id));
+	set_time(object, "time", action->time_us);
+	field_text(object, "budget", action->budget);
+	field_text(object, "rule", action->rule);
+	field_text(object, "action", action->action);
+	field_text(object, "subject", action->subject);
+	field_text(object, "target", action->target);
+	field_text(object, "result", action->result);
+	field_bool(object, "rehearsed", action->is_rehearsed);
+	set_money(object, "spent_usd", action->spent_nanos);
+	set_money(object, "limit_usd", action->limit_nanos);
+	field_number(object, "spent_tokens", action->spent_tokens);
+	field_number(object, "limit_tokens", action->limit_tokens);
+	set_time(object, "window_start", action->window_start_us);
+	if (action->until_us)
+		set_time(object, "until", action->until_us);
+	else
+		field_set(object, "until", json_null());
+	field_number(object, "measured_permille", action->measured_permille);
+	field_set(object, "last_calls", calls ? calls : json_array());
+	if (action->id)
+		field_number(object, "id", (uint64_t)action->id);
 	return object;
 }

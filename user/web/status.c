@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fields.h"
+#include "base/text.h"
 
 #define DAY_US     (86400 * US_PER_S)
 #define TARGET_LEN TEXT_LEN(300)
@@ -93,23 +94,37 @@ void status_action(struct status *status, const struct ledger_action *action)
 
 /* JSON of each part. */
 
-static json_t *money(int64_t nanos)
+static void set_money(json_t *object, const char *key, int64_t nanos)
 {
 	char text[MONEY_LEN];
 
-	return json_string(money_format(nanos, text));
+	field_text(object, key, money_format(nanos, text));
 }
 
-static json_t *number(uint64_t n)
+/* Money or tokens, whichever the limit is in. */
+static void set_amount(json_t *object, const char *key, bool in_money, int64_t nanos,
+		       uint64_t tokens)
 {
-	return json_integer(n > INT64_MAX ? INT64_MAX : (json_int_t)n);
+	if (in_money)
+		set_money(object, key, nanos);
+	else
+		field_number(object, key, tokens);
 }
 
-static json_t *plain(const char *name)
+/* Names come from processes and hosts: nothing in them may change how the page reads. */
+static void set_plain(json_t *object, const char *key, const char *name)
 {
 	char text[TARGET_LEN];
 
-	return json_string(text_plain(name, text, sizeof(text)));
+	field_text(object, key, text_plain(name, text, sizeof(text)));
+}
+
+/* A new object at the end of the array; NULL: it has `max` already. */
+static json_t *add_row(json_t *array, size_t max)
+{
+	json_t *row = json_array_size(array) < max ? json_object() : NULL;
+
+	return json_array_append_new(array, row) ? NULL : row;
 }
 
 /* Oldest first; micro-dollars are enough for a line of 60 points. */
@@ -128,14 +143,21 @@ static json_t *spark(const struct spend_row *row)
 
 static json_t *sums(const struct spend_row *row)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
-			 row->name, "detail", row->detail, "model", row->model, "minute",
-			 money(spend_last_minutes(row, 1)), "five_minutes",
-			 money(spend_last_minutes(row, 5)), "hour",
-			 money(spend_last_minutes(row, SPEND_MINUTES)), "day",
-			 money(spend_day(row)), "calls", number(row->calls), "tokens",
-			 number(row->tokens), "estimated", number(row->estimated), "unpriced",
-			 number(row->unpriced), "spark", spark(row));
+	json_t *object = json_object();
+
+	field_text(object, "name", row->name);
+	field_text(object, "detail", row->detail);
+	field_text(object, "model", row->model);
+	set_money(object, "minute", spend_last_minutes(row, 1));
+	set_money(object, "five_minutes", spend_last_minutes(row, 5));
+	set_money(object, "hour", spend_last_minutes(row, SPEND_MINUTES));
+	set_money(object, "day", spend_day(row));
+	field_number(object, "calls", row->calls);
+	field_number(object, "tokens", row->tokens);
+	field_number(object, "estimated", row->estimated);
+	field_number(object, "unpriced", row->unpriced);
+	field_set(object, "spark", spark(row));
+	return object;
 }
 
 static json_t *spenders(struct status *status, int64_t now_us, size_t *ret_more)
@@ -149,6 +171,21 @@ static json_t *spenders(struct status *status, int64_t now_us, size_t *ret_more)
 	return array;
 }
 
+static void add_budget(json_t *array, const struct fullest_budget *budget)
+{
+	json_t *row = add_row(array, STATUS_BUDGETS);
+
+	set_plain(row, "budget", budget->budget);
+	set_plain(row, "counter", budget->key);
+	field_text(row, "window", budget->window);
+	field_text(row, "reached", budget->reached);
+	field_text(row, "unit", budget->in_money ? "USD" : "tokens");
+	set_amount(row, "used", budget->in_money, budget->spent_nanos, budget->spent_tokens);
+	set_amount(row, "limit", budget->in_money, budget->limit_nanos, budget->limit_tokens);
+	field_set(row, "share", json_real(budget->used));
+	field_set(row, "end_us", json_integer((json_int_t)budget->window_end_us));
+}
+
 static json_t *budgets(const struct scrape_sources *sources, int64_t now_us, size_t *ret_more)
 {
 	struct fullest_budgets fullest_budgets;
@@ -157,24 +194,8 @@ static json_t *budgets(const struct scrape_sources *sources, int64_t now_us, siz
 	*ret_more = 0;
 	if (fullest_budgets_take(&fullest_budgets, sources->policy, STATUS_BUDGETS, now_us) < 0)
 		return array;
-	for (size_t i = 0; i < fullest_budgets.n; i++) {
-		const struct fullest_budget *fullest_budget = &fullest_budgets.rows[i];
-
-		json_array_append_new(
-			array,
-			json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:f, s:I}", "budget",
-				  plain(fullest_budget->budget), "counter",
-				  plain(fullest_budget->key), "window", fullest_budget->window,
-				  "reached", fullest_budget->reached, "unit",
-				  fullest_budget->in_money ? "USD" : "tokens", "used",
-				  fullest_budget->in_money ? money(fullest_budget->spent_nanos) :
-							     number(fullest_budget->spent_tokens),
-				  "limit",
-				  fullest_budget->in_money ? money(fullest_budget->limit_nanos) :
-							     number(fullest_budget->limit_tokens),
-				  "share", fullest_budget->used, "end_us",
-				  (json_int_t)fullest_budget->window_end_us));
-	}
+	for (size_t i = 0; i < fullest_budgets.n; i++)
+		add_budget(array, &fullest_budgets.rows[i]);
 	*ret_more = fullest_budgets.n_more;
 	fullest_budgets_done(&fullest_budgets);
 	return array;
@@ -182,73 +203,75 @@ static json_t *budgets(const struct scrape_sources *sources, int64_t now_us, siz
 
 static void add_gate(void *arg, const struct enforcer_gate *gate)
 {
-	json_t *array = arg;
+	json_t *row = add_row(arg, STATUS_GATES);
 
-	if (json_array_size(array) < STATUS_GATES)
-		json_array_append_new(array,
-				      json_pack("{s:s, s:o, s:o, s:o, s:I}", "action", gate->action,
-						"budget", plain(gate->budget), "counter",
-						plain(gate->key), "target", plain(gate->target),
-						"until_us", (json_int_t)gate->until_us));
+	field_text(row, "action", gate->action);
+	set_plain(row, "budget", gate->budget);
+	set_plain(row, "counter", gate->key);
+	set_plain(row, "target", gate->target);
+	field_set(row, "until_us", json_integer((json_int_t)gate->until_us));
 }
 
+static void add_action(json_t *array, const struct recent_action *action)
+{
+	bool in_money = action->limit_nanos || !action->limit_tokens;
+	json_t *row = add_row(array, STATUS_ACTIONS);
+
+	field_set(row, "time_us", json_integer((json_int_t)action->time_us));
+	field_text(row, "budget", action->budget);
+	field_text(row, "action", action->action);
+	field_text(row, "counter", action->subject);
+	field_text(row, "target", action->target);
+	field_text(row, "result", action->result);
+	field_bool(row, "rehearsed", action->is_rehearsed);
+	field_text(row, "unit", in_money ? "USD" : "tokens");
+	set_amount(row, "spent", in_money, action->spent_nanos, action->spent_tokens);
+	set_amount(row, "limit", in_money, action->limit_nanos, action->limit_tokens);
+}
+
+/* The latest first. */
 static json_t *actions(const struct status *status)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < STATUS_ACTIONS && i < status->n_actions; i++) {
-		const struct recent_action *recent_action =
-			&status->recent_actions[(status->n_actions - 1 - i) % STATUS_ACTIONS];
-		bool in_money = recent_action->limit_nanos || !recent_action->limit_tokens;
-
-		json_array_append_new(
-			array,
-			json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "time_us",
-				  (json_int_t)recent_action->time_us, "budget",
-				  recent_action->budget, "action", recent_action->action, "counter",
-				  recent_action->subject, "target", recent_action->target, "result",
-				  recent_action->result, "rehearsed", recent_action->is_rehearsed,
-				  "unit", in_money ? "USD" : "tokens", "spent",
-				  in_money ? money(recent_action->spent_nanos) :
-					     number(recent_action->spent_tokens),
-				  "limit",
-				  in_money ? money(recent_action->limit_nanos) :
-					     number(recent_action->limit_tokens)));
-	}
+	for (size_t i = 0; i < STATUS_ACTIONS && i < status->n_actions; i++)
+		add_action(array,
+			   &status->recent_actions[(status->n_actions - 1 - i) % STATUS_ACTIONS]);
 	return array;
 }
 
-static json_t *both(const uint64_t bytes[2])
+/* Both directions together. */
+static void set_bytes(json_t *object, const char *key, const uint64_t bytes[2])
 {
-	return number(bytes[EV_OUT] + bytes[EV_IN]);
+	field_number(object, key, bytes[EV_OUT] + bytes[EV_IN]);
 }
 
-static void add_process(void *arg, const struct reconcile_row *row)
+static void add_process(void *arg, const struct reconcile_row *account)
 {
-	json_t *array = arg;
+	json_t *row = add_row(arg, STATUS_PROCESSES);
 
-	if (json_array_size(array) < STATUS_PROCESSES)
-		json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
-						       number(row->tgid), "command",
-						       plain(row->comm), "host", plain(row->host),
-						       "traffic", both(row->flow_bytes), "measured",
-						       both(row->read_bytes), "estimated",
-						       both(row->charged_bytes)));
+	field_number(row, "pid", account->tgid);
+	set_plain(row, "command", account->comm);
+	set_plain(row, "host", account->host);
+	set_bytes(row, "traffic", account->flow_bytes);
+	set_bytes(row, "measured", account->read_bytes);
+	set_bytes(row, "estimated", account->charged_bytes);
 }
 
 static json_t *coverage(const struct scrape_sources *sources, const struct pipeline_stats *stats)
 {
-	json_t *processes = json_array();
+	json_t *object = json_object(), *processes = json_array();
 	uint64_t charged[2] = { 0 };
 
 	for (unsigned why = 0; why < UNMETERED_WHYS; why++)
 		for (int dir = 0; dir < 2; dir++)
 			charged[dir] += stats->reconcile.charged_bytes[why][dir];
-
 	pipeline_coverage(sources->pipeline, add_process, processes);
-	return json_pack("{s:o, s:o, s:o, s:o}", "traffic", both(stats->reconcile.flow_bytes),
-			 "measured", both(stats->reconcile.read_bytes), "estimated", both(charged),
-			 "processes", processes);
+	set_bytes(object, "traffic", stats->reconcile.flow_bytes);
+	set_bytes(object, "measured", stats->reconcile.read_bytes);
+	set_bytes(object, "estimated", charged);
+	field_set(object, "processes", processes);
+	return object;
 }
 
 static json_t *losses(const struct scrape_sources *sources)
@@ -260,41 +283,40 @@ static json_t *losses(const struct scrape_sources *sources)
 		(void)tap_counters(sources->tap, counters);
 	for (unsigned i = 0; i < CTL_COUNTERS; i++)
 		if (tap_counter_name(i) && counters[i])
-			json_object_set_new(object, tap_counter_name(i), number(counters[i]));
+			field_number(object, tap_counter_name(i), counters[i]);
 	if (ledger_lost(sources->ledger))
-		json_object_set_new(object, "ledger_lost_calls",
-				    number(ledger_lost(sources->ledger)));
+		field_number(object, "ledger_lost_calls", ledger_lost(sources->ledger));
 	return object;
 }
 
 static char *make(struct status *status, const struct scrape_sources *sources, const char *node,
 		  const char *trouble, int64_t now_us)
 {
+	json_t *object = json_object(), *gates = json_array();
 	struct pipeline_stats stats;
-	size_t more_spenders = 0, more_budgets = 0;
-	json_t *gates = json_array(), *object;
-	char *text = NULL;
+	size_t more;
+	char *text;
 
 	pipeline_stats(sources->pipeline, &stats);
+	field_text(object, "version", sources->version);
+	set_plain(object, "node", node);
+	field_set(object, "now_us", json_integer((json_int_t)now_us));
+	field_set(object, "started_us", json_integer((json_int_t)sources->started_us));
+	field_bool(object, "enforce", sources->enforce);
+	field_text(object, "trouble", trouble);
+	field_set(object, "total", sums(spend_total(status->spend, now_us)));
+	field_set(object, "spenders", spenders(status, now_us, &more));
+	field_number(object, "more_spenders", more);
+	field_set(object, "budgets", budgets(sources, now_us, &more));
+	field_number(object, "more_budgets", more);
 	enforcer_gates(sources->enforcer, add_gate, gates);
-	object = json_pack("{s:s, s:o, s:I, s:I, s:b, s:s}", "version", sources->version, "node",
-			   plain(node), "now_us", (json_int_t)now_us, "started_us",
-			   (json_int_t)sources->started_us, "enforce", sources->enforce, "trouble",
-			   trouble);
-	if (object) {
-		json_object_set_new(object, "total", sums(spend_total(status->spend, now_us)));
-		json_object_set_new(object, "spenders", spenders(status, now_us, &more_spenders));
-		json_object_set_new(object, "more_spenders", number(more_spenders));
-		json_object_set_new(object, "budgets", budgets(sources, now_us, &more_budgets));
-		json_object_set_new(object, "more_budgets", number(more_budgets));
-		json_object_set(object, "gates", gates);
-		json_object_set_new(object, "actions", actions(status));
-		json_object_set_new(object, "coverage", coverage(sources, &stats));
-		json_object_set_new(object, "in_flight", number(stats.connections.calls));
-		json_object_set_new(object, "losses", losses(sources));
-		text = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
-	}
-	json_decref(gates);
+	field_set(object, "gates", gates);
+	field_set(object, "actions", actions(status));
+	field_set(object, "coverage", coverage(sources, &stats));
+	field_number(object, "in_flight", stats.connections.calls);
+	field_set(object, "losses", losses(sources));
+	text = object ? json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) :
+			NULL;
 	json_decref(object);
 	return text;
 }
