@@ -6,6 +6,7 @@
 #ifndef UNIT_FAKE_TAP_H
 #define UNIT_FAKE_TAP_H
 
+#include <limits.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/queue.h>
@@ -164,7 +165,22 @@ static inline uint64_t fake_address(uint32_t tgid, const char *file)
 	return look.start;
 }
 
-/* A tail(1) that waits on `argument`, with the library in its memory; the kernel knows of it. */
+/* Has it opened this file? Then the loader has done its work, and nothing in its memory changes. */
+static inline bool fake_has_open(uint32_t tgid, const char *file)
+{
+	char path[64], link[PATH_MAX];
+	ssize_t n = -1;
+
+	for (int fd = 3; fd < 6; fd++) {
+		snprintf(path, sizeof(path), "/proc/%u/fd/%d", tgid, fd);
+		n = readlink(path, link, sizeof(link) - 1);
+		if (n > 0 && (size_t)n == strlen(file) && !memcmp(link, file, (size_t)n))
+			return true;
+	}
+	return false;
+}
+
+/* A tail(1) that waits on the file `argument`, with the library in its memory; the kernel knows of it. */
 static inline uint32_t fake_client(struct tap *tap, const char *library, const char *argument)
 {
 	pid_t pid = fork();
@@ -172,11 +188,11 @@ static inline uint32_t fake_client(struct tap *tap, const char *library, const c
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setenv("LD_PRELOAD", library, 1);
-		execl("/usr/bin/tail", "tail", "-f", argument, NULL);
+		execl("/usr/bin/tail", "tail", "-n0", "-f", argument, NULL);
 		_exit(1);
 	}
 	assert_true(pid > 0);
-	for (int i = 0; i < 10000 && !fake_address((uint32_t)pid, library); i++)
+	for (int i = 0; i < 10000 && !fake_has_open((uint32_t)pid, argument); i++)
 		usleep(1000);
 	assert_true(fake_address((uint32_t)pid, library));
 	assert_true(tap->n_clients < FAKE_CLIENTS_MAX);

@@ -418,8 +418,8 @@ static void on_charged(void *arg, const struct connections_caller *caller,
 	fail();
 }
 
-static void on_read(void *arg, uint32_t tgid, const char *host, enum ev_dir dir, uint64_t bytes,
-		    uint64_t records)
+static void on_read(void *arg, uint64_t connection, uint32_t tgid, const char *host,
+		    enum ev_dir dir, uint64_t bytes, uint64_t records)
 {
 }
 

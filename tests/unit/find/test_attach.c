@@ -77,7 +77,7 @@ static void what_was_learned_sticks_to_the_program(void **state)
 	/* the root cgroup is no group: nothing sticks to the executable there */
 	attach_greeted(world.attach, first, 1);
 	same = fake_client(&world.tap, library, "/dev/null");
-	other = fake_client(&world.tap, library, "/dev/zero");
+	other = fake_client(&world.tap, library, "/etc/passwd");
 	/* it stood there before without a call: a sweep makes no newcomer of it */
 	assert_int_equal(attach_sweep(world.attach), 0);
 	assert_int_equal(attach_reach(world.attach, same), FIND_WAITING);
@@ -104,7 +104,7 @@ static void what_was_learned_sticks_to_the_executable_in_its_cgroup(void **state
 		skip();
 	}
 	attach_greeted(world.attach, first, cgroup);
-	other = fake_client(&world.tap, library, "/dev/zero");
+	other = fake_client(&world.tap, library, "/etc/passwd");
 	assert_int_equal(mapped(&world, other, library), 0);
 	assert_int_equal(attach_reach(world.attach, other), FIND_PROBED);
 	take_down(&world);
@@ -117,8 +117,8 @@ static void a_fork_of_a_probed_process_is_probed(void **state)
 
 	bring_up(&world, FIND_ON_SIGHT, FIND_RETURN_PROBES);
 	parent = fake_client(&world.tap, library, "/dev/null");
-	child = fake_client(&world.tap, library, "/dev/zero");
-	stranger = fake_client(&world.tap, library, "/dev/full");
+	child = fake_client(&world.tap, library, "/etc/passwd");
+	stranger = fake_client(&world.tap, library, "/etc/group");
 	attach_greeted(world.attach, parent, 1);
 	attach_forked(world.attach, parent, child);
 	attach_forked(world.attach, stranger, stranger);
@@ -179,7 +179,7 @@ static void everyone_shares_the_probes_of_a_file(void **state)
 
 	bring_up(&world, FIND_EVERYONE, FIND_RETURN_PROBES);
 	a = fake_client(&world.tap, library, "/dev/null");
-	b = fake_client(&world.tap, library, "/dev/zero");
+	b = fake_client(&world.tap, library, "/etc/passwd");
 	assert_int_equal(attach_sweep(world.attach), 0);
 	assert_int_equal(fake_probes(&world.tap, 0), 1);
 	assert_int_equal(attach_reach(world.attach, a), FIND_PROBED);
@@ -297,7 +297,7 @@ static void a_file_that_was_changed_is_read_again(void **state)
 	snprintf(copy, sizeof(copy), "%s/changing.so", folder);
 	fake_library(copy, "OPENSSL_3_3", "-O2");
 	bring_up(&world, FIND_ON_SIGHT, FIND_RETURN_PROBES);
-	attach_greeted(world.attach, fake_client(&world.tap, library, "/dev/zero"), 1);
+	attach_greeted(world.attach, fake_client(&world.tap, library, "/etc/passwd"), 1);
 	memcpy(sites, world.tap.sites, sizeof(sites));
 	client = fake_client(&world.tap, copy, "/dev/null");
 	assert_int_equal(mapped(&world, client, copy), 0);
@@ -318,7 +318,7 @@ static void a_file_that_was_changed_is_read_again(void **state)
 	attach_gone(world.attach, client);
 
 	/* it holds nothing any more */
-	client = fake_client(&world.tap, copy, "/dev/full");
+	client = fake_client(&world.tap, copy, "/etc/group");
 	unit_write(copy, "no library", 10);
 	attach_greeted(world.attach, client, 1);
 	assert_int_equal(fake_probes(&world.tap, (pid_t)client), 0);

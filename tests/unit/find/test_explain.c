@@ -37,21 +37,6 @@ static void sites_of(const char *path, struct sites *ret)
 	assert_int_equal(sites_find(fd, false, ret), 0);
 }
 
-static void a_library_that_is_known_waits(void **state)
-{
-	uint32_t client = fake_client(&tap, library, "/dev/null");
-	struct told told = told_of(client, FIND_RETURN_PROBES);
-	struct sites sites;
-
-	sites_of(library, &sites);
-	assert_int_equal(told.n, 1);
-	assert_int_equal(told.rows[0].tgid, client);
-	assert_int_equal(told.rows[0].reach, FIND_WAITING);
-	assert_string_equal(told.rows[0].file, library);
-	assert_string_equal(told.rows[0].flavour, "openssl-3.3");
-	assert_int_equal(told.rows[0].n_sites, sites.n);
-}
-
 struct code {
 	uint64_t start, offset;
 };
@@ -64,33 +49,83 @@ static void note_code(void *arg, const struct procs_map *map)
 		code->offset = map->offset;
 }
 
+static uint64_t address_of(uint32_t client, const char *path, uint64_t offset)
+{
+	struct code code = { .start = fake_address(client, path) };
+
+	assert_int_equal(procs_maps(client, note_code, &code), 0);
+	return code.start + offset - code.offset;
+}
+
+/*
+ * An aigress that runs on this host and probes everyone has probed the client, too: what these tests say
+ * of what waits cannot be seen then.
+ */
+static bool is_anothers(uint32_t client, const char *path)
+{
+	_cleanup_close_ int mem = -1, file = open(path, O_RDONLY | O_CLOEXEC);
+	struct sites sites;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%u/mem", client);
+	mem = open(name, O_RDONLY | O_CLOEXEC);
+	sites_of(path, &sites);
+	for (size_t i = 0; i < sites.n; i++) {
+		off_t at = (off_t)address_of(client, path, sites.at[i].offset);
+		char here = 0, there = 0;
+
+		if (pread(mem, &here, 1, at) == 1 &&
+		    pread(file, &there, 1, (off_t)sites.at[i].offset) == 1 && here != there)
+			return true;
+	}
+	return false;
+}
+
+static void a_library_that_is_known_waits(void **state)
+{
+	uint32_t client = fake_client(&tap, library, "/dev/null");
+	struct told told = told_of(client, FIND_RETURN_PROBES);
+	struct sites sites;
+
+	sites_of(library, &sites);
+	assert_int_equal(told.n, 1);
+	assert_int_equal(told.rows[0].tgid, client);
+	if (is_anothers(client, library))
+		skip();
+	assert_int_equal(told.rows[0].reach, FIND_WAITING);
+	assert_string_equal(told.rows[0].file, library);
+	assert_string_equal(told.rows[0].flavour, "openssl-3.3");
+	assert_int_equal(told.rows[0].n_sites, sites.n);
+}
+
 /* A probe is seen by the byte that the kernel puts there. */
 static void a_breakpoint_in_memory_is_a_probe(void **state)
 {
 	uint32_t client = fake_client(&tap, library, "/dev/null");
 	_cleanup_close_ int mem = -1;
-	struct code code = { 0 };
 	struct sites sites;
 	char path[64];
 
 	sites_of(library, &sites);
-	code.start = fake_address(client, library);
-	assert_int_equal(procs_maps(client, note_code, &code), 0);
 	snprintf(path, sizeof(path), "/proc/%u/mem", client);
 	mem = open(path, O_RDWR | O_CLOEXEC);
 	if (mem < 0)
 		skip();
 	assert_int_equal(
-		pwrite(mem, "\xcc", 1, (off_t)(code.start + sites.at[0].offset - code.offset)), 1);
+		pwrite(mem, "\xcc", 1, (off_t)address_of(client, library, sites.at[0].offset)), 1);
 	assert_int_equal(told_of(client, FIND_RETURN_PROBES).rows[0].reach, FIND_PROBED);
 }
 
 static void returns_that_cannot_be_followed_are_told(void **state)
 {
 	uint32_t client = fake_client(&tap, tails, "/dev/null");
+	enum find_reach by_probes = told_of(client, FIND_RETURN_PROBES).rows[0].reach;
+	enum find_reach by_instructions = told_of(client, FIND_RETURN_INSTRUCTIONS).rows[0].reach;
 
-	assert_int_equal(told_of(client, FIND_RETURN_PROBES).rows[0].reach, FIND_WAITING);
-	assert_int_equal(told_of(client, FIND_RETURN_INSTRUCTIONS).rows[0].reach, FIND_UNFOLLOWED);
+	if (is_anothers(client, tails))
+		skip();
+	assert_int_equal(by_probes, FIND_WAITING);
+	assert_int_equal(by_instructions, FIND_UNFOLLOWED);
 }
 
 static void code_without_symbols_is_known_by_its_marks(void **state)

@@ -451,7 +451,7 @@ static void a_library_is_known_as_it_is_mapped(void **state)
 	expect_reach(world, client, FIND_WAITING);
 	find_greeted(world->find, client, 1);
 	assert_int_equal(find_reach_of(world->find, client), FIND_PROBED);
-	child = fake_client(&world->tap, library, "/dev/zero");
+	child = fake_client(&world->tap, library, "/etc/passwd");
 	put_fork(0, client, child, child);
 	wake(0);
 	expect_reach(world, child, FIND_PROBED);
