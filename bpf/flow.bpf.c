@@ -18,7 +18,7 @@
 #include "quic.h"
 #include "tell.h"
 
-/* After CONNECT: how many segments that begin no hello are waited through (a request's headers). */
+/* After CONNECT, or a word to a SOCKS proxy: how many segments that begin no hello are waited through (a request's headers). */
 #define TUNNEL_SEGMENTS 8
 
 /* The ClientHello being read, or refused; 600 bytes a socket that is at that point. */
@@ -121,7 +121,17 @@ static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk
 	return PASS;
 }
 
-/* The first bytes that a connection sends, or the first after CONNECT. */
+/* A SOCKS client's first words: version 5 and its methods, in one segment (RFC 1928 3); version 4. */
+static __always_inline bool is_socks(struct __sk_buff *skb, const struct segment *s)
+{
+	__u8 head[2];
+
+	if (bpf_skb_load_bytes(skb, s->at, head, sizeof(head)))
+		return false;
+	return (head[0] == 5 && s->len == 2 + head[1]) || (head[0] == 4 && head[1] == 1);
+}
+
+/* The first bytes that a connection sends, or the first behind a proxy. */
 static __always_inline bool flow_begin(struct __sk_buff *skb, struct flow *flow,
 				       const struct segment *s)
 {
@@ -142,7 +152,7 @@ static __always_inline bool flow_begin(struct __sk_buff *skb, struct flow *flow,
 		}
 		return true;
 	}
-	if (head[0] == 'C') {
+	if (head[0] == 'C' || (flow->state == FLOW_NEW && is_socks(skb, s))) {
 		flow->state = FLOW_TUNNEL;
 		return true;
 	}
@@ -208,14 +218,14 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 	__u64 had_come;
 
 	if (flow && flow->state == FLOW_OTHER && !adopt_may_be_due(flow)) {
-		if (pair_is_due(flow))
-			pair_packet(skb);
+		if (pair_is_due(flow) && pair_packet(skb))
+			return DROP;
 		return PASS;
 	}
 	if (!segment_read(skb, &s))
 		return PASS;
 	if (flow && flow->state == FLOW_AI) {
-		if (s.len && gates_live && gate_of_skb(skb, GATE_LIVE)) {
+		if (s.len && gates_live && (gate_of_skb(skb, GATE_LIVE) || pair_is_refused(flow))) {
 			pace_refuse(sk, flow, &s);
 			return DROP;
 		}
@@ -224,8 +234,8 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 		pace_stream(skb, flow, flow->bytes[EV_IN] - had_come);
 		if (handshake_follow(skb, flow, &s))
 			emit_flow(sk, flow, NULL, EV_FLOW, is_ip6);
-		if (s.len && pair_is_due(flow))
-			pair_packet(skb);
+		if (s.len && pair_is_due(flow) && pair_packet(skb))
+			return DROP;
 		if (s.len && pace_holds(skb, sk, flow, &s))
 			return DROP;
 		flow_count_out(flow, &s);

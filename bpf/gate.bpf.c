@@ -15,7 +15,7 @@ static __always_inline int may_connect(const struct ctl_addr *addr)
 
 	if (!addr_is_ai_only(addr))
 		return 1;
-	gate = gate_of_current();
+	gate = gate_of_current(GATE_NEW);
 	if (!gate)
 		return 1;
 	gate_hit(gate, CTL_REFUSED_CONNECTS);

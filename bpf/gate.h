@@ -43,16 +43,16 @@ static __always_inline struct ctl_gate *gate_of_skb(struct __sk_buff *skb, enum 
 	return gate;
 }
 
-static __always_inline struct ctl_gate *gate_of_current(void)
+static __always_inline struct ctl_gate *gate_of_current(enum gate_for what)
 {
-	struct ctl_gate *gate = gate_own(bpf_get_current_cgroup_id(), GATE_NEW);
+	struct ctl_gate *gate = gate_own(bpf_get_current_cgroup_id(), what);
 
 	for (int level = 0; !gate && level < CTL_DEPTH; level++) {
 		__u64 cgroup = bpf_get_current_ancestor_cgroup_id(level);
 
 		if (!cgroup)
 			break;
-		gate = gate_own(cgroup, GATE_NEW);
+		gate = gate_own(cgroup, what);
 	}
 	return gate;
 }

@@ -8,13 +8,16 @@
 /*
  * Enum ctl_verdict of a lower-case name of `len` bytes, without its NUL, at `name` (map or ring
  * memory of EV_HOST_LEN bytes: the stack may not be read at a variable offset before 5.12).
- * Always the full prefix: the zero after a shorter name is what exact patterns end with.
+ * Always the full prefix: the zero after a shorter name is what exact patterns end with. A dot at its
+ * end makes it no other name (RFC 1034 3.1).
  */
 static __always_inline __u32 hosts_ask(const char *name, __u32 len)
 {
 	struct ctl_host_key key = { .prefix_bits = CTL_HOST_KEY * 8 };
-	__u32 *verdict;
+	__u32 *verdict, last = len - 1;
 
+	if (last < EV_HOST_LEN && name[last] == '.')
+		len = last;
 	for (__u32 i = 0; i < CTL_HOST_KEY; i++) {
 		__u32 at = len - 1 - i;
 

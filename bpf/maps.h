@@ -106,7 +106,7 @@ struct {
 enum flow_state {
 	FLOW_NEW = 0,  /* has sent nothing yet */
 	FLOW_HELLO,    /* amidst its ClientHello; its struct hello is in `hellos` */
-	FLOW_TUNNEL,   /* asked a proxy for a host that is not AI: its ClientHello is yet to come */
+	FLOW_TUNNEL,   /* talks to a proxy: its ClientHello is yet to come */
 	FLOW_DEFERRED, /* named an AI host and waits for probes; its struct hello is in `hellos` */
 	FLOW_REFUSED,  /* named an AI host behind a shut gate; its struct hello is in `hellos` */
 	FLOW_AI,       /* counted */
@@ -168,6 +168,9 @@ struct flow {
 	__u8 pair_looks;  /* segments that were looked at for a record (pair.h) */
 	__u32 generation; /* addrs_generation when its address was last asked about */
 	__u64 connection; /* the TLS connection that it was last paired with; 0: none */
+	__u64 connection_ssl;
+	__u32 connection_tgid;
+	__u32 reserved;
 	char comm[EV_COMM_LEN];
 };
 

@@ -10,6 +10,7 @@
  */
 #include "frames.h"
 #include "fingerprint.h"
+#include "gate.h"
 #include "hosts.h"
 
 /* include/openssl/ssl.h (tls1.h): the macro SSL_set_tlsext_host_name() is SSL_ctrl(55, 0, name) */
@@ -178,6 +179,8 @@ static __always_inline int enter(struct pt_regs *ctx, __u32 dir, __u64 count_at)
 	struct ctl_conn_key key = { .ssl = frame.ssl, .tgid = current_tgid() };
 	struct ctl_conn *conn = bpf_map_lookup_elem(&conns, &key);
 
+	if (conn && dir == EV_OUT && conn->state == CTL_AI)
+		conn->is_refused = gates_live && gate_of_current(GATE_LIVE);
 	frames_enter(&frame, conn && conn->state == CTL_IGNORE);
 	return 0;
 }

@@ -27,7 +27,8 @@ static __always_inline bool pair_is_due(struct flow *flow)
 	return false;
 }
 
-static __always_inline void pair_emit(struct bpf_sock *sk, const struct flow *flow, bool is_ip6)
+static __always_inline void pair_emit(struct bpf_sock *sk, const struct flow *flow, bool is_refused,
+				      bool is_ip6)
 {
 	struct ev_pair *event = emit_reserve(sizeof(*event));
 
@@ -36,6 +37,8 @@ static __always_inline void pair_emit(struct bpf_sock *sk, const struct flow *fl
 	__builtin_memset(event, 0, sizeof(*event));
 	fill_flow(&event->flow, sk, flow, EV_PAIR, is_ip6);
 	event->connection = flow->connection;
+	if (is_refused)
+		event->flow.state = EV_FLOW_REFUSED;
 	emit_submit(event);
 }
 
@@ -57,8 +60,24 @@ static __always_inline void pair_enter(struct __sk_buff *skb, struct bpf_sock *s
 }
 
 /*
- * Is the record at the start of this packet one that was noted? A function of its own, and global, for
- * the reason given at records_count().
+ * Does this flow carry the connection of a process that is behind a shut gate? The socket may be in
+ * another cgroup: its process was moved, or was given the descriptor.
+ */
+static __always_inline bool pair_is_refused(const struct flow *flow)
+{
+	struct ctl_conn_key key = { .ssl = flow->connection_ssl, .tgid = flow->connection_tgid };
+	const struct ctl_conn *conn;
+
+	if (!flow->connection)
+		return false;
+	conn = bpf_map_lookup_elem(&conns, &key);
+	return conn && conn->id == flow->connection && conn->is_refused;
+}
+
+/*
+ * Is the record at the start of this packet one that was noted? 1: it is, and its connection may not
+ * go on, so the packet is to be dropped. A function of its own, and global, for the reason given at
+ * records_count().
  */
 __weak int pair_packet(struct __sk_buff *skb)
 {
@@ -69,6 +88,7 @@ __weak int pair_packet(struct __sk_buff *skb)
 	struct ctl_conn *conn;
 	struct flow *flow;
 	struct segment s;
+	bool is_refused;
 	__u8 head[24];
 	__u64 print;
 
@@ -98,8 +118,11 @@ __weak int pair_packet(struct __sk_buff *skb)
 		pair_enter(skb, sk, flow, &s);
 	conn->is_paired = 1;
 	flow->connection = found->connection;
-	pair_emit(sk, flow, is_ip6);
-	return 0;
+	flow->connection_ssl = key.ssl;
+	flow->connection_tgid = key.tgid;
+	is_refused = gates_live && (gate_of_skb(skb, GATE_LIVE) || conn->is_refused);
+	pair_emit(sk, flow, is_refused, is_ip6);
+	return is_refused;
 }
 
 #endif

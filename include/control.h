@@ -44,9 +44,11 @@ struct ctl_conn {
 	__u8 is_open;       /* EV_OPEN was sent */
 	__u8 is_paired;     /* a socket that carries it is known (EV_PAIR) */
 	__u8 noted;         /* records whose fingerprints were noted before that */
+	__u8 is_refused;    /* its caller, as of its last write, is behind a shut gate */
+	__u8 reserved[7];
 };
 _Static_assert(sizeof(struct ctl_conn_key) == 16, "both halves agree on struct ctl_conn_key");
-_Static_assert(sizeof(struct ctl_conn) == 40, "both halves agree on struct ctl_conn");
+_Static_assert(sizeof(struct ctl_conn) == 48, "both halves agree on struct ctl_conn");
 
 /* What a gate does with new AI traffic of a cgroup. */
 enum ctl_gate_state {

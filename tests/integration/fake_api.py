@@ -53,7 +53,7 @@ class Request:
     def __init__(self, method, target, headers, body):
         self.method, self.path = method, target.split("?")[0]
         self.headers, self.body = headers, body
-        self.host = headers.get("host", "").split(":")[0]
+        self.host = headers.get("host", "").split(":")[0].rstrip(".")
         self.fake = dict(p.split("=", 1) for p in headers.get("x-fake", "").split(",") if "=" in p)
         token = headers.get("authorization", "").removeprefix("Bearer ")
         self.run = headers.get("x-api-key") or token

@@ -110,3 +110,117 @@ def test_a_relay_behind_a_unix_socket(stage, daemon, tmp_path):
     relay.terminate()
     relay.wait()
     stage.must_agree(daemon, run, cgroup, 3)
+
+
+def refusing(stage, run, name="lab"):
+    return f"""enforce: true
+budgets:
+  - name: {name}
+    match: {{ cgroup: "{stage.name}/{run}" }}
+    per: cgroup
+    limit: 0.20 USD
+    window: day
+    steps: [ {{ at: 100%, do: refuse }} ]
+"""
+
+
+def spend(stage, daemon, cgroup, run):
+    """Crosses the budget, and waits for the gate."""
+    work = drive.job(drive.ANTHROPIC, run, calls=1000, settings={"delay_ms": 20})    # 0.05 USD each
+    stage.client(drive.command("http.client", work), cgroup, stdout=subprocess.DEVNULL,
+                 stderr=subprocess.DEVNULL)
+    lab.wait(lambda: any(a["action"] == "refuse" and a["result"] == "done"
+                         for a in json.loads(daemon.run("explain", "--format", "json").stdout)["actions"]),
+             30, daemon.said)
+    stage.guests.end()
+
+
+SOCKS = """
+import socket, struct, sys, threading, select
+listener = socket.create_server(("127.0.0.1", 1080))
+print("ready", flush=True)
+def exactly(s, n):
+    data = b""
+    while len(data) < n:
+        data += s.recv(n - len(data))
+    return data
+def serve(near):
+    exactly(near, exactly(near, 2)[1])
+    near.sendall(b"\\x05\\x00")
+    exactly(near, 4)
+    host = exactly(near, exactly(near, 1)[0]).decode()
+    port, = struct.unpack(">H", exactly(near, 2))
+    far = socket.create_connection((host, port))
+    near.sendall(b"\\x05\\x00\\x00\\x01" + bytes(6))
+    while True:
+        for one in select.select([near, far], [], [])[0]:
+            data = one.recv(65536)
+            if not data:
+                near.close(); far.close()
+                return
+            (far if one is near else near).sendall(data)
+while True:
+    near, _ = listener.accept()
+    threading.Thread(target=serve, args=(near,), daemon=True).start()
+"""
+
+
+def curl_code(stage, cgroup, run, *options):
+    child = stage.client([*drive.command("curl", drive.job(drive.CHAT, run)), *options], cgroup,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    child.communicate(timeout=60)
+    return child.returncode
+
+
+def test_a_shut_gate_holds_behind_a_socks_proxy(stage, new_daemon):
+    """The socket of the client goes to the proxy, which is another's: its connection says whose it is."""
+    run, cgroup = stage.new_run()
+    other, proxys = stage.new_run()
+    daemon = new_daemon(refusing(stage, run)).start()
+    proxy = stage.children.start([lab.PYTHON, "-c", SOCKS], cgroup=proxys, stdout=subprocess.PIPE,
+                                 text=True)
+    try:
+        assert proxy.stdout.readline() == "ready\n"
+        assert curl_code(stage, cgroup, run, "--socks5-hostname", "127.0.0.1:1080") == 0
+        spend(stage, daemon, cgroup, run)
+        before = len(stage.api.bill(run))
+        assert curl_code(stage, cgroup, run, "--socks5-hostname", "127.0.0.1:1080", "-m", "10") != 0
+        assert len(stage.api.bill(run)) == before
+        assert curl_code(stage, proxys, other, "--socks5-hostname", "127.0.0.1:1080") == 0
+    finally:
+        proxy.kill()
+        proxy.wait()
+
+
+def test_a_shut_gate_holds_whoever_made_the_socket(stage, new_daemon):
+    """A process connects in a free cgroup, and moves into the one that may not call."""
+    run, cgroup = stage.new_run()
+    other, free = stage.new_run()
+    daemon = new_daemon(refusing(stage, run)).start()
+    spend(stage, daemon, cgroup, run)
+    before = len(stage.api.bill(run))
+    child = python(stage, free, """
+        connection = http.client.HTTPSConnection("%s", context=context, timeout=5)
+        assert ask(connection, {**HEADERS, "x-api-key": sys.argv[4]}) == 200
+        open(sys.argv[5], "w").write("0")
+        try:
+            ask(connection)
+        except OSError as error:
+            print("refused")
+        """ % HOST, run, other, lab.cgroup2_mount() + cgroup.path + "/cgroup.procs")
+    assert ends(child) == "refused\n"
+    assert len(stage.api.bill(run)) == before
+    assert len(stage.api.bill(other)) == 1
+
+
+def test_a_name_with_a_dot_at_its_end_is_the_same_name(stage, new_daemon):
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(refusing(stage, run)).start()
+    script = """
+        connection = http.client.HTTPSConnection("%s.", context=context, timeout=5)
+        connection._create_connection = lambda address, *rest: socket.create_connection(("%s", 443))
+        context.check_hostname = False
+        print(ask(connection, {**HEADERS, "host": "%s."}))
+        """ % (HOST, HOST, HOST)
+    assert ends(python(stage, cgroup, script, run)) == "200\n"
+    stage.must_agree(daemon, run, cgroup, 1)

@@ -106,3 +106,11 @@ char *text_time(int64_t us, char buf[TEXT_TIME_LEN])
 		snprintf(buf + len, TEXT_TIME_LEN - len, "Z");
 	return buf;
 }
+
+void text_trim_root(char *host)
+{
+	size_t len = strlen(host);
+
+	if (len > 1 && host[len - 1] == '.')
+		host[len - 1] = '\0';
+}

@@ -25,4 +25,7 @@ json_t *text_json(const char *text);
 #define TEXT_TIME_LEN 48
 char *text_time(int64_t us, char buf[TEXT_TIME_LEN]);
 
+/* Takes the dot off the end of a host's name, where it says that the name is absolute (RFC 1034 3.1). */
+void text_trim_root(char *host);
+
 #endif

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 enum head_field head_field(const char *name, size_t len)
 {
@@ -65,6 +66,7 @@ static void set_host(struct http_head *head, const char *value, size_t len)
 	copy(head->host, sizeof(head->host), value, len);
 	for (char *c = head->host; *c; c++)
 		*c = tolower((unsigned char)*c);
+	text_trim_root(head->host);
 }
 
 static enum http_content content_of(const char *value, size_t len)

@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 
 /* One call in progress on a connection. */
 struct item {
@@ -366,6 +367,7 @@ bool connections_open(struct connections *connections, const struct ev_open *eve
 	connection->uid = event->uid;
 	memcpy(connection->comm, event->comm, sizeof(connection->comm) - 1);
 	memcpy(connection->host, event->host, sizeof(connection->host) - 1);
+	text_trim_root(connection->host);
 	if (event->verdict == CTL_AI)
 		connection->is_decided = true;
 	else if (event->verdict == CTL_ASK)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/text.h"
 #include "meter/api.h"
 #include "meter/estimate.h"
 
@@ -83,6 +84,7 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 		return;
 	}
 	flow.host[sizeof(flow.host) - 1] = '\0';
+	text_trim_root(flow.host);
 	flow.comm[sizeof(flow.comm) - 1] = '\0';
 	if (known && !flow.host[0])
 		return learn_hello(pipeline, known, flow.hello);

@@ -46,6 +46,7 @@ void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
 	const struct ev_flow *known = flow_table_get(pipeline->flows, event->flow.head.id);
 	struct connections_told told = { .host = "" };
 	struct ev_flow flow = event->flow;
+	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
 	bool is_known = known, is_paired;
 
 	/* Before it is put down: what is new is still told as of no pair. One without a name opens later. */
@@ -63,6 +64,8 @@ void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
 				    told.records);
 	for (int dir = 0; dir < 2; dir++)
 		flow_table_explain(pipeline->flows, flow.head.id, dir, told.bytes[dir]);
+	if (flow.state == EV_FLOW_REFUSED && hooks->destroy)
+		hooks->destroy(hooks->arg, &flow);
 	is_paired = flow_table_is_paired(pipeline->flows, flow.head.id);
 	flow_table_set_paired(pipeline->flows, flow.head.id, event->connection);
 	if (!is_paired && !flow_table_is_relayed(pipeline->flows, flow.head.id))
