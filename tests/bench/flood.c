@@ -84,7 +84,7 @@ static uint64_t call_once(uint64_t ssl)
 
 static struct pipeline *new_pipeline(void)
 {
-	struct pipeline_config config = { .hooks.called = on_called, .wall_us = wall_us };
+	struct pipeline_config config = { .hooks.observer.called = on_called, .wall_us = wall_us };
 	struct pipeline *pipeline;
 
 	assert_int_equal(who_new(&config.who, NULL), 0);

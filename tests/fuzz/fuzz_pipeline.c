@@ -31,7 +31,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	if (who_new(&config.who, NULL) < 0 || prices_new(&config.prices) < 0 ||
 	    prices_load_builtin(config.prices, NULL) < 0)
 		abort();
-	config.hooks.called = called;
+	config.hooks.observer.called = called;
 	config.wall_us = wall_us;
 	return 0;
 }

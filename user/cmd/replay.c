@@ -74,7 +74,7 @@ static int feed(struct pipeline *pipeline, struct record *record, const char *fi
 
 static int replay(struct options *options, struct record *record)
 {
-	struct pipeline_config config = { .hooks = { .called = print_call, .arg = options },
+	struct pipeline_config config = { .hooks.observer = { .called = print_call, .arg = options },
 					  .wall_us = wall_us };
 	struct pipeline *pipeline = NULL;
 	char *sentence = NULL;

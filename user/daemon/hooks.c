@@ -163,22 +163,22 @@ static void on_settle_soon(void *arg)
 struct pipeline_hooks hooks_pipeline(struct daemon *daemon)
 {
 	return (struct pipeline_hooks){
-		.decide = on_decide,
-		.greeted = on_greeted,
-		.deferred = on_deferred,
-		.flow_decide = on_flow_decide,
-		.gone = on_gone,
-		.forget = on_forget,
-		.called = on_called,
-		.destroy = on_destroy,
-		.settle_soon = on_settle_soon,
-		.flow_get = on_flow_get,
-		.held = on_held,
-		.hold_over = on_hold_over,
-		.owner = on_owner,
-		.is_shared = on_is_shared,
-		.left_out = on_left_out,
-		.arg = daemon,
+		.tap = { .decide = on_decide,
+			 .flow_decide = on_flow_decide,
+			 .forget = on_forget,
+			 .destroy = on_destroy,
+			 .deferred = on_deferred,
+			 .owner = on_owner,
+			 .is_shared = on_is_shared,
+			 .flow_get = on_flow_get,
+			 .held = on_held,
+			 .hold_over = on_hold_over,
+			 .arg = daemon },
+		.find = { .greeted = on_greeted,
+			  .gone = on_gone,
+			  .left_out = on_left_out,
+			  .arg = daemon },
+		.observer = { .called = on_called, .settle_soon = on_settle_soon, .arg = daemon },
 	};
 }
 

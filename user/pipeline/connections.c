@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline/connections.h"
+#include "pipeline/pipeline_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ struct item {
 	uint64_t cgroup;
 	uint64_t number;
 	uint64_t start_ns;
-	uint64_t told_ns; /* when connections_out.running was told; 0: not yet */
+	uint64_t reported_ns; /* when its cost so far was reported; 0: not yet */
 	struct call *call;
 };
 
@@ -25,12 +25,12 @@ _Static_assert(EV_HOST_LEN == HTTP_HOST_LEN, "a name from a head fits a connecti
 struct connection {
 	UT_hash_handle hh; /* in the order of their first event */
 	uint64_t id, ssl;
-	uint64_t seen[2], records[2];      /* plaintext so far, by enum ev_dir */
-	uint64_t told[2], told_records[2]; /* of these, what connections_out.read was told */
-	uint64_t told_missed[2];
+	uint64_t seen[2], records[2];              /* plaintext so far, by enum ev_dir */
+	uint64_t reported[2], reported_records[2]; /* of these, what plaintext.c knows */
+	uint64_t reported_missed[2];
 	uint32_t tgid;
 	uid_t uid;
-	bool is_decided; /* the kernel was told, or knew from the start */
+	bool is_decided; /* the kernel knows its verdict */
 	char comm[EV_COMM_LEN];
 	char host[EV_HOST_LEN]; /* the SNI, else as its first call names it */
 	struct conn *conn;      /* NULL: of no interest */
@@ -39,25 +39,20 @@ struct connection {
 };
 
 struct connections {
-	struct connections_out out;
-	const struct prices *prices;
-	struct calibration *calibration;
+	struct pipeline *pipeline;
 	struct connection *table;
 	struct connection *last; /* found: events come in runs of one connection */
 	uint64_t numbers;        /* of calls, ever */
-	uint64_t running_ns;     /* between two tellings of one */
+	uint64_t running_ns;     /* between two reports of one */
 	struct connections_stats stats;
 };
 
-struct connections *connections_new(const struct connections_out *out, const struct prices *prices,
-				    struct calibration *calibration)
+struct connections *connections_new(struct pipeline *pipeline)
 {
 	struct connections *connections = calloc(1, sizeof(*connections));
 
 	if (connections)
-		*connections = (struct connections){ .out = *out,
-						     .prices = prices,
-						     .calibration = calibration,
+		*connections = (struct connections){ .pipeline = pipeline,
 						     .running_ns = CONNECTIONS_RUNNING_NS };
 	return connections;
 }
@@ -94,11 +89,12 @@ static void item_settle(struct connections *connections, struct connection *conn
 			struct item *item)
 {
 	struct connections_caller caller = caller_of(connection, item);
+	struct pipeline *pipeline = connections->pipeline;
 	struct charge charge;
 
-	call_charge(item->call, connections->prices, connections->calibration, &charge);
-	call_teach(item->call, connections->calibration);
-	connections->out.charged(connections->out.arg, &caller, &charge);
+	call_charge(item->call, pipeline->config.prices, pipeline->calibration, &charge);
+	call_teach(item->call, pipeline->calibration);
+	pipeline_call_over(pipeline, &caller, &charge);
 	item_free(connections, connection, item);
 }
 
@@ -108,8 +104,8 @@ static void item_pass(struct connections *connections, const struct connection *
 {
 	const char *host = head->host[0] ? head->host : connection->host;
 
-	if (connections->out.other && !strcmp(head->method, "POST") && api_find(host))
-		connections->out.other(connections->out.arg, connection->tgid, host);
+	if (!strcmp(head->method, "POST") && api_find(host))
+		reconcile_other(connections->pipeline->reconcile, connection->tgid, host);
 }
 
 static void item_add(struct connections *connections, struct connection *connection,
@@ -141,20 +137,20 @@ static void item_add(struct connections *connections, struct connection *connect
 	connections->stats.calls++;
 }
 
-static void item_tell(struct connections *connections, struct connection *connection,
-		      struct item *item, const struct http_piece *piece, uint64_t now_ns)
+static void item_report(struct connections *connections, struct connection *connection,
+			struct item *item, const struct http_piece *piece, uint64_t now_ns)
 {
 	struct connections_caller caller = caller_of(connection, item);
+	struct pipeline *pipeline = connections->pipeline;
 	struct charge charge;
 
 	/* Before the request has ended its model may not be known. */
-	if (!connections->out.running ||
-	    (!item->told_ns && piece->side == HTTP_REQUEST && piece->type != HTTP_END) ||
-	    (item->told_ns && now_ns - item->told_ns < connections->running_ns))
+	if ((!item->reported_ns && piece->side == HTTP_REQUEST && piece->type != HTTP_END) ||
+	    (item->reported_ns && now_ns - item->reported_ns < connections->running_ns))
 		return;
-	item->told_ns = now_ns;
-	call_charge(item->call, connections->prices, connections->calibration, &charge);
-	connections->out.running(connections->out.arg, &caller, &charge);
+	item->reported_ns = now_ns;
+	call_charge(item->call, pipeline->config.prices, pipeline->calibration, &charge);
+	pipeline_call_running(pipeline, &caller, &charge);
 }
 
 static void piece_take(struct connections *connections, struct connection *connection,
@@ -173,7 +169,7 @@ static void piece_take(struct connections *connections, struct connection *conne
 	if (call_is_done(item->call))
 		item_settle(connections, connection, item);
 	else
-		item_tell(connections, connection, item, piece, event->time_ns);
+		item_report(connections, connection, item, piece, event->time_ns);
 }
 
 /* Pulls what the connection has to say; returns how many requests began. */
@@ -191,43 +187,43 @@ static size_t connection_pull(struct connections *connections, struct connection
 }
 
 /* Behind a gap the parsers wait for the next message: all that is passed over then is due to it. */
-static void connection_tell_missed(struct connections *connections, struct connection *connection,
-				   const struct conn_stats *stats)
+static void connection_report_missed(struct connections *connections, struct connection *connection,
+				     const struct conn_stats *stats)
 {
 	uint64_t missed[2];
 
 	if (!stats->gaps && !stats->is_upgraded)
 		return;
 	for (int dir = 0; dir < 2; dir++) {
-		missed[dir] = stats->unread_bytes[dir] > connection->told_missed[dir] ?
-				      stats->unread_bytes[dir] - connection->told_missed[dir] :
+		missed[dir] = stats->unread_bytes[dir] > connection->reported_missed[dir] ?
+				      stats->unread_bytes[dir] - connection->reported_missed[dir] :
 				      0;
-		connection->told_missed[dir] += missed[dir];
+		connection->reported_missed[dir] += missed[dir];
 	}
 	if (missed[EV_OUT] || missed[EV_IN])
-		connections->out.missed(
-			connections->out.arg, connection->id, connection->tgid, connection->host,
-			stats->is_upgraded ? CONNECTIONS_UPGRADED : CONNECTIONS_LOST, missed);
+		pipeline_missed(connections->pipeline, connection->id, connection->tgid,
+				connection->host,
+				stats->is_upgraded ? UNMETERED_UPGRADED : UNMETERED_LOST, missed);
 }
 
-static void connection_tell(struct connections *connections, struct connection *connection)
+static void connection_report(struct connections *connections, struct connection *connection)
 {
 	struct conn_stats stats;
 
 	if (!connection->conn || !connection->host[0])
 		return;
 	conn_stats(connection->conn, &stats);
-	connection_tell_missed(connections, connection, &stats);
+	connection_report_missed(connections, connection, &stats);
 	for (int dir = 0; dir < 2; dir++) {
 		uint64_t read = connection->seen[dir] - stats.unread_bytes[dir];
 
-		if (read <= connection->told[dir])
+		if (read <= connection->reported[dir])
 			continue;
-		connections->out.read(connections->out.arg, connection->id, connection->tgid,
-				      connection->host, dir, read - connection->told[dir],
-				      connection->records[dir] - connection->told_records[dir]);
-		connection->told[dir] = read;
-		connection->told_records[dir] = connection->records[dir];
+		pipeline_read(connections->pipeline, connection->id, connection->tgid,
+			      connection->host, dir, read - connection->reported[dir],
+			      connection->records[dir] - connection->reported_records[dir]);
+		connection->reported[dir] = read;
+		connection->reported_records[dir] = connection->records[dir];
 	}
 }
 
@@ -238,7 +234,7 @@ static void connection_stop(struct connections *connections, struct connection *
 
 	if (!connection->conn)
 		return;
-	connection_tell(connections, connection);
+	connection_report(connections, connection);
 	conn_stats(connection->conn, &stats);
 	connections->stats.gaps += stats.gaps;
 	connections->stats.gap_bytes += stats.gap_bytes;
@@ -250,8 +246,11 @@ static void connection_stop(struct connections *connections, struct connection *
 static void decide(struct connections *connections, struct connection *connection,
 		   enum ctl_verdict verdict)
 {
+	const struct pipeline_tap_ops *tap = &connections->pipeline->config.hooks.tap;
+
 	connection->is_decided = true;
-	connections->out.decided(connections->out.arg, connection->id, verdict);
+	if (tap->decide)
+		tap->decide(tap->arg, connection->id, verdict);
 	if (verdict == CTL_IGNORE)
 		connection_stop(connections, connection);
 }
@@ -401,35 +400,38 @@ void connections_close(struct connections *connections, const struct ev_close *e
 
 void connections_gone(struct connections *connections, const struct ev_head *event)
 {
+	const struct pipeline_tap_ops *tap = &connections->pipeline->config.hooks.tap;
 	struct connection *connection, *next;
 
 	HASH_ITER(hh, connections->table, connection, next) {
 		if (connection->tgid != event->tgid)
 			continue;
-		connections->out.forgotten(connections->out.arg, connection->tgid, connection->ssl);
+		if (tap->forget)
+			tap->forget(tap->arg, connection->tgid, connection->ssl);
 		connection_end(connections, connection, NULL, event);
 	}
 }
 
-bool connections_told(struct connections *connections, uint64_t id, struct connections_told *ret)
+bool connections_reported(struct connections *connections, uint64_t id,
+			  struct connections_reported *ret)
 {
 	struct connection *connection = connection_find(connections, id);
 
 	if (!connection)
 		return false;
-	connection_tell(connections, connection);
-	*ret = (struct connections_told){ .tgid = connection->tgid, .host = connection->host };
-	memcpy(ret->bytes, connection->told, sizeof(ret->bytes));
-	memcpy(ret->records, connection->told_records, sizeof(ret->records));
+	connection_report(connections, connection);
+	*ret = (struct connections_reported){ .tgid = connection->tgid, .host = connection->host };
+	memcpy(ret->bytes, connection->reported, sizeof(ret->bytes));
+	memcpy(ret->records, connection->reported_records, sizeof(ret->records));
 	return true;
 }
 
-void connections_tell(struct connections *connections)
+void connections_report(struct connections *connections)
 {
 	struct connection *connection, *next;
 
 	HASH_ITER(hh, connections->table, connection, next)
-		connection_tell(connections, connection);
+		connection_report(connections, connection);
 }
 
 void connections_stats(const struct connections *connections, struct connections_stats *ret)

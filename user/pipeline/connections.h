@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The TLS connections whose plaintext comes up, each with its calls in progress: events in, charges
- * out. A call is charged once: when both its messages have ended, at its stream's terminator, or
+ * The pipeline's half above TLS: the connections whose plaintext comes up, each with its calls in
+ * progress. Events in, charges out. A call is charged once: when both its messages have ended, at its stream's terminator, or
  * with its connection.
  */
 #ifndef PIPELINE_CONNECTIONS_H
@@ -17,7 +17,7 @@
 struct connections;
 
 /*
- * Limits. A connection at rest is a struct link and a struct conn; beyond CONNECTIONS_MAX the oldest one
+ * Limits. A connection at rest is a struct connection and a struct conn; beyond CONNECTIONS_MAX the oldest one
  * goes, its calls charged as what is known of them. HTTP/1.1 pipelines seldom hold more than 6
  * calls, HTTP/2 servers allow 100 to 250 streams.
  */
@@ -27,7 +27,7 @@ struct connections;
 #define CONNECTIONS_RUNNING_NS 50000000ULL
 #define CONNECTIONS_CLOSELY_NS 10000000ULL
 
-/* Whose call it is, as the kernel half told. */
+/* Whose call it is, as the kernel half reported. */
 struct connections_caller {
 	uint64_t cgroup;     /* of the thread that wrote the request */
 	uint64_t call;       /* a number of the call's own, from running to charged */
@@ -38,43 +38,17 @@ struct connections_caller {
 	const char *comm;
 };
 
-enum connections_miss {
-	CONNECTIONS_LOST,     /* it, or what it belongs to, got lost on the way */
-	CONNECTIONS_UPGRADED, /* what follows a 101, such as WebSocket's frames */
-};
+struct pipeline;
 
-/* What comes out. All are called; `arg` goes with each. */
-struct connections_out {
-	/*
-	 * What a call has cost so far: when its request is known, and while its answer flows, at
-	 * most each CONNECTIONS_RUNNING_NS, or as connections_running() said. May be NULL.
-	 */
-	void (*running)(void *arg, const struct connections_caller *caller,
-			const struct charge *so_far);
-	void (*charged)(void *arg, const struct connections_caller *caller,
-			const struct charge *charge);
-	/* A connection that the kernel did not know by name was judged. */
-	void (*decided)(void *arg, uint64_t connection, enum ctl_verdict verdict);
-	/* Plaintext that the parsers read, for the reconciliation with the flows; `connection`: of it. */
-	void (*read)(void *arg, uint64_t connection, uint32_t tgid, const char *host,
-		     enum ev_dir dir, uint64_t bytes, uint64_t records);
-	/* Plaintext of it that no parser made sense of, and why. */
-	void (*missed)(void *arg, uint64_t connection, uint32_t tgid, const char *host,
-		       enum connections_miss why, const uint64_t bytes[2]);
-	/* A POST to an AI host that is no call of a known kind. */
-	void (*other)(void *arg, uint32_t tgid, const char *host);
-	/* The kernel may forget this connection: its process is gone. */
-	void (*forgotten)(void *arg, uint32_t tgid, uint64_t ssl);
-	void *arg;
-};
-
-/* NULL: no memory. The prices and the calibration must outlive the table. */
-struct connections *connections_new(const struct connections_out *out, const struct prices *prices,
-				    struct calibration *calibration);
+/*
+ * NULL: no memory. Of the pipeline it uses the hooks, the prices, the calibration and the
+ * reconciliation, which must be there; its calls go to charge.c, what was read of them to plaintext.c.
+ */
+struct connections *connections_new(struct pipeline *pipeline);
 /* Ends every call in progress at now_ns (monotonic). */
 struct connections *connections_free(struct connections *connections, uint64_t now_ns);
 
-/* How often connections_out.running is told of one call. */
+/* How often a call in progress is reported: CONNECTIONS_RUNNING_NS at first. */
 void connections_running(struct connections *connections, uint64_t period_ns);
 
 /* True if the connection is one to an AI host that was not known before. */
@@ -83,17 +57,18 @@ void connections_data(struct connections *connections, const struct ev_data *eve
 void connections_close(struct connections *connections, const struct ev_close *event);
 /* A process ended, or became another program: its connections went with it. */
 void connections_gone(struct connections *connections, const struct ev_head *event);
-/* What connections_out.read was told of one connection. */
-struct connections_told {
+/* What was reported of one connection. */
+struct connections_reported {
 	uint32_t tgid;
 	const char *host; /* valid until the next call */
 	uint64_t bytes[2], records[2];
 };
-/* Tells it what is new of this one, then gives all that it was told. False: no such connection. */
-bool connections_told(struct connections *connections, uint64_t id, struct connections_told *ret);
+/* Reports what is new of this one, then gives all that was reported. False: no such connection. */
+bool connections_reported(struct connections *connections, uint64_t id,
+			  struct connections_reported *ret);
 
-/* Tells connections_out.read what was read since it was last told. */
-void connections_tell(struct connections *connections);
+/* Reports to the reconciliation what was read since the last time. */
+void connections_report(struct connections *connections);
 
 struct connections_stats {
 	uint64_t connections, calls; /* now */

@@ -17,15 +17,15 @@
 /* Nobody saw it greet: who it goes to, and whose it is. False: that is not known. */
 static bool adopt(const struct pipeline *pipeline, struct ev_flow *flow)
 {
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
 	const char *host = addresses_host(pipeline->addresses, flow->family, flow->remote_addr,
 					  flow->remote_port);
 
 	if (!host)
 		return false;
 	snprintf(flow->host, sizeof(flow->host), "%s", host);
-	if (!flow->head.tgid && hooks->owner)
-		flow->head.tgid = hooks->owner(hooks->arg, flow->head.id);
+	if (!flow->head.tgid && tap->owner)
+		flow->head.tgid = tap->owner(tap->arg, flow->head.id);
 	return true;
 }
 
@@ -42,7 +42,7 @@ static void learn_hello(struct pipeline *pipeline, const struct ev_flow *known, 
 /* A flow to an AI host that passes. */
 static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 {
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct pipeline_find_ops *find = &pipeline->config.hooks.find;
 	struct who_process process;
 	bool is_relayed = !flow->is_quic && flow->hello &&
 			  relays_is_relayed(pipeline->relays, flow->hello, flow->head.id);
@@ -60,27 +60,28 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 	flow_table_put(pipeline->flows, flow);
 	if (is_relayed)
 		flow_table_set_relayed(pipeline->flows, flow->head.id);
-	else if (flow->head.tgid && hooks->greeted)
-		hooks->greeted(hooks->arg, flow->head.tgid, flow->head.cgroup);
-	if (!is_relayed && flow->head.tgid && hooks->left_out)
+	else if (flow->head.tgid && find->greeted)
+		find->greeted(find->arg, flow->head.tgid, flow->head.cgroup);
+	if (!is_relayed && flow->head.tgid && find->left_out)
 		reconcile_left_out(pipeline->reconcile, flow->head.tgid, flow->host,
-				   hooks->left_out(hooks->arg, flow->head.tgid));
+				   find->left_out(find->arg, flow->head.tgid));
 	pipeline_judge(pipeline, flow->head.cgroup, flow->head.tgid ? &process : NULL, flow->host,
 		       true, flow->head.time_ns);
 }
 
 void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 {
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct pipeline_find_ops *find = &pipeline->config.hooks.find;
+	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
 	const struct ev_flow *known = flow_table_get(pipeline->flows, event->head.id);
 	struct ev_flow flow = *event;
 	bool is_ai;
 
 	if (flow.state == EV_FLOW_APPROACH) {
-		if (flow.head.tgid && hooks->greeted)
-			hooks->greeted(hooks->arg, flow.head.tgid, flow.head.cgroup);
-		if (flow.head.id && hooks->deferred)
-			hooks->deferred(hooks->arg, flow.head.id);
+		if (flow.head.tgid && find->greeted)
+			find->greeted(find->arg, flow.head.tgid, flow.head.cgroup);
+		if (flow.head.id && tap->deferred)
+			tap->deferred(tap->arg, flow.head.id);
 		return;
 	}
 	flow.host[sizeof(flow.host) - 1] = '\0';
@@ -91,13 +92,13 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 	if (flow.is_adopted && !adopt(pipeline, &flow))
 		return;
 	is_ai = api_find(flow.host);
-	if (flow.verdict == CTL_ASK && hooks->flow_decide)
-		hooks->flow_decide(hooks->arg, &flow, is_ai ? CTL_AI : CTL_IGNORE);
+	if (flow.verdict == CTL_ASK && tap->flow_decide)
+		tap->flow_decide(tap->arg, &flow, is_ai ? CTL_AI : CTL_IGNORE);
 	if (!is_ai)
 		return;
 	if (flow.state == EV_FLOW_REFUSED) {
-		if (hooks->destroy)
-			hooks->destroy(hooks->arg, &flow);
+		if (tap->destroy)
+			tap->destroy(tap->arg, &flow);
 		return;
 	}
 	if (!flow.is_tunnelled && !flow.is_adopted)
@@ -162,7 +163,7 @@ static void settle_unread(struct pipeline *pipeline, bool tick, uint64_t now_ns)
 {
 	struct reconcile_sum sum;
 
-	connections_tell(pipeline->connections);
+	connections_report(pipeline->connections);
 	while (reconcile_next(pipeline->reconcile, tick, &sum))
 		charge_unmetered(pipeline, &sum, now_ns);
 }
@@ -192,8 +193,10 @@ void pipeline_settle(struct pipeline *pipeline, uint64_t now_ns)
 /* Settling walks all connections and accounts: many ends are settled at once. */
 static void settle_soon(struct pipeline *pipeline, uint64_t now_ns)
 {
-	if (pipeline->config.hooks.settle_soon)
-		pipeline->config.hooks.settle_soon(pipeline->config.hooks.arg);
+	const struct pipeline_observer_ops *observer = &pipeline->config.hooks.observer;
+
+	if (observer->settle_soon)
+		observer->settle_soon(observer->arg);
 	else
 		pipeline_settle(pipeline, now_ns);
 }
@@ -201,13 +204,13 @@ static void settle_soon(struct pipeline *pipeline, uint64_t now_ns)
 /* Another name was seen where an old connection goes: it may be somebody's who was never named. */
 static bool doubt_flow(struct pipeline *pipeline, const struct ev_flow *flow)
 {
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
 
-	if (!flow->is_adopted || !hooks->is_shared || !hooks->is_shared(hooks->arg, flow))
+	if (!flow->is_adopted || !tap->is_shared || !tap->is_shared(tap->arg, flow))
 		return false;
 	reconcile_flow_doubt(pipeline->reconcile, flow);
-	if (hooks->flow_decide)
-		hooks->flow_decide(hooks->arg, flow, CTL_IGNORE);
+	if (tap->flow_decide)
+		tap->flow_decide(tap->arg, flow, CTL_IGNORE);
 	flow_table_drop(pipeline->flows, flow->head.id);
 	return true;
 }
@@ -235,14 +238,14 @@ struct release {
 static void end_quic(void *arg, const struct ev_flow *known)
 {
 	const struct release *release = arg;
-	const struct pipeline_hooks *hooks = &release->pipeline->config.hooks;
+	const struct pipeline_tap_ops *tap = &release->pipeline->config.hooks.tap;
 	struct ev_flow flow = *known;
 	struct ctl_flow counts;
 
 	if (!flow.is_quic || flow.socket != release->socket)
 		return;
 	release->pipeline->n_quic--;
-	if (hooks->flow_get && !hooks->flow_get(hooks->arg, flow.head.id, &counts)) {
+	if (tap->flow_get && !tap->flow_get(tap->arg, flow.head.id, &counts)) {
 		memcpy(flow.bytes, counts.bytes, sizeof(flow.bytes));
 		memcpy(flow.handshake, counts.handshake, sizeof(flow.handshake));
 		memcpy(flow.framed, counts.framed, sizeof(flow.framed));
@@ -251,54 +254,15 @@ static void end_quic(void *arg, const struct ev_flow *known)
 	end_flow(release->pipeline, &flow);
 }
 
-struct look {
-	struct pipeline *pipeline;
-	const struct connections_caller *caller;
-	const char *host;
-};
-
-/* Its end may come minutes after its program's, or has come and waits in the ring. */
-static void look_at_held(void *arg, const struct ev_flow *flow)
-{
-	const struct look *look = arg;
-	const struct pipeline_hooks *hooks = &look->pipeline->config.hooks;
-	uint64_t since_ns;
-
-	if (flow->is_quic || flow->head.tgid != look->caller->tgid || strcmp(flow->host, look->host))
-		return;
-	since_ns = hooks->held(hooks->arg, flow->head.id);
-	if (since_ns)
-		unsent_put(look->pipeline->unsent, flow, since_ns);
-	else
-		unsent_drop(look->pipeline->unsent, flow->head.id);
-}
-
-bool pipeline_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
-		     const struct charge *charge)
-{
-	struct look look = { pipeline, caller, charge->host };
-	struct unsent_call call = { .tgid = caller->tgid,
-				    .host = charge->host,
-				    .connection = caller->connection,
-				    .start_ns = charge->start_mono_ns,
-				    .next_ns = caller->next_ns };
-
-	if (charge->outcome != CHARGE_NO_ANSWER || charge->source == CHARGE_FREE)
-		return false;
-	if (pipeline->config.hooks.held)
-		flow_table_each(pipeline->flows, look_at_held, &look);
-	return unsent_explains(pipeline->unsent, &call);
-}
-
 void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
 {
 	const struct ev_flow *known = flow_table_get(pipeline->flows, event->head.id);
 	struct release release = { pipeline, event->head.id };
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
 	struct ev_flow flow;
 
-	if (event->is_unsent && hooks->hold_over)
-		hooks->hold_over(hooks->arg, event->head.id);
+	if (event->is_unsent && tap->hold_over)
+		tap->hold_over(tap->arg, event->head.id);
 	if (known) {
 		/* The end comes from where no task is known. */
 		flow = *known;
@@ -324,7 +288,7 @@ void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
 /* A QUIC connection's name is known, or that it will not be: then its address is asked. */
 void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event)
 {
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
 	struct ev_flow flow = event->flow;
 	const char *host;
 	enum ctl_verdict verdict;
@@ -344,10 +308,10 @@ void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event)
 		break;
 	}
 	verdict = api_find(flow.host) ? CTL_AI : CTL_IGNORE;
-	if (hooks->decide)
-		hooks->decide(hooks->arg, flow.head.id, verdict);
-	if (flow.host[0] && hooks->flow_decide)
-		hooks->flow_decide(hooks->arg, &flow, verdict);
+	if (tap->decide)
+		tap->decide(tap->arg, flow.head.id, verdict);
+	if (flow.host[0] && tap->flow_decide)
+		tap->flow_decide(tap->arg, &flow, verdict);
 	if (verdict != CTL_AI)
 		return;
 	addresses_learn(pipeline->addresses, flow.family, flow.remote_addr, flow.remote_port,
@@ -358,12 +322,12 @@ void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event)
 static void count_flow(void *arg, const struct ev_flow *flow)
 {
 	struct pipeline *pipeline = arg;
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
 	struct ev_flow doubtful = *flow;
 	struct ctl_flow counts;
 
 	if (flow_table_is_relayed(pipeline->flows, flow->head.id) ||
-	    hooks->flow_get(hooks->arg, flow->head.id, &counts))
+	    tap->flow_get(tap->arg, flow->head.id, &counts))
 		return;
 	if (flow_table_is_paired(pipeline->flows, flow->head.id))
 		return reconcile_paired_count(pipeline->reconcile, flow, &counts);
@@ -375,7 +339,7 @@ static void count_flow(void *arg, const struct ev_flow *flow)
 void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns)
 {
 	reconcile_paired_recount(pipeline->reconcile);
-	if (pipeline->config.hooks.flow_get)
+	if (pipeline->config.hooks.tap.flow_get)
 		flow_table_each(pipeline->flows, count_flow, pipeline);
 	settle_unread(pipeline, true, now_ns);
 }
@@ -408,26 +372,26 @@ static void destroy_one(void *arg, const struct ev_flow *flow)
 	if (!flow_table_set_reset(job->pipeline->flows, flow->head.id))
 		return;
 	job->done++;
-	config->hooks.destroy(config->hooks.arg, flow);
+	config->hooks.tap.destroy(config->hooks.tap.arg, flow);
 }
 
 size_t pipeline_destroy(struct pipeline *pipeline, const char *path)
 {
 	struct destroy_job job = { .pipeline = pipeline, .path = path };
 
-	if (pipeline->config.hooks.destroy)
+	if (pipeline->config.hooks.tap.destroy)
 		flow_table_each(pipeline->flows, destroy_one, &job);
 	return job.done;
 }
 
 bool pipeline_reset(struct pipeline *pipeline, uint64_t cookie)
 {
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
 	const struct ev_flow *flow = flow_table_get(pipeline->flows, cookie);
 
-	if (!flow || !hooks->destroy)
+	if (!flow || !tap->destroy)
 		return false;
-	hooks->destroy(hooks->arg, flow);
+	tap->destroy(tap->arg, flow);
 	return true;
 }
 

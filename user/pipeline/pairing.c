@@ -12,13 +12,13 @@
  * The host that matters is the connection's: its flow was not known, since it has no name, another's, or
  * a proxy's address. False: that is no call to an AI host.
  */
-static bool name_flow(struct ev_flow *flow, const struct connections_told *told)
+static bool name_flow(struct ev_flow *flow, const struct connections_reported *reported)
 {
-	if (!api_find(told->host))
+	if (!api_find(reported->host))
 		return false;
-	snprintf(flow->host, sizeof(flow->host), "%s", told->host);
+	snprintf(flow->host, sizeof(flow->host), "%s", reported->host);
 	if (!flow->head.tgid)
-		flow->head.tgid = told->tgid;
+		flow->head.tgid = reported->tgid;
 	return true;
 }
 
@@ -31,55 +31,45 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 	pipeline_judge(pipeline, flow->head.cgroup, &process, flow->host, true, flow->head.time_ns);
 }
 
-bool pipeline_explain(struct pipeline *pipeline, uint64_t connection, enum ev_dir dir,
-		      uint64_t bytes)
-{
-	const struct pairs_sockets *sockets = pairs_get(pipeline->pairs, connection);
-
-	for (size_t i = 0; sockets && i < sockets->n; i++)
-		flow_table_explain(pipeline->flows, sockets->cookies[i], dir, bytes);
-	return sockets;
-}
-
 void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
 {
 	const struct ev_flow *known = flow_table_get(pipeline->flows, event->flow.head.id);
-	struct connections_told told = { .host = "" };
+	struct connections_reported reported = { .host = "" };
 	struct ev_flow flow = event->flow;
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
 	bool is_known = known, is_paired;
 
-	/* Before it is put down: what is new is still told as of no pair. One without a name opens later. */
-	(void)connections_told(pipeline->connections, event->connection, &told);
+	/* Before it is put down: what is new is still reported as of no pair. One without a name opens later. */
+	(void)connections_reported(pipeline->connections, event->connection, &reported);
 	flow.comm[sizeof(flow.comm) - 1] = '\0';
 	flow.host[sizeof(flow.host) - 1] = '\0';
 	if (known)
 		memcpy(flow.host, known->host, sizeof(flow.host));
-	else if (!name_flow(&flow, &told))
+	else if (!name_flow(&flow, &reported))
 		return;
 	else
 		add_flow(pipeline, &flow);
-	if (pairs_put(pipeline->pairs, event->connection, flow.head.id) == 0 && told.host[0])
-		reconcile_pair_read(pipeline->reconcile, told.tgid, told.host, told.bytes,
-				    told.records);
+	if (pairs_put(pipeline->pairs, event->connection, flow.head.id) == 0 && reported.host[0])
+		reconcile_pair_read(pipeline->reconcile, reported.tgid, reported.host,
+				    reported.bytes, reported.records);
 	for (int dir = 0; dir < 2; dir++)
-		flow_table_explain(pipeline->flows, flow.head.id, dir, told.bytes[dir]);
-	if (flow.state == EV_FLOW_REFUSED && hooks->destroy)
-		hooks->destroy(hooks->arg, &flow);
+		flow_table_explain(pipeline->flows, flow.head.id, dir, reported.bytes[dir]);
+	if (flow.state == EV_FLOW_REFUSED && tap->destroy)
+		tap->destroy(tap->arg, &flow);
 	is_paired = flow_table_is_paired(pipeline->flows, flow.head.id);
 	flow_table_set_paired(pipeline->flows, flow.head.id, event->connection);
 	if (!is_paired && !flow_table_is_relayed(pipeline->flows, flow.head.id))
-		reconcile_pair(pipeline->reconcile, &flow, is_known, told.bytes);
+		reconcile_pair(pipeline->reconcile, &flow, is_known, reported.bytes);
 }
 
 void pipeline_pair_end(struct pipeline *pipeline, const struct ev_flow *flow)
 {
 	uint64_t connections[FLOWS_PAIRED_MAX], explained[2];
 	size_t n = flow_table_paired(pipeline->flows, flow->head.id, connections);
-	struct connections_told told;
+	struct connections_reported reported;
 
 	for (size_t i = 0; i < n; i++)
-		(void)connections_told(pipeline->connections, connections[i], &told);
+		(void)connections_reported(pipeline->connections, connections[i], &reported);
 	flow_table_explained(pipeline->flows, flow->head.id, explained);
 	reconcile_paired_end(pipeline->reconcile, flow, explained);
 }

@@ -8,157 +8,8 @@
 
 #include "meter/api.h"
 #include "meter/estimate.h"
-#include "pipeline/connections.h"
 
-/* A cgroup or a process has appeared: is one of its budgets spent already? */
-void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
-		    const char *host, bool will_call, uint64_t time_ns)
-{
-	struct policy_subject subject = { .host = host, .model = "" };
-	int64_t now_us = pipeline->config.wall_us(time_ns);
-	static const struct who_process nobody; /* of a cgroup alone */
-	struct verdict_iter verdicts;
-	struct who_group group;
-
-	if (!pipeline->config.policy)
-		return;
-	who_group_get(pipeline->config.who, cgroup, &group);
-	subject.group = &group;
-	subject.process = process ?: &nobody;
-	if (will_call)
-		policy_expect(pipeline->config.policy, &subject, now_us, &verdicts);
-	else
-		policy_judge(pipeline->config.policy, &subject, now_us, &verdicts);
-	if (pipeline->config.enforcer)
-		enforcer_apply_all(pipeline->config.enforcer, &verdicts, &subject, now_us);
-}
-
-void pipeline_charge(struct pipeline *pipeline, const struct connections_caller *caller,
-		     const struct charge *charge)
-{
-	const struct pipeline_config *config = &pipeline->config;
-	struct who_group group;
-	struct who_process process;
-	struct ledger_call row = { .start_us = config->wall_us(charge->start_mono_ns),
-				   .charge = charge,
-				   .group = &group,
-				   .process = &process };
-	struct policy_subject subject = {
-		.group = &group, .process = &process, .host = charge->host, .model = charge->model
-	};
-	int64_t now_us = config->wall_us(charge->start_mono_ns + charge->duration_ns);
-	struct verdict_iter verdicts;
-
-	who_group_get(config->who, caller->cgroup, &group);
-	who_process_get(config->who, caller->tgid, caller->comm, caller->uid, &process);
-	pipeline->stats.charges++;
-	if (config->ledger && ledger_add(config->ledger, &row, &row.id) < 0)
-		pipeline->stats.charges_unwritten++;
-	if (config->hooks.called)
-		config->hooks.called(config->hooks.arg, &row);
-	if (!config->policy)
-		return;
-	policy_release(config->policy, caller->call);
-	policy_charge(config->policy, &subject, charge, row.id, now_us, &verdicts);
-	if (!config->enforcer)
-		return;
-	enforcer_apply_all(config->enforcer, &verdicts, &subject, now_us);
-	enforcer_review(config->enforcer, config->policy, true, now_us);
-}
-
-/* What a call has cost so far is held against its budgets, and may cross a line by itself. */
-static void on_running(void *arg, const struct connections_caller *caller,
-		       const struct charge *so_far)
-{
-	struct pipeline *pipeline = arg;
-	const struct pipeline_config *config = &pipeline->config;
-	struct policy_subject subject = { .host = so_far->host, .model = so_far->model };
-	int64_t now_us = config->wall_us(pipeline->last_ns);
-	struct verdict_iter verdicts;
-	struct who_process process;
-	struct who_group group;
-
-	if (!config->policy)
-		return;
-	who_group_get(config->who, caller->cgroup, &group);
-	who_process_get(config->who, caller->tgid, caller->comm, caller->uid, &process);
-	subject.group = &group;
-	subject.process = &process;
-	policy_reserve(config->policy, &subject, caller->call, so_far, now_us, &verdicts);
-	if (config->enforcer)
-		enforcer_apply_all(config->enforcer, &verdicts, &subject, now_us);
-}
-
-/* What the connections tell. */
-
-static void on_charged(void *arg, const struct connections_caller *caller,
-		       const struct charge *charge)
-{
-	struct pipeline *pipeline = arg;
-	struct charge waived;
-
-	if (!pipeline_unsent(pipeline, caller, charge))
-		return pipeline_charge(pipeline, caller, charge);
-	waived = *charge;
-	charge_waive(&waived);
-	/* Should it leave after all, it is not explained by what was read. */
-	reconcile_unsent(pipeline->reconcile, caller->tgid, charge->host, charge->request_bytes);
-	pipeline_charge(pipeline, caller, &waived);
-}
-
-static void on_decided(void *arg, uint64_t connection, enum ctl_verdict verdict)
-{
-	struct pipeline *pipeline = arg;
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
-
-	if (hooks->decide)
-		hooks->decide(hooks->arg, connection, verdict);
-}
-
-static void on_read(void *arg, uint64_t connection, uint32_t tgid, const char *host,
-		    enum ev_dir dir, uint64_t bytes, uint64_t records)
-{
-	struct pipeline *pipeline = arg;
-
-	if (pipeline_explain(pipeline, connection, dir, bytes))
-		reconcile_paired_read(pipeline->reconcile, tgid, host, dir, bytes);
-	else
-		reconcile_read(pipeline->reconcile, tgid, host, dir, bytes, records);
-}
-
-static void on_missed(void *arg, uint64_t connection, uint32_t tgid, const char *host,
-		      enum connections_miss why, const uint64_t bytes[2])
-{
-	struct pipeline *pipeline = arg;
-	uint64_t sum = bytes[EV_OUT] + bytes[EV_IN];
-
-	/* What no parser made sense of was seen all the same. */
-	if (!pipeline_explain(pipeline, connection, EV_OUT, bytes[EV_OUT]))
-		reconcile_missed(pipeline->reconcile, tgid, host,
-				 why == CONNECTIONS_UPGRADED ? UNMETERED_UPGRADED : UNMETERED_LOST,
-				 sum);
-	else if (why == CONNECTIONS_LOST)
-		reconcile_paired_lost(pipeline->reconcile, tgid, host, sum);
-	(void)pipeline_explain(pipeline, connection, EV_IN, bytes[EV_IN]);
-}
-
-static void on_other(void *arg, uint32_t tgid, const char *host)
-{
-	struct pipeline *pipeline = arg;
-
-	reconcile_other(pipeline->reconcile, tgid, host);
-}
-
-static void on_forgotten(void *arg, uint32_t tgid, uint64_t ssl)
-{
-	struct pipeline *pipeline = arg;
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
-
-	if (hooks->forget)
-		hooks->forget(hooks->arg, tgid, ssl);
-}
-
-/* What the kernel tells. */
+/* What the kernel reports. */
 
 static void on_open(struct pipeline *pipeline, const struct ev_open *event)
 {
@@ -178,11 +29,11 @@ static void on_open(struct pipeline *pipeline, const struct ev_open *event)
 
 static void on_gone(struct pipeline *pipeline, const struct ev_head *event)
 {
-	const struct pipeline_hooks *hooks = &pipeline->config.hooks;
+	const struct pipeline_find_ops *find = &pipeline->config.hooks.find;
 
 	connections_gone(pipeline->connections, event);
-	if (hooks->gone)
-		hooks->gone(hooks->arg, event->tgid);
+	if (find->gone)
+		find->gone(find->arg, event->tgid);
 	/* Sockets are closed after EV_EXIT: their process must still have its name. */
 	if (event->type == EV_EXEC)
 		who_forget(pipeline->config.who, event->tgid);
@@ -283,14 +134,6 @@ void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 {
 	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
-	struct connections_out out = { .charged = on_charged,
-				       .running = on_running,
-				       .decided = on_decided,
-				       .read = on_read,
-				       .missed = on_missed,
-				       .other = on_other,
-				       .forgotten = on_forgotten,
-				       .arg = pipeline };
 
 	if (!pipeline)
 		return -ENOMEM;
@@ -303,7 +146,7 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 	pipeline->reconcile = reconcile_new();
 	pipeline->unsent = unsent_new();
 	if (calibration_new(&pipeline->calibration) == 0)
-		pipeline->connections = connections_new(&out, config->prices, pipeline->calibration);
+		pipeline->connections = connections_new(pipeline);
 	if (!pipeline->flows || !pipeline->pairs || !pipeline->relays || !pipeline->addresses ||
 	    !pipeline->quic_flows || !pipeline->reconcile || !pipeline->unsent ||
 	    !pipeline->connections) {
@@ -319,7 +162,7 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 	if (!pipeline)
 		return NULL;
 	/* What waits now is not lost: it leaves when this program has gone. */
-	pipeline->config.hooks.held = NULL;
+	pipeline->config.hooks.tap.held = NULL;
 	connections_free(pipeline->connections, pipeline->last_ns);
 	reconcile_free(pipeline->reconcile);
 	unsent_free(pipeline->unsent);

@@ -19,37 +19,63 @@
 
 struct pipeline;
 
-/* What the pipeline asks of the world; a NULL member is not called. */
-struct pipeline_hooks {
+/*
+ * What the pipeline asks of the world, grouped by who answers; a NULL member is not called. Each
+ * group has its own `arg`.
+ */
+
+/* The kernel half (tap/tap.h). */
+struct pipeline_tap_ops {
 	void (*decide)(void *arg, uint64_t connection, enum ctl_verdict verdict);
 	/* Answers a flow that came up as CTL_ASK: its suffix fits, its name may not. */
 	void (*flow_decide)(void *arg, const struct ev_flow *flow, enum ctl_verdict verdict);
-	void (*greeted)(void *arg, uint32_t tgid, uint64_t cgroup);
-	/* Behind `greeted`: this connection's ClientHello was deferred, and may leave now. */
-	void (*deferred)(void *arg, uint64_t cookie);
-	void (*gone)(void *arg, uint32_t tgid);
+	/* A TLS connection whose process is gone. */
 	void (*forget)(void *arg, uint32_t tgid, uint64_t ssl);
-	void (*called)(void *arg, const struct ledger_call *call); /* one line a call */
-	void (*destroy)(void *arg, const struct ev_flow *flow);    /* reset a live connection */
-	/* A flow has ended: pipeline_settle() is wanted. NULL: it is done at once. */
-	void (*settle_soon)(void *arg);
-	/* The process that holds the socket of a flow that nobody saw connect; 0: unknown. */
+	/* Resets a live connection. */
+	void (*destroy)(void *arg, const struct ev_flow *flow);
+	/* This connection's ClientHello was deferred until its process was greeted, and may leave now. */
+	void (*deferred)(void *arg, uint64_t cookie);
+	/* The process that holds the socket of a flow that was not seen to connect; 0: unknown. */
 	uint32_t (*owner)(void *arg, uint64_t cookie);
-	/* Is this adopted flow's address others' as well, as far as is known by now? */
+	/* Do others use this adopted flow's address as well, as far as is known by now? */
 	bool (*is_shared)(void *arg, const struct ev_flow *flow);
+	/* The counts of a flow so far. 0 or -errno. */
+	int (*flow_get)(void *arg, uint64_t cookie, struct ctl_flow *ret);
+	/* Since when a flow's request is held at a gate (CLOCK_MONOTONIC); 0: none is. */
+	uint64_t (*held)(void *arg, uint64_t cookie);
+	/* A flow whose request was held has ended. */
+	void (*hold_over)(void *arg, uint64_t cookie);
+	void *arg;
+};
+
+/* Discovery of what to probe (find/find.h). */
+struct pipeline_find_ops {
+	/* A process greets an AI host: it wants probes. */
+	void (*greeted)(void *arg, uint32_t tgid, uint64_t cgroup);
+	void (*gone)(void *arg, uint32_t tgid);
 	/* Why nothing will be read of a process that just greeted an AI host; UNMETERED_READ: it may be. */
 	enum unmetered_why (*left_out)(void *arg, uint32_t tgid);
-	int (*flow_get)(void *arg, uint64_t cookie, struct ctl_flow *ret); /* so far; 0 or -errno */
-	uint64_t (*held)(void *arg,
-			 uint64_t cookie); /* since when a flow's request waits; 0: none does */
-	void (*hold_over)(void *arg, uint64_t cookie); /* that flow has ended */
 	void *arg;
+};
+
+struct pipeline_observer_ops {
+	/* Each call, and each estimate, as it is written to the ledger. */
+	void (*called)(void *arg, const struct ledger_call *call);
+	/* A flow has ended: pipeline_settle() is due in a second. NULL: it is done at once. */
+	void (*settle_soon)(void *arg);
+	void *arg;
+};
+
+struct pipeline_hooks {
+	struct pipeline_tap_ops tap;
+	struct pipeline_find_ops find;
+	struct pipeline_observer_ops observer;
 };
 
 struct pipeline_config {
 	struct who *who;
 	struct prices *prices;
-	struct ledger *ledger;     /* may be NULL: charges go to hooks.called only */
+	struct ledger *ledger;     /* may be NULL: charges go to hooks.observer only */
 	struct policy *policy;     /* may be NULL */
 	struct enforcer *enforcer; /* may be NULL */
 	struct pipeline_hooks hooks;
@@ -72,7 +98,7 @@ void pipeline_address(struct pipeline *pipeline, const struct sockaddr *address,
 /* Any bytes may come; what is not an event is counted and dropped. */
 void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size_t size);
 
-/* Charges what flowed unread in connections that have ended: a second after hooks.settle_soon. */
+/* Charges what flowed unread in connections that have ended: a second after settle_soon. */
 void pipeline_settle(struct pipeline *pipeline, uint64_t now_ns);
 
 /*
@@ -82,7 +108,7 @@ void pipeline_settle(struct pipeline *pipeline, uint64_t now_ns);
 void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
 
 /*
- * Resets the live AI connections of a cgroup and of those below it, each once, through hooks.destroy.
+ * Resets the live AI connections of a cgroup and of those below it, each once, through hooks.tap.destroy.
  * `path` is the cgroup's, as who_group_get() gives it. Returns how many there were.
  */
 size_t pipeline_destroy(struct pipeline *pipeline, const char *path);

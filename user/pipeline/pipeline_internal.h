@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What pipeline.c and pipeline_flows.c share; nobody else includes it. */
+/*
+ * What the files of this room share; for them alone. The walk of a measured call: an event comes in
+ * (pipeline.c), its connection makes a call of it (connections.c), whose charge goes to the ledger,
+ * the policy and the enforcer (charge.c), and whose bytes explain what flowed (plaintext.c). Of what
+ * is not read: pipeline.c, flows.c, charge.c. None of these is called back by one that it calls.
+ */
 #ifndef PIPELINE_PIPELINE_INTERNAL_H
 #define PIPELINE_PIPELINE_INTERNAL_H
 
@@ -27,29 +32,44 @@ struct pipeline {
 	struct pipeline_stats stats;
 };
 
-/*
- * Is a budget of this cgroup and process (NULL: of nobody) spent already, or may be soon if it will call now?
- * Then what follows is done.
- */
-void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
-		    const char *host, bool will_call, uint64_t time_ns);
-/* Into the ledger, and to the policy. */
-void pipeline_charge(struct pipeline *pipeline, const struct connections_caller *caller,
-		     const struct charge *charge);
+/* ---- flows.c: what the kernel reports of flows, and what of them was not read ---- */
 
-/* pipeline_flows.c: what the kernel tells of flows. */
 void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event);
 void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event);
 void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event);
-/* pairing.c: a socket carries a TLS connection. */
+
+/* ---- pairing.c: sockets that carry known TLS connections ---- */
+
+/* A socket carries a TLS connection. */
 void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event);
 /* A flow that is known to carry TLS connections has ended; it is still in the table. */
 void pipeline_pair_end(struct pipeline *pipeline, const struct ev_flow *flow);
-/* So much of it was seen above TLS. False: the sockets that carry the connection are not known. */
-bool pipeline_explain(struct pipeline *pipeline, uint64_t connection, enum ev_dir dir,
-		      uint64_t bytes);
-/* Did this call, which is over, never leave? */
-bool pipeline_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
+
+/* ---- plaintext.c: what was read above TLS, for the reconciliation ---- */
+
+/* Plaintext of a connection that the parsers read, in `records` TLS records. */
+void pipeline_read(struct pipeline *pipeline, uint64_t connection, uint32_t tgid, const char *host,
+		   enum ev_dir dir, uint64_t bytes, uint64_t records);
+/* Plaintext of it that no parser made sense of, and why: UNMETERED_LOST or _UPGRADED. */
+void pipeline_missed(struct pipeline *pipeline, uint64_t connection, uint32_t tgid,
+		     const char *host, enum unmetered_why why, const uint64_t bytes[2]);
+
+/* ---- charge.c ---- */
+
+/*
+ * A cgroup or a process (NULL: none in particular) has appeared: is one of its budgets spent
+ * already, or may be soon if it will call now? Then what follows is applied.
+ */
+void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
+		    const char *host, bool will_call, uint64_t time_ns);
+/* What a call has cost so far is reserved in its budgets, and may cross a line by itself. */
+void pipeline_call_running(struct pipeline *pipeline, const struct connections_caller *caller,
+			   const struct charge *so_far);
+/* A call is over: to pipeline_charge(), for nothing if it never left the host. */
+void pipeline_call_over(struct pipeline *pipeline, const struct connections_caller *caller,
+			const struct charge *charge);
+/* Into the ledger, to the observer and the policy; what follows is applied. */
+void pipeline_charge(struct pipeline *pipeline, const struct connections_caller *caller,
 		     const struct charge *charge);
 
 #endif

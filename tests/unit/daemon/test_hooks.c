@@ -14,18 +14,18 @@ static void the_kernel_half_gets_its_answers(void **state)
 
 	starts();
 	hooks = hooks_pipeline(&world.daemon);
-	hooks.decide(hooks.arg, 1, CTL_AI);
-	hooks.flow_decide(hooks.arg, &flow, CTL_AI); /* fails: its flow has ended */
+	hooks.tap.decide(hooks.tap.arg, 1, CTL_AI);
+	hooks.tap.flow_decide(hooks.tap.arg, &flow, CTL_AI); /* fails: its flow has ended */
 	assert_int_equal(kernel.n_decided, 2);
-	hooks.forget(hooks.arg, TGID, 0xabc0);
+	hooks.tap.forget(hooks.tap.arg, TGID, 0xabc0);
 	assert_int_equal(kernel.n_forgotten, 1);
-	hooks.destroy(hooks.arg, &flow); /* fails: no privilege, which is logged */
+	hooks.tap.destroy(hooks.tap.arg, &flow); /* fails: no privilege, which is logged */
 	assert_int_equal(kernel.n_destroyed, 1);
-	hooks.hold_over(hooks.arg, 9);
+	hooks.tap.hold_over(hooks.tap.arg, 9);
 	assert_int_equal(kernel.n_dropped, 1);
-	hooks.deferred(hooks.arg, 9);
+	hooks.tap.deferred(hooks.tap.arg, 9);
 	assert_int_equal(kernel.n_woken, 1);
-	assert_int_equal(hooks.flow_get(hooks.arg, 9, &counts), -ENOENT);
+	assert_int_equal(hooks.tap.flow_get(hooks.tap.arg, 9, &counts), -ENOENT);
 }
 
 static void what_it_knows_is_passed_up(void **state)
@@ -34,15 +34,15 @@ static void what_it_knows_is_passed_up(void **state)
 
 	starts();
 	hooks = hooks_pipeline(&world.daemon);
-	assert_int_equal(hooks.owner(hooks.arg, 9), 0);
+	assert_int_equal(hooks.tap.owner(hooks.tap.arg, 9), 0);
 	kernel.owner = 4242;
-	assert_int_equal(hooks.owner(hooks.arg, 9), 4242);
-	assert_false(hooks.is_shared(hooks.arg, &flow));
+	assert_int_equal(hooks.tap.owner(hooks.tap.arg, 9), 4242);
+	assert_false(hooks.tap.is_shared(hooks.tap.arg, &flow));
 	kernel.is_shared = true;
-	assert_true(hooks.is_shared(hooks.arg, &flow));
-	assert_int_equal(hooks.held(hooks.arg, 9), 0);
+	assert_true(hooks.tap.is_shared(hooks.tap.arg, &flow));
+	assert_int_equal(hooks.tap.held(hooks.tap.arg, 9), 0);
 	kernel.held_since_ns = 17;
-	assert_int_equal(hooks.held(hooks.arg, 9), 17);
+	assert_int_equal(hooks.tap.held(hooks.tap.arg, 9), 17);
 }
 
 static void discovery_learns_who_greets_and_who_ends(void **state)
@@ -52,14 +52,14 @@ static void discovery_learns_who_greets_and_who_ends(void **state)
 	configure("resolve: false\nfirst-call: estimate\n");
 	starts();
 	hooks = hooks_pipeline(&world.daemon);
-	hooks.greeted(hooks.arg, TGID, CGROUP);
+	hooks.find.greeted(hooks.find.arg, TGID, CGROUP);
 	assert_int_equal(kernel.n_greeted, 1);
 	assert_int_equal(kernel.n_deferred, 0);
-	hooks.gone(hooks.arg, TGID);
+	hooks.find.gone(hooks.find.arg, TGID);
 	assert_int_equal(kernel.n_gone, 1);
-	assert_int_equal(hooks.left_out(hooks.arg, TGID), UNMETERED_READ);
+	assert_int_equal(hooks.find.left_out(hooks.find.arg, TGID), UNMETERED_READ);
 	kernel.reach = FIND_ATTACH_FAILED;
-	assert_int_equal(hooks.left_out(hooks.arg, TGID), UNMETERED_REFUSED);
+	assert_int_equal(hooks.find.left_out(hooks.find.arg, TGID), UNMETERED_REFUSED);
 }
 
 /* A cut resets the connections that are live below a path, and no other. */

@@ -78,14 +78,15 @@ static struct stage *stage_new(void)
 
 	stage->now_ns = 1000000000;
 	stage->connection = 1;
-	stage->config.hooks = (struct pipeline_hooks){ .decide = on_decide,
-						       .greeted = on_greeted,
-						       .gone = on_gone,
-						       .forget = on_forget,
-						       .called = on_called,
-						       .destroy = on_destroy,
-						       .flow_decide = on_flow_decide,
-						       .arg = stage };
+	stage->config.hooks = (struct pipeline_hooks){
+		.tap = { .decide = on_decide,
+			 .flow_decide = on_flow_decide,
+			 .forget = on_forget,
+			 .destroy = on_destroy,
+			 .arg = stage },
+		.find = { .greeted = on_greeted, .gone = on_gone, .arg = stage },
+		.observer = { .called = on_called, .arg = stage },
+	};
 	stage->config.wall_us = wall_us;
 	assert_int_equal(who_new(&stage->config.who, NULL), 0);
 	assert_int_equal(prices_new(&stage->config.prices), 0);
@@ -617,7 +618,7 @@ static void an_old_connection_is_charged_by_its_address(void **state)
 				.remote_addr = { 127, 0, 0, 11 },
 				.remote_port = 443 };
 
-	stage->config.hooks.owner = on_owner;
+	stage->config.hooks.tap.owner = on_owner;
 	pipeline_free(stage->pipeline);
 	assert_int_equal(pipeline_new(&stage->pipeline, &stage->config), 0);
 	pipeline_address(stage->pipeline, (struct sockaddr *)&at, "api.openai.com");
@@ -667,8 +668,8 @@ static void an_old_connection_at_a_shared_address_is_charged_to_nobody(void **st
 				.remote_addr = { 127, 0, 0, 10 },
 				.remote_port = 443 };
 
-	stage->config.hooks.owner = on_owner;
-	stage->config.hooks.is_shared = on_is_shared;
+	stage->config.hooks.tap.owner = on_owner;
+	stage->config.hooks.tap.is_shared = on_is_shared;
 	pipeline_free(stage->pipeline);
 	assert_int_equal(pipeline_new(&stage->pipeline, &stage->config), 0);
 	pipeline_address(stage->pipeline, (struct sockaddr *)&at, "api.openai.com");
@@ -772,7 +773,7 @@ static void quic_is_charged_by_size(void **state)
 	event.len = (__u32)(size[0] | size[1] << 8);
 	assert_int_equal(fread(event.bytes, 1, event.len, file), event.len);
 	fclose(file);
-	stage->config.hooks.flow_get = on_quic_counts;
+	stage->config.hooks.tap.flow_get = on_quic_counts;
 	pipeline_free(stage->pipeline);
 	assert_int_equal(pipeline_new(&stage->pipeline, &stage->config), 0);
 	pipeline_event(stage->pipeline, &event.flow.head, sizeof(event));
@@ -800,7 +801,7 @@ static uint64_t on_held(void *arg, uint64_t cookie)
 static void begins_withheld(struct stage *stage, uint64_t since_ns)
 {
 	held_ns = since_ns;
-	stage->config.hooks.held = on_held;
+	stage->config.hooks.tap.held = on_held;
 	pipeline_free(stage->pipeline);
 	assert_int_equal(pipeline_new(&stage->pipeline, &stage->config), 0);
 	flows(stage, EV_FLOW, "api.anthropic.com", 600, 0, EV_FLOW_SEEN);
