@@ -85,7 +85,7 @@ struct pipeline_config {
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config);
 struct pipeline *pipeline_free(struct pipeline *pipeline); /* ends every call in progress */
 
-/* Closely, or no longer: a budget is nearly spent, and what a call has cost so far is told more often. */
+/* Closely: a budget is nearly spent, and what a call has cost so far is reserved more often. */
 void pipeline_follow(struct pipeline *pipeline, bool closely);
 
 /* Other rules: what is in flight is reserved anew. The old policy is no longer touched. */
