@@ -62,14 +62,14 @@ enum ctl_gate_state {
 /*
  * Value of the `gates` map, keyed by v2 cgroup id; it holds for the cgroup and all below it (up to
  * CTL_DEPTH levels). A gate is a lease: the kernel takes it for open when CLOCK_MONOTONIC passes
- * lease_ns, so a daemon that died stops nobody for longer than that. UINT64_MAX: no end.
+ * lease_ns, so a daemon that died stops no one for longer than that. UINT64_MAX: no end.
  */
 #define CTL_DEPTH   16
 #define CTL_BUCKETS 4
 struct ctl_gate {
 	__u64 lease_ns;
 	__u32 state; /* enum ctl_gate_state */
-	__u32 has_rate; /* a bucket is a pace: QUIC, whose requests nobody can tell apart, is turned away */
+	__u32 has_rate; /* a bucket is a pace: QUIC, whose requests cannot be told apart, is turned away */
 	__u64 hits; /* written by the kernel: connects and hellos turned away, requests held */
 	/* CTL_PACE, and for live connections CTL_TURN_AWAY: keys of `grants`; 0 ends the list */
 	__u32 buckets[CTL_BUCKETS];
@@ -132,7 +132,7 @@ struct ctl_hold {
 	__u64 inode; /* of the socket, as /proc/PID/fd shows it */
 	__u32 tgid;  /* who connected */
 	/*
-	 * The first that had no credit when it was last asked. 0: nobody waits to be let go. Its program gave up,
+	 * The first that had no credit when it was last asked. 0: none waits for credit. Its program gave up,
 	 * a refusal dropped it, or the flow has ended; then user space deletes it as it reads of the end.
 	 */
 	__u32 bucket;
@@ -164,7 +164,7 @@ struct ctl_addr {
 };
 _Static_assert(sizeof(struct ctl_addr) == 20, "both halves agree on struct ctl_addr");
 
-/* A process that is told of as it connects is not told of again for so long. */
+/* A process that is reported as it connects is not reported again for this long. */
 #define CTL_APPROACH_NS 5000000000ULL
 
 /*
@@ -177,7 +177,7 @@ struct ctl_flow {
 	__u64 framed[2];    /* as in struct ev_flow, also below */
 	__u32 records[2];
 	__u8 record_bytes;
-	/* The socket's release tells of its end: an adopted flow, or (counts of 0) the socket of QUIC flows. */
+	/* The socket's release reports its end: an adopted flow, or (counts of 0) the socket of QUIC flows. */
 	__u8 ends_at_release;
 	__u8 reserved[6];
 };

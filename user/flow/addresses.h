@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which AI host is at which address, as greetings and the resolver told: for connections whose
- * greeting nobody saw.
+ * Which AI host is at which address, by greetings and the resolver: for connections whose greeting
+ * was not seen.
  */
 #ifndef FLOW_ADDRESSES_H
 #define FLOW_ADDRESSES_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The live TCP connections to AI hosts, as the flow look tells of them: what `refuse` must reset,
+ * The live TCP connections to AI hosts, as the flow look reports them: what `refuse` must reset,
  * and what the tap's view is reconciled with.
  */
 #ifndef FLOW_FLOW_TABLE_H
@@ -25,7 +25,7 @@ struct flows *flow_table_free(struct flows *flows);
 int flow_table_put(struct flows *flows, const struct ev_flow *flow);
 const struct ev_flow *flow_table_get(const struct flows *flows, __u64 cookie);
 void flow_table_drop(struct flows *flows, __u64 cookie);
-/* A flow that relays another one of this host: gated like any, charged to nobody. */
+/* A flow that relays another one of this host: gated like any, not charged. */
 void flow_table_set_relayed(struct flows *flows, __u64 cookie);
 bool flow_table_is_relayed(const struct flows *flows, __u64 cookie);
 /* It carries this TLS connection; after a fork, or a relay's, more than one: the newest are kept. */
@@ -38,7 +38,7 @@ bool flow_table_is_paired(const struct flows *flows, __u64 cookie);
 /* So much plaintext of the connections that it carries was read; gives the sum by enum ev_dir. */
 void flow_table_explain(struct flows *flows, __u64 cookie, enum ev_dir dir, uint64_t bytes);
 void flow_table_explained(const struct flows *flows, __u64 cookie, uint64_t ret_bytes[2]);
-/* It is being reset. False: it was before, or is not known; its end is still to be told. */
+/* It is being reset. False: it was before, or is not known; its end is still to come. */
 bool flow_table_set_reset(struct flows *flows, __u64 cookie);
 size_t flow_table_count(const struct flows *flows);
 

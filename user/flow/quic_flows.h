@@ -15,7 +15,7 @@ struct quic_flows *quic_flows_new(void);
 struct quic_flows *quic_flows_free(struct quic_flows *quic_flows);
 
 enum quic_flows_result {
-	QUIC_FLOWS_MORE, /* the next datagram may tell */
+	QUIC_FLOWS_MORE, /* the next datagram may have it */
 	QUIC_FLOWS_NAME, /* ret_host is set */
 	QUIC_FLOWS_NONE, /* it cannot be read, or holds no name */
 };

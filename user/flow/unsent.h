@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which calls without an answer never left the machine. The kernel tells of a flow that its last
- * request was held at a gate, and since when; the plaintext tells of a call when it began, and on
+ * Which calls without an answer never left the machine. The kernel reports of a flow that its last
+ * request was held at a gate, and since when; the plaintext shows when a call began, and on
  * which TLS connection. A flow is paired with the connection of a call that began as the holding did, and
  * then explains the calls that began on that connection from there on: TCP lets nothing overtake.
  */
@@ -19,7 +19,7 @@ struct unsent;
 #define UNSENT_MAX 4096
 
 /*
- * A blocking write returns, and is told of, after its segment was dropped: as late as its thread ran
+ * A blocking write returns, and is seen, after its segment was dropped: as late as its thread ran
  * again. Where TLS writes to memory the segment follows in the same turn of the program: 2 to 5 ms
  * later, measured of Node. Where Nagle's algorithm holds it back, it follows with an acknowledgement: 45 ms
  * later, measured of httpx with HTTP/2. So early only the last call is the one that was held.

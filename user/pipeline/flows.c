@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pipeline's half below TLS: flows, and what of them nobody read. */
+/* The pipeline's half below TLS: flows, and what of them was not read. */
 #include "pipeline/pipeline_internal.h"
 
 #include <arpa/inet.h>
@@ -201,7 +201,7 @@ static void settle_soon(struct pipeline *pipeline, uint64_t now_ns)
 		pipeline_settle(pipeline, now_ns);
 }
 
-/* Another name was seen where an old connection goes: it may be somebody's who was never named. */
+/* Another name was seen where an old connection goes: it may go to a host that never greeted. */
 static bool doubt_flow(struct pipeline *pipeline, const struct ev_flow *flow)
 {
 	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
@@ -368,7 +368,7 @@ static void destroy_one(void *arg, const struct ev_flow *flow)
 	who_group_get(config->who, flow->head.cgroup, &group);
 	if (!is_below(group.path, job->path))
 		return;
-	/* Each event of a call in flight orders it anew, and a late daemon has many of them. */
+	/* Each event of a call in flight orders it again, and a late daemon has many of them. */
 	if (!flow_table_set_reset(job->pipeline->flows, flow->head.id))
 		return;
 	job->done++;

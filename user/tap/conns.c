@@ -73,7 +73,7 @@ static void sweep_procs(int fd, tap_event_fn fn, void *arg)
 
 		tgid = next;
 		err = bpf_map_get_next_key(fd, &tgid, &next);
-		/* The tracepoint may be telling of it at this moment: one of the two deletes. */
+		/* The tracepoint may be reporting it at this moment: one of the two deletes. */
 		if (is_gone(tgid) && !bpf_map_delete_elem(fd, &tgid) && fn)
 			fn(arg, &event, sizeof(event));
 	}

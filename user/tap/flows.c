@@ -21,7 +21,7 @@ int tap_flows_attach(struct tap *tap, char **ret_error)
 	if (root < 0)
 		return tap_fail(ret_error, -errno, "the cgroup v2 mount %s could not be opened: %s",
 				path, strerror(errno));
-	/* sockops first: a socket that connects between the two is told without its owner else */
+	/* sockops first: otherwise a socket that connects in between is reported without its owner */
 	err = tap_attach_root(tap, skel->progs.flow_sockops, &skel->links.flow_sockops, root);
 	if (!err)
 		err = tap_attach_root(tap, skel->progs.socket_released,

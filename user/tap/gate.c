@@ -114,7 +114,7 @@ size_t tap_gates_sweep(struct tap *tap, bool (*wanted)(void *arg, uint64_t cgrou
 	uint32_t left = TAP_GATES_MAX;
 	size_t n = 0, cleared = 0;
 
-	/* Listed first: a walk over a table that changes begins anew. */
+	/* Listed first: a walk over a table that changes starts over. */
 	while (next_key(gates_fd(tap), at, &cgroups[n], &left))
 		at = &cgroups[n++];
 	for (size_t i = 0; i < n; i++)

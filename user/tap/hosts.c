@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What user space tells the kernel of names and connections. */
+/* Names and verdicts on connections, handed down to the kernel. */
 #include "tap/tap_internal.h"
 
 #include <ctype.h>

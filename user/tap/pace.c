@@ -52,7 +52,7 @@ int tap_holds(struct tap *tap, void (*fn)(void *arg, uint64_t cookie, const stru
 	uint64_t cookie, next;
 	struct ctl_hold hold;
 
-	/* The kernel takes entries away meanwhile: a key that is gone would begin anew, so count. */
+	/* The kernel takes entries away meanwhile: a key that is gone starts the walk over, so count. */
 	err = bpf_map_get_next_key(fd, NULL, &next);
 	for (unsigned i = 0; !err && i < CTL_HOLDS_MAX; i++) {
 		cookie = next;

@@ -2,7 +2,7 @@
 /*
  * Files of events: "AIGEV002", the wall clock minus the monotonic one in ns (__u64), then each event
  * as its size (__u32) and its bytes, in the byte order of the machine. For tests and fuzzing only:
- * such a file holds plaintext, so the daemon never writes one unless told to by `run --record`.
+ * such a file holds plaintext, so the daemon never writes one unless asked to by `run --record`.
  */
 #ifndef TAP_RECORD_H
 #define TAP_RECORD_H

@@ -88,7 +88,7 @@ static int explain_load(char **ret_error, int err)
 				"before 5.11 raise the memlock limit (LimitMEMLOCK=infinity)");
 	return tap_fail(ret_error, err,
 			"the BPF programs did not load (%s): aigress needs Linux 5.10 or newer; "
-			"`aigress check` tells what this kernel lacks, `--log-level debug` what the "
+			"`aigress check` shows what this kernel lacks, `--log-level debug` what the "
 			"verifier said",
 			strerror(-err));
 }
@@ -146,7 +146,7 @@ static int add_hosts(struct tap *tap, char **ret_error)
 
 	for (size_t i = 0; !err && tap->config.pattern && (pattern = tap->config.pattern(i)); i++)
 		err = tap_add_host(tap, pattern);
-	return err ? tap_fail(ret_error, err, "the hosts cannot be told to the kernel: %s",
+	return err ? tap_fail(ret_error, err, "the host patterns could not be passed to the kernel: %s",
 			      strerror(-err)) :
 		     0;
 }

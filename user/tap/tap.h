@@ -64,7 +64,7 @@ void tap_forget(struct tap *tap, uint32_t tgid, uint64_t ssl);
 
 /*
  * Forgets connections of processes that are gone; to be called about once a minute. A process whose
- * end found the ring full is told now: fn (may be NULL) gets its EV_EXIT. 0 or -errno; -EXDEV
+ * end found the ring full is reported now: fn (may be NULL) gets its EV_EXIT. 0 or -errno; -EXDEV
  * outside the initial pid namespace, where a pid says nothing.
  */
 int tap_sweep(struct tap *tap, tap_event_fn fn, void *arg);
@@ -112,7 +112,7 @@ struct tap_probes *tap_detach_now(struct tap_probes *probes);
 #define TAP_GATES_MAX 4096
 int tap_gate_set(struct tap *tap, uint64_t cgroup, const struct ctl_gate *gate);
 int tap_gate_clear(struct tap *tap, uint64_t cgroup);
-/* The gate as it stands, with its hits. 0 or -ENOENT. */
+/* The gate as it is, with its hits. 0 or -ENOENT. */
 int tap_gate_get(const struct tap *tap, uint64_t cgroup, struct ctl_gate *ret);
 /* Clears each gate that is not wanted: of those that an earlier daemon left. Returns how many. */
 size_t tap_gates_sweep(struct tap *tap, bool (*wanted)(void *arg, uint64_t cgroup), void *arg);
@@ -139,7 +139,7 @@ int tap_wake(uint64_t cookie, const struct ctl_hold *hold);
 
 /*
  * The counts so far of a live flow; bytes in as of the last packet out, which a delayed ACK makes at
- * most 200 ms old. 0, or -ENOENT when it has ended or was let go.
+ * most 200 ms old. 0, or -ENOENT when it has ended or was dropped as no AI flow.
  */
 int tap_flow_get(const struct tap *tap, uint64_t cookie, struct ctl_flow *ret);
 /*
@@ -148,18 +148,18 @@ int tap_flow_get(const struct tap *tap, uint64_t cookie, struct ctl_flow *ret);
  * shared one, to which no connect is refused. 0 or -errno.
  */
 int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdict verdict);
-/* Has another name than an AI host's been seen at this flow's remote address, or was one told of? */
+/* Was another name than an AI host's seen at this flow's remote address, or given by tap_add_address()? */
 bool tap_flow_is_shared(const struct tap *tap, const struct ev_flow *flow);
 /*
  * The process that holds the socket of a live AI flow (the lowest of those that share it). Looks at
- * all descriptors of the host, some milliseconds, 10 times a second at most. 0; -ENOENT: nobody;
+ * all descriptors of the host, some milliseconds, 10 times a second at most. 0; -ENOENT: no process;
  * -EBUSY: asked too often.
  */
 int tap_flow_owner(struct tap *tap, uint64_t cookie, uint32_t *ret);
 /*
- * Tells the kernel whose an address is before anybody greeted there, say by getaddrinfo() of an exact
+ * Tells the kernel whose an address is before the first greeting there, say by getaddrinfo() of an exact
  * host name. CTL_AI: connects to it from behind a shut gate fail at once, and old connections are known
- * by it, unless another name shows it to be shared: by a greeting, or told here with CTL_IGNORE.
+ * by it, unless another name shows it to be shared: by a greeting, or by a call here with CTL_IGNORE.
  * AF_INET or AF_INET6; 0 or -errno.
  */
 struct sockaddr;
@@ -187,7 +187,7 @@ int tap_conn_bytes(const struct tap *tap, uint32_t tgid, uint64_t ssl, uint64_t 
 
 /*
  * Resets a live TCP connection in its own network namespace (SOCK_DESTROY), found by flow->netns in
- * /proc of head.tgid, or of any process if that one has left. Both ends are told: the program's
+ * /proc of head.tgid, or of any process if that one has left. Both ends get an error: the program's
  * next call fails with ECONNABORTED, the peer gets a reset. CAP_NET_ADMIN there; CAP_SYS_ADMIN for a
  * namespace that is not the daemon's. Blocks for a system call or two (a walk over /proc at worst).
  * 0; -ENOENT: no such socket any more, or no way to its namespace; else -errno.
