@@ -6,6 +6,8 @@
  */
 #include "unit.h"
 
+#include <openssl/evp.h>
+
 #include "quic/greeting.h"
 #include "quic/initial.h"
 
@@ -136,6 +138,143 @@ static void derives_the_keys_of_the_standards(void **state)
 	assert_true(initial_derive(&keys, &packet) < 0);
 }
 
+/* ---- packets that are made here ---- */
+
+struct packet {
+	uint8_t bytes[4096];
+	size_t len;
+};
+
+/* An Initial of version 1 with these frames, protected as RFC 9001 5.3 and 5.4 say. */
+static struct packet sealed(const char *id, const struct packet *frames)
+{
+	struct initial_packet made = { .version = 1, .id_len = (uint8_t)strlen(id) };
+	EVP_CIPHER_CTX *gcm = EVP_CIPHER_CTX_new(), *ecb = EVP_CIPHER_CTX_new();
+	size_t payload = frames->len < 20 ? 20 : frames->len, rest = 1 + payload + 16, number;
+	uint8_t nonce[12], mask[32], plain[4096] = { 0 }; /* padding is zeros */
+	struct packet packet = { .bytes = { 0xc0, 0, 0, 0, 1, made.id_len }, .len = 6 };
+	struct initial_keys keys;
+	int n;
+
+	memcpy(made.id, id, made.id_len);
+	assert_int_equal(initial_derive(&keys, &made), 0);
+	memcpy(packet.bytes + packet.len, id, made.id_len);
+	packet.len += made.id_len;
+	packet.len += 2; /* no source id, no token */
+	packet.bytes[packet.len++] = (uint8_t)(0x40 | rest >> 8);
+	packet.bytes[packet.len++] = (uint8_t)rest;
+	number = packet.len++; /* packet number 0 */
+	memcpy(nonce, keys.iv, sizeof(nonce));
+	memcpy(plain, frames->bytes, frames->len);
+	assert_int_equal(EVP_EncryptInit_ex(gcm, EVP_aes_128_gcm(), NULL, keys.key, nonce), 1);
+	assert_int_equal(EVP_EncryptUpdate(gcm, NULL, &n, packet.bytes, (int)packet.len), 1);
+	assert_int_equal(EVP_EncryptUpdate(gcm, packet.bytes + packet.len, &n, plain, (int)payload),
+			 1);
+	packet.len += payload;
+	assert_int_equal(EVP_EncryptFinal_ex(gcm, mask, &n), 1);
+	assert_int_equal(
+		EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_GET_TAG, 16, packet.bytes + packet.len), 1);
+	packet.len += 16;
+	assert_int_equal(EVP_EncryptInit_ex(ecb, EVP_aes_128_ecb(), NULL, keys.hp, NULL), 1);
+	assert_int_equal(EVP_EncryptUpdate(ecb, mask, &n, packet.bytes + number + 4, 16), 1);
+	packet.bytes[0] ^= mask[0] & 0x0f;
+	packet.bytes[number] ^= mask[1];
+	EVP_CIPHER_CTX_free(gcm);
+	EVP_CIPHER_CTX_free(ecb);
+	return packet;
+}
+
+/* The frames of ngtcp2's first datagram. */
+static struct packet hello_frames(void)
+{
+	static struct datagrams d;
+	struct packet frames = { .len = 0 };
+	struct initial_packet packet;
+	struct initial_keys keys;
+
+	load(&d, "ngtcp2");
+	assert_true(initial_read(d.bytes[0], d.len[0], &packet));
+	assert_int_equal(initial_derive(&keys, &packet), 0);
+	assert_int_equal(initial_open(&keys, &packet, d.bytes[0], frames.bytes, &frames.len), 0);
+	return frames;
+}
+
+static void add(struct packet *to, const void *bytes, size_t len)
+{
+	assert_true(to->len + len <= sizeof(to->bytes));
+	memcpy(to->bytes + to->len, bytes, len);
+	to->len += len;
+}
+
+/* What a greeting says of a packet with these frames before a hello's. */
+static enum greeting_result result_behind(const void *first, size_t len)
+{
+	struct greeting *greeting = greeting_new();
+	struct packet frames = { .len = 0 }, hello = hello_frames(), packet;
+	enum greeting_result result;
+
+	add(&frames, first, len);
+	add(&frames, hello.bytes, hello.len);
+	packet = sealed("the id's", &frames);
+	result = greeting_feed(greeting, packet.bytes, packet.len);
+	assert_string_equal(greeting_name(greeting),
+			    result == GREETING_NAME ? "api.anthropic.com" : "");
+	greeting_free(greeting);
+	return result;
+}
+
+#define BEHIND(bytes) result_behind(bytes, sizeof(bytes) - 1)
+
+static void other_frames_of_an_initial_are_stepped_over(void **state)
+{
+	assert_int_equal(BEHIND(""), GREETING_NAME);
+	assert_int_equal(BEHIND("\0\0\1\0"), GREETING_NAME);
+	/* ACK: largest, delay, one more range, the first; then a gap and its range */
+	assert_int_equal(BEHIND("\2\x40\x99\5\1\2\0\1"), GREETING_NAME);
+	/* with three counts of ECN */
+	assert_int_equal(BEHIND("\3\7\5\0\2\1\2\3"), GREETING_NAME);
+	/* CRYPTO beyond all that is read */
+	assert_int_equal(BEHIND("\6\x80\0\x20\0\3abc"), GREETING_NAME);
+	/* and across that line */
+	assert_int_equal(BEHIND("\6\x5f\xfe\4abcd"), GREETING_NAME);
+}
+
+static void what_no_initial_holds_ends_the_reading(void **state)
+{
+	/* CONNECTION_CLOSE; an ACK of more ranges than there are bytes; CRYPTO longer than the packet */
+	assert_int_equal(BEHIND("\x1c\0\0\0"), GREETING_MORE);
+	assert_int_equal(BEHIND("\2\7\5\xbf\xff\xff\xff"), GREETING_MORE);
+	assert_int_equal(BEHIND("\6\0\x7f\xff"), GREETING_MORE);
+}
+
+static void a_handshake_that_is_no_hello_has_no_name(void **state)
+{
+	const struct packet frames = { .bytes = "\6\0\5\2\0\0\1x", .len = 8 };
+	struct packet packet = sealed("the id's", &frames);
+	struct greeting *greeting = greeting_new();
+
+	assert_int_equal(greeting_feed(greeting, packet.bytes, packet.len), GREETING_NONE);
+	packet = hello_frames();
+	packet = sealed("the id's", &packet);
+	assert_int_equal(greeting_feed(greeting, packet.bytes, packet.len), GREETING_NONE);
+	greeting_free(greeting);
+}
+
+/* After a Retry the keys are those of another id; after an answer a new id keeps the old keys. */
+static void keys_follow_the_id(void **state)
+{
+	struct packet hello = hello_frames(), ping = { .bytes = { 1 }, .len = 1 };
+	struct packet first = sealed("first-id", &ping), second = sealed("other-id", &hello);
+	struct greeting *greeting = greeting_new();
+
+	assert_int_equal(greeting_feed(greeting, first.bytes, first.len), GREETING_MORE);
+	assert_int_equal(greeting_feed(greeting, second.bytes, second.len), GREETING_NAME);
+	assert_string_equal(greeting_name(greeting), "api.anthropic.com");
+	/* it is known: more says nothing */
+	assert_int_equal(greeting_feed(greeting, first.bytes, first.len), GREETING_NAME);
+	greeting_free(greeting);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +283,10 @@ int main(void)
 		cmocka_unit_test(reads_datagrams_that_are_joined),
 		cmocka_unit_test(gives_no_name_to_what_was_tampered_with),
 		cmocka_unit_test(derives_the_keys_of_the_standards),
+		cmocka_unit_test(other_frames_of_an_initial_are_stepped_over),
+		cmocka_unit_test(what_no_initial_holds_ends_the_reading),
+		cmocka_unit_test(a_handshake_that_is_no_hello_has_no_name),
+		cmocka_unit_test(keys_follow_the_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
