@@ -15,7 +15,7 @@ static const struct {
 	{ "top", cmd_top, "live view of who spends what" },
 	{ "report", cmd_report, "spend from the ledger, as a table, CSV or JSON" },
 	{ "explain", cmd_explain, "why this figure, why this action" },
-	{ "override", cmd_override, "let go, hold or raise a budget for a time" },
+	{ "override", cmd_override, "open, hold or raise a budget for a time" },
 	{ "check", cmd_check, "what this host supports, what is seen and what is not, and why" },
 	{ "cleanup", cmd_cleanup, "take away what could be left on this host" },
 	{ "replay", cmd_replay, "run a recorded event file through the pipeline" },
@@ -27,7 +27,7 @@ static void usage(FILE *out)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].what);
 	fprintf(out,
-		"\n`aigress COMMAND --help` tells a command's options; aigress(8) tells the rest.\n");
+		"\n`aigress COMMAND --help` lists a command's options; see aigress(8) for the rest.\n");
 }
 
 /* argp calls the program what argv[0] says. */

@@ -184,7 +184,7 @@ static enum find_returns returns_of(struct ledger *ledger)
 	return ret;
 }
 
-/* A pid is used again; nobody else is called so. */
+/* A pid may be reused; the name tells the two apart. */
 static bool is_running(const json_t *daemon)
 {
 	json_int_t pid = json_integer_value(json_object_get(daemon, "pid"));
@@ -260,7 +260,7 @@ static void print_processes(const struct scan *scan)
 	       "Any other state: its calls are seen as flows and estimated by size.\n");
 }
 
-/* Of a process that still runs: what its TLS code is, and what stands in the way of reading it. */
+/* Of a process that still runs: what its TLS code is, and what prevents reading it. */
 static bool name_library(void *arg, json_int_t pid, char *ret, size_t size)
 {
 	const struct scan *scan = arg;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Takes away what aigress could have left on this host, before it is uninstalled or after it went in
- * a bad way: what stands still goes on, what is pinned leaves the kernel, and, if asked for, the
+ * a bad way: what is stopped or frozen is resumed, what is pinned leaves the kernel, and, if asked for, the
  * ledger goes.
  */
 #include <dirent.h>
@@ -29,7 +29,7 @@ static int fail(const char *what, int err)
 	return CMD_FAILED;
 }
 
-/* What stood still. A ledger that is not there, or is broken, has nothing to tell. */
+/* What was stopped or frozen. Without a ledger, or with a broken one, there is nothing to resume. */
 static int continue_all(const struct options *options, bool *ret_daemon)
 {
 	_cleanup_free_ char *sentence = NULL;
@@ -52,7 +52,7 @@ static int continue_all(const struct options *options, bool *ret_daemon)
 		err = release_halted(ledger, "cleanup", &n_done, &n_failed);
 	ledger_free(ledger);
 	if (err)
-		return fail("what stands still cannot be let go", err);
+		return fail("what is stopped or frozen cannot be resumed", err);
 	if (!*ret_daemon)
 		printf("processes and cgroups that stood still: %zu go on\n", n_done);
 	return *ret_daemon || n_failed ? CMD_FAILED : CMD_OK;

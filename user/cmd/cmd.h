@@ -3,7 +3,7 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
-/* Stable: they stand in the manual. */
+/* Stable: the manual lists them. */
 enum cmd_exit {
 	CMD_OK = 0,
 	CMD_FAILED = 1,      /* the work could not be done; stderr says why and what to do */

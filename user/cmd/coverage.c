@@ -18,7 +18,7 @@ static const struct {
 	{ "quic", "QUIC is not read" },
 	{ "older", "its connection is older than aigress" },
 	{ "shared", "older than aigress, to an address of others as well: not charged" },
-	{ "never", "nobody is probed (attach: never)" },
+	{ "never", "no process is probed (attach: never)" },
 	{ "returns", "its library returns in ways that cannot be followed on this kernel" },
 	{ "refused", "the kernel refused probes on its library" },
 	{ "unread", "its TLS library is not known" },

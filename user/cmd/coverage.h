@@ -9,7 +9,7 @@
 
 /*
  * Prints the daemon's facts "coverage" and "estimates" (either may be NULL). `library` says of a process
- * that still runs which TLS library it has and what stands in the way of reading it; false: unknown.
+ * that still runs which TLS library it has and what prevents reading it; false: unknown.
  */
 void coverage_print(json_t *coverage, json_t *estimates,
 		    bool (*library)(void *arg, json_int_t pid, char *ret, size_t size), void *arg);

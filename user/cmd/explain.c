@@ -29,10 +29,11 @@ struct options {
 /* What each source of a figure means (DESIGN section 5); the order is that of enum charge_source. */
 static const char *const sources[CHARGE_SOURCES] = {
 	[CHARGE_PROVIDER] = "the provider's own cost figure stood in the answer",
-	[CHARGE_USAGE] = "measured: the answer told its usage, which was multiplied by the price",
-	[CHARGE_PARTIAL] = "estimated in part: the stream was cut short; what it had told stands, the "
-			   "rest was estimated from its text",
-	[CHARGE_TEXT] = "estimated from text: the answer told no usage (an OpenAI chat stream needs "
+	[CHARGE_USAGE] = "measured: the answer stated its usage, which was multiplied by the price",
+	[CHARGE_PARTIAL] =
+		"estimated in part: the stream was cut short; what it had stated counts, the "
+		"rest was estimated from its text",
+	[CHARGE_TEXT] = "estimated from text: the answer stated no usage (an OpenAI chat stream needs "
 			"stream_options.include_usage for it)",
 	[CHARGE_SIZE] = "estimated from sizes: neither usage nor text could be read",
 	[CHARGE_FREE] = "not billed: it failed before a token, or is free",
@@ -234,7 +235,7 @@ static void print_action(void *arg, const struct ledger_action *action)
 	if (action->until_us)
 		line("until", text_time(action->until_us, text));
 	line("last calls", action->last_calls);
-	printf("`aigress explain call N` tells of a call.\n");
+	printf("`aigress explain call N` explains one call.\n");
 }
 
 static int print_one(struct ledger *ledger, const struct options *options)

@@ -143,11 +143,11 @@ static int open_without_daemon(struct options *options)
 			strerror(-n_pins));
 	err = release_halted(options->ledger, "override", &n_done, &n_failed);
 	if (err) {
-		fprintf(stderr, "aigress override: what stands cannot be let go: %s\n",
+		fprintf(stderr, "aigress override: what is stopped cannot be resumed: %s\n",
 			strerror(-err));
 		return CMD_FAILED;
 	}
-	printf("no daemon runs: %s; let go %zu that stood still\n",
+	printf("no daemon runs: %s; resumed %zu that were stopped\n",
 	       n_pins > 0 ? "the gates that it had left shut are open" :
 			    "its gates have ended with it",
 	       n_done);
@@ -230,7 +230,7 @@ static const struct argp_option rows[] = {
 	{ "all", 'a', NULL, 0, "Everything, instead of a KEY", 0 },
 	{ "for", 'f', "TIME", 0, "How long, as 30m, 2h, 1d; 30d at most (default 1h)", 0 },
 	{ "to", 't', "LIMIT", 0, "raise: the new limit, as \"100 USD\" or \"2000000 tokens\"", 0 },
-	{ "reason", 'r', "TEXT", 0, "Why; it stands in the ledger", 0 },
+	{ "reason", 'r', "TEXT", 0, "Why; kept in the ledger", 0 },
 	{ 0 },
 };
 

@@ -44,7 +44,7 @@ static inline bool report_is_first(size_t class)
 	return !class || strcmp(usage_classes[class].column, usage_classes[class - 1].column);
 }
 
-/* What stands in the column of a class, which is the first of it. */
+/* The text in the column of a class, which is the first of it. */
 static inline uint64_t report_sum(const struct ledger_row *row, size_t class)
 {
 	uint64_t sum = usage_get(&row->tokens, class);

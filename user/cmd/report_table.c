@@ -100,7 +100,7 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 	add_figures(writer, row);
 }
 
-/* The sum stands under its columns; the words before them stay empty but for the first. */
+/* The sum is printed under its columns; the words before them stay empty but for the first. */
 static void add_total(struct report_writer *writer)
 {
 	uint32_t words = writer->report->keys & ~(BIT(LEDGER_BY_CALL) | BIT(LEDGER_BY_TIME));
@@ -121,7 +121,7 @@ static void end(struct report_writer *writer)
 	if (!writer->rows) {
 		fprintf(writer->out,
 			"No AI calls since %s.\n"
-			"If there should be some: `aigress check` tells what is seen and what is not, and "
+			"If there should be some: `aigress check` shows what is seen and what is not, and "
 			"--since 7d\nlooks further back.\n",
 			text_time(writer->report->since_us, a));
 		return;

@@ -44,7 +44,7 @@ static void draw(void *arg)
 	/* console_codes(4): home, then clear what is below */
 	printf("\033[H\033[J");
 	if (!top_frame(view->ledger, LEDGER_BY_COMMAND, stdout, window.ws_col, window.ws_row))
-		printf("\nCtrl-C ends it; `aigress report` and `aigress top` tell more.\n");
+		printf("\nCtrl-C ends it; see also `aigress report` and `aigress top`.\n");
 	fflush(stdout);
 }
 

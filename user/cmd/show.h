@@ -30,7 +30,7 @@ char *show_bytes(uint64_t n, char buf[SHOW_LEN]);     /* 512 B, 12.3 kB */
 char *show_cost(const struct ledger_row *row, char buf[SHOW_LEN]);
 
 /*
- * Opens DIR's ledger for reading. 0, or CMD_FAILED after stderr was told, with the command's name,
+ * Opens DIR's ledger for reading. 0, or CMD_FAILED after a message on stderr, with the command's name,
  * what is wrong and what to do.
  */
 int show_open(const char *command, const char *dir, struct ledger **ret);

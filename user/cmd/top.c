@@ -21,7 +21,7 @@ struct options {
 	bool once;
 };
 
-/* The keys of the keyboard that choose what a line stands for. */
+/* The keys of the keyboard that choose what a line is. */
 static const struct {
 	char key;
 	enum ledger_key by;
@@ -89,7 +89,7 @@ static bool live(struct ledger *ledger, enum ledger_key key)
 }
 
 static const struct argp_option rows[] = {
-	{ "by", 'b', "KEY", 0, "What a line stands for (default cgroup)", 0 },
+	{ "by", 'b', "KEY", 0, "What a line is (default cgroup)", 0 },
 	{ "once", '1', NULL, 0, "Print one frame and end", 0 },
 	{ 0 },
 };

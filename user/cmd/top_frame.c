@@ -72,7 +72,7 @@ static void add_row(void *arg, const struct ledger_row *row)
 	add_sums(spender, frame->span, row);
 }
 
-/* Who spends now stands first, then who spent most in the hour and the day. */
+/* Those that spend now come first, then those that spent most in the hour and the day. */
 static int by_spend(const struct spender *a, const struct spender *b)
 {
 	for (enum span span = 0; span < SPANS; span++)

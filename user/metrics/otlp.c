@@ -26,7 +26,7 @@ struct otlp {
 	struct fetch *fetch; /* its present request */
 	uint64_t begun_ns;
 	unsigned failures; /* in a row */
-	bool is_partial;   /* the last push had points that were rejected; told once */
+	bool is_partial;   /* the last push had points that were rejected; logged once */
 };
 
 void otlp_config_done(struct otlp_config *config)

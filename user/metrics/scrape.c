@@ -352,7 +352,7 @@ static bool step(struct scrape *scrape)
 	return true;
 }
 
-/* Goes on until there are so many bytes. False: that was all. */
+/* Goes on until there are `enough` bytes. False: that was all. */
 static bool walk(struct scrape *scrape, size_t enough)
 {
 	scrape->out.len = scrape->given = 0;

@@ -42,7 +42,7 @@ struct scrape *scrape_new(struct metrics *metrics, const struct scrape_sources *
 ssize_t scrape_read(struct scrape *scrape, char *buf, size_t max);
 /*
  * For EXPOSITION_OTLP: the next document, of `enough` bytes and the rest of a step, which is at most one
- * family of what is told at once. It is void at the next call. *ret_len is 0 at the end. 0 or -ENOMEM.
+ * family that is written at once. It is void at the next call. *ret_len is 0 at the end. 0 or -ENOMEM.
  */
 int scrape_document(struct scrape *scrape, size_t enough, const char **ret, size_t *ret_len);
 struct scrape *scrape_free(struct scrape *scrape);

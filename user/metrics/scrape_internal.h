@@ -10,7 +10,7 @@ struct scrape {
 	struct scrape_sources sources;
 	struct exposition out;
 	size_t given;        /* bytes of out that the peer has */
-	size_t family, slot; /* where the walk stands */
+	size_t family, slot; /* how far the walk has come */
 	bool is_done;        /* behind the last family */
 	uint64_t now_ns;
 	int64_t now_us;

@@ -228,7 +228,7 @@ static void write_estimated(struct scrape *scrape)
 
 		metrics_label(labels, sizeof(labels), "why", unmetered_why_name(why));
 		if (!scrape->sources.pipeline || why == UNMETERED_SHARED)
-			continue; /* what is charged to nobody */
+			continue; /* what is charged to no process */
 		exposition_count(&scrape->out, labels, "direction", "out", bytes[EV_OUT]);
 		exposition_count(&scrape->out, labels, "direction", "in", bytes[EV_IN]);
 	}
@@ -346,7 +346,7 @@ static void write_prices(struct scrape *scrape)
 		count(scrape, NULL, NULL, prices_count(scrape->sources.prices));
 }
 
-/* The day that stands at the end of a file's name for itself: "litellm 2026-08-01". */
+/* The day at the end of what a price file calls itself: "litellm 2026-08-01". */
 static void write_prices_day(struct scrape *scrape)
 {
 	const char *origin;

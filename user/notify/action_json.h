@@ -9,7 +9,7 @@
 
 /*
  * Time, budget, rule and its line, the counter and its sum, the window (until null: it has no end
- * that is known), the last calls, how much was measured, what was done to whom, and the result. "id"
+ * that is known), the last calls, how much was measured, what was done and to what target, and the result. "id"
  * is there if the action has one. The caller's reference; NULL: no memory.
  */
 json_t *action_json(const struct ledger_action *action);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Webhooks: each action that was written down is told to those who asked for it, from the ledger's
+ * Webhooks: each action that was written down is sent to the receivers that ask for it, from the ledger's
  * outbox (ledger/outbox.h). One row at a time and in order per webhook; a row that cannot be
  * delivered is tried again, 1 s to 5 min later, until it is WEBHOOK_KEEP old. What the receiver
  * will never take (400, 413, 422), what got too old, and what lies OUTBOX_ROWS back is given up and

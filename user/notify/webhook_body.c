@@ -44,7 +44,7 @@ static bool is_failure(const struct ledger_action *action)
 	return action->outcome == ACTION_FAILED;
 }
 
-/* An operator's, about whom no budget's row tells. */
+/* An operator's order, which belongs to no budget's row. */
 static bool is_order(const struct ledger_action *action)
 {
 	return !strcmp(action->action, "override");
@@ -146,7 +146,7 @@ static json_t *alertmanager(const struct webhook_rule *rule, const char *node, c
 	json_object_set_new(alert, "labels", labels(action, node));
 	json_object_set_new(alert, "annotations", annotations(action, node, identity));
 	json_object_set_new(alert, "startsAt", when(action->time_us));
-	/* It stands until the window ends; without an end Alertmanager would end it in minutes. */
+	/* It is in force until the window ends; without an end Alertmanager would end it in minutes. */
 	if (is_end(action))
 		json_object_set_new(alert, "endsAt", when(action->time_us));
 	else if (action->until_us > action->time_us)

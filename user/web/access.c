@@ -81,7 +81,7 @@ static bool is_same(const char *a, const char *b)
 	return len == strlen(b) && !CRYPTO_memcmp(a, b, len);
 }
 
-/* Read at each request: it is rotated by replacing the file. Without it nobody gets in. */
+/* Read at each request: it is rotated by replacing the file. Without it no request is let in. */
 static bool has_token(const struct serve_config *config, const char *authorization)
 {
 	static const char scheme[] = "Bearer ";
@@ -106,7 +106,7 @@ enum serve_verdict serve_judge(const struct serve_config *config, enum serve_nee
 		return SERVE_FORBIDDEN;
 	/*
 	 * A page from anywhere can have its own name point to 127.0.0.1 (DNS rebinding) and then read
-	 * what is served there; the browser's Host tells. HTTP/1.0 has none, and no browser speaks it.
+	 * what is served there; the browser's Host shows it. HTTP/1.0 has none, and no browser speaks it.
 	 */
 	return !host || serve_is_own_name(host) ? SERVE_OK : SERVE_BAD_HOST;
 }

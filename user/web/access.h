@@ -21,7 +21,7 @@ enum serve_verdict {
 /* By the request's headers of these names; NULL: it has none. */
 enum serve_verdict serve_judge(const struct serve_config *config, enum serve_need need,
 			       const char *host, const char *authorization);
-/* True for what a browser asks for when nobody has bent a name: an address, or localhost. */
+/* True for a Host that no DNS rebinding can bring about: an address, or localhost. */
 bool serve_is_own_name(const char *host);
 /* At the start: 0, or -errno and a sentence. */
 int serve_check_token(const struct serve_config *config, char **ret_error);

@@ -227,7 +227,7 @@ int64_t spend_day(const struct spend_row *row)
 	return sum;
 }
 
-/* With its sums, which a sort would else make anew at each comparison. */
+/* With its sums, which a sort would otherwise compute at each comparison. */
 struct ranked {
 	const struct spend_row *row;
 	int64_t nanos[3];

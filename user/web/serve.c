@@ -181,7 +181,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	const struct web_file *file = web_find(url);
 	enum serve_verdict verdict;
 
-	/* Before any body: whoever sends one is told at once, and the connection ends. */
+	/* Before any body: a request that has one is answered at once, and the connection ends. */
 	if (strcmp(method, "GET") && strcmp(method, "HEAD"))
 		return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only\n");
 	if (file)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The status page's data, /api/status.json: who spends, budgets, gates, the last actions, coverage,
- * what was lost. Every name is plain text (base/text.h); money stands as decimal strings of USD.
+ * what was lost. Every name is plain text (base/text.h); money is a decimal string of USD.
  */
 #ifndef WEB_STATUS_H
 #define WEB_STATUS_H

@@ -155,7 +155,7 @@ static void call_is_explained_class_by_class(void **state)
 		"  cache read 1,000 tokens x 0.100000 USD/million = 0.000100 USD\n"
 		"  output     500 tokens x 5.000000 USD/million = 0.002500 USD\n"
 		"  reasoning  60 of the output tokens\n"
-		"  known by   measured: the answer told its usage, which was multiplied by the price\n"
+		"  known by   measured: the answer stated its usage, which was multiplied by the price\n"
 		"  cost       1.202600 USD\n"
 		"  price      claude-haiku-4-5\n"
 		"  from       litellm 2026-08-01\n");
@@ -221,7 +221,7 @@ static void action_is_explained_with_its_evidence(void **state)
 			    "  spent      61.500000 of 50.000000 USD since 2023-11-14T22:13:20Z\n"
 			    "  known by   98.5 % of the sum was measured, the rest estimated\n"
 			    "  last calls [7,6]\n"
-			    "`aigress explain call N` tells of a call.\n");
+			    "`aigress explain call N` explains one call.\n");
 	RUN(&said, cmd_explain, "explain", "--state", dir, "actions");
 	contains(said.out, "ID  TIME                  ACTION  TARGET");
 	contains(said.out, " 2  2023-11-14T22:13:22Z  kill    process 77 (" HOSTILE_SHOWN

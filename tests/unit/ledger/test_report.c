@@ -201,7 +201,7 @@ static void nothing_to_report_is_said(void **state)
 	assert_string_equal(
 		text,
 		"No AI calls since 2023-11-14T22:13:20Z.\n"
-		"If there should be some: `aigress check` tells what is seen and what is not, and --since 7d\n"
+		"If there should be some: `aigress check` shows what is seen and what is not, and --since 7d\n"
 		"looks further back.\n");
 	assert_int_equal(json_array_size(json_object_get(root, "rows")), 0);
 	json_decref(root);
