@@ -15,11 +15,10 @@
 #include "flow/quic_flows.h"
 #include "flow/reconcile.h"
 #include "flow/relays.h"
-#include "meter/estimate.h"
 #include "meter/price.h"
 #include "metrics/series.h"
 #include "names/pods.h"
-#include "pipeline/connections.h"
+#include "pipeline/pipeline.h"
 #include "who/cgroup.h"
 #include "who/process.h"
 #include "who/who.h"
@@ -405,58 +404,54 @@ static void a_row_that_is_lost_is_told(void **state)
 	assert_true(with_each_failure(fill_series) > 2 * MANY);
 }
 
-static struct prices *prices;
-static struct calibration *calibration;
+static int64_t wall_us(uint64_t mono_ns)
+{
+	return 1790000000000000;
+}
 
 static void on_decided(void *arg, uint64_t connection, enum ctl_verdict verdict)
 {
 }
 
-static void on_charged(void *arg, const struct connections_caller *caller,
-		       const struct charge *charge)
+static void fill_pipeline(void)
 {
-	fail();
-}
+	struct pipeline_config config = { .hooks.tap.decide = on_decided, .wall_us = wall_us };
+	struct pipeline *pipeline = NULL;
+	struct pipeline_stats stats;
 
-static void on_read(void *arg, uint64_t connection, uint32_t tgid, const char *host,
-		    enum ev_dir dir, uint64_t bytes, uint64_t records)
-{
-}
-
-static void fill_connections(void)
-{
-	static const struct connections_out out = { .charged = on_charged,
-						    .decided = on_decided,
-						    .read = on_read };
-	struct connections *connections = connections_new(&out, prices, calibration);
-	struct connections_stats stats;
-	size_t opened = 0;
-
-	if (!connections)
-		return;
+	if (who_new(&config.who, NULL) || prices_new(&config.prices) ||
+	    pipeline_new(&pipeline, &config)) {
+		assert_int_equal(memory.failed, 1);
+		goto out;
+	}
 	for (uint64_t i = 1; i <= SOME; i++) {
-		struct ev_open event = { .head = { .id = i, .tgid = 7 }, .verdict = CTL_AI };
+		struct ev_open event = { .head = { .type = EV_OPEN, .id = i, .tgid = 0x40000000 },
+					 .verdict = CTL_AI };
 
 		strcpy(event.host, "api.openai.com");
-		opened += connections_open(connections, &event);
+		pipeline_event(pipeline, &event.head, sizeof(event));
 	}
-	connections_stats(connections, &stats);
-	assert_int_equal(stats.connections, opened);
-	assert_int_equal(stats.connections_dropped, SOME - opened);
-	assert_int_equal(stats.connections_dropped, memory.failed);
+	pipeline_stats(pipeline, &stats);
+	assert_int_equal(stats.bad_events, 0);
+	assert_int_equal(stats.connections.connections + stats.connections.connections_dropped,
+			 SOME);
+	assert_true(stats.connections.connections_dropped <= memory.failed);
 	for (uint64_t i = 1; i <= SOME; i++) {
-		struct ev_close event = { .head = { .id = i, .tgid = 7 } };
+		struct ev_close event = { .head = { .type = EV_CLOSE, .id = i, .tgid = 0x40000000 } };
 
-		connections_close(connections, &event);
+		pipeline_event(pipeline, &event.head, sizeof(event));
 	}
-	connections_stats(connections, &stats);
-	assert_int_equal(stats.connections, 0);
-	connections_free(connections, 1);
+	pipeline_stats(pipeline, &stats);
+	assert_int_equal(stats.connections.connections, 0);
+out:
+	pipeline_free(pipeline);
+	prices_free(config.prices);
+	who_free(config.who);
 }
 
 static void a_connection_that_is_lost_is_counted(void **state)
 {
-	assert_true(with_each_failure(fill_connections) > 2 * SOME);
+	assert_true(with_each_failure(fill_pipeline) > 2 * SOME);
 }
 
 static void add_spent(void *arg, const struct policy_counter *counter)
@@ -507,18 +502,6 @@ static void a_charge_that_no_counter_took_is_counted(void **state)
 	assert_true(with_each_failure(fill_policy) > 2 * SOME);
 }
 
-static int load(void **state)
-{
-	return prices_new(&prices) || calibration_new(&calibration);
-}
-
-static int unload(void **state)
-{
-	prices_free(prices);
-	calibration_free(calibration);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -534,5 +517,5 @@ int main(void)
 		cmocka_unit_test(a_charge_that_no_counter_took_is_counted),
 	};
 
-	return cmocka_run_group_tests(tests, load, unload);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
