@@ -94,8 +94,8 @@ void counter_add(struct counters *counters, struct counter *counter,
 	count_steps(counters, counter);
 }
 
-uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_t so_far,
-		     uint64_t *ret_reserved)
+uint64_t counter_reserve(struct counters *counters, struct counter *counter, uint64_t so_far,
+			 uint64_t *ret_reserved)
 {
 	uint64_t mean;
 
@@ -109,8 +109,8 @@ uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_
 	return so_far;
 }
 
-void counter_land(struct counters *counters, struct counter *counter, uint64_t so_far,
-		  uint64_t reserved, bool is_over)
+void counter_release(struct counters *counters, struct counter *counter, uint64_t so_far,
+		     uint64_t reserved, bool is_over)
 {
 	take_away(&counter->flight, so_far);
 	take_away(&counter->reserved, reserved);

@@ -19,7 +19,7 @@ struct counters_common {
 
 /*
  * The budget, the sum of bytes (of all budgets' counters) and what is common stay the caller's. NULL: no memory.
- * is_enforced: its counters have fuses.
+ * is_enforced: its counters have allowances.
  */
 struct counters *counters_new(const struct policy_budget *budget, bool is_enforced, size_t *bytes,
 			      size_t max_bytes, struct counters_common *common);
@@ -45,21 +45,21 @@ void counter_add(struct counters *counters, struct counter *counter,
 void counter_sync(struct counters *counters, struct counter *counter);
 
 /*
- * A call in flight has cost so_far (in the unit of the limit) and is taken to cost the mean of the
- * counter's calls in the end: what is ahead. Returns so_far; both go back with counter_land(), which is
- * told whether the call is over.
+ * Reserves for a call in flight: so_far is what it has cost (in the unit of the limit), *ret_reserved what is
+ * missing to the mean of the counter's calls. Returns so_far. counter_release() takes both back; is_over: the call
+ * has ended, as opposed to being reserved again.
  */
-uint64_t counter_fly(struct counters *counters, struct counter *counter, uint64_t so_far,
-		     uint64_t *ret_reserved);
-void counter_land(struct counters *counters, struct counter *counter, uint64_t so_far,
-		  uint64_t reserved, bool is_over);
-/* What is ordered of it; the last of the orders that fit counts. */
+uint64_t counter_reserve(struct counters *counters, struct counter *counter, uint64_t so_far,
+			 uint64_t *ret_reserved);
+void counter_release(struct counters *counters, struct counter *counter, uint64_t so_far,
+		     uint64_t reserved, bool is_over);
+/* Applies the last of the orders that fit it; none: the rules apply. */
 void counter_override(struct counters *counters, struct counter *counter,
 		      const struct override *overrides, size_t n);
 /* All but the epoch. */
 void counter_usage_snapshot(const struct counters *counters, const struct counter *counter,
 			    struct policy_usage_snapshot *ret);
-/* A KiB of an answer has just cost so much, in the unit of the limit. Kept where there is a fuse. */
+/* What a KiB of an answer has just cost, in the unit of the limit. Kept while an allowance is due. */
 void counter_flow(struct counter *counter, uint64_t per_kib);
 /* The verdict that follows `last`; VERDICT_NONE begins and ends. */
 struct verdict_at counter_next_verdict(const struct counters *counters,

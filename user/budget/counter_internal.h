@@ -27,15 +27,15 @@ struct counter {
 	struct sum sum;
 	uint32_t epoch; /* of the window that the sum belongs to */
 	uint8_t reached, before,
-		reserved_of;        /* steps: by what was spent, before, with what is ahead */
+		reserved_of; /* numbers of steps: reached by spend, the same before, with reservations */
 	bool is_plain : 1;          /* no order, nothing in flight, not shared */
-	bool is_near_limit : 1;     /* its fuse is due */
+	bool is_near_limit : 1;     /* its allowance is due */
 	bool in_tokens : 1;         /* its limit is */
 	uint8_t n_calls, n_members; /* counted on, see counter_rise(); the latest are kept */
-	uint8_t n_silent_below; /* of the calls that subject `known` has had, the latest so many came here */
+	uint8_t n_silent_below;     /* how many of the latest calls of subject `known` came here */
 	uint32_t known;
 	uint32_t turn; /* policy->common.turns when it was last brought up to date for policy_charge() */
-	uint64_t silent_below; /* below this sum nothing is to be told, while it is plain */
+	uint64_t silent_below; /* below this sum there is no verdict, while it is plain */
 
 	struct sum *slots;           /* rolling; slots[at] is the present one */
 	int64_t calls[POLICY_CALLS]; /* before those of `known` */
@@ -65,7 +65,7 @@ struct counters {
 	const struct policy_budget *budget;
 	struct zone *zone;
 	bool is_in_money, is_spike, is_shared; /* the budget's, at hand */
-	uint32_t n_steps, allowance;           /* the step that the fuse is for; n_steps: none */
+	uint32_t n_steps, allowance; /* the step that the allowance is for; n_steps: none */
 	size_t *bytes, max_bytes;
 	struct counters_common *common;
 	bool is_open;
@@ -125,7 +125,7 @@ static inline void counter_call(struct counter *counter, int64_t id)
 	counter_rise(&counter->n_calls, POLICY_CALLS);
 }
 
-/* Has the memory of a counter brought while others are at work; NULL is nothing. */
+/* Prefetches a counter; NULL does nothing. */
 static inline void counter_fetch(const struct counter *counter)
 {
 	if (counter)
@@ -147,7 +147,7 @@ static inline void counter_change(struct counters *counters, struct counter *cou
 	counter->is_changed = true;
 }
 
-/* limits.c. So many thousandths of a limit, rounded up; of none: INT64_MAX. */
+/* limits.c. `permille` thousandths of a limit, rounded up; without a limit: INT64_MAX. */
 uint64_t limits_part(uint64_t limit, uint32_t permille);
 /* A budget's limit in its unit; 0: none, as of a spike. */
 uint64_t limits_own(const struct policy_budget *budget);

@@ -42,7 +42,7 @@ uint64_t counter_remote(const struct counters *counters, const struct counter *c
 	return all > INT64_MAX ? INT64_MAX : (uint64_t)all;
 }
 
-/* Does a call of a cgroup count here whatever process made it, and whom it was for? */
+/* Does every call of a cgroup count here, regardless of its process, host and model? */
 static bool is_of_cgroups(const struct policy_budget *budget)
 {
 	const struct policy_match *match = &budget->match;
@@ -58,8 +58,8 @@ static bool is_of_cgroups(const struct policy_budget *budget)
 }
 
 /*
- * The first step that stops somebody. A gate is a cgroup's: where a step means a process, it stands in
- * only if all that the cgroup's processes spend counts here.
+ * The first step that stops calls. A gate applies to a cgroup, so it can replace a step that means a process
+ * only if everything that the cgroup's processes spend counts here.
  */
 uint32_t counter_allowance_step(const struct policy_budget *budget)
 {

@@ -57,36 +57,36 @@ struct policy *policy_free(struct policy *policy)
 /* ---- charges ---- */
 
 /* Rolls the windows of a subject's budgets, unless it is known that none would turn. */
-static void roll_all(const struct policy *policy, struct known *known, int64_t now_us)
+static void roll_all(const struct policy *policy, struct subject_entry *entry, int64_t now_us)
 {
-	if (known->turns == policy->common.turns && now_us >= known->same_from_us &&
-	    now_us < known->same_until_us)
+	if (entry->turns == policy->common.turns && now_us >= entry->same_from_us &&
+	    now_us < entry->same_until_us)
 		return;
-	known->same_from_us = INT64_MIN;
-	known->same_until_us = INT64_MAX;
-	for (size_t i = 0; i < known->n_memberships; i++) {
-		struct counters *counters = known->memberships[i].counters;
+	entry->same_from_us = INT64_MIN;
+	entry->same_until_us = INT64_MAX;
+	for (size_t i = 0; i < entry->n_memberships; i++) {
+		struct counters *counters = entry->memberships[i].counters;
 
 		counters_roll(counters, now_us);
-		if (counters->same_from_us > known->same_from_us)
-			known->same_from_us = counters->same_from_us;
-		if (counters->same_until_us < known->same_until_us)
-			known->same_until_us = counters->same_until_us;
+		if (counters->same_from_us > entry->same_from_us)
+			entry->same_from_us = counters->same_from_us;
+		if (counters->same_until_us < entry->same_until_us)
+			entry->same_until_us = counters->same_until_us;
 	}
-	known->turns = policy->common.turns;
+	entry->turns = policy->common.turns;
 }
 
 /*
  * What most charges are to most counters, as a few additions in one cache line: the window is the same,
- * nobody else was charged meanwhile, nothing is in flight, and no step is near. False: nothing was done.
+ * no other subject was charged meanwhile, nothing is in flight, and no step is near. False: nothing was done.
  */
-static inline bool add_quietly(const struct known *known, struct counter *counter,
+static inline bool add_quietly(const struct subject_entry *entry, struct counter *counter,
 			       const struct counter_charge *more)
 {
 	struct sum *sum = &counter->sum;
 	uint64_t unit;
 
-	if (counter->turn != known->turns || counter->known != known->id || !counter->is_plain)
+	if (counter->turn != entry->turns || counter->known != entry->id || !counter->is_plain)
 		return false;
 	unit = counter->in_tokens ? more->tokens : more->nanos;
 	if ((counter->in_tokens ? sum->tokens : sum->nanos) + unit >= counter->silent_below)
@@ -112,11 +112,11 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		   const struct charge *charge, int64_t call_id, int64_t now_us,
 		   struct verdict_iter *ret)
 {
-	struct known *known = policy_recall(policy, subject, ret);
+	struct subject_entry *entry = policy_recall(policy, subject, ret);
 	struct counter_charge more;
 	uint64_t member;
 
-	if (!known) {
+	if (!entry) {
 		policy->dropped++;
 		return;
 	}
@@ -124,21 +124,21 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 	add(&policy->common.nanos, more.nanos);
 	add(&policy->common.tokens, more.tokens);
 	policy->common.calls += more.nanos || more.tokens;
-	/* The root is everybody, and what is protected is nobody's to gate. */
-	member = known->is_protected || !strcmp(subject->group->path, "/") ? 0 :
+	/* The root cgroup has everything in it, and what is protected is never gated. */
+	member = entry->is_protected || !strcmp(subject->group->path, "/") ? 0 :
 									     subject->group->cgroup;
-	if (!known->id || known->member != member) {
-		policy_number(policy, known);
-		known->member = member;
+	if (!entry->id || entry->member != member) {
+		policy_number(policy, entry);
+		entry->member = member;
 	}
-	roll_all(policy, known, now_us);
-	for (size_t i = 0; i < known->n_memberships; i++) {
-		struct membership *membership = &known->memberships[i];
+	roll_all(policy, entry, now_us);
+	for (size_t i = 0; i < entry->n_memberships; i++) {
+		struct membership *membership = &entry->memberships[i];
 		struct counter *counter;
 
-		if (i + FETCH_AHEAD < known->n_memberships)
-			counter_fetch(known->memberships[i + FETCH_AHEAD].counter);
-		if (membership->counter && add_quietly(known, membership->counter, &more))
+		if (i + FETCH_AHEAD < entry->n_memberships)
+			counter_fetch(entry->memberships[i + FETCH_AHEAD].counter);
+		if (membership->counter && add_quietly(entry, membership->counter, &more))
 			continue;
 		counters_roll(membership->counters, now_us);
 		counter = policy_counter_of(policy, membership, subject, true);
@@ -149,20 +149,20 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		policy->shared += counter == membership->counters->other;
 		counter_add(membership->counters, counter, &more, member);
 		policy_fill_verdict(policy, i, counter);
-		counter->turn = is_silent(membership) ? known->turns : 0;
-		counter->known = known->id;
+		counter->turn = is_silent(membership) ? entry->turns : 0;
+		counter->known = entry->id;
 	}
 	if (call_id)
-		known->calls[known->n_calls++ % POLICY_CALLS] = call_id;
+		entry->calls[entry->n_calls++ % POLICY_CALLS] = call_id;
 }
 
 static void judge(struct policy *policy, const struct policy_subject *subject, bool make,
 		  int64_t now_us, struct verdict_iter *ret)
 {
-	struct known *known = policy_recall(policy, subject, ret);
+	struct subject_entry *entry = policy_recall(policy, subject, ret);
 
-	for (size_t i = 0; known && i < known->n_memberships; i++) {
-		struct membership *membership = &known->memberships[i];
+	for (size_t i = 0; entry && i < entry->n_memberships; i++) {
+		struct membership *membership = &entry->memberships[i];
 
 		counters_roll(membership->counters, now_us);
 		if (!policy_counter_of(policy, membership, subject, make))

@@ -71,7 +71,7 @@ struct policy_step {
 	unsigned line; /* in the configuration file */
 };
 
-/* What becomes of a gate when the daemon is gone. Whom it made to stand goes on in any case. */
+/* What happens to a gate when the daemon dies. What was stopped or frozen is resumed in any case. */
 enum policy_loss {
 	POLICY_LOSS_OPEN,
 	POLICY_LOSS_HOLD,   /* it stays shut until the window's end */
@@ -89,7 +89,7 @@ struct policy_budget {
 	int64_t window_us;  /* POLICY_ROLLING */
 	/*
 	 * Not 0: no limit, but a rate in the latest slots of a rolling window (the present one of
-	 * POLICY_SLOTS and the two before) so many thousandths of the rate in the ones before them,
+	 * POLICY_SLOTS and the two before) in thousandths of the rate in the ones before them,
 	 * and no less than the floor. It needs POLICY_WARM_SLOTS of a past to compare with.
 	 */
 	uint32_t spike_permille;
@@ -99,8 +99,8 @@ struct policy_budget {
 	bool is_default;   /* only for subjects that no other budget names */
 	bool is_rehearsed; /* nothing is done for this one, whatever is enforced */
 	/*
-	 * So many members of a counter, or so many thousandths of them, are left alone by stop, freeze and
-	 * kill: the cgroups that were charged here and live, the latest POLICY_MEMBERS, and this node's
+	 * The number of members of a counter, or the thousandths of them, that stop, freeze and kill leave
+	 * alone: the cgroups that were charged here and live, the latest POLICY_MEMBERS, and this node's
 	 * pods that fall under it (enforce/min_healthy.c).
 	 */
 	uint32_t min_healthy, min_healthy_permille;
@@ -139,7 +139,7 @@ struct override;
 extern const struct policy_step policy_hold; /* refuse, by order */
 /*
  * What is left of a budget that is nearly spent is to be counted in the kernel, up to its first step
- * that stops somebody (enforce/allowance.c). Told only of what is enforced.
+ * that stops calls (enforce/allowance.c). Only for budgets that are enforced.
  */
 extern const struct policy_step policy_allowance;
 
@@ -263,14 +263,14 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 /* The call is over: to be called before its policy_charge(), or without one if it cost nothing. */
 void policy_release(struct policy *policy, uint64_t flight);
 
-/* The orders in force, as overrides_read() gives them; copied. 0 or -ENOMEM: the old ones stand. */
+/* The orders in force, as overrides_read() gives them; copied. 0 or -ENOMEM: the old ones stay in force. */
 int policy_override(struct policy *policy, const struct override *overrides, size_t n);
-/* One verdict for each counter that is ordered held, with its members; subjects are nobody. */
+/* One verdict for each counter that is ordered held, with its members and without a subject. */
 void policy_held(struct policy *policy, int64_t now_us,
 		 void (*fn)(void *arg, const struct policy_verdict *verdict), void *arg);
 /*
- * True while a step that was reached still stands; also with what is ahead, if `ahead`. False when
- * a limit was raised, an order let it go, or reserves came back.
+ * True while a step is still reached; by reservations, too, if `reserved`. False when a limit was raised, an
+ * order opened the counter, or reservations came back.
  */
 bool policy_stands(struct policy *policy, const struct policy_budget *budget,
 		   const struct policy_step *step, const char *key, bool reserved, int64_t now_us);
@@ -300,7 +300,7 @@ bool policy_usage_snapshot(struct policy *policy, const struct policy_budget *bu
 
 /*
  * Budgets over many nodes. What others have spent of a counter is an input, the sum `spent` at a time
- * when this node's own sum was `own`; it counts like spending here. While nobody can be asked,
+ * when this node's own sum was `own`; it counts like spending here. While the server cannot be asked,
  * `others` is how many other nodes live, and each is taken to spend what this one does since: so
  * this node uses up 1/(others + 1) of what was left then, and no more.
  */
@@ -310,8 +310,8 @@ struct policy_remote {
 };
 /*
  * Sets it for one window (window_start_us; 0 for a rolling budget), of a counter of the budget of that
- * name. fn is given a verdict for each step that this reaches, for nobody in particular. Returns true if
- * steps no longer stand: enforcer_review() is due. Where there is no such counter now it is forgotten.
+ * name. fn is given a verdict for each step that this reaches, without a subject. Returns true if
+ * steps are no longer reached: enforcer_review() is due. Where there is no such counter now it is ignored.
  */
 bool policy_remote(struct policy *policy, const char *budget, const char *key,
 		   int64_t window_start_us, const struct policy_remote *remote, int64_t now_us,

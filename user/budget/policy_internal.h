@@ -13,7 +13,7 @@ struct membership {
 	struct counter *counter; /* NULL: nothing was charged yet */
 };
 
-/* What a call had cost when so many bytes of its answer had come. */
+/* What a call had cost when `bytes` of its answer had come. */
 struct mark {
 	uint64_t bytes, nanos, tokens;
 };
@@ -31,8 +31,8 @@ struct flight {
 	} reservations[];
 };
 
-/* What was found out about a subject, keyed by all the texts that a match can look at. */
-struct known {
+/* What is known about a subject, keyed by all the texts that a match can use. */
+struct subject_entry {
 	UT_hash_handle hh;
 	char *packed;
 	bool is_protected;
@@ -56,8 +56,8 @@ struct policy {
 	struct counters **counters; /* one a budget */
 	bool is_per_process;
 	uint64_t epoch; /* sequence number of this policy, unique per process */
-	struct known *cache;
-	struct known *by_id[POLICY_CACHE]; /* id % POLICY_CACHE */
+	struct subject_entry *cache;
+	struct subject_entry *by_id[POLICY_CACHE]; /* id % POLICY_CACHE */
 	uint32_t ids;
 	bool is_stale; /* counters went: the cache points nowhere */
 	struct membership *scratch;
@@ -68,27 +68,27 @@ struct policy {
 	size_t n_overrides;
 	bool has_hold; /* among the orders */
 	uint64_t shared, dropped, unreserved;
-	/* the subject that was looked at last, and those of its memberships that have a verdict */
-	struct known *present;
+	/* the last subject, and the indices of its memberships that have a verdict */
+	struct subject_entry *present;
 	uint32_t *telling;
 	size_t n_telling;
-	uint64_t judged; /* how often a subject was looked at */
+	uint64_t judged; /* how many subjects there were before, to know an old iterator by */
 };
 
-/* The calls that a counter has only been told of by way of its subject are written down with it. */
+/* Copies the calls that are kept with a counter's subject to the counter. */
 void policy_calls(const struct policy *policy, struct counter *counter);
 
 /*
- * What is known of a subject, which is looked at from now on. ret (may be NULL) is to walk the verdicts that
- * policy_fill_verdict() lists. NULL: no memory.
+ * The entry of a subject, which becomes the present one. ret (may be NULL) will walk the verdicts that
+ * policy_fill_verdict() lists from now on. NULL: no memory.
  */
-struct known *policy_recall(struct policy *policy, const struct policy_subject *subject,
-			    struct verdict_iter *ret);
+struct subject_entry *policy_recall(struct policy *policy, const struct policy_subject *subject,
+				    struct verdict_iter *ret);
 /* A number of its own, for a cache that holds no more than POLICY_CACHE. */
-void policy_number(struct policy *policy, struct known *known);
-/* All that is known of subjects, which is found out again. */
+void policy_number(struct policy *policy, struct subject_entry *entry);
+/* Forgets all subjects; their entries are made again when they are needed. */
 void policy_forget(struct policy *policy);
-/* A membership whose counter has just been looked at: listed, if there is a verdict. */
+/* Lists a membership of the present subject if its counter has a verdict. */
 static inline void policy_fill_verdict(struct policy *policy, size_t membership,
 				       const struct counter *counter)
 {

@@ -16,9 +16,9 @@ static void land(struct policy *policy, uint64_t id, bool is_over)
 		return;
 	HASH_DEL(policy->flights, flight);
 	for (size_t i = 0; i < flight->n; i++)
-		counter_land(flight->reservations[i].counters, flight->reservations[i].counter,
-			     flight->reservations[i].so_far, flight->reservations[i].reserved,
-			     is_over);
+		counter_release(flight->reservations[i].counters, flight->reservations[i].counter,
+				flight->reservations[i].so_far, flight->reservations[i].reserved,
+				is_over);
 	free(flight);
 }
 
@@ -27,7 +27,7 @@ void policy_release(struct policy *policy, uint64_t id)
 	land(policy, id, true);
 }
 
-/* Where a call stood: what its answer costs as it flows is told by two such marks. */
+/* The last mark of a call: two marks give the cost of its answer per byte. */
 static struct mark mark_of(const struct policy *policy, uint64_t id)
 {
 	const struct flight *flight;
@@ -73,7 +73,7 @@ static struct flight *flight_new(struct policy *policy, uint64_t id, size_t n)
 }
 
 /* Reserves of one counter what the call has cost so far and will probably cost. False: no memory. */
-static bool reserve_of(struct policy *policy, const struct known *known,
+static bool reserve_of(struct policy *policy, const struct subject_entry *entry,
 		       struct membership *membership, const struct policy_subject *subject,
 		       const struct counter_charge *cost, struct reservation *ret)
 {
@@ -83,13 +83,13 @@ static bool reserve_of(struct policy *policy, const struct known *known,
 	if (!counter)
 		return false;
 	/* Others may have spent it all: what they say comes while this call runs. */
-	if (counters->is_shared && !known->is_protected && strcmp(subject->group->path, "/"))
+	if (counters->is_shared && !entry->is_protected && strcmp(subject->group->path, "/"))
 		counter_join(counter, subject->group->cgroup);
 	ret->counters = counters;
 	ret->counter = counter;
-	ret->so_far = counter_fly(counters, counter,
-				  counters->is_in_money ? cost->nanos : cost->tokens,
-				  &ret->reserved);
+	ret->so_far = counter_reserve(counters, counter,
+				      counters->is_in_money ? cost->nanos : cost->tokens,
+				      &ret->reserved);
 	return true;
 }
 
@@ -99,14 +99,14 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 	struct mark mark = mark_of(policy, id), per_kib;
 	struct counter_charge cost;
 	struct flight *flight;
-	struct known *known;
+	struct subject_entry *entry;
 	bool is_flowing;
 
 	land(policy, id, false);
-	known = policy_recall(policy, subject, ret);
-	if (!known || !known->n_memberships)
+	entry = policy_recall(policy, subject, ret);
+	if (!entry || !entry->n_memberships)
 		return;
-	flight = flight_new(policy, id, known->n_memberships);
+	flight = flight_new(policy, id, entry->n_memberships);
 	if (!flight) {
 		policy->unreserved++;
 		return;
@@ -114,12 +114,12 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 	policy_read(so_far, 0, &cost);
 	is_flowing = flows(&mark, &cost, so_far->response_bytes, &per_kib);
 	flight->mark = mark;
-	for (size_t i = 0; i < known->n_memberships; i++) {
+	for (size_t i = 0; i < entry->n_memberships; i++) {
 		struct reservation *reservation = &flight->reservations[flight->n];
-		struct membership *membership = &known->memberships[i];
+		struct membership *membership = &entry->memberships[i];
 
 		counters_roll(membership->counters, now_us);
-		if (!reserve_of(policy, known, membership, subject, &cost, reservation))
+		if (!reserve_of(policy, entry, membership, subject, &cost, reservation))
 			continue;
 		if (is_flowing)
 			counter_flow(reservation->counter, membership->counters->is_in_money ?

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose counters a subject's charges go to: found out once, then remembered by all that matches look at. */
+/* Which counters a subject's charges go to: computed once, then cached by all the texts that a match can use. */
 #include <stdio.h>
 #include <string.h>
 
@@ -63,12 +63,12 @@ static void name_counter(const struct policy_budget *budget, const struct policy
 
 void policy_forget(struct policy *policy)
 {
-	struct known *known, *next;
+	struct subject_entry *entry, *next;
 
-	HASH_ITER(hh, policy->cache, known, next) {
-		HASH_DEL(policy->cache, known);
-		free(known->packed);
-		free(known);
+	HASH_ITER(hh, policy->cache, entry, next) {
+		HASH_DEL(policy->cache, entry);
+		free(entry->packed);
+		free(entry);
 	}
 	memset(policy->by_id, 0, sizeof(policy->by_id));
 	policy->present = NULL;
@@ -100,15 +100,15 @@ static size_t pack(const struct policy *policy, const struct policy_subject *sub
 	return len;
 }
 
-static struct known *learn(struct policy *policy, const struct policy_subject *subject,
-			   const char *packed, size_t len)
+static struct subject_entry *learn(struct policy *policy, const struct policy_subject *subject,
+				   const char *packed, size_t len)
 {
 	const struct policy_rules *rules = policy->rules;
 	struct policy_subject whole = { .group = subject->group,
 					.process = subject->process,
 					.host = subject->host ?: "",
 					.model = subject->model ?: "" };
-	struct known *known;
+	struct subject_entry *entry;
 	size_t n = 0;
 
 	if (HASH_COUNT(policy->cache) >= POLICY_CACHE)
@@ -119,61 +119,61 @@ static struct known *learn(struct policy *policy, const struct policy_subject *s
 			    match_fits(&rules->budgets[i].match, &whole))
 				policy->scratch[n++] =
 					(struct membership){ .counters = policy->counters[i] };
-	known = calloc(1, sizeof(*known) + n * sizeof(*known->memberships));
-	if (!known)
+	entry = calloc(1, sizeof(*entry) + n * sizeof(*entry->memberships));
+	if (!entry)
 		return NULL;
-	known->packed = malloc(len);
-	if (!known->packed) {
-		free(known);
-		return NULL;
-	}
-	memcpy(known->packed, packed, len);
-	memcpy(known->memberships, policy->scratch, n * sizeof(*known->memberships));
-	known->n_memberships = n;
-	for (size_t i = 0; i < rules->n_protect && !known->is_protected; i++)
-		known->is_protected = match_fits(&rules->protect[i], &whole);
-	HASH_ADD_KEYPTR(hh, policy->cache, known->packed, len, known);
-	if (!known->hh.tbl) {
-		free(known->packed);
-		free(known);
+	entry->packed = malloc(len);
+	if (!entry->packed) {
+		free(entry);
 		return NULL;
 	}
-	return known;
+	memcpy(entry->packed, packed, len);
+	memcpy(entry->memberships, policy->scratch, n * sizeof(*entry->memberships));
+	entry->n_memberships = n;
+	for (size_t i = 0; i < rules->n_protect && !entry->is_protected; i++)
+		entry->is_protected = match_fits(&rules->protect[i], &whole);
+	HASH_ADD_KEYPTR(hh, policy->cache, entry->packed, len, entry);
+	if (!entry->hh.tbl) {
+		free(entry->packed);
+		free(entry);
+		return NULL;
+	}
+	return entry;
 }
 
-void policy_number(struct policy *policy, struct known *known)
+void policy_number(struct policy *policy, struct subject_entry *entry)
 {
-	if (policy->by_id[known->id % POLICY_CACHE] == known)
-		policy->by_id[known->id % POLICY_CACHE] = NULL;
+	if (policy->by_id[entry->id % POLICY_CACHE] == entry)
+		policy->by_id[entry->id % POLICY_CACHE] = NULL;
 	do
-		known->id = ++policy->ids;
-	while (!known->id || policy->by_id[known->id % POLICY_CACHE]);
-	policy->by_id[known->id % POLICY_CACHE] = known;
+		entry->id = ++policy->ids;
+	while (!entry->id || policy->by_id[entry->id % POLICY_CACHE]);
+	policy->by_id[entry->id % POLICY_CACHE] = entry;
 }
 
 void policy_calls(const struct policy *policy, struct counter *counter)
 {
-	const struct known *known = policy->by_id[counter->known % POLICY_CACHE];
+	const struct subject_entry *entry = policy->by_id[counter->known % POLICY_CACHE];
 
-	if (known && known->id == counter->known)
+	if (entry && entry->id == counter->known)
 		for (uint32_t i = counter->n_silent_below; i > 0; i--)
-			counter_call(counter, known->calls[(known->n_calls - i) % POLICY_CALLS]);
+			counter_call(counter, entry->calls[(entry->n_calls - i) % POLICY_CALLS]);
 	counter->n_silent_below = 0;
 }
 
-struct known *policy_recall(struct policy *policy, const struct policy_subject *subject,
-			    struct verdict_iter *ret)
+struct subject_entry *policy_recall(struct policy *policy, const struct policy_subject *subject,
+				    struct verdict_iter *ret)
 {
 	char packed[PACKED_MAX];
 	size_t len = pack(policy, subject, packed);
-	struct known *known;
+	struct subject_entry *entry;
 
 	if (policy->is_stale)
 		policy_forget(policy);
-	HASH_FIND(hh, policy->cache, packed, len, known);
-	if (!known)
-		known = learn(policy, subject, packed, len);
-	policy->present = known;
+	HASH_FIND(hh, policy->cache, packed, len, entry);
+	if (!entry)
+		entry = learn(policy, subject, packed, len);
+	policy->present = entry;
 	policy->n_telling = 0;
 	policy->judged++;
 	if (ret)
@@ -181,7 +181,7 @@ struct known *policy_recall(struct policy *policy, const struct policy_subject *
 					      .judged = policy->judged,
 					      .cgroup = subject->group->cgroup,
 					      .tgid = subject->process->tgid };
-	return known;
+	return entry;
 }
 
 struct counter *policy_counter_of(struct policy *policy, struct membership *membership,
@@ -197,7 +197,7 @@ struct counter *policy_counter_of(struct policy *policy, struct membership *memb
 	}
 	name_counter(membership->counters->budget, subject, key);
 	membership->counter = counters_get(membership->counters, key, make, &policy->is_stale);
-	/* A new one, or "other", whose orders are looked up again for nothing. */
+	/* A new one, or "other", whose orders need not be looked up again. */
 	if (membership->counter && membership->counter->n_silent_below)
 		policy_calls(policy, membership->counter);
 	if (membership->counter && policy->n_overrides)

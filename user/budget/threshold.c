@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When a counter's fuse is due, and what it goes by: what calls cost, and how little is left (fuse.c). */
+/* When a counter's allowance is due, and what it is computed from: what calls cost and how little is left. */
 #include "base/cleanup.h"
 #include "budget/counter_internal.h"
 
@@ -16,7 +16,7 @@ uint64_t counter_mean(const struct counters *counters, const struct counter *cou
 	return calls ? ever / calls : 0;
 }
 
-/* So many calls of a counter's own tell what the next ones will cost; until then anybody's here do, too. */
+/* With this many calls a counter's own mean is used; with fewer, the mean of all calls is mixed in. */
 #define KNOWN_CALLS 16
 
 static bool is_known(const struct counter *counter)
@@ -24,7 +24,7 @@ static bool is_known(const struct counter *counter)
 	return calls_of(counter) >= KNOWN_CALLS;
 }
 
-/* What its fuse is to reckon with. */
+/* The mean that its allowance is computed with. */
 static uint64_t likely_mean(const struct counters *counters, const struct counter *counter)
 {
 	const struct counters_common *all = counters->common;
@@ -38,7 +38,7 @@ static uint64_t likely_mean(const struct counters *counters, const struct counte
 			  KNOWN_CALLS);
 }
 
-/* What is ahead of its calls in flight, by that mean: they began when less was known. */
+/* What its calls in flight will still cost by that mean, since they were reserved when less was known. */
 static uint64_t likely_reserved(const struct counters *counters, const struct counter *counter)
 {
 	uint64_t all;
@@ -50,7 +50,7 @@ static uint64_t likely_reserved(const struct counters *counters, const struct co
 }
 
 /*
- * A fuse is due when an eighth is left, or what 64 calls may cost: before user space has seen so many
+ * An allowance is due when an eighth is left, or what 64 calls may cost: before user space has seen that many
  * begin, they could cross the line (asyncio.gather() of 50 does, within milliseconds). It stays until
  * twice as much is left, and when the line is crossed if the answers in flight are let end then: it is
  * what holds further requests on their connections.
@@ -72,7 +72,7 @@ bool counter_is_near_limit(const struct counters *counters, const struct counter
 }
 
 /*
- * With n calls that cost s, and the n' and s' of windows that ended, a fuse is due from
+ * With n calls that cost s, and the n' and s' of windows that ended, an allowance is due from
  * ALLOWANCE_CALLS * (s' + s) / (n' + n) = line - s on. That is least for the fewest calls: one more than now.
  */
 uint64_t counter_silent_below(const struct counters *counters, const struct counter *counter)

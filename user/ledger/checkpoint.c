@@ -18,8 +18,8 @@
 #define TRUNCATE_EVERY_NS (10 * NS_PER_S)
 
 struct checkpoint {
-	const char *path; /* the database's */
-	int pages;        /* when something was committed last; the thread does not look at it */
+	const char *path;     /* the database's */
+	int pages;            /* when something was committed last; not for the thread */
 	uint64_t truncate_ns; /* no TRUNCATE before */
 	bool may_thread, has_thread;
 	pthread_t thread;
@@ -103,7 +103,7 @@ bool checkpoint_is_held(const struct ledger *ledger)
 	return ledger->wal && ledger->wal->is_held;
 }
 
-/* PASSIVE waits for nobody. TRUNCATE waits for readers, up to LEDGER_BUSY_MS, hence seldom. */
+/* PASSIVE does not wait. TRUNCATE waits for readers, up to LEDGER_BUSY_MS, hence seldom. */
 void checkpoint_look(struct ledger *ledger)
 {
 	struct checkpoint *wal = ledger->wal;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an action has made to stand still, in the ledger: written before the deed and taken out
- * after its undoing, so that whoever comes later knows what to let go. Only this boot's count.
+ * What is stopped or frozen, in the ledger: a row is written before the action and removed after it was undone,
+ * so that a later daemon knows what to resume. Only rows of this boot count.
  */
 #ifndef LEDGER_HALTED_H
 #define LEDGER_HALTED_H
@@ -17,7 +17,7 @@ struct halted {
 	char path[WHO_PATH_LEN]; /* of the cgroup, else empty */
 };
 
-/* Written at once, not with the next batch. 0 or -errno: then it must not be made to stand. */
+/* Written at once, not with the next batch. 0 or -errno: then it must not be stopped or frozen. */
 int halted_add(struct ledger *ledger, const struct halted *halted);
 int halted_drop(struct ledger *ledger, const struct halted *halted);
 /* Each one of this boot; fn may drop what it is given. Rows of earlier boots are forgotten. */

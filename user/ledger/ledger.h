@@ -116,8 +116,8 @@ struct ledger_action {
 	int64_t window_start_us;
 	int64_t until_us;           /* what it rests on ends then; 0: not known */
 	uint32_t measured_permille; /* how much of the sum was measured */
-	const char *pod_uid;        /* as act tells it: whose, empty if no pod's; not kept */
-	const char *last_calls;     /* JSON array of the ids of the calls that crossed the line */
+	const char *pod_uid;    /* of the target's pod, else empty; given to hooks, not stored */
+	const char *last_calls; /* JSON array of the ids of the calls that crossed the line */
 };
 /* Written at once, after the calls that it names. 0, or -errno as ledger_commit() (kept, tried
  * again). */
@@ -134,8 +134,7 @@ int64_t ledger_last_id(const struct ledger *ledger);
 /* Ids up to this one are not used again: somebody has seen them, and this file lost them. */
 void ledger_skip(struct ledger *ledger, int64_t id);
 
-/* Facts the daemon tells the other subcommands ("coverage", "gates", "version", ...); JSON values.
- */
+/* Facts that the daemon publishes to other subcommands ("coverage", "gates", "version", ...); JSON values. */
 int ledger_put(struct ledger *ledger, const char *key, const char *json);
 /* NULL: none. To be freed. */
 char *ledger_get(struct ledger *ledger, const char *key);

@@ -7,7 +7,7 @@
 
 #include "ledger/ledger.h"
 
-/* The dictionaries: what repeats from call to call stands once. */
+/* The dictionaries: what repeats from call to call is stored once. */
 enum ledger_words { LEDGER_SUBJECTS, LEDGER_SERVICES, LEDGER_PATHS, LEDGER_DICTIONARIES };
 #define LEDGER_COLUMNS_MAX 12
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names that came after the first calls. Whose a call was stands in one row of the dictionary of
+ * Names that came after the first calls. The owner of a call is one row of the dictionary of
  * subjects, so naming it there names every call and every hour of it. Where a row with the names
  * is there already (a restarted daemon had not heard of the pod yet), the last hours' calls move to it.
  */
@@ -44,7 +44,7 @@ static const char drop_hours[] = "DELETE FROM hours WHERE hour >= ?3 AND subject
 static const char move_calls[] =
 	"UPDATE calls SET subject = ?2 WHERE start_us >= ?3 * 3600000000 AND subject = ?1";
 
-/* What is looked for and what it becomes: parameters ?1 to ?6 of the statements above. */
+/* What to find and what it becomes: parameters ?1 to ?6 of the statements above. */
 struct renaming {
 	const char *find, *name, *twin;
 	const char *texts[6];

@@ -9,7 +9,7 @@
 #include "ledger/ledger_internal.h"
 #include "ledger/sql.h"
 
-#define CACHE 256 /* whose calls stand together; 3 kB each */
+#define CACHE 256 /* entries of each dictionary; 3 kB each */
 
 struct subject {
 	int64_t id;

@@ -165,7 +165,7 @@ static void read_row(sqlite3_stmt *statement, uint32_t keys, struct ledger_row *
 	row->is_stream = sqlite3_column_int(statement, at++);
 }
 
-/* The sums go to a temporary table first: the file's read lock ends before anybody is told. */
+/* The sums go to a temporary table first: the file's read lock ends before fn is called. */
 static int fill(struct ledger *ledger, const struct sql *sql, int64_t since_us)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;

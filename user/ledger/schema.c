@@ -22,7 +22,7 @@ static const char schema_1[] =
 	" price_origin TEXT NOT NULL,"
 	" UNIQUE (model, host, provider, operation, price_key, price_origin));"
 	"CREATE TABLE paths (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);"
-	/* AUTOINCREMENT: the id of a pruned call stands in an action's evidence and is not used
+	/* AUTOINCREMENT: the id of a pruned call is part of an action's evidence and is not used
 	   again. */
 	"CREATE TABLE calls (id INTEGER PRIMARY KEY AUTOINCREMENT, start_us INTEGER NOT NULL,"
 	" subject INTEGER NOT NULL REFERENCES subjects, service INTEGER NOT NULL REFERENCES "
@@ -63,11 +63,11 @@ static const char schema_1[] =
 	"INSERT INTO meta VALUES ('made_by', 'aigress');";
 
 static const char schema_2[] =
-	/* What stands still (standing.h). kind: 0 process, 1 stopped cgroup, 2 frozen cgroup. */
+	/* What is halted (halted.h). kind: 0 process, 1 stopped cgroup, 2 frozen cgroup. */
 	"CREATE TABLE standing (boot TEXT NOT NULL, kind INTEGER NOT NULL, pid INTEGER NOT NULL,"
 	" start_ticks INTEGER NOT NULL, cgroup TEXT NOT NULL,"
 	" PRIMARY KEY (boot, kind, pid, start_ticks, cgroup)) WITHOUT ROWID;"
-	/* Written by `aigress override`, read by the daemon (override.h). budget '': all. */
+	/* Written by `aigress override`, read by the daemon (overrides.h). budget '': all. */
 	"CREATE TABLE overrides (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
 	" key TEXT NOT NULL, limit_nanos INTEGER NOT NULL, limit_tokens INTEGER NOT NULL,"
 	" made_us INTEGER NOT NULL, until_us INTEGER NOT NULL, made_by TEXT NOT NULL,"
@@ -75,7 +75,7 @@ static const char schema_2[] =
 
 static const char schema_3[] =
 	"ALTER TABLE actions ADD COLUMN until_us INTEGER NOT NULL DEFAULT 0;"
-	/* Who this ledger is to others: a fresh one, whose ids begin anew, is somebody else. */
+	/* The identity of this ledger: a fresh one, whose ids start over, has another. */
 	"INSERT INTO meta VALUES ('ledger_id', lower(hex(randomblob(16))));"
 	/* How far each webhook has come in the actions (outbox.h). */
 	"CREATE TABLE outbox (webhook TEXT PRIMARY KEY, done_id INTEGER NOT NULL,"
@@ -86,7 +86,7 @@ static const char schema_3[] =
 	" remote INTEGER NOT NULL) WITHOUT ROWID;";
 
 static const char schema_4[] =
-	/* Names that come late are looked for by these (rename.c). */
+	/* Names that come late are found by these (rename.c). */
 	"CREATE INDEX subjects_pod ON subjects (pod_uid, container_id);";
 
 static const char schema_5[] =
