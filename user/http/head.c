@@ -20,6 +20,12 @@ enum head_field head_field(const char *name, size_t len)
 		{ "content-encoding", HEAD_CONTENT_ENCODING },
 		{ "anthropic-version", HEAD_ANTHROPIC_VERSION },
 		{ "x-litellm-response-cost", HEAD_COST },
+		{ "x-litellm-cache-key", HEAD_CACHE_KEY },
+		{ "x-amzn-bedrock-service-tier", HEAD_TIER },
+		{ "x-amzn-bedrock-input-token-count", HEAD_TOKENS + HTTP_TOKENS_IN },
+		{ "x-amzn-bedrock-output-token-count", HEAD_TOKENS + HTTP_TOKENS_OUT },
+		{ "x-amzn-bedrock-cache-read-input-token-count", HEAD_TOKENS + HTTP_TOKENS_READ },
+		{ "x-amzn-bedrock-cache-write-input-token-count", HEAD_TOKENS + HTTP_TOKENS_WRITTEN },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
@@ -89,6 +95,8 @@ static enum http_content content_of(const char *value, size_t len)
 	if (is(value, len, "application/json") || is(value, len, "text/json") ||
 	    ends(value, len, "+json"))
 		return HTTP_CONTENT_JSON;
+	if (is(value, len, "multipart/form-data"))
+		return HTTP_CONTENT_MULTIPART;
 	return HTTP_CONTENT_OTHER;
 }
 
@@ -107,14 +115,47 @@ static enum http_encoding encoding_of(const char *value, size_t len)
 	return HTTP_ENCODING_UNKNOWN;
 }
 
-static void set_encoding(struct http_head *head, const char *value, size_t len)
+static void add_encoding(struct http_head *head, const char *value, size_t len)
 {
-	enum http_encoding encoding = encoding_of(value, len);
+	enum http_encoding encoding;
 
-	/* a second line is a second link of a chain, RFC 9110 8.4 */
+	while (len && (*value == ' ' || *value == '\t')) {
+		value++;
+		len--;
+	}
+	while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+		len--;
+	encoding = encoding_of(value, len);
 	if (encoding == HTTP_IDENTITY)
 		return;
 	head->encoding = head->encoding == HTTP_IDENTITY ? encoding : HTTP_ENCODING_UNKNOWN;
+}
+
+/* A list, in one field or several: each is a link of a chain, RFC 9110 8.4; "identity" is none. */
+static void set_encoding(struct http_head *head, const char *value, size_t len)
+{
+	const char *end = value + len, *comma;
+
+	while ((comma = memchr(value, ',', (size_t)(end - value)))) {
+		add_encoding(head, value, (size_t)(comma - value));
+		value = comma + 1;
+	}
+	add_encoding(head, value, (size_t)(end - value));
+}
+
+static void set_tokens(struct http_head *head, enum http_tokens which, const char *value, size_t len)
+{
+	uint32_t n = 0;
+
+	if (!len || len > 9)
+		return;
+	for (size_t i = 0; i < len; i++) {
+		if (value[i] < '0' || value[i] > '9')
+			return;
+		n = n * 10 + (uint32_t)(value[i] - '0');
+	}
+	head->tokens[which] = n;
+	head->has_tokens |= (uint8_t)(1u << which);
 }
 
 void head_set(struct http_head *head, enum head_field field, const char *value, size_t len)
@@ -143,8 +184,16 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 	case HEAD_COST:
 		copy(head->provider_cost, sizeof(head->provider_cost), value, len);
 		break;
+	case HEAD_CACHE_KEY:
+		head->is_cache_hit = len;
+		break;
+	case HEAD_TIER:
+		copy(head->tier, sizeof(head->tier), value, len);
+		break;
 	case HEAD_OTHER:
 		break;
+	default:
+		set_tokens(head, (enum http_tokens)(field - HEAD_TOKENS), value, len);
 	}
 }
 

@@ -6,7 +6,7 @@
 #include "http/http.h"
 
 /* The longest field name of interest, and the longest value that is looked at, with a NUL. */
-#define HEAD_NAME_LEN  32
+#define HEAD_NAME_LEN  48
 #define HEAD_VALUE_LEN HTTP_HOST_LEN
 
 enum head_field {
@@ -16,6 +16,9 @@ enum head_field {
 	HEAD_CONTENT_ENCODING,
 	HEAD_ANTHROPIC_VERSION,
 	HEAD_COST,
+	HEAD_CACHE_KEY,
+	HEAD_TIER,
+	HEAD_TOKENS, /* + enum http_tokens */
 };
 
 /* The name in any case. */

@@ -27,6 +27,7 @@ enum http_content {
 	HTTP_CONTENT_NDJSON,
 	HTTP_CONTENT_SSE,         /* text/event-stream */
 	HTTP_CONTENT_EVENTSTREAM, /* application/vnd.amazon.eventstream */
+	HTTP_CONTENT_MULTIPART,   /* multipart/form-data */
 	HTTP_CONTENT_OTHER,
 };
 
@@ -34,6 +35,16 @@ enum http_content {
 #define HTTP_HOST_LEN   256
 #define HTTP_PATH_LEN   512 /* query string cut off; longer paths are cut and flagged */
 #define HTTP_COST_LEN   32
+#define HTTP_TIER_LEN   24
+
+/* Counts that Bedrock tells in header fields of an answer. */
+enum http_tokens {
+	HTTP_TOKENS_IN,
+	HTTP_TOKENS_OUT,
+	HTTP_TOKENS_READ,
+	HTTP_TOKENS_WRITTEN,
+	HTTP_TOKENS
+};
 
 /* The start of one message: only what metering needs. A string that was not there is empty. */
 struct http_head {
@@ -48,6 +59,10 @@ struct http_head {
 	char host[HTTP_HOST_LEN]; /* Host or :authority, lower case, without port */
 	char path[HTTP_PATH_LEN];
 	char provider_cost[HTTP_COST_LEN]; /* x-litellm-response-cost, a decimal in USD */
+	bool is_cache_hit;        /* x-litellm-cache-key: the gateway's own cache answered */
+	char tier[HTTP_TIER_LEN]; /* x-amzn-bedrock-service-tier */
+	uint8_t has_tokens;       /* a bit for each that was there and is a number */
+	uint32_t tokens[HTTP_TOKENS];
 };
 
 enum http_piece_type {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "http/sse.h"
+#include "http/sse_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* A buffer that grew beyond this is given back after its event: most streams never need one. */
 #define BUF_KEEP 16384
+/* Of a line that is no data, more than this is not looked at. */
+#define LINE_KEEP 256
 
-static void event_forget(struct sse *sse)
+void sse_forget(struct sse *sse)
 {
 	sse->direct = NULL;
 	sse->direct_len = 0;
@@ -31,15 +33,15 @@ void sse_done(struct sse *sse)
 	memset(sse, 0, sizeof(*sse));
 }
 
-static void event_drop(struct sse *sse, bool has_line)
+void sse_drop(struct sse *sse, bool has_line)
 {
-	event_forget(sse);
+	sse_forget(sse);
 	sse->dropped++;
 	sse->is_skipping = true;
 	sse->has_line = has_line;
 }
 
-/* Room for n more bytes; false: no memory. Callers keep buf_len + n below SSE_EVENT_MAX + 2. */
+/* Room for n more bytes; false: no memory. */
 static bool buf_reserve(struct sse *sse, size_t n)
 {
 	size_t room = sse->buf_room ? sse->buf_room : 512;
@@ -132,16 +134,12 @@ static const uint8_t *field_value(const uint8_t *line, size_t n, size_t name_len
 }
 
 /* One line of the event, not empty and whole. */
-static bool line_take(struct sse *sse, const uint8_t *line, size_t n, bool in_buf)
+bool sse_line_take(struct sse *sse, const uint8_t *line, size_t n, bool in_buf)
 {
 	const uint8_t *value;
 	size_t value_len;
 	bool ok = true;
 
-	if (!sse->is_started && n >= 3 && !memcmp(line, "\xef\xbb\xbf", 3)) {
-		line += 3;
-		n -= 3;
-	}
 	if (field_is(line, n, "data", 4)) {
 		value = field_value(line, n, 4, &value_len);
 		ok = data_add(sse, value, value_len, in_buf);
@@ -151,6 +149,20 @@ static bool line_take(struct sse *sse, const uint8_t *line, size_t n, bool in_bu
 	}
 	sse->buf_len = sse->buf_data;
 	return ok;
+}
+
+/* More of the line that is open; what is no data may be cut. */
+static bool line_add(struct sse *sse, const uint8_t *bytes, size_t n)
+{
+	size_t open = sse->buf_len - sse->buf_data;
+
+	if (open >= 5 && memcmp(sse->buf + sse->buf_data, "data:", 5)) {
+		if (open >= LINE_KEEP)
+			n = 0;
+		else if (n > LINE_KEEP - open)
+			n = LINE_KEEP - open;
+	}
+	return buf_add(sse, bytes, n);
 }
 
 /* A line ends in the fed bytes after n more of them. True: it was empty and an event is complete. */
@@ -169,19 +181,18 @@ static bool line_end(struct sse *sse, const uint8_t *bytes, size_t n)
 		sse->is_started = true;
 		if (sse->has_data)
 			return true;
-		event_forget(sse);
+		sse_forget(sse);
 		return false;
 	}
-	if (sse->buf_len + sse->direct_len + n > SSE_EVENT_MAX)
-		ok = false;
-	else if (open)
-		ok = buf_add(sse, bytes, n) &&
-		     line_take(sse, sse->buf + sse->buf_data, open + n, /* in_buf= */ true);
+	if (open)
+		ok = line_add(sse, bytes, n) &&
+		     sse_line_take(sse, sse->buf + sse->buf_data, sse->buf_len - sse->buf_data,
+				   /* in_buf= */ true);
 	else
-		ok = line_take(sse, bytes, n, /* in_buf= */ false);
+		ok = sse_line_take(sse, bytes, n, /* in_buf= */ false);
 	sse->is_started = true;
 	if (!ok)
-		event_drop(sse, /* has_line= */ false);
+		sse_drop(sse, /* has_line= */ false);
 	return false;
 }
 
@@ -200,15 +211,14 @@ static void rest_keep(struct sse *sse)
 		sse->has_line |= n > 0;
 		return;
 	}
-	if (sse->buf_len + sse->direct_len + n > SSE_EVENT_MAX || !direct_keep(sse) ||
-	    !buf_add(sse, rest, n))
-		event_drop(sse, n > 0 || sse->buf_len > sse->buf_data);
+	if (!direct_keep(sse) || !line_add(sse, rest, n))
+		sse_drop(sse, n > 0 || sse->buf_len > sse->buf_data);
 }
 
 void sse_feed(struct sse *sse, const uint8_t *bytes, size_t len)
 {
 	if (sse->is_given)
-		event_forget(sse);
+		sse_forget(sse);
 	sse->bytes = bytes;
 	sse->len = len;
 	sse->pos = 0;
@@ -226,7 +236,7 @@ void sse_feed(struct sse *sse, const uint8_t *bytes, size_t len)
  * Where the next of c is, or len. A position once found is kept until it is passed, so a stream
  * without carriage returns is searched for them once, and one of nothing else stays linear.
  */
-static size_t find(const struct sse *sse, size_t known, int c)
+size_t sse_find(const struct sse *sse, size_t known, int c)
 {
 	const uint8_t *at;
 
@@ -241,6 +251,7 @@ static void event_give(struct sse *sse, struct sse_event *ret)
 	ret->name = sse->name;
 	ret->data = sse->direct ? sse->direct : sse->buf;
 	ret->len = sse->direct ? sse->direct_len : sse->buf_data;
+	ret->is_first = ret->is_last = true;
 	sse->is_given = true;
 }
 
@@ -272,10 +283,9 @@ static bool event_take(struct sse *sse)
 		return false;
 	data += 5;
 	data_end = memchr(data, '\n', (size_t)(end - data));
-	if (!data_end || data_end - begin > SSE_EVENT_MAX || data_end + 1 == end ||
-	    data_end[1] != '\n')
+	if (!data_end || data_end + 1 == end || data_end[1] != '\n')
 		return false;
-	sse->cr = find(sse, sse->cr, '\r');
+	sse->cr = sse_find(sse, sse->cr, '\r');
 	if (sse->cr < (size_t)(data_end - sse->bytes))
 		return false;
 	data += *data == ' ';
@@ -286,20 +296,29 @@ static bool event_take(struct sse *sse)
 	return true;
 }
 
-bool sse_next(struct sse *sse, struct sse_event *ret)
+/* More than may be held would be, with n more bytes. */
+static bool is_too_long(const struct sse *sse, size_t n)
 {
-	if (sse->is_given)
-		event_forget(sse);
-	if (sse->pos < sse->len && event_take(sse)) {
-		event_give(sse, ret);
-		return true;
-	}
-	while (sse->pos < sse->len) {
+	size_t max = sse->event_max ? sse->event_max : SSE_EVENT_MAX;
+
+	return n && !sse->is_skipping && sse->buf_len + sse->direct_len + n > max;
+}
+
+/* The fed bytes line by line. True: an event is complete, or its first piece is. */
+static bool lines_next(struct sse *sse, struct sse_event *ret)
+{
+	while (sse->pos < sse->len && !sse->is_long) {
 		size_t start = sse->pos, end;
 
-		sse->lf = find(sse, sse->lf, '\n');
-		sse->cr = find(sse, sse->cr, '\r');
+		sse->lf = sse_find(sse, sse->lf, '\n');
+		sse->cr = sse_find(sse, sse->cr, '\r');
 		end = sse->lf < sse->cr ? sse->lf : sse->cr;
+		if (is_too_long(sse, end - start)) {
+			if (sse_long_begin(sse, ret))
+				return true;
+			if (sse->is_long)
+				break;
+		}
 		if (end == sse->len)
 			break;
 		sse->pos = end + 1;
@@ -313,25 +332,68 @@ bool sse_next(struct sse *sse, struct sse_event *ret)
 			return true;
 		}
 	}
-	rest_keep(sse);
+	return false;
+}
+
+/* The byte order mark that a stream may begin with; what only looks like one is the first line's. */
+static void mark_pass(struct sse *sse)
+{
+	static const uint8_t mark[3] = { 0xef, 0xbb, 0xbf };
+
+	while (sse->pos < sse->len && sse->mark < sizeof(mark)) {
+		if (sse->bytes[sse->pos] == mark[sse->mark]) {
+			sse->mark++;
+			sse->pos++;
+			continue;
+		}
+		(void)buf_add(sse, mark, sse->mark);
+		sse->mark = sizeof(mark);
+	}
+}
+
+bool sse_next(struct sse *sse, struct sse_event *ret)
+{
+	bool was_long;
+
+	if (sse->is_given)
+		sse_forget(sse);
+	mark_pass(sse);
+	/* A long event may begin or end in the middle of the fed bytes. */
+	do {
+		was_long = sse->is_long;
+		if (was_long && sse_piece_next(sse, ret))
+			return true;
+		if (!was_long && sse->pos < sse->len && event_take(sse)) {
+			event_give(sse, ret);
+			return true;
+		}
+		if (!was_long && lines_next(sse, ret))
+			return true;
+	} while (was_long != sse->is_long);
+	if (!sse->is_long)
+		rest_keep(sse);
 	return false;
 }
 
 void sse_gap(struct sse *sse)
 {
+	sse->is_long = false;
 	if (!sse->is_skipping)
-		event_drop(sse, /* has_line= */ true);
+		sse_drop(sse, /* has_line= */ true);
 	sse->has_line = true;
 	sse->after_cr = false;
 	sse->is_started = true;
+	sse->mark = 3;
 }
 
 bool sse_end(struct sse *sse, struct sse_event *ret)
 {
 	if (sse->is_given)
-		event_forget(sse);
+		sse_forget(sse);
 	if (sse->is_skipping)
 		return false;
+	if (sse->is_long)
+		return sse_long_end(sse, ret);
 	if (sse->buf_len > sse->buf_data)
 		(void)line_end(sse, NULL, 0);
 	if (sse->is_skipping || !sse->has_data)

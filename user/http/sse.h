@@ -16,15 +16,20 @@
 
 #define SSE_NAME_LEN 64
 /*
- * The longest event. The largest that providers send is the whole answer repeated at the end of an
- * OpenAI Responses stream: the model's longest output, 128k tokens of about 4 bytes, is 512 KiB.
+ * The longest event that is held until it is whole. Longer ones are images in base64, of megabytes, and the
+ * whole answer repeated at the end of an OpenAI Responses stream.
  */
-#define SSE_EVENT_MAX (1u << 20)
+#define SSE_EVENT_MAX (1u << 16)
 
 struct sse_event {
 	const char *name;    /* of the `event` field; "" if it had none; cut to SSE_NAME_LEN - 1 */
 	const uint8_t *data; /* not terminated */
 	size_t len;
+	/*
+	 * An event too long to be held comes in pieces, which follow each other: its data is what they
+	 * hold together. Any other is its own first and last.
+	 */
+	bool is_first, is_last;
 };
 
 /* All zero is a splitter at the start of a stream; the fields are the module's own. */
@@ -43,6 +48,12 @@ struct sse {
 	bool has_line;    /* is_skipping: the open line is not empty */
 	bool after_cr;    /* a LF that comes next belongs to the line before */
 	bool is_started;  /* past the first line */
+	uint8_t mark;     /* bytes of a byte order mark that were passed */
+	size_t event_max; /* instead of SSE_EVENT_MAX, for tests; 0: that */
+	/* An event in pieces, and where in its lines it is. */
+	bool is_long, is_piece_given;
+	uint8_t long_part, n_start;
+	uint8_t start[6]; /* of the line in progress */
 	char name[SSE_NAME_LEN];
 };
 
@@ -61,7 +72,7 @@ void sse_gap(struct sse *sse);
  */
 bool sse_end(struct sse *sse, struct sse_event *ret);
 
-/* Events longer than SSE_EVENT_MAX, hit by a gap, or dropped for want of memory. */
+/* Events hit by a gap, or dropped for want of memory. */
 uint64_t sse_dropped(const struct sse *sse);
 
 #endif

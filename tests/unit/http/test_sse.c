@@ -125,10 +125,10 @@ static void an_event_whole_in_its_input_is_not_copied(void **state)
 	sse_done(&sse);
 }
 
-/* What is one byte too long is dropped and counted, however it is cut; the next one is found. */
-static void an_event_beyond_the_limit_is_dropped(void **state)
+/* What is too long to be held comes in pieces, however it is cut; the next event is whole again. */
+static void a_long_event_comes_in_pieces(void **state)
 {
-	for (size_t extra = 0; extra < 2; extra++) {
+	for (size_t extra = 0; extra < 3 * SSE_EVENT_MAX; extra += SSE_EVENT_MAX + 1) {
 		size_t len = SSE_EVENT_MAX + extra;
 		_cleanup_free_ char *line = malloc(len);
 
@@ -137,20 +137,30 @@ static void an_event_beyond_the_limit_is_dropped(void **state)
 		for (size_t piece = 7777; piece <= len + 7777; piece += len) {
 			struct sse sse = { 0 };
 			struct sse_event event;
-			size_t given = 0;
+			size_t given = 0, ends = 0, begins = 0;
 
 			for (size_t at = 0; at < len; at += piece) {
 				size_t n = len - at < piece ? len - at : piece;
 
 				sse_feed(&sse, (uint8_t *)line + at, n);
-				assert_false(sse_next(&sse, &event));
+				while (sse_next(&sse, &event)) {
+					given += event.len;
+					begins += event.is_first;
+					ends += event.is_last;
+				}
 				assert_true(sse.buf_room <= 2 * SSE_EVENT_MAX);
 			}
+			assert_int_equal(begins, extra > 0);
 			sse_feed(&sse, (const uint8_t *)"\n\ndata: b\n\n", 11);
-			while (sse_next(&sse, &event))
+			while (sse_next(&sse, &event)) {
 				given += event.len;
-			assert_int_equal(given, extra ? 1 : SSE_EVENT_MAX - 6 + 1);
-			assert_int_equal(sse_dropped(&sse), extra);
+				begins += event.is_first;
+				ends += event.is_last;
+			}
+			assert_int_equal(given, len - 6 + 1);
+			assert_int_equal(begins, 2);
+			assert_int_equal(ends, 2);
+			assert_int_equal(sse_dropped(&sse), 0);
 			sse_done(&sse);
 		}
 	}
@@ -160,17 +170,44 @@ static void many_lines_count_towards_the_limit(void **state)
 {
 	struct sse sse = { 0 };
 	struct sse_event event;
-	size_t lines = SSE_EVENT_MAX / 4;
+	size_t lines = SSE_EVENT_MAX / 4, given = 0;
 
 	for (size_t i = 0; i < lines; i++) {
 		sse_feed(&sse, (const uint8_t *)"data:12345678\n", 14);
-		assert_false(sse_next(&sse, &event));
+		while (sse_next(&sse, &event))
+			given += event.len;
+		assert_true(sse.buf_room <= 2 * SSE_EVENT_MAX);
 	}
-	assert_int_equal(sse_dropped(&sse), 1);
 	sse_feed(&sse, (const uint8_t *)"\ndata: b\n\n", 10);
+	assert_true(sse_next(&sse, &event));
+	assert_true(event.is_last && !event.is_first);
+	/* Eight a line, and a line feed between each two. */
+	assert_int_equal(given + event.len, lines * 9 - 1);
 	assert_true(sse_next(&sse, &event));
 	assert_memory_equal(event.data, "b", 1);
 	assert_true(sse.buf_room <= 16384);
+	sse_done(&sse);
+}
+
+/* A comment or an unknown field of any length is no data, and does not hurt the event around it. */
+static void a_long_line_of_another_kind_is_stepped_over(void **state)
+{
+	struct sse sse = { 0 };
+	struct sse_event event;
+	_cleanup_free_ char *comment = malloc(3 * SSE_EVENT_MAX);
+
+	memset(comment, 'c', 3 * SSE_EVENT_MAX);
+	comment[0] = ':';
+	sse_feed(&sse, (const uint8_t *)"event: e\ndata: a\n", 17);
+	assert_false(sse_next(&sse, &event));
+	for (size_t at = 0; at < 3 * SSE_EVENT_MAX; at += 5000) {
+		sse_feed(&sse, (uint8_t *)comment + at, at + 5000 < 3 * SSE_EVENT_MAX ? 5000 : 1000);
+		assert_false(sse_next(&sse, &event));
+	}
+	sse_feed(&sse, (const uint8_t *)"\n\n", 2);
+	assert_true(sse_next(&sse, &event));
+	assert_string_equal(event.name, "e");
+	assert_int_equal(event.len, 1);
 	sse_done(&sse);
 }
 
@@ -194,7 +231,8 @@ int main(void)
 		cmocka_unit_test(an_event_without_its_empty_line_is_given_at_the_end),
 		cmocka_unit_test(a_long_name_is_cut),
 		cmocka_unit_test(an_event_whole_in_its_input_is_not_copied),
-		cmocka_unit_test(an_event_beyond_the_limit_is_dropped),
+		cmocka_unit_test(a_long_event_comes_in_pieces),
+		cmocka_unit_test(a_long_line_of_another_kind_is_stepped_over),
 		cmocka_unit_test(many_lines_count_towards_the_limit),
 		cmocka_unit_test(a_gap_drops_only_the_event_it_hits),
 	};
