@@ -64,6 +64,8 @@ $(B)/tap.skel.h: $(B)/tap.o
 	$(call say,SKEL) $(BPFTOOL) gen skeleton $< name tap_bpf > $@
 $(patsubst %.c,$(B)/%.o,$(wildcard user/tap/*.c)): | $(B)/tap.skel.h
 
+$(B)/user/meter/price_builtin.o build/fuzz/user/meter/price_builtin.o: $(wildcard data/*.json)
+
 $(B)/user/web/assets.o build/fuzz/user/web/assets.o: $(filter-out %.c %.h,$(wildcard user/web/*))
 
 $(B)/tests/unit/%.o: needs += -Itests/unit

@@ -37,6 +37,8 @@ static const char *const sources[CHARGE_SOURCES] = {
 			"stream_options.include_usage for it)",
 	[CHARGE_SIZE] = "estimated from sizes: neither usage nor text could be read",
 	[CHARGE_FREE] = "not billed: it failed before a token, or is free",
+	[CHARGE_PENDING] = "not known yet: a job was begun, whose usage the answer to a later "
+			   "request tells",
 };
 
 /* A line "name: value" of words that anybody may have made. */

@@ -7,23 +7,25 @@
 static const char *const chunk_mute[] = {
 	"id",          "object",   "model", "system_fingerprint", "service_tier",
 	"obfuscation", "role",     "type",  "finish_reason",      "native_finish_reason",
-	"provider",    "logprobs", "token", "signature",          NULL,
+	"provider",    "logprobs", "token", "signature",          "stop_reason",
+	"stopReason",  "p",        NULL,
 };
 
 void answer_init(struct answer *answer, enum dialect dialect, enum http_content content,
 		 bool expects_usage)
 {
 	memset(answer, 0, sizeof(*answer));
-	answer->dialect = dialect;
+	answer->dialect = answer->keys = dialect;
 	answer->expects_usage = expects_usage;
 	answer->sink = (struct json_sink){
 		.value = answer_take_value,
 		.mute = chunk_mute,
 		.arg = answer,
 	};
-	if (dialect == DIALECT_NONE || content == HTTP_CONTENT_EVENTSTREAM)
+	answer->is_eventstream = content == HTTP_CONTENT_EVENTSTREAM;
+	if (dialect == DIALECT_NONE)
 		answer->form = ANSWER_UNREADABLE;
-	else if (content == HTTP_CONTENT_SSE)
+	else if (content == HTTP_CONTENT_SSE || answer->is_eventstream)
 		answer->form = ANSWER_SSE;
 	json_init(&answer->scan, usage_keys(dialect), &answer->sink);
 }
@@ -52,17 +54,37 @@ static void sniff(struct answer *answer, const uint8_t *bytes, size_t len)
 		answer->form = ANSWER_UNREADABLE;
 }
 
+/* Results of a batch: each line is an answer of its own, perhaps of a model of its own. */
+static void feed_lines(struct answer *answer, const uint8_t *bytes, size_t len)
+{
+	while (len) {
+		const uint8_t *end = memchr(bytes, '\n', len);
+		size_t n = end ? (size_t)(end - bytes) + 1 : len;
+
+		if (json_feed(&answer->scan, bytes, n) == JSON_BAD)
+			answer->is_stopped = true;
+		/* A line feed inside an object is a blank. */
+		if (end && !answer->scan.depth)
+			answer_end_line(answer);
+		bytes += n;
+		len -= n;
+	}
+}
+
 static void feed_json(struct answer *answer, const uint8_t *bytes, size_t len)
 {
 	answer->has_content = true;
 	if (answer->is_stopped)
 		return;
-	if (json_feed(&answer->scan, bytes, len) == JSON_BAD)
+	if (answer->is_lines)
+		feed_lines(answer, bytes, len);
+	else if (json_feed(&answer->scan, bytes, len) == JSON_BAD)
 		answer->is_stopped = true;
 }
 
 void answer_feed(struct answer *answer, const uint8_t *bytes, size_t len)
 {
+	struct eventstream_piece piece;
 	struct sse_event event;
 
 	/* What is called an event stream may still be one JSON: an error, a gateway's whim. */
@@ -77,6 +99,12 @@ void answer_feed(struct answer *answer, const uint8_t *bytes, size_t len)
 		feed_json(answer, bytes, len);
 		break;
 	case ANSWER_SSE:
+		if (answer->is_eventstream) {
+			eventstream_feed(&answer->eventstream, bytes, len);
+			while (eventstream_next(&answer->eventstream, &piece))
+				answer_message(answer, &piece);
+			break;
+		}
 		sse_feed(&answer->sse, bytes, len);
 		while (sse_next(&answer->sse, &event))
 			answer_event(answer, &event);
@@ -92,7 +120,9 @@ void answer_feed(struct answer *answer, const uint8_t *bytes, size_t len)
 void answer_gap(struct answer *answer)
 {
 	answer->has_gap = answer->is_started = true;
-	if (answer->form == ANSWER_SSE)
+	if (answer->form == ANSWER_SSE && answer->is_eventstream)
+		eventstream_gap(&answer->eventstream);
+	else if (answer->form == ANSWER_SSE)
 		sse_gap(&answer->sse);
 	else
 		answer->is_stopped = true;
@@ -105,10 +135,13 @@ void answer_end(struct answer *answer, bool is_whole)
 	if (answer->form == ANSWER_SSE) {
 		if (sse_end(&answer->sse, &event))
 			answer_event(answer, &event);
+		answer_end_document(answer);
 		/* Gemini's counts are cumulative, without a terminator: the end makes them final. */
 		answer->is_final |= is_whole && answer->dialect == DIALECT_GEMINI;
 		return;
 	}
+	if (answer->is_lines)
+		answer_end_line(answer);
 	answer_end_document(answer);
 	answer->is_final = is_whole && !answer->is_stopped;
 }

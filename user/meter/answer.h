@@ -8,6 +8,7 @@
 #define METER_ANSWER_H
 
 #include "base/json.h"
+#include "http/eventstream.h"
 #include "http/http.h"
 #include "http/sse.h"
 #include "meter/charge.h"
@@ -15,8 +16,9 @@
 #include "meter/text_meter.h"
 #include "meter/usage_slots.h"
 
-#define TIER_LEN 24
-#define EXTRAS   4 /* models other than the call's own in Anthropic's iterations[] */
+#define TIER_LEN      24
+#define EXTRAS        4 /* models other than the call's own: Anthropic's iterations[], an image tool */
+#define ANSWER_ID_LEN CHARGE_JOB_LEN
 
 /* Tokens billed at another model's price beside the call's own. */
 struct extra {
@@ -24,41 +26,68 @@ struct extra {
 	struct usage usage;
 };
 
+/* One object of a list of counts: {"modality": "AUDIO", "tokenCount": 284}, in either order. */
+struct detail {
+	char name[TIER_LEN];
+	char count[TIER_LEN];
+};
+
 struct answer {
-	enum dialect dialect;
+	enum dialect dialect; /* DIALECT_ANY: its keys have not told yet */
 	enum answer_form form;
 	bool expects_usage; /* its stream tells usage without being asked, or was asked */
 	bool is_done;       /* the stream's terminator came */
 	bool is_final;      /* the usage told is the last word */
 	bool has_error;
 	bool has_gap;
+	bool is_lines; /* a document a line, and their counts add up: results of a batch */
 	bool has_content;
+	bool has_blocks;     /* of content, in one JSON of Anthropic's */
+	bool is_refused;     /* Anthropic: the model declined */
+	bool is_filtered;    /* the error is a content filter's */
+	bool is_provisioned; /* capacity that is paid by the hour */
 	bool has_cost;
-	uint64_t cost_nanos;
+	bool is_byok; /* cost_nanos is the gateway's fee, to which the upstream's adds */
+	uint64_t cost_nanos, upstream_nanos;
 	uint64_t content_events;
-	uint64_t content_bytes; /* of text in them, where it is not counted */
-	struct usage_slots_usage slots;
+	uint64_t content_bytes;         /* of text in them, where it is not counted */
+	struct usage_slots_usage slots; /* of the documents that have ended */
 	char model[CHARGE_MODEL_LEN];
 	char tier[TIER_LEN];
 	char speed[TIER_LEN];
 	char geo[TIER_LEN];
+	char status[TIER_LEN]; /* of a job */
+	char id[ANSWER_ID_LEN];
 	struct extra extras[EXTRAS];
 	size_t extras_count;
 	struct text_meter text;
 
 	/* Reading. */
+	enum dialect keys; /* whose tree is read by */
 	struct json_scan scan;
 	struct json_sink sink;
 	struct sse sse;
+	struct eventstream eventstream;
 	uint64_t events;
 	bool is_started;
-	bool is_stopped;     /* the scan met what is no JSON */
-	bool has_iterations; /* in this document */
+	bool is_stopped;              /* the scan met what is no JSON */
+	bool has_iterations;          /* in this document */
+	bool skips;                   /* the rest of a long event is of no interest */
+	bool is_eventstream;          /* Amazon's framing instead of SSE's */
+	struct usage_slots_usage now; /* told by the document in progress */
 	char iteration_type[TIER_LEN];
 	char iteration_model[CHARGE_MODEL_LEN];
+	char tool_model[CHARGE_MODEL_LEN];
 	struct usage_slots_usage iteration;
-	bool is_audio_in, is_audio_out;
-	uint64_t searches; /* web_search_call items of this document */
+	struct detail detail;
+	/* Of the document in progress: items by type, and what was found. */
+	uint64_t searches, file_searches, sessions, images, groundings;
+	bool is_grounded;
+	char event_type[TIER_LEN];    /* its "type" */
+	char long_type[SSE_NAME_LEN]; /* of an event that comes in pieces */
+	struct text_meter before;     /* the message in progress */
+	uint32_t chunk_bits;          /* of base64, not yet a byte */
+	uint8_t chunk, chunk_n;
 };
 
 /* Does not own the struct; must not be moved after. */
@@ -66,6 +95,8 @@ void answer_init(struct answer *answer, enum dialect dialect, enum http_content 
 		 bool expects_usage);
 void answer_done(struct answer *answer);
 void answer_feed(struct answer *answer, const uint8_t *bytes, size_t len);
+/* All that was told so far, by the document in progress as well. */
+void answer_told(const struct answer *answer, struct usage_slots_usage *ret);
 /* Bytes are missing here. */
 void answer_gap(struct answer *answer);
 /* No more will come; is_whole: because the message ended. */

@@ -2,32 +2,14 @@
 /* The events of a stream: which of them tell something, and what is counted of the others. */
 #include "meter/answer_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
-/* Deltas of a stream do run together: "Hel" and "lo" are one word. */
-static void take_delta(void *arg, enum json_text what, const uint8_t *bytes, size_t len)
-{
-	struct answer *answer = arg;
-
-	if (what == JSON_TEXT_END)
-		return;
-	answer->has_content |= what == JSON_TEXT_SPAN;
-	text_meter_take(&answer->text, what, bytes, len);
-}
-
-/* True if the event told a count of output. */
 static bool parse_event(struct answer *answer, const struct sse_event *event)
 {
-	uint32_t had = answer->slots.has;
-	bool told;
-
-	answer->slots.has &= ~(1u << SLOT_OUTPUT);
-	json_init(&answer->scan, usage_keys(answer->dialect), &answer->sink);
+	answer_begin_parse(answer, false);
 	(void)json_feed(&answer->scan, event->data, event->len);
-	told = answer->slots.has >> SLOT_OUTPUT & 1;
-	answer->slots.has |= had;
-	answer_end_document(answer);
-	return told;
+	return answer_end_parse(answer);
 }
 
 /*
@@ -136,19 +118,20 @@ static struct signs signs_of(const struct sse_event *event)
 	struct signs signs = { 0 };
 
 	while ((at = memchr(at, ':', (size_t)(end - at)))) {
-		size_t before = (size_t)(at - begin);
-		const uint8_t *value = ++at;
+		const uint8_t *key = at, *value = ++at;
 
-		if (before < 7)
+		while (key > begin && key[-1] == ' ')
+			key--;
+		if (key - begin < 7)
 			continue;
 		while (value < end && *value == ' ')
 			value++;
 		if (value == end || *value != '{')
 			continue;
 		/* inside a string their quotes are escaped */
-		signs.has_usage |= !memcmp(at - 7, "usage\":", 7);
-		signs.has_error |= !memcmp(at - 8, "\"error\":", 8);
-		signs.is_empty |= !memcmp(at - 8, "\"delta\":", 8) && value + 1 < end &&
+		signs.has_usage |= !memcmp(key - 6, "usage\"", 6);
+		signs.has_error |= !memcmp(key - 7, "\"error\"", 7);
+		signs.is_empty |= !memcmp(key - 7, "\"delta\"", 7) && value + 1 < end &&
 				  value[1] == '}';
 	}
 	return signs;
@@ -166,57 +149,111 @@ static bool is_last(const char *type)
 	       !strcmp(type, "response.failed") || !strcmp(type, "message-end");
 }
 
+/* What an event with a type says when it has been parsed; told: a count of output. */
+static void end_typed(struct answer *answer, const char *type, bool told)
+{
+	if (is_last(type)) {
+		answer->is_final |= told;
+		answer->is_done = true;
+		answer->has_error |= !strcmp(type, "response.failed");
+	} else if (strcmp(type, "message_start") && strcmp(type, "response.created")) {
+		answer->is_final |= told;
+	}
+}
+
 /* Anthropic, OpenAI Responses, Cohere: events with a type. Deltas, which are most, are asked first. */
 static void take_typed(struct answer *answer, const struct sse_event *event, const char *type)
 {
 	if (is_delta(type)) {
 		count_delta(answer, event);
-	} else if (is_last(type)) {
-		answer->is_final |= parse_event(answer, event);
-		answer->is_done = true;
-		answer->has_error |= !strcmp(type, "response.failed");
-	} else if (!strcmp(type, "message_delta")) {
-		answer->is_final |= parse_event(answer, event);
-	} else if (!strcmp(type, "message_start") || !strcmp(type, "response.created")) {
-		(void)parse_event(answer, event);
 	} else if (!strcmp(type, "error")) {
 		answer->has_error = true;
 	} else if (!strcmp(type, "message_stop")) {
 		answer->is_done = true;
-	} else if (signs_of(event).has_usage) {
-		/* A type of tomorrow that tells usage. */
-		answer->is_final |= parse_event(answer, event);
+	} else if (is_last(type) || !strcmp(type, "message_delta") ||
+		   !strcmp(type, "message_start") || !strcmp(type, "response.created") ||
+		   signs_of(event).has_usage) {
+		/* The last: a type of tomorrow that tells usage. */
+		end_typed(answer, type, parse_event(answer, event));
 	}
+}
+
+/* A chunk whose text counts: a stream that may end without usage, and Gemini's, which may be cut. */
+static bool counts_text(const struct answer *answer)
+{
+	return !answer->expects_usage || answer->dialect == DIALECT_GEMINI;
+}
+
+static void take_text_chunk(struct answer *answer, const struct sse_event *event)
+{
+	struct text_meter before = answer->text;
+	bool had_error = answer->has_error, had_content = answer->has_content, told;
+
+	answer_begin_parse(answer, true);
+	(void)json_feed(&answer->scan, event->data, event->len);
+	told = answer_end_parse(answer);
+	answer->is_final |= told && answer->dialect != DIALECT_GEMINI;
+	if (answer->has_error && !had_error) {
+		/* The words of an error are not the model's. */
+		answer->text = before;
+		answer->has_content = had_content;
+		return;
+	}
+	answer->content_events += answer->text.count.bytes != before.count.bytes;
 }
 
 /* A chunk of chat, completions or Gemini: the first for its model, then those with usage. */
 static void take_chunk(struct answer *answer, const struct sse_event *event)
 {
-	bool is_gemini = answer->dialect == DIALECT_GEMINI;
+	struct signs signs;
 
-	if (answer->events > 1 && answer->expects_usage && !is_gemini) {
-		struct signs signs = signs_of(event);
-
-		if (signs.has_usage)
-			answer->is_final |= parse_event(answer, event);
-		else if (signs.has_error)
-			(void)parse_event(answer, event);
-		else if (!signs.is_empty) {
-			answer->content_events++;
-			answer->has_content = true;
-		}
+	if (counts_text(answer)) {
+		take_text_chunk(answer, event);
 		return;
 	}
-	if (!answer->expects_usage || is_gemini) {
-		uint64_t before = answer->text.count.bytes;
-
-		answer->sink.text = take_delta;
-		answer->is_final |= parse_event(answer, event) && !is_gemini;
-		answer->sink.text = NULL;
-		answer->content_events += answer->text.count.bytes != before;
+	if (answer->events == 1) {
+		answer->is_final |= parse_event(answer, event);
 		return;
 	}
-	answer->is_final |= parse_event(answer, event);
+	signs = signs_of(event);
+	if (signs.has_usage) {
+		answer->is_final |= parse_event(answer, event);
+	} else if (signs.has_error) {
+		(void)parse_event(answer, event);
+	} else if (!signs.is_empty) {
+		answer->content_events++;
+		answer->has_content = true;
+	}
+}
+
+/*
+ * An event that comes in pieces, since it is too long to be held: an image in base64, the whole answer
+ * repeated. Its type is known by its first piece; what is not a delta is parsed as it passes.
+ */
+static void take_long(struct answer *answer, const struct sse_event *event)
+{
+	char buf[SSE_NAME_LEN];
+	const char *type;
+	bool told;
+
+	if (event->is_first) {
+		type = event_type(event, buf, sizeof(buf));
+		snprintf(answer->long_type, sizeof(answer->long_type), "%s", type);
+		answer->skips = is_delta(type);
+		answer->content_events += answer->skips || !*type;
+		answer->has_content = true;
+		answer_begin_parse(answer, !*type && counts_text(answer));
+	}
+	if (!answer->skips)
+		(void)json_feed(&answer->scan, event->data, event->len);
+	if (!event->is_last || answer->skips)
+		return;
+	type = answer->long_type;
+	told = answer_end_parse(answer);
+	if (*type)
+		end_typed(answer, type, told);
+	else
+		answer->is_final |= told && answer->dialect != DIALECT_GEMINI;
 }
 
 void answer_event(struct answer *answer, const struct sse_event *event)
@@ -232,7 +269,11 @@ void answer_event(struct answer *answer, const struct sse_event *event)
 	if (!event->len)
 		given.data = (const uint8_t *)"";
 	event = &given;
-	answer->events++;
+	answer->events += event->is_first;
+	if (!event->is_first || !event->is_last) {
+		take_long(answer, event);
+		return;
+	}
 	if (event->len >= 6 && !memcmp(event->data, "[DONE]", 6)) {
 		answer->is_done = true;
 		return;

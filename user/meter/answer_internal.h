@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The layers of an answer, top to bottom: its form and bytes (answer.c), the events of a stream
- * (answer_events.c), the values in a document (answer_values.c). For these three only.
+ * (answer_events.c) or messages (answer_messages.c), the values in a document (answer_values.c). For
+ * these only.
  */
 #ifndef METER_ANSWER_INTERNAL_H
 #define METER_ANSWER_INTERNAL_H
 
 #include "meter/answer.h"
 
-/* Takes one event of a stream. */
+/* Takes one event of a stream, or a piece of a long one. */
 void answer_event(struct answer *answer, const struct sse_event *event);
+/* Takes a piece of a message of Bedrock's event streams. */
+void answer_message(struct answer *answer, const struct eventstream_piece *piece);
+/* A document begins; counts_text: its strings are the model's words. */
+void answer_begin_parse(struct answer *answer, bool counts_text);
+/* It has ended. True if it told a count of output, or what is billed in place of one. */
+bool answer_end_parse(struct answer *answer);
 /* As a json_sink's `value`; arg: the answer. */
 void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, const char *text,
 		       bool is_cut);
 /* A JSON document has ended: the body itself, or an event. */
 void answer_end_document(struct answer *answer);
+/* A line of a batch's results has ended: what it told is added, at its own model. */
+void answer_end_line(struct answer *answer);
+/* What the document in progress told is forgotten. */
+void answer_drop_document(struct answer *answer);
 
 #endif

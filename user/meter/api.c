@@ -12,215 +12,6 @@
 #define ADDED_MAX 256
 #define HOST_MAX  253 /* RFC 1035 */
 
-/*
- * What a provider or gateway serves below its own base path:
- * docs/facts/wire.md, "Anthropic" and "OpenAI".
- */
-static const struct endpoint common[] = {
-	{ "/v1/messages", "chat", DIALECT_ANTHROPIC, NULL },
-	{ "/v1/complete", "text_completion", DIALECT_ANTHROPIC, NULL },
-	{ "/v1/messages/batches", "batch", DIALECT_NONE, "batch" },
-	{ "/chat/completions", "chat", DIALECT_OPENAI, NULL },
-	{ "/responses", "chat", DIALECT_OPENAI, NULL },
-	{ "/responses/compact", "chat", DIALECT_OPENAI, NULL },
-	{ "/completions", "text_completion", DIALECT_OPENAI, NULL },
-	{ "/embeddings", "embeddings", DIALECT_OPENAI, NULL },
-	{ "/images/generations", "generate_content", DIALECT_OPENAI, NULL },
-	{ "/images/edits", "generate_content", DIALECT_OPENAI, NULL },
-	{ "/images/variations", "generate_content", DIALECT_OPENAI, NULL },
-	{ "/audio/transcriptions", "transcription", DIALECT_OPENAI, NULL },
-	{ "/audio/translations", "transcription", DIALECT_OPENAI, NULL },
-	{ "/audio/speech", "speech", DIALECT_NONE, NULL },
-	{ "/v1/videos", "video", DIALECT_NONE, NULL },
-	{ NULL, NULL, DIALECT_NONE, NULL },
-};
-
-/* docs/facts/wire.md, "Gemini and Vertex AI" */
-static const struct endpoint google[] = {
-	{ "/count-tokens:rawPredict", NULL, DIALECT_NONE, NULL },
-	{ ":generateContent", "generate_content", DIALECT_GEMINI, NULL },
-	{ ":streamGenerateContent", "generate_content", DIALECT_GEMINI, NULL },
-	{ ":batchGenerateContent", "batch", DIALECT_NONE, "batch" },
-	{ ":embedContent", "embeddings", DIALECT_GEMINI, NULL },
-	{ ":batchEmbedContents", "embeddings", DIALECT_GEMINI, NULL },
-	{ ":rawPredict", "chat", DIALECT_ANTHROPIC, NULL },
-	{ ":streamRawPredict", "chat", DIALECT_ANTHROPIC, NULL },
-	{ ":predict", "generate_content", DIALECT_NONE, NULL },
-	{ ":predictLongRunning", "generate_content", DIALECT_NONE, NULL },
-	{ "/v1beta/interactions", "generate_content", DIALECT_GEMINI, NULL },
-	{ NULL, NULL, DIALECT_NONE, NULL },
-};
-
-/*
- * docs/facts/wire.md, "AWS Bedrock". Invoke answers in the model's own dialect: Claude's is
- * Anthropic's, the rest go by sizes.
- */
-static const struct endpoint bedrock[] = {
-	{ "/converse", "chat", DIALECT_BEDROCK, NULL },
-	{ "/converse-stream", "chat", DIALECT_BEDROCK, NULL },
-	{ "/invoke", "chat", DIALECT_ANTHROPIC, NULL },
-	{ "/invoke-with-response-stream", "chat", DIALECT_ANTHROPIC, NULL },
-	{ "/invoke-with-bidirectional-stream", "chat", DIALECT_NONE, NULL },
-	{ "/async-invoke", "chat", DIALECT_NONE, NULL },
-	{ NULL, NULL, DIALECT_NONE, NULL },
-};
-
-/* docs/facts/wire.md, "Cohere" */
-static const struct endpoint cohere[] = {
-	{ "/v2/chat", "chat", DIALECT_COHERE, NULL },
-	{ "/v1/chat", "chat", DIALECT_COHERE, NULL },
-	{ "/v1/generate", "text_completion", DIALECT_COHERE, NULL },
-	{ "/v1/embed", "embeddings", DIALECT_COHERE, NULL },
-	{ "/v2/embed", "embeddings", DIALECT_COHERE, NULL },
-	{ "/v1/rerank", "rerank", DIALECT_COHERE, NULL },
-	{ "/v2/rerank", "rerank", DIALECT_COHERE, NULL },
-	{ NULL, NULL, DIALECT_NONE, NULL },
-};
-
-static const struct endpoint replicate[] = {
-	{ "/predictions", "generate_content", DIALECT_NONE, NULL },
-	{ NULL, NULL, DIALECT_NONE, NULL },
-};
-
-static const struct api_provider providers[] = {
-	{ .name = "anthropic",
-	  .family = "anthropic",
-	  .prefixes = { "" },
-	  .hosts = { "api.anthropic.com", "aws-external-anthropic.*.api.aws",
-		     "claude.googleapis.com" } },
-	{ .name = "openai",
-	  .family = "openai",
-	  .prefixes = { "" },
-	  .event_is_token = true,
-	  .hosts = { "api.openai.com", "us.api.openai.com", "eu.api.openai.com",
-		     "ae.api.openai.com", "mtls.api.openai.com" } },
-	/* A subscription: tokens are counted, dollars are not per token. */
-	{ .name = "openai",
-	  .alias = "chatgpt",
-	  .family = "openai",
-	  .is_subscription = true,
-	  .hosts = { "chatgpt.com" },
-	  .event_is_token = true },
-	/* 400 and 408: docs/facts/wire.md, "What is billed when a call fails". */
-	{ .name = "azure.ai.openai",
-	  .alias = "azure",
-	  .family = "azure",
-	  .prefixes = { "azure/", "azure_ai/", "" },
-	  .billed_statuses = { 400, 408 },
-	  .hosts = { "*.openai.azure.com", "*.cognitiveservices.azure.com", "*.services.ai.azure.com",
-		     "*.models.ai.azure.com", "*.openai.azure.us", "*.openai.azure.cn" },
-	  .event_is_token = true },
-	{ .name = "gcp.gemini",
-	  .alias = "gemini",
-	  .family = "gemini",
-	  .endpoints = google,
-	  .prefixes = { "gemini/", "" },
-	  .hosts = { "generativelanguage.googleapis.com" } },
-	{ .name = "gcp.vertex_ai",
-	  .alias = "vertex_ai",
-	  .family = "gemini",
-	  .endpoints = google,
-	  .prefixes = { "vertex_ai/", "" },
-	  .hosts = { "aiplatform.googleapis.com", "*-aiplatform.googleapis.com",
-		     "aiplatform.us.rep.googleapis.com", "aiplatform.eu.rep.googleapis.com" } },
-	{ .name = "aws.bedrock",
-	  .alias = "bedrock",
-	  .family = "bedrock",
-	  .endpoints = bedrock,
-	  .prefixes = { "", "bedrock/" },
-	  .hosts = { "bedrock-runtime.*.amazonaws.com", "bedrock-runtime-fips.*.amazonaws.com",
-		     "bedrock-runtime.*.amazonaws.com.cn", "bedrock-runtime.*.api.aws",
-		     "bedrock-mantle.*.api.aws" } },
-	{ .name = "mistral_ai",
-	  .always_tells_usage = true,
-	  .alias = "mistral",
-	  .family = "mistral",
-	  .prefixes = { "mistral/" },
-	  .hosts = { "api.mistral.ai", "codestral.mistral.ai" },
-	  .event_is_token = true },
-	{ .name = "groq",
-	  .always_tells_usage = true,
-	  .family = "groq",
-	  .prefixes = { "groq/" },
-	  .hosts = { "api.groq.com" },
-	  .event_is_token = true },
-	{ .name = "deepseek",
-	  .always_tells_usage = true,
-	  .family = "deepseek",
-	  .prefixes = { "deepseek/", "" },
-	  .hosts = { "api.deepseek.com" },
-	  .event_is_token = true },
-	{ .name = "together_ai",
-	  .alias = "together",
-	  .family = "together_ai",
-	  .prefixes = { "together_ai/" },
-	  .hosts = { "api.together.xyz", "api.together.ai" } },
-	{ .name = "fireworks_ai",
-	  .alias = "fireworks",
-	  .family = "fireworks_ai",
-	  .prefixes = { "fireworks_ai/", "fireworks_ai/accounts/fireworks/models/" },
-	  .hosts = { "api.fireworks.ai" } },
-	{ .name = "x_ai",
-	  .always_tells_usage = true,
-	  .alias = "xai",
-	  .family = "xai",
-	  .prefixes = { "xai/" },
-	  .hosts = { "api.x.ai", "*.api.x.ai" } },
-	{ .name = "cerebras",
-	  .family = "cerebras",
-	  .prefixes = { "cerebras/" },
-	  .hosts = { "api.cerebras.ai" } },
-	{ .name = "openrouter",
-	  .always_tells_usage = true,
-	  .family = "openrouter",
-	  .prefixes = { "openrouter/" },
-	  .hosts = { "openrouter.ai" } },
-	{ .name = "perplexity",
-	  .family = "perplexity",
-	  .prefixes = { "perplexity/" },
-	  .hosts = { "api.perplexity.ai" } },
-	{ .name = "cohere",
-	  .family = "cohere",
-	  .prefixes = { "", "cohere/" },
-	  .endpoints = cohere,
-	  .hosts = { "api.cohere.com", "api.cohere.ai" } },
-	{ .name = "moonshot_ai",
-	  .alias = "moonshot",
-	  .family = "moonshot",
-	  .prefixes = { "moonshot/" },
-	  .hosts = { "api.moonshot.ai", "api.moonshot.cn" } },
-	{ .name = "zai",
-	  .family = "zai",
-	  .prefixes = { "zai/" },
-	  .hosts = { "api.z.ai", "open.bigmodel.cn" } },
-	{ .name = "minimax",
-	  .family = "minimax",
-	  .prefixes = { "minimax/" },
-	  .hosts = { "api.minimax.io", "api.minimaxi.com" } },
-	{ .name = "novita",
-	  .family = "novita",
-	  .prefixes = { "novita/" },
-	  .hosts = { "api.novita.ai" } },
-	{ .name = "vercel_ai_gateway",
-	  .family = "vercel_ai_gateway",
-	  .prefixes = { "vercel_ai_gateway/" },
-	  .hosts = { "ai-gateway.vercel.sh" } },
-	{ .name = "huggingface",
-	  .family = "huggingface",
-	  .prefixes = { "huggingface/" },
-	  .hosts = { "router.huggingface.co" },
-	  .event_is_token = true },
-	{ .name = "voyage",
-	  .family = "voyage",
-	  .prefixes = { "voyage/" },
-	  .hosts = { "api.voyageai.com" } },
-	{ .name = "replicate",
-	  .family = "replicate",
-	  .prefixes = { "replicate/" },
-	  .endpoints = replicate,
-	  .hosts = { "api.replicate.com" } },
-};
-
 struct added {
 	char pattern[HOST_MAX + 1];
 	const struct api_provider *provider;
@@ -255,19 +46,19 @@ const struct api_provider *api_find(const char *host)
 	for (size_t i = 0; i < added_count; i++)
 		if (pattern_fits(added[i].pattern, host))
 			return added[i].provider;
-	for (size_t i = 0; i < ARRAY_SIZE(providers); i++)
-		for (size_t j = 0; j < HOSTS && providers[i].hosts[j]; j++)
-			if (pattern_fits(providers[i].hosts[j], host))
-				return &providers[i];
+	for (size_t i = 0; i < provider_rows_count; i++)
+		for (size_t j = 0; j < HOSTS && provider_rows[i].hosts[j]; j++)
+			if (pattern_fits(provider_rows[i].hosts[j], host))
+				return &provider_rows[i];
 	return NULL;
 }
 
 const struct api_provider *provider_by_name(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(providers); i++)
-		if (!strcmp(providers[i].name, name) ||
-		    (providers[i].alias && !strcmp(providers[i].alias, name)))
-			return &providers[i];
+	for (size_t i = 0; i < provider_rows_count; i++)
+		if (!strcmp(provider_rows[i].name, name) ||
+		    (provider_rows[i].alias && !strcmp(provider_rows[i].alias, name)))
+			return &provider_rows[i];
 	return NULL;
 }
 
@@ -308,10 +99,10 @@ const char *api_pattern(size_t index)
 	if (index < added_count)
 		return added[index].pattern;
 	index -= added_count;
-	for (size_t i = 0; i < ARRAY_SIZE(providers); i++)
-		for (size_t j = 0; j < HOSTS && providers[i].hosts[j]; j++)
+	for (size_t i = 0; i < provider_rows_count; i++)
+		for (size_t j = 0; j < HOSTS && provider_rows[i].hosts[j]; j++)
 			if (!index--)
-				return providers[i].hosts[j];
+				return provider_rows[i].hosts[j];
 	return NULL;
 }
 
@@ -340,25 +131,55 @@ const char *api_neighbour(size_t index)
 	return index < ARRAY_SIZE(names) ? names[index] : NULL;
 }
 
-static const struct endpoint *find_tail(const struct endpoint *list, const char *path)
+/* Where the segment of `path` that ends at `end` begins. */
+static size_t segment(const char *path, size_t end)
+{
+	while (end && path[end - 1] != '/')
+		end--;
+	return end;
+}
+
+/* Whether the tail ends the path of `len`, compared from the end; a star takes a segment. */
+static bool tail_fits(const char *tail, const char *path, size_t len)
+{
+	size_t left = strlen(tail), begin;
+
+	for (; left; left--) {
+		if (tail[left - 1] == '*') {
+			begin = segment(path, len);
+			if (begin == len)
+				return false;
+			len = begin;
+		} else if (!len || path[--len] != tail[left - 1]) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static const struct endpoint *find_tail(const struct endpoint *list, const char *path, bool is_get)
 {
 	size_t len = strlen(path);
 
-	for (; list && list->tail; list++) {
-		size_t tail = strlen(list->tail);
-
-		if (len >= tail && !strcmp(path + len - tail, list->tail))
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	for (; list && list->tail; list++)
+		if (is_get == !!list->job && tail_fits(list->tail, path, len))
 			return list;
-	}
 	return NULL;
 }
 
-const struct endpoint *endpoint_find(const struct api_provider *provider, const char *path)
+const struct endpoint *endpoint_find(const struct api_provider *provider, const char *method,
+				     const char *path)
 {
-	const struct endpoint *found = find_tail(provider ? provider->endpoints : NULL, path);
+	bool is_get = !strcmp(method, "GET");
+	const struct endpoint *found;
 
+	if (!is_get && strcmp(method, "POST"))
+		return NULL;
+	found = find_tail(provider ? provider->endpoints : NULL, path, is_get);
 	if (!found)
-		found = find_tail(common, path);
+		found = find_tail(endpoint_rows, path, is_get);
 	return found && found->operation ? found : NULL;
 }
 
@@ -375,12 +196,18 @@ void path_model(const char *path, char *ret, size_t size)
 	/* Azure's deployment name is free text, if often the model's; the answer knows better. */
 	static const struct {
 		const char *before, *stop;
+		size_t kept; /* of `before`, from its end */
 	} places[] = {
-		{ "/models/", ":/" },
-		{ "/model/", "/" },
-		{ "/deployments/", "/" },
+		{ "/models/", ":/", 0 },
+		{ "/model/", "/", 0 },
+		{ "/deployments/", "/", 0 },
+		{ "/endpoints/", "/", 0 },
+		{ "/serving-endpoints/", "/", 0 },
+		{ "/@cf/", "", 4 },
+		{ "/fal-ai/", "", 7 },
 	};
 	size_t len = 0;
+	int slashes;
 
 	ret[0] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
@@ -388,8 +215,13 @@ void path_model(const char *path, char *ret, size_t size)
 
 		if (!at)
 			continue;
-		at += strlen(places[i].before);
-		for (; *at && !strchr(places[i].stop, *at) && len + 1 < size; at++) {
+		at += strlen(places[i].before) - places[i].kept;
+		/* Replicate's models have an owner. */
+		slashes = !places[i].kept &&
+			  tail_fits("/models/*/*/predictions", path, strlen(path));
+		for (; *at && len + 1 < size; at++) {
+			if (strchr(places[i].stop, *at) && !(*at == '/' && slashes-- > 0))
+				break;
 			/* Bedrock's ids come as %3A and %2F. */
 			if (at[0] == '%' && hex_value(at[1]) >= 2 && hex_value(at[2]) >= 0) {
 				ret[len++] = (char)(hex_value(at[1]) << 4 | hex_value(at[2]));
@@ -401,12 +233,4 @@ void path_model(const char *path, char *ret, size_t size)
 		ret[len] = '\0';
 		return;
 	}
-}
-
-bool provider_bills_status(const struct api_provider *provider, int status)
-{
-	for (size_t i = 0; i < BILLED_STATUSES; i++)
-		if (status && provider->billed_statuses[i] == status)
-			return true;
-	return false;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/decimal.h"
 
 /* Strings of a request that are no text for the model. */
@@ -21,6 +22,52 @@ static const char *const request_mute[] = {
 	NULL,
 };
 
+/* The picture in hand is complete, since another begins or the request ends. */
+static void end_picture(struct call *call)
+{
+	if (!call->picture.is_set)
+		return;
+	call->picture_tokens += picture_tokens(&call->picture, call->model);
+	call->pictures++;
+	memset(&call->picture, 0, sizeof(call->picture));
+}
+
+static void set_count(uint64_t *to, const char *text)
+{
+	if (!decimal_count(text, to) || *to > 1000000)
+		*to = 0;
+}
+
+/* Pictures shown and wanted, and how long a video is to be. */
+static void take_media(struct call *call, int id, enum json_kind kind, const char *text)
+{
+	switch (id) {
+	case REQUEST_IMAGE:
+		if (kind != JSON_IS_STRING)
+			break;
+		end_picture(call);
+		picture_read(&call->picture, text);
+		break;
+	case REQUEST_DETAIL:
+		call->picture.is_low = kind == JSON_IS_STRING && !strcmp(text, "low");
+		break;
+	case REQUEST_SIZE:
+		if (kind == JSON_IS_STRING)
+			snprintf(call->size, sizeof(call->size), "%s", text);
+		break;
+	case REQUEST_QUALITY:
+		if (kind == JSON_IS_STRING)
+			snprintf(call->quality, sizeof(call->quality), "%s", text);
+		break;
+	case REQUEST_COUNT:
+		set_count(&call->images_wanted, text);
+		break;
+	case REQUEST_SECONDS:
+		set_count(&call->seconds_wanted, text);
+		break;
+	}
+}
+
 static void take_request(void *arg, int id, enum json_kind kind, const char *key, const char *text,
 			 bool is_cut)
 {
@@ -30,7 +77,8 @@ static void take_request(void *arg, int id, enum json_kind kind, const char *key
 	(void)is_cut;
 	switch (id) {
 	case REQUEST_MODEL:
-		if (kind == JSON_IS_STRING && *text)
+		/* Bedrock's path says it better: the profile, where a body may have the bare model. */
+		if (kind == JSON_IS_STRING && *text && !call->model_is_path)
 			snprintf(call->model, sizeof(call->model), "%s", text);
 		break;
 	case REQUEST_STREAM:
@@ -45,6 +93,17 @@ static void take_request(void *arg, int id, enum json_kind kind, const char *key
 	case REQUEST_TOOL:
 		call->has_tools = true;
 		break;
+	case REQUEST_BACKGROUND:
+		call->is_background = kind == JSON_IS_TRUE;
+		break;
+	case REQUEST_CONTAINER:
+		call->has_container |= kind == JSON_IS_STRING;
+		break;
+	case REQUEST_CUSTOM_ID:
+		call->batch_requests++;
+		break;
+	default:
+		take_media(call, id, kind, text);
 	}
 }
 
@@ -52,7 +111,37 @@ static void take_text(void *arg, enum json_text what, const uint8_t *bytes, size
 {
 	struct call *call = arg;
 
+	/* What is to be spoken is billed by its characters: "input", "text" at others. */
+	if (what == JSON_TEXT_BEGIN)
+		call->counts_spoken = call->scan.depth == 1 && (!strcmp(call->scan.key, "input") ||
+								!strcmp(call->scan.key, "text"));
+	if (what == JSON_TEXT_SPAN && call->counts_spoken)
+		for (size_t i = 0; i < len; i++)
+			call->characters += (bytes[i] & 0xc0) != 0x80;
 	text_meter_take(&call->text, what, bytes, len);
+}
+
+/* The same of a form. */
+static void take_field(void *arg, const char *name, const char *value)
+{
+	static const struct {
+		const char *name;
+		int id;
+	} fields[] = {
+		{ "model", REQUEST_MODEL },   { "model_id", REQUEST_MODEL },
+		{ "size", REQUEST_SIZE },     { "quality", REQUEST_QUALITY },
+		{ "n", REQUEST_COUNT },       { "seconds", REQUEST_SECONDS },
+		{ "stream", REQUEST_STREAM },
+	};
+	struct call *call = arg;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (!strcmp(fields[i].name, name))
+			take_request(call, fields[i].id,
+				     strcmp(value, "true") ? JSON_IS_STRING : JSON_IS_TRUE, name,
+				     value, false);
+	if (!strcmp(name, "prompt"))
+		text_count_feed(&call->text.count, (const uint8_t *)value, strlen(value));
 }
 
 struct call *call_new(const struct http_head *request, const char *host, uint64_t time_ns)
@@ -67,9 +156,9 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 	/* The header names the dialect on any host (docs/facts/wire.md, "Anthropic"). */
 	if (!provider && request->has_anthropic_version)
 		provider = provider_by_name("anthropic");
-	if (!provider || strcmp(request->method, "POST") || request->path_is_cut)
+	if (!provider || request->path_is_cut)
 		return NULL;
-	endpoint = endpoint_find(provider, request->path);
+	endpoint = endpoint_find(provider, request->method, request->path);
 	if (!endpoint)
 		return NULL;
 	call = calloc(1, sizeof(*call));
@@ -81,6 +170,10 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 	snprintf(call->host, sizeof(call->host), "%s", host ? host : "");
 	snprintf(call->path, sizeof(call->path), "%.*s", CHARGE_PATH_LEN - 1, request->path);
 	path_model(request->path, call->model, sizeof(call->model));
+	call->model_is_path = *call->model && !strcmp(provider->name, "aws.bedrock");
+	if (endpoint->model)
+		snprintf(call->model, sizeof(call->model), "%s", endpoint->model);
+	call->is_form = request->content == HTTP_CONTENT_MULTIPART;
 	call->sink = (struct json_sink){
 		.value = take_request,
 		.text = take_text,
@@ -110,6 +203,25 @@ static bool expects_usage(const struct call *call)
 	       !strstr(call->endpoint->tail, "completions");
 }
 
+/* Bedrock's InvokeModel tells counts in header fields, for models whose bodies have none as well. */
+static void take_tokens(struct call *call, const struct http_head *head)
+{
+	static const enum slot slots[] = {
+		[HTTP_TOKENS_IN] = SLOT_INPUT,
+		[HTTP_TOKENS_OUT] = SLOT_OUTPUT,
+		[HTTP_TOKENS_READ] = SLOT_CACHE_READ,
+		[HTTP_TOKENS_WRITTEN] = SLOT_WRITE,
+	};
+
+	if (strcmp(call->provider->name, "aws.bedrock"))
+		return;
+	for (size_t i = 0; i < HTTP_TOKENS; i++)
+		if (head->has_tokens >> i & 1) {
+			call->header.slots[slots[i]] = head->tokens[i];
+			call->header.has |= 1u << slots[i];
+		}
+}
+
 static void take_head(struct call *call, const struct http_head *head)
 {
 	uint64_t nanos;
@@ -119,8 +231,15 @@ static void take_head(struct call *call, const struct http_head *head)
 	call->has_head = true;
 	call->status = head->status;
 	answer_init(&call->answer, call->endpoint->dialect, head->content, expects_usage(call));
+	call->answer.is_lines = call->endpoint->job == JOB_RESULTS;
+	snprintf(call->answer.tier, sizeof(call->answer.tier), "%s", head->tier);
+	take_tokens(call, head);
+	/*
+	 * LiteLLM writes 0 for an answer out of its own cache, which it then names, and for a model that it has
+	 * no price for, which is no figure.
+	 */
 	if (*head->provider_cost && decimal_read(head->provider_cost, 9, &nanos) &&
-	    nanos <= 1000000ULL * NANOS_PER_USD) {
+	    nanos <= 1000000ULL * NANOS_PER_USD && (nanos || head->is_cache_hit)) {
 		call->answer.has_cost = true;
 		call->answer.cost_nanos = nanos;
 	}
@@ -129,6 +248,7 @@ static void take_head(struct call *call, const struct http_head *head)
 static void feed_request(struct call *call, const struct http_piece *piece)
 {
 	if (piece->type == HTTP_END) {
+		end_picture(call);
 		call->request_ended = true;
 		call->request_is_whole = piece->is_whole;
 		call->request_bytes = piece->wire_bytes;
@@ -139,8 +259,10 @@ static void feed_request(struct call *call, const struct http_piece *piece)
 	call->request_bytes += piece->len + piece->lost_bytes;
 	if (piece->lost_bytes)
 		call->request_is_cut = true;
-	if (!call->request_is_cut && piece->len &&
-	    json_feed(&call->scan, piece->bytes, piece->len) == JSON_BAD)
+	if (call->is_form)
+		form_feed(&call->form, piece->bytes, piece->len, take_field, call);
+	else if (!call->request_is_cut && piece->len &&
+		 json_feed(&call->scan, piece->bytes, piece->len) == JSON_BAD)
 		call->request_is_cut = true;
 }
 

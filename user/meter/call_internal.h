@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What call.c, which reads, and call_charge.c, which reckons, share; nobody else includes it. */
+/* What call.c, which reads, call_settle.c, which counts, and call_charge.c, which reckons, share; nobody else includes it. */
 #ifndef METER_CALL_INTERNAL_H
 #define METER_CALL_INTERNAL_H
 
 #include "base/json.h"
 #include "meter/answer.h"
 #include "meter/call.h"
+#include "meter/form.h"
+#include "meter/picture.h"
 #include "meter/provider.h"
 
 struct call {
@@ -19,7 +21,18 @@ struct call {
 	struct json_scan scan; /* of the request */
 	struct json_sink sink;
 	struct text_meter text;
+	struct form form; /* instead of scan: a multipart request */
+	bool is_form;
 	uint64_t messages;
+	uint64_t characters;               /* of what is to be spoken */
+	bool counts_spoken;                /* the string in progress is that */
+	uint64_t picture_tokens, pictures; /* by URL: what their formula gives, and how many */
+	struct picture picture;            /* the one in progress */
+	uint64_t images_wanted, seconds_wanted, batch_requests;
+	bool is_background;
+	bool model_is_path; /* the path's model is not the request's to change */
+	bool has_container; /* a code interpreter's that was paid for before */
+	char size[TIER_LEN], quality[TIER_LEN];
 	bool has_tools;
 	bool wants_stream, includes_usage;
 	bool request_is_cut; /* bytes lost, or no JSON */
@@ -30,9 +43,22 @@ struct call {
 	bool answer_ended, answer_is_whole;
 	bool is_over; /* call_end() */
 	int status;
+	struct usage_slots_usage header; /* counts in header fields */
 	uint64_t answer_bytes;
 	uint64_t answer_plain_bytes; /* decoded */
 	struct answer answer;
 };
+
+/* The layer below call_charge.c: sets usage, its expected error and the source of a charge. */
+void call_settle(const struct call *call, const struct calibration *calibration, struct charge *ret);
+/* How the numbers of the answer are to be read. */
+enum dialect call_dialect(const struct call *call);
+/* The text of the request was seen whole. */
+bool call_request_is_read(const struct call *call);
+/* The name that teaches and is taught. */
+const char *call_calibrated_model(const struct call *call);
+/* Tokens of the request by its text, uncorrected. */
+uint64_t call_input_estimate(const struct call *call);
+struct sizes call_sizes(const struct call *call);
 
 #endif

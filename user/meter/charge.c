@@ -10,6 +10,7 @@ const char *charge_source_name(enum charge_source source)
 		[CHARGE_PROVIDER] = "provider", [CHARGE_USAGE] = "usage",
 		[CHARGE_PARTIAL] = "partial",   [CHARGE_TEXT] = "text",
 		[CHARGE_SIZE] = "size",         [CHARGE_FREE] = "free",
+		[CHARGE_PENDING] = "pending",
 	};
 
 	return (unsigned int)source < CHARGE_SOURCES ? names[source] : "";
@@ -39,7 +40,7 @@ void charge_waive(struct charge *charge)
 	charge->usage = (struct usage){ 0 };
 	charge->error_input = charge->error_output = 0;
 	charge->error_nanos = charge->cost_nanos = charge->budget_nanos = 0;
-	charge->price_key[0] = charge->price_origin[0] = '\0';
+	charge->price_key[0] = charge->price_origin[0] = charge->price_lacks[0] = '\0';
 }
 
 const char *money_format(int64_t nanos, char *buf)

@@ -21,8 +21,9 @@ enum charge_source {
 	CHARGE_TEXT,     /* tokens estimated from text */
 	CHARGE_SIZE,     /* tokens estimated from sizes */
 	CHARGE_FREE,     /* not billed: an error before a token, or a free endpoint */
+	CHARGE_PENDING,  /* a job was begun whose usage the answer to a later request tells */
 };
-#define CHARGE_SOURCES (CHARGE_FREE + 1)
+#define CHARGE_SOURCES (CHARGE_PENDING + 1)
 
 enum charge_outcome {
 	CHARGE_OK,
@@ -43,6 +44,7 @@ enum charge_outcome {
 #define CHARGE_MODEL_LEN 160
 #define CHARGE_HOST_LEN  256
 #define CHARGE_PATH_LEN  256
+#define CHARGE_JOB_LEN   96
 
 struct charge {
 	char provider[CHARGE_NAME_LEN];  /* OpenTelemetry's gen_ai.provider.name */
@@ -52,7 +54,10 @@ struct charge {
 	char model[CHARGE_MODEL_LEN]; /* as the answer names it, else as the request does; may be empty */
 	char price_key[CHARGE_MODEL_LEN]; /* the entry of the price file that was used; empty: none */
 	char price_origin[CHARGE_NAME_LEN]; /* which file: "litellm 2026-08-01", "override", ... */
-	int status;                         /* HTTP status; 0: no answer */
+	char price_lacks[CHARGE_NAME_LEN]; /* what was used and has no price there; empty: nothing */
+	char job[CHARGE_JOB_LEN]; /* the id of the work that this is the bill of, told again and again; or empty */
+	bool is_poll; /* asked after a job: without a bill it is no call */
+	int status;   /* HTTP status; 0: no answer */
 	enum charge_source source;
 	enum charge_outcome outcome;
 	bool is_priced; /* false: unknown model, cost_nanos is 0 and means nothing */

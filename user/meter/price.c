@@ -160,6 +160,25 @@ static bool parse_name(const char *name, struct rate *ret)
 		{ "input_cost_per_audio_token", RATE_AUDIO_IN },
 		{ "output_cost_per_audio_token", RATE_AUDIO_OUT },
 		{ "output_cost_per_reasoning_token", RATE_REASONING },
+		{ "input_cost_per_image_token", RATE_IMAGE_IN },
+		{ "output_cost_per_image_token", RATE_IMAGE_OUT },
+		{ "output_cost_per_video_token", RATE_VIDEO_OUT },
+		{ "cache_read_input_audio_token_cost", RATE_READ_AUDIO },
+		/* LiteLLM's name for the price of cached audio in realtime models. */
+		{ "cache_creation_input_audio_token_cost", RATE_READ_AUDIO },
+		{ "citation_cost_per_token", RATE_CITATION },
+		{ "output_cost_per_image", RATE_IMAGE_MADE },
+		{ "input_cost_per_image", RATE_IMAGE_SHOWN },
+		{ "input_cost_per_pixel", RATE_PIXEL },
+		{ "input_cost_per_second", RATE_SECOND_IN },
+		{ "output_cost_per_second", RATE_SECOND_OUT },
+		{ "output_cost_per_video_per_second", RATE_SECOND_OUT },
+		{ "ocr_cost_per_page", RATE_PAGE },
+		{ "input_cost_per_character", RATE_CHARACTER },
+		{ "input_cost_per_query", RATE_QUERY },
+		{ "input_cost_per_request", RATE_REQUEST },
+		{ "code_interpreter_cost_per_session", RATE_SESSION },
+		{ "file_search_cost_per_1k_calls", RATE_FILE_SEARCHES },
 	};
 	static const struct {
 		const char *name;
@@ -202,7 +221,7 @@ static void take_rate(struct reader *reader, enum json_kind kind, const char *ke
 		return;
 	/* LiteLLM tolerates a price in quotes. */
 	if ((kind != JSON_IS_NUMBER && kind != JSON_IS_STRING) ||
-	    !decimal_read(text, 15, &rate.femtos) || rate.femtos > 1000000000000000ULL) {
+	    !decimal_read(text, 15, &rate.femtos) || rate.femtos > 100000000000000000ULL) {
 		fail(reader, -EINVAL, "%s of %s is not a price in USD", key,
 		     entry_in_hand(reader)->key);
 		return;
@@ -221,6 +240,10 @@ static void take_scalar(struct reader *reader, enum json_kind kind, const char *
 	} else if (!strcmp(key, "mode")) {
 		entry->is_chat = !strcmp(text, "chat") || !strcmp(text, "responses") ||
 				 !strcmp(text, "completion");
+		entry->is_image = !strcmp(text, "image_generation") || !strcmp(text, "image_edit");
+		entry->is_rerank = !strcmp(text, "rerank");
+	} else if (!strcmp(key, "web_search_billing_unit")) {
+		entry->is_per_query = !strcmp(text, "per_query");
 	} else if (!strncmp(key, "regional_processing_uplift_multiplier_", 38)) {
 		if (!decimal_read(text, 3, &permille) || permille > 100 * PERMILLE)
 			return;

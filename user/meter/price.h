@@ -38,4 +38,7 @@ size_t prices_count(const struct prices *prices);
  */
 void prices_apply(const struct prices *prices, const char *tier, struct charge *charge);
 
+/* The charge was priced by its characters: what else was estimated of it does not count. */
+bool prices_by_character(const struct prices *prices, const struct charge *charge);
+
 #endif

@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tokens times prices, and the checks of the prices: docs/facts/wire.md, "Ratio checks". */
+/* Tokens times prices: docs/facts/wire.md, "Prices". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "meter/price_table.h"
 
-/* 10 USD per 1,000 web searches, Anthropic's and OpenAI's price where the entry has none. */
-#define SEARCH_FEMTOS 10000000000000ULL
+/*
+ * Prices of pieces where the entry has none, in USD: a web search 0.01 (Anthropic, OpenAI), of Gemini 0.035 a
+ * grounded prompt up to 2.5 and 0.014 a query from 3 on (ai.google.dev/gemini-api/docs/pricing, 2026-11);
+ * 1,000 file searches 2.50 and a container of 1 GB 0.03 (platform.openai.com/docs/pricing, 2026-11).
+ */
+#define SEARCH_FEMTOS        10000000000000ULL
+#define GROUNDED_FEMTOS      35000000000000ULL
+#define QUERY_FEMTOS         14000000000000ULL
+#define FILE_SEARCHES_FEMTOS 2500000000000000ULL
+#define SESSION_FEMTOS       30000000000000ULL
 
 /* What the words of a tier mean. */
 struct terms {
 	enum rate_tier tier;
 	bool is_fast, is_us;
+	char size[24], quality[24]; /* of images */
 };
 
 static struct terms parse_terms(const char *words)
@@ -33,13 +42,48 @@ static struct terms parse_terms(const char *words)
 			terms.is_fast = true;
 		else if (!strcmp(word, "us"))
 			terms.is_us = true;
+		else if (!strncmp(word, "size=", 5))
+			snprintf(terms.size, sizeof(terms.size), "%.23s", word + 5);
+		else if (!strncmp(word, "quality=", 8))
+			snprintf(terms.quality, sizeof(terms.quality), "%.23s", word + 8);
 	}
 	return terms;
 }
 
 /*
+ * What a tier costs where the entry does not say, in thousandths: batch and flex a half everywhere; priority at
+ * Gemini 1.8 times (ai.google.dev, 2026-11), at Bedrock 1.75 (aws.amazon.com/bedrock/service-tiers, 2026-11).
+ * OpenAI serves no model in a tier that it has no price for, so that one without is not known to cost more.
+ */
+static uint32_t tier_permille(const struct price_entry *entry, enum rate_tier tier)
+{
+	if (tier == TIER_BATCH || tier == TIER_FLEX)
+		return PERMILLE / 2;
+	if (tier != TIER_PRIORITY)
+		return PERMILLE;
+	if (strstr(entry->key, "gemini"))
+		return 1800;
+	return strncmp(entry->provider, "bedrock", 7) ? PERMILLE : 1750;
+}
+
+/* The price of a kind over the tier's ratio, which that of input or output tells where they are told. */
+static uint64_t scaled(const struct prices *prices, const struct price_entry *entry,
+		       enum rate_kind kind, enum rate_tier tier, uint64_t prompt, uint64_t normal)
+{
+	bool is_out = kind == RATE_REASONING || kind == RATE_AUDIO_OUT || kind == RATE_IMAGE_OUT ||
+		      kind == RATE_VIDEO_OUT || kind == RATE_OUTPUT;
+	enum rate_kind base = is_out ? RATE_OUTPUT : RATE_INPUT;
+	const struct rate *own = price_rate(prices, entry, base, tier, prompt);
+	const struct rate *usual = price_rate(prices, entry, base, TIER_NONE, prompt);
+
+	if (kind != base && own && usual && usual->femtos && own->above == usual->above)
+		return (uint64_t)((unsigned __int128)normal * own->femtos / usual->femtos);
+	return (uint64_t)((unsigned __int128)normal * tier_permille(entry, tier) / PERMILLE);
+}
+
+/*
  * The price of a kind as the entry has it: in its tier and over its threshold; where the two are
- * not told together, the dearer of them. Batches cost half where no price of their own stands.
+ * not told together, the dearer of them.
  */
 static bool told_price(const struct prices *prices, const struct price_entry *entry,
 		       enum rate_kind kind, enum rate_tier tier, uint64_t prompt, uint64_t *ret)
@@ -58,37 +102,57 @@ static bool told_price(const struct prices *prices, const struct price_entry *en
 	}
 	if (!normal)
 		return false;
-	*ret = tier == TIER_BATCH ? normal->femtos / 2 : normal->femtos;
+	*ret = tier ? scaled(prices, entry, kind, tier, prompt, normal->femtos) : normal->femtos;
 	return true;
 }
 
-/* Prices of all kinds; what is not told follows from what is. False: no token price at all. */
-static bool all_prices(const struct prices *prices, const struct price_entry *entry,
-		       enum rate_tier tier, uint64_t prompt, uint64_t rates[RATE_KINDS])
+struct token_prices {
+	uint64_t femtos[RATE_TOKEN_KINDS];
+	bool told[RATE_TOKEN_KINDS]; /* or follow by a rule from what is */
+};
+
+static void follow(struct token_prices *to, enum rate_kind kind, enum rate_kind from, bool is_rule)
+{
+	if (to->told[kind])
+		return;
+	to->femtos[kind] = to->femtos[from];
+	to->told[kind] = is_rule && to->told[from];
+}
+
+/* Prices of all kinds of tokens; what is not told follows from what is. */
+static void all_prices(const struct prices *prices, const struct price_entry *entry,
+		       enum rate_tier tier, uint64_t prompt, struct token_prices *ret)
 {
 	bool is_claude = strstr(entry->key, "claude");
-	bool told[RATE_KINDS];
+	/* Text and audio cost the same at Gemini where no price of audio stands, at OpenAI never. */
+	bool is_openai = !strncmp(entry->provider, "openai", 6) ||
+			 !strncmp(entry->provider, "azure", 5);
+	uint64_t *r = ret->femtos;
 
-	memset(rates, 0, RATE_KINDS * sizeof(*rates));
-	for (int kind = 0; kind < RATE_KINDS; kind++)
-		told[kind] = told_price(prices, entry, kind, tier, prompt, &rates[kind]);
-	if (!told[RATE_INPUT] && !told[RATE_OUTPUT])
-		return false;
-	/* A missing cache price is no gift: 7.1. */
-	if (!told[RATE_READ])
-		rates[RATE_READ] = rates[RATE_INPUT];
+	memset(ret, 0, sizeof(*ret));
+	for (int kind = 0; kind < RATE_TOKEN_KINDS; kind++)
+		ret->told[kind] = told_price(prices, entry, kind, tier, prompt, &r[kind]);
+	follow(ret, RATE_AUDIO_IN, RATE_INPUT, !is_openai);
+	if (!ret->told[RATE_READ_AUDIO] && ret->told[RATE_READ] && r[RATE_INPUT]) {
+		/* As much of its price as text that is read costs of its own. */
+		r[RATE_READ_AUDIO] = (uint64_t)((unsigned __int128)r[RATE_AUDIO_IN] * r[RATE_READ] /
+						r[RATE_INPUT]);
+		ret->told[RATE_READ_AUDIO] = ret->told[RATE_AUDIO_IN];
+	}
+	follow(ret, RATE_READ_AUDIO, RATE_AUDIO_IN, true);
+	/* A missing cache price is no gift: docs/facts/wire.md, "Prices". */
+	follow(ret, RATE_READ, RATE_INPUT, true);
 	/* Claude writes at 1.25 and 2 times input, others without surcharge; 0 is "none". */
-	if (!rates[RATE_WRITE])
-		rates[RATE_WRITE] = is_claude ? rates[RATE_INPUT] * 5 / 4 : rates[RATE_INPUT];
-	if (!rates[RATE_WRITE_1H])
-		rates[RATE_WRITE_1H] = is_claude ? rates[RATE_INPUT] * 2 : rates[RATE_WRITE];
-	if (!told[RATE_AUDIO_IN])
-		rates[RATE_AUDIO_IN] = rates[RATE_INPUT];
-	if (!told[RATE_AUDIO_OUT])
-		rates[RATE_AUDIO_OUT] = rates[RATE_OUTPUT];
-	if (!told[RATE_REASONING])
-		rates[RATE_REASONING] = rates[RATE_OUTPUT];
-	return true;
+	ret->told[RATE_WRITE] = ret->told[RATE_WRITE_1H] = ret->told[RATE_INPUT];
+	if (!r[RATE_WRITE])
+		r[RATE_WRITE] = is_claude ? r[RATE_INPUT] * 5 / 4 : r[RATE_INPUT];
+	if (!r[RATE_WRITE_1H])
+		r[RATE_WRITE_1H] = is_claude ? r[RATE_INPUT] * 2 : r[RATE_WRITE];
+	follow(ret, RATE_IMAGE_IN, RATE_INPUT, true);
+	follow(ret, RATE_REASONING, RATE_OUTPUT, true);
+	follow(ret, RATE_AUDIO_OUT, RATE_OUTPUT, false);
+	follow(ret, RATE_IMAGE_OUT, RATE_OUTPUT, false);
+	follow(ret, RATE_VIDEO_OUT, RATE_OUTPUT, false);
 }
 
 static uint32_t host_permille(const struct price_entry *entry, const char *host)
@@ -98,41 +162,195 @@ static uint32_t host_permille(const struct price_entry *entry, const char *host)
 	return strncmp(host, "us.", 3) ? 0 : entry->us_host_permille;
 }
 
+/* "claude-sonnet-4-5" is 45, "claude-opus-5" 50, "claude-3-5-haiku" 35; a date is no version. */
+static unsigned int claude_version(const char *key)
+{
+	const char *at = strstr(key, "claude-");
+	unsigned int major, minor = 0;
+
+	if (!at)
+		return 0;
+	at += strcspn(at, "0123456789");
+	if (sscanf(at, "%2u-%9u", &major, &minor) < 1)
+		return 0;
+	return major * 10 + (minor < 10 ? minor : 0);
+}
+
+/*
+ * Vertex sells Claude from 4.5 on at 10 % more in a region than worldwide (platform.claude.com, "Global, multi-region,
+ * and regional endpoints", 2026-11; LiteLLM's test of vertex_ai regional pricing). Bedrock's profiles have rows of
+ * their own.
+ */
+static uint32_t region_permille(const struct price_entry *entry, const struct charge *charge)
+{
+	if (strcmp(charge->provider, "gcp.vertex_ai") || !*charge->host ||
+	    !strcmp(charge->host, "aiplatform.googleapis.com"))
+		return 0;
+	return claude_version(entry->key) >= 45 ? 1100 : 0;
+}
+
 static unsigned __int128 times(unsigned __int128 femtos, uint32_t permille)
 {
 	return permille ? (femtos * permille + PERMILLE / 2) / PERMILLE : femtos;
 }
 
-/* False: the entry has no price for tokens. */
-static bool cost_of(const struct prices *prices, const struct price_entry *entry,
-		    const struct terms *terms, const struct charge *charge, int64_t *ret_nanos)
+/* A bill in the making. */
+struct bill {
+	unsigned __int128 femtos;
+	const char *lacks; /* what was used and has no price */
+	bool is_priced;    /* something has */
+};
+
+static void add(struct bill *bill, uint64_t n, bool is_told, uint64_t femtos, const char *what)
 {
-	const struct usage *u = &charge->usage;
-	uint64_t prompt = u->input + u->cache_read + u->cache_write_5m + u->cache_write_1h +
-			  u->audio_input;
+	if (!n)
+		return;
+	bill->femtos += (unsigned __int128)n * femtos;
+	if (is_told)
+		bill->is_priced = true;
+	else if (!bill->lacks)
+		bill->lacks = what;
+}
+
+static void add_tokens(struct bill *bill, const struct usage *u, const struct token_prices *p)
+{
 	uint64_t reasoning = u->reasoning < u->output ? u->reasoning : u->output;
+	const struct {
+		uint64_t n;
+		enum rate_kind kind;
+		const char *what;
+	} classes[] = {
+		{ u->input, RATE_INPUT, "input" },
+		{ u->cache_read, RATE_READ, "cache read" },
+		{ u->cache_write_5m, RATE_WRITE, "cache write" },
+		{ u->cache_write_1h, RATE_WRITE_1H, "cache write" },
+		{ u->cache_read_audio, RATE_READ_AUDIO, "cached audio" },
+		{ u->audio_input, RATE_AUDIO_IN, "audio input" },
+		{ u->image_input, RATE_IMAGE_IN, "image input" },
+		{ u->output - reasoning, RATE_OUTPUT, "output" },
+		{ reasoning, RATE_REASONING, "reasoning" },
+		{ u->audio_output, RATE_AUDIO_OUT, "audio output" },
+		{ u->image_output, RATE_IMAGE_OUT, "image output" },
+		{ u->video_output, RATE_VIDEO_OUT, "video output" },
+	};
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
+		add(bill, classes[i].n, p->told[classes[i].kind], p->femtos[classes[i].kind],
+		    classes[i].what);
+}
+
+static void add_searches(struct bill *bill, const struct price_entry *entry, uint64_t n)
+{
+	bool is_gemini = strstr(entry->key, "gemini");
+	uint64_t femtos = entry->search_femtos;
+
+	/* Gemini up to 2.5 bills the prompt that searched, whatever it asked (facts, "Gemini"). */
+	if (is_gemini && !entry->is_per_query && !strstr(entry->key, "gemini-3") && n > 1)
+		n = 1;
+	if (!femtos && is_gemini)
+		femtos = strstr(entry->key, "gemini-3") ? QUERY_FEMTOS : GROUNDED_FEMTOS;
+	add(bill, n, true, femtos ? femtos : SEARCH_FEMTOS, "");
+}
+
+static uint64_t pixels(const char *size)
+{
+	unsigned int width, height;
+
+	if (sscanf(size, "%5ux%5u", &width, &height) != 2)
+		return 1024 * 1024;
+	return (uint64_t)width * height;
+}
+
+/* What of the usage the entry bills, where it could be billed in more ways than one. */
+static struct usage billed_usage(const struct price_entry *entry, const struct token_prices *p,
+				 bool has_character_price, const struct usage *usage)
+{
+	struct usage u = *usage;
+	uint64_t shown = u.output - (u.reasoning < u.output ? u.reasoning : u.output);
+	bool has_tokens;
+
+	if (u.characters && has_character_price) {
+		u.input = u.output = u.audio_output = u.millis = 0;
+		return u;
+	}
+	u.characters = 0;
+	/* An image model that does not say which tokens are the image's made nothing else. */
+	if (entry->is_image && !u.image_output && p->told[RATE_IMAGE_OUT]) {
+		u.image_output = shown;
+		u.output -= shown;
+	}
+	has_tokens = u.input + u.cache_read + u.image_input + u.audio_input + u.output +
+		     u.image_output + u.audio_output;
+	if (has_tokens && (p->told[RATE_INPUT] || p->told[RATE_OUTPUT] || p->told[RATE_IMAGE_OUT]))
+		u.images = 0;
+	return u;
+}
+
+static void add_pieces(struct bill *bill, const struct prices *prices,
+		       const struct price_entry *entry, const struct terms *terms,
+		       const struct usage *u)
+{
+	uint64_t r[RATE_KINDS] = { 0 };
+	bool told[RATE_KINDS];
+	uint64_t second = RATE_SECOND_IN;
+
+	for (int kind = RATE_TOKEN_KINDS; kind < RATE_KINDS; kind++)
+		told[kind] = price_base(prices, entry, kind, TIER_NONE, &r[kind]);
+	if (told[RATE_CITATION])
+		add(bill, u->citations, true, r[RATE_CITATION], "");
+	if (told[RATE_PIXEL] && !told[RATE_IMAGE_MADE] && !told[RATE_IMAGE_SHOWN])
+		add(bill, u->images, true, r[RATE_PIXEL] * pixels(terms->size), "");
+	else
+		add(bill, u->images, told[RATE_IMAGE_MADE] || told[RATE_IMAGE_SHOWN],
+		    told[RATE_IMAGE_MADE] ? r[RATE_IMAGE_MADE] : r[RATE_IMAGE_SHOWN], "images");
+	if (!told[RATE_SECOND_IN] && told[RATE_SECOND_OUT])
+		second = RATE_SECOND_OUT;
+	/* A duration stands beside tokens where those are what is billed. */
+	if (told[second] || !bill->is_priced)
+		add(bill, u->millis, told[second], r[second] / 1000, "seconds");
+	add(bill, u->pages, told[RATE_PAGE], r[RATE_PAGE], "pages");
+	add(bill, u->characters, told[RATE_CHARACTER], r[RATE_CHARACTER], "characters");
+	if (told[RATE_QUERY] || !bill->is_priced)
+		add(bill, u->queries, told[RATE_QUERY], r[RATE_QUERY], "search units");
+	if (told[RATE_REQUEST])
+		add(bill, 1, true, r[RATE_REQUEST], "");
+	add_searches(bill, entry, u->web_searches);
+	add(bill, u->sessions, true, told[RATE_SESSION] ? r[RATE_SESSION] : SESSION_FEMTOS, "");
+	add(bill, u->file_searches, true,
+	    (told[RATE_FILE_SEARCHES] ? r[RATE_FILE_SEARCHES] : FILE_SEARCHES_FEMTOS) / 1000, "");
+}
+
+/* False: the entry has no price for anything that was used. */
+static bool cost_of(const struct prices *prices, const struct price_entry *entry,
+		    const struct terms *terms, const struct charge *charge, int64_t *ret_nanos,
+		    const char **ret_lacks)
+{
+	const struct usage *told = &charge->usage;
+	uint64_t prompt = told->input + told->cache_read + told->cache_write_5m +
+			  told->cache_write_1h + told->audio_input + told->image_input +
+			  told->cache_read_audio;
 	/* "fast" is a multiplier at Anthropic and another word for priority at OpenAI. */
 	enum rate_tier tier = terms->is_fast && !entry->fast_permille ? TIER_PRIORITY : terms->tier;
-	uint64_t r[RATE_KINDS];
-	unsigned __int128 femtos = 0, nanos;
+	struct token_prices p;
+	struct bill bill = { 0 };
+	unsigned __int128 nanos;
+	struct usage u;
+	uint64_t character;
 
-	if (!all_prices(prices, entry, tier, prompt, r))
+	all_prices(prices, entry, tier, prompt, &p);
+	u = billed_usage(entry, &p,
+			 price_base(prices, entry, RATE_CHARACTER, TIER_NONE, &character), told);
+	add_tokens(&bill, &u, &p);
+	bill.femtos = times(bill.femtos, terms->is_us ? entry->us_permille : 0);
+	bill.femtos = times(bill.femtos, terms->is_fast ? entry->fast_permille : 0);
+	bill.femtos = times(bill.femtos, host_permille(entry, charge->host));
+	bill.femtos = times(bill.femtos, region_permille(entry, charge));
+	add_pieces(&bill, prices, entry, terms, &u);
+	if (!bill.is_priced && (bill.lacks || !(p.told[RATE_INPUT] || p.told[RATE_OUTPUT])))
 		return false;
-	femtos += (unsigned __int128)u->input * r[RATE_INPUT];
-	femtos += (unsigned __int128)u->cache_read * r[RATE_READ];
-	femtos += (unsigned __int128)u->cache_write_5m * r[RATE_WRITE];
-	femtos += (unsigned __int128)u->cache_write_1h * r[RATE_WRITE_1H];
-	femtos += (unsigned __int128)u->audio_input * r[RATE_AUDIO_IN];
-	femtos += (unsigned __int128)u->audio_output * r[RATE_AUDIO_OUT];
-	femtos += (unsigned __int128)(u->output - reasoning) * r[RATE_OUTPUT];
-	femtos += (unsigned __int128)reasoning * r[RATE_REASONING];
-	femtos = times(femtos, terms->is_us ? entry->us_permille : 0);
-	femtos = times(femtos, terms->is_fast ? entry->fast_permille : 0);
-	femtos = times(femtos, host_permille(entry, charge->host));
-	femtos += (unsigned __int128)u->web_searches *
-		  (entry->search_femtos ? entry->search_femtos : SEARCH_FEMTOS);
-	nanos = (femtos + 500000) / 1000000;
+	nanos = (bill.femtos + 500000) / 1000000;
 	*ret_nanos = nanos > INT64_MAX ? INT64_MAX : (int64_t)nanos;
+	*ret_lacks = bill.lacks;
 	return true;
 }
 
@@ -141,83 +359,101 @@ static int64_t error_of(const struct prices *prices, const struct price_entry *e
 			const struct terms *terms, const struct charge *charge)
 {
 	struct charge more = *charge;
+	const char *lacks;
 
 	more.usage.input += charge->error_input;
 	more.usage.output += charge->error_output;
-	if (!cost_of(prices, entry, terms, &more, &more.cost_nanos))
+	if (!cost_of(prices, entry, terms, &more, &more.cost_nanos, &lacks))
 		return 0;
 	return more.cost_nanos - charge->cost_nanos;
+}
+
+/* Bedrock sells some models at a price of the region: "bedrock/eu-west-2/meta.llama3-8b-instruct-v1:0". */
+static const struct price_entry *find_regional(const struct prices *prices,
+					       const struct charge *charge)
+{
+	const char *region = strchr(charge->host, '.');
+	char key[CHARGE_MODEL_LEN + 64];
+
+	if (!region || strncmp(charge->host, "bedrock-runtime", 15))
+		return NULL;
+	region++;
+	snprintf(key, sizeof(key), "bedrock/%.*s/%s", (int)strcspn(region, "."), region,
+		 charge->model);
+	return price_find_exact(prices, charge->provider, key);
+}
+
+/* Images by their quality and size, which LiteLLM has in the key: "hd/1024-x-1792/dall-e-3". */
+static const struct price_entry *find_entry(const struct prices *prices, const struct terms *terms,
+					    const struct charge *charge)
+{
+	char key[CHARGE_MODEL_LEN + 64];
+	const char *size = *terms->size ? terms->size : "1024x1024";
+	const char *quality = *terms->quality ? terms->quality : "standard";
+	const char *cross = strchr(size, 'x');
+	const struct price_entry *found;
+
+	found = find_regional(prices, charge);
+	if (found)
+		return found;
+	if (!charge->usage.images || charge->usage.output || !cross)
+		return price_find(prices, charge->provider, charge->model);
+	snprintf(key, sizeof(key), "%s/%.*s-x-%s/%s", quality, (int)(cross - size), size, cross + 1,
+		 charge->model);
+	found = price_find_exact(prices, charge->provider, key);
+	if (!found)
+		found = price_find_exact(prices, charge->provider, key + strlen(quality) + 1);
+	return found ? found : price_find(prices, charge->provider, charge->model);
+}
+
+static void set_origin(const struct prices *prices, const struct price_entry *entry,
+		       const char *lacks, struct charge *charge)
+{
+	int used;
+
+	snprintf(charge->price_key, sizeof(charge->price_key), "%s", entry->key);
+	used = snprintf(charge->price_origin, sizeof(charge->price_origin), "%.*s",
+			lacks ? CHARGE_NAME_LEN - 28 : CHARGE_NAME_LEN - 1,
+			prices->origins[entry->load]);
+	if (!lacks)
+		return;
+	snprintf(charge->price_lacks, sizeof(charge->price_lacks), "%s", lacks);
+	/* The ledger keeps the origin: there it is read. */
+	snprintf(charge->price_origin + used, sizeof(charge->price_origin) - (size_t)used,
+		 ", none for %s", lacks);
 }
 
 void prices_apply(const struct prices *prices, const char *tier, struct charge *charge)
 {
 	const struct terms terms = parse_terms(tier ? tier : "");
 	const struct price_entry *entry;
+	const char *lacks;
 
 	if (charge->source == CHARGE_PROVIDER)
 		return;
 	charge->is_priced = false;
 	charge->cost_nanos = charge->budget_nanos = charge->error_nanos = 0;
-	charge->price_key[0] = charge->price_origin[0] = '\0';
-	entry = price_find(prices, charge->provider, charge->model);
-	if (entry && cost_of(prices, entry, &terms, charge, &charge->cost_nanos)) {
+	charge->price_key[0] = charge->price_origin[0] = charge->price_lacks[0] = '\0';
+	entry = find_entry(prices, &terms, charge);
+	if (entry && cost_of(prices, entry, &terms, charge, &charge->cost_nanos, &lacks)) {
 		charge->is_priced = true;
 		charge->budget_nanos = charge->cost_nanos;
 		if (charge->error_input || charge->error_output)
 			charge->error_nanos = error_of(prices, entry, &terms, charge);
-		snprintf(charge->price_key, sizeof(charge->price_key), "%s", entry->key);
-		memcpy(charge->price_origin, prices->origins[entry->load],
-		       sizeof(charge->price_origin));
+		set_origin(prices, entry, lacks, charge);
 		return;
 	}
 	entry = price_dearest(prices, charge->provider);
 	if (entry)
-		(void)cost_of(prices, entry, &terms, charge, &charge->budget_nanos);
+		(void)cost_of(prices, entry, &terms, charge, &charge->budget_nanos, &lacks);
 }
 
-static void warn(struct prices *prices, const struct price_entry *entry, const char *what,
-		 uint64_t price, uint64_t input)
+bool prices_by_character(const struct prices *prices, const struct charge *charge)
 {
-	char **slot = &prices->warnings[prices->warnings_count];
+	const struct price_entry *entry;
+	uint64_t femtos;
 
-	if (prices->warnings_count == PRICE_WARNINGS_MAX)
-		return;
-	if (asprintf(slot, "%s: %s is %llu.%02llu times its input price", entry->key, what,
-		     (unsigned long long)(price / input),
-		     (unsigned long long)(price % input * 100 / input)) >= 0)
-		prices->warnings_count++;
-}
-
-/* Bounds well outside the ratios seen: 7.1. A cache write of 0 is common and means "as input". */
-static const struct check {
-	enum rate_kind kind;
-	enum rate_tier tier;
-	uint32_t least_permille, most_permille;
-	const char *name;
-} checks[] = {
-	{ RATE_INPUT, TIER_PRIORITY, 1000, 5000, "priority input" },
-	{ RATE_INPUT, TIER_BATCH, 250, 1000, "batch input" },
-	{ RATE_INPUT, TIER_FLEX, 250, 1000, "flex input" },
-	{ RATE_READ, TIER_NONE, 0, 1000, "cache read" },
-	{ RATE_WRITE, TIER_NONE, 500, 2000, "cache write" },
-	{ RATE_WRITE_1H, TIER_NONE, 1000, 4000, "1 h cache write" },
-};
-
-void price_check(struct prices *prices, size_t from)
-{
-	for (size_t i = from; i < prices->entries_count; i++) {
-		const struct price_entry *entry = &prices->entries[i];
-		uint64_t input, price;
-
-		if (!price_base(prices, entry, RATE_INPUT, TIER_NONE, &input) || !input)
-			continue;
-		for (size_t j = 0; j < sizeof(checks) / sizeof(*checks); j++) {
-			const struct check *check = &checks[j];
-
-			if (price_base(prices, entry, check->kind, check->tier, &price) && price &&
-			    (price * PERMILLE < input * check->least_permille ||
-			     price * PERMILLE > input * check->most_permille))
-				warn(prices, entry, check->name, price, input);
-		}
-	}
+	entry = price_find(prices, charge->provider, charge->model);
+	return entry && charge->usage.characters &&
+	       price_base(prices, entry, RATE_CHARACTER, TIER_NONE, &femtos);
 }

@@ -111,6 +111,49 @@ static bool cut_owner(char *model)
 	return true;
 }
 
+const struct price_entry *price_find_exact(const struct prices *prices, const char *provider,
+					   const char *model)
+{
+	return find_prefixed(prices, provider_by_name(provider), model);
+}
+
+/* The name, and what Bedrock leaves out at its OpenAI-shaped paths: "openai.gpt-oss-120b-1:0". */
+static const struct price_entry *find_named(const struct prices *prices,
+					    const struct api_provider *row, const char *name)
+{
+	static const char *const versions[] = { "-v1:0", "-1:0", "-v1" };
+	const struct price_entry *found = find_prefixed(prices, row, name);
+	char key[CHARGE_MODEL_LEN + 8];
+
+	for (size_t i = 0;
+	     !found && row && !strcmp(row->family, "bedrock") && i < ARRAY_SIZE(versions); i++) {
+		snprintf(key, sizeof(key), "%s%s", name, versions[i]);
+		found = find_prefixed(prices, row, key);
+	}
+	return found;
+}
+
+/*
+ * A tuned model has a price of its own, which is not its base's: "ft:gpt-4o-mini-2024-07-18:acme::id", at Azure
+ * "gpt-4o-mini-2024-07-18.ft-id". False: it is none. Mistral serves tuned models at their base's price.
+ */
+static bool tuned_name(const struct api_provider *row, const char *model, char *ret, size_t size)
+{
+	const char *dot = strstr(model, ".ft-"), *end;
+
+	if (!strncmp(model, "ft:", 3)) {
+		end = strchr(model + 3, ':');
+		if (row && !strcmp(row->family, "mistral"))
+			model += 3;
+		snprintf(ret, size, "%.*s", end ? (int)(end - model) : CHARGE_MODEL_LEN - 1, model);
+		return true;
+	}
+	if (!dot)
+		return false;
+	snprintf(ret, size, "ft:%.*s", (int)(dot - model), model);
+	return true;
+}
+
 const struct price_entry *price_find(const struct prices *prices, const char *provider,
 				     const char *model)
 {
@@ -120,14 +163,22 @@ const struct price_entry *price_find(const struct prices *prices, const char *pr
 	const struct api_provider *row = provider_by_name(provider);
 	const struct price_entry *found;
 	char name[CHARGE_MODEL_LEN];
+	const char *slash;
+	bool is_tuned;
 
 	if (!*model)
 		return NULL;
-	snprintf(name, sizeof(name), "%s", model);
-	found = find_prefixed(prices, row, name);
-	for (size_t i = 0; !found && i < ARRAY_SIZE(cuts); i++)
+	/* An ARN names the model or profile behind its last slash. */
+	slash = strncmp(model, "arn:", 4) ? NULL : strrchr(model, '/');
+	snprintf(name, sizeof(name), "%s", slash ? slash + 1 : model);
+	is_tuned = tuned_name(row, slash ? slash + 1 : model, name, sizeof(name));
+	found = find_named(prices, row, name);
+	/* "ft:gpt-4o-2024-08-06" may be listed without its date; its base without "ft:" is another price. */
+	if (is_tuned && !found && cut_date(name))
+		found = find_named(prices, row, name);
+	for (size_t i = 0; !is_tuned && !found && i < ARRAY_SIZE(cuts); i++)
 		if (cuts[i](name) && *name)
-			found = find_prefixed(prices, row, name);
+			found = find_named(prices, row, name);
 	return found;
 }
 

@@ -17,6 +17,23 @@ enum rate_kind {
 	RATE_AUDIO_IN,
 	RATE_AUDIO_OUT,
 	RATE_REASONING,
+	RATE_IMAGE_IN,
+	RATE_IMAGE_OUT,
+	RATE_VIDEO_OUT,
+	RATE_READ_AUDIO,
+	RATE_TOKEN_KINDS, /* those above are of a token, those below of a piece */
+	RATE_CITATION = RATE_TOKEN_KINDS,
+	RATE_IMAGE_MADE,
+	RATE_IMAGE_SHOWN,
+	RATE_PIXEL,
+	RATE_SECOND_IN,
+	RATE_SECOND_OUT,
+	RATE_PAGE,
+	RATE_CHARACTER,
+	RATE_QUERY,
+	RATE_REQUEST,
+	RATE_SESSION,
+	RATE_FILE_SEARCHES, /* a thousand */
 	RATE_KINDS,
 };
 
@@ -24,7 +41,7 @@ enum rate_tier { TIER_NONE, TIER_BATCH, TIER_PRIORITY, TIER_FLEX };
 
 /* One price: it holds for a tier, and for prompts over `above` tokens. */
 struct rate {
-	uint64_t femtos; /* 1e-15 USD a token */
+	uint64_t femtos; /* 1e-15 USD a token or piece */
 	uint32_t above;
 	uint8_t kind;
 	uint8_t tier;
@@ -38,7 +55,8 @@ struct price_entry {
 	uint64_t search_femtos;              /* a web search; 0: not told */
 	uint32_t us_permille, fast_permille; /* multipliers; 0: none */
 	uint32_t eu_host_permille, us_host_permille;
-	bool is_chat;
+	bool is_chat, is_image, is_rerank; /* its mode */
+	bool is_per_query; /* each search of a call is billed, not the call that searched */
 	char provider[CHARGE_NAME_LEN];
 };
 
@@ -68,6 +86,9 @@ int prices_load_text(struct prices *prices, const char *text, size_t len, const 
  */
 const struct price_entry *price_find(const struct prices *prices, const char *provider,
 				     const char *model);
+/* The same without any guess: one of the provider's prefixes and the name, or the name. */
+const struct price_entry *price_find_exact(const struct prices *prices, const char *provider,
+					   const char *model);
 /* The entry of the provider's family that costs most; NULL: no prices at all. */
 const struct price_entry *price_dearest(const struct prices *prices, const char *provider);
 /* The rate of a kind in a tier for a prompt of so many tokens; NULL: the entry has none. */

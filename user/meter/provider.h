@@ -13,20 +13,33 @@ enum dialect {
 	DIALECT_GEMINI,
 	DIALECT_COHERE,
 	DIALECT_BEDROCK, /* Converse */
+	DIALECT_DEEPGRAM,
+	DIALECT_OLLAMA, /* its own; its OpenAI paths speak OpenAI's */
+	DIALECT_ANY, /* the answer's keys tell which of the above: Bedrock's invoke, rawPredict */
 };
 
-/* A billed path; `tail` ends the path, and begins at a segment or a method (":generateContent"). */
+/* What a GET tells: work that was asked for before, by another call. */
+enum job {
+	JOB_NONE,
+	JOB_POLL,    /* the answer is of a job, done or not; its id is the path's last segment */
+	JOB_RESULTS, /* lines of JSON, an answer each */
+};
+
+/*
+ * A billed path; `tail` ends the path, and begins at a segment or a method (":generateContent"). A star in it
+ * is one segment, whatever it is.
+ */
 struct endpoint {
 	const char *tail;
 	const char *operation; /* gen_ai.operation.name; NULL: free, no call */
 	enum dialect dialect;
-	const char *tier; /* price tier that the path implies, or NULL */
+	const char *tier;  /* price tier that the path implies, or NULL */
+	enum job job;      /* not JOB_NONE: of GET; else of POST */
+	const char *model; /* where the path names the only one, or NULL */
 };
 
-/* Statuses of 400 and more that are billed although no usage came; 0 ends. */
-#define BILLED_STATUSES 3
-#define PREFIXES        4
-#define HOSTS           8
+#define PREFIXES 4
+#define HOSTS    32
 
 struct api_provider {
 	const char *name;                 /* gen_ai.provider.name */
@@ -35,17 +48,25 @@ struct api_provider {
 	const struct endpoint *endpoints; /* before the common ones; or NULL */
 	const char *prefixes[PREFIXES];   /* of keys in the price file, in order */
 	const char *family;               /* litellm_provider for the dearest price */
-	int billed_statuses[BILLED_STATUSES];
-	bool is_subscription;    /* tokens have no price of their own */
-	bool always_tells_usage; /* in chat streams, without being asked */
-	bool event_is_token;     /* a content event of its chat stream is one token */
+	bool is_subscription;             /* tokens have no price of their own */
+	bool always_tells_usage;          /* in chat streams, without being asked */
+	bool event_is_token;              /* a content event of its chat stream is one token */
 };
 
-/* The endpoint of a POST to `path`, or NULL: free or unknown. `provider` may be NULL. */
-const struct endpoint *endpoint_find(const struct api_provider *provider, const char *path);
+/* The rows, and the endpoints that any provider may have; a NULL tail ends a list of these. */
+extern const struct api_provider provider_rows[];
+extern const size_t provider_rows_count;
+extern const struct endpoint endpoint_rows[];
+extern const struct endpoint endpoint_google[], endpoint_bedrock[], endpoint_cohere[],
+	endpoint_mistral[], endpoint_replicate[], endpoint_elevenlabs[], endpoint_deepgram[],
+	endpoint_fal[], endpoint_dashscope[], endpoint_watsonx[], endpoint_snowflake[],
+	endpoint_cloudflare[];
+
+/* The endpoint of a request to `path`, or NULL: free or unknown. `provider` may be NULL. */
+const struct endpoint *endpoint_find(const struct api_provider *provider, const char *method,
+				     const char *path);
 /* The model that a path names (Gemini, Vertex, Bedrock, Azure's deployment), or "". */
 void path_model(const char *path, char *ret, size_t size);
 const struct api_provider *provider_by_name(const char *name);
-bool provider_bills_status(const struct api_provider *provider, int status);
 
 #endif

@@ -44,6 +44,20 @@ struct usage {
 #define USAGE_FIELD(field, ...) uint64_t field;
 	USAGE_CLASSES(USAGE_FIELD)
 #undef USAGE_FIELD
+
+	/* Tokens of classes that only prices tell apart: no columns, since usage_fold() adds them to the above. */
+	uint64_t image_input, image_output, video_output;
+	uint64_t cache_read_audio; /* not in cache_read */
+	uint64_t citations;        /* Perplexity: text of its sources */
+
+	/* What is paid by the piece, and stands in the cost alone. */
+	uint64_t file_searches;
+	uint64_t sessions;   /* containers of a code interpreter */
+	uint64_t images;     /* made */
+	uint64_t pages;      /* read */
+	uint64_t queries;    /* search units of a reranker */
+	uint64_t characters; /* spoken */
+	uint64_t millis;     /* of audio heard or video made */
 };
 
 /* USAGE_OF_input, ...: indices of usage_classes[]. */
@@ -79,7 +93,12 @@ static inline bool usage_is_disjoint(size_t i)
 
 /* All its tokens, each once. */
 uint64_t usage_tokens(const struct usage *usage);
-/* Adds all classes of `more`. */
+/* Adds all of `more`, its pieces as well. */
 void usage_add(struct usage *to, const struct usage *more);
+/*
+ * The same with each class that only prices know added to the one it is a kind of: images to input and output,
+ * cached audio to the cache read. What leaves for ledgers, budgets and metrics.
+ */
+struct usage usage_fold(const struct usage *usage);
 
 #endif

@@ -21,6 +21,22 @@ uint64_t usage_tokens(const struct usage *usage)
 
 void usage_add(struct usage *to, const struct usage *more)
 {
-	for (size_t i = 0; i < USAGE_COUNT; i++)
-		*usage_at(to, i) += usage_get(more, i);
+	const uint64_t *from = (const uint64_t *)more;
+	uint64_t *sum = (uint64_t *)to;
+
+	_Static_assert(sizeof(*to) % sizeof(*sum) == 0, "a usage is counts and nothing else");
+	for (size_t i = 0; i < sizeof(*to) / sizeof(*sum); i++)
+		sum[i] += from[i];
+}
+
+struct usage usage_fold(const struct usage *usage)
+{
+	struct usage folded = *usage;
+
+	folded.input += folded.image_input + folded.citations;
+	folded.cache_read += folded.cache_read_audio;
+	folded.output += folded.image_output + folded.video_output;
+	folded.image_input = folded.citations = folded.cache_read_audio = 0;
+	folded.image_output = folded.video_output = 0;
+	return folded;
 }

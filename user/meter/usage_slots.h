@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Usage as a provider writes it, before its classes are made disjoint. What is wanted of an answer
- * is a tree of keys a dialect, in usage.c; each number goes to a slot, where a later one wins.
+ * is a tree of keys a dialect, in usage_keys.c; each number goes to a slot.
  */
 #ifndef METER_USAGE_SLOTS_H
 #define METER_USAGE_SLOTS_H
@@ -25,6 +25,19 @@ enum slot {
 	SLOT_SEARCHES,
 	SLOT_TOOL_PROMPT, /* Gemini: input beside the prompt */
 	SLOT_TOTAL,
+	SLOT_IMAGE_IN,
+	SLOT_IMAGE_OUT,
+	SLOT_VIDEO_OUT,
+	SLOT_READ_AUDIO, /* the part of the cache read that is audio, as is SLOT_AUDIO_IN's */
+	SLOT_READ_IMAGE,
+	SLOT_CITATIONS, /* Perplexity: tokens of cited text */
+	SLOT_FILE_SEARCHES,
+	SLOT_SESSIONS, /* containers of a code interpreter */
+	SLOT_IMAGES,
+	SLOT_PAGES,
+	SLOT_QUERIES, /* Cohere's search units */
+	SLOT_CHARACTERS,
+	SLOT_MILLIS, /* of audio or video */
 	SLOTS,
 	/* Not numbers of tokens. */
 	ANSWER_MODEL = SLOTS,
@@ -34,12 +47,29 @@ enum slot {
 	ANSWER_COST_USD,   /* OpenRouter, Perplexity */
 	ANSWER_COST_TICKS, /* xAI: 10^10 a dollar */
 	ANSWER_ERROR,
-	ANSWER_TYPE,        /* of an event */
-	ANSWER_ITEM,        /* type of an output item: web_search_call */
-	ANSWER_MODALITY_IN, /* Gemini: of the count that follows or precedes */
-	ANSWER_COUNT_IN,
-	ANSWER_MODALITY_OUT,
-	ANSWER_COUNT_OUT,
+	ANSWER_TYPE,       /* of an event */
+	ANSWER_ITEM,       /* type of an output item: web_search_call */
+	ANSWER_BLOCK,      /* type of a block of Anthropic's content */
+	ANSWER_STOP,       /* Anthropic: stop_reason */
+	ANSWER_ERROR_CODE, /* Azure: what a 400 is billed by */
+	ANSWER_STATUS,     /* of a job */
+	ANSWER_ID,
+	ANSWER_IS_BYOK,       /* OpenRouter: the upstream sends a bill of its own ... */
+	ANSWER_UPSTREAM_COST, /* ... of so many USD */
+	ANSWER_SECONDS,       /* a duration as written, with its decimals */
+	ANSWER_IMAGE,         /* one image of an images answer */
+	ANSWER_GROUNDING,     /* Gemini: one web search query of an answer that was grounded */
+	ANSWER_GROUNDED,      /* Gemini: what a search found */
+	ANSWER_TRAFFIC,       /* Vertex: trafficType */
+	ANSWER_TOOL_MODEL,    /* of the image tool that a Responses answer echoes */
+	ANSWER_TOOL_USAGE,    /* of the image tool, with slots as an iteration's */
+	/* Counts by modality: the object's begin and end, and what is in it. */
+	ANSWER_DETAIL_PROMPT,
+	ANSWER_DETAIL_CACHE,
+	ANSWER_DETAIL_OUTPUT,
+	ANSWER_DETAIL_WRITTEN, /* Bedrock: by ttl */
+	ANSWER_MODALITY,
+	ANSWER_MODALITY_COUNT,
 	ANSWER_ITERATION, /* one attempt of Anthropic's iterations[], with its own slots */
 	ITERATION_TYPE,
 	ITERATION_MODEL,
@@ -55,9 +85,15 @@ struct usage_slots_usage {
 	uint32_t has; /* bit of each slot that was told */
 	bool is_implausible;
 };
+_Static_assert(SLOTS <= 32, "has is too small");
 
 /* The keys wanted in answers of a dialect, whether one body or one event of a stream. */
 const struct json_node *usage_keys(enum dialect dialect);
+/*
+ * DIALECT_ANY: the dialect that the presence of a key says, or DIALECT_NONE. prompt_tokens is OpenAI's
+ * whatever stands beside it, since gateways add the names of others.
+ */
+enum dialect usage_dialect_of(const char *key);
 /* Keys wanted in any request: REQUEST_... */
 const struct json_node *request_keys(void);
 enum request_id {
@@ -65,11 +101,27 @@ enum request_id {
 	REQUEST_STREAM,
 	REQUEST_INCLUDE_USAGE,
 	REQUEST_ROLE,
-	REQUEST_TOOL
+	REQUEST_TOOL,
+	REQUEST_BACKGROUND,
+	REQUEST_CONTAINER, /* of a code interpreter: a name was paid for when it was made */
+	REQUEST_SIZE,      /* of images and videos */
+	REQUEST_QUALITY,
+	REQUEST_COUNT,     /* n: images wanted */
+	REQUEST_SECONDS,   /* of a video */
+	REQUEST_IMAGE,     /* a URL, or the first bytes of a data: one */
+	REQUEST_DETAIL,    /* of an image */
+	REQUEST_CUSTOM_ID, /* one request of a batch */
 };
 
 /* A number as written goes to a slot. */
 void usage_slots_usage_set(struct usage_slots_usage *slots, enum slot slot, const char *text);
+/*
+ * What a later event of a stream says, over what the ones before said: the last word wins, but a zero is
+ * no word. Of a prompt's classes a zero counts where the same event has tokens for another class that were
+ * not told before: they moved, from written to read for instance. Gateways end streams with zeros that
+ * mean nothing.
+ */
+void usage_slots_usage_merge(struct usage_slots_usage *to, const struct usage_slots_usage *event);
 /* False: nothing usable was told. */
 bool usage_slots_usage_settle(const struct usage_slots_usage *slots, enum dialect dialect,
 			      struct usage *ret);

@@ -62,8 +62,15 @@ static void make(struct made *made, unsigned seed)
 	made->charge.outcome = seed % 4;
 	made->charge.is_priced = seed % 5 != 0;
 	made->charge.is_stream = seed % 2;
-	made->charge.usage = (struct usage){ seed,     seed * 2, seed * 3, seed * 4, seed * 5,
-					     seed * 6, seed * 7, seed * 8, seed % 3 };
+	made->charge.usage = (struct usage){ .input = seed,
+					     .cache_read = seed * 2,
+					     .cache_write_5m = seed * 3,
+					     .cache_write_1h = seed * 4,
+					     .output = seed * 5,
+					     .reasoning = seed * 6,
+					     .audio_input = seed * 7,
+					     .audio_output = seed * 8,
+					     .web_searches = seed % 3 };
 	made->charge.cost_nanos = seed * 1000 + 1;
 	made->charge.budget_nanos = seed * 2000;
 	made->charge.request_bytes = seed * 10;
@@ -792,6 +799,27 @@ static void facts_are_told_to_other_processes(void **state)
 	ledger_free(ledger);
 }
 
+static void a_job_is_charged_once(void **state)
+{
+	const int64_t later = 61LL * 24 * 3600 * 1000000;
+	struct ledger *ledger = open_writer();
+
+	assert_int_equal(ledger_claim_job(ledger, "openai", "resp_1", 1000), 0);
+	assert_int_equal(ledger_claim_job(ledger, "openai", "resp_1", 2000), -EEXIST);
+	assert_int_equal(ledger_claim_job(ledger, "anthropic", "resp_1", 2000), 0);
+	ledger_free(ledger);
+	/* Another process of the daemon. */
+	ledger = open_writer();
+	assert_int_equal(ledger_claim_job(ledger, "openai", "resp_1", 3000), -EEXIST);
+	/* After two months nobody can ask any more. */
+	assert_int_equal(ledger_claim_job(ledger, "openai", "x", later), 0);
+	assert_int_equal(ledger_claim_job(ledger, "openai", "resp_1", later), 0);
+	ledger_free(ledger);
+	assert_int_equal(ledger_open(&ledger, dir, false, NULL), 0);
+	assert_int_equal(ledger_claim_job(ledger, "openai", "y", 1), -EROFS);
+	ledger_free(ledger);
+}
+
 #define HELD(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
 
 int main(void)
@@ -812,6 +840,7 @@ int main(void)
 		HELD(the_wal_shrinks_when_readers_let_it),
 		HELD(actions_keep_their_evidence),
 		HELD(facts_are_told_to_other_processes),
+		HELD(a_job_is_charged_once),
 	};
 
 	return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);

@@ -82,7 +82,7 @@ static void operators_hosts_come_first(void **state)
 		snprintf(host, sizeof(host), "h%d.corp.example", n);
 		assert_int_equal(api_add_host(host, "openai"), n < 253 ? 0 : -ENOMEM);
 	}
-	assert_string_equal(api_pattern(i + 252), "api.replicate.com");
+	assert_string_equal(api_pattern(i + 252), "gateway.ai.cloudflare.com");
 	assert_null(api_pattern(i + 253));
 }
 
@@ -101,10 +101,22 @@ static void paths_tell_what_is_billed(void **state)
 		  DIALECT_GEMINI },
 		{ "gcp.gemini", "/v1beta/openai/chat/completions", "chat", DIALECT_OPENAI },
 		{ "gcp.vertex_ai", "/v1/x/publishers/anthropic/models/c:streamRawPredict", "chat",
-		  DIALECT_ANTHROPIC },
+		  DIALECT_ANY },
 		{ "aws.bedrock", "/model/m/converse", "chat", DIALECT_BEDROCK },
 		{ "cohere", "/v2/embed", "embeddings", DIALECT_COHERE },
-		{ "openai", "/v1/audio/speech", "speech", DIALECT_NONE },
+		{ "openai", "/v1/audio/speech", "speech", DIALECT_OPENAI },
+		{ "openai", "/v1/chat/completions/", "chat", DIALECT_OPENAI },
+		{ "openai", "/v1/videos/video_1/remix", "video", DIALECT_OPENAI },
+		{ "openai", "/v1/videos//remix", NULL, 0 },
+		{ "openai", "/v1/responses/resp_1", NULL, 0 },
+		{ "mistral_ai", "/v1/ocr", "ocr", DIALECT_OPENAI },
+		{ "mistral_ai", "/v1/conversations", "chat", DIALECT_OPENAI },
+		{ "minimax", "/v1/text/chatcompletion_v2", "chat", DIALECT_OPENAI },
+		{ "openai", "/api/generate", "text_completion", DIALECT_OLLAMA },
+		{ "elevenlabs", "/v1/text-to-speech/voice/stream", "speech", DIALECT_OPENAI },
+		{ "databricks", "/serving-endpoints/e/invocations", "chat", DIALECT_ANY },
+		{ "fal_ai", "/fal-ai/flux/dev", "image", DIALECT_OPENAI },
+		{ "fal_ai", "/fal-ai/flux/requests/r", NULL, 0 },
 		{ "openai", "/v1/files", NULL, 0 },
 		{ "openai", "/v1/threads/t/messages", NULL, 0 },
 		{ "openai", "/v1/responses/r/cancel", NULL, 0 },
@@ -116,7 +128,7 @@ static void paths_tell_what_is_billed(void **state)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		const struct endpoint *endpoint = endpoint_find(provider_by_name(rows[i].provider),
-								rows[i].path);
+								"POST", rows[i].path);
 
 		if (!rows[i].operation) {
 			assert_null(endpoint);
@@ -137,6 +149,10 @@ static void a_path_may_name_the_model(void **state)
 		  "claude-opus-4@20250514" },
 		{ "/model/us.anthropic.claude-v1%3A0/converse", "us.anthropic.claude-v1:0" },
 		{ "/openai/deployments/mine/chat/completions", "mine" },
+		{ "/v1/models/meta/llama-3-70b/predictions", "meta/llama-3-70b" },
+		{ "/endpoints/mine/invocations", "mine" },
+		{ "/client/v4/accounts/a/ai/run/@cf/meta/llama-3", "@cf/meta/llama-3" },
+		{ "/fal-ai/flux-pro/v1.1", "fal-ai/flux-pro/v1.1" },
 		{ "/v1/messages", "" },
 		{ "/model/a%2", "a%2" },
 		{ "/model/%00b/x", "%00b" },

@@ -394,7 +394,7 @@ static void errors_cost_what_the_provider_says(void **state)
 	} rows[] = {
 		{ "api.openai.com", 429, CHARGE_FREE },
 		{ "api.openai.com", 500, CHARGE_FREE },
-		{ "x.openai.azure.com", 400, CHARGE_TEXT },
+		{ "x.openai.azure.com", 400, CHARGE_FREE },
 		{ "x.openai.azure.com", 408, CHARGE_TEXT },
 		{ "x.openai.azure.com", 429, CHARGE_FREE },
 		{ "x.openai.azure.com", 401, CHARGE_FREE },
@@ -526,7 +526,8 @@ static void what_is_free_is_no_call(void **state)
 		const char *method, *host, *path;
 	} rows[] = {
 		{ "GET", "api.openai.com", "/v1/models" },
-		{ "GET", "api.openai.com", "/v1/responses/resp_1" },
+		{ "GET", "api.openai.com", "/v1/responses" },
+		{ "DELETE", "api.openai.com", "/v1/responses/resp_1" },
 		{ "POST", "api.anthropic.com", "/v1/messages/count_tokens" },
 		{ "POST", "api.openai.com", "/v1/files" },
 		{ "POST", "api.openai.com", "/v1/moderations" },

@@ -7,7 +7,7 @@ static void each_class_is_a_field_of_its_own(void **state)
 {
 	struct usage usage = { 0 };
 
-	assert_int_equal(sizeof(usage), USAGE_COUNT * sizeof(uint64_t));
+	assert_int_equal(offsetof(struct usage, image_input), USAGE_COUNT * sizeof(uint64_t));
 	for (size_t i = 0; i < USAGE_COUNT; i++) {
 		assert_int_equal(usage_get(&usage, i), 0);
 		*usage_at(&usage, i) = i + 1;
@@ -35,6 +35,28 @@ static void each_token_is_counted_once(void **state)
 				     .web_searches = 9 };
 
 	assert_int_equal(usage_tokens(&usage), 7654321);
+}
+
+/* What has no class of its own is one of the kind that has, and no token is lost. */
+static void what_leaves_has_the_classes_of_the_table(void **state)
+{
+	const struct usage usage = { .input = 1,
+				     .cache_read = 20,
+				     .output = 300,
+				     .image_input = 4000,
+				     .cache_read_audio = 50000,
+				     .image_output = 600000,
+				     .video_output = 7000000,
+				     .citations = 80000000,
+				     .images = 9 };
+	struct usage folded = usage_fold(&usage);
+
+	assert_int_equal(usage_tokens(&folded), 87654321);
+	assert_int_equal(folded.input, 80004001);
+	assert_int_equal(folded.cache_read, 50020);
+	assert_int_equal(folded.output, 7600300);
+	assert_int_equal(folded.image_output, 0);
+	assert_int_equal(folded.images, 9);
 }
 
 static void all_classes_are_added(void **state)
@@ -68,6 +90,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_class_is_a_field_of_its_own),
 		cmocka_unit_test(each_token_is_counted_once),
+		cmocka_unit_test(what_leaves_has_the_classes_of_the_table),
 		cmocka_unit_test(all_classes_are_added),
 		cmocka_unit_test(a_column_is_one_run_of_classes),
 	};

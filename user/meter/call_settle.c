@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a call used: by its answer, or by an estimate. */
+#include "meter/call_internal.h"
+
+#include <string.h>
+
+#include "meter/estimate.h"
+#include "meter/payer.h"
+#include "meter/usage_slots.h"
+
+static bool is_operation(const struct call *call, const char *name)
+{
+	return !strcmp(call->endpoint->operation, name);
+}
+
+bool call_request_is_read(const struct call *call)
+{
+	return !call->request_is_cut && call->text.count.bytes + call->text.dropped > 0;
+}
+
+/* The name that teaches and is taught: the request's own, which is known before any answer. */
+const char *call_calibrated_model(const struct call *call)
+{
+	return *call->model ? call->model : call->answer.model;
+}
+
+uint64_t call_input_estimate(const struct call *call)
+{
+	struct text_request request = {
+		.text = call->text.count,
+		.messages = call->messages,
+		.images = call->text.dropped,
+		.has_tools = call->has_tools,
+	};
+
+	/* Pictures by address or as a data: URL have a formula; the latter are also base64. */
+	request.images -= request.images < call->pictures ? request.images : call->pictures;
+	return estimate_request(&request, *call->answer.model ? call->answer.model : call->model) +
+	       call->picture_tokens;
+}
+
+/* What of the answer was delivered, in tokens. */
+static uint64_t output_estimate(const struct call *call)
+{
+	const struct answer *answer = &call->answer;
+	const char *model = *answer->model ? answer->model : call->model;
+	uint64_t events = answer->content_events;
+	uint64_t text = estimate_text(&answer->text.count, model);
+
+	if (answer->dialect == DIALECT_ANTHROPIC || answer->dialect == DIALECT_COHERE)
+		return estimate_bytes(answer->content_bytes, model);
+	/*
+	 * One event is one token at most vendors, which is better than any text model; but a
+	 * gateway or a newer model may put several into one event, and then the text says more.
+	 * docs/facts/wire.md, "Size of stream events".
+	 */
+	if (answer->dialect == DIALECT_OPENAI && call->provider->event_is_token &&
+	    events * 10 >= text * 7)
+		return events;
+	return text > events ? text : events;
+}
+
+/* Of an estimate from text, in thousandths and tokens: docs/facts/wire.md, "Expected errors". */
+#define ERROR_INPUT_TEXT   200
+#define ERROR_INPUT_LEAST  50 /* however well the last calls came out */
+#define ERROR_INPUT_TOKENS 20
+#define ERROR_OUTPUT_TEXT  250
+
+static void estimate_input_text(const struct call *call, const struct calibration *calibration,
+				struct estimate *ret)
+{
+	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, call->host,
+					     call_calibrated_model(call) };
+	uint32_t error;
+
+	if (!calibration_error(calibration, &key, &error))
+		error = ERROR_INPUT_TEXT;
+	if (error < ERROR_INPUT_LEAST)
+		error = ERROR_INPUT_LEAST;
+	ret->input = call_input_estimate(call) * calibration_factor(calibration, &key);
+	ret->input = (ret->input + 500) / 1000;
+	ret->input_error = ret->input * error / 1000 + ERROR_INPUT_TOKENS;
+}
+
+struct sizes call_sizes(const struct call *call)
+{
+	const struct answer *answer = &call->answer;
+	struct sizes sizes = { .provider = call->provider->name,
+			       .host = call->host,
+			       .exchanges = 1,
+			       .request_bytes = call->request_bytes,
+			       .response_bytes =
+				       answer->dialect == DIALECT_NONE ? 0 : call->answer_bytes };
+
+	if (answer->form == ANSWER_JSON || answer->form == ANSWER_SSE)
+		sizes.form = answer->form;
+	return sizes;
+}
+
+static enum charge_source estimate(const struct call *call, const struct calibration *calibration,
+				   struct estimate *ret)
+{
+	const struct sizes sizes = call_sizes(call);
+	const struct answer *answer = &call->answer;
+	enum charge_source source = CHARGE_SIZE;
+
+	estimate_sizes(&sizes, calibration, ret);
+	if (call_request_is_read(call)) {
+		estimate_input_text(call, calibration, ret);
+		source = CHARGE_TEXT;
+	}
+	if (answer->form == ANSWER_SSE && !answer->has_gap) {
+		ret->output = output_estimate(call);
+		ret->output_error = ret->output * ERROR_OUTPUT_TEXT / 1000;
+	} else if (call->has_head && answer->form != ANSWER_UNKNOWN && answer->dialect) {
+		source = CHARGE_SIZE;
+	}
+	if (call->status >= 400 || is_operation(call, "embeddings") || is_operation(call, "rerank"))
+		ret->output = ret->output_error = 0;
+	return source;
+}
+
+/* Whether the model wrote anything before it declined. */
+static bool has_output(const struct call *call, const struct usage_slots_usage *told)
+{
+	const struct answer *answer = &call->answer;
+
+	return told->slots[SLOT_OUTPUT] && (answer->content_events || answer->has_blocks);
+}
+
+/* How the call failed; MOMENTS: it did not. */
+static enum moment moment_of(const struct call *call, const struct usage_slots_usage *told)
+{
+	const struct answer *answer = &call->answer;
+
+	if (answer->is_refused)
+		return has_output(call, told) ? MOMENT_REFUSED_LATER : MOMENT_REFUSED_FIRST;
+	if (call->status >= 300 && call->status < 400)
+		return MOMENT_REDIRECTED;
+	if (call->status == 408)
+		return MOMENT_TIMED_OUT;
+	if (call->status >= 400)
+		return answer->is_filtered ? MOMENT_FILTERED : MOMENT_REJECTED;
+	if (answer->has_error)
+		return answer->content_events ? MOMENT_BROKE_LATER : MOMENT_BROKE_FIRST;
+	if (!call->has_head && call->is_over && !call->request_is_whole)
+		return MOMENT_NOT_SENT;
+	return MOMENTS;
+}
+
+/* True if nothing is billed: the table of payer.c. */
+static bool is_free(const struct call *call, const struct usage_slots_usage *told, bool has_usage)
+{
+	enum moment moment = moment_of(call, told);
+
+	if (moment == MOMENTS)
+		return false;
+	/* Usage that an answer contains was billed, unless the answer says that it was not. */
+	if (has_usage && moment != MOMENT_REFUSED_FIRST)
+		return false;
+	return !payer_rule(call->provider->name, moment)->is_billed;
+}
+
+static bool is_set(const struct usage_slots_usage *told, enum slot slot)
+{
+	return told->has >> slot & 1;
+}
+
+static void set(struct usage_slots_usage *told, enum slot slot, uint64_t value)
+{
+	told->slots[slot] = value;
+	told->has |= 1u << slot;
+}
+
+/* Adds what a dialect leaves out and what follows from the rest. */
+static void complete(const struct call *call, struct usage_slots_usage *told)
+{
+	const char *model = *call->answer.model ? call->answer.model : call->model;
+	uint64_t *s = told->slots, sum;
+
+	/* Voyage and other embedders and rerankers report a total alone, which then is all input. */
+	if ((is_operation(call, "embeddings") || is_operation(call, "rerank")) &&
+	    is_set(told, SLOT_TOTAL) && !is_set(told, SLOT_INPUT))
+		set(told, SLOT_INPUT, s[SLOT_TOTAL]);
+	/* Gemini over OpenAI's shape: thoughts are in the total alone. */
+	sum = s[SLOT_INPUT] + s[SLOT_OUTPUT];
+	if (call->answer.dialect == DIALECT_OPENAI && strstr(model, "gemini") &&
+	    is_set(told, SLOT_OUTPUT) && !s[SLOT_REASONING] && s[SLOT_TOTAL] > sum) {
+		set(told, SLOT_REASONING, s[SLOT_TOTAL] - sum);
+		set(told, SLOT_OUTPUT, s[SLOT_TOTAL] - s[SLOT_INPUT]);
+	}
+	/* An Ollama that has the prompt in its cache does not count it. */
+	if (call->answer.dialect == DIALECT_OLLAMA && is_set(told, SLOT_OUTPUT))
+		told->has |= 1u << SLOT_INPUT;
+	/* A container that the request names was paid for when it was made. */
+	if (call->has_container)
+		s[SLOT_SESSIONS] = 0;
+	/* A video has as many seconds as were asked for, 4 where none were (OpenAI's default). */
+	if (is_operation(call, "video") && call->status == 200 && !is_set(told, SLOT_MILLIS))
+		set(told, SLOT_MILLIS, (call->seconds_wanted ? call->seconds_wanted : 4) * 1000);
+}
+
+/* Counts of the body, over those of the head, which Bedrock has for models whose bodies have none. */
+static void told_by(const struct call *call, struct usage_slots_usage *ret)
+{
+	struct usage_slots_usage body;
+
+	answer_told(&call->answer, &body);
+	*ret = call->header;
+	usage_slots_usage_merge(ret, &body);
+	complete(call, ret);
+}
+
+/*
+ * Keeps what a cut stream reported and estimates the rest:
+ * docs/facts/wire.md, "What is billed when a stream is cut".
+ */
+static void settle_partial(const struct call *call, const struct calibration *calibration,
+			   const struct usage_slots_usage *told, struct charge *ret)
+{
+	const uint32_t input = 1u << SLOT_INPUT | 1u << SLOT_CACHE_MISS;
+	struct estimate guess;
+	uint64_t output = output_estimate(call);
+
+	(void)estimate(call, calibration, &guess);
+	if (!(told->has & input) && call->answer.dialect != DIALECT_GEMINI) {
+		ret->usage.input = guess.input;
+		ret->error_input = guess.input_error;
+	}
+	ret->error_output = output * ERROR_OUTPUT_TEXT / 1000;
+	/* Text that was not captured is in the sizes alone. */
+	if (call->answer.has_gap && guess.output > output) {
+		output = guess.output;
+		ret->error_output = guess.output_error;
+	}
+	if (output > ret->usage.output)
+		ret->usage.output = output;
+}
+
+/* What is billed by the piece, with tokens or without. */
+static bool has_pieces(const struct usage *usage)
+{
+	return usage->images || usage->pages || usage->queries || usage->millis || usage->characters;
+}
+
+/* True if what was told is the last word on the call. */
+static bool is_settled(const struct call *call, const struct usage_slots_usage *told,
+		       const struct usage *usage)
+{
+	const struct answer *answer = &call->answer;
+
+	if (call->header.has && call->answer_ended)
+		return true;
+	if (has_pieces(usage) && !is_set(told, SLOT_OUTPUT))
+		return answer->is_final || answer->form != ANSWER_SSE;
+	if (!is_set(told, SLOT_INPUT) && !is_set(told, SLOT_CACHE_MISS))
+		return false;
+	/* A body says it once; a stream, and Gemini's array is one, is settled by its last word. */
+	return answer->is_final ||
+	       (answer->form == ANSWER_JSON && answer->dialect != DIALECT_GEMINI);
+}
+
+#define SPEECH_MILLIS_PER_CHARACTER 67    /* 150 words of 6 characters a minute */
+#define AUDIO_BYTES_PER_SECOND      16000 /* 128 kbit/s, what MP3 and AAC mostly have */
+#define AUDIO_TOKENS_PER_SECOND     10    /* of gpt-4o-transcribe */
+#define ERROR_DURATION              500
+
+/* Speech and images of which no count was told: by characters, the size of the file, the request. */
+static bool estimate_media(const struct call *call, struct charge *ret)
+{
+	uint64_t millis;
+
+	if (is_operation(call, "speech") && call->characters) {
+		ret->usage =
+			(struct usage){ .input = call_input_estimate(call),
+					.characters = call->characters,
+					.millis = call->characters * SPEECH_MILLIS_PER_CHARACTER };
+		ret->error_input = ret->usage.input * ERROR_INPUT_TEXT / 1000;
+		ret->source = CHARGE_TEXT;
+		return true;
+	}
+	if (is_operation(call, "transcription") && call->form.file_bytes) {
+		millis = call->form.file_bytes * 1000 / AUDIO_BYTES_PER_SECOND;
+		ret->usage = (struct usage){ .audio_input = millis * AUDIO_TOKENS_PER_SECOND / 1000,
+					     .millis = millis };
+		ret->error_input = ret->usage.audio_input * ERROR_DURATION / 1000;
+		ret->source = CHARGE_SIZE;
+		return true;
+	}
+	if (is_operation(call, "image") && call->images_wanted) {
+		ret->usage = (struct usage){ .images = call->images_wanted };
+		ret->source = CHARGE_TEXT;
+		return true;
+	}
+	return false;
+}
+
+static void settle_estimate(const struct call *call, const struct calibration *calibration,
+			    struct charge *ret)
+{
+	struct estimate guess;
+
+	if (call->status < 400 && estimate_media(call, ret))
+		return;
+	ret->source = estimate(call, calibration, &guess);
+	ret->usage = (struct usage){ .input = guess.input, .output = guess.output };
+	ret->error_input = guess.input_error;
+	ret->error_output = guess.output_error;
+}
+
+enum dialect call_dialect(const struct call *call)
+{
+	/* Header fields mean what Bedrock's bodies mean. */
+	return call->answer.dialect == DIALECT_NONE ? DIALECT_BEDROCK : call->answer.dialect;
+}
+
+void call_settle(const struct call *call, const struct calibration *calibration, struct charge *ret)
+{
+	struct usage_slots_usage told;
+	bool has_usage;
+
+	told_by(call, &told);
+	has_usage = usage_slots_usage_settle(&told, call_dialect(call), &ret->usage);
+	if (call->endpoint->job == JOB_RESULTS) {
+		/* Lines add up, as extras; part of a download is no bill. */
+		ret->usage = (struct usage){ 0 };
+		ret->source = call->answer.is_final && call->answer.extras_count ? CHARGE_USAGE :
+										   CHARGE_FREE;
+	} else if (is_free(call, &told, has_usage) || (call->endpoint->job && !has_usage)) {
+		ret->usage = (struct usage){ 0 };
+		ret->source = CHARGE_FREE;
+	} else if (has_usage && is_settled(call, &told, &ret->usage)) {
+		ret->source = CHARGE_USAGE;
+	} else if (has_usage) {
+		ret->source = CHARGE_PARTIAL;
+		settle_partial(call, calibration, &told, ret);
+	} else {
+		settle_estimate(call, calibration, ret);
+	}
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The paths that are billed. */
+#include <stddef.h>
+
+#include "meter/provider.h"
+
+/*
+ * What a provider or gateway serves below its own base path:
+ * docs/facts/wire.md, "Anthropic" and "OpenAI".
+ */
+const struct endpoint endpoint_rows[] = {
+	{ .tail = "/v1/messages", .operation = "chat", .dialect = DIALECT_ANTHROPIC },
+	{ .tail = "/v1/complete", .operation = "text_completion", .dialect = DIALECT_ANTHROPIC },
+	{ .tail = "/v1/messages/batches",
+	  .operation = "batch",
+	  .dialect = DIALECT_ANTHROPIC,
+	  .tier = "batch" },
+	{ .tail = "/chat/completions", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = "/responses", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = "/responses/compact", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = "/completions", .operation = "text_completion", .dialect = DIALECT_OPENAI },
+	{ .tail = "/embeddings", .operation = "embeddings", .dialect = DIALECT_OPENAI },
+	{ .tail = "/images/generations", .operation = "image", .dialect = DIALECT_OPENAI },
+	{ .tail = "/images/edits", .operation = "image", .dialect = DIALECT_OPENAI },
+	{ .tail = "/images/variations",
+	  .operation = "image",
+	  .dialect = DIALECT_OPENAI,
+	  .model = "dall-e-2" },
+	{ .tail = "/audio/transcriptions", .operation = "transcription", .dialect = DIALECT_OPENAI },
+	{ .tail = "/audio/translations", .operation = "transcription", .dialect = DIALECT_OPENAI },
+	{ .tail = "/audio/speech", .operation = "speech", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/videos", .operation = "video", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/videos/*/remix", .operation = "video", .dialect = DIALECT_OPENAI },
+	{ .tail = "/rerank", .operation = "rerank", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/text/chatcompletion_v2", .operation = "chat", .dialect = DIALECT_OPENAI },
+	/* Ollama's own. */
+	{ .tail = "/api/chat", .operation = "chat", .dialect = DIALECT_OLLAMA },
+	{ .tail = "/api/generate", .operation = "text_completion", .dialect = DIALECT_OLLAMA },
+	{ .tail = "/api/embed", .operation = "embeddings", .dialect = DIALECT_OLLAMA },
+	/* Databricks, SageMaker. */
+	{ .tail = "/invocations", .operation = "chat", .dialect = DIALECT_ANY },
+	{ .tail = "/invocations-response-stream", .operation = "chat", .dialect = DIALECT_ANY },
+	/* Work that was begun before: whoever asks for it is told its usage. */
+	{ .tail = "/v1/responses/*", .operation = "chat", .dialect = DIALECT_OPENAI, .job = JOB_POLL },
+	{ .tail = "/openai/responses/*",
+	  .operation = "chat",
+	  .dialect = DIALECT_OPENAI,
+	  .job = JOB_POLL },
+	{ .tail = "/v1/messages/batches/*/results",
+	  .operation = "chat",
+	  .dialect = DIALECT_ANTHROPIC,
+	  .tier = "batch",
+	  .job = JOB_RESULTS },
+	{ .tail = "/v1/batches/*",
+	  .operation = "chat",
+	  .dialect = DIALECT_OPENAI,
+	  .tier = "batch",
+	  .job = JOB_POLL },
+	{ .tail = NULL },
+};
+
+/* docs/facts/wire.md, "Gemini and Vertex AI" */
+const struct endpoint endpoint_google[] = {
+	{ .tail = "/count-tokens:rawPredict" },
+	{ .tail = ":generateContent", .operation = "generate_content", .dialect = DIALECT_GEMINI },
+	{ .tail = ":streamGenerateContent",
+	  .operation = "generate_content",
+	  .dialect = DIALECT_GEMINI },
+	{ .tail = ":batchGenerateContent", .operation = "batch", .tier = "batch" },
+	{ .tail = ":embedContent", .operation = "embeddings", .dialect = DIALECT_GEMINI },
+	{ .tail = ":batchEmbedContents", .operation = "embeddings", .dialect = DIALECT_GEMINI },
+	{ .tail = ":rawPredict", .operation = "chat", .dialect = DIALECT_ANY },
+	{ .tail = ":streamRawPredict", .operation = "chat", .dialect = DIALECT_ANY },
+	{ .tail = ":predict", .operation = "generate_content" },
+	{ .tail = ":predictLongRunning", .operation = "generate_content" },
+	{ .tail = "/v1beta/interactions", .operation = "generate_content", .dialect = DIALECT_GEMINI },
+	{ .tail = NULL },
+};
+
+/*
+ * docs/facts/wire.md, "AWS Bedrock". Invoke answers in the model's own dialect.
+ */
+const struct endpoint endpoint_bedrock[] = {
+	{ .tail = "/converse", .operation = "chat", .dialect = DIALECT_BEDROCK },
+	{ .tail = "/converse-stream", .operation = "chat", .dialect = DIALECT_BEDROCK },
+	{ .tail = "/invoke", .operation = "chat", .dialect = DIALECT_ANY },
+	{ .tail = "/invoke-with-response-stream", .operation = "chat", .dialect = DIALECT_ANY },
+	{ .tail = "/invoke-with-bidirectional-stream", .operation = "chat" },
+	{ .tail = "/async-invoke", .operation = "chat" },
+	{ .tail = NULL },
+};
+
+/* docs/facts/wire.md, "Cohere" */
+const struct endpoint endpoint_cohere[] = {
+	{ .tail = "/v2/chat", .operation = "chat", .dialect = DIALECT_COHERE },
+	{ .tail = "/v1/chat", .operation = "chat", .dialect = DIALECT_COHERE },
+	{ .tail = "/v1/generate", .operation = "text_completion", .dialect = DIALECT_COHERE },
+	{ .tail = "/v1/embed", .operation = "embeddings", .dialect = DIALECT_COHERE },
+	{ .tail = "/v2/embed", .operation = "embeddings", .dialect = DIALECT_COHERE },
+	{ .tail = "/v1/rerank", .operation = "rerank", .dialect = DIALECT_COHERE },
+	{ .tail = "/v2/rerank", .operation = "rerank", .dialect = DIALECT_COHERE },
+	{ .tail = NULL },
+};
+
+const struct endpoint endpoint_mistral[] = {
+	{ .tail = "/v1/ocr", .operation = "ocr", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/conversations", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/conversations/*", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/conversations/*/restart", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/agents/completions", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = NULL },
+};
+
+const struct endpoint endpoint_replicate[] = {
+	{ .tail = "/predictions", .operation = "generate_content" },
+	{ .tail = NULL },
+};
+
+/* elevenlabs.io/docs/api-reference, 2026-11 */
+const struct endpoint endpoint_elevenlabs[] = {
+	{ .tail = "/v1/text-to-speech/*", .operation = "speech", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/text-to-speech/*/stream", .operation = "speech", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/text-to-speech/*/with-timestamps",
+	  .operation = "speech",
+	  .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/text-to-speech/*/stream/with-timestamps",
+	  .operation = "speech",
+	  .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/speech-to-text", .operation = "transcription", .dialect = DIALECT_OPENAI },
+	{ .tail = NULL },
+};
+
+/* developers.deepgram.com/reference, 2026-11 */
+const struct endpoint endpoint_deepgram[] = {
+	{ .tail = "/v1/listen", .operation = "transcription", .dialect = DIALECT_DEEPGRAM },
+	{ .tail = "/v1/speak", .operation = "speech", .dialect = DIALECT_OPENAI },
+	{ .tail = NULL },
+};
+
+/* docs.fal.ai/model-apis, 2026-11: the path is the model; what is queued has its bill here as well. */
+const struct endpoint endpoint_fal[] = {
+	{ .tail = "/requests/*", .operation = NULL },
+	{ .tail = "/fal-ai/*", .operation = "image", .dialect = DIALECT_OPENAI },
+	{ .tail = "/fal-ai/*/*", .operation = "image", .dialect = DIALECT_OPENAI },
+	{ .tail = "/fal-ai/*/*/*", .operation = "image", .dialect = DIALECT_OPENAI },
+	{ .tail = NULL },
+};
+
+/* Alibaba's own shape beside OpenAI's, and IBM's. */
+const struct endpoint endpoint_dashscope[] = {
+	{ .tail = "/generation", .operation = "chat", .dialect = DIALECT_ANY },
+	{ .tail = "/text-embedding", .operation = "embeddings", .dialect = DIALECT_OPENAI },
+	{ .tail = NULL },
+};
+const struct endpoint endpoint_watsonx[] = {
+	{ .tail = "/ml/v1/text/chat", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = "/ml/v1/text/chat_stream", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = "/ml/v1/text/generation", .operation = "text_completion", .dialect = DIALECT_ANY },
+	{ .tail = "/ml/v1/text/generation_stream",
+	  .operation = "text_completion",
+	  .dialect = DIALECT_ANY },
+	{ .tail = "/ml/v1/text/embeddings", .operation = "embeddings", .dialect = DIALECT_ANY },
+	{ .tail = NULL },
+};
+const struct endpoint endpoint_snowflake[] = {
+	{ .tail = "/cortex/inference:complete", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = NULL },
+};
+const struct endpoint endpoint_cloudflare[] = {
+	{ .tail = "/ai/run/@cf/*/*", .operation = "chat", .dialect = DIALECT_ANY },
+	{ .tail = "/workers-ai/@cf/*/*", .operation = "chat", .dialect = DIALECT_ANY },
+	{ .tail = ":generateContent", .operation = "generate_content", .dialect = DIALECT_GEMINI },
+	{ .tail = ":streamGenerateContent",
+	  .operation = "generate_content",
+	  .dialect = DIALECT_GEMINI },
+	{ .tail = "/converse", .operation = "chat", .dialect = DIALECT_BEDROCK },
+	{ .tail = "/invoke", .operation = "chat", .dialect = DIALECT_ANY },
+	{ .tail = NULL },
+};

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is wanted of a request, in any dialect. */
+#include "meter/usage_slots.h"
+
+#define END                          \
+	{                            \
+		NULL, 0, NULL, false \
+	}
+
+static const struct json_node stream_options[] = {
+	{ "include_usage", REQUEST_INCLUDE_USAGE, NULL, false },
+	END,
+};
+static const struct json_node picture[] = {
+	{ "url", REQUEST_IMAGE, NULL, false },
+	{ "detail", REQUEST_DETAIL, NULL, false },
+	END,
+};
+static const struct json_node part[] = {
+	{ "image_url", REQUEST_IMAGE, picture, false },
+	{ "detail", REQUEST_DETAIL, NULL, false },
+	END,
+};
+static const struct json_node message[] = {
+	{ "role", REQUEST_ROLE, NULL, false },
+	{ "content", 0, part, false },
+	END,
+};
+static const struct json_node tool[] = {
+	{ "container", REQUEST_CONTAINER, NULL, false },
+	END,
+};
+static const struct json_node params[] = {
+	{ "model", REQUEST_MODEL, NULL, false },
+	{ "messages", 0, message, false },
+	END,
+};
+static const struct json_node batch_request[] = {
+	{ "custom_id", REQUEST_CUSTOM_ID, NULL, false },
+	{ "params", 0, params, false },
+	END,
+};
+static const struct json_node request[] = {
+	{ "model", REQUEST_MODEL, NULL, false },
+	{ "model_id", REQUEST_MODEL, NULL, false },
+	{ "modelId", REQUEST_MODEL, NULL, false },
+	{ "stream", REQUEST_STREAM, NULL, false },
+	{ "stream_options", 0, stream_options, false },
+	{ "background", REQUEST_BACKGROUND, NULL, false },
+	{ "messages", 0, message, false },
+	{ "input", 0, message, false },
+	{ "contents", 0, message, false },
+	{ "requests", 0, batch_request, false },
+	{ "size", REQUEST_SIZE, NULL, false },
+	{ "quality", REQUEST_QUALITY, NULL, false },
+	{ "n", REQUEST_COUNT, NULL, false },
+	{ "seconds", REQUEST_SECONDS, NULL, false },
+	{ "tools", REQUEST_TOOL, tool, true },
+	{ "functions", REQUEST_TOOL, NULL, true },
+	END,
+};
+
+const struct json_node *request_keys(void)
+{
+	return request;
+}
