@@ -134,6 +134,12 @@ int64_t ledger_last_id(const struct ledger *ledger);
 /* Ids up to this one are not used again: somebody has seen them, and this file lost them. */
 void ledger_skip(struct ledger *ledger, int64_t id);
 
+/*
+ * A job of a provider, by its id, is charged now. 0: it is the first time; -EEXIST: it was charged before, by this
+ * process or another; another -errno: not known. Those of two months ago are forgotten.
+ */
+int ledger_claim_job(struct ledger *ledger, const char *provider, const char *job, int64_t now_us);
+
 /* Facts that the daemon publishes to other subcommands ("coverage", "gates", "version", ...); JSON values. */
 int ledger_put(struct ledger *ledger, const char *key, const char *json);
 /* NULL: none. To be freed. */

@@ -108,8 +108,15 @@ static const char schema_6[] =
 	" WHEN result GLOB 'ended*' THEN 'ended' WHEN result GLOB 'failed*' THEN 'failed'"
 	" WHEN result GLOB 'refused*' THEN 'refused' ELSE '' END;";
 
+/* Jobs that were charged (ledger_claim_job). */
+static const char schema_7[] =
+	"CREATE TABLE jobs (provider TEXT NOT NULL, id TEXT NOT NULL, time_us INTEGER NOT NULL,"
+	" PRIMARY KEY (provider, id)) WITHOUT ROWID;"
+	"CREATE INDEX jobs_time ON jobs (time_us);";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4, schema_5, schema_6 };
+static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4,
+					  schema_5, schema_6, schema_7 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

@@ -381,7 +381,9 @@ static void write_run_times(struct scrape *scrape)
 
 static void write_runs_of(void *arg, const struct tap_run_time *run_time)
 {
-	count(arg, "program", run_time->program, run_time->runs);
+	struct scrape *scrape = arg;
+
+	exposition_count(&scrape->out, "", "program", run_time->program, run_time->runs);
 }
 
 static void write_runs(struct scrape *scrape)

@@ -130,6 +130,9 @@ void pipeline_call_over(struct pipeline *pipeline, const struct connections_call
 {
 	struct charge waived;
 
+	if (jobs_seen(&pipeline->jobs, pipeline->config.ledger, charge,
+		      pipeline->config.wall_us(charge->start_mono_ns)))
+		return;
 	if (!is_unsent(pipeline, caller, charge))
 		return pipeline_charge(pipeline, caller, charge);
 	waived = *charge;

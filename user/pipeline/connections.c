@@ -94,7 +94,10 @@ static void item_settle(struct connections *connections, struct connection *conn
 
 	call_charge(item->call, pipeline->config.prices, pipeline->calibration, &charge);
 	call_teach(item->call, pipeline->calibration);
-	pipeline_call_over(pipeline, &caller, &charge);
+	charge.usage = usage_fold(&charge.usage);
+	/* Who asks after a job that is not done makes no call. */
+	if (!charge.is_poll || charge.source != CHARGE_FREE)
+		pipeline_call_over(pipeline, &caller, &charge);
 	item_free(connections, connection, item);
 }
 
@@ -150,7 +153,9 @@ static void item_report(struct connections *connections, struct connection *conn
 		return;
 	item->reported_ns = now_ns;
 	call_charge(item->call, pipeline->config.prices, pipeline->calibration, &charge);
-	pipeline_call_running(pipeline, &caller, &charge);
+	charge.usage = usage_fold(&charge.usage);
+	if (!charge.is_poll)
+		pipeline_call_running(pipeline, &caller, &charge);
 }
 
 static void piece_take(struct connections *connections, struct connection *connection,

@@ -14,6 +14,7 @@
 #include "flow/quic_flows.h"
 #include "flow/relays.h"
 #include "flow/unsent.h"
+#include "pipeline/jobs.h"
 #include "pipeline/pipeline.h"
 
 struct pipeline {
@@ -28,6 +29,7 @@ struct pipeline {
 	size_t n_quic; /* of the flows */
 	struct reconcile *reconcile;
 	struct unsent *unsent;
+	struct jobs jobs;
 	uint64_t last_ns; /* of the newest event: the end of calls that nothing else ends */
 	struct pipeline_stats stats;
 };

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/jobs.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+
+static uint64_t hash_text(uint64_t value, const char *text)
+{
+	for (; *text; text++)
+		value = (value ^ (uint8_t)*text) * 0x100000001b3u;
+	return (value ^ 0xff) * 0x100000001b3u;
+}
+
+/* FNV-1a; 0 is an empty place. */
+static uint64_t hash(const struct charge *charge)
+{
+	uint64_t value = hash_text(hash_text(0xcbf29ce484222325u, charge->provider), charge->job);
+
+	return value ? value : 1;
+}
+
+bool jobs_seen(struct jobs *jobs, struct ledger *ledger, const struct charge *charge, int64_t now_us)
+{
+	uint64_t value = hash(charge);
+
+	if (!*charge->job)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(jobs->hashes); i++)
+		if (jobs->hashes[i] == value)
+			return true;
+	jobs->hashes[jobs->next++ % JOBS_KEPT] = value;
+	return ledger && ledger_claim_job(ledger, charge->provider, charge->job, now_us) == -EEXIST;
+}
