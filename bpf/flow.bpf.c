@@ -46,7 +46,7 @@ static __always_inline void flow_leave(struct bpf_sock *sk, struct flow *flow)
 static __always_inline void flow_adopt(struct __sk_buff *skb, struct bpf_sock *sk,
 				       struct flow *flow, const struct segment *s, bool is_ip6)
 {
-	if (!adopt_is_due(sk, flow, is_ip6))
+	if (!adopt_is_due(skb, sk, flow, s, is_ip6))
 		return;
 	flow->cookie = bpf_get_socket_cookie(skb);
 	flow->cgroup = bpf_skb_cgroup_id(skb);
@@ -88,8 +88,6 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 	flow_count_out(flow, s);
 	handshake_count(flow);
 	flow_enter(flow);
-	if (!flow->is_tunnelled && flow->verdict == CTL_AI)
-		adopt_learn(sk, is_ip6);
 	emit_flow(sk, flow, h, EV_FLOW, is_ip6);
 	bpf_sk_storage_delete(&hellos, sk);
 	return PASS;
@@ -232,6 +230,7 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 		had_come = flow->bytes[EV_IN];
 		flow_count_in(sk, flow);
 		pace_stream(skb, flow, flow->bytes[EV_IN] - had_come);
+		adopt_learn(sk, flow, is_ip6);
 		if (handshake_follow(skb, flow, &s))
 			emit_flow(sk, flow, NULL, EV_FLOW, is_ip6);
 		if (s.len && pair_is_due(flow) && pair_packet(skb))
@@ -350,7 +349,8 @@ static __always_inline void flow_end(struct bpf_sock_ops *ops, struct bpf_sock *
  * A process that connects to an AI address is told of now, so that its probes go in during the TCP
  * handshake. The socket has no cgroup that these programs can ask for before 6.10: the task's.
  */
-static __always_inline void flow_approach(struct bpf_sock_ops *ops, const struct flow *flow)
+static __always_inline void flow_approach(struct bpf_sock_ops *ops, struct bpf_sock *sk,
+					  const struct flow *flow)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u64 now = bpf_ktime_get_ns(), *last;
@@ -363,6 +363,7 @@ static __always_inline void flow_approach(struct bpf_sock_ops *ops, const struct
 	if (!is_ip6)
 		addr_from_ip4(&addr, *(__u32 *)addr.addr);
 	addr.port = bpf_ntohl(ops->remote_port);
+	addr.netns = netns_of(sk);
 	if (!addr_is_ai_only(&addr))
 		return;
 	last = bpf_map_lookup_elem(&approaches, &tgid);
@@ -403,7 +404,7 @@ int flow_sockops(struct bpf_sock_ops *ops)
 	flow = bpf_sk_storage_get(&flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (flow) {
 		flow_owner(flow);
-		flow_approach(ops, flow);
+		flow_approach(ops, sk, flow);
 	}
 	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 	return 1;

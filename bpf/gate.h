@@ -71,8 +71,16 @@ static __always_inline void addr_from_ip4(struct ctl_addr *addr, __u32 ip4)
 	__builtin_memcpy(addr->addr + 12, &ip4, sizeof(ip4));
 }
 
+/* By what the node's resolver said, which no connection can take back; else by those of its namespace. */
 static __always_inline bool addr_is_ai_only(const struct ctl_addr *addr)
 {
+	struct ctl_addr everywhere = *addr;
+
+	everywhere.netns = 0;
+	if (bpf_map_lookup_elem(&other_addrs, &everywhere))
+		return false;
+	if (bpf_map_lookup_elem(&ai_addrs, &everywhere))
+		return true;
 	return bpf_map_lookup_elem(&ai_addrs, addr) && !bpf_map_lookup_elem(&other_addrs, addr);
 }
 

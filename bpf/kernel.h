@@ -34,6 +34,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	struct signal_struct *signal;
+	struct nsproxy *nsproxy; /* NULL: the task is ending */
 	struct css_set *cgroups;
 	char comm[16]; /* TASK_COMM_LEN */
 };
@@ -49,6 +50,10 @@ struct net {
 typedef struct {
 	struct net *net;
 } possible_net_t;
+
+struct nsproxy {
+	struct net *net_ns;
+};
 
 typedef struct {
 	__s64 counter;

@@ -78,6 +78,13 @@ static __always_inline bool segment_read(struct __sk_buff *skb, struct segment *
 		to_[3] = (is_ip6) ? d_ : 0;                                                   \
 	} while (0)
 
+static __always_inline __u32 netns_of(struct bpf_sock *sk)
+{
+	struct sock *sock = (struct sock *)bpf_skc_to_tcp_sock(sk);
+
+	return sock ? BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum) : 0;
+}
+
 /* The socket's own idea of its peer: what connect(2) was given, before any NAT. */
 static __always_inline void peer_of(struct ctl_addr *addr, struct bpf_sock *sk, bool is_ip6)
 {
@@ -88,13 +95,7 @@ static __always_inline void peer_of(struct ctl_addr *addr, struct bpf_sock *sk, 
 		addr_from_ip4(addr, *(__u32 *)addr->addr);
 	addr->port = bpf_ntohs(port);
 	addr->reserved = 0;
-}
-
-static __always_inline __u32 netns_of(struct bpf_sock *sk)
-{
-	struct sock *sock = (struct sock *)bpf_skc_to_tcp_sock(sk);
-
-	return sock ? BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum) : 0;
+	addr->netns = netns_of(sk);
 }
 
 #endif

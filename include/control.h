@@ -156,13 +156,17 @@ struct ctl_deferral {
 };
 _Static_assert(sizeof(struct ctl_deferral) == 16, "both halves agree on struct ctl_deferral");
 
-/* Key of the `ai_addrs` and `other_addrs` maps: where a TLS server was reached. */
+/*
+ * Key of the `ai_addrs` and `other_addrs` maps: where a TLS server was reached. What a connection taught
+ * holds in its own network namespace, for inside of one that a tenant made every address is the tenant's.
+ */
 struct ctl_addr {
 	__u8 addr[16]; /* IPv6, or IPv4 as ::ffff:a.b.c.d */
 	__u16 port;    /* host byte order */
 	__u16 reserved;
+	__u32 netns; /* inode number; 0: everywhere, by the node's own resolver */
 };
-_Static_assert(sizeof(struct ctl_addr) == 20, "both halves agree on struct ctl_addr");
+_Static_assert(sizeof(struct ctl_addr) == 24, "both halves agree on struct ctl_addr");
 
 /* A process that is reported as it connects is not reported again for this long. */
 #define CTL_APPROACH_NS 5000000000ULL

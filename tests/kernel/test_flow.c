@@ -113,6 +113,35 @@ static void does_not_guess_at_strange_records(void **state)
 	child_end(&child);
 }
 
+/*
+ * An answer's head, then a stream in records of one byte each, all in one segment: what TCP makes of
+ * a stream whose reader comes late.
+ */
+static void counts_each_of_many_small_records_in_a_segment(void **state)
+{
+	enum { HEAD = 310, SMALL = 23, N = 1000 };
+	static char answer[HEAD + N * SMALL] = { 23, 3, 3, (HEAD - 5) >> 8, (HEAD - 5) & 255 };
+	struct child child = child_new(cgroups[CG_A]);
+	int fd;
+
+	for (size_t at = HEAD; at < sizeof(answer); at += SMALL)
+		memcpy(answer + at, (char[]){ 23, 3, 3, 0, SMALL - 5 }, 5);
+	assert_int_equal(tell(&child, 'c'), 0);
+	assert_int_equal(tell(&child, 'a'), 0);
+	fd = server_accept();
+	assert_int_equal(tell(&child, 'f'), 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, 517 + 80 + 1005, 2000), 517 + 80 + 1005);
+	assert_int_equal(send(fd, answer, sizeof(answer), 0), sizeof(answer));
+	assert_int_equal(tell(&child, 'x'), 0);
+	close(fd);
+	take_events(2);
+	assert_int_equal(last[1].bytes[EV_IN], sizeof(answer));
+	assert_int_equal(last[1].records[EV_IN], 1 + N);
+	assert_int_equal(last[1].framed[EV_IN], sizeof(answer));
+	child_end(&child);
+}
+
 /* The address is known from the first hello: the next process is told of before its own. */
 static void tells_of_an_approach_once_a_process(void **state)
 {
@@ -120,8 +149,13 @@ static void tells_of_an_approach_once_a_process(void **state)
 	struct child other = child_new(cgroups[CG_BELOW]);
 	struct child third = child_new(cgroups[CG_B]);
 
+	int fd;
+
 	assert_int_equal(tell(&child, 'c'), 0);
+	fd = server_accept();
 	assert_int_equal(tell(&child, 'a'), 0);
+	assert_int_equal(server_read(fd, 517, 2000), 517);
+	answered(&child, fd);
 	take_events(1);
 	assert_int_equal(n_approaches, 0);
 	for (int i = 0; i < 3; i++)
@@ -139,6 +173,7 @@ static void tells_of_an_approach_once_a_process(void **state)
 	assert_int_equal(tell(&third, 'a'), 0);
 	take_events(4); /* the first flow's end comes when its FIN is acknowledged, before or after */
 	assert_int_equal(n_approaches, 2); /* of the first process, when the address was not */
+	close(fd);
 	child_end(&child);
 	child_end(&other);
 	child_end(&third);
@@ -340,13 +375,13 @@ static void sees_ipv6_too(void **state)
 	assert_int_equal(last[0].head.cgroup, ids[CG_BELOW]);
 	fd = server_accept();
 	assert_int_equal(server_read(fd, 517, 2000), 517);
-	assert_int_equal(send(fd, "12345", 5, 0), 5);
+	answered(&child, fd);
 	/* learned: the next connect is refused, this one can be reset */
 	gate_set(CG_A, UINT64_MAX);
 	assert_int_equal(tap_destroy(tap, &last[0]), 0);
 	take_events(2);
-	assert_int_equal(last[1].bytes[EV_OUT], 517);
-	assert_int_equal(last[1].bytes[EV_IN], 5);
+	assert_in_range(last[1].bytes[EV_OUT], 517 + 80 + 1005, 517 + 80 + 2 * 1005);
+	assert_int_equal(last[1].bytes[EV_IN], 35);
 	assert_int_equal(tell(&child, '6'), EPERM);
 	assert_int_equal(tell(&child, 'c'), 0);
 	close(fd);
@@ -381,6 +416,7 @@ int main(void)
 		TEST(knows_where_the_handshake_ends),
 		TEST(all_is_handshake_while_nothing_is_asked),
 		TEST(does_not_guess_at_strange_records),
+		TEST(counts_each_of_many_small_records_in_a_segment),
 		TEST(tells_of_an_approach_once_a_process),
 		TEST(tells_of_an_approach_over_ipv6),
 		TEST(defers_a_hello_until_its_process_is_probed),

@@ -25,16 +25,56 @@ static void refuses_connects_below_a_gate_only(void **state)
 	child_end(&beside);
 }
 
+/* The client goes to an AI host, and the server answers in TLS: from then on its address is known. */
+static void learn_address(const struct child *child)
+{
+	int fd;
+
+	assert_int_equal(tell(child, 'c'), 0);
+	fd = server_accept();
+	assert_int_equal(tell(child, 'a'), 0);
+	assert_int_equal(server_read(fd, 517, 2000), 517);
+	answered(child, fd);
+	close(fd);
+}
+
 static void does_not_refuse_a_shared_address(void **state)
 {
-	struct child child = child_new(cgroups[CG_A]);
+	struct child child = child_new(cgroups[CG_B]), other = child_new(cgroups[CG_A]);
 
-	assert_int_equal(tap_add_address(tap, (void *)&server, CTL_AI), 0);
-	assert_int_equal(tell(&child, 'c'), 0);
-	assert_int_equal(tell(&child, 'o'), 0);
+	learn_address(&child);
 	gate_set(CG_A, UINT64_MAX);
+	assert_int_equal(tell(&other, 'c'), EPERM);
 	assert_int_equal(tell(&child, 'c'), 0);
+	assert_int_equal(tell(&child, 'o'), 0); /* another name */
+	assert_int_equal(tell(&other, 'c'), 0);
+	/* what the node's resolver says is nobody's to take back */
+	assert_int_equal(tap_add_address(tap, (void *)&server, CTL_AI), 0);
+	assert_int_equal(tell(&other, 'c'), EPERM);
 	child_end(&child);
+	child_end(&other);
+}
+
+/* A ClientHello is its client's word: it makes no AI host of the server that it is sent to. */
+static void learns_no_address_from_a_hello(void **state)
+{
+	struct child child = child_new(cgroups[CG_B]), other = child_new(cgroups[CG_A]);
+	int fd;
+
+	assert_int_equal(tell(&child, 'c'), 0);
+	fd = server_accept();
+	assert_int_equal(tell(&child, 'a'), 0);
+	assert_int_equal(server_read(fd, 517, 2000), 517);
+	assert_int_equal(send(fd, "N", 1, 0), 1); /* as a database that speaks no TLS */
+	assert_int_equal(tell(&child, 'i'), 0);
+	assert_int_equal(tell(&child, 'f'), 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_true(server_read(fd, 100, 2000) > 0);
+	gate_set(CG_A, UINT64_MAX);
+	assert_int_equal(tell(&other, 'c'), 0);
+	close(fd);
+	child_end(&child);
+	child_end(&other);
 }
 
 static void drops_the_hello_and_resets_its_socket(void **state)
@@ -103,6 +143,7 @@ static void turns_new_connections_away_and_lets_live_ones_go_on(void **state)
 	assert_int_equal(tap_gate_set(tap, ids[CG_A], &gate), 0);
 	assert_int_equal(tell(&live, 'd'), 0);
 	assert_int_equal(server_read(fd, 10, 2000), 10);
+	answered(&live, fd);
 	assert_int_equal(tell(&late, 'c'), EPERM);
 	close(fd);
 	child_end(&live);
@@ -182,6 +223,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(refuses_connects_below_a_gate_only),
 		TEST(does_not_refuse_a_shared_address),
+		TEST(learns_no_address_from_a_hello),
 		TEST(drops_the_hello_and_resets_its_socket),
 		TEST(stops_requests_of_live_ai_flows_but_no_others),
 		TEST(turns_new_connections_away_and_lets_live_ones_go_on),

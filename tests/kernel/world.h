@@ -316,6 +316,19 @@ static inline size_t server_read(int fd, size_t wanted, int patience_ms)
 	return sum;
 }
 
+/* After the hello: the client asks, and a server that speaks TLS answers; only then is its address known. */
+static inline void answered(const struct child *child, int fd)
+{
+	static const uint8_t answer[5 + 30] = { 23, 3, 3, 0, 30 };
+
+	assert_int_equal(tell(child, 'f'), 0);
+	assert_int_equal(tell(child, 'r'), 0);
+	assert_true(server_read(fd, 100, 2000) > 0);
+	assert_int_equal(send(fd, answer, sizeof(answer), 0), sizeof(answer));
+	assert_int_equal(tell(child, 'i'), 0);
+	assert_int_equal(tell(child, 'r'), 0); /* what acknowledges the answer, and more */
+}
+
 static inline void gate_set(int cgroup, uint64_t lease_ns)
 {
 	struct ctl_gate gate = { .lease_ns = lease_ns, .state = CTL_REFUSE };

@@ -12,6 +12,7 @@ struct key {
 	uint8_t addr[16];
 	uint16_t port;
 	uint16_t family;
+	uint32_t netns;
 };
 
 struct entry {
@@ -45,8 +46,8 @@ struct addresses *addresses_free(struct addresses *addresses)
 	return NULL;
 }
 
-static struct entry *find(const struct addresses *addresses, uint8_t family, const uint8_t addr[16],
-			  uint16_t port, struct key *ret_key)
+static struct entry *find(const struct addresses *addresses, uint32_t netns, uint8_t family,
+			  const uint8_t addr[16], uint16_t port, struct key *ret_key)
 {
 	struct entry *entry;
 
@@ -54,15 +55,16 @@ static struct entry *find(const struct addresses *addresses, uint8_t family, con
 	memcpy(ret_key->addr, addr, family == AF_INET ? 4 : 16);
 	ret_key->port = port;
 	ret_key->family = family;
+	ret_key->netns = netns;
 	HASH_FIND(hh, addresses->entries, ret_key, sizeof(*ret_key), entry);
 	return entry;
 }
 
-void addresses_learn(struct addresses *addresses, uint8_t family, const uint8_t addr[16],
-		     uint16_t port, const char *host)
+void addresses_learn(struct addresses *addresses, uint32_t netns, uint8_t family,
+		     const uint8_t addr[16], uint16_t port, const char *host)
 {
 	struct key key;
-	struct entry *entry = find(addresses, family, addr, port, &key);
+	struct entry *entry = find(addresses, netns, family, addr, port, &key);
 
 	if (!entry) {
 		if (HASH_COUNT(addresses->entries) >= ADDRESSES_MAX)
@@ -80,11 +82,14 @@ void addresses_learn(struct addresses *addresses, uint8_t family, const uint8_t 
 	snprintf(entry->host, sizeof(entry->host), "%s", host);
 }
 
-const char *addresses_host(const struct addresses *addresses, uint8_t family,
+const char *addresses_host(const struct addresses *addresses, uint32_t netns, uint8_t family,
 			   const uint8_t addr[16], uint16_t port)
 {
 	struct key key;
-	const struct entry *entry = find(addresses, family, addr, port, &key);
+	const struct entry *entry = find(addresses, 0, family, addr, port, &key);
+
+	if (!entry)
+		entry = find(addresses, netns, family, addr, port, &key);
 
 	return entry ? entry->host : NULL;
 }

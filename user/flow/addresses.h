@@ -19,11 +19,14 @@ struct addresses;
 struct addresses *addresses_new(void);
 struct addresses *addresses_free(struct addresses *addresses);
 
-/* The last name that was reached there counts. `addr` is 16 bytes, IPv4 in the first four. */
-void addresses_learn(struct addresses *addresses, uint8_t family, const uint8_t addr[16],
-		     uint16_t port, const char *host);
-/* NULL: not known. Valid until the next addresses_learn(). */
-const char *addresses_host(const struct addresses *addresses, uint8_t family,
+/*
+ * The last name that was reached there counts. `addr` is 16 bytes, IPv4 in the first four; `netns` is the
+ * inode number of the network namespace in which it was reached, 0: the node's resolver said so.
+ */
+void addresses_learn(struct addresses *addresses, uint32_t netns, uint8_t family,
+		     const uint8_t addr[16], uint16_t port, const char *host);
+/* As the resolver said, else as that namespace knows it. NULL: not known. Valid until the next addresses_learn(). */
+const char *addresses_host(const struct addresses *addresses, uint32_t netns, uint8_t family,
 			   const uint8_t addr[16], uint16_t port);
 
 #endif

@@ -381,9 +381,7 @@ static void write_run_times(struct scrape *scrape)
 
 static void write_runs_of(void *arg, const struct tap_run_time *run_time)
 {
-	struct scrape *scrape = arg;
-
-	exposition_count(&scrape->out, "", "program", run_time->program, run_time->runs);
+	count(arg, "program", run_time->program, run_time->runs);
 }
 
 static void write_runs(struct scrape *scrape)

@@ -18,8 +18,8 @@
 static bool adopt(const struct pipeline *pipeline, struct ev_flow *flow)
 {
 	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
-	const char *host = addresses_host(pipeline->addresses, flow->family, flow->remote_addr,
-					  flow->remote_port);
+	const char *host = addresses_host(pipeline->addresses, flow->netns, flow->family,
+					  flow->remote_addr, flow->remote_port);
 
 	if (!host)
 		return false;
@@ -65,8 +65,10 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 	if (!is_relayed && flow->head.tgid && find->left_out)
 		reconcile_left_out(pipeline->reconcile, flow->head.tgid, flow->host,
 				   find->left_out(find->arg, flow->head.tgid));
-	pipeline_judge(pipeline, flow->head.cgroup, flow->head.tgid ? &process : NULL, flow->host,
-		       true, flow->head.time_ns);
+	/* What is only known by its address is counted; it says nothing of what its cgroup is about to do. */
+	if (!flow->is_adopted)
+		pipeline_judge(pipeline, flow->head.cgroup, flow->head.tgid ? &process : NULL,
+			       flow->host, true, flow->head.time_ns);
 }
 
 void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
@@ -102,7 +104,7 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 		return;
 	}
 	if (!flow.is_tunnelled && !flow.is_adopted)
-		addresses_learn(pipeline->addresses, flow.family, flow.remote_addr,
+		addresses_learn(pipeline->addresses, flow.netns, flow.family, flow.remote_addr,
 				flow.remote_port, flow.host);
 	add_flow(pipeline, &flow);
 }
@@ -177,11 +179,11 @@ void pipeline_address(struct pipeline *pipeline, const struct sockaddr *address,
 	if (!api_find(host))
 		return;
 	if (address->sa_family == AF_INET6) {
-		addresses_learn(pipeline->addresses, AF_INET6, in6->sin6_addr.s6_addr,
+		addresses_learn(pipeline->addresses, 0, AF_INET6, in6->sin6_addr.s6_addr,
 				ntohs(in6->sin6_port), host);
 	} else if (address->sa_family == AF_INET) {
 		memcpy(addr, &in->sin_addr, sizeof(in->sin_addr));
-		addresses_learn(pipeline->addresses, AF_INET, addr, ntohs(in->sin_port), host);
+		addresses_learn(pipeline->addresses, 0, AF_INET, addr, ntohs(in->sin_port), host);
 	}
 }
 
@@ -302,8 +304,8 @@ void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event)
 	case QUIC_FLOWS_NAME:
 		break;
 	case QUIC_FLOWS_NONE:
-		host = addresses_host(pipeline->addresses, flow.family, flow.remote_addr,
-				      flow.remote_port);
+		host = addresses_host(pipeline->addresses, flow.netns, flow.family,
+				      flow.remote_addr, flow.remote_port);
 		snprintf(flow.host, sizeof(flow.host), "%s", host ? host : "");
 		break;
 	}
@@ -314,8 +316,8 @@ void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event)
 		tap->flow_decide(tap->arg, &flow, verdict);
 	if (verdict != CTL_AI)
 		return;
-	addresses_learn(pipeline->addresses, flow.family, flow.remote_addr, flow.remote_port,
-			flow.host);
+	addresses_learn(pipeline->addresses, flow.netns, flow.family, flow.remote_addr,
+			flow.remote_port, flow.host);
 	add_flow(pipeline, &flow);
 }
 

@@ -87,7 +87,7 @@ static int add_ai(struct tap *tap, const struct ctl_addr *addr)
 
 static struct ctl_addr peer_of(const struct ev_flow *flow)
 {
-	struct ctl_addr addr = { .port = flow->remote_port };
+	struct ctl_addr addr = { .port = flow->remote_port, .netns = flow->netns };
 
 	if (flow->family == AF_INET6)
 		memcpy(addr.addr, flow->remote_addr, sizeof(addr.addr));
@@ -101,6 +101,9 @@ bool tap_flow_is_shared(const struct tap *tap, const struct ev_flow *flow)
 	struct ctl_addr addr = peer_of(flow);
 	uint8_t yes;
 
+	if (!bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.other_addrs), &addr, &yes))
+		return true;
+	addr.netns = 0;
 	return !bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.other_addrs), &addr, &yes);
 }
 
@@ -114,9 +117,8 @@ int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdic
 		if (err == -ENOENT)
 			err = 0;
 	}
-	if (!err && !flow->is_tunnelled)
-		err = verdict == CTL_AI ? add_ai(tap, &addr) :
-					  add(tap->skel->maps.other_addrs, &addr);
+	if (!err && !flow->is_tunnelled && verdict != CTL_AI)
+		err = add(tap->skel->maps.other_addrs, &addr);
 	return err;
 }
 

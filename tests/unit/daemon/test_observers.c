@@ -11,10 +11,26 @@
 #include "web/serve.h"
 #include "web/status.h"
 
-#define PORT 24574
 #define BODY (1 << 20)
 
 static char body[BODY], head_text[4096];
+
+static int port; /* one that was free when the test began: others may run beside it */
+
+static int setup_port(void **state)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(address);
+
+	if (bind(fd, (struct sockaddr *)&address, len) ||
+	    getsockname(fd, (struct sockaddr *)&address, &len))
+		return -1;
+	close(fd);
+	port = ntohs(address.sin_port);
+	return setup(state);
+}
 
 static char *serve_config(const char *more)
 {
@@ -23,14 +39,14 @@ static char *serve_config(const char *more)
 	snprintf(text, sizeof(text),
 		 "node: n1\nserve: { listen: 127.0.0.1:%d }\n"
 		 "%s",
-		 PORT, more);
+		 port, more);
 	return text;
 }
 
-static int connect_to(uint16_t port)
+static int connect_to(int to)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons(port),
+				       .sin_port = htons((uint16_t)to),
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -61,13 +77,13 @@ static void receive(int fd, char *text, size_t size)
 /* The status of an answer, 0: no connection. Its head and body are in head_text and body. */
 static int request(const char *method, const char *path, const char *headers)
 {
-	int fd = connect_to(PORT), status = 0;
+	int fd = connect_to(port), status = 0;
 	char text[512], *end;
 
 	if (fd < 0)
 		return 0;
 	snprintf(text, sizeof(text), "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s\r\n", method, path,
-		 PORT, headers);
+		 port, headers);
 	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 	receive(fd, body, sizeof(body));
 	close(fd);
@@ -99,7 +115,7 @@ static void nothing_is_kept_where_nothing_is_served(void **state)
 	assert_null(world.daemon.observers);
 	calls();
 	passes(NS_PER_S);
-	assert_int_equal(connect_to(PORT), -1);
+	assert_int_equal(connect_to(port), -1);
 }
 
 static void probes_are_answered(void **state)
@@ -252,7 +268,7 @@ static void another_hosts_name_is_refused(void **state)
 
 	configure(serve_config("resolve: false\n"));
 	starts();
-	fd = connect_to(PORT);
+	fd = connect_to(port);
 	assert_true(fd >= 0);
 	assert_true(send(fd, "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n", 46, 0) > 0);
 	receive(fd, body, sizeof(body));
@@ -267,7 +283,7 @@ static void a_token_is_asked_for(void **state)
 	snprintf(path, sizeof(path), "%s/token", world.dir);
 	unit_write(path, "0123456789abcdef\n", 17);
 	snprintf(text, sizeof(text),
-		 "resolve: false\nserve: { listen: 127.0.0.1:%d, token-file: %s }\n", PORT, path);
+		 "resolve: false\nserve: { listen: 127.0.0.1:%d, token-file: %s }\n", port, path);
 	configure(text);
 	starts();
 	assert_int_equal(get("/metrics"), 401);
@@ -285,7 +301,7 @@ static void a_slow_peer_has_half_a_minute(void **state)
 
 	configure(serve_config("resolve: false\n"));
 	starts();
-	fd = connect_to(PORT);
+	fd = connect_to(port);
 	passes(NS_PER_S);
 	for (int i = 0; i < 9; i++) {
 		(void)send(fd, "G", 1, MSG_NOSIGNAL);
@@ -298,7 +314,7 @@ static void a_slow_peer_has_half_a_minute(void **state)
 static void a_taken_port_is_tried_again(void **state)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons(PORT),
+				       .sin_port = htons((uint16_t)port),
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
@@ -331,7 +347,7 @@ static void it_moves_with_the_rules(void **state)
 	configure("resolve: false\n");
 	loop_signal(world.daemon.loop, SIGHUP);
 	assert_null(world.daemon.observers);
-	assert_int_equal(connect_to(PORT), -1);
+	assert_int_equal(connect_to(port), -1);
 }
 
 /* As when the loop does not come to it: the ring is no source any more. */
@@ -389,7 +405,7 @@ static void rows_of_the_long_gone_expire(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_port, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_is_kept_where_nothing_is_served),
 		TEST(probes_are_answered),

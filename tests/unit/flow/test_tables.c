@@ -62,15 +62,20 @@ static void address_is_known_by_family_bytes_and_port(void **state)
 	struct addresses *addresses = addresses_new();
 	uint8_t a[16] = { 1, 2, 3, 4 }, b[16] = { 1, 2, 3, 4, [15] = 9 };
 
-	addresses_learn(addresses, AF_INET, a, 443, "api.openai.com");
-	assert_string_equal(addresses_host(addresses, AF_INET, b, 443), "api.openai.com");
-	assert_null(addresses_host(addresses, AF_INET, a, 8443));
-	assert_null(addresses_host(addresses, AF_INET6, a, 443));
-	addresses_learn(addresses, AF_INET6, b, 443, "api.anthropic.com");
-	assert_null(addresses_host(addresses, AF_INET6, a, 443));
-	assert_string_equal(addresses_host(addresses, AF_INET6, b, 443), "api.anthropic.com");
-	addresses_learn(addresses, AF_INET, b, 443, "api.mistral.ai");
-	assert_string_equal(addresses_host(addresses, AF_INET, a, 443), "api.mistral.ai");
+	addresses_learn(addresses, 7, AF_INET, a, 443, "api.openai.com");
+	assert_string_equal(addresses_host(addresses, 7, AF_INET, b, 443), "api.openai.com");
+	assert_null(addresses_host(addresses, 7, AF_INET, a, 8443));
+	assert_null(addresses_host(addresses, 7, AF_INET6, a, 443));
+	addresses_learn(addresses, 7, AF_INET6, b, 443, "api.anthropic.com");
+	assert_null(addresses_host(addresses, 7, AF_INET6, a, 443));
+	assert_string_equal(addresses_host(addresses, 7, AF_INET6, b, 443), "api.anthropic.com");
+	addresses_learn(addresses, 7, AF_INET, b, 443, "api.mistral.ai");
+	assert_string_equal(addresses_host(addresses, 7, AF_INET, a, 443), "api.mistral.ai");
+	/* in another namespace it is somebody else's; what the resolver said holds in all */
+	assert_null(addresses_host(addresses, 8, AF_INET, a, 443));
+	addresses_learn(addresses, 0, AF_INET, a, 443, "api.cohere.com");
+	assert_string_equal(addresses_host(addresses, 8, AF_INET, a, 443), "api.cohere.com");
+	assert_string_equal(addresses_host(addresses, 7, AF_INET, a, 443), "api.cohere.com");
 	addresses_free(addresses);
 }
 
@@ -82,12 +87,12 @@ static void address_that_was_learned_first_goes_first(void **state)
 	for (unsigned i = 0; i <= ADDRESSES_MAX; i++) {
 		addr[0] = (uint8_t)(i >> 8);
 		addr[1] = (uint8_t)i;
-		addresses_learn(addresses, AF_INET, addr, 443, "x");
+		addresses_learn(addresses, 7, AF_INET, addr, 443, "x");
 	}
 	memset(addr, 0, sizeof(addr));
-	assert_null(addresses_host(addresses, AF_INET, addr, 443));
+	assert_null(addresses_host(addresses, 7, AF_INET, addr, 443));
 	addr[1] = 1;
-	assert_non_null(addresses_host(addresses, AF_INET, addr, 443));
+	assert_non_null(addresses_host(addresses, 7, AF_INET, addr, 443));
 	addresses_free(addresses);
 }
 
