@@ -71,13 +71,13 @@ def run_unread(stage, clients, kind, work, cgroup):
     return child.pid
 
 
-def all_flows_ended(stage, daemon, run, cgroup, n_calls):
-    """Bill and rows once what was charged has reached what the server saw, or has stood still."""
+def all_flows_ended(stage, daemon, run, cgroup, n_calls, command=None):
+    """Bill and rows (of one command) once what was charged has reached what the server saw, or has stood still."""
     lab.wait(lambda: len(stage.api.bill(run)) >= n_calls, 20, lambda: stage.api.bill(run))
     bill = stage.api.bill(run)
 
     def is_there():
-        rows = daemon.calls(cgroup)
+        rows = [row for row in daemon.calls(cgroup) if command in (None, row["command"])]
         return rows and min(unread.errors(bill, rows)) > -0.02 and rows
     return bill, lab.wait(is_there, 10, lambda: f"{unread.sent(bill)}: {lab.shown(daemon.calls(cgroup))}")
 
@@ -113,11 +113,12 @@ def test_unread_tls_is_seen_and_charged(stage, untaught, clients, tell, kind, ap
 
 @pytest.mark.parametrize("api, stream", [(ANTHROPIC, False), (CHAT, True)])
 def test_measured_calls_teach_the_estimates_of_unread_ones(stage, new_daemon, clients, tell, api, stream):
-    """50 calls of curl are measured; then wget's, which are not, come out much nearer, and say so."""
+    """50 calls of curl are measured; then wget's in the same cgroup, which are not, come out much nearer."""
     clients.need("wget")
     daemon = new_daemon("attach: on-sight\n").start()
+    _, cgroup = stage.new_run()
     for number in range(5):
-        run, cgroup = stage.new_run()
+        run, _ = stage.new_run()
         drive.make_calls(stage, "curl", texts(api, run, stream, f"lesson {number}", calls=11), cgroup)
         lab.wait(lambda run=run: len(stage.api.bill(run)) == 11, 20)
 
@@ -125,9 +126,9 @@ def test_measured_calls_teach_the_estimates_of_unread_ones(stage, new_daemon, cl
         return {(row["from"], row["tokens"]): row for row in daemon.fact("estimates") or []
                 if row["host"] == api[0] and row["calls"] >= 40 and row["error_permille"] is not None}
     lab.wait(lambda: len(lessons()) == 3, 20, lambda: daemon.fact("estimates"))
-    run, cgroup = stage.new_run()
+    run, _ = stage.new_run()
     run_unread(stage, clients, "wget", texts(api, run, stream, "examination", calls=3), cgroup)
-    bill, rows = all_flows_ended(stage, daemon, run, cgroup, 3)
+    bill, rows = all_flows_ended(stage, daemon, run, cgroup, 3, unread.COMMANDS["wget"])
     tokens = [unread.Tokens(name, bill, rows) for name in ("input", "output")]
     tell(f"taught {api[0]:17} {'stream' if stream else 'json':6} tokens {tokens[0]}, {tokens[1]}")
     for each in tokens:

@@ -93,13 +93,16 @@ static void print_rows(json_t *coverage,
 	table_free(table);
 }
 
+/* A tenant has up to 64; more of them are in `check --json`. */
+#define ESTIMATES_SHOWN 64
+
 /* What measured calls taught: how far an estimate may be off. */
 static void print_estimates(json_t *estimates)
 {
 	static const struct table_column columns[] = {
-		{ "HOST", false },          { "MODEL", false }, { "BY", false },
-		{ "TOKENS", false },        { "CALLS", true },  { "FACTOR", true },
-		{ "EXPECTED ERROR", true }, { NULL, false },
+		{ "CGROUP", true },  { "HOST", false },          { "MODEL", false },
+		{ "BY", false },     { "TOKENS", false },        { "CALLS", true },
+		{ "FACTOR", true },  { "EXPECTED ERROR", true }, { NULL, false },
 	};
 	struct table *table = table_new(columns);
 	size_t i;
@@ -112,6 +115,9 @@ static void print_estimates(json_t *estimates)
 		const char *from = string(row, "from"), *model = string(row, "model");
 		char text[SHOW_LEN];
 
+		if (i == ESTIMATES_SHOWN)
+			break;
+		table_format(table, "%lld", (long long)integer(row, "cgroup"));
 		table_cell(table, string(row, "host"));
 		table_cell(table, *model ? model : "all");
 		table_cell(table, !strcmp(from, "text") ? "text" :
@@ -141,6 +147,9 @@ void coverage_print(json_t *coverage, json_t *estimates,
 	printf("\nNO CALL: requests that were read and are of no kind that is known to be charged.\n");
 	if (!json_array_size(estimates))
 		return;
-	printf("\nWhat measured calls taught the estimates\n");
+	printf("\nWhat measured calls taught the estimates of their own cgroup\n");
 	print_estimates(estimates);
+	if (json_array_size(estimates) > ESTIMATES_SHOWN)
+		printf("and %zu more, in check --json\n",
+		       json_array_size(estimates) - ESTIMATES_SHOWN);
 }

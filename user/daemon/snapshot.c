@@ -134,6 +134,7 @@ static void add_estimate(void *arg, const struct calibration_row *factor)
 
 	if (!row)
 		return;
+	field_number(row, "cgroup", factor->key.tenant);
 	field_text(row, "host", factor->key.host);
 	field_text(row, "model", factor->key.model);
 	field_text(row, "from", of[factor->key.what][0]);
@@ -200,6 +201,7 @@ static json_t *parser_counters(const struct pipeline *pipeline)
 	field_number(object, "connections_dropped", stats.connections.connections_dropped);
 	field_number(object, "calls_dropped", stats.connections.calls_dropped);
 	field_number(object, "accounts_dropped", stats.reconcile.accounts_dropped);
+	field_number(object, "lessons_dropped", stats.calibration.evicted);
 	return object;
 }
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What measured calls teach: per host (and model) the ratio of truth to estimate, and how far the
- * corrected estimate still was off. Running sums that forget, so that a change of habits shows; sums
+ * What measured calls teach: per tenant and host (and model) the ratio of truth to estimate, and how far
+ * the corrected estimate still was off. Running sums that forget, so that a change of habits shows; sums
  * and not means of ratios, because a bill is a sum, and many small calls would outvote the dear ones.
+ *
+ * A usage is the word of whoever answers, which may be a server of the tenant's own: so it corrects the
+ * estimates of that tenant alone, and rows of a tenant only give way to its own, or to those of tenants
+ * that have fewer.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,8 +15,9 @@
 
 #include "meter/estimate.h"
 
-/* 512 rows, about 110 KiB; a host that exceeds them relearns. */
-#define CALIBRATION_ROWS 512
+/* 2,048 rows, about 450 KiB: 32 tenants in full, or 400 with one host. Those beyond learn again. */
+#define CALIBRATION_ROWS 2048
+#define TENANT_ROWS      64 /* of one tenant: a dozen hosts and models */
 #define NAME_LEN         64
 #define SAMPLES_MIN      20 /* docs/facts/wire.md, "Expected errors" */
 #define MEMORY           64 /* a sample's weight falls to 1/e after so many */
@@ -20,8 +25,13 @@
 #define TOKENS_MAX       1000000000 /* beyond, a count is no count */
 #define SCALE            64 /* of the sums, so that forgetting rounds nothing away: 2^30 * 64 * 64 */
 
+struct tenant {
+	uint64_t id;
+	uint32_t rows; /* 0: a free slot */
+};
+
 struct row {
-	uint64_t key;                 /* hash of the key; 0: free */
+	struct tenant *tenant;
 	uint64_t used;                /* clock of the last use */
 	uint64_t estimated, measured; /* sums */
 	uint64_t corrected,
@@ -32,8 +42,10 @@ struct row {
 };
 
 struct calibration {
+	uint64_t keys[CALIBRATION_ROWS]; /* hashes of the rows' keys, which are searched; 0: free */
 	struct row rows[CALIBRATION_ROWS];
-	uint64_t clock;
+	struct tenant tenants[CALIBRATION_ROWS];
+	uint64_t clock, evicted;
 };
 
 int calibration_new(struct calibration **ret)
@@ -59,11 +71,13 @@ static uint64_t hash_text(uint64_t value, const char *text)
 	return (value ^ 0) * 0x100000001b3;
 }
 
-/* FNV-1a. A collision mixes two models' factors; over 512 rows it is once in 10^14 tables. */
+/* FNV-1a. A collision mixes two models' factors; over 2,048 rows it is once in 10^13 tables. */
 static uint64_t hash(const struct calibration_key *key)
 {
 	uint64_t value = (0xcbf29ce484222325 ^ (uint8_t)key->what) * 0x100000001b3;
 
+	for (int shift = 0; shift < 64; shift += 8)
+		value = (value ^ (uint8_t)(key->tenant >> shift)) * 0x100000001b3;
 	value = hash_text(hash_text(value, key->host), key->model);
 	return value ? value : 1;
 }
@@ -74,28 +88,97 @@ static const struct row *find(const struct calibration *calibration,
 	uint64_t value = hash(key);
 
 	for (size_t i = 0; calibration && i < CALIBRATION_ROWS; i++)
-		if (calibration->rows[i].key == value)
+		if (calibration->keys[i] == value)
 			return &calibration->rows[i];
 	return NULL;
 }
 
-static struct row *find_or_take(struct calibration *calibration, const struct calibration_key *key)
+/* The tenant's slot; a free one if it has none yet. There are as many slots as rows. */
+static struct tenant *tenant_of(struct calibration *calibration, uint64_t id)
 {
-	struct row *oldest = calibration->rows;
-	uint64_t value = hash(key);
+	struct tenant *free_slot = NULL;
 
 	for (size_t i = 0; i < CALIBRATION_ROWS; i++) {
-		struct row *row = &calibration->rows[i];
+		struct tenant *tenant = &calibration->tenants[i];
 
-		if (row->key == value)
-			return row;
-		if (row->used < oldest->used)
-			oldest = row;
+		if (tenant->rows && tenant->id == id)
+			return tenant;
+		if (!tenant->rows && !free_slot)
+			free_slot = tenant;
 	}
-	*oldest = (struct row){ .key = value, .what = key->what };
-	snprintf(oldest->host, sizeof(oldest->host), "%s", key->host);
-	snprintf(oldest->model, sizeof(oldest->model), "%s", key->model);
+	if (free_slot)
+		free_slot->id = id;
+	return free_slot;
+}
+
+/* The row that was used least recently among those of tenants that have `rows` of them; of one, if given. */
+static size_t oldest_row(const struct calibration *calibration, const struct tenant *tenant,
+			 uint32_t rows)
+{
+	size_t oldest = CALIBRATION_ROWS;
+
+	for (size_t i = 0; i < CALIBRATION_ROWS; i++) {
+		const struct row *row = &calibration->rows[i];
+
+		if (!calibration->keys[i] || (tenant && row->tenant != tenant) ||
+		    row->tenant->rows != rows)
+			continue;
+		if (oldest == CALIBRATION_ROWS || row->used < calibration->rows[oldest].used)
+			oldest = i;
+	}
 	return oldest;
+}
+
+/*
+ * The oldest row of the tenant that has most: a tenant of many cgroups can take others' rows only down to
+ * what each of its own has.
+ */
+static size_t row_to_evict(const struct calibration *calibration)
+{
+	uint32_t most = 0;
+
+	for (size_t i = 0; i < CALIBRATION_ROWS; i++)
+		if (calibration->tenants[i].rows > most)
+			most = calibration->tenants[i].rows;
+	return oldest_row(calibration, NULL, most);
+}
+
+/* Room for one more row of the tenant; what was there is dropped. */
+static size_t make_room(struct calibration *calibration, const struct tenant *tenant)
+{
+	size_t at = 0;
+
+	if (!tenant || tenant->rows < TENANT_ROWS)
+		while (at < CALIBRATION_ROWS && calibration->keys[at])
+			at++;
+	else
+		at = oldest_row(calibration, tenant, tenant->rows);
+	if (at == CALIBRATION_ROWS)
+		at = row_to_evict(calibration);
+	if (calibration->keys[at]) {
+		calibration->evicted++;
+		calibration->rows[at].tenant->rows--;
+		calibration->keys[at] = 0;
+	}
+	return at;
+}
+
+static struct row *find_or_take(struct calibration *calibration, const struct calibration_key *key)
+{
+	struct row *row = (struct row *)find(calibration, key);
+	size_t at;
+
+	if (row)
+		return row;
+	at = make_room(calibration, tenant_of(calibration, key->tenant));
+	row = &calibration->rows[at];
+	/* Looked for again: a slot may have become free only now. */
+	*row = (struct row){ .tenant = tenant_of(calibration, key->tenant), .what = key->what };
+	row->tenant->rows++;
+	calibration->keys[at] = hash(key);
+	snprintf(row->host, sizeof(row->host), "%s", key->host);
+	snprintf(row->model, sizeof(row->model), "%s", key->model);
+	return row;
 }
 
 /* Within these a factor is believed: 6.6 for text; sizes may be gzip, hidden reasoning, images. */
@@ -180,13 +263,22 @@ void calibration_each(const struct calibration *calibration,
 {
 	for (size_t i = 0; i < CALIBRATION_ROWS; i++) {
 		const struct row *row = &calibration->rows[i];
-		struct calibration_row told = { .key = { row->what, row->host, row->model },
-						.samples = row->samples,
-						.factor = factor_of(row) };
+		struct calibration_row told;
 
-		if (!row->key)
+		if (!calibration->keys[i])
 			continue;
+		told = (struct calibration_row){ .key = { row->what, row->tenant->id, row->host,
+							  row->model },
+						 .samples = row->samples,
+						 .factor = factor_of(row) };
 		told.has_error = error_of(row, &told.error);
 		fn(arg, &told);
 	}
+}
+
+void calibration_stats(const struct calibration *calibration, struct calibration_stats *ret)
+{
+	*ret = (struct calibration_stats){ .evicted = calibration->evicted };
+	for (size_t i = 0; i < CALIBRATION_ROWS; i++)
+		ret->rows += calibration->keys[i] != 0;
 }

@@ -185,6 +185,11 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 	return call;
 }
 
+void call_set_tenant(struct call *call, uint64_t cgroup)
+{
+	call->tenant = cgroup;
+}
+
 struct call *call_free(struct call *call)
 {
 	if (!call)

@@ -22,6 +22,8 @@ struct calibration; /* what measured calls taught the estimator; see estimate.h 
  */
 struct call *call_new(const struct http_head *request, const char *host, uint64_t time_ns);
 struct call *call_free(struct call *call);
+/* The cgroup that calls (0 at first): its own measured calls alone correct its estimates. */
+void call_set_tenant(struct call *call, uint64_t cgroup);
 
 /* The next piece of either side. */
 void call_feed(struct call *call, const struct http_piece *piece, uint64_t time_ns);

@@ -226,7 +226,7 @@ void call_charge(const struct call *call, const struct prices *prices,
 
 void call_teach(const struct call *call, struct calibration *calibration)
 {
-	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, call->host,
+	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, call->tenant, call->host,
 					     call_calibrated_model(call) };
 	struct sizes sizes = call_sizes(call);
 	struct usage usage;

@@ -13,6 +13,7 @@
 struct call {
 	const struct api_provider *provider;
 	const struct endpoint *endpoint;
+	uint64_t tenant; /* whose measured calls correct its estimates */
 	char host[CHARGE_HOST_LEN];
 	char path[CHARGE_PATH_LEN];
 	char model[CHARGE_MODEL_LEN]; /* the request's */

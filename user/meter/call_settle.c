@@ -69,7 +69,7 @@ static uint64_t output_estimate(const struct call *call)
 static void estimate_input_text(const struct call *call, const struct calibration *calibration,
 				struct estimate *ret)
 {
-	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, call->host,
+	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, call->tenant, call->host,
 					     call_calibrated_model(call) };
 	uint32_t error;
 
@@ -85,7 +85,8 @@ static void estimate_input_text(const struct call *call, const struct calibratio
 struct sizes call_sizes(const struct call *call)
 {
 	const struct answer *answer = &call->answer;
-	struct sizes sizes = { .provider = call->provider->name,
+	struct sizes sizes = { .tenant = call->tenant,
+			       .provider = call->provider->name,
 			       .host = call->host,
 			       .exchanges = 1,
 			       .request_bytes = call->request_bytes,

@@ -60,10 +60,14 @@ enum calibrated {
 };
 struct calibration_key {
 	enum calibrated what;
+	uint64_t tenant; /* the cgroup's id: what its calls said changes no other's estimates */
 	const char *host, *model; /* model "": all */
 };
 
-/* Corrections learned from measured calls; bounded, least recently used goes first. */
+/*
+ * Corrections learned from measured calls; bounded. Of a tenant with 64 rows the least recently used goes
+ * first; in a full table, that of the tenant with most.
+ */
 struct calibration;
 int calibration_new(struct calibration **ret);
 struct calibration *calibration_free(struct calibration *calibration);
@@ -94,8 +98,15 @@ struct calibration_row {
 void calibration_each(const struct calibration *calibration,
 		      void (*fn)(void *arg, const struct calibration_row *row), void *arg);
 
+struct calibration_stats {
+	uint64_t rows;    /* now */
+	uint64_t evicted; /* rows that were dropped for another's sake: their estimates start again */
+};
+void calibration_stats(const struct calibration *calibration, struct calibration_stats *ret);
+
 /* One exchange or several of which only sizes are known, in bytes of bodies. */
 struct sizes {
+	uint64_t tenant;             /* the caller's cgroup */
 	const char *provider, *host; /* "anthropic", "openai", ...; may be NULL */
 	enum answer_form form;       /* ANSWER_JSON, ANSWER_SSE, ANSWER_UNKNOWN */
 	uint64_t exchanges;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tokens from sizes alone: constants of the provider (docs/facts/wire.md, "Size constants"),
- * corrected by what measured calls of the same host taught, and how far that may be off.
+ * corrected by what the tenant's measured calls of the same host taught, and how far that may be off.
  */
 #include "meter/estimate.h"
 
@@ -95,7 +95,7 @@ static struct calibration_key key_of(const struct sizes *sizes, bool is_output)
 
 	if (is_stream)
 		what = is_output ? CALIBRATED_STREAM_OUTPUT : CALIBRATED_STREAM_INPUT;
-	return (struct calibration_key){ what, sizes->host, "" };
+	return (struct calibration_key){ what, sizes->tenant, sizes->host, "" };
 }
 
 static void correct(const struct calibration *calibration, const struct calibration_key *key,

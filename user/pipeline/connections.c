@@ -128,6 +128,7 @@ static void item_add(struct connections *connections, struct connection *connect
 		item_pass(connections, connection, piece->head);
 		return;
 	}
+	call_set_tenant(item->call, event->cgroup);
 	/* Seen only from its middle on: what is read of it must be found beside its flow. */
 	if (!connection->host[0])
 		memcpy(connection->host, piece->head->host, sizeof(connection->host));

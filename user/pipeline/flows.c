@@ -117,9 +117,11 @@ static void estimate_unmetered(const struct pipeline *pipeline, const struct rec
 			       struct charge *charge)
 {
 	uint64_t n = sum->flows ? sum->flows : 1; /* a connection has one exchange at the least */
-	struct sizes sizes = {
-		.provider = charge->provider, .host = sum->host, .form = sum->form, .exchanges = n
-	};
+	struct sizes sizes = { .tenant = sum->cgroup,
+			       .provider = charge->provider,
+			       .host = sum->host,
+			       .form = sum->form,
+			       .exchanges = n };
 	struct estimate estimate;
 
 	if (sum->bytes[EV_OUT] > n * HEAD_OUT_BYTES)

@@ -129,6 +129,7 @@ void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 	connections_stats(pipeline->connections, &ret->connections);
 	ret->flows = flow_table_count(pipeline->flows);
 	reconcile_stats(pipeline->reconcile, &ret->reconcile);
+	calibration_stats(pipeline->calibration, &ret->calibration);
 }
 
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)

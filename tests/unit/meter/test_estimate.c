@@ -124,13 +124,14 @@ static void an_error_of_a_json_reaches_gzip_and_plain(void **state)
 	assert_in_range(tokens, e.output - e.output_error, e.output + e.output_error);
 }
 
-static const struct calibration_key text_key = { CALIBRATED_TEXT_INPUT, "h", "m" };
+static const struct calibration_key text_key = { CALIBRATED_TEXT_INPUT, 7, "h", "m" };
 
 static void a_factor_moves_after_twenty_samples_and_is_clamped(void **state)
 {
-	const struct calibration_key other = { CALIBRATED_TEXT_INPUT, "h", "other" };
-	const struct calibration_key joined = { CALIBRATED_TEXT_INPUT, "hm", "" };
-	const struct calibration_key size = { CALIBRATED_JSON_OUTPUT, "h", "m" };
+	const struct calibration_key other = { CALIBRATED_TEXT_INPUT, 7, "h", "other" };
+	const struct calibration_key stranger = { CALIBRATED_TEXT_INPUT, 8, "h", "m" };
+	const struct calibration_key joined = { CALIBRATED_TEXT_INPUT, 7, "hm", "" };
+	const struct calibration_key size = { CALIBRATED_JSON_OUTPUT, 7, "h", "m" };
 	struct calibration *c;
 	uint32_t error;
 
@@ -159,6 +160,7 @@ static void a_factor_moves_after_twenty_samples_and_is_clamped(void **state)
 	for (int i = 0; i < 500; i++)
 		calibration_learn(c, &size, 1000, 0);
 	assert_in_range(calibration_factor(c, &size), 30, 32);
+	assert_int_equal(calibration_factor(c, &stranger), 1000);
 	calibration_learn(c, &text_key, 0, 5);
 	calibration_learn(c, &text_key, UINT64_MAX, UINT64_MAX);
 	calibration_free(c);
@@ -236,7 +238,7 @@ static void note_row(void *arg, const struct calibration_row *row)
 
 static void the_table_forgets_the_least_recently_used(void **state)
 {
-	const struct calibration_key kept = { CALIBRATED_TEXT_INPUT, "h", "kept" };
+	const struct calibration_key kept = { CALIBRATED_TEXT_INPUT, 7, "h", "kept" };
 	struct told told = { 0 };
 	struct calibration *c;
 	char model[16];
@@ -251,14 +253,77 @@ static void the_table_forgets_the_least_recently_used(void **state)
 	assert_int_equal(told.row.factor, 1500);
 	assert_false(told.row.has_error);
 	for (int n = 0; n < 2000; n++) {
-		const struct calibration_key key = { CALIBRATED_TEXT_INPUT, "h", model };
+		const struct calibration_key key = { CALIBRATED_TEXT_INPUT, 7, "h", model };
 
 		snprintf(model, sizeof(model), "m%d", n);
 		calibration_learn(c, &key, 100, 150);
-		if (n % 100 == 0)
+		if (n % 50 == 0)
 			calibration_learn(c, &kept, 100, 150);
 	}
 	assert_int_equal(calibration_factor(c, &kept), 1500);
+	calibration_free(c);
+}
+
+static void learns(struct calibration *c, uint64_t tenant, const char *host, int calls)
+{
+	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, tenant, host, "" };
+
+	for (int i = 0; i < calls; i++)
+		calibration_learn(c, &key, 100, 150);
+}
+
+static uint32_t factor(const struct calibration *c, uint64_t tenant, const char *host)
+{
+	return calibration_factor(
+		c, &(struct calibration_key){ CALIBRATED_TEXT_INPUT, tenant, host, "" });
+}
+
+/* However many names one tenant has calls for: it pushes out its own rows, and that is counted. */
+static void a_tenant_evicts_no_row_of_another(void **state)
+{
+	struct calibration_stats stats;
+	struct calibration *c;
+	char host[16];
+
+	assert_int_equal(calibration_new(&c), 0);
+	learns(c, 7, "kept", 20);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(host, sizeof(host), "h%d", i);
+		learns(c, 8, host, i == 4999 ? 20 : 1);
+	}
+	calibration_stats(c, &stats);
+	assert_int_equal(stats.rows, 1 + 64);
+	assert_int_equal(stats.evicted, 5000 - 64);
+	assert_int_equal(factor(c, 7, "kept"), 1500);
+	assert_int_equal(factor(c, 8, "h4999"), 1500);
+	calibration_free(c);
+}
+
+/* A full table: who has most gives way, so one with few rows keeps them against many cgroups of another. */
+static void a_full_table_takes_from_who_has_most(void **state)
+{
+	struct calibration_stats stats;
+	struct calibration *c;
+	char host[16];
+
+	assert_int_equal(calibration_new(&c), 0);
+	learns(c, 7, "kept", 20);
+	learns(c, 7, "kept, too", 20);
+	for (uint64_t tenant = 100; tenant < 140; tenant++)
+		for (int i = 0; i < 64; i++) {
+			snprintf(host, sizeof(host), "h%d", i);
+			learns(c, tenant, host, 1);
+		}
+	calibration_stats(c, &stats);
+	assert_int_equal(stats.rows, 2048);
+	assert_int_equal(stats.evicted, 2 + 40 * 64 - 2048);
+	assert_int_equal(factor(c, 7, "kept"), 1500);
+	assert_int_equal(factor(c, 7, "kept, too"), 1500);
+	/* As many cgroups as it has rows, and more. */
+	for (uint64_t tenant = 1000; tenant < 3500; tenant++)
+		learns(c, tenant, "h", 1);
+	calibration_stats(c, &stats);
+	assert_int_equal(stats.rows, 2048);
 	calibration_free(c);
 }
 
@@ -295,6 +360,8 @@ int main(void)
 		cmocka_unit_test(an_expected_error_covers_most_cases),
 		cmocka_unit_test(a_factor_moves_after_twenty_samples_and_is_clamped),
 		cmocka_unit_test(the_table_forgets_the_least_recently_used),
+		cmocka_unit_test(a_tenant_evicts_no_row_of_another),
+		cmocka_unit_test(a_full_table_takes_from_who_has_most),
 		cmocka_unit_test(money_has_six_decimals_and_more_where_they_say_something),
 	};
 

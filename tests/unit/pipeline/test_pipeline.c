@@ -14,6 +14,8 @@ struct stage {
 	struct pipeline *pipeline;
 	struct pipeline_config config;
 	uint64_t now_ns;
+	uint32_t tgid;       /* that calls */
+	uint64_t cgroup;
 	uint64_t connection; /* that is being fed */
 	uint64_t offsets[2]; /* of it */
 	struct charge charges[CALLS_MAX];
@@ -78,6 +80,8 @@ static struct stage *stage_new(void)
 
 	stage->now_ns = 1000000000;
 	stage->connection = 1;
+	stage->tgid = 4242;
+	stage->cgroup = 77;
 	stage->config.hooks = (struct pipeline_hooks){
 		.tap = { .decide = on_decide,
 			 .flow_decide = on_flow_decide,
@@ -107,8 +111,8 @@ static struct ev_head head_of(struct stage *stage, enum ev_type type)
 {
 	stage->now_ns += 1000000;
 	return (struct ev_head){ .type = type,
-				 .tgid = 4242,
-				 .cgroup = 77,
+				 .tgid = stage->tgid,
+				 .cgroup = stage->cgroup,
 				 .id = stage->connection,
 				 .time_ns = stage->now_ns };
 }
@@ -460,6 +464,69 @@ static void what_only_flows_is_estimated_and_said_so(void **state)
 	assert_true(stage->charges[0].usage.input > 5000);
 	assert_string_equal(stage->comms[0], "java");
 	stage_free(stage);
+}
+
+/* A server of the caller's own may answer any usage. */
+static void calls_with_usage(struct stage *stage, const char *usage, int calls)
+{
+	_cleanup_free_ char *request =
+		message("POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com",
+			"application/json",
+			"{\"model\":\"gpt-4o\",\"messages\":[{\"role\":\"user\",\"content\":"
+			"\"Some words of a prompt\"}]}");
+	_cleanup_free_ char *body = NULL, *answer = NULL;
+
+	assert_true(asprintf(&body,
+			     "{\"id\":\"c\",\"object\":\"chat.completion\",\"model\":\"gpt-4o\","
+			     "\"choices\":[{\"index\":0,\"message\":{\"content\":\"%0700d\"}}],"
+			     "\"usage\":%s}",
+			     0, usage) > 0);
+	answer = message("HTTP/1.1 200 OK", "application/json", body);
+	opens(stage, "api.openai.com", CTL_AI);
+	for (int i = 0; i < calls; i++) {
+		sends(stage, EV_OUT, request, 0);
+		sends(stage, EV_IN, answer, 0);
+	}
+	closes(stage);
+}
+
+/* What is estimated of a flow of cgroup 77 after 40 calls of another cgroup, or of its own. */
+static struct charge estimate_after(const char *usage, uint64_t caller)
+{
+	struct stage *stage = stage_new();
+	struct charge charge;
+
+	stage->cgroup = caller;
+	stage->tgid = 4343;
+	if (usage)
+		calls_with_usage(stage, usage, 40);
+	stage->tgid = 4242;
+	stage->cgroup = 77;
+	flows(stage, EV_FLOW, "api.openai.com", 600, 0, EV_FLOW_SEEN);
+	flows(stage, EV_FLOW_END, "api.openai.com", 41000, 10000, EV_FLOW_SEEN);
+	assert_int_equal(stage->n_charges, usage ? 41 : 1);
+	charge = stage->charges[stage->n_charges - 1];
+	assert_int_equal(charge.source, CHARGE_SIZE);
+	stage_free(stage);
+	return charge;
+}
+
+static void what_a_tenants_calls_said_changes_no_others_estimate(void **state)
+{
+	const char *many = "{\"prompt_tokens\":90000,\"completion_tokens\":9000}";
+	const char *one = "{\"prompt_tokens\":1,\"completion_tokens\":1}";
+	struct charge start = estimate_after(NULL, 66), own = estimate_after(many, 77);
+
+	for (int i = 0; i < 2; i++) {
+		struct charge charge = estimate_after(i ? many : one, 66);
+
+		assert_int_equal(charge.usage.input, start.usage.input);
+		assert_int_equal(charge.usage.output, start.usage.output);
+		assert_int_equal(charge.error_input, start.error_input);
+		assert_int_equal(charge.error_output, start.error_output);
+		assert_int_equal(charge.budget_nanos, start.budget_nanos);
+	}
+	assert_true(own.usage.output > 2 * start.usage.output);
 }
 
 /* The kernel's table knows suffixes; what only ends like an AI host is let go, and not counted. */
@@ -972,6 +1039,7 @@ int main(void)
 		cmocka_unit_test(a_flow_whose_suffix_fits_is_decided_by_its_name),
 		cmocka_unit_test(an_approach_greets_and_counts_nothing),
 		cmocka_unit_test(what_only_flows_is_estimated_and_said_so),
+		cmocka_unit_test(what_a_tenants_calls_said_changes_no_others_estimate),
 		cmocka_unit_test(what_is_read_is_not_estimated_as_well),
 		cmocka_unit_test(what_is_read_from_its_middle_on_is_not_estimated_as_well),
 		cmocka_unit_test(what_is_beyond_the_pieces_of_a_call_was_framed_too),
