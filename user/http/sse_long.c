@@ -75,30 +75,40 @@ static void long_end(struct sse *sse)
 	}
 }
 
+/* A line of data begins. True: it is not the first, and those are joined by a line feed. */
+static bool data_begin(struct sse *sse)
+{
+	bool had_data = sse->has_data;
+
+	sse->has_data = true;
+	return had_data;
+}
+
 /* The next piece of a long event, out of the fed bytes. */
 bool sse_piece_next(struct sse *sse, struct sse_event *ret)
 {
 	static const uint8_t joint[] = "\n";
 	size_t begin, end;
 	enum start what;
+	bool had_data;
 
 	while (sse->is_long && sse->pos < sse->len) {
 		switch (sse->long_part) {
 		case LONG_START:
 			what = start_take(sse, sse->bytes[sse->pos]);
-			if (what == START_EMPTY_DATA)
-				return piece_give(sse, joint, sse->is_piece_given, false, ret);
-			if (what == START_ON)
+			if (what == START_EMPTY_DATA && data_begin(sse))
+				return piece_give(sse, joint, 1, false, ret);
+			if (what != START_EMPTY_LINE)
 				break;
+			had_data = sse->has_data;
 			long_end(sse);
-			if (sse->is_piece_given)
+			if (had_data)
 				return piece_give(sse, joint, 0, true, ret);
 			break;
 		case LONG_BLANK:
 			sse->pos += sse->bytes[sse->pos] == ' ';
 			sse->long_part = LONG_VALUE;
-			/* Lines of data are joined by a line feed. */
-			if (sse->is_piece_given)
+			if (data_begin(sse))
 				return piece_give(sse, joint, 1, false, ret);
 			break;
 		case LONG_VALUE:
@@ -157,6 +167,6 @@ bool sse_long_end(struct sse *sse, struct sse_event *ret)
 			 !memcmp(sse->start, "data", 4));
 
 	sse->is_long = false;
-	return (has_line || sse->is_piece_given) &&
-	       piece_give(sse, (const uint8_t *)"\n", has_line && sse->is_piece_given, true, ret);
+	return (has_line || sse->has_data) &&
+	       piece_give(sse, (const uint8_t *)"\n", has_line && sse->has_data, true, ret);
 }

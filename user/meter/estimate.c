@@ -63,30 +63,79 @@ static void end_run(struct text_count *count)
 	count->run_length = 0;
 }
 
-/* CJK ideographs and kana: U+3040..U+30FF, U+3400..U+9FFF, U+F900..U+FAFF by their first bytes. */
-static bool is_cjk(uint8_t lead, uint8_t second)
+/* By the first of two bytes. */
+static enum script script_of_two(uint8_t lead)
 {
-	if (lead == 0xe3)
-		return second != 0x80 && second != 0x84;
-	return (lead >= 0xe4 && lead <= 0xe9) || (lead == 0xef && second >= 0xa4 && second <= 0xab);
+	if (lead == 0xc3)
+		return SCRIPT_LATIN_1;
+	if (lead >= 0xc4 && lead <= 0xc9)
+		return SCRIPT_LATIN_A;
+	if (lead >= 0xcd && lead <= 0xcf)
+		return SCRIPT_GREEK;
+	if (lead >= 0xd0 && lead <= 0xd4)
+		return SCRIPT_CYRILLIC;
+	return lead >= 0xd6 && lead <= 0xdd ? SCRIPT_SEMITIC : SCRIPT_SYMBOL;
+}
+
+/* By the first two of three bytes. */
+static enum script script_of_three(uint8_t lead, uint8_t second)
+{
+	switch (lead) {
+	case 0xe0:
+		if (second >= 0xa4 && second <= 0xb7)
+			return SCRIPT_INDIC;
+		return second >= 0xb8 ? SCRIPT_THAI : SCRIPT_OTHER;
+	case 0xe1:
+		if (second == 0xba || second == 0xbb)
+			return SCRIPT_VIETNAMESE;
+		return second == 0x82 || second == 0x83 ? SCRIPT_GEORGIAN : SCRIPT_OTHER;
+	case 0xe3:
+		if (second >= 0x81 && second <= 0x83)
+			return SCRIPT_KANA;
+		return second >= 0x90 ? SCRIPT_HAN : SCRIPT_OTHER;
+	case 0xe4 ... 0xe9:
+		return SCRIPT_HAN;
+	case 0xea:
+		return second >= 0xb0 ? SCRIPT_HANGUL : SCRIPT_OTHER;
+	case 0xeb ... 0xec:
+		return SCRIPT_HANGUL;
+	case 0xed:
+		return second <= 0x9e ? SCRIPT_HANGUL : SCRIPT_OTHER;
+	case 0xef:
+		return second >= 0xa4 && second <= 0xab ? SCRIPT_HAN : SCRIPT_OTHER;
+	}
+	return SCRIPT_OTHER;
+}
+
+static void count_script(struct text_count *count, enum script script)
+{
+	count->script_chars[script]++;
+	if (script <= SCRIPT_VIETNAMESE) {
+		/* A letter of a word that may be of ASCII otherwise. */
+		if (count->run != RUN_LOWER && count->run != RUN_UPPER)
+			end_run(count);
+		count->run = RUN_LOWER;
+		count->run_length++;
+		count->script = SCRIPT_NONE;
+		return;
+	}
+	if (count->run)
+		end_run(count);
+	count->script_runs[script] += count->script != script;
+	count->script = (uint8_t)script;
 }
 
 static void count_beyond_ascii(struct text_count *count, uint8_t byte, enum class class)
 {
-	if (count->run)
-		end_run(count);
-	if (class == CLASS_LEAD2) {
-		count->utf8_2++;
-	} else if (class == CLASS_LEAD4) {
-		count->utf8_4++;
-	} else if (class == CLASS_TAIL && count->utf8_state) {
-		/* The second byte of three tells CJK from the rest. */
-		if (is_cjk(count->utf8_state, byte))
-			count->cjk++;
-		else
-			count->utf8_3++;
-	}
-	count->utf8_state = class == CLASS_LEAD3 ? byte : 0;
+	uint8_t lead = count->utf8_lead;
+
+	count->utf8_lead = class == CLASS_LEAD3 ? byte : 0;
+	if (class == CLASS_LEAD2)
+		count_script(count, script_of_two(byte));
+	else if (class == CLASS_LEAD4)
+		count_script(count, SCRIPT_FOUR);
+	else if (class == CLASS_TAIL && lead)
+		count_script(count, script_of_three(lead, byte));
 }
 
 void text_count_feed(struct text_count *count, const uint8_t *bytes, size_t len)
@@ -107,7 +156,7 @@ void text_count_feed(struct text_count *count, const uint8_t *bytes, size_t len)
 			count_beyond_ascii(count, bytes[i++], class);
 			continue;
 		}
-		count->utf8_state = 0;
+		count->utf8_lead = count->script = 0;
 		run = runs[class];
 		/* "HttpConn" is two words, "HTTP" and "Http" are one. */
 		if (count->run != run && !(run == RUN_LOWER && count->run == RUN_UPPER))
@@ -121,13 +170,35 @@ void text_count_feed(struct text_count *count, const uint8_t *bytes, size_t len)
 
 uint64_t text_count_millitokens(const struct text_count *count)
 {
+	/*
+	 * A character, and the start of a run of them. Fit by least squares of the relative error on half of 5,445
+	 * texts of 3 kB in 19 languages (Debian's translated manual pages and program messages), against
+	 * o200k_base as gpt-tokenizer 4.0.0 has it; docs/PROVIDERS.md has the errors on the other half.
+	 */
+	static const struct {
+		int16_t each, run;
+	} scripts[SCRIPTS] = {
+		[SCRIPT_LATIN_1] = { 1300, 0 },    [SCRIPT_LATIN_A] = { 1700, 0 },
+		[SCRIPT_VIETNAMESE] = { -500, 0 }, [SCRIPT_GREEK] = { 394, 0 },
+		[SCRIPT_CYRILLIC] = { 0, 1978 },   [SCRIPT_SEMITIC] = { 302, 476 },
+		[SCRIPT_HANGUL] = { 178, 1588 },   [SCRIPT_KANA] = { 582, 0 },
+		[SCRIPT_HAN] = { 718, 671 },       [SCRIPT_INDIC] = { 376, 99 },
+		[SCRIPT_THAI] = { 395, 552 },      [SCRIPT_GEORGIAN] = { 333, 320 },
+		[SCRIPT_SYMBOL] = { 400, 600 },    [SCRIPT_OTHER] = { 122, 994 },
+		[SCRIPT_FOUR] = { 4200, 0 },
+	};
 	struct text_count whole = *count;
+	int64_t sum = 0;
 
 	end_run(&whole);
-	return whole.letter_runs * 877 + whole.long_letters * 268 + whole.digit_groups * 1670 +
-	       whole.punctuation_runs * 828 + whole.punctuation_more * 252 +
-	       whole.newline_runs * 1038 + whole.spaces_more * 12 + whole.utf8_2 * 400 +
-	       whole.cjk * 749 + whole.utf8_3 * 396 + whole.utf8_4 * 4200;
+	for (int i = 0; i < SCRIPTS; i++)
+		sum += (int64_t)whole.script_chars[i] * scripts[i].each +
+		       (int64_t)whole.script_runs[i] * scripts[i].run;
+	sum += (int64_t)(whole.letter_runs * 877 + whole.long_letters * 268 +
+			 whole.digit_groups * 1670 + whole.punctuation_runs * 828 +
+			 whole.punctuation_more * 252 + whole.newline_runs * 1038 +
+			 whole.spaces_more * 12);
+	return sum > 0 ? (uint64_t)sum : 0;
 }
 
 /*

@@ -14,14 +14,37 @@
 /* What the body of an answer is. */
 enum answer_form { ANSWER_UNKNOWN, ANSWER_JSON, ANSWER_SSE, ANSWER_UNREADABLE };
 
+/* Writing beyond ASCII, as far as tokenizers treat it alike. */
+enum script {
+	SCRIPT_NONE,
+	SCRIPT_LATIN_1, /* letters, which go on with a word: of Western Europe */
+	SCRIPT_LATIN_A, /* of the rest of Europe */
+	SCRIPT_VIETNAMESE,
+	SCRIPT_GREEK,
+	SCRIPT_CYRILLIC,
+	SCRIPT_SEMITIC, /* Hebrew, Arabic */
+	SCRIPT_HANGUL,
+	SCRIPT_KANA,
+	SCRIPT_HAN,
+	SCRIPT_INDIC,
+	SCRIPT_THAI,
+	SCRIPT_GEORGIAN,
+	SCRIPT_SYMBOL, /* others of two bytes, */
+	SCRIPT_OTHER,  /* of three */
+	SCRIPT_FOUR,   /* and of four */
+	SCRIPTS,
+};
+
 /* Counts characters of text by class, in any number of pieces; zero-initialised. */
 struct text_count {
 	uint64_t letter_runs, long_letters, digit_groups, punctuation_runs, punctuation_more;
-	uint64_t newline_runs, spaces_more, utf8_2, cjk, utf8_3, utf8_4;
+	uint64_t newline_runs, spaces_more;
+	uint64_t script_chars[SCRIPTS], script_runs[SCRIPTS]; /* beyond ASCII */
 	uint64_t bytes;
 	uint32_t run; /* state of the run in progress */
 	uint32_t run_length;
-	uint32_t utf8_state;
+	uint8_t utf8_lead; /* of three bytes, when the second is awaited */
+	uint8_t script;    /* of the character before */
 };
 void text_count_feed(struct text_count *count, const uint8_t *bytes, size_t len);
 /* Milli-tokens of o200k. */
