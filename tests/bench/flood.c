@@ -121,7 +121,8 @@ int main(void)
 	assert_int_equal(tap_counters(tap, counters), 0);
 	pipeline_stats(pipeline, &stats);
 	printf("sent %lu\nbody %lu\ncounted %lu\nlost %lu\ngap %lu\ncalls %d\n", sent_bytes, body,
-	       counted[EV_IN], counters[CTL_RING_FULL_BYTES], stats.connections.gap_bytes, charged.n);
+	       counted[EV_IN], counters[CTL_RING_FULL_BYTES], stats.connections.gap_bytes,
+	       charged.n);
 	printf("source %s\nresponse %lu\noutput %lu\ntokens %d\n",
 	       charge_source_name(charged.last.source), charged.last.response_bytes,
 	       charged.last.usage.output, DELTAS * WORDS);

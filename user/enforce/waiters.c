@@ -145,8 +145,8 @@ size_t waiters_look(struct waiters *waiters, uint64_t now_ns)
 			if (entry)
 				entry->credit -= (int64_t)entry->allowed.reserve_nanos;
 			wake(waiters, waiter);
-		} else if (now_ns - waiter->hold.since_ns > WAITERS_PATIENCE_NS &&
-			   waiters->reset && waiters->reset(waiters->reset_arg, waiter->cookie)) {
+		} else if (now_ns - waiter->hold.since_ns > WAITERS_PATIENCE_NS && waiters->reset &&
+			   waiters->reset(waiters->reset_arg, waiter->cookie)) {
 			waiters->stats.turned_away++;
 		}
 	}
