@@ -185,7 +185,8 @@ void enforcer_rules(struct enforcer *enforcer, bool same_stance, int64_t now_us)
 		else
 			incident_drop(enforcer, incident, "the rules have changed", now_us);
 	}
-	for (i = 0; all && i < n; i++) {
+	n = i;
+	for (i = 0; i < n; i++) {
 		const struct policy_budget *budget = same_budget(enforcer->rules,
 								 all[i]->key.budget->name);
 		const struct policy_step *step = budget ? same_step(budget, all[i]->key.step) : NULL;

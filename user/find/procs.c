@@ -210,15 +210,14 @@ static uint64_t hash_of(uint64_t hash, const void *data, size_t size)
 uint64_t procs_executable(uint32_t tgid)
 {
 	char path[PROC_PATH_LEN];
-	uint64_t id[2];
 	struct stat st;
+	uint64_t hash;
 
 	path_of(path, tgid, "exe");
 	if (stat(path, &st) < 0)
 		return 0;
-	id[0] = st.st_dev;
-	id[1] = st.st_ino;
-	return hash_of(0xcbf29ce484222325ULL, id, sizeof(id));
+	hash = hash_of(0xcbf29ce484222325ULL, &st.st_dev, sizeof(st.st_dev));
+	return hash_of(hash, &st.st_ino, sizeof(st.st_ino));
 }
 
 uint64_t procs_program(uint32_t tgid)
@@ -255,7 +254,7 @@ static const char *cgroup_mount(void)
 
 uint64_t procs_cgroup(uint32_t tgid)
 {
-	char text[PATH_MAX + 512], path[2 * PATH_MAX], *line;
+	char text[PATH_MAX + 512] = "", path[2 * PATH_MAX], *line;
 	struct stat st;
 
 	if (!*cgroup_mount() || read_head(tgid, "cgroup", text, sizeof(text)) <= 0)

@@ -199,7 +199,7 @@ static int place(const struct target *target, enum find_returns returns, struct 
 	_cleanup_close_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	uint64_t offset, addr, size = (uint64_t)(target->end - target->start);
 	struct disasm_spot spot;
-	struct elf elf;
+	struct elf elf = { 0 };
 	int err = fd < 0 ? -errno : elf_open(&elf, fd);
 
 	if (!err)

@@ -153,7 +153,7 @@ static void on_named(void *arg, const struct who_pod *pod, const struct who_cont
 		kube->must_annotate |= annotations_pod(kube->annotations, pod);
 	if (container)
 		pending.container = *container;
-	else
+	else if (pod)
 		memcpy(pending.uid, pod->uid, sizeof(pending.uid));
 	add_pending(kube, &pending);
 }
@@ -297,7 +297,7 @@ struct kube *kube_free(struct kube *kube)
 {
 	if (!kube)
 		return NULL;
-	if (kube->names) {
+	if (kube->names && kube->pending) {
 		who_use_names(kube->options.who, NULL);
 		write_names(kube);
 	}

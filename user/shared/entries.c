@@ -51,6 +51,7 @@ static struct shared_entry *make(struct shared_table *table, const char *key, co
 				 const char *counter)
 {
 	struct shared_entry *entry;
+	bool is_in;
 
 	if (HASH_COUNT(table->entries) >= SHARED_COUNTERS)
 		return NULL;
@@ -60,9 +61,12 @@ static struct shared_entry *make(struct shared_table *table, const char *key, co
 	strcpy(entry->key, key);
 	entry->budget = strdup(budget);
 	entry->counter = strdup(counter);
-	if (entry->budget && entry->counter)
+	is_in = entry->budget && entry->counter;
+	if (is_in) {
 		HASH_ADD_STR(table->entries, key, entry);
-	if (!entry->hh.tbl) {
+		is_in = entry->hh.tbl != NULL;
+	}
+	if (!is_in) {
 		free(entry->budget);
 		free(entry->counter);
 		free(entry);
