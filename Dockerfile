@@ -4,7 +4,7 @@
 # shell, no package manager.
 #
 #   docker build -t aigress .
-#   docker buildx build --platform linux/amd64,linux/arm64 -t registry.example/aigress:0.1.0 --push .
+#   docker buildx build --platform linux/amd64,linux/arm64 -t registry.example/aigress:0.2.0 --push .
 #
 # BASE is any image of Debian 12; the program is compiled for the platform that the build runs as.
 ARG BASE=docker.io/library/debian:bookworm-slim
@@ -18,7 +18,7 @@ FROM build AS root
 RUN deploy/image/root build/aigress /image
 
 FROM scratch
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="aigress" \
       org.opencontainers.image.description="Spend meter and circuit breaker for AI API egress" \
       org.opencontainers.image.licenses="Apache-2.0" \

@@ -2,6 +2,7 @@
 # `make help` lists the targets. Quiet unless V=1. CFLAGS, LDFLAGS, CC and every path are the builder's own.
 
 NAME    := aigress
+VERSION := $(shell cat VERSION)
 B       := build
 LIBS    := libbpf libelf jansson yaml-0.1 sqlite3 libnghttp2 capstone zlib libbrotlidec libzstd libcap-ng ncursesw \
            libcurl libmicrohttpd hiredis openssl
@@ -22,7 +23,8 @@ INSTALL    ?= install
 
 # CFLAGS stays the builder's; what the code needs lies beside it.
 CFLAGS  ?= -O2 -g
-needs   := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -MMD -MP -Iinclude -Iuser
+needs   := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -MMD -MP -Iinclude -Iuser \
+           -DAIGRESS_VERSION=$(VERSION)
 ifeq ($(SANITIZE),1)
 B       := build/sanitize
 needs   += -g -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
@@ -65,7 +67,7 @@ $(B)/tap.skel.h: $(B)/tap.o
 $(patsubst %.c,$(B)/%.o,$(wildcard user/tap/*.c)): | $(B)/tap.skel.h
 
 $(B)/user/meter/price_builtin.o build/fuzz/user/meter/price_builtin.o: $(wildcard data/*.json)
-
+$(B)/user/main.o $(B)/user/cmd/run.o: VERSION
 $(B)/user/web/assets.o build/fuzz/user/web/assets.o: $(filter-out %.c %.h,$(wildcard user/web/*))
 
 $(B)/tests/unit/%.o: needs += -Itests/unit

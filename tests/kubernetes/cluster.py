@@ -219,6 +219,6 @@ def nothing_twice(api, daemon, pod):
 
 def load_images(directory):
     return [image.pause(directory, node.PAUSE),
-            *image.aigress(directory, stage.AIGRESS, ["test.local/aigress:0.1.0", "test.local/aigress:next"]),
+            *image.aigress(directory, stage.AIGRESS, ["test.local/aigress:0.2.0", "test.local/aigress:next"]),
             image.clients(directory, "test.local/clients:1", stage.node(),
                           [os.path.join(HERE, "clients", name) for name in ("agent.py", "agent.mjs")])]

@@ -11,7 +11,10 @@ enum cmd_exit {
 	CMD_UNSUPPORTED = 3, /* this host cannot do it (kernel, capability) */
 };
 
-#define CMD_VERSION "0.1.0"
+/* The one line of the file VERSION, as the Makefile passes it. */
+#define CMD_TEXT(token)   #token
+#define CMD_TEXT_OF(name) CMD_TEXT(name)
+#define CMD_VERSION       CMD_TEXT_OF(AIGRESS_VERSION)
 
 int cmd_run(int argc, char **argv);
 int cmd_top(int argc, char **argv);
