@@ -81,9 +81,49 @@ $(B)/tests/kernel/%: $(B)/tests/kernel/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka -lssl -lcrypto
 
 check-unit: $(tests) ## unit tests (no root needed)
-	$(Q)scripts/check-layers
-	$(Q)if command -v mandoc >/dev/null; then mandoc -Tlint -W warning man/*; fi
 	$(Q)tests/run programs $^
+
+LINTS ?= lint-format lint-layers lint-circles lint-analyze lint-shell lint-spelling lint-man lint-version lint-dist
+lint: all ## format, layers, circles between files, static analysis, shell, spelling, man pages, version (no root needed)
+	$(Q)MAKE="$(MAKE)" tests/run steps $(LINTS)
+
+# A release's archive has no .git; there it is every file.
+written := $(shell git ls-files 2>/dev/null || find . -type f ! -path './build/*' | sed 's|^\./||')
+written := $(filter-out data/% tests/data/% tests/fuzz/corpus/% tests/replay/%.events tests/replay/%.jsonl LICENSE% \
+	  tests/integration/corpus.json %/package-lock.json debian/changelog,$(written))
+
+lint-format:
+	$(Q)clang-format-14 --dry-run -Werror $(filter %.c %.h,$(written))
+lint-layers:
+	$(Q)scripts/check-layers
+lint-circles: $(obj) $(B)/user/main.o
+	$(Q)scripts/check-circles $(filter $(B)/user/%,$^)
+# A stamp for each file, so that only what has changed is looked at again.
+lint-analyze:
+	$(Q)$(MAKE) --no-print-directory -k -j$$(nproc) $(patsubst %.c,$(B)/analyzed/%,$(src) user/main.c)
+$(B)/analyzed/%: %.c scripts/analyze scripts/analyzer/sys/queue.h | $(B)/tap.skel.h
+	$(Q)mkdir -p $(@D)
+	$(Q)scripts/analyze $< $(filter-out -MMD -MP -Werror,$(needs)) -MMD -MP -MT $@ -MF $@.d
+	$(Q)touch $@
+lint-shell:
+	$(Q)shellcheck $(shell grep -lE '^#! ?/bin/(ba)?sh' $(written) 2>/dev/null)
+lint-spelling:
+	$(Q)codespell --ignore-words scripts/spelling $(filter-out scripts/spelling,$(written))
+lint-man:
+	$(Q)mandoc -Tlint -W warning man/*
+lint-version: $(B)/$(NAME)
+	$(Q)scripts/check-version $<
+lint-dist:
+	$(Q)[ -e .git ] || { echo "no git here to make an archive of"; exit 77; }; \
+	$(MAKE) --no-print-directory DIST=$(B)/lint/1 dist && $(MAKE) --no-print-directory DIST=$(B)/lint/2 dist && \
+	diff -r $(B)/lint/1 $(B)/lint/2 && cd $(B)/lint/1 && sha256sum --quiet -c SHA256SUMS
+
+# What is committed, with the times of its commit and no name or time of the packing.
+DIST ?= build/dist
+dist: ## the source of this commit as a reproducible archive in build/dist, with its SHA256SUMS
+	$(Q)rm -rf $(DIST) && mkdir -p $(DIST)
+	$(Q)git archive --format=tar --prefix=$(NAME)-$(VERSION)/ HEAD | gzip -9n >$(DIST)/$(NAME)-$(VERSION).tar.gz
+	$(Q)cd $(DIST) && sha256sum $(NAME)-$(VERSION).tar.gz >SHA256SUMS
 
 check-replay: $(B)/$(NAME) ## recorded events of real clients through the pipeline (no root needed)
 	$(Q)AIGRESS=$(abspath $<) tests/run pytest -q tests/replay
@@ -126,11 +166,11 @@ run: ## install what is missing, build, watch this host (root)
 	$(Q)exec build/$(NAME) run
 
 check: ## install what is missing, build, run all tests (root)
-	$(Q)scripts/deps build test
+	$(Q)scripts/deps build test lint
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MAKE="$(MAKE)" tests/run make $(CHECKS)
 
-CHECKS ?= check-unit check-replay check-kernel check-sanitize check-fuzz check-integration check-chart \
+CHECKS ?= lint check-unit check-replay check-kernel check-sanitize check-fuzz check-integration check-chart \
 	  check-oldest check-node
 
 check-sanitize: ## unit tests and replays under ASan and UBSan
@@ -161,7 +201,7 @@ check-kubernetes: all ## a real Kubernetes node, pods that spend, the release on
 	$(Q)tests/run pytest -q tests/kubernetes $(PYTEST_ARGS)
 
 deps: ## install what building and testing need (root)
-	$(Q)scripts/deps build test
+	$(Q)scripts/deps build test lint
 
 check-chart: ## the chart and the plugin, as far as they need no node
 	$(Q)scripts/deps kubernetes
@@ -226,7 +266,7 @@ clean: ## remove what was built
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-.PHONY: all run bench bench-programs check check-unit check-kernel check-kernels check-sanitize \
+.PHONY: all run bench bench-programs check lint $(LINTS) dist check-unit check-kernel check-kernels check-sanitize \
 	check-fuzz check-integration check-soak check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
