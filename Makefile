@@ -23,7 +23,8 @@ INSTALL    ?= install
 
 # CFLAGS stays the builder's; what the code needs lies beside it.
 CFLAGS  ?= -O2 -g
-needs   := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -MMD -MP -Iinclude -Iuser \
+needs   := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \
+           -Wno-unused-parameter -Werror -MMD -MP -Iinclude -Iuser \
            -DAIGRESS_VERSION=$(VERSION)
 ifeq ($(SANITIZE),1)
 B       := build/sanitize
@@ -117,6 +118,16 @@ lint-dist:
 	$(Q)[ -e .git ] || { echo "no git here to make an archive of"; exit 77; }; \
 	$(MAKE) --no-print-directory DIST=$(B)/lint/1 dist && $(MAKE) --no-print-directory DIST=$(B)/lint/2 dist && \
 	diff -r $(B)/lint/1 $(B)/lint/2 && cd $(B)/lint/1 && sha256sum --quiet -c SHA256SUMS
+
+# For clangd and other tools that ask how a file is compiled.
+comma := ,
+entry = {"directory": "$(CURDIR)", "file": "$1", "command": "$2 -c $1"}
+entries = $(foreach f,$1,$(comma)$(call entry,$f,$2))
+compile_commands.json: Makefile VERSION $(src) $(B)/tap.skel.h ## how each C file is compiled, for editors
+	$(file >$@,[$(call entry,user/main.c,$(CC) $(needs) $(CFLAGS)))
+	$(file >>$@,$(call entries,$(src) $(wildcard tests/kernel/*.c tests/bench/*.c tests/fuzz/*.c),$(CC) $(needs) $(CFLAGS)))
+	$(file >>$@,$(call entries,$(wildcard tests/unit/*/*.c),$(CC) $(needs) -Itests/unit $(CFLAGS)))
+	$(file >>$@,$(call entries,$(wildcard bpf/*.bpf.c),$(CLANG) $(bpf))])
 
 # What is committed, with the times of its commit and no name or time of the packing.
 DIST ?= build/dist
@@ -264,7 +275,7 @@ clean: ## remove what was built
 	$(Q)rm -rf build
 
 help: ## this list
-	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	$(Q)sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: all run bench bench-programs check lint $(LINTS) dist check-unit check-kernel check-kernels check-sanitize \
 	check-fuzz check-integration check-soak check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help

@@ -60,17 +60,17 @@ static void on_verdict(void *arg, const struct policy_verdict *verdict)
 	told->last = *verdict;
 }
 
-static struct policy *policy_of(struct policy_budget *budget)
+static struct policy *policy_of(struct policy_budget *of)
 {
 	static struct policy_rules rules;
 
-	rules = (struct policy_rules){ .budgets = budget, .n_budgets = 1 };
+	rules = (struct policy_rules){ .budgets = of, .n_budgets = 1 };
 	return policy_new(&rules);
 }
 
-static bool refuses(struct policy *policy, const struct policy_budget *budget, int64_t now_us)
+static bool refuses(struct policy *policy, const struct policy_budget *of, int64_t now_us)
 {
-	return policy_stands(policy, budget, &steps[1], "match", false, now_us);
+	return policy_stands(policy, of, &steps[1], "match", false, now_us);
 }
 
 static void what_others_spend_counts_like_ones_own(void **state)
