@@ -140,7 +140,7 @@ check-replay: $(B)/$(NAME) ## recorded events of real clients through the pipeli
 	$(Q)AIGRESS=$(abspath $<) tests/run pytest -q tests/replay
 
 check-kernel: $(ontests) ## tests of the probes on this kernel (root)
-	$(Q)tests/run programs $^
+	$(Q)tests/run serial $^
 
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka -lssl -lcrypto
@@ -187,13 +187,21 @@ CHECKS ?= lint check-unit check-replay check-kernel check-sanitize check-fuzz ch
 check-sanitize: ## unit tests and replays under ASan and UBSan
 	$(Q)MAKE="$(MAKE) SANITIZE=1 CFLAGS=-O1" tests/run make check-unit check-replay
 
+# By the unit tests alone; nothing fails by a share unless it is asked for, as COVERAGE_TOTAL=80 COVERAGE_ROOM=70.
+coverage: ## what share of each room's lines the unit tests reach, in percent
+	$(Q)$(MAKE) --no-print-directory B=build/coverage CFLAGS="-O0 -g --coverage -fprofile-update=atomic -Wno-error" coverage-tests
+	$(Q)COVERAGE_TOTAL=$(COVERAGE_TOTAL) COVERAGE_ROOM=$(COVERAGE_ROOM) scripts/coverage build/coverage
+coverage-tests: $(tests)
+	$(Q)find $(B) -name '*.gcda' -delete
+	$(Q)tests/run programs $^
+
 check-fuzz: $(fuzzers) ## a bounded run of each fuzzer over its corpus (FUZZ_RUNS=20000)
 	$(Q)tests/run fuzz $^
 
 # Samples, for each change, of check-kernels and check-kubernetes.
 check-oldest: $(B)/tests/kernel/test_verifier ## do the programs load on the oldest kernel? In QEMU (root)
 	$(Q)scripts/deps vm
-	$(Q)scripts/vm $(firstword $(KERNELS)) tests/run programs $^
+	$(Q)scripts/vm $(firstword $(KERNELS)) tests/run serial $^
 check-node: all ## a real Kubernetes node: what pods spend, their names, a runaway (root; builds the node)
 	$(Q)scripts/deps kubernetes
 	$(Q)tests/run pytest -q tests/kubernetes/test_node.py -k "bill or names or privilege or runaway_is or events"
@@ -277,7 +285,7 @@ clean: ## remove what was built
 help: ## this list
 	$(Q)sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all run bench bench-programs check lint $(LINTS) dist check-unit check-kernel check-kernels check-sanitize \
+.PHONY: all run bench bench-programs check lint $(LINTS) dist coverage coverage-tests check-unit check-kernel check-kernels check-sanitize \
 	check-fuzz check-integration check-soak check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
