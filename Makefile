@@ -179,10 +179,15 @@ run: ## install what is missing, build, watch this host (root)
 check: ## install what is missing, build, run all tests (root)
 	$(Q)scripts/deps build test lint
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)MAKE="$(MAKE)" tests/run make $(CHECKS)
+	$(Q)scripts/leftovers before build/leftovers.json
+	$(Q)MAKE="$(MAKE)" AIGRESS_CHECK=$$$$ tests/run make $(CHECKS) -- $(BESIDE) -- check-leftovers
 
-CHECKS ?= lint check-unit check-replay check-kernel check-sanitize check-fuzz check-integration check-chart \
-	  check-oldest check-node
+# One after the other, and beside them, with low priority, those that only compute: most of the first wait.
+CHECKS ?= lint check-unit check-replay check-kernel check-integration check-chart check-node
+BESIDE ?= check-sanitize check-fuzz check-oldest
+
+check-leftovers:
+	$(Q)scripts/leftovers after build/leftovers.json
 
 check-sanitize: ## unit tests and replays under ASan and UBSan
 	$(Q)MAKE="$(MAKE) SANITIZE=1 CFLAGS=-O1" tests/run make check-unit check-replay
@@ -285,7 +290,7 @@ clean: ## remove what was built
 help: ## this list
 	$(Q)sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all run bench bench-programs check lint $(LINTS) dist coverage coverage-tests check-unit check-kernel check-kernels check-sanitize \
+.PHONY: all run bench bench-programs check lint $(LINTS) dist coverage coverage-tests check-leftovers check-unit check-kernel check-kernels check-sanitize \
 	check-fuzz check-integration check-soak check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

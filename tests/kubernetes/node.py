@@ -233,8 +233,9 @@ def hold_namespaces():
     for covered in COVERED:
         os.makedirs(covered, exist_ok=True)
         run(["mount", "-t", "tmpfs", "node", covered])
-    if not os.path.ismount("/sys/fs/bpf"):
-        run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"])
+    # Of the node's own, so that what its daemon pins goes with the mount namespace: the end of a pod may be a
+    # kill, and then gates stay shut on purpose, at the host's cgroup root.
+    run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"])
     for argv in (["link", "set", "lo", "up"], ["link", "add", "node0", "type", "bridge"],
                  ["addr", "add", f"{ADDRESS}/24", "dev", "node0"], ["link", "set", "node0", "up"],
                  ["route", "add", "default", "via", ADDRESS, "dev", "node0"]):
