@@ -18,6 +18,9 @@ MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/$(NAME)
 DATADIR    ?= $(PREFIX)/share/$(NAME)
 SYSCONFDIR ?= /etc
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 UNITDIR    ?= /lib/systemd/system
 INSTALL    ?= install
 
@@ -107,7 +110,7 @@ $(B)/analyzed/%: %.c scripts/analyze scripts/analyzer/sys/queue.h | $(B)/tap.ske
 	$(Q)scripts/analyze $< $(filter-out -MMD -MP -Werror,$(needs)) -MMD -MP -MT $@ -MF $@.d
 	$(Q)touch $@
 lint-shell:
-	$(Q)shellcheck $(shell grep -lE '^#! ?/bin/(ba)?sh' $(written) 2>/dev/null)
+	$(Q)shellcheck completion/aigress.bash $(shell grep -lE '^#! ?/bin/(ba)?sh' $(written) 2>/dev/null)
 lint-spelling:
 	$(Q)codespell --ignore-words scripts/spelling $(filter-out scripts/spelling,$(written))
 lint-man:
@@ -138,6 +141,9 @@ dist: ## the source of this commit as a reproducible archive in build/dist, with
 
 check-replay: $(B)/$(NAME) ## recorded events of real clients through the pipeline (no root needed)
 	$(Q)AIGRESS=$(abspath $<) tests/run pytest -q tests/replay
+
+check-completion: $(B)/$(NAME) ## what the shells complete is what the program has (no root needed)
+	$(Q)AIGRESS=$(abspath $<) tests/run pytest -q tests/completion
 
 check-kernel: $(ontests) ## tests of the probes on this kernel (root)
 	$(Q)tests/run serial $^
@@ -183,7 +189,7 @@ check: ## install what is missing, build, run all tests (root)
 	$(Q)MAKE="$(MAKE)" AIGRESS_CHECK=$$$$ tests/run make $(CHECKS) -- $(BESIDE) -- check-leftovers
 
 # One after the other, and beside them, with low priority, those that only compute: most of the first wait.
-CHECKS ?= lint check-unit check-replay check-kernel check-integration check-chart check-node
+CHECKS ?= lint check-unit check-replay check-completion check-kernel check-integration check-chart check-node
 BESIDE ?= check-sanitize check-fuzz check-oldest
 
 check-leftovers:
@@ -271,6 +277,9 @@ install: all ## install below DESTDIR and PREFIX
 	set -e; for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
 		$(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}; done
+	$(INSTALL) -D -m 644 completion/aigress.bash $(DESTDIR)$(BASHDIR)/$(NAME)
+	$(INSTALL) -D -m 644 completion/_aigress $(DESTDIR)$(ZSHDIR)/_$(NAME)
+	$(INSTALL) -D -m 644 completion/aigress.fish $(DESTDIR)$(FISHDIR)/$(NAME).fish
 	set -e; for file in $(shared); do \
 		$(INSTALL) -D -m $$(test -x deploy/$$file && echo 755 || echo 644) deploy/$$file $(DESTDIR)$(DATADIR)/$$file; done
 	set -e; for unit in $(units); do $(INSTALL) -d $(DESTDIR)$(UNITDIR); \
@@ -278,7 +287,8 @@ install: all ## install below DESTDIR and PREFIX
 		chmod 644 $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 
 uninstall: ## remove what install put there; the ledger and /etc stay
-	rm -f $(DESTDIR)$(BINDIR)/$(NAME)
+	rm -f $(DESTDIR)$(BINDIR)/$(NAME) $(DESTDIR)$(BASHDIR)/$(NAME) $(DESTDIR)$(ZSHDIR)/_$(NAME) \
+		$(DESTDIR)$(FISHDIR)/$(NAME).fish
 	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(DATADIR)
 	set -e; for page in $(notdir $(wildcard man/*.[58])); do \
 		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
@@ -290,7 +300,7 @@ clean: ## remove what was built
 help: ## this list
 	$(Q)sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all run bench bench-programs check lint $(LINTS) dist coverage coverage-tests check-leftovers check-unit check-kernel check-kernels check-sanitize \
+.PHONY: all run bench bench-programs check lint $(LINTS) dist coverage coverage-tests check-leftovers check-completion check-unit check-kernel check-kernels check-sanitize \
 	check-fuzz check-integration check-soak check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

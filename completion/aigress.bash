@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# Completion of aigress for bash.
+# shellcheck shell=bash
+
+_aigress_options() {
+	case $1 in
+	run) echo "--config --debug --log-json --quiet --record --state" ;;
+	top) echo "--once --by --state" ;;
+	report) echo "--by --format --state --since" ;;
+	explain) echo "--format --state" ;;
+	override) echo "--all --for --reason --state --to" ;;
+	check) echo "--json --state" ;;
+	cleanup) echo "--remove-state --state --stay" ;;
+	replay) echo "--silent --state" ;;
+	esac
+	echo "--help --usage"
+}
+
+_aigress_words() {
+	case $1 in
+	explain) echo "call action actions" ;;
+	override) echo "open hold raise clear list" ;;
+	esac
+}
+
+_aigress() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
+	local keys="cgroup command container namespace workload pod unit user host model source"
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" = 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W \
+			"run top report explain override check cleanup replay help --help --version" -- "$word")
+		return
+	fi
+	case $command:$before in
+	*:--state | *:-s) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+	run:--config | run:-c | run:--record | run:-R) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	top:--by | top:-b) mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$word") ;;
+	report:--by | report:-b)
+		mapfile -t COMPREPLY < <(compgen -W "time hour $keys exe pid provider call" -- "$word")
+		;;
+	report:--format | report:-f) mapfile -t COMPREPLY < <(compgen -W "table csv json" -- "$word") ;;
+	explain:--format | explain:-f) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$word") ;;
+	report:--since | report:-S) mapfile -t COMPREPLY < <(compgen -W "24h 7d today all" -- "$word") ;;
+	override:--for | override:-f) mapfile -t COMPREPLY < <(compgen -W "30m 1h 2h 1d" -- "$word") ;;
+	override:--reason | override:-r | override:--to | override:-t) ;;
+	*)
+		case $word in
+		-*) mapfile -t COMPREPLY < <(compgen -W "$(_aigress_options "$command")" -- "$word") ;;
+		*)
+			if [ "$command" = replay ]; then
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+			else
+				mapfile -t COMPREPLY < <(compgen -W "$(_aigress_words "$command")" -- "$word")
+			fi
+			;;
+		esac
+		;;
+	esac
+}
+
+complete -o filenames -F _aigress aigress

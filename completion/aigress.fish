@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# Completion of aigress for fish.
+
+set -l keys cgroup command container namespace workload pod unit user host model source
+function __aigress_in
+	__fish_seen_subcommand_from $argv
+end
+
+complete -c aigress -f
+complete -c aigress -n __fish_use_subcommand -l help -d "help"
+complete -c aigress -n __fish_use_subcommand -l version -d "version"
+complete -c aigress -n __fish_use_subcommand -a run -d "watch this host: meter AI calls, keep the ledger, enforce budgets"
+complete -c aigress -n __fish_use_subcommand -a top -d "live view of who spends what"
+complete -c aigress -n __fish_use_subcommand -a report -d "spend from the ledger, as a table, CSV or JSON"
+complete -c aigress -n __fish_use_subcommand -a explain -d "why this figure, why this action"
+complete -c aigress -n __fish_use_subcommand -a override -d "open, hold or raise a budget for a time"
+complete -c aigress -n __fish_use_subcommand -a check -d "what this host supports, what is seen and what is not, and why"
+complete -c aigress -n __fish_use_subcommand -a cleanup -d "take away what could be left on this host"
+complete -c aigress -n __fish_use_subcommand -a replay -d "run a recorded event file through the pipeline"
+
+set -l every run top report explain override check cleanup replay
+complete -c aigress -n "__aigress_in $every" -s s -l state -x -a "(__fish_complete_directories)" -d "where the ledger is kept"
+complete -c aigress -n "__aigress_in $every" -s \? -l help -d "help"
+complete -c aigress -n "__aigress_in $every" -l usage -d "a short usage message"
+
+complete -c aigress -n "__aigress_in run" -s c -l config -r -F -d "budgets and settings"
+complete -c aigress -n "__aigress_in run" -s R -l record -r -F -d "also write the events to a file"
+complete -c aigress -n "__aigress_in run" -s q -l quiet -d "no line for each call on standard output"
+complete -c aigress -n "__aigress_in run" -s j -l log-json -d "log in JSON lines"
+complete -c aigress -n "__aigress_in run" -s d -l debug -d "log more"
+complete -c aigress -n "__aigress_in top" -s 1 -l once -d "print one frame and end"
+complete -c aigress -n "__aigress_in top" -s b -l by -x -a "$keys" -d "what a line is"
+complete -c aigress -n "__aigress_in report" -s b -l by -x -a "time hour $keys exe pid provider call" -d "what a row is"
+complete -c aigress -n "__aigress_in report" -s f -l format -x -a "table csv json" -d "output format"
+complete -c aigress -n "__aigress_in report" -s S -l since -x -a "24h 7d today all" -d "from then on"
+complete -c aigress -n "__aigress_in explain" -s f -l format -x -a "table json" -d "format of the list of actions"
+complete -c aigress -n "__aigress_in explain" -a "call action actions"
+complete -c aigress -n "__aigress_in override" -s a -l all -d "everything, instead of a key"
+complete -c aigress -n "__aigress_in override" -s f -l for -x -a "30m 1h 2h 1d" -d "how long"
+complete -c aigress -n "__aigress_in override" -s r -l reason -x -d "why"
+complete -c aigress -n "__aigress_in override" -s t -l to -x -d "the new limit"
+complete -c aigress -n "__aigress_in override" -a "open hold raise clear list"
+complete -c aigress -n "__aigress_in check" -s j -l json -d "print JSON"
+complete -c aigress -n "__aigress_in cleanup" -s r -l remove-state -d "also remove the ledger"
+complete -c aigress -n "__aigress_in cleanup" -s w -l stay -d "wait for SIGTERM when all is done"
+complete -c aigress -n "__aigress_in replay" -s q -l silent -d "print nothing"
+complete -c aigress -n "__aigress_in replay" -F
