@@ -5,7 +5,10 @@ import shutil
 
 import pytest
 
+import h3
 import stage as lab
+
+PINS = "/sys/fs/bpf/aigress"
 
 
 @pytest.fixture(scope="session")
@@ -28,19 +31,11 @@ def guests(stage):
     stage.guests.end()
 
 
-def config(directory, text):
-    file = os.path.join(str(directory), "aigress.yaml")
-    with open(file, "w", encoding="utf-8") as out:
-        # no test asks the network's resolver for a real host
-        out.write(text if "resolve:" in text else text + "resolve: false\n")
-    return file
-
-
 @pytest.fixture(scope="module")
 def daemon(stage, tmp_path_factory):
     """One daemon for a module's tests, probing each TLS library once for all."""
     directory = tmp_path_factory.mktemp("daemon")
-    started = lab.Daemon(stage, str(directory), config(directory, "attach: everyone\n")).start()
+    started = lab.Daemon(stage, str(directory), lab.config(directory, "attach: everyone\n")).start()
     yield started
     assert started.stop() == 0, started.said()
     started.must_still_agree()
@@ -52,7 +47,7 @@ def new_daemon(stage, tmp_path):
     made = []
 
     def make(text="attach: everyone\n", **more):
-        made.append(lab.Daemon(stage, str(tmp_path / "state"), config(tmp_path, text), **more))
+        made.append(lab.Daemon(stage, str(tmp_path / "state"), lab.config(tmp_path, text), **more))
         return made[-1]
     yield make
     for each in made:
@@ -81,3 +76,26 @@ def containers(stage):
     for path in (f"{stage.name}/docker", stage.name):
         for directory in glob.glob(f"/sys/fs/cgroup/*{path}"):
             lab.rmdir(directory)
+
+
+@pytest.fixture
+def pins(stage):
+    """What is pinned beside what was before; in the end that is gone."""
+    def listed():
+        return set(stage.outside("find", PINS, "-type", "f").split())
+    before = listed()
+    yield lambda: listed() - before
+    for pin in listed() - before:
+        stage.outside("rm", pin)
+    if not before:
+        stage.outside("find", PINS, "-type", "d", "-empty", "-delete")
+
+
+@pytest.fixture(scope="module")
+def servers(stage, tmp_path_factory):
+    """One HTTP/3 server at an AI host's address, one at another's."""
+    if not h3.is_there():
+        pytest.skip("ngtcp2-client and ngtcp2-server are not installed")
+    children = h3.start_servers(stage, str(tmp_path_factory.mktemp("htdocs")))
+    yield
+    children.end()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clients: how each is started, and whether it is here."""
+import glob
 import json
 import os
 import shutil
@@ -141,3 +142,13 @@ def step_until_exact(the_stage, daemon, child, run, cgroup, n_calls):
             return done - 1
         go_on(child)
     raise AssertionError(f"none of {n_calls} calls was measured:\n{daemon.said()}")
+
+
+def copy_of_libssl(directory):
+    """A TLS library file of its own, as a container or a virtual environment has."""
+    for name in ("libssl.so.3", "libcrypto.so.3"):
+        found = glob.glob(f"/usr/lib/*/{name}")
+        if not found:
+            pytest.skip("no OpenSSL 3 on this host")
+        shutil.copy(found[0], directory)
+    return {"LD_LIBRARY_PATH": str(directory)}

@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -20,6 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 AIGRESS = os.environ.get("AIGRESS", os.path.join(ROOT, "build", "aigress"))
 PYTHON = "/usr/bin/python3"
+BPFTOOL = shutil.which("bpftool") or "/usr/sbin/bpftool"
 
 HOSTS = ["api.anthropic.com", "api.openai.com", "bystander.test"]
 SERVER, SERVER_ADDRESS = "server.test", "10.98.0.1"     # no AI host; other Spaces reach it, too
@@ -169,6 +171,27 @@ def rmdir(directory):
     return True
 
 
+def bpf_objects(pid):
+    """The BPF programs and links that a process holds; a host may have others' beside them."""
+    held = set()
+    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+        try:
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
+                held |= set(re.findall(r"^(prog|link)_id:\s*(\d+)$", file.read(), re.M))
+        except FileNotFoundError:
+            pass
+    return held
+
+
+def bpf_left(held):
+    """Which of them are still there."""
+    found = set()
+    for kind in ("prog", "link"):
+        said = subprocess.run([BPFTOOL, "-j", kind, "list"], check=True, capture_output=True).stdout
+        found |= {(kind, str(each["id"])) for each in json.loads(said)}
+    return held & found
+
+
 class Children:
     """Starts processes in cgroups and ends them all."""
 
@@ -252,6 +275,21 @@ class Api:
                     if row["run"] == run:
                         rows.append(row)
         return rows
+
+
+def config(directory, text):
+    file = os.path.join(str(directory), "aigress.yaml")
+    with open(file, "w", encoding="utf-8") as out:
+        # no test asks the network's resolver for a real host
+        out.write(text if "resolve:" in text else text + "resolve: false\n")
+    return file
+
+
+def rewrite(daemon, text):
+    """Another configuration, as an editor does: another file, moved over the first."""
+    with open(daemon.config + ".new", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(daemon.config + ".new", daemon.config)
 
 
 class Daemon:
@@ -404,6 +442,11 @@ class Stage:
     def client(self, argv, cgroup, **options):
         options.setdefault("env", self.environment)
         return self.guests.start(argv, cgroup=cgroup, **options)
+
+    def outside(self, *argv):
+        """A command's output, where daemons run: bpffs is mounted there."""
+        child = self.children.start(argv, where=self.namespaces, stdout=subprocess.PIPE, text=True)
+        return child.communicate(timeout=60)[0]
 
     def settle(self, daemon, run, cgroup, n_calls, seconds=20):
         """Waits until bill and ledger both hold n_calls; returns them as sorted tuples."""

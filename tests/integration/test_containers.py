@@ -8,7 +8,7 @@ import drive
 import stage as lab
 from container import Container, everything
 from drive import ANTHROPIC
-from test_budgets import actions
+from spending import actions
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import time
@@ -16,35 +15,25 @@ import drive
 import stage as lab
 from drive import ANTHROPIC, CHAT
 
-BPFTOOL = shutil.which("bpftool") or "/usr/sbin/bpftool"
-
-
-def bpf_objects():
-    """Ids of all programs and links on this host."""
-    found = set()
-    for kind in ("prog", "link"):
-        said = subprocess.run([BPFTOOL, "-j", kind, "list"], check=True, capture_output=True).stdout
-        found |= {(kind, each["id"]) for each in json.loads(said)}
-    return found
-
 
 def test_nothing_is_left_behind(stage, new_daemon):
-    before = bpf_objects()
     daemon = new_daemon().start()
     pid = daemon.child.pid
-    assert bpf_objects() - before
+    held = lab.bpf_objects(pid)
+    assert len(held) > 10
     run, cgroup = stage.new_run()
     drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
     stage.must_agree(daemon, run, cgroup, 1)
     assert daemon.stop(signal.SIGINT) == 0
-    lab.wait(lambda: not bpf_objects() - before, 20, lambda: bpf_objects() - before)
+    lab.wait(lambda: not lab.bpf_left(held), 20, lambda: f"{lab.bpf_left(held)} to go")
     assert not lab.alive(pid)
 
 
 def test_killed_daemon_leaves_no_probe(stage, new_daemon):
-    before = bpf_objects()
-    new_daemon().start().stop(signal.SIGKILL)
-    lab.wait(lambda: not bpf_objects() - before, 20, lambda: bpf_objects() - before)
+    daemon = new_daemon().start()
+    held = lab.bpf_objects(daemon.child.pid)
+    daemon.stop(signal.SIGKILL)
+    lab.wait(lambda: not lab.bpf_left(held), 20, lambda: f"{lab.bpf_left(held)} to go")
 
 
 def test_kill_9_loses_little_and_counts_nothing_twice(stage, new_daemon):

@@ -15,9 +15,8 @@ import pytest
 import drive
 import stage as lab
 from drive import ANTHROPIC
-from test_budgets import actions, spent
-from test_loss import pins    # noqa: F401  # pylint: disable=unused-import
-from test_quic import ask, servers    # noqa: F401  # pylint: disable=unused-import
+from h3 import ask
+from spending import actions, spent
 
 LIMIT = 2.0     # USD; a call of the fake API is a twentieth of one, about
 FUSE = LIMIT * 7 / 8

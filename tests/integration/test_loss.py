@@ -1,32 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """on-daemon-loss: what a shut gate does while no daemon runs, and who opens it then."""
 import signal
-import subprocess
-
-import pytest
 
 import stage as lab
-from test_budgets import actions, one_call, rules, spender
 from drive import ANTHROPIC
-
-PINS = "/sys/fs/bpf/aigress"
-
-
-def outside(stage, *argv):
-    """A command's output. Where the daemon runs: bpffs is mounted there."""
-    child = stage.children.start(argv, where=stage.namespaces, stdout=subprocess.PIPE, text=True)
-    return child.communicate(timeout=60)[0]
-
-
-@pytest.fixture
-def pins(stage):
-    """What is pinned beside what was before; in the end that is gone."""
-    def listed():
-        return set(outside(stage, "find", PINS, "-type", "f").split())
-    before = listed()
-    yield lambda: listed() - before
-    for pin in listed() - before:
-        outside(stage, "rm", pin)
+from spending import actions, one_call, rules, spender
 
 
 def shut(stage, new_daemon, loss):
@@ -91,18 +69,18 @@ def test_override_opens_a_held_gate_without_a_daemon(stage, new_daemon, pins):
     daemon, run, cgroup = shut(stage, new_daemon, "hold")
     daemon.stop()
     assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
-    assert "left shut" in outside(stage, lab.AIGRESS, "override", "--state", daemon.state, "open", "--all")
+    assert "left shut" in stage.outside(lab.AIGRESS, "override", "--state", daemon.state, "open", "--all")
     lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 10)
     assert not pins()
 
 
 def test_cleanup_opens_a_held_gate(stage, new_daemon, pins):
     daemon, run, cgroup = shut(stage, new_daemon, "hold")
-    assert "a daemon runs" not in outside(stage, lab.AIGRESS, "cleanup", "--state", daemon.state)
+    assert "a daemon runs" not in stage.outside(lab.AIGRESS, "cleanup", "--state", daemon.state)
     assert pins(), "those of a daemon that runs stay"
     daemon.stop()
     assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
-    assert "nothing of aigress is left" in outside(stage, lab.AIGRESS, "cleanup", "--state", daemon.state)
+    assert "nothing of aigress is left" in stage.outside(lab.AIGRESS, "cleanup", "--state", daemon.state)
     lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 10)
     assert not pins()
 

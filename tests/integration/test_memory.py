@@ -3,8 +3,7 @@
 import clock
 import stage as lab
 from drive import ANTHROPIC
-from test_budgets import one_call, rules, spender, spent
-from test_reload import write
+from spending import one_call, rules, spender, spent
 
 HOUR = 3600
 
@@ -28,7 +27,7 @@ def test_no_clock_and_no_zone_gives_the_budget_back(stage, new_daemon, tmp_path)
     daemon.start()      # what it spent lies in this clock's future
     assert is_refused(stage, run, cgroup)
     its_clock.set(0)
-    write(daemon, text.replace("zone: UTC", "zone: Pacific/Kiritimati"))
+    lab.rewrite(daemon, text.replace("zone: UTC", "zone: Pacific/Kiritimati"))
     lab.wait(lambda: "is in force" in daemon.said(), 10, daemon.said)
     assert is_refused(stage, run, cgroup)
     paid, n = spent(daemon, cgroup), len(stage.api.bill(run))

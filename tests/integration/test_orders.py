@@ -6,8 +6,8 @@ import subprocess
 
 import drive
 import stage as lab
-from test_budgets import actions, one_call, rules, spender
 from drive import ANTHROPIC
+from spending import actions, one_call, rules, spender
 
 
 def state_of(pid):

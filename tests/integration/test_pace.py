@@ -14,8 +14,7 @@ import container
 import drive
 import stage as lab
 from drive import ANTHROPIC, CHAT
-from test_budgets import actions, spent
-from test_loss import pins    # noqa: F401  # pylint: disable=unused-import
+from spending import actions, spent
 
 LOOP = os.path.join(drive.CLIENTS, "loop.mjs")
 HEALTH = """

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes of every life: attached late, gone at once, replaced, contained."""
-import glob
 import json
 import os
 import shutil
@@ -57,16 +56,6 @@ def test_exec_from_one_client_to_another(stage, daemon):
     assert len({row["pid"] for row in rows}) == 1
 
 
-def copy_of_libssl(directory):
-    """A TLS library file of its own, as a container or a virtual environment has."""
-    for name in ("libssl.so.3", "libcrypto.so.3"):
-        found = glob.glob(f"/usr/lib/*/{name}")
-        if not found:
-            pytest.skip("no OpenSSL 3 on this host")
-        shutil.copy(found[0], directory)
-    return {"LD_LIBRARY_PATH": str(directory)}
-
-
 def test_library_that_is_loaded_late(stage, daemon, tmp_path):
     """Python without ssl, which imports it (a library file never seen before) when told to."""
     run, cgroup = stage.new_run()
@@ -75,7 +64,7 @@ def test_library_that_is_loaded_late(stage, daemon, tmp_path):
               f"exec(open({os.path.join(drive.CLIENTS, 'python.py')!r}).read())")
     child = stage.client([lab.PYTHON, "-c", script, work], cgroup, text=True, stdin=subprocess.PIPE,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         env={**stage.environment, **copy_of_libssl(tmp_path)})
+                         env={**stage.environment, **drive.copy_of_libssl(tmp_path)})
     drive.go_on(child)
     drive.step_until_exact(stage, daemon, child, run, cgroup, 20)
     child.kill()
@@ -88,7 +77,7 @@ def test_library_file_that_goes_away(stage, daemon, tmp_path, how):
     work = drive.job(ANTHROPIC, run, calls=30, step=True)
     child = stage.client(drive.command("http.client", work), cgroup, text=True,
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         env={**stage.environment, **copy_of_libssl(tmp_path)})
+                         env={**stage.environment, **drive.copy_of_libssl(tmp_path)})
     drive.next_done(child)
     file = tmp_path / "libssl.so.3"
     if how == "replaced":

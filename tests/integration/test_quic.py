@@ -1,66 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """QUIC to AI hosts, by a real client and server: seen, counted, charged by size, and gated."""
 import json
-import os
-import shutil
 import subprocess
 
 import pytest
 
 import drive
 import stage as lab
-from conftest import config
+from h3 import ANSWERED, ASKED, ask
 
-ASKED, ANSWERED = 100_000, 300_000
 AI, OTHER = lab.HOSTS[0], lab.HOSTS[2]
-SERVER = shutil.which("gtlsserver") or "/usr/sbin/gtlsserver"
-
-
-@pytest.fixture(scope="module")
-def servers(stage, tmp_path_factory):
-    """One HTTP/3 server at an AI host's address, one at another's."""
-    if not shutil.which("gtlsclient") or not os.access(SERVER, os.X_OK):
-        pytest.skip("ngtcp2-client and ngtcp2-server are not installed")
-    htdocs = tmp_path_factory.mktemp("htdocs")
-    (htdocs / "v1").mkdir()
-    (htdocs / "v1" / "messages").write_bytes(b"x" * ANSWERED)
-    children = lab.Children()
-    for address in ("127.0.0.10", "127.0.0.12"):
-        children.start([SERVER, "-q", "-d", str(htdocs), address, "443",
-                        os.path.join(stage.directory, "leaf.key"),
-                        os.path.join(stage.directory, "leaf.pem")],
-                       cgroup=stage.server_cgroup, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
-    sockets = ["127.0.0.10:443", "127.0.0.12:443"]
-    lab.wait(lambda: all(each in subprocess.run(["ss", "-lun"], capture_output=True, text=True,
-                                                check=True).stdout for each in sockets), 20)
-    yield
-    children.end()
 
 
 @pytest.fixture(scope="module")
 def daemon(stage, tmp_path_factory):
     directory = tmp_path_factory.mktemp("quic")
-    started = lab.Daemon(stage, str(directory), config(directory, "attach: on-sight\n")).start()
+    started = lab.Daemon(stage, str(directory), lab.config(directory, "attach: on-sight\n")).start()
     yield started
     assert started.stop() == 0, started.said()
-
-
-def ask(stage, tmp_path, host, cgroup, seconds=20):
-    """One request by HTTP/3; the client, and how many bytes it got (it is ended when it hangs)."""
-    got = tmp_path / "got"
-    shutil.rmtree(got, ignore_errors=True)
-    got.mkdir()
-    body = tmp_path / "body"
-    body.write_bytes(b"a" * ASKED)
-    child = stage.client(["gtlsclient", "-q", "--exit-on-all-streams-close", "-d", str(body),
-                          f"--download={got}", host, "443", f"https://{host}/v1/messages"], cgroup,
-                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        child.wait(seconds)
-    except subprocess.TimeoutExpired:
-        child.kill()
-    return child, sum(file.stat().st_size for file in got.rglob("*") if file.is_file())
 
 
 def test_quic_is_seen_counted_and_charged_by_size(stage, servers, daemon, tmp_path, tell):

@@ -5,14 +5,7 @@ import signal
 
 import stage as lab
 from drive import ANTHROPIC
-from test_budgets import actions, one_call, rules, spender
-
-
-def write(daemon, text):
-    """As an editor does: another file, moved over the first."""
-    with open(daemon.config + ".new", "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(daemon.config + ".new", daemon.config)
+from spending import actions, one_call, rules, spender
 
 
 def test_rules_are_taken_over_and_a_broken_file_is_not(stage, new_daemon):
@@ -23,12 +16,12 @@ def test_rules_are_taken_over_and_a_broken_file_is_not(stage, new_daemon):
     lab.wait(lambda: live.poll() is not None, 30, daemon.said)
     assert one_call(stage, run, cgroup, ANTHROPIC) != 0
 
-    write(daemon, "budgets: [ { name: x, limit: many } ]\n")
+    lab.rewrite(daemon, "budgets: [ { name: x, limit: many } ]\n")
     lab.wait(lambda: "the rules in force stay" in daemon.said(), 10, daemon.said)
     assert os.path.basename(daemon.config) + ":1" in daemon.said()
     assert one_call(stage, run, cgroup, ANTHROPIC) != 0
 
-    write(daemon, refuse.replace("0.20 USD", "1000 USD"))
+    lab.rewrite(daemon, refuse.replace("0.20 USD", "1000 USD"))
     lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20, daemon.said)
     opened = [a for a in actions(daemon) if a["result"].startswith("ended")]
     assert opened, actions(daemon)
@@ -47,7 +40,7 @@ def test_a_gate_outlives_a_reload_that_does_not_concern_it(stage, new_daemon):
     live = spender(stage, run, cgroup)
     lab.wait(lambda: live.poll() is not None, 30, daemon.said)
     before = len(actions(daemon))
-    write(daemon, refuse.replace("budgets:\n", "keep: 30d\nbudgets:\n"))
+    lab.rewrite(daemon, refuse.replace("budgets:\n", "keep: 30d\nbudgets:\n"))
     lab.wait(lambda: "is in force" in daemon.said(), 10, daemon.said)
     assert one_call(stage, run, cgroup, ANTHROPIC) != 0
     assert len(actions(daemon)) == before
@@ -68,5 +61,5 @@ def test_a_file_beside_a_busy_ledger_is_read(stage, new_daemon, tmp_path):
             pass
         return "is in force: 0 budgets, enforced" in daemon.said()
 
-    write(daemon, "attach: never\nresolve: false\nenforce: true\n")
+    lab.rewrite(daemon, "attach: never\nresolve: false\nenforce: true\n")
     lab.wait(is_read, 5, daemon.said)

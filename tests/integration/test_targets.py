@@ -12,11 +12,8 @@ import pytest
 
 import drive
 import stage as lab
-from conftest import config
 from container import Container, everything
 from drive import ANTHROPIC
-from test_daemon import bpf_objects
-from test_processes import copy_of_libssl
 
 BREAKPOINT = 0xcc
 
@@ -24,7 +21,7 @@ BREAKPOINT = 0xcc
 @pytest.fixture(scope="module")
 def daemon(stage, tmp_path_factory):
     directory = tmp_path_factory.mktemp("daemon")
-    started = lab.Daemon(stage, str(directory), config(directory, "attach: on-sight\n")).start()
+    started = lab.Daemon(stage, str(directory), lab.config(directory, "attach: on-sight\n")).start()
     yield started
     assert started.stop() == 0, started.said()
     started.must_still_agree()
@@ -120,19 +117,19 @@ def all_charged(stage, daemon, run, cgroup, n_calls):
 
 def test_killed_daemon_leaves_the_code_as_it_was(stage, new_daemon, tmp_path):
     """No program, no link, and the client's own bytes are back; the next daemon goes on."""
-    before = bpf_objects()
     run, cgroup = stage.new_run()
     daemon = new_daemon("attach: on-sight\n").start()
     work = drive.job(ANTHROPIC, run, calls=200, step=True)
     client = stage.client(drive.command("http.client", work), cgroup, text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          env={**stage.environment, **copy_of_libssl(tmp_path)})
+                          env={**stage.environment, **drive.copy_of_libssl(tmp_path)})
     drive.step_until_exact(stage, daemon, client, run, cgroup, 30)
     assert breakpoints(client.pid)
+    held = lab.bpf_objects(daemon.child.pid)
     daemon.stop(signal.SIGKILL)
     need_no_other([])
     lab.wait(lambda: not breakpoints(client.pid), 20, lambda: f"{breakpoints(client.pid)} left")
-    lab.wait(lambda: not bpf_objects() - before, 20, lambda: bpf_objects() - before)
+    lab.wait(lambda: not lab.bpf_left(held), 20, lambda: f"{lab.bpf_left(held)} to go")
     drive.go_on(client)
     drive.next_done(client)
     done = len(stage.api.bill(run))

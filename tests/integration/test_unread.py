@@ -13,7 +13,6 @@ import corpus
 import drive
 import stage as lab
 import unread
-from conftest import config
 from drive import ANTHROPIC, CHAT
 
 WORDS = "spend what you must, \"and\" no more\n größer 計測 "
@@ -22,7 +21,7 @@ WORDS = "spend what you must, \"and\" no more\n größer 計測 "
 @pytest.fixture(scope="module")
 def daemon(stage, tmp_path_factory):
     directory = tmp_path_factory.mktemp("daemon")
-    started = lab.Daemon(stage, str(directory), config(directory, "attach: on-sight\n")).start()
+    started = lab.Daemon(stage, str(directory), lab.config(directory, "attach: on-sight\n")).start()
     yield started
     assert started.stop() == 0, started.said()
 
@@ -36,7 +35,7 @@ def clients(stage, tmp_path_factory):
 def untaught(stage, tmp_path_factory):
     """A daemon that has measured nothing: its estimates rest on constants."""
     directory = tmp_path_factory.mktemp("untaught")
-    started = lab.Daemon(stage, str(directory), config(directory, "attach: on-sight\n")).start()
+    started = lab.Daemon(stage, str(directory), lab.config(directory, "attach: on-sight\n")).start()
     yield started
     assert started.stop() == 0, started.said()
 

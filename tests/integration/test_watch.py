@@ -15,7 +15,7 @@ import drive
 import stage as lab
 import watch
 from drive import ANTHROPIC, CHAT
-from test_budgets import spender
+from spending import spender
 
 HOSTILE = "<img src=x onerror=\"document.title='pwned'\">'\"><script>document.title='pwned'</script>"
 HOSTILE_CGROUP = "x<b onmouseover=alert(1)>&amp;\"'"

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions reach those who asked for them, whatever happens between."""
-import os
 import shutil
 import signal
 import subprocess

@@ -21,7 +21,6 @@ import stage as lab
 import watch
 from look import Look, held, in_kernel
 from server import Receiver
-from test_reload import write
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "1800"))
 SETTLE_SECONDS = 3
@@ -87,17 +86,17 @@ class Soak:
         """What an operator does, and what happens to him; each a function."""
         def broken():
             self.n_broken += 1
-            write(self.daemon, BROKEN)
+            lab.rewrite(self.daemon, BROKEN)
 
         def answers(status):
             self.receiver.status = status
-        return [lambda: write(self.daemon, self.rules("0.05")),
+        return [lambda: lab.rewrite(self.daemon, self.rules("0.05")),
                 lambda: self.daemon.run("override", "raise", "refused", "--to", "2 USD", "--for", "1h"),
                 lambda: self.daemon.run("report", "--by", "cgroup,model"),
                 lambda: answers(503),
                 lambda: self.daemon.child.send_signal(signal.SIGHUP),
                 broken,
-                lambda: write(self.daemon, self.rules("0.04")),
+                lambda: lab.rewrite(self.daemon, self.rules("0.04")),
                 lambda: self.daemon.run("override", "clear", "refused", check=False),
                 lambda: answers(200),
                 lambda: self.daemon.run("explain", "--format", "json")]
@@ -118,7 +117,7 @@ class Soak:
         The daemon starts amid it all, with rules that are whole: by broken ones it does not start. What began
         before it had settled may be missing.
         """
-        write(self.daemon, self.rules())
+        lab.rewrite(self.daemon, self.rules())
         self.daemon.start()
         self.play(SETTLE_SECONDS)
         self.windows.append((first_line, max((row["id"] for _, row in self.bill()), default=0)))
