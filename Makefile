@@ -94,7 +94,7 @@ lint: all ## format, layers, circles between files, static analysis, shell, spel
 # A release's archive has no .git; there it is every file.
 written := $(shell git ls-files 2>/dev/null || find . -type f ! -path './build/*' | sed 's|^\./||')
 written := $(filter-out data/% tests/data/% tests/fuzz/corpus/% tests/replay/%.events tests/replay/%.jsonl LICENSE% \
-	  tests/integration/corpus.json %/package-lock.json debian/changelog,$(written))
+	  tests/lib/corpus.json %/package-lock.json debian/changelog,$(written))
 
 lint-format:
 	$(Q)clang-format-14 --dry-run -Werror $(filter %.c %.h,$(written))

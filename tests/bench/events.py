@@ -8,7 +8,7 @@ import os
 import random
 import struct
 
-import host     # for the path to the integration tests' modules
+import host     # for the path to tests/lib
 import shapes
 
 EV_DATA, EV_OPEN, EV_CLOSE = 1, 2, 3

@@ -2,11 +2,13 @@
 import glob
 import os
 import shutil
+import sys
 
 import pytest
 
-import h3
-import stage as lab
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import h3  # noqa: E402
+import stage as lab  # noqa: E402
 
 PINS = "/sys/fs/bpf/aigress"
 

@@ -133,7 +133,7 @@ def test_alerts_of_a_runaway_fire(prometheus, spent):
 def test_alert_rules_are_right():
     promtool = watch.need("promtool")
     for argv in (["check", "rules", f"{lab.ROOT}/deploy/prometheus/aigress.rules.yaml"],
-                 ["test", "rules", f"{lab.HERE}/rules.test.yaml"]):
+                 ["test", "rules", f"{lab.ROOT}/tests/integration/rules.test.yaml"]):
         done = subprocess.run([promtool, *argv], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

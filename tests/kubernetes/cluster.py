@@ -12,7 +12,7 @@ import sys
 import image
 import node
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "integration"))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import stage    # noqa: E402 (the bill, and how it is compared)
 
 HERE = os.path.dirname(os.path.abspath(__file__))

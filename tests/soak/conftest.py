@@ -5,7 +5,7 @@ import os
 import sys
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path[:0] = [os.path.join(TESTS, "integration"), os.path.join(TESTS, "bench")]
+sys.path[:0] = [os.path.join(TESTS, "lib"), os.path.join(TESTS, "bench")]
 
 # By its file, because this one has the same name.
 spec = importlib.util.spec_from_file_location("integration", os.path.join(TESTS, "integration", "conftest.py"))

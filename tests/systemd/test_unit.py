@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "integration"))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import stage as lab     # noqa: E402 (certificates, the bill)
 
 UNIT = "aigress.service"

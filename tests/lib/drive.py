@@ -11,7 +11,7 @@ import pytest
 
 import stage
 
-CLIENTS = os.path.join(stage.HERE, "clients")
+CLIENTS = os.path.join(stage.ROOT, "tests", "integration", "clients")
 PYTHON_KINDS = ["http.client", "requests", "httpx", "httpx-async", "aiohttp"]
 NODE_KINDS = ["fetch", "https", "openai", "anthropic"]
 ANY = ["curl", *PYTHON_KINDS, "fetch", "https"]      # these make any call; an SDK only its own
