@@ -87,8 +87,8 @@ $(B)/tests/kernel/%: $(B)/tests/kernel/%.o $(B)/$(NAME).a
 check-unit: $(tests) ## unit tests (no root needed)
 	$(Q)tests/run programs $^
 
-LINTS ?= lint-format lint-layers lint-circles lint-analyze lint-shell lint-spelling lint-man lint-version lint-dist
-lint: all ## format, layers, circles between files, static analysis, shell, spelling, man pages, version (no root needed)
+LINTS ?= lint-format lint-layers lint-circles lint-analyze lint-shell lint-python lint-spelling lint-man lint-version lint-dist
+lint: all ## format, layers, circles between files, static analysis, shell, Python, spelling, man pages, version (no root needed)
 	$(Q)MAKE="$(MAKE)" tests/run steps $(LINTS)
 
 # A release's archive has no .git; there it is every file.
@@ -111,6 +111,8 @@ $(B)/analyzed/%: %.c scripts/analyze scripts/analyzer/sys/queue.h | $(B)/tap.ske
 	$(Q)touch $@
 lint-shell:
 	$(Q)shellcheck completion/aigress.bash $(shell grep -lE '^#! ?/bin/(ba)?sh' $(written) 2>/dev/null)
+lint-python:
+	$(Q)pyflakes3 $(filter %.py,$(written)) $(shell grep -l '^#!/usr/bin/python3' $(filter scripts/% tests/run,$(written)))
 lint-spelling:
 	$(Q)codespell --ignore-words scripts/spelling $(filter-out scripts/spelling,$(written))
 lint-man:

@@ -15,6 +15,7 @@ import json
 import ssl
 import sys
 
+assert ssl.OPENSSL_VERSION     # each client has the library from its start, whatever it imports later
 JOB = json.loads(sys.argv[2])
 BODY = JOB["body"]
 HEADERS = dict(JOB.get("headers", {}), **{"content-type": "application/json"})
