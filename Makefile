@@ -49,6 +49,8 @@ fuzzers := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c
 
 comma   := ,
 Q       := $(if $(V),,@)
+# For what builds on its own account, unless whoever called has said how many.
+jobs     = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(@:$(B)/%=%) &&) mkdir -p $(@D) &&
 
 all: $(B)/$(NAME) ## build the program (no root needed)
@@ -89,7 +91,7 @@ check-unit: $(tests) ## unit tests (no root needed)
 
 LINTS ?= lint-format lint-layers lint-circles lint-analyze lint-shell lint-python lint-spelling lint-man lint-version lint-dist
 lint: all ## format, layers, circles between files, static analysis, shell, Python, spelling, man pages, version (no root needed)
-	$(Q)MAKE="$(MAKE)" tests/run steps $(LINTS)
+	$(Q)MAKE="$(MAKE) -j$(shell nproc)" tests/run steps $(LINTS)
 
 # A release's archive has no .git; there it is every file.
 written := $(shell git ls-files 2>/dev/null || find . -type f ! -path './build/*' | sed 's|^\./||')
@@ -104,7 +106,7 @@ lint-circles: $(obj) $(B)/user/main.o
 	$(Q)scripts/check-circles $(filter $(B)/user/%,$^)
 # A stamp for each file, so that only what has changed is looked at again.
 lint-analyze:
-	$(Q)$(MAKE) --no-print-directory -k -j$$(nproc) $(patsubst %.c,$(B)/analyzed/%,$(src) user/main.c)
+	$(Q)$(MAKE) --no-print-directory -k $(jobs) $(patsubst %.c,$(B)/analyzed/%,$(src) user/main.c)
 $(B)/analyzed/%: %.c scripts/analyze scripts/analyzer/sys/queue.h | $(B)/tap.skel.h
 	$(Q)mkdir -p $(@D)
 	$(Q)scripts/analyze $< $(filter-out -MMD -MP -Werror,$(needs)) -MMD -MP -MT $@ -MF $@.d
@@ -186,9 +188,9 @@ run: ## install what is missing, build, watch this host (root)
 
 check: ## install what is missing, build, run all tests (root)
 	$(Q)scripts/deps build test lint
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory $(jobs) all
 	$(Q)scripts/leftovers before build/leftovers.json
-	$(Q)MAKE="$(MAKE)" AIGRESS_CHECK=$$$$ tests/run make $(CHECKS) -- $(BESIDE) -- check-leftovers
+	$(Q)MAKE="$(MAKE) -j$(shell nproc)" AIGRESS_CHECK=$$$$ tests/run make $(CHECKS) -- $(BESIDE) -- check-leftovers
 
 # One after the other, and beside them, with low priority, those that only compute: most of the first wait.
 CHECKS ?= lint check-unit check-replay check-completion check-kernel check-integration check-chart check-node
@@ -198,11 +200,11 @@ check-leftovers:
 	$(Q)scripts/leftovers after build/leftovers.json
 
 check-sanitize: ## unit tests and replays under ASan and UBSan
-	$(Q)MAKE="$(MAKE) SANITIZE=1 CFLAGS=-O1" tests/run make check-unit check-replay
+	$(Q)MAKE="$(MAKE) -j$(shell nproc) SANITIZE=1 CFLAGS=-O1" tests/run make check-unit check-replay
 
 # By the unit tests alone; nothing fails by a share unless it is asked for, as COVERAGE_TOTAL=80 COVERAGE_ROOM=70.
 coverage: ## what share of each room's lines the unit tests reach, in percent
-	$(Q)$(MAKE) --no-print-directory B=build/coverage CFLAGS="-O0 -g --coverage -fprofile-update=atomic -Wno-error" coverage-tests
+	$(Q)$(MAKE) --no-print-directory $(jobs) B=build/coverage CFLAGS="-O0 -g --coverage -fprofile-update=atomic -Wno-error" coverage-tests
 	$(Q)COVERAGE_TOTAL=$(COVERAGE_TOTAL) COVERAGE_ROOM=$(COVERAGE_ROOM) scripts/coverage build/coverage
 coverage-tests: $(tests)
 	$(Q)find $(B) -name '*.gcda' -delete
