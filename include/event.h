@@ -21,7 +21,7 @@ enum ev_type {
 	EV_CGROUP = 6, /* a cgroup of the v2 hierarchy was made: id and path */
 	EV_FLOW = 7,   /* a TCP connection's ClientHello named an AI host (or was refused) */
 	EV_FLOW_END = 8, /* that connection ended, with its final byte counts */
-	EV_PAIR = 10, /* a socket was seen to carry the records of a TLS connection */
+	EV_PAIR = 10,    /* a socket was seen to carry the records of a TLS connection */
 	EV_QUIC = 9, /* one of the first datagrams of a QUIC connection, whose name is not known yet */
 };
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which socket carries which TLS connection: no phantom charge, whoever holds the socket."""
 import json
-import os
 import subprocess
 import textwrap
 

@@ -127,14 +127,14 @@ static int prepare(struct ledger *ledger, struct replay *replay)
 	int err = 0;
 
 	for (int which = 0; !err && which < LEDGER_DICTIONARIES; which++) {
-		char sql[320] = "SELECT ";
+		char text[320] = "SELECT ";
 
 		for (size_t i = 0; ledger_columns[which][i]; i++)
-			snprintf(sql + strlen(sql), sizeof(sql) - strlen(sql), "%s%s",
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
 				 i ? ", " : "", ledger_columns[which][i]);
-		snprintf(sql + strlen(sql), sizeof(sql) - strlen(sql), " FROM %s WHERE id = ?",
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), " FROM %s WHERE id = ?",
 			 tables[which]);
-		err = ledger_prepare(ledger, sql, &replay->find[which]);
+		err = ledger_prepare(ledger, text, &replay->find[which]);
 	}
 	if (err)
 		return err;

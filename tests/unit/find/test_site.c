@@ -184,8 +184,7 @@ static void knows_boringssl_and_aws_lc(void **state)
 static void finds_nothing_where_nothing_is(void **state)
 {
 	static const char *const paths[] = {
-		"/bin/true",
-		"/usr/lib/x86_64-linux-gnu/libgnutls.so.30",
+		"/bin/true", "/usr/lib/x86_64-linux-gnu/libgnutls.so.30",
 		"/lib/x86_64-linux-gnu/libc.so.6",
 		"/usr/bin/curl", /* imports SSL_write's library, defines nothing */
 	};
