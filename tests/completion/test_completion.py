@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -13,8 +14,10 @@ COMPLETION = os.path.join(ROOT, "completion")
 
 
 def said(*argv):
-    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,
-                          env={**os.environ, "HOME": "/nonexistent", "TERM": "dumb"}).stdout
+    with tempfile.TemporaryDirectory() as home:     # fish writes into it
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
+        return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,
+                              env={**environment, "HOME": home, "TERM": "dumb"}).stdout
 
 
 def commands():
