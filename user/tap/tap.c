@@ -146,7 +146,8 @@ static int add_hosts(struct tap *tap, char **ret_error)
 
 	for (size_t i = 0; !err && tap->config.pattern && (pattern = tap->config.pattern(i)); i++)
 		err = tap_add_host(tap, pattern);
-	return err ? tap_fail(ret_error, err, "the host patterns could not be passed to the kernel: %s",
+	return err ? tap_fail(ret_error, err,
+			      "the host patterns could not be passed to the kernel: %s",
 			      strerror(-err)) :
 		     0;
 }
