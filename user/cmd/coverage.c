@@ -100,9 +100,9 @@ static void print_rows(json_t *coverage,
 static void print_estimates(json_t *estimates)
 {
 	static const struct table_column columns[] = {
-		{ "CGROUP", true },  { "HOST", false },          { "MODEL", false },
-		{ "BY", false },     { "TOKENS", false },        { "CALLS", true },
-		{ "FACTOR", true },  { "EXPECTED ERROR", true }, { NULL, false },
+		{ "CGROUP", true }, { "HOST", false },          { "MODEL", false },
+		{ "BY", false },    { "TOKENS", false },        { "CALLS", true },
+		{ "FACTOR", true }, { "EXPECTED ERROR", true }, { NULL, false },
 	};
 	struct table *table = table_new(columns);
 	size_t i;

@@ -14,7 +14,7 @@ struct stage {
 	struct pipeline *pipeline;
 	struct pipeline_config config;
 	uint64_t now_ns;
-	uint32_t tgid;       /* that calls */
+	uint32_t tgid; /* that calls */
 	uint64_t cgroup;
 	uint64_t connection; /* that is being fed */
 	uint64_t offsets[2]; /* of it */
@@ -469,11 +469,10 @@ static void what_only_flows_is_estimated_and_said_so(void **state)
 /* A server of the caller's own may answer any usage. */
 static void calls_with_usage(struct stage *stage, const char *usage, int calls)
 {
-	_cleanup_free_ char *request =
-		message("POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com",
-			"application/json",
-			"{\"model\":\"gpt-4o\",\"messages\":[{\"role\":\"user\",\"content\":"
-			"\"Some words of a prompt\"}]}");
+	_cleanup_free_ char *request = message(
+		"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com", "application/json",
+		"{\"model\":\"gpt-4o\",\"messages\":[{\"role\":\"user\",\"content\":"
+		"\"Some words of a prompt\"}]}");
 	_cleanup_free_ char *body = NULL, *answer = NULL;
 
 	assert_true(asprintf(&body,
