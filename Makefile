@@ -38,7 +38,7 @@ libs    := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm -lpthread
 bpf     := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -O2 -g -Wall -Werror -MMD -MP -Iinclude -Ibpf \
            -idirafter /usr/include/$(MULTIARCH)
 
-src     := $(wildcard user/*/*.c)
+src     := $(wildcard user/*/*.c user/*/*/*.c)
 parser  := $(wildcard $(LLHTTP)/*.c)
 obj     := $(src:%.c=$(B)/%.o) $(parser:$(LLHTTP)/%.c=$(B)/llhttp/%.o)
 probes  := $(patsubst %.c,$(B)/%.o,$(wildcard bpf/*.bpf.c))

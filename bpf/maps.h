@@ -83,7 +83,8 @@ struct frame {
 	__u64 count; /* address of the size_t that holds the count at return; 0: it is returned */
 	__u64 sp;    /* at entry: of all calls in flight on a thread, each has its own */
 	__u32 dir;   /* enum ev_dir */
-	__u32 reserved;
+	__u8 is_tls13_record; /* what comes out ends with its content type (tls_record.h) */
+	__u8 reserved[3];
 };
 
 /* TLS inside TLS is two deep, and node writes inside a read: four is that twice over. */
@@ -101,6 +102,40 @@ struct {
 	__type(key, __u64);
 	__type(value, struct thread);
 } threads __weak SEC(".maps");
+
+/* The AEAD key of one direction, as it was made last on a thread (aead.bpf.c). By pid_tgid. */
+struct aead_made {
+	__u64 ctx;
+	__u64 time_ns;
+	__u64 gap_ns; /* to the one that it is the twin of; 0: it has none */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct aead_made);
+} aead_threads __weak SEC(".maps");
+
+/* Which connection a key belongs to, by (process, key): the key of it that was made first. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct ctl_conn_key);
+	__type(value, __u64);
+} aead_conns __weak SEC(".maps");
+
+/* A (*Conn).Read that has been entered, by goroutine: goroutines change threads and move their stacks. */
+struct go_read {
+	__u64 conn;
+	__u64 buf;
+	__u64 len;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct ctl_conn_key);
+	__type(value, struct go_read);
+} go_reads __weak SEC(".maps");
 
 /* What is known of a TCP connection that sent something. */
 enum flow_state {

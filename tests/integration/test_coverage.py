@@ -67,11 +67,11 @@ def test_requests_that_are_no_calls(stage, new_daemon):
 @contextlib.contextmanager
 def old_connection(stage, clients):
     """A client whose TLS is not read, with a connection on which one call was made."""
-    clients.need("gnutls")
+    clients.need("java")
     run, cgroup = stage.new_run()
     work = drive.job(ANTHROPIC, run, calls=4, settings={"answer_bytes": 20000, "encoding": "identity"})
     work["step"] = True
-    child = stage.client(clients.command("gnutls", work), cgroup, text=True, stdin=subprocess.PIPE,
+    child = stage.client(clients.command("java", work), cgroup, text=True, stdin=subprocess.PIPE,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     drive.next_done(child)
     yield child, cgroup

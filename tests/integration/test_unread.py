@@ -33,9 +33,9 @@ def clients(stage, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def untaught(stage, tmp_path_factory):
-    """A daemon that has measured nothing: its estimates rest on constants."""
+    """A daemon that reads nobody and so has measured nothing: its estimates rest on constants."""
     directory = tmp_path_factory.mktemp("untaught")
-    started = lab.Daemon(stage, str(directory), lab.config(directory, "attach: on-sight\n")).start()
+    started = lab.Daemon(stage, str(directory), lab.config(directory, "attach: never\n")).start()
     yield started
     assert started.stop() == 0, started.said()
 
@@ -112,8 +112,8 @@ def test_unread_tls_is_seen_and_charged(stage, untaught, clients, tell, kind, ap
 
 @pytest.mark.parametrize("api, stream", [(ANTHROPIC, False), (CHAT, True)])
 def test_measured_calls_teach_the_estimates_of_unread_ones(stage, new_daemon, clients, tell, api, stream):
-    """50 calls of curl are measured; then wget's in the same cgroup, which are not, come out much nearer."""
-    clients.need("wget")
+    """50 calls of curl are measured; then Java's in the same cgroup, which are not, come out much nearer."""
+    clients.need("java")
     daemon = new_daemon("attach: on-sight\n").start()
     _, cgroup = stage.new_run()
     for number in range(5):
@@ -126,8 +126,8 @@ def test_measured_calls_teach_the_estimates_of_unread_ones(stage, new_daemon, cl
                 if row["host"] == api[0] and row["calls"] >= 40 and row["error_permille"] is not None}
     lab.wait(lambda: len(lessons()) == 3, 20, lambda: daemon.fact("estimates"))
     run, _ = stage.new_run()
-    run_unread(stage, clients, "wget", texts(api, run, stream, "examination", calls=3), cgroup)
-    bill, rows = all_flows_ended(stage, daemon, run, cgroup, 3, unread.COMMANDS["wget"])
+    run_unread(stage, clients, "java", texts(api, run, stream, "examination", calls=3), cgroup)
+    bill, rows = all_flows_ended(stage, daemon, run, cgroup, 3, unread.COMMANDS["java"])
     tokens = [unread.Tokens(name, bill, rows) for name in ("input", "output")]
     tell(f"taught {api[0]:17} {'stream' if stream else 'json':6} tokens {tokens[0]}, {tokens[1]}")
     for each in tokens:
@@ -139,9 +139,9 @@ def test_measured_calls_teach_the_estimates_of_unread_ones(stage, new_daemon, cl
 
 def test_unread_processes_are_named_in_the_report(stage, daemon, clients):
     """What coverage says of them: nothing read, and whose it was."""
-    clients.need("wget")
+    clients.need("java")
     run, cgroup = stage.new_run()
-    run_unread(stage, clients, "wget", big(ANTHROPIC, run, False, 1), cgroup)
+    run_unread(stage, clients, "java", big(ANTHROPIC, run, False, 1), cgroup)
     all_flows_ended(stage, daemon, run, cgroup, 1)
     users = {row["user"] for row in daemon.report("cgroup,user") if row["cgroup"] == cgroup.path}
     assert users == {"root"}
@@ -299,8 +299,8 @@ def test_process_that_becomes_read_with_a_new_daemon(stage, new_daemon):
     assert measured == 2 and len(rows) == 3, lab.shown(rows)
 
 
-def test_process_that_loads_a_read_library_late(stage, daemon):
-    """GnuTLS first, which is not read; then OpenSSL, in the same process, to the same host."""
+def test_process_that_loads_another_library_late(stage, daemon):
+    """GnuTLS first; then OpenSSL, in the same process, to the same host."""
     if not unread.has_gnutls_curl():
         pytest.skip("python3-pycurl (with GnuTLS) is not installed")
     run, cgroup = stage.new_run()
@@ -316,7 +316,7 @@ def test_process_that_loads_a_read_library_late(stage, daemon):
     steps(child, 5)
     end(child)
     measured, rows = once(stage, daemon, run, cgroup, 6)
-    assert 1 <= measured <= 4 and size_rows(rows), lab.shown(rows)
+    assert measured >= 1, lab.shown(rows)
 
 
 # --- older than the daemon ------------------------------------------------------------------

@@ -430,9 +430,10 @@ static void says_of_whom_it_leaves_a_library_alone(void **state)
 	struct fixture *f = *state;
 	struct client clients[2], other = client_start("other", NULL);
 	char command[512], load[192];
-	struct find_stats stats;
+	struct find_stats stats, before;
 	bool told;
 
+	find_stats(f->find, &before); /* others of this host may map such a library, too */
 	snprintf(command, sizeof(command),
 		 "%s -shared -fPIC -Wl,-Bsymbolic -O2 -DSHAPE_HELPER_FIRST -o %s "
 		 "tests/data/find/shapes.c",
@@ -453,7 +454,7 @@ static void says_of_whom_it_leaves_a_library_alone(void **state)
 	assert_int_equal(find_reach_of(f->find, (uint32_t)other.pid), FIND_NO_TLS);
 	find_stats(f->find, &stats);
 	assert_int_equal(stats.processes_probed, 0);
-	assert_int_equal(stats.attach_failures, 1); /* the file, once */
+	assert_int_equal(stats.attach_failures, before.attach_failures + 1); /* the file, once */
 	for (int i = 0; i < 2; i++)
 		client_end(&clients[i]);
 	client_end(&other);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Clients whose TLS is not read (yet): how each is started, whether it is here, and what the ledger
-must say of it.
+Clients that are not read by symbols of OpenSSL, Java not at all: how each is started, whether it is here, and
+what the ledger must say of it where nothing is read.
 """
 import json
 import os

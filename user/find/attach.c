@@ -257,6 +257,15 @@ static void probe_for_one(struct attach *attach, struct file *file, struct proce
 	count(attach, process, file);
 }
 
+/* On sight: is this a process that gets probes? */
+static bool is_meant(struct attach *attach, uint32_t tgid)
+{
+	const struct process *process = known(attach, tgid);
+
+	return (process && process->start == procs_start(tgid)) ||
+	       (!attach->is_sweeping && is_sticky(attach, tgid));
+}
+
 /* One mapping and what it asks for. 0, or -errno as files_meet(). */
 static int meet(struct attach *attach, const struct tap_mapping *mapping)
 {
@@ -264,7 +273,10 @@ static int meet(struct attach *attach, const struct tap_mapping *mapping)
 	struct file *file;
 	int err;
 
-	err = files_meet(&attach->files, mapping, &file);
+	err = files_meet(&attach->files, mapping,
+			 attach->mode == FIND_EVERYONE ? STACK_ANCHORS : STACK_SYMBOLS, &file);
+	if (err == -EAGAIN && is_meant(attach, mapping->tgid))
+		err = files_meet(&attach->files, mapping, STACK_ANCHORS, &file);
 	if ((err == -EACCES || err == -EPERM) && !attach->has_told_denied) {
 		attach->has_told_denied = true;
 		log_warn("files of other processes cannot be opened (%s; it needs CAP_SYS_PTRACE, "
@@ -281,12 +293,7 @@ static int meet(struct attach *attach, const struct tap_mapping *mapping)
 		probe_for_everyone(attach, file, mapping);
 		return 0;
 	}
-	process = known(attach, mapping->tgid);
-	if ((process && process->start == procs_start(mapping->tgid)) ||
-	    (!attach->is_sweeping && is_sticky(attach, mapping->tgid)))
-		process = enlist(attach, mapping->tgid);
-	else
-		process = NULL;
+	process = is_meant(attach, mapping->tgid) ? enlist(attach, mapping->tgid) : NULL;
 	if (process) {
 		file->is_wanted = true;
 		probe_for_one(attach, file, process, mapping);

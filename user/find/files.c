@@ -8,6 +8,9 @@
 #include "base/log.h"
 #include "find/procs.h"
 
+/* A generation that no file has: it holds nothing by symbols, and may hold something by anchors. */
+#define NO_SYMBOLS 1
+
 static size_t slot_of(uint64_t dev, uint64_t ino, uint64_t generation)
 {
 	/* Fibonacci hashing: the top 12 bits of a product with 2^64 / phi; NOES_MAX is 2^12 */
@@ -34,7 +37,7 @@ void noes_add(struct noes *noes, uint64_t dev, uint64_t ino, uint64_t generation
 }
 
 /* What the sites were found in. 0 or -errno as sites_find. */
-static int look_into(const struct files *files, int fd, struct file *file)
+static int look_into(const struct files *files, int fd, enum stack_depth depth, struct file *file)
 {
 	struct sites sites;
 	struct stat st;
@@ -42,7 +45,7 @@ static int look_into(const struct files *files, int fd, struct file *file)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	err = sites_find(fd, files->by_instruction, &sites);
+	err = stack_find(fd, files->by_instruction, depth, &sites);
 	file->is_unfollowed = err == -EOPNOTSUPP;
 	if (err && !file->is_unfollowed)
 		return err;
@@ -60,7 +63,8 @@ struct file *files_known(const struct files *files, const struct tap_mapping *ma
 	return file;
 }
 
-int files_meet(struct files *files, const struct tap_mapping *mapping, struct file **ret)
+int files_meet(struct files *files, const struct tap_mapping *mapping, enum stack_depth depth,
+	       struct file **ret)
 {
 	_cleanup_free_ struct file *file = NULL;
 	_cleanup_close_ int fd = -1;
@@ -76,8 +80,10 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, struct fi
 	file->key.ino = mapping->ino;
 	if (noes_has(&files->noes, mapping->dev, mapping->ino, 0))
 		return -ENOENT;
+	if (depth == STACK_SYMBOLS && noes_has(&files->noes, mapping->dev, mapping->ino, NO_SYMBOLS))
+		return -EAGAIN;
 	fd = procs_open(mapping->tgid, mapping->start, mapping->end);
-	err = fd < 0 ? fd : look_into(files, fd, file);
+	err = fd < 0 ? fd : look_into(files, fd, depth, file);
 	if (fd >= 0)
 		files->n_seen++;
 	if (!err && file->is_unfollowed) {
@@ -85,6 +91,10 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, struct fi
 		log_warn("a TLS library (inode %llu, as process %u maps it) returns in ways that cannot be "
 			 "followed on this kernel; its calls are estimated",
 			 (unsigned long long)mapping->ino, mapping->tgid);
+	}
+	if (err == -EAGAIN) {
+		noes_add(&files->noes, mapping->dev, mapping->ino, NO_SYMBOLS);
+		return err;
 	}
 	if (err == -ENOENT || err == -ENOEXEC || err == -EBADMSG || err == -EFBIG) {
 		noes_add(&files->noes, mapping->dev, mapping->ino, 0);
@@ -115,7 +125,7 @@ int files_open(const struct files *files, struct file *file, const struct tap_ma
 		return -errno;
 	if (st.st_size != file->size || st.st_ctim.tv_sec != file->ctime.tv_sec ||
 	    st.st_ctim.tv_nsec != file->ctime.tv_nsec) {
-		err = look_into(files, fd, file);
+		err = look_into(files, fd, STACK_ANCHORS, file);
 		if (err)
 			return err;
 	}

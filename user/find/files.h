@@ -15,13 +15,17 @@
 
 #include "base/hash.h"
 #include "find/site.h"
+#include "find/stack.h"
 #include "tap/tap.h"
 
 #define FILES_MAX   512  /* with TLS functions; a node of 110 pods has some 50 */
 #define NOES_MAX    4096 /* slots of the cache; a node maps 200 to 2000 files */
 #define NO_LASTS_NS (600ULL * NS_PER_S)
 
-/* Files that hold nothing, direct-mapped: a colliding file takes the slot. */
+/*
+ * Files that hold nothing, direct-mapped: a colliding file takes the slot. Of the table's own a generation of
+ * 1 says: nothing by symbols.
+ */
 struct noes {
 	struct {
 		uint64_t dev, ino, generation, until_ns;
@@ -57,11 +61,13 @@ struct files {
 };
 
 /*
- * The file behind a mapping, looked into when it is new. 0 and the file, which stays the table's;
- * -ENOENT: it holds no TLS functions; -ESRCH, -ESTALE: process or mapping went away; -ENOSPC:
- * FILES_MAX; or -errno of opening and reading.
+ * The file behind a mapping, looked into when it is new, as deep as asked for. 0 and the file, which stays the
+ * table's; -ENOENT: it holds no TLS functions; -EAGAIN: none that are found by symbols, but a deeper look
+ * might (STACK_SYMBOLS only); -ESRCH, -ESTALE: process or mapping went away; -ENOSPC: FILES_MAX; or -errno
+ * of opening and reading.
  */
-int files_meet(struct files *files, const struct tap_mapping *mapping, struct file **ret);
+int files_meet(struct files *files, const struct tap_mapping *mapping, enum stack_depth depth,
+	       struct file **ret);
 
 /* The same, but only if it is in the table; else NULL. */
 struct file *files_known(const struct files *files, const struct tap_mapping *mapping);

@@ -45,10 +45,26 @@ static struct bpf_program *entry_of(const struct tap *tap, enum tap_role role)
 		return tap->skel->progs.ctrl_enter;
 	case TAP_SET_HOST:
 		return tap->skel->progs.set_host_enter;
+	case TAP_SET_HOST_LEN:
+		return tap->skel->progs.set_host_len_enter;
 	case TAP_FREE:
 		return tap->skel->progs.free_enter;
 	case TAP_BIO_WRITE:
 		return tap->skel->progs.bio_write_enter;
+	case TAP_AEAD_INIT:
+		return tap->skel->progs.aead_init_enter;
+	case TAP_AEAD_SEAL:
+		return tap->skel->progs.aead_seal_enter;
+	case TAP_AEAD_OPEN:
+		return tap->skel->progs.aead_open_enter;
+	case TAP_GO_WRITE:
+		return tap->skel->progs.go_write_enter;
+	case TAP_GO_READ:
+		return tap->skel->progs.go_read_enter;
+	case TAP_GO_CLOSE:
+		return tap->skel->progs.go_close_enter;
+	case TAP_GO_RETURN:
+		return tap->skel->progs.go_read_return;
 	case TAP_RETURN:
 		return tap->skel->progs.call_return;
 	case TAP_ROLES:
@@ -59,7 +75,7 @@ static struct bpf_program *entry_of(const struct tap *tap, enum tap_role role)
 
 static bool has_return(enum tap_role role)
 {
-	return role <= TAP_READ_ARG4;
+	return role <= TAP_AEAD_OPEN;
 }
 
 /* One program at all of these offsets. */

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * TLS records at AWS-LC's AEAD interface, which rustls hands them to: there plaintext goes in and comes out
+ * whole, one record a call. A connection has two AEAD contexts, one for each direction, that nothing in their
+ * arguments joins; but rustls makes both in one go, so contexts that are made on one thread right after one
+ * another are twins, and the older one's address stands for the connection.
+ */
+#include "conns.h"
+#include "tls_record.h"
+
+/*
+ * Between the two of a connection lie a key derivation or two and the set-up of a cipher: 5 to 30 us. Between
+ * the handshake's and those of the data lie a signature and the server's Finished.
+ */
+#define TWINS_NS 2000000
+
+/* Is the new one a twin of the last? Also if that has one, which was made much longer before it. */
+static __always_inline bool is_twin(const struct aead_made *last, __u64 gap_ns)
+{
+	return gap_ns < TWINS_NS && (!last->gap_ns || last->gap_ns / 8 > gap_ns);
+}
+
+SEC("uprobe")
+int aead_init_enter(struct pt_regs *ctx)
+{
+	struct aead_made made = { .ctx = PT_REGS_PARM1(ctx), .time_ns = bpf_ktime_get_ns() };
+	struct ctl_conn_key key = { .ssl = made.ctx, .tgid = current_tgid() };
+	__u64 task = bpf_get_current_pid_tgid(), conn = made.ctx, gap_ns;
+	struct aead_made *last = bpf_map_lookup_elem(&aead_threads, &task);
+
+	if (last && last->ctx == made.ctx && made.time_ns - last->time_ns < TWINS_NS)
+		return 0; /* one of these functions called the other */
+	conn_end(made.ctx);
+	if (last) {
+		gap_ns = made.time_ns - last->time_ns;
+		if (is_twin(last, gap_ns)) {
+			struct ctl_conn_key other = { .ssl = last->ctx, .tgid = key.tgid };
+
+			conn = last->ctx;
+			made.gap_ns = gap_ns ? gap_ns : 1;
+			if (last->gap_ns) /* which is the end of that pair */
+				bpf_map_update_elem(&aead_conns, &other, &conn, BPF_ANY);
+		}
+	}
+	bpf_map_update_elem(&aead_threads, &task, &made, BPF_ANY);
+	bpf_map_update_elem(&aead_conns, &key, &conn, BPF_ANY);
+	return 0;
+}
+
+/* The connection of a context; one that is older than the probes is alone. */
+static __always_inline __u64 conn_of(__u64 aead)
+{
+	struct ctl_conn_key key = { .ssl = aead, .tgid = current_tgid() };
+	__u64 *conn = bpf_map_lookup_elem(&aead_conns, &key);
+
+	return conn ? *conn : aead;
+}
+
+/* What EVP_AEAD_CTX_seal and _open are handed on the stack, above the return address. */
+struct stacked {
+	__u64 in, in_len, ad, ad_len;
+};
+
+static __always_inline bool read_stacked(struct pt_regs *ctx, struct stacked *ret)
+{
+	return !bpf_probe_read_user(ret, sizeof(*ret), (const void *)(PT_REGS_SP(ctx) + 8));
+}
+
+/* (ctx, out, *out_len, max_out, nonce, nonce_len, in, in_len, ad, ad_len); in and out may be one. */
+SEC("uprobe")
+int aead_seal_enter(struct pt_regs *ctx)
+{
+	struct frame frame = { .ssl = conn_of(PT_REGS_PARM1(ctx)), .dir = EV_OUT };
+	struct stacked args;
+	enum record_kind kind;
+	__u64 bytes;
+
+	if (conn_is_ignored(frame.ssl) || !read_stacked(ctx, &args))
+		return 0;
+	bytes = args.in_len;
+	kind = record_kind(args.ad, args.ad_len, bytes + RECORD_TAG);
+	if (kind == RECORD_OTHER || (kind == RECORD_TLS13 && !record_content(args.in, &bytes)))
+		return 0;
+	frame.buf = args.in;
+	if (bytes)
+		take_bytes(&frame, bytes);
+	return 0;
+}
+
+SEC("uprobe")
+int aead_open_enter(struct pt_regs *ctx)
+{
+	struct frame frame = {
+		.ssl = conn_of(PT_REGS_PARM1(ctx)),
+		.buf = PT_REGS_PARM2(ctx),
+		.count = PT_REGS_PARM3(ctx),
+		.sp = PT_REGS_SP(ctx),
+		.dir = EV_IN,
+	};
+	struct stacked args;
+	enum record_kind kind;
+
+	if (!read_stacked(ctx, &args))
+		return 0;
+	kind = record_kind(args.ad, args.ad_len, args.in_len);
+	frame.is_tls13_record = kind == RECORD_TLS13;
+	frames_enter(&frame, kind == RECORD_OTHER || conn_is_ignored(frame.ssl));
+	return 0;
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Go's crypto/tls. The runtime moves stacks and reads return addresses, so nothing may be put there: a return is
+ * seen at the return instructions. Goroutines change threads, so a call is known by its goroutine. Arguments
+ * since Go 1.17: cmd/compile/abi-internal.md.
+ */
+#include "conns.h"
+
+#ifdef bpf_target_x86
+#define GO_CONN(ctx) ((ctx)->rax) /* the receiver, and the first result at a return */
+#define GO_BUF(ctx)  ((ctx)->rbx)
+#define GO_LEN(ctx)  ((ctx)->rcx)
+#define GO_G(ctx)    ((ctx)->r14)
+#else
+#define GO_REG(ctx, i) (((const struct user_pt_regs *)(ctx))->regs[i])
+#define GO_CONN(ctx)   GO_REG(ctx, 0)
+#define GO_BUF(ctx)    GO_REG(ctx, 1)
+#define GO_LEN(ctx)    GO_REG(ctx, 2)
+#define GO_G(ctx)      GO_REG(ctx, 28)
+#endif
+
+/* What Go itself allows in one call is more; nothing that writes so much is an HTTP client. */
+#define GO_BYTES_MAX 0x7fffffff
+
+/* Behind the check of the stack, which an entry runs through twice when the stack grows. */
+SEC("uprobe")
+int go_write_enter(struct pt_regs *ctx)
+{
+	struct frame frame = { .ssl = GO_CONN(ctx), .buf = GO_BUF(ctx), .dir = EV_OUT };
+	__u64 bytes = GO_LEN(ctx);
+
+	if (bytes && bytes <= GO_BYTES_MAX && !conn_is_ignored(frame.ssl))
+		take_bytes(&frame, bytes);
+	return 0;
+}
+
+SEC("uprobe")
+int go_read_enter(struct pt_regs *ctx)
+{
+	struct ctl_conn_key goroutine = { .ssl = GO_G(ctx), .tgid = current_tgid() };
+	struct go_read read = { .conn = GO_CONN(ctx), .buf = GO_BUF(ctx), .len = GO_LEN(ctx) };
+
+	if (conn_is_ignored(read.conn))
+		bpf_map_delete_elem(&go_reads, &goroutine);
+	else if (bpf_map_update_elem(&go_reads, &goroutine, &read, BPF_ANY))
+		count(CTL_FRAMES_FULL, 1);
+	return 0;
+}
+
+SEC("uprobe")
+int go_read_return(struct pt_regs *ctx)
+{
+	struct ctl_conn_key goroutine = { .ssl = GO_G(ctx), .tgid = current_tgid() };
+	struct go_read *read = bpf_map_lookup_elem(&go_reads, &goroutine);
+	struct frame frame = { .dir = EV_IN };
+	__s64 bytes = GO_CONN(ctx);
+
+	if (!read)
+		return 0;
+	frame.ssl = read->conn;
+	frame.buf = read->buf;
+	if (bytes > 0 && (__u64)bytes <= read->len && bytes <= GO_BYTES_MAX)
+		take_bytes(&frame, bytes);
+	bpf_map_delete_elem(&go_reads, &goroutine);
+	return 0;
+}
+
+SEC("uprobe")
+int go_close_enter(struct pt_regs *ctx)
+{
+	conn_end(GO_CONN(ctx));
+	return 0;
+}

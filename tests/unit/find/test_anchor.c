@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS code without symbols, in programs compiled here from tests/data/find/anchors.c: with and without unwind
+ * tables, relocated or not, with both ways of calling the error function. What the compiler made is read back
+ * with nm; what is searched is the program as it is, for its symbols are not looked at.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "find/anchor/anchor.h"
+#include "find/anchor/sites.h"
+#include "find/stack.h"
+
+static char folder[] = "/tmp/aigress-anchor-XXXXXX";
+static char program[256];
+
+static void run(const char *command)
+{
+	if (system(command))
+		fail_msg("%s", command);
+}
+
+/* Clang, which most of the originals are made with, leaves each error site its own; gcc joins their ends. */
+static void compile(const char *flags)
+{
+	char command[1024];
+
+	snprintf(command, sizeof(command), "%s -w -fno-crossjumping %s -o %s tests/data/find/anchors.c", getenv("CC") ?: "cc",
+		 flags, program);
+	run(command);
+}
+
+static int search(struct anchors *ret)
+{
+	_cleanup_close_ int fd = open(program, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return anchors_find(fd, ret);
+}
+
+/* Virtual address of a symbol as nm tells it. */
+static uint64_t address_of(const char *symbol)
+{
+	unsigned long long addr = 0;
+	char command[512], line[512];
+	FILE *nm;
+
+	snprintf(command, sizeof(command), "nm %s 2>/dev/null", program);
+	nm = popen(command, "r");
+	assert_non_null(nm);
+	while (fgets(line, sizeof(line), nm)) {
+		unsigned long long at;
+		char name[256];
+
+		if (sscanf(line, "%llx %*c %255s", &at, name) == 2 && !strcmp(name, symbol))
+			addr = at;
+	}
+	pclose(nm);
+	assert_int_not_equal(addr, 0);
+	return addr;
+}
+
+static void expect_found(const struct anchors *anchors, enum anchor_function_id id, const char *symbol)
+{
+	if (anchors->functions[id].addr != address_of(symbol))
+		fail_msg("%s: found %#llx, it is at %#llx", symbol,
+			 (unsigned long long)anchors->functions[id].addr,
+			 (unsigned long long)address_of(symbol));
+}
+
+/* Every kind of program that the recipes were seen in. */
+static const char *const kinds[] = {
+	"-O2 -fPIE -pie",
+	"-O2 -no-pie -fno-pie",
+	"-O2 -fPIE -pie -fno-asynchronous-unwind-tables -fno-omit-frame-pointer",
+	"-O2 -no-pie -fno-pie -fno-asynchronous-unwind-tables -fno-omit-frame-pointer",
+};
+
+static void finds_boringssl_in_every_kind_of_program(void **state)
+{
+	static const char *const calls[] = { "", "-DDROPPED", "-DSHIFT=120" };
+	struct anchors anchors;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(calls); k++) {
+			char flags[256];
+
+			snprintf(flags, sizeof(flags), "%s %s -DSTACK_BORINGSSL", kinds[i], calls[k]);
+			compile(flags);
+			assert_int_equal(search(&anchors), 0);
+			if (!anchors.stacks[ANCHOR_BORINGSSL].is_proven)
+				fail_msg("%s: %s", flags, anchors.stacks[ANCHOR_BORINGSSL].why);
+			expect_found(&anchors, ANCHOR_SSL_WRITE, "SSL_write");
+			expect_found(&anchors, ANCHOR_SSL_READ, "SSL_read");
+			expect_found(&anchors, ANCHOR_SET_HOST, "SSL_set_tlsext_host_name");
+			assert_false(anchors.stacks[ANCHOR_AWSLC].is_proven);
+		}
+}
+
+static void finds_the_same_where_nothing_is_left_but_program_headers(void **state)
+{
+	struct anchors whole, stripped;
+	char command[1024];
+
+	compile("-O2 -fPIE -pie -DSTACK_BORINGSSL");
+	assert_int_equal(search(&whole), 0);
+	snprintf(command, sizeof(command), "strip %s && objcopy --strip-section-headers %s 2>/dev/null || true",
+		 program, program);
+	run(command);
+	assert_int_equal(search(&stripped), 0);
+	assert_true(stripped.stacks[ANCHOR_BORINGSSL].is_proven);
+	assert_memory_equal(whole.functions, stripped.functions, sizeof(whole.functions));
+}
+
+static void expect_refused(const char *flags, enum anchor_stack stack)
+{
+	struct anchors anchors;
+	struct sites sites;
+	_cleanup_close_ int fd = -1;
+
+	compile(flags);
+	assert_int_equal(search(&anchors), 0);
+	assert_true(anchors.stacks[stack].is_present);
+	if (anchors.stacks[stack].is_proven)
+		fail_msg("%s was proven", flags);
+	assert_non_null(anchors.stacks[stack].why);
+	fd = open(program, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(anchors_sites(&anchors, fd, false, &sites), -ENOENT);
+}
+
+static void takes_no_start_that_nobody_calls_without_a_table(void **state)
+{
+	struct anchors anchors;
+
+	expect_refused("-O2 -fPIE -pie -fno-asynchronous-unwind-tables -DNO_CALLERS -DSTACK_BORINGSSL",
+		       ANCHOR_BORINGSSL);
+	compile("-O2 -fPIE -pie -DNO_CALLERS -DSTACK_BORINGSSL"); /* the table says it */
+	assert_int_equal(search(&anchors), 0);
+	assert_true(anchors.stacks[ANCHOR_BORINGSSL].is_proven);
+}
+
+/*
+ * A function that starts with no known prologue: the start of its neighbour, which is one, is aligned and
+ * called, too, and from there decoding runs through.
+ */
+static void takes_no_neighbours_start(void **state)
+{
+	static const char *const levels[] = { "-O1", "-O2", "-O3", "-Os" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+		struct anchors anchors;
+		char flags[256];
+
+		snprintf(flags, sizeof(flags),
+			 "%s -no-pie -fno-pie -fno-asynchronous-unwind-tables -DSTACK_BORINGSSL", levels[i]);
+		compile(flags);
+		assert_int_equal(search(&anchors), 0);
+		if (anchors.functions[ANCHOR_SSL_WRITE].addr)
+			expect_found(&anchors, ANCHOR_SSL_WRITE, "SSL_write");
+		if (anchors.functions[ANCHOR_SSL_READ].addr)
+			expect_found(&anchors, ANCHOR_SSL_READ, "SSL_read");
+		if (anchors.functions[ANCHOR_SET_HOST].addr)
+			expect_found(&anchors, ANCHOR_SET_HOST, "SSL_set_tlsext_host_name");
+	}
+}
+
+static void takes_none_of_two_that_look_alike(void **state)
+{
+	expect_refused("-O2 -fPIE -pie -DTWICE -DSTACK_BORINGSSL", ANCHOR_BORINGSSL);
+}
+
+static void finds_the_aead_of_aws_lc(void **state)
+{
+	struct anchors anchors;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		char flags[256];
+
+		snprintf(flags, sizeof(flags), "%s -DSTACK_AWSLC", kinds[i]);
+		compile(flags);
+		assert_int_equal(search(&anchors), 0);
+		/* gcc puts a test in front of the prologue here, which no start without a table is known by */
+		if (strstr(flags, "-fno-asynchronous") && !anchors.stacks[ANCHOR_AWSLC].is_proven)
+			continue;
+		if (!anchors.stacks[ANCHOR_AWSLC].is_proven)
+			fail_msg("%s: %s", flags, anchors.stacks[ANCHOR_AWSLC].why);
+		expect_found(&anchors, ANCHOR_AEAD_SEAL, "EVP_AEAD_CTX_seal");
+		expect_found(&anchors, ANCHOR_AEAD_OPEN, "EVP_AEAD_CTX_open");
+		expect_found(&anchors, ANCHOR_AEAD_INIT_DIRECTION, "EVP_AEAD_CTX_init_with_direction");
+		assert_int_equal(anchors.functions[ANCHOR_AEAD_INIT].addr, 0);
+	}
+}
+
+static void finds_openssl_and_the_arguments_of_its_version(void **state)
+{
+	struct anchors anchors;
+
+	compile("-O2 -fPIE -pie -DSTACK_OPENSSL -DFLAGS -DVERSION='\"3.5.1\"'");
+	assert_int_equal(search(&anchors), 0);
+	assert_true(anchors.stacks[ANCHOR_OPENSSL].is_proven);
+	assert_true(anchors.has_write_flags);
+	expect_found(&anchors, ANCHOR_WRITE_INTERNAL, "ssl_write_internal");
+	expect_found(&anchors, ANCHOR_READ_INTERNAL, "ssl_read_internal");
+	expect_found(&anchors, ANCHOR_CTRL, "ssl3_ctrl");
+	compile("-O2 -no-pie -fno-pie -DSTACK_OPENSSL -DVERSION='\"3.0.16\"'");
+	assert_int_equal(search(&anchors), 0);
+	assert_true(anchors.stacks[ANCHOR_OPENSSL].is_proven);
+	assert_false(anchors.has_write_flags);
+	expect_found(&anchors, ANCHOR_WRITE_INTERNAL, "ssl_write_internal");
+}
+
+static void takes_no_openssl_whose_version_and_calls_disagree(void **state)
+{
+	expect_refused("-O2 -fPIE -pie -DSTACK_OPENSSL -DFLAGS -DVERSION='\"3.0.16\"'", ANCHOR_OPENSSL);
+	expect_refused("-O2 -fPIE -pie -DSTACK_OPENSSL -DVERSION='\"3.5.0\"'", ANCHOR_OPENSSL);
+	expect_refused("-O2 -fPIE -pie -DSTACK_OPENSSL -DVERSION='\"4.x\"'", ANCHOR_OPENSSL);
+}
+
+/* What one probe sees: where it lies, and that by_instruction asks for returns. */
+static void places_probes_on_what_was_found(void **state)
+{
+	struct anchors anchors;
+	struct sites sites;
+	_cleanup_close_ int fd = -1;
+
+	compile("-O2 -fPIE -pie -DSTACK_BORINGSSL");
+	fd = open(program, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(anchors_find(fd, &anchors), 0);
+	assert_int_equal(anchors_sites(&anchors, fd, false, &sites), 0);
+	assert_string_equal(sites.flavour, "boringssl");
+	assert_int_equal(sites.n, 3);
+	assert_int_equal(sites.at[0].role, TAP_WRITE);
+	assert_int_equal(sites.at[1].role, TAP_READ);
+	assert_int_equal(sites.at[2].role, TAP_SET_HOST);
+	assert_int_equal(anchors_sites(&anchors, fd, true, &sites), 0);
+	assert_true(sites.n >= 5);
+}
+
+static bool build_go(const char *flags)
+{
+	char command[1024];
+
+	if (system("go version >/dev/null 2>&1"))
+		return false;
+	snprintf(command, sizeof(command),
+		 "cd tests/integration/clients && HOME=%s GOCACHE=%s/cache GO111MODULE=off GOFLAGS= "
+		 "go build %s -o %s client.go",
+		 folder, folder, flags, program);
+	run(command);
+	return true;
+}
+
+static void finds_go_by_its_function_table(void **state)
+{
+	static const char *const flags[] = { "", "-buildmode=pie" };
+	char command[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct anchors anchors, stripped;
+		struct sites sites;
+
+		if (!build_go(flags[i]))
+			skip();
+		assert_int_equal(search(&anchors), 0);
+		assert_true(anchors.stacks[ANCHOR_GO].is_proven);
+		expect_found(&anchors, ANCHOR_GO_WRITE, "crypto/tls.(*Conn).Write");
+		expect_found(&anchors, ANCHOR_GO_READ, "crypto/tls.(*Conn).Read");
+		expect_found(&anchors, ANCHOR_GO_CLOSE, "crypto/tls.(*Conn).Close");
+		assert_int_equal(anchors.n_go_returns, 7);
+		assert_true(anchors.functions[ANCHOR_GO_WRITE].probe > anchors.functions[ANCHOR_GO_WRITE].addr);
+		snprintf(command, sizeof(command), "strip %s", program);
+		run(command);
+		assert_int_equal(search(&stripped), 0);
+		assert_memory_equal(&anchors, &stripped, sizeof(anchors));
+		_cleanup_close_ int fd = open(program, O_RDONLY | O_CLOEXEC);
+
+		assert_int_equal(stack_find(fd, true, STACK_ANCHORS, &sites), 0);
+		assert_string_equal(sites.flavour, "go");
+		assert_int_equal(sites.n, 3 + 7);
+	}
+}
+
+static void asks_for_a_deeper_look_only_where_there_is_code(void **state)
+{
+	struct sites sites;
+	_cleanup_close_ int small = -1, big = -1;
+
+	compile("-O2 -fPIE -pie -DSTACK_BORINGSSL");
+	small = open(program, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(stack_find(small, false, STACK_SYMBOLS, &sites), 0); /* its symbols are not stripped */
+	compile("-O2 -fPIE -pie -s -DSTACK_BORINGSSL");
+	close(take_fd(small));
+	small = open(program, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(stack_find(small, false, STACK_SYMBOLS, &sites), -ENOENT);
+	if (!build_go("-ldflags='-s -w'"))
+		skip();
+	big = open(program, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(stack_find(big, false, STACK_SYMBOLS, &sites), -EAGAIN);
+	assert_int_equal(stack_find(big, false, STACK_ANCHORS, &sites), 0);
+}
+
+static void says_what_it_found(void **state)
+{
+	struct anchors anchors;
+	char text[512];
+
+	compile("-O2 -fPIE -pie -DSTACK_BORINGSSL");
+	assert_int_equal(search(&anchors), 0);
+	stack_describe(&anchors, text, sizeof(text));
+	assert_non_null(strstr(text, "boringssl; SSL_write at 0x"));
+	assert_non_null(strstr(text, "by 4 marks, start by unwind table"));
+	expect_refused("-O2 -fPIE -pie -DTWICE -DSTACK_BORINGSSL", ANCHOR_BORINGSSL);
+	assert_int_equal(search(&anchors), 0);
+	stack_describe(&anchors, text, sizeof(text));
+	assert_string_equal(text, "boringssl: SSL_write was not found with proof");
+	stack_describe(&anchors, text, 8); /* cut, and ended */
+	assert_true(strlen(text) < 8);
+}
+
+/* Cut anywhere, it is an error or nothing, and never an address outside. */
+static void survives_a_file_that_is_cut(void **state)
+{
+	_cleanup_close_ int fd = memfd_create("cut", MFD_CLOEXEC), whole = -1;
+	_cleanup_free_ char *bytes = NULL;
+	struct stat st;
+
+	compile("-O2 -fPIE -pie -DSTACK_BORINGSSL");
+	whole = open(program, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fstat(whole, &st), 0);
+	bytes = malloc((size_t)st.st_size);
+	assert_int_equal(read(whole, bytes, (size_t)st.st_size), st.st_size);
+	for (off_t size = 0; size < st.st_size; size += 211) {
+		struct anchors anchors;
+
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, bytes, (size_t)size, 0), size);
+		if (anchors_find(fd, &anchors))
+			continue;
+		for (int i = 0; i < ANCHOR_FUNCTIONS; i++)
+			assert_true(anchors.functions[i].addr < (uint64_t)st.st_size + 0x10000);
+	}
+}
+
+static int make_folder(void **state)
+{
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(program, sizeof(program), "%s/program", folder);
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	char command[300];
+
+	snprintf(command, sizeof(command), "chmod -R u+w %s; rm -r %s", folder, folder);
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds_boringssl_in_every_kind_of_program),
+		cmocka_unit_test(finds_the_same_where_nothing_is_left_but_program_headers),
+		cmocka_unit_test(takes_no_start_that_nobody_calls_without_a_table),
+		cmocka_unit_test(takes_no_neighbours_start),
+		cmocka_unit_test(takes_none_of_two_that_look_alike),
+		cmocka_unit_test(finds_the_aead_of_aws_lc),
+		cmocka_unit_test(finds_openssl_and_the_arguments_of_its_version),
+		cmocka_unit_test(takes_no_openssl_whose_version_and_calls_disagree),
+		cmocka_unit_test(places_probes_on_what_was_found),
+		cmocka_unit_test(finds_go_by_its_function_table),
+		cmocka_unit_test(asks_for_a_deeper_look_only_where_there_is_code),
+		cmocka_unit_test(says_what_it_found),
+		cmocka_unit_test(survives_a_file_that_is_cut),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

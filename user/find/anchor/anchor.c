@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "find/anchor/anchor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "find/anchor/stacks.h"
+
+/* Of a Go program: pclntab is a third of it. Kubernetes' have 60 MB; Codex, which is none, 4. */
+#define GO_DATA_MAX (64u << 20)
+
+#define NEEDLE(text) { text, sizeof(text) - 1 }
+static const struct scan_needle needles[MARKS] = {
+	[MARK_SSL_LIB] = NEEDLE("/ssl/ssl_lib.cc\0"),
+	[MARK_AEAD] = NEEDLE("/fipsmodule/cipher/aead.c\0"),
+	[MARK_WRITE_INTERNAL] = NEEDLE("\0ssl_write_internal\0"),
+	[MARK_READ_INTERNAL] = NEEDLE("\0ssl_read_internal\0"),
+	[MARK_CTRL] = NEEDLE("\0ssl3_ctrl\0"),
+	[MARK_OPENSSL_VERSION] = NEEDLE("OpenSSL 3."),
+	/* runtime/symtab.go: magic, two zeros, the smallest instruction, the size of a pointer */
+	[MARK_GO_1_20] = NEEDLE("\xf1\xff\xff\xff\0\0\1\x8"),
+	[MARK_GO_1_18] = NEEDLE("\xf0\xff\xff\xff\0\0\1\x8"),
+};
+
+/* Whose mark it is; ANCHOR_STACKS: says nothing alone. */
+static const enum anchor_stack stack_of[MARKS] = {
+	[MARK_SSL_LIB] = ANCHOR_BORINGSSL,
+	[MARK_AEAD] = ANCHOR_AWSLC,
+	[MARK_WRITE_INTERNAL] = ANCHOR_OPENSSL,
+	[MARK_READ_INTERNAL] = ANCHOR_STACKS,
+	[MARK_CTRL] = ANCHOR_STACKS,
+	[MARK_OPENSSL_VERSION] = ANCHOR_STACKS,
+	[MARK_GO_1_20] = ANCHOR_GO,
+	[MARK_GO_1_18] = ANCHOR_GO,
+};
+
+const char *anchor_stack_name(enum anchor_stack stack)
+{
+	static const char *const names[ANCHOR_STACKS] = {
+		[ANCHOR_BORINGSSL] = "boringssl",
+		[ANCHOR_AWSLC] = "aws-lc",
+		[ANCHOR_OPENSSL] = "openssl-3",
+		[ANCHOR_GO] = "go",
+	};
+
+	return names[stack];
+}
+
+const char *anchor_function_name(enum anchor_function_id id)
+{
+	static const char *const names[ANCHOR_FUNCTIONS] = {
+		[ANCHOR_SSL_WRITE] = "SSL_write",
+		[ANCHOR_SSL_READ] = "SSL_read",
+		[ANCHOR_SET_HOST] = "SSL_set_tlsext_host_name",
+		[ANCHOR_AEAD_INIT] = "EVP_AEAD_CTX_init",
+		[ANCHOR_AEAD_INIT_DIRECTION] = "EVP_AEAD_CTX_init_with_direction",
+		[ANCHOR_AEAD_SEAL] = "EVP_AEAD_CTX_seal",
+		[ANCHOR_AEAD_OPEN] = "EVP_AEAD_CTX_open",
+		[ANCHOR_WRITE_INTERNAL] = "ssl_write_internal",
+		[ANCHOR_READ_INTERNAL] = "ssl_read_internal",
+		[ANCHOR_CTRL] = "ssl3_ctrl",
+		[ANCHOR_GO_WRITE] = "crypto/tls.(*Conn).Write",
+		[ANCHOR_GO_READ] = "crypto/tls.(*Conn).Read",
+		[ANCHOR_GO_CLOSE] = "crypto/tls.(*Conn).Close",
+	};
+
+	return names[id];
+}
+
+int search_string_start(const struct image *image, uint64_t inside, uint64_t *ret)
+{
+	char before[256];
+	ssize_t n = image_read_before(image, inside, before, sizeof(before)), start = n;
+
+	if (n < 0)
+		return (int)n;
+	while (start && before[start - 1] >= 32 && before[start - 1] < 127)
+		start--;
+	if (!start)
+		return -ENOENT; /* longer than a path of a source file is */
+	*ret = inside - (uint64_t)(n - start);
+	return 0;
+}
+
+/*
+ * The arguments of ERR_put_error(library, function, reason, file, line): where `function`, which is never
+ * used, was removed (LTO), each moves down by one. The register that the file's name is put into tells which.
+ */
+static bool read_error(const struct code_site *code, uint32_t library, struct error_site *ret)
+{
+	int reason = code->named == CODE_RCX ? CODE_RDX : CODE_RSI;
+	int line = code->named == CODE_RCX ? CODE_R8 : CODE_RCX;
+
+	if ((code->named != CODE_RCX && code->named != CODE_RDX) || !code->is_known[reason])
+		return false;
+	if (code->is_known[CODE_RDI] && code->constants[CODE_RDI] != library)
+		return false;
+	ret->reason = code->constants[reason];
+	ret->line = code->is_known[line] ? code->constants[line] : 0;
+	return true;
+}
+
+int search_error_sites(struct search *search, enum mark mark, uint32_t library,
+		       struct error_site ret[ERROR_SITES_MAX])
+{
+	uint64_t paths[SCAN_HITS_MAX];
+	size_t n_paths = 0;
+	int n = 0;
+
+	for (size_t i = 0; i < search->n_hits; i++)
+		if (search->hits[i].needle == (size_t)mark &&
+		    !search_string_start(search->image, search->hits[i].addr, &paths[n_paths]))
+			n_paths++;
+	for (size_t i = 0; i < search->n_refs; i++) {
+		struct code_site site;
+		bool is_ours = false;
+		int err;
+
+		for (size_t k = 0; k < n_paths; k++)
+			is_ours |= search->refs[i].target == paths[k];
+		if (!is_ours)
+			continue;
+		err = code_site(search->code, search->refs[i].at, &site);
+		if (err && err != -ENOENT)
+			return err;
+		if (err || !read_error(&site, library, &ret[n]))
+			continue;
+		ret[n].at = search->refs[i].at;
+		if (++n == ERROR_SITES_MAX)
+			return n;
+	}
+	return n;
+}
+
+int search_place(struct search *search, const uint64_t *marks, size_t n, struct anchor_function *ret)
+{
+	struct code_start start;
+	int err = code_start(search->code, marks, n, &start);
+
+	if (err)
+		return err;
+	*ret = (struct anchor_function){
+		.addr = start.addr,
+		.end = start.end,
+		.proof = start.proof,
+		.n_marks = (unsigned int)n,
+		.probe = start.addr,
+	};
+	return 0;
+}
+
+/* Where the code is asked for the strings: a path from its beginning, a name from behind its NUL. */
+static size_t targets_of(const struct search *search, uint64_t ret[SCAN_HITS_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < search->n_hits; i++) {
+		switch (search->hits[i].needle) {
+		case MARK_SSL_LIB:
+		case MARK_AEAD:
+			if (!search_string_start(search->image, search->hits[i].addr, &ret[n]))
+				n++;
+			break;
+		case MARK_WRITE_INTERNAL:
+		case MARK_READ_INTERNAL:
+		case MARK_CTRL:
+			ret[n++] = search->hits[i].addr + 1;
+			break;
+		}
+	}
+	return n;
+}
+
+static int find_strings(struct search *search)
+{
+	int err = scan_strings(search->image, IMAGE_CONSTANTS, needles, MARKS, search->hits,
+			       &search->n_hits);
+
+	for (size_t i = 0; i < search->n_hits && !err; i++) {
+		enum anchor_stack stack = stack_of[search->hits[i].needle];
+
+		if (stack < ANCHOR_STACKS)
+			search->anchors->stacks[stack].is_present = true;
+	}
+	return err;
+}
+
+/* In a Go program that is relocated the function table stands among what is written once, at its start. */
+static int find_go_table(struct search *search)
+{
+	size_t n = search->n_hits;
+	int err;
+
+	if (!search->image->is_relocated || search->anchors->stacks[ANCHOR_GO].is_present ||
+	    search->image->data_bytes > GO_DATA_MAX)
+		return 0;
+	err = scan_strings(search->image, IMAGE_DATA, &needles[MARK_GO_1_20], 2, search->hits,
+			   &search->n_hits);
+	for (; n < search->n_hits; n++)
+		search->hits[n].needle += MARK_GO_1_20;
+	return err;
+}
+
+static int find_refs(struct search *search)
+{
+	uint64_t targets[SCAN_HITS_MAX];
+	size_t n = targets_of(search, targets);
+
+	return scan_refs(search->image, targets, n, search->refs, &search->n_refs);
+}
+
+/* A call of ssl_write_internal that hands it 0 as its fourth argument: flags, for `written` is a pointer. */
+static int note_flags(struct search *search, const struct scan_callers *callers)
+{
+	uint64_t target = search->anchors->functions[ANCHOR_WRITE_INTERNAL].addr;
+
+	for (size_t i = 0; i < callers->n; i++) {
+		struct code_site site;
+		int err;
+
+		if (callers->at[i].target != target)
+			continue;
+		err = code_call(search->code, callers->at[i].at, &site);
+		if (err && err != -ENOENT)
+			return err;
+		if (!err && site.is_known[CODE_RCX] && !site.constants[CODE_RCX])
+			search->has_write_flags_call = true;
+	}
+	return 0;
+}
+
+/* Who calls what was found: for all stacks in one more pass, where a proof needs it. */
+static int find_callers(struct search *search)
+{
+	_cleanup_free_ struct scan_callers *callers = NULL;
+	struct anchor_function *functions = search->anchors->functions;
+	uint64_t targets[ANCHOR_FUNCTIONS];
+	unsigned int counts[ANCHOR_FUNCTIONS];
+	int of[ANCHOR_FUNCTIONS], err;
+	bool must_know_sites = functions[ANCHOR_WRITE_INTERNAL].addr;
+	size_t n = 0;
+
+	for (int i = 0; i < ANCHOR_GO_WRITE; i++) {
+		if (!functions[i].addr || (functions[i].proof == CODE_TABLE && i < ANCHOR_WRITE_INTERNAL))
+			continue;
+		of[n] = i;
+		targets[n++] = functions[i].addr;
+	}
+	if (!n)
+		return 0;
+	callers = calloc(1, sizeof(*callers));
+	if (!callers)
+		return -ENOMEM;
+	err = scan_calls(search->image, targets, n, counts, must_know_sites ? callers : NULL);
+	if (err)
+		return err;
+	for (size_t i = 0; i < n; i++)
+		functions[of[i]].n_callers = counts[i];
+	return must_know_sites ? note_flags(search, callers) : 0;
+}
+
+static int find_all(struct search *search)
+{
+	int err = find_strings(search);
+
+	if (!err)
+		err = find_go_table(search);
+	if (!err)
+		err = find_refs(search);
+	if (!err)
+		err = boringssl_find(search);
+	if (!err)
+		err = awslc_find(search);
+	if (!err)
+		err = openssl_find(search);
+	if (!err)
+		err = find_callers(search);
+	if (err)
+		return err;
+	boringssl_prove(search);
+	awslc_prove(search);
+	/* BoringSSL has the same AEAD, below its own functions */
+	if (search->anchors->stacks[ANCHOR_BORINGSSL].is_present)
+		search->anchors->stacks[ANCHOR_AWSLC] = (struct anchor_finding){ 0 };
+	openssl_prove(search);
+	return golang_find(search);
+}
+
+int anchors_find(int fd, struct anchors *ret)
+{
+	_cleanup_free_ struct search *search = calloc(1, sizeof(*search));
+	_cleanup_free_ struct scan_ref *refs = calloc(SCAN_REFS_MAX, sizeof(*refs));
+	struct anchors anchors = {};
+	struct image image;
+	int err;
+
+	if (!search || !refs)
+		return -ENOMEM;
+	err = image_open(&image, fd);
+	if (err)
+		return err;
+	search->image = &image;
+	search->anchors = &anchors;
+	search->refs = refs;
+	search->code = code_new(&image);
+	if (!search->code)
+		return -ENOMEM;
+	err = find_all(search);
+	code_free(search->code);
+	if (!err)
+		*ret = anchors;
+	return err;
+}
+
+bool anchors_any(const struct anchors *anchors)
+{
+	for (int i = 0; i < ANCHOR_STACKS; i++)
+		if (anchors->stacks[i].is_proven)
+			return true;
+	return false;
+}

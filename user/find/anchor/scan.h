@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is searched for in a whole file, each in one pass: strings among the constants, the instructions that
+ * name them, the calls of a function. Vectors of 16 bytes sort out what cannot be; some 5 GB/s a core.
+ */
+#ifndef FIND_ANCHOR_SCAN_H
+#define FIND_ANCHOR_SCAN_H
+
+#include "find/anchor/image.h"
+
+#define SCAN_NEEDLES_MAX 16
+#define SCAN_NEEDLE_MAX  48 /* bytes of one; below IMAGE_OVERLAP */
+#define SCAN_HITS_MAX    64 /* of all strings; a binary names ssl_lib.cc once or twice */
+#define SCAN_REFS_MAX    2048
+#define SCAN_TARGETS_MAX 256
+
+/* Bytes to look for. */
+struct scan_needle {
+	const char *bytes;
+	size_t len; /* 4 to SCAN_NEEDLE_MAX */
+};
+
+struct scan_hit {
+	uint64_t addr; /* of the first byte */
+	size_t needle;
+};
+
+/*
+ * Each place of each needle in segments of a kind, in order of the file; added to what ret holds already.
+ * 0; -E2BIG: more than SCAN_HITS_MAX; -errno as image_walk.
+ */
+int scan_strings(const struct image *image, enum image_kind kind, const struct scan_needle *needles,
+		 size_t n, struct scan_hit ret[SCAN_HITS_MAX], size_t *ret_n);
+
+struct scan_ref {
+	uint64_t at;     /* of the instruction */
+	uint64_t target; /* the address that it names */
+};
+
+/*
+ * Each place in the code that may be an instruction that names one of the targets: lea reg, [rip + x] with a
+ * 64-bit register, and in a program that is not relocated mov r32, imm32. Only what it decodes to, from
+ * before, tells whether it is. 0; -E2BIG: more than SCAN_REFS_MAX, or targets than SCAN_TARGETS_MAX; -errno.
+ */
+int scan_refs(const struct image *image, const uint64_t *targets, size_t n, struct scan_ref *ret,
+	      size_t *ret_n);
+
+#define SCAN_CALLERS_MAX 64
+struct scan_callers {
+	struct scan_ref at[SCAN_CALLERS_MAX];
+	size_t n;
+};
+/*
+ * How many places in the code may be call rel32 to each of the targets, and which: the first
+ * SCAN_CALLERS_MAX. Near the targets first, and everywhere only if one had none there; with callers NULL it
+ * ends as soon as each has one. So ret is a proof and no count. 0 or -errno.
+ */
+int scan_calls(const struct image *image, const uint64_t *targets, size_t n, unsigned int *ret,
+	       struct scan_callers *callers);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "find/anchor/sites.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "find/site_add.h"
+
+static const struct {
+	enum anchor_stack stack;
+	enum anchor_function_id function;
+	enum tap_role role;
+} wanted[] = {
+	{ ANCHOR_BORINGSSL, ANCHOR_SSL_WRITE, TAP_WRITE },
+	{ ANCHOR_BORINGSSL, ANCHOR_SSL_READ, TAP_READ },
+	{ ANCHOR_BORINGSSL, ANCHOR_SET_HOST, TAP_SET_HOST },
+	{ ANCHOR_AWSLC, ANCHOR_AEAD_INIT, TAP_AEAD_INIT },
+	{ ANCHOR_AWSLC, ANCHOR_AEAD_INIT_DIRECTION, TAP_AEAD_INIT },
+	{ ANCHOR_AWSLC, ANCHOR_AEAD_SEAL, TAP_AEAD_SEAL },
+	{ ANCHOR_AWSLC, ANCHOR_AEAD_OPEN, TAP_AEAD_OPEN },
+	{ ANCHOR_OPENSSL, ANCHOR_WRITE_INTERNAL, TAP_WRITE_ARG4 },
+	{ ANCHOR_OPENSSL, ANCHOR_READ_INTERNAL, TAP_READ_ARG4 },
+	{ ANCHOR_OPENSSL, ANCHOR_CTRL, TAP_CTRL },
+};
+
+static int add_go(const struct anchors *anchors, const struct elf *elf, struct sites *sites)
+{
+	static const struct {
+		enum anchor_function_id function;
+		enum tap_role role;
+	} entries[] = {
+		{ ANCHOR_GO_WRITE, TAP_GO_WRITE },
+		{ ANCHOR_GO_READ, TAP_GO_READ },
+		{ ANCHOR_GO_CLOSE, TAP_GO_CLOSE },
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(entries) && !err; i++)
+		if (anchors->functions[entries[i].function].addr)
+			err = sites_add_at(elf, sites, entries[i].role,
+					   anchors->functions[entries[i].function].probe);
+	for (size_t i = 0; i < anchors->n_go_returns && !err; i++) {
+		err = sites_add_at(elf, sites, TAP_GO_RETURN, anchors->go_returns[i]);
+		sites->n_stepped += !err; /* no kernel emulates a return */
+	}
+	return err;
+}
+
+/* For people: what there is, and what of it is read. */
+static const char *flavour_of(const struct anchors *anchors)
+{
+	if (anchors->stacks[ANCHOR_BORINGSSL].is_proven)
+		return "boringssl";
+	if (anchors->stacks[ANCHOR_GO].is_proven)
+		return "go";
+	if (anchors->stacks[ANCHOR_AWSLC].is_proven)
+		return anchors->stacks[ANCHOR_OPENSSL].is_proven ? "aws-lc, openssl-3" : "aws-lc";
+	return "openssl-3";
+}
+
+int anchors_sites(const struct anchors *anchors, int fd, bool by_instruction, struct sites *ret)
+{
+	struct sites sites = { .flavour = flavour_of(anchors) };
+	struct elf elf;
+	int err;
+
+	if (!anchors_any(anchors))
+		return -ENOENT;
+	err = elf_open(&elf, fd);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted) && !err; i++) {
+		const struct anchor_function *function = &anchors->functions[wanted[i].function];
+		enum tap_role role = wanted[i].role;
+
+		if (!anchors->stacks[wanted[i].stack].is_proven || !function->addr)
+			continue;
+		if (role == TAP_WRITE_ARG4 && anchors->has_write_flags)
+			role = TAP_WRITE_ARG5;
+		err = sites_add_function(&elf, &sites, role, function->addr,
+					 function->end ? function->end - function->addr : 0,
+					 by_instruction);
+	}
+	if (!err && anchors->stacks[ANCHOR_GO].is_proven)
+		err = add_go(anchors, &elf, &sites);
+	if (err)
+		return err;
+	*ret = sites;
+	return 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "find/stack.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "find/anchor/image.h"
+#include "find/anchor/sites.h"
+#include "find/gnutls.h"
+
+static int by_symbols(int fd, bool by_instruction, struct sites *ret)
+{
+	int err = sites_find(fd, by_instruction, ret);
+
+	return err == -ENOENT ? gnutls_find(fd, by_instruction, ret) : err;
+}
+
+/* 0: worth a look; -ENOENT; or -errno of reading. */
+static int may_have_anchors(int fd)
+{
+	struct image image;
+	int err = image_open(&image, fd);
+
+	if (err == -ENOEXEC) /* another machine's: nothing is known of its code */
+		return -ENOENT;
+	return err ? err : image.code_bytes < STACK_CODE_MIN ? -ENOENT : 0;
+}
+
+int stack_find(int fd, bool by_instruction, enum stack_depth depth, struct sites *ret)
+{
+	struct anchors anchors;
+	int err = by_symbols(fd, by_instruction, ret);
+
+	if (err != -ENOENT)
+		return err;
+	err = may_have_anchors(fd);
+	if (err)
+		return err;
+	if (depth == STACK_SYMBOLS)
+		return -EAGAIN;
+	err = anchors_find(fd, &anchors);
+	if (!err)
+		err = anchors_sites(&anchors, fd, by_instruction, ret);
+	return err == -E2BIG ? -EFBIG : err;
+}
+
+/* The functions of one stack, to its name's end of the line. */
+static void describe_functions(FILE *out, const struct anchors *anchors, int from, int to)
+{
+	for (int i = from; i <= to; i++) {
+		const struct anchor_function *function = &anchors->functions[i];
+
+		if (!function->addr)
+			continue;
+		fprintf(out, "; %s at %#llx by %u mark%s, start by %s", anchor_function_name(i),
+			(unsigned long long)function->addr, function->n_marks,
+			function->n_marks == 1 ? "" : "s", code_proof_name(function->proof));
+		if (function->n_callers)
+			fprintf(out, ", called");
+	}
+}
+
+void stack_describe(const struct anchors *anchors, char *buf, size_t size)
+{
+	static const struct {
+		int from, to;
+	} functions[ANCHOR_STACKS] = {
+		[ANCHOR_BORINGSSL] = { ANCHOR_SSL_WRITE, ANCHOR_SET_HOST },
+		[ANCHOR_AWSLC] = { ANCHOR_AEAD_INIT, ANCHOR_AEAD_OPEN },
+		[ANCHOR_OPENSSL] = { ANCHOR_WRITE_INTERNAL, ANCHOR_CTRL },
+		[ANCHOR_GO] = { ANCHOR_GO_WRITE, ANCHOR_GO_CLOSE },
+	};
+	FILE *out = fmemopen(buf, size, "w");
+	const char *between = "";
+
+	buf[0] = '\0';
+	if (!out)
+		return;
+	for (int i = 0; i < ANCHOR_STACKS; i++) {
+		const struct anchor_finding *finding = &anchors->stacks[i];
+
+		if (!finding->is_present)
+			continue;
+		fprintf(out, "%s%s", between, anchor_stack_name(i));
+		between = ". ";
+		if (finding->is_proven)
+			describe_functions(out, anchors, functions[i].from, functions[i].to);
+		else
+			fprintf(out, ": %s", finding->why ? finding->why : "not proven");
+	}
+	fclose(out);
+	buf[size - 1] = '\0';
+}

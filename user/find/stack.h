@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which TLS code a file holds and where it is probed, by whatever it can be found by: symbols, which take a
+ * handful of reads, or anchors, which take a look at the whole file.
+ */
+#ifndef FIND_STACK_H
+#define FIND_STACK_H
+
+#include "find/anchor/anchor.h"
+#include "find/site.h"
+
+/* Less code than this holds no TLS library; the smallest Go program with TLS has 2 MB. */
+#define STACK_CODE_MIN (1u << 20)
+
+enum stack_depth {
+	STACK_SYMBOLS,
+	STACK_ANCHORS, /* both */
+};
+
+/*
+ * 0; -ENOENT: no TLS functions here; -EAGAIN: none by symbols, but there is enough code that anchors might
+ * find some (STACK_SYMBOLS only); -EOPNOTSUPP, -ENOEXEC, -EBADMSG, -errno as sites_find and anchors_find.
+ */
+int stack_find(int fd, bool by_instruction, enum stack_depth depth, struct sites *ret);
+
+/* For people: how the functions were found and proven, or why they are not probed. Into buf, cut to fit. */
+void stack_describe(const struct anchors *anchors, char *buf, size_t size);
+
+#endif
