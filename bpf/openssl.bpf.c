@@ -182,8 +182,8 @@ static __always_inline int set_host(__u64 ssl, const char *name, __u64 size)
 		return 0;
 	}
 	__builtin_memset(event->host, 0, sizeof(event->host));
-	len = bpf_probe_read_user_str(event->host, size < sizeof(event->host) ? size : sizeof(event->host),
-				      name);
+	len = bpf_probe_read_user_str(
+		event->host, size < sizeof(event->host) ? size : sizeof(event->host), name);
 	if (len <= 1) {
 		/* A literal whose page was never touched: the Host header will tell. */
 		emit_discard(event);

@@ -5,11 +5,11 @@
 
 #include "kernel.h"
 
-#define RECORD_DATA       23                /* application_data */
-#define RECORD_AD_TLS13   5                 /* type, version, length of what is sent */
-#define RECORD_AD_TLS12   13                /* sequence number, type, version, length of what is meant */
-#define RECORD_LEN_MAX    (16384 + 256)
-#define RECORD_TAG        16
+#define RECORD_DATA     23 /* application_data */
+#define RECORD_AD_TLS13 5  /* type, version, length of what is sent */
+#define RECORD_AD_TLS12 13 /* sequence number, type, version, length of what is meant */
+#define RECORD_LEN_MAX  (16384 + 256)
+#define RECORD_TAG      16
 
 enum record_kind { RECORD_OTHER, RECORD_TLS12, RECORD_TLS13 };
 

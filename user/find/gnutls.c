@@ -42,8 +42,9 @@ int gnutls_find(int fd, bool by_instruction, struct sites *ret)
 		return -ENOENT;
 	for (size_t i = 0; i < ARRAY_SIZE(wanted) && !err; i++)
 		if (wanted[i].function->addr)
-			err = sites_add_function(&elf, &sites, wanted[i].role, wanted[i].function->addr,
-						 wanted[i].function->size, by_instruction);
+			err = sites_add_function(&elf, &sites, wanted[i].role,
+						 wanted[i].function->addr, wanted[i].function->size,
+						 by_instruction);
 	if (err)
 		return err;
 	*ret = sites;

@@ -38,8 +38,8 @@ static int add_returns(const struct elf *elf, struct sites *sites, uint64_t addr
 	return err;
 }
 
-int sites_add_function(const struct elf *elf, struct sites *sites, enum tap_role role, uint64_t addr,
-		       uint64_t size, bool by_instruction)
+int sites_add_function(const struct elf *elf, struct sites *sites, enum tap_role role,
+		       uint64_t addr, uint64_t size, bool by_instruction)
 {
 	struct disasm_spot spot;
 	int err = disasm_spot(elf, addr, size, must_keep_stack(role), &spot);

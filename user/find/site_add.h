@@ -13,7 +13,7 @@ int sites_add_at(const struct elf *elf, struct sites *sites, enum tap_role role,
  * that sees its arguments (disasm_spot). With by_instruction a role that has a return gets all its return
  * instructions, too. 0; -EBADMSG; -EOPNOTSUPP: its returns are not known, or no room; -errno.
  */
-int sites_add_function(const struct elf *elf, struct sites *sites, enum tap_role role, uint64_t addr,
-		       uint64_t size, bool by_instruction);
+int sites_add_function(const struct elf *elf, struct sites *sites, enum tap_role role,
+		       uint64_t addr, uint64_t size, bool by_instruction);
 
 #endif

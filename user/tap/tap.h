@@ -81,14 +81,14 @@ enum tap_role {
 	TAP_SET_HOST,  /* (ssl, name): BoringSSL's SSL_set_tlsext_host_name */
 	TAP_SET_HOST_LEN, /* (session, 1, name, length): gnutls_server_name_set */
 	TAP_FREE,         /* (ssl): SSL_free, gnutls_deinit */
-	TAP_BIO_WRITE,    /* (bio, data, int len): BIO_write, which takes the records of SSL_write */
-	TAP_AEAD_INIT,    /* (ctx): EVP_AEAD_CTX_init and its like */
-	TAP_AEAD_SEAL,    /* EVP_AEAD_CTX_seal of a TLS record, read as it is entered */
-	TAP_GO_WRITE,     /* crypto/tls.(*Conn).Write, behind the check of the stack */
-	TAP_GO_READ,      /* (*Conn).Read, likewise */
-	TAP_GO_CLOSE,     /* (*Conn).Close, likewise */
-	TAP_GO_RETURN,    /* a return instruction of (*Conn).Read */
-	TAP_RETURN,       /* a return instruction of what has a return probe; last, for it is probed first */
+	TAP_BIO_WRITE, /* (bio, data, int len): BIO_write, which takes the records of SSL_write */
+	TAP_AEAD_INIT, /* (ctx): EVP_AEAD_CTX_init and its like */
+	TAP_AEAD_SEAL, /* EVP_AEAD_CTX_seal of a TLS record, read as it is entered */
+	TAP_GO_WRITE,  /* crypto/tls.(*Conn).Write, behind the check of the stack */
+	TAP_GO_READ,   /* (*Conn).Read, likewise */
+	TAP_GO_CLOSE,  /* (*Conn).Close, likewise */
+	TAP_GO_RETURN, /* a return instruction of (*Conn).Read */
+	TAP_RETURN, /* a return instruction of what has a return probe; last, for it is probed first */
 	TAP_ROLES
 };
 

@@ -107,7 +107,8 @@ int main(int argc, char **argv)
 #ifndef NO_CALLERS
 	n += SSL_write(argv, buf, argc) + SSL_read(argv, buf, argc);
 #else
-	int (*volatile hidden[2])(void *, void *, int) = { (int (*)(void *, void *, int))SSL_write, SSL_read };
+	int (*volatile hidden[2])(void *, void *, int) = { (int (*)(void *, void *, int))SSL_write,
+							   SSL_read };
 
 	n += hidden[0](argv, buf, argc) + hidden[1](argv, buf, argc);
 #endif
@@ -209,7 +210,8 @@ noinline long ssl3_ctrl(void *ssl, int cmd, long larg, void *parg)
 }
 
 #ifdef FLAGS
-noinline int ssl_write_internal(void *ssl, const void *buf, size_t num, uint64_t flags, size_t *written)
+noinline int ssl_write_internal(void *ssl, const void *buf, size_t num, uint64_t flags,
+				size_t *written)
 {
 	if (!ssl)
 		RAISE();

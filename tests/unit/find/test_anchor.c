@@ -36,7 +36,8 @@ static void compile(const char *flags)
 {
 	char command[1024];
 
-	snprintf(command, sizeof(command), "%s -w -fno-crossjumping %s -o %s tests/data/find/anchors.c", getenv("CC") ?: "cc",
+	snprintf(command, sizeof(command),
+		 "%s -w -fno-crossjumping %s -o %s tests/data/find/anchors.c", getenv("CC") ?: "cc",
 		 flags, program);
 	run(command);
 }
@@ -71,7 +72,8 @@ static uint64_t address_of(const char *symbol)
 	return addr;
 }
 
-static void expect_found(const struct anchors *anchors, enum anchor_function_id id, const char *symbol)
+static void expect_found(const struct anchors *anchors, enum anchor_function_id id,
+			 const char *symbol)
 {
 	if (anchors->functions[id].addr != address_of(symbol))
 		fail_msg("%s: found %#llx, it is at %#llx", symbol,
@@ -96,7 +98,8 @@ static void finds_boringssl_in_every_kind_of_program(void **state)
 		for (size_t k = 0; k < ARRAY_SIZE(calls); k++) {
 			char flags[256];
 
-			snprintf(flags, sizeof(flags), "%s %s -DSTACK_BORINGSSL", kinds[i], calls[k]);
+			snprintf(flags, sizeof(flags), "%s %s -DSTACK_BORINGSSL", kinds[i],
+				 calls[k]);
 			compile(flags);
 			assert_int_equal(search(&anchors), 0);
 			if (!anchors.stacks[ANCHOR_BORINGSSL].is_proven)
@@ -115,8 +118,9 @@ static void finds_the_same_where_nothing_is_left_but_program_headers(void **stat
 
 	compile("-O2 -fPIE -pie -DSTACK_BORINGSSL");
 	assert_int_equal(search(&whole), 0);
-	snprintf(command, sizeof(command), "strip %s && objcopy --strip-section-headers %s 2>/dev/null || true",
-		 program, program);
+	snprintf(command, sizeof(command),
+		 "strip %s && objcopy --strip-section-headers %s 2>/dev/null || true", program,
+		 program);
 	run(command);
 	assert_int_equal(search(&stripped), 0);
 	assert_true(stripped.stacks[ANCHOR_BORINGSSL].is_proven);
@@ -143,8 +147,9 @@ static void takes_no_start_that_nobody_calls_without_a_table(void **state)
 {
 	struct anchors anchors;
 
-	expect_refused("-O2 -fPIE -pie -fno-asynchronous-unwind-tables -DNO_CALLERS -DSTACK_BORINGSSL",
-		       ANCHOR_BORINGSSL);
+	expect_refused(
+		"-O2 -fPIE -pie -fno-asynchronous-unwind-tables -DNO_CALLERS -DSTACK_BORINGSSL",
+		ANCHOR_BORINGSSL);
 	compile("-O2 -fPIE -pie -DNO_CALLERS -DSTACK_BORINGSSL"); /* the table says it */
 	assert_int_equal(search(&anchors), 0);
 	assert_true(anchors.stacks[ANCHOR_BORINGSSL].is_proven);
@@ -163,7 +168,8 @@ static void takes_no_neighbours_start(void **state)
 		char flags[256];
 
 		snprintf(flags, sizeof(flags),
-			 "%s -no-pie -fno-pie -fno-asynchronous-unwind-tables -DSTACK_BORINGSSL", levels[i]);
+			 "%s -no-pie -fno-pie -fno-asynchronous-unwind-tables -DSTACK_BORINGSSL",
+			 levels[i]);
 		compile(flags);
 		assert_int_equal(search(&anchors), 0);
 		if (anchors.functions[ANCHOR_SSL_WRITE].addr)
@@ -197,7 +203,8 @@ static void finds_the_aead_of_aws_lc(void **state)
 			fail_msg("%s: %s", flags, anchors.stacks[ANCHOR_AWSLC].why);
 		expect_found(&anchors, ANCHOR_AEAD_SEAL, "EVP_AEAD_CTX_seal");
 		expect_found(&anchors, ANCHOR_AEAD_OPEN, "EVP_AEAD_CTX_open");
-		expect_found(&anchors, ANCHOR_AEAD_INIT_DIRECTION, "EVP_AEAD_CTX_init_with_direction");
+		expect_found(&anchors, ANCHOR_AEAD_INIT_DIRECTION,
+			     "EVP_AEAD_CTX_init_with_direction");
 		assert_int_equal(anchors.functions[ANCHOR_AEAD_INIT].addr, 0);
 	}
 }
@@ -222,7 +229,8 @@ static void finds_openssl_and_the_arguments_of_its_version(void **state)
 
 static void takes_no_openssl_whose_version_and_calls_disagree(void **state)
 {
-	expect_refused("-O2 -fPIE -pie -DSTACK_OPENSSL -DFLAGS -DVERSION='\"3.0.16\"'", ANCHOR_OPENSSL);
+	expect_refused("-O2 -fPIE -pie -DSTACK_OPENSSL -DFLAGS -DVERSION='\"3.0.16\"'",
+		       ANCHOR_OPENSSL);
 	expect_refused("-O2 -fPIE -pie -DSTACK_OPENSSL -DVERSION='\"3.5.0\"'", ANCHOR_OPENSSL);
 	expect_refused("-O2 -fPIE -pie -DSTACK_OPENSSL -DVERSION='\"4.x\"'", ANCHOR_OPENSSL);
 }
@@ -278,7 +286,8 @@ static void finds_go_by_its_function_table(void **state)
 		expect_found(&anchors, ANCHOR_GO_READ, "crypto/tls.(*Conn).Read");
 		expect_found(&anchors, ANCHOR_GO_CLOSE, "crypto/tls.(*Conn).Close");
 		assert_int_equal(anchors.n_go_returns, 7);
-		assert_true(anchors.functions[ANCHOR_GO_WRITE].probe > anchors.functions[ANCHOR_GO_WRITE].addr);
+		assert_true(anchors.functions[ANCHOR_GO_WRITE].probe >
+			    anchors.functions[ANCHOR_GO_WRITE].addr);
 		snprintf(command, sizeof(command), "strip %s", program);
 		run(command);
 		assert_int_equal(search(&stripped), 0);
@@ -298,7 +307,8 @@ static void asks_for_a_deeper_look_only_where_there_is_code(void **state)
 
 	compile("-O2 -fPIE -pie -DSTACK_BORINGSSL");
 	small = open(program, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(stack_find(small, false, STACK_SYMBOLS, &sites), 0); /* its symbols are not stripped */
+	assert_int_equal(stack_find(small, false, STACK_SYMBOLS, &sites),
+			 0); /* its symbols are not stripped */
 	compile("-O2 -fPIE -pie -s -DSTACK_BORINGSSL");
 	close(take_fd(small));
 	small = open(program, O_RDONLY | O_CLOEXEC);

@@ -11,7 +11,10 @@
 /* Of a Go program: pclntab is a third of it. Kubernetes' have 60 MB; Codex, which is none, 4. */
 #define GO_DATA_MAX (64u << 20)
 
-#define NEEDLE(text) { text, sizeof(text) - 1 }
+#define NEEDLE(text)                   \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
 static const struct scan_needle needles[MARKS] = {
 	[MARK_SSL_LIB] = NEEDLE("/ssl/ssl_lib.cc\0"),
 	[MARK_AEAD] = NEEDLE("/fipsmodule/cipher/aead.c\0"),
@@ -243,7 +246,8 @@ static int find_callers(struct search *search)
 	size_t n = 0;
 
 	for (int i = 0; i < ANCHOR_GO_WRITE; i++) {
-		if (!functions[i].addr || (functions[i].proof == CODE_TABLE && i < ANCHOR_WRITE_INTERNAL))
+		if (!functions[i].addr ||
+		    (functions[i].proof == CODE_TABLE && i < ANCHOR_WRITE_INTERNAL))
 			continue;
 		of[n] = i;
 		targets[n++] = functions[i].addr;

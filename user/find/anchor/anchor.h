@@ -15,25 +15,19 @@
 
 #include "find/anchor/code.h"
 
-enum anchor_stack {
-	ANCHOR_BORINGSSL,
-	ANCHOR_AWSLC,
-	ANCHOR_OPENSSL,
-	ANCHOR_GO,
-	ANCHOR_STACKS
-};
+enum anchor_stack { ANCHOR_BORINGSSL, ANCHOR_AWSLC, ANCHOR_OPENSSL, ANCHOR_GO, ANCHOR_STACKS };
 /* "boringssl", "aws-lc", "openssl-3", "go" */
 const char *anchor_stack_name(enum anchor_stack stack);
 
 enum anchor_function_id {
 	ANCHOR_SSL_WRITE, /* BoringSSL */
 	ANCHOR_SSL_READ,
-	ANCHOR_SET_HOST,       /* SSL_set_tlsext_host_name */
-	ANCHOR_AEAD_INIT,      /* AWS-LC: EVP_AEAD_CTX_init; 0 where it calls the next one */
+	ANCHOR_SET_HOST,            /* SSL_set_tlsext_host_name */
+	ANCHOR_AEAD_INIT,           /* AWS-LC: EVP_AEAD_CTX_init; 0 where it calls the next one */
 	ANCHOR_AEAD_INIT_DIRECTION, /* EVP_AEAD_CTX_init_with_direction */
-	ANCHOR_AEAD_SEAL,      /* EVP_AEAD_CTX_seal */
-	ANCHOR_AEAD_OPEN,      /* EVP_AEAD_CTX_open */
-	ANCHOR_WRITE_INTERNAL, /* OpenSSL: ssl_write_internal */
+	ANCHOR_AEAD_SEAL,           /* EVP_AEAD_CTX_seal */
+	ANCHOR_AEAD_OPEN,           /* EVP_AEAD_CTX_open */
+	ANCHOR_WRITE_INTERNAL,      /* OpenSSL: ssl_write_internal */
 	ANCHOR_READ_INTERNAL,
 	ANCHOR_CTRL,     /* ssl3_ctrl, which takes what SSL_ctrl takes */
 	ANCHOR_GO_WRITE, /* crypto/tls.(*Conn).Write */
@@ -51,7 +45,7 @@ struct anchor_function {
 	enum code_proof proof;
 	unsigned int n_marks;   /* places in it by which it was known */
 	unsigned int n_callers; /* direct calls that were found before the search had enough */
-	uint64_t probe;         /* Go: behind the check of the stack, which runs once a call; else addr */
+	uint64_t probe; /* Go: behind the check of the stack, which runs once a call; else addr */
 };
 
 struct anchor_finding {

@@ -13,14 +13,14 @@
 #include "find/anchor/stacks.h"
 
 /* include/openssl/err.h and cipher.h of AWS-LC */
-#define ERR_LIB_CIPHER       30
-#define R_BAD_DECRYPT        101 /* CIPHER_R_BAD_DECRYPT */
-#define R_BUFFER_TOO_SMALL   103 /* CIPHER_R_BUFFER_TOO_SMALL */
-#define R_NO_GATHER          104 /* CIPHER_R_CTRL_NOT_IMPLEMENTED */
-#define R_OUTPUT_ALIASES     115 /* CIPHER_R_OUTPUT_ALIASES_INPUT */
-#define R_TOO_LARGE          117 /* CIPHER_R_TOO_LARGE */
-#define R_UNSUPPORTED_KEY    120 /* CIPHER_R_UNSUPPORTED_KEY_SIZE */
-#define R_NO_DIRECTION       124 /* CIPHER_R_NO_DIRECTION_SET */
+#define ERR_LIB_CIPHER     30
+#define R_BAD_DECRYPT      101 /* CIPHER_R_BAD_DECRYPT */
+#define R_BUFFER_TOO_SMALL 103 /* CIPHER_R_BUFFER_TOO_SMALL */
+#define R_NO_GATHER        104 /* CIPHER_R_CTRL_NOT_IMPLEMENTED */
+#define R_OUTPUT_ALIASES   115 /* CIPHER_R_OUTPUT_ALIASES_INPUT */
+#define R_TOO_LARGE        117 /* CIPHER_R_TOO_LARGE */
+#define R_UNSUPPORTED_KEY  120 /* CIPHER_R_UNSUPPORTED_KEY_SIZE */
+#define R_NO_DIRECTION     124 /* CIPHER_R_NO_DIRECTION_SET */
 
 #define FUNCTIONS_MAX 32
 #define REASONS_MAX   8
@@ -166,7 +166,8 @@ int awslc_find(struct search *search)
 	if (!err)
 		err = place(search, found, is_open, &functions[ANCHOR_AEAD_OPEN]);
 	if (!err)
-		err = place(search, found, is_init_direction, &functions[ANCHOR_AEAD_INIT_DIRECTION]);
+		err = place(search, found, is_init_direction,
+			    &functions[ANCHOR_AEAD_INIT_DIRECTION]);
 	if (!err) {
 		err = place(search, found, is_init, &functions[ANCHOR_AEAD_INIT]);
 		if (err == -ENOENT && !count(found, is_init))

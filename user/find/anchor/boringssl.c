@@ -12,16 +12,16 @@
 #include "find/anchor/stacks.h"
 
 /* include/openssl/err.h and ssl.h of BoringSSL */
-#define ERR_LIB_SSL          16
-#define R_SHOULD_NOT_BE      66  /* ERR_R_SHOULD_NOT_HAVE_BEEN_CALLED */
-#define R_UNINITIALIZED      226 /* SSL_R_UNINITIALIZED */
-#define R_HANDSHAKE_FAILURE  215 /* SSL_R_SSL_HANDSHAKE_FAILURE */
-#define R_BAD_LENGTH         111 /* SSL_R_BAD_LENGTH */
-#define R_BAD_SERVER_NAME    213 /* SSL_R_SSL3_EXT_INVALID_SERVERNAME */
+#define ERR_LIB_SSL         16
+#define R_SHOULD_NOT_BE     66  /* ERR_R_SHOULD_NOT_HAVE_BEEN_CALLED */
+#define R_UNINITIALIZED     226 /* SSL_R_UNINITIALIZED */
+#define R_HANDSHAKE_FAILURE 215 /* SSL_R_SSL_HANDSHAKE_FAILURE */
+#define R_BAD_LENGTH        111 /* SSL_R_BAD_LENGTH */
+#define R_BAD_SERVER_NAME   213 /* SSL_R_SSL3_EXT_INVALID_SERVERNAME */
 
 /* How far apart the error sites of one function lie: 20 to 26 lines in SSL_write, 1 KB of code. */
-#define LINES_WRITE     60
-#define BYTES_WRITE     1024
+#define LINES_WRITE 60
+#define BYTES_WRITE 1024
 /* ssl_read_impl stands above SSL_read in the source and holds these two. */
 #define LINES_READ_IMPL 140
 
@@ -40,8 +40,9 @@ static const struct error_site *below(const struct sites *sites, uint32_t reason
 		const struct error_site *site = &sites->at[i];
 		uint64_t apart = site->at > near ? site->at - near : near - site->at;
 
-		if (site->line && site->reason == reason && site->line < line && line - site->line <= lines &&
-		    apart < bytes && (!best || site->line > best->line))
+		if (site->line && site->reason == reason && site->line < line &&
+		    line - site->line <= lines && apart < bytes &&
+		    (!best || site->line > best->line))
 			best = site;
 	}
 	return best;
@@ -82,8 +83,9 @@ static int place_write(struct search *search, const struct sites *sites, uint32_
 	if (n_found != 1)
 		return -ENOENT;
 	*ret_line = all[0]->line;
-	return search_place(search, (const uint64_t[]){ all[0]->at, all[1]->at, all[2]->at, all[3]->at },
-			    4, write);
+	return search_place(search,
+			    (const uint64_t[]){ all[0]->at, all[1]->at, all[2]->at, all[3]->at }, 4,
+			    write);
 }
 
 /*
@@ -93,7 +95,8 @@ static int place_write(struct search *search, const struct sites *sites, uint32_
 static int place_read(struct search *search, const struct sites *sites, uint32_t line_write)
 {
 	struct anchor_function *read = &search->anchors->functions[ANCHOR_SSL_READ];
-	const struct error_site *site = below(sites, R_SHOULD_NOT_BE, line_write, UINT32_MAX, 0, UINT64_MAX);
+	const struct error_site *site = below(sites, R_SHOULD_NOT_BE, line_write, UINT32_MAX, 0,
+					      UINT64_MAX);
 	struct anchor_function candidates[2] = {};
 	uint64_t starts[2];
 	unsigned int callers[2];

@@ -135,8 +135,8 @@ static bool jump_target(const cs_insn *insn, uint64_t *ret)
 	const uint8_t *b = insn->bytes;
 	int32_t far;
 
-	if (insn->size == 2 && (b[0] == 0xeb || (b[0] >= 0x70 && b[0] <= 0x7f) ||
-				(b[0] >= 0xe0 && b[0] <= 0xe3))) {
+	if (insn->size == 2 &&
+	    (b[0] == 0xeb || (b[0] >= 0x70 && b[0] <= 0x7f) || (b[0] >= 0xe0 && b[0] <= 0xe3))) {
 		*ret = insn->address + 2 + (uint64_t)(int64_t)(int8_t)b[1];
 		return true;
 	}
@@ -205,8 +205,8 @@ static bool decodes_through(struct code *code, const struct range *range, uint64
 	return n_met == n;
 }
 
-static int by_padding(struct code *code, uint64_t base, size_t size, const uint64_t *marks, size_t n,
-		      struct code_start *ret)
+static int by_padding(struct code *code, uint64_t base, size_t size, const uint64_t *marks,
+		      size_t n, struct code_start *ret)
 {
 	for (uint64_t at = marks[0] & ~15ULL; at >= base + 16; at -= 16) {
 		const uint8_t *p = code->buf + (at - base);
@@ -288,8 +288,10 @@ int code_start(struct code *code, const uint64_t *marks, size_t n, struct code_s
 static int argument_of(unsigned int reg)
 {
 	static const x86_reg names[CODE_ARG_REGS][2] = {
-		[CODE_RDI] = { X86_REG_RDI, X86_REG_EDI }, [CODE_RSI] = { X86_REG_RSI, X86_REG_ESI },
-		[CODE_RDX] = { X86_REG_RDX, X86_REG_EDX }, [CODE_RCX] = { X86_REG_RCX, X86_REG_ECX },
+		[CODE_RDI] = { X86_REG_RDI, X86_REG_EDI },
+		[CODE_RSI] = { X86_REG_RSI, X86_REG_ESI },
+		[CODE_RDX] = { X86_REG_RDX, X86_REG_EDX },
+		[CODE_RCX] = { X86_REG_RCX, X86_REG_ECX },
 		[CODE_R8] = { X86_REG_R8, X86_REG_R8D },
 	};
 
@@ -311,7 +313,8 @@ static void push(struct pushed *pushed, const cs_x86 *x86)
 	bool is_constant = x86->op_count == 1 && x86->operands[0].type == X86_OP_IMM;
 
 	if (pushed->n == ARRAY_SIZE(pushed->values)) {
-		memmove(pushed->values, pushed->values + 1, sizeof(pushed->values) - sizeof(pushed->values[0]));
+		memmove(pushed->values, pushed->values + 1,
+			sizeof(pushed->values) - sizeof(pushed->values[0]));
 		memmove(pushed->is_known, pushed->is_known + 1,
 			sizeof(pushed->is_known) - sizeof(pushed->is_known[0]));
 		pushed->n--;

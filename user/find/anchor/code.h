@@ -8,7 +8,8 @@
 
 #include "find/anchor/image.h"
 
-#define CODE_BACK_MAX  3072 /* bytes between a function's start and what is known in it; SSL_write: 300 */
+#define CODE_BACK_MAX \
+	3072 /* bytes between a function's start and what is known in it; SSL_write: 300 */
 #define CODE_MARKS_MAX 16
 
 struct code;
@@ -18,9 +19,9 @@ struct code *code_free(struct code *code);
 /* How a start is known. */
 enum code_proof {
 	CODE_UNPROVEN,
-	CODE_TABLE,   /* an entry of .eh_frame covers everything that is known of the function */
+	CODE_TABLE, /* an entry of .eh_frame covers everything that is known of the function */
 	CODE_PADDING, /* aligned, behind padding or the end of another, a prologue, and decoded to every mark */
-	CODE_FRAME,   /* the same where functions are not aligned: the nearest frame-pointer prologue */
+	CODE_FRAME, /* the same where functions are not aligned: the nearest frame-pointer prologue */
 };
 const char *code_proof_name(enum code_proof proof);
 

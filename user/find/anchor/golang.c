@@ -208,13 +208,15 @@ static int place(struct search *search, const struct found *found, uint64_t text
 static int place_both(struct search *search, const struct found *found, uint64_t text)
 {
 	struct anchors *anchors = search->anchors;
-	int err = place(search, &found[WRITE], text, &anchors->functions[ANCHOR_GO_WRITE], NULL, NULL);
+	int err = place(search, &found[WRITE], text, &anchors->functions[ANCHOR_GO_WRITE], NULL,
+			NULL);
 
 	if (!err)
 		err = place(search, &found[READ], text, &anchors->functions[ANCHOR_GO_READ],
 			    anchors->go_returns, &anchors->n_go_returns);
 	if (!err && found[CLOSE].is_there) {
-		err = place(search, &found[CLOSE], text, &anchors->functions[ANCHOR_GO_CLOSE], NULL, NULL);
+		err = place(search, &found[CLOSE], text, &anchors->functions[ANCHOR_GO_CLOSE], NULL,
+			    NULL);
 		err = err == -ENOENT ? 0 : err;
 	}
 	if (err) {
@@ -290,6 +292,7 @@ int golang_find(struct search *search)
 			return err;
 	}
 	if (finding->is_present)
-		finding->why = "crypto/tls is named in the function table and was not found in the code";
+		finding->why =
+			"crypto/tls is named in the function table and was not found in the code";
 	return 0;
 }

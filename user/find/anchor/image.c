@@ -189,8 +189,8 @@ static bool is_of_kind(const struct image_segment *segment, enum image_kind kind
 }
 
 /* The part of a segment that lies in [from, to), as offsets into it. False: none. */
-static bool cut(const struct image_segment *segment, uint64_t from, uint64_t to, uint64_t *ret_begin,
-		uint64_t *ret_end)
+static bool cut(const struct image_segment *segment, uint64_t from, uint64_t to,
+		uint64_t *ret_begin, uint64_t *ret_end)
 {
 	uint64_t end = segment->vaddr + segment->filesz;
 
@@ -201,8 +201,8 @@ static bool cut(const struct image_segment *segment, uint64_t from, uint64_t to,
 	return true;
 }
 
-int image_walk(const struct image *image, enum image_kind kind, uint64_t from, uint64_t to, image_fn fn,
-	       void *arg)
+int image_walk(const struct image *image, enum image_kind kind, uint64_t from, uint64_t to,
+	       image_fn fn, void *arg)
 {
 	_cleanup_free_ uint8_t *buf = malloc(IMAGE_PIECE + IMAGE_OVERLAP);
 	bool constants = has_constants(image);

@@ -60,8 +60,8 @@ int image_offset(const struct image *image, uint64_t addr, uint64_t *ret);
  */
 enum image_kind { IMAGE_CODE, IMAGE_CONSTANTS, IMAGE_DATA };
 typedef bool (*image_fn)(void *arg, uint64_t addr, const uint8_t *bytes, size_t size, size_t more);
-int image_walk(const struct image *image, enum image_kind kind, uint64_t from, uint64_t to, image_fn fn,
-	       void *arg);
+int image_walk(const struct image *image, enum image_kind kind, uint64_t from, uint64_t to,
+	       image_fn fn, void *arg);
 
 /*
  * The function that .eh_frame says covers `addr`, as compilers' and linkers' tables are written (version 1,

@@ -50,8 +50,9 @@ int openssl_find(struct search *search)
 	if (!err)
 		err = place(search, MARK_READ_INTERNAL, &functions[ANCHOR_READ_INTERNAL]);
 	if (err) {
-		finding->why = search->n_refs ? "ssl_write_internal or ssl_read_internal are inlined" :
-						"it is linked and not called";
+		finding->why = search->n_refs ?
+				       "ssl_write_internal or ssl_read_internal are inlined" :
+				       "it is linked and not called";
 		return err == -ENOENT ? 0 : err;
 	}
 	err = place(search, MARK_CTRL, &functions[ANCHOR_CTRL]);
@@ -94,8 +95,10 @@ void openssl_prove(struct search *search)
 	if (!finding->is_present || finding->why)
 		return;
 	if (functions[ANCHOR_WRITE_INTERNAL].addr == functions[ANCHOR_READ_INTERNAL].addr ||
-	    !functions[ANCHOR_WRITE_INTERNAL].n_callers || !functions[ANCHOR_READ_INTERNAL].n_callers) {
-		finding->why = "what seemed to be ssl_write_internal or ssl_read_internal has no caller";
+	    !functions[ANCHOR_WRITE_INTERNAL].n_callers ||
+	    !functions[ANCHOR_READ_INTERNAL].n_callers) {
+		finding->why =
+			"what seemed to be ssl_write_internal or ssl_read_internal has no caller";
 		return;
 	}
 	/* ssl_write_internal has taken flags since 3.3; what its callers hand it and the version must agree */

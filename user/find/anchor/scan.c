@@ -105,7 +105,7 @@ int scan_strings(const struct image *image, enum image_kind kind, const struct s
 			return -EINVAL;
 		s.pairs[i].at[0] = needles[i].bytes[0] ? 0 : 1;
 		s.pairs[i].at[1] = needles[i].bytes[needles[i].len - 1] ? needles[i].len - 1 :
-									   needles[i].len - 2;
+									  needles[i].len - 2;
 		s.pairs[i].first = splat((uint8_t)needles[i].bytes[s.pairs[i].at[0]]);
 		s.pairs[i].second = splat((uint8_t)needles[i].bytes[s.pairs[i].at[1]]);
 	}
