@@ -13,8 +13,7 @@ struct counters; /* all of one budget */
 
 /* What the counters of all budgets have in common. */
 struct counters_common {
-	uint32_t turns;                /* counts what counters_turn() has done */
-	uint64_t nanos, tokens, calls; /* of all charges, ever */
+	uint32_t turns; /* counts what counters_turn() has done */
 };
 
 /*

@@ -121,9 +121,6 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		return;
 	}
 	policy_read(charge, call_id, &more);
-	add(&policy->common.nanos, more.nanos);
-	add(&policy->common.tokens, more.tokens);
-	policy->common.calls += more.nanos || more.tokens;
 	/* The root cgroup has everything in it, and what is protected is never gated. */
 	member = entry->is_protected || !strcmp(subject->group->path, "/") ? 0 :
 									     subject->group->cgroup;
@@ -168,7 +165,7 @@ static void judge(struct policy *policy, const struct policy_subject *subject, b
 		if (!policy_counter_of(policy, membership, subject, make))
 			continue;
 		counter_sync(membership->counters, membership->counter);
-		if (make) /* what anybody's calls cost may be known by now */
+		if (make) /* its allowance may be due before its first call */
 			counter_recompute(membership->counters, membership->counter);
 		policy_fill_verdict(policy, i, membership->counter);
 	}
@@ -184,7 +181,7 @@ void policy_judge(struct policy *policy, const struct policy_subject *subject, i
 void policy_expect(struct policy *policy, const struct policy_subject *subject, int64_t now_us,
 		   struct verdict_iter *ret)
 {
-	judge(policy, subject, policy->has_hold || policy->common.calls, now_us, ret);
+	judge(policy, subject, true, now_us, ret);
 }
 
 /* ---- questions ---- */

@@ -246,8 +246,8 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 void policy_judge(struct policy *policy, const struct policy_subject *subject, int64_t now_us,
 		  struct verdict_iter *ret);
 /*
- * The same where a call will follow: the allowance of a counter that had no call yet is due by what calls cost
- * in general.
+ * The same where a call will follow: the allowance of a counter that had no call yet is due if its budget is
+ * small beside what a call may cost.
  */
 void policy_expect(struct policy *policy, const struct policy_subject *subject, int64_t now_us,
 		   struct verdict_iter *ret);
@@ -280,7 +280,7 @@ struct policy_usage_snapshot {
 	uint64_t epoch;   /* other sums of this and another epoch do not compare */
 	uint64_t charged; /* ever, in this epoch, beyond any window */
 	uint64_t calls;   /* that cost something */
-	uint64_t mean; /* of a call; while few of the counter's have ended, of anybody's, too; 0: not known */
+	uint64_t mean;     /* of a call; while few of the counter's have ended, a guess is mixed in */
 	uint32_t n_flights; /* calls in flight now */
 	uint64_t landed;    /* calls that were in flight, ever */
 	/*

@@ -16,25 +16,41 @@ uint64_t counter_mean(const struct counters *counters, const struct counter *cou
 	return calls ? ever / calls : 0;
 }
 
-/* With this many calls a counter's own mean is used; with fewer, the mean of all calls is mixed in. */
+/* With this many calls a counter's own mean is used; with fewer, what a call may cost is mixed in. */
 #define KNOWN_CALLS 16
+
+/*
+ * A call of which nothing is known yet: an agent's, of 10,000 tokens of context and 1,000 of answer, at the
+ * flagships' 2.50 and 15 USD a million (data/flagships.json). A dear guess makes a few requests wait for
+ * the ones before; what others' calls cost is no guess, because they may say what they like.
+ */
+#define UNKNOWN_TOKENS 11000
+#define UNKNOWN_NANOS  40000000
 
 static bool is_known(const struct counter *counter)
 {
 	return calls_of(counter) >= KNOWN_CALLS;
 }
 
-/* The mean that its allowance is computed with. */
+/* What a call costs as long as few have ended: what those in flight have cost so far, at the least. */
+static uint64_t unknown_mean(const struct counters *counters, const struct counter *counter)
+{
+	uint64_t guess = counters->is_in_money ? UNKNOWN_NANOS : UNKNOWN_TOKENS;
+	uint64_t so_far = counter->n_flights ? counter->flight / counter->n_flights : 0;
+
+	return so_far > guess ? so_far : guess;
+}
+
+/* The mean that its allowance is computed with: of its own calls, and of nobody else's. */
 static uint64_t likely_mean(const struct counters *counters, const struct counter *counter)
 {
-	const struct counters_common *all = counters->common;
 	uint64_t mean = counter_mean(counters, counter), calls = calls_of(counter);
-	unsigned __int128 common;
 
-	if (!all->calls || is_known(counter))
+	if (is_known(counter))
 		return mean;
-	common = (counters->is_in_money ? all->nanos : all->tokens) / all->calls;
-	return (uint64_t)((common * (KNOWN_CALLS - calls) + (unsigned __int128)mean * calls) /
+	return (uint64_t)(((unsigned __int128)unknown_mean(counters, counter) *
+				   (KNOWN_CALLS - calls) +
+			   (unsigned __int128)mean * calls) /
 			  KNOWN_CALLS);
 }
 

@@ -259,7 +259,7 @@ static void an_override_opens_a_gate_until_it_ends(void **state)
 
 static void a_hold_refuses_within_the_budget_until_it_is_cleared(void **state)
 {
-	configure(BUDGETS REFUSE("a", "1 USD"));
+	configure(BUDGETS REFUSE("a", "10 USD"));
 	starts();
 	appears("/agents");
 	calls();
