@@ -17,6 +17,7 @@ BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/$(NAME)
 DATADIR    ?= $(PREFIX)/share/$(NAME)
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 SYSCONFDIR ?= /etc
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
@@ -281,6 +282,7 @@ install: all ## install below DESTDIR and PREFIX
 	set -e; for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
 		$(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}; done
+	$(INSTALL) -D -m 644 deploy/systemd/aigress.sysusers $(DESTDIR)$(SYSUSERSDIR)/$(NAME).conf
 	$(INSTALL) -D -m 644 completion/aigress.bash $(DESTDIR)$(BASHDIR)/$(NAME)
 	$(INSTALL) -D -m 644 completion/_aigress $(DESTDIR)$(ZSHDIR)/_$(NAME)
 	$(INSTALL) -D -m 644 completion/aigress.fish $(DESTDIR)$(FISHDIR)/$(NAME).fish
@@ -292,7 +294,7 @@ install: all ## install below DESTDIR and PREFIX
 
 uninstall: ## remove what install put there; the ledger and /etc stay
 	rm -f $(DESTDIR)$(BINDIR)/$(NAME) $(DESTDIR)$(BASHDIR)/$(NAME) $(DESTDIR)$(ZSHDIR)/_$(NAME) \
-		$(DESTDIR)$(FISHDIR)/$(NAME).fish
+		$(DESTDIR)$(FISHDIR)/$(NAME).fish $(DESTDIR)$(SYSUSERSDIR)/$(NAME).conf
 	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(DATADIR)
 	set -e; for page in $(notdir $(wildcard man/*.[58])); do \
 		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done

@@ -156,6 +156,20 @@ static int open_without_daemon(struct options *options)
 
 /* ---- verbs ---- */
 
+/* SQLite opens for reading what may not be written (members of the group aigress). */
+static const char *write_error(int err)
+{
+	switch (err) {
+	case -ENOSPC:
+		return "too many are in force, or the disk is full; see `aigress override list`";
+	case -EROFS:
+	case -EACCES:
+		return "permission denied: only root may give orders; use sudo";
+	default:
+		return strerror(-err);
+	}
+}
+
 static int give(struct options *options)
 {
 	char until[SHOW_LEN];
@@ -167,9 +181,7 @@ static int give(struct options *options)
 	err = override_add(options->ledger, &override);
 	if (err) {
 		fprintf(stderr, "aigress override: the order cannot be written: %s\n",
-			err == -ENOSPC ? "too many are in force, or the disk is full; see `aigress "
-					 "override list`" :
-					 strerror(-err));
+			write_error(err));
 		return CMD_FAILED;
 	}
 	printf("%s %s until %s\n", options->verb, options->all ? "everything" : override.key,
@@ -216,7 +228,7 @@ static int clear(struct options *options)
 			       clock_wall_us());
 
 	if (n < 0) {
-		fprintf(stderr, "aigress override: nothing was cleared: %s\n", strerror(-n));
+		fprintf(stderr, "aigress override: nothing was cleared: %s\n", write_error(n));
 		return CMD_FAILED;
 	}
 	if (!n)

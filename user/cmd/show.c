@@ -104,10 +104,6 @@ int show_open(const char *command, const char *dir, struct ledger **ret)
 			"aigress %s: there is no ledger in %s; start `aigress run --state %s`, or name "
 			"the directory that it writes with --state\n",
 			command, dir, dir);
-	else if (r == -EACCES || r == -EPERM)
-		fprintf(stderr,
-			"aigress %s: the ledger in %s may not be read by this user; try sudo\n",
-			command, dir);
 	else
 		fprintf(stderr, "aigress %s: %s\n", command, error ? error : strerror(-r));
 	return CMD_FAILED;

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "ledger/ledger_internal.h"
 #include "ledger/overrides.h"
+#include "ledger/reading_group.h"
 
 #define ASIDE_BUSY_MS 5000 /* an order is worth waiting for */
 #define RETRY_NS      NS_PER_S
@@ -162,16 +163,27 @@ static int open_failed(int err, const char *path, char **ret_error)
 		return refuse(ret_error, err,
 			      "%s is damaged or not a ledger; move it away and start again", path);
 	if (err == -ENOENT)
+		return refuse(ret_error, err, "there is no %s; `aigress run` makes it", path);
+	if (err == -EACCES)
 		return refuse(ret_error, err,
-			      "cannot open %s; has `aigress run` been started, and may you read it?",
+			      "permission denied: %s may be read by root and by members of the "
+			      "group " READING_GROUP "; use sudo",
 			      path);
 	return refuse(ret_error, err, "cannot open %s: %s", path, strerror(-err));
+}
+
+/* SQLite gives one code for whatever open(2) said. */
+static int open_error(struct ledger *ledger, int err)
+{
+	int system = err == -ENOENT ? sqlite3_system_errno(ledger->db) : 0;
+
+	return system == EACCES || system == EPERM ? -EACCES : err;
 }
 
 static int check_version(struct ledger *ledger, const char *path, char **ret_error)
 {
 	int64_t version = 0;
-	int err = ledger_query_int(ledger, "PRAGMA user_version", &version);
+	int err = open_error(ledger, ledger_query_int(ledger, "PRAGMA user_version", &version));
 
 	if (err)
 		return open_failed(err, path, ret_error);
@@ -225,7 +237,7 @@ int ledger_open(struct ledger **ret, const char *dir, bool writable, char **ret_
 		err = prepare_writer(ledger);
 	umask(mask);
 	if (err)
-		return open_failed(err, path, ret_error);
+		return open_failed(open_error(ledger, err), path, ret_error);
 	err = check_version(ledger, path, ret_error);
 	if (err)
 		return err;
@@ -233,6 +245,8 @@ int ledger_open(struct ledger **ret, const char *dir, bool writable, char **ret_
 		err = prepare_rows(ledger);
 		if (err)
 			return open_failed(err, path, ret_error);
+		/* A convenience: whoever may not read it says so. */
+		(void)reading_group_apply(dir, READING_GROUP);
 	}
 	*ret = take(ledger);
 	return 0;
@@ -262,7 +276,7 @@ int override_open(struct ledger **ret, const char *dir, bool *ret_daemon, char *
 	ledger->lock = -1;
 	err = ledger_errno(sqlite3_open_v2(path, &ledger->db, SQLITE_OPEN_READWRITE, NULL));
 	if (err)
-		return open_failed(err, path, ret_error);
+		return open_failed(open_error(ledger, err), path, ret_error);
 	(void)sqlite3_busy_timeout(ledger->db, ASIDE_BUSY_MS);
 	(void)sqlite3_file_control(ledger->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
 	err = check_version(ledger, path, ret_error);

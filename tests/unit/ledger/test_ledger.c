@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -10,6 +11,8 @@
 
 #include "base/clock.h"
 #include "ledger/ledger.h"
+#include "ledger/overrides.h"
+#include "ledger/reading_group.h"
 
 #define HOUR_US 3600000000LL
 #define T0      (1700000000LL / 3600 * HOUR_US)
@@ -205,6 +208,80 @@ static void what_is_no_ledger_is_refused_in_a_sentence(void **state)
 	assert_non_null(strstr(error, "newer"));
 	free(error);
 	assert_null(ledger);
+}
+
+/* What a user without rights is answered; its text is compared in the child. */
+static int open_as_nobody(bool as_reader)
+{
+	_cleanup_free_ char *error = NULL;
+	struct ledger *ledger = NULL;
+	bool has_daemon = false;
+	int status = -1, err;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (setgid(65534) < 0 || setuid(65534) < 0)
+			_exit(2);
+		err = as_reader ? ledger_open(&ledger, dir, false, &error) :
+				  override_open(&ledger, dir, &has_daemon, &error);
+		_exit(err == -EACCES && strstr(error, "permission denied") &&
+				      strstr(error, "sudo") && strstr(error, "group aigress") ?
+			      0 :
+			      1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void who_may_not_read_is_told_that_it_is_permission(void **state)
+{
+	char path[96];
+
+	if (geteuid())
+		skip();
+	ledger_free(open_writer());
+	/* The directory is closed, then the file alone. */
+	assert_int_equal(chmod(dir, 0700), 0);
+	assert_int_equal(open_as_nobody(true), 0);
+	assert_int_equal(open_as_nobody(false), 0);
+	assert_int_equal(chmod(dir, 0755), 0);
+	snprintf(path, sizeof(path), "%s/" LEDGER_FILE, dir);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(open_as_nobody(true), 0);
+	assert_int_equal(open_as_nobody(false), 0);
+}
+
+static gid_t group_of(const char *name)
+{
+	char path[96];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_gid;
+}
+
+static void a_group_may_read_what_the_daemon_keeps(void **state)
+{
+	const struct group *daemon = geteuid() ? NULL : getgrnam("daemon");
+	gid_t gid = daemon ? daemon->gr_gid : 0;
+
+	if (!daemon)
+		skip();
+	ledger_free(open_writer());
+	/* A directory that others use as well keeps its group. */
+	assert_int_equal(chmod(dir, 01777), 0);
+	assert_int_equal(reading_group_apply(dir, "daemon"), 0);
+	assert_int_equal(group_of("."), 0);
+	assert_int_equal(group_of(LEDGER_FILE), gid);
+	assert_int_equal(group_of(LEDGER_FILE "-wal"), gid);
+	assert_int_equal(group_of(LEDGER_FILE "-shm"), gid);
+	assert_int_equal(group_of("ledger.lock"), gid);
+	assert_int_equal(chmod(dir, 0750), 0);
+	assert_int_equal(reading_group_apply(dir, "daemon"), 0);
+	assert_int_equal(group_of("."), gid);
+	assert_int_equal(reading_group_apply(dir, "no-such-group"), 0);
+	assert_int_equal(reading_group_apply("/nowhere", "daemon"), -ENOENT);
 }
 
 static void ids_rise_and_are_never_used_again(void **state)
@@ -828,6 +905,8 @@ int main(void)
 		HELD(makes_a_private_file_in_a_private_directory),
 		HELD(a_second_writer_is_told_why_it_may_not),
 		HELD(what_is_no_ledger_is_refused_in_a_sentence),
+		HELD(who_may_not_read_is_told_that_it_is_permission),
+		HELD(a_group_may_read_what_the_daemon_keeps),
 		HELD(ids_rise_and_are_never_used_again),
 		HELD(a_kill_loses_no_more_than_the_batch_and_counts_nothing_twice),
 		HELD(reports_are_exact_by_every_key_and_from_every_moment),
