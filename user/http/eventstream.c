@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <zlib.h>
+
+#include "http/crc.h"
 
 enum part { PART_PRELUDE, PART_HEADERS, PART_PAYLOAD, PART_CRC };
 enum header_part { HEADER_NAME_LEN, HEADER_NAME, HEADER_TYPE, HEADER_VALUE_LEN, HEADER_VALUE };
@@ -37,18 +38,19 @@ void eventstream_gap(struct eventstream *stream)
 	stream->len = 0;
 }
 
-static bool prelude_is_sound(struct eventstream *stream)
+static bool prelude_is_sound(struct eventstream *stream, const uint8_t *prelude)
 {
-	uint32_t total = be32(stream->prelude), headers = be32(stream->prelude + 4);
+	uint32_t total = be32(prelude), headers = be32(prelude + 4);
 
 	if (total < EVENTSTREAM_PRELUDE + 4 || total > EVENTSTREAM_MESSAGE_MAX ||
 	    headers > EVENTSTREAM_HEADERS_MAX || headers > total - EVENTSTREAM_PRELUDE - 4)
 		return false;
-	if (be32(stream->prelude + 8) != (uint32_t)crc32(0, stream->prelude, 8))
+	stream->crc = crc_more(0, prelude, 8);
+	if (be32(prelude + 8) != stream->crc)
 		return false;
 	stream->headers_len = headers;
 	stream->payload_len = total - headers - EVENTSTREAM_PRELUDE - 4;
-	stream->crc = (uint32_t)crc32(0, stream->prelude, EVENTSTREAM_PRELUDE);
+	stream->crc = crc_more(stream->crc, prelude + 8, 4);
 	return true;
 }
 
@@ -59,7 +61,7 @@ static void take_prelude(struct eventstream *stream)
 		stream->len--;
 		if (stream->n < EVENTSTREAM_PRELUDE)
 			continue;
-		if (prelude_is_sound(stream)) {
+		if (prelude_is_sound(stream, stream->prelude)) {
 			stream->is_searching = false;
 			stream->part = PART_HEADERS;
 			stream->n = 0;
@@ -141,6 +143,70 @@ static void take_header_byte(struct eventstream *stream, uint8_t byte)
 	}
 }
 
+/*
+ * A list of strings, which is what providers send, without the state machine. False: it is something else, and
+ * nothing was taken.
+ */
+static bool take_strings(struct eventstream *stream, const uint8_t *at, size_t len)
+{
+	const uint8_t *end = at + len, *name, *value;
+
+	for (const uint8_t *look = at; look < end;) {
+		size_t name_len = *look, value_len;
+
+		if ((size_t)(end - look) < name_len + 4 || look[1 + name_len] != 7)
+			return false;
+		value_len = (size_t)look[2 + name_len] << 8 | look[3 + name_len];
+		if ((size_t)(end - look) < name_len + 4 + value_len || !value_len ||
+		    value_len >= EVENTSTREAM_NAME_LEN)
+			return false;
+		look += name_len + 4 + value_len;
+	}
+	while (at < end) {
+		name = at + 1;
+		value = name + *at + 3;
+		if (*at == 11 && !memcmp(name, ":event-type", 11)) {
+			memcpy(stream->type, value, value[-1]);
+			stream->type[value[-1]] = '\0';
+		} else if ((*at == 13 && !memcmp(name, ":message-type", 13) && value[-1] != 5) ||
+			   (*at == 15 && !memcmp(name, ":exception-type", 15)) ||
+			   (*at == 11 && !memcmp(name, ":error-code", 11))) {
+			/* "event" has five letters; the others are seldom. */
+			for (const uint8_t *one = at; one < value + value[-1]; one++)
+				take_header_byte(stream, *one);
+		}
+		at = value + value[-1];
+	}
+	return true;
+}
+
+/* A message that lies whole in the fed bytes. False: it does not, or not so simply; nothing was taken. */
+static bool take_whole(struct eventstream *stream, struct eventstream_piece *ret)
+{
+	const uint8_t *at = stream->bytes;
+	size_t total;
+
+	if (stream->len < EVENTSTREAM_PRELUDE + 4 || stream->is_searching)
+		return false;
+	total = be32(at);
+	if (total > stream->len || !prelude_is_sound(stream, at) ||
+	    !take_strings(stream, at + EVENTSTREAM_PRELUDE, stream->headers_len))
+		return false;
+	stream->crc = crc_more(stream->crc, at + EVENTSTREAM_PRELUDE,
+			       total - EVENTSTREAM_PRELUDE - 4);
+	*ret = (struct eventstream_piece){ .type = stream->type,
+					   .is_exception = stream->is_exception,
+					   .is_first = true,
+					   .is_last = true,
+					   .is_sound = be32(at + total - 4) == stream->crc,
+					   .bytes = at + EVENTSTREAM_PRELUDE + stream->headers_len,
+					   .len = stream->payload_len };
+	stream->bad += !ret->is_sound;
+	stream->bytes += total;
+	stream->len -= total;
+	return true;
+}
+
 static size_t least(size_t a, size_t b)
 {
 	return a < b ? a : b;
@@ -152,9 +218,9 @@ static const uint8_t *take_bytes(struct eventstream *stream, uint32_t size, size
 	const uint8_t *at = stream->bytes;
 	size_t len = least(stream->len, size - stream->n);
 
-	/* crc32() of no bytes at NULL is its start value */
+	/* there may be no bytes at all */
 	if (len)
-		stream->crc = (uint32_t)crc32(stream->crc, at, (uInt)len);
+		stream->crc = crc_more(stream->crc, at, len);
 	stream->bytes += len;
 	stream->len -= len;
 	stream->n += (uint32_t)len;
@@ -222,8 +288,12 @@ static bool take_crc(struct eventstream *stream, struct eventstream_piece *ret)
 bool eventstream_next(struct eventstream *stream, struct eventstream_piece *ret)
 {
 	/* The type of the last message is asked for until the next call. */
-	if (stream->part == PART_PRELUDE && !stream->n)
+	if (stream->part == PART_PRELUDE && !stream->n) {
 		begin_message(stream);
+		if (take_whole(stream, ret))
+			return true;
+		begin_message(stream);
+	}
 	while (stream->len) {
 		switch (stream->part) {
 		case PART_PRELUDE:

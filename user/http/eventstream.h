@@ -26,6 +26,7 @@ struct eventstream_piece {
 	bool is_exception; /* :message-type is exception or error */
 	bool is_first, is_last;
 	bool is_sound; /* is_last: the CRC was right */
+	/* is_first and is_last: the bytes are the whole payload. */
 	const uint8_t *bytes;
 	size_t len;
 };

@@ -342,8 +342,20 @@ void answer_drop_document(struct answer *answer)
 	answer->is_grounded = answer->has_iterations = false;
 }
 
+/* Most events of a stream tell nothing. */
+static bool is_silent(const struct answer *answer)
+{
+	return !answer->now.has && !answer->now.is_implausible && !answer->searches &&
+	       !answer->file_searches && !answer->sessions && !answer->images &&
+	       !answer->groundings && !answer->is_grounded;
+}
+
 void answer_end_document(struct answer *answer)
 {
+	if (is_silent(answer)) {
+		answer->has_iterations = false;
+		return;
+	}
 	answer_told(answer, &answer->slots);
 	answer_drop_document(answer);
 }

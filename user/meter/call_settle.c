@@ -47,6 +47,8 @@ static uint64_t output_estimate(const struct call *call)
 	uint64_t events = answer->content_events;
 	uint64_t text = estimate_text(&answer->text.count, model);
 
+	if (answer->is_eventstream)
+		return text;
 	if (answer->dialect == DIALECT_ANTHROPIC || answer->dialect == DIALECT_COHERE)
 		return estimate_bytes(answer->content_bytes, model);
 	/*
