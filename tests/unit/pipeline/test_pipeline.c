@@ -164,6 +164,43 @@ static void a_server_that_is_asked_is_not_charged(void **state)
 	stage_free(stage);
 }
 
+static void polls(struct stage *stage, const char *status, const char *usage)
+{
+	_cleanup_free_ char *answer = NULL, *body = NULL;
+
+	assert_true(
+		asprintf(&body,
+			 "{\"id\":\"resp_1\",\"status\":\"%s\",\"model\":\"gpt-5-pro\",\"usage\":%s}",
+			 status, usage) > 0);
+	answer = message("HTTP/1.1 200 OK", "application/json", body);
+	sends(stage, EV_OUT, "GET /v1/responses/resp_1 HTTP/1.1\r\nHost: api.openai.com\r\n\r\n", 0);
+	sends(stage, EV_IN, answer, 0);
+}
+
+/* However often, and from whichever process, it is asked after: gpt-5-pro costs 15 and 120 USD a million. */
+static void a_background_job_is_charged_once(void **state)
+{
+	static const char usage[] = "{\"input_tokens\":1000,\"output_tokens\":9000}";
+	struct stage *stage = stage_new();
+
+	opens(stage, "api.openai.com", CTL_AI);
+	polls(stage, "in_progress", "null");
+	assert_int_equal(stage->n_charges, 0);
+	polls(stage, "completed", usage);
+	assert_int_equal(stage->n_charges, 1);
+	assert_int_equal(stage->charges[0].source, CHARGE_USAGE);
+	assert_int_equal(stage->charges[0].cost_nanos, 1000 * 15000LL + 9000 * 120000LL);
+	polls(stage, "completed", usage);
+	closes(stage);
+	stage->connection++;
+	stage->tgid++;
+	opens(stage, "api.openai.com", CTL_AI);
+	polls(stage, "completed", usage);
+	assert_int_equal(stage->n_charges, 1);
+	closes(stage);
+	stage_free(stage);
+}
+
 static void what_is_no_call_is_let_go(void **state)
 {
 	struct stage *stage = stage_new();
@@ -778,6 +815,7 @@ int main(void)
 		cmocka_unit_test(a_loss_inside_a_body_of_known_length_does_not_lose_the_connection),
 		cmocka_unit_test(a_connection_without_a_name_is_ours_by_its_request),
 		cmocka_unit_test(a_server_that_is_asked_is_not_charged),
+		cmocka_unit_test(a_background_job_is_charged_once),
 		cmocka_unit_test(what_is_no_call_is_let_go),
 		cmocka_unit_test(a_process_that_dies_ends_its_calls),
 		cmocka_unit_test(a_flow_whose_suffix_fits_is_decided_by_its_name),
