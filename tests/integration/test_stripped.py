@@ -11,6 +11,7 @@ import pytest
 
 import drive
 import stage as lab
+import unread
 from drive import ANTHROPIC, CHAT, RESPONSES
 
 CLIENTS = os.environ.get("AIGRESS_CLIENTS", "/var/cache/aigress-clients")
@@ -82,3 +83,92 @@ def test_go(stage, daemon, tmp_path_factory, flags, h2, stream):
     work["http2"] = h2
     make_calls(stage, [program, json.dumps(work)], cgroup, 3)
     stage.must_agree(daemon, run, cgroup, 3)
+
+
+@pytest.fixture(scope="module")
+def clients(stage, tmp_path_factory):
+    return unread.Unread(tmp_path_factory.mktemp("clients"), stage.ca)
+
+
+@pytest.mark.parametrize("api, stream", [(ANTHROPIC, False), (CHAT, True), (RESPONSES, True)])
+@pytest.mark.parametrize("kind", ["wget", "gnutls"])
+def test_gnutls(stage, daemon, clients, kind, api, stream):
+    clients.need(kind)
+    run, cgroup = stage.new_run()
+    work = drive.job(api, run, stream, calls=3)
+    child = stage.client(clients.command(kind, work), cgroup, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         text=True)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    stage.must_agree(daemon, run, cgroup, 3)
+
+
+# --- agents, as people run them ----------------------------------------------------------------
+
+def agent(stage, cgroup, argv, home, seconds=120, **environment):
+    """Runs an agent on one prompt; what it said."""
+    home.mkdir(exist_ok=True)
+    env = dict(stage.environment, HOME=str(home), **environment)
+    done = subprocess.run(argv, env=env, preexec_fn=cgroup.enter, timeout=seconds, cwd=str(home),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def must_agree_with_all(stage, daemon, run, cgroup, said):
+    """Every call of the bill is in the ledger, exactly; and no other that costs anything."""
+    lab.wait(lambda: stage.api.bill(run), 5, said)
+    bill = stage.api.bill(run)
+    lab.wait(lambda: not lab.difference(stage.api.bill(run), daemon.calls(cgroup))[0], 20,
+             lambda: f"{lab.shown(bill)}\nledger\n{lab.shown(daemon.calls(cgroup))}\n{said[-2000:]}")
+    left, extra = lab.difference(stage.api.bill(run), daemon.calls(cgroup))
+    paid = [row for row in extra if row["source"] != "free"]
+    assert not left and not paid, f"{lab.shown(bill)}\nledger\n{lab.shown(paid)}"
+    return bill
+
+
+def told(bill):
+    tokens = [lab.numbers(row["tokens"]) for row in bill]
+    usd = sum(lab.money(row["cost_usd"]) for row in bill)
+    return (f"{len(bill)} calls, {sum(t['input'] + t['cache_read'] + t['cache_write'] for t in tokens)} tokens in, "
+            f"{sum(t['output'] for t in tokens)} out, {usd} USD, exact")
+
+
+CLAUDE = ["claude-2.1.111", "claude-2.1.225", "claude-2.1.332"]
+
+
+@pytest.mark.parametrize("name", CLAUDE)
+def test_claude_code(stage, daemon, tell, tmp_path, name):
+    claude = binary(name, "claude")
+    run, cgroup = stage.new_run()
+    said = agent(stage, cgroup, [claude, "--model", "claude-sonnet-4-5", "-p", "Say hello."], tmp_path / "home", ANTHROPIC_API_KEY=run,
+                 IS_SANDBOX="1")
+    bill = must_agree_with_all(stage, daemon, run, cgroup, said)
+    tell(f"{name}: {told(bill)}")
+
+
+# 0.121 to 0.132 have ring for their calls, which is not read.
+CODEX = ["codex-0.110.0", "codex-0.141.0", "codex-0.156.0", "codex-0.171.0"]
+
+
+@pytest.mark.parametrize("name", CODEX)
+def test_codex(stage, daemon, tell, tmp_path, name):
+    vendor = "vendor/x86_64-unknown-linux-musl/"
+    path = vendor + ("codex/codex" if name == "codex-0.110.0" else "bin/codex")
+    codex = binary(name, path)
+    run, cgroup = stage.new_run()
+    home = tmp_path / "home"
+    (home / ".codex").mkdir(parents=True)
+    (home / ".codex" / "auth.json").write_text(json.dumps({"OPENAI_API_KEY": run}), encoding="utf-8")
+    said = agent(stage, cgroup, [codex, "exec", "--skip-git-repo-check", "--model", "gpt-5.4", "Say hello."], home,
+                 OPENAI_API_KEY=run, CODEX_API_KEY=run, CODEX_HOME=str(home / ".codex"))
+    bill = must_agree_with_all(stage, daemon, run, cgroup, said)
+    tell(f"{name}: {told(bill)}")
+
+
+def test_opencode(stage, daemon, tell, tmp_path):
+    opencode = binary("opencode-1.18.34", "bin/opencode")
+    run, cgroup = stage.new_run()
+    said = agent(stage, cgroup, [opencode, "run", "--model", "anthropic/claude-sonnet-4-5", "Say hello."], tmp_path / "home",
+                 ANTHROPIC_API_KEY=run)
+    bill = must_agree_with_all(stage, daemon, run, cgroup, said)
+    tell(f"opencode-1.18.34: {told(bill)}")

@@ -102,11 +102,14 @@ static void item_settle(struct connections *connections, struct connection *conn
 }
 
 /* Telemetry, files, an operation that nobody has heard of: not charged, and not silent. */
-static void item_pass(struct connections *connections, const struct connection *connection,
+static void item_pass(struct connections *connections, struct connection *connection,
 		      const struct http_head *head)
 {
 	const char *host = head->host[0] ? head->host : connection->host;
 
+	/* It names an AI host, if no call yet: what is read of it must be found beside its flow. */
+	if (!connection->host[0] && api_find(head->host))
+		memcpy(connection->host, head->host, sizeof(connection->host));
 	if (!strcmp(head->method, "POST") && api_find(host))
 		reconcile_other(connections->pipeline->reconcile, connection->tgid, host);
 }
@@ -263,8 +266,8 @@ static void decide(struct connections *connections, struct connection *connectio
 
 /*
  * A connection whose name the kernel did not know is ours as soon as a request on it is a call to
- * be charged; it is not ours if it speaks as a server or no HTTP at all, or if its first request
- * is no such call.
+ * be charged, or names an AI host: the next one may be (rustls and Go give the kernel no name). It is not
+ * ours if it speaks as a server or no HTTP at all, or if its first request is neither.
  */
 static void connection_recognise(struct connections *connections, struct connection *connection,
 				 size_t requests)
@@ -273,7 +276,7 @@ static void connection_recognise(struct connections *connections, struct connect
 
 	if (connection->is_decided)
 		return;
-	if (connection->items)
+	if (connection->items || (requests && connection->host[0]))
 		decide(connections, connection, CTL_AI);
 	else if (protocol == CONN_SERVER || protocol == CONN_OTHER || requests)
 		decide(connections, connection, CTL_IGNORE);
