@@ -43,12 +43,33 @@ static __always_inline struct ctl_gate *gate_of_skb(struct __sk_buff *skb, enum 
 	return gate;
 }
 
+/*
+ * The id of the current task's cgroup at a level; 0: it is not that deep. The helper came to the programs of
+ * probes in 5.15, and the array that it replaces went in 6.1.
+ */
+static __always_inline __u64 current_ancestor(int level)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct cgroup___before_6_1 *ids;
+	struct cgroup *cgroup;
+	__u64 id = 0;
+
+	if (!bpf_core_field_exists(struct cgroup___before_6_1, ancestor_ids))
+		return bpf_get_current_ancestor_cgroup_id(level);
+	cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	ids = (void *)cgroup;
+	if (level <= BPF_CORE_READ(cgroup, level))
+		bpf_probe_read_kernel(&id, sizeof(id),
+				      (void *)&ids->ancestor_ids + level * sizeof(id));
+	return id;
+}
+
 static __always_inline struct ctl_gate *gate_of_current(enum gate_for what)
 {
 	struct ctl_gate *gate = gate_own(bpf_get_current_cgroup_id(), what);
 
 	for (int level = 0; !gate && level < CTL_DEPTH; level++) {
-		__u64 cgroup = bpf_get_current_ancestor_cgroup_id(level);
+		__u64 cgroup = current_ancestor(level);
 
 		if (!cgroup)
 			break;

@@ -75,6 +75,11 @@ struct cgroup_root {
 struct cgroup {
 	struct kernfs_node *kn;
 	struct cgroup_root *root;
+	int level;
+};
+
+struct cgroup___before_6_1 {
+	__u64 ancestor_ids[0]; /* by level, the cgroup itself the last; since 6.1 pointers */
 };
 
 struct super_block {
