@@ -8,7 +8,7 @@ _aigress_options() {
 	top) echo "--once --by --state" ;;
 	report) echo "--by --format --state --since" ;;
 	explain) echo "--format --state" ;;
-	override) echo "--all --for --reason --state --to" ;;
+	override) echo "--all --for --force --reason --state --to" ;;
 	check) echo "--json --state" ;;
 	cleanup) echo "--remove-state --state --stay" ;;
 	replay) echo "--silent --state" ;;

@@ -14,6 +14,7 @@
 #include "base/decimal.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
+#include "cmd/override_check.h"
 #include "cmd/show.h"
 #include "enforce/release_halted.h"
 #include "ledger/overrides.h"
@@ -24,7 +25,7 @@
 
 struct options {
 	const char *state, *verb, *key, *lasts, *to, *reason;
-	bool all;
+	bool all, force;
 	struct ledger *ledger;
 	bool has_daemon;
 };
@@ -170,14 +171,38 @@ static const char *write_error(int err)
 	}
 }
 
+static void override_scene_freep(struct override_scene **scene)
+{
+	override_scene_free(*scene);
+}
+#define _cleanup_scene_ _cleanup_(override_scene_freep)
+
+/* Prints what has an order that was just given in its way, or behind it. */
+static void print_rivals(struct options *options, const struct override_scene *scene)
+{
+	_cleanup_free_ struct override *all = NULL;
+	char key[SHOW_TEXT_LEN(OVERRIDE_KEY_LEN)], rank[OVERRIDE_RANK_LEN];
+	size_t n = 0;
+
+	if (overrides_read(options->ledger, clock_wall_us(), &all, &n))
+		return;
+	for (size_t i = 0; i + 1 < n; i++)
+		if (*override_rank(scene, all, n, i, rank))
+			printf("in force as well: %s %s%s\n", override_kind_name(all[i].kind),
+			       show_text(all[i].key, key, sizeof(key)), rank);
+}
+
 static int give(struct options *options)
 {
+	_cleanup_scene_ struct override_scene *scene = override_scene_new(options->ledger);
 	char until[SHOW_LEN];
 	struct override override;
 	int err = fill(options, &override);
 
 	if (err)
 		return err;
+	if (scene && !override_check(scene, &override, options->force, stderr))
+		return CMD_USAGE;
 	err = override_add(options->ledger, &override);
 	if (err) {
 		fprintf(stderr, "aigress override: the order cannot be written: %s\n",
@@ -186,6 +211,8 @@ static int give(struct options *options)
 	}
 	printf("%s %s until %s\n", options->verb, options->all ? "everything" : override.key,
 	       text_time(override.until_us, until));
+	if (scene)
+		print_rivals(options, scene);
 	if (options->has_daemon)
 		return CMD_OK;
 	if (override.kind == OVERRIDE_OPEN && options->all)
@@ -196,6 +223,8 @@ static int give(struct options *options)
 
 static int list(struct options *options)
 {
+	_cleanup_scene_ struct override_scene *scene = override_scene_new(options->ledger);
+	char rank[OVERRIDE_RANK_LEN] = "";
 	_cleanup_free_ struct override *all = NULL;
 	char key[SHOW_TEXT_LEN(OVERRIDE_KEY_LEN)], by[SHOW_TEXT_LEN(OVERRIDE_TEXT_LEN)],
 		reason[SHOW_TEXT_LEN(OVERRIDE_TEXT_LEN)], until[SHOW_LEN], usd[SHOW_LEN];
@@ -215,9 +244,10 @@ static int list(struct options *options)
 			printf(" to %s USD", show_usd(all[i].limit_nanos, usd));
 		else if (all[i].limit_tokens)
 			printf(" to %llu tokens", (unsigned long long)all[i].limit_tokens);
-		printf(" until %s by %s%s%s\n", text_time(all[i].until_us, until),
+		printf(" until %s by %s%s%s%s\n", text_time(all[i].until_us, until),
 		       show_text(all[i].made_by, by, sizeof(by)), *all[i].reason ? ": " : "",
-		       show_text(all[i].reason, reason, sizeof(reason)));
+		       show_text(all[i].reason, reason, sizeof(reason)),
+		       scene ? override_rank(scene, all, n, i, rank) : "");
 	}
 	return CMD_OK;
 }
@@ -243,6 +273,7 @@ static const struct argp_option rows[] = {
 	{ "for", 'f', "TIME", 0, "How long, as 30m, 2h, 1d; 30d at most (default 1h)", 0 },
 	{ "to", 't', "LIMIT", 0, "raise: the new limit, as \"100 USD\" or \"2000000 tokens\"", 0 },
 	{ "reason", 'r', "TEXT", 0, "Why; kept in the ledger", 0 },
+	{ "force", 'F', NULL, 0, "Even if no budget or counter has that name yet", 0 },
 	{ 0 },
 };
 
@@ -262,6 +293,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'r':
 		options->reason = arg;
+		return 0;
+	case 'F':
+		options->force = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)

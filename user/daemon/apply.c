@@ -14,6 +14,7 @@
 #include "daemon/overrides.h"
 #include "daemon/remote_spend.h"
 #include "daemon/restore.h"
+#include "daemon/snapshot.h"
 #include "enforce/watchdog.h"
 #include "kube/kube.h"
 #include "notify/webhook.h"
@@ -174,6 +175,7 @@ int rules_apply(struct daemon *daemon, struct config *config)
 	if (err)
 		log_error("overrides cannot be watched: %s, proceeding without new ones",
 			  strerror(-err));
+	(void)snapshot_put_rules(daemon->ledger, &daemon->config.rules);
 	warn_of_rest(&old, &daemon->config); /* 8 */
 	config_done(&old);
 	return 0;

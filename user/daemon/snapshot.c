@@ -290,6 +290,26 @@ int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_
 	return err < 0 ? err : 0;
 }
 
+int snapshot_put_rules(struct ledger *ledger, const struct policy_rules *rules)
+{
+	json_t *array = json_array();
+	int err;
+
+	for (size_t i = 0; i < rules->n_budgets; i++) {
+		const struct policy_budget *budget = &rules->budgets[i];
+		json_t *row = add_row(array);
+
+		if (!row)
+			break;
+		field_text(row, "budget", budget->name);
+		set_money(row, "limit_usd", budget->limit_nanos);
+		field_number(row, "limit_tokens", budget->limit_tokens);
+		field_bool(row, "enforced", rules->enforce && !budget->is_rehearsed);
+	}
+	err = put(ledger, "rules", array);
+	return err < 0 ? err : 0;
+}
+
 /* Each is an array, which is filled, or an object, which is made; NULL: it is left out. */
 static const struct {
 	const char *key;

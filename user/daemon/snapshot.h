@@ -53,6 +53,9 @@ struct snapshot {
  */
 int snapshot_put(const struct snapshot *snapshot, enum snapshot_part which, int64_t now_us);
 
+/* The budgets that are configured, spent from or not; at the start and whenever they change. 0 or -errno. */
+int snapshot_put_rules(struct ledger *ledger, const struct policy_rules *rules);
+
 /* At the start. `by_instruction`: how returns are seen (find.h). 0 or -errno. */
 int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction);
 

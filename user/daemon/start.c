@@ -432,6 +432,7 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 			 strerror(-err));
 	snapshot_put_daemon(daemon->ledger, daemon->cgroup_root,
 			    daemon->config.find.returns == FIND_RETURN_INSTRUCTIONS);
+	(void)snapshot_put_rules(daemon->ledger, &daemon->config.rules);
 	ledger_commit(daemon->ledger);
 	trim();
 	return DAEMON_OK;

@@ -3,13 +3,13 @@
 #include "unit.h"
 
 #include <jansson.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "cmd/cmd.h"
 #include "cmd/top.h"
 #include "ledger/ledger.h"
 #include "meter/price.h"
+#include "said.h"
 
 #define T0            1700000000000000LL /* 2023-11-14T22:13:20Z */
 #define HOSTILE       "/x\x1b]0;owned\x07\n"
@@ -31,52 +31,6 @@ static int drop_ledger(void **state)
 {
 	ledger = ledger_free(ledger);
 	return unit_remove(dir);
-}
-
-struct said {
-	int code;
-	char out[16384], err[4096];
-};
-
-static void read_all(int fd, char *to, size_t size)
-{
-	ssize_t n = pread(fd, to, size - 1, 0);
-
-	assert_true(n >= 0 && (size_t)n < size - 1);
-	to[n] = '\0';
-}
-
-/* In a child: argp ends the process, and its state is global. `words` ends with NULL. */
-static void run(struct said *said, int (*command)(int argc, char **argv), char **words)
-{
-	FILE *out = tmpfile(), *err = tmpfile();
-	int status, argc = 0;
-	pid_t pid;
-
-	while (words[argc])
-		argc++;
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		dup2(fileno(out), STDOUT_FILENO);
-		dup2(fileno(err), STDERR_FILENO);
-		exit(command(argc, words));
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	said->code = WEXITSTATUS(status);
-	read_all(fileno(out), said->out, sizeof(said->out));
-	read_all(fileno(err), said->err, sizeof(said->err));
-	fclose(out);
-	fclose(err);
-}
-
-#define RUN(said, command, ...) run(said, command, (char *[]){ __VA_ARGS__, NULL })
-
-static void contains(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("\"%s\" is not in\n%s", part, text);
 }
 
 /* Nothing but what a terminal shows as it stands. */
