@@ -115,6 +115,22 @@ struct search {
 	bool found;
 };
 
+/* What it is at least and at most, as budgets count. */
+static void print_range(const struct charge *charge)
+{
+	const struct usage *usage = &charge->usage;
+	char a[SHOW_LEN], b[SHOW_LEN], money[MONEY_LEN];
+
+	printf("  %-10s %s tokens of input, %s of output, %s USD\n", "at least",
+	       show_count(usage->input - charge->under_input, a),
+	       show_count(usage->output - charge->under_output, b),
+	       money_format(charge->budget_nanos - charge->under_nanos, money));
+	printf("  %-10s %s tokens of input, %s of output, %s USD\n", "at most",
+	       show_count(usage->input + charge->error_input, a),
+	       show_count(usage->output + charge->error_output, b),
+	       money_format(charge->budget_nanos + charge->over_nanos, money));
+}
+
 static void print_call(void *arg, const struct ledger_call *call)
 {
 	struct search *search = arg;
@@ -149,9 +165,14 @@ static void print_call(void *arg, const struct ledger_call *call)
 		       show_count(charge->error_input, text),
 		       show_count(charge->error_output, bytes),
 		       money_format(charge->error_nanos, money));
+	if (charge->excess)
+		printf("  %-10s %s tokens more were claimed than its bytes and model can carry: not counted\n",
+		       "excess", show_count(charge->excess, text));
+	if (charge->under_nanos || charge->over_nanos)
+		print_range(charge);
 	if (!charge->is_priced)
-		printf("  %-10s unpriced: no price for this model; budgets count %s USD, the dearest of "
-		       "its provider\n",
+		printf("  %-10s unpriced: no price for this model; budgets count %s USD, the price of what "
+		       "stands in for it\n",
 		       "cost", money_format(charge->budget_nanos, money));
 	else
 		printf("  %-10s %s USD\n", "cost", money_format(charge->cost_nanos, money));

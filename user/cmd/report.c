@@ -27,6 +27,12 @@ static void add_up(struct ledger_row *total, const struct ledger_row *row)
 	total->error_input += row->error_input;
 	total->error_output += row->error_output;
 	total->error_nanos += row->error_nanos;
+	total->budget_nanos += row->budget_nanos;
+	total->under_input += row->under_input;
+	total->under_output += row->under_output;
+	total->under_nanos += row->under_nanos;
+	total->over_nanos += row->over_nanos;
+	total->excess += row->excess;
 }
 
 struct rows {

@@ -44,7 +44,8 @@ static int begin(struct report_writer *writer)
 	for (size_t i = 0; i < USAGE_COUNT; i++)
 		if (report_is_first(i))
 			fprintf(writer->out, "%s,", usage_classes[i].column);
-	fputs("request_bytes,response_bytes,cost_usd,error_input,error_output,error_usd\r\n",
+	fputs("request_bytes,response_bytes,cost_usd,error_input,error_output,error_usd,"
+	      "budget_usd,under_input,under_output,under_usd,over_usd,excess\r\n",
 	      writer->out);
 	return 0;
 }
@@ -91,8 +92,13 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 		fputs(",", writer->out);
 	else
 		fprintf(writer->out, ",%s", money_format(row->cost_nanos, money));
-	fprintf(writer->out, ",%" PRIu64 ",%" PRIu64 ",%s\r\n", row->error_input, row->error_output,
+	fprintf(writer->out, ",%" PRIu64 ",%" PRIu64 ",%s", row->error_input, row->error_output,
 		money_format(row->error_nanos, money));
+	fprintf(writer->out, ",%s", money_format(row->budget_nanos, money));
+	fprintf(writer->out, ",%" PRIu64 ",%" PRIu64, row->under_input, row->under_output);
+	fprintf(writer->out, ",%s", money_format(row->under_nanos, money));
+	fprintf(writer->out, ",%s,%" PRIu64 "\r\n", money_format(row->over_nanos, money),
+		row->excess);
 }
 
 const struct report_form report_csv = { .begin = begin, .row = write_row };

@@ -31,6 +31,28 @@ static void add_usage(json_t *object, const struct ledger_row *row)
 					    json_integer((json_int_t)report_sum(row, i)));
 }
 
+/* Tokens and money at least and at most; the money as budgets count it, which need a price for everything. */
+static void add_range(json_t *object, const struct ledger_row *row)
+{
+	uint64_t input = report_sum(row, USAGE_OF_input), output = report_sum(row, USAGE_OF_output);
+	char money[MONEY_LEN];
+
+	json_object_set_new(object, "budget_usd",
+			    json_string(money_format(row->budget_nanos, money)));
+	json_object_set_new(object, "low",
+			    json_pack("{s:I, s:I, s:s}", "input",
+				      (json_int_t)(input - row->under_input), "output",
+				      (json_int_t)(output - row->under_output), "budget_usd",
+				      money_format(row->budget_nanos - row->under_nanos, money)));
+	json_object_set_new(object, "high",
+			    json_pack("{s:I, s:I, s:s}", "input",
+				      (json_int_t)(input + row->error_input), "output",
+				      (json_int_t)(output + row->error_output), "budget_usd",
+				      money_format(row->budget_nanos + row->over_nanos, money)));
+	/* What usage claimed beyond what can be, and nobody counts. */
+	json_object_set_new(object, "excess", json_integer((json_int_t)row->excess));
+}
+
 static void add_sums(json_t *object, const struct ledger_row *row)
 {
 	char money[MONEY_LEN];
@@ -51,6 +73,7 @@ static void add_sums(json_t *object, const struct ledger_row *row)
 			    json_pack("{s:I, s:I, s:s}", "input", (json_int_t)row->error_input,
 				      "output", (json_int_t)row->error_output, "cost_usd",
 				      money_format(row->error_nanos, money)));
+	add_range(object, row);
 }
 
 static void add_call(json_t *object, const struct ledger_row *row)

@@ -116,7 +116,7 @@ static void end(struct report_writer *writer)
 {
 	const struct ledger_row *total = &writer->total;
 	uint64_t permille = total->calls ? total->estimated_calls * 1000 / total->calls : 0;
-	char a[SHOW_LEN], b[SHOW_LEN], money[MONEY_LEN];
+	char a[SHOW_LEN], b[SHOW_LEN], low[SHOW_LEN], high[SHOW_LEN], money[MONEY_LEN];
 
 	if (!writer->rows) {
 		fprintf(writer->out,
@@ -147,8 +147,16 @@ static void end(struct report_writer *writer)
 	if (total->unpriced_calls)
 		fprintf(writer->out,
 			"\n%s calls went to models without a price: their cost is not in the "
-			"sums. Give prices\nin the file that `prices:` of the configuration names.\n",
-			show_count(total->unpriced_calls, a));
+			"sums. Budgets count %s USD\nfor all calls above (%s to %s). Give prices in "
+			"the file that `prices:` of the configuration\nnames, or models with `assume:`.\n",
+			show_count(total->unpriced_calls, a), show_usd(total->budget_nanos, b),
+			show_usd(total->budget_nanos - total->under_nanos, low),
+			show_usd(total->budget_nanos + total->over_nanos, high));
+	if (total->excess)
+		fprintf(writer->out,
+			"\n%s tokens that answers claimed are more than their bytes and models can carry, "
+			"and are not counted.\n",
+			show_count(total->excess, a));
 }
 
 const struct report_form report_table = { .begin = begin, .row = write_row, .end = end };

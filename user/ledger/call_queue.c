@@ -232,6 +232,11 @@ static void fill_row(struct row *row, const struct ledger_call *call)
 	row->sums[SUM_ERROR_INPUT] = clamp(charge->error_input, CHARGE_TOKENS_MAX);
 	row->sums[SUM_ERROR_OUTPUT] = clamp(charge->error_output, CHARGE_TOKENS_MAX);
 	row->sums[SUM_ERROR_NANOS] = clamp_nanos(charge->error_nanos);
+	row->sums[SUM_UNDER_INPUT] = clamp(charge->under_input, CHARGE_TOKENS_MAX);
+	row->sums[SUM_UNDER_OUTPUT] = clamp(charge->under_output, CHARGE_TOKENS_MAX);
+	row->sums[SUM_UNDER_NANOS] = clamp_nanos(charge->under_nanos);
+	row->sums[SUM_OVER_NANOS] = clamp_nanos(charge->over_nanos);
+	row->sums[SUM_EXCESS] = clamp(charge->excess, CHARGE_TOKENS_MAX);
 }
 
 int call_queue_add(struct ledger *ledger, const struct ledger_call *call, int64_t *ret_id)

@@ -185,6 +185,10 @@ struct ledger_row {
 	uint64_t error_input,
 		error_output; /* how far the estimates among them may be off: tokens, ... */
 	int64_t error_nanos;  /* ... and of the cost */
+	int64_t budget_nanos; /* what budgets count: unpriced calls as well */
+	uint64_t under_input, under_output;
+	int64_t under_nanos, over_nanos; /* as in struct charge */
+	uint64_t excess;
 };
 /*
  * Sums since since_us by the keys whose bit (1u << enum ledger_key) is set, dearest first. Exact

@@ -184,6 +184,11 @@ static void read_charge(sqlite3_stmt *row, struct charge *charge)
 	charge->error_input = (uint64_t)sqlite3_column_int64(row, at + SUM_ERROR_INPUT);
 	charge->error_output = (uint64_t)sqlite3_column_int64(row, at + SUM_ERROR_OUTPUT);
 	charge->error_nanos = sqlite3_column_int64(row, at + SUM_ERROR_NANOS);
+	charge->under_input = (uint64_t)sqlite3_column_int64(row, at + SUM_UNDER_INPUT);
+	charge->under_output = (uint64_t)sqlite3_column_int64(row, at + SUM_UNDER_OUTPUT);
+	charge->under_nanos = sqlite3_column_int64(row, at + SUM_UNDER_NANOS);
+	charge->over_nanos = sqlite3_column_int64(row, at + SUM_OVER_NANOS);
+	charge->excess = (uint64_t)sqlite3_column_int64(row, at + SUM_EXCESS);
 }
 
 int ledger_replay(struct ledger *ledger, int64_t since_us,

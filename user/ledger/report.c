@@ -149,6 +149,12 @@ static void read_row(sqlite3_stmt *statement, uint32_t keys, struct ledger_row *
 	row->error_input = count_at(statement, at + SUM_ERROR_INPUT);
 	row->error_output = count_at(statement, at + SUM_ERROR_OUTPUT);
 	row->error_nanos = sqlite3_column_int64(statement, at + SUM_ERROR_NANOS);
+	row->budget_nanos = sqlite3_column_int64(statement, at + SUM_BUDGET_NANOS);
+	row->under_input = count_at(statement, at + SUM_UNDER_INPUT);
+	row->under_output = count_at(statement, at + SUM_UNDER_OUTPUT);
+	row->under_nanos = sqlite3_column_int64(statement, at + SUM_UNDER_NANOS);
+	row->over_nanos = sqlite3_column_int64(statement, at + SUM_OVER_NANOS);
+	row->excess = count_at(statement, at + SUM_EXCESS);
 	at += SUMS;
 	if (!(keys & (1u << LEDGER_BY_CALL)))
 		return;

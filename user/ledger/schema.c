@@ -114,9 +114,25 @@ static const char schema_7[] =
 	" PRIMARY KEY (provider, id)) WITHOUT ROWID;"
 	"CREATE INDEX jobs_time ON jobs (time_us);";
 
+/*
+ * How far below an estimate the truth may be, both in the money of budgets, and what usage claimed beyond what
+ * can be (struct charge). Estimates so far were as far off either way.
+ */
+#define SCHEMA_8_COLUMNS(table)                                                     \
+	"ALTER TABLE " table " ADD COLUMN under_input INTEGER NOT NULL DEFAULT 0;"  \
+	"ALTER TABLE " table " ADD COLUMN under_output INTEGER NOT NULL DEFAULT 0;" \
+	"ALTER TABLE " table " ADD COLUMN under_nanos INTEGER NOT NULL DEFAULT 0;"  \
+	"ALTER TABLE " table " ADD COLUMN over_nanos INTEGER NOT NULL DEFAULT 0;"   \
+	"ALTER TABLE " table " ADD COLUMN excess INTEGER NOT NULL DEFAULT 0;"       \
+	"UPDATE " table " SET under_input = min(error_input, input),"               \
+	" under_output = min(error_output, output), over_nanos = error_nanos,"      \
+	" under_nanos = min(error_nanos, cost_nanos)"                               \
+	" WHERE error_input OR error_output OR error_nanos;"
+static const char schema_8[] = SCHEMA_8_COLUMNS("calls") SCHEMA_8_COLUMNS("hours");
+
 /* migrations[n] takes a file from version n to n + 1. */
 static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4,
-					  schema_5, schema_6, schema_7 };
+					  schema_5, schema_6, schema_7, schema_8 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

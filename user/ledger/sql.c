@@ -24,7 +24,9 @@ const char *sql_sum(size_t i)
 		[SUM_COST_NANOS] = "cost_nanos",       [SUM_BUDGET_NANOS] = "budget_nanos",
 		[SUM_REQUEST_BYTES] = "request_bytes", [SUM_RESPONSE_BYTES] = "response_bytes",
 		[SUM_ERROR_INPUT] = "error_input",     [SUM_ERROR_OUTPUT] = "error_output",
-		[SUM_ERROR_NANOS] = "error_nanos",
+		[SUM_ERROR_NANOS] = "error_nanos",     [SUM_UNDER_INPUT] = "under_input",
+		[SUM_UNDER_OUTPUT] = "under_output",   [SUM_UNDER_NANOS] = "under_nanos",
+		[SUM_OVER_NANOS] = "over_nanos",       [SUM_EXCESS] = "excess",
 	};
 
 	return i < USAGE_COUNT ? usage_classes[i].name : names[i];

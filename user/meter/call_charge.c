@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "meter/bound.h"
 #include "meter/estimate.h"
 #include "meter/usage_slots.h"
 
@@ -17,6 +18,11 @@ static enum charge_outcome outcome(const struct call *call)
 	if (call->answer.is_done || call->answer_is_whole)
 		return CHARGE_OK;
 	return call->is_over || call->answer_ended ? CHARGE_ABORTED : CHARGE_OK;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
 }
 
 static void add_words(char *tier, size_t size, const char *word)
@@ -85,6 +91,36 @@ static void fill(const struct call *call, struct charge *ret)
 	ret->duration_ns = call->end_ns > call->start_ns ? call->end_ns - call->start_ns : 0;
 }
 
+/* Does the answer say how much of its output it does not show, and was all of it seen? */
+static bool is_shown(const struct call *call)
+{
+	const struct answer *answer = &call->answer;
+	struct usage_slots_usage told;
+
+	answer_told(answer, &told);
+	return told.has >> SLOT_REASONING & 1 && answer->dialect == DIALECT_OPENAI &&
+	       answer->is_final && !answer->has_gap && call->answer_plain_bytes;
+}
+
+/*
+ * Usage of the call's own model, or of one beside it, is cut to what can be; what was beyond is added up. Of a
+ * batch's results the lines add up, which no context bounds.
+ */
+static void bound(const struct call *call, const struct prices *prices, const char *model,
+		  struct usage *usage, uint64_t *excess)
+{
+	/* What of a prediction was rejected is output that only the request shows. */
+	struct bound most = { .shown_bytes = call->answer_plain_bytes + call->request_bytes,
+			      .is_shown = is_shown(call) };
+
+	if (call->endpoint->job == JOB_RESULTS)
+		return;
+	prices_limits(prices, call->provider->name, model, &most.input, &most.output);
+	if (call->images_wanted > 4) /* "n": so many choices */
+		most.output *= call->images_wanted;
+	*excess += usage_bound(usage, &most);
+}
+
 /* What the image tool takes where the request names no model (developers.openai.com, 2026-11). */
 #define IMAGE_TOOL_MODEL "gpt-image-1.5"
 
@@ -103,11 +139,12 @@ static void add_extras(const struct call *call, const struct prices *prices, con
 			model = IMAGE_TOOL_MODEL;
 		if (*model)
 			snprintf(part.model, sizeof(part.model), "%s", model);
+		bound(call, prices, part.model, &part.usage, &ret->excess);
 		prices_apply(prices, tier, &part);
 		ret->is_priced &= part.is_priced;
 		ret->cost_nanos += part.cost_nanos;
 		ret->budget_nanos += part.budget_nanos;
-		usage_add(&ret->usage, &extra->usage);
+		usage_add(&ret->usage, &part.usage);
 		if (!*ret->price_key) {
 			memcpy(ret->price_key, part.price_key, sizeof(ret->price_key));
 			memcpy(ret->price_origin, part.price_origin, sizeof(ret->price_origin));
@@ -134,18 +171,26 @@ static void tier_words(const struct call *call, char *tier, size_t size)
 	add_words(tier, size, *call->quality ? word : "");
 }
 
+/* A cost is believed up to 1,000 USD a million tokens, which no model comes near, and 100 USD of searches and the like. */
+#define COST_TOKEN_MAX  1000000ULL
+#define COST_PIECES_MAX (100ULL * NANOS_PER_USD)
+
 /* The provider's own figure, which with a key of the customer's own is the gateway's fee alone. */
 static bool provider_cost(const struct call *call, struct charge *ret)
 {
 	const struct answer *answer = &call->answer;
+	uint64_t nanos;
 
 	if (!answer->has_cost || ret->source == CHARGE_FREE)
 		return false;
+	nanos = answer->cost_nanos + (answer->is_byok ? answer->upstream_nanos : 0);
+	if (nanos > usage_tokens(&ret->usage) * COST_TOKEN_MAX + COST_PIECES_MAX) {
+		ret->excess++;
+		return false;
+	}
 	ret->source = CHARGE_PROVIDER;
-	ret->error_input = ret->error_output = 0;
-	ret->cost_nanos = (int64_t)answer->cost_nanos;
-	if (answer->is_byok)
-		ret->cost_nanos += (int64_t)answer->upstream_nanos;
+	ret->error_input = ret->error_output = ret->under_input = ret->under_output = 0;
+	ret->cost_nanos = (int64_t)nanos;
 	ret->budget_nanos = ret->cost_nanos;
 	ret->is_priced = true;
 	return true;
@@ -157,7 +202,7 @@ static bool is_provisioned(const struct call *call, struct charge *ret)
 	if (!call->answer.is_provisioned && !strstr(call->model, ":provisioned-model/"))
 		return false;
 	ret->is_priced = true;
-	ret->error_input = ret->error_output = 0;
+	ret->error_input = ret->error_output = ret->under_input = ret->under_output = 0;
 	snprintf(ret->price_key, sizeof(ret->price_key), "provisioned throughput");
 	snprintf(ret->price_origin, sizeof(ret->price_origin), "paid by the hour");
 	return true;
@@ -196,8 +241,8 @@ static void settle_characters(const struct call *call, const struct prices *pric
 		return;
 	charge->source = CHARGE_USAGE;
 	charge->usage.input = charge->usage.millis = 0;
-	charge->error_input = charge->error_output = 0;
-	charge->error_nanos = 0;
+	charge->error_input = charge->error_output = charge->under_input = charge->under_output = 0;
+	charge->error_nanos = charge->under_nanos = charge->over_nanos = 0;
 }
 
 void call_charge(const struct call *call, const struct prices *prices,
@@ -207,6 +252,10 @@ void call_charge(const struct call *call, const struct prices *prices,
 
 	fill(call, ret);
 	call_settle(call, calibration, ret);
+	ret->under_input = least(ret->error_input, ret->usage.input);
+	ret->under_output = least(ret->error_output, ret->usage.output);
+	if (ret->source == CHARGE_USAGE || ret->source == CHARGE_PARTIAL)
+		bound(call, prices, ret->model, &ret->usage, &ret->excess);
 	tier_words(call, tier, sizeof(tier));
 	if (provider_cost(call, ret))
 		return;

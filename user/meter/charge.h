@@ -66,7 +66,12 @@ struct charge {
 	/* Of an estimate: how many more or less it may be (struct estimate); 0: measured. */
 	uint64_t error_input, error_output;
 	int64_t error_nanos; /* the same in money, of the cost as shown */
-	int64_t cost_nanos;  /* as shown */
+	/* And how many fewer it may be: low and high are usage - under and usage + error, ... */
+	uint64_t under_input, under_output;
+	int64_t under_nanos,
+		over_nanos; /* ... budget_nanos - under_nanos and budget_nanos + over_nanos */
+	uint64_t excess; /* tokens and pieces that the answer claimed, beyond what can be: not counted */
+	int64_t cost_nanos; /* as shown */
 	int64_t budget_nanos; /* as counted against budgets: for an unpriced model, the dearest of its family */
 	uint64_t request_bytes; /* bodies as sent */
 	uint64_t response_bytes;

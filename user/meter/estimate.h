@@ -66,10 +66,11 @@ uint64_t estimate_bytes(uint64_t bytes, const char *model);
 /* Tokens of an answer's text. */
 uint64_t estimate_text(const struct text_count *text, const char *model);
 
-/* Tokens, and how many more or less they may be in truth: in about six cases of seven not more. */
+/* Tokens, and how many more they may be in truth, or fewer: in about six cases of seven not more. */
 struct estimate {
 	uint64_t input, output;
 	uint64_t input_error, output_error;
+	uint64_t input_under, output_under; /* how many fewer; estimate_sizes() alone tells */
 };
 
 /* What a factor corrects: the estimate by text of a model's input, or one by size of a host's calls. */

@@ -229,6 +229,14 @@ static void take_rate(struct reader *reader, enum json_kind kind, const char *ke
 	add_rate(reader, &rate);
 }
 
+/* 0: none that makes sense. */
+static uint32_t max_tokens(const char *text)
+{
+	uint64_t tokens;
+
+	return decimal_read(text, 0, &tokens) && tokens <= UINT32_MAX ? (uint32_t)tokens : 0;
+}
+
 static void take_scalar(struct reader *reader, enum json_kind kind, const char *key,
 			const char *text)
 {
@@ -237,6 +245,10 @@ static void take_scalar(struct reader *reader, enum json_kind kind, const char *
 
 	if (!strcmp(key, "litellm_provider")) {
 		snprintf(entry->provider, sizeof(entry->provider), "%s", text);
+	} else if (!strcmp(key, "max_input_tokens")) {
+		entry->max_input = max_tokens(text);
+	} else if (!strcmp(key, "max_output_tokens")) {
+		entry->max_output = max_tokens(text);
 	} else if (!strcmp(key, "mode")) {
 		entry->is_chat = !strcmp(text, "chat") || !strcmp(text, "responses") ||
 				 !strcmp(text, "completion");

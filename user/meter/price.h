@@ -38,6 +38,14 @@ size_t prices_count(const struct prices *prices);
  */
 void prices_apply(const struct prices *prices, const char *tier, struct charge *charge);
 
+/*
+ * The most tokens that a call of this model can take and give: 4 times what the file says, since a provider's
+ * own tools call the model again within one call and n choices are written at once; 2,000,000 and 1,000,000
+ * (twice and eight times what any model has, 2026-11) where it does not say.
+ */
+void prices_limits(const struct prices *prices, const char *provider, const char *model,
+		   uint64_t *ret_input, uint64_t *ret_output);
+
 /* The charge was priced by its characters: what else was estimated of it does not count. */
 bool prices_by_character(const struct prices *prices, const struct charge *charge);
 

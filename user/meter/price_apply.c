@@ -354,18 +354,26 @@ static bool cost_of(const struct prices *prices, const struct price_entry *entry
 	return true;
 }
 
-/* What the charge would cost more if its estimate were too low by its expected error. */
-static int64_t error_of(const struct prices *prices, const struct price_entry *entry,
-			const struct terms *terms, const struct charge *charge)
+/* What the charge would cost if its estimate were too low by all that it may be off, and too high. */
+static void price_range(const struct prices *prices, const struct price_entry *entry,
+			const struct terms *terms, struct charge *charge)
 {
-	struct charge more = *charge;
+	struct charge low = *charge, high = *charge;
 	const char *lacks;
 
-	more.usage.input += charge->error_input;
-	more.usage.output += charge->error_output;
-	if (!cost_of(prices, entry, terms, &more, &more.cost_nanos, &lacks))
-		return 0;
-	return more.cost_nanos - charge->cost_nanos;
+	if (!charge->error_input && !charge->error_output && !charge->under_input &&
+	    !charge->under_output)
+		return;
+	high.usage.input += charge->error_input;
+	high.usage.output += charge->error_output;
+	low.usage.input -= charge->under_input;
+	low.usage.output -= charge->under_output;
+	if (cost_of(prices, entry, terms, &high, &high.budget_nanos, &lacks))
+		charge->over_nanos = high.budget_nanos - charge->budget_nanos;
+	if (cost_of(prices, entry, terms, &low, &low.budget_nanos, &lacks))
+		charge->under_nanos = charge->budget_nanos - low.budget_nanos;
+	if (charge->is_priced)
+		charge->error_nanos = charge->over_nanos;
 }
 
 /* Bedrock sells some models at a price of the region: "bedrock/eu-west-2/meta.llama3-8b-instruct-v1:0". */
@@ -433,19 +441,19 @@ void prices_apply(const struct prices *prices, const char *tier, struct charge *
 		return;
 	charge->is_priced = false;
 	charge->cost_nanos = charge->budget_nanos = charge->error_nanos = 0;
+	charge->under_nanos = charge->over_nanos = 0;
 	charge->price_key[0] = charge->price_origin[0] = charge->price_lacks[0] = '\0';
 	entry = find_entry(prices, &terms, charge);
 	if (entry && cost_of(prices, entry, &terms, charge, &charge->cost_nanos, &lacks)) {
 		charge->is_priced = true;
 		charge->budget_nanos = charge->cost_nanos;
-		if (charge->error_input || charge->error_output)
-			charge->error_nanos = error_of(prices, entry, &terms, charge);
+		price_range(prices, entry, &terms, charge);
 		set_origin(prices, entry, lacks, charge);
 		return;
 	}
 	entry = price_dearest(prices, charge->provider);
-	if (entry)
-		(void)cost_of(prices, entry, &terms, charge, &charge->budget_nanos, &lacks);
+	if (entry && cost_of(prices, entry, &terms, charge, &charge->budget_nanos, &lacks))
+		price_range(prices, entry, &terms, charge);
 }
 
 bool prices_by_character(const struct prices *prices, const struct charge *charge)

@@ -182,6 +182,27 @@ const struct price_entry *price_find(const struct prices *prices, const char *pr
 	return found;
 }
 
+#define LIMIT_SLACK          4
+#define LIMIT_INPUT_UNKNOWN  2000000
+#define LIMIT_OUTPUT_UNKNOWN 1000000
+
+void prices_limits(const struct prices *prices, const char *provider, const char *model,
+		   uint64_t *ret_input, uint64_t *ret_output)
+{
+	const struct price_entry *entry = price_find(prices, provider, model);
+
+	*ret_input = LIMIT_INPUT_UNKNOWN;
+	*ret_output = LIMIT_OUTPUT_UNKNOWN;
+	if (entry && entry->max_input)
+		*ret_input = (uint64_t)entry->max_input * LIMIT_SLACK;
+	if (entry && entry->max_output)
+		*ret_output = (uint64_t)entry->max_output * LIMIT_SLACK;
+	/* A longer context that is asked for by a header has a price of its own, and no maximum. */
+	for (uint32_t i = 0; entry && i < entry->count; i++)
+		if (prices->rates[entry->first + i].above && *ret_input < LIMIT_INPUT_UNKNOWN)
+			*ret_input = LIMIT_INPUT_UNKNOWN;
+}
+
 static const struct price_entry *dearest_of(const struct prices *prices, const char *family)
 {
 	const struct price_entry *dearest = NULL;

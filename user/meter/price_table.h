@@ -53,6 +53,7 @@ struct price_entry {
 	uint32_t first, count;               /* of rates[] */
 	uint32_t load;                       /* which file; a later one wins */
 	uint64_t search_femtos;              /* a web search; 0: not told */
+	uint32_t max_input, max_output;      /* tokens of a call; 0: not told */
 	uint32_t us_permille, fast_permille; /* multipliers; 0: none */
 	uint32_t eu_host_permille, us_host_permille;
 	bool is_chat, is_image, is_rerank; /* its mode */

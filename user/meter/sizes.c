@@ -74,6 +74,11 @@ static uint64_t beyond(uint64_t bytes, uint64_t fixed)
 	return bytes > fixed ? bytes - fixed : 0;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* By the constants alone: what the calibration corrects. */
 static void slots(const struct sizes *sizes, bool is_decoded, uint64_t *ret_input,
 		  uint64_t *ret_output)
@@ -125,6 +130,8 @@ void estimate_sizes(const struct sizes *sizes, const struct calibration *calibra
 	if (sizes->form == ANSWER_UNKNOWN &&
 	    ret->output_error < ret->output * ERROR_UNKNOWN_FORM / 1000)
 		ret->output_error = ret->output * ERROR_UNKNOWN_FORM / 1000;
+	ret->input_under = least(ret->input_error, ret->input);
+	ret->output_under = least(ret->output_error, ret->output);
 }
 
 void estimate_sizes_learn(const struct sizes *sizes, struct calibration *calibration,

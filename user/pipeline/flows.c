@@ -133,6 +133,8 @@ static void estimate_unmetered(const struct pipeline *pipeline, const struct rec
 	charge->usage.output = estimate.output;
 	charge->error_input = estimate.input_error;
 	charge->error_output = estimate.output_error;
+	charge->under_input = estimate.input_under;
+	charge->under_output = estimate.output_under;
 }
 
 /*

@@ -14,6 +14,8 @@
 static char dir[64];
 static struct ledger *ledger;
 
+static uint64_t excess; /* of the calls that add() adds */
+
 static void add(const char *cgroup, const char *model, enum charge_source source, bool priced,
 		int64_t cost, int64_t at_us)
 {
@@ -36,6 +38,12 @@ static void add(const char *cgroup, const char *model, enum charge_source source
 				 .error_input = charge_is_measured(source) ? 0 : 300000,
 				 .error_output = charge_is_measured(source) ? 0 : 40,
 				 .error_nanos = charge_is_measured(source) ? 0 : cost / 4,
+				 .budget_nanos = priced ? cost : NANOS_PER_USD / 4,
+				 .under_input = charge_is_measured(source) ? 0 : 200000,
+				 .under_output = charge_is_measured(source) ? 0 : 30,
+				 .under_nanos = charge_is_measured(source) ? 0 : NANOS_PER_USD / 4,
+				 .over_nanos = charge_is_measured(source) ? 0 : NANOS_PER_USD / 2,
+				 .excess = excess,
 				 .duration_ns = 1500000000,
 				 .first_token_ns = 200000000,
 				 .usage = { .input = 1200000,
@@ -111,8 +119,9 @@ static void table_is_aligned_and_says_what_is_uncertain(void **state)
 		"1 of 4 calls (25.0 %) are estimated: no usage could be read of them.\n"
 		"Their expected error: 300,000 tokens of input, 40 of output, 0.025000 USD more or less.\n"
 		"\n"
-		"1 calls went to models without a price: their cost is not in the sums. Give prices\n"
-		"in the file that `prices:` of the configuration names.\n");
+		"1 calls went to models without a price: their cost is not in the sums. Budgets count 3.950002 USD\n"
+		"for all calls above (3.700002 to 4.450002). Give prices in the file that `prices:` of the configuration\n"
+		"names, or models with `assume:`.\n");
 }
 
 static void json_has_the_agreed_shape(void **state)
@@ -129,12 +138,16 @@ static void json_has_the_agreed_shape(void **state)
 		"\"free_calls\":0,\"tokens\":{\"input\":1200000,\"cache_read\":20,\"cache_write\":7,\"output\":50,"
 		"\"reasoning\":6},\"audio_tokens\":{\"input\":0,\"output\":0},\"web_searches\":0,\"request_bytes\":1000,"
 		"\"response_bytes\":2000,\"cost_usd\":\"0.001234001\","
-		"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"}}],\n"
+		"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"},"
+		"\"budget_usd\":\"0.001234001\",\"low\":{\"input\":1200000,\"output\":50,\"budget_usd\":\"0.001234001\"},"
+		"\"high\":{\"input\":1200000,\"output\":50,\"budget_usd\":\"0.001234001\"},\"excess\":0}],\n"
 		"\"totals\":{\"calls\":1,\"measured_calls\":1,\"estimated_calls\":0,\"unpriced_calls\":0,"
 		"\"free_calls\":0,\"tokens\":{\"input\":1200000,\"cache_read\":20,\"cache_write\":7,\"output\":50,"
 		"\"reasoning\":6},\"audio_tokens\":{\"input\":0,\"output\":0},\"web_searches\":0,\"request_bytes\":1000,"
 		"\"response_bytes\":2000,\"cost_usd\":\"0.001234001\","
-		"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"}},\n"
+		"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"},"
+		"\"budget_usd\":\"0.001234001\",\"low\":{\"input\":1200000,\"output\":50,\"budget_usd\":\"0.001234001\"},"
+		"\"high\":{\"input\":1200000,\"output\":50,\"budget_usd\":\"0.001234001\"},\"excess\":0},\n"
 		"\"since\":\"2023-11-14T22:13:20Z\",\"generated\":\"2023-11-14T23:13:20Z\",\"currency\":\"USD\"}\n");
 }
 
@@ -143,11 +156,22 @@ static void json_of_calls_tells_time_status_duration_and_source(void **state)
 	_cleanup_free_ char *text = NULL;
 	json_t *root, *row;
 
+	excess = 77;
 	add("/b", "claude-x", CHARGE_TEXT, true, 5000, T0 + 123000);
+	excess = 0;
 	text = written(BIT(CALL) | BIT(PID), REPORT_JSON);
 	root = json_loads(text, 0, NULL);
 	assert_non_null(root);
 	row = json_array_get(json_object_get(root, "rows"), 0);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(row, "low"), "input")),
+			 1200000 - 200000);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(row, "low"), "output")),
+			 20);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(row, "high"), "input")),
+			 1200000 + 300000);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(row, "high"), "output")), 90);
+	assert_int_equal(json_integer_value(json_object_get(row, "excess")), 77);
 	assert_int_equal(json_integer_value(json_object_get(row, "call")), 1);
 	assert_string_equal(json_string_value(json_object_get(row, "time")),
 			    "2023-11-14T22:13:20.123Z");
@@ -174,8 +198,8 @@ static void csv_is_quoted_and_runs_no_formula(void **state)
 	assert_string_equal(
 		text,
 		"cgroup,model,calls,measured_calls,estimated_calls,unpriced_calls,free_calls,input,cache_read,cache_write,"
-		"output,reasoning,audio_input,audio_output,web_searches,request_bytes,response_bytes,cost_usd,error_input,error_output,error_usd\r\n"
-		"\"/a,\"\"b\"\"\\x0d\\x0a\",'=cmd|' /C calc'!A0,1,1,0,1,0,1200000,20,7,50,6,0,0,0,1000,2000,,0,0,0.000000\r\n");
+		"output,reasoning,audio_input,audio_output,web_searches,request_bytes,response_bytes,cost_usd,error_input,error_output,error_usd,budget_usd,under_input,under_output,under_usd,over_usd,excess\r\n"
+		"\"/a,\"\"b\"\"\\x0d\\x0a\",'=cmd|' /C calc'!A0,1,1,0,1,0,1200000,20,7,50,6,0,0,0,1000,2000,,0,0,0.000000,0.250000,0,0,0.000000,0.000000,0\r\n");
 }
 
 static void table_of_calls_has_its_columns(void **state)

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METER_BOUND_H
+#define METER_BOUND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "meter/usage.h"
+
+/* Tokens of the images and videos of one call: ten minutes of video are about 2,000,000. */
+#define BOUND_DRAWN 10000000
+
+/* What one call can have used. */
+struct bound {
+	uint64_t input, output; /* tokens: prices_limits() */
+	uint64_t shown_bytes;   /* of what the output was written in, decoded */
+	bool is_shown; /* all of the answer was seen, and it says how many tokens it does not show */
+};
+
+/* Cuts usage down to it. Returns how many tokens and pieces were beyond. */
+uint64_t usage_bound(struct usage *usage, const struct bound *bound);
+
+#endif
