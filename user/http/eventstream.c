@@ -168,10 +168,11 @@ static bool take_strings(struct eventstream *stream, const uint8_t *at, size_t l
 		if (*at == 11 && !memcmp(name, ":event-type", 11)) {
 			memcpy(stream->type, value, value[-1]);
 			stream->type[value[-1]] = '\0';
-		} else if ((*at == 13 && !memcmp(name, ":message-type", 13) && value[-1] != 5) ||
+		} else if ((*at == 13 && !memcmp(name, ":message-type", 13) &&
+			    memcmp(value, "event", 5) != 0) ||
 			   (*at == 15 && !memcmp(name, ":exception-type", 15)) ||
 			   (*at == 11 && !memcmp(name, ":error-code", 11))) {
-			/* "event" has five letters; the others are seldom. */
+			/* An event is no news; the others are seldom. */
 			for (const uint8_t *one = at; one < value + value[-1]; one++)
 				take_header_byte(stream, *one);
 		}

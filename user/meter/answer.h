@@ -45,6 +45,7 @@ struct answer {
 	bool has_blocks;     /* of content, in one JSON of Anthropic's */
 	bool is_refused;     /* Anthropic: the model declined */
 	bool is_filtered;    /* the error is a content filter's */
+	bool is_foreground;  /* a stored answer that says that it is of no job */
 	bool is_provisioned; /* capacity that is paid by the hour */
 	bool has_cost;
 	bool is_byok; /* cost_nanos is the gateway's fee, to which the upstream's adds */

@@ -180,7 +180,7 @@ static void take_cost(struct answer *answer, int id, enum json_kind kind, const 
 {
 	switch (id) {
 	case ANSWER_COST_USD:
-		if (kind == JSON_IS_NUMBER)
+		if (kind == JSON_IS_NUMBER || kind == JSON_IS_STRING)
 			set_cost(answer, text, 9);
 		break;
 	case ANSWER_COST_TICKS:
@@ -195,6 +195,15 @@ static void take_cost(struct answer *answer, int id, enum json_kind kind, const 
 			answer->upstream_nanos = 0;
 		break;
 	}
+}
+
+/* Of texts that are embedded together, each has its own count. */
+static void add_embedded(struct answer *answer, const char *text)
+{
+	uint64_t before = answer->now.slots[SLOT_INPUT];
+
+	usage_slots_usage_set(&answer->now, SLOT_INPUT, text);
+	answer->now.slots[SLOT_INPUT] += before;
 }
 
 /* Vertex: the words of a tier inside "ON_DEMAND_FLEX" and the like. */
@@ -273,6 +282,13 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 		break;
 	case ANSWER_BLOCK:
 		answer->has_blocks = true;
+		break;
+	case ANSWER_BACKGROUND:
+		answer->is_foreground = kind == JSON_IS_FALSE;
+		break;
+	case ANSWER_EMBEDDED:
+		if (kind == JSON_IS_NUMBER)
+			add_embedded(answer, text);
 		break;
 	case ANSWER_STOP:
 		answer->is_refused = kind == JSON_IS_STRING && !strcmp(text, "refusal");

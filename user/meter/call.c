@@ -48,6 +48,11 @@ static void take_media(struct call *call, int id, enum json_kind kind, const cha
 		end_picture(call);
 		picture_read(&call->picture, text);
 		break;
+	case REQUEST_PART:
+		/* Its detail may stand before its picture. */
+		if (kind == JSON_IS_BEGIN)
+			end_picture(call);
+		break;
 	case REQUEST_DETAIL:
 		call->picture.is_low = kind == JSON_IS_STRING && !strcmp(text, "low");
 		break;

@@ -59,8 +59,12 @@ static void set_job(const struct call *call, struct charge *ret)
 {
 	const char *end = call->path + strlen(call->path), *begin;
 
-	if (!call->endpoint->job)
+	if (!call->endpoint->job) {
+		/* A job whose answer came by the request that began it; others may ask after it yet. */
+		if (call->is_background)
+			memcpy(ret->job, call->answer.id, sizeof(ret->job));
 		return;
+	}
 	ret->is_poll = true;
 	if (call->endpoint->job == JOB_RESULTS && strrchr(call->path, '/'))
 		end = strrchr(call->path, '/');
@@ -229,6 +233,7 @@ static void set_pending(struct charge *charge)
 
 	charge_waive(charge);
 	charge->source = CHARGE_PENDING;
+	charge->job[0] = '\0';
 	charge->budget_nanos = budget_nanos;
 }
 

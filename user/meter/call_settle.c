@@ -198,6 +198,11 @@ static void complete(const struct call *call, struct usage_slots_usage *told)
 	/* A container that the request names was paid for when it was made. */
 	if (call->has_container)
 		s[SLOT_SESSIONS] = 0;
+	/* Veo's default; as many videos as were asked for. */
+	if (is_operation(call, "veo") && call->status == 200)
+		set(told, SLOT_MILLIS,
+		    (call->seconds_wanted ? call->seconds_wanted : 8) * 1000 *
+			    (call->images_wanted ? call->images_wanted : 1));
 	/* A video has as many seconds as were asked for, 4 where none were (OpenAI's default). */
 	if (is_operation(call, "video") && call->status == 200 && !is_set(told, SLOT_MILLIS))
 		set(told, SLOT_MILLIS, (call->seconds_wanted ? call->seconds_wanted : 4) * 1000);
@@ -329,7 +334,9 @@ void call_settle(const struct call *call, const struct calibration *calibration,
 		ret->usage = (struct usage){ 0 };
 		ret->source = call->answer.is_final && call->answer.extras_count ? CHARGE_USAGE :
 										   CHARGE_FREE;
-	} else if (is_free(call, &told, has_usage) || (call->endpoint->job && !has_usage)) {
+	} else if (is_free(call, &told, has_usage) ||
+		   (call->endpoint->job && (!has_usage || call->answer.is_foreground))) {
+		/* A stored answer that is fetched again was charged when it was made. */
 		ret->usage = (struct usage){ 0 };
 		ret->source = CHARGE_FREE;
 	} else if (has_usage && is_settled(call, &told, &ret->usage)) {

@@ -71,8 +71,8 @@ const struct endpoint endpoint_google[] = {
 	{ .tail = ":batchEmbedContents", .operation = "embeddings", .dialect = DIALECT_GEMINI },
 	{ .tail = ":rawPredict", .operation = "chat", .dialect = DIALECT_ANY },
 	{ .tail = ":streamRawPredict", .operation = "chat", .dialect = DIALECT_ANY },
-	{ .tail = ":predict", .operation = "generate_content" },
-	{ .tail = ":predictLongRunning", .operation = "generate_content" },
+	{ .tail = ":predict", .operation = "image", .dialect = DIALECT_GEMINI },
+	{ .tail = ":predictLongRunning", .operation = "veo", .dialect = DIALECT_GEMINI },
 	{ .tail = "/v1beta/interactions", .operation = "generate_content", .dialect = DIALECT_GEMINI },
 	{ .tail = NULL },
 };

@@ -178,7 +178,7 @@ uint64_t text_count_millitokens(const struct text_count *count)
 	static const struct {
 		int16_t each, run;
 	} scripts[SCRIPTS] = {
-		[SCRIPT_LATIN_1] = { 900, 0 },    [SCRIPT_LATIN_A] = { 1700, 0 },
+		[SCRIPT_LATIN_1] = { 900, 0 },     [SCRIPT_LATIN_A] = { 1700, 0 },
 		[SCRIPT_VIETNAMESE] = { -300, 0 }, [SCRIPT_GREEK] = { 394, 0 },
 		[SCRIPT_CYRILLIC] = { 0, 1978 },   [SCRIPT_SEMITIC] = { 302, 476 },
 		[SCRIPT_HANGUL] = { 178, 1588 },   [SCRIPT_KANA] = { 582, 0 },

@@ -23,7 +23,7 @@ static const struct json_node part[] = {
 };
 static const struct json_node message[] = {
 	{ "role", REQUEST_ROLE, NULL, false },
-	{ "content", 0, part, false },
+	{ "content", REQUEST_PART, part, false },
 	END,
 };
 static const struct json_node tool[] = {
@@ -40,7 +40,14 @@ static const struct json_node batch_request[] = {
 	{ "params", 0, params, false },
 	END,
 };
+/* Google's predict: images and videos. */
+static const struct json_node parameters[] = {
+	{ "sampleCount", REQUEST_COUNT, NULL, false },
+	{ "durationSeconds", REQUEST_SECONDS, NULL, false },
+	END,
+};
 static const struct json_node request[] = {
+	{ "parameters", 0, parameters, false },
 	{ "model", REQUEST_MODEL, NULL, false },
 	{ "model_id", REQUEST_MODEL, NULL, false },
 	{ "modelId", REQUEST_MODEL, NULL, false },

@@ -125,6 +125,7 @@ static const struct json_node images[] = {
 static const struct json_node openai_response[] = {
 	{ "id", ANSWER_ID, NULL, false },
 	{ "status", ANSWER_STATUS, NULL, false },
+	{ "background", ANSWER_BACKGROUND, NULL, false },
 	{ "model", ANSWER_MODEL, NULL, false },
 	{ "service_tier", ANSWER_TIER, NULL, false },
 	{ "usage", 0, openai_usage, false },
@@ -138,6 +139,7 @@ static const struct json_node openai_answer[] = {
 	{ "type", ANSWER_TYPE, NULL, false },
 	{ "id", ANSWER_ID, NULL, false },
 	{ "status", ANSWER_STATUS, NULL, false },
+	{ "background", ANSWER_BACKGROUND, NULL, false },
 	{ "model", ANSWER_MODEL, NULL, false },
 	{ "service_tier", ANSWER_TIER, NULL, false },
 	{ "usage", 0, openai_usage, false },
@@ -282,14 +284,26 @@ static const struct json_node gemini_candidate[] = {
 	{ "groundingMetadata", 0, gemini_grounding, false },
 	END,
 };
-static const struct json_node gemini_answer[] = {
-	{ "modelVersion", ANSWER_MODEL, NULL, false },
-	{ "model", ANSWER_MODEL, NULL, false },
-	{ "candidates", 0, gemini_candidate, false },
-	{ "usageMetadata", 0, gemini_usage, false },
-	{ "usage", 0, gemini_interaction, false },
-	{ "error", ANSWER_ERROR, NULL, false },
+/* Vertex's predict: images, and texts of which each has its count. */
+static const struct json_node predict_statistics[] = {
+	{ "token_count", ANSWER_EMBEDDED, NULL, false },
 	END,
+};
+static const struct json_node predict_embeddings[] = {
+	{ "statistics", 0, predict_statistics, false },
+	END,
+};
+static const struct json_node predictions[] = {
+	{ "bytesBase64Encoded", ANSWER_IMAGE, NULL, false },
+	{ "gcsUri", ANSWER_IMAGE, NULL, false },
+	{ "embeddings", 0, predict_embeddings, false },
+	END,
+};
+static const struct json_node gemini_answer[] = {
+	{ "predictions", 0, predictions, false },    { "modelVersion", ANSWER_MODEL, NULL, false },
+	{ "model", ANSWER_MODEL, NULL, false },      { "candidates", 0, gemini_candidate, false },
+	{ "usageMetadata", 0, gemini_usage, false }, { "usage", 0, gemini_interaction, false },
+	{ "error", ANSWER_ERROR, NULL, false },      END,
 };
 
 /* Cohere: billed_units is the bill, `tokens` beside it is what was processed. */

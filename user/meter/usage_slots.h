@@ -53,6 +53,8 @@ enum slot {
 	ANSWER_STOP,       /* Anthropic: stop_reason */
 	ANSWER_ERROR_CODE, /* Azure: what a 400 is billed by */
 	ANSWER_STATUS,     /* of a job */
+	ANSWER_BACKGROUND, /* the answer is of a job */
+	ANSWER_EMBEDDED,   /* tokens of one of several texts */
 	ANSWER_ID,
 	ANSWER_IS_BYOK,       /* OpenRouter: the upstream sends a bill of its own ... */
 	ANSWER_UPSTREAM_COST, /* ... of so many USD */
@@ -110,6 +112,7 @@ enum request_id {
 	REQUEST_SECONDS,   /* of a video */
 	REQUEST_IMAGE,     /* a URL, or the first bytes of a data: one */
 	REQUEST_DETAIL,    /* of an image */
+	REQUEST_PART,      /* of a message: a picture or something else */
 	REQUEST_CUSTOM_ID, /* one request of a batch */
 };
 

@@ -28,7 +28,12 @@ bool jobs_seen(struct jobs *jobs, struct ledger *ledger, const struct charge *ch
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(jobs->hashes); i++)
 		if (jobs->hashes[i] == value)
-			return true;
+			return charge->is_poll;
+	/* Nothing was used of it, or not all is known. */
+	if (charge->source != CHARGE_USAGE && charge->source != CHARGE_PROVIDER)
+		return false;
 	jobs->hashes[jobs->next++ % JOBS_KEPT] = value;
-	return ledger && ledger_claim_job(ledger, charge->provider, charge->job, now_us) == -EEXIST;
+	return ledger &&
+	       ledger_claim_job(ledger, charge->provider, charge->job, now_us) == -EEXIST &&
+	       charge->is_poll;
 }

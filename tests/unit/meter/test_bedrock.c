@@ -38,7 +38,9 @@ static void message(struct stream *stream, const char *kind, const char *type, c
 	size_t headers = put_header(at + 12, kind, type), len = strlen(payload), total;
 
 	headers += put_header(at + 12 + headers, ":message-type",
-			      strcmp(kind, ":event-type") ? "exception" : "event");
+			      !strcmp(kind, ":event-type") ? "event" :
+			      !strcmp(kind, ":error-code") ? "error" :
+							     "exception");
 	memcpy(at + 12 + headers, payload, len);
 	total = 12 + headers + len + 4;
 	put32(at, (uint32_t)total);
@@ -146,6 +148,9 @@ static void a_stream_that_fails_or_ends_early_is_settled(void **state)
 	struct charge charge;
 
 	message(&stream, ":exception-type", "throttlingException", "{\"message\":\"slow down\"}");
+	assert_costs(ask_stream("/model/" SONNET "/converse-stream", &stream), CHARGE_FREE, 0);
+	stream.len = 0;
+	message(&stream, ":error-code", "InternalError", "");
 	assert_costs(ask_stream("/model/" SONNET "/converse-stream", &stream), CHARGE_FREE, 0);
 	stream.len = 0;
 	event(&stream, "messageStart", "{\"role\":\"assistant\"}");

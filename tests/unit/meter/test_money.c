@@ -334,6 +334,28 @@ static void what_is_no_chat_has_its_own_units(void **state)
 		    "{\"id\":\"video_1\",\"object\":\"video\",\"model\":\"sora-2\",\"status\":\"queued\"}",
 		    JSON),
 		CHARGE_USAGE, 8 * 100000000LL);
+	/* imagen-4.0-generate-001: 0.04 an image; text-embedding-005: 0.1 a million; veo-3.1: 0.4 a second. */
+	assert_costs(
+		ASK(GEMINI, "/v1beta/models/imagen-4.0-generate-001:predict",
+		    "{\"instances\":[{\"prompt\":\"a cat\"}],\"parameters\":{\"sampleCount\":2}}",
+		    "{\"predictions\":[{\"mimeType\":\"image/png\",\"bytesBase64Encoded\":\"aGk=\"},"
+		    "{\"bytesBase64Encoded\":\"aGk=\"}]}",
+		    JSON),
+		CHARGE_USAGE, 2 * 40000000);
+	assert_costs(
+		ASK("us-central1-aiplatform.googleapis.com",
+		    "/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict",
+		    "{\"instances\":[{\"content\":\"a\"},{\"content\":\"b\"}]}",
+		    "{\"predictions\":[{\"embeddings\":{\"statistics\":{\"token_count\":600,"
+		    "\"truncated\":false},\"values\":[0.1]}},{\"embeddings\":{\"statistics\":{"
+		    "\"token_count\":400},\"values\":[0.2]}}]}",
+		    JSON),
+		CHARGE_USAGE, 1000 * 100);
+	assert_costs(
+		ASK(GEMINI, "/v1beta/models/veo-3.1-generate-preview:predictLongRunning",
+		    "{\"instances\":[{\"prompt\":\"a cat\"}],\"parameters\":{\"durationSeconds\":6}}",
+		    "{\"name\":\"models/veo-3.1-generate-preview/operations/x\"}", JSON),
+		CHARGE_USAGE, 6 * 400000000LL);
 	/* mistral-ocr-latest: 0.004 a page. */
 	assert_costs(ASK("api.mistral.ai", "/v1/ocr", "{\"model\":\"mistral-ocr-latest\"}",
 			 "{\"pages\":[{},{},{}],\"model\":\"mistral-ocr-latest\",\"usage_info\":{"
@@ -492,6 +514,22 @@ static void a_background_job_is_billed_by_who_asks_for_it(void **state)
 	charge = ASK(OPENAI, RESPONSES "/resp_1", NULL, done, JSON, .method = "GET");
 	assert_costs(charge, CHARGE_USAGE, 1000 * 15000LL + 9000 * 120000LL);
 	assert_string_equal(charge.job, "resp_1");
+	/* A stored answer that was no job was charged when it was made. */
+	charge = ASK(OPENAI, RESPONSES "/resp_2", NULL,
+		     "{\"id\":\"resp_2\",\"status\":\"completed\",\"background\":false,\"model\":"
+		     "\"gpt-5-pro\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":9000}}",
+		     JSON, .method = "GET");
+	assert_costs(charge, CHARGE_FREE, 0);
+	/* As a stream the job is charged where it is read, and known to who asks later. */
+	charge = ASK(
+		OPENAI, RESPONSES, "{\"model\":\"gpt-5-pro\",\"background\":true,\"stream\":true}",
+		"event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{"
+		"\"id\":\"resp_3\",\"status\":\"completed\",\"background\":true,\"model\":"
+		"\"gpt-5-pro\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":9000}}}\n\n",
+		SSE);
+	assert_costs(charge, CHARGE_USAGE, 1000 * 15000LL + 9000 * 120000LL);
+	assert_string_equal(charge.job, "resp_3");
+	assert_false(charge.is_poll);
 }
 
 /* claude-opus-4-8 at half of 5 and 25, claude-haiku-4-5 at half of 1 and 5. */
