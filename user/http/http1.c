@@ -2,6 +2,8 @@
 #include "http/http1.h"
 
 #include "http/http1_stream.h"
+
+#include <stdio.h>
 #include "http/sniff.h"
 
 static void headers_begin(struct stream *stream)
@@ -37,20 +39,80 @@ static void stream_lose(struct http1 *http1, struct stream *stream)
 	stream->len = 0;
 }
 
+static int hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The gap ends at a chunk: llhttp is told a head after which it reads just that. */
+static void chunks_resume(struct stream *stream)
+{
+	static const char *const heads[] = {
+		[HTTP_REQUEST] = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+		[HTTP_RESPONSE] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+	};
+	const char *head = heads[stream->head.side];
+
+	headers_begin(stream);
+	stream->is_resuming = true;
+	(void)llhttp_execute(&stream->parser, head, strlen(head));
+	llhttp_resume(&stream->parser);
+	stream->is_resuming = false;
+	stream->mode = CHUNKED;
+}
+
+static bool is_blank(uint8_t byte)
+{
+	return byte == ' ' || byte == '\t';
+}
+
+/*
+ * Some servers write blanks behind a chunk's size, which RFC 9112 7.1.1 has a recipient step over and llhttp does
+ * not: it is told the size again, with an extension that has no meaning. False: it was something else.
+ */
+static bool chunk_blank_pass(struct stream *stream, llhttp_errno_t err, size_t at)
+{
+	uint64_t size = stream->parser.content_length;
+	char text[32];
+
+	if (stream->mode != CHUNKED || err != HPE_INVALID_CHUNK_SIZE || at >= stream->len ||
+	    !is_blank(stream->bytes[at]) ||
+	    !(at ? hex_digit(stream->bytes[at - 1]) >= 0 : stream->ends_in_digit))
+		return false;
+	stream->bytes += at;
+	stream->len -= at;
+	chunks_resume(stream);
+	stream->skips_blanks = true;
+	snprintf(text, sizeof(text), "%llx;b", (unsigned long long)size);
+	return llhttp_execute(&stream->parser, text, strlen(text)) == HPE_OK;
+}
+
 static void parse(struct http1 *http1, struct stream *stream)
 {
 	bool is_head = stream->mode == HEADERS;
 	llhttp_errno_t err;
-	size_t n = stream->len;
+	size_t n;
 
+	for (; stream->skips_blanks && stream->len && is_blank(*stream->bytes); stream->bytes++)
+		stream->len--;
+	n = stream->len;
+	if (!n)
+		return;
+	stream->skips_blanks = false;
 	stream->is_between_chunks = false;
 	err = llhttp_execute(&stream->parser, (const char *)stream->bytes, n);
 	if (err != HPE_OK)
 		n = (const uint8_t *)llhttp_get_error_pos(&stream->parser) - stream->bytes;
+	if (err != HPE_OK && chunk_blank_pass(stream, err, n))
+		return;
 	if (err != HPE_OK && err != HPE_PAUSED) {
 		stream_lose(http1, stream);
 		return;
 	}
+	stream->ends_in_digit = n && hex_digit(stream->bytes[n - 1]) >= 0;
 	stream->bytes += n;
 	stream->len -= n;
 	if (err == HPE_PAUSED)
@@ -81,14 +143,6 @@ static size_t take_body(struct stream *stream, uint64_t max)
 	return n;
 }
 
-static int hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /*
  * A plain chunk (RFC 9112 7.1) that lies whole in the bytes, which llhttp need not read: servers send
  * one an event, and two rounds through llhttp cost more than all else that is done about most events.
@@ -109,25 +163,8 @@ static bool take_chunk(struct stream *stream)
 	at += n + 4;
 	stream->len = (size_t)(end - at);
 	stream->bytes = at;
+	stream->ends_in_digit = false;
 	return true;
-}
-
-/* The gap ends at a chunk: llhttp is told a head after which it reads just that. */
-static void chunks_resume(struct stream *stream)
-{
-	static const char *const heads[] = {
-		[HTTP_REQUEST] = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
-		[HTTP_RESPONSE] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-	};
-	const char *head = heads[stream->head.side];
-
-	headers_begin(stream);
-	stream->is_resuming = true;
-	(void)llhttp_execute(&stream->parser, head, strlen(head));
-	llhttp_resume(&stream->parser);
-	stream->is_resuming = false;
-	stream->mode = CHUNKED;
-	stream->message.is_holed = true;
 }
 
 /* A piece, from its beginning, of a stream that waits. */
@@ -145,6 +182,7 @@ static void wait_for_start(struct stream *stream)
 	if (stream->message.state == MESSAGE_OPEN && stream->is_chunked &&
 	    sniff_is_chunk(stream->bytes, stream->len)) {
 		chunks_resume(stream);
+		stream->message.is_holed = true;
 		return;
 	}
 	pass_over(stream, stream->len);

@@ -45,6 +45,8 @@ struct stream {
 	bool is_chunked;            /* the message that is open */
 	bool is_resuming;           /* llhttp reads a head that was made up */
 	bool is_last_chunk;         /* the one that llhttp is in */
+	bool ends_in_digit;         /* the bytes that were read last do */
+	bool skips_blanks;          /* behind a chunk's size */
 	bool is_between_chunks;     /* llhttp stands before a chunk's first byte */
 	struct head_reader *reader; /* while a head is being read: an idle connection has none */
 	struct http_head head;

@@ -352,6 +352,15 @@ static void a_gap_in_chunks_ends_at_the_next_start(void **state)
 		"<1 end 13 cut\n<2 201\n<2 \"x\"\n<2 end 1\n");
 }
 
+static void blanks_behind_a_chunks_size_are_stepped_over(void **state)
+{
+	expect((struct step[]){ OUT("GET /c HTTP/1.1\r\n\r\n"),
+				IN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n"
+				   "10  \t\r\n, and some more.\r\n1\r\n!\r\n0 \r\n\r\n"),
+				END_STEP },
+	       ">1 GET  /c\n>1 end 0\n<1 200\n<1 \"hello, and some more.!\"\n<1 end 22\n");
+}
+
 /* As streams are written: a chunk an event, a record a chunk. The usage is in the last ones. */
 static void a_gap_in_chunks_ends_at_the_next_chunk(void **state)
 {
@@ -463,6 +472,7 @@ int main(void)
 		cmocka_unit_test(a_gap_in_a_counted_body_is_only_lost_bytes),
 		cmocka_unit_test(a_gap_beyond_the_body_waits_for_a_start),
 		cmocka_unit_test(a_gap_in_chunks_ends_at_the_next_start),
+		cmocka_unit_test(blanks_behind_a_chunks_size_are_stepped_over),
 		cmocka_unit_test(a_gap_in_chunks_ends_at_the_next_chunk),
 		cmocka_unit_test(a_gap_in_chunks_ends_with_the_last_chunk),
 		cmocka_unit_test(a_lost_answer_head_does_not_shift_the_pairing),
