@@ -89,10 +89,10 @@ static void add_file(void *arg, const struct find_row *row)
 
 	if (row->reach == FIND_NO_TLS)
 		return;
-	json_array_append_new(scan->files, json_pack("{s:o, s:s, s:s, s:I}", "file",
+	json_array_append_new(scan->files, json_pack("{s:o, s:s, s:s, s:I, s:s}", "file",
 						     text_json(row->file), "library", row->flavour,
 						     "state", find_reach_name(row->reach), "probes",
-						     (json_int_t)row->n_sites));
+						     (json_int_t)row->n_sites, "how", row->how));
 }
 
 static void read_comm(unsigned pid, char comm[WHO_COMM_LEN])
@@ -229,8 +229,8 @@ static void print_features(const struct feature features[FEATURES])
 static void print_processes(const struct scan *scan)
 {
 	static const struct table_column columns[] = {
-		{ "PID", true },      { "COMMAND", false }, { "STATE", false },
-		{ "LIBRARY", false }, { "FILE", false },    { NULL, false },
+		{ "PID", true },  { "COMMAND", false }, { "STATE", false }, { "LIBRARY", false },
+		{ "HOW", false }, { "FILE", false },    { NULL, false },
 	};
 	struct table *table = table_new(columns);
 
@@ -251,6 +251,7 @@ static void print_processes(const struct scan *scan)
 			table_cell(table, process->comm);
 			table_cell(table, string(file, "state"));
 			table_cell(table, string(file, "library"));
+			table_cell(table, string(file, "how"));
 			table_cell(table, string(file, "file"));
 		}
 	}

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "cmd/cmd.h"
+#include "cmd/explain_exe.h"
 #include "cmd/options.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
@@ -16,7 +17,7 @@
 #include "meter/price.h"
 #include "notify/action_json.h"
 
-enum what { WHAT_ACTIONS, WHAT_ACTION, WHAT_CALL };
+enum what { WHAT_ACTIONS, WHAT_ACTION, WHAT_CALL, WHAT_EXE };
 
 struct options {
 	const char *state;
@@ -24,6 +25,7 @@ struct options {
 	enum what what;
 	bool is_named; /* the command line said what */
 	int64_t id;
+	const char *file; /* WHAT_EXE */
 };
 
 /* What each source of a figure means (DESIGN section 5); the order is that of enum charge_source. */
@@ -292,15 +294,21 @@ static error_t parse_word(struct options *options, const char *arg, struct argp_
 		options->is_named = true;
 		options->what = !strcmp(arg, "call")   ? WHAT_CALL :
 				!strcmp(arg, "action") ? WHAT_ACTION :
+				!strcmp(arg, "exe")    ? WHAT_EXE :
 							 WHAT_ACTIONS;
 		if (options->what == WHAT_ACTIONS && strcmp(arg, "actions"))
-			argp_error(state,
-				   "\"%s\" cannot be explained: name call N, action N or actions",
-				   arg);
+			argp_error(
+				state,
+				"\"%s\" cannot be explained: name call N, action N, exe FILE or actions",
+				arg);
 		return 0;
 	}
-	if (options->what == WHAT_ACTIONS || options->id)
+	if (options->what == WHAT_ACTIONS || options->id || options->file)
 		argp_error(state, "\"%s\" is one word too many", arg);
+	if (options->what == WHAT_EXE) {
+		options->file = arg;
+		return 0;
+	}
 	errno = 0;
 	options->id = strtoll(arg, &end, 10);
 	if (errno || *end || options->id <= 0)
@@ -321,7 +329,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		return parse_word(options, arg, state);
 	case ARGP_KEY_END:
-		if (options->what != WHAT_ACTIONS && !options->id)
+		if (options->what == WHAT_EXE && !options->file)
+			argp_error(state, "name the file");
+		if (options->what != WHAT_ACTIONS && options->what != WHAT_EXE && !options->id)
 			argp_error(state, "name the number of the row");
 		return 0;
 	}
@@ -333,15 +343,17 @@ int cmd_explain(int argc, char **argv)
 	static const struct argp argp = {
 		.options = rows,
 		.parser = parse,
-		.args_doc = "[call N|action N|actions]",
-		.doc = "Why this figure, why this action; without words, the list "
-		       "of actions."
+		.args_doc = "[call N|action N|actions|exe FILE]",
+		.doc = "Why this figure, why this action, what of a program is read; without "
+		       "words, the list of actions."
 	};
 	struct options options = { 0 };
 	struct ledger *ledger;
 	int code, err;
 
 	options_read(&argp, argc, argv, &options, &options.state);
+	if (options.what == WHAT_EXE)
+		return explain_exe(options.file, options.json);
 	code = show_open("explain", options.state, &ledger);
 	if (code != CMD_OK)
 		return code;

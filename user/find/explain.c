@@ -10,27 +10,9 @@
 #include "base/cleanup.h"
 #include "find/find.h"
 #include "find/procs.h"
-#include "find/site.h"
+#include "find/stack.h"
 
 #define FILES_EXPLAINED_MAX 1024
-#define SEARCH_MAX          (512u << 20) /* bytes of one file; Claude Code's has 320 MB */
-#define SEARCH_CHUNK        (1u << 20)
-#define MARK_MAX            64
-
-/*
- * What TLS code without symbols leaves in a file: paths in its error sites (BoringSSL and AWS-LC
- * keep __FILE__), Go's function table, Rust's panic locations (docs/facts/kernel.md,
- * "TLS code without symbols").
- */
-static const struct {
-	const char *flavour, *mark;
-} marks[] = {
-	{ "boringssl", "ssl/ssl_lib.cc" },
-	{ "openssl", "ssl/ssl_lib.c" },
-	{ "go", "crypto/tls.(*Conn).Write" },
-	{ "rustls", "/rustls-0." },
-};
-
 const char *find_reach_name(enum find_reach reach)
 {
 	static const char *const names[] = {
@@ -59,12 +41,13 @@ struct explaining {
 };
 
 static void tell(struct explaining *e, enum find_reach reach, const char *file, const char *flavour,
-		 size_t n_sites)
+		 size_t n_sites, const char *how)
 {
 	struct find_row row = { .tgid = e->tgid, .reach = reach, .n_sites = n_sites };
 
 	snprintf(row.file, sizeof(row.file), "%s", file);
 	snprintf(row.flavour, sizeof(row.flavour), "%s", flavour);
+	snprintf(row.how, sizeof(row.how), "%s", how);
 	e->n_rows++;
 	e->fn(e->arg, &row);
 }
@@ -132,7 +115,8 @@ static bool is_probed(uint32_t tgid, const struct procs_map *map, const struct s
 	struct sites others;
 
 	return is_probed_at(tgid, map, sites, fd) ||
-	       (!sites_find(fd, true, &others) && is_probed_at(tgid, map, &others, fd));
+	       (!stack_find(fd, true, STACK_ANCHORS, &others) &&
+		is_probed_at(tgid, map, &others, fd));
 }
 
 /* Will the daemon leave it alone, since it sees returns by their instructions and these are not known? */
@@ -140,32 +124,16 @@ static bool is_unfollowed(const struct explaining *e, int fd)
 {
 	struct sites sites;
 
-	return e->returns == FIND_RETURN_INSTRUCTIONS && sites_find(fd, true, &sites) == -EOPNOTSUPP;
-}
-
-/* Which TLS code the file holds by its marks, NULL: none. */
-static const char *mark_of(int fd)
-{
-	_cleanup_free_ char *buf = malloc(SEARCH_CHUNK + MARK_MAX);
-	off_t at = 0;
-	ssize_t n;
-
-	while (buf && at < SEARCH_MAX && (n = pread(fd, buf, SEARCH_CHUNK + MARK_MAX, at)) > 0) {
-		for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-			if (memmem(buf, (size_t)n, marks[i].mark, strlen(marks[i].mark)))
-				return marks[i].flavour;
-		at += SEARCH_CHUNK;
-	}
-	return NULL;
+	return e->returns == FIND_RETURN_INSTRUCTIONS &&
+	       stack_find(fd, true, STACK_ANCHORS, &sites) == -EOPNOTSUPP;
 }
 
 static void explain_map(void *arg, const struct procs_map *map)
 {
 	struct explaining *e = arg;
+	struct stack_explanation found;
 	_cleanup_close_ int fd = -1;
 	enum find_reach reach = FIND_WAITING;
-	const char *flavour;
-	struct sites sites;
 	int err;
 
 	if (!is_new(e, map))
@@ -173,19 +141,20 @@ static void explain_map(void *arg, const struct procs_map *map)
 	fd = procs_open(e->tgid, map->start, map->end);
 	if (fd == -ESTALE)
 		return;
-	err = fd < 0 ? fd : sites_find(fd, false, &sites);
-	if (!err && sites.has_records_only)
+	err = fd < 0 ? fd : stack_explain(fd, false, &found);
+	if (err == -ENOENT || err == -ENOEXEC)
 		return;
-	if (!err && is_probed(e->tgid, map, &sites, fd))
+	if (err) {
+		tell(e, FIND_UNREADABLE, map->path, "", 0, "");
+		return;
+	}
+	if (!found.sites.n)
+		reach = FIND_STRIPPED;
+	else if (is_probed(e->tgid, map, &found.sites, fd))
 		reach = FIND_PROBED;
-	else if (!err && is_unfollowed(e, fd))
+	else if (is_unfollowed(e, fd))
 		reach = FIND_UNFOLLOWED;
-	if (!err)
-		tell(e, reach, map->path, sites.flavour, sites.n);
-	else if (err == -ENOENT && (flavour = mark_of(fd)))
-		tell(e, FIND_STRIPPED, map->path, flavour, 0);
-	else if (err != -ENOENT && err != -ENOEXEC)
-		tell(e, FIND_UNREADABLE, map->path, "", 0);
+	tell(e, reach, map->path, found.sites.flavour, found.sites.n, found.brief);
 }
 
 int find_explain(uint32_t tgid, enum find_returns returns,
@@ -207,6 +176,6 @@ int find_explain(uint32_t tgid, enum find_returns returns,
 	if (n < 0)
 		return -errno;
 	exe[n] = '\0';
-	tell(e, FIND_NO_TLS, exe, "", 0);
+	tell(e, FIND_NO_TLS, exe, "", 0, "");
 	return 0;
 }

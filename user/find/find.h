@@ -61,6 +61,7 @@ struct find_row {
 	enum find_reach reach;
 	char file[512];   /* as the process maps it */
 	char flavour[32]; /* "openssl-3", "boringssl", ... */
+	char how[128];    /* it was found, or why it is not probed */
 	size_t n_sites;
 };
 /* What is known of the files that a process maps, by what was met so far: FIND_NO_TLS if nothing. */

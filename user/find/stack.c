@@ -83,7 +83,7 @@ void stack_describe(const struct anchors *anchors, char *buf, size_t size)
 		if (!finding->is_present)
 			continue;
 		fprintf(out, "%s%s", between, anchor_stack_name(i));
-		between = ". ";
+		between = "\n";
 		if (finding->is_proven)
 			describe_functions(out, anchors, functions[i].from, functions[i].to);
 		else

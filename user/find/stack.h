@@ -23,7 +23,19 @@ enum stack_depth {
  */
 int stack_find(int fd, bool by_instruction, enum stack_depth depth, struct sites *ret);
 
-/* For people: how the functions were found and proven, or why they are not probed. Into buf, cut to fit. */
+/*
+ * For people: how the functions were found and proven, or why they are not probed: a line a stack, its functions
+ * behind semicolons. Into buf, cut to fit.
+ */
 void stack_describe(const struct anchors *anchors, char *buf, size_t size);
+
+/* What a person is told of a file. */
+struct stack_explanation {
+	struct sites sites; /* flavour is set where there is TLS code, n where it is probed */
+	char how[1024]; /* found and proven, or why not; each function with its address and proofs */
+	char brief[128]; /* the same in a few words */
+};
+/* Looks as deep as there is. 0, also where it cannot be probed; -ENOENT: no TLS code; -errno as stack_find. */
+int stack_explain(int fd, bool by_instruction, struct stack_explanation *ret);
 
 #endif

@@ -89,6 +89,20 @@ static const char *const kinds[] = {
 	"-O2 -no-pie -fno-pie -fno-asynchronous-unwind-tables -fno-omit-frame-pointer",
 };
 
+static bool build_go(const char *flags)
+{
+	char command[1024];
+
+	if (system("go version >/dev/null 2>&1"))
+		return false;
+	snprintf(command, sizeof(command),
+		 "cd tests/integration/clients && HOME=%s GOCACHE=%s/cache GO111MODULE=off GOFLAGS= "
+		 "go build %s -o %s client.go",
+		 folder, folder, flags, program);
+	run(command);
+	return true;
+}
+
 static void finds_boringssl_in_every_kind_of_program(void **state)
 {
 	static const char *const calls[] = { "", "-DDROPPED", "-DSHIFT=120" };
@@ -227,6 +241,46 @@ static void finds_openssl_and_the_arguments_of_its_version(void **state)
 	expect_found(&anchors, ANCHOR_WRITE_INTERNAL, "ssl_write_internal");
 }
 
+/* In a library that has symbols, the two ways of finding must come to the same place. */
+static void finds_in_libssl_what_its_symbols_lead_to(void **state)
+{
+	_cleanup_close_ int fd = open("/usr/lib/x86_64-linux-gnu/libssl.so.3", O_RDONLY | O_CLOEXEC);
+	struct anchors anchors;
+	struct sites sites;
+
+	if (fd < 0)
+		skip();
+	assert_int_equal(sites_find(fd, false, &sites), 0);
+	assert_int_equal(anchors_find(fd, &anchors), 0);
+	assert_int_equal(anchors.functions[ANCHOR_WRITE_INTERNAL].addr, sites.write_worker);
+	assert_int_equal(anchors.functions[ANCHOR_READ_INTERNAL].addr, sites.read_worker);
+	/* its version stands in libcrypto: without, the arguments are not known for sure */
+	assert_false(anchors.stacks[ANCHOR_OPENSSL].is_proven);
+}
+
+static void explains_a_file(void **state)
+{
+	struct stack_explanation found;
+	_cleanup_close_ int fd = -1;
+
+	compile("-O2 -fPIE -pie -DSTACK_BORINGSSL");
+	fd = open(program, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(stack_explain(fd, false, &found), 0);
+	assert_string_equal(found.sites.flavour, "boringssl");
+	assert_string_equal(found.brief, "symbols");
+	close(take_fd(fd));
+	if (!build_go("-ldflags='-s -w'"))
+		skip();
+	fd = open(program, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(stack_explain(fd, false, &found), 0);
+	assert_string_equal(found.sites.flavour, "go");
+	assert_string_equal(found.brief, "anchors, start by unwind table");
+	assert_int_equal(found.sites.n, 10);
+	close(take_fd(fd));
+	fd = open("/bin/true", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(stack_explain(fd, false, &found), -ENOENT);
+}
+
 static void takes_no_openssl_whose_version_and_calls_disagree(void **state)
 {
 	expect_refused("-O2 -fPIE -pie -DSTACK_OPENSSL -DFLAGS -DVERSION='\"3.0.16\"'",
@@ -253,20 +307,6 @@ static void places_probes_on_what_was_found(void **state)
 	assert_int_equal(sites.at[2].role, TAP_SET_HOST);
 	assert_int_equal(anchors_sites(&anchors, fd, true, &sites), 0);
 	assert_true(sites.n >= 5);
-}
-
-static bool build_go(const char *flags)
-{
-	char command[1024];
-
-	if (system("go version >/dev/null 2>&1"))
-		return false;
-	snprintf(command, sizeof(command),
-		 "cd tests/integration/clients && HOME=%s GOCACHE=%s/cache GO111MODULE=off GOFLAGS= "
-		 "go build %s -o %s client.go",
-		 folder, folder, flags, program);
-	run(command);
-	return true;
 }
 
 static void finds_go_by_its_function_table(void **state)
@@ -388,6 +428,8 @@ int main(void)
 		cmocka_unit_test(takes_none_of_two_that_look_alike),
 		cmocka_unit_test(finds_the_aead_of_aws_lc),
 		cmocka_unit_test(finds_openssl_and_the_arguments_of_its_version),
+		cmocka_unit_test(finds_in_libssl_what_its_symbols_lead_to),
+		cmocka_unit_test(explains_a_file),
 		cmocka_unit_test(takes_no_openssl_whose_version_and_calls_disagree),
 		cmocka_unit_test(places_probes_on_what_was_found),
 		cmocka_unit_test(finds_go_by_its_function_table),
