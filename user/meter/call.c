@@ -101,6 +101,9 @@ static void take_request(void *arg, int id, enum json_kind kind, const char *key
 	case REQUEST_BACKGROUND:
 		call->is_background = kind == JSON_IS_TRUE;
 		break;
+	case REQUEST_SEARCH:
+		call->searches |= kind == JSON_IS_BEGIN;
+		break;
 	case REQUEST_CONTAINER:
 		call->has_container |= kind == JSON_IS_STRING;
 		break;

@@ -221,6 +221,8 @@ static bool is_pending(const struct call *call)
 		return false;
 	if (!strcmp(call->endpoint->operation, "batch"))
 		return true;
+	if (!strcmp(call->endpoint->operation, "prediction"))
+		return !strcmp(status, "starting") || !strcmp(status, "processing");
 	return !strcmp(call->endpoint->operation, "chat") &&
 	       (!strcmp(status, "queued") ||
 		(!strcmp(status, "in_progress") && call->is_background));

@@ -31,6 +31,7 @@ struct call {
 	struct picture picture;            /* the one in progress */
 	uint64_t images_wanted, seconds_wanted, batch_requests;
 	bool is_background;
+	bool searches;      /* a chat that has its model search the web */
 	bool model_is_path; /* the path's model is not the request's to change */
 	bool has_container; /* a code interpreter's that was paid for before */
 	char size[TIER_LEN], quality[TIER_LEN];

@@ -195,6 +195,9 @@ static void complete(const struct call *call, struct usage_slots_usage *told)
 	/* An Ollama that has the prompt in its cache does not count it. */
 	if (call->answer.dialect == DIALECT_OLLAMA && is_set(told, SLOT_OUTPUT))
 		told->has |= 1u << SLOT_INPUT;
+	/* Chat says nothing of the one search that it was asked for. */
+	if (call->searches && is_set(told, SLOT_OUTPUT) && !is_set(told, SLOT_SEARCHES))
+		set(told, SLOT_SEARCHES, 1);
 	/* A container that the request names was paid for when it was made. */
 	if (call->has_container)
 		s[SLOT_SESSIONS] = 0;

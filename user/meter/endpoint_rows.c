@@ -112,7 +112,11 @@ const struct endpoint endpoint_mistral[] = {
 };
 
 const struct endpoint endpoint_replicate[] = {
-	{ .tail = "/predictions", .operation = "generate_content" },
+	{ .tail = "/predictions", .operation = "prediction", .dialect = DIALECT_ANY },
+	{ .tail = "/v1/predictions/*",
+	  .operation = "prediction",
+	  .dialect = DIALECT_ANY,
+	  .job = JOB_POLL },
 	{ .tail = NULL },
 };
 

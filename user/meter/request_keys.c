@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is wanted of a request, in any dialect. */
-#include "meter/usage_slots.h"
-
-#define END                          \
-	{                            \
-		NULL, 0, NULL, false \
-	}
+#include "meter/usage_keys.h"
 
 static const struct json_node stream_options[] = {
 	{ "include_usage", REQUEST_INCLUDE_USAGE, NULL, false },
@@ -54,6 +49,7 @@ static const struct json_node request[] = {
 	{ "stream", REQUEST_STREAM, NULL, false },
 	{ "stream_options", 0, stream_options, false },
 	{ "background", REQUEST_BACKGROUND, NULL, false },
+	{ "web_search_options", REQUEST_SEARCH, NULL, false },
 	{ "messages", 0, message, false },
 	{ "input", 0, message, false },
 	{ "contents", 0, message, false },

@@ -3,12 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "meter/usage_slots.h"
-
-#define END                          \
-	{                            \
-		NULL, 0, NULL, false \
-	}
+#include "meter/usage_keys.h"
 
 /* OpenAI's shape with all additions: docs/facts/wire.md, "OpenAI-compatible providers". */
 static const struct json_node openai_cached[] = {
@@ -236,76 +231,6 @@ static const struct json_node anthropic_answer[] = {
 	END,
 };
 
-/* Gemini */
-static const struct json_node gemini_count[] = {
-	{ "modality", ANSWER_MODALITY, NULL, false },
-	{ "tokenCount", ANSWER_MODALITY_COUNT, NULL, false },
-	{ "tokens", ANSWER_MODALITY_COUNT, NULL, false },
-	END,
-};
-static const struct json_node gemini_usage[] = {
-	{ "promptTokenCount", SLOT_INPUT, NULL, false },
-	{ "cachedContentTokenCount", SLOT_CACHE_READ, NULL, false },
-	{ "candidatesTokenCount", SLOT_OUTPUT, NULL, false },
-	{ "responseTokenCount", SLOT_OUTPUT, NULL, false },
-	{ "thoughtsTokenCount", SLOT_REASONING, NULL, false },
-	{ "toolUsePromptTokenCount", SLOT_TOOL_PROMPT, NULL, false },
-	{ "totalTokenCount", SLOT_TOTAL, NULL, false },
-	{ "promptTokensDetails", ANSWER_DETAIL_PROMPT, gemini_count, false },
-	{ "cacheTokensDetails", ANSWER_DETAIL_CACHE, gemini_count, false },
-	{ "candidatesTokensDetails", ANSWER_DETAIL_OUTPUT, gemini_count, false },
-	{ "responseTokensDetails", ANSWER_DETAIL_OUTPUT, gemini_count, false },
-	{ "serviceTier", ANSWER_TIER, NULL, false },
-	{ "trafficType", ANSWER_TRAFFIC, NULL, false },
-	END,
-};
-static const struct json_node gemini_interaction[] = {
-	{ "total_input_tokens", SLOT_INPUT, NULL, false },
-	{ "total_cached_tokens", SLOT_CACHE_READ, NULL, false },
-	{ "total_output_tokens", SLOT_OUTPUT, NULL, false },
-	{ "total_thought_tokens", SLOT_REASONING, NULL, false },
-	{ "total_tool_use_tokens", SLOT_TOOL_PROMPT, NULL, false },
-	{ "input_tokens_by_modality", ANSWER_DETAIL_PROMPT, gemini_count, false },
-	{ "cached_tokens_by_modality", ANSWER_DETAIL_CACHE, gemini_count, false },
-	{ "output_tokens_by_modality", ANSWER_DETAIL_OUTPUT, gemini_count, false },
-	END,
-};
-static const struct json_node gemini_found[] = {
-	{ "web", ANSWER_GROUNDED, NULL, false },
-	{ "maps", ANSWER_GROUNDED, NULL, false },
-	END,
-};
-static const struct json_node gemini_grounding[] = {
-	{ "webSearchQueries", ANSWER_GROUNDING, NULL, false },
-	{ "groundingChunks", 0, gemini_found, false },
-	END,
-};
-static const struct json_node gemini_candidate[] = {
-	{ "groundingMetadata", 0, gemini_grounding, false },
-	END,
-};
-/* Vertex's predict: images, and texts of which each has its count. */
-static const struct json_node predict_statistics[] = {
-	{ "token_count", ANSWER_EMBEDDED, NULL, false },
-	END,
-};
-static const struct json_node predict_embeddings[] = {
-	{ "statistics", 0, predict_statistics, false },
-	END,
-};
-static const struct json_node predictions[] = {
-	{ "bytesBase64Encoded", ANSWER_IMAGE, NULL, false },
-	{ "gcsUri", ANSWER_IMAGE, NULL, false },
-	{ "embeddings", 0, predict_embeddings, false },
-	END,
-};
-static const struct json_node gemini_answer[] = {
-	{ "predictions", 0, predictions, false },    { "modelVersion", ANSWER_MODEL, NULL, false },
-	{ "model", ANSWER_MODEL, NULL, false },      { "candidates", 0, gemini_candidate, false },
-	{ "usageMetadata", 0, gemini_usage, false }, { "usage", 0, gemini_interaction, false },
-	{ "error", ANSWER_ERROR, NULL, false },      END,
-};
-
 /* Cohere: billed_units is the bill, `tokens` beside it is what was processed. */
 static const struct json_node cohere_units[] = {
 	{ "input_tokens", SLOT_INPUT, NULL, false },
@@ -435,7 +360,17 @@ static const struct json_node titan_result[] = {
 	{ "input_token_count", SLOT_INPUT, NULL, false },
 	END,
 };
+/* Replicate: models that are billed by token */
+static const struct json_node replicate_metrics[] = {
+	{ "input_token_count", SLOT_INPUT, NULL, false },
+	{ "output_token_count", SLOT_OUTPUT, NULL, false },
+	{ "token_input_count", SLOT_INPUT, NULL, false },
+	{ "token_output_count", SLOT_OUTPUT, NULL, false },
+	END,
+};
 static const struct json_node any_answer[] = {
+	{ "metrics", 0, replicate_metrics, false },
+	{ "status", ANSWER_STATUS, NULL, false },
 	{ "type", ANSWER_TYPE, NULL, false },
 	{ "model", ANSWER_MODEL, NULL, false },
 	{ "modelVersion", ANSWER_MODEL, NULL, false },
@@ -449,8 +384,8 @@ static const struct json_node any_answer[] = {
 	{ "response", 0, any_inner, false },
 	{ "metadata", 0, any_inner, false }, /* Nova's streams */
 	{ "meta", 0, cohere_usage, false },
-	{ "candidates", 0, gemini_candidate, false },
-	{ "usageMetadata", 0, gemini_usage, false },
+	{ "candidates", 0, usage_gemini_candidate, false },
+	{ "usageMetadata", 0, usage_gemini_usage, false },
 	{ "amazon-bedrock-invocationMetrics", 0, bedrock_metrics, false },
 	/* Llama; Titan, as a stream and whole */
 	{ "prompt_token_count", SLOT_INPUT, NULL, false },
@@ -470,7 +405,7 @@ const struct json_node *usage_keys(enum dialect dialect)
 		[DIALECT_NONE] = NULL,
 		[DIALECT_ANTHROPIC] = anthropic_answer,
 		[DIALECT_OPENAI] = openai_answer,
-		[DIALECT_GEMINI] = gemini_answer,
+		[DIALECT_GEMINI] = usage_gemini_answer,
 		[DIALECT_COHERE] = cohere_answer,
 		[DIALECT_BEDROCK] = bedrock_answer,
 		[DIALECT_DEEPGRAM] = deepgram_answer,

@@ -104,6 +104,7 @@ enum request_id {
 	REQUEST_INCLUDE_USAGE,
 	REQUEST_ROLE,
 	REQUEST_TOOL,
+	REQUEST_SEARCH, /* an object: the model is to search */
 	REQUEST_BACKGROUND,
 	REQUEST_CONTAINER, /* of a code interpreter: a name was paid for when it was made */
 	REQUEST_SIZE,      /* of images and videos */

@@ -532,6 +532,41 @@ static void a_background_job_is_billed_by_who_asks_for_it(void **state)
 	assert_false(charge.is_poll);
 }
 
+/* replicate/meta/llama-2-70b-chat: in 0.65, out 2.75. */
+static void a_prediction_is_billed_when_it_is_done(void **state)
+{
+	static const char path[] = "/v1/models/meta/llama-2-70b-chat/predictions";
+	static const char done[] = "{\"id\":\"p1\",\"model\":\"meta/llama-2-70b-chat\",\"status\":"
+				   "\"succeeded\",\"metrics\":{\"input_token_count\":1000,"
+				   "\"output_token_count\":100,\"predict_time\":2.5}}";
+
+	assert_costs(
+		ASK("api.replicate.com", path, "{\"input\":{\"prompt\":\"hi\"}}",
+		    "{\"id\":\"p1\",\"model\":\"meta/llama-2-70b-chat\",\"status\":\"starting\"}",
+		    JSON, 201),
+		CHARGE_PENDING, 0);
+	assert_costs(
+		ASK("api.replicate.com", path, "{\"input\":{\"prompt\":\"hi\"}}", done, JSON, 201),
+		CHARGE_USAGE, 1000 * 650 + 100 * 2750);
+	assert_costs(
+		ASK("api.replicate.com", "/v1/predictions/p1", NULL, done, JSON, .method = "GET"),
+		CHARGE_USAGE, 1000 * 650 + 100 * 2750);
+}
+
+/* gpt-4o-search-preview: in 2.5, out 10, and 0.035 USD a search. */
+static void a_chat_that_searches_pays_for_it(void **state)
+{
+	static const char answer[] = "{\"model\":\"gpt-4o-search-preview\",\"usage\":{"
+				     "\"prompt_tokens\":1000,\"completion_tokens\":100}}";
+
+	assert_costs(ASK(OPENAI, CHAT,
+			 "{\"model\":\"gpt-4o-search-preview\",\"web_search_options\":{}}", answer,
+			 JSON),
+		     CHARGE_USAGE, 1000 * 2500 + 100 * 10000 + 35000000);
+	assert_costs(ASK(OPENAI, CHAT, "{\"model\":\"gpt-4o-search-preview\"}", answer, JSON),
+		     CHARGE_USAGE, 1000 * 2500 + 100 * 10000);
+}
+
 /* claude-opus-4-8 at half of 5 and 25, claude-haiku-4-5 at half of 1 and 5. */
 static void a_batch_is_billed_by_its_results(void **state)
 {
@@ -654,6 +689,8 @@ int main(void)
 		cmocka_unit_test(tuned_models_have_their_own_price),
 		cmocka_unit_test(a_class_without_a_price_is_named),
 		cmocka_unit_test(a_background_job_is_billed_by_who_asks_for_it),
+		cmocka_unit_test(a_prediction_is_billed_when_it_is_done),
+		cmocka_unit_test(a_chat_that_searches_pays_for_it),
 		cmocka_unit_test(a_batch_is_billed_by_its_results),
 		cmocka_unit_test(models_of_this_quarter_have_a_price),
 		cmocka_unit_test(pictures_are_estimated_by_their_formula),

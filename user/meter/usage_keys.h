@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files that list the keys of answers share; nobody else includes it. */
+#ifndef METER_USAGE_KEYS_H
+#define METER_USAGE_KEYS_H
+
+#include "meter/usage_slots.h"
+
+/* Ends a list of keys. */
+#define END                          \
+	{                            \
+		NULL, 0, NULL, false \
+	}
+
+extern const struct json_node usage_gemini_usage[], usage_gemini_candidate[], usage_gemini_answer[];
+
+#endif
