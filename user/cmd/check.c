@@ -10,8 +10,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cmd/cmd.h"
 #include "cmd/coverage.h"
+#include "cmd/metering.h"
 #include "cmd/options.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
@@ -184,18 +186,6 @@ static enum find_returns returns_of(struct ledger *ledger)
 	return ret;
 }
 
-/* A pid may be reused; the name tells the two apart. */
-static bool is_running(const json_t *daemon)
-{
-	json_int_t pid = json_integer_value(json_object_get(daemon, "pid"));
-	char comm[WHO_COMM_LEN];
-
-	if (pid <= 0 || pid > INT32_MAX)
-		return false;
-	read_comm((unsigned)pid, comm);
-	return !strcmp(comm, "aigress");
-}
-
 static const char *string(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
@@ -306,24 +296,24 @@ static void print_kube(json_t *sources, json_t *annotations)
 }
 
 static void print_ledger(struct ledger *ledger, const char *dir, const char *why,
-			 const json_t *daemon)
+			 const struct metering *metering)
 {
 	printf("\nLedger\n");
 	if (!ledger && why)
 		printf("  %s\n", why);
 	else if (!ledger)
 		printf("  none in %s yet: `aigress run` makes it\n", dir);
-	else if (is_running(daemon))
-		printf("  %s/" LEDGER_FILE ", kept by pid %lld\n", dir,
-		       json_integer_value(json_object_get(daemon, "pid")));
+	else if (metering->is_running)
+		printf("  %s/" LEDGER_FILE ", kept by pid %lld\n", dir, metering->pid);
 	else
 		printf("  %s/" LEDGER_FILE "; no daemon is running: nothing is metered\n", dir);
 }
 
 static int print_json(const struct feature features[FEATURES], const struct scan *scan,
-		      struct ledger *ledger, const char *cgroup_root)
+		      struct ledger *ledger, const char *cgroup_root,
+		      const struct metering *metering)
 {
-	json_t *daemon = fact(ledger, "daemon");
+	char since[SHOW_LEN];
 	json_t *list = json_array(), *processes = json_array(), *root;
 
 	for (size_t i = 0; i < FEATURES; i++)
@@ -338,13 +328,15 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 							   scan->rows[i].files));
 	root = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o*, s:o*, s:o*, s:o*, s:o*}", "supported",
 			 can_run(features), "cgroup_root", cgroup_root, "running",
-			 is_running(daemon), "features", list, "processes", processes, "coverage",
+			 metering->is_running, "features", list, "processes", processes, "coverage",
 			 fact(ledger, "coverage"), "estimates", fact(ledger, "estimates"), "health",
 			 fact(ledger, "health"), "names", fact(ledger, "names"), "annotations",
 			 fact(ledger, "annotations"));
-	json_decref(daemon);
 	if (!root)
 		return -ENOMEM;
+	if (metering->since_us)
+		json_object_set_new(root, "not_metered_since",
+				    json_string(text_time(metering->since_us, since)));
 	json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 	putchar('\n');
 	json_decref(root);
@@ -352,21 +344,22 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 }
 
 static void print_text(const struct feature features[FEATURES], struct scan *scan,
-		       struct ledger *ledger, const char *dir, const char *why)
+		       struct ledger *ledger, const char *dir, const char *why,
+		       const struct metering *metering)
 {
-	json_t *daemon = fact(ledger, "daemon");
 	json_t *coverage = fact(ledger, "coverage"), *estimates = fact(ledger, "estimates");
 	json_t *sources = fact(ledger, "names"), *annotations = fact(ledger, "annotations");
 
+	if (ledger)
+		metering_print(metering, stdout);
 	print_features(features);
-	print_ledger(ledger, dir, why, daemon);
+	print_ledger(ledger, dir, why, metering);
 	print_processes(scan);
 	if (ledger)
 		coverage_print(coverage, estimates, name_library, scan);
 	print_kube(sources, annotations);
 	json_decref(sources);
 	json_decref(annotations);
-	json_decref(daemon);
 	json_decref(coverage);
 	json_decref(estimates);
 }
@@ -400,6 +393,7 @@ int cmd_check(int argc, char **argv)
 	char cgroup_root[WHO_PATH_LEN] = "";
 	struct feature features[FEATURES];
 	struct ledger *ledger = NULL;
+	struct metering metering;
 	struct scan scan = { 0 };
 	_cleanup_free_ char *sentence = NULL;
 	int err;
@@ -410,12 +404,13 @@ int cmd_check(int argc, char **argv)
 	/* No ledger is a finding here, not an error. */
 	if (ledger_open(&ledger, options.state, false, &sentence) == -ENOENT)
 		free(take(sentence));
+	metering_read(ledger, options.state, clock_wall_us(), &metering);
 	scan.returns = returns_of(ledger);
 	err = scan_processes(&scan);
 	if (!err && options.json)
-		err = print_json(features, &scan, ledger, cgroup_root);
+		err = print_json(features, &scan, ledger, cgroup_root, &metering);
 	else if (!err)
-		print_text(features, &scan, ledger, options.state, sentence);
+		print_text(features, &scan, ledger, options.state, sentence, &metering);
 	scan_done(&scan);
 	ledger_free(ledger);
 	if (err) {

@@ -55,7 +55,7 @@ int report_write(FILE *out, struct ledger *ledger, const struct report *report)
 		[REPORT_TABLE] = &report_table, [REPORT_CSV] = &report_csv, [REPORT_JSON] = &report_json
 	};
 	struct report asked = *report;
-	struct rows rows = { .writer = { .out = out, .report = &asked },
+	struct rows rows = { .writer = { .out = out, .report = &asked, .ledger = ledger },
 			     .form = forms[asked.format] };
 	int r;
 
@@ -158,6 +158,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
+static void say_beside(struct ledger *ledger, const struct report *report)
+{
+	metering_print(report->metering, stderr);
+	(void)metering_print_gaps(ledger, report->metering, report->since_us, report->now_us,
+				  stderr);
+}
+
 int cmd_report(int argc, char **argv)
 {
 	static const struct argp argp = { .options = rows,
@@ -165,6 +172,7 @@ int cmd_report(int argc, char **argv)
 					  .doc = "Spend from the ledger." };
 	struct options options = { .report = { .keys = DEFAULT_KEYS } };
 	struct ledger *ledger = NULL;
+	struct metering metering;
 	int r;
 
 	options.report.now_us = clock_wall_us();
@@ -173,6 +181,11 @@ int cmd_report(int argc, char **argv)
 	r = show_open("report", options.state, &ledger);
 	if (r)
 		return r;
+	metering_read(ledger, options.state, options.report.now_us, &metering);
+	options.report.metering = &metering;
+	/* CSV is rows alone: what is to be known of them goes beside it. */
+	if (options.report.format == REPORT_CSV)
+		say_beside(ledger, &options.report);
 	r = report_write(stdout, ledger, &options.report);
 	ledger_free(ledger);
 	if (r < 0)

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "cmd/metering.h"
 #include "ledger/ledger.h"
 
 enum report_format { REPORT_TABLE, REPORT_CSV, REPORT_JSON };
@@ -14,6 +15,7 @@ struct report {
 	int64_t now_us;
 	uint32_t keys; /* bits (1u << enum ledger_key) */
 	enum report_format format;
+	const struct metering *metering; /* table and JSON say it, with the gaps; NULL: they do not */
 };
 
 /* 0 or -errno. */

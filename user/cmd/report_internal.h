@@ -13,6 +13,7 @@
 struct report_writer {
 	FILE *out;
 	const struct report *report;
+	struct ledger *ledger;
 	struct ledger_row total;
 	size_t rows;
 	struct table *table; /* of report_table alone; NULL before begin() */

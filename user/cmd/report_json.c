@@ -4,6 +4,7 @@
 
 #include "cmd/report_internal.h"
 #include "cmd/show.h"
+#include "ledger/gaps.h"
 
 static int begin(struct report_writer *writer)
 {
@@ -116,6 +117,28 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 	write_object(writer->out, object);
 }
 
+static void add_gap(void *arg, const struct gap *gap)
+{
+	char from[SHOW_LEN], until[SHOW_LEN];
+
+	json_array_append_new(arg, json_pack("{s:s, s:s, s:b, s:b}", "from",
+					     text_time(gap->from_us, from), "until",
+					     text_time(gap->until_us, until), "open", gap->is_open,
+					     "killed", gap->was_killed));
+}
+
+static void write_gaps(struct report_writer *writer)
+{
+	const struct report *report = writer->report;
+	json_t *gaps = json_array();
+
+	(void)gaps_read(writer->ledger, report->since_us, report->now_us,
+			report->metering->is_running, add_gap, gaps);
+	fprintf(writer->out,
+		",\n\"metering\":%s,\"gaps\":", report->metering->is_running ? "true" : "false");
+	write_object(writer->out, gaps);
+}
+
 static void end(struct report_writer *writer)
 {
 	char since[SHOW_LEN], now[SHOW_LEN];
@@ -124,6 +147,8 @@ static void end(struct report_writer *writer)
 	add_sums(totals, &writer->total);
 	fputs("],\n\"totals\":", writer->out);
 	write_object(writer->out, totals);
+	if (writer->report->metering)
+		write_gaps(writer);
 	fprintf(writer->out, ",\n\"since\":\"%s\",\"generated\":\"%s\",\"currency\":\"USD\"}\n",
 		text_time(writer->report->since_us, since), text_time(writer->report->now_us, now));
 }

@@ -38,6 +38,8 @@ static int begin(struct report_writer *writer)
 					    "CACHE WRITE", "OUTPUT",    "COST USD" };
 	bool by_call = report_is_by_call(writer);
 
+	if (writer->report->metering)
+		metering_print(writer->report->metering, writer->out);
 	writer->table = table_new(NULL);
 	if (!writer->table)
 		return -ENOMEM;
@@ -112,7 +114,7 @@ static void add_total(struct report_writer *writer)
 	add_figures(writer, &writer->total);
 }
 
-static void end(struct report_writer *writer)
+static void write_totals(struct report_writer *writer)
 {
 	const struct ledger_row *total = &writer->total;
 	uint64_t permille = total->calls ? total->estimated_calls * 1000 / total->calls : 0;
@@ -157,6 +159,16 @@ static void end(struct report_writer *writer)
 			"\n%s tokens that answers claimed are more than their bytes and models can carry, "
 			"and are not counted.\n",
 			show_count(total->excess, a));
+}
+
+static void end(struct report_writer *writer)
+{
+	const struct report *report = writer->report;
+
+	write_totals(writer);
+	if (report->metering)
+		(void)metering_print_gaps(writer->ledger, report->metering, report->since_us,
+					  report->now_us, writer->out);
 }
 
 const struct report_form report_table = { .begin = begin, .row = write_row, .end = end };

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cmd/cmd.h"
+#include "cmd/metering.h"
 #include "cmd/options.h"
 #include "cmd/show.h"
 
@@ -32,7 +34,20 @@ static const struct {
 	{ 'm', LEDGER_BY_MODEL },     { 's', LEDGER_BY_SOURCE },
 };
 
-static void draw(struct ledger *ledger, enum ledger_key key)
+/* The frame, and before it since when nobody measures. 0 or -errno. */
+static int write_frame(struct ledger *ledger, const struct options *options, FILE *out,
+		       unsigned width, unsigned height)
+{
+	struct metering metering;
+	unsigned above;
+
+	metering_read(ledger, options->state, clock_wall_us(), &metering);
+	metering_print(&metering, out);
+	above = metering.is_running ? 0 : METERING_LINES;
+	return top_frame(ledger, options->key, out, width, height > above ? height - above : height);
+}
+
+static void draw(struct ledger *ledger, const struct options *options)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
@@ -41,7 +56,7 @@ static void draw(struct ledger *ledger, enum ledger_key key)
 
 	if (!out)
 		return;
-	err = top_frame(ledger, key, out, (unsigned)COLS, (unsigned)LINES - 2);
+	err = write_frame(ledger, options, out, (unsigned)COLS, (unsigned)LINES - 2);
 	fclose(out);
 	erase();
 	if (err)
@@ -55,7 +70,7 @@ static void draw(struct ledger *ledger, enum ledger_key key)
 		line = end ? end + 1 : NULL;
 	}
 	attron(A_REVERSE);
-	mvprintw(LINES - 1, 0, " q quit | by %s | ", ledger_key_name(key));
+	mvprintw(LINES - 1, 0, " q quit | by %s | ", ledger_key_name(options->key));
 	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
 		printw("%c %s  ", choices[i].key, ledger_key_name(choices[i].by));
 	attroff(A_REVERSE);
@@ -63,7 +78,7 @@ static void draw(struct ledger *ledger, enum ledger_key key)
 }
 
 /* False: ncurses knows no such terminal, and nothing was drawn. */
-static bool live(struct ledger *ledger, enum ledger_key key)
+static bool live(struct ledger *ledger, struct options *options)
 {
 	SCREEN *screen;
 	int pressed = ERR;
@@ -79,8 +94,8 @@ static bool live(struct ledger *ledger, enum ledger_key key)
 	while (pressed != 'q') {
 		for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
 			if (pressed == choices[i].key)
-				key = choices[i].by;
-		draw(ledger, key);
+				options->key = choices[i].by;
+		draw(ledger, options);
 		pressed = getch();
 	}
 	endwin();
@@ -132,8 +147,8 @@ int cmd_top(int argc, char **argv)
 	if (code != CMD_OK)
 		return code;
 	if (options.once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO) ||
-	    !live(ledger, options.key))
-		err = top_frame(ledger, options.key, stdout, 0, 0);
+	    !live(ledger, &options))
+		err = write_frame(ledger, &options, stdout, 0, 0);
 	ledger_free(ledger);
 	if (!err)
 		return CMD_OK;

@@ -18,6 +18,7 @@
 #include "enforce/watchdog.h"
 #include "find/find.h"
 #include "kube/kube.h"
+#include "ledger/gaps.h"
 #include "meter/price.h"
 #include "notify/stdout.h"
 #include "notify/webhook.h"
@@ -81,6 +82,8 @@ int daemon_listen(struct daemon *daemon)
 
 void daemon_stop(struct daemon *daemon)
 {
+	if (daemon->is_measuring)
+		(void)gaps_end(daemon->ledger, clock_wall_us());
 	daemon->observers = observers_free(daemon->observers);
 	daemon->find = find_free(daemon->find);
 	if (daemon->tap)

@@ -51,6 +51,7 @@ struct daemon {
 	struct stdout_lines *stdout_lines;
 	struct kube *kube;
 	struct observers *observers; /* NULL: nothing is served */
+	bool is_measuring;           /* it has begun, and the ledger has it */
 };
 
 /* How it ended; the values are the exit codes of cmd.h. */

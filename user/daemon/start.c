@@ -29,6 +29,7 @@
 #include "find/find.h"
 #include "find/selftest.h"
 #include "kube/kube.h"
+#include "ledger/gaps.h"
 #include "meter/api.h"
 #include "meter/price.h"
 #include "notify/stdout.h"
@@ -433,6 +434,12 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 	snapshot_put_daemon(daemon->ledger, daemon->cgroup_root,
 			    daemon->config.find.returns == FIND_RETURN_INSTRUCTIONS);
 	(void)snapshot_put_rules(daemon->ledger, &daemon->config.rules);
+	err = gaps_begin(daemon->ledger, clock_wall_us());
+	daemon->is_measuring = !err;
+	if (err)
+		log_warn("that metering begins cannot be written (%s), proceeding: reports will show "
+			 "a gap",
+			 strerror(-err));
 	ledger_commit(daemon->ledger);
 	trim();
 	return DAEMON_OK;

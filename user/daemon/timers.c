@@ -14,6 +14,7 @@
 #include "daemon/observers.h"
 #include "daemon/snapshot.h"
 #include "enforce/waiters.h"
+#include "ledger/gaps.h"
 #include "notify/webhook.h"
 #include "shared/shared.h"
 #include "tap/tap.h"
@@ -27,7 +28,7 @@
 
 struct timers {
 	struct daemon *daemon;
-	struct loop_source *commit, *snapshot, *settle, *pace, *sweep;
+	struct loop_source *commit, *snapshot, *settle, *pace, *sweep, *beat;
 	uint64_t snapshot_ns; /* how long the last snapshot took, or this one has taken so far */
 	unsigned next_part;   /* of this snapshot; 0: it is whole */
 	bool is_stale;        /* something has changed since this snapshot began */
@@ -228,6 +229,15 @@ static void on_sweep(void *arg)
 	(void)loop_arm(timers->sweep, has_changed || needs_sweeps(daemon) ? SWEEP_NS : PRUNE_NS);
 }
 
+/* What is missed for a full disk or a reader's lock is made up a minute later. */
+static void on_beat(void *arg)
+{
+	struct timers *timers = arg;
+
+	(void)gaps_beat(timers->daemon->ledger, clock_wall_us());
+	(void)loop_arm(timers->beat, GAPS_BEAT_NS);
+}
+
 /* A timer that fires when it is armed; after_ns: for the first time, 0: not yet. */
 static int add(struct timers *timers, loop_fn fn, uint64_t after_ns, struct loop_source **ret)
 {
@@ -255,6 +265,8 @@ int timers_new(struct timers **ret, struct daemon *daemon)
 		err = add(timers, on_pace, ENFORCER_PACE_NS, &timers->pace);
 	if (!err)
 		err = add(timers, on_sweep, SWEEP_NS, &timers->sweep);
+	if (!err)
+		err = add(timers, on_beat, GAPS_BEAT_NS, &timers->beat);
 	if (err)
 		timers_free(timers);
 	else
@@ -271,6 +283,7 @@ struct timers *timers_free(struct timers *timers)
 	loop_remove(timers->settle);
 	loop_remove(timers->pace);
 	loop_remove(timers->sweep);
+	loop_remove(timers->beat);
 	free(timers);
 	return NULL;
 }

@@ -252,7 +252,7 @@ int ledger_open(struct ledger **ret, const char *dir, bool writable, char **ret_
 	return 0;
 }
 
-static bool is_locked(const char *dir)
+bool ledger_is_written(const char *dir)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
@@ -282,7 +282,7 @@ int override_open(struct ledger **ret, const char *dir, bool *ret_daemon, char *
 	err = check_version(ledger, path, ret_error);
 	if (err)
 		return err;
-	*ret_daemon = is_locked(dir);
+	*ret_daemon = ledger_is_written(dir);
 	*ret = take(ledger);
 	return 0;
 }

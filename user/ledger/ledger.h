@@ -31,6 +31,8 @@ struct ledger;
  */
 int ledger_open(struct ledger **ret, const char *dir, bool writable, char **ret_error);
 struct ledger *ledger_free(struct ledger *ledger); /* commits */
+/* Has a daemon DIR's ledger open for writing? False, too, for who may not read its lock. */
+bool ledger_is_written(const char *dir);
 
 /*
  * One call with whose it was. start_us: wall clock, microseconds since the epoch. When it was read:

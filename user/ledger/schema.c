@@ -130,9 +130,14 @@ static const char schema_7[] =
 	" WHERE error_input OR error_output OR error_nanos;"
 static const char schema_8[] = SCHEMA_8_COLUMNS("calls") SCHEMA_8_COLUMNS("hours");
 
+/* When daemons measured (gaps.h). end_us 0: it runs, or did not come to say that it ended. */
+static const char schema_9[] =
+	"CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, begin_us INTEGER NOT NULL,"
+	" seen_us INTEGER NOT NULL, end_us INTEGER NOT NULL);";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4,
-					  schema_5, schema_6, schema_7, schema_8 };
+static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4, schema_5,
+					  schema_6, schema_7, schema_8, schema_9 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

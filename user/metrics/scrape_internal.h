@@ -34,4 +34,12 @@ struct scrape_family {
 /* scrape_state.c: budgets, gates, coverage, losses, the daemon itself. Ends with a NULL name. */
 extern const struct scrape_family scrape_state[];
 
+/* scrape_ledger.c: rows of families of scrape_state[] */
+void scrape_write_writable(struct scrape *scrape);
+void scrape_write_pending(struct scrape *scrape);
+void scrape_write_lost(struct scrape *scrape);
+void scrape_write_gaps(struct scrape *scrape);
+void scrape_write_prices(struct scrape *scrape);
+void scrape_write_prices_day(struct scrape *scrape);
+
 #endif

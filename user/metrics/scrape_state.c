@@ -321,50 +321,6 @@ static void write_events(struct scrape *scrape)
 		count(scrape, NULL, NULL, scrape->pipeline.events);
 }
 
-/* The ledger and the prices. */
-
-static void write_writable(struct scrape *scrape)
-{
-	if (scrape->sources.ledger)
-		count(scrape, NULL, NULL, !scrape->sources.is_ledger_failing);
-}
-
-static void write_pending(struct scrape *scrape)
-{
-	if (scrape->sources.ledger)
-		count(scrape, NULL, NULL, ledger_pending(scrape->sources.ledger));
-}
-
-static void write_lost(struct scrape *scrape)
-{
-	if (scrape->sources.ledger)
-		count(scrape, NULL, NULL, ledger_lost(scrape->sources.ledger));
-}
-
-static void write_prices(struct scrape *scrape)
-{
-	if (scrape->sources.prices)
-		count(scrape, NULL, NULL, prices_count(scrape->sources.prices));
-}
-
-/* The day at the end of what a price file calls itself: "litellm 2026-08-01". */
-static void write_prices_day(struct scrape *scrape)
-{
-	const char *origin;
-
-	for (size_t i = 0;
-	     scrape->sources.prices && (origin = prices_origin(scrape->sources.prices, i)); i++) {
-		const char *day = strrchr(origin, ' ');
-		char labels[METRICS_LABELS_LEN] = "";
-		struct tm tm = { 0 };
-
-		if (!day || !strptime(day + 1, "%Y-%m-%d", &tm))
-			continue;
-		metrics_label(labels, sizeof(labels), "origin", origin);
-		exposition_count(&scrape->out, labels, NULL, NULL, (uint64_t)timegm(&tm));
-	}
-}
-
 /* The daemon itself. */
 
 static void write_run_time(void *arg, const struct tap_run_time *run_time)
@@ -476,14 +432,17 @@ const struct scrape_family scrape_state[] = {
 	    COUNTER },
 	  .all = write_gap_bytes },
 	{ { "aigress_ledger_writable", NULL, "0 while the ledger's last commit failed.", GAUGE },
-	  .all = write_writable },
+	  .all = scrape_write_writable },
 	{ { "aigress_ledger_pending_calls", NULL, "Calls that wait for the disk.", GAUGE },
-	  .all = write_pending },
+	  .all = scrape_write_pending },
 	{ { "aigress_ledger_lost_calls", NULL, "Calls that the ledger could not take.", COUNTER },
-	  .all = write_lost },
-	{ { "aigress_prices", NULL, "Models with a price.", GAUGE }, .all = write_prices },
+	  .all = scrape_write_lost },
+	{ { "aigress_meter_gap_seconds", "seconds",
+	    "Of the last 24 hours, when no aigress measured this node.", GAUGE },
+	  .all = scrape_write_gaps },
+	{ { "aigress_prices", NULL, "Models with a price.", GAUGE }, .all = scrape_write_prices },
 	{ { "aigress_prices_timestamp_seconds", "seconds", "The day of a price file.", GAUGE },
-	  .all = write_prices_day },
+	  .all = scrape_write_prices_day },
 	{ { "aigress_bpf_run_seconds", "seconds",
 	    "Time in a program of the kernel half, while kernel.bpf_stats_enabled is on.", COUNTER },
 	  .all = write_run_times },

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fields.h"
 #include "base/text.h"
+#include "ledger/gaps.h"
 
 #define DAY_US     (86400 * US_PER_S)
 #define TARGET_LEN TEXT_LEN(300)
@@ -289,6 +290,24 @@ static json_t *losses(const struct scrape_sources *sources)
 	return object;
 }
 
+static void add_gap(void *arg, const struct gap *gap)
+{
+	json_t *row = add_row(arg, STATUS_GAPS);
+
+	field_set(row, "from_us", json_integer((json_int_t)gap->from_us));
+	field_set(row, "until_us", json_integer((json_int_t)gap->until_us));
+}
+
+/* When nobody measured, of the 24 hours that the sums are of. */
+static json_t *gaps(const struct scrape_sources *sources, int64_t now_us)
+{
+	json_t *array = json_array();
+
+	if (sources->ledger)
+		(void)gaps_read(sources->ledger, now_us - DAY_US, now_us, true, add_gap, array);
+	return array;
+}
+
 static char *make(struct status *status, const struct scrape_sources *sources, const char *node,
 		  const char *trouble, int64_t now_us)
 {
@@ -313,6 +332,7 @@ static char *make(struct status *status, const struct scrape_sources *sources, c
 	field_set(object, "gates", gates);
 	field_set(object, "actions", actions(status));
 	field_set(object, "coverage", coverage(sources, &stats));
+	field_set(object, "gaps", gaps(sources, now_us));
 	field_number(object, "in_flight", stats.connections.calls);
 	field_set(object, "losses", losses(sources));
 	text = object ? json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) :

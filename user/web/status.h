@@ -14,6 +14,7 @@
 #define STATUS_GATES     50
 #define STATUS_ACTIONS   20
 #define STATUS_PROCESSES 50
+#define STATUS_GAPS      20
 #define STATUS_FRESH_NS  900000000ULL /* for so long one answer serves all who ask */
 
 struct status;

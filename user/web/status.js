@@ -185,6 +185,8 @@ function draw(status) {
 	$("flight").textContent = count(status.in_flight) + " calls in flight";
 	$("day").textContent = usd(total.day);
 	$("calls").textContent = `${count(total.calls)} calls, ${count(total.tokens)} tokens`;
+	$("gaps").textContent = status.gaps.length ? "Not measured: " + status.gaps.map((gap) =>
+		`${clock(gap.from_us)} to ${clock(gap.until_us)}`).join(", ") : "";
 	drawMinutes(total.spark);
 	$("spenders").replaceChildren(...(status.spenders.length ? status.spenders.map(drawSpender) :
 		[make("tr", "", make("td", "none", "Nobody has called an AI host."))]));
@@ -211,6 +213,9 @@ function stale() {
 	if (late) {
 		$("health").textContent = `no answer for ${Math.round((Date.now() - lastAnswer) / 1000)} s`;
 		$("health").className = "pill alarm";
+		$("headline").textContent = "Nobody measures, or this host cannot be reached: what is below ended at " +
+			new Date(lastAnswer).toLocaleTimeString("en-GB") + ".";
+		$("headline").className = "alarm";
 	}
 }
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether anybody measures, since when nobody does, and what holds meanwhile: what each subcommand that
+ * shows figures says before them, because the figures of a dead daemon look like those of a live one.
+ */
+#ifndef CMD_METERING_H
+#define CMD_METERING_H
+
+#include <stdio.h>
+
+#include "ledger/ledger.h"
+
+/* A state directory's daemon; pid 0: not known. */
+struct metering {
+	bool is_running;
+	bool was_killed;  /* the last one did not come to say that it ended */
+	bool knows_pins;  /* this user may see what is pinned */
+	bool has_pins;    /* gates outlived it */
+	int64_t since_us; /* nobody measures since then; 0: not known */
+	long long pid;
+};
+
+/* `ledger` may be NULL: then only what the directory says is known. */
+void metering_read(struct ledger *ledger, const char *dir, int64_t now_us, struct metering *ret);
+/*
+ * Nothing while a daemon runs; else METERING_LINES lines: since when nobody measures, which gates are left,
+ * and an empty one.
+ */
+#define METERING_LINES 3
+void metering_print(const struct metering *metering, FILE *out);
+
+/* "no meter 2026-11-30T21:39:00Z to ... (1 min 2 s)" for each gap since since_us; 0 or -errno. */
+int metering_print_gaps(struct ledger *ledger, const struct metering *metering, int64_t since_us,
+			int64_t now_us, FILE *out);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Families of the ledger and the prices. */
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "ledger/gaps.h"
+#include "meter/price.h"
+#include "metrics/scrape_internal.h"
+
+#define DAY_US (86400 * US_PER_S)
+
+void scrape_write_writable(struct scrape *scrape)
+{
+	if (scrape->sources.ledger)
+		exposition_count(&scrape->out, "", NULL, NULL, !scrape->sources.is_ledger_failing);
+}
+
+void scrape_write_pending(struct scrape *scrape)
+{
+	if (scrape->sources.ledger)
+		exposition_count(&scrape->out, "", NULL, NULL,
+				 ledger_pending(scrape->sources.ledger));
+}
+
+void scrape_write_lost(struct scrape *scrape)
+{
+	if (scrape->sources.ledger)
+		exposition_count(&scrape->out, "", NULL, NULL, ledger_lost(scrape->sources.ledger));
+}
+
+void scrape_write_prices(struct scrape *scrape)
+{
+	if (scrape->sources.prices)
+		exposition_count(&scrape->out, "", NULL, NULL, prices_count(scrape->sources.prices));
+}
+
+/* The day at the end of what a price file calls itself: "litellm 2026-08-01". */
+void scrape_write_prices_day(struct scrape *scrape)
+{
+	const char *origin;
+
+	for (size_t i = 0;
+	     scrape->sources.prices && (origin = prices_origin(scrape->sources.prices, i)); i++) {
+		const char *day = strrchr(origin, ' ');
+		char labels[METRICS_LABELS_LEN] = "";
+		struct tm tm = { 0 };
+
+		if (!day || !strptime(day + 1, "%Y-%m-%d", &tm))
+			continue;
+		metrics_label(labels, sizeof(labels), "origin", origin);
+		exposition_count(&scrape->out, labels, NULL, NULL, (uint64_t)timegm(&tm));
+	}
+}
+
+/* The gap before a restart leaves the sum a day after it: alert on it, and it resolves by itself. */
+void scrape_write_gaps(struct scrape *scrape)
+{
+	int64_t sum_us;
+
+	if (scrape->sources.ledger && !gaps_sum(scrape->sources.ledger, scrape->now_us - DAY_US,
+						scrape->now_us, true, &sum_us))
+		exposition_count(&scrape->out, "", NULL, NULL, (uint64_t)(sum_us / US_PER_S));
+}
