@@ -108,7 +108,7 @@ static bool is_shown(const struct call *call)
 
 /*
  * Usage of the call's own model, or of one beside it, is cut to what can be; what was beyond is added up. Of a
- * batch's results the lines add up, which no context bounds.
+ * batch the requests add up, which no context bounds.
  */
 static void bound(const struct call *call, const struct prices *prices, const char *model,
 		  struct usage *usage, uint64_t *excess)
@@ -117,7 +117,7 @@ static void bound(const struct call *call, const struct prices *prices, const ch
 	struct bound most = { .shown_bytes = call->answer_plain_bytes + call->request_bytes,
 			      .is_shown = is_shown(call) };
 
-	if (call->endpoint->job == JOB_RESULTS)
+	if (call->endpoint->job && call->endpoint->tier)
 		return;
 	prices_limits(prices, call->provider->name, model, &most.input, &most.output);
 	if (call->images_wanted > 4) /* "n": so many choices */

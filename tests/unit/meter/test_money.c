@@ -609,6 +609,12 @@ static void a_batch_is_billed_by_its_results(void **state)
 		     JSON, .method = "GET");
 	assert_costs(charge, CHARGE_USAGE, (10000 * 2500 + 1000 * 10000) / 2);
 	assert_string_equal(charge.job, "batch_1");
+	/* Of 5,000 requests, which no model's context bounds. */
+	charge = ASK(OPENAI, "/v1/batches/batch_2", NULL,
+		     "{\"id\":\"batch_2\",\"status\":\"completed\",\"model\":\"gpt-4o\",\"usage\":{"
+		     "\"input_tokens\":50000000,\"output_tokens\":5000000}}",
+		     JSON, .method = "GET");
+	assert_costs(charge, CHARGE_USAGE, (50000000LL * 2500 + 5000000LL * 10000) / 2);
 }
 
 /* The supplement: data/supplement.json, by the providers' pages. */
