@@ -175,6 +175,12 @@ static void set(struct usage_slots_usage *told, enum slot slot, uint64_t value)
 	told->has |= 1u << slot;
 }
 
+static void drop(struct usage_slots_usage *told, enum slot slot)
+{
+	told->slots[slot] = 0;
+	told->has &= ~(1u << slot);
+}
+
 /* Adds what a dialect leaves out and what follows from the rest. */
 static void complete(const struct call *call, struct usage_slots_usage *told)
 {
@@ -185,6 +191,11 @@ static void complete(const struct call *call, struct usage_slots_usage *told)
 	if ((is_operation(call, "embeddings") || is_operation(call, "rerank")) &&
 	    is_set(told, SLOT_TOTAL) && !is_set(told, SLOT_INPUT))
 		set(told, SLOT_INPUT, s[SLOT_TOTAL]);
+	/* Elsewhere a duration is how long it took, and a picture is a search's. */
+	if (!is_operation(call, "transcription") && !is_operation(call, "video"))
+		drop(told, SLOT_MILLIS);
+	if (!is_operation(call, "image"))
+		drop(told, SLOT_IMAGES);
 	/* Gemini over OpenAI's shape: thoughts are in the total alone. */
 	sum = s[SLOT_INPUT] + s[SLOT_OUTPUT];
 	if (call->answer.dialect == DIALECT_OPENAI && strstr(model, "gemini") &&

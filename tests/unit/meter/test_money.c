@@ -423,6 +423,17 @@ static void odd_writing_is_read(void **state)
 	static const char gpt[] = "{\"model\":\"gpt-4o\",\"stream\":true,\"stream_options\":{"
 				  "\"include_usage\":true}}";
 
+	/* How long it took is no audio, and what a search found was not drawn. */
+	assert_costs(
+		ASK(OPENAI, CHAT, "{\"model\":\"gpt-4o\"}",
+		    "{\"model\":\"gpt-4o\",\"duration\":12.5,\"images\":[{\"url\":\"https://x\"}],"
+		    "\"usage\":{\"prompt_tokens\":1000,\"completion_tokens\":100}}",
+		    JSON),
+		CHARGE_USAGE, 1000 * 2500 + 100 * 10000);
+	assert_int_not_equal(ASK(OPENAI, CHAT, "{\"model\":\"gpt-4o\"}",
+				 "{\"model\":\"gpt-4o\",\"duration\":12.5}", JSON)
+				     .source,
+			     CHARGE_USAGE);
 	assert_costs(ASK(OPENAI, CHAT "/", "{\"model\":\"gpt-4o\"}",
 			 "{\"model\":\"gpt-4o\",\"usage\":{\"prompt_tokens\":\"1000\","
 			 "\"completion_tokens\":\"100\"}}",
