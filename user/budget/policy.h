@@ -116,6 +116,12 @@ static inline bool policy_in_money(const struct policy_budget *budget)
 	return budget->limit_nanos > 0 || budget->spike_permille;
 }
 
+/* Calls that fit and whose model is not known, or has no price, are taken to be of this one. */
+struct policy_assume {
+	struct policy_match match; /* without a model */
+	char *model;
+};
+
 struct policy_rules {
 	bool enforce;
 	enum policy_loss on_loss; /* of budgets that say nothing else */
@@ -124,6 +130,8 @@ struct policy_rules {
 	size_t n_budgets;
 	struct policy_match *protect;
 	size_t n_protect;
+	struct policy_assume *assume; /* the first that fits counts */
+	size_t n_assume;
 	size_t counters_bytes; /* 0: POLICY_COUNTERS_BYTES */
 	char *file;            /* where the lines count; NULL: none */
 };
@@ -182,6 +190,9 @@ struct policy_subject {
  */
 bool policy_covers(const struct policy_rules *rules, const struct policy_budget *budget,
 		   const char *key, const struct policy_subject *subject, bool *ret_protected);
+
+/* The model that the rules assume of a subject's calls; NULL: none. Valid as long as the rules. */
+const char *policy_assumed(const struct policy *policy, const struct policy_subject *subject);
 
 /* A step that has been reached by a counter, for one member of its scope. */
 struct policy_verdict {

@@ -28,6 +28,11 @@ void policy_rules_done(struct policy_rules *rules)
 		free(budget->steps);
 		match_done(&budget->match);
 	}
+	for (size_t i = 0; i < rules->n_assume; i++) {
+		match_done(&rules->assume[i].match);
+		free(rules->assume[i].model);
+	}
+	free(rules->assume);
 	for (size_t i = 0; i < rules->n_protect; i++)
 		match_done(&rules->protect[i]);
 	free(rules->budgets);

@@ -206,6 +206,16 @@ struct counter *policy_counter_of(struct policy *policy, struct membership *memb
 	return membership->counter;
 }
 
+const char *policy_assumed(const struct policy *policy, const struct policy_subject *subject)
+{
+	const struct policy_rules *rules = policy->rules;
+
+	for (size_t i = 0; i < rules->n_assume; i++)
+		if (match_fits(&rules->assume[i].match, subject))
+			return rules->assume[i].model;
+	return NULL;
+}
+
 bool policy_covers(const struct policy_rules *rules, const struct policy_budget *budget,
 		   const char *key, const struct policy_subject *subject, bool *ret_protected)
 {

@@ -7,12 +7,12 @@
 
 #include "base/zone.h"
 #include "budget/policy.h"
+#include "config/match.h"
 #include "kube/annotations.h"
 
 #define BUDGETS_MAX 1000
 #define STEPS_MAX   16
 #define PROTECT_MAX 256
-#define LABELS_MAX  16
 
 #define DAY_NS   86400000000000ULL
 #define GRACE_NS 10000000000ULL /* docker-stop(1) waits as long */
@@ -30,64 +30,6 @@ _Static_assert(POLICY_PER_CONTAINER == 4 && POLICY_PER_PROCESS == 8, "in pers' o
 
 const char *const config_losses[] = { "open", "hold", NULL };
 _Static_assert(POLICY_LOSS_OPEN == 0 && POLICY_LOSS_HOLD == 1, "in config_losses' order");
-
-/* One of "{ team: search }": the name as it is, the value a glob. */
-static int read_label(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
-		      void *field)
-{
-	struct policy_label *label = field;
-
-	label->name = strdup(key->name);
-	return label->name ? config_glob(reader, node, key, &label->value) : -ENOMEM;
-}
-
-static int read_labels(struct config_reader *reader, yaml_node_t *node,
-		       const struct config_key *key, void *field)
-{
-	struct policy_match *match = field;
-
-	return config_pairs(reader, node, read_label, sizeof(*match->labels), LABELS_MAX,
-			    (void **)&match->labels, &match->n_labels);
-}
-
-/* Who it is. A signal or a gate knows no host and no model: protect takes only these. */
-#define WHO_KEYS                                                                              \
-	{ "namespace", offsetof(struct policy_match, namespace), .fn = config_glob },         \
-		{ "workload", offsetof(struct policy_match, workload), .fn = config_glob },   \
-		{ "pod", offsetof(struct policy_match, pod), .fn = config_glob },             \
-		{ "container", offsetof(struct policy_match, container), .fn = config_glob }, \
-		{ "label", 0, .fn = read_labels },                                            \
-		{ "cgroup", offsetof(struct policy_match, cgroup), .fn = config_glob },       \
-		{ "unit", offsetof(struct policy_match, unit), .fn = config_glob },           \
-		{ "user", offsetof(struct policy_match, user), .fn = config_glob },           \
-		{ "command", offsetof(struct policy_match, command), .fn = config_glob },     \
-	{                                                                                     \
-		"exe", offsetof(struct policy_match, exe), .fn = config_glob                  \
-	}
-
-static const struct config_key match_keys[] = {
-	WHO_KEYS,
-	{ "host", offsetof(struct policy_match, host), .fn = config_glob },
-	{ "model", offsetof(struct policy_match, model), .fn = config_glob },
-	{ NULL },
-};
-
-static const struct config_key protect_keys[] = { WHO_KEYS, { NULL } };
-
-static int refuse_empty(struct config_reader *reader, const yaml_node_t *map)
-{
-	if (map->data.mapping.pairs.start < map->data.mapping.pairs.top)
-		return 0;
-	return config_fail(reader, map, "is empty and would fit everything; name what it is for");
-}
-
-static int read_match(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
-		      void *field)
-{
-	int r = config_map(reader, node, match_keys, field);
-
-	return r < 0 ? r : refuse_empty(reader, node);
-}
 
 static int read_limit(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		      void *field)
@@ -354,7 +296,7 @@ static int check_kind(struct config_reader *reader, yaml_node_t *node,
 
 static const struct config_key budget_keys[] = {
 	{ "name", offsetof(struct policy_budget, name), .fn = config_name },
-	{ "match", offsetof(struct policy_budget, match), .fn = read_match },
+	{ "match", offsetof(struct policy_budget, match), .fn = config_match },
 	{ "per", offsetof(struct policy_budget, per), config_choice, pers,
 	  .noun = "what shares one counter" },
 	{ "limit", 0, .fn = read_limit },
@@ -414,14 +356,6 @@ static int read_budget(struct config_reader *reader, yaml_node_t *node,
 	return check_starts(reader, node, budget);
 }
 
-static int read_protected(struct config_reader *reader, yaml_node_t *node,
-			  const struct config_key *key, void *field)
-{
-	int r = config_map(reader, node, protect_keys, field);
-
-	return r < 0 ? r : refuse_empty(reader, node);
-}
-
 int config_budgets(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		   void *field)
 {
@@ -447,7 +381,7 @@ int config_protect(struct config_reader *reader, yaml_node_t *node, const struct
 {
 	struct policy_rules *rules = field;
 
-	return config_list(reader, node, read_protected, sizeof(*rules->protect), PROTECT_MAX,
+	return config_list(reader, node, config_match_who, sizeof(*rules->protect), PROTECT_MAX,
 			   (void **)&rules->protect, &rules->n_protect);
 }
 
@@ -456,7 +390,7 @@ static int read_allow(struct config_reader *reader, yaml_node_t *node, const str
 {
 	struct annotations_config *config = field;
 
-	return config_list(reader, node, read_protected, sizeof(*config->allow), PROTECT_MAX,
+	return config_list(reader, node, config_match_who, sizeof(*config->allow), PROTECT_MAX,
 			   (void **)&config->allow, &config->n_allow);
 }
 

@@ -12,6 +12,7 @@
 #include <yaml.h>
 
 #include "base/cleanup.h"
+#include "config/assume.h"
 #include "config/budgets.h"
 #include "config/kube.h"
 #include "config/reader.h"
@@ -117,6 +118,7 @@ static const struct config_key file_keys[] = {
 	{ "shared", offsetof(struct config, shared), .fn = config_shared },
 	{ "webhooks", offsetof(struct config, webhooks), .fn = config_webhooks },
 	{ "protect", offsetof(struct config, rules), .fn = config_protect },
+	{ "assume", offsetof(struct config, rules), .fn = config_assume },
 	{ "annotations", offsetof(struct config, annotations), .fn = config_annotations },
 	{ "kubernetes", offsetof(struct config, kube), .fn = config_kube },
 	{ NULL },

@@ -201,7 +201,7 @@ static json_t *parser_counters(const struct pipeline *pipeline)
 	field_number(object, "connections_dropped", stats.connections.connections_dropped);
 	field_number(object, "calls_dropped", stats.connections.calls_dropped);
 	field_number(object, "accounts_dropped", stats.reconcile.accounts_dropped);
-	field_number(object, "lessons_dropped", stats.calibration.evicted);
+	field_number(object, "lessons_dropped", stats.calibration.evicted + stats.mix.evicted);
 	return object;
 }
 

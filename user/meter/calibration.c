@@ -5,17 +5,17 @@
  * and not means of ratios, because a bill is a sum, and many small calls would outvote the dear ones.
  *
  * A usage is the word of whoever answers, which may be a server of the tenant's own: so it corrects the
- * estimates of that tenant alone, and rows of a tenant only give way to its own, or to those of tenants
- * that have fewer.
+ * estimates of that tenant alone.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/quota.h"
 #include "meter/estimate.h"
 
-/* 2,048 rows, about 450 KiB: 32 tenants in full, or 400 with one host. Those beyond learn again. */
+/* 2,048 rows, about 500 KiB: 32 tenants in full, or 400 with one host. Those beyond learn again. */
 #define CALIBRATION_ROWS 2048
 #define TENANT_ROWS      64 /* of one tenant: a dozen hosts and models */
 #define NAME_LEN         64
@@ -25,14 +25,7 @@
 #define TOKENS_MAX       1000000000 /* beyond, a count is no count */
 #define SCALE            64 /* of the sums, so that forgetting rounds nothing away: 2^30 * 64 * 64 */
 
-struct tenant {
-	uint64_t id;
-	uint32_t rows; /* 0: a free slot */
-};
-
 struct row {
-	struct tenant *tenant;
-	uint64_t used;                /* clock of the last use */
 	uint64_t estimated, measured; /* sums */
 	uint64_t corrected,
 		wrong; /* sums, of the samples that met a factor: estimates, their errors */
@@ -42,10 +35,8 @@ struct row {
 };
 
 struct calibration {
-	uint64_t keys[CALIBRATION_ROWS]; /* hashes of the rows' keys, which are searched; 0: free */
+	struct quota *quota;
 	struct row rows[CALIBRATION_ROWS];
-	struct tenant tenants[CALIBRATION_ROWS];
-	uint64_t clock, evicted;
 };
 
 int calibration_new(struct calibration **ret)
@@ -54,12 +45,19 @@ int calibration_new(struct calibration **ret)
 
 	if (!calibration)
 		return -ENOMEM;
+	calibration->quota = quota_new(CALIBRATION_ROWS, TENANT_ROWS);
+	if (!calibration->quota) {
+		free(calibration);
+		return -ENOMEM;
+	}
 	*ret = calibration;
 	return 0;
 }
 
 struct calibration *calibration_free(struct calibration *calibration)
 {
+	if (calibration)
+		quota_free(calibration->quota);
 	free(calibration);
 	return NULL;
 }
@@ -85,97 +83,22 @@ static uint64_t hash(const struct calibration_key *key)
 static const struct row *find(const struct calibration *calibration,
 			      const struct calibration_key *key)
 {
-	uint64_t value = hash(key);
+	size_t at = calibration ? quota_find(calibration->quota, hash(key)) : QUOTA_NONE;
 
-	for (size_t i = 0; calibration && i < CALIBRATION_ROWS; i++)
-		if (calibration->keys[i] == value)
-			return &calibration->rows[i];
-	return NULL;
-}
-
-/* The tenant's slot; a free one if it has none yet. There are as many slots as rows. */
-static struct tenant *tenant_of(struct calibration *calibration, uint64_t id)
-{
-	struct tenant *free_slot = NULL;
-
-	for (size_t i = 0; i < CALIBRATION_ROWS; i++) {
-		struct tenant *tenant = &calibration->tenants[i];
-
-		if (tenant->rows && tenant->id == id)
-			return tenant;
-		if (!tenant->rows && !free_slot)
-			free_slot = tenant;
-	}
-	if (free_slot)
-		free_slot->id = id;
-	return free_slot;
-}
-
-/* The row that was used least recently among those of tenants that have `rows` of them; of one, if given. */
-static size_t oldest_row(const struct calibration *calibration, const struct tenant *tenant,
-			 uint32_t rows)
-{
-	size_t oldest = CALIBRATION_ROWS;
-
-	for (size_t i = 0; i < CALIBRATION_ROWS; i++) {
-		const struct row *row = &calibration->rows[i];
-
-		if (!calibration->keys[i] || (tenant && row->tenant != tenant) ||
-		    row->tenant->rows != rows)
-			continue;
-		if (oldest == CALIBRATION_ROWS || row->used < calibration->rows[oldest].used)
-			oldest = i;
-	}
-	return oldest;
-}
-
-/*
- * The oldest row of the tenant that has most: a tenant of many cgroups can take others' rows only down to
- * what each of its own has.
- */
-static size_t row_to_evict(const struct calibration *calibration)
-{
-	uint32_t most = 0;
-
-	for (size_t i = 0; i < CALIBRATION_ROWS; i++)
-		if (calibration->tenants[i].rows > most)
-			most = calibration->tenants[i].rows;
-	return oldest_row(calibration, NULL, most);
-}
-
-/* Room for one more row of the tenant; what was there is dropped. */
-static size_t make_room(struct calibration *calibration, const struct tenant *tenant)
-{
-	size_t at = 0;
-
-	if (!tenant || tenant->rows < TENANT_ROWS)
-		while (at < CALIBRATION_ROWS && calibration->keys[at])
-			at++;
-	else
-		at = oldest_row(calibration, tenant, tenant->rows);
-	if (at == CALIBRATION_ROWS)
-		at = row_to_evict(calibration);
-	if (calibration->keys[at]) {
-		calibration->evicted++;
-		calibration->rows[at].tenant->rows--;
-		calibration->keys[at] = 0;
-	}
-	return at;
+	return at == QUOTA_NONE ? NULL : &calibration->rows[at];
 }
 
 static struct row *find_or_take(struct calibration *calibration, const struct calibration_key *key)
 {
-	struct row *row = (struct row *)find(calibration, key);
-	size_t at;
+	size_t at = quota_find(calibration->quota, hash(key));
+	struct row *row;
 
-	if (row)
-		return row;
-	at = make_room(calibration, tenant_of(calibration, key->tenant));
-	row = &calibration->rows[at];
-	/* Looked for again: a slot may have become free only now. */
-	*row = (struct row){ .tenant = tenant_of(calibration, key->tenant), .what = key->what };
-	row->tenant->rows++;
-	calibration->keys[at] = hash(key);
+	if (at != QUOTA_NONE) {
+		quota_touch(calibration->quota, at);
+		return &calibration->rows[at];
+	}
+	row = &calibration->rows[quota_take(calibration->quota, key->tenant, hash(key))];
+	*row = (struct row){ .what = key->what };
 	snprintf(row->host, sizeof(row->host), "%s", key->host);
 	snprintf(row->model, sizeof(row->model), "%s", key->model);
 	return row;
@@ -216,7 +139,6 @@ void calibration_learn(struct calibration *calibration, const struct calibration
 	if (!estimated || estimated > TOKENS_MAX || measured > TOKENS_MAX)
 		return;
 	row = find_or_take(calibration, key);
-	row->used = ++calibration->clock;
 	if (row->samples >= SAMPLES_MIN) {
 		corrected = estimated * factor_of(row) / FACTOR_NONE;
 		add(&row->corrected, corrected);
@@ -265,10 +187,11 @@ void calibration_each(const struct calibration *calibration,
 		const struct row *row = &calibration->rows[i];
 		struct calibration_row told;
 
-		if (!calibration->keys[i])
+		if (!quota_is_used(calibration->quota, i))
 			continue;
-		told = (struct calibration_row){ .key = { row->what, row->tenant->id, row->host,
-							  row->model },
+		told = (struct calibration_row){ .key = { row->what,
+							  quota_tenant(calibration->quota, i),
+							  row->host, row->model },
 						 .samples = row->samples,
 						 .factor = factor_of(row) };
 		told.has_error = error_of(row, &told.error);
@@ -276,9 +199,7 @@ void calibration_each(const struct calibration *calibration,
 	}
 }
 
-void calibration_stats(const struct calibration *calibration, struct calibration_stats *ret)
+void calibration_stats(const struct calibration *calibration, struct quota_stats *ret)
 {
-	*ret = (struct calibration_stats){ .evicted = calibration->evicted };
-	for (size_t i = 0; i < CALIBRATION_ROWS; i++)
-		ret->rows += calibration->keys[i] != 0;
+	quota_stats(calibration->quota, ret);
 }

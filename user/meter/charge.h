@@ -52,7 +52,7 @@ struct charge {
 	char host[CHARGE_HOST_LEN];
 	char path[CHARGE_PATH_LEN]; /* without query */
 	char model[CHARGE_MODEL_LEN]; /* as the answer names it, else as the request does; may be empty */
-	char price_key[CHARGE_MODEL_LEN]; /* the entry of the price file that was used; empty: none */
+	char price_key[CHARGE_MODEL_LEN]; /* the entry of the price file that was used (of an unpriced call, to stand in); empty: none */
 	char price_origin[CHARGE_NAME_LEN]; /* which file: "litellm 2026-08-01", "override", ... */
 	char price_lacks[CHARGE_NAME_LEN]; /* what was used and has no price there; empty: nothing */
 	char job[CHARGE_JOB_LEN]; /* the id of the work that this is the bill of, told again and again; or empty */
@@ -72,7 +72,7 @@ struct charge {
 		over_nanos; /* ... budget_nanos - under_nanos and budget_nanos + over_nanos */
 	uint64_t excess; /* tokens and pieces that the answer claimed, beyond what can be: not counted */
 	int64_t cost_nanos; /* as shown */
-	int64_t budget_nanos; /* as counted against budgets: for an unpriced model, the dearest of its family */
+	int64_t budget_nanos; /* as counted against budgets: of an unpriced model, by what stands in for it */
 	uint64_t request_bytes; /* bodies as sent */
 	uint64_t response_bytes;
 	uint64_t start_mono_ns;  /* when the request's first byte was written */

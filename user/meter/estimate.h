@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/quota.h"
+
 /* What the body of an answer is. */
 enum answer_form { ANSWER_UNKNOWN, ANSWER_JSON, ANSWER_SSE, ANSWER_UNREADABLE };
 
@@ -88,10 +90,7 @@ struct calibration_key {
 	const char *host, *model; /* model "": all */
 };
 
-/*
- * Corrections learned from measured calls; bounded. Of a tenant with 64 rows the least recently used goes
- * first; in a full table, that of the tenant with most.
- */
+/* Corrections learned from measured calls: 2,048 rows, 64 of a tenant (base/quota.h). */
 struct calibration;
 int calibration_new(struct calibration **ret);
 struct calibration *calibration_free(struct calibration *calibration);
@@ -122,11 +121,8 @@ struct calibration_row {
 void calibration_each(const struct calibration *calibration,
 		      void (*fn)(void *arg, const struct calibration_row *row), void *arg);
 
-struct calibration_stats {
-	uint64_t rows;    /* now */
-	uint64_t evicted; /* rows that were dropped for another's sake: their estimates start again */
-};
-void calibration_stats(const struct calibration *calibration, struct calibration_stats *ret);
+/* Rows dropped are estimates that start again. */
+void calibration_stats(const struct calibration *calibration, struct quota_stats *ret);
 
 /* One exchange or several of which only sizes are known, in bytes of bodies. */
 struct sizes {

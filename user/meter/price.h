@@ -31,10 +31,11 @@ const char *prices_origin(const struct prices *prices, size_t i);
 size_t prices_count(const struct prices *prices);
 
 /*
- * Sets cost_nanos, budget_nanos, error_nanos, is_priced, price_key and price_origin of a charge from its
+ * Sets cost_nanos, budget_nanos, error_nanos, under_nanos, over_nanos, is_priced, price_key and price_origin of a charge from its
  * provider, host, model, usage, expected error and what the answer named that changes prices: words with spaces
  * between ("batch", "priority", "flex", "fast", "us", ...); those that mean nothing are skipped.
- * Rounded half up to a nano-dollar, once a call. A provider's own cost is left as it is.
+ * Without a price of its own is_priced is false and cost_nanos 0, and budget_nanos is by a flagship of the provider
+ * (meter/stand_in.c), which price_key names. Rounded half up to a nano-dollar, once a call. A provider's own cost is left as it is.
  */
 void prices_apply(const struct prices *prices, const char *tier, struct charge *charge);
 
@@ -45,6 +46,24 @@ void prices_apply(const struct prices *prices, const char *tier, struct charge *
  */
 void prices_limits(const struct prices *prices, const char *provider, const char *model,
 		   uint64_t *ret_input, uint64_t *ret_output);
+
+/* Models and how much of some spend went to each. */
+#define PRICE_MIX 4
+struct price_mix {
+	size_t n;
+	struct {
+		char model[CHARGE_MODEL_LEN];
+		uint64_t weight;
+	} models[PRICE_MIX];
+};
+/*
+ * Gives a charge without a price what budgets count, by models that are more likely than what prices_apply() took:
+ * their mean, from the least of them to the most. price_origin becomes PRICE_ASSUMED and `why`. False, and
+ * nothing is set: none of them has a price that may stand in.
+ */
+#define PRICE_ASSUMED "assumed: "
+bool prices_assume(const struct prices *prices, const struct price_mix *mix, const char *why,
+		   struct charge *charge);
 
 /* The charge was priced by its characters: what else was estimated of it does not count. */
 bool prices_by_character(const struct prices *prices, const struct charge *charge);

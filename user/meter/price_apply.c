@@ -451,9 +451,19 @@ void prices_apply(const struct prices *prices, const char *tier, struct charge *
 		set_origin(prices, entry, lacks, charge);
 		return;
 	}
-	entry = price_dearest(prices, charge->provider);
-	if (entry && cost_of(prices, entry, &terms, charge, &charge->budget_nanos, &lacks))
-		price_range(prices, entry, &terms, charge);
+	price_stand_in(prices, tier ? tier : "", charge);
+}
+
+bool price_cost(const struct prices *prices, const struct price_entry *entry, const char *tier,
+		struct charge *charge)
+{
+	const struct terms terms = parse_terms(tier);
+	const char *lacks;
+
+	if (!cost_of(prices, entry, &terms, charge, &charge->budget_nanos, &lacks))
+		return false;
+	price_range(prices, entry, &terms, charge);
+	return true;
 }
 
 bool prices_by_character(const struct prices *prices, const struct charge *charge)

@@ -32,6 +32,23 @@ static const struct check {
 	{ RATE_WRITE_1H, TIER_NONE, 1000, 4000, "1 h cache write" },
 };
 
+/* Femto-dollars a token. GPT-5.4-pro has 30 and 180 USD a million; what asks 100 is o1-pro, or an error. */
+#define SANE_INPUT  100000000000ULL
+#define SANE_OUTPUT 400000000000ULL
+/* Output over input: 1 to 10 among chat models of all vendors. */
+#define SANE_RATIO 40
+
+bool price_is_sane(const struct prices *prices, const struct price_entry *entry)
+{
+	uint64_t input = 0, output = 0;
+
+	(void)price_base(prices, entry, RATE_INPUT, TIER_NONE, &input);
+	(void)price_base(prices, entry, RATE_OUTPUT, TIER_NONE, &output);
+	if (input > SANE_INPUT || output > SANE_OUTPUT)
+		return false;
+	return !entry->is_chat || ((input || output) && output <= input * SANE_RATIO);
+}
+
 void price_check(struct prices *prices, size_t from)
 {
 	for (size_t i = from; i < prices->entries_count; i++) {

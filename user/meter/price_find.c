@@ -202,36 +202,3 @@ void prices_limits(const struct prices *prices, const char *provider, const char
 		if (prices->rates[entry->first + i].above && *ret_input < LIMIT_INPUT_UNKNOWN)
 			*ret_input = LIMIT_INPUT_UNKNOWN;
 }
-
-static const struct price_entry *dearest_of(const struct prices *prices, const char *family)
-{
-	const struct price_entry *dearest = NULL;
-	uint64_t most = 0;
-
-	for (size_t i = 0; i < prices->entries_count; i++) {
-		const struct price_entry *entry = &prices->entries[i];
-		uint64_t input = 0, output = 0;
-
-		/* "bedrock" is also bedrock_converse: what a family's name begins. */
-		if (!entry->is_chat || strncmp(entry->provider, family, strlen(family)))
-			continue;
-		(void)price_base(prices, entry, RATE_INPUT, TIER_NONE, &input);
-		(void)price_base(prices, entry, RATE_OUTPUT, TIER_NONE, &output);
-		if (input + output > most) {
-			most = input + output;
-			dearest = entry;
-		}
-	}
-	return dearest;
-}
-
-const struct price_entry *price_dearest(const struct prices *prices, const char *provider)
-{
-	const struct api_provider *row = provider_by_name(provider);
-	const struct price_entry *found = row ? dearest_of(prices, row->family) : NULL;
-
-	/* A family without prices must not be free for budgets. */
-	if (!found)
-		found = dearest_of(prices, "openai");
-	return found ? found : dearest_of(prices, "");
-}

@@ -90,8 +90,16 @@ const struct price_entry *price_find(const struct prices *prices, const char *pr
 /* The same without any guess: one of the provider's prefixes and the name, or the name. */
 const struct price_entry *price_find_exact(const struct prices *prices, const char *provider,
 					   const char *model);
-/* The entry of the provider's family that costs most; NULL: no prices at all. */
-const struct price_entry *price_dearest(const struct prices *prices, const char *provider);
+/*
+ * Sets budget_nanos, under_nanos and over_nanos (all as 0 before) by this entry and these words; error_nanos too
+ * if is_priced. False: the entry has no price for anything that was used.
+ */
+bool price_cost(const struct prices *prices, const struct price_entry *entry, const char *tier,
+		struct charge *charge);
+/* The same, with price_key and price_origin, by what stands in for a model without a price. */
+void price_stand_in(const struct prices *prices, const char *tier, struct charge *charge);
+/* May it stand in for others? Files have rows that are wrong by a thousand, and models that nobody uses by default. */
+bool price_is_sane(const struct prices *prices, const struct price_entry *entry);
 /* The rate of a kind in a tier for a prompt of so many tokens; NULL: the entry has none. */
 const struct rate *price_rate(const struct prices *prices, const struct price_entry *entry,
 			      enum rate_kind kind, enum rate_tier tier, uint64_t prompt);

@@ -47,7 +47,7 @@ struct api_provider {
 	const char *hosts[HOSTS];         /* NULL ends, also below */
 	const struct endpoint *endpoints; /* before the common ones; or NULL */
 	const char *prefixes[PREFIXES];   /* of keys in the price file, in order */
-	const char *family;               /* litellm_provider for the dearest price */
+	const char *family;               /* litellm_provider; whose flagship stands in */
 	bool is_subscription;             /* tokens have no price of their own */
 	bool always_tells_usage;          /* in chat streams, without being asked */
 	bool event_is_token;              /* a content event of its chat stream is one token */

@@ -235,7 +235,7 @@ static const struct scrape_family of_calls[] = {
 	  calls_table,
 	  write_calls },
 	{ { "aigress_unpriced_calls", NULL,
-	    "Calls of models without a price: in no sum of spend, dearest of the family in budgets.",
+	    "Calls of models without a price: in no sum of spend, in budgets by what stands in for them.",
 	    EXPOSITION_COUNTER },
 	  NULL,
 	  calls_table,

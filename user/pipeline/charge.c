@@ -44,10 +44,14 @@ void pipeline_charge(struct pipeline *pipeline, const struct connections_caller 
 		.group = &group, .process = &process, .host = charge->host, .model = charge->model
 	};
 	int64_t now_us = config->wall_us(charge->start_mono_ns + charge->duration_ns);
+	struct charge assumed = *charge;
 	struct verdict_iter verdicts;
 
 	who_group_get(config->who, caller->cgroup, &group);
 	who_process_get(config->who, caller->tgid, caller->comm, caller->uid, &process);
+	if (pipeline_assume(pipeline, &subject, &assumed))
+		row.charge = charge = &assumed;
+	pipeline_assume_learn(pipeline, &subject, charge);
 	pipeline->stats.charges++;
 	if (config->ledger && ledger_add(config->ledger, &row, &row.id) < 0)
 		pipeline->stats.charges_unwritten++;
@@ -70,6 +74,7 @@ void pipeline_call_running(struct pipeline *pipeline, const struct connections_c
 	const struct pipeline_config *config = &pipeline->config;
 	struct policy_subject subject = { .host = so_far->host, .model = so_far->model };
 	int64_t now_us = config->wall_us(pipeline->last_ns);
+	struct charge assumed = *so_far;
 	struct verdict_iter verdicts;
 	struct who_process process;
 	struct who_group group;
@@ -80,7 +85,8 @@ void pipeline_call_running(struct pipeline *pipeline, const struct connections_c
 	who_process_get(config->who, caller->tgid, caller->comm, caller->uid, &process);
 	subject.group = &group;
 	subject.process = &process;
-	policy_reserve(config->policy, &subject, caller->call, so_far, now_us, &verdicts);
+	(void)pipeline_assume(pipeline, &subject, &assumed);
+	policy_reserve(config->policy, &subject, caller->call, &assumed, now_us, &verdicts);
 	if (config->enforcer)
 		enforcer_apply_all(config->enforcer, &verdicts, &subject, now_us);
 }

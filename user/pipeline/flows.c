@@ -139,7 +139,7 @@ static void estimate_unmetered(const struct pipeline *pipeline, const struct rec
 
 /*
  * What of an account was never read, as a charge: by sizes, at the price of no known model, so it
- * is unpriced in reports and the dearest of its family for budgets.
+ * is unpriced in reports, and budgets count what stands in for it (charge.c).
  */
 static void charge_unmetered(struct pipeline *pipeline, const struct reconcile_sum *sum,
 			     uint64_t now_ns)

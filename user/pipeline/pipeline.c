@@ -130,6 +130,7 @@ void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 	ret->flows = flow_table_count(pipeline->flows);
 	reconcile_stats(pipeline->reconcile, &ret->reconcile);
 	calibration_stats(pipeline->calibration, &ret->calibration);
+	mix_stats(pipeline->mix, &ret->mix);
 }
 
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
@@ -146,10 +147,11 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 	pipeline->quic_flows = quic_flows_new();
 	pipeline->reconcile = reconcile_new();
 	pipeline->unsent = unsent_new();
+	pipeline->mix = mix_new();
 	if (calibration_new(&pipeline->calibration) == 0)
 		pipeline->connections = connections_new(pipeline);
 	if (!pipeline->flows || !pipeline->pairs || !pipeline->relays || !pipeline->addresses ||
-	    !pipeline->quic_flows || !pipeline->reconcile || !pipeline->unsent ||
+	    !pipeline->quic_flows || !pipeline->reconcile || !pipeline->unsent || !pipeline->mix ||
 	    !pipeline->connections) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
@@ -173,6 +175,7 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 	addresses_free(pipeline->addresses);
 	quic_flows_free(pipeline->quic_flows);
 	calibration_free(pipeline->calibration);
+	mix_free(pipeline->mix);
 	free(pipeline);
 	return NULL;
 }

@@ -134,7 +134,7 @@ struct pipeline_stats {
 	uint64_t charges, charges_unwritten;
 	struct connections_stats connections;
 	struct reconcile_stats reconcile;
-	struct calibration_stats calibration;
+	struct quota_stats calibration, mix;
 };
 void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret);
 

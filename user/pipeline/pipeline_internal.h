@@ -15,11 +15,13 @@
 #include "flow/relays.h"
 #include "flow/unsent.h"
 #include "pipeline/jobs.h"
+#include "pipeline/mix.h"
 #include "pipeline/pipeline.h"
 
 struct pipeline {
 	struct pipeline_config config;
 	struct calibration *calibration;
+	struct mix *mix;
 	struct connections *connections;
 	struct flows *flows;
 	struct pairs *pairs;
@@ -55,6 +57,15 @@ void pipeline_read(struct pipeline *pipeline, uint64_t connection, uint32_t tgid
 /* Plaintext of it that no parser made sense of, and why: UNMETERED_LOST or _UPGRADED. */
 void pipeline_missed(struct pipeline *pipeline, uint64_t connection, uint32_t tgid,
 		     const char *host, enum unmetered_why why, const uint64_t bytes[2]);
+
+/* ---- assume.c: calls without a price ---- */
+
+/* Sets what budgets count of a call without a price, if something is known beyond its provider. False: not. */
+bool pipeline_assume(struct pipeline *pipeline, const struct policy_subject *subject,
+		     struct charge *charge);
+/* A call was measured: its program's calls that are not will be taken to be of that model. */
+void pipeline_assume_learn(struct pipeline *pipeline, const struct policy_subject *subject,
+			   const struct charge *charge);
 
 /* ---- charge.c ---- */
 

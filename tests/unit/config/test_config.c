@@ -6,7 +6,7 @@
 
 #define FILE_KEYS                                                                                        \
 	"enforce, attach, return-probes, first-call, resolve, keep, on-daemon-loss, max-kills, prices, " \
-	"hosts, serve, otlp, budgets, node, shared, webhooks, protect, annotations, kubernetes"
+	"hosts, serve, otlp, budgets, node, shared, webhooks, protect, assume, annotations, kubernetes"
 #define WHO_KEYS "namespace, workload, pod, container, label, cgroup, unit, user, command, exe"
 /* A budget that is right but for what stands in the place. */
 #define BUDGET(more) "budgets:\n  - name: a\n    limit: 1 USD\n    steps: [ { do: note } ]\n" more
@@ -204,6 +204,10 @@ static const struct {
 	  "10/hour" },
 	{ "protect: [ {} ]",
 	  "f:1: protect[0] is empty and would fit everything; name what it is for" },
+	{ "assume: [ { command: wget } ]",
+	  "f:1: assume[0] lacks \"model\"; name one of the price file, as gpt-4o-mini" },
+	{ "assume: [ { model: \"gpt-*\" } ]",
+	  "f:1: assume[0] has a pattern for a model; name one of the price file" },
 	{ "protect:\n- model: x",
 	  "f:2: protect[0]: \"model\" is not a key here; give one of: " WHO_KEYS },
 	{ "serve: { listen: localhost:80 }",
@@ -270,6 +274,7 @@ static void every_key_reaches_its_field(void **state)
 		"  - { name: d, spike: 8.5x of 24h, floor: 5 USD/hour, default: true,\n"
 		"      steps: [ { do: refuse } ] }\n"
 		"  - { name: c, limit: 0.000000001 USD, steps: [ { do: note } ] }\n"
+		"assume: [ { command: wget, host: \"api.*\", model: gpt-4o-mini }, { model: gpt-4o } ]\n"
 		"protect: [ { unit: \"ssh*\" }, { namespace: kube-system } ]\nfirst-call: estimate\nreturn-probes: never\n"
 		"on-daemon-loss: hold\n"
 		"serve: { listen: \"0.0.0.0:1234\", token-file: /t, public-metrics: true, max-series: 10 }\n"
@@ -347,6 +352,11 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(config.rules.budgets[0].on_loss, POLICY_LOSS_HOLD);
 	assert_int_equal(config.rules.budgets[1].on_loss, POLICY_LOSS_OPEN);
 	assert_int_equal(config.rules.budgets[3].window, POLICY_DAY);
+	assert_int_equal(config.rules.n_assume, 2);
+	assert_string_equal(config.rules.assume[0].model, "gpt-4o-mini");
+	assert_string_equal(config.rules.assume[0].match.command, "wget");
+	assert_string_equal(config.rules.assume[0].match.host, "api.*");
+	assert_null(config.rules.assume[0].match.model);
 	assert_int_equal(config.rules.n_protect, 2);
 	assert_string_equal(config.rules.protect[0].unit, "ssh*");
 	assert_string_equal(config.rules.protect[1].namespace, "kube-system");

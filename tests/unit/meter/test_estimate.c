@@ -285,7 +285,7 @@ static uint32_t factor(const struct calibration *c, uint64_t tenant, const char 
 /* However many names one tenant has calls for: it pushes out its own rows, and that is counted. */
 static void a_tenant_evicts_no_row_of_another(void **state)
 {
-	struct calibration_stats stats;
+	struct quota_stats stats;
 	struct calibration *c;
 	char host[16];
 
@@ -306,7 +306,7 @@ static void a_tenant_evicts_no_row_of_another(void **state)
 /* A full table: who has most gives way, so one with few rows keeps them against many cgroups of another. */
 static void a_full_table_takes_from_who_has_most(void **state)
 {
-	struct calibration_stats stats;
+	struct quota_stats stats;
 	struct calibration *c;
 	char host[16];
 

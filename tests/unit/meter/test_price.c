@@ -110,21 +110,114 @@ static void names_on_the_wire_find_their_key(void **state)
 	}
 }
 
-static void an_unknown_model_is_unpriced_and_dear_for_budgets(void **state)
+/* Budgets count a flagship of the provider; never the dearest row, which may be an error. */
+static void an_unknown_model_is_unpriced_and_no_gift_to_budgets(void **state)
 {
 	struct usage usage = { .input = 1000, .output = 1000 };
 	struct charge charge = price("anthropic", "claude-of-tomorrow", "", usage);
 
 	assert_false(charge.is_priced);
 	assert_int_equal(charge.cost_nanos, 0);
-	assert_string_equal(charge.price_key, "");
-	assert_true(charge.budget_nanos >=
-		    price("anthropic", "claude-opus-4-8", "", usage).cost_nanos);
+	assert_string_equal(charge.price_key, "claude-sonnet-5");
+	assert_string_equal(charge.price_origin, "assumed: flagship of anthropic");
+	assert_int_equal(charge.budget_nanos,
+			 price("anthropic", "claude-sonnet-5", "", usage).cost_nanos);
+	/* Azure's dearest row has 3,200 and 9,710 USD a million, wandb's 1,000 times too much. */
+	charge = price("azure.ai.openai", "my-deployment", "",
+		       (struct usage){ .input = 1000, .output = 100 });
+	assert_int_equal(charge.budget_nanos, 1000 * 2500 + 100 * 15000);
+	charge = price("wandb", "unheard-of", "", (struct usage){ .input = 1000, .output = 100 });
+	assert_int_equal(charge.budget_nanos, 1000 * 2500 + 100 * 15000);
 	charge = price("huggingface", "nobody/knows", "", usage);
 	assert_false(charge.is_priced);
 	assert_true(charge.budget_nanos > 0);
 	charge = price("anthropic", "", "", usage);
 	assert_false(charge.is_priced);
+}
+
+static struct charge assume(const char *const models[2], uint64_t weights[2], const char *provider)
+{
+	struct price_mix mix = { .n = 2 };
+	struct charge charge = price(provider, "unheard-of", "",
+				     (struct usage){ .input = 1000, .output = 1000 });
+
+	charge.error_input = charge.under_input = 500;
+	for (int i = 0; i < 2; i++) {
+		snprintf(mix.models[i].model, sizeof(mix.models[i].model), "%s", models[i]);
+		mix.models[i].weight = weights[i];
+	}
+	if (!prices_assume(prices, &mix, "a test", &charge))
+		charge.budget_nanos = -1;
+	return charge;
+}
+
+static void a_mix_is_priced_by_its_parts_from_the_least_to_the_most(void **state)
+{
+	const char *const models[2] = { "gpt-4o", "gpt-4o-mini" };
+	struct charge charge = assume(models, (uint64_t[]){ 1, 3 }, "openai");
+
+	/* 2.50/10 and 0.15/0.60 USD a million: 12,500,000 and 750,000 */
+	assert_int_equal(charge.budget_nanos, (12500000 + 3 * 750000) / 4);
+	assert_int_equal(charge.budget_nanos - charge.under_nanos, 500 * 150 + 1000 * 600);
+	assert_int_equal(charge.budget_nanos + charge.over_nanos, 1500 * 2500 + 1000 * 10000);
+	assert_string_equal(charge.price_key, "gpt-4o-mini");
+	assert_string_equal(charge.price_origin, "assumed: a test");
+	assert_false(charge.is_priced);
+	assert_int_equal(charge.cost_nanos, 0);
+}
+
+static void a_row_that_is_wrong_by_a_thousand_stands_in_for_nothing(void **state)
+{
+	const char *const wrong[2] = { "jais-30b-chat", "no-such-model" };
+	const char *const half[2] = { "jais-30b-chat", "gpt-4o" };
+
+	assert_true(
+		price("azure.ai.openai", "jais-30b-chat", "", (struct usage){ .input = 1 }).is_priced);
+	assert_int_equal(assume(wrong, (uint64_t[]){ 1, 1 }, "azure.ai.openai").budget_nanos, -1);
+	assert_int_equal(assume(half, (uint64_t[]){ 9, 1 }, "azure.ai.openai").budget_nanos,
+			 1000 * 2500 + 1000 * 10000);
+}
+
+/* Each flagship and each stand-in of what is no chat has a price that may stand in. */
+static void what_stands_in_has_a_price(void **state)
+{
+	static const char *const providers[] = { "anthropic",   "openai",        "azure.ai.openai",
+						 "gcp.gemini",  "gcp.vertex_ai", "aws.bedrock",
+						 "mistral_ai",  "groq",          "deepseek",
+						 "x_ai",        "perplexity",    "cohere",
+						 "together_ai", "fireworks_ai",  "moonshot_ai",
+						 "zai",         "minimax",       "cerebras" };
+	static const struct {
+		const char *operation;
+		struct usage usage;
+	} others[] = {
+		{ "embeddings", { .input = 1000 } },
+		{ "rerank", { .queries = 1 } },
+		{ "speech", { .characters = 1000 } },
+		{ "transcription", { .millis = 1000 } },
+		{ "image", { .images = 1 } },
+		{ "video", { .millis = 1000 } },
+		{ "ocr", { .pages = 1 } },
+	};
+
+	for (size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++) {
+		struct charge charge = price(providers[i], "unheard-of", "",
+					     (struct usage){ .input = 1000, .output = 1000 });
+
+		assert_memory_equal(charge.price_origin, "assumed: flagship of ", 21);
+		assert_string_equal(charge.price_origin + 21, providers[i]);
+		assert_in_range(charge.budget_nanos, 1000 * 100, 1000 * (5000 + 25000));
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		struct charge charge = { .source = CHARGE_USAGE,
+					 .usage = others[i].usage,
+					 .provider = "huggingface" };
+
+		snprintf(charge.operation, sizeof(charge.operation), "%s", others[i].operation);
+		prices_apply(prices, "", &charge);
+		assert_string_equal(charge.price_origin, "assumed: usual of all");
+		assert_in_range(charge.budget_nanos, 100, NANOS_PER_USD);
+	}
 }
 
 static int load(const char *text, char **ret_error)
@@ -248,7 +341,10 @@ int main(void)
 		T(a_threshold_moves_the_whole_prompt),
 		T(a_tier_has_its_own_price),
 		T(names_on_the_wire_find_their_key),
-		T(an_unknown_model_is_unpriced_and_dear_for_budgets),
+		T(an_unknown_model_is_unpriced_and_no_gift_to_budgets),
+		T(a_mix_is_priced_by_its_parts_from_the_least_to_the_most),
+		T(a_row_that_is_wrong_by_a_thousand_stands_in_for_nothing),
+		T(what_stands_in_has_a_price),
 		T(an_override_wins_and_is_named),
 		T(digits_are_kept_and_rounded_once),
 		T(tiered_prices_go_by_prompt_size),

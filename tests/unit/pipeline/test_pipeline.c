@@ -292,6 +292,88 @@ static struct charge estimate_after(const char *usage, uint64_t caller)
 	return charge;
 }
 
+static struct charge last_of(struct stage *stage)
+{
+	flows(stage, EV_FLOW, "api.openai.com", 600, 0, EV_FLOW_SEEN);
+	flows(stage, EV_FLOW_END, "api.openai.com", 41000, 10000, EV_FLOW_SEEN);
+	return stage->charges[stage->n_charges - 1];
+}
+
+/* What a flow's tokens cost at a model's price, from the least that they may be to the most. */
+static void assert_priced_as(const struct charge *charge, int64_t input, int64_t output)
+{
+	int64_t in = (int64_t)charge->usage.input, out = (int64_t)charge->usage.output;
+
+	assert_false(charge->is_priced);
+	assert_int_equal(charge->cost_nanos, 0);
+	assert_int_equal(charge->budget_nanos, in * input + out * output);
+	assert_int_equal(charge->budget_nanos - charge->under_nanos,
+			 (in - (int64_t)charge->under_input) * input +
+				 (out - (int64_t)charge->under_output) * output);
+	assert_int_equal(charge->budget_nanos + charge->over_nanos,
+			 (in + (int64_t)charge->error_input) * input +
+				 (out + (int64_t)charge->error_output) * output);
+}
+
+/* First what the operator says, then what the program was seen to use, then its cgroup, then a flagship. */
+static void an_unread_call_costs_what_its_like_do(void **state)
+{
+	const char *usage = "{\"prompt_tokens\":900,\"completion_tokens\":90}";
+	struct policy_assume rule = { .match = { .command = "java", .host = "api.openai.com" },
+				      .model = "gpt-4o-mini" };
+	struct policy_rules rules = { .assume = &rule, .n_assume = 1 };
+	struct stage *stage = stage_new();
+	struct policy *policy = policy_new(&rules);
+	struct charge charge = last_of(stage);
+
+	assert_string_equal(charge.price_origin, "assumed: flagship of openai");
+	assert_priced_as(&charge, 2500, 15000);
+	stage->cgroup = 66;
+	stage->tgid = 4343;
+	calls_with_usage(stage, usage, 3); /* a stranger's, at gpt-4o */
+	stage->cgroup = 77;
+	stage->tgid = 4242;
+	charge = last_of(stage);
+	assert_string_equal(charge.price_origin, "assumed: flagship of openai");
+	stage->tgid = 4344;
+	calls_with_usage(stage, usage, 3); /* its cgroup's, of a program with another name */
+	stage->tgid = 4242;
+	charge = last_of(stage);
+	assert_string_equal(charge.price_origin, "assumed: as this cgroup's calls");
+	assert_string_equal(charge.price_key, "gpt-4o");
+	assert_priced_as(&charge, 2500, 10000);
+	pipeline_policy(stage->pipeline, policy);
+	charge = last_of(stage);
+	assert_string_equal(charge.price_origin, "assumed: by configuration");
+	assert_priced_as(&charge, 150, 600);
+	pipeline_policy(stage->pipeline, NULL);
+	stage_free(stage);
+	policy_free(policy);
+}
+
+static void a_deployment_of_unknown_name_costs_what_its_like_do(void **state)
+{
+	_cleanup_free_ char *request =
+		message("POST /openai/deployments/ours/chat/completions?api-version=1 HTTP/1.1\r\n"
+			"Host: x.openai.azure.com",
+			"application/json", "{\"messages\":[]}");
+	_cleanup_free_ char *answer = message(
+		"HTTP/1.1 200 OK", "application/json",
+		"{\"object\":\"chat.completion\",\"model\":\"ours\",\"choices\":[{\"index\":0,\"message\":"
+		"{\"content\":\"Hi\"}}],\"usage\":{\"prompt_tokens\":1000,\"completion_tokens\":100}}");
+	struct stage *stage = stage_new();
+
+	opens(stage, "x.openai.azure.com", CTL_AI);
+	sends(stage, EV_OUT, request, 0);
+	sends(stage, EV_IN, answer, 0);
+	assert_int_equal(stage->n_charges, 1);
+	assert_int_equal(stage->charges[0].source, CHARGE_USAGE);
+	assert_string_equal(stage->charges[0].price_origin, "assumed: flagship of azure.ai.openai");
+	assert_priced_as(&stage->charges[0], 2500, 15000);
+	assert_int_equal(stage->charges[0].budget_nanos, 4000000); /* not 4.17 USD */
+	stage_free(stage);
+}
+
 static void what_a_tenants_calls_said_changes_no_others_estimate(void **state)
 {
 	const char *many = "{\"prompt_tokens\":90000,\"completion_tokens\":9000}";
@@ -821,6 +903,8 @@ int main(void)
 		cmocka_unit_test(a_flow_whose_suffix_fits_is_decided_by_its_name),
 		cmocka_unit_test(an_approach_greets_and_counts_nothing),
 		cmocka_unit_test(what_only_flows_is_estimated_and_said_so),
+		cmocka_unit_test(an_unread_call_costs_what_its_like_do),
+		cmocka_unit_test(a_deployment_of_unknown_name_costs_what_its_like_do),
 		cmocka_unit_test(what_a_tenants_calls_said_changes_no_others_estimate),
 		cmocka_unit_test(what_is_read_is_not_estimated_as_well),
 		cmocka_unit_test(what_is_read_from_its_middle_on_is_not_estimated_as_well),
