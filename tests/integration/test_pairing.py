@@ -3,6 +3,7 @@
 import json
 import subprocess
 import textwrap
+import time
 
 import pytest
 
@@ -10,7 +11,6 @@ import drive
 import stage as lab
 
 HOST, PATH = drive.CHAT
-ENDED = "the flows' ends are settled a second after they came"
 
 
 def python(stage, cgroup, text, *args):
@@ -57,7 +57,10 @@ def test_a_program_seen_for_the_first_time_is_measured_from_its_first_call(stage
 
 
 def test_a_connection_that_a_fork_inherits(stage, daemon):
-    """The parent connects, calls once, and exits; the child goes on."""
+    """
+    The parent connects and calls once; the child goes on. It greets nobody, so nothing can make it
+    wait for its probes: they are in some milliseconds after the fork (docs/design/051-pairing.md).
+    """
     run, cgroup = stage.new_run()
     ends(python(stage, cgroup, """
         connection = http.client.HTTPSConnection("%s", context=context)
@@ -66,6 +69,7 @@ def test_a_connection_that_a_fork_inherits(stage, daemon):
         if child:
             os.waitpid(child, 0)    # the pipe is inherited, too
             os._exit(0)
+        time.sleep(2)
         for _ in range(10):
             assert ask(connection) == 200
         connection.close()
@@ -97,18 +101,28 @@ while True:
 
 
 def test_a_relay_behind_a_unix_socket(stage, daemon, tmp_path):
+    """
+    The relay's socket carries its client's connection. The client is known from a call of its own: one
+    that only ever talks to a Unix socket greets no AI host.
+    """
     run, cgroup = stage.new_run()
     path = str(tmp_path / "relay")
     relay = stage.client([lab.PYTHON, "-c", RELAY, path, HOST, "443"], cgroup,
                          stdout=subprocess.PIPE, text=True)
     assert relay.stdout.readline() == "ready\n"
-    command = drive.command("curl", drive.job(drive.CHAT, run))
-    for _ in range(3):
-        ends(stage.client([command[0], "--unix-socket", path, *command[1:]], cgroup,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    ends(python(stage, cgroup, """
+        assert ask(http.client.HTTPSConnection("%s", context=context)) == 200
+        for _ in range(3):
+            near = socket.socket(socket.AF_UNIX)
+            near.connect(sys.argv[4])
+            connection = http.client.HTTPSConnection("%s")
+            connection.sock = context.wrap_socket(near, server_hostname="%s")
+            assert ask(connection) == 200
+            connection.close()
+        """ % (HOST, HOST, HOST), run, path))
     relay.terminate()
     relay.wait()
-    stage.must_agree(daemon, run, cgroup, 3)
+    stage.must_agree(daemon, run, cgroup, 4)
 
 
 def refusing(stage, run, name="lab"):
@@ -132,6 +146,7 @@ def spend(stage, daemon, cgroup, run):
                          for a in json.loads(daemon.run("explain", "--format", "json").stdout)["actions"]),
              30, daemon.said)
     stage.guests.end()
+    time.sleep(1)   # what was in flight is billed
 
 
 SOCKS = """

@@ -32,6 +32,9 @@ static void on_flow_decide(void *arg, const struct ev_flow *flow, enum ctl_verdi
 		log_debug("a flow to %s could not be decided on: %s", flow->host, strerror(-err));
 }
 
+/* At a process that greets: each look is some 0.1 ms. */
+#define LOOKS_MAX 3
+
 bool hooks_defer(const struct config *config)
 {
 	return config->first_call == CONFIG_HOLD && config->find.mode == FIND_ON_SIGHT;
@@ -41,11 +44,16 @@ static void on_greeted(void *arg, uint32_t tgid, uint64_t cgroup)
 {
 	struct daemon *daemon = arg;
 	bool defers = hooks_defer(&daemon->config);
+	enum find_reach reach = FIND_WAITING;
 
 	if (defers)
 		(void)tap_defer_begin(daemon->tap, tgid);
-	if (daemon->find)
+	/* Its loader may be at work: a mapping that it splits meanwhile is not found again at once. */
+	for (int i = 0; i < LOOKS_MAX && daemon->find && reach == FIND_WAITING; i++) {
 		find_greeted(daemon->find, tgid, cgroup);
+		reach = find_reach_of(daemon->find, tgid);
+	}
+	log_debug("process %u greets an AI host: %s", tgid, find_reach_name(reach));
 	/* whatever came of it: there is nothing more to wait for */
 	if (defers)
 		(void)tap_defer_end(daemon->tap, tgid);

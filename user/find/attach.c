@@ -223,8 +223,6 @@ static void count(struct attach *attach, struct process *process, const struct f
 		return; /* what it says is in another file */
 	attach->n_processes_probed += !process->is_counted;
 	process->is_counted = true;
-	if (tap_defer_end(attach->tap, process->tgid))
-		log_debug("the first hello of process %u may be deferred in vain", process->tgid);
 }
 
 static void probe_for_one(struct attach *attach, struct file *file, struct process *process,
@@ -234,7 +232,7 @@ static void probe_for_one(struct attach *attach, struct file *file, struct proce
 
 	LIST_FOREACH(link, &process->links, of_process)
 		if (link->file == file)
-			return count(attach, process, file); /* an exec has undone the release */
+			return count(attach, process, file);
 	if (file->n_links >= LINKS_FILE_MAX || attach->n_links >= LINKS_MAX)
 		probe_for_everyone(attach, file, mapping);
 	if (file->everyone)
@@ -377,8 +375,14 @@ void attach_forked(struct attach *attach, uint32_t parent, uint32_t child)
 
 	if (old)
 		drop_process(attach, old); /* the number was free: its last owner is gone */
-	if (known(attach, parent) && enlist(attach, child))
-		walk(attach, child, meet_one, attach);
+	if (!known(attach, parent) || !enlist(attach, child))
+		return;
+	walk(attach, child, meet_one, attach);
+	/*
+	 * All that it maps was met. Of a process that is starting no one can say so before it greets: it may
+	 * map a second TLS library after the first.
+	 */
+	(void)tap_defer_end(attach->tap, child);
 }
 
 void attach_gone(struct attach *attach, uint32_t tgid)
