@@ -184,7 +184,8 @@ static struct who_process process;
 static struct policy_subject subject = { .group = &group,
 					 .process = &process,
 					 .host = "",
-					 .model = "" };
+					 .model = "",
+					 .is_calling = true };
 
 static inline int reset(void **state)
 {

@@ -181,6 +181,11 @@ struct policy_subject {
 	const struct who_group *group;
 	const struct who_process *process;
 	const char *host, *model;
+	/*
+	 * It makes an AI call now, or has just made one. False: it was only met, as at a start, at a reload
+	 * or when its cgroup appeared; then nobody is stopped, frozen or killed for what was spent before.
+	 */
+	bool is_calling;
 };
 
 /*
@@ -291,7 +296,7 @@ struct policy_usage_snapshot {
 	uint64_t epoch;   /* other sums of this and another epoch do not compare */
 	uint64_t charged; /* ever, in this epoch, beyond any window */
 	uint64_t calls;   /* that cost something */
-	uint64_t mean;     /* of a call; while few of the counter's have ended, a guess is mixed in */
+	uint64_t mean; /* of a call; while few of the counter's have ended, a guess is mixed in */
 	uint32_t n_flights; /* calls in flight now */
 	uint64_t landed;    /* calls that were in flight, ever */
 	/*

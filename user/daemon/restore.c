@@ -7,6 +7,11 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/log.h"
+
+/* Steps that wait for a call, in the log: counters, of which a key is compared as far as this. */
+#define DEFERRED_SHOWN 20
+#define DEFERRED_LEN   256
 
 /* Live subjects that are judged; a ledger that names more leaves the rest to their next call. */
 #define SUBJECTS_MAX 16384
@@ -35,6 +40,8 @@ struct job {
 	struct who *who;
 	struct subject *subjects;
 	struct path *paths;
+	size_t n_deferred;
+	char deferred[DEFERRED_SHOWN][DEFERRED_LEN];
 };
 
 static uint64_t cgroup_of(struct job *job, const char *text)
@@ -98,6 +105,37 @@ static void add_call(void *arg, const struct ledger_call *call)
 		remember(job, &group, call);
 }
 
+/* Once a counter: an operator who turns enforcement on is told whom it bears on, and when. */
+static void log_deferred(struct job *job, const struct policy_verdict *verdict)
+{
+	char name[DEFERRED_LEN];
+
+	snprintf(name, sizeof(name), "%s, %s", verdict->budget->name, verdict->key);
+	for (size_t i = 0; i < job->n_deferred; i++)
+		if (!strcmp(job->deferred[i], name))
+			return;
+	if (job->n_deferred == DEFERRED_SHOWN)
+		return;
+	memcpy(job->deferred[job->n_deferred++], name, sizeof(name));
+	log_warn("budget %s: %s was reached before; it is carried out at the next AI call of a "
+		 "member, and not before",
+		 name, policy_action_name(verdict->step->action));
+}
+
+static void judge(struct job *job, struct enforcer *enforcer, const struct policy_subject *subject,
+		  int64_t now_us)
+{
+	struct policy_verdict verdict;
+	struct verdict_iter verdicts;
+
+	policy_judge(job->policy, subject, now_us, &verdicts);
+	while (verdict_next(&verdicts, &verdict)) {
+		if (enforcer_defers(enforcer, &verdict))
+			log_deferred(job, &verdict);
+		enforcer_apply(enforcer, &verdict, subject, now_us);
+	}
+}
+
 int restore(struct ledger *ledger, struct policy *policy, struct enforcer *enforcer,
 	    struct who *who, int64_t now_us)
 {
@@ -111,10 +149,8 @@ int restore(struct ledger *ledger, struct policy *policy, struct enforcer *enfor
 						 .process = &subject->process,
 						 .host = subject->host,
 						 .model = subject->model };
-		struct verdict_iter verdicts;
 
-		policy_judge(policy, &who_is, now_us, &verdicts);
-		enforcer_apply_all(enforcer, &verdicts, &who_is, now_us);
+		judge(&job, enforcer, &who_is, now_us);
 		HASH_DEL(job.subjects, subject);
 		free(subject);
 	}

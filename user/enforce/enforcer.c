@@ -63,11 +63,25 @@ static void note(struct enforcer *enforcer, struct incident *incident,
 
 /* ---- the contract ---- */
 
+/* What is done to processes, unlike a gate, which bears on calls alone. */
+static bool needs_call(enum policy_action action)
+{
+	return action == POLICY_FREEZE || action == POLICY_STOP || action == POLICY_KILL;
+}
+
+bool enforcer_defers(const struct enforcer *enforcer, const struct policy_verdict *verdict)
+{
+	return needs_call(verdict->step->action) && enforcer->rules->enforce &&
+	       !verdict->budget->is_rehearsed && !verdict->is_protected;
+}
+
 static void carry_out(struct enforcer *enforcer, const struct policy_verdict *verdict,
 		      const struct policy_subject *subject, int64_t now_us)
 {
 	struct incident *incident;
 
+	if (needs_call(verdict->step->action) && !subject->is_calling)
+		return;
 	/* So that what was done in a window that is over does not count as done in this one. */
 	enforcer_expire(enforcer, now_us);
 	incident = enforcer->n_actions + POLICY_MEMBERS >= ENFORCER_DEEDS ?

@@ -65,6 +65,11 @@ struct enforcer *enforcer_free(struct enforcer *enforcer);
  */
 void enforcer_apply(struct enforcer *enforcer, const struct policy_verdict *verdict,
 		    const struct policy_subject *subject, int64_t now_us);
+/*
+ * Is this an enforced stop, freeze or kill, which waits for the next AI call of a member (is_calling)? A step
+ * that was crossed before enforcement began, or before a restart, is carried out no sooner.
+ */
+bool enforcer_defers(const struct enforcer *enforcer, const struct policy_verdict *verdict);
 /* Likewise each verdict that is left; the subject is the one that they are on. */
 void enforcer_apply_all(struct enforcer *enforcer, struct verdict_iter *verdicts,
 			const struct policy_subject *subject, int64_t now_us);

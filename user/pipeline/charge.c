@@ -11,7 +11,7 @@
 void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who_process *process,
 		    const char *host, bool will_call, uint64_t time_ns)
 {
-	struct policy_subject subject = { .host = host, .model = "" };
+	struct policy_subject subject = { .host = host, .model = "", .is_calling = will_call };
 	int64_t now_us = pipeline->config.wall_us(time_ns);
 	static const struct who_process nobody; /* of a cgroup alone */
 	struct verdict_iter verdicts;
@@ -40,9 +40,11 @@ void pipeline_charge(struct pipeline *pipeline, const struct connections_caller 
 				   .charge = charge,
 				   .group = &group,
 				   .process = &process };
-	struct policy_subject subject = {
-		.group = &group, .process = &process, .host = charge->host, .model = charge->model
-	};
+	struct policy_subject subject = { .group = &group,
+					  .process = &process,
+					  .host = charge->host,
+					  .model = charge->model,
+					  .is_calling = true };
 	int64_t now_us = config->wall_us(charge->start_mono_ns + charge->duration_ns);
 	struct charge assumed = *charge;
 	struct verdict_iter verdicts;
@@ -72,7 +74,9 @@ void pipeline_call_running(struct pipeline *pipeline, const struct connections_c
 			   const struct charge *so_far)
 {
 	const struct pipeline_config *config = &pipeline->config;
-	struct policy_subject subject = { .host = so_far->host, .model = so_far->model };
+	struct policy_subject subject = { .host = so_far->host,
+					  .model = so_far->model,
+					  .is_calling = true };
 	int64_t now_us = config->wall_us(pipeline->last_ns);
 	struct charge assumed = *so_far;
 	struct verdict_iter verdicts;

@@ -206,6 +206,47 @@ static void new_names_count_budgets_again(void **state)
 	assert_int_equal(spent(), 2000000);
 }
 
+static void count_kill(void *arg, const struct ledger_action *action)
+{
+	*(size_t *)arg += !strcmp(action->action, "kill") && !action->is_rehearsed;
+}
+
+static size_t kills(void)
+{
+	size_t n = 0;
+
+	assert_int_equal(ledger_actions(world.daemon.ledger, 0, count_kill, &n), 0);
+	return n;
+}
+
+#define KILL(name, limit)                                             \
+	"resolve: false\nbudgets:\n- { name: " name ", limit: " limit \
+	", steps: [ { do: kill, target: cgroup, grace: 1s } ] }\n"
+
+/* What was spent in the rehearsal counts, and is acted on when its spender calls again. */
+static void enforcement_that_begins_kills_nobody_before_a_call(void **state)
+{
+	configure("enforce: false\n" KILL("a", "0.001 USD"));
+	starts();
+	appears("/agents");
+	calls();
+	passes(NS_PER_S);
+	configure("enforce: true\n" KILL("a", "0.001 USD"));
+	loop_signal(world.daemon.loop, SIGHUP);
+	assert_true(world.daemon.config.rules.enforce);
+	appears("/agents");
+	passes(2 * MINUTE);
+	assert_int_equal(kills(), 0);
+	/* Nor does a restart. */
+	starts_again();
+	appears("/agents");
+	passes(2 * MINUTE);
+	assert_int_equal(kills(), 0);
+	calls();
+	passes(NS_PER_S);
+	assert_true(kills() > 0);
+}
+
 /* An operator beside the daemon. */
 static void orders(enum override_kind kind, int64_t for_us)
 {
@@ -327,6 +368,7 @@ int main(void)
 		TEST(pins_follow_the_rules),
 		TEST(what_needs_a_restart_is_not_taken_over),
 		TEST(new_names_count_budgets_again),
+		TEST(enforcement_that_begins_kills_nobody_before_a_call),
 		TEST(an_override_opens_a_gate_until_it_ends),
 		TEST(a_hold_refuses_within_the_budget_until_it_is_cleared),
 		TEST(an_override_is_in_force_after_a_restart_and_a_reload),

@@ -27,6 +27,38 @@ static void each_new_process_is_killed_once(void **state)
 	end(second);
 }
 
+/* As at a start, at a reload that turns enforcement on, or when a cgroup appears. */
+static void who_makes_no_call_is_not_touched(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct enforcer *enforcer = enforcer_of();
+	static const int destructive[] = { KILL, KILL_CGROUP, STOP, FREEZE };
+	struct policy_verdict verdict;
+
+	make_group("/agents", (uint32_t)child);
+	process.tgid = (uint32_t)child;
+	subject.is_calling = false;
+	for (size_t i = 0; i < ARRAY_SIZE(destructive); i++) {
+		verdict = verdict_of(destructive[i]);
+		assert_true(enforcer_defers(enforcer, &verdict));
+		enforcer_apply(enforcer, &verdict, &subject, T0);
+	}
+	assert_int_equal(world.n_signals + world.n_group_signals + world.n_freezes, 0);
+	assert_int_equal(world.n_rows, 0);
+	/* A gate bears on calls alone, so it is shut at once. */
+	verdict = verdict_of(REFUSE);
+	assert_false(enforcer_defers(enforcer, &verdict));
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	assert_int_equal(world.n_shut, 1);
+	/* Its next call. */
+	subject.is_calling = true;
+	verdict = verdict_of(KILL);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	assert_int_equal(world.n_signals, 1);
+	enforcer_free(enforcer);
+	end(child);
+}
+
 /* Runs the loop until so many rows were told. */
 static void run_until_rows(struct loop *loop, size_t rows)
 {
@@ -266,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HELD(each_new_process_is_killed_once),
+		HELD(who_makes_no_call_is_not_touched),
 		HELD(who_does_not_end_in_the_grace_is_killed),
 		HELD(who_ends_in_the_grace_gets_no_second_signal),
 		HELD(a_pid_in_other_hands_is_not_killed),
