@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fd = memfd_create("program", MFD_CLOEXEC);
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
 		return 0;
-	if (anchors_find(fd, &anchors))
+	if (anchors_find(fd, NULL, &anchors))
 		return 0;
 	stack_describe(&anchors, text, sizeof(text));
 	if (strlen(text) >= sizeof(text))

@@ -27,6 +27,7 @@ struct daemon {
 	struct daemon_options options;
 	struct config config;
 	char cgroup_root[WHO_PATH_LEN];
+	char searches[WHO_PATH_LEN]; /* folder where searches of program files are remembered */
 	struct loop *loop;
 	struct who *who;
 	struct prices *prices;

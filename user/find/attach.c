@@ -434,6 +434,7 @@ int attach_new(struct attach **ret, struct tap *tap, const struct find_config *c
 		return -ENOMEM;
 	attach->tap = tap;
 	attach->mode = config->mode;
+	attach->files.cache = config->cache;
 	attach->files.by_instruction = config->returns == FIND_RETURN_INSTRUCTIONS;
 	*ret = attach;
 	return 0;

@@ -115,7 +115,7 @@ static bool is_probed(uint32_t tgid, const struct procs_map *map, const struct s
 	struct sites others;
 
 	return is_probed_at(tgid, map, sites, fd) ||
-	       (!stack_find(fd, true, STACK_ANCHORS, &others) &&
+	       (!stack_find(fd, true, STACK_ANCHORS, NULL, &others) &&
 		is_probed_at(tgid, map, &others, fd));
 }
 
@@ -125,7 +125,7 @@ static bool is_unfollowed(const struct explaining *e, int fd)
 	struct sites sites;
 
 	return e->returns == FIND_RETURN_INSTRUCTIONS &&
-	       stack_find(fd, true, STACK_ANCHORS, &sites) == -EOPNOTSUPP;
+	       stack_find(fd, true, STACK_ANCHORS, NULL, &sites) == -EOPNOTSUPP;
 }
 
 static void explain_map(void *arg, const struct procs_map *map)

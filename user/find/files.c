@@ -45,7 +45,7 @@ static int look_into(const struct files *files, int fd, enum stack_depth depth, 
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	err = stack_find(fd, files->by_instruction, depth, &sites);
+	err = stack_find(fd, files->by_instruction, depth, files->cache, &sites);
 	file->is_unfollowed = err == -EOPNOTSUPP;
 	if (err && !file->is_unfollowed)
 		return err;

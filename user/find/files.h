@@ -55,6 +55,7 @@ struct file {
 struct files {
 	struct file *table;
 	bool by_instruction; /* how returns are seen (site.h) */
+	const char *cache;   /* folder of anchors_find(), or NULL; the caller's */
 	struct noes noes;
 	uint64_t n_seen; /* files looked into */
 	uint64_t n_unreadable;

@@ -30,6 +30,7 @@ enum find_returns {
 struct find_config {
 	enum find_mode mode;
 	enum find_returns returns;
+	const char *cache; /* folder where searches of files are remembered; NULL: none. The caller's, for good */
 };
 
 /* Starts the news of mappings on the loop. 0 or -errno, then ret_error is a sentence to free. */

@@ -18,10 +18,11 @@ enum stack_depth {
 };
 
 /*
- * 0; -ENOENT: no TLS functions here; -EAGAIN: none by symbols, but there is enough code that anchors might
+ * cache: a folder that anchors_find() remembers in, or NULL. 0; -ENOENT: no TLS functions here; -EAGAIN: none by symbols, but there is enough code that anchors might
  * find some (STACK_SYMBOLS only); -EOPNOTSUPP, -ENOEXEC, -EBADMSG, -errno as sites_find and anchors_find.
  */
-int stack_find(int fd, bool by_instruction, enum stack_depth depth, struct sites *ret);
+int stack_find(int fd, bool by_instruction, enum stack_depth depth, const char *cache,
+	       struct sites *ret);
 
 /*
  * For people: how the functions were found and proven, or why they are not probed: a line a stack, its functions

@@ -70,7 +70,7 @@ static bool name_unproven(const struct anchors *anchors, struct stack_explanatio
 static int explain_anchors(int fd, bool by_instruction, struct stack_explanation *ret)
 {
 	struct anchors anchors;
-	int err = anchors_find(fd, &anchors);
+	int err = anchors_find(fd, NULL, &anchors);
 
 	if (err)
 		return err;
@@ -91,7 +91,7 @@ int stack_explain(int fd, bool by_instruction, struct stack_explanation *ret)
 	int err;
 
 	*ret = (struct stack_explanation){ .sites.flavour = "" };
-	err = stack_find(fd, by_instruction, STACK_SYMBOLS, &ret->sites);
+	err = stack_find(fd, by_instruction, STACK_SYMBOLS, NULL, &ret->sites);
 	if (!err) {
 		snprintf(ret->brief, sizeof(ret->brief), "symbols");
 		snprintf(ret->how, sizeof(ret->how), "%s by its symbols, %zu probes",

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -47,7 +48,7 @@ static int search(struct anchors *ret)
 	_cleanup_close_ int fd = open(program, O_RDONLY | O_CLOEXEC);
 
 	assert_true(fd >= 0);
-	return anchors_find(fd, ret);
+	return anchors_find(fd, NULL, ret);
 }
 
 /* Virtual address of a symbol as nm tells it. */
@@ -251,7 +252,7 @@ static void finds_in_libssl_what_its_symbols_lead_to(void **state)
 	if (fd < 0)
 		skip();
 	assert_int_equal(sites_find(fd, false, &sites), 0);
-	assert_int_equal(anchors_find(fd, &anchors), 0);
+	assert_int_equal(anchors_find(fd, NULL, &anchors), 0);
 	assert_int_equal(anchors.functions[ANCHOR_WRITE_INTERNAL].addr, sites.write_worker);
 	assert_int_equal(anchors.functions[ANCHOR_READ_INTERNAL].addr, sites.read_worker);
 	/* its version stands in libcrypto: without, the arguments are not known for sure */
@@ -298,7 +299,7 @@ static void places_probes_on_what_was_found(void **state)
 
 	compile("-O2 -fPIE -pie -DSTACK_BORINGSSL");
 	fd = open(program, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(anchors_find(fd, &anchors), 0);
+	assert_int_equal(anchors_find(fd, NULL, &anchors), 0);
 	assert_int_equal(anchors_sites(&anchors, fd, false, &sites), 0);
 	assert_string_equal(sites.flavour, "boringssl");
 	assert_int_equal(sites.n, 3);
@@ -334,7 +335,7 @@ static void finds_go_by_its_function_table(void **state)
 		assert_memory_equal(&anchors, &stripped, sizeof(anchors));
 		_cleanup_close_ int fd = open(program, O_RDONLY | O_CLOEXEC);
 
-		assert_int_equal(stack_find(fd, true, STACK_ANCHORS, &sites), 0);
+		assert_int_equal(stack_find(fd, true, STACK_ANCHORS, NULL, &sites), 0);
 		assert_string_equal(sites.flavour, "go");
 		assert_int_equal(sites.n, 3 + 7);
 	}
@@ -347,17 +348,17 @@ static void asks_for_a_deeper_look_only_where_there_is_code(void **state)
 
 	compile("-O2 -fPIE -pie -DSTACK_BORINGSSL");
 	small = open(program, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(stack_find(small, false, STACK_SYMBOLS, &sites),
+	assert_int_equal(stack_find(small, false, STACK_SYMBOLS, NULL, &sites),
 			 0); /* its symbols are not stripped */
 	compile("-O2 -fPIE -pie -s -DSTACK_BORINGSSL");
 	close(take_fd(small));
 	small = open(program, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(stack_find(small, false, STACK_SYMBOLS, &sites), -ENOENT);
+	assert_int_equal(stack_find(small, false, STACK_SYMBOLS, NULL, &sites), -ENOENT);
 	if (!build_go("-ldflags='-s -w'"))
 		skip();
 	big = open(program, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(stack_find(big, false, STACK_SYMBOLS, &sites), -EAGAIN);
-	assert_int_equal(stack_find(big, false, STACK_ANCHORS, &sites), 0);
+	assert_int_equal(stack_find(big, false, STACK_SYMBOLS, NULL, &sites), -EAGAIN);
+	assert_int_equal(stack_find(big, false, STACK_ANCHORS, NULL, &sites), 0);
 }
 
 static void says_what_it_found(void **state)
@@ -378,6 +379,54 @@ static void says_what_it_found(void **state)
 	assert_true(strlen(text) < 8);
 }
 
+static int search_remembered(const char *cache, struct anchors *ret)
+{
+	_cleanup_close_ int fd = open(program, O_RDONLY | O_CLOEXEC);
+
+	return anchors_find(fd, cache, ret);
+}
+
+/* Overwrites the one file of the cache from `at` on. */
+static void spoil(const char *cache, long at, uint64_t value)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char pattern[400];
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "%s/*.places", cache);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	file = fopen(found.gl_pathv[0], "r+e");
+	globfree(&found);
+	assert_non_null(file);
+	assert_int_equal(fseek(file, at, SEEK_SET), 0);
+	assert_int_equal(fwrite(&value, sizeof(value), 1, file), 1);
+}
+
+/* What is remembered saves reading; it proves nothing, whatever stands in it. */
+static void remembers_where_to_look(void **state)
+{
+	struct anchors fresh, again;
+	char cache[300];
+
+	snprintf(cache, sizeof(cache), "%s/searches", folder);
+	compile("-O2 -fPIE -pie -DSTACK_BORINGSSL");
+	assert_int_equal(search_remembered(cache, &fresh), 0);
+	assert_true(fresh.stacks[ANCHOR_BORINGSSL].is_proven);
+	assert_int_equal(search_remembered(cache, &again), 0);
+	assert_memory_equal(&fresh, &again, sizeof(fresh));
+	/* the places follow 9 numbers, addresses first; then it is searched anew, and written anew */
+	for (long at = 0; at < 9 * 8 + 160; at += 8) {
+		spoil(cache, at, 0x1234567890abcdefULL);
+		assert_int_equal(search_remembered(cache, &again), 0);
+		assert_memory_equal(&fresh, &again, sizeof(fresh));
+	}
+	compile("-O2 -fPIE -pie -DSHIFT=120 -DDROPPED -DSTACK_BORINGSSL"); /* another file of that name */
+	assert_int_equal(search_remembered(cache, &again), 0);
+	expect_found(&again, ANCHOR_SSL_WRITE, "SSL_write");
+	assert_int_equal(search_remembered("/proc/nowhere", &again), 0);
+	expect_found(&again, ANCHOR_SSL_WRITE, "SSL_write");
+}
+
 /* Cut anywhere, it is an error or nothing, and never an address outside. */
 static void survives_a_file_that_is_cut(void **state)
 {
@@ -395,7 +444,7 @@ static void survives_a_file_that_is_cut(void **state)
 
 		assert_int_equal(ftruncate(fd, 0), 0);
 		assert_int_equal(pwrite(fd, bytes, (size_t)size, 0), size);
-		if (anchors_find(fd, &anchors))
+		if (anchors_find(fd, NULL, &anchors))
 			continue;
 		for (int i = 0; i < ANCHOR_FUNCTIONS; i++)
 			assert_true(anchors.functions[i].addr < (uint64_t)st.st_size + 0x10000);
@@ -435,6 +484,7 @@ int main(void)
 		cmocka_unit_test(finds_go_by_its_function_table),
 		cmocka_unit_test(asks_for_a_deeper_look_only_where_there_is_code),
 		cmocka_unit_test(says_what_it_found),
+		cmocka_unit_test(remembers_where_to_look),
 		cmocka_unit_test(survives_a_file_that_is_cut),
 	};
 

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "find/anchor/cache.h"
 #include "find/anchor/stacks.h"
 
 /* Of a Go program: pclntab is a third of it. Kubernetes' have 60 MB; Codex, which is none, 4. */
@@ -96,16 +98,16 @@ static size_t targets_of(const struct search *search, uint64_t ret[SCAN_HITS_MAX
 
 static int find_strings(struct search *search)
 {
-	int err = scan_strings(search->image, IMAGE_CONSTANTS, needles, MARKS, search->hits,
-			       &search->n_hits);
+	return scan_strings(search->image, IMAGE_CONSTANTS, needles, MARKS, search->hits,
+			    &search->n_hits);
+}
 
-	for (size_t i = 0; i < search->n_hits && !err; i++) {
-		enum anchor_stack stack = stack_of[search->hits[i].needle];
-
-		if (stack < ANCHOR_STACKS)
-			search->anchors->stacks[stack].is_present = true;
-	}
-	return err;
+static bool has_go_table(const struct search *search)
+{
+	for (size_t i = 0; i < search->n_hits; i++)
+		if (stack_of[search->hits[i].needle] == ANCHOR_GO)
+			return true;
+	return false;
 }
 
 /* In a Go program that is relocated the function table stands among what is written once, at its start. */
@@ -114,7 +116,7 @@ static int find_go_table(struct search *search)
 	size_t n = search->n_hits;
 	int err;
 
-	if (!search->image->is_relocated || search->anchors->stacks[ANCHOR_GO].is_present ||
+	if (!search->image->is_relocated || has_go_table(search) ||
 	    search->image->data_bytes > GO_DATA_MAX)
 		return 0;
 	err = scan_strings(search->image, IMAGE_DATA, &needles[MARK_GO_1_20], 2, search->hits,
@@ -183,14 +185,94 @@ static int find_callers(struct search *search)
 	return must_know_sites ? note_flags(search, callers) : 0;
 }
 
-static int find_all(struct search *search)
+/* Does each place still hold what it is remembered for? */
+static bool is_true(const struct search *search)
 {
-	int err = find_strings(search);
+	uint64_t targets[SCAN_HITS_MAX];
+	size_t n;
 
-	if (!err)
-		err = find_go_table(search);
-	if (!err)
-		err = find_refs(search);
+	for (size_t i = 0; i < search->n_hits; i++) {
+		const struct scan_needle *needle;
+		uint8_t bytes[SCAN_NEEDLE_MAX];
+
+		if (search->hits[i].needle >= MARKS)
+			return false;
+		needle = &needles[search->hits[i].needle];
+		if (image_read(search->image, search->hits[i].addr, bytes, needle->len) ||
+		    memcmp(bytes, needle->bytes, needle->len))
+			return false;
+	}
+	n = targets_of(search, targets);
+	for (size_t i = 0; i < search->n_refs; i++) {
+		bool is_target = false;
+
+		for (size_t k = 0; k < n; k++)
+			is_target |= targets[k] == search->refs[i].target;
+		if (!is_target || !scan_is_ref(search->image, &search->refs[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool recall(struct search *search, const char *folder, const struct stat *st)
+{
+	_cleanup_free_ struct cache_places *places = malloc(sizeof(*places));
+
+	if (!folder || !places || cache_load(folder, st, places))
+		return false;
+	search->n_hits = places->n_hits;
+	search->n_refs = places->n_refs;
+	memcpy(search->hits, places->hits, places->n_hits * sizeof(*places->hits));
+	memcpy(search->refs, places->refs, places->n_refs * sizeof(*places->refs));
+	if (is_true(search))
+		return true;
+	search->n_hits = search->n_refs = 0;
+	return false;
+}
+
+static void remember(const struct search *search, const char *folder, const struct stat *st)
+{
+	_cleanup_free_ struct cache_places *places = malloc(sizeof(*places));
+
+	if (!folder || !places)
+		return;
+	places->n_hits = search->n_hits;
+	places->n_refs = search->n_refs;
+	memcpy(places->hits, search->hits, search->n_hits * sizeof(*places->hits));
+	memcpy(places->refs, search->refs, search->n_refs * sizeof(*places->refs));
+	(void)cache_save(folder, st, places); /* without, the next search takes as long as this one */
+}
+
+/* Everything that needs a look at the whole file. */
+static int find_places(struct search *search, const char *folder)
+{
+	struct stat st;
+	int err = 0;
+
+	if (fstat(search->image->fd, &st) < 0)
+		return -errno;
+	if (!recall(search, folder, &st)) {
+		err = find_strings(search);
+		if (!err)
+			err = find_go_table(search);
+		if (!err)
+			err = find_refs(search);
+		if (!err)
+			remember(search, folder, &st);
+	}
+	for (size_t i = 0; i < search->n_hits && !err; i++) {
+		enum anchor_stack stack = stack_of[search->hits[i].needle];
+
+		if (stack < ANCHOR_STACKS)
+			search->anchors->stacks[stack].is_present = true;
+	}
+	return err;
+}
+
+static int find_all(struct search *search, const char *folder)
+{
+	int err = find_places(search, folder);
+
 	if (!err)
 		err = boringssl_find(search);
 	if (!err)
@@ -210,7 +292,7 @@ static int find_all(struct search *search)
 	return golang_find(search);
 }
 
-int anchors_find(int fd, struct anchors *ret)
+int anchors_find(int fd, const char *cache, struct anchors *ret)
 {
 	_cleanup_free_ struct search *search = calloc(1, sizeof(*search));
 	_cleanup_free_ struct scan_ref *refs = calloc(SCAN_REFS_MAX, sizeof(*refs));
@@ -229,7 +311,7 @@ int anchors_find(int fd, struct anchors *ret)
 	search->code = code_new(&image);
 	if (!search->code)
 		return -ENOMEM;
-	err = find_all(search);
+	err = find_all(search, cache);
 	code_free(search->code);
 	if (!err)
 		*ret = anchors;

@@ -258,6 +258,21 @@ int scan_refs(const struct image *image, const uint64_t *targets, size_t n, stru
 	return err;
 }
 
+bool scan_is_ref(const struct image *image, const struct scan_ref *ref)
+{
+	uint8_t bytes[7];
+	int32_t distance;
+	uint32_t value;
+
+	if (!image_is_code(image, ref->at) || image_read(image, ref->at, bytes, sizeof(bytes)))
+		return false;
+	memcpy(&distance, bytes + 3, sizeof(distance));
+	if (is_lea(bytes) && ref->at + 7 + (uint64_t)(int64_t)distance == ref->target)
+		return true;
+	memcpy(&value, bytes + 1, sizeof(value));
+	return !image->is_relocated && (bytes[0] & 0xf8) == 0xb8 && value == ref->target;
+}
+
 /* A library calls itself, and linkers keep it together: most files need no look at more. */
 #define NEAR (4u << 20)
 

@@ -45,6 +45,9 @@ struct scan_ref {
 int scan_refs(const struct image *image, const uint64_t *targets, size_t n, struct scan_ref *ret,
 	      size_t *ret_n);
 
+/* Is this one of those, in this file? */
+bool scan_is_ref(const struct image *image, const struct scan_ref *ref);
+
 #define SCAN_CALLERS_MAX 64
 struct scan_callers {
 	struct scan_ref at[SCAN_CALLERS_MAX];
