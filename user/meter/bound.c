@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an answer may claim. Usage is the word of whoever answers, and one number of it may empty a budget: it
- * counts up to what the model can take and give and what its bytes can carry. What is beyond is flagged.
+ * counts up to what the model can take and give. What is beyond is flagged. Its bytes bound nothing:
+ * conversations and files are named by id, and not every provider says how much output it does not show.
  */
 #include "meter/bound.h"
 
@@ -13,10 +14,6 @@
 #define QUERIES_MAX    1000000
 #define CHARACTERS_MAX 10000000
 #define MILLIS_MAX     (7 * 86400 * 1000ULL) /* a week of audio or video */
-
-/* Of a text a byte may be a token, and a JSON is seldom more than that; two are never. */
-#define TOKENS_PER_BYTE 2
-#define TOKENS_UNSEEN   1000 /* calls of tools, ends of turns */
 
 /* Scales classes down to a sum of `most`; returns what they lose. */
 static uint64_t scale(uint64_t *const *classes, size_t n, uint64_t most)
@@ -62,19 +59,12 @@ uint64_t usage_bound(struct usage *usage, const struct bound *bound)
 				     &usage->citations };
 	uint64_t *const answer[] = { &usage->output, &usage->audio_output };
 	uint64_t *const drawn[] = { &usage->image_output, &usage->video_output };
-	uint64_t excess = bound_pieces(usage), hidden, carried;
+	uint64_t excess = bound_pieces(usage);
 
 	excess += scale(prompt, sizeof(prompt) / sizeof(*prompt), bound->input);
 	excess += scale(answer, sizeof(answer) / sizeof(*answer), bound->output);
 	excess += scale(drawn, sizeof(drawn) / sizeof(*drawn), BOUND_DRAWN);
-	hidden = usage->reasoning;
-	if (hidden > usage->output)
-		hidden = usage->reasoning = usage->output;
-	/* What is not declared as hidden was shown, or it is not there. */
-	carried = bound->shown_bytes * TOKENS_PER_BYTE + TOKENS_UNSEEN;
-	if (bound->is_shown && usage->output - hidden > carried) {
-		excess += usage->output - hidden - carried;
-		usage->output = hidden + carried;
-	}
+	if (usage->reasoning > usage->output)
+		usage->reasoning = usage->output;
 	return excess;
 }

@@ -2,7 +2,6 @@
 #ifndef METER_BOUND_H
 #define METER_BOUND_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "meter/usage.h"
@@ -13,8 +12,6 @@
 /* What one call can have used. */
 struct bound {
 	uint64_t input, output; /* tokens: prices_limits() */
-	uint64_t shown_bytes;   /* of what the output was written in, decoded */
-	bool is_shown; /* all of the answer was seen, and it says how many tokens it does not show */
 };
 
 /* Cuts usage down to it. Returns how many tokens and pieces were beyond. */

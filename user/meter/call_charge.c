@@ -95,17 +95,6 @@ static void fill(const struct call *call, struct charge *ret)
 	ret->duration_ns = call->end_ns > call->start_ns ? call->end_ns - call->start_ns : 0;
 }
 
-/* Does the answer say how much of its output it does not show, and was all of it seen? */
-static bool is_shown(const struct call *call)
-{
-	const struct answer *answer = &call->answer;
-	struct usage_slots_usage told;
-
-	answer_told(answer, &told);
-	return told.has >> SLOT_REASONING & 1 && answer->dialect == DIALECT_OPENAI &&
-	       answer->is_final && !answer->has_gap && call->answer_plain_bytes;
-}
-
 /*
  * Usage of the call's own model, or of one beside it, is cut to what can be; what was beyond is added up. Of a
  * batch the requests add up, which no context bounds.
@@ -113,9 +102,7 @@ static bool is_shown(const struct call *call)
 static void bound(const struct call *call, const struct prices *prices, const char *model,
 		  struct usage *usage, uint64_t *excess)
 {
-	/* What of a prediction was rejected is output that only the request shows. */
-	struct bound most = { .shown_bytes = call->answer_plain_bytes + call->request_bytes,
-			      .is_shown = is_shown(call) };
+	struct bound most;
 
 	if (call->endpoint->job && call->endpoint->tier)
 		return;
