@@ -107,6 +107,11 @@ struct sock {
 	struct socket *sk_socket; /* NULL once the program has closed it */
 };
 
+struct tcp_sock {
+	__u32 rcv_nxt;
+	__u32 copied_seq; /* up to where the program has taken what came */
+};
+
 struct vm_area_struct {
 	unsigned long vm_start;
 	unsigned long vm_end;

@@ -98,4 +98,12 @@ static __always_inline void peer_of(struct ctl_addr *addr, struct bpf_sock *sk, 
 	addr->netns = netns_of(sk);
 }
 
+/* What came in and no program took; close() throws it away, and leaves these numbers alone. */
+static __always_inline __u32 unread_of(struct bpf_sock *sk)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
+
+	return tcp ? BPF_CORE_READ(tcp, rcv_nxt) - BPF_CORE_READ(tcp, copied_seq) : 0;
+}
+
 #endif

@@ -30,6 +30,8 @@ static __always_inline void fill_flow(struct ev_flow *event, struct bpf_sock *sk
 		event->records[dir] = flow->records[dir].n;
 	}
 	event->record_bytes = record_framing(flow);
+	if (type == EV_FLOW_END)
+		event->unread = unread_of(sk);
 	event->hello = flow->hello;
 	if (type == EV_FLOW_END && flow->held_since_ns) {
 		event->is_unsent = 1;

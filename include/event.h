@@ -105,6 +105,8 @@ struct ev_flow {
 	__u32 handshake[2];
 	__u64 framed[2];  /* of the bytes, those of TLS records (QUIC: packets) that were counted */
 	__u32 records[2]; /* how many of application data: their framing is no plaintext */
+	__u32 unread;     /* EV_FLOW_END: bytes that came in and were still in the socket */
+	__u32 reserved;
 	union {
 		__u64 hello; /* TCP: of the ClientHello's random; who sends the same is a relay; 0: unknown */
 		__u64 held_since_ns; /* where is_unsent: from when on nothing left */
@@ -139,7 +141,7 @@ struct ev_flow {
 	 */
 	char host[EV_HOST_LEN];
 };
-_Static_assert(sizeof(struct ev_flow) == 408, "both halves agree on struct ev_flow");
+_Static_assert(sizeof(struct ev_flow) == 416, "both halves agree on struct ev_flow");
 
 /*
  * A socket carries a TLS connection: its own, or as a relay. One whose flow was not known before (no name,
@@ -149,7 +151,7 @@ struct ev_pair {
 	struct ev_flow flow; /* as it is now; head.id is the socket's cookie */
 	__u64 connection;    /* as in head.id of the TLS connection's events */
 };
-_Static_assert(sizeof(struct ev_pair) == 416, "both halves agree on struct ev_pair");
+_Static_assert(sizeof(struct ev_pair) == 424, "both halves agree on struct ev_pair");
 
 /*
  * A datagram (or several, as UDP's offload joins them) of a QUIC connection's start, to be answered by
@@ -162,7 +164,7 @@ struct ev_quic {
 	__u32 reserved;
 	__u8 bytes[EV_QUIC_MAX];
 };
-_Static_assert(sizeof(struct ev_quic) == 408 + 8 + EV_QUIC_MAX,
+_Static_assert(sizeof(struct ev_quic) == 416 + 8 + EV_QUIC_MAX,
 	       "both halves agree on struct ev_quic");
 
 /* Not an event: whose socket an AI flow is, as the task_file iterator writes them. */

@@ -41,6 +41,7 @@ static void tells_of_an_ai_flow_and_counts_it(void **state)
 	assert_int_equal(last[1].head.cgroup, ids[CG_A]);
 	assert_int_equal(last[1].bytes[EV_OUT], 537);
 	assert_int_equal(last[1].bytes[EV_IN], 5);
+	assert_int_equal(last[1].unread, 5);
 	assert_int_equal(tap_flow_get(tap, last[0].head.id, &counts), -ENOENT);
 	child_end(&child);
 }
@@ -139,6 +140,7 @@ static void counts_each_of_many_small_records_in_a_segment(void **state)
 	assert_int_equal(last[1].bytes[EV_IN], sizeof(answer));
 	assert_int_equal(last[1].records[EV_IN], 1 + N);
 	assert_int_equal(last[1].framed[EV_IN], sizeof(answer));
+	assert_int_equal(last[1].unread, sizeof(answer));
 	child_end(&child);
 }
 

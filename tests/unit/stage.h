@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pipeline with what the world does to it, and what came of it: for the tests of pipeline/pipeline.h.
+ * A pipeline with what the world does to it, and what came of it: for the tests of
+ * pipeline/pipeline.h.
  */
 #ifndef UNIT_STAGE_H
 #define UNIT_STAGE_H
@@ -233,19 +234,23 @@ static inline void asks_chat(struct stage *stage)
 	sends(stage, EV_OUT, request, 0);
 }
 
+static inline void chunks_chat(struct stage *stage, size_t event)
+{
+	char chunk[1024];
+
+	snprintf(chunk, sizeof(chunk), "%zx\r\n%s\r\n", strlen(chat_stream[event]),
+		 chat_stream[event]);
+	sends(stage, EV_IN, chunk, 0);
+}
+
 static inline void streams_chat(struct stage *stage, size_t events)
 {
 	sends(stage, EV_IN,
 	      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 	      "Transfer-Encoding: chunked\r\n\r\n",
 	      0);
-	for (size_t i = 0; i < events; i++) {
-		char chunk[1024];
-
-		snprintf(chunk, sizeof(chunk), "%zx\r\n%s\r\n", strlen(chat_stream[i]),
-			 chat_stream[i]);
-		sends(stage, EV_IN, chunk, 0);
-	}
+	for (size_t i = 0; i < events; i++)
+		chunks_chat(stage, i);
 	if (events == ARRAY_SIZE(chat_stream))
 		sends(stage, EV_IN, "0\r\n\r\n", 0);
 }

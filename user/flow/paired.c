@@ -104,8 +104,8 @@ static uint64_t unexplained(const struct counts *counts, int dir, uint64_t expla
 	return left > SLACK_OUT_BYTES + bytes / SLACK_SHARE ? left : 0;
 }
 
-void reconcile_paired_end(struct reconcile *reconcile, const struct ev_flow *flow,
-			  const uint64_t explained[2])
+uint64_t reconcile_paired_end(struct reconcile *reconcile, const struct ev_flow *flow,
+			      const uint64_t explained[2])
 {
 	const struct counts counts = { flow->bytes,   flow->framed,       flow->handshake,
 				       flow->records, flow->record_bytes, flow->is_adopted,
@@ -113,7 +113,7 @@ void reconcile_paired_end(struct reconcile *reconcile, const struct ev_flow *flo
 	struct account *account = reconcile_account(reconcile, flow->head.tgid, flow->host);
 
 	if (!account)
-		return;
+		return 0;
 	account->paired.open = less(account->paired.open, 1);
 	for (int dir = 0; dir < 2; dir++) {
 		account->paired.bytes[dir] += payload(flow->bytes, flow->handshake, dir);
@@ -122,9 +122,19 @@ void reconcile_paired_end(struct reconcile *reconcile, const struct ev_flow *flo
 	}
 	account->is_dirty = true;
 	if (!unexplained(&counts, EV_OUT, explained[EV_OUT]))
-		return;
+		return unexplained(&counts, EV_IN, explained[EV_IN]);
 	/* Requests left that were not read: its connection carried them by another way than was seen. */
 	account->flows++;
 	for (int dir = 0; dir < 2; dir++)
 		account->ended[dir].bytes += unexplained(&counts, dir, explained[dir]);
+	return 0;
+}
+
+void reconcile_paired_taken(struct reconcile *reconcile, uint32_t tgid, const char *host,
+			    uint64_t bytes)
+{
+	struct account *account = bytes ? reconcile_account(reconcile, tgid, host) : NULL;
+
+	if (account)
+		account->paired.taken += bytes;
 }

@@ -44,7 +44,11 @@ static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
 
 struct reconcile *reconcile_new(void)
 {
-	return calloc(1, sizeof(struct reconcile));
+	struct reconcile *reconcile = calloc(1, sizeof(*reconcile));
+
+	if (reconcile)
+		reconcile->turn = 1;
+	return reconcile;
 }
 
 static void drop(struct reconcile *reconcile, struct account *account)
@@ -65,15 +69,24 @@ struct reconcile *reconcile_free(struct reconcile *reconcile)
 	return NULL;
 }
 
-struct account *reconcile_account(struct reconcile *reconcile, uint32_t tgid, const char *host)
+/* NULL: it is not known. Its key is set all the same. */
+static struct account *find(const struct reconcile *reconcile, uint32_t tgid, const char *host,
+			    struct key *ret_key)
 {
 	struct account *account;
-	struct key key;
 
-	memset(&key, 0, sizeof(key));
-	key.tgid = tgid;
-	strncpy(key.host, host, sizeof(key.host) - 1);
-	HASH_FIND(hh, reconcile->accounts, &key, sizeof(key), account);
+	memset(ret_key, 0, sizeof(*ret_key));
+	ret_key->tgid = tgid;
+	strncpy(ret_key->host, host, sizeof(ret_key->host) - 1);
+	HASH_FIND(hh, reconcile->accounts, ret_key, sizeof(*ret_key), account);
+	return account;
+}
+
+struct account *reconcile_account(struct reconcile *reconcile, uint32_t tgid, const char *host)
+{
+	struct key key;
+	struct account *account = find(reconcile, tgid, host, &key);
+
 	if (account)
 		return account;
 	if (HASH_COUNT(reconcile->accounts) >= UNMETERED_MAX) {
@@ -187,6 +200,7 @@ void reconcile_flow_end(struct reconcile *reconcile, const struct ev_flow *flow)
 		flowed_add(&account->ended[dir], &counts, dir);
 		reconcile->stats.flow_bytes[dir] += flow->bytes[dir];
 	}
+	account->unread += less(flow->unread, reconcile_framing(&counts, EV_IN, flow->unread));
 	memset(account->live, 0, sizeof(account->live)); /* counted anew at the next tick */
 	account->is_dirty = true;
 }
@@ -307,7 +321,7 @@ static enum answer_form form_of(const struct account *account)
 	return bytes * 2 < flowed_bytes(account, EV_IN) ? ANSWER_UNKNOWN : ANSWER_JSON;
 }
 
-/* What flowed beyond the handshakes, what was read with its framing, and what was charged before. */
+/* What flowed beyond the handshakes, less what was read, with its framing, or charged before. */
 static uint64_t unexplained(const struct account *account, int dir)
 {
 	const uint64_t full = FULL_RECORD_BYTES + FULL_RECORD_FRAMING;
@@ -321,17 +335,56 @@ static uint64_t unexplained(const struct account *account, int dir)
 		framing += flowed ? account->records[dir] * RECORD_BYTES * unframed / flowed : 0;
 	else
 		framing += (unframed + full - 1) / full * FULL_RECORD_FRAMING;
-	return less(less(flowed, read + framing), account->charged[dir]);
+	return less(flowed,
+		    read + framing + account->charged[dir] + (dir == EV_IN ? account->taken : 0));
 }
 
 /* Is what is left of a process that is read more than framing and certificates can be? */
-static bool is_beyond_slack(const struct account *account, const uint64_t left[2])
+static bool is_beyond(const struct account *account, uint64_t left, int dir)
 {
 	uint64_t guessed = account->guessed * SLACK_GUESSED_BYTES;
 
-	return left[EV_OUT] > account->flows * SLACK_OUT_BYTES + guessed ||
-	       left[EV_IN] > account->flows * SLACK_IN_BYTES + guessed +
-				     account->ended[EV_IN].bytes / SLACK_SHARE;
+	if (dir == EV_OUT)
+		return left > account->flows * SLACK_OUT_BYTES + guessed;
+	return left > account->flows * SLACK_IN_BYTES + guessed +
+			      account->ended[EV_IN].bytes / SLACK_SHARE;
+}
+
+static bool is_beyond_slack(const struct account *account, const uint64_t left[2])
+{
+	return is_beyond(account, left[EV_OUT], EV_OUT) || is_beyond(account, left[EV_IN], EV_IN);
+}
+
+bool reconcile_take_unread(struct reconcile *reconcile, uint32_t tgid, const char *host,
+			   uint64_t *ret_bytes)
+{
+	struct key key;
+	struct account *account = find(reconcile, tgid, host, &key);
+	uint64_t bytes, left;
+
+	*ret_bytes = 0;
+	if (!account || !is_read(account))
+		return account && account->open;
+	bytes = account->unread;
+	account->unread = 0;
+	if (!account->open) {
+		left = unexplained(account, EV_IN);
+		if (bytes > left || (is_beyond(account, left, EV_IN) &&
+				     !is_beyond(account, unexplained(account, EV_OUT), EV_OUT)))
+			bytes = left;
+	}
+	account->taken += bytes;
+	*ret_bytes = bytes;
+	return account->open;
+}
+
+void reconcile_in_progress(struct reconcile *reconcile, uint32_t tgid, const char *host)
+{
+	struct key key;
+	struct account *account = find(reconcile, tgid, host, &key);
+
+	if (account)
+		account->turn = reconcile->turn;
 }
 
 static bool settle(struct reconcile *reconcile, struct account *account, struct reconcile_sum *ret)
@@ -341,7 +394,11 @@ static bool settle(struct reconcile *reconcile, struct account *account, struct 
 	enum answer_form form = form_of(account);
 	enum unmetered_why why;
 
-	account->is_dirty = false;
+	/* What its sockets held may be of a call that has not ended yet. */
+	account->is_dirty = account->unread && account->turn == reconcile->turn &&
+			    is_beyond_slack(account, left);
+	if (account->is_dirty)
+		left[EV_IN] = less(left[EV_IN], account->unread);
 	memset(account->live, 0, sizeof(account->live));
 	if (is_read(account) ?
 		    !is_beyond_slack(account, left) :
@@ -379,6 +436,7 @@ bool reconcile_next(struct reconcile *reconcile, bool tick, struct reconcile_sum
 		    settle(reconcile, account, ret))
 			return true;
 	}
+	reconcile->turn++;
 	return false;
 }
 
@@ -403,6 +461,8 @@ void reconcile_each(const struct reconcile *reconcile,
 					      account->paired.bytes[dir] + account->paired.live[dir];
 			row.read_bytes[dir] = account->read[dir] + account->paired.read[dir];
 			row.charged_bytes[dir] = account->charged[dir];
+			if (dir == EV_IN)
+				row.charged_bytes[dir] += account->taken + account->paired.taken;
 			row.doubtful_bytes[dir] = account->doubtful[dir];
 		}
 		row.why = why_of(account, account->charged[EV_OUT] + account->charged[EV_IN]);

@@ -19,7 +19,7 @@
 
 struct reconcile;
 
-/* Processes times hosts that are followed at once, 700 bytes each; the oldest settled one goes first. */
+/* Processes times hosts that are followed at once, 760 bytes each; the oldest goes first. */
 #define UNMETERED_MAX 16384
 
 /* NULL: no memory. */
@@ -46,6 +46,21 @@ void reconcile_read(struct reconcile *reconcile, uint32_t tgid, const char *host
 		    uint64_t bytes, uint64_t records);
 
 /*
+ * What came in for a call that was cut short and was not read: no charge of its own but, from here
+ * on, the call's. While other flows of the process are open it is what sockets held when they ended
+ * (ev_flow.unread); when none is, it is all that came in unexplained, unless a request went out
+ * unexplained as well, whose answer that may be. Returns whether a flow goes on, whose end may
+ * bring more.
+ */
+bool reconcile_take_unread(struct reconcile *reconcile, uint32_t tgid, const char *host,
+			   uint64_t *ret_bytes);
+/*
+ * A call of this process is in progress: what its sockets held when they ended may be the call's,
+ * so it is not settled in the pass of reconcile_next() that follows.
+ */
+void reconcile_in_progress(struct reconcile *reconcile, uint32_t tgid, const char *host);
+
+/*
  * A flow carries a TLS connection that is read: it leaves the sums of its process, for good. `flow` has its
  * counts as of now; `is_known`: it was told of by reconcile_flow(). `read` is the plaintext of the
  * connection so far, by enum ev_dir: what had left before is charged by its size. Then the connection's
@@ -65,11 +80,15 @@ void reconcile_paired_recount(struct reconcile *reconcile);
 void reconcile_paired_count(struct reconcile *reconcile, const struct ev_flow *flow,
 			    const struct ctl_flow *row);
 /*
- * It has ended. `explained` is the plaintext that was seen of all connections that it carried, by enum
- * ev_dir: what went out beyond it is charged by its size, with its answers.
+ * It has ended. `explained` is the plaintext that was seen of all connections that it carried, by
+ * enum ev_dir: what went out beyond it is charged by its size, with its answers. Returns what came
+ * in beyond it otherwise: it belongs to a call of those connections, if one was cut short.
  */
-void reconcile_paired_end(struct reconcile *reconcile, const struct ev_flow *flow,
-			  const uint64_t explained[2]);
+uint64_t reconcile_paired_end(struct reconcile *reconcile, const struct ev_flow *flow,
+			      const uint64_t explained[2]);
+/* So much of that is charged with a call of this process. */
+void reconcile_paired_taken(struct reconcile *reconcile, uint32_t tgid, const char *host,
+			    uint64_t bytes);
 
 /* So many bytes of it were read and are known never to have left: they explain nothing that flowed. */
 void reconcile_unsent(struct reconcile *reconcile, uint32_t tgid, const char *host, uint64_t bytes);

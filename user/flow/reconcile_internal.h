@@ -38,11 +38,15 @@ struct account {
 	uint64_t read[2], records[2];
 	uint64_t unsent; /* of read[EV_OUT] */
 	uint64_t charged[2];
+	uint64_t unread; /* of ended[EV_IN]: plaintext that sockets held and no call has taken */
+	uint64_t taken;  /* of what came in: charged with calls that were cut short */
+	uint64_t turn;   /* when a call was in progress: see reconcile_in_progress() */
 	uint64_t lost, upgraded, doubtful[2];
 	struct {
 		uint64_t flows, open;
 		uint64_t bytes[2], live[2],
 			read[2]; /* of the flows beyond the handshakes; plaintext */
+		uint64_t taken;
 	} paired;
 	enum unmetered_why left_out;
 	bool is_dirty; /* something changed since it was settled */
@@ -51,6 +55,7 @@ struct account {
 struct reconcile {
 	struct account *accounts;
 	struct account *cursor; /* of reconcile_next() */
+	uint64_t turn;          /* its passes over all accounts, beginning with 1 */
 	struct reconcile_stats stats;
 };
 

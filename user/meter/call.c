@@ -337,3 +337,8 @@ void call_end(struct call *call, uint64_t time_ns)
 	if (!call->answer_ended)
 		answer_end(&call->answer, false);
 }
+
+void call_add_unread(struct call *call, uint64_t bytes)
+{
+	call->unread_bytes += bytes;
+}

@@ -35,6 +35,10 @@ bool call_is_done(const struct call *call);
  * estimate of the rest; call_end() tells that no more will come (the connection ended).
  */
 void call_end(struct call *call, uint64_t time_ns);
+/* After call_end(): its answer, or the wait for one, was cut short, so more of it may have come. */
+bool call_is_cut(const struct call *call);
+/* So many more bytes of its answer came to this host and were not read; they are billed as well. */
+void call_add_unread(struct call *call, uint64_t bytes);
 void call_charge(const struct call *call, const struct prices *prices,
 		 const struct calibration *calibration, struct charge *ret);
 

@@ -25,6 +25,13 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+bool call_is_cut(const struct call *call)
+{
+	enum charge_outcome what = outcome(call);
+
+	return what == CHARGE_ABORTED || (what == CHARGE_NO_ANSWER && call->request_is_whole);
+}
+
 static void add_words(char *tier, size_t size, const char *word)
 {
 	size_t len = strlen(tier);
@@ -89,7 +96,7 @@ static void fill(const struct call *call, struct charge *ret)
 	ret->is_stream = answer->form == ANSWER_SSE ||
 			 (answer->form == ANSWER_UNKNOWN && call->wants_stream);
 	ret->request_bytes = call->request_bytes;
-	ret->response_bytes = call->answer_bytes;
+	ret->response_bytes = call->answer_bytes + call->unread_bytes;
 	ret->start_mono_ns = call->start_ns;
 	ret->first_token_ns = call->first_token_ns;
 	ret->duration_ns = call->end_ns > call->start_ns ? call->end_ns - call->start_ns : 0;

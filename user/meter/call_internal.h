@@ -48,6 +48,7 @@ struct call {
 	struct usage_slots_usage header; /* counts in header fields */
 	uint64_t answer_bytes;
 	uint64_t answer_plain_bytes; /* decoded */
+	uint64_t unread_bytes;       /* call_add_unread() */
 	struct answer answer;
 };
 

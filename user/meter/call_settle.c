@@ -39,8 +39,8 @@ uint64_t call_input_estimate(const struct call *call)
 	       call->picture_tokens;
 }
 
-/* What of the answer was delivered, in tokens. */
-static uint64_t output_estimate(const struct call *call)
+/* What of the answer was read, in tokens. */
+static uint64_t read_estimate(const struct call *call)
 {
 	const struct answer *answer = &call->answer;
 	const char *model = *answer->model ? answer->model : call->model;
@@ -67,6 +67,10 @@ static uint64_t output_estimate(const struct call *call)
 #define ERROR_INPUT_LEAST  50 /* however well the last calls came out */
 #define ERROR_INPUT_TOKENS 20
 #define ERROR_OUTPUT_TEXT  250
+/* Of an answer's unread bytes, reckoned as those that were read: twice the above. */
+#define ERROR_OUTPUT_UNREAD 500
+/* Fewer events than these say little of the ones that were not read. */
+#define UNREAD_EVENTS 8
 
 static void estimate_input_text(const struct call *call, const struct calibration *calibration,
 				struct estimate *ret)
@@ -92,12 +96,40 @@ struct sizes call_sizes(const struct call *call)
 			       .host = call->host,
 			       .exchanges = 1,
 			       .request_bytes = call->request_bytes,
-			       .response_bytes =
-				       answer->dialect == DIALECT_NONE ? 0 : call->answer_bytes };
+			       .response_bytes = answer->dialect == DIALECT_NONE ?
+							 0 :
+							 call->answer_bytes + call->unread_bytes };
 
 	if (answer->form == ANSWER_JSON || answer->form == ANSWER_SSE)
 		sizes.form = answer->form;
+	else if (call->unread_bytes && call->wants_stream)
+		sizes.form = ANSWER_SSE;
 	return sizes;
+}
+
+/*
+ * What of a stream was delivered, in tokens, and how far that may be off. Its own events are the
+ * best guide to those that were not read; without enough of them, sizes are.
+ */
+static uint64_t output_estimate(const struct call *call, const struct calibration *calibration,
+				uint64_t *ret_error)
+{
+	uint64_t output = read_estimate(call), unread;
+	struct sizes sizes = call_sizes(call);
+	struct estimate guess;
+
+	*ret_error = output * ERROR_OUTPUT_TEXT / 1000;
+	if (!call->unread_bytes)
+		return output;
+	if (call->answer.content_events >= UNREAD_EVENTS && call->answer_bytes) {
+		unread = output * call->unread_bytes / call->answer_bytes;
+	} else {
+		sizes.response_bytes = call->unread_bytes;
+		estimate_sizes(&sizes, calibration, &guess);
+		unread = guess.output;
+	}
+	*ret_error += unread * ERROR_OUTPUT_UNREAD / 1000;
+	return output + unread;
 }
 
 static enum charge_source estimate(const struct call *call, const struct calibration *calibration,
@@ -113,8 +145,7 @@ static enum charge_source estimate(const struct call *call, const struct calibra
 		source = CHARGE_TEXT;
 	}
 	if (answer->form == ANSWER_SSE && !answer->has_gap) {
-		ret->output = output_estimate(call);
-		ret->output_error = ret->output * ERROR_OUTPUT_TEXT / 1000;
+		ret->output = output_estimate(call, calibration, &ret->output_error);
 	} else if (call->has_head && answer->form != ANSWER_UNKNOWN && answer->dialect) {
 		source = CHARGE_SIZE;
 	}
@@ -242,14 +273,13 @@ static void settle_partial(const struct call *call, const struct calibration *ca
 {
 	const uint32_t input = 1u << SLOT_INPUT | 1u << SLOT_CACHE_MISS;
 	struct estimate guess;
-	uint64_t output = output_estimate(call);
+	uint64_t output = output_estimate(call, calibration, &ret->error_output);
 
 	(void)estimate(call, calibration, &guess);
 	if (!(told->has & input) && call->answer.dialect != DIALECT_GEMINI) {
 		ret->usage.input = guess.input;
 		ret->error_input = guess.input_error;
 	}
-	ret->error_output = output * ERROR_OUTPUT_TEXT / 1000;
 	/* Text that was not captured is in the sizes alone. */
 	if (call->answer.has_gap && guess.output > output) {
 		output = guess.output;

@@ -117,9 +117,8 @@ static void look_at_held(void *arg, const struct ev_flow *flow)
 		unsent_drop(look->pipeline->unsent, flow->head.id);
 }
 
-/* Did this call, which is over, never leave? */
-static bool is_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
-		      const struct charge *charge)
+bool pipeline_call_is_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
+			     const struct charge *charge)
 {
 	struct look look = { pipeline, caller, charge->host };
 	struct unsent_call call = { .tgid = caller->tgid,
@@ -143,11 +142,24 @@ void pipeline_call_over(struct pipeline *pipeline, const struct connections_call
 	if (jobs_seen(&pipeline->jobs, pipeline->config.ledger, charge,
 		      pipeline->config.wall_us(charge->start_mono_ns)))
 		return;
-	if (!is_unsent(pipeline, caller, charge))
+	if (!pipeline_call_is_unsent(pipeline, caller, charge))
 		return pipeline_charge(pipeline, caller, charge);
 	waived = *charge;
 	charge_waive(&waived);
 	/* Should it leave after all, it is not explained by what was read. */
 	reconcile_unsent(pipeline->reconcile, caller->tgid, charge->host, charge->request_bytes);
 	pipeline_charge(pipeline, caller, &waived);
+}
+
+void pipeline_call_settle(struct pipeline *pipeline, const struct connections_caller *caller,
+			  struct call *call)
+{
+	struct charge charge;
+
+	call_charge(call, pipeline->config.prices, pipeline->calibration, &charge);
+	call_teach(call, pipeline->calibration);
+	charge.usage = usage_fold(&charge.usage);
+	/* Who asks after a job that is not done makes no call. */
+	if (!charge.is_poll || charge.source != CHARGE_FREE)
+		pipeline_call_over(pipeline, caller, &charge);
 }

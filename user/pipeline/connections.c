@@ -31,6 +31,9 @@ struct connection {
 	uint32_t tgid;
 	uid_t uid;
 	bool is_decided; /* the kernel knows its verdict */
+	bool is_ending;
+	uint64_t unread; /* plaintext that an ended socket held for it, when so much had been reported: */
+	uint64_t unread_at;
 	char comm[EV_COMM_LEN];
 	char host[EV_HOST_LEN]; /* the SNI, else as its first call names it */
 	struct conn *conn;      /* NULL: of no interest */
@@ -62,13 +65,12 @@ void connections_running(struct connections *connections, uint64_t period_ns)
 	connections->running_ns = period_ns;
 }
 
-static void item_free(struct connections *connections, struct connection *connection,
+static void item_drop(struct connections *connections, struct connection *connection,
 		      struct item *item)
 {
 	DL_DELETE(connection->items, item);
 	connection->n_items--;
 	connections->stats.calls--;
-	call_free(item->call);
 	free(item);
 }
 
@@ -84,21 +86,29 @@ static struct connections_caller caller_of(const struct connection *connection,
 					    .comm = connection->comm };
 }
 
-/* The call is over, one way or another: its charge leaves, and it is forgotten. */
-static void item_settle(struct connections *connections, struct connection *connection,
-			struct item *item)
+/* What an ended socket held of its answers, less what was read of it since; once. */
+static uint64_t take_unread(struct connection *connection)
+{
+	uint64_t since = connection->reported[EV_IN] - connection->unread_at;
+	uint64_t unread = connection->unread > since ? connection->unread - since : 0;
+
+	connection->unread = 0;
+	return unread;
+}
+
+/* The call is over, one way or another: its charge leaves, or waits, and it is forgotten. */
+static void item_end(struct connections *connections, struct connection *connection,
+		     struct item *item)
 {
 	struct connections_caller caller = caller_of(connection, item);
 	struct pipeline *pipeline = connections->pipeline;
-	struct charge charge;
 
-	call_charge(item->call, pipeline->config.prices, pipeline->calibration, &charge);
-	call_teach(item->call, pipeline->calibration);
-	charge.usage = usage_fold(&charge.usage);
-	/* Who asks after a job that is not done makes no call. */
-	if (!charge.is_poll || charge.source != CHARGE_FREE)
-		pipeline_call_over(pipeline, &caller, &charge);
-	item_free(connections, connection, item);
+	if (!connection->is_ending || !call_is_cut(item->call) ||
+	    !pipeline_cut(pipeline, &caller, connection->host, item->call, take_unread(connection))) {
+		pipeline_call_settle(pipeline, &caller, item->call);
+		call_free(item->call);
+	}
+	item_drop(connections, connection, item);
 }
 
 /* Telemetry, files, an operation that nobody has heard of: not charged, and not silent. */
@@ -176,7 +186,7 @@ static void piece_take(struct connections *connections, struct connection *conne
 		return;
 	call_feed(item->call, piece, event->time_ns);
 	if (call_is_done(item->call))
-		item_settle(connections, connection, item);
+		item_end(connections, connection, item);
 	else
 		item_report(connections, connection, item, piece, event->time_ns);
 }
@@ -313,6 +323,8 @@ static void connection_see(struct connection *connection, enum ev_dir dir, uint6
 static void connection_end(struct connections *connections, struct connection *connection,
 			   const uint64_t totals[2], const struct ev_head *event)
 {
+	connection->is_ending = true;
+	connection_report(connections, connection); /* before calls ask what flowed unread */
 	if (connection->conn && totals) {
 		for (int dir = 0; dir < 2; dir++)
 			connection_see(connection, dir, totals[dir], 0);
@@ -321,7 +333,7 @@ static void connection_end(struct connections *connections, struct connection *c
 	}
 	while (connection->items) {
 		call_end(connection->items->call, event->time_ns);
-		item_settle(connections, connection, connection->items);
+		item_end(connections, connection, connection->items);
 	}
 	connection_stop(connections, connection);
 	if (connections->last == connection)
@@ -437,10 +449,27 @@ bool connections_reported(struct connections *connections, uint64_t id,
 
 void connections_report(struct connections *connections)
 {
+	struct pipeline *pipeline = connections->pipeline;
+
 	struct connection *connection, *next;
 
-	HASH_ITER(hh, connections->table, connection, next)
+	HASH_ITER(hh, connections->table, connection, next) {
 		connection_report(connections, connection);
+		if (connection->items && !pairs_get(pipeline->pairs, connection->id))
+			reconcile_in_progress(pipeline->reconcile, connection->tgid,
+					      connection->host);
+	}
+}
+
+bool connections_add_unread(struct connections *connections, uint64_t id, uint64_t bytes)
+{
+	struct connection *connection = connection_find(connections, id);
+
+	if (!connection || !connection->items)
+		return false;
+	connection->unread = bytes;
+	connection->unread_at = connection->reported[EV_IN];
+	return true;
 }
 
 void connections_stats(const struct connections *connections, struct connections_stats *ret)

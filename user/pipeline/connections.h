@@ -67,8 +67,14 @@ struct connections_reported {
 bool connections_reported(struct connections *connections, uint64_t id,
 			  struct connections_reported *ret);
 
-/* Reports to the reconciliation what was read since the last time. */
+/* Reports to the reconciliation what was read since the last time, and who has calls in progress. */
 void connections_report(struct connections *connections);
+/*
+ * A socket that carried this connection has ended, and held so much plaintext of its answers:
+ * should a call be cut short, it is the call's, but for what is read from now on. False: no call is
+ * in progress.
+ */
+bool connections_add_unread(struct connections *connections, uint64_t id, uint64_t bytes);
 
 struct connections_stats {
 	uint64_t connections, calls; /* now */

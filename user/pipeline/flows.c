@@ -170,6 +170,7 @@ static void settle_unread(struct pipeline *pipeline, bool tick, uint64_t now_ns)
 	struct reconcile_sum sum;
 
 	connections_report(pipeline->connections);
+	pipeline_cuts_expire(pipeline, now_ns);
 	while (reconcile_next(pipeline->reconcile, tick, &sum))
 		charge_unmetered(pipeline, &sum, now_ns);
 }
@@ -231,8 +232,10 @@ static void end_flow(struct pipeline *pipeline, const struct ev_flow *flow)
 	if (!is_relayed && is_paired)
 		pipeline_pair_end(pipeline, flow);
 	flow_table_drop(pipeline->flows, flow->head.id);
-	if (!is_relayed && !is_paired)
-		reconcile_flow_end(pipeline->reconcile, flow);
+	if (is_relayed || is_paired)
+		return;
+	reconcile_flow_end(pipeline->reconcile, flow);
+	pipeline_cut_flow_end(pipeline, flow->head.tgid, flow->host);
 }
 
 struct release {
@@ -277,6 +280,7 @@ void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
 		memcpy(flow.framed, event->framed, sizeof(flow.framed));
 		memcpy(flow.records, event->records, sizeof(flow.records));
 		flow.record_bytes = event->record_bytes;
+		flow.unread = event->unread;
 		pipeline->n_quic -= flow.is_quic;
 		if (event->is_unsent)
 			unsent_put(pipeline->unsent, &flow, event->held_since_ns);

@@ -64,12 +64,16 @@ void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
 
 void pipeline_pair_end(struct pipeline *pipeline, const struct ev_flow *flow)
 {
-	uint64_t connections[FLOWS_PAIRED_MAX], explained[2];
+	uint64_t connections[FLOWS_PAIRED_MAX], explained[2], unread;
 	size_t n = flow_table_paired(pipeline->flows, flow->head.id, connections);
 	struct connections_reported reported;
 
 	for (size_t i = 0; i < n; i++)
 		(void)connections_reported(pipeline->connections, connections[i], &reported);
 	flow_table_explained(pipeline->flows, flow->head.id, explained);
-	reconcile_paired_end(pipeline->reconcile, flow, explained);
+	unread = reconcile_paired_end(pipeline->reconcile, flow, explained);
+	for (size_t i = 0; i < n; i++)
+		if (pipeline_cut_pair_end(pipeline, connections[i], unread) ||
+		    connections_add_unread(pipeline->connections, connections[i], unread))
+			unread = 0;
 }

@@ -147,12 +147,13 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 	pipeline->quic_flows = quic_flows_new();
 	pipeline->reconcile = reconcile_new();
 	pipeline->unsent = unsent_new();
+	pipeline->cuts = cuts_new();
 	pipeline->mix = mix_new();
 	if (calibration_new(&pipeline->calibration) == 0)
 		pipeline->connections = connections_new(pipeline);
 	if (!pipeline->flows || !pipeline->pairs || !pipeline->relays || !pipeline->addresses ||
-	    !pipeline->quic_flows || !pipeline->reconcile || !pipeline->unsent || !pipeline->mix ||
-	    !pipeline->connections) {
+	    !pipeline->quic_flows || !pipeline->reconcile || !pipeline->unsent || !pipeline->cuts ||
+	    !pipeline->mix || !pipeline->connections) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
 	}
@@ -166,7 +167,11 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 		return NULL;
 	/* What waits now is not lost: it leaves when this program has gone. */
 	pipeline->config.hooks.tap.held = NULL;
+	pipeline->config.hooks.observer.settle_soon = NULL;
 	connections_free(pipeline->connections, pipeline->last_ns);
+	if (pipeline->cuts)
+		pipeline_cuts_expire(pipeline, UINT64_MAX);
+	cuts_free(pipeline->cuts);
 	reconcile_free(pipeline->reconcile);
 	unsent_free(pipeline->unsent);
 	flow_table_free(pipeline->flows);

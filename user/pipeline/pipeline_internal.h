@@ -2,8 +2,9 @@
 /*
  * What the files of this room share; for them alone. The walk of a measured call: an event comes in
  * (pipeline.c), its connection makes a call of it (connections.c), whose charge goes to the ledger,
- * the policy and the enforcer (charge.c), and whose bytes explain what flowed (plaintext.c). Of what
- * is not read: pipeline.c, flows.c, charge.c. None of these is called back by one that it calls.
+ * the policy and the enforcer (charge.c), and whose bytes explain what flowed (plaintext.c). A call
+ * that is cut short may wait for its flow's end before it is charged (cuts.c). Of what is not read:
+ * pipeline.c, flows.c, charge.c. None of these is called back by one that it calls.
  */
 #ifndef PIPELINE_PIPELINE_INTERNAL_H
 #define PIPELINE_PIPELINE_INTERNAL_H
@@ -14,6 +15,7 @@
 #include "flow/quic_flows.h"
 #include "flow/relays.h"
 #include "flow/unsent.h"
+#include "pipeline/cuts.h"
 #include "pipeline/jobs.h"
 #include "pipeline/mix.h"
 #include "pipeline/pipeline.h"
@@ -31,6 +33,7 @@ struct pipeline {
 	size_t n_quic; /* of the flows */
 	struct reconcile *reconcile;
 	struct unsent *unsent;
+	struct cuts *cuts;
 	struct jobs jobs;
 	uint64_t last_ns; /* of the newest event: the end of calls that nothing else ends */
 	struct pipeline_stats stats;
@@ -78,9 +81,15 @@ void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who
 /* What a call has cost so far is reserved in its budgets, and may cross a line by itself. */
 void pipeline_call_running(struct pipeline *pipeline, const struct connections_caller *caller,
 			   const struct charge *so_far);
+/* Did this call, which is over, never leave the host? */
+bool pipeline_call_is_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
+			     const struct charge *charge);
 /* A call is over: to pipeline_charge(), for nothing if it never left the host. */
 void pipeline_call_over(struct pipeline *pipeline, const struct connections_caller *caller,
 			const struct charge *charge);
+/* The same of a call without a charge yet; what it used teaches the estimates. It is not freed. */
+void pipeline_call_settle(struct pipeline *pipeline, const struct connections_caller *caller,
+			  struct call *call);
 /* Into the ledger, to the observer and the policy; what follows is applied. */
 void pipeline_charge(struct pipeline *pipeline, const struct connections_caller *caller,
 		     const struct charge *charge);
