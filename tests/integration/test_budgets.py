@@ -123,7 +123,7 @@ def test_a_container_is_killed_whole(stage, new_daemon):
     """target: cgroup, with a child that does not call anybody; its cgroup's neighbour lives."""
     run, cgroup = stage.new_run()
     other, neighbour = stage.new_run()
-    daemon = new_daemon(rules(stage, run, "kill", more=", target: cgroup, grace: 1s")).start()
+    daemon = new_daemon(rules(stage, run, "kill", more=", target: cgroup, whole: true, grace: 1s")).start()
     bystander = stage.client(["sleep", "1000"], neighbour)
     idle = stage.client(["sh", "-c", "trap '' TERM; sleep 1000 & wait; sleep 1000"], cgroup)
     spender(stage, run, cgroup)

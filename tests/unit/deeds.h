@@ -163,6 +163,7 @@ static struct policy_step steps[] = {
 	{ .at_permille = 1500,
 	  .action = POLICY_KILL,
 	  .target = POLICY_CGROUP,
+	  .whole = true,
 	  .grace_ns = 10 * NS_PER_MS,
 	  .line = 14 },
 	{ .at_permille = 1500, .action = POLICY_STOP, .target = POLICY_PROCESS, .line = 15 },

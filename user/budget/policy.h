@@ -67,6 +67,7 @@ struct policy_step {
 	int64_t pace_per_hour; /* pace: nano-dollars, or tokens for a limit in tokens */
 	bool pace_in_tokens;
 	bool cut;      /* freeze, stop: end streams in flight, too */
+	bool whole;    /* kill of a cgroup: all of it, not its callers and their kin alone */
 	bool lets_end; /* refuse: streams in flight are not ended */
 	unsigned line; /* in the configuration file */
 };

@@ -175,6 +175,7 @@ static const struct config_key step_keys[] = {
 	{ "grace", offsetof(struct policy_step, grace_ns), .fn = read_grace },
 	{ "to", 0, .fn = read_pace },
 	{ "cut", offsetof(struct policy_step, cut), .fn = config_bool },
+	{ "whole", offsetof(struct policy_step, whole), .fn = config_bool },
 	{ NULL },
 };
 
@@ -201,6 +202,10 @@ static int read_step(struct config_reader *reader, yaml_node_t *node, const stru
 	if (step->action != POLICY_KILL && step->action != POLICY_STOP &&
 	    config_has(reader, node, "target"))
 		return config_fail(reader, node, "has a target, which only stop and kill take");
+	if ((step->action != POLICY_KILL || step->target != POLICY_CGROUP) &&
+	    config_has(reader, node, "whole"))
+		return config_fail(reader, node,
+				   "has a whole, which only kill with target: cgroup takes");
 	if (step->action != POLICY_FREEZE && step->action != POLICY_STOP &&
 	    step->action != POLICY_REFUSE && config_has(reader, node, "cut"))
 		return config_fail(reader, node,

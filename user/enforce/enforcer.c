@@ -172,8 +172,8 @@ static const struct policy_step *same_step(const struct policy_budget *budget,
 
 		if (other->action == step->action && other->target == step->target &&
 		    other->at_permille == step->at_permille && other->cut == step->cut &&
-		    other->lets_end == step->lets_end && other->grace_ns == step->grace_ns &&
-		    other->pace_per_hour == step->pace_per_hour)
+		    other->lets_end == step->lets_end && other->whole == step->whole &&
+		    other->grace_ns == step->grace_ns && other->pace_per_hour == step->pace_per_hour)
 			return other;
 	}
 	return NULL;

@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-#define RESULT_LEN 256
+#define RESULT_LEN 1024 /* a family's names */
 
 static void applied_free(struct enforcer *enforcer, struct applied *applied)
 {
@@ -19,6 +19,7 @@ static void applied_free(struct enforcer *enforcer, struct applied *applied)
 		LIST_REMOVE(applied, pending);
 	enforcer->n_actions--;
 	free(applied->group);
+	free(applied->family);
 	free(applied->name);
 	free(applied);
 }

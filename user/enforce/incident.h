@@ -35,8 +35,10 @@ struct applied {
 	bool is_hard;     /* a gate that stops live connections, and will as long as it holds */
 	int error;        /* of the last try to hold */
 	uint64_t kill_ns; /* CLOCK_MONOTONIC of the SIGKILL; 0: none is due */
+	struct family *family;   /* of a caller that is killed with its kin; NULL: not so */
 	struct who_group *group; /* what a signal or a freeze is for; NULL: the process */
 	uint64_t done_ticks; /* when a cgroup was killed, as process start times count; 0: not */
+	uint64_t ended_ns; /* CLOCK_MONOTONIC of a family's first signal; 0: none, or it was said */
 };
 
 /* What an allowance knows of its bucket (credit.c). */
@@ -112,6 +114,12 @@ static inline bool incident_holds_gate(const struct incident *incident)
 {
 	return incident->key.step->action == POLICY_REFUSE ||
 	       incident->key.step->action == POLICY_PACE;
+}
+
+/* A kill that ends callers and their kin of a cgroup, not the whole (family.h). */
+static inline bool step_ends_family(const struct policy_step *step)
+{
+	return step->action == POLICY_KILL && step->target == POLICY_CGROUP && !step->whole;
 }
 
 /* ---- expiry.c ---- */

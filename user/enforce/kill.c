@@ -8,8 +8,12 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/loop.h"
+#include "enforce/family.h"
 #include "enforce/incident.h"
 #include "who/process.h"
+
+#define EFFECT_NS (60 * NS_PER_S) /* a call within this shows that a kill did not help */
+#define WHOM_LEN  800             /* of a row's result */
 
 static void arm_grace(struct enforcer *enforcer)
 {
@@ -34,12 +38,25 @@ static uint64_t ticks_now(void)
 /* Under the v1 freezer a SIGKILL waits for the thaw: freezer-subsystem.rst. */
 static int kill_now(struct enforcer *enforcer, const struct applied *applied)
 {
+	const struct who_group *group = applied->family ? &applied->family->group : applied->group;
+	struct target frozen = { .id = applied->cgroup };
 	int err = signal_pull(enforcer, applied, SIGKILL);
 
-	if (!err && applied->group && hold_stands(enforcer, HOLD_FREEZE, applied->target) &&
-	    enforcer->actuators.freeze)
-		(void)enforcer->actuators.freeze(enforcer->actuators.arg, applied->group, false);
+	if (!err && group && hold_stands(enforcer, HOLD_FREEZE, frozen) && enforcer->actuators.freeze)
+		(void)enforcer->actuators.freeze(enforcer->actuators.arg, group, false);
 	return err;
+}
+
+static const char *root_of(const struct enforcer *enforcer)
+{
+	return enforcer->actuators.cgroup_root ?: "/sys/fs/cgroup";
+}
+
+/* From now on who begins in its place shows that it did not help. */
+static void note_end(struct applied *applied)
+{
+	applied->done_ticks = applied->group || applied->family ? ticks_now() : 0;
+	applied->ended_ns = applied->family ? clock_mono_ns() : 0;
 }
 
 static void finish_kill(struct enforcer *enforcer, struct applied *applied)
@@ -50,15 +67,19 @@ static void finish_kill(struct enforcer *enforcer, struct applied *applied)
 	LIST_REMOVE(applied, pending);
 	applied->kill_ns = 0;
 	enforcer_expire_at(enforcer, INT64_MIN);
+	/* What the living ones have begun meanwhile. */
+	if (applied->family)
+		(void)family_find(applied->family, root_of(enforcer),
+				  (uint32_t)applied->target.tgid);
 	/* Another process may have the pid by now. */
-	if (!applied->group &&
+	if (!applied->group && !applied->family &&
 	    process_start_time((uint32_t)applied->target.tgid) != applied->target.id) {
 		applied_write(enforcer, applied, now_us, ACTION_FINISHED,
 			      "done: it ended within the grace");
 		return;
 	}
 	err = kill_now(enforcer, applied);
-	applied->done_ticks = applied->group ? ticks_now() : 0;
+	note_end(applied);
 	if (err == -ESRCH || err == -ENOENT)
 		applied_write(enforcer, applied, now_us, ACTION_FINISHED,
 			      "done: it ended within the grace");
@@ -87,23 +108,33 @@ void kill_on_grace(void *arg)
 static void start_kill(struct enforcer *enforcer, struct applied *applied, int64_t now_us)
 {
 	uint64_t grace_ns = applied->incident->key.step->grace_ns;
-	int err = grace_ns ? signal_pull(enforcer, applied, SIGTERM) : kill_now(enforcer, applied);
+	char whom[WHOM_LEN] = "";
+	int err = 0;
 
+	if (applied->family) {
+		err = family_find(applied->family, root_of(enforcer),
+				  (uint32_t)applied->target.tgid);
+		strcpy(whom, ": ");
+		family_text(applied->family, whom + 2, sizeof(whom) - 2);
+	}
+	if (!err)
+		err = grace_ns ? signal_pull(enforcer, applied, SIGTERM) :
+				 kill_now(enforcer, applied);
 	if (err) {
 		applied_write(enforcer, applied, now_us, ACTION_FAILED, "failed: %s: %s",
 			      grace_ns ? "SIGTERM" : "SIGKILL", strerror(-err));
 		return;
 	}
 	if (!grace_ns) {
-		applied->done_ticks = applied->group ? ticks_now() : 0;
-		applied_write(enforcer, applied, now_us, ACTION_DONE, "done: SIGKILL");
+		note_end(applied);
+		applied_write(enforcer, applied, now_us, ACTION_DONE, "done: SIGKILL%s", whom);
 		return;
 	}
 	applied->kill_ns = clock_mono_ns() + grace_ns;
 	LIST_INSERT_HEAD(&enforcer->pending, applied, pending);
 	arm_grace(enforcer);
-	applied_write(enforcer, applied, now_us, ACTION_DONE, "done: SIGTERM, SIGKILL in %llu s",
-		      (unsigned long long)((grace_ns + NS_PER_S - 1) / NS_PER_S));
+	applied_write(enforcer, applied, now_us, ACTION_DONE, "done: SIGTERM, SIGKILL in %llu s%s",
+		      (unsigned long long)((grace_ns + NS_PER_S - 1) / NS_PER_S), whom);
 }
 
 #define HOUR_NS (3600 * NS_PER_S)
@@ -147,6 +178,32 @@ void kill_recall(struct enforcer *enforcer)
 				     enforcer);
 }
 
+/*
+ * A caller of the same cgroup that began after a family was ended shows that somebody outside the family
+ * begins it again: an init that was spared, or a runtime.
+ */
+static void judge_effect(struct enforcer *enforcer, struct incident *incident,
+			 const struct policy_verdict *verdict, const struct policy_subject *subject,
+			 int64_t now_us)
+{
+	uint64_t now_ns = clock_mono_ns(), start_ticks = process_start_time(verdict->tgid);
+	struct applied *applied, *next;
+
+	HASH_ITER(hh, incident->applied_list, applied, next) {
+		uint64_t ago_ns = now_ns - applied->ended_ns;
+
+		if (!applied->ended_ns || applied->cgroup != verdict->cgroup ||
+		    start_ticks <= applied->done_ticks || ago_ns > EFFECT_NS)
+			continue;
+		applied->ended_ns = 0;
+		applied_write(enforcer, applied, now_us, ACTION_INEFFECTIVE,
+			      "ineffective: %s (%u) of the same cgroup calls %llu s later; `whole: "
+			      "true` in this step ends all of the cgroup",
+			      subject->process->comm, verdict->tgid,
+			      (unsigned long long)(ago_ns / NS_PER_S));
+	}
+}
+
 void kill_apply(struct enforcer *enforcer, struct incident *incident,
 		const struct policy_verdict *verdict, const struct policy_subject *subject,
 		int64_t now_us)
@@ -157,6 +214,8 @@ void kill_apply(struct enforcer *enforcer, struct incident *incident,
 
 	if (!applied)
 		return;
+	if (is_new && applied->family)
+		judge_effect(enforcer, incident, verdict, subject, now_us);
 	/* Who came into a cgroup after it was killed is killed again. */
 	if (!is_new && applied->error != -EDQUOT && applied->error != -EBUSY &&
 	    (!applied->done_ticks || process_start_time(verdict->tgid) <= applied->done_ticks))

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "enforce/exempt.h"
+#include "enforce/family.h"
 #include "enforce/incident.h"
 #include "who/process.h"
 
@@ -27,12 +28,14 @@ struct applied *find_targets(struct enforcer *enforcer, struct incident *inciden
 			     const struct policy_subject *subject, bool is_cgroup, bool *ret_is_new,
 			     int64_t now_us)
 {
+	bool is_family = step_ends_family(incident->key.step);
 	struct target target = { .id = verdict->cgroup };
 	char name[WHO_PATH_LEN + 16], buf[256];
 	const char *why_not;
 	struct applied *applied;
 
-	if (!is_cgroup)
+	/* A rehearsal needs one row a cgroup; a family is that of one caller. */
+	if (!is_cgroup || (is_family && incident_is_enforced(enforcer, incident)))
 		target = (struct target){ verdict->tgid, process_start_time(verdict->tgid) };
 	/* Gone already: its last charge often comes after it. */
 	if (!target.id)
@@ -51,7 +54,7 @@ struct applied *find_targets(struct enforcer *enforcer, struct incident *inciden
 		return NULL;
 	applied->cgroup = verdict->cgroup;
 	applied->is_void = true;
-	why_not = find_reason(enforcer, verdict, subject, is_cgroup, buf, sizeof(buf));
+	why_not = find_reason(enforcer, verdict, subject, is_cgroup && !is_family, buf, sizeof(buf));
 	if (why_not) {
 		applied_write(enforcer, applied, now_us, ACTION_REFUSED, "refused: protected (%s)",
 			      why_not);
@@ -61,14 +64,19 @@ struct applied *find_targets(struct enforcer *enforcer, struct incident *inciden
 		applied_write(enforcer, applied, now_us, ACTION_REHEARSED, "rehearsed");
 		return NULL;
 	}
-	if (is_cgroup) {
+	if (is_family) {
+		applied->family = calloc(1, sizeof(*applied->family));
+		if (applied->family)
+			applied->family->group = *subject->group;
+	} else if (is_cgroup) {
 		applied->group = malloc(sizeof(*applied->group));
-		if (!applied->group) {
-			applied_write(enforcer, applied, now_us, ACTION_FAILED, "failed: %s",
-				      strerror(ENOMEM));
-			return NULL;
-		}
-		*applied->group = *subject->group;
+		if (applied->group)
+			*applied->group = *subject->group;
+	}
+	if (is_cgroup && !applied->group && !applied->family) {
+		applied_write(enforcer, applied, now_us, ACTION_FAILED, "failed: %s",
+			      strerror(ENOMEM));
+		return NULL;
 	}
 	applied->is_void = false;
 	return applied;

@@ -15,6 +15,7 @@ static const struct {
 	[ACTION_FAILED] = { "failed", "failed" },
 	[ACTION_REFUSED] = { "refused", "refused" },
 	[ACTION_ORDERED] = { "ordered", "ordered" },
+	[ACTION_INEFFECTIVE] = { "ineffective", "ineffective" },
 };
 
 const char *action_result_name(enum action_result result)
