@@ -14,14 +14,35 @@ static uint64_t clamped_tokens(const struct usage *usage)
 	return sum;
 }
 
-void policy_read(const struct charge *charge, int64_t call_id, struct counter_charge *ret)
+static uint64_t clamped_nanos(int64_t nanos)
 {
-	int64_t nanos = charge->budget_nanos;
+	return nanos < 0 ? 0 : (uint64_t)(nanos < CHARGE_NANOS_MAX ? nanos : CHARGE_NANOS_MAX);
+}
 
-	*ret = (struct counter_charge){ .call_id = call_id };
+void policy_read(const struct charge *charge, int64_t call_id,
+		 struct counter_charge ret[POLICY_ESTIMATES])
+{
+	bool is_measured = charge_is_measured(charge->source);
+	struct usage high = charge->usage;
+
+	for (int i = 0; i < POLICY_ESTIMATES; i++)
+		ret[i] = (struct counter_charge){ .call_id = call_id };
 	if (charge->source == CHARGE_FREE)
 		return;
-	ret->is_measured = charge_is_measured(charge->source);
-	ret->nanos = nanos < 0 ? 0 : (uint64_t)(nanos < CHARGE_NANOS_MAX ? nanos : CHARGE_NANOS_MAX);
-	ret->tokens = clamped_tokens(&charge->usage);
+	high.input += charge->error_input;
+	high.output += charge->error_output;
+	ret[POLICY_EXPECTED].nanos = clamped_nanos(charge->budget_nanos);
+	ret[POLICY_EXPECTED].tokens = clamped_tokens(&charge->usage);
+	ret[POLICY_EXPECTED].measured_tokens = is_measured ? ret[POLICY_EXPECTED].tokens : 0;
+	/* At the price of what stands in for its model it is an estimate, too. */
+	ret[POLICY_EXPECTED].measured_nanos = is_measured && charge->is_priced ?
+						      ret[POLICY_EXPECTED].nanos :
+						      0;
+	ret[POLICY_HIGH] = ret[POLICY_EXPECTED];
+	if (is_measured) {
+		ret[POLICY_NONE] = ret[POLICY_EXPECTED];
+		return;
+	}
+	ret[POLICY_HIGH].nanos = clamped_nanos(charge->budget_nanos + charge->over_nanos);
+	ret[POLICY_HIGH].tokens = clamped_tokens(&high);
 }

@@ -2,7 +2,7 @@
 /* One counter: charges and reservations in, steps reached out. */
 #include "budget/counter_internal.h"
 
-static void count_steps(const struct counters *counters, struct counter *counter)
+static void count_reached(const struct counters *counters, struct counter *counter)
 {
 	uint64_t sum = in_unit(counters, &counter->sum), all;
 	uint8_t at = 0;
@@ -38,6 +38,12 @@ static void count_steps(const struct counters *counters, struct counter *counter
 	counter->is_near_limit = counter_is_near_limit(counters, counter, all);
 }
 
+static void count_steps(const struct counters *counters, struct counter *counter)
+{
+	count_reached(counters, counter);
+	counter->unproven = counter_unproven(counters, counter);
+}
+
 void counter_recompute(const struct counters *counters, struct counter *counter)
 {
 	counter->is_plain = !counter->n_flights && counter->order == OVERRIDE_NONE &&
@@ -50,6 +56,7 @@ void counter_sync(struct counters *counters, struct counter *counter)
 	if (counter_catch_up(counters, counter))
 		count_steps(counters, counter);
 	counter->before = counter->reached;
+	counter->unproven_before = counter->unproven;
 }
 
 static void remember(struct counter *counter, int64_t call_id, uint64_t cgroup)
@@ -85,7 +92,8 @@ void counter_add(struct counters *counters, struct counter *counter,
 	for (int i = 0; i < 2 && sums[i]; i++) {
 		add(&sums[i]->nanos, charge->nanos);
 		add(&sums[i]->tokens, charge->tokens);
-		add(&sums[i]->measured, charge->is_measured ? unit : 0);
+		add(&sums[i]->measured,
+		    counters->is_in_money ? charge->measured_nanos : charge->measured_tokens);
 		add(&sums[i]->calls, unit > 0);
 	}
 	if (counters->is_shared)

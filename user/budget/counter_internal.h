@@ -31,10 +31,12 @@ struct counter {
 	bool is_plain : 1;          /* no order, nothing in flight, not shared */
 	bool is_near_limit : 1;     /* its allowance is due */
 	bool in_tokens : 1;         /* its limit is */
+	uint8_t estimates : 2;      /* enum policy_estimates */
 	uint8_t n_calls, n_members; /* counted on, see counter_rise(); the latest are kept */
 	uint8_t n_silent_below;     /* how many of the latest calls of subject `known` came here */
 	uint32_t known;
 	uint32_t turn; /* policy->common.turns when it was last brought up to date for policy_charge() */
+	uint8_t unproven, unproven_before; /* number of the first step that lacks evidence; 0: none */
 	uint64_t silent_below; /* below this sum there is no verdict, while it is plain */
 
 	struct sum *slots;           /* rolling; slots[at] is the present one */
@@ -65,6 +67,7 @@ struct counters {
 	const struct policy_budget *budget;
 	struct zone *zone;
 	bool is_in_money, is_spike, is_shared; /* the budget's, at hand */
+	bool needs_evidence;                   /* it has steps that estimates do not prove */
 	uint32_t n_steps, allowance; /* the step that the allowance is for; n_steps: none */
 	size_t *bytes, max_bytes;
 	struct counters_common *common;
@@ -175,6 +178,13 @@ bool counter_is_near_limit(const struct counters *counters, const struct counter
 /* Below this sum a plain counter has no verdict, however few calls it is reached with. */
 uint64_t counter_silent_below(const struct counters *counters, const struct counter *counter);
 
+/* evidence.c. Does a step freeze, stop or kill, and asks for more than estimates? */
+bool evidence_is_needed(const struct policy_step *step);
+/* Is a step's line reached by what was measured, if it asks for that? */
+bool counter_is_proven(const struct counters *counters, const struct counter *counter, uint32_t step);
+/* The number (from 1) of the first step that was reached and is not proven; 0: there is none. */
+uint8_t counter_unproven(const struct counters *counters, const struct counter *counter);
+
 /* counter.c. Counts the steps again when what is in flight, ordered or remote has changed. */
 void counter_recompute(const struct counters *counters, struct counter *counter);
 
@@ -184,6 +194,8 @@ void counter_recompute(const struct counters *counters, struct counter *counter)
  */
 bool spike_find(const struct counters *counters, const struct counter *counter,
 		uint64_t *ret_recent, uint64_t *ret_line);
+/* What of the latest slots was measured. */
+uint64_t spike_measured(const struct counter *counter);
 /* The evidence of a spike is what the latest slots hold; it ends when they have passed. */
 void spike_fill_verdict(const struct counters *counters, const struct counter *counter,
 			struct policy_verdict *ret);

@@ -40,8 +40,10 @@ struct counters *counters_new(const struct policy_budget *budget, bool is_enforc
 	counters->max_bytes = max_bytes;
 	counters->common = common;
 	counters->swept = INT64_MIN;
-	for (size_t i = 0; i < budget->n_steps; i++)
+	for (size_t i = 0; i < budget->n_steps; i++) {
 		counters->limits[i] = limits_part(limits_own(budget), budget->steps[i].at_permille);
+		counters->needs_evidence |= evidence_is_needed(&budget->steps[i]);
+	}
 	counters->allowance = is_enforced && !counters->is_spike ? counter_allowance_step(budget) :
 								   counters->n_steps;
 	if (is_rolling(counters)) {
@@ -88,6 +90,7 @@ static struct counter *counter_new(struct counters *counters, const char *key)
 	strcpy(counter->key, key);
 	counter->is_plain = !counters->is_shared;
 	counter->in_tokens = !counters->is_in_money;
+	counter->estimates = counters->budget->estimates & 3;
 	counter->silent_below = counter_silent_below(counters, counter);
 	counter->epoch = counters->epoch;
 	counter->newest = counter->first = counters->slot;

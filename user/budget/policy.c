@@ -81,8 +81,9 @@ static void roll_all(const struct policy *policy, struct subject_entry *entry, i
  * no other subject was charged meanwhile, nothing is in flight, and no step is near. False: nothing was done.
  */
 static inline bool add_quietly(const struct subject_entry *entry, struct counter *counter,
-			       const struct counter_charge *more)
+			       const struct counter_charge costs[POLICY_ESTIMATES])
 {
+	const struct counter_charge *more = &costs[counter->estimates];
 	struct sum *sum = &counter->sum;
 	uint64_t unit;
 
@@ -93,7 +94,7 @@ static inline bool add_quietly(const struct subject_entry *entry, struct counter
 		return false;
 	add(&sum->nanos, more->nanos);
 	add(&sum->tokens, more->tokens);
-	sum->measured += more->is_measured ? unit : 0;
+	sum->measured += counter->in_tokens ? more->measured_tokens : more->measured_nanos;
 	sum->calls += unit > 0;
 	counter->n_silent_below += more->call_id && counter->n_silent_below < POLICY_CALLS;
 	return true;
@@ -113,14 +114,14 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 		   struct verdict_iter *ret)
 {
 	struct subject_entry *entry = policy_recall(policy, subject, ret);
-	struct counter_charge more;
+	struct counter_charge costs[POLICY_ESTIMATES];
 	uint64_t member;
 
 	if (!entry) {
 		policy->dropped++;
 		return;
 	}
-	policy_read(charge, call_id, &more);
+	policy_read(charge, call_id, costs);
 	/* The root cgroup has everything in it, and what is protected is never gated. */
 	member = entry->is_protected || !strcmp(subject->group->path, "/") ? 0 :
 									     subject->group->cgroup;
@@ -135,7 +136,7 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 
 		if (i + FETCH_AHEAD < entry->n_memberships)
 			counter_fetch(entry->memberships[i + FETCH_AHEAD].counter);
-		if (membership->counter && add_quietly(entry, membership->counter, &more))
+		if (membership->counter && add_quietly(entry, membership->counter, costs))
 			continue;
 		counters_roll(membership->counters, now_us);
 		counter = policy_counter_of(policy, membership, subject, true);
@@ -144,7 +145,7 @@ void policy_charge(struct policy *policy, const struct policy_subject *subject,
 			continue;
 		}
 		policy->shared += counter == membership->counters->other;
-		counter_add(membership->counters, counter, &more, member);
+		counter_add(membership->counters, counter, &costs[counter->estimates], member);
 		policy_fill_verdict(policy, i, counter);
 		counter->turn = is_silent(membership) ? entry->turns : 0;
 		counter->known = entry->id;

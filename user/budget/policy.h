@@ -45,6 +45,14 @@ enum policy_window {
 	POLICY_ROLLING, /* the last window_us microseconds */
 };
 
+/* What budgets count of a call that is estimated. */
+enum policy_estimates {
+	POLICY_EXPECTED,
+	POLICY_HIGH, /* the most that it may be */
+	POLICY_NONE, /* nothing: measured calls alone */
+	POLICY_ESTIMATES
+};
+
 struct policy_label {
 	char *name, *value; /* the value is a glob */
 };
@@ -69,6 +77,7 @@ struct policy_step {
 	bool cut;      /* freeze, stop: end streams in flight, too */
 	bool whole;    /* kill of a cgroup: all of it, not its callers and their kin alone */
 	bool lets_end; /* refuse: streams in flight are not ended */
+	bool by_estimates; /* freeze, stop, kill: what is estimated is evidence, too */
 	unsigned line; /* in the configuration file */
 };
 
@@ -99,6 +108,7 @@ struct policy_budget {
 	bool is_shared;    /* its counters go over many nodes (policy_remote()) */
 	bool is_default;   /* only for subjects that no other budget names */
 	bool is_rehearsed; /* nothing is done for this one, whatever is enforced */
+	enum policy_estimates estimates;
 	/*
 	 * The number of members of a counter, or the thousandths of them, that stop, freeze and kill leave
 	 * alone: the cgroups that were charged here and live, the latest POLICY_MEMBERS, and this node's
@@ -211,6 +221,11 @@ struct policy_verdict {
 	bool is_first;     /* the counter reached this step with this charge */
 	bool is_ordered;   /* by an operator: the step is &policy_hold, enforced in any case */
 	bool is_reserved;  /* reached only with what calls in flight will cost */
+	/*
+	 * A freeze, stop or kill that is reached by estimates, and not by what was measured alone: nothing may be
+	 * done. It is told again until it is proven, or the window ends.
+	 */
+	bool is_unproven;
 	/*
 	 * A rolling window ends when the sum falls below the step if nothing more is spent.
 	 * Calendar windows end by the calendar.

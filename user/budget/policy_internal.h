@@ -98,7 +98,11 @@ static inline void policy_fill_verdict(struct policy *policy, size_t membership,
 /* The counter of a membership; with `make`, there is one, if there is memory. */
 struct counter *policy_counter_of(struct policy *policy, struct membership *membership,
 				  const struct policy_subject *subject, bool make);
-/* What a charge adds to counters, clamped as the ledger does, so that a replay gives the same sums. */
-void policy_read(const struct charge *charge, int64_t call_id, struct counter_charge *ret);
+/*
+ * What a charge adds to counters, by what they count of estimates; clamped as the ledger does, so that a replay gives
+ * the same sums.
+ */
+void policy_read(const struct charge *charge, int64_t call_id,
+		 struct counter_charge ret[POLICY_ESTIMATES]);
 
 #endif

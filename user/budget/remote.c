@@ -77,7 +77,7 @@ bool policy_remote(struct policy *policy, const char *budget, const char *key,
 {
 	struct counters *counters = find(policy, budget);
 	struct counter *counter;
-	uint32_t before;
+	uint32_t before, first;
 	bool is_less;
 
 	if (!counters)
@@ -89,7 +89,10 @@ bool policy_remote(struct policy *policy, const char *budget, const char *key,
 	counter_sync(counters, counter);
 	before = counter->reached;
 	is_less = set_remote(counters, counter, window_start_us, remote);
-	for (uint32_t step = before; step < counter->reached; step++) {
+	first = before;
+	if (counter->unproven_before && counter->unproven_before - 1U < before)
+		first = counter->unproven_before - 1U;
+	for (uint32_t step = first; step < counter->reached; step++) {
 		struct policy_verdict verdict = { 0 };
 
 		/* counter_fill_verdict() asks what was reached before this. */

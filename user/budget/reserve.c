@@ -75,16 +75,18 @@ static struct flight *flight_new(struct policy *policy, uint64_t id, size_t n)
 /* Reserves of one counter what the call has cost so far and will probably cost. False: no memory. */
 static bool reserve_of(struct policy *policy, const struct subject_entry *entry,
 		       struct membership *membership, const struct policy_subject *subject,
-		       const struct counter_charge *cost, struct reservation *ret)
+		       const struct counter_charge costs[POLICY_ESTIMATES], struct reservation *ret)
 {
 	struct counters *counters = membership->counters;
 	struct counter *counter = policy_counter_of(policy, membership, subject, true);
+	const struct counter_charge *cost;
 
 	if (!counter)
 		return false;
 	/* Others may have spent it all: what they say comes while this call runs. */
 	if (counters->is_shared && !entry->is_protected && strcmp(subject->group->path, "/"))
 		counter_join(counter, subject->group->cgroup);
+	cost = &costs[counter->estimates];
 	ret->counters = counters;
 	ret->counter = counter;
 	ret->so_far = counter_reserve(counters, counter,
@@ -97,7 +99,8 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 		    const struct charge *so_far, int64_t now_us, struct verdict_iter *ret)
 {
 	struct mark mark = mark_of(policy, id), per_kib;
-	struct counter_charge cost;
+	struct counter_charge costs[POLICY_ESTIMATES];
+	const struct counter_charge *cost = &costs[POLICY_EXPECTED];
 	struct flight *flight;
 	struct subject_entry *entry;
 	bool is_flowing;
@@ -111,15 +114,15 @@ void policy_reserve(struct policy *policy, const struct policy_subject *subject,
 		policy->unreserved++;
 		return;
 	}
-	policy_read(so_far, 0, &cost);
-	is_flowing = flows(&mark, &cost, so_far->response_bytes, &per_kib);
+	policy_read(so_far, 0, costs);
+	is_flowing = flows(&mark, cost, so_far->response_bytes, &per_kib);
 	flight->mark = mark;
 	for (size_t i = 0; i < entry->n_memberships; i++) {
 		struct reservation *reservation = &flight->reservations[flight->n];
 		struct membership *membership = &entry->memberships[i];
 
 		counters_roll(membership->counters, now_us);
-		if (!reserve_of(policy, entry, membership, subject, &cost, reservation))
+		if (!reserve_of(policy, entry, membership, subject, costs, reservation))
 			continue;
 		if (is_flowing)
 			counter_flow(reservation->counter, membership->counters->is_in_money ?

@@ -33,6 +33,16 @@ bool spike_find(const struct counters *counters, const struct counter *counter,
 	return true;
 }
 
+uint64_t spike_measured(const struct counter *counter)
+{
+	uint64_t measured = 0;
+
+	for (uint32_t age = 0; age < POLICY_SPIKE_SLOTS; age++)
+		add(&measured,
+		    counter->slots[(counter->at + POLICY_SLOTS - age) % POLICY_SLOTS].measured);
+	return measured;
+}
+
 void spike_fill_verdict(const struct counters *counters, const struct counter *counter,
 			struct policy_verdict *ret)
 {

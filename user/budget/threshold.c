@@ -48,8 +48,7 @@ static uint64_t likely_mean(const struct counters *counters, const struct counte
 
 	if (is_known(counter))
 		return mean;
-	return (uint64_t)(((unsigned __int128)unknown_mean(counters, counter) *
-				   (KNOWN_CALLS - calls) +
+	return (uint64_t)(((unsigned __int128)unknown_mean(counters, counter) * (KNOWN_CALLS - calls) +
 			   (unsigned __int128)mean * calls) /
 			  KNOWN_CALLS);
 }

@@ -6,12 +6,16 @@
 
 static const struct verdict_at none = { .kind = VERDICT_NONE };
 
-/* Of the steps that were reached: those newly reached, else the highest. */
+/* Of the steps that were reached: those newly reached, else the highest; and all from one that lacked evidence. */
 static uint32_t first_step(const struct counter *counter)
 {
+	uint32_t first = counter->reached ? counter->reached - 1U : 0;
+
 	if (counter->before < counter->reached)
-		return counter->before;
-	return counter->reached ? counter->reached - 1U : 0;
+		first = counter->before;
+	if (counter->unproven_before && counter->unproven_before - 1U < first)
+		first = counter->unproven_before - 1U;
+	return first;
 }
 
 static bool turns_calls_away(const struct policy_step *step)
@@ -97,6 +101,7 @@ static void fill_step(const struct counters *counters, const struct counter *cou
 		ret->step = &counters->budget->steps[at.step];
 		ret->is_first = at.step >= counter->before;
 		ret->is_reserved = at.step >= counter->reached;
+		ret->is_unproven = !counter_is_proven(counters, counter, at.step);
 		break;
 	case VERDICT_NONE:
 		break;

@@ -31,6 +31,9 @@ _Static_assert(POLICY_PER_CONTAINER == 4 && POLICY_PER_PROCESS == 8, "in pers' o
 const char *const config_losses[] = { "open", "hold", NULL };
 _Static_assert(POLICY_LOSS_OPEN == 0 && POLICY_LOSS_HOLD == 1, "in config_losses' order");
 
+static const char *const estimates[] = { "expected", "high", "none", NULL };
+_Static_assert(POLICY_EXPECTED == 0 && POLICY_NONE == 2, "in estimates' order");
+
 static int read_limit(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		      void *field)
 {
@@ -167,6 +170,19 @@ static int read_pace(struct config_reader *reader, yaml_node_t *node, const stru
 				 "500000 tokens/hour");
 }
 
+static int read_evidence(struct config_reader *reader, yaml_node_t *node,
+			 const struct config_key *key, void *field)
+{
+	static const char *const names[] = { "measured", "estimated", NULL };
+	int r = config_index(node, names);
+
+	if (r < 0)
+		return config_fail_value(reader, node,
+					 "is not what a step rests on; give measured or estimated");
+	*(bool *)field = r;
+	return 0;
+}
+
 static const struct config_key step_keys[] = {
 	{ "at", offsetof(struct policy_step, at_permille), .fn = config_permille },
 	{ "do", offsetof(struct policy_step, action), config_choice, actions, .noun = "an action" },
@@ -176,6 +192,7 @@ static const struct config_key step_keys[] = {
 	{ "to", 0, .fn = read_pace },
 	{ "cut", offsetof(struct policy_step, cut), .fn = config_bool },
 	{ "whole", offsetof(struct policy_step, whole), .fn = config_bool },
+	{ "evidence", offsetof(struct policy_step, by_estimates), .fn = read_evidence },
 	{ NULL },
 };
 
@@ -210,6 +227,9 @@ static int read_step(struct config_reader *reader, yaml_node_t *node, const stru
 	    step->action != POLICY_REFUSE && config_has(reader, node, "cut"))
 		return config_fail(reader, node,
 				   "has a cut, which only refuse, freeze and stop take");
+	if (step->action < POLICY_FREEZE && config_has(reader, node, "evidence"))
+		return config_fail(reader, node,
+				   "has an evidence, which only freeze, stop and kill take");
 	if (step->action == POLICY_REFUSE && config_has(reader, node, "cut")) {
 		step->lets_end = !step->cut;
 		step->cut = false;
@@ -314,6 +334,8 @@ static const struct config_key budget_keys[] = {
 	{ "default", offsetof(struct policy_budget, is_default), .fn = config_bool },
 	{ "spike", 0, .fn = read_spike },
 	{ "floor", offsetof(struct policy_budget, floor_nanos_per_hour), .fn = read_rate },
+	{ "estimates", offsetof(struct policy_budget, estimates), config_choice, estimates,
+	  .noun = "what is counted of an estimate" },
 	{ "on-daemon-loss", offsetof(struct policy_budget, on_loss), config_choice, config_losses,
 	  .noun = CONFIG_LOSS_NOUN },
 	{ NULL },

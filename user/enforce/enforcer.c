@@ -61,6 +61,25 @@ static void note(struct enforcer *enforcer, struct incident *incident,
 		applied_write(enforcer, applied, now_us, outcome, "%s", action_result_name(outcome));
 }
 
+/* ---- what lacks evidence ---- */
+
+/* Once a window: the row says what would have been done, and why it was not. */
+static void wait_for_evidence(struct enforcer *enforcer, struct incident *incident,
+			      const struct policy_verdict *verdict, int64_t now_us)
+{
+	struct applied *applied;
+
+	if (applied_find(incident, (struct target){ 0 }))
+		return;
+	applied = applied_new(enforcer, incident, (struct target){ 0 }, incident->key.name);
+	if (applied)
+		applied_write(enforcer, applied, now_us, ACTION_REFUSED,
+			      "refused: %u.%u %% of what was spent is measured, and estimates are no "
+			      "evidence for a %s (evidence: estimated)",
+			      verdict->measured_permille / 10, verdict->measured_permille % 10,
+			      policy_action_name(verdict->step->action));
+}
+
 /* ---- the contract ---- */
 
 /* What is done to processes, unlike a gate, which bears on calls alone. */
@@ -91,6 +110,8 @@ static void carry_out(struct enforcer *enforcer, const struct policy_verdict *ve
 		enforcer->stats.dropped++;
 		return;
 	}
+	if (verdict->is_unproven)
+		return wait_for_evidence(enforcer, incident, verdict, now_us);
 	switch (verdict->step->action) {
 	case POLICY_NOTE:
 		note(enforcer, incident, verdict, now_us);
@@ -173,6 +194,7 @@ static const struct policy_step *same_step(const struct policy_budget *budget,
 		if (other->action == step->action && other->target == step->target &&
 		    other->at_permille == step->at_permille && other->cut == step->cut &&
 		    other->lets_end == step->lets_end && other->whole == step->whole &&
+		    other->by_estimates == step->by_estimates &&
 		    other->grace_ns == step->grace_ns && other->pace_per_hour == step->pace_per_hour)
 			return other;
 	}

@@ -204,6 +204,13 @@ static const struct {
 	  "10/hour" },
 	{ "protect: [ {} ]",
 	  "f:1: protect[0] is empty and would fit everything; name what it is for" },
+	{ BUDGET("    estimates: low"),
+	  "f:5: budgets[0].estimates: \"low\" is not what is counted of an estimate; give one of: expected, "
+	  "high, none" },
+	{ "budgets:\n  - name: a\n    limit: 1 USD\n    steps: [ { do: kill, evidence: none } ]\n",
+	  "f:4: budgets[0].steps[0].evidence: \"none\" is not what a step rests on; give measured or estimated" },
+	{ "budgets:\n  - name: a\n    limit: 1 USD\n    steps: [ { do: note, evidence: measured } ]\n",
+	  "f:4: budgets[0].steps[0] has an evidence, which only freeze, stop and kill take" },
 	{ "assume: [ { command: wget } ]",
 	  "f:1: assume[0] lacks \"model\"; name one of the price file, as gpt-4o-mini" },
 	{ "assume: [ { model: \"gpt-*\" } ]",
@@ -265,11 +272,12 @@ static void every_key_reaches_its_field(void **state)
 		"    limit: 50.25 USD\n"
 		"    window: month\n"
 		"    zone: UTC\n"
+		"    estimates: high\n"
 		"    steps:\n"
 		"      - { at: 150%, do: kill, target: cgroup, grace: 1500ms }\n"
 		"      - { at: 80.5%, do: note }\n"
 		"      - do: refuse\n"
-		"      - { at: 150%, do: kill }\n"
+		"      - { at: 150%, do: kill, evidence: estimated }\n"
 		"  - { name: b, limit: 2000000 tokens, window: 10m, on-daemon-loss: open, steps: [ { do: note } ] }\n"
 		"  - { name: d, spike: 8.5x of 24h, floor: 5 USD/hour, default: true,\n"
 		"      steps: [ { do: refuse } ] }\n"
@@ -328,12 +336,15 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(budget->line, 8);
 	assert_int_equal(budget->n_steps, 4);
 	assert_int_equal(budget->steps[0].at_permille, 805);
-	assert_int_equal(budget->steps[0].line, 18);
+	assert_int_equal(budget->steps[0].line, 19);
+	assert_int_equal(budget->estimates, POLICY_HIGH);
 	assert_int_equal(budget->steps[1].at_permille, 1000);
 	assert_int_equal(budget->steps[1].action, POLICY_REFUSE);
 	assert_int_equal(budget->steps[2].target, POLICY_CGROUP);
 	assert_int_equal(budget->steps[2].action, POLICY_KILL);
 	assert_int_equal(budget->steps[2].grace_ns, 1500000000);
+	assert_false(budget->steps[2].by_estimates);
+	assert_true(budget->steps[3].by_estimates);
 	assert_int_equal(budget->steps[3].target, POLICY_PROCESS);
 	assert_int_equal(budget->steps[3].grace_ns, 10000000000);
 	budget = &config.rules.budgets[1];

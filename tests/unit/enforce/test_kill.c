@@ -59,6 +59,32 @@ static void who_makes_no_call_is_not_touched(void **state)
 	end(child);
 }
 
+/* It is said once, and done when the evidence is there. */
+static void nobody_is_killed_for_an_estimate(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct enforcer *enforcer = enforcer_of();
+	struct policy_verdict verdict;
+
+	process.tgid = (uint32_t)child;
+	verdict = verdict_of(KILL);
+	verdict.is_unproven = true;
+	verdict.measured_permille = 123;
+	for (int i = 0; i < 3; i++)
+		enforcer_apply(enforcer, &verdict, &subject, T0);
+	assert_int_equal(world.n_signals, 0);
+	assert_int_equal(world.n_rows, 1);
+	assert_string_equal(world.results[0],
+			    "refused: 12.3 % of what was spent is measured, and estimates are no "
+			    "evidence for a kill (evidence: estimated)");
+	verdict.is_unproven = false;
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	assert_int_equal(world.n_signals, 1);
+	assert_string_equal(world.results[1], "done: SIGKILL");
+	enforcer_free(enforcer);
+	end(child);
+}
+
 /* Runs the loop until so many rows were told. */
 static void run_until_rows(struct loop *loop, size_t rows)
 {
@@ -299,6 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HELD(each_new_process_is_killed_once),
 		HELD(who_makes_no_call_is_not_touched),
+		HELD(nobody_is_killed_for_an_estimate),
 		HELD(who_does_not_end_in_the_grace_is_killed),
 		HELD(who_ends_in_the_grace_gets_no_second_signal),
 		HELD(a_pid_in_other_hands_is_not_killed),
