@@ -2,6 +2,9 @@
 /* What a shut gate stops and what it lets pass, on the running kernel. Needs root. */
 #include "world.h"
 
+#include "base/loop.h"
+#include "tap/leases.h"
+
 static void refuses_connects_below_a_gate_only(void **state)
 {
 	struct child in = child_new(cgroups[CG_A]), below = child_new(cgroups[CG_BELOW]);
@@ -150,6 +153,43 @@ static void turns_new_connections_away_and_lets_live_ones_go_on(void **state)
 	child_end(&late);
 }
 
+static struct loop *busy_loop;
+
+static void be_busy(void *arg)
+{
+	usleep(*(const useconds_t *)arg);
+	loop_stop(busy_loop);
+}
+
+/* A gate whose lease ends in 3 s, while the loop does one thing for 5 s. */
+static void stays_shut_while_the_loop_is_late(void **state)
+{
+	useconds_t us = 5000000;
+	struct leases *leases;
+	struct loop_stats stats;
+	struct ctl_gate gate;
+
+	assert_int_equal(loop_new(&busy_loop), 0);
+	assert_int_equal(leases_new(&leases, tap, busy_loop, 3 * NS_PER_S), 0);
+	gate_set(CG_A, clock_mono_ns() + 3 * NS_PER_S);
+	gate_set(CG_B, UINT64_MAX);
+	assert_int_equal(loop_add_timer(busy_loop, 10 * NS_PER_MS, be_busy, &us, NULL), 0);
+	assert_int_equal(loop_run(busy_loop), 0);
+	assert_int_equal(tap_gate_get(tap, ids[CG_A], &gate), 0);
+	assert_true(gate.lease_ns > clock_mono_ns());
+	assert_int_equal(tap_gate_get(tap, ids[CG_B], &gate), 0);
+	assert_int_equal(gate.lease_ns, UINT64_MAX);
+	loop_stats(busy_loop, &stats);
+	assert_int_equal(stats.late, 1);
+	assert_in_range(stats.longest_ns, 5 * NS_PER_S, 20 * NS_PER_S);
+	/* It is idle now: whoever renews gates is the loop's own business. */
+	sleep(4);
+	assert_int_equal(tap_gate_get(tap, ids[CG_A], &gate), 0);
+	assert_true(gate.lease_ns < clock_mono_ns());
+	leases_free(leases);
+	loop_free(busy_loop);
+}
+
 static void opens_when_the_lease_ends(void **state)
 {
 	struct child child = child_new(cgroups[CG_A]);
@@ -227,6 +267,7 @@ int main(void)
 		TEST(drops_the_hello_and_resets_its_socket),
 		TEST(stops_requests_of_live_ai_flows_but_no_others),
 		TEST(turns_new_connections_away_and_lets_live_ones_go_on),
+		TEST(stays_shut_while_the_loop_is_late),
 		TEST(opens_when_the_lease_ends),
 		TEST(resets_a_socket_in_another_namespace),
 		TEST(gates_leave_with_the_daemon),

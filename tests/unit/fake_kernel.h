@@ -172,6 +172,23 @@ int tap_gate_set(struct tap *tap, uint64_t cgroup, const struct ctl_gate *gate)
 	return 0;
 }
 
+void tap_gates_wait(struct tap *tap)
+{
+	(void)tap;
+}
+
+void tap_gates_interrupt(struct tap *tap)
+{
+	(void)tap;
+}
+
+void tap_gates_renew(struct tap *tap, uint64_t now_ns, uint64_t lease_ns)
+{
+	(void)tap;
+	(void)now_ns;
+	(void)lease_ns;
+}
+
 int tap_gate_clear(struct tap *tap, uint64_t cgroup)
 {
 	for (size_t i = 0; i < kernel.n_gates; i++) {

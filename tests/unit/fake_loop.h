@@ -147,6 +147,25 @@ int loop_add_signal(struct loop *loop, int signal, loop_fn fn, void *arg, struct
 		ret);
 }
 
+uint64_t loop_busy_since(const struct loop *loop)
+{
+	(void)loop;
+	return 0;
+}
+
+void loop_stats(const struct loop *loop, struct loop_stats *ret)
+{
+	(void)loop;
+	*ret = (struct loop_stats){ 0 };
+}
+
+void loop_on_late(struct loop *loop, loop_fn fn, void *arg)
+{
+	(void)loop;
+	(void)fn;
+	(void)arg;
+}
+
 void loop_stop(struct loop *loop)
 {
 	loop->stop = true;

@@ -27,6 +27,10 @@ struct loop_source {
 struct loop {
 	int epoll;
 	bool stop;
+	uint64_t busy_since_ns; /* read by other threads */
+	struct loop_stats stats;
+	loop_fn on_late;
+	void *late_arg;
 	LIST_HEAD(, loop_source) sources;
 	LIST_HEAD(, loop_source) removed; /* freed after the round that may still name them */
 };
@@ -195,6 +199,41 @@ static void dispatch(struct loop_source *source)
 	source->fn(source->arg);
 }
 
+uint64_t loop_busy_since(const struct loop *loop)
+{
+	return __atomic_load_n(&loop->busy_since_ns, __ATOMIC_ACQUIRE);
+}
+
+void loop_stats(const struct loop *loop, struct loop_stats *ret)
+{
+	*ret = loop->stats;
+}
+
+void loop_on_late(struct loop *loop, loop_fn fn, void *arg)
+{
+	loop->on_late = fn;
+	loop->late_arg = arg;
+}
+
+static void turn_begin(struct loop *loop)
+{
+	__atomic_store_n(&loop->busy_since_ns, clock_mono_ns(), __ATOMIC_RELEASE);
+}
+
+static void turn_end(struct loop *loop)
+{
+	uint64_t took_ns = clock_mono_ns() - loop->busy_since_ns;
+
+	if (took_ns > loop->stats.longest_ns)
+		loop->stats.longest_ns = took_ns;
+	if (took_ns > LOOP_LATE_NS) {
+		loop->stats.late++;
+		if (loop->on_late)
+			loop->on_late(loop->late_arg);
+	}
+	__atomic_store_n(&loop->busy_since_ns, 0, __ATOMIC_RELEASE);
+}
+
 int loop_run(struct loop *loop)
 {
 	struct epoll_event events[64];
@@ -205,9 +244,11 @@ int loop_run(struct loop *loop)
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
+		turn_begin(loop);
 		for (int i = 0; i < n && !loop->stop; i++)
 			dispatch(events[i].data.ptr);
 		free_removed(loop);
+		turn_end(loop);
 	}
 	return 0;
 }

@@ -35,6 +35,20 @@ void loop_soon(struct loop_source *source, uint64_t after_ns);
 int loop_add_signal(struct loop *loop, int signal, loop_fn fn, void *arg, struct loop_source **ret);
 struct loop_source *loop_remove(struct loop_source *source);
 
+/*
+ * Since when the loop has been busy with what was ready (CLOCK_MONOTONIC); 0: it waits. For threads that
+ * stand in for it while it is late.
+ */
+uint64_t loop_busy_since(const struct loop *loop);
+/* Turns that took longer than LOOP_LATE_NS, and the longest of all: everything else waited for it. */
+#define LOOP_LATE_NS 1000000000ULL
+struct loop_stats {
+	uint64_t late, longest_ns;
+};
+void loop_stats(const struct loop *loop, struct loop_stats *ret);
+/* Calls fn(arg) after each such turn. */
+void loop_on_late(struct loop *loop, loop_fn fn, void *arg);
+
 /* Runs until loop_stop(); 0 or -errno of epoll_wait. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/fetch.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "daemon/apply.h"
 #include "daemon/events.h"
@@ -23,6 +24,7 @@
 #include "notify/stdout.h"
 #include "notify/webhook.h"
 #include "shared/shared.h"
+#include "tap/leases.h"
 #include "tap/record.h"
 #include "tap/tap.h"
 #include "who/who.h"
@@ -45,6 +47,18 @@ static void on_stop(void *arg)
 	struct daemon *daemon = arg;
 
 	loop_stop(daemon->loop);
+}
+
+/* Gates are kept meanwhile (tap/leases.h); everything else waited. */
+static void on_late(void *arg)
+{
+	const struct daemon *daemon = arg;
+	struct loop_stats stats;
+
+	loop_stats(daemon->loop, &stats);
+	log_warn("the event loop was busy for more than a second: charges and actions were late (%llu "
+		 "times so far, %.1f s at the longest)",
+		 (unsigned long long)stats.late, (double)stats.longest_ns / NS_PER_S);
 }
 
 static void on_reload(void *arg)
@@ -73,6 +87,9 @@ int daemon_listen(struct daemon *daemon)
 		err = rules_watch_overrides(daemon);
 	if (!err)
 		err = watch_config(daemon);
+	loop_on_late(daemon->loop, on_late, daemon);
+	if (!err)
+		err = leases_new(&daemon->leases, daemon->tap, daemon->loop, ENFORCER_LEASE_NS);
 	if (!err)
 		tap_defer(daemon->tap, hooks_defer(&daemon->config));
 	if (!err)
@@ -103,6 +120,7 @@ void daemon_stop(struct daemon *daemon)
 	policy_free(daemon->policy);
 	kube_free(daemon->kube);
 	watchdog_free(daemon->watchdog);
+	leases_free(daemon->leases);
 	tap_free(daemon->tap);
 	shared_free(daemon->shared);
 	waiters_free(daemon->waiters);

@@ -39,6 +39,7 @@ struct daemon {
 	struct overrides *overrides;
 	struct enforcer *enforcer;
 	struct tap *tap;
+	struct leases *leases; /* renewed beside the loop while that is late */
 	struct find *find;
 	struct record *record;
 	struct pipeline *pipeline;

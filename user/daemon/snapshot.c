@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/loop.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fields.h"
@@ -207,13 +208,19 @@ static json_t *parser_counters(const struct pipeline *pipeline)
 
 static json_t *health(const struct snapshot *snapshot)
 {
-	json_t *object = json_object(), *ledger = json_object();
+	json_t *object = json_object(), *ledger = json_object(), *loop = json_object();
+	struct loop_stats stats;
 
 	field_number(ledger, "pending", ledger_pending(snapshot->ledger));
 	field_number(ledger, "lost", ledger_lost(snapshot->ledger));
 	field_set(object, "kernel", kernel_counters(snapshot->tap));
 	field_set(object, "parsers", parser_counters(snapshot->pipeline));
 	field_set(object, "ledger", ledger);
+	loop_stats(snapshot->loop, &stats);
+	field_number(loop, "late_turns", stats.late);
+	/* of those: what is below changes with each turn, and says nothing */
+	field_number(loop, "longest_ms", stats.late ? stats.longest_ns / 1000000 : 0);
+	field_set(object, "loop", loop);
 	return object;
 }
 

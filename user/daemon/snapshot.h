@@ -14,6 +14,7 @@
 #include "enforce/enforcer.h"
 #include "ledger/ledger.h"
 
+struct loop;
 struct waiters;
 struct pipeline;
 struct tap;
@@ -36,6 +37,7 @@ enum snapshot_part {
 
 /* Where the parts come from. */
 struct snapshot {
+	struct loop *loop;
 	struct ledger *ledger;
 	struct policy *policy;
 	struct enforcer *enforcer;

@@ -151,7 +151,8 @@ static enum daemon_end start_find(struct daemon *daemon)
 	char *sentence = NULL;
 	int err = 0, n;
 
-	n = snprintf(daemon->searches, sizeof(daemon->searches), "%s/searches", daemon->options.state);
+	n = snprintf(daemon->searches, sizeof(daemon->searches), "%s/searches",
+		     daemon->options.state);
 	config.cache = n > 0 && (size_t)n < sizeof(daemon->searches) ? daemon->searches : NULL;
 	if (config.mode != FIND_NEVER)
 		err = find_selftest(daemon->tap, &config.returns, &sentence);

@@ -90,7 +90,8 @@ static void on_commit(void *arg)
 static int put_part(struct timers *timers, unsigned which)
 {
 	const struct daemon *daemon = timers->daemon;
-	const struct snapshot snapshot = { .ledger = daemon->ledger,
+	const struct snapshot snapshot = { .loop = daemon->loop,
+					   .ledger = daemon->ledger,
 					   .policy = daemon->policy,
 					   .enforcer = daemon->enforcer,
 					   .pipeline = daemon->pipeline,

@@ -18,33 +18,83 @@ int tap_gate_get(const struct tap *tap, uint64_t cgroup, struct ctl_gate *ret)
 	return bpf_map_lookup_elem(gates_fd(tap), &cgroup, ret);
 }
 
+/* Both halves count the gates. */
+static void count(struct tap *tap, int change)
+{
+	tap->gates.n += change;
+	__atomic_store_n(&tap->skel->bss->gates_live, tap->gates.n, __ATOMIC_RELEASE);
+	if (tap->gates.n)
+		pthread_cond_broadcast(&tap->gates.some);
+}
+
 int tap_gate_set(struct tap *tap, uint64_t cgroup, const struct ctl_gate *gate)
 {
 	struct ctl_gate old, new = *gate;
-	bool is_new = tap_gate_get(tap, cgroup, &old) != 0;
+	bool is_new;
 	int err;
 
+	pthread_mutex_lock(&tap->gates.lock);
+	is_new = tap_gate_get(tap, cgroup, &old) != 0;
 	/* a hit between these two calls is lost from the count, not from the effect */
 	new.hits = is_new ? 0 : old.hits;
 	err = bpf_map_update_elem(gates_fd(tap), &cgroup, &new, BPF_ANY);
 	if (!err && is_new)
-		__atomic_add_fetch(&tap->skel->bss->gates_live, 1, __ATOMIC_RELEASE);
+		count(tap, 1);
+	pthread_mutex_unlock(&tap->gates.lock);
 	return err;
 }
 
 int tap_gate_clear(struct tap *tap, uint64_t cgroup)
 {
-	int err = bpf_map_delete_elem(gates_fd(tap), &cgroup);
+	int err;
 
+	pthread_mutex_lock(&tap->gates.lock);
+	err = bpf_map_delete_elem(gates_fd(tap), &cgroup);
 	if (!err)
-		__atomic_sub_fetch(&tap->skel->bss->gates_live, 1, __ATOMIC_RELEASE);
+		count(tap, -1);
+	pthread_mutex_unlock(&tap->gates.lock);
 	return err;
+}
+
+void tap_gates_wait(struct tap *tap)
+{
+	pthread_mutex_lock(&tap->gates.lock);
+	while (!tap->gates.n && !tap->gates.is_interrupted)
+		pthread_cond_wait(&tap->gates.some, &tap->gates.lock);
+	pthread_mutex_unlock(&tap->gates.lock);
+}
+
+void tap_gates_interrupt(struct tap *tap)
+{
+	pthread_mutex_lock(&tap->gates.lock);
+	tap->gates.is_interrupted = true;
+	pthread_cond_broadcast(&tap->gates.some);
+	pthread_mutex_unlock(&tap->gates.lock);
 }
 
 /* The next key of a walk that ends after `max`, whatever others do to the map; false: none. */
 static bool next_key(int fd, const void *key, void *next, uint32_t *left)
 {
 	return (*left)-- && !bpf_map_get_next_key(fd, key, next);
+}
+
+void tap_gates_renew(struct tap *tap, uint64_t now_ns, uint64_t lease_ns)
+{
+	uint32_t left = TAP_GATES_MAX;
+	uint64_t cgroup, *at = NULL, next;
+	struct ctl_gate gate;
+
+	pthread_mutex_lock(&tap->gates.lock);
+	while (next_key(gates_fd(tap), at, &next, &left)) {
+		cgroup = next;
+		at = &cgroup;
+		if (tap_gate_get(tap, cgroup, &gate) || gate.lease_ns <= now_ns ||
+		    gate.lease_ns >= lease_ns)
+			continue;
+		gate.lease_ns = lease_ns;
+		(void)bpf_map_update_elem(gates_fd(tap), &cgroup, &gate, BPF_EXIST);
+	}
+	pthread_mutex_unlock(&tap->gates.lock);
 }
 
 /*
@@ -77,7 +127,9 @@ void tap_gates_take_over(struct tap *tap)
 		cgroup = next;
 		n++;
 	}
-	__atomic_store_n(&tap->skel->bss->gates_live, n, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&tap->gates.lock);
+	count(tap, (int)n);
+	pthread_mutex_unlock(&tap->gates.lock);
 	empty_buckets(tap);
 }
 

@@ -177,6 +177,8 @@ int tap_new(struct tap **ret, const struct tap_config *config, char **ret_error)
 		return tap_fail(ret_error, -ENOMEM, "no memory");
 	tap->config = *config;
 	tap->pin_fd = -1;
+	pthread_mutex_init(&tap->gates.lock, NULL);
+	pthread_cond_init(&tap->gates.some, NULL);
 	snprintf(tap->pin, sizeof(tap->pin), "%s", config->pin ?: "");
 	err = load(tap, ret_error);
 	if (!err)
@@ -209,6 +211,8 @@ struct tap *tap_free(struct tap *tap)
 	tap_owners_free(&tap->owners);
 	if (tap->pin_fd >= 0)
 		close(tap->pin_fd);
+	pthread_cond_destroy(&tap->gates.some);
+	pthread_mutex_destroy(&tap->gates.lock);
 	free(tap);
 	return NULL;
 }

@@ -122,6 +122,13 @@ int tap_gate_set(struct tap *tap, uint64_t cgroup, const struct ctl_gate *gate);
 int tap_gate_clear(struct tap *tap, uint64_t cgroup);
 /* The gate as it is, with its hits. 0 or -ENOENT. */
 int tap_gate_get(const struct tap *tap, uint64_t cgroup, struct ctl_gate *ret);
+/*
+ * For another thread than the one that sets gates: waits until there is one, or tap_gates_interrupt() was
+ * called; gives leases that have not ended and end before `lease_ns` that end (CLOCK_MONOTONIC).
+ */
+void tap_gates_wait(struct tap *tap);
+void tap_gates_interrupt(struct tap *tap);
+void tap_gates_renew(struct tap *tap, uint64_t now_ns, uint64_t lease_ns);
 /* Clears each gate that is not wanted: of those that an earlier daemon left. Returns how many. */
 size_t tap_gates_sweep(struct tap *tap, bool (*wanted)(void *arg, uint64_t cgroup), void *arg);
 

@@ -5,6 +5,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <pthread.h>
 
 #include "tap/pin.h"
 #include "tap/tap.h"
@@ -30,6 +31,12 @@ struct tap {
 	struct tap_config config;
 	tap_event_fn fn; /* of the tap_drain() in progress */
 	size_t left;     /* events that it may still hand over */
+	struct {
+		pthread_mutex_t lock; /* of the map's entries, and of these */
+		pthread_cond_t some;
+		uint32_t n;
+		bool is_interrupted;
+	} gates;
 	void *arg;
 	/* pin.c */
 	char pin[PIN_PATH_LEN]; /* empty: nothing is pinned */

@@ -276,8 +276,8 @@ static void fill_small_flow_tables(void)
 	}
 	for (uint32_t i = 1; addresses && i <= SOME; i++) {
 		memcpy(addr + 1, &i, sizeof(i));
-		addresses_learn(addresses, 10, addr, 443, "api.openai.com");
-		unknown += !addresses_host(addresses, 10, addr, 443);
+		addresses_learn(addresses, 7, 10, addr, 443, "api.openai.com");
+		unknown += !addresses_host(addresses, 7, 10, addr, 443);
 	}
 	for (uint32_t i = 1; relays && i <= SOME; i++) {
 		assert_false(relays_is_relayed(relays, i, i));
