@@ -8,8 +8,9 @@ _aigress_options() {
 	top) echo "--once --by --state" ;;
 	report) echo "--by --format --state --since" ;;
 	explain) echo "--format --state" ;;
+	enforce) echo "--config --preview --state" ;;
 	override) echo "--all --for --force --reason --state --to" ;;
-	check) echo "--json --state" ;;
+	check) echo "--config --json --state" ;;
 	cleanup) echo "--remove-state --state --stay" ;;
 	replay) echo "--silent --state" ;;
 	esac
@@ -30,12 +31,12 @@ _aigress() {
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"run top report explain override check cleanup replay help --help --version" -- "$word")
+			"run top report explain enforce override check cleanup replay help --help --version" -- "$word")
 		return
 	fi
 	case $command:$before in
 	*:--state | *:-s) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
-	run:--config | run:-c | run:--record | run:-R) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	run:--config | run:-c | enforce:--config | enforce:-c | check:--config | check:-c | run:--record | run:-R) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	top:--by | top:-b) mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$word") ;;
 	report:--by | report:-b)
 		mapfile -t COMPREPLY < <(compgen -W "time hour $keys exe pid provider call" -- "$word")

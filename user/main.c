@@ -15,6 +15,7 @@ static const struct {
 	{ "top", cmd_top, "live view of who spends what" },
 	{ "report", cmd_report, "spend from the ledger, as a table, CSV or JSON" },
 	{ "explain", cmd_explain, "why this figure, why this action" },
+	{ "enforce", cmd_enforce, "what turning enforcement on would do now, and to whom" },
 	{ "override", cmd_override, "open, hold or raise a budget for a time" },
 	{ "check", cmd_check, "what this host supports, what is seen and what is not, and why" },
 	{ "cleanup", cmd_cleanup, "take away what could be left on this host" },

@@ -9,7 +9,7 @@
 
 struct said {
 	int code;
-	char out[16384], err[4096];
+	char out[16384], err[32768];
 };
 
 static inline void said_read(int fd, char *to, size_t size)

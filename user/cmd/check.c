@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "cmd/check_config.h"
 #include "cmd/cmd.h"
 #include "cmd/coverage.h"
 #include "cmd/metering.h"
@@ -23,7 +24,7 @@
 #include "who/who.h"
 
 struct options {
-	const char *state;
+	const char *state, *config; /* config: that file is checked instead */
 	bool json;
 };
 
@@ -366,6 +367,8 @@ static void print_text(const struct feature features[FEATURES], struct scan *sca
 
 static const struct argp_option rows[] = {
 	{ "json", 'j', NULL, 0, "Print JSON", 0 },
+	{ "config", 'c', "FILE", 0,
+	  "Check a configuration instead: all errors, or what it would change", 0 },
 	{ 0 },
 };
 
@@ -376,6 +379,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'j':
 		options->json = true;
+		return 0;
+	case 'c':
+		options->config = arg;
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -399,6 +405,8 @@ int cmd_check(int argc, char **argv)
 	int err;
 
 	options_read(&argp, argc, argv, &options, &options.state);
+	if (options.config)
+		return check_config(options.config, options.state);
 	(void)who_cgroup_mount(cgroup_root, sizeof(cgroup_root));
 	host_features(features, cgroup_root);
 	/* No ledger is a finding here, not an error. */

@@ -149,11 +149,11 @@ static int read_file(const char *path, char **ret_text, size_t *ret_len)
 	return 0;
 }
 
-int config_parse(struct config *ret, const char *name, const char *text, size_t len,
+static int parse(struct config *ret, const char *name, const char *text, size_t len, bool collects,
 		 char **ret_error)
 {
 	struct config config = defaults;
-	struct config_reader reader = { .file = name };
+	struct config_reader reader = { .file = name, .collects = collects };
 	yaml_node_t *root = NULL;
 	int r;
 
@@ -185,7 +185,13 @@ int config_parse(struct config *ret, const char *name, const char *text, size_t 
 	return r;
 }
 
-int config_load(struct config *ret, const char *path, char **ret_error)
+int config_parse(struct config *ret, const char *name, const char *text, size_t len,
+		 char **ret_error)
+{
+	return parse(ret, name, text, len, false, ret_error);
+}
+
+static int load(struct config *ret, const char *path, bool collects, char **ret_error)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
@@ -204,7 +210,17 @@ int config_load(struct config *ret, const char *path, char **ret_error)
 			*ret_error = NULL;
 		return r;
 	}
-	return config_parse(ret, path, text, len, ret_error);
+	return parse(ret, path, text, len, collects, ret_error);
+}
+
+int config_load(struct config *ret, const char *path, char **ret_error)
+{
+	return load(ret, path, false, ret_error);
+}
+
+int config_load_strictly(struct config *ret, const char *path, char **ret_errors)
+{
+	return load(ret, path, true, ret_errors);
 }
 
 void config_done(struct config *config)

@@ -46,6 +46,8 @@ struct config {
 
 /* `path` NULL: the defaults. 0 or -errno, then ret_error is a sentence to free. */
 int config_load(struct config *ret, const char *path, char **ret_error);
+/* The same, but ret_errors has a line for each error that was found, 50 at most. */
+int config_load_strictly(struct config *ret, const char *path, char **ret_errors);
 /* The same from memory; `name` stands in errors and rules. Nothing is set when it fails. */
 int config_parse(struct config *ret, const char *name, const char *text, size_t len,
 		 char **ret_error);

@@ -11,7 +11,8 @@
 #include "base/cleanup.h"
 #include "meter/charge.h"
 
-#define QUOTE_MAX 64 /* bytes of a value that an error repeats */
+#define ERRORS_MAX 50 /* that are told of one file */
+#define QUOTE_MAX  64 /* bytes of a value that an error repeats */
 
 static const char *text_of(const yaml_node_t *node)
 {
@@ -31,16 +32,19 @@ static void quote(const char *text, char buf[QUOTE_MAX])
 
 static void set_error(struct config_reader *reader, unsigned line, const char *format, va_list args)
 {
-	_cleanup_free_ char *what = NULL;
+	_cleanup_free_ char *what = NULL, *before = NULL;
 
-	if (reader->error)
+	if (reader->error && (!reader->collects || reader->n_errors >= ERRORS_MAX))
 		return;
 	if (vasprintf(&what, format, args) < 0) {
 		what = NULL;
 		return;
 	}
 	/* "budgets[0].limit: ... is not", but "budgets[0] lacks": a sentence about the place itself */
-	if (asprintf(&reader->error, "%s:%u: %s%s%s", reader->file, line, reader->path,
+	before = take(reader->error);
+	reader->n_errors++;
+	if (asprintf(&reader->error, "%s%s%s:%u: %s%s%s", before ? before : "", before ? "\n" : "",
+		     reader->file, line, reader->path,
 		     !reader->path[0] ? "" :
 		     what[0] == '"'   ? ": " :
 					" ",
@@ -263,10 +267,17 @@ static int check_name(struct config_reader *reader, yaml_node_t *map, const yaml
 	return 0;
 }
 
+/* What is wrong with one value says nothing of the next. */
+static bool goes_on(const struct config_reader *reader, int err)
+{
+	return reader->collects && err == -EINVAL;
+}
+
 int config_map(struct config_reader *reader, yaml_node_t *node, const struct config_key *keys,
 	       void *into)
 {
 	yaml_document_t *document = &reader->document;
+	int first = 0;
 
 	if (node->type != YAML_MAPPING_NODE)
 		return config_fail(reader, node, "must be a mapping, as { key: value }");
@@ -275,14 +286,14 @@ int config_map(struct config_reader *reader, yaml_node_t *node, const struct con
 		yaml_node_t *name = yaml_document_get_node(document, pair->key);
 		int r = check_name(reader, node, pair);
 
-		if (r < 0)
+		if (!r)
+			r = read_key(reader, name, yaml_document_get_node(document, pair->value),
+				     keys, into);
+		if (r < 0 && !goes_on(reader, r))
 			return r;
-		r = read_key(reader, name, yaml_document_get_node(document, pair->value), keys,
-			     into);
-		if (r < 0)
-			return r;
+		first = first ? first : r;
 	}
-	return 0;
+	return first;
 }
 
 bool config_has(struct config_reader *reader, const yaml_node_t *map, const char *key)
@@ -305,6 +316,7 @@ int config_list(struct config_reader *reader, yaml_node_t *node, config_fn fn, s
 {
 	yaml_node_item_t *item;
 	size_t len = strlen(reader->path), n;
+	int first = 0;
 	char *items;
 
 	if (is_null(node)) /* every line under the key is a comment */
@@ -329,10 +341,11 @@ int config_list(struct config_reader *reader, yaml_node_t *node, config_fn fn, s
 		r = fn(reader, yaml_document_get_node(&reader->document, item[i]), NULL,
 		       items + i * size);
 		reader->path[len] = '\0';
-		if (r < 0)
+		if (r < 0 && !goes_on(reader, r))
 			return r;
+		first = first ? first : r;
 	}
-	return 0;
+	return first;
 }
 
 int config_pairs(struct config_reader *reader, yaml_node_t *node, config_fn fn, size_t size,

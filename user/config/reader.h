@@ -15,7 +15,9 @@
 
 struct config_reader {
 	const char *file;
-	char *error;    /* the first one */
+	char *error;   /* the first one, or one a line */
+	bool collects; /* go on behind an error, for the others */
+	unsigned n_errors;
 	char path[128]; /* "budgets[1].steps[0]" of what is being read */
 	yaml_document_t document;
 	bool is_open;
