@@ -74,11 +74,11 @@ struct policy_step {
 	uint64_t grace_ns;     /* kill: between SIGTERM and SIGKILL */
 	int64_t pace_per_hour; /* pace: nano-dollars, or tokens for a limit in tokens */
 	bool pace_in_tokens;
-	bool cut;      /* freeze, stop: end streams in flight, too */
-	bool whole;    /* kill of a cgroup: all of it, not its callers and their kin alone */
-	bool lets_end; /* refuse: streams in flight are not ended */
+	bool cut;          /* freeze, stop: end streams in flight, too */
+	bool whole;        /* kill of a cgroup: all of it, not its callers and their kin alone */
+	bool lets_end;     /* refuse: streams in flight are not ended */
 	bool by_estimates; /* freeze, stop, kill: what is estimated is evidence, too */
-	unsigned line; /* in the configuration file */
+	unsigned line;     /* in the configuration file */
 };
 
 /* What happens to a gate when the daemon dies. What was stopped or frozen is resumed in any case. */
@@ -135,6 +135,8 @@ struct policy_assume {
 
 struct policy_rules {
 	bool enforce;
+	/* Of an earlier file, as the present one is broken: nobody is stopped, frozen or killed by them. */
+	bool is_restored;
 	enum policy_loss on_loss; /* of budgets that say nothing else */
 	unsigned max_kills; /* in any hour, on this host, at most POLICY_KILLS; 0: no kill at all */
 	struct policy_budget *budgets;

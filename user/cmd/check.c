@@ -333,6 +333,7 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 			 fact(ledger, "coverage"), "estimates", fact(ledger, "estimates"), "health",
 			 fact(ledger, "health"), "names", fact(ledger, "names"), "annotations",
 			 fact(ledger, "annotations"));
+	json_object_set_new(root, "config", fact(ledger, "config"));
 	if (!root)
 		return -ENOMEM;
 	if (metering->since_us)
@@ -344,6 +345,22 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 	return 0;
 }
 
+/* Only of one that is broken. */
+static void print_config(struct ledger *ledger)
+{
+	json_t *config = fact(ledger, "config");
+	const char *error = string(config, "error");
+	char text[SHOW_TEXT_LEN(512)];
+
+	if (*error)
+		printf("THE CONFIGURATION IS BROKEN, an earlier one is in force%s:\n  %s\n\n",
+		       json_is_true(json_object_get(config, "restored")) ?
+			       ", and stop, freeze and kill are suspended" :
+			       "",
+		       show_text(error, text, sizeof(text)));
+	json_decref(config);
+}
+
 static void print_text(const struct feature features[FEATURES], struct scan *scan,
 		       struct ledger *ledger, const char *dir, const char *why,
 		       const struct metering *metering)
@@ -353,6 +370,7 @@ static void print_text(const struct feature features[FEATURES], struct scan *sca
 
 	if (ledger)
 		metering_print(metering, stdout);
+	print_config(ledger);
 	print_features(features);
 	print_ledger(ledger, dir, why, metering);
 	print_processes(scan);

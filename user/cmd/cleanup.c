@@ -15,6 +15,7 @@
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "enforce/release_halted.h"
+#include "config/last_good.h"
 #include "ledger/overrides.h"
 #include "tap/pin.h"
 
@@ -84,7 +85,7 @@ static int remove_state(const char *dir)
 	if (!list)
 		return fail(dir, -errno);
 	while ((entry = readdir(list))) {
-		if (strncmp(entry->d_name, "ledger.", 7))
+		if (strncmp(entry->d_name, "ledger.", 7) && strcmp(entry->d_name, LAST_GOOD_FILE))
 			continue;
 		if (unlinkat(at, entry->d_name, 0) < 0)
 			err = -errno;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "budget/match.h"
+#include "config/last_good.h"
 #include "config/serve.h"
 #include "daemon/observers.h"
 #include "daemon/overrides.h"
@@ -181,6 +182,25 @@ int rules_apply(struct daemon *daemon, struct config *config)
 	return 0;
 }
 
+void config_is_broken(struct daemon *daemon, const char *sentence)
+{
+	snprintf(daemon->config_error, sizeof(daemon->config_error), "%s", sentence);
+}
+
+void config_publish(struct daemon *daemon)
+{
+	const char *path = daemon->options.config;
+	int err;
+
+	(void)snapshot_put_config(daemon->ledger, path, daemon->config_error,
+				  daemon->config.rules.is_restored);
+	if (!path || daemon->config_error[0])
+		return;
+	err = last_good_save(daemon->options.state, path);
+	if (err)
+		log_debug("%s is not kept for a start with a broken one: %s", path, strerror(-err));
+}
+
 void rules_reload(struct daemon *daemon)
 {
 	const char *path = daemon->options.config;
@@ -196,6 +216,8 @@ void rules_reload(struct daemon *daemon)
 		err = rules_apply(daemon, &config);
 		config_done(&config);
 	}
+	config_is_broken(daemon, !err ? "" : sentence ? sentence : strerror(-err));
+	config_publish(daemon);
 	if (err)
 		log_error("%s; the rules in force stay", sentence ? sentence : strerror(-err));
 	else

@@ -9,6 +9,11 @@
 
 #include "daemon/daemon.h"
 
+/* The file cannot be read or is wrong: the rules in force are of an earlier one. */
+void config_is_broken(struct daemon *daemon, const char *sentence);
+/* Tells other subcommands ("config" in the ledger) whether it is; keeps one that is right as the last good. */
+void config_publish(struct daemon *daemon);
+
 /*
  * Puts another configuration in force, in the order that apply.c states. Takes *config over, which is
  * empty afterwards. 0, or -errno with nothing changed and *config still the caller's: the ledger cannot

@@ -49,6 +49,7 @@ static struct scrape_sources sources_of(const struct observers *observers)
 		.tap = daemon->tap,
 		.is_ledger_failing = observers->commit_err < 0,
 		.enforce = daemon->config.rules.enforce,
+		.config_error = daemon->config_error[0] ? daemon->config_error : NULL,
 		.max_series = max_series(&daemon->config),
 		.started_us = observers->started_us,
 		.is_pod = getenv("KUBERNETES_SERVICE_HOST"),

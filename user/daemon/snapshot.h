@@ -58,6 +58,10 @@ int snapshot_put(const struct snapshot *snapshot, enum snapshot_part which, int6
 /* The budgets that are configured, spent from or not; at the start and whenever they change. 0 or -errno. */
 int snapshot_put_rules(struct ledger *ledger, const struct policy_rules *rules);
 
+/* Which file is in force, and what is wrong with the one at `path`; "": nothing. 0 or -errno. */
+int snapshot_put_config(struct ledger *ledger, const char *path, const char *error,
+			bool is_restored);
+
 /* At the start. `by_instruction`: how returns are seen (find.h). 0 or -errno. */
 int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction);
 

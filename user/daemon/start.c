@@ -12,6 +12,7 @@
 #include "base/fetch.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "config/last_good.h"
 #include "daemon/apply.h"
 #include "daemon/daemon.h"
 #include "daemon/hooks.h"
@@ -351,8 +352,12 @@ static enum daemon_end start_config(struct daemon *daemon)
 	int err = config_load(config, daemon->options.config, &sentence);
 
 	if (err) {
+		config_is_broken(daemon, sentence ? sentence : strerror(-err));
 		say(daemon->options.config, err, sentence);
-		return DAEMON_USAGE;
+		if (last_good_load(config, daemon->options.state))
+			return DAEMON_USAGE;
+		log_error("the last configuration that was right is in force, without webhooks and "
+			  "otlp; stop, freeze and kill are suspended until the file is right");
 	}
 	for (size_t i = 0; i < config->n_hosts; i++) {
 		err = api_add_host(config->hosts[i].pattern, config->hosts[i].provider);
@@ -437,6 +442,7 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 	snapshot_put_daemon(daemon->ledger, daemon->cgroup_root,
 			    daemon->config.find.returns == FIND_RETURN_INSTRUCTIONS);
 	(void)snapshot_put_rules(daemon->ledger, &daemon->config.rules);
+	config_publish(daemon);
 	err = gaps_begin(daemon->ledger, clock_wall_us());
 	daemon->is_measuring = !err;
 	if (err)

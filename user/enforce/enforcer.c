@@ -99,7 +99,8 @@ static void carry_out(struct enforcer *enforcer, const struct policy_verdict *ve
 {
 	struct incident *incident;
 
-	if (needs_call(verdict->step->action) && !subject->is_calling)
+	if (needs_call(verdict->step->action) &&
+	    (!subject->is_calling || enforcer->rules->is_restored))
 		return;
 	/* So that what was done in a window that is over does not count as done in this one. */
 	enforcer_expire(enforcer, now_us);

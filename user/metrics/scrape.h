@@ -28,9 +28,10 @@ struct scrape_sources {
 	struct tap *tap;
 	bool is_ledger_failing; /* its last commit failed */
 	bool enforce;
-	bool is_pod;        /* `node` of the metrics is Kubernetes' */
-	size_t max_series;  /* budget counters shown; the rest is one row "other" */
-	int64_t started_us; /* wall clock */
+	const char *config_error; /* what is wrong with the file; NULL: nothing */
+	bool is_pod;              /* `node` of the metrics is Kubernetes' */
+	size_t max_series;        /* budget counters shown; the rest is one row "other" */
+	int64_t started_us;       /* wall clock */
 };
 
 struct scrape;

@@ -35,6 +35,7 @@ struct scrape_family {
 extern const struct scrape_family scrape_state[];
 
 /* scrape_ledger.c: rows of families of scrape_state[] */
+void scrape_write_config(struct scrape *scrape);
 void scrape_write_writable(struct scrape *scrape);
 void scrape_write_pending(struct scrape *scrape);
 void scrape_write_lost(struct scrape *scrape);

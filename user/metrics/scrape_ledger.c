@@ -10,6 +10,11 @@
 
 #define DAY_US (86400 * US_PER_S)
 
+void scrape_write_config(struct scrape *scrape)
+{
+	exposition_count(&scrape->out, "", NULL, NULL, !scrape->sources.config_error);
+}
+
 void scrape_write_writable(struct scrape *scrape)
 {
 	if (scrape->sources.ledger)

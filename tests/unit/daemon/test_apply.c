@@ -221,7 +221,7 @@ static size_t kills(void)
 
 #define KILL(name, limit)                                             \
 	"resolve: false\nbudgets:\n- { name: " name ", limit: " limit \
-	", steps: [ { do: kill, target: cgroup, grace: 1s } ] }\n"
+	", steps: [ { do: kill, target: cgroup, whole: true, grace: 1s } ] }\n"
 
 /* What was spent in the rehearsal counts, and is acted on when its spender calls again. */
 static void enforcement_that_begins_kills_nobody_before_a_call(void **state)
@@ -242,6 +242,44 @@ static void enforcement_that_begins_kills_nobody_before_a_call(void **state)
 	appears("/agents");
 	passes(2 * MINUTE);
 	assert_int_equal(kills(), 0);
+	calls();
+	passes(NS_PER_S);
+	assert_true(kills() > 0);
+}
+
+static bool is_broken(void)
+{
+	json_t *config = part("config");
+	const char *error = json_string_value(json_object_get(config, "error"));
+	bool ret = error && *error;
+
+	json_decref(config);
+	return ret;
+}
+
+/* A wrong letter, and then a restart in the night. */
+static void a_restart_with_a_broken_file_goes_on_with_the_last_good_one(void **state)
+{
+	configure("enforce: true\n" KILL("a", "0.001 USD"));
+	starts();
+	assert_false(is_broken());
+	configure("enforce: true\nbudgets: 5\n");
+	loop_signal(world.daemon.loop, SIGHUP);
+	assert_string_equal(budget_name(), "a");
+	assert_true(is_broken());
+	starts_again();
+	assert_string_equal(budget_name(), "a");
+	assert_true(is_broken());
+	/* Nobody is killed by rules that are not those of the file. */
+	appears("/agents");
+	calls();
+	passes(2 * MINUTE);
+	assert_true(spent() >= 2000000);
+	assert_int_equal(kills(), 0);
+	configure("enforce: true\n" KILL("b", "0.001 USD"));
+	loop_signal(world.daemon.loop, SIGHUP);
+	assert_string_equal(budget_name(), "b");
+	assert_false(is_broken());
 	calls();
 	passes(NS_PER_S);
 	assert_true(kills() > 0);
@@ -369,6 +407,7 @@ int main(void)
 		TEST(what_needs_a_restart_is_not_taken_over),
 		TEST(new_names_count_budgets_again),
 		TEST(enforcement_that_begins_kills_nobody_before_a_call),
+		TEST(a_restart_with_a_broken_file_goes_on_with_the_last_good_one),
 		TEST(an_override_opens_a_gate_until_it_ends),
 		TEST(a_hold_refuses_within_the_budget_until_it_is_cleared),
 		TEST(an_override_is_in_force_after_a_restart_and_a_reload),
