@@ -28,7 +28,8 @@ uint64_t counters_count(const struct counters *counters);
 /* What is added: already clamped, in both units. */
 struct counter_charge {
 	uint64_t nanos, tokens;
-	uint64_t measured_nanos, measured_tokens; /* of these: tokens that were read, at a price of their own */
+	uint64_t measured_nanos,
+		measured_tokens; /* of these: tokens that were read, at a price of their own */
 	int64_t call_id;
 };
 

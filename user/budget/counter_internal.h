@@ -36,8 +36,9 @@ struct counter {
 	uint8_t n_silent_below;     /* how many of the latest calls of subject `known` came here */
 	uint32_t known;
 	uint32_t turn; /* policy->common.turns when it was last brought up to date for policy_charge() */
-	uint8_t unproven, unproven_before; /* number of the first step that lacks evidence; 0: none */
-	uint64_t silent_below; /* below this sum there is no verdict, while it is plain */
+	uint8_t unproven,
+		unproven_before; /* number of the first step that lacks evidence; 0: none */
+	uint64_t silent_below;   /* below this sum there is no verdict, while it is plain */
 
 	struct sum *slots;           /* rolling; slots[at] is the present one */
 	int64_t calls[POLICY_CALLS]; /* before those of `known` */
@@ -181,7 +182,8 @@ uint64_t counter_silent_below(const struct counters *counters, const struct coun
 /* evidence.c. Does a step freeze, stop or kill, and asks for more than estimates? */
 bool evidence_is_needed(const struct policy_step *step);
 /* Is a step's line reached by what was measured, if it asks for that? */
-bool counter_is_proven(const struct counters *counters, const struct counter *counter, uint32_t step);
+bool counter_is_proven(const struct counters *counters, const struct counter *counter,
+		       uint32_t step);
 /* The number (from 1) of the first step that was reached and is not proven; 0: there is none. */
 uint8_t counter_unproven(const struct counters *counters, const struct counter *counter);
 

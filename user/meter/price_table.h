@@ -90,12 +90,20 @@ const struct price_entry *price_find(const struct prices *prices, const char *pr
 /* The same without any guess: one of the provider's prefixes and the name, or the name. */
 const struct price_entry *price_find_exact(const struct prices *prices, const char *provider,
 					   const char *model);
+/* What the words of a tier mean. */
+struct price_terms {
+	enum rate_tier tier;
+	bool is_fast, is_us;
+	char size[24], quality[24]; /* of images */
+};
+struct price_terms price_terms_parse(const char *words);
 /*
  * Sets budget_nanos, under_nanos and over_nanos (all as 0 before) by this entry and these words; error_nanos too
- * if is_priced. False: the entry has no price for anything that was used.
+ * if is_priced. `ret_lacks` is a class that was used and has no price, or NULL; static. False: the entry has no
+ * price for anything that was used.
  */
-bool price_cost(const struct prices *prices, const struct price_entry *entry, const char *tier,
-		struct charge *charge);
+bool price_cost(const struct prices *prices, const struct price_entry *entry,
+		const struct price_terms *terms, struct charge *charge, const char **ret_lacks);
 /* The same, with price_key and price_origin, by what stands in for a model without a price. */
 void price_stand_in(const struct prices *prices, const char *tier, struct charge *charge);
 /* May it stand in for others? Files have rows that are wrong by a thousand, and models that nobody uses by default. */

@@ -71,13 +71,15 @@ static bool cost_of(const struct prices *prices, const char *model, const char *
 		    const struct charge *charge, struct charge *ret)
 {
 	const struct price_entry *entry = price_find(prices, charge->provider, model);
+	const struct price_terms terms = price_terms_parse(tier);
+	const char *lacks;
 
 	if (!entry || !price_is_sane(prices, entry))
 		return false;
 	*ret = *charge;
 	ret->is_priced = false;
 	ret->under_nanos = ret->over_nanos = 0;
-	if (!price_cost(prices, entry, tier, ret))
+	if (!price_cost(prices, entry, &terms, ret, &lacks))
 		return false;
 	snprintf(ret->price_key, sizeof(ret->price_key), "%s", entry->key);
 	return true;

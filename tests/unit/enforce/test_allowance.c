@@ -261,8 +261,7 @@ static void no_call_is_too_dear_to_be_noticed(void **state)
 	for (int64_t sum = 1000, calls = 1016; 64 * ((sum + 16) / calls) < 1000000 - sum; calls++) {
 		sum += 20000;
 		assert_int_equal(charge(20000, T0),
-				 64 * ((sum + 16) / (calls + 1)) >= 1000000 - sum ||
-					 sum >= 875000);
+				 64 * ((sum + 16) / (calls + 1)) >= 1000000 - sum || sum >= 875000);
 	}
 }
 

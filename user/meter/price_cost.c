@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one entry of the price files makes of a usage: docs/facts/wire.md, "Prices". */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "meter/price_table.h"
+
+/*
+ * Prices of pieces where the entry has none, in USD: a web search 0.01 (Anthropic, OpenAI), of Gemini 0.035 a
+ * grounded prompt up to 2.5 and 0.014 a query from 3 on (ai.google.dev/gemini-api/docs/pricing, 2026-11);
+ * 1,000 file searches 2.50 and a container of 1 GB 0.03 (platform.openai.com/docs/pricing, 2026-11).
+ */
+#define SEARCH_FEMTOS        10000000000000ULL
+#define GROUNDED_FEMTOS      35000000000000ULL
+#define QUERY_FEMTOS         14000000000000ULL
+#define FILE_SEARCHES_FEMTOS 2500000000000000ULL
+#define SESSION_FEMTOS       30000000000000ULL
+
+struct price_terms price_terms_parse(const char *words)
+{
+	struct price_terms terms = { 0 };
+	char word[32];
+	int used;
+
+	while (sscanf(words, " %31s%n", word, &used) == 1) {
+		words += used;
+		if (!strcmp(word, "batch") || !strcmp(word, "batches"))
+			terms.tier = TIER_BATCH;
+		else if (!strcmp(word, "priority"))
+			terms.tier = TIER_PRIORITY;
+		else if (!strcmp(word, "flex"))
+			terms.tier = TIER_FLEX;
+		else if (!strcmp(word, "fast"))
+			terms.is_fast = true;
+		else if (!strcmp(word, "us"))
+			terms.is_us = true;
+		else if (!strncmp(word, "size=", 5))
+			snprintf(terms.size, sizeof(terms.size), "%.23s", word + 5);
+		else if (!strncmp(word, "quality=", 8))
+			snprintf(terms.quality, sizeof(terms.quality), "%.23s", word + 8);
+	}
+	return terms;
+}
+
+/*
+ * What a tier costs where the entry does not say, in thousandths: batch and flex a half everywhere; priority at
+ * Gemini 1.8 times (ai.google.dev, 2026-11), at Bedrock 1.75 (aws.amazon.com/bedrock/service-tiers, 2026-11).
+ * OpenAI serves no model in a tier that it has no price for, so that one without is not known to cost more.
+ */
+static uint32_t tier_permille(const struct price_entry *entry, enum rate_tier tier)
+{
+	if (tier == TIER_BATCH || tier == TIER_FLEX)
+		return PERMILLE / 2;
+	if (tier != TIER_PRIORITY)
+		return PERMILLE;
+	if (strstr(entry->key, "gemini"))
+		return 1800;
+	return strncmp(entry->provider, "bedrock", 7) ? PERMILLE : 1750;
+}
+
+/* The price of a kind over the tier's ratio, which that of input or output tells where they are told. */
+static uint64_t scaled(const struct prices *prices, const struct price_entry *entry,
+		       enum rate_kind kind, enum rate_tier tier, uint64_t prompt, uint64_t normal)
+{
+	bool is_out = kind == RATE_REASONING || kind == RATE_AUDIO_OUT || kind == RATE_IMAGE_OUT ||
+		      kind == RATE_VIDEO_OUT || kind == RATE_OUTPUT;
+	enum rate_kind base = is_out ? RATE_OUTPUT : RATE_INPUT;
+	const struct rate *own = price_rate(prices, entry, base, tier, prompt);
+	const struct rate *usual = price_rate(prices, entry, base, TIER_NONE, prompt);
+
+	if (kind != base && own && usual && usual->femtos && own->above == usual->above)
+		return (uint64_t)((unsigned __int128)normal * own->femtos / usual->femtos);
+	return (uint64_t)((unsigned __int128)normal * tier_permille(entry, tier) / PERMILLE);
+}
+
+/*
+ * The price of a kind as the entry has it: in its tier and over its threshold; where the two are
+ * not told together, the dearer of them.
+ */
+static bool told_price(const struct prices *prices, const struct price_entry *entry,
+		       enum rate_kind kind, enum rate_tier tier, uint64_t prompt, uint64_t *ret)
+{
+	const struct rate *normal = price_rate(prices, entry, kind, TIER_NONE, prompt);
+	const struct rate *own = tier ? price_rate(prices, entry, kind, tier, prompt) : NULL;
+
+	if (own) {
+		*ret = own->femtos;
+		if (normal && normal->above > own->above && normal->femtos > own->femtos &&
+		    tier == TIER_PRIORITY)
+			*ret = normal->femtos;
+		if (normal && normal->above > own->above && tier != TIER_PRIORITY)
+			*ret = normal->femtos / 2;
+		return true;
+	}
+	if (!normal)
+		return false;
+	*ret = tier ? scaled(prices, entry, kind, tier, prompt, normal->femtos) : normal->femtos;
+	return true;
+}
+
+struct token_prices {
+	uint64_t femtos[RATE_TOKEN_KINDS];
+	bool told[RATE_TOKEN_KINDS]; /* or follow by a rule from what is */
+};
+
+static void follow(struct token_prices *to, enum rate_kind kind, enum rate_kind from, bool is_rule)
+{
+	if (to->told[kind])
+		return;
+	to->femtos[kind] = to->femtos[from];
+	to->told[kind] = is_rule && to->told[from];
+}
+
+/* Prices of all kinds of tokens; what is not told follows from what is. */
+static void all_prices(const struct prices *prices, const struct price_entry *entry,
+		       enum rate_tier tier, uint64_t prompt, struct token_prices *ret)
+{
+	bool is_claude = strstr(entry->key, "claude");
+	/* Text and audio cost the same at Gemini where no price of audio stands, at OpenAI never. */
+	bool is_openai = !strncmp(entry->provider, "openai", 6) ||
+			 !strncmp(entry->provider, "azure", 5);
+	uint64_t *r = ret->femtos;
+
+	memset(ret, 0, sizeof(*ret));
+	for (int kind = 0; kind < RATE_TOKEN_KINDS; kind++)
+		ret->told[kind] = told_price(prices, entry, kind, tier, prompt, &r[kind]);
+	follow(ret, RATE_AUDIO_IN, RATE_INPUT, !is_openai);
+	if (!ret->told[RATE_READ_AUDIO] && ret->told[RATE_READ] && r[RATE_INPUT]) {
+		/* As much of its price as text that is read costs of its own. */
+		r[RATE_READ_AUDIO] = (uint64_t)((unsigned __int128)r[RATE_AUDIO_IN] * r[RATE_READ] /
+						r[RATE_INPUT]);
+		ret->told[RATE_READ_AUDIO] = ret->told[RATE_AUDIO_IN];
+	}
+	follow(ret, RATE_READ_AUDIO, RATE_AUDIO_IN, true);
+	/* A missing cache price is no gift: docs/facts/wire.md, "Prices". */
+	follow(ret, RATE_READ, RATE_INPUT, true);
+	/* Claude writes at 1.25 and 2 times input, others without surcharge; 0 is "none". */
+	ret->told[RATE_WRITE] = ret->told[RATE_WRITE_1H] = ret->told[RATE_INPUT];
+	if (!r[RATE_WRITE])
+		r[RATE_WRITE] = is_claude ? r[RATE_INPUT] * 5 / 4 : r[RATE_INPUT];
+	if (!r[RATE_WRITE_1H])
+		r[RATE_WRITE_1H] = is_claude ? r[RATE_INPUT] * 2 : r[RATE_WRITE];
+	follow(ret, RATE_IMAGE_IN, RATE_INPUT, true);
+	follow(ret, RATE_REASONING, RATE_OUTPUT, true);
+	follow(ret, RATE_AUDIO_OUT, RATE_OUTPUT, false);
+	follow(ret, RATE_IMAGE_OUT, RATE_OUTPUT, false);
+	follow(ret, RATE_VIDEO_OUT, RATE_OUTPUT, false);
+}
+
+static uint32_t host_permille(const struct price_entry *entry, const char *host)
+{
+	if (!strncmp(host, "eu.", 3))
+		return entry->eu_host_permille;
+	return strncmp(host, "us.", 3) ? 0 : entry->us_host_permille;
+}
+
+/* "claude-sonnet-4-5" is 45, "claude-opus-5" 50, "claude-3-5-haiku" 35; a date is no version. */
+static unsigned int claude_version(const char *key)
+{
+	const char *at = strstr(key, "claude-");
+	unsigned int major, minor = 0;
+
+	if (!at)
+		return 0;
+	at += strcspn(at, "0123456789");
+	if (sscanf(at, "%2u-%9u", &major, &minor) < 1)
+		return 0;
+	return major * 10 + (minor < 10 ? minor : 0);
+}
+
+/*
+ * Vertex sells Claude from 4.5 on at 10 % more in a region than worldwide (platform.claude.com, "Global, multi-region,
+ * and regional endpoints", 2026-11; LiteLLM's test of vertex_ai regional pricing). Bedrock's profiles have rows of
+ * their own.
+ */
+static uint32_t region_permille(const struct price_entry *entry, const struct charge *charge)
+{
+	if (strcmp(charge->provider, "gcp.vertex_ai") || !*charge->host ||
+	    !strcmp(charge->host, "aiplatform.googleapis.com"))
+		return 0;
+	return claude_version(entry->key) >= 45 ? 1100 : 0;
+}
+
+static unsigned __int128 times(unsigned __int128 femtos, uint32_t permille)
+{
+	return permille ? (femtos * permille + PERMILLE / 2) / PERMILLE : femtos;
+}
+
+/* A bill in the making. */
+struct bill {
+	unsigned __int128 femtos;
+	const char *lacks; /* what was used and has no price */
+	bool is_priced;    /* something has */
+};
+
+static void add(struct bill *bill, uint64_t n, bool is_told, uint64_t femtos, const char *what)
+{
+	if (!n)
+		return;
+	bill->femtos += (unsigned __int128)n * femtos;
+	if (is_told)
+		bill->is_priced = true;
+	else if (!bill->lacks)
+		bill->lacks = what;
+}
+
+static void add_tokens(struct bill *bill, const struct usage *u, const struct token_prices *p)
+{
+	uint64_t reasoning = u->reasoning < u->output ? u->reasoning : u->output;
+	const struct {
+		uint64_t n;
+		enum rate_kind kind;
+		const char *what;
+	} classes[] = {
+		{ u->input, RATE_INPUT, "input" },
+		{ u->cache_read, RATE_READ, "cache read" },
+		{ u->cache_write_5m, RATE_WRITE, "cache write" },
+		{ u->cache_write_1h, RATE_WRITE_1H, "cache write" },
+		{ u->cache_read_audio, RATE_READ_AUDIO, "cached audio" },
+		{ u->audio_input, RATE_AUDIO_IN, "audio input" },
+		{ u->image_input, RATE_IMAGE_IN, "image input" },
+		{ u->output - reasoning, RATE_OUTPUT, "output" },
+		{ reasoning, RATE_REASONING, "reasoning" },
+		{ u->audio_output, RATE_AUDIO_OUT, "audio output" },
+		{ u->image_output, RATE_IMAGE_OUT, "image output" },
+		{ u->video_output, RATE_VIDEO_OUT, "video output" },
+	};
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
+		add(bill, classes[i].n, p->told[classes[i].kind], p->femtos[classes[i].kind],
+		    classes[i].what);
+}
+
+static void add_searches(struct bill *bill, const struct price_entry *entry, uint64_t n)
+{
+	bool is_gemini = strstr(entry->key, "gemini");
+	uint64_t femtos = entry->search_femtos;
+
+	/* Gemini up to 2.5 bills the prompt that searched, whatever it asked (facts, "Gemini"). */
+	if (is_gemini && !entry->is_per_query && !strstr(entry->key, "gemini-3") && n > 1)
+		n = 1;
+	if (!femtos && is_gemini)
+		femtos = strstr(entry->key, "gemini-3") ? QUERY_FEMTOS : GROUNDED_FEMTOS;
+	add(bill, n, true, femtos ? femtos : SEARCH_FEMTOS, "");
+}
+
+static uint64_t pixels(const char *size)
+{
+	unsigned int width, height;
+
+	if (sscanf(size, "%5ux%5u", &width, &height) != 2)
+		return 1024 * 1024;
+	return (uint64_t)width * height;
+}
+
+/* What of the usage the entry bills, where it could be billed in more ways than one. */
+static struct usage billed_usage(const struct price_entry *entry, const struct token_prices *p,
+				 bool has_character_price, const struct usage *usage)
+{
+	struct usage u = *usage;
+	uint64_t shown = u.output - (u.reasoning < u.output ? u.reasoning : u.output);
+	bool has_tokens;
+
+	if (u.characters && has_character_price) {
+		u.input = u.output = u.audio_output = u.millis = 0;
+		return u;
+	}
+	u.characters = 0;
+	/* An image model that does not say which tokens are the image's made nothing else. */
+	if (entry->is_image && !u.image_output && p->told[RATE_IMAGE_OUT]) {
+		u.image_output = shown;
+		u.output -= shown;
+	}
+	has_tokens = u.input + u.cache_read + u.image_input + u.audio_input + u.output +
+		     u.image_output + u.audio_output;
+	if (has_tokens && (p->told[RATE_INPUT] || p->told[RATE_OUTPUT] || p->told[RATE_IMAGE_OUT]))
+		u.images = 0;
+	return u;
+}
+
+static void add_pieces(struct bill *bill, const struct prices *prices,
+		       const struct price_entry *entry, const struct price_terms *terms,
+		       const struct usage *u)
+{
+	uint64_t r[RATE_KINDS] = { 0 };
+	bool told[RATE_KINDS];
+	uint64_t second = RATE_SECOND_IN;
+
+	for (int kind = RATE_TOKEN_KINDS; kind < RATE_KINDS; kind++)
+		told[kind] = price_base(prices, entry, kind, TIER_NONE, &r[kind]);
+	if (told[RATE_CITATION])
+		add(bill, u->citations, true, r[RATE_CITATION], "");
+	if (told[RATE_PIXEL] && !told[RATE_IMAGE_MADE] && !told[RATE_IMAGE_SHOWN])
+		add(bill, u->images, true, r[RATE_PIXEL] * pixels(terms->size), "");
+	else
+		add(bill, u->images, told[RATE_IMAGE_MADE] || told[RATE_IMAGE_SHOWN],
+		    told[RATE_IMAGE_MADE] ? r[RATE_IMAGE_MADE] : r[RATE_IMAGE_SHOWN], "images");
+	if (!told[RATE_SECOND_IN] && told[RATE_SECOND_OUT])
+		second = RATE_SECOND_OUT;
+	/* A duration stands beside tokens where those are what is billed. */
+	if (told[second] || !bill->is_priced)
+		add(bill, u->millis, told[second], r[second] / 1000, "seconds");
+	add(bill, u->pages, told[RATE_PAGE], r[RATE_PAGE], "pages");
+	add(bill, u->characters, told[RATE_CHARACTER], r[RATE_CHARACTER], "characters");
+	if (told[RATE_QUERY] || !bill->is_priced)
+		add(bill, u->queries, told[RATE_QUERY], r[RATE_QUERY], "search units");
+	if (told[RATE_REQUEST])
+		add(bill, 1, true, r[RATE_REQUEST], "");
+	add_searches(bill, entry, u->web_searches);
+	add(bill, u->sessions, true, told[RATE_SESSION] ? r[RATE_SESSION] : SESSION_FEMTOS, "");
+	add(bill, u->file_searches, true,
+	    (told[RATE_FILE_SEARCHES] ? r[RATE_FILE_SEARCHES] : FILE_SEARCHES_FEMTOS) / 1000, "");
+}
+
+/* False: the entry has no price for anything that was used. */
+static bool cost_of(const struct prices *prices, const struct price_entry *entry,
+		    const struct price_terms *terms, const struct charge *charge,
+		    int64_t *ret_nanos, const char **ret_lacks)
+{
+	const struct usage *told = &charge->usage;
+	uint64_t prompt = told->input + told->cache_read + told->cache_write_5m +
+			  told->cache_write_1h + told->audio_input + told->image_input +
+			  told->cache_read_audio;
+	/* "fast" is a multiplier at Anthropic and another word for priority at OpenAI. */
+	enum rate_tier tier = terms->is_fast && !entry->fast_permille ? TIER_PRIORITY : terms->tier;
+	struct token_prices p;
+	struct bill bill = { 0 };
+	unsigned __int128 nanos;
+	struct usage u;
+	uint64_t character;
+
+	all_prices(prices, entry, tier, prompt, &p);
+	u = billed_usage(entry, &p,
+			 price_base(prices, entry, RATE_CHARACTER, TIER_NONE, &character), told);
+	add_tokens(&bill, &u, &p);
+	bill.femtos = times(bill.femtos, terms->is_us ? entry->us_permille : 0);
+	bill.femtos = times(bill.femtos, terms->is_fast ? entry->fast_permille : 0);
+	bill.femtos = times(bill.femtos, host_permille(entry, charge->host));
+	bill.femtos = times(bill.femtos, region_permille(entry, charge));
+	add_pieces(&bill, prices, entry, terms, &u);
+	if (!bill.is_priced && (bill.lacks || !(p.told[RATE_INPUT] || p.told[RATE_OUTPUT])))
+		return false;
+	nanos = (bill.femtos + 500000) / 1000000;
+	*ret_nanos = nanos > INT64_MAX ? INT64_MAX : (int64_t)nanos;
+	*ret_lacks = bill.lacks;
+	return true;
+}
+
+/* What the charge would cost if its estimate were too low by all that it may be off, and too high. */
+static void price_range(const struct prices *prices, const struct price_entry *entry,
+			const struct price_terms *terms, struct charge *charge)
+{
+	struct charge low = *charge, high = *charge;
+	const char *lacks;
+
+	if (!charge->error_input && !charge->error_output && !charge->under_input &&
+	    !charge->under_output)
+		return;
+	high.usage.input += charge->error_input;
+	high.usage.output += charge->error_output;
+	low.usage.input -= charge->under_input;
+	low.usage.output -= charge->under_output;
+	if (cost_of(prices, entry, terms, &high, &high.budget_nanos, &lacks))
+		charge->over_nanos = high.budget_nanos - charge->budget_nanos;
+	if (cost_of(prices, entry, terms, &low, &low.budget_nanos, &lacks))
+		charge->under_nanos = charge->budget_nanos - low.budget_nanos;
+	if (charge->is_priced)
+		charge->error_nanos = charge->over_nanos;
+}
+
+bool price_cost(const struct prices *prices, const struct price_entry *entry,
+		const struct price_terms *terms, struct charge *charge, const char **ret_lacks)
+{
+	if (!cost_of(prices, entry, terms, charge, &charge->budget_nanos, ret_lacks))
+		return false;
+	price_range(prices, entry, terms, charge);
+	return true;
+}
