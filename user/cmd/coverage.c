@@ -95,6 +95,18 @@ static void print_rows(json_t *coverage,
 
 /* A tenant has up to 64; more of them are in `check --json`. */
 #define ESTIMATES_SHOWN 64
+#define ERROR_SHOWN     1000 /* thousandths */
+
+/* An error of many times the value says no more than that it is a guess. */
+static void show_error(struct table *table, json_int_t permille)
+{
+	if (permille > ERROR_SHOWN)
+		table_cell(table, "over 100 %");
+	else if (permille >= 100)
+		table_format(table, "%lld %%", (long long)(permille + 5) / 10);
+	else
+		table_format(table, "%.1f %%", (double)permille / 10);
+}
 
 /* What measured calls taught: how far an estimate may be off. */
 static void print_estimates(json_t *estimates)
@@ -127,7 +139,7 @@ static void print_estimates(json_t *estimates)
 		table_cell(table, show_count((uint64_t)integer(row, "calls"), text));
 		table_format(table, "%.2f", (double)integer(row, "factor_permille") / 1000);
 		if (json_is_integer(error))
-			table_format(table, "%.1f %%", (double)json_integer_value(error) / 10);
+			show_error(table, json_integer_value(error));
 		else
 			table_cell(table, "not known yet");
 	}

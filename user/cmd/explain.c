@@ -148,9 +148,13 @@ static void print_call(void *arg, const struct ledger_call *call)
 	line("path", charge->path);
 	line("provider", charge->provider);
 	line("model", charge->model);
-	printf("  %-10s %d (%s)%s\n", "status", charge->status,
-	       charge_outcome_name(charge->outcome), charge->is_stream ? ", a stream" : "");
-	line("duration", show_duration(charge->duration_ns / 1000, text));
+	if (charge->status) /* 0: it was not read */
+		printf("  %-10s %d (%s)%s\n", "status", charge->status,
+		       charge_outcome_name(charge->outcome), charge->is_stream ? ", a stream" : "");
+	else
+		line("outcome", charge_outcome_name(charge->outcome));
+	if (charge->duration_ns)
+		line("duration", show_duration(charge->duration_ns / 1000, text));
 	line("cgroup", call->group->path);
 	line("container", call->group->container);
 	line("unit", call->group->unit);

@@ -95,9 +95,14 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 			table_cell(writer->table, row->keys[key]);
 	if (report_is_by_call(writer)) {
 		table_cell(writer->table, row->path);
-		table_format(writer->table, "%d", row->status);
+		/* Of a flow that was not read neither is known. */
+		if (row->status)
+			table_format(writer->table, "%d", row->status);
+		else
+			table_cell(writer->table, "");
 		table_cell(writer->table, row->outcome);
-		table_cell(writer->table, show_duration(row->duration_us, text));
+		table_cell(writer->table,
+			   row->duration_us ? show_duration(row->duration_us, text) : "");
 	}
 	add_figures(writer, row);
 }
@@ -114,11 +119,29 @@ static void add_total(struct report_writer *writer)
 	add_figures(writer, &writer->total);
 }
 
+/* No false precision, and no error of 0 USD of what has no price. */
+static void write_error(struct report_writer *writer)
+{
+	const struct ledger_row *total = &writer->total;
+	char a[SHOW_LEN], b[SHOW_LEN], usd[SHOW_LEN];
+
+	if (!total->error_input && !total->error_output)
+		return;
+	fprintf(writer->out, "Their expected error: about %s tokens of input, %s of output",
+		show_count(show_rounded(total->error_input), a),
+		show_count(show_rounded(total->error_output), b));
+	if (total->error_nanos)
+		fprintf(writer->out, ", %s USD",
+			show_usd((int64_t)show_rounded((uint64_t)total->error_nanos), usd));
+	fprintf(writer->out, " more or less%s.\n",
+		total->error_nanos ? "" : "; what has no price has none in USD");
+}
+
 static void write_totals(struct report_writer *writer)
 {
 	const struct ledger_row *total = &writer->total;
 	uint64_t permille = total->calls ? total->estimated_calls * 1000 / total->calls : 0;
-	char a[SHOW_LEN], b[SHOW_LEN], low[SHOW_LEN], high[SHOW_LEN], money[MONEY_LEN];
+	char a[SHOW_LEN], b[SHOW_LEN], low[SHOW_LEN], high[SHOW_LEN];
 
 	if (!writer->rows) {
 		fprintf(writer->out,
@@ -140,12 +163,7 @@ static void write_totals(struct report_writer *writer)
 			"could be read of them.\n",
 			show_count(total->estimated_calls, a), show_count(total->calls, b),
 			permille / 10, permille % 10);
-	if (total->error_input || total->error_output)
-		fprintf(writer->out,
-			"Their expected error: %s tokens of input, %s of output, %s USD more or "
-			"less.\n",
-			show_count(total->error_input, a), show_count(total->error_output, b),
-			money_format(total->error_nanos, money));
+	write_error(writer);
 	if (total->unpriced_calls)
 		fprintf(writer->out,
 			"\n%s calls went to models without a price: their cost is not in the "

@@ -41,6 +41,44 @@ char *show_count(uint64_t n, char buf[SHOW_LEN])
 	return buf;
 }
 
+/* The byte at which the n-th character begins, or the end. */
+static size_t byte_of(const char *text, size_t n)
+{
+	size_t at = 0;
+
+	for (; text[at]; at++)
+		if (((unsigned char)text[at] & 0xc0) != 0x80 && !n--)
+			break;
+	return at;
+}
+
+char *show_short(const char *name, size_t width, char *buf, size_t size)
+{
+	char plain[SHOW_TEXT_LEN(512)];
+	size_t len, head;
+
+	show_text(name, plain, sizeof(plain));
+	len = show_width(plain);
+	head = width > 2 ? (width - 2) / 3 : 0;
+	if (len <= width || width <= 2)
+		snprintf(buf, size, "%s", plain);
+	else
+		snprintf(buf, size, "%.*s..%s", (int)byte_of(plain, head), plain,
+			 plain + byte_of(plain, len - (width - 2 - head)));
+	return buf;
+}
+
+uint64_t show_rounded(uint64_t n)
+{
+	uint64_t unit = 1;
+
+	while (n / unit >= 100)
+		unit *= 10;
+	/* Near 2^64 a half more would wrap. */
+	return n / unit * unit +
+	       (unit > 1 && n % unit >= unit / 2 && n < UINT64_MAX - unit ? unit : 0);
+}
+
 char *show_usd(int64_t nanos, char buf[SHOW_LEN])
 {
 	uint64_t amount = nanos < 0 ? 0 - (uint64_t)nanos : (uint64_t)nanos;

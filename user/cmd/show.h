@@ -23,9 +23,12 @@ char *show_text(const char *text, char *buf, size_t size);
 size_t show_width(const char *text);
 
 char *show_count(uint64_t n, char buf[SHOW_LEN]);     /* 1,234,567 */
+uint64_t show_rounded(uint64_t n);                    /* to two digits: 12,345 is 12,000 */
 char *show_usd(int64_t nanos, char buf[SHOW_LEN]);    /* 12.345678: rounded to six decimals */
 char *show_duration(uint64_t us, char buf[SHOW_LEN]); /* 350 ms, 2.1 s, 3 min 20 s */
 char *show_bytes(uint64_t n, char buf[SHOW_LEN]);     /* 512 B, 12.3 kB */
+/* A name in at most `width` characters: its middle is cut out ("/kubepods/..4f2/c0ffee"), its ends tell it apart. */
+char *show_short(const char *name, size_t width, char *buf, size_t size);
 /* Sums that are partly or wholly not priced: "?", or as show_usd(). */
 char *show_cost(const struct ledger_row *row, char buf[SHOW_LEN]);
 

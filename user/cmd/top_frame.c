@@ -25,7 +25,8 @@ struct spender {
 	UT_hash_handle hh;
 	char name[NAME_LEN];
 	int64_t nanos[SPANS];
-	uint64_t calls, estimated, unpriced, tokens; /* of the day */
+	uint64_t n[SPANS], without_price[SPANS];                   /* calls that cost something */
+	uint64_t calls, estimated, unpriced, tokens, budget_nanos; /* of the day */
 };
 
 struct frame {
@@ -38,11 +39,14 @@ struct frame {
 static void add_sums(struct spender *to, enum span span, const struct ledger_row *row)
 {
 	to->nanos[span] += row->cost_nanos;
+	to->n[span] += row->calls - row->free_calls;
+	to->without_price[span] += row->unpriced_calls;
 	if (span != SPAN_DAY)
 		return;
 	to->calls += row->calls;
 	to->estimated += row->estimated_calls;
 	to->unpriced += row->unpriced_calls;
+	to->budget_nanos += row->budget_nanos > 0 ? (uint64_t)row->budget_nanos : 0;
 	to->tokens += usage_tokens(&row->tokens);
 }
 
@@ -81,31 +85,66 @@ static int by_spend(const struct spender *a, const struct spender *b)
 	return strcmp(a->name, b->name);
 }
 
-static void add_cells(struct table *table, const char *name, const struct spender *spender)
+/* "?": nothing of it has a price, so its cost is not 0 but unknown. */
+static const char *show_sum(const struct spender *spender, enum span span, int64_t times,
+			    char text[SHOW_LEN])
 {
-	char text[SHOW_LEN];
+	if (spender->without_price[span] && spender->without_price[span] >= spender->n[span])
+		return "?";
+	return show_usd(spender->nanos[span] * times, text);
+}
 
-	table_cell(table, name);
+/* Narrow terminals have what an alarm needs: who, how fast, how much, what of it counts. */
+static const struct spend_column {
+	const char *title;
+	bool is_wide;
+} spend_columns[] = { { "USD 1 MIN", true },  { "USD 1 H", false },    { "USD 24 H", false },
+		      { "USD/H NOW", false }, { "IN BUDGETS", false }, { "CALLS", false },
+		      { "TOKENS", true },     { "ESTIMATED", true },   { "UNPRICED", true } };
+#define WIDE          130 /* columns from which all of them are shown */
+#define NARROW_SUMS   56  /* of the others, with their blanks */
+#define WIDE_SUMS     100
+#define NAME_SHORTEST 16
+
+static void add_cells(struct table *table, const char *name, const struct spender *spender,
+		      bool is_wide)
+{
+	char cells[ARRAY_SIZE(spend_columns)][SHOW_LEN] = { "" }, text[SHOW_LEN];
+
 	for (enum span span = 0; span < SPANS; span++)
-		table_cell(table, show_usd(spender->nanos[span], text));
-	table_cell(table, show_usd(spender->nanos[SPAN_MINUTE] * 60, text));
-	table_cell(table, show_count(spender->calls, text));
-	table_cell(table, show_count(spender->tokens, text));
-	snprintf(text, sizeof(text), "%.0f %%",
-		 spender->calls ? 100.0 * (double)spender->estimated / (double)spender->calls : 0.0);
-	table_cell(table, spender->estimated ? text : "");
-	table_cell(table, spender->unpriced ? show_count(spender->unpriced, text) : "");
+		snprintf(cells[span], SHOW_LEN, "%s", show_sum(spender, span, 1, text));
+	snprintf(cells[3], SHOW_LEN, "%s", show_sum(spender, SPAN_MINUTE, 60, text));
+	show_usd((int64_t)spender->budget_nanos, cells[4]);
+	show_count(spender->calls, cells[5]);
+	show_count(spender->tokens, cells[6]);
+	if (spender->estimated)
+		snprintf(cells[7], SHOW_LEN, "%.0f %%",
+			 100.0 * (double)spender->estimated / (double)spender->calls);
+	if (spender->unpriced)
+		show_count(spender->unpriced, cells[8]);
+	table_cell(table, name);
+	for (size_t i = 0; i < ARRAY_SIZE(spend_columns); i++)
+		if (is_wide || !spend_columns[i].is_wide)
+			table_cell(table, cells[i]);
+}
+
+static size_t name_width(unsigned width, bool is_wide)
+{
+	unsigned sums = is_wide ? WIDE_SUMS : NARROW_SUMS;
+
+	return !width ? NAME_LEN : width > sums + NAME_SHORTEST ? width - sums : NAME_SHORTEST;
 }
 
 static int write_spenders(struct ledger *ledger, struct frame *frame, FILE *out, unsigned width,
 			  unsigned rows)
 {
-	static const char *const titles[] = { "USD 1 MIN", "USD 1 H", "USD 24 H",  "USD/H NOW",
-					      "CALLS",     "TOKENS",  "ESTIMATED", "UNPRICED" };
 	struct table *table = table_new(NULL);
 	struct spender *spender, *next;
+	bool is_wide = !width || width >= WIDE;
 	int64_t now_us = clock_wall_us();
 	int err = table ? 0 : -ENOMEM;
+	char name[NAME_LEN];
+	size_t n_shown = 0;
 
 	for (frame->span = 0; !err && frame->span < SPANS; frame->span++)
 		err = ledger_report(ledger, now_us - span_us[frame->span], 1u << frame->key,
@@ -117,14 +156,21 @@ static int write_spenders(struct ledger *ledger, struct frame *frame, FILE *out,
 		for (char *c = title; *c; c++)
 			*c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
 		table_column(table, title, false);
-		for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
-			table_column(table, titles[i], true);
+		for (size_t i = 0; i < ARRAY_SIZE(spend_columns); i++)
+			if (is_wide || !spend_columns[i].is_wide)
+				table_column(table, spend_columns[i].title, true);
 		HASH_SORT(frame->spenders, by_spend);
-		for (spender = frame->spenders; spender && rows--; spender = spender->hh.next)
-			add_cells(table, spender->name, spender);
+		for (spender = frame->spenders; spender && n_shown < rows;
+		     spender = spender->hh.next, n_shown++)
+			add_cells(table,
+				  show_short(spender->name, name_width(width, is_wide), name,
+					     sizeof(name)),
+				  spender, is_wide);
 		table_rule(table);
-		add_cells(table, "total", &frame->total);
+		add_cells(table, "total", &frame->total, is_wide);
 		table_print(table, out, width);
+		if (HASH_COUNT(frame->spenders) > n_shown)
+			fprintf(out, "+%zu more\n", HASH_COUNT(frame->spenders) - n_shown);
 	}
 	HASH_ITER(hh, frame->spenders, spender, next) {
 		HASH_DEL(frame->spenders, spender);

@@ -74,6 +74,9 @@ function drawMinutes(points) {
 // Twice what the hour had, and more than small change: somebody should look.
 const isHot = (rate, row) => rate > 1 && rate > 2 * Number(row.hour);
 
+// What has no price did not cost 0.00: its cost is not known.
+const cost = (sum, row) => row.unpriced && !Number(sum) ? "?" : usd(sum);
+
 function drawSpender(row) {
 	const known = make("div", "detail", row.detail + (row.model ? "  ·  " + row.model : ""));
 	const name = make("div", "name", row.name || "host");
@@ -85,8 +88,8 @@ function drawSpender(row) {
 	const hot = isHot(rate, row);
 	const sparkCell = make("td", "spark-cell", spark(row.spark));
 	return make("tr", "", make("td", "", name, known), sparkCell,
-		make("td", "n" + (hot ? " hot" : ""), usd(rate)), make("td", "n", usd(row.hour)),
-		make("td", "n", usd(row.day)), make("td", "n", count(row.calls)));
+		make("td", "n" + (hot ? " hot" : ""), cost(rate, row)), make("td", "n", cost(row.hour, row)),
+		make("td", "n", cost(row.day, row)), make("td", "n", count(row.calls)));
 }
 
 const amount = (n, unit) => unit === "USD" ? usd(n) : count(Number(n));

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Figures that do not mislead: what is not known is not 0, what is a guess has no six digits. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "cmd/cmd.h"
+#include "cmd/show.h"
+#include "cmd/top.h"
+#include "ledger/ledger.h"
+#include "said.h"
+
+static char dir[64];
+static struct ledger *ledger;
+static struct said said;
+
+static int make_ledger(void **state)
+{
+	return unit_folder(dir) ? -1 : ledger_open(&ledger, dir, true, NULL);
+}
+
+static int drop_ledger(void **state)
+{
+	ledger = ledger_free(ledger);
+	return unit_remove(dir);
+}
+
+/* Of a flow that nobody read: no price, no status, no duration. */
+static void add_unpriced(const char *cgroup)
+{
+	struct who_group group = { .cgroup = 1 };
+	struct who_process process = { .tgid = 7, .comm = "agent" };
+	struct charge charge = { .host = "api.anthropic.com",
+				 .model = "",
+				 .source = CHARGE_SIZE,
+				 .usage = { .input = 100 },
+				 .error_input = 123456,
+				 .error_output = 7,
+				 .budget_nanos = 500000000 };
+	struct ledger_call call = { .start_us = clock_wall_us() - US_PER_S,
+				    .charge = &charge,
+				    .group = &group,
+				    .process = &process };
+
+	snprintf(group.path, sizeof(group.path), "%s", cgroup);
+	assert_int_equal(ledger_add(ledger, &call, NULL), 0);
+	assert_int_equal(ledger_flush(ledger), 0);
+}
+
+static void what_has_no_price_is_not_zero(void **state)
+{
+	add_unpriced("/agents");
+	RUN(&said, cmd_top, "top", "-1", "--state", dir);
+	contains(said.out, "\n/agents          ?        ?         ?          ?    0.500000      1");
+	RUN(&said, cmd_report, "report", "--state", dir);
+	contains(said.out, "Their expected error: about 120,000 tokens of input, 7 of output more or "
+			   "less; what has no price has none in USD.\n");
+	assert_null(strstr(said.out, "0.000000"));
+}
+
+static void what_is_not_known_of_a_call_is_blank(void **state)
+{
+	add_unpriced("/agents");
+	RUN(&said, cmd_report, "report", "--by", "call", "--state", dir);
+	assert_null(strstr(said.out, "0 ms"));
+	assert_null(strstr(said.out, "  0  ok"));
+	RUN(&said, cmd_explain, "explain", "--state", dir, "call", "1");
+	assert_null(strstr(said.out, "status"));
+	assert_null(strstr(said.out, "duration"));
+	contains(said.out, "  outcome    ");
+}
+
+static void a_narrow_terminal_shows_who_and_how_much(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out;
+
+	for (int i = 0; i < 40; i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path),
+			 "/kubepods.slice/kubepods-burstable/pod%d-of-a-long/c0ffee%02d", i, i);
+		add_unpriced(path);
+	}
+	out = open_memstream(&text, &size);
+	assert_int_equal(top_frame(ledger, LEDGER_BY_CGROUP, out, 80, 24), 0);
+	fclose(out);
+	contains(text, "USD/H NOW  IN BUDGETS  CALLS\n");
+	contains(text, "/kubepo");
+	contains(text, "/c0ffee00");
+	contains(text, " more\n");
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
+		assert_true(strcspn(line, "\n") <= 80);
+}
+
+static void names_lose_their_middle(void **state)
+{
+	char buf[64];
+
+	assert_string_equal(show_short("/a/b", 10, buf, sizeof(buf)), "/a/b");
+	assert_string_equal(show_short("/kubepods/pod-1/c0ffee", 14, buf, sizeof(buf)),
+			    "/kub..1/c0ffee");
+	/* In characters, each of them whole. */
+	assert_string_equal(
+		show_short("\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", 5, buf, sizeof(buf)),
+		"\xc3\xa9..\xc3\xa9\xc3\xa9");
+}
+
+static void a_guess_is_rounded(void **state)
+{
+	static const uint64_t pairs[][2] = {
+		{ 0, 0 },     { 7, 7 },           { 99, 99 },    { 123, 120 },
+		{ 125, 130 }, { 123456, 120000 }, { 999, 1000 }, { 1459230, 1500000 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		assert_int_equal(show_rounded(pairs[i][0]), pairs[i][1]);
+	assert_true(show_rounded(UINT64_MAX) > UINT64_MAX / 2);
+}
+
+static void an_error_beyond_all_is_capped(void **state)
+{
+	assert_int_equal(
+		ledger_put(ledger, "coverage", "[{\"pid\":1,\"command\":\"a\",\"host\":\"h\"}]"), 0);
+	assert_int_equal(ledger_put(ledger, "estimates",
+				    "[{\"host\":\"a\",\"error_permille\":1459230},"
+				    "{\"host\":\"b\",\"error_permille\":254},"
+				    "{\"host\":\"c\",\"error_permille\":34}]"),
+			 0);
+	RUN(&said, cmd_check, "check", "--state", dir);
+	contains(said.out, "over 100 %");
+	contains(said.out, " 25 %");
+	contains(said.out, " 3.4 %");
+	assert_null(strstr(said.out, "145923"));
+}
+
+static void the_help_lists_every_key(void **state)
+{
+	RUN(&said, cmd_report, "report", "--help");
+	for (enum ledger_key key = 0; key < LEDGER_KEYS; key++)
+		contains(said.out, ledger_key_name(key));
+}
+
+#define HELD(test) cmocka_unit_test_setup_teardown(test, make_ledger, drop_ledger)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		HELD(what_has_no_price_is_not_zero),
+		HELD(what_is_not_known_of_a_call_is_blank),
+		HELD(a_narrow_terminal_shows_who_and_how_much),
+		cmocka_unit_test(names_lose_their_middle),
+		cmocka_unit_test(a_guess_is_rounded),
+		HELD(an_error_beyond_all_is_capped),
+		cmocka_unit_test(the_help_lists_every_key),
+	};
+
+	return cmocka_run_group_tests_name("show", tests, NULL, NULL);
+}
