@@ -241,10 +241,11 @@ def make_certificates(directory):
             "-CAcreateserial", "-days", "2", "-extfile", "leaf.ext", "-out", "leaf.pem")
 
 
-def client_environment(ca):
+def client_environment(ca, scratch):
+    """`scratch`: what runtimes unpack (Bun does so with add-ons) goes where the test's own files go."""
     env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     return dict(env, SSL_CERT_FILE=ca, NODE_EXTRA_CA_CERTS=ca, REQUESTS_CA_BUNDLE=ca,
-                CURL_CA_BUNDLE=ca, PYTHONDONTWRITEBYTECODE="1")
+                CURL_CA_BUNDLE=ca, PYTHONDONTWRITEBYTECODE="1", TMPDIR=scratch)
 
 
 def numbers(tokens):
@@ -424,7 +425,10 @@ class Stage:
         self.namespaces = Namespaces(self.directory)
         make_certificates(self.directory)
         self.ca = os.path.join(self.directory, "ca.pem")
-        self.environment = client_environment(self.ca)
+        scratch = os.path.join(self.directory, "scratch")
+        os.mkdir(scratch)
+        os.chmod(scratch, 0o1777)
+        self.environment = client_environment(self.ca, scratch)
         self.server_cgroup = self.cgroup("server")
         self.api = Api(self.directory, self.children, self.server_cgroup)
 
