@@ -66,7 +66,7 @@ class Host:
         self.namespaces = stage.Namespaces(directory)
         stage.make_certificates(directory)
         os.chmod(directory, 0o755)
-        self.environment = stage.client_environment(os.path.join(directory, "ca.pem"))
+        self.environment = stage.client_environment(os.path.join(directory, "ca.pem"), directory)
         self.n_daemons, self.ai = 0, None
         www = os.path.join(directory, "www")
         os.mkdir(www, 0o755)
