@@ -218,8 +218,9 @@ static void top_shows_who_spends_now(void **state)
 	contains(said.out, "CGROUP");
 	contains(said.out,
 		 "\n/agents                  1.202600  2.405200  2.405200  72.156000    2.405200      2  2,403,000       50 %\n");
-	contains(said.out, "\n" HOSTILE_SHOWN
-			   "   0.000000  0.000000  1.202600   0.000000    1.202600      1  1,201,500\n");
+	contains(said.out,
+		 "\n" HOSTILE_SHOWN
+		 "   0.000000  0.000000  1.202600   0.000000    1.202600      1  1,201,500\n");
 	contains(said.out, "\ntotal ");
 	contains(said.out, "agents  cgroup=/agents  2.405200  50.000000  note\n");
 	contains(said.out, "\nLAST ACTIONS\n");

@@ -93,7 +93,7 @@ static void make_room(int dir)
 	if (!entries)
 		return;
 	(void)take_fd(copy);
-	while ((entry = readdir(entries)))
+	while (readdir(entries))
 		n++;
 	rewinddir(entries);
 	while (n > CACHE_FILES_MAX && (entry = readdir(entries)))
