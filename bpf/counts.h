@@ -33,6 +33,7 @@ static __always_inline void flow_row(struct ctl_flow *row, const struct flow *fl
 		row->framed[dir] = flow->records[dir].bytes;
 		row->records[dir] = flow->records[dir].n;
 	}
+	row->requests = flow->requests;
 	row->record_bytes = record_framing(flow);
 	row->ends_at_release = flow->is_adopted;
 }

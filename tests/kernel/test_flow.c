@@ -81,6 +81,45 @@ static void knows_where_the_handshake_ends(void **state)
 	child_end(&child);
 }
 
+/* A keep-alive of requests; tickets that come amidst the first one are no answer, nor is a second record of one. */
+static void counts_the_requests_of_a_connection(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	char flight[3000] = { 22, 3, 3 }, answer[905] = { 23, 3, 3, 900 >> 8, 900 & 255 };
+	struct ctl_flow counts;
+	int fd;
+
+	assert_int_equal(tell(&child, 'c'), 0);
+	assert_int_equal(tell(&child, 'a'), 0);
+	take_events(1);
+	fd = server_accept();
+	assert_int_equal(server_read(fd, 517, 2000), 517);
+	assert_int_equal(send(fd, flight, sizeof(flight), 0), sizeof(flight));
+	assert_int_equal(tell(&child, 'f'), 0);
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, 80 + 1005, 2000), 80 + 1005);
+	assert_int_equal(send(fd, answer, 510, 0), 510); /* as tickets */
+	assert_int_equal(tell(&child, 'r'), 0);
+	assert_int_equal(server_read(fd, 1005, 2000), 1005);
+	assert_int_equal(tap_flow_get(tap, last[0].head.id, &counts), 0);
+	assert_int_equal(counts.requests, 1);
+	for (uint32_t i = 2; i <= 20; i++) {
+		assert_int_equal(send(fd, answer, sizeof(answer), 0), sizeof(answer));
+		usleep(2000);
+		assert_int_equal(tell(&child, 'r'), 0);
+		assert_int_equal(server_read(fd, 1005, 2000), 1005);
+		assert_int_equal(tell(&child, 'r'), 0);
+		assert_int_equal(server_read(fd, 1005, 2000), 1005);
+		assert_int_equal(tap_flow_get(tap, last[0].head.id, &counts), 0);
+		assert_int_equal(counts.requests, i);
+	}
+	assert_int_equal(tell(&child, 'x'), 0);
+	close(fd);
+	take_events(2);
+	assert_int_equal(last[1].requests, 20);
+	child_end(&child);
+}
+
 static void all_is_handshake_while_nothing_is_asked(void **state)
 {
 	struct child child = child_new(cgroups[CG_A]);
@@ -416,6 +455,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(tells_of_an_ai_flow_and_counts_it),
 		TEST(knows_where_the_handshake_ends),
+		TEST(counts_the_requests_of_a_connection),
 		TEST(all_is_handshake_while_nothing_is_asked),
 		TEST(does_not_guess_at_strange_records),
 		TEST(counts_each_of_many_small_records_in_a_segment),

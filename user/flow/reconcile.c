@@ -38,6 +38,9 @@ static const uint64_t handshake_bytes[2] = { [EV_OUT] = 1000, [EV_IN] = 4500 };
  */
 #define STREAM_RECORD_BYTES 768
 #define STREAM_RECORDS      8
+/* A document of which this much came in records of 4 kB and more is no stream; beyond it, it may be. */
+#define DOCUMENT_RECORD_BYTES 4096
+#define DOCUMENT_BYTES        16384
 
 /* What nothing was read of, and whose handshake is only guessed, carried a request, however small. */
 #define LEAST_BYTES 64
@@ -179,6 +182,7 @@ void reconcile_flow_doubt(struct reconcile *reconcile, const struct ev_flow *flo
 	take_back(account);
 	account->adopted = less(account->adopted, 1);
 	memset(account->live, 0, sizeof(account->live)); /* counted anew at the next tick */
+	account->live_requests = 0;
 	for (int dir = 0; dir < 2; dir++)
 		account->doubtful[dir] += flow->bytes[dir];
 }
@@ -196,6 +200,8 @@ void reconcile_flow_end(struct reconcile *reconcile, const struct ev_flow *flow)
 		account->open--;
 	if (!flow->handshake[EV_OUT] && !flow->is_adopted)
 		account->guessed++;
+	account->requests += flow->requests;
+	account->live_requests = 0;
 	for (int dir = 0; dir < 2; dir++) {
 		flowed_add(&account->ended[dir], &counts, dir);
 		reconcile->stats.flow_bytes[dir] += flow->bytes[dir];
@@ -217,6 +223,7 @@ void reconcile_flow_count(struct reconcile *reconcile, const struct ev_flow *flo
 		return;
 	for (int dir = 0; dir < 2; dir++)
 		flowed_add(&account->live[dir], &counts, dir);
+	account->live_requests += row->requests;
 	account->is_dirty = true;
 }
 
@@ -310,15 +317,45 @@ static uint64_t flowed_bytes(const struct account *account, int dir)
 	return account->ended[dir].bytes + account->live[dir].bytes;
 }
 
+/* Requests so far: a connection has carried one at the least. */
+static uint64_t requests_of(const struct account *account)
+{
+	uint64_t requests = account->requests + account->live_requests;
+
+	return requests > account->flows ? requests : account->flows;
+}
+
+/*
+ * Small records are events; large ones a document, unless it is larger than an answer in one JSON is likely to be.
+ * What lies between is a document in the small records that some servers begin with, or a stream whose server or
+ * proxy puts several events into one.
+ */
 static enum answer_form form_of(const struct account *account)
 {
 	uint64_t records = account->ended[EV_IN].records + account->live[EV_IN].records;
 	uint64_t bytes = account->ended[EV_IN].in_records + account->live[EV_IN].in_records;
+	bool is_many = records && records >= STREAM_RECORDS * account->flows;
 
-	if (records >= STREAM_RECORDS * account->flows && bytes / records < STREAM_RECORD_BYTES)
+	if (is_many && bytes / records < STREAM_RECORD_BYTES)
 		return ANSWER_SSE;
-	/* Of the rest, too little was followed to say. */
-	return bytes * 2 < flowed_bytes(account, EV_IN) ? ANSWER_UNKNOWN : ANSWER_JSON;
+	if (bytes * 2 < flowed_bytes(account, EV_IN)) /* too little was followed to say */
+		return ANSWER_UNKNOWN;
+	if (bytes > DOCUMENT_BYTES * requests_of(account) ||
+	    (is_many && bytes / records < DOCUMENT_RECORD_BYTES))
+		return ANSWER_UNKNOWN;
+	return ANSWER_JSON;
+}
+
+/*
+ * Requests that are to be charged now, on so many connections. Of a process that is read in part they may be the
+ * ones that were read, so there each connection counts as one.
+ */
+static uint64_t exchanges_of(struct account *account, uint64_t requests, uint64_t flows)
+{
+	uint64_t fresh = less(requests, account->requests_settled);
+
+	account->requests_settled += fresh;
+	return !is_read(account) && fresh > flows ? fresh : flows;
 }
 
 /* What flowed beyond the handshakes, less what was read, with its framing, or charged before. */
@@ -391,6 +428,7 @@ static bool settle(struct reconcile *reconcile, struct account *account, struct 
 {
 	uint64_t left[2] = { unexplained(account, EV_OUT), unexplained(account, EV_IN) };
 	uint64_t ended = account->flows - account->open;
+	uint64_t requests = account->requests + account->live_requests;
 	enum answer_form form = form_of(account);
 	enum unmetered_why why;
 
@@ -400,6 +438,7 @@ static bool settle(struct reconcile *reconcile, struct account *account, struct 
 	if (account->is_dirty)
 		left[EV_IN] = less(left[EV_IN], account->unread);
 	memset(account->live, 0, sizeof(account->live));
+	account->live_requests = 0;
 	if (is_read(account) ?
 		    !is_beyond_slack(account, left) :
 		    !left[EV_OUT] && !left[EV_IN] && account->guessed == account->guessed_settled)
@@ -409,6 +448,8 @@ static bool settle(struct reconcile *reconcile, struct account *account, struct 
 				       .comm = account->comm,
 				       .host = account->key.host,
 				       .flows = ended - account->settled,
+				       .exchanges = exchanges_of(account, requests,
+								 ended - account->settled),
 				       .form = form,
 				       .is_unread = !is_read(account) };
 	account->settled = ended;

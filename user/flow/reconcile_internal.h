@@ -34,6 +34,7 @@ struct account {
 	uint64_t quic, adopted, others; /* as in struct reconcile_row */
 	uint64_t flows, open, settled;  /* seen; now; whose bytes were settled */
 	struct flowed ended[2], live[2];
+	uint64_t requests, live_requests, requests_settled; /* on ended flows, on live ones */
 	uint64_t guessed, guessed_settled; /* ended flows whose handshake is not known */
 	uint64_t read[2], records[2];
 	uint64_t unsent; /* of read[EV_OUT] */

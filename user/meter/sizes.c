@@ -44,9 +44,8 @@ static const struct size_row size_rows[] = {
 /* Up to here an answer of unknown form is more likely one JSON than a stream. */
 #define JSON_MAX 16384
 
-#define ERROR_REQUEST      400 /* thousandths: docs/facts/wire.md, "Expected errors" */
-#define ERROR_JSON         600
-#define ERROR_UNKNOWN_FORM 800
+#define ERROR_REQUEST 400 /* thousandths: docs/facts/wire.md, "Expected errors" */
+#define ERROR_JSON    650
 /* And of each exchange so many tokens, for heads and structure that are more or less than is taken off. */
 #define ERROR_REQUEST_TOKENS 100
 #define ERROR_ANSWER_TOKENS  150
@@ -114,8 +113,9 @@ static void correct(const struct calibration *calibration, const struct calibrat
 	*ret_error = *tokens * error / 1000;
 }
 
-void estimate_sizes(const struct sizes *sizes, const struct calibration *calibration,
-		    struct estimate *ret)
+/* As if the answer were certainly of the form that form_of() takes it for. */
+static void estimate_known(const struct sizes *sizes, const struct calibration *calibration,
+			   struct estimate *ret)
 {
 	const struct calibration_key in = key_of(sizes, false), out = key_of(sizes, true);
 	uint32_t output_error = form_of(sizes) == ANSWER_SSE ?
@@ -127,11 +127,33 @@ void estimate_sizes(const struct sizes *sizes, const struct calibration *calibra
 	correct(calibration, &out, output_error, &ret->output, &ret->output_error);
 	ret->input_error += sizes->exchanges * ERROR_REQUEST_TOKENS;
 	ret->output_error += sizes->exchanges * ERROR_ANSWER_TOKENS;
-	if (sizes->form == ANSWER_UNKNOWN &&
-	    ret->output_error < ret->output * ERROR_UNKNOWN_FORM / 1000)
-		ret->output_error = ret->output * ERROR_UNKNOWN_FORM / 1000;
 	ret->input_under = least(ret->input_error, ret->input);
 	ret->output_under = least(ret->output_error, ret->output);
+}
+
+/* A stream has a hundred times the bytes of a document of as many tokens: the range reaches over both. */
+static void widen(struct estimate *estimate, const struct estimate *other)
+{
+	uint64_t low = least(estimate->output - estimate->output_under,
+			     other->output - other->output_under);
+
+	if (other->output + other->output_error > estimate->output + estimate->output_error)
+		estimate->output_error = other->output + other->output_error - estimate->output;
+	estimate->output_under = estimate->output - low;
+}
+
+void estimate_sizes(const struct sizes *sizes, const struct calibration *calibration,
+		    struct estimate *ret)
+{
+	struct sizes either = *sizes;
+	struct estimate other;
+
+	estimate_known(sizes, calibration, ret);
+	if (sizes->form != ANSWER_UNKNOWN)
+		return;
+	either.form = form_of(sizes) == ANSWER_SSE ? ANSWER_JSON : ANSWER_SSE;
+	estimate_known(&either, calibration, &other);
+	widen(ret, &other);
 }
 
 void estimate_sizes_learn(const struct sizes *sizes, struct calibration *calibration,

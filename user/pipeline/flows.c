@@ -113,10 +113,28 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 #define HEAD_OUT_BYTES 500
 #define HEAD_IN_BYTES  700
 
+/* A prompt of 4,000 tokens or a file with next to nothing in answer, or more than any context holds. */
+#define TRAFFIC_REQUEST_BYTES 16384
+#define TRAFFIC_ANSWER_BYTES  500
+#define TRAFFIC_UPLOAD_BYTES  (8u << 20)
+
+/*
+ * An upload, or a request that was turned away: most likely no call that costs anything, but that it was none is not
+ * known either. Of a process that is read in part, what is left may be any part of a call.
+ */
+static bool is_traffic(const struct reconcile_sum *sum, const struct sizes *sizes)
+{
+	uint64_t n = sizes->exchanges;
+
+	return sum->is_unread && (sizes->request_bytes > n * TRAFFIC_UPLOAD_BYTES ||
+				  (sizes->request_bytes > n * TRAFFIC_REQUEST_BYTES &&
+				   sizes->response_bytes <= n * TRAFFIC_ANSWER_BYTES));
+}
+
 static void estimate_unmetered(const struct pipeline *pipeline, const struct reconcile_sum *sum,
 			       struct charge *charge)
 {
-	uint64_t n = sum->flows ? sum->flows : 1; /* a connection has one exchange at the least */
+	uint64_t n = sum->exchanges ? sum->exchanges : 1; /* a connection has one at the least */
 	struct sizes sizes = { .tenant = sum->cgroup,
 			       .provider = charge->provider,
 			       .host = sum->host,
@@ -129,12 +147,21 @@ static void estimate_unmetered(const struct pipeline *pipeline, const struct rec
 	if (sum->bytes[EV_IN] > n * HEAD_IN_BYTES)
 		sizes.response_bytes = sum->bytes[EV_IN] - n * HEAD_IN_BYTES;
 	estimate_sizes(&sizes, pipeline->calibration, &estimate);
+	if (is_traffic(sum, &sizes)) {
+		snprintf(charge->operation, sizeof(charge->operation), "unknown traffic");
+		charge->error_input = estimate.input + estimate.input_error;
+		charge->error_output = estimate.output + estimate.output_error;
+		return;
+	}
 	charge->usage.input = estimate.input;
 	charge->usage.output = estimate.output;
 	charge->error_input = estimate.input_error;
 	charge->error_output = estimate.output_error;
 	charge->under_input = estimate.input_under;
 	charge->under_output = estimate.output_under;
+	/* It may have been a GET, of a list. */
+	if (!sizes.request_bytes)
+		charge->under_output = estimate.output;
 }
 
 /*
@@ -259,6 +286,7 @@ static void end_quic(void *arg, const struct ev_flow *known)
 		memcpy(flow.handshake, counts.handshake, sizeof(flow.handshake));
 		memcpy(flow.framed, counts.framed, sizeof(flow.framed));
 		memcpy(flow.records, counts.records, sizeof(flow.records));
+		flow.requests = counts.requests;
 	}
 	end_flow(release->pipeline, &flow);
 }
@@ -280,6 +308,7 @@ void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event)
 		memcpy(flow.framed, event->framed, sizeof(flow.framed));
 		memcpy(flow.records, event->records, sizeof(flow.records));
 		flow.record_bytes = event->record_bytes;
+		flow.requests = event->requests;
 		flow.unread = event->unread;
 		pipeline->n_quic -= flow.is_quic;
 		if (event->is_unsent)

@@ -258,17 +258,72 @@ static void records_tell_a_stream_from_a_document(void **state)
 	assert_true(reconcile_next(reconcile, false, &sum));
 	assert_int_equal(sum.form, ANSWER_SSE);
 
-	flow = flow_of(2, 2, 20000, 100000);
+	flow = flow_of(2, 2, 20000, 16000);
 	reconcile_flow(reconcile, &flow);
-	flow.framed[EV_IN] = 95000;
-	flow.records[EV_IN] = 7;
+	flow.framed[EV_IN] = 14000;
+	flow.records[EV_IN] = 2;
 	reconcile_flow_end(reconcile, &flow);
 	assert_true(reconcile_next(reconcile, false, &sum));
 	assert_int_equal(sum.form, ANSWER_JSON);
 
+	/* Several events in a record, or all that a proxy had: no cliff, but a range. */
+	for (uint32_t i = 0; i < 2; i++) {
+		flow = flow_of(4 + i, 4 + i, 20000, 100000);
+		reconcile_flow(reconcile, &flow);
+		flow.framed[EV_IN] = 95000;
+		flow.records[EV_IN] = i ? 7 : 100;
+		reconcile_flow_end(reconcile, &flow);
+		assert_true(reconcile_next(reconcile, false, &sum));
+		assert_int_equal(sum.form, ANSWER_UNKNOWN);
+	}
+
+	/* Twenty documents of 4 kB on one connection. */
+	flow = flow_of(6, 6, 20000, 100000);
+	reconcile_flow(reconcile, &flow);
+	flow.framed[EV_IN] = 80000;
+	flow.records[EV_IN] = 20;
+	flow.requests = 20;
+	reconcile_flow_end(reconcile, &flow);
+	assert_true(reconcile_next(reconcile, false, &sum));
+	assert_int_equal(sum.exchanges, 20);
+	assert_int_equal(sum.flows, 1);
+
 	flow_whole(reconcile, 3, 20000, 100000);
 	assert_true(reconcile_next(reconcile, false, &sum));
 	assert_int_equal(sum.form, ANSWER_UNKNOWN);
+	reconcile_free(reconcile);
+}
+
+/* Of a flow that goes on as well, each once; none where a part of the process is read. */
+static void requests_are_told_once(void **state)
+{
+	struct reconcile *reconcile = reconcile_new();
+	struct ev_flow flow = flow_of(1, 1, 20000, 100000);
+	struct ctl_flow row = { .bytes = { 20000, 100000 }, .requests = 3 };
+	struct reconcile_sum sum;
+
+	reconcile_flow(reconcile, &flow);
+	reconcile_flow_count(reconcile, &flow, &row);
+	assert_true(reconcile_next(reconcile, true, &sum));
+	assert_int_equal(sum.exchanges, 3);
+	row.bytes[EV_OUT] = 40000;
+	row.requests = 5;
+	reconcile_flow_count(reconcile, &flow, &row);
+	assert_true(reconcile_next(reconcile, true, &sum));
+	assert_int_equal(sum.exchanges, 2);
+	flow.bytes[EV_OUT] = 60000;
+	flow.requests = 9;
+	reconcile_flow_end(reconcile, &flow);
+	assert_true(reconcile_next(reconcile, false, &sum));
+	assert_int_equal(sum.exchanges, 4);
+
+	flow = flow_of(2, 2, 200000, 100000);
+	flow.requests = 9;
+	reconcile_flow(reconcile, &flow);
+	reconcile_read(reconcile, 2, flow.host, EV_OUT, 1000, 1);
+	reconcile_flow_end(reconcile, &flow);
+	assert_true(reconcile_next(reconcile, false, &sum));
+	assert_int_equal(sum.exchanges, 1);
 	reconcile_free(reconcile);
 }
 
@@ -323,6 +378,7 @@ int main(void)
 		cmocka_unit_test(sums_are_kept_whatever_the_order),
 		cmocka_unit_test(it_says_why_something_was_not_read),
 		cmocka_unit_test(records_tell_a_stream_from_a_document),
+		cmocka_unit_test(requests_are_told_once),
 		cmocka_unit_test(a_doubtful_flow_is_shown_and_not_charged),
 		cmocka_unit_test(accounts_are_bounded),
 	};

@@ -374,6 +374,82 @@ static void a_deployment_of_unknown_name_costs_what_its_like_do(void **state)
 	stage_free(stage);
 }
 
+static struct charge unread(uint64_t out, uint64_t in, uint32_t records, uint32_t requests)
+{
+	struct stage *stage = stage_new();
+	struct ev_flow event = { .head = head_of(stage, EV_FLOW),
+				 .comm = "java",
+				 .host = "api.openai.com" };
+	struct charge charge;
+
+	pipeline_event(stage->pipeline, &event.head, sizeof(event));
+	event.head.type = EV_FLOW_END;
+	event.bytes[EV_OUT] = 600 + out;
+	event.bytes[EV_IN] = 3000 + in;
+	event.handshake[EV_OUT] = 600;
+	event.handshake[EV_IN] = 3000;
+	event.framed[EV_IN] = in;
+	event.records[EV_IN] = records;
+	event.record_bytes = 22;
+	event.requests = requests;
+	pipeline_event(stage->pipeline, &event.head, sizeof(event));
+	assert_int_equal(stage->n_charges, 1);
+	charge = stage->charges[0];
+	stage_free(stage);
+	return charge;
+}
+
+static void assert_between(uint64_t true_output, const struct charge *charge)
+{
+	assert_in_range(true_output, charge->usage.output - charge->under_output,
+			charge->usage.output + charge->error_output);
+}
+
+/* 100 tokens in 297 bytes each: an event a record, three, or all that a proxy had buffered. */
+static void a_stream_is_no_bill_of_a_document(void **state)
+{
+	static const uint32_t records[] = { 102, 35, 3 };
+
+	for (size_t i = 0; i < 3; i++) {
+		struct charge charge = unread(1500, 1500 + 29700 + 22 * records[i], records[i], 1);
+
+		assert_in_range(charge.usage.output, 80, 120);
+		assert_between(100, &charge);
+		if (i)
+			assert_between(10000, &charge); /* nor is it certain that it was none */
+	}
+}
+
+/* A file of 5 MB, and a prompt of 200 kB that was turned away with a 429. */
+static void uploads_and_errors_are_unknown_traffic(void **state)
+{
+	static const uint64_t out[] = { 5 << 20, 200000 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct charge charge = unread(out[i], 900, 2, 1);
+
+		assert_string_equal(charge.operation, "unknown traffic");
+		assert_int_equal(charge.usage.input + charge.usage.output, 0);
+		assert_int_equal(charge.budget_nanos, 0);
+		assert_int_equal(charge.under_nanos, 0);
+		assert_true(charge.error_input >= out[i] / 5);
+		assert_true(charge.over_nanos > 0);
+	}
+	/* The same prompt with an answer. */
+	assert_true(unread(200000, 2500, 2, 1).usage.input > 40000);
+}
+
+static void a_keep_alive_is_as_many_calls(void **state)
+{
+	/* 20 of 29 tokens in and 100 out: 500 and 700 bytes of heads, 200 and 600 of structure. */
+	struct charge charge = unread(20 * (700 + 29 * 4), 20 * (1300 + 260 + 22), 20, 20);
+	struct charge single = unread(20 * (700 + 29 * 4), 20 * (1300 + 260 + 22), 20, 0);
+
+	assert_in_range(charge.usage.input, 20 * 20, 20 * 40);
+	assert_between(20 * 100, &charge);
+	assert_true(single.usage.input > 4 * charge.usage.input);
+}
+
 static void what_a_tenants_calls_said_changes_no_others_estimate(void **state)
 {
 	const char *many = "{\"prompt_tokens\":90000,\"completion_tokens\":9000}";
@@ -907,6 +983,9 @@ int main(void)
 		cmocka_unit_test(what_only_flows_is_estimated_and_said_so),
 		cmocka_unit_test(an_unread_call_costs_what_its_like_do),
 		cmocka_unit_test(a_deployment_of_unknown_name_costs_what_its_like_do),
+		cmocka_unit_test(a_stream_is_no_bill_of_a_document),
+		cmocka_unit_test(uploads_and_errors_are_unknown_traffic),
+		cmocka_unit_test(a_keep_alive_is_as_many_calls),
 		cmocka_unit_test(what_a_tenants_calls_said_changes_no_others_estimate),
 		cmocka_unit_test(what_is_read_is_not_estimated_as_well),
 		cmocka_unit_test(what_is_read_from_its_middle_on_is_not_estimated_as_well),
