@@ -19,6 +19,7 @@
 #include "cmd/options.h"
 #include "cmd/top.h"
 #include "daemon/daemon.h"
+#include "daemon/summary.h"
 
 #define NICE -10 /* ten times a usual process's share, setpriority(2) and sched(7) */
 #define SLICE_NS \
@@ -59,6 +60,23 @@ static int view_start(struct view *view, struct daemon *daemon)
 	return err;
 }
 
+/* Through the log, which may be JSON. */
+static void log_summary(const struct daemon *daemon)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return;
+	summary_write(daemon, out);
+	fclose(out);
+	for (char *line = text, *end; line && (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		log_info("%s", line);
+	}
+}
+
 static int serve(struct daemon *daemon)
 {
 	struct view view = { 0 };
@@ -68,6 +86,7 @@ static int serve(struct daemon *daemon)
 	if (end == DAEMON_OK) {
 		if (isatty(STDOUT_FILENO) && view_start(&view, daemon) < 0)
 			log_warn("the live view cannot be shown, proceeding");
+		log_summary(daemon);
 		fprintf(stderr, "ready\n");
 		err = loop_run(daemon->loop);
 		if (err)

@@ -428,6 +428,67 @@ static void example_is_right(void **state)
 	config_done(&config);
 }
 
+/* A word of a line of the manual that lists keys: ".It Ic namespace , workload , pod". */
+static bool is_listed(const char *manual, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *at = manual; (at = strstr(at, key)); at++) {
+		const char *line = at;
+
+		while (line > manual && line[-1] != '\n')
+			line--;
+		if (!strncmp(line, ".It Ic ", 7) && at[-1] == ' ' && strchr(" \n", at[len]))
+			return true;
+	}
+	return false;
+}
+
+/* Every key that a table takes, as its error lists them, is in the manual. */
+static void the_manual_has_every_key(void **state)
+{
+	static const char *const places[] = {
+		"%s: 1\n",
+		"hosts: [ { %s: 1 } ]\n",
+		"serve: { %s: 1 }\n",
+		"otlp: { %s: 1 }\n",
+		"shared: { %s: 1 }\n",
+		"webhooks: [ { %s: 1 } ]\n",
+		"kubernetes: { %s: 1 }\n",
+		"annotations: { %s: 1 }\n",
+		"protect: [ { %s: 1 } ]\n",
+		"assume: [ { %s: 1 } ]\n",
+		"budgets: [ { %s: 1 } ]\n",
+		"budgets: [ { match: { %s: 1 } } ]\n",
+		"budgets: [ { steps: [ { %s: 1 } ] } ]\n",
+	};
+	static char manual[131072];
+	FILE *file = fopen("man/aigress.yaml.5", "r");
+	size_t n_keys = 0;
+
+	assert_non_null(file);
+	manual[fread(manual, 1, sizeof(manual) - 1, file)] = '\0';
+	fclose(file);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		_cleanup_free_ char *text = NULL, *error = NULL;
+		struct config config;
+		char *key;
+
+		assert_true(asprintf(&text, places[i], "no-such-key") > 0);
+		assert_int_equal(config_parse(&config, "f", text, strlen(text), &error), -EINVAL);
+		key = strstr(error, "give one of: ");
+		if (!key)
+			fail_msg("no list of keys in: %s", error);
+		for (key = strtok(key + strlen("give one of: "), ", "); key;
+		     key = strtok(NULL, ", ")) {
+			if (!is_listed(manual, key))
+				fail_msg("%s of %s is not in man/aigress.yaml.5", key, text);
+			n_keys++;
+		}
+	}
+	assert_true(n_keys > 60);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,6 +497,7 @@ int main(void)
 		cmocka_unit_test(without_a_file_nothing_is_limited),
 		cmocka_unit_test(file_that_cannot_be_read_is_named),
 		cmocka_unit_test(example_is_right),
+		cmocka_unit_test(the_manual_has_every_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

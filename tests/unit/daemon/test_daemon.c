@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "daemon/hooks.h"
+#include "daemon/summary.h"
 #include "daemon/timers.h"
 #include "pipeline/pipeline.h"
 #include "tap/record.h"
@@ -32,6 +33,29 @@ static void it_starts_and_gives_privileges_up(void **state)
 	assert_int_equal(json_unpack(daemon, "{s:s}", "returns", &returns), 0);
 	assert_string_equal(returns, "probes");
 	json_decref(daemon);
+}
+
+static void its_summary_has_five_lines(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size, lines = 0;
+	FILE *out;
+
+	configure("enforce: true\nresolve: false\n"
+		  "hosts: [ { pattern: llm.corp.example, like: openai } ]\nbudgets:\n" REFUSE(
+			  "night", "1 USD"));
+	starts();
+	out = open_memstream(&text, &size);
+	summary_write(&world.daemon, out);
+	fclose(out);
+	for (const char *at = text; (at = strchr(at, '\n')); at++)
+		lines++;
+	assert_int_equal(lines, 5);
+	assert_non_null(strstr(text, ": ENFORCING; "));
+	assert_non_null(strstr(text, "budgets: 1: night\n"));
+	assert_non_null(strstr(text, " patterns, 1 of them of the configuration\n"));
+	assert_non_null(strstr(text, "litellm 20"));
+	assert_non_null(strstr(text, "\nLinux "));
 }
 
 static void what_fails_at_the_start_is_the_exit_code(void **state)
@@ -409,6 +433,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(it_starts_and_gives_privileges_up),
+		TEST(its_summary_has_five_lines),
 		TEST(what_fails_at_the_start_is_the_exit_code),
 		TEST(unsafe_return_probes_are_replaced),
 		TEST(a_call_is_printed_and_committed),
