@@ -225,6 +225,11 @@ check-node: all ## a real Kubernetes node: what pods spend, their names, a runaw
 check-integration: all ## real clients, a fake API, the real program (root)
 	$(Q)tests/run pytest -q tests/integration $(PYTEST_ARGS)
 
+# The real agents and runtimes, from npm (2 GB, kept). What was measured becomes docs/COVERAGE.md.
+check-clients: all ## released agents and runtimes, each against the bill; writes docs/COVERAGE.md (root; 10 minutes)
+	$(Q)scripts/clients
+	$(Q)AIGRESS_COVERAGE=$(abspath docs/COVERAGE.md) tests/run pytest -q tests/integration/test_stripped.py $(PYTEST_ARGS)
+
 SOAK_SECONDS ?= 1800
 check-soak: all ## one daemon, everything at once, for long: bills, memory, what is left (root; SOAK_SECONDS=1800)
 	$(Q)SOAK_SECONDS=$(SOAK_SECONDS) tests/run pytest -q tests/soak $(PYTEST_ARGS)
@@ -306,7 +311,7 @@ clean: ## remove what was built
 help: ## this list
 	$(Q)sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all run bench bench-programs check lint $(LINTS) dist coverage coverage-tests check-leftovers check-completion check-unit check-kernel check-kernels check-sanitize \
+.PHONY: all run check-clients bench bench-programs check lint $(LINTS) dist coverage coverage-tests check-leftovers check-completion check-unit check-kernel check-kernels check-sanitize \
 	check-fuzz check-integration check-soak check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -36,6 +36,53 @@ def binary(name, path):
     return file
 
 
+class Coverage:
+    """What was measured in this run; `make check-clients` has it written to docs/COVERAGE.md."""
+
+    STACKS = {"bun": "BoringSSL in the program", "claude": "BoringSSL in the program (Bun)",
+              "opencode": "BoringSSL in the program (Bun)", "deno": "AWS-LC under rustls",
+              "codex": "AWS-LC under rustls; OpenSSL 3 in the program", "go": "Go's crypto/tls",
+              "wget": "GnuTLS", "curl": "GnuTLS"}
+
+    def __init__(self):
+        self.rows = {}
+
+    def measured(self, client, protocol, calls):
+        row = self.rows.setdefault(client, {"protocols": set(), "calls": 0})
+        row["protocols"].add(protocol)
+        row["calls"] += calls
+
+    def write(self, path):
+        def line(client, cells):
+            kind = client.split("-")[0].split()[0].lower()
+            return f"| {client.replace('-', ' ', 1)} | {self.STACKS[kind]} | {cells} |\n"
+        expected = [*BUN, *DENO, *CLAUDE, *CODEX, "opencode-1.18.34"]
+        with open(path, "w", encoding="utf-8") as out:
+            out.write("# Clients that were measured\n\nWritten by `make check-clients`: each client is the real "
+                      "program, run against the fake API of `tests/lib`, and each\ncall of the bill was in the "
+                      "ledger with the same tokens and the same USD, and nothing else was charged.\n\n"
+                      "| client | TLS | result | calls | protocols |\n|---|---|---|---|---|\n")
+            for client in [*expected, *(name for name in self.rows if name not in expected)]:
+                row = self.rows.get(client)
+                out.write(line(client, f"measured, exact | {row['calls']} | {', '.join(sorted(row['protocols']))}")
+                          if row else line(client, "skipped or failed in this run | 0 | "))
+
+
+@pytest.fixture(scope="module")
+def coverage():
+    made = Coverage()
+    yield made
+    if os.environ.get("AIGRESS_COVERAGE"):
+        made.write(os.environ["AIGRESS_COVERAGE"])
+
+
+def note(coverage, stage, client, run):
+    """What the bill says of a client's calls."""
+    for row in stage.api.bill(run):
+        coverage.measured(client, f"HTTP/{row['http']} {row['path'].split('/')[-1]}"
+                                  f"{' stream' if row['stream'] else ''}", 1)
+
+
 def make_calls(stage, argv, cgroup, calls, **options):
     done = subprocess.run(argv, env=dict(stage.environment, **options), preexec_fn=cgroup.enter,
                           timeout=90, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -46,19 +93,20 @@ def make_calls(stage, argv, cgroup, calls, **options):
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 @pytest.mark.parametrize("api", [ANTHROPIC, CHAT, RESPONSES], ids=["messages", "chat", "responses"])
 @pytest.mark.parametrize("name", BUN)
-def test_bun(stage, daemon, name, api, stream):
+def test_bun(stage, daemon, coverage, name, api, stream):
     bun = binary(name, "bin/bun")
     run, cgroup = stage.new_run()
     work = drive.job(api, run, stream, calls=3)
     argv = [bun, os.path.join(drive.CLIENTS, "node.mjs"), "fetch", json.dumps(work)]
     make_calls(stage, argv, cgroup, 3, NODE_TLS_REJECT_UNAUTHORIZED="0")
     stage.must_agree(daemon, run, cgroup, 3)
+    note(coverage, stage, name, run)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 @pytest.mark.parametrize("api", [ANTHROPIC, CHAT, RESPONSES], ids=["messages", "chat", "responses"])
 @pytest.mark.parametrize("name", DENO)
-def test_deno(stage, daemon, name, api, stream):
+def test_deno(stage, daemon, coverage, name, api, stream):
     deno = binary(name, "deno")
     run, cgroup = stage.new_run()
     work = drive.job(api, run, stream, calls=3)
@@ -66,12 +114,14 @@ def test_deno(stage, daemon, name, api, stream):
             os.path.join(drive.CLIENTS, "node.mjs"), "fetch", json.dumps(work)]
     make_calls(stage, argv, cgroup, 3, DENO_NO_UPDATE_CHECK="1", DENO_DIR=stage.directory + "/deno")
     stage.must_agree(daemon, run, cgroup, 3)
+    note(coverage, stage, name, run)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 @pytest.mark.parametrize("h2", [False, True], ids=["h1", "h2"])
-@pytest.mark.parametrize("flags", ["", "-ldflags=-s -w", "-buildmode=pie", "-race"], ids=["plain", "stripped", "pie", "race"])
-def test_go(stage, daemon, tmp_path_factory, flags, h2, stream):
+@pytest.mark.parametrize("flags", ["", "-ldflags=-s -w", "-buildmode=pie", "-race"],
+                         ids=["plain", "stripped", "pie", "race"])
+def test_go(stage, daemon, coverage, tmp_path_factory, flags, h2, stream):
     directory = str(tmp_path_factory.getbasetemp())
     program = os.path.join(directory, "goclient" + flags.replace(" ", ""))
     if not os.path.exists(program):
@@ -83,6 +133,8 @@ def test_go(stage, daemon, tmp_path_factory, flags, h2, stream):
     work["http2"] = h2
     make_calls(stage, [program, json.dumps(work)], cgroup, 3)
     stage.must_agree(daemon, run, cgroup, 3)
+    version = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout.split()[2]
+    note(coverage, stage, f"go-{version[2:]} {flags or 'as built'}", run)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +144,7 @@ def clients(stage, tmp_path_factory):
 
 @pytest.mark.parametrize("api, stream", [(ANTHROPIC, False), (CHAT, True), (RESPONSES, True)])
 @pytest.mark.parametrize("kind", ["wget", "gnutls"])
-def test_gnutls(stage, daemon, clients, kind, api, stream):
+def test_gnutls(stage, daemon, coverage, clients, kind, api, stream):
     clients.need(kind)
     run, cgroup = stage.new_run()
     work = drive.job(api, run, stream, calls=3)
@@ -101,6 +153,7 @@ def test_gnutls(stage, daemon, clients, kind, api, stream):
     _, err = child.communicate(timeout=60)
     assert child.returncode == 0, err
     stage.must_agree(daemon, run, cgroup, 3)
+    note(coverage, stage, {"gnutls": "curl (pycurl, GnuTLS)"}.get(kind, kind), run)
 
 
 # --- agents, as people run them ----------------------------------------------------------------
@@ -137,12 +190,13 @@ CLAUDE = ["claude-2.1.111", "claude-2.1.225", "claude-2.1.332"]
 
 
 @pytest.mark.parametrize("name", CLAUDE)
-def test_claude_code(stage, daemon, tell, tmp_path, name):
+def test_claude_code(stage, daemon, coverage, tell, tmp_path, name):
     claude = binary(name, "claude")
     run, cgroup = stage.new_run()
-    said = agent(stage, cgroup, [claude, "--model", "claude-sonnet-4-5", "-p", "Say hello."], tmp_path / "home", ANTHROPIC_API_KEY=run,
-                 IS_SANDBOX="1")
+    argv = [claude, "--model", "claude-sonnet-4-5", "-p", "Say hello."]
+    said = agent(stage, cgroup, argv, tmp_path / "home", ANTHROPIC_API_KEY=run, IS_SANDBOX="1")
     bill = must_agree_with_all(stage, daemon, run, cgroup, said)
+    note(coverage, stage, name, run)
     tell(f"{name}: {told(bill)}")
 
 
@@ -151,7 +205,7 @@ CODEX = ["codex-0.110.0", "codex-0.141.0", "codex-0.156.0", "codex-0.171.0"]
 
 
 @pytest.mark.parametrize("name", CODEX)
-def test_codex(stage, daemon, tell, tmp_path, name):
+def test_codex(stage, daemon, coverage, tell, tmp_path, name):
     vendor = "vendor/x86_64-unknown-linux-musl/"
     path = vendor + ("codex/codex" if name == "codex-0.110.0" else "bin/codex")
     codex = binary(name, path)
@@ -162,13 +216,15 @@ def test_codex(stage, daemon, tell, tmp_path, name):
     said = agent(stage, cgroup, [codex, "exec", "--skip-git-repo-check", "--model", "gpt-5.4", "Say hello."], home,
                  OPENAI_API_KEY=run, CODEX_API_KEY=run, CODEX_HOME=str(home / ".codex"))
     bill = must_agree_with_all(stage, daemon, run, cgroup, said)
+    note(coverage, stage, name, run)
     tell(f"{name}: {told(bill)}")
 
 
-def test_opencode(stage, daemon, tell, tmp_path):
+def test_opencode(stage, daemon, coverage, tell, tmp_path):
     opencode = binary("opencode-1.18.34", "bin/opencode")
     run, cgroup = stage.new_run()
-    said = agent(stage, cgroup, [opencode, "run", "--model", "anthropic/claude-sonnet-4-5", "Say hello."], tmp_path / "home",
-                 ANTHROPIC_API_KEY=run)
+    argv = [opencode, "run", "--model", "anthropic/claude-sonnet-4-5", "Say hello."]
+    said = agent(stage, cgroup, argv, tmp_path / "home", ANTHROPIC_API_KEY=run)
     bill = must_agree_with_all(stage, daemon, run, cgroup, said)
+    note(coverage, stage, "opencode-1.18.34", run)
     tell(f"opencode-1.18.34: {told(bill)}")

@@ -140,6 +140,47 @@ static void read_exe(struct who_process *process)
 	memcpy(process->exe, exe, len);
 }
 
+/* The last part of a path, as the kernel would have it for a thread's name. */
+static void short_name(const char *path, char ret[WHO_COMM_LEN])
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(ret, WHO_COMM_LEN, "%.*s", WHO_COMM_LEN - 1, slash ? slash + 1 : path);
+}
+
+/* Is it the name of one of the first words of the command line: the program, or its script? */
+static bool is_on_command_line(const struct who_process *process)
+{
+	char path[32], words[4096], name[WHO_COMM_LEN];
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/cmdline", process->tgid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, words, sizeof(words) - 1);
+	if (n <= 0)
+		return true; /* nothing is known that would speak against it */
+	words[n] = '\0';
+	for (const char *word = words; word < words + n; word += strlen(word) + 1) {
+		short_name(word, name);
+		if (!strcmp(name, process->comm))
+			return true;
+	}
+	return false;
+}
+
+/* Node 24 calls its first thread MainThread: a name that no program and no script has is none. */
+static void name_command(struct who_process *process)
+{
+	char name[WHO_COMM_LEN];
+
+	if (!process->exe[0])
+		return;
+	short_name(process->exe, name);
+	if (name[0] && strcmp(name, process->comm) && !is_on_command_line(process))
+		memcpy(process->comm, name, sizeof(process->comm));
+}
+
 /* True if the pid is (still, or for all that can be known) the process of this entry. */
 static bool is_same(struct process *process, uid_t uid)
 {
@@ -196,6 +237,8 @@ const struct who_process *processes_find(struct processes *processes, uint32_t t
 		snprintf(process->is.comm, sizeof(process->is.comm), "%.*s", WHO_COMM_LEN - 1, comm);
 	}
 	read_exe(&process->is);
+	if (process->started)
+		name_command(&process->is);
 	name_user(processes, process);
 	HASH_ADD(hh, processes->processes, is.tgid, sizeof(process->is.tgid), process);
 	if (!process->hh.tbl) {

@@ -2,10 +2,13 @@
 /* When a process started: the name that outlasts its pid. */
 #include "unit.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "who/process.h"
 
@@ -48,6 +51,61 @@ static void start_is_read_behind_any_name(void **state)
 	}
 }
 
+/* A thread's own idea of its name gives way to the program's, and a script's name does not. */
+static void command_is_what_runs(void **state)
+{
+	static const struct {
+		const char *named, *command;
+	} cases[] = {
+		{ "MainThread", "test_process" },
+		{ "node-MainThread", "test_process" },
+		{ "test_process", "test_process" },
+	};
+	struct processes *processes = processes_new();
+
+	assert_non_null(processes);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		pid_t child = child_named(cases[i].named);
+		const struct who_process *found = processes_find(processes, (uint32_t)child,
+								 "worker-3", WHO_NO_UID);
+
+		assert_string_equal(found->comm, cases[i].command);
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+	processes_free(processes);
+}
+
+static void script_keeps_its_name(void **state)
+{
+	char script[] = "/tmp/aigress-agent-XXXXXX", *argv[] = { script, NULL };
+	static const char text[] = "#!/bin/sh\nread line\n";
+	struct processes *processes = processes_new();
+	const struct who_process *found;
+	int fd = mkstemp(script), ends[2];
+	pid_t child;
+
+	assert_non_null(processes);
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	assert_int_equal(fchmod(fd, 0700), 0);
+	close(fd);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	child = fork();
+	if (child == 0) {
+		dup2(ends[0], 0);
+		execv(script, argv);
+		_exit(1);
+	}
+	usleep(200000);
+	found = processes_find(processes, (uint32_t)child, "other", WHO_NO_UID);
+	assert_memory_equal(found->comm, "aigress-agent-",
+			    14); /* of 15 characters, the last is random */
+	close(ends[1]);
+	waitpid(child, NULL, 0);
+	unlink(script);
+	processes_free(processes);
+}
+
 static void stopped_lives_and_zombie_does_not(void **state)
 {
 	pid_t child = child_named("child");
@@ -68,6 +126,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(start_is_read_behind_any_name),
+		cmocka_unit_test(command_is_what_runs),
+		cmocka_unit_test(script_keeps_its_name),
 		cmocka_unit_test(stopped_lives_and_zombie_does_not),
 	};
 
