@@ -60,7 +60,7 @@ static int read_table(const struct image *image, uint64_t at, struct table *ret)
 	if (head.pointer != 8 || head.instruction != 1 || !head.n_functions ||
 	    head.n_functions > FUNCTIONS_MAX || head.names < sizeof(head) ||
 	    head.units <= head.names || head.units - head.names > NAMES_MAX ||
-	    head.rows <= head.units || head.rows > IMAGE_SCAN_MAX)
+	    head.rows <= head.units || head.rows > IMAGE_CODE_MAX)
 		return -ENOENT;
 	*ret = (struct table){
 		.at = at,

@@ -210,14 +210,17 @@ int image_walk(const struct image *image, enum image_kind kind, uint64_t from, u
 
 	if (!buf)
 		return -ENOMEM;
+	for (size_t i = 0; i < image->n_segments; i++)
+		if (is_of_kind(&image->segments[i], kind, constants) &&
+		    cut(&image->segments[i], from, to, &at, &end))
+			total += end - at;
+	if (total > (kind == IMAGE_CODE ? IMAGE_CODE_MAX : IMAGE_CONSTANTS_MAX))
+		return -EFBIG;
 	for (size_t i = 0; i < image->n_segments; i++) {
 		const struct image_segment *segment = &image->segments[i];
 
 		if (!is_of_kind(segment, kind, constants) || !cut(segment, from, to, &at, &end))
 			continue;
-		total += end - at;
-		if (total > IMAGE_SCAN_MAX)
-			return -EFBIG;
 		for (; at < end; at += IMAGE_PIECE) {
 			uint64_t left = segment->filesz - at;
 			size_t size = end - at < IMAGE_PIECE ? end - at : IMAGE_PIECE;

@@ -13,9 +13,11 @@
 #include <sys/types.h>
 
 #define IMAGE_SEGMENTS_MAX 64
-#define IMAGE_SCAN_MAX     (1ULL << 30) /* bytes of code, and of read-only data; Codex: 263 and 47 MB */
-#define IMAGE_PIECE        (256u << 10) /* bytes that are read at once: they stay in a core's cache */
-#define IMAGE_OVERLAP      64u          /* bytes of the next piece that a piece ends with */
+/* What is looked through: Codex has 263 MB of code and 47 of constants; CUDA's libraries have constants alone. */
+#define IMAGE_CODE_MAX      (512ULL << 20)
+#define IMAGE_CONSTANTS_MAX (128ULL << 20)
+#define IMAGE_PIECE         (256u << 10) /* bytes that are read at once: they stay in a core's cache */
+#define IMAGE_OVERLAP       64u          /* bytes of the next piece that a piece ends with */
 
 struct image_segment {
 	uint64_t offset, vaddr, filesz;
@@ -55,8 +57,8 @@ int image_offset(const struct image *image, uint64_t addr, uint64_t *ret);
 /*
  * Hands every segment of a kind, as far as it lies in [from, to), over in pieces of IMAGE_PIECE bytes, each
  * followed by up to IMAGE_OVERLAP bytes of what comes behind it (`size` does not count them, `more` does), so
- * that a find at the seam is seen whole and once. fn returns false to end it. 0; -EFBIG beyond
- * IMAGE_SCAN_MAX; -errno.
+ * that a find at the seam is seen whole and once. fn returns false to end it. 0; -EFBIG,
+ * before a byte is read: more than is looked through; -errno.
  */
 enum image_kind { IMAGE_CODE, IMAGE_CONSTANTS, IMAGE_DATA };
 typedef bool (*image_fn)(void *arg, uint64_t addr, const uint8_t *bytes, size_t size, size_t more);
