@@ -117,7 +117,7 @@ static void look_at_held(void *arg, const struct ev_flow *flow)
 		unsent_drop(look->pipeline->unsent, flow->head.id);
 }
 
-bool pipeline_call_is_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
+static bool charge_is_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
 			     const struct charge *charge)
 {
 	struct look look = { pipeline, caller, charge->host };
@@ -134,15 +134,26 @@ bool pipeline_call_is_unsent(struct pipeline *pipeline, const struct connections
 	return unsent_explains(pipeline->unsent, &call);
 }
 
-void pipeline_call_over(struct pipeline *pipeline, const struct connections_caller *caller,
-			const struct charge *charge)
+bool pipeline_call_is_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
+			     const struct call *call)
+{
+	struct charge charge;
+
+	if (!call_is_cut(call))
+		return false;
+	call_charge(call, pipeline->config.prices, pipeline->calibration, &charge);
+	return charge_is_unsent(pipeline, caller, &charge);
+}
+
+static void call_over(struct pipeline *pipeline, const struct connections_caller *caller,
+		      const struct charge *charge, bool is_unsent)
 {
 	struct charge waived;
 
 	if (jobs_seen(&pipeline->jobs, pipeline->config.ledger, charge,
 		      pipeline->config.wall_us(charge->start_mono_ns)))
 		return;
-	if (!pipeline_call_is_unsent(pipeline, caller, charge))
+	if (!is_unsent)
 		return pipeline_charge(pipeline, caller, charge);
 	waived = *charge;
 	charge_waive(&waived);
@@ -151,8 +162,14 @@ void pipeline_call_over(struct pipeline *pipeline, const struct connections_call
 	pipeline_charge(pipeline, caller, &waived);
 }
 
+void pipeline_call_over(struct pipeline *pipeline, const struct connections_caller *caller,
+			const struct charge *charge)
+{
+	call_over(pipeline, caller, charge, charge_is_unsent(pipeline, caller, charge));
+}
+
 void pipeline_call_settle(struct pipeline *pipeline, const struct connections_caller *caller,
-			  struct call *call)
+			  struct call *call, bool is_unsent)
 {
 	struct charge charge;
 
@@ -161,5 +178,5 @@ void pipeline_call_settle(struct pipeline *pipeline, const struct connections_ca
 	charge.usage = usage_fold(&charge.usage);
 	/* Who asks after a job that is not done makes no call. */
 	if (!charge.is_poll || charge.source != CHARGE_FREE)
-		pipeline_call_over(pipeline, caller, &charge);
+		call_over(pipeline, caller, &charge, is_unsent);
 }

@@ -103,9 +103,12 @@ static void item_end(struct connections *connections, struct connection *connect
 	struct connections_caller caller = caller_of(connection, item);
 	struct pipeline *pipeline = connections->pipeline;
 
-	if (!connection->is_ending || !call_is_cut(item->call) ||
-	    !pipeline_cut(pipeline, &caller, connection->host, item->call, take_unread(connection))) {
-		pipeline_call_settle(pipeline, &caller, item->call);
+	if (connection->is_ending && call_is_cut(item->call)) {
+		pipeline_cut(pipeline, &caller, connection->host, item->call,
+			     take_unread(connection));
+	} else {
+		pipeline_call_settle(pipeline, &caller, item->call,
+				     pipeline_call_is_unsent(pipeline, &caller, item->call));
 		call_free(item->call);
 	}
 	item_drop(connections, connection, item);

@@ -87,20 +87,10 @@ static bool is_carried(const struct pipeline *pipeline, uint64_t connection)
 	return false;
 }
 
-/* A request that is held at a gate has no answer: whether it left is known now, and not later. */
-static bool is_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
-		      const struct call *call)
-{
-	struct charge charge;
-
-	call_charge(call, pipeline->config.prices, pipeline->calibration, &charge);
-	return pipeline_call_is_unsent(pipeline, caller, &charge);
-}
-
-bool pipeline_cut(struct pipeline *pipeline, const struct connections_caller *caller,
+void pipeline_cut(struct pipeline *pipeline, const struct connections_caller *caller,
 		  const char *host, struct call *call, uint64_t unread)
 {
-	bool is_open;
+	bool is_open, is_unsent;
 
 	if (pairs_get(pipeline->pairs, caller->connection)) {
 		is_open = is_carried(pipeline, caller->connection);
@@ -109,14 +99,18 @@ bool pipeline_cut(struct pipeline *pipeline, const struct connections_caller *ca
 		is_open = reconcile_take_unread(pipeline->reconcile, caller->tgid, host, &unread);
 	}
 	call_add_unread(call, unread);
-	return !unread && is_open && !is_unsent(pipeline, caller, call) &&
-	       put(pipeline, caller, host, call);
+	/* Asked before it waits: by then a request may be held that began at another time. */
+	is_unsent = pipeline_call_is_unsent(pipeline, caller, call);
+	if (!unread && is_open && !is_unsent && put(pipeline, caller, host, call))
+		return;
+	pipeline_call_settle(pipeline, caller, call, is_unsent);
+	call_free(call);
 }
 
 static void charge(struct pipeline *pipeline, struct cut *cut, uint64_t unread)
 {
 	call_add_unread(cut->call, unread);
-	pipeline_call_settle(pipeline, &cut->caller, cut->call);
+	pipeline_call_settle(pipeline, &cut->caller, cut->call, false); /* else it had not waited */
 	drop(pipeline->cuts, cut);
 }
 

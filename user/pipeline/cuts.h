@@ -27,10 +27,10 @@ struct cuts *cuts_free(struct cuts *cuts); /* those that wait are not charged */
 
 /*
  * A call was cut short by the end of its connection, which was to `host`; sockets that carried it
- * and ended before held `unread` bytes of plaintext for it. True: it waits, and is owned here from
- * now on. False: what is known of its unread bytes was added to it, and it is to be charged.
+ * and ended before held `unread` bytes of plaintext for it. It waits, or is charged at once if all is
+ * known of it. The call is owned here from now on.
  */
-bool pipeline_cut(struct pipeline *pipeline, const struct connections_caller *caller,
+void pipeline_cut(struct pipeline *pipeline, const struct connections_caller *caller,
 		  const char *host, struct call *call, uint64_t unread);
 
 /* A flow of this process and host has ended that is not known to carry any one connection. */

@@ -868,6 +868,43 @@ static void a_request_that_never_left_is_free_in_either_order(void **state)
 	}
 }
 
+/* Nagle's algorithm sent it 45 ms after it was written, and a gate held it; its flow lives on. */
+static void so_is_one_that_was_written_long_before_it_was_held(void **state)
+{
+	struct stage *stage = stage_new();
+
+	begins_withheld(stage, stage->now_ns + 50000000);
+	opens(stage, "api.anthropic.com", CTL_AI);
+	asks_anthropic(stage, 0);
+	closes(stage);
+	assert_int_equal(stage->n_charges, 1);
+	assert_waived(&stage->charges[0]);
+	stage_free(stage);
+}
+
+/* A call that waits for its flow had left; another request is held meanwhile, and is the free one. */
+static void a_call_that_waits_is_not_taken_for_one_that_is_held(void **state)
+{
+	struct stage *stage = stage_new();
+
+	begins_withheld(stage, 0);
+	opens(stage, "api.anthropic.com", CTL_AI);
+	asks_anthropic(stage, 0);
+	closes(stage);
+	held_ns = stage->now_ns + 50000000;
+	pipeline_settle(stage->pipeline, stage->now_ns + 3000000000);
+	assert_int_equal(stage->n_charges, 1);
+	assert_paid(&stage->charges[0]);
+	stage->connection = 2;
+	stage->now_ns = held_ns;
+	opens(stage, "api.anthropic.com", CTL_AI);
+	asks_anthropic(stage, 0);
+	closes(stage);
+	assert_int_equal(stage->n_charges, 2);
+	assert_waived(&stage->charges[1]);
+	stage_free(stage);
+}
+
 /* On one connection: the first had left when the second was held, and nothing passes that. */
 static void of_a_connection_only_what_was_held_is_free(void **state)
 {
@@ -997,6 +1034,8 @@ int main(void)
 		cmocka_unit_test(a_request_that_is_no_call_is_not_silent),
 		cmocka_unit_test(quic_is_charged_by_size),
 		cmocka_unit_test(a_request_that_never_left_is_free_in_either_order),
+		cmocka_unit_test(so_is_one_that_was_written_long_before_it_was_held),
+		cmocka_unit_test(a_call_that_waits_is_not_taken_for_one_that_is_held),
 		cmocka_unit_test(of_a_connection_only_what_was_held_is_free),
 		cmocka_unit_test(what_never_left_hides_nothing_that_did),
 		cmocka_unit_test(what_waits_when_the_daemon_ends_is_charged),
