@@ -11,12 +11,34 @@ static uint64_t payload(const __u64 *bytes, const __u32 *handshake, int dir)
 	return less(bytes[dir], handshake[dir]);
 }
 
+static struct counts counts_of(const struct ev_flow *flow)
+{
+	return (struct counts){ flow->bytes,   flow->framed,       flow->handshake,
+				flow->records, flow->record_bytes, flow->is_adopted,
+				flow->is_quic };
+}
+
+/* Plaintext, about, that had flowed before anything was read; none while requests are only slack. */
+static void late_bytes(const struct ev_flow *flow, const uint64_t read[2], uint64_t ret_late[2])
+{
+	const struct counts counts = counts_of(flow);
+
+	for (int dir = 0; dir < 2; dir++) {
+		uint64_t bytes = payload(flow->bytes, flow->handshake, dir);
+
+		ret_late[dir] = less(bytes, reconcile_framing(&counts, dir, bytes) + read[dir]);
+	}
+	/* where the handshake is not known, it is all that is there */
+	if ((!flow->handshake[EV_OUT] && !flow->is_adopted) || ret_late[EV_OUT] <= SLACK_OUT_BYTES)
+		ret_late[EV_OUT] = ret_late[EV_IN] = 0;
+}
+
 void reconcile_pair(struct reconcile *reconcile, const struct ev_flow *flow, bool is_known,
-		    const uint64_t read[2])
+		    const uint64_t read[2], uint64_t ret_late[2])
 {
 	struct account *account = reconcile_account(reconcile, flow->head.tgid, flow->host);
-	uint64_t late;
 
+	late_bytes(flow, read, ret_late);
 	if (!account)
 		return;
 	if (is_known) {
@@ -30,14 +52,12 @@ void reconcile_pair(struct reconcile *reconcile, const struct ev_flow *flow, boo
 	account->paired.open++;
 	memset(account->live, 0, sizeof(account->live)); /* counted again at the next tick */
 	account->is_dirty = true;
-	late = less(payload(flow->bytes, flow->handshake, EV_OUT), read[EV_OUT]);
-	if (!flow->handshake[EV_OUT] || late <= SLACK_OUT_BYTES)
+	if (!ret_late[EV_OUT])
 		return;
 	/* Requests had left before its connection was read: they are a flow of their own, which has ended. */
 	account->flows++;
-	account->ended[EV_OUT].bytes += late;
-	account->ended[EV_IN].bytes += less(payload(flow->bytes, flow->handshake, EV_IN),
-					    read[EV_IN]);
+	for (int dir = 0; dir < 2; dir++)
+		account->ended[dir].bytes += ret_late[dir];
 }
 
 void reconcile_pair_read(struct reconcile *reconcile, uint32_t tgid, const char *host,
@@ -107,9 +127,7 @@ static uint64_t unexplained(const struct counts *counts, int dir, uint64_t expla
 uint64_t reconcile_paired_end(struct reconcile *reconcile, const struct ev_flow *flow,
 			      const uint64_t explained[2])
 {
-	const struct counts counts = { flow->bytes,   flow->framed,       flow->handshake,
-				       flow->records, flow->record_bytes, flow->is_adopted,
-				       flow->is_quic };
+	const struct counts counts = counts_of(flow);
 	struct account *account = reconcile_account(reconcile, flow->head.tgid, flow->host);
 
 	if (!account)

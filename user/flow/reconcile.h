@@ -63,12 +63,12 @@ void reconcile_in_progress(struct reconcile *reconcile, uint32_t tgid, const cha
 /*
  * A flow carries a TLS connection that is read: it leaves the sums of its process, for good. `flow` has its
  * counts as of now; `is_known`: it was told of by reconcile_flow(). `read` is the plaintext of the
- * connection so far, by enum ev_dir: what had left before is charged by its size. Then the connection's
+ * connection so far, by enum ev_dir: what had flowed before, as ret_late gives, is charged by its size. Then the connection's
  * reads leave the sums, too: those that were told, and those to come. Bytes that no parser made sense of
  * are lost calls, unless they are of a protocol that the connection was upgraded to.
  */
 void reconcile_pair(struct reconcile *reconcile, const struct ev_flow *flow, bool is_known,
-		    const uint64_t read[2]);
+		    const uint64_t read[2], uint64_t ret_late[2]);
 void reconcile_pair_read(struct reconcile *reconcile, uint32_t tgid, const char *host,
 			 const uint64_t bytes[2], const uint64_t records[2]);
 void reconcile_paired_read(struct reconcile *reconcile, uint32_t tgid, const char *host,

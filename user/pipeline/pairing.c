@@ -31,6 +31,25 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 	pipeline_judge(pipeline, flow->head.cgroup, &process, flow->host, true, flow->head.time_ns);
 }
 
+/* Whose it is and where it goes was found out when it came up; the kernel may not know (an adopted one). */
+static void name_as(struct ev_flow *flow, const struct ev_flow *known)
+{
+	flow->head.tgid = known->head.tgid;
+	memcpy(flow->comm, known->comm, sizeof(flow->comm));
+	memcpy(flow->host, known->host, sizeof(flow->host));
+}
+
+/* What had flowed unread is charged as such now, so that the flow's end finds it explained. */
+static void explain_late(struct pipeline *pipeline, const struct ev_flow *flow, bool is_known,
+			 const uint64_t read[2])
+{
+	uint64_t late[2];
+
+	reconcile_pair(pipeline->reconcile, flow, is_known, read, late);
+	for (int dir = 0; dir < 2; dir++)
+		flow_table_explain(pipeline->flows, flow->head.id, dir, late[dir]);
+}
+
 void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
 {
 	const struct ev_flow *known = flow_table_get(pipeline->flows, event->flow.head.id);
@@ -44,7 +63,7 @@ void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
 	flow.comm[sizeof(flow.comm) - 1] = '\0';
 	flow.host[sizeof(flow.host) - 1] = '\0';
 	if (known)
-		memcpy(flow.host, known->host, sizeof(flow.host));
+		name_as(&flow, known);
 	else if (!name_flow(&flow, &reported))
 		return;
 	else
@@ -59,7 +78,7 @@ void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
 	is_paired = flow_table_is_paired(pipeline->flows, flow.head.id);
 	flow_table_set_paired(pipeline->flows, flow.head.id, event->connection);
 	if (!is_paired && !flow_table_is_relayed(pipeline->flows, flow.head.id))
-		reconcile_pair(pipeline->reconcile, &flow, is_known, reported.bytes);
+		explain_late(pipeline, &flow, is_known, reported.bytes);
 }
 
 void pipeline_pair_end(struct pipeline *pipeline, const struct ev_flow *flow)
