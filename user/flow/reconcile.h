@@ -127,9 +127,9 @@ struct reconcile_sum {
 	uint32_t tgid;
 	uint64_t cgroup;
 	const char *comm, *host;
-	uint64_t bytes[2];     /* by enum ev_dir: plaintext, about */
-	uint64_t flows;        /* connections that ended among them */
-	uint64_t exchanges;    /* requests on them, as far as they were counted; no less than flows */
+	uint64_t bytes[2];  /* by enum ev_dir: plaintext, about */
+	uint64_t flows;     /* connections that ended among them */
+	uint64_t exchanges; /* requests on them, as far as they were counted; no less than flows */
 	enum answer_form form; /* ANSWER_SSE: the records that came in are those of event streams */
 	bool is_unread;        /* nothing of this process was ever read: its TLS is not seen */
 };

@@ -320,7 +320,8 @@ static void process_is_named_while_it_lives_and_after(void **state)
 	assert_int_equal(read(from[0], &byte, 1), 1);
 	assert_int_equal(who_new(&who, "/proc/self/fdinfo"), 0);
 	process = process_of(who, (uint32_t)pid, "thread-7", WHO_NO_UID);
-	assert_string_equal(process->comm, "test_who"); /* what runs, not what a thread calls itself */
+	assert_string_equal(process->comm,
+			    "test_who"); /* what runs, not what a thread calls itself */
 	assert_string_equal(process->user, "root");
 	assert_non_null(strstr(process->exe, "test_who"));
 	assert_int_equal(write(to[1], "x", 1), 1);
