@@ -70,13 +70,38 @@ static int unpin_all(void)
 	return CMD_OK;
 }
 
+/* A folder of ours and its files, which the daemon makes again. How many there were, or -errno. */
+static int remove_folder(int at, const char *name)
+{
+	_cleanup_close_ int folder = openat(at, name,
+					    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *list = folder < 0 ? NULL : fdopendir(dup(folder));
+	const struct dirent *entry;
+	int n = 0, err = 0;
+
+	if (!list)
+		return errno == ENOENT ? 0 : -errno;
+	while ((entry = readdir(list))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (unlinkat(folder, entry->d_name, 0) < 0)
+			err = -errno;
+		else
+			n++;
+	}
+	closedir(list);
+	if (!err && unlinkat(at, name, AT_REMOVEDIR) < 0)
+		err = -errno;
+	return err ? err : n;
+}
+
 /* Only files of ours, and the directory only if nothing else is in it (a mount point stays). */
 static int remove_state(const char *dir)
 {
 	_cleanup_close_ int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *entry;
+	int err = 0, n_searches;
 	size_t n = 0;
-	int err = 0;
 	DIR *list;
 
 	if (at < 0 && errno == ENOENT)
@@ -93,8 +118,12 @@ static int remove_state(const char *dir)
 			n++;
 	}
 	closedir(list);
+	n_searches = remove_folder(at, FIND_SEARCHES);
+	if (!err && n_searches < 0)
+		err = n_searches;
 	if (err)
 		return fail(dir, err);
+	n += (size_t)n_searches;
 	if (rmdir(dir) < 0 && errno != ENOTEMPTY && errno != EBUSY && errno != EROFS)
 		return fail(dir, -errno);
 	printf("state in %s: %zu files removed\n", dir, n);

@@ -152,7 +152,7 @@ static enum daemon_end start_find(struct daemon *daemon)
 	char *sentence = NULL;
 	int err = 0, n;
 
-	n = snprintf(daemon->searches, sizeof(daemon->searches), "%s/searches",
+	n = snprintf(daemon->searches, sizeof(daemon->searches), "%s/" FIND_SEARCHES,
 		     daemon->options.state);
 	config.cache = n > 0 && (size_t)n < sizeof(daemon->searches) ? daemon->searches : NULL;
 	if (config.mode != FIND_NEVER)

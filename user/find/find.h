@@ -27,6 +27,9 @@ enum find_returns {
 	FIND_RETURN_INSTRUCTIONS, /* a probe on each return instruction: where those hurt (selftest.h) */
 };
 
+/* The folder of the state directory in which what was found in files is kept (find_config.cache). */
+#define FIND_SEARCHES "searches"
+
 struct find_config {
 	enum find_mode mode;
 	enum find_returns returns;
