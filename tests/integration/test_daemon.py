@@ -167,7 +167,7 @@ def test_no_prompt_and_no_key_is_kept(stage, new_daemon):
     drive.make_calls(stage, "curl", work, cgroup)
     lab.wait(lambda: daemon.calls(cgroup), 20)
     assert daemon.stop() == 0
-    for name in os.listdir(daemon.state):
-        with open(os.path.join(daemon.state, name), "rb") as file:
-            assert b"zebra" not in file.read(), name
+    for path in (os.path.join(at, name) for at, _, names in os.walk(daemon.state) for name in names):
+        with open(path, "rb") as file:
+            assert b"zebra" not in file.read(), path
     assert run

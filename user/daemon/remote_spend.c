@@ -19,6 +19,10 @@ struct reach {
 	int64_t now_us;
 };
 
+/*
+ * A member: charged here, or connected to an AI host now. Calls of others on its budget are taken for its own
+ * (is_calling), so that it is reached without waiting for one.
+ */
 static void reach(const struct reach *reach, const struct policy_subject *subject)
 {
 	const struct policy_rules *rules = &reach->daemon->config.rules;
@@ -41,9 +45,11 @@ static void reach_process(void *arg, const struct ev_flow *flow)
 	struct who *who = at->daemon->who;
 	struct who_group group;
 	struct who_process process;
-	const struct policy_subject subject = {
-		.group = &group, .process = &process, .host = flow->host, .model = ""
-	};
+	const struct policy_subject subject = { .is_calling = true,
+						.group = &group,
+						.process = &process,
+						.host = flow->host,
+						.model = "" };
 
 	if (!flow->head.tgid)
 		return;
@@ -56,9 +62,11 @@ static void reach_cgroups(struct reach *at)
 {
 	for (size_t i = 0; i < at->verdict->n_cgroups; i++) {
 		struct who_group group;
-		const struct policy_subject subject = {
-			.group = &group, .process = &no_process, .host = "", .model = ""
-		};
+		const struct policy_subject subject = { .is_calling = true,
+							.group = &group,
+							.process = &no_process,
+							.host = "",
+							.model = "" };
 		struct policy_verdict verdict = *at->verdict;
 
 		who_group_get(at->daemon->who, at->verdict->cgroups[i], &group);

@@ -160,10 +160,11 @@ static void a_refusal_shuts_every_members_gate(void **state)
 	assert_non_null(strstr(last_line(text), "\"action\":\"refuse\""));
 }
 
-/* What others spend freezes and kills nobody by itself: the next AI call of a member does. */
-static void a_freeze_waits_for_a_members_call(void **state)
+/* Carried out on the cgroups that were charged; this one is gone. */
+static void a_freeze_is_for_the_charged_cgroups(void **state)
 {
 	_cleanup_free_ char *text = NULL;
+	const char *line;
 
 	configure(SHARED);
 	starts();
@@ -172,10 +173,18 @@ static void a_freeze_waits_for_a_members_call(void **state)
 	passes(NS_PER_MS);
 	others_reach(FREEZE_STEP);
 	text = printed();
-	assert_null(strstr(text, "\"action\":\"freeze\""));
+	line = last_line(text);
+	assert_non_null(strstr(line, "\"action\":\"freeze\""));
+	assert_non_null(strstr(line, "cgroup /agents"));
+	others_reach(KILL_CGROUP);
+	free(text);
+	text = printed();
+	/* which ends callers and their kin: no process of it is known to call */
+	assert_null(strstr(last_line(text), "\"action\":\"kill\""));
 }
 
-static void a_connection_alone_has_no_process_killed(void **state)
+/* And those of processes on the ones that have a connection to an AI host now. */
+static void a_kill_is_for_processes_with_a_connection(void **state)
 {
 	struct ev_flow flow = { .head = head(EV_FLOW),
 				.verdict = CTL_AI,
@@ -183,14 +192,18 @@ static void a_connection_alone_has_no_process_killed(void **state)
 				.remote_port = 443,
 				.comm = "agent",
 				.host = "api.anthropic.com" };
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *before = NULL, *after = NULL;
+	const char *line;
+	char target[32];
 	pid_t child;
-	int status;
 
 	configure(SHARED);
 	starts();
 	appears("/agents");
 	passes(NS_PER_MS);
+	others_reach(KILL_PROCESS);
+	before = printed();
+	assert_string_equal(before, "");
 	child = fork();
 	if (!child) {
 		pause();
@@ -201,11 +214,13 @@ static void a_connection_alone_has_no_process_killed(void **state)
 	kernel_event(&flow, sizeof(flow));
 	passes(NS_PER_MS);
 	others_reach(KILL_PROCESS);
-	text = printed();
-	assert_null(strstr(text, "\"action\":\"kill\""));
-	assert_int_equal(waitpid(child, &status, WNOHANG), 0);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
+	after = printed();
+	line = last_line(after);
+	assert_non_null(strstr(line, "\"action\":\"kill\""));
+	snprintf(target, sizeof(target), "process %d (", child);
+	assert_non_null(strstr(line, target));
 }
 
 static void less_spent_elsewhere_opens_the_gate(void **state)
@@ -230,8 +245,8 @@ int main(void)
 		TEST(a_failure_leaves_this_hosts_own_sums),
 		TEST(the_server_is_told_after_a_commit),
 		TEST(a_refusal_shuts_every_members_gate),
-		TEST(a_freeze_waits_for_a_members_call),
-		TEST(a_connection_alone_has_no_process_killed),
+		TEST(a_freeze_is_for_the_charged_cgroups),
+		TEST(a_kill_is_for_processes_with_a_connection),
 		TEST(less_spent_elsewhere_opens_the_gate),
 	};
 
