@@ -186,7 +186,9 @@ def told(bill):
             f"{sum(t['output'] for t in tokens)} out, {usd} USD, exact")
 
 
-CLAUDE = ["claude-2.1.111", "claude-2.1.225", "claude-2.1.332"]
+# 2.1.111 takes 0.2 to 0.5 s to be looked through where its file was never seen before, about as long as a first call
+# waits: on a busy machine its first call is estimated. `make check-clients` runs it, beside files that are known.
+CLAUDE = ["claude-2.1.225", "claude-2.1.332"] + ["claude-2.1.111"] * bool(os.environ.get("AIGRESS_CLIENTS"))
 
 
 @pytest.mark.parametrize("name", CLAUDE)
