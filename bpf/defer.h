@@ -13,7 +13,7 @@
 #ifndef DEFER_H
 #define DEFER_H
 
-#include "emit.h"
+#include "packet.h"
 
 /* Set while user space wants hellos to be deferred. */
 extern __u32 defer_is_on;
@@ -58,11 +58,8 @@ static __always_inline void defer_leave(const struct flow *flow)
 /* What user space needs to wake the connection. */
 static __always_inline void defer_note(struct bpf_sock *sk, const struct flow *flow)
 {
-	struct sock *sock = (struct sock *)bpf_skc_to_tcp_sock(sk);
-	struct ctl_deferral deferral = { .tgid = flow->tgid };
+	struct ctl_deferral deferral = { .tgid = flow->tgid, .inode = inode_of(sk) };
 
-	if (sock)
-		deferral.inode = BPF_CORE_READ(sock, sk_socket, file, f_inode, i_ino);
 	bpf_map_update_elem(&deferrals, &flow->cookie, &deferral, BPF_ANY);
 }
 

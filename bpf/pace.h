@@ -200,7 +200,6 @@ static __always_inline bool pace_starves(struct bpf_sock *sk, struct flow *flow)
 /* The flow waits for this bucket; as often as it is asked. */
 static __always_inline void pace_note(struct bpf_sock *sk, struct flow *flow, __u32 bucket)
 {
-	struct sock *sock = (struct sock *)bpf_skc_to_tcp_sock(sk);
 	struct ctl_hold *known = bpf_map_lookup_elem(&holds, &flow->cookie), hold = {};
 
 	if (known) {
@@ -210,8 +209,7 @@ static __always_inline void pace_note(struct bpf_sock *sk, struct flow *flow, __
 	hold.since_ns = flow->held_since_ns;
 	hold.tgid = flow->tgid;
 	hold.bucket = bucket;
-	if (sock)
-		hold.inode = BPF_CORE_READ(sock, sk_socket, file, f_inode, i_ino);
+	hold.inode = inode_of(sk);
 	if (bpf_map_update_elem(&holds, &flow->cookie, &hold, BPF_ANY))
 		count(CTL_HOLDS_FULL, 1);
 }

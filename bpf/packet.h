@@ -78,6 +78,14 @@ static __always_inline bool segment_read(struct __sk_buff *skb, struct segment *
 		to_[3] = (is_ip6) ? d_ : 0;                                                   \
 	} while (0)
 
+/* As /proc/PID/fd shows it; 0: the program has closed the socket, or has no descriptor of it yet. */
+static __always_inline __u64 inode_of(struct bpf_sock *sk)
+{
+	struct sock *sock = (struct sock *)bpf_skc_to_tcp_sock(sk);
+
+	return sock ? BPF_CORE_READ(sock, sk_socket, file, f_inode, i_ino) : 0;
+}
+
 static __always_inline __u32 netns_of(struct bpf_sock *sk)
 {
 	struct sock *sock = (struct sock *)bpf_skc_to_tcp_sock(sk);

@@ -139,8 +139,8 @@ struct ctl_hold {
 };
 #define CTL_HOLDS_MAX 16384
 _Static_assert(sizeof(struct ctl_hold) == 24, "both halves agree on struct ctl_hold");
-_Static_assert(sizeof(struct ctl_allowance) == 32, "both halves agree on struct ctl_grant");
-_Static_assert(sizeof(struct ctl_consumed) == 32, "both halves agree on struct ctl_take");
+_Static_assert(sizeof(struct ctl_allowance) == 32, "both halves agree on struct ctl_allowance");
+_Static_assert(sizeof(struct ctl_consumed) == 32, "both halves agree on struct ctl_consumed");
 
 /* Value of the `probed` map, keyed by tgid. No entry: user space does not know of the process. */
 enum ctl_probed {

@@ -11,11 +11,12 @@ static uint64_t payload(const __u64 *bytes, const __u32 *handshake, int dir)
 	return less(bytes[dir], handshake[dir]);
 }
 
-static struct counts counts_of(const struct ev_flow *flow)
+/* What flowed in a direction beyond the handshake, framing and what was seen of it. */
+static uint64_t beyond(const struct counts *counts, int dir, uint64_t seen)
 {
-	return (struct counts){ flow->bytes,   flow->framed,       flow->handshake,
-				flow->records, flow->record_bytes, flow->is_adopted,
-				flow->is_quic };
+	uint64_t bytes = payload(counts->bytes, counts->handshake, dir);
+
+	return less(bytes, seen + reconcile_framing(counts, dir, bytes));
 }
 
 /* Plaintext, about, that had flowed before anything was read; none while requests are only slack. */
@@ -23,11 +24,8 @@ static void late_bytes(const struct ev_flow *flow, const uint64_t read[2], uint6
 {
 	const struct counts counts = counts_of(flow);
 
-	for (int dir = 0; dir < 2; dir++) {
-		uint64_t bytes = payload(flow->bytes, flow->handshake, dir);
-
-		ret_late[dir] = less(bytes, reconcile_framing(&counts, dir, bytes) + read[dir]);
-	}
+	for (int dir = 0; dir < 2; dir++)
+		ret_late[dir] = beyond(&counts, dir, read[dir]);
 	/* where the handshake is not known, it is all that is there */
 	if ((!flow->handshake[EV_OUT] && !flow->is_adopted) || ret_late[EV_OUT] <= SLACK_OUT_BYTES)
 		ret_late[EV_OUT] = ret_late[EV_IN] = 0;
@@ -119,7 +117,7 @@ void reconcile_paired_recount(struct reconcile *reconcile)
 static uint64_t unexplained(const struct counts *counts, int dir, uint64_t explained)
 {
 	uint64_t bytes = payload(counts->bytes, counts->handshake, dir);
-	uint64_t left = less(bytes, explained + reconcile_framing(counts, dir, bytes));
+	uint64_t left = beyond(counts, dir, explained);
 
 	return left > SLACK_OUT_BYTES + bytes / SLACK_SHARE ? left : 0;
 }

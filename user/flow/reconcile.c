@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
-
 /*
  * Bytes of a handshake that the kernel could not follow: ClientHellos of 259 to 1,502 bytes and a
  * Finished, and on the way back a chain of two or three certificates and two session tickets
@@ -189,15 +187,12 @@ void reconcile_flow_doubt(struct reconcile *reconcile, const struct ev_flow *flo
 
 void reconcile_flow_end(struct reconcile *reconcile, const struct ev_flow *flow)
 {
-	const struct counts counts = { flow->bytes,   flow->framed,       flow->handshake,
-				       flow->records, flow->record_bytes, flow->is_adopted,
-				       flow->is_quic };
+	const struct counts counts = counts_of(flow);
 	struct account *account = reconcile_account(reconcile, flow->head.tgid, flow->host);
 
 	if (!account)
 		return;
-	if (account->open)
-		account->open--;
+	account->open = less(account->open, 1);
 	if (!flow->handshake[EV_OUT] && !flow->is_adopted)
 		account->guessed++;
 	account->requests += flow->requests;
@@ -272,20 +267,6 @@ void reconcile_left_out(struct reconcile *reconcile, uint32_t tgid, const char *
 
 	if (account)
 		account->left_out = why;
-}
-
-const char *unmetered_why_name(enum unmetered_why why)
-{
-	static const char *const names[UNMETERED_WHYS] = {
-		[UNMETERED_READ] = "",           [UNMETERED_QUIC] = "quic",
-		[UNMETERED_OLDER] = "older",     [UNMETERED_SHARED] = "shared",
-		[UNMETERED_NEVER] = "never",     [UNMETERED_RETURNS] = "returns",
-		[UNMETERED_REFUSED] = "refused", [UNMETERED_UNREAD] = "unread",
-		[UNMETERED_LOST] = "lost",       [UNMETERED_UPGRADED] = "upgraded",
-		[UNMETERED_LATE] = "late",
-	};
-
-	return (unsigned)why < UNMETERED_WHYS ? names[why] : "";
 }
 
 static bool is_read(const struct account *account)

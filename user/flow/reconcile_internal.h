@@ -68,6 +68,14 @@ struct counts {
 	bool is_adopted, is_quic;
 };
 
+/* Those of an event; valid as long as it is. */
+static inline struct counts counts_of(const struct ev_flow *flow)
+{
+	return (struct counts){ flow->bytes,   flow->framed,       flow->handshake,
+				flow->records, flow->record_bytes, flow->is_adopted,
+				flow->is_quic };
+}
+
 /* The framing of so many bytes of this flow, as far as its records were counted. */
 uint64_t reconcile_framing(const struct counts *counts, int dir, uint64_t bytes);
 
