@@ -81,17 +81,19 @@ $(B)/tests/unit/%.o: needs += -Itests/unit
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka
 # Its malloc() and its kin fail when the test says so.
-$(B)/tests/unit/base/test_memory: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc aligned_alloc realloc strdup free)
+$(B)/tests/unit/base/test_memory $(B)/tests/unit/base/test_memory_rooms: \
+	LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc aligned_alloc realloc strdup free)
 # Its perf events are memory that the test writes, its seconds are short.
-$(B)/tests/unit/find/test_find: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,syscall mmap mmap64 timerfd_settime)
+$(B)/tests/unit/find/test_find $(B)/tests/unit/find/test_map_events: \
+	LDFLAGS += $(addprefix -Wl$(comma)--wrap=,syscall mmap mmap64 timerfd_settime)
 $(B)/tests/kernel/%: $(B)/tests/kernel/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka -lssl -lcrypto
 
 check-unit: $(tests) ## unit tests (no root needed)
 	$(Q)tests/run programs $^
 
-LINTS ?= lint-format lint-layers lint-circles lint-analyze lint-shell lint-python lint-spelling lint-man lint-version lint-dist
-lint: all ## format, layers, circles between files, static analysis, shell, Python, spelling, man pages, version (no root needed)
+LINTS ?= lint-format lint-length lint-layers lint-circles lint-analyze lint-shell lint-python lint-spelling lint-man lint-version lint-dist
+lint: all ## format, length, layers, circles between files, static analysis, shell, Python, spelling, man pages, version (no root needed)
 	$(Q)MAKE="$(MAKE) -j$(shell nproc)" tests/run steps $(LINTS)
 
 # A release's archive has no .git; there it is every file.
@@ -101,6 +103,10 @@ written := $(filter-out data/% tests/data/% tests/fuzz/corpus/% tests/replay/%.e
 
 lint-format:
 	$(Q)clang-format-14 --dry-run -Werror $(filter %.c %.h,$(written))
+# A file that has grown beyond this has two subjects.
+lint-length:
+	$(Q)wc -l $(filter %.c %.h %.py %.js,$(written)) $(shell grep -lE '^#! ?/' $(written) 2>/dev/null) | sort -u | \
+		awk '$$2 != "total" && $$1 > 500 { print $$2 ": " $$1 " lines; the most is 500"; bad = 1 } END { exit bad }'
 lint-layers:
 	$(Q)scripts/check-layers
 lint-circles: $(obj) $(B)/user/main.o

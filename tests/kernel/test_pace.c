@@ -1,90 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a pace gate holds, lets pass and lets go, on the running kernel. Needs root. */
-#include "world.h"
+#include "talk.h"
 
-#define REQUEST 1005
-#define TALK    35
-#define RESERVE 100
-
-static void grant(uint32_t bucket, uint64_t granted)
-{
-	struct ctl_allowance grant = { .granted_nanos = granted,
-				       .reserve_nanos = RESERVE,
-				       .cut_nanos = UINT64_MAX };
-
-	assert_int_equal(tap_allowance_set(tap, bucket, &grant), 0);
-}
-
-/* What is left of a budget: a byte of an answer is one. */
-static void grant_left(uint32_t bucket, uint64_t granted, uint64_t cut)
-{
-	struct ctl_allowance grant = { .granted_nanos = granted,
-				       .reserve_nanos = RESERVE,
-				       .per_kib_nanos = 1024,
-				       .cut_nanos = cut };
-
-	assert_int_equal(tap_allowance_set(tap, bucket, &grant), 0);
-}
-
-static struct ctl_consumed taken(uint32_t bucket)
-{
-	struct ctl_consumed take;
-
-	assert_int_equal(tap_consumed_get(tap, bucket, &take), 0);
-	return take;
-}
-
-static void pace(int cgroup, uint64_t lease_ns, uint32_t bucket, uint32_t more)
-{
-	struct ctl_gate gate = { .lease_ns = lease_ns,
-				 .state = CTL_PACE,
-				 .buckets = { bucket, more } };
-
-	assert_int_equal(tap_gate_set(tap, ids[cgroup], &gate), 0);
-}
-
-/* A flow to an AI host whose handshake is over; the server's end of it. */
-static int talk_begin(const struct child *child)
-{
-	int fd;
-
-	assert_int_equal(tell(child, 'c'), 0);
-	fd = server_accept();
-	assert_int_equal(tell(child, 'a'), 0);
-	assert_int_equal(server_read(fd, 517, 5000), 517);
-	assert_int_equal(send(fd, "hello", 5, 0), 5);
-	assert_int_equal(tell(child, 'f'), 0);
-	assert_int_equal(server_read(fd, 80, 5000), 80);
-	return fd;
-}
-
-static void answer(int fd)
-{
-	char data[400] = { 0 };
-
-	assert_int_equal(send(fd, data, sizeof(data), 0), sizeof(data));
-	/* acknowledged: the client's kernel has counted it */
-	for (int left = 1; left; usleep(1000))
-		assert_int_equal(ioctl(fd, TIOCOUTQ, &left), 0);
-}
-
-static struct ctl_hold the_hold;
-static uint64_t the_cookie;
-static size_t n_holds;
-
-static void see_hold(void *arg, uint64_t cookie, const struct ctl_hold *hold)
-{
-	the_cookie = cookie;
-	the_hold = *hold;
-	n_holds++;
-}
-
-static size_t holds(void)
-{
-	n_holds = 0;
-	assert_int_equal(tap_holds(tap, see_hold, NULL), 0);
-	return n_holds;
-}
+#define TALK 35
 
 static void holds_what_has_no_credit_and_wakes_it(void **state)
 {
@@ -404,107 +322,6 @@ static void lets_go_what_a_refusal_dropped(void **state)
 	child_end(&child);
 }
 
-#define ANSWER 400
-
-static void counts_answers_where_little_is_left_and_holds_the_next_request(void **state)
-{
-	struct child child = child_new(cgroups[CG_BELOW]);
-	int fd = talk_begin(&child);
-
-	grant_left(1, RESERVE + 2 * ANSWER, UINT64_MAX);
-	pace(CG_A, UINT64_MAX, 1, 0);
-	assert_int_equal(tell(&child, 'r'), 0);
-	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
-	assert_int_equal(taken(1).streamed_nanos, 0); /* a handshake is no answer */
-	answer(fd);
-	assert_int_equal(taken(1).streamed_nanos, ANSWER);
-	assert_int_equal(tell(&child, 'r'), 0); /* there is something left */
-	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
-	assert_int_equal(taken(1).consumed_nanos, 2 * RESERVE);
-	answer(fd);
-	assert_int_equal(taken(1).streamed_nanos, 2 * ANSWER);
-	assert_int_equal(tell(&child, 'r'), 0);
-	assert_int_equal(server_read(fd, 1, 300), 0);
-	assert_int_equal(taken(1).held, 1);
-	grant_left(1, 2 * RESERVE + 2 * ANSWER + 1, UINT64_MAX);
-	assert_int_equal(holds(), 1);
-	assert_int_equal(tap_wake(the_cookie, &the_hold), 0);
-	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
-	close(fd);
-	child_end(&child);
-}
-
-static uint64_t cuts(void)
-{
-	uint64_t counters[CTL_COUNTERS];
-
-	assert_int_equal(tap_counters(tap, counters), 0);
-	return counters[CTL_CUT_STREAMS];
-}
-
-/* What of an answer its server has no acknowledgement of, after some time. */
-static int unacknowledged(int fd)
-{
-	int left = 1;
-
-	usleep(300000);
-	assert_int_equal(ioctl(fd, TIOCOUTQ, &left), 0);
-	return left;
-}
-
-static void cuts_an_answer_and_lets_it_go_on(void **state)
-{
-	struct child child = child_new(cgroups[CG_A]), beside = child_new(cgroups[CG_B]);
-	int fd = talk_begin(&child), beside_fd = talk_begin(&beside);
-	char data[ANSWER] = { 0 };
-
-	grant_left(1, 1 << 20, ANSWER + 1);
-	pace(CG_A, UINT64_MAX, 1, 0);
-	assert_int_equal(tell(&child, 'r'), 0);
-	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
-	assert_int_equal(tell(&beside, 'r'), 0);
-	answer(fd);
-	assert_int_equal(cuts(), 0);
-	answer(fd); /* it crosses, and was there before that was known */
-	assert_int_equal(cuts(), 1);
-	assert_int_equal(send(fd, data, sizeof(data), 0), sizeof(data));
-	assert_int_equal(unacknowledged(fd), sizeof(data));
-	assert_int_equal(taken(1).streamed_nanos, 2 * ANSWER);
-	answer(beside_fd);
-	assert_int_equal(cuts(), 1);
-	grant_left(1, 1 << 20, 4 * ANSWER);
-	for (int i = 0; i < 20 && unacknowledged(fd); i++)
-		;
-	assert_int_equal(unacknowledged(fd), 0); /* its server's TCP repeated it */
-	assert_int_equal(taken(1).streamed_nanos, 3 * ANSWER);
-	answer(fd);
-	assert_int_equal(cuts(), 2);
-	close(fd);
-	close(beside_fd);
-	child_end(&child);
-	child_end(&beside);
-}
-
-static void cuts_no_longer_than_the_lease(void **state)
-{
-	struct child child = child_new(cgroups[CG_A]);
-	int fd = talk_begin(&child);
-	char data[ANSWER] = { 0 };
-
-	grant_left(1, 1 << 20, 1);
-	pace(CG_A, clock_mono_ns() + 700 * NS_PER_MS, 1, 0);
-	assert_int_equal(tell(&child, 'r'), 0);
-	assert_int_equal(server_read(fd, REQUEST, 5000), REQUEST);
-	answer(fd);
-	assert_int_equal(send(fd, data, sizeof(data), 0), sizeof(data));
-	assert_int_equal(unacknowledged(fd), sizeof(data));
-	for (int i = 0; i < 20 && unacknowledged(fd); i++)
-		;
-	assert_int_equal(unacknowledged(fd), 0);
-	close(fd);
-	child_end(&child);
-}
-
 static void a_gate_for_new_connections_admits_requests_on_live_ones_by_credit(void **state)
 {
 	struct ctl_gate gate = { .lease_ns = UINT64_MAX, .state = CTL_TURN_AWAY, .buckets = { 1 } };
@@ -563,9 +380,6 @@ int main(void)
 		TEST(tells_nothing_withheld_of_what_left),
 		TEST(tells_what_a_refusal_withheld),
 		TEST(lets_go_what_a_refusal_dropped),
-		TEST(counts_answers_where_little_is_left_and_holds_the_next_request),
-		TEST(cuts_an_answer_and_lets_it_go_on),
-		TEST(cuts_no_longer_than_the_lease),
 		TEST(a_gate_for_new_connections_admits_requests_on_live_ones_by_credit),
 		TEST(admits_no_quic_by_a_rate_nor_when_nothing_is_left),
 	};

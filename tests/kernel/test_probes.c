@@ -4,84 +4,11 @@
  * do what the test says: counts, pieces, nesting, names, ends. All run over uprobe_multi, and some
  * over perf uprobes; on a kernel before 6.6 all over perf uprobes. Needs root.
  */
-#include "toy.h"
+#include "ssl_calls.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-
-#include "who/who.h"
-
-struct fixture {
-	struct tap *tap;
-	struct tap_probes *probes;
-	struct seen seen;
-	struct tap_config config;
-	char cgroup_root[128];
-};
-
-static struct fixture *start(bool is_perf, size_t ring_bytes)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	char *error = NULL;
-
-	assert_int_equal(who_cgroup_mount(f->cgroup_root, sizeof(f->cgroup_root)), 0);
-	f->config = (struct tap_config){ .cgroup_root = f->cgroup_root,
-					 .ring_bytes = ring_bytes,
-					 .perf_uprobes = is_perf };
-	if (tap_new(&f->tap, &f->config, &error))
-		fail_msg("%s", error);
-	assert_int_equal(tap_add_host(f->tap, "api.openai.com"), 0);
-	assert_int_equal(tap_add_host(f->tap, "*.openai.azure.com"), 0);
-	assert_int_equal(tap_add_host(f->tap, "bedrock-runtime.*.amazonaws.com"), 0);
-	f->seen.tgid = (uint32_t)getpid();
-	return f;
-}
-
-static void stop(struct fixture *f)
-{
-	tap_detach(f->probes);
-	tap_free(f->tap);
-	free(f->seen.bytes[0]);
-	free(f->seen.bytes[1]);
-	free(f);
-}
-
-static bool has_multi;
-
-static int setup_best(void **state)
-{
-	struct fixture *f = start(!has_multi, 4u << 20);
-
-	f->probes = toy_attach(f->tap, getpid());
-	*state = f;
-	return 0;
-}
-
-static int setup_perf(void **state)
-{
-	struct fixture *f = start(true, 4u << 20);
-
-	f->probes = toy_attach(f->tap, getpid());
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	stop(*state);
-	return 0;
-}
-
-/* Each test has SSL addresses of its own. */
-static uint64_t new_ssl(void)
-{
-	static uint64_t last = 0x7000;
-
-	return last += 0x100;
-}
 
 static char *noise(size_t n)
 {
@@ -282,132 +209,6 @@ static void a_nameless_large_request_is_waited_for(void **state)
 	assert_int_equal(f->seen.n_bytes[EV_OUT], 50000);
 }
 
-static uint64_t nested_ssl;
-
-static void inside_write(void)
-{
-	int result = toy_result;
-
-	toy_write_n(nested_ssl, "inner", 5);
-	toy_result = result;
-}
-
-static void follows_a_write_inside_a_read(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t ssl = new_ssl();
-	char in[] = "answer";
-
-	toy_name(ssl, "api.openai.com");
-	nested_ssl = ssl;
-	toy_inside = inside_write;
-	toy_read_n(ssl, in, 6);
-	seen_read(&f->seen, f->tap);
-	assert_int_equal(f->seen.n_bytes[EV_OUT], 5);
-	assert_memory_equal(f->seen.bytes[EV_OUT], "inner", 5);
-	assert_int_equal(f->seen.n_bytes[EV_IN], 6);
-	assert_memory_equal(f->seen.bytes[EV_IN], "answer", 6);
-}
-
-static void counts_a_wrapper_and_its_inner_call_once(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t ssl = new_ssl();
-	size_t count = 5;
-
-	toy_name(ssl, "api.openai.com");
-	nested_ssl = ssl;
-	toy_inside = inside_write;
-	toy_result = 1;
-	toy_write_ex(ssl, "outer", 5, &count);
-	seen_read(&f->seen, f->tap);
-	assert_int_equal(f->seen.n_of[EV_DATA], 1);
-	assert_memory_equal(f->seen.bytes[EV_OUT], "outer", 5);
-}
-
-static void follows_tls_inside_tls(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t outer = new_ssl(), bytes[2];
-
-	nested_ssl = new_ssl();
-	toy_name(outer, "api.openai.com");
-	toy_name(nested_ssl, "api.openai.com");
-	toy_inside = inside_write;
-	toy_write_n(outer, "outside", 7);
-	assert_int_equal(tap_conn_bytes(f->tap, (uint32_t)getpid(), outer, bytes), 0);
-	assert_int_equal(bytes[EV_OUT], 7);
-	assert_int_equal(tap_conn_bytes(f->tap, (uint32_t)getpid(), nested_ssl, bytes), 0);
-	assert_int_equal(bytes[EV_OUT], 5);
-	seen_read(&f->seen, f->tap);
-	assert_int_equal(f->seen.n_of[EV_DATA], 2);
-}
-
-static jmp_buf out;
-
-static void jump_out(void)
-{
-	longjmp(out, 1);
-}
-
-static void outlives_a_jump_out_of_a_call(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t ssl = new_ssl(), other = new_ssl();
-
-	toy_name(ssl, "api.openai.com");
-	toy_name(other, "example.com");
-	if (!setjmp(out)) {
-		toy_inside = jump_out;
-		toy_write_n(ssl, "lost", 4);
-	}
-	/* at the same stack pointer, and nobody's business */
-	toy_write_n(other, "other", 5);
-	toy_write_n(ssl, "found", 5);
-	seen_read(&f->seen, f->tap);
-	assert_int_equal(f->seen.n_of[EV_DATA], 1);
-	assert_memory_equal(f->seen.bytes[EV_OUT], "found", 5);
-}
-
-static void begins_anew_with_a_new_name(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t ssl = new_ssl(), first;
-
-	toy_name(ssl, "api.openai.com");
-	toy_name(ssl, "api.openai.com");
-	seen_read(&f->seen, f->tap);
-	assert_int_equal(f->seen.n, 1);
-	first = f->seen.open.head.id;
-	toy_write_n(ssl, "abc", 3);
-	toy_name(ssl, "api.openai.com");
-	toy_write_n(ssl, "de", 2);
-	seen_read(&f->seen, f->tap);
-	assert_int_equal(f->seen.n_of[EV_CLOSE], 1);
-	assert_int_equal(f->seen.close.head.id, first);
-	assert_int_equal(f->seen.close.bytes[EV_OUT], 3);
-	assert_int_equal(f->seen.n_of[EV_OPEN], 1);
-	assert_int_not_equal(f->seen.open.head.id, first);
-	assert_int_equal(f->seen.heads[f->seen.n - 1].id, f->seen.open.head.id);
-}
-
-static void closes_with_the_final_counts(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t ssl = new_ssl(), bytes[2];
-	char in[] = "xy";
-
-	toy_name(ssl, "api.openai.com");
-	toy_write_n(ssl, "abc", 3);
-	toy_read_n(ssl, in, 2);
-	toy_free(ssl);
-	seen_read(&f->seen, f->tap);
-	assert_int_equal(f->seen.n_of[EV_CLOSE], 1);
-	assert_int_equal(f->seen.close.bytes[EV_OUT], 3);
-	assert_int_equal(f->seen.close.bytes[EV_IN], 2);
-	assert_int_equal(tap_conn_bytes(f->tap, (uint32_t)getpid(), ssl, bytes), -ENOENT);
-}
-
 static void counts_what_cannot_be_read(void **state)
 {
 	struct fixture *f = *state;
@@ -459,9 +260,6 @@ static void filters_by_process(void **state)
 	assert_int_equal(f->seen.n_bytes[EV_OUT], 6);
 }
 
-#define BEST(test) cmocka_unit_test_setup_teardown(test, setup_best, teardown)
-#define PERF(test) cmocka_unit_test_setup_teardown(test, setup_perf, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest best[] = {
@@ -475,31 +273,13 @@ int main(void)
 		BEST(leaves_a_server_alone),
 		BEST(looks_at_the_nameless_for_a_while),
 		BEST(a_nameless_large_request_is_waited_for),
-		BEST(follows_a_write_inside_a_read),
-		BEST(counts_a_wrapper_and_its_inner_call_once),
-		BEST(follows_tls_inside_tls),
-		BEST(outlives_a_jump_out_of_a_call),
-		BEST(begins_anew_with_a_new_name),
-		BEST(closes_with_the_final_counts),
 		BEST(counts_what_cannot_be_read),
 		BEST(filters_by_process),
 	};
-	/* The programs are the same: only what the way of attaching could change. */
 	const struct CMUnitTest perf[] = {
 		PERF(counts_behind_each_kind_of_pointer),
-		PERF(follows_a_write_inside_a_read),
-		PERF(counts_a_wrapper_and_its_inner_call_once),
 		PERF(filters_by_process),
 	};
-	struct tap_features features;
-	int failed;
 
-	tap_probe_features(&features);
-	has_multi = features.has_uprobe_multi;
-	if (!has_multi) {
-		fprintf(stderr, "note: no uprobe_multi here, everything over perf uprobes\n");
-		return cmocka_run_group_tests_name("perf uprobes", best, NULL, NULL);
-	}
-	failed = cmocka_run_group_tests_name("uprobe_multi", best, NULL, NULL);
-	return failed + cmocka_run_group_tests_name("perf uprobes", perf, NULL, NULL);
+	return run_both(best, ARRAY_SIZE(best), perf, ARRAY_SIZE(perf));
 }

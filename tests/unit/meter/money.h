@@ -127,4 +127,11 @@ static struct charge ask(const struct ask *ask)
 		assert_int_equal(c_.cost_nanos, nanos_);                                         \
 	} while (0)
 
+#define OPENAI    "api.openai.com"
+#define ANTHROPIC "api.anthropic.com"
+#define CHAT      "/v1/chat/completions"
+
+#define RESPONSES "/v1/responses"
+#define GEMINI    "generativelanguage.googleapis.com"
+
 #endif

@@ -1,29 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unit.h"
+/* A node's part as it is written and read, the server's answers, and its address. */
+#include "fleet.h"
 
-#include "base/clock.h"
-#include "fake_loop.h"
-#include "shared/shared_internal.h"
 #include "peer.h"
 
-#define USD  NANOS_PER_USD
-#define T0   (1790000000LL * US_PER_S) /* 2026-09-21T14:13:20Z */
-#define DAY0 (1789948800LL * US_PER_S) /* its day */
-
-/* ---- the policy's side ---- */
-
-static struct policy_step steps[] = {
-	{ .at_permille = 500, .action = POLICY_NOTE },
-	{ .at_permille = 1000, .action = POLICY_REFUSE },
-};
-static struct policy_budget budget = { .name = "fleet",
-				       .per = POLICY_PER_MATCH,
-				       .limit_nanos = 10 * USD,
-				       .window = POLICY_DAY,
-				       .zone = "UTC",
-				       .is_shared = true,
-				       .steps = steps,
-				       .n_steps = 2 };
 static struct policy_budget rolling = { .name = "rolling",
 					.per = POLICY_PER_MATCH,
 					.limit_nanos = 10 * USD,
@@ -32,146 +12,6 @@ static struct policy_budget rolling = { .name = "rolling",
 					.is_shared = true,
 					.steps = steps,
 					.n_steps = 2 };
-
-static void charge(struct policy *policy, int64_t nanos, int64_t now_us)
-{
-	static struct who_group group = { .cgroup = 7, .path = "/a" };
-	static struct who_process process = { .tgid = 70 };
-	struct charge charge = {
-		.source = CHARGE_USAGE, .is_priced = true, .cost_nanos = nanos, .budget_nanos = nanos
-	};
-	struct policy_subject who = {
-		.group = &group, .process = &process, .host = "h", .model = "m"
-	};
-
-	policy_charge(policy, &who, &charge, 1, now_us, NULL);
-}
-
-struct told {
-	int n;
-	struct policy_verdict last;
-};
-
-static void on_verdict(void *arg, const struct policy_verdict *verdict)
-{
-	struct told *told = arg;
-
-	told->n++;
-	told->last = *verdict;
-}
-
-static struct policy *policy_of(struct policy_budget *of)
-{
-	static struct policy_rules rules;
-
-	rules = (struct policy_rules){ .budgets = of, .n_budgets = 1 };
-	return policy_new(&rules);
-}
-
-static bool refuses(struct policy *policy, const struct policy_budget *of, int64_t now_us)
-{
-	return policy_stands(policy, of, &steps[1], "match", false, now_us);
-}
-
-static void what_others_spend_counts_like_ones_own(void **state)
-{
-	struct policy *policy = policy_of(&budget);
-	struct policy_remote remote = { .spent = 3 * USD };
-	struct told told = { 0 };
-
-	charge(policy, 3 * USD, T0);
-	assert_false(policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told));
-	assert_int_equal(told.n, 1);
-	assert_ptr_equal(told.last.step, &steps[0]);
-	assert_true(told.last.is_first);
-	assert_int_equal(told.last.spent_nanos, 6 * USD);
-	assert_int_equal(told.last.n_cgroups, 1);
-	/* told once, and the next step when it is reached */
-	policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told);
-	assert_int_equal(told.n, 1);
-	remote.spent = 7 * USD;
-	policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told);
-	assert_int_equal(told.n, 2);
-	assert_ptr_equal(told.last.step, &steps[1]);
-	assert_true(refuses(policy, &budget, T0));
-	/* less: steps no longer stand */
-	remote.spent = 6 * USD;
-	assert_true(policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told));
-	assert_false(refuses(policy, &budget, T0));
-	policy_free(policy);
-}
-
-/* d * n against what was left, for every n: exact to the nano-dollar. */
-static void without_the_server_each_takes_its_share(void **state)
-{
-	for (uint32_t nodes = 1; nodes <= 7; nodes++) {
-		struct policy *policy = policy_of(&budget);
-		struct policy_remote remote = { .spent = 4 * USD,
-						.own = 1 * USD,
-						.others = nodes - 1 };
-		int64_t share = (5 * USD + nodes - 1) / nodes; /* of 10 - 4 - 1 */
-		struct told told = { 0 };
-
-		charge(policy, 1 * USD, T0);
-		policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told);
-		charge(policy, share - 1, T0);
-		assert_false(refuses(policy, &budget, T0));
-		charge(policy, 1, T0);
-		assert_true(refuses(policy, &budget, T0));
-		policy_free(policy);
-	}
-}
-
-static void a_server_never_heard_of_leaves_a_share_of_all(void **state)
-{
-	struct policy *policy = policy_of(&budget);
-	struct policy_remote remote = { .others = 3 };
-	struct told told = { 0 };
-
-	charge(policy, 1, T0);
-	policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told);
-	charge(policy, 5 * USD / 2 - 2, T0);
-	assert_false(refuses(policy, &budget, T0));
-	charge(policy, 1, T0);
-	assert_true(refuses(policy, &budget, T0));
-	policy_free(policy);
-}
-
-static void a_new_window_begins_without_the_others(void **state)
-{
-	struct policy *policy = policy_of(&budget);
-	struct policy_remote remote = { .spent = 12 * USD };
-	int64_t tomorrow_us = T0 + 86400 * US_PER_S;
-	struct told told = { 0 };
-
-	charge(policy, 1, T0);
-	policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told);
-	assert_true(refuses(policy, &budget, T0));
-	assert_false(refuses(policy, &budget, tomorrow_us));
-	/* an answer that was late */
-	policy_remote(policy, "fleet", "match", DAY0, &remote, tomorrow_us, on_verdict, &told);
-	assert_false(refuses(policy, &budget, tomorrow_us));
-	policy_free(policy);
-}
-
-static void sums_do_not_overflow(void **state)
-{
-	struct policy *policy = policy_of(&budget);
-	struct policy_remote remote = { .spent = INT64_MAX, .others = UINT32_MAX };
-	struct told told = { 0 };
-
-	charge(policy, 9 * USD, T0);
-	policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told);
-	assert_int_equal(told.last.spent_nanos, INT64_MAX);
-	policy_free(policy);
-}
-
-/* ---- parts ---- */
-
-struct own {
-	int n;
-	struct policy_own last;
-};
 
 static void on_own(void *arg, const struct policy_own *own)
 {
@@ -331,8 +171,6 @@ static void keys_cannot_be_confused(void **state)
 	shared_table_done(&table);
 }
 
-/* ---- answers ---- */
-
 static bool count(void *arg, const struct shared_reply *reply)
 {
 	++*(int *)arg;
@@ -413,8 +251,6 @@ static void servers_are_named_by_their_url(void **state)
 		shared_config_done(&config);
 	}
 }
-
-/* ---- a server that is none ---- */
 
 struct world {
 	struct peer peer;
@@ -508,11 +344,6 @@ static void garbage_ends_the_connection_and_nothing_else(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_others_spend_counts_like_ones_own),
-		cmocka_unit_test(without_the_server_each_takes_its_share),
-		cmocka_unit_test(a_server_never_heard_of_leaves_a_share_of_all),
-		cmocka_unit_test(a_new_window_begins_without_the_others),
-		cmocka_unit_test(sums_do_not_overflow),
 		cmocka_unit_test(changed_counters_are_told_once),
 		cmocka_unit_test(parts_are_read_as_they_were_written),
 		cmocka_unit_test(what_is_no_part_is_refused),
