@@ -92,8 +92,8 @@ $(B)/tests/kernel/%: $(B)/tests/kernel/%.o $(B)/$(NAME).a
 check-unit: $(tests) ## unit tests (no root needed)
 	$(Q)tests/run programs $^
 
-LINTS ?= lint-format lint-length lint-layers lint-circles lint-analyze lint-shell lint-python lint-spelling lint-man lint-version lint-dist
-lint: all ## format, length, layers, circles between files, static analysis, shell, Python, spelling, man pages, version (no root needed)
+LINTS ?= lint-format lint-length lint-layers lint-circles lint-analyze lint-shell lint-python lint-spelling lint-references lint-man lint-version lint-dist
+lint: all ## format, length, layers, circles between files, static analysis, shell, Python, spelling, references, man pages, version (no root needed)
 	$(Q)MAKE="$(MAKE) -j$(shell nproc)" tests/run steps $(LINTS)
 
 # A release's archive has no .git; there it is every file.
@@ -124,6 +124,8 @@ lint-python:
 	$(Q)pyflakes3 $(filter %.py,$(written)) $(shell grep -l '^#!/usr/bin/python3' $(filter scripts/% tests/run,$(written)))
 lint-spelling:
 	$(Q)codespell --ignore-words scripts/spelling $(filter-out scripts/spelling,$(written))
+lint-references:
+	$(Q)scripts/check-references $(written)
 lint-man:
 	$(Q)mandoc -Tlint -W warning man/*
 lint-version: $(B)/$(NAME)
@@ -155,6 +157,9 @@ check-replay: $(B)/$(NAME) ## recorded events of real clients through the pipeli
 
 check-completion: $(B)/$(NAME) ## what the shells complete is what the program has (no root needed)
 	$(Q)AIGRESS=$(abspath $<) tests/run pytest -q tests/completion
+
+check-recipes: $(B)/$(NAME) ## a recipe of CONTRIBUTING.md, followed in a copy of the tree (no root needed)
+	$(Q)tests/run pytest -q tests/recipes
 
 check-kernel: $(ontests) ## tests of the probes on this kernel (root)
 	$(Q)tests/run serial $^
@@ -200,7 +205,7 @@ check: ## install what is missing, build, run all tests (root)
 	$(Q)MAKE="$(MAKE) -j$(shell nproc)" AIGRESS_CHECK=$$$$ tests/run make $(CHECKS) -- $(BESIDE) -- check-leftovers
 
 # One after the other, and beside them, with low priority, those that only compute: most of the first wait.
-CHECKS ?= lint check-unit check-replay check-completion check-kernel check-integration check-chart check-node
+CHECKS ?= lint check-unit check-replay check-completion check-recipes check-kernel check-integration check-chart check-node
 BESIDE ?= check-sanitize check-fuzz check-oldest
 
 check-leftovers:
@@ -317,7 +322,7 @@ clean: ## remove what was built
 help: ## this list
 	$(Q)sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all run check-clients bench bench-programs check lint $(LINTS) dist coverage coverage-tests check-leftovers check-completion check-unit check-kernel check-kernels check-sanitize \
+.PHONY: all run check-clients bench bench-programs check lint $(LINTS) dist coverage coverage-tests check-leftovers check-completion check-recipes check-unit check-kernel check-kernels check-sanitize \
 	check-fuzz check-integration check-soak check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words are the providers' own, or of who quotes them: docs/facts/wire.md, "Errors and who pays". */
+/* The words are the providers' own, or of who quotes them: docs/facts/wire.md, "What is billed when a call fails". */
 #include "meter/payer.h"
 
 #include <string.h>

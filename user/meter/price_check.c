@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ratios between the prices of an entry: docs/facts/wire.md, "Prices". */
+/* Ratios between the prices of an entry: docs/facts/wire.md, "Ratio checks". */
 #include <stdio.h>
 
 #include "meter/price_table.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one entry of the price files makes of a usage: docs/facts/wire.md, "Prices". */
+/* What one entry of the price files makes of a usage: docs/facts/wire.md, "Price file". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +133,7 @@ static void all_prices(const struct prices *prices, const struct price_entry *en
 		ret->told[RATE_READ_AUDIO] = ret->told[RATE_AUDIO_IN];
 	}
 	follow(ret, RATE_READ_AUDIO, RATE_AUDIO_IN, true);
-	/* A missing cache price is no gift: docs/facts/wire.md, "Prices". */
+	/* A cache price that is missing is not 0: docs/facts/wire.md, "Price file". */
 	follow(ret, RATE_READ, RATE_INPUT, true);
 	/* Claude writes at 1.25 and 2 times input, others without surcharge; 0 is "none". */
 	ret->told[RATE_WRITE] = ret->told[RATE_WRITE_1H] = ret->told[RATE_INPUT];
@@ -237,7 +237,7 @@ static void add_searches(struct bill *bill, const struct price_entry *entry, uin
 	bool is_gemini = strstr(entry->key, "gemini");
 	uint64_t femtos = entry->search_femtos;
 
-	/* Gemini up to 2.5 bills the prompt that searched, whatever it asked (facts, "Gemini"). */
+	/* Gemini up to 2.5 bills the prompt that searched, whatever it asked (docs/facts/wire.md, "Gemini and Vertex AI"). */
 	if (is_gemini && !entry->is_per_query && !strstr(entry->key, "gemini-3") && n > 1)
 		n = 1;
 	if (!femtos && is_gemini)

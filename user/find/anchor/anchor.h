@@ -4,7 +4,7 @@
  * sites (BoringSSL, AWS-LC), names of functions in error calls (OpenSSL 3), the runtime's function table (Go).
  * No offset and no byte pattern of any version is known here. An address is given only with two proofs that do
  * not rest on each other: what the function holds, and where it starts; else the reason is kept. A breakpoint
- * at a wrong address would corrupt the program (docs/facts/clients.md).
+ * at a wrong address would corrupt the program (docs/facts/clients.md, "Where a function starts").
  */
 #ifndef FIND_ANCHOR_ANCHOR_H
 #define FIND_ANCHOR_ANCHOR_H
@@ -63,9 +63,10 @@ struct anchors {
 };
 
 /*
- * Looks through a whole file, unless the folder `cache` (NULL: none) remembers where to look; takes some 0.3 ms a megabyte of code, one thread, 2 MB of memory. No state but
- * its arguments and the folder, so it may run in any thread. 0, also when there is nothing; -ENOEXEC, -EBADMSG as
- * image_open; -EFBIG, -E2BIG: beyond what is looked through; -ENOMEM; -errno of reading.
+ * Searches a whole file, unless the folder `cache` (NULL: none) remembers where to look. Takes about 0.3 ms for each
+ * megabyte of code, one thread and 2 MB of memory. It has no state but its arguments and the folder, so it may run in
+ * any thread. Returns 0, also if nothing was found; -ENOEXEC or -EBADMSG as image_open() does; -EFBIG or -E2BIG if the
+ * file is beyond the limits of the search; -ENOMEM; -errno of reading.
  */
 int anchors_find(int fd, const char *cache, struct anchors *ret);
 

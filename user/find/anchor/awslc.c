@@ -2,7 +2,7 @@
 /*
  * AWS-LC under rustls (Codex, Deno): rustls has no function of its own that every build keeps, but its records
  * pass the AEAD interface whole. A function of aead.c is known by the set of its reasons (14 of 14 binaries,
- * docs/facts/clients.md "AWS-LC"); a set with others in it is a start that swallowed its neighbours, and is
+ * docs/facts/clients.md, "AWS-LC"); a set with others in it is a start that swallowed its neighbours, and is
  * refused.
  */
 #include <errno.h>

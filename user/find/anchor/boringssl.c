@@ -3,7 +3,7 @@
  * BoringSSL, linked into a program (Bun and what is compiled with it). OPENSSL_PUT_ERROR leaves the file's
  * name, a reason and a line at each error site, and a function is known by the set of its reasons in the order
  * of lines; lines move from version to version, reasons and their order do not (33 of 33 binaries of two
- * years, docs/facts/clients.md "BoringSSL").
+ * years, docs/facts/clients.md, "BoringSSL").
  */
 #include <errno.h>
 #include <stdlib.h>
