@@ -35,7 +35,7 @@ static __always_inline void flow_row(struct ctl_flow *row, const struct flow *fl
 	}
 	row->requests = flow->requests;
 	row->record_bytes = record_framing(flow);
-	row->ends_at_release = flow->is_adopted;
+	row->ends_at_release = flow->ends_at_release;
 }
 
 static __always_inline void flow_publish(struct flow *flow)

@@ -250,6 +250,7 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 			return PASS;
 		}
 		flow->is_old = 1;
+		flow->ends_at_release = 1;
 	}
 	if (s.len && flow->state != FLOW_OTHER)
 		verdict = flow_greet(skb, sk, flow, &s, is_ip6);

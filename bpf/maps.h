@@ -197,7 +197,7 @@ struct flow {
 	__u32 ack;              /* the newest that left */
 	__u64 held_since_ns;    /* pace.h; 0: nothing is held */
 	__u64 starved_since_ns; /* acknowledgements are held up with it; 0: none */
-	__u8 is_old;            /* nobody saw it connect, and it gave no name: may be adopted */
+	__u8 is_old;            /* its connect was not seen, and it gave no name: may be adopted */
 	__u8 is_adopted;
 	__u8 is_cut;      /* what comes in is dropped, while its bucket says so (pace.h) */
 	__u8 pair_looks;  /* segments that were looked at for a record (pair.h) */
@@ -207,7 +207,8 @@ struct flow {
 	__u32 connection_tgid;
 	__u32 requests;  /* that began */
 	__u8 is_learned; /* its peer is known as an AI host's (adopt.h) */
-	__u8 reserved[3];
+	__u8 ends_at_release; /* its connect was not seen, so sockops does not report its end */
+	__u8 reserved[2];
 	char comm[EV_COMM_LEN];
 };
 

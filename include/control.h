@@ -181,7 +181,10 @@ struct ctl_flow {
 	__u64 framed[2];    /* as in struct ev_flow, also below */
 	__u32 records[2];
 	__u8 record_bytes;
-	/* The socket's release reports its end: an adopted flow, or (counts of 0) the socket of QUIC flows. */
+	/*
+	 * The socket's release reports its end: of a flow whose connect was not seen, or (counts of 0) of
+	 * the socket of QUIC flows.
+	 */
 	__u8 ends_at_release;
 	__u8 reserved[2];
 	__u32 requests; /* as in struct ev_flow */

@@ -54,8 +54,8 @@ def texts(api, run, stream, seed, calls=2, encoding="identity"):
 ENCODINGS = {"go": "gzip", "bun": "gzip"}
 
 
-def big(api, run, stream, calls=2, kilobytes=200):
-    settings = {"encoding": "identity", "events": 2500, "answer_bytes": kilobytes << 10}
+def big(api, run, stream, calls=2, kilobytes=200, **more):
+    settings = {"encoding": "identity", "events": 2500, "answer_bytes": kilobytes << 10, **more}
     work = drive.job(api, run, stream, calls=calls, settings=settings)
     work["body"]["messages"][0]["content"] = WORDS
     work["expand"] = (kilobytes << 10) // len(WORDS.encode()) + 1
@@ -343,7 +343,8 @@ def test_an_old_connection_is_known_by_its_address(stage, clients, new_daemon, t
     its process can be read, as measured; with its process and host, and nothing of the time before.
     """
     run, cgroup = stage.new_run()
-    work = big(ANTHROPIC, run, False, calls=4, kilobytes=50)
+    # Slow, so that the probes go in beside the first call that the daemon sees, and read the others.
+    work = big(ANTHROPIC, run, False, calls=4, kilobytes=50, delay_ms=400)
     work["step"] = True
     child = old_client(stage, clients, kind, work, cgroup)
     # Inside: a host's resolver knows the hosts, here by /etc/hosts.

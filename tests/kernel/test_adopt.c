@@ -85,6 +85,34 @@ static void adopts_an_old_connection_by_its_address(void **state)
 	child_end(&child);
 }
 
+/* Connected before the programs were there, so its sockops are silent; its hello came after them. */
+static void reports_the_end_of_a_connection_that_greeted_late(void **state)
+{
+	struct child child;
+	int fd;
+
+	tap = tap_free(tap);
+	child = child_new(cgroups[CG_A]);
+	assert_int_equal(tell(&child, 'c'), 0);
+	fd = server_accept();
+	tap_begin();
+	assert_int_equal(tell(&child, 'a'), 0);
+	assert_int_equal(server_read(fd, HELLO_BYTES, 2000), HELLO_BYTES);
+	take_events(1);
+	assert_string_equal(last[0].host, AI_HOST);
+	assert_false(last[0].is_adopted);
+	request(&child, fd);
+	assert_int_equal(tell(&child, 'x'), 0);
+	for (int i = 0; i < 100 && ended.head.id != last[0].head.id; i++) {
+		usleep(10000);
+		assert_int_equal(tap_drain(tap, note_end, NULL), 0);
+	}
+	assert_int_equal(ended.head.id, last[0].head.id);
+	assert_int_equal(ended.bytes[EV_OUT], HELLO_BYTES + REQUEST_BYTES);
+	close(fd);
+	child_end(&child);
+}
+
 /* The address is learned after the connection was looked at: it asks once more. */
 static void adopts_by_an_address_that_comes_late(void **state)
 {
@@ -316,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(adopts_an_old_connection_by_its_address),
+		TEST(reports_the_end_of_a_connection_that_greeted_late),
 		TEST(adopts_by_an_address_that_comes_late),
 		TEST(adopts_nobody_at_a_shared_address),
 		TEST(says_when_an_address_proves_to_be_shared),
