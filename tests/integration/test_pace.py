@@ -187,7 +187,7 @@ def test_what_waits_goes_on_when_the_daemon_is_killed_or_stopped(stage, new_daem
         run, cgroup = stage.new_run()
         daemon = new_daemon(rules(cgroup, SLOW, LITTLE)).start()
         child = held_request(stage, daemon, run, cgroup)
-        assert len(stage.api.bill(run)) == 1
+        assert len(stage.api.bill(run)) == 1, (gates(daemon), daemon.said())
         daemon.stop(number)
         drive.next_done(child)
         drive.go_on(child)
