@@ -205,8 +205,8 @@ struct flow {
 	__u64 connection; /* the TLS connection that it was last paired with; 0: none */
 	__u64 connection_ssl;
 	__u32 connection_tgid;
-	__u32 requests;  /* that began */
-	__u8 is_learned; /* its peer is known as an AI host's (adopt.h) */
+	__u32 requests;       /* that began */
+	__u8 is_learned;      /* its peer is known as an AI host's (adopt.h) */
 	__u8 ends_at_release; /* its connect was not seen, so sockops does not report its end */
 	__u8 reserved[2];
 	char comm[EV_COMM_LEN];
