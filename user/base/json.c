@@ -234,7 +234,12 @@ static enum json_status take_value(struct json_scan *scan, uint8_t c)
 /* One byte between strings and words. */
 static enum json_status take_mark(struct json_scan *scan, uint8_t c)
 {
+	static const uint8_t mark[] = { 0xef, 0xbb,
+					0xbf }; /* of byte order, which RFC 8259 8.1 lets pass */
+
 	if (c == ' ' || c == '\n' || c == '\r' || c == '\t')
+		return JSON_MORE;
+	if (scan->offset < sizeof(mark) && c == mark[scan->offset])
 		return JSON_MORE;
 	switch (scan->state) {
 	case STATE_VALUE:

@@ -21,6 +21,9 @@ enum head_field head_field(const char *name, size_t len)
 		{ "anthropic-version", HEAD_ANTHROPIC_VERSION },
 		{ "x-litellm-response-cost", HEAD_COST },
 		{ "x-litellm-cache-key", HEAD_CACHE_KEY },
+		{ "cf-aig-cache-status", HEAD_CACHE_STATUS },
+		{ "x-portkey-cache-status", HEAD_CACHE_STATUS },
+		{ "helicone-cache", HEAD_CACHE_STATUS },
 		{ "x-amzn-bedrock-service-tier", HEAD_TIER },
 		{ "x-amzn-bedrock-input-token-count", HEAD_TOKENS + HTTP_TOKENS_IN },
 		{ "x-amzn-bedrock-output-token-count", HEAD_TOKENS + HTTP_TOKENS_OUT },
@@ -186,6 +189,13 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 		break;
 	case HEAD_CACHE_KEY:
 		head->is_cache_hit = len;
+		break;
+	case HEAD_CACHE_STATUS:
+		/* "HIT", at Portkey "HIT" or "SEMANTIC HIT" */
+		if (!ends(value, len, "hit"))
+			break;
+		head->is_cache_hit = true;
+		copy(head->provider_cost, sizeof(head->provider_cost), "0", 1);
 		break;
 	case HEAD_TIER:
 		copy(head->tier, sizeof(head->tier), value, len);

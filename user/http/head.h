@@ -17,6 +17,7 @@ enum head_field {
 	HEAD_ANTHROPIC_VERSION,
 	HEAD_COST,
 	HEAD_CACHE_KEY,
+	HEAD_CACHE_STATUS,
 	HEAD_TIER,
 	HEAD_TOKENS, /* + enum http_tokens */
 };

@@ -59,7 +59,7 @@ struct http_head {
 	char host[HTTP_HOST_LEN]; /* Host or :authority, lower case, without port */
 	char path[HTTP_PATH_LEN];
 	char provider_cost[HTTP_COST_LEN]; /* x-litellm-response-cost, a decimal in USD */
-	bool is_cache_hit;        /* x-litellm-cache-key: the gateway's own cache answered */
+	bool is_cache_hit; /* the gateway's own cache answered, as its header field says (head.c) */
 	char tier[HTTP_TIER_LEN]; /* x-amzn-bedrock-service-tier */
 	uint8_t has_tokens;       /* a bit for each that was there and is a number */
 	uint32_t tokens[HTTP_TOKENS];

@@ -48,7 +48,8 @@ struct answer {
 	bool is_foreground;  /* a stored answer that says that it is of no job */
 	bool is_provisioned; /* capacity that is paid by the hour */
 	bool has_cost;
-	bool is_byok; /* cost_nanos is the gateway's fee, to which the upstream's adds */
+	bool is_byok,
+		has_upstream; /* cost_nanos is the gateway's fee, to which the upstream's adds */
 	uint64_t cost_nanos, upstream_nanos;
 	uint64_t content_events;
 	uint64_t content_bytes;         /* of text in them, where it is not counted */
@@ -57,7 +58,8 @@ struct answer {
 	char tier[TIER_LEN];
 	char speed[TIER_LEN];
 	char geo[TIER_LEN];
-	char status[TIER_LEN]; /* of a job */
+	char context[TIER_LEN]; /* how much its search read */
+	char status[TIER_LEN];  /* of a job */
 	char id[ANSWER_ID_LEN];
 	struct extra extras[EXTRAS];
 	size_t extras_count;
@@ -84,7 +86,10 @@ struct answer {
 	/* Of the document in progress: items by type, and what was found. */
 	uint64_t searches, file_searches, sessions, images, groundings;
 	bool is_grounded;
+	uint64_t channels;            /* of audio, of the duration that was told */
 	char event_type[TIER_LEN];    /* its "type" */
+	char item_type[TIER_LEN];     /* of the item in hand */
+	bool item_opens;              /* it reads what a search has found, and is none */
 	char long_type[SSE_NAME_LEN]; /* of an event that comes in pieces */
 	struct text_meter before;     /* the message in progress */
 	uint32_t chunk_bits;          /* of base64, not yet a byte */

@@ -9,6 +9,8 @@
 #include "base/cleanup.h"
 #include "base/decimal.h"
 
+#define CHANNELS_MAX 64 /* of one recording */
+
 static void set_string(char *to, size_t size, enum json_kind kind, const char *text)
 {
 	if (kind == JSON_IS_STRING && *text)
@@ -153,15 +155,29 @@ static void take_count(struct answer *answer, int id, enum json_kind kind, const
 		answer->dialect = dialect;
 }
 
-static void take_item(struct answer *answer, enum json_kind kind, const char *text)
+/*
+ * Of what a search tool did, searching is billed; to open a page or look through it is not
+ * (developers.openai.com, "Web search", 2026-11).
+ */
+static void take_item(struct answer *answer, int id, enum json_kind kind, const char *text)
 {
-	if (kind != JSON_IS_STRING)
-		return;
-	answer->searches += !strcmp(text, "web_search_call") || !strcmp(text, "web_search");
-	answer->file_searches += !strcmp(text, "file_search_call");
-	/* One container serves all calls of an answer. */
-	if (!strcmp(text, "code_interpreter_call"))
-		answer->sessions = 1;
+	const char *type = answer->item_type;
+
+	if (id == ANSWER_ITEM) {
+		set_string(answer->item_type, sizeof(answer->item_type), kind, text);
+	} else if (id == ANSWER_ACTION) {
+		answer->item_opens = kind == JSON_IS_STRING && strcmp(text, "search");
+	} else if (kind == JSON_IS_BEGIN) {
+		answer->item_type[0] = '\0';
+		answer->item_opens = false;
+	} else if (kind == JSON_IS_END) {
+		answer->searches += !answer->item_opens && (!strcmp(type, "web_search_call") ||
+							    !strcmp(type, "web_search"));
+		answer->file_searches += !strcmp(type, "file_search_call");
+		/* One container serves all calls of an answer. */
+		if (!strcmp(type, "code_interpreter_call"))
+			answer->sessions = 1;
+	}
 }
 
 /* A duration in seconds, with decimals or not, goes to its slot in thousandths. */
@@ -191,8 +207,8 @@ static void take_cost(struct answer *answer, int id, enum json_kind kind, const 
 		answer->is_byok = kind == JSON_IS_TRUE;
 		break;
 	case ANSWER_UPSTREAM_COST:
-		if (kind == JSON_IS_NUMBER && !read_nanos(text, 9, &answer->upstream_nanos))
-			answer->upstream_nanos = 0;
+		answer->has_upstream = kind == JSON_IS_NUMBER &&
+				       read_nanos(text, 9, &answer->upstream_nanos);
 		break;
 	}
 }
@@ -238,6 +254,7 @@ static bool take_name(struct answer *answer, int id, enum json_kind kind, const 
 		{ ANSWER_SPEED, answer->speed, sizeof(answer->speed) },
 		{ ANSWER_GEO, answer->geo, sizeof(answer->geo) },
 		{ ANSWER_STATUS, answer->status, sizeof(answer->status) },
+		{ ANSWER_CONTEXT, answer->context, sizeof(answer->context) },
 		{ ANSWER_ID, answer->id, sizeof(answer->id) },
 		{ ANSWER_TYPE, answer->event_type, sizeof(answer->event_type) },
 		{ ANSWER_TOOL_MODEL, answer->tool_model, sizeof(answer->tool_model) },
@@ -277,8 +294,10 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 	case ANSWER_ERROR_CODE:
 		take_error_code(answer, kind, text);
 		break;
+	case ANSWER_OUTPUT:
 	case ANSWER_ITEM:
-		take_item(answer, kind, text);
+	case ANSWER_ACTION:
+		take_item(answer, id, kind, text);
 		break;
 	case ANSWER_BLOCK:
 		answer->has_blocks = true;
@@ -307,6 +326,10 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 		break;
 	case ANSWER_SECONDS:
 		take_seconds(answer, kind, text);
+		break;
+	case ANSWER_CHANNELS:
+		if (!decimal_count(text, &answer->channels) || answer->channels > CHANNELS_MAX)
+			answer->channels = 0;
 		break;
 	case ANSWER_ITERATION:
 		take_iteration(answer, kind);
@@ -346,6 +369,8 @@ void answer_told(const struct answer *answer, struct usage_slots_usage *ret)
 	set_counted(&now, SLOT_FILE_SEARCHES, answer->file_searches);
 	set_counted(&now, SLOT_SESSIONS, answer->sessions);
 	set_counted(&now, SLOT_IMAGES, answer->images);
+	if (answer->channels)
+		now.slots[SLOT_MILLIS] *= answer->channels;
 	*ret = answer->slots;
 	usage_slots_usage_merge(ret, &now);
 }
@@ -354,7 +379,7 @@ void answer_drop_document(struct answer *answer)
 {
 	memset(&answer->now, 0, sizeof(answer->now));
 	answer->searches = answer->file_searches = answer->sessions = 0;
-	answer->images = answer->groundings = 0;
+	answer->images = answer->groundings = answer->channels = 0;
 	answer->is_grounded = answer->has_iterations = false;
 }
 

@@ -8,6 +8,8 @@
 
 /* Tokens of the images and videos of one call: ten minutes of video are about 2,000,000. */
 #define BOUND_DRAWN 10000000
+/* Of texts that are embedded or ranked together, many in one call: Voyage takes 1,000,000, OpenAI 300,000. */
+#define BOUND_TEXTS 1000000
 
 /* What one call can have used. */
 struct bound {

@@ -104,6 +104,10 @@ static void take_request(void *arg, int id, enum json_kind kind, const char *key
 	case REQUEST_SEARCH:
 		call->searches |= kind == JSON_IS_BEGIN;
 		break;
+	case REQUEST_CONTEXT:
+		if (kind == JSON_IS_STRING)
+			snprintf(call->context, sizeof(call->context), "%s", text);
+		break;
 	case REQUEST_CONTAINER:
 		call->has_container |= kind == JSON_IS_STRING;
 		break;

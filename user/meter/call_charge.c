@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "meter/bound.h"
 #include "meter/estimate.h"
 #include "meter/usage_slots.h"
@@ -86,7 +87,7 @@ static void fill(const struct call *call, struct charge *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	snprintf(ret->provider, sizeof(ret->provider), "%s", call->provider->name);
-	snprintf(ret->operation, sizeof(ret->operation), "%s", call->endpoint->operation);
+	snprintf(ret->operation, sizeof(ret->operation), "%s", call_operation(call));
 	memcpy(ret->host, call->host, sizeof(ret->host));
 	memcpy(ret->path, call->path, sizeof(ret->path));
 	set_model(call, ret);
@@ -114,6 +115,9 @@ static void bound(const struct call *call, const struct prices *prices, const ch
 	if (call->endpoint->job && call->endpoint->tier)
 		return;
 	prices_limits(prices, call->provider->name, model, &most.input, &most.output);
+	/* Many texts in one call, each of which may be as long as the model takes. */
+	if (!strcmp(call_operation(call), "embeddings") || !strcmp(call_operation(call), "rerank"))
+		most.input = BOUND_TEXTS;
 	if (call->images_wanted > 4) /* "n": so many choices */
 		most.output *= call->images_wanted;
 	*excess += usage_bound(usage, &most);
@@ -156,22 +160,35 @@ static void add_extras(const struct call *call, const struct prices *prices, con
 static void tier_words(const struct call *call, char *tier, size_t size)
 {
 	const struct answer *answer = &call->answer;
-	char word[TIER_LEN + 8];
+	const struct {
+		const char *name, *value;
+	} words[] = {
+		{ "size", call->size },
+		{ "quality", call->quality },
+		{ "context", *answer->context ? answer->context : call->context },
+	};
+	char word[TIER_LEN + 12];
 
 	if (call->endpoint->tier)
 		add_words(tier, size, call->endpoint->tier);
 	add_words(tier, size, answer->tier);
 	add_words(tier, size, answer->speed);
 	add_words(tier, size, answer->geo);
-	snprintf(word, sizeof(word), "size=%s", call->size);
-	add_words(tier, size, *call->size ? word : "");
-	snprintf(word, sizeof(word), "quality=%s", call->quality);
-	add_words(tier, size, *call->quality ? word : "");
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		snprintf(word, sizeof(word), "%s=%s", words[i].name, words[i].value);
+		add_words(tier, size, *words[i].value ? word : "");
+	}
 }
 
 /* A cost is believed up to 1,000 USD a million tokens, which no model comes near, and 100 USD of searches and the like. */
 #define COST_TOKEN_MAX  1000000ULL
 #define COST_PIECES_MAX (100ULL * NANOS_PER_USD)
+
+/* A gateway's fee is all that was told: what is behind it is priced as any call, and the fee adds to it. */
+static bool upstream_is_unknown(const struct answer *answer)
+{
+	return answer->has_cost && answer->is_byok && !answer->has_upstream;
+}
 
 /* The provider's own figure, which with a key of the customer's own is the gateway's fee alone. */
 static bool provider_cost(const struct call *call, struct charge *ret)
@@ -179,7 +196,7 @@ static bool provider_cost(const struct call *call, struct charge *ret)
 	const struct answer *answer = &call->answer;
 	uint64_t nanos;
 
-	if (!answer->has_cost || ret->source == CHARGE_FREE)
+	if (!answer->has_cost || ret->source == CHARGE_FREE || upstream_is_unknown(answer))
 		return false;
 	nanos = answer->cost_nanos + (answer->is_byok ? answer->upstream_nanos : 0);
 	if (nanos > usage_tokens(&ret->usage) * COST_TOKEN_MAX + COST_PIECES_MAX) {
@@ -194,10 +211,16 @@ static bool provider_cost(const struct call *call, struct charge *ret)
 	return true;
 }
 
-/* Capacity that was bought by the hour: its tokens cost nothing more. */
+/*
+ * Capacity that was bought by the hour: its tokens cost nothing more. Bedrock's tier "reserved" and OpenAI's "scale"
+ * are that; what overflows is answered in another tier.
+ */
 static bool is_provisioned(const struct call *call, struct charge *ret)
 {
-	if (!call->answer.is_provisioned && !strstr(call->model, ":provisioned-model/"))
+	const char *tier = call->answer.tier;
+
+	if (!call->answer.is_provisioned && !strstr(call->model, ":provisioned-model/") &&
+	    strcmp(tier, "reserved") && strcmp(tier, "scale"))
 		return false;
 	ret->is_priced = true;
 	ret->error_input = ret->error_output = ret->under_input = ret->under_output = 0;
@@ -209,17 +232,17 @@ static bool is_provisioned(const struct call *call, struct charge *ret)
 /* A job was begun, which its answer says: whoever asks for it later is told what it used. */
 static bool is_pending(const struct call *call)
 {
-	const char *status = call->answer.status;
+	const char *operation = call->endpoint->operation;
 
 	if (call->endpoint->job || call->status >= 400 || call->answer.has_error)
 		return false;
-	if (!strcmp(call->endpoint->operation, "batch"))
+	if (!strcmp(operation, "batch"))
 		return true;
-	if (!strcmp(call->endpoint->operation, "prediction"))
-		return !strcmp(status, "starting") || !strcmp(status, "processing");
-	return !strcmp(call->endpoint->operation, "chat") &&
-	       (!strcmp(status, "queued") ||
-		(!strcmp(status, "in_progress") && call->is_background));
+	if (strcmp(operation, "chat") && strcmp(operation, "prediction"))
+		return false;
+	/* A stream that was cut was in progress, too. */
+	return call_is_unfinished(call) &&
+	       (call->is_background || strcmp(call->answer.status, "in_progress"));
 }
 
 /* Nothing is known of it yet, but what budgets hold back for it. */
@@ -269,6 +292,10 @@ void call_charge(const struct call *call, const struct prices *prices,
 	prices_apply(prices, tier, ret);
 	if (ret->source == CHARGE_USAGE || ret->source == CHARGE_PARTIAL)
 		add_extras(call, prices, tier, ret);
+	if (ret->is_priced && upstream_is_unknown(&call->answer)) {
+		ret->cost_nanos += (int64_t)call->answer.cost_nanos;
+		ret->budget_nanos += (int64_t)call->answer.cost_nanos;
+	}
 	settle_characters(call, prices, ret);
 	if (is_pending(call))
 		set_pending(ret);

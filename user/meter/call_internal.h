@@ -34,7 +34,7 @@ struct call {
 	bool searches;      /* a chat that has its model search the web */
 	bool model_is_path; /* the path's model is not the request's to change */
 	bool has_container; /* a code interpreter's that was paid for before */
-	char size[TIER_LEN], quality[TIER_LEN];
+	char size[TIER_LEN], quality[TIER_LEN], context[TIER_LEN];
 	bool has_tools;
 	bool wants_stream, includes_usage;
 	bool request_is_cut; /* bytes lost, or no JSON */
@@ -54,6 +54,10 @@ struct call {
 
 /* The layer below call_charge.c: sets usage, its expected error and the source of a charge. */
 void call_settle(const struct call *call, const struct calibration *calibration, struct charge *ret);
+/* gen_ai.operation.name: what the path says, and where it serves all kinds of models, what the model's name does. */
+const char *call_operation(const struct call *call);
+/* A job that has not ended, of which a bill is to come. */
+bool call_is_unfinished(const struct call *call);
 /* How the numbers of the answer are to be read. */
 enum dialect call_dialect(const struct call *call);
 /* The text of the request was seen whole. */

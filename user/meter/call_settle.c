@@ -4,13 +4,43 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "meter/estimate.h"
 #include "meter/payer.h"
 #include "meter/usage_slots.h"
 
+/* Bedrock's invoke serves models of every kind. */
+const char *call_operation(const struct call *call)
+{
+	static const struct {
+		const char *part, *operation;
+	} kinds[] = {
+		{ "rerank", "rerank" },          { "embed", "embeddings" },
+		{ "nova-canvas", "image" },      { "titan-image", "image" },
+		{ "stability.stable", "image" }, { "stability.sd", "image" },
+	};
+
+	for (size_t i = 0; call->model_is_path && i < ARRAY_SIZE(kinds); i++)
+		if (strstr(call->model, kinds[i].part))
+			return kinds[i].operation;
+	return call->endpoint->operation;
+}
+
 static bool is_operation(const struct call *call, const char *name)
 {
-	return !strcmp(call->endpoint->operation, name);
+	return !strcmp(call_operation(call), name);
+}
+
+bool call_is_unfinished(const struct call *call)
+{
+	static const char *const words[] = { "queued",     "in_progress", "validating",
+					     "finalizing", "cancelling",  "starting",
+					     "processing" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(call->answer.status, words[i]))
+			return true;
+	return false;
 }
 
 bool call_request_is_read(const struct call *call)
@@ -222,6 +252,14 @@ static void complete(const struct call *call, struct usage_slots_usage *told)
 	if ((is_operation(call, "embeddings") || is_operation(call, "rerank")) &&
 	    is_set(told, SLOT_TOTAL) && !is_set(told, SLOT_INPUT))
 		set(told, SLOT_INPUT, s[SLOT_TOTAL]);
+	/* Bedrock's reranker tells nothing: a query of up to 100 documents (aws.amazon.com/bedrock/pricing, 2026-11). */
+	if (is_operation(call, "rerank") && call->model_is_path && call->status == 200 &&
+	    !is_set(told, SLOT_QUERIES))
+		set(told, SLOT_QUERIES, 1);
+	/* What is spoken is audio, where its tokens are told. */
+	if (is_operation(call, "speech") && is_set(told, SLOT_OUTPUT) &&
+	    !is_set(told, SLOT_AUDIO_OUT))
+		set(told, SLOT_AUDIO_OUT, s[SLOT_OUTPUT]);
 	/* Elsewhere a duration is how long it took, and a picture is a search's. */
 	if (!is_operation(call, "transcription") && !is_operation(call, "video"))
 		drop(told, SLOT_MILLIS);
@@ -237,6 +275,10 @@ static void complete(const struct call *call, struct usage_slots_usage *told)
 	/* An Ollama that has the prompt in its cache does not count it. */
 	if (call->answer.dialect == DIALECT_OLLAMA && is_set(told, SLOT_OUTPUT))
 		told->has |= 1u << SLOT_INPUT;
+	/* Perplexity bills a request, however much it searched, but for research. */
+	if (!strcmp(call->provider->name, "perplexity") && is_operation(call, "chat") &&
+	    !call->answer.has_cost && is_set(told, SLOT_OUTPUT) && !strstr(model, "research"))
+		set(told, SLOT_SEARCHES, 1);
 	/* Chat says nothing of the one search that it was asked for. */
 	if (call->searches && is_set(told, SLOT_OUTPUT) && !is_set(told, SLOT_SEARCHES))
 		set(told, SLOT_SEARCHES, 1);
@@ -379,10 +421,16 @@ void call_settle(const struct call *call, const struct calibration *calibration,
 		ret->source = call->answer.is_final && call->answer.extras_count ? CHARGE_USAGE :
 										   CHARGE_FREE;
 	} else if (is_free(call, &told, has_usage) ||
-		   (call->endpoint->job && (!has_usage || call->answer.is_foreground))) {
+		   (call->endpoint->job &&
+		    (!has_usage || call->answer.is_foreground || call_is_unfinished(call)))) {
 		/* A stored answer that is fetched again was charged when it was made. */
 		ret->usage = (struct usage){ 0 };
 		ret->source = CHARGE_FREE;
+	} else if (call->endpoint->unit && call->status == 200) {
+		ret->usage = (struct usage){ .sessions = call->endpoint->unit == UNIT_SESSION,
+					     .file_searches = call->endpoint->unit ==
+							      UNIT_FILE_SEARCH };
+		ret->source = CHARGE_USAGE;
 	} else if (has_usage && is_settled(call, &told, &ret->usage)) {
 		ret->source = CHARGE_USAGE;
 	} else if (has_usage) {

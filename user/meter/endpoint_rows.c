@@ -31,6 +31,17 @@ const struct endpoint endpoint_rows[] = {
 	{ .tail = "/audio/speech", .operation = "speech", .dialect = DIALECT_OPENAI },
 	{ .tail = "/v1/videos", .operation = "video", .dialect = DIALECT_OPENAI },
 	{ .tail = "/v1/videos/*/remix", .operation = "video", .dialect = DIALECT_OPENAI },
+	/* Paid when it is made; a call that names it pays nothing for it. */
+	{ .tail = "/v1/containers",
+	  .operation = "container",
+	  .dialect = DIALECT_OPENAI,
+	  .model = "openai/container",
+	  .unit = UNIT_SESSION },
+	{ .tail = "/v1/vector_stores/*/search",
+	  .operation = "search",
+	  .dialect = DIALECT_OPENAI,
+	  .model = "openai/file_search",
+	  .unit = UNIT_FILE_SEARCH },
 	{ .tail = "/rerank", .operation = "rerank", .dialect = DIALECT_OPENAI },
 	{ .tail = "/v1/text/chatcompletion_v2", .operation = "chat", .dialect = DIALECT_OPENAI },
 	/* Ollama's own. */

@@ -25,6 +25,8 @@ enum field {
 };
 
 static const struct json_node search_keys[] = {
+	{ "search_context_size_low", FIELD_SEARCH, NULL, false },
+	{ "search_context_size_high", FIELD_SEARCH, NULL, false },
 	{ "search_context_size_medium", FIELD_SEARCH, NULL, false },
 	{ NULL, 0, NULL, false },
 };
@@ -321,7 +323,8 @@ static void take_value(void *arg, int id, enum json_kind kind, const char *key, 
 			take_scalar(reader, kind, key, text);
 		break;
 	case FIELD_SEARCH:
-		(void)decimal_read(text, 15, &entry_in_hand(reader)->search_femtos);
+		(void)decimal_read(text, 15,
+				   &entry_in_hand(reader)->search_femtos[price_context(key + 20)]);
 		break;
 	case FIELD_MULTIPLIER:
 		take_multiplier(reader, key, text);

@@ -21,6 +21,8 @@ static const struct price_entry *find_regional(const struct prices *prices,
 	return price_find_exact(prices, charge->provider, key);
 }
 
+#define SORA_PIXELS (1280 * 720) /* of the size that the plain price is for */
+
 /* Images by their quality and size, which LiteLLM has in the key: "hd/1024-x-1792/dall-e-3". */
 static const struct price_entry *find_entry(const struct prices *prices,
 					    const struct price_terms *terms,
@@ -35,6 +37,14 @@ static const struct price_entry *find_entry(const struct prices *prices,
 	found = find_regional(prices, charge);
 	if (found)
 		return found;
+	/* Sora's larger sizes: "sora-2-pro-high-res". */
+	if (charge->usage.millis && cross &&
+	    strtoul(size, NULL, 10) * strtoul(cross + 1, NULL, 10) > SORA_PIXELS) {
+		snprintf(key, sizeof(key), "%s-high-res", charge->model);
+		found = price_find_exact(prices, charge->provider, key);
+		if (found)
+			return found;
+	}
 	if (!charge->usage.images || charge->usage.output || !cross)
 		return price_find(prices, charge->provider, charge->model);
 	snprintf(key, sizeof(key), "%s/%.*s-x-%s/%s", quality, (int)(cross - size), size, cross + 1,

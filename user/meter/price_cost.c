@@ -9,13 +9,22 @@
 /*
  * Prices of pieces where the entry has none, in USD: a web search 0.01 (Anthropic, OpenAI), of Gemini 0.035 a
  * grounded prompt up to 2.5 and 0.014 a query from 3 on (ai.google.dev/gemini-api/docs/pricing, 2026-11);
+ * a source of xAI's live search 0.025 (LiteLLM's xai cost calculator; answers of today tell their cost themselves);
  * 1,000 file searches 2.50 and a container of 1 GB 0.03 (platform.openai.com/docs/pricing, 2026-11).
  */
 #define SEARCH_FEMTOS        10000000000000ULL
 #define GROUNDED_FEMTOS      35000000000000ULL
 #define QUERY_FEMTOS         14000000000000ULL
+#define SOURCE_FEMTOS        25000000000000ULL
 #define FILE_SEARCHES_FEMTOS 2500000000000000ULL
 #define SESSION_FEMTOS       30000000000000ULL
+
+enum search_context price_context(const char *word)
+{
+	if (!strcmp(word, "low"))
+		return CONTEXT_LOW;
+	return strcmp(word, "high") ? CONTEXT_MEDIUM : CONTEXT_HIGH;
+}
 
 struct price_terms price_terms_parse(const char *words)
 {
@@ -35,6 +44,8 @@ struct price_terms price_terms_parse(const char *words)
 			terms.is_fast = true;
 		else if (!strcmp(word, "us"))
 			terms.is_us = true;
+		else if (!strncmp(word, "context=", 8))
+			terms.context = price_context(word + 8);
 		else if (!strncmp(word, "size=", 5))
 			snprintf(terms.size, sizeof(terms.size), "%.23s", word + 5);
 		else if (!strncmp(word, "quality=", 8))
@@ -232,16 +243,20 @@ static void add_tokens(struct bill *bill, const struct usage *u, const struct to
 		    classes[i].what);
 }
 
-static void add_searches(struct bill *bill, const struct price_entry *entry, uint64_t n)
+static void add_searches(struct bill *bill, const struct price_entry *entry,
+			 enum search_context context, uint64_t n)
 {
 	bool is_gemini = strstr(entry->key, "gemini");
-	uint64_t femtos = entry->search_femtos;
+	uint64_t femtos = entry->search_femtos[context] ? entry->search_femtos[context] :
+							  entry->search_femtos[CONTEXT_MEDIUM];
 
 	/* Gemini up to 2.5 bills the prompt that searched, whatever it asked (docs/facts/wire.md, "Gemini and Vertex AI"). */
 	if (is_gemini && !entry->is_per_query && !strstr(entry->key, "gemini-3") && n > 1)
 		n = 1;
 	if (!femtos && is_gemini)
 		femtos = strstr(entry->key, "gemini-3") ? QUERY_FEMTOS : GROUNDED_FEMTOS;
+	if (!femtos && !strcmp(entry->provider, "xai"))
+		femtos = SOURCE_FEMTOS;
 	add(bill, n, true, femtos ? femtos : SEARCH_FEMTOS, "");
 }
 
@@ -307,7 +322,7 @@ static void add_pieces(struct bill *bill, const struct prices *prices,
 		add(bill, u->queries, told[RATE_QUERY], r[RATE_QUERY], "search units");
 	if (told[RATE_REQUEST])
 		add(bill, 1, true, r[RATE_REQUEST], "");
-	add_searches(bill, entry, u->web_searches);
+	add_searches(bill, entry, terms->context, u->web_searches);
 	add(bill, u->sessions, true, told[RATE_SESSION] ? r[RATE_SESSION] : SESSION_FEMTOS, "");
 	add(bill, u->file_searches, true,
 	    (told[RATE_FILE_SEARCHES] ? r[RATE_FILE_SEARCHES] : FILE_SEARCHES_FEMTOS) / 1000, "");

@@ -37,6 +37,8 @@ enum rate_kind {
 	RATE_KINDS,
 };
 
+enum search_context { CONTEXT_MEDIUM, CONTEXT_LOW, CONTEXT_HIGH, CONTEXTS };
+
 enum rate_tier { TIER_NONE, TIER_BATCH, TIER_PRIORITY, TIER_FLEX };
 
 /* One price: it holds for a tier, and for prompts over `above` tokens. */
@@ -52,7 +54,7 @@ struct price_entry {
 	char *key;
 	uint32_t first, count;               /* of rates[] */
 	uint32_t load;                       /* which file; a later one wins */
-	uint64_t search_femtos;              /* a web search; 0: not told */
+	uint64_t search_femtos[CONTEXTS];    /* a web search, by how much it reads; 0: not told */
 	uint32_t max_input, max_output;      /* tokens of a call; 0: not told */
 	uint32_t us_permille, fast_permille; /* multipliers; 0: none */
 	uint32_t eu_host_permille, us_host_permille;
@@ -94,9 +96,12 @@ const struct price_entry *price_find_exact(const struct prices *prices, const ch
 struct price_terms {
 	enum rate_tier tier;
 	bool is_fast, is_us;
+	enum search_context context;
 	char size[24], quality[24]; /* of images */
 };
 struct price_terms price_terms_parse(const char *words);
+/* "low", "medium", "high"; of another word the one that is taken where none is told. */
+enum search_context price_context(const char *word);
 /*
  * Sets budget_nanos, under_nanos and over_nanos (all as 0 before) by this entry and these words; error_nanos too
  * if is_priced. `ret_lacks` is a class that was used and has no price, or NULL; static. False: the entry has no

@@ -25,6 +25,8 @@ enum job {
 	JOB_RESULTS, /* lines of JSON, an answer each */
 };
 
+enum unit { UNIT_NONE, UNIT_SESSION, UNIT_FILE_SEARCH };
+
 /*
  * A billed path; `tail` ends the path, and begins at a segment or a method (":generateContent"). A star in it
  * is one segment, whatever it is.
@@ -36,6 +38,7 @@ struct endpoint {
 	const char *tier;  /* price tier that the path implies, or NULL */
 	enum job job;      /* not JOB_NONE: of GET; else of POST */
 	const char *model; /* where the path names the only one, or NULL */
+	enum unit unit;    /* what a call that succeeds is one of, and nothing else is billed */
 };
 
 #define PREFIXES 4

@@ -424,6 +424,14 @@ const struct api_provider provider_rows[] = {
 	  .prefixes = { "", "cloudflare/" },
 	  .endpoints = endpoint_cloudflare,
 	  .hosts = { "gateway.ai.cloudflare.com" } },
+	/* Their gateways' paths are those of whoever is behind. */
+	{ .name = "portkey", .family = "portkey", .prefixes = { "" }, .hosts = { "api.portkey.ai" } },
+	{ .name = "helicone",
+	  .family = "helicone",
+	  .prefixes = { "" },
+	  .endpoints = endpoint_cloudflare,
+	  .hosts = { "oai.helicone.ai", "anthropic.helicone.ai", "gateway.helicone.ai",
+		     "ai-gateway.helicone.ai" } },
 	/* Their hosts serve much that is no AI, so that the operator has to name them under hosts:. */
 	{ .name = "snowflake",
 	  .family = "snowflake",

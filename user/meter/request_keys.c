@@ -21,7 +21,12 @@ static const struct json_node message[] = {
 	{ "content", REQUEST_PART, part, false },
 	END,
 };
+static const struct json_node search[] = {
+	{ "search_context_size", REQUEST_CONTEXT, NULL, false },
+	END,
+};
 static const struct json_node tool[] = {
+	{ "search_context_size", REQUEST_CONTEXT, NULL, false },
 	{ "container", REQUEST_CONTAINER, NULL, false },
 	END,
 };
@@ -49,7 +54,7 @@ static const struct json_node request[] = {
 	{ "stream", REQUEST_STREAM, NULL, false },
 	{ "stream_options", 0, stream_options, false },
 	{ "background", REQUEST_BACKGROUND, NULL, false },
-	{ "web_search_options", REQUEST_SEARCH, NULL, false },
+	{ "web_search_options", REQUEST_SEARCH, search, false },
 	{ "messages", 0, message, false },
 	{ "input", 0, message, false },
 	{ "contents", 0, message, false },

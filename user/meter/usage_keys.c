@@ -53,8 +53,11 @@ static const struct json_node openai_usage[] = {
 	{ "prompt_cache_hit_tokens", SLOT_CACHE_READ, NULL, false },
 	{ "prompt_cache_miss_tokens", SLOT_CACHE_MISS, NULL, false },
 	{ "num_cached_tokens", SLOT_CACHE_READ, NULL, false },
+	{ "cached_tokens", SLOT_CACHE_READ, NULL, false }, /* Moonshot */
 	{ "reasoning_tokens", SLOT_REASONING, NULL, false },
 	{ "num_search_queries", SLOT_SEARCHES, NULL, false },
+	{ "search_context_size", ANSWER_CONTEXT, NULL, false },
+	{ "num_sources_used", SLOT_SEARCHES, NULL, false }, /* xAI */
 	{ "citation_tokens", SLOT_CITATIONS, NULL, false },
 	{ "server_tool_use", 0, openrouter_tools, false },
 	/* Transcription by the second, whole or not; Mistral's OCR by the page. */
@@ -73,8 +76,13 @@ static const struct json_node groq_extra[] = {
 	{ "usage", 0, openai_usage, false },
 	END,
 };
+static const struct json_node action[] = {
+	{ "type", ANSWER_ACTION, NULL, false },
+	END,
+};
 static const struct json_node item[] = {
 	{ "type", ANSWER_ITEM, NULL, false },
+	{ "action", 0, action, false },
 	END,
 };
 static const struct json_node error_inner[] = {
@@ -126,7 +134,7 @@ static const struct json_node openai_response[] = {
 	{ "usage", 0, openai_usage, false },
 	{ "tool_usage", 0, tool_usage, false },
 	{ "tools", 0, tools, false },
-	{ "output", 0, item, false },
+	{ "output", ANSWER_OUTPUT, item, false },
 	{ "error", ANSWER_ERROR, error_keys, false },
 	END,
 };
@@ -141,8 +149,8 @@ static const struct json_node openai_answer[] = {
 	{ "usage_info", 0, openai_usage, false }, /* Mistral's OCR */
 	{ "x_groq", 0, groq_extra, false },
 	{ "response", 0, openai_response, false },
-	{ "output", 0, item, false },
-	{ "outputs", 0, item, false }, /* Mistral's conversations */
+	{ "output", ANSWER_OUTPUT, item, false },
+	{ "outputs", ANSWER_OUTPUT, item, false }, /* Mistral's conversations */
 	{ "tool_usage", 0, tool_usage, false },
 	{ "tools", 0, tools, false },
 	{ "data", 0, images, false },
@@ -296,6 +304,7 @@ static const struct json_node deepgram_models[] = {
 };
 static const struct json_node deepgram_metadata[] = {
 	{ "duration", ANSWER_SECONDS, NULL, false },
+	{ "channels", ANSWER_CHANNELS, NULL, false },
 	{ "model_info", 0, deepgram_models, false },
 	END,
 };
@@ -386,6 +395,7 @@ static const struct json_node any_answer[] = {
 	{ "meta", 0, cohere_usage, false },
 	{ "candidates", 0, usage_gemini_candidate, false },
 	{ "usageMetadata", 0, usage_gemini_usage, false },
+	{ "images", ANSWER_IMAGE, images, false }, /* Nova Canvas, Stability */
 	{ "amazon-bedrock-invocationMetrics", 0, bedrock_metrics, false },
 	/* Llama; Titan, as a stream and whole */
 	{ "prompt_token_count", SLOT_INPUT, NULL, false },

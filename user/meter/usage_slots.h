@@ -56,15 +56,19 @@ enum slot {
 	ANSWER_BACKGROUND, /* the answer is of a job */
 	ANSWER_EMBEDDED,   /* tokens of one of several texts */
 	ANSWER_ID,
+	ANSWER_CONTEXT,       /* search_context_size */
+	ANSWER_OUTPUT,        /* one item of what a model put out ... */
+	ANSWER_ACTION,        /* ... and what it does, if it is a search */
 	ANSWER_IS_BYOK,       /* OpenRouter: the upstream sends a bill of its own ... */
 	ANSWER_UPSTREAM_COST, /* ... of so many USD */
 	ANSWER_SECONDS,       /* a duration as written, with its decimals */
-	ANSWER_IMAGE,         /* one image of an images answer */
-	ANSWER_GROUNDING,     /* Gemini: one web search query of an answer that was grounded */
-	ANSWER_GROUNDED,      /* Gemini: what a search found */
-	ANSWER_TRAFFIC,       /* Vertex: trafficType */
-	ANSWER_TOOL_MODEL,    /* of the image tool that a Responses answer echoes */
-	ANSWER_TOOL_USAGE,    /* of the image tool, with slots as an iteration's */
+	ANSWER_CHANNELS,  /* Deepgram: so many times as long, since each is transcribed by itself */
+	ANSWER_IMAGE,     /* one image of an images answer */
+	ANSWER_GROUNDING, /* Gemini: one web search query of an answer that was grounded */
+	ANSWER_GROUNDED,  /* Gemini: what a search found */
+	ANSWER_TRAFFIC,   /* Vertex: trafficType */
+	ANSWER_TOOL_MODEL, /* of the image tool that a Responses answer echoes */
+	ANSWER_TOOL_USAGE, /* of the image tool, with slots as an iteration's */
 	/* Counts by modality: the object's begin and end, and what is in it. */
 	ANSWER_DETAIL_PROMPT,
 	ANSWER_DETAIL_CACHE,
@@ -104,7 +108,8 @@ enum request_id {
 	REQUEST_INCLUDE_USAGE,
 	REQUEST_ROLE,
 	REQUEST_TOOL,
-	REQUEST_SEARCH, /* an object: the model is to search */
+	REQUEST_SEARCH,  /* an object: the model is to search */
+	REQUEST_CONTEXT, /* search_context_size */
 	REQUEST_BACKGROUND,
 	REQUEST_CONTAINER, /* of a code interpreter: a name was paid for when it was made */
 	REQUEST_SIZE,      /* of images and videos */

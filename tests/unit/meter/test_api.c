@@ -82,7 +82,7 @@ static void operators_hosts_come_first(void **state)
 		snprintf(host, sizeof(host), "h%d.corp.example", n);
 		assert_int_equal(api_add_host(host, "openai"), n < 253 ? 0 : -ENOMEM);
 	}
-	assert_string_equal(api_pattern(i + 252), "gateway.ai.cloudflare.com");
+	assert_string_equal(api_pattern(i + 252), "ai-gateway.helicone.ai");
 	assert_null(api_pattern(i + 253));
 }
 

@@ -42,7 +42,7 @@ static void images_without_tokens_cost_by_the_piece(void **state)
 
 	assert_costs(ASK(OPENAI, "/v1/images/generations", "{\"model\":\"dall-e-3\",\"n\":2}", two,
 			 JSON),
-		     CHARGE_USAGE, 2 * 39999924); /* 1,024 squared at 38.1469 nanos a pixel */
+		     CHARGE_USAGE, 2 * 40000000);
 	assert_true(ASK(OPENAI, "/v1/images/generations",
 			"{\"model\":\"dall-e-3\",\"size\":\"1792x1024\",\"quality\":\"hd\",\"n\":2}",
 			two, JSON)
