@@ -3,7 +3,7 @@
 import gzip
 
 from bodies import (ANTHROPIC, AZURE, BEDROCK, CHAT, GEMINI, MESSAGES, OPENAI, RESPONSES, Answer, Case, Exchange, aws, js,
-                    one, sse, text, typed)
+                    one, text, typed)
 
 BACKGROUND = {"model": "gpt-5.4", "background": True, "input": "think"}
 
