@@ -7,10 +7,10 @@
 #include "tap/tap_internal.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sys/queue.h>
 
 #include "base/cleanup.h"
+#include "base/thread.h"
 #include "tap/multi.h"
 
 /* A program on some sites. */
@@ -24,6 +24,12 @@ struct tap_probes {
 	size_t n;
 	struct held held[];
 };
+
+/*
+ * At the end. Each removal waits for the kernel to know that nobody runs the probe any more, and those that wait
+ * at once wait for the same: docs/facts/kernel.md, "Attach and detach".
+ */
+#define LEAVING_THREADS 32
 
 /* More sites than any file has: a function is written at most a few times. */
 #define SITES_MAX 256
@@ -159,69 +165,90 @@ int tap_attach(struct tap *tap, const char *path, pid_t pid, const struct tap_si
 	return 0;
 }
 
-/* What waits to be taken away, and whether a thread is at it. */
-static pthread_mutex_t leaving_lock = PTHREAD_MUTEX_INITIALIZER;
-static STAILQ_HEAD(, tap_probes) leaving = STAILQ_HEAD_INITIALIZER(leaving);
-static bool leaving_runs;
-
-static void release(struct tap_probes *probes)
+static void release(struct held held)
 {
-	for (size_t i = 0; i < probes->n; i++) {
-		if (probes->held[i].link)
-			bpf_link__destroy(probes->held[i].link);
-		else
-			close(probes->held[i].fd);
-	}
-	free(probes);
+	if (held.link)
+		bpf_link__destroy(held.link);
+	else
+		close(held.fd);
 }
 
 struct tap_probes *tap_detach_now(struct tap_probes *probes)
 {
-	if (probes)
-		release(probes);
+	if (!probes)
+		return NULL;
+	for (size_t i = 0; i < probes->n; i++)
+		release(probes->held[i]);
+	free(probes);
 	return NULL;
 }
 
-static struct tap_probes *next_leaving(void)
+/* What waits to be taken away, and the threads that are at it. */
+static pthread_mutex_t leaving_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t leaving_over = PTHREAD_COND_INITIALIZER;
+static STAILQ_HEAD(, tap_probes) leaving = STAILQ_HEAD_INITIALIZER(leaving);
+static size_t leaving_threads;
+
+/* False: nothing is left, and the caller is no thread of these any more. */
+static bool next_leaving(struct held *ret)
 {
 	struct tap_probes *probes;
 
 	pthread_mutex_lock(&leaving_lock);
-	probes = STAILQ_FIRST(&leaving);
-	if (probes)
+	while ((probes = STAILQ_FIRST(&leaving)) && !probes->n) {
 		STAILQ_REMOVE_HEAD(&leaving, link);
-	else
-		leaving_runs = false;
+		free(probes);
+	}
+	if (probes)
+		*ret = probes->held[--probes->n];
+	else if (!--leaving_threads)
+		pthread_cond_broadcast(&leaving_over);
 	pthread_mutex_unlock(&leaving_lock);
 	return probes;
 }
 
 static void *release_all(void *arg)
 {
-	struct tap_probes *probes;
+	struct held held;
 
-	while ((probes = next_leaving()))
-		release(probes);
+	while (next_leaving(&held))
+		release(held);
 	return NULL;
+}
+
+/* One thread more, which is counted already; without one to be had late is better than never. */
+static void start_release(void)
+{
+	if (thread_start(NULL, release_all, NULL))
+		release_all(NULL);
 }
 
 struct tap_probes *tap_detach(struct tap_probes *probes)
 {
-	pthread_t thread;
 	bool must_run;
 
 	if (!probes)
 		return NULL;
 	pthread_mutex_lock(&leaving_lock);
 	STAILQ_INSERT_TAIL(&leaving, probes, link);
-	must_run = !leaving_runs;
-	leaving_runs = true;
+	must_run = !leaving_threads;
+	leaving_threads += must_run;
 	pthread_mutex_unlock(&leaving_lock);
-	if (!must_run)
-		return NULL;
-	if (pthread_create(&thread, NULL, release_all, NULL))
-		release_all(NULL); /* no thread to be had: late is better than never */
-	else
-		pthread_detach(thread);
+	if (must_run)
+		start_release();
 	return NULL;
+}
+
+void tap_detach_wait(void)
+{
+	pthread_mutex_lock(&leaving_lock);
+	while (leaving_threads && leaving_threads < LEAVING_THREADS) {
+		leaving_threads++;
+		pthread_mutex_unlock(&leaving_lock);
+		start_release();
+		pthread_mutex_lock(&leaving_lock);
+	}
+	while (leaving_threads)
+		pthread_cond_wait(&leaving_over, &leaving_lock);
+	pthread_mutex_unlock(&leaving_lock);
 }

@@ -206,6 +206,7 @@ struct tap *tap_free(struct tap *tap)
 {
 	if (!tap)
 		return NULL;
+	tap_detach_wait();
 	ring_buffer__free(tap->ring);
 	tap_bpf__destroy(tap->skel);
 	tap_owners_free(&tap->owners);

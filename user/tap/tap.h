@@ -110,7 +110,9 @@ int tap_attach(struct tap *tap, const char *path, pid_t pid, const struct tap_si
 	       size_t n_sites, struct tap_probes **ret);
 /* Takes them away without blocking the caller (perf uprobes take 0.1 s each: in a thread). */
 struct tap_probes *tap_detach(struct tap_probes *probes);
-/* The same, and they are gone when it returns. */
+/* Waits until all that tap_detach() was given are gone, and hurries it with threads. */
+void tap_detach_wait(void);
+/* Takes them away; they are gone when it returns. */
 struct tap_probes *tap_detach_now(struct tap_probes *probes);
 
 /*
