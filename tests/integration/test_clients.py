@@ -233,8 +233,19 @@ def test_http2(stage, daemon, kind, api, stream):
     run, cgroup = stage.new_run()
     work = drive.job(api, run, stream, calls=CALLS, http2=True, settings={"answer_bytes": 200000})
     drive.make_calls(stage, kind, work, cgroup)
-    stage.must_agree(daemon, run, cgroup, CALLS)
+    rows = stage.must_agree(daemon, run, cgroup, CALLS)
     assert {row["http"] for row in stage.api.bill(run)} == {"2"}
+    assert {row["outcome"] for row in rows} == {"ok"}
+
+
+def test_http2_answer_ends_with_its_length(stage, daemon):
+    """curl goes on, or closes the connection, without waiting for END_STREAM."""
+    run, cgroup = stage.new_run()
+    work = drive.job(CHAT, run, calls=CALLS, http2=True,
+                     settings={"answer_bytes": 20000, "length": "known"})
+    drive.make_calls(stage, "curl", work, cgroup)
+    rows = stage.must_agree(daemon, run, cgroup, CALLS)
+    assert {row["outcome"] for row in rows} == {"ok"}
 
 
 def test_http2_streams_at_once(stage, daemon):

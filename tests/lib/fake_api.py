@@ -9,7 +9,7 @@ A request steers its answer by the header `x-fake: key=value,...`:
   answer_bytes=N      size of a JSON answer's text
   encoding=E          gzip, deflate, br, zstd or identity, whatever was asked for (JSON only)
   length=chunked      JSON in chunks; length=close: until the connection closes; for a stream also
-  length=known        content-length on a stream
+  length=known        content-length on a stream, or over HTTP/2, and there no END_STREAM
   cut=N               bytes are written N at a time, each a TLS record and a chunk of its own
   delay_ms=N          between two pieces of a stream
   leave=N             the server closes after N pieces of a stream

@@ -79,11 +79,19 @@ class Http2:
             if stream.exchange:
                 stream.exchange.close()
 
+    @staticmethod
+    def is_known(stream):
+        """The client has all once it has the length that was promised, and goes on by itself."""
+        return stream.exchange.request.fake.get("length") == "known"
+
     def answer(self, number, stream):
         headers = dict(stream.headers, host=stream.headers.get(":authority", ""))
         stream.exchange = self.begin(headers[":method"], headers[":path"], headers, stream.body)
         answer = stream.exchange.answer
-        self.h2.send_headers(number, [(":status", str(answer.status)), *stream.exchange.headers])
+        fields = [(":status", str(answer.status)), *stream.exchange.headers]
+        if self.is_known(stream):
+            fields.append(("content-length", str(sum(len(b) for b, _ in answer.pieces))))
+        self.h2.send_headers(number, fields)
         stream.pieces = stream.exchange.pieces()
 
     def advance(self, number):
@@ -95,7 +103,8 @@ class Http2:
                 stream.left = next(stream.pieces, None)
             if stream.left is None:
                 if stream.exchange.is_whole:
-                    self.h2.end_stream(number)
+                    if not self.is_known(stream):
+                        self.h2.end_stream(number)
                 else:
                     self.h2.reset_stream(number, error_code=2)
                 del self.streams[number]

@@ -18,6 +18,7 @@ enum head_field head_field(const char *name, size_t len)
 		{ ":authority", HEAD_HOST },
 		{ "content-type", HEAD_CONTENT_TYPE },
 		{ "content-encoding", HEAD_CONTENT_ENCODING },
+		{ "content-length", HEAD_CONTENT_LENGTH },
 		{ "anthropic-version", HEAD_ANTHROPIC_VERSION },
 		{ "x-litellm-response-cost", HEAD_COST },
 		{ "x-litellm-cache-key", HEAD_CACHE_KEY },
@@ -146,19 +147,26 @@ static void set_encoding(struct http_head *head, const char *value, size_t len)
 	add_encoding(head, value, (size_t)(end - value));
 }
 
-static void set_tokens(struct http_head *head, enum http_tokens which, const char *value, size_t len)
+/* Of nine digits at most. */
+static bool read_number(const char *value, size_t len, uint32_t *ret)
 {
 	uint32_t n = 0;
 
 	if (!len || len > 9)
-		return;
+		return false;
 	for (size_t i = 0; i < len; i++) {
 		if (value[i] < '0' || value[i] > '9')
-			return;
+			return false;
 		n = n * 10 + (uint32_t)(value[i] - '0');
 	}
-	head->tokens[which] = n;
-	head->has_tokens |= (uint8_t)(1u << which);
+	*ret = n;
+	return true;
+}
+
+static void set_tokens(struct http_head *head, enum http_tokens which, const char *value, size_t len)
+{
+	if (read_number(value, len, &head->tokens[which]))
+		head->has_tokens |= (uint8_t)(1u << which);
 }
 
 void head_set(struct http_head *head, enum head_field field, const char *value, size_t len)
@@ -180,6 +188,9 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 		break;
 	case HEAD_CONTENT_ENCODING:
 		set_encoding(head, value, len);
+		break;
+	case HEAD_CONTENT_LENGTH:
+		(void)read_number(value, len, &head->content_length);
 		break;
 	case HEAD_ANTHROPIC_VERSION:
 		head->has_anthropic_version = true;

@@ -52,6 +52,7 @@ struct http_head {
 	int status; /* of a response; 1xx never comes up, but 101 */
 	enum http_encoding encoding;
 	enum http_content content;
+	uint32_t content_length; /* 0: not known, or empty; HTTP/1 frames by it, and here it is not looked at */
 	bool path_is_cut;
 	bool is_upgrade;            /* 101 or CONNECT: what follows is not HTTP */
 	bool has_anthropic_version; /* request header: the dialect on any host */

@@ -104,6 +104,9 @@ static void data_take(struct http2 *http2, enum http_side side, const uint8_t *b
 	}
 	body_feed(&message->body, bytes, n);
 	http2->streams.giving = stream;
+	/* curl waits for no END_STREAM then, but resets the stream or closes the connection (RFC 9113 8.1.1) */
+	if (side == HTTP_RESPONSE && message->length && message->body.wire_bytes >= message->length)
+		stream_end(&http2->streams, stream, side, /* is_whole= */ true);
 }
 
 void http2_content_take(struct http2 *http2, enum http_side side, const uint8_t *bytes, size_t n)

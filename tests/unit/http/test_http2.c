@@ -72,6 +72,34 @@ static void a_reset_cuts_both_sides(void **state)
 	       ">2 POST api.openai.com /b\n>2 end 0 cut\n<2 end 0 cut\n");
 }
 
+/* Whose client goes on once it has the length that was promised, or whose server ends the stream by itself later. */
+static void an_answer_ends_with_its_length(void **state)
+{
+	start();
+	for (uint32_t stream = 1; stream <= 3; stream += 2) {
+		request(stream, "/a", 1);
+		block(HTTP_RESPONSE, stream, 0, 0, FIELDS(":status", "200", "content-length", "8"));
+		data(HTTP_RESPONSE, stream, 0, "part");
+		data(HTTP_RESPONSE, stream, 0, "half");
+	}
+	frame(HTTP_REQUEST, 3, 0, 1, "\0\0\0\10", 4);
+	data(HTTP_RESPONSE, 3, 1, "");
+	expect(">1 POST api.openai.com /a\n>1 end 0\n<1 200 0\n<1 \"parthalf\"\n<1 end 8\n"
+	       ">2 POST api.openai.com /a\n>2 end 0\n<2 200 0\n<2 \"parthalf\"\n<2 end 8\n");
+}
+
+/* What a request says of its length bounds nothing: a server may take more of it. */
+static void a_request_goes_on_beyond_its_length(void **state)
+{
+	start();
+	block(HTTP_REQUEST, 1, 0, 0,
+	      FIELDS(":method", "POST", ":scheme", "https", ":authority", "api.openai.com", ":path",
+		     "/a", "content-length", "4"));
+	data(HTTP_REQUEST, 1, 0, "part");
+	data(HTTP_REQUEST, 1, 1, "rest");
+	expect(">1 POST api.openai.com /a\n>1 \"partrest\"\n>1 end 8\n<1 end 0 cut\n");
+}
+
 static void what_is_open_is_cut_by_the_end(void **state)
 {
 	start();
@@ -145,6 +173,8 @@ int main(void)
 		TEST(streams_interleave),
 		TEST(continuation_padding_priority_and_trailers),
 		TEST(a_reset_cuts_both_sides),
+		TEST(an_answer_ends_with_its_length),
+		TEST(a_request_goes_on_beyond_its_length),
 		TEST(what_is_open_is_cut_by_the_end),
 		TEST(table_sizes_follow_the_settings),
 		TEST(a_push_keeps_the_table_in_step),
