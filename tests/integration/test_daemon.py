@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon's life: killed at any moment, ended cleanly, leaving nothing; and its commands."""
+import contextlib
 import csv
 import io
 import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -34,6 +36,25 @@ def test_killed_daemon_leaves_no_probe(stage, new_daemon):
     held = lab.bpf_objects(daemon.child.pid)
     daemon.stop(signal.SIGKILL)
     lab.wait(lambda: not lab.bpf_left(held), 20, lambda: f"{lab.bpf_left(held)} to go")
+
+
+def test_daemon_that_hangs_does_not_look_alive(new_daemon):
+    """It keeps its lock and its pid. Its last sign of life is made older, instead of waiting."""
+    daemon = new_daemon().start()
+    assert "NOTHING" not in daemon.run("report").stdout
+    daemon.child.send_signal(signal.SIGSTOP)
+    with contextlib.closing(sqlite3.connect(os.path.join(daemon.state, "ledger.db"))) as db, db:
+        db.execute("UPDATE runs SET begin_us = begin_us - 300000000, seen_us = seen_us - 300000000,"
+                   " seen_mono_us = seen_mono_us - 300000000")
+    for command in (("report",), ("top", "-1"), ("check",)):
+        said = daemon.run(*command).stdout
+        assert said.startswith("NOTHING IS METERED since about"), (command, said)
+        assert f"(pid {daemon.child.pid}) hangs" in said.splitlines()[0]
+        assert " to now (5 min " in said, (command, said)
+    daemon.child.send_signal(signal.SIGCONT)
+    assert daemon.stop() == 0
+    hung, stopped = json.loads(daemon.run("report", "--format", "json").stdout)["gaps"]
+    assert hung["hung"] and not hung["open"] and stopped["open"] and not stopped["hung"]
 
 
 def test_kill_9_loses_little_and_counts_nothing_twice(stage, new_daemon):

@@ -23,6 +23,8 @@
 #include "tap/tap.h"
 #include "who/who.h"
 
+#define DAY_US (86400 * US_PER_S)
+
 struct options {
 	const char *state, *config; /* config: that file is checked instead */
 	bool json;
@@ -304,7 +306,7 @@ static void print_ledger(struct ledger *ledger, const char *dir, const char *why
 		printf("  %s\n", why);
 	else if (!ledger)
 		printf("  none in %s yet: `aigress run` makes it\n", dir);
-	else if (metering->is_running)
+	else if (metering->life != GAPS_NOBODY)
 		printf("  %s/" LEDGER_FILE ", kept by pid %lld\n", dir, metering->pid);
 	else
 		printf("  %s/" LEDGER_FILE "; no daemon is running: nothing is metered\n", dir);
@@ -329,7 +331,7 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 							   scan->rows[i].files));
 	root = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o*, s:o*, s:o*, s:o*, s:o*}", "supported",
 			 can_run(features), "cgroup_root", cgroup_root, "running",
-			 metering->is_running, "features", list, "processes", processes, "coverage",
+			 metering->life == GAPS_MEASURING, "features", list, "processes", processes, "coverage",
 			 fact(ledger, "coverage"), "estimates", fact(ledger, "estimates"), "health",
 			 fact(ledger, "health"), "names", fact(ledger, "names"), "annotations",
 			 fact(ledger, "annotations"));
@@ -367,12 +369,16 @@ static void print_text(const struct feature features[FEATURES], struct scan *sca
 {
 	json_t *coverage = fact(ledger, "coverage"), *estimates = fact(ledger, "estimates");
 	json_t *sources = fact(ledger, "names"), *annotations = fact(ledger, "annotations");
+	int64_t now_us = clock_wall_us();
 
 	if (ledger)
 		metering_print(metering, stdout);
 	print_config(ledger);
 	print_features(features);
 	print_ledger(ledger, dir, why, metering);
+	if (ledger)
+		(void)metering_print_gaps(ledger, metering, now_us - DAY_US, now_us, METERING_GAPS,
+					  stdout);
 	print_processes(scan);
 	if (ledger)
 		coverage_print(coverage, estimates, name_library, scan);
@@ -430,7 +436,7 @@ int cmd_check(int argc, char **argv)
 	/* No ledger is a finding here, not an error. */
 	if (ledger_open(&ledger, options.state, false, &sentence) == -ENOENT)
 		free(take(sentence));
-	metering_read(ledger, options.state, clock_wall_us(), &metering);
+	metering_read(ledger, options.state, gaps_now(), &metering);
 	scan.returns = returns_of(ledger);
 	err = scan_processes(&scan);
 	if (!err && options.json)

@@ -7,10 +7,7 @@
 
 #include "base/cleanup.h"
 #include "cmd/show.h"
-#include "ledger/gaps.h"
 #include "tap/pin.h"
-
-#define GAPS_SHOWN 10
 
 static void on_gap(void *arg, const struct gap *gap)
 {
@@ -19,7 +16,7 @@ static void on_gap(void *arg, const struct gap *gap)
 	if (!gap->is_open)
 		return;
 	metering->since_us = gap->from_us;
-	metering->was_killed = gap->was_killed;
+	metering->why = gap->why;
 }
 
 static long long pid_of(struct ledger *ledger)
@@ -42,26 +39,47 @@ static void look_for_pins(const char *dir, struct metering *metering)
 	metering->knows_pins = metering->has_pins || errno == ENOENT;
 }
 
-void metering_read(struct ledger *ledger, const char *dir, int64_t now_us, struct metering *ret)
+void metering_read(struct ledger *ledger, const char *dir, struct gaps_time now,
+		   struct metering *ret)
 {
-	*ret = (struct metering){ .is_running = ledger_is_written(dir), .pid = pid_of(ledger) };
+	bool is_written = ledger_is_written(dir);
+
+	*ret = (struct metering){
+		.life = ledger     ? gaps_life(ledger, is_written, now) :
+			is_written ? GAPS_MEASURING :
+				     GAPS_NOBODY,
+		.pid = pid_of(ledger),
+	};
 	look_for_pins(dir, ret);
-	if (ledger && !ret->is_running)
-		(void)gaps_read(ledger, 0, now_us, false, on_gap, ret);
+	if (ledger)
+		(void)gaps_read(ledger, 0, now.wall_us, ret->life, on_gap, ret);
+}
+
+static void print_since(const struct metering *metering, FILE *out)
+{
+	char since[SHOW_LEN];
+
+	fprintf(out, "NOTHING IS METERED");
+	if (metering->since_us)
+		fprintf(out, " since %s%s", metering->why == GAP_STOPPED ? "" : "about ",
+			text_time(metering->since_us, since));
 }
 
 void metering_print(const struct metering *metering, FILE *out)
 {
-	char since[SHOW_LEN];
-
-	if (metering->is_running)
+	if (metering->life == GAPS_MEASURING)
 		return;
-	if (metering->since_us)
-		fprintf(out, "NOTHING IS METERED since %s%s: aigress %s.\n",
-			metering->was_killed ? "about " : "", text_time(metering->since_us, since),
-			metering->was_killed ? "died or was killed" : "was stopped");
+	print_since(metering, out);
+	if (metering->life == GAPS_HANGING)
+		fprintf(out, ": aigress (pid %lld) hangs, or cannot write its ledger.\n",
+			metering->pid);
+	else if (metering->life == GAPS_STARTING)
+		fprintf(out, ": aigress is starting.\n");
 	else
-		fprintf(out, "NOTHING IS METERED: aigress does not run.\n");
+		fprintf(out, ": aigress %s.\n",
+			!metering->since_us            ? "does not run" :
+			metering->why == GAP_STOPPED ? "was stopped" :
+							 "died or was killed");
 	fprintf(out, "%s\n\n",
 		!metering->knows_pins ? "Whether gates are pinned shut is only shown to root." :
 		metering->has_pins ? "Its gates are pinned (on-daemon-loss: hold): what was refused "
@@ -69,34 +87,54 @@ void metering_print(const struct metering *metering, FILE *out)
 				     "No gate is pinned: nothing is refused or paced.");
 }
 
+static void count(void *arg, const struct gap *gap)
+{
+	++*(size_t *)arg;
+}
+
 struct gap_printer {
 	FILE *out;
-	size_t n;
+	size_t n, skipped; /* gaps so far, and how many of them the first line stands for */
+	int64_t skipped_us;
 };
 
 static void print_gap(void *arg, const struct gap *gap)
 {
+	static const char *const whys[] = {
+		[GAP_STOPPED] = "",
+		[GAP_KILLED] = ": aigress died or was killed within a minute after the first of these "
+			       "times",
+		[GAP_HUNG] = ": aigress hung, from within a minute after the first of these times",
+	};
 	struct gap_printer *printer = arg;
 	char from[SHOW_LEN], until[SHOW_LEN], length[SHOW_LEN];
 
-	if (printer->n++ >= GAPS_SHOWN)
+	printer->n++;
+	if (printer->n <= printer->skipped)
+		printer->skipped_us += gap->until_us - gap->from_us;
+	if (printer->n == printer->skipped)
+		fprintf(printer->out, "no meter in %zu gaps before these (%s together)\n",
+			printer->skipped, show_duration((uint64_t)printer->skipped_us, length));
+	if (printer->n <= printer->skipped)
 		return;
-	fprintf(printer->out, "%sno meter %s to %s (%s)%s\n", printer->n == 1 ? "\n" : "",
-		text_time(gap->from_us, from),
+	fprintf(printer->out, "no meter %s to %s (%s)%s\n", text_time(gap->from_us, from),
 		gap->is_open ? "now" : text_time(gap->until_us, until),
 		show_duration((uint64_t)(gap->until_us - gap->from_us), length),
-		gap->was_killed ? ": aigress died or was killed within a minute after the first "
-				  "of these times" :
-				  "");
+		(unsigned)gap->why < ARRAY_SIZE(whys) ? whys[gap->why] : "");
 }
 
 int metering_print_gaps(struct ledger *ledger, const struct metering *metering, int64_t since_us,
-			int64_t now_us, FILE *out)
+			int64_t until_us, size_t most, FILE *out)
 {
 	struct gap_printer printer = { .out = out };
-	int err = gaps_read(ledger, since_us, now_us, metering->is_running, print_gap, &printer);
+	size_t n = 0;
+	int err = gaps_read(ledger, since_us, until_us, metering->life, count, &n);
 
-	if (printer.n > GAPS_SHOWN)
-		fprintf(out, "and %zu more gaps\n", printer.n - GAPS_SHOWN);
-	return err;
+	if (err || !n)
+		return err;
+	/* the latest say most */
+	printer.skipped = n > most ? n - most : 0;
+	fputc('\n', out);
+	err = gaps_read(ledger, since_us, until_us, metering->life, print_gap, &printer);
+	return err ? err : 1 + (int)(printer.skipped ? most + 1 : n);
 }

@@ -8,12 +8,12 @@
 
 #include <stdio.h>
 
-#include "ledger/ledger.h"
+#include "ledger/gaps.h"
 
 /* A state directory's daemon; pid 0: not known. */
 struct metering {
-	bool is_running;
-	bool was_killed;  /* the last one did not come to say that it ended */
+	enum gaps_life life;
+	enum gap_why why; /* nobody measures: how it came to that */
 	bool knows_pins;  /* this user may see what is pinned */
 	bool has_pins;    /* gates outlived it */
 	int64_t since_us; /* nobody measures since then; 0: not known */
@@ -21,16 +21,21 @@ struct metering {
 };
 
 /* `ledger` may be NULL: then only what the directory says is known. */
-void metering_read(struct ledger *ledger, const char *dir, int64_t now_us, struct metering *ret);
+void metering_read(struct ledger *ledger, const char *dir, struct gaps_time now,
+		   struct metering *ret);
 /*
- * Nothing while a daemon runs; else METERING_LINES lines: since when nobody measures, which gates are left,
+ * Nothing while a daemon measures; else METERING_LINES lines: since when nobody does, which gates are left,
  * and an empty one.
  */
 #define METERING_LINES 3
 void metering_print(const struct metering *metering, FILE *out);
 
-/* "no meter 2026-11-30T21:39:00Z to ... (1 min 2 s)" for each gap since since_us; 0 or -errno. */
+/*
+ * An empty line and "no meter 2026-11-30T21:39:00Z to ... (1 min 2 s)" for each gap between since_us and until_us,
+ * `most` of them, those before in one line; nothing if there is none. Returns how many lines, or -errno.
+ */
+#define METERING_GAPS 10
 int metering_print_gaps(struct ledger *ledger, const struct metering *metering, int64_t since_us,
-			int64_t now_us, FILE *out);
+			int64_t until_us, size_t most, FILE *out);
 
 #endif

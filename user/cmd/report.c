@@ -163,7 +163,7 @@ static void say_beside(struct ledger *ledger, const struct report *report)
 {
 	metering_print(report->metering, stderr);
 	(void)metering_print_gaps(ledger, report->metering, report->since_us, report->now_us,
-				  stderr);
+				  METERING_GAPS, stderr);
 }
 
 int cmd_report(int argc, char **argv)
@@ -182,7 +182,7 @@ int cmd_report(int argc, char **argv)
 	r = show_open("report", options.state, &ledger);
 	if (r)
 		return r;
-	metering_read(ledger, options.state, options.report.now_us, &metering);
+	metering_read(ledger, options.state, gaps_now(), &metering);
 	options.report.metering = &metering;
 	/* CSV is rows alone: what is to be known of them goes beside it. */
 	if (options.report.format == REPORT_CSV)

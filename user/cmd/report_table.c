@@ -186,7 +186,7 @@ static void end(struct report_writer *writer)
 	write_totals(writer);
 	if (report->metering)
 		(void)metering_print_gaps(writer->ledger, report->metering, report->since_us,
-					  report->now_us, writer->out);
+					  report->now_us, METERING_GAPS, writer->out);
 }
 
 const struct report_form report_table = { .begin = begin, .row = write_row, .end = end };

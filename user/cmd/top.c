@@ -15,6 +15,7 @@
 #include "cmd/options.h"
 #include "cmd/show.h"
 
+#define DAY_US         (86400 * US_PER_S)
 #define REFRESH_TENTHS 10 /* halfdelay(3) */
 
 struct options {
@@ -34,17 +35,23 @@ static const struct {
 	{ 'm', LEDGER_BY_MODEL },     { 's', LEDGER_BY_SOURCE },
 };
 
-/* The frame, and before it since when nobody measures. 0 or -errno. */
+/* The frame, before it since when nobody measures, and below it the latest gap of the day. 0 or -errno. */
 static int write_frame(struct ledger *ledger, const struct options *options, FILE *out,
 		       unsigned width, unsigned height)
 {
+	struct gaps_time now = gaps_now();
 	struct metering metering;
 	unsigned above;
+	int err;
 
-	metering_read(ledger, options->state, clock_wall_us(), &metering);
+	metering_read(ledger, options->state, now, &metering);
 	metering_print(&metering, out);
-	above = metering.is_running ? 0 : METERING_LINES;
-	return top_frame(ledger, options->key, out, width, height > above ? height - above : height);
+	above = metering.life == GAPS_MEASURING ? 0 : METERING_LINES;
+	err = top_frame(ledger, options->key, out, width, height > above ? height - above : height);
+	if (!err)
+		err = metering_print_gaps(ledger, &metering, now.wall_us - DAY_US, now.wall_us, 1,
+					  out);
+	return err < 0 ? err : 0;
 }
 
 static void draw(struct ledger *ledger, const struct options *options)

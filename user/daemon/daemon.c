@@ -100,7 +100,7 @@ int daemon_listen(struct daemon *daemon)
 void daemon_stop(struct daemon *daemon)
 {
 	if (daemon->is_measuring)
-		(void)gaps_end(daemon->ledger, clock_wall_us());
+		(void)gaps_end(daemon->ledger, gaps_now());
 	daemon->observers = observers_free(daemon->observers);
 	daemon->find = find_free(daemon->find);
 	if (daemon->tap)

@@ -106,6 +106,8 @@ static enum daemon_end start_ledger(struct daemon *daemon)
 		say(daemon->options.state, err, sentence);
 		return DAEMON_FAILED;
 	}
+	/* Without it readers take the one before for one that hangs, until this one measures. */
+	(void)gaps_take_over(daemon->ledger);
 	return DAEMON_OK;
 }
 
@@ -443,7 +445,7 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 			    daemon->config.find.returns == FIND_RETURN_INSTRUCTIONS);
 	(void)snapshot_put_rules(daemon->ledger, &daemon->config.rules);
 	config_publish(daemon);
-	err = gaps_begin(daemon->ledger, clock_wall_us());
+	err = gaps_begin(daemon->ledger, gaps_now());
 	daemon->is_measuring = !err;
 	if (err)
 		log_warn("that metering begins cannot be written (%s), proceeding: reports will show "

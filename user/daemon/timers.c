@@ -24,6 +24,7 @@
 #define SETTLE_NS      NS_PER_S
 #define SWEEP_NS       (60 * NS_PER_S)    /* connections of dead processes, long unread flows */
 #define PRUNE_NS       (86400 * NS_PER_S) /* once no old call was left, a day later again */
+#define BEAT_AGAIN_NS  (5 * NS_PER_S)
 #define UNREAD_NS      NS_PER_S           /* long unread flows, while a budget is nearly spent */
 
 struct timers {
@@ -230,13 +231,16 @@ static void on_sweep(void *arg)
 	(void)loop_arm(timers->sweep, has_changed || needs_sweeps(daemon) ? SWEEP_NS : PRUNE_NS);
 }
 
-/* What is missed for a full disk or a reader's lock is made up a minute later. */
+/* What is missed for a reader's lock is made up soon: readers take a daemon without a beat for one that hangs. */
 static void on_beat(void *arg)
 {
 	struct timers *timers = arg;
+	int err = gaps_beat(timers->daemon->ledger, gaps_now());
 
-	(void)gaps_beat(timers->daemon->ledger, clock_wall_us());
-	(void)loop_arm(timers->beat, GAPS_BEAT_NS);
+	if (err > 0)
+		log_warn("aigress hung for more than %d s: reports show a gap",
+			 GAPS_HANGS_US / 1000000);
+	(void)loop_arm(timers->beat, err < 0 ? BEAT_AGAIN_NS : GAPS_BEAT_NS);
 }
 
 /* A timer that fires when it is armed; after_ns: for the first time, 0: not yet. */

@@ -8,6 +8,7 @@
  *	settle    a flow has ended                          after a second: many ends at once
  *	pace      a target is paced                         each ENFORCER_PACE_NS while one is
  *	sweep     events were read, or a state ages         after a minute; on an idle host a day
+ *	beat      always: readers see that the loop turns   each GAPS_BEAT_NS
  *
  * An estimate is charged when its flow is settled, by a timer of its own: while it shared the
  * snapshot's, a slow snapshot made charges late.

@@ -135,9 +135,14 @@ static const char schema_9[] =
 	"CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, begin_us INTEGER NOT NULL,"
 	" seen_us INTEGER NOT NULL, end_us INTEGER NOT NULL);";
 
+/* How a daemon ended (enum gap_why), and when it was last known to run, by CLOCK_MONOTONIC. */
+static const char schema_10[] =
+	"ALTER TABLE runs ADD COLUMN how INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE runs ADD COLUMN seen_mono_us INTEGER NOT NULL DEFAULT 0;";
+
 /* migrations[n] takes a file from version n to n + 1. */
 static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4, schema_5,
-					  schema_6, schema_7, schema_8, schema_9 };
+					  schema_6, schema_7, schema_8, schema_9, schema_10 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

@@ -64,6 +64,6 @@ void scrape_write_gaps(struct scrape *scrape)
 	int64_t sum_us;
 
 	if (scrape->sources.ledger && !gaps_sum(scrape->sources.ledger, scrape->now_us - DAY_US,
-						scrape->now_us, true, &sum_us))
+						scrape->now_us, GAPS_MEASURING, &sum_us))
 		exposition_count(&scrape->out, "", NULL, NULL, (uint64_t)(sum_us / US_PER_S));
 }

@@ -13,17 +13,23 @@ static char dir[64];
 static struct said said;
 static struct ledger *ledger; /* of a daemon that runs */
 
-/* One ran and was stopped, an hour ago; another was killed half an hour ago. */
+static struct gaps_time ago(int64_t minutes)
+{
+	struct gaps_time now = gaps_now();
+
+	now.wall_us -= minutes * 60 * US_PER_S;
+	now.mono_us -= minutes * 60 * US_PER_S;
+	return now;
+}
+
+/* One ran and was stopped, an hour ago; another was killed 48 minutes ago. */
 static int make_ledger(void **state)
 {
-	int64_t now_us = clock_wall_us(), minute_us = 60 * US_PER_S;
-
 	if (unit_folder(dir) || ledger_open(&ledger, dir, true, NULL))
 		return -1;
-	return gaps_begin(ledger, now_us - 120 * minute_us) |
-	       gaps_end(ledger, now_us - 60 * minute_us) |
-	       gaps_begin(ledger, now_us - 50 * minute_us) |
-	       gaps_beat(ledger, now_us - 30 * minute_us);
+	return gaps_begin(ledger, ago(120)) | gaps_end(ledger, ago(60)) |
+	       gaps_begin(ledger, ago(50)) | gaps_beat(ledger, ago(49)) |
+	       gaps_beat(ledger, ago(48)) | gaps_take_over(ledger);
 }
 
 static int drop_ledger(void **state)
@@ -50,7 +56,7 @@ static void each_surface_says_first_that_nobody_measures(void **state)
 	contains(said.out, "died or was killed");
 	contains(said.out, "No gate is pinned");
 	contains(said.out, "(10 min 0 s)\n");
-	contains(said.out, " to now (30 min 0 s): aigress died or was killed");
+	contains(said.out, " to now (48 min 0 s): aigress died or was killed");
 	RUN(&said, cmd_top, "top", "-1", "--state", dir);
 	is_first(said.out, dead);
 	RUN(&said, cmd_check, "check", "--state", dir);
@@ -72,15 +78,43 @@ static void each_surface_says_first_that_nobody_measures(void **state)
 
 static void while_a_daemon_runs_only_gaps_are_shown(void **state)
 {
-	assert_int_equal(gaps_begin(ledger, clock_wall_us()), 0);
+	assert_int_equal(gaps_begin(ledger, gaps_now()), 0);
 	RUN(&said, cmd_report, "report", "--state", dir);
 	assert_null(strstr(said.out, "NOTHING"));
-	contains(said.out, "(30 min 0 s): aigress died or was killed");
+	contains(said.out, "(48 min 0 s): aigress died or was killed");
 	RUN(&said, cmd_top, "top", "-1", "--state", dir);
 	assert_null(strstr(said.out, "NOTHING"));
 	RUN(&said, cmd_check, "check", "--state", dir);
 	contains(said.out, "kept by pid");
+	contains(said.out, "(48 min 0 s): aigress died or was killed");
 	assert_null(strstr(said.out, "NOTHING"));
+}
+
+/* It has its lock, and its last sign of life is five minutes old. */
+static void a_daemon_that_hangs_does_not_look_alive(void **state)
+{
+	static const char hangs[] = "NOTHING IS METERED since about ";
+	json_t *json;
+
+	assert_int_equal(gaps_begin(ledger, ago(5)), 0);
+	RUN(&said, cmd_report, "report", "--state", dir);
+	is_first(said.out, hangs);
+	contains(said.out, "hangs, or cannot write its ledger");
+	contains(said.out, "to now (5 min 0 s): aigress hung");
+	RUN(&said, cmd_top, "top", "-1", "--state", dir);
+	is_first(said.out, hangs);
+	contains(said.out, "no meter in 2 gaps before these (53 min 0 s together)\n");
+	RUN(&said, cmd_check, "check", "--state", dir);
+	is_first(said.out, hangs);
+	RUN(&said, cmd_report, "report", "--format", "json", "--state", dir);
+	json = json_loads(said.out, 0, NULL);
+	assert_true(json_is_false(json_object_get(json, "metering")));
+	json_decref(json);
+	/* It goes on. */
+	assert_int_equal(gaps_beat(ledger, gaps_now()), 1);
+	RUN(&said, cmd_top, "top", "-1", "--state", dir);
+	assert_null(strstr(said.out, "NOTHING"));
+	contains(said.out, "(5 min 0 s): aigress hung");
 }
 
 #define HELD(test) cmocka_unit_test_setup_teardown(test, make_ledger, drop_ledger)
@@ -90,6 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HELD(each_surface_says_first_that_nobody_measures),
 		HELD(while_a_daemon_runs_only_gaps_are_shown),
+		HELD(a_daemon_that_hangs_does_not_look_alive),
 	};
 
 	return cmocka_run_group_tests_name("metering", tests, NULL, NULL);

@@ -86,7 +86,38 @@ static const char old_schema_5[] =
 	"ALTER TABLE hours ADD COLUMN error_output INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE hours ADD COLUMN error_nanos INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const old_schemas[] = { old_schema_1, old_schema_2, old_schema_3, old_schema_4,
-					   old_schema_5 };
+static const char old_schema_6[] =
+	"ALTER TABLE actions ADD COLUMN outcome TEXT NOT NULL DEFAULT '';"
+	"UPDATE actions SET outcome = CASE WHEN action = 'override' THEN 'ordered'"
+	" WHEN result GLOB 'done: SIGKILL after the grace*' THEN 'finished'"
+	" WHEN result GLOB 'done: it ended within the grace*' THEN 'finished'"
+	" WHEN result GLOB 'done*' THEN 'done' WHEN result GLOB 'rehearsed*' THEN 'rehearsed'"
+	" WHEN result GLOB 'ended*' THEN 'ended' WHEN result GLOB 'failed*' THEN 'failed'"
+	" WHEN result GLOB 'refused*' THEN 'refused' ELSE '' END;";
+
+static const char old_schema_7[] =
+	"CREATE TABLE jobs (provider TEXT NOT NULL, id TEXT NOT NULL, time_us INTEGER NOT NULL,"
+	" PRIMARY KEY (provider, id)) WITHOUT ROWID;"
+	"CREATE INDEX jobs_time ON jobs (time_us);";
+
+#define OLD_SCHEMA_8_COLUMNS(table)                                                     \
+	"ALTER TABLE " table " ADD COLUMN under_input INTEGER NOT NULL DEFAULT 0;"  \
+	"ALTER TABLE " table " ADD COLUMN under_output INTEGER NOT NULL DEFAULT 0;" \
+	"ALTER TABLE " table " ADD COLUMN under_nanos INTEGER NOT NULL DEFAULT 0;"  \
+	"ALTER TABLE " table " ADD COLUMN over_nanos INTEGER NOT NULL DEFAULT 0;"   \
+	"ALTER TABLE " table " ADD COLUMN excess INTEGER NOT NULL DEFAULT 0;"       \
+	"UPDATE " table " SET under_input = min(error_input, input),"               \
+	" under_output = min(error_output, output), over_nanos = error_nanos,"      \
+	" under_nanos = min(error_nanos, cost_nanos)"                               \
+	" WHERE error_input OR error_output OR error_nanos;"
+static const char old_schema_8[] = OLD_SCHEMA_8_COLUMNS("calls") OLD_SCHEMA_8_COLUMNS("hours");
+
+static const char old_schema_9[] =
+	"CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, begin_us INTEGER NOT NULL,"
+	" seen_us INTEGER NOT NULL, end_us INTEGER NOT NULL);";
+
+static const char *const old_schemas[] = { old_schema_1, old_schema_2, old_schema_3,
+					   old_schema_4, old_schema_5, old_schema_6,
+					   old_schema_7, old_schema_8, old_schema_9 };
 
 #endif

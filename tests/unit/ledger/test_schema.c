@@ -116,6 +116,11 @@ static void make_old(int version)
 		    " measured_permille, last_calls) VALUES (%lld, 'b', 'f:1', '%s', 'match', 't', '%s',"
 		    " 0, 1, 2, 0, 0, 0, 1000, '[5]')",
 		    T0, sentences[i].action, sentences[i].result);
+	for (size_t i = 0; version >= 6 && i < ARRAY_SIZE(sentences); i++)
+		run(db, "UPDATE actions SET outcome = '%s' WHERE id = %zu",
+		    action_result_name(sentences[i].outcome), i + 1);
+	if (version >= 9)
+		run(db, "INSERT INTO runs (begin_us, seen_us, end_us) VALUES (1, 2, 0)");
 	sqlite3_close(db);
 }
 
@@ -152,7 +157,7 @@ static void see_row(void *arg, const struct ledger_row *row)
 
 static void each_schema_so_far_becomes_the_present_one(void **state)
 {
-	assert_int_equal(schema_version, OLD + 4);
+	assert_int_equal(schema_version, OLD + 1);
 	remove_dir(state);
 	for (int version = 0; version <= OLD; version++) {
 		int calls = 0, actions = 0, rows = 0;
