@@ -331,10 +331,10 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 							   scan->rows[i].files));
 	root = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o*, s:o*, s:o*, s:o*, s:o*}", "supported",
 			 can_run(features), "cgroup_root", cgroup_root, "running",
-			 metering->life == GAPS_MEASURING, "features", list, "processes", processes, "coverage",
-			 fact(ledger, "coverage"), "estimates", fact(ledger, "estimates"), "health",
-			 fact(ledger, "health"), "names", fact(ledger, "names"), "annotations",
-			 fact(ledger, "annotations"));
+			 metering->life == GAPS_MEASURING, "features", list, "processes", processes,
+			 "coverage", fact(ledger, "coverage"), "estimates",
+			 fact(ledger, "estimates"), "health", fact(ledger, "health"), "names",
+			 fact(ledger, "names"), "annotations", fact(ledger, "annotations"));
 	json_object_set_new(root, "config", fact(ledger, "config"));
 	if (!root)
 		return -ENOMEM;

@@ -77,9 +77,9 @@ void metering_print(const struct metering *metering, FILE *out)
 		fprintf(out, ": aigress is starting.\n");
 	else
 		fprintf(out, ": aigress %s.\n",
-			!metering->since_us            ? "does not run" :
+			!metering->since_us          ? "does not run" :
 			metering->why == GAP_STOPPED ? "was stopped" :
-							 "died or was killed");
+						       "died or was killed");
 	fprintf(out, "%s\n\n",
 		!metering->knows_pins ? "Whether gates are pinned shut is only shown to root." :
 		metering->has_pins ? "Its gates are pinned (on-daemon-loss: hold): what was refused "

@@ -121,11 +121,10 @@ static void add_gap(void *arg, const struct gap *gap)
 {
 	char from[SHOW_LEN], until[SHOW_LEN];
 
-	json_array_append_new(arg, json_pack("{s:s, s:s, s:b, s:b, s:b}", "from",
-					     text_time(gap->from_us, from), "until",
-					     text_time(gap->until_us, until), "open", gap->is_open,
-					     "killed", gap->why == GAP_KILLED, "hung",
-					     gap->why == GAP_HUNG));
+	json_array_append_new(
+		arg, json_pack("{s:s, s:s, s:b, s:b, s:b}", "from", text_time(gap->from_us, from),
+			       "until", text_time(gap->until_us, until), "open", gap->is_open,
+			       "killed", gap->why == GAP_KILLED, "hung", gap->why == GAP_HUNG));
 }
 
 static void write_gaps(struct report_writer *writer)
@@ -133,10 +132,10 @@ static void write_gaps(struct report_writer *writer)
 	const struct report *report = writer->report;
 	json_t *gaps = json_array();
 
-	(void)gaps_read(writer->ledger, report->since_us, report->now_us,
-			report->metering->life, add_gap, gaps);
-	fprintf(writer->out,
-		",\n\"metering\":%s,\"gaps\":", report->metering->life == GAPS_MEASURING ? "true" : "false");
+	(void)gaps_read(writer->ledger, report->since_us, report->now_us, report->metering->life,
+			add_gap, gaps);
+	fprintf(writer->out, ",\n\"metering\":%s,\"gaps\":",
+		report->metering->life == GAPS_MEASURING ? "true" : "false");
 	write_object(writer->out, gaps);
 }
 

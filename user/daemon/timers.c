@@ -25,7 +25,7 @@
 #define SWEEP_NS       (60 * NS_PER_S)    /* connections of dead processes, long unread flows */
 #define PRUNE_NS       (86400 * NS_PER_S) /* once no old call was left, a day later again */
 #define BEAT_AGAIN_NS  (5 * NS_PER_S)
-#define UNREAD_NS      NS_PER_S           /* long unread flows, while a budget is nearly spent */
+#define UNREAD_NS      NS_PER_S /* long unread flows, while a budget is nearly spent */
 
 struct timers {
 	struct daemon *daemon;

@@ -54,9 +54,10 @@ int gaps_beat(struct ledger *ledger, struct gaps_time now)
 	if (err)
 		return err;
 	if (now.mono_us - seen_us < GAPS_HANGS_US)
-		return run(ledger,
-			   "UPDATE runs SET seen_us = max(seen_us, ?1), seen_mono_us = ?2" LAST IS_ALIVE,
-			   now, 0);
+		return run(
+			ledger,
+			"UPDATE runs SET seen_us = max(seen_us, ?1), seen_mono_us = ?2" LAST IS_ALIVE,
+			now, 0);
 	err = end_as(ledger, GAP_HUNG);
 	if (!err)
 		err = gaps_begin(ledger, now);
@@ -116,8 +117,8 @@ int gaps_read(struct ledger *ledger, int64_t since_us, int64_t until_us, enum ga
 	struct gap gap = { 0 };
 	bool is_first = true;
 	int result;
-	int err = ledger_prepare(ledger, "SELECT begin_us, seen_us, end_us, how FROM runs ORDER BY id",
-				 &statement);
+	int err = ledger_prepare(
+		ledger, "SELECT begin_us, seen_us, end_us, how FROM runs ORDER BY id", &statement);
 
 	if (err)
 		return err;

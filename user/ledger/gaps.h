@@ -10,9 +10,10 @@
 
 #include "ledger/ledger.h"
 
-#define GAPS_BEAT_NS     60000000000ULL /* between two heartbeats: what a kill -9 may hide */
-#define GAPS_HANGS_US    90000000       /* without one: a beat, and as long as gates are kept for a late loop */
-#define GAPS_SHORTEST_US 1000000        /* shorter ones that are over are not reported */
+#define GAPS_BEAT_NS 60000000000ULL /* between two heartbeats: what a kill -9 may hide */
+#define GAPS_HANGS_US \
+	90000000 /* without one: a beat, and as long as gates are kept for a late loop */
+#define GAPS_SHORTEST_US 1000000 /* shorter ones that are over are not reported */
 
 /* Microseconds of both clocks: the wall clock's are what is shown, but it may be set, and a host may sleep. */
 struct gaps_time {
@@ -39,9 +40,9 @@ int gaps_beat(struct ledger *ledger, struct gaps_time now);
 
 /* What a state directory's daemon does. */
 enum gaps_life {
-	GAPS_NOBODY,    /* no process has the ledger open for writing */
-	GAPS_STARTING,  /* one has, and has not begun to measure */
-	GAPS_HANGING,   /* one has, and gives no sign of life */
+	GAPS_NOBODY,   /* no process has the ledger open for writing */
+	GAPS_STARTING, /* one has, and has not begun to measure */
+	GAPS_HANGING,  /* one has, and gives no sign of life */
 	GAPS_MEASURING,
 };
 /* is_written: ledger_is_written(). A ledger that cannot be read is taken for one that is measured for. */

@@ -304,7 +304,8 @@ static json_t *gaps(const struct scrape_sources *sources, int64_t now_us)
 	json_t *array = json_array();
 
 	if (sources->ledger)
-		(void)gaps_read(sources->ledger, now_us - DAY_US, now_us, GAPS_MEASURING, add_gap, array);
+		(void)gaps_read(sources->ledger, now_us - DAY_US, now_us, GAPS_MEASURING, add_gap,
+				array);
 	return array;
 }
 

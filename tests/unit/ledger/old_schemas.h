@@ -100,7 +100,7 @@ static const char old_schema_7[] =
 	" PRIMARY KEY (provider, id)) WITHOUT ROWID;"
 	"CREATE INDEX jobs_time ON jobs (time_us);";
 
-#define OLD_SCHEMA_8_COLUMNS(table)                                                     \
+#define OLD_SCHEMA_8_COLUMNS(table)                                                 \
 	"ALTER TABLE " table " ADD COLUMN under_input INTEGER NOT NULL DEFAULT 0;"  \
 	"ALTER TABLE " table " ADD COLUMN under_output INTEGER NOT NULL DEFAULT 0;" \
 	"ALTER TABLE " table " ADD COLUMN under_nanos INTEGER NOT NULL DEFAULT 0;"  \
