@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/decimal.h"
 
+#include <stddef.h>
+
 /* As decimal_read(); is_exact: nothing was rounded away. */
 static bool read_scaled(const char *text, int scale, uint64_t *ret, bool *ret_is_exact)
 {
@@ -73,4 +75,35 @@ bool decimal_count(const char *text, uint64_t *ret)
 		return false;
 	*ret = value;
 	return true;
+}
+
+const char *decimal_prefix(const char *text, unsigned places, int64_t *ret)
+{
+	const char *at = text;
+	int64_t value = 0;
+
+	if (*at < '0' || *at > '9')
+		return NULL;
+	for (; *at >= '0' && *at <= '9'; at++)
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, *at - '0', &value))
+			return NULL;
+	if (*at == '.') {
+		at++;
+		if (*at < '0' || *at > '9')
+			return NULL;
+		for (; *at >= '0' && *at <= '9'; at++) {
+			if (!places)
+				return NULL;
+			places--;
+			if (__builtin_mul_overflow(value, 10, &value) ||
+			    __builtin_add_overflow(value, *at - '0', &value))
+				return NULL;
+		}
+	}
+	while (places--)
+		if (__builtin_mul_overflow(value, 10, &value))
+			return NULL;
+	*ret = value;
+	return at;
 }

@@ -13,5 +13,10 @@
 bool decimal_read(const char *text, int scale, uint64_t *ret);
 /* A count: a whole number (also "12.0"), at most 2^53, up to which all JSON readers agree. */
 bool decimal_count(const char *text, uint64_t *ret);
+/*
+ * Plain digits with at most `places` behind the point, times 10^places, into ret. Returns what follows the
+ * number; NULL: there is none, or it is beyond int64_t.
+ */
+const char *decimal_prefix(const char *text, unsigned places, int64_t *ret);
 
 #endif

@@ -14,7 +14,6 @@
 #include "cmd/preview.h"
 #include "cmd/show.h"
 #include "config/config.h"
-#include "meter/api.h"
 #include "meter/price.h"
 
 #define CONFIG_FILE "/etc/aigress/aigress.yaml"
@@ -30,22 +29,16 @@ static bool check_named(const struct config *config, const char *path, FILE *err
 	_cleanup_free_ char *sentence = NULL;
 	struct prices *prices = NULL;
 	bool is_right = true;
+	int failed;
 
-	for (size_t i = 0; i < config->n_hosts; i++) {
-		int failed = api_add_host(config->hosts[i].pattern, config->hosts[i].provider);
-
-		if (!failed)
-			continue;
-		is_right = false;
-		fprintf(err, "%s: hosts[%zu]: \"%s\" like \"%s\": %s\n", path, i,
-			config->hosts[i].pattern, config->hosts[i].provider,
-			failed == -ENOENT ? "no such provider" : strerror(-failed));
-	}
 	if (!config->prices || prices_new(&prices) < 0)
 		return is_right;
-	if (prices_load(prices, config->prices, "override", &sentence) < 0) {
+	failed = prices_load(prices, config->prices, "override", &sentence);
+	if (failed) {
 		is_right = false;
-		fprintf(err, "%s: prices: %s\n", path, sentence ? sentence : config->prices);
+		fprintf(err, "%s:%u: prices: %s%s%s\n", path, config->prices_line,
+			sentence ? sentence : config->prices, sentence ? "" : ": ",
+			sentence ? "" : strerror(-failed));
 	}
 	prices_free(prices);
 	return is_right;
@@ -60,6 +53,8 @@ static int load(struct config *config, const char *path)
 		fprintf(stderr, "%s\n", errors ? errors : path);
 		return CMD_USAGE;
 	}
+	if (config->warnings)
+		fprintf(stderr, "%s\n", config->warnings);
 	if (check_named(config, path, stderr))
 		return CMD_OK;
 	config_done(config);

@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/decimal.h"
+#include "base/amount.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "cmd/override_check.h"
@@ -57,27 +57,17 @@ static int read_duration(const char *text, int64_t *ret_us)
 	return -EINVAL;
 }
 
-/* "100 USD" or "2000000 tokens". */
+/* "100 USD" or "2M tokens". */
 static int read_limit(const char *text, struct override *ret)
 {
-	char number[32];
-	uint64_t value;
-	size_t len = strcspn(text, " ");
+	struct amount amount;
+	const char *end = amount_read(text, &amount);
 
-	if (len >= sizeof(number))
+	if (!end || *end)
 		return -EINVAL;
-	memcpy(number, text, len);
-	number[len] = '\0';
-	if (!strcmp(text + len, " USD") && decimal_read(number, 9, &value) && value > 0 &&
-	    value <= INT64_MAX) {
-		ret->limit_nanos = (int64_t)value;
-		return 0;
-	}
-	if (!strcmp(text + len, " tokens") && decimal_count(number, &value) && value > 0) {
-		ret->limit_tokens = value;
-		return 0;
-	}
-	return -EINVAL;
+	ret->limit_nanos = amount.nanos;
+	ret->limit_tokens = (uint64_t)amount.tokens;
+	return 0;
 }
 
 static bool has_control(const char *text)
@@ -120,7 +110,7 @@ static int fill(const struct options *options, struct override *ret)
 	if (options->to && read_limit(options->to, ret) < 0)
 		return wrong("--to", options->to,
 			     "is not a limit; give one, as \"100 USD\" or "
-			     "\"2000000 tokens\"");
+			     "\"2M tokens\"");
 	snprintf(ret->key, sizeof(ret->key), "%s", options->key);
 	snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
 	snprintf(ret->made_by, sizeof(ret->made_by), "%s", asker());
@@ -271,7 +261,7 @@ static int clear(struct options *options)
 static const struct argp_option rows[] = {
 	{ "all", 'a', NULL, 0, "Everything, instead of a KEY", 0 },
 	{ "for", 'f', "TIME", 0, "How long, as 30m, 2h, 1d; 30d at most (default 1h)", 0 },
-	{ "to", 't', "LIMIT", 0, "raise: the new limit, as \"100 USD\" or \"2000000 tokens\"", 0 },
+	{ "to", 't', "LIMIT", 0, "raise: the new limit, as \"100 USD\" or \"2M tokens\"", 0 },
 	{ "reason", 'r', "TEXT", 0, "Why; kept in the ledger", 0 },
 	{ "force", 'F', NULL, 0, "Even if no budget or counter has that name yet", 0 },
 	{ 0 },

@@ -154,20 +154,20 @@ static int read_grace(struct config_reader *reader, yaml_node_t *node, const str
 	return 0;
 }
 
-/* "2 USD/hour" or "500000 tokens/hour" */
+/* "2 USD/hour" or "500k tokens/hour" */
 static int read_pace(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		     void *field)
 {
 	struct policy_step *step = field;
+	struct amount rate;
 
-	if (config_rate_of(node, &step->pace_per_hour) == 0)
-		return 0;
-	step->pace_in_tokens = true;
-	if (config_token_rate_of(node, &step->pace_per_hour) == 0)
-		return 0;
-	return config_fail_value(reader, node,
-				 "is not a rate above 0; give one as 2 USD/hour or "
-				 "500000 tokens/hour");
+	if (config_rate_of(node, &rate) < 0)
+		return config_fail_value(reader, node,
+					 "is not a rate above 0; give one as 2 USD/hour or "
+					 "500k tokens/hour");
+	step->pace_in_tokens = rate.tokens;
+	step->pace_per_hour = rate.tokens ? rate.tokens : rate.nanos;
+	return 0;
 }
 
 static int read_evidence(struct config_reader *reader, yaml_node_t *node,
@@ -284,9 +284,12 @@ static int read_spike(struct config_reader *reader, yaml_node_t *node, const str
 static int read_rate(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		     void *field)
 {
-	if (config_rate_of(node, field) < 0)
+	struct amount rate;
+
+	if (config_rate_of(node, &rate) < 0 || rate.tokens)
 		return config_fail_value(reader, node,
 					 "is not a rate above 0; give one as 5 USD/hour");
+	*(int64_t *)field = rate.nanos;
 	return 0;
 }
 
@@ -300,7 +303,7 @@ static int check_kind(struct config_reader *reader, yaml_node_t *node,
 		if (!budget->limit_nanos && !budget->limit_tokens)
 			return config_fail(reader, node,
 					   "lacks \"limit\"; give one, as 50 USD or "
-					   "2000000 tokens");
+					   "2M tokens");
 		return 0;
 	}
 	if (budget->limit_nanos || budget->limit_tokens || config_has(reader, node, "window"))

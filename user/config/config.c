@@ -18,6 +18,7 @@
 #include "config/reader.h"
 #include "config/receivers.h"
 #include "config/serve.h"
+#include "meter/api.h"
 
 #define FILE_MAX  (1u << 20)
 #define HOSTS_MAX 256
@@ -36,9 +37,31 @@ _Static_assert(FIND_RETURN_PROBES == 0 && FIND_RETURN_INSTRUCTIONS == 1, "in ret
 static const char *const first_calls[] = { "hold", "estimate", NULL };
 _Static_assert(CONFIG_HOLD == 0 && CONFIG_ESTIMATE == 1, "in first_calls' order");
 
+static int read_pattern(struct config_reader *reader, yaml_node_t *node,
+			const struct config_key *key, void *field)
+{
+	int r = config_host_pattern(reader, node, key, field);
+
+	if (r == 0 && !api_is_pattern(*(char **)field))
+		return config_fail_value(reader, node,
+					 "is not a host; a * stands for its first part, and two more "
+					 "follow, as *.corp.example");
+	return r;
+}
+
+static int read_like(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		     void *field)
+{
+	int r = config_name(reader, node, key, field);
+
+	if (r == 0 && !api_is_provider(*(char **)field))
+		return config_fail_unknown(reader, node, "a provider", api_provider_name);
+	return r;
+}
+
 static const struct config_key host_keys[] = {
-	{ "pattern", offsetof(struct config_host, pattern), .fn = config_host_pattern },
-	{ "like", offsetof(struct config_host, provider), .fn = config_name },
+	{ "pattern", offsetof(struct config_host, pattern), .fn = read_pattern },
+	{ "like", offsetof(struct config_host, provider), .fn = read_like },
 	{ NULL },
 };
 
@@ -96,6 +119,24 @@ static int read_max_kills(struct config_reader *reader, yaml_node_t *node,
 	return 0;
 }
 
+static int read_prices(struct config_reader *reader, yaml_node_t *node,
+		       const struct config_key *key, void *field)
+{
+	struct config *config = field;
+
+	config->prices_line = config_line(node);
+	return config_path(reader, node, key, &config->prices);
+}
+
+static int read_serve(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		      void *field)
+{
+	struct config *config = field;
+
+	config->serve_line = config_line(node);
+	return config_serve(reader, node, key, &config->serve);
+}
+
 static const struct config_key file_keys[] = {
 	{ "enforce", offsetof(struct config, rules.enforce), .fn = config_bool },
 	{ "attach", offsetof(struct config, find.mode), config_choice, modes,
@@ -109,9 +150,9 @@ static const struct config_key file_keys[] = {
 	{ "on-daemon-loss", offsetof(struct config, rules.on_loss), config_choice, config_losses,
 	  .noun = CONFIG_LOSS_NOUN },
 	{ "max-kills", offsetof(struct config, rules.max_kills), .fn = read_max_kills },
-	{ "prices", offsetof(struct config, prices), .fn = config_path },
+	{ "prices", 0, .fn = read_prices },
 	{ "hosts", 0, .fn = read_hosts },
-	{ "serve", offsetof(struct config, serve), .fn = config_serve },
+	{ "serve", 0, .fn = read_serve },
 	{ "otlp", offsetof(struct config, otlp), .fn = config_otlp },
 	{ "budgets", offsetof(struct config, rules), .fn = config_budgets },
 	{ "node", offsetof(struct config, node), .fn = config_name },
@@ -180,6 +221,7 @@ static int parse(struct config *ret, const char *name, const char *text, size_t 
 		*ret_error = config_take_error(&reader);
 	} else {
 		*ret = config;
+		ret->warnings = take(reader.warnings);
 	}
 	config_close(&reader);
 	return r;
@@ -231,6 +273,7 @@ void config_done(struct config *config)
 	}
 	free(config->hosts);
 	free(config->prices);
+	free(config->warnings);
 	free(config->node);
 	webhook_rules_done(&config->webhooks);
 	names_config_done(&config->kube.names);

@@ -38,10 +38,12 @@ struct config {
 	struct webhook_rules webhooks;
 	struct kube_config kube; /* kubernetes */
 	struct annotations_config annotations;
-	struct serve_config serve;   /* metrics and the status page; off unless it is there */
-	struct otlp_config otlp;     /* where metrics are pushed to */
-	struct shared_config shared; /* the server of shared budgets */
-	char *prices;                /* the operator's price file; NULL: none */
+	struct serve_config serve;        /* metrics and the status page; off unless it is there */
+	struct otlp_config otlp;          /* where metrics are pushed to */
+	struct shared_config shared;      /* the server of shared budgets */
+	char *prices;                     /* the operator's price file; NULL: none */
+	unsigned prices_line, serve_line; /* in the file, for what is found wrong with them later */
+	char *warnings;                   /* one a line; NULL: none */
 };
 
 /* `path` NULL: the defaults. 0 or -errno, then ret_error is a sentence to free. */

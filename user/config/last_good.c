@@ -54,6 +54,16 @@ static void blank_comments(char *text, size_t len)
 	}
 }
 
+/* Where an alias behind a key ends: its node is the anchored one, of another place. */
+static size_t alias_end(const char *text, size_t len, size_t from)
+{
+	while (from < len && text[from] != '*')
+		from++;
+	while (from < len && text[from] != ' ' && text[from] != '\n')
+		from++;
+	return from;
+}
+
 /* Copies what may be kept over blanks, so that each stays in its line. 0 or -errno. */
 static int cut(const char *text, size_t len, char *ret)
 {
@@ -82,7 +92,9 @@ static int cut(const char *text, size_t len, char *ret)
 		size_t from = byte_of(text, len, key->start_mark.index);
 		size_t to = byte_of(text, len, value->end_mark.index);
 
-		if (!is_left_out(key) && from < to)
+		if (to <= from)
+			to = alias_end(text, len, byte_of(text, len, key->end_mark.index));
+		if (!is_left_out(key))
 			memcpy(ret + from, text + from, to - from);
 	}
 	yaml_document_delete(&document);

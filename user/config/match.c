@@ -29,24 +29,24 @@ static int read_labels(struct config_reader *reader, yaml_node_t *node,
 }
 
 /* Who it is. A signal or a gate knows no host and no model: protect takes only these. */
-#define WHO_KEYS                                                                              \
-	{ "namespace", offsetof(struct policy_match, namespace), .fn = config_glob },         \
-		{ "workload", offsetof(struct policy_match, workload), .fn = config_glob },   \
-		{ "pod", offsetof(struct policy_match, pod), .fn = config_glob },             \
-		{ "container", offsetof(struct policy_match, container), .fn = config_glob }, \
-		{ "label", 0, .fn = read_labels },                                            \
-		{ "cgroup", offsetof(struct policy_match, cgroup), .fn = config_glob },       \
-		{ "unit", offsetof(struct policy_match, unit), .fn = config_glob },           \
-		{ "user", offsetof(struct policy_match, user), .fn = config_glob },           \
-		{ "command", offsetof(struct policy_match, command), .fn = config_glob },     \
-	{                                                                                     \
-		"exe", offsetof(struct policy_match, exe), .fn = config_glob                  \
+#define WHO_KEYS                                                                               \
+	{ "namespace", offsetof(struct policy_match, namespace), .fn = config_glob },          \
+		{ "workload", offsetof(struct policy_match, workload), .fn = config_glob },    \
+		{ "pod", offsetof(struct policy_match, pod), .fn = config_glob },              \
+		{ "container", offsetof(struct policy_match, container), .fn = config_glob },  \
+		{ "label", 0, .fn = read_labels },                                             \
+		{ "cgroup", offsetof(struct policy_match, cgroup), .fn = config_dotted_glob }, \
+		{ "unit", offsetof(struct policy_match, unit), .fn = config_dotted_glob },     \
+		{ "user", offsetof(struct policy_match, user), .fn = config_glob },            \
+		{ "command", offsetof(struct policy_match, command), .fn = config_glob },      \
+	{                                                                                      \
+		"exe", offsetof(struct policy_match, exe), .fn = config_dotted_glob            \
 	}
 
 static const struct config_key match_keys[] = {
 	WHO_KEYS,
-	{ "host", offsetof(struct policy_match, host), .fn = config_glob },
-	{ "model", offsetof(struct policy_match, model), .fn = config_glob },
+	{ "host", offsetof(struct policy_match, host), .fn = config_dotted_glob },
+	{ "model", offsetof(struct policy_match, model), .fn = config_dotted_glob },
 	{ NULL },
 };
 

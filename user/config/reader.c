@@ -92,7 +92,23 @@ unsigned config_line(const yaml_node_t *node)
 	return (unsigned)node->start_mark.line + 1;
 }
 
-static int fail_yaml(struct config_reader *reader, const yaml_parser_t *parser)
+/* Whether a tab indents the line in which libyaml stumbled; it says of it no more than that it is no token. */
+static bool is_tab(const yaml_parser_t *parser, const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	for (size_t line = parser->problem_mark.line; line && text < end; line--) {
+		const char *next = memchr(text, '\n', (size_t)(end - text));
+
+		text = next ? next + 1 : end;
+	}
+	while (text < end && *text == ' ')
+		text++;
+	return text < end && *text == '\t';
+}
+
+static int fail_yaml(struct config_reader *reader, const yaml_parser_t *parser, const char *text,
+		     size_t len)
 {
 	if (parser->error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
@@ -102,6 +118,9 @@ static int fail_yaml(struct config_reader *reader, const yaml_parser_t *parser)
 			reader->error = NULL;
 		return -EINVAL;
 	}
+	if (is_tab(parser, text, len))
+		return config_fail_line(reader, (unsigned)parser->problem_mark.line + 1,
+					"not YAML: the line is indented by a tab; put blanks there");
 	return config_fail_line(reader, (unsigned)parser->problem_mark.line + 1, "not YAML: %s%s%s",
 				parser->context ? parser->context : "", parser->context ? ", " : "",
 				parser->problem ? parser->problem : "cannot be read");
@@ -117,7 +136,7 @@ int config_open(struct config_reader *reader, const char *text, size_t len, yaml
 		return -ENOMEM;
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
 	if (!yaml_parser_load(&parser, &reader->document)) {
-		r = fail_yaml(reader, &parser);
+		r = fail_yaml(reader, &parser, text, len);
 		yaml_parser_delete(&parser);
 		return r;
 	}
@@ -125,7 +144,7 @@ int config_open(struct config_reader *reader, const char *text, size_t len, yaml
 	*ret_root = yaml_document_get_root_node(&reader->document);
 	if (*ret_root) {
 		if (!yaml_parser_load(&parser, &second)) {
-			r = fail_yaml(reader, &parser);
+			r = fail_yaml(reader, &parser, text, len);
 		} else {
 			yaml_node_t *root = yaml_document_get_root_node(&second);
 
@@ -146,6 +165,7 @@ void config_close(struct config_reader *reader)
 		yaml_document_delete(&reader->document);
 	reader->is_open = false;
 	free(take(reader->error));
+	free(take(reader->warnings));
 }
 
 /* Levenshtein's distance, for words of at most 31 bytes; else a great one. */
@@ -238,6 +258,9 @@ static int read_key(struct config_reader *reader, yaml_node_t *name, yaml_node_t
 	const struct config_key *key;
 	int r;
 
+	/* as in Compose files: a place for anchors */
+	if (!len && !strncmp(text_of(name), "x-", 2))
+		return 0;
 	key = find_key(keys, name);
 	if (!key)
 		return fail_key(reader, name, keys);
@@ -391,6 +414,52 @@ int config_index(const yaml_node_t *node, const char *const *names)
 		if (!strcmp(text_of(node), names[i]))
 			return i;
 	return -ENOENT;
+}
+
+int config_fail_unknown(struct config_reader *reader, const yaml_node_t *node, const char *noun,
+			const char *(*name)(size_t i))
+{
+	struct offer offer = { 0 };
+
+	for (size_t i = 0; name(i); i++)
+		if (!i || strcmp(name(i), name(i - 1)))
+			offer_add(&offer, text_of(node), name(i));
+	return fail_offer(reader, node, noun, &offer);
+}
+
+/* A glob has no such parts: fnmatch(3) would look for these very letters. */
+static const char *regex_part(const char *glob, bool has_dots)
+{
+	static const char *const parts[] = { ".+", "\\d", "\\w", "\\.", "(?", "|", ".*" };
+	size_t len = strlen(glob);
+
+	if (glob[0] == '^')
+		return "^";
+	if (len && glob[len - 1] == '$')
+		return "$";
+	for (size_t i = 0; i < ARRAY_SIZE(parts) - has_dots; i++)
+		if (strstr(glob, parts[i]))
+			return parts[i];
+	return NULL;
+}
+
+void config_warn_of_regex(struct config_reader *reader, const yaml_node_t *node, bool has_dots)
+{
+	const char *part = regex_part(text_of(node), has_dots);
+	_cleanup_free_ char *before = NULL;
+	char value[QUOTE_MAX];
+
+	if (!part || reader->n_warnings >= ERRORS_MAX)
+		return;
+	before = take(reader->warnings);
+	reader->n_warnings++;
+	quote(text_of(node), value);
+	if (asprintf(&reader->warnings,
+		     "%s%s%s:%u: %s: \"%s\" looks like a regular expression (%s), and is a glob: * is any "
+		     "text, ? one character, [a-z] one of these, and everything else itself",
+		     before ? before : "", before ? "\n" : "", reader->file, config_line(node),
+		     reader->path, value, part) < 0)
+		reader->warnings = NULL;
 }
 
 int config_choice(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,

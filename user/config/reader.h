@@ -11,13 +11,16 @@
 #include <stdint.h>
 #include <yaml.h>
 
+#include "base/amount.h"
+
 #define CONFIG_TEXT_MAX 1024 /* bytes of one value */
 
 struct config_reader {
 	const char *file;
 	char *error;   /* the first one, or one a line */
 	bool collects; /* go on behind an error, for the others */
-	unsigned n_errors;
+	unsigned n_errors, n_warnings;
+	char *warnings; /* one a line, or NULL */
 	char path[128]; /* "budgets[1].steps[0]" of what is being read */
 	yaml_document_t document;
 	bool is_open;
@@ -48,6 +51,11 @@ int config_fail(struct config_reader *reader, const yaml_node_t *node, const cha
 	__attribute__((format(printf, 3, 4)));
 /* The same with the value in quotes before the text. */
 int config_fail_value(struct config_reader *reader, const yaml_node_t *node, const char *text);
+/* The value is none of the names, of which NULL is behind the last: tells them, and the nearest. */
+int config_fail_unknown(struct config_reader *reader, const yaml_node_t *node, const char *noun,
+			const char *(*name)(size_t i));
+/* Adds a warning if a glob has what only regular expressions have. has_dots: names of its kind have dots. */
+void config_warn_of_regex(struct config_reader *reader, const yaml_node_t *node, bool has_dots);
 int config_fail_line(struct config_reader *reader, unsigned line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -70,6 +78,8 @@ int config_bool(struct config_reader *, yaml_node_t *, const struct config_key *
 int config_string(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 int config_name(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 int config_glob(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
+/* Of names that have dots: "api.*" is no regular expression there. */
+int config_dotted_glob(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 int config_path(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 int config_host_pattern(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 /* "80%" or "112.5%" into thousandths, 0.1 % to 1000 %. */
@@ -81,10 +91,8 @@ int config_limit(struct config_reader *reader, yaml_node_t *node, int64_t *ret_n
 		 uint64_t *ret_tokens);
 /* "500ms", "30s", "10m", "24h", "7d". 0 or -EINVAL, without an error set. */
 int config_duration_of(const yaml_node_t *node, uint64_t *ret_ns);
-/* "5 USD/hour", above 0; "8x of 24h". Likewise. */
-int config_rate_of(const yaml_node_t *node, int64_t *ret_nanos_per_hour);
-/* "500000 tokens/hour" */
-int config_token_rate_of(const yaml_node_t *node, int64_t *ret_per_hour);
+/* "5 USD/hour" or "500k tokens/hour", above 0; "8x of 24h". Likewise. */
+int config_rate_of(const yaml_node_t *node, struct amount *ret_per_hour);
 int config_spike_of(const yaml_node_t *node, uint64_t *ret_permille, uint64_t *ret_ns);
 /* Index of a scalar in a NULL-terminated list; -ENOENT: none. */
 int config_index(const yaml_node_t *node, const char *const *names);

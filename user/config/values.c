@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "config/reader.h"
 #include "meter/charge.h"
 
@@ -78,7 +79,21 @@ int config_host_pattern(struct config_reader *reader, yaml_node_t *node,
 int config_glob(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		void *field)
 {
-	return config_string(reader, node, key, field);
+	int r = config_string(reader, node, key, field);
+
+	if (r == 0)
+		config_warn_of_regex(reader, node, /* has_dots= */ false);
+	return r;
+}
+
+int config_dotted_glob(struct config_reader *reader, yaml_node_t *node,
+		       const struct config_key *key, void *field)
+{
+	int r = config_string(reader, node, key, field);
+
+	if (r == 0)
+		config_warn_of_regex(reader, node, /* has_dots= */ true);
+	return r;
 }
 
 int config_path(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
@@ -89,48 +104,13 @@ int config_path(struct config_reader *reader, yaml_node_t *node, const struct co
 	return config_string(reader, node, key, field);
 }
 
-/*
- * Digits with at most `places` after the point, times 10^places, into ret; returns what follows the
- * number, NULL if there is none or it is beyond int64_t.
- */
-static const char *read_decimal(const char *text, unsigned places, int64_t *ret)
-{
-	const char *at = text;
-	int64_t value = 0;
-
-	if (*at < '0' || *at > '9')
-		return NULL;
-	for (; *at >= '0' && *at <= '9'; at++)
-		if (__builtin_mul_overflow(value, 10, &value) ||
-		    __builtin_add_overflow(value, *at - '0', &value))
-			return NULL;
-	if (*at == '.') {
-		at++;
-		if (*at < '0' || *at > '9')
-			return NULL;
-		for (; *at >= '0' && *at <= '9'; at++) {
-			if (!places)
-				return NULL;
-			places--;
-			if (__builtin_mul_overflow(value, 10, &value) ||
-			    __builtin_add_overflow(value, *at - '0', &value))
-				return NULL;
-		}
-	}
-	while (places--)
-		if (__builtin_mul_overflow(value, 10, &value))
-			return NULL;
-	*ret = value;
-	return at;
-}
-
 int config_permille(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		    void *field)
 {
 	const char *end;
 	int64_t value;
 
-	end = node->type == YAML_SCALAR_NODE ? read_decimal(text_of(node), 1, &value) : NULL;
+	end = node->type == YAML_SCALAR_NODE ? decimal_prefix(text_of(node), 1, &value) : NULL;
 	if (!end || strcmp(end, "%") || value < 1 || value > 10000)
 		return config_fail_value(
 			reader, node,
@@ -142,25 +122,16 @@ int config_permille(struct config_reader *reader, yaml_node_t *node, const struc
 int config_limit(struct config_reader *reader, yaml_node_t *node, int64_t *ret_nanos,
 		 uint64_t *ret_tokens)
 {
-	static const char wrong[] = "is not a limit; give one above 0, as 50 USD or 2000000 tokens";
-	const char *text, *end;
-	int64_t value;
+	struct amount amount;
+	const char *end;
 
-	_Static_assert(NANOS_PER_USD == 1000000000, "nine decimals");
-	if (node->type != YAML_SCALAR_NODE)
-		return config_fail_value(reader, node, wrong);
-	text = text_of(node);
-	end = read_decimal(text, 9, &value);
-	if (end && value > 0 && !strcmp(end, " USD")) {
-		*ret_nanos = value;
-		return 0;
-	}
-	end = read_decimal(text, 0, &value);
-	if (end && value > 0 && !strcmp(end, " tokens")) {
-		*ret_tokens = (uint64_t)value;
-		return 0;
-	}
-	return config_fail_value(reader, node, wrong);
+	end = node->type == YAML_SCALAR_NODE ? amount_read(text_of(node), &amount) : NULL;
+	if (!end || *end)
+		return config_fail_value(
+			reader, node, "is not a limit; give one above 0, as 50 USD or 2M tokens");
+	*ret_nanos = amount.nanos;
+	*ret_tokens = (uint64_t)amount.tokens;
+	return 0;
 }
 
 static int read_duration(const char *text, uint64_t *ret_ns)
@@ -174,7 +145,7 @@ static int read_duration(const char *text, uint64_t *ret_ns)
 		      { "h", 3600000000000ULL },
 		      { "d", 86400000000000ULL } };
 	int64_t value;
-	const char *end = read_decimal(text, 0, &value);
+	const char *end = decimal_prefix(text, 0, &value);
 
 	for (size_t i = 0; end && i < sizeof(units) / sizeof(units[0]); i++)
 		if (!strcmp(end, units[i].unit))
@@ -189,28 +160,12 @@ int config_duration_of(const yaml_node_t *node, uint64_t *ret_ns)
 	return node->type == YAML_SCALAR_NODE ? read_duration(text_of(node), ret_ns) : -EINVAL;
 }
 
-int config_rate_of(const yaml_node_t *node, int64_t *ret_nanos_per_hour)
+int config_rate_of(const yaml_node_t *node, struct amount *ret_per_hour)
 {
 	const char *end;
-	int64_t value;
 
-	end = node->type == YAML_SCALAR_NODE ? read_decimal(text_of(node), 9, &value) : NULL;
-	if (!end || strcmp(end, " USD/hour") || value <= 0)
-		return -EINVAL;
-	*ret_nanos_per_hour = value;
-	return 0;
-}
-
-int config_token_rate_of(const yaml_node_t *node, int64_t *ret_per_hour)
-{
-	const char *end;
-	int64_t value;
-
-	end = node->type == YAML_SCALAR_NODE ? read_decimal(text_of(node), 0, &value) : NULL;
-	if (!end || strcmp(end, " tokens/hour") || value <= 0)
-		return -EINVAL;
-	*ret_per_hour = value;
-	return 0;
+	end = node->type == YAML_SCALAR_NODE ? amount_read(text_of(node), ret_per_hour) : NULL;
+	return end && !strcmp(end, "/hour") ? 0 : -EINVAL;
 }
 
 int config_spike_of(const yaml_node_t *node, uint64_t *ret_permille, uint64_t *ret_ns)
@@ -218,7 +173,7 @@ int config_spike_of(const yaml_node_t *node, uint64_t *ret_permille, uint64_t *r
 	const char *end;
 	int64_t value;
 
-	end = node->type == YAML_SCALAR_NODE ? read_decimal(text_of(node), 3, &value) : NULL;
+	end = node->type == YAML_SCALAR_NODE ? decimal_prefix(text_of(node), 3, &value) : NULL;
 	if (!end || strncmp(end, "x of ", 5))
 		return -EINVAL;
 	*ret_permille = (uint64_t)value;

@@ -187,6 +187,16 @@ void config_is_broken(struct daemon *daemon, const char *sentence)
 	snprintf(daemon->config_error, sizeof(daemon->config_error), "%s", sentence);
 }
 
+void config_warn(const struct config *config)
+{
+	for (const char *line = config->warnings; line && *line;) {
+		size_t len = strcspn(line, "\n");
+
+		log_warn("%.*s", (int)len, line);
+		line += len + (line[len] == '\n');
+	}
+}
+
 void config_publish(struct daemon *daemon)
 {
 	const char *path = daemon->options.config;
@@ -213,6 +223,7 @@ void rules_reload(struct daemon *daemon)
 		log_error("budgets of some annotations are missing: %s, proceeding",
 			  strerror(ENOMEM));
 	if (!err) {
+		config_warn(&config);
 		err = rules_apply(daemon, &config);
 		config_done(&config);
 	}

@@ -11,6 +11,8 @@
 
 /* The file cannot be read or is wrong: the rules in force are of an earlier one. */
 void config_is_broken(struct daemon *daemon, const char *sentence);
+/* Logs what is suspicious in a file that was read. */
+void config_warn(const struct config *config);
 /* Tells other subcommands ("config" in the ledger) whether it is; keeps one that is right as the last good. */
 void config_publish(struct daemon *daemon);
 

@@ -114,17 +114,23 @@ static char *on_status(void *arg)
 static int try_to_serve(struct observers *observers)
 {
 	_cleanup_free_ char *sentence = NULL;
+	const struct daemon *daemon = observers->daemon;
 	const struct serve_content content = { .scrape = on_scrape,
 					       .status = on_status,
 					       .healthy = on_healthy,
 					       .ready = on_ready,
 					       .arg = observers };
-	int err = serve_new(&observers->serve, observers->daemon->loop,
-			    &observers->daemon->config.serve, &content, &sentence);
+	int err = serve_new(&observers->serve, daemon->loop, &daemon->config.serve, &content,
+			    &sentence);
 
 	if (err && !observers->is_logged)
-		log_warn("metrics and the status page are not served: %s, proceeding and trying again",
-			 sentence ? sentence : strerror(-err));
+		log_warn("%s:%u: serve: metrics and the status page are not served: %s%s, proceeding and "
+			 "trying again",
+			 daemon->options.config, daemon->config.serve_line,
+			 sentence ? sentence : strerror(-err),
+			 err == -EADDRINUSE ?
+				 " (another program has that port: give another with listen)" :
+				 "");
 	if (!err && observers->is_logged)
 		log_info("metrics and the status page are served now");
 	observers->is_logged = err;

@@ -71,9 +71,16 @@ static enum daemon_end start_prices(struct daemon *daemon)
 		err = prices_load_builtin(daemon->prices, &sentence);
 	if (!err && daemon->config.prices)
 		err = prices_load(daemon->prices, daemon->config.prices, "override", &sentence);
+	if (err && daemon->config.prices) {
+		log_error("%s:%u: prices: %s%s%s", daemon->options.config,
+			  daemon->config.prices_line, sentence ? sentence : daemon->config.prices,
+			  sentence ? "" : ": ", sentence ? "" : strerror(-err));
+		free(sentence);
+		return DAEMON_USAGE;
+	}
 	if (err) {
 		say("prices", err, sentence);
-		return daemon->config.prices ? DAEMON_USAGE : DAEMON_FAILED;
+		return DAEMON_FAILED;
 	}
 	for (size_t i = 0; (warning = prices_warning(daemon->prices, i)); i++)
 		log_debug("prices: %s", warning);
@@ -361,13 +368,12 @@ static enum daemon_end start_config(struct daemon *daemon)
 		log_error("the last configuration that was right is in force, without webhooks and "
 			  "otlp; stop, freeze and kill are suspended until the file is right");
 	}
+	config_warn(config);
 	for (size_t i = 0; i < config->n_hosts; i++) {
 		err = api_add_host(config->hosts[i].pattern, config->hosts[i].provider);
 		if (!err)
 			continue;
-		log_error("%s: hosts[%zu]: \"%s\" like \"%s\": %s", daemon->options.config, i,
-			  config->hosts[i].pattern, config->hosts[i].provider,
-			  err == -ENOENT ? "no such provider" : strerror(-err));
+		log_error("%s: hosts[%zu]: %s", daemon->options.config, i, strerror(-err));
 		return DAEMON_USAGE;
 	}
 	return DAEMON_OK;

@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/decimal.h"
+#include "base/amount.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "budget/match.h"
 
 #define SUBJECT_LEN (2 * WHO_NAME_LEN)
 #define STATE_LEN   160
-#define TOKENS_MAX  (1ULL << 53)
+#define TOKENS_MAX  (1LL << 53)
 
 struct wish {
 	UT_hash_handle hh;         /* in the order of the last news */
@@ -74,32 +74,17 @@ static const char *read_mode(const char *mode, struct annotations_wish *ret)
 
 const char *annotations_read(const struct who_wish *wish, struct annotations_wish *ret)
 {
-	static const char wrong[] = "it is not a budget, as 20 USD/day or 2000000 tokens/hour";
+	static const char wrong[] = "it is not a budget, as 20 USD/day or 2M tokens/hour";
 	static const char *const windows[] = { "hour", "day", "week", "month" };
 	_Static_assert(POLICY_HOUR == 0 && POLICY_MONTH == 3, "in windows' order");
-	const char *space = strchr(wish->budget, ' '), *slash = strchr(wish->budget, '/');
-	char number[WHO_ANNOTATION_LEN] = "", unit[WHO_ANNOTATION_LEN] = "";
-	uint64_t value;
+	struct amount limit;
+	const char *slash = amount_read(wish->budget, &limit);
 
 	*ret = (struct annotations_wish){ 0 };
-	if (!space || !slash || slash < space)
+	if (!slash || *slash != '/' || limit.tokens > TOKENS_MAX)
 		return wrong;
-	snprintf(number, sizeof(number), "%.*s", (int)(space - wish->budget), wish->budget);
-	snprintf(unit, sizeof(unit), "%.*s", (int)(slash - space - 1), space + 1);
-	/* Plain decimals only: 1e9 dollars is a slip of the hand. */
-	if (!*number || number[strspn(number, "0123456789.")])
-		return wrong;
-	if (!strcmp(unit, "USD")) {
-		if (!decimal_read(number, 9, &value) || !value || value > INT64_MAX)
-			return wrong;
-		ret->limit_nanos = (int64_t)value;
-	} else if (!strcmp(unit, "tokens")) {
-		if (!decimal_count(number, &value) || !value || value > TOKENS_MAX)
-			return wrong;
-		ret->limit_tokens = value;
-	} else {
-		return wrong;
-	}
+	ret->limit_nanos = limit.nanos;
+	ret->limit_tokens = (uint64_t)limit.tokens;
 	for (size_t i = 0; i < ARRAY_SIZE(windows); i++)
 		if (!strcmp(slash + 1, windows[i])) {
 			ret->window = (enum policy_window)i;

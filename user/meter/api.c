@@ -62,7 +62,17 @@ const struct api_provider *provider_by_name(const char *name)
 	return NULL;
 }
 
-static bool is_pattern(const char *pattern)
+const char *api_provider_name(size_t i)
+{
+	return i < provider_rows_count ? provider_rows[i].name : NULL;
+}
+
+bool api_is_provider(const char *name)
+{
+	return provider_by_name(name);
+}
+
+bool api_is_pattern(const char *pattern)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_*";
 	const char *star = strchr(pattern, '*');
@@ -80,7 +90,7 @@ int api_add_host(const char *pattern, const char *provider)
 
 	if (!row)
 		return -ENOENT;
-	if (!is_pattern(pattern))
+	if (!api_is_pattern(pattern))
 		return -EINVAL;
 	for (size_t i = 0; i < added_count; i++)
 		if (!strcmp(added[i].pattern, pattern)) {

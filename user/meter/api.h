@@ -16,6 +16,12 @@ const struct api_provider *api_find(const char *host);
 /* gen_ai.provider.name */
 const char *api_name(const struct api_provider *provider);
 
+/* Providers' names, NULL behind the last; some have a second name as well. */
+const char *api_provider_name(size_t i);
+bool api_is_provider(const char *name);
+/* "llm.corp.example", or "*.corp.example", whose star has at least two parts behind it. */
+bool api_is_pattern(const char *pattern);
+
 /*
  * Adds a host of the operator's own (a gateway) that speaks as `provider` does ("openai",
  * "anthropic", ...). 0, -ENOENT: no such provider, -EINVAL: not a host pattern, -ENOMEM.

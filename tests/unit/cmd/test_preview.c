@@ -111,11 +111,19 @@ static void all_errors_are_named_at_once(void **state)
 	contains(said.err, ":4: budgets[1]: \"colour\"");
 	contains(said.err, ":5: keep: \"1s\"");
 	/* What the file names is looked at, too. */
-	configure("hosts: [ { pattern: llm.corp.example, like: opnai } ]\nprices: /nowhere\n");
+	configure("\nprices: /nowhere\n");
 	RUN(&said, cmd_check, "check", "--config", file, "--state", dir);
 	assert_int_equal(said.code, CMD_USAGE);
-	contains(said.err, "like \"opnai\": no such provider");
-	contains(said.err, "prices: ");
+	contains(said.err, ":2: prices: /nowhere: No such file");
+	/* What is suspicious is said of a file that is right. */
+	configure(
+		"budgets:\n"
+		"- { name: a, match: { pod: \"agent-.*\", model: gpt-4.* }, limit: 1 USD, steps: [ { do: note } ] }\n");
+	RUN(&said, cmd_check, "check", "--config", file, "--state", dir);
+	assert_int_equal(said.code, CMD_OK);
+	contains(said.err,
+		 ":2: budgets[0].match.pod: \"agent-.*\" looks like a regular expression (.*)");
+	assert_null(strstr(said.err, "gpt-4"));
 	RUN(&said, cmd_check, "check", "--config", "/nowhere", "--state", dir);
 	assert_int_equal(said.code, CMD_USAGE);
 	contains(said.err, "/nowhere: No such file");

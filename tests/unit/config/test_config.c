@@ -5,6 +5,59 @@
 #include "base/clock.h"
 #include "config/config.h"
 
+/* A place for what is used more than once, as in Compose files. */
+static void anchors_stand_under_keys_of_ones_own(void **state)
+{
+	static const char text[] =
+		"x-steps: &steps\n- { at: 50%, do: note }\n- { do: refuse }\n"
+		"x-anything: { of: [ any, kind ] }\n"
+		"budgets:\n"
+		"- { name: a, limit: 2M tokens, steps: *steps }\n"
+		"- { name: b, limit: 1.5k tokens, steps: *steps }\n"
+		"- { name: c, limit: 0.25 usd, steps: [ { do: pace, to: 2 usd/hour } ] }\n"
+		"- { name: d, limit: 3 tokens, steps: [ { do: pace, to: 0.5M tokens/hour } ] }\n";
+	struct config config;
+	char *error = NULL;
+
+	assert_int_equal(config_parse(&config, "f", text, strlen(text), &error), 0);
+	assert_int_equal(config.rules.n_budgets, 4);
+	assert_int_equal(config.rules.budgets[0].limit_tokens, 2000000);
+	assert_int_equal(config.rules.budgets[1].limit_tokens, 1500);
+	assert_int_equal(config.rules.budgets[1].n_steps, 2);
+	assert_int_equal(config.rules.budgets[1].steps[1].action, POLICY_REFUSE);
+	assert_int_equal(config.rules.budgets[2].limit_nanos, 250000000);
+	assert_int_equal(config.rules.budgets[2].steps[0].pace_per_hour, 2000000000);
+	assert_false(config.rules.budgets[2].steps[0].pace_in_tokens);
+	assert_int_equal(config.rules.budgets[3].steps[0].pace_per_hour, 500000);
+	assert_true(config.rules.budgets[3].steps[0].pace_in_tokens);
+	assert_null(config.warnings);
+	config_done(&config);
+}
+
+/* Globs are not regular expressions, and what looks like one fits nothing. */
+static void what_looks_like_a_regular_expression_is_warned_of(void **state)
+{
+	static const char text[] = "protect:\n"
+				   "- { namespace: \"^kube\" }\n"
+				   "- { pod: \"web-(a|b)\" }\n"
+				   "- { command: \"node.*\" }\n"
+				   "- { cgroup: \"/system.slice/ssh.*\", unit: \"ssh.*\" }\n"
+				   "- { label: { app: \"agent\\\\d\" } }\n"
+				   "- { workload: \"Deployment/[a-z]?*\" }\n";
+	struct config config;
+	char *error = NULL;
+
+	assert_int_equal(config_parse(&config, "f", text, strlen(text), &error), 0);
+	assert_non_null(config.warnings);
+	assert_non_null(strstr(config.warnings, "f:2: protect[0].namespace: \"^kube\" looks like"));
+	assert_non_null(strstr(config.warnings, "\nf:3: protect[1].pod"));
+	assert_non_null(strstr(config.warnings, "\nf:4: protect[2].command"));
+	assert_null(strstr(config.warnings, "f:5"));
+	assert_non_null(strstr(config.warnings, "\nf:6: protect[4].label.app"));
+	assert_null(strstr(config.warnings, "f:7"));
+	config_done(&config);
+}
+
 static void every_key_reaches_its_field(void **state)
 {
 	static const char text[] =
@@ -224,6 +277,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_reaches_its_field),
+		cmocka_unit_test(anchors_stand_under_keys_of_ones_own),
+		cmocka_unit_test(what_looks_like_a_regular_expression_is_warned_of),
 		cmocka_unit_test(without_a_file_nothing_is_limited),
 		cmocka_unit_test(example_is_right),
 		cmocka_unit_test(the_manual_has_every_key),

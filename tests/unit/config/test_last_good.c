@@ -66,6 +66,27 @@ static void rules_are_kept_at_their_lines_without_secrets(void **state)
 	config_done(&config);
 }
 
+/* An alias as a key's whole value has its node where the anchor is. */
+static void anchors_are_kept_with_what_uses_them(void **state)
+{
+	struct config config;
+
+	configure("x-steps: &steps [ { do: kill } ]\n"
+		  "x-kube: &kube\n"
+		  "- { namespace: kube-system }\n"
+		  "protect: *kube # hunter2\n"
+		  "webhooks: []\n"
+		  "budgets:\n"
+		  "- { name: b, limit: 5 USD, steps: *steps }\n");
+	assert_int_equal(last_good_save(dir, path), 0);
+	assert_null(strstr(what_is_kept(), "hunter2"));
+	assert_int_equal(last_good_load(&config, dir), 0);
+	assert_int_equal(config.rules.n_protect, 1);
+	assert_string_equal(config.rules.protect[0].namespace, "kube-system");
+	assert_int_equal(config.rules.budgets[0].steps[0].action, POLICY_KILL);
+	config_done(&config);
+}
+
 static void what_cannot_be_cut_leaves_the_one_before(void **state)
 {
 	struct config config;
@@ -97,6 +118,8 @@ static void what_cannot_be_cut_leaves_the_one_before(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(anchors_are_kept_with_what_uses_them, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(rules_are_kept_at_their_lines_without_secrets,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_cut_leaves_the_one_before, setup,

@@ -15,6 +15,8 @@ static const struct {
 	{ "100 USD/month", "rehearse", 100000000000, 0, POLICY_MONTH, true, false },
 	{ "1 USD/week", "off", 1000000000, 0, POLICY_WEEK, false, true },
 	{ "2000000 tokens/day", "", 0, 2000000, POLICY_DAY, false, false },
+	{ "1.5M tokens/week", "", 0, 1500000, POLICY_WEEK, false, false },
+	{ "20 usd/day", "", 20000000000, 0, POLICY_DAY, false, false },
 };
 
 static const char *const bad[] = {
@@ -30,7 +32,6 @@ static const char *const bad[] = {
 	" 20 USD/day",
 	"20 USD/day ",
 	"20  USD/day",
-	"20 usd/day",
 	"1e3 USD/day",
 	"+1 USD/day",
 	"0x10 USD/day",
@@ -187,7 +188,7 @@ static void others_are_refused_and_told(void **state)
 	assert_string_equal(
 		world->states,
 		"other/Deployment/x: the configuration allows none there\n"
-		"team-b/Deployment/y: it is not a budget, as 20 USD/day or 2000000 tokens/hour\n"
+		"team-b/Deployment/y: it is not a budget, as 20 USD/day or 2M tokens/hour\n"
 		"team-b/Deployment/z: off\n"
 		"team-b/Deployment/m: its mode is not enforce, rehearse or off\n");
 	/* nothing is honoured that no operator has allowed */
