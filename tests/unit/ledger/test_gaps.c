@@ -22,8 +22,14 @@ static int drop_ledger(void **state)
 	return unit_remove(dir);
 }
 
-/* Both clocks, of which the one that nobody sets began to run at another time. */
+/* Of a daemon that beats in time, as far as the clock tells that nobody sets. */
 static struct gaps_time at(int64_t wall_us)
+{
+	return (struct gaps_time){ wall_us, 1 };
+}
+
+/* By both clocks. */
+static struct gaps_time beat(int64_t wall_us)
 {
 	return (struct gaps_time){ wall_us, wall_us - 50 * S };
 }
@@ -110,23 +116,23 @@ static void a_moment_and_a_clock_that_was_set_back_are_no_gap(void **state)
 /* One that keeps its lock and does nothing looks alive by its lock alone. */
 static void a_daemon_that_hangs_leaves_a_gap(void **state)
 {
-	assert_int_equal(gaps_begin(ledger, at(100 * S)), 0);
-	assert_int_equal(gaps_beat(ledger, at(160 * S)), 0);
-	assert_int_equal(gaps_life(ledger, true, at(249 * S)), GAPS_MEASURING);
-	assert_int_equal(gaps_life(ledger, true, at(250 * S)), GAPS_HANGING);
-	assert_int_equal(gaps_life(ledger, false, at(250 * S)), GAPS_NOBODY);
+	assert_int_equal(gaps_begin(ledger, beat(100 * S)), 0);
+	assert_int_equal(gaps_beat(ledger, beat(160 * S)), 0);
+	assert_int_equal(gaps_life(ledger, true, beat(249 * S)), GAPS_MEASURING);
+	assert_int_equal(gaps_life(ledger, true, beat(250 * S)), GAPS_HANGING);
+	assert_int_equal(gaps_life(ledger, false, beat(250 * S)), GAPS_NOBODY);
 	assert_int_equal(gaps(0, 300 * S, GAPS_HANGING), 1);
 	is_gap(0, 160, 300, true, GAP_HUNG);
-	assert_int_equal(gaps_beat(ledger, at(400 * S)), 1);
-	assert_int_equal(gaps_beat(ledger, at(460 * S)), 0);
-	assert_int_equal(gaps_life(ledger, true, at(470 * S)), GAPS_MEASURING);
+	assert_int_equal(gaps_beat(ledger, beat(400 * S)), 1);
+	assert_int_equal(gaps_beat(ledger, beat(460 * S)), 0);
+	assert_int_equal(gaps_life(ledger, true, beat(470 * S)), GAPS_MEASURING);
 	assert_int_equal(gaps(0, 500 * S, GAPS_MEASURING), 1);
 	is_gap(0, 160, 400, false, GAP_HUNG);
 	/* What a report does not cover is not in it. */
 	assert_int_equal(gaps(0, 200 * S, GAPS_MEASURING), 1);
 	is_gap(0, 160, 200, false, GAP_HUNG);
 	assert_int_equal(gaps(0, 150 * S, GAPS_MEASURING), 0);
-	assert_int_equal(gaps_end(ledger, at(480 * S)), 0);
+	assert_int_equal(gaps_end(ledger, beat(480 * S)), 0);
 	assert_int_equal(gaps(0, 500 * S, GAPS_NOBODY), 2);
 	is_gap(1, 480, 500, true, GAP_STOPPED);
 }
@@ -136,7 +142,7 @@ static void a_host_that_slept_has_no_gap(void **state)
 {
 	struct gaps_time later = { 9000 * S, 120 * S };
 
-	assert_int_equal(gaps_begin(ledger, at(100 * S)), 0);
+	assert_int_equal(gaps_begin(ledger, beat(100 * S)), 0);
 	assert_int_equal(gaps_life(ledger, true, later), GAPS_MEASURING);
 	assert_int_equal(gaps_beat(ledger, later), 0);
 	assert_int_equal(gaps(0, 9000 * S, GAPS_MEASURING), 0);
@@ -144,11 +150,11 @@ static void a_host_that_slept_has_no_gap(void **state)
 
 static void a_daemon_that_starts_does_not_measure_yet(void **state)
 {
-	assert_int_equal(gaps_life(ledger, true, at(50 * S)), GAPS_STARTING);
-	assert_int_equal(gaps_begin(ledger, at(100 * S)), 0);
-	assert_int_equal(gaps_life(ledger, true, at(101 * S)), GAPS_MEASURING);
+	assert_int_equal(gaps_life(ledger, true, beat(50 * S)), GAPS_STARTING);
+	assert_int_equal(gaps_begin(ledger, beat(100 * S)), 0);
+	assert_int_equal(gaps_life(ledger, true, beat(101 * S)), GAPS_MEASURING);
 	restart();
-	assert_int_equal(gaps_life(ledger, true, at(500 * S)), GAPS_STARTING);
+	assert_int_equal(gaps_life(ledger, true, beat(500 * S)), GAPS_STARTING);
 	assert_int_equal(gaps(0, 500 * S, GAPS_STARTING), 1);
 	is_gap(0, 100, 500, true, GAP_KILLED);
 }
