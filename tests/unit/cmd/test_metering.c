@@ -27,8 +27,7 @@ static int make_ledger(void **state)
 	if (unit_folder(dir) || ledger_open(&ledger, dir, true, NULL))
 		return -1;
 	return gaps_begin(ledger, ago(120)) | gaps_end(ledger, ago(60)) |
-	       gaps_begin(ledger, ago(50)) | gaps_beat(ledger, ago(48)) |
-	       gaps_take_over(ledger);
+	       gaps_begin(ledger, ago(50)) | gaps_beat(ledger, ago(48)) | gaps_take_over(ledger);
 }
 
 static int drop_ledger(void **state)
