@@ -10,6 +10,7 @@ _aigress_options() {
 	explain) echo "--format --state" ;;
 	enforce) echo "--config --preview --state" ;;
 	override) echo "--all --for --force --reason --state --to" ;;
+	prices) echo "--format --host --keep --prices --provider --since --state --tier --until" ;;
 	check) echo "--config --json --state" ;;
 	cleanup) echo "--remove-state --state --stay" ;;
 	replay) echo "--silent --state" ;;
@@ -21,6 +22,7 @@ _aigress_words() {
 	case $1 in
 	explain) echo "call action actions" ;;
 	override) echo "open hold raise clear list" ;;
+	prices) echo "list explain diff reprice" ;;
 	esac
 }
 
@@ -31,7 +33,7 @@ _aigress() {
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"run top report explain enforce override check cleanup replay help --help --version" -- "$word")
+			"run top report explain enforce override prices check cleanup replay help --help --version" -- "$word")
 		return
 	fi
 	case $command:$before in
@@ -39,11 +41,15 @@ _aigress() {
 	run:--config | run:-c | enforce:--config | enforce:-c | check:--config | check:-c | run:--record | run:-R) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	top:--by | top:-b) mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$word") ;;
 	report:--by | report:-b)
-		mapfile -t COMPREPLY < <(compgen -W "time hour $keys exe pid provider call" -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W "time hour $keys exe pid provider tier account call" -- "$word")
 		;;
 	report:--format | report:-f) mapfile -t COMPREPLY < <(compgen -W "table csv json" -- "$word") ;;
 	explain:--format | explain:-f) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$word") ;;
-	report:--since | report:-S) mapfile -t COMPREPLY < <(compgen -W "24h 7d today all" -- "$word") ;;
+	prices:--format | prices:-f) mapfile -t COMPREPLY < <(compgen -W "table csv" -- "$word") ;;
+	prices:--prices | prices:-p) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	prices:--tier | prices:-t) mapfile -t COMPREPLY < <(compgen -W "batch flex priority fast us" -- "$word") ;;
+	prices:--host | prices:-H | prices:--provider | prices:-P) ;;
+	prices:--since | prices:-S | prices:--until | prices:-U | report:--since | report:-S) mapfile -t COMPREPLY < <(compgen -W "24h 7d today all" -- "$word") ;;
 	override:--for | override:-f) mapfile -t COMPREPLY < <(compgen -W "30m 1h 2h 1d" -- "$word") ;;
 	override:--reason | override:-r | override:--to | override:-t) ;;
 	*)

@@ -20,6 +20,7 @@
 #include "cmd/table.h"
 #include "find/find.h"
 #include "ledger/ledger.h"
+#include "meter/price.h"
 #include "tap/tap.h"
 #include "who/who.h"
 
@@ -336,6 +337,7 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 			 fact(ledger, "estimates"), "health", fact(ledger, "health"), "names",
 			 fact(ledger, "names"), "annotations", fact(ledger, "annotations"));
 	json_object_set_new(root, "config", fact(ledger, "config"));
+	json_object_set_new(root, "prices", fact(ledger, "prices"));
 	if (!root)
 		return -ENOMEM;
 	if (metering->since_us)
@@ -345,6 +347,27 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 	putchar('\n');
 	json_decref(root);
 	return 0;
+}
+
+/* Which price files the daemon reads, and how old they are. */
+static void print_prices(struct ledger *ledger)
+{
+	json_t *prices = fact(ledger, "prices"), *file;
+	int64_t now_s = clock_wall_us() / US_PER_S, day_s;
+	size_t i;
+
+	if (prices)
+		printf("\nPrices\n");
+	json_array_foreach(json_object_get(prices, "files"), i, file) {
+		const char *origin = json_string_value(file) ?: "";
+		char text[SHOW_TEXT_LEN(CHARGE_NAME_LEN)];
+
+		printf("  %s", show_text(origin, text, sizeof(text)));
+		if (prices_day(origin, &day_s))
+			printf(", %lld days old", (long long)((now_s - day_s) / 86400));
+		putchar('\n');
+	}
+	json_decref(prices);
 }
 
 /* Only of one that is broken. */
@@ -379,6 +402,7 @@ static void print_text(const struct feature features[FEATURES], struct scan *sca
 	if (ledger)
 		(void)metering_print_gaps(ledger, metering, now_us - DAY_US, now_us, METERING_GAPS,
 					  stdout);
+	print_prices(ledger);
 	print_processes(scan);
 	if (ledger)
 		coverage_print(coverage, estimates, name_library, scan);

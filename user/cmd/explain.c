@@ -14,6 +14,7 @@
 #include "cmd/show.h"
 #include "cmd/table.h"
 #include "ledger/ledger.h"
+#include "ledger/repricing.h"
 #include "meter/price.h"
 #include "notify/action_json.h"
 
@@ -74,7 +75,7 @@ static bool reckon(const struct charge *charge, int64_t parts[USAGE_COUNT])
 				continue;
 			one.usage = (struct usage){ 0 };
 			*usage_at(&one.usage, i) = usage_get(&charge->usage, i);
-			prices_apply(prices, "", &one);
+			prices_apply(prices, charge->tier, &one);
 			parts[i] = one.cost_nanos;
 			sum += parts[i];
 			is_same &= one.is_priced && !strcmp(one.price_key, charge->price_key);
@@ -82,7 +83,7 @@ static bool reckon(const struct charge *charge, int64_t parts[USAGE_COUNT])
 	}
 	prices_free(prices);
 	/* Each part was rounded by itself. */
-	return is_same && llabs(sum - charge->cost_nanos) <= USAGE_COUNT;
+	return is_same && llabs(sum + charge->beside_nanos - charge->cost_nanos) <= USAGE_COUNT;
 }
 
 static void print_usage(const struct charge *charge)
@@ -115,7 +116,22 @@ static void print_usage(const struct charge *charge)
 struct search {
 	int64_t id;
 	bool found;
+	struct ledger *ledger;
 };
+
+/* What `aigress prices reprice --keep` made of it. */
+static void print_repriced(struct ledger *ledger, int64_t id)
+{
+	char money[MONEY_LEN], when[SHOW_LEN];
+	struct charge charge;
+	int64_t made_us;
+
+	if (repricing_of(ledger, id, &charge, &made_us) < 0)
+		return;
+	printf("  %-10s %s USD, by %s from %s, on %s\n", "re-priced",
+	       money_format(charge.cost_nanos, money), charge.price_key, charge.price_origin,
+	       text_time(made_us, when));
+}
 
 /* What it is at least and at most, as budgets count. */
 static void print_range(const struct charge *charge)
@@ -184,6 +200,9 @@ static void print_call(void *arg, const struct ledger_call *call)
 		printf("  %-10s %s USD\n", "cost", money_format(charge->cost_nanos, money));
 	line("price", charge->price_key);
 	line("from", charge->price_origin);
+	line("tier", charge->tier);
+	line("account", charge->account);
+	print_repriced(search->ledger, call->id);
 }
 
 static void add_json(void *arg, const struct ledger_action *action)
@@ -269,7 +288,7 @@ static void print_action(void *arg, const struct ledger_action *action)
 
 static int print_one(struct ledger *ledger, const struct options *options)
 {
-	struct search search = { .id = options->id };
+	struct search search = { .id = options->id, .ledger = ledger };
 	int err;
 
 	if (options->what == WHAT_CALL)

@@ -117,7 +117,7 @@ static const struct argp_option rows[] = {
 	{ "since", 'S', "T", 0, "From then on: " SHOW_SINCE_FORMS " (default 24h)", 0 },
 	{ "by", 'b', "KEYS", 0,
 	  "What a row is, as cgroup,model: time, hour, namespace, workload, pod, container, cgroup, "
-	  "unit, user, command, exe, pid, host, provider, model, source, call; time goes with call "
+	  "unit, user, command, exe, pid, host, provider, model, tier, account, source, call; time goes with call "
 	  "(default cgroup,host,model)",
 	  0 },
 	{ "format", 'f', "FORMAT", 0, "table, csv or json (default table)", 0 },

@@ -4,32 +4,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cmd/csv.h"
 #include "cmd/report_internal.h"
 #include "cmd/show.h"
-
-static void write_cell(FILE *out, const char *text, bool is_first)
-{
-	char shown[TABLE_CELL];
-
-	show_text(text, shown, sizeof(shown));
-	if (!is_first)
-		fputc(',', out);
-	/* Spreadsheets run what begins so: CWE-1236. */
-	if (*shown && strchr("=+-@", *shown))
-		memmove(shown + 1, shown, strnlen(shown, sizeof(shown) - 2) + 1), *shown = '\'';
-	shown[sizeof(shown) - 1] = '\0';
-	if (!strpbrk(shown, ",\"")) {
-		fputs(shown, out);
-		return;
-	}
-	fputc('"', out);
-	for (const char *c = shown; *c; c++) {
-		if (*c == '"')
-			fputc('"', out);
-		fputc(*c, out);
-	}
-	fputc('"', out);
-}
 
 static int begin(struct report_writer *writer)
 {
@@ -56,12 +33,12 @@ static void write_call(FILE *out, const struct ledger_row *row, bool is_first)
 
 	fprintf(out, "%s%" PRId64 ",%s", is_first ? "" : ",", row->call_id,
 		text_time(row->start_us, when));
-	write_cell(out, row->path, false);
-	write_cell(out, row->operation, false);
+	csv_cell(out, row->path, false);
+	csv_cell(out, row->operation, false);
 	fprintf(out, ",%d,%s,%d,%" PRIu64 ",%" PRIu64, row->status, row->outcome, row->is_stream,
 		row->duration_us, row->first_token_us);
-	write_cell(out, row->price_key, false);
-	write_cell(out, row->price_origin, false);
+	csv_cell(out, row->price_key, false);
+	csv_cell(out, row->price_origin, false);
 }
 
 static void write_row(struct report_writer *writer, const struct ledger_row *row)
@@ -74,7 +51,7 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 	for (enum ledger_key key = 0; key < LEDGER_KEYS; key++) {
 		if (!row->keys[key] || !report_is_word(key))
 			continue;
-		write_cell(writer->out, row->keys[key], is_first);
+		csv_cell(writer->out, row->keys[key], is_first);
 		is_first = false;
 	}
 	if (report_is_by_call(writer)) {

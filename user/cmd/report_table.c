@@ -25,6 +25,8 @@ static const char *title_of(enum ledger_key key)
 		[LEDGER_BY_HOST] = "HOST",
 		[LEDGER_BY_PROVIDER] = "PROVIDER",
 		[LEDGER_BY_MODEL] = "MODEL",
+		[LEDGER_BY_TIER] = "TIER",
+		[LEDGER_BY_ACCOUNT] = "ACCOUNT",
 		[LEDGER_BY_SOURCE] = "SOURCE",
 		[LEDGER_BY_CALL] = "CALL",
 	};

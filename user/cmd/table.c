@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/table.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/csv.h"
 #include "cmd/show.h"
 
 struct row {
@@ -182,5 +184,33 @@ void table_print(const struct table *table, FILE *out, size_t width)
 			put_row(table, &table->rows[i], &line);
 		else
 			put_rule(table, &line);
+	}
+}
+
+/* "COST USD" is cost_usd. */
+static void put_title(const char *title, FILE *out, bool is_first)
+{
+	char name[64];
+	size_t n = 0;
+
+	for (; title[n] && n + 1 < sizeof(name); n++)
+		name[n] = title[n] == ' ' ? '_' : (char)tolower((unsigned char)title[n]);
+	name[n] = '\0';
+	csv_cell(out, name, is_first);
+}
+
+void table_print_csv(const struct table *table, FILE *out)
+{
+	for (size_t i = 0; i < table->n_columns; i++)
+		put_title(table->columns[i].title, out, !i);
+	fputs("\r\n", out);
+	for (size_t r = 0; r < table->n_rows; r++) {
+		char *const *cells = table->rows[r].cells;
+
+		if (!cells[0])
+			continue;
+		for (size_t i = 0; i < table->n_columns; i++)
+			csv_cell(out, cells[i] && strcmp(cells[i], "-") ? cells[i] : "", !i);
+		fputs("\r\n", out);
 	}
 }

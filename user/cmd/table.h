@@ -32,6 +32,8 @@ void table_format(struct table *table, const char *format, ...)
 void table_rule(struct table *table);
 /* Prints it; trailing blanks are left out. Cut at `width` columns; 0: no limit. */
 void table_print(const struct table *table, FILE *out, size_t width);
+/* The same as CSV, under the titles in lower case; an empty word is empty. */
+void table_print_csv(const struct table *table, FILE *out);
 /* Rows that TABLE_ROWS or the memory had no room for. */
 size_t table_left_out(const struct table *table);
 

@@ -309,6 +309,21 @@ int snapshot_put_config(struct ledger *ledger, const char *path, const char *err
 	return err < 0 ? err : 0;
 }
 
+int snapshot_put_prices(struct ledger *ledger, const struct prices *prices, const char *path)
+{
+	json_t *object = json_object(), *files = json_array();
+	const char *origin;
+	int err;
+
+	for (size_t i = 0; (origin = prices_origin(prices, i)); i++)
+		json_array_append_new(files, json_string(origin));
+	field_number(object, "models", prices_count(prices));
+	field_set(object, "files", files);
+	field_text(object, "path", path ? path : "");
+	err = put(ledger, "prices", object);
+	return err < 0 ? err : 0;
+}
+
 int snapshot_put_rules(struct ledger *ledger, const struct policy_rules *rules)
 {
 	json_t *array = json_array();

@@ -13,6 +13,7 @@
 #include "budget/policy.h"
 #include "enforce/enforcer.h"
 #include "ledger/ledger.h"
+#include "meter/price.h"
 
 struct loop;
 struct waiters;
@@ -61,6 +62,9 @@ int snapshot_put_rules(struct ledger *ledger, const struct policy_rules *rules);
 /* Which file is in force, and what is wrong with the one at `path`; "": nothing. 0 or -errno. */
 int snapshot_put_config(struct ledger *ledger, const char *path, const char *error,
 			bool is_restored);
+
+/* The price files in force and the operator's path among them (NULL: none). 0 or -errno. */
+int snapshot_put_prices(struct ledger *ledger, const struct prices *prices, const char *path);
 
 /* At the start. `by_instruction`: how returns are seen (find.h). 0 or -errno. */
 int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction);

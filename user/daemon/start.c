@@ -451,6 +451,7 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 			    daemon->config.find.returns == FIND_RETURN_INSTRUCTIONS);
 	(void)snapshot_put_rules(daemon->ledger, &daemon->config.rules);
 	config_publish(daemon);
+	(void)snapshot_put_prices(daemon->ledger, daemon->prices, daemon->config.prices);
 	err = gaps_begin(daemon->ledger, gaps_now());
 	daemon->is_measuring = !err;
 	if (err)

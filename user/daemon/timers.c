@@ -12,6 +12,7 @@
 #include "daemon/daemon.h"
 #include "daemon/events.h"
 #include "daemon/observers.h"
+#include "daemon/price_age.h"
 #include "daemon/snapshot.h"
 #include "enforce/waiters.h"
 #include "ledger/gaps.h"
@@ -36,6 +37,7 @@ struct timers {
 	uint64_t paced_ns;    /* when pacing was last looked after */
 	uint64_t unread_ns;   /* when unread flows were last charged between two sweeps */
 	int64_t prune_us;     /* wall clock: no pruning before */
+	int64_t price_us;     /* likewise: no word on old prices */
 };
 
 void timers_commit_soon(struct timers *timers)
@@ -220,6 +222,7 @@ static void on_sweep(void *arg)
 	int changed;
 
 	prune(timers);
+	price_age_look(daemon->prices, clock_wall_us(), &timers->price_us);
 	tap_sweep(daemon->tap, daemon_event, daemon);
 	pipeline_tick(daemon->pipeline, clock_mono_ns());
 	for (unsigned i = 0; (changed = put_part(timers, i)) >= 0; i++)

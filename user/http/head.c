@@ -25,6 +25,10 @@ enum head_field head_field(const char *name, size_t len)
 		{ "cf-aig-cache-status", HEAD_CACHE_STATUS },
 		{ "x-portkey-cache-status", HEAD_CACHE_STATUS },
 		{ "helicone-cache", HEAD_CACHE_STATUS },
+		{ "openai-organization", HEAD_ORGANISATION },
+		{ "anthropic-organization-id", HEAD_ORGANISATION },
+		{ "openai-project", HEAD_PROJECT },
+		{ "x-goog-user-project", HEAD_PROJECT },
 		{ "x-amzn-bedrock-service-tier", HEAD_TIER },
 		{ "x-amzn-bedrock-input-token-count", HEAD_TOKENS + HTTP_TOKENS_IN },
 		{ "x-amzn-bedrock-output-token-count", HEAD_TOKENS + HTTP_TOKENS_OUT },
@@ -44,6 +48,19 @@ static void copy(char *to, size_t room, const char *from, size_t len)
 		len = room - 1;
 	memcpy(to, from, len);
 	to[len] = '\0';
+}
+
+void head_set_word(char *to, size_t room, const char *from, size_t len)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";
+
+	if (len >= room || !len)
+		return;
+	for (size_t i = 0; i < len; i++)
+		if (!from[i] || !strchr(allowed, from[i]))
+			return;
+	copy(to, room, from, len);
 }
 
 static bool is(const char *value, size_t len, const char *word)
@@ -200,6 +217,12 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 		break;
 	case HEAD_CACHE_KEY:
 		head->is_cache_hit = len;
+		break;
+	case HEAD_ORGANISATION:
+		head_set_word(head->organisation, sizeof(head->organisation), value, len);
+		break;
+	case HEAD_PROJECT:
+		head_set_word(head->project, sizeof(head->project), value, len);
 		break;
 	case HEAD_CACHE_STATUS:
 		/* "HIT", at Portkey "HIT" or "SEMANTIC HIT" */

@@ -19,6 +19,8 @@ enum head_field {
 	HEAD_COST,
 	HEAD_CACHE_KEY,
 	HEAD_CACHE_STATUS,
+	HEAD_ORGANISATION,
+	HEAD_PROJECT,
 	HEAD_TIER,
 	HEAD_TOKENS, /* + enum http_tokens */
 };
@@ -32,6 +34,8 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
  * (head->is_upgrade), sets the host, too, over a Host field: RFC 9112 3.2.2.
  */
 void head_set_target(struct http_head *head, const char *target, size_t len);
+/* A name of letters, digits and -_.: that fits whole; else `to` stays as it is. */
+void head_set_word(char *to, size_t room, const char *from, size_t len);
 void head_set_method(struct http_head *head, const char *method, size_t len);
 
 /* Puts names and values together that come in fragments. */

@@ -36,6 +36,7 @@ enum http_content {
 #define HTTP_PATH_LEN   512 /* query string cut off; longer paths are cut and flagged */
 #define HTTP_COST_LEN   32
 #define HTTP_TIER_LEN   24
+#define HTTP_ACCOUNT_LEN 64
 
 /* Counts that Bedrock tells in header fields of an answer. */
 enum http_tokens {
@@ -61,6 +62,8 @@ struct http_head {
 	char path[HTTP_PATH_LEN];
 	char provider_cost[HTTP_COST_LEN]; /* x-litellm-response-cost, a decimal in USD */
 	bool is_cache_hit; /* the gateway's own cache answered, as its header field says (head.c) */
+	/* Whose bill it is: openai-organization and -project, anthropic-organization-id, x-goog-user-project */
+	char organisation[HTTP_ACCOUNT_LEN], project[HTTP_ACCOUNT_LEN];
 	char tier[HTTP_TIER_LEN]; /* x-amzn-bedrock-service-tier */
 	uint8_t has_tokens;       /* a bit for each that was there and is a number */
 	uint32_t tokens[HTTP_TOKENS];

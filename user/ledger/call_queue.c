@@ -22,7 +22,7 @@ const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1] = 
 	[LEDGER_SUBJECTS] = { "namespace", "workload", "pod", "container", "cgroup", "unit", "user",
 			      "command", "exe", "container_id", "pod_uid", "labels", NULL },
 	[LEDGER_SERVICES] = { "host", "provider", "model", "operation", "price_key", "price_origin",
-			      NULL },
+			      "tier", "account", NULL },
 	[LEDGER_PATHS] = { "path", NULL },
 };
 static const char *const tables[LEDGER_DICTIONARIES] = { "subjects", "services", "paths" };
@@ -42,7 +42,7 @@ struct row {
 	enum charge_source source;
 	enum charge_outcome outcome;
 	bool is_priced, is_stream;
-	int64_t first_token_us, duration_us;
+	int64_t first_token_us, duration_us, beside_nanos;
 	int64_t sums[SUMS];
 };
 
@@ -78,9 +78,10 @@ static int prepare_call(struct ledger *ledger)
 
 	sql_add(&sql,
 		"INSERT INTO calls (id, start_us, subject, service, path, pid, uid, status, source,"
-		" outcome, priced, stream, first_token_us, duration_us");
+		" outcome, priced, stream, first_token_us, duration_us,"
+		" beside_nanos");
 	sql_add_sums(&sql);
-	sql_add(&sql, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?");
+	sql_add(&sql, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?");
 	sql_add_sum_marks(&sql);
 	sql_add(&sql, ")");
 	return ledger_prepare(ledger, sql.text, &ledger->queue->add_call);
@@ -209,6 +210,12 @@ static int64_t clamp_nanos(int64_t nanos)
 	return nanos < 0 ? 0 : nanos < CHARGE_NANOS_MAX ? nanos : CHARGE_NANOS_MAX;
 }
 
+/* Of what a cost has beside the classes, either way. */
+static int64_t clamp_beside(int64_t nanos)
+{
+	return nanos < 0 ? -clamp_nanos(-nanos) : clamp_nanos(nanos);
+}
+
 static void fill_row(struct row *row, const struct ledger_call *call)
 {
 	const struct charge *charge = call->charge;
@@ -223,6 +230,7 @@ static void fill_row(struct row *row, const struct ledger_call *call)
 	row->is_stream = charge->is_stream;
 	row->first_token_us = clamp(charge->first_token_ns / 1000, CHARGE_BYTES_MAX);
 	row->duration_us = clamp(charge->duration_ns / 1000, CHARGE_BYTES_MAX);
+	row->beside_nanos = clamp_beside(charge->beside_nanos);
 	for (size_t i = 0; i < USAGE_COUNT; i++)
 		row->sums[i] = clamp(usage_get(&charge->usage, i), CHARGE_TOKENS_MAX);
 	row->sums[SUM_COST_NANOS] = clamp_nanos(charge->cost_nanos);
@@ -249,7 +257,8 @@ int call_queue_add(struct ledger *ledger, const struct ledger_call *call, int64_
 					process->user,         process->comm,   process->exe,
 					group->container,      group->pod_uid,  group->labels };
 	const char *const service[] = { charge->host,      charge->provider,  charge->model,
-					charge->operation, charge->price_key, charge->price_origin };
+					charge->operation, charge->price_key, charge->price_origin,
+					charge->tier,      charge->account };
 	const char *const path[] = { charge->path };
 	const char *const *texts[] = { subject, service, path };
 	struct call_queue *queue = ledger->queue;
@@ -338,6 +347,7 @@ static int write_call(struct call_queue *queue, const struct row *row)
 	sqlite3_bind_int(statement, at++, row->is_stream);
 	sqlite3_bind_int64(statement, at++, row->first_token_us);
 	sqlite3_bind_int64(statement, at++, row->duration_us);
+	sqlite3_bind_int64(statement, at++, row->beside_nanos);
 	bind_sums(statement, at, row);
 	return step_once(statement);
 }

@@ -319,6 +319,10 @@ int ledger_prune(struct ledger *ledger, int64_t before_us)
 	if (err)
 		return err;
 	err = sqlite3_changes(ledger->db) == PRUNE_ROWS;
+	/* What other prices made of calls that are gone says nothing any more. */
+	if (!err)
+		err = ledger_exec(ledger, "DELETE FROM repriced WHERE call <"
+					  " (SELECT coalesce(min(id), 0) FROM calls)");
 	checkpoint_look(ledger);
 	return err;
 }

@@ -165,6 +165,8 @@ enum ledger_key {
 	LEDGER_BY_HOST,
 	LEDGER_BY_PROVIDER,
 	LEDGER_BY_MODEL,
+	LEDGER_BY_TIER,    /* "batch", "flex us"; empty: none */
+	LEDGER_BY_ACCOUNT, /* "organisation/project" */
 	LEDGER_BY_SOURCE,
 	LEDGER_BY_CALL,
 	LEDGER_KEYS

@@ -98,6 +98,8 @@ static struct service *service_of(struct replay *replay, int64_t id)
 		COPY(service->charge.operation, row, 3);
 		COPY(service->charge.price_key, row, 4);
 		COPY(service->charge.price_origin, row, 5);
+		COPY(service->charge.tier, row, 6);
+		COPY(service->charge.account, row, 7);
 	}
 	service->id = id;
 	sqlite3_reset(replay->find[LEDGER_SERVICES]);
@@ -140,7 +142,8 @@ static int prepare(struct ledger *ledger, struct replay *replay)
 		return err;
 	sql_add(&sql,
 		"SELECT id, start_us, subject, service, path, pid, uid, status, source, outcome,"
-		" priced, stream, first_token_us, duration_us");
+		" priced, stream, first_token_us, duration_us,"
+		" beside_nanos");
 	sql_add_sums(&sql);
 	/* The least id by a walk of the index alone, then the table in its own order. */
 	sql_add(&sql, " FROM calls WHERE start_us + 0 >= ?1 AND id >="
@@ -175,6 +178,7 @@ static void read_charge(sqlite3_stmt *row, struct charge *charge)
 	charge->is_stream = sqlite3_column_int(row, at++);
 	charge->first_token_ns = (uint64_t)sqlite3_column_int64(row, at++) * 1000;
 	charge->duration_ns = (uint64_t)sqlite3_column_int64(row, at++) * 1000;
+	charge->beside_nanos = sqlite3_column_int64(row, at++);
 	for (size_t i = 0; i < USAGE_COUNT; i++)
 		*usage_at(&charge->usage, i) = (uint64_t)sqlite3_column_int64(row, at + (int)i);
 	charge->cost_nanos = sqlite3_column_int64(row, at + SUM_COST_NANOS);

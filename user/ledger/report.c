@@ -34,6 +34,8 @@ static const struct {
 	[LEDGER_BY_HOST] = { "host", "v.host", false },
 	[LEDGER_BY_PROVIDER] = { "provider", "v.provider", false },
 	[LEDGER_BY_MODEL] = { "model", "v.model", false },
+	[LEDGER_BY_TIER] = { "tier", "v.tier", false },
+	[LEDGER_BY_ACCOUNT] = { "account", "v.account", false },
 	[LEDGER_BY_SOURCE] = { "source", "p.source", false },
 	[LEDGER_BY_CALL] = { "call", "CAST(p.id AS TEXT)", true },
 };

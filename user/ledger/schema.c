@@ -140,9 +140,31 @@ static const char schema_10[] =
 	"ALTER TABLE runs ADD COLUMN how INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE runs ADD COLUMN seen_mono_us INTEGER NOT NULL DEFAULT 0;";
 
+/*
+ * Tier and account tell services apart. beside_nanos (struct charge) is what a later price can not change. What other
+ * prices made of calls is kept beside them (repricing.h).
+ */
+static const char schema_11[] =
+	"CREATE TABLE services_11 (id INTEGER PRIMARY KEY, host TEXT NOT NULL, provider TEXT NOT NULL,"
+	" model TEXT NOT NULL, operation TEXT NOT NULL, price_key TEXT NOT NULL,"
+	" price_origin TEXT NOT NULL, tier TEXT NOT NULL, account TEXT NOT NULL,"
+	" UNIQUE (model, host, provider, operation, price_key, price_origin, tier, account));"
+	"INSERT INTO services_11 SELECT id, host, provider, model, operation, price_key,"
+	" price_origin, '', '' FROM services;"
+	"DROP TABLE services;"
+	"ALTER TABLE services_11 RENAME TO services;"
+	"ALTER TABLE calls ADD COLUMN beside_nanos INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE repricings (id INTEGER PRIMARY KEY AUTOINCREMENT, made_us INTEGER NOT NULL,"
+	" since_us INTEGER NOT NULL, until_us INTEGER NOT NULL, prices TEXT NOT NULL);"
+	"CREATE TABLE repriced (call INTEGER NOT NULL, repricing INTEGER NOT NULL REFERENCES"
+	" repricings, old_nanos INTEGER NOT NULL, cost_nanos INTEGER NOT NULL,"
+	" price_key TEXT NOT NULL, price_origin TEXT NOT NULL,"
+	" PRIMARY KEY (call, repricing)) WITHOUT ROWID;";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1, schema_2, schema_3, schema_4, schema_5,
-					  schema_6, schema_7, schema_8, schema_9, schema_10 };
+static const char *const migrations[] = { schema_1, schema_2,  schema_3, schema_4,
+					  schema_5, schema_6,  schema_7, schema_8,
+					  schema_9, schema_10, schema_11 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

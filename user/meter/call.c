@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/decimal.h"
+#include "http/head.h"
 
 /* Strings of a request that are no text for the model. */
 static const char *const request_mute[] = {
@@ -156,6 +157,25 @@ static void take_field(void *arg, const char *name, const char *value)
 		text_count_feed(&call->text.count, (const uint8_t *)value, strlen(value));
 }
 
+/* The later word wins: an answer says what a request only asks for. */
+static void take_account(struct call *call, const struct http_head *head)
+{
+	if (*head->organisation)
+		memcpy(call->organisation, head->organisation, sizeof(call->organisation));
+	if (*head->project)
+		memcpy(call->project, head->project, sizeof(call->project));
+}
+
+/* Vertex: ".../projects/acme/locations/..." */
+static void take_path_project(struct call *call, const char *path)
+{
+	const char *at = strstr(path, "/projects/");
+	size_t len = at ? strcspn(at + 10, "/") : 0;
+
+	if (len && len < sizeof(call->project) && !strcmp(call->provider->name, "gcp.vertex_ai"))
+		head_set_word(call->project, sizeof(call->project), at + 10, len);
+}
+
 struct call *call_new(const struct http_head *request, const char *host, uint64_t time_ns)
 {
 	const struct api_provider *provider;
@@ -181,6 +201,8 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 	call->start_ns = time_ns;
 	snprintf(call->host, sizeof(call->host), "%s", host ? host : "");
 	snprintf(call->path, sizeof(call->path), "%.*s", CHARGE_PATH_LEN - 1, request->path);
+	take_path_project(call, request->path);
+	take_account(call, request);
 	path_model(request->path, call->model, sizeof(call->model));
 	call->model_is_path = *call->model && !strcmp(provider->name, "aws.bedrock");
 	if (endpoint->model)
@@ -247,6 +269,7 @@ static void take_head(struct call *call, const struct http_head *head)
 		return;
 	call->has_head = true;
 	call->status = head->status;
+	take_account(call, head);
 	answer_init(&call->answer, call->endpoint->dialect, head->content, expects_usage(call));
 	call->answer.is_lines = call->endpoint->job == JOB_RESULTS;
 	snprintf(call->answer.tier, sizeof(call->answer.tier), "%s", head->tier);

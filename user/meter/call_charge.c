@@ -81,6 +81,14 @@ static void set_job(const struct call *call, struct charge *ret)
 	snprintf(ret->job, sizeof(ret->job), "%.*s", (int)(end - begin), begin);
 }
 
+/* Whose bill it is: the answer says it for certain, a request asks for it. */
+static void set_account(const struct call *call, struct charge *ret)
+{
+	if (*call->organisation || *call->project)
+		snprintf(ret->account, sizeof(ret->account), "%.*s/%.*s", CHARGE_NAME_LEN - 1,
+			 call->organisation, CHARGE_NAME_LEN - 1, call->project);
+}
+
 static void fill(const struct call *call, struct charge *ret)
 {
 	const struct answer *answer = &call->answer;
@@ -93,6 +101,7 @@ static void fill(const struct call *call, struct charge *ret)
 	set_model(call, ret);
 	ret->status = call->status;
 	set_job(call, ret);
+	set_account(call, ret);
 	ret->outcome = outcome(call);
 	ret->is_stream = answer->form == ANSWER_SSE ||
 			 (answer->form == ANSWER_UNKNOWN && call->wants_stream);
@@ -256,6 +265,19 @@ static void set_pending(struct charge *charge)
 	charge->budget_nanos = budget_nanos;
 }
 
+/* What the classes that leave for the ledger do not give of the cost. */
+static void set_beside(const struct prices *prices, struct charge *charge)
+{
+	struct charge again = *charge;
+
+	if (!charge->is_priced || charge->source == CHARGE_PROVIDER)
+		return;
+	again.usage = usage_fold(&charge->usage);
+	again.beside_nanos = 0;
+	prices_apply_again(prices, &again);
+	charge->beside_nanos = charge->cost_nanos - (again.is_priced ? again.cost_nanos : 0);
+}
+
 /* The whole text is known, and nothing but its characters is billed. */
 static void settle_characters(const struct call *call, const struct prices *prices,
 			      struct charge *charge)
@@ -297,6 +319,7 @@ void call_charge(const struct call *call, const struct prices *prices,
 		ret->budget_nanos += (int64_t)call->answer.cost_nanos;
 	}
 	settle_characters(call, prices, ret);
+	set_beside(prices, ret);
 	if (is_pending(call))
 		set_pending(ret);
 }

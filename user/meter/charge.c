@@ -41,7 +41,7 @@ void charge_waive(struct charge *charge)
 	charge->error_input = charge->error_output = 0;
 	charge->error_nanos = charge->cost_nanos = charge->budget_nanos = 0;
 	charge->under_input = charge->under_output = charge->excess = 0;
-	charge->under_nanos = charge->over_nanos = 0;
+	charge->under_nanos = charge->over_nanos = charge->beside_nanos = 0;
 	charge->price_key[0] = charge->price_origin[0] = charge->price_lacks[0] = '\0';
 }
 

@@ -45,6 +45,7 @@ enum charge_outcome {
 #define CHARGE_HOST_LEN  256
 #define CHARGE_PATH_LEN  256
 #define CHARGE_JOB_LEN   96
+#define CHARGE_TIER_LEN  32
 
 struct charge {
 	char provider[CHARGE_NAME_LEN];  /* OpenTelemetry's gen_ai.provider.name */
@@ -55,6 +56,9 @@ struct charge {
 	char price_key[CHARGE_MODEL_LEN]; /* the entry of the price file that was used (of an unpriced call, to stand in); empty: none */
 	char price_origin[CHARGE_NAME_LEN]; /* which file: "litellm 2026-08-01", "override", ... */
 	char price_lacks[CHARGE_NAME_LEN]; /* what was used and has no price there; empty: nothing */
+	char tier[CHARGE_TIER_LEN]; /* words that changed the price: "batch", "flex us"; empty: none */
+	char account[CHARGE_NAME_LEN * 2]; /* "organisation/project" by header fields; either may be empty */
+	int64_t beside_nanos; /* of cost_nanos, what the ledger's classes do not tell: pieces, images */
 	char job[CHARGE_JOB_LEN]; /* the id of the work that this is the bill of, told again and again; or empty */
 	bool is_poll; /* asked after a job: without a bill it is no call */
 	int status;   /* HTTP status; 0: no answer */

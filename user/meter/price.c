@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/decimal.h"
@@ -423,7 +424,7 @@ int prices_load_text(struct prices *prices, const char *text, size_t len, const 
 	return 0;
 }
 
-static int read_file(const char *path, char **ret, size_t *ret_len)
+static int read_file(const char *path, char **ret, size_t *ret_len, struct tm *ret_day)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	_cleanup_free_ char *text = NULL;
@@ -448,6 +449,7 @@ static int read_file(const char *path, char **ret, size_t *ret_len)
 			break;
 		len += (size_t)n;
 	}
+	gmtime_r(&st.st_mtime, ret_day);
 	*ret = take(text);
 	*ret_len = len;
 	return 0;
@@ -456,25 +458,14 @@ static int read_file(const char *path, char **ret, size_t *ret_len)
 int prices_load(struct prices *prices, const char *path, const char *origin, char **ret_error)
 {
 	_cleanup_free_ char *text = NULL;
+	char dated[CHARGE_NAME_LEN], day_text[16];
+	struct tm day;
 	size_t len = 0;
-	int err = read_file(path, &text, &len);
+	int err = read_file(path, &text, &len, &day);
 
 	if (err)
 		return err;
-	return prices_load_text(prices, text, len, path, origin, ret_error);
-}
-
-const char *prices_warning(const struct prices *prices, size_t index)
-{
-	return index < prices->warnings_count ? prices->warnings[index] : NULL;
-}
-
-const char *prices_origin(const struct prices *prices, size_t i)
-{
-	return i < prices->loads ? prices->origins[i] : NULL;
-}
-
-size_t prices_count(const struct prices *prices)
-{
-	return prices->entries_count;
+	strftime(day_text, sizeof(day_text), "%Y-%m-%d", &day);
+	snprintf(dated, sizeof(dated), "%.40s %s", origin, day_text);
+	return prices_load_text(prices, text, len, path, dated, ret_error);
 }

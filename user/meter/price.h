@@ -7,14 +7,17 @@
 #ifndef METER_PRICE_H
 #define METER_PRICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "meter/charge.h"
 
 struct prices;
 
 /*
- * Reads a price file (then more, each over the ones before). `origin` is what charges will name.
+ * Reads a price file (then more, each over the ones before). `origin` is what charges will name, with the day of the
+ * file's last change behind it: "override 2026-11-30".
  * 0; -errno of the file; -EINVAL: not such a file, then ret_error (not NULL) holds a sentence with
  * line and key, to be freed by the caller.
  */
@@ -28,10 +31,29 @@ struct prices *prices_free(struct prices *prices);
 const char *prices_warning(const struct prices *prices, size_t index);
 /* What the charges of the i-th file that was read name: "litellm 2026-08-01". NULL past the end. */
 const char *prices_origin(const struct prices *prices, size_t i);
+/* The day at the end of such a name, in seconds since the epoch; false: it names none. */
+bool prices_day(const char *origin, int64_t *ret_s);
 size_t prices_count(const struct prices *prices);
 
+/* Prices of an entry without tier and threshold, in femto-dollars a token; what is not told is PRICE_NONE. */
+#define PRICE_NONE UINT64_MAX
+struct price_row {
+	const char *key, *family, *origin; /* as long as the prices */
+	bool is_shadowed;                  /* a later file has the same key */
+	bool is_odd;                       /* a check of its ratios failed: it stands in for nothing */
+	uint64_t input, output, cache_read, cache_write;
+};
+/* Entries by their keys; false past the end. */
+bool prices_row(const struct prices *prices, size_t i, struct price_row *ret);
 /*
- * Sets cost_nanos, budget_nanos, error_nanos, under_nanos, over_nanos, is_priced, price_key and price_origin of a charge from its
+ * Prompts of more tokens than these have other prices, in rising order: of what a provider calls so. Returns how many,
+ * `max` at most.
+ */
+size_t prices_thresholds(const struct prices *prices, const char *provider, const char *model,
+			 uint32_t *ret, size_t max);
+
+/*
+ * Sets cost_nanos, budget_nanos, error_nanos, under_nanos, over_nanos, is_priced, price_key, price_origin and tier of a charge from its
  * provider, host, model, usage, expected error and what the answer named that changes prices: words with spaces
  * between ("batch", "priority", "flex", "fast", "us", ...); those that mean nothing are skipped.
  * Without a price of its own is_priced is false and cost_nanos 0, and budget_nanos is by a flagship of the provider
@@ -46,6 +68,12 @@ void prices_apply(const struct prices *prices, const char *tier, struct charge *
  */
 void prices_limits(const struct prices *prices, const char *provider, const char *model,
 		   uint64_t *ret_input, uint64_t *ret_output);
+
+/*
+ * As prices_apply(), of a charge out of the ledger: its tier is known, and what its classes do not tell of the cost
+ * (beside_nanos) is kept as it was.
+ */
+void prices_apply_again(const struct prices *prices, struct charge *charge);
 
 /* Models and how much of some spend went to each. */
 #define PRICE_MIX 4

@@ -84,6 +84,7 @@ void prices_apply(const struct prices *prices, const char *tier, struct charge *
 	charge->cost_nanos = charge->budget_nanos = charge->error_nanos = 0;
 	charge->under_nanos = charge->over_nanos = 0;
 	charge->price_key[0] = charge->price_origin[0] = charge->price_lacks[0] = '\0';
+	price_terms_words(&terms, charge->tier);
 	entry = find_entry(prices, &terms, charge);
 	charge->is_priced = true;
 	if (entry && price_cost(prices, entry, &terms, charge, &lacks)) {
@@ -93,6 +94,18 @@ void prices_apply(const struct prices *prices, const char *tier, struct charge *
 	}
 	charge->is_priced = false;
 	price_stand_in(prices, tier ? tier : "", charge);
+}
+
+void prices_apply_again(const struct prices *prices, struct charge *charge)
+{
+	char tier[CHARGE_TIER_LEN];
+
+	memcpy(tier, charge->tier, sizeof(tier));
+	prices_apply(prices, tier, charge);
+	if (!charge->is_priced)
+		return;
+	charge->cost_nanos += charge->beside_nanos;
+	charge->budget_nanos += charge->beside_nanos;
 }
 
 bool prices_by_character(const struct prices *prices, const struct charge *charge)

@@ -54,6 +54,17 @@ struct price_terms price_terms_parse(const char *words)
 	return terms;
 }
 
+void price_terms_words(const struct price_terms *terms, char ret[CHARGE_TIER_LEN])
+{
+	static const char *const tiers[] = { "", " batch", " priority", " flex" };
+	static const char *const contexts[] = { "", " context=low", " context=high" };
+	char words[CHARGE_TIER_LEN + 1];
+
+	snprintf(words, sizeof(words), "%s%s%s%s", tiers[terms->tier],
+		 terms->is_fast ? " fast" : "", terms->is_us ? " us" : "", contexts[terms->context]);
+	snprintf(ret, CHARGE_TIER_LEN, "%s", *words ? words + 1 : "");
+}
+
 /*
  * What a tier costs where the entry does not say, in thousandths: batch and flex a half everywhere; priority at
  * Gemini 1.8 times (ai.google.dev, 2026-11), at Bedrock 1.75 (aws.amazon.com/bedrock/service-tiers, 2026-11).

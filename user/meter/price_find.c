@@ -14,18 +14,21 @@ static int compare_key(const void *key, const void *entry)
 	return strcmp(key, ((const struct price_entry *)entry)->key);
 }
 
-static const struct price_entry *find_key(const struct prices *prices, const char *key)
+const struct price_entry *price_find_key(const struct prices *prices, size_t n, const char *key)
 {
-	const struct price_entry *found = prices->entries_count ?
-						  bsearch(key, prices->entries,
-							  prices->entries_count,
-							  sizeof(*prices->entries), compare_key) :
-						  NULL;
+	const struct price_entry *found = NULL;
 
+	if (n)
+		found = bsearch(key, prices->entries, n, sizeof(*prices->entries), compare_key);
 	/* Of equal keys the first is the one that wins. */
 	while (found && found > prices->entries && !strcmp(found[-1].key, key))
 		found--;
 	return found;
+}
+
+static const struct price_entry *find_key(const struct prices *prices, const char *key)
+{
+	return price_find_key(prices, prices->entries_count, key);
 }
 
 static const struct price_entry *find_prefixed(const struct prices *prices,

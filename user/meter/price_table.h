@@ -59,6 +59,7 @@ struct price_entry {
 	uint32_t us_permille, fast_permille; /* multipliers; 0: none */
 	uint32_t eu_host_permille, us_host_permille;
 	bool is_chat, is_image, is_rerank; /* its mode */
+	bool is_odd;       /* price_check() has found a price that can not be */
 	bool is_per_query; /* each search of a call is billed, not the call that searched */
 	char provider[CHARGE_NAME_LEN];
 };
@@ -100,6 +101,8 @@ struct price_terms {
 	char size[24], quality[24]; /* of images */
 };
 struct price_terms price_terms_parse(const char *words);
+/* Those words that are known, which price_terms_parse() takes back; nothing that came with a request. */
+void price_terms_words(const struct price_terms *terms, char ret[CHARGE_TIER_LEN]);
 /* "low", "medium", "high"; of another word the one that is taken where none is told. */
 enum search_context price_context(const char *word);
 /*
@@ -119,7 +122,12 @@ const struct rate *price_rate(const struct prices *prices, const struct price_en
 /* The price of a kind alone, without tier or threshold; false: not told. */
 bool price_base(const struct prices *prices, const struct price_entry *entry, enum rate_kind kind,
 		enum rate_tier tier, uint64_t *ret);
-/* Ratio checks of the entries from an index on; oddities become warnings. */
+/*
+ * Checks of the entries from an index on, by their ratios and by what the files before (which are sorted) say of the
+ * same model; oddities become warnings.
+ */
 void price_check(struct prices *prices, size_t from);
+/* The entry of a key among the first n, which are sorted; NULL: none. Of equal keys the one that wins. */
+const struct price_entry *price_find_key(const struct prices *prices, size_t n, const char *key);
 
 #endif

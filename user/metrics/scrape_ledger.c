@@ -47,14 +47,13 @@ void scrape_write_prices_day(struct scrape *scrape)
 
 	for (size_t i = 0;
 	     scrape->sources.prices && (origin = prices_origin(scrape->sources.prices, i)); i++) {
-		const char *day = strrchr(origin, ' ');
 		char labels[METRICS_LABELS_LEN] = "";
-		struct tm tm = { 0 };
+		int64_t day_s;
 
-		if (!day || !strptime(day + 1, "%Y-%m-%d", &tm))
+		if (!prices_day(origin, &day_s))
 			continue;
 		metrics_label(labels, sizeof(labels), "origin", origin);
-		exposition_count(&scrape->out, labels, NULL, NULL, (uint64_t)timegm(&tm));
+		exposition_count(&scrape->out, labels, NULL, NULL, (uint64_t)day_s);
 	}
 }
 

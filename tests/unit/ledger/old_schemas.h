@@ -116,8 +116,12 @@ static const char old_schema_9[] =
 	"CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, begin_us INTEGER NOT NULL,"
 	" seen_us INTEGER NOT NULL, end_us INTEGER NOT NULL);";
 
-static const char *const old_schemas[] = { old_schema_1, old_schema_2, old_schema_3,
-					   old_schema_4, old_schema_5, old_schema_6,
-					   old_schema_7, old_schema_8, old_schema_9 };
+static const char old_schema_10[] =
+	"ALTER TABLE runs ADD COLUMN how INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE runs ADD COLUMN seen_mono_us INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const old_schemas[] = { old_schema_1, old_schema_2, old_schema_3, old_schema_4,
+					   old_schema_5, old_schema_6, old_schema_7, old_schema_8,
+					   old_schema_9, old_schema_10 };
 
 #endif
