@@ -170,8 +170,9 @@ def test_spend_of_a_unit_and_of_a_user(stage, daemon):
 
 def test_commands_run_and_are_valid(stage, daemon):
     assert daemon.run("top", "--once").stdout.strip()
-    assert daemon.run("check").stdout.strip()
-    json.loads(daemon.run("check", "--json").stdout)
+    assert "\nPrices\n  litellm 2026-08-01, " in daemon.run("check").stdout
+    assert json.loads(daemon.run("check", "--json").stdout)["prices"]["files"][0] == "litellm 2026-08-01"
+    assert "0.000000" in daemon.run("prices", "reprice", "--keep").stdout      # beside the daemon
     json.loads(daemon.run("explain", "--format", "json").stdout)
     wrong = daemon.run("report", "--by", "weather", check=False)
     assert wrong.returncode == 2 and "weather" in wrong.stderr

@@ -31,11 +31,11 @@ enum http_content {
 	HTTP_CONTENT_OTHER,
 };
 
-#define HTTP_METHOD_LEN 16
-#define HTTP_HOST_LEN   256
-#define HTTP_PATH_LEN   512 /* query string cut off; longer paths are cut and flagged */
-#define HTTP_COST_LEN   32
-#define HTTP_TIER_LEN   24
+#define HTTP_METHOD_LEN  16
+#define HTTP_HOST_LEN    256
+#define HTTP_PATH_LEN    512 /* query string cut off; longer paths are cut and flagged */
+#define HTTP_COST_LEN    32
+#define HTTP_TIER_LEN    24
 #define HTTP_ACCOUNT_LEN 64
 
 /* Counts that Bedrock tells in header fields of an answer. */

@@ -40,7 +40,7 @@ size_t prices_count(const struct prices *prices);
 struct price_row {
 	const char *key, *family, *origin; /* as long as the prices */
 	bool is_shadowed;                  /* a later file has the same key */
-	bool is_odd;                       /* a check of its ratios failed: it stands in for nothing */
+	bool is_odd; /* a check of its ratios failed: it stands in for nothing */
 	uint64_t input, output, cache_read, cache_write;
 };
 /* Entries by their keys; false past the end. */

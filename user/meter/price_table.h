@@ -59,7 +59,7 @@ struct price_entry {
 	uint32_t us_permille, fast_permille; /* multipliers; 0: none */
 	uint32_t eu_host_permille, us_host_permille;
 	bool is_chat, is_image, is_rerank; /* its mode */
-	bool is_odd;       /* price_check() has found a price that can not be */
+	bool is_odd;                       /* price_check() has found a price that can not be */
 	bool is_per_query; /* each search of a call is billed, not the call that searched */
 	char provider[CHARGE_NAME_LEN];
 };

@@ -243,7 +243,7 @@ static void keys_are_checked(void **state)
 		error,
 		"--by: \"\\x1b\" is not a key; give one or more of: time, hour, namespace, "
 		"workload, pod, container, cgroup, unit, user, command, exe, pid, host, provider, "
-		"model, source, call");
+		"model, tier, account, source, call");
 	free(error);
 	error = report_parse_keys("time", &keys);
 	assert_string_equal(error, "--by: \"time\" is that of one call; add call, or take hour");
