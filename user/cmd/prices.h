@@ -20,7 +20,7 @@ struct prices_options {
 };
 
 /*
- * The built-in prices and over them a file: of this path; "builtin" or NULL, none. CMD_OK, or another exit code after
+ * prices_files.c. The built-in prices and over them a file: of this path; "builtin" or NULL, none. CMD_OK, or another exit code after
  * saying why.
  */
 int prices_open(const char *file, struct prices **ret);
