@@ -3,7 +3,7 @@
 #ifndef COUNTS_H
 #define COUNTS_H
 
-#include "tell.h"
+#include "emit_flow.h"
 
 static __always_inline void flow_count_in(struct bpf_sock *sk, struct flow *flow)
 {

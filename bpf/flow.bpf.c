@@ -16,7 +16,7 @@
 #include "pace.h"
 #include "pair.h"
 #include "quic.h"
-#include "tell.h"
+#include "emit_flow.h"
 
 /* After CONNECT, or a word to a SOCKS proxy: how many segments that begin no hello are waited through (a request's headers). */
 #define TUNNEL_SEGMENTS 8

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Is there a shut gate over this cgroup, and is this the address of an AI host alone? */
+/*
+ * Whether a connection is refused: is there a shut gate over this cgroup, and does this address belong to AI hosts
+ * only? gate.bpf.c asks at connect(2), flow.bpf.c at the ClientHello and for live connections. Which gates are shut
+ * is decided in user/enforce/gates.c from all who hold one.
+ */
 #ifndef GATE_H
 #define GATE_H
 

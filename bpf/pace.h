@@ -24,7 +24,7 @@
 
 #include "gate.h"
 #include "records.h"
-#include "talk.h"
+#include "handshake.h"
 
 /*
  * The longest application data record that is taken for HTTP/2's own talk: a SETTINGS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a pace gate holds, lets pass and lets go, on the running kernel. Needs root. */
-#include "talk.h"
+#include "requests.h"
 
 #define TALK 35
 

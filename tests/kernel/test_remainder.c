@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of a budget is left, counted by the kernel as it flows. Needs root. */
-#include "talk.h"
+#include "requests.h"
 
 #define ANSWER 400
 

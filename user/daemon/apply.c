@@ -79,36 +79,26 @@ static void warn_of_rest(const struct config *old, const struct config *new)
 			 "proceeding");
 }
 
-/*
- * Replaces the policy by one with no sums yet. In this order, because each step sees the ones before:
- *
- *  a. Overrides: a raised limit counts before anything is judged by the new policy.
- *  b. The pipeline: calls in flight are reserved with the new policy and no longer with the old one.
- *  c. The sums, from the ledger's calls, and the gates of what is over its budget. When this fails, the
- *     sums are too low, which is logged; the old ones are of other rules.
- *  d. Shared budgets: what other nodes spent is added to what this one did.
- *  e. The enforcer ends what the sums no longer justify, then gates what an operator holds.
- *  f. The old policy is freed: nothing refers to it any more.
- */
+/* Steps 4a to 4f of apply.h: replaces the policy by one with no sums yet. */
 static void replace_policy(struct daemon *daemon, struct policy *policy, int64_t now_us)
 {
 	struct policy *old = daemon->policy;
 	int err;
 
 	daemon->policy = policy;
-	overrides_hand(daemon->overrides, policy, now_us);
-	pipeline_policy(daemon->pipeline, policy);
-	err = restore(daemon->ledger, policy, daemon->enforcer, daemon->who, now_us);
+	overrides_hand(daemon->overrides, policy, now_us);                            /* a */
+	pipeline_policy(daemon->pipeline, policy);                                    /* b */
+	err = restore(daemon->ledger, policy, daemon->enforcer, daemon->who, now_us); /* c */
 	if (err)
 		log_error("budgets could not be rebuilt whole from the ledger: %s, proceeding",
 			  strerror(-err));
-	shared_policy(daemon->shared, policy);
-	enforcer_review(daemon->enforcer, policy, false, now_us);
+	shared_policy(daemon->shared, policy);                    /* d */
+	enforcer_review(daemon->enforcer, policy, false, now_us); /* e */
 	overrides_apply(daemon->overrides, daemon->enforcer, now_us);
-	policy_free(old);
+	policy_free(old); /* f */
 }
 
-/* What may fail, and then nothing has changed. */
+/* Step 1 of apply.h: what may fail, and then nothing has changed. */
 static int prepare(struct daemon *daemon, const struct policy_rules *rules, struct policy **ret)
 {
 	int err = ledger_flush(daemon->ledger);
@@ -137,24 +127,6 @@ static void reconfigure_outputs(struct daemon *daemon, const struct config *old)
 		log_error("metrics and the status page: no memory, proceeding without");
 }
 
-/*
- * The order is what makes this right:
- *
- *  1. What may fail comes first. The ledger is flushed, because sums are rebuilt from it and would
- *     lack a call that it has not taken; a watchdog is there before a step may stop a process; the
- *     policy is made.
- *  2. The configuration changes place. daemon->config keeps its address, which the enforcer, the
- *     webhooks and kube hold; its old contents live until step 8, since incidents refer to their
- *     budgets.
- *  3. The enforcer moves each incident to the budget of the same name, or ends it. Before step 4,
- *     whose verdicts find the incidents that go on instead of making second ones.
- *  4. The policy changes place, with sums, gates and overrides: replace_policy().
- *  5. Shared budgets begin again with the new policy, which they add to.
- *  6. Webhooks, metrics, status page, OTLP: from here on nothing bears on spending.
- *  7. Pins, after the gates that are to outlive the daemon; overrides are watched if these are the
- *     first budgets.
- *  8. What needs a restart is logged, and the old configuration freed.
- */
 int rules_apply(struct daemon *daemon, struct config *config)
 {
 	int64_t now_us = clock_wall_us();

@@ -17,9 +17,31 @@ void config_warn(const struct config *config);
 void config_publish(struct daemon *daemon);
 
 /*
- * Puts another configuration in force, in the order that apply.c states. Takes *config over, which is
- * empty afterwards. 0, or -errno with nothing changed and *config still the caller's: the ledger cannot
- * be written, no watchdog, no memory. What fails later is logged, and the daemon goes on without it.
+ * Puts another configuration in force. Takes *config over, which is empty afterwards. Returns 0, or -errno
+ * with nothing changed and *config still the caller's: the ledger cannot be written, no watchdog, no memory.
+ * What fails after step 1 is logged, and the daemon goes on without it. The order matters:
+ *
+ *  1. What may fail comes first. The ledger is flushed, because sums are rebuilt from it and would lack a call
+ *     that it has not taken. The watchdog is started if the new rules may stop or freeze something. The new
+ *     policy is made.
+ *  2. The configuration changes place. daemon->config keeps its address, to which the enforcer, the webhooks
+ *     and kube point; its old contents live until step 8, because incidents refer to their budgets.
+ *  3. The enforcer moves each incident to the budget of the same name, or ends it. This comes before step 4,
+ *     whose verdicts must find the incidents that go on instead of making second ones. If `enforce` or
+ *     `protect` has changed, every incident ends.
+ *  4. The policy changes place:
+ *     a. Overrides: a raised limit counts before the new policy judges anything.
+ *     b. The pipeline reserves calls in flight with the new policy and no longer with the old one.
+ *     c. The sums are rebuilt from the ledger's calls, and the gates of what is over its budget are shut. If
+ *        this fails, the sums are too low, which is logged; the old sums belong to other rules.
+ *     d. Shared budgets: what other nodes spent is added to what this one did.
+ *     e. The enforcer ends what the sums no longer justify, then gates what an operator holds.
+ *     f. The old policy is freed: nothing refers to it any more.
+ *  5. Shared budgets are connected to their server, if the new rules are the first to have any.
+ *  6. Webhooks, metrics, the status page and OTLP follow. From here on nothing affects spending.
+ *  7. Gates are pinned if a budget asks for it, after step 4 has set them. Overrides are watched if these are
+ *     the first budgets.
+ *  8. Changes that need a restart are logged, and the old configuration is freed.
  */
 int rules_apply(struct daemon *daemon, struct config *config);
 

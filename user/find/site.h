@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chooses where in a TLS library the probes go. A hit costs 0.7 us where the kernel emulates the
+ * Chooses where in a TLS library the probes go. A library with symbols is a row of names[] in site.c; one
+ * without is recognised in anchor/. The programs that the probes run are in bpf/openssl.bpf.c, and
+ * CONTRIBUTING.md lists every step to add a library. A hit costs 0.7 us where the kernel emulates the
  * instruction and 9 us where it single-steps it, so the address decides what a probed process pays
  * (docs/facts/kernel.md, "Cost of a probe"). A breakpoint in the middle of an instruction corrupts
  * the program: an address is taken only at a proven function start, or reached from one by straight

@@ -4,6 +4,10 @@
  * subcommands. All SQL is in this room, except for the table of shared/entries.c. A charge and the
  * hourly sums it belongs to are one transaction; transactions are at most LEDGER_COMMIT_NS old, so a
  * kill -9 loses no more and counts nothing twice.
+ *
+ * A new column is a new migration at the end of schema.c, never a change of an older one. Then the column is
+ * written and read: of calls in call_queue.c, replay.c and report.c (in sql.c if it is added up), of actions in
+ * action_queue.c and actions.c. tests/unit/ledger/test_schema.c migrates a ledger of every older version.
  */
 #ifndef LEDGER_LEDGER_H
 #define LEDGER_LEDGER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The schema, as the steps that led to it: each takes a file from one version to the next, and is never changed
- * after a release. docs/ARCHITECTURE.md says what the tables hold.
+ * after a release.
  */
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests and answers of given sizes on a flow to an AI host, and the buckets of its gate. */
-#ifndef KERNEL_TALK_H
-#define KERNEL_TALK_H
+#ifndef KERNEL_REQUESTS_H
+#define KERNEL_REQUESTS_H
 
 #include "world.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Tells user space of a flow. */
-#ifndef TELL_H
-#define TELL_H
+/* Events about a flow: what the daemon learns of it, and when. */
+#ifndef EMIT_FLOW_H
+#define EMIT_FLOW_H
 
-#include "talk.h"
+#include "handshake.h"
 
 /* Copies a name of map memory, which `h` holds, into an event's zeroed host. */
 static __always_inline void name_copy(struct ev_flow *event, struct hello *h)
