@@ -289,7 +289,9 @@ manifests: ## render deploy/kubernetes/aigress.yaml from the chart
 	$(Q)deploy/kubernetes/render $(HELM) >deploy/kubernetes/aigress.yaml.new
 	$(Q)mv deploy/kubernetes/aigress.yaml.new deploy/kubernetes/aigress.yaml
 
-docs := $(wildcard README.md CHANGELOG.md SECURITY.md docs/*.md data/NOTICE.md)
+docs := $(wildcard README.md CHANGELOG.md SECURITY.md data/NOTICE.md)
+# In folders as they are here, because they link to each other.
+pages := $(wildcard docs/*.md docs/*.png docs/design/*.md docs/facts/*.md)
 examples := $(wildcard deploy/*.yaml examples/*.yaml)
 units := $(wildcard deploy/systemd/*.service)
 # For those who set up others: the dashboard, alert rules, the chart, what it renders to, kubectl's plugin.
@@ -299,6 +301,7 @@ install: all ## install below DESTDIR and PREFIX
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 755 $(B)/$(NAME) $(DESTDIR)$(BINDIR)/$(NAME)
 	$(INSTALL) -m 644 LICENSE $(docs) $(examples) $(DESTDIR)$(DOCDIR)
+	set -e; for page in $(pages); do $(INSTALL) -D -m 644 $$page $(DESTDIR)$(DOCDIR)/$$page; done
 	set -e; for page in $(wildcard man/*.[58]); do \
 		$(INSTALL) -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
 		$(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}; done

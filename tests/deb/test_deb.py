@@ -74,6 +74,11 @@ def test_its_whole_life(chroot):
                  "helm/aigress/templates/daemonset.yaml", "kubernetes/aigress.yaml"):
         assert os.path.isfile(f"{chroot.root}/usr/share/aigress/{each}"), each
     assert os.access(f"{chroot.root}/usr/share/aigress/kubectl-aigress", os.X_OK)
+    # Every page, long ones compressed, as Debian wants it.
+    for at, _, names in os.walk(os.path.join(ROOT, "docs")):
+        for name in names:
+            page = os.path.join(chroot.root, "usr/share/doc/aigress", os.path.relpath(os.path.join(at, name), ROOT))
+            assert os.path.isfile(page) or os.path.isfile(f"{page}.gz"), page
     conffiles = chroot("dpkg-query", "-W", "-f", "${Conffiles}", "aigress").stdout
     assert "/etc/aigress/aigress.yaml" in conffiles and "/etc/default/aigress" in conffiles
     os.makedirs(f"{chroot.root}/var/lib/aigress")

@@ -72,8 +72,8 @@ def test_a_frozen_cgroup_goes_on_by_override_and_when_the_daemon_stops(stage, ne
     child.wait()
 
 
-def test_cleanup_finds_what_daemon_and_keeper_left(stage, new_daemon):
-    """Both killed at once, as by a power cut of theirs alone: nobody is left to let it go."""
+def test_cleanup_finds_what_daemon_and_watchdog_left(stage, new_daemon):
+    """Both are killed at once: nothing is left that would resume what was stopped."""
     run, cgroup = stage.new_run()
     daemon = new_daemon(rules(stage, run, "stop")).start()
     refused = daemon.run("cleanup", check=False)
@@ -81,8 +81,10 @@ def test_cleanup_finds_what_daemon_and_keeper_left(stage, new_daemon):
     child = spender(stage, run, cgroup)
     lab.wait(lambda: state_of(child.pid) == "T", 30, daemon.said)
     with open(f"/proc/{daemon.child.pid}/task/{daemon.child.pid}/children", encoding="ascii") as file:
-        (keeper,) = file.read().split()
-    os.kill(int(keeper), signal.SIGKILL)
+        (watchdog,) = file.read().split()
+    with open(f"/proc/{watchdog}/comm", encoding="ascii") as file:
+        assert file.read() == "aigress-wdog\n"
+    os.kill(int(watchdog), signal.SIGKILL)
     daemon.stop(signal.SIGKILL)
     assert state_of(child.pid) == "T"
     assert "1 go on" in daemon.run("cleanup").stdout

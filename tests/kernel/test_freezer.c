@@ -196,14 +196,14 @@ static void halt_and_die(int way)
 	wait_until(true);
 }
 
-static void the_keeper_lets_go_when_the_daemon_is_killed(void **state)
+static void the_watchdog_resumes_when_the_daemon_is_killed(void **state)
 {
 	NEEDS_ROOT();
 	for (int way = 0; way < 3; way++)
 		halt_and_die(way);
 }
 
-static void the_keeper_forgets_what_was_let_go(void **state)
+static void the_watchdog_forgets_what_was_resumed(void **state)
 {
 	struct watchdog *watchdog;
 	uint64_t started;
@@ -228,8 +228,8 @@ int main(void)
 		HELD(a_frozen_cgroup_stands_and_goes_on),
 		HELD(a_cgroup_without_the_file_is_frozen_by_v1),
 		HELD(a_signal_reaches_the_whole_cgroup),
-		HELD(the_keeper_lets_go_when_the_daemon_is_killed),
-		HELD(the_keeper_forgets_what_was_let_go),
+		HELD(the_watchdog_resumes_when_the_daemon_is_killed),
+		HELD(the_watchdog_forgets_what_was_resumed),
 	};
 
 	return cmocka_run_group_tests_name("freezer", tests, NULL, NULL);

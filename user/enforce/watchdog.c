@@ -118,7 +118,7 @@ static void become_watchdog(int fd)
 	signal(SIGHUP, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	prctl(PR_SET_NAME, "aigress-keeper");
+	prctl(PR_SET_NAME, "aigress-wdog"); /* 15 characters at most */
 	prctl(PR_SET_DUMPABLE, 0);
 	if (dup2(fd, 0) < 0)
 		_exit(1);
