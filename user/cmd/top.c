@@ -111,8 +111,10 @@ static bool live(struct ledger *ledger, struct options *options)
 }
 
 static const struct argp_option rows[] = {
-	{ "by", 'b', "KEY", 0, "What a line is: cgroup, command, container, namespace, workload, pod, unit, user, host, "
-	  "model, source (default cgroup)", 0 },
+	{ "by", 'b', "KEY", 0,
+	  "What a line is: cgroup, command, container, namespace, workload, pod, unit, user, host, "
+	  "model, source (default cgroup)",
+	  0 },
 	{ "once", '1', NULL, 0, "Print one frame and end", 0 },
 	{ 0 },
 };
