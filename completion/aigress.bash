@@ -11,6 +11,7 @@ _aigress_options() {
 	enforce) echo "--config --preview --state" ;;
 	override) echo "--all --for --force --reason --state --to" ;;
 	prices) echo "--format --host --keep --prices --provider --since --state --tier --until" ;;
+	reconcile) echo "--also --anthropic --by --format --invoice --keep --openai --provider --since --state --until --url" ;;
 	check) echo "--config --json --state" ;;
 	cleanup) echo "--remove-state --state --stay" ;;
 	replay) echo "--silent --state" ;;
@@ -33,7 +34,7 @@ _aigress() {
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"run top report explain enforce override prices check cleanup replay help --help --version" -- "$word")
+			"run top report explain enforce override prices reconcile check cleanup replay help --help --version" -- "$word")
 		return
 	fi
 	case $command:$before in
@@ -45,11 +46,18 @@ _aigress() {
 		;;
 	report:--format | report:-f) mapfile -t COMPREPLY < <(compgen -W "table csv json" -- "$word") ;;
 	explain:--format | explain:-f) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$word") ;;
-	prices:--format | prices:-f) mapfile -t COMPREPLY < <(compgen -W "table csv" -- "$word") ;;
+	reconcile:--by | reconcile:-b) mapfile -t COMPREPLY < <(compgen -W "day provider model tier account" -- "$word") ;;
+	reconcile:--also | reconcile:-l) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+	reconcile:--anthropic | reconcile:-a | reconcile:--openai | reconcile:-o | reconcile:--invoice | reconcile:-i)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		;;
+	reconcile:--url | reconcile:-u | reconcile:--provider | reconcile:-P) ;;
+	reconcile:--format | reconcile:-f | prices:--format | prices:-f) mapfile -t COMPREPLY < <(compgen -W "table csv" -- "$word") ;;
 	prices:--prices | prices:-p) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	prices:--tier | prices:-t) mapfile -t COMPREPLY < <(compgen -W "batch flex priority fast us" -- "$word") ;;
 	prices:--host | prices:-H | prices:--provider | prices:-P) ;;
-	prices:--since | prices:-S | prices:--until | prices:-U | report:--since | report:-S) mapfile -t COMPREPLY < <(compgen -W "24h 7d today all" -- "$word") ;;
+	reconcile:--since | reconcile:-S | reconcile:--until | reconcile:-U | prices:--since | prices:-S | prices:--until | \
+		prices:-U | report:--since | report:-S) mapfile -t COMPREPLY < <(compgen -W "24h 7d today all" -- "$word") ;;
 	override:--for | override:-f) mapfile -t COMPREPLY < <(compgen -W "30m 1h 2h 1d" -- "$word") ;;
 	override:--reason | override:-r | override:--to | override:-t) ;;
 	*)

@@ -18,6 +18,7 @@ static const struct {
 	{ "enforce", cmd_enforce, "what turning enforcement on would do now, and to whom" },
 	{ "override", cmd_override, "open, hold or raise a budget for a time" },
 	{ "prices", cmd_prices, "which prices there are, why, and what others would change" },
+	{ "reconcile", cmd_reconcile, "the ledger against what providers have billed" },
 	{ "check", cmd_check, "what this host supports, what is seen and what is not, and why" },
 	{ "cleanup", cmd_cleanup, "take away what could be left on this host" },
 	{ "replay", cmd_replay, "run a recorded event file through the pipeline" },

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -80,14 +81,20 @@ def test_a_connection_met_in_its_middle_is_let_go_of(stage, serving):
              lambda: [line for line in watch.scrape(port)[1].splitlines() if "aigress_connections" in line])
 
 
-def test_both_formats_are_right(serving):
+def test_both_formats_are_right(serving, tmp_path):
     promtool = watch.need("promtool")
-    _, port = serving()
+    daemon, port = serving()
+    invoice = tmp_path / "invoice.csv"
+    invoice.write_text(f"day,provider,model,cost\n{time.strftime('%Y-%m-%d', time.gmtime(time.time() - 86400))},"
+                       "OpenAI,gpt-4o,12.5\n")
+    daemon.run("reconcile", "--invoice", str(invoice), "--keep")       # beside the daemon
     headers, text = watch.scrape(port)
     assert headers["content-type"].startswith("text/plain; version=0.0.4")
     done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True,
                           check=False)
     assert done.returncode == 0 and not done.stderr, done.stderr
+    for what in ("billed", "never-seen"):
+        assert watch.total(text, "aigress_reconciled_usd", what=what) == 12.5
     headers, text = watch.scrape(port, accept=OPEN)
     assert headers["content-type"].startswith("application/openmetrics-text")
     assert text.endswith("\n# EOF\n")

@@ -21,6 +21,7 @@ int cmd_top(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_prices(int argc, char **argv);
+int cmd_reconcile(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_enforce(int argc, char **argv);
 int cmd_override(int argc, char **argv);

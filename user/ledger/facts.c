@@ -9,14 +9,10 @@
 int ledger_put(struct ledger *ledger, const char *key, const char *json)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	int err;
-
-	if (!ledger->actions)
-		return -EROFS;
-	err = ledger_prepare(ledger,
-			     "INSERT INTO facts VALUES (?, ?)"
-			     " ON CONFLICT DO UPDATE SET value = excluded.value",
-			     &statement);
+	int err = ledger_prepare(ledger,
+				 "INSERT INTO facts VALUES (?, ?)"
+				 " ON CONFLICT DO UPDATE SET value = excluded.value",
+				 &statement);
 	if (err)
 		return err;
 	sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);

@@ -42,5 +42,8 @@ void scrape_write_lost(struct scrape *scrape);
 void scrape_write_gaps(struct scrape *scrape);
 void scrape_write_prices(struct scrape *scrape);
 void scrape_write_prices_day(struct scrape *scrape);
+void scrape_write_reconciled(struct scrape *scrape);
+void scrape_write_reconciled_day(struct scrape *scrape);
+void scrape_write_drift(struct scrape *scrape);
 
 #endif

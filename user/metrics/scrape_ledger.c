@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Families of the ledger and the prices. */
+#include <jansson.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "ledger/gaps.h"
 #include "meter/price.h"
 #include "metrics/scrape_internal.h"
@@ -65,4 +68,63 @@ void scrape_write_gaps(struct scrape *scrape)
 	if (scrape->sources.ledger && !gaps_sum(scrape->sources.ledger, scrape->now_us - DAY_US,
 						scrape->now_us, GAPS_MEASURING, &sum_us))
 		exposition_count(&scrape->out, "", NULL, NULL, (uint64_t)(sum_us / US_PER_S));
+}
+
+/* The last reconciliation, as cmd/reconcile.c keeps it; NULL: none. */
+static json_t *reconciled(struct scrape *scrape)
+{
+	_cleanup_free_ char *text = scrape->sources.ledger ?
+					    ledger_get(scrape->sources.ledger, "reconcile") :
+					    NULL;
+
+	return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+void scrape_write_reconciled(struct scrape *scrape)
+{
+	static const struct {
+		const char *key, *what;
+	} sums[] = { { "billed_usd", "billed" },
+		     { "seen_usd", "seen" },
+		     { "never_seen_usd", "never-seen" },
+		     { "not_billed_usd", "not-billed" } };
+	json_t *fact = reconciled(scrape);
+
+	for (size_t i = 0; i < ARRAY_SIZE(sums); i++) {
+		const char *text = json_string_value(json_object_get(fact, sums[i].key));
+		char labels[METRICS_LABELS_LEN] = "";
+		uint64_t nanos;
+
+		/* Credits may leave less than nothing billed. */
+		if (!text || !decimal_read(text + (*text == '-'), 9, &nanos) || nanos > INT64_MAX)
+			continue;
+		metrics_label(labels, sizeof(labels), "what", sums[i].what);
+		exposition_nanos(&scrape->out, labels, NULL, NULL,
+				 *text == '-' ? -(int64_t)nanos : (int64_t)nanos);
+	}
+	json_decref(fact);
+}
+
+void scrape_write_reconciled_day(struct scrape *scrape)
+{
+	json_t *fact = reconciled(scrape);
+
+	if (fact)
+		exposition_count(&scrape->out, "", NULL, NULL,
+				 (uint64_t)json_integer_value(json_object_get(fact, "time_s")));
+	json_decref(fact);
+}
+
+void scrape_write_drift(struct scrape *scrape)
+{
+	json_t *fact = reconciled(scrape), *value;
+	const char *source;
+
+	json_object_foreach(json_object_get(fact, "drift"), source, value) {
+		char labels[METRICS_LABELS_LEN] = "";
+
+		metrics_label(labels, sizeof(labels), "source", source);
+		exposition_ratio(&scrape->out, labels, json_number_value(value));
+	}
+	json_decref(fact);
 }

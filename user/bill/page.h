@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reports of providers: GET, page after page. For the sources of this room. */
+#ifndef BILL_PAGE_H
+#define BILL_PAGE_H
+
+#include "base/json.h"
+#include "bill/bill.h"
+
+/* Ids of what every page has; a report's own begin at PAGE_IDS. */
+enum { PAGE_DATA = 1, PAGE_MORE, PAGE_NEXT, PAGE_BUCKET_START, PAGE_RESULT, PAGE_IDS };
+
+struct page_report {
+	const char *url; /* with its query, without page= */
+	const char *const *headers;
+	const char *bearer_file;
+	const struct json_node *keys; /* "has_more" and "next_page" among them */
+	uint32_t wait_ms;
+	void (*value)(void *arg, int id, enum json_kind kind, const char *text);
+	void *arg;
+};
+
+/* A string as it is; what is none leaves `to` alone. */
+void page_text(char *to, size_t size, enum json_kind kind, const char *text);
+/* Adds a count; what is none adds nothing. */
+void page_count(uint64_t *to, const char *text);
+
+/* 0 or -errno with a sentence. Requests that are refused for now (429, 5xx) are made again, three times. */
+int page_read(const struct page_report *report, char **ret_error);
+
+#endif
