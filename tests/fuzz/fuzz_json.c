@@ -40,13 +40,16 @@ static void take_text(void *arg, enum json_text what, const uint8_t *bytes, size
 }
 
 static const struct json_node inner[] = {
-	{ "a", 2, NULL, false },
-	{ "*", 3, NULL, false },
-	{ NULL, 0, NULL, false },
+	{ "a", .id = 2 },
+	{ "*", .id = 3 },
+	{ 0 },
 };
 static const struct json_node root[] = {
-	{ "model", 1, NULL, false }, { "usage", 4, inner, false }, { "tools", 0, inner, true },
-	{ "*", 5, NULL, false },     { NULL, 0, NULL, false },
+	{ "model", .id = 1 },
+	{ "usage", .id = 4, .in = inner },
+	{ "tools", .in = inner, .is_schema = true },
+	{ "*", .id = 5 },
+	{ 0 },
 };
 static const char *const mute[] = { "id", NULL };
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls read back, so that budgets can be rebuilt: by id, which is the order they were charged in.
- */
+/* Calls read back, so that budgets can be rebuilt: by id, which is the order in which they were charged. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #define CACHE 256 /* entries of each dictionary; 3 kB each */
 
+/* Entries of the dictionaries; `id` is first in each. */
 struct subject {
 	int64_t id;
 	struct who_group group;
@@ -44,87 +44,68 @@ static void replay_freep(struct replay **replay)
 	free(*replay);
 }
 
-#define COPY(to, statement, column) \
-	snprintf(to, sizeof(to), "%s", (const char *)sqlite3_column_text(statement, column) ?: "")
-
-/* Steps a dictionary's look-up to the row of an id; NULL: it is not there. Reset it after use. */
-static sqlite3_stmt *look_up(sqlite3_stmt *find, int64_t id)
-{
-	sqlite3_bind_int64(find, 1, id);
-	return sqlite3_step(find) == SQLITE_ROW ? find : NULL;
-}
-
-static struct subject *subject_of(struct replay *replay, int64_t id)
-{
-	struct subject *subject = &replay->subjects[(uint64_t)id % CACHE];
-	sqlite3_stmt *row;
-
-	if (subject->id == id)
-		return subject;
-	memset(subject, 0, sizeof(*subject));
-	row = look_up(replay->find[LEDGER_SUBJECTS], id);
-	if (row) {
-		COPY(subject->group.namespace, row, 0);
-		COPY(subject->group.workload, row, 1);
-		COPY(subject->group.pod, row, 2);
-		COPY(subject->group.container_name, row, 3);
-		COPY(subject->group.path, row, 4);
-		COPY(subject->group.unit, row, 5);
-		COPY(subject->process.user, row, 6);
-		COPY(subject->process.comm, row, 7);
-		COPY(subject->process.exe, row, 8);
-		COPY(subject->group.container, row, 9);
-		COPY(subject->group.pod_uid, row, 10);
-		COPY(subject->group.labels, row, 11);
+struct field {
+	size_t at, size; /* in the entry */
+};
+#define FIELD(type, member)                                            \
+	{                                                              \
+		offsetof(type, member), sizeof(((type *)NULL)->member) \
 	}
-	subject->id = id;
-	sqlite3_reset(replay->find[LEDGER_SUBJECTS]);
-	return subject;
-}
 
-static struct service *service_of(struct replay *replay, int64_t id)
+/* In the order of ledger_columns. */
+static const struct field subject_fields[] = {
+	FIELD(struct subject, group.namespace), FIELD(struct subject, group.workload),
+	FIELD(struct subject, group.pod),       FIELD(struct subject, group.container_name),
+	FIELD(struct subject, group.path),      FIELD(struct subject, group.unit),
+	FIELD(struct subject, process.user),    FIELD(struct subject, process.comm),
+	FIELD(struct subject, process.exe),     FIELD(struct subject, group.container),
+	FIELD(struct subject, group.pod_uid),   FIELD(struct subject, group.labels),
+};
+static const struct field service_fields[] = {
+	FIELD(struct service, charge.host),      FIELD(struct service, charge.provider),
+	FIELD(struct service, charge.model),     FIELD(struct service, charge.operation),
+	FIELD(struct service, charge.price_key), FIELD(struct service, charge.price_origin),
+	FIELD(struct service, charge.tier),      FIELD(struct service, charge.account),
+};
+static const struct field path_fields[] = { FIELD(struct path, path) };
+
+static const struct dictionary {
+	const char *table;
+	size_t at, entry_size; /* of its entries in struct replay */
+	const struct field *fields;
+	size_t n_fields;
+} dictionaries[LEDGER_DICTIONARIES] = {
+	[LEDGER_SUBJECTS] = { "subjects", offsetof(struct replay, subjects), sizeof(struct subject),
+			      subject_fields, ARRAY_SIZE(subject_fields) },
+	[LEDGER_SERVICES] = { "services", offsetof(struct replay, services), sizeof(struct service),
+			      service_fields, ARRAY_SIZE(service_fields) },
+	[LEDGER_PATHS] = { "paths", offsetof(struct replay, paths), sizeof(struct path),
+			   path_fields, ARRAY_SIZE(path_fields) },
+};
+
+/* The entry of an id, empty if the dictionary lacks it. It is kept until another takes its place. */
+static void *entry_of(struct replay *replay, enum ledger_words which, int64_t id)
 {
-	struct service *service = &replay->services[(uint64_t)id % CACHE];
-	sqlite3_stmt *row;
+	const struct dictionary *dictionary = &dictionaries[which];
+	char *entry = (char *)replay + dictionary->at +
+		      (uint64_t)id % CACHE * dictionary->entry_size;
+	sqlite3_stmt *row = replay->find[which];
 
-	if (service->id == id)
-		return service;
-	memset(service, 0, sizeof(*service));
-	row = look_up(replay->find[LEDGER_SERVICES], id);
-	if (row) {
-		COPY(service->charge.host, row, 0);
-		COPY(service->charge.provider, row, 1);
-		COPY(service->charge.model, row, 2);
-		COPY(service->charge.operation, row, 3);
-		COPY(service->charge.price_key, row, 4);
-		COPY(service->charge.price_origin, row, 5);
-		COPY(service->charge.tier, row, 6);
-		COPY(service->charge.account, row, 7);
-	}
-	service->id = id;
-	sqlite3_reset(replay->find[LEDGER_SERVICES]);
-	return service;
-}
-
-static const char *path_of(struct replay *replay, int64_t id)
-{
-	struct path *path = &replay->paths[(uint64_t)id % CACHE];
-	sqlite3_stmt *row;
-
-	if (path->id == id)
-		return path->path;
-	memset(path, 0, sizeof(*path));
-	row = look_up(replay->find[LEDGER_PATHS], id);
-	if (row)
-		COPY(path->path, row, 0);
-	path->id = id;
-	sqlite3_reset(replay->find[LEDGER_PATHS]);
-	return path->path;
+	if (*(int64_t *)entry == id)
+		return entry;
+	memset(entry, 0, dictionary->entry_size);
+	sqlite3_bind_int64(row, 1, id);
+	if (sqlite3_step(row) == SQLITE_ROW)
+		for (size_t i = 0; i < dictionary->n_fields; i++)
+			snprintf(entry + dictionary->fields[i].at, dictionary->fields[i].size, "%s",
+				 (const char *)sqlite3_column_text(row, (int)i) ?: "");
+	*(int64_t *)entry = id;
+	sqlite3_reset(row);
+	return entry;
 }
 
 static int prepare(struct ledger *ledger, struct replay *replay)
 {
-	static const char *const tables[LEDGER_DICTIONARIES] = { "subjects", "services", "paths" };
 	struct sql sql = { .len = 0 };
 	int err = 0;
 
@@ -135,7 +116,7 @@ static int prepare(struct ledger *ledger, struct replay *replay)
 			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
 				 i ? ", " : "", ledger_columns[which][i]);
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " FROM %s WHERE id = ?",
-			 tables[which]);
+			 dictionaries[which].table);
 		err = ledger_prepare(ledger, text, &replay->find[which]);
 	}
 	if (err)
@@ -210,8 +191,11 @@ int ledger_replay(struct ledger *ledger, int64_t since_us,
 	sqlite3_bind_int64(replay->calls, 1, since_us);
 	while ((result = sqlite3_step(replay->calls)) == SQLITE_ROW) {
 		sqlite3_stmt *row = replay->calls;
-		struct subject *subject = subject_of(replay, sqlite3_column_int64(row, 2));
-		struct service *service = service_of(replay, sqlite3_column_int64(row, 3));
+		struct subject *subject = entry_of(replay, LEDGER_SUBJECTS,
+						   sqlite3_column_int64(row, 2));
+		struct service *service = entry_of(replay, LEDGER_SERVICES,
+						   sqlite3_column_int64(row, 3));
+		struct path *path = entry_of(replay, LEDGER_PATHS, sqlite3_column_int64(row, 4));
 		struct charge charge = service->charge;
 		struct ledger_call call = { .id = sqlite3_column_int64(row, 0),
 					    .start_us = sqlite3_column_int64(row, 1),
@@ -219,8 +203,7 @@ int ledger_replay(struct ledger *ledger, int64_t since_us,
 					    .group = &subject->group,
 					    .process = &subject->process };
 
-		snprintf(charge.path, sizeof(charge.path), "%s",
-			 path_of(replay, sqlite3_column_int64(row, 4)));
+		snprintf(charge.path, sizeof(charge.path), "%s", path->path);
 		subject->process.tgid = (uint32_t)sqlite3_column_int64(row, 5);
 		subject->process.uid = (uid_t)sqlite3_column_int64(row, 6);
 		read_charge(row, &charge);

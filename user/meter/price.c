@@ -26,31 +26,31 @@ enum field {
 };
 
 static const struct json_node search_keys[] = {
-	{ "search_context_size_low", FIELD_SEARCH, NULL, false },
-	{ "search_context_size_high", FIELD_SEARCH, NULL, false },
-	{ "search_context_size_medium", FIELD_SEARCH, NULL, false },
-	{ NULL, 0, NULL, false },
+	{ "search_context_size_low", .id = FIELD_SEARCH },
+	{ "search_context_size_high", .id = FIELD_SEARCH },
+	{ "search_context_size_medium", .id = FIELD_SEARCH },
+	{ 0 },
 };
 static const struct json_node multiplier_keys[] = {
-	{ "us", FIELD_MULTIPLIER, NULL, false },
-	{ "fast", FIELD_MULTIPLIER, NULL, false },
-	{ NULL, 0, NULL, false },
+	{ "us", .id = FIELD_MULTIPLIER },
+	{ "fast", .id = FIELD_MULTIPLIER },
+	{ 0 },
 };
 static const struct json_node tiered_keys[] = {
-	{ "range", FIELD_RANGE, NULL, false },
-	{ "*", FIELD_TIERED_SCALAR, NULL, false },
-	{ NULL, 0, NULL, false },
+	{ "range", .id = FIELD_RANGE },
+	{ "*", .id = FIELD_TIERED_SCALAR },
+	{ 0 },
 };
 static const struct json_node entry_keys[] = {
-	{ "search_context_cost_per_query", 0, search_keys, false },
-	{ "provider_specific_entry", 0, multiplier_keys, false },
-	{ "tiered_pricing", FIELD_TIERED, tiered_keys, false },
-	{ "*", FIELD_SCALAR, NULL, false },
-	{ NULL, 0, NULL, false },
+	{ "search_context_cost_per_query", .in = search_keys },
+	{ "provider_specific_entry", .in = multiplier_keys },
+	{ "tiered_pricing", .id = FIELD_TIERED, .in = tiered_keys },
+	{ "*", .id = FIELD_SCALAR },
+	{ 0 },
 };
 static const struct json_node file_keys[] = {
-	{ "*", FIELD_ENTRY, entry_keys, false },
-	{ NULL, 0, NULL, false },
+	{ "*", .id = FIELD_ENTRY, .in = entry_keys },
+	{ 0 },
 };
 
 struct reader {

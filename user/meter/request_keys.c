@@ -3,69 +3,69 @@
 #include "meter/usage_keys.h"
 
 static const struct json_node stream_options[] = {
-	{ "include_usage", REQUEST_INCLUDE_USAGE, NULL, false },
-	END,
+	{ "include_usage", .id = REQUEST_INCLUDE_USAGE },
+	{ 0 },
 };
 static const struct json_node picture[] = {
-	{ "url", REQUEST_IMAGE, NULL, false },
-	{ "detail", REQUEST_DETAIL, NULL, false },
-	END,
+	{ "url", .id = REQUEST_IMAGE },
+	{ "detail", .id = REQUEST_DETAIL },
+	{ 0 },
 };
 static const struct json_node part[] = {
-	{ "image_url", REQUEST_IMAGE, picture, false },
-	{ "detail", REQUEST_DETAIL, NULL, false },
-	END,
+	{ "image_url", .id = REQUEST_IMAGE, .in = picture },
+	{ "detail", .id = REQUEST_DETAIL },
+	{ 0 },
 };
 static const struct json_node message[] = {
-	{ "role", REQUEST_ROLE, NULL, false },
-	{ "content", REQUEST_PART, part, false },
-	END,
+	{ "role", .id = REQUEST_ROLE },
+	{ "content", .id = REQUEST_PART, .in = part },
+	{ 0 },
 };
 static const struct json_node search[] = {
-	{ "search_context_size", REQUEST_CONTEXT, NULL, false },
-	END,
+	{ "search_context_size", .id = REQUEST_CONTEXT },
+	{ 0 },
 };
 static const struct json_node tool[] = {
-	{ "search_context_size", REQUEST_CONTEXT, NULL, false },
-	{ "container", REQUEST_CONTAINER, NULL, false },
-	END,
+	{ "search_context_size", .id = REQUEST_CONTEXT },
+	{ "container", .id = REQUEST_CONTAINER },
+	{ 0 },
 };
 static const struct json_node params[] = {
-	{ "model", REQUEST_MODEL, NULL, false },
-	{ "messages", 0, message, false },
-	END,
+	{ "model", .id = REQUEST_MODEL },
+	{ "messages", .in = message },
+	{ 0 },
 };
 static const struct json_node batch_request[] = {
-	{ "custom_id", REQUEST_CUSTOM_ID, NULL, false },
-	{ "params", 0, params, false },
-	END,
+	{ "custom_id", .id = REQUEST_CUSTOM_ID },
+	{ "params", .in = params },
+	{ 0 },
 };
 /* Google's predict: images and videos. */
 static const struct json_node parameters[] = {
-	{ "sampleCount", REQUEST_COUNT, NULL, false },
-	{ "durationSeconds", REQUEST_SECONDS, NULL, false },
-	END,
+	{ "sampleCount", .id = REQUEST_COUNT },
+	{ "durationSeconds", .id = REQUEST_SECONDS },
+	{ 0 },
 };
 static const struct json_node request[] = {
-	{ "parameters", 0, parameters, false },
-	{ "model", REQUEST_MODEL, NULL, false },
-	{ "model_id", REQUEST_MODEL, NULL, false },
-	{ "modelId", REQUEST_MODEL, NULL, false },
-	{ "stream", REQUEST_STREAM, NULL, false },
-	{ "stream_options", 0, stream_options, false },
-	{ "background", REQUEST_BACKGROUND, NULL, false },
-	{ "web_search_options", REQUEST_SEARCH, search, false },
-	{ "messages", 0, message, false },
-	{ "input", 0, message, false },
-	{ "contents", 0, message, false },
-	{ "requests", 0, batch_request, false },
-	{ "size", REQUEST_SIZE, NULL, false },
-	{ "quality", REQUEST_QUALITY, NULL, false },
-	{ "n", REQUEST_COUNT, NULL, false },
-	{ "seconds", REQUEST_SECONDS, NULL, false },
-	{ "tools", REQUEST_TOOL, tool, true },
-	{ "functions", REQUEST_TOOL, NULL, true },
-	END,
+	{ "parameters", .in = parameters },
+	{ "model", .id = REQUEST_MODEL },
+	{ "model_id", .id = REQUEST_MODEL },
+	{ "modelId", .id = REQUEST_MODEL },
+	{ "stream", .id = REQUEST_STREAM },
+	{ "stream_options", .in = stream_options },
+	{ "background", .id = REQUEST_BACKGROUND },
+	{ "web_search_options", .id = REQUEST_SEARCH, .in = search },
+	{ "messages", .in = message },
+	{ "input", .in = message },
+	{ "contents", .in = message },
+	{ "requests", .in = batch_request },
+	{ "size", .id = REQUEST_SIZE },
+	{ "quality", .id = REQUEST_QUALITY },
+	{ "n", .id = REQUEST_COUNT },
+	{ "seconds", .id = REQUEST_SECONDS },
+	{ "tools", .id = REQUEST_TOOL, .in = tool, .is_schema = true },
+	{ "functions", .id = REQUEST_TOOL, .is_schema = true },
+	{ 0 },
 };
 
 const struct json_node *request_keys(void)

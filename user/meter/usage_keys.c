@@ -7,406 +7,403 @@
 
 /* OpenAI's shape with all additions: docs/facts/wire.md, "OpenAI-compatible providers". */
 static const struct json_node openai_cached[] = {
-	{ "audio_tokens", SLOT_READ_AUDIO, NULL, false },
-	{ "image_tokens", SLOT_READ_IMAGE, NULL, false },
-	END,
+	{ "audio_tokens", .id = SLOT_READ_AUDIO },
+	{ "image_tokens", .id = SLOT_READ_IMAGE },
+	{ 0 },
 };
 static const struct json_node openai_input[] = {
-	{ "cached_tokens", SLOT_CACHE_READ, NULL, false },
-	{ "cache_write_tokens", SLOT_WRITE_5M, NULL, false },
-	{ "audio_tokens", SLOT_AUDIO_IN, NULL, false },
-	{ "image_tokens", SLOT_IMAGE_IN, NULL, false },
-	{ "cached_tokens_details", 0, openai_cached, false },
-	END,
+	{ "cached_tokens", .id = SLOT_CACHE_READ },
+	{ "cache_write_tokens", .id = SLOT_WRITE_5M },
+	{ "audio_tokens", .id = SLOT_AUDIO_IN },
+	{ "image_tokens", .id = SLOT_IMAGE_IN },
+	{ "cached_tokens_details", .in = openai_cached },
+	{ 0 },
 };
 static const struct json_node openai_output[] = {
-	{ "reasoning_tokens", SLOT_REASONING, NULL, false },
-	{ "audio_tokens", SLOT_AUDIO_OUT, NULL, false },
-	{ "image_tokens", SLOT_IMAGE_OUT, NULL, false },
-	{ "video_tokens", SLOT_VIDEO_OUT, NULL, false },
-	END,
+	{ "reasoning_tokens", .id = SLOT_REASONING },
+	{ "audio_tokens", .id = SLOT_AUDIO_OUT },
+	{ "image_tokens", .id = SLOT_IMAGE_OUT },
+	{ "video_tokens", .id = SLOT_VIDEO_OUT },
+	{ 0 },
 };
 static const struct json_node openrouter_cost[] = {
-	{ "upstream_inference_cost", ANSWER_UPSTREAM_COST, NULL, false },
-	END,
+	{ "upstream_inference_cost", .id = ANSWER_UPSTREAM_COST },
+	{ 0 },
 };
-static const struct json_node openrouter_tools[] = {
-	{ "web_search_requests", SLOT_SEARCHES, NULL, false },
-	END,
+/* As Anthropic counts them, and OpenRouter in OpenAI's shape. */
+static const struct json_node server_tools[] = {
+	{ "web_search_requests", .id = SLOT_SEARCHES },
+	{ 0 },
 };
 static const struct json_node perplexity_cost[] = {
-	{ "total_cost", ANSWER_COST_USD, NULL, false },
-	END,
+	{ "total_cost", .id = ANSWER_COST_USD },
+	{ 0 },
 };
 static const struct json_node openai_usage[] = {
-	{ "prompt_tokens", SLOT_INPUT, NULL, false },
-	{ "input_tokens", SLOT_INPUT, NULL, false },
-	{ "completion_tokens", SLOT_OUTPUT, NULL, false },
-	{ "output_tokens", SLOT_OUTPUT, NULL, false },
-	{ "total_tokens", SLOT_TOTAL, NULL, false },
-	{ "prompt_tokens_details", 0, openai_input, false },
-	{ "input_tokens_details", 0, openai_input, false },
-	{ "input_token_details", 0, openai_input, false },
-	{ "completion_tokens_details", 0, openai_output, false },
-	{ "output_tokens_details", 0, openai_output, false },
-	{ "output_token_details", 0, openai_output, false },
-	{ "prompt_cache_hit_tokens", SLOT_CACHE_READ, NULL, false },
-	{ "prompt_cache_miss_tokens", SLOT_CACHE_MISS, NULL, false },
-	{ "num_cached_tokens", SLOT_CACHE_READ, NULL, false },
-	{ "cached_tokens", SLOT_CACHE_READ, NULL, false }, /* Moonshot */
-	{ "reasoning_tokens", SLOT_REASONING, NULL, false },
-	{ "num_search_queries", SLOT_SEARCHES, NULL, false },
-	{ "search_context_size", ANSWER_CONTEXT, NULL, false },
-	{ "num_sources_used", SLOT_SEARCHES, NULL, false }, /* xAI */
-	{ "citation_tokens", SLOT_CITATIONS, NULL, false },
-	{ "server_tool_use", 0, openrouter_tools, false },
+	{ "prompt_tokens", .id = SLOT_INPUT },
+	{ "input_tokens", .id = SLOT_INPUT },
+	{ "completion_tokens", .id = SLOT_OUTPUT },
+	{ "output_tokens", .id = SLOT_OUTPUT },
+	{ "total_tokens", .id = SLOT_TOTAL },
+	{ "prompt_tokens_details", .in = openai_input },
+	{ "input_tokens_details", .in = openai_input },
+	{ "input_token_details", .in = openai_input },
+	{ "completion_tokens_details", .in = openai_output },
+	{ "output_tokens_details", .in = openai_output },
+	{ "output_token_details", .in = openai_output },
+	{ "prompt_cache_hit_tokens", .id = SLOT_CACHE_READ },
+	{ "prompt_cache_miss_tokens", .id = SLOT_CACHE_MISS },
+	{ "num_cached_tokens", .id = SLOT_CACHE_READ },
+	{ "cached_tokens", .id = SLOT_CACHE_READ }, /* Moonshot */
+	{ "reasoning_tokens", .id = SLOT_REASONING },
+	{ "num_search_queries", .id = SLOT_SEARCHES },
+	{ "search_context_size", .id = ANSWER_CONTEXT },
+	{ "num_sources_used", .id = SLOT_SEARCHES }, /* xAI */
+	{ "citation_tokens", .id = SLOT_CITATIONS },
+	{ "server_tool_use", .in = server_tools },
 	/* Transcription by the second, whole or not; Mistral's OCR by the page. */
-	{ "seconds", ANSWER_SECONDS, NULL, false },
-	{ "prompt_audio_seconds", ANSWER_SECONDS, NULL, false },
-	{ "pages_processed", SLOT_PAGES, NULL, false },
-	{ "search_units", SLOT_QUERIES, NULL, false },
-	{ "total_characters", SLOT_CHARACTERS, NULL, false },
-	{ "is_byok", ANSWER_IS_BYOK, NULL, false },
-	{ "cost_details", 0, openrouter_cost, false },
-	{ "cost", ANSWER_COST_USD, perplexity_cost, false },
-	{ "cost_in_usd_ticks", ANSWER_COST_TICKS, NULL, false },
-	END,
+	{ "seconds", .id = ANSWER_SECONDS },
+	{ "prompt_audio_seconds", .id = ANSWER_SECONDS },
+	{ "pages_processed", .id = SLOT_PAGES },
+	{ "search_units", .id = SLOT_QUERIES },
+	{ "total_characters", .id = SLOT_CHARACTERS },
+	{ "is_byok", .id = ANSWER_IS_BYOK },
+	{ "cost_details", .in = openrouter_cost },
+	{ "cost", .id = ANSWER_COST_USD, .in = perplexity_cost },
+	{ "cost_in_usd_ticks", .id = ANSWER_COST_TICKS },
+	{ 0 },
 };
 static const struct json_node groq_extra[] = {
-	{ "usage", 0, openai_usage, false },
-	END,
+	{ "usage", .in = openai_usage },
+	{ 0 },
 };
 static const struct json_node action[] = {
-	{ "type", ANSWER_ACTION, NULL, false },
-	END,
+	{ "type", .id = ANSWER_ACTION },
+	{ 0 },
 };
 static const struct json_node item[] = {
-	{ "type", ANSWER_ITEM, NULL, false },
-	{ "action", 0, action, false },
-	END,
+	{ "type", .id = ANSWER_ITEM },
+	{ "action", .in = action },
+	{ 0 },
 };
 static const struct json_node error_inner[] = {
-	{ "code", ANSWER_ERROR_CODE, NULL, false },
-	END,
+	{ "code", .id = ANSWER_ERROR_CODE },
+	{ 0 },
 };
 static const struct json_node error_keys[] = {
-	{ "code", ANSWER_ERROR_CODE, NULL, false },
-	{ "innererror", 0, error_inner, false },
-	{ "inner_error", 0, error_inner, false },
-	END,
+	{ "code", .id = ANSWER_ERROR_CODE },
+	{ "innererror", .in = error_inner },
+	{ "inner_error", .in = error_inner },
+	{ 0 },
 };
 /* What an image tool inside a Responses call used, at the image model's price. */
 static const struct json_node tool_input[] = {
-	{ "image_tokens", ITERATION_SLOT + SLOT_IMAGE_IN, NULL, false },
-	{ "cached_tokens", ITERATION_SLOT + SLOT_CACHE_READ, NULL, false },
-	END,
+	{ "image_tokens", .id = ITERATION_SLOT + SLOT_IMAGE_IN },
+	{ "cached_tokens", .id = ITERATION_SLOT + SLOT_CACHE_READ },
+	{ 0 },
 };
 static const struct json_node tool_output[] = {
-	{ "image_tokens", ITERATION_SLOT + SLOT_IMAGE_OUT, NULL, false },
-	END,
+	{ "image_tokens", .id = ITERATION_SLOT + SLOT_IMAGE_OUT },
+	{ 0 },
 };
 static const struct json_node image_tool[] = {
-	{ "input_tokens", ITERATION_SLOT + SLOT_INPUT, NULL, false },
-	{ "output_tokens", ITERATION_SLOT + SLOT_OUTPUT, NULL, false },
-	{ "input_tokens_details", 0, tool_input, false },
-	{ "output_tokens_details", 0, tool_output, false },
-	END,
+	{ "input_tokens", .id = ITERATION_SLOT + SLOT_INPUT },
+	{ "output_tokens", .id = ITERATION_SLOT + SLOT_OUTPUT },
+	{ "input_tokens_details", .in = tool_input },
+	{ "output_tokens_details", .in = tool_output },
+	{ 0 },
 };
 static const struct json_node tool_usage[] = {
-	{ "image_gen", ANSWER_TOOL_USAGE, image_tool, false },
-	END,
+	{ "image_gen", .id = ANSWER_TOOL_USAGE, .in = image_tool },
+	{ 0 },
 };
 static const struct json_node tools[] = {
-	{ "model", ANSWER_TOOL_MODEL, NULL, false },
-	END,
+	{ "model", .id = ANSWER_TOOL_MODEL },
+	{ 0 },
 };
 static const struct json_node images[] = {
-	{ "b64_json", ANSWER_IMAGE, NULL, false },
-	{ "url", ANSWER_IMAGE, NULL, false },
-	END,
+	{ "b64_json", .id = ANSWER_IMAGE },
+	{ "url", .id = ANSWER_IMAGE },
+	{ 0 },
 };
 static const struct json_node openai_response[] = {
-	{ "id", ANSWER_ID, NULL, false },
-	{ "status", ANSWER_STATUS, NULL, false },
-	{ "background", ANSWER_BACKGROUND, NULL, false },
-	{ "model", ANSWER_MODEL, NULL, false },
-	{ "service_tier", ANSWER_TIER, NULL, false },
-	{ "usage", 0, openai_usage, false },
-	{ "tool_usage", 0, tool_usage, false },
-	{ "tools", 0, tools, false },
-	{ "output", ANSWER_OUTPUT, item, false },
-	{ "error", ANSWER_ERROR, error_keys, false },
-	END,
+	{ "id", .id = ANSWER_ID },
+	{ "status", .id = ANSWER_STATUS },
+	{ "background", .id = ANSWER_BACKGROUND },
+	{ "model", .id = ANSWER_MODEL },
+	{ "service_tier", .id = ANSWER_TIER },
+	{ "usage", .in = openai_usage },
+	{ "tool_usage", .in = tool_usage },
+	{ "tools", .in = tools },
+	{ "output", .id = ANSWER_OUTPUT, .in = item },
+	{ "error", .id = ANSWER_ERROR, .in = error_keys },
+	{ 0 },
 };
 static const struct json_node openai_answer[] = {
-	{ "type", ANSWER_TYPE, NULL, false },
-	{ "id", ANSWER_ID, NULL, false },
-	{ "status", ANSWER_STATUS, NULL, false },
-	{ "background", ANSWER_BACKGROUND, NULL, false },
-	{ "model", ANSWER_MODEL, NULL, false },
-	{ "service_tier", ANSWER_TIER, NULL, false },
-	{ "usage", 0, openai_usage, false },
-	{ "usage_info", 0, openai_usage, false }, /* Mistral's OCR */
-	{ "x_groq", 0, groq_extra, false },
-	{ "response", 0, openai_response, false },
-	{ "output", ANSWER_OUTPUT, item, false },
-	{ "outputs", ANSWER_OUTPUT, item, false }, /* Mistral's conversations */
-	{ "tool_usage", 0, tool_usage, false },
-	{ "tools", 0, tools, false },
-	{ "data", 0, images, false },
-	{ "images", 0, images, false },
-	{ "duration", ANSWER_SECONDS, NULL, false }, /* verbose_json of a transcription */
-	{ "error", ANSWER_ERROR, error_keys, false },
-	END,
+	{ "type", .id = ANSWER_TYPE },
+	{ "id", .id = ANSWER_ID },
+	{ "status", .id = ANSWER_STATUS },
+	{ "background", .id = ANSWER_BACKGROUND },
+	{ "model", .id = ANSWER_MODEL },
+	{ "service_tier", .id = ANSWER_TIER },
+	{ "usage", .in = openai_usage },
+	{ "usage_info", .in = openai_usage }, /* Mistral's OCR */
+	{ "x_groq", .in = groq_extra },
+	{ "response", .in = openai_response },
+	{ "output", .id = ANSWER_OUTPUT, .in = item },
+	{ "outputs", .id = ANSWER_OUTPUT, .in = item }, /* Mistral's conversations */
+	{ "tool_usage", .in = tool_usage },
+	{ "tools", .in = tools },
+	{ "data", .in = images },
+	{ "images", .in = images },
+	{ "duration", .id = ANSWER_SECONDS }, /* verbose_json of a transcription */
+	{ "error", .id = ANSWER_ERROR, .in = error_keys },
+	{ 0 },
 };
 
 /* Anthropic */
 static const struct json_node anthropic_creation[] = {
-	{ "ephemeral_5m_input_tokens", SLOT_WRITE_5M, NULL, false },
-	{ "ephemeral_1h_input_tokens", SLOT_WRITE_1H, NULL, false },
-	END,
+	{ "ephemeral_5m_input_tokens", .id = SLOT_WRITE_5M },
+	{ "ephemeral_1h_input_tokens", .id = SLOT_WRITE_1H },
+	{ 0 },
 };
 static const struct json_node anthropic_output[] = {
-	{ "thinking_tokens", SLOT_REASONING, NULL, false },
-	END,
-};
-static const struct json_node anthropic_tools[] = {
-	{ "web_search_requests", SLOT_SEARCHES, NULL, false },
-	END,
+	{ "thinking_tokens", .id = SLOT_REASONING },
+	{ 0 },
 };
 static const struct json_node iteration_creation[] = {
-	{ "ephemeral_5m_input_tokens", ITERATION_SLOT + SLOT_WRITE_5M, NULL, false },
-	{ "ephemeral_1h_input_tokens", ITERATION_SLOT + SLOT_WRITE_1H, NULL, false },
-	END,
+	{ "ephemeral_5m_input_tokens", .id = ITERATION_SLOT + SLOT_WRITE_5M },
+	{ "ephemeral_1h_input_tokens", .id = ITERATION_SLOT + SLOT_WRITE_1H },
+	{ 0 },
 };
 static const struct json_node iteration[] = {
-	{ "type", ITERATION_TYPE, NULL, false },
-	{ "model", ITERATION_MODEL, NULL, false },
-	{ "input_tokens", ITERATION_SLOT + SLOT_INPUT, NULL, false },
-	{ "output_tokens", ITERATION_SLOT + SLOT_OUTPUT, NULL, false },
-	{ "cache_read_input_tokens", ITERATION_SLOT + SLOT_CACHE_READ, NULL, false },
-	{ "cache_creation_input_tokens", ITERATION_SLOT + SLOT_WRITE, NULL, false },
-	{ "cache_creation", 0, iteration_creation, false },
-	END,
+	{ "type", .id = ITERATION_TYPE },
+	{ "model", .id = ITERATION_MODEL },
+	{ "input_tokens", .id = ITERATION_SLOT + SLOT_INPUT },
+	{ "output_tokens", .id = ITERATION_SLOT + SLOT_OUTPUT },
+	{ "cache_read_input_tokens", .id = ITERATION_SLOT + SLOT_CACHE_READ },
+	{ "cache_creation_input_tokens", .id = ITERATION_SLOT + SLOT_WRITE },
+	{ "cache_creation", .in = iteration_creation },
+	{ 0 },
 };
 static const struct json_node anthropic_usage[] = {
-	{ "input_tokens", SLOT_INPUT, NULL, false },
-	{ "output_tokens", SLOT_OUTPUT, NULL, false },
-	{ "cache_read_input_tokens", SLOT_CACHE_READ, NULL, false },
-	{ "cache_creation_input_tokens", SLOT_WRITE, NULL, false },
-	{ "cache_creation", 0, anthropic_creation, false },
-	{ "output_tokens_details", 0, anthropic_output, false },
-	{ "server_tool_use", 0, anthropic_tools, false },
-	{ "service_tier", ANSWER_TIER, NULL, false },
-	{ "speed", ANSWER_SPEED, NULL, false },
-	{ "inference_geo", ANSWER_GEO, NULL, false },
-	{ "iterations", ANSWER_ITERATION, iteration, false },
+	{ "input_tokens", .id = SLOT_INPUT },
+	{ "output_tokens", .id = SLOT_OUTPUT },
+	{ "cache_read_input_tokens", .id = SLOT_CACHE_READ },
+	{ "cache_creation_input_tokens", .id = SLOT_WRITE },
+	{ "cache_creation", .in = anthropic_creation },
+	{ "output_tokens_details", .in = anthropic_output },
+	{ "server_tool_use", .in = server_tools },
+	{ "service_tier", .id = ANSWER_TIER },
+	{ "speed", .id = ANSWER_SPEED },
+	{ "inference_geo", .id = ANSWER_GEO },
+	{ "iterations", .id = ANSWER_ITERATION, .in = iteration },
 	/* OpenRouter serves this dialect too. */
-	{ "cost", ANSWER_COST_USD, NULL, false },
-	{ "is_byok", ANSWER_IS_BYOK, NULL, false },
-	{ "cost_details", 0, openrouter_cost, false },
-	END,
+	{ "cost", .id = ANSWER_COST_USD },
+	{ "is_byok", .id = ANSWER_IS_BYOK },
+	{ "cost_details", .in = openrouter_cost },
+	{ 0 },
 };
 static const struct json_node block[] = {
-	{ "type", ANSWER_BLOCK, NULL, false },
-	END,
+	{ "type", .id = ANSWER_BLOCK },
+	{ 0 },
 };
 static const struct json_node anthropic_message[] = {
-	{ "id", ANSWER_ID, NULL, false },       { "model", ANSWER_MODEL, NULL, false },
-	{ "content", 0, block, false },         { "stop_reason", ANSWER_STOP, NULL, false },
-	{ "usage", 0, anthropic_usage, false }, END,
+	{ "id", .id = ANSWER_ID },          { "model", .id = ANSWER_MODEL },
+	{ "content", .in = block },         { "stop_reason", .id = ANSWER_STOP },
+	{ "usage", .in = anthropic_usage }, { 0 },
 };
 /* A line of a batch's results. */
 static const struct json_node anthropic_result[] = {
-	{ "message", 0, anthropic_message, false },
-	END,
+	{ "message", .in = anthropic_message },
+	{ 0 },
 };
 static const struct json_node anthropic_delta[] = {
-	{ "stop_reason", ANSWER_STOP, NULL, false },
-	END,
+	{ "stop_reason", .id = ANSWER_STOP },
+	{ 0 },
 };
 static const struct json_node anthropic_answer[] = {
-	{ "type", ANSWER_TYPE, NULL, false },
-	{ "id", ANSWER_ID, NULL, false },
-	{ "model", ANSWER_MODEL, NULL, false },
-	{ "content", 0, block, false },
-	{ "stop_reason", ANSWER_STOP, NULL, false },
-	{ "delta", 0, anthropic_delta, false },
-	{ "usage", 0, anthropic_usage, false },
-	{ "message", 0, anthropic_message, false },
-	{ "result", 0, anthropic_result, false },
-	{ "error", ANSWER_ERROR, NULL, false },
-	END,
+	{ "type", .id = ANSWER_TYPE },
+	{ "id", .id = ANSWER_ID },
+	{ "model", .id = ANSWER_MODEL },
+	{ "content", .in = block },
+	{ "stop_reason", .id = ANSWER_STOP },
+	{ "delta", .in = anthropic_delta },
+	{ "usage", .in = anthropic_usage },
+	{ "message", .in = anthropic_message },
+	{ "result", .in = anthropic_result },
+	{ "error", .id = ANSWER_ERROR },
+	{ 0 },
 };
 
 /* Cohere: billed_units is the bill, `tokens` beside it is what was processed. */
 static const struct json_node cohere_units[] = {
-	{ "input_tokens", SLOT_INPUT, NULL, false },
-	{ "output_tokens", SLOT_OUTPUT, NULL, false },
-	{ "search_units", SLOT_QUERIES, NULL, false },
-	END,
+	{ "input_tokens", .id = SLOT_INPUT },
+	{ "output_tokens", .id = SLOT_OUTPUT },
+	{ "search_units", .id = SLOT_QUERIES },
+	{ 0 },
 };
 static const struct json_node cohere_usage[] = {
-	{ "billed_units", 0, cohere_units, false },
-	END,
+	{ "billed_units", .in = cohere_units },
+	{ 0 },
 };
 static const struct json_node cohere_inner[] = {
-	{ "usage", 0, cohere_usage, false },
-	{ "meta", 0, cohere_usage, false },
-	END,
+	{ "usage", .in = cohere_usage },
+	{ "meta", .in = cohere_usage },
+	{ 0 },
 };
 static const struct json_node cohere_answer[] = {
-	{ "type", ANSWER_TYPE, NULL, false },   { "usage", 0, cohere_usage, false },
-	{ "meta", 0, cohere_usage, false },     { "delta", 0, cohere_inner, false },
-	{ "response", 0, cohere_inner, false }, END,
+	{ "type", .id = ANSWER_TYPE },      { "usage", .in = cohere_usage },
+	{ "meta", .in = cohere_usage },     { "delta", .in = cohere_inner },
+	{ "response", .in = cohere_inner }, { 0 },
 };
 
 /* Bedrock */
 static const struct json_node bedrock_tools[] = {
-	{ "webSearchRequests", SLOT_SEARCHES, NULL, false },
-	END,
+	{ "webSearchRequests", .id = SLOT_SEARCHES },
+	{ 0 },
 };
 static const struct json_node bedrock_written[] = {
-	{ "ttl", ANSWER_MODALITY, NULL, false },
-	{ "inputTokens", ANSWER_MODALITY_COUNT, NULL, false },
-	END,
+	{ "ttl", .id = ANSWER_MODALITY },
+	{ "inputTokens", .id = ANSWER_MODALITY_COUNT },
+	{ 0 },
 };
 static const struct json_node bedrock_usage[] = {
-	{ "inputTokens", SLOT_INPUT, NULL, false },
-	{ "outputTokens", SLOT_OUTPUT, NULL, false },
-	{ "cacheReadInputTokens", SLOT_CACHE_READ, NULL, false },
-	{ "cacheWriteInputTokens", SLOT_WRITE, NULL, false },
+	{ "inputTokens", .id = SLOT_INPUT },
+	{ "outputTokens", .id = SLOT_OUTPUT },
+	{ "cacheReadInputTokens", .id = SLOT_CACHE_READ },
+	{ "cacheWriteInputTokens", .id = SLOT_WRITE },
 	/* Nova's own answers */
-	{ "cacheReadInputTokenCount", SLOT_CACHE_READ, NULL, false },
-	{ "cacheWriteInputTokenCount", SLOT_WRITE, NULL, false },
-	{ "cacheDetails", ANSWER_DETAIL_WRITTEN, bedrock_written, false },
-	{ "serverToolUsage", 0, bedrock_tools, false },
-	END,
+	{ "cacheReadInputTokenCount", .id = SLOT_CACHE_READ },
+	{ "cacheWriteInputTokenCount", .id = SLOT_WRITE },
+	{ "cacheDetails", .id = ANSWER_DETAIL_WRITTEN, .in = bedrock_written },
+	{ "serverToolUsage", .in = bedrock_tools },
+	{ 0 },
 };
 static const struct json_node bedrock_tier[] = {
-	{ "type", ANSWER_TIER, NULL, false },
-	END,
+	{ "type", .id = ANSWER_TIER },
+	{ 0 },
 };
 static const struct json_node bedrock_answer[] = {
-	{ "usage", 0, bedrock_usage, false },
-	{ "serviceTier", 0, bedrock_tier, false },
-	END,
+	{ "usage", .in = bedrock_usage },
+	{ "serviceTier", .in = bedrock_tier },
+	{ 0 },
 };
 
 /* Deepgram: what was heard, and by which model. */
 static const struct json_node deepgram_model[] = {
-	{ "arch", ANSWER_MODEL, NULL, false },
-	END,
+	{ "arch", .id = ANSWER_MODEL },
+	{ 0 },
 };
 static const struct json_node deepgram_models[] = {
-	{ "*", 0, deepgram_model, false },
-	END,
+	{ "*", .in = deepgram_model },
+	{ 0 },
 };
 static const struct json_node deepgram_metadata[] = {
-	{ "duration", ANSWER_SECONDS, NULL, false },
-	{ "channels", ANSWER_CHANNELS, NULL, false },
-	{ "model_info", 0, deepgram_models, false },
-	END,
+	{ "duration", .id = ANSWER_SECONDS },
+	{ "channels", .id = ANSWER_CHANNELS },
+	{ "model_info", .in = deepgram_models },
+	{ 0 },
 };
 static const struct json_node deepgram_answer[] = {
-	{ "metadata", 0, deepgram_metadata, false },
-	END,
+	{ "metadata", .in = deepgram_metadata },
+	{ 0 },
 };
 
 /* Ollama */
 static const struct json_node ollama_answer[] = {
-	{ "model", ANSWER_MODEL, NULL, false },
-	{ "prompt_eval_count", SLOT_INPUT, NULL, false },
-	{ "eval_count", SLOT_OUTPUT, NULL, false },
-	{ "error", ANSWER_ERROR, NULL, false },
-	END,
+	{ "model", .id = ANSWER_MODEL },
+	{ "prompt_eval_count", .id = SLOT_INPUT },
+	{ "eval_count", .id = SLOT_OUTPUT },
+	{ "error", .id = ANSWER_ERROR },
+	{ 0 },
 };
 
 /* Every name of the above that stands under "usage", and what models of Bedrock call it themselves. */
 static const struct json_node any_usage[] = {
-	{ "prompt_tokens", SLOT_INPUT, NULL, false },
-	{ "input_tokens", SLOT_INPUT, NULL, false },
-	{ "inputTokens", SLOT_INPUT, NULL, false },
-	{ "completion_tokens", SLOT_OUTPUT, NULL, false },
-	{ "output_tokens", SLOT_OUTPUT, NULL, false },
-	{ "outputTokens", SLOT_OUTPUT, NULL, false },
-	{ "total_tokens", SLOT_TOTAL, NULL, false },
-	{ "prompt_tokens_details", 0, openai_input, false },
-	{ "input_tokens_details", 0, openai_input, false },
-	{ "completion_tokens_details", 0, openai_output, false },
-	{ "output_tokens_details", 0, openai_output, false },
-	{ "cache_read_input_tokens", SLOT_CACHE_READ, NULL, false },
-	{ "cache_creation_input_tokens", SLOT_WRITE, NULL, false },
-	{ "cache_creation", 0, anthropic_creation, false },
-	{ "server_tool_use", 0, anthropic_tools, false },
-	{ "service_tier", ANSWER_TIER, NULL, false },
-	{ "speed", ANSWER_SPEED, NULL, false },
-	{ "iterations", ANSWER_ITERATION, iteration, false },
-	{ "cacheReadInputTokens", SLOT_CACHE_READ, NULL, false },
-	{ "cacheWriteInputTokens", SLOT_WRITE, NULL, false },
-	{ "cacheReadInputTokenCount", SLOT_CACHE_READ, NULL, false },
-	{ "cacheWriteInputTokenCount", SLOT_WRITE, NULL, false },
-	{ "cacheDetails", ANSWER_DETAIL_WRITTEN, bedrock_written, false },
-	{ "billed_units", 0, cohere_units, false },
-	END,
+	{ "prompt_tokens", .id = SLOT_INPUT },
+	{ "input_tokens", .id = SLOT_INPUT },
+	{ "inputTokens", .id = SLOT_INPUT },
+	{ "completion_tokens", .id = SLOT_OUTPUT },
+	{ "output_tokens", .id = SLOT_OUTPUT },
+	{ "outputTokens", .id = SLOT_OUTPUT },
+	{ "total_tokens", .id = SLOT_TOTAL },
+	{ "prompt_tokens_details", .in = openai_input },
+	{ "input_tokens_details", .in = openai_input },
+	{ "completion_tokens_details", .in = openai_output },
+	{ "output_tokens_details", .in = openai_output },
+	{ "cache_read_input_tokens", .id = SLOT_CACHE_READ },
+	{ "cache_creation_input_tokens", .id = SLOT_WRITE },
+	{ "cache_creation", .in = anthropic_creation },
+	{ "server_tool_use", .in = server_tools },
+	{ "service_tier", .id = ANSWER_TIER },
+	{ "speed", .id = ANSWER_SPEED },
+	{ "iterations", .id = ANSWER_ITERATION, .in = iteration },
+	{ "cacheReadInputTokens", .id = SLOT_CACHE_READ },
+	{ "cacheWriteInputTokens", .id = SLOT_WRITE },
+	{ "cacheReadInputTokenCount", .id = SLOT_CACHE_READ },
+	{ "cacheWriteInputTokenCount", .id = SLOT_WRITE },
+	{ "cacheDetails", .id = ANSWER_DETAIL_WRITTEN, .in = bedrock_written },
+	{ "billed_units", .in = cohere_units },
+	{ 0 },
 };
 static const struct json_node bedrock_metrics[] = {
-	{ "inputTokenCount", SLOT_INPUT, NULL, false },
-	{ "outputTokenCount", SLOT_OUTPUT, NULL, false },
-	{ "cacheReadInputTokenCount", SLOT_CACHE_READ, NULL, false },
-	{ "cacheWriteInputTokenCount", SLOT_WRITE, NULL, false },
-	END,
+	{ "inputTokenCount", .id = SLOT_INPUT },
+	{ "outputTokenCount", .id = SLOT_OUTPUT },
+	{ "cacheReadInputTokenCount", .id = SLOT_CACHE_READ },
+	{ "cacheWriteInputTokenCount", .id = SLOT_WRITE },
+	{ 0 },
 };
 static const struct json_node any_inner[] = {
-	{ "model", ANSWER_MODEL, NULL, false },      { "content", 0, block, false },
-	{ "stop_reason", ANSWER_STOP, NULL, false }, { "usage", 0, any_usage, false },
-	{ "meta", 0, cohere_usage, false },          END,
+	{ "model", .id = ANSWER_MODEL },      { "content", .in = block },
+	{ "stop_reason", .id = ANSWER_STOP }, { "usage", .in = any_usage },
+	{ "meta", .in = cohere_usage },       { 0 },
 };
 static const struct json_node titan_result[] = {
-	{ "tokenCount", SLOT_OUTPUT, NULL, false },
+	{ "tokenCount", .id = SLOT_OUTPUT },
 	/* IBM's */
-	{ "generated_token_count", SLOT_OUTPUT, NULL, false },
-	{ "input_token_count", SLOT_INPUT, NULL, false },
-	END,
+	{ "generated_token_count", .id = SLOT_OUTPUT },
+	{ "input_token_count", .id = SLOT_INPUT },
+	{ 0 },
 };
 /* Replicate: models that are billed by token */
 static const struct json_node replicate_metrics[] = {
-	{ "input_token_count", SLOT_INPUT, NULL, false },
-	{ "output_token_count", SLOT_OUTPUT, NULL, false },
-	{ "token_input_count", SLOT_INPUT, NULL, false },
-	{ "token_output_count", SLOT_OUTPUT, NULL, false },
-	END,
+	{ "input_token_count", .id = SLOT_INPUT },
+	{ "output_token_count", .id = SLOT_OUTPUT },
+	{ "token_input_count", .id = SLOT_INPUT },
+	{ "token_output_count", .id = SLOT_OUTPUT },
+	{ 0 },
 };
 static const struct json_node any_answer[] = {
-	{ "metrics", 0, replicate_metrics, false },
-	{ "status", ANSWER_STATUS, NULL, false },
-	{ "type", ANSWER_TYPE, NULL, false },
-	{ "model", ANSWER_MODEL, NULL, false },
-	{ "modelVersion", ANSWER_MODEL, NULL, false },
-	{ "service_tier", ANSWER_TIER, NULL, false },
-	{ "content", 0, block, false },
-	{ "stop_reason", ANSWER_STOP, NULL, false },
-	{ "usage", 0, any_usage, false },
-	{ "usage_info", 0, openai_usage, false },
-	{ "message", 0, any_inner, false },
-	{ "delta", 0, any_inner, false },
-	{ "response", 0, any_inner, false },
-	{ "metadata", 0, any_inner, false }, /* Nova's streams */
-	{ "meta", 0, cohere_usage, false },
-	{ "candidates", 0, usage_gemini_candidate, false },
-	{ "usageMetadata", 0, usage_gemini_usage, false },
-	{ "images", ANSWER_IMAGE, images, false }, /* Nova Canvas, Stability */
-	{ "amazon-bedrock-invocationMetrics", 0, bedrock_metrics, false },
+	{ "metrics", .in = replicate_metrics },
+	{ "status", .id = ANSWER_STATUS },
+	{ "type", .id = ANSWER_TYPE },
+	{ "model", .id = ANSWER_MODEL },
+	{ "modelVersion", .id = ANSWER_MODEL },
+	{ "service_tier", .id = ANSWER_TIER },
+	{ "content", .in = block },
+	{ "stop_reason", .id = ANSWER_STOP },
+	{ "usage", .in = any_usage },
+	{ "usage_info", .in = openai_usage },
+	{ "message", .in = any_inner },
+	{ "delta", .in = any_inner },
+	{ "response", .in = any_inner },
+	{ "metadata", .in = any_inner }, /* Nova's streams */
+	{ "meta", .in = cohere_usage },
+	{ "candidates", .in = usage_gemini_candidate },
+	{ "usageMetadata", .in = usage_gemini_usage },
+	{ "images", .id = ANSWER_IMAGE, .in = images }, /* Nova Canvas, Stability */
+	{ "amazon-bedrock-invocationMetrics", .in = bedrock_metrics },
 	/* Llama; Titan, as a stream and whole */
-	{ "prompt_token_count", SLOT_INPUT, NULL, false },
-	{ "generation_token_count", SLOT_OUTPUT, NULL, false },
-	{ "inputTextTokenCount", SLOT_INPUT, NULL, false },
-	{ "totalOutputTextTokenCount", SLOT_OUTPUT, NULL, false },
-	{ "results", 0, titan_result, false },
-	{ "prompt_eval_count", SLOT_INPUT, NULL, false },
-	{ "eval_count", SLOT_OUTPUT, NULL, false },
-	{ "error", ANSWER_ERROR, error_keys, false },
-	END,
+	{ "prompt_token_count", .id = SLOT_INPUT },
+	{ "generation_token_count", .id = SLOT_OUTPUT },
+	{ "inputTextTokenCount", .id = SLOT_INPUT },
+	{ "totalOutputTextTokenCount", .id = SLOT_OUTPUT },
+	{ "results", .in = titan_result },
+	{ "prompt_eval_count", .id = SLOT_INPUT },
+	{ "eval_count", .id = SLOT_OUTPUT },
+	{ "error", .id = ANSWER_ERROR, .in = error_keys },
+	{ 0 },
 };
 
 const struct json_node *usage_keys(enum dialect dialect)

@@ -5,12 +5,6 @@
 
 #include "meter/usage_slots.h"
 
-/* Ends a list of keys. */
-#define END                          \
-	{                            \
-		NULL, 0, NULL, false \
-	}
-
 extern const struct json_node usage_gemini_usage[], usage_gemini_candidate[], usage_gemini_answer[];
 
 #endif

@@ -48,13 +48,16 @@ static void take_text(void *arg, enum json_text what, const uint8_t *bytes, size
 }
 
 static const struct json_node inner[] = {
-	{ "n", 2, NULL, false },
-	{ "m", 3, NULL, false },
-	{ NULL, 0, NULL, false },
+	{ "n", .id = 2 },
+	{ "m", .id = 3 },
+	{ 0 },
 };
 static const struct json_node root[] = {
-	{ "model", 1, NULL, false }, { "usage", 9, inner, false }, { "list", 0, inner, false },
-	{ "tools", 0, NULL, true },  { NULL, 0, NULL, false },
+	{ "model", .id = 1 },
+	{ "usage", .id = 9, .in = inner },
+	{ "list", .in = inner },
+	{ "tools", .is_schema = true },
+	{ 0 },
 };
 static const char *const mute[] = { "model", "data", NULL };
 
