@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * Every map, once, with what bounds its size. They are weak, so that each .bpf.c may include this
- * file and `bpftool gen object` still makes one map of each.
- */
+/* Every map, with what bounds its size. */
 #ifndef MAPS_H
 #define MAPS_H
 
@@ -12,6 +9,22 @@
 
 __weak char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/*
+ * MAP(name, kind, entries, key, value). Maps are weak, so that each .bpf.c may include this file and `bpftool gen
+ * object` still makes one map of each. MAP_UNALLOCATED takes memory as entries come.
+ */
+#define MAP(name, kind, n, key_type, value_type) MAP_WITH(name, kind, n, key_type, value_type, 0)
+#define MAP_UNALLOCATED(name, kind, n, key_type, value_type) \
+	MAP_WITH(name, kind, n, key_type, value_type, BPF_F_NO_PREALLOC)
+#define MAP_WITH(name, kind, n, key_type, value_type, flags) \
+	struct {                                             \
+		__uint(type, BPF_MAP_TYPE_##kind);           \
+		__uint(max_entries, n);                      \
+		__uint(map_flags, flags);                    \
+		__type(key, key_type);                       \
+		__type(value, value_type);                   \
+	} name __weak SEC(".maps")
+
 /* Everything that goes up. Its size is set before load (tap_config.ring_bytes). */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -19,29 +32,13 @@ struct {
 } events __weak SEC(".maps");
 
 /* Failures and losses by enum ctl_counter. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, CTL_COUNTERS);
-	__type(key, __u32);
-	__type(value, __u64);
-} counters __weak SEC(".maps");
+MAP(counters, PERCPU_ARRAY, CTL_COUNTERS, __u32, __u64);
 
 /* The AI hosts, by reversed name (control.h); value: enum ctl_verdict. Filled by tap_add_host. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(max_entries, 4096);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct ctl_host_key);
-	__type(value, __u32);
-} hosts __weak SEC(".maps");
+MAP_UNALLOCATED(hosts, LPM_TRIE, 4096, struct ctl_host_key, __u32);
 
 /* Freed by SSL_free, tap_forget and tap_sweep. Its size is set before load (conns_max). */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 32768);
-	__type(key, struct ctl_conn_key);
-	__type(value, struct ctl_conn);
-} conns __weak SEC(".maps");
+MAP(conns, HASH, 32768, struct ctl_conn_key, struct ctl_conn);
 
 /*
  * Records on their way, by eight bytes of their ciphertext: whose they are. `connection` 0: two had the
@@ -53,28 +50,13 @@ struct fingerprint {
 	__u32 tgid;
 	__u32 reserved;
 };
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, struct fingerprint);
-} fingerprints __weak SEC(".maps");
+MAP(fingerprints, LRU_HASH, 16384, __u64, struct fingerprint);
 
 /* What user space decided, by connection id, until the connection's next call takes it over. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, __u64);
-	__type(value, __u32);
-} verdicts __weak SEC(".maps");
+MAP(verdicts, LRU_HASH, 8192, __u64, __u32);
 
 /* Processes whose exec and exit are told: those that own connections which user space knows. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u32);
-	__type(value, __u8);
-} procs __weak SEC(".maps");
+MAP(procs, HASH, 16384, __u32, __u8);
 
 /* A TLS call that has been entered and has not returned. */
 struct frame {
@@ -96,12 +78,7 @@ struct thread {
 };
 
 /* By pid_tgid. Least recently used: a thread that was killed inside a call is never cleaned up. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, struct thread);
-} threads __weak SEC(".maps");
+MAP(threads, LRU_HASH, 16384, __u64, struct thread);
 
 /* The AEAD key of one direction, as it was made last on a thread (aead.bpf.c). By pid_tgid. */
 struct aead_made {
@@ -109,20 +86,10 @@ struct aead_made {
 	__u64 time_ns;
 	__u64 gap_ns; /* to the one that it is the twin of; 0: it has none */
 };
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u64);
-	__type(value, struct aead_made);
-} aead_threads __weak SEC(".maps");
+MAP(aead_threads, LRU_HASH, 4096, __u64, struct aead_made);
 
 /* Which connection a key belongs to, by (process, key): the key of it that was made first. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
-	__type(key, struct ctl_conn_key);
-	__type(value, __u64);
-} aead_conns __weak SEC(".maps");
+MAP(aead_conns, LRU_HASH, 32768, struct ctl_conn_key, __u64);
 
 /* A (*Conn).Read that has been entered, by goroutine: goroutines change threads and move their stacks. */
 struct go_read {
@@ -130,12 +97,7 @@ struct go_read {
 	__u64 buf;
 	__u64 len;
 };
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct ctl_conn_key);
-	__type(value, struct go_read);
-} go_reads __weak SEC(".maps");
+MAP(go_reads, LRU_HASH, 16384, struct ctl_conn_key, struct go_read);
 
 /* What is known of a TCP connection that sent something. */
 enum flow_state {
@@ -213,117 +175,51 @@ struct flow {
 };
 
 /* One a TCP socket that connected or sent something; freed with the socket, by the kernel. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct flow);
-} flows __weak SEC(".maps");
+MAP_UNALLOCATED(flows, SK_STORAGE, 0, int, struct flow);
 
 /* When a process was last told of as it connected to an AI address. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, __u64);
-} approaches __weak SEC(".maps");
+MAP(approaches, LRU_HASH, 1024, __u32, __u64);
 
 /*
  * Processes whose probes user space sees to, or whose hellos are not deferred any more: their probes
  * are in, or there is nothing to probe. Value: enum ctl_probed.
  */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u32);
-	__type(value, __u8);
-} probed __weak SEC(".maps");
+MAP(probed, LRU_HASH, 16384, __u32, __u8);
 
 /* Connections whose ClientHello waits for probes, by socket cookie. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u64);
-	__type(value, struct ctl_deferral);
-} deferrals __weak SEC(".maps");
+MAP(deferrals, LRU_HASH, 4096, __u64, struct ctl_deferral);
 
 /* When a cgroup's connections that wait for probes began to: so many at once, and no more. */
 #define DEFERRING_MAX 8
 struct deferring {
 	__u64 since_ns[DEFERRING_MAX];
 };
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u64);
-	__type(value, struct deferring);
-} deferrings __weak SEC(".maps");
+MAP(deferrings, LRU_HASH, 4096, __u64, struct deferring);
 
 /* Live AI flows, for user space; freed at the socket's end. Full: CTL_FLOWS_FULL. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u64);
-	__type(value, struct ctl_flow);
-} flow_counts __weak SEC(".maps");
+MAP_UNALLOCATED(flow_counts, HASH, 65536, __u64, struct ctl_flow);
 
 /* By the number of socket and peer (quic.h). Least recently used: nothing tells of an end but a socket's. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, struct ctl_quic);
-} quics __weak SEC(".maps");
+MAP(quics, LRU_HASH, 16384, __u64, struct ctl_quic);
 
 /* Gates by cgroup id (control.h). Looked at only while gates_live, in gate.h, is not zero. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u64);
-	__type(value, struct ctl_gate);
-} gates __weak SEC(".maps");
+MAP(gates, HASH, 4096, __u64, struct ctl_gate);
 
 /* Credit by bucket (control.h): what user space gives, and what was taken of it. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, CTL_BUCKETS_MAX);
-	__type(key, __u32);
-	__type(value, struct ctl_allowance);
-} grants __weak SEC(".maps");
+MAP(grants, HASH, CTL_BUCKETS_MAX, __u32, struct ctl_allowance);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, CTL_BUCKETS_MAX);
-	__type(key, __u32);
-	__type(value, struct ctl_consumed);
-} takes __weak SEC(".maps");
+MAP(takes, HASH, CTL_BUCKETS_MAX, __u32, struct ctl_consumed);
 
 /* Flows with a request that waits, by socket cookie. Full: CTL_HOLDS_FULL. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, CTL_HOLDS_MAX);
-	__type(key, __u64);
-	__type(value, struct ctl_hold);
-} holds __weak SEC(".maps");
+MAP(holds, HASH, CTL_HOLDS_MAX, __u64, struct ctl_hold);
 
 /*
  * Addresses whose server was greeted by an AI name, and by any other name: one that is in both is
  * shared (a CDN), and no connect to it is refused. Two maps, so that a host with many other
  * connections does not push the AI addresses out.
  */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, struct ctl_addr);
-	__type(value, __u8);
-} ai_addrs __weak SEC(".maps");
+MAP(ai_addrs, LRU_HASH, 8192, struct ctl_addr, __u8);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, struct ctl_addr);
-	__type(value, __u8);
-} other_addrs __weak SEC(".maps");
+MAP(other_addrs, LRU_HASH, 8192, struct ctl_addr, __u8);
 
 #endif
