@@ -28,6 +28,22 @@ static int64_t spent(void)
 	return nanos;
 }
 
+static void reloads(const char *text)
+{
+	configure(text);
+	loop_signal(world.daemon.loop, SIGHUP);
+}
+
+/* A cgroup's first call is charged and judged. */
+static void spends(void)
+{
+	appears("/agents");
+	calls();
+	passes(NS_PER_S);
+}
+
+#define assert_gate(state) assert_int_equal(kernel_gate(CGROUP), state)
+
 static void a_changed_file_is_read_when_it_is_left_alone(void **state)
 {
 	starts();
@@ -74,8 +90,7 @@ static void other_files_of_the_directory_are_nothing(void **state)
 static void a_hangup_reads_it_at_once(void **state)
 {
 	starts();
-	configure(BUDGETS REFUSE("a", "1 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
+	reloads(BUDGETS REFUSE("a", "1 USD"));
 	assert_string_equal(budget_name(), "a");
 }
 
@@ -117,15 +132,13 @@ static void sums_are_rebuilt_from_the_ledger(void **state)
 	calls();
 	passes(NS_PER_MS); /* they wait for the ledger */
 	assert_int_equal(ledger_pending(world.daemon.ledger), 2);
-	configure(BUDGETS REFUSE("a", "1 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
+	reloads(BUDGETS REFUSE("a", "1 USD"));
 	assert_int_equal(spent(), 4000000);
-	configure(BUDGETS REFUSE("a", "0.001 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
+	reloads(BUDGETS REFUSE("a", "0.001 USD"));
 	calls();
 	passes(NS_PER_MS);
 	assert_int_equal(spent(), 6000000);
-	assert_int_equal(kernel_gate(CGROUP), CTL_REFUSE);
+	assert_gate(CTL_REFUSE);
 }
 
 /* A budget of the same name keeps its gate; a raised limit opens it. */
@@ -133,21 +146,16 @@ static void a_gate_follows_its_budget(void **state)
 {
 	configure(BUDGETS REFUSE("a", "0.001 USD"));
 	starts();
-	appears("/agents");
+	spends();
+	assert_gate(CTL_REFUSE);
+	reloads(BUDGETS REFUSE("a", "0.001 USD") REFUSE("b", "5 USD"));
+	assert_gate(CTL_REFUSE);
+	reloads(BUDGETS REFUSE("a", "9 USD"));
+	assert_gate(CTL_OPEN);
+	reloads("enforce: false\nresolve: false\nbudgets:\n" REFUSE("a", "0.001 USD"));
 	calls();
 	passes(NS_PER_MS);
-	assert_int_equal(kernel_gate(CGROUP), CTL_REFUSE);
-	configure(BUDGETS REFUSE("a", "0.001 USD") REFUSE("b", "5 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
-	assert_int_equal(kernel_gate(CGROUP), CTL_REFUSE);
-	configure(BUDGETS REFUSE("a", "9 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
-	assert_int_equal(kernel_gate(CGROUP), CTL_OPEN);
-	configure("enforce: false\nresolve: false\nbudgets:\n" REFUSE("a", "0.001 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
-	calls();
-	passes(NS_PER_MS);
-	assert_int_equal(kernel_gate(CGROUP), CTL_OPEN); /* a rehearsal */
+	assert_gate(CTL_OPEN); /* a rehearsal */
 }
 
 /* Of a cgroup that is still there, what has spent is judged again: here it is the host's own root. */
@@ -163,8 +171,7 @@ static void who_is_still_there_is_judged_by_the_new_rules(void **state)
 	passes(NS_PER_S);
 	before = printed();
 	assert_null(strstr(before, "\"event\":\"action\""));
-	configure(BUDGETS REFUSE("a", "0.001 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
+	reloads(BUDGETS REFUSE("a", "0.001 USD"));
 	after = printed();
 	assert_non_null(strstr(after, "\"action\":\"refuse\""));
 	assert_non_null(strstr(after, "\"target\":\"cgroup /\""));
@@ -174,11 +181,9 @@ static void pins_follow_the_rules(void **state)
 {
 	starts();
 	assert_int_equal(kernel.n_pins, 0);
-	configure("on-daemon-loss: hold\n" BUDGETS REFUSE("a", "1 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
+	reloads("on-daemon-loss: hold\n" BUDGETS REFUSE("a", "1 USD"));
 	assert_true(kernel.is_pinned);
-	configure(BUDGETS REFUSE("a", "1 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
+	reloads(BUDGETS REFUSE("a", "1 USD"));
 	assert_false(kernel.is_pinned);
 }
 
@@ -186,10 +191,9 @@ static void pins_follow_the_rules(void **state)
 static void what_needs_a_restart_is_not_taken_over(void **state)
 {
 	starts();
-	configure("attach: never\nprices: /tmp/p.json\nkubernetes: { events: false }\n"
-		  "hosts: [ { pattern: llm.corp.example, like: openai } ]\n" BUDGETS REFUSE(
-			  "a", "1 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
+	reloads("attach: never\nprices: /tmp/p.json\nkubernetes: { events: false }\n"
+		"hosts: [ { pattern: llm.corp.example, like: openai } ]\n" BUDGETS REFUSE("a",
+											  "1 USD"));
 	assert_string_equal(budget_name(), "a");
 	calls();
 	passes(NS_PER_S);
@@ -228,11 +232,8 @@ static void enforcement_that_begins_kills_nobody_before_a_call(void **state)
 {
 	configure("enforce: false\n" KILL("a", "0.001 USD"));
 	starts();
-	appears("/agents");
-	calls();
-	passes(NS_PER_S);
-	configure("enforce: true\n" KILL("a", "0.001 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
+	spends();
+	reloads("enforce: true\n" KILL("a", "0.001 USD"));
 	assert_true(world.daemon.config.rules.enforce);
 	appears("/agents");
 	passes(2 * MINUTE);
@@ -263,8 +264,7 @@ static void a_restart_with_a_broken_file_goes_on_with_the_last_good_one(void **s
 	configure("enforce: true\n" KILL("a", "0.001 USD"));
 	starts();
 	assert_false(is_broken());
-	configure("enforce: true\nbudgets: 5\n");
-	loop_signal(world.daemon.loop, SIGHUP);
+	reloads("enforce: true\nbudgets: 5\n");
 	assert_string_equal(budget_name(), "a");
 	assert_true(is_broken());
 	starts_again();
@@ -276,8 +276,7 @@ static void a_restart_with_a_broken_file_goes_on_with_the_last_good_one(void **s
 	passes(2 * MINUTE);
 	assert_true(spent() >= 2000000);
 	assert_int_equal(kills(), 0);
-	configure("enforce: true\n" KILL("b", "0.001 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
+	reloads("enforce: true\n" KILL("b", "0.001 USD"));
 	assert_string_equal(budget_name(), "b");
 	assert_false(is_broken());
 	calls();
@@ -302,6 +301,7 @@ static void orders(enum override_kind kind, int64_t for_us)
 	assert_true(has_daemon);
 	assert_int_equal(override_add(ledger, &override), 0);
 	ledger_free(ledger);
+	passes(NS_PER_S);
 }
 
 static void clears(void)
@@ -319,37 +319,31 @@ static void an_override_opens_a_gate_until_it_ends(void **state)
 {
 	configure(BUDGETS REFUSE("a", "0.001 USD"));
 	starts();
-	appears("/agents");
-	calls();
-	passes(NS_PER_S);
-	assert_int_equal(kernel_gate(CGROUP), CTL_REFUSE);
+	spends();
+	assert_gate(CTL_REFUSE);
 	orders(OVERRIDE_OPEN, 600 * US_PER_S);
-	passes(NS_PER_S);
-	assert_int_equal(kernel_gate(CGROUP), CTL_OPEN);
+	assert_gate(CTL_OPEN);
 	passes(9 * MINUTE);
 	calls();
 	passes(NS_PER_MS);
-	assert_int_equal(kernel_gate(CGROUP), CTL_OPEN);
+	assert_gate(CTL_OPEN);
 	passes(2 * MINUTE);
 	calls();
 	passes(NS_PER_MS);
-	assert_int_equal(kernel_gate(CGROUP), CTL_REFUSE);
+	assert_gate(CTL_REFUSE);
 }
 
 static void a_hold_refuses_within_the_budget_until_it_is_cleared(void **state)
 {
 	configure(BUDGETS REFUSE("a", "10 USD"));
 	starts();
-	appears("/agents");
-	calls();
-	passes(NS_PER_S);
-	assert_int_equal(kernel_gate(CGROUP), CTL_OPEN);
+	spends();
+	assert_gate(CTL_OPEN);
 	orders(OVERRIDE_HOLD, 600 * US_PER_S);
-	passes(NS_PER_S);
-	assert_int_equal(kernel_gate(CGROUP), CTL_REFUSE);
+	assert_gate(CTL_REFUSE);
 	clears();
 	passes(NS_PER_S);
-	assert_int_equal(kernel_gate(CGROUP), CTL_OPEN);
+	assert_gate(CTL_OPEN);
 }
 
 /* What was ordered outlives the daemon and other rules. */
@@ -357,19 +351,13 @@ static void an_override_is_in_force_after_a_restart_and_a_reload(void **state)
 {
 	configure(BUDGETS REFUSE("a", "0.001 USD"));
 	starts();
-	appears("/agents");
-	calls();
-	passes(NS_PER_S);
+	spends();
 	orders(OVERRIDE_RAISE, 600 * US_PER_S);
-	passes(NS_PER_S);
-	assert_int_equal(kernel_gate(CGROUP), CTL_OPEN);
+	assert_gate(CTL_OPEN);
 	starts_again();
-	appears("/agents");
-	calls();
-	passes(NS_PER_S);
+	spends();
 	assert_int_not_equal(kernel_gate(CGROUP), CTL_REFUSE);
-	configure(BUDGETS REFUSE("a", "0.002 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
+	reloads(BUDGETS REFUSE("a", "0.002 USD"));
 	calls();
 	passes(NS_PER_S);
 	assert_int_not_equal(kernel_gate(CGROUP), CTL_REFUSE);
@@ -380,14 +368,12 @@ static void overrides_are_watched_from_the_first_budget_on(void **state)
 {
 	starts();
 	appears("/agents");
-	configure(BUDGETS REFUSE("a", "0.001 USD"));
-	loop_signal(world.daemon.loop, SIGHUP);
+	reloads(BUDGETS REFUSE("a", "0.001 USD"));
 	calls();
 	passes(NS_PER_S);
-	assert_int_equal(kernel_gate(CGROUP), CTL_REFUSE);
+	assert_gate(CTL_REFUSE);
 	orders(OVERRIDE_OPEN, 600 * US_PER_S);
-	passes(NS_PER_S);
-	assert_int_equal(kernel_gate(CGROUP), CTL_OPEN);
+	assert_gate(CTL_OPEN);
 }
 
 int main(void)

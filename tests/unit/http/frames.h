@@ -3,65 +3,10 @@
 #ifndef UNIT_HTTP_FRAMES_H
 #define UNIT_HTTP_FRAMES_H
 
-#include "unit.h"
+#include "script.h"
 
 #include <nghttp2/nghttp2.h>
 #include <zlib.h>
-
-#include "http/conn.h"
-
-struct script {
-	char text[65536];
-	size_t len;
-	uint64_t body_of;
-	uint64_t got[2], wire[2];
-};
-
-static inline void say(struct script *script, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(script->text + script->len, sizeof(script->text) - script->len, format, args);
-	va_end(args);
-	assert_in_range(n, 0, sizeof(script->text) - script->len - 1);
-	script->len += n;
-}
-
-/* One line a head, a body, an end; a body's neighbouring pieces run together: cuts do not show. */
-static inline void script_add(struct script *script, const struct http_piece *piece)
-{
-	char side = piece->side == HTTP_REQUEST ? '>' : '<';
-	uint64_t body = piece->type == HTTP_BODY ? piece->exchange * 2 + piece->side : 0;
-	const struct http_head *head = piece->head;
-
-	if (script->body_of && script->body_of != body)
-		say(script, "\"\n");
-	if (body && script->body_of != body)
-		say(script, "%c%d \"", side, (int)piece->exchange);
-	script->body_of = body;
-	switch (piece->type) {
-	case HTTP_HEAD:
-		if (piece->side == HTTP_REQUEST)
-			say(script, "%c%d %s %s %s%s%s\n", side, (int)piece->exchange, head->method,
-			    head->host, head->path, head->has_anthropic_version ? " av" : "",
-			    head->is_upgrade ? " upgrade" : "");
-		else
-			say(script, "%c%d %d %d\n", side, (int)piece->exchange, head->status,
-			    head->content);
-		break;
-	case HTTP_BODY:
-		if (piece->lost_bytes)
-			say(script, "[%d]", (int)piece->lost_bytes);
-		say(script, "%.*s", (int)piece->len, (const char *)piece->bytes);
-		break;
-	case HTTP_END:
-		say(script, "%c%d end %d%s\n", side, (int)piece->exchange, (int)piece->wire_bytes,
-		    piece->is_whole ? "" : " cut");
-		break;
-	}
-}
 
 /* What was written, in order, and by whom. */
 struct wire {
@@ -171,11 +116,10 @@ static inline enum conn_protocol talk(size_t cut, size_t piece, struct script *s
 {
 	struct conn *conn = conn_new(true);
 	uint64_t offsets[2] = { 0, 0 };
-	struct http_piece out;
 	size_t at = 0;
 	enum conn_protocol protocol;
 
-	memset(script, 0, sizeof(*script));
+	*script = (struct script){ .shows_content = true };
 	for (size_t i = 0; i < wire.n; i++) {
 		enum http_side side = wire.writes[i].side;
 
@@ -187,16 +131,14 @@ static inline enum conn_protocol talk(size_t cut, size_t piece, struct script *s
 
 			memcpy(copy, wire.writes[i].bytes + from, to - from);
 			conn_feed(conn, side, offsets[side] + from, copy, to - from);
-			while (conn_next(conn, &out))
-				script_add(script, &out);
+			pull(conn, script);
 		}
 		offsets[side] += wire.writes[i].len;
 		at += wire.writes[i].len;
 	}
 	protocol = conn_protocol(conn);
 	conn_end(conn, offsets);
-	while (conn_next(conn, &out))
-		script_add(script, &out);
+	pull(conn, script);
 	conn_stats(conn, ret);
 	conn_free(conn);
 	return protocol;
