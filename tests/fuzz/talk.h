@@ -52,6 +52,20 @@ static inline struct talk_open *talk_find(struct talk *talk, const struct http_p
 	return NULL;
 }
 
+/* Behind its end a request of HTTP/1 goes on as a WebSocket. */
+static inline void talk_resume(struct talk *talk, const struct http_piece *piece)
+{
+	struct http_piece request = { .exchange = piece->exchange, .side = HTTP_REQUEST };
+
+	if (!piece->head->is_websocket || piece->side != HTTP_RESPONSE || talk_find(talk, &request))
+		return;
+	MUST(talk->n_open < TALK_OPEN);
+	talk->open[talk->n_open++] = (struct talk_open){ .exchange = piece->exchange,
+							 .side = HTTP_REQUEST,
+							 .is_identity = true,
+							 .hash = piece->exchange };
+}
+
 static inline void talk_piece(struct talk *talk, const struct http_piece *piece)
 {
 	struct talk_open *open = talk_find(talk, piece);
@@ -75,6 +89,7 @@ static inline void talk_piece(struct talk *talk, const struct http_piece *piece)
 		open->hash = talk_mix(open->hash, head->method, strlen(head->method));
 		open->hash = talk_mix(open->hash, &head->status, sizeof(head->status));
 		open->hash = talk_mix(open->hash, &head->content, sizeof(head->content));
+		talk_resume(talk, piece);
 		break;
 	case HTTP_BODY:
 		MUST(open && (piece->len || piece->lost_bytes));

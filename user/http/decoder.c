@@ -18,9 +18,10 @@ struct decoder {
 	uint8_t start[2];       /* deflate: zlib's header, or raw */
 	uint8_t n_start;
 	bool has_z;
-	bool is_between; /* gzip: a member ended, another may follow */
-	bool is_ended;   /* what follows is padding */
-	bool is_full;    /* the last step filled its output: more may wait inside */
+	bool is_messages; /* see decoder_new_messages() */
+	bool is_between;  /* gzip: a member ended, another may follow */
+	bool is_ended;    /* what follows is padding */
+	bool is_full;     /* the last step filled its output: more may wait inside */
 	uint8_t out[DECODER_CHUNK];
 };
 
@@ -116,18 +117,42 @@ static bool zlib_start(struct decoder *decoder, int window_bits)
 	return decoder->has_z;
 }
 
-struct decoder *decoder_new(enum http_encoding encoding)
+/* NULL: no memory, or none left of what all may hold. */
+static struct decoder *decoder_make(enum http_encoding encoding)
 {
-	struct decoder *decoder;
-	bool ok = false;
+	struct decoder *decoder = malloc(sizeof(*decoder));
 
-	decoder = malloc(sizeof(*decoder));
 	if (!decoder)
 		return NULL;
 	memset(decoder, 0, offsetof(struct decoder, out));
 	decoder->encoding = encoding;
-	if (!hold(decoder, sizeof(*decoder)))
-		return decoder_free(decoder);
+	return hold(decoder, sizeof(*decoder)) ? decoder : decoder_free(decoder);
+}
+
+struct decoder *decoder_new_messages(void)
+{
+	struct decoder *decoder = decoder_make(HTTP_DEFLATE);
+
+	if (!decoder)
+		return NULL;
+	decoder->is_messages = true;
+	return zlib_start(decoder, -MAX_WBITS) ? decoder : decoder_free(decoder);
+}
+
+void decoder_next_message(struct decoder *decoder, bool resets)
+{
+	decoder->in = decoder->out_bytes = 0;
+	if (resets)
+		inflateReset(&decoder->z);
+}
+
+struct decoder *decoder_new(enum http_encoding encoding)
+{
+	struct decoder *decoder = decoder_make(encoding);
+	bool ok = false;
+
+	if (!decoder)
+		return NULL;
 	switch (encoding) {
 	case HTTP_GZIP:
 		ok = zlib_start(decoder, 16 + MAX_WBITS);
@@ -150,6 +175,16 @@ struct decoder *decoder_new(enum http_encoding encoding)
 		break;
 	}
 	return ok ? decoder : decoder_free(decoder);
+}
+
+/* A sender may end a deflate stream inside a message (RFC 7692 7.2.3.4); the window stays. */
+static bool window_keep(z_stream *z)
+{
+	uint8_t window[1 << MAX_WBITS];
+	uInt len = 0;
+
+	return inflateGetDictionary(z, window, &len) == Z_OK && inflateReset(z) == Z_OK &&
+	       inflateSetDictionary(z, window, len) == Z_OK;
 }
 
 /* Each step takes from the bytes, writes from out[0] on, and gives false for what is corrupt. */
@@ -176,6 +211,8 @@ static bool zlib_step(struct decoder *decoder, const uint8_t **bytes, size_t *le
 	*bytes += given - z->avail_in;
 	*len -= given - z->avail_in;
 	*ret = DECODER_CHUNK - z->avail_out;
+	if (err == Z_STREAM_END && decoder->is_messages)
+		return window_keep(z);
 	if (err == Z_STREAM_END && decoder->encoding == HTTP_GZIP)
 		decoder->is_between = true;
 	else if (err == Z_STREAM_END)

@@ -28,6 +28,13 @@ struct decoder;
 
 /* NULL: no memory, or no such encoding. */
 struct decoder *decoder_new(enum http_encoding encoding);
+/*
+ * Of a WebSocket's compressed messages, RFC 7692 7.2.2: raw deflate, one message after another. A bomb is told
+ * by each message.
+ */
+struct decoder *decoder_new_messages(void);
+/* A message's bytes, and the four that its sender leaves out, were given; resets: the next refers to nothing of it. */
+void decoder_next_message(struct decoder *decoder, bool resets);
 struct decoder *decoder_free(struct decoder *decoder);
 
 /* Takes from the bytes and writes *ret of them to decoder_out(). False: corrupt, a bomb, or too dear. */

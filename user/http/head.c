@@ -30,6 +30,9 @@ enum head_field head_field(const char *name, size_t len)
 		{ "openai-project", HEAD_PROJECT },
 		{ "x-goog-user-project", HEAD_PROJECT },
 		{ "x-amzn-bedrock-service-tier", HEAD_TIER },
+		{ "upgrade", HEAD_UPGRADE },
+		{ ":protocol", HEAD_UPGRADE },
+		{ "sec-websocket-extensions", HEAD_WEBSOCKET_EXTENSIONS },
 		{ "x-amzn-bedrock-input-token-count", HEAD_TOKENS + HTTP_TOKENS_IN },
 		{ "x-amzn-bedrock-output-token-count", HEAD_TOKENS + HTTP_TOKENS_OUT },
 		{ "x-amzn-bedrock-cache-read-input-token-count", HEAD_TOKENS + HTTP_TOKENS_READ },
@@ -164,6 +167,58 @@ static void set_encoding(struct http_head *head, const char *value, size_t len)
 	add_encoding(head, value, (size_t)(end - value));
 }
 
+/*
+ * The next of a list's members, each cut off at `end_at` and without blanks around it. False: the list has
+ * ended.
+ */
+static bool next_member(const char **value, size_t *len, char end_at, const char **ret,
+			size_t *ret_len)
+{
+	const char *end;
+
+	if (!*len)
+		return false;
+	end = memchr(*value, end_at, *len);
+	*ret = *value;
+	*ret_len = end ? (size_t)(end - *value) : *len;
+	*value += *ret_len + (end != NULL);
+	*len -= *ret_len + (end != NULL);
+	for (; *ret_len && (**ret == ' ' || **ret == '\t'); ++*ret)
+		--*ret_len;
+	while (*ret_len && ((*ret)[*ret_len - 1] == ' ' || (*ret)[*ret_len - 1] == '\t'))
+		--*ret_len;
+	return true;
+}
+
+static void set_upgrade(struct http_head *head, const char *value, size_t len)
+{
+	const char *protocol;
+	size_t n;
+
+	while (next_member(&value, &len, ',', &protocol, &n))
+		head->is_websocket |= is(protocol, n, "websocket");
+}
+
+/* RFC 7692 7.1; what is offered in a request is not agreed to, and of no interest. */
+static void set_extensions(struct http_head *head, const char *value, size_t len)
+{
+	const char *extension, *word;
+	size_t n, n_word;
+
+	while (next_member(&value, &len, ',', &extension, &n)) {
+		if (!next_member(&extension, &n, ';', &word, &n_word) ||
+		    !is(word, n_word, "permessage-deflate"))
+			continue;
+		head->deflate.is_on = true;
+		while (next_member(&extension, &n, ';', &word, &n_word)) {
+			head->deflate.resets[HTTP_REQUEST] |= is(word, n_word,
+								 "client_no_context_takeover");
+			head->deflate.resets[HTTP_RESPONSE] |= is(word, n_word,
+								  "server_no_context_takeover");
+		}
+	}
+}
+
 /* Of nine digits at most. */
 static bool read_number(const char *value, size_t len, uint32_t *ret)
 {
@@ -234,11 +289,33 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 	case HEAD_TIER:
 		copy(head->tier, sizeof(head->tier), value, len);
 		break;
+	case HEAD_UPGRADE:
+		set_upgrade(head, value, len);
+		break;
+	case HEAD_WEBSOCKET_EXTENSIONS:
+		set_extensions(head, value, len);
+		break;
 	case HEAD_OTHER:
 		break;
 	default:
 		set_tokens(head, (enum http_tokens)(field - HEAD_TOKENS), value, len);
 	}
+}
+
+/* The query of a WebSocket names the model, or Azure's deployment; names of models need no escapes. */
+static void set_query(struct http_head *head, const char *query, size_t len)
+{
+	static const char *const names[] = { "model=", "deployment=" };
+	const char *word;
+	size_t n;
+
+	while (next_member(&query, &len, '&', &word, &n))
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+			size_t before = strlen(names[i]);
+
+			if (n > before && !memcmp(word, names[i], before))
+				copy(head->model, sizeof(head->model), word + before, n - before);
+		}
 }
 
 void head_set_target(struct http_head *head, const char *target, size_t len)
@@ -263,6 +340,8 @@ void head_set_target(struct http_head *head, const char *target, size_t len)
 		;
 	head->path_is_cut |= n >= sizeof(head->path);
 	copy(head->path, sizeof(head->path), path, n);
+	if (path + n < end && path[n] == '?')
+		set_query(head, path + n + 1, (size_t)(end - (path + n + 1)));
 }
 
 void head_set_method(struct http_head *head, const char *method, size_t len)

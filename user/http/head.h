@@ -22,15 +22,17 @@ enum head_field {
 	HEAD_ORGANISATION,
 	HEAD_PROJECT,
 	HEAD_TIER,
+	HEAD_UPGRADE, /* Upgrade and :protocol */
+	HEAD_WEBSOCKET_EXTENSIONS,
 	HEAD_TOKENS, /* + enum http_tokens */
 };
 
 /* The name in any case. */
 enum head_field head_field(const char *name, size_t len);
-/* Takes a field's value; only its first HEAD_VALUE_LEN - 1 bytes are looked at. */
+/* Takes a field's value; of one that comes in fragments only its first HEAD_VALUE_LEN bytes are looked at. */
 void head_set(struct http_head *head, enum head_field field, const char *value, size_t len);
 /*
- * Sets path, without query, from a request target. An absolute one, and that of CONNECT
+ * Sets path, without query, and the model that the query names, from a request target. An absolute one, and that of CONNECT
  * (head->is_upgrade), sets the host, too, over a Host field: RFC 9112 3.2.2.
  */
 void head_set_target(struct http_head *head, const char *target, size_t len);

@@ -28,6 +28,7 @@ enum http_content {
 	HTTP_CONTENT_SSE,         /* text/event-stream */
 	HTTP_CONTENT_EVENTSTREAM, /* application/vnd.amazon.eventstream */
 	HTTP_CONTENT_MULTIPART,   /* multipart/form-data */
+	HTTP_CONTENT_MESSAGES, /* those of a WebSocket: its pieces tell where each begins and ends */
 	HTTP_CONTENT_OTHER,
 };
 
@@ -37,6 +38,7 @@ enum http_content {
 #define HTTP_COST_LEN    32
 #define HTTP_TIER_LEN    24
 #define HTTP_ACCOUNT_LEN 64
+#define HTTP_MODEL_LEN   128
 
 /* Counts that Bedrock tells in header fields of an answer. */
 enum http_tokens {
@@ -47,6 +49,12 @@ enum http_tokens {
 	HTTP_TOKENS
 };
 
+/* permessage-deflate as a WebSocket's answer agreed to it, RFC 7692. */
+struct http_deflate {
+	bool is_on;
+	bool resets[2]; /* this side, by enum http_side, begins each message with an empty window */
+};
+
 /* The start of one message: only what metering needs. A string that was not there is empty. */
 struct http_head {
 	enum http_side side;
@@ -55,11 +63,14 @@ struct http_head {
 	enum http_content content;
 	uint32_t content_length; /* 0: not known, or empty; HTTP/1 frames by it, and here it is not looked at */
 	bool path_is_cut;
-	bool is_upgrade;            /* 101 or CONNECT: what follows is not HTTP */
+	bool is_upgrade;   /* 101 or CONNECT: what follows is not HTTP */
+	bool is_websocket; /* asked for; of an answer of HTTP/1: agreed to */
+	struct http_deflate deflate;
 	bool has_anthropic_version; /* request header: the dialect on any host */
 	char method[HTTP_METHOD_LEN];
 	char host[HTTP_HOST_LEN]; /* Host or :authority, lower case, without port */
 	char path[HTTP_PATH_LEN];
+	char model[HTTP_MODEL_LEN];        /* `model` or `deployment` of the query */
 	char provider_cost[HTTP_COST_LEN]; /* x-litellm-response-cost, a decimal in USD */
 	bool is_cache_hit; /* the gateway's own cache answered, as its header field says (head.c) */
 	/* Whose bill it is: openai-organization and -project, anthropic-organization-id, x-goog-user-project */
@@ -76,7 +87,11 @@ enum http_piece_type {
 			   began (HTTP/2 reset) it comes without a head */
 };
 
-/* One step of an exchange. Pointers hold until the next call on the connection. */
+/*
+ * One step of an exchange. Pointers hold until the next call on the connection. Behind the head of an
+ * answer that agrees to a WebSocket both sides have bodies, which are its frames, until each has its end: of
+ * HTTP/1 the request's second one.
+ */
 struct http_piece {
 	enum http_piece_type type;
 	enum http_side side;
@@ -87,6 +102,8 @@ struct http_piece {
 	uint64_t lost_bytes; /* body bytes missing before these (not captured, or not decodable) */
 	uint64_t wire_bytes; /* HTTP_END: body bytes of the message as sent, encoded, lost ones included */
 	bool is_whole; /* HTTP_END: the message ended by its own framing */
+	bool is_first,
+		is_last; /* HTTP_BODY of HTTP_CONTENT_MESSAGES: of one message, the first and last piece */
 };
 
 #endif

@@ -29,7 +29,7 @@ void http1_gap(struct http1 *http1, enum http_side side, uint64_t n);
 void http1_end(struct http1 *http1);
 bool http1_next(struct http1 *http1, struct http_piece *ret);
 
-/* After a 101 or a CONNECT that was accepted: no more pieces will come. */
+/* After a 101 to what is no WebSocket, or a CONNECT that was accepted: no more pieces will come. */
 bool http1_is_tunnel(const struct http1 *http1);
 uint64_t http1_resyncs(const struct http1 *http1);
 /* Bytes of a side, fed or missing, that belong to no message: conn.h has their use. */

@@ -86,6 +86,17 @@ static void request_begin(struct http1 *http1, struct stream *stream, int method
 										      PAIR_OTHER));
 }
 
+/* From here on both sides carry frames, as bodies that end with the connection. */
+static void websocket_begin(struct http1 *http1)
+{
+	struct stream *request = &http1->streams[HTTP_REQUEST];
+
+	if (request->message.state != MESSAGE_OPEN)
+		message_resume(&request->message);
+	request->exchange = http1->streams[HTTP_RESPONSE].exchange;
+	request->mode = TO_END;
+}
+
 static void tunnel_begin(struct http1 *http1)
 {
 	struct stream *request = &http1->streams[HTTP_REQUEST];
@@ -105,8 +116,11 @@ static bool answer_begin(struct http1 *http1, struct stream *stream)
 	uint64_t number = pair_answer(&http1->pair, stream->is_resynced, &method);
 
 	stream->head.is_upgrade = status == 101 || (method == PAIR_CONNECT && status / 100 == 2);
+	stream->head.is_websocket &= status == 101;
 	stream_open(stream, number);
-	if (stream->head.is_upgrade)
+	if (stream->head.is_websocket)
+		websocket_begin(http1);
+	else if (stream->head.is_upgrade)
 		tunnel_begin(http1);
 	return !(stream->head.is_upgrade || method == PAIR_HEAD || status == 204 || status == 304);
 }
@@ -133,6 +147,10 @@ static int on_headers_complete(llhttp_t *parser)
 	reader_drop(stream);
 	stream->head_bytes = 0;
 	stream->left = 0;
+	if (stream->head.side == HTTP_RESPONSE && stream->head.is_websocket) {
+		stream->mode = TO_END; /* whatever else the head says */
+		return 1;
+	}
 	stream->is_chunked = has_body && parser->flags & F_CHUNKED;
 	if (stream->is_chunked) {
 		stream->mode = CHUNKED;

@@ -26,7 +26,8 @@ static void request_begin(struct http2 *http2, struct direction *direction)
 			http2->resyncs++;
 			return;
 		}
-		direction->block.head.is_upgrade = !strcmp(direction->block.head.method, "CONNECT");
+		direction->block.head.is_upgrade = !strcmp(direction->block.head.method, "CONNECT") &&
+						   !direction->block.head.is_websocket;
 		stream_open(&http2->streams, stream, &direction->block.head);
 	}
 	if (direction->block.ends_stream)

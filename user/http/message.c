@@ -9,6 +9,12 @@ void message_open(struct message *message, enum http_encoding encoding)
 	body_begin(&message->body, encoding);
 }
 
+void message_resume(struct message *message)
+{
+	message->state = MESSAGE_OPEN;
+	body_begin(&message->body, HTTP_IDENTITY);
+}
+
 void message_end(struct message *message, bool is_whole)
 {
 	if (message->state == MESSAGE_ENDED)

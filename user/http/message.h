@@ -20,6 +20,8 @@ struct message {
 
 /* Its head is known; also for the next message after one that ended. */
 void message_open(struct message *message, enum http_encoding encoding);
+/* Its body goes on behind its end, as it is. */
+void message_resume(struct message *message);
 /* It ends, if it has not yet; one that never began gets an end all the same. */
 void message_end(struct message *message, bool is_whole);
 /* False: there is nothing to give. A stream is asked several times for each piece that comes. */

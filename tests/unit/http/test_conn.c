@@ -198,9 +198,9 @@ static void what_is_passed_over_is_counted(void **state)
 
 static void what_follows_an_upgrade_is_unread(void **state)
 {
-	static const char request[] = "GET /v1/realtime HTTP/1.1\r\nUpgrade: websocket\r\n"
+	static const char request[] = "GET /chat HTTP/1.1\r\nUpgrade: other\r\n"
 				      "Connection: Upgrade\r\n\r\n";
-	static const char switching[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+	static const char switching[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\n"
 					"Connection: Upgrade\r\n\r\n";
 	struct conn *conn = conn_new(true);
 	struct conn_stats stats;

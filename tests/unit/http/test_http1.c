@@ -193,12 +193,24 @@ static void an_answer_may_come_before_the_request_ends(void **state)
 
 static void an_upgrade_ends_http(void **state)
 {
-	expect_as((struct step[]){ OUT("GET /v1/realtime HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
-				       "Upgrade: websocket\r\n\r\n"),
+	expect_as((struct step[]){ OUT("GET /chat HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
+				       "Upgrade: other\r\n\r\n"),
 				   IN("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-				      "Upgrade: websocket\r\n\r\n\x81\x02hi"),
+				      "Upgrade: other\r\n\r\n\x81\x02hi"),
 				   OUT("GET / HTTP/1.1\r\n\r\n"), END_STEP },
-		  ">1 GET h /v1/realtime\n>1 end 0\n<1 101 upgrade\n<1 end 0\n", CONN_OTHER);
+		  ">1 GET h /chat\n>1 end 0\n<1 101 upgrade\n<1 end 0\n", CONN_OTHER);
+}
+
+/* Both sides go on with frames, whatever these look like. */
+static void a_websocket_is_two_bodies_without_end(void **state)
+{
+	expect((struct step[]){ OUT("GET /v1/realtime HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
+				    "Upgrade: websocket\r\n\r\n"),
+				IN("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+				   "Upgrade: websocket\r\n\r\n\x81\x02hi"),
+				OUT("GET / HTTP/1.1\r\n\r\n"), END_STEP },
+	       ">1 GET h /v1/realtime\n>1 end 0\n<1 101 upgrade\n<1 \"\x81\x02hi\"\n"
+	       ">1 \"GET / HTTP/1.1\r\n\r\n\"\n>1 end 18\n<1 end 4\n");
 }
 
 static void an_upgrade_that_is_not_taken_changes_nothing(void **state)
@@ -397,6 +409,7 @@ int main(void)
 		cmocka_unit_test(an_early_close_cuts_both),
 		cmocka_unit_test(an_answer_may_come_before_the_request_ends),
 		cmocka_unit_test(an_upgrade_ends_http),
+		cmocka_unit_test(a_websocket_is_two_bodies_without_end),
 		cmocka_unit_test(an_upgrade_that_is_not_taken_changes_nothing),
 		cmocka_unit_test(connect_tunnels_once_it_is_accepted),
 		cmocka_unit_test(targets_in_their_other_forms),
