@@ -16,6 +16,8 @@ CLASSES = {
     "cache_write_5m": "cache_creation_input_token_cost",
     "cache_write_1h": "cache_creation_input_token_cost_above_1hr",
     "output": "output_cost_per_token",
+    "audio_input": "input_cost_per_audio_token",
+    "audio_output": "output_cost_per_audio_token",
 }
 
 
@@ -50,6 +52,7 @@ class Bill:
 
     def add(self, row):
         billed = row["status"] < 400
-        row["cost_usd"] = self.prices.cost(row["model"], row["tokens"]) if billed else "0.000000000"
+        prefix = "gemini/" if row["host"] == "generativelanguage.googleapis.com" else ""
+        row["cost_usd"] = self.prices.cost(prefix + row["model"], row["tokens"]) if billed else "0.000000000"
         with self.lock:
             self.file.write(json.dumps(row) + "\n")

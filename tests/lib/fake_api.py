@@ -34,6 +34,7 @@ import zstandard
 
 import bill
 import fake_h2
+import fake_ws
 import shapes
 
 LINE_LIMIT = 65536
@@ -181,6 +182,8 @@ class Http1:
         if headers.get("expect", "").lower() == "100-continue":
             self.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         request = Request(method, target, headers, self.read_body(headers))
+        if headers.get("upgrade", "").lower() == "websocket" and fake_ws.kind_of(request):
+            return self.websocket(request)
         exchange = Exchange(self.server, request, "1.1")
         exchange.peer = self.connection.getpeername()[1]
         exchange.bytes[0], self.reader.n = self.reader.n, 0
@@ -188,6 +191,21 @@ class Http1:
             return self.answer(request, exchange)
         finally:
             exchange.close()
+
+    def websocket(self, request):
+        if "refuse" in request.fake or request.run.startswith("refused-"):
+            self.connection.sendall(b"HTTP/1.1 404 X\r\ncontent-length: 0\r\n\r\n")
+            return True
+        fields = [("upgrade", "websocket"), ("connection", "Upgrade"),
+                  ("sec-websocket-accept", fake_ws.accept(request.headers["sec-websocket-key"])),
+                  *fake_ws.agreed(request)]
+        head = "HTTP/1.1 101 Switching Protocols\r\n" + "".join(f"{n}: {v}\r\n" for n, v in fields)
+        self.connection.sendall(head.encode() + b"\r\n")
+        session = fake_ws.Session(self.server, request, "1.1", self.connection.sendall)
+        while data := self.reader.file.read1(65536):
+            if not session.take(data):
+                break
+        return False
 
     def answer(self, request, exchange):
         answer = exchange.answer
@@ -237,8 +255,15 @@ class Server:
             plain, _ = self.listener.accept()
             threading.Thread(target=self.connection, args=(plain,), daemon=True).start()
 
+    def exchange(self, method, target, headers, body, http):
+        return Exchange(self, Request(method, target, headers, body), http)
+
     def exchange2(self, method, target, headers, body):
-        return Exchange(self, Request(method, target, headers, body), "2")
+        return self.exchange(method, target, headers, body, "2")
+
+    def websocket2(self, headers, send):
+        request = Request("GET", headers[":path"], headers, b"")
+        return fake_ws.Session(self, request, "2", send) if fake_ws.kind_of(request) else None
 
     def connection(self, plain):
         try:
@@ -246,7 +271,7 @@ class Server:
             plain.settimeout(IDLE_SECONDS)
             with self.tls.wrap_socket(plain, server_side=True) as connection:
                 if connection.selected_alpn_protocol() == "h2":
-                    fake_h2.Http2(connection, self.exchange2).serve()
+                    fake_h2.Http2(connection, self.exchange2, self.websocket2).serve()
                 else:
                     Http1(self, connection).serve()
                 connection.settimeout(1)

@@ -7,6 +7,7 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+import h2.settings
 
 
 class Stream:
@@ -16,18 +17,23 @@ class Stream:
         self.exchange = None
         self.pieces = None
         self.left = b""     # of a piece, what the flow control window has not taken yet
+        self.session = None     # RFC 8441
 
 
 class Http2:
-    def __init__(self, connection, begin):
-        """begin(method, target, headers, body) gives an exchange (see fake_api.Exchange)."""
-        self.connection, self.begin = connection, begin
+    def __init__(self, connection, begin, websocket):
+        """
+        begin(method, target, headers, body) gives an exchange (see fake_api.Exchange); websocket(headers,
+        send) a session (see fake_ws.Session), or None.
+        """
+        self.connection, self.begin, self.websocket = connection, begin, websocket
         config = h2.config.H2Configuration(client_side=False, header_encoding=None)
         self.h2 = h2.connection.H2Connection(config)
         self.streams = {}
 
     def serve(self):
         self.h2.initiate_connection()
+        self.h2.update_settings({h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL: 1})
         self.flush()
         try:
             while self.receive():
@@ -68,12 +74,19 @@ class Http2:
         number = getattr(event, "stream_id", None)
         if isinstance(event, h2.events.RequestReceived):
             self.streams[number] = Stream(event.headers)
+            self.open_session(number, self.streams[number])
         elif isinstance(event, h2.events.DataReceived):
             self.h2.acknowledge_received_data(event.flow_controlled_length, number)
-            if number in self.streams:
-                self.streams[number].body += event.data
+            stream = self.streams.get(number)
+            if stream and stream.session:
+                if not stream.session.take(event.data):
+                    self.h2.end_stream(number)
+                    del self.streams[number]
+            elif stream:
+                stream.body += event.data
         elif isinstance(event, h2.events.StreamEnded) and number in self.streams:
-            self.answer(number, self.streams[number])
+            if not self.streams[number].session:
+                self.answer(number, self.streams[number])
         elif isinstance(event, h2.events.StreamReset) and number in self.streams:
             stream = self.streams.pop(number)
             if stream.exchange:
@@ -83,6 +96,18 @@ class Http2:
     def is_known(stream):
         """The client has all once it has the length that was promised, and goes on by itself."""
         return stream.exchange.request.fake.get("length") == "known"
+
+    def open_session(self, number, stream):
+        headers = dict(stream.headers, host=stream.headers.get(":authority", ""))
+        if headers.get(":protocol") != "websocket":
+            return
+
+        def send(data):
+            for at in range(0, len(data), self.h2.max_outbound_frame_size):
+                self.h2.send_data(number, data[at:at + self.h2.max_outbound_frame_size])
+            self.flush()
+        self.h2.send_headers(number, [(":status", "200")])
+        stream.session = self.websocket(headers, send)
 
     def answer(self, number, stream):
         headers = dict(stream.headers, host=stream.headers.get(":authority", ""))

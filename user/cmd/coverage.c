@@ -23,7 +23,7 @@ static const struct {
 	{ "refused", "the kernel refused probes on its library" },
 	{ "unread", "its TLS library is not known" },
 	{ "lost", "some of it was lost on the way (health in --json)" },
-	{ "upgraded", "it went on as WebSocket, which is not read" },
+	{ "upgraded", "it went on as a protocol that is not read" },
 	{ "late", "its first calls came before its probes" },
 };
 

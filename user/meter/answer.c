@@ -23,9 +23,10 @@ void answer_init(struct answer *answer, enum dialect dialect, enum http_content 
 		.arg = answer,
 	};
 	answer->is_eventstream = content == HTTP_CONTENT_EVENTSTREAM;
+	answer->is_messages = content == HTTP_CONTENT_MESSAGES;
 	if (dialect == DIALECT_NONE)
 		answer->form = ANSWER_UNREADABLE;
-	else if (content == HTTP_CONTENT_SSE || answer->is_eventstream)
+	else if (content == HTTP_CONTENT_SSE || answer->is_eventstream || answer->is_messages)
 		answer->form = ANSWER_SSE;
 	json_init(&answer->scan, usage_keys(dialect), &answer->sink);
 }
@@ -117,10 +118,23 @@ void answer_feed(struct answer *answer, const uint8_t *bytes, size_t len)
 	}
 }
 
+void answer_feed_message(struct answer *answer, const struct http_piece *piece)
+{
+	const struct sse_event event = { .name = "",
+					 .data = piece->bytes,
+					 .len = piece->len,
+					 .is_first = piece->is_first,
+					 .is_last = piece->is_last };
+
+	answer_event(answer, &event);
+}
+
 void answer_gap(struct answer *answer)
 {
 	answer->has_gap = answer->is_started = true;
-	if (answer->form == ANSWER_SSE && answer->is_eventstream)
+	if (answer->is_messages)
+		answer->skips = true; /* the rest of a long one */
+	else if (answer->form == ANSWER_SSE && answer->is_eventstream)
 		eventstream_gap(&answer->eventstream);
 	else if (answer->form == ANSWER_SSE)
 		sse_gap(&answer->sse);

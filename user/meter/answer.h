@@ -52,6 +52,7 @@ struct answer {
 		has_upstream; /* cost_nanos is the gateway's fee, to which the upstream's adds */
 	uint64_t cost_nanos, upstream_nanos;
 	uint64_t content_events;
+	uint64_t speech_bytes;          /* in base64 */
 	uint64_t content_bytes;         /* of text in them, where it is not counted */
 	struct usage_slots_usage slots; /* of the documents that have ended */
 	char model[CHARGE_MODEL_LEN];
@@ -77,6 +78,7 @@ struct answer {
 	bool has_iterations;          /* in this document */
 	bool skips;                   /* the rest of a long event is of no interest */
 	bool is_eventstream;          /* Amazon's framing instead of SSE's */
+	bool is_messages;             /* a WebSocket's instead */
 	struct usage_slots_usage now; /* told by the document in progress */
 	char iteration_type[TIER_LEN];
 	char iteration_model[CHARGE_MODEL_LEN];
@@ -101,6 +103,8 @@ void answer_init(struct answer *answer, enum dialect dialect, enum http_content 
 		 bool expects_usage);
 void answer_done(struct answer *answer);
 void answer_feed(struct answer *answer, const uint8_t *bytes, size_t len);
+/* A piece of a message, of HTTP_CONTENT_MESSAGES, which is an event. */
+void answer_feed_message(struct answer *answer, const struct http_piece *piece);
 /* All that was told so far, by the document in progress as well. */
 void answer_told(const struct answer *answer, struct usage_slots_usage *ret);
 /* Bytes are missing here. */

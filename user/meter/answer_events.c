@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define EVENT_IDS 4 /* keys of an event up to its type */
+
 static bool parse_event(struct answer *answer, const struct sse_event *event)
 {
 	answer_begin_parse(answer, false);
@@ -12,27 +14,50 @@ static bool parse_event(struct answer *answer, const struct sse_event *event)
 	return answer_end_parse(answer);
 }
 
+static const uint8_t *skip(const uint8_t *at, const uint8_t *end, uint8_t what)
+{
+	while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+		at++;
+	return at < end && *at == what ? at + 1 : NULL;
+}
+
+/* A string without escapes, as all keys and names are that count here. NULL: there is none. */
+static const uint8_t *skip_string(const uint8_t *at, const uint8_t *end, const uint8_t **ret,
+				  size_t *ret_len)
+{
+	at = skip(at, end, '"');
+	*ret = at;
+	at = at ? memchr(at, '"', (size_t)(end - at)) : NULL;
+	if (!at || memchr(*ret, '\\', (size_t)(at - *ret)))
+		return NULL;
+	*ret_len = (size_t)(at - *ret);
+	return at + 1;
+}
+
 /*
- * What kind of event it is: its name, or its "type" where a gateway strips names and the first key
- * says it, as it does at Anthropic, OpenAI Responses and Cohere. "" for a chat chunk.
+ * What kind of event it is: its name, or its "type" where a gateway strips names or no event has any (a
+ * WebSocket's), and one of the first keys says it, as it does at Anthropic, OpenAI and Cohere. Before it stand
+ * ids, if anything. "" for a chat chunk.
  */
 static const char *event_type(const struct sse_event *event, char *buf, size_t size)
 {
-	static const char key[] = "{\"type\":";
-	size_t at = sizeof(key) - 1, len = 0;
+	const uint8_t *end = event->data + event->len, *at, *key, *value;
+	size_t n_key, n_value;
 
 	if (event->name[0] && strcmp(event->name, "message"))
 		return event->name;
 	buf[0] = '\0';
-	if (event->len < at || memcmp(event->data, key, at))
-		return buf;
-	if (at < event->len && event->data[at] == ' ')
-		at++;
-	if (at >= event->len || event->data[at++] != '"')
-		return buf;
-	while (at < event->len && event->data[at] != '"' && len + 1 < size)
-		buf[len++] = (char)event->data[at++];
-	buf[len] = '\0';
+	at = skip(event->data, end, '{');
+	for (int i = 0; at && i < EVENT_IDS; i++) {
+		at = skip_string(at, end, &key, &n_key);
+		at = at ? skip(at, end, ':') : NULL;
+		at = at ? skip_string(at, end, &value, &n_value) : NULL;
+		if (at && n_key == 4 && !memcmp(key, "type", 4)) {
+			snprintf(buf, size, "%.*s", (int)n_value, value);
+			break;
+		}
+		at = at ? skip(at, end, ',') : NULL;
+	}
 	return buf;
 }
 
@@ -143,10 +168,24 @@ static bool is_delta(const char *type)
 	       !strcmp(type, "content-delta");
 }
 
+/* Realtime's, by its name of 2024 and by that of 2025. */
+static bool is_speech(const char *type)
+{
+	return !strcmp(type, "response.audio.delta") || !strcmp(type, "response.output_audio.delta");
+}
+
+/* Nearly all of it is speech in base64, whose length is what there is to know before its usage. */
+static void count_speech(struct answer *answer, const struct sse_event *event)
+{
+	answer->has_content = true;
+	answer->speech_bytes += event->len;
+}
+
 static bool is_last(const char *type)
 {
 	return !strcmp(type, "response.completed") || !strcmp(type, "response.incomplete") ||
-	       !strcmp(type, "response.failed") || !strcmp(type, "message-end");
+	       !strcmp(type, "response.failed") || !strcmp(type, "response.done") ||
+	       !strcmp(type, "message-end");
 }
 
 /* What an event with a type says when it has been parsed; told: a count of output. */
@@ -155,7 +194,9 @@ static void end_typed(struct answer *answer, const char *type, bool told)
 	if (is_last(type)) {
 		answer->is_final |= told;
 		answer->is_done = true;
-		answer->has_error |= !strcmp(type, "response.failed");
+		answer->has_error |= !strcmp(type, "response.failed") ||
+				     (!strcmp(type, "response.done") &&
+				      !strcmp(answer->status, "failed"));
 	} else if (strcmp(type, "message_start") && strcmp(type, "response.created")) {
 		answer->is_final |= told;
 	}
@@ -164,7 +205,9 @@ static void end_typed(struct answer *answer, const char *type, bool told)
 /* Anthropic, OpenAI Responses, Cohere: events with a type. Deltas, which are most, are asked first. */
 static void take_typed(struct answer *answer, const struct sse_event *event, const char *type)
 {
-	if (is_delta(type)) {
+	if (is_speech(type)) {
+		count_speech(answer, event);
+	} else if (is_delta(type)) {
 		count_delta(answer, event);
 	} else if (!strcmp(type, "error")) {
 		answer->has_error = true;
@@ -240,10 +283,12 @@ static void take_long(struct answer *answer, const struct sse_event *event)
 		type = event_type(event, buf, sizeof(buf));
 		snprintf(answer->long_type, sizeof(answer->long_type), "%s", type);
 		answer->skips = is_delta(type);
-		answer->content_events += answer->skips || !*type;
+		answer->content_events += (answer->skips && !is_speech(type)) || !*type;
 		answer->has_content = true;
 		answer_begin_parse(answer, !*type && counts_text(answer));
 	}
+	if (is_speech(answer->long_type))
+		count_speech(answer, event);
 	if (!answer->skips)
 		(void)json_feed(&answer->scan, event->data, event->len);
 	if (!event->is_last || answer->skips)

@@ -167,30 +167,46 @@ static bool tail_fits(const char *tail, const char *path, size_t len)
 	return true;
 }
 
-static const struct endpoint *find_tail(const struct endpoint *list, const char *path, bool is_get)
+enum way { WAY_POST, WAY_GET, WAY_WEBSOCKET };
+
+static enum way way_of(const struct endpoint *endpoint)
+{
+	return endpoint->session ? WAY_WEBSOCKET : endpoint->job ? WAY_GET : WAY_POST;
+}
+
+static const struct endpoint *find_tail(const struct endpoint *list, const char *path, enum way way)
 {
 	size_t len = strlen(path);
 
 	while (len > 1 && path[len - 1] == '/')
 		len--;
 	for (; list && list->tail; list++)
-		if (is_get == !!list->job && tail_fits(list->tail, path, len))
+		if (way_of(list) == way && tail_fits(list->tail, path, len))
 			return list;
 	return NULL;
+}
+
+static const struct endpoint *find(const struct api_provider *provider, const char *path,
+				   enum way way)
+{
+	const struct endpoint *found = find_tail(provider ? provider->endpoints : NULL, path, way);
+
+	if (!found)
+		found = find_tail(endpoint_rows, path, way);
+	return found && found->operation ? found : NULL;
 }
 
 const struct endpoint *endpoint_find(const struct api_provider *provider, const char *method,
 				     const char *path)
 {
-	bool is_get = !strcmp(method, "GET");
-	const struct endpoint *found;
+	if (!strcmp(method, "GET"))
+		return find(provider, path, WAY_GET);
+	return strcmp(method, "POST") ? NULL : find(provider, path, WAY_POST);
+}
 
-	if (!is_get && strcmp(method, "POST"))
-		return NULL;
-	found = find_tail(provider ? provider->endpoints : NULL, path, is_get);
-	if (!found)
-		found = find_tail(endpoint_rows, path, is_get);
-	return found && found->operation ? found : NULL;
+const struct endpoint *endpoint_find_session(const struct api_provider *provider, const char *path)
+{
+	return find(provider, path, WAY_WEBSOCKET);
 }
 
 static int hex_value(char c)

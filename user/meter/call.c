@@ -102,6 +102,9 @@ static void take_request(void *arg, int id, enum json_kind kind, const char *key
 	case REQUEST_BACKGROUND:
 		call->is_background = kind == JSON_IS_TRUE;
 		break;
+	case REQUEST_GENERATE:
+		call->is_prewarm = call->is_turn && kind == JSON_IS_FALSE;
+		break;
 	case REQUEST_SEARCH:
 		call->searches |= kind == JSON_IS_BEGIN;
 		break;
@@ -190,7 +193,8 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 		provider = provider_by_name("anthropic");
 	if (!provider || request->path_is_cut)
 		return NULL;
-	endpoint = endpoint_find(provider, request->method, request->path);
+	endpoint = request->is_websocket ? endpoint_find_session(provider, request->path) :
+					   endpoint_find(provider, request->method, request->path);
 	if (!endpoint)
 		return NULL;
 	call = calloc(1, sizeof(*call));
@@ -205,6 +209,9 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 	take_account(call, request);
 	path_model(request->path, call->model, sizeof(call->model));
 	call->model_is_path = *call->model && !strcmp(provider->name, "aws.bedrock");
+	call->is_turn = request->is_websocket;
+	if (!*call->model)
+		memcpy(call->model, request->model, sizeof(request->model));
 	if (endpoint->model)
 		snprintf(call->model, sizeof(call->model), "%s", endpoint->model);
 	call->is_form = request->content == HTTP_CONTENT_MULTIPART;
@@ -317,7 +324,9 @@ static void feed_answer(struct call *call, const struct http_piece *piece, uint6
 		call->answer_plain_bytes += piece->len;
 		if (piece->lost_bytes)
 			answer_gap(&call->answer);
-		if (piece->len)
+		if (call->answer.is_messages && piece->len)
+			answer_feed_message(&call->answer, piece);
+		else if (piece->len)
 			answer_feed(&call->answer, piece->bytes, piece->len);
 		if (call->answer.has_content && !call->first_token_ns && time_ns > call->start_ns)
 			call->first_token_ns = time_ns - call->start_ns;

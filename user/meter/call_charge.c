@@ -67,13 +67,13 @@ static void set_job(const struct call *call, struct charge *ret)
 {
 	const char *end = call->path + strlen(call->path), *begin;
 
+	ret->is_poll = call->endpoint->job || call->is_prewarm;
 	if (!call->endpoint->job) {
 		/* A job whose answer came by the request that began it; others may ask after it yet. */
 		if (call->is_background)
 			memcpy(ret->job, call->answer.id, sizeof(ret->job));
 		return;
 	}
-	ret->is_poll = true;
 	if (call->endpoint->job == JOB_RESULTS && strrchr(call->path, '/'))
 		end = strrchr(call->path, '/');
 	for (begin = end; begin > call->path && begin[-1] != '/';)
@@ -332,7 +332,7 @@ void call_teach(const struct call *call, struct calibration *calibration)
 	struct usage usage;
 	uint64_t input;
 
-	if (!call->request_is_whole || !call->answer.is_final ||
+	if (!call->request_is_whole || !call->answer.is_final || call->is_turn ||
 	    !usage_slots_usage_settle(&call->answer.slots, call_dialect(call), &usage))
 		return;
 	input = usage.input + usage.cache_read + usage.cache_write_5m + usage.cache_write_1h +

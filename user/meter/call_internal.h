@@ -32,6 +32,8 @@ struct call {
 	struct picture picture;            /* the one in progress */
 	uint64_t images_wanted, seconds_wanted, batch_requests;
 	bool is_background;
+	bool is_prewarm; /* the model is not to say anything */
+	bool is_turn; /* of a WebSocket: what came before it is in its counts and not in its bytes */
 	bool searches;      /* a chat that has its model search the web */
 	bool model_is_path; /* the path's model is not the request's to change */
 	bool has_container; /* a code interpreter's that was paid for before */

@@ -389,6 +389,19 @@ static bool estimate_media(const struct call *call, struct charge *ret)
 	return false;
 }
 
+#define SPEECH_BYTES_PER_TOKEN 3200 /* docs/facts/wire.md, "WebSocket traffic" */
+
+/* What was spoken up to where a turn was cut. */
+static void add_speech(const struct call *call, struct charge *ret)
+{
+	uint64_t tokens = call->answer.speech_bytes / SPEECH_BYTES_PER_TOKEN;
+
+	if (tokens <= ret->usage.audio_output)
+		return;
+	ret->usage.audio_output = tokens;
+	ret->error_output += tokens * ERROR_DURATION / 1000;
+}
+
 static void settle_estimate(const struct call *call, const struct calibration *calibration,
 			    struct charge *ret)
 {
@@ -400,6 +413,7 @@ static void settle_estimate(const struct call *call, const struct calibration *c
 	ret->usage = (struct usage){ .input = guess.input, .output = guess.output };
 	ret->error_input = guess.input_error;
 	ret->error_output = guess.output_error;
+	add_speech(call, ret);
 }
 
 enum dialect call_dialect(const struct call *call)
@@ -420,7 +434,7 @@ void call_settle(const struct call *call, const struct calibration *calibration,
 		ret->usage = (struct usage){ 0 };
 		ret->source = call->answer.is_final && call->answer.extras_count ? CHARGE_USAGE :
 										   CHARGE_FREE;
-	} else if (is_free(call, &told, has_usage) ||
+	} else if (call->is_prewarm || is_free(call, &told, has_usage) ||
 		   (call->endpoint->job &&
 		    (!has_usage || call->answer.is_foreground || call_is_unfinished(call)))) {
 		/* A stored answer that is fetched again was charged when it was made. */

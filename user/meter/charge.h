@@ -60,7 +60,7 @@ struct charge {
 	char account[CHARGE_NAME_LEN * 2]; /* "organisation/project" by header fields; either may be empty */
 	int64_t beside_nanos; /* of cost_nanos, what the ledger's classes do not tell: pieces, images */
 	char job[CHARGE_JOB_LEN]; /* the id of the work that this is the bill of, told again and again; or empty */
-	bool is_poll; /* asked after a job: without a bill it is no call */
+	bool is_poll; /* asked after a job, or only warmed a cache: without a bill it is no call */
 	int status;   /* HTTP status; 0: no answer */
 	enum charge_source source;
 	enum charge_outcome outcome;

@@ -27,6 +27,17 @@ enum job {
 
 enum unit { UNIT_NONE, UNIT_SESSION, UNIT_FILE_SEARCH };
 
+/* What a Realtime session's own model heard is billed beside its turns; this is behind the path of such a call. */
+#define SESSION_TRANSCRIPTION "/transcription"
+
+/* How a WebSocket's messages make calls: session.c. */
+enum session_kind {
+	SESSION_NONE,
+	SESSION_RESPONSES, /* a message asks, events answer */
+	SESSION_REALTIME,  /* the server begins a response, whoever wanted it */
+	SESSION_LIVE,      /* Gemini: one turn after another */
+};
+
 /*
  * A billed path; `tail` ends the path, and begins at a segment or a method (":generateContent"). A star in it
  * is one segment, whatever it is.
@@ -35,10 +46,11 @@ struct endpoint {
 	const char *tail;
 	const char *operation; /* gen_ai.operation.name; NULL: free, no call */
 	enum dialect dialect;
-	const char *tier;  /* price tier that the path implies, or NULL */
-	enum job job;      /* not JOB_NONE: of GET; else of POST */
-	const char *model; /* where the path names the only one, or NULL */
-	enum unit unit;    /* what a call that succeeds is one of, and nothing else is billed */
+	const char *tier;          /* price tier that the path implies, or NULL */
+	enum job job;              /* not JOB_NONE: of GET; else of POST */
+	enum session_kind session; /* not SESSION_NONE: of a WebSocket instead */
+	const char *model;         /* where the path names the only one, or NULL */
+	enum unit unit; /* what a call that succeeds is one of, and nothing else is billed */
 };
 
 #define PREFIXES 4
@@ -68,6 +80,8 @@ extern const struct endpoint endpoint_google[], endpoint_bedrock[], endpoint_coh
 /* The endpoint of a request to `path`, or NULL: free or unknown. `provider` may be NULL. */
 const struct endpoint *endpoint_find(const struct api_provider *provider, const char *method,
 				     const char *path);
+/* That of a WebSocket, or NULL. */
+const struct endpoint *endpoint_find_session(const struct api_provider *provider, const char *path);
 /* The model that a path names (Gemini, Vertex, Bedrock, Azure's deployment), or "". */
 void path_model(const char *path, char *ret, size_t size);
 const struct api_provider *provider_by_name(const char *name);

@@ -47,6 +47,7 @@ static const struct json_node parameters[] = {
 	{ 0 },
 };
 static const struct json_node request[] = {
+	{ "generate", REQUEST_GENERATE, NULL, false },
 	{ "parameters", .in = parameters },
 	{ "model", .id = REQUEST_MODEL },
 	{ "model_id", .id = REQUEST_MODEL },

@@ -111,6 +111,7 @@ enum request_id {
 	REQUEST_SEARCH,  /* an object: the model is to search */
 	REQUEST_CONTEXT, /* search_context_size */
 	REQUEST_BACKGROUND,
+	REQUEST_GENERATE,
 	REQUEST_CONTAINER, /* of a code interpreter: a name was paid for when it was made */
 	REQUEST_SIZE,      /* of images and videos */
 	REQUEST_QUALITY,

@@ -1,54 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline/pipeline_internal.h"
+#include "pipeline/connections_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-#include "base/hash.h"
 #include "base/text.h"
-
-/* One call in progress on a connection. */
-struct item {
-	struct item *prev, *next;
-	uint64_t exchange;
-	uint64_t cgroup;
-	uint64_t number;
-	uint64_t start_ns;
-	uint64_t reported_ns; /* when its cost so far was reported; 0: not yet */
-	struct call *call;
-};
-
-_Static_assert(EV_HOST_LEN == HTTP_HOST_LEN, "a name from a head fits a connection's");
-
-/* One TLS connection of one process. */
-struct connection {
-	UT_hash_handle hh; /* in the order of their first event */
-	uint64_t id, ssl;
-	uint64_t seen[2], records[2];              /* plaintext so far, by enum ev_dir */
-	uint64_t reported[2], reported_records[2]; /* of these, what plaintext.c knows */
-	uint64_t reported_missed[2];
-	uint32_t tgid;
-	uid_t uid;
-	bool is_decided; /* the kernel knows its verdict */
-	bool is_ending;
-	uint64_t unread; /* plaintext that an ended socket held for it, when so much had been reported: */
-	uint64_t unread_at;
-	char comm[EV_COMM_LEN];
-	char host[EV_HOST_LEN]; /* the SNI, else as its first call names it */
-	struct conn *conn;      /* NULL: of no interest */
-	struct item *items;
-	size_t n_items;
-};
-
-struct connections {
-	struct pipeline *pipeline;
-	struct connection *table;
-	struct connection *last; /* found: events come in runs of one connection */
-	uint64_t numbers;        /* of calls, ever */
-	uint64_t running_ns;     /* between two reports of one */
-	struct connections_stats stats;
-};
 
 struct connections *connections_new(struct pipeline *pipeline)
 {
@@ -114,15 +71,20 @@ static void item_end(struct connections *connections, struct connection *connect
 	item_drop(connections, connection, item);
 }
 
+/* It names an AI host, if no call yet: what is read of it must be found beside its flow. */
+static void connection_name(struct connection *connection, const struct http_head *head)
+{
+	if (!connection->host[0] && api_find(head->host))
+		memcpy(connection->host, head->host, sizeof(connection->host));
+}
+
 /* Telemetry, files, an operation that nobody has heard of: not charged, and not silent. */
 static void item_pass(struct connections *connections, struct connection *connection,
 		      const struct http_head *head)
 {
 	const char *host = head->host[0] ? head->host : connection->host;
 
-	/* It names an AI host, if no call yet: what is read of it must be found beside its flow. */
-	if (!connection->host[0] && api_find(head->host))
-		memcpy(connection->host, head->host, sizeof(connection->host));
+	connection_name(connection, head);
 	if (!strcmp(head->method, "POST") && api_find(host))
 		reconcile_other(connections->pipeline->reconcile, connection->tgid, host);
 }
@@ -198,55 +160,21 @@ static void piece_take(struct connections *connections, struct connection *conne
 static size_t connection_pull(struct connections *connections, struct connection *connection,
 			      const struct ev_head *event)
 {
-	struct http_piece piece;
+	struct http_piece piece, turn;
 	size_t requests = 0;
 
 	while (conn_next(connection->conn, &piece)) {
 		requests += piece.type == HTTP_HEAD && piece.side == HTTP_REQUEST;
-		piece_take(connections, connection, &piece, event);
+		if (!sessions_feed(&connection->sessions, &piece, connection->host)) {
+			piece_take(connections, connection, &piece, event);
+			continue;
+		}
+		if (piece.type == HTTP_HEAD && piece.side == HTTP_REQUEST)
+			connection_name(connection, piece.head);
+		while (sessions_next(connection->sessions, &turn))
+			piece_take(connections, connection, &turn, event);
 	}
 	return requests;
-}
-
-/* Behind a gap the parsers wait for the next message: all that is passed over then is due to it. */
-static void connection_report_missed(struct connections *connections, struct connection *connection,
-				     const struct conn_stats *stats)
-{
-	uint64_t missed[2];
-
-	if (!stats->gaps && !stats->is_upgraded)
-		return;
-	for (int dir = 0; dir < 2; dir++) {
-		missed[dir] = stats->unread_bytes[dir] > connection->reported_missed[dir] ?
-				      stats->unread_bytes[dir] - connection->reported_missed[dir] :
-				      0;
-		connection->reported_missed[dir] += missed[dir];
-	}
-	if (missed[EV_OUT] || missed[EV_IN])
-		pipeline_missed(connections->pipeline, connection->id, connection->tgid,
-				connection->host,
-				stats->is_upgraded ? UNMETERED_UPGRADED : UNMETERED_LOST, missed);
-}
-
-static void connection_report(struct connections *connections, struct connection *connection)
-{
-	struct conn_stats stats;
-
-	if (!connection->conn || !connection->host[0])
-		return;
-	conn_stats(connection->conn, &stats);
-	connection_report_missed(connections, connection, &stats);
-	for (int dir = 0; dir < 2; dir++) {
-		uint64_t read = connection->seen[dir] - stats.unread_bytes[dir];
-
-		if (read <= connection->reported[dir])
-			continue;
-		pipeline_read(connections->pipeline, connection->id, connection->tgid,
-			      connection->host, dir, read - connection->reported[dir],
-			      connection->records[dir] - connection->reported_records[dir]);
-		connection->reported[dir] = read;
-		connection->reported_records[dir] = connection->records[dir];
-	}
 }
 
 /* The connection's bytes are of no more interest. */
@@ -263,6 +191,7 @@ static void connection_stop(struct connections *connections, struct connection *
 	connections->stats.resyncs += stats.resyncs;
 	connections->stats.bad_encodings += stats.bad_encodings;
 	connection->conn = conn_free(connection->conn);
+	connection->sessions = sessions_free(connection->sessions);
 }
 
 static void decide(struct connections *connections, struct connection *connection,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "frames.h"
+#include "websocket_frames.h"
 
 #include "http/decoder.h"
 #include "http/websocket.h"

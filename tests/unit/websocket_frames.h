@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames of WebSockets as peers make them, for tests: RFC 6455 5.2, RFC 7692 7.2.1. */
-#ifndef UNIT_FRAMES_H
-#define UNIT_FRAMES_H
+#ifndef UNIT_WEBSOCKET_FRAMES_H
+#define UNIT_WEBSOCKET_FRAMES_H
 
 #include "unit.h"
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What connections.c, which feeds them, and connections_report.c, which says what was read, share. */
+#ifndef PIPELINE_CONNECTIONS_INTERNAL_H
+#define PIPELINE_CONNECTIONS_INTERNAL_H
+
+#include "base/hash.h"
+#include "meter/session.h"
+#include "pipeline/pipeline_internal.h"
+
+/* One call in progress on a connection. */
+struct item {
+	struct item *prev, *next;
+	uint64_t exchange;
+	uint64_t cgroup;
+	uint64_t number;
+	uint64_t start_ns;
+	uint64_t reported_ns; /* when its cost so far was reported; 0: not yet */
+	struct call *call;
+};
+
+_Static_assert(EV_HOST_LEN == HTTP_HOST_LEN, "a name from a head fits a connection's");
+
+/* One TLS connection of one process. */
+struct connection {
+	UT_hash_handle hh; /* in the order of their first event */
+	uint64_t id, ssl;
+	uint64_t seen[2], records[2];              /* plaintext so far, by enum ev_dir */
+	uint64_t reported[2], reported_records[2]; /* of these, what plaintext.c knows */
+	uint64_t reported_missed[2];
+	uint32_t tgid;
+	uid_t uid;
+	bool is_decided; /* the kernel knows its verdict */
+	bool is_ending;
+	uint64_t unread; /* plaintext that an ended socket held for it, when so much had been reported: */
+	uint64_t unread_at;
+	char comm[EV_COMM_LEN];
+	char host[EV_HOST_LEN]; /* the SNI, else as its first call names it */
+	struct conn *conn;      /* NULL: of no interest */
+	struct sessions *sessions;
+	struct item *items;
+	size_t n_items;
+};
+
+struct connections {
+	struct pipeline *pipeline;
+	struct connection *table;
+	struct connection *last; /* found: events come in runs of one connection */
+	uint64_t numbers;        /* of calls, ever */
+	uint64_t running_ns;     /* between two reports of one */
+	struct connections_stats stats;
+};
+
+/* Reports what is new of what was read of one connection, and of what no parser made sense of. */
+void connection_report(struct connections *connections, struct connection *connection);
+
+#endif
