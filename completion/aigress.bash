@@ -6,7 +6,7 @@ _aigress_options() {
 	case $1 in
 	run) echo "--config --debug --log-json --quiet --record --state" ;;
 	top) echo "--once --by --state" ;;
-	report) echo "--by --format --state --since" ;;
+	report) echo "--by --compare --format --share --since --sort --state --top --until" ;;
 	explain) echo "--format --state" ;;
 	enforce) echo "--config --preview --state" ;;
 	override) echo "--all --for --force --reason --state --to" ;;
@@ -56,8 +56,12 @@ _aigress() {
 	prices:--prices | prices:-p) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	prices:--tier | prices:-t) mapfile -t COMPREPLY < <(compgen -W "batch flex priority fast us" -- "$word") ;;
 	prices:--host | prices:-H | prices:--provider | prices:-P) ;;
-	reconcile:--since | reconcile:-S | reconcile:--until | reconcile:-U | prices:--since | prices:-S | prices:--until | \
-		prices:-U | report:--since | report:-S) mapfile -t COMPREPLY < <(compgen -W "24h 7d today all" -- "$word") ;;
+	report:--since | report:-S | report:--until | report:-U | prices:--since | prices:-S | prices:--until | prices:-U | \
+		reconcile:--since | reconcile:-S | reconcile:--until | reconcile:-U)
+		mapfile -t COMPREPLY < <(compgen -W "24h 7d today yesterday this-week last-week this-month last-month now all" -- "$word")
+		;;
+	report:--sort | report:-o) mapfile -t COMPREPLY < <(compgen -W "cost budget calls tokens words" -- "$word") ;;
+	report:--top | report:-t) ;;
 	override:--for | override:-f) mapfile -t COMPREPLY < <(compgen -W "30m 1h 2h 1d" -- "$word") ;;
 	override:--reason | override:-r | override:--to | override:-t) ;;
 	*)

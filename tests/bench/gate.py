@@ -95,7 +95,7 @@ budgets:
         return any(row["action"] == "pace" for row in self.daemon.fact("gates") or [])
 
     def spent(self):
-        return sum(float(row["cost_usd"]) for row in self.daemon.report("cgroup"))
+        return sum(float(row["cost_usd"] or 0) for row in self.daemon.report("cgroup"))
 
     def opened(self):
         """When the gate was opened, by the clock of time.time()."""

@@ -71,7 +71,7 @@ def spent(stage, scene, prometheus):
     lab.wait(lambda: culprit.poll() is not None, 60, daemon.said)
     stage.settle(daemon, steady, of_steady, 10)
     ours = [of_steady.path, hostile.path, runaway.path]
-    return {row["cgroup"]: float(row["cost_usd"]) for row in daemon.report("cgroup") if row["cgroup"] in ours}
+    return {row["cgroup"]: float(row["cost_usd"] or 0) for row in daemon.report("cgroup") if row["cgroup"] in ours}
 
 
 def test_prometheus_has_the_ledgers_sums(prometheus, spent):

@@ -382,7 +382,8 @@ def within(rows, cgroup):
 
 
 def money(text):
-    return Decimal(text)
+    """None: nothing of it has a price."""
+    return Decimal(text or 0)
 
 
 def billed(row):

@@ -178,7 +178,7 @@ static const struct argp_option rows[] = {
 	{ "host", 'H', "HOST", 0, "explain: at this host, whose region may cost more", 0 },
 	{ "tier", 't', "WORDS", 0, "explain: in this tier: batch, flex, priority, fast, us", 0 },
 	{ "since", 'S', "T", 0,
-	  "diff, reprice: calls from then on: " SHOW_SINCE_FORMS " (default 30d)", 0 },
+	  "diff, reprice: calls from then on: " SHOW_TIME_FORMS " (default 30d)", 0 },
 	{ "until", 'U', "T", 0, "reprice: calls until then (default now)", 0 },
 	{ "keep", 'k', NULL, 0, "reprice: keep the new figures beside the old ones", 0 },
 	{ "format", 'f', "FORMAT", 0, "table or csv (default table)", 0 },
@@ -189,8 +189,12 @@ static void parse_time(struct argp_state *state, const char *name, const char *t
 {
 	struct prices_options *options = state->input;
 
-	if (show_parse_since(text, options->now_us, ret) < 0)
-		argp_error(state, "--%s: that is not a time; give " SHOW_SINCE_FORMS, name);
+	struct zone *zone = show_zone(NULL);
+	int err = zone ? show_parse_time(text, zone, options->now_us, ret) : -ENOMEM;
+
+	zone_free(zone);
+	if (err < 0)
+		argp_error(state, "--%s: that is not a time; give " SHOW_TIME_FORMS, name);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)

@@ -3,10 +3,12 @@
 #include "cmd/report_internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "cmd/show.h"
@@ -40,13 +42,123 @@ struct rows {
 	const struct report_form *form;
 };
 
+#define WORDS_LEN  1024
+#define BEFORE_MAX TABLE_ROWS
+
+/* One row of the time before. */
+struct before {
+	UT_hash_handle hh;
+	struct ledger_row sums;
+	char words[];
+};
+
+struct report_before {
+	struct before *rows;
+};
+
+static void words_of(const struct ledger_row *row, char words[WORDS_LEN])
+{
+	size_t len = 0;
+
+	words[0] = '\0';
+	for (enum ledger_key key = 0; key < LEDGER_KEYS && len < WORDS_LEN - 1; key++)
+		if (row->keys[key])
+			len += (size_t)snprintf(words + len, WORDS_LEN - len, "%s\n",
+						row->keys[key]);
+}
+
+static void remember(void *arg, const struct ledger_row *row)
+{
+	struct report_writer *writer = arg;
+	struct before *before, *other;
+	char words[WORDS_LEN];
+
+	add_up(&writer->whole_before, row);
+	if (HASH_COUNT(writer->before->rows) >= BEFORE_MAX)
+		return;
+	words_of(row, words);
+	HASH_FIND_STR(writer->before->rows, words, other);
+	if (other) {
+		add_up(&other->sums, row);
+		return;
+	}
+	before = calloc(1, sizeof(*before) + strlen(words) + 1);
+	if (!before)
+		return;
+	strcpy(before->words, words);
+	add_up(&before->sums, row);
+	HASH_ADD_STR(writer->before->rows, words, before);
+	if (!before->hh.tbl)
+		free(before);
+}
+
+const struct ledger_row *report_before(const struct report_writer *writer,
+				       const struct ledger_row *row)
+{
+	static const struct ledger_row none;
+	struct before *before;
+	char words[WORDS_LEN];
+
+	words_of(row, words);
+	HASH_FIND_STR(writer->before->rows, words, before);
+	return before ? &before->sums : &none;
+}
+
+static struct report_before *before_free(struct report_before *before)
+{
+	struct before *row, *next;
+
+	if (!before)
+		return NULL;
+	HASH_ITER(hh, before->rows, row, next) {
+		HASH_DEL(before->rows, row);
+		free(row);
+	}
+	free(before);
+	return NULL;
+}
+
+/* The time before that is as long as the one that is asked for, up to now. */
+static int read_before(struct report_writer *writer)
+{
+	struct ledger_query query = writer->report->query;
+
+	query.until_us = query.since_us;
+	query.since_us -= report_end_us(writer->report) - query.since_us;
+	writer->before = calloc(1, sizeof(*writer->before));
+	return writer->before ? ledger_report(writer->ledger, &query, remember, writer) : -ENOMEM;
+}
+
+unsigned report_share(const struct report_writer *writer, const struct ledger_row *row)
+{
+	bool has_prices = writer->whole.cost_nanos > 0;
+	__int128 whole = has_prices ? writer->whole.cost_nanos : writer->whole.budget_nanos;
+
+	return whole > 0 ? (unsigned)((has_prices ? row->cost_nanos : row->budget_nanos) *
+				      (__int128)1000 / whole) :
+			   0;
+}
+
 static void on_row(void *arg, const struct ledger_row *row)
 {
 	struct rows *rows = arg;
+	struct report_writer *writer = &rows->writer;
 
-	add_up(&rows->writer.total, row);
-	rows->form->row(&rows->writer, row);
-	rows->writer.rows++;
+	add_up(&writer->total, row);
+	if (writer->report->most && writer->rows >= writer->report->most) {
+		add_up(&writer->rest, row);
+		writer->n_rest++;
+		return;
+	}
+	rows->form->row(writer, row);
+	writer->rows++;
+}
+
+static void on_whole(void *arg, const struct ledger_row *row)
+{
+	struct report_writer *writer = arg;
+
+	add_up(&writer->whole, row);
 }
 
 int report_write(FILE *out, struct ledger *ledger, const struct report *report)
@@ -57,18 +169,25 @@ int report_write(FILE *out, struct ledger *ledger, const struct report *report)
 	struct report asked = *report;
 	struct rows rows = { .writer = { .out = out, .report = &asked, .ledger = ledger },
 			     .form = forms[asked.format] };
+	struct ledger_query whole = asked.query;
 	int r;
 
 	/* A call's row says how its figure is known. */
-	if (asked.keys & BIT(LEDGER_BY_CALL))
-		asked.keys |= BIT(LEDGER_BY_SOURCE);
-	asked.keys &= ~BIT(LEDGER_BY_TIME);
-	r = rows.form->begin(&rows.writer);
+	if (asked.query.keys & BIT(LEDGER_BY_CALL))
+		asked.query.keys |= BIT(LEDGER_BY_SOURCE);
+	asked.query.keys &= ~BIT(LEDGER_BY_TIME);
+	whole.keys = 0;
+	r = ledger_report(ledger, &whole, on_whole, &rows.writer);
+	if (r == 0 && asked.compares)
+		r = read_before(&rows.writer);
 	if (r == 0)
-		r = ledger_report(ledger, asked.since_us, asked.keys, on_row, &rows);
+		r = rows.form->begin(&rows.writer);
+	if (r == 0)
+		r = ledger_report(ledger, &asked.query, on_row, &rows);
 	if (r == 0 && rows.form->end)
 		rows.form->end(&rows.writer);
 	table_free(rows.writer.table);
+	before_free(rows.writer.before);
 	return r;
 }
 
@@ -109,61 +228,135 @@ char *report_parse_keys(const char *text, uint32_t *ret)
 }
 
 struct options {
-	const char *state;
+	const char *state, *since, *until;
 	struct report report;
 };
 
+enum { OPTION_SHARE = 256 };
+
 static const struct argp_option rows[] = {
-	{ "since", 'S', "T", 0, "From then on: " SHOW_SINCE_FORMS " (default 24h)", 0 },
+	{ "since", 'S', "T", 0, "From then on: " SHOW_TIME_FORMS " (default 24h)", 0 },
+	{ "until", 'U', "T", 0, "Before then, likewise (default now)", 0 },
 	{ "by", 'b', "KEYS", 0,
 	  "What a row is, as cgroup,model: time, hour, namespace, workload, pod, container, cgroup, "
 	  "unit, user, command, exe, pid, host, provider, model, tier, account, source, call; time goes with call "
 	  "(default cgroup,host,model)",
 	  0 },
+	{ "sort", 'o', "ORDER", 0,
+	  "cost, budget (what budgets count), calls, tokens or words (default cost)", 0 },
+	{ "top", 't', "N", 0, "The first N rows; the others are one", 0 },
+	{ "share", OPTION_SHARE, NULL, 0, "Each row's part of the whole", 0 },
+	{ "compare", 'C', NULL, 0, "With the time before that is as long", 0 },
 	{ "format", 'f', "FORMAT", 0, "table, csv or json (default table)", 0 },
 	{ 0 },
 };
 
-static int parse_format(const char *text, enum report_format *ret)
+static int index_of(const char *text, const char *const *names, size_t n)
 {
-	static const char *const names[] = { "table", "csv", "json" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(text, names[i])) {
-			*ret = (enum report_format)i;
-			return 0;
-		}
-	return -EINVAL;
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(text, names[i]))
+			return (int)i;
+	return -1;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+	static const char *const formats[] = { "table", "csv", "json" };
+	static const char *const orders[LEDGER_ORDERS] = { "cost", "budget", "calls", "tokens",
+							   "words" };
 	struct options *options = state->input;
+	struct report *report = &options->report;
 	_cleanup_free_ char *error = NULL;
+	char *end;
+	int i;
 
 	switch (key) {
 	case 'S':
-		if (show_parse_since(arg, options->report.now_us, &options->report.since_us) < 0)
-			argp_error(state, "--since: that is not a time; give " SHOW_SINCE_FORMS);
+		options->since = arg;
+		return 0;
+	case 'U':
+		options->until = arg;
 		return 0;
 	case 'b':
-		error = report_parse_keys(arg, &options->report.keys);
+		error = report_parse_keys(arg, &report->query.keys);
 		if (error)
 			argp_error(state, "%s", error);
 		return 0;
+	case 'o':
+		i = index_of(arg, orders, ARRAY_SIZE(orders));
+		if (i < 0)
+			argp_error(state,
+				   "--sort: that is not an order; give cost, budget, calls, tokens or "
+				   "words");
+		report->query.order = (enum ledger_order)i;
+		return 0;
+	case 't':
+		report->most = strtoul(arg, &end, 10);
+		if (*arg < '1' || *arg > '9' || *end)
+			argp_error(state, "--top: that is not a number of rows; give one, as 10");
+		return 0;
+	case OPTION_SHARE:
+		report->has_share = true;
+		return 0;
+	case 'C':
+		report->compares = true;
+		return 0;
 	case 'f':
-		if (parse_format(arg, &options->report.format) < 0)
+		i = index_of(arg, formats, ARRAY_SIZE(formats));
+		if (i < 0)
 			argp_error(state, "--format: that is not a format; give table, csv or json");
+		report->format = (enum report_format)i;
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
+/* False: a message was printed. */
+static bool read_times(struct options *options, const struct zone *zone)
+{
+	struct report *report = &options->report;
+	struct ledger_query *query = &report->query;
+	const char *wrong = NULL;
+
+	query->since_us = report->now_us - 24 * 3600 * US_PER_S;
+	query->until_us = LEDGER_NO_END;
+	if (options->since &&
+	    show_parse_time(options->since, zone, report->now_us, &query->since_us) < 0)
+		wrong = "--since: that is not a time; give " SHOW_TIME_FORMS;
+	else if (options->until &&
+		 show_parse_time(options->until, zone, report->now_us, &query->until_us) < 0)
+		wrong = "--until: that is not a time; give " SHOW_TIME_FORMS;
+	else if (query->until_us <= query->since_us)
+		wrong = "--until is not after --since";
+	else if (report->compares && query->since_us <= 0)
+		wrong = "--compare: before all there is nothing; give --since";
+	if (wrong)
+		fprintf(stderr, "aigress report: %s\n", wrong);
+	return !wrong;
+}
+
 static void say_beside(struct ledger *ledger, const struct report *report)
 {
 	metering_print(report->metering, stderr);
-	(void)metering_print_gaps(ledger, report->metering, report->since_us, report->now_us,
-				  METERING_GAPS, stderr);
+	(void)metering_print_gaps(ledger, report->metering, report->query.since_us,
+				  report_end_us(report), METERING_GAPS, stderr);
+}
+
+static int print(struct ledger *ledger, struct options *options)
+{
+	struct report *report = &options->report;
+	struct metering metering;
+	int r;
+
+	metering_read(ledger, options->state, gaps_now(), &metering);
+	report->metering = &metering;
+	/* CSV is rows alone: what is to be known of them goes beside it. */
+	if (report->format == REPORT_CSV)
+		say_beside(ledger, report);
+	r = report_write(stdout, ledger, report);
+	if (r < 0)
+		fprintf(stderr, "aigress report: the ledger cannot be read: %s\n", strerror(-r));
+	return fflush(stdout) || r < 0 ? CMD_FAILED : CMD_OK;
 }
 
 int cmd_report(int argc, char **argv)
@@ -171,27 +364,27 @@ int cmd_report(int argc, char **argv)
 	static const struct argp argp = { .options = rows,
 					  .parser = parse,
 					  .doc = "Spend from the ledger." };
-	struct options options = { .report = { .keys = DEFAULT_KEYS } };
+	struct options options = { .report = { .query.keys = DEFAULT_KEYS } };
 	struct ledger *ledger = NULL;
-	struct metering metering;
-	int r;
+	struct zone *zone;
+	int code;
 
 	options.report.now_us = clock_wall_us();
-	options.report.since_us = options.report.now_us - 24 * 3600 * US_PER_S;
 	options_read(&argp, argc, argv, &options, &options.state);
-	r = show_open("report", options.state, &ledger);
-	if (r)
-		return r;
-	metering_read(ledger, options.state, gaps_now(), &metering);
-	options.report.metering = &metering;
-	/* CSV is rows alone: what is to be known of them goes beside it. */
-	if (options.report.format == REPORT_CSV)
-		say_beside(ledger, &options.report);
-	r = report_write(stdout, ledger, &options.report);
+	/* what is wrong is said without a ledger, too */
+	zone = show_zone(NULL);
+	code = !zone ? CMD_FAILED : read_times(&options, zone) ? CMD_OK : CMD_USAGE;
+	zone_free(zone);
+	if (code == CMD_OK)
+		code = show_open("report", options.state, &ledger);
+	if (code != CMD_OK)
+		return code;
+	zone = show_zone(ledger);
+	code = zone && read_times(&options, zone) ? CMD_OK : CMD_FAILED;
+	options.report.zone = zone;
+	if (code == CMD_OK)
+		code = print(ledger, &options);
+	zone_free(zone);
 	ledger_free(ledger);
-	if (r < 0)
-		fprintf(stderr, "aigress report: the ledger cannot be read: %s\n", strerror(-r));
-	if (fflush(stdout) || r < 0)
-		return CMD_FAILED;
-	return CMD_OK;
+	return code;
 }

@@ -11,10 +11,13 @@
 enum report_format { REPORT_TABLE, REPORT_CSV, REPORT_JSON };
 
 struct report {
-	int64_t since_us;
+	struct ledger_query query;
 	int64_t now_us;
-	uint32_t keys; /* bits (1u << enum ledger_key) */
 	enum report_format format;
+	size_t most;             /* rows; the others are one; 0: all */
+	bool has_share;          /* each row's part of the whole */
+	bool compares;           /* with the time before since_us that is as long */
+	const struct zone *zone; /* table and JSON say what its day and month will cost; NULL: they do not */
 	const struct metering *metering; /* table and JSON say it, with the gaps; NULL: they do not */
 };
 

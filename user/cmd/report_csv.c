@@ -11,7 +11,7 @@
 static int begin(struct report_writer *writer)
 {
 	for (enum ledger_key key = 0; key < LEDGER_KEYS; key++)
-		if ((writer->report->keys & BIT(key)) && report_is_word(key))
+		if ((writer->report->query.keys & BIT(key)) && report_is_word(key))
 			fprintf(writer->out, "%s,", ledger_key_name(key));
 	if (report_is_by_call(writer))
 		fputs("call,time,path,operation,status,outcome,stream,duration_us,first_token_us,price_key,"
@@ -22,9 +22,23 @@ static int begin(struct report_writer *writer)
 		if (report_is_first(i))
 			fprintf(writer->out, "%s,", usage_classes[i].column);
 	fputs("request_bytes,response_bytes,cost_usd,error_input,error_output,error_usd,"
-	      "budget_usd,under_input,under_output,under_usd,over_usd,excess\r\n",
+	      "budget_usd,under_input,under_output,under_usd,over_usd,excess",
 	      writer->out);
+	if (writer->report->has_share)
+		fputs(",share_permille", writer->out);
+	if (writer->before)
+		fputs(",before_calls,before_cost_usd,before_budget_usd", writer->out);
+	fputs("\r\n", writer->out);
 	return 0;
+}
+
+/* 0: it is not known. */
+static void write_known(FILE *out, uint64_t n)
+{
+	if (n)
+		fprintf(out, ",%" PRIu64, n);
+	else
+		fputc(',', out);
 }
 
 static void write_call(FILE *out, const struct ledger_row *row, bool is_first)
@@ -35,10 +49,22 @@ static void write_call(FILE *out, const struct ledger_row *row, bool is_first)
 		text_time(row->start_us, when));
 	csv_cell(out, row->path, false);
 	csv_cell(out, row->operation, false);
-	fprintf(out, ",%d,%s,%d,%" PRIu64 ",%" PRIu64, row->status, row->outcome, row->is_stream,
-		row->duration_us, row->first_token_us);
+	/* of a flow that was not read these are not known */
+	write_known(out, (uint64_t)row->status);
+	fprintf(out, ",%s,%d", row->outcome, row->is_stream);
+	write_known(out, row->duration_us);
+	write_known(out, row->first_token_us);
 	csv_cell(out, row->price_key, false);
 	csv_cell(out, row->price_origin, false);
+}
+
+static void write_before(FILE *out, const struct ledger_row *before)
+{
+	char money[MONEY_LEN];
+
+	fprintf(out, ",%" PRIu64 ",%s", before->calls,
+		show_is_unpriced(before) ? "" : money_format(before->cost_nanos, money));
+	fprintf(out, ",%s", money_format(before->budget_nanos, money));
 }
 
 static void write_row(struct report_writer *writer, const struct ledger_row *row)
@@ -65,7 +91,7 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 			fprintf(writer->out, ",%" PRIu64, report_sum(row, i));
 	fprintf(writer->out, ",%" PRIu64 ",%" PRIu64, row->request_bytes, row->response_bytes);
 	/* Money is exact here; a sum without a price is not a sum of 0. */
-	if (row->unpriced_calls && row->unpriced_calls + row->free_calls >= row->calls)
+	if (show_is_unpriced(row))
 		fputs(",", writer->out);
 	else
 		fprintf(writer->out, ",%s", money_format(row->cost_nanos, money));
@@ -74,8 +100,23 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 	fprintf(writer->out, ",%s", money_format(row->budget_nanos, money));
 	fprintf(writer->out, ",%" PRIu64 ",%" PRIu64, row->under_input, row->under_output);
 	fprintf(writer->out, ",%s", money_format(row->under_nanos, money));
-	fprintf(writer->out, ",%s,%" PRIu64 "\r\n", money_format(row->over_nanos, money),
-		row->excess);
+	fprintf(writer->out, ",%s,%" PRIu64, money_format(row->over_nanos, money), row->excess);
+	if (writer->report->has_share)
+		fprintf(writer->out, ",%u", report_share(writer, row));
+	if (writer->before)
+		write_before(writer->out, report_before(writer, row));
+	fputs("\r\n", writer->out);
 }
 
-const struct report_form report_csv = { .begin = begin, .row = write_row };
+/* No row of its own: its words would be a caller's. */
+static void end(struct report_writer *writer)
+{
+	char money[MONEY_LEN];
+
+	if (writer->n_rest)
+		fprintf(stderr, "%zu more rows: %" PRIu64 " calls, %s USD in budgets\n",
+			writer->n_rest, writer->rest.calls,
+			money_format(writer->rest.budget_nanos, money));
+}
+
+const struct report_form report_csv = { .begin = begin, .row = write_row, .end = end };

@@ -10,12 +10,19 @@
 
 #define BIT(key) (1u << (key))
 
+struct report_before; /* rows of the time before, by their words */
+
 struct report_writer {
 	FILE *out;
 	const struct report *report;
 	struct ledger *ledger;
-	struct ledger_row total;
-	size_t rows;
+	struct ledger_row whole; /* of all rows, before the first is written */
+	struct ledger_row total; /* of those so far, written or not */
+	struct ledger_row rest;  /* of those beyond the most that are written */
+	size_t n_rest;
+	struct report_before *before; /* NULL: not asked for */
+	struct ledger_row whole_before;
+	size_t rows;         /* written */
 	struct table *table; /* of report_table alone; NULL before begin() */
 };
 
@@ -30,8 +37,20 @@ extern const struct report_form report_table, report_csv, report_json;
 
 static inline bool report_is_by_call(const struct report_writer *writer)
 {
-	return writer->report->keys & BIT(LEDGER_BY_CALL);
+	return writer->report->query.keys & BIT(LEDGER_BY_CALL);
 }
+
+/* Where the report's time ends: now, or before. */
+static inline int64_t report_end_us(const struct report *report)
+{
+	return report->query.until_us < report->now_us ? report->query.until_us : report->now_us;
+}
+
+/* The same row's sums of the time before; zeros: it had none. Only where it is asked for. */
+const struct ledger_row *report_before(const struct report_writer *writer,
+				       const struct ledger_row *row);
+/* Of the whole, in thousandths: of what has a price, or where nothing has, of what budgets count. */
+unsigned report_share(const struct report_writer *writer, const struct ledger_row *row);
 
 /* A key that is a column of words; a call and its time have columns of their own. */
 static inline bool report_is_word(enum ledger_key key)

@@ -2,6 +2,7 @@
 /* A report as one JSON object; its figures are exact. */
 #include <jansson.h>
 
+#include "cmd/outlook.h"
 #include "cmd/report_internal.h"
 #include "cmd/show.h"
 #include "ledger/gaps.h"
@@ -68,13 +69,23 @@ static void add_sums(json_t *object, const struct ledger_row *row)
 	add_usage(object, row);
 	json_object_set_new(object, "request_bytes", json_integer((json_int_t)row->request_bytes));
 	json_object_set_new(object, "response_bytes", json_integer((json_int_t)row->response_bytes));
-	json_object_set_new(object, "cost_usd", json_string(money_format(row->cost_nanos, money)));
+	/* what has no price did not cost 0 */
+	json_object_set_new(object, "cost_usd",
+			    show_is_unpriced(row) ?
+				    json_null() :
+				    json_string(money_format(row->cost_nanos, money)));
 	/* Of what is estimated: more or less. */
 	json_object_set_new(object, "expected_error",
 			    json_pack("{s:I, s:I, s:s}", "input", (json_int_t)row->error_input,
 				      "output", (json_int_t)row->error_output, "cost_usd",
 				      money_format(row->error_nanos, money)));
 	add_range(object, row);
+}
+
+/* Of a flow that was not read 0 says that it is not known. */
+static json_t *known(uint64_t n)
+{
+	return n ? json_integer((json_int_t)n) : json_null();
 }
 
 static void add_call(json_t *object, const struct ledger_row *row)
@@ -85,13 +96,21 @@ static void add_call(json_t *object, const struct ledger_row *row)
 	json_object_set_new(object, "time", json_string(text_time(row->start_us, when)));
 	json_object_set_new(object, "path", text_json(row->path));
 	json_object_set_new(object, "operation", text_json(row->operation));
-	json_object_set_new(object, "status", json_integer(row->status));
+	json_object_set_new(object, "status", known((uint64_t)row->status));
 	json_object_set_new(object, "outcome", text_json(row->outcome));
 	json_object_set_new(object, "stream", json_boolean(row->is_stream));
-	json_object_set_new(object, "duration_us", json_integer((json_int_t)row->duration_us));
-	json_object_set_new(object, "first_token_us", json_integer((json_int_t)row->first_token_us));
+	json_object_set_new(object, "duration_us", known(row->duration_us));
+	json_object_set_new(object, "first_token_us", known(row->first_token_us));
 	json_object_set_new(object, "price_key", text_json(row->price_key));
 	json_object_set_new(object, "price_origin", text_json(row->price_origin));
+}
+
+static json_t *sums_of(const struct ledger_row *row)
+{
+	json_t *object = json_object();
+
+	add_sums(object, row);
+	return object;
 }
 
 static void write_object(FILE *out, json_t *object)
@@ -113,6 +132,11 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 	if (report_is_by_call(writer))
 		add_call(object, row);
 	add_sums(object, row);
+	if (writer->report->has_share)
+		json_object_set_new(object, "share_permille",
+				    json_integer(report_share(writer, row)));
+	if (writer->before)
+		json_object_set_new(object, "before", sums_of(report_before(writer, row)));
 	fputs(writer->rows ? ",\n" : "\n", writer->out);
 	write_object(writer->out, object);
 }
@@ -132,25 +156,48 @@ static void write_gaps(struct report_writer *writer)
 	const struct report *report = writer->report;
 	json_t *gaps = json_array();
 
-	(void)gaps_read(writer->ledger, report->since_us, report->now_us, report->metering->life,
-			add_gap, gaps);
+	(void)gaps_read(writer->ledger, report->query.since_us, report_end_us(report),
+			report->metering->life, add_gap, gaps);
 	fprintf(writer->out, ",\n\"metering\":%s,\"gaps\":",
 		report->metering->life == GAPS_MEASURING ? "true" : "false");
 	write_object(writer->out, gaps);
 }
 
+static void write_outlook(struct report_writer *writer)
+{
+	const struct report *report = writer->report;
+	struct outlook outlook;
+
+	if (!report->zone || outlook_read(writer->ledger, report->zone, report->now_us, &outlook))
+		return;
+	fputs(",\n\"forecast\":", writer->out);
+	write_object(writer->out, forecast_json(&outlook.priced));
+	fputs(",\"forecast_in_budgets\":", writer->out);
+	write_object(writer->out, forecast_json(&outlook.counted));
+}
+
 static void end(struct report_writer *writer)
 {
-	char since[SHOW_LEN], now[SHOW_LEN];
-	json_t *totals = json_object();
+	const struct report *report = writer->report;
+	char since[SHOW_LEN], until[SHOW_LEN], now[SHOW_LEN];
 
-	add_sums(totals, &writer->total);
 	fputs("],\n\"totals\":", writer->out);
-	write_object(writer->out, totals);
-	if (writer->report->metering)
+	write_object(writer->out, sums_of(&writer->total));
+	if (writer->before) {
+		fputs(",\n\"totals_before\":", writer->out);
+		write_object(writer->out, sums_of(&writer->whole_before));
+	}
+	if (writer->n_rest) {
+		fprintf(writer->out, ",\n\"more_rows\":%zu,\"more\":", writer->n_rest);
+		write_object(writer->out, sums_of(&writer->rest));
+	}
+	write_outlook(writer);
+	if (report->metering)
 		write_gaps(writer);
-	fprintf(writer->out, ",\n\"since\":\"%s\",\"generated\":\"%s\",\"currency\":\"USD\"}\n",
-		text_time(writer->report->since_us, since), text_time(writer->report->now_us, now));
+	fprintf(writer->out, ",\n\"since\":\"%s\",\"until\":\"%s\",",
+		text_time(report->query.since_us, since), text_time(report_end_us(report), until));
+	fprintf(writer->out, "\"generated\":\"%s\",\"currency\":\"USD\"}\n",
+		text_time(report->now_us, now));
 }
 
 const struct report_form report_json = { .begin = begin, .row = write_row, .end = end };

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/cleanup.h"
+#include "cmd/outlook.h"
 #include "cmd/report_internal.h"
 #include "cmd/show.h"
 
@@ -34,6 +35,12 @@ static const char *title_of(enum ledger_key key)
 	return titles[key];
 }
 
+/* Whether budgets count something else than what has a price. */
+static bool has_counted(const struct report_writer *writer)
+{
+	return writer->whole.budget_nanos != writer->whole.cost_nanos;
+}
+
 static int begin(struct report_writer *writer)
 {
 	static const char *const sums[] = { "CALLS",       "ESTIMATED", "INPUT",   "CACHE READ",
@@ -50,7 +57,7 @@ static int begin(struct report_writer *writer)
 		table_column(writer->table, "TIME", false);
 	}
 	for (enum ledger_key key = 0; key < LEDGER_KEYS; key++)
-		if ((writer->report->keys & BIT(key)) && report_is_word(key))
+		if ((writer->report->query.keys & BIT(key)) && report_is_word(key))
 			table_column(writer->table, title_of(key), key == LEDGER_BY_PID);
 	if (by_call) {
 		table_column(writer->table, "PATH", false);
@@ -60,11 +67,41 @@ static int begin(struct report_writer *writer)
 	}
 	for (size_t i = by_call ? 2 : 0; i < ARRAY_SIZE(sums); i++)
 		table_column(writer->table, sums[i], true);
+	if (has_counted(writer))
+		table_column(writer->table, "IN BUDGETS", true);
+	if (writer->report->has_share)
+		table_column(writer->table, "SHARE", true);
+	if (writer->before) {
+		table_column(writer->table, "BEFORE USD", true);
+		table_column(writer->table, "CHANGE", true);
+	}
 	table_column(writer->table, "", false);
 	return 0;
 }
 
-static void add_figures(struct report_writer *writer, const struct ledger_row *row)
+/* By how much, of what was before, NULL if that is not known; nothing of nothing, and many times more only as such. */
+static void add_change(struct report_writer *writer, const struct ledger_row *row,
+		       const struct ledger_row *before)
+{
+	char text[SHOW_LEN];
+	__int128 now = row->cost_nanos, was = before ? before->cost_nanos : 0;
+
+	if (!before) {
+		table_cell(writer->table, "");
+		table_cell(writer->table, "");
+		return;
+	}
+	table_cell(writer->table, before->calls ? show_cost(before, text) : "");
+	if (was <= 0)
+		table_cell(writer->table, before->calls || now <= 0 ? "" : "new");
+	else if (now / was >= 10)
+		table_format(writer->table, "x %" PRId64, (int64_t)(now / was));
+	else
+		table_format(writer->table, "%+" PRId64 " %%", (int64_t)((now - was) * 100 / was));
+}
+
+static void add_figures(struct report_writer *writer, const struct ledger_row *row,
+			const struct ledger_row *before)
 {
 	const uint64_t sums[] = { row->calls,
 				  row->estimated_calls,
@@ -77,6 +114,15 @@ static void add_figures(struct report_writer *writer, const struct ledger_row *r
 	for (size_t i = report_is_by_call(writer) ? 2 : 0; i < ARRAY_SIZE(sums); i++)
 		table_cell(writer->table, show_count(sums[i], text));
 	table_cell(writer->table, show_cost(row, text));
+	if (has_counted(writer))
+		table_cell(writer->table, show_usd(row->budget_nanos, text));
+	if (writer->report->has_share) {
+		unsigned share = report_share(writer, row);
+
+		table_format(writer->table, "%u.%u %%", share / 10, share % 10);
+	}
+	if (writer->before)
+		add_change(writer, row, before);
 	if (row->unpriced_calls && row->unpriced_calls + row->free_calls < row->calls)
 		snprintf(note, sizeof(note), "%s unpriced", show_count(row->unpriced_calls, text));
 	else if (row->unpriced_calls)
@@ -106,19 +152,33 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 		table_cell(writer->table,
 			   row->duration_us ? show_duration(row->duration_us, text) : "");
 	}
-	add_figures(writer, row);
+	add_figures(writer, row, writer->before ? report_before(writer, row) : NULL);
 }
 
-/* The sum is printed under its columns; the words before them stay empty but for the first. */
-static void add_total(struct report_writer *writer)
+/* A sum is printed under its columns; the words before them stay empty but for the first. */
+static void add_sum(struct report_writer *writer, const char *name, const struct ledger_row *row,
+		    const struct ledger_row *before)
 {
-	uint32_t words = writer->report->keys & ~(BIT(LEDGER_BY_CALL) | BIT(LEDGER_BY_TIME));
+	uint32_t words = writer->report->query.keys & ~(BIT(LEDGER_BY_CALL) | BIT(LEDGER_BY_TIME));
 	size_t n = (size_t)__builtin_popcount(words) + (report_is_by_call(writer) ? 6 : 0);
 
-	table_rule(writer->table);
 	for (size_t i = 0; i < n; i++)
-		table_cell(writer->table, i ? " " : "total");
-	add_figures(writer, &writer->total);
+		table_cell(writer->table, i ? " " : name);
+	add_figures(writer, row, before);
+}
+
+static void add_sums(struct report_writer *writer)
+{
+	char name[SHOW_LEN];
+
+	if (writer->n_rest) {
+		snprintf(name, sizeof(name), "%zu more", writer->n_rest);
+		add_sum(writer, name, &writer->rest, NULL);
+	}
+	if (writer->rows + writer->n_rest < 2 || !writer->report->query.keys)
+		return;
+	table_rule(writer->table);
+	add_sum(writer, "total", &writer->total, &writer->whole_before);
 }
 
 /* No false precision, and no error of 0 USD of what has no price. */
@@ -150,11 +210,10 @@ static void write_totals(struct report_writer *writer)
 			"No AI calls since %s.\n"
 			"If there should be some: `aigress check` shows what is seen and what is not, and "
 			"--since 7d\nlooks further back.\n",
-			text_time(writer->report->since_us, a));
+			text_time(writer->report->query.since_us, a));
 		return;
 	}
-	if (writer->rows > 1 && writer->report->keys)
-		add_total(writer);
+	add_sums(writer);
 	table_print(writer->table, writer->out, 0);
 	if (table_left_out(writer->table))
 		fprintf(writer->out, "... and %zu more rows; --format csv gives them all.\n",
@@ -181,14 +240,29 @@ static void write_totals(struct report_writer *writer)
 			show_count(total->excess, a));
 }
 
+/* Of the present alone: what was is over. */
+static void write_outlook(struct report_writer *writer)
+{
+	const struct report *report = writer->report;
+	struct outlook outlook;
+
+	if (!report->zone || !writer->rows || report_is_by_call(writer) ||
+	    report->query.until_us < report->now_us ||
+	    outlook_read(writer->ledger, report->zone, report->now_us, &outlook))
+		return;
+	fputc('\n', writer->out);
+	(void)outlook_print(&outlook, writer->out);
+}
+
 static void end(struct report_writer *writer)
 {
 	const struct report *report = writer->report;
 
 	write_totals(writer);
+	write_outlook(writer);
 	if (report->metering)
-		(void)metering_print_gaps(writer->ledger, report->metering, report->since_us,
-					  report->now_us, METERING_GAPS, writer->out);
+		(void)metering_print_gaps(writer->ledger, report->metering, report->query.since_us,
+					  report_end_us(report), METERING_GAPS, writer->out);
 }
 
 const struct report_form report_table = { .begin = begin, .row = write_row, .end = end };

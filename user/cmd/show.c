@@ -89,6 +89,23 @@ char *show_usd(int64_t nanos, char buf[SHOW_LEN])
 	return buf;
 }
 
+char *show_about(int64_t nanos, char buf[SHOW_LEN])
+{
+	uint64_t amount = nanos < 0 ? 0 - (uint64_t)nanos : (uint64_t)nanos, unit = 1;
+	int places = 9;
+
+	while (amount / unit >= 1000)
+		unit *= 10;
+	amount = amount / unit * unit + (unit > 1 && amount % unit >= unit / 2 ? unit : 0);
+	for (unit = 1; places && amount / unit % 10 == 0; places--)
+		unit *= 10;
+	snprintf(buf, SHOW_LEN, "%s%" PRIu64, nanos < 0 && amount ? "-" : "", amount / 1000000000);
+	if (places)
+		snprintf(buf + strlen(buf), SHOW_LEN - strlen(buf), ".%0*" PRIu64, places,
+			 amount % 1000000000 / unit);
+	return buf;
+}
+
 char *show_duration(uint64_t us, char buf[SHOW_LEN])
 {
 	uint64_t seconds = us / 1000000;
@@ -122,9 +139,14 @@ char *show_bytes(uint64_t n, char buf[SHOW_LEN])
 	return buf;
 }
 
+bool show_is_unpriced(const struct ledger_row *row)
+{
+	return row->unpriced_calls && row->unpriced_calls + row->free_calls >= row->calls;
+}
+
 char *show_cost(const struct ledger_row *row, char buf[SHOW_LEN])
 {
-	if (!row->unpriced_calls || row->unpriced_calls + row->free_calls < row->calls)
+	if (!show_is_unpriced(row))
 		return show_usd(row->cost_nanos, buf);
 	snprintf(buf, SHOW_LEN, "?");
 	return buf;

@@ -7,10 +7,12 @@
 #ifndef CMD_SHOW_H
 #define CMD_SHOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/text.h"
+#include "base/zone.h"
 #include "ledger/ledger.h"
 
 /* Buffers of SHOW_LEN hold every figure below. Each returns its buffer. */
@@ -25,10 +27,13 @@ size_t show_width(const char *text);
 char *show_count(uint64_t n, char buf[SHOW_LEN]);     /* 1,234,567 */
 uint64_t show_rounded(uint64_t n);                    /* to two digits: 12,345 is 12,000 */
 char *show_usd(int64_t nanos, char buf[SHOW_LEN]);    /* 12.345678: rounded to six decimals */
+char *show_about(int64_t nanos, char buf[SHOW_LEN]);  /* 12.3: USD, rounded to three digits */
 char *show_duration(uint64_t us, char buf[SHOW_LEN]); /* 350 ms, 2.1 s, 3 min 20 s */
 char *show_bytes(uint64_t n, char buf[SHOW_LEN]);     /* 512 B, 12.3 kB */
 /* A name in at most `width` characters: its middle is cut out ("/kubepods/..4f2/c0ffee"), its ends tell it apart. */
 char *show_short(const char *name, size_t width, char *buf, size_t size);
+/* Nothing of it has a price: its cost is not 0 but not known. */
+bool show_is_unpriced(const struct ledger_row *row);
 /* Sums that are partly or wholly not priced: "?", or as show_usd(). */
 char *show_cost(const struct ledger_row *row, char buf[SHOW_LEN]);
 
@@ -39,10 +44,15 @@ char *show_cost(const struct ledger_row *row, char buf[SHOW_LEN]);
 int show_open(const char *command, const char *dir, struct ledger **ret);
 
 /*
- * A point in time: "24h", "7d" (s, m, h, d, w before now), "today" and "2026-11-23" (midnight of
- * the host's zone), RFC 3339 with its offset, "all". 0 or -EINVAL.
+ * A point in time: "24h", "7d" (s, m, h, d, w before now), "now", "all"; the start of a calendar day, week or
+ * month of the zone: "today", "yesterday", "this-week", "last-week", "this-month", "last-month", "2026-11-23";
+ * RFC 3339 with its offset. 0 or -EINVAL.
  */
-int show_parse_since(const char *text, int64_t now_us, int64_t *ret_us);
-#define SHOW_SINCE_FORMS "24h, 7d, today, 2026-11-23, 2026-11-23T19:00:00Z or all"
+int show_parse_time(const char *text, const struct zone *zone, int64_t now_us, int64_t *ret_us);
+#define SHOW_TIME_FORMS                                                                         \
+	"24h, 7d, today, yesterday, this-week, last-week, this-month, last-month, 2026-11-23, " \
+	"2026-11-23T19:00:00Z, now or all"
+/* The zone of a ledger's calendar words: that of the configuration, else the host's. NULL: no memory. */
+struct zone *show_zone(struct ledger *ledger);
 
 #endif

@@ -147,7 +147,10 @@ static int write_spenders(struct ledger *ledger, struct frame *frame, FILE *out,
 	size_t n_shown = 0;
 
 	for (frame->span = 0; !err && frame->span < SPANS; frame->span++)
-		err = ledger_report(ledger, now_us - span_us[frame->span], 1u << frame->key,
+		err = ledger_report(ledger,
+				    &(struct ledger_query){ .since_us = now_us - span_us[frame->span],
+							    .until_us = LEDGER_NO_END,
+							    .keys = 1u << frame->key },
 				    add_row, frame);
 	if (!err) {
 		char title[32];

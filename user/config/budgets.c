@@ -127,8 +127,8 @@ static int check_starts(struct config_reader *reader, yaml_node_t *node,
 	return 0;
 }
 
-static int read_zone(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
-		     void *field)
+int config_zone(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		void *field)
 {
 	struct zone *zone = NULL;
 	int r = config_string(reader, node, key, field);
@@ -329,7 +329,7 @@ static const struct config_key budget_keys[] = {
 	  .noun = "what shares one counter" },
 	{ "limit", 0, .fn = read_limit },
 	{ "window", 0, .fn = read_window },
-	{ "zone", offsetof(struct policy_budget, zone), .fn = read_zone },
+	{ "zone", offsetof(struct policy_budget, zone), .fn = config_zone },
 	{ "starts", offsetof(struct policy_budget, start_day), .fn = read_starts },
 	{ "steps", 0, .fn = read_steps },
 	{ "min-healthy", 0, .fn = read_healthy },
@@ -439,7 +439,7 @@ static int read_allowed_steps(struct config_reader *reader, yaml_node_t *node,
 static const struct config_key annotations_keys[] = {
 	{ "allow", 0, .fn = read_allow },
 	{ "steps", 0, .fn = read_allowed_steps },
-	{ "zone", offsetof(struct annotations_config, zone), .fn = read_zone },
+	{ "zone", offsetof(struct annotations_config, zone), .fn = config_zone },
 	{ NULL },
 };
 

@@ -9,6 +9,8 @@
 extern const char *const config_losses[];
 #define CONFIG_LOSS_NOUN "what happens without the daemon"
 
+/* A time zone of this host, by its name. */
+int config_zone(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 /* A config_fn each; the first two fill a struct policy_rules, the third a struct annotations_config. */
 int config_budgets(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 int config_annotations(struct config_reader *, yaml_node_t *, const struct config_key *, void *);

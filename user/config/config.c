@@ -146,6 +146,7 @@ static const struct config_key file_keys[] = {
 	{ "first-call", offsetof(struct config, first_call), config_choice, first_calls,
 	  .noun = "a way with first calls" },
 	{ "resolve", offsetof(struct config, resolve), .fn = config_bool },
+	{ "zone", offsetof(struct config, zone), .fn = config_zone },
 	{ "keep", offsetof(struct config, keep_us), .fn = read_keep },
 	{ "on-daemon-loss", offsetof(struct config, rules.on_loss), config_choice, config_losses,
 	  .noun = CONFIG_LOSS_NOUN },
@@ -190,6 +191,29 @@ static int read_file(const char *path, char **ret_text, size_t *ret_len)
 	return 0;
 }
 
+static int fill_zone(char **zone, const char *of_file)
+{
+	if (!*zone && of_file)
+		*zone = strdup(of_file);
+	return *zone || !of_file ? 0 : -ENOMEM;
+}
+
+/* What budgets and annotations do not say, the file does. 0 or -ENOMEM. */
+static int fill_in(struct config *config)
+{
+	int err = fill_zone(&config->annotations.zone, config->zone);
+
+	for (size_t i = 0; i < config->rules.n_budgets && !err; i++) {
+		struct policy_budget *budget = &config->rules.budgets[i];
+
+		if (budget->on_loss == POLICY_LOSS_UNSAID)
+			budget->on_loss = config->rules.on_loss;
+		if (budget->window != POLICY_ROLLING)
+			err = fill_zone(&budget->zone, config->zone);
+	}
+	return err;
+}
+
 static int parse(struct config *ret, const char *name, const char *text, size_t len, bool collects,
 		 char **ret_error)
 {
@@ -201,9 +225,8 @@ static int parse(struct config *ret, const char *name, const char *text, size_t 
 	r = config_open(&reader, text, len, &root);
 	if (r == 0 && root)
 		r = config_map(&reader, root, file_keys, &config);
-	for (size_t i = 0; i < config.rules.n_budgets; i++)
-		if (config.rules.budgets[i].on_loss == POLICY_LOSS_UNSAID)
-			config.rules.budgets[i].on_loss = config.rules.on_loss;
+	if (r == 0)
+		r = fill_in(&config);
 	for (size_t i = 0; r == 0 && !config.shared.url && i < config.rules.n_budgets; i++)
 		if (config.rules.budgets[i].is_shared)
 			r = config_fail_line(
@@ -275,6 +298,7 @@ void config_done(struct config *config)
 	free(config->prices);
 	free(config->warnings);
 	free(config->node);
+	free(config->zone);
 	webhook_rules_done(&config->webhooks);
 	names_config_done(&config->kube.names);
 	annotations_config_done(&config->annotations);

@@ -34,6 +34,7 @@ struct config {
 	struct config_host *hosts; /* more AI hosts */
 	size_t n_hosts;
 	int64_t keep_us; /* how long single calls are kept; hourly sums stay */
+	char *zone;      /* of calendar windows and words that name none; NULL: the host's */
 	char *node;      /* this host's name to others; NULL: its own */
 	struct webhook_rules webhooks;
 	struct kube_config kube; /* kubernetes */

@@ -174,7 +174,7 @@ void config_publish(struct daemon *daemon)
 	const char *path = daemon->options.config;
 	int err;
 
-	(void)snapshot_put_config(daemon->ledger, path, daemon->config_error,
+	(void)snapshot_put_config(daemon->ledger, path, daemon->config.zone, daemon->config_error,
 				  daemon->config.rules.is_restored);
 	if (!path || daemon->config_error[0])
 		return;

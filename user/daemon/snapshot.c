@@ -297,12 +297,14 @@ int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_
 	return err < 0 ? err : 0;
 }
 
-int snapshot_put_config(struct ledger *ledger, const char *path, const char *error, bool is_restored)
+int snapshot_put_config(struct ledger *ledger, const char *path, const char *zone,
+			const char *error, bool is_restored)
 {
 	json_t *object = json_object();
 	int err;
 
 	field_text(object, "file", path ? path : "");
+	field_text(object, "zone", zone ? zone : "");
 	field_text(object, "error", error);
 	field_bool(object, "restored", is_restored);
 	err = put(ledger, "config", object);

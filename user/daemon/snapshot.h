@@ -60,8 +60,8 @@ int snapshot_put(const struct snapshot *snapshot, enum snapshot_part which, int6
 int snapshot_put_rules(struct ledger *ledger, const struct policy_rules *rules);
 
 /* Which file is in force, and what is wrong with the one at `path`; "": nothing. 0 or -errno. */
-int snapshot_put_config(struct ledger *ledger, const char *path, const char *error,
-			bool is_restored);
+int snapshot_put_config(struct ledger *ledger, const char *path, const char *zone,
+			const char *error, bool is_restored);
 
 /* The price files in force and the operator's path among them (NULL: none). 0 or -errno. */
 int snapshot_put_prices(struct ledger *ledger, const struct prices *prices, const char *path);

@@ -199,14 +199,28 @@ struct ledger_row {
 	int64_t under_nanos, over_nanos; /* as in struct charge */
 	uint64_t excess;
 };
+/* What comes first; equal rows are in the order of their words. */
+enum ledger_order {
+	LEDGER_DEAREST,      /* by what has a price, then by calls */
+	LEDGER_MOST_COUNTED, /* by what budgets count */
+	LEDGER_MOST_CALLS,
+	LEDGER_MOST_TOKENS,
+	LEDGER_BY_WORDS,
+	LEDGER_ORDERS
+};
+#define LEDGER_NO_END INT64_MAX
+struct ledger_query {
+	int64_t since_us, until_us; /* of the calls that started in [since_us, until_us) */
+	uint32_t keys;              /* bits (1u << enum ledger_key) */
+	enum ledger_order order;
+};
 /*
- * Sums since since_us by the keys whose bit (1u << enum ledger_key) is set, dearest first. Exact
- * to the microsecond: whole hours come from the hourly sums, the begun one from the calls. TIME,
- * PID and CALL exist in calls only; there, and in the begun hour, what ledger_prune() took is
+ * Sums by keys. Exact to the microsecond: whole hours come from the hourly sums, begun ones from the
+ * calls. TIME, PID and CALL exist in calls only; there, and in begun hours, what ledger_prune() took is
  * missing. No lock is held while fn runs, so a reader behind a pager does not stop the WAL.
  * -EINVAL: TIME without CALL; -EOVERFLOW: a sum beyond 64 bits.
  */
-int ledger_report(struct ledger *ledger, int64_t since_us, uint32_t keys,
+int ledger_report(struct ledger *ledger, const struct ledger_query *query,
 		  void (*fn)(void *arg, const struct ledger_row *row), void *arg);
 
 /* Charges that could not be written (disk full) and wait in memory; bounded. */

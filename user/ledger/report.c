@@ -48,7 +48,10 @@ const char *ledger_key_name(enum ledger_key key)
 /* The hour of a call, rounded down before 1970, too, as the hourly sums have it. */
 static const char call_hour[] = "(start_us / 3600000000 - (start_us % 3600000000 < 0))";
 
-/* Calls look like hours of one call. ?1 since, ?2 the first whole hour, ?3 its microseconds. */
+/*
+ * Calls look like hours of one call. ?1 since and ?2 until; ?3 the first whole hour and ?4 the one behind the
+ * last; ?5 and ?6 where the calls before and behind these end and begin.
+ */
 static void add_rows(struct sql *sql, bool calls_only)
 {
 	sql_add(sql,
@@ -59,14 +62,14 @@ static void add_rows(struct sql *sql, bool calls_only)
 	if (calls_only)
 		sql_add(sql,
 			", id, start_us, pid, path, outcome, status, duration_us, first_token_us,"
-			" stream FROM calls WHERE start_us >= ?1) p");
+			" stream FROM calls WHERE start_us >= ?1 AND start_us < ?2) p");
 	else
-		sql_add(sql,
-			" FROM calls WHERE start_us >= ?1 AND start_us < ?3 UNION ALL SELECT hour,"
-			" subject, service, source, calls, unpriced");
+		sql_add(sql, " FROM calls WHERE (start_us >= ?1 AND start_us < ?5)"
+			     " OR (start_us >= ?6 AND start_us < ?2) UNION ALL SELECT hour,"
+			     " subject, service, source, calls, unpriced");
 	if (!calls_only) {
 		sql_add_sums(sql);
-		sql_add(sql, " FROM hours WHERE hour >= ?2) p");
+		sql_add(sql, " FROM hours WHERE hour >= ?3 AND hour < ?4) p");
 	}
 	sql_add(sql, " JOIN subjects s ON s.id = p.subject JOIN services v ON v.id = p.service");
 }
@@ -81,7 +84,35 @@ static void add_kind(struct sql *sql, bool measured)
 	sql_add(sql, ") THEN p.calls ELSE 0 END)");
 }
 
-static void build(struct sql *sql, unsigned number, uint32_t keys)
+/* usage_tokens() in SQL: what budgets in tokens count. */
+static void add_tokens(struct sql *sql)
+{
+	bool is_first = true;
+
+	for (size_t i = 0; i < USAGE_COUNT; i++) {
+		if (!usage_is_disjoint(i))
+			continue;
+		sql_add(sql, "%sSUM(p.%s)", is_first ? "" : " + ", sql_sum(i));
+		is_first = false;
+	}
+}
+
+static void add_order(struct sql *sql, enum ledger_order order)
+{
+	sql_add(sql, " ORDER BY ");
+	if (order == LEDGER_MOST_COUNTED)
+		sql_add(sql, "budget_nanos DESC, ");
+	if (order == LEDGER_MOST_CALLS)
+		sql_add(sql, "n DESC, ");
+	if (order == LEDGER_MOST_TOKENS) {
+		add_tokens(sql);
+		sql_add(sql, " DESC, ");
+	}
+	if (order != LEDGER_BY_WORDS)
+		sql_add(sql, "cost_nanos DESC, n DESC, ");
+}
+
+static void build(struct sql *sql, unsigned number, const struct ledger_query *query, uint32_t keys)
 {
 	bool by_call = keys & (1u << LEDGER_BY_CALL), calls_only = false;
 	const char *separator = " GROUP BY ";
@@ -112,10 +143,12 @@ static void build(struct sql *sql, unsigned number, uint32_t keys)
 		separator = ", ";
 	}
 	/* Without keys there is one row, of nothing too; HAVING spares it. */
-	sql_add(sql, " HAVING SUM(p.calls) > 0 ORDER BY cost_nanos DESC, n DESC");
+	sql_add(sql, " HAVING SUM(p.calls) > 0");
+	add_order(sql, query->order);
 	for (int i = 0; i < LEDGER_KEYS; i++)
 		if (keys & (1u << i))
-			sql_add(sql, ", key_%d", i);
+			sql_add(sql, "key_%d, ", i);
+	sql_add(sql, "n");
 }
 
 static const char *text_at(sqlite3_stmt *statement, int column)
@@ -173,44 +206,55 @@ static void read_row(sqlite3_stmt *statement, uint32_t keys, struct ledger_row *
 	row->is_stream = sqlite3_column_int(statement, at++);
 }
 
+static void bind(sqlite3_stmt *statement, int64_t since_us, int64_t until_us)
+{
+	int64_t first = since_us <= 0 ? INT64_MIN / US_PER_HOUR : (since_us - 1) / US_PER_HOUR + 1;
+	int64_t end = until_us == LEDGER_NO_END ? INT64_MAX : until_us / US_PER_HOUR;
+	int64_t head_us = since_us <= 0 ? INT64_MIN : first * US_PER_HOUR;
+	int64_t tail_us = until_us == LEDGER_NO_END ? INT64_MAX : end * US_PER_HOUR;
+
+	/* both in one hour */
+	if (first > end)
+		head_us = tail_us = until_us;
+	sqlite3_bind_int64(statement, 1, since_us <= 0 ? INT64_MIN : since_us);
+	sqlite3_bind_int64(statement, 2, until_us);
+	/* reports of calls alone lack these */
+	(void)sqlite3_bind_int64(statement, 3, first);
+	(void)sqlite3_bind_int64(statement, 4, end);
+	(void)sqlite3_bind_int64(statement, 5, head_us);
+	(void)sqlite3_bind_int64(statement, 6, tail_us);
+}
+
 /* The sums go to a temporary table first: the file's read lock ends before fn is called. */
-static int fill(struct ledger *ledger, const struct sql *sql, int64_t since_us)
+static int fill(struct ledger *ledger, const struct sql *sql, const struct ledger_query *query)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	int64_t hour = since_us <= 0 ? INT64_MIN / US_PER_HOUR : (since_us - 1) / US_PER_HOUR + 1;
 	int err = ledger_prepare(ledger, sql->text, &statement);
 
 	if (err)
 		return err;
-	if (since_us <= 0)
-		since_us = INT64_MIN;
-	sqlite3_bind_int64(statement, 1, since_us);
-	if (sqlite3_bind_parameter_count(statement) > 1) {
-		sqlite3_bind_int64(statement, 2, hour);
-		sqlite3_bind_int64(statement, 3,
-				   since_us == INT64_MIN ? since_us : hour * US_PER_HOUR);
-	}
+	bind(statement, query->since_us, query->until_us < 0 ? 0 : query->until_us);
 	err = sqlite3_step(statement);
 	if (err == SQLITE_ERROR) /* prepared, so what is left is "integer overflow" */
 		return -EOVERFLOW;
 	return ledger_errno(err);
 }
 
-int ledger_report(struct ledger *ledger, int64_t since_us, uint32_t keys,
+int ledger_report(struct ledger *ledger, const struct ledger_query *query,
 		  void (*fn)(void *arg, const struct ledger_row *row), void *arg)
 {
 	unsigned number = ledger->reports++;
 	struct sql sql = { .len = 0 }, drop = { .len = 0 };
 	sqlite3_stmt *statement;
+	uint32_t keys = query->keys & ((1u << LEDGER_KEYS) - 1);
 	struct ledger_row row;
 	int err;
 
-	keys &= (1u << LEDGER_KEYS) - 1;
 	if ((keys & (1u << LEDGER_BY_TIME)) && !(keys & (1u << LEDGER_BY_CALL)))
 		return -EINVAL;
 	(void)ledger_flush(ledger);
-	build(&sql, number, keys);
-	err = fill(ledger, &sql, since_us);
+	build(&sql, number, query, keys);
+	err = fill(ledger, &sql, query);
 	if (err)
 		return err;
 	sql.len = 0;

@@ -188,9 +188,13 @@ int spend_restore(struct spend *spend, struct ledger *ledger, int64_t now_us, ui
 				     1u << LEDGER_BY_WORKLOAD | 1u << LEDGER_BY_POD |
 				     1u << LEDGER_BY_CONTAINER | 1u << LEDGER_BY_CGROUP |
 				     1u << LEDGER_BY_UNIT | 1u << LEDGER_BY_USER;
+	const struct ledger_query query = {
+		.since_us = (now_us / HOUR_US - SPEND_HOURS + 1) * HOUR_US,
+		.until_us = LEDGER_NO_END,
+		.keys = keys,
+	};
 	struct restore_job job = { .spend = spend, .now_ns = now_ns };
-	int err = ledger_report(ledger, (now_us / HOUR_US - SPEND_HOURS + 1) * HOUR_US, keys,
-				add_row, &job);
+	int err = ledger_report(ledger, &query, add_row, &job);
 
 	return err ? err : ledger_replay(ledger, now_us - SPEND_MINUTES * MINUTE_US, add_call, &job);
 }

@@ -134,6 +134,91 @@ static void an_error_beyond_all_is_capped(void **state)
 	assert_null(strstr(said.out, "145923"));
 }
 
+#define T0 1700000000000000LL /* 2023-11-14T22:13:20Z */
+
+static void times_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t us;
+	} times[] = {
+		{ "90s", T0 - 90 * US_PER_S },
+		{ "5m", T0 - 300 * US_PER_S },
+		{ "24h", T0 - 86400 * US_PER_S },
+		{ "7d", T0 - 7 * 86400 * US_PER_S },
+		{ "2w", T0 - 14 * 86400 * US_PER_S },
+		{ "all", 0 },
+		{ "now", T0 },
+		{ "yesterday", 1699830000 * US_PER_S },
+		{ "this-week", 1699830000 * US_PER_S }, /* Monday, the 13th */
+		{ "last-week", 1699225200 * US_PER_S },
+		{ "this-month", 1698793200 * US_PER_S }, /* 2023-11-01T00:00+01:00 */
+		{ "last-month", 1696111200 * US_PER_S }, /* 2023-10-01T00:00+02:00 */
+		{ "2023-10-29", 1698530400 * US_PER_S }, /* a day of 25 hours */
+		{ "2023-10-30", 1698620400 * US_PER_S },
+		{ "today", 1699916400 * US_PER_S }, /* 2023-11-14T00:00+01:00 */
+		{ "2023-11-14", 1699916400 * US_PER_S },
+		{ "2023-07-01", 1688162400 * US_PER_S }, /* summer time */
+		{ "2023-11-14T22:13:20Z", T0 },
+		{ "2023-11-14T22:13:20.5Z", T0 + 500000 },
+		{ "2023-11-14t22:13z", T0 - 20 * US_PER_S },
+		{ "2023-11-14 23:13:20+01:00", T0 },
+		{ "2023-11-14T17:43:20-04:30", T0 },
+		{ "2024-02-29", 1709161200 * US_PER_S },
+	};
+	static const char *const wrongs[] = { "",
+					      "x",
+					      "24",
+					      "24x",
+					      "h",
+					      "-5h",
+					      "99999999999h",
+					      "2023-02-29",
+					      "2023-13-01",
+					      "2023-1-1",
+					      "2023-11-14T",
+					      "2023-11-14T22:13:20",
+					      "2023-11-14T24:00:00Z",
+					      "2023-11-14T22:13:20Zx",
+					      "2023-11-14T22:13:20+1:00",
+					      "2023-11-14x",
+					      " 24h" };
+	int64_t us = 1;
+
+	struct zone *zone = NULL;
+
+	assert_int_equal(zone_load(&zone, "Europe/Berlin"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		if (show_parse_time(times[i].text, zone, T0, &us) < 0 || us != times[i].us)
+			fail_msg("%s: %lld, not %lld", times[i].text, (long long)us,
+				 (long long)times[i].us);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(wrongs); i++)
+		if (show_parse_time(wrongs[i], zone, T0, &us) != -EINVAL)
+			fail_msg("\"%s\" was taken", wrongs[i]);
+	zone_free(zone);
+}
+
+static void sums_are_shown_about(void **state)
+{
+	static const struct {
+		int64_t nanos;
+		const char *text;
+	} sums[] = { { 0, "0" },
+		     { 1, "0.000000001" },
+		     { 12345678901, "12.3" },
+		     { 999600000000, "1000" },
+		     { 320000000000, "320" },
+		     { 1050000000, "1.05" },
+		     { -5500000, "-0.0055" },
+		     { 1234567000000000, "1230000" },
+		     { INT64_MAX, "9220000000" } };
+	char text[SHOW_LEN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
+		assert_string_equal(show_about(sums[i].nanos, text), sums[i].text);
+}
+
 static void the_help_lists_every_key(void **state)
 {
 	RUN(&said, cmd_report, "report", "--help");
@@ -152,6 +237,8 @@ int main(void)
 		cmocka_unit_test(names_lose_their_middle),
 		cmocka_unit_test(a_guess_is_rounded),
 		HELD(an_error_beyond_all_is_capped),
+		cmocka_unit_test(times_are_read),
+		cmocka_unit_test(sums_are_shown_about),
 		cmocka_unit_test(the_help_lists_every_key),
 	};
 

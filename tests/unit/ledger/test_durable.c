@@ -197,8 +197,11 @@ static void readers_and_the_writer_do_not_stop_each_other(void **state)
 			_exit(1);
 		while (now < 20000) {
 			now = 0;
-			if (ledger_report(reader, T0 + 1, 1u << LEDGER_BY_MODEL, count_rows, &now) <
-			    0)
+			if (ledger_report(reader,
+					  &(struct ledger_query){ .since_us = T0 + 1,
+								  .until_us = LEDGER_NO_END,
+								  .keys = 1u << LEDGER_BY_MODEL },
+					  count_rows, &now) < 0)
 				_exit(2);
 			if (now < before)
 				_exit(3);

@@ -144,10 +144,11 @@ static void reports_are_exact_by_every_key_and_from_every_moment(void **state)
 	const int64_t moments[] = { INT64_MIN,
 				    0,
 				    T0,
-				    T0 + HOUR_US,
 				    T0 + 17 * 60000000LL,
+				    T0 + 18 * 60000000LL,
 				    T0 + HOUR_US - 1,
 				    T0 + HOUR_US + 1,
+				    T0 + 2 * HOUR_US + 7,
 				    T0 + 100 * HOUR_US };
 	struct made made;
 
@@ -155,20 +156,36 @@ static void reports_are_exact_by_every_key_and_from_every_moment(void **state)
 		add(ledger, i);
 	for (enum ledger_key key = LEDGER_BY_HOUR; key < LEDGER_KEYS; key++) {
 		for (size_t m = 0; m < ARRAY_SIZE(moments); m++) {
-			memset(&check, 0, sizeof(check));
-			check.key = key;
-			check.last_cost = INT64_MAX;
-			for (unsigned i = 0; i < 1500; i++) {
-				make(&made, i);
-				if (made.call.start_us >= moments[m])
-					expect(&check, &made, i + 1);
+			for (size_t e = m; e <= ARRAY_SIZE(moments); e++) {
+				int64_t end_us = e < ARRAY_SIZE(moments) ? moments[e] :
+									   LEDGER_NO_END;
+
+				memset(&check, 0, sizeof(check));
+				check.key = key;
+				check.last_cost = INT64_MAX;
+				for (unsigned i = 0; i < 1500; i++) {
+					make(&made, i);
+					if (made.call.start_us >= moments[m] &&
+					    made.call.start_us < end_us)
+						expect(&check, &made, i + 1);
+				}
+				assert_int_equal(
+					ledger_report(ledger,
+						      &(struct ledger_query){ .since_us = moments[m],
+									      .until_us = end_us,
+									      .keys = 1u << key },
+						      compare, &check),
+					0);
+				assert_int_equal(check.seen, check.n);
 			}
-			assert_int_equal(
-				ledger_report(ledger, moments[m], 1u << key, compare, &check), 0);
-			assert_int_equal(check.seen, check.n);
 		}
 	}
-	assert_int_equal(ledger_report(ledger, 0, 1u << LEDGER_BY_TIME, compare, &check), -EINVAL);
+	assert_int_equal(ledger_report(ledger,
+				       &(struct ledger_query){ .since_us = 0,
+							       .until_us = LEDGER_NO_END,
+							       .keys = 1u << LEDGER_BY_TIME },
+				       compare, &check),
+			 -EINVAL);
 	ledger_free(ledger);
 }
 
@@ -203,11 +220,14 @@ static void one_call_has_everything(void **state)
 
 	for (unsigned i = 0; i < 100; i++)
 		add(ledger, i);
-	assert_int_equal(
-		ledger_report(ledger, 0,
-			      1u << LEDGER_BY_CALL | 1u << LEDGER_BY_MODEL | 1u << LEDGER_BY_TIME,
-			      remember_row, &seen),
-		0);
+	assert_int_equal(ledger_report(ledger,
+				       &(struct ledger_query){ .since_us = 0,
+							       .until_us = LEDGER_NO_END,
+							       .keys = 1u << LEDGER_BY_CALL |
+								       1u << LEDGER_BY_MODEL |
+								       1u << LEDGER_BY_TIME },
+				       remember_row, &seen),
+			 0);
 	assert_int_equal(seen, 1);
 	ledger_free(ledger);
 }
@@ -266,8 +286,12 @@ static void hostile_numbers_and_names_do_no_harm(void **state)
 	made.call.start_us = -1;
 	for (int i = 0; i < 3000; i++)
 		assert_int_equal(ledger_add(ledger, &made.call, NULL), 0);
-	assert_int_equal(
-		ledger_report(ledger, INT64_MIN, 1u << LEDGER_BY_MODEL, remember_row, &seen), 0);
+	assert_int_equal(ledger_report(ledger,
+				       &(struct ledger_query){ .since_us = INT64_MIN,
+							       .until_us = LEDGER_NO_END,
+							       .keys = 1u << LEDGER_BY_MODEL },
+				       remember_row, &seen),
+			 0);
 	ledger_free(ledger);
 	assert_int_equal(ask("SELECT count(*) FROM calls"), 3000);
 	assert_int_equal(ask("SELECT sum(calls) FROM hours WHERE hour = -1"), 3000);

@@ -108,7 +108,11 @@ static void check(struct world *world, const char *expected)
 	for (size_t i = 0; i < ARRAY_SIZE(since_us); i++) {
 		struct total total = { .text = "" };
 
-		assert_int_equal(ledger_report(world->ledger, since_us[i], keys, add_row, &total),
+		assert_int_equal(ledger_report(world->ledger,
+					       &(struct ledger_query){ .since_us = since_us[i],
+								       .until_us = LEDGER_NO_END,
+								       .keys = keys },
+					       add_row, &total),
 				 0);
 		assert_string_equal(total.text, expected);
 	}

@@ -15,6 +15,7 @@ static char dir[64];
 static struct ledger *ledger;
 
 static uint64_t excess; /* of the calls that add() adds */
+static bool is_unread;
 
 static void add(const char *cgroup, const char *model, enum charge_source source, bool priced,
 		int64_t cost, int64_t at_us)
@@ -56,6 +57,8 @@ static void add(const char *cgroup, const char *model, enum charge_source source
 		.start_us = at_us, .charge = &charge, .group = &group, .process = &process
 	};
 
+	if (is_unread)
+		charge.status = 0, charge.duration_ns = charge.first_token_ns = 0;
 	snprintf(group.path, sizeof(group.path), "%s", cgroup);
 	snprintf(charge.model, sizeof(charge.model), "%s", model);
 	assert_int_equal(ledger_add(ledger, &call, NULL), 0);
@@ -76,18 +79,31 @@ static int drop_ledger(void **state)
 	return unit_remove(dir);
 }
 
-static char *written(uint32_t keys, enum report_format format)
+static char *written_as(const struct report *report)
 {
-	struct report report = {
-		.since_us = T0, .now_us = T0 + 3600 * US_PER_S, .keys = keys, .format = format
-	};
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	assert_int_equal(report_write(out, ledger, &report), 0);
+	assert_int_equal(report_write(out, ledger, report), 0);
 	fclose(out);
 	return text;
+}
+
+static struct report asked(uint32_t keys, enum report_format format)
+{
+	return (struct report){
+		.query = { .since_us = T0, .until_us = LEDGER_NO_END, .keys = keys },
+		.now_us = T0 + 3600 * US_PER_S,
+		.format = format,
+	};
+}
+
+static char *written(uint32_t keys, enum report_format format)
+{
+	struct report report = asked(keys, format);
+
+	return written_as(&report);
 }
 
 #define BIT(key) (1u << (LEDGER_BY_##key))
@@ -109,12 +125,12 @@ static void table_is_aligned_and_says_what_is_uncertain(void **state)
 	text = written(BIT(CGROUP) | BIT(MODEL), REPORT_TABLE);
 	assert_string_equal(
 		text,
-		"CGROUP     MODEL      CALLS  ESTIMATED      INPUT  CACHE READ  CACHE WRITE  OUTPUT  COST USD\n"
-		"/agents/a  claude-x       2          1  2,400,000          40           14     100  3.700001\n"
-		"/b         claude-x       1          0  1,200,000          20            7      50  0.000001\n"
-		"/agents/a  new-model      1          0  1,200,000          20            7      50         ?  unpriced\n"
-		"---------  ---------  -----  ---------  ---------  ----------  -----------  ------  --------  ----------\n"
-		"total                     4          1  4,800,000          80           28     200  3.700002  1 unpriced\n"
+		"CGROUP     MODEL      CALLS  ESTIMATED      INPUT  CACHE READ  CACHE WRITE  OUTPUT  COST USD  IN BUDGETS\n"
+		"/agents/a  claude-x       2          1  2,400,000          40           14     100  3.700001    3.700001\n"
+		"/b         claude-x       1          0  1,200,000          20            7      50  0.000001    0.000001\n"
+		"/agents/a  new-model      1          0  1,200,000          20            7      50         ?    0.250000  unpriced\n"
+		"---------  ---------  -----  ---------  ---------  ----------  -----------  ------  --------  ----------  ----------\n"
+		"total                     4          1  4,800,000          80           28     200  3.700002    3.950002  1 unpriced\n"
 		"\n"
 		"1 of 4 calls (25.0 %) are estimated: no usage could be read of them.\n"
 		"Their expected error: about 300,000 tokens of input, 40 of output, 0.025000 USD more or less.\n"
@@ -122,6 +138,116 @@ static void table_is_aligned_and_says_what_is_uncertain(void **state)
 		"1 calls went to models without a price: their cost is not in the sums. Budgets count 3.950002 USD\n"
 		"for all calls above (3.700002 to 4.450002). Give prices in the file that `prices:` of the configuration\n"
 		"names, or models with `assume:`.\n");
+}
+
+/* As a night is looked for: the dearest, what they are of the whole, and what was usual. */
+static void rows_are_cut_sorted_and_compared(void **state)
+{
+	struct report report = asked(BIT(CGROUP), REPORT_TABLE);
+	_cleanup_free_ char *text = NULL, *csv = NULL, *json = NULL;
+	json_t *root;
+
+	for (int i = 0; i < 3; i++)
+		add("/a", "m", CHARGE_USAGE, true, NANOS_PER_USD, T0 + 1);
+	add("/b", "m", CHARGE_USAGE, true, 30 * NANOS_PER_USD, T0 + 2);
+	add("/c", "m", CHARGE_USAGE, true, 2 * NANOS_PER_USD, T0 + 3);
+	add("/c", "m", CHARGE_USAGE, true, 5 * NANOS_PER_USD,
+	    T0 + 3700 * US_PER_S); /* behind the end */
+	add("/a", "m", CHARGE_USAGE, true, 2 * NANOS_PER_USD, T0 - 2);
+	add("/b", "m", CHARGE_USAGE, true, NANOS_PER_USD, T0 - 3599 * US_PER_S);
+	add("/d", "m", CHARGE_USAGE, true, 7 * NANOS_PER_USD, T0 - 3000 * US_PER_S);
+	add("/d", "m", CHARGE_USAGE, true, NANOS_PER_USD, T0 - 3601 * US_PER_S); /* before that */
+	report.query.until_us = T0 + 3600 * US_PER_S;
+	report.has_share = report.compares = true;
+	report.most = 2;
+	text = written_as(&report);
+	assert_string_equal(
+		text,
+		"CGROUP  CALLS  ESTIMATED      INPUT  CACHE READ  CACHE WRITE  OUTPUT   COST USD    SHARE  BEFORE USD  CHANGE\n"
+		"/b          1          0  1,200,000          20            7      50  30.000000   85.7 %    1.000000    x 30\n"
+		"/a          3          0  3,600,000          60           21     150   3.000000    8.5 %    2.000000   +50 %\n"
+		"1 more      1          0  1,200,000          20            7      50   2.000000    5.7 %\n"
+		"------  -----  ---------  ---------  ----------  -----------  ------  ---------  -------  ----------  ------\n"
+		"total       5          0  6,000,000         100           35     250  35.000000  100.0 %   10.000000  +250 %\n");
+	report.query.order = LEDGER_MOST_CALLS;
+	report.format = REPORT_CSV;
+	csv = written_as(&report);
+	assert_non_null(strstr(
+		csv, ",share_permille,before_calls,before_cost_usd,before_budget_usd\r\n/a,3,"));
+	assert_non_null(strstr(csv, ",85,1,2.000000,2.000000\r\n/b,1,"));
+	report.query.order = LEDGER_BY_WORDS;
+	report.most = 1;
+	report.format = REPORT_JSON;
+	json = written_as(&report);
+	root = json_loads(json, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(root, "rows")), 1);
+	assert_int_equal(json_integer_value(json_object_get(root, "more_rows")), 2);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(root, "more"), "cost_usd")),
+		"32.000000");
+	assert_string_equal(json_string_value(json_object_get(
+				    json_object_get(root, "totals_before"), "cost_usd")),
+			    "10.000000");
+	json_decref(root);
+}
+
+/* What is not known is blank, and what has no price did not cost 0. */
+static void what_is_not_known_is_no_number(void **state)
+{
+	_cleanup_free_ char *csv = NULL, *json = NULL;
+	json_t *root, *row;
+
+	is_unread = true;
+	add("/a", "m", CHARGE_SIZE, false, 0, T0 + 1);
+	is_unread = false;
+	csv = written(BIT(CALL), REPORT_CSV);
+	assert_non_null(strstr(
+		csv, "\r\nsize,1,2023-11-14T22:13:20.000Z,/v1/messages,chat,,ok,0,,,k,test,1,"));
+	assert_non_null(strstr(csv, ",1000,2000,,300000,40,"));
+	json = written(BIT(CALL), REPORT_JSON);
+	root = json_loads(json, 0, NULL);
+	row = json_array_get(json_object_get(root, "rows"), 0);
+	assert_true(json_is_null(json_object_get(row, "status")));
+	assert_true(json_is_null(json_object_get(row, "duration_us")));
+	assert_true(json_is_null(json_object_get(row, "cost_usd")));
+	assert_true(json_is_null(json_object_get(json_object_get(root, "totals"), "cost_usd")));
+	json_decref(root);
+}
+
+static void a_report_of_now_says_what_the_month_will_cost(void **state)
+{
+	struct report report = asked(BIT(CGROUP), REPORT_TABLE);
+	_cleanup_free_ char *text = NULL, *then = NULL, *json = NULL;
+	struct zone *zone = NULL;
+	json_t *root;
+
+	/* A dollar an hour for two days; it is 23:13 of the 14th. */
+	for (int hour = 0; hour < 48; hour++)
+		add("/a", "m", CHARGE_USAGE, true, NANOS_PER_USD,
+		    T0 + 600 * US_PER_S - hour * 3600 * US_PER_S);
+	assert_int_equal(zone_load(&zone, "UTC"), 0);
+	report.zone = zone;
+	text = written_as(&report);
+	assert_non_null(strstr(
+		text, "\n1 USD/h in the last 60 minutes. Today 23 USD, at its end about 23."));
+	assert_non_null(strstr(text, " This month 48 USD, at its end about 43"));
+	/* Of what is over nothing is forecast. */
+	report.query.until_us = report.now_us - 1;
+	then = written_as(&report);
+	assert_null(strstr(then, "This month"));
+	report.format = REPORT_JSON;
+	json = written_as(&report);
+	root = json_loads(json, 0, NULL);
+	assert_string_equal(
+		json_string_value(json_object_get(
+			json_object_get(json_object_get(root, "forecast"), "month"), "spent_usd")),
+		"48.000000");
+	assert_string_equal(
+		json_string_value(json_object_get(
+			json_object_get(json_object_get(root, "forecast"), "month"), "end")),
+		"2023-12-01T00:00:00Z");
+	json_decref(root);
+	zone_free(zone);
 }
 
 static void json_has_the_agreed_shape(void **state)
@@ -148,7 +274,7 @@ static void json_has_the_agreed_shape(void **state)
 		"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"},"
 		"\"budget_usd\":\"0.001234001\",\"low\":{\"input\":1200000,\"output\":50,\"budget_usd\":\"0.001234001\"},"
 		"\"high\":{\"input\":1200000,\"output\":50,\"budget_usd\":\"0.001234001\"},\"excess\":0},\n"
-		"\"since\":\"2023-11-14T22:13:20Z\",\"generated\":\"2023-11-14T23:13:20Z\",\"currency\":\"USD\"}\n");
+		"\"since\":\"2023-11-14T22:13:20Z\",\"until\":\"2023-11-14T23:13:20Z\",\"generated\":\"2023-11-14T23:13:20Z\",\"currency\":\"USD\"}\n");
 }
 
 static void json_of_calls_tells_time_status_duration_and_source(void **state)
@@ -254,60 +380,6 @@ static void keys_are_checked(void **state)
 	assert_int_equal(keys, BIT(MODEL) | BIT(CGROUP));
 }
 
-static void times_are_read(void **state)
-{
-	static const struct {
-		const char *text;
-		int64_t us;
-	} times[] = {
-		{ "90s", T0 - 90 * US_PER_S },
-		{ "5m", T0 - 300 * US_PER_S },
-		{ "24h", T0 - 86400 * US_PER_S },
-		{ "7d", T0 - 7 * 86400 * US_PER_S },
-		{ "2w", T0 - 14 * 86400 * US_PER_S },
-		{ "all", 0 },
-		{ "today", 1699916400 * US_PER_S }, /* 2023-11-14T00:00+01:00 */
-		{ "2023-11-14", 1699916400 * US_PER_S },
-		{ "2023-07-01", 1688162400 * US_PER_S }, /* summer time */
-		{ "2023-11-14T22:13:20Z", T0 },
-		{ "2023-11-14T22:13:20.5Z", T0 + 500000 },
-		{ "2023-11-14t22:13z", T0 - 20 * US_PER_S },
-		{ "2023-11-14 23:13:20+01:00", T0 },
-		{ "2023-11-14T17:43:20-04:30", T0 },
-		{ "2024-02-29", 1709161200 * US_PER_S },
-	};
-	static const char *const wrongs[] = { "",
-					      "x",
-					      "24",
-					      "24x",
-					      "h",
-					      "-5h",
-					      "99999999999h",
-					      "2023-02-29",
-					      "2023-13-01",
-					      "2023-1-1",
-					      "2023-11-14T",
-					      "2023-11-14T22:13:20",
-					      "2023-11-14T24:00:00Z",
-					      "2023-11-14T22:13:20Zx",
-					      "2023-11-14T22:13:20+1:00",
-					      "2023-11-14x",
-					      "yesterday",
-					      " 24h" };
-	int64_t us = 1;
-
-	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
-	tzset();
-	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
-		if (show_parse_since(times[i].text, T0, &us) < 0 || us != times[i].us)
-			fail_msg("%s: %lld, not %lld", times[i].text, (long long)us,
-				 (long long)times[i].us);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(wrongs); i++)
-		if (show_parse_since(wrongs[i], T0, &us) != -EINVAL)
-			fail_msg("\"%s\" was taken", wrongs[i]);
-}
-
 static void text_cannot_move_a_terminal(void **state)
 {
 	static const struct {
@@ -363,6 +435,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(table_is_aligned_and_says_what_is_uncertain,
 						make_ledger, drop_ledger),
+		cmocka_unit_test_setup_teardown(rows_are_cut_sorted_and_compared, make_ledger,
+						drop_ledger),
+		cmocka_unit_test_setup_teardown(what_is_not_known_is_no_number, make_ledger,
+						drop_ledger),
+		cmocka_unit_test_setup_teardown(a_report_of_now_says_what_the_month_will_cost,
+						make_ledger, drop_ledger),
 		cmocka_unit_test_setup_teardown(json_has_the_agreed_shape, make_ledger, drop_ledger),
 		cmocka_unit_test_setup_teardown(json_of_calls_tells_time_status_duration_and_source,
 						make_ledger, drop_ledger),
@@ -372,7 +450,6 @@ int main(void)
 						drop_ledger),
 		cmocka_unit_test_setup_teardown(nothing_to_report_is_said, make_ledger, drop_ledger),
 		cmocka_unit_test(keys_are_checked),
-		cmocka_unit_test(times_are_read),
 		cmocka_unit_test(text_cannot_move_a_terminal),
 		cmocka_unit_test(figures_are_readable),
 	};

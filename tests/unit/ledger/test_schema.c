@@ -173,7 +173,13 @@ static void each_schema_so_far_becomes_the_present_one(void **state)
 		assert_int_equal(calls, !!version);
 		assert_int_equal(ledger_actions(ledger, 0, see_action, &actions), 0);
 		assert_int_equal(actions, version ? (int)ARRAY_SIZE(sentences) : 0);
-		assert_int_equal(ledger_report(ledger, 0, 1u << LEDGER_BY_MODEL, see_row, &rows), 0);
+		assert_int_equal(
+			ledger_report(ledger,
+				      &(struct ledger_query){ .since_us = 0,
+							      .until_us = LEDGER_NO_END,
+							      .keys = 1u << LEDGER_BY_MODEL },
+				      see_row, &rows),
+			0);
 		assert_int_equal(rows, !!version);
 		assert_int_equal(override_add(ledger, &order), 0);
 		ledger_free(ledger);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "cmd/show.h"
 
@@ -76,12 +78,43 @@ static int read_time(const char *text, struct tm *tm, int64_t *ret_us)
 	return 0;
 }
 
-/* Midnight of the host's zone at the start of the day. */
-static int64_t midnight(struct tm tm)
+/* The start of that day in the zone; noon is on it wherever its midnight is. */
+static int64_t midnight(const struct zone *zone, struct tm tm)
 {
-	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
-	tm.tm_isdst = -1;
-	return (int64_t)mktime(&tm) * US_PER_S;
+	int64_t start_s, end_s, noon_s;
+
+	tm.tm_hour = 12;
+	tm.tm_min = tm.tm_sec = 0;
+	noon_s = timegm(&tm);
+	noon_s -= zone_offset(zone, noon_s, &start_s, &end_s);
+	zone_window(zone, ZONE_DAY, 0, noon_s, &start_s, &end_s);
+	return start_s * US_PER_S;
+}
+
+/* "today", "last-month": where that begins. */
+static int read_word(const char *text, const struct zone *zone, int64_t now_us, int64_t *ret_us)
+{
+	static const struct {
+		const char *word;
+		enum zone_unit unit;
+		bool is_last;
+	} words[] = {
+		{ "today", ZONE_DAY, false },        { "yesterday", ZONE_DAY, true },
+		{ "this-week", ZONE_WEEK, false },   { "last-week", ZONE_WEEK, true },
+		{ "this-month", ZONE_MONTH, false }, { "last-month", ZONE_MONTH, true },
+	};
+	int64_t start_s, end_s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(text, words[i].word))
+			continue;
+		zone_window(zone, words[i].unit, 0, now_us / US_PER_S, &start_s, &end_s);
+		if (words[i].is_last)
+			zone_window(zone, words[i].unit, 0, start_s - 1, &start_s, &end_s);
+		*ret_us = start_s * US_PER_S;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 static int read_ago(const char *text, int64_t now_us, int64_t *ret_us)
@@ -105,7 +138,7 @@ static int read_ago(const char *text, int64_t now_us, int64_t *ret_us)
 	return -EINVAL;
 }
 
-int show_parse_since(const char *text, int64_t now_us, int64_t *ret_us)
+int show_parse_time(const char *text, const struct zone *zone, int64_t now_us, int64_t *ret_us)
 {
 	const char *rest = text;
 	struct tm tm = { 0 };
@@ -114,20 +147,31 @@ int show_parse_since(const char *text, int64_t now_us, int64_t *ret_us)
 		*ret_us = 0;
 		return 0;
 	}
-	if (!strcmp(text, "today")) {
-		time_t now = now_us / US_PER_S;
-
-		localtime_r(&now, &tm);
-		*ret_us = midnight(tm);
+	if (!strcmp(text, "now")) {
+		*ret_us = now_us;
 		return 0;
 	}
 	if (!isdigit((unsigned char)*text))
-		return -EINVAL;
+		return read_word(text, zone, now_us, ret_us);
 	if (!read_date(&rest, &tm))
 		return read_ago(text, now_us, ret_us);
 	if (!*rest) {
-		*ret_us = midnight(tm);
+		*ret_us = midnight(zone, tm);
 		return 0;
 	}
 	return read_time(rest, &tm, ret_us);
+}
+
+struct zone *show_zone(struct ledger *ledger)
+{
+	_cleanup_free_ char *text = ledger ? ledger_get(ledger, "config") : NULL;
+	json_t *config = text ? json_loads(text, 0, NULL) : NULL;
+	const char *name = json_string_value(json_object_get(config, "zone"));
+	struct zone *zone = NULL;
+
+	/* one that only the daemon's host knows: better the own host's than none */
+	if (!name || !*name || zone_load(&zone, name) < 0)
+		(void)zone_load(&zone, NULL);
+	json_decref(config);
+	return zone;
 }

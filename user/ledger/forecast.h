@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the day and the month will have cost: what was spent in each hour of the last weeks, and what follows
+ * from it. No clock in here.
+ *
+ * The rest of a period is expected to cost what such a stretch of the past did on average: of the last 28 days,
+ * by days, or where there are less than two of them, by hours. The interval holds four of five periods if days
+ * go on to differ as they did; it reaches as far as the rate of the last hour leads, if that is more, and never
+ * below what is spent.
+ */
+#ifndef LEDGER_FORECAST_H
+#define LEDGER_FORECAST_H
+
+#include <jansson.h>
+
+#include "base/zone.h"
+#include "ledger/ledger.h"
+
+#define HISTORY_HOURS   (32 * 24) /* a month, and where its zone begins it */
+#define HISTORY_MINUTES 60
+
+/* What is summed: what has a price, and what budgets count, which is that and the highest price of the rest. */
+enum history_sum { HISTORY_PRICED, HISTORY_COUNTED, HISTORY_SUMS };
+
+/* Nanos by hours and minutes since the epoch, at [n % HISTORY_HOURS]. 13 kB. */
+struct history {
+	int64_t first_hour;   /* the first with a call, ever; 0: none */
+	int64_t hour, minute; /* the newest slots */
+	int64_t hours[HISTORY_SUMS][HISTORY_HOURS];
+	int64_t minutes[HISTORY_SUMS][HISTORY_MINUTES];
+};
+
+/* From the ledger, up to now. 0 or -errno. */
+int history_load(struct history *history, struct ledger *ledger, int64_t now_us);
+/* A call that began at that time. */
+void history_add(struct history *history, int64_t start_us, int64_t priced_nanos,
+		 int64_t counted_nanos);
+
+struct forecast_period {
+	int64_t start_us, end_us;
+	int64_t spent;               /* since its start */
+	int64_t low, expected, high; /* at its end */
+};
+struct forecast {
+	int64_t per_hour; /* of the last 60 minutes */
+	bool has_past;    /* an hour or more: otherwise low, expected and high are what is spent */
+	struct forecast_period day, month;
+};
+/* Of calendar days and months of a zone; where that is a half hour off, hours that straddle midnight are today's. */
+void forecast_make(struct history *history, const struct zone *zone, enum history_sum which,
+		   int64_t now_us, struct forecast *ret);
+
+/* { usd_per_hour, day: { start, end, spent_usd, low_usd, expected_usd, high_usd }, month }; NULL: no memory. */
+json_t *forecast_json(const struct forecast *forecast);
+
+#endif
