@@ -188,7 +188,6 @@ static const struct argp_option rows[] = {
 static void parse_time(struct argp_state *state, const char *name, const char *text, int64_t *ret)
 {
 	struct prices_options *options = state->input;
-
 	struct zone *zone = show_zone(NULL);
 	int err = zone ? show_parse_time(text, zone, options->now_us, ret) : -ENOMEM;
 
