@@ -46,6 +46,10 @@ static inline int64_t report_end_us(const struct report *report)
 	return report->query.until_us < report->now_us ? report->query.until_us : report->now_us;
 }
 
+void report_add(struct ledger_row *total, const struct ledger_row *row);
+/* Of the time before that is as long as the one that is asked for, up to now. 0 or -errno. */
+int report_read_before(struct report_writer *writer);
+struct report_before *report_before_free(struct report_before *before);
 /* The same row's sums of the time before; zeros: it had none. Only where it is asked for. */
 const struct ledger_row *report_before(const struct report_writer *writer,
 				       const struct ledger_row *row);
