@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "cmd/cmd.h"
+#include "cmd/show.h"
 #include "cmd/top.h"
 #include "ledger/ledger.h"
 #include "meter/price.h"
@@ -285,9 +286,18 @@ static void command_line_that_is_wrong_ends_with_2(void **state)
 
 	RUN(&said, cmd_report, "report", "--bogus");
 	assert_int_equal(said.code, CMD_USAGE);
-	RUN(&said, cmd_report, "report", "--since", "yesterday");
+	RUN(&said, cmd_report, "report", "--since", "tomorrow");
 	assert_int_equal(said.code, CMD_USAGE);
-	contains(said.err, "give 24h, 7d, today, 2026-11-23, 2026-11-23T19:00:00Z or all");
+	contains(said.err, "give " SHOW_TIME_FORMS);
+	RUN(&said, cmd_report, "report", "--since", "today", "--until", "yesterday");
+	assert_int_equal(said.code, CMD_USAGE);
+	contains(said.err, "--until is not after --since");
+	RUN(&said, cmd_report, "report", "--since", "all", "--compare");
+	assert_int_equal(said.code, CMD_USAGE);
+	RUN(&said, cmd_report, "report", "--sort", "model");
+	assert_int_equal(said.code, CMD_USAGE);
+	RUN(&said, cmd_report, "report", "--top", "0");
+	assert_int_equal(said.code, CMD_USAGE);
 	RUN(&said, cmd_report, "report", "--by", "team");
 	assert_int_equal(said.code, CMD_USAGE);
 	RUN(&said, cmd_report, "report", "--format", "xml");
