@@ -269,10 +269,13 @@ int bill_read_ledger(struct bill *bill, struct ledger *ledger)
 	static const uint32_t keys = 1u << LEDGER_BY_HOUR | 1u << LEDGER_BY_PROVIDER |
 				     1u << LEDGER_BY_MODEL | 1u << LEDGER_BY_TIER |
 				     1u << LEDGER_BY_ACCOUNT | 1u << LEDGER_BY_SOURCE;
+	const struct ledger_query query = { .since_us = bill->since_s * 1000000,
+					    .until_us = LEDGER_NO_END,
+					    .keys = keys };
 	struct seen seen = { .bill = bill };
 	int err;
 
 	note_providers(&seen);
-	err = ledger_report(ledger, bill->since_s * 1000000, keys, see_row, &seen);
+	err = ledger_report(ledger, &query, see_row, &seen);
 	return err ? err : bill->err;
 }

@@ -188,11 +188,8 @@ static const struct argp_option rows[] = {
 static void parse_time(struct argp_state *state, const char *name, const char *text, int64_t *ret)
 {
 	struct prices_options *options = state->input;
-	struct zone *zone = show_zone(NULL);
-	int err = zone ? show_parse_time(text, zone, options->now_us, ret) : -ENOMEM;
 
-	zone_free(zone);
-	if (err < 0)
+	if (show_parse_since(text, options->now_us, ret) < 0)
 		argp_error(state, "--%s: that is not a time; give " SHOW_TIME_FORMS, name);
 }
 

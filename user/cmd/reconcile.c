@@ -332,7 +332,7 @@ static const struct argp_option rows[] = {
 	{ "also", 'l', "DIR", 0, "The ledger of another node, too; may be repeated", 0 },
 	{ "by", 'b', "KEYS", 0,
 	  "What a row is: day, provider, model, tier, account (default day,provider,model)", 0 },
-	{ "since", 'S', "T", 0, "From that day (UTC) on: " SHOW_SINCE_FORMS " (default 30d)", 0 },
+	{ "since", 'S', "T", 0, "From that day (UTC) on: " SHOW_TIME_FORMS " (default 30d)", 0 },
 	{ "until", 'U', "T", 0, "Until before that day (default today)", 0 },
 	{ "format", 'f', "FORMAT", 0, "table or csv (default table)", 0 },
 	{ "keep", 'k', NULL, 0, "Keep the sums for the daemon's metrics", 0 },
@@ -365,7 +365,7 @@ static void parse_time(struct argp_state *state, const char *name, const char *t
 	struct options *options = state->input;
 
 	if (show_parse_since(text, options->now_us, ret) < 0)
-		argp_error(state, "--%s: that is not a time; give " SHOW_SINCE_FORMS, name);
+		argp_error(state, "--%s: that is not a time; give " SHOW_TIME_FORMS, name);
 }
 
 static void add_path(struct argp_state *state, const char **list, size_t max, size_t *n,

@@ -162,6 +162,15 @@ int show_parse_time(const char *text, const struct zone *zone, int64_t now_us, i
 	return read_time(rest, &tm, ret_us);
 }
 
+int show_parse_since(const char *text, int64_t now_us, int64_t *ret_us)
+{
+	struct zone *zone = show_zone(NULL);
+	int err = zone ? show_parse_time(text, zone, now_us, ret_us) : -ENOMEM;
+
+	zone_free(zone);
+	return err;
+}
+
 struct zone *show_zone(struct ledger *ledger)
 {
 	_cleanup_free_ char *text = ledger ? ledger_get(ledger, "config") : NULL;
