@@ -30,6 +30,7 @@ static char v2[64], top[64]; /* the mount; the test's own cgroup, below it */
 static char bin[] = "/tmp/test_spare.XXXXXX";
 static char made[24][2 * WHO_PATH_LEN]; /* in the order of making */
 static size_t n_made;
+static uid_t as; /* who starts it: root, or who has no rights */
 static pid_t started[16];
 static size_t n_started;
 
@@ -79,6 +80,8 @@ static uint32_t start(const char *name, const char *path, bool in_own)
 		child = fork();
 		if (child == 0) {
 			fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+			if (as && setuid(as))
+				_exit(2);
 			execl(exe, name, "60", NULL);
 			_exit(2);
 		}
@@ -112,6 +115,7 @@ static int setup_all(void **state)
 		fprintf(stderr, "skipped: it needs root and cgroup v2\n");
 		return 0;
 	}
+	chmod(bin, 0755); /* for those without rights, too */
 	snprintf(top, sizeof(top), "/aigress-spare-%d", getpid());
 	for (size_t i = 0; i < 3; i++)
 		copy_sleep(names[i]);
@@ -288,6 +292,40 @@ static void a_service_whose_file_was_replaced_is_known_still(void **state)
 		assert_string_equal(process_of("/", 2), "a kernel thread");
 }
 
+/* Without rights over the host it is a tenant's, by whatever name, in whatever place of its own. */
+static void a_tenant_is_not_spared_by_the_names_that_it_chooses(void **state)
+{
+	char dir[2 * WHO_PATH_LEN];
+	const char *path;
+	uint32_t pid;
+
+	NEEDS_ROOT();
+	as = 65534;
+	path = group("agents");
+	pid = start("kubelet", path, false);
+	assert_null(process_of(path, pid));
+	assert_null(group_of(path));
+	path = group("delegated");
+	snprintf(dir, sizeof(dir), "%s%s", v2, path);
+	assert_int_equal(chown(dir, as, as), 0);
+	path = group("delegated/kubelet.service");
+	snprintf(dir, sizeof(dir), "%s%s", v2, path);
+	assert_int_equal(chown(dir, as, as), 0);
+	pid = start("sleeper", path, false);
+	assert_null(process_of(path, pid));
+	/* a container inside of its own, as if it were a node */
+	path = group("delegated/docker/" ID_A "/kubelet.slice/kubelet.service");
+	group("delegated/docker/" ID_A "/docker/" ID_B);
+	assert_null(process_of(path, start("kubelet", path, true)));
+	as = 0;
+	/* A service without rights of its own is known by its unit. */
+	path = group("system.slice/systemd-resolved.service");
+	as = 65534;
+	assert_string_equal(process_of(path, start("sleeper", path, false)),
+			    "systemd-resolved.service");
+	as = 0;
+}
+
 #define HELD(test) cmocka_unit_test_teardown(test, teardown)
 
 int main(void)
@@ -298,6 +336,7 @@ int main(void)
 		HELD(a_container_that_holds_containers_is_a_node),
 		HELD(a_unit_of_the_node_is_spared_by_any_name),
 		HELD(who_runs_containers_is_spared_by_any_name),
+		HELD(a_tenant_is_not_spared_by_the_names_that_it_chooses),
 		HELD(a_service_whose_file_was_replaced_is_known_still),
 	};
 

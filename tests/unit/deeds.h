@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "enforce/enforcer.h"
+#include "enforce/freezer.h"
 #include "enforce/incident.h"
 #include "ledger/halted.h"
 #include "ledger/overrides.h"
@@ -18,6 +19,8 @@
 
 #define T0   1790000000000000LL
 #define MOST 64
+
+static char root[64]; /* of the cgroups */
 
 /* The world, as the levers see it. */
 static struct {
@@ -90,7 +93,13 @@ static inline int lever_signal(void *arg, uint32_t tgid, uint64_t start_ticks, i
 
 static inline int lever_signal_cgroup(void *arg, const struct who_group *group, int signal)
 {
+	char dir[sizeof(root) + WHO_PATH_LEN];
+
 	world.signals[world.n_group_signals++ % MOST] = signal;
+	if (world.really) {
+		snprintf(dir, sizeof(dir), "%s%s", root, group->path);
+		return freezer_signal(dir, signal);
+	}
 	return world.error;
 }
 
@@ -144,7 +153,6 @@ static inline void told(void *arg, const struct ledger_action *action)
 		loop_stop(world.loop);
 }
 
-static char root[64];
 static struct enforcer_ops actuators = { .gate = lever_gate,
 					 .allowed = lever_grant,
 					 .taken = lever_taken,
@@ -248,6 +256,20 @@ static inline pid_t sleeper(const char *exe)
 		usleep(1000);
 	}
 	return child;
+}
+
+static inline char state_of(pid_t pid)
+{
+	char path[64], line[512], state = '?';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "r");
+	if (file && fgets(line, sizeof(line), file) && strrchr(line, ')'))
+		state = strrchr(line, ')')[2];
+	if (file)
+		fclose(file);
+	return state;
 }
 
 static inline void end(pid_t child)

@@ -104,9 +104,10 @@ struct policy_budget {
 	 */
 	uint32_t spike_permille;
 	int64_t floor_nanos_per_hour;
-	char *zone;        /* time zone name; NULL: the host's */
-	bool is_shared;    /* its counters go over many nodes (policy_remote()) */
-	bool is_default;   /* only for subjects that no other budget names */
+	char *zone;      /* time zone name; NULL: the host's */
+	bool is_shared;  /* its counters go over many nodes (policy_remote()) */
+	bool is_default; /* only for subjects that no other budget names */
+	bool parts_apart; /* per cgroup: those inside of a container, or below a delegated one, count for themselves */
 	bool is_rehearsed; /* nothing is done for this one, whatever is enforced */
 	enum policy_estimates estimates;
 	/*

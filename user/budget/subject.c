@@ -58,7 +58,10 @@ static void name_counter(const struct policy_budget *budget, const struct policy
 	}
 	/* A plain host has no pods: what shares a cgroup is the nearest thing. */
 	if (n <= 0)
-		snprintf(key, size, "cgroup=%s", group->path);
+		snprintf(key, size, "cgroup=%.*s",
+			 group->whole_len && !budget->parts_apart ? (int)group->whole_len :
+								    WHO_PATH_LEN,
+			 group->path);
 }
 
 void policy_forget(struct policy *policy)

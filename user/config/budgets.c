@@ -327,6 +327,7 @@ static const struct config_key budget_keys[] = {
 	{ "match", offsetof(struct policy_budget, match), .fn = config_match },
 	{ "per", offsetof(struct policy_budget, per), config_choice, pers,
 	  .noun = "what shares one counter" },
+	{ "parts-apart", offsetof(struct policy_budget, parts_apart), .fn = config_bool },
 	{ "limit", 0, .fn = read_limit },
 	{ "window", 0, .fn = read_window },
 	{ "zone", offsetof(struct policy_budget, zone), .fn = config_zone },

@@ -70,7 +70,7 @@ static int signal_process(void *arg, uint32_t tgid, uint64_t start_ticks, int si
 		err = watchdog_process(actuators->watchdog, true, tgid, start_ticks);
 	if (!err)
 		err = freezer_signal_process(tgid, start_ticks, signal);
-	if (signal == SIGCONT)
+	if (signal == SIGCONT || signal == SIGKILL)
 		(void)watchdog_process(actuators->watchdog, false, tgid, start_ticks);
 	return err;
 }

@@ -160,7 +160,7 @@ static bool has_pending(const struct incident *incident)
 	struct applied *applied, *next;
 
 	HASH_ITER(hh, incident->applied_list, applied, next)
-		if (applied->kill_ns)
+		if (applied->due_ns)
 			return true;
 	return false;
 }

@@ -6,8 +6,10 @@
 #include <fnmatch.h>
 #include <fts.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -30,11 +32,12 @@ static const char *const services[] = { "init",        "systemd",      "systemd-
  * Units that hold nothing but a node's services, however their executables are called. Not
  * ssh.service: where no PAM moves them, its users' programs stay in it.
  */
-static const char *const units[] = { "kubelet.service",        "containerd.service",
-				     "docker.service",         "cri-docker.service",
-				     "crio.service",           "k3s*.service",
-				     "k0s*.service",           "rke2-*.service",
-				     "snap.microk8s.*.service" };
+static const char *const units[] = {
+	"kubelet.service",    "containerd.service", "docker.service",
+	"cri-docker.service", "crio.service",       "k3s*.service",
+	"k0s*.service",       "rke2-*.service",     "snap.microk8s.*.service",
+	"systemd-*.service",  "dbus*.service"
+};
 
 static bool is_among(const char *const *patterns, size_t n, const char *name)
 {
@@ -46,25 +49,30 @@ static bool is_among(const char *const *patterns, size_t n, const char *name)
 
 /* ---- where it lives ---- */
 
+/*
+ * True if all of the path was made by the host's root: below a cgroup that is delegated, directories are its
+ * tenant's and called what the tenant likes (cgroup-v2.rst, "Delegation").
+ */
+static bool is_roots(const char *cgroup_root, const char *path)
+{
+	char dir[4096];
+	struct stat st;
+
+	for (size_t len = 0; path[len] == '/' && path[len + 1];) {
+		len += 1 + strcspn(path + len + 1, "/");
+		snprintf(dir, sizeof(dir), "%s%.*s", cgroup_root, (int)len, path);
+		if (lstat(dir, &st) || st.st_uid != 0)
+			return false;
+	}
+	return true;
+}
+
 /* A cgroup. */
 struct home {
-	bool is_container; /* in one, which is no node itself */
-	bool is_node;      /* in a container that holds containers */
-	char unit[WHO_NAME_LEN];
+	bool is_container;       /* in one, which is no node itself */
+	bool is_node;            /* in a container that holds containers */
+	char unit[WHO_NAME_LEN]; /* as the host's root called it; else empty */
 };
-
-/* The directory of the container that a path leads into: up to the name that identifies it. */
-static void find_container(const char *path, const char *container, char top[WHO_PATH_LEN])
-{
-	struct who_group group;
-	size_t len = 0;
-
-	do {
-		len += 1 + strcspn(path + len + 1, "/");
-		snprintf(top, WHO_PATH_LEN, "%.*s", (int)len, path);
-		who_parse_path(top, &group);
-	} while (path[len] && strcmp(group.container, container));
-}
 
 static bool holds_containers(const char *cgroup_root, const char *top)
 {
@@ -97,27 +105,14 @@ static struct home home_of(const char *cgroup_root, const char *path)
 	struct home home = { 0 };
 
 	who_parse_path(path, &group);
-	snprintf(home.unit, sizeof(home.unit), "%s", group.unit);
+	if (is_roots(cgroup_root, path))
+		snprintf(home.unit, sizeof(home.unit), "%s", group.unit);
 	if (!group.container[0])
 		return home;
-	find_container(path, group.container, top);
+	snprintf(top, sizeof(top), "%.*s", (int)who_container_len(path, group.container), path);
 	home.is_node = holds_containers(cgroup_root, top);
 	home.is_container = !home.is_node;
 	return home;
-}
-
-/*
- * Containers whose cgroup has no name that is known as one: systemd-nspawn, `runc run`, a sandbox.
- * aigress itself is in the host's pid namespace, or would see no other process.
- */
-static bool has_own_pids(uint32_t tgid)
-{
-	struct stat own, host;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%u/ns/pid", tgid);
-	return stat(path, &own) == 0 && stat("/proc/self/ns/pid", &host) == 0 &&
-	       (own.st_ino != host.st_ino || own.st_dev != host.st_dev);
 }
 
 static bool lives_in_container(uint32_t tgid)
@@ -178,8 +173,59 @@ static bool runs_containers(uint32_t tgid, unsigned *left)
 
 /* ---- who it is ---- */
 
-/* NULL: gone. ret_is_kernel: it has no executable at all. */
-static const char *name_of(uint32_t tgid, char exe[PATH_MAX], bool *ret_is_kernel)
+/* proc(5), CapEff of /proc/PID/status; 0: it is gone. */
+static uint64_t rights_of(uint32_t tgid)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[64], line[512];
+
+	snprintf(path, sizeof(path), "/proc/%u/status", tgid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, "CapEff:", 7))
+			return strtoull(line + 7, NULL, 16);
+	return 0;
+}
+
+static bool shares_ns(uint32_t tgid, const char *kind)
+{
+	struct stat its, own;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/ns/%s", tgid, kind);
+	if (stat(path, &its))
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
+	return stat(path, &own) == 0 && own.st_ino == its.st_ino && own.st_dev == its.st_dev;
+}
+
+/*
+ * May it administer the host? Whoever does could end this process as well, so nothing is gained by
+ * calling itself what is spared. A tenant, also one who is root of a container or of a user
+ * namespace, does not. Between: a container that is a node has the host's user namespace, or is a tenant's.
+ */
+static bool rules_host(uint32_t tgid)
+{
+	return rights_of(tgid) >> CAP_SYS_ADMIN & 1 && shares_ns(tgid, "user");
+}
+
+/* PF_KTHREAD of include/linux/sched.h, in field 9 of /proc/PID/stat: proc(5). */
+static bool is_kernel_thread(uint32_t tgid)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[64], line[1024];
+	const char *behind;
+	unsigned flags = 0;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", tgid);
+	file = fopen(path, "re");
+	behind = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	return behind && sscanf(behind + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+	       flags & 0x00200000;
+}
+
+/* The last part of its executable's path; NULL: it is gone, or has none. */
+static const char *name_of(uint32_t tgid, char exe[PATH_MAX])
 {
 	static const char gone[] = " (deleted)";
 	char path[64], *slash;
@@ -187,7 +233,6 @@ static const char *name_of(uint32_t tgid, char exe[PATH_MAX], bool *ret_is_kerne
 
 	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
 	n = readlink(path, exe, PATH_MAX - 1);
-	*ret_is_kernel = n < 0 && errno == ENOENT && process_start_time(tgid);
 	if (n <= 0)
 		return NULL;
 	exe[n] = '\0';
@@ -202,7 +247,6 @@ static const char *exempt_one(const struct home *home, uint32_t tgid, unsigned *
 {
 	const char *name, *found = NULL;
 	char exe[PATH_MAX];
-	bool is_kernel;
 
 	if (tgid == 0)
 		return "a process outside this pid namespace";
@@ -210,17 +254,20 @@ static const char *exempt_one(const struct home *home, uint32_t tgid, unsigned *
 		return "pid 1";
 	if (tgid == (uint32_t)getpid())
 		return "aigress itself";
-	name = name_of(tgid, exe, &is_kernel);
-	if (!name)
-		return is_kernel ? "a kernel thread" : NULL;
-	if (home->is_container || (!home->is_node && has_own_pids(tgid)))
+	if (is_kernel_thread(tgid))
+		return "a kernel thread";
+	if (home->is_container || (!home->is_node && !shares_ns(tgid, "pid")))
 		return NULL;
-	if (is_among(services, ARRAY_SIZE(services), name))
-		found = name;
-	else if (is_among(units, ARRAY_SIZE(units), home->unit))
+	if (rules_host(tgid)) {
+		name = name_of(tgid, exe);
+		if (name && is_among(services, ARRAY_SIZE(services), name))
+			found = name;
+		else if (runs_containers(tgid, left))
+			return "it runs containers";
+	}
+	/* Also those of its processes that have no rights over the host. */
+	if (!found && !home->is_node && is_among(units, ARRAY_SIZE(units), home->unit))
 		found = home->unit;
-	else if (runs_containers(tgid, left))
-		return "it runs containers";
 	if (!found)
 		return *left ? NULL : "too many processes to look at";
 	snprintf(buf, size, "%s", found);

@@ -4,11 +4,12 @@
  * threads, and what a host needs to stay a node and be reached (the kubelet, container runtimes,
  * sshd, systemd).
  *
- * Where a process lives decides, not what it calls itself. Inside a container there is no kubelet:
- * a program of that name there is a workload's like any. Outside, a service of the node is known
- * by the name of its executable, by its systemd unit, or because a child of it lives in a container.
- * A container that holds containers is a node itself (kind, k3d, Docker in Docker), and has the
- * same services; no unprivileged process can make a cgroup below its own.
+ * What a process is and where it lives decide, not what it calls itself. Inside a container there is no
+ * kubelet: a program of that name there is a workload's like any. Outside, a service of the node may administer the
+ * host (CAP_SYS_ADMIN over the host's user namespace: who has that can end this process, too), and is
+ * known by its executable or because a child of it lives in a container; or it lives in a systemd unit of the
+ * node, in cgroups that the host's root made. A container that holds containers is a node itself (kind, k3d,
+ * Docker in Docker), and its services have the same rights.
  */
 #ifndef ENFORCE_EXEMPT_H
 #define ENFORCE_EXEMPT_H

@@ -2,7 +2,6 @@
 #include "enforce/family.h"
 
 #include <errno.h>
-#include <fts.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,9 +12,9 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "enforce/exempt.h"
+#include "enforce/members.h"
 #include "who/process.h"
 
-#define LISTED_MAX 4096 /* processes of a cgroup that are looked at */
 #define ROUNDS_MAX \
 	64 /* generations below a caller; a tenant can make more, and gains a call by it */
 
@@ -65,7 +64,7 @@ static bool is_init(uint32_t tgid)
 	return false;
 }
 
-static void name_of(uint32_t tgid, char ret[FAMILY_NAME_LEN])
+void family_name(uint32_t tgid, char ret[FAMILY_NAME_LEN])
 {
 	char path[64], exe[PATH_MAX], *slash;
 	ssize_t n;
@@ -78,32 +77,14 @@ static void name_of(uint32_t tgid, char ret[FAMILY_NAME_LEN])
 	text_plain(n > 0 ? (slash ? slash + 1 : exe) : "?", ret, FAMILY_NAME_LEN);
 }
 
-static void list_procs(struct list *list, const char *file)
+/* Those of the cgroup and below it, in order. */
+static void list_cgroup(struct list *list, const char *dir)
 {
-	_cleanup_fclose_ FILE *procs = fopen(file, "re");
-	unsigned tgid;
+	uint32_t tgids[MEMBERS_MAX];
+	int n = members_list(dir, tgids);
 
-	while (procs && list->n < LISTED_MAX && fscanf(procs, "%u", &tgid) == 1)
-		if (tgid)
-			list->rows[list->n++] = (struct listed){ tgid, parent_of(tgid), false };
-}
-
-/* Those of the cgroup and below it. 0 or -errno. */
-static int list_cgroup(struct list *list, const char *dir)
-{
-	char root[PATH_MAX], *const roots[] = { root, NULL };
-	FTSENT *entry;
-	FTS *tree;
-
-	snprintf(root, sizeof(root), "%s", dir);
-	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV | FTS_NOSTAT, NULL);
-	if (!tree)
-		return -errno;
-	while ((entry = fts_read(tree)))
-		if (!strcmp(entry->fts_name, "cgroup.procs"))
-			list_procs(list, entry->fts_path);
-	fts_close(tree);
-	return 0;
+	for (int i = 0; i < n; i++)
+		list->rows[list->n++] = (struct listed){ tgids[i], parent_of(tgids[i]), false };
 }
 
 static int by_tgid(const void *a, const void *b)
@@ -132,7 +113,7 @@ static void spare(struct family *family, uint32_t tgid)
 {
 	struct family_member member = { .tgid = tgid };
 
-	name_of(tgid, member.exe);
+	family_name(tgid, member.exe);
 	if (family->n_spared < FAMILY_SPARED)
 		family->spared[family->n_spared] = member;
 	family->n_spared++;
@@ -152,7 +133,7 @@ static void join(struct family *family, const char *cgroup_root, uint32_t tgid, 
 		spare(family, tgid);
 		return;
 	}
-	name_of(tgid, member.exe);
+	family_name(tgid, member.exe);
 	family->members[family->n++] = member;
 }
 
@@ -173,7 +154,7 @@ static void join_ancestors(struct family *family, const char *cgroup_root, struc
 static void join_descendants(struct family *family, const char *cgroup_root, struct list *list,
 			     uint32_t caller)
 {
-	bool is_child[LISTED_MAX + 1] = { false }, has_more = true;
+	bool is_child[MEMBERS_MAX + 1] = { false }, has_more = true;
 
 	for (unsigned round = 0; has_more && round < ROUNDS_MAX; round++) {
 		has_more = false;
@@ -192,7 +173,7 @@ static void join_descendants(struct family *family, const char *cgroup_root, str
 
 int family_find(struct family *family, const char *cgroup_root, uint32_t caller)
 {
-	_cleanup_free_ struct listed *rows = calloc(LISTED_MAX + 1, sizeof(*rows));
+	_cleanup_free_ struct listed *rows = calloc(MEMBERS_MAX + 1, sizeof(*rows));
 	struct list list = { .rows = rows };
 	struct listed *self;
 	char dir[PATH_MAX];
@@ -202,8 +183,7 @@ int family_find(struct family *family, const char *cgroup_root, uint32_t caller)
 	if (!process_start_time(caller))
 		return -ESRCH;
 	snprintf(dir, sizeof(dir), "%s%s", cgroup_root, family->group.path);
-	(void)list_cgroup(&list, dir);
-	qsort(list.rows, list.n, sizeof(*list.rows), by_tgid);
+	list_cgroup(&list, dir);
 	self = find(&list, caller);
 	if (!self) { /* it has moved */
 		list.rows[list.n++] = (struct listed){ caller, parent_of(caller), false };

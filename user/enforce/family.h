@@ -35,6 +35,9 @@ struct family {
  */
 int family_find(struct family *family, const char *cgroup_root, uint32_t caller);
 
+/* The last part of its executable's path, as far as it may be shown; "?": it is gone. */
+void family_name(uint32_t tgid, char ret[FAMILY_NAME_LEN]);
+
 /* "python3 (12), sh (10); spared: tini (1)", cut to size. Returns buf. */
 char *family_text(const struct family *family, char *buf, size_t size);
 

@@ -3,14 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 
 #include "base/cleanup.h"
+#include "enforce/members.h"
 #include "who/process.h"
 
 static int write_word(const char *path, const char *word)
@@ -119,6 +120,35 @@ int freezer_set(const char *dir, bool frozen)
 	return access(dir, F_OK) < 0 ? -ENOENT : set_v1(dir, frozen);
 }
 
+static bool has_line(const char *path, const char *line)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	char text[256];
+	bool has = false;
+
+	while (file && !has && fgets(text, sizeof(text), file)) {
+		text[strcspn(text, "\n")] = '\0';
+		has = !strcmp(text, line);
+	}
+	return has;
+}
+
+bool freezer_is_frozen(const char *dir)
+{
+	char path[2 * PATH_MAX + 16], mount[PATH_MAX], group[PATH_MAX];
+	unsigned pid = first_of(dir);
+
+	snprintf(path, sizeof(path), "%s/cgroup.freeze", dir);
+	if (access(path, F_OK) == 0) {
+		snprintf(path, sizeof(path), "%s/cgroup.events", dir);
+		return has_line(path, "frozen 1");
+	}
+	if (!pid || find_mount(mount, sizeof(mount)) || find_path(pid, group, sizeof(group)))
+		return !pid;
+	snprintf(path, sizeof(path), "%s%s/freezer.state", mount, group);
+	return has_line(path, "FROZEN");
+}
+
 /* ---- signals ---- */
 
 int freezer_signal_process(uint32_t tgid, uint64_t start_ticks, int signal)
@@ -133,71 +163,61 @@ int freezer_signal_process(uint32_t tgid, uint64_t start_ticks, int signal)
 	return pidfd_send_signal(fd, signal, NULL, 0) < 0 ? -errno : 0;
 }
 
-static bool is_stopped(unsigned pid)
+#define BATCH 64
+
+/*
+ * Signals those of `tgids` that are in the cgroup still once a descriptor holds them: a number that was listed
+ * may be another process's by now, of whatever cgroup, but not while its descriptor's process lives. ret_sent
+ * counts those that were not stopped already. 0, or the first -errno that is not "gone".
+ */
+static int signal_batch(const char *dir, const uint32_t *tgids, size_t n, int signal,
+			size_t *ret_sent)
 {
-	_cleanup_fclose_ FILE *file = NULL;
-	char path[64], line[1024];
-	const char *behind;
+	uint32_t now[MEMBERS_MAX];
+	int fds[BATCH], n_now, err = 0;
 
-	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	file = fopen(path, "re");
-	if (!file || !fgets(line, sizeof(line), file))
-		return true;
-	behind = strrchr(line, ')');
-	return behind && strchr("TtZX", behind[2]);
-}
+	for (size_t i = 0; i < n; i++)
+		fds[i] = pidfd_open((pid_t)tgids[i], 0);
+	n_now = members_list(dir, now);
+	for (size_t i = 0; i < n; i++) {
+		bool is_there = n_now > 0 && bsearch(&tgids[i], now, (size_t)n_now, sizeof(*now),
+						     members_compare);
 
-/* ret_sent counts those that were not stopped already. */
-static int signal_listed(FILE *procs, int signal, size_t *ret_sent)
-{
-	unsigned pid;
-	int err = 0;
-
-	while (fscanf(procs, "%u", &pid) == 1) {
-		int one;
-
-		if (!pid || (pid_t)pid == getpid() || (signal == SIGSTOP && is_stopped(pid)))
+		if (fds[i] < 0)
 			continue;
-		one = freezer_signal_process(pid, 0, signal);
-		*ret_sent += !one;
-		if (one && one != -ESRCH && !err)
-			err = one;
+		if (is_there && pidfd_send_signal(fds[i], signal, NULL, 0) == 0)
+			++*ret_sent;
+		else if (is_there && errno != ESRCH && !err)
+			err = -errno;
+		close(fds[i]);
 	}
 	return err;
 }
 
 static int signal_tree(const char *dir, int signal, size_t *ret_sent)
 {
-	char root[PATH_MAX], *const roots[] = { root, NULL };
-	FTSENT *entry;
-	int err = 0;
-	FTS *tree;
+	uint32_t tgids[MEMBERS_MAX], kept = 0;
+	int n = members_list(dir, tgids), err = n < 0 ? n : 0;
 
-	snprintf(root, sizeof(root), "%s", dir);
-	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV | FTS_NOSTAT, NULL);
-	if (!tree)
-		return -errno;
-	while ((entry = fts_read(tree))) {
-		_cleanup_fclose_ FILE *procs = NULL;
+	for (int i = 0; i < n; i++)
+		if (tgids[i] != (uint32_t)getpid() &&
+		    !(signal == SIGSTOP && process_is_stopped(tgids[i])))
+			tgids[kept++] = tgids[i];
+	for (uint32_t at = 0; at < kept; at += BATCH) {
+		int one = signal_batch(dir, tgids + at, kept - at < BATCH ? kept - at : BATCH,
+				       signal, ret_sent);
 
-		if (strcmp(entry->fts_name, "cgroup.procs"))
-			continue;
-		procs = fopen(entry->fts_path, "re");
-		if (procs) {
-			int one = signal_listed(procs, signal, ret_sent);
-
-			err = err ? err : one;
-		}
+		err = err ? err : one;
 	}
-	fts_close(tree);
 	return err;
 }
 
 int freezer_signal(const char *dir, int signal)
 {
-	int err = access(dir, F_OK) < 0 ? -errno : 0;
+	bool may_fork = signal == SIGSTOP || signal == SIGKILL;
+	int err = 0;
 
-	for (int pass = 0; !err && pass < (signal == SIGSTOP ? FREEZER_PASSES : 1); pass++) {
+	for (int pass = 0; !err && pass < (may_fork ? FREEZER_PASSES : 1); pass++) {
 		size_t sent = 0;
 
 		err = signal_tree(dir, signal, &sent);

@@ -18,9 +18,11 @@
  * freezer is there, or the v1 one holds all processes in its root.
  */
 int freezer_set(const char *dir, bool frozen);
+/* Does all of it stand, or is nobody there? */
+bool freezer_is_frozen(const char *dir);
 
 /*
- * Sends a signal to each process of a cgroup and below, except this one. SIGSTOP goes round until
+ * Sends a signal to each process of a cgroup and below, except this one. SIGSTOP and SIGKILL go round until
  * a pass finds none that runs, FREEZER_PASSES at most, for what forks meanwhile. 0, or the first
  * -errno that is not "gone".
  */

@@ -15,8 +15,7 @@
 static void applied_free(struct enforcer *enforcer, struct applied *applied)
 {
 	HASH_DEL(applied->incident->applied_list, applied);
-	if (applied->kill_ns)
-		LIST_REMOVE(applied, pending);
+	due_drop(applied);
 	enforcer->n_actions--;
 	free(applied->group);
 	free(applied->family);

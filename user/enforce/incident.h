@@ -27,14 +27,16 @@ struct applied {
 	LIST_ENTRY(applied) holding; /* in held.applied_list, while it holds */
 	struct incident *incident;
 	struct target target;
-	uint64_t cgroup;  /* whose member it is, for a signal or a freeze */
-	char *name;       /* "process 12 (python3)" */
-	bool is_void;     /* protected or rehearsed: nothing is done to it */
-	bool holds;       /* a gate, a stop or a freeze, by the step's action */
-	bool is_soft;     /* a gate without a reset, for what calls in flight will cost */
-	bool is_hard;     /* a gate that stops live connections, and will as long as it holds */
-	int error;        /* of the last try to hold */
-	uint64_t kill_ns; /* CLOCK_MONOTONIC of the SIGKILL; 0: none is due */
+	uint64_t cgroup; /* whose member it is, for a signal or a freeze */
+	char *name;      /* "process 12 (python3)" */
+	bool is_void;    /* protected or rehearsed: nothing is done to it */
+	bool holds;      /* a gate, a stop or a freeze, by the step's action */
+	bool is_soft;    /* a gate without a reset, for what calls in flight will cost */
+	bool is_hard;    /* a gate that stops live connections, and will as long as it holds */
+	int error;       /* of the last try to hold */
+	int cut_error;   /* of the reset that goes with a stop or a freeze */
+	uint64_t due_ns; /* CLOCK_MONOTONIC of a SIGKILL, or of a look at what came of it; 0: none */
+	uint64_t look_until_ns;  /* 0: it is the SIGKILL that is due */
 	struct family *family;   /* of a caller that is killed with its kin; NULL: not so */
 	struct who_group *group; /* what a signal or a freeze is for; NULL: the process */
 	uint64_t done_ticks; /* when a cgroup was killed, as process start times count; 0: not */
@@ -104,6 +106,11 @@ struct enforcer {
 	size_t n_buckets, n_allowances;  /* in use; of these, allowances */
 	struct enforcer_stats stats;
 };
+
+static inline const char *enforcer_root(const struct enforcer *enforcer)
+{
+	return enforcer->actuators.cgroup_root ?: "/sys/fs/cgroup";
+}
 
 /* No step of its own: nothing is written of it. */
 static inline bool incident_is_allowance(const struct incident *incident)
@@ -190,6 +197,17 @@ void gate_each(struct enforcer *enforcer, struct incident *incident,
 /* Signals the process or the cgroup that it was applied to. 0 or -errno; -EOPNOTSUPP as gate_pull(). */
 int signal_pull(struct enforcer *enforcer, const struct applied *applied, int signal);
 
+/* ---- effect.c ---- */
+
+/* The action was taken: looks for what came of it, and then writes that as the row. */
+void effect_begin(struct enforcer *enforcer, struct applied *applied, int64_t now_us);
+/* Looks once more; is_last: and writes what it finds. */
+void effect_look(struct enforcer *enforcer, struct applied *applied, bool is_last);
+/* Sets when applied->due_ns is, and the timer. */
+void due_at(struct enforcer *enforcer, struct applied *applied, uint64_t at_ns);
+void due_drop(struct applied *applied);
+void due_arm(struct enforcer *enforcer);
+
 /* ---- target.c ---- */
 
 /*
@@ -231,6 +249,7 @@ int suspend_undo(struct enforcer *enforcer, const struct applied *applied);
 void kill_apply(struct enforcer *enforcer, struct incident *incident,
 		const struct policy_verdict *verdict, const struct policy_subject *subject,
 		int64_t now_us);
+/* Does what is due. */
 void kill_on_grace(void *arg);
 /* Counts the kills of the last hour that the ledger knows of. */
 void kill_recall(struct enforcer *enforcer);

@@ -14,25 +14,28 @@
 
 #define EFFECT_NS (60 * NS_PER_S) /* a call within this shows that a kill did not help */
 #define WHOM_LEN  800             /* of a row's result */
-
-static void arm_grace(struct enforcer *enforcer)
-{
-	uint64_t now_ns = clock_mono_ns(), after_ns = 0;
-	struct applied *applied;
-
-	LIST_FOREACH(applied, &enforcer->pending, pending) {
-		uint64_t wait_ns = applied->kill_ns > now_ns ? applied->kill_ns - now_ns : 1;
-
-		if (!after_ns || wait_ns < after_ns)
-			after_ns = wait_ns;
-	}
-	if (enforcer->grace)
-		(void)loop_arm(enforcer->grace, after_ns);
-}
+#define ROUNDS    8               /* of stopping a family that forks */
 
 static uint64_t ticks_now(void)
 {
 	return clock_ns(CLOCK_BOOTTIME) / (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+/*
+ * Stops a family, so that none of it forks while it is being listed: whoever was begun before that is found in
+ * the next round, as a child of one who stands.
+ */
+static void hold_still(struct enforcer *enforcer, struct family *family, uint32_t caller)
+{
+	const struct enforcer_ops *actuators = &enforcer->actuators;
+	size_t stopped = 0;
+
+	for (int round = 0; actuators->signal && round < ROUNDS && stopped < family->n; round++) {
+		for (; stopped < family->n; stopped++)
+			(void)actuators->signal(actuators->arg, family->members[stopped].tgid,
+						family->members[stopped].start_ticks, SIGSTOP);
+		(void)family_find(family, enforcer_root(enforcer), caller);
+	}
 }
 
 /* Under the v1 freezer a SIGKILL waits for the thaw: freezer-subsystem.rst. */
@@ -40,16 +43,15 @@ static int kill_now(struct enforcer *enforcer, const struct applied *applied)
 {
 	const struct who_group *group = applied->family ? &applied->family->group : applied->group;
 	struct target frozen = { .id = applied->cgroup };
-	int err = signal_pull(enforcer, applied, SIGKILL);
+	int err;
+
+	if (applied->family)
+		hold_still(enforcer, applied->family, (uint32_t)applied->target.tgid);
+	err = signal_pull(enforcer, applied, SIGKILL);
 
 	if (!err && group && hold_stands(enforcer, HOLD_FREEZE, frozen) && enforcer->actuators.freeze)
 		(void)enforcer->actuators.freeze(enforcer->actuators.arg, group, false);
 	return err;
-}
-
-static const char *root_of(const struct enforcer *enforcer)
-{
-	return enforcer->actuators.cgroup_root ?: "/sys/fs/cgroup";
 }
 
 /* From now on who begins in its place shows that it did not help. */
@@ -64,12 +66,11 @@ static void finish_kill(struct enforcer *enforcer, struct applied *applied)
 	int64_t now_us = clock_wall_us();
 	int err;
 
-	LIST_REMOVE(applied, pending);
-	applied->kill_ns = 0;
+	due_drop(applied);
 	enforcer_expire_at(enforcer, INT64_MIN);
 	/* What the living ones have begun meanwhile. */
 	if (applied->family)
-		(void)family_find(applied->family, root_of(enforcer),
+		(void)family_find(applied->family, enforcer_root(enforcer),
 				  (uint32_t)applied->target.tgid);
 	/* Another process may have the pid by now. */
 	if (!applied->group && !applied->family &&
@@ -87,8 +88,7 @@ static void finish_kill(struct enforcer *enforcer, struct applied *applied)
 		applied_write(enforcer, applied, now_us, ACTION_FAILED, "failed: SIGKILL: %s",
 			      strerror(-err));
 	else
-		applied_write(enforcer, applied, now_us, ACTION_FINISHED,
-			      "done: SIGKILL after the grace");
+		effect_begin(enforcer, applied, now_us);
 }
 
 void kill_on_grace(void *arg)
@@ -99,10 +99,14 @@ void kill_on_grace(void *arg)
 
 	for (applied = LIST_FIRST(&enforcer->pending); applied; applied = next) {
 		next = LIST_NEXT(applied, pending);
-		if (applied->kill_ns <= now_ns)
+		if (applied->due_ns > now_ns)
+			continue;
+		if (applied->look_until_ns)
+			effect_look(enforcer, applied, false);
+		else
 			finish_kill(enforcer, applied);
 	}
-	arm_grace(enforcer);
+	due_arm(enforcer);
 }
 
 static void start_kill(struct enforcer *enforcer, struct applied *applied, int64_t now_us)
@@ -112,7 +116,7 @@ static void start_kill(struct enforcer *enforcer, struct applied *applied, int64
 	int err = 0;
 
 	if (applied->family) {
-		err = family_find(applied->family, root_of(enforcer),
+		err = family_find(applied->family, enforcer_root(enforcer),
 				  (uint32_t)applied->target.tgid);
 		strcpy(whom, ": ");
 		family_text(applied->family, whom + 2, sizeof(whom) - 2);
@@ -127,12 +131,10 @@ static void start_kill(struct enforcer *enforcer, struct applied *applied, int64
 	}
 	if (!grace_ns) {
 		note_end(applied);
-		applied_write(enforcer, applied, now_us, ACTION_DONE, "done: SIGKILL%s", whom);
+		effect_begin(enforcer, applied, now_us);
 		return;
 	}
-	applied->kill_ns = clock_mono_ns() + grace_ns;
-	LIST_INSERT_HEAD(&enforcer->pending, applied, pending);
-	arm_grace(enforcer);
+	due_at(enforcer, applied, clock_mono_ns() + grace_ns);
 	applied_write(enforcer, applied, now_us, ACTION_DONE, "done: SIGTERM, SIGKILL in %llu s%s",
 		      (unsigned long long)((grace_ns + NS_PER_S - 1) / NS_PER_S), whom);
 }
@@ -212,7 +214,7 @@ void kill_apply(struct enforcer *enforcer, struct incident *incident,
 	struct applied *applied = find_targets(enforcer, incident, verdict, subject, is_cgroup,
 					       &is_new, now_us);
 
-	if (!applied)
+	if (!applied || applied->due_ns)
 		return;
 	if (is_new && applied->family)
 		judge_effect(enforcer, incident, verdict, subject, now_us);

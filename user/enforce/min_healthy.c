@@ -20,7 +20,7 @@ static bool is_hurt(const struct enforcer *enforcer, uint64_t cgroup)
 		if (action != POLICY_FREEZE && action != POLICY_STOP && action != POLICY_KILL)
 			continue;
 		for (applied = incident->applied_list; applied; applied = applied->hh.next)
-			if (applied->cgroup == cgroup && (applied->holds || applied->kill_ns))
+			if (applied->cgroup == cgroup && (applied->holds || applied->due_ns))
 				return true;
 	}
 	return false;

@@ -24,6 +24,8 @@ static void release(struct enforcer *enforcer, struct applied *applied, const ch
 		err = gate_pull(enforcer, applied->target.id);
 		err = err == -ENOENT ? 0 : err;
 	} else {
+		if (applied->look_until_ns)
+			effect_look(enforcer, applied, true);
 		err = suspend_undo(enforcer, applied);
 	}
 	if (err)
@@ -52,10 +54,11 @@ static void cancel_kills(struct incident *incident, int64_t now_us, struct enfor
 	struct applied *applied, *next;
 
 	HASH_ITER(hh, incident->applied_list, applied, next) {
-		if (!applied->kill_ns)
+		if (applied->look_until_ns)
+			effect_look(enforcer, applied, true);
+		if (!applied->due_ns)
 			continue;
-		LIST_REMOVE(applied, pending);
-		applied->kill_ns = 0;
+		due_drop(applied);
 		applied_write(enforcer, applied, now_us, ACTION_ENDED,
 			      "ended: no SIGKILL will follow");
 	}

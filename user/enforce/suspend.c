@@ -84,7 +84,7 @@ void suspend_apply(struct enforcer *enforcer, struct incident *incident,
 	bool is_cgroup = step->action == POLICY_FREEZE || step->target == POLICY_CGROUP, is_new;
 	struct applied *applied = find_targets(enforcer, incident, verdict, subject, is_cgroup,
 					       &is_new, now_us);
-	int err, cut = 0;
+	int err;
 
 	if (!applied || (!applied->holds && !min_healthy_stay(enforcer, applied, verdict, now_us)))
 		return;
@@ -92,16 +92,14 @@ void suspend_apply(struct enforcer *enforcer, struct incident *incident,
 	if (!is_new && err == applied->error)
 		return;
 	applied->error = err;
-	if (!err && step->cut && verdict->cgroup)
-		cut = gate_reset(enforcer, verdict->cgroup);
+	applied->cut_error = !err && step->cut && verdict->cgroup ?
+				     gate_reset(enforcer, verdict->cgroup) :
+				     0;
 	if (err)
 		applied_write(enforcer, applied, now_us, ACTION_FAILED, "failed: %s",
 			      strerror(-err));
-	else if (cut)
-		applied_write(enforcer, applied, now_us, ACTION_DONE,
-			      "done, but live connections stay: %s", strerror(-cut));
 	else
-		applied_write(enforcer, applied, now_us, ACTION_DONE, "done");
+		effect_begin(enforcer, applied, now_us);
 }
 
 /* ---- after a restart ---- */

@@ -14,7 +14,7 @@ static const char *find_reason(struct enforcer *enforcer, const struct policy_ve
 			       const struct policy_subject *subject, bool is_cgroup, char *buf,
 			       size_t size)
 {
-	const char *root = enforcer->actuators.cgroup_root ?: "/sys/fs/cgroup";
+	const char *root = enforcer_root(enforcer);
 	const char *path = subject->group->path;
 
 	if (verdict->is_protected)

@@ -20,6 +20,8 @@
 
 struct path {
 	uint64_t id;
+	uint64_t placed_ns; /* when place was asked for; 0: never */
+	struct cgroups_place place;
 	UT_hash_handle hh; /* in the order of last use */
 	char text[];
 };
@@ -230,6 +232,68 @@ const char *cgroups_path(struct cgroups *cgroups, uint64_t id)
 		(void)scan(cgroups);
 	}
 	return look_up(cgroups, id);
+}
+
+/* ---- what it is a part of ---- */
+
+/* cgroup-v2.rst, "Threads": its processes live in the domain above. */
+static bool is_threaded(const struct cgroups *cgroups, const char *path)
+{
+	static const char threaded[] = "threaded\n";
+	char name[WHO_PATH_LEN + 16], text[sizeof(threaded)] = "";
+	_cleanup_close_ int fd = -1;
+
+	snprintf(name, sizeof(name), "%s/cgroup.type", path + 1);
+	fd = openat(cgroups->root, name, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, text, sizeof(text)) == sizeof(threaded) - 1 &&
+	       !memcmp(text, threaded, sizeof(threaded) - 1);
+}
+
+static uint64_t domain_of(const struct cgroups *cgroups, uint64_t id, const char *path)
+{
+	char above[WHO_PATH_LEN];
+
+	snprintf(above, sizeof(above), "%s", path);
+	while (above[1] && is_threaded(cgroups, above)) {
+		*strrchr(above, '/') = '\0';
+		id = cgroups_id(cgroups, *above ? above : "/");
+	}
+	return id;
+}
+
+/* The topmost directory on the way that is not root's: what was delegated (cgroup-v2.rst, "Delegation"). */
+static size_t delegated_len(const struct cgroups *cgroups, const char *path)
+{
+	char dir[WHO_PATH_LEN];
+	struct stat st;
+	size_t len = 0;
+
+	while (path[len] == '/' && path[len + 1]) {
+		len += 1 + strcspn(path + len + 1, "/");
+		snprintf(dir, sizeof(dir), "%.*s", (int)len, path);
+		if (fstatat(cgroups->root, dir + 1, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid)
+			break;
+	}
+	return len;
+}
+
+struct cgroups_place cgroups_place(struct cgroups *cgroups, uint64_t id)
+{
+	uint64_t now_ns = clock_mono_ns();
+	struct path *entry;
+
+	HASH_FIND(hh, cgroups->paths, &id, sizeof(id), entry);
+	if (!entry || cgroups->root < 0)
+		return (struct cgroups_place){ .domain = id, .delegated_len = WHO_PATH_LEN };
+	if (!entry->placed_ns || now_ns - entry->placed_ns > CGROUPS_RESCAN_NS) {
+		/* What is gone stays what it was. */
+		if (!entry->placed_ns || cgroups_id(cgroups, entry->text) == id) {
+			entry->place.domain = domain_of(cgroups, id, entry->text) ?: id;
+			entry->place.delegated_len = delegated_len(cgroups, entry->text);
+		}
+		entry->placed_ns = now_ns;
+	}
+	return entry->place;
 }
 
 /* By their ids: a path that fn asks for becomes the last of the list, and one that it learns drops another. */

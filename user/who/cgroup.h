@@ -25,6 +25,15 @@ struct cgroups *cgroups_free(struct cgroups *cgroups);
 void cgroups_learn(struct cgroups *cgroups, uint64_t id, const char *path);
 /* The path below the root; NULL: not known. Valid until the next call. */
 const char *cgroups_path(struct cgroups *cgroups, uint64_t id);
+/*
+ * What a cgroup is a part of, as of a second ago at most: the domain in which its processes live (itself, unless
+ * it is one of threads), and how much of its path leads to what was delegated; all of it if nothing was.
+ */
+struct cgroups_place {
+	uint64_t domain;
+	size_t delegated_len;
+};
+struct cgroups_place cgroups_place(struct cgroups *cgroups, uint64_t id);
 /* Every pair that is known, of directories that are gone, too. The path is valid within fn. */
 void cgroups_each(const struct cgroups *cgroups,
 		  void (*fn)(void *arg, uint64_t id, const char *path), void *arg);

@@ -8,6 +8,7 @@
 #include "who/who.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ID_CHARS  64
@@ -187,4 +188,20 @@ void who_parse_path(const char *path, struct who_group *group)
 			read_part(before, part, group);
 		before = part;
 	}
+}
+
+size_t who_container_len(const char *path, const char *container)
+{
+	char top[WHO_PATH_LEN];
+	struct who_group group;
+	size_t len = 0;
+
+	while (*container && path[len] == '/' && path[len + 1]) {
+		len += 1 + strcspn(path + len + 1, "/");
+		snprintf(top, sizeof(top), "%.*s", (int)len, path);
+		who_parse_path(top, &group);
+		if (!strcmp(group.container, container))
+			return len;
+	}
+	return strlen(path);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "who/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -71,6 +72,7 @@ static void name_user(struct processes *processes, struct process *process)
 struct stat_line {
 	char comm[WHO_COMM_LEN]; /* the name of the first thread */
 	char state;
+	uint64_t threads;     /* field 20 */
 	uint64_t start_ticks; /* field 22 */
 };
 
@@ -97,8 +99,12 @@ static bool read_stat(uint32_t tgid, struct stat_line *ret)
 	snprintf(ret->comm, sizeof(ret->comm), "%s", open_at + 1);
 	ret->state = close_at[2];
 	field = close_at + 1;
-	for (int i = 3; i < 22 && field; i++)
+	ret->threads = 0;
+	for (int i = 3; i < 22 && field; i++) {
 		field = strchr(field + 1, ' ');
+		if (field && i == 19)
+			ret->threads = strtoull(field, NULL, 10);
+	}
 	ret->start_ticks = field ? strtoull(field, NULL, 10) : 0;
 	return ret->start_ticks;
 }
@@ -107,7 +113,35 @@ uint64_t process_start_time(uint32_t tgid)
 {
 	struct stat_line line;
 
-	return read_stat(tgid, &line) && !strchr("ZX", line.state) ? line.start_ticks : 0;
+	if (!read_stat(tgid, &line))
+		return 0;
+	/* A process whose first thread alone has ended shows that one's state, and lives. */
+	return strchr("ZX", line.state) && line.threads < 2 ? 0 : line.start_ticks;
+}
+
+bool process_is_stopped(uint32_t tgid)
+{
+	char path[64], name[64 + NAME_MAX + 8], line[1024];
+	struct dirent *entry;
+	bool runs = false;
+	DIR *threads;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", tgid);
+	threads = opendir(path);
+	while (threads && !runs && (entry = readdir(threads))) {
+		_cleanup_fclose_ FILE *file = NULL;
+		const char *behind;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(name, sizeof(name), "%s/%s/stat", path, entry->d_name);
+		file = fopen(name, "re");
+		behind = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+		runs = behind && !strchr("TtZX", behind[2]);
+	}
+	if (threads)
+		closedir(threads);
+	return !runs;
 }
 
 /* A process's files in /proc are its effective user's, root's if it may not be dumped: proc(5). */

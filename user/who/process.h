@@ -3,6 +3,8 @@
 #ifndef WHO_PROCESS_H
 #define WHO_PROCESS_H
 
+#include <stdbool.h>
+
 #include "who/who.h"
 
 #define PROCESSES_MAX      8192          /* least recently used goes first; 0.4 kB each */
@@ -21,8 +23,10 @@ void processes_forget(struct processes *processes, uint32_t tgid);
 
 /*
  * When a process started, in clock ticks since boot (proc(5), field 22 of stat): together with the
- * pid, a name that is never used again. 0: it is gone, or a zombie.
+ * pid, a name that is never used again. 0: it is gone, or all of its threads are zombies.
  */
 uint64_t process_start_time(uint32_t tgid);
+/* None of its threads runs: each is stopped or has ended. Also true of one that is gone. */
+bool process_is_stopped(uint32_t tgid);
 
 #endif

@@ -92,7 +92,13 @@ static const struct who_group *find_group(struct who *who, uint64_t cgroup)
 {
 	struct who_group *group = &who->group;
 	const char *path = cgroups_path(who->cgroups, cgroup);
+	struct cgroups_place place = cgroups_place(who->cgroups, cgroup);
 
+	if (place.domain != cgroup) {
+		cgroup = place.domain;
+		path = cgroups_path(who->cgroups, cgroup);
+		place = cgroups_place(who->cgroups, cgroup);
+	}
 	/* One connection asks many times in a row. */
 	if (path && group->cgroup == cgroup && !strcmp(group->path, path)) {
 		name(who);
@@ -106,6 +112,9 @@ static const struct who_group *find_group(struct who *who, uint64_t cgroup)
 	}
 	snprintf(group->path, sizeof(group->path), "%s", path);
 	who_parse_path(group->path, group);
+	group->whole_len = who_container_len(path, group->container);
+	if (place.delegated_len < group->whole_len)
+		group->whole_len = place.delegated_len;
 	memcpy(group->container_name, group->container, sizeof(group->container));
 	who->is_final = false;
 	name(who);

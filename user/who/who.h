@@ -22,6 +22,11 @@
 struct who_group {
 	uint64_t cgroup;
 	char path[WHO_PATH_LEN]; /* below the v2 mount, "/" for the root */
+	/*
+	 * How much of path leads to what this is a part of: a tenant may make cgroups below one that was delegated
+	 * to it, and inside of its container. 0: all of it.
+	 */
+	size_t whole_len;
 	char container[WHO_ID_LEN];
 	char unit[WHO_NAME_LEN]; /* systemd: "nginx.service", "session-3.scope" */
 	char pod_uid[WHO_UID_LEN];
@@ -58,7 +63,7 @@ void who_use_names(struct who *who, struct names *names);
 
 /* The kernel reported a new cgroup (EV_CGROUP). */
 void who_learn(struct who *who, uint64_t cgroup, const char *path);
-/* What is known of a cgroup. An id that is not known gives a group whose path is "cgroup:<id>". */
+/* What is known of a cgroup; of one of threads, what is known of its domain. An id that is not known gives a group whose path is "cgroup:<id>". */
 void who_group_get(struct who *who, uint64_t cgroup, struct who_group *ret);
 /*
  * Each container of a pod that is known, with its names; not sandboxes. Some may be gone. The group is
@@ -81,5 +86,7 @@ void who_forget(struct who *who, uint32_t tgid);
 
 /* Fills container, unit and pod_uid from a path: docs/facts/kernel.md, "Cgroup ids and paths". */
 void who_parse_path(const char *path, struct who_group *group);
+/* How much of a path leads to the cgroup that holds the container; all of it if that is "". */
+size_t who_container_len(const char *path, const char *container);
 
 #endif

@@ -99,6 +99,9 @@ static void keys_are_unique_and_fall_back_to_the_cgroup(void **state)
 	assert_string_equal(key_per(POLICY_PER_CONTAINER), "container=n/w-1/c");
 	assert_string_equal(key_per(POLICY_PER_UNIT), "unit=u.service");
 	assert_string_equal(key_per(POLICY_PER_CGROUP), "cgroup=/k/x");
+	group.whole_len = 2; /* made below what was delegated */
+	assert_string_equal(key_per(POLICY_PER_CGROUP), "cgroup=/k");
+	group.whole_len = 0;
 	group = (struct who_group){ .cgroup = 7, .path = "/a" };
 }
 

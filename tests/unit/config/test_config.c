@@ -73,6 +73,7 @@ static void every_key_reaches_its_field(void **state)
 		"    window: month\n"
 		"    zone: UTC\n"
 		"    estimates: high\n"
+		"    parts-apart: true\n"
 		"    steps:\n"
 		"      - { at: 150%, do: kill, target: cgroup, grace: 1500ms }\n"
 		"      - { at: 80.5%, do: note }\n"
@@ -136,8 +137,9 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(budget->line, 8);
 	assert_int_equal(budget->n_steps, 4);
 	assert_int_equal(budget->steps[0].at_permille, 805);
-	assert_int_equal(budget->steps[0].line, 19);
+	assert_int_equal(budget->steps[0].line, 20);
 	assert_int_equal(budget->estimates, POLICY_HIGH);
+	assert_true(budget->parts_apart);
 	assert_int_equal(budget->steps[1].at_permille, 1000);
 	assert_int_equal(budget->steps[1].action, POLICY_REFUSE);
 	assert_int_equal(budget->steps[2].target, POLICY_CGROUP);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deeds.h"
 
+#include <pthread.h>
+
 static void each_new_process_is_killed_once(void **state)
 {
 	pid_t first = sleeper("/bin/sleep"), second = sleeper("/bin/sleep");
@@ -125,7 +127,7 @@ static void who_does_not_end_in_the_grace_is_killed(void **state)
 	enforcer_expire(enforcer, T0 + 1000000); /* the window's end does not spare it */
 	run_until_rows(loop, 2);
 	assert_string_equal(world.results[0], "done: SIGTERM, SIGKILL in 1 s");
-	assert_string_equal(world.results[1], "done: SIGKILL after the grace");
+	assert_string_equal(world.results[1], "done: SIGKILL after the grace, gone");
 	assert_int_equal(world.signals[0], SIGTERM);
 	assert_int_equal(world.signals[1], SIGKILL);
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -251,6 +253,7 @@ static void a_cgroup_is_killed_after_the_grace_and_again_for_newcomers(void **st
 	struct loop *loop;
 	struct enforcer *enforcer;
 
+	world.really = true;
 	make_group("/agents", (uint32_t)child);
 	process.tgid = (uint32_t)child;
 	verdict = verdict_of(KILL_CGROUP);
@@ -263,6 +266,8 @@ static void a_cgroup_is_killed_after_the_grace_and_again_for_newcomers(void **st
 	assert_int_equal(world.n_group_signals, 2);
 	assert_int_equal(world.signals[0], SIGTERM);
 	assert_int_equal(world.signals[1], SIGKILL);
+	assert_string_equal(world.results[1], "done: SIGKILL after the grace, all gone");
+	world.really = false;
 	enforcer_apply(enforcer, &verdict, &subject,
 		       T0); /* the same process, before its end is seen */
 	assert_int_equal(world.n_group_signals, 2);
@@ -277,6 +282,76 @@ static void a_cgroup_is_killed_after_the_grace_and_again_for_newcomers(void **st
 	loop_free(loop);
 	end(child);
 	end(later);
+}
+
+/* Its signals are lost: somebody who may not be killed, or who sleeps in the kernel. */
+static void who_lives_on_is_named(void **state)
+{
+	pid_t child = sleeper("/bin/sleep");
+	struct policy_verdict verdict;
+	struct enforcer *enforcer;
+	struct loop *loop;
+	char said[128];
+
+	process.tgid = (uint32_t)child;
+	verdict = verdict_of(KILL);
+	assert_int_equal(loop_new(&loop), 0);
+	enforcer = enforcer_new(loop, NULL, &rules, &actuators);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	assert_int_equal(world.n_rows, 0); /* nothing is known yet */
+	run_until_rows(loop, 1);
+	snprintf(said, sizeof(said),
+		 "failed: SIGKILL was sent, but 2 s later these live on: sleep (%d)", child);
+	assert_string_equal(world.results[0], said);
+	enforcer_free(enforcer);
+	loop_free(loop);
+	end(child);
+}
+
+static void *outlives(void *arg)
+{
+	(void)!write(*(int *)arg, "x", 1);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* It is shown as a zombie then (proc(5)), and its other threads call on. */
+static void a_process_whose_first_thread_has_ended_is_killed(void **state)
+{
+	struct policy_verdict verdict;
+	struct enforcer *enforcer;
+	struct loop *loop;
+	pthread_t thread;
+	int ready[2];
+	pid_t child;
+	char word;
+
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	if (child == 0) {
+		pthread_create(&thread, NULL, outlives, &ready[1]);
+		pthread_exit(NULL);
+	}
+	assert_int_equal(read(ready[0], &word, 1), 1);
+	for (int i = 0; i < 2000 && state_of(child) != 'Z'; i++)
+		usleep(1000);
+	assert_int_equal(state_of(child), 'Z');
+	assert_int_not_equal(process_start_time((uint32_t)child), 0);
+	assert_false(process_is_stopped((uint32_t)child));
+	world.really = true;
+	process.tgid = (uint32_t)child;
+	verdict = verdict_of(KILL);
+	assert_int_equal(loop_new(&loop), 0);
+	enforcer = enforcer_new(loop, NULL, &rules, &actuators);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	run_until_rows(loop, 1);
+	assert_string_equal(world.results[0], "done: SIGKILL, gone");
+	enforcer_free(enforcer);
+	loop_free(loop);
+	close(ready[0]);
+	close(ready[1]);
+	waitpid(child, NULL, 0);
 }
 
 static void kills_in_an_hour_are_bounded_also_over_a_restart(void **state)
@@ -332,6 +407,8 @@ int main(void)
 		HELD(what_keeps_the_host_alive_is_never_killed),
 		HELD(a_cgroup_with_what_is_spared_below_it_is_never_killed),
 		HELD(a_cgroup_is_killed_after_the_grace_and_again_for_newcomers),
+		HELD(who_lives_on_is_named),
+		HELD(a_process_whose_first_thread_has_ended_is_killed),
 		HELD(kills_in_an_hour_are_bounded_also_over_a_restart),
 	};
 

@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deeds.h"
 
-static char state_of(pid_t pid)
-{
-	char path[64], line[512], state = '?';
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "r");
-	if (file && fgets(line, sizeof(line), file) && strrchr(line, ')'))
-		state = strrchr(line, ')')[2];
-	if (file)
-		fclose(file);
-	return state;
-}
-
 /* A stop signal takes its effect when the process next looks. */
 static void wait_for_state(pid_t pid, char state)
 {

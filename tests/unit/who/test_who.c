@@ -223,6 +223,51 @@ static void walk_names_groups_and_names_outlive_them(void **state)
 	assert_int_equal(who_new(&who, root), -ENOENT);
 }
 
+/* A tenant makes cgroups of threads, and cgroups below its own, as it likes. */
+static void what_a_cgroup_is_a_part_of(void **state)
+{
+	char root[UNIT_FOLDER_LEN], path[UNIT_FOLDER_LEN + 64];
+	uint64_t a, threads, below, inside;
+	struct who *who;
+	FILE *file;
+
+	assert_int_equal(unit_folder(root), 0);
+	a = make(root, "/a");
+	threads = make(root, "/a/threads");
+	below = make(root, "/a/threads/below");
+	make(root, "/" CID);
+	inside = make(root, "/" CID "/inside");
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/a/threads%s/cgroup.type", root, i ? "/below" : "");
+		file = fopen(path, "w");
+		assert_true(file && fputs("threaded\n", file) >= 0 && fclose(file) == 0);
+	}
+	assert_int_equal(who_new(&who, root), 0);
+	assert_int_equal(group_of(who, threads)->cgroup, a);
+	assert_int_equal(group_of(who, below)->cgroup, a);
+	assert_string_equal(group_of(who, below)->path, "/a");
+	assert_int_equal(group_of(who, inside)->whole_len, 65);
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/a/threads%s/cgroup.type", root, i ? "/below" : "");
+		assert_int_equal(unlink(path), 0);
+	}
+	who_free(who);
+	assert_int_equal(who_new(&who, root), 0);
+	assert_int_equal(group_of(who, below)->cgroup, below);
+	snprintf(path, sizeof(path), "%s/a/threads", root);
+	if (geteuid() == 0) {
+		assert_int_equal(group_of(who, below)->whole_len, 16);
+		assert_int_equal(chown(path, 65534, 65534), 0);
+		who_free(who);
+		assert_int_equal(who_new(&who, root), 0);
+		assert_int_equal(group_of(who, below)->whole_len, 10);
+		assert_int_equal(group_of(who, threads)->whole_len, 10);
+		assert_int_equal(group_of(who, a)->whole_len, 2);
+	}
+	who_free(who);
+	assert_int_equal(unit_remove(root), 0);
+}
+
 static void learned_names_win_and_are_bounded(void **state)
 {
 	struct who *who;
@@ -366,6 +411,7 @@ int main(void)
 		cmocka_unit_test(path_names_container_pod_and_unit),
 		cmocka_unit_test(v2_mount_is_found),
 		cmocka_unit_test(walk_names_groups_and_names_outlive_them),
+		cmocka_unit_test(what_a_cgroup_is_a_part_of),
 		cmocka_unit_test(learned_names_win_and_are_bounded),
 		cmocka_unit_test(containers_of_pods_are_visited_once),
 		cmocka_unit_test(kernel_is_asked_for_a_cgroup_that_no_event_told),
