@@ -58,7 +58,9 @@ say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(@:$(B)/%=%) &&) mkdir -p $(@D
 
 all: $(B)/$(NAME) ## build the program (no root needed)
 
-$(B)/$(NAME): $(B)/user/main.o $(B)/$(NAME).a
+# The sanitizers have a heap of their own.
+wiping  := $(if $(SANITIZE),,$(B)/user/wiping.o)
+$(B)/$(NAME): $(B)/user/main.o $(wiping) $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 # An archive, so that a test or a fuzzer links only the modules it reaches.
 $(B)/$(NAME).a: $(obj)
@@ -115,7 +117,7 @@ lint-circles: $(obj) $(B)/user/main.o
 	$(Q)scripts/check-circles $(filter $(B)/user/%,$^)
 # A stamp for each file, so that only what has changed is looked at again.
 lint-analyze:
-	$(Q)$(MAKE) --no-print-directory -k $(jobs) $(patsubst %.c,$(B)/analyzed/%,$(src) user/main.c)
+	$(Q)$(MAKE) --no-print-directory -k $(jobs) $(patsubst %.c,$(B)/analyzed/%,$(src) user/main.c user/wiping.c)
 $(B)/analyzed/%: %.c scripts/analyze scripts/analyzer/sys/queue.h | $(B)/tap.skel.h
 	$(Q)mkdir -p $(@D)
 	$(Q)scripts/analyze $< $(filter-out -MMD -MP -Werror,$(needs)) -MMD -MP -MT $@ -MF $@.d

@@ -4,6 +4,7 @@ import glob
 import os
 
 import drive
+import stage as lab
 from drive import ANTHROPIC, CHAT
 
 PROMPT, KEY, QUERY = b"zq-prompt-marker-7151", b"zq-key-marker-9034", b"zq-query-marker-2276"
@@ -19,6 +20,21 @@ def holds(directory, marker):
     return found
 
 
+def remembers(daemon, marker):
+    """Which parts of the daemon's memory have it; the rings of the kernel half are what it was read from."""
+    found = []
+    with open(f"/proc/{daemon.child.pid}/maps", encoding="utf-8") as maps, \
+            open(f"/proc/{daemon.child.pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            start, end = (int(each, 16) for each in line.split()[0].split("-"))
+            if "rw" not in line.split()[1] or "anon_inode" in line or "bpf" in line:
+                continue
+            memory.seek(start)
+            if marker in memory.read(end - start):
+                found.append(line.strip())
+    return found
+
+
 def test_nothing_said_is_kept(stage, new_daemon):
     daemon = new_daemon("attach: everyone\n").start()
     run, cgroup = stage.new_run()
@@ -29,19 +45,41 @@ def test_nothing_said_is_kept(stage, new_daemon):
             work = drive.job((api[0], f"{api[1]}?token={QUERY.decode()}"), run, stream, body=body,
                              headers={"authorization": f"Bearer {KEY.decode()}"})
             drive.make_calls(stage, "curl", work, cgroup)
+    # HTTP/2 keeps header fields in a table, and what is compressed passes through a decoder's window.
+    work = drive.job(CHAT, run, body=drive.body(CHAT), http2=True, headers={"authorization": f"Bearer {KEY.decode()}"},
+                     settings={"encoding": "gzip"})
+    drive.make_calls(stage, "httpx", work, cgroup)
     # A call that is estimated has had its text counted: it must not be kept for that.
     chat = drive.body(CHAT, stream=True)
     del chat["stream_options"]
     chat["messages"][0]["content"] = PROMPT.decode()
     drive.make_calls(stage, "curl", drive.job(CHAT, run, body=chat), cgroup)
-    rows = stage.settle(daemon, run, cgroup, 5)[1]
-    assert len(rows) == 5
+    rows = stage.settle(daemon, run, cgroup, 6)[1]
+    assert len(rows) == 6
     assert {row["path"] for row in rows} == {ANTHROPIC[1], CHAT[1]}
+    assert remembers(daemon, b"claude-sonnet-5"), "the search itself must be able to find"
+    for marker in (PROMPT, KEY, QUERY):
+        assert not remembers(daemon, marker), marker
     assert daemon.stop() == 0
     # The ledger's files and the daemon's whole output lie in the state directory.
     assert holds(daemon.state, b"claude-sonnet-5"), "the search itself must be able to find"
     for marker in (PROMPT, KEY, QUERY):
         assert not holds(daemon.state, marker), marker
+
+
+def test_what_is_sent_as_a_name_is_no_way_around(stage, new_daemon):
+    """A key in the path, a prompt as a model, and names that turn the reading direction."""
+    daemon = new_daemon("attach: everyone\n").start()
+    run, cgroup = stage.new_run("evil\u202eliated\x1b")
+    body = drive.body(ANTHROPIC)
+    body["model"] = f"claude-sonnet-5 {PROMPT.decode()} " * 100
+    work = drive.job((ANTHROPIC[0], f"/sk-ant-{KEY.decode()}{ANTHROPIC[1]}"), run, body=body)
+    stage.client(drive.command("curl", work), cgroup).wait(30)
+    lab.wait(lambda: daemon.report("cgroup,model"), 20, daemon.said)
+    assert daemon.stop() == 0
+    for marker in (PROMPT, KEY, "\u202e".encode(), b"\x1b"):
+        assert not holds(daemon.state, marker), marker
+    assert holds(daemon.state, b"\\xe2\\x80\\xaeliated")
 
 
 def test_the_daemon_leaves_no_core(stage, new_daemon):

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/text.h"
+
 static enum log_level level_max = LOG_INFO;
 static enum log_format log_as = LOG_TEXT;
 
@@ -30,20 +32,7 @@ static void print_text(enum log_level level, const char *line)
 		line);
 }
 
-/* JSON takes UTF-8 alone; a line may quote bytes that a tenant chose, or be cut within a letter. */
-static json_t *text_of(char *line)
-{
-	json_t *text = json_string(line);
-
-	if (text)
-		return text;
-	for (char *at = line; *at; at++)
-		if (*at & 0x80)
-			*at = '?';
-	return json_string(line);
-}
-
-static void print_json(enum log_level level, char *line)
+static void print_json(enum log_level level, const char *line)
 {
 	static const char *const names[] = { "error", "warn", "info", "debug" };
 	char when[32];
@@ -52,8 +41,7 @@ static void print_json(enum log_level level, char *line)
 	json_t *object;
 
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-	object = json_pack("{s:s, s:s, s:o}", "time", when, "level", names[level], "msg",
-			   text_of(line));
+	object = json_pack("{s:s, s:s, s:s}", "time", when, "level", names[level], "msg", line);
 	if (!object)
 		return;
 	json_dumpf(object, stderr, JSON_COMPACT | JSON_PRESERVE_ORDER);
@@ -63,15 +51,17 @@ static void print_json(enum log_level level, char *line)
 
 void log_writev(enum log_level level, const char *format, va_list args)
 {
-	char line[1024];
+	char line[1024], plain[TEXT_LEN(sizeof(line))];
 
 	if (level > level_max)
 		return;
 	vsnprintf(line, sizeof(line), format, args);
+	/* A line may quote names that a tenant chose. */
+	text_plain(line, plain, sizeof(plain));
 	if (log_as == LOG_JSON)
-		print_json(level, line);
+		print_json(level, plain);
 	else
-		print_text(level, line);
+		print_text(level, plain);
 }
 
 void log_write(enum log_level level, const char *format, ...)

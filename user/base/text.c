@@ -73,14 +73,27 @@ full:
 	return buf;
 }
 
+bool text_is_plain(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t len;
+	uint32_t c;
+
+	for (; *at; at += len) {
+		len = read_utf8(at, &c);
+		if (!len || !is_plain(c))
+			return false;
+	}
+	return true;
+}
+
 json_t *text_json(const char *text)
 {
-	json_t *json = json_string(text);
 	_cleanup_free_ char *buf = NULL;
 	size_t size = TEXT_LEN(strlen(text));
 
-	if (json)
-		return json;
+	if (text_is_plain(text))
+		return json_string(text);
 	buf = malloc(size);
 	return buf ? json_string(text_plain(text, buf, size)) : NULL;
 }

@@ -7,6 +7,7 @@
 #define BASE_TEXT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,9 @@
  * become "\xNN"; a backslash stays. Cut at a character where the buffer ends. Returns buf.
  */
 char *text_plain(const char *text, char *buf, size_t size);
-/* A JSON string of any bytes; if they are no UTF-8, as text_plain() has them. NULL: no memory. */
+/* Is it so already? */
+bool text_is_plain(const char *text);
+/* A JSON string of any bytes, as text_plain() has them. NULL: no memory. */
 json_t *text_json(const char *text);
 
 /* 2026-11-23T19:00:12.345Z, of microseconds since 1970. Returns buf. */

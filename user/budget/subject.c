@@ -4,14 +4,15 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "budget/match.h"
 #include "budget/policy_internal.h"
 
 #define PACKED_MAX 6144
 
 /* Names are made unique: two namespaces may each have a "Deployment/agents". */
-static void name_counter(const struct policy_budget *budget, const struct policy_subject *subject,
-			 char key[COUNTER_KEY_LEN])
+static void write_key(const struct policy_budget *budget, const struct policy_subject *subject,
+		      char key[COUNTER_KEY_LEN])
 {
 	const struct who_process *process = subject->process;
 	const struct who_group *group = subject->group;
@@ -62,6 +63,16 @@ static void name_counter(const struct policy_budget *budget, const struct policy
 			 group->whole_len && !budget->parts_apart ? (int)group->whole_len :
 								    WHO_PATH_LEN,
 			 group->path);
+}
+
+/* As the ledger has it, from which a restart makes it again; a tenant may have made the cgroup's name. */
+static void name_counter(const struct policy_budget *budget, const struct policy_subject *subject,
+			 char key[COUNTER_KEY_LEN])
+{
+	char raw[COUNTER_KEY_LEN];
+
+	write_key(budget, subject, raw);
+	text_plain(raw, key, COUNTER_KEY_LEN);
 }
 
 void policy_forget(struct policy *policy)

@@ -428,6 +428,19 @@ static void trim(void)
 	(void)dl_iterate_phdr(page_out, NULL);
 }
 
+/* The rings of the kernel half, and the heap as it is: no debugger's dump has them either (madvise(2)). */
+static void keep_from_dumps(void)
+{
+	_cleanup_fclose_ FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long start, end;
+	char line[512];
+
+	while (maps && fgets(line, sizeof(line), maps))
+		if ((strstr(line, "bpf-map") || strstr(line, "[heap]")) &&
+		    sscanf(line, "%lx-%lx", &start, &end) == 2)
+			(void)madvise((void *)start, end - start, MADV_DONTDUMP);
+}
+
 /* Last of all: from here on nothing needs more than privileges.c keeps. */
 static enum daemon_end start_unprivileged(struct daemon *daemon)
 {
@@ -460,6 +473,7 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 			 strerror(-err));
 	ledger_commit(daemon->ledger);
 	trim();
+	keep_from_dumps();
 	return DAEMON_OK;
 }
 

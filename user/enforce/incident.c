@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/text.h"
 
 #define RESULT_LEN 1024 /* a family's names */
 
@@ -189,7 +190,8 @@ void applied_write(struct enforcer *enforcer, const struct applied *applied, int
 {
 	struct incident *incident = applied->incident;
 	struct ledger_action row = incident->evidence;
-	char rule[512], result[RESULT_LEN], pod_uid[WHO_UID_LEN];
+	char rule[512], result[RESULT_LEN], plain[TEXT_LEN(RESULT_LEN)], pod_uid[WHO_UID_LEN];
+	char target[TEXT_LEN(WHO_PATH_LEN + 32)];
 	va_list args;
 	size_t len;
 
@@ -213,8 +215,8 @@ void applied_write(struct enforcer *enforcer, const struct applied *applied, int
 	row.rule = rule;
 	row.action = policy_action_name(incident->key.step->action);
 	row.subject = incident->key.name;
-	row.target = applied->name;
-	row.result = result;
+	row.target = text_plain(applied->name, target, sizeof(target));
+	row.result = text_plain(result, plain, sizeof(plain));
 	row.outcome = outcome;
 	row.is_rehearsed = !incident_is_enforced(enforcer, incident);
 	row.last_calls = incident->calls;

@@ -94,8 +94,14 @@ static void set_host(struct http_head *head, const char *value, size_t len)
 	else if ((end = memchr(value, ':', len)))
 		len = end - value;
 	copy(head->host, sizeof(head->host), value, len);
-	for (char *c = head->host; *c; c++)
+	for (char *c = head->host; *c; c++) {
 		*c = tolower((unsigned char)*c);
+		/* No host's name has it (RFC 3986 3.2.2); names are shown, and may not turn what is read. */
+		if (!isalnum((unsigned char)*c) && !strchr("-._:[]%", *c)) {
+			head->host[0] = '\0';
+			return;
+		}
+	}
 	text_trim_root(head->host);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "ledger/ledger_internal.h"
+#include "ledger/sql.h"
 
 /* An action's texts, in the order of the table. */
 enum {
@@ -123,7 +124,7 @@ static int write_queued(sqlite3_stmt *statement, const struct queued *queued)
 
 	sqlite3_bind_int64(statement, at++, action->time_us);
 	for (int i = TEXT_BUDGET; i <= TEXT_RESULT; i++)
-		sqlite3_bind_text(statement, at++, queued->texts[i], -1, SQLITE_STATIC);
+		sql_bind_name(statement, at++, queued->texts[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		sqlite3_bind_int64(statement, at++, numbers[i]);
 	sqlite3_bind_text(statement, at++, queued->texts[TEXT_CALLS], -1, SQLITE_STATIC);

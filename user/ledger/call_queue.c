@@ -300,7 +300,7 @@ static int write_word(struct call_queue *queue, enum ledger_words which, struct 
 	if (word->id)
 		return 0;
 	for (int i = 0; ledger_columns[which][i]; i++) {
-		sqlite3_bind_text(statement, i + 1, text, -1, SQLITE_STATIC);
+		sql_bind_name(statement, i + 1, text);
 		text += strlen(text) + 1;
 	}
 	result = sqlite3_step(statement);

@@ -3,6 +3,24 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+void sql_bind_name(sqlite3_stmt *statement, int at, const char *name)
+{
+	_cleanup_free_ char *plain = NULL;
+	size_t size = TEXT_LEN(strlen(name));
+
+	if (text_is_plain(name)) {
+		sqlite3_bind_text(statement, at, name, -1, SQLITE_STATIC);
+		return;
+	}
+	plain = malloc(size);
+	sqlite3_bind_text(statement, at, plain ? text_plain(name, plain, size) : "?", -1,
+			  SQLITE_TRANSIENT);
+}
 
 void sql_add(struct sql *sql, const char *format, ...)
 {

@@ -3,6 +3,7 @@
 #ifndef LEDGER_SQL_H
 #define LEDGER_SQL_H
 
+#include <sqlite3.h>
 #include <stddef.h>
 
 #include "meter/usage.h"
@@ -39,5 +40,8 @@ void sql_add_sums(struct sql *sql);
 void sql_add_sum_marks(struct sql *sql);
 /* ", input = input + excluded.input, ..." */
 void sql_add_sum_updates(struct sql *sql);
+
+/* Binds a name that anybody may have made, as text_plain() has it. It must stay until the statement is reset. */
+void sql_bind_name(sqlite3_stmt *statement, int at, const char *name);
 
 #endif

@@ -39,9 +39,12 @@ static bool pattern_fits(const char *pattern, const char *host)
 	       !strcmp(host + len - tail, star + 1);
 }
 
+#define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:[]"
+
 const struct api_provider *api_find(const char *host)
 {
-	if (!host || !*host || strlen(host) > HOST_MAX)
+	/* No name in the DNS has other characters, and it is shown. */
+	if (!host || !*host || strlen(host) > HOST_MAX || host[strspn(host, HOST_CHARS)])
 		return NULL;
 	for (size_t i = 0; i < added_count; i++)
 		if (pattern_fits(added[i].pattern, host))

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "meter/bound.h"
 #include "meter/estimate.h"
+#include "meter/redact.h"
 #include "meter/usage_slots.h"
 
 static enum charge_outcome outcome(const struct call *call)
@@ -60,6 +61,7 @@ static void set_model(const struct call *call, struct charge *ret)
 	if (!*model && answer->extras_count)
 		model = answer->extras[0].model;
 	snprintf(ret->model, sizeof(ret->model), "%s", model);
+	redact_model(ret->model);
 }
 
 /* Jobs are known by their id: the path's last segment but for "results". */
@@ -97,7 +99,7 @@ static void fill(const struct call *call, struct charge *ret)
 	snprintf(ret->provider, sizeof(ret->provider), "%s", call->provider->name);
 	snprintf(ret->operation, sizeof(ret->operation), "%s", call_operation(call));
 	memcpy(ret->host, call->host, sizeof(ret->host));
-	memcpy(ret->path, call->path, sizeof(ret->path));
+	redact_path(call->path, ret->path, sizeof(ret->path));
 	set_model(call, ret);
 	ret->status = call->status;
 	set_job(call, ret);
@@ -150,6 +152,7 @@ static void add_extras(const struct call *call, const struct prices *prices, con
 			model = IMAGE_TOOL_MODEL;
 		if (*model)
 			snprintf(part.model, sizeof(part.model), "%s", model);
+		redact_model(part.model);
 		bound(call, prices, part.model, &part.usage, &ret->excess);
 		prices_apply(prices, tier, &part);
 		ret->is_priced &= part.is_priced;

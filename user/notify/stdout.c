@@ -7,10 +7,12 @@
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "notify/action_json.h"
 
 struct stdout_lines {
@@ -40,27 +42,19 @@ static void print(struct stdout_lines *stdout_lines, const char *line, size_t le
 		stdout_lines->lost++;
 }
 
-/* Names come from processes and hosts: a control byte must not reach a terminal. */
-static void mask_control(char *line)
-{
-	for (; *line; line++)
-		if ((unsigned char)*line < ' ' || *line == 0x7f)
-			*line = '?';
-}
-
 void stdout_lines_call(struct stdout_lines *stdout_lines, const struct ledger_call *call)
 {
 	const struct charge *charge = call->charge;
 	const struct usage *usage = &charge->usage;
 	time_t seconds = call->start_us / US_PER_S;
-	char line[PIPE_BUF], when[32], money[MONEY_LEN];
+	char raw[PIPE_BUF], line[PIPE_BUF], when[32], money[MONEY_LEN];
 	struct tm tm;
 	int len;
 
 	if (stdout_lines->quiet)
 		return;
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
-	len = snprintf(line, sizeof(line) - 1,
+	len = snprintf(raw, sizeof(raw),
 		       "%s %s[%u] %s %s %s %d %s in=%lu cache_read=%lu cache_write=%lu out=%lu "
 		       "%s%s (%s)",
 		       when, call->process->comm, call->process->tgid, call->group->path,
@@ -71,9 +65,8 @@ void stdout_lines_call(struct stdout_lines *stdout_lines, const struct ledger_ca
 		       charge->is_priced ? " USD" : "", charge_source_name(charge->source));
 	if (len < 0)
 		return;
-	if ((size_t)len > sizeof(line) - 2)
-		len = sizeof(line) - 2;
-	mask_control(line);
+	/* Names come from processes and hosts, and the line may go to a terminal. */
+	len = (int)strlen(text_plain(raw, line, sizeof(line) - 1));
 	line[len++] = '\n';
 	print(stdout_lines, line, (size_t)len);
 }

@@ -158,7 +158,7 @@ static void test_a_call_is_one_line_without_control_bytes(void **state)
 	print_call(world, "py\x1b[2J\n");
 	assert_true(take_bytes(world));
 	assert_string_equal(world->bytes,
-			    "2026-09-21T14:13:20Z py?[2J?[70] /agents api.x m 200 ok in=10 "
+			    "2026-09-21T14:13:20Z py\\x1b[2J\\x0a[70] /agents api.x m 200 ok in=10 "
 			    "cache_read=0 cache_write=0 out=4 1.500000 USD (usage)\n");
 	print_call(world, "a");
 	print_call(world, "b");
