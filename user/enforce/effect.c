@@ -7,7 +7,6 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/loop.h"
 #include "enforce/family.h"
 #include "enforce/freezer.h"
 #include "enforce/incident.h"
@@ -18,36 +17,6 @@
 #define PATIENCE_NS (2 * NS_PER_S)
 #define LOOK_NS     (5 * NS_PER_MS)
 #define NAMES_LEN   800
-
-void due_at(struct enforcer *enforcer, struct applied *applied, uint64_t at_ns)
-{
-	if (!applied->due_ns)
-		LIST_INSERT_HEAD(&enforcer->pending, applied, pending);
-	applied->due_ns = at_ns;
-	due_arm(enforcer);
-}
-
-void due_drop(struct applied *applied)
-{
-	if (applied->due_ns)
-		LIST_REMOVE(applied, pending);
-	applied->due_ns = applied->look_until_ns = 0;
-}
-
-void due_arm(struct enforcer *enforcer)
-{
-	uint64_t now_ns = clock_mono_ns(), after_ns = 0;
-	struct applied *applied;
-
-	LIST_FOREACH(applied, &enforcer->pending, pending) {
-		uint64_t wait_ns = applied->due_ns > now_ns ? applied->due_ns - now_ns : 1;
-
-		if (!after_ns || wait_ns < after_ns)
-			after_ns = wait_ns;
-	}
-	if (enforcer->grace)
-		(void)loop_arm(enforcer->grace, after_ns);
-}
 
 static enum policy_action action_of(const struct applied *applied)
 {

@@ -145,6 +145,13 @@ void bucket_close(struct enforcer *enforcer, struct incident *incident);
 int bucket_allow(struct enforcer *enforcer, struct incident *incident,
 		 const struct ctl_allowance *allowed);
 
+/* ---- due.c ---- */
+
+/* Sets when applied->due_ns is, and the timer. */
+void due_at(struct enforcer *enforcer, struct applied *applied, uint64_t at_ns);
+void due_drop(struct applied *applied);
+void due_arm(struct enforcer *enforcer);
+
 /* ---- incident.c ---- */
 
 /* Whether its steps are carried out, or only written down. */
@@ -203,10 +210,6 @@ int signal_pull(struct enforcer *enforcer, const struct applied *applied, int si
 void effect_begin(struct enforcer *enforcer, struct applied *applied, int64_t now_us);
 /* Looks once more; is_last: and writes what it finds. */
 void effect_look(struct enforcer *enforcer, struct applied *applied, bool is_last);
-/* Sets when applied->due_ns is, and the timer. */
-void due_at(struct enforcer *enforcer, struct applied *applied, uint64_t at_ns);
-void due_drop(struct applied *applied);
-void due_arm(struct enforcer *enforcer);
 
 /* ---- target.c ---- */
 

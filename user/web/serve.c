@@ -20,7 +20,10 @@
 struct peer {
 	LIST_ENTRY(peer) link;
 	int fd;
+	bool is_answered; /* its request is read */
+	bool is_ended;
 	uint64_t since_ns;
+	struct in6_addr from; /* whom it comes from; IPv4 mapped */
 };
 
 struct serve {
@@ -180,7 +183,11 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	struct serve *serve = arg;
 	const struct web_file *file = web_find(url);
 	enum serve_verdict verdict;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
+	if (info && info->socket_context)
+		((struct peer *)info->socket_context)->is_answered = true;
 	/* Before any body: a request that has one is answered at once, and the connection ends. */
 	if (strcmp(method, "GET") && strcmp(method, "HEAD"))
 		return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only\n");
@@ -200,6 +207,58 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 }
 
 /* The loop. */
+
+static struct in6_addr address_of(const struct sockaddr *address)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+	struct in6_addr from = { .s6_addr = { [10] = 0xff, 0xff } };
+
+	if (address && address->sa_family == AF_INET6)
+		return ((const struct sockaddr_in6 *)address)->sin6_addr;
+	if (address && address->sa_family == AF_INET)
+		memcpy(&from.s6_addr[12], &in->sin_addr, sizeof(in->sin_addr));
+	return from;
+}
+
+static size_t count_from(const struct serve *serve, const struct in6_addr *from)
+{
+	const struct peer *peer;
+	size_t n = 0;
+
+	LIST_FOREACH(peer, &serve->peers, link)
+		n += !peer->is_ended && (!from || IN6_ARE_ADDR_EQUAL(&peer->from, from));
+	return n;
+}
+
+/*
+ * Whoever comes is served, also if others hold all connections and send nothing: of those from the address that
+ * has most, the oldest ends, one that has not asked yet before one that is being answered.
+ */
+static void make_room(struct serve *serve, const struct peer *newest)
+{
+	struct peer *peer, *victim = NULL;
+	size_t most = 0;
+
+	if (count_from(serve, NULL) <= SERVE_CONNECTIONS)
+		return;
+	LIST_FOREACH(peer, &serve->peers, link) {
+		size_t n = count_from(serve, &peer->from);
+
+		if (peer == newest || peer->is_ended)
+			continue;
+		/* The list begins with the newest. */
+		if (!victim || n > most ||
+		    (n == most && (victim->is_answered || !peer->is_answered))) {
+			victim = peer;
+			most = n;
+		}
+	}
+	if (!victim)
+		return;
+	victim->is_ended = true;
+	shutdown(victim->fd, SHUT_RDWR);
+	serve->has_closed = true;
+}
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
 			  enum MHD_ConnectionNotificationCode code)
@@ -221,7 +280,10 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
 		return;
 	peer->fd = info->connect_fd;
 	peer->since_ns = clock_mono_ns();
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	peer->from = address_of(info ? info->client_addr : NULL);
 	LIST_INSERT_HEAD(&serve->peers, peer, link);
+	make_room(serve, peer);
 }
 
 /* libmicrohttpd ends idle connections; one that drips a byte now and then is ended here. */
@@ -267,7 +329,7 @@ static int listen_at(const struct sockaddr_storage *address)
 	int on = 1;
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    bind(fd, (const struct sockaddr *)address, len) < 0 || listen(fd, SERVE_CONNECTIONS) < 0)
+	    bind(fd, (const struct sockaddr *)address, len) < 0 || listen(fd, SOMAXCONN) < 0)
 		return -errno;
 	return take_fd(fd);
 }
@@ -282,7 +344,7 @@ static int start_http(struct serve *serve)
 		return fd;
 	serve->http = MHD_start_daemon(
 		MHD_USE_EPOLL, 0, NULL, NULL, on_request, serve, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVE_CONNECTIONS,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)(SERVE_CONNECTIONS + SERVE_RESERVE),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVE_CONNECTION_BYTES,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVE_IDLE_S, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, serve, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);

@@ -18,7 +18,8 @@
 #include "metrics/scrape.h"
 
 #define SERVE_PORT             24473 /* no exporter's, and no service's of IANA */
-#define SERVE_CONNECTIONS      32
+#define SERVE_CONNECTIONS      32 /* beyond, one of those that hold most ends for each that comes */
+#define SERVE_RESERVE          16 /* accepted at once beyond them, before those end */
 #define SERVE_CONNECTION_BYTES 32768 /* of a request's head, and of what waits to be sent */
 #define SERVE_LIFE_S           30
 #define SERVE_IDLE_S           10
