@@ -88,7 +88,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/$(NAME).a
 $(B)/tests/unit/base/test_memory $(B)/tests/unit/base/test_memory_rooms: \
 	LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc aligned_alloc realloc strdup free)
 # Its perf events are memory that the test writes, its seconds are short.
-$(B)/tests/unit/find/test_find $(B)/tests/unit/find/test_map_events: \
+$(B)/tests/unit/find/test_find $(B)/tests/unit/find/test_finder $(B)/tests/unit/find/test_map_events: \
 	LDFLAGS += $(addprefix -Wl$(comma)--wrap=,syscall mmap mmap64 timerfd_settime)
 $(B)/tests/kernel/%: $(B)/tests/kernel/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka -lssl -lcrypto

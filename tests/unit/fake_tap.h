@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/queue.h>
 #include <sys/wait.h>
@@ -37,6 +38,9 @@ struct tap {
 	struct tap_site sites[FAKE_SITES_MAX]; /* of the last attach */
 	size_t n_sites;
 	uint32_t released; /* the last process that tap_defer_end() was called for */
+	uint64_t woken;    /* the last socket that tap_defer_wake() was */
+	size_t n_released;
+	int look_fd; /* tap_mappings() waits until it can be read; 0: does not */
 	uint64_t conn_bytes;
 	int conn_err;
 	void (*attached)(struct tap *tap, pid_t pid);
@@ -62,6 +66,10 @@ static inline void fake_walk_map(void *arg, const struct procs_map *map)
 int tap_mappings(struct tap *tap, uint32_t tgid,
 		 void (*fn)(void *arg, const struct tap_mapping *mapping), void *arg)
 {
+	eventfd_t n;
+
+	if (tap->look_fd)
+		(void)eventfd_read(tap->look_fd, &n);
 	tap->n_mappings++;
 	if (tap->mappings_err)
 		return tap->mappings_err;
@@ -113,6 +121,13 @@ struct tap_probes *tap_detach_now(struct tap_probes *probes)
 int tap_defer_end(struct tap *tap, uint32_t tgid)
 {
 	tap->released = tgid;
+	__atomic_add_fetch(&tap->n_released, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+int tap_defer_wake(struct tap *tap, uint64_t cookie)
+{
+	tap->woken = cookie;
 	return 0;
 }
 

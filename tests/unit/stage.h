@@ -51,7 +51,7 @@ static inline void on_flow_decide(void *arg, const struct ev_flow *flow, enum ct
 	on_decide(arg, flow->head.id, verdict);
 }
 
-static inline void on_greeted(void *arg, uint32_t tgid, uint64_t cgroup)
+static inline void on_greeted(void *arg, uint32_t tgid, uint64_t cgroup, uint64_t socket)
 {
 	((struct stage *)arg)->n_greeted++;
 }

@@ -236,6 +236,7 @@ static int print(struct ledger *ledger, struct options *options)
 	r = report_write(stdout, ledger, report);
 	if (r < 0)
 		fprintf(stderr, "aigress report: the ledger cannot be read: %s\n", strerror(-r));
+	report->metering = NULL;
 	return fflush(stdout) || r < 0 ? CMD_FAILED : CMD_OK;
 }
 

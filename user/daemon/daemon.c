@@ -17,7 +17,7 @@
 #include "daemon/timers.h"
 #include "enforce/waiters.h"
 #include "enforce/watchdog.h"
-#include "find/find.h"
+#include "find/finder.h"
 #include "kube/kube.h"
 #include "ledger/gaps.h"
 #include "meter/price.h"
@@ -102,7 +102,7 @@ void daemon_stop(struct daemon *daemon)
 	if (daemon->is_measuring)
 		(void)gaps_end(daemon->ledger, gaps_now());
 	daemon->observers = observers_free(daemon->observers);
-	daemon->find = find_free(daemon->find);
+	daemon->finder = finder_free(daemon->finder);
 	if (daemon->tap)
 		tap_drain(daemon->tap, daemon_event, daemon);
 	reload_free(daemon->reload);

@@ -40,7 +40,7 @@ struct daemon {
 	struct enforcer *enforcer;
 	struct tap *tap;
 	struct leases *leases; /* renewed beside the loop while that is late */
-	struct find *find;
+	struct finder *finder;
 	struct record *record;
 	struct pipeline *pipeline;
 	char node[WHO_NAME_LEN]; /* what others call this host */

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "daemon/observers.h"
 #include "daemon/timers.h"
-#include "find/find.h"
+#include "find/finder.h"
 #include "kube/kube.h"
 #include "meter/api.h"
 #include "notify/stdout.h"
@@ -32,49 +32,27 @@ static void on_flow_decide(void *arg, const struct ev_flow *flow, enum ctl_verdi
 		log_debug("a flow to %s could not be decided on: %s", flow->host, strerror(-err));
 }
 
-/* At a process that greets: each look is some 0.1 ms. */
-#define LOOKS_MAX 3
-
 bool hooks_defer(const struct config *config)
 {
 	return config->first_call == CONFIG_HOLD && config->find.mode == FIND_ON_SIGHT;
 }
 
-static void on_greeted(void *arg, uint32_t tgid, uint64_t cgroup)
+static void on_greeted(void *arg, uint32_t tgid, uint64_t cgroup, uint64_t socket)
 {
 	struct daemon *daemon = arg;
-	bool defers = hooks_defer(&daemon->config);
-	enum find_reach reach = FIND_WAITING;
 
-	if (defers)
+	if (hooks_defer(&daemon->config))
 		(void)tap_defer_begin(daemon->tap, tgid);
-	/* Its loader may be at work: a mapping that it splits meanwhile is not found again at once. */
-	for (int i = 0; i < LOOKS_MAX && daemon->find && reach == FIND_WAITING; i++) {
-		find_greeted(daemon->find, tgid, cgroup);
-		reach = find_reach_of(daemon->find, tgid);
-	}
-	log_debug("process %u greets an AI host: %s", tgid, find_reach_name(reach));
-	/* whatever came of it: there is nothing more to wait for */
-	if (defers)
-		(void)tap_defer_end(daemon->tap, tgid);
-}
-
-/* What cannot be woken leaves with TCP's next repetition. */
-static void on_deferred(void *arg, uint64_t cookie)
-{
-	struct daemon *daemon = arg;
-	int err = tap_defer_wake(daemon->tap, cookie);
-
-	if (err)
-		log_debug("a deferred ClientHello waits for TCP to repeat it: %s", strerror(-err));
+	if (daemon->finder)
+		finder_greeted(daemon->finder, tgid, cgroup, socket);
 }
 
 static void on_gone(void *arg, uint32_t tgid)
 {
 	struct daemon *daemon = arg;
 
-	if (daemon->find)
-		find_gone(daemon->find, tgid);
+	if (daemon->finder)
+		finder_gone(daemon->finder, tgid);
 }
 
 static void on_forget(void *arg, uint32_t tgid, uint64_t ssl)
@@ -117,9 +95,9 @@ static enum unmetered_why on_left_out(void *arg, uint32_t tgid)
 {
 	struct daemon *daemon = arg;
 
-	if (!daemon->find || daemon->config.find.mode == FIND_NEVER)
+	if (!daemon->finder || daemon->config.find.mode == FIND_NEVER)
 		return UNMETERED_NEVER;
-	switch (find_reach_of(daemon->find, tgid)) {
+	switch (finder_reach(daemon->finder, tgid)) {
 	case FIND_UNFOLLOWED:
 		return UNMETERED_RETURNS;
 	case FIND_ATTACH_FAILED:
@@ -175,7 +153,6 @@ struct pipeline_hooks hooks_pipeline(struct daemon *daemon)
 			 .flow_decide = on_flow_decide,
 			 .forget = on_forget,
 			 .destroy = on_destroy,
-			 .deferred = on_deferred,
 			 .owner = on_owner,
 			 .is_shared = on_is_shared,
 			 .flow_get = on_flow_get,

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "find/finder.h"
 #include "metrics/otlp.h"
 #include "web/serve.h"
 #include "web/status.h"
@@ -38,8 +39,14 @@ static size_t max_series(const struct config *config)
 static struct scrape_sources sources_of(const struct observers *observers)
 {
 	const struct daemon *daemon = observers->daemon;
+	struct find_stats find = { 0 };
 
+	if (daemon->finder)
+		finder_stats(daemon->finder, &find);
 	return (struct scrape_sources){
+		.looks_given_up = find.looks_given_up,
+		.greetings_crowded = find.crowded,
+		.attach_failures = find.attach_failures,
 		.version = daemon->options.version,
 		.pipeline = daemon->pipeline,
 		.policy = daemon->policy,
@@ -79,7 +86,7 @@ static bool on_ready(void *arg, char *buf, size_t size)
 	struct observers *observers = arg;
 	struct daemon *daemon = observers->daemon;
 
-	if (!daemon->find)
+	if (!daemon->finder)
 		snprintf(buf, size, "probes are not in yet");
 	else if (!prices_count(daemon->prices))
 		snprintf(buf, size, "no prices are loaded");

@@ -27,7 +27,7 @@
 #include "daemon/timers.h"
 #include "enforce/waiters.h"
 #include "enforce/watchdog.h"
-#include "find/find.h"
+#include "find/finder.h"
 #include "find/selftest.h"
 #include "kube/kube.h"
 #include "ledger/gaps.h"
@@ -170,9 +170,9 @@ static enum daemon_end start_find(struct daemon *daemon)
 		log_warn("return probes are not safe on this kernel, so each return instruction is "
 			 "probed instead: a little slower (fixed in Linux 6.12.14, 6.13.3 and 6.14)");
 	if (!err)
-		err = find_new(&daemon->find, daemon->loop, daemon->tap, &config, &sentence);
+		err = finder_new(&daemon->finder, daemon->tap, &config, &sentence);
 	if (!err)
-		err = find_scan(daemon->find);
+		err = finder_scan(daemon->finder);
 	if (err) {
 		say("processes cannot be looked at", err, sentence);
 		return DAEMON_UNSUPPORTED;
@@ -453,6 +453,11 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 		log_warn("privileges cannot be dropped (%s), proceeding", strerror(-err));
 	/* threads keep the privileges that they begin with */
 	ledger_use_thread(daemon->ledger);
+	err = finder_start(daemon->finder);
+	if (err)
+		log_warn("programs cannot be looked at while others run (%s), proceeding: what starts "
+			 "from now on is estimated",
+			 strerror(-err));
 	err = daemon->config.resolve ?
 		      resolve_new(&daemon->resolve, daemon->loop, hooks_address, daemon) :
 		      0;

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
+#include "base/deadline.h"
 #include "base/log.h"
 #include "find/files.h"
+#include "find/look.h"
 #include "find/procs.h"
 
 /* Probes on one file for one process. */
@@ -29,6 +30,7 @@ struct process {
 struct attach {
 	struct tap *tap;
 	enum find_mode mode;
+	struct look *look;
 	struct files files;
 	struct process *processes;
 	size_t n_links;
@@ -49,74 +51,52 @@ _Static_assert(STICKY_MAX == 1 << 10, "the shift above");
  * An executable in a cgroup: its neighbours there, which run something else, are not meant. The
  * root cgroup (inode 1 of the v2 mount) holds whoever was never put anywhere and is no group.
  */
-static uint64_t place_of(uint32_t tgid, uint64_t cgroup)
+static uint64_t place_of(const struct look_process *process, uint64_t cgroup)
 {
-	uint64_t executable = cgroup > 1 ? procs_executable(tgid) : 0;
-
-	return executable ? executable ^ cgroup * 0x9e3779b97f4a7c15ULL : 0;
+	return cgroup > 1 && process->executable ?
+		       process->executable ^ cgroup * 0x9e3779b97f4a7c15ULL :
+		       0;
 }
 
 static bool is_sticky(struct attach *attach, uint32_t tgid)
 {
-	uint64_t place = place_of(tgid, procs_cgroup(tgid)), program;
+	struct look_process process;
+	uint64_t place;
 
+	if (look_process(attach->look, tgid, &process))
+		return false;
+	place = place_of(&process, process.cgroup);
 	if (place && *sticky_slot(attach->sticky_places, place) == place)
 		return true;
-	program = procs_program(tgid);
-	return program && *sticky_slot(attach->sticky_programs, program) == program;
+	return process.program &&
+	       *sticky_slot(attach->sticky_programs, process.program) == process.program;
 }
 
 static void stick(struct attach *attach, uint32_t tgid, uint64_t cgroup)
 {
-	uint64_t program = procs_program(tgid), place = place_of(tgid, cgroup);
+	struct look_process process;
+	uint64_t place;
 
+	if (look_process(attach->look, tgid, &process))
+		return;
+	place = place_of(&process, cgroup);
 	if (place)
 		*sticky_slot(attach->sticky_places, place) = place;
-	if (program)
-		*sticky_slot(attach->sticky_programs, program) = program;
+	if (process.program)
+		*sticky_slot(attach->sticky_programs, process.program) = process.program;
 }
 
-/* The mappings of a process (0: of all), with the real inode where the kernel can tell it. */
-struct walk {
-	uint32_t tgid;
-	void (*fn)(void *arg, const struct tap_mapping *mapping);
-	void *arg;
-};
-
-static void walk_map(void *arg, const struct procs_map *map)
-{
-	const struct walk *walk = arg;
-
-	walk->fn(walk->arg, &(struct tap_mapping){
-				    .tgid = walk->tgid,
-				    .start = map->start,
-				    .end = map->end,
-				    .dev = map->dev,
-				    .ino = map->ino,
-			    });
-}
-
-static void walk_process(void *arg, uint32_t tgid)
-{
-	struct walk *walk = arg;
-
-	walk->tgid = tgid;
-	(void)procs_maps(tgid, walk_map, walk); /* gone since the list was read, or kernel's own */
-}
-
+/* Calls fn for what a process (0: all) maps. 0 or -errno. */
 static int walk(struct attach *attach, uint32_t tgid,
 		void (*fn)(void *arg, const struct tap_mapping *mapping), void *arg)
 {
-	struct walk walk = { .fn = fn, .arg = arg };
-	int err = tap_mappings(attach->tap, tgid, fn, arg);
+	struct look_mappings mappings;
+	int err = look_mappings(attach->look, tgid, &mappings);
 
-	if (err != -EOPNOTSUPP)
-		return err;
-	/* before 5.12: an overlay's idea of the inode; a file met twice is sorted out by the programs */
-	if (!tgid)
-		return procs_each(walk_process, &walk);
-	walk_process(&walk, tgid);
-	return 0;
+	for (size_t i = 0; i < mappings.n; i++)
+		fn(arg, &mappings.rows[i]);
+	free(mappings.rows);
+	return err;
 }
 
 static void drop_link(struct attach *attach, struct link *link)
@@ -143,6 +123,11 @@ static struct process *known(struct attach *attach, uint32_t tgid)
 
 	HASH_FIND(hh, attach->processes, &tgid, sizeof(tgid), process);
 	return process;
+}
+
+bool attach_knows(struct attach *attach, uint32_t tgid)
+{
+	return known(attach, tgid);
 }
 
 /* Puts a process on the list of those that get probes; NULL: it is gone, or there is no room. */
@@ -180,17 +165,12 @@ static struct process *enlist(struct attach *attach, uint32_t tgid)
 static int put_probes(struct attach *attach, struct file *file, const struct tap_mapping *mapping,
 		      pid_t pid, struct tap_probes **ret)
 {
-	_cleanup_close_ int fd = files_open(&attach->files, file, mapping);
-	char path[64];
-	int err;
+	bool is_refused;
+	int err = look_attach(attach->look, mapping, pid, &file->is, ret, &is_refused);
 
-	if (fd < 0)
-		return fd; /* the process went on; the next one brings the file again */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	err = tap_attach(attach->tap, path, pid, file->sites.at, file->sites.n, ret);
-	if (!err || err == -ESRCH) {
+	if (!err || err == -ESRCH || !is_refused) {
 		attach->n_files_probed += !err && !file->everyone && !file->n_links;
-		return err;
+		return err; /* with an error, the next process that maps it brings the file again */
 	}
 	attach->n_failures++;
 	if (err == -EMFILE || err == -ENOMEM)
@@ -198,7 +178,7 @@ static int put_probes(struct attach *attach, struct file *file, const struct tap
 	file->has_failed = true;
 	log_warn("probes on a %s library (inode %llu, as process %u maps it) were refused: %s; its "
 		 "calls are estimated",
-		 file->sites.flavour, (unsigned long long)file->key.ino, mapping->tgid,
+		 file->is.sites.flavour, (unsigned long long)file->key.ino, mapping->tgid,
 		 strerror(-err));
 	return err;
 }
@@ -212,14 +192,14 @@ static void probe_for_everyone(struct attach *attach, struct file *file,
 	while (!LIST_EMPTY(&file->links))
 		drop_link(attach, LIST_FIRST(&file->links));
 	log_debug("probes on %s (inode %llu) for everyone, %zu of %zu single-stepped",
-		  file->sites.flavour, (unsigned long long)file->key.ino, file->sites.n_stepped,
-		  file->sites.n);
+		  file->is.sites.flavour, (unsigned long long)file->key.ino,
+		  file->is.sites.n_stepped, file->is.sites.n);
 }
 
 /* The process has probes on this file. */
 static void count(struct attach *attach, struct process *process, const struct file *file)
 {
-	if (file->sites.has_records_only)
+	if (file->is.sites.has_records_only)
 		return; /* what it says is in another file */
 	attach->n_processes_probed += !process->is_counted;
 	process->is_counted = true;
@@ -271,6 +251,10 @@ static int meet(struct attach *attach, const struct tap_mapping *mapping)
 	struct file *file;
 	int err;
 
+	/* a sweep is for those who are known: a newcomer's files are looked into as it maps them, or greets */
+	if (attach->is_sweeping && attach->mode == FIND_ON_SIGHT && !known(attach, mapping->tgid) &&
+	    !files_known(&attach->files, mapping))
+		return -EAGAIN;
 	err = files_meet(&attach->files, mapping,
 			 attach->mode == FIND_EVERYONE ? STACK_ANCHORS : STACK_SYMBOLS, &file);
 	if (err == -EAGAIN && is_meant(attach, mapping->tgid))
@@ -284,7 +268,7 @@ static int meet(struct attach *attach, const struct tap_mapping *mapping)
 	if (err)
 		return err;
 	file->is_mapped = true;
-	if (file->is_unfollowed)
+	if (file->is.is_unfollowed)
 		return 0;
 	if (attach->mode == FIND_EVERYONE) {
 		file->is_wanted = true;
@@ -338,9 +322,9 @@ static void reach_one(void *arg, const struct tap_mapping *mapping)
 	const struct process *process = known((struct attach *)reach->attach, mapping->tgid);
 	enum find_reach here;
 
-	if (!file || file->sites.has_records_only)
+	if (!file || file->is.sites.has_records_only)
 		return;
-	if (file->is_unfollowed)
+	if (file->is.is_unfollowed)
 		here = FIND_UNFOLLOWED;
 	else if (file->has_failed)
 		here = FIND_ATTACH_FAILED;
@@ -434,10 +418,18 @@ int attach_new(struct attach **ret, struct tap *tap, const struct find_config *c
 		return -ENOMEM;
 	attach->tap = tap;
 	attach->mode = config->mode;
-	attach->files.cache = config->cache;
-	attach->files.by_instruction = config->returns == FIND_RETURN_INSTRUCTIONS;
+	attach->look = attach->files.look = look_new(tap, config);
+	if (!attach->look) {
+		free(attach);
+		return -ENOMEM;
+	}
 	*ret = attach;
 	return 0;
+}
+
+void attach_cancel(struct attach *attach)
+{
+	look_cancel(attach->look);
 }
 
 struct attach *attach_free(struct attach *attach)
@@ -453,14 +445,20 @@ struct attach *attach_free(struct attach *attach)
 		tap_detach(file->everyone);
 		files_drop(&attach->files, file);
 	}
+	look_free(attach->look);
 	free(attach);
 	return NULL;
 }
 
 void attach_stats(const struct attach *attach, struct find_stats *ret)
 {
+	struct deadline_stats looks;
+
 	ret->files_seen = attach->files.n_seen;
 	ret->files_probed = attach->n_files_probed;
 	ret->processes_probed = attach->n_processes_probed;
 	ret->attach_failures = attach->n_failures + attach->files.n_unreadable;
+	look_stats(attach->look, &looks);
+	ret->looks_given_up = looks.given_up;
+	ret->looks_stuck = looks.left;
 }

@@ -27,6 +27,8 @@
 struct attach;
 
 int attach_new(struct attach **ret, struct tap *tap, const struct find_config *config);
+/* From another thread: what blocks now is given up, and nothing is looked at from now on (look.h). */
+void attach_cancel(struct attach *attach);
 /* Takes away all probes. */
 struct attach *attach_free(struct attach *attach);
 
@@ -39,6 +41,8 @@ void attach_greeted(struct attach *attach, uint32_t tgid, uint64_t cgroup);
 enum find_reach attach_reach(struct attach *attach, uint32_t tgid);
 void attach_forked(struct attach *attach, uint32_t parent, uint32_t child);
 void attach_gone(struct attach *attach, uint32_t tgid);
+/* Is it one of those that get probes? */
+bool attach_knows(struct attach *attach, uint32_t tgid);
 /* Looks at all mappings: meets what is new, lets go of files and processes that are gone. 0 or -errno. */
 int attach_sweep(struct attach *attach);
 

@@ -6,7 +6,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "find/procs.h"
 
 /* A generation that no file has: it holds nothing by symbols, and may hold something by anchors. */
 #define NO_SYMBOLS 1
@@ -36,25 +35,6 @@ void noes_add(struct noes *noes, uint64_t dev, uint64_t ino, uint64_t generation
 	noes->slots[i].until_ns = clock_mono_ns() + NO_LASTS_NS;
 }
 
-/* What the sites were found in. 0 or -errno as sites_find. */
-static int look_into(const struct files *files, int fd, enum stack_depth depth, struct file *file)
-{
-	struct sites sites;
-	struct stat st;
-	int err;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	err = stack_find(fd, files->by_instruction, depth, files->cache, &sites);
-	file->is_unfollowed = err == -EOPNOTSUPP;
-	if (err && !file->is_unfollowed)
-		return err;
-	file->sites = err ? (struct sites){ .flavour = "" } : sites;
-	file->size = st.st_size;
-	file->ctime = st.st_ctim;
-	return 0;
-}
-
 struct file *files_known(const struct files *files, const struct tap_mapping *mapping)
 {
 	struct file wanted = { .key = { mapping->dev, mapping->ino } }, *file;
@@ -67,7 +47,6 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, enum stac
 	       struct file **ret)
 {
 	_cleanup_free_ struct file *file = NULL;
-	_cleanup_close_ int fd = -1;
 	int err;
 
 	*ret = files_known(files, mapping);
@@ -82,11 +61,9 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, enum stac
 		return -ENOENT;
 	if (depth == STACK_SYMBOLS && noes_has(&files->noes, mapping->dev, mapping->ino, NO_SYMBOLS))
 		return -EAGAIN;
-	fd = procs_open(mapping->tgid, mapping->start, mapping->end);
-	err = fd < 0 ? fd : look_into(files, fd, depth, file);
-	if (fd >= 0)
-		files->n_seen++;
-	if (!err && file->is_unfollowed) {
+	err = look_file(files->look, mapping, depth, &file->is);
+	files->n_seen++;
+	if (!err && file->is.is_unfollowed) {
 		files->n_unreadable++;
 		log_warn("a TLS library (inode %llu, as process %u maps it) returns in ways that cannot be "
 			 "followed on this kernel; its calls are estimated",
@@ -111,25 +88,6 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, enum stac
 		return -ENOMEM;
 	*ret = take(file);
 	return 0;
-}
-
-int files_open(const struct files *files, struct file *file, const struct tap_mapping *mapping)
-{
-	_cleanup_close_ int fd = procs_open(mapping->tgid, mapping->start, mapping->end);
-	struct stat st;
-	int err;
-
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_size != file->size || st.st_ctim.tv_sec != file->ctime.tv_sec ||
-	    st.st_ctim.tv_nsec != file->ctime.tv_nsec) {
-		err = look_into(files, fd, STACK_ANCHORS, file);
-		if (err)
-			return err;
-	}
-	return take_fd(fd);
 }
 
 void files_drop(struct files *files, struct file *file)

@@ -11,11 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
-#include <sys/stat.h>
 
 #include "base/hash.h"
-#include "find/site.h"
-#include "find/stack.h"
+#include "find/look.h"
 #include "tap/tap.h"
 
 #define FILES_MAX   512  /* with TLS functions; a node of 110 pods has some 50 */
@@ -40,22 +38,18 @@ struct file {
 	struct {
 		uint64_t dev, ino;
 	} key;
-	struct sites sites;
-	off_t size;                  /* of the file when its sites were found, with ... */
-	struct timespec ctime;       /* ... its last change: else they are found again */
+	struct look_file is;         /* where its functions are */
 	struct tap_probes *everyone; /* for all who map it; NULL: not so */
 	LIST_HEAD(, link) links;     /* for one process each */
 	size_t n_links;
 	bool has_failed;           /* could not be probed: said once, not tried again */
-	bool is_unfollowed;        /* no sites: its returns are not known (site.h, -EOPNOTSUPP) */
 	bool is_mapped, is_wanted; /* by some process, by one that gets probes: as of this sweep */
 	UT_hash_handle hh;
 };
 
 struct files {
 	struct file *table;
-	bool by_instruction; /* how returns are seen (site.h) */
-	const char *cache;   /* folder of anchors_find(), or NULL; the caller's */
+	struct look *look; /* the caller's */
 	struct noes noes;
 	uint64_t n_seen; /* files looked into */
 	uint64_t n_unreadable;
@@ -65,19 +59,13 @@ struct files {
  * The file behind a mapping, looked into when it is new, as deep as asked for. 0 and the file, which stays the
  * table's; -ENOENT: it holds no TLS functions; -EAGAIN: none that are found by symbols, but a deeper look
  * might (STACK_SYMBOLS only); -ESRCH, -ESTALE: process or mapping went away; -ENOSPC: FILES_MAX; or -errno
- * of opening and reading.
+ * of opening, reading and look_file().
  */
 int files_meet(struct files *files, const struct tap_mapping *mapping, enum stack_depth depth,
 	       struct file **ret);
 
 /* The same, but only if it is in the table; else NULL. */
 struct file *files_known(const struct files *files, const struct tap_mapping *mapping);
-
-/*
- * Opens the file behind a mapping to attach to it, and finds the sites again when the file is not
- * as it was: a probe at an old offset would corrupt the program. An fd, or -errno.
- */
-int files_open(const struct files *files, struct file *file, const struct tap_mapping *mapping);
 
 /* Forgets a file that has no probes. */
 void files_drop(struct files *files, struct file *file);

@@ -11,37 +11,143 @@
 #include "base/loop.h"
 #include "find/attach.h"
 #include "find/files.h"
+#include "find/lanes.h"
 #include "find/map_events.h"
+#include "find/procs.h"
 
 #define SWEEP_NS (60 * NS_PER_S)
 /* Without news of mappings the sweep is what finds them; one takes about 10 ms. */
 #define SWEEP_BLIND_NS (5 * NS_PER_S)
 /* News that are lost come in storms: one look when it is over, not one a record. */
 #define RESCAN_NS (1 * NS_PER_S)
+/* How long is worked on what waits before the loop comes round. */
+#define STEP_NS (20 * NS_PER_MS)
+/*
+ * What nobody waits for takes a fifth of a CPU at most: after work that took longer than this there is a
+ * rest of four times as long, in which greetings alone are seen to.
+ */
+#define REST_FROM_NS (1 * NS_PER_MS)
+#define REST_TIMES   4
+/* Looks at a process that greets: its loader may split a mapping meanwhile, which is not found again at once. */
+#define LOOKS_MAX 3
 
 struct find {
+	struct find_config config;
 	struct attach *attach;
 	struct map_events *map_events;
-	struct loop_source *sweep;
-	uint64_t map_events_lost;
+	struct lanes *lanes;
+	struct loop_source *sweep, *work;
+	uint64_t rest_until_ns;
+	uint64_t map_events_lost, crowded;
 	struct noes noes; /* by what the news say of a file, which for an overlay is another name */
 };
+
+static void settle(struct find *find, const struct lanes_task *task, enum find_reach reach)
+{
+	log_debug("process %u greets an AI host: %s", task->tgid, find_reach_name(reach));
+	if (find->config.settled)
+		find->config.settled(find->config.arg, task->tgid, task->socket, reach);
+}
+
+static void do_greeted(struct find *find, const struct lanes_task *task)
+{
+	enum find_reach reach = FIND_WAITING;
+
+	for (int i = 0; i < LOOKS_MAX && reach == FIND_WAITING; i++) {
+		find_greeted(find, task->tgid, task->tenant);
+		reach = find_reach_of(find, task->tgid);
+	}
+	settle(find, task, reach);
+}
+
+static void do_mapped(struct find *find, const struct lanes_task *task)
+{
+	if (noes_has(&find->noes, task->dev, task->ino, task->generation))
+		return; /* looked into since */
+	if (attach_mapped(find->attach, task->tgid, task->addr) == -ENOENT)
+		noes_add(&find->noes, task->dev, task->ino, task->generation);
+}
+
+static void do_task(struct find *find, const struct lanes_task *task)
+{
+	uint64_t began = clock_mono_ns(), took;
+
+	switch (task->kind) {
+	case LANES_GREETED:
+		do_greeted(find, task);
+		break;
+	case LANES_FORKED:
+		attach_forked(find->attach, task->parent, task->tgid);
+		break;
+	case LANES_GONE:
+		attach_gone(find->attach, task->tgid);
+		break;
+	case LANES_MAPPED:
+		do_mapped(find, task);
+		break;
+	}
+	took = clock_mono_ns() - began;
+	lanes_charge(find->lanes, took);
+	if (task->kind != LANES_GREETED && took > REST_FROM_NS)
+		find->rest_until_ns = began + took + REST_TIMES * took;
+}
+
+static void on_work(void *arg)
+{
+	struct find *find = arg;
+	uint64_t began = clock_mono_ns(), now = began;
+	struct lanes_task task;
+
+	while (now - began < STEP_NS) {
+		if (!lanes_take(find->lanes, now < find->rest_until_ns, &task)) {
+			if (lanes_count(find->lanes))
+				(void)loop_arm(find->work, find->rest_until_ns - now + 1);
+			return;
+		}
+		do_task(find, &task);
+		now = clock_mono_ns();
+	}
+	(void)loop_arm(find->work, 1);
+}
+
+static int put(struct find *find, const struct lanes_task *task)
+{
+	int err = lanes_put(find->lanes, task);
+
+	if (!err)
+		loop_soon(find->work, 1);
+	return err;
+}
 
 static void on_mapped(void *arg, const struct map_events_map *map)
 {
 	struct find *find = arg;
+	struct lanes_task task = { .kind = LANES_MAPPED,
+				   .tgid = map->tgid,
+				   .addr = map->addr,
+				   .dev = map->dev,
+				   .ino = map->ino,
+				   .generation = map->generation };
 
 	if (noes_has(&find->noes, map->dev, map->ino, map->generation))
 		return;
-	if (attach_mapped(find->attach, map->tgid, map->addr) == -ENOENT)
-		noes_add(&find->noes, map->dev, map->ino, map->generation);
+	task.tenant = procs_cgroup(map->tgid);
+	/* what is lost on a process that greets comes to light as it does */
+	if (put(find, &task) && find->config.mode == FIND_EVERYONE)
+		loop_soon(find->sweep, RESCAN_NS);
 }
 
 static void on_forked(void *arg, uint32_t parent, uint32_t child)
 {
 	struct find *find = arg;
+	const struct lanes_task task = {
+		.kind = LANES_FORKED, .tgid = child, .parent = parent, .tenant = procs_cgroup(child)
+	};
 
-	attach_forked(find->attach, parent, child);
+	if (!attach_knows(find->attach, parent) && !attach_knows(find->attach, child))
+		return;
+	if (put(find, &task))
+		loop_soon(find->sweep, RESCAN_NS);
 }
 
 static void on_read(void *arg)
@@ -82,7 +188,10 @@ static int listen(struct find *find, struct loop *loop)
 	};
 	int err;
 
-	err = loop_add_timer(loop, 0, on_sweep, find, &find->sweep);
+	find->lanes = lanes_new();
+	err = find->lanes ? loop_add_timer(loop, 0, on_work, find, &find->work) : -ENOMEM;
+	if (!err)
+		err = loop_add_timer(loop, 0, on_sweep, find, &find->sweep);
 	if (err)
 		return err;
 	err = map_events_new(&find->map_events, loop, &calls);
@@ -102,6 +211,7 @@ int find_new(struct find **ret, struct loop *loop, struct tap *tap,
 
 	if (!find)
 		return -ENOMEM;
+	find->config = *config;
 	err = config->mode == FIND_NEVER ? 0 : attach_new(&find->attach, tap, config);
 	if (!err && find->attach)
 		err = listen(find, loop);
@@ -122,7 +232,9 @@ struct find *find_free(struct find *find)
 		return NULL;
 	map_events_free(find->map_events);
 	loop_remove(find->sweep);
+	loop_remove(find->work);
 	attach_free(find->attach);
+	lanes_free(find->lanes);
 	free(find);
 	return NULL;
 }
@@ -130,6 +242,29 @@ struct find *find_free(struct find *find)
 int find_scan(struct find *find)
 {
 	return find->attach ? attach_sweep(find->attach) : 0;
+}
+
+void find_put_greeting(struct find *find, uint32_t tgid, uint64_t cgroup, uint64_t socket)
+{
+	const struct lanes_task task = {
+		.kind = LANES_GREETED, .tgid = tgid, .tenant = cgroup, .socket = socket
+	};
+
+	if (find->config.mode == FIND_ON_SIGHT && !put(find, &task))
+		return;
+	find->crowded += find->config.mode == FIND_ON_SIGHT;
+	settle(find, &task, find_reach_of(find, tgid));
+}
+
+void find_put_end(struct find *find, uint32_t tgid)
+{
+	struct lanes_task task = { .kind = LANES_GONE, .tgid = tgid };
+
+	if (!find->attach || !attach_knows(find->attach, tgid))
+		return;
+	task.tenant = procs_cgroup(tgid);
+	if (put(find, &task))
+		loop_soon(find->sweep, RESCAN_NS);
 }
 
 void find_greeted(struct find *find, uint32_t tgid, uint64_t cgroup)
@@ -151,7 +286,14 @@ void find_gone(struct find *find, uint32_t tgid)
 
 void find_stats(const struct find *find, struct find_stats *ret)
 {
-	*ret = (struct find_stats){ .map_events_lost = find->map_events_lost };
+	*ret = (struct find_stats){ .map_events_lost = find->map_events_lost,
+				    .crowded = find->crowded };
 	if (find->attach)
 		attach_stats(find->attach, ret);
+}
+
+void find_cancel(struct find *find)
+{
+	if (find->attach)
+		attach_cancel(find->attach);
 }

@@ -21,6 +21,18 @@ enum find_mode {
 	FIND_NEVER,    /* flows only */
 };
 
+/* Why a process is measured or not: one row a (process, file). */
+enum find_reach {
+	FIND_PROBED,     /* probes are in */
+	FIND_WAITING,    /* can be probed, has not greeted an AI host */
+	FIND_NO_TLS,     /* maps no TLS library that is known */
+	FIND_STRIPPED,   /* holds TLS code, its functions were not found with proof */
+	FIND_UNREADABLE, /* the file could not be opened or is not sound */
+	FIND_ATTACH_FAILED,
+	FIND_UNFOLLOWED, /* its functions return in ways that cannot be followed (FIND_RETURN_INSTRUCTIONS) */
+};
+const char *find_reach_name(enum find_reach reach);
+
 /* By what the return of a TLS function is seen. */
 enum find_returns {
 	FIND_RETURN_PROBES,       /* the kernel's: the return address on the stack is exchanged */
@@ -34,31 +46,32 @@ struct find_config {
 	enum find_mode mode;
 	enum find_returns returns;
 	const char *cache; /* folder where searches of files are remembered; NULL: none. The caller's, for good */
+	/* What find_put_greeting() was given was done, or could not be; on the loop. NULL: not asked for. */
+	void (*settled)(void *arg, uint32_t tgid, uint64_t socket, enum find_reach reach);
+	void *arg;
 };
 
-/* Starts the news of mappings on the loop. 0 or -errno, then ret_error is a sentence to free. */
+/*
+ * Starts the news of mappings on the loop. What has to be looked at is, there, in small steps and for each
+ * tenant in its turn (lanes.h). A look may block for as long as look.h says, so the loop is one of its own
+ * (finder.h). 0 or -errno, then ret_error is a sentence to free.
+ */
 int find_new(struct find **ret, struct loop *loop, struct tap *tap,
 	     const struct find_config *config, char **ret_error);
 struct find *find_free(struct find *find);
 
 /* Looks at every process once; for the start. 0 or -errno. */
 int find_scan(struct find *find);
-/* A process was seen to talk to an AI host: probe what it maps (FIND_ON_SIGHT). */
+/*
+ * A process greets an AI host: probe what it maps (FIND_ON_SIGHT), when it is its tenant's turn. `socket`
+ * is handed on to config->settled, which may be called at once: when too much waits already.
+ */
+void find_put_greeting(struct find *find, uint32_t tgid, uint64_t cgroup, uint64_t socket);
+/* A process ended, or replaced its image: seen to when it is its tenant's turn. */
+void find_put_end(struct find *find, uint32_t tgid);
+/* The same two at once. */
 void find_greeted(struct find *find, uint32_t tgid, uint64_t cgroup);
-/* A process ended, or replaced its image. */
 void find_gone(struct find *find, uint32_t tgid);
-
-/* Why a process is measured or not: one row a (process, file). */
-enum find_reach {
-	FIND_PROBED,     /* probes are in */
-	FIND_WAITING,    /* can be probed, has not greeted an AI host */
-	FIND_NO_TLS,     /* maps no TLS library that is known */
-	FIND_STRIPPED,   /* holds TLS code, its functions were not found with proof */
-	FIND_UNREADABLE, /* the file could not be opened or is not sound */
-	FIND_ATTACH_FAILED,
-	FIND_UNFOLLOWED, /* its functions return in ways that cannot be followed (FIND_RETURN_INSTRUCTIONS) */
-};
-const char *find_reach_name(enum find_reach reach);
 
 struct find_row {
 	uint32_t tgid;
@@ -78,7 +91,12 @@ int find_explain(uint32_t tgid, enum find_returns returns,
 struct find_stats {
 	uint64_t files_seen, files_probed, processes_probed;
 	uint64_t attach_failures, map_events_lost;
+	uint64_t looks_given_up; /* they took too long (look.h) */
+	size_t looks_stuck;      /* of these, still not over */
+	uint64_t crowded;        /* greetings for which there was no place to wait (lanes.h) */
 };
 void find_stats(const struct find *find, struct find_stats *ret);
+/* From another thread: what blocks now is given up, and nothing is looked at from now on. */
+void find_cancel(struct find *find);
 
 #endif

@@ -26,6 +26,8 @@ struct scrape_sources {
 	struct ledger *ledger;
 	struct prices *prices;
 	struct tap *tap;
+	/* of the search for TLS code (find/find.h): looks that got stuck, greetings that found no place, refused probes */
+	uint64_t looks_given_up, greetings_crowded, attach_failures;
 	bool is_ledger_failing; /* its last commit failed */
 	bool enforce;
 	const char *config_error; /* what is wrong with the file; NULL: nothing */

@@ -309,6 +309,13 @@ static void write_parser(struct scrape *scrape)
 	count(scrape, "kind", "lessons_dropped", stats->calibration.evicted + stats->mix.evicted);
 }
 
+static void write_search(struct scrape *scrape)
+{
+	count(scrape, "kind", "looks_given_up", scrape->sources.looks_given_up);
+	count(scrape, "kind", "greetings_crowded", scrape->sources.greetings_crowded);
+	count(scrape, "kind", "attach_failures", scrape->sources.attach_failures);
+}
+
 static void write_gap_bytes(struct scrape *scrape)
 {
 	if (scrape->sources.pipeline)
@@ -431,6 +438,9 @@ const struct scrape_family scrape_state[] = {
 	  .all = write_kernel_bytes },
 	{ { "aigress_parser_events", NULL, "What the parsers could not follow.", COUNTER },
 	  .all = write_parser },
+	{ { "aigress_search_events", NULL,
+	    "Programs whose TLS code could not be looked for in time.", COUNTER },
+	  .all = write_search },
 	{ { "aigress_parser_gap_bytes", "bytes", "Bytes missing in streams that were parsed.",
 	    COUNTER },
 	  .all = write_gap_bytes },

@@ -61,10 +61,7 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 	if (is_relayed)
 		flow_table_set_relayed(pipeline->flows, flow->head.id);
 	else if (flow->head.tgid && find->greeted)
-		find->greeted(find->arg, flow->head.tgid, flow->head.cgroup);
-	if (!is_relayed && flow->head.tgid && find->left_out)
-		reconcile_left_out(pipeline->reconcile, flow->head.tgid, flow->host,
-				   find->left_out(find->arg, flow->head.tgid));
+		find->greeted(find->arg, flow->head.tgid, flow->head.cgroup, 0);
 	/* What is only known by its address is counted; it says nothing of what its cgroup is about to do. */
 	if (!flow->is_adopted)
 		pipeline_judge(pipeline, flow->head.cgroup, flow->head.tgid ? &process : NULL,
@@ -81,9 +78,7 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 
 	if (flow.state == EV_FLOW_APPROACH) {
 		if (flow.head.tgid && find->greeted)
-			find->greeted(find->arg, flow.head.tgid, flow.head.cgroup);
-		if (flow.head.id && tap->deferred)
-			tap->deferred(tap->arg, flow.head.id);
+			find->greeted(find->arg, flow.head.tgid, flow.head.cgroup, flow.head.id);
 		return;
 	}
 	flow.host[sizeof(flow.host) - 1] = '\0';
@@ -251,6 +246,7 @@ static bool doubt_flow(struct pipeline *pipeline, const struct ev_flow *flow)
 
 static void end_flow(struct pipeline *pipeline, const struct ev_flow *flow)
 {
+	const struct pipeline_find_ops *find = &pipeline->config.hooks.find;
 	bool is_relayed = flow_table_is_relayed(pipeline->flows, flow->head.id);
 	bool is_paired = flow_table_is_paired(pipeline->flows, flow->head.id);
 
@@ -261,6 +257,9 @@ static void end_flow(struct pipeline *pipeline, const struct ev_flow *flow)
 	flow_table_drop(pipeline->flows, flow->head.id);
 	if (is_relayed || is_paired)
 		return;
+	if (flow->head.tgid && find->left_out)
+		reconcile_left_out(pipeline->reconcile, flow->head.tgid, flow->host,
+				   find->left_out(find->arg, flow->head.tgid));
 	reconcile_flow_end(pipeline->reconcile, flow);
 	pipeline_cut_flow_end(pipeline, flow->head.tgid, flow->host);
 }

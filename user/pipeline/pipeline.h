@@ -33,8 +33,6 @@ struct pipeline_tap_ops {
 	void (*forget)(void *arg, uint32_t tgid, uint64_t ssl);
 	/* Resets a live connection. */
 	void (*destroy)(void *arg, const struct ev_flow *flow);
-	/* This connection's ClientHello was deferred until its process was greeted, and may leave now. */
-	void (*deferred)(void *arg, uint64_t cookie);
 	/* The process that holds the socket of a flow that was not seen to connect; 0: unknown. */
 	uint32_t (*owner)(void *arg, uint64_t cookie);
 	/* Do others use this adopted flow's address as well, as far as is known by now? */
@@ -48,12 +46,12 @@ struct pipeline_tap_ops {
 	void *arg;
 };
 
-/* Discovery of what to probe (find/find.h). */
+/* Discovery of what to probe (find/finder.h). */
 struct pipeline_find_ops {
-	/* A process greets an AI host: it wants probes. */
-	void (*greeted)(void *arg, uint32_t tgid, uint64_t cgroup);
+	/* A process greets an AI host: it wants probes. The hello in `socket` (its cookie) waits for them; 0: none. */
+	void (*greeted)(void *arg, uint32_t tgid, uint64_t cgroup, uint64_t socket);
 	void (*gone)(void *arg, uint32_t tgid);
-	/* Why nothing will be read of a process that just greeted an AI host; UNMETERED_READ: it may be. */
+	/* Why nothing was read of a process that greeted an AI host; UNMETERED_READ: it was, or is being looked at. */
 	enum unmetered_why (*left_out)(void *arg, uint32_t tgid);
 	void *arg;
 };

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* deadline.h: what blocks is left behind, and what it leaves is freed when it ends. */
+#include "unit.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+
+#include "base/clock.h"
+#include "base/deadline.h"
+
+/* Reads a byte that may never come, as a file on a hung mount. */
+struct job {
+	struct deadline_work work;
+	int gate;         /* read from; -1: nothing is */
+	uint64_t busy_ns; /* for so long it computes */
+	int sum;
+};
+
+static unsigned n_ran, n_freed;
+
+static void run_job(struct deadline_work *work)
+{
+	struct job *job = (struct job *)work;
+	uint64_t end = clock_mono_ns() + job->busy_ns;
+	eventfd_t n;
+
+	while (clock_mono_ns() < end)
+		continue;
+	if (job->gate >= 0)
+		(void)eventfd_read(job->gate, &n);
+	job->sum = 6 * 7;
+	__atomic_add_fetch(&n_ran, 1, __ATOMIC_SEQ_CST);
+}
+
+static void free_job(struct deadline_work *work)
+{
+	__atomic_add_fetch(&n_freed, 1, __ATOMIC_SEQ_CST);
+	free(work);
+}
+
+static struct job *job_new(int gate)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	assert_non_null(job);
+	*job = (struct job){ .work = { run_job, free_job }, .gate = gate };
+	return job;
+}
+
+static void runs(struct deadline *deadline)
+{
+	struct job *job = job_new(-1);
+
+	assert_int_equal(deadline_run(deadline, &job->work), 0);
+	assert_int_equal(job->sum, 42);
+	free(job);
+}
+
+static void expect_freed(unsigned n)
+{
+	for (int i = 0; i < 2000 && __atomic_load_n(&n_freed, __ATOMIC_SEQ_CST) < n; i++)
+		poll(NULL, 0, 1);
+	assert_int_equal(__atomic_load_n(&n_freed, __ATOMIC_SEQ_CST), n);
+}
+
+static void expect_left(struct deadline *deadline, size_t left)
+{
+	struct deadline_stats stats = { .left = SIZE_MAX };
+
+	for (int i = 0; i < 2000 && stats.left != left; i++) {
+		deadline_stats(deadline, &stats);
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(stats.left, left);
+}
+
+static int begin(void **state)
+{
+	n_ran = n_freed = 0;
+	*state = deadline_new(20 * NS_PER_MS, 200 * NS_PER_MS);
+	return *state ? 0 : -1;
+}
+
+static int end(void **state)
+{
+	deadline_free(*state);
+	return 0;
+}
+
+static void what_ends_in_time_is_its_callers(void **state)
+{
+	runs(*state);
+	runs(*state);
+	runs(NULL);
+	assert_int_equal(n_ran, 3);
+	assert_int_equal(n_freed, 0);
+}
+
+static void what_computes_may_take_its_time(void **state)
+{
+	struct job *job = job_new(-1);
+
+	job->busy_ns = 80 * NS_PER_MS; /* longer than it may stand still */
+	assert_int_equal(deadline_run(*state, &job->work), 0);
+	free(job);
+	/* but not for ever */
+	job = job_new(-1);
+	job->busy_ns = NS_PER_S;
+	assert_int_equal(deadline_run(*state, &job->work), -ETIMEDOUT);
+	expect_freed(1);
+}
+
+static void what_blocks_is_left_behind(void **state)
+{
+	struct deadline *deadline = *state;
+	int gate = eventfd(0, EFD_CLOEXEC);
+	struct deadline_stats stats;
+
+	assert_int_equal(deadline_run(deadline, &job_new(gate)->work), -ETIMEDOUT);
+	deadline_stats(deadline, &stats);
+	assert_int_equal(stats.given_up, 1);
+	assert_int_equal(stats.left, 1);
+	/* others go on meanwhile */
+	runs(deadline);
+	assert_int_equal(n_freed, 0);
+	assert_int_equal(eventfd_write(gate, 1), 0);
+	expect_freed(1);
+	expect_left(deadline, 0);
+	runs(deadline);
+	close(gate);
+}
+
+static void no_more_are_left_behind_than_there_may_be(void **state)
+{
+	struct deadline *deadline = *state;
+	int gate = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
+
+	for (int i = 0; i < DEADLINE_LEFT_MAX; i++)
+		assert_int_equal(deadline_run(deadline, &job_new(gate)->work), -ETIMEDOUT);
+	assert_int_equal(deadline_run(deadline, &job_new(-1)->work), -EBUSY);
+	assert_int_equal(n_freed, 1);
+	assert_int_equal(eventfd_write(gate, DEADLINE_LEFT_MAX), 0);
+	expect_freed(1 + DEADLINE_LEFT_MAX);
+	expect_left(deadline, 0);
+	runs(deadline);
+	close(gate);
+}
+
+static void *cancel(void *arg)
+{
+	poll(NULL, 0, 5);
+	deadline_cancel(arg);
+	return NULL;
+}
+
+static void who_waits_can_be_called_off(void **state)
+{
+	struct deadline *deadline = deadline_new(60 * NS_PER_S, 60 * NS_PER_S);
+	int gate = eventfd(0, EFD_CLOEXEC);
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, cancel, deadline), 0);
+	assert_int_equal(deadline_run(deadline, &job_new(gate)->work), -ECANCELED);
+	assert_int_equal(deadline_run(deadline, &job_new(-1)->work), -ECANCELED);
+	pthread_join(thread, NULL);
+	/* it outlives the one that it was run by */
+	deadline_free(deadline);
+	assert_int_equal(eventfd_write(gate, 1), 0);
+	expect_freed(2);
+	close(gate);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_ends_in_time_is_its_callers),
+		TEST(what_computes_may_take_its_time),
+		TEST(what_blocks_is_left_behind),
+		TEST(no_more_are_left_behind_than_there_may_be),
+		TEST(who_waits_can_be_called_off),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/deadline.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
+
+/*
+ * What the threads share. It outlives its deadline: a thread that was left behind looks at it when its
+ * work ends, which may be years later.
+ */
+struct shared {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct deadline_work *work; /* to be run, or running; NULL: none */
+	bool is_taken;              /* a thread runs it */
+	bool is_done;               /* it ran to its end */
+	bool is_cancelled;
+	uint64_t turn; /* of the thread that may take work; earlier ones are left behind */
+	uint64_t given_up;
+	size_t left;
+	size_t users; /* threads, and the deadline itself */
+};
+
+struct deadline {
+	struct shared *shared;
+	uint64_t stall_ns, wait_ns;
+	bool has_thread;
+	pthread_t thread; /* that may take work */
+};
+
+/* A thread's start: which turn it is. */
+struct start {
+	struct shared *shared;
+	uint64_t turn;
+};
+
+/* The lock is held, and is not afterwards. */
+static void leave(struct shared *shared)
+{
+	bool is_last = --shared->users == 0;
+
+	pthread_mutex_unlock(&shared->lock);
+	if (!is_last)
+		return;
+	pthread_cond_destroy(&shared->changed);
+	pthread_mutex_destroy(&shared->lock);
+	free(shared);
+}
+
+/* The lock is held. False: this thread was left behind while it ran the work, which nobody waits for. */
+static bool run_one(struct shared *shared, uint64_t turn)
+{
+	struct deadline_work *work = shared->work;
+
+	shared->is_taken = true;
+	pthread_mutex_unlock(&shared->lock);
+	work->run(work);
+	pthread_mutex_lock(&shared->lock);
+	if (shared->turn == turn) {
+		shared->is_done = true;
+		shared->work = NULL;
+		pthread_cond_broadcast(&shared->changed);
+		return true;
+	}
+	shared->left--;
+	pthread_mutex_unlock(&shared->lock);
+	work->free(work);
+	pthread_mutex_lock(&shared->lock);
+	return false;
+}
+
+static void *serve(void *arg)
+{
+	struct start start = *(struct start *)arg;
+	struct shared *shared = start.shared;
+
+	free(arg);
+	pthread_mutex_lock(&shared->lock);
+	while (shared->turn == start.turn) {
+		if (!shared->work || shared->is_taken)
+			pthread_cond_wait(&shared->changed, &shared->lock);
+		else if (!run_one(shared, start.turn))
+			break;
+	}
+	leave(shared);
+	return NULL;
+}
+
+struct deadline *deadline_new(uint64_t stall_ns, uint64_t wait_ns)
+{
+	struct deadline *deadline = calloc(1, sizeof(*deadline));
+	struct shared *shared = calloc(1, sizeof(*shared));
+	pthread_condattr_t attr;
+
+	if (!deadline || !shared) {
+		free(deadline);
+		free(shared);
+		return NULL;
+	}
+	pthread_mutex_init(&shared->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&shared->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	shared->users = 1;
+	*deadline = (struct deadline){ .shared = shared, .stall_ns = stall_ns, .wait_ns = wait_ns };
+	return deadline;
+}
+
+struct deadline *deadline_free(struct deadline *deadline)
+{
+	if (!deadline)
+		return NULL;
+	pthread_mutex_lock(&deadline->shared->lock);
+	deadline->shared->turn++; /* a thread that waits for work ends */
+	pthread_cond_broadcast(&deadline->shared->changed);
+	leave(deadline->shared);
+	free(deadline);
+	return NULL;
+}
+
+/* The lock is held. 0 or -errno. */
+static int start_thread(struct deadline *deadline)
+{
+	struct shared *shared = deadline->shared;
+	struct start *start = malloc(sizeof(*start));
+	int err;
+
+	if (!start)
+		return -ENOMEM;
+	*start = (struct start){ shared, shared->turn };
+	err = thread_start(&deadline->thread, serve, start);
+	if (err) {
+		free(start);
+		return err;
+	}
+	pthread_detach(deadline->thread); /* while the lock is held, so it is still there */
+	shared->users++;
+	deadline->has_thread = true;
+	return 0;
+}
+
+/* CPU time of the thread, which has not been left behind and so has not ended. */
+static uint64_t used_ns(const struct deadline *deadline)
+{
+	struct timespec used;
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(deadline->thread, &clock) || clock_gettime(clock, &used))
+		return 0;
+	return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
+}
+
+/* The lock is held. Waits for the work's end until then. */
+static void wait_until(struct shared *shared, uint64_t ns)
+{
+	const struct timespec until = { .tv_sec = (time_t)(ns / NS_PER_S),
+					.tv_nsec = (long)(ns % NS_PER_S) };
+	int err = 0;
+
+	while (!shared->is_done && !shared->is_cancelled && !err)
+		err = pthread_cond_timedwait(&shared->changed, &shared->lock, &until);
+}
+
+/* The lock is held. Until the work is done, or is to be given up: 0 or -errno. */
+static int wait_done(struct deadline *deadline)
+{
+	struct shared *shared = deadline->shared;
+	uint64_t began = clock_mono_ns(), now = began, used = used_ns(deadline), before;
+
+	do {
+		before = used;
+		wait_until(shared, now + deadline->stall_ns);
+		now = clock_mono_ns();
+		if (shared->is_done)
+			return 0;
+		if (shared->is_cancelled)
+			return -ECANCELED;
+		used = used_ns(deadline);
+	} while (used - before > deadline->stall_ns / 100 && now - began < deadline->wait_ns);
+	return -ETIMEDOUT;
+}
+
+/* The lock is held. A thread that runs the work frees it when it ends, and is no longer asked. */
+static void give_up(struct deadline *deadline, struct deadline_work *work)
+{
+	struct shared *shared = deadline->shared;
+
+	shared->work = NULL;
+	if (!shared->is_taken) {
+		work->free(work);
+		return;
+	}
+	shared->turn++;
+	shared->given_up++;
+	shared->left++;
+	deadline->has_thread = false;
+}
+
+int deadline_run(struct deadline *deadline, struct deadline_work *work)
+{
+	struct shared *shared;
+	int err = 0;
+
+	if (!deadline) {
+		work->run(work);
+		return 0;
+	}
+	shared = deadline->shared;
+	pthread_mutex_lock(&shared->lock);
+	if (shared->is_cancelled)
+		err = -ECANCELED;
+	else if (shared->left >= DEADLINE_LEFT_MAX)
+		err = -EBUSY;
+	else if (!deadline->has_thread)
+		err = start_thread(deadline);
+	if (err) {
+		pthread_mutex_unlock(&shared->lock);
+		work->free(work);
+		return err;
+	}
+	shared->is_taken = shared->is_done = false;
+	shared->work = work;
+	pthread_cond_broadcast(&shared->changed);
+	err = wait_done(deadline);
+	if (err)
+		give_up(deadline, work);
+	pthread_mutex_unlock(&shared->lock);
+	return err;
+}
+
+void deadline_cancel(struct deadline *deadline)
+{
+	pthread_mutex_lock(&deadline->shared->lock);
+	deadline->shared->is_cancelled = true;
+	pthread_cond_broadcast(&deadline->shared->changed);
+	pthread_mutex_unlock(&deadline->shared->lock);
+}
+
+void deadline_stats(struct deadline *deadline, struct deadline_stats *ret)
+{
+	pthread_mutex_lock(&deadline->shared->lock);
+	*ret = (struct deadline_stats){ deadline->shared->given_up, deadline->shared->left };
+	pthread_mutex_unlock(&deadline->shared->lock);
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "find/look.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/deadline.h"
+#include "base/log.h"
+#include "find/procs.h"
+
+#define BLAMED_MAX 256
+
+/* A cgroup that is left alone; direct-mapped: a colliding one takes the place. */
+struct blamed {
+	uint64_t cgroup, until_ns, last_ns;
+};
+
+struct look {
+	struct deadline *deadline;
+	struct tap *tap;
+	bool by_instruction;
+	const char *cache;
+	bool has_blamed;
+	struct blamed blamed[BLAMED_MAX];
+};
+
+struct look *look_new(struct tap *tap, const struct find_config *config)
+{
+	struct look *look = calloc(1, sizeof(*look));
+
+	if (!look)
+		return NULL;
+	*look = (struct look){ .tap = tap,
+			       .by_instruction = config->returns == FIND_RETURN_INSTRUCTIONS,
+			       .cache = config->cache,
+			       .deadline = deadline_new(LOOK_STALL_NS, LOOK_NS) };
+	return look->deadline ? look : look_free(look);
+}
+
+struct look *look_free(struct look *look)
+{
+	if (!look)
+		return NULL;
+	deadline_free(look->deadline);
+	free(look);
+	return NULL;
+}
+
+void look_cancel(struct look *look)
+{
+	deadline_cancel(look->deadline);
+}
+
+void look_stats(struct look *look, struct deadline_stats *ret)
+{
+	deadline_stats(look->deadline, ret);
+}
+
+static struct blamed *blamed_slot(struct look *look, uint64_t cgroup)
+{
+	/* Fibonacci hashing: the top 8 bits of a product with 2^64 / phi */
+	_Static_assert(BLAMED_MAX == 1 << 8, "the shift below");
+	return &look->blamed[cgroup * 0x9e3779b97f4a7c15ULL >> 56];
+}
+
+static bool is_blamed(struct look *look, uint32_t tgid)
+{
+	uint64_t cgroup = look->has_blamed && tgid ? procs_cgroup(tgid) : 0;
+	const struct blamed *blamed = blamed_slot(look, cgroup);
+
+	return cgroup && blamed->cgroup == cgroup && blamed->until_ns > clock_mono_ns();
+}
+
+static void blame(struct look *look, uint32_t tgid)
+{
+	uint64_t cgroup = tgid ? procs_cgroup(tgid) : 0;
+	struct blamed *blamed = blamed_slot(look, cgroup);
+
+	if (!cgroup)
+		return;
+	if (blamed->cgroup != cgroup)
+		*blamed = (struct blamed){ .cgroup = cgroup, .last_ns = LOOK_BLAME_NS / 2 };
+	if (blamed->last_ns < LOOK_BLAME_MAX_NS)
+		blamed->last_ns *= 2;
+	blamed->until_ns = clock_mono_ns() + blamed->last_ns;
+	look->has_blamed = true;
+	log_warn("a look at process %u or at one of its files got stuck (a mount that hangs?): the "
+		 "processes of its cgroup (id %llu) are not looked at for %llu s, and the calls of those "
+		 "that are not probed yet are estimated",
+		 tgid, (unsigned long long)cgroup, (unsigned long long)(blamed->last_ns / NS_PER_S));
+}
+
+/* As deadline_run(): with an error, `work` is no longer the caller's. */
+static int run(struct look *look, uint32_t tgid, struct deadline_work *work)
+{
+	int err;
+
+	if (is_blamed(look, tgid)) {
+		work->free(work);
+		return -ETIMEDOUT;
+	}
+	err = deadline_run(look->deadline, work);
+	if (err == -ETIMEDOUT)
+		blame(look, tgid);
+	return err;
+}
+
+/* --- a process --- */
+
+struct process_work {
+	struct deadline_work work;
+	uint32_t tgid;
+	struct look_process found;
+};
+
+static void free_work(struct deadline_work *work)
+{
+	free(work);
+}
+
+static void run_process(struct deadline_work *work)
+{
+	struct process_work *process = (struct process_work *)work;
+
+	process->found.cgroup = procs_cgroup(process->tgid);
+	process->found.executable = procs_executable(process->tgid);
+	process->found.program = procs_program(process->tgid);
+}
+
+int look_process(struct look *look, uint32_t tgid, struct look_process *ret)
+{
+	struct process_work *work = calloc(1, sizeof(*work));
+	int err;
+
+	*ret = (struct look_process){ 0 };
+	if (!work)
+		return -ENOMEM;
+	work->work = (struct deadline_work){ run_process, free_work };
+	work->tgid = tgid;
+	err = run(look, tgid, &work->work);
+	if (err)
+		return err;
+	*ret = work->found;
+	free(work);
+	return 0;
+}
+
+/* --- what it maps --- */
+
+struct mappings_work {
+	struct deadline_work work;
+	struct tap *tap;
+	uint32_t tgid;
+	int err;
+	struct look_mappings found;
+	size_t room;
+};
+
+static void free_mappings(struct deadline_work *work)
+{
+	free(((struct mappings_work *)work)->found.rows);
+	free(work);
+}
+
+static void note(void *arg, const struct tap_mapping *mapping)
+{
+	struct mappings_work *work = arg;
+	size_t room = work->room ? work->room * 2 : 64;
+	struct tap_mapping *rows;
+
+	if (work->found.n == work->room) {
+		rows = reallocarray(work->found.rows, room, sizeof(*rows));
+		if (!rows) {
+			work->err = -ENOMEM;
+			return;
+		}
+		work->found.rows = rows;
+		work->room = room;
+	}
+	work->found.rows[work->found.n++] = *mapping;
+}
+
+struct walk {
+	struct mappings_work *work;
+	uint32_t tgid;
+};
+
+static void note_map(void *arg, const struct procs_map *map)
+{
+	const struct walk *walk = arg;
+
+	note(walk->work, &(struct tap_mapping){
+				 .tgid = walk->tgid,
+				 .start = map->start,
+				 .end = map->end,
+				 .dev = map->dev,
+				 .ino = map->ino,
+			 });
+}
+
+static void note_process(void *arg, uint32_t tgid)
+{
+	struct walk walk = { arg, tgid };
+
+	(void)procs_maps(tgid, note_map, &walk); /* gone since the list was read, or kernel's own */
+}
+
+static void run_mappings(struct deadline_work *arg)
+{
+	struct mappings_work *work = (struct mappings_work *)arg;
+	int err = tap_mappings(work->tap, work->tgid, note, work);
+
+	if (err == -EOPNOTSUPP && work->tgid) {
+		note_process(work, work->tgid);
+		err = 0;
+	} else if (err == -EOPNOTSUPP) {
+		err = procs_each(note_process, work);
+	}
+	if (err)
+		work->err = err;
+}
+
+int look_mappings(struct look *look, uint32_t tgid, struct look_mappings *ret)
+{
+	struct mappings_work *work = calloc(1, sizeof(*work));
+	int err;
+
+	*ret = (struct look_mappings){ 0 };
+	if (!work)
+		return -ENOMEM;
+	work->work = (struct deadline_work){ run_mappings, free_mappings };
+	work->tap = look->tap;
+	work->tgid = tgid;
+	err = run(look, tgid, &work->work);
+	if (err)
+		return err;
+	err = work->err;
+	if (!err) {
+		*ret = work->found;
+		work->found.rows = NULL;
+	}
+	free_mappings(&work->work);
+	return err;
+}
+
+/* --- a file --- */
+
+struct file_work {
+	struct deadline_work work;
+	struct tap_mapping mapping;
+	bool by_instruction;
+	enum stack_depth depth;
+	const char *cache;
+	struct look_file file;
+	int err;
+	/* of look_attach() */
+	struct tap *tap;
+	pid_t pid;
+	struct tap_probes *probes;
+	bool is_refused;
+};
+
+/* Too late for whoever wanted them. */
+static void free_file(struct deadline_work *work)
+{
+	tap_detach(((struct file_work *)work)->probes);
+	free(work);
+}
+
+static int find_sites(const struct file_work *work, int fd, const struct stat *st,
+		      struct look_file *ret)
+{
+	struct sites sites;
+	int err = stack_find(fd, work->by_instruction, work->depth, work->cache, &sites);
+
+	if (err && err != -EOPNOTSUPP)
+		return err;
+	*ret = (struct look_file){ .is_unfollowed = err, .size = st->st_size, .ctime = st->st_ctim };
+	if (err)
+		ret->sites.flavour = "";
+	else
+		ret->sites = sites;
+	return 0;
+}
+
+static void run_file(struct deadline_work *arg)
+{
+	struct file_work *work = (struct file_work *)arg;
+	const struct tap_mapping *mapping = &work->mapping;
+	_cleanup_close_ int fd = procs_open(mapping->tgid, mapping->start, mapping->end);
+	struct stat st;
+
+	if (fd < 0)
+		work->err = fd;
+	else if (fstat(fd, &st) < 0)
+		work->err = -errno;
+	else
+		work->err = find_sites(work, fd, &st, &work->file);
+}
+
+static struct file_work *file_work(const struct look *look, const struct tap_mapping *mapping,
+				   enum stack_depth depth, void (*fn)(struct deadline_work *work))
+{
+	struct file_work *work = calloc(1, sizeof(*work));
+
+	if (!work)
+		return NULL;
+	work->work = (struct deadline_work){ fn, free_file };
+	work->mapping = *mapping;
+	work->by_instruction = look->by_instruction;
+	work->depth = depth;
+	work->cache = look->cache;
+	work->tap = look->tap;
+	return work;
+}
+
+int look_file(struct look *look, const struct tap_mapping *mapping, enum stack_depth depth,
+	      struct look_file *ret)
+{
+	struct file_work *work = file_work(look, mapping, depth, run_file);
+	int err;
+
+	if (!work)
+		return -ENOMEM;
+	err = run(look, mapping->tgid, &work->work);
+	if (err)
+		return err;
+	err = work->err;
+	if (!err)
+		*ret = work->file;
+	free(work);
+	return err;
+}
+
+static bool is_as_it_was(const struct look_file *file, const struct stat *st)
+{
+	return st->st_size == file->size && st->st_ctim.tv_sec == file->ctime.tv_sec &&
+	       st->st_ctim.tv_nsec == file->ctime.tv_nsec;
+}
+
+static void run_attach(struct deadline_work *arg)
+{
+	struct file_work *work = (struct file_work *)arg;
+	const struct tap_mapping *mapping = &work->mapping;
+	_cleanup_close_ int fd = procs_open(mapping->tgid, mapping->start, mapping->end);
+	char path[64];
+	struct stat st;
+
+	if (fd < 0)
+		work->err = fd;
+	else if (fstat(fd, &st) < 0)
+		work->err = -errno;
+	else if (!is_as_it_was(&work->file, &st))
+		work->err = find_sites(work, fd, &st, &work->file);
+	if (work->err)
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	work->err = tap_attach(work->tap, path, work->pid, work->file.sites.at, work->file.sites.n,
+			       &work->probes);
+	work->is_refused = work->err;
+}
+
+int look_attach(struct look *look, const struct tap_mapping *mapping, pid_t pid,
+		struct look_file *file, struct tap_probes **ret, bool *ret_is_refused)
+{
+	struct file_work *work = file_work(look, mapping, STACK_ANCHORS, run_attach);
+	int err;
+
+	*ret_is_refused = false;
+	if (!work)
+		return -ENOMEM;
+	work->file = *file;
+	work->pid = pid;
+	err = run(look, mapping->tgid, &work->work);
+	if (err)
+		return err;
+	err = work->err;
+	*file = work->file;
+	*ret_is_refused = work->is_refused;
+	if (!err)
+		*ret = work->probes;
+	free(work);
+	return err;
+}
