@@ -41,7 +41,7 @@ complete -c aigress -n "__aigress_in report" -s o -l sort -x -a "cost budget cal
 complete -c aigress -n "__aigress_in report" -s t -l top -x -d "the first rows"
 complete -c aigress -n "__aigress_in report" -l share -d "part of the whole"
 complete -c aigress -n "__aigress_in report" -s C -l compare -d "with the time before"
-complete -c aigress -n "__aigress_in explain" -s f -l format -x -a "table json" -d "format of the list of actions"
+complete -c aigress -n "__aigress_in explain" -s f -l format -x -a "table json" -d "output format"
 complete -c aigress -n "__aigress_in explain" -a "call action actions"
 complete -c aigress -n "__aigress_in override" -s a -l all -d "everything, instead of a key"
 complete -c aigress -n "__aigress_in override" -s f -l for -x -a "30m 1h 2h 1d" -d "how long"

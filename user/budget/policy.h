@@ -67,6 +67,9 @@ struct policy_match {
 
 enum policy_target { POLICY_PROCESS, POLICY_CGROUP }; /* of stop and kill */
 
+/* Words of enum policy_per, by its values; NULL behind the last. */
+extern const char *const policy_pers[];
+
 struct policy_step {
 	uint32_t at_permille; /* of the limit: 800 is 80 % */
 	enum policy_action action;
@@ -133,6 +136,14 @@ struct policy_assume {
 	struct policy_match match; /* without a model */
 	char *model;
 };
+
+/*
+ * "at 150 % of 3 USD a day per workload: kill the cgroup's callers, grace 30s". Returns buf, in which
+ * POLICY_RULE_TEXT_LEN suffice.
+ */
+#define POLICY_RULE_TEXT_LEN 256
+char *policy_rule_text(const struct policy_budget *budget, const struct policy_step *step,
+		       char *buf, size_t size);
 
 struct policy_rules {
 	bool enforce;
@@ -237,6 +248,7 @@ struct policy_verdict {
 	uint64_t spent_tokens; /* both with what calls in flight have cost so far */
 	int64_t limit_nanos;   /* in force: an operator may have raised it */
 	uint64_t limit_tokens;
+	uint64_t in_flight; /* of calls in flight: their cost so far, and what is expected; in the limit's unit */
 	uint32_t measured_permille;  /* of the sum in the limit's unit; 1000 when it is 0 */
 	int64_t calls[POLICY_CALLS]; /* the last ones that were charged, newest first */
 	size_t n_calls;

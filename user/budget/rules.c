@@ -18,6 +18,10 @@ const char *policy_action_name(enum policy_action action)
 	return (unsigned)action < POLICY_ACTIONS ? names[action] : NULL;
 }
 
+const char *const policy_pers[] = { "match",  "namespace", "workload", "pod",     "container",
+				    "cgroup", "unit",      "user",     "process", NULL };
+_Static_assert(POLICY_PER_CONTAINER == 4 && POLICY_PER_PROCESS == 8, "in policy_pers' order");
+
 void policy_rules_done(struct policy_rules *rules)
 {
 	for (size_t i = 0; i < rules->n_budgets; i++) {

@@ -117,6 +117,8 @@ static void fill_sums(const struct counters *counters, const struct counter *cou
 	ret->spent_nanos = (int64_t)counter->sum.nanos;
 	ret->spent_tokens = counter->sum.tokens;
 	add(spent, counter->flight);
+	ret->in_flight = counter->flight;
+	add(&ret->in_flight, counter->reserved);
 	add(spent, counter_remote(counters, counter));
 	counter_read_limit(counters, counter, &ret->limit_nanos, &ret->limit_tokens);
 	ret->measured_permille =

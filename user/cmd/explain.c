@@ -8,17 +8,19 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fields.h"
 #include "cmd/cmd.h"
 #include "cmd/explain_exe.h"
 #include "cmd/options.h"
 #include "cmd/show.h"
+#include "cmd/story.h"
 #include "cmd/table.h"
 #include "ledger/ledger.h"
 #include "ledger/repricing.h"
 #include "meter/price.h"
-#include "notify/action_json.h"
 
-enum what { WHAT_ACTIONS, WHAT_ACTION, WHAT_CALL, WHAT_EXE };
+enum what { WHAT_STORY, WHAT_ACTIONS, WHAT_ACTION, WHAT_CALL, WHAT_EXE };
 
 struct options {
 	const char *state;
@@ -114,7 +116,6 @@ static void print_usage(const struct charge *charge)
 }
 
 struct search {
-	int64_t id;
 	bool found;
 	struct ledger *ledger;
 };
@@ -155,8 +156,6 @@ static void print_call(void *arg, const struct ledger_call *call)
 	const struct charge *charge = call->charge;
 	char text[SHOW_LEN], bytes[SHOW_LEN], money[MONEY_LEN];
 
-	if (call->id != search->id)
-		return;
 	search->found = true;
 	printf("Call %lld\n", (long long)call->id);
 	line("time", text_time(call->start_us, text));
@@ -205,16 +204,18 @@ static void print_call(void *arg, const struct ledger_call *call)
 	print_repriced(search->ledger, call->id);
 }
 
-static void add_json(void *arg, const struct ledger_action *action)
-{
-	json_array_append_new(arg, action_json(action));
-}
+struct list {
+	struct table *table;
+	size_t n;
+};
 
 static void add_row(void *arg, const struct ledger_action *action)
 {
-	struct table *table = arg;
+	struct list *list = arg;
+	struct table *table = list->table;
 	char text[SHOW_LEN];
 
+	list->n++;
 	table_format(table, "%lld", (long long)action->id);
 	table_cell(table, text_time(action->time_us, text));
 	table_cell(table, action->action);
@@ -225,87 +226,146 @@ static void add_row(void *arg, const struct ledger_action *action)
 	table_cell(table, action->result);
 }
 
-static int print_actions(struct ledger *ledger, bool json)
+static void set_money(json_t *object, const char *key, int64_t nanos)
+{
+	char money[MONEY_LEN];
+
+	field_text(object, key, money_format(nanos, money));
+}
+
+static json_t *tokens_of(const struct charge *charge)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < USAGE_COUNT; i++)
+		if (usage_get(&charge->usage, i))
+			field_number(object, usage_classes[i].column, usage_get(&charge->usage, i));
+	return object;
+}
+
+static json_t *call_json(const struct ledger_call *call)
+{
+	const struct charge *charge = call->charge;
+	json_t *object = json_object();
+	char text[SHOW_LEN];
+
+	field_number(object, "call", (uint64_t)call->id);
+	field_text(object, "time", text_time(call->start_us, text));
+	field_text(object, "host", charge->host);
+	field_text(object, "path", charge->path);
+	field_text(object, "provider", charge->provider);
+	field_text(object, "model", charge->model);
+	field_set(object, "status", charge->status ? json_integer(charge->status) : json_null());
+	field_text(object, "outcome", charge_outcome_name(charge->outcome));
+	field_bool(object, "stream", charge->is_stream);
+	field_set(object, "duration_us",
+		  charge->duration_ns ? json_integer((json_int_t)charge->duration_ns / 1000) :
+					json_null());
+	field_text(object, "namespace", call->group->namespace);
+	field_text(object, "pod", call->group->pod);
+	field_text(object, "cgroup", call->group->path);
+	field_text(object, "unit", call->group->unit);
+	field_number(object, "pid", call->process->tgid);
+	field_text(object, "command", call->process->comm);
+	field_text(object, "user", call->process->user);
+	field_number(object, "request_bytes", charge->request_bytes);
+	field_number(object, "response_bytes", charge->response_bytes);
+	field_set(object, "tokens", tokens_of(charge));
+	field_text(object, "source", charge_source_name(charge->source));
+	field_text(object, "known_by", sources[charge->source]);
+	if (charge->is_priced)
+		set_money(object, "cost_usd", charge->cost_nanos);
+	else
+		field_set(object, "cost_usd", json_null());
+	set_money(object, "budget_usd", charge->budget_nanos);
+	field_text(object, "price_key", charge->price_key);
+	field_text(object, "price_origin", charge->price_origin);
+	return object;
+}
+
+static int dump(json_t *root)
+{
+	if (!root)
+		return -ENOMEM;
+	json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(root);
+	return 0;
+}
+
+static void print_call_json(void *arg, const struct ledger_call *call)
+{
+	struct search *search = arg;
+
+	search->found = !dump(call_json(call));
+}
+
+static void print_none(void)
+{
+	printf("No action was taken or rehearsed. Budgets are set in the configuration: "
+	       "aigress.yaml(5).\n");
+}
+
+static int print_actions(struct ledger *ledger)
 {
 	static const struct table_column columns[] = {
 		{ "ID", true },      { "TIME", false }, { "ACTION", false }, { "TARGET", false },
 		{ "BUDGET", false }, { "SPENT", true }, { "RESULT", false }, { NULL, false },
 	};
-	struct table *table;
-	json_t *array = json_array();
-	int err = ledger_actions(ledger, 0, add_json, array);
+	struct list list = { .table = table_new(columns) };
+	int err = list.table ? ledger_actions(ledger, 0, add_row, &list) : -ENOMEM;
 
-	if (json && !err) {
-		json_t *root = json_pack("{s:O}", "actions", array);
-
-		json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-		putchar('\n');
-		json_decref(root);
-	} else if (!err && !json_array_size(array)) {
-		printf("No action was taken or rehearsed. Budgets are set in the configuration: "
-		       "aigress.yaml(5).\n");
-	} else if (!err && (table = table_new(columns))) {
-		err = ledger_actions(ledger, 0, add_row, table);
-		table_print(table, stdout, 0);
-		table_free(table);
-	}
-	json_decref(array);
+	if (!err && !list.n)
+		print_none();
+	else if (!err)
+		table_print(list.table, stdout, 0);
+	table_free(list.table);
 	return err;
 }
 
-static void print_action(void *arg, const struct ledger_action *action)
-{
-	struct search *search = arg;
-	char text[SHOW_LEN], spent[MONEY_LEN], limit[MONEY_LEN], a[SHOW_LEN], b[SHOW_LEN];
+#define STORY_US   (24 * 3600 * US_PER_S)
+#define STORY_MOST 20
 
-	if (action->id != search->id)
-		return;
-	search->found = true;
-	printf("Action %lld: %s%s\n", (long long)action->id, action->action,
-	       action->is_rehearsed ? " (rehearsed: enforcement is off, nothing was done)" : "");
-	line("time", text_time(action->time_us, text));
-	line("target", action->target);
-	line("result", action->result);
-	line("budget", action->budget);
-	line("rule", action->rule);
-	line("counter", action->subject);
-	if (action->limit_nanos)
-		printf("  %-10s %s of %s USD since %s\n", "spent",
-		       money_format(action->spent_nanos, spent),
-		       money_format(action->limit_nanos, limit),
-		       text_time(action->window_start_us, text));
-	else
-		printf("  %-10s %s of %s tokens since %s\n", "spent",
-		       show_count(action->spent_tokens, a), show_count(action->limit_tokens, b),
-		       text_time(action->window_start_us, text));
-	printf("  %-10s %u.%u %% of the sum was measured, the rest estimated\n", "known by",
-	       action->measured_permille / 10, action->measured_permille % 10);
-	if (action->until_us)
-		line("until", text_time(action->until_us, text));
-	line("last calls", action->last_calls);
-	printf("`aigress explain call N` explains one call.\n");
+/* The night's, or where there is none, the last ones there were. */
+static int print_story(struct ledger *ledger)
+{
+	int n = story_print(ledger, clock_wall_us() - STORY_US, STORY_MOST, stdout);
+
+	if (n)
+		return n < 0 ? n : 0;
+	printf("No action in the last 24 hours.\n");
+	n = story_print(ledger, 0, 1, stdout);
+	if (!n)
+		print_none();
+	return n < 0 ? n : 0;
 }
 
 static int print_one(struct ledger *ledger, const struct options *options)
 {
-	struct search search = { .id = options->id, .ledger = ledger };
+	bool is_call = options->what == WHAT_CALL;
+	struct search search = { .ledger = ledger };
 	int err;
 
-	if (options->what == WHAT_CALL)
-		err = ledger_replay(ledger, INT64_MIN, print_call, &search);
-	else
-		err = ledger_actions(ledger, 0, print_action, &search);
-	if (!err && !search.found) {
-		fprintf(stderr, "aigress explain: there is no %s %lld; `aigress %s` lists them\n",
-			options->what == WHAT_CALL ? "call" : "action", (long long)options->id,
-			options->what == WHAT_CALL ? "report --by call" : "explain actions");
-		return -ENOENT;
+	if (is_call) {
+		err = ledger_calls(ledger, &options->id, 1,
+				   options->json ? print_call_json : print_call, &search);
+		err = !err && !search.found ? -ENOENT : err;
+	} else if (options->json) {
+		json_t *row = story_json_one(ledger, options->id, &err);
+
+		err = err ? err : dump(row);
+	} else {
+		err = story_print_one(ledger, options->id, stdout);
 	}
+	if (err == -ENOENT)
+		fprintf(stderr, "aigress explain: there is no %s %lld; `aigress %s` lists them\n",
+			is_call ? "call" : "action", (long long)options->id,
+			is_call ? "report --by call" : "explain actions");
 	return err;
 }
 
 static const struct argp_option rows[] = {
-	{ "format", 'f', "table|json", 0, "Of the list of actions", 0 },
+	{ "format", 'f', "FORMAT", 0, "table or json (default table)", 0 },
 	{ 0 },
 };
 
@@ -315,11 +375,12 @@ static error_t parse_word(struct options *options, const char *arg, struct argp_
 
 	if (!options->is_named) {
 		options->is_named = true;
-		options->what = !strcmp(arg, "call")   ? WHAT_CALL :
-				!strcmp(arg, "action") ? WHAT_ACTION :
-				!strcmp(arg, "exe")    ? WHAT_EXE :
-							 WHAT_ACTIONS;
-		if (options->what == WHAT_ACTIONS && strcmp(arg, "actions"))
+		options->what = !strcmp(arg, "call")    ? WHAT_CALL :
+				!strcmp(arg, "action")  ? WHAT_ACTION :
+				!strcmp(arg, "exe")     ? WHAT_EXE :
+				!strcmp(arg, "actions") ? WHAT_ACTIONS :
+							  WHAT_STORY;
+		if (options->what == WHAT_STORY)
 			argp_error(
 				state,
 				"\"%s\" cannot be explained: name call N, action N, exe FILE or actions",
@@ -354,7 +415,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (options->what == WHAT_EXE && !options->file)
 			argp_error(state, "name the file");
-		if (options->what != WHAT_ACTIONS && options->what != WHAT_EXE && !options->id)
+		if ((options->what == WHAT_ACTION || options->what == WHAT_CALL) && !options->id)
 			argp_error(state, "name the number of the row");
 		return 0;
 	}
@@ -368,7 +429,7 @@ int cmd_explain(int argc, char **argv)
 		.parser = parse,
 		.args_doc = "[call N|action N|actions|exe FILE]",
 		.doc = "Why this figure, why this action, what of a program is read; without "
-		       "words, the list of actions."
+		       "words, what was done in the last 24 hours, newest first."
 	};
 	struct options options = { 0 };
 	struct ledger *ledger;
@@ -380,8 +441,12 @@ int cmd_explain(int argc, char **argv)
 	code = show_open("explain", options.state, &ledger);
 	if (code != CMD_OK)
 		return code;
-	err = options.what == WHAT_ACTIONS ? print_actions(ledger, options.json) :
-					     print_one(ledger, &options);
+	if (options.what == WHAT_ACTION || options.what == WHAT_CALL)
+		err = print_one(ledger, &options);
+	else if (options.json)
+		err = dump(story_json(ledger));
+	else
+		err = options.what == WHAT_ACTIONS ? print_actions(ledger) : print_story(ledger);
 	ledger_free(ledger);
 	if (err && err != -ENOENT)
 		fprintf(stderr, "aigress explain: the ledger cannot be read: %s\n", strerror(-err));

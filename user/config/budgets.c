@@ -24,10 +24,6 @@ _Static_assert(POLICY_PROCESS == 0 && POLICY_CGROUP == 1, "in targets' order");
 static const char *const actions[] = { "note", "pace", "refuse", "freeze", "stop", "kill", NULL };
 _Static_assert(POLICY_KILL == 5 && POLICY_REFUSE == 2, "in actions' order");
 
-static const char *const pers[] = { "match",  "namespace", "workload", "pod",     "container",
-				    "cgroup", "unit",      "user",     "process", NULL };
-_Static_assert(POLICY_PER_CONTAINER == 4 && POLICY_PER_PROCESS == 8, "in pers' order");
-
 const char *const config_losses[] = { "open", "hold", NULL };
 _Static_assert(POLICY_LOSS_OPEN == 0 && POLICY_LOSS_HOLD == 1, "in config_losses' order");
 
@@ -325,7 +321,7 @@ static int check_kind(struct config_reader *reader, yaml_node_t *node,
 static const struct config_key budget_keys[] = {
 	{ "name", offsetof(struct policy_budget, name), .fn = config_name },
 	{ "match", offsetof(struct policy_budget, match), .fn = config_match },
-	{ "per", offsetof(struct policy_budget, per), config_choice, pers,
+	{ "per", offsetof(struct policy_budget, per), config_choice, policy_pers,
 	  .noun = "what shares one counter" },
 	{ "parts-apart", offsetof(struct policy_budget, parts_apart), .fn = config_bool },
 	{ "limit", 0, .fn = read_limit },

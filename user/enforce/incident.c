@@ -51,6 +51,7 @@ static void learn(struct enforcer *enforcer, struct incident *incident,
 		.spent_nanos = verdict->spent_nanos,
 		.limit_nanos = verdict->limit_nanos,
 		.spent_tokens = verdict->spent_tokens,
+		.in_flight = verdict->in_flight,
 		.limit_tokens = verdict->limit_tokens,
 		.window_start_us = verdict->window_start_us,
 		.measured_permille = verdict->measured_permille,
@@ -190,7 +191,8 @@ void applied_write(struct enforcer *enforcer, const struct applied *applied, int
 {
 	struct incident *incident = applied->incident;
 	struct ledger_action row = incident->evidence;
-	char rule[512], result[RESULT_LEN], plain[TEXT_LEN(RESULT_LEN)], pod_uid[WHO_UID_LEN];
+	char rule[512], rule_text[POLICY_RULE_TEXT_LEN];
+	char result[RESULT_LEN], plain[TEXT_LEN(RESULT_LEN)], pod_uid[WHO_UID_LEN];
 	char target[TEXT_LEN(WHO_PATH_LEN + 32)];
 	va_list args;
 	size_t len;
@@ -213,6 +215,10 @@ void applied_write(struct enforcer *enforcer, const struct applied *applied, int
 	row.time_us = now_us;
 	row.budget = incident->key.budget->name;
 	row.rule = rule;
+	row.rule_text = incident->is_ordered ?
+				"refuse, by an operator's order" :
+				policy_rule_text(incident->key.budget, incident->key.step,
+						 rule_text, sizeof(rule_text));
 	row.action = policy_action_name(incident->key.step->action);
 	row.subject = incident->key.name;
 	row.target = text_plain(applied->name, target, sizeof(target));

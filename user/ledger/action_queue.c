@@ -17,6 +17,7 @@ enum {
 	TEXT_TARGET,
 	TEXT_RESULT,
 	TEXT_CALLS,
+	TEXT_RULE_TEXT,
 	TEXTS
 };
 #define TEXT_MAX 2048 /* the longest, a cgroup path, has 512 */
@@ -45,8 +46,8 @@ int action_queue_new(struct ledger *ledger)
 		ledger,
 		"INSERT INTO actions (time_us, budget, rule, action, subject, target,"
 		" result, rehearsed, spent_nanos, limit_nanos, spent_tokens, limit_tokens,"
-		" window_start_us, measured_permille, until_us, last_calls, outcome)"
-		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" window_start_us, measured_permille, until_us, in_flight, last_calls,"
+		" rule_text, outcome) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		&actions->add);
 }
 
@@ -86,9 +87,9 @@ bool action_queue_is_empty(const struct ledger *ledger)
 
 static struct queued *queued_action_new(const struct ledger_action *action)
 {
-	const char *const texts[TEXTS] = { action->budget,    action->rule,   action->action,
-					   action->subject,   action->target, action->result,
-					   action->last_calls };
+	const char *const texts[TEXTS] = { action->budget,     action->rule,     action->action,
+					   action->subject,    action->target,   action->result,
+					   action->last_calls, action->rule_text };
 	struct queued *queued = calloc(1, sizeof(*queued));
 
 	if (!queued)
@@ -119,7 +120,8 @@ static int write_queued(sqlite3_stmt *statement, const struct queued *queued)
 				    to_int64(action->limit_tokens),
 				    action->window_start_us,
 				    action->measured_permille,
-				    action->until_us };
+				    action->until_us,
+				    to_int64(action->in_flight) };
 	int at = 1, result;
 
 	sqlite3_bind_int64(statement, at++, action->time_us);
@@ -128,6 +130,7 @@ static int write_queued(sqlite3_stmt *statement, const struct queued *queued)
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		sqlite3_bind_int64(statement, at++, numbers[i]);
 	sqlite3_bind_text(statement, at++, queued->texts[TEXT_CALLS], -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, at++, queued->texts[TEXT_RULE_TEXT], -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, at, action_result_name(action->outcome), -1, SQLITE_STATIC);
 	result = sqlite3_step(statement);
 	sqlite3_reset(statement);

@@ -24,6 +24,8 @@ void ledger_read_action(sqlite3_stmt *row, struct ledger_action *ret)
 		.last_calls = (const char *)sqlite3_column_text(row, 15),
 		.until_us = sqlite3_column_int64(row, 16),
 		.outcome = action_result_of((const char *)sqlite3_column_text(row, 17)),
+		.rule_text = (const char *)sqlite3_column_text(row, 18),
+		.in_flight = (uint64_t)sqlite3_column_int64(row, 19),
 	};
 }
 

@@ -110,16 +110,18 @@ struct ledger_action {
 	int64_t id; /* set when read */
 	int64_t time_us;
 	const char *budget;
-	const char *rule;    /* "agents.yaml:12" */
-	const char *action;  /* note, refuse, kill, ... */
-	const char *subject; /* the counter: "cgroup=/kubepods/..." */
-	const char *target;  /* what was done to: "cgroup /a/b", "process 123 (python3)" */
-	const char *result;  /* "rehearsed", "done", "failed: ..." */
+	const char *rule;      /* "agents.yaml:12" */
+	const char *rule_text; /* what stood there, in words; "": not known */
+	const char *action;    /* note, refuse, kill, ... */
+	const char *subject;   /* the counter: "cgroup=/kubepods/..." */
+	const char *target;    /* what was done to: "cgroup /a/b", "process 123 (python3)" */
+	const char *result;    /* "rehearsed", "done", "failed: ..." */
 	enum action_result outcome;
 	bool is_rehearsed;
 	int64_t spent_nanos;
 	int64_t limit_nanos; /* 0: a limit in tokens */
 	uint64_t spent_tokens, limit_tokens;
+	uint64_t in_flight; /* of calls in flight, so far and expected; in the limit's unit */
 	int64_t window_start_us;
 	int64_t until_us;           /* what it rests on ends then; 0: not known */
 	uint32_t measured_permille; /* how much of the sum was measured */
@@ -129,6 +131,9 @@ struct ledger_action {
 /* Written at once, after the calls that it names. 0, or -errno as ledger_commit() (kept, tried
  * again). */
 int ledger_add_action(struct ledger *ledger, const struct ledger_action *action);
+/* Hands back the calls of these ids that the ledger still has, in their order there; strings as ledger_replay(). */
+int ledger_calls(struct ledger *ledger, const int64_t *ids, size_t n,
+		 void (*fn)(void *arg, const struct ledger_call *call), void *arg);
 /* Hands back actions since since_us, oldest first; strings are never NULL. */
 int ledger_actions(struct ledger *ledger, int64_t since_us,
 		   void (*fn)(void *arg, const struct ledger_action *action), void *arg);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls read back, so that budgets can be rebuilt: by id, which is the order in which they were charged. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,7 +105,8 @@ static void *entry_of(struct replay *replay, enum ledger_words which, int64_t id
 	return entry;
 }
 
-static int prepare(struct ledger *ledger, struct replay *replay)
+/* where: of the table of calls, with its order. */
+static int prepare(struct ledger *ledger, struct replay *replay, const char *where)
 {
 	struct sql sql = { .len = 0 };
 	int err = 0;
@@ -126,9 +128,7 @@ static int prepare(struct ledger *ledger, struct replay *replay)
 		" priced, stream, first_token_us, duration_us,"
 		" beside_nanos");
 	sql_add_sums(&sql);
-	/* The least id by a walk of the index alone, then the table in its own order. */
-	sql_add(&sql, " FROM calls WHERE start_us + 0 >= ?1 AND id >="
-		      " (SELECT min(id) FROM calls WHERE start_us >= ?1) ORDER BY id");
+	sql_add(&sql, " FROM calls WHERE %s ORDER BY id", where);
 	return ledger_prepare(ledger, sql.text, &replay->calls);
 }
 
@@ -176,19 +176,11 @@ static void read_charge(sqlite3_stmt *row, struct charge *charge)
 	charge->excess = (uint64_t)sqlite3_column_int64(row, at + SUM_EXCESS);
 }
 
-int ledger_replay(struct ledger *ledger, int64_t since_us,
-		  void (*fn)(void *arg, const struct ledger_call *call), void *arg)
+static int hand_back(struct replay *replay, void (*fn)(void *arg, const struct ledger_call *call),
+		     void *arg)
 {
-	_cleanup_(replay_freep) struct replay *replay = calloc(1, sizeof(*replay));
-	int err, result;
+	int result;
 
-	if (!replay)
-		return -ENOMEM;
-	(void)ledger_flush(ledger);
-	err = prepare(ledger, replay);
-	if (err)
-		return err;
-	sqlite3_bind_int64(replay->calls, 1, since_us);
 	while ((result = sqlite3_step(replay->calls)) == SQLITE_ROW) {
 		sqlite3_stmt *row = replay->calls;
 		struct subject *subject = entry_of(replay, LEDGER_SUBJECTS,
@@ -210,4 +202,41 @@ int ledger_replay(struct ledger *ledger, int64_t since_us,
 		fn(arg, &call);
 	}
 	return ledger_errno(result);
+}
+
+int ledger_replay(struct ledger *ledger, int64_t since_us,
+		  void (*fn)(void *arg, const struct ledger_call *call), void *arg)
+{
+	/* The least id by a walk of the index alone, then the table in its own order. */
+	static const char where[] = "start_us + 0 >= ?1 AND id >="
+				    " (SELECT min(id) FROM calls WHERE start_us >= ?1)";
+	_cleanup_(replay_freep) struct replay *replay = calloc(1, sizeof(*replay));
+	int err;
+
+	if (!replay)
+		return -ENOMEM;
+	(void)ledger_flush(ledger);
+	err = prepare(ledger, replay, where);
+	if (err)
+		return err;
+	sqlite3_bind_int64(replay->calls, 1, since_us);
+	return hand_back(replay, fn, arg);
+}
+
+int ledger_calls(struct ledger *ledger, const int64_t *ids, size_t n,
+		 void (*fn)(void *arg, const struct ledger_call *call), void *arg)
+{
+	_cleanup_(replay_freep) struct replay *replay = calloc(1, sizeof(*replay));
+	struct sql where = { .len = 0 };
+	int err;
+
+	if (!replay)
+		return -ENOMEM;
+	(void)ledger_flush(ledger);
+	sql_add(&where, "id IN (");
+	for (size_t i = 0; i < n; i++)
+		sql_add(&where, "%s%" PRId64, i ? ", " : "", ids[i]);
+	sql_add(&where, ")");
+	err = prepare(ledger, replay, where.text);
+	return err ? err : hand_back(replay, fn, arg);
 }

@@ -161,10 +161,15 @@ static const char schema_11[] =
 	" price_key TEXT NOT NULL, price_origin TEXT NOT NULL,"
 	" PRIMARY KEY (call, repricing)) WITHOUT ROWID;";
 
+/* What stood at an action's rule then, and what calls in flight cost and were expected to cost. */
+static const char schema_12[] =
+	"ALTER TABLE actions ADD COLUMN rule_text TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE actions ADD COLUMN in_flight INTEGER NOT NULL DEFAULT 0;";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1, schema_2,  schema_3, schema_4,
-					  schema_5, schema_6,  schema_7, schema_8,
-					  schema_9, schema_10, schema_11 };
+static const char *const migrations[] = { schema_1, schema_2,  schema_3,  schema_4,
+					  schema_5, schema_6,  schema_7,  schema_8,
+					  schema_9, schema_10, schema_11, schema_12 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

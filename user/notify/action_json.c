@@ -26,15 +26,21 @@ json_t *action_json(const struct ledger_action *action)
 	set_time(object, "time", action->time_us);
 	field_text(object, "budget", action->budget);
 	field_text(object, "rule", action->rule);
+	field_text(object, "rule_text", action->rule_text ? action->rule_text : "");
 	field_text(object, "action", action->action);
 	field_text(object, "subject", action->subject);
 	field_text(object, "target", action->target);
 	field_text(object, "result", action->result);
+	field_text(object, "outcome", action_result_name(action->outcome));
 	field_bool(object, "rehearsed", action->is_rehearsed);
 	set_money(object, "spent_usd", action->spent_nanos);
 	set_money(object, "limit_usd", action->limit_nanos);
 	field_number(object, "spent_tokens", action->spent_tokens);
 	field_number(object, "limit_tokens", action->limit_tokens);
+	if (action->limit_tokens && !action->limit_nanos)
+		field_number(object, "in_flight_tokens", action->in_flight);
+	else
+		set_money(object, "in_flight_usd", (int64_t)action->in_flight);
 	set_time(object, "window_start", action->window_start_us);
 	if (action->until_us)
 		set_time(object, "until", action->until_us);

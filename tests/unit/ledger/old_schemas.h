@@ -120,8 +120,25 @@ static const char old_schema_10[] =
 	"ALTER TABLE runs ADD COLUMN how INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE runs ADD COLUMN seen_mono_us INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const old_schemas[] = { old_schema_1, old_schema_2, old_schema_3, old_schema_4,
-					   old_schema_5, old_schema_6, old_schema_7, old_schema_8,
-					   old_schema_9, old_schema_10 };
+static const char old_schema_11[] =
+	"CREATE TABLE services_11 (id INTEGER PRIMARY KEY, host TEXT NOT NULL, provider TEXT NOT NULL,"
+	" model TEXT NOT NULL, operation TEXT NOT NULL, price_key TEXT NOT NULL,"
+	" price_origin TEXT NOT NULL, tier TEXT NOT NULL, account TEXT NOT NULL,"
+	" UNIQUE (model, host, provider, operation, price_key, price_origin, tier, account));"
+	"INSERT INTO services_11 SELECT id, host, provider, model, operation, price_key,"
+	" price_origin, '', '' FROM services;"
+	"DROP TABLE services;"
+	"ALTER TABLE services_11 RENAME TO services;"
+	"ALTER TABLE calls ADD COLUMN beside_nanos INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE repricings (id INTEGER PRIMARY KEY AUTOINCREMENT, made_us INTEGER NOT NULL,"
+	" since_us INTEGER NOT NULL, until_us INTEGER NOT NULL, prices TEXT NOT NULL);"
+	"CREATE TABLE repriced (call INTEGER NOT NULL, repricing INTEGER NOT NULL REFERENCES"
+	" repricings, old_nanos INTEGER NOT NULL, cost_nanos INTEGER NOT NULL,"
+	" price_key TEXT NOT NULL, price_origin TEXT NOT NULL,"
+	" PRIMARY KEY (call, repricing)) WITHOUT ROWID;";
+
+static const char *const old_schemas[] = { old_schema_1, old_schema_2,  old_schema_3, old_schema_4,
+					   old_schema_5, old_schema_6,  old_schema_7, old_schema_8,
+					   old_schema_9, old_schema_10, old_schema_11 };
 
 #endif

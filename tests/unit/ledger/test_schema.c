@@ -94,7 +94,8 @@ static void make_old(int version)
 	run(db,
 	    "INSERT INTO subjects VALUES"
 	    " (1, 'ns', 'Deployment/w', 'pod', 'c', '/a', '', 'root', 'sh', '/bin/sh', '', '', '')");
-	run(db, "INSERT INTO services VALUES (1, 'api.x', 'p', 'm', 'chat', 'key', 'origin')");
+	run(db, "INSERT INTO services VALUES (1, 'api.x', 'p', 'm', 'chat', 'key', 'origin'%s)",
+	    version >= 11 ? ", '', ''" : "");
 	run(db, "INSERT INTO paths VALUES (1, '/v1')");
 	run(db,
 	    "INSERT INTO calls (id, start_us, subject, service, path, pid, uid, status, source,"
