@@ -223,9 +223,9 @@ static void print_why(FILE *out, const struct ledger_action *action)
 			 in_money ? show_about((int64_t)action->in_flight, flight) :
 				    show_count(action->in_flight, flight));
 	print_line(out, "why", "%s: %s of %s %s since %s%s; %u.%u %% of it measured", action->budget,
-		   in_money ? show_usd(action->spent_nanos, spent) :
+		   in_money ? money_format(action->spent_nanos, spent) :
 			      show_count(action->spent_tokens, spent),
-		   in_money ? show_usd(action->limit_nanos, limit) :
+		   in_money ? money_format(action->limit_nanos, limit) :
 			      show_count(action->limit_tokens, limit),
 		   in_money ? "USD" : "tokens", text_time(action->window_start_us, since), beside,
 		   action->measured_permille / 10, action->measured_permille % 10);
