@@ -197,7 +197,7 @@ static void what_needs_a_restart_is_not_taken_over(void **state)
 	assert_string_equal(budget_name(), "a");
 	calls();
 	passes(NS_PER_S);
-	assert_int_equal(ledger_calls(), 1);
+	assert_int_equal(calls_in_ledger(), 1);
 }
 
 static void new_names_count_budgets_again(void **state)

@@ -125,7 +125,7 @@ static void a_call_is_printed_and_committed(void **state)
 	assert_int_equal(ledger_pending(world.daemon.ledger), 1);
 	passes(LEDGER_COMMIT_NS);
 	assert_int_equal(ledger_pending(world.daemon.ledger), 0);
-	assert_int_equal(ledger_calls(), 1);
+	assert_int_equal(calls_in_ledger(), 1);
 	text = printed();
 	assert_non_null(strstr(text, "claude-haiku-4-5 200 ok in=1000"));
 }
@@ -222,11 +222,11 @@ static void old_calls_are_pruned(void **state)
 	starts();
 	calls();
 	passes(2 * MINUTE);
-	assert_int_equal(ledger_calls(), 1);
+	assert_int_equal(calls_in_ledger(), 1);
 	passes(26 * 60 * MINUTE);
 	calls();
 	passes(2 * MINUTE);
-	assert_int_equal(ledger_calls(), 1);
+	assert_int_equal(calls_in_ledger(), 1);
 }
 
 static void first_calls_are_deferred_until_their_probes_are_in(void **state)
@@ -307,7 +307,7 @@ static void what_the_ledger_holds_is_gated_before_the_first_event(void **state)
 	passes(NS_PER_S);
 	kernel_reset();
 	starts_again();
-	assert_int_equal(ledger_calls(), 1);
+	assert_int_equal(calls_in_ledger(), 1);
 	appears("/agents");
 	passes(NS_PER_MS);
 	assert_int_equal(kernel_gate(CGROUP), CTL_REFUSE);
@@ -374,7 +374,7 @@ static void what_is_left_in_the_ring_is_charged_at_the_end(void **state)
 		.options = { .config = world.config, .state = world.state, .version = "test" }
 	};
 	starts();
-	assert_int_equal(ledger_calls(), 1);
+	assert_int_equal(calls_in_ledger(), 1);
 }
 
 static void signals_end_it(void **state)

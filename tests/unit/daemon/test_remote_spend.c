@@ -116,7 +116,7 @@ static void a_failure_leaves_this_hosts_own_sums(void **state)
 	assert_null(world.daemon.shared);
 	calls();
 	passes(NS_PER_S);
-	assert_int_equal(ledger_calls(), 1);
+	assert_int_equal(calls_in_ledger(), 1);
 }
 
 static void the_server_is_told_after_a_commit(void **state)

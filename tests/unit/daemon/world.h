@@ -222,7 +222,7 @@ static inline void count_call(void *arg, const struct ledger_call *call)
 }
 
 /* Rows in the ledger, of those that were committed. */
-static inline size_t ledger_calls(void)
+static inline size_t calls_in_ledger(void)
 {
 	size_t n = 0;
 
