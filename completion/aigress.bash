@@ -6,7 +6,7 @@ _aigress_options() {
 	case $1 in
 	run) echo "--config --debug --log-json --quiet --record --state" ;;
 	top) echo "--once --by --state" ;;
-	report) echo "--by --compare --format --share --since --sort --state --top --until" ;;
+	report) echo "--by --compare --config --format --share --since --sort --state --top --until" ;;
 	explain) echo "--format --state" ;;
 	enforce) echo "--config --preview --state" ;;
 	override) echo "--all --for --force --reason --state --to" ;;
@@ -39,12 +39,12 @@ _aigress() {
 	fi
 	case $command:$before in
 	*:--state | *:-s) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
-	run:--config | run:-c | enforce:--config | enforce:-c | check:--config | check:-c | run:--record | run:-R) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	run:--config | run:-c | enforce:--config | enforce:-c | check:--config | check:-c | report:--config | report:-c | run:--record | run:-R) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	top:--by | top:-b) mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$word") ;;
 	report:--by | report:-b)
-		mapfile -t COMPREPLY < <(compgen -W "time hour $keys exe pid provider tier account call" -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W "time hour team $keys exe pid provider tier account call" -- "$word")
 		;;
-	report:--format | report:-f) mapfile -t COMPREPLY < <(compgen -W "table csv json" -- "$word") ;;
+	report:--format | report:-f) mapfile -t COMPREPLY < <(compgen -W "table csv json focus" -- "$word") ;;
 	explain:--format | explain:-f) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$word") ;;
 	reconcile:--by | reconcile:-b) mapfile -t COMPREPLY < <(compgen -W "day provider model tier account" -- "$word") ;;
 	reconcile:--also | reconcile:-l) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;

@@ -3,7 +3,9 @@
 `aigress reconcile` against servers of our own that speak the documented shapes of Anthropic's Usage & Cost API and OpenAI's
 organization reports, with pages and errors, and against files. The ledger is made by `aigress replay`, without root.
 """
+import csv
 import datetime
+import decimal
 import http.server
 import json
 import os
@@ -219,6 +221,36 @@ def test_a_focus_export(tmp_path, state):
                     "5,EUR,2026-09-21T00:00:00Z,2026-09-22T00:00:00Z,5,OpenAI,gpt-4o-mini,acme/proj_a\n")
     told = rows(reconcile(state, "--invoice", str(file), "--by", "model,account"))
     assert len(told) == 1 and told[0]["billed_usd"] == "0.200000" and told[0]["account"] == "acme/proj_a"
+
+
+def test_an_export_of_ours_has_no_difference(tmp_path, state):
+    """report --format focus, read back as a bill."""
+    file = tmp_path / "focus.csv"
+    done = subprocess.run([AIGRESS, "report", "--state", state, "--since", "all", "--format", "focus", "--by", "command,model"],
+                          capture_output=True, text=True, check=True)
+    file.write_text(done.stdout)
+    told = list(csv.DictReader(done.stdout.splitlines()))
+    assert {row["ChargePeriodStart"] for row in told} == {"2026-09-21T14:00:00Z"}
+    assert {row["BillingPeriodEnd"] for row in told} == {"2026-10-01T00:00:00Z"}
+    assert {(row["ProviderName"], row["SubAccountId"], row["x_Calls"]) for row in told} == \
+        {("anthropic", "", "2"), ("openai", "acme/proj_a", "2")}
+    assert sum(decimal.Decimal(row["BilledCost"]) for row in told if row["ProviderName"] == "anthropic") == 2
+    assert [json.loads(row["Tags"]) for row in told] == [{"command": "python3"}] * len(told)
+    back = rows(reconcile(state, "--invoice", str(file), "--by", "day,model,account"))
+    assert len(back) == 2 and {row["difference"] for row in back} == {"0.000000"}
+
+
+def test_teams(tmp_path, state):
+    """By the rules of a file, over what is in the ledger already."""
+    file = tmp_path / "a.yaml"
+    file.write_text("teams:\n  - { team: build, match: { command: 'python*' } }\n")
+    done = subprocess.run([AIGRESS, "report", "--state", state, "--since", "all", "--by", "team", "--format", "json",
+                           "--config", str(file)], capture_output=True, text=True, check=True)
+    assert [(row["team"], row["calls"]) for row in json.loads(done.stdout)["rows"]] == [("build", 4)]
+    file.write_text("teams: [ { team: build } ]\n")
+    done = subprocess.run([AIGRESS, "report", "--state", state, "--by", "team", "--config", str(file)],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and 'lacks "match"' in done.stderr
 
 
 def test_several_ledgers_and_what_is_kept(tmp_path, state):

@@ -16,24 +16,28 @@ static bool fits(const char *pattern, const char *text)
 }
 
 /* "name=value,name=value" */
-static bool has_label(const char *labels, const struct policy_label *wanted)
+bool match_label(const char *labels, const char *name, char *ret, size_t size)
 {
-	size_t name_len = strlen(wanted->name);
+	size_t name_len = strlen(name);
 
 	while (*labels) {
 		size_t len = strcspn(labels, ",");
 
-		if (len > name_len && labels[name_len] == '=' &&
-		    !memcmp(labels, wanted->name, name_len)) {
-			char value[VALUE_LEN];
-
-			snprintf(value, sizeof(value), "%.*s", (int)(len - name_len - 1),
+		if (len > name_len && labels[name_len] == '=' && !memcmp(labels, name, name_len)) {
+			snprintf(ret, size, "%.*s", (int)(len - name_len - 1),
 				 labels + name_len + 1);
-			return fits(wanted->value, value);
+			return true;
 		}
 		labels += len + (labels[len] == ',');
 	}
 	return false;
+}
+
+static bool has_label(const char *labels, const struct policy_label *wanted)
+{
+	char value[VALUE_LEN];
+
+	return match_label(labels, wanted->name, value, sizeof(value)) && fits(wanted->value, value);
 }
 
 bool match_fits(const struct policy_match *match, const struct policy_subject *subject)

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
+#include "cmd/report_team.h"
 #include "cmd/show.h"
 
 #define DEFAULT_KEYS (BIT(LEDGER_BY_CGROUP) | BIT(LEDGER_BY_HOST) | BIT(LEDGER_BY_MODEL))
@@ -43,15 +44,21 @@ static void on_whole(void *arg, const struct ledger_row *row)
 
 int report_write(FILE *out, struct ledger *ledger, const struct report *report)
 {
-	static const struct report_form *const forms[] = {
-		[REPORT_TABLE] = &report_table, [REPORT_CSV] = &report_csv, [REPORT_JSON] = &report_json
-	};
+	static const struct report_form *const forms[] = { [REPORT_TABLE] = &report_table,
+							   [REPORT_CSV] = &report_csv,
+							   [REPORT_JSON] = &report_json,
+							   [REPORT_FOCUS] = &report_focus };
 	struct report asked = *report;
 	struct rows rows = { .writer = { .out = out, .report = &asked, .ledger = ledger },
 			     .form = forms[asked.format] };
 	struct ledger_query whole = asked.query;
 	int r;
 
+	if (asked.format == REPORT_FOCUS) {
+		asked.query.keys = report_focus_keys(asked.query.keys);
+		asked.most = 0;
+		asked.compares = asked.has_share = false;
+	}
 	/* A call's row says how its figure is known. */
 	if (asked.query.keys & BIT(LEDGER_BY_CALL))
 		asked.query.keys |= BIT(LEDGER_BY_SOURCE);
@@ -108,7 +115,7 @@ char *report_parse_keys(const char *text, uint32_t *ret)
 }
 
 struct options {
-	const char *state, *since, *until;
+	const char *state, *since, *until, *config;
 	struct report report;
 };
 
@@ -118,7 +125,7 @@ static const struct argp_option rows[] = {
 	{ "since", 'S', "T", 0, "From then on: " SHOW_TIME_FORMS " (default 24h)", 0 },
 	{ "until", 'U', "T", 0, "Before then, likewise (default now)", 0 },
 	{ "by", 'b', "KEYS", 0,
-	  "What a row is, as cgroup,model: time, hour, namespace, workload, pod, container, cgroup, "
+	  "What a row is, as cgroup,model: time, hour, team, namespace, workload, pod, container, cgroup, "
 	  "unit, user, command, exe, pid, host, provider, model, tier, account, source, call; time goes with call "
 	  "(default cgroup,host,model)",
 	  0 },
@@ -127,7 +134,10 @@ static const struct argp_option rows[] = {
 	{ "top", 't', "N", 0, "The first N rows; the others are one", 0 },
 	{ "share", OPTION_SHARE, NULL, 0, "Each row's part of the whole", 0 },
 	{ "compare", 'C', NULL, 0, "With the time before that is as long", 0 },
-	{ "format", 'f', "FORMAT", 0, "table, csv or json (default table)", 0 },
+	{ "config", 'c', "FILE", 0,
+	  "Whose `teams:` say what a team is (default: the daemon's; without it, a pod's label)", 0 },
+	{ "format", 'f', "FORMAT", 0,
+	  "table, csv, json or focus, which is CSV in the columns of FOCUS (default table)", 0 },
 	{ 0 },
 };
 
@@ -141,7 +151,7 @@ static int index_of(const char *text, const char *const *names, size_t n)
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	static const char *const formats[] = { "table", "csv", "json" };
+	static const char *const formats[] = { "table", "csv", "json", "focus" };
 	static const char *const orders[LEDGER_ORDERS] = { "cost", "budget", "calls", "tokens",
 							   "words" };
 	struct options *options = state->input;
@@ -181,10 +191,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'C':
 		report->compares = true;
 		return 0;
+	case 'c':
+		options->config = arg;
+		return 0;
 	case 'f':
 		i = index_of(arg, formats, ARRAY_SIZE(formats));
 		if (i < 0)
-			argp_error(state, "--format: that is not a format; give table, csv or json");
+			argp_error(state,
+				   "--format: that is not a format; give table, csv, json or focus");
 		report->format = (enum report_format)i;
 		return 0;
 	}
@@ -247,6 +261,7 @@ int cmd_report(int argc, char **argv)
 					  .doc = "Spend from the ledger." };
 	struct options options = { .report = { .query.keys = DEFAULT_KEYS } };
 	struct ledger *ledger = NULL;
+	struct config config = { 0 };
 	struct zone *zone;
 	int code;
 
@@ -263,9 +278,12 @@ int cmd_report(int argc, char **argv)
 	zone = show_zone(ledger);
 	code = zone && read_times(&options, zone) ? CMD_OK : CMD_FAILED;
 	options.report.zone = zone;
+	if (code == CMD_OK && (options.report.query.keys & BIT(LEDGER_BY_TEAM)))
+		code = report_set_teams(ledger, options.config, &config);
 	if (code == CMD_OK)
 		code = print(ledger, &options);
 	zone_free(zone);
 	ledger_free(ledger);
+	config_done(&config);
 	return code;
 }

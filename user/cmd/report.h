@@ -8,7 +8,7 @@
 #include "cmd/metering.h"
 #include "ledger/ledger.h"
 
-enum report_format { REPORT_TABLE, REPORT_CSV, REPORT_JSON };
+enum report_format { REPORT_TABLE, REPORT_CSV, REPORT_JSON, REPORT_FOCUS };
 
 struct report {
 	struct ledger_query query;

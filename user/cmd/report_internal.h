@@ -33,7 +33,10 @@ struct report_form {
 	void (*end)(struct report_writer *writer); /* or NULL */
 };
 
-extern const struct report_form report_table, report_csv, report_json;
+extern const struct report_form report_table, report_csv, report_json, report_focus;
+
+/* report_focus.c: what a row of it is, given what was asked for. */
+uint32_t report_focus_keys(uint32_t keys);
 
 static inline bool report_is_by_call(const struct report_writer *writer)
 {

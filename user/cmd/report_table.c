@@ -13,6 +13,7 @@ static const char *title_of(enum ledger_key key)
 	static const char *const titles[LEDGER_KEYS] = {
 		[LEDGER_BY_TIME] = "TIME",
 		[LEDGER_BY_HOUR] = "HOUR",
+		[LEDGER_BY_TEAM] = "TEAM",
 		[LEDGER_BY_NAMESPACE] = "NAMESPACE",
 		[LEDGER_BY_WORKLOAD] = "WORKLOAD",
 		[LEDGER_BY_POD] = "POD",

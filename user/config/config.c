@@ -18,6 +18,7 @@
 #include "config/reader.h"
 #include "config/receivers.h"
 #include "config/serve.h"
+#include "config/teams.h"
 #include "meter/api.h"
 
 #define FILE_MAX  (1u << 20)
@@ -161,6 +162,8 @@ static const struct config_key file_keys[] = {
 	{ "webhooks", offsetof(struct config, webhooks), .fn = config_webhooks },
 	{ "protect", offsetof(struct config, rules), .fn = config_protect },
 	{ "assume", offsetof(struct config, rules), .fn = config_assume },
+	{ "teams", offsetof(struct config, teams), .fn = config_teams },
+	{ "team-label", offsetof(struct config, teams.label), .fn = config_name },
 	{ "annotations", offsetof(struct config, annotations), .fn = config_annotations },
 	{ "kubernetes", offsetof(struct config, kube), .fn = config_kube },
 	{ NULL },
@@ -295,6 +298,7 @@ void config_done(struct config *config)
 		free(config->hosts[i].provider);
 	}
 	free(config->hosts);
+	team_rules_done(&config->teams);
 	free(config->prices);
 	free(config->warnings);
 	free(config->node);

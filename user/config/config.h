@@ -7,6 +7,7 @@
 #define CONFIG_CONFIG_H
 
 #include "budget/policy.h"
+#include "budget/team.h"
 #include "find/find.h"
 #include "kube/annotations.h"
 #include "kube/kube.h"
@@ -42,6 +43,7 @@ struct config {
 	struct serve_config serve;        /* metrics and the status page; off unless it is there */
 	struct otlp_config otlp;          /* where metrics are pushed to */
 	struct shared_config shared;      /* the server of shared budgets */
+	struct team_rules teams;          /* whose a caller is, for reports */
 	char *prices;                     /* the operator's price file; NULL: none */
 	unsigned prices_line, serve_line; /* in the file, for what is found wrong with them later */
 	char *warnings;                   /* one a line; NULL: none */

@@ -161,6 +161,7 @@ char *ledger_get(struct ledger *ledger, const char *key);
 enum ledger_key {
 	LEDGER_BY_TIME, /* of one call; only with LEDGER_BY_CALL */
 	LEDGER_BY_HOUR, /* "2026-11-23T19:00Z" */
+	LEDGER_BY_TEAM, /* only after ledger_set_team() */
 	LEDGER_BY_NAMESPACE,
 	LEDGER_BY_WORKLOAD,
 	LEDGER_BY_POD,
@@ -182,6 +183,15 @@ enum ledger_key {
 };
 /* "hour", "cgroup", ...; NULL past the end. */
 const char *ledger_key_name(enum ledger_key key);
+
+/*
+ * Says whose a caller is, for LEDGER_BY_TEAM: writes into `ret`, which is "" before. `arg` must outlive the ledger's
+ * reports. 0 or -errno.
+ */
+int ledger_set_team(struct ledger *ledger,
+		    void (*fn)(void *arg, const struct who_group *group,
+			       const struct who_process *process, char *ret, size_t size),
+		    void *arg);
 
 struct ledger_row {
 	const char *keys[LEDGER_KEYS]; /* NULL where not asked for */
@@ -223,7 +233,7 @@ struct ledger_query {
  * Sums by keys. Exact to the microsecond: whole hours come from the hourly sums, begun ones from the
  * calls. TIME, PID and CALL exist in calls only; there, and in begun hours, what ledger_prune() took is
  * missing. No lock is held while fn runs, so a reader behind a pager does not stop the WAL.
- * -EINVAL: TIME without CALL; -EOVERFLOW: a sum beyond 64 bits.
+ * -EINVAL: TIME without CALL, TEAM without ledger_set_team(); -EOVERFLOW: a sum beyond 64 bits.
  */
 int ledger_report(struct ledger *ledger, const struct ledger_query *query,
 		  void (*fn)(void *arg, const struct ledger_row *row), void *arg);

@@ -30,6 +30,9 @@ struct ledger {
 	bool is_writable;
 	int lock; /* -1 for readers */
 	int64_t next_id;
+	void (*team)(void *arg, const struct who_group *group, const struct who_process *process,
+		     char *ret, size_t size); /* ledger_set_team() */
+	void *team_arg;
 	unsigned reports;  /* names the temporary table of each */
 	uint64_t retry_ns; /* no commit before, after one that failed */
 	int retry_error;

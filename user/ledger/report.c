@@ -19,6 +19,10 @@ static const struct {
 			     "strftime('%Y-%m-%dT%H:%M:%fZ', p.start_us / 1e6, 'unixepoch')", true },
 	[LEDGER_BY_HOUR] = { "hour", "strftime('%Y-%m-%dT%H:00Z', p.hour * 3600, 'unixepoch')",
 			     false },
+	[LEDGER_BY_TEAM] = { "team",
+			     "team(s.namespace, s.workload, s.pod, s.container, s.cgroup, s.unit, s.user,"
+			     " s.command, s.exe, s.labels)",
+			     false },
 	[LEDGER_BY_NAMESPACE] = { "namespace", "s.namespace", false },
 	[LEDGER_BY_WORKLOAD] = { "workload", "s.workload", false },
 	[LEDGER_BY_POD] = { "pod", "s.pod", false },
@@ -251,6 +255,8 @@ int ledger_report(struct ledger *ledger, const struct ledger_query *query,
 	int err;
 
 	if ((keys & (1u << LEDGER_BY_TIME)) && !(keys & (1u << LEDGER_BY_CALL)))
+		return -EINVAL;
+	if ((keys & (1u << LEDGER_BY_TEAM)) && !ledger->team)
 		return -EINVAL;
 	(void)ledger_flush(ledger);
 	build(&sql, number, query, keys);
