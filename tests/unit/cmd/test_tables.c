@@ -294,7 +294,7 @@ static void command_line_that_is_wrong_ends_with_2(void **state)
 	assert_int_equal(said.code, CMD_USAGE);
 	RUN(&said, cmd_report, "report", "--top", "0");
 	assert_int_equal(said.code, CMD_USAGE);
-	RUN(&said, cmd_report, "report", "--by", "team");
+	RUN(&said, cmd_report, "report", "--by", "squad");
 	assert_int_equal(said.code, CMD_USAGE);
 	RUN(&said, cmd_report, "report", "--format", "xml");
 	assert_int_equal(said.code, CMD_USAGE);

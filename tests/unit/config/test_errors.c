@@ -4,9 +4,10 @@
 
 #include "config/config.h"
 
-#define FILE_KEYS                                                                                              \
-	"enforce, attach, return-probes, first-call, resolve, zone, keep, on-daemon-loss, max-kills, prices, " \
-	"hosts, serve, otlp, budgets, node, shared, webhooks, protect, assume, annotations, kubernetes"
+#define FILE_KEYS                                                                                                \
+	"enforce, attach, return-probes, first-call, resolve, zone, keep, on-daemon-loss, max-kills, prices, "   \
+	"hosts, serve, otlp, budgets, node, shared, webhooks, protect, assume, teams, team-label, annotations, " \
+	"kubernetes"
 #define WHO_KEYS "namespace, workload, pod, container, label, cgroup, unit, user, command, exe"
 /* A budget that is right but for what stands in the place. */
 #define BUDGET(more) "budgets:\n  - name: a\n    limit: 1 USD\n    steps: [ { do: note } ]\n" more
