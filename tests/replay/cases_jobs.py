@@ -26,6 +26,20 @@ def result(custom_id, model, usage, kind="succeeded"):
         "type": "message", "model": model, "content": [{"type": "text", "text": "x"}], "usage": usage}}})
 
 
+def output_file(model="gpt-4o-mini"):
+    """Three requests at 1,000 and 100 tokens and one that failed."""
+    lines = [{"id": f"batch_req_{i}", "custom_id": str(i), "response": {"status_code": 200, "body": {
+        "object": "chat.completion", "model": model, "choices": [{"message": {"content": "x"}}],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}}}, "error": None} for i in range(3)]
+    lines.append({"id": "batch_req_3", "custom_id": "3", "response": {"status_code": 400, "body": {"error": {}}}})
+    return Answer("".join(text(line) + "\n" for line in lines).encode(), "application/octet-stream")
+
+
+def gemini_answer(prompt, out):
+    return {"candidates": [{"content": {}}], "modelVersion": "gemini-2.5-flash",
+            "usageMetadata": {"promptTokenCount": prompt, "candidatesTokenCount": out}}
+
+
 USED = {"input_tokens": 1000, "output_tokens": 900}
 COST = "1000*2.5 + 900*15"
 START = {"type": "message_start", "message": {"model": "claude-haiku-4-5", "usage": {"input_tokens": 1000,
@@ -68,6 +82,40 @@ CASES = [
                 "input_tokens": n * 1000, "output_tokens": n * 100, "input_tokens_details": {"cached_tokens": 0}}}),
             None, "GET") for status, n in (("in_progress", 0), ("completed", 5), ("completed", 5))]],
         "5000*0.075 + 500*0.3", steps=(16384,)),
+
+    # Whoever asks after the batch and whoever downloads its output are told one bill: the file's id is the key.
+    Case("a batch of OpenAI's that is also downloaded", [
+        Exchange(OPENAI, "/v1/batches/batch_2", js({
+            "id": "batch_2", "object": "batch", "status": "completed", "model": "gpt-4o-mini", "output_file_id": "file-out2",
+            "usage": {"input_tokens": 5000, "output_tokens": 500}}), None, "GET"),
+        *[Exchange(OPENAI, "/v1/files/file-out2/content", output_file(), None, "GET")] * 2],
+        "5000*0.075 + 500*0.3", steps=(16384,)),
+    Case("a batch's output that is downloaded alone, twice", [
+        Exchange(OPENAI, "/v1/files/file-out3/content", output_file(), None, "GET")] * 2,
+        "3000*0.075 + 300*0.3", steps=(16384,)),
+    Case("a batch's output at Azure", [
+        Exchange(AZURE, "/openai/files/file-out4/content?api-version=2025-03-01-preview", output_file("gpt-4o-2024-08-06"),
+                 None, "GET")], "3000*1.25 + 300*5", steps=(16384,)),
+    Case("Gemini: a batch whose answers are inside of it", [
+        Exchange(GEMINI, "/v1beta/models/gemini-2.5-flash:batchGenerateContent", js({
+            "name": "batches/b1", "metadata": {"state": "BATCH_STATE_PENDING"}}), {"batch": {}}),
+        Exchange(GEMINI, "/v1beta/batches/b1", js({"name": "batches/b1", "metadata": {"state": "BATCH_STATE_RUNNING"}}),
+                 None, "GET"),
+        *[Exchange(GEMINI, "/v1beta/batches/b1", js({
+            "name": "batches/b1", "done": True, "metadata": {"state": "BATCH_STATE_SUCCEEDED"}, "response": {
+                "inlinedResponses": {"inlinedResponses": [
+                    {"response": gemini_answer(1000, 100)}, {"error": {"code": 4}}, {"response": gemini_answer(500, 50)}]}}}),
+            None, "GET")] * 2], "1500*0.15 + 150*1.25", steps=(16384,)),
+    Case("Gemini: a batch whose answers are a file", [
+        Exchange(GEMINI, "/v1beta/batches/b2", js({"name": "batches/b2", "done": True, "response": {
+            "responsesFile": "files/f2"}}), None, "GET"),
+        *[Exchange(GEMINI, "/download/v1beta/files/f2:download?alt=media", Answer("\n".join(
+            text({"key": str(i), "response": gemini_answer(1000, 100)}) for i in range(3)).encode(), "application/octet-stream"),
+            None, "GET")] * 2], "3000*0.15 + 300*1.25", steps=(16384,)),
+    Case("another file is no bill", [
+        Exchange(OPENAI, "/v1/files/file-x/content", Answer(b"id,name\n1,2\n", "application/octet-stream"), None, "GET"),
+        post(js({"id": "r", "status": "completed", "background": False, "model": "gpt-5.4", "usage": USED}),
+             {"model": "gpt-5.4"})], COST, steps=(16384,)),
 
     one("Claude: an error in the middle of a stream", ANTHROPIC, MESSAGES, {"model": "claude-haiku-4-5", "stream": True},
         typed(START, ERROR), "1000*1 + 1*5", source="partial"),

@@ -62,6 +62,7 @@ struct answer {
 	char context[TIER_LEN]; /* how much its search read */
 	char status[TIER_LEN];  /* of a job */
 	char id[ANSWER_ID_LEN];
+	char output_file[ANSWER_ID_LEN]; /* of a batch */
 	struct extra extras[EXTRAS];
 	size_t extras_count;
 	struct text_meter text;

@@ -256,6 +256,7 @@ static bool take_name(struct answer *answer, int id, enum json_kind kind, const 
 		{ ANSWER_STATUS, answer->status, sizeof(answer->status) },
 		{ ANSWER_CONTEXT, answer->context, sizeof(answer->context) },
 		{ ANSWER_ID, answer->id, sizeof(answer->id) },
+		{ ANSWER_OUTPUT_FILE, answer->output_file, sizeof(answer->output_file) },
 		{ ANSWER_TYPE, answer->event_type, sizeof(answer->event_type) },
 		{ ANSWER_TOOL_MODEL, answer->tool_model, sizeof(answer->tool_model) },
 		{ ITERATION_TYPE, answer->iteration_type, sizeof(answer->iteration_type) },
@@ -326,6 +327,10 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 		break;
 	case ANSWER_SECONDS:
 		take_seconds(answer, kind, text);
+		break;
+	case ANSWER_LINE:
+		if (kind == JSON_IS_END && answer->is_lines)
+			answer_end_line(answer);
 		break;
 	case ANSWER_CHANNELS:
 		if (!decimal_count(text, &answer->channels) || answer->channels > CHANNELS_MAX)

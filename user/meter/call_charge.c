@@ -64,7 +64,7 @@ static void set_model(const struct call *call, struct charge *ret)
 	redact_model(ret->model);
 }
 
-/* Jobs are known by their id: the path's last segment but for "results". */
+/* Jobs are known by their id: what the star of the endpoint's tail stands for. */
 static void set_job(const struct call *call, struct charge *ret)
 {
 	const char *end = call->path + strlen(call->path), *begin;
@@ -76,8 +76,16 @@ static void set_job(const struct call *call, struct charge *ret)
 			memcpy(ret->job, call->answer.id, sizeof(ret->job));
 		return;
 	}
-	if (call->endpoint->job == JOB_RESULTS && strrchr(call->path, '/'))
-		end = strrchr(call->path, '/');
+	/* Whether a batch is asked after or its results are downloaded, it is one bill. */
+	if (*call->answer.output_file) {
+		memcpy(ret->job, call->answer.output_file, sizeof(ret->job));
+		return;
+	}
+	while (end > call->path && end[-1] == '/')
+		end--;
+	for (const char *at = strrchr(call->endpoint->tail, '*'); at && *at; at++)
+		while (*at == '/' && end > call->path && *--end != '/')
+			;
 	for (begin = end; begin > call->path && begin[-1] != '/';)
 		begin--;
 	snprintf(ret->job, sizeof(ret->job), "%.*s", (int)(end - begin), begin);

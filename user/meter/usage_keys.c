@@ -126,7 +126,15 @@ static const struct json_node images[] = {
 	{ "url", .id = ANSWER_IMAGE },
 	{ 0 },
 };
+/* A line of a batch's output file. */
+static const struct json_node openai_body[] = {
+	{ "model", .id = ANSWER_MODEL },
+	{ "usage", .in = openai_usage },
+	{ "output", .id = ANSWER_OUTPUT, .in = item },
+	{ 0 },
+};
 static const struct json_node openai_response[] = {
+	{ "body", .in = openai_body },
 	{ "id", .id = ANSWER_ID },
 	{ "status", .id = ANSWER_STATUS },
 	{ "background", .id = ANSWER_BACKGROUND },
@@ -141,6 +149,8 @@ static const struct json_node openai_response[] = {
 };
 static const struct json_node openai_answer[] = {
 	{ "type", .id = ANSWER_TYPE },
+	{ "output_file_id", .id = ANSWER_OUTPUT_FILE },
+	{ "output_file", .id = ANSWER_OUTPUT_FILE }, /* Mistral */
 	{ "id", .id = ANSWER_ID },
 	{ "status", .id = ANSWER_STATUS },
 	{ "background", .id = ANSWER_BACKGROUND },

@@ -64,7 +64,24 @@ static const struct json_node predictions[] = {
 	{ "embeddings", .in = predict_embeddings },
 	{ 0 },
 };
+/* Of a batch: answers inside of its own, or lines of a file. */
+static const struct json_node gemini_inlined[] = {
+	{ "response", .in = usage_gemini_answer },
+	{ 0 },
+};
+static const struct json_node gemini_inlined_list[] = {
+	{ "inlinedResponses", .id = ANSWER_LINE, .in = gemini_inlined },
+	{ 0 },
+};
+static const struct json_node gemini_batch[] = {
+	{ "inlinedResponses", .in = gemini_inlined_list },
+	{ "modelVersion", .id = ANSWER_MODEL },
+	{ "usageMetadata", .in = usage_gemini_usage },
+	{ "candidates", .in = usage_gemini_candidate },
+	{ 0 },
+};
 const struct json_node usage_gemini_answer[] = {
+	{ "response", .in = gemini_batch },
 	{ "predictions", .in = predictions },
 	{ "modelVersion", .id = ANSWER_MODEL },
 	{ "model", .id = ANSWER_MODEL },

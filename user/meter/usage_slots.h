@@ -56,10 +56,12 @@ enum slot {
 	ANSWER_BACKGROUND, /* the answer is of a job */
 	ANSWER_EMBEDDED,   /* tokens of one of several texts */
 	ANSWER_ID,
-	ANSWER_CONTEXT,       /* search_context_size */
-	ANSWER_OUTPUT,        /* one item of what a model put out ... */
-	ANSWER_ACTION,        /* ... and what it does, if it is a search */
-	ANSWER_IS_BYOK,       /* OpenRouter: the upstream sends a bill of its own ... */
+	ANSWER_LINE,        /* one answer of many in one document */
+	ANSWER_OUTPUT_FILE, /* of a batch: its results, by the id that whoever downloads them names */
+	ANSWER_CONTEXT,     /* search_context_size */
+	ANSWER_OUTPUT,      /* one item of what a model put out ... */
+	ANSWER_ACTION,      /* ... and what it does, if it is a search */
+	ANSWER_IS_BYOK,     /* OpenRouter: the upstream sends a bill of its own ... */
 	ANSWER_UPSTREAM_COST, /* ... of so many USD */
 	ANSWER_SECONDS,       /* a duration as written, with its decimals */
 	ANSWER_CHANNELS,  /* Deepgram: so many times as long, since each is transcribed by itself */
