@@ -315,7 +315,7 @@ static enum answer_form form_of(const struct account *account)
 {
 	uint64_t records = account->ended[EV_IN].records + account->live[EV_IN].records;
 	uint64_t bytes = account->ended[EV_IN].in_records + account->live[EV_IN].in_records;
-	bool is_many = records && records >= STREAM_RECORDS * account->flows;
+	bool is_many = records && records >= STREAM_RECORDS * requests_of(account);
 
 	if (is_many && bytes / records < STREAM_RECORD_BYTES)
 		return ANSWER_SSE;

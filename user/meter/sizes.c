@@ -68,9 +68,12 @@ static enum answer_form form_of(const struct sizes *sizes)
 	return sizes->response_bytes <= JSON_MAX * sizes->exchanges ? ANSWER_JSON : ANSWER_SSE;
 }
 
+/* A third of a body is text at the least: small calls cost something, too. */
 static uint64_t beyond(uint64_t bytes, uint64_t fixed)
 {
-	return bytes > fixed ? bytes - fixed : 0;
+	uint64_t least = bytes / 3;
+
+	return bytes > fixed + least ? bytes - fixed : least;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)

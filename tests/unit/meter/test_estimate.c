@@ -113,7 +113,7 @@ static void sizes_give_the_constants_of_the_provider(void **state)
 	e = by_size("nobody", ANSWER_UNKNOWN, 0, (4200 + 600) * 10 / 16);
 	assert_int_equal(e.input, 0);
 	assert_int_equal(e.output, 1000);
-	e = by_size(NULL, ANSWER_UNKNOWN, 10, 10);
+	e = by_size(NULL, ANSWER_UNKNOWN, 5, 5);
 	assert_int_equal(e.input + e.output, 0);
 	assert_int_equal(e.input_error, 100); /* nearly nothing is known, and that is said */
 	assert_int_equal(e.output_error, 150);

@@ -221,6 +221,16 @@ static void a_keep_alive_is_as_many_calls(void **state)
 	assert_true(single.usage.input > 4 * charge.usage.input);
 }
 
+static void a_small_call_costs_something(void **state)
+{
+	/* curl: 200 bytes of head and 150 of JSON; a local server's answer of 600 bytes in all. */
+	struct charge charge = unread(20 * 350, 20 * (600 + 22), 20, 20);
+
+	assert_in_range(charge.usage.input, 20 * 5, 20 * 60);
+	assert_in_range(charge.usage.output, 20 * 10, 20 * 200);
+	assert_true(charge.budget_nanos > 0);
+}
+
 static void what_a_tenants_calls_said_changes_no_others_estimate(void **state)
 {
 	const char *many = "{\"prompt_tokens\":90000,\"completion_tokens\":9000}";
@@ -248,6 +258,7 @@ int main(void)
 		cmocka_unit_test(a_stream_is_no_bill_of_a_document),
 		cmocka_unit_test(uploads_and_errors_are_unknown_traffic),
 		cmocka_unit_test(a_keep_alive_is_as_many_calls),
+		cmocka_unit_test(a_small_call_costs_something),
 		cmocka_unit_test(what_a_tenants_calls_said_changes_no_others_estimate),
 	};
 
