@@ -22,6 +22,18 @@ static void million(struct table *table, uint64_t femtos)
 	table_cell(table, femtos == PRICE_NONE ? "" : money_format((int64_t)femtos, money));
 }
 
+static void put_note(struct table *table, const struct price_row *row)
+{
+	char day[16] = "";
+	time_t last = row->until_s - 1;
+	struct tm tm;
+
+	if (row->until_s)
+		strftime(day, sizeof(day), "%Y-%m-%d", gmtime_r(&last, &tm));
+	table_format(table, "%s%s%s%s", row->is_odd ? "odd: stands in for nothing" : "",
+		     row->is_odd && *day ? ", " : "", *day ? "until " : "", day);
+}
+
 static bool is_wanted(const struct prices_options *options, const struct price_row *row)
 {
 	const char *pattern = options->words[0];
@@ -56,7 +68,7 @@ static int list(struct prices_options *options)
 		million(table, row.cache_read);
 		million(table, row.cache_write);
 		table_cell(table, row.origin);
-		table_cell(table, row.is_odd ? "odd: stands in for nothing" : "");
+		put_note(table, &row);
 	}
 	if (code == CMD_OK) {
 		prices_print(table, options->is_csv);

@@ -322,6 +322,10 @@ void call_charge(const struct call *call, const struct prices *prices,
 	}
 	if (is_provisioned(call, ret))
 		return;
+	if (call->provider->is_own) {
+		prices_apply_own(prices, tier, ret);
+		return;
+	}
 	prices_apply(prices, tier, ret);
 	if (ret->source == CHARGE_USAGE || ret->source == CHARGE_PARTIAL)
 		add_extras(call, prices, tier, ret);

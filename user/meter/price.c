@@ -240,6 +240,15 @@ static uint32_t max_tokens(const char *text)
 	return decimal_read(text, 0, &tokens) && tokens <= UINT32_MAX ? (uint32_t)tokens : 0;
 }
 
+/* "2026-12-31" is over at the midnight behind it, UTC; 0: no day. */
+static int64_t day_end(const char *text)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(text, "%Y-%m-%d", &tm);
+
+	return end && !*end ? timegm(&tm) + 86400 : 0;
+}
+
 static void take_scalar(struct reader *reader, enum json_kind kind, const char *key,
 			const char *text)
 {
@@ -257,6 +266,11 @@ static void take_scalar(struct reader *reader, enum json_kind kind, const char *
 				 !strcmp(text, "completion");
 		entry->is_image = !strcmp(text, "image_generation") || !strcmp(text, "image_edit");
 		entry->is_rerank = !strcmp(text, "rerank");
+	} else if (!strcmp(key, "valid_until")) {
+		entry->until_s = day_end(text);
+	} else if (!strcmp(key, "then_multiplier")) {
+		if (decimal_read(text, 3, &permille) && permille && permille <= 100 * PERMILLE)
+			entry->then_permille = (uint32_t)permille;
 	} else if (!strcmp(key, "web_search_billing_unit")) {
 		entry->is_per_query = !strcmp(text, "per_query");
 	} else if (!strncmp(key, "regional_processing_uplift_multiplier_", 38)) {

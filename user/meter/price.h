@@ -40,6 +40,7 @@ size_t prices_count(const struct prices *prices);
 struct price_row {
 	const char *key, *family, *origin; /* as long as the prices */
 	bool is_shadowed;                  /* a later file has the same key */
+	int64_t until_s;                   /* its prices end then; 0: no end is known */
 	bool is_odd; /* a check of its ratios failed: it stands in for nothing */
 	uint64_t input, output, cache_read, cache_write;
 };
@@ -70,6 +71,12 @@ void prices_limits(const struct prices *prices, const char *provider, const char
 		   uint64_t *ret_input, uint64_t *ret_output);
 
 /*
+ * As prices_apply(), of a server of the operator's own: only a row that begins with its name is its price, that of the
+ * model or "@", which is any; without one its tokens cost nothing.
+ */
+void prices_apply_own(const struct prices *prices, const char *tier, struct charge *charge);
+
+/*
  * As prices_apply(), of a charge out of the ledger: its tier is known, and what its classes do not tell of the cost
  * (beside_nanos) is kept as it was.
  */
@@ -90,6 +97,8 @@ struct price_mix {
  * nothing is set: none of them has a price that may stand in.
  */
 #define PRICE_ASSUMED "assumed: "
+/* A price_key, where the operator has no price for a server of their own. */
+#define PRICE_OWN "own server"
 bool prices_assume(const struct prices *prices, const struct price_mix *mix, const char *why,
 		   struct charge *charge);
 

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "meter/price_table.h"
+#include "meter/provider.h"
 
 /* Bedrock sells some models at a price of the region: "bedrock/eu-west-2/meta.llama3-8b-instruct-v1:0". */
 static const struct price_entry *find_regional(const struct prices *prices,
@@ -96,12 +98,50 @@ void prices_apply(const struct prices *prices, const char *tier, struct charge *
 	price_stand_in(prices, tier ? tier : "", charge);
 }
 
+static const struct price_entry *find_own(const struct prices *prices, const struct charge *charge)
+{
+	const struct api_provider *row = provider_by_name(charge->provider);
+	const char *const names[] = { charge->model, "@" };
+	const struct price_entry *found = NULL;
+
+	for (size_t i = 0; row && !found && i < ARRAY_SIZE(names); i++) {
+		char key[CHARGE_NAME_LEN + CHARGE_MODEL_LEN];
+
+		snprintf(key, sizeof(key), "%s%s", row->prefixes[0], names[i]);
+		found = price_find_key(prices, prices->entries_count, key);
+	}
+	return found;
+}
+
+void prices_apply_own(const struct prices *prices, const char *tier, struct charge *charge)
+{
+	const struct price_terms terms = price_terms_parse(tier);
+	const struct price_entry *entry = find_own(prices, charge);
+	const char *lacks = NULL;
+
+	price_terms_words(&terms, charge->tier);
+	charge->is_priced = true;
+	charge->cost_nanos = charge->budget_nanos = charge->error_nanos = 0;
+	charge->under_nanos = charge->over_nanos = 0;
+	if (entry && price_cost(prices, entry, &terms, charge, &lacks)) {
+		charge->cost_nanos = charge->budget_nanos;
+		set_origin(prices, entry, lacks, charge);
+		return;
+	}
+	snprintf(charge->price_key, sizeof(charge->price_key), PRICE_OWN);
+	snprintf(charge->price_origin, sizeof(charge->price_origin), "no price of the operator's");
+}
+
 void prices_apply_again(const struct prices *prices, struct charge *charge)
 {
+	const struct api_provider *row = provider_by_name(charge->provider);
 	char tier[CHARGE_TIER_LEN];
 
 	memcpy(tier, charge->tier, sizeof(tier));
-	prices_apply(prices, tier, charge);
+	if (row && row->is_own)
+		prices_apply_own(prices, tier, charge);
+	else
+		prices_apply(prices, tier, charge);
 	if (!charge->is_priced)
 		return;
 	charge->cost_nanos += charge->beside_nanos;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "meter/price_table.h"
 
@@ -362,6 +363,8 @@ static bool cost_of(const struct prices *prices, const struct price_entry *entry
 	add_tokens(&bill, &u, &p);
 	bill.femtos = times(bill.femtos, terms->is_us ? entry->us_permille : 0);
 	bill.femtos = times(bill.femtos, terms->is_fast ? entry->fast_permille : 0);
+	if (entry->until_s && time(NULL) >= entry->until_s)
+		bill.femtos = times(bill.femtos, entry->then_permille);
 	bill.femtos = times(bill.femtos, host_permille(entry, charge->host));
 	bill.femtos = times(bill.femtos, region_permille(entry, charge));
 	add_pieces(&bill, prices, entry, terms, &u);

@@ -51,6 +51,7 @@ bool prices_row(const struct prices *prices, size_t i, struct price_row *ret)
 		.family = entry->provider,
 		.origin = prices->origins[entry->load],
 		.is_shadowed = i && !strcmp(entry[-1].key, entry->key),
+		.until_s = entry->until_s,
 		.is_odd = entry->is_odd,
 		.input = base_of(prices, entry, RATE_INPUT),
 		.output = base_of(prices, entry, RATE_OUTPUT),

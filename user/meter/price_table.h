@@ -57,6 +57,8 @@ struct price_entry {
 	uint64_t search_femtos[CONTEXTS];    /* a web search, by how much it reads; 0: not told */
 	uint32_t max_input, max_output;      /* tokens of a call; 0: not told */
 	uint32_t us_permille, fast_permille; /* multipliers; 0: none */
+	int64_t until_s;        /* its prices hold before that; 0: no end is known ... */
+	uint32_t then_permille; /* ... and then so many times as much */
 	uint32_t eu_host_permille, us_host_permille;
 	bool is_chat, is_image, is_rerank; /* its mode */
 	bool is_odd;                       /* price_check() has found a price that can not be */

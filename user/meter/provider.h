@@ -63,9 +63,10 @@ struct api_provider {
 	const struct endpoint *endpoints; /* before the common ones; or NULL */
 	const char *prefixes[PREFIXES];   /* of keys in the price file, in order */
 	const char *family;               /* litellm_provider; whose flagship stands in */
-	bool is_subscription;             /* tokens have no price of their own */
-	bool always_tells_usage;          /* in chat streams, without being asked */
-	bool event_is_token;              /* a content event of its chat stream is one token */
+	bool is_own; /* the operator's own server: free, but for prices of the operator's */
+	bool is_subscription;    /* tokens have no price of their own */
+	bool always_tells_usage; /* in chat streams, without being asked */
+	bool event_is_token;     /* a content event of its chat stream is one token */
 };
 
 /* The rows, and the endpoints that any provider may have; a NULL tail ends a list of these. */

@@ -334,6 +334,22 @@ static void cost_is_additive_over_classes(void **state)
 	assert_int_equal(price("anthropic", "claude-opus-4-8", "", u).cost_nanos, sum);
 }
 
+/* An introductory price ends by itself. */
+static void a_price_has_an_end(void **state)
+{
+	assert_int_equal(
+		load("{\"old\": {\"input_cost_per_token\": 1e-6, \"valid_until\": \"2020-12-31\","
+		     " \"then_multiplier\": 2.5}, \"new\": {\"input_cost_per_token\": 1e-6,"
+		     " \"valid_until\": \"2199-12-31\", \"then_multiplier\": 2.5},"
+		     " \"none\": {\"input_cost_per_token\": 1e-6, \"valid_until\": \"soon\","
+		     " \"then_multiplier\": 2.5}}",
+		     NULL),
+		0);
+	assert_int_equal(COST("openai", "old", .input = 1000), 2500000);
+	assert_int_equal(COST("openai", "new", .input = 1000), 1000000);
+	assert_int_equal(COST("openai", "none", .input = 1000), 1000000);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -352,6 +368,7 @@ int main(void)
 		T(a_bad_file_says_where_and_changes_nothing),
 		T(odd_prices_are_told),
 		T(cost_is_additive_over_classes),
+		T(a_price_has_an_end),
 	};
 
 	return cmocka_run_group_tests_name("price", tests, NULL, NULL);
