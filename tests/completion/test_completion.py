@@ -33,7 +33,7 @@ def keys(command):
     """What --by takes: the program lists them where it is given another."""
     done = subprocess.run([AIGRESS, command, "--by", "x"], stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, check=False)
-    return set(re.findall(r"\w+", re.search(r"(?::|\() ?(cgroup, .*|time, .*)", done.stderr)[1]))
+    return set(re.findall(r"\w+", re.search(r"(?::|\() ?(who, .*|time, .*)", done.stderr)[1]))
 
 
 def read(name):

@@ -2,13 +2,18 @@
 """The daemon's life: killed at any moment, ended cleanly, leaving nothing; and its commands."""
 import contextlib
 import csv
+import fcntl
 import io
 import json
 import os
+import pty
 import random
+import select
 import signal
 import sqlite3
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -176,6 +181,43 @@ def test_commands_run_and_are_valid(stage, daemon):
     json.loads(daemon.run("explain", "--format", "json").stdout)
     wrong = daemon.run("report", "--by", "weather", check=False)
     assert wrong.returncode == 2 and "weather" in wrong.stderr
+
+
+def test_top_on_a_terminal(stage, daemon):
+    """Keys are what they say: help, the night's story, a filter, another order; and it ends with q."""
+    run, cgroup = stage.new_run()
+    drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
+    stage.must_agree(daemon, run, cgroup, 1)
+    pid, terminal = pty.fork()
+    if not pid:
+        os.environ["TERM"] = "xterm"
+        os.execv(lab.AIGRESS, ["aigress", "top", "--state", daemon.state])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    said = ""
+
+    def shows(*words):
+        nonlocal said
+        if select.select([terminal], [], [], 0.1)[0]:
+            said += os.read(terminal, 65536).decode(errors="replace")
+        return all(word in said for word in words)
+
+    def press(keys, *words):
+        nonlocal said
+        said = ""
+        os.write(terminal, keys.encode())
+        lab.wait(lambda: shows(*words), 10, lambda: f"{keys!r}: {said!r}")
+
+    # of a later frame only what has changed is sent
+    press("", "IN BUDGETS", "? help")
+    press("?", "sort by what is spent now")
+    press("x", "IN BUDGETS")
+    press("e", "No action in the last 24 hours", "goes back")
+    press("x3", "24 h")
+    press("/" + run + "\n", "only")
+    press("m", "MODEL")
+    os.write(terminal, b"q")
+    assert os.waitpid(pid, 0)[1] == 0
+    os.close(terminal)
 
 
 def test_no_prompt_and_no_key_is_kept(stage, new_daemon):

@@ -53,3 +53,33 @@ unsigned outlook_print(const struct outlook *outlook, FILE *out)
 	print(&outlook->counted, out);
 	return 2;
 }
+
+static void print_short_period(const char *name, const struct forecast_period *period,
+			       bool has_past, FILE *out)
+{
+	char spent[SHOW_LEN], expected[SHOW_LEN], low[SHOW_LEN], high[SHOW_LEN];
+
+	fprintf(out, "  %s %s", name, show_about(period->spent, spent));
+	if (has_past)
+		fprintf(out, ", ~%s (%s to %s)", show_about(period->expected, expected),
+			show_about(period->low, low), show_about(period->high, high));
+}
+
+static void print_short(const char *name, const struct forecast *forecast, FILE *out)
+{
+	char rate[SHOW_LEN];
+
+	fprintf(out, "%s %s USD/h", name, show_about(forecast->per_hour, rate));
+	print_short_period("TODAY", &forecast->day, forecast->has_past, out);
+	print_short_period("MONTH", &forecast->month, forecast->has_past, out);
+	fputc('\n', out);
+}
+
+unsigned outlook_print_short(const struct outlook *outlook, FILE *out)
+{
+	print_short("1 H", &outlook->priced, out);
+	if (outlook->counted.month.spent == outlook->priced.month.spent)
+		return 1;
+	print_short("IN BUDGETS", &outlook->counted, out);
+	return 2;
+}

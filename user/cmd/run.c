@@ -44,7 +44,11 @@ static void draw(void *arg)
 	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);
 	/* console_codes(4): home, then clear what is below */
 	printf("\033[H\033[J");
-	if (!top_frame(view->ledger, LEDGER_BY_COMMAND, stdout, window.ws_col, window.ws_row))
+	if (!top_frame(view->ledger,
+		       &(struct top_view){ .key = LEDGER_BY_COMMAND,
+					   .width = window.ws_col,
+					   .height = window.ws_row > 3 ? window.ws_row - 3U : 0 },
+		       stdout))
 		printf("\nCtrl-C ends it; see also `aigress report` and `aigress top`.\n");
 	fflush(stdout);
 }

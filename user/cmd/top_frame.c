@@ -9,13 +9,12 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "cmd/outlook.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
 
-#define NAME_LEN      512
-#define SPENDERS_MAX  10000 /* names that are sorted; what a screen shows are the dearest */
-#define BUDGETS_SHOWN 8
-#define ACTIONS_SHOWN 4
+#define NAME_LEN     512
+#define SPENDERS_MAX 10000 /* names that are sorted; what a screen shows are the dearest */
 
 enum span { SPAN_MINUTE, SPAN_HOUR, SPAN_DAY, SPANS };
 static const int64_t span_us[SPANS] = { 60 * US_PER_S, 3600 * US_PER_S, 86400 * US_PER_S };
@@ -30,7 +29,7 @@ struct spender {
 };
 
 struct frame {
-	enum ledger_key key;
+	const struct top_view *view;
 	enum span span;
 	struct spender *spenders;
 	struct spender total;
@@ -50,15 +49,40 @@ static void add_sums(struct spender *to, enum span span, const struct ledger_row
 	to->tokens += usage_tokens(&row->tokens);
 }
 
+#define BIT(key) (1u << (key))
+static const uint32_t who_keys = BIT(LEDGER_BY_NAMESPACE) | BIT(LEDGER_BY_POD) |
+				 BIT(LEDGER_BY_CONTAINER) | BIT(LEDGER_BY_UNIT) |
+				 BIT(LEDGER_BY_CGROUP);
+
+/* What a person calls it: pod and container, else the unit, else the container's id or the cgroup. */
+static void name_who(const struct ledger_row *row, char name[NAME_LEN])
+{
+	const char *const *keys = row->keys;
+	const char *unit = keys[LEDGER_BY_UNIT], *container = keys[LEDGER_BY_CONTAINER];
+
+	if (*keys[LEDGER_BY_POD])
+		snprintf(name, NAME_LEN, "%s/%s%s%s", keys[LEDGER_BY_NAMESPACE],
+			 keys[LEDGER_BY_POD], *container ? " " : "", container);
+	else
+		snprintf(name, NAME_LEN, "%s",
+			 *unit      ? unit :
+			 *container ? container :
+				      keys[LEDGER_BY_CGROUP]);
+}
+
 static void add_row(void *arg, const struct ledger_row *row)
 {
 	struct frame *frame = arg;
-	const char *name = row->keys[frame->key] ? row->keys[frame->key] : "";
 	struct spender *spender;
-	char key[NAME_LEN];
+	char key[NAME_LEN] = "";
 
+	if (frame->view->key == TOP_BY_WHO)
+		name_who(row, key);
+	else
+		snprintf(key, sizeof(key), "%s", row->keys[frame->view->key]);
+	if (frame->view->filter && !strcasestr(key, frame->view->filter))
+		return;
 	add_sums(&frame->total, frame->span, row);
-	snprintf(key, sizeof(key), "%s", name);
 	HASH_FIND_STR(frame->spenders, key, spender);
 	if (!spender) {
 		if (HASH_COUNT(frame->spenders) >= SPENDERS_MAX)
@@ -76,14 +100,22 @@ static void add_row(void *arg, const struct ledger_row *row)
 	add_sums(spender, frame->span, row);
 }
 
-/* Those that spend now come first, then those that spent most in the hour and the day. */
+/* uthash's sort has no argument for it, and there is one frame at a time. */
+static enum top_sort sorted_by;
+
+/* Those that spend most in the span come first, then those that spent most in the shortest one, and so on. */
 static int by_spend(const struct spender *a, const struct spender *b)
 {
+	if (sorted_by == TOP_BY_BUDGETS && a->budget_nanos != b->budget_nanos)
+		return a->budget_nanos < b->budget_nanos ? 1 : -1;
+	if (sorted_by < TOP_BY_BUDGETS && a->nanos[sorted_by] != b->nanos[sorted_by])
+		return a->nanos[sorted_by] < b->nanos[sorted_by] ? 1 : -1;
 	for (enum span span = 0; span < SPANS; span++)
 		if (a->nanos[span] != b->nanos[span])
 			return a->nanos[span] < b->nanos[span] ? 1 : -1;
 	return strcmp(a->name, b->name);
 }
+_Static_assert(TOP_BY_MINUTE == (int)SPAN_MINUTE && TOP_BY_DAY == (int)SPAN_DAY, "in their order");
 
 /* "?": nothing of it has a price, so its cost is not 0 but unknown. */
 static const char *show_sum(const struct spender *spender, enum span span, int64_t times,
@@ -135,192 +167,166 @@ static size_t name_width(unsigned width, bool is_wide)
 	return !width ? NAME_LEN : width > sums + NAME_SHORTEST ? width - sums : NAME_SHORTEST;
 }
 
-static int write_spenders(struct ledger *ledger, struct frame *frame, FILE *out, unsigned width,
-			  unsigned rows)
+static void add_columns(struct table *table, unsigned key, bool is_wide)
 {
-	struct table *table = table_new(NULL);
-	struct spender *spender, *next;
-	bool is_wide = !width || width >= WIDE;
-	int64_t now_us = clock_wall_us();
-	int err = table ? 0 : -ENOMEM;
+	static char title[32]; /* a table keeps the address */
+
+	snprintf(title, sizeof(title), "%s", top_key_name(key));
+	for (char *c = title; *c; c++)
+		*c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+	table_column(table, title, false);
+	for (size_t i = 0; i < ARRAY_SIZE(spend_columns); i++)
+		if (is_wide || !spend_columns[i].is_wide)
+			table_column(table, spend_columns[i].title, true);
+}
+
+static void print_spenders(struct frame *frame, struct table *table, FILE *out, size_t rows)
+{
+	const struct top_view *view = frame->view;
+	bool is_wide = !view->width || view->width >= WIDE;
+	size_t all = HASH_COUNT(frame->spenders), at = 0;
+	size_t first = view->first + rows < all ? view->first : all > rows ? all - rows : 0;
+	struct spender *spender;
 	char name[NAME_LEN];
-	size_t n_shown = 0;
 
-	for (frame->span = 0; !err && frame->span < SPANS; frame->span++)
-		err = ledger_report(ledger,
-				    &(struct ledger_query){ .since_us = now_us - span_us[frame->span],
-							    .until_us = LEDGER_NO_END,
-							    .keys = 1u << frame->key },
-				    add_row, frame);
-	if (!err) {
-		char title[32];
-
-		snprintf(title, sizeof(title), "%s", ledger_key_name(frame->key));
-		for (char *c = title; *c; c++)
-			*c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
-		table_column(table, title, false);
-		for (size_t i = 0; i < ARRAY_SIZE(spend_columns); i++)
-			if (is_wide || !spend_columns[i].is_wide)
-				table_column(table, spend_columns[i].title, true);
-		HASH_SORT(frame->spenders, by_spend);
-		for (spender = frame->spenders; spender && n_shown < rows;
-		     spender = spender->hh.next, n_shown++)
+	add_columns(table, view->key, is_wide);
+	sorted_by = view->sort;
+	HASH_SORT(frame->spenders, by_spend);
+	for (spender = frame->spenders; spender; spender = spender->hh.next, at++)
+		if (at >= first && at < first + rows)
 			add_cells(table,
-				  show_short(spender->name, name_width(width, is_wide), name,
+				  show_short(spender->name, name_width(view->width, is_wide), name,
 					     sizeof(name)),
 				  spender, is_wide);
-		table_rule(table);
-		add_cells(table, "total", &frame->total, is_wide);
-		table_print(table, out, width);
-		if (HASH_COUNT(frame->spenders) > n_shown)
-			fprintf(out, "+%zu more\n", HASH_COUNT(frame->spenders) - n_shown);
-	}
-	HASH_ITER(hh, frame->spenders, spender, next) {
-		HASH_DEL(frame->spenders, spender);
+	table_rule(table);
+	add_cells(table, "total", &frame->total, is_wide);
+	table_print(table, out, view->width);
+	if (first)
+		fprintf(out, "%zu before, +%zu more\n", first,
+			all > first + rows ? all - first - rows : 0);
+	else if (all > rows)
+		fprintf(out, "+%zu more\n", all - rows);
+}
+
+static int write_spenders(struct ledger *ledger, const struct top_view *view, FILE *out, size_t rows)
+{
+	struct frame frame = { .view = view };
+	struct table *table = table_new(NULL);
+	struct spender *spender, *next;
+	int64_t now_us = clock_wall_us();
+	int err = table ? 0 : -ENOMEM;
+
+	for (; !err && frame.span < SPANS; frame.span++)
+		err = ledger_report(
+			ledger,
+			&(struct ledger_query){ .since_us = now_us - span_us[frame.span],
+						.until_us = LEDGER_NO_END,
+						.keys = view->key == TOP_BY_WHO ? who_keys :
+										  BIT(view->key) },
+			add_row, &frame);
+	if (!err)
+		print_spenders(&frame, table, out, rows);
+	HASH_ITER(hh, frame.spenders, spender, next) {
+		HASH_DEL(frame.spenders, spender);
 		free(spender);
 	}
 	table_free(table);
 	return err;
 }
 
-static json_t *fact(struct ledger *ledger, const char *key)
+const char *top_key_name(unsigned key)
 {
-	_cleanup_free_ char *text = ledger_get(ledger, key);
-
-	return text ? json_loads(text, 0, NULL) : NULL;
+	return key == TOP_BY_WHO ? "who" : ledger_key_name((enum ledger_key)key);
 }
 
-static const char *string(const json_t *object, const char *key)
+const char *top_sort_name(enum top_sort sort)
 {
-	const char *text = json_string_value(json_object_get(object, key));
+	static const char *const names[TOP_SORTS] = { "now", "1 h", "24 h", "budgets" };
 
-	return text ? text : "";
+	return (unsigned)sort < TOP_SORTS ? names[sort] : NULL;
 }
 
-static void write_budgets(struct ledger *ledger, FILE *out, unsigned width)
+/* By the rules that the daemon has published. */
+static const char *mode_of(struct ledger *ledger)
 {
-	static const struct table_column columns[] = {
-		{ "BUDGET", false }, { "COUNTER", false }, { "SPENT", true },
-		{ "LIMIT", true },   { "REACHED", false }, { NULL, false },
-	};
-	json_t *budgets = fact(ledger, "budgets"), *row;
-	struct table *table = json_array_size(budgets) ? table_new(columns) : NULL;
-	size_t i;
+	_cleanup_free_ char *text = ledger_get(ledger, "rules");
+	json_t *rules = text ? json_loads(text, 0, NULL) : NULL, *row;
+	bool is_enforced = false;
+	size_t i, n = json_array_size(rules);
 
-	if (table) {
-		json_array_foreach(budgets, i, row) {
-			bool is_money = strcmp(string(row, "limit_usd"), "0.000000");
-			char text[SHOW_LEN];
+	json_array_foreach(rules, i, row)
+		is_enforced |= json_is_true(json_object_get(row, "enforced"));
+	json_decref(rules);
+	return is_enforced ? "ENFORCING" : n ? "rehearsing" : "no budgets";
+}
 
-			if (i >= BUDGETS_SHOWN)
-				break;
-			table_cell(table, string(row, "budget"));
-			table_cell(table, string(row, "key"));
-			table_cell(table,
-				   is_money ?
-					   string(row, "spent_usd") :
-					   show_count((uint64_t)json_integer_value(
-							      json_object_get(row, "spent_tokens")),
-						      text));
-			table_cell(table,
-				   is_money ?
-					   string(row, "limit_usd") :
-					   show_count((uint64_t)json_integer_value(
-							      json_object_get(row, "limit_tokens")),
-						      text));
-			table_cell(table, string(row, "reached"));
-		}
-		fputc('\n', out);
-		table_print(table, out, width);
+static unsigned print_head(struct ledger *ledger, const struct top_view *view, FILE *out)
+{
+	struct outlook outlook;
+	char now[SHOW_LEN], filter[SHOW_TEXT_LEN(64)];
+	int64_t now_us = clock_wall_us() / US_PER_S * US_PER_S;
+
+	fprintf(out, "aigress  %s  %s  by %s, first %s%s%s\n", text_time(now_us, now),
+		mode_of(ledger), top_key_name(view->key), top_sort_name(view->sort),
+		view->filter ? "  only " : "",
+		view->filter ? show_text(view->filter, filter, sizeof(filter)) : "");
+	if (!view->zone || outlook_read(ledger, view->zone, now_us, &outlook))
+		return 1;
+	return 1 + outlook_print_short(&outlook, out);
+}
+
+/* Cut at the view's width; returns how many lines. */
+static unsigned write_head(struct ledger *ledger, const struct top_view *view, FILE *out)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *head = open_memstream(&text, &size);
+	unsigned n;
+
+	if (!head)
+		return 0;
+	n = print_head(ledger, view, head);
+	fclose(head);
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		fprintf(out, "%.*s\n", view->width ? (int)view->width : -1, line);
 	}
-	table_free(table);
-	json_decref(budgets);
+	return n;
 }
 
-/* What is paced, and how that goes. */
-static void write_paces(struct ledger *ledger, FILE *out, unsigned width)
+static unsigned lines_of(const char *text)
 {
-	static const struct table_column columns[] = {
-		{ "PACED", false }, { "BUDGET", false }, { "USD/H", true }, { "TOKENS/H", true },
-		{ "LET GO", true }, { "HELD", true },    { NULL, false },
-	};
-	json_t *gates = fact(ledger, "gates"), *row;
-	struct table *table = NULL;
-	char text[SHOW_LEN];
-	size_t i;
+	unsigned n = 0;
 
-	json_array_foreach(gates, i, row) {
-		if (strcmp(string(row, "action"), "pace") || i >= BUDGETS_SHOWN)
-			continue;
-		if (!table) {
-			table = table_new(columns);
-			if (!table)
-				break;
-		}
-		table_cell(table, string(row, "target"));
-		table_cell(table, string(row, "budget"));
-		table_cell(table, string(row, "to_usd_per_hour"));
-		table_cell(table, !json_object_get(row, "to_tokens_per_hour") ?
-					  "" :
-					  show_count((uint64_t)json_integer_value(json_object_get(
-							     row, "to_tokens_per_hour")),
-						     text));
-		table_cell(table,
-			   show_count((uint64_t)json_integer_value(json_object_get(row, "let_go")),
-				      text));
-		table_cell(table,
-			   show_count((uint64_t)json_integer_value(json_object_get(row, "held")),
-				      text));
-	}
-	if (table) {
-		fputc('\n', out);
-		table_print(table, out, width);
-	}
-	table_free(table);
-	json_decref(gates);
+	for (; text && *text; text++)
+		n += *text == '\n';
+	return n;
 }
 
-struct recent {
-	char lines[ACTIONS_SHOWN][SHOW_TEXT_LEN(256)];
-	size_t n;
-};
+#define SPENDER_LINES 5 /* beside its rows: an empty line, titles, a rule, the total, "+N more" */
+#define ROWS_LEAST    3
 
-static void add_action(void *arg, const struct ledger_action *action)
+int top_frame(struct ledger *ledger, const struct top_view *view, FILE *out)
 {
-	struct recent *recent = arg;
-	char when[SHOW_LEN], raw[256];
+	_cleanup_free_ char *panes = NULL;
+	bool is_low = view->height && view->height < 32;
+	size_t size, rows = SPENDERS_MAX;
+	FILE *below = open_memstream(&panes, &size);
+	unsigned used;
+	int err;
 
-	snprintf(raw, sizeof(raw), "%s  %s %s: %s", text_time(action->time_us, when), action->action,
-		 action->target, action->is_rehearsed ? "rehearsed" : action->result);
-	show_text(raw, recent->lines[recent->n++ % ACTIONS_SHOWN], sizeof(recent->lines[0]));
-}
-
-static void write_actions(struct ledger *ledger, FILE *out)
-{
-	struct recent recent = { .n = 0 };
-	size_t first;
-
-	(void)ledger_actions(ledger, clock_wall_us() - span_us[SPAN_DAY], add_action, &recent);
-	if (recent.n)
-		fprintf(out, "\nLAST ACTIONS\n");
-	first = recent.n > ACTIONS_SHOWN ? recent.n - ACTIONS_SHOWN : 0;
-	for (size_t i = first; i < recent.n; i++)
-		fprintf(out, "%s\n", recent.lines[i % ACTIONS_SHOWN]);
-}
-
-int top_frame(struct ledger *ledger, enum ledger_key key, FILE *out, unsigned width, unsigned height)
-{
-	struct frame frame = { .key = key };
-	unsigned below = BUDGETS_SHOWN + ACTIONS_SHOWN + 8;
-	int err = write_spenders(ledger, &frame, out, width,
-				 !height            ? SPENDERS_MAX :
-				 height > below + 3 ? height - below :
-						      3);
-
-	if (err)
-		return err;
-	write_budgets(ledger, out, width);
-	write_paces(ledger, out, width);
-	write_actions(ledger, out);
-	return 0;
+	if (!below)
+		return -ENOMEM;
+	top_budgets(ledger, below, view->width, is_low ? 3 : 8);
+	top_gates(ledger, below, view->width, is_low ? 2 : 8);
+	top_actions(ledger, below, view->width, is_low ? 2 : 5);
+	fclose(below);
+	used = write_head(ledger, view, out) + SPENDER_LINES + lines_of(panes);
+	if (view->height)
+		rows = view->height > used + ROWS_LEAST ? view->height - used : ROWS_LEAST;
+	fputc('\n', out);
+	err = write_spenders(ledger, view, out, rows);
+	if (!err)
+		fputs(panes ? panes : "", out);
+	return err;
 }

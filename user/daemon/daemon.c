@@ -7,6 +7,7 @@
 #include "base/fetch.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "budget/trend.h"
 #include "daemon/apply.h"
 #include "daemon/events.h"
 #include "daemon/hooks.h"
@@ -118,6 +119,7 @@ void daemon_stop(struct daemon *daemon)
 	enforcer_free(daemon->enforcer);
 	overrides_free(daemon->overrides);
 	policy_free(daemon->policy);
+	trends_free(daemon->trends);
 	kube_free(daemon->kube);
 	watchdog_free(daemon->watchdog);
 	leases_free(daemon->leases);

@@ -33,6 +33,7 @@ struct daemon {
 	struct prices *prices;
 	struct ledger *ledger;
 	struct policy *policy;
+	struct trends *trends;
 	struct actuators actuators;
 	struct watchdog *watchdog;
 	struct waiters *waiters;

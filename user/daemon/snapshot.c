@@ -61,9 +61,35 @@ static json_t *add_row(json_t *array)
 	return json_array_append_new(array, row) ? NULL : row;
 }
 
+struct counters_job {
+	json_t *array;
+	struct trends *trends;
+	int64_t now_us;
+};
+
+/* What it takes in an hour, and when its limit is reached so; absent: not known, or not in this window. */
+static void set_trend(json_t *row, const struct counters_job *job,
+		      const struct policy_counter *counter)
+{
+	struct trend trend;
+
+	if (!job->trends)
+		return;
+	trends_see(job->trends, counter, job->now_us, &trend);
+	if (!trend.is_known)
+		return;
+	if (policy_in_money(counter->budget))
+		set_money(row, "usd_per_hour", trend.per_hour);
+	else
+		field_number(row, "tokens_per_hour", (uint64_t)trend.per_hour);
+	if (trend.reached_us)
+		field_number(row, "limit_reached_us", (uint64_t)trend.reached_us);
+}
+
 static void add_counter(void *arg, const struct policy_counter *counter)
 {
-	json_t *row = add_row(arg);
+	struct counters_job *job = arg;
+	json_t *row = add_row(job->array);
 
 	if (!row)
 		return;
@@ -76,6 +102,7 @@ static void add_counter(void *arg, const struct policy_counter *counter)
 	field_number(row, "window_end_us", (uint64_t)counter->window_end_us);
 	field_text(row, "reached",
 		   counter->reached ? policy_action_name(counter->reached->action) : "");
+	set_trend(row, job, counter);
 }
 
 static void add_gate(void *arg, const struct enforcer_gate *gate)
@@ -251,7 +278,9 @@ static void add_annotation(void *arg, const char *subject, const struct who_wish
 
 static void fill_budgets(const struct snapshot *snapshot, int64_t now_us, json_t *array)
 {
-	policy_counters(snapshot->policy, now_us, add_counter, array);
+	struct counters_job job = { array, snapshot->trends, now_us };
+
+	policy_counters(snapshot->policy, now_us, add_counter, &job);
 }
 
 static void fill_gates(const struct snapshot *snapshot, int64_t now_us, json_t *array)

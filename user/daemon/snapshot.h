@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "budget/policy.h"
+#include "budget/trend.h"
 #include "enforce/enforcer.h"
 #include "ledger/ledger.h"
 #include "meter/price.h"
@@ -41,6 +42,7 @@ struct snapshot {
 	struct loop *loop;
 	struct ledger *ledger;
 	struct policy *policy;
+	struct trends *trends; /* NULL: rates are not known */
 	struct enforcer *enforcer;
 	struct pipeline *pipeline;
 	struct tap *tap;

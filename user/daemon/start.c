@@ -12,6 +12,7 @@
 #include "base/fetch.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "budget/trend.h"
 #include "config/last_good.h"
 #include "daemon/apply.h"
 #include "daemon/daemon.h"
@@ -274,6 +275,7 @@ static enum daemon_end start_guard(struct daemon *daemon)
 							   .arg = daemon } };
 	actuators = actuators_ops(&daemon->actuators);
 	daemon->policy = policy_new(&daemon->config.rules);
+	daemon->trends = trends_new();
 	daemon->enforcer = enforcer_new(daemon->loop, daemon->ledger, &daemon->config.rules,
 					&actuators);
 	if (daemon->policy)

@@ -96,6 +96,7 @@ static int put_part(struct timers *timers, unsigned which)
 	const struct snapshot snapshot = { .loop = daemon->loop,
 					   .ledger = daemon->ledger,
 					   .policy = daemon->policy,
+					   .trends = daemon->trends,
 					   .enforcer = daemon->enforcer,
 					   .pipeline = daemon->pipeline,
 					   .tap = daemon->tap,

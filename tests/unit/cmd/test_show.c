@@ -83,7 +83,11 @@ static void a_narrow_terminal_shows_who_and_how_much(void **state)
 		add_unpriced(path);
 	}
 	out = open_memstream(&text, &size);
-	assert_int_equal(top_frame(ledger, LEDGER_BY_CGROUP, out, 80, 24), 0);
+	assert_int_equal(
+		top_frame(ledger,
+			  &(struct top_view){ .key = LEDGER_BY_CGROUP, .width = 80, .height = 24 },
+			  out),
+		0);
 	fclose(out);
 	contains(text, "USD/H NOW  IN BUDGETS  CALLS\n");
 	contains(text, "/kubepo");

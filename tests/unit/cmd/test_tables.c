@@ -210,7 +210,7 @@ static void top_shows_who_spends_now(void **state)
 		0);
 	assert_int_equal(ledger_commit(ledger), 0);
 	/* Standard output is no terminal here: one frame. */
-	RUN(&said, cmd_top, "top", "--state", dir);
+	RUN(&said, cmd_top, "top", "--state", dir, "--by", "cgroup");
 	assert_int_equal(said.code, CMD_OK);
 	contains(said.out, "CGROUP");
 	contains(said.out,
@@ -219,8 +219,9 @@ static void top_shows_who_spends_now(void **state)
 		 "\n" HOSTILE_SHOWN
 		 "   0.000000  0.000000  1.202600   0.000000    1.202600      1  1,201,500\n");
 	contains(said.out, "\ntotal ");
-	contains(said.out, "agents  cgroup=/agents  2.405200  50.000000  note\n");
-	contains(said.out, "\nLAST ACTIONS\n");
+	contains(said.out,
+		 "agents  cgroup=/agents   5 %  2.405200  50.000000                 note\n");
+	contains(said.out, "\nLAST ACTIONS (`aigress explain`)\n");
 	contains(said.out, "kill process 77 (" HOSTILE_SHOWN "): rehearsed\n");
 	assert_null(strstr(said.out, "long-ago"));
 	is_safe(said.out);
@@ -237,7 +238,11 @@ static void frame_keeps_to_its_width(void **state)
 	add_call(NULL, "/agents/with/quite/a/long/name/that/does/not/fit/anywhere", CHARGE_USAGE,
 		 clock_wall_us());
 	out = open_memstream(&text, &size);
-	assert_int_equal(top_frame(ledger, LEDGER_BY_CGROUP, out, 40, 20), 0);
+	assert_int_equal(
+		top_frame(ledger,
+			  &(struct top_view){ .key = LEDGER_BY_CGROUP, .width = 40, .height = 20 },
+			  out),
+		0);
 	fclose(out);
 	for (char *c = text; *c; c++) {
 		at = *c == '\n' ? 0 : at + 1;

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A frame of the live view: whom it names, in which order, and what fits a terminal. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "cmd/top.h"
+#include "ledger/ledger.h"
+
+#define MINUTE_US (60 * US_PER_S)
+
+static char dir[UNIT_FOLDER_LEN];
+static struct ledger *ledger;
+static char shown[32768];
+
+static int make_ledger(void **state)
+{
+	return unit_folder(dir) ? -1 : ledger_open(&ledger, dir, true, NULL);
+}
+
+static int drop_ledger(void **state)
+{
+	ledger = ledger_free(ledger);
+	return unit_remove(dir);
+}
+
+static void add(const struct who_group *group, int64_t usd, int64_t counted, int64_t ago_us)
+{
+	struct who_process process = { .comm = "python3" };
+	struct charge charge = { .host = "api.openai.com",
+				 .model = "m",
+				 .is_priced = true,
+				 .cost_nanos = usd * NANOS_PER_USD,
+				 .budget_nanos = counted * NANOS_PER_USD };
+	struct ledger_call call = { .start_us = clock_wall_us() - ago_us,
+				    .charge = &charge,
+				    .group = group,
+				    .process = &process };
+
+	assert_int_equal(ledger_add(ledger, &call, NULL), 0);
+}
+
+/* A pod that spends now, a unit that did within the hour, a container of the day; and others. */
+static void add_three(void)
+{
+	const struct who_group pod = { .namespace = "team-a",
+				       .pod = "agents-7f",
+				       .path = "/kubepods/x",
+				       .container_name = "agent",
+				       .container = "c0ffee" };
+	const struct who_group unit = { .unit = "agent.service",
+					.path = "/system.slice/agent.service" };
+	const struct who_group container = { .container = "beefbeef", .path = "/docker/beefbeef" };
+
+	add(&pod, 1, 2, 0);
+	add(&unit, 2, 2, 30 * MINUTE_US);
+	add(&container, 3, 9, 300 * MINUTE_US);
+}
+
+static size_t frame(struct top_view view)
+{
+	FILE *out = fmemopen(shown, sizeof(shown), "w");
+	size_t n = 0;
+
+	assert_int_equal(top_frame(ledger, &view, out), 0);
+	fclose(out);
+	for (const char *c = shown; *c; c++)
+		n += *c == '\n';
+	return n;
+}
+
+static size_t at(const char *part)
+{
+	const char *found = strstr(shown, part);
+
+	if (!found)
+		fail_msg("\"%s\" is not in\n%s", part, shown);
+	return (size_t)(found - shown);
+}
+
+static void a_caller_is_named_as_people_do(void **state)
+{
+	add_three();
+	(void)frame((struct top_view){ .key = TOP_BY_WHO });
+	assert_true(at("team-a/agents-7f agent ") < at("agent.service ") &&
+		    at("agent.service ") < at("beefbeef "));
+	at("  no budgets  by who, first now\n");
+	assert_null(strstr(shown, "kubepods"));
+}
+
+static void lines_are_sorted_filtered_and_scrolled(void **state)
+{
+	add_three();
+	(void)frame((struct top_view){ .key = TOP_BY_WHO, .sort = TOP_BY_HOUR });
+	assert_true(at("agent.service ") < at("team-a/"));
+	(void)frame((struct top_view){ .key = TOP_BY_WHO, .sort = TOP_BY_DAY });
+	assert_true(at("beefbeef ") < at("agent.service "));
+	(void)frame((struct top_view){ .key = TOP_BY_WHO, .sort = TOP_BY_BUDGETS });
+	assert_true(at("beefbeef ") < at("agent.service "));
+	(void)frame((struct top_view){ .key = TOP_BY_WHO, .filter = "AGENT" });
+	at("team-a/agents-7f");
+	at("agent.service");
+	at("only AGENT");
+	assert_null(strstr(shown, "beefbeef"));
+	/* The total is of what is shown. */
+	at("\ntotal                    1.000000  3.000000  3.000000");
+}
+
+static void a_frame_fits_80_columns_and_24_lines(void **state)
+{
+	char budgets[8192] = "[", gates[4096] = "[";
+	struct ledger_action action = {
+		.time_us = clock_wall_us(),
+		.action = "kill",
+		.target = "cgroup /kubepods/burstable/pod1234567890/c0ffee1234",
+		.result = "done: SIGTERM, SIGKILL in 30 s; python3 (pid 77) and more"
+	};
+	size_t column = 0;
+
+	for (int i = 0; i < 40; i++) {
+		struct who_group group = { .namespace = "team-with-a-long-name", .container = "c" };
+
+		snprintf(group.pod, sizeof(group.pod), "agents-deployment-7f9c-%02d", i);
+		snprintf(group.path, sizeof(group.path), "/%d", i);
+		add(&group, 100 - i, 100 - i, 0);
+	}
+	for (int i = 0; i < 12; i++) {
+		snprintf(
+			budgets + strlen(budgets), sizeof(budgets) - strlen(budgets),
+			"%s{\"budget\":\"a-budget-with-a-long-name\",\"key\":\"workload=team/Deployment/agents-%d\","
+			"\"spent_usd\":\"%d.000000\",\"limit_usd\":\"10.000000\",\"spent_tokens\":0,"
+			"\"limit_tokens\":0,\"window_end_us\":%lld,\"limit_reached_us\":%lld,\"reached\":\"refuse\"}",
+			i ? "," : "", i, i, (long long)(clock_wall_us() + 600 * MINUTE_US),
+			(long long)(clock_wall_us() + 125 * MINUTE_US + 30 * US_PER_S));
+		snprintf(gates + strlen(gates), sizeof(gates) - strlen(gates),
+			 "%s{\"action\":\"pace\",\"target\":\"cgroup /kubepods/burstable/pod%d\",\"budget\":\"b\","
+			 "\"until_us\":0,\"to_usd_per_hour\":\"2.000000\",\"let_go\":3,\"held\":4}",
+			 i ? "," : "", i);
+	}
+	strcat(budgets, "]");
+	strcat(gates, "]");
+	assert_int_equal(ledger_put(ledger, "budgets", budgets), 0);
+	assert_int_equal(ledger_put(ledger, "gates", gates), 0);
+	assert_int_equal(ledger_put(ledger, "rules", "[{\"enforced\":true}]"), 0);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(ledger_add_action(ledger, &action), 0);
+	assert_in_range(frame((struct top_view){ .key = TOP_BY_WHO, .width = 80, .height = 24 }),
+			20, 24);
+	for (const char *c = shown; *c; c++) {
+		column = *c == '\n' ? 0 : column + 1;
+		if (column > 80)
+			fail_msg("more than 80 columns:\n%s", shown);
+	}
+	at("  ENFORCING  ");
+	at("\n+37 more\n");
+	/* The fullest first, with when it is full. */
+	assert_true(at("110 %") < at("100 %"));
+	at("  2 h 5 min  ");
+	at("\n+9 more\n");
+	at("pace     ");
+	at("LAST ACTIONS");
+	(void)frame((struct top_view){ .key = TOP_BY_WHO, .width = 80, .height = 24, .first = 10 });
+	at("10 before, +27 more");
+	at("7f9c-10");
+	/* One cannot scroll past the end. */
+	(void)frame((struct top_view){ .key = TOP_BY_WHO, .width = 80, .height = 24, .first = 1000 });
+	at("37 before, +0 more");
+	at("7f9c-39");
+}
+
+static void spend_and_its_forecast_stand_above(void **state)
+{
+	struct zone *zone = NULL;
+
+	assert_int_equal(zone_load(&zone, "UTC"), 0);
+	add_three();
+	(void)frame((struct top_view){ .key = TOP_BY_WHO, .zone = zone });
+	at("\n1 H 3 USD/h  TODAY ");
+	at("\nIN BUDGETS 4 USD/h  TODAY ");
+	zone_free(zone);
+}
+
+#define HELD(test) cmocka_unit_test_setup_teardown(test, make_ledger, drop_ledger)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		HELD(a_caller_is_named_as_people_do),
+		HELD(lines_are_sorted_filtered_and_scrolled),
+		HELD(a_frame_fits_80_columns_and_24_lines),
+		HELD(spend_and_its_forecast_stand_above),
+	};
+
+	return cmocka_run_group_tests_name("top", tests, NULL, NULL);
+}
