@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the daemon serves, and to whom; hostile peers; the numbers are the ledger's."""
+import json
 import os
 import signal
 import socket
@@ -56,6 +57,15 @@ def test_the_sums_are_the_ledgers(stage, serving):
     assert watch.total(text, "aigress_call_first_token_seconds_count", model=OWN) == 3
     assert watch.total(text, "aigress_budget_used_usd", budget="all") >= spent
     assert watch.total(text, "aigress_ledger_writable") == 1
+    report = json.loads(daemon.run("report", "--since", "this-month", "--format", "json").stdout)
+    month = report["forecast"]["month"]
+
+    def months_agree():
+        told = watch.status(port)["forecast"]["month"]
+        assert watch.total(watch.scrape(port)[1], "aigress_period_spend_usd", period="month",
+                           sum="priced") == pytest.approx(float(month["spent_usd"]))
+        return told == month
+    assert float(month["spent_usd"]) >= spent and months_agree()
     told = watch.status(port)
     mine = [row for row in told["spenders"] if cgroup.path in row["detail"]]
     assert len(mine) == 1 and float(mine[0]["day"]) == pytest.approx(spent, abs=1e-9)
@@ -64,6 +74,7 @@ def test_the_sums_are_the_ledgers(stage, serving):
     daemon.start()
     _, text = watch.scrape(port)
     assert watch.total(text, "aigress_node_spend_usd_total") == 0
+    assert months_agree()
     mine = [row for row in watch.status(port)["spenders"] if cgroup.path in row["detail"]]
     assert len(mine) == 1 and float(mine[0]["day"]) == pytest.approx(spent, abs=1e-9)
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "find/finder.h"
+#include "ledger/forecast.h"
 #include "metrics/otlp.h"
 #include "web/serve.h"
 #include "web/status.h"
@@ -22,8 +23,12 @@ struct observers {
 	struct daemon *daemon;
 	struct metrics *metrics;
 	struct status *status;
-	struct serve *serve; /* NULL: nothing listens */
-	struct otlp *otlp;   /* NULL: nothing is pushed */
+	struct history *history;                 /* what the hours of a month cost */
+	struct zone *zone;                       /* of zone_name */
+	char *zone_name;                         /* as configured; "": the host's */
+	struct forecast forecasts[HISTORY_SUMS]; /* as they were last asked for */
+	struct serve *serve;                     /* NULL: nothing listens */
+	struct otlp *otlp;                       /* NULL: nothing is pushed */
 	struct loop_source *again;
 	uint64_t waiting_ns; /* events were seen to wait at this time, and since; 0: none do */
 	int commit_err;
@@ -36,7 +41,34 @@ static size_t max_series(const struct config *config)
 	return config->serve.is_on ? config->serve.max_series : METRICS_SERIES;
 }
 
-static struct scrape_sources sources_of(const struct observers *observers)
+/* The zone may have changed with the configuration. False: no memory, and there is no forecast. */
+static bool find_zone(struct observers *observers)
+{
+	const char *name = observers->daemon->config.zone ? observers->daemon->config.zone : "";
+
+	if (observers->zone && !strcmp(observers->zone_name, name))
+		return true;
+	observers->zone = zone_free(observers->zone);
+	free(observers->zone_name);
+	observers->zone_name = strdup(name);
+	if (!observers->zone_name)
+		return false;
+	if (zone_load(&observers->zone, *name ? name : NULL) < 0)
+		(void)zone_load(&observers->zone, "UTC");
+	return observers->zone;
+}
+
+static const struct forecast *forecasts_of(struct observers *observers)
+{
+	if (!observers->history || !find_zone(observers))
+		return NULL;
+	for (enum history_sum sum = 0; sum < HISTORY_SUMS; sum++)
+		forecast_make(observers->history, observers->zone, sum, clock_wall_us(),
+			      &observers->forecasts[sum]);
+	return observers->forecasts;
+}
+
+static struct scrape_sources sources_of(struct observers *observers)
 {
 	const struct daemon *daemon = observers->daemon;
 	struct find_stats find = { 0 };
@@ -44,6 +76,7 @@ static struct scrape_sources sources_of(const struct observers *observers)
 	if (daemon->finder)
 		finder_stats(daemon->finder, &find);
 	return (struct scrape_sources){
+		.forecasts = forecasts_of(observers),
 		.looks_given_up = find.looks_given_up,
 		.greetings_crowded = find.crowded,
 		.attach_failures = find.attach_failures,
@@ -190,7 +223,11 @@ int observers_new(struct observers **ret, struct daemon *daemon)
 	observers->started_us = clock_wall_us();
 	observers->metrics = metrics_new(max_series(&daemon->config), daemon->node);
 	observers->status = status_new(daemon->ledger, clock_wall_us(), clock_mono_ns());
-	err = observers->metrics && observers->status ? 0 : -ENOMEM;
+	observers->history = calloc(1, sizeof(*observers->history));
+	err = observers->metrics && observers->status && observers->history ? 0 : -ENOMEM;
+	/* Without it the forecast begins with what is spent from now on. */
+	if (!err)
+		(void)history_load(observers->history, daemon->ledger, clock_wall_us());
 	if (!err)
 		err = loop_add_timer(daemon->loop, AGAIN_NS, on_again, observers, &observers->again);
 	if (!err)
@@ -213,6 +250,9 @@ struct observers *observers_free(struct observers *observers)
 		hide(observers);
 	loop_remove(observers->again);
 	status_free(observers->status);
+	zone_free(observers->zone);
+	free(observers->zone_name);
+	free(observers->history);
 	metrics_free(observers->metrics);
 	free(observers);
 	return NULL;
@@ -226,6 +266,9 @@ void observers_call(struct observers *observers, const struct ledger_call *call)
 		return;
 	metrics_call(observers->metrics, call, now_ns);
 	status_call(observers->status, call, now_ns);
+	history_add(observers->history, call->start_us,
+		    call->charge->is_priced ? call->charge->cost_nanos : 0,
+		    call->charge->budget_nanos);
 }
 
 void observers_action(struct observers *observers, const struct ledger_action *action)

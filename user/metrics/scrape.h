@@ -28,7 +28,8 @@ struct scrape_sources {
 	struct tap *tap;
 	/* of the search for TLS code (find/find.h): looks that got stuck, greetings that found no place, refused probes */
 	uint64_t looks_given_up, greetings_crowded, attach_failures;
-	bool is_ledger_failing; /* its last commit failed */
+	const struct forecast *forecasts; /* by enum history_sum, as long as the scrape; NULL: none */
+	bool is_ledger_failing;           /* its last commit failed */
 	bool enforce;
 	const char *config_error; /* what is wrong with the file; NULL: nothing */
 	bool is_pod;              /* `node` of the metrics is Kubernetes' */

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/decimal.h"
+#include "ledger/forecast.h"
 #include "ledger/gaps.h"
 #include "meter/price.h"
 #include "metrics/scrape_internal.h"
@@ -127,4 +128,59 @@ void scrape_write_drift(struct scrape *scrape)
 		exposition_ratio(&scrape->out, labels, json_number_value(value));
 	}
 	json_decref(fact);
+}
+
+/* "priced": what has a price; "budgets": what they count. */
+static const char *const sum_names[HISTORY_SUMS] = { "priced", "budgets" };
+
+void scrape_write_spend_rate(struct scrape *scrape)
+{
+	for (size_t i = 0; scrape->sources.forecasts && i < HISTORY_SUMS; i++)
+		exposition_nanos(&scrape->out, "", "sum", sum_names[i],
+				 scrape->sources.forecasts[i].per_hour);
+}
+
+static void write_periods(struct scrape *scrape,
+			  void (*fn)(struct scrape *scrape, const char *labels,
+				     const struct forecast_period *period))
+{
+	for (size_t i = 0; scrape->sources.forecasts && i < HISTORY_SUMS; i++) {
+		const struct forecast *forecast = &scrape->sources.forecasts[i];
+		const struct forecast_period *const periods[] = { &forecast->day, &forecast->month };
+		static const char *const names[] = { "day", "month" };
+
+		for (size_t p = 0; p < ARRAY_SIZE(periods); p++) {
+			char labels[METRICS_LABELS_LEN] = "";
+
+			metrics_label(labels, sizeof(labels), "sum", sum_names[i]);
+			metrics_label(labels, sizeof(labels), "period", names[p]);
+			fn(scrape, labels, periods[p]);
+		}
+	}
+}
+
+static void write_spent(struct scrape *scrape, const char *labels,
+			const struct forecast_period *period)
+{
+	exposition_nanos(&scrape->out, labels, NULL, NULL, period->spent);
+}
+
+void scrape_write_period(struct scrape *scrape)
+{
+	write_periods(scrape, write_spent);
+}
+
+static void write_bounds(struct scrape *scrape, const char *labels,
+			 const struct forecast_period *period)
+{
+	exposition_nanos(&scrape->out, labels, "bound", "low", period->low);
+	exposition_nanos(&scrape->out, labels, "bound", "expected", period->expected);
+	exposition_nanos(&scrape->out, labels, "bound", "high", period->high);
+}
+
+/* Without a past there is none. */
+void scrape_write_forecast(struct scrape *scrape)
+{
+	if (scrape->sources.forecasts && scrape->sources.forecasts[HISTORY_PRICED].has_past)
+		write_periods(scrape, write_bounds);
 }

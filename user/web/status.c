@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fields.h"
 #include "base/text.h"
+#include "ledger/forecast.h"
 #include "ledger/gaps.h"
 
 #define DAY_US     (86400 * US_PER_S)
@@ -335,6 +336,11 @@ static char *make(struct status *status, const struct scrape_sources *sources, c
 	field_set(object, "actions", actions(status));
 	field_set(object, "coverage", coverage(sources, &stats));
 	field_set(object, "gaps", gaps(sources, now_us));
+	if (sources->forecasts) {
+		field_set(object, "forecast", forecast_json(&sources->forecasts[HISTORY_PRICED]));
+		field_set(object, "forecast_in_budgets",
+			  forecast_json(&sources->forecasts[HISTORY_COUNTED]));
+	}
 	field_number(object, "in_flight", stats.connections.calls);
 	field_set(object, "losses", losses(sources));
 	text = object ? json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) :

@@ -171,6 +171,23 @@ function headline(status) {
 	return ["calm", status.budgets.length ? "All budgets hold." : "No budget is in use yet."];
 }
 
+function range(period) {
+	return period.expected_usd === undefined ? "" :
+		`about ${usd(period.expected_usd)} (${usd(period.low_usd)} to ${usd(period.high_usd)})`;
+}
+
+/* What has a price; what budgets count beside it is told where it is more. */
+function drawForecast(priced, counted) {
+	if (!priced)
+		return;
+	const end = range(priced.month), rest = Number(counted.month.spent_usd) - Number(priced.month.spent_usd);
+	$("month").textContent = usd(priced.month.spent_usd);
+	$("month-end").textContent = (end ? "at its end " + end : "its end is not known yet") +
+		(rest > 0 ? `; with what has no price ${usd(counted.month.spent_usd)}` : "");
+	$("day-end").textContent = `today ${usd(priced.day.spent_usd)}` +
+		(end ? ", at its end " + range(priced.day) : "");
+}
+
 function draw(status) {
 	const now = status.now_us, total = status.total, rate = Number(total.five_minutes) * 12;
 	const [mood, text] = headline(status);
@@ -192,6 +209,7 @@ function draw(status) {
 	$("calls").textContent = `${count(total.calls)} calls, ${count(total.tokens)} tokens`;
 	$("gaps").textContent = status.gaps.length ? "Not measured: " + status.gaps.map((gap) =>
 		`${clock(gap.from_us)} to ${clock(gap.until_us)}`).join(", ") : "";
+	drawForecast(status.forecast, status.forecast_in_budgets);
 	drawMinutes(total.spark);
 	$("spenders").replaceChildren(...(status.spenders.length ? status.spenders.map(drawSpender) :
 		[make("tr", "", make("td", "none", "Nobody has called an AI host."))]));
