@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Connections older than the programs: their name went by unseen, so they are known by where they go,
- * if that is an address of AI hosts alone. What was learned later counts too: each new address lets
- * the old connections ask once more.
+ * Connections older than the programs. Their name was sent before anything could read it, so they are
+ * recognised by their peer, if its address belongs to AI hosts only. Addresses that are learned later count
+ * too: each new one makes the old connections ask again.
  */
 #ifndef ADOPT_H
 #define ADOPT_H
 
 #include "records.h"
 
-/* Counts the addresses that were ever learned; kept by both halves. */
+/* How many addresses were learned so far; both halves increment it. */
 extern __u32 addrs_generation;
 
 /*
- * This flow's peer is an AI host, as far as its own network namespace can know: it was asked for by that
- * name, and has answered in TLS. A ClientHello alone is its client's word: a server of another kind would
- * be taken for an AI host by one packet.
+ * Learns that this flow's peer is an AI host, for its own network namespace only: the client asked for that
+ * name, and the server has answered in TLS. A ClientHello alone is the client's claim, with which one packet
+ * could turn any server into an AI host.
  */
 static __always_inline void adopt_learn(struct bpf_sock *sk, struct flow *flow, bool is_ip6)
 {
@@ -31,16 +31,16 @@ static __always_inline void adopt_learn(struct bpf_sock *sk, struct flow *flow, 
 	bpf_map_update_elem(&ai_addrs, &peer, &yes, BPF_ANY);
 }
 
-/* Is there news that this connection has not asked about? For those that nobody saw begin. */
+/* Whether an address was learned since this connection, whose beginning was not seen, last asked. */
 static __always_inline bool adopt_may_be_due(const struct flow *flow)
 {
 	return flow->is_old && flow->generation != addrs_generation;
 }
 
-/* Segments of an old connection that are looked at for a record of TLS. */
+/* How many segments of an old connection are searched for a TLS record. */
 #define ADOPT_LOOKS 16
 
-/* Does this segment begin with a record of application data? What is no TLS is no AI's. */
+/* Whether this segment begins with a record of application data. What is not TLS is not an AI API. */
 static __always_inline bool adopt_is_tls(struct __sk_buff *skb, const struct segment *s)
 {
 	__u8 head[8];
@@ -50,8 +50,8 @@ static __always_inline bool adopt_is_tls(struct __sk_buff *skb, const struct seg
 }
 
 /*
- * Is it to be adopted? One that has received nothing is about to greet, and will be known by name. One
- * that does not begin a record now may do so with its next segments.
+ * Whether to adopt it now. A connection that has received nothing is about to send its ClientHello and will be
+ * known by name. One whose segment does not begin with a record may still do so later.
  */
 static __always_inline bool adopt_is_due(struct __sk_buff *skb, struct bpf_sock *sk,
 					 struct flow *flow, const struct segment *s, bool is_ip6)

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * TLS records at AWS-LC's AEAD interface, which rustls hands them to: there plaintext goes in and comes out
- * whole, one record a call. A connection has two AEAD contexts, one for each direction, that nothing in their
- * arguments joins; but rustls makes both in one go, so contexts that are made on one thread right after one
- * another are twins, and the older one's address stands for the connection.
+ * TLS records at AWS-LC's AEAD interface, to which rustls passes them: each call takes or returns the plaintext
+ * of one whole record. A connection has two AEAD contexts, one for each direction, and no argument links them.
+ * But rustls creates both at once, so two contexts created in succession on one thread are twins, and the
+ * address of the older one identifies the connection.
  */
 #include "conns.h"
 #include "tls_record.h"
 
 /*
- * Between the two of a connection lie a key derivation or two and the set-up of a cipher: 5 to 30 us. Between
- * the handshake's and those of the data lie a signature and the server's Finished.
+ * Twins are separated by one or two key derivations and the set-up of a cipher: 5 to 30 us. The contexts of the
+ * handshake and those of the data are separated by a signature and the server's Finished.
  */
 #define TWINS_NS 2000000
 
-/* Is the new one a twin of the last? Also if that has one, which was made much longer before it. */
+/*
+ * Whether the new context is a twin of the last one. The last one may already have a twin, if that was created
+ * much earlier.
+ */
 static __always_inline bool is_twin(const struct aead_made *last, __u64 gap_ns)
 {
 	return gap_ns < TWINS_NS && (!last->gap_ns || last->gap_ns / 8 > gap_ns);
@@ -29,7 +32,7 @@ int aead_init_enter(struct pt_regs *ctx)
 	struct aead_made *last = bpf_map_lookup_elem(&aead_threads, &task);
 
 	if (last && last->ctx == made.ctx && made.time_ns - last->time_ns < TWINS_NS)
-		return 0; /* one of these functions called the other */
+		return 0; /* one of these functions calls the other */
 	conn_end(made.ctx);
 	if (last) {
 		gap_ns = made.time_ns - last->time_ns;
@@ -38,7 +41,7 @@ int aead_init_enter(struct pt_regs *ctx)
 
 			conn = last->ctx;
 			made.gap_ns = gap_ns ? gap_ns : 1;
-			if (last->gap_ns) /* which is the end of that pair */
+			if (last->gap_ns) /* it is the second of its pair */
 				bpf_map_update_elem(&aead_conns, &other, &conn, BPF_ANY);
 		}
 	}
@@ -47,7 +50,7 @@ int aead_init_enter(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The connection of a context; one that is older than the probes is alone. */
+/* The connection of a context. A context older than the probes has no twin. */
 static __always_inline __u64 conn_of(__u64 aead)
 {
 	struct ctl_conn_key key = { .ssl = aead, .tgid = current_tgid() };
@@ -56,7 +59,7 @@ static __always_inline __u64 conn_of(__u64 aead)
 	return conn ? *conn : aead;
 }
 
-/* What EVP_AEAD_CTX_seal and _open are handed on the stack, above the return address. */
+/* Arguments of EVP_AEAD_CTX_seal and _open on the stack, above the return address. */
 struct stacked {
 	__u64 in, in_len, ad, ad_len;
 };
@@ -66,7 +69,7 @@ static __always_inline bool read_stacked(struct pt_regs *ctx, struct stacked *re
 	return !bpf_probe_read_user(ret, sizeof(*ret), (const void *)(PT_REGS_SP(ctx) + 8));
 }
 
-/* (ctx, out, *out_len, max_out, nonce, nonce_len, in, in_len, ad, ad_len); in and out may be one. */
+/* (ctx, out, *out_len, max_out, nonce, nonce_len, in, in_len, ad, ad_len); in and out may be the same buffer. */
 SEC("uprobe")
 int aead_seal_enter(struct pt_regs *ctx)
 {

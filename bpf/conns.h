@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * TLS connections as every kind of probe keeps them: found by (process, object), counted before anything is
- * copied, told of once, judged by user space, ended.
+ * TLS connections, for every kind of probe: found by (process, object), counted before anything is copied,
+ * reported once, classified by user space, ended.
  */
 #ifndef CONNS_H
 #define CONNS_H
@@ -10,9 +10,9 @@
 #include "gate.h"
 
 /*
- * Plaintext of a connection without a name that is shown while user space has not decided: all of
- * the first LOOK_BYTES, then LOOK_CALL_BYTES of each call, where a request's head would stand. The
- * second stage is the time that user space needs, for one call may write more than the first.
+ * How much plaintext of an unnamed connection is sent up until user space decides: all of the first LOOK_BYTES,
+ * then LOOK_CALL_BYTES of each call, where a request's head would be. The second stage covers the time that
+ * user space takes to decide, because a single call may write more than LOOK_BYTES.
  */
 #define LOOK_BYTES      (64 * 1024)
 #define LOOK_CALL_BYTES 4096
@@ -23,7 +23,7 @@ static __always_inline __u32 current_tgid(void)
 	return bpf_get_current_pid_tgid() >> 32;
 }
 
-/* Random, not counted: an atomic that gives back what it added to needs 5.12. */
+/* Random instead of counted: an atomic add that returns the old value needs Linux 5.12. */
 static __always_inline __u64 new_id(void)
 {
 	return (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
@@ -41,7 +41,7 @@ static __always_inline void tell_close(const struct ctl_conn *conn, __u32 tgid)
 	emit_submit(event);
 }
 
-/* Everything of EV_OPEN but the host, which the caller has filled, and the submission. */
+/* Fills EV_OPEN except for the host, which the caller has filled; does not submit it. */
 static __always_inline void fill_open(struct ev_open *event, const struct ctl_conn_key *key,
 				      const struct ctl_conn *conn)
 {
@@ -57,7 +57,7 @@ static __always_inline void fill_open(struct ev_open *event, const struct ctl_co
 		count(CTL_CONNS_FULL, 1);
 }
 
-/* EV_OPEN of a connection that has no name, or whose named one found the ring full. */
+/* EV_OPEN of a connection without a name, or whose named EV_OPEN found the ring full. */
 static __always_inline bool open_nameless(const struct ctl_conn_key *key, struct ctl_conn *conn)
 {
 	struct ev_open *event = emit_reserve(sizeof(*event));
@@ -71,7 +71,7 @@ static __always_inline bool open_nameless(const struct ctl_conn_key *key, struct
 	return true;
 }
 
-/* Takes over what user space has decided since. */
+/* Applies what user space has decided in the meantime. */
 static __always_inline __u32 sync_verdict(struct ctl_conn *conn)
 {
 	__u32 *verdict;
@@ -87,8 +87,8 @@ static __always_inline __u32 sync_verdict(struct ctl_conn *conn)
 }
 
 /*
- * Is this the first plaintext of a server? Only requests and answers of HTTP/1 and the preface of
- * HTTP/2 (RFC 9113 3.4) are known here; the first four bytes tell them.
+ * Whether this first plaintext shows that the process is the server. HTTP/1 requests and answers and the
+ * preface of HTTP/2 (RFC 9113 3.4) are recognised by their first four bytes.
  */
 static __always_inline bool is_server(__u32 dir, const char *buf, __u64 bytes)
 {
@@ -107,7 +107,7 @@ static __always_inline bool is_server(__u32 dir, const char *buf, __u64 bytes)
 #undef STARTS
 }
 
-/* A connection that nobody named: older than the probes, or to an address. */
+/* A connection without a name: older than the probes, or made to a bare address. */
 static __always_inline struct ctl_conn *conn_create(const struct ctl_conn_key *key,
 						    const struct frame *call, __u64 bytes)
 {
@@ -122,7 +122,7 @@ static __always_inline struct ctl_conn *conn_create(const struct ctl_conn_key *k
 	return bpf_map_lookup_elem(&conns, key);
 }
 
-/* How many of these bytes go up: all of an AI connection, a bounded look at others. */
+/* How many of these bytes are sent up: all of an AI connection, a bounded number of others. */
 static __always_inline __u64 take_look(struct ctl_conn *conn, __u64 bytes)
 {
 	__u64 left;
@@ -146,12 +146,15 @@ static __always_inline void take_bytes(const struct frame *call, __u64 bytes)
 		conn = conn_create(&key, call, bytes);
 	if (!conn || sync_verdict(conn) == CTL_IGNORE)
 		return;
-	/* One thread at a time writes, and one reads, an SSL object: nobody comes between. */
+	/* An SSL object is written by one thread at a time and read by one, so this needs no atomic. */
 	offset = conn->bytes[call->dir & 1];
 	__sync_fetch_and_add(&conn->bytes[call->dir & 1], bytes);
 	if (conn->is_open || open_nameless(&key, conn))
 		emit_pieces(conn->id, call->buf, take_look(conn, bytes), offset, call->dir);
-	/* Looked at in full and nobody wanted it. A name that user space must judge is waited for. */
+	/*
+	 * All of the look is used up and user space has not claimed it. A name that user space must classify
+	 * (CTL_ASK) is waited for.
+	 */
 	if (conn->state == CTL_UNKNOWN && conn->looked_bytes >= LOOK_MAX_BYTES) {
 		conn->state = CTL_IGNORE;
 		conn->is_open = 0;
@@ -159,7 +162,7 @@ static __always_inline void take_bytes(const struct frame *call, __u64 bytes)
 	}
 }
 
-/* A new connection in place of whatever the pointer stood for. */
+/* A new connection at this pointer replaces the previous one. */
 static __always_inline bool renew(const struct ctl_conn_key *key, const struct ctl_conn *old,
 				  const struct ctl_conn *conn)
 {
@@ -171,7 +174,7 @@ static __always_inline bool renew(const struct ctl_conn_key *key, const struct c
 	return false;
 }
 
-/* The object is no connection any more. */
+/* The object is no longer a connection. */
 static __always_inline void conn_end(__u64 ssl)
 {
 	struct ctl_conn_key key = { .ssl = ssl, .tgid = current_tgid() };
@@ -179,21 +182,24 @@ static __always_inline void conn_end(__u64 ssl)
 
 	if (!conn)
 		return;
-	/* Also of one that user space ignores: it keeps a place for what may still be in the ring. */
+	/*
+	 * Sent also for a connection that user space ignores, because it keeps an entry for events still in the
+	 * ring.
+	 */
 	sync_verdict(conn);
 	if (conn->is_open)
 		tell_close(conn, key.tgid);
 	bpf_map_delete_elem(&conns, &key);
 }
 
-/* The connection, as it is about to write: will a gate drop what leaves? */
+/* Called before a write: notes whether a gate will drop what leaves. */
 static __always_inline void conn_ask_gate(struct ctl_conn *conn)
 {
 	if (conn->state == CTL_AI)
 		conn->is_refused = gates_live && gate_of_current(GATE_LIVE);
 }
 
-/* Is this connection one whose plaintext nobody wants? */
+/* Whether this connection's plaintext is not wanted. */
 static __always_inline bool conn_is_ignored(__u64 ssl)
 {
 	struct ctl_conn_key key = { .ssl = ssl, .tgid = current_tgid() };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What an AI flow has carried, and where user space reads it. */
+/* Byte counts of an AI flow, and the map from which user space reads them. */
 #ifndef COUNTS_H
 #define COUNTS_H
 
@@ -18,7 +18,7 @@ static __always_inline void flow_count_out(struct flow *flow, const struct segme
 	__u32 end = s->seq + s->len;
 
 	flow->ack = s->ack;
-	/* repeated segments pass here again: only what lies beyond the last byte is new */
+	/* retransmitted segments come by again: only bytes beyond the last one are new */
 	if (s->len && (__s32)(end - flow->seq_next) > 0) {
 		flow->bytes[EV_OUT] += end - flow->seq_next;
 		flow->seq_next = end;
@@ -45,11 +45,11 @@ static __always_inline void flow_publish(struct flow *flow)
 	if (row) {
 		flow_row(row, flow);
 	} else if (flow->is_counted) {
-		flow->state = FLOW_OTHER; /* user space took the row away */
+		flow->state = FLOW_OTHER; /* user space has deleted the row */
 	}
 }
 
-/* From here on it is an AI flow. */
+/* Makes this flow an AI flow. */
 static __always_inline void flow_enter(struct flow *flow)
 {
 	struct ctl_flow row = {};

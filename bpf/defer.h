@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Defers the first ClientHello of a process that is not known to be probed, by dropping it before it
- * leaves, until its probes are in. User space then makes TCP send it at once (tap_defer_wake), so it
- * waits for as long as the probes take and not for TCP's timer.
+ * Defers the first ClientHello of a process that is not known to be probed, by dropping it before it leaves,
+ * until its probes are in. User space then makes TCP send it at once (tap_defer_wake), so it waits for as long
+ * as the probes take instead of TCP's timer.
  *
- * It fails open. What is dropped on its way out (EPERM to TCP) is tried again after 0.2 s at the
- * earliest (TCP_RTO_MIN, include/net/tcp.h), more where the path is longer, then after 0.6 and 1.4 s.
- * The first repetition passes unless user space has taken the event meanwhile, so a daemon that is
- * late, stopped or gone costs a connection one repetition. One that is late costs the others nothing:
- * for DEFER_BACKOFF_NS nothing is deferred then.
+ * It fails open. A segment dropped on its way out (EPERM to TCP) is retransmitted after 0.2 s at the earliest
+ * (TCP_RTO_MIN, include/net/tcp.h), later on longer paths, then after 0.6 and 1.4 s. The first retransmission
+ * passes unless user space has read the event by then, so a daemon that is late, stopped or gone delays a
+ * connection by one retransmission. After that nothing is deferred for DEFER_BACKOFF_NS, so a late daemon does
+ * not delay other connections.
  */
 #ifndef DEFER_H
 #define DEFER_H
 
 #include "packet.h"
 
-/* Set while user space wants hellos to be deferred. */
+/* Set by user space: hellos are to be deferred. */
 extern __u32 defer_is_on;
-/* When a hello was last deferred in vain; user space clears it as it takes an event. */
+/*
+ * When a deferred hello was last released without an answer from user space, which clears this as it reads an
+ * event.
+ */
 extern __u64 defer_missed_ns;
 
-/* Everything sent within this time is the same transmission: a hello may come in several segments. */
+/* Segments sent within this time belong to the same transmission: a hello may take several. */
 #define DEFER_SEGMENTS_NS 100000000ULL
-/* The longest deferral: letting go at half a second keeps the wait below one. */
+/* The longest deferral. Releasing after half a second keeps the wait below a second. */
 #define DEFER_NS         500000000ULL
 #define DEFER_BACKOFF_NS 10000000000ULL
 
-/* Takes one of the cgroup's places. False: all are taken. */
+/* Takes one of the cgroup's DEFERRING_MAX places. False: all are taken. */
 static __always_inline bool defer_enter(__u64 cgroup, __u64 now)
 {
 	struct deferring *deferring = bpf_map_lookup_elem(&deferrings, &cgroup), fresh = {};
@@ -63,7 +66,7 @@ static __always_inline void defer_note(struct bpf_sock *sk, const struct flow *f
 	bpf_map_update_elem(&deferrals, &flow->cookie, &deferral, BPF_ANY);
 }
 
-/* Is this the connection's first hello, and must it wait? flow->deferred_ns begins then. */
+/* Whether this is the connection's first hello and it must wait; then sets flow->deferred_ns. */
 static __always_inline bool defer_begins(struct flow *flow, __u64 now)
 {
 	if (now - defer_missed_ns < DEFER_BACKOFF_NS) {
@@ -79,7 +82,7 @@ static __always_inline bool defer_begins(struct flow *flow, __u64 now)
 	return true;
 }
 
-/* Must this flow's hello wait? flow->cookie and flow->cgroup are known. */
+/* Whether this flow's hello must wait. flow->cookie and flow->cgroup are set. */
 static __always_inline bool defer_is_due(struct flow *flow)
 {
 	__u32 tgid = flow->tgid;

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Reserve, head, submit; and count what could not be. The only file that touches the ring. */
+/*
+ * Reserving, heading and submitting events, and counting those that did not fit. The only file that touches the
+ * ring.
+ */
 #ifndef EMIT_H
 #define EMIT_H
 
 #include "maps.h"
 
 /*
- * 0: the consumer is woken when it had caught up. A lower rate of wake-ups would be
- * BPF_RB_NO_WAKEUP below a fill level and a timer, at the price of later verdicts.
+ * 0: the consumer is woken if it had caught up. Fewer wake-ups would need BPF_RB_NO_WAKEUP below a fill level
+ * and a timer, at the price of later verdicts.
  */
 #define EMIT_FLAGS 0
 
@@ -15,12 +18,12 @@ static __always_inline void count(__u32 which, __u64 n)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &which);
 
-	/* atomic although per CPU: uprobe programs can be preempted by one another */
+	/* atomic although per CPU, because uprobe programs can preempt one another */
 	if (value)
 		__sync_fetch_and_add(value, n);
 }
 
-/* Space for an event of a constant size, or NULL, which is counted. */
+/* Reserves space for an event of a constant size. NULL: no room, which is counted. */
 #define emit_reserve(size)                                            \
 	({                                                            \
 		void *event_ = bpf_ringbuf_reserve(&events, size, 0); \
@@ -45,8 +48,8 @@ static __always_inline void emit_submit(void *event)
 }
 
 /*
- * Wakes like a submission: without, the records behind this one would find a consumer that has not
- * caught up, and nobody would ever wake it.
+ * Wakes the consumer as a submission does. Otherwise it would count as not caught up for the records after this
+ * one, and would never be woken.
  */
 static __always_inline void emit_discard(void *event)
 {
@@ -69,7 +72,7 @@ static __always_inline int emit_class(__u64 id, __u64 from, __u32 len, __u64 off
 	event->len = len;
 	event->dir = dir;
 	__builtin_memset(event->reserved, 0, sizeof(event->reserved));
-	/* A clamp, never a mask: 8192 & 8191 is 0. clang would fold the test away without the barrier. */
+	/* A clamp, not a mask: 8192 & 8191 is 0. Without the barrier clang would remove the test. */
 	barrier_var(len);
 	if (len > class)
 		len = class;
@@ -82,7 +85,7 @@ static __always_inline int emit_class(__u64 id, __u64 from, __u32 len, __u64 off
 	return 0;
 }
 
-/* A function of its own, and global: the verifier looks at it once, not once a turn of the loop. */
+/* A global function, so that the verifier checks it once and not once for each turn of the loop. */
 __weak int emit_piece(__u64 id, __u64 from, __u32 len, __u64 offset, __u32 dir)
 {
 	if (len <= 256)
@@ -95,8 +98,8 @@ __weak int emit_piece(__u64 id, __u64 from, __u32 len, __u64 offset, __u32 dir)
 }
 
 /*
- * Pieces of one call: 1 MiB, then the last one, so that where the call ended is known even of a
- * connection that is never freed (Node's process.exit, asyncio). What lies between shows as a jump.
+ * Pieces of one call: 1 MiB, and then the last piece, so that the end of the call is known even if the
+ * connection is never freed (Node's process.exit, asyncio). The rest shows as a jump of the offset.
  */
 #define EMIT_PIECES 64
 

@@ -5,7 +5,7 @@
 
 #include "handshake.h"
 
-/* Copies a name of map memory, which `h` holds, into an event's zeroed host. */
+/* Copies the name in `h`, which is map memory, into the zeroed host of an event. */
 static __always_inline void name_copy(struct ev_flow *event, struct hello *h)
 {
 	__u32 len = h->name_len;
@@ -16,7 +16,7 @@ static __always_inline void name_copy(struct ev_flow *event, struct hello *h)
 	bpf_probe_read_kernel_str(event->host, sizeof(event->host), h->name);
 }
 
-/* An event of zeros is filled, but for the host. */
+/* Fills a zeroed event, except for the host. */
 static __always_inline void fill_flow(struct ev_flow *event, struct bpf_sock *sk,
 				      const struct flow *flow, __u32 type, bool is_ip6)
 {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a record is known by on its way from the TLS library to a socket (pair.h). */
+/* How a record is recognised on its way from the TLS library to a socket (pair.h). */
 #ifndef FINGERPRINT_H
 #define FINGERPRINT_H
 
 #include "maps.h"
 
-/* Until when records are looked for at all; 0: none was noted lately. */
+/* Records are looked for until this time; 0: none was noted recently. */
 extern __u64 pair_until_ns;
 
 #define PAIR_WAIT_NS 1000000000ULL
 
-/* Where the fingerprint lies in a record: behind the header of 5, and TLS 1.2's explicit nonce of 8. */
+/* Offset of the fingerprint in a record: after the header of 5 bytes and TLS 1.2's explicit nonce of 8. */
 #define PAIR_AT  13
 #define PAIR_LEN 21
-/* The least length of a record that is noted: the fingerprint is ciphertext, not the tag's end. */
+/* Shorter records are not noted: the fingerprint must be ciphertext, not the end of the tag. */
 #define PAIR_RECORD_MIN 24
 
 /* The fingerprint of a record that begins at `head`, PAIR_LEN bytes; 0: it has none. */

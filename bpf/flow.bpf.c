@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Each TCP connection by the first bytes that it sends: one whose ClientHello (or CONNECT request)
- * names an AI host is told and counted, all others are marked and left. Any port.
+ * Classifies each TCP connection, on any port, by the first bytes that it sends: one whose ClientHello (or
+ * CONNECT request) names an AI host is reported and counted, all others are marked and left alone.
  *
- * What came in is the kernel's own tcp_sock.bytes_received, read when the acknowledgement of it
- * leaves, so that a forged or repeated segment is not counted.
+ * Incoming bytes are the kernel's own tcp_sock.bytes_received, read when their acknowledgement leaves, so that
+ * forged or repeated segments do not count.
  *
  * Not seen: TCP behind IPv6 extension headers.
  *
@@ -18,10 +18,13 @@
 #include "quic.h"
 #include "emit_flow.h"
 
-/* After CONNECT, or a word to a SOCKS proxy: how many segments that begin no hello are waited through (a request's headers). */
+/*
+ * After CONNECT or a SOCKS greeting: how many segments without the start of a hello are tolerated (a request's
+ * headers).
+ */
 #define TUNNEL_SEGMENTS 8
 
-/* The ClientHello being read, or refused; 600 bytes a socket that is at that point. */
+/* The ClientHello that is being read or was refused: 600 bytes for each socket at that point. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -42,7 +45,7 @@ static __always_inline void flow_leave(struct bpf_sock *sk, struct flow *flow)
 	bpf_sk_storage_delete(&hellos, sk);
 }
 
-/* A connection that nobody saw begin, to an address of an AI host alone: counted from here on. */
+/* A connection whose beginning was not seen, to an address of AI hosts only: it is counted from here on. */
 static __always_inline void flow_adopt(struct __sk_buff *skb, struct bpf_sock *sk,
 				       struct flow *flow, const struct segment *s, bool is_ip6)
 {
@@ -61,7 +64,7 @@ static __always_inline void flow_adopt(struct __sk_buff *skb, struct bpf_sock *s
 	emit_flow(sk, flow, NULL, EV_FLOW, is_ip6);
 }
 
-/* The name is an AI host's, and this segment is the last of the hello or a repetition of it. */
+/* The name is an AI host's, and this segment is the last one of the hello or its retransmission. */
 static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk, struct flow *flow,
 				      struct hello *h, const struct segment *s, bool is_ip6)
 {
@@ -69,7 +72,7 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 
 	if (gate) {
 		if (flow->state == FLOW_REFUSED)
-			return DROP; /* told already */
+			return DROP; /* reported already */
 		flow->state = FLOW_REFUSED;
 		gate_hit(gate, CTL_REFUSED_HELLOS);
 		emit_flow(sk, flow, h, EV_FLOW, is_ip6);
@@ -93,7 +96,7 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 	return PASS;
 }
 
-/* The connection has given a name, h's: may it pass? */
+/* The connection has sent the name in `h`: may it pass? */
 static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk, struct flow *flow,
 				      struct hello *h, const struct segment *s, bool is_ip6)
 {
@@ -119,7 +122,7 @@ static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk
 	return PASS;
 }
 
-/* A SOCKS client's first words: version 5 and its methods, in one segment (RFC 1928 3); version 4. */
+/* A SOCKS client's greeting: version 5 with its methods, in one segment (RFC 1928 3), or version 4. */
 static __always_inline bool is_socks(struct __sk_buff *skb, const struct segment *s)
 {
 	__u8 head[2];
@@ -129,7 +132,7 @@ static __always_inline bool is_socks(struct __sk_buff *skb, const struct segment
 	return (head[0] == 5 && s->len == 2 + head[1]) || (head[0] == 4 && head[1] == 1);
 }
 
-/* The first bytes that a connection sends, or the first behind a proxy. */
+/* The first bytes that a connection sends, or sends after its proxy has answered. */
 static __always_inline bool flow_begin(struct __sk_buff *skb, struct flow *flow,
 				       const struct segment *s)
 {
@@ -157,7 +160,7 @@ static __always_inline bool flow_begin(struct __sk_buff *skb, struct flow *flow,
 	return flow->state == FLOW_TUNNEL && flow->segments++ < TUNNEL_SEGMENTS;
 }
 
-/* What this segment adds to what is known of the connection's name. */
+/* Feeds this segment to the parser of the connection's name. */
 static __always_inline enum hello_result flow_read(struct __sk_buff *skb, struct flow *flow,
 						   struct hello *h, const struct segment *s)
 {
@@ -171,7 +174,8 @@ static __always_inline enum hello_result flow_read(struct __sk_buff *skb, struct
 		result = hello_connect(h, skb, s->at, s->at + s->len);
 		return result == HELLO_NAME ? result : HELLO_MORE;
 	}
-	seen = flow->seq_next - s->seq; /* repeated bytes; a gap, which cannot be, is huge */
+	seen = flow->seq_next -
+	       s->seq; /* bytes seen before; a gap, which cannot occur, would be huge */
 	if (seen >= s->len)
 		return HELLO_MORE;
 	result = hello_feed(h, skb, s->at + seen, s->at + s->len);
@@ -277,8 +281,8 @@ int flow_egress(struct __sk_buff *skb)
 }
 
 /*
- * What comes in is counted by the acknowledgements of it. Only an AI flow's records, and QUIC, are
- * looked at here, so a bystander's packet costs a look-up.
+ * Incoming bytes are counted by their acknowledgements. Only the records of AI flows and QUIC are examined
+ * here, so any other packet costs one look-up.
  */
 SEC("cgroup_skb/ingress")
 int flow_ingress(struct __sk_buff *skb)
@@ -305,8 +309,8 @@ int flow_ingress(struct __sk_buff *skb)
 }
 
 /*
- * The task that connects. Helpers of that name came to these programs in 6.10; the task itself is
- * readable since 5.8.
+ * The task that connects. The helpers that would tell it are available to these programs from 6.10 on; the task
+ * itself can be read since 5.8.
  */
 static __always_inline void flow_owner(struct flow *flow)
 {
@@ -316,7 +320,7 @@ static __always_inline void flow_owner(struct flow *flow)
 	bpf_probe_read_kernel_str(flow->comm, sizeof(flow->comm), &task->comm);
 }
 
-/* True: its end was told. */
+/* True: its end was reported. */
 static __always_inline bool flow_conclude(struct bpf_sock_ops *ops, struct bpf_sock *sk,
 					  struct flow *flow)
 {
@@ -324,7 +328,7 @@ static __always_inline bool flow_conclude(struct bpf_sock_ops *ops, struct bpf_s
 
 	if (flow->state != FLOW_AI && flow->state != FLOW_REFUSED)
 		return false;
-	/* the row is gone when user space took it away: such a flow is not told of again */
+	/* if user space has deleted the row, the flow is not reported again */
 	if (flow->is_counted && bpf_map_delete_elem(&flow_counts, &flow->cookie))
 		return false;
 	flow->bytes[EV_IN] = ops->bytes_received - flow->before_in;
@@ -341,14 +345,14 @@ static __always_inline void flow_end(struct bpf_sock_ops *ops, struct bpf_sock *
 	if (!flow)
 		return;
 	if (flow_conclude(ops, sk, flow))
-		pace_abandon(flow); /* user space takes the hold away, when it has read of the end */
+		pace_abandon(flow); /* user space deletes the hold once it has read of the end */
 	else
 		pace_forget(flow);
 }
 
 /*
- * A process that connects to an AI address is told of now, so that its probes go in during the TCP
- * handshake. The socket has no cgroup that these programs can ask for before 6.10: the task's.
+ * Reports a process as it connects to an AI address, so that its probes are attached during the TCP handshake.
+ * Before 6.10 these programs cannot ask for the socket's cgroup, so the task's is taken.
  */
 static __always_inline void flow_approach(struct bpf_sock_ops *ops, struct bpf_sock *sk,
 					  const struct flow *flow)
@@ -383,8 +387,8 @@ static __always_inline void flow_approach(struct bpf_sock_ops *ops, struct bpf_s
 }
 
 /*
- * `reply` is never written: other programs of this hook, which ran before, may have set it. Flags
- * of theirs are kept too.
+ * `reply` is never written, because other programs of this hook that ran before may have set it. Their flags
+ * are kept too.
  */
 SEC("sockops")
 int flow_sockops(struct bpf_sock_ops *ops)

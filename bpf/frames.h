@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Pairs a call's entry with its return. Each thread has a small stack of frames, and a frame is
- * known by its stack pointer: a stack grows down, so calls in flight further out have greater ones,
- * and a frame whose pointer is not greater than that of a new call has been left without a return
- * (longjmp, or a return probe that missed). No frame needs to be deleted for the rest to be right.
- * Not followed: fibers that leave one TLS call open and enter another on a second stack.
+ * Pairs a call's entry with its return. Each thread has a small stack of frames, identified by their stack
+ * pointers. A stack grows down, so outer calls have greater pointers, and a frame whose pointer is not greater
+ * than that of a new call was left without a return (longjmp, or a missed return probe). Stale frames need not
+ * be deleted for the rest to be right. Not supported: fibers that leave one TLS call open and enter another on
+ * a second stack.
  */
 #ifndef FRAMES_H
 #define FRAMES_H
@@ -18,7 +18,7 @@
 #define FRAMES_POPPED 0
 #endif
 
-/* The frames of this thread that are still in flight below a call entered at `sp`. */
+/* How many frames of this thread are still in flight when a call is entered at `sp`. */
 static __always_inline __u32 frames_live(const struct thread *thread, __u64 sp)
 {
 	__u32 n = 0;
@@ -31,7 +31,7 @@ static __always_inline __u32 frames_live(const struct thread *thread, __u64 sp)
 	return n;
 }
 
-/* A call was entered. `is_ignored`: only what is stale is dropped. */
+/* Records the entry of a call; if `is_ignored`, only drops stale frames. */
 static __always_inline void frames_enter(const struct frame *frame, bool is_ignored)
 {
 	__u64 task = bpf_get_current_pid_tgid();
@@ -68,8 +68,8 @@ static __always_inline void frames_enter(const struct frame *frame, bool is_igno
 }
 
 /*
- * The call that was entered with this stack pointer and returns, taken off with all above it; false:
- * none.
+ * Takes off the call that was entered with this stack pointer and now returns, and all above it. False: there
+ * is none.
  */
 static __always_inline bool frames_leave(__u64 sp, struct frame *ret)
 {

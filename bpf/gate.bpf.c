@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The gate at connect(2): a clear EPERM at once, where the address is known to be an AI host's
- * alone. What comes from an address not yet known is stopped at its ClientHello (flow.bpf.c).
+ * The gate at connect(2): an immediate EPERM if the address is known to belong to AI hosts only. A connection
+ * to an address not yet known is stopped at its ClientHello (flow.bpf.c).
  */
 #include "gate.h"
 

@@ -9,14 +9,14 @@
 
 #include "emit.h"
 
-/* How many gates there are, kept by user space: zero, and nobody pays for gates. */
+/* How many gates there are, set by user space. If 0, no packet pays for a look-up. */
 extern __u32 gates_live;
 
-/* What comes to a gate: it may be shut for one and not for another. */
+/* What arrives at a gate, which may be shut for one of these and open for another. */
 enum gate_for {
 	GATE_NEW,  /* a connection that begins */
-	GATE_LIVE, /* one that was let in before */
-	GATE_QUIC, /* a datagram: its requests cannot be told, so what admits requests is shut for it */
+	GATE_LIVE, /* one that was admitted before */
+	GATE_QUIC, /* a datagram: requests cannot be told apart in it, so a gate that admits requests is shut for it */
 };
 
 /* The gate of this cgroup itself, if its lease has not ended and it is shut. */
@@ -48,8 +48,8 @@ static __always_inline struct ctl_gate *gate_of_skb(struct __sk_buff *skb, enum 
 }
 
 /*
- * The id of the current task's cgroup at a level; 0: it is not that deep. The helper came to the programs of
- * probes in 5.15, and the array that it replaces went in 6.1.
+ * The id of the current task's cgroup at a level; 0: it is not that deep. Probe programs have the helper from
+ * 5.15 on, and the array that it replaces was removed in 6.1.
  */
 static __always_inline __u64 current_ancestor(int level)
 {
@@ -96,7 +96,10 @@ static __always_inline void addr_from_ip4(struct ctl_addr *addr, __u32 ip4)
 	__builtin_memcpy(addr->addr + 12, &ip4, sizeof(ip4));
 }
 
-/* By what the node's resolver said, which no connection can take back; else by those of its namespace. */
+/*
+ * Whether the address belongs to AI hosts only, by what the node's resolver said, which no connection can
+ * override; else by what was learned in the network namespace.
+ */
 static __always_inline bool addr_is_ai_only(const struct ctl_addr *addr)
 {
 	struct ctl_addr everywhere = *addr;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Go's crypto/tls. The runtime moves stacks and reads return addresses, so nothing may be put there: a return is
- * seen at the return instructions. Goroutines change threads, so a call is known by its goroutine. Arguments
- * since Go 1.17: cmd/compile/abi-internal.md.
+ * Go's crypto/tls. The runtime moves stacks and reads return addresses, so return probes are impossible:
+ * returns are seen at the return instructions. Goroutines change threads, so a call is identified by its
+ * goroutine. Arguments since Go 1.17: cmd/compile/abi-internal.md.
  */
 #include "conns.h"
 
@@ -19,10 +19,10 @@
 #define GO_G(ctx)      GO_REG(ctx, 28)
 #endif
 
-/* What Go itself allows in one call is more; nothing that writes so much is an HTTP client. */
+/* Go allows more in one call, but no HTTP client writes that much. */
 #define GO_BYTES_MAX 0x7fffffff
 
-/* Behind the check of the stack, which an entry runs through twice when the stack grows. */
+/* Attached after the stack check, which runs twice if the stack grows. */
 SEC("uprobe")
 int go_write_enter(struct pt_regs *ctx)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Where a flow's handshake ends: the client's TLS records are followed by their headers, up to the
- * first that holds application data.
+ * Finds where a flow's handshake ends, by walking the headers of the client's TLS records up to the first one
+ * with application data.
  */
 #ifndef HANDSHAKE_H
 #define HANDSHAKE_H
@@ -9,15 +9,15 @@
 #include "records.h"
 
 /*
- * A server's two session tickets, which follow the client's Finished and so mostly its request too:
- * 2 * 255 bytes of OpenSSL; others send one or two of 150 to 300.
+ * Size of a server's two session tickets. They are sent after the client's Finished, usually also after its
+ * first request: 2 * 255 bytes from OpenSSL; others send one or two of 150 to 300.
  */
 #define HANDSHAKE_TICKETS 510
 
 /* Records of the client's handshake in one segment: a key exchange, a change of cipher, a Finished. */
 #define HANDSHAKE_RECORDS 6
 
-/* While there was no application data, everything is handshake. */
+/* Until there is application data, everything counts as handshake. */
 static __always_inline void handshake_count(struct flow *flow)
 {
 	if (flow->handshake_state > HANDSHAKE_FINISHED)
@@ -34,9 +34,9 @@ static __always_inline void handshake_lose(struct flow *flow)
 }
 
 /*
- * Is this record of type application_data in truth a part of the handshake or an alert, which TLS
- * 1.3 hides in that type (RFC 8446 5.2)? Told by the length: a Finished is a header of 4, a hash of
- * 32 or 48, a type and a tag of 16; an alert 2 bytes, the type and the tag.
+ * TLS 1.3 sends encrypted handshake messages and alerts as application_data (RFC 8446 5.2). They are recognised
+ * by their length: a Finished is a header of 4, a hash of 32 or 48, a type and a tag of 16; an alert is 2
+ * bytes, a type and a tag.
  */
 static __always_inline bool handshake_is_finished(__u32 len)
 {
@@ -45,7 +45,7 @@ static __always_inline bool handshake_is_finished(__u32 len)
 
 #define HANDSHAKE_ALERT (2 + 17)
 
-/* One record's header: moves on behind it. False: nothing more is to be learned. */
+/* Takes the header of one record and moves on to the next. False: no further header is of interest. */
 static __always_inline bool handshake_record(struct flow *flow, const __u8 *head)
 {
 	__u32 len = hello_u16(head + 3);
@@ -73,8 +73,8 @@ static __always_inline bool handshake_record(struct flow *flow, const __u8 *head
 }
 
 /*
- * The first bytes of a ClientHello are at `at`: a part of its random (behind the record's header, the
- * message's and the version), by which the same hello is known again on its way through a relay.
+ * The first bytes of a ClientHello are at `at`. Keeps part of its random (after the headers of record and
+ * message and the version), by which the same hello is recognised when a relay forwards it.
  */
 static __always_inline void handshake_greet(struct __sk_buff *skb, struct flow *flow, __u32 at)
 {
@@ -84,9 +84,7 @@ static __always_inline void handshake_greet(struct __sk_buff *skb, struct flow *
 		flow->hello = random;
 }
 
-/*
- * Follows the client's records up to its first application data. True: the hello in a tunnel began.
- */
+/* Follows the client's records up to its first application data. True: the hello inside a tunnel has begun. */
 static __always_inline bool handshake_follow(struct __sk_buff *skb, struct flow *flow,
 					     const struct segment *s)
 {

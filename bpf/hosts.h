@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Asks the host table about a name. */
+/* Looks up a name in the host table. */
 #ifndef HOSTS_H
 #define HOSTS_H
 
 #include "maps.h"
 
 /*
- * Enum ctl_verdict of a lower-case name of `len` bytes, without its NUL, at `name` (map or ring
- * memory of EV_HOST_LEN bytes: the stack may not be read at a variable offset before 5.12).
- * Always the full prefix: the zero after a shorter name is what exact patterns end with. A dot at its
- * end makes it no other name (RFC 1034 3.1).
+ * Enum ctl_verdict of a lower-case name of `len` bytes, without its NUL, at `name` (map or ring memory of
+ * EV_HOST_LEN bytes: the stack may not be read at a variable offset before 5.12). The look-up always uses the
+ * full prefix, because exact patterns end with the zero that follows a shorter name. A trailing dot is ignored
+ * (RFC 1034 3.1).
  */
 static __always_inline __u32 hosts_ask(const char *name, __u32 len)
 {

@@ -25,7 +25,7 @@ __weak char LICENSE[] SEC("license") = "Dual BSD/GPL";
 		__type(value, value_type);                   \
 	} name __weak SEC(".maps")
 
-/* Everything that goes up. Its size is set before load (tap_config.ring_bytes). */
+/* All events for user space. Its size is set before load (tap_config.ring_bytes). */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 16 << 20);
@@ -37,12 +37,13 @@ MAP(counters, PERCPU_ARRAY, CTL_COUNTERS, __u32, __u64);
 /* The AI hosts, by reversed name (control.h); value: enum ctl_verdict. Filled by tap_add_host. */
 MAP_UNALLOCATED(hosts, LPM_TRIE, 4096, struct ctl_host_key, __u32);
 
-/* Freed by SSL_free, tap_forget and tap_sweep. Its size is set before load (conns_max). */
+/* TLS connections; removed by SSL_free, tap_forget and tap_sweep. The size is set before load (conns_max). */
 MAP(conns, HASH, 32768, struct ctl_conn_key, struct ctl_conn);
 
 /*
- * Records on their way, by eight bytes of their ciphertext: whose they are. `connection` 0: two had the
- * same. Nothing is deleted, for a relay's socket carries the record a second time; old ones are pushed out.
+ * Owners of records that are on their way to a socket, by eight bytes of ciphertext. `connection` is 0 if two
+ * records had the same bytes. Nothing is deleted, because a relay's socket carries the record a second time;
+ * old entries are evicted.
  */
 struct fingerprint {
 	__u64 connection; /* ctl_conn.id */
@@ -55,7 +56,7 @@ MAP(fingerprints, LRU_HASH, 16384, __u64, struct fingerprint);
 /* What user space decided, by connection id, until the connection's next call takes it over. */
 MAP(verdicts, LRU_HASH, 8192, __u64, __u32);
 
-/* Processes whose exec and exit are told: those that own connections which user space knows. */
+/* Processes whose exec and exit are reported: the owners of connections that user space knows. */
 MAP(procs, HASH, 16384, __u32, __u8);
 
 /* A TLS call that has been entered and has not returned. */
@@ -77,18 +78,18 @@ struct thread {
 	struct frame frames[FRAMES];
 };
 
-/* By pid_tgid. Least recently used: a thread that was killed inside a call is never cleaned up. */
+/* By pid_tgid. LRU, because a thread that is killed inside a call is never cleaned up. */
 MAP(threads, LRU_HASH, 16384, __u64, struct thread);
 
-/* The AEAD key of one direction, as it was made last on a thread (aead.bpf.c). By pid_tgid. */
+/* The AEAD context that was created last on a thread (aead.bpf.c). By pid_tgid. */
 struct aead_made {
 	__u64 ctx;
 	__u64 time_ns;
-	__u64 gap_ns; /* to the one that it is the twin of; 0: it has none */
+	__u64 gap_ns; /* time since its twin was created; 0: it has no twin */
 };
 MAP(aead_threads, LRU_HASH, 4096, __u64, struct aead_made);
 
-/* Which connection a key belongs to, by (process, key): the key of it that was made first. */
+/* The connection of a context, by (process, context): the address of its older twin. */
 MAP(aead_conns, LRU_HASH, 32768, struct ctl_conn_key, __u64);
 
 /* A (*Conn).Read that has been entered, by goroutine: goroutines change threads and move their stacks. */
@@ -102,12 +103,12 @@ MAP(go_reads, LRU_HASH, 16384, struct ctl_conn_key, struct go_read);
 /* What is known of a TCP connection that sent something. */
 enum flow_state {
 	FLOW_NEW = 0,  /* has sent nothing yet */
-	FLOW_HELLO,    /* amidst its ClientHello; its struct hello is in `hellos` */
-	FLOW_TUNNEL,   /* talks to a proxy: its ClientHello is yet to come */
+	FLOW_HELLO,    /* in the middle of its ClientHello; its struct hello is in `hellos` */
+	FLOW_TUNNEL,   /* talking to a proxy: its ClientHello is still to come */
 	FLOW_DEFERRED, /* named an AI host and waits for probes; its struct hello is in `hellos` */
 	FLOW_REFUSED,  /* named an AI host behind a shut gate; its struct hello is in `hellos` */
 	FLOW_AI,       /* counted */
-	FLOW_OTHER,    /* passes, and is not looked at again */
+	FLOW_OTHER,    /* passes and is not examined again */
 };
 
 /* How far the client's side of TLS has come. */
@@ -150,7 +151,7 @@ struct flow {
 	__u8 verdict; /* enum ctl_verdict of the name */
 	__u8 is_tunnelled;
 	__u8 is_counted;        /* has its row in flow_counts */
-	__u8 segments;          /* looked at in vain in a tunnel */
+	__u8 segments;          /* examined without result in a tunnel */
 	__u8 handshake_state;   /* enum flow_handshake */
 	__u8 has_asked;         /* it has sent a request */
 	__u32 in_asked;         /* bytes that had come in as it last sent of a request; low half */
@@ -159,7 +160,7 @@ struct flow {
 	__u32 ack;              /* the newest that left */
 	__u64 held_since_ns;    /* pace.h; 0: nothing is held */
 	__u64 starved_since_ns; /* acknowledgements are held up with it; 0: none */
-	__u8 is_old;            /* its connect was not seen, and it gave no name: may be adopted */
+	__u8 is_old;            /* its connect was not seen and it sent no name: may be adopted */
 	__u8 is_adopted;
 	__u8 is_cut;      /* what comes in is dropped, while its bucket says so (pace.h) */
 	__u8 pair_looks;  /* segments that were looked at for a record (pair.h) */
@@ -174,22 +175,22 @@ struct flow {
 	char comm[EV_COMM_LEN];
 };
 
-/* One a TCP socket that connected or sent something; freed with the socket, by the kernel. */
+/* One for each TCP socket that has connected or sent something; the kernel frees it with the socket. */
 MAP_UNALLOCATED(flows, SK_STORAGE, 0, int, struct flow);
 
-/* When a process was last told of as it connected to an AI address. */
+/* When a process was last reported as connecting to an AI address. */
 MAP(approaches, LRU_HASH, 1024, __u32, __u64);
 
 /*
- * Processes whose probes user space sees to, or whose hellos are not deferred any more: their probes
- * are in, or there is nothing to probe. Value: enum ctl_probed.
+ * Processes that user space is probing or has dealt with: their probes are attached, or there is nothing to
+ * probe, so their hellos are no longer deferred. Value: enum ctl_probed.
  */
 MAP(probed, LRU_HASH, 16384, __u32, __u8);
 
 /* Connections whose ClientHello waits for probes, by socket cookie. */
 MAP(deferrals, LRU_HASH, 4096, __u64, struct ctl_deferral);
 
-/* When a cgroup's connections that wait for probes began to: so many at once, and no more. */
+/* Since when each of a cgroup's connections waits for probes; at most DEFERRING_MAX wait at once. */
 #define DEFERRING_MAX 8
 struct deferring {
 	__u64 since_ns[DEFERRING_MAX];
@@ -199,13 +200,16 @@ MAP(deferrings, LRU_HASH, 4096, __u64, struct deferring);
 /* Live AI flows, for user space; freed at the socket's end. Full: CTL_FLOWS_FULL. */
 MAP_UNALLOCATED(flow_counts, HASH, 65536, __u64, struct ctl_flow);
 
-/* By the number of socket and peer (quic.h). Least recently used: nothing tells of an end but a socket's. */
+/*
+ * QUIC connections, by the number made of socket and peer (quic.h). LRU, because only the end of a socket is
+ * visible, not that of a connection.
+ */
 MAP(quics, LRU_HASH, 16384, __u64, struct ctl_quic);
 
-/* Gates by cgroup id (control.h). Looked at only while gates_live, in gate.h, is not zero. */
+/* Gates by cgroup id (control.h). Read only while gates_live (gate.h) is not 0. */
 MAP(gates, HASH, 4096, __u64, struct ctl_gate);
 
-/* Credit by bucket (control.h): what user space gives, and what was taken of it. */
+/* Credit by bucket (control.h): `grants` is what user space has granted, `takes` what was taken of it. */
 MAP(grants, HASH, CTL_BUCKETS_MAX, __u32, struct ctl_allowance);
 
 MAP(takes, HASH, CTL_BUCKETS_MAX, __u32, struct ctl_consumed);
@@ -214,9 +218,9 @@ MAP(takes, HASH, CTL_BUCKETS_MAX, __u32, struct ctl_consumed);
 MAP(holds, HASH, CTL_HOLDS_MAX, __u64, struct ctl_hold);
 
 /*
- * Addresses whose server was greeted by an AI name, and by any other name: one that is in both is
- * shared (a CDN), and no connect to it is refused. Two maps, so that a host with many other
- * connections does not push the AI addresses out.
+ * Addresses to which a ClientHello was sent with an AI host's name, and with any other name. One that is in
+ * both is shared (a CDN), and no connect to it is refused. Two maps, so that many other connections do not
+ * evict the AI addresses.
  */
 MAP(ai_addrs, LRU_HASH, 8192, struct ctl_addr, __u8);
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The plaintext of TLS connections at the library's own functions: OpenSSL, BoringSSL, AWS-LC and
- * whatever else takes (connection, buffer, length). One entry program for each enum tap_role that
- * has its own arguments, one return program for all. User space decides which functions, see
- * tap_attach().
+ * Reads the plaintext of TLS connections at the library's own functions: OpenSSL, BoringSSL, AWS-LC and any
+ * other that takes (connection, buffer, length). There is one entry program for each enum tap_role with
+ * arguments of its own, and one return program for all. User space chooses the functions (tap_attach()).
  *
- * A connection is (process, SSL object). It is counted before anything is copied, at the return of
- * the call, and only when that succeeded: node enters SSL_write five times for one request.
+ * A connection is (process, SSL object). Its bytes are counted before anything is copied, at the return of the
+ * call and only if it succeeded: node calls SSL_write five times for one request.
  */
 #include "conns.h"
 #include "fingerprint.h"
@@ -66,10 +65,10 @@ int read_arg4_enter(struct pt_regs *ctx)
 }
 
 /*
- * A record on its way from SSL_write to the library's BIO: (bio, data, int len). Noted until a socket was
- * seen to carry the connection, PAIR_NOTES times at most, so a connection takes a bounded part of the
- * table. A tenant that makes up ciphertext in its own processes finds its own bytes on its own sockets: the
- * first that notes a fingerprint keeps it, and a second makes it useless for both.
+ * A record on its way from SSL_write to the library's BIO: (bio, data, int len). It is noted until a socket was
+ * seen to carry the connection, at most PAIR_NOTES times, so a connection takes a bounded part of the table. A
+ * tenant that forges ciphertext in its own processes can only pair its own sockets: a fingerprint that was
+ * noted twice is useless for both.
  */
 #define PAIR_NOTES 16
 
@@ -127,7 +126,7 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 sp)
 		return 0;
 	if (call.is_tls13_record && !record_content(call.buf, &bytes))
 		return 0;
-	/* SSL_read's own limit; a count beyond it is no count. */
+	/* SSL_read returns at most this much; anything greater is not a count. */
 	if (bytes && bytes <= 0x7fffffff)
 		take_bytes(&call, bytes);
 	return 0;
@@ -139,7 +138,7 @@ int call_exit(struct pt_regs *ctx)
 	return leave(ctx, PT_REGS_SP(ctx) - FRAMES_POPPED);
 }
 
-/* At a return instruction, which has popped nothing yet. */
+/* Attached to a return instruction; the return address is still on the stack. */
 SEC("uprobe")
 int call_return(struct pt_regs *ctx)
 {
@@ -147,8 +146,8 @@ int call_return(struct pt_regs *ctx)
 }
 
 /*
- * Puts a name into lower case, in place, and gives its FNV-1a hash with the zeros behind it. Over
- * the whole array and without a branch, so that the verifier walks one path.
+ * Converts a name to lower case in place and returns the FNV-1a hash of it and the zeros after it. The loop
+ * covers the whole array without a branch, so that the verifier walks one path.
  */
 static __always_inline __u64 fold_name(char *name)
 {
@@ -166,8 +165,8 @@ static __always_inline __u64 fold_name(char *name)
 }
 
 /*
- * The event is also the room in which the name is folded: the stack is too small, and a per-CPU
- * array is not this program's alone while it can be preempted.
+ * The name is converted inside the event, because the stack is too small and a per-CPU array can be overwritten
+ * by a program that preempts this one.
  */
 static __always_inline int set_host(__u64 ssl, const char *name, __u64 size)
 {
@@ -185,7 +184,7 @@ static __always_inline int set_host(__u64 ssl, const char *name, __u64 size)
 	len = bpf_probe_read_user_str(
 		event->host, size < sizeof(event->host) ? size : sizeof(event->host), name);
 	if (len <= 1) {
-		/* A literal whose page was never touched: the Host header will tell. */
+		/* A literal on a page that was never touched; the Host header will give the name. */
 		emit_discard(event);
 		renew(&key, old, &conn);
 		return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Who holds the sockets of AI flows: for connections that nobody saw connect. All of the host's, in
- * whatever network namespace, which a list of TCP sockets would not show.
+ * Lists which process holds the socket of an AI flow, for connections whose connect was not seen. It covers all
+ * network namespaces of the host, which a list of TCP sockets would not.
  */
 #include "maps.h"
 
@@ -17,7 +17,7 @@ int list_owners(struct bpf_iter__task_file *ctx)
 	struct socket *socket;
 	struct sock *sk;
 
-	/* a path to a socket (O_PATH) has no data: what is read through NULL is 0 */
+	/* a descriptor opened with O_PATH has no data: reading through NULL gives 0 */
 	if (!task || !file || (file->f_inode->i_mode & S_IFMT) != S_IFSOCK)
 		return 0;
 	socket = file->private_data;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A packet's headers and a socket's addresses, as the programs of cgroup_skb and sockops see them. */
+/* Headers of a packet and addresses of a socket, for the cgroup_skb and sockops programs. */
 #ifndef PACKET_H
 #define PACKET_H
 
@@ -53,15 +53,15 @@ static __always_inline bool segment_read(struct __sk_buff *skb, struct segment *
 	__builtin_memcpy(&ack, tcp + 8, sizeof(ack));
 	ret->at = at + (tcp[12] >> 4) * 4;
 	ret->len = skb->len > ret->at ? skb->len - ret->at : 0;
-	ret->seq = bpf_ntohl(seq) + !!(tcp[13] & TCP_SYN); /* fast open: data behind the SYN */
+	ret->seq = bpf_ntohl(seq) + !!(tcp[13] & TCP_SYN); /* TCP fast open: data after the SYN */
 	ret->ack = bpf_ntohl(ack);
 	return true;
 }
 
 /*
- * Words of a bpf_sock to an address, IPv4 in the first. All five are read whatever the family: a
- * compiler that may choose between two of them computes a pointer into the socket, which the
- * verifier refuses. The barriers keep it from choosing.
+ * Copies words of a bpf_sock to an address, IPv4 in the first. All five are read whatever the family: if the
+ * compiler could choose between two of them it would compute a pointer into the socket, which the verifier
+ * refuses. The barriers prevent that.
  */
 #define words(to, is_ip6, ip4, ip6)                                                           \
 	do {                                                                                  \
@@ -78,7 +78,7 @@ static __always_inline bool segment_read(struct __sk_buff *skb, struct segment *
 		to_[3] = (is_ip6) ? d_ : 0;                                                   \
 	} while (0)
 
-/* As /proc/PID/fd shows it; 0: the program has closed the socket, or has no descriptor of it yet. */
+/* The inode that /proc/PID/fd shows; 0: the program has closed the socket or has no descriptor for it yet. */
 static __always_inline __u64 inode_of(struct bpf_sock *sk)
 {
 	struct sock *sock = (struct sock *)bpf_skc_to_tcp_sock(sk);
@@ -93,7 +93,7 @@ static __always_inline __u32 netns_of(struct bpf_sock *sk)
 	return sock ? BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum) : 0;
 }
 
-/* The socket's own idea of its peer: what connect(2) was given, before any NAT. */
+/* The peer as the socket knows it: the address given to connect(2), before any NAT. */
 static __always_inline void peer_of(struct ctl_addr *addr, struct bpf_sock *sk, bool is_ip6)
 {
 	__u32 port = sk->dst_port;
@@ -106,7 +106,7 @@ static __always_inline void peer_of(struct ctl_addr *addr, struct bpf_sock *sk, 
 	addr->netns = netns_of(sk);
 }
 
-/* What came in and no program took; close() throws it away, and leaves these numbers alone. */
+/* Bytes received and not read by any program. close() discards them but does not reset these numbers. */
 static __always_inline __u32 unread_of(struct bpf_sock *sk)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);

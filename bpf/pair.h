@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Pairs a TLS connection with the sockets that carry it, by the ciphertext itself: eight bytes of a
- * record are noted where the library hands the record to its BIO (openssl.bpf.c), and looked for in
- * what leaves each socket. They are found whatever lies between: a memory BIO, another thread, io_uring,
- * a descriptor that was passed on, a relay on this host (docs/design, "Pairing").
+ * Pairs a TLS connection with the sockets that carry it, by the ciphertext itself: eight bytes of a record are
+ * noted where the library hands the record to its BIO (openssl.bpf.c), and looked for in what leaves each
+ * socket. This works whatever lies between: a memory BIO, another thread, io_uring, a descriptor that was
+ * passed on, a relay on this host (docs/design/051).
  *
- * A record is looked for only while one is waited for, for a second after it was noted, and only where
- * a segment begins with it, as what is written at once does.
+ * Records are looked for only for a second after one was noted, and only at the start of a segment, where a
+ * record that is written at once begins.
  */
 #ifndef PAIR_H
 #define PAIR_H
@@ -14,7 +14,10 @@
 #include "counts.h"
 #include "fingerprint.h"
 
-/* Segments of a connection that is not AI's that are looked at: its first records tell. */
+/*
+ * How many segments of a connection that is not known as an AI host's are examined: its first records are
+ * enough.
+ */
 #define PAIR_LOOKS 16
 
 static __always_inline bool pair_is_due(struct flow *flow)
@@ -42,7 +45,7 @@ static __always_inline void pair_emit(struct bpf_sock *sk, const struct flow *fl
 	emit_submit(event);
 }
 
-/* A connection that was not known to be AI's carries calls: it is counted, and gated, from here on. */
+/* A connection that was not known as an AI host's carries calls: from here on it is counted and gated. */
 static __always_inline void pair_enter(struct __sk_buff *skb, struct bpf_sock *sk,
 				       struct flow *flow, const struct segment *s)
 {
@@ -60,8 +63,8 @@ static __always_inline void pair_enter(struct __sk_buff *skb, struct bpf_sock *s
 }
 
 /*
- * Does this flow carry the connection of a process that is behind a shut gate? The socket may be in
- * another cgroup: its process was moved, or was given the descriptor.
+ * Whether this flow carries the connection of a process behind a shut gate. The socket may be in another
+ * cgroup, if the process was moved or was given the descriptor.
  */
 static __always_inline bool pair_is_refused(const struct flow *flow)
 {
@@ -75,9 +78,8 @@ static __always_inline bool pair_is_refused(const struct flow *flow)
 }
 
 /*
- * Is the record at the start of this packet one that was noted? 1: it is, and its connection may not
- * go on, so the packet is to be dropped. A function of its own, and global, for the reason given at
- * records_count().
+ * Looks for a noted record at the start of this packet. 1: it was found and its connection is refused, so the
+ * packet is to be dropped. A global function for the reason given at records_continue().
  */
 __weak int pair_packet(struct __sk_buff *skb)
 {
@@ -111,7 +113,7 @@ __weak int pair_packet(struct __sk_buff *skb)
 	conn = bpf_map_lookup_elem(&conns, &key);
 	if (!conn || conn->id != found->connection)
 		return 0;
-	/* whether it carries calls is not known before its first request was read */
+	/* whether it carries calls is known only after its first request was read */
 	if (flow->state != FLOW_AI && conn->state != CTL_AI)
 		return 0;
 	if (flow->state != FLOW_AI)

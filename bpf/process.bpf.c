@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Ends of processes and births of cgroups. Raw tracepoints: no trampoline, nothing that lockdown
- * or an old kernel refuses, and an argument list that only ever grew at its end.
+ * The end of processes and the creation of cgroups. Raw tracepoints need no trampoline, are not refused by
+ * lockdown or an old kernel, and their argument lists have only ever grown at the end.
  */
 #include "defer.h"
 
 /*
- * Sent once, by whoever takes the process out of `procs`: several last threads may see
- * live == 0. A process that finds the ring full stays in `procs` for tap_sweep.
+ * Sent once, by the thread that removes the process from `procs`: several threads may see live == 0. If the
+ * ring is full the process stays in `procs` for tap_sweep.
  */
 static __always_inline void emit_process(__u32 type, __u32 tgid)
 {
@@ -27,7 +27,7 @@ static __always_inline void emit_process(__u32 type, __u32 tgid)
 	emit_submit(event);
 }
 
-/* do_exit() has counted this thread out of signal->live before it comes here. */
+/* do_exit() has already subtracted this thread from signal->live. */
 SEC("raw_tp/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * QUIC, which is UDP to port 443 here: the first datagrams of a connection go up, where the name in
- * them is read; what is an AI host's is counted, and stops at a shut gate, so that the client falls
- * back to TCP and is told.
+ * QUIC, which here means UDP to port 443. The first datagrams of a connection are sent up, where the name in
+ * them is read. Datagrams of an AI host are counted, and dropped at a shut gate, so that the client gets an
+ * error and falls back to TCP.
  *
- * A connection is a socket and a peer, in one number. One whose start was missed, or whose name cannot
- * be read, is known by its address. What moves to another address (RFC 9000 9) is a new one.
+ * A connection is identified by a number made of socket and peer. One whose start was missed, or whose name
+ * cannot be read, is recognised by its address. One that migrates to another address (RFC 9000 9) counts as
+ * new.
  */
 #ifndef QUIC_H
 #define QUIC_H
@@ -15,22 +16,22 @@
 #define PORT_QUIC 443
 
 /*
- * First datagrams of one connection that go up: a post-quantum hello takes 2, and each may be repeated
- * once. And of all connections in a second: each costs user space some 50 us.
+ * How many first datagrams of one connection are sent up: a post-quantum hello takes 2, and each may be
+ * repeated once. And of all connections together in a second: each costs user space about 50 us.
  */
 #define QUIC_LOOKS        4
 #define QUIC_LOOKS_SECOND 1000
 
-/* How long, behind a shut gate, a connection waits for its name to be read. */
+/* How long a connection behind a shut gate waits for its name to be read. */
 #define QUIC_HOLD_NS 1000000000ULL
 
 /*
- * What of a packet is no application data: header 1 + 8 + 2, tag 16 (RFC 9001 5.3), and a STREAM
- * frame's head, 7 (RFC 9000 19.8).
+ * Bytes of a packet that are not application data: header 1 + 8 + 2, tag 16 (RFC 9001 5.3), head of a STREAM
+ * frame 7 (RFC 9000 19.8).
  */
 #define QUIC_FRAMING 34
 
-#define DROP_SILENTLY 2 /* of cgroup_skb: dropped, and sendmsg() is not told */
+#define DROP_SILENTLY 2 /* of cgroup_skb: dropped without an error from sendmsg() */
 
 extern __u64 quic_second;
 extern __u32 quic_looks;
@@ -48,7 +49,7 @@ static __always_inline __u64 quic_mix(__u64 h, __u64 v)
 	return h ^ h >> 29;
 }
 
-/* False: not to (from, if `is_in`) port 443. */
+/* False: the datagram is not to port 443 (from it, if `is_in`). */
 static __always_inline bool quic_read(struct __sk_buff *skb, bool is_in, struct datagram *d)
 {
 	__u32 at = transport(skb, PROTO_UDP), ip4;
@@ -76,7 +77,7 @@ static __always_inline bool quic_read(struct __sk_buff *skb, bool is_in, struct 
 	return d->len > 0;
 }
 
-/* Begins the datagram with an Initial of a version that is read (RFC 9000 17.2.2, RFC 9369 3.2)? */
+/* Whether the datagram begins with an Initial packet of a known version (RFC 9000 17.2.2, RFC 9369 3.2). */
 static __always_inline bool quic_is_initial(struct __sk_buff *skb, const struct datagram *d)
 {
 	__u8 head[5];
@@ -105,7 +106,7 @@ static __always_inline void quic_count(struct __sk_buff *skb, struct ctl_quic *q
 	}
 }
 
-/* UDP is sent by its owner, in its own call. */
+/* Fills the flow of an event. UDP is sent from within the owner's system call, so the current task is the owner. */
 static __always_inline void quic_flow(struct __sk_buff *skb, struct bpf_sock *sk,
 				      struct ev_flow *flow, const struct datagram *d)
 {
@@ -127,7 +128,7 @@ static __always_inline void quic_flow(struct __sk_buff *skb, struct bpf_sock *sk
 	bpf_probe_read_kernel_str(flow->comm, sizeof(flow->comm), &task->comm);
 }
 
-/* May one more datagram go up in this second? Racing CPUs may let a few more. */
+/* Whether one more datagram may be sent up in this second. CPUs that race may admit a few more. */
 static __always_inline bool quic_may_look(void)
 {
 	__u64 second = bpf_ktime_get_ns() / 1000000000;
@@ -170,7 +171,7 @@ static __always_inline void quic_tell(struct __sk_buff *skb, struct bpf_sock *sk
 	emit_submit(event);
 }
 
-/* A connection whose start was not seen, to an address of AI hosts alone. */
+/* A connection whose start was not seen, to an address of AI hosts only. */
 static __always_inline void quic_adopt(struct __sk_buff *skb, struct bpf_sock *sk,
 				       const struct datagram *d)
 {
@@ -186,7 +187,7 @@ static __always_inline void quic_adopt(struct __sk_buff *skb, struct bpf_sock *s
 	emit_submit(event);
 }
 
-/* First sight of a connection; NULL: no room. */
+/* Adds a connection that is seen for the first time. NULL: no room. */
 static __always_inline struct ctl_quic *quic_new(struct __sk_buff *skb, struct bpf_sock *sk,
 						 const struct datagram *d)
 {
@@ -202,14 +203,14 @@ static __always_inline struct ctl_quic *quic_new(struct __sk_buff *skb, struct b
 		return NULL;
 	if (fresh.state == CTL_QUIC_AI)
 		quic_adopt(skb, sk, d);
-	if (fresh.state != CTL_QUIC_OTHER) { /* so that the socket's end is told */
+	if (fresh.state != CTL_QUIC_OTHER) { /* so that the socket's end is reported */
 		fresh.counts.ends_at_release = 1;
 		bpf_map_update_elem(&flow_counts, &cookie, &fresh.counts, BPF_NOEXIST);
 	}
 	return bpf_map_lookup_elem(&quics, &d->id);
 }
 
-/* Takes over what user space has decided. */
+/* Applies what user space has decided. */
 static __always_inline void quic_learn(struct ctl_quic *q, const struct datagram *d)
 {
 	__u64 id = d->id;
@@ -222,9 +223,9 @@ static __always_inline void quic_learn(struct ctl_quic *q, const struct datagram
 }
 
 /*
- * Is a gate shut for this datagram? Where requests are admitted by credit it is shut for QUIC: to a pace
- * at all times, since what it would cost is known when it has ended; to the rest of a budget when that
- * is gone. The client is told (EPERM) and may fall back to TCP.
+ * Whether a gate is shut for this datagram. A gate that paces is always shut for QUIC, because the cost of a
+ * connection is known only after its end; one that admits the rest of a budget is shut when nothing is left.
+ * The client gets EPERM and may fall back to TCP.
  */
 static __always_inline bool quic_is_shut_out(struct __sk_buff *skb)
 {
@@ -238,7 +239,7 @@ static __always_inline bool quic_is_shut_out(struct __sk_buff *skb)
 	return true;
 }
 
-/* A function of its own, and global, as records_count(). */
+/* A global function for the reason given at records_continue(). */
 __weak int quic_out(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;

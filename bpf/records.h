@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Counts TLS records of application data, whose framing is no plaintext: an event stream has a record
- * an event, so that a third of its bytes may be framing.
+ * Counts the TLS records of application data, because their framing is not plaintext: an event stream has one
+ * record for each event, so a third of its bytes may be framing.
  *
- * A direction that cannot be followed (a segment out of order, a connection older than the programs)
- * is followed again from the first segment that begins with a header, as what is written at once
- * does. Bytes and records are counted in pairs, so a part that was missed spoils no ratio.
+ * A direction that was lost (a segment out of order, a connection older than the programs) is followed again
+ * from the first segment that begins with a header. Bytes and records are counted together, so a missed part
+ * does not distort their ratio.
  */
 #ifndef RECORDS_H
 #define RECORDS_H
@@ -13,9 +13,8 @@
 #include "packet.h"
 
 /*
- * Records that one call of records_continue() follows (5.10's verifier walks 62 instructions for
- * each), and the calls per segment. TCP joins what its reader is slow to take, up to 64 KiB: 2,978
- * of the smallest records.
+ * Records that one call of records_continue() follows (5.10's verifier walks 62 instructions for each), and the
+ * calls per segment. TCP merges what a slow reader has not taken, up to 64 KiB: 2,978 of the smallest records.
  */
 #define RECORDS_CALL  64
 #define RECORDS_CALLS 47
@@ -25,8 +24,8 @@
 #define RECORD_TLS12 29 /* with GCM: header 5, nonce 8, tag 16 (RFC 5246 6.2.3.3, RFC 5288 3) */
 
 /*
- * 1 if a < b, else 0; both below 2^31. Without a branch, and opaque to the compiler, which would
- * make one: the verifier walks a loop once for each combination of values that it can tell apart.
+ * 1 if a < b, else 0; both below 2^31. It has no branch, and is opaque to the compiler, which would create one:
+ * the verifier walks a loop once for each combination of values that it can tell apart.
  */
 static __always_inline __u32 record_less(__u32 a, __u32 b)
 {
@@ -48,7 +47,10 @@ static __always_inline __u8 record_framing(const struct flow *flow)
 	return flow->records[EV_IN].is_tls13 || flow->is_adopted ? RECORD_TLS13 : RECORD_TLS12;
 }
 
-/* A whole header; counts: 0 or 1, for a branch would be two states each turn. */
+/*
+ * Takes a whole header. `counts` is 0 or 1 and is added without a branch, which would double the verifier's
+ * states in each turn.
+ */
 static __always_inline bool record_take(struct records *r, const __u8 *head, __u32 counts)
 {
 	__u32 len = 5 + hello_u16(head + 3);
@@ -62,7 +64,7 @@ static __always_inline bool record_take(struct records *r, const __u8 *head, __u
 	return true;
 }
 
-/* A header lies over the end of a segment: reads what there is of it at `at`. True: it is whole now. */
+/* A header extends beyond a segment: reads the part of it at `at`. True: the header is complete now. */
 static __always_inline bool record_part(struct __sk_buff *skb, struct records *r,
 					const struct segment *s, __u32 at)
 {
@@ -78,7 +80,7 @@ static __always_inline bool record_part(struct __sk_buff *skb, struct records *r
 	return have + n == 5;
 }
 
-/* Is `next` in this segment, or before or behind it? A gap before it, and it is lost. */
+/* Finds `next` in this segment. After a gap the direction is lost. */
 static __always_inline bool records_find(struct __sk_buff *skb, struct records *r,
 					 const struct segment *s)
 {
@@ -128,9 +130,9 @@ static __always_inline bool records_follow(struct __sk_buff *skb, struct records
 }
 
 /*
- * Follows records of an AI flow's packet from where the last call stopped; 1: there are more. A
- * function of its own, and global: the verifier walks it once, not once a way to it; so it takes
- * nothing but the context.
+ * Follows records of an AI flow's packet from where the last call stopped; 1: there are more. A global
+ * function, so that the verifier walks it once and not once for each path to it; therefore it takes only the
+ * context and numbers.
  */
 __weak int records_continue(struct __sk_buff *skb, __u32 dir)
 {
@@ -150,16 +152,15 @@ __weak int records_continue(struct __sk_buff *skb, __u32 dir)
 	counts = record_less(HANDSHAKE_DATA - 1, flow->handshake_state);
 	dir &= 1;
 	barrier_var(dir);
-	/* of the server's, those of the handshake are followed as well; the client's begin at its data */
+	/* the server's records are followed from the handshake on; the client's from its first data */
 	if (!(dir | counts))
 		return 0;
 	return records_follow(skb, &flow->records[dir], &s, counts);
 }
 
 /*
- * Follows all records of an AI flow's packet, however small. The first of them are no sample of the
- * rest: they hold the answer's head, while an event stream in records of a few bytes is nearly all
- * framing.
+ * Follows all records of an AI flow's packet, however small. The first ones are not representative: they hold
+ * the answer's head, while an event stream in records of a few bytes is nearly all framing.
  */
 static __always_inline void records_count(struct __sk_buff *skb, __u32 dir)
 {

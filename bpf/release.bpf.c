@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The end of sockets that sockops does not tell of: what was open before the programs were there has
- * no callback, and UDP never has one. Closed by its last owner or with it. 5.9.
+ * Reports the end of sockets that sockops does not: those opened before the programs were attached have no
+ * callback, and UDP never has one. Linux 5.9.
  */
 #include "emit.h"
 

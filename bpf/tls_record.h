@@ -6,14 +6,14 @@
 #include "kernel.h"
 
 #define RECORD_DATA     23 /* application_data */
-#define RECORD_AD_TLS13 5  /* type, version, length of what is sent */
-#define RECORD_AD_TLS12 13 /* sequence number, type, version, length of what is meant */
+#define RECORD_AD_TLS13 5  /* type, version, length of the ciphertext */
+#define RECORD_AD_TLS12 13 /* sequence number, type, version, length of the plaintext */
 #define RECORD_LEN_MAX  (16384 + 256)
 #define RECORD_TAG      16
 
 enum record_kind { RECORD_OTHER, RECORD_TLS12, RECORD_TLS13 };
 
-/* By its additional data: is this a record of application data? `wire_len`: its length with the tag. */
+/* Classifies a record by its additional data. `wire_len`: its length with the tag. */
 static __always_inline enum record_kind record_kind(__u64 ad, __u64 ad_len, __u64 wire_len)
 {
 	__u8 bytes[RECORD_AD_TLS12] = {};
@@ -38,8 +38,9 @@ static __always_inline enum record_kind record_kind(__u64 ad, __u64 ad_len, __u6
 }
 
 /*
- * The content of a TLS 1.3 record: its last byte that is not zero is its type, and zeros behind it are
- * padding, of which as much is looked at as a block cipher's habit may leave. False: it is no data.
+ * Removes type and padding from the content of a TLS 1.3 record: the last byte that is not zero is its type,
+ * and the zeros after it are padding, of which at most RECORD_PADDING are looked at. False: it is not
+ * application data.
  */
 #define RECORD_PADDING 16
 static __always_inline bool record_content(__u64 buf, __u64 *bytes)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Executable file mappings with the real inode behind them. /proc/PID/maps shows the overlay's,
- * under which one file has many names and two files may have one. Linux 5.12.
- * docs/facts/kernel.md, "File identity below overlayfs".
+ * Lists executable file mappings with their real inodes. /proc/PID/maps shows the overlay's inode, under which
+ * one file has several identities and two files may share one. Linux 5.12. docs/facts/kernel.md, "File identity
+ * below overlayfs".
  */
 #include "maps.h"
 
