@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Pace: a request that begins behind a gate with buckets waits until each of them has credit
- * (control.h). Nothing of it leaves: its segments are dropped on their way out (EPERM to
- * TCP), from the one in which it begins on; what was sent before is repeated and acknowledged as
- * ever. TCP keeps the data, probes 15 times within some 13 minutes, and tries at once when user
- * space wakes it (tap_pace_wake).
+ * Pace: a request that begins behind a gate with buckets waits until each of them has credit (control.h).
+ * Nothing of it leaves: its segments are dropped on their way out (EPERM to TCP), beginning with the one in
+ * which it starts; what was sent before is retransmitted and acknowledged as usual. TCP keeps the data, retries
+ * 15 times within about 13 minutes, and retries at once when user space wakes it (tap_pace_wake).
  *
- * A request begins where an application data record longer than PACE_SMALL leaves after more than
- * PACE_ANSWER bytes have come in since the last such record, or as the first of its connection.
- * TCP takes an acknowledgement for sent when it lay in a segment that was dropped, and a peer that
- * repeats what it has no acknowledgement of provokes the same again. So an answer that comes in beside
- * a held request (HTTP/2) could stand still; then the request is let go, on credit, and the next
- * ones pay for it.
+ * A request begins where an application data record longer than PACE_SMALL leaves after more than PACE_ANSWER
+ * bytes have come in since the last such record, or as the first of its connection. If a dropped segment
+ * carried an acknowledgement, TCP considers it sent, and the peer's retransmission provokes the same again. So
+ * an answer that arrives beside a held request (HTTP/2) could stall. In that case the request is released on
+ * credit, and the next ones pay for it.
  *
- * An answer that comes before the request's end (an error; APIs answer a request that they have read)
- * is hidden by what is sent after it: the next request is not seen then.
+ * An answer that comes before the end of its request (an error; APIs otherwise answer a request that they have
+ * read) is masked by the rest of the request, so the next request is not recognised.
  *
- * So an upload is one request, and so are HTTP/2 requests that leave one after the other with no
- * answer between them; what an operator pays for is settled by true costs, whatever is missed here.
+ * So an upload counts as one request, and so do HTTP/2 requests that leave in succession with no answer between
+ * them. Budgets are settled by true costs, whatever is missed here.
  */
 #ifndef PACE_H
 #define PACE_H
@@ -27,30 +25,30 @@
 #include "handshake.h"
 
 /*
- * The longest application data record that is taken for HTTP/2's own talk: a SETTINGS
- * acknowledgement (9), two WINDOW_UPDATEs (13 each) and a PING (17), and 24 of TLS 1.2's nonce and
- * tag. The shortest request of an SDK's, whose body names a model, is above 100.
+ * The longest application data record that counts as HTTP/2 control frames: a SETTINGS acknowledgement (9), two
+ * WINDOW_UPDATEs (13 each) and a PING (17), and 24 of TLS 1.2's nonce and tag. The shortest request of an SDK,
+ * with a model in its body, is longer than 100.
  */
 #define PACE_SMALL 76
 
 /*
- * The most that comes in beside a request that is still being sent: two WINDOW_UPDATEs in records
- * of their own (2 * 42), or "100 Continue" (25 + 29). Each answer of an API is longer.
+ * The most that arrives while a request is still being sent: two WINDOW_UPDATEs in records of their own (2 *
+ * 42), or "100 Continue" (25 + 29). Each answer of an API is longer.
  */
 #define PACE_ANSWER 96
 
 /* SETTINGS of eight values (57), an acknowledgement (9) and WINDOW_UPDATEs (13), each in a record. */
 #define PACE_SETTINGS 256
 
-/* Twice the shortest time after which TCP repeats, less a little: the first repetition decides. */
+/* A little less than twice TCP's shortest retransmission timeout: the first retransmission decides. */
 #define PACE_STARVED_NS 300000000ULL
 
-/* Records that begin in one segment, which is 64 KiB at most: more is talk in small ones. */
+/* How many records of one segment (64 KiB at most) are examined: more must be small control frames. */
 #define PACE_RECORDS 12
 
 /*
- * Does more than talk begin in this segment? Where its records begin is not always known: a segment
- * that begins with none, in a part that was missed, is taken by its size.
+ * Whether anything longer than control frames begins in this segment. If the start of its records is not known,
+ * because part of the stream was missed, the size of the segment decides.
  */
 static __always_inline bool pace_is_big(struct __sk_buff *skb, const struct flow *flow,
 					const struct segment *s)
@@ -72,15 +70,15 @@ static __always_inline bool pace_is_big(struct __sk_buff *skb, const struct flow
 	return s->len > PACE_SMALL;
 }
 
-/* What is wanted of the buckets over a packet. */
+/* What is asked of the buckets of a packet's gates. */
 enum pace_wish {
 	PACE_ASK,     /* may a request begin? */
 	PACE_ASK_NEW, /* the same, and it is counted if it must wait */
 	PACE_TAKE,    /* one begins */
-	PACE_COUNT,   /* so many bytes of an answer came in; may more? */
+	PACE_COUNT,   /* so many bytes of an answer arrived; may more? */
 };
 
-/* False: this bucket has nothing left for it. */
+/* False: this bucket has no credit left. */
 static __always_inline bool bucket_gives(struct ctl_gate *gate, const struct ctl_allowance *grant,
 					 struct ctl_consumed *taken, __u32 wish, __u32 bytes)
 {
@@ -105,9 +103,9 @@ static __always_inline bool bucket_gives(struct ctl_gate *gate, const struct ctl
 }
 
 /*
- * Asks the buckets over a packet's socket: the last that gives nothing, or 0; who asks for credit is
- * counted by the first. Level -1 is the cgroup itself. A function of its own, and global, as
- * records_count().
+ * Asks the buckets of all gates over a packet's socket. Returns the last one without credit, or 0; a request
+ * that must wait is counted by the first. Level -1 is the cgroup itself. A global function for the reason given
+ * at records_continue().
  */
 __weak int pace_ask(struct __sk_buff *skb, __u32 wish, __u32 bytes)
 {
@@ -143,7 +141,7 @@ __weak int pace_ask(struct __sk_buff *skb, __u32 wish, __u32 bytes)
 	return lacking;
 }
 
-/* So many bytes of an answer have come in: counts them where a budget is nearly spent. */
+/* Counts incoming bytes of an answer against buckets of nearly spent budgets. */
 static __always_inline void pace_stream(struct __sk_buff *skb, struct flow *flow, __u32 bytes)
 {
 	__u8 was_cut = flow->is_cut;
@@ -159,7 +157,10 @@ static __always_inline void pace_stream(struct __sk_buff *skb, struct flow *flow
 		count(CTL_CUT_STREAMS, 1);
 }
 
-/* Is this segment of an answer that is cut? Its server has no acknowledgement of it, and repeats it. */
+/*
+ * Whether this segment belongs to an answer that is being cut. It is dropped unacknowledged, so the server
+ * retransmits it.
+ */
 static __always_inline bool pace_cuts(struct __sk_buff *skb, struct flow *flow)
 {
 	struct segment s;
@@ -170,17 +171,19 @@ static __always_inline bool pace_cuts(struct __sk_buff *skb, struct flow *flow)
 	return flow->is_cut;
 }
 
-/* Has the program closed the socket? Then nobody waits for an answer, and nothing may be bought. */
+/*
+ * Whether the program has closed the socket. Then no program waits for the answer, and the request must not be
+ * sent.
+ */
 static __always_inline bool pace_is_orphan(struct sock *sock)
 {
 	return sock && !BPF_CORE_READ(sock, sk_socket);
 }
 
 /*
- * Does an answer wait for the acknowledgement that was dropped with this segment? Only where one has
- * come in since the holding began; the last bytes of the answer before are repeated in vain, a few
- * times, which harms nobody. What comes in before a connection's first request is no answer: session
- * tickets.
+ * Whether an answer stalls because its acknowledgement was dropped with this segment. That requires incoming
+ * bytes since the hold began; a few vain retransmissions of the previous answer's last bytes do no harm. Bytes
+ * that arrive before a connection's first request are session tickets and not an answer.
  */
 static __always_inline bool pace_starves(struct bpf_sock *sk, struct flow *flow)
 {
@@ -197,7 +200,7 @@ static __always_inline bool pace_starves(struct bpf_sock *sk, struct flow *flow)
 	return now - flow->starved_since_ns > PACE_STARVED_NS;
 }
 
-/* The flow waits for this bucket; as often as it is asked. */
+/* Notes that the flow waits for this bucket; called for each attempt. */
 static __always_inline void pace_note(struct bpf_sock *sk, struct flow *flow, __u32 bucket)
 {
 	struct ctl_hold *known = bpf_map_lookup_elem(&holds, &flow->cookie), hold = {};
@@ -222,7 +225,7 @@ static __always_inline void pace_forget(struct flow *flow)
 	bpf_map_delete_elem(&holds, &flow->cookie);
 }
 
-/* From this segment on nothing new leaves. */
+/* Begins a hold: from this segment on nothing new leaves. */
 static __always_inline void pace_begin(struct flow *flow, const struct segment *s)
 {
 	flow->held_since_ns = bpf_ktime_get_ns();
@@ -241,7 +244,7 @@ static __always_inline void pace_refuse(struct bpf_sock *sk, struct flow *flow,
 	pace_note(sk, flow, 0);
 }
 
-/* Nobody waits any more, but what became of the request is still asked (control.h). */
+/* The wait has ended, but user space still has to learn what became of the request (control.h). */
 static __always_inline void pace_abandon(struct flow *flow)
 {
 	struct ctl_hold *hold;
@@ -254,8 +257,8 @@ static __always_inline void pace_abandon(struct flow *flow)
 }
 
 /*
- * Does a request begin here, as far as is seen? After the first one only where more has come in than
- * session tickets, or the SETTINGS of an HTTP/2 server and its acknowledgement.
+ * Whether a request appears to begin here. After the first one that requires more incoming bytes than session
+ * tickets, or than the SETTINGS of an HTTP/2 server and its acknowledgement.
  */
 static __always_inline bool pace_is_request(const struct flow *flow)
 {
@@ -266,7 +269,7 @@ static __always_inline bool pace_is_request(const struct flow *flow)
 }
 
 /*
- * Must this segment of an AI flow wait? flow->bytes[EV_IN] is up to date, and the handshake was
+ * Whether this segment of an AI flow must wait. flow->bytes[EV_IN] is up to date, and the handshake was
  * followed up to this segment.
  */
 static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *sk,
@@ -275,14 +278,14 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 	__u32 bucket = 0;
 	bool is_answered, is_big;
 
-	/* what has left before may leave again */
+	/* what has left before may be retransmitted */
 	if ((__s32)(s->seq + s->len - (flow->held_since_ns ? flow->seq_held : flow->seq_next)) <= 0)
 		return false;
 	if (flow->handshake_state != HANDSHAKE_DATA && flow->handshake_state != HANDSHAKE_LOST)
-		return false; /* a handshake, or talk with a proxy */
+		return false; /* a handshake, or a dialogue with a proxy */
 	is_answered = !flow->has_asked || (__u32)flow->bytes[EV_IN] - flow->in_asked > PACE_ANSWER;
 	is_big = pace_is_big(skb, flow, s);
-	/* whatever became of the gate */
+	/* whether or not the gate is still shut */
 	if (flow->held_since_ns && pace_is_orphan((struct sock *)bpf_skc_to_tcp_sock(sk))) {
 		pace_abandon(flow);
 		return true;
@@ -304,7 +307,7 @@ static __always_inline bool pace_holds(struct __sk_buff *skb, struct bpf_sock *s
 	}
 	if (is_big && pace_is_request(flow))
 		flow->requests++;
-	if (is_big) { /* or more of a request; talk does not hide the answer to the last one */
+	if (is_big) { /* or more of a request; control frames do not mask the last answer */
 		flow->has_asked = 1;
 		flow->in_asked = (__u32)flow->bytes[EV_IN];
 	}

@@ -18,7 +18,7 @@ static int read_one(struct config_reader *reader, yaml_node_t *node, const struc
 
 	if (r < 0)
 		return r;
-	/* Here it is no pattern, but what the pattern's calls are taken for. */
+	/* Here the model is not a pattern but the model that is assumed for the matching calls. */
 	assume->model = take(assume->match.model);
 	if (!assume->model)
 		return config_fail(reader, node,

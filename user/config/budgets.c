@@ -15,12 +15,12 @@
 #define PROTECT_MAX 256
 
 #define DAY_NS   86400000000000ULL
-#define GRACE_NS 10000000000ULL /* docker-stop(1) waits as long */
+#define GRACE_NS 10000000000ULL /* the default of docker-stop(1) */
 
 static const char *const targets[] = { "process", "cgroup", NULL };
 _Static_assert(POLICY_PROCESS == 0 && POLICY_CGROUP == 1, "in targets' order");
 
-/* Names are the enumerators' order. */
+/* In the order of the enumerators. */
 static const char *const actions[] = { "note", "pace", "refuse", "freeze", "stop", "kill", NULL };
 _Static_assert(POLICY_KILL == 5 && POLICY_REFUSE == 2, "in actions' order");
 
@@ -62,7 +62,7 @@ static int read_window(struct config_reader *reader, yaml_node_t *node,
 	return 0;
 }
 
-/* A weekday's number is above every day of a month's, until read_budget() has seen the window. */
+/* Added to a weekday's number, to tell it from a day of the month until read_budget() knows the window. */
 #define WEEKDAY 100
 
 static int read_starts(struct config_reader *reader, yaml_node_t *node,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys `budgets` and `protect` of the configuration. For config.c alone. */
+/* The keys `budgets` and `protect` of the configuration. Included by config.c only. */
 #ifndef CONFIG_BUDGETS_H
 #define CONFIG_BUDGETS_H
 
@@ -11,7 +11,7 @@ extern const char *const config_losses[];
 
 /* A time zone of this host, by its name. */
 int config_zone(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
-/* A config_fn each; the first two fill a struct policy_rules, the third a struct annotations_config. */
+/* Each is a config_fn; the first two fill a struct policy_rules, the third a struct annotations_config. */
 int config_budgets(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 int config_annotations(struct config_reader *, yaml_node_t *, const struct config_key *, void *);
 int config_protect(struct config_reader *, yaml_node_t *, const struct config_key *, void *);

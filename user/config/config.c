@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libyaml's document, walked by tables of keys. libcyaml would fill the structs too, but 1.3.1 (Debian
- * 12) says where a value stands only in its log, and not at all once the text is a value: "refus" is
- * an action's name to it, or nothing. Here each node still knows its line when its meaning is read.
+ * Walks libyaml's document by tables of keys. libcyaml would fill the structs as well, but version 1.3.1
+ * (Debian 12) gives the position of a value only in its log, and not for errors in the meaning of a value, such
+ * as an unknown action "refus". Here each node still has its line when its meaning is read.
  */
 #include "config/config.h"
 
@@ -27,7 +27,7 @@
 #define DAY_NS        86400000000000ULL
 #define KEEP_DAYS     90
 #define KEEP_MAX_DAYS 3650
-#define MAX_KILLS     20 /* in an hour: more is a rule gone wrong */
+#define MAX_KILLS     20 /* in an hour: more means that a rule is wrong */
 
 static const char *const modes[] = { "on-sight", "everyone", "never", NULL };
 _Static_assert(FIND_ON_SIGHT == 0 && FIND_EVERYONE == 1 && FIND_NEVER == 2, "in modes' order");
@@ -201,7 +201,7 @@ static int fill_zone(char **zone, const char *of_file)
 	return *zone || !of_file ? 0 : -ENOMEM;
 }
 
-/* What budgets and annotations do not say, the file does. 0 or -ENOMEM. */
+/* Budgets and annotations inherit what they do not set from the file. Returns 0 or -ENOMEM. */
 static int fill_in(struct config *config)
 {
 	int err = fill_zone(&config->annotations.zone, config->zone);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration file: YAML, by tables of keys. Each module's own struct is filled; no module knows
- * this file. An error names the file, the line, the key and what would be right.
+ * The configuration file: YAML, read by tables of keys into each module's own struct; no module includes this
+ * file. An error names the file, the line, the key and the remedy.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -23,7 +23,7 @@ struct config_host {
 
 /* What becomes of the first call of a process that is not probed yet. */
 enum config_first_call {
-	CONFIG_HOLD, /* its ClientHello waits for the probes, at most a second */
+	CONFIG_HOLD, /* its ClientHello waits for the probes, for a second at most */
 	CONFIG_ESTIMATE,
 };
 
@@ -34,18 +34,18 @@ struct config {
 	struct policy_rules rules; /* enforce, budgets, protect */
 	struct config_host *hosts; /* more AI hosts */
 	size_t n_hosts;
-	int64_t keep_us; /* how long single calls are kept; hourly sums stay */
-	char *zone;      /* of calendar windows and words that name none; NULL: the host's */
-	char *node;      /* this host's name to others; NULL: its own */
+	int64_t keep_us; /* how long single calls are kept; hourly sums are kept for ever */
+	char *zone;      /* of calendar windows without a zone of their own; NULL: the host's */
+	char *node;      /* the name by which others know this host; NULL: its hostname */
 	struct webhook_rules webhooks;
 	struct kube_config kube; /* kubernetes */
 	struct annotations_config annotations;
-	struct serve_config serve;        /* metrics and the status page; off unless it is there */
+	struct serve_config serve;        /* metrics and the status page; off without the key */
 	struct otlp_config otlp;          /* where metrics are pushed to */
 	struct shared_config shared;      /* the server of shared budgets */
 	struct team_rules teams;          /* whose a caller is, for reports */
 	char *prices;                     /* the operator's price file; NULL: none */
-	unsigned prices_line, serve_line; /* in the file, for what is found wrong with them later */
+	unsigned prices_line, serve_line; /* lines in the file, for errors that are found later */
 	char *warnings;                   /* one a line; NULL: none */
 };
 
@@ -53,7 +53,7 @@ struct config {
 int config_load(struct config *ret, const char *path, char **ret_error);
 /* The same, but ret_errors has a line for each error that was found, 50 at most. */
 int config_load_strictly(struct config *ret, const char *path, char **ret_errors);
-/* The same from memory; `name` stands in errors and rules. Nothing is set when it fails. */
+/* The same from memory; `name` is the file name in errors and rules. Nothing is set on failure. */
 int config_parse(struct config *ret, const char *name, const char *text, size_t len,
 		 char **ret_error);
 void config_done(struct config *config);

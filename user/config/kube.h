@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key `kubernetes` of the configuration. For config.c alone. */
+/* The key `kubernetes` of the configuration. Included by config.c only. */
 #ifndef CONFIG_KUBE_H
 #define CONFIG_KUBE_H
 

@@ -36,7 +36,7 @@ static size_t byte_of(const char *text, size_t len, size_t character)
 	return at;
 }
 
-/* A line that is a comment alone may hold anything. */
+/* Lines that are comments may contain anything, so they are blanked. */
 static void blank_comments(char *text, size_t len)
 {
 	bool at_start = true, in_comment = false;
@@ -54,7 +54,7 @@ static void blank_comments(char *text, size_t len)
 	}
 }
 
-/* Where an alias behind a key ends: its node is the anchored one, of another place. */
+/* Where an alias after a key ends: its node is the anchored one, elsewhere in the file. */
 static size_t alias_end(const char *text, size_t len, size_t from)
 {
 	while (from < len && text[from] != '*')
@@ -64,7 +64,7 @@ static size_t alias_end(const char *text, size_t len, size_t from)
 	return from;
 }
 
-/* Copies what may be kept over blanks, so that each stays in its line. 0 or -errno. */
+/* Copies what may be kept into a text of blanks, so that each key keeps its line. Returns 0 or -errno. */
 static int cut(const char *text, size_t len, char *ret)
 {
 	yaml_document_t document;
@@ -121,7 +121,7 @@ static int read_whole(const char *path, char **ret, size_t *ret_len)
 	return 0;
 }
 
-/* By a rename: a full disk must not cost the one before. */
+/* Replaces the file by a rename, so that a full disk does not cost the previous one. */
 static int replace(const char *path, const char *text, size_t len)
 {
 	_cleanup_free_ char *aside = NULL;
@@ -156,7 +156,7 @@ int last_good_save(const char *state, const char *path)
 		err = -ENOMEM;
 	if (!err)
 		err = cut(text, len, kept);
-	/* An anchor in what is left out, say, makes the rest unreadable. */
+	/* For example, an anchor in a part that was left out makes the rest unreadable. */
 	if (!err)
 		err = config_parse(&config, path, kept, len, &sentence);
 	if (err)

@@ -9,7 +9,7 @@
 
 #define LABELS_MAX 16
 
-/* One of "{ team: search }": the name as it is, the value a glob. */
+/* One of "{ team: search }": the name is literal, the value a glob. */
 static int read_label(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		      void *field)
 {
@@ -28,7 +28,7 @@ static int read_labels(struct config_reader *reader, yaml_node_t *node,
 			    (void **)&match->labels, &match->n_labels);
 }
 
-/* Who it is. A signal or a gate knows no host and no model: protect takes only these. */
+/* Keys that identify a subject. protect takes only these, because a signal or a gate has no host and no model. */
 #define WHO_KEYS                                                                               \
 	{ "namespace", offsetof(struct policy_match, namespace), .fn = config_glob },          \
 		{ "workload", offsetof(struct policy_match, workload), .fn = config_glob },    \

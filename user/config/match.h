@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patterns of a configuration that say whom something is for. */
+/* Patterns of a configuration that select subjects. */
 #ifndef CONFIG_MATCH_H
 #define CONFIG_MATCH_H
 

@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "meter/charge.h"
 
-#define ERRORS_MAX 50 /* that are told of one file */
+#define ERRORS_MAX 50 /* that are reported for one file */
 #define QUOTE_MAX  64 /* bytes of a value that an error repeats */
 
 static const char *text_of(const yaml_node_t *node)
@@ -19,7 +19,7 @@ static const char *text_of(const yaml_node_t *node)
 	return (const char *)node->data.scalar.value;
 }
 
-/* A value as an error may show it: short, and nothing that moves a terminal. */
+/* A value as an error may quote it: short, and without control characters. */
 static void quote(const char *text, char buf[QUOTE_MAX])
 {
 	size_t i;
@@ -92,7 +92,10 @@ unsigned config_line(const yaml_node_t *node)
 	return (unsigned)node->start_mark.line + 1;
 }
 
-/* Whether a tab indents the line in which libyaml stumbled; it says of it no more than that it is no token. */
+/*
+ * Whether a tab indents the line of a syntax error, which libyaml reports only as a character that cannot start
+ * a token.
+ */
 static bool is_tab(const yaml_parser_t *parser, const char *text, size_t len)
 {
 	const char *end = text + len;
@@ -196,7 +199,7 @@ static size_t distance(const char *a, const char *b)
 	return row[m];
 }
 
-/* What is possible, and which of it was probably meant. */
+/* The possible words, and the one that was probably meant. */
 struct offer {
 	char list[512];
 	const char *nearest;
@@ -270,7 +273,7 @@ static int read_key(struct config_reader *reader, yaml_node_t *name, yaml_node_t
 	return r;
 }
 
-/* A key is a word that did not stand in this mapping before. */
+/* Checks that a key is a word and is not repeated in this mapping. */
 static int check_name(struct config_reader *reader, yaml_node_t *map, const yaml_node_pair_t *pair)
 {
 	yaml_document_t *document = &reader->document;
@@ -290,7 +293,7 @@ static int check_name(struct config_reader *reader, yaml_node_t *map, const yaml
 	return 0;
 }
 
-/* What is wrong with one value says nothing of the next. */
+/* Whether to continue after an error: one wrong value does not affect the next. */
 static bool goes_on(const struct config_reader *reader, int err)
 {
 	return reader->collects && err == -EINVAL;
@@ -427,7 +430,7 @@ int config_fail_unknown(struct config_reader *reader, const yaml_node_t *node, c
 	return fail_offer(reader, node, noun, &offer);
 }
 
-/* A glob has no such parts: fnmatch(3) would look for these very letters. */
+/* Parts of regular expressions that fnmatch(3) would match literally. */
 static const char *regex_part(const char *glob, bool has_dots)
 {
 	static const char *const parts[] = { ".+", "\\d", "\\w", "\\.", "(?", "|", ".*" };

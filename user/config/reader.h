@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads one YAML document by tables of keys, with errors that tell file, line and key. For the
- * config files alone, which hold the tables.
+ * Reads one YAML document by tables of keys, with errors that give file, line and key. Included only by the
+ * files of this room, which have the tables.
  */
 #ifndef CONFIG_READER_H
 #define CONFIG_READER_H
@@ -18,7 +18,7 @@
 struct config_reader {
 	const char *file;
 	char *error;   /* the first one, or one a line */
-	bool collects; /* go on behind an error, for the others */
+	bool collects; /* continue after an error, to find the others */
 	unsigned n_errors, n_warnings;
 	char *warnings; /* one a line, or NULL */
 	char path[128]; /* "budgets[1].steps[0]" of what is being read */
@@ -51,7 +51,7 @@ int config_fail(struct config_reader *reader, const yaml_node_t *node, const cha
 	__attribute__((format(printf, 3, 4)));
 /* The same with the value in quotes before the text. */
 int config_fail_value(struct config_reader *reader, const yaml_node_t *node, const char *text);
-/* The value is none of the names, of which NULL is behind the last: tells them, and the nearest. */
+/* Reports that the value is none of the names (NULL-terminated), lists them, and suggests the nearest. */
 int config_fail_unknown(struct config_reader *reader, const yaml_node_t *node, const char *noun,
 			const char *(*name)(size_t i));
 /* Adds a warning if a glob has what only regular expressions have. has_dots: names of its kind have dots. */

@@ -22,7 +22,7 @@ static int read_url(struct config_reader *reader, yaml_node_t *node, const struc
 	const char *text = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value :
 							    "";
 
-	/* Not quoted in the error: many a webhook's URL is its secret. */
+	/* The URL is not quoted in the error, because the URLs of many webhooks are secrets. */
 	if (strncmp(text, "http://", 7) && strncmp(text, "https://", 8))
 		return config_fail(reader, node,
 				   "is not a URL that begins with http:// or https://");
@@ -229,7 +229,7 @@ int config_otlp(struct config_reader *reader, yaml_node_t *node, const struct co
 
 	if (r < 0)
 		return r;
-	/* Others add the path of the signal to what they are given; here it is what it says. */
+	/* Other exporters append the path of the signal to the endpoint; here it is used as given. */
 	if (!config->endpoint || !strchr(strstr(config->endpoint, "//") + 2, '/'))
 		return config_fail(reader, node,
 				   "needs the whole URL as \"endpoint\", as "

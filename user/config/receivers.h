@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of the configuration for what leaves the host. For config.c alone. */
+/* The keys of the configuration for data that leaves the host. Included by config.c only. */
 #ifndef CONFIG_RECEIVERS_H
 #define CONFIG_RECEIVERS_H
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of `serve:`. For config.c alone. */
+/* The keys of `serve:`. Included by config.c only. */
 #ifndef CONFIG_SERVE_H
 #define CONFIG_SERVE_H
 
 #include "config/reader.h"
 #include "web/serve.h"
 
-/* Into a struct serve_config, whose defaults are set here: it is on by being there. */
+/* Fills a struct serve_config and sets its defaults; the presence of the key turns it on. */
 int config_serve(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		 void *field);
 void config_serve_done(struct serve_config *serve);

@@ -16,7 +16,7 @@ static const char *text_of(const yaml_node_t *node)
 int config_bool(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		void *field)
 {
-	/* YAML 1.1's yes, on and y read as true in some programs and as text in others. */
+	/* yes, on and y are not accepted: YAML 1.1 reads them as true, other versions as text. */
 	static const char *const words[] = { "false", "true", NULL };
 	int index = config_index(node, words);
 

@@ -17,9 +17,9 @@
 #define TOKENS_MAX  (1LL << 53)
 
 struct wish {
-	UT_hash_handle hh;         /* in the order of the last news */
+	UT_hash_handle hh;         /* in the order of the last change */
 	char subject[SUBJECT_LEN]; /* "NAMESPACE", or "NAMESPACE/Kind/name" */
-	struct who_group group;    /* whom `allow` is held against */
+	struct who_group group;    /* matched against `allow` */
 	struct who_wish is;
 	char state[STATE_LEN];
 };
@@ -61,7 +61,7 @@ void annotations_config_done(struct annotations_config *config)
 	*config = (struct annotations_config){ 0 };
 }
 
-/* ---- what they say ---- */
+/* ---- reading ---- */
 
 static const char *read_mode(const char *mode, struct annotations_wish *ret)
 {
@@ -93,7 +93,7 @@ const char *annotations_read(const struct who_wish *wish, struct annotations_wis
 	return wrong;
 }
 
-/* ---- who says it ---- */
+/* ---- learning ---- */
 
 static bool learn(struct annotations *annotations, const char *subject,
 		  const struct who_group *group, const struct who_wish *is)
@@ -153,7 +153,7 @@ bool annotations_namespace(struct annotations *annotations, const char *name,
 	return learn(annotations, group.namespace, &group, wish);
 }
 
-/* ---- what comes of it ---- */
+/* ---- budgets ---- */
 
 static bool is_allowed(const struct annotations_config *config, const struct who_group *group)
 {
@@ -205,7 +205,7 @@ static int add(struct policy_rules *rules, const struct wish *wish,
 	if (!budgets)
 		return -ENOMEM;
 	rules->budgets = budgets;
-	/* Counted also when half filled: the rules' end frees it. */
+	/* Counted even if half filled, so that it is freed with the rules. */
 	r = fill(&budgets[rules->n_budgets++], wish, meant, config);
 	budgets[rules->n_budgets - 1].on_loss = rules->on_loss;
 	return r;

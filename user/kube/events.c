@@ -15,17 +15,17 @@
 #include "base/log.h"
 #include "base/loop.h"
 
-#define PAUSE_NS (300 * NS_PER_S) /* after a refusal: the right may be granted meanwhile */
+#define PAUSE_NS (300 * NS_PER_S) /* after a refusal: the right may have been granted by then */
 #define RETRY_NS (5 * NS_PER_S)
 #define RETRIES  5
 #define TEXT_LEN 64
 
 struct event {
-	TAILQ_ENTRY(event) link; /* oldest news first */
+	TAILQ_ENTRY(event) link; /* oldest change first */
 	char uid[WHO_UID_LEN];
 	char namespace[64], pod[WHO_NAME_LEN];
 	char reason[32], action[16], budget[65];
-	char name[WHO_NAME_LEN]; /* of the object; empty: it is not made yet */
+	char name[WHO_NAME_LEN]; /* of the object; empty: not created yet */
 	char message[512];
 	bool is_warning, is_due;
 	unsigned count, tries;
@@ -46,7 +46,7 @@ struct events {
 	bool is_refused;
 };
 
-/* ---- what is told ---- */
+/* ---- what is reported ---- */
 
 static const struct {
 	const char *action, *reason;
@@ -55,7 +55,7 @@ static const struct {
 	{ "freeze", "AigressFrozen" }, { "stop", "AigressStopped" }, { "kill", "AigressKilled" },
 };
 
-/* NULL: it is nothing to tell of, as what failed or was refused by `protect`. */
+/* NULL: not reported, such as an action that failed or was refused by `protect`. */
 static const char *reason_of(const struct ledger_action *action)
 {
 	if (action->outcome == ACTION_ENDED)
@@ -166,7 +166,7 @@ static void format_time(int64_t us, char buf[TEXT_LEN])
 	strftime(buf, TEXT_LEN, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
-/* Another process of this kind on this node may make one in the same microsecond: never mind. */
+/* Two events with the same name, from the same microsecond, do no harm. */
 static void make_name(const struct event *event, char name[WHO_NAME_LEN])
 {
 	snprintf(name, WHO_NAME_LEN, "%.200s.a%llx", event->pod,
@@ -222,7 +222,10 @@ static void on_done(void *arg, const struct fetch_answer *answer)
 		events->pause_ns = clock_mono_ns() + PAUSE_NS;
 		return;
 	}
-	/* It has expired: the next one is another. Or its namespace is gone, and it may go, too. */
+	/*
+	 * The event has expired, and the next one is created anew. Or its namespace is gone, and the event is
+	 * dropped.
+	 */
 	event->name[0] = '\0';
 	if (++event->tries >= RETRIES ||
 	    (!answer->err && answer->status / 100 == 4 && answer->status != 404 &&
@@ -266,7 +269,7 @@ static void send_event(struct events *events, struct event *event)
 	events->sent_count = event->count;
 	if (body && !fetch_start(events->fetcher, &request, &events->fetch))
 		return;
-	/* No token, no memory: as if the server had not answered. */
+	/* Without a token or memory, as if the server had not answered. */
 	events->sending = NULL;
 	if (is_new)
 		event->name[0] = '\0';
@@ -274,7 +277,7 @@ static void send_event(struct events *events, struct event *event)
 	events->pause_ns = clock_mono_ns() + RETRY_NS;
 }
 
-/* When the next one may go: now, later (ns from now), or never (0). */
+/* The next event to send, and when: now, later (ns from now), or never (0). */
 static struct event *next(struct events *events, uint64_t *ret_wait_ns)
 {
 	uint64_t now_ns = clock_mono_ns(), wait_ns = 0;

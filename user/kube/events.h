@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kubernetes events: what was done to a pod stands with the pod, where `kubectl describe pod` shows
- * it. One event for each (pod, action, budget); what repeats within EVENTS_HOUR counts up in it.
- * They are for the eye: bounded, and given up where the API server does not take them. The ledger
- * and the webhooks are what nothing is lost from.
+ * Kubernetes events: what was done to a pod is attached to the pod, where `kubectl describe pod` shows it.
+ * There is one event for each (pod, action, budget), and repetitions within EVENTS_HOUR increment its count.
+ * Events are for information: they are bounded, and dropped if the API server does not accept them. The ledger
+ * and the webhooks lose nothing.
  */
 #ifndef KUBE_EVENTS_H
 #define KUBE_EVENTS_H
@@ -11,9 +11,9 @@
 #include "ledger/ledger.h"
 #include "names/names.h"
 
-#define EVENTS_MAX     512           /* that are remembered; the oldest makes way */
-#define EVENTS_EACH_NS 200000000ULL  /* between two requests */
-#define EVENTS_SAME_NS 5000000000ULL /* before one event counts up again */
+#define EVENTS_MAX     512           /* that are remembered; the oldest is evicted */
+#define EVENTS_EACH_NS 200000000ULL  /* least time between two requests */
+#define EVENTS_SAME_NS 5000000000ULL /* least time between two updates of one event */
 #define EVENTS_HOUR_US 3600000000LL
 
 struct loop;
@@ -25,7 +25,7 @@ int events_new(struct events **ret, struct loop *loop, struct fetcher *fetcher,
 	       const struct names_config *config);
 struct events *events_free(struct events *events);
 
-/* An action on a pod, or that one of its calls brought about. */
+/* Reports an action on a pod, or one that was triggered by its calls. */
 void events_tell(struct events *events, const struct who_pod *pod,
 		 const struct ledger_action *action);
 

@@ -25,7 +25,7 @@ struct kube {
 	struct kube_options options;
 	struct names_config config; /* with what the environment added */
 	struct names *names;
-	struct events *events; /* NULL: none are told */
+	struct events *events; /* NULL: none are sent */
 	struct pending *pending;
 	size_t n_pending;
 	struct loop_source *timer;
@@ -68,7 +68,7 @@ static bool look_at_names(const struct policy_rules *rules)
 	return false;
 }
 
-/* How many subjects of the ledger have got names, or -errno. */
+/* Returns how many subjects of the ledger were given names, or -errno. */
 static int write_name(struct kube *kube, const struct pending *pending)
 {
 	const struct who_pod *pod;
@@ -110,7 +110,7 @@ static void on_timer(void *arg)
 	if (kube->rebuilt_ns && age_ns < KUBE_REBUILD_NS)
 		return arm(kube, KUBE_REBUILD_NS - age_ns);
 	kube->rebuilt_ns = clock_mono_ns();
-	/* Other rules are counted from the ledger, too. */
+	/* The sums of new rules are rebuilt from the ledger as well. */
 	if (kube->must_annotate)
 		kube->options.annotated(kube->options.arg);
 	else
@@ -126,7 +126,10 @@ static void add_pending(struct kube *kube, const struct pending *new)
 			kube->pending[i] = *new;
 			return;
 		}
-	/* Full behind a disk that takes nothing: what is forgotten is named by its next calls. */
+	/*
+	 * If this is full because the disk accepts no writes, the forgotten ones get their names with their
+	 * next calls.
+	 */
 	if (kube->n_pending < KUBE_PENDING)
 		kube->pending[kube->n_pending++] = *new;
 	arm(kube, KUBE_NAME_NS);
@@ -142,7 +145,7 @@ void kube_action(struct kube *kube, const struct ledger_action *action)
 		events_tell(kube->events, pod, action);
 }
 
-/* What sources tell. */
+/* Reports from the sources. */
 
 static void on_named(void *arg, const struct who_pod *pod, const struct who_container *container)
 {
@@ -208,7 +211,7 @@ static bool set(char **field, const char *format, ...)
 	return n >= 0;
 }
 
-/* An IPv6 address stands in brackets in a URL. */
+/* An IPv6 address is written in brackets in a URL. */
 static bool set_url(char **field, const char *host, const char *port)
 {
 	bool is_v6 = strchr(host, ':');
@@ -216,7 +219,7 @@ static bool set_url(char **field, const char *host, const char *port)
 	return set(field, "https://%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
 }
 
-/* What is not configured is as it is in a pod: the service account's files, and the environment. */
+/* Defaults for what is not configured, as in a pod: the service account's files and the environment. */
 static bool fill(struct names_config *config)
 {
 	const char *host = getenv("KUBERNETES_SERVICE_HOST"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kubernetes, as far as this host is a node of it: gives `who` its names, and brings names that came
- * late to the ledger and, from there, to the budgets. On any other host it costs two system calls.
+ * Kubernetes, if this host is a node of it: gives `who` its names, and writes names that became known late to
+ * the ledger, from where they reach the budgets. On any other host it costs two system calls.
  */
 #ifndef KUBE_KUBE_H
 #define KUBE_KUBE_H
@@ -11,14 +11,15 @@
 #include "ledger/ledger.h"
 #include "names/names.h"
 
-#define KUBE_PENDING    1024          /* pods and containers whose new names wait for the ledger */
-#define KUBE_NAME_NS    300000000ULL  /* names that come together are written together */
-#define KUBE_REBUILD_NS 5000000000ULL /* budgets are rebuilt for new names no more often */
+#define KUBE_PENDING 1024 /* pods and containers whose new names wait for the ledger */
+#define KUBE_NAME_NS \
+	300000000ULL /* names that become known within this time are written together */
+#define KUBE_REBUILD_NS 5000000000ULL /* least time between two rebuilds of budgets for new names */
 
-/* As the configuration has it. What is NULL is found out from the pod's environment, if it is one. */
+/* As configured. NULL fields are taken from the environment if the daemon runs in a pod. */
 struct kube_config {
 	struct names_config names; /* kubelet, api: "" is off */
-	bool without_events;       /* pods are not told what was done to them */
+	bool without_events;       /* no events are attached to pods */
 };
 
 struct kube;
@@ -28,14 +29,14 @@ struct kube_options {
 	struct who *who;
 	struct ledger *ledger;
 	const struct kube_config *config;
-	const char *node;                 /* what the cluster calls this host */
-	const struct policy_rules *rules; /* what they are when names come, in place */
+	const char *node;                 /* this host's name in the cluster */
+	const struct policy_rules *rules; /* the rules in force, read when names become known */
 	bool namespaces;                  /* annotations of namespaces are wanted, too */
-	/* Annotations have come or changed: kube_annotate() is wanted. */
+	/* Annotations have become known or changed: call kube_annotate(). */
 	void (*annotated)(void *arg);
-	/* Calls in the ledger have got names that budgets look at: these must count anew. */
+	/* Calls in the ledger were given names that budgets match: their sums must be rebuilt. */
 	void (*rebuild)(void *arg);
-	/* A source works, or does not any more. Also while kube_new() runs. May be NULL. */
+	/* A source has begun to work or has stopped. Also called while kube_new() runs. May be NULL. */
 	void (*changed)(void *arg);
 	void *arg;
 };
@@ -49,7 +50,7 @@ int kube_annotate(struct kube *kube, const struct annotations_config *config,
 		  struct policy_rules *rules);
 const struct annotations *kube_annotations(const struct kube *kube);
 
-/* An action was written down: its pod is told. */
+/* Reports an action, once it is in the ledger, as an event of its pod. */
 void kube_action(struct kube *kube, const struct ledger_action *action);
 
 struct names *kube_names(struct kube *kube);

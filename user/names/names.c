@@ -11,19 +11,19 @@
 #include "base/loop.h"
 #include "names/source.h"
 
-/* Those that answer at once come first: what they tell spares asking the others. */
+/* Sources that answer at once come first: what they know need not be asked of the others. */
 static const struct source *const sources[] = {
 	&source_runtime, &source_logs, &source_kubelet, &source_watch, &source_namespaces,
 };
 #define SOURCES ARRAY_SIZE(sources)
 
-#define RETRY_NS (3 * NS_PER_S)   /* a source that was not there is looked for again */
-#define SEEN_NS  (50 * NS_PER_MS) /* pods that come up together are asked for together */
+#define RETRY_NS (3 * NS_PER_S)   /* a source that was not available is tried again */
+#define SEEN_NS  (50 * NS_PER_MS) /* pods that start together are asked for together */
 #define WHY_LEN  256
 
-/* An id that was asked for, so as not to ask again for each event of it. */
+/* An id that was asked for, so that it is not asked for again at each of its events. */
 struct wanted {
-	UT_hash_handle hh; /* in the order of the asking */
+	UT_hash_handle hh; /* in the order of the requests */
 	uint64_t next_ns, wait_ns;
 	char id[WHO_ID_LEN];
 };
@@ -135,7 +135,7 @@ static bool may_ask(struct names *names, const char *id)
 	if (!wanted)
 		return true;
 	snprintf(wanted->id, sizeof(wanted->id), "%s", id);
-	/* The first try may come before the source has heard of it. */
+	/* The first try may come before the source knows the id. */
 	wanted->wait_ns = NAMES_ASK_NS / 10;
 	wanted->next_ns = now_ns + wanted->wait_ns;
 	HASH_ADD_STR(names->wanted, id, wanted);
@@ -154,7 +154,7 @@ static void copy_names(struct names *names, const struct names_fields *to, enum 
 	*has_container = container || !to->container[0];
 	if (container)
 		memcpy(*to->container_name, container->name, sizeof(*to->container_name));
-	/* A container of Docker's in no pod's path may still be a pod's. */
+	/* A Docker container outside a pod's cgroup path may still belong to a pod. */
 	if (container && !*to->pod_uid[0])
 		memcpy(*to->pod_uid, container->pod_uid, sizeof(*to->pod_uid));
 	*rank = PODS_OBJECT;

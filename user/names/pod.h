@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pod and a container as facts, from whichever source. */
+/* What is known of a pod and of a container, from any source. */
 #ifndef NAMES_POD_H
 #define NAMES_POD_H
 
@@ -10,9 +10,9 @@
 #define WHO_NAME_LEN       256  /* Kubernetes names: 253 */
 #define WHO_ID_LEN         65   /* a container id: 64 hex */
 #define WHO_UID_LEN        37   /* a UUID: 36 */
-#define WHO_LABELS_LEN     2048 /* beyond, whole labels are left out */
+#define WHO_LABELS_LEN     2048 /* longer ones: whole labels are left out */
 #define WHO_ANNOTATION_LEN 64
-/* Stands for an annotation that was longer: no parser takes it. */
+/* Takes the place of a longer annotation; no parser accepts it. */
 #define WHO_ANNOTATION_BAD "(too long)"
 
 /* Annotations that aigress reads, of pods and of namespaces. */
@@ -22,12 +22,12 @@ struct who_wish {
 };
 
 struct who_pod {
-	char uid[WHO_UID_LEN];  /* as the API server has it */
-	char hash[WHO_UID_LEN]; /* static pods: as cgroups have it; else empty */
+	char uid[WHO_UID_LEN];  /* as the API server writes it */
+	char hash[WHO_UID_LEN]; /* static pods: as cgroup paths contain it; else empty */
 	char namespace[WHO_NAME_LEN];
 	char name[WHO_NAME_LEN];
 	char workload[WHO_NAME_LEN]; /* "Deployment/agents" */
-	char owner[WHO_NAME_LEN];    /* "ReplicaSet/agents-6d4cf56db6": what the pod itself names */
+	char owner[WHO_NAME_LEN]; /* "ReplicaSet/agents-6d4cf56db6": the owner that the pod itself names */
 	char labels[WHO_LABELS_LEN];
 	char service_account[WHO_NAME_LEN];
 	char node[WHO_NAME_LEN];
@@ -37,10 +37,10 @@ struct who_pod {
 
 struct who_container {
 	char id[WHO_ID_LEN];
-	char pod_uid[WHO_UID_LEN]; /* empty: of no pod */
+	char pod_uid[WHO_UID_LEN]; /* empty: belongs to no pod */
 	char name[WHO_NAME_LEN];   /* a sandbox is called WHO_SANDBOX */
 };
-/* As the kubelet's own metrics call it. */
+/* As in the kubelet's own metrics. */
 #define WHO_SANDBOX "POD"
 
 #endif

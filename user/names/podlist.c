@@ -65,7 +65,7 @@ static const struct json_node pod_keys[] = {
 	{ .key = "metadata", .in = pod_metadata },
 	{ .key = "spec", .in = pod_spec },
 	{ .key = "status", .in = pod_status },
-	{ .key = "code", .id = WANT_CODE }, /* where a watch sends a Status for an object */
+	{ .key = "code", .id = WANT_CODE }, /* if a watch sends a Status in place of an object */
 	{ 0 }
 };
 static const struct json_node list_metadata[] = { { .key = "resourceVersion", .id = WANT_VERSION },
@@ -78,7 +78,10 @@ static const struct json_node root_keys[] = { { .key = "kind", .id = WANT_KIND }
 					      { .key = "code", .id = WANT_CODE },
 					      { 0 } };
 
-/* Labels that name one revision or one pod: no rule wants them, and each makes a subject of its own. */
+/*
+ * Labels with the name of one revision or one pod. No rule needs them, and each value would make another
+ * subject.
+ */
 static const char *const passing_labels[] = {
 	"pod-template-hash",
 	"controller-revision-hash",
@@ -102,7 +105,7 @@ bool podlist_is_name(const char *text, size_t size)
 	return len && !text[len] && len < size;
 }
 
-/* What is no name is taken for unknown. */
+/* Anything that is not a valid name counts as unknown. */
 static void take_name(char *field, size_t size, const char *text)
 {
 	if (podlist_is_name(text, size))
@@ -117,7 +120,7 @@ static bool is_passing(const char *key)
 	return false;
 }
 
-/* A label that does not fit any more is left out whole: half a value is another value. */
+/* A label that no longer fits is left out whole, because half a value is a different value. */
 static void add_label(struct podlist *list, const char *key, const char *value)
 {
 	char *labels = list->pod.labels;
@@ -178,7 +181,7 @@ static void end_pod(struct podlist *list)
 		       !strcmp(list->type, "DELETED"));
 }
 
-/* The controller among the owners; another one only where none controls. */
+/* Takes the controller among the owners, or any other owner if none is the controller. */
 static void end_owner(struct podlist *list)
 {
 	if (!list->ref_is_controller && list->owner_name[0])
@@ -234,7 +237,7 @@ static void on_string(struct podlist *list, int id, const char *key, const char 
 		return take_name(list->type, sizeof(list->type), text);
 	case WANT_VERSION:
 	case WANT_POD_VERSION:
-		/* A list's own comes before its items, a watch's is that of its last object. */
+		/* In a list the version precedes the items; in a watch it is that of the last object. */
 		if (id == WANT_VERSION || list->type[0])
 			take_name(list->version, sizeof(list->version), text);
 		return;

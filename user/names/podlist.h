@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads pods out of JSON as it comes: a PodList (of the kubelet or the API server), a watch's events,
- * one object alone, and the answer of a server that refuses (a Status). One pod is held at a time,
- * whatever the length of the list; fields that are not asked for are passed over. Other objects
- * (Namespace, ReplicaSet, Job) have the same metadata and are read as pods without a namespace or a node.
+ * Reads pods from JSON as it arrives: a PodList (of the kubelet or the API server), the events of a watch, a
+ * single object, or the Status of a server that refuses. One pod is held at a time, whatever the length of the
+ * list; other fields are skipped. Other objects (Namespace, ReplicaSet, Job) have the same metadata and are
+ * read as pods without a namespace or a node.
  */
 #ifndef NAMES_PODLIST_H
 #define NAMES_PODLIST_H
@@ -11,12 +11,11 @@
 #include "base/json.h"
 #include "names/pod.h"
 
-#define PODLIST_CONTAINERS \
-	64 /* of one pod, all kinds together; the rest is found by other sources */
+#define PODLIST_CONTAINERS  64 /* of one pod, of all kinds together; other sources find the rest */
 #define PODLIST_VERSION_LEN 64
 
 struct podlist_sink {
-	/* A pod with its containers (which have its uid). is_deleted: a watch says that it is gone. */
+	/* A pod with its containers (which have its uid). is_deleted: a watch reports its deletion. */
 	void (*pod)(void *arg, const struct who_pod *pod, const struct who_container *containers,
 		    size_t n_containers, bool is_deleted);
 	void *arg;
@@ -30,28 +29,31 @@ struct podlist {
 	struct who_pod pod;
 	char template_hash[WHO_NAME_LEN];
 	char owner_kind[64], owner_name[WHO_NAME_LEN]; /* of the controller */
-	char ref_kind[64], ref_name[WHO_NAME_LEN];     /* of the reference in hand */
+	char ref_kind[64], ref_name[WHO_NAME_LEN];     /* of the reference being read */
 	bool ref_is_controller;
 	struct who_container containers[PODLIST_CONTAINERS], container;
 	size_t n_containers;
-	size_t pods; /* told so far */
+	size_t pods; /* reported so far */
 	bool is_object, has_value, is_whole;
 	/* results */
 	char version[PODLIST_VERSION_LEN]; /* resourceVersion of the list, or of the last event */
 	char kind[64];                     /* of the outermost object: "PodList" */
-	char type[16];                     /* of the event in hand */
+	char type[16];                     /* of the event being read */
 	unsigned code;                     /* of a Status: 403, 410; 0: none was read */
 };
 
 void podlist_init(struct podlist *list, const struct podlist_sink *sink);
-/* The same for one object that stands alone; podlist_end() tells it. */
+/* The same for a single object, which podlist_end() reports. */
 void podlist_init_object(struct podlist *list, const struct podlist_sink *sink);
-/* The bytes are over. False: they ended in the middle of an object. */
+/* Ends the input. False: it ended in the middle of an object. */
 bool podlist_end(struct podlist *list);
-/* Takes the next bytes, in any cuts. False: it is not JSON, and the rest is not read. */
+/* Takes the next bytes, which may be cut anywhere. False: they are not JSON, and the rest is not read. */
 bool podlist_feed(struct podlist *list, const void *bytes, size_t len);
 
-/* Letters, digits and -._/: within `size`; what Kubernetes takes for names, kinds and label values. */
+/*
+ * Letters, digits and -._/: within `size`; the characters that Kubernetes allows in names, kinds and label
+ * values.
+ */
 bool podlist_is_name(const char *text, size_t size);
 
 #endif

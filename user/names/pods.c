@@ -73,7 +73,7 @@ static struct pod *look_up(struct pods *pods, const char *uid)
 	return pod;
 }
 
-/* Puts it last in the order of use. */
+/* Marks it as used most recently. */
 static void touch(struct pods *pods, struct pod *pod)
 {
 	HASH_TOUCH(hh, pods->pods, pod);
@@ -96,7 +96,7 @@ static struct pod *add(struct pods *pods, const char *uid)
 	return NULL;
 }
 
-/* Whether a field takes a text from a source of this rank. */
+/* Whether a source of this rank may set a field. */
 static bool takes(const struct pod *pod, enum pods_rank rank, const char *field, const char *text)
 {
 	if (rank < pod->rank)
@@ -150,8 +150,8 @@ static struct pod *rename_pod(struct pods *pods, struct pod *pod, const char *ui
 }
 
 /*
- * A static pod is known by its hash from paths, and from the kubelet; the API server's mirror of it
- * has a uid of its own, which takes the entry over.
+ * A static pod is identified by its hash in paths and at the kubelet. Its mirror at the API server has a
+ * different uid, which takes over the entry.
  */
 static struct pod *get(struct pods *pods, const struct who_pod *from)
 {

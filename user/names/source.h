@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a source of names is, for names.c and the sources alone. */
+/* The interface of a source of names. Included by names.c and the sources only. */
 #ifndef NAMES_SOURCE_H
 #define NAMES_SOURCE_H
 
@@ -11,15 +11,15 @@
 
 struct source;
 
-/* What a source reports to its owner, which is passed back as `names`. */
+/* What a source reports to its owner, `names`. */
 struct source_hooks {
-	/* How the source fares: `why` is what it failed of, NULL if it works. May be repeated. */
+	/* Whether the source works: `why` is the reason of its failure, or NULL. May be repeated. */
 	void (*state)(struct names *names, const struct source *source, const char *why);
-	/* Whether another source works, going by its last state. */
+	/* Whether another source works, by its last state. */
 	bool (*works)(const struct names *names, const struct source *source);
-	/* A pod came up of which only the name is known: the other sources are asked soon. */
+	/* A pod has started of which only the name is known: the other sources will be asked soon. */
 	void (*seen)(struct names *names, const char *uid);
-	/* A namespace's annotations are known, or have changed. */
+	/* The annotations of a namespace have become known or changed. */
 	void (*namespace)(struct names *names, const char *name, const struct who_wish *wish);
 };
 
@@ -35,11 +35,11 @@ struct source_env {
 
 struct source {
 	const char *name;
-	/* 0; -ENODEV: it is not set up or not there, which is no failure; or -errno. */
+	/* Returns 0; -ENODEV if the source is not configured or not present, which is not a failure; or -errno. */
 	int (*start)(const struct source_env *env, void **ret);
 	/*
-	 * Somebody has ids without names: a container's, a pod's, or both; empty where none. What can
-	 * be learned at once is, the rest later.
+	 * Asks for the names of a container id, a pod uid or both; either may be empty. Learns at once what it
+	 * can, and the rest later.
 	 */
 	void (*want)(void *source, const char *container, const char *uid);
 	void (*stop)(void *source);
@@ -52,17 +52,17 @@ extern const struct source source_runtime, source_logs, source_kubelet, source_w
 #define SOURCE_RETRY_NS     (5 * 1000000000ULL) /* after a failure, doubling up to */
 #define SOURCE_RETRY_MAX_NS (300 * 1000000000ULL)
 
-/* Reports how a source fares (source_hooks.state). */
+/* Reports whether a source works (source_hooks.state). */
 void source_state(const struct source_env *env, const struct source *source, const char *why);
 
-/* How long to wait after so many failures in a row. */
+/* How long to wait after this many failures in a row. */
 uint64_t source_retry_ns(unsigned failures);
 /*
- * Why a request came to nothing, for people: "403 Forbidden: may not get nodes/proxy, which pods by
- * name need". `right`: what it needed.
+ * Why a request failed, as text for people: "403 Forbidden: may not get nodes/proxy, which pods by name need".
+ * `right`: the right that it needed.
  */
 void source_why(const struct fetch_answer *answer, const char *right, char *ret, size_t size);
-/* Learns a pod with its containers, as the object has it. */
+/* Learns a pod and its containers from the whole object. */
 void source_learn(const struct source_env *env, const struct who_pod *pod,
 		  const struct who_container *containers, size_t n_containers);
 

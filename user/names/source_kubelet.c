@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kubelet's own list of its pods: GET /pods on its port, with a service account's token. It
- * needs a right on this node alone (nodes/proxy, or nodes/pods where the kubelet has fine-grained
- * authorisation), and knows a pod before its sandbox is made. It is asked when somebody has an id
- * without a name, at most once a NAMES_ASK_NS, and else once in REFRESH_NS for what has changed.
+ * The kubelet's own list of its pods: GET /pods on its port, with a service account's token. It needs a right
+ * on this node only (nodes/proxy, or nodes/pods if the kubelet has fine-grained authorisation), and knows a pod
+ * before its sandbox is created. It is asked for ids without a name, at most once in NAMES_ASK_NS, and
+ * otherwise once in REFRESH_NS for changes.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ struct kubelet {
 	size_t bytes;
 	uint64_t started_ns;
 	unsigned failures;
-	bool is_wanted; /* somebody asked while an answer was under way */
+	bool is_wanted; /* a name was asked for while a request was in progress */
 };
 
 static void on_pod(void *arg, const struct who_pod *pod, const struct who_container *containers,
@@ -99,7 +99,7 @@ static void on_timer(void *arg)
 {
 	struct kubelet *kubelet = arg;
 
-	/* A watch tells of each change by itself. */
+	/* If the watch works, it reports each change. */
 	if (!kubelet->failures && kubelet->env.hooks->works(kubelet->env.names, &source_watch))
 		(void)loop_arm(kubelet->timer, REFRESH_NS);
 	else if (!kubelet->fetch)

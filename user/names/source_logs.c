@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kubelet's log folders, which every node has and nobody needs a right in the cluster to read:
+ * The kubelet's log folders, which exist on every node and need no right in the cluster:
  *
- *	/var/log/pods/NAMESPACE_POD_UID/CONTAINER/0.log
- *	/var/log/containers/POD_NAMESPACE_CONTAINER-ID.log, a link into the former
+ * 	/var/log/pods/NAMESPACE_POD_UID/CONTAINER/0.log
+ * 	/var/log/containers/POD_NAMESPACE_CONTAINER-ID.log, a link into the former
  *
- * A pod's folder is made before its sandbox (kubelet's createPodSandbox()), so it is named before
- * its first process runs; its link comes right after a container has started. Both outlive the
- * container by a minute, and their names are told by inotify, so one that lived for 200 ms is not missed.
+ * The folder of a pod is created before its sandbox (kubelet's createPodSandbox()), so the pod has a name
+ * before its first process runs; the link is created right after a container has started. Both outlive the
+ * container by a minute, and inotify reports their names, so a container that lived for 200 ms is not missed.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,8 +24,8 @@
 
 #define PODS_DIR        "/var/log/pods"
 #define CONNECTIONS_DIR "/var/log/containers"
-#define SCAN_MAX        65536        /* entries of a folder that are looked at */
-#define SCAN_NS         NAMES_ASK_NS /* full scans are no closer together */
+#define SCAN_MAX        65536        /* entries of a folder that are read */
+#define SCAN_NS         NAMES_ASK_NS /* least time between full scans */
 
 struct logs {
 	struct source_env env;
@@ -34,7 +34,10 @@ struct logs {
 	uint64_t scanned_ns;
 };
 
-/* The next field up to a mark, moved past it; false: no such mark, or the field is no name. */
+/*
+ * Takes the next field up to a mark and moves past it. False: there is no such mark, or the field is not a
+ * valid name.
+ */
 static bool next_field(const char **text, char mark, char *ret, size_t size)
 {
 	const char *end = strchr(*text, mark);
@@ -48,7 +51,7 @@ static bool next_field(const char **text, char mark, char *ret, size_t size)
 	return podlist_is_name(ret, size);
 }
 
-/* "NAMESPACE_POD_UID": neither name can hold an underscore. */
+/* "NAMESPACE_POD_UID": neither name can contain an underscore. */
 static bool parse_folder(const char *text, struct who_pod *pod)
 {
 	memset(pod, 0, sizeof(*pod));
@@ -131,7 +134,7 @@ static int scan(struct logs *logs, const char *path, bool is_links)
 	return 0;
 }
 
-/* Folders first: a link alone names a pod too, but not every pod has one yet. */
+/* Folders first: a link names a pod as well, but not every pod has one yet. */
 static int scan_both(struct logs *logs)
 {
 	int err = scan(logs, PODS_DIR, false);
@@ -151,7 +154,7 @@ static void on_entry(struct logs *logs, const struct inotify_event *event)
 		(void)scan_both(logs);
 		return;
 	}
-	/* The folder itself was removed; whoever makes it anew is looked for when it is asked for. */
+	/* The folder itself was removed. When a name is asked for, the folder is looked for again. */
 	if (event->mask & IN_IGNORED) {
 		if (event->wd == logs->pods_watch)
 			logs->pods_watch = -1;
@@ -218,7 +221,7 @@ static int logs_start(const struct source_env *env, void **ret)
 	err = logs->inotify < 0 ? -errno : watch(logs, PODS_DIR, &logs->pods_watch);
 	if (!err)
 		(void)watch(logs, CONNECTIONS_DIR, &logs->connections_watch);
-	/* Watched first, so that nothing comes up between. */
+	/* Watched before the scan, so that nothing is missed in between. */
 	if (!err)
 		err = scan_both(logs);
 	if (!err)
@@ -231,7 +234,7 @@ static int logs_start(const struct source_env *env, void **ret)
 	return 0;
 }
 
-/* What inotify has told and the loop has not come to yet. */
+/* Reads inotify events that the loop has not handled yet. */
 static void logs_want(void *source, const char *container, const char *uid)
 {
 	struct logs *logs = source;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Annotations of the namespaces that this node has pods of, one GET each, again once in REFRESH_NS.
- * No names come from here; it runs only where annotations are to be honoured.
+ * Annotations of the namespaces that have pods on this node: one GET each, repeated every REFRESH_NS. No names
+ * come from here; it runs only if annotations are to be honoured.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,8 +15,8 @@
 #include "names/source.h"
 
 #define REFRESH_NS     (60 * NS_PER_S)
-#define LOOK_NS        NS_PER_S /* new namespaces are looked for; one request in this time */
-#define NAMESPACES_MAX 1024     /* the rest of a node's is not asked for */
+#define LOOK_NS        NS_PER_S /* how often new namespaces are looked for; one request at a time */
+#define NAMESPACES_MAX 1024     /* more than this many on one node are not asked for */
 
 struct namespace
 {
@@ -32,7 +32,7 @@ struct namespaces {
 	struct fetch *fetch;
 	struct podlist list;
 	struct namespace *all, *asked;
-	uint64_t pause_ns; /* after a failure, nothing before */
+	uint64_t pause_ns; /* after a failure, no request before */
 	unsigned failures;
 };
 
@@ -81,7 +81,7 @@ static void on_done(void *arg, const struct fetch_answer *answer)
 	char why[256];
 
 	namespaces->fetch = NULL;
-	/* 404: it has gone since. */
+	/* 404: it has been deleted since. */
 	if (!answer->err && answer->status == 404)
 		return;
 	if (!answer->err && answer->status == 200 && podlist_end(&namespaces->list)) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What container runtimes keep of each container in files of their own: one file names a container
- * and its pod, before its first process runs, with no right in any cluster. The CRI socket would
- * tell the same, but whoever may open it is root on the node.
+ * The files in which container runtimes keep the state of each container. One file names a container and its
+ * pod before the first process runs, and needs no right in the cluster. The CRI socket would give the same, but
+ * access to it amounts to root on the node.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +50,7 @@ static const struct json_node crio_annotations[] = {
 };
 static const struct json_node crio_keys[] = { { .key = "annotations", .in = crio_annotations },
 					      { 0 } };
-/* Docker, alone and under cri-dockerd. */
+/* Docker, by itself and under cri-dockerd. */
 static const struct json_node docker_labels[] = {
 	{ .key = "io.kubernetes.container.name", .id = WANT_CONTAINER },
 	{ .key = "io.kubernetes.pod.name", .id = WANT_POD },
@@ -65,7 +65,7 @@ static const struct json_node docker_keys[] = { { .key = "Name", .id = WANT_NAME
 						{ 0 } };
 
 static const struct runtime {
-	const char *before, *after; /* of the id in the path below the host's root */
+	const char *before, *after; /* parts of the path, below the host's root, around the id */
 	const struct json_node *keys;
 } runtimes[] = {
 	{ "/run/containerd/io.containerd.runtime.v2.task/k8s.io/", "/config.json", containerd_keys },
@@ -102,7 +102,7 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *key, co
 		return;
 	}
 	if (id == WANT_NAME) {
-		text += *text == '/'; /* Docker's have a slash in front */
+		text += *text == '/'; /* Docker's names begin with a slash */
 		if (found->container.name[0])
 			return;
 	}
@@ -130,7 +130,7 @@ static bool read_file(const char *path, const struct json_node *keys, struct fou
 	return true;
 }
 
-/* A container's id is a name of ours in a path: no slash, no dots alone. */
+/* The id becomes part of a path: it may contain no slash and not be "." or "..". */
 static bool is_id(const char *id)
 {
 	return podlist_is_name(id, WHO_ID_LEN) && !strchr(id, '/') && id[0] != '.';
@@ -141,7 +141,7 @@ static void learn(const struct source_env *env, struct found *found, const char 
 	struct who_pod *pod = &found->pod;
 
 	snprintf(found->container.id, sizeof(found->container.id), "%s", id);
-	/* containerd tells it since 1.6; the cgroup's path does anyway. */
+	/* containerd writes it from 1.6 on; the cgroup's path has it in any case. */
 	if (!pod->uid[0])
 		snprintf(pod->uid, sizeof(pod->uid), "%s", uid);
 	if (found->is_sandbox)
@@ -173,7 +173,7 @@ static void runtime_want(void *source, const char *container, const char *uid)
 	}
 }
 
-/* Which runtimes there are may change; the files are looked for each time. */
+/* Runtimes may come and go, so the files are looked for each time. */
 static int runtime_start(const struct source_env *env, void **ret)
 {
 	struct source_env *copy = malloc(sizeof(*copy));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A watch on the API server for the pods of this node alone: one list, then one request that stays
- * open, and each change as it happens. It needs list and watch on pods, which Kubernetes cannot
- * grant for one node only; hence it is an option, and the kubelet is asked where it is not granted.
+ * A watch on the API server for the pods of this node only: one list, then a request that stays open and
+ * delivers each change as it happens. It needs list and watch on pods, which Kubernetes cannot grant for a
+ * single node; so it is optional, and the kubelet is asked instead if it is not granted.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,9 +14,9 @@
 #include "names/podlist.h"
 #include "names/source.h"
 
-#define WATCH_S   300 /* the server ends a watch after so long; the next one goes on from there */
-#define SILENCE_S 360 /* bookmarks come each minute or so */
-#define AGAIN_NS  NS_PER_S /* watches are begun no closer together */
+#define WATCH_S   300 /* the server ends a watch after this time; the next one continues from there */
+#define SILENCE_S 360      /* bookmarks come about every minute */
+#define AGAIN_NS  NS_PER_S /* least time between the starts of watches */
 
 struct watch {
 	struct source_env env;
@@ -24,7 +24,7 @@ struct watch {
 	struct fetch *fetch;
 	struct podlist list;
 	size_t bytes;
-	char version[PODLIST_VERSION_LEN]; /* go on from here; empty: list first */
+	char version[PODLIST_VERSION_LEN]; /* continue from here; empty: list first */
 	unsigned failures;
 };
 
@@ -33,7 +33,7 @@ static void on_pod(void *arg, const struct who_pod *pod, const struct who_contai
 {
 	const struct watch *watch = arg;
 
-	/* Of a pod that is gone the names are wanted still. A bookmark has no name. */
+	/* The names of a deleted pod are still needed. A bookmark has no name. */
 	source_learn(&watch->env, pod, containers, n_containers);
 }
 
@@ -66,7 +66,7 @@ static void on_done(void *arg, const struct fetch_answer *answer)
 	char why[256];
 
 	watch->fetch = NULL;
-	/* 410 Gone: the server has forgotten the version, as its status or in the stream. */
+	/* 410 Gone, as the status or within the stream: the server no longer has the version. */
 	if (!was_list && (answer->status == 410 || watch->list.code == 410)) {
 		watch->version[0] = '\0';
 		(void)loop_arm(watch->timer, AGAIN_NS);
@@ -99,7 +99,7 @@ static void ask(struct watch *watch)
 	char url[1024], why[256];
 	int err;
 
-	/* Version 0: from the server's own memory, not from etcd. */
+	/* Version 0: from the server's cache and not from etcd. */
 	if (watch->version[0]) {
 		snprintf(url, sizeof(url),
 			 "%s/api/v1/pods?fieldSelector=spec.nodeName%%3D%s&watch=1"
@@ -131,7 +131,7 @@ static void on_timer(void *arg)
 		ask(watch);
 }
 
-/* What there is to know comes by itself. */
+/* Nothing to do: the watch delivers everything. */
 static void watch_want(void *source, const char *container, const char *uid)
 {
 }

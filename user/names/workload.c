@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* apimachinery's rand.String(): no vowels, nothing that looks like another. */
+/* apimachinery's rand.String(): no vowels and no characters that look alike. */
 #define SAFE   "bcdfghjklmnpqrstvwxz2456789"
 #define DIGITS "0123456789"
 #define SUFFIX 5 /* of a generated name: names.SimpleNameGenerator */
@@ -16,8 +16,8 @@ static void put(char *ret, size_t size, const char *kind, const char *name, size
 }
 
 /*
- * Cuts "-x" off the end of name[0..len), where x is min to max characters of a set. Returns the
- * length of what is before; 0: it does not end so.
+ * Cuts "-x" off the end of name[0..len), where x is min to max characters of a set. Returns the length of the
+ * rest; 0: it does not end like that.
  */
 static size_t cut(const char *name, size_t len, const char *set, size_t min, size_t max)
 {
