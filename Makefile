@@ -287,7 +287,9 @@ check-systemd: deb ## the package and its unit under systemd as pid 1, in QEMU (
 
 # What the chart becomes for those who have no Helm; a test holds the two together.
 HELM ?= $(LAB)/bin/helm
-manifests: ## render deploy/kubernetes/aigress.yaml from the chart
+manifests: ## render deploy/kubernetes/aigress.yaml from the chart, after it has the rules and the dashboard
+	$(Q)cp deploy/prometheus/aigress.rules.yaml deploy/helm/aigress/files/rules.yaml
+	$(Q)cp deploy/grafana/aigress.json deploy/helm/aigress/files/dashboard.json
 	$(Q)deploy/kubernetes/render $(HELM) >deploy/kubernetes/aigress.yaml.new
 	$(Q)mv deploy/kubernetes/aigress.yaml.new deploy/kubernetes/aigress.yaml
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chart and what is rendered from it: what an API server takes, and what it asks for."""
+import json
+import shutil
 import subprocess
 
 import pytest
@@ -39,6 +41,43 @@ def test_plain_manifests_are_the_chart_s(helm):
                               capture_output=True, text=True).stdout
     with open(f"{cluster.ROOT}/deploy/kubernetes/aigress.yaml", encoding="utf-8") as file:
         assert file.read() == rendered, "make manifests"
+
+
+def test_what_operators_pick_up_is_what_stands_beside_the_chart(helm):
+    """Of kinds that an API server without those operators does not know."""
+    rendered = {each["kind"] + "/" + each["metadata"]["name"]: each for each in yaml.safe_load_all(render(
+        {"metrics.prometheusRule": "true", "metrics.dashboard.enabled": "true"}))}
+    with open(f"{cluster.ROOT}/deploy/prometheus/aigress.rules.yaml", encoding="utf-8") as file:
+        assert rendered["PrometheusRule/aigress"]["spec"] == yaml.safe_load(file), "make manifests"
+    board = rendered["ConfigMap/aigress-dashboard"]
+    with open(f"{cluster.ROOT}/deploy/grafana/aigress.json", encoding="utf-8") as file:
+        assert json.loads(board["data"]["aigress.json"]) == json.load(file), "make manifests"
+    assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+@pytest.mark.parametrize("setting, said", [
+    ("enforce=perhaps", "enforce"), ("metrcs.enabled=true", "metrcs"), ("metrics.port=0", "metrics.port"),
+    ("names.kubelet=nodes", "names.kubelet"), ("config.enforce=true", "config"), ("image.repository=", "image.repository"),
+])
+def test_a_value_that_is_wrong_is_named(helm, setting, said):
+    done = subprocess.run([cluster.HELM, "template", *cluster.RELEASE, "--set", setting], check=False,
+                          capture_output=True, text=True)
+    assert done.returncode and said in done.stderr, done.stderr
+
+
+def test_the_notes_say_how_to_go_on(helm, tmp_path):
+    """Helm shows them to who installs alone; so they are a manifest of a copy here."""
+    chart = shutil.copytree(cluster.CHART, tmp_path / "chart")
+    (chart / "templates" / "NOTES.txt").rename(chart / "notes.txt")
+    (chart / "templates" / "notes.yaml").write_text('notes: {{ tpl (.Files.Get "notes.txt") . | quote }}\n')
+
+    def notes(*settings):
+        said = subprocess.run([cluster.HELM, "template", "aigress", str(chart), "-s", "templates/notes.yaml", *settings],
+                              check=True, capture_output=True, text=True).stdout
+        return yaml.safe_load(said)["notes"]
+    assert "rehearsing" in notes() and "enforce --preview" in notes() and "aigress explain" in notes()
+    assert "ENFORCING" in notes("--set", "enforce=true")
+    assert "helm uninstall" in notes("--set", "cleanup.enabled=true")
 
 
 @pytest.mark.parametrize("name", VARIANTS)
