@@ -18,7 +18,7 @@ from drive import ANTHROPIC, CHAT
 from spending import spender
 
 HOSTILE = "<img src=x onerror=\"document.title='pwned'\">'\"><script>document.title='pwned'</script>"
-HOSTILE_CGROUP = "x<b onmouseover=alert(1)>&amp;\"'"
+HOSTILE_CGROUP = "x<img src=x onerror=\"document.title='pwned'\"><b onmouseover=alert(1)>&amp;\"'"
 RULES = """attach: everyone
 enforce: true
 serve: {{ listen: "127.0.0.1:{port}" }}
@@ -143,7 +143,9 @@ def test_alert_rules_are_right():
 def test_the_page_draws_hostile_names_as_text(scene, spent, tmp_path):
     _, port, (_, runaway) = scene
     told = watch.status(port)
-    assert any(HOSTILE in row["model"] for row in told["spenders"])
+    # a model's name ends where no name goes on; a cgroup's is whatever its maker likes
+    assert any("<img src=x onerror" in row["name"] for row in told["spenders"])
+    assert not any("<" in row["model"] for row in told["spenders"])
     page, log = watch.browse(f"http://127.0.0.1:{port}/", tmp_path, "--dump-dom")
     assert "USD/h · ! aigress</title>" in page, page[:2000]     # drawn, by data of the daemon
     assert "pwned" not in page[:page.index("</title>")]
