@@ -21,7 +21,7 @@ struct link {
 
 struct process {
 	uint32_t tgid;
-	uint64_t start; /* procs_start(): tells a reused tgid */
+	uint64_t start; /* procs_start(): reveals that a tgid was reused */
 	LIST_HEAD(, link) links;
 	bool is_counted; /* in n_processes_probed */
 	UT_hash_handle hh;
@@ -331,7 +331,7 @@ static void reach_one(void *arg, const struct tap_mapping *mapping)
 	else
 		here = file->everyone || (process && process->is_counted) ? FIND_PROBED :
 									    FIND_WAITING;
-	/* What is read goes before what is not. */
+	/* A file that is read takes precedence over one that is not. */
 	if (reach->reach == FIND_NO_TLS || here == FIND_PROBED)
 		reach->reach = here;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who gets probes, and on what. For everyone: each TLS file once. On sight: the TLS files that a
- * process maps once it has greeted an AI host, for that process alone; and what was learned sticks
- * to its program, and to its executable in its cgroup, so that their next process is probed before
- * its first call. Nothing sticks to a neighbour that runs something else, or that stood there before.
+ * Which processes get probes, and on which files. For everyone: each TLS file once. On sight: when a process
+ * has greeted an AI host, the TLS files that it maps, for that process only. The result is remembered for its
+ * program, and for its executable in its cgroup, so that their next process is probed before its first call. It
+ * is not applied to other programs, nor to processes that were running before.
  */
 #ifndef FIND_ATTACH_H
 #define FIND_ATTACH_H
@@ -17,9 +17,10 @@
 #define PROCESSES_MAX 4096 /* greeted or born of such, alive */
 #define STICKY_MAX    1024 /* executables in cgroups, and as many programs, that are remembered */
 /*
- * At each hit the kernel asks every link on that inode whether it is meant, so many single links on
- * one file become one for all. Measured on Linux 6.18, SSL_free of a probed process, ns a hit:
- * 1 link 517, 2: 527, 4: 595, 8: 701, 16: 944, 32: 1413; some 28 ns a link, a third more at 8.
+ * At each hit the kernel asks every link on that inode whether it applies, so beyond this number the single
+ * links on one file are replaced by one for all processes. Measured on Linux 6.18, SSL_free of a probed
+ * process, ns a hit: 1 link 517, 2: 527, 4: 595, 8: 701, 16: 944, 32: 1413; some 28 ns a link, a third more at
+ * 8.
  */
 #define LINKS_FILE_MAX 8
 #define LINKS_MAX      128 /* on all files: each is some 5 file descriptors, of 1024 by default */
@@ -43,7 +44,10 @@ void attach_forked(struct attach *attach, uint32_t parent, uint32_t child);
 void attach_gone(struct attach *attach, uint32_t tgid);
 /* Is it one of those that get probes? */
 bool attach_knows(struct attach *attach, uint32_t tgid);
-/* Looks at all mappings: meets what is new, lets go of files and processes that are gone. 0 or -errno. */
+/*
+ * Goes through all mappings: takes in new files and processes and drops those that are gone. Returns 0 or
+ * -errno.
+ */
 int attach_sweep(struct attach *attach);
 
 void attach_stats(const struct attach *attach, struct find_stats *ret);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Three questions to the machine code of one function, x86-64 only: to whom does it hand its
- * arguments, which is the cheapest address that sees them whole, and where does it return. Knows no
- * TLS.
+ * Answers three questions about the machine code of one function (x86-64 only): to which functions it passes
+ * its arguments, at which address they can be read most cheaply, and where it returns. Knows nothing of TLS.
  */
 #ifndef FIND_DISASM_H
 #define FIND_DISASM_H
@@ -50,7 +49,7 @@ int disasm_spot(const struct elf *elf, uint64_t addr, uint64_t size, bool for_re
 struct disasm_exits {
 	uint64_t returns[CODE_EXITS_MAX]; /* virtual, of its return instructions */
 	size_t n_returns;
-	uint64_t tails[CODE_EXITS_MAX]; /* whom it jumps to, who return in its place */
+	uint64_t tails[CODE_EXITS_MAX]; /* functions to which it jumps and which return in its place */
 	size_t n_tails;
 };
 /*

@@ -28,7 +28,7 @@ struct elf_segment {
 	bool is_exec;
 };
 
-/* What was read of one file. The fd stays the caller's. */
+/* The parsed headers of one file. The fd stays the caller's. */
 struct elf {
 	int fd;
 	bool is_arm64;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tells of one process what can be measured and what is: for a person who asks, so it may read
+ * Explains what of one process can be measured and what is. It answers a person's question, so it may read
  * whole files, which the daemon never does.
  */
 #include <errno.h>

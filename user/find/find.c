@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Joins news of mappings, the table of files and the probes on them. */
+/* Joins mapping events, the table of files and the probes on them. */
 #include "find/find.h"
 
 #include <errno.h>
@@ -16,15 +16,15 @@
 #include "find/procs.h"
 
 #define SWEEP_NS (60 * NS_PER_S)
-/* Without news of mappings the sweep is what finds them; one takes about 10 ms. */
+/* Without mapping events only the sweep finds new files; a sweep takes about 10 ms. */
 #define SWEEP_BLIND_NS (5 * NS_PER_S)
 /* News that are lost come in storms: one look when it is over, not one a record. */
 #define RESCAN_NS (1 * NS_PER_S)
 /* How long is worked on what waits before the loop comes round. */
 #define STEP_NS (20 * NS_PER_MS)
 /*
- * What nobody waits for takes a fifth of a CPU at most: after work that took longer than this there is a
- * rest of four times as long, in which greetings alone are seen to.
+ * Work that is not urgent takes at most a fifth of a CPU: after work that took longer than this there is a
+ * pause of four times as long, in which only greetings are handled.
  */
 #define REST_FROM_NS (1 * NS_PER_MS)
 #define REST_TIMES   4
@@ -39,7 +39,7 @@ struct find {
 	struct loop_source *sweep, *work;
 	uint64_t rest_until_ns;
 	uint64_t map_events_lost, crowded;
-	struct noes noes; /* by what the news say of a file, which for an overlay is another name */
+	struct noes noes; /* keyed by the file as events name it, which for an overlay is not the real inode */
 };
 
 static void settle(struct find *find, const struct lanes_task *task, enum find_reach reach)
@@ -132,7 +132,7 @@ static void on_mapped(void *arg, const struct map_events_map *map)
 	if (noes_has(&find->noes, map->dev, map->ino, map->generation))
 		return;
 	task.tenant = procs_cgroup(map->tgid);
-	/* what is lost on a process that greets comes to light as it does */
+	/* a lost event of a process that greets is made up for when it greets */
 	if (put(find, &task) && find->config.mode == FIND_EVERYONE)
 		loop_soon(find->sweep, RESCAN_NS);
 }
@@ -170,7 +170,7 @@ static void on_sweep(void *arg)
 	struct find *find = arg;
 	int err = attach_sweep(find->attach);
 
-	/* else with the next news: without, no process ends and no file is mapped */
+	/* otherwise with the next events: without events no process has ended and no file was mapped */
 	if (!find->map_events)
 		(void)loop_arm(find->sweep, SWEEP_BLIND_NS);
 	if (err)

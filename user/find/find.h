@@ -39,7 +39,7 @@ enum find_returns {
 	FIND_RETURN_INSTRUCTIONS, /* a probe on each return instruction: where those hurt (selftest.h) */
 };
 
-/* The folder of the state directory in which what was found in files is kept (find_config.cache). */
+/* The folder of the state directory that keeps the results of searches (find_config.cache). */
 #define FIND_SEARCHES "searches"
 
 struct find_config {
@@ -81,7 +81,7 @@ struct find_row {
 	char how[128];    /* it was found, or why it is not probed */
 	size_t n_sites;
 };
-/* What is known of the files that a process maps, by what was met so far: FIND_NO_TLS if nothing. */
+/* What is known so far of the files that a process maps; FIND_NO_TLS if nothing. */
 enum find_reach find_reach_of(const struct find *find, uint32_t tgid);
 
 /* Looks at one process now, attaching nothing (for `aigress check`); returns: as the daemon sees them. 0 or -errno. */

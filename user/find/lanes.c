@@ -71,7 +71,7 @@ static struct lane *find(const struct lanes *lanes, uint64_t tenant)
 	return lane;
 }
 
-/* One that waits for nothing and owes nothing is made anew when it is needed. */
+/* A lane that waits for nothing and owes no time is dropped, and created again when needed. */
 static void drop_idle(struct lanes *lanes)
 {
 	struct lane *lane, *next;
@@ -119,7 +119,7 @@ int lanes_put(struct lanes *lanes, const struct lanes_task *task)
 	node->task = *task;
 	STAILQ_INSERT_TAIL(&lane->waiting[task->kind == LANES_GREETED ? URGENT : PLAIN], node, link);
 	if (!lane->n++ && lane->used_ns < lanes->now_ns)
-		lane->used_ns = lanes->now_ns; /* nobody saves up by waiting for nothing */
+		lane->used_ns = lanes->now_ns; /* idle time is not credited */
 	lanes->n++;
 	return 0;
 }

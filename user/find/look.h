@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks at processes and at the files that they execute. Each look may block for as long as a tenant
- * likes: its file lies on a mount that hangs, its command line in pages that do not come. So each has a
- * deadline, and a cgroup whose look passed it is left alone for a while: its calls are estimated, and
- * nobody waits for it again.
+ * Looks at processes and at the files that they execute. A tenant can make a look block for as long as it
+ * likes, with a file on a hung mount or a command line in pages that never arrive. So each look has a deadline,
+ * and a cgroup that missed one is not looked at for a while: its calls are estimated meanwhile.
  */
 #ifndef FIND_LOOK_H
 #define FIND_LOOK_H
@@ -35,8 +34,8 @@ struct look *look_free(struct look *look);
 void look_cancel(struct look *look);
 
 /*
- * Every look returns -ETIMEDOUT when it took too long or its cgroup is left alone, and -ECANCELED after
- * look_cancel(), beside what is said of each.
+ * Every look also returns -ETIMEDOUT if it took too long or its cgroup is not looked at for now, and -ECANCELED
+ * after look_cancel().
  */
 
 struct look_process {

@@ -107,8 +107,8 @@ static bool drain(const struct map_events *map_events, struct ring *ring)
 }
 
 /*
- * All of them, by their heads: a perf event forgets that it is ready as soon as it was asked, and through
- * another epoll it is asked more often than it tells us.
+ * Reads all rings, by comparing their heads: a perf event stops being ready as soon as it was polled, and a
+ * nested epoll polls it more often than it reports to us.
  */
 static bool drain_all(struct map_events *map_events)
 {
@@ -155,7 +155,7 @@ static void on_timer(void *arg)
 	}
 	map_events->quiet_ns = clock_mono_ns();
 	(void)loop_watch(map_events->source, LOOP_READ);
-	/* what came between was forgotten as the watch began */
+	/* the readiness of events that arrived in between was lost when the watch began */
 	if (drain_all(map_events))
 		on_ready(map_events);
 }

@@ -25,14 +25,14 @@ struct map_events;
 struct map_events_map {
 	uint32_t tgid;
 	uint64_t addr, len;
-	uint64_t dev, ino, generation; /* of the file, for comparing with other news only */
+	uint64_t dev, ino, generation; /* of the file, to be compared with other events only */
 };
 
 struct map_events_calls {
 	void (*mapped)(void *arg, const struct map_events_map *map);
 	void (*forked)(void *arg, uint32_t parent, uint32_t child); /* a process, not a thread */
 	void (*lost)(void *arg, uint64_t records);
-	void (*read)(void *arg); /* after the others: some news were read, of an exit if of nothing else */
+	void (*read)(void *arg); /* called after the others when any events were read, even if only of an exit */
 	void *arg;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What /proc tells of a process: the files that it executes, what it runs, whether it lives. */
+/* What /proc contains about a process: the files that it executes, its program, and whether it is alive. */
 #ifndef FIND_PROCS_H
 #define FIND_PROCS_H
 

@@ -32,8 +32,8 @@ struct target {
 };
 
 /*
- * A section of its own tells where a function ends, whatever strip(1) took: the linker names both
- * ends of it.
+ * Each function has its own section, so that its end is known even after strip(1): the linker defines symbols
+ * for both ends of a section.
  */
 #define TARGET(name) __attribute__((noinline, used, section("probed_" #name)))
 #define TARGET_OF(name)                                                               \
@@ -55,7 +55,7 @@ static TARGET(harmless) int harmless(uint64_t ssl, const void *buf, int num)
 	return num;
 }
 
-/* Stricter than any container's: what is not named kills, instead of failing. */
+/* Stricter than the filter of any container: an unlisted system call kills the process instead of failing. */
 static int confine(void)
 {
 	struct sock_filter filter[] = {

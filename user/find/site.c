@@ -228,7 +228,7 @@ static int choose(const struct elf *elf, struct elf_function *fn, struct sites *
 	err = add_direction(elf, sites, sites->write_worker,
 			    writer5 ? TAP_WRITE_ARG5 : TAP_WRITE_ARG4, &fn[WRITE], &fn[WRITE_EX],
 			    true);
-	/* SSL_write_ex2 has callers of its own only where no worker stands behind it */
+	/* SSL_write_ex2 is probed only if it has no worker function behind it */
 	if (!err && !sites->write_worker && fn[WRITE_EX2].addr)
 		err = add(elf, sites, TAP_WRITE_ARG5, &fn[WRITE_EX2]);
 	if (!err)

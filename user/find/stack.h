@@ -30,7 +30,7 @@ int stack_find(int fd, bool by_instruction, enum stack_depth depth, const char *
  */
 void stack_describe(const struct anchors *anchors, char *buf, size_t size);
 
-/* What a person is told of a file. */
+/* The explanation of a file for a person. */
 struct stack_explanation {
 	struct sites sites; /* flavour is set where there is TLS code, n where it is probed */
 	char how[1024]; /* found and proven, or why not; each function with its address and proofs */

@@ -42,7 +42,7 @@ static const char *mark_of(int fd)
 	return NULL;
 }
 
-/* The weakest of the proofs of what is probed. */
+/* The weakest proof among the probed functions. */
 static enum code_proof proof_of(const struct anchors *anchors)
 {
 	enum code_proof proof = CODE_TABLE;

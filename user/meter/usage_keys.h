@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files that list the keys of answers share; nobody else includes it. */
+/* What the files that list the keys of answers share; included by them only. */
 #ifndef METER_USAGE_KEYS_H
 #define METER_USAGE_KEYS_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the search of a whole file found in it: places, which are looked at again each time, so that what is
- * remembered saves reading and proves nothing. Kept by the file itself (inode, size, times): a build-id is
- * not there in every program (Codex), and anybody can write one into his own to have a neighbour's overlooked.
+ * Remembers the places that the search of a whole file has found. They are examined again each time, so the
+ * cache only saves reading and proves nothing. The key is the file itself (inode, size, times): not every
+ * program has a build-id (Codex), and a tenant could copy another program's build-id into its own file.
  */
 #ifndef FIND_ANCHOR_CACHE_H
 #define FIND_ANCHOR_CACHE_H
@@ -20,7 +20,10 @@ struct cache_places {
 	struct scan_ref refs[SCAN_REFS_MAX];
 };
 
-/* What is remembered of this file in the folder. 0; -ENOENT: nothing, or of another version; -errno. */
+/*
+ * Loads what the folder has about this file. Returns 0; -ENOENT if there is nothing, or only of another
+ * version; -errno.
+ */
 int cache_load(const char *folder, const struct stat *st, struct cache_places *ret);
 /* Remembers it; makes the folder. 0 or -errno, which costs nothing but the next search. */
 int cache_save(const char *folder, const struct stat *st, const struct cache_places *places);

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #define IMAGE_SEGMENTS_MAX 64
-/* What is looked through: Codex has 263 MB of code and 47 of constants; CUDA's libraries have constants alone. */
+/* Limits of the search: Codex has 263 MB of code and 47 MB of constants; CUDA's libraries have only constants. */
 #define IMAGE_CODE_MAX      (512ULL << 20)
 #define IMAGE_CONSTANTS_MAX (128ULL << 20)
 #define IMAGE_PIECE         (256u << 10) /* bytes that are read at once: they stay in a core's cache */

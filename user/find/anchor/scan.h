@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is searched for in a whole file, each in one pass: strings among the constants, the instructions that
- * name them, the calls of a function. Vectors of 16 bytes sort out what cannot be; some 5 GB/s a core.
+ * Searches of a whole file, each in one pass: for strings among the constants, for instructions that refer to
+ * them, for calls of a function. Vectors of 16 bytes rule out most places; about 5 GB/s on one core.
  */
 #ifndef FIND_ANCHOR_SCAN_H
 #define FIND_ANCHOR_SCAN_H

@@ -8,7 +8,7 @@
 #include "find/anchor/image.h"
 #include "find/anchor/scan.h"
 
-/* What is looked for among the constants, in one pass. */
+/* The strings that are searched for among the constants, in one pass. */
 enum mark {
 	MARK_SSL_LIB,        /* BoringSSL: .../ssl/ssl_lib.cc */
 	MARK_AEAD,           /* AWS-LC: .../fipsmodule/cipher/aead.c */
