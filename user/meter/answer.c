@@ -36,7 +36,7 @@ void answer_done(struct answer *answer)
 	sse_done(&answer->sse);
 }
 
-/* No usable content type: the first byte that is no space tells. */
+/* No usable content type: the first byte that is not a space decides. */
 static void sniff(struct answer *answer, const uint8_t *bytes, size_t len)
 {
 	size_t i = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the body of an answer, whatever its form: one JSON, a stream of events, an array that
- * arrives bit by bit. Of a stream, only the events that can tell usage, model or an error are
- * parsed; those of content are counted.
+ * Reads the body of an answer in any form: one JSON document, a stream of events, an array that arrives in
+ * parts. In a stream, only events that can contain usage, a model or an error are parsed; those with content
+ * are counted.
  */
 #ifndef METER_ANSWER_H
 #define METER_ANSWER_H
@@ -33,11 +33,11 @@ struct detail {
 };
 
 struct answer {
-	enum dialect dialect; /* DIALECT_ANY: its keys have not told yet */
+	enum dialect dialect; /* DIALECT_ANY: not yet known from its keys */
 	enum answer_form form;
-	bool expects_usage; /* its stream tells usage without being asked, or was asked */
+	bool expects_usage; /* its stream contains usage by default, or was asked for it */
 	bool is_done;       /* the stream's terminator came */
-	bool is_final;      /* the usage told is the last word */
+	bool is_final;      /* the usage read so far is final */
 	bool has_error;
 	bool has_gap;
 	bool is_lines; /* a document a line, and their counts add up: results of a batch */
@@ -80,7 +80,7 @@ struct answer {
 	bool skips;                   /* the rest of a long event is of no interest */
 	bool is_eventstream;          /* Amazon's framing instead of SSE's */
 	bool is_messages;             /* a WebSocket's instead */
-	struct usage_slots_usage now; /* told by the document in progress */
+	struct usage_slots_usage now; /* read from the current document */
 	char iteration_type[TIER_LEN];
 	char iteration_model[CHARGE_MODEL_LEN];
 	char tool_model[CHARGE_MODEL_LEN];
@@ -89,7 +89,7 @@ struct answer {
 	/* Of the document in progress: items by type, and what was found. */
 	uint64_t searches, file_searches, sessions, images, groundings;
 	bool is_grounded;
-	uint64_t channels;            /* of audio, of the duration that was told */
+	uint64_t channels;            /* of audio, in the duration that was given */
 	char event_type[TIER_LEN];    /* its "type" */
 	char item_type[TIER_LEN];     /* of the item in hand */
 	bool item_opens;              /* it reads what a search has found, and is none */
@@ -106,7 +106,7 @@ void answer_done(struct answer *answer);
 void answer_feed(struct answer *answer, const uint8_t *bytes, size_t len);
 /* A piece of a message, of HTTP_CONTENT_MESSAGES, which is an event. */
 void answer_feed_message(struct answer *answer, const struct http_piece *piece);
-/* All that was told so far, by the document in progress as well. */
+/* All usage read so far, including the current document. */
 void answer_told(const struct answer *answer, struct usage_slots_usage *ret);
 /* Bytes are missing here. */
 void answer_gap(struct answer *answer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The events of a stream: which of them tell something, and what is counted of the others. */
+/* The events of a stream: which of them are parsed, and what is counted of the others. */
 #include "meter/answer_internal.h"
 
 #include <stdio.h>
@@ -84,7 +84,7 @@ static const uint8_t *value_after(const uint8_t *at, const uint8_t *end, const c
 	return NULL;
 }
 
-/* What stands in the next `":"..."`, or NULL. */
+/* The text in the next `":"..."`, or NULL. */
 static const uint8_t *string_after(const uint8_t *at, const uint8_t *end)
 {
 	while ((at = value_after(at, end, "\"", 1)))
@@ -97,8 +97,8 @@ static const uint8_t *string_after(const uint8_t *at, const uint8_t *end)
 	((size_t)((end) - (at)) >= sizeof(text) - 1 && !memcmp(at, text, sizeof(text) - 1))
 
 /*
- * Bytes of the text in a delta without parsing it: from the last `":"` to the last quote. Padding
- * stands behind the quote or in a field of its own; escapes count as they are.
+ * Bytes of the text in a delta without parsing it: from the last `":"` to the last quote. Padding follows the
+ * quote or is in a separate field; escapes count as they are written.
  */
 static void count_delta(struct answer *answer, const struct sse_event *event)
 {
@@ -188,7 +188,7 @@ static bool is_last(const char *type)
 	       !strcmp(type, "message-end");
 }
 
-/* What an event with a type says when it has been parsed; told: a count of output. */
+/* Handles a parsed event that has a type. told: it contained a count of output. */
 static void end_typed(struct answer *answer, const char *type, bool told)
 {
 	if (is_last(type)) {
@@ -216,7 +216,7 @@ static void take_typed(struct answer *answer, const struct sse_event *event, con
 	} else if (is_last(type) || !strcmp(type, "message_delta") ||
 		   !strcmp(type, "message_start") || !strcmp(type, "response.created") ||
 		   signs_of(event).has_usage) {
-		/* The last: a type of tomorrow that tells usage. */
+		/* The last case: an unknown type that contains usage. */
 		end_typed(answer, type, parse_event(answer, event));
 	}
 }

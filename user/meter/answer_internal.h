@@ -15,16 +15,16 @@ void answer_event(struct answer *answer, const struct sse_event *event);
 void answer_message(struct answer *answer, const struct eventstream_piece *piece);
 /* A document begins; counts_text: its strings are the model's words. */
 void answer_begin_parse(struct answer *answer, bool counts_text);
-/* It has ended. True if it told a count of output, or what is billed in place of one. */
+/* Ends a document. True if it contained a count of output, or what is billed instead of one. */
 bool answer_end_parse(struct answer *answer);
 /* As a json_sink's `value`; arg: the answer. */
 void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, const char *text,
 		       bool is_cut);
 /* A JSON document has ended: the body itself, or an event. */
 void answer_end_document(struct answer *answer);
-/* A line of a batch's results has ended: what it told is added, at its own model. */
+/* Ends a line of a batch's results: adds its usage, at its own model. */
 void answer_end_line(struct answer *answer);
-/* What the document in progress told is forgotten. */
+/* Forgets what was read from the current document. */
 void answer_drop_document(struct answer *answer);
 
 #endif

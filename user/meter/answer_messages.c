@@ -178,7 +178,7 @@ static size_t decode_chunk(const uint8_t *bytes, size_t len, uint8_t *out, size_
 	return n;
 }
 
-/* Deltas are most of a stream and tell nothing but text. True: it was one. */
+/* Most events of a stream are deltas, which contain only text. True: this was one. */
 static bool take_delta(struct answer *answer, const struct eventstream_piece *piece)
 {
 	uint8_t native[2048];
@@ -220,7 +220,7 @@ void answer_message(struct answer *answer, const struct eventstream_piece *piece
 	if (!piece->is_last)
 		return;
 	if (!piece->is_sound) {
-		/* Its words do not count, and what it would have told is missing. */
+		/* Its text does not count, and its usage is missing. */
 		answer->text = answer->before;
 		answer->has_gap = true;
 		answer_drop_document(answer);

@@ -388,7 +388,7 @@ void answer_drop_document(struct answer *answer)
 	answer->is_grounded = answer->has_iterations = false;
 }
 
-/* Most events of a stream tell nothing. */
+/* Most events of a stream contain nothing of interest. */
 static bool is_silent(const struct answer *answer)
 {
 	return !answer->now.has && !answer->now.is_implausible && !answer->searches &&
@@ -436,7 +436,7 @@ void answer_begin_parse(struct answer *answer, bool counts_text)
 	json_init(&answer->scan, usage_keys(answer->keys), &answer->sink);
 }
 
-/* True if the event told a count of output, or what is billed in place of one. */
+/* True if the event contained a count of output, or what is billed instead of one. */
 bool answer_end_parse(struct answer *answer)
 {
 	const uint32_t wanted = 1u << SLOT_OUTPUT | 1u << SLOT_MILLIS;

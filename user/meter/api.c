@@ -25,7 +25,7 @@ const char *api_name(const struct api_provider *provider)
 	return provider->name;
 }
 
-/* A pattern has one star at most, which stands for one character at least. */
+/* A pattern has at most one star, which matches at least one character. */
 static bool pattern_fits(const char *pattern, const char *host)
 {
 	const char *star = strchr(pattern, '*');

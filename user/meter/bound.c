@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an answer may claim. Usage is the word of whoever answers, and one number of it may empty a budget: it
- * counts up to what the model can take and give. What is beyond is flagged. Its bytes bound nothing:
- * conversations and files are named by id, and not every provider says how much output it does not show.
+ * What an answer may claim. Usage is a claim of the server that answers, and a single number could empty a
+ * budget, so it counts only up to what the model can take and produce. Anything beyond that is flagged. Its
+ * bytes bound nothing: conversations and files are named by id, and not every provider says how much output it
+ * does not show.
  */
 #include "meter/bound.h"
 

@@ -249,7 +249,7 @@ static bool expects_usage(const struct call *call)
 	       !strstr(call->endpoint->tail, "completions");
 }
 
-/* Bedrock's InvokeModel tells counts in header fields, for models whose bodies have none as well. */
+/* Bedrock's InvokeModel gives counts in header fields, also for models whose bodies have none. */
 static void take_tokens(struct call *call, const struct http_head *head)
 {
 	static const enum slot slots[] = {
@@ -355,8 +355,8 @@ void call_feed(struct call *call, const struct http_piece *piece, uint64_t time_
 bool call_is_done(const struct call *call)
 {
 	/*
-	 * A server may refuse before it has read the whole request; and a request whose tail was
-	 * not captured need not be waited for once its usage is told.
+	 * A server may refuse before it has read the whole request; and once usage is known, there is no need
+	 * to wait for the uncaptured rest of a request.
 	 */
 	return call->answer.is_done ||
 	       (call->answer_ended &&

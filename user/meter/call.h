@@ -31,8 +31,8 @@ void call_feed(struct call *call, const struct http_piece *piece, uint64_t time_
 bool call_is_done(const struct call *call);
 
 /*
- * What the call cost. Before call_is_done() it is what is known so far: usage already sent, and an
- * estimate of the rest; call_end() tells that no more will come (the connection ended).
+ * What the call cost. Before call_is_done() this is what is known so far: usage already received, and an
+ * estimate of the rest. After call_end() nothing more will come (the connection has ended).
  */
 void call_end(struct call *call, uint64_t time_ns);
 /* After call_end(): its answer, or the wait for one, was cut short, so more of it may have come. */

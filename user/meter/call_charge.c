@@ -42,7 +42,7 @@ static void add_words(char *tier, size_t size, const char *word)
 		snprintf(tier + len, size - len, "%s%s", len ? " " : "", word);
 }
 
-/* An ARN that names no model: what is behind it only the answer tells. */
+/* An ARN without a model's name: only the answer reveals the model. */
 static bool is_opaque(const char *model)
 {
 	return strstr(model, ":application-inference-profile/") ||
@@ -64,7 +64,7 @@ static void set_model(const struct call *call, struct charge *ret)
 	redact_model(ret->model);
 }
 
-/* Jobs are known by their id: what the star of the endpoint's tail stands for. */
+/* A job is identified by its id: the segment that the star of the endpoint's tail matches. */
 static void set_job(const struct call *call, struct charge *ret)
 {
 	const char *end = call->path + strlen(call->path), *begin;
@@ -137,7 +137,7 @@ static void bound(const struct call *call, const struct prices *prices, const ch
 	/* Many texts in one call, each of which may be as long as the model takes. */
 	if (!strcmp(call_operation(call), "embeddings") || !strcmp(call_operation(call), "rerank"))
 		most.input = BOUND_TEXTS;
-	if (call->images_wanted > 4) /* "n": so many choices */
+	if (call->images_wanted > 4) /* "n": how many choices */
 		most.output *= call->images_wanted;
 	*excess += usage_bound(usage, &most);
 }
@@ -155,7 +155,7 @@ static void add_extras(const struct call *call, const struct prices *prices, con
 		struct charge part = *ret;
 
 		part.usage = extra->usage;
-		/* An image tool whose model nobody names. */
+		/* An image tool whose model is not named. */
 		if (!*model && part.usage.image_output)
 			model = IMAGE_TOOL_MODEL;
 		if (*model)
@@ -204,7 +204,7 @@ static void tier_words(const struct call *call, char *tier, size_t size)
 #define COST_TOKEN_MAX  1000000ULL
 #define COST_PIECES_MAX (100ULL * NANOS_PER_USD)
 
-/* A gateway's fee is all that was told: what is behind it is priced as any call, and the fee adds to it. */
+/* Only a gateway's fee is known: the upstream's part is priced as any other call, and the fee is added. */
 static bool upstream_is_unknown(const struct answer *answer)
 {
 	return answer->has_cost && answer->is_byok && !answer->has_upstream;
@@ -249,7 +249,7 @@ static bool is_provisioned(const struct call *call, struct charge *ret)
 	return true;
 }
 
-/* A job was begun, which its answer says: whoever asks for it later is told what it used. */
+/* The answer says that a job was started; the answer to a later request will contain its usage. */
 static bool is_pending(const struct call *call)
 {
 	const char *operation = call->endpoint->operation;

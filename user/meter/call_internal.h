@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What call.c, which reads, call_settle.c, which counts, and call_charge.c, which reckons, share; nobody else includes it. */
+/* Shared by call.c (reads), call_settle.c (counts) and call_charge.c (prices); included by them only. */
 #ifndef METER_CALL_INTERNAL_H
 #define METER_CALL_INTERNAL_H
 

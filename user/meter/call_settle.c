@@ -252,11 +252,14 @@ static void complete(const struct call *call, struct usage_slots_usage *told)
 	if ((is_operation(call, "embeddings") || is_operation(call, "rerank")) &&
 	    is_set(told, SLOT_TOTAL) && !is_set(told, SLOT_INPUT))
 		set(told, SLOT_INPUT, s[SLOT_TOTAL]);
-	/* Bedrock's reranker tells nothing: a query of up to 100 documents (aws.amazon.com/bedrock/pricing, 2026-11). */
+	/*
+	 * Bedrock's reranker reports no usage: a query of up to 100 documents (aws.amazon.com/bedrock/pricing,
+	 * 2026-11).
+	 */
 	if (is_operation(call, "rerank") && call->model_is_path && call->status == 200 &&
 	    !is_set(told, SLOT_QUERIES))
 		set(told, SLOT_QUERIES, 1);
-	/* What is spoken is audio, where its tokens are told. */
+	/* The output of speech is audio, if its tokens are reported. */
 	if (is_operation(call, "speech") && is_set(told, SLOT_OUTPUT) &&
 	    !is_set(told, SLOT_AUDIO_OUT))
 		set(told, SLOT_AUDIO_OUT, s[SLOT_OUTPUT]);
@@ -272,14 +275,14 @@ static void complete(const struct call *call, struct usage_slots_usage *told)
 		set(told, SLOT_REASONING, s[SLOT_TOTAL] - sum);
 		set(told, SLOT_OUTPUT, s[SLOT_TOTAL] - s[SLOT_INPUT]);
 	}
-	/* An Ollama that has the prompt in its cache does not count it. */
+	/* Ollama does not count a prompt that it has in its cache. */
 	if (call->answer.dialect == DIALECT_OLLAMA && is_set(told, SLOT_OUTPUT))
 		told->has |= 1u << SLOT_INPUT;
 	/* Perplexity bills a request, however much it searched, but for research. */
 	if (!strcmp(call->provider->name, "perplexity") && is_operation(call, "chat") &&
 	    !call->answer.has_cost && is_set(told, SLOT_OUTPUT) && !strstr(model, "research"))
 		set(told, SLOT_SEARCHES, 1);
-	/* Chat says nothing of the one search that it was asked for. */
+	/* Chat does not report the one search that it was asked for. */
 	if (call->searches && is_set(told, SLOT_OUTPUT) && !is_set(told, SLOT_SEARCHES))
 		set(told, SLOT_SEARCHES, 1);
 	/* A container that the request names was paid for when it was made. */
@@ -337,7 +340,7 @@ static bool has_pieces(const struct usage *usage)
 	return usage->images || usage->pages || usage->queries || usage->millis || usage->characters;
 }
 
-/* True if what was told is the last word on the call. */
+/* True if the reported usage of the call is final. */
 static bool is_settled(const struct call *call, const struct usage_slots_usage *told,
 		       const struct usage *usage)
 {
@@ -359,7 +362,7 @@ static bool is_settled(const struct call *call, const struct usage_slots_usage *
 #define AUDIO_TOKENS_PER_SECOND     10    /* of gpt-4o-transcribe */
 #define ERROR_DURATION              500
 
-/* Speech and images of which no count was told: by characters, the size of the file, the request. */
+/* Speech and images without a reported count: estimated from characters, the size of the file, or the request. */
 static bool estimate_media(const struct call *call, struct charge *ret)
 {
 	uint64_t millis;

@@ -21,7 +21,7 @@ enum charge_source {
 	CHARGE_TEXT,     /* tokens estimated from text */
 	CHARGE_SIZE,     /* tokens estimated from sizes */
 	CHARGE_FREE,     /* not billed: an error before a token, or a free endpoint */
-	CHARGE_PENDING,  /* a job was begun whose usage the answer to a later request tells */
+	CHARGE_PENDING, /* a job was started; the answer to a later request will contain its usage */
 };
 #define CHARGE_SOURCES (CHARGE_PENDING + 1)
 
@@ -58,8 +58,8 @@ struct charge {
 	char price_lacks[CHARGE_NAME_LEN]; /* what was used and has no price there; empty: nothing */
 	char tier[CHARGE_TIER_LEN]; /* words that changed the price: "batch", "flex us"; empty: none */
 	char account[CHARGE_NAME_LEN * 2]; /* "organisation/project" by header fields; either may be empty */
-	int64_t beside_nanos; /* of cost_nanos, what the ledger's classes do not tell: pieces, images */
-	char job[CHARGE_JOB_LEN]; /* the id of the work that this is the bill of, told again and again; or empty */
+	int64_t beside_nanos; /* the part of cost_nanos for what the ledger has no class for: pieces, images */
+	char job[CHARGE_JOB_LEN]; /* the id of the job that this bills, whose usage may be reported repeatedly; or empty */
 	bool is_poll; /* asked after a job, or only warmed a cache: without a bill it is no call */
 	int status;   /* HTTP status; 0: no answer */
 	enum charge_source source;

@@ -64,7 +64,7 @@ const struct endpoint endpoint_rows[] = {
 	  .operation = "transcription",
 	  .dialect = DIALECT_OPENAI,
 	  .session = SESSION_REALTIME },
-	/* Work that was begun before: whoever asks for it is told its usage. */
+	/* Jobs that were started earlier: the answer contains their usage. */
 	{ .tail = "/v1/responses/*", .operation = "chat", .dialect = DIALECT_OPENAI, .job = JOB_POLL },
 	{ .tail = "/openai/responses/*",
 	  .operation = "chat",

@@ -53,7 +53,7 @@ void text_count_feed(struct text_count *count, const uint8_t *bytes, size_t len)
 uint64_t text_count_millitokens(const struct text_count *count);
 
 /*
- * What of a request decides its input tokens, with the model's name, which tells the tokenizer:
+ * What, besides the model's name (which implies the tokenizer), determines a request's input tokens:
  * docs/facts/wire.md, "Tokenizer factors", "Tokens that are not in the text" and "Images".
  */
 struct text_request {
@@ -72,7 +72,7 @@ uint64_t estimate_text(const struct text_count *text, const char *model);
 struct estimate {
 	uint64_t input, output;
 	uint64_t input_error, output_error;
-	uint64_t input_under, output_under; /* how many fewer; estimate_sizes() alone tells */
+	uint64_t input_under, output_under; /* how many fewer; set by estimate_sizes() only */
 };
 
 /* What a factor corrects: the estimate by text of a model's input, or one by size of a host's calls. */

@@ -7,7 +7,7 @@
 
 enum part { PART_BOUNDARY, PART_HEAD, PART_VALUE, PART_NONE };
 
-/* The first line is the boundary: it stands in the content type as well, but is not needed from there. */
+/* The first line is the boundary, so it need not be taken from the content type. */
 static void take_boundary(struct form *form, uint8_t byte)
 {
 	if (!form->boundary_len) {
@@ -83,7 +83,7 @@ static void keep(struct form *form, const char *bytes, size_t len)
 /* True: the boundary behind the value was passed. */
 static bool take_value(struct form *form, uint8_t byte)
 {
-	/* It begins with CR and has no other, so that a mismatch begins anew at this byte or not at all. */
+	/* The boundary begins with CR and contains no other, so after a mismatch it can only begin at this byte. */
 	if (byte != (uint8_t)form->boundary[form->matched] && form->matched) {
 		keep(form, form->boundary, form->matched);
 		form->matched = 0;

@@ -35,13 +35,13 @@ const char *prices_origin(const struct prices *prices, size_t i);
 bool prices_day(const char *origin, int64_t *ret_s);
 size_t prices_count(const struct prices *prices);
 
-/* Prices of an entry without tier and threshold, in femto-dollars a token; what is not told is PRICE_NONE. */
+/* Prices of an entry without tier and threshold, in femto-dollars a token; missing prices are PRICE_NONE. */
 #define PRICE_NONE UINT64_MAX
 struct price_row {
 	const char *key, *family, *origin; /* as long as the prices */
 	bool is_shadowed;                  /* a later file has the same key */
 	int64_t until_s;                   /* its prices end then; 0: no end is known */
-	bool is_odd; /* a check of its ratios failed: it stands in for nothing */
+	bool is_odd; /* a check of its ratios failed: it never stands in for another model */
 	uint64_t input, output, cache_read, cache_write;
 };
 /* Entries by their keys; false past the end. */
@@ -77,8 +77,8 @@ void prices_limits(const struct prices *prices, const char *provider, const char
 void prices_apply_own(const struct prices *prices, const char *tier, struct charge *charge);
 
 /*
- * As prices_apply(), of a charge out of the ledger: its tier is known, and what its classes do not tell of the cost
- * (beside_nanos) is kept as it was.
+ * As prices_apply(), for a charge from the ledger: its tier is known, and the part of the cost without a class
+ * (beside_nanos) is kept.
  */
 void prices_apply_again(const struct prices *prices, struct charge *charge);
 

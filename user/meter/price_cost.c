@@ -82,7 +82,7 @@ static uint32_t tier_permille(const struct price_entry *entry, enum rate_tier ti
 	return strncmp(entry->provider, "bedrock", 7) ? PERMILLE : 1750;
 }
 
-/* The price of a kind over the tier's ratio, which that of input or output tells where they are told. */
+/* The price of a kind times the tier's ratio, which is taken from the tier's price of input or output if given. */
 static uint64_t scaled(const struct prices *prices, const struct price_entry *entry,
 		       enum rate_kind kind, enum rate_tier tier, uint64_t prompt, uint64_t normal)
 {
@@ -98,8 +98,8 @@ static uint64_t scaled(const struct prices *prices, const struct price_entry *en
 }
 
 /*
- * The price of a kind as the entry has it: in its tier and over its threshold; where the two are
- * not told together, the dearer of them.
+ * The price of a kind as the entry gives it, for its tier and above its threshold; without a price for both
+ * together, the dearer of the two.
  */
 static bool told_price(const struct prices *prices, const struct price_entry *entry,
 		       enum rate_kind kind, enum rate_tier tier, uint64_t prompt, uint64_t *ret)
@@ -124,7 +124,7 @@ static bool told_price(const struct prices *prices, const struct price_entry *en
 
 struct token_prices {
 	uint64_t femtos[RATE_TOKEN_KINDS];
-	bool told[RATE_TOKEN_KINDS]; /* or follow by a rule from what is */
+	bool told[RATE_TOKEN_KINDS]; /* given, or derived from one that is */
 };
 
 static void follow(struct token_prices *to, enum rate_kind kind, enum rate_kind from, bool is_rule)
@@ -135,12 +135,12 @@ static void follow(struct token_prices *to, enum rate_kind kind, enum rate_kind 
 	to->told[kind] = is_rule && to->told[from];
 }
 
-/* Prices of all kinds of tokens; what is not told follows from what is. */
+/* Prices of all kinds of tokens; missing ones are derived from those given. */
 static void all_prices(const struct prices *prices, const struct price_entry *entry,
 		       enum rate_tier tier, uint64_t prompt, struct token_prices *ret)
 {
 	bool is_claude = strstr(entry->key, "claude");
-	/* Text and audio cost the same at Gemini where no price of audio stands, at OpenAI never. */
+	/* If no price of audio is given, audio costs as much as text at Gemini; at OpenAI it never does. */
 	bool is_openai = !strncmp(entry->provider, "openai", 6) ||
 			 !strncmp(entry->provider, "azure", 5);
 	uint64_t *r = ret->femtos;
@@ -294,7 +294,7 @@ static struct usage billed_usage(const struct price_entry *entry, const struct t
 		return u;
 	}
 	u.characters = 0;
-	/* An image model that does not say which tokens are the image's made nothing else. */
+	/* If an image model does not say which tokens are the image's, all of them are. */
 	if (entry->is_image && !u.image_output && p->told[RATE_IMAGE_OUT]) {
 		u.image_output = shown;
 		u.output -= shown;
@@ -325,7 +325,7 @@ static void add_pieces(struct bill *bill, const struct prices *prices,
 		    told[RATE_IMAGE_MADE] ? r[RATE_IMAGE_MADE] : r[RATE_IMAGE_SHOWN], "images");
 	if (!told[RATE_SECOND_IN] && told[RATE_SECOND_OUT])
 		second = RATE_SECOND_OUT;
-	/* A duration stands beside tokens where those are what is billed. */
+	/* If a duration is given beside tokens, the tokens are billed. */
 	if (told[second] || !bill->is_priced)
 		add(bill, u->millis, told[second], r[second] / 1000, "seconds");
 	add(bill, u->pages, told[RATE_PAGE], r[RATE_PAGE], "pages");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What there is to be told of price files and their entries. */
+/* Descriptions of price files and their entries. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -54,11 +54,11 @@ struct price_entry {
 	char *key;
 	uint32_t first, count;               /* of rates[] */
 	uint32_t load;                       /* which file; a later one wins */
-	uint64_t search_femtos[CONTEXTS];    /* a web search, by how much it reads; 0: not told */
-	uint32_t max_input, max_output;      /* tokens of a call; 0: not told */
+	uint64_t search_femtos[CONTEXTS];    /* a web search, by how much it reads; 0: not given */
+	uint32_t max_input, max_output;      /* tokens of a call; 0: not given */
 	uint32_t us_permille, fast_permille; /* multipliers; 0: none */
 	int64_t until_s;        /* its prices hold before that; 0: no end is known ... */
-	uint32_t then_permille; /* ... and then so many times as much */
+	uint32_t then_permille; /* ... and then this many times as much */
 	uint32_t eu_host_permille, us_host_permille;
 	bool is_chat, is_image, is_rerank; /* its mode */
 	bool is_odd;                       /* price_check() has found a price that can not be */
@@ -105,7 +105,7 @@ struct price_terms {
 struct price_terms price_terms_parse(const char *words);
 /* Those words that are known, which price_terms_parse() takes back; nothing that came with a request. */
 void price_terms_words(const struct price_terms *terms, char ret[CHARGE_TIER_LEN]);
-/* "low", "medium", "high"; of another word the one that is taken where none is told. */
+/* "low", "medium", "high"; any other word counts as the default. */
 enum search_context price_context(const char *word);
 /*
  * Sets budget_nanos, under_nanos and over_nanos (all as 0 before) by this entry and these words; error_nanos too
@@ -114,14 +114,17 @@ enum search_context price_context(const char *word);
  */
 bool price_cost(const struct prices *prices, const struct price_entry *entry,
 		const struct price_terms *terms, struct charge *charge, const char **ret_lacks);
-/* The same, with price_key and price_origin, by what stands in for a model without a price. */
+/* The same, with price_key and price_origin, for the model that stands in for one without a price. */
 void price_stand_in(const struct prices *prices, const char *tier, struct charge *charge);
-/* May it stand in for others? Files have rows that are wrong by a thousand, and models that nobody uses by default. */
+/*
+ * Whether it may stand in for others. Files have rows that are wrong by a factor of a thousand, and models that
+ * are never used by default.
+ */
 bool price_is_sane(const struct prices *prices, const struct price_entry *entry);
-/* The rate of a kind in a tier for a prompt of so many tokens; NULL: the entry has none. */
+/* The rate of a kind in a tier for a prompt of this many tokens; NULL: the entry has none. */
 const struct rate *price_rate(const struct prices *prices, const struct price_entry *entry,
 			      enum rate_kind kind, enum rate_tier tier, uint64_t prompt);
-/* The price of a kind alone, without tier or threshold; false: not told. */
+/* The plain price of a kind, without tier or threshold; false: not given. */
 bool price_base(const struct prices *prices, const struct price_entry *entry, enum rate_kind kind,
 		enum rate_tier tier, uint64_t *ret);
 /*

@@ -15,10 +15,10 @@ enum dialect {
 	DIALECT_BEDROCK, /* Converse */
 	DIALECT_DEEPGRAM,
 	DIALECT_OLLAMA, /* its own; its OpenAI paths speak OpenAI's */
-	DIALECT_ANY, /* the answer's keys tell which of the above: Bedrock's invoke, rawPredict */
+	DIALECT_ANY, /* one of the above, known from the answer's keys: Bedrock's invoke, rawPredict */
 };
 
-/* What a GET tells: work that was asked for before, by another call. */
+/* What a GET returns: the result of a job that another call has started. */
 enum job {
 	JOB_NONE,
 	JOB_POLL,    /* the answer is of a job, done or not; its id is the path's last segment */
@@ -34,7 +34,7 @@ enum unit { UNIT_NONE, UNIT_SESSION, UNIT_FILE_SEARCH };
 enum session_kind {
 	SESSION_NONE,
 	SESSION_RESPONSES, /* a message asks, events answer */
-	SESSION_REALTIME,  /* the server begins a response, whoever wanted it */
+	SESSION_REALTIME,  /* the server begins a response by itself */
 	SESSION_LIVE,      /* Gemini: one turn after another */
 };
 
