@@ -311,6 +311,7 @@ static void print_ledger(struct ledger *ledger, const char *dir, const char *why
 		printf("  %s/" LEDGER_FILE ", kept by pid %lld\n", dir, metering->pid);
 	else
 		printf("  %s/" LEDGER_FILE "; no daemon is running: nothing is metered\n", dir);
+	metering_print_faults(metering, stdout);
 }
 
 static int print_json(const struct feature features[FEATURES], const struct scan *scan,

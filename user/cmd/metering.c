@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -39,6 +40,25 @@ static void look_for_pins(const char *dir, struct metering *metering)
 	metering->knows_pins = metering->has_pins || errno == ENOENT;
 }
 
+/* Less than a transaction needs. */
+#define ROOM_MIN (256 * 1024)
+
+static void look_for_faults(struct ledger *ledger, const char *dir, struct metering *metering)
+{
+	_cleanup_free_ char *text = ledger ? ledger_get(ledger, "damage") : NULL;
+	json_t *damage = text ? json_loads(text, 0, NULL) : NULL;
+	const char *when = json_string_value(json_object_get(damage, "time"));
+	const char *aside = json_string_value(json_object_get(damage, "aside"));
+	struct statvfs fs;
+
+	metering->is_full = statvfs(dir, &fs) == 0 && fs.f_bavail * fs.f_frsize < ROOM_MIN;
+	if (when && aside)
+		snprintf(metering->damage, sizeof(metering->damage),
+			 "SPEND BEFORE %s IS NOT KNOWN IN FULL: the ledger was damaged, and is %s",
+			 when, aside);
+	json_decref(damage);
+}
+
 void metering_read(struct ledger *ledger, const char *dir, struct gaps_time now,
 		   struct metering *ret)
 {
@@ -51,6 +71,7 @@ void metering_read(struct ledger *ledger, const char *dir, struct gaps_time now,
 		.pid = pid_of(ledger),
 	};
 	look_for_pins(dir, ret);
+	look_for_faults(ledger, dir, ret);
 	if (ledger)
 		(void)gaps_read(ledger, 0, now.wall_us, ret->life, on_gap, ret);
 }
@@ -85,6 +106,16 @@ void metering_print(const struct metering *metering, FILE *out)
 		metering->has_pins ? "Its gates are pinned (on-daemon-loss: hold): what was refused "
 				     "stays refused. `aigress override open --all` opens them." :
 				     "No gate is pinned: nothing is refused or paced.");
+}
+
+void metering_print_faults(const struct metering *metering, FILE *out)
+{
+	if (metering->is_full)
+		fprintf(out,
+			"THE LEDGER'S DISK IS FULL: what is not written waits in aigress, which goes on "
+			"enforcing, and is not shown here.\n");
+	if (*metering->damage)
+		fprintf(out, "%s\n", metering->damage);
 }
 
 static void count(void *arg, const struct gap *gap)

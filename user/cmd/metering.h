@@ -18,6 +18,8 @@ struct metering {
 	bool has_pins;    /* gates outlived it */
 	int64_t since_us; /* nobody measures since then; 0: not known */
 	long long pid;
+	bool is_full;     /* the file system of the ledger */
+	char damage[256]; /* when the ledger was damaged, and what became of it; empty: never */
 };
 
 /* `ledger` may be NULL: then only what the directory says is known. */
@@ -29,6 +31,9 @@ void metering_read(struct ledger *ledger, const char *dir, struct gaps_time now,
  */
 #define METERING_LINES 3
 void metering_print(const struct metering *metering, FILE *out);
+
+/* A line if the ledger's disk is full, and one if it was damaged: what is not shown. */
+void metering_print_faults(const struct metering *metering, FILE *out);
 
 /*
  * An empty line and "no meter 2026-11-30T21:39:00Z to ... (1 min 2 s)" for each gap between since_us and until_us,

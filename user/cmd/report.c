@@ -244,6 +244,7 @@ static int print(struct ledger *ledger, struct options *options)
 
 	metering_read(ledger, options->state, gaps_now(), &metering);
 	report->metering = &metering;
+	metering_print_faults(&metering, stderr);
 	/* CSV is rows alone: what is to be known of them goes beside it. */
 	if (report->format == REPORT_CSV)
 		say_beside(ledger, report);

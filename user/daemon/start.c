@@ -25,6 +25,7 @@
 #include "daemon/resolve.h"
 #include "daemon/restore.h"
 #include "daemon/snapshot.h"
+#include "daemon/sound_ledger.h"
 #include "daemon/timers.h"
 #include "enforce/waiters.h"
 #include "enforce/watchdog.h"
@@ -108,7 +109,7 @@ static enum daemon_end start_who(struct daemon *daemon)
 static enum daemon_end start_ledger(struct daemon *daemon)
 {
 	char *sentence = NULL;
-	int err = ledger_open(&daemon->ledger, daemon->options.state, true, &sentence);
+	int err = sound_ledger(&daemon->ledger, daemon->options.state, &sentence);
 
 	if (err) {
 		say(daemon->options.state, err, sentence);

@@ -38,6 +38,7 @@ struct timers {
 	uint64_t unread_ns;   /* when unread flows were last charged between two sweeps */
 	int64_t prune_us;     /* wall clock: no pruning before */
 	int64_t price_us;     /* likewise: no word on old prices */
+	int commit_err;       /* of the last commit */
 };
 
 void timers_commit_soon(struct timers *timers)
@@ -80,9 +81,14 @@ static void on_commit(void *arg)
 	if (err == -EBUSY)
 		return timers_commit_soon(timers);
 	observers_committed(daemon->observers, err);
+	if (err && err != timers->commit_err)
+		log_error("the ledger cannot be written: %s. Budgets go on from memory, calls and "
+			  "actions wait there, and are lost if aigress ends before there is room",
+			  strerror(-err));
+	else if (!err && timers->commit_err)
+		log_info("the ledger is written again, with what has waited");
+	timers->commit_err = err;
 	if (err) {
-		log_debug("the ledger cannot be written (%s), %lu calls wait", strerror(-err),
-			  ledger_pending(daemon->ledger));
 		(void)loop_arm(timers->commit, NS_PER_S);
 	} else {
 		shared_commit(daemon->shared);

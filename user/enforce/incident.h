@@ -31,6 +31,7 @@ struct applied {
 	char *name;      /* "process 12 (python3)" */
 	bool is_void;    /* protected or rehearsed: nothing is done to it */
 	bool holds;      /* a gate, a stop or a freeze, by the step's action */
+	bool is_listed;  /* in the ledger, as stopped or frozen */
 	bool is_soft;    /* a gate without a reset, for what calls in flight will cost */
 	bool is_hard;    /* a gate that stops live connections, and will as long as it holds */
 	int error;       /* of the last try to hold */

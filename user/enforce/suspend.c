@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stop and freeze. A target is written to the ledger before it is stopped: the next daemon resumes
- * what this one could not.
+ * Stop and freeze. A target is written to the ledger before it is stopped, if it can be: the next daemon
+ * resumes what this one and its watchdog could not.
  */
 #include <errno.h>
 #include <signal.h>
@@ -53,14 +53,16 @@ static int pull(const struct enforcer_ops *actuators, const struct halted *halte
 static int suspend(struct enforcer *enforcer, struct applied *applied)
 {
 	struct halted halted = halted_of(applied);
-	int err = applied->holds || !enforcer->ledger ? 0 : halted_add(enforcer->ledger, &halted);
+	int err;
 
-	if (!err)
-		err = pull(&enforcer->actuators, &halted, applied->target.id, true);
+	/* A disk that is full lets nobody go on; the watchdog knows of it in any case. Tried again each time. */
+	if (!applied->is_listed && enforcer->ledger)
+		applied->is_listed = !halted_add(enforcer->ledger, &halted);
+	err = pull(&enforcer->actuators, &halted, applied->target.id, true);
 	if (!err)
 		err = hold_take(enforcer, applied);
-	if (err && !applied->holds && enforcer->ledger)
-		(void)halted_drop(enforcer->ledger, &halted);
+	if (err && !applied->holds && applied->is_listed)
+		applied->is_listed = halted_drop(enforcer->ledger, &halted) != 0;
 	return err;
 }
 
