@@ -77,7 +77,7 @@ def test_what_is_sent_as_a_name_is_no_way_around(stage, new_daemon):
     stage.client(drive.command("curl", work), cgroup).wait(30)
     lab.wait(lambda: daemon.report("cgroup,model"), 20, daemon.said)
     assert daemon.stop() == 0
-    for marker in (PROMPT, KEY, "\u202e".encode(), b"\x1b"):
+    for marker in (PROMPT, KEY, "\u202e".encode(), b"liated\x1b"):
         assert not holds(daemon.state, marker), marker
     assert holds(daemon.state, b"\\xe2\\x80\\xaeliated")
 

@@ -94,9 +94,14 @@ static void set_job(const struct call *call, struct charge *ret)
 /* Whose bill it is: the answer says it for certain, a request asks for it. */
 static void set_account(const struct call *call, struct charge *ret)
 {
-	if (*call->organisation || *call->project)
-		snprintf(ret->account, sizeof(ret->account), "%.*s/%.*s", CHARGE_NAME_LEN - 1,
-			 call->organisation, CHARGE_NAME_LEN - 1, call->project);
+	char organisation[HTTP_ACCOUNT_LEN], project[HTTP_ACCOUNT_LEN];
+
+	memcpy(organisation, call->organisation, sizeof(organisation));
+	memcpy(project, call->project, sizeof(project));
+	redact_model(organisation);
+	redact_model(project);
+	if (*organisation || *project)
+		snprintf(ret->account, sizeof(ret->account), "%s/%s", organisation, project);
 }
 
 static void fill(const struct call *call, struct charge *ret)

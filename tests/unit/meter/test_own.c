@@ -44,10 +44,28 @@ static void a_server_of_ones_own_costs_what_its_operator_says(void **state)
 		CHARGE_PROVIDER, 2100000);
 }
 
+/* Whose bill it is, by header fields; a key that was sent in their place is none. */
+static void an_account_is_no_key(void **state)
+{
+	static const char answer[] = "{\"model\":\"gpt-4o\",\"usage\":{\"prompt_tokens\":1,"
+				     "\"completion_tokens\":1}}";
+	struct charge charge = ASK(
+		"api.openai.com", "/v1/chat/completions", "{\"model\":\"gpt-4o\"}", answer, JSON,
+		.fields = { { "openai-organization", "acme" }, { "openai-project", "proj_a1B2" } });
+
+	assert_string_equal(charge.account, "acme/proj_a1B2");
+	charge = ASK("api.openai.com", "/v1/chat/completions", "{\"model\":\"gpt-4o\"}", answer,
+		     JSON,
+		     .fields = { { "openai-organization", "sk-proj-abcdef" },
+				 { "openai-project", "a b\x1b" } });
+	assert_string_equal(charge.account, "*/");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_server_of_ones_own_costs_what_its_operator_says),
+		cmocka_unit_test(an_account_is_no_key),
 	};
 
 	return cmocka_run_group_tests_name("own", tests, setup, teardown);
