@@ -9,7 +9,7 @@
 
 #include "emit.h"
 
-/* How many gates there are, set by user space. If 0, no packet pays for a look-up. */
+/* How many gates there are, set by user space. While it is 0, no packet costs a look-up. */
 extern __u32 gates_live;
 
 /* What arrives at a gate, which may be shut for one of these and open for another. */

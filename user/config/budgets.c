@@ -267,9 +267,10 @@ static int read_spike(struct config_reader *reader, yaml_node_t *node, const str
 
 	if (config_spike_of(node, &permille, &ns) < 0 || permille < 1500 || permille > 1000000 ||
 	    ns < 3600 * 1000000000ULL || ns > 366 * DAY_NS)
-		return config_fail_value(reader, node,
-					 "is not so many times of a past; give one as 8x of 24h, from "
-					 "1.5x to 1000x, of 1h to 366d");
+		return config_fail_value(
+			reader, node,
+			"is not a multiple of a past rate; give one as 8x of 24h, from "
+			"1.5x to 1000x, of 1h to 366d");
 	budget->spike_permille = (uint32_t)permille;
 	budget->window = POLICY_ROLLING;
 	budget->window_us = (int64_t)(ns / 1000);

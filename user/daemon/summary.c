@@ -19,7 +19,7 @@ static void write_mode(const struct daemon *daemon, FILE *out)
 		daemon->options.version ? daemon->options.version : "", daemon->node,
 		!config->rules.n_budgets ? "watching, nothing is limited" :
 		config->rules.enforce    ? "ENFORCING" :
-					   "rehearsing, nobody is touched (enforce: false)",
+					   "rehearsing, no action is carried out (enforce: false)",
 		daemon->options.config ? daemon->options.config : "no configuration");
 }
 

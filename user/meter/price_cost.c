@@ -325,7 +325,10 @@ static void add_pieces(struct bill *bill, const struct prices *prices,
 		    told[RATE_IMAGE_MADE] ? r[RATE_IMAGE_MADE] : r[RATE_IMAGE_SHOWN], "images");
 	if (!told[RATE_SECOND_IN] && told[RATE_SECOND_OUT])
 		second = RATE_SECOND_OUT;
-	/* If a duration is given beside tokens, the tokens are billed. */
+	/*
+	 * Some answers give a duration although tokens are billed, so it counts only if it has a price or
+	 * nothing else has.
+	 */
 	if (told[second] || !bill->is_priced)
 		add(bill, u->millis, told[second], r[second] / 1000, "seconds");
 	add(bill, u->pages, told[RATE_PAGE], r[RATE_PAGE], "pages");

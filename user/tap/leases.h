@@ -3,7 +3,7 @@
  * Keeps gates shut while the loop is late. A gate is a lease that the loop renews, so that a daemon that
  * died holds nobody; but whatever keeps the loop busy for longer than a lease, be it a tenant's file or a
  * disk, opened every gate. A thread renews them meanwhile: only while a gate is shut, only while the
- * loop is busy, and not beyond LEASES_PATIENCE_NS, for a daemon that hangs is to hold nobody for ever.
+ * loop is busy, and not beyond LEASES_PATIENCE_NS, because a daemon that hangs must not hold requests for ever.
  */
 #ifndef TAP_LEASES_H
 #define TAP_LEASES_H

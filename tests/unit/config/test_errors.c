@@ -160,7 +160,7 @@ static const struct {
 	  "f:5: budgets[0].match.label: \"a\" stands here "
 	  "twice, first in line 5; take one away" },
 	{ BUDGET("    spike: 8 of 24h"),
-	  "f:5: budgets[0].spike: \"8 of 24h\" is not so many times of a past; "
+	  "f:5: budgets[0].spike: \"8 of 24h\" is not a multiple of a past rate; "
 	  "give one as 8x of 24h, from 1.5x to 1000x, of 1h to 366d" },
 	{ BUDGET("    floor: 5 USD"),
 	  "f:5: budgets[0].floor: \"5 USD\" is not a rate above 0; give one as "
