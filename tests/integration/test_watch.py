@@ -149,8 +149,7 @@ def test_the_page_draws_hostile_names_as_text(scene, spent, tmp_path):
     page, log = watch.browse(f"http://127.0.0.1:{port}/", tmp_path, "--dump-dom")
     assert "USD/h · ! aigress</title>" in page, page[:2000]     # drawn, by data of the daemon
     assert "pwned" not in page[:page.index("</title>")]
-    # Of a model's name only what such names have is kept; a cgroup's is shown as it is.
-    assert "&lt;b onmouseover" in page and "<img src" not in page and "onerror" not in page
+    assert "&lt;img src=x onerror=" in page and "<img src=\"x\"" not in page and "<img src=x" not in page
     assert "<b onmouseover" not in page and "<script>document" not in page
     assert os.path.basename(runaway.path) in page and "refuse" in page
     assert "Content Security Policy" not in log and "Refused to" not in log, log
