@@ -4,6 +4,17 @@
 #include "meter/provider.h"
 
 #define VPCE(region) "*.bedrock-runtime." region ".vpce.amazonaws.com"
+#define PLAN(maker, host)                                                                        \
+	{                                                                                        \
+		.name = maker, .family = "anthropic", .is_subscription = true, .hosts = { host } \
+	}
+#define AS_OPENROUTER(maker, host)                                                 \
+	{                                                                          \
+		.name = maker, .always_tells_usage = true, .family = "openrouter", \
+		.prefixes = { "openrouter/" }, .hosts = {                          \
+			host                                                       \
+		}                                                                  \
+	}
 
 const struct api_provider provider_rows[] = {
 	{ .name = "anthropic",
@@ -373,6 +384,26 @@ const struct api_provider provider_rows[] = {
 	  .is_subscription = true,
 	  .event_is_token = true,
 	  .hosts = { "api.githubcopilot.com", "*.githubcopilot.com" } },
+	/* Agents' own gateways, billed by use, and plans: docs/facts/wire.md, "Agents". */
+	{ .name = "opencode",
+	  .always_tells_usage = true,
+	  .family = "anthropic",
+	  .prefixes = { "", "openrouter/" },
+	  .hosts = { "opencode.ai" } },
+	AS_OPENROUTER("kilo", "api.kilo.ai"),
+	AS_OPENROUTER("cline", "api.cline.bot"),
+	PLAN("factory", "api.factory.ai"),
+	PLAN("amp", "ampcode.com"),
+	PLAN("cursor", "api2.cursor.sh"),
+	PLAN("windsurf", "server.codeium.com"),
+	/* Gemini's agents by a Google account. */
+	{ .name = "gcp.gemini",
+	  .alias = "code_assist",
+	  .family = "gemini",
+	  .endpoints = endpoint_google,
+	  .prefixes = { "gemini/" },
+	  .is_subscription = true,
+	  .hosts = { "cloudcode-pa.googleapis.com" } },
 	{ .name = "ollama",
 	  .family = "ollama",
 	  .prefixes = { "ollama/" },
