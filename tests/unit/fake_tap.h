@@ -40,7 +40,8 @@ struct tap {
 	uint32_t released; /* the last process that tap_defer_end() was called for */
 	uint64_t woken;    /* the last socket that tap_defer_wake() was */
 	size_t n_released;
-	int look_fd; /* tap_mappings() waits until it can be read; 0: does not */
+	int look_fd;        /* tap_mappings() waits until it can be read; 0: does not ... */
+	bool looks_one_way; /* ... where it is asked for all processes alone */
 	uint64_t conn_bytes;
 	int conn_err;
 	void (*attached)(struct tap *tap, pid_t pid);
@@ -68,7 +69,7 @@ int tap_mappings(struct tap *tap, uint32_t tgid,
 {
 	eventfd_t n;
 
-	if (tap->look_fd)
+	if (tap->look_fd && !(tap->looks_one_way && tgid))
 		(void)eventfd_read(tap->look_fd, &n);
 	tap->n_mappings++;
 	if (tap->mappings_err)

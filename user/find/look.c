@@ -224,7 +224,8 @@ static void run_mappings(struct deadline_work *arg)
 		work->err = err;
 }
 
-int look_mappings(struct look *look, uint32_t tgid, struct look_mappings *ret)
+/* One walk over a process's mappings, or (0) over all. 0 or -errno. */
+static int walk_mappings(struct look *look, uint32_t tgid, struct look_mappings *ret)
 {
 	struct mappings_work *work = calloc(1, sizeof(*work));
 	int err;
@@ -244,6 +245,49 @@ int look_mappings(struct look *look, uint32_t tgid, struct look_mappings *ret)
 		work->found.rows = NULL;
 	}
 	free_mappings(&work->work);
+	return err;
+}
+
+struct each {
+	struct look *look;
+	struct look_mappings *all;
+	int err;
+};
+
+static void add_process(void *arg, uint32_t tgid)
+{
+	struct each *each = arg;
+	struct look_mappings one;
+	struct tap_mapping *rows;
+
+	if (each->err || walk_mappings(each->look, tgid, &one))
+		return;
+	rows = one.n ? reallocarray(each->all->rows, each->all->n + one.n, sizeof(*rows)) : NULL;
+	if (rows) {
+		memcpy(rows + each->all->n, one.rows, one.n * sizeof(*rows));
+		each->all->rows = rows;
+		each->all->n += one.n;
+	} else if (one.n) {
+		each->err = -ENOMEM;
+	}
+	free(one.rows);
+}
+
+int look_mappings(struct look *look, uint32_t tgid, struct look_mappings *ret)
+{
+	struct each each = { .look = look, .all = ret };
+	int err = walk_mappings(look, tgid, ret);
+
+	if (tgid || err != -ETIMEDOUT)
+		return err;
+	/* Some process among all of them gets the walk stuck: one by one, it is only that one. */
+	err = procs_each(add_process, &each);
+	if (!err)
+		err = each.err;
+	if (err) {
+		free(ret->rows);
+		*ret = (struct look_mappings){ 0 };
+	}
 	return err;
 }
 

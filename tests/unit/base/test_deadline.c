@@ -59,7 +59,7 @@ static void runs(struct deadline *deadline)
 
 static void expect_freed(unsigned n)
 {
-	for (int i = 0; i < 2000 && __atomic_load_n(&n_freed, __ATOMIC_SEQ_CST) < n; i++)
+	for (int i = 0; i < 10000 && __atomic_load_n(&n_freed, __ATOMIC_SEQ_CST) < n; i++)
 		poll(NULL, 0, 1);
 	assert_int_equal(__atomic_load_n(&n_freed, __ATOMIC_SEQ_CST), n);
 }
@@ -78,7 +78,8 @@ static void expect_left(struct deadline *deadline, size_t left)
 static int begin(void **state)
 {
 	n_ran = n_freed = 0;
-	*state = deadline_new(20 * NS_PER_MS, 200 * NS_PER_MS);
+	/* a machine that is busy keeps a thread from its processor for some tenths of a second */
+	*state = deadline_new(300 * NS_PER_MS, 600 * NS_PER_MS);
 	return *state ? 0 : -1;
 }
 
@@ -101,12 +102,12 @@ static void what_computes_may_take_its_time(void **state)
 {
 	struct job *job = job_new(-1);
 
-	job->busy_ns = 80 * NS_PER_MS; /* longer than it may stand still */
+	job->busy_ns = 450 * NS_PER_MS; /* longer than it may stand still */
 	assert_int_equal(deadline_run(*state, &job->work), 0);
 	free(job);
 	/* but not for ever */
 	job = job_new(-1);
-	job->busy_ns = NS_PER_S;
+	job->busy_ns = 2 * NS_PER_S;
 	assert_int_equal(deadline_run(*state, &job->work), -ETIMEDOUT);
 	expect_freed(1);
 }
@@ -133,17 +134,22 @@ static void what_blocks_is_left_behind(void **state)
 
 static void no_more_are_left_behind_than_there_may_be(void **state)
 {
-	struct deadline *deadline = *state;
-	int gate = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
+	struct deadline *deadline = deadline_new(20 * NS_PER_MS, 20 * NS_PER_MS);
+	int gate = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE), err;
+	struct deadline_stats stats;
+	unsigned n = 0;
 
-	for (int i = 0; i < DEADLINE_LEFT_MAX; i++)
-		assert_int_equal(deadline_run(deadline, &job_new(gate)->work), -ETIMEDOUT);
-	assert_int_equal(deadline_run(deadline, &job_new(-1)->work), -EBUSY);
-	assert_int_equal(n_freed, 1);
+	/* on a busy machine one may be given up before a thread took it; it is not left behind */
+	while ((err = deadline_run(deadline, &job_new(gate)->work)) == -ETIMEDOUT)
+		assert_true(n++ < 10 * DEADLINE_LEFT_MAX);
+	assert_int_equal(err, -EBUSY);
+	assert_true(n >= DEADLINE_LEFT_MAX);
+	deadline_stats(deadline, &stats);
+	assert_int_equal(stats.left, DEADLINE_LEFT_MAX);
 	assert_int_equal(eventfd_write(gate, DEADLINE_LEFT_MAX), 0);
-	expect_freed(1 + DEADLINE_LEFT_MAX);
+	expect_freed(n + 1);
 	expect_left(deadline, 0);
-	runs(deadline);
+	deadline_free(deadline);
 	close(gate);
 }
 

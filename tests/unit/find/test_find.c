@@ -143,6 +143,24 @@ static void without_news_a_look_finds_them(void **state)
 	assert_int_equal(fake_probes(&world->tap, 0), 0);
 }
 
+/* A process among all of them that keeps a walk over all of them: the others are looked at one by one. */
+static void one_that_is_stuck_hides_no_other(void **state)
+{
+	struct world *world = *state;
+	uint32_t client;
+
+	start(world, FIND_EVERYONE);
+	client = fake_client(&world->tap, library, "/dev/null");
+	world->tap.look_fd = eventfd(0, EFD_CLOEXEC);
+	world->tap.looks_one_way = true;
+	assert_int_equal(find_scan(world->find), 0);
+	assert_int_equal(find_reach_of(world->find, client), FIND_PROBED);
+	assert_int_equal(eventfd_write(world->tap.look_fd, 1), 0);
+	usleep(20000); /* the walk that was left behind has what it needs */
+	close(world->tap.look_fd);
+	world->tap.look_fd = 0;
+}
+
 static void who_wants_none_gets_none(void **state)
 {
 	struct world *world = *state;
@@ -168,6 +186,7 @@ int main(void)
 		WORLD(a_file_that_holds_nothing_is_not_asked_for_again),
 		WORLD(after_lost_news_who_is_known_is_looked_at),
 		WORLD(without_news_a_look_finds_them),
+		WORLD(one_that_is_stuck_hides_no_other),
 		WORLD(who_wants_none_gets_none),
 	};
 
