@@ -2,8 +2,11 @@
 #include "base/deadline.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/thread.h"
@@ -14,7 +17,8 @@
  */
 struct shared {
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	pthread_cond_t changed;     /* there is work, or another turn */
+	int over;                   /* an eventfd: work is done, or was called off */
 	struct deadline_work *work; /* to be run, or running; NULL: none */
 	bool is_taken;              /* a thread runs it */
 	bool is_done;               /* it ran to its end */
@@ -46,6 +50,7 @@ static void leave(struct shared *shared)
 	pthread_mutex_unlock(&shared->lock);
 	if (!is_last)
 		return;
+	close(shared->over);
 	pthread_cond_destroy(&shared->changed);
 	pthread_mutex_destroy(&shared->lock);
 	free(shared);
@@ -63,7 +68,7 @@ static bool run_one(struct shared *shared, uint64_t turn)
 	if (shared->turn == turn) {
 		shared->is_done = true;
 		shared->work = NULL;
-		pthread_cond_broadcast(&shared->changed);
+		(void)eventfd_write(shared->over, 1);
 		return true;
 	}
 	shared->left--;
@@ -94,18 +99,16 @@ struct deadline *deadline_new(uint64_t stall_ns, uint64_t wait_ns)
 {
 	struct deadline *deadline = calloc(1, sizeof(*deadline));
 	struct shared *shared = calloc(1, sizeof(*shared));
-	pthread_condattr_t attr;
 
-	if (!deadline || !shared) {
+	if (shared)
+		shared->over = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!deadline || !shared || shared->over < 0) {
 		free(deadline);
 		free(shared);
 		return NULL;
 	}
 	pthread_mutex_init(&shared->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&shared->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&shared->changed, NULL);
 	shared->users = 1;
 	*deadline = (struct deadline){ .shared = shared, .stall_ns = stall_ns, .wait_ns = wait_ns };
 	return deadline;
@@ -155,15 +158,23 @@ static uint64_t used_ns(const struct deadline *deadline)
 	return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
 }
 
-/* The lock is held. Waits for the work's end until then. */
-static void wait_until(struct shared *shared, uint64_t ns)
+/*
+ * The lock is held. Waits for the work's end, no longer than so. By poll(), whose time is relative: what shifts
+ * a program's clock for a test shifts the end of a timed wait on a condition with it.
+ */
+static void wait_for(struct shared *shared, uint64_t ns)
 {
-	const struct timespec until = { .tv_sec = (time_t)(ns / NS_PER_S),
-					.tv_nsec = (long)(ns % NS_PER_S) };
-	int err = 0;
+	struct pollfd over = { .fd = shared->over, .events = POLLIN };
+	uint64_t end = clock_mono_ns() + ns, now = end - ns;
+	eventfd_t n;
 
-	while (!shared->is_done && !shared->is_cancelled && !err)
-		err = pthread_cond_timedwait(&shared->changed, &shared->lock, &until);
+	while (!shared->is_done && !shared->is_cancelled && now < end) {
+		pthread_mutex_unlock(&shared->lock);
+		if (poll(&over, 1, (int)((end - now + NS_PER_MS - 1) / NS_PER_MS)) > 0)
+			(void)eventfd_read(shared->over, &n);
+		pthread_mutex_lock(&shared->lock);
+		now = clock_mono_ns();
+	}
 }
 
 /* The lock is held. Until the work is done, or is to be given up: 0 or -errno. */
@@ -174,7 +185,7 @@ static int wait_done(struct deadline *deadline)
 
 	do {
 		before = used;
-		wait_until(shared, now + deadline->stall_ns);
+		wait_for(shared, deadline->stall_ns);
 		now = clock_mono_ns();
 		if (shared->is_done)
 			return 0;
@@ -237,7 +248,7 @@ void deadline_cancel(struct deadline *deadline)
 {
 	pthread_mutex_lock(&deadline->shared->lock);
 	deadline->shared->is_cancelled = true;
-	pthread_cond_broadcast(&deadline->shared->changed);
+	(void)eventfd_write(deadline->shared->over, 1);
 	pthread_mutex_unlock(&deadline->shared->lock);
 }
 

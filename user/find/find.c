@@ -88,7 +88,7 @@ static void do_task(struct find *find, const struct lanes_task *task)
 	}
 	took = clock_mono_ns() - began;
 	lanes_charge(find->lanes, took);
-	if (task->kind != LANES_GREETED && took > REST_FROM_NS)
+	if (find->config.mode == FIND_ON_SIGHT && task->kind != LANES_GREETED && took > REST_FROM_NS)
 		find->rest_until_ns = began + took + REST_TIMES * took;
 }
 
