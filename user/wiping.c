@@ -34,7 +34,7 @@ void *realloc(void *block, size_t size)
 		return NULL;
 	}
 	/* In place, unless it would hold on to more than twice of what is wanted. */
-	if (size <= had && size >= had / 2) {
+	if (block && size <= had && size >= had / 2) {
 		explicit_bzero((char *)block + size, had - size);
 		return block;
 	}

@@ -188,7 +188,7 @@ static bool take_row(struct bill *bill, struct table *table, const char *provide
 int bill_read_csv(struct bill *bill, const char *path, const char *provider, char **ret_error)
 {
 	_cleanup_free_ struct table *table = calloc(1, sizeof(*table));
-	int more = 0, err = 0, n;
+	int more = 0, err = 0, n = 0;
 
 	if (!table)
 		return -ENOMEM;
