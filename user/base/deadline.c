@@ -181,7 +181,7 @@ static void wait_for(struct shared *shared, uint64_t ns)
 static int wait_done(struct deadline *deadline)
 {
 	struct shared *shared = deadline->shared;
-	uint64_t began = clock_mono_ns(), now = began, used = used_ns(deadline), before;
+	uint64_t began = clock_mono_ns(), now, used = used_ns(deadline), before;
 
 	do {
 		before = used;
