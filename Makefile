@@ -46,6 +46,8 @@ parser  := $(wildcard $(LLHTTP)/*.c)
 obj     := $(src:%.c=$(B)/%.o) $(parser:$(LLHTTP)/%.c=$(B)/llhttp/%.o)
 probes  := $(patsubst %.c,$(B)/%.o,$(wildcard bpf/*.bpf.c))
 tests   := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c))
+# The sanitizers have a heap of their own, so there is nothing that wipes.
+tests   := $(if $(SANITIZE),$(filter-out %/test_wiping,$(tests)),$(tests))
 ontests := $(patsubst %.c,$(B)/%,$(wildcard tests/kernel/test_*.c))
 benches := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

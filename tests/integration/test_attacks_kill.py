@@ -81,7 +81,8 @@ def test_a_process_in_a_cgroup_of_threads_is_killed(stage, strict, begin):
         file.write("threaded")
     child = begin(cgroup, tenant.inside(threads, command(run), "cgroup.threads"))
     assert ended(strict, cgroup, child).startswith("done")
-    assert spent(strict, cgroup) > 0      # it counts where the process lives
+    # it counts where the process lives
+    lab.wait(lambda: spent(strict, cgroup) > 0, 20, strict.said)
 
 
 def test_a_process_without_its_first_thread_is_killed(stage, strict, begin):

@@ -100,10 +100,11 @@ static void a_daemon_that_hangs_does_not_look_alive(void **state)
 	RUN(&said, cmd_report, "report", "--state", dir);
 	is_first(said.out, hangs);
 	contains(said.out, "hangs, or cannot write its ledger");
-	contains(said.out, "to now (5 min 0 s): aigress hung");
+	contains(said.out, "to now (5 min ");
+	contains(said.out, " s): aigress hung");
 	RUN(&said, cmd_top, "top", "-1", "--state", dir);
 	is_first(said.out, hangs);
-	contains(said.out, "no meter in 2 gaps before these (53 min 0 s together)\n");
+	contains(said.out, "no meter in 2 gaps before these (53 min ");
 	RUN(&said, cmd_check, "check", "--state", dir);
 	is_first(said.out, hangs);
 	RUN(&said, cmd_report, "report", "--format", "json", "--state", dir);
@@ -114,7 +115,8 @@ static void a_daemon_that_hangs_does_not_look_alive(void **state)
 	assert_int_equal(gaps_beat(ledger, gaps_now()), 1);
 	RUN(&said, cmd_top, "top", "-1", "--state", dir);
 	assert_null(strstr(said.out, "NOTHING"));
-	contains(said.out, "(5 min 0 s): aigress hung");
+	contains(said.out, "(5 min ");
+	contains(said.out, " s): aigress hung");
 }
 
 #define HELD(test) cmocka_unit_test_setup_teardown(test, make_ledger, drop_ledger)
