@@ -41,6 +41,11 @@ struct json_node {
 	const struct json_node *in; /* keys of the object below, or NULL */
 	bool is_schema;             /* keys below are text too, and no key is mute */
 };
+/* The end of a list. */
+#define JSON_NODES_END               \
+	{                            \
+		NULL, 0, NULL, false \
+	}
 
 /* What happens to text: the content of strings, in spans, unescaped. */
 enum json_text {

@@ -7,11 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "base/cleanup.h"
-#include "base/decimal.h"
 #include "base/secret.h"
 #include "bill/page.h"
 
@@ -29,17 +27,12 @@ enum {
 	ID_CURRENCY
 };
 
-#define END                          \
-	{                            \
-		NULL, 0, NULL, false \
-	}
-
 static const struct json_node creation[] = {
 	{ "ephemeral_5m_input_tokens", ID_INPUT, NULL, false },
 	{ "ephemeral_1h_input_tokens", ID_INPUT, NULL, false },
-	END,
+	JSON_NODES_END,
 };
-static const struct json_node result[] = {
+static const struct json_node results[] = {
 	{ "uncached_input_tokens", ID_INPUT, NULL, false },
 	{ "cache_read_input_tokens", ID_INPUT, NULL, false },
 	{ "cache_creation", 0, creation, false },
@@ -50,93 +43,73 @@ static const struct json_node result[] = {
 	{ "amount", ID_AMOUNT, NULL, false },
 	{ "currency", ID_CURRENCY, NULL, false },
 	{ "cost_type", ID_TYPE, NULL, false },
-	END,
+	JSON_NODES_END,
 };
 static const struct json_node bucket[] = {
 	{ "starting_at", PAGE_BUCKET_START, NULL, false },
-	{ "results", PAGE_RESULT, result, false },
-	END,
+	{ "results", PAGE_RESULT, results, false },
+	JSON_NODES_END,
 };
 static const struct json_node page[] = {
-	{ "data", PAGE_DATA, bucket, false },
-	{ "has_more", PAGE_MORE, NULL, false },
-	{ "next_page", PAGE_NEXT, NULL, false },
-	END,
+	PAGE_NODES(bucket),
 };
 
 struct reading {
-	struct bill *bill;
-	struct bill_key key; /* of the result in hand */
-	int64_t day_s;       /* of the bucket */
-	uint64_t input, output, nanos;
-	bool is_negative, is_foreign;
+	struct page_result result;
 	char type[32];
 };
 
-static void begin_result(struct reading *reading)
-{
-	reading->key = (struct bill_key){ .day_s = reading->day_s, .provider = "anthropic" };
-	reading->input = reading->output = reading->nanos = 0;
-	reading->is_negative = reading->is_foreign = false;
-	reading->type[0] = '\0';
-}
-
 static void end_result(struct reading *reading)
 {
-	struct bill_cell *cell;
+	struct bill_key *key = &reading->result.key;
 
 	/* What is no tokens has no model. */
-	if (!*reading->key.model)
-		snprintf(reading->key.model, sizeof(reading->key.model), "%s", reading->type);
-	cell = reading->is_foreign ? NULL : bill_cell(reading->bill, reading->key);
-	if (!cell)
-		return;
-	cell->billed_input += reading->input;
-	cell->billed_output += reading->output;
-	cell->billed_nanos += reading->is_negative ? -(__int128)reading->nanos :
-						     (__int128)reading->nanos;
+	if (!*key->model)
+		snprintf(key->model, sizeof(key->model), "%s", reading->type);
+	page_result_end(&reading->result);
+	reading->type[0] = '\0';
 }
 
 static void on_value(void *arg, int id, enum json_kind kind, const char *text)
 {
 	struct reading *reading = arg;
+	struct page_result *result = &reading->result;
+	struct bill_key *key = &result->key;
 
 	switch (id) {
 	case PAGE_BUCKET_START:
-		if (kind != JSON_IS_STRING || !bill_day(text, &reading->day_s))
-			reading->day_s = INT64_MIN;
+		if (kind != JSON_IS_STRING || !bill_day(text, &result->day_s))
+			result->day_s = INT64_MIN;
 		break;
 	case PAGE_RESULT:
 		if (kind == JSON_IS_BEGIN)
-			begin_result(reading);
+			page_result_begin(result);
 		else if (kind == JSON_IS_END)
 			end_result(reading);
 		break;
 	case ID_INPUT:
-		page_count(&reading->input, text);
+		page_count(&result->input, text);
 		break;
 	case ID_OUTPUT:
-		page_count(&reading->output, text);
+		page_count(&result->output, text);
 		break;
 	case ID_MODEL:
-		page_text(reading->key.model, sizeof(reading->key.model), kind, text);
+		page_text(key->model, sizeof(key->model), kind, text);
 		break;
 	case ID_TIER:
-		page_text(reading->key.tier, sizeof(reading->key.tier), kind, text);
+		page_text(key->tier, sizeof(key->tier), kind, text);
 		break;
 	case ID_WORKSPACE:
-		page_text(reading->key.account, sizeof(reading->key.account), kind, text);
+		page_text(key->account, sizeof(key->account), kind, text);
 		break;
 	case ID_TYPE:
 		page_text(reading->type, sizeof(reading->type), kind, text);
 		break;
 	case ID_CURRENCY:
-		reading->is_foreign = kind == JSON_IS_STRING && strcasecmp(text, "USD");
+		page_currency(result, kind, text);
 		break;
 	case ID_AMOUNT:
-		reading->is_negative = *text == '-';
-		if (!decimal_read(text + reading->is_negative, CENT_SCALE, &reading->nanos))
-			reading->nanos = 0;
+		page_amount(result, text, CENT_SCALE);
 		break;
 	}
 }
@@ -144,7 +117,9 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *text)
 static int read_report(struct bill *bill, const struct bill_api *api, const char *what,
 		       const char *groups, const char *const *headers, char **ret_error)
 {
-	struct reading reading = { .bill = bill, .day_s = INT64_MIN };
+	struct reading reading = {
+		.result = { .bill = bill, .provider = "anthropic", .day_s = INT64_MIN }
+	};
 	struct page_report report = { .headers = headers,
 				      .keys = page,
 				      .wait_ms = api->wait_ms,

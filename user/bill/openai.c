@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/decimal.h"
@@ -28,17 +27,12 @@ enum {
 	ID_ITEM
 };
 
-#define END                          \
-	{                            \
-		NULL, 0, NULL, false \
-	}
-
 static const struct json_node amount[] = {
 	{ "value", ID_VALUE, NULL, false },
 	{ "currency", ID_CURRENCY, NULL, false },
-	END,
+	JSON_NODES_END,
 };
-static const struct json_node result[] = {
+static const struct json_node results[] = {
 	/* cached and audio tokens are in them */
 	{ "input_tokens", ID_INPUT, NULL, false },
 	{ "output_tokens", ID_OUTPUT, NULL, false },
@@ -48,27 +42,16 @@ static const struct json_node result[] = {
 	{ "project_id", ID_PROJECT, NULL, false },
 	{ "amount", 0, amount, false },
 	{ "line_item", ID_ITEM, NULL, false },
-	END,
+	JSON_NODES_END,
 };
 static const struct json_node bucket[] = {
 	{ "start_time", PAGE_BUCKET_START, NULL, false },
-	{ "results", PAGE_RESULT, result, false },
-	{ "result", PAGE_RESULT, result, false }, /* so called in older answers */
-	END,
+	{ "results", PAGE_RESULT, results, false },
+	{ "result", PAGE_RESULT, results, false }, /* so called in older answers */
+	JSON_NODES_END,
 };
 static const struct json_node page[] = {
-	{ "data", PAGE_DATA, bucket, false },
-	{ "has_more", PAGE_MORE, NULL, false },
-	{ "next_page", PAGE_NEXT, NULL, false },
-	END,
-};
-
-struct reading {
-	struct bill *bill;
-	struct bill_key key;
-	int64_t day_s;
-	uint64_t input, output, nanos;
-	bool is_negative, is_foreign;
+	PAGE_NODES(bucket),
 };
 
 /* "gpt-5.4-2026-03-05, cached input": a model's name has no blank; other items are their own name. */
@@ -86,47 +69,28 @@ static void set_item(struct bill_key *key, enum json_kind kind, const char *text
 		snprintf(key->tier, sizeof(key->tier), "batch");
 }
 
-static void begin_result(struct reading *reading)
-{
-	reading->key = (struct bill_key){ .day_s = reading->day_s, .provider = "openai" };
-	reading->input = reading->output = reading->nanos = 0;
-	reading->is_negative = reading->is_foreign = false;
-}
-
-static void end_result(struct reading *reading)
-{
-	struct bill_cell *cell = reading->is_foreign ? NULL : bill_cell(reading->bill, reading->key);
-
-	if (!cell)
-		return;
-	cell->billed_input += reading->input;
-	cell->billed_output += reading->output;
-	cell->billed_nanos += reading->is_negative ? -(__int128)reading->nanos :
-						     (__int128)reading->nanos;
-}
-
 static void on_value(void *arg, int id, enum json_kind kind, const char *text)
 {
-	struct reading *reading = arg;
-	struct bill_key *key = &reading->key;
+	struct page_result *result = arg;
+	struct bill_key *key = &result->key;
 	uint64_t start;
 
 	switch (id) {
 	case PAGE_BUCKET_START:
-		reading->day_s = decimal_count(text, &start) ? (int64_t)(start - start % DAY_S) :
-							       INT64_MIN;
+		result->day_s = decimal_count(text, &start) ? (int64_t)(start - start % DAY_S) :
+							      INT64_MIN;
 		break;
 	case PAGE_RESULT:
 		if (kind == JSON_IS_BEGIN)
-			begin_result(reading);
+			page_result_begin(result);
 		else if (kind == JSON_IS_END)
-			end_result(reading);
+			page_result_end(result);
 		break;
 	case ID_INPUT:
-		page_count(&reading->input, text);
+		page_count(&result->input, text);
 		break;
 	case ID_OUTPUT:
-		page_count(&reading->output, text);
+		page_count(&result->output, text);
 		break;
 	case ID_MODEL:
 		page_text(key->model, sizeof(key->model), kind, text);
@@ -145,12 +109,10 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *text)
 		set_item(key, kind, text);
 		break;
 	case ID_CURRENCY:
-		reading->is_foreign = kind == JSON_IS_STRING && strcasecmp(text, "usd");
+		page_currency(result, kind, text);
 		break;
 	case ID_VALUE:
-		reading->is_negative = *text == '-';
-		if (!decimal_read(text + reading->is_negative, 9, &reading->nanos))
-			reading->nanos = 0;
+		page_amount(result, text, 9);
 		break;
 	}
 }
@@ -158,12 +120,12 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *text)
 static int read_report(struct bill *bill, const struct bill_api *api, const char *what,
 		       const char *groups, char **ret_error)
 {
-	struct reading reading = { .bill = bill, .day_s = INT64_MIN };
+	struct page_result result = { .bill = bill, .provider = "openai", .day_s = INT64_MIN };
 	struct page_report report = { .bearer_file = api->key_file,
 				      .keys = page,
 				      .wait_ms = api->wait_ms,
 				      .value = on_value,
-				      .arg = &reading };
+				      .arg = &result };
 	_cleanup_free_ char *url = NULL;
 
 	if (asprintf(&url,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -30,6 +31,38 @@ void page_count(uint64_t *to, const char *text)
 
 	if (decimal_count(text, &n))
 		*to += n;
+}
+
+void page_result_begin(struct page_result *result)
+{
+	result->key = (struct bill_key){ .day_s = result->day_s };
+	snprintf(result->key.provider, sizeof(result->key.provider), "%s", result->provider);
+	result->input = result->output = result->nanos = 0;
+	result->is_negative = result->is_foreign = false;
+}
+
+void page_result_end(struct page_result *result)
+{
+	struct bill_cell *cell = result->is_foreign ? NULL : bill_cell(result->bill, result->key);
+
+	if (!cell)
+		return;
+	cell->billed_input += result->input;
+	cell->billed_output += result->output;
+	cell->billed_nanos += result->is_negative ? -(__int128)result->nanos :
+						    (__int128)result->nanos;
+}
+
+void page_amount(struct page_result *result, const char *text, unsigned places)
+{
+	result->is_negative = *text == '-';
+	if (!decimal_read(text + result->is_negative, places, &result->nanos))
+		result->nanos = 0;
+}
+
+void page_currency(struct page_result *result, enum json_kind kind, const char *text)
+{
+	result->is_foreign = kind == JSON_IS_STRING && strcasecmp(text, "USD");
 }
 
 struct reading {

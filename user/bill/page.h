@@ -9,6 +9,11 @@
 /* Ids of what every page has; a report's own begin at PAGE_IDS. */
 enum { PAGE_DATA = 1, PAGE_MORE, PAGE_NEXT, PAGE_BUCKET_START, PAGE_RESULT, PAGE_IDS };
 
+/* A report's keys, around those of its buckets. */
+#define PAGE_NODES(bucket)                                                            \
+	{ "data", PAGE_DATA, bucket, false }, { "has_more", PAGE_MORE, NULL, false }, \
+		{ "next_page", PAGE_NEXT, NULL, false }, JSON_NODES_END
+
 struct page_report {
 	const char *url; /* with its query, without page= */
 	const char *const *headers;
@@ -23,6 +28,24 @@ struct page_report {
 void page_text(char *to, size_t size, enum json_kind kind, const char *text);
 /* Adds a count; what is none adds nothing. */
 void page_count(uint64_t *to, const char *text);
+
+/* The result in hand, and where it goes. */
+struct page_result {
+	struct bill *bill;
+	const char *provider;
+	int64_t day_s; /* of the bucket */
+	struct bill_key key;
+	uint64_t input, output, nanos;
+	bool is_negative;
+	bool is_foreign; /* in another currency than USD */
+};
+/* Another begins in the same bucket. */
+void page_result_begin(struct page_result *result);
+/* It is whole: adds it to its cell. */
+void page_result_end(struct page_result *result);
+/* Its amount, in units of 10^`places` nano-dollars; what is none is 0. */
+void page_amount(struct page_result *result, const char *text, unsigned places);
+void page_currency(struct page_result *result, enum json_kind kind, const char *text);
 
 /* 0 or -errno with a sentence. Requests that are refused for now (429, 5xx) are made again, three times. */
 int page_read(const struct page_report *report, char **ret_error);

@@ -17,40 +17,35 @@ enum {
 	SAID_TOOL_CALL,
 };
 
-#define END                          \
-	{                            \
-		NULL, 0, NULL, false \
-	}
-
 static const struct json_node response[] = {
 	{ "id", SAID_KEY, NULL, false },
-	END,
+	JSON_NODES_END,
 };
 static const struct json_node transcription[] = {
 	{ "model", SAID_HEARD_BY, NULL, false },
-	END,
+	JSON_NODES_END,
 };
 static const struct json_node audio_input[] = {
 	{ "transcription", 0, transcription, false },
-	END,
+	JSON_NODES_END,
 };
 static const struct json_node audio[] = {
 	{ "input", 0, audio_input, false },
-	END,
+	JSON_NODES_END,
 };
 static const struct json_node settings[] = {
 	{ "model", SAID_MODEL, NULL, false },
 	{ "input_audio_transcription", 0, transcription, false },
 	{ "audio", 0, audio, false },
-	END,
+	JSON_NODES_END,
 };
 static const struct json_node setup[] = {
 	{ "model", SAID_SETUP_MODEL, NULL, false },
-	END,
+	JSON_NODES_END,
 };
 static const struct json_node content[] = {
 	{ "turnComplete", SAID_COMPLETE, NULL, false },
-	END,
+	JSON_NODES_END,
 };
 static const struct json_node keys[] = {
 	{ "type", SAID_TYPE, NULL, false },
@@ -63,7 +58,7 @@ static const struct json_node keys[] = {
 	{ "serverContent", SAID_CONTENT, content, false },
 	{ "toolCall", SAID_TOOL_CALL, NULL, false },
 	{ "usageMetadata", SAID_USAGE, NULL, false },
-	END,
+	JSON_NODES_END,
 };
 
 const struct json_node *session_keys(void)
