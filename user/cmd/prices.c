@@ -197,14 +197,6 @@ static const struct argp_option rows[] = {
 	{ 0 },
 };
 
-static void parse_time(struct argp_state *state, const char *name, const char *text, int64_t *ret)
-{
-	struct prices_options *options = state->input;
-
-	if (show_parse_since(text, options->now_us, ret) < 0)
-		argp_error(state, "--%s: that is not a time; give " SHOW_TIME_FORMS, name);
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct prices_options *options = state->input;
@@ -223,10 +215,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->tier = arg;
 		return 0;
 	case 'S':
-		parse_time(state, "since", arg, &options->since_us);
+		show_argp_time(state, "since", arg, options->now_us, &options->since_us);
 		return 0;
 	case 'U':
-		parse_time(state, "until", arg, &options->until_us);
+		show_argp_time(state, "until", arg, options->now_us, &options->until_us);
 		return 0;
 	case 'k':
 		options->keeps = true;

@@ -360,14 +360,6 @@ static uint32_t parse_fields(struct argp_state *state, const char *text)
 	return fields;
 }
 
-static void parse_time(struct argp_state *state, const char *name, const char *text, int64_t *ret)
-{
-	struct options *options = state->input;
-
-	if (show_parse_since(text, options->now_us, ret) < 0)
-		argp_error(state, "--%s: that is not a time; give " SHOW_TIME_FORMS, name);
-}
-
 static void add_path(struct argp_state *state, const char **list, size_t max, size_t *n,
 		     const char *path)
 {
@@ -400,10 +392,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->fields = parse_fields(state, arg);
 		return 0;
 	case 'S':
-		parse_time(state, "since", arg, &options->since_us);
+		show_argp_time(state, "since", arg, options->now_us, &options->since_us);
 		return 0;
 	case 'U':
-		parse_time(state, "until", arg, &options->until_us);
+		show_argp_time(state, "until", arg, options->now_us, &options->until_us);
 		return 0;
 	case 'f':
 		options->is_csv = !strcmp(arg, "csv");

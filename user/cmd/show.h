@@ -49,8 +49,10 @@ int show_open(const char *command, const char *dir, struct ledger **ret);
  * RFC 3339 with its offset. 0 or -EINVAL.
  */
 int show_parse_time(const char *text, const struct zone *zone, int64_t now_us, int64_t *ret_us);
-/* In the host's zone, where no ledger is at hand. 0 or -errno. */
-int show_parse_since(const char *text, int64_t now_us, int64_t *ret_us);
+/* The argument of the option --name, in the host's zone, where no ledger is at hand; else argp_error(). */
+struct argp_state;
+void show_argp_time(struct argp_state *state, const char *name, const char *text, int64_t now_us,
+		    int64_t *ret_us);
 #define SHOW_TIME_FORMS                                                                         \
 	"24h, 7d, today, yesterday, this-week, last-week, this-month, last-month, 2026-11-23, " \
 	"2026-11-23T19:00:00Z, now or all"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <argp.h>
 #include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
@@ -162,13 +163,15 @@ int show_parse_time(const char *text, const struct zone *zone, int64_t now_us, i
 	return read_time(rest, &tm, ret_us);
 }
 
-int show_parse_since(const char *text, int64_t now_us, int64_t *ret_us)
+void show_argp_time(struct argp_state *state, const char *name, const char *text, int64_t now_us,
+		    int64_t *ret_us)
 {
 	struct zone *zone = show_zone(NULL);
 	int err = zone ? show_parse_time(text, zone, now_us, ret_us) : -ENOMEM;
 
 	zone_free(zone);
-	return err;
+	if (err < 0)
+		argp_error(state, "--%s: that is not a time; give " SHOW_TIME_FORMS, name);
 }
 
 struct zone *show_zone(struct ledger *ledger)
