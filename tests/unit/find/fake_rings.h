@@ -215,6 +215,23 @@ static inline int tear_down(void **state)
 	return 0;
 }
 
+/* The one that the programs' clients map. */
+static char folder[UNIT_FOLDER_LEN], library[64];
+
+static inline int make_library(void **state)
+{
+	if (unit_folder(folder))
+		return -1;
+	snprintf(library, sizeof(library), "%s/libssl.so", folder);
+	fake_library(library, "OPENSSL_3_3", "-O2");
+	return 0;
+}
+
+static inline int remove_library(void **state)
+{
+	return unit_remove(folder);
+}
+
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 #endif

@@ -2,22 +2,6 @@
 /* find.h: who is looked at, and when. */
 #include "fake_rings.h"
 
-static char folder[UNIT_FOLDER_LEN], library[64];
-
-static int make_library(void **state)
-{
-	if (unit_folder(folder))
-		return -1;
-	snprintf(library, sizeof(library), "%s/libssl.so", folder);
-	fake_library(library, "OPENSSL_3_3", "-O2");
-	return 0;
-}
-
-static int remove_library(void **state)
-{
-	return unit_remove(folder);
-}
-
 static void start(struct world *world, enum find_mode mode)
 {
 	const struct find_config config = { .mode = mode };

@@ -6,22 +6,6 @@
 
 #include "find/finder.h"
 
-static char folder[UNIT_FOLDER_LEN], library[64];
-
-static int make_library(void **state)
-{
-	if (unit_folder(folder))
-		return -1;
-	snprintf(library, sizeof(library), "%s/libssl.so", folder);
-	fake_library(library, "OPENSSL_3_3", "-O2");
-	return 0;
-}
-
-static int remove_library(void **state)
-{
-	return unit_remove(folder);
-}
-
 static struct finder *start(struct tap *tap, enum find_mode mode)
 {
 	const struct find_config config = { .mode = mode };
