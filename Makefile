@@ -41,7 +41,8 @@ libs    := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm -lpthread
 bpf     := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -O2 -g -Wall -Werror -MMD -MP -Iinclude -Ibpf \
            -idirafter /usr/include/$(MULTIARCH)
 
-src     := $(wildcard user/*/*.c user/*/*/*.c)
+# base/wiping.c replaces the heap of the program alone, so it lies in no archive that tests link.
+src     := $(filter-out user/base/wiping.c,$(wildcard user/*/*.c user/*/*/*.c))
 parser  := $(wildcard $(LLHTTP)/*.c)
 obj     := $(src:%.c=$(B)/%.o) $(parser:$(LLHTTP)/%.c=$(B)/llhttp/%.o)
 probes  := $(patsubst %.c,$(B)/%.o,$(wildcard bpf/*.bpf.c))
@@ -61,7 +62,7 @@ say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(@:$(B)/%=%) &&) mkdir -p $(@D
 all: $(B)/$(NAME) ## build the program (no root needed)
 
 # The sanitizers have a heap of their own.
-wiping  := $(if $(SANITIZE),,$(B)/user/wiping.o)
+wiping  := $(if $(SANITIZE),,$(B)/user/base/wiping.o)
 $(B)/$(NAME): $(B)/user/main.o $(wiping) $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 # An archive, so that a test or a fuzzer links only the modules it reaches.
@@ -119,7 +120,7 @@ lint-circles: $(obj) $(B)/user/main.o
 	$(Q)scripts/check-circles $(filter $(B)/user/%,$^)
 # A stamp for each file, so that only what has changed is looked at again.
 lint-analyze:
-	$(Q)$(MAKE) --no-print-directory -k $(jobs) $(patsubst %.c,$(B)/analyzed/%,$(src) user/main.c user/wiping.c)
+	$(Q)$(MAKE) --no-print-directory -k $(jobs) $(patsubst %.c,$(B)/analyzed/%,$(src) user/main.c user/base/wiping.c)
 $(B)/analyzed/%: %.c scripts/analyze scripts/analyzer/sys/queue.h | $(B)/tap.skel.h
 	$(Q)mkdir -p $(@D)
 	$(Q)scripts/analyze $< $(filter-out -MMD -MP -Werror,$(needs)) -MMD -MP -MT $@ -MF $@.d

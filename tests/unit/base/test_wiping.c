@@ -12,7 +12,7 @@ int main(void)
 	return 0;
 }
 #else
-#include "../../../user/wiping.c"
+#include "../../../user/base/wiping.c"
 
 #define LEN 4000
 #define LINK \
