@@ -97,8 +97,8 @@ static __always_inline void addr_from_ip4(struct ctl_addr *addr, __u32 ip4)
 }
 
 /*
- * Whether the address belongs to AI hosts only, by what the node's resolver said, which no connection can
- * override; else by what was learned in the network namespace.
+ * Whether the address belongs to AI hosts only. What the node's resolver said takes precedence over what was
+ * learned from connections in the network namespace.
  */
 static __always_inline bool addr_is_ai_only(const struct ctl_addr *addr)
 {
