@@ -43,10 +43,11 @@ def test_a_full_disk_lets_nobody_go_on(stage, new_daemon):
         assert "DISK IS FULL" in daemon.run("report").stderr
         os.unlink(ballast)
         lab.wait(lambda: logged(daemon, "the ledger is written again"), 10, daemon.said)
+        child.kill()            # it was stopped with an answer that it had not read: that call ends, too
+        child.wait()
         billed = len(stage.api.bill(run))
         lab.wait(lambda: len(daemon.calls(cgroup)) >= billed, 10, daemon.said)
         assert "DISK IS FULL" not in daemon.run("check", check=False).stdout
-        child.kill()
     finally:
         daemon.stop()
         subprocess.run(["umount", "-l", daemon.state], check=True)

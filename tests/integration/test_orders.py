@@ -79,7 +79,7 @@ def test_cleanup_finds_what_daemon_and_watchdog_left(stage, new_daemon):
     refused = daemon.run("cleanup", check=False)
     assert refused.returncode == 1 and "a daemon runs" in refused.stderr
     child = spender(stage, run, cgroup)
-    lab.wait(lambda: state_of(child.pid) == "T", 30, daemon.said)
+    lab.wait(lambda: state_of(child.pid) == "T" and daemon.report("cgroup"), 30, daemon.said)
     with open(f"/proc/{daemon.child.pid}/task/{daemon.child.pid}/children", encoding="ascii") as file:
         (watchdog,) = file.read().split()
     with open(f"/proc/{watchdog}/comm", encoding="ascii") as file:

@@ -157,13 +157,13 @@ def held_request(stage, daemon, run, cgroup, kind="http.client", **more):
     child = stage.client(drive.command(kind, work), cgroup, stdin=subprocess.PIPE,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     drive.next_done(child)
-    lab.wait(lambda: "pace" in gates(daemon), 30, daemon.said)
+    lab.wait(lambda: "pace" in gates(daemon) and stage.api.bill(run), 30, daemon.said)
     drive.go_on(child)
     lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.said)
     return child
 
 
-SLOW = "{ at: 100%, do: pace, to: 0.000001 USD/hour }"
+SLOW = "{ at: 100%, do: pace, to: 0.000000001 USD/hour }"   # the first to wait has its credit after an hour
 LITTLE = "0.0002 USD"   # thrice what a first request is held at, which else waits itself; below any answer's price
 
 
@@ -187,7 +187,7 @@ def test_what_waits_goes_on_when_the_daemon_is_killed_or_stopped(stage, new_daem
         run, cgroup = stage.new_run()
         daemon = new_daemon(rules(cgroup, SLOW, LITTLE)).start()
         child = held_request(stage, daemon, run, cgroup)
-        assert len(stage.api.bill(run)) == 1, (gates(daemon), daemon.said())
+        assert len(stage.api.bill(run)) == 1, f"{gates(daemon)}\n{stage.api.bill(run)}\n{daemon.said()}"
         daemon.stop(number)
         drive.next_done(child)
         drive.go_on(child)
