@@ -29,6 +29,18 @@ def neighbours(stage, daemon, n):
     stage.settle(daemon, run, cgroup, n)
 
 
+def on_a_mount(stage, seconds, cgroup, work, **options):
+    """A client that also maps code of a file system that takes so long for each answer."""
+    return stage.client([sys.executable, HUNGFS, str(seconds), libssl(), os.path.join(drive.CLIENTS, "python.py"),
+                         "http.client", json.dumps(work)], cgroup, stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE, text=True, **options)
+
+
+def need_fuse():
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("no /dev/fuse here")
+
+
 def loop_is_in_time(daemon):
     assert "late" not in daemon.said(), daemon.said()
 
@@ -38,20 +50,56 @@ def test_a_mount_that_hangs(stage, new_daemon):
     A process maps code from a file system that no longer answers, and calls. It is an estimate; the calls of
     others are measured, also while the look at it is stuck; gates and the loop go on.
     """
-    if not os.path.exists("/dev/fuse"):
-        pytest.skip("no /dev/fuse here")
+    need_fuse()
     daemon = new_daemon("").start()
     run, cgroup = stage.new_run()
-    work = drive.job(ANTHROPIC, run, calls=2)
-    child = stage.client([sys.executable, HUNGFS, libssl(), os.path.join(drive.CLIENTS, "python.py"),
-                          "http.client", json.dumps(work)], cgroup, stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, text=True)
+    child = on_a_mount(stage, "inf", cgroup, drive.job(ANTHROPIC, run, calls=2, step=True), stdin=subprocess.PIPE)
     neighbours(stage, daemon, 3)
-    out, err = child.communicate(timeout=30)
-    assert drive.statuses(out) == [200, 200], err
-    lab.wait(lambda: "got stuck" in daemon.said(), 10, daemon.said)
+    drive.next_done(child)
+    lab.wait(lambda: "got stuck" in daemon.said(), 20, daemon.said)
     neighbours(stage, daemon, 3)
+    out, err = child.communicate("\n\n", timeout=30)
+    assert drive.statuses(out) == [200], err
     lab.wait(lambda: daemon.calls(cgroup), 20, daemon.said)
+    loop_is_in_time(daemon)
+    assert daemon.stop() == 0, daemon.said()
+
+
+def test_a_disk_that_is_slow(stage, new_daemon):
+    """A look that takes longer than a neighbour can wait, and comes back, is made again and held against nobody."""
+    need_fuse()
+    daemon = new_daemon("").start()
+    run, cgroup = stage.new_run()
+    child = on_a_mount(stage, 0.3, cgroup, drive.job(ANTHROPIC, run, calls=1000, step=True), stdin=subprocess.PIPE)
+
+    def measured():
+        drive.next_done(child)
+        drive.go_on(child)
+        return any(row["measured_calls"] for row in daemon.calls(cgroup))
+    lab.wait(measured, 30, daemon.said)
+    assert "got stuck" not in daemon.said(), daemon.said()
+    child.kill()
+    loop_is_in_time(daemon)
+    assert daemon.stop() == 0, daemon.said()
+
+
+def test_many_mounts_that_hang(stage, new_daemon):
+    """A tenant with a hung mount in each of many cgroups keeps a few threads, and its neighbours are measured."""
+    need_fuse()
+    daemon = new_daemon("").start()
+    run, tenant = stage.new_run()
+    os.chown(tenant.directory, NOBODY, NOBODY)
+    children = []
+    for number in range(8):
+        cgroup = lab.Cgroup(f"{tenant.path}/{number}")
+        children.append(on_a_mount(stage, "inf", cgroup, drive.job(ANTHROPIC, run, step=True), stdin=subprocess.PIPE))
+    for child in children:
+        drive.next_done(child)
+    lab.wait(lambda: "of its tenant are stuck" in daemon.said(), 20, daemon.said)
+    lab.wait(lambda: daemon.said().count("got stuck") == 4, 20, daemon.said)
+    neighbours(stage, daemon, 3)
+    assert daemon.said().count("got stuck") == 4
+    stage.guests.end()      # while a look is stuck, the daemon cannot end
     loop_is_in_time(daemon)
     assert daemon.stop() == 0, daemon.said()
 

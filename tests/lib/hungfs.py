@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-A file system that hangs: hungfs.py FILE COMMAND... serves FILE by FUSE, maps its code in a process that then
-becomes COMMAND's interpreter, and answers nothing from then on but that a file is closed, as a server that
-went away. Its mount is in a namespace of its own and ends with it. For a tenant this takes a user namespace
-and no privilege.
+A file system that hangs: hungfs.py SECONDS FILE COMMAND... serves FILE by FUSE, maps its code in a process that
+then becomes COMMAND's interpreter, and from then on takes SECONDS for each answer, as a slow disk; "inf": answers
+nothing but that a file is closed, as a server that went away. Its mount is in a namespace of its own and ends with
+it. For a tenant this takes a user namespace and no privilege.
 """
 import ctypes
+import math
 import mmap
 import os
 import struct
 import sys
 import tempfile
 import threading
+import time
 
 INIT, LOOKUP, GETATTR, OPEN, READ, RELEASE, FLUSH, FORGET, BATCH_FORGET = 26, 1, 3, 14, 15, 18, 25, 2, 42
 NAME, ROOT, FILE = "libssl.so.3", 1, 2
@@ -26,9 +28,10 @@ def call(name, *args):
 
 
 class Server:
-    """Answers until `hangs` is set."""
+    """Answers at once until `hangs` is set."""
 
-    def __init__(self, content):
+    def __init__(self, content, seconds):
+        self.seconds = seconds
         self.content, self.hangs = content, threading.Event()
         self.fuse = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
 
@@ -51,7 +54,7 @@ class Server:
                 return ENOENT
             return struct.pack("<4Q2I", FILE, 1, 0, 0, 0, 0) + self.attributes(FILE)
         if opcode == GETATTR:
-            return struct.pack("<Q2I", 0, 0, 0) + self.attributes(node)
+            return struct.pack("<Q2I", 0 if self.seconds == math.inf else 60, 0, 0) + self.attributes(node)
         if opcode == OPEN:
             return struct.pack("<Q2I", 1, 2, 0)     # FOPEN_KEEP_CACHE
         if opcode == READ:
@@ -63,17 +66,21 @@ class Server:
         while True:
             request = os.read(self.fuse, 1 << 18)
             _, opcode, unique, node = struct.unpack_from("<2I2Q", request)
-            if opcode in (FORGET, BATCH_FORGET) or (self.hangs.is_set() and opcode not in (RELEASE, FLUSH)):
+            if opcode in (FORGET, BATCH_FORGET):
                 continue
+            if self.hangs.is_set() and opcode not in (RELEASE, FLUSH):
+                if self.seconds == math.inf:
+                    continue
+                time.sleep(self.seconds)
             said = self.answer(opcode, node, request[40:])
             error, body = (-said, b"") if isinstance(said, int) else (0, said)
             os.write(self.fuse, struct.pack("<IiQ", 16 + len(body), error, unique) + body)
 
 
 def main():
-    content = open(sys.argv[1], "rb").read()
+    content = open(sys.argv[2], "rb").read()
     directory = tempfile.mkdtemp(prefix="hungfs-")
-    server = Server(content)
+    server = Server(content, float(sys.argv[1]))
     server.mount(directory)
     threading.Thread(target=server.serve, daemon=True).start()
     with open(os.path.join(directory, NAME), "rb") as file:
@@ -82,7 +89,7 @@ def main():
     if not child:
         # It keeps the mapping, and is the tenant's program from here on. The device ends with the server.
         os.close(server.fuse)
-        sys.argv = sys.argv[2:]
+        sys.argv = sys.argv[3:]
         with open(sys.argv[0], encoding="utf-8") as file:
             exec(compile(file.read(), sys.argv[0], "exec"), {"__name__": "__main__"})   # noqa: S102
         del code

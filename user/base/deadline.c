@@ -23,10 +23,15 @@ struct shared {
 	bool is_taken;              /* a thread runs it */
 	bool is_done;               /* it ran to its end */
 	bool is_cancelled;
-	uint64_t turn; /* of the thread that may take work; earlier ones are left behind */
+	uint64_t turn; /* of the thread that may take work, from 1; earlier ones are left behind */
 	uint64_t given_up;
 	size_t left;
 	size_t users; /* threads, and the deadline itself */
+	int late;     /* an eventfd: there is something in ended[] */
+	struct {
+		uint64_t turn, took_ns;
+	} ended[DEADLINE_LEFT_MAX];
+	size_t n_ended;
 };
 
 struct deadline {
@@ -51,6 +56,7 @@ static void leave(struct shared *shared)
 	if (!is_last)
 		return;
 	close(shared->over);
+	close(shared->late);
 	pthread_cond_destroy(&shared->changed);
 	pthread_mutex_destroy(&shared->lock);
 	free(shared);
@@ -60,6 +66,7 @@ static void leave(struct shared *shared)
 static bool run_one(struct shared *shared, uint64_t turn)
 {
 	struct deadline_work *work = shared->work;
+	uint64_t began_ns = clock_mono_ns();
 
 	shared->is_taken = true;
 	pthread_mutex_unlock(&shared->lock);
@@ -71,7 +78,11 @@ static bool run_one(struct shared *shared, uint64_t turn)
 		(void)eventfd_write(shared->over, 1);
 		return true;
 	}
+	/* There is room: no more are left behind while these were not asked for. */
+	shared->ended[shared->n_ended].turn = turn;
+	shared->ended[shared->n_ended++].took_ns = clock_mono_ns() - began_ns;
 	shared->left--;
+	(void)eventfd_write(shared->late, 1);
 	pthread_mutex_unlock(&shared->lock);
 	work->free(work);
 	pthread_mutex_lock(&shared->lock);
@@ -100,9 +111,15 @@ struct deadline *deadline_new(uint64_t stall_ns, uint64_t wait_ns)
 	struct deadline *deadline = calloc(1, sizeof(*deadline));
 	struct shared *shared = calloc(1, sizeof(*shared));
 
-	if (shared)
+	if (shared) {
 		shared->over = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!deadline || !shared || shared->over < 0) {
+		shared->late = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	}
+	if (!deadline || !shared || shared->over < 0 || shared->late < 0) {
+		if (shared && shared->over >= 0)
+			close(shared->over);
+		if (shared && shared->late >= 0)
+			close(shared->late);
 		free(deadline);
 		free(shared);
 		return NULL;
@@ -110,6 +127,7 @@ struct deadline *deadline_new(uint64_t stall_ns, uint64_t wait_ns)
 	pthread_mutex_init(&shared->lock, NULL);
 	pthread_cond_init(&shared->changed, NULL);
 	shared->users = 1;
+	shared->turn = 1;
 	*deadline = (struct deadline){ .shared = shared, .stall_ns = stall_ns, .wait_ns = wait_ns };
 	return deadline;
 }
@@ -196,25 +214,26 @@ static int wait_done(struct deadline *deadline)
 	return -ETIMEDOUT;
 }
 
-/* The lock is held. A thread that runs the work frees it when it ends, and is no longer asked. */
-static void give_up(struct deadline *deadline, struct deadline_work *work)
+/* The lock is held. A thread that runs the work frees it when it ends, and is no longer asked. Its number; 0: none. */
+static uint64_t give_up(struct deadline *deadline, struct deadline_work *work)
 {
 	struct shared *shared = deadline->shared;
 
 	shared->work = NULL;
 	if (!shared->is_taken) {
 		work->free(work);
-		return;
+		return 0;
 	}
-	shared->turn++;
 	shared->given_up++;
 	shared->left++;
 	deadline->has_thread = false;
+	return shared->turn++;
 }
 
-int deadline_run(struct deadline *deadline, struct deadline_work *work)
+int deadline_run(struct deadline *deadline, struct deadline_work *work, uint64_t *ret_ticket)
 {
 	struct shared *shared;
+	uint64_t ticket;
 	int err = 0;
 
 	if (!deadline) {
@@ -225,7 +244,7 @@ int deadline_run(struct deadline *deadline, struct deadline_work *work)
 	pthread_mutex_lock(&shared->lock);
 	if (shared->is_cancelled)
 		err = -ECANCELED;
-	else if (shared->left >= DEADLINE_LEFT_MAX)
+	else if (shared->left + shared->n_ended >= DEADLINE_LEFT_MAX)
 		err = -EBUSY;
 	else if (!deadline->has_thread)
 		err = start_thread(deadline);
@@ -238,10 +257,39 @@ int deadline_run(struct deadline *deadline, struct deadline_work *work)
 	shared->work = work;
 	pthread_cond_broadcast(&shared->changed);
 	err = wait_done(deadline);
-	if (err)
-		give_up(deadline, work);
+	if (err) {
+		ticket = give_up(deadline, work);
+		if (err == -ETIMEDOUT && ticket)
+			*ret_ticket = ticket;
+		else if (err == -ETIMEDOUT)
+			err = -EINTR;
+	}
 	pthread_mutex_unlock(&shared->lock);
 	return err;
+}
+
+bool deadline_ended(struct deadline *deadline, uint64_t *ret_ticket, uint64_t *ret_took_ns)
+{
+	struct shared *shared = deadline->shared;
+	bool some;
+	eventfd_t n;
+
+	pthread_mutex_lock(&shared->lock);
+	some = shared->n_ended;
+	if (some) {
+		shared->n_ended--;
+		*ret_ticket = shared->ended[shared->n_ended].turn;
+		*ret_took_ns = shared->ended[shared->n_ended].took_ns;
+		if (!shared->n_ended)
+			(void)eventfd_read(shared->late, &n);
+	}
+	pthread_mutex_unlock(&shared->lock);
+	return some;
+}
+
+int deadline_ended_fd(const struct deadline *deadline)
+{
+	return deadline->shared->late;
 }
 
 void deadline_cancel(struct deadline *deadline)

@@ -34,18 +34,27 @@ struct deadline *deadline_free(struct deadline *deadline);
 
 /*
  * Runs the work and waits for it. One caller at a time. 0: it ran, and is the caller's again. Else it is no
- * longer the caller's: -ETIMEDOUT: it takes too long; -ECANCELED: deadline_cancel(); -EBUSY:
- * DEADLINE_LEFT_MAX; -errno: no thread was to be had. `deadline` NULL: runs in the caller's thread, as
- * tests do.
+ * longer the caller's: -ETIMEDOUT: it takes too long, and *ret_ticket is the number of the thread that was left
+ * behind, never 0; -EINTR: it was given up before a thread came round to it, as on a busy machine; -ECANCELED:
+ * deadline_cancel(); -EBUSY: DEADLINE_LEFT_MAX; -errno: no thread was to be had. `deadline` NULL: runs in the
+ * caller's thread, as tests do.
  */
-int deadline_run(struct deadline *deadline, struct deadline_work *work);
+int deadline_run(struct deadline *deadline, struct deadline_work *work, uint64_t *ret_ticket);
+
+/*
+ * A thread that was left behind and has ended its work since, each once: its number, and how long the work took
+ * in all. False: none. Until it is asked for, it counts as left behind.
+ */
+bool deadline_ended(struct deadline *deadline, uint64_t *ret_ticket, uint64_t *ret_took_ns);
+/* Readable while deadline_ended() has something to tell. The deadline's. */
+int deadline_ended_fd(const struct deadline *deadline);
 
 /* From another thread: whoever waits in deadline_run() gives up, now and from now on. */
 void deadline_cancel(struct deadline *deadline);
 
 struct deadline_stats {
 	uint64_t given_up; /* ever */
-	size_t left;       /* threads that are still left behind */
+	size_t left;       /* threads that are still left behind, and work */
 };
 void deadline_stats(struct deadline *deadline, struct deadline_stats *ret);
 

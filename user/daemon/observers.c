@@ -78,6 +78,7 @@ static struct scrape_sources sources_of(struct observers *observers)
 	return (struct scrape_sources){
 		.forecasts = forecasts_of(observers),
 		.looks_given_up = find.looks_given_up,
+		.looks_refused = find.looks_refused,
 		.greetings_crowded = find.crowded,
 		.attach_failures = find.attach_failures,
 		.version = daemon->options.version,

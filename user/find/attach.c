@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/deadline.h"
 #include "base/log.h"
 #include "find/files.h"
 #include "find/look.h"
@@ -450,9 +449,19 @@ struct attach *attach_free(struct attach *attach)
 	return NULL;
 }
 
+bool attach_review(struct attach *attach, uint64_t *ret_next_ns)
+{
+	return look_review(attach->look, ret_next_ns);
+}
+
+int attach_ended_fd(const struct attach *attach)
+{
+	return look_ended_fd(attach->look);
+}
+
 void attach_stats(const struct attach *attach, struct find_stats *ret)
 {
-	struct deadline_stats looks;
+	struct look_stats looks;
 
 	ret->files_seen = attach->files.n_seen;
 	ret->files_probed = attach->n_files_probed;
@@ -460,5 +469,6 @@ void attach_stats(const struct attach *attach, struct find_stats *ret)
 	ret->attach_failures = attach->n_failures + attach->files.n_unreadable;
 	look_stats(attach->look, &looks);
 	ret->looks_given_up = looks.given_up;
-	ret->looks_stuck = looks.left;
+	ret->looks_refused = looks.refused;
+	ret->looks_stuck = looks.stuck;
 }

@@ -8,6 +8,7 @@
 #ifndef FIND_ATTACH_H
 #define FIND_ATTACH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,10 @@ bool attach_knows(struct attach *attach, uint32_t tgid);
  * -errno.
  */
 int attach_sweep(struct attach *attach);
+
+/* As look_review() and look_ended_fd(). */
+bool attach_review(struct attach *attach, uint64_t *ret_next_ns);
+int attach_ended_fd(const struct attach *attach);
 
 void attach_stats(const struct attach *attach, struct find_stats *ret);
 

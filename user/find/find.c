@@ -20,6 +20,8 @@
 #define SWEEP_BLIND_NS (5 * NS_PER_S)
 /* News that are lost come in storms: one look when it is over, not one a record. */
 #define RESCAN_NS (1 * NS_PER_S)
+/* Until who had to do with a slow disk is looked at again: what was read from it lies in memory then. */
+#define AGAIN_NS (100 * NS_PER_MS)
 /* How long is worked on what waits before the loop comes round. */
 #define STEP_NS (20 * NS_PER_MS)
 /*
@@ -36,11 +38,23 @@ struct find {
 	struct attach *attach;
 	struct map_events *map_events;
 	struct lanes *lanes;
-	struct loop_source *sweep, *work;
+	struct loop_source *sweep, *work, *ended, *review;
 	uint64_t rest_until_ns;
 	uint64_t map_events_lost, crowded;
 	struct noes noes; /* keyed by the file as events name it, which for an overlay is not the real inode */
 };
+
+/* After a look that may have come to nothing, and when one that was given up has ended. */
+static void on_review(void *arg)
+{
+	struct find *find = arg;
+	uint64_t next_ns;
+
+	if (attach_review(find->attach, &next_ns))
+		loop_soon(find->sweep, AGAIN_NS);
+	if (next_ns)
+		loop_soon(find->review, next_ns);
+}
 
 static void settle(struct find *find, const struct lanes_task *task, enum find_reach reach)
 {
@@ -86,6 +100,7 @@ static void do_task(struct find *find, const struct lanes_task *task)
 		do_mapped(find, task);
 		break;
 	}
+	on_review(find);
 	took = clock_mono_ns() - began;
 	lanes_charge(find->lanes, took);
 	if (find->config.mode == FIND_ON_SIGHT && task->kind != LANES_GREETED && took > REST_FROM_NS)
@@ -170,6 +185,7 @@ static void on_sweep(void *arg)
 	struct find *find = arg;
 	int err = attach_sweep(find->attach);
 
+	on_review(find);
 	/* otherwise with the next events: without events no process has ended and no file was mapped */
 	if (!find->map_events)
 		(void)loop_arm(find->sweep, SWEEP_BLIND_NS);
@@ -192,6 +208,10 @@ static int listen(struct find *find, struct loop *loop)
 	err = find->lanes ? loop_add_timer(loop, 0, on_work, find, &find->work) : -ENOMEM;
 	if (!err)
 		err = loop_add_timer(loop, 0, on_sweep, find, &find->sweep);
+	if (!err)
+		err = loop_add_timer(loop, 0, on_review, find, &find->review);
+	if (!err)
+		err = loop_add_fd(loop, attach_ended_fd(find->attach), on_review, find, &find->ended);
 	if (err)
 		return err;
 	err = map_events_new(&find->map_events, loop, &calls);
@@ -233,6 +253,8 @@ struct find *find_free(struct find *find)
 	map_events_free(find->map_events);
 	loop_remove(find->sweep);
 	loop_remove(find->work);
+	loop_remove(find->ended);
+	loop_remove(find->review);
 	attach_free(find->attach);
 	lanes_free(find->lanes);
 	free(find);

@@ -92,7 +92,8 @@ struct find_stats {
 	uint64_t files_seen, files_probed, processes_probed;
 	uint64_t attach_failures, map_events_lost;
 	uint64_t looks_given_up; /* they took too long (look.h) */
-	size_t looks_stuck;      /* of these, still not over */
+	uint64_t looks_refused;  /* not begun, as too many were stuck */
+	size_t looks_stuck;      /* of those given up, still not over */
 	uint64_t crowded;        /* greetings for which there was no place to wait (lanes.h) */
 };
 void find_stats(const struct find *find, struct find_stats *ret);

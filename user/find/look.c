@@ -10,22 +10,21 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/log.h"
+#include "find/blame.h"
 #include "find/procs.h"
 
-#define BLAMED_MAX 256
-
-/* A cgroup that is left alone; direct-mapped: a colliding one takes the place. */
-struct blamed {
-	uint64_t cgroup, until_ns, last_ns;
-};
+/* Between two lines about looks that were not begun. */
+#define SCARCE_TOLD_NS (600 * NS_PER_S)
 
 struct look {
 	struct deadline *deadline;
 	struct tap *tap;
 	bool by_instruction;
 	const char *cache;
-	bool has_blamed;
-	struct blamed blamed[BLAMED_MAX];
+	struct blame *blame;
+	bool is_missed; /* a look came to nothing on a busy machine or a slow disk: worth another */
+	uint64_t n_refused;
+	uint64_t scarce_told_ns; /* 0: never */
 };
 
 struct look *look_new(struct tap *tap, const struct find_config *config)
@@ -37,8 +36,9 @@ struct look *look_new(struct tap *tap, const struct find_config *config)
 	*look = (struct look){ .tap = tap,
 			       .by_instruction = config->returns == FIND_RETURN_INSTRUCTIONS,
 			       .cache = config->cache,
+			       .blame = blame_new(),
 			       .deadline = deadline_new(LOOK_STALL_NS, LOOK_NS) };
-	return look->deadline ? look : look_free(look);
+	return look->deadline && look->blame ? look : look_free(look);
 }
 
 struct look *look_free(struct look *look)
@@ -46,6 +46,7 @@ struct look *look_free(struct look *look)
 	if (!look)
 		return NULL;
 	deadline_free(look->deadline);
+	blame_free(look->blame);
 	free(look);
 	return NULL;
 }
@@ -55,57 +56,73 @@ void look_cancel(struct look *look)
 	deadline_cancel(look->deadline);
 }
 
-void look_stats(struct look *look, struct deadline_stats *ret)
+void look_stats(struct look *look, struct look_stats *ret)
 {
-	deadline_stats(look->deadline, ret);
+	struct deadline_stats stats;
+
+	deadline_stats(look->deadline, &stats);
+	*ret = (struct look_stats){ stats.given_up, look->n_refused, stats.left };
 }
 
-static struct blamed *blamed_slot(struct look *look, uint64_t cgroup)
+int look_ended_fd(const struct look *look)
 {
-	/* Fibonacci hashing: the top 8 bits of a product with 2^64 / phi */
-	_Static_assert(BLAMED_MAX == 1 << 8, "the shift below");
-	return &look->blamed[cgroup * 0x9e3779b97f4a7c15ULL >> 56];
+	return deadline_ended_fd(look->deadline);
 }
 
-static bool is_blamed(struct look *look, uint32_t tgid)
+bool look_review(struct look *look, uint64_t *ret_next_ns)
 {
-	uint64_t cgroup = look->has_blamed && tgid ? procs_cgroup(tgid) : 0;
-	const struct blamed *blamed = blamed_slot(look, cgroup);
+	uint64_t now = clock_mono_ns(), ticket, took_ns;
+	bool is_missed = look->is_missed;
 
-	return cgroup && blamed->cgroup == cgroup && blamed->until_ns > clock_mono_ns();
+	while (deadline_ended(look->deadline, &ticket, &took_ns))
+		is_missed |= blame_ended(look->blame, ticket, took_ns, now);
+	look->is_missed = false;
+	*ret_next_ns = blame_tell(look->blame, now);
+	return is_missed;
 }
 
-static void blame(struct look *look, uint32_t tgid)
+/* Threads are scarce, or its tenant has its share of them. */
+static void refuse(struct look *look, uint32_t tgid, const char *why)
 {
-	uint64_t cgroup = tgid ? procs_cgroup(tgid) : 0;
-	struct blamed *blamed = blamed_slot(look, cgroup);
+	uint64_t now = clock_mono_ns();
 
-	if (!cgroup)
+	look->n_refused++;
+	if (look->scarce_told_ns && now - look->scarce_told_ns < SCARCE_TOLD_NS)
 		return;
-	if (blamed->cgroup != cgroup)
-		*blamed = (struct blamed){ .cgroup = cgroup, .last_ns = LOOK_BLAME_NS / 2 };
-	if (blamed->last_ns < LOOK_BLAME_MAX_NS)
-		blamed->last_ns *= 2;
-	blamed->until_ns = clock_mono_ns() + blamed->last_ns;
-	look->has_blamed = true;
-	log_warn("a look at process %u or at one of its files got stuck (a mount that hangs?): the "
-		 "processes of its cgroup (id %llu) are not looked at for %llu s, and the calls of those "
-		 "that are not probed yet are estimated",
-		 tgid, (unsigned long long)cgroup, (unsigned long long)(blamed->last_ns / NS_PER_S));
+	look->scarce_told_ns = now;
+	log_warn("process %u is not looked at, nor are others like it: %s; their calls are estimated "
+		 "until some of those looks end",
+		 tgid, why);
 }
 
 /* As deadline_run(): with an error, `work` is no longer the caller's. */
 static int run(struct look *look, uint32_t tgid, struct deadline_work *work)
 {
+	struct blame_who who = { 0 };
+	uint64_t ticket;
 	int err;
 
-	if (is_blamed(look, tgid)) {
-		work->free(work);
-		return -ETIMEDOUT;
+	if (blame_has_any(look->blame)) {
+		enum blame_verdict verdict;
+
+		who = (struct blame_who){ procs_cgroup(tgid), procs_tenant(tgid) };
+		verdict = blame_verdict(look->blame, who, clock_mono_ns());
+		if (verdict == BLAME_TENANT)
+			refuse(look, tgid, "looks at other cgroups of its tenant are stuck");
+		if (verdict != BLAME_NONE) {
+			work->free(work);
+			return -ETIMEDOUT;
+		}
 	}
-	err = deadline_run(look->deadline, work);
-	if (err == -ETIMEDOUT)
-		blame(look, tgid);
+	err = deadline_run(look->deadline, work, &ticket);
+	if (err == -EBUSY)
+		refuse(look, tgid, "as many looks are stuck as may be (mounts that hang?)");
+	if (err == -EINTR)
+		look->is_missed = true;
+	if (err != -ETIMEDOUT)
+		return err == -EINTR || err == -EBUSY ? -ETIMEDOUT : err;
+	who = (struct blame_who){ procs_cgroup(tgid), procs_tenant(tgid) };
+	blame_stuck(look->blame, ticket, who, tgid, clock_mono_ns());
 	return err;
 }
 

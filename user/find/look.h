@@ -15,7 +15,6 @@
 #include "tap/tap.h"
 
 struct look;
-struct deadline_stats;
 
 /*
  * How long a look may stand still: a neighbour's first ClientHello waits for half a second (bpf/defer.h). How long it
@@ -23,9 +22,6 @@ struct deadline_stats;
  */
 #define LOOK_STALL_NS 400000000ULL
 #define LOOK_NS       5000000000ULL
-/* How long a cgroup is left alone for its first look that took longer; twice as long for each further one. */
-#define LOOK_BLAME_NS     60000000000ULL
-#define LOOK_BLAME_MAX_NS 3600000000000ULL
 
 /* NULL: no memory. The tap and config->cache are the caller's, for good. */
 struct look *look_new(struct tap *tap, const struct find_config *config);
@@ -34,8 +30,8 @@ struct look *look_free(struct look *look);
 void look_cancel(struct look *look);
 
 /*
- * Every look also returns -ETIMEDOUT if it took too long or its cgroup is not looked at for now, and -ECANCELED
- * after look_cancel().
+ * Every look also returns -ETIMEDOUT if it took too long, its cgroup is not looked at for now, or too many looks are
+ * stuck; and -ECANCELED after look_cancel().
  */
 
 struct look_process {
@@ -72,6 +68,18 @@ int look_file(struct look *look, const struct tap_mapping *mapping, enum stack_d
 int look_attach(struct look *look, const struct tap_mapping *mapping, pid_t pid,
 		struct look_file *file, struct tap_probes **ret, bool *ret_is_refused);
 
-void look_stats(struct look *look, struct deadline_stats *ret);
+/*
+ * To be called when a look has failed with -ETIMEDOUT, when look_ended_fd() is readable, and after *ret_next_ns (0: not
+ * by time). True: a look was given up that was only slow; another will do better.
+ */
+bool look_review(struct look *look, uint64_t *ret_next_ns);
+int look_ended_fd(const struct look *look); /* the look's */
+
+struct look_stats {
+	uint64_t given_up; /* they took too long */
+	uint64_t refused;  /* not begun: too many were stuck, of the tenant or of all */
+	size_t stuck;      /* of those given up, still not over */
+};
+void look_stats(struct look *look, struct look_stats *ret);
 
 #endif

@@ -252,18 +252,48 @@ static const char *cgroup_mount(void)
 	return mount;
 }
 
-uint64_t procs_cgroup(uint32_t tgid)
+/* The directory of the process's v2 cgroup, with the mount before it; below it `*ret_mount_len` are the mount's. */
+static bool cgroup_path(uint32_t tgid, char *path, size_t size, size_t *ret_mount_len)
 {
-	char text[PATH_MAX + 512] = "", path[2 * PATH_MAX], *line;
-	struct stat st;
+	char text[PATH_MAX + 512] = "", *line;
 
 	if (!*cgroup_mount() || read_head(tgid, "cgroup", text, sizeof(text)) <= 0)
-		return 0;
+		return false;
 	line = !strncmp(text, "0::", 3) ? text : strstr(text, "\n0::");
 	if (!line)
-		return 0;
+		return false;
 	line += *line == '\n' ? 4 : 3;
 	line[strcspn(line, "\n")] = '\0';
-	snprintf(path, sizeof(path), "%s%s", cgroup_mount(), line);
-	return stat(path, &st) < 0 ? 0 : st.st_ino;
+	*ret_mount_len = strlen(cgroup_mount());
+	return (size_t)snprintf(path, size, "%s%s", cgroup_mount(), line) < size;
+}
+
+uint64_t procs_cgroup(uint32_t tgid)
+{
+	char path[2 * PATH_MAX];
+	struct stat st;
+	size_t len;
+
+	return cgroup_path(tgid, path, sizeof(path), &len) && stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+uint64_t procs_tenant(uint32_t tgid)
+{
+	char path[2 * PATH_MAX], *end;
+	struct stat st = { 0 };
+	size_t len;
+
+	if (!cgroup_path(tgid, path, sizeof(path), &len))
+		return 0;
+	for (end = path + len; *end && !st.st_uid;) {
+		char after;
+
+		end += 1 + strcspn(end + 1, "/");
+		after = *end;
+		*end = '\0';
+		if (stat(path, &st) < 0)
+			return 0;
+		*end = after;
+	}
+	return st.st_ino;
 }

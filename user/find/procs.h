@@ -46,5 +46,10 @@ uint64_t procs_executable(uint32_t tgid);
 uint64_t procs_program(uint32_t tgid);
 /* The v2 cgroup's id, 0 if unknown. */
 uint64_t procs_cgroup(uint32_t tgid);
+/*
+ * The cgroup of whoever can make the process's cgroup: the topmost on its path that is not root's and so was
+ * delegated (cgroup-v2.rst, "Delegation"); the process's own if none was. 0 if unknown.
+ */
+uint64_t procs_tenant(uint32_t tgid);
 
 #endif

@@ -312,6 +312,7 @@ static void write_parser(struct scrape *scrape)
 static void write_search(struct scrape *scrape)
 {
 	count(scrape, "kind", "looks_given_up", scrape->sources.looks_given_up);
+	count(scrape, "kind", "looks_refused", scrape->sources.looks_refused);
 	count(scrape, "kind", "greetings_crowded", scrape->sources.greetings_crowded);
 	count(scrape, "kind", "attach_failures", scrape->sources.attach_failures);
 }

@@ -18,6 +18,7 @@ struct job {
 };
 
 static unsigned n_ran, n_freed;
+static uint64_t ticket;
 
 static void run_job(struct deadline_work *work)
 {
@@ -52,7 +53,7 @@ static void runs(struct deadline *deadline)
 {
 	struct job *job = job_new(-1);
 
-	assert_int_equal(deadline_run(deadline, &job->work), 0);
+	assert_int_equal(deadline_run(deadline, &job->work, &ticket), 0);
 	assert_int_equal(job->sum, 42);
 	free(job);
 }
@@ -103,12 +104,12 @@ static void what_computes_may_take_its_time(void **state)
 	struct job *job = job_new(-1);
 
 	job->busy_ns = 450 * NS_PER_MS; /* longer than it may stand still */
-	assert_int_equal(deadline_run(*state, &job->work), 0);
+	assert_int_equal(deadline_run(*state, &job->work, &ticket), 0);
 	free(job);
 	/* but not for ever */
 	job = job_new(-1);
 	job->busy_ns = 2 * NS_PER_S;
-	assert_int_equal(deadline_run(*state, &job->work), -ETIMEDOUT);
+	assert_int_equal(deadline_run(*state, &job->work, &ticket), -ETIMEDOUT);
 	expect_freed(1);
 }
 
@@ -116,9 +117,14 @@ static void what_blocks_is_left_behind(void **state)
 {
 	struct deadline *deadline = *state;
 	int gate = eventfd(0, EFD_CLOEXEC);
+	struct pollfd late = { .fd = deadline_ended_fd(deadline), .events = POLLIN };
 	struct deadline_stats stats;
+	uint64_t ended, took_ns;
 
-	assert_int_equal(deadline_run(deadline, &job_new(gate)->work), -ETIMEDOUT);
+	ticket = 0;
+	assert_int_equal(deadline_run(deadline, &job_new(gate)->work, &ticket), -ETIMEDOUT);
+	assert_true(ticket);
+	assert_false(deadline_ended(deadline, &ended, &took_ns));
 	deadline_stats(deadline, &stats);
 	assert_int_equal(stats.given_up, 1);
 	assert_int_equal(stats.left, 1);
@@ -128,6 +134,13 @@ static void what_blocks_is_left_behind(void **state)
 	assert_int_equal(eventfd_write(gate, 1), 0);
 	expect_freed(1);
 	expect_left(deadline, 0);
+	/* it is told once that it ended, and how long it took */
+	assert_int_equal(poll(&late, 1, 10000), 1);
+	assert_true(deadline_ended(deadline, &ended, &took_ns));
+	assert_int_equal(ended, ticket);
+	assert_true(took_ns >= 300 * NS_PER_MS);
+	assert_false(deadline_ended(deadline, &ended, &took_ns));
+	assert_int_equal(poll(&late, 1, 0), 0);
 	runs(deadline);
 	close(gate);
 }
@@ -137,10 +150,12 @@ static void no_more_are_left_behind_than_there_may_be(void **state)
 	struct deadline *deadline = deadline_new(20 * NS_PER_MS, 20 * NS_PER_MS);
 	int gate = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE), err;
 	struct deadline_stats stats;
+	uint64_t ended, took_ns;
 	unsigned n = 0;
 
 	/* on a busy machine one may be given up before a thread took it; it is not left behind */
-	while ((err = deadline_run(deadline, &job_new(gate)->work)) == -ETIMEDOUT)
+	while ((err = deadline_run(deadline, &job_new(gate)->work, &ticket)) == -ETIMEDOUT ||
+	       err == -EINTR)
 		assert_true(n++ < 10 * DEADLINE_LEFT_MAX);
 	assert_int_equal(err, -EBUSY);
 	assert_true(n >= DEADLINE_LEFT_MAX);
@@ -149,6 +164,12 @@ static void no_more_are_left_behind_than_there_may_be(void **state)
 	assert_int_equal(eventfd_write(gate, DEADLINE_LEFT_MAX), 0);
 	expect_freed(n + 1);
 	expect_left(deadline, 0);
+	/* and no more until somebody has asked who ended */
+	assert_int_equal(deadline_run(deadline, &job_new(-1)->work, &ticket), -EBUSY);
+	for (n = 0; deadline_ended(deadline, &ended, &took_ns); n++)
+		continue;
+	assert_int_equal(n, DEADLINE_LEFT_MAX);
+	runs(deadline);
 	deadline_free(deadline);
 	close(gate);
 }
@@ -167,8 +188,8 @@ static void who_waits_can_be_called_off(void **state)
 	pthread_t thread;
 
 	assert_int_equal(pthread_create(&thread, NULL, cancel, deadline), 0);
-	assert_int_equal(deadline_run(deadline, &job_new(gate)->work), -ECANCELED);
-	assert_int_equal(deadline_run(deadline, &job_new(-1)->work), -ECANCELED);
+	assert_int_equal(deadline_run(deadline, &job_new(gate)->work, &ticket), -ECANCELED);
+	assert_int_equal(deadline_run(deadline, &job_new(-1)->work, &ticket), -ECANCELED);
 	pthread_join(thread, NULL);
 	/* it outlives the one that it was run by */
 	deadline_free(deadline);
