@@ -211,7 +211,8 @@ static int listen(struct find *find, struct loop *loop)
 	if (!err)
 		err = loop_add_timer(loop, 0, on_review, find, &find->review);
 	if (!err)
-		err = loop_add_fd(loop, attach_ended_fd(find->attach), on_review, find, &find->ended);
+		err = loop_add_fd(loop, attach_ended_fd(find->attach), on_review, find,
+				  &find->ended);
 	if (err)
 		return err;
 	err = map_events_new(&find->map_events, loop, &calls);

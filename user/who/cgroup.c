@@ -236,17 +236,29 @@ const char *cgroups_path(struct cgroups *cgroups, uint64_t id)
 
 /* ---- what it is a part of ---- */
 
+/* Whether a cgroup's file has this line, newline included, in its first 63 bytes. */
+static bool has_line(const struct cgroups *cgroups, const char *path, const char *file,
+		     const char *line)
+{
+	char name[WHO_PATH_LEN + 16], text[64];
+	_cleanup_close_ int fd = -1;
+	const char *found;
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "%s/%s", path + 1, file);
+	fd = openat(cgroups->root, name, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	found = strstr(text, line);
+	return found && (found == text || found[-1] == '\n');
+}
+
 /* cgroup-v2.rst, "Threads": its processes live in the domain above. */
 static bool is_threaded(const struct cgroups *cgroups, const char *path)
 {
-	static const char threaded[] = "threaded\n";
-	char name[WHO_PATH_LEN + 16], text[sizeof(threaded)] = "";
-	_cleanup_close_ int fd = -1;
-
-	snprintf(name, sizeof(name), "%s/cgroup.type", path + 1);
-	fd = openat(cgroups->root, name, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && read(fd, text, sizeof(text)) == sizeof(threaded) - 1 &&
-	       !memcmp(text, threaded, sizeof(threaded) - 1);
+	return has_line(cgroups, path, "cgroup.type", "threaded\n");
 }
 
 static uint64_t domain_of(const struct cgroups *cgroups, uint64_t id, const char *path)
@@ -291,7 +303,13 @@ struct cgroups_place cgroups_place(struct cgroups *cgroups, uint64_t id)
 			entry->place.domain = domain_of(cgroups, id, entry->text) ?: id;
 			entry->place.delegated_len = delegated_len(cgroups, entry->text);
 		}
-		entry->placed_ns = now_ns;
+		/*
+		 * A cgroup is asked about when it is made, and while it has no process it can still be switched
+		 * to threads; one with processes cannot (kernel/cgroup/cgroup.c, cgroup_enable_threaded()).
+		 */
+		if (entry->place.domain != id ||
+		    has_line(cgroups, entry->text, "cgroup.events", "populated 1\n"))
+			entry->placed_ns = now_ns;
 	}
 	return entry->place;
 }

@@ -223,13 +223,19 @@ static void walk_names_groups_and_names_outlive_them(void **state)
 	assert_int_equal(who_new(&who, root), -ENOENT);
 }
 
+static void write_line(const char *path, const char *line)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_true(file && fprintf(file, "%s\n", line) > 0 && fclose(file) == 0);
+}
+
 /* A tenant makes cgroups of threads, and cgroups below its own, as it likes. */
 static void what_a_cgroup_is_a_part_of(void **state)
 {
 	char root[UNIT_FOLDER_LEN], path[UNIT_FOLDER_LEN + 64];
 	uint64_t a, threads, below, inside;
 	struct who *who;
-	FILE *file;
 
 	assert_int_equal(unit_folder(root), 0);
 	a = make(root, "/a");
@@ -239,8 +245,7 @@ static void what_a_cgroup_is_a_part_of(void **state)
 	inside = make(root, "/" CID "/inside");
 	for (int i = 0; i < 2; i++) {
 		snprintf(path, sizeof(path), "%s/a/threads%s/cgroup.type", root, i ? "/below" : "");
-		file = fopen(path, "w");
-		assert_true(file && fputs("threaded\n", file) >= 0 && fclose(file) == 0);
+		write_line(path, "threaded");
 	}
 	assert_int_equal(who_new(&who, root), 0);
 	assert_int_equal(group_of(who, threads)->cgroup, a);
@@ -251,6 +256,14 @@ static void what_a_cgroup_is_a_part_of(void **state)
 		snprintf(path, sizeof(path), "%s/a/threads%s/cgroup.type", root, i ? "/below" : "");
 		assert_int_equal(unlink(path), 0);
 	}
+	who_free(who);
+	assert_int_equal(who_new(&who, root), 0);
+	assert_int_equal(group_of(who, below)->cgroup, below);
+	/* what was asked about while nobody lived there may have become one of threads since */
+	snprintf(path, sizeof(path), "%s/a/threads/below/cgroup.type", root);
+	write_line(path, "threaded");
+	assert_int_equal(group_of(who, below)->cgroup, threads);
+	assert_int_equal(unlink(path), 0);
 	who_free(who);
 	assert_int_equal(who_new(&who, root), 0);
 	assert_int_equal(group_of(who, below)->cgroup, below);
