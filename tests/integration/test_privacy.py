@@ -43,7 +43,8 @@ def test_nothing_said_is_kept(stage, new_daemon):
             body = drive.body(api, stream)
             body["messages"][0]["content"] = f"{PROMPT.decode()} " * 400
             work = drive.job((api[0], f"{api[1]}?token={QUERY.decode()}"), run, stream, body=body,
-                             headers={"authorization": f"Bearer {KEY.decode()}"})
+                             headers={"authorization": f"Bearer {KEY.decode()}",
+                                      "user-agent": f"tool/1.0 ({PROMPT.decode()}) {QUERY.decode()}"})
             drive.make_calls(stage, "curl", work, cgroup)
     # HTTP/2 keeps header fields in a table, and what is compressed passes through a decoder's window.
     work = drive.job(CHAT, run, body=drive.body(CHAT), http2=True, headers={"authorization": f"Bearer {KEY.decode()}"},
@@ -73,7 +74,8 @@ def test_what_is_sent_as_a_name_is_no_way_around(stage, new_daemon):
     run, cgroup = stage.new_run("evil\u202eliated\x1b")
     body = drive.body(ANTHROPIC)
     body["model"] = f"claude-sonnet-5 {PROMPT.decode()} " * 100
-    work = drive.job((ANTHROPIC[0], f"/sk-ant-{KEY.decode()}{ANTHROPIC[1]}"), run, body=body)
+    work = drive.job((ANTHROPIC[0], f"/sk-ant-{KEY.decode()}{ANTHROPIC[1]}"), run, body=body,
+                     headers={"user-agent": f"sk-ant-{KEY.decode()} {PROMPT.decode()}"})
     stage.client(drive.command("curl", work), cgroup).wait(30)
     lab.wait(lambda: daemon.report("cgroup,model"), 20, daemon.said)
     assert daemon.stop() == 0

@@ -48,10 +48,12 @@ static struct who_process process = { .tgid = 70,
 				      .comm = "python3",
 				      .exe = "/bin/python3" };
 
+static const char *client; /* of the next charges */
+
 static inline struct policy_subject subject(void)
 {
 	return (struct policy_subject){
-		.group = &group, .process = &process, .host = "api.x", .model = "m"
+		.group = &group, .process = &process, .host = "api.x", .model = "m", .client = client
 	};
 }
 

@@ -42,12 +42,12 @@ uint64_t counter_remote(const struct counters *counters, const struct counter *c
 	return all > INT64_MAX ? INT64_MAX : (uint64_t)all;
 }
 
-/* Does every call of a cgroup count here, regardless of its process, host and model? */
+/* Does every call of a cgroup count here, regardless of its process, host, model and client? */
 static bool is_of_cgroups(const struct policy_budget *budget)
 {
 	const struct policy_match *match = &budget->match;
-	const char *const narrower[] = { match->user, match->command, match->exe, match->host,
-					 match->model };
+	const char *const narrower[] = { match->user, match->command, match->exe,
+					 match->host, match->model,   match->client };
 
 	if (budget->per == POLICY_PER_USER || budget->per == POLICY_PER_PROCESS)
 		return false;

@@ -60,7 +60,7 @@ struct policy_label {
 /* Glob patterns (fnmatch); NULL or empty matches all. All that are given must fit. */
 struct policy_match {
 	char *namespace, *workload, *pod, *container, *cgroup, *unit, *user, *command, *exe, *host,
-		*model;
+		*model, *client;
 	struct policy_label *labels;
 	size_t n_labels;
 };
@@ -206,6 +206,7 @@ struct policy_subject {
 	const struct who_group *group;
 	const struct who_process *process;
 	const char *host, *model;
+	const char *client; /* what the caller says it is; NULL: not known */
 	/*
 	 * It makes an AI call now, or has just made one. False: it was only met, as at a start, at a reload
 	 * or when its cgroup appeared; then nobody is stopped, frozen or killed for what was spent before.

@@ -94,11 +94,12 @@ static size_t pack(const struct policy *policy, const struct policy_subject *sub
 {
 	const struct who_process *process = subject->process;
 	const struct who_group *group = subject->group;
-	const char *const texts[] = { group->path,         group->namespace, group->workload,
-				      group->pod,          group->container, group->container_name,
-				      group->unit,         group->labels,    process->user,
-				      process->comm,       process->exe,     subject->host ?: "",
-				      subject->model ?: "" };
+	const char *const texts[] = {
+		group->path,          group->namespace,      group->workload, group->pod,
+		group->container,     group->container_name, group->unit,     group->labels,
+		process->user,        process->comm,         process->exe,    subject->host ?: "",
+		subject->model ?: "", subject->client ?: ""
+	};
 	uint32_t tgid = policy->is_per_process ? process->tgid : 0;
 	size_t len = sizeof(tgid);
 
@@ -121,7 +122,8 @@ static struct subject_entry *learn(struct policy *policy, const struct policy_su
 	struct policy_subject whole = { .group = subject->group,
 					.process = subject->process,
 					.host = subject->host ?: "",
-					.model = subject->model ?: "" };
+					.model = subject->model ?: "",
+					.client = subject->client };
 	struct subject_entry *entry;
 	size_t n = 0;
 

@@ -177,6 +177,7 @@ static void print_call(void *arg, const struct ledger_call *call)
 	line("command", call->process->comm);
 	line("exe", call->process->exe);
 	line("user", call->process->user);
+	line("client", charge->client);
 	printf("  %-10s %s out, %s in\n", "bodies", show_bytes(charge->request_bytes, bytes),
 	       show_bytes(charge->response_bytes, text));
 	print_usage(charge);
@@ -268,6 +269,7 @@ static json_t *call_json(const struct ledger_call *call)
 	field_number(object, "pid", call->process->tgid);
 	field_text(object, "command", call->process->comm);
 	field_text(object, "user", call->process->user);
+	field_text(object, "client", charge->client);
 	field_number(object, "request_bytes", charge->request_bytes);
 	field_number(object, "response_bytes", charge->response_bytes);
 	field_set(object, "tokens", tokens_of(charge));

@@ -65,7 +65,8 @@ static void add_call(void *arg, const struct ledger_call *call)
 	const struct policy_subject subject = { .group = &group,
 						.process = call->process,
 						.host = call->charge->host,
-						.model = call->charge->model };
+						.model = call->charge->model,
+						.client = call->charge->client };
 
 	group.cgroup = number_of(preview, group.path);
 	policy_charge(preview->policy, &subject, call->charge, call->id,

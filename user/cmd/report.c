@@ -126,7 +126,7 @@ static const struct argp_option rows[] = {
 	{ "until", 'U', "T", 0, "Before then, likewise (default now)", 0 },
 	{ "by", 'b', "KEYS", 0,
 	  "What a row is, as cgroup,model: time, hour, team, namespace, workload, pod, container, cgroup, "
-	  "unit, user, command, exe, pid, host, provider, model, tier, account, source, call; time goes with call "
+	  "unit, user, command, exe, client, pid, host, provider, model, tier, account, source, call; time goes with call "
 	  "(default cgroup,host,model)",
 	  0 },
 	{ "sort", 'o', "ORDER", 0,

@@ -26,10 +26,11 @@ static const char columns[] =
 	(BIT(LEDGER_BY_HOUR) | BIT(LEDGER_BY_PROVIDER) | BIT(LEDGER_BY_HOST) | \
 	 BIT(LEDGER_BY_MODEL) | BIT(LEDGER_BY_TIER) | BIT(LEDGER_BY_ACCOUNT))
 /* Keys that are tags: who spent. */
-#define TAGS                                                                        \
-	(BIT(LEDGER_BY_TEAM) | BIT(LEDGER_BY_NAMESPACE) | BIT(LEDGER_BY_WORKLOAD) | \
-	 BIT(LEDGER_BY_POD) | BIT(LEDGER_BY_CONTAINER) | BIT(LEDGER_BY_CGROUP) |    \
-	 BIT(LEDGER_BY_UNIT) | BIT(LEDGER_BY_USER) | BIT(LEDGER_BY_COMMAND) | BIT(LEDGER_BY_EXE))
+#define TAGS                                                                                       \
+	(BIT(LEDGER_BY_TEAM) | BIT(LEDGER_BY_NAMESPACE) | BIT(LEDGER_BY_WORKLOAD) |                \
+	 BIT(LEDGER_BY_POD) | BIT(LEDGER_BY_CONTAINER) | BIT(LEDGER_BY_CGROUP) |                   \
+	 BIT(LEDGER_BY_UNIT) | BIT(LEDGER_BY_USER) | BIT(LEDGER_BY_COMMAND) | BIT(LEDGER_BY_EXE) | \
+	 BIT(LEDGER_BY_CLIENT))
 
 uint32_t report_focus_keys(uint32_t keys)
 {

@@ -35,7 +35,8 @@ static const struct {
 	{ 'a', TOP_BY_WHO },          { 'g', LEDGER_BY_CGROUP },    { 'c', LEDGER_BY_COMMAND },
 	{ 'i', LEDGER_BY_CONTAINER }, { 'n', LEDGER_BY_NAMESPACE }, { 'w', LEDGER_BY_WORKLOAD },
 	{ 'p', LEDGER_BY_POD },       { 'u', LEDGER_BY_UNIT },      { 'o', LEDGER_BY_USER },
-	{ 'h', LEDGER_BY_HOST },      { 'm', LEDGER_BY_MODEL },     { 's', LEDGER_BY_SOURCE },
+	{ 'l', LEDGER_BY_CLIENT },    { 'h', LEDGER_BY_HOST },      { 'm', LEDGER_BY_MODEL },
+	{ 's', LEDGER_BY_SOURCE },
 };
 
 /* The frame, before it since when nobody measures, and below it the latest gap of the day. 0 or -errno. */
@@ -272,7 +273,7 @@ static bool live(struct ledger *ledger, struct options *options)
 static const struct argp_option rows[] = {
 	{ "by", 'b', "KEY", 0,
 	  "What a line is: who, cgroup, command, container, namespace, workload, pod, unit, user, "
-	  "host, model, source; who is pod and container, else unit, container or cgroup (default "
+	  "client, host, model, source; who is pod and container, else unit, container or cgroup (default "
 	  "who)",
 	  0 },
 	{ "once", '1', NULL, 0, "Print one frame and end", 0 },
@@ -296,7 +297,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		}
 		argp_error(state,
 			   "\"%s\" is no key (who, cgroup, command, container, namespace, workload, "
-			   "pod, unit, user, host, model, source)",
+			   "pod, unit, user, client, host, model, source)",
 			   arg);
 		return EINVAL;
 	}

@@ -28,7 +28,10 @@ static int read_labels(struct config_reader *reader, yaml_node_t *node,
 			    (void **)&match->labels, &match->n_labels);
 }
 
-/* Keys that identify a subject. protect takes only these, because a signal or a gate has no host and no model. */
+/*
+ * Keys that identify a subject. protect takes only these, because a signal or a gate has no host and no model, and a
+ * client is but what a caller says it is.
+ */
 #define WHO_KEYS                                                                               \
 	{ "namespace", offsetof(struct policy_match, namespace), .fn = config_glob },          \
 		{ "workload", offsetof(struct policy_match, workload), .fn = config_glob },    \
@@ -47,6 +50,7 @@ static const struct config_key match_keys[] = {
 	WHO_KEYS,
 	{ "host", offsetof(struct policy_match, host), .fn = config_dotted_glob },
 	{ "model", offsetof(struct policy_match, model), .fn = config_dotted_glob },
+	{ "client", offsetof(struct policy_match, client), .fn = config_dotted_glob },
 	{ NULL },
 };
 

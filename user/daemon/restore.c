@@ -17,7 +17,8 @@
 #define SUBJECTS_MAX 16384
 
 /* The longest key: cgroup id, uid, command, host and model. */
-#define KEY_LEN (20 + 10 + WHO_COMM_LEN + CHARGE_HOST_LEN + CHARGE_MODEL_LEN + 5)
+#define KEY_LEN \
+	(20 + 10 + WHO_COMM_LEN + CHARGE_HOST_LEN + CHARGE_CLIENT_LEN + CHARGE_MODEL_LEN + 6)
 
 /* A caller that has spent and may still run: judged once, after all sums are known. */
 struct subject {
@@ -25,7 +26,7 @@ struct subject {
 	char key[KEY_LEN];
 	struct who_group group;
 	struct who_process process;
-	char host[CHARGE_HOST_LEN], model[CHARGE_MODEL_LEN];
+	char host[CHARGE_HOST_LEN], model[CHARGE_MODEL_LEN], client[CHARGE_CLIENT_LEN];
 };
 
 /* A month's calls come from few cgroups: each path is looked up once. */
@@ -68,8 +69,8 @@ static void remember(struct job *job, const struct who_group *group, const struc
 	struct subject *subject;
 	char key[KEY_LEN];
 
-	snprintf(key, sizeof(key), "%lu %u %s %s %s", group->cgroup, call->process->uid,
-		 call->process->comm, call->charge->host, call->charge->model);
+	snprintf(key, sizeof(key), "%lu %u %s %s %s %s", group->cgroup, call->process->uid,
+		 call->process->comm, call->charge->host, call->charge->client, call->charge->model);
 	HASH_FIND_STR(job->subjects, key, subject);
 	if (subject || HASH_COUNT(job->subjects) >= SUBJECTS_MAX)
 		return;
@@ -83,6 +84,7 @@ static void remember(struct job *job, const struct who_group *group, const struc
 	subject->process.tgid = 0;
 	memcpy(subject->host, call->charge->host, sizeof(subject->host));
 	memcpy(subject->model, call->charge->model, sizeof(subject->model));
+	memcpy(subject->client, call->charge->client, sizeof(subject->client));
 	HASH_ADD_STR(job->subjects, key, subject);
 	if (!subject->hh.tbl)
 		free(subject);
@@ -95,7 +97,8 @@ static void add_call(void *arg, const struct ledger_call *call)
 	struct policy_subject subject = { .group = &group,
 					  .process = call->process,
 					  .host = call->charge->host,
-					  .model = call->charge->model };
+					  .model = call->charge->model,
+					  .client = call->charge->client };
 
 	group.cgroup = cgroup_of(job, group.path);
 	/* Its verdicts were acted on when it happened; what still holds is judged below. */
@@ -148,7 +151,8 @@ int restore(struct ledger *ledger, struct policy *policy, struct enforcer *enfor
 		struct policy_subject who_is = { .group = &subject->group,
 						 .process = &subject->process,
 						 .host = subject->host,
-						 .model = subject->model };
+						 .model = subject->model,
+						 .client = subject->client };
 
 		judge(&job, enforcer, &who_is, now_us);
 		HASH_DEL(job.subjects, subject);

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "http/user_agent.h"
 
 enum head_field head_field(const char *name, size_t len)
 {
@@ -29,6 +30,7 @@ enum head_field head_field(const char *name, size_t len)
 		{ "anthropic-organization-id", HEAD_ORGANISATION },
 		{ "openai-project", HEAD_PROJECT },
 		{ "x-goog-user-project", HEAD_PROJECT },
+		{ "user-agent", HEAD_CLIENT },
 		{ "x-amzn-bedrock-service-tier", HEAD_TIER },
 		{ "upgrade", HEAD_UPGRADE },
 		{ ":protocol", HEAD_UPGRADE },
@@ -284,6 +286,9 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 		break;
 	case HEAD_PROJECT:
 		head_set_word(head->project, sizeof(head->project), value, len);
+		break;
+	case HEAD_CLIENT:
+		user_agent_product(value, len, head->client, sizeof(head->client));
 		break;
 	case HEAD_CACHE_STATUS:
 		/* "HIT", at Portkey "HIT" or "SEMANTIC HIT" */

@@ -39,6 +39,7 @@ enum http_content {
 #define HTTP_TIER_LEN    24
 #define HTTP_ACCOUNT_LEN 64
 #define HTTP_MODEL_LEN   128
+#define HTTP_CLIENT_LEN  48
 
 /* Counts that Bedrock tells in header fields of an answer. */
 enum http_tokens {
@@ -75,8 +76,9 @@ struct http_head {
 	bool is_cache_hit; /* the gateway's own cache answered, as its header field says (head.c) */
 	/* Whose bill it is: openai-organization and -project, anthropic-organization-id, x-goog-user-project */
 	char organisation[HTTP_ACCOUNT_LEN], project[HTTP_ACCOUNT_LEN];
-	char tier[HTTP_TIER_LEN]; /* x-amzn-bedrock-service-tier */
-	uint8_t has_tokens;       /* a bit for each that was there and is a number */
+	char client[HTTP_CLIENT_LEN]; /* of User-Agent what user_agent_product() gives */
+	char tier[HTTP_TIER_LEN];     /* x-amzn-bedrock-service-tier */
+	uint8_t has_tokens;           /* a bit for each that was there and is a number */
 	uint32_t tokens[HTTP_TOKENS];
 };
 

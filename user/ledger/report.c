@@ -34,6 +34,7 @@ static const struct {
 	[LEDGER_BY_USER] = { "user", "s.user", false },
 	[LEDGER_BY_COMMAND] = { "command", "s.command", false },
 	[LEDGER_BY_EXE] = { "exe", "s.exe", false },
+	[LEDGER_BY_CLIENT] = { "client", "v.client", false },
 	[LEDGER_BY_PID] = { "pid", "CAST(p.pid AS TEXT)", true },
 	[LEDGER_BY_HOST] = { "host", "v.host", false },
 	[LEDGER_BY_PROVIDER] = { "provider", "v.provider", false },

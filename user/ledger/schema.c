@@ -166,10 +166,24 @@ static const char schema_12[] =
 	"ALTER TABLE actions ADD COLUMN rule_text TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE actions ADD COLUMN in_flight INTEGER NOT NULL DEFAULT 0;";
 
+/*
+ * What a caller says it is (struct charge) tells services apart, as tier and account do: of the caller's own columns a
+ * process has one value each, and one process may speak through several clients.
+ */
+static const char schema_13[] =
+	"CREATE TABLE services_13 (id INTEGER PRIMARY KEY, host TEXT NOT NULL, provider TEXT NOT NULL,"
+	" model TEXT NOT NULL, operation TEXT NOT NULL, price_key TEXT NOT NULL,"
+	" price_origin TEXT NOT NULL, tier TEXT NOT NULL, account TEXT NOT NULL, client TEXT NOT NULL,"
+	" UNIQUE (model, host, provider, operation, price_key, price_origin, tier, account, client));"
+	"INSERT INTO services_13 SELECT id, host, provider, model, operation, price_key,"
+	" price_origin, tier, account, '' FROM services;"
+	"DROP TABLE services;"
+	"ALTER TABLE services_13 RENAME TO services;";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1, schema_2,  schema_3,  schema_4,
-					  schema_5, schema_6,  schema_7,  schema_8,
-					  schema_9, schema_10, schema_11, schema_12 };
+static const char *const migrations[] = { schema_1,  schema_2,  schema_3, schema_4, schema_5,
+					  schema_6,  schema_7,  schema_8, schema_9, schema_10,
+					  schema_11, schema_12, schema_13 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/decimal.h"
 #include "http/head.h"
+#include "meter/redact.h"
 
 /* Strings of a request that are no text for the model. */
 static const char *const request_mute[] = {
@@ -229,6 +230,12 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 void call_set_tenant(struct call *call, uint64_t cgroup)
 {
 	call->tenant = cgroup;
+}
+
+void call_set_client(struct call *call, const char *client)
+{
+	/* It is the word of whoever calls, and may hold a key like any other text of theirs. */
+	redact_path(client, call->client, sizeof(call->client));
 }
 
 struct call *call_free(struct call *call)

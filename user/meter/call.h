@@ -24,6 +24,8 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 struct call *call_free(struct call *call);
 /* The cgroup that calls (0 at first): its own measured calls alone correct its estimates. */
 void call_set_tenant(struct call *call, uint64_t cgroup);
+/* The program that calls, as user_agent_product() gives it ("" at first); what in it looks like a key becomes "*". */
+void call_set_client(struct call *call, const char *client);
 
 /* The next piece of either side. */
 void call_feed(struct call *call, const struct http_piece *piece, uint64_t time_ns);

@@ -117,6 +117,7 @@ static void fill(const struct call *call, struct charge *ret)
 	ret->status = call->status;
 	set_job(call, ret);
 	set_account(call, ret);
+	memcpy(ret->client, call->client, sizeof(ret->client));
 	ret->outcome = outcome(call);
 	ret->is_stream = answer->form == ANSWER_SSE ||
 			 (answer->form == ANSWER_UNKNOWN && call->wants_stream);

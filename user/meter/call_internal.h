@@ -18,6 +18,7 @@ struct call {
 	char path[CHARGE_PATH_LEN];
 	char model[CHARGE_MODEL_LEN]; /* the request's */
 	char organisation[HTTP_ACCOUNT_LEN], project[HTTP_ACCOUNT_LEN];
+	char client[CHARGE_CLIENT_LEN];
 	uint64_t start_ns, first_token_ns, end_ns;
 
 	struct json_scan scan; /* of the request */

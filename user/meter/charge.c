@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "http/user_agent.h"
+
 const char *charge_source_name(enum charge_source source)
 {
 	static const char *const names[CHARGE_SOURCES] = {
@@ -14,6 +16,11 @@ const char *charge_source_name(enum charge_source source)
 	};
 
 	return (unsigned int)source < CHARGE_SOURCES ? names[source] : "";
+}
+
+void charge_client_name(const struct charge *charge, char *ret)
+{
+	user_agent_name(charge->client, ret, CHARGE_CLIENT_LEN);
 }
 
 const char *charge_outcome_name(enum charge_outcome outcome)

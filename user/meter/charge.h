@@ -40,12 +40,13 @@ enum charge_outcome {
 #define CHARGE_BYTES_MAX  (1ULL << 40)
 #define CHARGE_NANOS_MAX  100000000000000LL /* 100,000 USD */
 
-#define CHARGE_NAME_LEN  64
-#define CHARGE_MODEL_LEN 160
-#define CHARGE_HOST_LEN  256
-#define CHARGE_PATH_LEN  256
-#define CHARGE_JOB_LEN   96
-#define CHARGE_TIER_LEN  32
+#define CHARGE_NAME_LEN   64
+#define CHARGE_MODEL_LEN  160
+#define CHARGE_HOST_LEN   256
+#define CHARGE_PATH_LEN   256
+#define CHARGE_JOB_LEN    96
+#define CHARGE_TIER_LEN   32
+#define CHARGE_CLIENT_LEN 48
 
 struct charge {
 	char provider[CHARGE_NAME_LEN];  /* OpenTelemetry's gen_ai.provider.name */
@@ -58,6 +59,7 @@ struct charge {
 	char price_lacks[CHARGE_NAME_LEN]; /* what was used and has no price there; empty: nothing */
 	char tier[CHARGE_TIER_LEN]; /* words that changed the price: "batch", "flex us"; empty: none */
 	char account[CHARGE_NAME_LEN * 2]; /* "organisation/project" by header fields; either may be empty */
+	char client[CHARGE_CLIENT_LEN]; /* the program, as its User-Agent says: "claude-cli/2.1.332"; or empty */
 	int64_t beside_nanos; /* the part of cost_nanos for what the ledger has no class for: pieces, images */
 	char job[CHARGE_JOB_LEN]; /* the id of the job that this bills, whose usage may be reported repeatedly; or empty */
 	bool is_poll; /* asked after a job, or only warmed a cache: without a bill it is no call */
@@ -89,6 +91,9 @@ const char *charge_source_name(enum charge_source source);
 const char *charge_outcome_name(enum charge_outcome outcome);
 /* True for the sources that count as measured in reports. */
 bool charge_is_measured(enum charge_source source);
+
+/* The client without its version, "claude-cli", which stays the same over updates; ret of CHARGE_CLIENT_LEN. */
+void charge_client_name(const struct charge *charge, char *ret);
 
 /* Nothing of the call ever left: it is free, whatever it was estimated to cost. */
 void charge_waive(struct charge *charge);

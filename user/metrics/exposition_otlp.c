@@ -32,6 +32,7 @@ static const struct renamed attributes[] = {
 	{ "model", "gen_ai.response.model" },
 	{ "host", "server.address" },
 	{ "user", "user.name" },
+	{ "client", "user_agent.name" },
 	{ NULL },
 };
 

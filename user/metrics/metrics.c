@@ -61,7 +61,8 @@ static void on_dropped(void *arg, struct series_row *row)
 struct metrics *metrics_new(size_t max_series, const char *node)
 {
 	static char other[] = "namespace=\"other\",pod=\"other\",container=\"other\","
-			      "workload=\"other\",provider=\"other\",model=\"other\",host=\"other\"";
+			      "workload=\"other\",provider=\"other\",model=\"other\",host=\"other\","
+			      "client=\"other\"";
 	static char other_timing[] = "namespace=\"other\",workload=\"other\",provider=\"other\","
 				     "model=\"other\"";
 	static char other_action[] = "budget=\"other\",action=\"other\"";
@@ -142,12 +143,13 @@ static void caller_labels(const struct ledger_call *call, char *labels, size_t s
 	metrics_label(labels, size, "user", call->process->user);
 }
 
-static void model_labels(const char *provider, const char *model, const char *host, char *labels,
-			 size_t size)
+static void model_labels(const char *provider, const char *model, const char *host,
+			 const char *client, char *labels, size_t size)
 {
 	metrics_label(labels, size, "provider", provider);
 	metrics_label(labels, size, "model", model);
 	metrics_label(labels, size, "host", host);
+	metrics_label(labels, size, "client", client);
 }
 
 /* The row that a call belongs to. */
@@ -155,7 +157,7 @@ static struct metrics_call_row *call_row(struct metrics *metrics, const struct l
 					 uint64_t now_ns)
 {
 	const struct charge *charge = call->charge;
-	char labels[METRICS_LABELS_LEN];
+	char labels[METRICS_LABELS_LEN], client[CHARGE_CLIENT_LEN];
 	struct metrics_caller *caller;
 	struct metrics_call_row *row;
 	size_t len;
@@ -164,12 +166,14 @@ static struct metrics_call_row *call_row(struct metrics *metrics, const struct l
 	/* Held until the end: making room for the new row may drop the caller's only other one. */
 	caller = caller_ref(metrics, labels);
 	len = strlen(labels);
-	model_labels(charge->provider, charge->model, charge->host, labels, sizeof(labels));
+	/* Without its version: an update would end all of its series. */
+	charge_client_name(charge, client);
+	model_labels(charge->provider, charge->model, charge->host, client, labels, sizeof(labels));
 	row = (struct metrics_call_row *)series_find(metrics->calls, labels, now_ns);
 	if (!row && caller) {
 		if (caller->refs >= METRICS_MODELS) {
 			labels[len] = '\0';
-			model_labels("other", "other", "other", labels, sizeof(labels));
+			model_labels("other", "other", "other", "other", labels, sizeof(labels));
 		}
 		row = (struct metrics_call_row *)series_get(metrics->calls, labels, now_ns);
 	}

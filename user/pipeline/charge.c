@@ -44,6 +44,7 @@ void pipeline_charge(struct pipeline *pipeline, const struct connections_caller 
 					  .process = &process,
 					  .host = charge->host,
 					  .model = charge->model,
+					  .client = charge->client,
 					  .is_calling = true };
 	int64_t now_us = config->wall_us(charge->start_mono_ns + charge->duration_ns);
 	struct charge assumed = *charge;
@@ -76,6 +77,7 @@ void pipeline_call_running(struct pipeline *pipeline, const struct connections_c
 	const struct pipeline_config *config = &pipeline->config;
 	struct policy_subject subject = { .host = so_far->host,
 					  .model = so_far->model,
+					  .client = so_far->client,
 					  .is_calling = true };
 	int64_t now_us = config->wall_us(pipeline->last_ns);
 	struct charge assumed = *so_far;

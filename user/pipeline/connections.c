@@ -107,6 +107,8 @@ static void item_add(struct connections *connections, struct connection *connect
 		return;
 	}
 	call_set_tenant(item->call, event->cgroup);
+	call_set_client(item->call, clients_admit(connections->pipeline->clients, event->cgroup,
+						  piece->head->client, event->time_ns));
 	/* Seen only from its middle on: what is read of it must be found beside its flow. */
 	if (!connection->host[0])
 		memcpy(connection->host, piece->head->host, sizeof(connection->host));

@@ -149,11 +149,12 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 	pipeline->unsent = unsent_new();
 	pipeline->cuts = cuts_new();
 	pipeline->mix = mix_new();
+	pipeline->clients = clients_new();
 	if (calibration_new(&pipeline->calibration) == 0)
 		pipeline->connections = connections_new(pipeline);
 	if (!pipeline->flows || !pipeline->pairs || !pipeline->relays || !pipeline->addresses ||
 	    !pipeline->quic_flows || !pipeline->reconcile || !pipeline->unsent || !pipeline->cuts ||
-	    !pipeline->mix || !pipeline->connections) {
+	    !pipeline->mix || !pipeline->clients || !pipeline->connections) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
 	}
@@ -181,6 +182,7 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 	quic_flows_free(pipeline->quic_flows);
 	calibration_free(pipeline->calibration);
 	mix_free(pipeline->mix);
+	clients_free(pipeline->clients);
 	free(pipeline);
 	return NULL;
 }

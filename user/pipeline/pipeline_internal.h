@@ -15,6 +15,7 @@
 #include "flow/quic_flows.h"
 #include "flow/relays.h"
 #include "flow/unsent.h"
+#include "pipeline/clients.h"
 #include "pipeline/cuts.h"
 #include "pipeline/jobs.h"
 #include "pipeline/mix.h"
@@ -24,6 +25,7 @@ struct pipeline {
 	struct pipeline_config config;
 	struct calibration *calibration;
 	struct mix *mix;
+	struct clients *clients;
 	struct connections *connections;
 	struct flows *flows;
 	struct pairs *pairs;

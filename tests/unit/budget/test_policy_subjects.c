@@ -44,6 +44,11 @@ static void all_patterns_that_are_given_must_fit(void **state)
 						.model = "m",
 						LABELS({ "env", "prod-*" }, { "team", "search" }) }));
 	assert_true(hits((struct policy_match){ LABELS({ "x", "*" }) }));
+	client = "claude-cli/2.1.332";
+	assert_true(hits((struct policy_match){ .client = "claude-cli/*", .model = "m" }));
+	assert_false(hits((struct policy_match){ .client = "codex*" }));
+	client = NULL; /* of a call that nobody could read */
+	assert_false(hits((struct policy_match){ .client = "*cli*" }));
 	assert_false(hits((struct policy_match){ LABELS({ "team", "search" }, { "env", "test" }) }));
 	assert_false(hits((struct policy_match){ LABELS({ "team", "sear" }) }));
 	assert_false(hits((struct policy_match){ LABELS({ "tea", "*" }) }));

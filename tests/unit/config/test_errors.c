@@ -147,7 +147,7 @@ static const struct {
 	  "for" },
 	{ BUDGET("    match: { cgrp: x }"),
 	  "f:5: budgets[0].match: \"cgrp\" is not a key here; did you mean "
-	  "\"cgroup\"? (" WHO_KEYS ", host, model)" },
+	  "\"cgroup\"? (" WHO_KEYS ", host, model, client)" },
 	{ BUDGET("    match: { label: {} }"),
 	  "f:5: budgets[0].match.label has 0 keys; give 1 to 16" },
 	{ BUDGET("    match: { label: team=search }"),
@@ -229,6 +229,8 @@ static const struct {
 	  "f:1: assume[0] has a pattern for a model; name one of the price file" },
 	{ "protect:\n- model: x",
 	  "f:2: protect[0]: \"model\" is not a key here; give one of: " WHO_KEYS },
+	{ "protect:\n- client: x",
+	  "f:2: protect[0]: \"client\" is not a key here; give one of: " WHO_KEYS },
 	{ "serve: { listen: localhost:80 }",
 	  "f:1: serve.listen: \"localhost:80\" is not an address and "
 	  "port; give one as 127.0.0.1:24473, 0.0.0.0:24473 or [::]:24473" },

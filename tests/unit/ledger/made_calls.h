@@ -52,6 +52,8 @@ static inline void make(struct made *made, unsigned seed)
 	snprintf(made->charge.provider, sizeof(made->charge.provider), "p%u", what % 3);
 	snprintf(made->charge.model, sizeof(made->charge.model), "model-%u", what);
 	snprintf(made->charge.operation, sizeof(made->charge.operation), "chat");
+	if (what % 4)
+		snprintf(made->charge.client, sizeof(made->charge.client), "tool-%u/1", what % 4);
 	snprintf(made->charge.path, sizeof(made->charge.path), "/v1/%u", what % 2);
 	snprintf(made->charge.price_key, sizeof(made->charge.price_key), "key-%u", what);
 	snprintf(made->charge.price_origin, sizeof(made->charge.price_origin), "test");

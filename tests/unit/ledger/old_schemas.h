@@ -137,8 +137,13 @@ static const char old_schema_11[] =
 	" price_key TEXT NOT NULL, price_origin TEXT NOT NULL,"
 	" PRIMARY KEY (call, repricing)) WITHOUT ROWID;";
 
-static const char *const old_schemas[] = { old_schema_1, old_schema_2,  old_schema_3, old_schema_4,
-					   old_schema_5, old_schema_6,  old_schema_7, old_schema_8,
-					   old_schema_9, old_schema_10, old_schema_11 };
+static const char old_schema_12[] =
+	"ALTER TABLE actions ADD COLUMN rule_text TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE actions ADD COLUMN in_flight INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const old_schemas[] = {
+	old_schema_1, old_schema_2, old_schema_3, old_schema_4,  old_schema_5,  old_schema_6,
+	old_schema_7, old_schema_8, old_schema_9, old_schema_10, old_schema_11, old_schema_12
+};
 
 #endif

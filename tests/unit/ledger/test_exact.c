@@ -52,6 +52,9 @@ static void key_text(const struct made *made, int64_t id, enum ledger_key key, c
 	case LEDGER_BY_EXE:
 		text = made->process.exe;
 		break;
+	case LEDGER_BY_CLIENT:
+		text = made->charge.client;
+		break;
 	case LEDGER_BY_HOST:
 		text = made->charge.host;
 		break;

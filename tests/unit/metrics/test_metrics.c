@@ -160,6 +160,27 @@ static void models_of_one_caller_are_bounded(void **state)
 	metrics_free(metrics);
 }
 
+/* Without its version, so that an update neither ends a series nor begins one. */
+static void a_client_is_a_label_without_its_version(void **state)
+{
+	struct metrics *metrics = metrics_new(100, "n");
+	struct calling calling;
+	char *text;
+
+	for (int version = 0; version < 200; version++) {
+		in_pod(&calling, "pod-a", "gpt", 1000000);
+		snprintf(calling.charge.client, sizeof(calling.charge.client), "claude-cli/2.1.%d",
+			 version);
+		calls(metrics, &calling, 1);
+	}
+	assert_int_equal(series_count(metrics->calls), 1);
+	free(scraped(metrics, EXPOSITION_TEXT, 999, 1));
+	text = scraped(metrics, EXPOSITION_TEXT, 999, 1 + LATER);
+	assert_true(sum(text, "aigress_calls_total", "client=\"claude-cli\"") == 200);
+	free(text);
+	metrics_free(metrics);
+}
+
 static void dead_pods_make_room_but_not_under_a_scrape(void **state)
 {
 	struct metrics *metrics = metrics_new(2, "n");
@@ -324,6 +345,7 @@ int main(void)
 		cmocka_unit_test(a_counter_begins_at_0_and_then_shows_its_value),
 		cmocka_unit_test(sums_are_those_of_the_calls_however_many_callers),
 		cmocka_unit_test(models_of_one_caller_are_bounded),
+		cmocka_unit_test(a_client_is_a_label_without_its_version),
 		cmocka_unit_test(dead_pods_make_room_but_not_under_a_scrape),
 		cmocka_unit_test(names_cannot_break_a_line),
 		cmocka_unit_test(unpriced_is_not_0_usd),
