@@ -8,6 +8,7 @@
 
 #include "frames.h"
 #include "gate.h"
+#include "shares.h"
 
 /*
  * How much plaintext of an unnamed connection is sent up until user space decides: all of the first LOOK_BYTES,
@@ -107,6 +108,26 @@ static __always_inline bool is_server(__u32 dir, const char *buf, __u64 bytes)
 #undef STARTS
 }
 
+/* A row for a connection; an old one at this pointer gives way. False: there is no room. */
+static __always_inline bool conn_put(const struct ctl_conn_key *key, struct ctl_conn *conn,
+				     const struct ctl_conn *old)
+{
+	conn->tenant = old ? old->tenant : share_tenant();
+	if (!old && !share_allows(conn->tenant)) {
+		count(CTL_CONNS_REFUSED, 1);
+		return false;
+	}
+	if (bpf_map_update_elem(&conns, key, conn, old ? BPF_ANY : BPF_NOEXIST)) {
+		count(CTL_CONNS_FULL, 1);
+		return false;
+	}
+	if (!old) {
+		share_took(conn->tenant);
+		share_took(CTL_SHARE_ALL);
+	}
+	return true;
+}
+
 /* A connection without a name: older than the probes, or made to a bare address. */
 static __always_inline struct ctl_conn *conn_create(const struct ctl_conn_key *key,
 						    const struct frame *call, __u64 bytes)
@@ -115,11 +136,7 @@ static __always_inline struct ctl_conn *conn_create(const struct ctl_conn_key *k
 
 	if (is_server(call->dir, (const char *)call->buf, bytes))
 		fresh.state = CTL_IGNORE;
-	if (bpf_map_update_elem(&conns, key, &fresh, BPF_NOEXIST)) {
-		count(CTL_CONNS_FULL, 1);
-		return NULL;
-	}
-	return bpf_map_lookup_elem(&conns, key);
+	return conn_put(key, &fresh, NULL) ? bpf_map_lookup_elem(&conns, key) : NULL;
 }
 
 /* How many of these bytes are sent up: all of an AI connection, a bounded number of others. */
@@ -164,14 +181,11 @@ static __always_inline void take_bytes(const struct frame *call, __u64 bytes)
 
 /* A new connection at this pointer replaces the previous one. */
 static __always_inline bool renew(const struct ctl_conn_key *key, const struct ctl_conn *old,
-				  const struct ctl_conn *conn)
+				  struct ctl_conn *conn)
 {
 	if (old && old->is_open)
 		tell_close(old, key->tgid);
-	if (!bpf_map_update_elem(&conns, key, conn, BPF_ANY))
-		return true;
-	count(CTL_CONNS_FULL, 1);
-	return false;
+	return conn_put(key, conn, old);
 }
 
 /* The object is no longer a connection. */
@@ -179,6 +193,7 @@ static __always_inline void conn_end(__u64 ssl)
 {
 	struct ctl_conn_key key = { .ssl = ssl, .tgid = current_tgid() };
 	struct ctl_conn *conn = bpf_map_lookup_elem(&conns, &key);
+	__u64 tenant;
 
 	if (!conn)
 		return;
@@ -189,7 +204,11 @@ static __always_inline void conn_end(__u64 ssl)
 	sync_verdict(conn);
 	if (conn->is_open)
 		tell_close(conn, key.tgid);
-	bpf_map_delete_elem(&conns, &key);
+	tenant = conn->tenant;
+	if (bpf_map_delete_elem(&conns, &key))
+		return;
+	share_gave(tenant);
+	share_gave(CTL_SHARE_ALL);
 }
 
 /* Called before a write: notes whether a gate will drop what leaves. */

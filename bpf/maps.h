@@ -40,6 +40,14 @@ MAP_UNALLOCATED(hosts, LPM_TRIE, 4096, struct ctl_host_key, __u32);
 /* TLS connections; removed by SSL_free, tap_forget and tap_sweep. The size is set before load (conns_max). */
 MAP(conns, HASH, 32768, struct ctl_conn_key, struct ctl_conn);
 
+/* How many rows it has. Set before load. */
+const volatile __u64 conns_rows __weak = 32768;
+
+/* Whose those are (shares.h). Without room an entry's rows count among all only. */
+MAP(conn_shares, HASH, CTL_SHARES_MAX, __u64, struct ctl_share);
+
+MAP(conn_swept, HASH, CTL_SHARES_MAX, __u64, __u64);
+
 /*
  * Owners of records that are on their way to a socket, by eight bytes of ciphertext. `connection` is 0 if two
  * records had the same bytes. Nothing is deleted, because a relay's socket carries the record a second time;

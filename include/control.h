@@ -39,6 +39,7 @@ struct ctl_conn {
 	__u64 id;
 	__u64 bytes[2];     /* plaintext by enum ev_dir */
 	__u64 name_hash;    /* of the host that was set; 0: none */
+	__u64 tenant;       /* whose row it is: a key of `conn_shares` */
 	__u32 looked_bytes; /* shown while the state was not decided */
 	__u8 state;         /* enum ctl_verdict */
 	__u8 is_open;       /* EV_OPEN was sent */
@@ -48,7 +49,36 @@ struct ctl_conn {
 	__u8 reserved[7];
 };
 _Static_assert(sizeof(struct ctl_conn_key) == 16, "both halves agree on struct ctl_conn_key");
-_Static_assert(sizeof(struct ctl_conn) == 48, "both halves agree on struct ctl_conn");
+_Static_assert(sizeof(struct ctl_conn) == 56, "both halves agree on struct ctl_conn");
+
+/*
+ * How many rows of `conns` a tenant has: `conn_shares`, keyed by the id of its cgroup, is written by the kernel;
+ * `conn_swept`, with the same key, is what user space took away, and written by it alone. Each only ever rises, so no
+ * word has two writers. Key CTL_SHARE_ALL: of all tenants.
+ */
+struct ctl_share {
+	__u64 taken, given; /* rows, ever */
+};
+#define CTL_SHARE_ALL  0
+#define CTL_SHARES_MAX 4096
+_Static_assert(sizeof(struct ctl_share) == 16, "both halves agree on struct ctl_share");
+
+static inline __u64 ctl_share_rows(const struct ctl_share *share, __u64 swept)
+{
+	__u64 rows = share->taken - share->given - swept;
+
+	/* an entry that was dropped as empty while a row was taken has one more given than taken */
+	return (__s64)rows > 0 ? rows : 0;
+}
+
+/*
+ * Whether a tenant with `own` rows of a table, of which `used` are in use, may have one more: as many as are free. One
+ * that takes all it can leaves half of the table to others, two leave a third, and nobody's rows are ever evicted.
+ */
+static inline int ctl_share_allows(__u64 own, __u64 used, __u64 rows)
+{
+	return used < rows && own < rows - used;
+}
 
 /* What a gate does with new AI traffic of a cgroup. */
 enum ctl_gate_state {
@@ -210,6 +240,7 @@ _Static_assert(sizeof(struct ctl_quic) == 72, "both halves agree on struct ctl_q
 /* Counters of the kernel half, one per CPU in the `counters` map: failures and losses, by name. */
 enum ctl_counter {
 	CTL_CONNS_FULL,        /* no room for a connection: its plaintext is not seen */
+	CTL_CONNS_REFUSED,     /* its tenant has its share of the connections: likewise */
 	CTL_RING_FULL_EVENTS,  /* events that found the ring full */
 	CTL_RING_FULL_BYTES,   /* plaintext bytes in them */
 	CTL_READ_FAILED_BYTES, /* plaintext that was not resident and could not be read */

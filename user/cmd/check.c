@@ -18,6 +18,7 @@
 #include "cmd/options.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
+#include "daemon/shortage.h"
 #include "find/find.h"
 #include "ledger/ledger.h"
 #include "meter/price.h"
@@ -255,6 +256,26 @@ static void print_processes(const struct scan *scan)
 	       "Any other state: its calls are seen as flows and estimated by size.\n");
 }
 
+static void print_shortage(void *arg, uint64_t n, const char *what)
+{
+	bool *has_any = arg;
+
+	if (!*has_any)
+		printf("\nTables that tenants share\n");
+	*has_any = true;
+	printf("  %llu %s\n", (unsigned long long)n, what);
+}
+
+/* Only of what happened since the daemon began. */
+static void print_shortages(struct ledger *ledger)
+{
+	json_t *health = fact(ledger, "health");
+	bool has_any = false;
+
+	shortage_each(health, print_shortage, &has_any);
+	json_decref(health);
+}
+
 /* Of a process that still runs: what its TLS code is, and what prevents reading it. */
 static bool name_library(void *arg, json_int_t pid, char *ret, size_t size)
 {
@@ -407,6 +428,7 @@ static void print_text(const struct feature features[FEATURES], struct scan *sca
 	print_processes(scan);
 	if (ledger)
 		coverage_print(coverage, estimates, name_library, scan);
+	print_shortages(ledger);
 	print_kube(sources, annotations);
 	json_decref(sources);
 	json_decref(annotations);

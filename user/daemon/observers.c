@@ -79,6 +79,8 @@ static struct scrape_sources sources_of(struct observers *observers)
 		.forecasts = forecasts_of(observers),
 		.looks_given_up = find.looks_given_up,
 		.looks_refused = find.looks_refused,
+		.files_refused = find.files_refused,
+		.processes_refused = find.processes_refused,
 		.greetings_crowded = find.crowded,
 		.attach_failures = find.attach_failures,
 		.version = daemon->options.version,

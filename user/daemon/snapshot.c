@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fields.h"
+#include "find/finder.h"
 #include "kube/kube.h"
 #include "notify/webhook.h"
 #include "pipeline/pipeline.h"
@@ -233,7 +234,23 @@ static json_t *parser_counters(const struct pipeline *pipeline)
 	return object;
 }
 
-static json_t *health(const struct snapshot *snapshot)
+static json_t *search_counters(const struct snapshot *snapshot)
+{
+	struct find_stats stats = { 0 };
+	json_t *object = json_object();
+
+	if (snapshot->finder)
+		finder_stats(snapshot->finder, &stats);
+	field_number(object, "looks_given_up", stats.looks_given_up);
+	field_number(object, "looks_refused", stats.looks_refused);
+	field_number(object, "files_refused", stats.files_refused);
+	field_number(object, "processes_refused", stats.processes_refused);
+	field_number(object, "greetings_crowded", stats.crowded);
+	field_number(object, "attach_failures", stats.attach_failures);
+	return object;
+}
+
+json_t *snapshot_health(const struct snapshot *snapshot)
 {
 	json_t *object = json_object(), *ledger = json_object(), *loop = json_object();
 	struct loop_stats stats;
@@ -241,6 +258,7 @@ static json_t *health(const struct snapshot *snapshot)
 	field_number(ledger, "pending", ledger_pending(snapshot->ledger));
 	field_number(ledger, "lost", ledger_lost(snapshot->ledger));
 	field_set(object, "kernel", kernel_counters(snapshot->tap));
+	field_set(object, "search", search_counters(snapshot));
 	field_set(object, "parsers", parser_counters(snapshot->pipeline));
 	field_set(object, "ledger", ledger);
 	loop_stats(snapshot->loop, &stats);
@@ -387,7 +405,7 @@ static const struct {
 	[SNAPSHOT_ESTIMATES] = { "estimates", .fill = fill_estimates },
 	[SNAPSHOT_WEBHOOKS] = { "webhooks", .fill = fill_webhooks },
 	[SNAPSHOT_SHARED] = { "shared", .make = sharing },
-	[SNAPSHOT_HEALTH] = { "health", .make = health },
+	[SNAPSHOT_HEALTH] = { "health", .make = snapshot_health },
 	[SNAPSHOT_NAMES] = { "names", .fill = fill_names },
 	[SNAPSHOT_ANNOTATIONS] = { "annotations", .fill = fill_annotations },
 };

@@ -7,6 +7,7 @@
 #ifndef DAEMON_SNAPSHOT_H
 #define DAEMON_SNAPSHOT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@
 #include "ledger/ledger.h"
 #include "meter/price.h"
 
+struct finder;
 struct loop;
 struct waiters;
 struct pipeline;
@@ -40,6 +42,7 @@ enum snapshot_part {
 /* Where the parts come from. */
 struct snapshot {
 	struct loop *loop;
+	struct finder *finder; /* NULL: nothing is probed */
 	struct ledger *ledger;
 	struct policy *policy;
 	struct trends *trends; /* NULL: rates are not known */
@@ -70,5 +73,8 @@ int snapshot_put_prices(struct ledger *ledger, const struct prices *prices, cons
 
 /* At the start. `by_instruction`: how returns are seen (find.h). 0 or -errno. */
 int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction);
+
+/* SNAPSHOT_HEALTH as it is now; a reference. */
+json_t *snapshot_health(const struct snapshot *snapshot);
 
 #endif

@@ -13,6 +13,7 @@
 #include "daemon/events.h"
 #include "daemon/observers.h"
 #include "daemon/price_age.h"
+#include "daemon/shortage.h"
 #include "daemon/snapshot.h"
 #include "enforce/waiters.h"
 #include "ledger/gaps.h"
@@ -39,6 +40,7 @@ struct timers {
 	int64_t prune_us;     /* wall clock: no pruning before */
 	int64_t price_us;     /* likewise: no word on old prices */
 	int commit_err;       /* of the last commit */
+	struct shortage_told told;
 };
 
 void timers_commit_soon(struct timers *timers)
@@ -95,26 +97,41 @@ static void on_commit(void *arg)
 	}
 }
 
+static struct snapshot snapshot_of(const struct daemon *daemon)
+{
+	return (struct snapshot){ .loop = daemon->loop,
+				  .finder = daemon->finder,
+				  .ledger = daemon->ledger,
+				  .policy = daemon->policy,
+				  .trends = daemon->trends,
+				  .enforcer = daemon->enforcer,
+				  .pipeline = daemon->pipeline,
+				  .tap = daemon->tap,
+				  .waiters = daemon->waiters,
+				  .webhooks = daemon->webhooks,
+				  .kube = daemon->kube,
+				  .shared = daemon->shared };
+}
+
 /* 1: it has changed, 0, or -ENOENT: there are fewer parts. */
 static int put_part(struct timers *timers, unsigned which)
 {
-	const struct daemon *daemon = timers->daemon;
-	const struct snapshot snapshot = { .loop = daemon->loop,
-					   .ledger = daemon->ledger,
-					   .policy = daemon->policy,
-					   .trends = daemon->trends,
-					   .enforcer = daemon->enforcer,
-					   .pipeline = daemon->pipeline,
-					   .tap = daemon->tap,
-					   .waiters = daemon->waiters,
-					   .webhooks = daemon->webhooks,
-					   .kube = daemon->kube,
-					   .shared = daemon->shared };
+	const struct snapshot snapshot = snapshot_of(timers->daemon);
 	int changed = snapshot_put(&snapshot, which, clock_wall_us());
 
 	if (changed > 0)
 		timers_commit_soon(timers);
 	return changed;
+}
+
+/* What was refused a place. */
+static void tell_shortages(struct timers *timers)
+{
+	const struct snapshot snapshot = snapshot_of(timers->daemon);
+	json_t *health = snapshot_health(&snapshot);
+
+	shortage_log(&timers->told, health, clock_mono_ns());
+	json_decref(health);
 }
 
 /* One part at a time: other sources of the loop have their turn between two. */
@@ -133,6 +150,7 @@ static void on_snapshot(void *arg)
 		return;
 	}
 	timers->next_part = 0;
+	tell_shortages(timers);
 	if (timers->is_stale)
 		timers_snapshot_soon(timers);
 	timers->is_stale = false;

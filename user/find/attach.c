@@ -21,6 +21,7 @@ struct link {
 struct process {
 	uint32_t tgid;
 	uint64_t start; /* procs_start(): reveals that a tgid was reused */
+	uint64_t tenant;
 	LIST_HEAD(, link) links;
 	bool is_counted; /* in n_processes_probed */
 	UT_hash_handle hh;
@@ -38,6 +39,7 @@ struct attach {
 	/* direct-mapped: a new one takes the place of a colliding one */
 	uint64_t sticky_places[STICKY_MAX], sticky_programs[STICKY_MAX];
 	uint64_t n_files_probed, n_processes_probed, n_failures;
+	uint64_t n_refused; /* processes */
 };
 
 static uint64_t *sticky_slot(uint64_t *set, uint64_t value)
@@ -129,11 +131,21 @@ bool attach_knows(struct attach *attach, uint32_t tgid)
 	return known(attach, tgid);
 }
 
+static bool has_room(const struct attach *attach, uint64_t tenant)
+{
+	const struct process *process;
+	uint64_t own = 0;
+
+	for (process = attach->processes; process; process = process->hh.next)
+		own += process->tenant == tenant;
+	return ctl_share_allows(own, HASH_COUNT(attach->processes), PROCESSES_MAX);
+}
+
 /* Puts a process on the list of those that get probes; NULL: it is gone, or there is no room. */
 static struct process *enlist(struct attach *attach, uint32_t tgid)
 {
 	struct process *process = known(attach, tgid);
-	uint64_t start = procs_start(tgid);
+	uint64_t start = procs_start(tgid), tenant;
 
 	if (process && process->start == start)
 		return process;
@@ -141,8 +153,9 @@ static struct process *enlist(struct attach *attach, uint32_t tgid)
 		drop_process(attach, process);
 	if (!start)
 		return NULL;
-	if (HASH_COUNT(attach->processes) >= PROCESSES_MAX) {
-		attach->n_failures++;
+	tenant = procs_tenant(tgid);
+	if (!has_room(attach, tenant)) {
+		attach->n_refused++;
 		return NULL;
 	}
 	process = calloc(1, sizeof(*process));
@@ -150,6 +163,7 @@ static struct process *enlist(struct attach *attach, uint32_t tgid)
 		return NULL;
 	process->tgid = tgid;
 	process->start = start;
+	process->tenant = tenant;
 	LIST_INIT(&process->links);
 	HASH_ADD(hh, attach->processes, tgid, sizeof(process->tgid), process);
 	if (!process->hh.tbl) {
@@ -470,5 +484,7 @@ void attach_stats(const struct attach *attach, struct find_stats *ret)
 	look_stats(attach->look, &looks);
 	ret->looks_given_up = looks.given_up;
 	ret->looks_refused = looks.refused;
+	ret->files_refused = attach->files.n_refused;
+	ret->processes_refused = attach->n_refused;
 	ret->looks_stuck = looks.stuck;
 }

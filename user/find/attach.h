@@ -15,7 +15,7 @@
 #include "find/find.h"
 #include "tap/tap.h"
 
-#define PROCESSES_MAX 4096 /* greeted or born of such, alive */
+#define PROCESSES_MAX 4096 /* greeted or born of such, alive; of one tenant as many as are free */
 #define STICKY_MAX    1024 /* executables in cgroups, and as many programs, that are remembered */
 /*
  * At each hit the kernel asks every link on that inode whether it applies, so beyond this number the single

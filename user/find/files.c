@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "find/procs.h"
 
 /* A generation that no file has: it holds nothing by symbols, and may hold something by anchors. */
 #define NO_SYMBOLS 1
@@ -43,6 +44,16 @@ struct file *files_known(const struct files *files, const struct tap_mapping *ma
 	return file;
 }
 
+static bool has_room(const struct files *files, uint64_t tenant)
+{
+	uint64_t own = 0;
+	struct file *file, *next;
+
+	HASH_ITER(hh, files->table, file, next)
+		own += file->tenant == tenant;
+	return ctl_share_allows(own, HASH_COUNT(files->table), FILES_MAX);
+}
+
 int files_meet(struct files *files, const struct tap_mapping *mapping, enum stack_depth depth,
 	       struct file **ret)
 {
@@ -61,6 +72,11 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, enum stac
 		return -ENOENT;
 	if (depth == STACK_SYMBOLS && noes_has(&files->noes, mapping->dev, mapping->ino, NO_SYMBOLS))
 		return -EAGAIN;
+	file->tenant = procs_tenant(mapping->tgid);
+	if (!has_room(files, file->tenant)) {
+		files->n_refused++;
+		return -ENOSPC;
+	}
 	err = look_file(files->look, mapping, depth, &file->is);
 	files->n_seen++;
 	if (!err && file->is.is_unfollowed) {
@@ -81,8 +97,6 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, enum stac
 		files->n_unreadable += err != -ESRCH && err != -ESTALE && err != -ENOENT;
 		return err;
 	}
-	if (HASH_COUNT(files->table) >= FILES_MAX)
-		return -ENOSPC;
 	HASH_ADD(hh, files->table, key, sizeof(file->key), file);
 	if (!file->hh.tbl)
 		return -ENOMEM;

@@ -42,6 +42,7 @@ struct file {
 	struct tap_probes *everyone; /* for all who map it; NULL: not so */
 	LIST_HEAD(, link) links;     /* for one process each */
 	size_t n_links;
+	uint64_t tenant;           /* who brought it first (procs_tenant()) */
 	bool has_failed;           /* could not be probed: said once, not tried again */
 	bool is_mapped, is_wanted; /* by some process, by one that gets probes: as of this sweep */
 	UT_hash_handle hh;
@@ -53,13 +54,14 @@ struct files {
 	struct noes noes;
 	uint64_t n_seen; /* files looked into */
 	uint64_t n_unreadable;
+	uint64_t n_refused; /* not looked into: their tenant has its share of the table, or it is full */
 };
 
 /*
  * The file behind a mapping, looked into when it is new, as deep as asked for. 0 and the file, which stays the
  * table's; -ENOENT: it holds no TLS functions; -EAGAIN: none that are found by symbols, but a deeper look
- * might (STACK_SYMBOLS only); -ESRCH, -ESTALE: process or mapping went away; -ENOSPC: FILES_MAX; or -errno
- * of opening, reading and look_file().
+ * might (STACK_SYMBOLS only); -ESRCH, -ESTALE: process or mapping went away; -ENOSPC: no room, as
+ * ctl_share_allows() has it, which is asked only of a file that was not looked into before; or -errno of opening, reading and look_file().
  */
 int files_meet(struct files *files, const struct tap_mapping *mapping, enum stack_depth depth,
 	       struct file **ret);

@@ -94,7 +94,9 @@ struct find_stats {
 	uint64_t looks_given_up; /* they took too long (look.h) */
 	uint64_t looks_refused;  /* not begun, as too many were stuck */
 	size_t looks_stuck;      /* of those given up, still not over */
-	uint64_t crowded;        /* greetings for which there was no place to wait (lanes.h) */
+	/* not probed, as their tenant has its share of the table, or it is full: files, and processes that greeted */
+	uint64_t files_refused, processes_refused;
+	uint64_t crowded; /* greetings for which there was no place to wait (lanes.h) */
 };
 void find_stats(const struct find *find, struct find_stats *ret);
 /* From another thread: what blocks now is given up, and nothing is looked at from now on. */

@@ -26,8 +26,9 @@ struct scrape_sources {
 	struct ledger *ledger;
 	struct prices *prices;
 	struct tap *tap;
-	/* of the search for TLS code (find/find.h): looks given up and not begun, greetings without a place, refused probes */
-	uint64_t looks_given_up, looks_refused, greetings_crowded, attach_failures;
+	/* of the search for TLS code, as find/find.h has them */
+	uint64_t looks_given_up, looks_refused, files_refused, processes_refused;
+	uint64_t greetings_crowded, attach_failures;
 	const struct forecast *forecasts; /* by enum history_sum, as long as the scrape; NULL: none */
 	bool is_ledger_failing;           /* its last commit failed */
 	bool enforce;

@@ -311,10 +311,14 @@ static void write_parser(struct scrape *scrape)
 
 static void write_search(struct scrape *scrape)
 {
-	count(scrape, "kind", "looks_given_up", scrape->sources.looks_given_up);
-	count(scrape, "kind", "looks_refused", scrape->sources.looks_refused);
-	count(scrape, "kind", "greetings_crowded", scrape->sources.greetings_crowded);
-	count(scrape, "kind", "attach_failures", scrape->sources.attach_failures);
+	const struct scrape_sources *search = &scrape->sources;
+
+	count(scrape, "kind", "looks_given_up", search->looks_given_up);
+	count(scrape, "kind", "looks_refused", search->looks_refused);
+	count(scrape, "kind", "files_refused", search->files_refused);
+	count(scrape, "kind", "processes_refused", search->processes_refused);
+	count(scrape, "kind", "greetings_crowded", search->greetings_crowded);
+	count(scrape, "kind", "attach_failures", search->attach_failures);
 }
 
 static void write_gap_bytes(struct scrape *scrape)

@@ -253,6 +253,49 @@ static void connection_see(struct connection *connection, enum ev_dir dir, uint6
 	connection->seen[dir] = end;
 }
 
+/* The cgroup's, with one more connection; NULL: no memory. */
+static struct holder *holder_add(struct connections *connections, uint64_t cgroup)
+{
+	struct holder *holder;
+
+	HASH_FIND(hh, connections->holders, &cgroup, sizeof(cgroup), holder);
+	if (!holder) {
+		holder = calloc(1, sizeof(*holder));
+		if (!holder)
+			return NULL;
+		holder->cgroup = cgroup;
+		HASH_ADD(hh, connections->holders, cgroup, sizeof(holder->cgroup), holder);
+		if (!holder->hh.tbl) {
+			free(holder);
+			return NULL;
+		}
+	}
+	holder->n++;
+	return holder;
+}
+
+static void holder_drop(struct connections *connections, struct holder *holder)
+{
+	if (!holder || --holder->n)
+		return;
+	HASH_DEL(connections->holders, holder);
+	free(holder);
+}
+
+/* The oldest connection of the cgroup that has most: nobody loses one to whoever has more. */
+static struct connection *connection_to_evict(const struct connections *connections)
+{
+	const struct holder *most = connections->holders, *holder;
+	struct connection *connection = connections->table;
+
+	for (holder = most; holder; holder = holder->hh.next)
+		if (holder->n > most->n)
+			most = holder;
+	while (connection->holder != most && connection->hh.next)
+		connection = connection->hh.next;
+	return connection;
+}
+
 /* The connection is over. `totals` NULL: the kernel's last counts are not known. */
 static void connection_end(struct connections *connections, struct connection *connection,
 			   const uint64_t totals[2], const struct ev_head *event)
@@ -273,6 +316,7 @@ static void connection_end(struct connections *connections, struct connection *c
 	if (connections->last == connection)
 		connections->last = NULL;
 	HASH_DEL(connections->table, connection);
+	holder_drop(connections, connection->holder);
 	connections->stats.connections--;
 	free(connection);
 }
@@ -284,12 +328,16 @@ static struct connection *connection_add(struct connections *connections,
 
 	if (HASH_COUNT(connections->table) >= CONNECTIONS_MAX) {
 		connections->stats.connections_dropped++;
-		connection_end(connections, connections->table, NULL, event);
+		connection_end(connections, connection_to_evict(connections), NULL, event);
 	}
 	connection = calloc(1, sizeof(*connection));
 	if (connection)
 		connection->conn = conn_new(from_start);
-	if (!connection || !connection->conn) {
+	if (connection && connection->conn)
+		connection->holder = holder_add(connections, event->cgroup);
+	if (!connection || !connection->conn || !connection->holder) {
+		if (connection)
+			conn_free(connection->conn);
 		free(connection);
 		connections->stats.connections_dropped++;
 		return NULL;
@@ -299,6 +347,7 @@ static struct connection *connection_add(struct connections *connections,
 	connection->uid = (uid_t)-1;
 	HASH_ADD(hh, connections->table, id, sizeof(connection->id), connection);
 	if (!connection->hh.tbl) {
+		holder_drop(connections, connection->holder);
 		conn_free(connection->conn);
 		free(connection);
 		connections->stats.connections_dropped++;

@@ -18,7 +18,7 @@ struct connections;
 
 /*
  * Limits. A connection at rest is a struct connection and a struct conn; beyond CONNECTIONS_MAX the oldest one
- * goes, its calls charged as what is known of them. HTTP/1.1 pipelines seldom hold more than 6
+ * of the cgroup that has most goes, its calls charged as what is known of them. HTTP/1.1 pipelines seldom hold more than 6
  * calls, HTTP/2 servers allow 100 to 250 streams.
  */
 #define CONNECTIONS_MAX       16384

@@ -20,10 +20,18 @@ struct item {
 
 _Static_assert(EV_HOST_LEN == HTTP_HOST_LEN, "a name from a head fits a connection's");
 
+/* How many connections a cgroup has. */
+struct holder {
+	UT_hash_handle hh;
+	uint64_t cgroup;
+	size_t n;
+};
+
 /* One TLS connection of one process. */
 struct connection {
 	UT_hash_handle hh; /* in the order of their first event */
 	uint64_t id, ssl;
+	struct holder *holder;                     /* of the cgroup that it began in */
 	uint64_t seen[2], records[2];              /* plaintext so far, by enum ev_dir */
 	uint64_t reported[2], reported_records[2]; /* of these, what plaintext.c knows */
 	uint64_t reported_missed[2];
@@ -44,6 +52,7 @@ struct connection {
 struct connections {
 	struct pipeline *pipeline;
 	struct connection *table;
+	struct holder *holders;
 	struct connection *last; /* found: events come in runs of one connection */
 	uint64_t numbers;        /* of calls, ever */
 	uint64_t running_ns;     /* between two reports of one */

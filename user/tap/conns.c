@@ -22,11 +22,55 @@ int tap_conn_bytes(const struct tap *tap, uint32_t tgid, uint64_t ssl, uint64_t 
 	return 0;
 }
 
+static void add_swept(struct tap *tap, uint64_t tenant)
+{
+	int fd = bpf_map__fd(tap->skel->maps.conn_swept);
+	uint64_t n = 0;
+
+	(void)bpf_map_lookup_elem(fd, &tenant, &n);
+	n++;
+	(void)bpf_map_update_elem(fd, &tenant, &n, BPF_ANY);
+}
+
+static void drop(struct tap *tap, const struct ctl_conn_key *key, uint64_t tenant)
+{
+	if (bpf_map_delete_elem(bpf_map__fd(tap->skel->maps.conns), key))
+		return; /* the kernel was first, and has counted it */
+	add_swept(tap, tenant);
+	add_swept(tap, CTL_SHARE_ALL);
+}
+
 void tap_forget(struct tap *tap, uint32_t tgid, uint64_t ssl)
 {
 	struct ctl_conn_key key = { .ssl = ssl, .tgid = tgid };
+	struct ctl_conn conn;
 
-	(void)bpf_map_delete_elem(bpf_map__fd(tap->skel->maps.conns), &key);
+	if (!bpf_map_lookup_elem(bpf_map__fd(tap->skel->maps.conns), &key, &conn))
+		drop(tap, &key, conn.tenant);
+}
+
+/* Tenants without a row make room for others. */
+static void sweep_shares(struct tap *tap)
+{
+	int fd = bpf_map__fd(tap->skel->maps.conn_shares);
+	int fd_swept = bpf_map__fd(tap->skel->maps.conn_swept);
+	uint64_t tenant, next;
+	int err = bpf_map_get_next_key(fd, NULL, &next);
+
+	while (!err) {
+		struct ctl_share share;
+		uint64_t swept = 0;
+
+		tenant = next;
+		err = bpf_map_get_next_key(fd, &tenant, &next);
+		if (tenant == CTL_SHARE_ALL || bpf_map_lookup_elem(fd, &tenant, &share))
+			continue;
+		(void)bpf_map_lookup_elem(fd_swept, &tenant, &swept);
+		if (ctl_share_rows(&share, swept))
+			continue;
+		(void)bpf_map_delete_elem(fd, &tenant);
+		(void)bpf_map_delete_elem(fd_swept, &tenant);
+	}
 }
 
 /* include/linux/proc_ns.h: PROC_PID_INIT_INO */
@@ -40,8 +84,9 @@ static bool is_gone(uint32_t tgid)
 /* Entries of one look-up; a bucket of the hash must fit. */
 #define BATCH 256
 
-static int sweep_conns(int fd)
+static int sweep_conns(struct tap *tap)
 {
+	int fd = bpf_map__fd(tap->skel->maps.conns);
 	_cleanup_free_ struct ctl_conn_key *keys = calloc(BATCH, sizeof(*keys));
 	_cleanup_free_ struct ctl_conn *values = calloc(BATCH, sizeof(*values));
 	uint64_t place = 0; /* the kernel's: room for its largest kind */
@@ -58,7 +103,7 @@ static int sweep_conns(int fd)
 			return err;
 		for (uint32_t i = 0; i < n; i++)
 			if (is_gone(keys[i].tgid))
-				(void)bpf_map_delete_elem(fd, &keys[i]);
+				drop(tap, &keys[i], values[i].tenant);
 	}
 	return 0;
 }
@@ -82,11 +127,14 @@ static void sweep_procs(int fd, tap_event_fn fn, void *arg)
 int tap_sweep(struct tap *tap, tap_event_fn fn, void *arg)
 {
 	struct stat st;
+	int err;
 
 	if (stat("/proc/self/ns/pid", &st) < 0)
 		return -errno;
 	if (st.st_ino != INITIAL_PID_NAMESPACE)
 		return -EXDEV;
 	sweep_procs(bpf_map__fd(tap->skel->maps.procs), fn, arg);
-	return sweep_conns(bpf_map__fd(tap->skel->maps.conns));
+	err = sweep_conns(tap);
+	sweep_shares(tap);
+	return err;
 }

@@ -4,6 +4,7 @@
 
 static const char *const names[CTL_COUNTERS] = {
 	[CTL_CONNS_FULL] = "connections_full",
+	[CTL_CONNS_REFUSED] = "connections_refused",
 	[CTL_RING_FULL_EVENTS] = "ring_full_events",
 	[CTL_RING_FULL_BYTES] = "ring_full_bytes",
 	[CTL_READ_FAILED_BYTES] = "read_failed_bytes",

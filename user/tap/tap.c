@@ -70,6 +70,7 @@ static int set_sizes(struct tap *tap)
 	if (ring > UINT32_MAX)
 		return -EINVAL;
 	err = bpf_map__set_max_entries(tap->skel->maps.events, (uint32_t)ring);
+	tap->skel->rodata->conns_rows = conns;
 	return err ? err : bpf_map__set_max_entries(tap->skel->maps.conns, conns);
 }
 

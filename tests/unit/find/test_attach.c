@@ -361,6 +361,30 @@ static void a_no_is_remembered_by_all_that_names_a_file(void **state)
 	assert_false(noes_has(&noes, 1, 2, 3));
 }
 
+/* Its own libraries, as many as are free; another tenant's are then still taken. */
+static void a_tenant_has_as_many_files_as_are_free(void **state)
+{
+	static struct files files;
+	static struct file rows[FILES_MAX];
+	struct tap_mapping mapping = { .tgid = (uint32_t)getpid(), .dev = 1, .ino = 1 };
+	uint64_t tenant = procs_tenant(mapping.tgid);
+	struct file *file;
+
+	for (size_t i = 0; i < FILES_MAX / 2; i++) {
+		rows[i].key.ino = 1000 + i;
+		rows[i].tenant = tenant;
+		file = &rows[i];
+		HASH_ADD(hh, files.table, key, sizeof(file->key), file);
+	}
+	assert_int_equal(files_meet(&files, &mapping, STACK_SYMBOLS, &file), -ENOSPC);
+	assert_int_equal(files.n_refused, 1);
+	/* what is there already is found */
+	mapping.dev = 0;
+	mapping.ino = 1000;
+	assert_int_equal(files_meet(&files, &mapping, STACK_SYMBOLS, &file), 0);
+	HASH_CLEAR(hh, files.table);
+}
+
 static int make_libraries(void **state)
 {
 	if (unit_folder(folder))
@@ -396,6 +420,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_was_changed_is_read_again),
 		cmocka_unit_test(an_old_kernel_is_asked_by_proc),
 		cmocka_unit_test(a_no_is_remembered_by_all_that_names_a_file),
+		cmocka_unit_test(a_tenant_has_as_many_files_as_are_free),
 	};
 
 	return cmocka_run_group_tests(tests, make_libraries, remove_libraries);

@@ -245,6 +245,30 @@ static void what_is_no_event_is_counted(void **state)
 	stage_free(stage);
 }
 
+/* One that opens as many as it can takes its own, and not those of a neighbour who has fewer. */
+static void a_full_table_costs_whoever_has_most(void **state)
+{
+	struct stage *stage = stage_new();
+	struct pipeline_stats stats;
+
+	opens(stage, "api.anthropic.com", CTL_AI);
+	asks_anthropic(stage, 0);
+	stage->cgroup = 666;
+	for (int i = 0; i < CONNECTIONS_MAX + 100; i++) {
+		stage->connection = 1000 + (uint64_t)i;
+		opens(stage, "api.anthropic.com", CTL_AI);
+	}
+	pipeline_stats(stage->pipeline, &stats);
+	assert_int_equal(stats.connections.connections, CONNECTIONS_MAX);
+	assert_int_equal(stats.connections.connections_dropped, 101);
+	stage->cgroup = 77;
+	stage->connection = 1;
+	answers_anthropic(stage, 0);
+	assert_int_equal(stage->n_charges, 1);
+	assert_int_equal(stage->charges[0].source, CHARGE_USAGE);
+	stage_free(stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +284,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_call_is_let_go),
 		cmocka_unit_test(a_process_that_dies_ends_its_calls),
 		cmocka_unit_test(what_is_no_event_is_counted),
+		cmocka_unit_test(a_full_table_costs_whoever_has_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
