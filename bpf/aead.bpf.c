@@ -5,7 +5,7 @@
  * But rustls creates both at once, so two contexts created in succession on one thread are twins, and the
  * address of the older one identifies the connection.
  */
-#include "conns.h"
+#include "fingerprint.h"
 #include "tls_record.h"
 
 /*
@@ -73,7 +73,12 @@ static __always_inline bool read_stacked(struct pt_regs *ctx, struct stacked *re
 SEC("uprobe")
 int aead_seal_enter(struct pt_regs *ctx)
 {
-	struct frame frame = { .ssl = conn_of(PT_REGS_PARM1(ctx)), .dir = EV_OUT };
+	struct frame frame = {
+		.ssl = conn_of(PT_REGS_PARM1(ctx)),
+		.sp = PT_REGS_SP(ctx),
+		.dir = EV_OUT,
+	};
+	struct ctl_conn_key key = { .ssl = frame.ssl, .tgid = current_tgid() };
 	struct stacked args;
 	enum record_kind kind;
 	__u64 bytes;
@@ -85,8 +90,13 @@ int aead_seal_enter(struct pt_regs *ctx)
 	if (kind == RECORD_OTHER || (kind == RECORD_TLS13 && !record_content(args.in, &bytes)))
 		return 0;
 	frame.buf = args.in;
-	if (bytes)
-		take_bytes(&frame, bytes);
+	if (!bytes)
+		return 0;
+	take_bytes(&frame, bytes);
+	/* its ciphertext is there as the call returns (openssl.bpf.c) */
+	frame.buf = PT_REGS_PARM2(ctx);
+	frame.sealed = kind;
+	frames_enter(&frame, args.in_len < PAIR_RECORD_MIN - RECORD_TAG || !pair_conn(&key));
 	return 0;
 }
 

@@ -7,8 +7,9 @@
  * It fails open. A segment dropped on its way out (EPERM to TCP) is retransmitted after 0.2 s at the earliest
  * (TCP_RTO_MIN, include/net/tcp.h), later on longer paths, then after 0.6 and 1.4 s. The first retransmission
  * passes unless user space has read the event by then, so a daemon that is late, stopped or gone delays a
- * connection by one retransmission. After that nothing is deferred for DEFER_BACKOFF_NS, so a late daemon does
- * not delay other connections.
+ * connection by one retransmission. After that nothing of its cgroup is deferred for DEFER_BACKOFF_NS, or until
+ * user space reads an event. Other cgroups are not concerned: one that starts more processes than user space
+ * can look at must not have everyone's first calls pass unread.
  */
 #ifndef DEFER_H
 #define DEFER_H
@@ -17,11 +18,8 @@
 
 /* Set by user space: hellos are to be deferred. */
 extern __u32 defer_is_on;
-/*
- * When a deferred hello was last released without an answer from user space, which clears this as it reads an
- * event.
- */
-extern __u64 defer_missed_ns;
+/* When user space last read of a deferred hello. */
+extern __u64 defer_answered_ns;
 
 /* Segments sent within this time belong to the same transmission: a hello may take several. */
 #define DEFER_SEGMENTS_NS 100000000ULL
@@ -29,23 +27,37 @@ extern __u64 defer_missed_ns;
 #define DEFER_NS         500000000ULL
 #define DEFER_BACKOFF_NS 10000000000ULL
 
-/* Takes one of the cgroup's DEFERRING_MAX places. False: all are taken. */
-static __always_inline bool defer_enter(__u64 cgroup, __u64 now)
+/* The cgroup's row; NULL: there is no memory. */
+static __always_inline struct deferring *deferring_of(__u64 cgroup)
 {
-	struct deferring *deferring = bpf_map_lookup_elem(&deferrings, &cgroup), fresh = {};
+	static const struct deferring fresh = {};
+	struct deferring *deferring = bpf_map_lookup_elem(&deferrings, &cgroup);
 
-	if (!deferring) {
-		fresh.since_ns[0] = now;
-		bpf_map_update_elem(&deferrings, &cgroup, &fresh, BPF_ANY);
-		return true;
+	if (deferring)
+		return deferring;
+	bpf_map_update_elem(&deferrings, &cgroup, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&deferrings, &cgroup);
+}
+
+/* Takes one of the cgroup's places, or goes with what the process has. False: all are taken. */
+static __always_inline bool defer_enter(struct deferring *deferring, __u32 tgid, __u64 now)
+{
+	__u32 to = DEFERRING_MAX;
+
+	for (__u32 i = 0; i < DEFERRING_MAX; i++) {
+		bool is_free = now - deferring->since_ns[i] >= DEFER_NS;
+
+		if (!is_free && deferring->tgid[i] == tgid)
+			return deferring->hellos[i]++ < DEFERRING_HELLOS;
+		if (is_free)
+			to = i;
 	}
-	for (int i = 0; i < DEFERRING_MAX; i++) {
-		if (now - deferring->since_ns[i] < DEFER_NS)
-			continue;
-		deferring->since_ns[i] = now;
-		return true;
-	}
-	return false;
+	if (to >= DEFERRING_MAX)
+		return false;
+	deferring->since_ns[to] = now;
+	deferring->tgid[to] = tgid;
+	deferring->hellos[to] = 1;
+	return true;
 }
 
 static __always_inline void defer_leave(const struct flow *flow)
@@ -54,8 +66,15 @@ static __always_inline void defer_leave(const struct flow *flow)
 
 	bpf_map_delete_elem(&deferrals, &flow->cookie);
 	for (int i = 0; deferring && i < DEFERRING_MAX; i++)
-		if (deferring->since_ns[i] == flow->deferred_ns)
+		if (deferring->tgid[i] == flow->tgid)
 			deferring->since_ns[i] = 0;
+}
+
+/* Whether a hello of this cgroup was deferred in vain a short time ago, and nothing has been read since. */
+static __always_inline bool defer_is_in_vain(const struct deferring *deferring, __u64 now)
+{
+	return deferring->missed_ns && now - deferring->missed_ns < DEFER_BACKOFF_NS &&
+	       deferring->missed_ns > defer_answered_ns;
 }
 
 /* What user space needs to wake the connection. */
@@ -69,11 +88,13 @@ static __always_inline void defer_note(struct bpf_sock *sk, const struct flow *f
 /* Whether this is the connection's first hello and it must wait; then sets flow->deferred_ns. */
 static __always_inline bool defer_begins(struct flow *flow, __u64 now)
 {
-	if (now - defer_missed_ns < DEFER_BACKOFF_NS) {
+	struct deferring *deferring = deferring_of(flow->cgroup);
+
+	if (!deferring || defer_is_in_vain(deferring, now)) {
 		count(CTL_FIRST_CALLS_MISSED, 1);
 		return false;
 	}
-	if (!defer_enter(flow->cgroup, now)) {
+	if (!defer_enter(deferring, flow->tgid, now)) {
 		count(CTL_FIRST_CALLS_CROWDED, 1);
 		return false;
 	}
@@ -85,9 +106,10 @@ static __always_inline bool defer_begins(struct flow *flow, __u64 now)
 /* Whether this flow's hello must wait. flow->cookie and flow->cgroup are set. */
 static __always_inline bool defer_is_due(struct flow *flow)
 {
+	struct deferring *deferring;
 	__u32 tgid = flow->tgid;
-	__u8 *state;
 	__u64 now, waited;
+	__u8 *state;
 
 	if (!tgid || (!defer_is_on && !flow->deferred_ns))
 		return false;
@@ -99,8 +121,9 @@ static __always_inline bool defer_is_due(struct flow *flow)
 	if (!state || *state != CTL_PROBED) {
 		if (waited < DEFER_SEGMENTS_NS || (state && waited < DEFER_NS))
 			return true;
-		if (!state)
-			defer_missed_ns = now;
+		deferring = state ? NULL : deferring_of(flow->cgroup);
+		if (deferring)
+			deferring->missed_ns = now;
 		count(CTL_FIRST_CALLS_MISSED, 1);
 	}
 	defer_leave(flow);

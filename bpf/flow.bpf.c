@@ -33,7 +33,7 @@ struct {
 } hellos SEC(".maps");
 
 __u32 defer_is_on = 0;
-__u64 defer_missed_ns = 0;
+__u64 defer_answered_ns = 0;
 __u64 pair_until_ns = 0;
 __u32 addrs_generation = 0;
 __u64 quic_second = 0;

@@ -4,7 +4,7 @@
  * returns are seen at the return instructions. Goroutines change threads, so a call is identified by its
  * goroutine. Arguments since Go 1.17: cmd/compile/abi-internal.md.
  */
-#include "conns.h"
+#include "fingerprint.h"
 
 #ifdef bpf_target_x86
 #define GO_CONN(ctx) ((ctx)->rax) /* the receiver, and the first result at a return */
@@ -31,6 +31,16 @@ int go_write_enter(struct pt_regs *ctx)
 
 	if (bytes && bytes <= GO_BYTES_MAX && !conn_is_ignored(frame.ssl))
 		take_bytes(&frame, bytes);
+	return 0;
+}
+
+/* (*Conn).write, which hands a record to the connection below, whatever that is. */
+SEC("uprobe")
+int go_record_enter(struct pt_regs *ctx)
+{
+	struct ctl_conn_key key = { .ssl = GO_CONN(ctx), .tgid = current_tgid() };
+
+	pair_note_record(&key, GO_BUF(ctx), GO_LEN(ctx));
 	return 0;
 }
 

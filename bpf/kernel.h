@@ -30,6 +30,10 @@ struct css_set {
 	struct cgroup *dfl_cgrp; /* in the v2 hierarchy */
 };
 
+typedef struct {
+	int owned; /* by a program that is in a call on the socket */
+} socket_lock_t;
+
 struct task_struct {
 	int pid;
 	int tgid;
@@ -104,6 +108,7 @@ struct socket {
 
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	struct socket *sk_socket; /* NULL once the program has closed it */
 };
 

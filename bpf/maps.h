@@ -49,17 +49,22 @@ MAP(conn_shares, HASH, CTL_SHARES_MAX, __u64, struct ctl_share);
 MAP(conn_swept, HASH, CTL_SHARES_MAX, __u64, __u64);
 
 /*
- * Owners of records that are on their way to a socket, by eight bytes of ciphertext. `connection` is 0 if two
- * records had the same bytes. Nothing is deleted, because a relay's socket carries the record a second time;
- * old entries are evicted.
+ * Whose record is on its way to a socket (pair.h). `connection` is 0 if two connections claimed the same. Old
+ * entries are evicted.
  */
-struct fingerprint {
+struct claim {
 	__u64 connection; /* ctl_conn.id */
 	__u64 ssl;
+	__u64 time_ns;
 	__u32 tgid;
 	__u32 reserved;
 };
-MAP(fingerprints, LRU_HASH, 16384, __u64, struct fingerprint);
+
+/* By eight bytes of ciphertext. Nothing is deleted, because a relay's socket carries the record a second time. */
+MAP(fingerprints, LRU_HASH, 16384, __u64, struct claim);
+
+/* By process and plaintext's length (fingerprint.h): written and not yet seen to leave. */
+MAP(written, LRU_HASH, 4096, __u64, struct claim);
 
 /* What user space decided, by connection id, until the connection's next call takes it over. */
 MAP(verdicts, LRU_HASH, 8192, __u64, __u32);
@@ -73,9 +78,11 @@ struct frame {
 	__u64 buf;
 	__u64 count; /* address of the size_t that holds the count at return; 0: it is returned */
 	__u64 sp;    /* at entry: of all calls in flight on a thread, each has its own */
-	__u32 dir;   /* enum ev_dir */
+	__u32 len;   /* of a write: what it was given, at most; 0: unknown */
+	__u8 dir;    /* enum ev_dir */
 	__u8 is_tls13_record; /* what comes out ends with its content type (tls_record.h) */
-	__u8 reserved[3];
+	__u8 sealed; /* enum record_kind, if this call makes ciphertext: `buf` is where that goes */
+	__u8 reserved;
 };
 
 /* TLS inside TLS is two deep, and node writes inside a read: four is that twice over. */
@@ -198,10 +205,17 @@ MAP(probed, LRU_HASH, 16384, __u32, __u8);
 /* Connections whose ClientHello waits for probes, by socket cookie. */
 MAP(deferrals, LRU_HASH, 4096, __u64, struct ctl_deferral);
 
-/* Since when each of a cgroup's connections waits for probes; at most DEFERRING_MAX wait at once. */
-#define DEFERRING_MAX 8
+/*
+ * The processes of a cgroup whose hellos wait for probes: at most DEFERRING_MAX at once, with at most
+ * DEFERRING_HELLOS each, for what they cost is the look at a process.
+ */
+#define DEFERRING_MAX    8
+#define DEFERRING_HELLOS 64
 struct deferring {
+	__u64 missed_ns; /* when a hello last waited in vain, for user space had not read of it; 0: never */
 	__u64 since_ns[DEFERRING_MAX];
+	__u32 tgid[DEFERRING_MAX];
+	__u32 hellos[DEFERRING_MAX];
 };
 MAP(deferrings, LRU_HASH, 4096, __u64, struct deferring);
 

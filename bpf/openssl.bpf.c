@@ -27,9 +27,15 @@ static __always_inline int enter(struct pt_regs *ctx, __u32 dir, __u64 count_at)
 	};
 	struct ctl_conn_key key = { .ssl = frame.ssl, .tgid = current_tgid() };
 	struct ctl_conn *conn = bpf_map_lookup_elem(&conns, &key);
+	__u64 len = dir == EV_OUT ? PT_REGS_PARM3(ctx) : 0;
 
+	frame.len = len > EV_PIECE_MAX ? EV_PIECE_MAX : len;
+	if (!conn && frame.len) /* its records leave before this call returns */
+		conn = conn_create(&key, &frame, frame.len);
 	if (conn && dir == EV_OUT)
 		conn_ask_gate(conn);
+	if (conn && frame.len && pair_is_wanted(conn))
+		pair_expect(bpf_ktime_get_ns());
 	frames_enter(&frame, conn && conn->state == CTL_IGNORE);
 	return 0;
 }
@@ -64,71 +70,64 @@ int read_arg4_enter(struct pt_regs *ctx)
 	return enter(ctx, EV_IN, PT_REGS_PARM4(ctx));
 }
 
-/*
- * A record on its way from SSL_write to the library's BIO: (bio, data, int len). It is noted until a socket was
- * seen to carry the connection, at most PAIR_NOTES times, so a connection takes a bounded part of the table. A
- * tenant that forges ciphertext in its own processes can only pair its own sockets: a fingerprint that was
- * noted twice is useless for both.
- */
-#define PAIR_NOTES 16
-
+/* A record on its way from SSL_write to the library's BIO: (bio, data, int len). */
 SEC("uprobe")
 int bio_write_enter(struct pt_regs *ctx)
 {
-	__u64 task = bpf_get_current_pid_tgid(), sp = PT_REGS_SP(ctx), print;
+	__u64 task = bpf_get_current_pid_tgid();
 	struct thread *thread = bpf_map_lookup_elem(&threads, &task);
-	struct fingerprint note = { .tgid = task >> 32 }, *known;
-	const struct frame *call;
 	struct ctl_conn_key key = { .tgid = task >> 32 };
-	struct ctl_conn *conn;
-	__u8 head[24];
+	const struct frame *call;
 	__u32 n;
 
-	if (!thread || (int)PT_REGS_PARM3(ctx) < PAIR_LEN)
+	if (!thread)
 		return 0;
-	n = frames_live(thread, sp);
+	n = frames_live(thread, PT_REGS_SP(ctx));
 	if (!n || n > FRAMES)
 		return 0;
 	call = &thread->frames[n - 1];
 	if (call->dir != EV_OUT)
 		return 0;
 	key.ssl = call->ssl;
-	conn = bpf_map_lookup_elem(&conns, &key);
-	if (!conn)
-		conn = conn_create(&key, call, sizeof(head));
-	if (!conn || conn->is_paired || conn->noted >= PAIR_NOTES || conn->state == CTL_IGNORE ||
-	    bpf_probe_read_user(head, PAIR_LEN, (const void *)PT_REGS_PARM2(ctx)))
-		return 0;
-	print = pair_key(head);
-	if (!print)
-		return 0;
-	conn->noted++;
-	note.connection = conn->id;
-	note.ssl = call->ssl;
-	if (bpf_map_update_elem(&fingerprints, &print, &note, BPF_NOEXIST)) {
-		known = bpf_map_lookup_elem(&fingerprints, &print);
-		if (known && known->connection != conn->id)
-			known->connection = 0;
-	}
-	pair_until_ns = bpf_ktime_get_ns() + PAIR_WAIT_NS;
+	pair_note_record(&key, PT_REGS_PARM2(ctx), (int)PT_REGS_PARM3(ctx));
 	return 0;
+}
+
+/*
+ * EVP_AEAD_CTX_seal has made a record (aead.bpf.c). On the wire there are a header and, in TLS 1.2 with GCM,
+ * eight bytes of nonce before it; with ChaCha20 there are none, and which of them it was cannot be told here.
+ */
+static __always_inline void sealed(const struct ctl_conn_key *key, const struct frame *call)
+{
+	pair_note_sealed(key, call->buf + PAIR_NONCE);
+	if (call->sealed == RECORD_TLS12)
+		pair_note_sealed(key, call->buf);
 }
 
 static __always_inline int leave(struct pt_regs *ctx, __u64 sp)
 {
+	struct ctl_conn_key key = { .tgid = current_tgid() };
 	struct frame call;
 	int rc = (int)PT_REGS_RC(ctx);
 	__u64 bytes = rc;
 
 	if (!frames_leave(sp, &call) || rc <= 0)
 		return 0;
+	key.ssl = call.ssl;
+	if (call.sealed) {
+		sealed(&key, &call);
+		return 0;
+	}
 	if (call.count && bpf_probe_read_user(&bytes, sizeof(bytes), (const void *)call.count))
 		return 0;
 	if (call.is_tls13_record && !record_content(call.buf, &bytes))
 		return 0;
 	/* SSL_read returns at most this much; anything greater is not a count. */
-	if (bytes && bytes <= 0x7fffffff)
-		take_bytes(&call, bytes);
+	if (!bytes || bytes > 0x7fffffff)
+		return 0;
+	take_bytes(&call, bytes);
+	if (call.dir == EV_OUT)
+		pair_note_written(&key, bytes);
 	return 0;
 }
 

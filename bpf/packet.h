@@ -93,6 +93,17 @@ static __always_inline __u32 netns_of(struct bpf_sock *sk)
 	return sock ? BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum) : 0;
 }
 
+/*
+ * Whether the current task is what sends: it is in a call on this socket. What TCP sends on its own, from
+ * whatever task was interrupted, is sent only while nobody owns the socket (sock_owned_by_user).
+ */
+static __always_inline bool is_owned(struct bpf_sock *sk)
+{
+	struct sock *sock = (struct sock *)bpf_skc_to_tcp_sock(sk);
+
+	return sock && BPF_CORE_READ(sock, sk_lock.owned);
+}
+
 /* The peer as the socket knows it: the address given to connect(2), before any NAT. */
 static __always_inline void peer_of(struct ctl_addr *addr, struct bpf_sock *sk, bool is_ip6)
 {

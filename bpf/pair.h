@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Pairs a TLS connection with the sockets that carry it, by the ciphertext itself: eight bytes of a record are
- * noted where the library hands the record to its BIO (openssl.bpf.c), and looked for in what leaves each
- * socket. This works whatever lies between: a memory BIO, another thread, io_uring, a descriptor that was
- * passed on, a relay on this host (docs/design/051).
+ * Pairs a TLS connection with the sockets that carry it (docs/design/051, 063). In this order:
  *
- * Records are looked for only for a second after one was noted, and only at the start of a segment, where a
- * record that is written at once begins.
+ * - by the ciphertext itself: eight bytes of a record are noted where the library has it in its hands, and
+ *   looked for in what leaves each socket. This works whatever lies between: a memory BIO, another thread,
+ *   io_uring, a descriptor that was passed on, a relay on this host;
+ * - by the call: what leaves was sent by this task, inside of a write to the library, and is as long as that
+ *   write makes it;
+ * - by the length: what leaves was sent by this process, and only one of its connections has written that much
+ *   which was not seen to leave.
+ *
+ * Records are looked for only for a second after one was noted, and only in a segment that begins with one, as
+ * what is written at once does; the Finished of a handshake may lie before the first request.
  */
 #ifndef PAIR_H
 #define PAIR_H
@@ -19,6 +24,8 @@
  * enough.
  */
 #define PAIR_LOOKS 16
+/* Records of a segment: a change of cipher spec, a Finished, HTTP/2's preface, a request. */
+#define PAIR_RECORDS 4
 
 static __always_inline bool pair_is_due(struct flow *flow)
 {
@@ -30,8 +37,8 @@ static __always_inline bool pair_is_due(struct flow *flow)
 	return false;
 }
 
-static __always_inline void pair_emit(struct bpf_sock *sk, const struct flow *flow, bool is_refused,
-				      bool is_ip6)
+static __always_inline void pair_emit(struct bpf_sock *sk, const struct flow *flow,
+				      enum ev_pair_how how, bool is_refused, bool is_ip6)
 {
 	struct ev_pair *event = emit_reserve(sizeof(*event));
 
@@ -40,6 +47,7 @@ static __always_inline void pair_emit(struct bpf_sock *sk, const struct flow *fl
 	__builtin_memset(event, 0, sizeof(*event));
 	fill_flow(&event->flow, sk, flow, EV_PAIR, is_ip6);
 	event->connection = flow->connection;
+	event->how = how;
 	if (is_refused)
 		event->flow.state = EV_FLOW_REFUSED;
 	emit_submit(event);
@@ -77,22 +85,120 @@ static __always_inline bool pair_is_refused(const struct flow *flow)
 	return conn && conn->id == flow->connection && conn->is_refused;
 }
 
+/* Whether a write of `len` bytes makes a record of this length. */
+static __always_inline bool pair_makes(__u32 len, __u32 record)
+{
+	return len && (record == len + PAIR_ADDS_TLS13 || record == len + PAIR_ADDS_CHACHA ||
+		       record == len + PAIR_ADDS_GCM);
+}
+
+/* The write in which this task sends the record. */
+static __always_inline bool pair_by_call(__u64 task, __u32 record, struct claim *ret)
+{
+	const struct thread *thread = bpf_map_lookup_elem(&threads, &task);
+	struct ctl_conn_key key = { .tgid = task >> 32 };
+	const struct ctl_conn *conn;
+	const struct frame *call;
+
+	if (!thread || !thread->n || thread->n > FRAMES)
+		return false;
+	call = &thread->frames[thread->n - 1];
+	if (call->dir != EV_OUT || call->sealed || !pair_makes(call->len, record))
+		return false;
+	key.ssl = call->ssl;
+	conn = bpf_map_lookup_elem(&conns, &key);
+	if (!conn)
+		return false;
+	ret->connection = conn->id;
+	ret->ssl = key.ssl;
+	ret->tgid = key.tgid;
+	return true;
+}
+
+/* The write of this process that makes a record of this length, if it is the only one. Takes it. */
+static __always_inline bool pair_by_len(__u32 tgid, __u32 record, struct claim *ret)
+{
+	static const __u32 adds[] = { PAIR_ADDS_TLS13, PAIR_ADDS_CHACHA, PAIR_ADDS_GCM };
+	__u64 key, of = 0, now = bpf_ktime_get_ns();
+	const struct claim *claim;
+
+	for (int i = 0; i < 3; i++) {
+		key = pair_len_key(tgid, record - adds[i]);
+		claim = bpf_map_lookup_elem(&written, &key);
+		if (!claim || now - claim->time_ns > PAIR_WAIT_NS)
+			continue;
+		if (of) /* it may be either of two */
+			return false;
+		of = key;
+		*ret = *claim;
+	}
+	if (of)
+		bpf_map_delete_elem(&written, &of);
+	return of && ret->connection;
+}
+
+/* Whose record the packet begins with. False: nobody knows. */
+static __always_inline bool pair_owner(struct bpf_sock *sk, const struct flow *flow,
+				       const __u8 *head, struct claim *ret, enum ev_pair_how *how)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 print = pair_key(head), caller;
+	const struct claim *claim;
+
+	if (!print)
+		return false;
+	claim = bpf_map_lookup_elem(&fingerprints, &print);
+	if (claim) {
+		*how = EV_PAIR_RECORD;
+		*ret = *claim;
+		return ret->connection;
+	}
+	/* the rest names a connection's own socket, of which there is one; what TCP repeats says nothing */
+	if (flow->connection || !is_owned(sk))
+		return false;
+	caller = (__u64)BPF_CORE_READ(task, tgid) << 32 | (__u32)BPF_CORE_READ(task, pid);
+	*how = EV_PAIR_CALL;
+	if (pair_by_call(caller, pair_record_len(head), ret))
+		return true;
+	*how = EV_PAIR_LEN;
+	return flow->state == FLOW_AI && pair_by_len(caller >> 32, pair_record_len(head), ret);
+}
+
+/* The first record of the segment whose owner is known. */
+static __always_inline bool pair_find(struct __sk_buff *skb, struct bpf_sock *sk,
+				      const struct flow *flow, const struct segment *s,
+				      struct claim *ret, enum ev_pair_how *how)
+{
+	__u32 at = 0;
+	__u8 head[24];
+
+	for (int i = 0; i < PAIR_RECORDS; i++) {
+		if (at + PAIR_LEN > s->len || bpf_skb_load_bytes(skb, s->at + at, head, PAIR_LEN))
+			return false;
+		if (pair_owner(sk, flow, head, ret, how))
+			return true;
+		if (head[0] < 20 || head[0] > 23 || head[1] != 3)
+			return false;
+		at += PAIR_HEAD + pair_record_len(head);
+	}
+	return false;
+}
+
 /*
- * Looks for a noted record at the start of this packet. 1: it was found and its connection is refused, so the
+ * Looks for a noted record in this packet. 1: it was found and its connection is refused, so the
  * packet is to be dropped. A global function for the reason given at records_continue().
  */
 __weak int pair_packet(struct __sk_buff *skb)
 {
 	bool is_ip6 = skb->protocol == bpf_htons(ETH_P_IPV6);
 	struct bpf_sock *sk = skb->sk;
-	const struct fingerprint *found;
+	enum ev_pair_how how = EV_PAIR_RECORD;
 	struct ctl_conn_key key = {};
 	struct ctl_conn *conn;
+	struct claim owner = {};
 	struct flow *flow;
 	struct segment s;
 	bool is_refused;
-	__u8 head[24];
-	__u64 print;
 
 	if (!sk)
 		return 0;
@@ -100,18 +206,15 @@ __weak int pair_packet(struct __sk_buff *skb)
 	if (!sk || sk->protocol != PROTO_TCP)
 		return 0;
 	flow = bpf_sk_storage_get(&flows, sk, 0, 0);
-	if (!flow || !segment_read(skb, &s) || s.len < PAIR_LEN ||
-	    bpf_skb_load_bytes(skb, s.at, head, PAIR_LEN))
+	if (!flow || !segment_read(skb, &s) || s.len < PAIR_HEAD)
 		return 0;
 	flow->pair_looks += flow->pair_looks < PAIR_LOOKS;
-	print = pair_key(head);
-	found = print ? bpf_map_lookup_elem(&fingerprints, &print) : NULL;
-	if (!found || !found->connection || found->connection == flow->connection)
+	if (!pair_find(skb, sk, flow, &s, &owner, &how) || owner.connection == flow->connection)
 		return 0;
-	key.ssl = found->ssl;
-	key.tgid = found->tgid;
+	key.ssl = owner.ssl;
+	key.tgid = owner.tgid;
 	conn = bpf_map_lookup_elem(&conns, &key);
-	if (!conn || conn->id != found->connection)
+	if (!conn || conn->id != owner.connection)
 		return 0;
 	/* whether it carries calls is known only after its first request was read */
 	if (flow->state != FLOW_AI && conn->state != CTL_AI)
@@ -119,11 +222,11 @@ __weak int pair_packet(struct __sk_buff *skb)
 	if (flow->state != FLOW_AI)
 		pair_enter(skb, sk, flow, &s);
 	conn->is_paired = 1;
-	flow->connection = found->connection;
+	flow->connection = owner.connection;
 	flow->connection_ssl = key.ssl;
 	flow->connection_tgid = key.tgid;
 	is_refused = gates_live && (gate_of_skb(skb, GATE_LIVE) || conn->is_refused);
-	pair_emit(sk, flow, is_refused, is_ip6);
+	pair_emit(sk, flow, how, is_refused, is_ip6);
 	return is_refused;
 }
 

@@ -143,6 +143,14 @@ struct ev_flow {
 };
 _Static_assert(sizeof(struct ev_flow) == 416, "both halves agree on struct ev_flow");
 
+/* How it is known that a socket carries a TLS connection, the surest first (bpf/pair.h). */
+enum ev_pair_how {
+	EV_PAIR_RECORD = 0, /* a record's ciphertext was seen in the library and in the socket */
+	EV_PAIR_CALL = 1, /* it was sent by the task that was in the library's write, and fits that */
+	EV_PAIR_LEN = 2, /* it fits one connection of the process alone */
+	EV_PAIR_HOWS     /* how many there are */
+};
+
 /*
  * A socket carries a TLS connection: its own, or as a relay. One whose flow was not known before (no name,
  * or another's; behind a proxy) is a flow from here on: no host, no handshake.
@@ -150,8 +158,10 @@ _Static_assert(sizeof(struct ev_flow) == 416, "both halves agree on struct ev_fl
 struct ev_pair {
 	struct ev_flow flow; /* as it is now; head.id is the socket's cookie */
 	__u64 connection;    /* as in head.id of the TLS connection's events */
+	__u32 how;           /* enum ev_pair_how */
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct ev_pair) == 424, "both halves agree on struct ev_pair");
+_Static_assert(sizeof(struct ev_pair) == 432, "both halves agree on struct ev_pair");
 
 /*
  * A datagram (or several, as UDP's offload joins them) of a QUIC connection's start, to be answered by

@@ -298,10 +298,11 @@ static void defers_a_hello_until_its_process_is_probed(void **state)
 	child_end(&child);
 }
 
-/* The daemon hangs, or is gone: one repetition for the first, nothing for those that follow. */
+/* The daemon hangs, or is gone: one repetition for the first of a cgroup, nothing for those that follow. */
 static void defers_a_hello_once_where_no_one_takes_the_event(void **state)
 {
-	struct child child = child_new(cgroups[CG_A]), other = child_new(cgroups[CG_B]);
+	struct child child = child_new(cgroups[CG_A]), other = child_new(cgroups[CG_A]);
+	struct child neighbour = child_new(cgroups[CG_B]);
 	uint64_t ms;
 
 	tap_defer(tap, true);
@@ -309,6 +310,8 @@ static void defers_a_hello_once_where_no_one_takes_the_event(void **state)
 	print_message("a hello that was deferred in vain waited %lu ms\n", ms);
 	assert_in_range(ms, 100, 500);
 	assert_in_range(hello_ms(&other), 0, 100);
+	/* what one cgroup missed is no other's loss */
+	assert_in_range(hello_ms(&neighbour), 100, 500);
 	/* an event is taken: they are deferred again */
 	assert_int_equal(tap_defer_begin(tap, (uint32_t)child.pid), 0);
 	assert_in_range(hello_ms(&other), 100, 500);
@@ -317,6 +320,7 @@ static void defers_a_hello_once_where_no_one_takes_the_event(void **state)
 	assert_in_range(hello_ms(&other), 0, 100);
 	child_end(&child);
 	child_end(&other);
+	child_end(&neighbour);
 }
 
 static void defers_no_hello_for_a_second(void **state)
@@ -332,7 +336,7 @@ static void defers_no_hello_for_a_second(void **state)
 	child_end(&child);
 }
 
-static void defers_eight_hellos_of_a_cgroup_at_once(void **state)
+static void defers_eight_processes_of_a_cgroup_at_once(void **state)
 {
 	struct child children[9];
 	int fds[9], waiting = 0;
@@ -351,6 +355,24 @@ static void defers_eight_hellos_of_a_cgroup_at_once(void **state)
 		close(fds[i]);
 		child_end(&children[i]);
 	}
+}
+
+static void defers_all_connections_that_a_process_begins(void **state)
+{
+	struct child child = child_new(cgroups[CG_A]);
+	int fds[20];
+
+	tap_defer(tap, true);
+	assert_int_equal(tap_defer_begin(tap, (uint32_t)child.pid), 0);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(tell(&child, 'c'), 0);
+		fds[i] = server_accept();
+		assert_int_equal(tell(&child, 'a'), 0);
+		assert_int_equal(server_read(fds[i], 1, 1), 0);
+	}
+	for (int i = 0; i < 20; i++)
+		close(fds[i]);
+	child_end(&child);
 }
 
 static void follows_a_hello_over_three_segments(void **state)
@@ -464,7 +486,8 @@ int main(void)
 		TEST(defers_a_hello_until_its_process_is_probed),
 		TEST(defers_a_hello_once_where_no_one_takes_the_event),
 		TEST(defers_no_hello_for_a_second),
-		TEST(defers_eight_hellos_of_a_cgroup_at_once),
+		TEST(defers_eight_processes_of_a_cgroup_at_once),
+		TEST(defers_all_connections_that_a_process_begins),
 		TEST(follows_a_hello_over_three_segments),
 		TEST(takes_the_name_of_a_connect_request),
 		TEST(lets_a_flow_go_when_told),

@@ -307,9 +307,9 @@ class Daemon:
         self.child = None
         self.agreed = []    # (cgroup, its bill), to be looked at again at the end
 
-    def start(self):
+    def start(self, *options):
         os.makedirs(self.state, exist_ok=True)
-        argv = [AIGRESS, "run", "--state", self.state]
+        argv = [AIGRESS, "run", "--state", self.state, *options]
         if self.config:
             argv += ["--config", self.config]
         with open(self.log, "ab") as log:

@@ -20,7 +20,7 @@ int sites_add_at(const struct elf *elf, struct sites *sites, enum tap_role role,
 /* These have arguments on the stack, or a return: the stack must be as it was at the entry. */
 static bool must_keep_stack(enum tap_role role)
 {
-	return role <= TAP_AEAD_OPEN || role == TAP_AEAD_SEAL;
+	return role <= TAP_AEAD_OPEN;
 }
 
 static int add_returns(const struct elf *elf, struct sites *sites, uint64_t addr, uint64_t size)

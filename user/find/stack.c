@@ -70,7 +70,7 @@ void stack_describe(const struct anchors *anchors, char *buf, size_t size)
 		[ANCHOR_BORINGSSL] = { ANCHOR_SSL_WRITE, ANCHOR_SET_HOST },
 		[ANCHOR_AWSLC] = { ANCHOR_AEAD_INIT, ANCHOR_AEAD_OPEN },
 		[ANCHOR_OPENSSL] = { ANCHOR_WRITE_INTERNAL, ANCHOR_CTRL },
-		[ANCHOR_GO] = { ANCHOR_GO_WRITE, ANCHOR_GO_CLOSE },
+		[ANCHOR_GO] = { ANCHOR_GO_WRITE, ANCHOR_GO_RECORD },
 	};
 	FILE *out = fmemopen(buf, size, "w");
 	const char *between = "";

@@ -34,7 +34,16 @@ struct scrape_family {
 /* scrape_state.c: budgets, gates, coverage, losses, the daemon itself. Ends with a NULL name. */
 extern const struct scrape_family scrape_state[];
 
-/* scrape_ledger.c: rows of families of scrape_state[] */
+/* scrape_coverage.c: rows of families of scrape_state[] */
+void scrape_write_traffic(struct scrape *scrape);
+void scrape_write_measured(struct scrape *scrape);
+void scrape_write_estimated(struct scrape *scrape);
+void scrape_write_unmetered(struct scrape *scrape);
+void scrape_write_connections(struct scrape *scrape);
+void scrape_write_in_flight(struct scrape *scrape);
+void scrape_write_paired(struct scrape *scrape);
+
+/* scrape_ledger.c: likewise */
 void scrape_write_config(struct scrape *scrape);
 void scrape_write_writable(struct scrape *scrape);
 void scrape_write_pending(struct scrape *scrape);

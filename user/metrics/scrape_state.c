@@ -200,70 +200,6 @@ static void write_gate_ends(struct scrape *scrape)
 		enforcer_gates(scrape->sources.enforcer, write_gate, &job);
 }
 
-/* Coverage: the two looks. */
-
-static void write_directions(struct scrape *scrape, const uint64_t bytes[2])
-{
-	if (!scrape->sources.pipeline)
-		return;
-	count(scrape, "direction", "out", bytes[EV_OUT]);
-	count(scrape, "direction", "in", bytes[EV_IN]);
-}
-
-static void write_traffic(struct scrape *scrape)
-{
-	write_directions(scrape, scrape->pipeline.reconcile.flow_bytes);
-}
-
-static void write_measured(struct scrape *scrape)
-{
-	write_directions(scrape, scrape->pipeline.reconcile.read_bytes);
-}
-
-static void write_estimated(struct scrape *scrape)
-{
-	for (unsigned why = UNMETERED_QUIC; why < UNMETERED_WHYS; why++) {
-		const uint64_t *bytes = scrape->pipeline.reconcile.charged_bytes[why];
-		char labels[64] = "";
-
-		metrics_label(labels, sizeof(labels), "why", unmetered_why_name(why));
-		if (!scrape->sources.pipeline || why == UNMETERED_SHARED)
-			continue; /* what is charged to no process */
-		exposition_count(&scrape->out, labels, "direction", "out", bytes[EV_OUT]);
-		exposition_count(&scrape->out, labels, "direction", "in", bytes[EV_IN]);
-	}
-}
-
-/* What neither look explains yet: long connections until their next minute, and TLS's framing. */
-static void write_unmetered(struct scrape *scrape)
-{
-	const struct reconcile_stats *stats = &scrape->pipeline.reconcile;
-	uint64_t left[2];
-
-	for (int dir = 0; dir < 2; dir++) {
-		uint64_t known = stats->read_bytes[dir];
-
-		for (unsigned why = 0; why < UNMETERED_WHYS; why++)
-			known += stats->charged_bytes[why][dir];
-		left[dir] = stats->flow_bytes[dir] > known ? stats->flow_bytes[dir] - known : 0;
-	}
-	write_directions(scrape, left);
-}
-
-static void write_connections(struct scrape *scrape)
-{
-	if (!scrape->sources.pipeline)
-		return;
-	count(scrape, "look", "flow", scrape->pipeline.flows);
-	count(scrape, "look", "tls", scrape->pipeline.connections.connections);
-}
-
-static void write_in_flight(struct scrape *scrape)
-{
-	if (scrape->sources.pipeline)
-		count(scrape, NULL, NULL, scrape->pipeline.connections.calls);
-}
-
 /* Losses. */
 
 static bool is_of_bytes(const char *name)
@@ -430,20 +366,23 @@ const struct scrape_family scrape_state[] = {
 	    "When a gate in force ends by itself; 0: not by the clock.", GAUGE },
 	  .all = write_gate_ends },
 	{ { "aigress_traffic_bytes", "bytes", "TCP payload to and from AI hosts.", COUNTER },
-	  .all = write_traffic },
+	  .all = scrape_write_traffic },
 	{ { "aigress_measured_bytes", "bytes", "Of the traffic, plaintext that was read.", COUNTER },
-	  .all = write_measured },
+	  .all = scrape_write_measured },
 	{ { "aigress_estimated_bytes", "bytes", "Of the traffic, what was charged by its size.",
 	    COUNTER },
-	  .all = write_estimated },
+	  .all = scrape_write_estimated },
 	{ { "aigress_unmetered_bytes", "bytes",
 	    "Of the traffic, what neither look explains yet; TLS framing is in it.", GAUGE },
-	  .all = write_unmetered },
+	  .all = scrape_write_unmetered },
 	{ { "aigress_connections", NULL,
 	    "Live connections to AI hosts, by the look that sees them.", GAUGE },
-	  .all = write_connections },
+	  .all = scrape_write_connections },
+	{ { "aigress_paired_sockets", NULL,
+	    "Sockets that were seen to carry a TLS connection, by how that is known.", COUNTER },
+	  .all = scrape_write_paired },
 	{ { "aigress_calls_in_flight", NULL, "Calls that are not over.", GAUGE },
-	  .all = write_in_flight },
+	  .all = scrape_write_in_flight },
 	{ { "aigress_events", NULL, "Events from the kernel half.", COUNTER }, .all = write_events },
 	{ { "aigress_kernel_events", NULL, "What the kernel half refused, or had no room for.",
 	    COUNTER },

@@ -58,6 +58,8 @@ void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
 	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
 	bool is_known = known, is_paired;
 
+	if (event->how < EV_PAIR_HOWS)
+		pipeline->stats.paired[event->how]++;
 	/* Before it is put down: what is new is still reported as of no pair. One without a name opens later. */
 	(void)connections_reported(pipeline->connections, event->connection, &reported);
 	flow.comm[sizeof(flow.comm) - 1] = '\0';

@@ -65,6 +65,8 @@ static struct bpf_program *entry_of(const struct tap *tap, enum tap_role role)
 		return tap->skel->progs.aead_open_enter;
 	case TAP_GO_WRITE:
 		return tap->skel->progs.go_write_enter;
+	case TAP_GO_RECORD:
+		return tap->skel->progs.go_record_enter;
 	case TAP_GO_READ:
 		return tap->skel->progs.go_read_enter;
 	case TAP_GO_CLOSE:

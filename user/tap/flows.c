@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 int tap_flows_attach(struct tap *tap, char **ret_error)
@@ -152,7 +153,7 @@ static int set_probed(struct tap *tap, uint32_t tgid, uint8_t state)
 
 int tap_defer_begin(struct tap *tap, uint32_t tgid)
 {
-	__atomic_store_n(&tap->skel->bss->defer_missed_ns, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&tap->skel->bss->defer_answered_ns, clock_mono_ns(), __ATOMIC_RELEASE);
 	return set_probed(tap, tgid, CTL_PROBING);
 }
 

@@ -181,10 +181,14 @@ static void a_cut_call_hides_no_other(void **state)
 static void nor_one_on_its_own_socket(void **state)
 {
 	struct stage *stage = stage_new();
+	struct pipeline_stats stats;
 
 	flow_begins(stage, FLOW);
 	begins_stream(stage, 1);
 	is_paired(stage, FLOW);
+	pipeline_stats(stage->pipeline, &stats);
+	assert_int_equal(stats.paired[EV_PAIR_RECORD], 1);
+	assert_int_equal(stats.paired[EV_PAIR_CALL] + stats.paired[EV_PAIR_LEN], 0);
 	is_killed(stage);
 	flow_ends(stage, FLOW, stage->offsets[EV_OUT] + 5000, stage->offsets[EV_IN] + 20000, 0);
 	assert_int_equal(stage->n_charges, 2);

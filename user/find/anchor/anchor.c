@@ -69,6 +69,7 @@ const char *anchor_function_name(enum anchor_function_id id)
 		[ANCHOR_GO_WRITE] = "crypto/tls.(*Conn).Write",
 		[ANCHOR_GO_READ] = "crypto/tls.(*Conn).Read",
 		[ANCHOR_GO_CLOSE] = "crypto/tls.(*Conn).Close",
+		[ANCHOR_GO_RECORD] = "crypto/tls.(*Conn).write",
 	};
 
 	return names[id];

@@ -32,7 +32,8 @@ enum anchor_function_id {
 	ANCHOR_CTRL,     /* ssl3_ctrl, which takes what SSL_ctrl takes */
 	ANCHOR_GO_WRITE, /* crypto/tls.(*Conn).Write */
 	ANCHOR_GO_READ,
-	ANCHOR_GO_CLOSE, /* 0 where it is not there */
+	ANCHOR_GO_CLOSE,  /* 0 where it is not there */
+	ANCHOR_GO_RECORD, /* (*Conn).write, which takes records; 0 where it was inlined */
 	ANCHOR_FUNCTIONS
 };
 const char *anchor_function_name(enum anchor_function_id id);

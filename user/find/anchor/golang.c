@@ -35,11 +35,10 @@ struct row {
 };
 
 /* What is asked for, in one walk over the table. */
-enum wanted { WRITE, READ, CLOSE, ENTRY, WANTED };
+enum wanted { WRITE, READ, CLOSE, RECORD, ENTRY, WANTED };
 static const char *const wanted_names[WANTED] = {
-	[WRITE] = "crypto/tls.(*Conn).Write",
-	[READ] = "crypto/tls.(*Conn).Read",
-	[CLOSE] = "crypto/tls.(*Conn).Close",
+	[WRITE] = "crypto/tls.(*Conn).Write", [READ] = "crypto/tls.(*Conn).Read",
+	[CLOSE] = "crypto/tls.(*Conn).Close", [RECORD] = "crypto/tls.(*Conn).write",
 	[ENTRY] = "_rt0_amd64_linux",
 };
 
@@ -205,6 +204,17 @@ static int place(struct search *search, const struct found *found, uint64_t text
 	return 0;
 }
 
+/* One that can be done without. 0 or -errno. */
+static int place_other(struct search *search, const struct found *found, uint64_t text,
+		       enum anchor_function_id id)
+{
+	int err = found->is_there ?
+			  place(search, found, text, &search->anchors->functions[id], NULL, NULL) :
+			  0;
+
+	return err == -ENOENT ? 0 : err;
+}
+
 static int place_both(struct search *search, const struct found *found, uint64_t text)
 {
 	struct anchors *anchors = search->anchors;
@@ -214,14 +224,13 @@ static int place_both(struct search *search, const struct found *found, uint64_t
 	if (!err)
 		err = place(search, &found[READ], text, &anchors->functions[ANCHOR_GO_READ],
 			    anchors->go_returns, &anchors->n_go_returns);
-	if (!err && found[CLOSE].is_there) {
-		err = place(search, &found[CLOSE], text, &anchors->functions[ANCHOR_GO_CLOSE], NULL,
-			    NULL);
-		err = err == -ENOENT ? 0 : err;
-	}
+	if (!err)
+		err = place_other(search, &found[CLOSE], text, ANCHOR_GO_CLOSE);
+	if (!err)
+		err = place_other(search, &found[RECORD], text, ANCHOR_GO_RECORD);
 	if (err) {
-		anchors->functions[ANCHOR_GO_WRITE] = (struct anchor_function){ 0 };
-		anchors->functions[ANCHOR_GO_READ] = (struct anchor_function){ 0 };
+		for (int i = ANCHOR_GO_WRITE; i <= ANCHOR_GO_RECORD; i++)
+			anchors->functions[i] = (struct anchor_function){ 0 };
 		anchors->n_go_returns = 0;
 	}
 	return err;

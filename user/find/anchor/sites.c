@@ -32,6 +32,7 @@ static int add_go(const struct anchors *anchors, const struct elf *elf, struct s
 		{ ANCHOR_GO_WRITE, TAP_GO_WRITE },
 		{ ANCHOR_GO_READ, TAP_GO_READ },
 		{ ANCHOR_GO_CLOSE, TAP_GO_CLOSE },
+		{ ANCHOR_GO_RECORD, TAP_GO_RECORD },
 	};
 	int err = 0;
 
