@@ -163,15 +163,20 @@ def held_request(stage, daemon, run, cgroup, kind="http.client", **more):
     return child
 
 
-SLOW = "{ at: 100%, do: pace, to: 0.000000001 USD/hour }"   # the first to wait has its credit after an hour
-LITTLE = "0.0002 USD"   # thrice what a first request is held at, which else waits itself; below any answer's price
+def slow_rules(cgroup):
+    """
+    Whoever has made one call waits: any answer costs more than the limit, and the next one's credit is earned in an
+    hour. What a request is estimated to cost while it is sent does not count, or the first might wait itself.
+    """
+    text = rules(cgroup, "{ at: 100%, do: pace, to: 0.000000001 USD/hour }", "0.0002 USD")
+    return text.replace("    per: cgroup\n", "    per: cgroup\n    estimates: none\n")
 
 
 @pytest.mark.parametrize("kind", ["http.client", "fetch", "anthropic"])
 def test_what_waits_goes_on_with_its_connection(stage, new_daemon, kind):
     drive.need(kind)
     run, cgroup = stage.new_run()
-    daemon = new_daemon(rules(cgroup, SLOW, LITTLE)).start()
+    daemon = new_daemon(slow_rules(cgroup)).start()
     child = held_request(stage, daemon, run, cgroup, kind)
     assert len(stage.api.bill(run)) == 1
     daemon.run("override", "open", "lab", "--for", "10m")
@@ -185,7 +190,7 @@ def test_what_waits_goes_on_with_its_connection(stage, new_daemon, kind):
 def test_what_waits_goes_on_when_the_daemon_is_killed_or_stopped(stage, new_daemon):
     for number in signal.SIGKILL, signal.SIGTERM:
         run, cgroup = stage.new_run()
-        daemon = new_daemon(rules(cgroup, SLOW, LITTLE)).start()
+        daemon = new_daemon(slow_rules(cgroup)).start()
         child = held_request(stage, daemon, run, cgroup)
         assert len(stage.api.bill(run)) == 1, f"{gates(daemon)}\n{stage.api.bill(run)}\n{daemon.said()}"
         daemon.stop(number)
@@ -197,7 +202,7 @@ def test_what_waits_goes_on_when_the_daemon_is_killed_or_stopped(stage, new_daem
 def test_a_pace_ends_with_its_lease_where_the_programs_stay(stage, new_daemon, pins):  # noqa: F811
     """A held refusal outlives the daemon; a pace would let nobody go."""
     run, cgroup = stage.new_run()
-    daemon = new_daemon(rules(cgroup, SLOW, LITTLE) + "on-daemon-loss: hold\n").start()
+    daemon = new_daemon(slow_rules(cgroup) + "on-daemon-loss: hold\n").start()
     held_request(stage, daemon, run, cgroup).kill()
     daemon.stop(signal.SIGKILL)
     assert pins()
@@ -258,7 +263,7 @@ def test_requests_of_http2_are_told_apart(stage, new_daemon, tell):
 
 def test_one_who_gives_up_buys_nothing(stage, new_daemon):
     run, cgroup = stage.new_run()
-    daemon = new_daemon(rules(cgroup, SLOW, LITTLE)).start()
+    daemon = new_daemon(slow_rules(cgroup)).start()
     child = held_request(stage, daemon, run, cgroup)
     child.kill()
     child.wait()
@@ -288,7 +293,7 @@ def costs_what_was_billed(stage, daemon, run, cgroup, n_calls):
 def test_what_never_left_costs_nothing(stage, new_daemon, kind, more, end):
     drive.need(kind)
     run, cgroup = stage.new_run()
-    daemon = new_daemon(rules(cgroup, SLOW, LITTLE)).start()
+    daemon = new_daemon(slow_rules(cgroup)).start()
     child = held_request(stage, daemon, run, cgroup, kind, **more)
     if end == "killed":
         child.kill()
@@ -301,7 +306,7 @@ def test_what_never_left_costs_nothing(stage, new_daemon, kind, more, end):
 
 def test_a_restart_paces_on(stage, new_daemon):
     run, cgroup = stage.new_run()
-    daemon = new_daemon(rules(cgroup, SLOW, LITTLE)).start()
+    daemon = new_daemon(slow_rules(cgroup)).start()
     held_request(stage, daemon, run, cgroup).kill()
     assert daemon.stop() == 0
     daemon.start()
@@ -317,7 +322,7 @@ def test_a_restart_paces_on(stage, new_daemon):
 
 def test_rehearsal_paces_nobody(stage, new_daemon):
     run, cgroup = stage.new_run()
-    text = rules(cgroup, SLOW, LITTLE).replace("enforce: true", "enforce: false")
+    text = slow_rules(cgroup).replace("enforce: true", "enforce: false")
     daemon = new_daemon(text).start()
     assert drive.make_calls(stage, "http.client", drive.job(ANTHROPIC, run, calls=5), cgroup)
     lab.wait(lambda: actions(daemon), 20, daemon.said)
