@@ -248,7 +248,7 @@ check-integration: all ## real clients, a fake API, the real program (root)
 # The real agents and runtimes, from npm (2 GB, kept). What was measured becomes docs/COVERAGE.md.
 check-clients: all ## released agents and runtimes, each against the bill; writes docs/COVERAGE.md (root; 10 minutes)
 	$(Q)scripts/clients
-	$(Q)AIGRESS_COVERAGE=$(abspath docs/COVERAGE.md) AIGRESS_CLIENTS=all tests/run pytest -q tests/integration/test_stripped.py $(PYTEST_ARGS)
+	$(Q)AIGRESS_COVERAGE=$(abspath docs/COVERAGE.md) AIGRESS_ALL_CLIENTS=1 tests/run pytest -q tests/integration/test_stripped.py $(PYTEST_ARGS)
 
 SOAK_SECONDS ?= 1800
 check-soak: all ## one daemon, everything at once, for long: bills, memory, what is left (root; SOAK_SECONDS=1800)

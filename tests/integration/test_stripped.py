@@ -15,6 +15,7 @@ import unread
 from drive import ANTHROPIC, CHAT, RESPONSES
 
 CLIENTS = os.environ.get("AIGRESS_CLIENTS", "/var/cache/aigress-clients")
+ALL = bool(os.environ.get("AIGRESS_ALL_CLIENTS"))    # `make check-clients`: those that take minutes, too
 BUN = ["bun-1.0.0", "bun-1.1.45", "bun-1.3.0", "bun-1.4.5"]
 DENO = ["deno-2.4.4", "deno-2.9.6"]
 
@@ -117,24 +118,53 @@ def test_deno(stage, daemon, coverage, name, api, stream):
     note(coverage, stage, name, run)
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
-@pytest.mark.parametrize("h2", [False, True], ids=["h1", "h2"])
-@pytest.mark.parametrize("flags", ["", "-ldflags=-s -w", "-buildmode=pie", "-race"],
-                         ids=["plain", "stripped", "pie", "race"])
-def test_go(stage, daemon, coverage, tmp_path_factory, flags, h2, stream):
-    directory = str(tmp_path_factory.getbasetemp())
-    program = os.path.join(directory, "goclient" + flags.replace(" ", ""))
+GO = {"plain": [], "stripped": ["-ldflags=-s -w"], "pie": ["-buildmode=pie"], "race": ["-race"]}
+# Beside Debian 12's: they take minutes to build with, so `make check-clients` alone does.
+GO_VERSIONS = ["1.21", "1.22", "1.23", "1.24", "1.26", "1.27"] * ALL
+
+
+def go_client(root, directory, how, **environment):
+    """Builds the client with the toolchain in `root`; its path, and the toolchain's version."""
+    go = os.path.join(root, "bin/go")
+    env = dict(os.environ, GOROOT=root, GOTOOLCHAIN="local", GOFLAGS="-mod=mod", GO111MODULE="off", HOME=directory,
+               GOCACHE=directory + "/gocache", **environment)
+    version = subprocess.run([go, "version"], env=env, capture_output=True, text=True, check=True).stdout.split()[2]
+    program = os.path.join(directory, "-".join([version, how, *environment]))
     if not os.path.exists(program):
-        subprocess.run(["go", "build", *([flags] if flags else []), "-o", program, "client.go"], cwd=drive.CLIENTS,
-                       check=True, env=dict(os.environ, GOFLAGS="-mod=mod", GO111MODULE="off",
-                                            HOME=directory, GOCACHE=directory + "/gocache"))
+        subprocess.run([go, "build", *GO[how], "-o", program, "client.go"], cwd=drive.CLIENTS, check=True, env=env)
+    return program, version[2:]
+
+
+def calls_of_go(stage, daemon, program, h2, stream):
     run, cgroup = stage.new_run()
     work = drive.job(ANTHROPIC, run, stream, calls=3)
     work["http2"] = h2
     make_calls(stage, [program, json.dumps(work)], cgroup, 3)
     stage.must_agree(daemon, run, cgroup, 3)
-    version = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout.split()[2]
-    note(coverage, stage, f"go-{version[2:]} {flags or 'as built'}", run)
+    return run
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+@pytest.mark.parametrize("h2", [False, True], ids=["h1", "h2"])
+@pytest.mark.parametrize("how", GO)
+def test_go(stage, daemon, coverage, tmp_path_factory, how, h2, stream):
+    root = subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip()
+    program, version = go_client(root, str(tmp_path_factory.getbasetemp()), how)
+    note(coverage, stage, f"go-{version} {how}", calls_of_go(stage, daemon, program, h2, stream))
+
+
+@pytest.mark.parametrize("how", ["plain", "stripped", "pie", "fips"])
+@pytest.mark.parametrize("version", GO_VERSIONS)
+def test_other_versions_of_go(stage, daemon, coverage, tmp_path_factory, version, how):
+    root = os.path.join(CLIENTS, f"go-{version}", "package", "usr/lib", f"go-{version}")
+    if not os.path.exists(root):
+        pytest.skip(f"go-{version} is not in {CLIENTS} (scripts/clients)")
+    environment = {"GOFIPS140": "latest"} if how == "fips" else {}
+    if environment and float(version) < 1.24:
+        pytest.skip("the module of FIPS 140-3 came with Go 1.24")
+    program, full = go_client(root, str(tmp_path_factory.getbasetemp()), "plain" if environment else how, **environment)
+    for h2, stream in (False, False), (False, True), (True, False), (True, True):
+        note(coverage, stage, f"go-{full} {how}", calls_of_go(stage, daemon, program, h2, stream))
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +218,7 @@ def told(bill):
 
 # 2.1.111 takes 0.2 to 0.5 s to be looked through where its file was never seen before, about as long as a first call
 # waits: on a busy machine its first call is estimated. `make check-clients` runs it, beside files that are known.
-CLAUDE = ["claude-2.1.225", "claude-2.1.332"] + ["claude-2.1.111"] * bool(os.environ.get("AIGRESS_CLIENTS"))
+CLAUDE = ["claude-2.1.225", "claude-2.1.332"] + ["claude-2.1.111"] * ALL
 
 
 @pytest.mark.parametrize("name", CLAUDE)
@@ -207,7 +237,7 @@ CODEX = ["codex-0.110.0", "codex-0.141.0", "codex-0.156.0", "codex-0.171.0"]
 
 
 # A refusal costs Codex 12 s of retries.
-SOCKETS = ["run"] + ["plain", "refused"] * bool(os.environ.get("AIGRESS_CLIENTS"))
+SOCKETS = ["run"] + ["plain", "refused"] * ALL
 
 
 @pytest.mark.parametrize("socket", SOCKETS)
