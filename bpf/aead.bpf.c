@@ -93,6 +93,7 @@ int aead_seal_enter(struct pt_regs *ctx)
 	if (!bytes)
 		return 0;
 	take_bytes(&frame, bytes);
+	conn_ask_gate_of(&key);
 	/* its ciphertext is there as the call returns (openssl.bpf.c) */
 	frame.buf = PT_REGS_PARM2(ctx);
 	frame.sealed = kind;

@@ -218,6 +218,15 @@ static __always_inline void conn_ask_gate(struct ctl_conn *conn)
 		conn->is_refused = gates_live && gate_of_current(GATE_LIVE);
 }
 
+/* The same by the connection's object. */
+static __always_inline void conn_ask_gate_of(const struct ctl_conn_key *key)
+{
+	struct ctl_conn *conn = bpf_map_lookup_elem(&conns, key);
+
+	if (conn)
+		conn_ask_gate(conn);
+}
+
 /* Whether this connection's plaintext is not wanted. */
 static __always_inline bool conn_is_ignored(__u64 ssl)
 {

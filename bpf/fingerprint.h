@@ -83,6 +83,7 @@ static __always_inline void pair_claim(void *map, __u64 print, const struct ctl_
 		.connection = conn->id,
 		.ssl = key->ssl,
 		.time_ns = bpf_ktime_get_ns(),
+		.cgroup = bpf_get_current_cgroup_id(),
 		.tgid = key->tgid,
 	}, *known;
 

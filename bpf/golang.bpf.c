@@ -27,10 +27,13 @@ SEC("uprobe")
 int go_write_enter(struct pt_regs *ctx)
 {
 	struct frame frame = { .ssl = GO_CONN(ctx), .buf = GO_BUF(ctx), .dir = EV_OUT };
+	struct ctl_conn_key key = { .ssl = frame.ssl, .tgid = current_tgid() };
 	__u64 bytes = GO_LEN(ctx);
 
-	if (bytes && bytes <= GO_BYTES_MAX && !conn_is_ignored(frame.ssl))
-		take_bytes(&frame, bytes);
+	if (!bytes || bytes > GO_BYTES_MAX || conn_is_ignored(frame.ssl))
+		return 0;
+	take_bytes(&frame, bytes);
+	conn_ask_gate_of(&key);
 	return 0;
 }
 

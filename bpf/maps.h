@@ -56,6 +56,7 @@ struct claim {
 	__u64 connection; /* ctl_conn.id */
 	__u64 ssl;
 	__u64 time_ns;
+	__u64 cgroup; /* of the caller */
 	__u32 tgid;
 	__u32 reserved;
 };
@@ -182,11 +183,13 @@ struct flow {
 	__u32 generation; /* addrs_generation when its address was last asked about */
 	__u64 connection; /* the TLS connection that it was last paired with; 0: none */
 	__u64 connection_ssl;
+	__u64 connection_cgroup; /* of its caller, when it was paired */
 	__u32 connection_tgid;
 	__u32 requests;       /* that began */
 	__u8 is_learned;      /* its peer is known as an AI host's (adopt.h) */
 	__u8 ends_at_release; /* its connect was not seen, so sockops does not report its end */
-	__u8 reserved[2];
+	__u8 is_mixed;        /* it did not begin as TLS: may carry several connections */
+	__u8 is_shared; /* by callers of several cgroups: no refusal of one drops its packets */
 	char comm[EV_COMM_LEN];
 };
 

@@ -48,6 +48,7 @@ static __always_inline void pair_emit(struct bpf_sock *sk, const struct flow *fl
 	fill_flow(&event->flow, sk, flow, EV_PAIR, is_ip6);
 	event->connection = flow->connection;
 	event->how = how;
+	event->is_shared = flow->is_shared;
 	if (is_refused)
 		event->flow.state = EV_FLOW_REFUSED;
 	emit_submit(event);
@@ -61,6 +62,7 @@ static __always_inline void pair_enter(struct __sk_buff *skb, struct bpf_sock *s
 	flow->cgroup = bpf_skb_cgroup_id(skb);
 	flow->netns = netns_of(sk);
 	flow->verdict = CTL_AI;
+	flow->is_mixed = flow->handshake_state == HANDSHAKE_NONE;
 	flow->handshake_state = HANDSHAKE_DATA;
 	flow->seq_next = s->seq + s->len;
 	flow->before_in = 0;
@@ -68,6 +70,18 @@ static __always_inline void pair_enter(struct __sk_buff *skb, struct bpf_sock *s
 	flow->before_in = flow->bytes[EV_IN];
 	flow->bytes[EV_IN] = 0;
 	flow_enter(flow);
+}
+
+/*
+ * Whether others than this caller have connections on the socket, or may have: it was paired with another's
+ * before, or it is another's and has a framing of its own, as a relay's that has several clients. What is
+ * refused to one of them cannot be dropped there without a loss for the rest.
+ */
+static __always_inline bool pair_is_shared(struct __sk_buff *skb, const struct flow *flow,
+					   __u64 caller)
+{
+	return flow->is_shared || (flow->connection && flow->connection_cgroup != caller) ||
+	       (flow->is_mixed && bpf_skb_cgroup_id(skb) != caller);
 }
 
 /*
@@ -79,7 +93,7 @@ static __always_inline bool pair_is_refused(const struct flow *flow)
 	struct ctl_conn_key key = { .ssl = flow->connection_ssl, .tgid = flow->connection_tgid };
 	const struct ctl_conn *conn;
 
-	if (!flow->connection)
+	if (!flow->connection || flow->is_shared)
 		return false;
 	conn = bpf_map_lookup_elem(&conns, &key);
 	return conn && conn->id == flow->connection && conn->is_refused;
@@ -157,6 +171,7 @@ static __always_inline bool pair_owner(struct bpf_sock *sk, const struct flow *f
 	if (flow->connection || !is_owned(sk))
 		return false;
 	caller = (__u64)BPF_CORE_READ(task, tgid) << 32 | (__u32)BPF_CORE_READ(task, pid);
+	ret->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	*how = EV_PAIR_CALL;
 	if (pair_by_call(caller, pair_record_len(head), ret))
 		return true;
@@ -222,10 +237,13 @@ __weak int pair_packet(struct __sk_buff *skb)
 	if (flow->state != FLOW_AI)
 		pair_enter(skb, sk, flow, &s);
 	conn->is_paired = 1;
+	flow->is_shared = pair_is_shared(skb, flow, owner.cgroup);
 	flow->connection = owner.connection;
+	flow->connection_cgroup = owner.cgroup;
 	flow->connection_ssl = key.ssl;
 	flow->connection_tgid = key.tgid;
-	is_refused = gates_live && (gate_of_skb(skb, GATE_LIVE) || conn->is_refused);
+	is_refused = gates_live &&
+		     (gate_of_skb(skb, GATE_LIVE) || (conn->is_refused && !flow->is_shared));
 	pair_emit(sk, flow, how, is_refused, is_ip6);
 	return is_refused;
 }

@@ -159,7 +159,7 @@ struct ev_pair {
 	struct ev_flow flow; /* as it is now; head.id is the socket's cookie */
 	__u64 connection;    /* as in head.id of the TLS connection's events */
 	__u32 how;           /* enum ev_pair_how */
-	__u32 reserved;
+	__u32 is_shared; /* by callers of several cgroups: no refusal of one drops its packets */
 };
 _Static_assert(sizeof(struct ev_pair) == 432, "both halves agree on struct ev_pair");
 

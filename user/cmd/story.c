@@ -70,7 +70,7 @@ static bool is_same(const struct ledger_action *a, const struct ledger_action *b
 static bool is_sequel(const struct ledger_action *action)
 {
 	return action->outcome == ACTION_ENDED || action->outcome == ACTION_FINISHED ||
-	       action->outcome == ACTION_INEFFECTIVE;
+	       action->outcome == ACTION_INEFFECTIVE || action->outcome == ACTION_NOT_ENFORCEABLE;
 }
 
 /* The latest row that this one may have come of. */

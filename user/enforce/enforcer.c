@@ -298,6 +298,7 @@ void enforcer_gates(const struct enforcer *enforcer,
 				.cgroup = applied->group || !applied->target.tgid ?
 						  applied->target.id :
 						  0,
+				.is_around = applied->is_around,
 				.action = policy_action_name(incident->key.step->action),
 				.budget = incident->key.budget->name,
 				.key = incident->key.name,

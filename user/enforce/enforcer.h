@@ -107,6 +107,13 @@ void enforcer_renew(struct enforcer *enforcer);
 /* Does a step want the gate of this cgroup shut? */
 bool enforcer_holds_gate(const struct enforcer *enforcer, uint64_t cgroup);
 /*
+ * A call of the subject that began at `start_ns` (CLOCK_MONOTONIC) was answered. If the gate of its cgroup had been
+ * shut for a second then, nothing keeps that cgroup from calling: a row of each action that holds the gate says
+ * so once, and `why`, in words that end no sentence.
+ */
+void enforcer_answered(struct enforcer *enforcer, const struct policy_subject *subject,
+		       uint64_t start_ns, const char *why, int64_t now_us);
+/*
  * Is there a gate whose budget says that it outlives the daemon? Its lease is then as long as its
  * window; the others' are ENFORCER_LEASE_NS at most.
  */
@@ -128,6 +135,7 @@ struct enforcer_gate {
 	int64_t pace_per_hour; /* pace: nano-dollars, or tokens; else 0 */
 	bool in_money;
 	uint64_t admitted, held; /* pace: requests, of all that share the counter */
+	bool is_around;          /* a call got around it: not enforceable */
 };
 void enforcer_gates(const struct enforcer *enforcer,
 		    void (*fn)(void *arg, const struct enforcer_gate *gate), void *arg);

@@ -54,7 +54,7 @@ bool hold_drop(struct enforcer *enforcer, struct applied *applied)
 
 	if (!applied->holds || !held)
 		return false;
-	applied->holds = applied->is_hard = false;
+	applied->holds = applied->is_hard = applied->is_around = false;
 	LIST_REMOVE(applied, holding);
 	LIST_FOREACH(other, &held->applied_list, holding)
 		if (!incident_is_allowance(other->incident))
@@ -116,7 +116,12 @@ struct ctl_gate hold_gate(const struct enforcer *enforcer, uint64_t cgroup, int6
 	return gate;
 }
 
-bool hold_stands(const struct enforcer *enforcer, enum hold hold, struct target target)
+struct held *hold_find(const struct enforcer *enforcer, enum hold hold, struct target target)
 {
 	return find(enforcer, (struct held_key){ .hold = hold, .target = target });
+}
+
+bool hold_stands(const struct enforcer *enforcer, enum hold hold, struct target target)
+{
+	return hold_find(enforcer, hold, target);
 }

@@ -34,6 +34,7 @@ struct applied {
 	bool is_listed;  /* in the ledger, as stopped or frozen */
 	bool is_soft;    /* a gate without a reset, for what calls in flight will cost */
 	bool is_hard;    /* a gate that stops live connections, and will as long as it holds */
+	bool is_around;  /* a call got around that gate, and it was said */
 	int error;       /* of the last try to hold */
 	int cut_error;   /* of the reset that goes with a stop or a freeze */
 	uint64_t due_ns; /* CLOCK_MONOTONIC of a SIGKILL, or of a look at what came of it; 0: none */
@@ -41,6 +42,7 @@ struct applied {
 	struct family *family;   /* of a caller that is killed with its kin; NULL: not so */
 	struct who_group *group; /* what a signal or a freeze is for; NULL: the process */
 	uint64_t done_ticks; /* when a cgroup was killed, as process start times count; 0: not */
+	uint64_t shut_ns;    /* CLOCK_MONOTONIC since when it is_hard */
 	uint64_t ended_ns; /* CLOCK_MONOTONIC of a family's first signal; 0: none, or it was said */
 };
 
@@ -185,6 +187,8 @@ bool hold_drop(struct enforcer *enforcer, struct applied *applied);
  * ret_loss_us: until when (wall clock) it stays shut without a daemon; 0: no longer than its lease.
  */
 struct ctl_gate hold_gate(const struct enforcer *enforcer, uint64_t cgroup, int64_t *ret_loss_us);
+/* Who holds it; NULL: nobody. */
+struct held *hold_find(const struct enforcer *enforcer, enum hold hold, struct target target);
 bool hold_stands(const struct enforcer *enforcer, enum hold hold, struct target target);
 
 /* ---- gates.c ---- */

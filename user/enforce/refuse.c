@@ -2,6 +2,7 @@
 /* Refuse: a gate that lets no new connection begin, and the reset of those that are open. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "enforce/incident.h"
 
 static void refuse(struct enforcer *enforcer, struct applied *applied, bool is_new, int64_t now_us)
@@ -16,6 +17,8 @@ static void refuse(struct enforcer *enforcer, struct applied *applied, bool is_n
 	 */
 	err = hold_take(enforcer, applied);
 	if (!err) {
+		if (!is_soft && !applied->is_hard)
+			applied->shut_ns = clock_mono_ns();
 		applied->is_hard |= !is_soft;
 		err = gate_pull(enforcer, applied->target.id);
 		if (err && !held_before)
@@ -48,4 +51,29 @@ void refuse_apply(struct enforcer *enforcer, struct incident *incident,
 		  int64_t now_us)
 {
 	gate_each(enforcer, incident, verdict, subject, now_us, refuse);
+}
+
+/* What was on its way when the gate was shut may be answered still. */
+#define AROUND_NS NS_PER_S
+
+void enforcer_answered(struct enforcer *enforcer, const struct policy_subject *subject,
+		       uint64_t start_ns, const char *why, int64_t now_us)
+{
+	struct held *held = hold_find(enforcer, HOLD_GATE,
+				      (struct target){ .id = subject->group->cgroup });
+	struct applied *applied;
+
+	if (!held)
+		return;
+	LIST_FOREACH(applied, &held->applied_list, holding) {
+		if (!applied->is_hard || applied->is_around ||
+		    start_ns < applied->shut_ns + AROUND_NS)
+			continue;
+		applied->is_around = true;
+		applied_write(enforcer, applied, now_us, ACTION_NOT_ENFORCEABLE,
+			      "not enforceable: %s; %s (%u) called %llu s after the gate was shut, "
+			      "and was answered",
+			      why, subject->process->comm, subject->process->tgid,
+			      (unsigned long long)((start_ns - applied->shut_ns) / NS_PER_S));
+	}
 }

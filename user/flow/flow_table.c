@@ -9,7 +9,7 @@
 struct entry {
 	UT_hash_handle hh;
 	struct ev_flow flow; /* head.id is the key */
-	bool is_relayed, is_reset;
+	bool is_relayed, is_reset, is_shared;
 	uint64_t connections[FLOWS_PAIRED_MAX];
 	size_t n_connections;  /* ever */
 	uint64_t explained[2]; /* plaintext that was read of the connections that it carries */
@@ -100,6 +100,21 @@ bool flow_table_is_relayed(const struct flows *flows, __u64 cookie)
 	const struct entry *entry = find(flows, cookie);
 
 	return entry && entry->is_relayed;
+}
+
+void flow_table_set_shared(struct flows *flows, __u64 cookie)
+{
+	struct entry *entry = find(flows, cookie);
+
+	if (entry)
+		entry->is_shared = true;
+}
+
+bool flow_table_is_shared(const struct flows *flows, __u64 cookie)
+{
+	const struct entry *entry = find(flows, cookie);
+
+	return entry && entry->is_shared;
 }
 
 void flow_table_set_paired(struct flows *flows, __u64 cookie, uint64_t connection)

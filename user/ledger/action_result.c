@@ -16,6 +16,7 @@ static const struct {
 	[ACTION_REFUSED] = { "refused", "refused" },
 	[ACTION_ORDERED] = { "ordered", "ordered" },
 	[ACTION_INEFFECTIVE] = { "ineffective", "ineffective" },
+	[ACTION_NOT_ENFORCEABLE] = { "not enforceable", "not enforceable" },
 };
 
 const char *action_result_name(enum action_result result)

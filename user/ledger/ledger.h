@@ -96,7 +96,8 @@ enum action_result {
 	ACTION_FAILED,   /* the kernel refused it */
 	ACTION_REFUSED,  /* by a rule: `protect`, min-healthy, the most kills an hour */
 	ACTION_ORDERED,  /* an operator's order or its end */
-	ACTION_INEFFECTIVE, /* a kill, soon after which its cgroup called again */
+	ACTION_INEFFECTIVE,     /* a kill, soon after which its cgroup called again */
+	ACTION_NOT_ENFORCEABLE, /* a gate that a call got around */
 	ACTION_RESULTS
 };
 /* "done", "finished", ...: stable, they are stored; "" for ACTION_UNKNOWN. NULL: no such result. */

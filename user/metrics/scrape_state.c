@@ -169,6 +169,23 @@ static void write_gates(struct scrape *scrape)
 			count(scrape, "action", policy_action_name(i), n[i]);
 }
 
+static void count_around(void *arg, const struct enforcer_gate *gate)
+{
+	uint64_t *n = arg;
+
+	*n += gate->is_around;
+}
+
+static void write_gates_around(struct scrape *scrape)
+{
+	uint64_t n = 0;
+
+	if (!scrape->sources.enforcer)
+		return;
+	enforcer_gates(scrape->sources.enforcer, count_around, &n);
+	count(scrape, NULL, NULL, n);
+}
+
 struct gates_job {
 	struct scrape *scrape;
 	size_t left;
@@ -362,6 +379,9 @@ const struct scrape_family scrape_state[] = {
 	{ { "aigress_gates", NULL,
 	    "Gates, stops and freezes in force; rehearsed ones have no effect.", GAUGE },
 	  .all = write_gates },
+	{ { "aigress_gates_not_enforceable", NULL,
+	    "Of the gates in force, those that a call got around.", GAUGE },
+	  .all = write_gates_around },
 	{ { "aigress_gate_end_timestamp_seconds", "seconds",
 	    "When a gate in force ends by itself; 0: not by the clock.", GAUGE },
 	  .all = write_gate_ends },

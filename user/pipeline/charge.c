@@ -30,6 +30,20 @@ void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who
 		enforcer_apply_all(pipeline->config.enforcer, &verdicts, &subject, now_us);
 }
 
+/* Why no gate keeps this caller's connection from being answered, as far as its sockets tell. */
+static const char *way_around(const struct pipeline *pipeline,
+			      const struct connections_caller *caller)
+{
+	const struct pairs_sockets *sockets = pairs_get(pipeline->pairs, caller->connection);
+
+	if (!sockets)
+		return "no socket is known that carries its connection";
+	for (size_t i = 0; i < sockets->n; i++)
+		if (flow_table_is_shared(pipeline->flows, sockets->cookies[i]))
+			return "shared relay socket";
+	return "its socket was not held";
+}
+
 void pipeline_charge(struct pipeline *pipeline, const struct connections_caller *caller,
 		     const struct charge *charge)
 {
@@ -67,6 +81,9 @@ void pipeline_charge(struct pipeline *pipeline, const struct connections_caller 
 	if (!config->enforcer)
 		return;
 	enforcer_apply_all(config->enforcer, &verdicts, &subject, now_us);
+	if (charge->status && enforcer_holds_gate(config->enforcer, group.cgroup))
+		enforcer_answered(config->enforcer, &subject, charge->start_mono_ns,
+				  way_around(pipeline, caller), now_us);
 	enforcer_review(config->enforcer, config->policy, true, now_us);
 }
 

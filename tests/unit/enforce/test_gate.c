@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deeds.h"
 
+static void count_around(void *arg, const struct enforcer_gate *gate)
+{
+	*(size_t *)arg += gate->is_around;
+}
+
 static void a_gate_is_a_lease_renewed_and_ends_with_the_window(void **state)
 {
 	struct enforcer *enforcer = enforcer_of();
@@ -25,6 +30,30 @@ static void a_gate_is_a_lease_renewed_and_ends_with_the_window(void **state)
 	assert_string_equal(world.results[1], "ended: the window is over");
 	enforcer_renew(enforcer);
 	assert_int_equal(world.n_shut, 3);
+	enforcer_free(enforcer);
+}
+
+/* Calls that are answered behind a shut gate: said once, and not of what was on its way. */
+static void a_gate_that_is_got_around_says_so_once(void **state)
+{
+	struct enforcer *enforcer = enforcer_of();
+	struct policy_verdict verdict = verdict_of(REFUSE);
+	uint64_t shut_ns = clock_mono_ns();
+	size_t n_around = 0;
+
+	enforcer_answered(enforcer, &subject, shut_ns + 5 * NS_PER_S, "shared relay socket", T0);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	enforcer_answered(enforcer, &subject, shut_ns + NS_PER_S / 2, "shared relay socket", T0);
+	enforcer_gates(enforcer, count_around, &n_around);
+	assert_int_equal(world.n_rows, 1);
+	assert_int_equal(n_around, 0);
+	for (uint64_t s = 5; s < 7; s++)
+		enforcer_answered(enforcer, &subject, shut_ns + s * NS_PER_S, "shared relay socket",
+				  T0 + 1);
+	enforcer_gates(enforcer, count_around, &n_around);
+	assert_int_equal(world.n_rows, 2);
+	assert_int_equal(n_around, 1);
+	assert_non_null(strstr(world.results[1], "not enforceable: shared relay socket; "));
 	enforcer_free(enforcer);
 }
 
@@ -277,6 +306,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HELD(a_gate_is_a_lease_renewed_and_ends_with_the_window),
+		HELD(a_gate_that_is_got_around_says_so_once),
 		HELD(all_members_are_gated_and_the_rule_protected_are_not),
 		HELD(a_gate_that_two_budgets_hold_opens_with_the_second),
 		HELD(a_gate_outlives_the_daemon_as_long_as_a_budget_holds_it),
