@@ -79,7 +79,7 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *text)
 	switch (id) {
 	case PAGE_BUCKET_START:
 		if (kind != JSON_IS_STRING || !bill_day(text, &result->day_s))
-			result->day_s = INT64_MIN;
+			result->is_bad = true;
 		break;
 	case PAGE_RESULT:
 		if (kind == JSON_IS_BEGIN)
@@ -88,10 +88,10 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *text)
 			end_result(reading);
 		break;
 	case ID_INPUT:
-		page_count(&result->input, text);
+		page_count(result, &result->input, kind, text);
 		break;
 	case ID_OUTPUT:
-		page_count(&result->output, text);
+		page_count(result, &result->output, kind, text);
 		break;
 	case ID_MODEL:
 		page_text(key->model, sizeof(key->model), kind, text);
@@ -109,7 +109,7 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *text)
 		page_currency(result, kind, text);
 		break;
 	case ID_AMOUNT:
-		page_amount(result, text, CENT_SCALE);
+		page_amount(result, kind, text, CENT_SCALE);
 		break;
 	}
 }
@@ -124,7 +124,8 @@ static int read_report(struct bill *bill, const struct bill_api *api, const char
 				      .keys = page,
 				      .wait_ms = api->wait_ms,
 				      .value = on_value,
-				      .arg = &reading };
+				      .arg = &reading,
+				      .result = &reading.result };
 	_cleanup_free_ char *url = NULL;
 	char since[32], until[32];
 	time_t a = bill->since_s, b = bill->until_s;
@@ -162,7 +163,9 @@ int bill_read_anthropic(struct bill *bill, const struct bill_api *api, char **re
 		err = read_report(bill, api, "cost_report",
 				  "&group_by[]=workspace_id&group_by[]=description", headers,
 				  ret_error);
-	if (!err)
-		bill->has_money = bill->has_tokens = true;
+	if (!err) {
+		bill->has_tokens = true;
+		bill_covers(bill, "anthropic");
+	}
 	return err ? err : bill->err;
 }

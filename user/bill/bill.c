@@ -9,6 +9,10 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/rfc3339.h"
+
+#define DAY_S 86400
 
 const char *bill_field_name(enum bill_field field)
 {
@@ -54,12 +58,22 @@ static void cut_date(char *model)
 	}
 }
 
+/* "anthropic/claude-sonnet-5", "acme/proj_a": what is behind the last slash, or before it if nothing is. */
+static void cut_owner(char *name)
+{
+	size_t len = strlen(name);
+	char *slash;
+
+	if (len > 1 && name[len - 1] == '/')
+		name[len - 1] = '\0';
+	slash = strrchr(name, '/');
+	if (slash && slash[1])
+		memmove(name, slash + 1, strlen(slash + 1) + 1);
+}
+
 static void set_plain(char *model)
 {
-	char *slash = strrchr(model, '/');
-
-	if (slash && slash[1])
-		memmove(model, slash + 1, strlen(slash + 1) + 1);
+	cut_owner(model);
 	for (char *c = model; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	cut_date(model);
@@ -87,6 +101,7 @@ static void reduce(uint32_t fields, struct bill_key *key)
 	if (!(fields & 1u << BILL_ACCOUNT))
 		key->account[0] = '\0';
 	set_plain(key->model);
+	cut_owner(key->account);
 	pad(key->provider, sizeof(key->provider));
 	pad(key->model, sizeof(key->model));
 	pad(key->tier, sizeof(key->tier));
@@ -184,20 +199,33 @@ void bill_provider_name(const char *name, char ret[CHARGE_NAME_LEN])
 bool bill_day(const char *text, int64_t *ret_s)
 {
 	struct tm tm = { 0 };
+	const char *rest = rfc3339_date(text, &tm);
+	int64_t us;
 
-	if (!strptime(text, "%Y-%m-%d", &tm))
+	if (!rest || (*rest && *rest != 'T' && *rest != 't' && *rest != ' '))
 		return false;
-	*ret_s = timegm(&tm);
+	if (*rest && rfc3339_time(rest, &tm, &us))
+		*ret_s = us / US_PER_S - us / US_PER_S % DAY_S;
+	else if (strpbrk(rest, "+-"))
+		return false; /* an offset that is none of ours */
+	else
+		*ret_s = timegm(&tm);
 	return true;
 }
 
-#define PROVIDERS_MAX 64
+static bool is_covered(const struct bill *bill, const char *provider)
+{
+	for (size_t i = 0; i < bill->n_providers; i++)
+		if (!strcmp(bill->providers[i], provider))
+			return true;
+	return false;
+}
 
-struct seen {
-	struct bill *bill;
-	size_t n; /* providers that billed something; 0: all that was seen */
-	char providers[PROVIDERS_MAX][CHARGE_NAME_LEN];
-};
+void bill_covers(struct bill *bill, const char *provider)
+{
+	if (bill->n_providers < BILL_PROVIDERS_MAX && !is_covered(bill, provider))
+		snprintf(bill->providers[bill->n_providers++], CHARGE_NAME_LEN, "%s", provider);
+}
 
 static enum charge_source source_of(const char *name)
 {
@@ -207,29 +235,12 @@ static enum charge_source source_of(const char *name)
 	return CHARGE_SIZE;
 }
 
-static bool is_billed(const struct seen *seen, const char *provider)
-{
-	for (size_t i = 0; i < seen->n; i++)
-		if (!strcmp(seen->providers[i], provider))
-			return true;
-	return !seen->n;
-}
-
-static void note_providers(struct seen *seen)
-{
-	const struct bill_cell *cell;
-
-	for (cell = seen->bill->cells; cell && seen->n < PROVIDERS_MAX; cell = cell->hh.next)
-		if (!seen->n || !is_billed(seen, cell->key.provider))
-			memcpy(seen->providers[seen->n++], cell->key.provider, CHARGE_NAME_LEN);
-}
-
 /* Searches have a line of their own in Anthropic's bills: 10 USD a thousand (platform.claude.com, pricing, 2026-11). */
 #define ANTHROPIC_SEARCH_NANOS 10000000
 
 static void see_row(void *arg, const struct ledger_row *row)
 {
-	struct seen *seen = arg;
+	struct bill *bill = arg;
 	struct bill_key key = { 0 };
 	struct bill_cell *cell;
 	enum charge_source source = source_of(row->keys[LEDGER_BY_SOURCE]);
@@ -241,12 +252,12 @@ static void see_row(void *arg, const struct ledger_row *row)
 	snprintf(key.account, sizeof(key.account), "%s", row->keys[LEDGER_BY_ACCOUNT]);
 	if (!bill_day(row->keys[LEDGER_BY_HOUR], &key.day_s))
 		return;
-	if (!is_billed(seen, key.provider))
+	if (bill->n_providers && !is_covered(bill, key.provider))
 		return;
-	cell = bill_cell(seen->bill, key);
+	cell = bill_cell(bill, key);
 	if (!cell)
 		return;
-	if (!strcmp(key.provider, "anthropic") && (seen->bill->fields & 1u << BILL_MODEL)) {
+	if (!strcmp(key.provider, "anthropic") && (bill->fields & 1u << BILL_MODEL)) {
 		searches = (__int128)row->tokens.web_searches * ANTHROPIC_SEARCH_NANOS;
 		searches = searches < nanos ? searches : nanos;
 	}
@@ -259,7 +270,7 @@ static void see_row(void *arg, const struct ledger_row *row)
 	if (!searches)
 		return;
 	snprintf(key.model, sizeof(key.model), "web_search");
-	cell = bill_cell(seen->bill, key);
+	cell = bill_cell(bill, key);
 	if (cell)
 		cell->seen_nanos[source] += searches;
 }
@@ -269,13 +280,11 @@ int bill_read_ledger(struct bill *bill, struct ledger *ledger)
 	static const uint32_t keys = 1u << LEDGER_BY_HOUR | 1u << LEDGER_BY_PROVIDER |
 				     1u << LEDGER_BY_MODEL | 1u << LEDGER_BY_TIER |
 				     1u << LEDGER_BY_ACCOUNT | 1u << LEDGER_BY_SOURCE;
-	const struct ledger_query query = { .since_us = bill->since_s * 1000000,
+	const struct ledger_query query = { .since_us = bill->since_s * US_PER_S,
 					    .until_us = LEDGER_NO_END,
 					    .keys = keys };
-	struct seen seen = { .bill = bill };
 	int err;
 
-	note_providers(&seen);
-	err = ledger_report(ledger, &query, see_row, &seen);
+	err = ledger_report(ledger, &query, see_row, bill);
 	return err ? err : bill->err;
 }

@@ -3,6 +3,7 @@
  * An invoice, or an export in the columns of FOCUS (focus.finops.org, 1.2), as CSV by RFC 4180: which column is which is
  * told by its title.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,8 @@ static const char *const titles[COLUMNS][8] = {
 
 struct table {
 	FILE *in;
-	uint64_t line;
+	uint64_t line, row_line; /* where it is read, and where the row in hand begins */
+	int n_columns;
 	int place[COLUMNS]; /* -1: no such column */
 	char cells[COLUMNS][CELL_LEN];
 };
@@ -101,6 +103,7 @@ static bool read_titles(struct table *table)
 		int column, rank;
 
 		after = read_cell(table, text);
+		table->n_columns = i + 1;
 		if (!is_title(text, &column, &rank) ||
 		    (table->place[column] >= 0 && ranks[column] < rank))
 			continue;
@@ -113,8 +116,9 @@ static bool read_titles(struct table *table)
 /* 1: a row, 0: none is left, -EBADMSG. */
 static int read_row(struct table *table)
 {
-	int after = ',';
+	int after = ',', n = 0;
 
+	table->row_line = table->line;
 	for (int i = 0; i < COLUMNS; i++)
 		table->cells[i][0] = '\0';
 	for (int i = 0; after == ',' && i < COLUMNS_MAX; i++) {
@@ -124,55 +128,84 @@ static int read_row(struct table *table)
 			if (table->place[column] == i)
 				to = table->cells[column];
 		after = read_cell(table, to);
+		if (after == EOF && ferror(table->in))
+			return errno ? -errno : -EIO;
 		if (after == EOF && !i && (!to || !*to))
 			return 0;
+		n = i + 1;
 	}
+	/* A file that was cut off ends inside of a row. */
+	if (after == EOF && n < table->n_columns)
+		return -EBADMSG;
 	return after == '"' || after == ',' ? -EBADMSG : 1;
 }
 
-/* "$1,234.50" and "-0.25" */
+/* A comma of thousands: three digits follow, and no point came before. "1.234,50" is no amount of ours. */
+static bool is_thousands(const char *comma, const char *plain)
+{
+	return isdigit((unsigned char)comma[1]) && isdigit((unsigned char)comma[2]) &&
+	       isdigit((unsigned char)comma[3]) && !isdigit((unsigned char)comma[4]) && *plain &&
+	       !strchr(plain, '.');
+}
+
+/* "$1,234.50", "-0.25", and accountants' "(0.25)" */
 static bool read_money(const char *text, bool *ret_negative, uint64_t *ret_nanos)
 {
-	char plain[64];
-	size_t n = 0;
+	char plain[64] = "";
+	size_t n = 0, len = strlen(text);
+	bool is_in_brackets = len > 2 && *text == '(' && text[len - 1] == ')';
 
-	*ret_negative = false;
-	for (; *text; text++) {
-		if (*text == '-' && !n)
+	*ret_negative = is_in_brackets;
+	for (const char *end = text + len - is_in_brackets, *at = text + is_in_brackets; at < end;
+	     at++) {
+		if (*at == '-' && !n && !*ret_negative) {
 			*ret_negative = true;
-		else if (*text != ',' && *text != '$' && *text != ' ' && n + 1 < sizeof(plain))
-			plain[n++] = *text;
+		} else if (*at == ',') {
+			if (!is_thousands(at, plain))
+				return false;
+		} else if (*at != '$' && *at != ' ') {
+			if (n + 1 == sizeof(plain))
+				return false;
+			plain[n++] = *at;
+			plain[n] = '\0';
+		}
 	}
-	plain[n] = '\0';
 	return n && decimal_read(plain, 9, ret_nanos);
 }
 
-static uint64_t read_count(const char *text)
+/* Nothing is no tokens. */
+static bool read_count(const char *text, uint64_t *ret)
 {
-	uint64_t n;
-
-	return decimal_count(text, &n) ? n : 0;
+	*ret = 0;
+	return !*text || decimal_count(text, ret);
 }
 
-/* False: a day or a cost can not be read. */
+/* False: a day or a figure cannot be read. */
 static bool take_row(struct bill *bill, struct table *table, const char *provider)
 {
 	char(*cells)[CELL_LEN] = table->cells;
 	struct bill_key key = { 0 };
 	struct bill_cell *cell;
 	bool is_negative;
-	uint64_t nanos;
+	uint64_t nanos, input, output;
 
 	/* A sum below the rows has no day. */
-	if (!*cells[DAY] || !*cells[COST] ||
-	    (*cells[CURRENCY] && strcasecmp(cells[CURRENCY], "USD")))
+	if (!*cells[DAY])
 		return true;
-	if (!bill_day(cells[DAY], &key.day_s) || !read_money(cells[COST], &is_negative, &nanos))
+	if (*cells[CURRENCY] && strcasecmp(cells[CURRENCY], "USD")) {
+		bill->n_foreign++;
+		return true;
+	}
+	if (!*cells[COST])
+		strcpy(cells[COST], "0");
+	if (!bill_day(cells[DAY], &key.day_s) || !read_money(cells[COST], &is_negative, &nanos) ||
+	    !read_count(cells[INPUT], &input) || !read_count(cells[OUTPUT], &output))
 		return false;
 	bill_provider_name(*cells[PROVIDER] ? cells[PROVIDER] :
 			   provider         ? provider :
 					      "",
 			   key.provider);
+	bill_covers(bill, key.provider);
 	snprintf(key.model, sizeof(key.model), "%.*s", CHARGE_MODEL_LEN - 1, cells[MODEL]);
 	snprintf(key.tier, sizeof(key.tier), "%.*s", CHARGE_TIER_LEN - 1, cells[TIER]);
 	snprintf(key.account, sizeof(key.account), "%.*s", CHARGE_NAME_LEN * 2 - 1, cells[ACCOUNT]);
@@ -180,8 +213,8 @@ static bool take_row(struct bill *bill, struct table *table, const char *provide
 	if (!cell)
 		return true;
 	cell->billed_nanos += is_negative ? -(__int128)nanos : (__int128)nanos;
-	cell->billed_input += read_count(cells[INPUT]);
-	cell->billed_output += read_count(cells[OUTPUT]);
+	cell->billed_input += input;
+	cell->billed_output += output;
 	return true;
 }
 
@@ -197,27 +230,26 @@ int bill_read_csv(struct bill *bill, const char *path, const char *provider, cha
 		return -errno;
 	table->line = 1;
 	if (!read_titles(table)) {
-		err = -EBADMSG;
-		n = asprintf(
-			ret_error,
-			"%s: the first line names no column of days (ChargePeriodStart, day, date) "
-			"and of costs (BilledCost, cost, amount)",
-			path);
+		err = ferror(table->in) ? -errno : -EBADMSG; /* of a folder: EISDIR */
+		if (err == -EBADMSG)
+			n = asprintf(ret_error,
+				     "%s: the first line names no column of days "
+				     "(ChargePeriodStart, day, date) and of costs (BilledCost, cost, "
+				     "amount)",
+				     path);
 	}
-	while (!err && more >= 0 && (more = read_row(table)) > 0)
+	while (!err && (more = read_row(table)) > 0)
 		if (!take_row(bill, table, provider))
-			more = -EBADMSG;
-	if (more < 0) {
-		err = -EBADMSG;
-		n = asprintf(ret_error, "%s:%llu: a row that has no day and cost, or no end", path,
-			     (unsigned long long)table->line - 1);
-	}
-	if (err && n < 0)
+			err = -EBADMSG;
+	err = more < 0 ? more : err;
+	if (err == -EBADMSG && table->row_line)
+		n = asprintf(ret_error,
+			     "%s:%llu: a row without a day and figures, or without an end", path,
+			     (unsigned long long)table->row_line);
+	if (n < 0)
 		*ret_error = NULL;
 	fclose(table->in);
-	if (!err) {
-		bill->has_money = true;
+	if (!err)
 		bill->has_tokens |= table->place[INPUT] >= 0;
-	}
 	return err ? err : bill->err;
 }

@@ -77,8 +77,10 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *text)
 
 	switch (id) {
 	case PAGE_BUCKET_START:
-		result->day_s = decimal_count(text, &start) ? (int64_t)(start - start % DAY_S) :
-							      INT64_MIN;
+		if (decimal_count(text, &start))
+			result->day_s = (int64_t)(start - start % DAY_S);
+		else
+			result->is_bad = true;
 		break;
 	case PAGE_RESULT:
 		if (kind == JSON_IS_BEGIN)
@@ -87,10 +89,10 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *text)
 			page_result_end(result);
 		break;
 	case ID_INPUT:
-		page_count(&result->input, text);
+		page_count(result, &result->input, kind, text);
 		break;
 	case ID_OUTPUT:
-		page_count(&result->output, text);
+		page_count(result, &result->output, kind, text);
 		break;
 	case ID_MODEL:
 		page_text(key->model, sizeof(key->model), kind, text);
@@ -112,7 +114,7 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *text)
 		page_currency(result, kind, text);
 		break;
 	case ID_VALUE:
-		page_amount(result, text, 9);
+		page_amount(result, kind, text, 9);
 		break;
 	}
 }
@@ -125,7 +127,8 @@ static int read_report(struct bill *bill, const struct bill_api *api, const char
 				      .keys = page,
 				      .wait_ms = api->wait_ms,
 				      .value = on_value,
-				      .arg = &result };
+				      .arg = &result,
+				      .result = &result };
 	_cleanup_free_ char *url = NULL;
 
 	if (asprintf(&url,
@@ -152,7 +155,9 @@ int bill_read_openai(struct bill *bill, const struct bill_api *api, char **ret_e
 	if (!err)
 		err = read_report(bill, api, "costs", "&group_by=line_item&group_by=project_id",
 				  ret_error);
-	if (!err)
-		bill->has_money = bill->has_tokens = true;
+	if (!err) {
+		bill->has_tokens = true;
+		bill_covers(bill, "openai");
+	}
 	return err ? err : bill->err;
 }

@@ -25,12 +25,12 @@ void page_text(char *to, size_t size, enum json_kind kind, const char *text)
 		snprintf(to, size, "%s", text);
 }
 
-void page_count(uint64_t *to, const char *text)
+void page_count(struct page_result *result, uint64_t *to, enum json_kind kind, const char *text)
 {
-	uint64_t n;
+	uint64_t n = 0;
 
-	if (decimal_count(text, &n))
-		*to += n;
+	result->is_bad |= kind != JSON_IS_NULL && !decimal_count(text, &n);
+	*to += n;
 }
 
 void page_result_begin(struct page_result *result)
@@ -45,6 +45,7 @@ void page_result_end(struct page_result *result)
 {
 	struct bill_cell *cell = result->is_foreign ? NULL : bill_cell(result->bill, result->key);
 
+	result->bill->n_foreign += result->is_foreign;
 	if (!cell)
 		return;
 	cell->billed_input += result->input;
@@ -53,11 +54,12 @@ void page_result_end(struct page_result *result)
 						    (__int128)result->nanos;
 }
 
-void page_amount(struct page_result *result, const char *text, unsigned places)
+void page_amount(struct page_result *result, enum json_kind kind, const char *text, unsigned places)
 {
+	result->nanos = 0;
 	result->is_negative = *text == '-';
-	if (!decimal_read(text + result->is_negative, places, &result->nanos))
-		result->nanos = 0;
+	result->is_bad |= kind != JSON_IS_NULL &&
+			  !decimal_read(text + result->is_negative, (int)places, &result->nanos);
 }
 
 void page_currency(struct page_result *result, enum json_kind kind, const char *text)
@@ -105,8 +107,9 @@ static void on_done(void *arg, const struct fetch_answer *answer)
 	free(reading->error);
 	reading->error = answer->err ? strdup(answer->error) : NULL;
 	if (!answer->err && answer->status == 200 &&
-	    json_feed(&reading->scan, (const uint8_t *)answer->body, answer->len) == JSON_BAD)
-		reading->err = -EBADMSG;
+	    (json_feed(&reading->scan, (const uint8_t *)answer->body, answer->len) != JSON_DONE ||
+	     !reading->has_more || reading->report->result->is_bad))
+		reading->err = -EBADMSG; /* what lost its shape is no report of nothing */
 	loop_stop(reading->loop);
 }
 
@@ -133,7 +136,7 @@ static int fetch_once(struct reading *reading, const char *url)
 	if (!err)
 		err = loop_run(reading->loop);
 	fetcher_free(fetcher);
-	loop_free(reading->loop);
+	reading->loop = loop_free(reading->loop);
 	return err ? err : reading->err;
 }
 
@@ -212,18 +215,19 @@ int page_read(const struct page_report *report, char **ret_error)
 	int err = 0;
 
 	reading.sink.arg = &reading;
-	for (int i = 0; !err && i < PAGES_MAX; i++) {
+	for (int i = 0; !err; i++) {
 		_cleanup_free_ char *url = with_page(report->url, page);
 
 		err = url ? fetch_page(&reading, url) : -ENOMEM;
-		/* A report that lost its shape is no report of nothing. */
-		if (!err && reading.status == 200 && !reading.has_more)
+		/* More without a page of its own, or without an end: part of the report would be missing. */
+		if (!err && reading.status == 200 && reading.more &&
+		    (!*reading.next || !strcmp(page, reading.next) || i + 1 == PAGES_MAX))
 			err = -EBADMSG;
 		if (err || reading.status != 200) {
 			err = refuse(&reading, err, ret_error);
 			break;
 		}
-		if (!reading.more || !*reading.next || !strcmp(page, reading.next))
+		if (!reading.more)
 			break;
 		memcpy(page, reading.next, sizeof(page));
 	}

@@ -72,7 +72,7 @@ static int list(struct prices_options *options)
 	}
 	if (code == CMD_OK) {
 		prices_print(table, options->is_csv);
-		ages = prices_ages(prices, options->now_us);
+		ages = prices_ages(prices, options->window.now_us);
 		fprintf(stderr, "%zu models, USD a million tokens; %s\n", n, ages ? ages : "");
 	}
 	table_free(table);
@@ -149,7 +149,7 @@ static int explain(struct prices_options *options)
 	charge = look_up(prices, options, &usage, options->tier, options->host);
 	plain = look_up(prices, options, &usage, "", "");
 	here = look_up(prices, options, &usage, "", options->host);
-	ages = prices_ages(prices, options->now_us);
+	ages = prices_ages(prices, options->window.now_us);
 	printf("%s at %s\n", show_text(options->words[0], text, sizeof(text)), charge.provider);
 	if (charge.is_priced) {
 		printf("  %-10s %s\n  %-10s %s\n", "row", charge.price_key, "from",
@@ -215,10 +215,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->tier = arg;
 		return 0;
 	case 'S':
-		show_argp_time(state, "since", arg, options->now_us, &options->since_us);
+		options->window.since = arg;
 		return 0;
 	case 'U':
-		show_argp_time(state, "until", arg, options->now_us, &options->until_us);
+		options->window.until = arg;
 		return 0;
 	case 'k':
 		options->keeps = true;
@@ -257,19 +257,27 @@ int cmd_prices(int argc, char **argv)
 		.doc = "Which prices there are and how old, why a model has its price, and what other prices "
 		       "make of the calls in the ledger. OLD and NEW are price files, or \"builtin\"."
 	};
-	struct prices_options options = { .now_us = clock_wall_us() };
+	int64_t now_us = clock_wall_us();
+	struct prices_options options = { .window = { .now_us = now_us,
+						      .since_us = now_us - 30 * DAY_US,
+						      .until_us = INT64_MAX } };
 	_cleanup_free_ char *file = NULL;
 	struct ledger *ledger = NULL;
+	struct zone *zone;
+	int code;
 
-	options.since_us = options.now_us - 30 * DAY_US;
-	options.until_us = INT64_MAX;
 	options_read(&argp, argc, argv, &options, &options.state);
-	/* Without a ledger there is no daemon whose file it could be. */
-	if (!options.file && !ledger_open(&ledger, options.state, false, NULL)) {
-		file = prices_of_daemon(ledger);
-		options.file = file;
-		ledger_free(ledger);
-	}
+	/* Without a ledger there is no daemon whose file or zone it could be. */
+	if (ledger_open(&ledger, options.state, false, NULL))
+		ledger = NULL;
+	file = options.file ? NULL : prices_of_daemon(ledger);
+	options.file = options.file ? options.file : file;
+	zone = show_zone(ledger);
+	ledger_free(ledger);
+	code = zone ? show_window("prices", zone, &options.window) : CMD_FAILED;
+	zone_free(zone);
+	if (code)
+		return code;
 	for (size_t i = 0; options.verb && i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(verbs[i].name, options.verb))
 			return verbs[i].fn(&options);

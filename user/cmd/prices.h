@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cmd/show.h"
 #include "cmd/table.h"
 #include "ledger/ledger.h"
 #include "meter/price.h"
@@ -15,7 +16,7 @@ struct prices_options {
 	const char *words[2]; /* after the verb */
 	const char *file;     /* the operator's; NULL: the daemon's */
 	const char *provider, *host, *tier;
-	int64_t now_us, since_us, until_us;
+	struct show_window window;
 	bool is_csv, keeps;
 };
 

@@ -208,7 +208,7 @@ static int fail(const char *verb, int err, const char *sentence)
 int prices_diff(struct prices_options *options)
 {
 	struct prices *old = NULL, *new = NULL;
-	struct window window = { .until_us = options->until_us };
+	struct window window = { .until_us = options->window.until_us };
 	struct ledger *ledger = NULL;
 	int code, err;
 
@@ -224,7 +224,7 @@ int prices_diff(struct prices_options *options)
 	if (!code) {
 		window.old = old;
 		window.new = new;
-		err = ledger_replay(ledger, options->since_us, take_call, &window);
+		err = ledger_replay(ledger, options->window.since_us, take_call, &window);
 		err = err ? err : window.err;
 		if (err)
 			code = fail("diff", err, NULL);
@@ -265,8 +265,9 @@ int prices_reprice(struct prices_options *options)
 {
 	_cleanup_free_ char *ages = NULL;
 	struct prices *prices = NULL;
-	struct window window = { .until_us = options->until_us, .keeps = options->keeps };
-	struct repricing repricing = { .made_us = options->now_us, .since_us = options->since_us };
+	struct window window = { .until_us = options->window.until_us, .keeps = options->keeps };
+	struct repricing repricing = { .made_us = options->window.now_us,
+				       .since_us = options->window.since_us };
 	struct ledger *ledger = NULL;
 	int code = prices_open(options->file, &prices), err;
 
@@ -274,11 +275,12 @@ int prices_reprice(struct prices_options *options)
 		code = open_window(options, &ledger);
 	if (!code) {
 		window.new = prices;
-		err = ledger_replay(ledger, options->since_us, take_call, &window);
+		err = ledger_replay(ledger, options->window.since_us, take_call, &window);
 		err = err ? err : window.err;
-		ages = prices_ages(prices, options->now_us);
-		repricing.until_us = options->until_us < options->now_us ? options->until_us :
-									   options->now_us;
+		ages = prices_ages(prices, options->window.now_us);
+		repricing.until_us = options->window.until_us < options->window.now_us ?
+					     options->window.until_us :
+					     options->window.now_us;
 		repricing.prices = ages ? ages : "";
 		if (!err)
 			print(&window, options->is_csv);

@@ -24,7 +24,7 @@ struct options {
 	const char *files[FILES_MAX], *also[ALSO_MAX]; /* invoices; ledgers of other nodes */
 	size_t n_files, n_also;
 	uint32_t fields;
-	int64_t now_us, since_us, until_us;
+	struct show_window window;
 	bool is_csv, keeps;
 };
 
@@ -204,6 +204,14 @@ static void print_sums(const struct sums *sums, FILE *out)
 	}
 }
 
+static void print_foreign(const struct bill *bill)
+{
+	if (bill->n_foreign)
+		fprintf(stderr, "%" PRIu64 " amount%s in another currency than USD %s left out\n",
+			bill->n_foreign, bill->n_foreign == 1 ? "" : "s",
+			bill->n_foreign == 1 ? "was" : "were");
+}
+
 static void print(struct bill *bill, bool is_csv, struct sums *sums)
 {
 	struct table *table = new_table(bill);
@@ -221,6 +229,7 @@ static void print(struct bill *bill, bool is_csv, struct sums *sums)
 		table_print(table, stdout, 0);
 	table_free(table);
 	print_sums(sums, is_csv ? stderr : stdout);
+	print_foreign(bill);
 }
 
 static json_t *money(__int128 nanos)
@@ -312,7 +321,7 @@ static int read_ledgers(struct bill *bill, const struct options *options)
 
 static int keep(const struct options *options, const struct bill *bill, const struct sums *sums)
 {
-	_cleanup_free_ char *fact = fact_of(sums, bill, options->now_us), *sentence = NULL;
+	_cleanup_free_ char *fact = fact_of(sums, bill, options->window.now_us), *sentence = NULL;
 	struct ledger *ledger = NULL;
 	bool has_daemon;
 	int err = fact ? override_open(&ledger, options->state, &has_daemon, &sentence) : -ENOMEM;
@@ -392,10 +401,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->fields = parse_fields(state, arg);
 		return 0;
 	case 'S':
-		show_argp_time(state, "since", arg, options->now_us, &options->since_us);
+		options->window.since = arg;
 		return 0;
 	case 'U':
-		show_argp_time(state, "until", arg, options->now_us, &options->until_us);
+		options->window.until = arg;
 		return 0;
 	case 'f':
 		options->is_csv = !strcmp(arg, "csv");
@@ -427,22 +436,32 @@ int cmd_reconcile(int argc, char **argv)
 		.doc = "Compare the ledger with what providers have billed: their own reports, an invoice, a "
 		       "FOCUS export."
 	};
-	struct options options = { .now_us = clock_wall_us(),
+	int64_t now_us = clock_wall_us();
+	struct options options = { .window = { .now_us = now_us,
+					       .since_us = now_us - 30LL * DAY_S * US_PER_S,
+					       .until_us = now_us },
 				   .fields = 1u << BILL_DAY | 1u << BILL_PROVIDER |
 					     1u << BILL_MODEL };
 	struct sums sums = { 0 };
+	struct zone *utc = NULL;
 	struct bill bill;
 	int code;
 
-	options.until_us = options.now_us;
-	options.since_us = options.now_us - 30LL * DAY_S * US_PER_S;
 	options_read(&argp, argc, argv, &options, &options.state);
 	if (!options.anthropic && !options.openai && !options.n_files) {
 		fprintf(stderr,
 			"aigress reconcile: with whose bill? give --anthropic, --openai or --invoice\n");
 		return CMD_USAGE;
 	}
-	bill_init(&bill, options.fields, midnight(options.since_us), midnight(options.until_us));
+	/* Providers bill days of UTC, whatever the zone of the host. */
+	if (zone_load(&utc, "UTC"))
+		return fail("UTC", -ENOMEM, NULL);
+	code = show_window("reconcile", utc, &options.window);
+	zone_free(utc);
+	if (code)
+		return code;
+	bill_init(&bill, options.fields, midnight(options.window.since_us),
+		  midnight(options.window.until_us));
 	code = bill.since_s < bill.until_s ? read_bills(&bill, &options) : CMD_USAGE;
 	if (code == CMD_USAGE)
 		fprintf(stderr, "aigress reconcile: there is no whole day (UTC) in that window\n");

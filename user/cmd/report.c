@@ -205,28 +205,25 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-/* False: a message was printed. */
-static bool read_times(struct options *options, const struct zone *zone)
+/* CMD_OK, or another exit code after a message. */
+static int read_times(struct options *options, const struct zone *zone)
 {
 	struct report *report = &options->report;
-	struct ledger_query *query = &report->query;
-	const char *wrong = NULL;
+	struct show_window window = { .since = options->since,
+				      .until = options->until,
+				      .now_us = report->now_us,
+				      .since_us = report->now_us - 24 * 3600 * US_PER_S,
+				      .until_us = LEDGER_NO_END };
+	int code = show_window("report", zone, &window);
 
-	query->since_us = report->now_us - 24 * 3600 * US_PER_S;
-	query->until_us = LEDGER_NO_END;
-	if (options->since &&
-	    show_parse_time(options->since, zone, report->now_us, &query->since_us) < 0)
-		wrong = "--since: that is not a time; give " SHOW_TIME_FORMS;
-	else if (options->until &&
-		 show_parse_time(options->until, zone, report->now_us, &query->until_us) < 0)
-		wrong = "--until: that is not a time; give " SHOW_TIME_FORMS;
-	else if (query->until_us <= query->since_us)
-		wrong = "--until is not after --since";
-	else if (report->compares && query->since_us <= 0)
-		wrong = "--compare: before all there is nothing; give --since";
-	if (wrong)
-		fprintf(stderr, "aigress report: %s\n", wrong);
-	return !wrong;
+	report->query.since_us = window.since_us;
+	report->query.until_us = window.until_us;
+	if (code == CMD_OK && report->compares && window.since_us <= 0) {
+		fprintf(stderr,
+			"aigress report: --compare: before all there is nothing; give --since\n");
+		code = CMD_USAGE;
+	}
+	return code;
 }
 
 static void say_beside(struct ledger *ledger, const struct report *report)
@@ -270,14 +267,14 @@ int cmd_report(int argc, char **argv)
 	options_read(&argp, argc, argv, &options, &options.state);
 	/* what is wrong is said without a ledger, too */
 	zone = show_zone(NULL);
-	code = !zone ? CMD_FAILED : read_times(&options, zone) ? CMD_OK : CMD_USAGE;
+	code = zone ? read_times(&options, zone) : CMD_FAILED;
 	zone_free(zone);
 	if (code == CMD_OK)
 		code = show_open("report", options.state, &ledger);
 	if (code != CMD_OK)
 		return code;
 	zone = show_zone(ledger);
-	code = zone && read_times(&options, zone) ? CMD_OK : CMD_FAILED;
+	code = zone ? read_times(&options, zone) : CMD_FAILED;
 	options.report.zone = zone;
 	if (code == CMD_OK && (options.report.query.keys & BIT(LEDGER_BY_TEAM)))
 		code = report_set_teams(ledger, options.config, &config);

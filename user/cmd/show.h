@@ -49,10 +49,14 @@ int show_open(const char *command, const char *dir, struct ledger **ret);
  * RFC 3339 with its offset. 0 or -EINVAL.
  */
 int show_parse_time(const char *text, const struct zone *zone, int64_t now_us, int64_t *ret_us);
-/* The argument of the option --name, in the host's zone, where no ledger is at hand; else argp_error(). */
-struct argp_state;
-void show_argp_time(struct argp_state *state, const char *name, const char *text, int64_t now_us,
-		    int64_t *ret_us);
+/* What the options --since and --until say. */
+struct show_window {
+	const char *since,
+		*until; /* as given; NULL: not given, and the times below are the default */
+	int64_t now_us, since_us, until_us;
+};
+/* Reads both in a zone. CMD_OK, or CMD_USAGE after a message on stderr with the command's name. */
+int show_window(const char *command, const struct zone *zone, struct show_window *window);
 #define SHOW_TIME_FORMS                                                                         \
 	"24h, 7d, today, yesterday, this-week, last-week, this-month, last-month, 2026-11-23, " \
 	"2026-11-23T19:00:00Z, now or all"

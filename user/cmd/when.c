@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <argp.h>
 #include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
@@ -10,74 +9,9 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/rfc3339.h"
+#include "cmd/cmd.h"
 #include "cmd/show.h"
-
-/* Exactly n digits, in [low, high]; moves the text on. */
-static bool read_digits(const char **text, int n, int low, int high, int *ret)
-{
-	int value = 0;
-
-	for (int i = 0; i < n; i++, (*text)++) {
-		if (!isdigit((unsigned char)**text))
-			return false;
-		value = value * 10 + (**text - '0');
-	}
-	*ret = value;
-	return value >= low && value <= high;
-}
-
-static bool skip(const char **text, char c)
-{
-	if (**text != c)
-		return false;
-	(*text)++;
-	return true;
-}
-
-static bool read_date(const char **text, struct tm *tm)
-{
-	int year, month;
-	struct tm again;
-
-	if (!read_digits(text, 4, 1970, 9999, &year) || !skip(text, '-') ||
-	    !read_digits(text, 2, 1, 12, &month) || !skip(text, '-') ||
-	    !read_digits(text, 2, 1, 31, &tm->tm_mday))
-		return false;
-	tm->tm_year = year - 1900;
-	tm->tm_mon = month - 1;
-	again = *tm;
-	return timegm(&again) >= 0 && again.tm_mday == tm->tm_mday; /* not February 30 */
-}
-
-/* "T19:00[:00[.123]]" and "Z" or "+01:00" (RFC 3339, section 5.6). */
-static int read_time(const char *text, struct tm *tm, int64_t *ret_us)
-{
-	int64_t us = 0, unit = US_PER_S / 10;
-	int hours, minutes, sign;
-
-	if ((*text != 'T' && *text != 't' && *text != ' ') || !*++text)
-		return -EINVAL;
-	if (!read_digits(&text, 2, 0, 23, &tm->tm_hour) || !skip(&text, ':') ||
-	    !read_digits(&text, 2, 0, 59, &tm->tm_min))
-		return -EINVAL;
-	if (skip(&text, ':') && !read_digits(&text, 2, 0, 60, &tm->tm_sec))
-		return -EINVAL;
-	if (skip(&text, '.'))
-		for (; isdigit((unsigned char)*text); text++, unit /= 10)
-			us += (*text - '0') * unit;
-	us += (int64_t)timegm(tm) * US_PER_S;
-	if (*text == 'Z' || *text == 'z') {
-		*ret_us = us;
-		return text[1] ? -EINVAL : 0;
-	}
-	sign = *text == '+' ? -1 : *text == '-' ? 1 : 0;
-	text++;
-	if (!sign || !read_digits(&text, 2, 0, 23, &hours) || !skip(&text, ':') ||
-	    !read_digits(&text, 2, 0, 59, &minutes) || *text)
-		return -EINVAL;
-	*ret_us = us + sign * (hours * 3600LL + minutes * 60) * US_PER_S;
-	return 0;
-}
 
 /* The start of that day in the zone; noon is on it wherever its midnight is. */
 static int64_t midnight(const struct zone *zone, struct tm tm)
@@ -141,7 +75,7 @@ static int read_ago(const char *text, int64_t now_us, int64_t *ret_us)
 
 int show_parse_time(const char *text, const struct zone *zone, int64_t now_us, int64_t *ret_us)
 {
-	const char *rest = text;
+	const char *rest;
 	struct tm tm = { 0 };
 
 	if (!strcmp(text, "all")) {
@@ -154,24 +88,34 @@ int show_parse_time(const char *text, const struct zone *zone, int64_t now_us, i
 	}
 	if (!isdigit((unsigned char)*text))
 		return read_word(text, zone, now_us, ret_us);
-	if (!read_date(&rest, &tm))
+	rest = rfc3339_date(text, &tm);
+	if (!rest)
 		return read_ago(text, now_us, ret_us);
 	if (!*rest) {
 		*ret_us = midnight(zone, tm);
 		return 0;
 	}
-	return read_time(rest, &tm, ret_us);
+	return rfc3339_time(rest, &tm, ret_us) ? 0 : -EINVAL;
 }
 
-void show_argp_time(struct argp_state *state, const char *name, const char *text, int64_t now_us,
-		    int64_t *ret_us)
+int show_window(const char *command, const struct zone *zone, struct show_window *window)
 {
-	struct zone *zone = show_zone(NULL);
-	int err = zone ? show_parse_time(text, zone, now_us, ret_us) : -ENOMEM;
+	const char *wrong = NULL;
 
-	zone_free(zone);
-	if (err < 0)
-		argp_error(state, "--%s: that is not a time; give " SHOW_TIME_FORMS, name);
+	if (window->since &&
+	    show_parse_time(window->since, zone, window->now_us, &window->since_us) < 0)
+		wrong = "since";
+	else if (window->until &&
+		 show_parse_time(window->until, zone, window->now_us, &window->until_us) < 0)
+		wrong = "until";
+	if (wrong)
+		fprintf(stderr, "aigress %s: --%s: that is not a time; give " SHOW_TIME_FORMS "\n",
+			command, wrong);
+	else if (window->until_us <= window->since_us)
+		fprintf(stderr, "aigress %s: --until is not after --since\n", command);
+	else
+		return CMD_OK;
+	return CMD_USAGE;
 }
 
 struct zone *show_zone(struct ledger *ledger)

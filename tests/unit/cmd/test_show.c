@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "cmd/cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/show.h"
 #include "cmd/top.h"
 #include "ledger/ledger.h"
@@ -203,6 +204,34 @@ static void times_are_read(void **state)
 	zone_free(zone);
 }
 
+/* A window's calendar words are those of the zone that it is given; what is not given stays the default. */
+static void a_window_is_read_in_its_zone(void **state)
+{
+	struct show_window window = {
+		.since = "2023-11-13", .until = "today", .now_us = T0, .since_us = 1, .until_us = 2
+	};
+	struct zone *berlin = NULL, *utc = NULL;
+
+	assert_int_equal(zone_load(&berlin, "Europe/Berlin"), 0);
+	assert_int_equal(zone_load(&utc, "UTC"), 0);
+	assert_int_equal(show_window("test", utc, &window), CMD_OK);
+	assert_int_equal(window.since_us, 1699833600 * US_PER_S);
+	assert_int_equal(window.until_us, 1699920000 * US_PER_S);
+	assert_int_equal(show_window("test", berlin, &window), CMD_OK);
+	assert_int_equal(window.since_us, 1699830000 * US_PER_S);
+	assert_int_equal(window.until_us, 1699916400 * US_PER_S);
+	window.until = "2023-11-13";
+	assert_int_equal(show_window("test", utc, &window), CMD_USAGE);
+	window.until = "soon";
+	assert_int_equal(show_window("test", utc, &window), CMD_USAGE);
+	window = (struct show_window){ .now_us = T0, .since_us = 1, .until_us = 2 };
+	assert_int_equal(show_window("test", utc, &window), CMD_OK);
+	assert_int_equal(window.since_us, 1);
+	assert_int_equal(window.until_us, 2);
+	zone_free(berlin);
+	zone_free(utc);
+}
+
 static void sums_are_shown_about(void **state)
 {
 	static const struct {
@@ -242,6 +271,7 @@ int main(void)
 		cmocka_unit_test(a_guess_is_rounded),
 		HELD(an_error_beyond_all_is_capped),
 		cmocka_unit_test(times_are_read),
+		cmocka_unit_test(a_window_is_read_in_its_zone),
 		cmocka_unit_test(sums_are_shown_about),
 		cmocka_unit_test(the_help_lists_every_key),
 	};
