@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions reach those who asked for them, whatever happens between."""
+import email
 import shutil
 import signal
 import subprocess
@@ -56,7 +57,7 @@ def test_every_action_arrives_once_and_in_order(stage, new_daemon, receiver, tmp
     secret = tmp_path / "header"
     secret.write_text("X-Secret: abc\n")
     receiver.status = 503
-    daemon = new_daemon(rules(stage, run, f"  - {{ name: ops, url: \"{receiver.url}\", format: slack, "
+    daemon = new_daemon(rules(stage, run, f"  - {{ name: ops, url: \"{receiver.url}\", format: json, "
                                           f"header-file: {secret} }}\n",
                               "{ at: 50%, do: note }, { at: 100%, do: refuse }"),
                         where="inside").start()
@@ -71,7 +72,7 @@ def test_every_action_arrives_once_and_in_order(stage, new_daemon, receiver, tmp
              lambda: f"sent {sent(receiver)} of {ids(daemon)}\n{daemon.said()}")
     assert sent(receiver) == ids(daemon)
     assert all(header == "abc" for _, _, header in receiver.requests)
-    assert "blocks" in receiver.requests[0][1]
+    assert "lab-node" in receiver.requests[0][1]["node"]
     assert "abc" not in daemon.said()
 
 
@@ -96,3 +97,93 @@ def test_alertmanager_takes_them(stage, new_daemon, tmp_path):
     daemon.run("override", "open", "lab", "--for", "1h", "--reason", "test")
     lab.wait(lambda: not alertmanager.alerts(), 30,
              lambda: f"{alertmanager.alerts()} {daemon.run('explain', '--format', 'json').stdout}")
+
+
+@pytest.fixture
+def receivers():
+    made = {name: server.Receiver() for name in ("slack", "teams", "pagerduty", "opsgenie", "json")}
+    yield made
+    for one in made.values():
+        one.stop()
+
+
+@pytest.fixture
+def relays(stage):
+    plain = server.Relay()
+    secret = server.Relay(lab.SERVER, f"{stage.directory}/leaf.pem", f"{stage.directory}/leaf.key")
+    yield plain, secret
+    plain.stop()
+    secret.stop()
+
+
+def test_people_are_told_and_told_again_when_it_ends(stage, new_daemon, receivers, relays, tmp_path):
+    """Each format from the real daemon: what began, who it is, how to release it, and the end under the same key."""
+    run, cgroup = stage.new_run()
+    plain, secret = relays
+    for name, text in (("key", "R0UT1NG"), ("password", "correct horse"), ("url", receivers["teams"].url)):
+        (tmp_path / name).write_text(text + "\n")
+    hooks = f"""  - {{ name: slack, format: slack, url: "{receivers['slack'].url}", digest: 1s, link: "https://wiki.example/" }}
+  - {{ name: teams, format: teams, url-file: {tmp_path}/url, digest: 1s }}
+  - {{ name: pd, format: pagerduty, url: "{receivers['pagerduty'].url}", key-file: {tmp_path}/key }}
+  - {{ name: genie, format: opsgenie, url: "{receivers['opsgenie'].url}", key-file: {tmp_path}/key }}
+  - name: own
+    format: json
+    url: "{receivers['json'].url}"
+    template: '{{"text": "{{{{who}}}} {{{{state}}}}", "cost": "{{{{spent}}}}", "do": "{{{{release}}}}"}}'
+  - {{ name: mail, format: email, url: "smtp://127.0.0.1:{plain.port}", from: aigress@lab.example,
+      to: [ ops@lab.example, boss@lab.example ], digest: 1s }}
+  - {{ name: safe, format: email, url: "smtp://{lab.SERVER}:{secret.port}", from: aigress@lab.example,
+      to: [ ops@lab.example ], user: aigress, password-file: {tmp_path}/password, ca-file: {stage.directory}/ca.pem,
+      on: [ refuse ], digest: 1s }}
+"""
+    daemon = new_daemon(rules(stage, run, hooks, "{ at: 50%, do: note }, { at: 100%, do: refuse }"), where="inside").start()
+    client = spend(stage, run, cgroup, 100000)
+    lab.wait(lambda: client.poll() is not None, 30, daemon.said)
+
+    def came():
+        webhooks = [line for line in daemon.said().splitlines() if "webhook" in line]
+        counts = {name: len(one.requests) for name, one in receivers.items()}
+        return f"{counts} {len(plain.mails)} {len(secret.mails)} {webhooks} {receivers['pagerduty'].requests}"
+
+    lab.wait(lambda: all(one.requests for one in receivers.values()) and plain.mails and secret.mails, 60, came)
+    daemon.run("override", "open", "lab", "--for", "1h", "--reason", "test")
+    lab.wait(lambda: any("close" in path for path, _ in receivers["opsgenie"].heads), 30, came)
+    lab.wait(lambda: any(body["event_action"] == "resolve" for _, body, _ in receivers["pagerduty"].requests), 30, came)
+    lab.wait(lambda: any(" ends" in body["text"] for _, body, _ in receivers["json"].requests), 30, came)
+
+    release = f"aigress override open 'cgroup={daemon_path(daemon)}' --for 1h"
+    trigger, *others = [body for _, body, _ in receivers["pagerduty"].requests]
+    assert trigger["event_action"] == "trigger" and trigger["routing_key"] == "R0UT1NG"
+    assert trigger["payload"]["class"] == "refuse" and trigger["payload"]["source"] == "lab-node"
+    assert release in trigger["payload"]["custom_details"]["To release"]
+    assert "claude" in trigger["payload"]["custom_details"]["Last calls"]
+    assert [(body["event_action"], body["dedup_key"]) for body in others] == [("resolve", trigger["dedup_key"])]
+
+    (create, head), (close, _) = receivers["opsgenie"].heads
+    alias = receivers["opsgenie"].requests[0][1]["alias"]
+    assert create == "/hook" and head["Authorization"] == "GenieKey R0UT1NG"
+    assert close == f"/hook/{alias}/close?identifierType=alias" and alias == trigger["dedup_key"]
+
+    said = lab.json.dumps(receivers["slack"].requests)
+    assert "is refused AI calls" in said and release in said.replace("\\u0027", "'") and "https://wiki.example/" in said
+    assert receivers["teams"].requests[0][1]["attachments"][0]["content"]["type"] == "AdaptiveCard"
+    texts = [body for _, body, _ in receivers["json"].requests]
+    assert any(body["do"].startswith(release) and "of 0.05" in body["cost"] for body in texts), texts
+
+    sender, to, mail, auth = plain.mails[0]
+    assert "<aigress@lab.example>" in sender and [word.split("<")[1].split(">")[0] for word in to] == \
+        ["ops@lab.example", "boss@lab.example"] and auth is None
+    told = [email.message_from_bytes(one[2]) for one in plain.mails]
+    assert told[0]["From"] == "aigress@lab.example" and told[0]["To"] == "ops@lab.example, boss@lab.example"
+    assert told[0]["Subject"].startswith("[aigress] ") and told[0]["Auto-Submitted"] == "auto-generated"
+    bodies = [part.get_payload(decode=True).decode() for one in told for part in one.walk() if not part.is_multipart()]
+    assert any(release in body for body in bodies), bodies
+    # Signed in only behind TLS that was checked.
+    _, _, mail, auth = secret.mails[0]
+    assert auth == b"\0aigress\0correct horse" and b"is refused AI calls" in mail
+    assert "correct horse" not in daemon.said() and "R0UT1NG" not in daemon.said()
+
+
+def daemon_path(daemon):
+    told = lab.json.loads(daemon.run("explain", "--format", "json").stdout)["actions"]
+    return next(row["subject"] for row in told if row["action"] == "refuse").removeprefix("cgroup=")

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers that a daemon talks to: Redis with TLS and a password, Alertmanager, a webhook's receiver."""
+import base64
 import http.server
 import json
 import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 
@@ -77,7 +79,8 @@ class Receiver:
     """A webhook's receiver in this process: what came, and what it answers."""
 
     def __init__(self):
-        self.requests = []      # (Idempotency-Key, body) of those that were taken
+        self.requests = []      # (Idempotency-Key, body, X-Secret) of those that were taken
+        self.heads = []         # (path, headers) likewise
         self.status = 200
         receiver = self
 
@@ -87,6 +90,7 @@ class Receiver:
                 if receiver.status == 200:
                     receiver.requests.append((self.headers["Idempotency-Key"], json.loads(body),
                                               self.headers.get("X-Secret")))
+                    receiver.heads.append((self.path, dict(self.headers)))
                 self.send_response(receiver.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -102,6 +106,79 @@ class Receiver:
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
+        self.thread.join()
+
+
+class Relay:
+    """A mail relay in this process (RFC 5321), with STARTTLS and PLAIN if it has a certificate."""
+
+    def __init__(self, host="127.0.0.1", cert=None, key=None):
+        self.mails = []         # (from, [to], bytes of the message, what came with AUTH PLAIN)
+        self.context = None
+        if cert:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(cert, key)
+        self.socket = socket.create_server((socket.gethostbyname(host), 0))
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while True:
+            try:
+                conn, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve_all, args=(conn,), daemon=True).start()
+
+    def serve_all(self, conn):
+        with conn:
+            try:
+                self.serve(conn)
+            except (OSError, ValueError):
+                pass            # the client went in the middle
+
+    def serve(self, conn):
+        is_safe, sender, to, auth = False, None, [], None
+        file = conn.makefile("rb")
+        conn.sendall(b"220 relay\r\n")
+        while line := file.readline():
+            word, rest = line[:4].upper(), line[4:].strip().decode()
+            if word == b"EHLO":
+                offers = b"250-AUTH PLAIN\r\n" if is_safe else b"250-STARTTLS\r\n" if self.context else b""
+                conn.sendall(b"250-relay\r\n" + offers + b"250 8BITMIME\r\n")
+            elif word == b"STAR" and self.context:
+                conn.sendall(b"220 go\r\n")
+                conn = self.context.wrap_socket(conn, server_side=True)
+                file, is_safe = conn.makefile("rb"), True
+            elif word == b"AUTH":
+                conn.sendall(b"334 \r\n")
+                auth = base64.b64decode(file.readline())
+                conn.sendall(b"235 welcome\r\n")
+            elif word == b"MAIL":
+                sender, to = rest, []
+                conn.sendall(b"250 ok\r\n")
+            elif word == b"RCPT":
+                to.append(rest)
+                conn.sendall(b"250 ok\r\n")
+            elif word == b"DATA":
+                conn.sendall(b"354 go\r\n")
+                lines = []
+                for text in iter(file.readline, b".\r\n"):
+                    if not text:
+                        raise ValueError("the mail has no end")
+                    lines.append(text[1:] if text.startswith(b".") else text)
+                self.mails.append((sender, to, b"".join(lines), auth))
+                conn.sendall(b"250 taken\r\n")
+            elif word == b"QUIT":
+                conn.sendall(b"221 bye\r\n")
+                return
+            else:
+                conn.sendall(b"502 no\r\n")
+
+    def stop(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
         self.thread.join()
 
 

@@ -23,9 +23,8 @@ struct fetch {
 	LIST_ENTRY(fetch) link;
 	struct fetcher *fetcher;
 	enum state state;
-	CURL *easy;
+	struct fetch_easy easy;
 	bool is_raw; /* only the connection (fetch_connect()) */
-	struct curl_slist *headers;
 	bool (*piece)(void *arg, const char *bytes, size_t len);
 	void (*done)(void *arg, const struct fetch_answer *answer);
 	void *arg;
@@ -48,10 +47,9 @@ static struct fetch *fetch_free(struct fetch *fetch)
 {
 	if (!fetch)
 		return NULL;
-	if (fetch->easy)
-		curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
-	curl_easy_cleanup(fetch->easy);
-	fetch_easy_wipe(fetch->headers);
+	if (fetch->easy.curl)
+		curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy.curl);
+	fetch_easy_done(&fetch->easy);
 	free(fetch->body);
 	LIST_REMOVE(fetch, link);
 	fetch->fetcher->n--;
@@ -70,7 +68,7 @@ static bool is_success(struct fetch *fetch)
 {
 	long status = 0;
 
-	curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(fetch->easy.curl, CURLINFO_RESPONSE_CODE, &status);
 	return status >= 200 && status < 300;
 }
 
@@ -174,9 +172,9 @@ static void finish(struct fetch *fetch, CURLcode code)
 
 	answer.err = fetch->err ? fetch->err : errno_of(code);
 	answer.error = error_of(fetch, answer.err, code);
-	curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(fetch->easy.curl, CURLINFO_RESPONSE_CODE, &status);
 	answer.status = (int)status;
-	if (!curl_easy_getinfo(fetch->easy, CURLINFO_RETRY_AFTER, &retry) && retry > 0)
+	if (!curl_easy_getinfo(fetch->easy.curl, CURLINFO_RETRY_AFTER, &retry) && retry > 0)
 		answer.retry_after_s = retry < 86400 ? (uint32_t)retry : 86400;
 	if (fetch->is_raw && !answer.err) {
 		/* The connection lives as long as curl has the handle. */
@@ -184,7 +182,7 @@ static void finish(struct fetch *fetch, CURLcode code)
 		return;
 	}
 	/* Out of curl's hands first, so that `done` may cancel and start as it likes. */
-	curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
+	curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy.curl);
 	fetch->state = CANCELLED;
 	fetch->done(fetch->arg, &answer);
 	fetch_free(fetch);
@@ -192,7 +190,7 @@ static void finish(struct fetch *fetch, CURLcode code)
 
 static void begin(struct fetch *fetch)
 {
-	if (curl_multi_add_handle(fetch->fetcher->multi, fetch->easy)) {
+	if (curl_multi_add_handle(fetch->fetcher->multi, fetch->easy.curl)) {
 		fetch->err = -ENOMEM;
 		finish(fetch, CURLE_OUT_OF_MEMORY);
 		return;
@@ -367,7 +365,7 @@ struct fetcher *fetcher_free(struct fetcher *fetcher)
 
 static int set_callbacks(struct fetch *fetch)
 {
-	CURL *easy = fetch->easy;
+	CURL *easy = fetch->easy.curl;
 
 	/* Each takes a pointer as it is, and fails only where curl was built without it. */
 	return curl_easy_setopt(easy, CURLOPT_PRIVATE, (void *)fetch) ||
@@ -403,7 +401,7 @@ static int start(struct fetcher *fetcher, const struct fetch_request *request, b
 								   FETCH_BYTES_DEFAULT };
 	LIST_INSERT_HEAD(&fetcher->fetches, fetch, link);
 	fetcher->n++;
-	err = fetch_easy_new(&fetch->easy, &fetch->headers, request, is_raw);
+	err = fetch_easy_init(&fetch->easy, request, is_raw);
 	if (!err)
 		err = set_callbacks(fetch);
 	if (err)
@@ -411,7 +409,7 @@ static int start(struct fetcher *fetcher, const struct fetch_request *request, b
 	if (fetcher->is_inside) {
 		fetcher->is_untidy = true;
 	} else {
-		if (curl_multi_add_handle(fetcher->multi, fetch->easy))
+		if (curl_multi_add_handle(fetcher->multi, fetch->easy.curl))
 			return -ENOMEM;
 		fetch->state = RUNS;
 	}
@@ -435,14 +433,14 @@ int fetch_socket(const struct fetch *fetch)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;
 
-	curl_easy_getinfo(fetch->easy, CURLINFO_ACTIVESOCKET, &fd);
+	curl_easy_getinfo(fetch->easy.curl, CURLINFO_ACTIVESOCKET, &fd);
 	return fd;
 }
 
 ssize_t fetch_send(struct fetch *fetch, const void *bytes, size_t len)
 {
 	size_t n = 0;
-	CURLcode code = curl_easy_send(fetch->easy, bytes, len, &n);
+	CURLcode code = curl_easy_send(fetch->easy.curl, bytes, len, &n);
 
 	return code == CURLE_AGAIN ? -EAGAIN : code ? -EPIPE : (ssize_t)n;
 }
@@ -450,7 +448,7 @@ ssize_t fetch_send(struct fetch *fetch, const void *bytes, size_t len)
 ssize_t fetch_recv(struct fetch *fetch, void *bytes, size_t size)
 {
 	size_t n = 0;
-	CURLcode code = curl_easy_recv(fetch->easy, bytes, size, &n);
+	CURLcode code = curl_easy_recv(fetch->easy.curl, bytes, size, &n);
 
 	return code == CURLE_AGAIN ? -EAGAIN : code ? -ECONNRESET : (ssize_t)n;
 }

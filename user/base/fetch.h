@@ -3,7 +3,7 @@
  * HTTP(S) requests on the loop, by libcurl's multi interface. Nothing here blocks: names are
  * resolved in curl's own threads, and a request that is given up does not wait for its thread.
  * HTTP/1.1 only; no redirects, no cookies, no .netrc, no proxy of the environment. Nothing of a
- * body, a header or a URL is logged, and no error text holds any of them.
+ * body, a header or a URL is logged, and no error text holds any of them. With `mail`, a message to a relay (RFC 5321).
  *
  *	struct fetch_request request = {
  *		.url = "https://10.0.0.1:6443/api/v1/pods?watch=1", .bearer_file = "/var/run/.../token",
@@ -57,15 +57,28 @@ struct fetch_answer {
 	uint32_t retry_after_s; /* the header of that name; 0: none */
 };
 
+/*
+ * To smtp://, where TLS is begun if the relay offers it, or to smtps://. Without a password and without a ca_file nobody
+ * asks who answers at smtp://, as between relays; with either one, TLS and the peer's certificate are required.
+ */
+struct fetch_mail {
+	const char *from;          /* "aigress@example.com" */
+	const char *const *to;     /* ends with NULL */
+	const char *user;          /* NULL: nobody signs in */
+	const char *password_file; /* read at each request */
+};
+
 struct fetch_request {
 	const char *method;         /* NULL: GET, or POST if there is a body */
-	const char *url;            /* http:// or https:// and nothing else */
+	const char *url;            /* http:// or https://; for mail smtp:// or smtps:// */
 	const char *unix_socket;    /* connect to this path instead; NULL: none */
 	const char *proxy;          /* URL of one; NULL: none, whatever the environment says */
 	const char *const *headers; /* "Name: value", ends with NULL; may be NULL */
 	const char *bearer_file;    /* its text is sent as a bearer token; read at each request */
 	const char *header_file;    /* lines "Name: value" that are secret; likewise */
-	const void *body;           /* copied; NULL: none */
+	const struct fetch_mail *
+		mail; /* NULL: HTTP. The headers are the message's; the body is its text, in UTF-8 with CRLF */
+	const void *body; /* copied; NULL: none */
 	size_t body_len;
 	struct fetch_tls tls;
 	size_t max_bytes; /* of the answer's body in memory; a stream has no other limit */

@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/secret.h"
 
-void fetch_easy_wipe(struct curl_slist *headers)
+static void wipe(struct curl_slist *headers)
 {
 	for (struct curl_slist *at = headers; at; at = at->next)
 		explicit_bzero(at->data, strlen(at->data));
@@ -65,7 +65,7 @@ static int add_header_file(struct curl_slist **headers, const char *path)
 static int add_headers(struct curl_slist **headers, const struct fetch_request *request)
 {
 	/* A body is sent at once, and as what it is said to be. */
-	int err = add_header(headers, "Expect:");
+	int err = request->mail ? 0 : add_header(headers, "Expect:");
 
 	for (size_t i = 0; !err && request->headers && request->headers[i]; i++)
 		err = add_header(headers, request->headers[i]);
@@ -128,18 +128,14 @@ static CURLcode set_limits(CURL *easy, const struct fetch_request *request)
 	return code;
 }
 
-static CURLcode set_request(CURL *easy, const struct fetch_request *request)
+static CURLcode set_http(CURL *easy, const struct fetch_request *request)
 {
 	CURLcode code = CURLE_OK;
 
-	SET(easy, CURLOPT_URL, request->url);
 	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	SET(easy, CURLOPT_PROXY, request->proxy ? request->proxy : "");
 	SET(easy, CURLOPT_USERAGENT, "aigress");
-	if (request->unix_socket)
-		SET(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
 	if (request->body) {
 		SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
 		SET(easy, CURLOPT_COPYPOSTFIELDS, request->body);
@@ -147,6 +143,83 @@ static CURLcode set_request(CURL *easy, const struct fetch_request *request)
 	if (request->method)
 		SET(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	return code;
+}
+
+static CURLcode set_request(CURL *easy, const struct fetch_request *request)
+{
+	CURLcode code = CURLE_OK;
+
+	SET(easy, CURLOPT_URL, request->url);
+	SET(easy, CURLOPT_PROXY, request->proxy ? request->proxy : "");
+	if (request->unix_socket)
+		SET(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+	return code;
+}
+
+static int errno_of(CURLcode code)
+{
+	return !code ? 0 : code == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
+}
+
+static int sign_in(CURL *easy, const struct fetch_mail *mail)
+{
+	_cleanup_secret_ char *password = NULL;
+	int err = secret_read(mail->password_file, &password);
+
+	if (err)
+		return err;
+	err = errno_of(curl_easy_setopt(easy, CURLOPT_USERNAME, mail->user));
+	return err ? err : errno_of(curl_easy_setopt(easy, CURLOPT_PASSWORD, password));
+}
+
+static int add_recipients(struct curl_slist **to, const struct fetch_mail *mail)
+{
+	for (size_t i = 0; mail->to[i]; i++) {
+		struct curl_slist *longer = curl_slist_append(*to, mail->to[i]);
+
+		if (!longer)
+			return -ENOMEM;
+		*to = longer;
+	}
+	return *to ? 0 : -EINVAL;
+}
+
+/* One part of text, which curl codes and whose dots it doubles (RFC 5321, 4.5.2). */
+static int add_text(struct fetch_easy *easy, const struct fetch_request *request)
+{
+	curl_mimepart *part;
+
+	easy->text = curl_mime_init(easy->curl);
+	part = easy->text ? curl_mime_addpart(easy->text) : NULL;
+	if (!part || curl_mime_data(part, request->body ? request->body : "", request->body_len) ||
+	    curl_mime_type(part, "text/plain; charset=utf-8") ||
+	    curl_mime_encoder(part, "quoted-printable"))
+		return -ENOMEM;
+	return errno_of(curl_easy_setopt(easy->curl, CURLOPT_MIMEPOST, easy->text));
+}
+
+static int set_mail(struct fetch_easy *easy, const struct fetch_request *request)
+{
+	const struct fetch_mail *mail = request->mail;
+	bool is_trusted = mail->password_file || request->tls.ca_file;
+	CURLcode code = CURLE_OK;
+	int err = add_recipients(&easy->to, mail);
+
+	if (!err)
+		err = add_text(easy, request);
+	if (!err && mail->password_file)
+		err = sign_in(easy->curl, mail);
+	if (err)
+		return err;
+	SET(easy->curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+	SET(easy->curl, CURLOPT_MAIL_FROM, mail->from);
+	SET(easy->curl, CURLOPT_MAIL_RCPT, easy->to);
+	SET(easy->curl, CURLOPT_USE_SSL, (long)(is_trusted ? CURLUSESSL_ALL : CURLUSESSL_TRY));
+	if (!is_trusted && !strncasecmp(request->url, "smtp://", 7)) {
+		SET(easy->curl, CURLOPT_SSL_VERIFYPEER, 0L);
+		SET(easy->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	return errno_of(code);
 }
 
 /* Only TCP and TLS; whose protocol follows has no name in ALPN. */
@@ -160,49 +233,53 @@ static CURLcode set_raw(CURL *easy)
 	return code;
 }
 
-static int errno_of(CURLcode code)
-{
-	return !code ? 0 : code == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
-}
-
 /* curl would find out only when it connects, and take "example" for http://example. */
-static bool is_url(const char *url)
+static bool is_url(const struct fetch_request *request)
 {
+	static const char *const schemes[][2] = { { "http://", "https://" },
+						  { "smtp://", "smtps://" } };
+	const char *const *of = schemes[request->mail != NULL];
 	CURLU *parts = curl_url();
-	bool is_good = parts && !curl_url_set(parts, CURLUPART_URL, url, 0) &&
-		       (!strncasecmp(url, "http://", 7) || !strncasecmp(url, "https://", 8));
+	bool is_good = parts && request->url &&
+		       !curl_url_set(parts, CURLUPART_URL, request->url, 0) &&
+		       (!strncasecmp(request->url, of[0], strlen(of[0])) ||
+			!strncasecmp(request->url, of[1], strlen(of[1])));
 
 	curl_url_cleanup(parts);
 	return is_good;
 }
 
-int fetch_easy_new(CURL **ret, struct curl_slist **ret_headers, const struct fetch_request *request,
-		   bool is_raw)
+int fetch_easy_init(struct fetch_easy *ret, const struct fetch_request *request, bool is_raw)
 {
-	struct curl_slist *headers = NULL;
-	CURL *easy;
 	int err;
 
-	if (!request->url || !is_url(request->url))
+	*ret = (struct fetch_easy){ 0 };
+	if (!is_url(request))
 		return -EINVAL;
-	easy = curl_easy_init();
-	err = easy ? add_headers(&headers, request) : -ENOMEM;
+	ret->curl = curl_easy_init();
+	err = ret->curl ? add_headers(&ret->headers, request) : -ENOMEM;
 	if (!err)
-		err = errno_of(set_request(easy, request));
+		err = errno_of(set_request(ret->curl, request));
 	if (!err)
-		err = errno_of(curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers));
+		err = errno_of(curl_easy_setopt(ret->curl, CURLOPT_HTTPHEADER, ret->headers));
 	if (!err)
-		err = errno_of(set_tls(easy, &request->tls));
+		err = errno_of(set_tls(ret->curl, &request->tls));
 	if (!err)
-		err = errno_of(set_limits(easy, request));
+		err = errno_of(set_limits(ret->curl, request));
+	if (!err)
+		err = request->mail ? set_mail(ret, request) :
+				      errno_of(set_http(ret->curl, request));
 	if (!err && is_raw)
-		err = errno_of(set_raw(easy));
-	if (err) {
-		curl_easy_cleanup(easy);
-		fetch_easy_wipe(headers);
-		return err;
-	}
-	*ret = easy;
-	*ret_headers = headers;
-	return 0;
+		err = errno_of(set_raw(ret->curl));
+	return err;
+}
+
+void fetch_easy_done(struct fetch_easy *easy)
+{
+	/* What it points to is freed after it. */
+	curl_easy_cleanup(easy->curl);
+	curl_mime_free(easy->text);
+	curl_slist_free_all(easy->to);
+	wipe(easy->headers);
+	*easy = (struct fetch_easy){ 0 };
 }

@@ -98,6 +98,28 @@ json_t *text_json(const char *text)
 	return buf ? json_string(text_plain(text, buf, size)) : NULL;
 }
 
+char *text_shell(const char *text, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	if (size < 3) {
+		*buf = '\0';
+		return buf;
+	}
+	buf[len++] = '\'';
+	for (; *text && len + 6 < size; text++) {
+		if (*text == '\'')
+			len += (size_t)sprintf(buf + len, "'\\''");
+		else
+			buf[len++] = *text;
+	}
+	if (*text)
+		len = 1;
+	buf[len++] = '\'';
+	buf[len] = '\0';
+	return buf;
+}
+
 char *text_time(int64_t us, char buf[TEXT_TIME_LEN])
 {
 	int64_t part = us % US_PER_S;

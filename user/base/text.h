@@ -24,6 +24,12 @@ bool text_is_plain(const char *text);
 /* A JSON string of any bytes, as text_plain() has them. NULL: no memory. */
 json_t *text_json(const char *text);
 
+/*
+ * A word for a POSIX shell, in single quotes: what a tenant named can be pasted without running. What has no room, with
+ * its quotes, is "" as a whole: half of a name is another one. Returns buf.
+ */
+char *text_shell(const char *text, char *buf, size_t size);
+
 /* 2026-11-23T19:00:12.345Z, of microseconds since 1970. Returns buf. */
 #define TEXT_TIME_LEN 48
 char *text_time(int64_t us, char buf[TEXT_TIME_LEN]);

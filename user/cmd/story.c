@@ -10,12 +10,12 @@
 #include "base/clock.h"
 #include "base/fields.h"
 #include "cmd/show.h"
+#include "ledger/last_calls.h"
 #include "notify/action_json.h"
 
 #define ROWS_MAX 20000                   /* the latest are told */
 #define PAST_US  (35 * 86400 * US_PER_S) /* an action and its end are no farther apart */
 #define TEXTS    8
-#define CALLS    16
 
 /* A row with its texts, which the ledger gives for a moment. */
 struct row {
@@ -131,66 +131,6 @@ static int read_story(struct ledger *ledger, int64_t since_us, struct story *sto
 	return err ? err : story->err;
 }
 
-/* The calls that led to it: who made them, with what, and how fast they spent. */
-struct evidence {
-	char who[WHO_NAME_LEN * 3], model[CHARGE_MODEL_LEN], host[256], command[WHO_COMM_LEN];
-	uint32_t pid;
-	size_t n;
-	int64_t nanos;
-	int64_t from_us, to_us;
-};
-
-static void look(void *arg, const struct ledger_call *call)
-{
-	struct evidence *evidence = arg;
-	const struct who_group *group = call->group;
-	const struct charge *charge = call->charge;
-	int64_t end_us = call->start_us + (int64_t)(charge->duration_ns / 1000);
-
-	/* in the order of their ids: the last one's names stay */
-	if (group->pod[0])
-		snprintf(evidence->who, sizeof(evidence->who), "%s/%s%s%s", group->namespace,
-			 group->pod, group->container_name[0] ? " " : "", group->container_name);
-	else
-		snprintf(evidence->who, sizeof(evidence->who), "%s of %s",
-			 group->unit[0] ? group->unit : group->path, call->process->user);
-	snprintf(evidence->model, sizeof(evidence->model), "%s", charge->model);
-	snprintf(evidence->host, sizeof(evidence->host), "%s", charge->host);
-	snprintf(evidence->command, sizeof(evidence->command), "%s", call->process->comm);
-	evidence->pid = call->process->tgid;
-	if (!evidence->n || call->start_us < evidence->from_us)
-		evidence->from_us = call->start_us;
-	if (end_us > evidence->to_us)
-		evidence->to_us = end_us;
-	evidence->nanos += charge->budget_nanos;
-	evidence->n++;
-}
-
-static void read_evidence(struct ledger *ledger, const struct ledger_action *action,
-			  struct evidence *ret)
-{
-	json_t *array = json_loads(action->last_calls, 0, NULL);
-	int64_t ids[CALLS];
-	size_t n = json_array_size(array) < CALLS ? json_array_size(array) : CALLS;
-
-	*ret = (struct evidence){ .n = 0 };
-	for (size_t i = 0; i < n; i++)
-		ids[i] = json_integer_value(json_array_get(array, i));
-	json_decref(array);
-	if (n)
-		(void)ledger_calls(ledger, ids, n, look, ret);
-}
-
-/* Nanos an hour; 0: not known, as of one call. */
-static int64_t rate_of(const struct evidence *evidence)
-{
-	int64_t span_us = evidence->to_us - evidence->from_us;
-
-	return evidence->n > 1 && span_us > 0 ?
-		       (int64_t)((__int128)evidence->nanos * 3600 * US_PER_S / span_us) :
-		       0;
-}
-
 /* What holds until somebody or something ends it. */
 static bool is_in_force(const struct row *row, int64_t now_us)
 {
@@ -235,15 +175,15 @@ static void print_why(FILE *out, const struct ledger_action *action)
 }
 
 static void print_calls(FILE *out, const struct ledger_action *action,
-			const struct evidence *evidence)
+			const struct last_calls *evidence)
 {
 	char cost[SHOW_LEN], span[SHOW_LEN], rate[SHOW_LEN], at_rate[SHOW_LEN + 16] = "";
 
 	if (!evidence->n)
 		return;
-	if (rate_of(evidence))
+	if (last_calls_rate(evidence))
 		snprintf(at_rate, sizeof(at_rate), ": %s USD/h",
-			 show_about(rate_of(evidence), rate));
+			 show_about(last_calls_rate(evidence), rate));
 	print_line(
 		out, "calls", "%s at %s by %s (pid %u); the last %zu cost %s USD in %s%s%s",
 		evidence->model[0] ? evidence->model : "a model that is not known", evidence->host,
@@ -263,7 +203,7 @@ static const char *because(const struct ledger_action *action)
 static void print_end(FILE *out, const struct story *story, const struct row *row, int64_t now_us)
 {
 	const struct ledger_action *action = &row->action;
-	char time[SHOW_LEN];
+	char time[SHOW_LEN], quoted[2048];
 
 	if (row->then) {
 		const struct ledger_action *then = &story->rows[row->then - 1].action;
@@ -284,7 +224,8 @@ static void print_end(FILE *out, const struct story *story, const struct row *ro
 	else
 		print_line(out, "in force", "until what it rests on ends");
 	if (strcmp(action->action, "override"))
-		print_line(out, "release", "aigress override open '%s'", action->subject);
+		print_line(out, "release", "aigress override open %s",
+			   text_shell(action->subject, quoted, sizeof(quoted)));
 }
 
 static void print_row(struct ledger *ledger, const struct story *story, const struct row *row,
@@ -292,9 +233,9 @@ static void print_row(struct ledger *ledger, const struct story *story, const st
 {
 	const struct ledger_action *action = &row->action;
 	char time[SHOW_LEN], text[SHOW_TEXT_LEN(WHO_NAME_LEN * 3)];
-	struct evidence evidence;
+	struct last_calls evidence;
 
-	read_evidence(ledger, action, &evidence);
+	last_calls_read(ledger, action, &evidence);
 	fprintf(out, "%s  %s%s  %s  (action %" PRId64 ")\n", text_time(action->time_us, time),
 		action->action, action->is_rehearsed ? " (rehearsed)" : "",
 		show_text(evidence.n ? evidence.who : action->target, text, sizeof(text)),
@@ -358,10 +299,10 @@ int story_print_one(struct ledger *ledger, int64_t id, FILE *out)
 static json_t *row_json(struct ledger *ledger, const struct story *story, const struct row *row)
 {
 	json_t *object = action_json(&row->action);
-	struct evidence evidence;
+	struct last_calls evidence;
 	char text[SHOW_LEN], money[MONEY_LEN];
 
-	read_evidence(ledger, &row->action, &evidence);
+	last_calls_read(ledger, &row->action, &evidence);
 	if (evidence.n) {
 		field_text(object, "who", evidence.who);
 		field_text(object, "model", evidence.model);
@@ -369,8 +310,8 @@ static json_t *row_json(struct ledger *ledger, const struct story *story, const 
 		field_text(object, "command", evidence.command);
 		field_number(object, "pid", evidence.pid);
 	}
-	if (rate_of(&evidence))
-		field_text(object, "usd_per_hour", money_format(rate_of(&evidence), money));
+	if (last_calls_rate(&evidence))
+		field_text(object, "usd_per_hour", money_format(last_calls_rate(&evidence), money));
 	if (row->of)
 		field_number(object, "of", (uint64_t)story->rows[row->of - 1].action.id);
 	if (row->end) {

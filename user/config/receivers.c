@@ -5,16 +5,41 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "budget/policy.h"
 #include "metrics/otlp.h"
+#include "notify/template.h"
 #include "notify/webhook.h"
 #include "shared/shared.h"
 
+#define TEMPLATE_MAX   8192
 #define KEEP_MAX_NS    (30 * 86400000000000ULL)
 #define TIMEOUT_MAX_NS 60000000000ULL
+#define DIGEST_MAX_NS  3600000000000ULL
+#define DIGEST_MS      30000 /* of people, where no `digest` says otherwise */
 
-static const char *const formats[] = { "alertmanager", "slack", NULL };
-_Static_assert(WEBHOOK_ALERTMANAGER == 0 && WEBHOOK_SLACK == 1, "in formats' order");
+/* In the order of enum webhook_format, with what is right for each where nothing is said. */
+static const struct {
+	const char *url; /* NULL: it has to be given */
+	uint32_t digest_ms;
+	bool wakes; /* only what is done in earnest to somebody is worth it */
+	bool needs_key;
+} kinds[WEBHOOK_FORMATS] = {
+	[WEBHOOK_SLACK] = { .digest_ms = DIGEST_MS },
+	[WEBHOOK_TEAMS] = { .digest_ms = DIGEST_MS },
+	[WEBHOOK_EMAIL] = { .digest_ms = DIGEST_MS },
+	[WEBHOOK_PAGERDUTY] = { .url = "https://events.pagerduty.com/v2/enqueue",
+				.wakes = true,
+				.needs_key = true },
+	[WEBHOOK_OPSGENIE] = { .url = "https://api.opsgenie.com/v2/alerts",
+			       .wakes = true,
+			       .needs_key = true },
+};
+static const char *const formats[] = { "alertmanager", "slack", "teams", "pagerduty",
+				       "opsgenie",     "json",  "email", NULL };
+_Static_assert(ARRAY_SIZE(formats) == WEBHOOK_FORMATS + 1 && WEBHOOK_ALERTMANAGER == 0 &&
+		       WEBHOOK_TEAMS == 2 && WEBHOOK_OPSGENIE == 4 && WEBHOOK_EMAIL == 6,
+	       "in formats' order");
 
 static int read_url(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		    void *field)
@@ -27,6 +52,18 @@ static int read_url(struct config_reader *reader, yaml_node_t *node, const struc
 		return config_fail(reader, node,
 				   "is not a URL that begins with http:// or https://");
 	return config_string(reader, node, key, field);
+}
+
+/* Where a webhook's messages go: which of these a format takes, read_webhook() says. */
+static int read_target(struct config_reader *reader, yaml_node_t *node,
+		       const struct config_key *key, void *field)
+{
+	const char *text = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value :
+							    "";
+
+	if (!strncmp(text, "smtp://", 7) || !strncmp(text, "smtps://", 8))
+		return config_string(reader, node, key, field);
+	return read_url(reader, node, key, field);
 }
 
 static int read_on(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
@@ -75,6 +112,62 @@ static int read_timeout(struct config_reader *reader, yaml_node_t *node,
 	return 0;
 }
 
+static int read_digest(struct config_reader *reader, yaml_node_t *node,
+		       const struct config_key *key, void *field)
+{
+	uint64_t ns;
+
+	if (config_duration_of(node, &ns) < 0 || ns > DIGEST_MAX_NS || (ns && ns < 1000000000ULL))
+		return config_fail_value(reader, node,
+					 "is not a time from 1s to 1h, as 30s, or 0s for none");
+	*(uint32_t *)field = (uint32_t)(ns / 1000000);
+	return 0;
+}
+
+/* Of several lines, so it is no config_string(). */
+static int read_template(struct config_reader *reader, yaml_node_t *node,
+			 const struct config_key *key, void *field)
+{
+	_cleanup_free_ char *wrong = NULL;
+	char *copy;
+
+	if (node->type != YAML_SCALAR_NODE || !node->data.scalar.length ||
+	    node->data.scalar.length > TEMPLATE_MAX)
+		return config_fail(reader, node, "must be JSON of at most %d bytes", TEMPLATE_MAX);
+	wrong = template_check((const char *)node->data.scalar.value);
+	if (wrong)
+		return config_fail(reader, node, "%s", wrong);
+	copy = strdup((const char *)node->data.scalar.value);
+	if (!copy)
+		return -ENOMEM;
+	*(char **)field = copy;
+	return 0;
+}
+
+/* One address without a name: it becomes part of the mail's head and of what the relay is told. */
+static int read_address(struct config_reader *reader, yaml_node_t *node,
+			const struct config_key *key, void *field)
+{
+	const char *text = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value :
+							    "";
+	const char *at = strchr(text, '@');
+
+	if (!at || at == text || !at[1] || strchr(at + 1, '@') || strlen(text) > 254 ||
+	    strpbrk(text, " \t\r\n<>,;\"()"))
+		return config_fail_value(reader, node, "is not an address, as aigress@example.com");
+	return config_string(reader, node, key, field);
+}
+
+static int read_to(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
+		   void *field)
+{
+	struct webhook_rule *rule =
+		(struct webhook_rule *)((char *)field - offsetof(struct webhook_rule, to));
+
+	return config_list(reader, node, read_address, sizeof(*rule->to), WEBHOOK_TO_MAX,
+			   (void **)&rule->to, &rule->n_to);
+}
+
 static int read_rehearsed(struct config_reader *reader, yaml_node_t *node,
 			  const struct config_key *key, void *field)
 {
@@ -89,7 +182,7 @@ static int read_rehearsed(struct config_reader *reader, yaml_node_t *node,
 #define WEBHOOK(field) offsetof(struct webhook_rule, field)
 static const struct config_key webhook_keys[] = {
 	{ "name", WEBHOOK(name), .fn = config_name },
-	{ "url", WEBHOOK(url), .fn = read_url },
+	{ "url", WEBHOOK(url), .fn = read_target },
 	{ "url-file", WEBHOOK(url_file), .fn = config_path },
 	{ "format", WEBHOOK(format), config_choice, formats, .noun = "a format" },
 	{ "on", WEBHOOK(on), .fn = read_on },
@@ -101,8 +194,70 @@ static const struct config_key webhook_keys[] = {
 	{ "link", WEBHOOK(link), .fn = read_url },
 	{ "timeout", WEBHOOK(timeout_ms), .fn = read_timeout },
 	{ "keep", WEBHOOK(keep_us), .fn = read_keep },
+	{ "digest", WEBHOOK(digest_ms), .fn = read_digest },
+	{ "key-file", WEBHOOK(key_file), .fn = config_path },
+	{ "template", WEBHOOK(template), .fn = read_template },
+	{ "from", WEBHOOK(from), .fn = read_address },
+	{ "to", WEBHOOK(to), .fn = read_to },
+	{ "user", WEBHOOK(user), .fn = config_string },
+	{ "password-file", WEBHOOK(password_file), .fn = config_path },
 	{ NULL },
 };
+
+/* What is right for the format where nothing is said. */
+static int set_defaults(struct config_reader *reader, yaml_node_t *node, struct webhook_rule *rule)
+{
+	if (!rule->url && !rule->url_file && kinds[rule->format].url) {
+		rule->url = strdup(kinds[rule->format].url);
+		if (!rule->url)
+			return -ENOMEM;
+	}
+	if (!config_has(reader, node, "digest"))
+		rule->digest_ms = kinds[rule->format].digest_ms;
+	if (kinds[rule->format].wakes && !config_has(reader, node, "on"))
+		rule->on = 1u << POLICY_PACE | 1u << POLICY_REFUSE | 1u << POLICY_FREEZE |
+			   1u << POLICY_STOP | 1u << POLICY_KILL;
+	if (kinds[rule->format].wakes && !config_has(reader, node, "rehearsed"))
+		rule->without_rehearsed = true;
+	return 0;
+}
+
+/* Keys that one format has and the others have not. */
+static int check_keys(struct config_reader *reader, yaml_node_t *node,
+		      const struct webhook_rule *rule)
+{
+	const char *format = formats[rule->format];
+	bool is_mail = rule->format == WEBHOOK_EMAIL;
+
+	if (rule->template && rule->format != WEBHOOK_JSON)
+		return config_fail(reader, node, "has a template; only format json has one, not %s",
+				   format);
+	if (!rule->key_file != !kinds[rule->format].needs_key)
+		return config_fail(
+			reader, node, "%s \"key-file\", %s %s", rule->key_file ? "has" : "lacks",
+			rule->key_file ? "which is not for" : "the receiver's key for", format);
+	if (rule->digest_ms && !kinds[rule->format].digest_ms)
+		return config_fail(reader, node, "has a digest; %s takes each action by itself",
+				   format);
+	if (is_mail && (!rule->from || !rule->n_to))
+		return config_fail(reader, node, "lacks \"from\" or \"to\"");
+	if (!is_mail && (rule->from || rule->n_to || rule->user || rule->password_file))
+		return config_fail(
+			reader, node,
+			"has from, to, user or password-file; only format email has these");
+	if (is_mail && (rule->url_file || rule->bearer_file || rule->header_file || rule->proxy))
+		return config_fail(reader, node,
+				   "has url-file, bearer-file, header-file or proxy; "
+				   "format email has none of these");
+	if (!rule->user != !rule->password_file)
+		return config_fail(reader, node, "needs both of \"user\" and \"password-file\"");
+	if (rule->url && is_mail == !strncmp(rule->url, "http", 4))
+		return config_fail(
+			reader, node,
+			is_mail ? "needs as \"url\" smtp://RELAY or smtps://RELAY" :
+				  "needs as \"url\" one that begins with http:// or https://");
+	return 0;
+}
 
 static int read_webhook(struct config_reader *reader, yaml_node_t *node,
 			const struct config_key *key, void *field)
@@ -116,11 +271,16 @@ static int read_webhook(struct config_reader *reader, yaml_node_t *node,
 		return config_fail(reader, node,
 				   "lacks \"name\"; the log and the ledger call it by "
 				   "that");
+	if (!config_has(reader, node, "format"))
+		return config_fail(reader, node,
+				   "lacks \"format\"; give alertmanager, slack, teams, pagerduty, "
+				   "opsgenie, json or email");
+	r = set_defaults(reader, node, rule);
+	if (r < 0)
+		return r;
 	if (!rule->url == !rule->url_file)
 		return config_fail(reader, node, "needs one of \"url\" and \"url-file\"");
-	if (!config_has(reader, node, "format"))
-		return config_fail(reader, node, "lacks \"format\"; give alertmanager or slack");
-	return 0;
+	return check_keys(reader, node, rule);
 }
 
 int config_webhooks(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,

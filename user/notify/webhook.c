@@ -11,13 +11,20 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "base/secret.h"
 #include "budget/policy.h"
+#include "notify/deliver.h"
+#include "notify/notice.h"
 
 #define RETRY_MIN_MS      1000
 #define RETRY_AFTER_MAX_S 3600
 #define TURN              256 /* rows looked at in one turn of the loop */
 #define ERROR_LEN         160
+
+/* Rows that are sent together. */
+struct batch {
+	json_t *notices[BODY_NOTICES];
+	size_t n, rows; /* notices, and rows with those that have none */
+};
 
 struct webhook {
 	struct webhooks *webhooks;
@@ -25,7 +32,8 @@ struct webhook {
 	struct outbox outbox;
 	struct loop_source *timer;
 	struct fetch *fetch; /* NULL: nothing is under way */
-	int64_t sending;     /* the row that is */
+	int64_t sending;     /* the row that is, or the last of several */
+	size_t n_sending;    /* rows */
 	unsigned tries;      /* that failed, of the present row */
 	bool waits;          /* the timer runs */
 	int64_t end_id;      /* of the last look at the table */
@@ -55,6 +63,14 @@ void webhook_rules_done(struct webhook_rules *rules)
 		free(rule->ca_file);
 		free(rule->proxy);
 		free(rule->link);
+		free(rule->key_file);
+		free(rule->template);
+		free(rule->from);
+		for (size_t j = 0; j < rule->n_to; j++)
+			free(rule->to[j]);
+		free(rule->to);
+		free(rule->user);
+		free(rule->password_file);
 	}
 	free(rules->items);
 	*rules = (struct webhook_rules){ 0 };
@@ -122,25 +138,34 @@ static void failed(struct webhook *webhook, uint32_t retry_after_s, const char *
 	look_again(webhook, after_ms);
 }
 
-/* The row's time is over: it is done with, or given up. */
+/* The rows' time is over: they are done with, or given up. */
 static void settle(struct webhook *webhook, bool is_sent, const char *why)
 {
 	if (is_sent && *webhook->error)
 		log_info("webhook %s takes actions again", webhook->rule->name);
 	if (!is_sent)
-		log_warn("webhook %s: action %lld is given up: %s", webhook->rule->name,
+		log_warn("webhook %s: %zu action%s up to %lld given up: %s", webhook->rule->name,
+			 webhook->n_sending, webhook->n_sending == 1 ? "" : "s",
 			 (long long)webhook->sending, why);
-	webhook->outbox.sent += is_sent;
-	webhook->outbox.dead += !is_sent;
+	webhook->outbox.sent += is_sent ? webhook->n_sending : 0;
+	webhook->outbox.dead += is_sent ? 0 : webhook->n_sending;
 	webhook->outbox.done_id = webhook->sending;
 	webhook->tries = 0;
 	snprintf(webhook->error, sizeof(webhook->error), "%s", is_sent ? "" : why);
 	mark(webhook);
 }
 
+/* A relay's codes are others than those of HTTP; what it refuses is tried again, since its rules may be mended. */
+static bool is_never_taken(const struct webhook *webhook, int status)
+{
+	return webhook->rule->format != WEBHOOK_EMAIL &&
+	       (status == 400 || status == 413 || status == 422);
+}
+
 static void on_done(void *arg, const struct fetch_answer *answer)
 {
 	struct webhook *webhook = arg;
+	uint32_t after_ms = 1;
 	int status = answer->status;
 	char why[ERROR_LEN];
 
@@ -151,78 +176,94 @@ static void on_done(void *arg, const struct fetch_answer *answer)
 		snprintf(why, sizeof(why), "it answers with status %d", status);
 	if (!answer->err && status >= 200 && status < 300) {
 		settle(webhook, true, "");
-	} else if (!answer->err && (status == 400 || status == 413 || status == 422)) {
+		after_ms = webhook->rule->digest_ms ?: after_ms;
+	} else if (!answer->err && is_never_taken(webhook, status)) {
 		settle(webhook, false, why);
 	} else {
 		failed(webhook, answer->retry_after_s, why);
 		return;
 	}
-	look_again(webhook, 1);
+	look_again(webhook, after_ms);
 }
 
-static int post(struct webhook *webhook, const char *url, const char *body)
+static void batch_done(struct batch *batch)
 {
-	const struct webhook_rule *rule = webhook->rule;
+	for (size_t i = 0; i < batch->n; i++)
+		json_decref(batch->notices[i]);
+}
+
+static void send_batch(struct webhook *webhook, const struct batch *batch)
+{
+	const struct body_input input = { .rule = webhook->rule,
+					  .notices = (const json_t *const *)batch->notices,
+					  .n = batch->n,
+					  .more = batch->rows - batch->n };
 	char key[128];
-	const char *const headers[] = { "Content-Type: application/json", key, NULL };
-	struct fetch_request request = {
-		.url = url,
-		.headers = headers,
-		.body = body,
-		.body_len = strlen(body),
-		.bearer_file = rule->bearer_file,
-		.header_file = rule->header_file,
-		.tls.ca_file = rule->ca_file,
-		.proxy = rule->proxy,
-		.timeout_ms = rule->timeout_ms ?: WEBHOOK_TIMEOUT_MS,
-		.max_bytes = 65536,
-		.done = on_done,
-		.arg = webhook,
-	};
+	int err;
 
-	snprintf(key, sizeof(key), "Idempotency-Key: %s-%lld", webhook->webhooks->identity,
+	webhook->n_sending = batch->rows;
+	snprintf(key, sizeof(key), "%s-%lld", webhook->webhooks->identity,
 		 (long long)webhook->sending);
-	return fetch_start(webhook->webhooks->fetcher, &request, &webhook->fetch);
-}
-
-static void send_row(struct webhook *webhook, const struct ledger_action *action)
-{
-	const struct webhook_rule *rule = webhook->rule;
-	_cleanup_free_ char *body = webhook_body(rule, webhook->webhooks->node,
-						 webhook->webhooks->identity, action);
-	_cleanup_secret_ char *url = NULL;
-	int err = body ? 0 : -ENOMEM;
-
-	webhook->sending = action->id;
-	if (!err && rule->url_file)
-		err = secret_read(rule->url_file, &url);
-	if (!err)
-		err = post(webhook, url ? url : rule->url, body);
+	err = deliver(webhook->webhooks->fetcher, &input, key, on_done, webhook, &webhook->fetch);
 	if (err == -EINVAL)
-		failed(webhook, 0, "its URL or a header is not one");
+		failed(webhook, 0, "its URL, an address or a header is not one");
 	else if (err)
 		failed(webhook, 0, strerror(-err));
 }
 
+struct reading {
+	struct webhook *webhook;
+	struct batch batch;
+	int err;
+};
+
+/* False: the row is beyond this message. */
+static bool add_row(struct reading *reading, const struct ledger_action *action)
+{
+	struct webhook *webhook = reading->webhook;
+	const struct notice_context context = { .node = webhook->webhooks->node,
+						.identity = webhook->webhooks->identity,
+						.link = webhook->rule->link };
+	struct batch *batch = &reading->batch;
+	struct last_calls calls;
+
+	if (batch->n < BODY_NOTICES) {
+		last_calls_read(webhook->webhooks->ledger, action, &calls);
+		batch->notices[batch->n] = notice_new(action, &calls, &context);
+		if (!batch->notices[batch->n]) {
+			reading->err = -ENOMEM;
+			return false;
+		}
+		batch->n++;
+	}
+	batch->rows++;
+	webhook->sending = action->id;
+	return webhook->rule->digest_ms;
+}
+
 static bool on_row(void *arg, const struct ledger_action *action)
 {
-	struct webhook *webhook = arg;
+	struct reading *reading = arg;
+	struct webhook *webhook = reading->webhook;
 
-	webhook->sending = action->id;
 	if (!is_wanted(webhook->rule, action)) {
-		webhook->outbox.done_id = action->id;
+		if (!reading->batch.rows)
+			webhook->outbox.done_id = action->id;
 		return true;
 	}
-	if (is_too_late(webhook, action)) {
-		settle(webhook, false, "it could not be delivered in time");
-		return true;
-	}
-	send_row(webhook, action);
-	return false;
+	if (!is_too_late(webhook, action))
+		return add_row(reading, action);
+	if (reading->batch.rows)
+		return false;
+	webhook->sending = action->id;
+	webhook->n_sending = 1;
+	settle(webhook, false, "it could not be delivered in time");
+	return true;
 }
 
 static void work(struct webhook *webhook)
 {
+	struct reading reading = { .webhook = webhook };
 	int64_t before = webhook->outbox.done_id;
 	int err;
 
@@ -230,11 +271,15 @@ static void work(struct webhook *webhook)
 		return;
 	err = outbox_end(webhook->webhooks->ledger, &webhook->end_id);
 	if (!err)
-		err = outbox_read(webhook->webhooks->ledger, before, TURN, on_row, webhook);
+		err = outbox_read(webhook->webhooks->ledger, before, TURN, on_row, &reading);
+	err = err ? err : reading.err;
 	if (err)
 		failed(webhook, 0, strerror(-err));
-	else if (!webhook->fetch && !webhook->waits && webhook->outbox.done_id > before)
+	else if (reading.batch.n)
+		send_batch(webhook, &reading.batch);
+	else if (webhook->outbox.done_id > before)
 		look_again(webhook, 1);
+	batch_done(&reading.batch);
 }
 
 static void on_timer(void *arg)

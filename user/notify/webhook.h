@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Webhooks: each action that was written down is sent to the receivers that ask for it, from the ledger's
- * outbox (ledger/outbox.h). One row at a time and in order per webhook; a row that cannot be
+ * outbox (ledger/outbox.h), in order per webhook. Programs get a row at a time. People get one message in `digest_ms`
+ * at most: the first at once, and what comes before the next may be sent together in that one. What cannot be
  * delivered is tried again, 1 s to 5 min later, until it is WEBHOOK_KEEP old. What the receiver
  * will never take (400, 413, 422), what got too old, and what lies OUTBOX_ROWS back is given up and
- * counted. Sent are numbers and names alone: what the row holds.
+ * counted.
  */
 #ifndef NOTIFY_WEBHOOK_H
 #define NOTIFY_WEBHOOK_H
@@ -24,7 +25,17 @@
 
 #define WEBHOOK_OVERRIDE (1u << 31) /* what operators ordered */
 
-enum webhook_format { WEBHOOK_ALERTMANAGER, WEBHOOK_SLACK };
+enum webhook_format {
+	WEBHOOK_ALERTMANAGER,
+	WEBHOOK_SLACK,
+	WEBHOOK_TEAMS,
+	WEBHOOK_PAGERDUTY,
+	WEBHOOK_OPSGENIE,
+	WEBHOOK_JSON,
+	WEBHOOK_EMAIL,
+	WEBHOOK_FORMATS
+};
+#define WEBHOOK_TO_MAX 16 /* addresses of one webhook */
 
 struct webhook_rule {
 	char *name;
@@ -33,9 +44,15 @@ struct webhook_rule {
 	uint32_t on; /* bits 1 << enum policy_action, WEBHOOK_OVERRIDE; 0: all */
 	bool without_rehearsed;
 	char *bearer_file, *header_file, *ca_file, *proxy;
-	char *link;          /* where people look further; NULL: none */
-	uint32_t timeout_ms; /* 0: WEBHOOK_TIMEOUT_MS */
-	int64_t keep_us;     /* 0: WEBHOOK_KEEP_US */
+	char *key_file;   /* of PagerDuty's integration key or Opsgenie's API key */
+	char *template;   /* of JSON (notify/template.h); NULL: the notice itself */
+	char *from, **to; /* of mail; `to` has n_to addresses */
+	size_t n_to;
+	char *user, *password_file; /* at the mail relay; NULL: none */
+	char *link;                 /* where people look further; NULL: none */
+	uint32_t timeout_ms;        /* 0: WEBHOOK_TIMEOUT_MS */
+	uint32_t digest_ms;         /* 0: each row by itself */
+	int64_t keep_us;            /* 0: WEBHOOK_KEEP_US */
 };
 
 struct webhook_rules {
@@ -43,14 +60,6 @@ struct webhook_rules {
 	size_t n;
 };
 void webhook_rules_done(struct webhook_rules *rules);
-
-/*
- * The body for one row, to be freed; NULL: no memory. `node` is this host's name, `identity` the
- * ledger's. A row that ends something (its result begins with "ended") is a resolved alert with the
- * labels of what it ends.
- */
-char *webhook_body(const struct webhook_rule *rule, const char *node, const char *identity,
-		   const struct ledger_action *action);
 
 struct loop;
 struct webhooks;

@@ -15,7 +15,8 @@ static const struct {
 	{ "webhooks: [ { name: a, url: https://h/x, url-file: /x, format: slack } ]",
 	  "f:1: webhooks[0] needs one of \"url\" and \"url-file\"" },
 	{ "webhooks: [ { name: a, url: https://h/x } ]",
-	  "f:1: webhooks[0] lacks \"format\"; give alertmanager or slack" },
+	  "f:1: webhooks[0] lacks \"format\"; give alertmanager, slack, teams, pagerduty, opsgenie, "
+	  "json or email" },
 	{ "webhooks:\n- { name: a, url: https://h/x, format: slack }\n"
 	  "- { name: a, url: https://h/y, format: slack }",
 	  "f:2: webhooks has two of the name \"a\"" },
@@ -30,6 +31,38 @@ static const struct {
 	  "f:1: webhooks[0].keep: \"5s\" is not a time from 1m to 30d, as 24h" },
 	{ "webhooks: [ { name: a, url: https://h/x, format: slack, timeout: 5m } ]",
 	  "f:1: webhooks[0].timeout: \"5m\" is not a time from 100ms to 60s, as 10s" },
+	{ "webhooks: [ { name: a, format: pagerduty } ]",
+	  "f:1: webhooks[0] lacks \"key-file\", the receiver's key for pagerduty" },
+	{ "webhooks: [ { name: a, url: https://h/x, format: slack, key-file: /k } ]",
+	  "f:1: webhooks[0] has \"key-file\", which is not for slack" },
+	{ "webhooks: [ { name: a, format: teams } ]",
+	  "f:1: webhooks[0] needs one of \"url\" and \"url-file\"" },
+	{ "webhooks: [ { name: a, url: https://h/x, format: slack, digest: 2h } ]",
+	  "f:1: webhooks[0].digest: \"2h\" is not a time from 1s to 1h, as 30s, or 0s for none" },
+	{ "webhooks: [ { name: a, url: https://h/x, format: alertmanager, digest: 30s } ]",
+	  "f:1: webhooks[0] has a digest; alertmanager takes each action by itself" },
+	{ "webhooks: [ { name: a, url: https://h/x, format: slack, template: '{}' } ]",
+	  "f:1: webhooks[0] has a template; only format json has one, not slack" },
+	{ "webhooks: [ { name: a, url: https://h/x, format: json, template: '{\"a\": {{who}} }' } ]",
+	  "f:1: webhooks[0].template is no JSON (a {{value}} stands between quotes): line 1: invalid "
+	  "token near 'x'" },
+	{ "webhooks: [ { name: a, url: smtp://h, format: email, from: a@b } ]",
+	  "f:1: webhooks[0] lacks \"from\" or \"to\"" },
+	{ "webhooks: [ { name: a, url: smtp://h, format: email, from: 'A <a@b>', to: [ c@d ] } ]",
+	  "f:1: webhooks[0].from: \"A <a@b>\" is not an address, as aigress@example.com" },
+	{ "webhooks: [ { name: a, url: smtp://h, format: email, from: a@b, to: [ \"c@d\\nBcc: x\" ] } ]",
+	  "f:1: webhooks[0].to[0]: \"c@d?Bcc: x\" is not an address, as aigress@example.com" },
+	{ "webhooks: [ { name: a, url: https://h, format: email, from: a@b, to: [ c@d ] } ]",
+	  "f:1: webhooks[0] needs as \"url\" smtp://RELAY or smtps://RELAY" },
+	{ "webhooks: [ { name: a, url: smtp://h, format: slack } ]",
+	  "f:1: webhooks[0] needs as \"url\" one that begins with http:// or https://" },
+	{ "webhooks: [ { name: a, url: https://h, format: slack, to: [ c@d ] } ]",
+	  "f:1: webhooks[0] has from, to, user or password-file; only format email has these" },
+	{ "webhooks: [ { name: a, url: smtp://h, format: email, from: a@b, to: [ c@d ], user: u } ]",
+	  "f:1: webhooks[0] needs both of \"user\" and \"password-file\"" },
+	{ "webhooks: [ { name: a, url: smtp://h, format: email, from: a@b, to: [ c@d ], proxy: http://p } ]",
+	  "f:1: webhooks[0] has url-file, bearer-file, header-file or proxy; format email has none of "
+	  "these" },
 	{ "shared: { nodes: 3 }",
 	  "f:1: shared lacks \"server\"; give one, as valkey://10.0.0.1:6379" },
 	{ "shared: { server: http://h }",
@@ -103,6 +136,60 @@ static void webhooks_are_read(void **state)
 	config_done(&config);
 }
 
+static void each_format_has_its_defaults(void **state)
+{
+	static const uint32_t earnest = 1u << POLICY_PACE | 1u << POLICY_REFUSE |
+					1u << POLICY_FREEZE | 1u << POLICY_STOP | 1u << POLICY_KILL;
+	const struct webhook_rule *rule;
+	struct config config;
+
+	read_text(
+		"webhooks:\n"
+		"- { name: a, format: pagerduty, key-file: /k }\n"
+		"- { name: b, format: opsgenie, key-file: /k, url: 'https://api.eu.opsgenie.com/v2/alerts',\n"
+		"    on: [ kill ], rehearsed: true }\n"
+		"- { name: c, format: teams, url-file: /u }\n"
+		"- { name: d, format: slack, url-file: /u, digest: 0s }\n"
+		"- name: e\n"
+		"  format: json\n"
+		"  url: https://h\n"
+		"  template: |\n"
+		"    { \"text\": \"{{who}}\",\n"
+		"      \"rate\": \"{{rate}}\" }\n"
+		"- { name: f, format: email, url: 'smtps://relay:465', from: a@b, to: [ c@d, e@f ],\n"
+		"    user: u, password-file: /p, digest: 5m }\n",
+		&config);
+	rule = config.webhooks.items;
+	assert_string_equal(rule->url, "https://events.pagerduty.com/v2/enqueue");
+	assert_string_equal(rule->key_file, "/k");
+	assert_int_equal(rule->on, earnest);
+	assert_true(rule->without_rehearsed);
+	assert_int_equal(rule->digest_ms, 0);
+	rule++;
+	assert_string_equal(rule->url, "https://api.eu.opsgenie.com/v2/alerts");
+	assert_int_equal(rule->on, 1u << POLICY_KILL);
+	assert_false(rule->without_rehearsed);
+	rule++;
+	assert_int_equal(rule->format, WEBHOOK_TEAMS);
+	assert_int_equal(rule->digest_ms, 30000);
+	assert_int_equal(rule->on, 0);
+	assert_false(rule->without_rehearsed);
+	rule++;
+	assert_int_equal(rule->digest_ms, 0);
+	rule++;
+	assert_int_equal(rule->digest_ms, 0);
+	assert_non_null(strstr(rule->template, "{{rate}}"));
+	rule++;
+	assert_int_equal(rule->format, WEBHOOK_EMAIL);
+	assert_int_equal(rule->n_to, 2);
+	assert_string_equal(rule->from, "a@b");
+	assert_string_equal(rule->to[1], "e@f");
+	assert_string_equal(rule->user, "u");
+	assert_string_equal(rule->password_file, "/p");
+	assert_int_equal(rule->digest_ms, 300000);
+	config_done(&config);
+}
+
 static void a_shared_server_is_read(void **state)
 {
 	struct config config;
@@ -160,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_ones_are_told_where_and_why),
 		cmocka_unit_test(webhooks_are_read),
+		cmocka_unit_test(each_format_has_its_defaults),
 		cmocka_unit_test(a_shared_server_is_read),
 		cmocka_unit_test(otlp_is_read),
 		cmocka_unit_test(kubernetes_is_read),

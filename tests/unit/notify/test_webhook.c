@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
-#include <jansson.h>
-
 #include "base/clock.h"
 #include "base/fetch.h"
 #include "base/loop.h"
@@ -18,7 +16,7 @@ struct receiver {
 	int fail_first, status; /* the first requests get this status */
 	bool hangs;             /* they get no answer at all */
 	int n;
-	char keys[MAX][96], bodies[MAX][4096];
+	char keys[MAX][96], bodies[MAX][16384];
 	int statuses[MAX];
 };
 
@@ -48,7 +46,7 @@ static int head_end(const char *bytes, size_t len)
 static void serve(struct peer *peer)
 {
 	struct receiver *receiver = peer->arg;
-	char bytes[8192], answer[128], *at;
+	char bytes[24576], answer[128], *at;
 	size_t len = 0, body = 0;
 	int end = 0, status = 200;
 	bool hangs;
@@ -68,7 +66,8 @@ static void serve(struct peer *peer)
 		at = strstr(bytes, "Idempotency-Key: ");
 		if (at)
 			sscanf(at + 17, "%95[^\r]", receiver->keys[receiver->n]);
-		snprintf(receiver->bodies[receiver->n], 4096, "%s", bytes + end);
+		snprintf(receiver->bodies[receiver->n], sizeof(receiver->bodies[0]), "%s",
+			 bytes + end);
 		if (receiver->n < receiver->fail_first)
 			status = receiver->status;
 		receiver->statuses[receiver->n++] = status;
@@ -370,100 +369,50 @@ static void a_new_webhook_begins_with_the_next_row(void **state)
 	take_down(&world);
 }
 
-/* ---- bodies ---- */
-
-static const struct ledger_action begun = {
-	.id = 7,
-	.time_us = 1700000000123456,
-	.until_us = 1700003600000000,
-	.budget = "daily",
-	.rule = "f:3",
-	.action = "refuse",
-	.subject = "cgroup=/a<b>",
-	.target = "cgroup /a",
-	.result = "done",
-	.outcome = ACTION_DONE,
-	.spent_nanos = 12500000000,
-	.limit_nanos = 10000000000,
-	.measured_permille = 995,
-	.last_calls = "[9]",
-};
-
-static json_t *body_of(enum webhook_format format, const struct ledger_action *action)
+/* The first at once; what comes while that is fresh, together in the next. */
+static void people_get_what_came_together(void **state)
 {
-	struct webhook_rule rule = { .format = format, .link = "https://wiki.example/aigress" };
-	char *body = webhook_body(&rule, "node-1", "abc", action);
-	json_t *root = json_loads(body, 0, NULL);
+	struct world world;
+	char subject[32];
 
-	free(body);
-	assert_non_null(root);
-	return root;
-}
-
-static const char *get(json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
-
-static void an_alert_ends_with_the_labels_it_began_with(void **state)
-{
-	json_t *begin = body_of(WEBHOOK_ALERTMANAGER, &begun), *end;
-	struct ledger_action over = begun;
-	json_t *alert = json_array_get(begin, 0), *last;
-
-	over.result = "ended: the window is over";
-	over.outcome = ACTION_ENDED;
-	over.time_us += 5000000;
-	over.id++;
-	over.is_rehearsed = true; /* by rules that are new */
-	end = body_of(WEBHOOK_ALERTMANAGER, &over);
-	last = json_array_get(end, 0);
-	assert_true(json_equal(json_object_get(alert, "labels"), json_object_get(last, "labels")));
-	assert_string_equal(get(alert, "startsAt"), "2023-11-14T22:13:20.123456Z");
-	assert_string_equal(get(alert, "endsAt"), "2023-11-14T23:13:20.000000Z");
-	assert_string_equal(get(last, "endsAt"), "2023-11-14T22:13:25.123456Z");
-	assert_string_equal(get(alert, "generatorURL"), "https://wiki.example/aigress");
-	assert_string_equal(get(json_object_get(alert, "labels"), "budget"), "daily");
-	assert_string_equal(get(json_object_get(alert, "labels"), "node"), "node-1");
-	assert_string_equal(get(json_object_get(alert, "annotations"), "spent"),
-			    "12.500000 of 10.000000 USD");
-	assert_string_equal(get(json_object_get(alert, "annotations"), "action_key"), "abc-7");
-	json_decref(begin);
-	json_decref(end);
-}
-
-static void slacks_markup_is_escaped_and_short(void **state)
-{
-	struct ledger_action action = begun;
-	char subject[3000];
-	json_t *message, *fields, *field;
-	size_t i;
-
-	memset(subject, '<', sizeof(subject) - 1);
-	subject[sizeof(subject) - 1] = '\0';
-	action.subject = subject;
-	message = body_of(WEBHOOK_SLACK, &action);
-	assert_null(strchr(get(message, "text"), '<'));
-	fields = json_object_get(json_array_get(json_object_get(message, "blocks"), 1), "fields");
-	assert_true(json_array_size(fields) <= 10);
-	json_array_foreach(fields, i, field) {
-		assert_null(strchr(get(field, "text"), '<'));
-		assert_true(strlen(get(field, "text")) <= 2000);
+	bring_up(&world);
+	stop(&world);
+	world.rule.format = WEBHOOK_SLACK;
+	world.rule.digest_ms = 1500;
+	start(&world);
+	add(&world, "refuse", "cgroup=first");
+	run(&world, 1);
+	for (int i = 0; i < 30; i++) {
+		snprintf(subject, sizeof(subject), "cgroup=storm-%d", i);
+		add(&world, i == 7 ? "note" : "refuse", subject);
 	}
-	json_decref(message);
+	run(&world, 31);
+	assert_int_equal(world.receiver.n, 2);
+	assert_non_null(strstr(world.receiver.bodies[0], "cgroup /a is refused"));
+	assert_non_null(strstr(world.receiver.bodies[1], "30 actions of budgets on node-1"));
+	assert_int_equal(state_of(&world).sent, 31);
+	assert_int_equal(state_of(&world).waiting, 0);
+	take_down(&world);
 }
 
-static void names_need_not_be_utf8(void **state)
+static void a_storm_that_fails_comes_back_as_one(void **state)
 {
-	struct ledger_action action = begun;
-	json_t *root;
+	struct world world;
 
-	action.target = "process 1 (\xff\xfe)";
-	root = body_of(WEBHOOK_ALERTMANAGER, &action);
-	assert_string_equal(get(json_object_get(json_array_get(root, 0), "labels"), "target"),
-			    "process 1 (\\xff\\xfe)");
-	json_decref(root);
-	json_decref(body_of(WEBHOOK_SLACK, &action));
+	bring_up(&world);
+	stop(&world);
+	world.rule.format = WEBHOOK_SLACK;
+	world.rule.digest_ms = 1000;
+	start(&world);
+	world.receiver.fail_first = 1;
+	world.receiver.status = 503;
+	add(&world, "refuse", "cgroup=one");
+	run(&world, -1);
+	add(&world, "refuse", "cgroup=two");
+	run(&world, 2);
+	assert_int_equal(world.receiver.n, 2);
+	assert_non_null(strstr(world.receiver.bodies[1], "2 actions of budgets"));
+	take_down(&world);
 }
 
 int main(void)
@@ -478,9 +427,8 @@ int main(void)
 		cmocka_unit_test(what_is_too_old_is_given_up),
 		cmocka_unit_test(only_what_was_asked_for_is_sent),
 		cmocka_unit_test(a_new_webhook_begins_with_the_next_row),
-		cmocka_unit_test(an_alert_ends_with_the_labels_it_began_with),
-		cmocka_unit_test(slacks_markup_is_escaped_and_short),
-		cmocka_unit_test(names_need_not_be_utf8),
+		cmocka_unit_test(people_get_what_came_together),
+		cmocka_unit_test(a_storm_that_fails_comes_back_as_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
