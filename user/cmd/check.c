@@ -376,10 +376,15 @@ static void print_prices(struct ledger *ledger)
 {
 	json_t *prices = fact(ledger, "prices"), *file;
 	int64_t now_s = clock_wall_us() / US_PER_S, day_s;
+	const char *error = string(prices, "error");
+	char sentence[SHOW_TEXT_LEN(512)];
 	size_t i;
 
 	if (prices)
 		printf("\nPrices\n");
+	if (*error)
+		printf("  THE PRICES FILE IS BROKEN, the built-in prices count:\n  %s\n",
+		       show_text(error, sentence, sizeof(sentence)));
 	json_array_foreach(json_object_get(prices, "files"), i, file) {
 		const char *origin = json_string_value(file) ?: "";
 		char text[SHOW_TEXT_LEN(CHARGE_NAME_LEN)];

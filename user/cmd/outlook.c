@@ -10,7 +10,7 @@
 int outlook_read(struct ledger *ledger, const struct zone *zone, int64_t now_us, struct outlook *ret)
 {
 	_cleanup_free_ struct history *history = malloc(sizeof(*history));
-	int err = history ? history_load(history, ledger, now_us) : -ENOMEM;
+	int err = history ? history_load(history, ledger, zone, now_us) : -ENOMEM;
 
 	if (err)
 		return err;

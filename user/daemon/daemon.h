@@ -56,6 +56,7 @@ struct daemon {
 	struct observers *observers; /* NULL: nothing is served */
 	bool is_measuring;           /* it has begun, and the ledger has it */
 	char config_error[512];      /* of the file, while an earlier one is in force; "" */
+	char prices_error[512];      /* of the file, while the built-in prices alone count; "" */
 };
 
 /* How it ended; the values are the exit codes of cmd.h. */

@@ -93,6 +93,7 @@ static struct scrape_sources sources_of(struct observers *observers)
 		.is_ledger_failing = observers->commit_err < 0,
 		.enforce = daemon->config.rules.enforce,
 		.config_error = daemon->config_error[0] ? daemon->config_error : NULL,
+		.prices_error = daemon->prices_error[0] ? daemon->prices_error : NULL,
 		.max_series = max_series(&daemon->config),
 		.started_us = observers->started_us,
 		.is_pod = getenv("KUBERNETES_SERVICE_HOST"),
@@ -229,8 +230,9 @@ int observers_new(struct observers **ret, struct daemon *daemon)
 	observers->history = calloc(1, sizeof(*observers->history));
 	err = observers->metrics && observers->status && observers->history ? 0 : -ENOMEM;
 	/* Without it the forecast begins with what is spent from now on. */
-	if (!err)
-		(void)history_load(observers->history, daemon->ledger, clock_wall_us());
+	if (!err && find_zone(observers))
+		(void)history_load(observers->history, daemon->ledger, observers->zone,
+				   clock_wall_us());
 	if (!err)
 		err = loop_add_timer(daemon->loop, AGAIN_NS, on_again, observers, &observers->again);
 	if (!err)

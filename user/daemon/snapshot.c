@@ -358,7 +358,8 @@ int snapshot_put_config(struct ledger *ledger, const char *path, const char *zon
 	return err < 0 ? err : 0;
 }
 
-int snapshot_put_prices(struct ledger *ledger, const struct prices *prices, const char *path)
+int snapshot_put_prices(struct ledger *ledger, const struct prices *prices, const char *path,
+			const char *error)
 {
 	json_t *object = json_object(), *files = json_array();
 	const char *origin;
@@ -369,6 +370,7 @@ int snapshot_put_prices(struct ledger *ledger, const struct prices *prices, cons
 	field_number(object, "models", prices_count(prices));
 	field_set(object, "files", files);
 	field_text(object, "path", path ? path : "");
+	field_text(object, "error", error);
 	err = put(ledger, "prices", object);
 	return err < 0 ? err : 0;
 }

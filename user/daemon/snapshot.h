@@ -69,7 +69,8 @@ int snapshot_put_config(struct ledger *ledger, const char *path, const char *zon
 			const char *error, bool is_restored);
 
 /* The price files in force and the operator's path among them (NULL: none). 0 or -errno. */
-int snapshot_put_prices(struct ledger *ledger, const struct prices *prices, const char *path);
+int snapshot_put_prices(struct ledger *ledger, const struct prices *prices, const char *path,
+			const char *error);
 
 /* At the start. `by_instruction`: how returns are seen (find.h). 0 or -errno. */
 int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_instruction);

@@ -63,25 +63,38 @@ static enum daemon_end start_watchdog(struct daemon *daemon)
 	return err ? DAEMON_FAILED : DAEMON_OK;
 }
 
-static enum daemon_end start_prices(struct daemon *daemon)
+/* The built-in ones and over them the operator's file, if there is one. 0 or -errno. */
+static int load_prices(struct daemon *daemon, const char *file, char **ret_error)
 {
-	char *sentence = NULL;
-	const char *warning;
 	int err = prices_new(&daemon->prices);
 
 	if (!err)
-		err = prices_load_builtin(daemon->prices, &sentence);
-	if (!err && daemon->config.prices)
-		err = prices_load(daemon->prices, daemon->config.prices, "override", &sentence);
-	if (err && daemon->config.prices) {
-		log_error("%s:%u: prices: %s%s%s", daemon->options.config,
-			  daemon->config.prices_line, sentence ? sentence : daemon->config.prices,
-			  sentence ? "" : ": ", sentence ? "" : strerror(-err));
-		free(sentence);
-		return DAEMON_USAGE;
+		err = prices_load_builtin(daemon->prices, ret_error);
+	if (!err && file)
+		err = prices_load(daemon->prices, file, "override", ret_error);
+	return err;
+}
+
+/* A broken file must not be the reason that nobody meters: the built-in prices count, and everybody is told. */
+static enum daemon_end start_prices(struct daemon *daemon)
+{
+	_cleanup_free_ char *sentence = NULL, *none = NULL;
+	const char *file = daemon->config.prices, *warning;
+	int err = load_prices(daemon, file, &sentence);
+
+	if (err && file) {
+		snprintf(daemon->prices_error, sizeof(daemon->prices_error),
+			 "%s:%u: prices: %s%s%s", daemon->options.config,
+			 daemon->config.prices_line, sentence ? sentence : file,
+			 sentence ? "" : ": ", sentence ? "" : strerror(-err));
+		log_error("%s; the built-in prices count until the file is right and aigress is "
+			  "restarted",
+			  daemon->prices_error);
+		daemon->prices = prices_free(daemon->prices);
+		err = load_prices(daemon, NULL, &none);
 	}
 	if (err) {
-		say("prices", err, sentence);
+		say("prices", err, none ? none : sentence);
 		return DAEMON_FAILED;
 	}
 	for (size_t i = 0; (warning = prices_warning(daemon->prices, i)); i++)
@@ -472,7 +485,8 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 			    daemon->config.find.returns == FIND_RETURN_INSTRUCTIONS);
 	(void)snapshot_put_rules(daemon->ledger, &daemon->config.rules);
 	config_publish(daemon);
-	(void)snapshot_put_prices(daemon->ledger, daemon->prices, daemon->config.prices);
+	(void)snapshot_put_prices(daemon->ledger, daemon->prices, daemon->config.prices,
+				  daemon->prices_error);
 	err = gaps_begin(daemon->ledger, gaps_now());
 	daemon->is_measuring = !err;
 	if (err)

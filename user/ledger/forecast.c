@@ -10,10 +10,12 @@
 #include "base/text.h"
 #include "ledger/ledger_internal.h"
 
-#define MINUTE_US (60 * US_PER_S)
-#define HOUR_US   (3600 * US_PER_S)
-#define DAY_HOURS 24
-#define PAST_DAYS 28 /* whole weeks, so that each day of the week weighs the same */
+#define MINUTE_US  (60 * US_PER_S)
+#define SLOT_US    (15 * MINUTE_US)
+#define HOUR_US    (3600 * US_PER_S)
+#define HOUR_SLOTS (HOUR_US / SLOT_US)
+#define DAY_HOURS  24
+#define PAST_DAYS  28 /* whole weeks, so that each day of the week weighs the same */
 
 /* Moves a ring on to the present slot; a clock that was set back writes into the past. */
 static void slide(int64_t *rings, int64_t n, int64_t *newest, int64_t now)
@@ -27,7 +29,7 @@ static void slide(int64_t *rings, int64_t n, int64_t *newest, int64_t now)
 
 static void look(struct history *history, int64_t now_us)
 {
-	slide(&history->hours[0][0], HISTORY_HOURS, &history->hour, now_us / HOUR_US);
+	slide(&history->slots[0][0], HISTORY_SLOTS, &history->slot, now_us / SLOT_US);
 	slide(&history->minutes[0][0], HISTORY_MINUTES, &history->minute, now_us / MINUTE_US);
 }
 
@@ -50,9 +52,11 @@ static void put(int64_t *rings, int64_t n, int64_t newest, int64_t slot, const i
 		add(&rings[sum * n + slot % n], nanos[sum]);
 }
 
-static void put_hour(struct history *history, int64_t hour, const int64_t nanos[HISTORY_SUMS])
+static void put_slot(struct history *history, int64_t slot, const int64_t nanos[HISTORY_SUMS])
 {
-	put(&history->hours[0][0], HISTORY_HOURS, history->hour, hour, nanos);
+	int64_t hour = slot / HOUR_SLOTS;
+
+	put(&history->slots[0][0], HISTORY_SLOTS, history->slot, slot, nanos);
 	if (hour > 0 && (!history->first_hour || hour < history->first_hour))
 		history->first_hour = hour;
 }
@@ -63,13 +67,33 @@ void history_add(struct history *history, int64_t start_us, int64_t priced_nanos
 	const int64_t nanos[HISTORY_SUMS] = { priced_nanos, counted_nanos };
 
 	look(history, start_us);
-	put_hour(history, start_us / HOUR_US, nanos);
+	put_slot(history, start_us / SLOT_US, nanos);
 	put(&history->minutes[0][0], HISTORY_MINUTES, history->minute, start_us / MINUTE_US, nanos);
 }
 
-/* Of a statement of (slot, priced, counted). 0 or -errno. */
+static void put_hour(struct history *history, int64_t hour, const int64_t nanos[HISTORY_SUMS])
+{
+	put_slot(history, hour * HOUR_SLOTS, nanos);
+}
+
+static void put_minute(struct history *history, int64_t minute, const int64_t nanos[HISTORY_SUMS])
+{
+	put(&history->minutes[0][0], HISTORY_MINUTES, history->minute, minute, nanos);
+}
+
+/* From the first quarter of its hour, where put_hour() has left it, to its own. */
+static void move_slot(struct history *history, int64_t slot, const int64_t nanos[HISTORY_SUMS])
+{
+	const int64_t less[HISTORY_SUMS] = { -nanos[HISTORY_PRICED], -nanos[HISTORY_COUNTED] };
+
+	put_slot(history, slot, nanos);
+	put_slot(history, slot - slot % HOUR_SLOTS, less);
+}
+
+/* Of a statement of (number, priced, counted) from a number on. 0 or -errno. */
 static int load(struct history *history, struct ledger *ledger, const char *sql, int64_t from,
-		bool by_hour)
+		void (*fn)(struct history *history, int64_t number,
+			   const int64_t nanos[HISTORY_SUMS]))
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	int err = ledger_prepare(ledger, sql, &statement);
@@ -79,19 +103,42 @@ static int load(struct history *history, struct ledger *ledger, const char *sql,
 		return err;
 	sqlite3_bind_int64(statement, 1, from);
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
-		int64_t slot = sqlite3_column_int64(statement, 0);
-		int64_t nanos[HISTORY_SUMS] = { sqlite3_column_int64(statement, 1),
-						sqlite3_column_int64(statement, 2) };
+		const int64_t nanos[HISTORY_SUMS] = { sqlite3_column_int64(statement, 1),
+						      sqlite3_column_int64(statement, 2) };
 
-		if (by_hour)
-			put_hour(history, slot, nanos);
-		else
-			put(&history->minutes[0][0], HISTORY_MINUTES, history->minute, slot, nanos);
+		fn(history, sqlite3_column_int64(statement, 0), nanos);
 	}
 	return ledger_errno(result);
 }
 
-int history_load(struct history *history, struct ledger *ledger, int64_t now_us)
+/* The month has begun with this day. */
+static bool is_same_begin(const struct zone *zone, int64_t now_us)
+{
+	int64_t day_s, month_s, end_s;
+
+	zone_window(zone, ZONE_DAY, 0, now_us / US_PER_S, &day_s, &end_s);
+	zone_window(zone, ZONE_MONTH, 0, now_us / US_PER_S, &month_s, &end_s);
+	return day_s == month_s;
+}
+
+/* The hour in which the present unit of the zone begins. */
+static int load_begin(struct history *history, struct ledger *ledger, const struct zone *zone,
+		      enum zone_unit unit, int64_t now_us)
+{
+	int64_t start_s, end_s;
+
+	zone_window(zone, unit, 0, now_us / US_PER_S, &start_s, &end_s);
+	if (start_s * US_PER_S % HOUR_US == 0)
+		return 0;
+	return load(
+		history, ledger,
+		"SELECT start_us / 900000000 AS slot, SUM(cost_nanos), SUM(budget_nanos) FROM calls"
+		" WHERE start_us >= ?1 AND start_us < ?1 + 3600000000 GROUP BY slot",
+		start_s * US_PER_S / HOUR_US * HOUR_US, move_slot);
+}
+
+int history_load(struct history *history, struct ledger *ledger, const struct zone *zone,
+		 int64_t now_us)
 {
 	int64_t first = 0;
 	int err;
@@ -102,12 +149,16 @@ int history_load(struct history *history, struct ledger *ledger, int64_t now_us)
 	err = load(history, ledger,
 		   "SELECT hour, SUM(cost_nanos), SUM(budget_nanos) FROM hours WHERE hour > ?1"
 		   " GROUP BY hour",
-		   history->hour - HISTORY_HOURS, true);
+		   (history->slot - HISTORY_SLOTS) / HOUR_SLOTS, put_hour);
 	if (!err)
 		err = load(history, ledger,
 			   "SELECT start_us / 60000000 AS minute, SUM(cost_nanos), SUM(budget_nanos)"
 			   " FROM calls WHERE start_us >= ?1 GROUP BY minute",
-			   (history->minute - HISTORY_MINUTES + 1) * MINUTE_US, false);
+			   (history->minute - HISTORY_MINUTES + 1) * MINUTE_US, put_minute);
+	if (!err && zone)
+		err = load_begin(history, ledger, zone, ZONE_DAY, now_us);
+	if (!err && zone && !is_same_begin(zone, now_us))
+		err = load_begin(history, ledger, zone, ZONE_MONTH, now_us);
 	if (!err)
 		err = ledger_query_int(ledger, "SELECT min(hour) FROM hours", &first);
 	if (!err && first > 0)
@@ -116,15 +167,15 @@ int history_load(struct history *history, struct ledger *ledger, int64_t now_us)
 }
 
 /* Of [from, to). */
-static int64_t sum_hours(const struct history *history, enum history_sum which, int64_t from,
+static int64_t sum_slots(const struct history *history, enum history_sum which, int64_t from,
 			 int64_t to)
 {
 	int64_t sum = 0;
 
-	if (from <= history->hour - HISTORY_HOURS)
-		from = history->hour - HISTORY_HOURS + 1;
-	for (int64_t hour = from; hour < to && hour <= history->hour; hour++)
-		add(&sum, history->hours[which][hour % HISTORY_HOURS]);
+	if (from <= history->slot - HISTORY_SLOTS)
+		from = history->slot - HISTORY_SLOTS + 1;
+	for (int64_t slot = from; slot < to && slot <= history->slot; slot++)
+		add(&sum, history->slots[which][slot % HISTORY_SLOTS]);
 	return sum;
 }
 
@@ -147,7 +198,8 @@ struct past {
 
 static struct past past_of(const struct history *history, enum history_sum which)
 {
-	int64_t known = history->first_hour ? history->hour - history->first_hour : 0;
+	int64_t present = history->slot / HOUR_SLOTS;
+	int64_t known = history->first_hour ? present - history->first_hour : 0;
 	struct past past = { .hours = known >= 2 * DAY_HOURS ? DAY_HOURS : 1 };
 	__int128 sum = 0, squares = 0;
 
@@ -155,8 +207,9 @@ static struct past past_of(const struct history *history, enum history_sum which
 	if (past.n > (past.hours == 1 ? 2 * DAY_HOURS : PAST_DAYS))
 		past.n = past.hours == 1 ? 2 * DAY_HOURS : PAST_DAYS;
 	for (int64_t i = 0; i < past.n; i++) {
-		int64_t end = history->hour - i * past.hours;
-		__int128 micros = sum_hours(history, which, end - past.hours, end) / 1000;
+		int64_t end = (present - i * past.hours) * HOUR_SLOTS;
+		__int128 micros = sum_slots(history, which, end - past.hours * HOUR_SLOTS, end) /
+				  1000;
 
 		sum += micros;
 		squares += micros * micros;
@@ -219,7 +272,7 @@ static void find_period(const struct history *history, const struct zone *zone, 
 	zone_window(zone, unit, 0, now_us / US_PER_S, &ret->start_us, &ret->end_us);
 	ret->start_us *= US_PER_S;
 	ret->end_us *= US_PER_S;
-	ret->spent = sum_hours(history, which, ret->start_us / HOUR_US, history->hour + 1);
+	ret->spent = sum_slots(history, which, ret->start_us / SLOT_US, history->slot + 1);
 }
 
 void forecast_make(struct history *history, const struct zone *zone, enum history_sum which,

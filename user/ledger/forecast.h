@@ -16,22 +16,27 @@
 #include "base/zone.h"
 #include "ledger/ledger.h"
 
-#define HISTORY_HOURS   (32 * 24) /* a month, and where its zone begins it */
+/* Quarters of an hour, on which days begin in every zone: a month, and where its zone begins it. */
+#define HISTORY_SLOTS   (32 * 24 * 4)
 #define HISTORY_MINUTES 60
 
 /* What is summed: what has a price, and what budgets count, which is that and the highest price of the rest. */
 enum history_sum { HISTORY_PRICED, HISTORY_COUNTED, HISTORY_SUMS };
 
-/* Nanos by hours and minutes since the epoch, at [n % HISTORY_HOURS]. 13 kB. */
+/* Nanos by quarters of an hour and by minutes since the epoch, at [n % HISTORY_SLOTS]. 49 kB. */
 struct history {
 	int64_t first_hour;   /* the first with a call, ever; 0: none */
-	int64_t hour, minute; /* the newest slots */
-	int64_t hours[HISTORY_SUMS][HISTORY_HOURS];
+	int64_t slot, minute; /* the newest ones */
+	int64_t slots[HISTORY_SUMS][HISTORY_SLOTS];
 	int64_t minutes[HISTORY_SUMS][HISTORY_MINUTES];
 };
 
-/* From the ledger, up to now. 0 or -errno. */
-int history_load(struct history *history, struct ledger *ledger, int64_t now_us);
+/*
+ * From the ledger, up to now. It has whole hours of UTC: one in which this day or this month of the zone (NULL: of UTC)
+ * begins is taken apart by its calls, if they are still there; else it belongs to the day before. 0 or -errno.
+ */
+int history_load(struct history *history, struct ledger *ledger, const struct zone *zone,
+		 int64_t now_us);
 /* A call that began at that time. */
 void history_add(struct history *history, int64_t start_us, int64_t priced_nanos,
 		 int64_t counted_nanos);
@@ -46,7 +51,7 @@ struct forecast {
 	bool has_past;    /* an hour or more: otherwise low, expected and high are what is spent */
 	struct forecast_period day, month;
 };
-/* Of calendar days and months of a zone; where that is a half hour off, hours that straddle midnight are today's. */
+/* Of calendar days and months of a zone. */
 void forecast_make(struct history *history, const struct zone *zone, enum history_sum which,
 		   int64_t now_us, struct forecast *ret);
 

@@ -33,6 +33,7 @@ struct scrape_sources {
 	bool is_ledger_failing;           /* its last commit failed */
 	bool enforce;
 	const char *config_error; /* what is wrong with the file; NULL: nothing */
+	const char *prices_error; /* likewise of the prices */
 	bool is_pod;              /* `node` of the metrics is Kubernetes' */
 	size_t max_series;        /* budget counters shown; the rest is one row "other" */
 	int64_t started_us;       /* wall clock */

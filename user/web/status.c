@@ -326,6 +326,7 @@ static char *make(struct status *status, const struct scrape_sources *sources, c
 	field_bool(object, "enforce", sources->enforce);
 	field_text(object, "trouble", trouble);
 	set_plain(object, "config_error", sources->config_error ? sources->config_error : "");
+	set_plain(object, "prices_error", sources->prices_error ? sources->prices_error : "");
 	field_set(object, "total", sums(spend_total(status->spend, now_us)));
 	field_set(object, "spenders", spenders(status, now_us, &more));
 	field_number(object, "more_spenders", more);

@@ -158,6 +158,8 @@ function headline(status) {
 		return ["alarm", "Not ready: " + status.trouble];
 	if (status.config_error)
 		return ["alarm", "The configuration is broken, an earlier one is in force: " + status.config_error];
+	if (status.prices_error)
+		return ["alarm", "The prices file is broken, the built-in prices count: " + status.prices_error];
 	if (status.gates.length)
 		return ["alarm", (over.length ? `${say(over, "over its limit")}. ` : "") +
 			`In force: ${status.gates.slice(0, 2).map((row) => `${row.action} ${row.target}`).join(", ")}` +

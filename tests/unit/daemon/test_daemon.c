@@ -71,11 +71,6 @@ static void what_fails_at_the_start_is_the_exit_code(void **state)
 	assert_int_equal(daemon_start(&world.daemon), DAEMON_USAGE);
 	daemon_stop(&world.daemon);
 
-	configure("resolve: false\nprices: /no/such/prices.json\n");
-	world.daemon = (struct daemon){ .options = options };
-	assert_int_equal(daemon_start(&world.daemon), DAEMON_USAGE);
-	daemon_stop(&world.daemon);
-
 	configure("resolve: false\n");
 	world.daemon = (struct daemon){ .options = options };
 	world.daemon.options.state = "/proc/no";
@@ -98,6 +93,26 @@ static void what_fails_at_the_start_is_the_exit_code(void **state)
 	world.daemon.options.record = "/no/such/directory/events";
 	assert_int_equal(daemon_start(&world.daemon), DAEMON_FAILED);
 	assert_int_equal(world.n_drops, 0);
+}
+
+/* Metering goes on with the built-in prices, and whoever asks is told. */
+static void a_broken_prices_file_ends_nothing(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	json_t *fact;
+
+	configure("resolve: false\nprices: /no/such/prices.json\n");
+	starts();
+	assert_true(prices_count(world.daemon.prices) > 1000);
+	text = ledger_get(world.daemon.ledger, "prices");
+	assert_non_null(text);
+	fact = json_loads(text, 0, NULL);
+	assert_non_null(strstr(json_string_value(json_object_get(fact, "error")),
+			       "aigress.yaml:2: prices: /no/such/prices.json"));
+	json_decref(fact);
+	calls();
+	passes(LEDGER_COMMIT_NS * 2);
+	assert_int_equal(calls_in_ledger(), 1);
 }
 
 static void unsafe_return_probes_are_replaced(void **state)
@@ -435,6 +450,7 @@ int main(void)
 		TEST(it_starts_and_gives_privileges_up),
 		TEST(its_summary_has_five_lines),
 		TEST(what_fails_at_the_start_is_the_exit_code),
+		TEST(a_broken_prices_file_ends_nothing),
 		TEST(unsafe_return_probes_are_replaced),
 		TEST(a_call_is_printed_and_committed),
 		TEST(quiet_prints_no_call),

@@ -140,6 +140,33 @@ static void months_are_those_of_the_zone(void **state)
 	zone_free(zone);
 }
 
+/* A day that begins at 18:30 UTC has what was spent from then on, to the quarter of an hour. */
+static void days_may_begin_within_an_hour(void **state)
+{
+	/* minutes after 18:00 UTC of the day before, in which 2, 4, 8 and 16 USD were spent */
+	static const int64_t minutes[] = { 10, 20, 40, 50 };
+	static const struct {
+		const char *zone;
+		int64_t usd;
+	} days[] = { { "Asia/Kolkata", 24 },   /* 18:30 */
+		     { "Asia/Kathmandu", 28 }, /* 18:15 */
+		     { "Asia/Dhaka", 30 } };   /* 18:00 */
+	int64_t begin = NOW - 18 * HOUR_US;
+
+	for (size_t i = 0; i < ARRAY_SIZE(minutes); i++)
+		history_add(&history, begin + minutes[i] * 60 * US_PER_S, (2LL << i) * USD, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(days); i++) {
+		struct zone *zone = NULL;
+		struct forecast forecast;
+
+		assert_int_equal(zone_load(&zone, days[i].zone), 0);
+		forecast_make(&history, zone, HISTORY_PRICED, NOW, &forecast);
+		about(forecast.day.spent, days[i].usd, days[i].zone);
+		about(forecast.month.spent, 30, days[i].zone);
+		zone_free(zone);
+	}
+}
+
 static void sums_beyond_all_bounds_do_no_harm(void **state)
 {
 	struct forecast forecast;
@@ -154,6 +181,8 @@ static void sums_beyond_all_bounds_do_no_harm(void **state)
 
 static void the_ledger_gives_the_same_history(void **state)
 {
+	static const char *const zones[] = { "UTC", "Asia/Kolkata", "Asia/Kathmandu",
+					     "Australia/Adelaide", "Asia/Tokyo" };
 	char dir[UNIT_FOLDER_LEN];
 	struct who_group group = { .path = "/a" };
 	struct who_process process = { .comm = "sh" };
@@ -172,8 +201,20 @@ static void the_ledger_gives_the_same_history(void **state)
 		assert_int_equal(ledger_add(ledger, &call, NULL), 0);
 		history_add(&history, call.start_us, charge.cost_nanos, charge.budget_nanos);
 	}
-	assert_int_equal(history_load(&loaded, ledger, NOW - 1), 0);
-	assert_memory_equal(&loaded, &history, sizeof(history));
+	/* The ledger has hours, the calls their own minutes: what follows is the same, in zones of half and quarter hours. */
+	for (size_t i = 0; i < ARRAY_SIZE(zones); i++) {
+		struct zone *zone = NULL;
+		struct forecast a, b;
+
+		assert_int_equal(zone_load(&zone, zones[i]), 0);
+		assert_int_equal(history_load(&loaded, ledger, zone, NOW - 1), 0);
+		for (enum history_sum sum = 0; sum < HISTORY_SUMS; sum++) {
+			forecast_make(&loaded, zone, sum, NOW - 1, &a);
+			forecast_make(&history, zone, sum, NOW - 1, &b);
+			assert_memory_equal(&a, &b, sizeof(a));
+		}
+		zone_free(zone);
+	}
 	ledger_free(ledger);
 	unit_remove(dir);
 }
@@ -188,6 +229,7 @@ int main(void)
 		HELD(a_runaway_moves_the_upper_end_at_once),
 		HELD(the_interval_holds_four_of_five),
 		HELD(months_are_those_of_the_zone),
+		HELD(days_may_begin_within_an_hour),
 		HELD(sums_beyond_all_bounds_do_no_harm),
 		HELD(the_ledger_gives_the_same_history),
 	};
