@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -19,6 +20,9 @@ static void look(void *arg, const struct ledger_call *call)
 	if (group->pod[0])
 		snprintf(calls->who, sizeof(calls->who), "%s/%s%s%s", group->namespace, group->pod,
 			 group->container_name[0] ? " " : "", group->container_name);
+	else if (group->container_name[0] && strcmp(group->container_name, group->container))
+		snprintf(calls->who, sizeof(calls->who), "%s%s%s", group->namespace,
+			 group->namespace[0] ? "/" : "", group->container_name);
 	else
 		snprintf(calls->who, sizeof(calls->who), "%s of %s",
 			 group->unit[0] ? group->unit : group->path, call->process->user);

@@ -158,6 +158,10 @@ static void copy_names(struct names *names, const struct names_fields *to, enum 
 	if (container && !*to->pod_uid[0])
 		memcpy(*to->pod_uid, container->pod_uid, sizeof(*to->pod_uid));
 	*rank = PODS_OBJECT;
+	if (!*to->pod_uid[0] && container && container->workload[0]) {
+		memcpy(*to->namespace, container->namespace, sizeof(*to->namespace));
+		memcpy(*to->workload, container->workload, sizeof(*to->workload));
+	}
 	if (!*to->pod_uid[0])
 		return;
 	pod = pods_find(names->pods, *to->pod_uid, rank);

@@ -212,7 +212,9 @@ void pods_learn_container(struct pods *pods, const struct who_container *from, e
 			return;
 		}
 	}
-	changed = strcmp(container->is.name, from->name) != 0;
+	changed = strcmp(container->is.name, from->name) != 0 ||
+		  strcmp(container->is.namespace, from->namespace) != 0 ||
+		  strcmp(container->is.workload, from->workload) != 0;
 	container->rank = rank;
 	container->is = *from;
 	if (changed && pods->changed)

@@ -174,11 +174,35 @@ static void read_part(struct part before, struct part part, struct who_group *gr
 	copy(group->unit, sizeof(group->unit), part);
 }
 
+/*
+ * Slurm's jobs: slurmstepd has a scope of its own, or one a node name, below which each job has a cgroup
+ * (slurm.schedmd.com/cgroup_v2.html, "Slurm cgroup hierarchy"). Only in root's own slice: deeper down anybody could
+ * make cgroups of these names.
+ */
+static void read_job(const char *path, struct who_group *group)
+{
+	static const char slice[] = "/system.slice/", scope[] = "slurmstepd.scope";
+	struct part unit, job;
+
+	if (strncmp(path, slice, strlen(slice)))
+		return;
+	unit.at = path + strlen(slice);
+	unit.len = strcspn(unit.at, "/");
+	job.at = unit.at + unit.len + (unit.at[unit.len] == '/');
+	job.len = strcspn(job.at, "/");
+	if (!part_starts(job, "job_") || job.len == strlen("job_"))
+		return;
+	if (!part_is(unit, scope) && !(part_cut_end(&unit, scope) && unit.at[unit.len - 1] == '_'))
+		return;
+	snprintf(group->workload, sizeof(group->workload), "Slurm/%.*s", (int)job.len, job.at);
+}
+
 void who_parse_path(const char *path, struct who_group *group)
 {
 	struct part before = { "", 0 };
 
 	group->container[0] = group->unit[0] = group->pod_uid[0] = '\0';
+	read_job(path, group);
 	while (*path) {
 		struct part part = { path, strcspn(path, "/") };
 

@@ -84,7 +84,7 @@ void who_process_get(struct who *who, uint32_t tgid, const char *comm, uid_t uid
 /* It replaced its image: forget what was cached. One that ended is known until its pid is reused. */
 void who_forget(struct who *who, uint32_t tgid);
 
-/* Fills container, unit and pod_uid from a path: docs/facts/kernel.md, "Cgroup ids and paths". */
+/* Fills container, unit and pod_uid, and of a Slurm job the workload, from a path: docs/facts/kernel.md, "Cgroup ids and paths". */
 void who_parse_path(const char *path, struct who_group *group);
 /* How much of a path leads to the cgroup that holds the container; all of it if that is "". */
 size_t who_container_len(const char *path, const char *container);

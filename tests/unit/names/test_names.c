@@ -109,13 +109,25 @@ static const struct {
 	  "\"io.kubernetes.pod.name\":\"agents-0\",\"io.kubernetes.pod.namespace\":\"team-a\"}}",
 	  "main", "agents-0" },
 	{ "var/lib/docker/containers/" CID "/config.v2.json",
-	  "{\"Config\":{\"Labels\":{\"io.kubernetes.container.name\":\"main\",\"io.kubernetes.pod.name\":"
+	  "{\"Config\":{\"Labels\":{\"io.kubernetes.docker.type\":\"container\","
+	  "\"io.kubernetes.container.name\":\"main\",\"io.kubernetes.pod.name\":"
 	  "\"agents-0\",\"io.kubernetes.pod.namespace\":\"team-a\",\"io.kubernetes.pod.uid\":\"" UID
 	  "\"}},"
 	  "\"Name\":\"/k8s_main_agents-0\"}",
 	  "main", "agents-0" },
 	{ "var/lib/docker/containers/" CID "/config.v2.json",
 	  "{\"Config\":{\"Labels\":{}},\"Name\":\"/search-agent\"}", "search-agent", "" },
+	/* labels that Compose has not set, and labels of which nobody can say whose they are */
+	{ "var/lib/docker/containers/" CID "/config.v2.json",
+	  "{\"Config\":{\"Labels\":{\"com.docker.compose.project\":\"shop\","
+	  "\"com.docker.compose.service\":\"web\",\"com.docker.compose.container-number\":\"1\"}},"
+	  "\"Name\":\"/alone\",\"Image\":\"sha256:" CID "\",\"Driver\":\"overlay2\"}",
+	  "alone", "" },
+	{ "var/lib/containers/storage/overlay-containers/containers.json",
+	  "[{\"id\":\"" HASH "\",\"names\":[\"other\"],\"metadata\":\"{}\"},"
+	  "{\"id\":\"" CID "\",\"names\":[\"web\",\"alias\"],\"image\":\"x\"},"
+	  "{\"id\":\"" HASH "0\",\"names\":[\"last\"]}]",
+	  "web", "" },
 	{ "run/containerd/io.containerd.runtime.v2.task/default/" CID "/config.json",
 	  "{\"annotations\":{\"nerdctl/name\":\"hand-made\"}}", "hand-made", "" },
 };
@@ -134,6 +146,63 @@ static void runtime_state_names_containers_at_once(void **state)
 		assert_string_equal(group.container_name, runtimes[i].name);
 		assert_string_equal(group.pod, runtimes[i].pod);
 		assert_string_equal(group.namespace, runtimes[i].pod[0] ? "team-a" : "");
+		world->names = names_free(world->names);
+	}
+}
+
+#define IMAGE  "sha256:" CID
+#define LABELS "\"com.docker.compose.project\":\"shop\",\"com.docker.compose.service\":\"web\""
+#define NUMBER ",\"com.docker.compose.container-number\":\"1\""
+#define SWARM                                                                                     \
+	"\"com.docker.stack.namespace\":\"shop\",\"com.docker.swarm.service.name\":\"shop_web\"," \
+	"\"com.docker.swarm.task.id\":\"x1\""
+
+/* Labels of a container and of its image; what Docker's own container belongs to. */
+static const struct {
+	const char *labels, *image, *namespace, *workload;
+} dockers[] = {
+	{ LABELS NUMBER, "", "shop", "Compose/web" },
+	/* Compose labels the images that it builds, too */
+	{ LABELS NUMBER, LABELS, "shop", "Compose/web" },
+	{ SWARM, "", "shop", "Swarm/shop_web" },
+	{ SWARM "," LABELS NUMBER, "", "shop", "Swarm/shop_web" },
+	/* an image that claims to be of Compose: the same labels lie in it */
+	{ LABELS NUMBER, LABELS NUMBER, "", "" },
+	{ SWARM, SWARM, "", "" },
+	{ LABELS, LABELS, "", "" },
+	{ LABELS, "", "", "" },
+	{ "\"com.docker.compose.service\":\"a b\"" NUMBER, "", "", "" },
+	/* one that claims to be a pod of somebody else */
+	{ "\"io.kubernetes.docker.type\":\"container\",\"io.kubernetes.pod.name\":\"agents-0\","
+	  "\"io.kubernetes.pod.namespace\":\"team-a\",\"io.kubernetes.pod.uid\":\"" UID "\"",
+	  "\"io.kubernetes.docker.type\":\"container\"", "", "" },
+	{ "\"io.kubernetes.container.name\":\"main\",\"io.kubernetes.pod.name\":\"agents-0\","
+	  "\"io.kubernetes.pod.namespace\":\"team-a\",\"io.kubernetes.pod.uid\":\"" UID "\"",
+	  "", "", "" },
+};
+
+static void what_made_a_container_says_what_it_belongs_to(void **state)
+{
+	struct world *world = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(dockers); i++) {
+		struct who_group group;
+
+		shell(world,
+		      "rm -rf run var && mkdir -p var/lib/docker/containers/" CID
+		      " var/lib/docker/image/overlay2/imagedb/content/sha256 &&"
+		      " printf '%%s' '{\"Driver\":\"overlay2\",\"Image\":\"" IMAGE
+		      "\",\"Config\":{\"Labels\":{%s}},\"Name\":\"/shop-web-1\"}'"
+		      " > var/lib/docker/containers/" CID "/config.v2.json &&"
+		      " printf '%%s' '{\"config\":{\"Labels\":{%s}}}'"
+		      " > var/lib/docker/image/overlay2/imagedb/content/sha256/" CID,
+		      dockers[i].labels, dockers[i].image);
+		start(world);
+		group = ask(world, "", CID);
+		assert_string_equal(group.container_name, "shop-web-1");
+		assert_string_equal(group.namespace, dockers[i].namespace);
+		assert_string_equal(group.workload, dockers[i].workload);
+		assert_string_equal(group.pod, "");
 		world->names = names_free(world->names);
 	}
 }
@@ -162,6 +231,7 @@ int main(void)
 		TEST(folders_may_be_made_anew),
 		TEST(kubelet_may_start_after_the_daemon),
 		TEST(runtime_state_names_containers_at_once),
+		TEST(what_made_a_container_says_what_it_belongs_to),
 		TEST(hostile_ids_and_files_name_nothing),
 	};
 

@@ -105,6 +105,31 @@ static void path_names_container_pod_and_unit(void **state)
 	}
 }
 
+static void a_job_of_slurm_is_a_workload(void **state)
+{
+	static const char *const jobs[][2] = {
+		{ "/system.slice/slurmstepd.scope/job_17/step_0/user/task_0", "Slurm/job_17" },
+		{ "/system.slice/node1_slurmstepd.scope/job_17/step_batch", "Slurm/job_17" },
+		{ "/system.slice/slurmstepd.scope/job_17", "Slurm/job_17" },
+		{ "/system.slice/slurmstepd.scope/system", "" },
+		{ "/system.slice/slurmstepd.scope/job_/x", "" },
+		{ "/system.slice/slurmstepd.scope", "" },
+		{ "/system.slice/xslurmstepd.scope/job_17", "" },
+		{ "/system.slice/job_17", "" },
+		/* where a user may make cgroups */
+		{ "/user.slice/user-1000.slice/user@1000.service/system.slice/slurmstepd.scope/job_17",
+		  "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+		struct who_group group = { 0 };
+
+		who_parse_path(jobs[i][0], &group);
+		if (strcmp(group.workload, jobs[i][1]))
+			fail_msg("%s: \"%s\"", jobs[i][0], group.workload);
+	}
+}
+
 static int mount_in(const char *text, char *buf, size_t size)
 {
 	_cleanup_fclose_ FILE *file = fmemopen((void *)text, strlen(text), "r");
@@ -422,6 +447,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(path_names_container_pod_and_unit),
+		cmocka_unit_test(a_job_of_slurm_is_a_workload),
 		cmocka_unit_test(v2_mount_is_found),
 		cmocka_unit_test(walk_names_groups_and_names_outlive_them),
 		cmocka_unit_test(what_a_cgroup_is_a_part_of),
