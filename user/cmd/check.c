@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cmd/check_config.h"
+#include "cmd/check_files.h"
 #include "cmd/cmd.h"
 #include "cmd/coverage.h"
 #include "cmd/metering.h"
@@ -21,7 +22,6 @@
 #include "daemon/shortage.h"
 #include "find/find.h"
 #include "ledger/ledger.h"
-#include "meter/price.h"
 #include "tap/tap.h"
 #include "who/who.h"
 
@@ -371,65 +371,24 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 	return 0;
 }
 
-/* Which price files the daemon reads, and how old they are. */
-static void print_prices(struct ledger *ledger)
-{
-	json_t *prices = fact(ledger, "prices"), *file;
-	int64_t now_s = clock_wall_us() / US_PER_S, day_s;
-	const char *error = string(prices, "error");
-	char sentence[SHOW_TEXT_LEN(512)];
-	size_t i;
-
-	if (prices)
-		printf("\nPrices\n");
-	if (*error)
-		printf("  THE PRICES FILE IS BROKEN, the built-in prices count:\n  %s\n",
-		       show_text(error, sentence, sizeof(sentence)));
-	json_array_foreach(json_object_get(prices, "files"), i, file) {
-		const char *origin = json_string_value(file) ?: "";
-		char text[SHOW_TEXT_LEN(CHARGE_NAME_LEN)];
-
-		printf("  %s", show_text(origin, text, sizeof(text)));
-		if (prices_day(origin, &day_s))
-			printf(", %lld days old", (long long)((now_s - day_s) / 86400));
-		putchar('\n');
-	}
-	json_decref(prices);
-}
-
-/* Only of one that is broken. */
-static void print_config(struct ledger *ledger)
-{
-	json_t *config = fact(ledger, "config");
-	const char *error = string(config, "error");
-	char text[SHOW_TEXT_LEN(512)];
-
-	if (*error)
-		printf("THE CONFIGURATION IS BROKEN, an earlier one is in force%s:\n  %s\n\n",
-		       json_is_true(json_object_get(config, "restored")) ?
-			       ", and stop, freeze and kill are suspended" :
-			       "",
-		       show_text(error, text, sizeof(text)));
-	json_decref(config);
-}
-
 static void print_text(const struct feature features[FEATURES], struct scan *scan,
 		       struct ledger *ledger, const char *dir, const char *why,
 		       const struct metering *metering)
 {
 	json_t *coverage = fact(ledger, "coverage"), *estimates = fact(ledger, "estimates");
 	json_t *sources = fact(ledger, "names"), *annotations = fact(ledger, "annotations");
+	json_t *config = fact(ledger, "config"), *prices = fact(ledger, "prices");
 	int64_t now_us = clock_wall_us();
 
 	if (ledger)
 		metering_print(metering, stdout);
-	print_config(ledger);
+	check_files_config(config, stdout);
 	print_features(features);
 	print_ledger(ledger, dir, why, metering);
 	if (ledger)
 		(void)metering_print_gaps(ledger, metering, now_us - DAY_US, now_us, METERING_GAPS,
 					  stdout);
-	print_prices(ledger);
+	check_files_prices(prices, now_us, stdout);
 	print_processes(scan);
 	if (ledger)
 		coverage_print(coverage, estimates, name_library, scan);
@@ -437,6 +396,8 @@ static void print_text(const struct feature features[FEATURES], struct scan *sca
 	print_kube(sources, annotations);
 	json_decref(sources);
 	json_decref(annotations);
+	json_decref(config);
+	json_decref(prices);
 	json_decref(coverage);
 	json_decref(estimates);
 }

@@ -19,6 +19,7 @@
 #include "daemon/hooks.h"
 #include "daemon/observers.h"
 #include "daemon/overrides.h"
+#include "daemon/prices_start.h"
 #include "daemon/privileges.h"
 #include "daemon/reload.h"
 #include "daemon/remote_spend.h"
@@ -34,7 +35,6 @@
 #include "kube/kube.h"
 #include "ledger/gaps.h"
 #include "meter/api.h"
-#include "meter/price.h"
 #include "notify/stdout.h"
 #include "notify/webhook.h"
 #include "tap/pin.h"
@@ -63,43 +63,14 @@ static enum daemon_end start_watchdog(struct daemon *daemon)
 	return err ? DAEMON_FAILED : DAEMON_OK;
 }
 
-/* The built-in ones and over them the operator's file, if there is one. 0 or -errno. */
-static int load_prices(struct daemon *daemon, const char *file, char **ret_error)
-{
-	int err = prices_new(&daemon->prices);
-
-	if (!err)
-		err = prices_load_builtin(daemon->prices, ret_error);
-	if (!err && file)
-		err = prices_load(daemon->prices, file, "override", ret_error);
-	return err;
-}
-
-/* A broken file must not be the reason that nobody meters: the built-in prices count, and everybody is told. */
 static enum daemon_end start_prices(struct daemon *daemon)
 {
-	_cleanup_free_ char *sentence = NULL, *none = NULL;
-	const char *file = daemon->config.prices, *warning;
-	int err = load_prices(daemon, file, &sentence);
+	_cleanup_free_ char *sentence = NULL;
+	int err = prices_start(daemon, &sentence);
 
-	if (err && file) {
-		snprintf(daemon->prices_error, sizeof(daemon->prices_error),
-			 "%s:%u: prices: %s%s%s", daemon->options.config,
-			 daemon->config.prices_line, sentence ? sentence : file,
-			 sentence ? "" : ": ", sentence ? "" : strerror(-err));
-		log_error("%s; the built-in prices count until the file is right and aigress is "
-			  "restarted",
-			  daemon->prices_error);
-		daemon->prices = prices_free(daemon->prices);
-		err = load_prices(daemon, NULL, &none);
-	}
-	if (err) {
-		say("prices", err, none ? none : sentence);
-		return DAEMON_FAILED;
-	}
-	for (size_t i = 0; (warning = prices_warning(daemon->prices, i)); i++)
-		log_debug("prices: %s", warning);
-	return DAEMON_OK;
+	if (err)
+		say("prices", err, sentence);
+	return err ? DAEMON_FAILED : DAEMON_OK;
 }
 
 static enum daemon_end start_who(struct daemon *daemon)
