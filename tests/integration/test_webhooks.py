@@ -157,9 +157,10 @@ def test_people_are_told_and_told_again_when_it_ends(stage, new_daemon, receiver
     assert trigger["payload"]["class"] == "refuse" and trigger["payload"]["source"] == "lab-node"
     assert release in trigger["payload"]["custom_details"]["To release"]
     assert "claude" in trigger["payload"]["custom_details"]["Last calls"]
-    assert [(body["event_action"], body["dedup_key"]) for body in others] == [("resolve", trigger["dedup_key"])]
+    # A second row of the same refusal, when the calls in flight have come in, is the same alert.
+    assert others[-1]["event_action"] == "resolve" and {body["dedup_key"] for body in others} == {trigger["dedup_key"]}
 
-    (create, head), (close, _) = receivers["opsgenie"].heads
+    (create, head), *_, (close, _) = receivers["opsgenie"].heads
     alias = receivers["opsgenie"].requests[0][1]["alias"]
     assert create == "/hook" and head["Authorization"] == "GenieKey R0UT1NG"
     assert close == f"/hook/{alias}/close?identifierType=alias" and alias == trigger["dedup_key"]
