@@ -22,6 +22,7 @@ import argparse
 import gzip
 import json
 import os
+import random
 import socket
 import ssl
 import sys
@@ -33,6 +34,7 @@ import brotli
 import zstandard
 
 import bill
+import fake_grpc
 import fake_h2
 import fake_ws
 import shapes
@@ -65,7 +67,7 @@ class Request:
 
 
 def encoding_of(request, answer):
-    if answer.is_stream:
+    if answer.is_stream or answer.content_type == fake_grpc.CONTENT:
         return "identity"       # docs/facts/wire.md, "Content encoding of answers"
     offered = [e.split(";")[0].strip() for e in request.headers.get("accept-encoding", "").split(",")]
     return request.fake.get("encoding") or next((e for e in ENCODERS if e in offered), "identity")
@@ -77,8 +79,11 @@ class Exchange:
     def __init__(self, server, request, http):
         self.server, self.request, self.http = server, request, http
         self.id = server.bill.take_id()
-        self.answer = shapes.answer(self.id, request.method, request.host, request.path,
-                                    request.fake, request.json)
+        if request.headers.get("content-type") == fake_grpc.CONTENT:
+            self.answer = fake_grpc.answer(random.Random(self.id), request, request.path)
+        else:
+            self.answer = shapes.answer(self.id, request.method, request.host, request.path,
+                                        request.fake, request.json)
         if self.answer is None:     # a bystander: the same bytes, nothing sold
             self.is_sold = False
             known = request.host == "bystander.test"
@@ -121,7 +126,7 @@ class Exchange:
             tokens["reasoning"] = 0
         self.server.bill.add({
             "id": self.id, "run": self.request.run, "host": self.request.host,
-            "path": self.request.path, "model": self.answer.model, "status": self.answer.status,
+            "path": self.request.path, "model": self.answer.model, "status": self.answer.billed_status,
             "tokens": tokens, "stream": self.answer.is_stream, "aborted": aborted,
             "error": self.answer.is_error, "http": self.http, "peer": self.peer,
             "bytes": self.bytes})

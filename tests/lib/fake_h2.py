@@ -127,7 +127,9 @@ class Http2:
             if not stream.left:
                 stream.left = next(stream.pieces, None)
             if stream.left is None:
-                if stream.exchange.is_whole:
+                if stream.exchange.is_whole and stream.exchange.answer.trailers:
+                    self.h2.send_headers(number, stream.exchange.answer.trailers, end_stream=True)
+                elif stream.exchange.is_whole:
                     if not self.is_known(stream):
                         self.h2.end_stream(number)
                 else:

@@ -21,6 +21,8 @@ class Answer:
         self.content_type, self.headers = content_type, list(headers)
         self.is_stream = content_type == "text/event-stream"
         self.is_error = False   # an error event stands in the stream
+        self.trailers = []      # of gRPC
+        self.billed_status = status
 
 
 def text_of(rng, n_bytes):

@@ -23,7 +23,8 @@ AIGRESS = os.environ.get("AIGRESS", os.path.join(ROOT, "build", "aigress"))
 PYTHON = "/usr/bin/python3"
 BPFTOOL = shutil.which("bpftool") or "/usr/sbin/bpftool"
 
-HOSTS = ["api.anthropic.com", "api.openai.com", "bystander.test", "generativelanguage.googleapis.com"]
+HOSTS = ["api.anthropic.com", "api.openai.com", "bystander.test", "generativelanguage.googleapis.com",
+         "aiplatform.googleapis.com"]
 SERVER, SERVER_ADDRESS = "server.test", "10.98.0.1"     # no AI host; other Spaces reach it, too
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000

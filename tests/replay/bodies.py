@@ -11,6 +11,10 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
+import h2.config
+import h2.connection
+import h2.events
+
 EV_DATA, EV_OPEN, EV_CLOSE = 1, 2, 3
 EV_OUT, EV_IN = 0, 1
 PIECE_MAX = 16384
@@ -30,6 +34,7 @@ class Answer:
     chunked: bool = False
     length: bool = True         # False: its end is the connection's
     raw: bool = False           # the body is the whole message, head and all
+    trailers: tuple = ()        # of HTTP/2
 
 
 @dataclass
@@ -50,6 +55,7 @@ class Case:
     source: str = "usage"
     priced: bool = True
     cut: bool = False           # the connection ends inside the answer
+    http2: bool = False
     steps: tuple = (PIECE_MAX, 7)
     tokens: dict = field(default_factory=dict)
 
@@ -137,6 +143,51 @@ def answer_bytes(answer):
     return head.encode() + b"\r\n" + answer.body
 
 
+def http2_bytes(exchanges, cut):
+    """(direction, bytes) of a connection on which one exchange follows the other, as python3-h2 writes them."""
+    config = h2.config.H2Configuration
+    client = h2.connection.H2Connection(config(client_side=True, header_encoding="utf-8"))
+    server = h2.connection.H2Connection(config(client_side=False, header_encoding="utf-8"))
+    out = []
+
+    def take(end, data):
+        for event in end.receive_data(data):
+            if isinstance(event, h2.events.DataReceived):
+                end.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+
+    def settle():
+        while True:
+            asked, answered = client.data_to_send(), server.data_to_send()
+            if not asked and not answered:
+                return
+            out.extend(part for part in ((EV_OUT, asked), (EV_IN, answered)) if part[1])
+            take(server, asked)
+            take(client, answered)
+
+    def write(end, number, data, end_stream):
+        for at in range(0, len(data), end.max_outbound_frame_size):
+            piece = data[at:at + end.max_outbound_frame_size]
+            end.send_data(number, piece, end_stream=end_stream and at + len(piece) == len(data))
+            settle()
+    client.initiate_connection()
+    server.initiate_connection()
+    settle()
+    for i, exchange in enumerate(exchanges):
+        number, answer = 2 * i + 1, exchange.answer
+        client.send_headers(number, [(":method", exchange.method), (":scheme", "https"), (":path", exchange.path),
+                                     (":authority", exchange.host), *exchange.headers])
+        write(client, number, exchange.request, True)
+        ends = not answer.body and not answer.trailers
+        server.send_headers(number, [(":status", str(answer.status)), ("content-type", answer.content), *answer.headers],
+                            end_stream=ends)
+        if answer.body:
+            write(server, number, answer.body, not answer.trailers and not cut)
+        if answer.trailers and not cut:
+            server.send_headers(number, answer.trailers, end_stream=True)
+        settle()
+    return out
+
+
 class Recording:
     """An event file (user/tap/record.h, include/event.h), one connection a case."""
 
@@ -161,7 +212,10 @@ class Recording:
 
         self.event(EV_OPEN, pid, struct.pack("=QIB3x16s256s", 0x1000, 0, 1, b"python3",
                                              case.exchanges[0].host.split(":")[0].lower().encode()))
-        for i, exchange in enumerate(case.exchanges):
+        if case.http2:
+            for direction, data in http2_bytes(case.exchanges, case.cut):
+                send(direction, data)
+        for i, exchange in enumerate([] if case.http2 else case.exchanges):
             send(EV_OUT, request_bytes(exchange))
             data = answer_bytes(exchange.answer)
             if case.cut and i == len(case.exchanges) - 1 and exchange.answer.chunked:

@@ -6,12 +6,14 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
 import bodies
 
 HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "lib"))
 AIGRESS = os.environ.get("AIGRESS", str(HERE.parent.parent / "build" / "aigress"))
 CASES = [case for file in sorted(HERE.glob("cases_*.py"))
          for case in importlib.import_module(file.stem).CASES]

@@ -32,6 +32,8 @@ enum head_field head_field(const char *name, size_t len)
 		{ "x-goog-user-project", HEAD_PROJECT },
 		{ "user-agent", HEAD_CLIENT },
 		{ "x-amzn-bedrock-service-tier", HEAD_TIER },
+		{ "grpc-encoding", HEAD_GRPC_ENCODING },
+		{ "grpc-status", HEAD_GRPC_STATUS },
 		{ "upgrade", HEAD_UPGRADE },
 		{ ":protocol", HEAD_UPGRADE },
 		{ "sec-websocket-extensions", HEAD_WEBSOCKET_EXTENSIONS },
@@ -124,6 +126,8 @@ static enum http_content content_of(const char *value, size_t len)
 	if (is(value, len, "application/x-ndjson") || is(value, len, "application/ndjson") ||
 	    is(value, len, "application/jsonl"))
 		return HTTP_CONTENT_NDJSON;
+	if (is(value, len, "application/grpc") || is(value, len, "application/grpc+proto"))
+		return HTTP_CONTENT_GRPC;
 	if (is(value, len, "application/json") || is(value, len, "text/json") ||
 	    ends(value, len, "+json"))
 		return HTTP_CONTENT_JSON;
@@ -251,6 +255,8 @@ static void set_tokens(struct http_head *head, enum http_tokens which, const cha
 
 void head_set(struct http_head *head, enum head_field field, const char *value, size_t len)
 {
+	uint32_t n;
+
 	while (len && (*value == ' ' || *value == '\t')) {
 		value++;
 		len--;
@@ -299,6 +305,14 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 		break;
 	case HEAD_TIER:
 		copy(head->tier, sizeof(head->tier), value, len);
+		break;
+	case HEAD_GRPC_ENCODING:
+		head->grpc_encoding = encoding_of(value, len);
+		break;
+	case HEAD_GRPC_STATUS:
+		/* Codes go to 16; what is beyond is UNKNOWN, 2. */
+		if (read_number(value, len, &n))
+			head->grpc_status = (uint8_t)((n > 16 ? 2 : n) + 1);
 		break;
 	case HEAD_UPGRADE:
 		set_upgrade(head, value, len);

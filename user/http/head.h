@@ -23,6 +23,8 @@ enum head_field {
 	HEAD_PROJECT,
 	HEAD_CLIENT,
 	HEAD_TIER,
+	HEAD_GRPC_ENCODING,
+	HEAD_GRPC_STATUS,
 	HEAD_UPGRADE, /* Upgrade and :protocol */
 	HEAD_WEBSOCKET_EXTENSIONS,
 	HEAD_TOKENS, /* + enum http_tokens */

@@ -28,6 +28,7 @@ enum http_content {
 	HTTP_CONTENT_SSE,         /* text/event-stream */
 	HTTP_CONTENT_EVENTSTREAM, /* application/vnd.amazon.eventstream */
 	HTTP_CONTENT_MULTIPART,   /* multipart/form-data */
+	HTTP_CONTENT_GRPC,        /* application/grpc, of protobuf */
 	HTTP_CONTENT_MESSAGES, /* those of a WebSocket: its pieces tell where each begins and ends */
 	HTTP_CONTENT_OTHER,
 };
@@ -76,9 +77,11 @@ struct http_head {
 	bool is_cache_hit; /* the gateway's own cache answered, as its header field says (head.c) */
 	/* Whose bill it is: openai-organization and -project, anthropic-organization-id, x-goog-user-project */
 	char organisation[HTTP_ACCOUNT_LEN], project[HTTP_ACCOUNT_LEN];
-	char client[HTTP_CLIENT_LEN]; /* of User-Agent what user_agent_product() gives */
-	char tier[HTTP_TIER_LEN];     /* x-amzn-bedrock-service-tier */
-	uint8_t has_tokens;           /* a bit for each that was there and is a number */
+	char client[HTTP_CLIENT_LEN];     /* of User-Agent what user_agent_product() gives */
+	char tier[HTTP_TIER_LEN];         /* x-amzn-bedrock-service-tier */
+	enum http_encoding grpc_encoding; /* of messages that say that they are compressed */
+	uint8_t grpc_status; /* grpc-status of an answer or its trailers, and 1; 0: it was not there */
+	uint8_t has_tokens; /* a bit for each that was there and is a number */
 	uint32_t tokens[HTTP_TOKENS];
 };
 
@@ -103,7 +106,8 @@ struct http_piece {
 	size_t len;
 	uint64_t lost_bytes; /* body bytes missing before these (not captured, or not decodable) */
 	uint64_t wire_bytes; /* HTTP_END: body bytes of the message as sent, encoded, lost ones included */
-	bool is_whole; /* HTTP_END: the message ended by its own framing */
+	bool is_whole;       /* HTTP_END: the message ended by its own framing */
+	uint8_t grpc_status; /* HTTP_END: as in the head, of the trailers */
 	bool is_first,
 		is_last; /* HTTP_BODY of HTTP_CONTENT_MESSAGES: of one message, the first and last piece */
 };

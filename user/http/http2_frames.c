@@ -47,6 +47,8 @@ static void answer_begin(struct http2 *http2, struct direction *direction)
 		return;
 	if (message->state == MESSAGE_NONE)
 		stream_open(&http2->streams, stream, &direction->block.head);
+	/* Of the head, where the answer is one of gRPC without a message, or of the trailers. */
+	message->grpc_status = direction->block.head.grpc_status;
 	if (direction->block.ends_stream)
 		stream_end(&http2->streams, stream, HTTP_RESPONSE, true);
 }

@@ -6,6 +6,7 @@ void message_open(struct message *message, enum http_encoding encoding)
 	message->state = MESSAGE_OPEN;
 	message->has_head = true;
 	message->is_holed = false;
+	message->grpc_status = 0;
 	body_begin(&message->body, encoding);
 }
 
@@ -42,6 +43,7 @@ bool message_give(struct message *message, const struct http_head *head, struct 
 	ret->type = HTTP_END;
 	ret->wire_bytes = message->body.wire_bytes;
 	ret->is_whole = message->is_whole;
+	ret->grpc_status = message->grpc_status;
 	body_end(&message->body);
 	return true;
 }

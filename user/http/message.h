@@ -13,6 +13,7 @@ struct message {
 	struct body body;
 	enum message_state state;
 	uint32_t length; /* of the body, where its head says it beside the framing; 0: it does not */
+	uint8_t grpc_status;    /* as in struct http_piece */
 	bool has_head, has_end; /* to be given */
 	bool is_whole;
 	bool is_holed; /* bytes may have been lost unseen: it will not end as whole */

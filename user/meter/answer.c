@@ -34,6 +34,16 @@ void answer_init(struct answer *answer, enum dialect dialect, enum http_content 
 void answer_done(struct answer *answer)
 {
 	sse_done(&answer->sse);
+	answer->grpc = grpc_reader_free(answer->grpc);
+}
+
+void answer_use_grpc(struct answer *answer, enum http_encoding encoding,
+		     const struct protobuf_node *wanted, bool is_stream)
+{
+	answer->form = is_stream ? ANSWER_SSE : ANSWER_JSON;
+	answer->grpc = grpc_reader_new(encoding, wanted, &answer->sink, answer_grpc_message);
+	if (!wanted || !answer->grpc)
+		answer->form = ANSWER_UNREADABLE;
 }
 
 /* No usable content type: the first byte that is not a space decides. */
@@ -146,12 +156,15 @@ void answer_end(struct answer *answer, bool is_whole)
 {
 	struct sse_event event;
 
+	if (answer->grpc && !grpc_reader_end(answer->grpc))
+		answer->is_stopped = true;
 	if (answer->form == ANSWER_SSE) {
 		if (sse_end(&answer->sse, &event))
 			answer_event(answer, &event);
 		answer_end_document(answer);
 		/* Gemini's counts are cumulative, without a terminator: the end makes them final. */
-		answer->is_final |= is_whole && answer->dialect == DIALECT_GEMINI;
+		answer->is_final |= is_whole && !answer->is_stopped &&
+				    answer->dialect == DIALECT_GEMINI;
 		return;
 	}
 	if (answer->is_lines)

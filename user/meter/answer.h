@@ -13,6 +13,7 @@
 #include "http/sse.h"
 #include "meter/charge.h"
 #include "meter/estimate.h"
+#include "meter/grpc_reader.h"
 #include "meter/text_meter.h"
 #include "meter/usage_slots.h"
 
@@ -73,6 +74,7 @@ struct answer {
 	struct json_sink sink;
 	struct sse sse;
 	struct eventstream eventstream;
+	struct grpc_reader *grpc; /* of a gRPC answer, else NULL */
 	uint64_t events;
 	bool is_started;
 	bool is_stopped;              /* the scan met what is no JSON */
@@ -104,6 +106,12 @@ void answer_init(struct answer *answer, enum dialect dialect, enum http_content 
 		 bool expects_usage);
 void answer_done(struct answer *answer);
 void answer_feed(struct answer *answer, const uint8_t *bytes, size_t len);
+/*
+ * The answer is gRPC's, of messages of which `wanted` is read (NULL: nothing is): it is fed to answer->grpc. is_stream: it
+ * may have any number of them.
+ */
+void answer_use_grpc(struct answer *answer, enum http_encoding encoding,
+		     const struct protobuf_node *wanted, bool is_stream);
 /* A piece of a message, of HTTP_CONTENT_MESSAGES, which is an event. */
 void answer_feed_message(struct answer *answer, const struct http_piece *piece);
 /* All usage read so far, including the current document. */

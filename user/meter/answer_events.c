@@ -301,6 +301,29 @@ static void take_long(struct answer *answer, const struct sse_event *event)
 		answer->is_final |= told && answer->dialect != DIALECT_GEMINI;
 }
 
+void answer_grpc_message(void *arg, enum grpc_edge edge)
+{
+	struct answer *answer = arg;
+
+	switch (edge) {
+	case GRPC_MESSAGE_BEGINS:
+		answer->events++;
+		answer->before = answer->text;
+		answer_begin_parse(answer, true);
+		break;
+	case GRPC_MESSAGE_ENDS:
+		(void)answer_end_parse(answer);
+		answer->has_content = true;
+		answer->content_events += answer->text.count.bytes != answer->before.count.bytes;
+		break;
+	case GRPC_MESSAGE_FAILS:
+		/* Numbers of half a message may be anything. */
+		answer->has_gap = answer->is_stopped = true;
+		answer_drop_document(answer);
+		break;
+	}
+}
+
 void answer_event(struct answer *answer, const struct sse_event *event)
 {
 	struct sse_event given = *event;

@@ -13,6 +13,8 @@
 void answer_event(struct answer *answer, const struct sse_event *event);
 /* Takes a piece of a message of Bedrock's event streams. */
 void answer_message(struct answer *answer, const struct eventstream_piece *piece);
+/* The begin or end of a message of a gRPC answer; arg: the answer. */
+void answer_grpc_message(void *arg, enum grpc_edge edge);
 /* A document begins; counts_text: its strings are the model's words. */
 void answer_begin_parse(struct answer *answer, bool counts_text);
 /* Ends a document. True if it contained a count of output, or what is billed instead of one. */

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/decimal.h"
+#include "http/grpc.h"
 #include "http/head.h"
 #include "meter/redact.h"
 
@@ -119,6 +120,9 @@ static void take_request(void *arg, int id, enum json_kind kind, const char *key
 	case REQUEST_CUSTOM_ID:
 		call->batch_requests++;
 		break;
+	case REQUEST_UNREAD:
+		call->request_is_cut = true;
+		break;
 	default:
 		take_media(call, id, kind, text);
 	}
@@ -129,7 +133,7 @@ static void take_text(void *arg, enum json_text what, const uint8_t *bytes, size
 	struct call *call = arg;
 
 	/* What is to be spoken is billed by its characters: "input", "text" at others. */
-	if (what == JSON_TEXT_BEGIN)
+	if (what == JSON_TEXT_BEGIN && !call->grpc)
 		call->counts_spoken = call->scan.depth == 1 && (!strcmp(call->scan.key, "input") ||
 								!strcmp(call->scan.key, "text"));
 	if (what == JSON_TEXT_SPAN && call->counts_spoken)
@@ -180,6 +184,33 @@ static void take_path_project(struct call *call, const char *path)
 		head_set_word(call->project, sizeof(call->project), at + 10, len);
 }
 
+/* A message of a gRPC request, whose model is "models/M", or Vertex's path to it. */
+static void take_message(void *arg, enum grpc_edge edge)
+{
+	struct call *call = arg;
+	char path[CHARGE_MODEL_LEN + 1];
+	const char *slash;
+
+	if (edge == GRPC_MESSAGE_FAILS)
+		call->request_is_cut = true;
+	if (edge == GRPC_MESSAGE_BEGINS)
+		return;
+	snprintf(path, sizeof(path), "/%s", call->model);
+	take_path_project(call, path);
+	slash = strrchr(call->model, '/');
+	if (slash)
+		memmove(call->model, slash + 1, strlen(slash + 1) + 1);
+}
+
+static void use_grpc(struct call *call, enum http_encoding encoding)
+{
+	const struct protobuf_node *wanted = request_protobuf(call->endpoint->protobuf);
+
+	call->wants_stream = call->endpoint->is_stream;
+	call->grpc = grpc_reader_new(encoding, wanted, &call->sink, take_message);
+	call->request_is_cut = !wanted || !call->grpc;
+}
+
 struct call *call_new(const struct http_head *request, const char *host, uint64_t time_ns)
 {
 	const struct api_provider *provider;
@@ -223,6 +254,8 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 		.arg = call,
 	};
 	json_init(&call->scan, request_keys(), &call->sink);
+	if (request->content == HTTP_CONTENT_GRPC)
+		use_grpc(call, request->grpc_encoding);
 	answer_init(&call->answer, endpoint->dialect, HTTP_CONTENT_NONE, false);
 	return call;
 }
@@ -243,6 +276,7 @@ struct call *call_free(struct call *call)
 	if (!call)
 		return NULL;
 	answer_done(&call->answer);
+	grpc_reader_free(call->grpc);
 	free(call);
 	return NULL;
 }
@@ -286,6 +320,9 @@ static void take_head(struct call *call, const struct http_head *head)
 	take_account(call, head);
 	answer_init(&call->answer, call->endpoint->dialect, head->content, expects_usage(call));
 	call->answer.is_lines = call->endpoint->job == JOB_RESULTS;
+	if (head->content == HTTP_CONTENT_GRPC)
+		answer_use_grpc(&call->answer, head->grpc_encoding,
+				usage_protobuf(call->endpoint->protobuf), call->endpoint->is_stream);
 	snprintf(call->answer.tier, sizeof(call->answer.tier), "%s", head->tier);
 	take_tokens(call, head);
 	/*
@@ -303,6 +340,8 @@ static void feed_request(struct call *call, const struct http_piece *piece)
 {
 	if (piece->type == HTTP_END) {
 		end_picture(call);
+		if (call->grpc && !grpc_reader_end(call->grpc))
+			call->request_is_cut = true;
 		call->request_ended = true;
 		call->request_is_whole = piece->is_whole;
 		call->request_bytes = piece->wire_bytes;
@@ -313,11 +352,26 @@ static void feed_request(struct call *call, const struct http_piece *piece)
 	call->request_bytes += piece->len + piece->lost_bytes;
 	if (piece->lost_bytes)
 		call->request_is_cut = true;
-	if (call->is_form)
+	if (call->grpc)
+		grpc_reader_feed(call->grpc, piece);
+	else if (call->is_form)
 		form_feed(&call->form, piece->bytes, piece->len, take_field, call);
 	else if (!call->request_is_cut && piece->len &&
 		 json_feed(&call->scan, piece->bytes, piece->len) == JSON_BAD)
 		call->request_is_cut = true;
+}
+
+/*
+ * gRPC has its errors in trailers, below an HTTP status of 200. One that comes before any content is an error status, as
+ * the same method's answer over plain HTTP would have it; one that comes later is an error of a stream.
+ */
+static void take_grpc_status(struct call *call, unsigned status)
+{
+	if (!status)
+		return;
+	call->answer.has_error = true;
+	if (!call->answer.content_events)
+		call->status = grpc_http_status(status);
 }
 
 static void feed_answer(struct call *call, const struct http_piece *piece, uint64_t time_ns)
@@ -331,7 +385,9 @@ static void feed_answer(struct call *call, const struct http_piece *piece, uint6
 		call->answer_plain_bytes += piece->len;
 		if (piece->lost_bytes)
 			answer_gap(&call->answer);
-		if (call->answer.is_messages && piece->len)
+		if (call->answer.grpc)
+			grpc_reader_feed(call->answer.grpc, piece);
+		else if (call->answer.is_messages && piece->len)
 			answer_feed_message(&call->answer, piece);
 		else if (piece->len)
 			answer_feed(&call->answer, piece->bytes, piece->len);
@@ -342,6 +398,8 @@ static void feed_answer(struct call *call, const struct http_piece *piece, uint6
 		call->answer_ended = true;
 		call->answer_is_whole = piece->is_whole;
 		call->answer_bytes = piece->wire_bytes;
+		if (call->answer.grpc && piece->grpc_status)
+			take_grpc_status(call, piece->grpc_status - 1u);
 		answer_end(&call->answer, piece->is_whole);
 		break;
 	}

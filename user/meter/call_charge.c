@@ -353,7 +353,8 @@ void call_teach(const struct call *call, struct calibration *calibration)
 	struct usage usage;
 	uint64_t input;
 
-	if (!call->request_is_whole || !call->answer.is_final || call->is_turn ||
+	/* Sizes of protobuf are not those of JSON. */
+	if (!call->request_is_whole || !call->answer.is_final || call->is_turn || call->grpc ||
 	    !usage_slots_usage_settle(&call->answer.slots, call_dialect(call), &usage))
 		return;
 	input = usage.input + usage.cache_read + usage.cache_write_5m + usage.cache_write_1h +

@@ -7,6 +7,7 @@
 #include "meter/answer.h"
 #include "meter/call.h"
 #include "meter/form.h"
+#include "meter/grpc_reader.h"
 #include "meter/picture.h"
 #include "meter/provider.h"
 
@@ -26,6 +27,7 @@ struct call {
 	struct text_meter text;
 	struct form form; /* instead of scan: a multipart request */
 	bool is_form;
+	struct grpc_reader *grpc; /* instead of scan: of a gRPC request; else NULL */
 	uint64_t messages;
 	uint64_t characters;               /* of what is to be spoken */
 	bool counts_spoken;                /* the string in progress is that */

@@ -130,7 +130,7 @@ struct sizes call_sizes(const struct call *call)
 							 0 :
 							 call->answer_bytes + call->unread_bytes };
 
-	if (answer->form == ANSWER_JSON || answer->form == ANSWER_SSE)
+	if (!answer->grpc && (answer->form == ANSWER_JSON || answer->form == ANSWER_SSE))
 		sizes.form = answer->form;
 	else if (call->unread_bytes && call->wants_stream)
 		sizes.form = ANSWER_SSE;

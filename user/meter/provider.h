@@ -25,6 +25,17 @@ enum job {
 	JOB_RESULTS, /* lines of JSON, an answer each */
 };
 
+/* The messages of a gRPC method: usage_protobuf.c. */
+enum protobuf_messages {
+	PROTOBUF_NONE,
+	PROTOBUF_GEMINI, /* google.ai.generativelanguage */
+	PROTOBUF_GEMINI_EMBED,
+	PROTOBUF_GEMINI_EMBED_MANY,
+	PROTOBUF_VERTEX, /* google.cloud.aiplatform */
+	PROTOBUF_VERTEX_EMBED,
+	PROTOBUF_VERTEX_PREDICT,
+};
+
 enum unit { UNIT_NONE, UNIT_SESSION, UNIT_FILE_SEARCH };
 
 /* What a Realtime session's own model heard is billed beside its turns; this is behind the path of such a call. */
@@ -46,10 +57,12 @@ struct endpoint {
 	const char *tail;
 	const char *operation; /* gen_ai.operation.name; NULL: free, no call */
 	enum dialect dialect;
-	const char *tier;          /* price tier that the path implies, or NULL */
-	enum job job;              /* not JOB_NONE: of GET; else of POST */
-	enum session_kind session; /* not SESSION_NONE: of a WebSocket instead */
-	const char *model;         /* where the path names the only one, or NULL */
+	const char *tier;                /* price tier that the path implies, or NULL */
+	enum job job;                    /* not JOB_NONE: of GET; else of POST */
+	enum session_kind session;       /* not SESSION_NONE: of a WebSocket instead */
+	enum protobuf_messages protobuf; /* where it is a method of gRPC */
+	bool is_stream;                  /* of gRPC: it answers with any number of messages */
+	const char *model;               /* where the path names the only one, or NULL */
 	enum unit unit; /* what a call that succeeds is one of, and nothing else is billed */
 };
 

@@ -7,6 +7,7 @@
 #define METER_USAGE_SLOTS_H
 
 #include "base/json.h"
+#include "base/protobuf.h"
 #include "meter/provider.h"
 #include "meter/usage.h"
 
@@ -123,7 +124,12 @@ enum request_id {
 	REQUEST_DETAIL,    /* of an image */
 	REQUEST_PART,      /* of a message: a picture or something else */
 	REQUEST_CUSTOM_ID, /* one request of a batch */
+	REQUEST_UNREAD,    /* what is no text, and of which no estimate knows the tokens */
 };
+
+/* The same of gRPC's messages; NULL: nothing is wanted of them. */
+const struct protobuf_node *usage_protobuf(enum protobuf_messages which);
+const struct protobuf_node *request_protobuf(enum protobuf_messages which);
 
 /* A number as written goes to a slot. */
 void usage_slots_usage_set(struct usage_slots_usage *slots, enum slot slot, const char *text);
