@@ -30,9 +30,9 @@ def daemon(stage, tmp_path_factory):
     started.must_still_agree()
 
 
-def binary(name, path):
+def binary(name, path, mode=os.X_OK):
     file = os.path.join(CLIENTS, name, "package", path)
-    if not os.access(file, os.X_OK):
+    if not os.access(file, mode):
         pytest.skip(f"{name} is not in {CLIENTS} (scripts/clients)")
     return file
 
@@ -41,7 +41,9 @@ class Coverage:
     """What was measured in this run; `make check-clients` has it written to docs/COVERAGE.md."""
 
     STACKS = {"bun": "BoringSSL in the program", "claude": "BoringSSL in the program (Bun)",
-              "opencode": "BoringSSL in the program (Bun)", "deno": "AWS-LC under rustls",
+              "opencode": "BoringSSL in the program (Bun)", "kilo": "BoringSSL in the program (Bun)",
+              "cline": "BoringSSL in the program (Bun)", "gemini": "OpenSSL 3 (Node)",
+              "qwen": "OpenSSL 3 (Node)", "cn": "OpenSSL 3 (Node)", "deno": "AWS-LC under rustls",
               "codex": "AWS-LC under rustls; OpenSSL 3 in the program", "go": "Go's crypto/tls",
               "wget": "GnuTLS", "curl": "GnuTLS"}
 
@@ -57,7 +59,7 @@ class Coverage:
         def line(client, cells):
             kind = client.split("-")[0].split()[0].lower()
             return f"| {client.replace('-', ' ', 1)} | {self.STACKS[kind]} | {cells} |\n"
-        expected = [*BUN, *DENO, *CLAUDE, *CODEX, "opencode-1.18.34"]
+        expected = [*BUN, *DENO, *CLAUDE, *CODEX, "opencode-1.18.34", "kilo-7.7.9", "cline-3.0.65", *NODE]
         with open(path, "w", encoding="utf-8") as out:
             out.write("# Clients that were measured\n\nWritten by `make check-clients`: each client is the real "
                       "program, run against the fake API of `tests/lib`, and each\ncall of the bill was in the "
@@ -268,3 +270,61 @@ def test_opencode(stage, daemon, coverage, tell, tmp_path):
     bill = must_agree_with_all(stage, daemon, run, cgroup, said)
     note(coverage, stage, "opencode-1.18.34", run)
     tell(f"opencode-1.18.34: {told(bill)}")
+
+
+# Agents whose TLS is Node's, which has symbols: beside the others, so that each is known to be read whole.
+NODE = {"gemini-0.61.0": ("bundle/gemini.js", ["--skip-trust", "--model", "gemini-2.5-flash", "-p"]),
+        "qwen-0.24.4": ("cli-entry.js", ["-p"]),
+        "cn-1.5.47": ("dist/cn.js", ["--config", "cn.yaml", "-p"])}
+CN = """name: test
+version: 0.0.1
+schema: v1
+models: [{{ name: claude, provider: anthropic, model: claude-sonnet-4-5, apiKey: {run}, roles: [chat] }}]
+"""
+
+
+@pytest.mark.parametrize("name", NODE)
+def test_agents_of_node(stage, daemon, coverage, tell, tmp_path, name):
+    path, options = NODE[name]
+    program = binary(name, path, os.R_OK)
+    run, cgroup = stage.new_run()
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "cn.yaml").write_text(CN.format(run=run), encoding="utf-8")
+    said = agent(stage, cgroup, [lab.node(), program, *options, "Say hello."], home, GEMINI_API_KEY=run,
+                 OPENAI_API_KEY=run, OPENAI_BASE_URL="https://api.openai.com/v1", OPENAI_MODEL="gpt-4o",
+                 NODE_TLS_REJECT_UNAUTHORIZED="0")
+    bill = must_agree_with_all(stage, daemon, run, cgroup, said)
+    note(coverage, stage, name, run)
+    tell(f"{name}: {told(bill)}")
+
+
+def test_kilo(stage, daemon, coverage, tell, tmp_path):
+    kilo = binary("kilo-7.7.9", "bin/kilo")
+    run, cgroup = stage.new_run()
+    argv = [kilo, "run", "--model", "anthropic/claude-sonnet-4-5", "Say hello."]
+    said = agent(stage, cgroup, argv, tmp_path / "home", ANTHROPIC_API_KEY=run)
+    bill = must_agree_with_all(stage, daemon, run, cgroup, said)
+    note(coverage, stage, "kilo-7.7.9", run)
+    tell(f"kilo-7.7.9: {told(bill)}")
+
+
+def test_cline(stage, daemon, coverage, tell, tmp_path):
+    """It asks again and again, as the answers use no tool: a runaway, which is stopped after some calls."""
+    cline = binary("cline-3.0.65", "bin/cline")
+    run, cgroup = stage.new_run()
+    home = tmp_path / "home"
+    agent(stage, cgroup, [cline, "auth", "--provider", "anthropic", "--apikey", run, "--modelid", "claude-sonnet-4-5"],
+          home)
+    env = dict(stage.environment, HOME=str(home))
+    with subprocess.Popen([cline, "-y", "--json", "Say hello."], env=env, preexec_fn=cgroup.enter, cwd=str(home),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        lab.wait(lambda: len(stage.api.bill(run)) >= 20, 60, daemon.said)
+        child.kill()
+    bill = [row for row in stage.api.bill(run) if not row["aborted"]][:-1]   # the last may not have been read
+    lab.wait(lambda: not lab.difference(bill, daemon.calls(cgroup))[0], 20, daemon.said)
+    _, extra = lab.difference(bill, daemon.calls(cgroup))
+    paid = [row for row in extra if row["source"] != "free"]
+    assert len(paid) <= 2, lab.shown(paid)
+    note(coverage, stage, "cline-3.0.65", run)
+    tell(f"cline-3.0.65: {told(bill)}")

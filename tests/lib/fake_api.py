@@ -59,7 +59,7 @@ class Request:
         self.host = headers.get("host", "").split(":")[0].rstrip(".")
         self.fake = dict(p.split("=", 1) for p in headers.get("x-fake", "").split(",") if "=" in p)
         token = headers.get("authorization", "").removeprefix("Bearer ")
-        self.run = headers.get("x-api-key") or token
+        self.run = headers.get("x-api-key") or headers.get("x-goog-api-key") or token
         try:
             self.json = json.loads(body) if body else {}
         except ValueError:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The answers of Anthropic and OpenAI, in their shape, with token counts drawn from the call's number;
+The answers of Anthropic, OpenAI and Gemini, in their shape, with token counts drawn from the call's number;
 or, with `text=corpus`, counted in the texts that went to and fro.
 
 An answer is its pieces: (bytes, output tokens that are spent when these bytes are out). A JSON
@@ -9,6 +9,7 @@ docs/facts/wire.md, "Usage in streams", "Padding of streams", "Anthropic" and "O
 """
 import json
 import random
+import re
 
 import corpus
 
@@ -301,6 +302,42 @@ def embeddings(rng, fake, body):
     return Answer(200, model, tokens, [(json.dumps(whole).encode(), 0)])
 
 
+# --- Gemini ---------------------------------------------------------------------------------
+
+def gemini_usage(tokens, output):
+    usage = {"promptTokenCount": prompt_tokens(tokens), "candidatesTokenCount": output - tokens["reasoning"],
+             "totalTokenCount": prompt_tokens(tokens) + output,
+             "promptTokensDetails": [{"modality": "TEXT", "tokenCount": prompt_tokens(tokens)}]}
+    if tokens["cache_read"]:
+        usage["cachedContentTokenCount"] = tokens["cache_read"]
+    if tokens["reasoning"]:
+        usage["thoughtsTokenCount"] = tokens["reasoning"]
+    return usage
+
+
+def gemini(rng, fake, body, model, is_stream):
+    says = Says(rng, fake, body, False)
+    tokens = says.tokens
+
+    def part(text, finish, output):
+        candidate = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
+        if finish:
+            candidate["finishReason"] = finish
+        return {"candidates": [candidate], "usageMetadata": gemini_usage(tokens, output), "modelVersion": model,
+                "responseId": "r1"}
+    if not is_stream:
+        whole = json.dumps(part(says.whole(), "STOP", tokens["output"]), ensure_ascii=False, indent=2)
+        return Answer(200, model, tokens, [(whole.encode(), tokens["output"])], "application/json; charset=UTF-8")
+    texts = says.deltas(5)
+    pieces, spent = [], tokens["reasoning"]
+    for number, text in enumerate(texts):
+        is_last = number == len(texts) - 1
+        spent = tokens["output"] if is_last else min(tokens["output"], spent + len(text.encode()) // 4 + 1)
+        value = compact(part(text, "STOP" if is_last else None, spent))
+        pieces.append((f"data: {value}\r\n\r\n".encode(), spent))
+    return Answer(200, model, tokens, pieces, "text/event-stream")
+
+
 # --- all ------------------------------------------------------------------------------------
 
 ERRORS = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error",
@@ -327,9 +364,19 @@ ROUTES = {
 }
 
 
+GEMINI = re.compile(r"/v1(?:beta)?/models/([\w.-]+):(generate|streamGenerate)Content")
+
+
+def route(host, path):
+    named = GEMINI.fullmatch(path) if host == "generativelanguage.googleapis.com" else None
+    if named:
+        return lambda rng, fake, body: gemini(rng, fake, body, named[1], named[2] == "streamGenerate")
+    return ROUTES.get((host, path))
+
+
 def answer(call_id, method, host, path, fake, body):
     """The answer of `host`; None where nothing is sold (a bystander, an unknown path)."""
-    shape = ROUTES.get((host, path)) if method == "POST" else None
+    shape = route(host, path) if method == "POST" else None
     if shape is None:
         return None
     if "status" in fake:
