@@ -41,9 +41,9 @@ class Coverage:
     """What was measured in this run; `make check-clients` has it written to docs/COVERAGE.md."""
 
     STACKS = {"bun": "BoringSSL in the program", "claude": "BoringSSL in the program (Bun)",
-              "opencode": "BoringSSL in the program (Bun)", "kilo": "BoringSSL in the program (Bun)",
-              "cline": "BoringSSL in the program (Bun)", "gemini": "OpenSSL 3 (Node)",
-              "qwen": "OpenSSL 3 (Node)", "cn": "OpenSSL 3 (Node)", "deno": "AWS-LC under rustls",
+              **dict.fromkeys(("opencode", "kilo", "cline", "droid"), "BoringSSL in the program (Bun)"),
+              **dict.fromkeys(("gemini", "qwen", "cn"), "OpenSSL 3 in the program (Node)"),
+              "copilot": "OpenSSL 3 in an add-on", "deno": "AWS-LC under rustls",
               "codex": "AWS-LC under rustls; OpenSSL 3 in the program", "go": "Go's crypto/tls",
               "wget": "GnuTLS", "curl": "GnuTLS"}
 
@@ -59,7 +59,7 @@ class Coverage:
         def line(client, cells):
             kind = client.split("-")[0].split()[0].lower()
             return f"| {client.replace('-', ' ', 1)} | {self.STACKS[kind]} | {cells} |\n"
-        expected = [*BUN, *DENO, *CLAUDE, *CODEX, "opencode-1.18.34", "kilo-7.7.9", "cline-3.0.65", *NODE]
+        expected = [*BUN, *DENO, *CLAUDE, *CODEX, *AGENTS, "cline-3.0.65"]
         with open(path, "w", encoding="utf-8") as out:
             out.write("# Clients that were measured\n\nWritten by `make check-clients`: each client is the real "
                       "program, run against the fake API of `tests/lib`, and each\ncall of the bill was in the "
@@ -262,51 +262,48 @@ def test_codex(stage, daemon, coverage, tell, tmp_path, name, socket):
     tell(f"{name}: {told(bill)}")
 
 
-def test_opencode(stage, daemon, coverage, tell, tmp_path):
-    opencode = binary("opencode-1.18.34", "bin/opencode")
-    run, cgroup = stage.new_run()
-    argv = [opencode, "run", "--model", "anthropic/claude-sonnet-4-5", "Say hello."]
-    said = agent(stage, cgroup, argv, tmp_path / "home", ANTHROPIC_API_KEY=run)
-    bill = must_agree_with_all(stage, daemon, run, cgroup, said)
-    note(coverage, stage, "opencode-1.18.34", run)
-    tell(f"opencode-1.18.34: {told(bill)}")
+# The program's file, and its options before the prompt; each calls a provider with a key of the user's own, {run}.
+# The last three run in Node, whose TLS has symbols.
+CLAUDE_MODEL = "claude-sonnet-4-5"
+AGENTS = {
+    "opencode-1.18.34": ("bin/opencode", ["run", "--model", f"anthropic/{CLAUDE_MODEL}"]),
+    "kilo-7.7.9": ("bin/kilo", ["run", "--model", f"anthropic/{CLAUDE_MODEL}"]),
+    "droid-0.225.2": ("bin/droid", ["exec", "--model", f"custom:{CLAUDE_MODEL}"]),
+    "copilot-1.0.102": ("copilot", ["--model", CLAUDE_MODEL, "--allow-all-tools", "-p"]),
+    "gemini-0.61.0": ("bundle/gemini.js", ["--skip-trust", "--model", "gemini-2.5-flash", "-p"]),
+    "qwen-0.24.4": ("cli-entry.js", ["-p"]),
+    "cn-1.5.47": ("dist/cn.js", ["--config", "cn.yaml", "-p"]),
+}
+AGENT_KEYS = {
+    "ANTHROPIC_API_KEY": "{run}", "GEMINI_API_KEY": "{run}", "OPENAI_API_KEY": "{run}", "OPENAI_MODEL": "gpt-4o",
+    "OPENAI_BASE_URL": "https://api.openai.com/v1", "FACTORY_API_KEY": "fk-{run}", "FACTORY_AIRGAP_ENABLED": "true",
+    "COPILOT_PROVIDER_TYPE": "anthropic", "COPILOT_PROVIDER_API_KEY": "{run}", "COPILOT_OFFLINE": "true",
+    "COPILOT_PROVIDER_BASE_URL": "https://api.anthropic.com", "NODE_TLS_REJECT_UNAUTHORIZED": "0",
+}
+AGENT_FILES = {
+    ".factory/settings.json": {"customModels": [
+        {"model": CLAUDE_MODEL, "displayName": "own", "provider": "anthropic", "apiKey": "{run}",
+         "baseUrl": "https://api.anthropic.com", "maxOutputTokens": 8192}]},
+    "cn.yaml": {"name": "own", "version": "0.0.1", "schema": "v1", "models": [
+        {"name": "own", "provider": "anthropic", "model": CLAUDE_MODEL, "apiKey": "{run}", "roles": ["chat"]}]},
+}
 
 
-# Agents whose TLS is Node's, which has symbols: beside the others, so that each is known to be read whole.
-NODE = {"gemini-0.61.0": ("bundle/gemini.js", ["--skip-trust", "--model", "gemini-2.5-flash", "-p"]),
-        "qwen-0.24.4": ("cli-entry.js", ["-p"]),
-        "cn-1.5.47": ("dist/cn.js", ["--config", "cn.yaml", "-p"])}
-CN = """name: test
-version: 0.0.1
-schema: v1
-models: [{{ name: claude, provider: anthropic, model: claude-sonnet-4-5, apiKey: {run}, roles: [chat] }}]
-"""
-
-
-@pytest.mark.parametrize("name", NODE)
-def test_agents_of_node(stage, daemon, coverage, tell, tmp_path, name):
-    path, options = NODE[name]
+@pytest.mark.parametrize("name", AGENTS)
+def test_agent(stage, daemon, coverage, tell, tmp_path, name):
+    path, options = AGENTS[name]
     program = binary(name, path, os.R_OK)
     run, cgroup = stage.new_run()
     home = tmp_path / "home"
-    home.mkdir()
-    (home / "cn.yaml").write_text(CN.format(run=run), encoding="utf-8")
-    said = agent(stage, cgroup, [lab.node(), program, *options, "Say hello."], home, GEMINI_API_KEY=run,
-                 OPENAI_API_KEY=run, OPENAI_BASE_URL="https://api.openai.com/v1", OPENAI_MODEL="gpt-4o",
-                 NODE_TLS_REJECT_UNAUTHORIZED="0")
+    for file, content in AGENT_FILES.items():
+        (home / file).parent.mkdir(parents=True, exist_ok=True)
+        (home / file).write_text(json.dumps(content).replace("{run}", run), encoding="utf-8")
+    argv = [lab.node()] * path.endswith(".js") + [program, *options, "Say hello."]
+    said = agent(stage, cgroup, argv, home, SSL_CERT_FILE=stage.ca, NODE_EXTRA_CA_CERTS=stage.ca,
+                 **{key: value.replace("{run}", run) for key, value in AGENT_KEYS.items()})
     bill = must_agree_with_all(stage, daemon, run, cgroup, said)
     note(coverage, stage, name, run)
     tell(f"{name}: {told(bill)}")
-
-
-def test_kilo(stage, daemon, coverage, tell, tmp_path):
-    kilo = binary("kilo-7.7.9", "bin/kilo")
-    run, cgroup = stage.new_run()
-    argv = [kilo, "run", "--model", "anthropic/claude-sonnet-4-5", "Say hello."]
-    said = agent(stage, cgroup, argv, tmp_path / "home", ANTHROPIC_API_KEY=run)
-    bill = must_agree_with_all(stage, daemon, run, cgroup, said)
-    note(coverage, stage, "kilo-7.7.9", run)
-    tell(f"kilo-7.7.9: {told(bill)}")
 
 
 def test_cline(stage, daemon, coverage, tell, tmp_path):
