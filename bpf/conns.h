@@ -214,8 +214,10 @@ static __always_inline void conn_end(__u64 ssl)
 /* Called before a write: notes whether a gate will drop what leaves. */
 static __always_inline void conn_ask_gate(struct ctl_conn *conn)
 {
-	if (conn->state == CTL_AI)
-		conn->is_refused = gates_live && gate_of_current(GATE_LIVE);
+	if (conn->state != CTL_AI)
+		return;
+	conn->is_refused = gates_live && gate_of_current(GATE_LIVE);
+	conn->pacing = gates_live ? gate_pacing_current() : 0;
 }
 
 /* The same by the connection's object. */

@@ -82,6 +82,25 @@ static __always_inline struct ctl_gate *gate_of_current(enum gate_for what)
 	return gate;
 }
 
+/* The cgroup over the current task, itself first, whose gate has buckets; 0: there is none. */
+static __always_inline __u64 gate_pacing_current(void)
+{
+	__u64 cgroup = bpf_get_current_cgroup_id(), now = bpf_ktime_get_ns();
+
+	for (int level = -1; level < CTL_DEPTH; level++) {
+		const struct ctl_gate *gate;
+
+		if (level >= 0)
+			cgroup = current_ancestor(level);
+		if (!cgroup)
+			break;
+		gate = bpf_map_lookup_elem(&gates, &cgroup);
+		if (gate && gate->lease_ns > now && gate->buckets[0])
+			return cgroup;
+	}
+	return 0;
+}
+
 static __always_inline void gate_hit(struct ctl_gate *gate, __u32 counter)
 {
 	__sync_fetch_and_add(&gate->hits, 1);

@@ -184,6 +184,7 @@ struct flow {
 	__u64 connection; /* the TLS connection that it was last paired with; 0: none */
 	__u64 connection_ssl;
 	__u64 connection_cgroup; /* of its caller, when it was paired */
+	__u64 pacing; /* the cgroup that paces it, where the caller is not in the socket's (pair.h) */
 	__u32 connection_tgid;
 	__u32 requests;       /* that began */
 	__u8 is_learned;      /* its peer is known as an AI host's (adopt.h) */

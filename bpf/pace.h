@@ -102,21 +102,36 @@ static __always_inline bool bucket_gives(struct ctl_gate *gate, const struct ctl
 	return false;
 }
 
+/* The cgroup whose gate is asked for a packet: of a caller who is not in the socket's cgroup, or the socket's. */
+static __always_inline __u64 pace_cgroup(struct __sk_buff *skb, bool *ret_is_caller)
+{
+	struct bpf_sock *sk = skb->sk;
+	const struct flow *flow = NULL;
+
+	if (sk)
+		sk = bpf_sk_fullsock(sk);
+	if (sk && sk->protocol == PROTO_TCP)
+		flow = bpf_sk_storage_get(&flows, sk, 0, 0);
+	*ret_is_caller = flow && flow->pacing;
+	return *ret_is_caller ? flow->pacing : bpf_skb_cgroup_id(skb);
+}
+
 /*
- * Asks the buckets of all gates over a packet's socket. Returns the last one without credit, or 0; a request
- * that must wait is counted by the first. Level -1 is the cgroup itself. A global function for the reason given
- * at records_continue().
+ * Asks the buckets of all gates over a packet's caller. Returns the last one without credit, or 0; a request
+ * that must wait is counted by the first. Level -1 is the cgroup itself; above a caller that is not in the
+ * socket's cgroup nothing is looked for. A global function for the reason given at records_continue().
  */
 __weak int pace_ask(struct __sk_buff *skb, __u32 wish, __u32 bytes)
 {
-	__u64 now = bpf_ktime_get_ns(), own = bpf_skb_cgroup_id(skb);
+	bool is_caller;
+	__u64 now = bpf_ktime_get_ns(), own = pace_cgroup(skb, &is_caller);
 	__u32 lacking = 0;
 
 	for (int level = -1; level < CTL_DEPTH; level++) {
 		__u64 cgroup = level < 0 ? own : bpf_skb_ancestor_cgroup_id(skb, level);
 		struct ctl_gate *gate;
 
-		if (!cgroup || (level >= 0 && cgroup == own))
+		if (!cgroup || (level >= 0 && (cgroup == own || is_caller)))
 			break; /* the last ancestor is the cgroup itself */
 		gate = bpf_map_lookup_elem(&gates, &cgroup);
 		if (!gate || gate->lease_ns <= now ||

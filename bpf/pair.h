@@ -84,19 +84,30 @@ static __always_inline bool pair_is_shared(struct __sk_buff *skb, const struct f
 	       (flow->is_mixed && bpf_skb_cgroup_id(skb) != caller);
 }
 
+/* Notes who paces it: only of the first socket that carries the connection, for each that is asked takes credit. */
+static __always_inline void pair_pace(struct flow *flow, const struct ctl_conn *conn)
+{
+	bool is_own = !flow->is_shared && conn->socket == flow->cookie;
+
+	flow->pacing = is_own && conn->pacing != flow->cgroup ? conn->pacing : 0;
+}
+
 /*
  * Whether this flow carries the connection of a process behind a shut gate. The socket may be in another
  * cgroup, if the process was moved or was given the descriptor.
  */
-static __always_inline bool pair_is_refused(const struct flow *flow)
+static __always_inline bool pair_is_refused(struct flow *flow)
 {
 	struct ctl_conn_key key = { .ssl = flow->connection_ssl, .tgid = flow->connection_tgid };
 	const struct ctl_conn *conn;
 
-	if (!flow->connection || flow->is_shared)
+	if (!flow->connection)
 		return false;
 	conn = bpf_map_lookup_elem(&conns, &key);
-	return conn && conn->id == flow->connection && conn->is_refused;
+	if (!conn || conn->id != flow->connection)
+		return false;
+	pair_pace(flow, conn);
+	return conn->is_refused && !flow->is_shared;
 }
 
 /* Whether a write of `len` bytes makes a record of this length. */
@@ -236,12 +247,15 @@ __weak int pair_packet(struct __sk_buff *skb)
 		return 0;
 	if (flow->state != FLOW_AI)
 		pair_enter(skb, sk, flow, &s);
+	if (!conn->is_paired)
+		conn->socket = flow->cookie;
 	conn->is_paired = 1;
 	flow->is_shared = pair_is_shared(skb, flow, owner.cgroup);
 	flow->connection = owner.connection;
 	flow->connection_cgroup = owner.cgroup;
 	flow->connection_ssl = key.ssl;
 	flow->connection_tgid = key.tgid;
+	pair_pace(flow, conn);
 	is_refused = gates_live &&
 		     (gate_of_skb(skb, GATE_LIVE) || (conn->is_refused && !flow->is_shared));
 	pair_emit(sk, flow, how, is_refused, is_ip6);

@@ -37,7 +37,9 @@ struct ctl_conn_key {
 /* Value of the `conns` map: one TLS connection, from its first sight to SSL_free. */
 struct ctl_conn {
 	__u64 id;
-	__u64 bytes[2];     /* plaintext by enum ev_dir */
+	__u64 bytes[2]; /* plaintext by enum ev_dir */
+	__u64 socket; /* cookie of the first that was seen to carry it: its own, or that of the relay behind a Unix socket */
+	__u64 pacing; /* the cgroup that holds its caller's next request, as of its last write; 0: none */
 	__u64 name_hash;    /* of the host that was set; 0: none */
 	__u64 tenant;       /* whose row it is: a key of `conn_shares` */
 	__u32 looked_bytes; /* shown while the state was not decided */
@@ -49,7 +51,7 @@ struct ctl_conn {
 	__u8 reserved[7];
 };
 _Static_assert(sizeof(struct ctl_conn_key) == 16, "both halves agree on struct ctl_conn_key");
-_Static_assert(sizeof(struct ctl_conn) == 56, "both halves agree on struct ctl_conn");
+_Static_assert(sizeof(struct ctl_conn) == 72, "both halves agree on struct ctl_conn");
 
 /*
  * How many rows of `conns` a tenant has: `conn_shares`, keyed by the id of its cgroup, is written by the kernel;

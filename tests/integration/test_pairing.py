@@ -227,6 +227,35 @@ def test_a_shut_gate_holds_whoever_made_the_socket(stage, new_daemon):
     assert len(stage.api.bill(other)) == 1
 
 
+def test_a_pace_holds_whoever_made_the_socket(stage, new_daemon):
+    """The same for a request that must wait: it is held on its way, and goes on when the pace ends."""
+    run, cgroup = stage.new_run()
+    other, free = stage.new_run()
+    daemon = new_daemon(refusing(stage, run).replace("do: refuse", "do: pace, to: 0.01 USD/hour")).start()
+
+    def held():
+        return sum(gate["held"] for gate in daemon.fact("gates") or [])
+    work = drive.job(drive.ANTHROPIC, run, calls=1000, settings={"delay_ms": 20})
+    spender = stage.client(drive.command("http.client", work), cgroup, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+    before = lab.wait(held, 30, daemon.said)
+    spender.kill()
+    child = python(stage, free, """
+        connection = http.client.HTTPSConnection("%s", context=context, timeout=60)
+        mine = {**HEADERS, "x-api-key": sys.argv[4]}
+        assert ask(connection, mine) == 200
+        open(sys.argv[5], "w").write("0")
+        print("moved", flush=True)
+        print(ask(connection, mine), flush=True)
+        """ % HOST, run, other, lab.cgroup2_mount() + cgroup.path + "/cgroup.procs")
+    assert child.stdout.readline() == "moved\n", child.stderr.read()
+    lab.wait(lambda: held() > before, 20, daemon.said)
+    assert len(stage.api.bill(other)) == 1
+    daemon.run("override", "open", "lab", "--for", "5m")
+    assert ends(child) == "200\n"
+    assert len(stage.api.bill(other)) == 2
+
+
 def test_a_name_with_a_dot_at_its_end_is_the_same_name(stage, new_daemon):
     run, cgroup = stage.new_run()
     daemon = new_daemon(refusing(stage, run)).start()

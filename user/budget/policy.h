@@ -236,6 +236,7 @@ struct policy_verdict {
 	bool is_first;     /* the counter reached this step with this charge */
 	bool is_ordered;   /* by an operator: the step is &policy_hold, enforced in any case */
 	bool is_reserved;  /* reached only with what calls in flight will cost */
+	bool is_running; /* reached with what they have cost so far, as far as is known, and not without that */
 	/*
 	 * A freeze, stop or kill that is reached by estimates, and not by what was measured alone: nothing may be
 	 * done. It is told again until it is proven, or the window ends.

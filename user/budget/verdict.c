@@ -85,6 +85,17 @@ static void fill_window(const struct counters *counters, const struct counter *c
 		ret->window_end_us = rolling_end(counters, counter, at);
 }
 
+/* Whether the step is reached by what running calls have cost so far: they may end cheaper. */
+static bool is_running(const struct counters *counters, const struct counter *counter, uint32_t step)
+{
+	uint64_t settled = in_unit(counters, &counter->sum);
+
+	if (counters->is_spike || step >= counter->reached)
+		return false;
+	add(&settled, counter_remote(counters, counter));
+	return settled < counter_limit(counters, counter, step);
+}
+
 static void fill_step(const struct counters *counters, const struct counter *counter,
 		      struct verdict_at at, struct policy_verdict *ret)
 {
@@ -101,6 +112,7 @@ static void fill_step(const struct counters *counters, const struct counter *cou
 		ret->step = &counters->budget->steps[at.step];
 		ret->is_first = at.step >= counter->before;
 		ret->is_reserved = at.step >= counter->reached;
+		ret->is_running = is_running(counters, counter, at.step);
 		ret->is_unproven = !counter_is_proven(counters, counter, at.step);
 		break;
 	case VERDICT_NONE:

@@ -165,21 +165,21 @@ static bool has_pending(const struct incident *incident)
 	return false;
 }
 
-void enforcer_review(struct enforcer *enforcer, struct policy *policy, bool reserved_only,
+void enforcer_review(struct enforcer *enforcer, struct policy *policy, bool in_flight_only,
 		     int64_t now_us)
 {
 	struct incident *incident, *next;
 
-	if (reserved_only && !enforcer->n_reserved)
+	if (in_flight_only && !enforcer->n_unsettled)
 		return;
 	HASH_ITER(hh, enforcer->incidents, incident, next) {
-		if ((reserved_only && !incident->is_reserved) ||
+		if ((in_flight_only && !incident_is_unsettled(incident)) ||
 		    policy_stands(policy, incident->key.budget, incident->key.step,
 				  incident->key.name, incident->is_reserved, now_us))
 			continue;
 		incident_drop(enforcer, incident,
-			      reserved_only ? "calls in flight cost less than was held" :
-					      "what ordered it no longer does",
+			      in_flight_only ? "calls in flight cost less than was held" :
+					       "what ordered it no longer does",
 			      now_us);
 	}
 }

@@ -77,9 +77,9 @@ void enforcer_apply_all(struct enforcer *enforcer, struct verdict_iter *verdicts
 void enforcer_expire(struct enforcer *enforcer, int64_t now_us);
 /*
  * Ends what the policy no longer orders: an override or a raised limit releases it, or, with
- * reserved_only (cheap while there is no such gate), calls in flight have cost less than was reserved.
+ * in_flight_only (cheap while there is no such gate), calls in flight have cost less than was reserved.
  */
-void enforcer_review(struct enforcer *enforcer, struct policy *policy, bool reserved_only,
+void enforcer_review(struct enforcer *enforcer, struct policy *policy, bool in_flight_only,
 		     int64_t now_us);
 /*
  * The rules that the enforcer was made with have changed in place; the old budgets live until this

@@ -31,7 +31,7 @@ void incident_free(struct enforcer *enforcer, struct incident *incident)
 	HASH_ITER(hh, incident->applied_list, applied, next)
 		applied_free(enforcer, applied);
 	bucket_close(enforcer, incident);
-	enforcer->n_reserved -= incident->is_reserved;
+	enforcer->n_unsettled -= incident_is_unsettled(incident);
 	if (incident->hh.tbl)
 		HASH_DEL(enforcer->incidents, incident);
 	free(incident);
@@ -42,8 +42,10 @@ static void learn(struct enforcer *enforcer, struct incident *incident,
 {
 	size_t len = 1;
 
-	enforcer->n_reserved += (size_t)verdict->is_reserved - (size_t)incident->is_reserved;
+	enforcer->n_unsettled -= incident_is_unsettled(incident);
 	incident->is_reserved = verdict->is_reserved;
+	incident->is_running = verdict->is_running;
+	enforcer->n_unsettled += incident_is_unsettled(incident);
 	incident->is_ordered = verdict->is_ordered;
 
 	incident->until_us = verdict->window_end_us;

@@ -64,8 +64,8 @@ struct incident_key {
 struct incident {
 	UT_hash_handle hh;
 	int64_t until_us;
-	bool is_ordered, is_reserved;  /* of the last verdict */
-	struct ledger_action evidence; /* the numbers, as of the last verdict */
+	bool is_ordered, is_reserved, is_running; /* of the last verdict */
+	struct ledger_action evidence;            /* the numbers, as of the last verdict */
 	char calls[POLICY_CALLS * 21 + 3];
 	uint64_t minute_ns;
 	unsigned rows, unwritten;
@@ -99,7 +99,8 @@ struct enforcer {
 	struct held *held;
 	const struct who_group *present; /* whose call brought the current verdict; or NULL */
 	int64_t next_us;                 /* no incident ends before */
-	size_t n_actions, n_reserved;    /* entries; incidents that is_reserved */
+	size_t n_actions,
+		n_unsettled; /* entries; incidents of calls in flight (incident_is_unsettled()) */
 	LIST_HEAD(, applied) pending;
 	/* armed while there is something to renew, to end and to kill; NULL without a loop */
 	struct loop_source *renewal, *expiry, *grace;
@@ -124,6 +125,15 @@ static inline bool incident_holds_gate(const struct incident *incident)
 {
 	return incident->key.step->action == POLICY_REFUSE ||
 	       incident->key.step->action == POLICY_PACE;
+}
+
+/*
+ * It was reached by calls in flight, and ends if they cost less. What is no gate has had its effect, and stays for
+ * what they had cost by then.
+ */
+static inline bool incident_is_unsettled(const struct incident *incident)
+{
+	return incident->is_reserved || (incident->is_running && incident_holds_gate(incident));
 }
 
 /* A kill that ends callers and their kin of a cgroup, not the whole (family.h). */

@@ -46,6 +46,7 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 	struct who_process process;
 	bool is_relayed = !flow->is_quic && flow->hello &&
 			  relays_is_relayed(pipeline->relays, flow->hello, flow->head.id);
+	bool is_new = !flow_table_get(pipeline->flows, flow->head.id);
 
 	/* Asked now, while the process is sure to be there; a flow's own name is that of a thread. */
 	if (flow->head.tgid) {
@@ -54,10 +55,14 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 		if (!flow->comm[0])
 			snprintf(flow->comm, sizeof(flow->comm), "%s", process.comm);
 	}
-	if (!is_relayed && !flow_table_get(pipeline->flows, flow->head.id))
-		reconcile_flow(pipeline->reconcile, flow);
-	pipeline->n_quic += flow->is_quic && !flow_table_get(pipeline->flows, flow->head.id);
-	flow_table_put(pipeline->flows, flow);
+	/* Without a row its end says nothing: the account of its process must not wait for it. */
+	if (flow_table_put(pipeline->flows, flow) < 0) {
+		pipeline->stats.flows_dropped++;
+	} else if (is_new) {
+		pipeline->n_quic += flow->is_quic;
+		if (!is_relayed)
+			reconcile_flow(pipeline->reconcile, flow);
+	}
 	if (is_relayed)
 		flow_table_set_relayed(pipeline->flows, flow->head.id);
 	else if (flow->head.tgid && find->greeted)

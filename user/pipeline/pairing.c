@@ -27,7 +27,7 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 	struct who_process process;
 
 	who_process_get(pipeline->config.who, flow->head.tgid, flow->comm, WHO_NO_UID, &process);
-	flow_table_put(pipeline->flows, flow);
+	pipeline->stats.flows_dropped += flow_table_put(pipeline->flows, flow) < 0;
 	pipeline_judge(pipeline, flow->head.cgroup, &process, flow->host, true, flow->head.time_ns);
 }
 

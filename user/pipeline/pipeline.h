@@ -130,6 +130,7 @@ struct pipeline_stats {
 	uint64_t events, bad_events;
 	uint64_t flows; /* now */
 	uint64_t charges, charges_unwritten;
+	uint64_t flows_dropped; /* connections that found no room: counted by the kernel alone, and not charged by size */
 	uint64_t paired[EV_PAIR_HOWS]; /* sockets seen to carry a TLS connection, by how it is known */
 	struct connections_stats connections;
 	struct reconcile_stats reconcile;

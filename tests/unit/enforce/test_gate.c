@@ -225,9 +225,21 @@ static void a_gate_for_calls_in_flight_resets_nothing_and_opens_with_them(void *
 	assert_int_equal(world.state, CTL_REFUSE);
 	assert_int_equal(world.n_destroyed, 1);
 	assert_string_equal(world.results[3], "done");
+	enforcer_review(enforcer, policy, true, T0);
+	assert_int_equal(world.state, CTL_REFUSE);
+	/* Unless the call ends cheaper than it was estimated at while it ran. */
 	policy_release(policy, 2);
 	enforcer_review(enforcer, policy, true, T0);
-	assert_int_equal(world.n_opened, 0); /* no longer a matter of reserves */
+	assert_int_equal(world.state, CTL_PACE);
+	assert_string_equal(world.results[4], "ended: calls in flight cost less than was held");
+	/* What it did cost in the end is spent. */
+	policy_reserve(policy, &subject, 3, &so_far, T0, &verdicts);
+	apply_all(enforcer, policy);
+	policy_release(policy, 3);
+	policy_charge(policy, &subject, &so_far, 3, T0, &verdicts);
+	apply_all(enforcer, policy);
+	enforcer_review(enforcer, policy, true, T0);
+	assert_int_equal(world.state, CTL_REFUSE);
 	enforcer_free(enforcer);
 	policy_free(policy);
 }
