@@ -26,7 +26,8 @@ void policy_read(const struct charge *charge, int64_t call_id,
 	struct usage high = charge->usage;
 
 	for (int i = 0; i < POLICY_ESTIMATES; i++)
-		ret[i] = (struct counter_charge){ .call_id = call_id };
+		ret[i] = (struct counter_charge){ .call_id = call_id,
+						  .count = charge_count(charge) };
 	if (charge->source == CHARGE_FREE)
 		return;
 	high.input += charge->error_input;

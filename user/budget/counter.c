@@ -94,7 +94,7 @@ void counter_add(struct counters *counters, struct counter *counter,
 		add(&sums[i]->tokens, charge->tokens);
 		add(&sums[i]->measured,
 		    counters->is_in_money ? charge->measured_nanos : charge->measured_tokens);
-		add(&sums[i]->calls, unit > 0);
+		add(&sums[i]->calls, unit ? charge->count : 0);
 	}
 	if (counters->is_shared)
 		counter_change(counters, counter);

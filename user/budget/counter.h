@@ -31,6 +31,7 @@ struct counter_charge {
 	uint64_t measured_nanos,
 		measured_tokens; /* of these: tokens that were read, at a price of their own */
 	int64_t call_id;
+	uint32_t count; /* of how many calls */
 };
 
 /*

@@ -95,7 +95,7 @@ static inline bool add_quietly(const struct subject_entry *entry, struct counter
 	add(&sum->nanos, more->nanos);
 	add(&sum->tokens, more->tokens);
 	sum->measured += counter->in_tokens ? more->measured_tokens : more->measured_nanos;
-	sum->calls += unit > 0;
+	sum->calls += unit ? more->count : 0;
 	counter->n_silent_below += more->call_id && counter->n_silent_below < POLICY_CALLS;
 	return true;
 }

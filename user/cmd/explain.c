@@ -181,6 +181,9 @@ static void print_call(void *arg, const struct ledger_call *call)
 	printf("  %-10s %s out, %s in\n", "bodies", show_bytes(charge->request_bytes, bytes),
 	       show_bytes(charge->response_bytes, text));
 	print_usage(charge);
+	if (charge_count(charge) > 1)
+		printf("  %-10s %u requests of a process, which were not read one by one\n", "of",
+		       charge_count(charge));
 	line("known by", sources[charge->source]);
 	if (charge->error_input || charge->error_output)
 		printf("  %-10s %s tokens of input, %s of output, %s USD more or less\n", "error",
@@ -272,6 +275,7 @@ static json_t *call_json(const struct ledger_call *call)
 	field_text(object, "client", charge->client);
 	field_number(object, "request_bytes", charge->request_bytes);
 	field_number(object, "response_bytes", charge->response_bytes);
+	field_number(object, "count", charge_count(charge));
 	field_set(object, "tokens", tokens_of(charge));
 	field_text(object, "source", charge_source_name(charge->source));
 	field_text(object, "known_by", sources[charge->source]);

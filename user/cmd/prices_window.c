@@ -114,7 +114,7 @@ static void take_call(void *arg, const struct ledger_call *call)
 	sum = sum_of(window, call->charge);
 	if (!sum)
 		return;
-	sum->calls++;
+	sum->calls += charge_count(call->charge);
 	sum->old_nanos += was.is_priced ? was.cost_nanos : 0;
 	sum->new_nanos += is.is_priced ? is.cost_nanos : 0;
 	sum->priced_anew += !was.is_priced && is.is_priced;

@@ -52,6 +52,8 @@ static void print_call(void *arg, const struct ledger_call *call)
 		"response_bytes", (json_int_t)charge->response_bytes);
 	if (!row)
 		return;
+	if (charge_count(charge) > 1)
+		json_object_set_new(row, "count", json_integer(charge_count(charge)));
 	if (*charge->client)
 		json_object_set_new(row, "client", json_string(charge->client));
 	/* What was used and has no price in the entry, which the cost is without or at another class's price. */

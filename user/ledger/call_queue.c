@@ -42,6 +42,7 @@ struct row {
 	enum charge_source source;
 	enum charge_outcome outcome;
 	bool is_priced, is_stream;
+	uint32_t count;
 	int64_t first_token_us, duration_us, beside_nanos;
 	int64_t sums[SUMS];
 };
@@ -79,9 +80,9 @@ static int prepare_call(struct ledger *ledger)
 	sql_add(&sql,
 		"INSERT INTO calls (id, start_us, subject, service, path, pid, uid, status, source,"
 		" outcome, priced, stream, first_token_us, duration_us,"
-		" beside_nanos");
+		" beside_nanos, count");
 	sql_add_sums(&sql);
-	sql_add(&sql, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?");
+	sql_add(&sql, ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?");
 	sql_add_sum_marks(&sql);
 	sql_add(&sql, ")");
 	return ledger_prepare(ledger, sql.text, &ledger->queue->add_call);
@@ -93,9 +94,9 @@ static int prepare_hour(struct ledger *ledger)
 
 	sql_add(&sql, "INSERT INTO hours (calls, hour, subject, service, source, unpriced");
 	sql_add_sums(&sql);
-	sql_add(&sql, ") VALUES (1, ?, ?, ?, ?, ?");
+	sql_add(&sql, ") VALUES (?, ?, ?, ?, ?, ?");
 	sql_add_sum_marks(&sql);
-	sql_add(&sql, ") ON CONFLICT DO UPDATE SET calls = calls + 1,"
+	sql_add(&sql, ") ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
 		      " unpriced = unpriced + excluded.unpriced");
 	sql_add_sum_updates(&sql);
 	return ledger_prepare(ledger, sql.text, &ledger->queue->add_hour);
@@ -228,6 +229,7 @@ static void fill_row(struct row *row, const struct ledger_call *call)
 	row->outcome = charge->outcome;
 	row->is_priced = charge->is_priced;
 	row->is_stream = charge->is_stream;
+	row->count = charge_count(charge);
 	row->first_token_us = clamp(charge->first_token_ns / 1000, CHARGE_BYTES_MAX);
 	row->duration_us = clamp(charge->duration_ns / 1000, CHARGE_BYTES_MAX);
 	row->beside_nanos = clamp_beside(charge->beside_nanos);
@@ -348,6 +350,7 @@ static int write_call(struct call_queue *queue, const struct row *row)
 	sqlite3_bind_int64(statement, at++, row->first_token_us);
 	sqlite3_bind_int64(statement, at++, row->duration_us);
 	sqlite3_bind_int64(statement, at++, row->beside_nanos);
+	sqlite3_bind_int64(statement, at++, row->count);
 	bind_sums(statement, at, row);
 	return step_once(statement);
 }
@@ -357,12 +360,14 @@ static int write_hour(struct call_queue *queue, const struct row *row)
 	sqlite3_stmt *statement = queue->add_hour;
 	int64_t hour = row->start_us / US_PER_HOUR - (row->start_us % US_PER_HOUR < 0);
 
-	sqlite3_bind_int64(statement, 1, hour);
-	sqlite3_bind_int64(statement, 2, row->words[LEDGER_SUBJECTS]->id);
-	sqlite3_bind_int64(statement, 3, row->words[LEDGER_SERVICES]->id);
-	sqlite3_bind_text(statement, 4, charge_source_name(row->source), -1, SQLITE_STATIC);
-	sqlite3_bind_int(statement, 5, !row->is_priced && row->source != CHARGE_FREE);
-	bind_sums(statement, 6, row);
+	sqlite3_bind_int64(statement, 1, row->count);
+	sqlite3_bind_int64(statement, 2, hour);
+	sqlite3_bind_int64(statement, 3, row->words[LEDGER_SUBJECTS]->id);
+	sqlite3_bind_int64(statement, 4, row->words[LEDGER_SERVICES]->id);
+	sqlite3_bind_text(statement, 5, charge_source_name(row->source), -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 6,
+			   !row->is_priced && row->source != CHARGE_FREE ? row->count : 0);
+	bind_sums(statement, 7, row);
 	return step_once(statement);
 }
 

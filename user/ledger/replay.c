@@ -127,7 +127,7 @@ static int prepare(struct ledger *ledger, struct replay *replay, const char *whe
 	sql_add(&sql,
 		"SELECT id, start_us, subject, service, path, pid, uid, status, source, outcome,"
 		" priced, stream, first_token_us, duration_us,"
-		" beside_nanos");
+		" beside_nanos, count");
 	sql_add_sums(&sql);
 	sql_add(&sql, " FROM calls WHERE %s ORDER BY id", where);
 	return ledger_prepare(ledger, sql.text, &replay->calls);
@@ -161,6 +161,7 @@ static void read_charge(sqlite3_stmt *row, struct charge *charge)
 	charge->first_token_ns = (uint64_t)sqlite3_column_int64(row, at++) * 1000;
 	charge->duration_ns = (uint64_t)sqlite3_column_int64(row, at++) * 1000;
 	charge->beside_nanos = sqlite3_column_int64(row, at++);
+	charge->count = (uint32_t)sqlite3_column_int64(row, at++);
 	for (size_t i = 0; i < USAGE_COUNT; i++)
 		*usage_at(&charge->usage, i) = (uint64_t)sqlite3_column_int64(row, at + (int)i);
 	charge->cost_nanos = sqlite3_column_int64(row, at + SUM_COST_NANOS);

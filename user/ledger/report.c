@@ -54,14 +54,14 @@ const char *ledger_key_name(enum ledger_key key)
 static const char call_hour[] = "(start_us / 3600000000 - (start_us % 3600000000 < 0))";
 
 /*
- * Calls look like hours of one call. ?1 since and ?2 until; ?3 the first whole hour and ?4 the one behind the
+ * A row of calls looks like an hour of as many calls as it is of. ?1 since and ?2 until; ?3 the first whole hour and ?4 the one behind the
  * last; ?5 and ?6 where the calls before and behind these end and begin.
  */
 static void add_rows(struct sql *sql, bool calls_only)
 {
 	sql_add(sql,
-		" FROM (SELECT %s AS hour, subject, service, source, 1 AS calls,"
-		" (priced = 0 AND source <> '%s') AS unpriced",
+		" FROM (SELECT %s AS hour, subject, service, source, count AS calls,"
+		" (priced = 0 AND source <> '%s') * count AS unpriced",
 		call_hour, charge_source_name(CHARGE_FREE));
 	sql_add_sums(sql);
 	if (calls_only)

@@ -180,10 +180,13 @@ static const char schema_13[] =
 	"DROP TABLE services;"
 	"ALTER TABLE services_13 RENAME TO services;";
 
+/* How many calls a row is of: what nobody read of a connection is one estimate of all its requests (struct charge). */
+static const char schema_14[] = "ALTER TABLE calls ADD COLUMN count INTEGER NOT NULL DEFAULT 1;";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1,  schema_2,  schema_3, schema_4, schema_5,
-					  schema_6,  schema_7,  schema_8, schema_9, schema_10,
-					  schema_11, schema_12, schema_13 };
+static const char *const migrations[] = { schema_1,  schema_2,  schema_3,  schema_4, schema_5,
+					  schema_6,  schema_7,  schema_8,  schema_9, schema_10,
+					  schema_11, schema_12, schema_13, schema_14 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

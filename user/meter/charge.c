@@ -18,6 +18,13 @@ const char *charge_source_name(enum charge_source source)
 	return (unsigned int)source < CHARGE_SOURCES ? names[source] : "";
 }
 
+uint32_t charge_count(const struct charge *charge)
+{
+	if (!charge->count)
+		return 1;
+	return charge->count < CHARGE_COUNT_MAX ? charge->count : CHARGE_COUNT_MAX;
+}
+
 void charge_client_name(const struct charge *charge, char *ret)
 {
 	user_agent_name(charge->client, ret, CHARGE_CLIENT_LEN);

@@ -38,6 +38,7 @@ enum charge_outcome {
  */
 #define CHARGE_TOKENS_MAX 10000000000ULL /* of a class */
 #define CHARGE_BYTES_MAX  (1ULL << 40)
+#define CHARGE_COUNT_MAX  1000000
 #define CHARGE_NANOS_MAX  100000000000000LL /* 100,000 USD */
 
 #define CHARGE_NAME_LEN   64
@@ -68,6 +69,7 @@ struct charge {
 	enum charge_outcome outcome;
 	bool is_priced; /* false: unknown model, cost_nanos is 0 and means nothing */
 	bool is_stream;
+	uint32_t count; /* of an estimate: how many calls it is of, as far as is known; 0: one */
 	struct usage usage;
 	/* Of an estimate: how many more or less it may be (struct estimate); 0: measured. */
 	uint64_t error_input, error_output;
@@ -91,6 +93,9 @@ const char *charge_source_name(enum charge_source source);
 const char *charge_outcome_name(enum charge_outcome outcome);
 /* True for the sources that count as measured in reports. */
 bool charge_is_measured(enum charge_source source);
+
+/* How many calls a charge is of: one at the least, and CHARGE_COUNT_MAX at most. */
+uint32_t charge_count(const struct charge *charge);
 
 /* The client without its version, "claude-cli", which stays the same over updates; ret of CHARGE_CLIENT_LEN. */
 void charge_client_name(const struct charge *charge, char *ret);

@@ -193,8 +193,8 @@ static void sums_add(struct metrics_sums *sums, const struct charge *charge)
 	if (charge->is_priced)
 		sums->spend_nanos += charge->cost_nanos, sums->error_nanos += charge->error_nanos;
 	else if (charge->source != CHARGE_FREE)
-		sums->unpriced++;
-	sums->calls[charge->source][charge->outcome]++;
+		sums->unpriced += charge_count(charge);
+	sums->calls[charge->source][charge->outcome] += charge_count(charge);
 }
 
 static void histogram_add(struct metrics_histogram *histogram, const uint64_t *bounds_ms, size_t n,

@@ -162,6 +162,7 @@ static void estimate_unmetered(const struct pipeline *pipeline, const struct rec
 		charge->error_output = estimate.output + estimate.output_error;
 		return;
 	}
+	charge->count = n < CHARGE_COUNT_MAX ? (uint32_t)n : CHARGE_COUNT_MAX;
 	charge->usage.input = estimate.input;
 	charge->usage.output = estimate.output;
 	charge->error_input = estimate.input_error;

@@ -105,10 +105,14 @@ static struct spend_row *row_of(struct spend *spend, const struct who_group *gro
 
 static void count(struct spend_row *row, const struct charge *charge)
 {
-	row->calls++;
+	uint32_t n = charge_count(charge);
+
+	row->calls += n;
 	row->tokens += usage_tokens(&charge->usage);
-	row->estimated += charge->source != CHARGE_FREE && !charge_is_measured(charge->source);
-	row->unpriced += charge->source != CHARGE_FREE && !charge->is_priced;
+	if (charge->source == CHARGE_FREE)
+		return;
+	row->estimated += charge_is_measured(charge->source) ? 0 : n;
+	row->unpriced += charge->is_priced ? 0 : n;
 }
 
 void spend_call(struct spend *spend, const struct ledger_call *call, uint64_t now_ns)

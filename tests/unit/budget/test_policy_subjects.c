@@ -59,6 +59,24 @@ static void all_patterns_that_are_given_must_fit(void **state)
 	group = (struct who_group){ .cgroup = 7, .path = "/a" };
 }
 
+/* The mean of a call, which a new one is held against, is that of each of the twenty. */
+static void a_charge_of_several_calls_is_so_many(void **state)
+{
+	struct policy_budget budget = day_budget();
+	struct policy_rules rules = { .budgets = &budget, .n_budgets = 1 };
+	const struct charge unread = { .source = CHARGE_SIZE, .budget_nanos = 2 * USD, .count = 20 };
+	struct policy *policy = policy_new(&rules);
+	struct policy_subject who = subject();
+	struct policy_usage_snapshot usage;
+
+	/* the first by the long way, the later ones by the short one */
+	for (int64_t id = 1; id <= 3; id++)
+		policy_charge(policy, &who, &unread, id, T0, NULL);
+	assert_true(policy_usage_snapshot(policy, &budget, "cgroup=/a", &usage));
+	assert_int_equal(usage.calls, 60);
+	policy_free(policy);
+}
+
 static char last_key[1024];
 
 static void keep_key(void *arg, const struct policy_counter *counter)
@@ -274,6 +292,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_patterns_that_are_given_must_fit),
+		cmocka_unit_test(a_charge_of_several_calls_is_so_many),
 		cmocka_unit_test(keys_are_unique_and_fall_back_to_the_cgroup),
 		cmocka_unit_test(the_protected_are_judged_but_are_no_members),
 		cmocka_unit_test(counters_are_bounded_and_overflow_into_one),

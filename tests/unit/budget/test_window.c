@@ -19,7 +19,7 @@ static struct counters *counters_of(struct policy_budget *budget)
 
 static struct counter *spend(struct counters *counters, const char *key, uint64_t nanos)
 {
-	const struct counter_charge charge = { .nanos = nanos, .measured_nanos = nanos };
+	const struct counter_charge charge = { .nanos = nanos, .measured_nanos = nanos, .count = 1 };
 	bool swept = false;
 	struct counter *counter = counters_get(counters, key, true, &swept);
 

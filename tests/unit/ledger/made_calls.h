@@ -24,6 +24,9 @@ static inline int remove_dir(void **state)
 	return unit_remove(dir);
 }
 
+/* Estimates by size are of several calls each, so that rows are fewer than calls. */
+static bool is_of_several;
+
 /* The call of a seed: six subjects, twelve services, all sources. */
 struct made {
 	struct who_group group;
@@ -60,6 +63,7 @@ static inline void make(struct made *made, unsigned seed)
 	made->charge.status = 200;
 	made->charge.source = seed % CHARGE_SOURCES;
 	made->charge.outcome = seed % 4;
+	made->charge.count = is_of_several && made->charge.source == CHARGE_SIZE ? 1 + seed % 5 : 1;
 	made->charge.is_priced = seed % 5 != 0;
 	made->charge.is_stream = seed % 2;
 	made->charge.usage = (struct usage){ .input = seed,

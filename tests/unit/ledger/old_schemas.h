@@ -141,9 +141,20 @@ static const char old_schema_12[] =
 	"ALTER TABLE actions ADD COLUMN rule_text TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE actions ADD COLUMN in_flight INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const old_schemas[] = {
-	old_schema_1, old_schema_2, old_schema_3, old_schema_4,  old_schema_5,  old_schema_6,
-	old_schema_7, old_schema_8, old_schema_9, old_schema_10, old_schema_11, old_schema_12
-};
+static const char old_schema_13[] =
+	"CREATE TABLE services_13 (id INTEGER PRIMARY KEY, host TEXT NOT NULL, provider TEXT NOT NULL,"
+	" model TEXT NOT NULL, operation TEXT NOT NULL, price_key TEXT NOT NULL,"
+	" price_origin TEXT NOT NULL, tier TEXT NOT NULL, account TEXT NOT NULL, client TEXT NOT NULL,"
+	" UNIQUE (model, host, provider, operation, price_key, price_origin, tier, account, client));"
+	"INSERT INTO services_13 SELECT id, host, provider, model, operation, price_key,"
+	" price_origin, tier, account, '' FROM services;"
+	"DROP TABLE services;"
+	"ALTER TABLE services_13 RENAME TO services;";
+
+static const char *const old_schemas[] = { old_schema_1,  old_schema_2,  old_schema_3,
+					   old_schema_4,  old_schema_5,  old_schema_6,
+					   old_schema_7,  old_schema_8,  old_schema_9,
+					   old_schema_10, old_schema_11, old_schema_12,
+					   old_schema_13 };
 
 #endif

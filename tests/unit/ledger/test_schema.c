@@ -95,7 +95,9 @@ static void make_old(int version)
 	    "INSERT INTO subjects VALUES"
 	    " (1, 'ns', 'Deployment/w', 'pod', 'c', '/a', '', 'root', 'sh', '/bin/sh', '', '', '')");
 	run(db, "INSERT INTO services VALUES (1, 'api.x', 'p', 'm', 'chat', 'key', 'origin'%s)",
-	    version >= 11 ? ", '', ''" : "");
+	    version >= 13 ? ", '', '', ''" :
+	    version >= 11 ? ", '', ''" :
+			    "");
 	run(db, "INSERT INTO paths VALUES (1, '/v1')");
 	run(db,
 	    "INSERT INTO calls (id, start_us, subject, service, path, pid, uid, status, source,"
@@ -133,6 +135,7 @@ static void see_call(void *arg, const struct ledger_call *call)
 	assert_int_equal(call->charge->usage.output, 3);
 	assert_int_equal(call->charge->cost_nanos, 900);
 	assert_int_equal(call->charge->error_nanos, 0);
+	assert_int_equal(charge_count(call->charge), 1);
 	assert_int_equal(call->charge->under_nanos + call->charge->over_nanos, 0);
 	assert_int_equal(call->charge->excess, 0);
 	assert_string_equal(call->group->path, "/a");

@@ -181,6 +181,26 @@ static void a_client_is_a_label_without_its_version(void **state)
 	metrics_free(metrics);
 }
 
+/* What was not read of a connection is one row of as many calls as it had requests. */
+static void an_estimate_of_several_calls_counts_as_so_many(void **state)
+{
+	struct metrics *metrics = metrics_new(100, "n");
+	struct calling calling;
+	char *text;
+
+	in_pod(&calling, "pod-a", "", 1000000);
+	calling.charge.source = CHARGE_SIZE;
+	calling.charge.is_priced = false;
+	calling.charge.count = 20;
+	calls(metrics, &calling, 1);
+	free(scraped(metrics, EXPOSITION_TEXT, 999, 1));
+	text = scraped(metrics, EXPOSITION_TEXT, 999, 1 + LATER);
+	assert_true(sum(text, "aigress_calls_total", "source=\"size\"") == 20);
+	assert_true(sum(text, "aigress_unpriced_calls_total", "pod-a") == 20);
+	free(text);
+	metrics_free(metrics);
+}
+
 static void dead_pods_make_room_but_not_under_a_scrape(void **state)
 {
 	struct metrics *metrics = metrics_new(2, "n");
@@ -346,6 +366,7 @@ int main(void)
 		cmocka_unit_test(sums_are_those_of_the_calls_however_many_callers),
 		cmocka_unit_test(models_of_one_caller_are_bounded),
 		cmocka_unit_test(a_client_is_a_label_without_its_version),
+		cmocka_unit_test(an_estimate_of_several_calls_counts_as_so_many),
 		cmocka_unit_test(dead_pods_make_room_but_not_under_a_scrape),
 		cmocka_unit_test(names_cannot_break_a_line),
 		cmocka_unit_test(unpriced_is_not_0_usd),

@@ -219,6 +219,9 @@ static void a_keep_alive_is_as_many_calls(void **state)
 	assert_in_range(charge.usage.input, 20 * 20, 20 * 40);
 	assert_between(20 * 100, &charge);
 	assert_true(single.usage.input > 4 * charge.usage.input);
+	/* So many calls in reports, metrics and the mean of a budget's call. */
+	assert_int_equal(charge_count(&charge), 20);
+	assert_int_equal(charge_count(&single), 1);
 }
 
 static void a_small_call_costs_something(void **state)
