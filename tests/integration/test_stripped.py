@@ -148,7 +148,7 @@ def calls_of_go(stage, daemon, program, h2, stream):
 
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 @pytest.mark.parametrize("h2", [False, True], ids=["h1", "h2"])
-@pytest.mark.parametrize("how", GO)
+@pytest.mark.parametrize("how", GO if ALL else ["plain", "stripped"])
 def test_go(stage, daemon, coverage, tmp_path_factory, how, h2, stream):
     root = subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip()
     program, version = go_client(root, str(tmp_path_factory.getbasetemp()), how)
