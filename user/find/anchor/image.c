@@ -166,10 +166,26 @@ int image_offset(const struct image *image, uint64_t addr, uint64_t *ret)
 	return 0;
 }
 
+/*
+ * How many segments may hold a linker's constants: those up to the first that is written behind code. What is read
+ * only behind that was appended to a finished program (Bun's bundles of scripts, 128 MB in Claude Code 2.1.111).
+ */
+static size_t n_linked(const struct image *image)
+{
+	bool has_code = false;
+
+	for (size_t i = 0; i < image->n_segments; i++) {
+		has_code |= image->segments[i].is_exec;
+		if (has_code && image->segments[i].is_write)
+			return i;
+	}
+	return image->n_segments;
+}
+
 /* Old linkers have no segment that is read only: their constants stand beside the code. */
 static bool has_constants(const struct image *image)
 {
-	for (size_t i = 0; i < image->n_segments; i++)
+	for (size_t i = 0; i < n_linked(image); i++)
 		if (!image->segments[i].is_exec && !image->segments[i].is_write)
 			return true;
 	return false;
@@ -206,17 +222,18 @@ int image_walk(const struct image *image, enum image_kind kind, uint64_t from, u
 {
 	_cleanup_free_ uint8_t *buf = malloc(IMAGE_PIECE + IMAGE_OVERLAP);
 	bool constants = has_constants(image);
+	size_t n = kind == IMAGE_CONSTANTS ? n_linked(image) : image->n_segments;
 	uint64_t total = 0, at, end;
 
 	if (!buf)
 		return -ENOMEM;
-	for (size_t i = 0; i < image->n_segments; i++)
+	for (size_t i = 0; i < n; i++)
 		if (is_of_kind(&image->segments[i], kind, constants) &&
 		    cut(&image->segments[i], from, to, &at, &end))
 			total += end - at;
 	if (total > (kind == IMAGE_CODE ? IMAGE_CODE_MAX : IMAGE_CONSTANTS_MAX))
 		return -EFBIG;
-	for (size_t i = 0; i < image->n_segments; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct image_segment *segment = &image->segments[i];
 
 		if (!is_of_kind(segment, kind, constants) || !cut(segment, from, to, &at, &end))
