@@ -112,9 +112,9 @@ static void show_error(struct table *table, json_int_t permille)
 static void print_estimates(json_t *estimates)
 {
 	static const struct table_column columns[] = {
-		{ "CGROUP", true }, { "HOST", false },          { "MODEL", false },
-		{ "BY", false },    { "TOKENS", false },        { "CALLS", true },
-		{ "FACTOR", true }, { "EXPECTED ERROR", true }, { NULL, false },
+		{ "CGROUP", false }, { "HOST", false },          { "MODEL", false },
+		{ "BY", false },     { "TOKENS", false },        { "CALLS", true },
+		{ "FACTOR", true },  { "EXPECTED ERROR", true }, { NULL, false },
 	};
 	struct table *table = table_new(columns);
 	size_t i;
@@ -129,7 +129,7 @@ static void print_estimates(json_t *estimates)
 
 		if (i == ESTIMATES_SHOWN)
 			break;
-		table_format(table, "%lld", (long long)integer(row, "cgroup"));
+		table_cell(table, string(row, "cgroup"));
 		table_cell(table, string(row, "host"));
 		table_cell(table, *model ? model : "all");
 		table_cell(table, !strcmp(from, "text") ? "text" :

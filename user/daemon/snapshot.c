@@ -150,7 +150,7 @@ static void add_coverage(void *arg, const struct reconcile_row *account)
 }
 
 /* The error is what measured calls have shown; null while there are none, and constants are used. */
-static void add_estimate(void *arg, const struct calibration_row *factor)
+static void add_estimate(void *arg, const struct calibration_row *factor, const char *cgroup)
 {
 	static const char *const of[CALIBRATED_COUNT][2] = {
 		[CALIBRATED_TEXT_INPUT] = { "text", "input" },
@@ -163,7 +163,7 @@ static void add_estimate(void *arg, const struct calibration_row *factor)
 
 	if (!row)
 		return;
-	field_number(row, "cgroup", factor->key.tenant);
+	field_text(row, "cgroup", cgroup);
 	field_text(row, "host", factor->key.host);
 	field_text(row, "model", factor->key.model);
 	field_text(row, "from", of[factor->key.what][0]);

@@ -52,8 +52,7 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 	if (flow->head.tgid) {
 		who_process_get(pipeline->config.who, flow->head.tgid, flow->comm, WHO_NO_UID,
 				&process);
-		if (!flow->comm[0])
-			snprintf(flow->comm, sizeof(flow->comm), "%s", process.comm);
+		snprintf(flow->comm, sizeof(flow->comm), "%s", process.comm);
 	}
 	/* Without a row its end says nothing: the account of its process must not wait for it. */
 	if (flow_table_put(pipeline->flows, flow) < 0) {

@@ -117,10 +117,28 @@ void pipeline_coverage(const struct pipeline *pipeline,
 	reconcile_each(pipeline->reconcile, fn, arg);
 }
 
-void pipeline_estimates(const struct pipeline *pipeline,
-			void (*fn)(void *arg, const struct calibration_row *row), void *arg)
+struct naming {
+	struct who *who;
+	void (*fn)(void *arg, const struct calibration_row *row, const char *cgroup);
+	void *arg;
+};
+
+static void name_tenant(void *arg, const struct calibration_row *row)
 {
-	calibration_each(pipeline->calibration, fn, arg);
+	const struct naming *naming = arg;
+	struct who_group group;
+
+	who_group_get(naming->who, row->key.tenant, &group);
+	naming->fn(naming->arg, row, group.path);
+}
+
+void pipeline_estimates(const struct pipeline *pipeline,
+			void (*fn)(void *arg, const struct calibration_row *row, const char *cgroup),
+			void *arg)
+{
+	struct naming naming = { pipeline->config.who, fn, arg };
+
+	calibration_each(pipeline->calibration, name_tenant, &naming);
 }
 
 void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)

@@ -122,9 +122,10 @@ void pipeline_flows(struct pipeline *pipeline, void (*fn)(void *arg, const struc
 void pipeline_coverage(const struct pipeline *pipeline,
 		       void (*fn)(void *arg, const struct reconcile_row *row), void *arg);
 
-/* What measured calls taught, and how good the estimates are. */
+/* What measured calls taught, and how good the estimates are; `cgroup` is the path of whose calls they were. */
 void pipeline_estimates(const struct pipeline *pipeline,
-			void (*fn)(void *arg, const struct calibration_row *row), void *arg);
+			void (*fn)(void *arg, const struct calibration_row *row, const char *cgroup),
+			void *arg);
 
 struct pipeline_stats {
 	uint64_t events, bad_events;
