@@ -2,6 +2,7 @@
 /* A report as one JSON object; its figures are exact. */
 #include <jansson.h>
 
+#include "cmd/ahead.h"
 #include "cmd/outlook.h"
 #include "cmd/report_internal.h"
 #include "cmd/show.h"
@@ -174,6 +175,10 @@ static void write_outlook(struct report_writer *writer)
 	write_object(writer->out, forecast_json(&outlook.priced));
 	fputs(",\"forecast_in_budgets\":", writer->out);
 	write_object(writer->out, forecast_json(&outlook.counted));
+	if (!report->metering || report->metering->life != GAPS_MEASURING)
+		return;
+	fputs(",\n\"budgets_full\":", writer->out);
+	write_object(writer->out, ahead_json(writer->ledger, report->now_us));
 }
 
 static void end(struct report_writer *writer)

@@ -4,9 +4,12 @@
 #include <inttypes.h>
 
 #include "base/cleanup.h"
+#include "cmd/ahead.h"
 #include "cmd/outlook.h"
 #include "cmd/report_internal.h"
 #include "cmd/show.h"
+
+#define AHEAD_LINES 3 /* of budgets that fill up */
 
 static const char *title_of(enum ledger_key key)
 {
@@ -244,6 +247,8 @@ static void write_outlook(struct report_writer *writer)
 		return;
 	fputc('\n', writer->out);
 	(void)outlook_print(&outlook, writer->out);
+	if (report->metering && report->metering->life == GAPS_MEASURING)
+		ahead_print(writer->ledger, report->now_us, AHEAD_LINES, writer->out);
 }
 
 static void end(struct report_writer *writer)

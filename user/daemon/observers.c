@@ -85,6 +85,7 @@ static struct scrape_sources sources_of(struct observers *observers)
 		.attach_failures = find.attach_failures,
 		.version = daemon->options.version,
 		.pipeline = daemon->pipeline,
+		.trends = daemon->trends,
 		.policy = daemon->policy,
 		.enforcer = daemon->enforcer,
 		.ledger = daemon->ledger,

@@ -8,6 +8,8 @@
 /* A heap with the emptiest on top, which goes when a fuller one comes. */
 struct job {
 	struct fullest_budgets *fullest_budgets;
+	struct trends *trends;
+	int64_t now_us;
 	size_t max;
 	int err;
 };
@@ -93,6 +95,8 @@ static void add_counter(void *arg, const struct policy_counter *counter)
 	if (fullest_budgets->n == job->max &&
 	    (!job->max || row.used <= fullest_budgets->rows[0].used))
 		return count_more(fullest_budgets, in_money, row.spent_nanos, row.spent_tokens);
+	if (job->trends)
+		trends_see(job->trends, counter, job->now_us, &row.trend);
 	row.budget = strdup(counter->budget->name);
 	row.key = strdup(counter->key);
 	if (!row.budget || !row.key) {
@@ -125,12 +129,14 @@ static int fullest_first(const void *a, const void *b)
 	return order ? order : strcmp(left->key, right->key);
 }
 
-int fullest_budgets_take(struct fullest_budgets *ret, struct policy *policy, size_t max,
-			 int64_t now_us)
+int fullest_budgets_take(struct fullest_budgets *ret, struct policy *policy, struct trends *trends,
+			 size_t max, int64_t now_us)
 {
 	struct fullest_budgets fullest_budgets = { .rows = calloc(max ? max : 1,
 								  sizeof(*fullest_budgets.rows)) };
-	struct job job = { .fullest_budgets = &fullest_budgets, .max = max };
+	struct job job = {
+		.fullest_budgets = &fullest_budgets, .trends = trends, .now_us = now_us, .max = max
+	};
 
 	if (!fullest_budgets.rows)
 		return -ENOMEM;

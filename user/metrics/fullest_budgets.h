@@ -7,6 +7,7 @@
 #define METRICS_FULLEST_BUDGETS_H
 
 #include "budget/policy.h"
+#include "budget/trend.h"
 
 struct fullest_budget {
 	char *budget, *key;
@@ -16,7 +17,8 @@ struct fullest_budget {
 	int64_t spent_nanos, limit_nanos; /* in force; 0: none, as of a spike */
 	uint64_t spent_tokens, limit_tokens;
 	int64_t window_end_us;
-	double used; /* of the limit */
+	double used;        /* of the limit */
+	struct trend trend; /* how fast it fills */
 };
 
 struct fullest_budgets {
@@ -27,9 +29,9 @@ struct fullest_budgets {
 	uint64_t more_tokens; /* and of tokens */
 };
 
-/* The `max` fullest. 0 or -ENOMEM. */
-int fullest_budgets_take(struct fullest_budgets *ret, struct policy *policy, size_t max,
-			 int64_t now_us);
+/* The `max` fullest; without trends (NULL) nobody knows how fast they fill. 0 or -ENOMEM. */
+int fullest_budgets_take(struct fullest_budgets *ret, struct policy *policy, struct trends *trends,
+			 size_t max, int64_t now_us);
 void fullest_budgets_done(struct fullest_budgets *fullest_budgets);
 
 #endif

@@ -426,7 +426,7 @@ struct scrape *scrape_new(struct metrics *metrics, const struct scrape_sources *
 	if (sources->tap)
 		(void)tap_counters(sources->tap, scrape->counters);
 	if (sources->policy && fullest_budgets_take(&scrape->fullest_budgets, sources->policy,
-						    sources->max_series, now_us) < 0)
+						    sources->trends, sources->max_series, now_us) < 0)
 		return scrape_free(scrape);
 	return scrape;
 }

@@ -22,6 +22,7 @@ struct scrape_sources {
 	const char *version;
 	struct pipeline *pipeline;
 	struct policy *policy;
+	struct trends *trends;
 	struct enforcer *enforcer;
 	struct ledger *ledger;
 	struct prices *prices;

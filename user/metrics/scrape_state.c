@@ -135,6 +135,21 @@ static void write_window_end(struct scrape *scrape)
 	}
 }
 
+static void write_full(struct scrape *scrape)
+{
+	char labels[METRICS_LABELS_LEN];
+
+	for (size_t i = 0; i < scrape->fullest_budgets.n; i++) {
+		const struct fullest_budget *fullest_budget = &scrape->fullest_budgets.rows[i];
+
+		if (fullest_budget->trend.reached_us)
+			exposition_count(
+				&scrape->out,
+				fullest_budget_labels(fullest_budget, labels, sizeof(labels)), NULL,
+				NULL, (uint64_t)(fullest_budget->trend.reached_us / US_PER_S));
+	}
+}
+
 static void write_shown_counters(struct scrape *scrape)
 {
 	count(scrape, "shown", "yes", scrape->fullest_budgets.n);
@@ -359,6 +374,10 @@ const struct scrape_family scrape_state[] = {
 	{ { "aigress_budget_window_end_timestamp_seconds", "seconds",
 	    "When a calendar window ends.", GAUGE },
 	  .all = write_window_end },
+	{ { "aigress_budget_full_timestamp_seconds", "seconds",
+	    "When the limit is reached at the rate of the last minutes, if that is before the window ends.",
+	    GAUGE },
+	  .all = write_full },
 	{ { "aigress_budget_counters", NULL, "Counters of all budgets, those shown here or not.",
 	    GAUGE },
 	  .all = write_shown_counters },

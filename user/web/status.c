@@ -186,6 +186,7 @@ static void add_budget(json_t *array, const struct fullest_budget *budget)
 	set_amount(row, "limit", budget->in_money, budget->limit_nanos, budget->limit_tokens);
 	field_set(row, "share", json_real(budget->used));
 	field_set(row, "end_us", json_integer((json_int_t)budget->window_end_us));
+	field_set(row, "full_us", json_integer((json_int_t)budget->trend.reached_us));
 }
 
 static json_t *budgets(const struct scrape_sources *sources, int64_t now_us, size_t *ret_more)
@@ -194,7 +195,8 @@ static json_t *budgets(const struct scrape_sources *sources, int64_t now_us, siz
 	json_t *array = json_array();
 
 	*ret_more = 0;
-	if (fullest_budgets_take(&fullest_budgets, sources->policy, STATUS_BUDGETS, now_us) < 0)
+	if (fullest_budgets_take(&fullest_budgets, sources->policy, sources->trends, STATUS_BUDGETS,
+				 now_us) < 0)
 		return array;
 	for (size_t i = 0; i < fullest_budgets.n; i++)
 		add_budget(array, &fullest_budgets.rows[i]);

@@ -103,7 +103,8 @@ function drawBudget(row, now) {
 		make("b", "end", Number(row.limit) ? percent(row.share) : ""));
 	const ends = ["rolling", "spike"].includes(row.window) ? row.window : ahead(row.end_us, now);
 	const limit = Number(row.limit) ? ` of ${amount(row.limit, row.unit)}` : "";
-	const foot = make("div", "row", make("span", "grow detail", row.counter),
+	const full = row.full_us > now && row.share < 1 ? make("b", "warn-text", `full in ${ahead(row.full_us, now)} at this rate`) : "";
+	const foot = make("div", "row", make("span", "grow detail", row.counter), full,
 		make("small", "end", `${amount(row.used, row.unit)}${limit} ${row.unit}` + (ends ? ` · ${ends}` : "")));
 	return make("li", "", head, Number(row.limit) ? make("div", "bar", fill) : "", foot);
 }
