@@ -143,7 +143,7 @@ static json_t *spark(const struct spend_row *row)
 	return array;
 }
 
-static json_t *sums(const struct spend_row *row)
+static json_t *sums(const struct spend_row *row, bool has_spark)
 {
 	json_t *object = json_object();
 
@@ -158,18 +158,19 @@ static json_t *sums(const struct spend_row *row)
 	field_number(object, "tokens", row->tokens);
 	field_number(object, "estimated", row->estimated);
 	field_number(object, "unpriced", row->unpriced);
-	field_set(object, "spark", spark(row));
+	if (has_spark)
+		field_set(object, "spark", spark(row));
 	return object;
 }
 
 static json_t *spenders(struct status *status, int64_t now_us, size_t *ret_more)
 {
-	const struct spend_row *rows[STATUS_SPENDERS];
+	static const struct spend_row *rows[STATUS_SPENDERS]; /* one loop asks */
 	size_t n = spend_top(status->spend, now_us, rows, STATUS_SPENDERS, ret_more);
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(array, sums(rows[i]));
+		json_array_append_new(array, sums(rows[i], i < STATUS_SPARKS));
 	return array;
 }
 
@@ -186,6 +187,9 @@ static void add_budget(json_t *array, const struct fullest_budget *budget)
 	set_amount(row, "limit", budget->in_money, budget->limit_nanos, budget->limit_tokens);
 	field_set(row, "share", json_real(budget->used));
 	field_set(row, "end_us", json_integer((json_int_t)budget->window_end_us));
+	if (budget->trend.is_known)
+		set_amount(row, "per_hour", budget->in_money, budget->trend.per_hour,
+			   (uint64_t)budget->trend.per_hour);
 	field_set(row, "full_us", json_integer((json_int_t)budget->trend.reached_us));
 }
 
@@ -329,7 +333,7 @@ static char *make(struct status *status, const struct scrape_sources *sources, c
 	field_text(object, "trouble", trouble);
 	set_plain(object, "config_error", sources->config_error ? sources->config_error : "");
 	set_plain(object, "prices_error", sources->prices_error ? sources->prices_error : "");
-	field_set(object, "total", sums(spend_total(status->spend, now_us)));
+	field_set(object, "total", sums(spend_total(status->spend, now_us), true));
 	field_set(object, "spenders", spenders(status, now_us, &more));
 	field_number(object, "more_spenders", more);
 	field_set(object, "budgets", budgets(sources, now_us, &more));

@@ -9,7 +9,8 @@
 #include "metrics/scrape.h"
 #include "web/recent_spend.h"
 
-#define STATUS_SPENDERS  50
+#define STATUS_SPENDERS  1000 /* all that recent_spend.h keeps */
+#define STATUS_SPARKS    100  /* of these the first have their 60 minutes */
 #define STATUS_BUDGETS   50
 #define STATUS_GATES     50
 #define STATUS_ACTIONS   20

@@ -5,7 +5,7 @@
 
 const POLL_MS = 2000, STALE_MS = 8000, SVG = "http://www.w3.org/2000/svg";
 const $ = (id) => document.getElementById(id);
-let token = sessionStorage.getItem("token") || "", lastAnswer = 0, timer = 0;
+let token = sessionStorage.getItem("token") || "", lastAnswer = 0, timer = 0, latest = null;
 
 function make(tag, className, ...content) {
 	const element = document.createElement(tag);
@@ -77,6 +77,37 @@ const isHot = (rate, row) => rate > 1 && rate > 2 * Number(row.hour);
 // What has no price did not cost 0.00: its cost is not known.
 const cost = (sum, row) => row.unpriced && !Number(sum) ? "?" : usd(sum);
 
+// What a person looks at: which column, which way, which words. It outlives each answer.
+const SHOWN = 200;      // rows of the table; the others are reached by the filter
+const view = { sort: "five_minutes", up: false, words: "" };
+
+function spendersOf(rows) {
+	const words = view.words.toLowerCase().split(/\s+/).filter(Boolean);
+	const found = rows.filter((row) => {
+		const text = `${row.name} ${row.detail} ${row.model}`.toLowerCase();
+		return words.every((word) => text.includes(word));
+	});
+	const value = view.sort === "name" ? (row) => row.name.toLowerCase() : (row) => Number(row[view.sort]);
+	const order = view.up ? 1 : -1;
+	// The answer's own order, by what was spent last, decides between equals.
+	return found.map((row, i) => [value(row), i, row])
+		.sort(([a, i], [b, j]) => a < b ? -order : a > b ? order : i - j).map(([, , row]) => row);
+}
+
+function drawSpenders(status) {
+	const rows = spendersOf(status.spenders), hidden = Math.max(rows.length - SHOWN, 0);
+	const none = status.spenders.length ? "No caller has these words." : "Nobody has called an AI host.";
+	$("spenders").replaceChildren(...(rows.length ? rows.slice(0, SHOWN).map(drawSpender) :
+		[make("tr", "", make("td", "none", none))]));
+	$("more-spenders").textContent = [view.words && `${count(rows.length)} of ${count(status.spenders.length)}`,
+		hidden && `and ${count(hidden)} more`, status.more_spenders && `${count(status.more_spenders)} callers are not shown`]
+		.filter(Boolean).join(", ");
+	for (const button of $("sorts").querySelectorAll("button")) {
+		const is = button.dataset.sort === view.sort;
+		button.parentElement.setAttribute("aria-sort", is ? view.up ? "ascending" : "descending" : "none");
+	}
+}
+
 function drawSpender(row) {
 	const known = make("div", "detail", row.detail + (row.model ? "  ·  " + row.model : ""));
 	const name = make("div", "name", row.name || "host");
@@ -86,7 +117,7 @@ function drawSpender(row) {
 		name.append(" ", make("span", "tag", count(row.estimated) + " estimated"));
 	const rate = Number(row.five_minutes) * 12;
 	const hot = isHot(rate, row);
-	const sparkCell = make("td", "spark-cell", spark(row.spark));
+	const sparkCell = make("td", "spark-cell", row.spark ? spark(row.spark) : "");
 	return make("tr", "", make("td", "", name, known), sparkCell,
 		make("td", "n" + (hot ? " hot" : ""), cost(rate, row)), make("td", "n", cost(row.hour, row)),
 		make("td", "n", cost(row.day, row)), make("td", "n", count(row.calls)));
@@ -106,7 +137,16 @@ function drawBudget(row, now) {
 	const full = row.full_us > now && row.share < 1 ? make("b", "warn-text", `full in ${ahead(row.full_us, now)} at this rate`) : "";
 	const foot = make("div", "row", make("span", "grow detail", row.counter), full,
 		make("small", "end", `${amount(row.used, row.unit)}${limit} ${row.unit}` + (ends ? ` · ${ends}` : "")));
-	return make("li", "", head, Number(row.limit) ? make("div", "bar", fill) : "", foot);
+	// Where it will be when its window ends, if it goes on like this: behind what is spent.
+	const left = ["rolling", "spike"].includes(row.window) ? 0 : Math.max(row.end_us - now, 0) / 3.6e9;
+	const there = row.share + (Number(row.limit) ? Number(row.per_hour || 0) * left / Number(row.limit) : 0);
+	const then = make("i", "ahead " + level(there));
+	then.style.width = Math.min(there * 100, 100) + "%";
+	const bar = make("div", "bar", then, fill);
+	bar.setAttribute("role", "img");
+	bar.setAttribute("aria-label", `${percent(row.share)} used` +
+		(there > row.share ? `, ${percent(there)} when its window ends` : ""));
+	return make("li", "", head, Number(row.limit) ? bar : "", foot);
 }
 
 function drawGate(row, now) {
@@ -214,9 +254,8 @@ function draw(status) {
 		`${clock(gap.from_us)} to ${clock(gap.until_us)}`).join(", ") : "";
 	drawForecast(status.forecast, status.forecast_in_budgets);
 	drawMinutes(total.spark);
-	$("spenders").replaceChildren(...(status.spenders.length ? status.spenders.map(drawSpender) :
-		[make("tr", "", make("td", "none", "Nobody has called an AI host."))]));
-	$("more-spenders").textContent = status.more_spenders ? `and ${count(status.more_spenders)} more` : "";
+	latest = status;
+	drawSpenders(status);
 	$("gates-card").hidden = !status.gates.length;
 	$("gates").replaceChildren(...status.gates.map((row) => drawGate(row, now)));
 	$("budgets").replaceChildren(...(status.budgets.length ? status.budgets.slice(0, 12).map((row) => drawBudget(row, now)) :
@@ -279,6 +318,31 @@ $("gate").addEventListener("submit", (event) => {
 	token = $("token").value.trim();
 	sessionStorage.setItem("token", token);
 	poll();
+});
+$("filter").addEventListener("input", () => {
+	view.words = $("filter").value;
+	if (latest)
+		drawSpenders(latest);
+});
+$("sorts").addEventListener("click", (event) => {
+	const sort = event.target.dataset.sort;
+	if (!sort)
+		return;
+	view.up = view.sort === sort ? !view.up : sort === "name";
+	view.sort = sort;
+	if (latest)
+		drawSpenders(latest);
+});
+document.addEventListener("keydown", (event) => {
+	const typing = document.activeElement instanceof HTMLInputElement;
+	if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !$("main").hidden) {
+		event.preventDefault();
+		$("filter").focus();
+	} else if (event.key === "Escape" && document.activeElement === $("filter")) {
+		$("filter").value = "";
+		$("filter").dispatchEvent(new Event("input"));
+		$("filter").blur();
+	}
 });
 document.addEventListener("visibilitychange", poll);
 poll();
