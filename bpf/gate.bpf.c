@@ -11,10 +11,9 @@ __u32 gates_live = 0;
 
 static __always_inline int may_connect(struct ctl_addr *addr)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct ctl_gate *gate;
 
-	addr->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+	addr->netns = current_netns();
 	if (!addr_is_ai_only(addr))
 		return 1;
 	gate = gate_of_current(GATE_NEW);

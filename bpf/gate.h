@@ -107,6 +107,14 @@ static __always_inline void gate_hit(struct ctl_gate *gate, __u32 counter)
 	count(counter, 1);
 }
 
+/* Inode number of the current task's network namespace; 0: it is ending. */
+static __always_inline __u32 current_netns(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+}
+
 /* Network byte order in, the key of ai_addrs out. */
 static __always_inline void addr_from_ip4(struct ctl_addr *addr, __u32 ip4)
 {

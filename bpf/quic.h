@@ -252,6 +252,9 @@ __weak int quic_out(struct __sk_buff *skb)
 	if (!sk || !quic_read(skb, false, &d))
 		return PASS;
 	q = bpf_map_lookup_elem(&quics, &d.id);
+	/* A datagram leaves in the call of who sends it. What connections taught holds in their namespace. */
+	if (!q || gates_live)
+		d.peer.netns = current_netns();
 	if (!q)
 		q = quic_new(skb, sk, &d);
 	if (q && q->state == CTL_QUIC_LOOK)

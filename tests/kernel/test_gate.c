@@ -258,6 +258,29 @@ static void stops_quic_to_an_ai_address(void **state)
 	child_end(&beside);
 }
 
+/* The same where nobody but a connection of the same namespace has told whose the address is. */
+static void stops_quic_to_an_address_that_a_connection_taught(void **state)
+{
+	struct child child;
+	int fd;
+
+	close(listener);
+	server.sin_port = htons(443);
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (void *)&server, sizeof(server)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	child = child_new(cgroups[CG_A]);
+	assert_int_equal(tell(&child, 'c'), 0);
+	fd = server_accept();
+	assert_int_equal(tell(&child, 'a'), 0);
+	answered(&child, fd);
+	assert_int_equal(tell(&child, 'q'), 0);
+	gate_set(CG_A, UINT64_MAX);
+	assert_int_equal(tell(&child, 'q'), EPERM);
+	close(fd);
+	child_end(&child);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +295,7 @@ int main(void)
 		TEST(resets_a_socket_in_another_namespace),
 		TEST(gates_leave_with_the_daemon),
 		TEST(stops_quic_to_an_ai_address),
+		TEST(stops_quic_to_an_address_that_a_connection_taught),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
