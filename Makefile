@@ -254,6 +254,10 @@ SOAK_SECONDS ?= 1800
 check-soak: all ## one daemon, everything at once, for long: bills, memory, what is left (root; SOAK_SECONDS=1800)
 	$(Q)SOAK_SECONDS=$(SOAK_SECONDS) tests/run pytest -q tests/soak $(PYTEST_ARGS)
 
+CALLS ?= 10000
+check-first-calls: all ## first calls by fresh processes of 200 executables, 16 at a time (root; CALLS=10000)
+	$(Q)/usr/bin/python3 tests/soak/first_calls.py $(CALLS)
+
 # Kept from run to run: the programs of the node take minutes to build.
 LAB ?= $(or $(AIGRESS_LAB),$(or $(XDG_CACHE_HOME),/var/cache)/aigress-lab)
 check-kubernetes: all ## a real Kubernetes node, pods that spend, the release on it (root)
@@ -337,7 +341,7 @@ help: ## this list
 	$(Q)sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: all run check-clients bench bench-programs check lint $(LINTS) dist coverage coverage-tests coverage-share check-leftovers check-completion check-recipes check-unit check-kernel check-kernels check-sanitize \
-	check-fuzz check-integration check-soak check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
+	check-fuzz check-integration check-soak check-first-calls check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
