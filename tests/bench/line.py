@@ -134,7 +134,7 @@ def rows(host, _):
     late, early = crossings(host)
     yield pairs.Row(f"last byte that crosses the line to the gate in force, p50 / p99, ms ({early} of {N_CROSSINGS} "
                     "shut before, by the remainder)", "≤ 1",
-                    f"{late[len(late) // 2] / 1000:.2f} / {late[-1 - len(late) // 100] / 1000:.2f}")
+                    f"{late[len(late) // 2] / 1000:.2f} / {late[-1 - len(late) // 100] / 1000:.2f}" if late else "-")
     yield pairs.Row(f"overshoot by {N_STREAMS} streams that are let end", "≤ what was in flight",
                     f"{overshoot(host, 'do: refuse, cut: false'):.1%} of "
                     f"{N_STREAMS * TOKENS * USD_PER_TOKEN / LIMIT:.0%}")
