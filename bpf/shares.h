@@ -3,7 +3,7 @@
 #ifndef SHARES_H
 #define SHARES_H
 
-#include "maps.h"
+#include "gate.h"
 
 /*
  * The cgroup that stands for a tenant, whatever it makes below: the third level is a pod under the kubelet
@@ -13,7 +13,7 @@
 #define SHARE_LEVEL 3
 static __always_inline __u64 share_tenant(void)
 {
-	__u64 id = bpf_get_current_ancestor_cgroup_id(SHARE_LEVEL);
+	__u64 id = current_ancestor(SHARE_LEVEL);
 
 	return id ? id : bpf_get_current_cgroup_id();
 }
