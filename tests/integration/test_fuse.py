@@ -96,6 +96,36 @@ def test_the_kernel_stops_at_the_line_while_the_daemon_sleeps(stage, new_daemon,
 
 
 @pytest.mark.parametrize("loss", ["open", "hold"])
+def test_a_daemon_that_is_stopped_for_long(stage, new_daemon, pins, loss):  # noqa: F811
+    """It holds at the line for as long as its leases run, or, if the budget says so, for the whole window."""
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(cgroup, more=f"on-daemon-loss: {loss}\n")).start()
+    caller = until_nearly_spent(stage, daemon, run, cgroup)
+    daemon.child.send_signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    try:
+        held_usd = go_on_until_held(stage, run, caller)
+        assert FUSE < held_usd < LIMIT + CALL
+        if loss == "open":
+            assert caller.has_answer(20)
+            assert time.monotonic() - stopped > 5
+        else:
+            time.sleep(max(0, stopped + 30 - time.monotonic()))
+            assert not caller.has_answer(0)
+            assert billed(stage, run) == held_usd
+    finally:
+        daemon.child.send_signal(signal.SIGCONT)
+    # Awake, it keeps the limit.
+    lab.wait(lambda: caller.child.poll() is not None or caller.has_answer(0) or loss == "open", 30, daemon.said)
+    before = billed(stage, run)
+    assert go_on_until_held(stage, run, caller, daemon.said) < max(before, LIMIT) + 2 * CALL
+    lab.wait(lambda: any(a["result"].startswith("done") for a in actions(daemon)), 20, daemon.said)
+    caller.child.kill()
+    daemon.run("override", "open", "--all")
+    lab.wait(lambda: daemon.stop() == 0 and not pins(), 20)
+
+
+@pytest.mark.parametrize("loss", ["open", "hold"])
 def test_the_kernel_stops_at_the_line_when_the_daemon_is_killed(stage, new_daemon, pins, loss):  # noqa: F811
     run, cgroup = stage.new_run()
     daemon = new_daemon(rules(cgroup, more=f"on-daemon-loss: {loss}\n")).start()
