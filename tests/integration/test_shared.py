@@ -204,7 +204,7 @@ def test_a_step_is_taken_when_others_cross_it(redis, two, step):
 
 
 def test_a_rolling_window_slides_on_every_node(redis, two, tmp_path):
-    its_clock = clock.Clock(tmp_path)
+    its_clock = clock.Clock(tmp_path, passes=True)
     first, second = nodes = two("0.30", window="10m", its_clock=its_clock)
     client = first.spend(100000)
     lab.wait(lambda: client.poll() is not None, 60, first.daemon.said)

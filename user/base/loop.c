@@ -29,6 +29,8 @@ struct loop {
 	bool stop;
 	uint64_t busy_since_ns; /* read by other threads */
 	struct loop_stats stats;
+	loop_fn on_turn;
+	void *turn_arg;
 	loop_fn on_late;
 	void *late_arg;
 	LIST_HEAD(, loop_source) sources;
@@ -215,9 +217,17 @@ void loop_on_late(struct loop *loop, loop_fn fn, void *arg)
 	loop->late_arg = arg;
 }
 
+void loop_on_turn(struct loop *loop, loop_fn fn, void *arg)
+{
+	loop->on_turn = fn;
+	loop->turn_arg = arg;
+}
+
 static void turn_begin(struct loop *loop)
 {
 	__atomic_store_n(&loop->busy_since_ns, clock_mono_ns(), __ATOMIC_RELEASE);
+	if (loop->on_turn)
+		loop->on_turn(loop->turn_arg);
 }
 
 static void turn_end(struct loop *loop)

@@ -48,6 +48,8 @@ struct loop_stats {
 void loop_stats(const struct loop *loop, struct loop_stats *ret);
 /* Calls fn(arg) after each such turn. */
 void loop_on_late(struct loop *loop, loop_fn fn, void *arg);
+/* Calls fn(arg) as each turn begins, before whatever is ready. */
+void loop_on_turn(struct loop *loop, loop_fn fn, void *arg);
 
 /* Runs until loop_stop(); 0 or -errno of epoll_wait. */
 int loop_run(struct loop *loop);

@@ -14,6 +14,8 @@ struct counters; /* all of one budget */
 /* What the counters of all budgets have in common. */
 struct counters_common {
 	uint32_t turns; /* counts what counters_turn() has done */
+	/* By how much the wall clock was set since the first charge: rolling windows go by a time without that. */
+	int64_t moved_us;
 };
 
 /*

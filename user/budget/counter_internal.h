@@ -107,6 +107,12 @@ static inline uint64_t in_unit(const struct counters *counters, const struct sum
 	return counters->is_in_money ? sum->nanos : sum->tokens;
 }
 
+/* When a slot of a rolling window begins, by the wall clock as it is set now. */
+static inline int64_t slot_starts(const struct counters *counters, int64_t slot)
+{
+	return slot * counters->slot_us + counters->common->moved_us;
+}
+
 /* Opens a new window if the time says so. */
 void counters_turn(struct counters *counters, int64_t now_us);
 static inline void counters_roll(struct counters *counters, int64_t now_us)

@@ -193,8 +193,8 @@ static void show(struct counters *counters, struct counter *counter,
 	shown.window_start_us = counters->start_us;
 	shown.window_end_us = counters->end_us;
 	if (counter->slots) {
-		shown.window_start_us = (counter->newest - POLICY_SLOTS + 1) * counters->slot_us;
-		shown.window_end_us = (counter->newest + POLICY_SLOTS) * counters->slot_us;
+		shown.window_start_us = slot_starts(counters, counter->newest - POLICY_SLOTS + 1);
+		shown.window_end_us = slot_starts(counters, counter->newest + POLICY_SLOTS);
 	}
 	counter_read_limit(counters, counter, &shown.limit_nanos, &shown.limit_tokens);
 	if (counter->reached)

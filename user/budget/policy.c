@@ -220,6 +220,25 @@ int64_t policy_since(const struct policy *policy, int64_t now_us)
 	return since_us - LONG_CALL_US;
 }
 
+int64_t policy_window_end(const struct policy *policy, const struct policy_budget *budget,
+			  int64_t now_us)
+{
+	int64_t start_us, end_us;
+
+	counters_window(policy->counters[budget - policy->rules->budgets], now_us, &start_us,
+			&end_us);
+	return end_us;
+}
+
+void policy_clock_moved(struct policy *policy, int64_t by_us)
+{
+	policy->common.moved_us += by_us;
+	policy->common.turns++; /* whoever knew that no window turns asks again */
+	for (size_t i = 0; i < policy->rules->n_budgets; i++)
+		if (is_rolling(policy->counters[i]))
+			policy->counters[i]->same_from_us = INT64_MAX;
+}
+
 int64_t policy_next_reset(const struct policy *policy, int64_t now_us)
 {
 	int64_t next_us = INT64_MAX, start_us, end_us;

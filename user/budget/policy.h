@@ -382,6 +382,14 @@ bool policy_has_new(struct policy *policy);
 
 /* Where a replay must begin: the oldest start of a window in force, less an hour for long calls. */
 int64_t policy_since(const struct policy *policy, int64_t now_us);
+/* When the present window of a budget ends; INT64_MAX: it rolls. */
+int64_t policy_window_end(const struct policy *policy, const struct policy_budget *budget,
+			  int64_t now_us);
+/*
+ * The wall clock was set, by so much: rolling windows go on as if it had not been, by the time that has truly passed.
+ * A calendar window is what the clock says: set back, it keeps its sum; set beyond its end, a new one begins.
+ */
+void policy_clock_moved(struct policy *policy, int64_t by_us);
 /* When the next calendar window ends; INT64_MAX: never. (enforcer_expire() looks at its own gates.) */
 int64_t policy_next_reset(const struct policy *policy, int64_t now_us);
 

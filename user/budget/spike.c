@@ -9,7 +9,7 @@ bool spike_find(const struct counters *counters, const struct counter *counter,
 	const struct policy_budget *budget = counters->budget;
 	int64_t past = counter->newest - counter->first - POLICY_SPIKE_SLOTS + 1;
 	int64_t recent_us = counters->now_us -
-			    (counter->newest - POLICY_SPIKE_SLOTS + 1) * counters->slot_us;
+			    slot_starts(counters, counter->newest - POLICY_SPIKE_SLOTS + 1);
 	uint64_t recent = 0, before = counter->sum.nanos;
 	unsigned __int128 line, floor;
 
@@ -48,8 +48,8 @@ void spike_fill_verdict(const struct counters *counters, const struct counter *c
 {
 	uint64_t recent, line;
 
-	ret->window_start_us = (counter->newest - POLICY_SPIKE_SLOTS + 1) * counters->slot_us;
-	ret->window_end_us = (counter->newest + POLICY_SPIKE_SLOTS) * counters->slot_us;
+	ret->window_start_us = slot_starts(counters, counter->newest - POLICY_SPIKE_SLOTS + 1);
+	ret->window_end_us = slot_starts(counters, counter->newest + POLICY_SPIKE_SLOTS);
 	if (!spike_find(counters, counter, &recent, &line))
 		return;
 	ret->spent_nanos = (int64_t)recent;

@@ -58,14 +58,14 @@ static int64_t falls_at(const struct counters *counters, const struct counter *c
 		if (sum < limit)
 			break;
 	}
-	return (counter->newest - age + POLICY_SLOTS) * counters->slot_us;
+	return slot_starts(counters, counter->newest - age + POLICY_SLOTS);
 }
 
 static int64_t rolling_end(const struct counters *counters, const struct counter *counter,
 			   struct verdict_at at)
 {
 	if (at.kind == VERDICT_ALLOWANCE)
-		return (counter->newest + POLICY_SLOTS) * counters->slot_us;
+		return slot_starts(counters, counter->newest + POLICY_SLOTS);
 	return falls_at(counters, counter, at.step);
 }
 
@@ -76,7 +76,7 @@ static void fill_window(const struct counters *counters, const struct counter *c
 	ret->window_start_us = counters->start_us;
 	ret->window_end_us = counters->end_us;
 	if (counter->slots)
-		ret->window_start_us = (counter->newest - POLICY_SLOTS + 1) * counters->slot_us;
+		ret->window_start_us = slot_starts(counters, counter->newest - POLICY_SLOTS + 1);
 	if (at.kind == VERDICT_HOLD)
 		ret->window_end_us = counter->override_until_us;
 	else if (counters->is_spike)

@@ -18,9 +18,9 @@ void counters_window(const struct counters *counters, int64_t now_us, int64_t *r
 	int64_t start_s, end_s;
 
 	if (is_rolling(counters)) {
-		int64_t slot = floor_div(now_us, counters->slot_us);
+		int64_t slot = floor_div(now_us - counters->common->moved_us, counters->slot_us);
 
-		*ret_start_us = (slot - POLICY_SLOTS + 1) * counters->slot_us;
+		*ret_start_us = slot_starts(counters, slot - POLICY_SLOTS + 1);
 		*ret_end_us = INT64_MAX;
 		return;
 	}
@@ -32,7 +32,7 @@ void counters_window(const struct counters *counters, int64_t now_us, int64_t *r
 
 static void turn_slot(struct counters *counters, int64_t now_us)
 {
-	int64_t slot = floor_div(now_us, counters->slot_us);
+	int64_t slot = floor_div(now_us - counters->common->moved_us, counters->slot_us);
 
 	/* Further back than a window: the clock had been wrong, the slots come along. */
 	if (!counters->is_open || slot > counters->slot || slot < counters->slot - POLICY_SLOTS) {
@@ -40,8 +40,8 @@ static void turn_slot(struct counters *counters, int64_t now_us)
 		counters->slot = slot;
 		counters->is_open = true;
 	}
-	counters->same_from_us = (counters->slot - POLICY_SLOTS) * counters->slot_us;
-	counters->same_until_us = (counters->slot + 1) * counters->slot_us;
+	counters->same_from_us = slot_starts(counters, counters->slot - POLICY_SLOTS);
+	counters->same_until_us = slot_starts(counters, counters->slot + 1);
 }
 
 void counters_turn(struct counters *counters, int64_t now_us)

@@ -2,6 +2,7 @@
 #include "daemon/daemon.h"
 
 #include <signal.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/fetch.h"
@@ -62,6 +63,30 @@ static void on_late(void *arg)
 		 (unsigned long long)stats.late, (double)stats.longest_ns / NS_PER_S);
 }
 
+/* The wall clock against one that nobody sets. While a host sleeps both go on. */
+static int64_t clock_offset_us(void)
+{
+	return clock_wall_us() - (int64_t)(clock_ns(CLOCK_BOOTTIME) / 1000);
+}
+
+/* Less is what adjtime() does, of which windows need not know. */
+#define CLOCK_MOVED_US US_PER_S
+
+static void on_turn(void *arg)
+{
+	struct daemon *daemon = arg;
+	int64_t by_us = clock_offset_us() - daemon->clock_offset_us;
+
+	if (llabs(by_us) < CLOCK_MOVED_US)
+		return;
+	daemon->clock_offset_us += by_us;
+	log_warn("the clock was set by %+lld s: rolling windows go on by the time that has passed, "
+		 "calendar windows by the new time",
+		 (long long)(by_us / US_PER_S));
+	policy_clock_moved(daemon->policy, by_us);
+	enforcer_clock_moved(daemon->enforcer, daemon->policy, by_us, clock_wall_us());
+}
+
 static void on_reload(void *arg)
 {
 	rules_reload(arg);
@@ -89,6 +114,8 @@ int daemon_listen(struct daemon *daemon)
 	if (!err)
 		err = watch_config(daemon);
 	loop_on_late(daemon->loop, on_late, daemon);
+	daemon->clock_offset_us = clock_offset_us();
+	loop_on_turn(daemon->loop, on_turn, daemon);
 	if (!err)
 		err = leases_new(&daemon->leases, daemon->tap, daemon->loop, ENFORCER_LEASE_NS);
 	if (!err)

@@ -29,6 +29,7 @@ struct daemon {
 	char cgroup_root[WHO_PATH_LEN];
 	char searches[WHO_PATH_LEN]; /* folder where searches of program files are remembered */
 	struct loop *loop;
+	int64_t clock_offset_us; /* of the wall clock to the time since boot, as of the last turn of the loop */
 	struct who *who;
 	struct prices *prices;
 	struct ledger *ledger;

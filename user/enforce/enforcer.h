@@ -76,6 +76,12 @@ void enforcer_apply_all(struct enforcer *enforcer, struct verdict_iter *verdicts
 /* Ends what holds and whose window is over; cheap. A timer does it when the first one is. */
 void enforcer_expire(struct enforcer *enforcer, int64_t now_us);
 /*
+ * The wall clock was set, by so much, and the policy was told: what holds until a rolling window lets go still does for
+ * as long; what holds until a calendar window's end ends no later than the present one.
+ */
+void enforcer_clock_moved(struct enforcer *enforcer, struct policy *policy, int64_t by_us,
+			  int64_t now_us);
+/*
  * Ends what the policy no longer orders: an override or a raised limit releases it, or, with
  * in_flight_only (cheap while there is no such gate), calls in flight have cost less than was reserved.
  */

@@ -263,6 +263,43 @@ static void no_spike_is_below_the_floor_or_without_a_past(void **state)
 	policy_free(policy);
 }
 
+/* A rolling window goes by the time that has passed, whatever somebody makes of the clock. */
+static void a_clock_that_is_set_moves_no_rolling_window(void **state)
+{
+	static const int64_t moves[] = { -3 * DAY_US, 2 * HOUR_US, 400 * DAY_US, -7, -400 * DAY_US };
+	struct policy_budget budget = day_budget();
+	struct policy_rules rules = { .budgets = &budget, .n_budgets = 1 };
+	int64_t now_us = T0, end_us = 0;
+	struct policy_verdict verdict;
+	struct policy *policy;
+
+	budget.window = POLICY_ROLLING;
+	budget.window_us = HOUR_US;
+	policy = policy_new(&rules);
+	charge(policy, 6 * USD, 1, now_us);
+	for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
+		policy_clock_moved(policy, moves[i]);
+		now_us += moves[i] + 5 * MINUTE_US;
+		charge(policy, USD, 2, now_us);
+		assert_int_equal(spent(policy, now_us), (int64_t)(7 + i) * USD);
+		if (!verdict_next(&verdicts, &verdict))
+			continue;
+		/* when it ends is told by the clock as it is set now */
+		assert_true(verdict.window_end_us > now_us &&
+			    verdict.window_end_us <= now_us + HOUR_US);
+		end_us = verdict.window_end_us;
+	}
+	assert_true(end_us);
+	/* the first charge was 25 minutes ago; one that nobody moved sees each leave after an hour */
+	now_us += 34 * MINUTE_US;
+	assert_int_equal(spent(policy, now_us), 11 * USD);
+	now_us += 2 * MINUTE_US;
+	assert_int_equal(spent(policy, now_us), 5 * USD);
+	now_us += 30 * MINUTE_US;
+	assert_int_equal(spent(policy, now_us), 0);
+	policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +310,7 @@ int main(void)
 		cmocka_unit_test(a_replay_begins_where_the_oldest_window_does),
 		cmocka_unit_test_setup(a_spike_is_measured_against_its_own_past, plain_group),
 		cmocka_unit_test_setup(no_spike_is_below_the_floor_or_without_a_past, plain_group),
+		cmocka_unit_test(a_clock_that_is_set_moves_no_rolling_window),
 	};
 
 	return cmocka_run_group_tests_name("policy_windows", tests, NULL, NULL);
