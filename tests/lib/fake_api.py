@@ -14,6 +14,7 @@ A request steers its answer by the header `x-fake: key=value,...`:
   delay_ms=N          between two pieces of a stream
   leave=N             the server closes after N pieces of a stream
   error_event=1       the stream ends with an error event
+  front=HOST          it is HOST's, whatever the head says, and its path as if written plainly
   text=corpus         the answer is answer_bytes of corpus.py, as the request's messages are, and
                       its usage is counted in them; a stream of chat has an event a token
 and is named in the bill by `x-api-key` or the bearer token.
@@ -22,6 +23,7 @@ import argparse
 import gzip
 import json
 import os
+import posixpath
 import random
 import socket
 import ssl
@@ -29,6 +31,7 @@ import sys
 import threading
 import time
 import zlib
+from urllib.parse import unquote
 
 import brotli
 import zstandard
@@ -58,6 +61,10 @@ class Request:
         self.headers, self.body = headers, body
         self.host = headers.get("host", "").split(":")[0].rstrip(".")
         self.fake = dict(p.split("=", 1) for p in headers.get("x-fake", "").split(",") if "=" in p)
+        if "front" in self.fake:    # one that goes by the hello's name, and takes a path in every way to write it
+            if "://" in self.path:
+                self.path = "/" + self.path.split("/", 3)[3]
+            self.host, self.path = self.fake["front"], posixpath.normpath("/" + unquote(self.path).lstrip("/"))
         token = headers.get("authorization", "").removeprefix("Bearer ")
         self.run = headers.get("x-api-key") or headers.get("x-goog-api-key") or token
         try:
@@ -176,7 +183,9 @@ class Http1:
         return body
 
     def exchange(self):
-        line = self.reader.readline(LINE_LIMIT)
+        line = b"\n"
+        while line in (b"\r\n", b"\n"):      # RFC 9112 2.2
+            line = self.reader.readline(LINE_LIMIT)
         if not line.strip():
             return False
         method, target, _ = line.decode("latin-1").split()

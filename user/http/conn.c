@@ -17,6 +17,7 @@ struct input {
 struct conn {
 	enum conn_protocol protocol;
 	bool from_start;
+	bool may_start;  /* nothing has come but the first bytes of the client */
 	bool is_drained; /* the parser has nothing to give of what it was told so far */
 	uint8_t n_held[2];
 	uint8_t n_inputs;
@@ -33,8 +34,10 @@ struct conn *conn_new(bool from_start)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 
-	if (conn)
+	if (conn) {
 		conn->from_start = from_start;
+		conn->may_start = true;
+	}
 	return conn;
 }
 
@@ -79,29 +82,62 @@ static void protocol_set(struct conn *conn, enum sniff sniff)
 	}
 }
 
-/* Nothing is known yet: looks at a piece, holds its beginning if that does not say enough. */
-static void detect(struct conn *conn, enum http_side side, const uint8_t *bytes, size_t len)
+/* It is known where the connection began: hands on what was held, and this piece. */
+static void begin(struct conn *conn, enum http_side side, size_t had, const uint8_t *bytes,
+		  size_t len)
 {
-	uint8_t *held = conn->held[side];
-	uint8_t *n_held = &conn->n_held[side];
-	size_t had = *n_held, n = len < SNIFF_START_MAX - had ? len : SNIFF_START_MAX - had;
-
-	if (!conn->from_start) {
-		protocol_set(conn, sniff_middle(side, bytes, len));
-		input_add(conn, side, bytes, len);
-		return;
-	}
-	memcpy(held + had, bytes, n);
-	*n_held += n;
-	protocol_set(conn, sniff_start(side, held, *n_held));
-	if (conn->protocol == CONN_UNKNOWN)
-		return;
-	*n_held = had;
+	conn->n_held[side] = had;
 	for (enum http_side s = HTTP_REQUEST; s <= HTTP_RESPONSE; s++) {
 		input_add(conn, s, conn->held[s], conn->n_held[s]);
 		if (s == side)
 			input_add(conn, side, bytes, len);
 	}
+}
+
+/*
+ * What the first bytes of a side say, of which as many are held as are needed. Of a connection that may have been older, and
+ * whose client speaks first here, a request line says that it begins here.
+ */
+static enum sniff first_bytes(const struct conn *conn, enum http_side side)
+{
+	const uint8_t *held = conn->held[side];
+	size_t n = conn->n_held[side];
+	enum sniff sniff = sniff_start(side, held, n);
+
+	if (conn->from_start || sniff != SNIFF_HTTP1 || sniff_is_request(held, n))
+		return sniff;
+	return n < SNIFF_START_MAX ? SNIFF_MORE : SNIFF_OTHER;
+}
+
+/* Nothing is known yet: looks at a piece, holds its beginning if that does not say enough. */
+static void detect(struct conn *conn, enum http_side side, const uint8_t *bytes, size_t len)
+{
+	size_t had = conn->n_held[side], blank = had ? 0 : sniff_blank(side, bytes, len), n;
+	enum sniff sniff;
+
+	bytes += blank;
+	len -= blank;
+	conn->handed[side] += blank;
+	if (!len)
+		return;
+	if (conn->from_start || conn->may_start) {
+		n = len < SNIFF_START_MAX - had ? len : SNIFF_START_MAX - had;
+		memcpy(conn->held[side] + had, bytes, n);
+		conn->n_held[side] += n;
+		sniff = first_bytes(conn, side);
+		if (sniff == SNIFF_MORE)
+			return;
+		if (conn->from_start || sniff != SNIFF_OTHER) {
+			conn->from_start = true;
+			protocol_set(conn, sniff);
+			begin(conn, side, had, bytes, len);
+			return;
+		}
+		conn->may_start = false;
+		conn->n_held[side] = 0;
+	}
+	protocol_set(conn, sniff_middle(side, bytes, len));
+	input_add(conn, side, bytes, len);
 }
 
 static void gap_take(struct conn *conn, enum http_side side, uint64_t n)
@@ -138,7 +174,9 @@ void conn_feed(struct conn *conn, enum http_side side, uint64_t offset, const ui
 		gap_take(conn, side, gap);
 	if (conn->protocol == CONN_UNKNOWN) {
 		if (gap)
-			conn->from_start = false;
+			conn->from_start = conn->may_start = false;
+		if (side == HTTP_RESPONSE)
+			conn->may_start = false;
 		detect(conn, side, bytes, len);
 		if (conn->protocol == CONN_UNKNOWN)
 			conn->n_inputs = 0;

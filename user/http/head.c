@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "http/path.h"
 #include "http/user_agent.h"
 
 enum head_field head_field(const char *name, size_t len)
@@ -363,8 +364,7 @@ void head_set_target(struct http_head *head, const char *target, size_t len)
 	}
 	for (n = 0; path + n < end && path[n] != '?' && path[n] != '#'; n++)
 		;
-	head->path_is_cut |= n >= sizeof(head->path);
-	copy(head->path, sizeof(head->path), path, n);
+	head->path_is_cut |= !path_clean(head->path, sizeof(head->path), path, n);
 	if (path + n < end && path[n] == '?')
 		set_query(head, path + n + 1, (size_t)(end - (path + n + 1)));
 }

@@ -43,13 +43,16 @@ void head_set_target(struct http_head *head, const char *target, size_t len);
 void head_set_word(char *to, size_t room, const char *from, size_t len);
 void head_set_method(struct http_head *head, const char *method, size_t len);
 
+/* As much of a request line as servers take (nginx, large_client_header_buffers): a path may be written in long ways. */
+#define HEAD_TARGET_LEN 8192
+
 /* Puts names and values together that come in fragments. */
 struct head_reader {
 	uint8_t n_name;
 	uint16_t n_value, n_target;
 	char name[HEAD_NAME_LEN];
 	char value[HEAD_VALUE_LEN];
-	char target[HTTP_HOST_LEN + HTTP_PATH_LEN]; /* cut if longer */
+	char target[HEAD_TARGET_LEN]; /* cut if longer */
 };
 void head_read_start(struct head_reader *reader);
 void head_read_target(struct head_reader *reader, const char *at, size_t len);

@@ -170,8 +170,9 @@ static bool take_chunk(struct stream *stream)
 /* A piece, from its beginning, of a stream that waits. */
 static void wait_for_start(struct stream *stream)
 {
+	size_t blank = sniff_blank(stream->head.side, stream->bytes, stream->len);
 	bool is_start = stream->head.side == HTTP_REQUEST ?
-				sniff_is_request(stream->bytes, stream->len) :
+				sniff_is_request(stream->bytes + blank, stream->len - blank) :
 				sniff_is_response(stream->bytes, stream->len);
 
 	if (is_start) {

@@ -3,6 +3,15 @@
 
 #include <string.h>
 
+size_t sniff_blank(enum http_side side, const uint8_t *bytes, size_t len)
+{
+	size_t n = 0;
+
+	while (side == HTTP_REQUEST && n < len && (bytes[n] == '\r' || bytes[n] == '\n'))
+		n++;
+	return n;
+}
+
 bool sniff_is_request(const uint8_t *bytes, size_t len)
 {
 	const uint8_t *end;

@@ -16,6 +16,8 @@ enum sniff {
 	SNIFF_OTHER,  /* not HTTP, or HTTP/2 whose header compression was not followed */
 };
 
+/* How many line ends precede a request, which a server passes over: RFC 9112 2.2. None precede an answer. */
+size_t sniff_blank(enum http_side side, const uint8_t *bytes, size_t len);
 /* From the first bytes (at least one) of a side of a connection. */
 enum sniff sniff_start(enum http_side side, const uint8_t *bytes, size_t len);
 /* From a piece somewhere in it; HTTP/1 and HTTP/2 only if one begins just here. */

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "http/http.h"
+#include "http/path.h"
 #include "meter/provider.h"
 
 /* An operator's gateways; the kernel's host trie holds more. */
@@ -23,6 +25,15 @@ static size_t added_count;
 const char *api_name(const struct api_provider *provider)
 {
 	return provider->name;
+}
+
+const char *api_host(const char *named, const char *claimed)
+{
+	const struct api_provider *provider = api_find(named), *other = api_find(claimed);
+
+	if (other && (!provider || provider == other))
+		return claimed;
+	return provider || !claimed || !*claimed ? named : claimed;
 }
 
 /* A pattern has at most one star, which matches at least one character. */
@@ -199,25 +210,37 @@ static const struct endpoint *find(const struct api_provider *provider, const ch
 	return found && found->operation ? found : NULL;
 }
 
+/* Some servers compare a path with all of it decoded, slashes, too. */
+static const struct endpoint *find_decoded(const struct api_provider *provider, const char *path,
+					   enum way way)
+{
+	const struct endpoint *found = find(provider, path, way);
+	char decoded[HTTP_PATH_LEN] = "";
+	size_t n = 0, len = strlen(path);
+
+	if (found || !strchr(path, '%'))
+		return found;
+	for (size_t i = 0; i < len && n + 1 < sizeof(decoded); i++) {
+		int c = path_encoded(path + i, len - i);
+
+		decoded[n++] = c > 0 ? (char)c : path[i];
+		i += c > 0 ? 2 : 0;
+	}
+	decoded[n] = '\0';
+	return find(provider, decoded, way);
+}
+
 const struct endpoint *endpoint_find(const struct api_provider *provider, const char *method,
 				     const char *path)
 {
 	if (!strcmp(method, "GET"))
-		return find(provider, path, WAY_GET);
-	return strcmp(method, "POST") ? NULL : find(provider, path, WAY_POST);
+		return find_decoded(provider, path, WAY_GET);
+	return strcmp(method, "POST") ? NULL : find_decoded(provider, path, WAY_POST);
 }
 
 const struct endpoint *endpoint_find_session(const struct api_provider *provider, const char *path)
 {
-	return find(provider, path, WAY_WEBSOCKET);
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 32;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return find_decoded(provider, path, WAY_WEBSOCKET);
 }
 
 void path_model(const char *path, char *ret, size_t size)
@@ -236,7 +259,7 @@ void path_model(const char *path, char *ret, size_t size)
 		{ "/fal-ai/", "", 7 },
 	};
 	size_t len = 0;
-	int slashes;
+	int slashes, c;
 
 	ret[0] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
@@ -252,12 +275,9 @@ void path_model(const char *path, char *ret, size_t size)
 			if (strchr(places[i].stop, *at) && !(*at == '/' && slashes-- > 0))
 				break;
 			/* Bedrock's ids come as %3A and %2F. */
-			if (at[0] == '%' && hex_value(at[1]) >= 2 && hex_value(at[2]) >= 0) {
-				ret[len++] = (char)(hex_value(at[1]) << 4 | hex_value(at[2]));
-				at += 2;
-			} else {
-				ret[len++] = *at;
-			}
+			c = path_encoded(at, strlen(at));
+			ret[len++] = c >= ' ' ? (char)c : *at;
+			at += c >= ' ' ? 2 : 0;
 		}
 		ret[len] = '\0';
 		return;

@@ -13,6 +13,12 @@ struct api_provider; /* a row */
 
 /* The provider of a host name (lower case, no port), or NULL. */
 const struct api_provider *api_find(const char *host);
+/*
+ * Whose a request is on a connection that was `named` so when it began, with a head that has `claimed`; either may be
+ * NULL or "". The head says it in more detail, but cannot make a call to a provider one to nobody, or to another
+ * provider: where both are AI hosts, of different providers, the connection's name counts. The result is one of them.
+ */
+const char *api_host(const char *named, const char *claimed);
 /* gen_ai.provider.name */
 const char *api_name(const struct api_provider *provider);
 

@@ -218,7 +218,7 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 	struct call *call;
 
 	if (*request->host)
-		host = request->host;
+		host = api_host(host, request->host);
 	provider = api_find(host);
 	/* The header names the dialect on any host (docs/facts/wire.md, "Anthropic"). */
 	if (!provider && request->has_anthropic_version)

@@ -151,7 +151,7 @@ static void session_open(struct session *session, const struct http_head *answer
 static struct session *session_new(const struct http_head *request, const char *host,
 				   uint64_t exchange)
 {
-	const struct api_provider *provider = api_find(*request->host ? request->host : host);
+	const struct api_provider *provider = api_find(api_host(host, request->host));
 	const struct endpoint *endpoint;
 	struct session *session;
 

@@ -82,7 +82,7 @@ static void connection_name(struct connection *connection, const struct http_hea
 static void item_pass(struct connections *connections, struct connection *connection,
 		      const struct http_head *head)
 {
-	const char *host = head->host[0] ? head->host : connection->host;
+	const char *host = api_host(connection->host, head->host);
 
 	connection_name(connection, head);
 	if (!strcmp(head->method, "POST") && api_find(host))
@@ -378,6 +378,23 @@ bool connections_open(struct connections *connections, const struct ev_open *eve
 	return connection->is_decided && connection->conn;
 }
 
+/*
+ * What has no name of its own, as its probes came later than that, has the name under which its socket greeted, if that is
+ * an AI host's. Without it only the client's word in a head would say whose a call is.
+ */
+static void connection_name_by_socket(struct connections *connections, struct connection *connection)
+{
+	const struct pairs_sockets *sockets;
+	const struct ev_flow *flow;
+
+	if (connection->host[0])
+		return;
+	sockets = pairs_get(connections->pipeline->pairs, connection->id);
+	flow = sockets ? flow_table_get(connections->pipeline->flows, sockets->cookies[0]) : NULL;
+	if (flow && api_find(flow->host))
+		memcpy(connection->host, flow->host, sizeof(connection->host));
+}
+
 void connections_data(struct connections *connections, const struct ev_data *event)
 {
 	struct connection *connection = connection_find(connections, event->head.id);
@@ -386,6 +403,7 @@ void connections_data(struct connections *connections, const struct ev_data *eve
 		connection = connection_add(connections, &event->head, false);
 	if (!connection || !connection->conn)
 		return;
+	connection_name_by_socket(connections, connection);
 	connection_see(connection, event->dir, event->offset + event->len, event->len);
 	conn_feed(connection->conn, event->dir == EV_OUT ? HTTP_REQUEST : HTTP_RESPONSE,
 		  event->offset, event->bytes, event->len);

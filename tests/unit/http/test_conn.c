@@ -33,6 +33,9 @@ static void expect_first(enum http_side side, const char *bytes, size_t len,
 static void the_first_bytes_tell_the_protocol(void **state)
 {
 	expect_first(HTTP_REQUEST, "POST /v1/messages HTTP/1.1\r\n", 28, CONN_HTTP1);
+	expect_first(HTTP_REQUEST, "\r\n\n\r\nPOST /v1/messages HTTP/1.1\r\n", 33, CONN_HTTP1);
+	expect_first(HTTP_REQUEST, "\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 26, CONN_HTTP2);
+	expect_first(HTTP_RESPONSE, "\r\nHTTP/1.1 200 OK\r\n", 19, CONN_OTHER);
 	expect_first(HTTP_REQUEST, "PROPFIND / HTTP/1.1\r\n", 21, CONN_HTTP1);
 	expect_first(HTTP_RESPONSE, "HTTP/1.1 408 Request Timeout\r\n", 30, CONN_HTTP1);
 	expect_first(HTTP_REQUEST, "HTTP/1.1 200 OK\r\n", 17, CONN_SERVER);

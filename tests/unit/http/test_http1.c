@@ -246,6 +246,61 @@ static void targets_in_their_other_forms(void **state)
 		">3 GET y \n>3 end 0\n");
 }
 
+static void line_ends_before_a_request_are_passed_over(void **state)
+{
+	expect((struct step[]){ OUT("\r\n\r\n\nPOST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nxy"
+				    "\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n\r\n"
+				    "GET /c HTTP/1.1\r\nHost: h\r\n\r\n"),
+				END_STEP },
+	       ">1 POST h /a\n>1 \"xy\"\n>1 end 2\n>2 GET h /b\n>2 end 0\n>3 GET h /c\n>3 end 0\n");
+}
+
+static void a_path_is_read_in_every_way_to_write_it(void **state)
+{
+	expect((struct step[]){ OUT("GET //a/./b//c HTTP/1.1\r\nHost: h\r\n\r\n"
+				    "GET /x/../a/b/y/z/../../c HTTP/1.1\r\nHost: h\r\n\r\n"
+				    "GET /../..//%61/%62/%63 HTTP/1.1\r\nHost: h\r\n\r\n"
+				    "GET /a%2Fb/%2e%2E/c%3a%zz/ HTTP/1.1\r\nHost: h\r\n\r\n"
+				    "GET /a/.. HTTP/1.1\r\nHost: h\r\n\r\n"
+				    "GET /a/... HTTP/1.1\r\nHost: h\r\n\r\n"),
+				END_STEP },
+	       ">1 GET h /a/b/c\n>1 end 0\n>2 GET h /a/b/c\n>2 end 0\n>3 GET h /a/b/c\n>3 end 0\n"
+	       ">4 GET h /c%3a%zz/\n>4 end 0\n>5 GET h /\n>5 end 0\n>6 GET h /a/...\n>6 end 0\n");
+}
+
+static void a_long_way_to_write_a_short_path(void **state)
+{
+	static char request[8192] = "GET ";
+	struct step steps[] = { OUT(request), END_STEP };
+	struct script script;
+
+	for (int i = 0; i < 3000; i++)
+		strcat(request, "/.");
+	strcat(request, "/a HTTP/1.1\r\nHost: h\r\n\r\n");
+	talk(steps, true, 100, SIZE_MAX / 2, &script);
+	assert_string_equal(script.text, ">1 GET h /a\n>1 end 0\n");
+}
+
+/* Its beginning was not seen to be that, but the client speaks first, and says a request. */
+static void a_connection_that_may_be_older_begins_with_a_request(void **state)
+{
+	static const struct step steps[] = {
+		OUT("\r\nPOST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nxy"),
+		IN("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"),
+		OUT("GET /b HTTP/1.1\r\nHost: h\r\n\r\n"), IN("HTTP/1.1 204 X\r\n\r\n"), END_STEP
+	};
+	static const char text[] = ">1 POST h /a\n>1 \"xy\"\n>1 end 2\n<1 200\n<1 \"ab\"\n<1 end 2\n"
+				   ">2 GET h /b\n>2 end 0\n<2 204\n<2 end 0\n";
+	struct script script;
+
+	for (size_t cut = 0; cut < 60; cut++) {
+		talk(steps, false, cut, SIZE_MAX / 2, &script);
+		assert_string_equal(script.text, text);
+	}
+	talk(steps, false, 0, 1, &script);
+	assert_string_equal(script.text, text);
+}
+
 static void long_paths_and_values_are_cut(void **state)
 {
 	char request[4096] = "GET /";
@@ -413,6 +468,10 @@ int main(void)
 		cmocka_unit_test(an_upgrade_that_is_not_taken_changes_nothing),
 		cmocka_unit_test(connect_tunnels_once_it_is_accepted),
 		cmocka_unit_test(targets_in_their_other_forms),
+		cmocka_unit_test(line_ends_before_a_request_are_passed_over),
+		cmocka_unit_test(a_path_is_read_in_every_way_to_write_it),
+		cmocka_unit_test(a_long_way_to_write_a_short_path),
+		cmocka_unit_test(a_connection_that_may_be_older_begins_with_a_request),
 		cmocka_unit_test(long_paths_and_values_are_cut),
 		cmocka_unit_test(a_gap_in_a_counted_body_is_only_lost_bytes),
 		cmocka_unit_test(a_gap_beyond_the_body_waits_for_a_start),

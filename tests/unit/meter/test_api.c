@@ -194,6 +194,38 @@ static void a_path_may_name_the_model(void **state)
 	assert_string_equal(model, "abc");
 }
 
+static void a_head_makes_no_call_anybody_elses(void **state)
+{
+	static const struct {
+		const char *named, *claimed, *host;
+	} rows[] = {
+		{ "api.openai.com", "", "api.openai.com" },
+		{ "api.openai.com", NULL, "api.openai.com" },
+		{ "", "api.openai.com", "api.openai.com" },
+		{ NULL, "api.openai.com", "api.openai.com" },
+		{ "api.openai.com", "example.internal", "api.openai.com" },
+		{ "example.internal", "api.openai.com", "api.openai.com" },
+		{ "api.openai.com", "us.api.openai.com", "us.api.openai.com" },
+		{ "api.openai.com", "api.anthropic.com", "api.openai.com" },
+		{ "a.example", "b.example", "b.example" },
+		{ "a.example", "", "a.example" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_string_equal(api_host(rows[i].named, rows[i].claimed), rows[i].host);
+}
+
+static void a_path_that_is_encoded_is_the_same(void **state)
+{
+	const struct api_provider *openai = api_find("api.openai.com");
+	const struct endpoint *chat = endpoint_find(openai, "POST", "/v1/chat/completions");
+
+	assert_non_null(chat);
+	assert_ptr_equal(endpoint_find(openai, "POST", "/v1/chat%2Fcompletions"), chat);
+	assert_ptr_equal(endpoint_find(openai, "POST", "/v1/chat/completions/"), chat);
+	assert_null(endpoint_find(openai, "POST", "/v1/chat%completions"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +234,8 @@ int main(void)
 		cmocka_unit_test(paths_tell_what_is_billed),
 		cmocka_unit_test(a_path_may_name_the_model),
 		cmocka_unit_test(operators_hosts_come_first),
+		cmocka_unit_test(a_head_makes_no_call_anybody_elses),
+		cmocka_unit_test(a_path_that_is_encoded_is_the_same),
 	};
 
 	return cmocka_run_group_tests_name("api", tests, NULL, NULL);
