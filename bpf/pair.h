@@ -225,6 +225,7 @@ __weak int pair_packet(struct __sk_buff *skb)
 	struct flow *flow;
 	struct segment s;
 	bool is_refused;
+	__u8 head[5];
 
 	if (!sk)
 		return 0;
@@ -234,7 +235,9 @@ __weak int pair_packet(struct __sk_buff *skb)
 	flow = bpf_sk_storage_get(&flows, sk, 0, 0);
 	if (!flow || !segment_read(skb, &s) || s.len < PAIR_HEAD)
 		return 0;
-	flow->pair_looks += flow->pair_looks < PAIR_LOOKS;
+	/* what comes before is its sender's to make long: a hello in records of a byte each */
+	if (!bpf_skb_load_bytes(skb, s.at, head, sizeof(head)) && pair_is_data(head))
+		flow->pair_looks += flow->pair_looks < PAIR_LOOKS;
 	if (!pair_find(skb, sk, flow, &s, &owner, &how) || owner.connection == flow->connection)
 		return 0;
 	key.ssl = owner.ssl;
