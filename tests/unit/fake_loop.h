@@ -166,6 +166,13 @@ void loop_on_late(struct loop *loop, loop_fn fn, void *arg)
 	(void)arg;
 }
 
+void loop_on_turn(struct loop *loop, loop_fn fn, void *arg)
+{
+	(void)loop;
+	(void)fn;
+	(void)arg;
+}
+
 void loop_stop(struct loop *loop)
 {
 	loop->stop = true;

@@ -229,13 +229,13 @@ static void a_path_that_is_encoded_is_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_head_makes_no_call_anybody_elses),
+		cmocka_unit_test(a_path_that_is_encoded_is_the_same),
 		cmocka_unit_test(hosts_find_their_provider),
 		cmocka_unit_test(every_pattern_has_a_form_that_the_kernel_takes),
 		cmocka_unit_test(paths_tell_what_is_billed),
 		cmocka_unit_test(a_path_may_name_the_model),
 		cmocka_unit_test(operators_hosts_come_first),
-		cmocka_unit_test(a_head_makes_no_call_anybody_elses),
-		cmocka_unit_test(a_path_that_is_encoded_is_the_same),
 	};
 
 	return cmocka_run_group_tests_name("api", tests, NULL, NULL);
