@@ -59,7 +59,46 @@ def made_elsewhere():
     made.connect((host, 443))
     return made
 
-plain = {"passed": passed, "made-elsewhere": made_elsewhere}.get(way, connect)()
+def mapped():
+    made = socket.socket(socket.AF_INET6)
+    made.settimeout(4)
+    made.connect(("::ffff:" + socket.gethostbyname(host), 443))
+    return made
+
+def multipath():
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)    # IPPROTO_MPTCP
+    made.settimeout(4)
+    made.connect((host, 443))
+    return made
+
+def fast_open():
+    return socket.socket()      # connects with its first bytes
+
+plain = {"passed": passed, "made-elsewhere": made_elsewhere, "mapped": mapped, "multipath": multipath,
+         "fast-open": fast_open}.get(way, connect)()
+if way == "zero-copy":
+    plain.setsockopt(socket.SOL_SOCKET, 60, 1)      # SO_ZEROCOPY
+
+def send(data):
+    if way == "zero-copy":
+        plain.sendmsg([data], [], 0x4000000)        # MSG_ZEROCOPY
+    elif way == "splice":
+        reader, writer = os.pipe()
+        os.write(writer, data)
+        left = len(data)
+        while left:
+            left -= os.splice(reader, plain.fileno(), left)
+        os.close(reader), os.close(writer)
+    elif way == "by-a-child":                       # that may call, on the connection of one that may not
+        child = os.fork()
+        if not child:
+            move(free)
+            plain.sendall(data)
+            os._exit(0)
+        os.waitpid(child, 0)
+    else:
+        plain.sendall(data)
+
 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
 tls = context.wrap_bio(into, out, server_hostname=name)
@@ -84,12 +123,15 @@ def hello(data):
         plain.send(b"!", socket.MSG_OOB)
         time.sleep(0.05)
         plain.sendall(data)
+    elif way == "fast-open":
+        plain.sendto(data, socket.MSG_FASTOPEN, (host, 443))
+        plain.settimeout(4)
     elif way == "slow":
         plain.sendall(data[:3])
         time.sleep(1.5)
         plain.sendall(data[3:])
     else:
-        plain.sendall(data)
+        send(data)
 
 is_first = True
 
@@ -116,7 +158,7 @@ handshake()
 payload = (f"POST {path} HTTP/1.1\\r\\nHost: {host}\\r\\n{headers}content-length: {len(body.encode())}\\r\\n\\r\\n" + body).encode()
 for _ in range(2):
     tls.write(payload)
-    plain.sendall(out.read())
+    send(out.read())
     answer = b""
     while b"\\r\\n\\r\\n" not in answer or len(answer.split(b"\\r\\n\\r\\n", 1)[1]) < int(
             answer.lower().split(b"content-length:")[1].split(b"\\r\\n")[0]):
@@ -131,7 +173,8 @@ for _ in range(2):
 print("done 200 0")
 """
 
-WAYS = ["plain", "tls12", "records", "segments", "out-of-band", "slow", "passed", "made-elsewhere"]
+WAYS = ["plain", "tls12", "records", "segments", "out-of-band", "slow", "passed", "made-elsewhere",
+        "mapped", "multipath", "fast-open", "zero-copy", "splice", "by-a-child"]
 # Where nothing that can be read says whose the connection is, and its address is not known: its first request does, which
 # has left by then.
 LATER = ["no-name", "ip", "out-of-band-first"]
