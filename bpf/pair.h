@@ -124,10 +124,16 @@ static __always_inline bool pair_by_call(__u64 task, __u32 record, struct claim 
 	struct ctl_conn_key key = { .tgid = task >> 32 };
 	const struct ctl_conn *conn;
 	const struct frame *call;
+	__u32 last;
 
-	if (!thread || !thread->n || thread->n > FRAMES)
+	if (!thread)
 		return false;
-	call = &thread->frames[thread->n - 1];
+	last = thread->n - 1; /* huge if there is none */
+	barrier_var(
+		last); /* the compared value is the index: Linux 5.10 does not infer one from another */
+	if (last >= FRAMES)
+		return false;
+	call = &thread->frames[last];
 	if (call->dir != EV_OUT || call->sealed || !pair_makes(call->len, record))
 		return false;
 	key.ssl = call->ssl;
