@@ -46,7 +46,8 @@ static void prefix_take(struct grpc *grpc)
 	size_t n = (size_t)(GRPC_PREFIX - grpc->n_prefix);
 
 	n = n < grpc->len ? n : grpc->len;
-	memcpy(grpc->prefix + grpc->n_prefix, grpc->bytes, n);
+	if (n) /* at an end there are no bytes at all */
+		memcpy(grpc->prefix + grpc->n_prefix, grpc->bytes, n);
 	grpc->n_prefix += (uint8_t)n;
 	grpc->bytes += n;
 	grpc->len -= n;

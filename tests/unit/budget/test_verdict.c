@@ -9,7 +9,9 @@ static struct policy_step four_steps[] = {
 	{ .at_permille = 1000, .action = POLICY_REFUSE },
 };
 static const struct policy_budget four = { .name = "b", .steps = four_steps, .n_steps = 4 };
-static const struct counters counters = { .budget = &four, .n_steps = 4 };
+static const struct counters counters = { .budget = &four,
+					  .n_steps = 4,
+					  .limits = { 500, 700, 900, 1000 } };
 
 /* The verdicts of a counter, in order, as "h" (hold), "0" to "3" (steps), "a" (allowance). */
 static const char *all(const struct counter *counter)
