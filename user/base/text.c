@@ -120,6 +120,19 @@ char *text_shell(const char *text, char *buf, size_t size)
 	return buf;
 }
 
+char *text_glob(const char *text, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	for (; *text && len + 2 < size; text++) {
+		if (strchr("*?[\\", *text))
+			buf[len++] = '\\';
+		buf[len++] = *text;
+	}
+	buf[*text ? 0 : len] = '\0';
+	return buf;
+}
+
 char *text_time(int64_t us, char buf[TEXT_TIME_LEN])
 {
 	int64_t part = us % US_PER_S;

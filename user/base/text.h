@@ -30,6 +30,9 @@ json_t *text_json(const char *text);
  */
 char *text_shell(const char *text, char *buf, size_t size);
 
+/* A pattern of fnmatch(3) that fits this text alone: "*" is "\*". "" where it has no room as a whole. Returns buf. */
+char *text_glob(const char *text, char *buf, size_t size);
+
 /* 2026-11-23T19:00:12.345Z, of microseconds since 1970. Returns buf. */
 #define TEXT_TIME_LEN 48
 char *text_time(int64_t us, char buf[TEXT_TIME_LEN]);

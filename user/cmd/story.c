@@ -203,7 +203,7 @@ static const char *because(const struct ledger_action *action)
 static void print_end(FILE *out, const struct story *story, const struct row *row, int64_t now_us)
 {
 	const struct ledger_action *action = &row->action;
-	char time[SHOW_LEN], quoted[2048];
+	char time[SHOW_LEN], only[2048], quoted[2 * sizeof(only)];
 
 	if (row->then) {
 		const struct ledger_action *then = &story->rows[row->then - 1].action;
@@ -225,7 +225,8 @@ static void print_end(FILE *out, const struct story *story, const struct row *ro
 		print_line(out, "in force", "until what it rests on ends");
 	if (strcmp(action->action, "override"))
 		print_line(out, "release", "aigress override open %s",
-			   text_shell(action->subject, quoted, sizeof(quoted)));
+			   text_shell(text_glob(action->subject, only, sizeof(only)), quoted,
+				      sizeof(quoted)));
 }
 
 static void print_row(struct ledger *ledger, const struct story *story, const struct row *row,

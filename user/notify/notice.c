@@ -240,7 +240,7 @@ static bool is_in_force(const struct ledger_action *action)
 
 static void put_force(json_t *notice, const struct ledger_action *action)
 {
-	char text[LINE_LEN], quoted[1024], plain[TEXT_LEN(256)], stamp[TEXT_TIME_LEN];
+	char text[LINE_LEN], plain[TEXT_LEN(256)], only[1024], quoted[1024], stamp[TEXT_TIME_LEN];
 
 	snprintf(text, sizeof(text), "aigress explain action %" PRId64, action->id);
 	field_text(notice, "explain", text);
@@ -249,8 +249,9 @@ static void put_force(json_t *notice, const struct ledger_action *action)
 	if (!is_in_force(action))
 		return;
 	snprintf(text, sizeof(text), "aigress override open %s --for 1h --reason '...'",
-		 text_shell(text_plain(action->subject, plain, sizeof(plain)), quoted,
-			    sizeof(quoted)));
+		 text_shell(text_glob(text_plain(action->subject, plain, sizeof(plain)), only,
+				      sizeof(only)),
+			    quoted, sizeof(quoted)));
 	field_text(notice, "release", text);
 }
 

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a tenant named, as it can be pasted into a shell or stand for itself in a pattern. */
+#include "unit.h"
+
+#include <fnmatch.h>
+
+#include "base/text.h"
+
+static const char *const names[] = { "cgroup=/a", "cgroup=/*",         "[a-z]?",
+				     "a\\",       "it's; rm -rf \\'*", "" };
+
+static void a_shell_reads_a_word_as_it_was(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char word[128], command[256], said[128] = "";
+		FILE *shell;
+
+		snprintf(command, sizeof(command), "printf %%s %s",
+			 text_shell(names[i], word, sizeof(word)));
+		shell = popen(command, "r");
+		assert_non_null(shell);
+		said[fread(said, 1, sizeof(said) - 1, shell)] = '\0';
+		assert_int_equal(pclose(shell), 0);
+		assert_string_equal(said, names[i]);
+	}
+}
+
+static void a_pattern_fits_its_own_name_alone(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char pattern[128];
+
+		text_glob(names[i], pattern, sizeof(pattern));
+		for (size_t j = 0; j < ARRAY_SIZE(names); j++)
+			assert_int_equal(fnmatch(pattern, names[j], 0) == 0, i == j);
+	}
+}
+
+static void half_a_name_is_none(void **state)
+{
+	char buf[8];
+
+	assert_string_equal(text_glob("abcdefgh", buf, sizeof(buf)), "");
+	assert_string_equal(text_glob("abcd**", buf, sizeof(buf)), "");
+	assert_string_equal(text_shell("abcdefgh", buf, sizeof(buf)), "''");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_shell_reads_a_word_as_it_was),
+		cmocka_unit_test(a_pattern_fits_its_own_name_alone),
+		cmocka_unit_test(half_a_name_is_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
