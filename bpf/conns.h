@@ -159,7 +159,8 @@ static __always_inline void take_bytes(const struct frame *call, __u64 bytes)
 	struct ctl_conn *conn = bpf_map_lookup_elem(&conns, &key);
 	__u64 offset;
 
-	if (!conn)
+	/* A write that told its length was given a row, or refused one, as it began. */
+	if (!conn && !call->len)
 		conn = conn_create(&key, call, bytes);
 	if (!conn || sync_verdict(conn) == CTL_IGNORE)
 		return;
