@@ -231,7 +231,7 @@ def one_shut(stage, daemon):
 @pytest.mark.parametrize("way", WAYS + LATER)
 def test_it_does_not_pass_a_shut_gate(stage, daemon, home, shut, way):
     run, cgroup = shut
-    before = len(stage.api.bill(run))
+    before = lab.steady(lambda: len(stage.api.bill(run)), 0.5)
     out, _ = go(stage, home, run, cgroup, way).communicate(timeout=60)
     assert "done" not in out
     assert len(stage.api.bill(run)) - before <= (way in LATER), daemon.said()

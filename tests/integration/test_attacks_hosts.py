@@ -127,7 +127,7 @@ def test_none_passes_a_shut_gate(stage, daemon, home):
     client = spender(stage, run, cgroup)
     lab.wait(lambda: client.poll() is not None, 60, daemon.said)
     lab.wait(lambda: any(a["result"] == "done" for a in actions(daemon)), 20, daemon.said)
-    n = len(stage.api.bill(run))
+    n = lab.steady(lambda: len(stage.api.bill(run)), 0.5)
     children = [ask(stage, home, run, cgroup, lines) for lines in LINES.values()]
     for child in children:
         out, _ = child.communicate(timeout=60)

@@ -47,7 +47,7 @@ def test_refuse_ends_ai_calls_and_nothing_else(stage, new_daemon):
     lab.wait(lambda: live.poll() is not None, 30, daemon.said)     # its connection is reset
     assert live.returncode == 1     # a Python exception, no signal
     assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
-    billed = len(stage.api.bill(run))
+    billed = lab.steady(lambda: len(stage.api.bill(run)), 0.5)
     assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
     assert len(stage.api.bill(run)) == billed
     assert one_call(stage, run, cgroup, ("bystander.test", "/")) == 0
@@ -66,7 +66,7 @@ def test_restart_over_budget_refuses_the_first_call(stage, new_daemon):
     assert daemon.stop() == 0
     lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20)
     daemon.start()
-    billed = len(stage.api.bill(run))
+    billed = lab.steady(lambda: len(stage.api.bill(run)), 0.5)
     assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
     assert len(stage.api.bill(run)) == billed
 
@@ -160,6 +160,8 @@ def test_fifty_at_once_do_not_slip_under_the_line(stage, new_daemon, tell, is_kn
     client = stage.client(drive.command("aiohttp", work), cgroup, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL)
     client.wait(60)
-    n_made = len(stage.api.bill(run)) - n_before
+    # a stream that was cut is billed when the server notices
+    n_made = lab.steady(lambda: len(stage.api.bill(run))) - n_before
     tell(f"{'known' if is_known else 'unknown'}, room for {room:.1f} calls: {n_made} of 50 were made")
-    assert room - 3 < n_made < room + 4
+    # what a call may cost beyond the mean is held for it, too
+    assert room - 5 < n_made < room + 4

@@ -47,7 +47,7 @@ def test_a_cgroup_made_anew_finds_what_its_path_has_spent(stage, new_daemon):
     lab.wait(lambda: client.poll() is not None, 40, daemon.said)
     cgroup.remove()
     time.sleep(0.3)     # the server notices that its last call was cut
-    billed = len(stage.api.bill(run))
+    billed = lab.steady(lambda: len(stage.api.bill(run)), 0.5)
     anew = lab.Cgroup(cgroup.path)
     assert is_refused(stage, run, anew)
     assert len(stage.api.bill(run)) == billed, (stage.api.bill(run), daemon.said())

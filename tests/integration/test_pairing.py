@@ -197,7 +197,7 @@ def test_a_shut_gate_holds_behind_a_socks_proxy(stage, new_daemon):
         assert proxy.stdout.readline() == "ready\n"
         assert curl_code(stage, cgroup, run, "--socks5-hostname", "127.0.0.1:1080") == 0
         spend(stage, daemon, cgroup, run)
-        before = len(stage.api.bill(run))
+        before = lab.steady(lambda: len(stage.api.bill(run)), 0.5)
         assert curl_code(stage, cgroup, run, "--socks5-hostname", "127.0.0.1:1080", "-m", "10") != 0
         assert len(stage.api.bill(run)) == before
         assert curl_code(stage, proxys, other, "--socks5-hostname", "127.0.0.1:1080") == 0
@@ -212,7 +212,7 @@ def test_a_shut_gate_holds_whoever_made_the_socket(stage, new_daemon):
     other, free = stage.new_run()
     daemon = new_daemon(refusing(stage, run)).start()
     spend(stage, daemon, cgroup, run)
-    before = len(stage.api.bill(run))
+    before = lab.steady(lambda: len(stage.api.bill(run)), 0.5)
     child = python(stage, free, """
         connection = http.client.HTTPSConnection("%s", context=context, timeout=5)
         assert ask(connection, {**HEADERS, "x-api-key": sys.argv[4]}) == 200

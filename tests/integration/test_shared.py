@@ -159,8 +159,8 @@ def test_without_the_server_each_takes_its_share(redis, two):
     client = first.spend(100000)
     lab.wait(lambda: client.poll() is not None, 60, first.daemon.said)
     share = (0.80 * NANOS - total) / 2
-    call = total / 2
-    assert share <= first.nanos() - own <= share + 2 * call, (first.nanos(), own, share)
+    call = 0.1 * NANOS      # the dearest that the API makes
+    assert share <= first.nanos() - own <= share + call, (first.nanos(), own, share)
     # The other has spent nothing since: with the server back there is money left.
     redis.start()
     lab.wait(lambda: first.spend(1).wait(30) == 0, 40, first.daemon.said)

@@ -36,6 +36,17 @@ def syscall(name, *args):
         raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
 
 
+def steady(value, seconds=2):
+    """What value() is once it has not changed for so long."""
+    last, since = value(), time.monotonic()
+    while time.monotonic() - since < seconds:
+        time.sleep(0.05)
+        now = value()
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
+
+
 def wait(condition, seconds=20, what=None):
     """The first true value of condition(), asked every 20 ms; after `seconds` it fails."""
     deadline = time.monotonic() + seconds
