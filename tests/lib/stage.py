@@ -14,8 +14,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from decimal import Decimal
+
+import waiting
+
+wait, steady = waiting.wait, waiting.steady
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -34,30 +37,6 @@ libc = ctypes.CDLL(None, use_errno=True)
 def syscall(name, *args):
     if getattr(libc, name)(*args) < 0:
         raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
-
-
-def steady(value, seconds=2):
-    """What value() is once it has not changed for so long."""
-    last, since = value(), time.monotonic()
-    while time.monotonic() - since < seconds:
-        time.sleep(0.05)
-        now = value()
-        if now != last:
-            last, since = now, time.monotonic()
-    return last
-
-
-def wait(condition, seconds=20, what=None):
-    """The first true value of condition(), asked every 20 ms; after `seconds` it fails."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            said = what() if callable(what) else what
-            raise AssertionError(f"not within {seconds} s: {said or condition}")
-        time.sleep(0.02)
 
 
 def cgroup2_mount():
