@@ -124,16 +124,16 @@ static void what_is_not_known_is_blank(void **state)
 	json_decref(notice);
 }
 
-/* The command is pasted into a shell. */
+/* The command is pasted into a shell, and its word is a pattern. */
 static void what_releases_is_one_word_of_the_shell(void **state)
 {
 	struct ledger_action action = begun;
 	json_t *notice;
 
-	action.subject = "cgroup=/a'; rm -rf ~ #\n";
+	action.subject = "cgroup=/*'; rm -rf ~ #\n";
 	notice = notice_new(&action, &calls, &context);
 	assert_string_equal(notice_get(notice, "release"),
-			    "aigress override open 'cgroup=/a'\\''; rm -rf ~ #\\x0a' --for 1h "
+			    "aigress override open 'cgroup=/\\*'\\''; rm -rf ~ #\\\\x0a' --for 1h "
 			    "--reason '...'");
 	json_decref(notice);
 }
