@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cut.h"
 #include "meter/form.h"
 
 static void take(void *arg, const char *name, const char *value)
@@ -25,13 +26,7 @@ static uint64_t run(const uint8_t *bytes, size_t len, unsigned seed, int is_cut)
 	uint64_t hash = 0xcbf29ce484222325u;
 
 	for (size_t at = 0; at < len;) {
-		size_t n = len - at;
-
-		if (is_cut) {
-			seed = seed * 1103515245 + 12345;
-			n = 1 + (seed >> 16) % (seed >> 28 ? 40 : 3);
-			n = n < len - at ? n : len - at;
-		}
+		size_t n = is_cut ? cut_next(&seed, len - at) : len - at;
 		uint8_t *copy = malloc(n);
 
 		memcpy(copy, bytes + at, n);

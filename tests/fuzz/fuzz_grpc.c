@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cut.h"
 #include "meter/grpc_reader.h"
 #include "meter/usage_slots.h"
 
@@ -74,13 +75,8 @@ static uint64_t run(const uint8_t *bytes, size_t len, unsigned seed, int is_cut,
 	size_t hole = len / 2;
 
 	for (size_t at = 0; at < len;) {
-		size_t n = len - at;
+		size_t n = is_cut ? cut_next(&seed, len - at) : len - at;
 
-		if (is_cut) {
-			seed = seed * 1103515245 + 12345;
-			n = 1 + (seed >> 16) % (seed >> 28 ? 40 : 3);
-			n = n < len - at ? n : len - at;
-		}
 		if (lost && at >= hole) {
 			feed(reader, bytes + at, n, lost);
 			lost = 0;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cut.h"
 #include "shared/shared_internal.h"
 
 struct seen {
@@ -68,13 +69,8 @@ static uint64_t run(const uint8_t *bytes, size_t len, unsigned seed, bool is_cut
 		seen.entry.slot_us = 0;
 	seen.entry.window_start_us = 5;
 	while (is_good && at < len) {
-		size_t n = len - at;
+		size_t n = is_cut ? cut_next(&seed, len - at) : len - at;
 
-		if (is_cut) {
-			seed = seed * 1103515245 + 12345;
-			n = 1 + (seed >> 16) % (seed >> 28 ? 40 : 3);
-			n = n < len - at ? n : len - at;
-		}
 		is_good = shared_reader_feed(reader, (const char *)bytes + at, n, on_reply, &seen);
 		at += n;
 	}

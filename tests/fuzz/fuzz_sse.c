@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cut.h"
 #include "http/sse.h"
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
@@ -36,13 +37,7 @@ static uint64_t run(const uint8_t *bytes, size_t len, unsigned seed, bool is_cut
 	size_t at = 0;
 
 	while (at < len) {
-		size_t n = len - at;
-
-		if (is_cut) {
-			seed = seed * 1103515245 + 12345;
-			n = 1 + (seed >> 16) % (seed >> 28 ? 40 : 3);
-			n = n < len - at ? n : len - at;
-		}
+		size_t n = is_cut ? cut_next(&seed, len - at) : len - at;
 		uint8_t *copy = malloc(n);
 
 		memcpy(copy, bytes + at, n);
