@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/json_internal.h"
+#include "base/text.h"
 
 static bool is_base64_alphabet(const uint8_t *bytes, size_t len)
 {
@@ -148,15 +149,11 @@ enum json_status json_take_escape(struct json_scan *scan, uint8_t c)
 
 enum json_status json_take_hex(struct json_scan *scan, uint8_t c)
 {
-	uint32_t digit;
+	int digit = text_hex_digit(c);
 
-	if (c >= '0' && c <= '9')
-		digit = c - '0';
-	else if ((c | 32) >= 'a' && (c | 32) <= 'f')
-		digit = (c | 32) - 'a' + 10;
-	else
+	if (digit < 0)
 		return json_bad(scan);
-	scan->hex = scan->hex << 4 | digit;
+	scan->hex = scan->hex << 4 | (uint32_t)digit;
 	if (++scan->hex_digits == 4) {
 		scan->state = STATE_STRING;
 		take_hex(scan);

@@ -37,6 +37,15 @@ char *text_glob(const char *text, char *buf, size_t size);
 #define TEXT_TIME_LEN 48
 char *text_time(int64_t us, char buf[TEXT_TIME_LEN]);
 
+/* What a hexadecimal digit stands for; -1: c is none. */
+static inline int text_hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Takes the dot off the end of a host's name, where it says that the name is absolute (RFC 1034 3.1). */
 void text_trim_root(char *host);
 

@@ -4,6 +4,7 @@
 #include "http/http1_stream.h"
 
 #include <stdio.h>
+#include "base/text.h"
 #include "http/sniff.h"
 
 static void headers_begin(struct stream *stream)
@@ -39,14 +40,6 @@ static void stream_lose(struct http1 *http1, struct stream *stream)
 	stream->len = 0;
 }
 
-static int hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The gap ends at a chunk: llhttp is told a head after which it reads just that. */
 static void chunks_resume(struct stream *stream)
 {
@@ -80,7 +73,7 @@ static bool chunk_blank_pass(struct stream *stream, llhttp_errno_t err, size_t a
 
 	if (stream->mode != CHUNKED || err != HPE_INVALID_CHUNK_SIZE || at >= stream->len ||
 	    !is_blank(stream->bytes[at]) ||
-	    !(at ? hex_digit(stream->bytes[at - 1]) >= 0 : stream->ends_in_digit))
+	    !(at ? text_hex_digit(stream->bytes[at - 1]) >= 0 : stream->ends_in_digit))
 		return false;
 	stream->bytes += at;
 	stream->len -= at;
@@ -112,7 +105,7 @@ static void parse(struct http1 *http1, struct stream *stream)
 		stream_lose(http1, stream);
 		return;
 	}
-	stream->ends_in_digit = n && hex_digit(stream->bytes[n - 1]) >= 0;
+	stream->ends_in_digit = n && text_hex_digit(stream->bytes[n - 1]) >= 0;
 	stream->bytes += n;
 	stream->len -= n;
 	if (err == HPE_PAUSED)
@@ -154,8 +147,8 @@ static bool take_chunk(struct stream *stream)
 
 	if (!stream->is_between_chunks)
 		return false;
-	for (digits = 0; digits < 6 && at < end && hex_digit(*at) >= 0; digits++)
-		n = n << 4 | (size_t)hex_digit(*at++);
+	for (digits = 0; digits < 6 && at < end && text_hex_digit(*at) >= 0; digits++)
+		n = n << 4 | (size_t)text_hex_digit(*at++);
 	if (!n || (size_t)(end - at) < n + 4 || memcmp(at, "\r\n", 2) ||
 	    memcmp(at + 2 + n, "\r\n", 2))
 		return false;

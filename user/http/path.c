@@ -4,13 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 32;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#include "base/text.h"
 
 int path_encoded(const char *from, size_t len)
 {
@@ -18,8 +12,8 @@ int path_encoded(const char *from, size_t len)
 
 	if (len < 3 || from[0] != '%')
 		return -1;
-	high = hex_value(from[1]);
-	low = hex_value(from[2]);
+	high = text_hex_digit((uint8_t)from[1]);
+	low = text_hex_digit((uint8_t)from[2]);
 	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
