@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import h3  # noqa: E402
 import stage as lab  # noqa: E402
+import tenant  # noqa: E402
 
 PINS = "/sys/fs/bpf/aigress"
 
@@ -24,6 +25,13 @@ def stage(tmp_path_factory):
     built = lab.Stage(directory)
     yield built
     built.close()
+
+
+@pytest.fixture(scope="module")
+def home(stage):
+    """Where a stranger without rights keeps files: (directory, environment)."""
+    with tenant.home(stage) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

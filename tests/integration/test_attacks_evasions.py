@@ -189,12 +189,6 @@ def one_daemon(stage, tmp_path_factory):
     assert daemon.stop() == 0, daemon.said()
 
 
-@pytest.fixture(name="home", scope="module")
-def one_home(stage):
-    with tenant.home(stage) as made:
-        yield made
-
-
 def go(stage, home, run, cgroup, way):
     _, environment = home
     _, free = stage.new_run("free")

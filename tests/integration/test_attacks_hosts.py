@@ -76,12 +76,6 @@ def daemon_on_sight(stage, tmp_path_factory):
     assert daemon.stop() == 0, daemon.said()
 
 
-@pytest.fixture(name="home", scope="module")
-def one_home(stage):
-    with tenant.home(stage) as made:
-        yield made
-
-
 def ask(stage, home, run, cgroup, lines, step=1 << 20):
     _, environment = home
     work = drive.job(ANTHROPIC, run, settings={"front": HOST})

@@ -11,7 +11,6 @@ import stage as lab
 from drive import ANTHROPIC, CHAT
 from spending import actions
 
-FOLDER = os.environ.get("AIGRESS_CLIENTS", "/var/cache/aigress-clients")
 NAMES = {"curl": r"curl/[\d.]+", "requests": r"python-requests/[\d.]+", "httpx": r"python-httpx/[\d.]+",
          "aiohttp": r"Python/3\.\d+", "fetch": r"node|undici", "https": "",
          "openai": r"OpenAI/JS/6\.49\.0", "anthropic": r"Anthropic/JS/1\.12\.0"}
@@ -75,9 +74,7 @@ def test_a_program_that_renames_its_first_thread(stage, daemon, thread):
 
 @pytest.mark.parametrize("name", ["node-24.22.3", "node-26.12.1"])
 def test_node_is_called_node(stage, daemon, name):
-    binary = os.path.join(FOLDER, name, "package/bin/node")
-    if not os.access(binary, os.X_OK):
-        pytest.skip(f"{name} is not in {FOLDER} (scripts/clients)")
+    binary = drive.released(name, "bin/node")
     run, cgroup = stage.new_run()
     argv = [binary, *drive.command("fetch", drive.job(CHAT, run, calls=3))[1:]]
     done = subprocess.run(argv, env=stage.environment, preexec_fn=cgroup.enter, timeout=30, capture_output=True,

@@ -19,7 +19,6 @@ import stage as lab
 import unread
 
 HOST, PATH = drive.CHAT
-CLIENTS = os.environ.get("AIGRESS_CLIENTS", "/var/cache/aigress-clients")
 LANES, ROUNDS = int(os.environ.get("AIGRESS_LANES", 24)), 3    # connections at once, calls of each
 
 # include/event.h
@@ -68,13 +67,6 @@ class Pairs:
         return in_time, wrong
 
 
-def binary(name, path):
-    file = os.path.join(CLIENTS, name, "package", path)
-    if not os.access(file, os.X_OK):
-        pytest.skip(f"{name} is not in {CLIENTS} (scripts/clients)")
-    return file
-
-
 def script(name):
     return os.path.join(drive.CLIENTS, name)
 
@@ -103,8 +95,8 @@ def command(kind, stage, directory):
             pytest.skip(unread.MISSING["bun"]() + " is not installed")
         return [unread.bun(), script("parallel.mjs")]
     if kind.startswith("bun"):
-        return [binary(kind, "bin/bun"), script("parallel.mjs")]
-    return [binary(kind, "deno"), "run", "-A", "--no-remote", f"--cert={stage.ca}", script("parallel.mjs")]
+        return [drive.released(kind, "bin/bun"), script("parallel.mjs")]
+    return [drive.released(kind, "deno"), "run", "-A", "--no-remote", f"--cert={stage.ca}", script("parallel.mjs")]
 
 
 def run_clients(stage, argv, run, cgroup, lanes, rounds, sizes):

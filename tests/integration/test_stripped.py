@@ -14,7 +14,6 @@ import stage as lab
 import unread
 from drive import ANTHROPIC, CHAT, RESPONSES
 
-CLIENTS = os.environ.get("AIGRESS_CLIENTS", "/var/cache/aigress-clients")
 ALL = bool(os.environ.get("AIGRESS_ALL_CLIENTS"))    # `make check-clients`: those that take minutes, too
 BUN = ["bun-1.0.0", "bun-1.1.45", "bun-1.3.0", "bun-1.4.5"]
 DENO = ["deno-2.4.4", "deno-2.9.6"]
@@ -28,13 +27,6 @@ def daemon(stage, tmp_path_factory):
     yield started
     assert started.stop() == 0, started.said()
     started.must_still_agree()
-
-
-def binary(name, path, mode=os.X_OK):
-    file = os.path.join(CLIENTS, name, "package", path)
-    if not os.access(file, mode):
-        pytest.skip(f"{name} is not in {CLIENTS} (scripts/clients)")
-    return file
 
 
 class Coverage:
@@ -97,7 +89,7 @@ def make_calls(stage, argv, cgroup, calls, **options):
 @pytest.mark.parametrize("api", [ANTHROPIC, CHAT, RESPONSES], ids=["messages", "chat", "responses"])
 @pytest.mark.parametrize("name", BUN)
 def test_bun(stage, daemon, coverage, name, api, stream):
-    bun = binary(name, "bin/bun")
+    bun = drive.released(name, "bin/bun")
     run, cgroup = stage.new_run()
     work = drive.job(api, run, stream, calls=3)
     argv = [bun, os.path.join(drive.CLIENTS, "node.mjs"), "fetch", json.dumps(work)]
@@ -110,7 +102,7 @@ def test_bun(stage, daemon, coverage, name, api, stream):
 @pytest.mark.parametrize("api", [ANTHROPIC, CHAT, RESPONSES], ids=["messages", "chat", "responses"])
 @pytest.mark.parametrize("name", DENO)
 def test_deno(stage, daemon, coverage, name, api, stream):
-    deno = binary(name, "deno")
+    deno = drive.released(name, "deno")
     run, cgroup = stage.new_run()
     work = drive.job(api, run, stream, calls=3)
     argv = [deno, "run", "-A", "--no-remote", f"--cert={stage.ca}",
@@ -158,9 +150,9 @@ def test_go(stage, daemon, coverage, tmp_path_factory, how, h2, stream):
 @pytest.mark.parametrize("how", ["plain", "stripped", "pie", "fips"])
 @pytest.mark.parametrize("version", GO_VERSIONS)
 def test_other_versions_of_go(stage, daemon, coverage, tmp_path_factory, version, how):
-    root = os.path.join(CLIENTS, f"go-{version}", "package", "usr/lib", f"go-{version}")
+    root = os.path.join(drive.RELEASED, f"go-{version}", "package", "usr/lib", f"go-{version}")
     if not os.path.exists(root):
-        pytest.skip(f"go-{version} is not in {CLIENTS} (scripts/clients)")
+        pytest.skip(f"go-{version} is not in {drive.RELEASED} (scripts/clients)")
     environment = {"GOFIPS140": "latest"} if how == "fips" else {}
     if environment and float(version) < 1.24:
         pytest.skip("the module of FIPS 140-3 came with Go 1.24")
@@ -225,7 +217,7 @@ CLAUDE = ["claude-2.1.225", "claude-2.1.332"] + ["claude-2.1.111"] * ALL
 
 @pytest.mark.parametrize("name", CLAUDE)
 def test_claude_code(stage, daemon, coverage, tell, tmp_path, name):
-    claude = binary(name, "claude")
+    claude = drive.released(name, "claude")
     run, cgroup = stage.new_run()
     argv = [claude, "--model", "claude-sonnet-4-5", "-p", "Say hello."]
     said = agent(stage, cgroup, argv, tmp_path / "home", ANTHROPIC_API_KEY=run, IS_SANDBOX="1")
@@ -250,7 +242,7 @@ def test_codex(stage, daemon, coverage, tell, tmp_path, name, socket):
         pytest.skip("it speaks HTTP alone")
     vendor = "vendor/x86_64-unknown-linux-musl/"
     path = vendor + ("codex/codex" if name == "codex-0.110.0" else "bin/codex")
-    codex = binary(name, path)
+    codex = drive.released(name, path)
     run, cgroup = stage.new_run(socket)
     home = tmp_path / "home"
     (home / ".codex").mkdir(parents=True)
@@ -292,7 +284,7 @@ AGENT_FILES = {
 @pytest.mark.parametrize("name", AGENTS)
 def test_agent(stage, daemon, coverage, tell, tmp_path, name):
     path, options = AGENTS[name]
-    program = binary(name, path, os.R_OK)
+    program = drive.released(name, path, os.R_OK)
     run, cgroup = stage.new_run()
     home = tmp_path / "home"
     for file, content in AGENT_FILES.items():
@@ -308,7 +300,7 @@ def test_agent(stage, daemon, coverage, tell, tmp_path, name):
 
 def test_cline(stage, daemon, coverage, tell, tmp_path):
     """It asks again and again, as the answers use no tool: a runaway, which is stopped after some calls."""
-    cline = binary("cline-3.0.65", "bin/cline")
+    cline = drive.released("cline-3.0.65", "bin/cline")
     run, cgroup = stage.new_run()
     home = tmp_path / "home"
     agent(stage, cgroup, [cline, "auth", "--provider", "anthropic", "--apikey", run, "--modelid", "claude-sonnet-4-5"],

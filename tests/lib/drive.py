@@ -12,6 +12,8 @@ import pytest
 import stage
 
 CLIENTS = os.path.join(stage.ROOT, "tests", "integration", "clients")
+# What scripts/clients put there.
+RELEASED = os.environ.get("AIGRESS_CLIENTS", "/var/cache/aigress-clients")
 PYTHON_KINDS = ["http.client", "requests", "httpx", "httpx-async", "aiohttp"]
 NODE_KINDS = ["fetch", "https", "openai", "anthropic"]
 ANY = ["curl", *PYTHON_KINDS, "fetch", "https"]      # these make any call; an SDK only its own
@@ -52,6 +54,14 @@ def job(api, run, stream=False, headers=None, settings=None, **more):
     head = {name: value for name, value in head.items() if value}
     return {"host": host, "path": path, "run": run, "headers": head,
             "body": more.pop("body", None) or body(api, stream), **more}
+
+
+def released(name, path, mode=os.X_OK):
+    """A file of a released program; skips the test, and says why, where the program is not on this host."""
+    file = os.path.join(RELEASED, name, "package", path)
+    if not os.access(file, mode):
+        pytest.skip(f"{name} is not in {RELEASED} (scripts/clients)")
+    return file
 
 
 def need(kind):

@@ -25,7 +25,6 @@ import stage as lab                     # noqa: E402
 import unread                           # noqa: E402
 
 AT_ONCE, CGROUPS = 16, 20
-CLIENTS = os.environ.get("AIGRESS_CLIENTS", "/var/cache/aigress-clients")
 GO_BUILDS = {"go": [], "go stripped": ["-ldflags=-s -w"], "go pie": ["-buildmode=pie"]}
 # A runtime of 90 MB is copied a few times; a client of some MB as often as there is need of files.
 BIG = 20 << 20
@@ -44,11 +43,11 @@ class Clients:
         self.add("python3", os.path.realpath(lab.PYTHON))
         for name, flags in GO_BUILDS.items():
             self.add(name, self.go(name, flags))
-        for name in sorted(os.listdir(CLIENTS)) if os.path.isdir(CLIENTS) else []:
+        for name in sorted(os.listdir(drive.RELEASED)) if os.path.isdir(drive.RELEASED) else []:
             if name.startswith("bun"):
-                self.add(name, os.path.join(CLIENTS, name, "package/bin/bun"))
+                self.add(name, os.path.join(drive.RELEASED, name, "package/bin/bun"))
             elif name.startswith("deno"):
-                self.add(name, os.path.join(CLIENTS, name, "package/deno"))
+                self.add(name, os.path.join(drive.RELEASED, name, "package/deno"))
 
     def add(self, name, file):
         if file and os.access(file, os.X_OK):
