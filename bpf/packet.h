@@ -94,8 +94,8 @@ static __always_inline __u32 netns_of(struct bpf_sock *sk)
 }
 
 /*
- * Whether the current task is what sends: it is in a call on this socket. What TCP sends on its own, from
- * whatever task was interrupted, is sent only while nobody owns the socket (sock_owned_by_user).
+ * Whether the current task is what sends: it is in a call on this socket. TCP's own transmissions run in
+ * whatever task was interrupted, but only while no task owns the socket (sock_owned_by_user).
  */
 static __always_inline bool is_owned(struct bpf_sock *sk)
 {

@@ -168,7 +168,7 @@ static __always_inline bool pair_by_len(__u32 tgid, __u32 record, struct claim *
 	return of && ret->connection;
 }
 
-/* Whose record the packet begins with. False: nobody knows. */
+/* Finds the connection whose record the packet begins with. False: it is not known. */
 static __always_inline bool pair_owner(struct bpf_sock *sk, const struct flow *flow,
 				       const __u8 *head, struct claim *ret, enum ev_pair_how *how)
 {
