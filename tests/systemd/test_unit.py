@@ -202,16 +202,31 @@ def test_it_comes_back_after_a_kill_and_nothing_is_lost(api, package):
     assert show(UNIT, "NRestarts") == "1"
 
 
-def test_a_wrong_configuration_is_not_tried_again_and_again(package):
+@pytest.fixture
+def wrong_configuration(package):
     with open("/etc/aigress/aigress.yaml", "w", encoding="ascii") as file:
         file.write("budgets: none\n")
-    systemctl("restart", UNIT, check=False)
-    lab.wait(lambda: systemctl("is-active", UNIT, check=False) == "failed", 60, journal)
-    assert show(UNIT, "ExecMainStatus") == "2"
+    yield
     with open("/etc/aigress/aigress.yaml", "w", encoding="ascii") as file:
         file.write(CONFIG)
     systemctl("restart", UNIT)
     lab.wait(is_ready, 120, journal)
+
+
+def test_behind_a_wrong_configuration_the_last_right_one_is_in_force(wrong_configuration):
+    systemctl("restart", UNIT)
+    lab.wait(is_ready, 120, journal)
+    assert "stop, freeze and kill are suspended until the file is right" in journal()
+    assert "/etc/aigress/aigress.yaml:1: budgets must be a list" in run("/usr/bin/aigress", "check", check=False).stdout
+
+
+def test_a_wrong_configuration_is_not_tried_again_and_again(wrong_configuration):
+    """Where there is no earlier one, as on the first day."""
+    systemctl("stop", UNIT)
+    os.remove("/var/lib/aigress/last-good.yaml")
+    systemctl("start", UNIT, check=False)
+    lab.wait(lambda: systemctl("is-active", UNIT, check=False) == "failed", 60, journal)
+    assert show(UNIT, "ExecMainStatus") == "2"
 
 
 def test_its_exposure_is_low(package, capsys):
