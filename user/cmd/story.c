@@ -11,11 +11,12 @@
 #include "base/fields.h"
 #include "cmd/show.h"
 #include "ledger/last_calls.h"
+#include "ledger/overrides.h"
 #include "notify/action_json.h"
 
 #define ROWS_MAX 20000                   /* the latest are told */
 #define PAST_US  (35 * 86400 * US_PER_S) /* an action and its end are no farther apart */
-#define TEXTS    8
+#define TEXTS    9
 
 /* A row with its texts, which the ledger gives for a moment. */
 struct row {
@@ -48,9 +49,11 @@ static void story_done(struct story *story)
 static int copy_texts(struct row *row)
 {
 	struct ledger_action *action = &row->action;
-	const char **const texts[TEXTS] = { &action->budget,     &action->rule,     &action->action,
-					    &action->subject,    &action->target,   &action->result,
-					    &action->last_calls, &action->rule_text };
+	const char **const texts[TEXTS] = { &action->budget,     &action->rule,
+					    &action->action,     &action->subject,
+					    &action->target,     &action->result,
+					    &action->last_calls, &action->rule_text,
+					    &action->who };
 
 	for (size_t i = 0; i < TEXTS; i++) {
 		row->texts[i] = strdup(*texts[i] ? *texts[i] : "");
@@ -203,7 +206,7 @@ static const char *because(const struct ledger_action *action)
 static void print_end(FILE *out, const struct story *story, const struct row *row, int64_t now_us)
 {
 	const struct ledger_action *action = &row->action;
-	char time[SHOW_LEN], only[2048], quoted[2 * sizeof(only)];
+	char time[SHOW_LEN], command[OVERRIDE_COMMAND_LEN];
 
 	if (row->then) {
 		const struct ledger_action *then = &story->rows[row->then - 1].action;
@@ -224,9 +227,36 @@ static void print_end(FILE *out, const struct story *story, const struct row *ro
 	else
 		print_line(out, "in force", "until what it rests on ends");
 	if (strcmp(action->action, "override"))
-		print_line(out, "release", "aigress override open %s",
-			   text_shell(text_glob(action->subject, only, sizeof(only)), quoted,
-				      sizeof(quoted)));
+		/* uncut: half of a quoted name runs as something else */
+		fprintf(out, "  %-8s %s\n", "release",
+			override_open_command(action->subject, command));
+}
+
+static const char *who_of(const struct ledger_action *action, const struct last_calls *evidence)
+{
+	return *action->who ? action->who : evidence->n ? evidence->who : action->target;
+}
+
+/* From when to when, as far as each is known. */
+static void print_times(FILE *out, const struct story *story, const struct row *row)
+{
+	const struct ledger_action *action = &row->action;
+	const struct ledger_action *end = row->end ? &story->rows[row->end - 1].action : NULL;
+	char decided[SHOW_LEN], after[SHOW_LEN], length[SHOW_LEN], until[SHOW_LEN], over[128] = "";
+	int64_t delay_us = action->time_us - action->decided_us;
+
+	if (!action->decided_us)
+		return;
+	if (end)
+		snprintf(over, sizeof(over), ", ended %s (%s later)", text_time(end->time_us, until),
+			 show_duration((uint64_t)(end->time_us > action->time_us ?
+							  end->time_us - action->time_us :
+							  0),
+				       length));
+	print_line(out, "times", "decided %s, in force %s%s%s",
+		   text_time(action->decided_us, decided),
+		   delay_us > 0 ? show_duration((uint64_t)delay_us, after) : "at once",
+		   delay_us > 0 ? " later" : "", over);
 }
 
 static void print_row(struct ledger *ledger, const struct story *story, const struct row *row,
@@ -239,12 +269,12 @@ static void print_row(struct ledger *ledger, const struct story *story, const st
 	last_calls_read(ledger, action, &evidence);
 	fprintf(out, "%s  %s%s  %s  (action %" PRId64 ")\n", text_time(action->time_us, time),
 		action->action, action->is_rehearsed ? " (rehearsed)" : "",
-		show_text(evidence.n ? evidence.who : action->target, text, sizeof(text)),
-		action->id);
-	if (evidence.n)
+		show_text(who_of(action, &evidence), text, sizeof(text)), action->id);
+	if (strcmp(who_of(action, &evidence), action->target))
 		print_line(out, "target", "%s", action->target);
 	print_line(out, "result", "%s",
 		   action->is_rehearsed ? "nothing was done: enforcement is off" : action->result);
+	print_times(out, story, row);
 	if (strcmp(action->action, "override"))
 		print_why(out, action);
 	print_calls(out, action, &evidence);
@@ -305,7 +335,8 @@ static json_t *row_json(struct ledger *ledger, const struct story *story, const 
 
 	last_calls_read(ledger, &row->action, &evidence);
 	if (evidence.n) {
-		field_text(object, "who", evidence.who);
+		if (!*row->action.who)
+			field_text(object, "who", evidence.who);
 		field_text(object, "model", evidence.model);
 		field_text(object, "host", evidence.host);
 		field_text(object, "command", evidence.command);
@@ -318,6 +349,7 @@ static json_t *row_json(struct ledger *ledger, const struct story *story, const 
 	if (row->end) {
 		const struct ledger_action *end = &story->rows[row->end - 1].action;
 
+		field_text(object, "ended", text_time(end->time_us, text));
 		field_text(object, "released", text_time(end->time_us, text));
 		field_text(object, "because", because(end));
 	}

@@ -140,8 +140,8 @@ void top_budgets(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 {
 	static const struct table_column columns[] = {
-		{ "IN FORCE", false }, { "TARGET", false }, { "BUDGET", false }, { "UNTIL", true },
-		{ "AN HOUR", true },   { "LET GO", true },  { "HELD", true },    { NULL, false },
+		{ "IN FORCE", false }, { "WHO", false },   { "BUDGET", false }, { "UNTIL", true },
+		{ "AN HOUR", true },   { "LET GO", true }, { "HELD", true },    { NULL, false },
 	};
 	json_t *gates = fact(ledger, "gates"), *row;
 	struct table *table = json_array_size(gates) ? table_new(columns) : NULL;
@@ -159,7 +159,8 @@ void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 		if (i >= rows)
 			break;
 		table_cell(table, string(row, "action"));
-		table_cell(table, name_of(row, "target", width, GATE_FIGURES, name));
+		table_cell(table, name_of(row, *string(row, "who") ? "who" : "target", width,
+					  GATE_FIGURES, name));
 		table_cell(table, name_of(row, "budget", width, GATE_FIGURES, name));
 		table_cell(table,
 			   until_us > 0 && until_us < INT64_MAX ? clock_of(until_us, text) : "");
@@ -180,19 +181,38 @@ void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 }
 
 struct recent {
-	char lines[LINES_MAX][SHOW_TEXT_LEN(640)];
-	size_t n;
+	char lines[LINES_MAX][SHOW_TEXT_LEN(1600)];
+	size_t n, n_deeds; /* actions; of these, all but notes */
 	unsigned width;
+	bool skips_notes;
 };
 
-static void add_action(void *arg, const struct ledger_action *action)
+static bool is_note(const struct ledger_action *action)
+{
+	return !strcmp(action->action, "note");
+}
+
+static void count_action(void *arg, const struct ledger_action *action)
 {
 	struct recent *recent = arg;
-	char when[SHOW_LEN], target[SHOW_TEXT_LEN(512)], raw[640];
 
-	snprintf(raw, sizeof(raw), "%s  %s %s: %s", clock_of(action->time_us, when), action->action,
-		 show_short(action->target, recent->width ? recent->width / 2 : 512, target,
-			    sizeof(target)),
+	recent->n_deeds += !is_note(action);
+}
+
+/* Who, and of a process which one: a cgroup's path says no more than its name. */
+static void add_action(void *arg, const struct ledger_action *action)
+{
+	static const char process[] = "process ";
+	struct recent *recent = arg;
+	bool has_process = *action->who && !strncmp(action->target, process, strlen(process));
+	char when[SHOW_LEN], who[512], raw[1600];
+
+	if (recent->skips_notes && is_note(action))
+		return;
+	show_short(*action->who ? action->who : action->target,
+		   recent->width ? recent->width * 2 / 5 : sizeof(who) - 1, who, sizeof(who));
+	snprintf(raw, sizeof(raw), "%s  %s %s%s%s: %s", clock_of(action->time_us, when),
+		 action->action, who, has_process ? ", " : "", has_process ? action->target : "",
 		 action->is_rehearsed ? "rehearsed" : action->result);
 	show_text(raw, recent->lines[recent->n++ % LINES_MAX], sizeof(recent->lines[0]));
 }
@@ -204,6 +224,9 @@ void top_actions(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 
 	if (rows > LINES_MAX)
 		rows = LINES_MAX;
+	/* Where there is little room, what was done comes before what was only noted. */
+	(void)ledger_actions(ledger, clock_wall_us() - DAY_US, count_action, &recent);
+	recent.skips_notes = recent.n_deeds >= rows;
 	(void)ledger_actions(ledger, clock_wall_us() - DAY_US, add_action, &recent);
 	if (!recent.n)
 		return;

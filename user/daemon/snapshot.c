@@ -116,6 +116,8 @@ static void add_gate(void *arg, const struct enforcer_gate *gate)
 	field_text(row, "budget", gate->budget);
 	field_text(row, "key", gate->key);
 	field_text(row, "target", gate->target);
+	field_text(row, "who", gate->who);
+	field_number(row, "decided_us", (uint64_t)gate->decided_us);
 	field_number(row, "until_us", (uint64_t)gate->until_us);
 	if (!gate->pace_per_hour)
 		return;

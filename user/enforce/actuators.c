@@ -151,6 +151,13 @@ static bool is_live(void *arg, uint64_t cgroup)
 	return strstr(text, populated);
 }
 
+static void group(void *arg, uint64_t cgroup, struct who_group *ret)
+{
+	struct actuators *actuators = arg;
+
+	who_group_get(actuators->who, cgroup, ret);
+}
+
 static void each_container(void *arg, void (*fn)(void *ctx, const struct who_group *group),
 			   void *ctx)
 {
@@ -179,6 +186,7 @@ struct enforcer_ops actuators_ops(struct actuators *actuators)
 		.signal_cgroup = signal_cgroup,
 		.freeze = freeze,
 		.is_live = is_live,
+		.group = group,
 		.each_container = each_container,
 		.on_action = on_action,
 		.arg = actuators,

@@ -56,7 +56,8 @@ static void note(struct enforcer *enforcer, struct incident *incident,
 	/* One that is not the first was noted before this daemon started, or in this window. */
 	if (!verdict->is_first || applied_find(incident, (struct target){ 0 }))
 		return;
-	applied = applied_new(enforcer, incident, (struct target){ 0 }, incident->key.name);
+	applied = applied_new(enforcer, incident, (struct target){ 0 }, incident->key.name,
+			      enforcer->present, now_us);
 	if (applied)
 		applied_write(enforcer, applied, now_us, outcome, "%s", action_result_name(outcome));
 }
@@ -71,7 +72,8 @@ static void wait_for_evidence(struct enforcer *enforcer, struct incident *incide
 
 	if (applied_find(incident, (struct target){ 0 }))
 		return;
-	applied = applied_new(enforcer, incident, (struct target){ 0 }, incident->key.name);
+	applied = applied_new(enforcer, incident, (struct target){ 0 }, incident->key.name,
+			      enforcer->present, now_us);
 	if (applied)
 		applied_write(enforcer, applied, now_us, ACTION_REFUSED,
 			      "refused: %u.%u %% of what was spent is measured, and estimates are no "
@@ -303,6 +305,8 @@ void enforcer_gates(const struct enforcer *enforcer,
 				.budget = incident->key.budget->name,
 				.key = incident->key.name,
 				.target = applied->name,
+				.who = applied->who,
+				.decided_us = applied->decided_us,
 				.until_us = incident->until_us,
 				.in_money = policy_in_money(incident->key.budget)
 			};

@@ -37,6 +37,8 @@ struct enforcer_ops {
 	int (*signal_cgroup)(void *arg, const struct who_group *group, int signal);
 	int (*freeze)(void *arg, const struct who_group *group, bool frozen);
 	bool (*is_live)(void *arg, uint64_t cgroup); /* it has processes; NULL: all have */
+	/* What is known of a cgroup (who_group_get()); NULL: nothing of any. */
+	void (*group)(void *arg, uint64_t cgroup, struct who_group *ret);
 	/* Each container of a pod on this host, as far as it is known; NULL: of none. */
 	void (*each_container)(void *arg, void (*fn)(void *ctx, const struct who_group *group),
 			       void *ctx);
@@ -137,7 +139,8 @@ struct enforcer_gate {
 	uint64_t cgroup; /* 0: a process */
 	const char *action;
 	const char *budget, *key, *target;
-	int64_t until_us;
+	const char *who; /* whose it is (who_label()); "": not known */
+	int64_t decided_us, until_us;
 	int64_t pace_per_hour; /* pace: nano-dollars, or tokens; else 0 */
 	bool in_money;
 	uint64_t admitted, held; /* pace: requests, of all that share the counter */

@@ -46,16 +46,22 @@ int gate_reset(struct enforcer *enforcer, uint64_t cgroup)
 
 /* Applies fn to a cgroup where that is allowed; else a row says once why not. */
 static void gate_one(struct enforcer *enforcer, struct incident *incident, uint64_t cgroup,
-		     const char *name, const char *why_not, int64_t now_us,
+		     const struct who_group *group, const char *why_not, int64_t now_us,
 		     void (*fn)(struct enforcer *enforcer, struct applied *applied, bool is_new,
 				int64_t now_us))
 {
 	struct target target = { .id = cgroup };
 	struct applied *applied = applied_find(incident, target);
 	bool is_new = !applied;
+	char name[WHO_PATH_LEN + 32];
 
-	if (is_new)
-		applied = applied_new(enforcer, incident, target, name);
+	if (is_new) {
+		if (group)
+			snprintf(name, sizeof(name), "cgroup %s", group->path);
+		else
+			snprintf(name, sizeof(name), "cgroup id %llu", (unsigned long long)cgroup);
+		applied = applied_new(enforcer, incident, target, name, group, now_us);
+	}
 	if (!applied)
 		return;
 	if (!why_not && incident_is_enforced(enforcer, incident))
@@ -73,22 +79,24 @@ void gate_each(struct enforcer *enforcer, struct incident *incident,
 	       void (*fn)(struct enforcer *enforcer, struct applied *applied, bool is_new,
 			  int64_t now_us))
 {
-	const char *path = subject->group->path, *why_not = NULL;
-	char name[WHO_PATH_LEN + 16];
+	const char *why_not = NULL;
 
 	if (verdict->is_protected)
 		why_not = "by a rule";
-	else if (!strcmp(path, "/"))
+	else if (!strcmp(subject->group->path, "/"))
 		why_not = "the root cgroup";
-	snprintf(name, sizeof(name), "cgroup %s", path);
 	if (verdict->cgroup)
-		gate_one(enforcer, incident, verdict->cgroup, name, why_not, now_us, fn);
+		gate_one(enforcer, incident, verdict->cgroup, subject->group, why_not, now_us, fn);
 	/* What shares the counter is over the limit, too, and need not spend once more first. */
 	for (size_t i = 0; i < verdict->n_cgroups; i++) {
+		struct who_group group;
+
 		if (verdict->cgroups[i] == verdict->cgroup)
 			continue;
-		snprintf(name, sizeof(name), "cgroup id %llu",
-			 (unsigned long long)verdict->cgroups[i]);
-		gate_one(enforcer, incident, verdict->cgroups[i], name, NULL, now_us, fn);
+		if (enforcer->actuators.group)
+			enforcer->actuators.group(enforcer->actuators.arg, verdict->cgroups[i],
+						  &group);
+		gate_one(enforcer, incident, verdict->cgroups[i],
+			 enforcer->actuators.group ? &group : NULL, NULL, now_us, fn);
 	}
 }

@@ -20,6 +20,7 @@ static void applied_free(struct enforcer *enforcer, struct applied *applied)
 	enforcer->n_actions--;
 	free(applied->group);
 	free(applied->family);
+	free(applied->who);
 	free(applied->name);
 	free(applied);
 }
@@ -128,24 +129,33 @@ struct applied *applied_find(struct incident *incident, struct target target)
 }
 
 struct applied *applied_new(struct enforcer *enforcer, struct incident *incident,
-			    struct target target, const char *name)
+			    struct target target, const char *name, const struct who_group *group,
+			    int64_t now_us)
 {
 	struct applied *applied = calloc(1, sizeof(*applied));
+	char who[WHO_LABEL_LEN] = "";
+	bool is_whole = false;
 
-	if (applied)
+	if (applied) {
 		applied->name = strdup(name);
-	if (!applied || !applied->name) {
-		free(applied);
-		enforcer->stats.dropped++;
-		return NULL;
+		applied->who = strdup(group ? who_label(group, who) : "");
+		is_whole = applied->name && applied->who;
 	}
-	applied->incident = incident;
-	applied->target = target;
-	HASH_ADD(hh, incident->applied_list, target, sizeof(target), applied);
-	if (!applied->hh.tbl) {
+	if (is_whole) {
+		applied->incident = incident;
+		applied->target = target;
+		applied->decided_us = now_us;
+		if (group)
+			memcpy(applied->pod_uid, group->pod_uid, sizeof(applied->pod_uid));
+		HASH_ADD(hh, incident->applied_list, target, sizeof(target), applied);
+	}
+	if (!is_whole || !applied->hh.tbl) {
+		enforcer->stats.dropped++;
+		if (!applied)
+			return NULL;
+		free(applied->who);
 		free(applied->name);
 		free(applied);
-		enforcer->stats.dropped++;
 		return NULL;
 	}
 	enforcer->n_actions++;
@@ -175,27 +185,14 @@ static bool may_write(struct enforcer *enforcer, struct incident *incident)
 	return false;
 }
 
-/* Whose pod it is done to; else whose call brought it about. */
-static void find_pod(const struct enforcer *enforcer, const struct applied *applied,
-		     char uid[WHO_UID_LEN])
-{
-	static const char cgroup[] = "cgroup ";
-	struct who_group group = { .pod_uid = "" };
-	const struct who_group *from = applied->group ? applied->group : enforcer->present;
-
-	if (!strncmp(applied->name, cgroup, strlen(cgroup)))
-		who_parse_path(applied->name + strlen(cgroup), &group);
-	memcpy(uid, from && !group.pod_uid[0] ? from->pod_uid : group.pod_uid, WHO_UID_LEN);
-}
-
 void applied_write(struct enforcer *enforcer, const struct applied *applied, int64_t now_us,
 		   enum action_result outcome, const char *format, ...)
 {
 	struct incident *incident = applied->incident;
 	struct ledger_action row = incident->evidence;
 	char rule[512], rule_text[POLICY_RULE_TEXT_LEN];
-	char result[RESULT_LEN], plain[TEXT_LEN(RESULT_LEN)], pod_uid[WHO_UID_LEN];
-	char target[TEXT_LEN(WHO_PATH_LEN + 32)];
+	char result[RESULT_LEN], plain[TEXT_LEN(RESULT_LEN)];
+	char target[TEXT_LEN(WHO_PATH_LEN + 32)], who[TEXT_LEN(WHO_LABEL_LEN)];
 	va_list args;
 	size_t len;
 
@@ -228,8 +225,9 @@ void applied_write(struct enforcer *enforcer, const struct applied *applied, int
 	row.outcome = outcome;
 	row.is_rehearsed = !incident_is_enforced(enforcer, incident);
 	row.last_calls = incident->calls;
-	find_pod(enforcer, applied, pod_uid);
-	row.pod_uid = pod_uid;
+	row.who = text_plain(applied->who, who, sizeof(who));
+	row.decided_us = applied->decided_us;
+	row.pod_uid = applied->pod_uid;
 	enforcer->stats.rows++;
 	/* A row that the disk did not take is kept by the ledger; the log has it in any case. */
 	if (enforcer->ledger)

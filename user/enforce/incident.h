@@ -29,16 +29,20 @@ struct applied {
 	struct target target;
 	uint64_t cgroup; /* whose member it is, for a signal or a freeze */
 	char *name;      /* "process 12 (python3)" */
-	bool is_void;    /* protected or rehearsed: nothing is done to it */
-	bool holds;      /* a gate, a stop or a freeze, by the step's action */
-	bool is_listed;  /* in the ledger, as stopped or frozen */
-	bool is_soft;    /* a gate without a reset, for what calls in flight will cost */
-	bool is_hard;    /* a gate that stops live connections, and will as long as it holds */
-	bool is_around;  /* a call got around that gate, and it was said */
-	int error;       /* of the last try to hold */
-	int cut_error;   /* of the reset that goes with a stop or a freeze */
+	char *who;       /* whose that is (who_label()); "": not known */
+	char pod_uid[WHO_UID_LEN];
+	int64_t decided_us; /* wall clock */
+	bool is_void;       /* protected or rehearsed: nothing is done to it */
+	bool holds;         /* a gate, a stop or a freeze, by the step's action */
+	bool is_listed;     /* in the ledger, as stopped or frozen */
+	bool is_soft;       /* a gate without a reset, for what calls in flight will cost */
+	bool is_hard;       /* a gate that stops live connections, and will as long as it holds */
+	bool is_around;     /* a call got around that gate, and it was said */
+	int error;          /* of the last try to hold */
+	int cut_error;      /* of the reset that goes with a stop or a freeze */
 	uint64_t due_ns; /* CLOCK_MONOTONIC of a SIGKILL, or of a look at what came of it; 0: none */
-	uint64_t look_until_ns;  /* 0: it is the SIGKILL that is due */
+	uint64_t look_until_ns;  /* 0: it is the SIGKILL that is due, or a look before it */
+	uint64_t kill_at_ns;     /* CLOCK_MONOTONIC of that SIGKILL */
 	struct family *family;   /* of a caller that is killed with its kin; NULL: not so */
 	struct who_group *group; /* what a signal or a freeze is for; NULL: the process */
 	uint64_t done_ticks; /* when a cgroup was killed, as process start times count; 0: not */
@@ -178,9 +182,10 @@ int incident_move(struct enforcer *enforcer, struct incident *incident,
 		  const struct policy_budget *budget, const struct policy_step *step);
 
 struct applied *applied_find(struct incident *incident, struct target target);
-/* NULL: no memory, counted. */
+/* `group`: whose the target is; NULL: not known. NULL: no memory, counted. */
 struct applied *applied_new(struct enforcer *enforcer, struct incident *incident,
-			    struct target target, const char *name);
+			    struct target target, const char *name, const struct who_group *group,
+			    int64_t now_us);
 /* Writes a row to the ledger and the log, if the incident has not written too many this minute. */
 void applied_write(struct enforcer *enforcer, const struct applied *applied, int64_t now_us,
 		   enum action_result outcome, const char *format, ...)

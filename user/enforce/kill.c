@@ -12,9 +12,10 @@
 #include "enforce/incident.h"
 #include "who/process.h"
 
-#define EFFECT_NS (60 * NS_PER_S) /* a call within this shows that a kill did not help */
-#define WHOM_LEN  800             /* of a row's result */
-#define ROUNDS    8               /* of stopping a family that forks */
+#define EFFECT_NS (60 * NS_PER_S)   /* a call within this shows that a kill did not help */
+#define WHOM_LEN  800               /* of a row's result */
+#define ROUNDS    8                 /* of stopping a family that forks */
+#define GRACE_NS  (100 * NS_PER_MS) /* between looks at a process that was asked to end */
 
 static uint64_t ticks_now(void)
 {
@@ -61,6 +62,13 @@ static void note_end(struct applied *applied)
 	applied->ended_ns = applied->family ? clock_mono_ns() : 0;
 }
 
+/* One process, asked to end, which has: another may have its pid by now. */
+static bool has_ended(const struct applied *applied)
+{
+	return !applied->group && !applied->family &&
+	       process_start_time((uint32_t)applied->target.tgid) != applied->target.id;
+}
+
 static void finish_kill(struct enforcer *enforcer, struct applied *applied)
 {
 	int64_t now_us = clock_wall_us();
@@ -72,9 +80,7 @@ static void finish_kill(struct enforcer *enforcer, struct applied *applied)
 	if (applied->family)
 		(void)family_find(applied->family, enforcer_root(enforcer),
 				  (uint32_t)applied->target.tgid);
-	/* Another process may have the pid by now. */
-	if (!applied->group && !applied->family &&
-	    process_start_time((uint32_t)applied->target.tgid) != applied->target.id) {
+	if (has_ended(applied)) {
 		applied_write(enforcer, applied, now_us, ACTION_FINISHED,
 			      "done: it ended within the grace");
 		return;
@@ -91,6 +97,18 @@ static void finish_kill(struct enforcer *enforcer, struct applied *applied)
 		effect_begin(enforcer, applied, now_us);
 }
 
+/* Its end is written down when it comes, not when the grace is over. */
+static void go_on(struct enforcer *enforcer, struct applied *applied, uint64_t now_ns)
+{
+	uint64_t next_ns = now_ns + GRACE_NS;
+
+	if (now_ns >= applied->kill_at_ns || has_ended(applied))
+		finish_kill(enforcer, applied);
+	else
+		due_at(enforcer, applied,
+		       next_ns < applied->kill_at_ns ? next_ns : applied->kill_at_ns);
+}
+
 void kill_on_grace(void *arg)
 {
 	uint64_t now_ns = clock_mono_ns();
@@ -104,7 +122,7 @@ void kill_on_grace(void *arg)
 		if (applied->look_until_ns)
 			effect_look(enforcer, applied, false);
 		else
-			finish_kill(enforcer, applied);
+			go_on(enforcer, applied, now_ns);
 	}
 	due_arm(enforcer);
 }
@@ -134,7 +152,8 @@ static void start_kill(struct enforcer *enforcer, struct applied *applied, int64
 		effect_begin(enforcer, applied, now_us);
 		return;
 	}
-	due_at(enforcer, applied, clock_mono_ns() + grace_ns);
+	applied->kill_at_ns = clock_mono_ns() + grace_ns;
+	go_on(enforcer, applied, clock_mono_ns());
 	applied_write(enforcer, applied, now_us, ACTION_DONE, "done: SIGTERM, SIGKILL in %llu s%s",
 		      (unsigned long long)((grace_ns + NS_PER_S - 1) / NS_PER_S), whom);
 }
@@ -234,6 +253,7 @@ void kill_apply(struct enforcer *enforcer, struct incident *incident,
 	}
 	applied->error = 0;
 	applied->done_ticks = 0;
+	applied->decided_us = now_us;
 	count_kill(enforcer, clock_mono_ns());
 	start_kill(enforcer, applied, now_us);
 }

@@ -49,7 +49,7 @@ struct applied *find_targets(struct enforcer *enforcer, struct incident *inciden
 	else
 		snprintf(name, sizeof(name), "process %u (%s)", verdict->tgid,
 			 subject->process->comm);
-	applied = applied_new(enforcer, incident, target, name);
+	applied = applied_new(enforcer, incident, target, name, subject->group, now_us);
 	if (!applied)
 		return NULL;
 	applied->cgroup = verdict->cgroup;

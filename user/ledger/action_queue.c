@@ -18,6 +18,7 @@ enum {
 	TEXT_RESULT,
 	TEXT_CALLS,
 	TEXT_RULE_TEXT,
+	TEXT_WHO,
 	TEXTS
 };
 #define TEXT_MAX 2048 /* the longest, a cgroup path, has 512 */
@@ -47,7 +48,8 @@ int action_queue_new(struct ledger *ledger)
 		"INSERT INTO actions (time_us, budget, rule, action, subject, target,"
 		" result, rehearsed, spent_nanos, limit_nanos, spent_tokens, limit_tokens,"
 		" window_start_us, measured_permille, until_us, in_flight, last_calls,"
-		" rule_text, outcome) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" rule_text, who, outcome, decided_us)"
+		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		&actions->add);
 }
 
@@ -87,9 +89,9 @@ bool action_queue_is_empty(const struct ledger *ledger)
 
 static struct queued *queued_action_new(const struct ledger_action *action)
 {
-	const char *const texts[TEXTS] = { action->budget,     action->rule,     action->action,
-					   action->subject,    action->target,   action->result,
-					   action->last_calls, action->rule_text };
+	const char *const texts[TEXTS] = { action->budget,     action->rule,      action->action,
+					   action->subject,    action->target,    action->result,
+					   action->last_calls, action->rule_text, action->who };
 	struct queued *queued = calloc(1, sizeof(*queued));
 
 	if (!queued)
@@ -131,7 +133,9 @@ static int write_queued(sqlite3_stmt *statement, const struct queued *queued)
 		sqlite3_bind_int64(statement, at++, numbers[i]);
 	sqlite3_bind_text(statement, at++, queued->texts[TEXT_CALLS], -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, at++, queued->texts[TEXT_RULE_TEXT], -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, at, action_result_name(action->outcome), -1, SQLITE_STATIC);
+	sql_bind_name(statement, at++, queued->texts[TEXT_WHO]);
+	sqlite3_bind_text(statement, at++, action_result_name(action->outcome), -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, at, action->decided_us);
 	result = sqlite3_step(statement);
 	sqlite3_reset(statement);
 	return ledger_errno(result);

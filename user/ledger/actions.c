@@ -26,6 +26,8 @@ void ledger_read_action(sqlite3_stmt *row, struct ledger_action *ret)
 		.outcome = action_result_of((const char *)sqlite3_column_text(row, 17)),
 		.rule_text = (const char *)sqlite3_column_text(row, 18),
 		.in_flight = (uint64_t)sqlite3_column_int64(row, 19),
+		.who = (const char *)sqlite3_column_text(row, 20),
+		.decided_us = sqlite3_column_int64(row, 21),
 	};
 }
 

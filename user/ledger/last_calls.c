@@ -12,20 +12,11 @@
 static void look(void *arg, const struct ledger_call *call)
 {
 	struct last_calls *calls = arg;
-	const struct who_group *group = call->group;
 	const struct charge *charge = call->charge;
 	int64_t end_us = call->start_us + (int64_t)(charge->duration_ns / 1000);
 
 	/* in the order of their ids: the last one's names stay */
-	if (group->pod[0])
-		snprintf(calls->who, sizeof(calls->who), "%s/%s%s%s", group->namespace, group->pod,
-			 group->container_name[0] ? " " : "", group->container_name);
-	else if (group->container_name[0] && strcmp(group->container_name, group->container))
-		snprintf(calls->who, sizeof(calls->who), "%s%s%s", group->namespace,
-			 group->namespace[0] ? "/" : "", group->container_name);
-	else
-		snprintf(calls->who, sizeof(calls->who), "%s of %s",
-			 group->unit[0] ? group->unit : group->path, call->process->user);
+	who_label(call->group, calls->who);
 	snprintf(calls->model, sizeof(calls->model), "%s", charge->model);
 	snprintf(calls->host, sizeof(calls->host), "%s", charge->host);
 	snprintf(calls->command, sizeof(calls->command), "%s", call->process->comm);

@@ -7,8 +7,8 @@
 
 struct last_calls {
 	size_t n; /* that the ledger still has; 0: nothing below is known */
-	/* Of the last one; "namespace/pod container", or a unit or cgroup with its user. */
-	char who[WHO_NAME_LEN * 3], model[CHARGE_MODEL_LEN], host[256], command[WHO_COMM_LEN];
+	/* Of the last one. */
+	char who[WHO_LABEL_LEN], model[CHARGE_MODEL_LEN], host[256], command[WHO_COMM_LEN];
 	uint32_t pid;
 	int64_t nanos; /* as budgets count them */
 	int64_t from_us, to_us;

@@ -108,14 +108,16 @@ const char *action_result_word(enum action_result result);
 
 /* An action, rehearsed or real, with its evidence. Strings are copied; NULL is empty. */
 struct ledger_action {
-	int64_t id; /* set when read */
-	int64_t time_us;
+	int64_t id;         /* set when read */
+	int64_t time_us;    /* when it was in force, or seen to have had its effect */
+	int64_t decided_us; /* when the step was reached; 0: not known */
 	const char *budget;
 	const char *rule;      /* "agents.yaml:12" */
 	const char *rule_text; /* what stood there, in words; "": not known */
 	const char *action;    /* note, refuse, kill, ... */
 	const char *subject;   /* the counter: "cgroup=/kubepods/..." */
 	const char *target;    /* what was done to: "cgroup /a/b", "process 123 (python3)" */
+	const char *who;       /* whose that is (who_label()); "": not known */
 	const char *result;    /* "rehearsed", "done", "failed: ..." */
 	enum action_result outcome;
 	bool is_rehearsed;

@@ -81,7 +81,7 @@ void action_queue_written(struct ledger *ledger, bool committed);
 #define LEDGER_ACTION_COLUMNS                                                                 \
 	"id, time_us, budget, rule, action, subject, target, result, rehearsed, spent_nanos," \
 	" limit_nanos, spent_tokens, limit_tokens, window_start_us, measured_permille,"       \
-	" last_calls, until_us, outcome, rule_text, in_flight"
+	" last_calls, until_us, outcome, rule_text, in_flight, who, decided_us"
 void ledger_read_action(sqlite3_stmt *row, struct ledger_action *ret);
 
 /* The WAL. checkpoint_look: something was committed, has it grown enough for a checkpoint? */

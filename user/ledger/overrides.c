@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "ledger/ledger_internal.h"
 
 /* One row more in the actions: who ordered what. */
@@ -159,4 +160,15 @@ int64_t overrides_version(struct ledger *ledger)
 		return err;
 	err = sqlite3_step(statement);
 	return err == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : ledger_errno(err);
+}
+
+char *override_open_command(const char *counter, char ret[OVERRIDE_COMMAND_LEN])
+{
+	char plain[OVERRIDE_COMMAND_LEN], only[OVERRIDE_COMMAND_LEN],
+		quoted[OVERRIDE_COMMAND_LEN - 32];
+
+	text_shell(text_glob(text_plain(counter, plain, sizeof(plain)), only, sizeof(only)), quoted,
+		   sizeof(quoted));
+	snprintf(ret, OVERRIDE_COMMAND_LEN, "aigress override open %s", quoted);
+	return ret;
 }

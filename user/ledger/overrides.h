@@ -24,6 +24,9 @@ int override_add(struct ledger *ledger, const struct override *override);
 int override_clear(struct ledger *ledger, const char *key, const char *made_by, int64_t now_us);
 /* Those in force at a time, oldest first; to be freed. 0 or -errno. */
 int overrides_read(struct ledger *ledger, int64_t now_us, struct override **ret, size_t *ret_n);
+/* The command that releases what a counter holds, quoted for a shell: "aigress override open 'pod=a/b'". */
+#define OVERRIDE_COMMAND_LEN 4096
+char *override_open_command(const char *counter, char ret[OVERRIDE_COMMAND_LEN]);
 /* A number that changes when another process has written to the ledger; -errno. */
 int64_t overrides_version(struct ledger *ledger);
 

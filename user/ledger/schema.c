@@ -183,10 +183,15 @@ static const char schema_13[] =
 /* How many calls a row is of: what nobody read of a connection is one estimate of all its requests (struct charge). */
 static const char schema_14[] = "ALTER TABLE calls ADD COLUMN count INTEGER NOT NULL DEFAULT 1;";
 
+/* Whose an action's target was, and when the step was reached that it is of. */
+static const char schema_15[] =
+	"ALTER TABLE actions ADD COLUMN who TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE actions ADD COLUMN decided_us INTEGER NOT NULL DEFAULT 0;";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1,  schema_2,  schema_3,  schema_4, schema_5,
-					  schema_6,  schema_7,  schema_8,  schema_9, schema_10,
-					  schema_11, schema_12, schema_13, schema_14 };
+static const char *const migrations[] = { schema_1,  schema_2,  schema_3,  schema_4,  schema_5,
+					  schema_6,  schema_7,  schema_8,  schema_9,  schema_10,
+					  schema_11, schema_12, schema_13, schema_14, schema_15 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

@@ -24,12 +24,17 @@ json_t *action_json(const struct ledger_action *action)
 	json_t *object = json_object();
 
 	set_time(object, "time", action->time_us);
+	if (action->decided_us)
+		set_time(object, "decided", action->decided_us);
+	else
+		field_set(object, "decided", json_null());
 	field_text(object, "budget", action->budget);
 	field_text(object, "rule", action->rule);
 	field_text(object, "rule_text", action->rule_text ? action->rule_text : "");
 	field_text(object, "action", action->action);
 	field_text(object, "subject", action->subject);
 	field_text(object, "target", action->target);
+	field_text(object, "who", action->who ? action->who : "");
 	field_text(object, "result", action->result);
 	field_text(object, "outcome", action_result_name(action->outcome));
 	field_bool(object, "rehearsed", action->is_rehearsed);

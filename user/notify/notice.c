@@ -10,6 +10,7 @@
 #include "base/fields.h"
 #include "base/text.h"
 #include "budget/policy.h"
+#include "ledger/overrides.h"
 
 #define LINE_LEN 2048
 #define KEY_LEN  48
@@ -240,7 +241,7 @@ static bool is_in_force(const struct ledger_action *action)
 
 static void put_force(json_t *notice, const struct ledger_action *action)
 {
-	char text[LINE_LEN], plain[TEXT_LEN(256)], only[1024], quoted[1024], stamp[TEXT_TIME_LEN];
+	char text[OVERRIDE_COMMAND_LEN + 64], open[OVERRIDE_COMMAND_LEN], stamp[TEXT_TIME_LEN];
 
 	snprintf(text, sizeof(text), "aigress explain action %" PRId64, action->id);
 	field_text(notice, "explain", text);
@@ -248,10 +249,8 @@ static void put_force(json_t *notice, const struct ledger_action *action)
 		field_text(notice, "until", text_time(action->until_us, stamp));
 	if (!is_in_force(action))
 		return;
-	snprintf(text, sizeof(text), "aigress override open %s --for 1h --reason '...'",
-		 text_shell(text_glob(text_plain(action->subject, plain, sizeof(plain)), only,
-				      sizeof(only)),
-			    quoted, sizeof(quoted)));
+	snprintf(text, sizeof(text), "%s --for 1h --reason '...'",
+		 override_open_command(action->subject, open));
 	field_text(notice, "release", text);
 }
 
@@ -266,9 +265,10 @@ json_t *notice_new(const struct ledger_action *action, const struct last_calls *
 		   const struct notice_context *context)
 {
 	json_t *notice = json_object();
-	const char *who = calls->n        ? calls->who :
-			  *action->target ? action->target :
-					    action->subject;
+	const char *who = action->who && *action->who ? action->who :
+			  calls->n                    ? calls->who :
+			  *action->target             ? action->target :
+							action->subject;
 	char text[LINE_LEN], stamp[TEXT_TIME_LEN];
 
 	/* Each key is there, so that a template never names one that is not. */

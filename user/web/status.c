@@ -11,16 +11,17 @@
 #include "base/text.h"
 #include "ledger/forecast.h"
 #include "ledger/gaps.h"
+#include "ledger/overrides.h"
 
 #define DAY_US     (86400 * US_PER_S)
 #define TARGET_LEN TEXT_LEN(300)
 
 struct recent_action {
-	int64_t time_us, spent_nanos, limit_nanos;
+	int64_t time_us, decided_us, ended_us, spent_nanos, limit_nanos;
 	uint64_t spent_tokens, limit_tokens;
 	bool is_rehearsed;
 	char budget[TARGET_LEN], action[32], subject[TARGET_LEN], target[TARGET_LEN],
-		result[TARGET_LEN];
+		who[TARGET_LEN], result[TARGET_LEN];
 };
 
 struct status {
@@ -76,12 +77,27 @@ static void copy(char *to, size_t size, const char *from)
 	text_plain(from ? from : "", to, size);
 }
 
+/* The latest one that this is the end of; NULL: it is not there any more. */
+static struct recent_action *find_begun(struct status *status, const struct recent_action *end)
+{
+	for (size_t i = 0; i < STATUS_ACTIONS && i < status->n_actions; i++) {
+		struct recent_action *begun =
+			&status->recent_actions[(status->n_actions - 1 - i) % STATUS_ACTIONS];
+
+		if (!begun->ended_us && !strcmp(begun->budget, end->budget) &&
+		    !strcmp(begun->action, end->action) && !strcmp(begun->subject, end->subject) &&
+		    !strcmp(begun->target, end->target))
+			return begun;
+	}
+	return NULL;
+}
+
 void status_action(struct status *status, const struct ledger_action *action)
 {
-	struct recent_action *recent_action =
-		&status->recent_actions[status->n_actions++ % STATUS_ACTIONS];
+	struct recent_action made, *recent_action = &made, *begun;
 
 	*recent_action = (struct recent_action){ .time_us = action->time_us,
+						 .decided_us = action->decided_us,
 						 .spent_nanos = action->spent_nanos,
 						 .limit_nanos = action->limit_nanos,
 						 .spent_tokens = action->spent_tokens,
@@ -91,7 +107,15 @@ void status_action(struct status *status, const struct ledger_action *action)
 	copy(recent_action->action, sizeof(recent_action->action), action->action);
 	copy(recent_action->subject, sizeof(recent_action->subject), action->subject);
 	copy(recent_action->target, sizeof(recent_action->target), action->target);
+	copy(recent_action->who, sizeof(recent_action->who), action->who);
 	copy(recent_action->result, sizeof(recent_action->result), action->result);
+	begun = action->outcome == ACTION_ENDED ? find_begun(status, &made) : NULL;
+	if (!begun) {
+		status->recent_actions[status->n_actions++ % STATUS_ACTIONS] = made;
+		return;
+	}
+	begun->ended_us = made.time_us;
+	memcpy(begun->result, made.result, sizeof(begun->result));
 }
 
 /* JSON of each part. */
@@ -212,11 +236,15 @@ static json_t *budgets(const struct scrape_sources *sources, int64_t now_us, siz
 static void add_gate(void *arg, const struct enforcer_gate *gate)
 {
 	json_t *row = add_row(arg, STATUS_GATES);
+	char command[OVERRIDE_COMMAND_LEN];
 
 	field_text(row, "action", gate->action);
 	set_plain(row, "budget", gate->budget);
 	set_plain(row, "counter", gate->key);
 	set_plain(row, "target", gate->target);
+	set_plain(row, "who", gate->who);
+	field_set(row, "decided_us", json_integer((json_int_t)gate->decided_us));
+	field_text(row, "release", override_open_command(gate->key, command));
 	field_set(row, "until_us", json_integer((json_int_t)gate->until_us));
 }
 
@@ -226,10 +254,13 @@ static void add_action(json_t *array, const struct recent_action *action)
 	json_t *row = add_row(array, STATUS_ACTIONS);
 
 	field_set(row, "time_us", json_integer((json_int_t)action->time_us));
+	field_set(row, "decided_us", json_integer((json_int_t)action->decided_us));
+	field_set(row, "ended_us", json_integer((json_int_t)action->ended_us));
 	field_text(row, "budget", action->budget);
 	field_text(row, "action", action->action);
 	field_text(row, "counter", action->subject);
 	field_text(row, "target", action->target);
+	field_text(row, "who", action->who);
 	field_text(row, "result", action->result);
 	field_bool(row, "rehearsed", action->is_rehearsed);
 	field_text(row, "unit", in_money ? "USD" : "tokens");

@@ -41,6 +41,8 @@ const bytes = (n) => count(n) + "B";
 const percent = (share) => (share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0) + " %";
 const clock = (us) => new Date(us / 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
+const moment = (us) => new Date(us / 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+
 function ahead(us, now) {
 	const s = Math.round((us - now) / 1e6);
 	if (!(s > 0) || s > 400 * 86400)
@@ -149,20 +151,30 @@ function drawBudget(row, now) {
 	return make("li", "", head, Number(row.limit) ? bar : "", foot);
 }
 
+// Whose it is, and of a process which one.
+const whom = (row) => row.who || row.target || row.counter;
+const processOf = (row) => row.who && row.target.startsWith("process ") ? row.target : "";
+
 function drawGate(row, now) {
 	const left = ahead(row.until_us, now);
 	return make("li", "", make("div", "row", make("span", "tag alarm", row.action),
-		make("span", "grow name", row.target), make("small", "end", left ? "for " + left : "")),
-	make("div", "detail", row.budget + "  ·  " + row.counter));
+		make("span", "grow name", whom(row)), make("small", "end", left ? `${left} more` : "")),
+	make("div", "detail", [`since ${clock(row.decided_us)}`, row.budget, row.counter, processOf(row)].filter(Boolean).join("  ·  ")),
+	make("div", "detail", "Release: ", make("code", "", row.release)));
 }
 
 function drawAction(row) {
 	const kind = row.rehearsed ? "" : row.action === "note" ? "warn" : row.result.startsWith("ended") ? "calm" : "alarm";
 	const sums = Number(row.limit) ? `${amount(row.spent, row.unit)} of ${amount(row.limit, row.unit)} ${row.unit}` : "";
-	return make("li", "", make("div", "row", make("small", "", clock(row.time_us)),
-		make("span", "tag " + kind, row.action), make("span", "grow name", row.target || row.counter),
+	const time = make("small", "", clock(row.time_us) + (row.ended_us ? `–${clock(row.ended_us)}` : ""));
+	if (row.decided_us)
+		time.title = `decided ${moment(row.decided_us)}, in force ${moment(row.time_us)}` +
+			(row.ended_us ? `, ended ${moment(row.ended_us)}` : "");
+	return make("li", "", make("div", "row", time,
+		make("span", "tag " + kind, row.action), make("span", "grow name", whom(row)),
 		make("small", "end", sums)),
-	make("div", "detail", row.budget + "  ·  " + (row.rehearsed ? "rehearsed: nothing was done" : row.result)));
+	make("div", "detail", [row.budget, processOf(row), row.rehearsed ? "rehearsed: nothing was done" : row.result]
+		.filter(Boolean).join("  ·  ")));
 }
 
 function drawCoverage(coverage, losses) {
@@ -203,7 +215,7 @@ function headline(status) {
 		return ["alarm", "The prices file is broken, the built-in prices count: " + status.prices_error];
 	if (status.gates.length)
 		return ["alarm", (over.length ? `${say(over, "over its limit")}. ` : "") +
-			`In force: ${status.gates.slice(0, 2).map((row) => `${row.action} ${row.target}`).join(", ")}` +
+			`In force: ${status.gates.slice(0, 2).map((row) => `${row.action} ${whom(row)}`).join(", ")}` +
 			(status.gates.length > 2 ? ` and ${status.gates.length - 2} more.` : ".")];
 	if (over.length)
 		return ["alarm", say(over, "over its limit")];

@@ -84,6 +84,13 @@ void who_process_get(struct who *who, uint32_t tgid, const char *comm, uid_t uid
 /* It replaced its image: forget what was cached. One that ended is known until its pid is reused. */
 void who_forget(struct who *who, uint32_t tgid);
 
+/*
+ * What a person calls it: "namespace/pod container", "project/service", a unit, a container's id, else the path.
+ * Names are as they are made: what prints them makes them plain.
+ */
+#define WHO_LABEL_LEN (3 * WHO_NAME_LEN)
+char *who_label(const struct who_group *group, char ret[WHO_LABEL_LEN]);
+
 /* Fills container, unit and pod_uid, and of a Slurm job the workload, from a path: docs/facts/kernel.md, "Cgroup ids and paths". */
 void who_parse_path(const char *path, struct who_group *group);
 /* How much of a path leads to the cgroup that holds the container; all of it if that is "". */

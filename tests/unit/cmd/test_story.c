@@ -16,10 +16,12 @@ static char dir[64];
 static struct ledger *ledger;
 static struct said said;
 static int64_t now_us;
+static const char *who; /* of the rows' targets */
 
 static int make_ledger(void **state)
 {
 	now_us = clock_wall_us() / US_PER_S * US_PER_S;
+	who = NULL;
 	return unit_folder(dir) ? -1 : ledger_open(&ledger, dir, true, NULL);
 }
 
@@ -63,6 +65,8 @@ static void add_row(const char *action, const char *target, enum action_result o
 					   .action = action,
 					   .subject = "workload=team-a/Deployment/agents",
 					   .target = target,
+					   .who = who,
+					   .decided_us = now_us - ago_us - 2500,
 					   .result = result,
 					   .outcome = outcome,
 					   .is_rehearsed = outcome == ACTION_REHEARSED,
@@ -120,6 +124,25 @@ static void a_night_is_told_newest_first(void **state)
 	contains(said.out, "  in force until ");
 }
 
+/* A target that another pod's call shut out has its own name, and each row says from when to when it was in force. */
+static void a_row_says_whose_its_target_is_and_when(void **state)
+{
+	add_calls("agents-7f", 4);
+	who = "team-a/other-9c web\n";
+	add_row("pace", "cgroup /b", ACTION_DONE, "done: 2.00 USD/hour", 60 * MINUTE_US);
+	add_row("pace", "cgroup /b", ACTION_ENDED, "ended: the window is over", 30 * MINUTE_US);
+	assert_int_equal(ledger_commit(ledger), 0);
+	RUN(&said, cmd_explain, "explain", "--state", dir);
+	contains(said.out, "  pace  team-a/other-9c web\\x0a  (action 1)\n  target   cgroup /b\n");
+	contains(said.out, "  times    decided ");
+	contains(said.out, ", in force 2 ms later, ended ");
+	contains(said.out, "Z (30 min 0 s later)\n");
+	RUN(&said, cmd_explain, "explain", "--state", dir, "action", "1", "--format", "json");
+	contains(said.out, "\"decided\": \"");
+	contains(said.out, "\"ended\": \"");
+	contains(said.out, "\"who\": \"team-a/other-9c web\\\\x0a\"");
+}
+
 static void a_quiet_night_shows_the_last_action(void **state)
 {
 	RUN(&said, cmd_explain, "explain", "--state", dir);
@@ -173,6 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HELD(a_night_is_told_newest_first),
+		HELD(a_row_says_whose_its_target_is_and_when),
 		HELD(a_quiet_night_shows_the_last_action),
 		HELD(rows_are_json_with_what_came_of_them),
 	};

@@ -151,10 +151,12 @@ static const char old_schema_13[] =
 	"DROP TABLE services;"
 	"ALTER TABLE services_13 RENAME TO services;";
 
+static const char old_schema_14[] = "ALTER TABLE calls ADD COLUMN count INTEGER NOT NULL DEFAULT 1;";
+
 static const char *const old_schemas[] = { old_schema_1,  old_schema_2,  old_schema_3,
 					   old_schema_4,  old_schema_5,  old_schema_6,
 					   old_schema_7,  old_schema_8,  old_schema_9,
 					   old_schema_10, old_schema_11, old_schema_12,
-					   old_schema_13 };
+					   old_schema_13, old_schema_14 };
 
 #endif
