@@ -83,7 +83,7 @@ struct frame {
 	__u8 dir;    /* enum ev_dir */
 	__u8 is_tls13_record; /* what comes out ends with its content type (tls_record.h) */
 	__u8 sealed; /* enum record_kind, if this call makes ciphertext: `buf` is where that goes */
-	__u8 reserved;
+	__u8 is_rustls; /* a method of its encrypter or decrypter (rustls.h) */
 };
 
 /* TLS inside TLS is two deep, and node writes inside a read: four is that twice over. */
@@ -105,8 +105,21 @@ struct aead_made {
 };
 MAP(aead_threads, LRU_HASH, 4096, __u64, struct aead_made);
 
-/* The connection of a context, by (process, context): the address of its older twin. */
+/*
+ * The connection of a context, by (process, context): the address of its older twin. Of rustls's decrypter: that of
+ * its encrypter.
+ */
 MAP(aead_conns, LRU_HASH, 32768, struct ctl_conn_key, __u64);
+
+/*
+ * The first words of a RecordLayer that is about to encrypt, by pid_tgid. Encrypter and decrypter are pointed to from
+ * the third and the fifth.
+ */
+#define RUSTLS_LAYER_WORDS 8
+struct rustls_layer {
+	__u64 words[RUSTLS_LAYER_WORDS];
+};
+MAP(rustls_layers, LRU_HASH, 4096, __u64, struct rustls_layer);
 
 /* A (*Conn).Read that has been entered, by goroutine: goroutines change threads and move their stacks. */
 struct go_read {

@@ -10,6 +10,7 @@
 #include "conns.h"
 #include "fingerprint.h"
 #include "hosts.h"
+#include "rustls.h"
 #include "tls_record.h"
 
 /* include/openssl/ssl.h (tls1.h): the macro SSL_set_tlsext_host_name() is SSL_ctrl(55, 0, name) */
@@ -111,7 +112,13 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 sp)
 	int rc = (int)PT_REGS_RC(ctx);
 	__u64 bytes = rc;
 
-	if (!frames_leave(sp, &call) || rc <= 0)
+	if (!frames_leave(sp, &call))
+		return 0;
+	if (call.is_rustls) { /* it returns nothing in registers */
+		rustls_leave(&call);
+		return 0;
+	}
+	if (rc <= 0)
 		return 0;
 	key.ssl = call.ssl;
 	if (call.sealed) {

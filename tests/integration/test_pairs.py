@@ -120,7 +120,8 @@ def truth_of(stage, run):
     return ports
 
 
-KINDS = ["node", "go", "gnutls", "bun", "bun-1.0.0", "bun-1.3.0", "bun-1.4.5", "deno-2.4.4", "deno-2.9.6"]
+KINDS = ["node", "go", "gnutls", "bun", "bun-1.0.0", "bun-1.3.0", "bun-1.4.5", "deno-2.2.12", "deno-2.4.4",
+         "deno-2.9.6"]
 
 
 @pytest.mark.parametrize("sizes", ["same", "vary"])

@@ -16,7 +16,7 @@ from drive import ANTHROPIC, CHAT, RESPONSES
 
 ALL = bool(os.environ.get("AIGRESS_ALL_CLIENTS"))    # `make check-clients`: those that take minutes, too
 BUN = ["bun-1.0.0", "bun-1.1.45", "bun-1.3.0", "bun-1.4.5"]
-DENO = ["deno-2.4.4", "deno-2.9.6"]
+DENO = ["deno-1.46.3", "deno-2.2.12", "deno-2.4.4", "deno-2.9.6"]
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,9 @@ class Coverage:
     STACKS = {"bun": "BoringSSL in the program", "claude": "BoringSSL in the program (Bun)",
               **dict.fromkeys(("opencode", "kilo", "cline", "droid"), "BoringSSL in the program (Bun)"),
               **dict.fromkeys(("gemini", "qwen", "cn"), "OpenSSL 3 in the program (Node)"),
+              **dict.fromkeys(("deno-1.46.3", "deno-2.2.12", "codex-0.121.0", "codex-0.132.0"), "ring under rustls"),
               "copilot": "OpenSSL 3 in an add-on", "deno": "AWS-LC under rustls",
-              "codex": "AWS-LC under rustls; OpenSSL 3 in the program", "go": "Go's crypto/tls",
+              "codex-0.110.0": "OpenSSL 3 in the program", "codex": "AWS-LC under rustls", "go": "Go's crypto/tls",
               "wget": "GnuTLS", "curl": "GnuTLS"}
 
     def __init__(self):
@@ -50,7 +51,8 @@ class Coverage:
     def write(self, path):
         def line(client, cells):
             kind = client.split("-")[0].split()[0].lower()
-            return f"| {client.replace('-', ' ', 1)} | {self.STACKS[kind]} | {cells} |\n"
+            stack = self.STACKS.get(client) or self.STACKS[kind]
+            return f"| {client.replace('-', ' ', 1)} | {stack} | {cells} |\n"
         expected = [*BUN, *DENO, *CLAUDE, *CODEX, *AGENTS, "cline-3.0.65"]
         with open(path, "w", encoding="utf-8") as out:
             out.write("# Clients that were measured\n\nWritten by `make check-clients`: each client is the real "
@@ -107,7 +109,8 @@ def test_deno(stage, daemon, coverage, name, api, stream):
     work = drive.job(api, run, stream, calls=3)
     argv = [deno, "run", "-A", "--no-remote", f"--cert={stage.ca}",
             os.path.join(drive.CLIENTS, "node.mjs"), "fetch", json.dumps(work)]
-    make_calls(stage, argv, cgroup, 3, DENO_NO_UPDATE_CHECK="1", DENO_DIR=stage.directory + "/deno")
+    make_calls(stage, argv, cgroup, 3, DENO_NO_UPDATE_CHECK="1",
+               DENO_NO_PACKAGE_JSON="1", DENO_DIR=stage.directory + "/deno")
     stage.must_agree(daemon, run, cgroup, 3)
     note(coverage, stage, name, run)
 
@@ -226,8 +229,7 @@ def test_claude_code(stage, daemon, coverage, tell, tmp_path, name):
     tell(f"{name}: {told(bill)}")
 
 
-# 0.121 to 0.132 have ring for their calls, which is not read.
-CODEX = ["codex-0.110.0", "codex-0.141.0", "codex-0.156.0", "codex-0.171.0"]
+CODEX = ["codex-0.110.0", "codex-0.121.0", "codex-0.132.0", "codex-0.141.0", "codex-0.156.0", "codex-0.171.0"]
 
 
 # A refusal costs Codex 12 s of retries.
@@ -241,7 +243,7 @@ def test_codex(stage, daemon, coverage, tell, tmp_path, name, socket):
     if name == "codex-0.110.0" and socket != "run":
         pytest.skip("it speaks HTTP alone")
     vendor = "vendor/x86_64-unknown-linux-musl/"
-    path = vendor + ("codex/codex" if name == "codex-0.110.0" else "bin/codex")
+    path = vendor + ("bin/codex" if name > "codex-0.132.0" else "codex/codex")
     codex = drive.released(name, path)
     run, cgroup = stage.new_run(socket)
     home = tmp_path / "home"

@@ -46,20 +46,27 @@ int stack_find(int fd, bool by_instruction, enum stack_depth depth, const char *
 	return err == -E2BIG ? -EFBIG : err;
 }
 
+static void describe_function(FILE *out, const char *name, const struct anchor_function *function)
+{
+	if (!function->addr)
+		return;
+	fprintf(out, "; %s at %#llx by %u mark%s, start by %s", name,
+		(unsigned long long)function->addr, function->n_marks,
+		function->n_marks == 1 ? "" : "s", code_proof_name(function->proof));
+	if (function->n_callers)
+		fprintf(out, ", called");
+}
+
 /* The functions of one stack, to its name's end of the line. */
 static void describe_functions(FILE *out, const struct anchors *anchors, int from, int to)
 {
-	for (int i = from; i <= to; i++) {
-		const struct anchor_function *function = &anchors->functions[i];
-
-		if (!function->addr)
-			continue;
-		fprintf(out, "; %s at %#llx by %u mark%s, start by %s", anchor_function_name(i),
-			(unsigned long long)function->addr, function->n_marks,
-			function->n_marks == 1 ? "" : "s", code_proof_name(function->proof));
-		if (function->n_callers)
-			fprintf(out, ", called");
-	}
+	for (int i = from; i <= to; i++)
+		describe_function(out, anchor_function_name(i), &anchors->functions[i]);
+	for (size_t i = 0; i < anchors->n_ciphers && from == ANCHOR_RUSTLS_OUTGOING; i++)
+		describe_function(out,
+				  anchors->ciphers[i].is_encrypter ? "MessageEncrypter::encrypt" :
+								     "MessageDecrypter::decrypt",
+				  &anchors->ciphers[i].function);
 }
 
 void stack_describe(const struct anchors *anchors, char *buf, size_t size)
@@ -71,6 +78,7 @@ void stack_describe(const struct anchors *anchors, char *buf, size_t size)
 		[ANCHOR_AWSLC] = { ANCHOR_AEAD_INIT, ANCHOR_AEAD_OPEN },
 		[ANCHOR_OPENSSL] = { ANCHOR_WRITE_INTERNAL, ANCHOR_CTRL },
 		[ANCHOR_GO] = { ANCHOR_GO_WRITE, ANCHOR_GO_RECORD },
+		[ANCHOR_RUSTLS] = { ANCHOR_RUSTLS_OUTGOING, ANCHOR_RUSTLS_OUTGOING },
 	};
 	FILE *out = fmemopen(buf, size, "w");
 	const char *between = "";

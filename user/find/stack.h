@@ -33,7 +33,7 @@ void stack_describe(const struct anchors *anchors, char *buf, size_t size);
 /* The explanation of a file for a person. */
 struct stack_explanation {
 	struct sites sites; /* flavour is set where there is TLS code, n where it is probed */
-	char how[1024]; /* found and proven, or why not; each function with its address and proofs */
+	char how[2048]; /* found and proven, or why not; each function with its address and proofs */
 	char brief[128]; /* the same in a few words */
 };
 /* Looks as deep as there is. 0, also where it cannot be probed; -ENOENT: no TLS code; -errno as stack_find. */

@@ -63,6 +63,12 @@ static struct bpf_program *entry_of(const struct tap *tap, enum tap_role role)
 		return tap->skel->progs.aead_seal_enter;
 	case TAP_AEAD_OPEN:
 		return tap->skel->progs.aead_open_enter;
+	case TAP_RUSTLS_OUTGOING:
+		return tap->skel->progs.rustls_outgoing_enter;
+	case TAP_RUSTLS_ENCRYPT:
+		return tap->skel->progs.rustls_encrypt_enter;
+	case TAP_RUSTLS_DECRYPT:
+		return tap->skel->progs.rustls_decrypt_enter;
 	case TAP_GO_WRITE:
 		return tap->skel->progs.go_write_enter;
 	case TAP_GO_RECORD:

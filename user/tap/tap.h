@@ -76,6 +76,8 @@ enum tap_role {
 	TAP_WRITE_ARG5, /* (ssl, buf, num, flags, size_t *written) -> 1: ssl_write_internal from 3.3 */
 	TAP_READ,       /* (ssl, buf, num) -> n: SSL_read, gnutls_record_recv */
 	TAP_READ_ARG4, /* (ssl, buf, num, size_t *readbytes) -> 1: SSL_read_ex, ssl_read_internal */
+	TAP_RUSTLS_ENCRYPT, /* rustls's MessageEncrypter::encrypt: (*result, encrypter, *plain, sequence number) */
+	TAP_RUSTLS_DECRYPT, /* MessageDecrypter::decrypt, likewise */
 	TAP_AEAD_SEAL, /* EVP_AEAD_CTX_seal of a TLS record: plaintext as it is entered, ciphertext at its return */
 	TAP_AEAD_OPEN,    /* EVP_AEAD_CTX_open of a TLS record; the last that has a return probe */
 	TAP_CTRL,         /* (ssl, cmd, larg, parg): SSL_ctrl; cmd 55 sets the server name */
@@ -84,11 +86,12 @@ enum tap_role {
 	TAP_FREE,         /* (ssl): SSL_free, gnutls_deinit */
 	TAP_BIO_WRITE, /* (bio, data, int len): BIO_write, which takes the records of SSL_write */
 	TAP_AEAD_INIT, /* (ctx): EVP_AEAD_CTX_init and its like */
-	TAP_GO_WRITE,  /* crypto/tls.(*Conn).Write, behind the check of the stack */
-	TAP_GO_RECORD, /* (*Conn).write, which takes the records of (*Conn).Write, likewise */
-	TAP_GO_READ,   /* (*Conn).Read, likewise */
-	TAP_GO_CLOSE,  /* (*Conn).Close, likewise */
-	TAP_GO_RETURN, /* a return instruction of (*Conn).Read */
+	TAP_RUSTLS_OUTGOING, /* (*result, *layer, *plain): RecordLayer::encrypt_outgoing */
+	TAP_GO_WRITE,        /* crypto/tls.(*Conn).Write, behind the check of the stack */
+	TAP_GO_RECORD,       /* (*Conn).write, which takes the records of (*Conn).Write, likewise */
+	TAP_GO_READ,         /* (*Conn).Read, likewise */
+	TAP_GO_CLOSE,        /* (*Conn).Close, likewise */
+	TAP_GO_RETURN,       /* a return instruction of (*Conn).Read */
 	TAP_RETURN, /* a return instruction of what has a return probe; last, for it is probed first */
 	TAP_ROLES
 };

@@ -5,6 +5,7 @@
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define noinline __attribute__((noinline, noclone, noipa))
@@ -248,5 +249,125 @@ int main(int argc, char **argv)
 
 	return rc + ssl_read_internal(argv, buf, (size_t)argc, &n) +
 	       (int)ssl3_ctrl(argv, argc, 0, buf);
+}
+
+#elif defined(STACK_RUSTLS)
+/* core::panic::Location; its path ends without a NUL. */
+struct location {
+	const char *path;
+	size_t path_len;
+	uint32_t line, column;
+};
+#define REGISTRY "/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/rustls-0.23.31"
+static const char layer_path[] __attribute__((nonstring)) = REGISTRY "/src/record_layer.rs";
+static const char tls12_path[] = REGISTRY "/src/crypto/ring/tls12.rs??";
+static const char tls13_path[] = REGISTRY "/src/crypto/ring/tls13.rs??";
+#define LAYER(line, column)                                      \
+	{                                                        \
+		layer_path, sizeof(layer_path) - 1, line, column \
+	}
+#define CRYPTO(path, line, column)                       \
+	{                                                \
+		path, sizeof(path) - 1 - 2, line, column \
+	}
+static const struct location layer_assert = LAYER(112, 9), layer_unwrap = LAYER(117, 14);
+static const struct location encrypter_unwrap = CRYPTO(tls13_path, 175, 89);
+static const struct location decrypter_unwrap = CRYPTO(tls13_path, 183, 89);
+static const struct location encrypter12_unwrap = CRYPTO(tls12_path, 146, 84);
+static const struct location decrypter12_unwrap = CRYPTO(tls12_path, 127, 84);
+
+noinline void panic(const struct location *at, const void *error)
+{
+	state += (int)at->line + !!error;
+}
+
+noinline size_t payload_len(void *self, size_t n)
+{
+	return n + 17;
+}
+
+noinline size_t show(void *self, size_t n)
+{
+	return n * (size_t)state;
+}
+
+#define CIPHER(name, x)                               \
+	noinline size_t name(void *self, size_t n)    \
+	{                                             \
+		for (size_t i = 0; i < n; i++)        \
+			state += (int)i * x + !!self; \
+		return (size_t)state;                 \
+	}
+CIPHER(encrypt13, 2)
+CIPHER(decrypt13, 3)
+CIPHER(encrypt12, 5)
+CIPHER(decrypt12, 7)
+
+typedef size_t (*method)(void *self, size_t n);
+struct table {
+	void (*drop)(void *self);
+	size_t size, align;
+	method methods[];
+};
+/* What is shown of an error, and named by each that may fail. */
+static const struct table error_table = { NULL, 40, 8, { show } };
+static const struct table encrypter_table = { NULL, 560, 16, { encrypt13, payload_len } };
+static const struct table encrypter12_table = { NULL, 560, 16, { encrypt12, payload_len } };
+static const struct {
+	struct {
+		void (*drop)(void *self);
+		size_t size, align;
+		method only;
+	} table, next;
+} decrypter_table = { { NULL, 560, 16, decrypt13 }, { free, 24, 8, show } },
+  decrypter12_table = { { NULL, 560, 16, decrypt12 }, { NULL, 0, 1, show } };
+
+#define MAKER(name, table, unwrap)                    \
+	noinline const void *name(int n)              \
+	{                                             \
+		if (n < 0)                            \
+			panic(&unwrap, &error_table); \
+		state += n;                           \
+		return &table;                        \
+	}
+MAKER(make_encrypter, encrypter_table, encrypter_unwrap)
+MAKER(make_decrypter, decrypter_table, decrypter_unwrap)
+#ifndef NO_PAIR
+MAKER(make_encrypter12, encrypter12_table, encrypter12_unwrap)
+#endif
+MAKER(make_decrypter12, decrypter12_table, decrypter12_unwrap)
+
+noinline size_t encrypt_outgoing(const struct table *encrypter, size_t n)
+{
+	if (!n)
+		panic(&layer_assert, NULL);
+	n = encrypter->methods[0](NULL, n);
+	if (!n)
+		panic(&layer_unwrap, &error_table);
+	return n;
+}
+
+#ifdef TWICE
+noinline size_t encrypt_outgoing_again(size_t n)
+{
+	if (n == 2)
+		panic(&layer_assert, NULL);
+	if (n == 3)
+		panic(&layer_unwrap, &error_table);
+	return n;
+}
+#endif
+
+int main(int argc, char **argv)
+{
+	size_t n = encrypt_outgoing(make_encrypter(argc), (size_t)argc);
+
+#ifdef TWICE
+	n += encrypt_outgoing_again(n);
+#endif
+#ifndef NO_PAIR
+	n += encrypt_outgoing(make_encrypter12(argc), n);
+#endif
+	return (int)n + !!make_decrypter(argc) + !!make_decrypter12(argc);
 }
 #endif

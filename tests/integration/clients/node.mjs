@@ -3,6 +3,7 @@
 // SDKs ("openai", "anthropic").
 import http2 from "node:http2";
 import https from "node:https";
+import process from "node:process";
 import readline from "node:readline";
 
 const [kind, text] = process.argv.slice(2);

@@ -19,76 +19,9 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "find/anchor/anchor.h"
 #include "find/anchor/sites.h"
+#include "find/compiled.h"
 #include "find/stack.h"
-
-static char folder[] = "/tmp/aigress-anchor-XXXXXX";
-static char program[256];
-
-static void run(const char *command)
-{
-	if (system(command))
-		fail_msg("%s", command);
-}
-
-/* Clang, which most of the originals are made with, leaves each error site its own; gcc joins their ends. */
-static void compile(const char *flags)
-{
-	char command[1024];
-
-	snprintf(command, sizeof(command),
-		 "%s -w -fno-crossjumping %s -o %s tests/data/find/anchors.c", getenv("CC") ?: "cc",
-		 flags, program);
-	run(command);
-}
-
-static int search(struct anchors *ret)
-{
-	_cleanup_close_ int fd = open(program, O_RDONLY | O_CLOEXEC);
-
-	assert_true(fd >= 0);
-	return anchors_find(fd, NULL, ret);
-}
-
-/* Virtual address of a symbol as nm tells it. */
-static uint64_t address_of(const char *symbol)
-{
-	unsigned long long addr = 0;
-	char command[512], line[512];
-	FILE *nm;
-
-	snprintf(command, sizeof(command), "nm %s 2>/dev/null", program);
-	nm = popen(command, "r");
-	assert_non_null(nm);
-	while (fgets(line, sizeof(line), nm)) {
-		unsigned long long at;
-		char name[256];
-
-		if (sscanf(line, "%llx %*c %255s", &at, name) == 2 && !strcmp(name, symbol))
-			addr = at;
-	}
-	pclose(nm);
-	assert_int_not_equal(addr, 0);
-	return addr;
-}
-
-static void expect_found(const struct anchors *anchors, enum anchor_function_id id,
-			 const char *symbol)
-{
-	if (anchors->functions[id].addr != address_of(symbol))
-		fail_msg("%s: found %#llx, it is at %#llx", symbol,
-			 (unsigned long long)anchors->functions[id].addr,
-			 (unsigned long long)address_of(symbol));
-}
-
-/* Every kind of program that the recipes were seen in. */
-static const char *const kinds[] = {
-	"-O2 -fPIE -pie",
-	"-O2 -no-pie -fno-pie",
-	"-O2 -fPIE -pie -fno-asynchronous-unwind-tables -fno-omit-frame-pointer",
-	"-O2 -no-pie -fno-pie -fno-asynchronous-unwind-tables -fno-omit-frame-pointer",
-};
 
 static bool build_go(const char *flags)
 {
@@ -140,22 +73,6 @@ static void finds_the_same_where_nothing_is_left_but_program_headers(void **stat
 	assert_int_equal(search(&stripped), 0);
 	assert_true(stripped.stacks[ANCHOR_BORINGSSL].is_proven);
 	assert_memory_equal(whole.functions, stripped.functions, sizeof(whole.functions));
-}
-
-static void expect_refused(const char *flags, enum anchor_stack stack)
-{
-	struct anchors anchors;
-	struct sites sites;
-	_cleanup_close_ int fd = -1;
-
-	compile(flags);
-	assert_int_equal(search(&anchors), 0);
-	assert_true(anchors.stacks[stack].is_present);
-	if (anchors.stacks[stack].is_proven)
-		fail_msg("%s was proven", flags);
-	assert_non_null(anchors.stacks[stack].why);
-	fd = open(program, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(anchors_sites(&anchors, fd, false, &sites), -ENOENT);
 }
 
 static void takes_no_start_that_nobody_calls_without_a_table(void **state)
@@ -452,22 +369,6 @@ static void survives_a_file_that_is_cut(void **state)
 	}
 }
 
-static int make_folder(void **state)
-{
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(program, sizeof(program), "%s/program", folder);
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	char command[300];
-
-	snprintf(command, sizeof(command), "chmod -R u+w %s; rm -r %s", folder, folder);
-	return system(command);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -489,5 +390,5 @@ int main(void)
 		cmocka_unit_test(survives_a_file_that_is_cut),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, compiled_make_folder, compiled_remove_folder);
 }

@@ -24,6 +24,8 @@ static const struct scan_needle needles[MARKS] = {
 	[MARK_READ_INTERNAL] = NEEDLE("\0ssl_read_internal\0"),
 	[MARK_CTRL] = NEEDLE("\0ssl3_ctrl\0"),
 	[MARK_OPENSSL_VERSION] = NEEDLE("OpenSSL 3."),
+	[MARK_RUSTLS_LAYER] = NEEDLE(RUSTLS_LAYER_PATH),
+	[MARK_RUSTLS_RING] = NEEDLE(RUSTLS_RING_PATH),
 	/* runtime/symtab.go: magic, two zeros, the smallest instruction, the size of a pointer */
 	[MARK_GO_1_20] = NEEDLE("\xf1\xff\xff\xff\0\0\1\x8"),
 	[MARK_GO_1_18] = NEEDLE("\xf0\xff\xff\xff\0\0\1\x8"),
@@ -37,6 +39,8 @@ static const enum anchor_stack stack_of[MARKS] = {
 	[MARK_READ_INTERNAL] = ANCHOR_STACKS,
 	[MARK_CTRL] = ANCHOR_STACKS,
 	[MARK_OPENSSL_VERSION] = ANCHOR_STACKS,
+	[MARK_RUSTLS_LAYER] = ANCHOR_STACKS,
+	[MARK_RUSTLS_RING] = ANCHOR_RUSTLS,
 	[MARK_GO_1_20] = ANCHOR_GO,
 	[MARK_GO_1_18] = ANCHOR_GO,
 };
@@ -44,10 +48,9 @@ static const enum anchor_stack stack_of[MARKS] = {
 const char *anchor_stack_name(enum anchor_stack stack)
 {
 	static const char *const names[ANCHOR_STACKS] = {
-		[ANCHOR_BORINGSSL] = "boringssl",
-		[ANCHOR_AWSLC] = "aws-lc",
-		[ANCHOR_OPENSSL] = "openssl-3",
-		[ANCHOR_GO] = "go",
+		[ANCHOR_BORINGSSL] = "boringssl", [ANCHOR_AWSLC] = "aws-lc",
+		[ANCHOR_OPENSSL] = "openssl-3",   [ANCHOR_GO] = "go",
+		[ANCHOR_RUSTLS] = "rustls-ring",
 	};
 
 	return names[stack];
@@ -70,13 +73,17 @@ const char *anchor_function_name(enum anchor_function_id id)
 		[ANCHOR_GO_READ] = "crypto/tls.(*Conn).Read",
 		[ANCHOR_GO_CLOSE] = "crypto/tls.(*Conn).Close",
 		[ANCHOR_GO_RECORD] = "crypto/tls.(*Conn).write",
+		[ANCHOR_RUSTLS_OUTGOING] = "RecordLayer::encrypt_outgoing",
 	};
 
 	return names[id];
 }
 
-/* Where the code is asked for the strings: a path from its beginning, a name from behind its NUL. */
-static size_t targets_of(const struct search *search, uint64_t ret[SCAN_HITS_MAX])
+/*
+ * Where the code is asked for the strings: a path from its beginning, a name from behind its NUL; and for Rust's
+ * locations, which name a path.
+ */
+static size_t targets_of(const struct search *search, uint64_t ret[SCAN_TARGETS_MAX])
 {
 	size_t n = 0;
 
@@ -94,8 +101,11 @@ static size_t targets_of(const struct search *search, uint64_t ret[SCAN_HITS_MAX
 			break;
 		}
 	}
+	for (size_t i = 0; i < search->n_locations; i++)
+		ret[n++] = search->locations[i].at;
 	return n;
 }
+_Static_assert(SCAN_HITS_MAX + LOCATIONS_MAX <= SCAN_TARGETS_MAX, "all of them have room");
 
 static int find_strings(struct search *search)
 {
@@ -129,7 +139,7 @@ static int find_go_table(struct search *search)
 
 static int find_refs(struct search *search)
 {
-	uint64_t targets[SCAN_HITS_MAX];
+	uint64_t targets[SCAN_TARGETS_MAX];
 	size_t n = targets_of(search, targets);
 
 	return scan_refs(search->image, targets, n, search->refs, &search->n_refs);
@@ -189,7 +199,7 @@ static int find_callers(struct search *search)
 /* Does each place still hold what it is remembered for? */
 static bool is_true(const struct search *search)
 {
-	uint64_t targets[SCAN_HITS_MAX];
+	uint64_t targets[SCAN_TARGETS_MAX];
 	size_t n;
 
 	for (size_t i = 0; i < search->n_hits; i++) {
@@ -225,9 +235,9 @@ static bool recall(struct search *search, const char *folder, const struct stat 
 	search->n_refs = places->n_refs;
 	memcpy(search->hits, places->hits, places->n_hits * sizeof(*places->hits));
 	memcpy(search->refs, places->refs, places->n_refs * sizeof(*places->refs));
-	if (is_true(search))
+	if (!rustls_locations(search) && is_true(search))
 		return true;
-	search->n_hits = search->n_refs = 0;
+	search->n_hits = search->n_locations = search->n_refs = 0;
 	return false;
 }
 
@@ -256,6 +266,8 @@ static int find_places(struct search *search, const char *folder)
 		err = find_strings(search);
 		if (!err)
 			err = find_go_table(search);
+		if (!err)
+			err = rustls_locations(search);
 		if (!err)
 			err = find_refs(search);
 		if (!err)
@@ -290,7 +302,8 @@ static int find_all(struct search *search, const char *folder)
 	if (search->anchors->stacks[ANCHOR_BORINGSSL].is_present)
 		search->anchors->stacks[ANCHOR_AWSLC] = (struct anchor_finding){ 0 };
 	openssl_prove(search);
-	return golang_find(search);
+	err = rustls_find(search);
+	return err ? err : golang_find(search);
 }
 
 int anchors_find(int fd, const char *cache, struct anchors *ret)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TLS code without symbols, found by what every build of it leaves behind: file names and reasons at error
- * sites (BoringSSL, AWS-LC), names of functions in error calls (OpenSSL 3), the runtime's function table (Go).
+ * sites (BoringSSL, AWS-LC), names of functions in error calls (OpenSSL 3), the runtime's function table (Go),
+ * places in the source that a panic tells (rustls).
  * No offset and no byte pattern of any version is known here. An address is given only with two proofs that do
  * not rest on each other: what the function holds, and where it starts; else the reason is kept. A breakpoint
  * at a wrong address would corrupt the program (docs/facts/clients.md, "Where a function starts").
@@ -15,8 +16,15 @@
 
 #include "find/anchor/code.h"
 
-enum anchor_stack { ANCHOR_BORINGSSL, ANCHOR_AWSLC, ANCHOR_OPENSSL, ANCHOR_GO, ANCHOR_STACKS };
-/* "boringssl", "aws-lc", "openssl-3", "go" */
+enum anchor_stack {
+	ANCHOR_BORINGSSL,
+	ANCHOR_AWSLC,
+	ANCHOR_OPENSSL,
+	ANCHOR_GO,
+	ANCHOR_RUSTLS,
+	ANCHOR_STACKS
+};
+/* "boringssl", "aws-lc", "openssl-3", "go", "rustls-ring" */
 const char *anchor_stack_name(enum anchor_stack stack);
 
 enum anchor_function_id {
@@ -32,8 +40,9 @@ enum anchor_function_id {
 	ANCHOR_CTRL,     /* ssl3_ctrl, which takes what SSL_ctrl takes */
 	ANCHOR_GO_WRITE, /* crypto/tls.(*Conn).Write */
 	ANCHOR_GO_READ,
-	ANCHOR_GO_CLOSE,  /* 0 where it is not there */
-	ANCHOR_GO_RECORD, /* (*Conn).write, which takes records; 0 where it was inlined */
+	ANCHOR_GO_CLOSE,        /* 0 where it is not there */
+	ANCHOR_GO_RECORD,       /* (*Conn).write, which takes records; 0 where it was inlined */
+	ANCHOR_RUSTLS_OUTGOING, /* RecordLayer::encrypt_outgoing */
 	ANCHOR_FUNCTIONS
 };
 const char *anchor_function_name(enum anchor_function_id id);
@@ -49,6 +58,13 @@ struct anchor_function {
 	uint64_t probe; /* Go: behind the check of the stack, which runs once a call; else addr */
 };
 
+/* encrypt() of a MessageEncrypter, or decrypt() of a MessageDecrypter */
+struct anchor_cipher {
+	struct anchor_function function;
+	bool is_encrypter;
+};
+#define ANCHOR_CIPHERS_MAX 12 /* rustls has 6 */
+
 struct anchor_finding {
 	bool is_present; /* the stack's marks are in the file */
 	bool is_proven;
@@ -60,6 +76,8 @@ struct anchors {
 	struct anchor_function functions[ANCHOR_FUNCTIONS];
 	uint64_t go_returns[ANCHOR_RETURNS_MAX]; /* of (*Conn).Read */
 	size_t n_go_returns;
+	struct anchor_cipher ciphers[ANCHOR_CIPHERS_MAX]; /* of rustls */
+	size_t n_ciphers;
 	bool has_write_flags; /* OpenSSL >= 3.3: `written` is the fifth argument of ssl_write_internal */
 };
 

@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 
 /* To be changed with every change of what is searched for. */
-#define VERSION 1
+#define VERSION 2
 #define SUFFIX  ".places"
 
 struct record {

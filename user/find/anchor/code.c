@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "find/anchor/code.h"
+#include "find/anchor/code_internal.h"
 
-#include <capstone/capstone.h>
 #include <errno.h>
 #include <string.h>
 
@@ -10,16 +9,6 @@
 #define SITE_BACK    64
 #define CALL_BACK    128
 #define SITE_FORWARD 64
-/* What is read at once to decode through; the marks of one function lie within it. */
-#define WINDOW       (2 * CODE_BACK_MAX)
-#define FUNCTION_MAX (64u << 10)
-
-struct code {
-	const struct image *image;
-	csh plain, detailed;
-	cs_insn *insn, *insn_detailed;
-	uint8_t buf[WINDOW];
-};
 
 struct code *code_free(struct code *code)
 {
@@ -436,37 +425,4 @@ int code_site(struct code *code, uint64_t at, struct code_site *ret)
 int code_call(struct code *code, uint64_t at, struct code_site *ret)
 {
 	return site_from(code, at, CALL_BACK, ret);
-}
-
-int code_returns(struct code *code, uint64_t start, uint64_t end, uint64_t *ret, size_t max)
-{
-	_cleanup_free_ uint8_t *buf = NULL;
-	const uint8_t *bytes;
-	uint64_t addr = start;
-	size_t left, n = 0;
-	int err;
-
-	if (end <= start || end - start > FUNCTION_MAX)
-		return -EOPNOTSUPP;
-	left = (size_t)(end - start);
-	buf = malloc(left);
-	if (!buf)
-		return -ENOMEM;
-	err = image_read(code->image, start, buf, left);
-	if (err)
-		return err;
-	bytes = buf;
-	while (left && *bytes != 0xcc &&
-	       cs_disasm_iter(code->plain, &bytes, &left, &addr, code->insn)) {
-		if (code->insn->id != X86_INS_RET)
-			continue;
-		if (n == max)
-			return -EOPNOTSUPP;
-		ret[n++] = code->insn->address;
-	}
-	/* what is left is padding to the next function, or it was not code */
-	for (size_t i = 0; i < left; i++)
-		if (bytes[i] != 0xcc)
-			return -EOPNOTSUPP;
-	return (int)n;
 }

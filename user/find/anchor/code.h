@@ -59,4 +59,7 @@ int code_call(struct code *code, uint64_t at, struct code_site *ret);
  */
 int code_returns(struct code *code, uint64_t start, uint64_t end, uint64_t *ret, size_t max);
 
+/* The same for the addresses that instructions of [start, end) load; where nothing is relocated, for all constants. */
+int code_addresses(struct code *code, uint64_t start, uint64_t end, uint64_t *ret, size_t max);
+
 #endif

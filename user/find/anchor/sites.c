@@ -21,6 +21,7 @@ static const struct {
 	{ ANCHOR_OPENSSL, ANCHOR_WRITE_INTERNAL, TAP_WRITE_ARG4 },
 	{ ANCHOR_OPENSSL, ANCHOR_READ_INTERNAL, TAP_READ_ARG4 },
 	{ ANCHOR_OPENSSL, ANCHOR_CTRL, TAP_CTRL },
+	{ ANCHOR_RUSTLS, ANCHOR_RUSTLS_OUTGOING, TAP_RUSTLS_OUTGOING },
 };
 
 static int add_go(const struct anchors *anchors, const struct elf *elf, struct sites *sites)
@@ -47,15 +48,42 @@ static int add_go(const struct anchors *anchors, const struct elf *elf, struct s
 	return err;
 }
 
-/* For people: what there is, and what of it is read. */
+static uint64_t size_of(const struct anchor_function *function)
+{
+	return function->end ? function->end - function->addr : 0;
+}
+
+static int add_ciphers(const struct anchors *anchors, const struct elf *elf, bool by_instruction,
+		       struct sites *sites)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < anchors->n_ciphers && !err; i++) {
+		const struct anchor_cipher *cipher = &anchors->ciphers[i];
+
+		err = sites_add_function(
+			elf, sites, cipher->is_encrypter ? TAP_RUSTLS_ENCRYPT : TAP_RUSTLS_DECRYPT,
+			cipher->function.addr, size_of(&cipher->function), by_instruction);
+	}
+	return err;
+}
+
+/* For people: what of it is read. */
 static const char *flavour_of(const struct anchors *anchors)
 {
-	if (anchors->stacks[ANCHOR_BORINGSSL].is_proven)
+	const struct anchor_finding *stacks = anchors->stacks;
+
+	if (stacks[ANCHOR_BORINGSSL].is_proven)
 		return "boringssl";
-	if (anchors->stacks[ANCHOR_GO].is_proven)
+	if (stacks[ANCHOR_GO].is_proven)
 		return "go";
-	if (anchors->stacks[ANCHOR_AWSLC].is_proven)
-		return anchors->stacks[ANCHOR_OPENSSL].is_proven ? "aws-lc, openssl-3" : "aws-lc";
+	if (stacks[ANCHOR_RUSTLS].is_proven && stacks[ANCHOR_AWSLC].is_proven)
+		return stacks[ANCHOR_OPENSSL].is_proven ? "rustls-ring, aws-lc, openssl-3" :
+							  "rustls-ring, aws-lc";
+	if (stacks[ANCHOR_RUSTLS].is_proven)
+		return stacks[ANCHOR_OPENSSL].is_proven ? "rustls-ring, openssl-3" : "rustls-ring";
+	if (stacks[ANCHOR_AWSLC].is_proven)
+		return stacks[ANCHOR_OPENSSL].is_proven ? "aws-lc, openssl-3" : "aws-lc";
 	return "openssl-3";
 }
 
@@ -76,10 +104,11 @@ int anchors_sites(const struct anchors *anchors, int fd, bool by_instruction, st
 			continue;
 		if (role == TAP_WRITE_ARG4 && anchors->has_write_flags)
 			role = TAP_WRITE_ARG5;
-		err = sites_add_function(&elf, &sites, role, function->addr,
-					 function->end ? function->end - function->addr : 0,
+		err = sites_add_function(&elf, &sites, role, function->addr, size_of(function),
 					 by_instruction);
 	}
+	if (!err && anchors->stacks[ANCHOR_RUSTLS].is_proven)
+		err = add_ciphers(anchors, &elf, by_instruction, &sites);
 	if (!err && anchors->stacks[ANCHOR_GO].is_proven)
 		err = add_go(anchors, &elf, &sites);
 	if (err)

@@ -16,9 +16,23 @@ enum mark {
 	MARK_READ_INTERNAL,
 	MARK_CTRL,
 	MARK_OPENSSL_VERSION,
-	MARK_GO_1_20, /* pclntab from 1.20 on */
+	MARK_RUSTLS_LAYER, /* rustls: .../src/record_layer.rs */
+	MARK_RUSTLS_RING,  /* .../src/crypto/ring/tls12.rs, tls13.rs */
+	MARK_GO_1_20,      /* pclntab from 1.20 on */
 	MARK_GO_1_18,
 	MARKS
+};
+
+/* The paths end otherwise than with a NUL. */
+#define RUSTLS_LAYER_PATH "/src/record_layer.rs"
+#define RUSTLS_RING_PATH  "/crypto/ring/tls1"
+
+/* A place in a source file that Rust code may name when it panics. */
+#define LOCATIONS_MAX 128
+struct location {
+	uint64_t at; /* of the Location */
+	enum mark mark;
+	uint32_t line, column;
 };
 
 struct search {
@@ -27,7 +41,9 @@ struct search {
 	struct anchors *anchors;
 	struct scan_hit hits[SCAN_HITS_MAX];
 	size_t n_hits;
-	struct scan_ref *refs; /* to the strings of hits, in order of address */
+	struct location locations[LOCATIONS_MAX];
+	size_t n_locations;
+	struct scan_ref *refs; /* to the strings of hits and to locations, in order of address */
 	size_t n_refs;
 	bool has_write_flags_call; /* a caller of ssl_write_internal hands it flags of 0 */
 };
@@ -58,6 +74,9 @@ int boringssl_find(struct search *search);
 int awslc_find(struct search *search);
 int openssl_find(struct search *search);
 int golang_find(struct search *search);
+int rustls_find(struct search *search);
+/* Between the search for strings and that for references. 0 or -errno. */
+int rustls_locations(struct search *search);
 /* After the callers of all were looked for. */
 void boringssl_prove(struct search *search);
 void awslc_prove(struct search *search);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Programs without symbols, compiled by a test from tests/data/find/anchors.c, and what nm says of them. */
+#ifndef FIND_COMPILED_H
+#define FIND_COMPILED_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "find/anchor/anchor.h"
+#include "find/anchor/sites.h"
+
+static char folder[] = "/tmp/aigress-compiled-XXXXXX";
+static char program[256];
+
+static void run(const char *command)
+{
+	if (system(command))
+		fail_msg("%s", command);
+}
+
+/* Clang, which most of the originals are made with, leaves each error site its own; gcc joins their ends. */
+static void compile(const char *flags)
+{
+	char command[1024];
+
+	snprintf(command, sizeof(command),
+		 "%s -w -fno-crossjumping %s -o %s tests/data/find/anchors.c", getenv("CC") ?: "cc",
+		 flags, program);
+	run(command);
+}
+
+static int search(struct anchors *ret)
+{
+	_cleanup_close_ int fd = open(program, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return anchors_find(fd, NULL, ret);
+}
+
+/* Virtual address of a symbol as nm tells it. */
+static uint64_t address_of(const char *symbol)
+{
+	unsigned long long addr = 0;
+	char command[512], line[512];
+	FILE *nm;
+
+	snprintf(command, sizeof(command), "nm %s 2>/dev/null", program);
+	nm = popen(command, "r");
+	assert_non_null(nm);
+	while (fgets(line, sizeof(line), nm)) {
+		unsigned long long at;
+		char name[256];
+
+		if (sscanf(line, "%llx %*c %255s", &at, name) == 2 && !strcmp(name, symbol))
+			addr = at;
+	}
+	pclose(nm);
+	assert_int_not_equal(addr, 0);
+	return addr;
+}
+
+static void expect_found(const struct anchors *anchors, enum anchor_function_id id,
+			 const char *symbol)
+{
+	if (anchors->functions[id].addr != address_of(symbol))
+		fail_msg("%s: found %#llx, it is at %#llx", symbol,
+			 (unsigned long long)anchors->functions[id].addr,
+			 (unsigned long long)address_of(symbol));
+}
+
+/* Every kind of program that the recipes were seen in. */
+static const char *const kinds[] = {
+	"-O2 -fPIE -pie",
+	"-O2 -no-pie -fno-pie",
+	"-O2 -fPIE -pie -fno-asynchronous-unwind-tables -fno-omit-frame-pointer",
+	"-O2 -no-pie -fno-pie -fno-asynchronous-unwind-tables -fno-omit-frame-pointer",
+};
+
+static void expect_refused(const char *flags, enum anchor_stack stack)
+{
+	struct anchors anchors;
+	struct sites sites;
+	_cleanup_close_ int fd = -1;
+
+	compile(flags);
+	assert_int_equal(search(&anchors), 0);
+	assert_true(anchors.stacks[stack].is_present);
+	if (anchors.stacks[stack].is_proven)
+		fail_msg("%s was proven", flags);
+	assert_non_null(anchors.stacks[stack].why);
+	fd = open(program, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(anchors_sites(&anchors, fd, false, &sites), -ENOENT);
+}
+
+static int compiled_make_folder(void **state)
+{
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(program, sizeof(program), "%s/program", folder);
+	return 0;
+}
+
+static int compiled_remove_folder(void **state)
+{
+	char command[300];
+
+	snprintf(command, sizeof(command), "chmod -R u+w %s; rm -r %s", folder, folder);
+	return system(command);
+}
+
+#endif
