@@ -96,7 +96,18 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 	return PASS;
 }
 
-/* The connection has sent the name in `h`: may it pass? */
+/* Whom a hello goes to: the name in `h`, and without one the address, if it belongs to AI hosts only. */
+static __always_inline __u32 flow_ask(struct bpf_sock *sk, const struct hello *h, bool is_ip6)
+{
+	struct ctl_addr peer;
+
+	if (h->name_len)
+		return hosts_ask(h->name, h->name_len);
+	peer_of(&peer, sk, is_ip6);
+	return addr_is_ai_only(&peer) ? CTL_AI : CTL_IGNORE;
+}
+
+/* The connection has sent its hello, with the name in `h` if it gives one: may it pass? */
 static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk, struct flow *flow,
 				      struct hello *h, const struct segment *s, bool is_ip6)
 {
@@ -105,7 +116,7 @@ static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk
 
 	flow->is_old = 0;
 	if (flow->state != FLOW_REFUSED && flow->state != FLOW_DEFERRED)
-		flow->verdict = hosts_ask(h->name, h->name_len);
+		flow->verdict = flow_ask(sk, h, is_ip6);
 	if (flow->verdict == CTL_AI || flow->verdict == CTL_ASK) {
 		flow->cookie = bpf_get_socket_cookie(skb);
 		flow->cgroup = bpf_skb_cgroup_id(skb);
@@ -114,7 +125,7 @@ static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk
 	}
 	if (flow->state == FLOW_TUNNEL)
 		return PASS; /* the hello inside may name another host */
-	if (!flow->is_tunnelled) {
+	if (!flow->is_tunnelled && h->name_len) {
 		peer_of(&peer, sk, is_ip6);
 		bpf_map_update_elem(&other_addrs, &peer, &yes, BPF_ANY);
 	}
@@ -204,11 +215,11 @@ static __always_inline int flow_greet(struct __sk_buff *skb, struct bpf_sock *sk
 		return PASS;
 	}
 	result = flow_read(skb, flow, h, s);
-	if (result == HELLO_NAME)
-		return flow_named(skb, sk, flow, h, s, is_ip6);
-	if (result != HELLO_MORE)
-		flow_leave(sk, flow);
-	return PASS;
+	if (result == HELLO_MORE)
+		return PASS;
+	if (result != HELLO_NAME)
+		h->name_len = 0;
+	return flow_named(skb, sk, flow, h, s, is_ip6);
 }
 
 static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)

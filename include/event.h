@@ -137,7 +137,8 @@ struct ev_flow {
 	char comm[EV_COMM_LEN];
 	/*
 	 * SNI of the ClientHello, or CONNECT's. Empty in EV_FLOW_END, in a second EV_FLOW, which tells
-	 * of the hello inside a tunnel, and where is_adopted.
+	 * of the hello inside a tunnel, where is_adopted, and where a hello to an AI host's address gives
+	 * no name.
 	 */
 	char host[EV_HOST_LEN];
 };

@@ -2,40 +2,15 @@
 """Which socket carries which TLS connection: no phantom charge, whoever holds the socket."""
 import json
 import subprocess
-import textwrap
 import time
 
 import pytest
 
 import drive
+import script
 import stage as lab
 
-HOST, PATH = drive.CHAT
-
-
-def python(stage, cgroup, text, *args):
-    """A client of one script; `lab` has a TLS context, and ask(connection) that makes one call."""
-    prelude = """
-        import http.client, json, os, socket, ssl, sys, time
-        RUN, BODY, HEADERS = sys.argv[1], sys.argv[2].encode(), json.loads(sys.argv[3])
-        context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
-        def ask(connection, headers=HEADERS):
-            connection.request("POST", "%s", BODY, {**headers, "content-type": "application/json"})
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status
-        """ % PATH
-    work = drive.job(drive.CHAT, args[0])
-    script = textwrap.dedent(prelude) + textwrap.dedent(text)
-    return stage.client([lab.PYTHON, "-c", script, args[0], json.dumps(work["body"]),
-                         json.dumps(work["headers"]), *args[1:]], cgroup, stdout=subprocess.PIPE,
-                        stderr=subprocess.PIPE, text=True)
-
-
-def ends(child):
-    out, err = child.communicate(timeout=60)
-    assert child.returncode == 0, out + err
-    return out
+HOST = drive.CHAT[0]
 
 
 @pytest.fixture(name="daemon", scope="module")
@@ -51,7 +26,7 @@ def test_a_program_seen_for_the_first_time_is_measured_from_its_first_call(stage
     drive.need(kind)
     run, cgroup = stage.new_run()
     for _ in range(3):
-        ends(stage.client(drive.command(kind, drive.job(drive.CHAT, run)), cgroup,
+        script.ends(stage.client(drive.command(kind, drive.job(drive.CHAT, run)), cgroup,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
     stage.must_agree(daemon, run, cgroup, 3)
 
@@ -62,7 +37,7 @@ def test_a_connection_that_a_fork_inherits(stage, daemon):
     wait for its probes: they are in some milliseconds after the fork (docs/design/051-pairing.md).
     """
     run, cgroup = stage.new_run()
-    ends(python(stage, cgroup, """
+    script.ends(script.start(stage, cgroup, """
         connection = http.client.HTTPSConnection("%s", context=context)
         assert ask(connection) == 200
         child = os.fork()
@@ -110,11 +85,11 @@ def test_a_relay_behind_a_unix_socket(stage, daemon, tmp_path):
     relay = stage.client([lab.PYTHON, "-c", RELAY, path, HOST, "443"], cgroup,
                          stdout=subprocess.PIPE, text=True)
     assert relay.stdout.readline() == "ready\n"
-    ends(python(stage, cgroup, """
+    script.ends(script.start(stage, cgroup, """
         assert ask(http.client.HTTPSConnection("%s", context=context)) == 200
         for _ in range(3):
             near = socket.socket(socket.AF_UNIX)
-            near.connect(sys.argv[4])
+            near.connect(MORE[0])
             connection = http.client.HTTPSConnection("%s")
             connection.sock = context.wrap_socket(near, server_hostname="%s")
             assert ask(connection) == 200
@@ -213,16 +188,16 @@ def test_a_shut_gate_holds_whoever_made_the_socket(stage, new_daemon):
     daemon = new_daemon(refusing(stage, run)).start()
     spend(stage, daemon, cgroup, run)
     before = lab.steady(lambda: len(stage.api.bill(run)), 0.5)
-    child = python(stage, free, """
+    child = script.start(stage, free, """
         connection = http.client.HTTPSConnection("%s", context=context, timeout=5)
-        assert ask(connection, {**HEADERS, "x-api-key": sys.argv[4]}) == 200
-        open(sys.argv[5], "w").write("0")
+        assert ask(connection, {**HEADERS, "x-api-key": MORE[0]}) == 200
+        open(MORE[1], "w").write("0")
         try:
             ask(connection)
         except OSError as error:
             print("refused")
         """ % HOST, run, other, lab.cgroup2_mount() + cgroup.path + "/cgroup.procs")
-    assert ends(child) == "refused\n"
+    assert script.ends(child) == "refused\n"
     assert len(stage.api.bill(run)) == before
     assert len(stage.api.bill(other)) == 1
 
@@ -240,11 +215,11 @@ def test_a_pace_holds_whoever_made_the_socket(stage, new_daemon):
                            stderr=subprocess.DEVNULL)
     before = lab.wait(held, 30, daemon.said)
     spender.kill()
-    child = python(stage, free, """
+    child = script.start(stage, free, """
         connection = http.client.HTTPSConnection("%s", context=context, timeout=60)
-        mine = {**HEADERS, "x-api-key": sys.argv[4]}
+        mine = {**HEADERS, "x-api-key": MORE[0]}
         assert ask(connection, mine) == 200
-        open(sys.argv[5], "w").write("0")
+        open(MORE[1], "w").write("0")
         print("moved", flush=True)
         print(ask(connection, mine), flush=True)
         """ % HOST, run, other, lab.cgroup2_mount() + cgroup.path + "/cgroup.procs")
@@ -252,18 +227,18 @@ def test_a_pace_holds_whoever_made_the_socket(stage, new_daemon):
     lab.wait(lambda: held() > before, 20, daemon.said)
     assert len(stage.api.bill(other)) == 1
     daemon.run("override", "open", "lab", "--for", "5m")
-    assert ends(child) == "200\n"
+    assert script.ends(child) == "200\n"
     assert len(stage.api.bill(other)) == 2
 
 
 def test_a_name_with_a_dot_at_its_end_is_the_same_name(stage, new_daemon):
     run, cgroup = stage.new_run()
     daemon = new_daemon(refusing(stage, run)).start()
-    script = """
+    text = """
         connection = http.client.HTTPSConnection("%s.", context=context, timeout=5)
         connection._create_connection = lambda address, *rest: socket.create_connection(("%s", 443))
         context.check_hostname = False
         print(ask(connection, {**HEADERS, "host": "%s."}))
         """ % (HOST, HOST, HOST)
-    assert ends(python(stage, cgroup, script, run)) == "200\n"
+    assert script.ends(script.start(stage, cgroup, text, run)) == "200\n"
     stage.must_agree(daemon, run, cgroup, 1)

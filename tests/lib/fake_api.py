@@ -59,7 +59,7 @@ class Request:
     def __init__(self, method, target, headers, body):
         self.method, self.path = method, target.split("?")[0]
         self.headers, self.body = headers, body
-        self.host = headers.get("host", "").split(":")[0].rstrip(".")
+        self.host = headers.get("host", "").split(":")[0].rstrip(".").lower()
         self.fake = dict(p.split("=", 1) for p in headers.get("x-fake", "").split(",") if "=" in p)
         if "front" in self.fake:    # one that goes by the hello's name, and takes a path in every way to write it
             if "://" in self.path:

@@ -14,7 +14,7 @@
 #include "meter/api.h"
 #include "meter/estimate.h"
 
-/* Nobody saw it greet: who it goes to, and whose it is. False: that is not known. */
+/* Nobody saw it greet, or it gave no name: who it goes to, and whose it is. False: that is not known. */
 static bool adopt(const struct pipeline *pipeline, struct ev_flow *flow)
 {
 	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
@@ -78,7 +78,7 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
 	const struct ev_flow *known = flow_table_get(pipeline->flows, event->head.id);
 	struct ev_flow flow = *event;
-	bool is_ai;
+	bool is_ai, is_named;
 
 	if (flow.state == EV_FLOW_APPROACH) {
 		if (flow.head.tgid && find->greeted)
@@ -90,7 +90,8 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 	flow.comm[sizeof(flow.comm) - 1] = '\0';
 	if (known && !flow.host[0])
 		return learn_hello(pipeline, known, flow.hello);
-	if (flow.is_adopted && !adopt(pipeline, &flow))
+	is_named = flow.host[0];
+	if (!is_named && !adopt(pipeline, &flow))
 		return;
 	is_ai = api_find(flow.host);
 	if (flow.verdict == CTL_ASK && tap->flow_decide)
@@ -102,7 +103,7 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 			tap->destroy(tap->arg, &flow);
 		return;
 	}
-	if (!flow.is_tunnelled && !flow.is_adopted)
+	if (!flow.is_tunnelled && is_named)
 		addresses_learn(pipeline->addresses, flow.netns, flow.family, flow.remote_addr,
 				flow.remote_port, flow.host);
 	add_flow(pipeline, &flow);
