@@ -238,7 +238,7 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 	if (!segment_read(skb, &s))
 		return PASS;
 	if (flow && flow->state == FLOW_AI) {
-		if (s.len && gates_live && (gate_of_skb(skb, GATE_LIVE) || pair_is_refused(flow))) {
+		if (s.len && gates_live && pair_is_refused(skb, flow)) {
 			pace_refuse(sk, flow, &s);
 			return DROP;
 		}

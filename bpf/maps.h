@@ -203,7 +203,7 @@ struct flow {
 	__u8 is_learned;      /* its peer is known as an AI host's (adopt.h) */
 	__u8 ends_at_release; /* its connect was not seen, so sockops does not report its end */
 	__u8 is_mixed;        /* it did not begin as TLS: may carry several connections */
-	__u8 is_shared; /* by callers of several cgroups: no refusal of one drops its packets */
+	__u8 carries; /* enum ev_carries; from EV_CARRIES_FRAMES on no refusal of one caller drops its packets */
 	char comm[EV_COMM_LEN];
 };
 

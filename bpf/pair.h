@@ -48,7 +48,7 @@ static __always_inline void pair_emit(struct bpf_sock *sk, const struct flow *fl
 	fill_flow(&event->flow, sk, flow, EV_PAIR, is_ip6);
 	event->connection = flow->connection;
 	event->how = how;
-	event->is_shared = flow->is_shared;
+	event->carries = flow->carries;
 	if (is_refused)
 		event->flow.state = EV_FLOW_REFUSED;
 	emit_submit(event);
@@ -73,41 +73,61 @@ static __always_inline void pair_enter(struct __sk_buff *skb, struct bpf_sock *s
 }
 
 /*
- * Whether others than this caller have connections on the socket, or may have: it was paired with another's
- * before, or it is another's and has a framing of its own, as a relay's that has several clients. What is
- * refused to one of them cannot be dropped there without a loss for the rest.
+ * Whose connections the socket carries, with this caller's. Others than the caller may have some on it if it is
+ * another's and has a framing of its own, as a relay's that has several clients. What is refused to one of them
+ * cannot be dropped there without a loss for the rest.
  */
-static __always_inline bool pair_is_shared(struct __sk_buff *skb, const struct flow *flow,
-					   __u64 caller)
+static __always_inline __u8 pair_carries(struct __sk_buff *skb, const struct flow *flow,
+					 __u64 caller)
 {
-	return flow->is_shared || (flow->connection && flow->connection_cgroup != caller) ||
-	       (flow->is_mixed && bpf_skb_cgroup_id(skb) != caller);
+	if (flow->carries == EV_CARRIES_MANY ||
+	    (flow->connection && flow->connection_cgroup != caller))
+		return EV_CARRIES_MANY;
+	if (bpf_skb_cgroup_id(skb) == caller)
+		return EV_CARRIES_OWN;
+	return flow->is_mixed ? EV_CARRIES_FRAMES : EV_CARRIES_OTHERS;
 }
 
 /* Notes who paces it: only of the first socket that carries the connection, for each that is asked takes credit. */
 static __always_inline void pair_pace(struct flow *flow, const struct ctl_conn *conn)
 {
-	bool is_own = !flow->is_shared && conn->socket == flow->cookie;
+	bool is_own = flow->carries < EV_CARRIES_FRAMES && conn->socket == flow->cookie;
 
 	flow->pacing = is_own && conn->pacing != flow->cgroup ? conn->pacing : 0;
 }
 
-/*
- * Whether this flow carries the connection of a process behind a shut gate. The socket may be in another
- * cgroup, if the process was moved or was given the descriptor.
- */
-static __always_inline bool pair_is_refused(struct flow *flow)
+/* The connection that the flow was last seen to carry; NULL: none, or it has ended. */
+static __always_inline struct ctl_conn *pair_conn_of(const struct flow *flow)
 {
 	struct ctl_conn_key key = { .ssl = flow->connection_ssl, .tgid = flow->connection_tgid };
-	const struct ctl_conn *conn;
+	struct ctl_conn *conn = flow->connection ? bpf_map_lookup_elem(&conns, &key) : NULL;
 
-	if (!flow->connection)
-		return false;
-	conn = bpf_map_lookup_elem(&conns, &key);
-	if (!conn || conn->id != flow->connection)
-		return false;
+	return conn && conn->id == flow->connection ? conn : NULL;
+}
+
+/*
+ * Whether a gate drops what this flow sends. Its own cgroup's does, and the one of the process that writes,
+ * which may be in another, if it was moved or was given the descriptor. But what a relay carries for others is
+ * charged to them: it obeys their gates, not the relay's; and where there may be several of them, no gate but one
+ * over both the relay and the only caller that is known.
+ */
+static __always_inline bool pair_is_refused(struct __sk_buff *skb, struct flow *flow)
+{
+	const struct ctl_conn *conn = pair_conn_of(flow);
+	bool is_shut = gate_of_skb(skb, GATE_LIVE);
+
+	if (!conn)
+		return is_shut;
 	pair_pace(flow, conn);
-	return conn->is_refused && !flow->is_shared;
+	switch (flow->carries) {
+	case EV_CARRIES_OWN:
+		return is_shut || conn->is_refused;
+	case EV_CARRIES_OTHERS:
+		return conn->is_refused;
+	case EV_CARRIES_FRAMES:
+		return is_shut && conn->is_refused;
+	}
+	return false;
 }
 
 /* Whether a write of `len` bytes makes a record of this length. */
@@ -259,14 +279,12 @@ __weak int pair_packet(struct __sk_buff *skb)
 	if (!conn->is_paired)
 		conn->socket = flow->cookie;
 	conn->is_paired = 1;
-	flow->is_shared = pair_is_shared(skb, flow, owner.cgroup);
+	flow->carries = pair_carries(skb, flow, owner.cgroup);
 	flow->connection = owner.connection;
 	flow->connection_cgroup = owner.cgroup;
 	flow->connection_ssl = key.ssl;
 	flow->connection_tgid = key.tgid;
-	pair_pace(flow, conn);
-	is_refused = gates_live &&
-		     (gate_of_skb(skb, GATE_LIVE) || (conn->is_refused && !flow->is_shared));
+	is_refused = gates_live && pair_is_refused(skb, flow);
 	pair_emit(sk, flow, how, is_refused, is_ip6);
 	return is_refused;
 }

@@ -152,6 +152,14 @@ enum ev_pair_how {
 	EV_PAIR_HOWS     /* how many there are */
 };
 
+/* Whose connections a socket carries, as far as was seen. */
+enum ev_carries {
+	EV_CARRIES_OWN = 0,    /* of its own cgroup */
+	EV_CARRIES_OTHERS = 1, /* a relay's: of one other cgroup */
+	EV_CARRIES_FRAMES = 2, /* likewise, in a framing of its own: there may be others' in it */
+	EV_CARRIES_MANY = 3,   /* of several cgroups */
+};
+
 /*
  * A socket carries a TLS connection: its own, or as a relay. One whose flow was not known before (no name,
  * or another's; behind a proxy) is a flow from here on: no host, no handshake.
@@ -160,7 +168,7 @@ struct ev_pair {
 	struct ev_flow flow; /* as it is now; head.id is the socket's cookie */
 	__u64 connection;    /* as in head.id of the TLS connection's events */
 	__u32 how;           /* enum ev_pair_how */
-	__u32 is_shared; /* by callers of several cgroups: no refusal of one drops its packets */
+	__u32 carries;       /* enum ev_carries */
 };
 _Static_assert(sizeof(struct ev_pair) == 432, "both halves agree on struct ev_pair");
 

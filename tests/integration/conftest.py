@@ -2,6 +2,7 @@
 import glob
 import os
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -63,6 +64,23 @@ def new_daemon(stage, tmp_path):
     for each in made:
         each.stop()
         each.must_still_agree()
+
+
+@pytest.fixture
+def relays(stage):
+    """Starts relays in a cgroup that is neither tenant's; ends them."""
+    _, cgroup = stage.new_run("relay")
+    started = []
+
+    def start(argv, is_ready):
+        child = stage.children.start(argv, cgroup=cgroup, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        started.append(child)
+        lab.wait(lambda: child.poll() is not None or is_ready(), 20, " ".join(argv))
+        assert child.poll() is None, child.stdout.read()
+    yield start
+    for child in reversed(started):
+        child.kill()
+        child.wait()
 
 
 @pytest.fixture

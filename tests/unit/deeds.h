@@ -40,7 +40,7 @@ static struct {
 	struct ctl_gate gate;
 	struct ctl_allowance grants[MOST]; /* by bucket */
 	struct ctl_consumed take;
-	size_t n_ended;
+	size_t n_ended, n_others; /* others: connections that a reset spares */
 	struct loop *loop;
 	size_t stop_at_rows, n_pods;
 	bool really;
@@ -79,7 +79,7 @@ static inline int lever_taken(void *arg, uint32_t bucket, struct ctl_consumed *r
 static inline int lever_destroy(void *arg, uint64_t cgroup)
 {
 	world.destroyed[world.n_destroyed++ % MOST] = cgroup;
-	return 0;
+	return (int)world.n_others;
 }
 
 static inline int lever_signal(void *arg, uint32_t tgid, uint64_t start_ticks, int signal)

@@ -167,11 +167,11 @@ struct pipeline_hooks hooks_pipeline(struct daemon *daemon)
 	};
 }
 
-void hooks_destroy(void *arg, const char *path)
+size_t hooks_destroy(void *arg, const char *path)
 {
 	const struct daemon *daemon = arg;
 
-	pipeline_destroy(daemon->pipeline, path);
+	return pipeline_destroy(daemon->pipeline, path);
 }
 
 bool hooks_reset(void *arg, uint64_t cookie)

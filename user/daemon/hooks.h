@@ -11,7 +11,7 @@
 struct pipeline_hooks hooks_pipeline(struct daemon *daemon);
 
 /* The enforcer resets the AI connections of a cgroup and of those below it; of one socket. */
-void hooks_destroy(void *arg, const char *path);
+size_t hooks_destroy(void *arg, const char *path);
 bool hooks_reset(void *arg, uint64_t cookie);
 /* The enforcer paces a target: the pace timer is wanted. */
 void hooks_pacing(void *arg);

@@ -56,8 +56,7 @@ static int destroy(void *arg, uint64_t cgroup)
 	if (!actuators->hooks.destroy)
 		return -EOPNOTSUPP;
 	who_group_get(actuators->who, cgroup, &group);
-	actuators->hooks.destroy(actuators->hooks.arg, group.path);
-	return 0;
+	return (int)actuators->hooks.destroy(actuators->hooks.arg, group.path);
 }
 
 /* Before it is stopped and after it is resumed, so that the watchdog never knows too little. */

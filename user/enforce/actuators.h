@@ -16,8 +16,11 @@ struct tap;
 
 /* What rooms above this one contribute; a NULL member is not called. */
 struct actuators_hooks {
-	/* Resets the live AI connections of the cgroup at `path` and of those below it. */
-	void (*destroy)(void *arg, const char *path);
+	/*
+	 * Resets the live AI connections of the cgroup at `path` and of those below it; returns how many stay
+	 * because they carry other cgroups' calls.
+	 */
+	size_t (*destroy)(void *arg, const char *path);
 	/* Something is paced: enforcer_pace() and waiters_look() are due in ENFORCER_PACE_NS. */
 	void (*pacing)(void *arg);
 	/* Each action as it is written down. */

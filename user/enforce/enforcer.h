@@ -27,7 +27,8 @@ struct enforcer_ops {
 	int (*taken)(void *arg, uint32_t bucket, struct ctl_consumed *ret);
 	/* Requests that wait now for a bucket's credit, 0: for any's; NULL: none ever does. */
 	size_t (*waiting)(void *arg, uint32_t bucket);
-	int (*destroy)(void *arg, uint64_t cgroup); /* live AI connections of a cgroup */
+	/* Live AI connections of a cgroup; returns how many stay because they carry others' calls. */
+	int (*destroy)(void *arg, uint64_t cgroup);
 	/* The process that has the pid and started then (process_start_time()); -ESRCH: it is gone. */
 	int (*signal)(void *arg, uint32_t tgid, uint64_t start_ticks, int signal);
 	/*
@@ -114,13 +115,20 @@ void enforcer_renew(struct enforcer *enforcer);
 
 /* Does a step want the gate of this cgroup shut? */
 bool enforcer_holds_gate(const struct enforcer *enforcer, uint64_t cgroup);
+/* How a call left, as far as its sockets tell. */
+enum enforcer_way {
+	ENFORCER_OWN_SOCKET,
+	ENFORCER_SHARED_SOCKET,  /* a relay's, which carries others' calls, too */
+	ENFORCER_UNKNOWN_SOCKET, /* none is known that carries it */
+};
+
 /*
  * A call of the subject that began at `start_ns` (CLOCK_MONOTONIC) was answered. If the gate of its cgroup had been
- * shut for a second then, nothing keeps that cgroup from calling: a row of each action that holds the gate says
- * so once, and `why`, in words that end no sentence.
+ * shut for a second then, or had paced it for a second and let fewer requests go than were answered since,
+ * nothing keeps that cgroup from calling: a row of each action that holds the gate says so once.
  */
 void enforcer_answered(struct enforcer *enforcer, const struct policy_subject *subject,
-		       uint64_t start_ns, const char *why, int64_t now_us);
+		       uint64_t start_ns, enum enforcer_way way, int64_t now_us);
 /*
  * Is there a gate whose budget says that it outlives the daemon? Its lease is then as long as its
  * window; the others' are ENFORCER_LEASE_NS at most.

@@ -46,7 +46,8 @@ struct applied {
 	struct family *family;   /* of a caller that is killed with its kin; NULL: not so */
 	struct who_group *group; /* what a signal or a freeze is for; NULL: the process */
 	uint64_t done_ticks; /* when a cgroup was killed, as process start times count; 0: not */
-	uint64_t shut_ns;    /* CLOCK_MONOTONIC since when it is_hard */
+	uint64_t shut_ns;    /* CLOCK_MONOTONIC since when it is_hard, or paces */
+	uint64_t answered;   /* pace: calls that were, of those that began a while after shut_ns */
 	uint64_t ended_ns; /* CLOCK_MONOTONIC of a family's first signal; 0: none, or it was said */
 };
 
@@ -210,7 +211,7 @@ bool hold_stands(const struct enforcer *enforcer, enum hold hold, struct target 
 
 /* Sets a cgroup's gate as hold_gate() has it. 0 or -errno; -EOPNOTSUPP: there is no such actuator. */
 int gate_pull(struct enforcer *enforcer, uint64_t cgroup);
-/* Resets its live AI connections; as gate_pull(). */
+/* Resets its live AI connections: how many stay because they carry others' calls, or as gate_pull(). */
 int gate_reset(struct enforcer *enforcer, uint64_t cgroup);
 /* Gates are for the subject's cgroup and for the counter's other members: fn for each. */
 void gate_each(struct enforcer *enforcer, struct incident *incident,

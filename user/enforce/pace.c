@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "enforce/incident.h"
 
 #define RATE_LEN (MONEY_LEN + 16)
@@ -33,6 +34,8 @@ static void pace(struct enforcer *enforcer, struct applied *applied, bool is_new
 		err = gate_pull(enforcer, applied->target.id);
 	if (err && !held_before)
 		(void)hold_drop(enforcer, applied);
+	if (!err && !held_before)
+		applied->shut_ns = clock_mono_ns();
 	if (!is_new && err == applied->error)
 		return;
 	applied->error = err;

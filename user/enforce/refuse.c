@@ -1,15 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Refuse: a gate that lets no new connection begin, and the reset of those that are open. */
+/* Refuse: a gate that lets no new connection begin, and the reset of those that are open. What no gate holds says so. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "enforce/incident.h"
 
+/* The cgroup relays for others, who are charged for their calls and obey their own gates. */
+static void tell_others(struct enforcer *enforcer, struct applied *applied, int others,
+			int64_t now_us)
+{
+	if (others <= 0 || applied->is_around)
+		return;
+	applied->is_around = true;
+	applied_write(
+		enforcer, applied, now_us, ACTION_NOT_ENFORCEABLE,
+		"not enforceable: shared relay socket; %d of its connections carry calls of other "
+		"cgroups and stay open",
+		others);
+}
+
 static void refuse(struct enforcer *enforcer, struct applied *applied, bool is_new, int64_t now_us)
 {
 	bool is_reserved = applied->incident->is_reserved, held_before = applied->holds;
 	bool is_soft = is_reserved || applied->incident->key.step->lets_end;
-	int err, destroyed = 0;
+	int err, others = 0;
 
 	/*
 	 * What is in flight may still end below the line, and must be let end: the request whose cost
@@ -25,9 +39,11 @@ static void refuse(struct enforcer *enforcer, struct applied *applied, bool is_n
 			(void)hold_drop(enforcer, applied);
 	}
 	if (!err && !is_soft)
-		destroyed = gate_reset(enforcer, applied->target.id);
-	if (!is_new && err == applied->error && applied->is_soft == is_reserved)
+		others = gate_reset(enforcer, applied->target.id);
+	if (!is_new && err == applied->error && applied->is_soft == is_reserved) {
+		tell_others(enforcer, applied, others, now_us);
 		return;
+	}
 	applied->error = err;
 	applied->is_soft = is_reserved;
 	if (err)
@@ -39,11 +55,12 @@ static void refuse(struct enforcer *enforcer, struct applied *applied, bool is_n
 	else if (is_soft)
 		applied_write(enforcer, applied, now_us, ACTION_DONE,
 			      "done: answers in flight may end");
-	else if (destroyed < 0)
+	else if (others < 0)
 		applied_write(enforcer, applied, now_us, ACTION_DONE,
-			      "done, but live connections stay: %s", strerror(-destroyed));
+			      "done, but live connections stay: %s", strerror(-others));
 	else
 		applied_write(enforcer, applied, now_us, ACTION_DONE, "done");
+	tell_others(enforcer, applied, others, now_us);
 }
 
 void refuse_apply(struct enforcer *enforcer, struct incident *incident,
@@ -56,9 +73,30 @@ void refuse_apply(struct enforcer *enforcer, struct incident *incident,
 /* What was on its way when the gate was shut may be answered still. */
 #define AROUND_NS NS_PER_S
 
-void enforcer_answered(struct enforcer *enforcer, const struct policy_subject *subject,
-		       uint64_t start_ns, const char *why, int64_t now_us)
+/*
+ * Whether this answered call got around a pace: more were answered than requests were let go. Of those that leave
+ * by a socket of their own that means nothing, for there the pace is asked: one request may be several calls of
+ * HTTP/2.
+ */
+static bool outruns(const struct enforcer *enforcer, struct applied *applied, enum enforcer_way way)
 {
+	struct ctl_consumed take;
+
+	if (way == ENFORCER_OWN_SOCKET || incident_is_allowance(applied->incident) ||
+	    applied->incident->key.step->action != POLICY_PACE || !enforcer->actuators.taken ||
+	    enforcer->actuators.taken(enforcer->actuators.arg, applied->incident->bucket, &take))
+		return false;
+	return ++applied->answered > take.admitted;
+}
+
+void enforcer_answered(struct enforcer *enforcer, const struct policy_subject *subject,
+		       uint64_t start_ns, enum enforcer_way way, int64_t now_us)
+{
+	static const char *const whys[] = {
+		[ENFORCER_OWN_SOCKET] = "its socket was not held",
+		[ENFORCER_SHARED_SOCKET] = "shared relay socket",
+		[ENFORCER_UNKNOWN_SOCKET] = "no socket is known that carries its connection",
+	};
 	struct held *held = hold_find(enforcer, HOLD_GATE,
 				      (struct target){ .id = subject->group->cgroup });
 	struct applied *applied;
@@ -66,14 +104,14 @@ void enforcer_answered(struct enforcer *enforcer, const struct policy_subject *s
 	if (!held)
 		return;
 	LIST_FOREACH(applied, &held->applied_list, holding) {
-		if (!applied->is_hard || applied->is_around ||
-		    start_ns < applied->shut_ns + AROUND_NS)
+		if (applied->is_around || start_ns < applied->shut_ns + AROUND_NS ||
+		    (!applied->is_hard && !outruns(enforcer, applied, way)))
 			continue;
 		applied->is_around = true;
 		applied_write(enforcer, applied, now_us, ACTION_NOT_ENFORCEABLE,
 			      "not enforceable: %s; %s (%u) called %llu s after the gate was shut, "
 			      "and was answered",
-			      why, subject->process->comm, subject->process->tgid,
+			      whys[way], subject->process->comm, subject->process->tgid,
 			      (unsigned long long)((start_ns - applied->shut_ns) / NS_PER_S));
 	}
 }

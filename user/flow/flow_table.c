@@ -9,7 +9,8 @@
 struct entry {
 	UT_hash_handle hh;
 	struct ev_flow flow; /* head.id is the key */
-	bool is_relayed, is_reset, is_shared;
+	bool is_relayed, is_reset;
+	enum ev_carries carries;
 	uint64_t connections[FLOWS_PAIRED_MAX];
 	size_t n_connections;  /* ever */
 	uint64_t explained[2]; /* plaintext that was read of the connections that it carries */
@@ -102,19 +103,19 @@ bool flow_table_is_relayed(const struct flows *flows, __u64 cookie)
 	return entry && entry->is_relayed;
 }
 
-void flow_table_set_shared(struct flows *flows, __u64 cookie)
+void flow_table_set_carries(struct flows *flows, __u64 cookie, enum ev_carries carries)
 {
 	struct entry *entry = find(flows, cookie);
 
 	if (entry)
-		entry->is_shared = true;
+		entry->carries = carries;
 }
 
-bool flow_table_is_shared(const struct flows *flows, __u64 cookie)
+enum ev_carries flow_table_carries(const struct flows *flows, __u64 cookie)
 {
 	const struct entry *entry = find(flows, cookie);
 
-	return entry && entry->is_shared;
+	return entry ? entry->carries : EV_CARRIES_OWN;
 }
 
 void flow_table_set_paired(struct flows *flows, __u64 cookie, uint64_t connection)

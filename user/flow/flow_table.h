@@ -28,9 +28,9 @@ void flow_table_drop(struct flows *flows, __u64 cookie);
 /* A flow that relays another one of this host: gated like any, not charged. */
 void flow_table_set_relayed(struct flows *flows, __u64 cookie);
 bool flow_table_is_relayed(const struct flows *flows, __u64 cookie);
-/* It carries connections of callers in several cgroups (struct ev_pair). */
-void flow_table_set_shared(struct flows *flows, __u64 cookie);
-bool flow_table_is_shared(const struct flows *flows, __u64 cookie);
+/* Whose TLS connections it carries; EV_CARRIES_OWN until something else is known. */
+void flow_table_set_carries(struct flows *flows, __u64 cookie, enum ev_carries carries);
+enum ev_carries flow_table_carries(const struct flows *flows, __u64 cookie);
 /* It carries this TLS connection; after a fork, or a relay's, more than one: the newest are kept. */
 #define FLOWS_PAIRED_MAX 4
 void flow_table_set_paired(struct flows *flows, __u64 cookie, uint64_t connection);

@@ -30,18 +30,17 @@ void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who
 		enforcer_apply_all(pipeline->config.enforcer, &verdicts, &subject, now_us);
 }
 
-/* Why no gate keeps this caller's connection from being answered, as far as its sockets tell. */
-static const char *way_around(const struct pipeline *pipeline,
-			      const struct connections_caller *caller)
+static enum enforcer_way way_of(const struct pipeline *pipeline,
+				const struct connections_caller *caller)
 {
 	const struct pairs_sockets *sockets = pairs_get(pipeline->pairs, caller->connection);
 
 	if (!sockets)
-		return "no socket is known that carries its connection";
+		return ENFORCER_UNKNOWN_SOCKET;
 	for (size_t i = 0; i < sockets->n; i++)
-		if (flow_table_is_shared(pipeline->flows, sockets->cookies[i]))
-			return "shared relay socket";
-	return "its socket was not held";
+		if (flow_table_carries(pipeline->flows, sockets->cookies[i]) >= EV_CARRIES_FRAMES)
+			return ENFORCER_SHARED_SOCKET;
+	return ENFORCER_OWN_SOCKET;
 }
 
 void pipeline_charge(struct pipeline *pipeline, const struct connections_caller *caller,
@@ -83,7 +82,7 @@ void pipeline_charge(struct pipeline *pipeline, const struct connections_caller 
 	enforcer_apply_all(config->enforcer, &verdicts, &subject, now_us);
 	if (charge->status && enforcer_holds_gate(config->enforcer, group.cgroup))
 		enforcer_answered(config->enforcer, &subject, charge->start_mono_ns,
-				  way_around(pipeline, caller), now_us);
+				  way_of(pipeline, caller), now_us);
 	enforcer_review(config->enforcer, config->policy, true, now_us);
 }
 

@@ -442,7 +442,9 @@ bool connections_reported(struct connections *connections, uint64_t id,
 	if (!connection)
 		return false;
 	connection_report(connections, connection);
-	*ret = (struct connections_reported){ .tgid = connection->tgid, .host = connection->host };
+	*ret = (struct connections_reported){ .tgid = connection->tgid,
+					      .cgroup = connection->holder->cgroup,
+					      .host = connection->host };
 	memcpy(ret->bytes, connection->reported, sizeof(ret->bytes));
 	memcpy(ret->records, connection->reported_records, sizeof(ret->records));
 	return true;

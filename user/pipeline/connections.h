@@ -60,6 +60,7 @@ void connections_gone(struct connections *connections, const struct ev_head *eve
 /* What was reported of one connection. */
 struct connections_reported {
 	uint32_t tgid;
+	uint64_t cgroup;  /* that it began in */
 	const char *host; /* valid until the next call */
 	uint64_t bytes[2], records[2];
 };

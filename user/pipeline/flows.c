@@ -400,7 +400,7 @@ void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns)
 struct destroy_job {
 	struct pipeline *pipeline;
 	const char *path;
-	size_t done;
+	size_t others;
 };
 
 static bool is_below(const char *path, const char *root)
@@ -410,21 +410,43 @@ static bool is_below(const char *path, const char *root)
 	return !strcmp(root, "/") || (!strncmp(path, root, len) && (!path[len] || path[len] == '/'));
 }
 
+static bool is_within(const struct destroy_job *job, uint64_t cgroup)
+{
+	struct who_group group;
+
+	who_group_get(job->pipeline->config.who, cgroup, &group);
+	return is_below(group.path, job->path);
+}
+
+/* Whether the socket carries a connection of a cgroup that this is not about. */
+static bool carries_others(const struct destroy_job *job, uint64_t cookie)
+{
+	struct connections_reported reported;
+	uint64_t connections[FLOWS_PAIRED_MAX];
+	size_t n = flow_table_paired(job->pipeline->flows, cookie, connections);
+
+	for (size_t i = 0; i < n; i++)
+		if (connections_reported(job->pipeline->connections, connections[i], &reported) &&
+		    !is_within(job, reported.cgroup))
+			return true;
+	return false;
+}
+
 static void destroy_one(void *arg, const struct ev_flow *flow)
 {
 	struct destroy_job *job = arg;
 	const struct pipeline_config *config = &job->pipeline->config;
-	struct who_group group;
 
-	if (flow->is_quic) /* a gate drops its datagrams; there is nothing to reset */
+	/* a gate drops the datagrams of QUIC; there is nothing to reset */
+	if (flow->is_quic || !is_within(job, flow->head.cgroup))
 		return;
-	who_group_get(config->who, flow->head.cgroup, &group);
-	if (!is_below(group.path, job->path))
+	if (carries_others(job, flow->head.id)) {
+		job->others++;
 		return;
+	}
 	/* Each event of a call in flight orders it again, and a late daemon has many of them. */
 	if (!flow_table_set_reset(job->pipeline->flows, flow->head.id))
 		return;
-	job->done++;
 	config->hooks.tap.destroy(config->hooks.tap.arg, flow);
 }
 
@@ -434,7 +456,7 @@ size_t pipeline_destroy(struct pipeline *pipeline, const char *path)
 
 	if (pipeline->config.hooks.tap.destroy)
 		flow_table_each(pipeline->flows, destroy_one, &job);
-	return job.done;
+	return job.others;
 }
 
 bool pipeline_reset(struct pipeline *pipeline, uint64_t cookie)

@@ -79,8 +79,7 @@ void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
 		tap->destroy(tap->arg, &flow);
 	is_paired = flow_table_is_paired(pipeline->flows, flow.head.id);
 	flow_table_set_paired(pipeline->flows, flow.head.id, event->connection);
-	if (event->is_shared)
-		flow_table_set_shared(pipeline->flows, flow.head.id);
+	flow_table_set_carries(pipeline->flows, flow.head.id, event->carries);
 	if (!is_paired && !flow_table_is_relayed(pipeline->flows, flow.head.id))
 		explain_late(pipeline, &flow, is_known, reported.bytes);
 }

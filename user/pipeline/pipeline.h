@@ -107,7 +107,8 @@ void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
 
 /*
  * Resets the live AI connections of a cgroup and of those below it, each once, through hooks.tap.destroy.
- * `path` is the cgroup's, as who_group_get() gives it. Returns how many there were.
+ * `path` is the cgroup's, as who_group_get() gives it. What a relay carries for other cgroups stays, since these are
+ * charged for it; returns how many such connections there are.
  */
 size_t pipeline_destroy(struct pipeline *pipeline, const char *path);
 

@@ -60,9 +60,10 @@ static struct {
 	int n_pacing, n_actions;
 } hooked;
 
-static void on_destroy(void *arg, const char *path)
+static size_t on_destroy(void *arg, const char *path)
 {
 	snprintf(hooked.destroyed, sizeof(hooked.destroyed), "%s", path);
+	return 0;
 }
 
 static void on_pacing(void *arg)

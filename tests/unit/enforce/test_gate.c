@@ -41,19 +41,56 @@ static void a_gate_that_is_got_around_says_so_once(void **state)
 	uint64_t shut_ns = clock_mono_ns();
 	size_t n_around = 0;
 
-	enforcer_answered(enforcer, &subject, shut_ns + 5 * NS_PER_S, "shared relay socket", T0);
+	enforcer_answered(enforcer, &subject, shut_ns + 5 * NS_PER_S, ENFORCER_SHARED_SOCKET, T0);
 	enforcer_apply(enforcer, &verdict, &subject, T0);
-	enforcer_answered(enforcer, &subject, shut_ns + NS_PER_S / 2, "shared relay socket", T0);
+	enforcer_answered(enforcer, &subject, shut_ns + NS_PER_S / 2, ENFORCER_SHARED_SOCKET, T0);
 	enforcer_gates(enforcer, count_around, &n_around);
 	assert_int_equal(world.n_rows, 1);
 	assert_int_equal(n_around, 0);
 	for (uint64_t s = 5; s < 7; s++)
-		enforcer_answered(enforcer, &subject, shut_ns + s * NS_PER_S, "shared relay socket",
-				  T0 + 1);
+		enforcer_answered(enforcer, &subject, shut_ns + s * NS_PER_S,
+				  ENFORCER_SHARED_SOCKET, T0 + 1);
 	enforcer_gates(enforcer, count_around, &n_around);
 	assert_int_equal(world.n_rows, 2);
 	assert_int_equal(n_around, 1);
 	assert_non_null(strstr(world.results[1], "not enforceable: shared relay socket; "));
+	enforcer_free(enforcer);
+}
+
+/* As many calls are answered as were let go, and then one more; by a socket of its own that may be HTTP/2. */
+static void a_pace_that_is_outrun_says_so_once(void **state)
+{
+	struct enforcer *enforcer = enforcer_of();
+	struct policy_verdict verdict = verdict_of(PACE);
+	uint64_t later_ns = clock_mono_ns() + 5 * NS_PER_S;
+
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	world.take = (struct ctl_consumed){ .admitted = 1 };
+	for (int i = 0; i < 9; i++)
+		enforcer_answered(enforcer, &subject, later_ns, ENFORCER_OWN_SOCKET, T0 + 1);
+	enforcer_answered(enforcer, &subject, later_ns, ENFORCER_UNKNOWN_SOCKET, T0 + 1);
+	assert_int_equal(world.n_rows, 1);
+	for (int i = 0; i < 2; i++)
+		enforcer_answered(enforcer, &subject, later_ns, ENFORCER_UNKNOWN_SOCKET, T0 + 1);
+	assert_int_equal(world.n_rows, 2);
+	assert_non_null(strstr(world.results[1], "not enforceable: no socket is known"));
+	enforcer_free(enforcer);
+}
+
+static void a_relay_that_is_refused_keeps_what_it_carries_for_others(void **state)
+{
+	struct enforcer *enforcer = enforcer_of();
+	struct policy_verdict verdict = verdict_of(REFUSE);
+	size_t n_around = 0;
+
+	world.n_others = 2;
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	assert_int_equal(world.n_rows, 2);
+	assert_string_equal(world.results[0], "done");
+	assert_non_null(strstr(world.results[1], "not enforceable: shared relay socket; 2 of its "));
+	enforcer_gates(enforcer, count_around, &n_around);
+	assert_int_equal(n_around, 1);
 	enforcer_free(enforcer);
 }
 
@@ -319,6 +356,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HELD(a_gate_is_a_lease_renewed_and_ends_with_the_window),
 		HELD(a_gate_that_is_got_around_says_so_once),
+		HELD(a_pace_that_is_outrun_says_so_once),
+		HELD(a_relay_that_is_refused_keeps_what_it_carries_for_others),
 		HELD(all_members_are_gated_and_the_rule_protected_are_not),
 		HELD(a_gate_that_two_budgets_hold_opens_with_the_second),
 		HELD(a_gate_outlives_the_daemon_as_long_as_a_budget_holds_it),
