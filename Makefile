@@ -50,7 +50,7 @@ tests   := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c))
 # The sanitizers have a heap of their own, so there is nothing that wipes.
 tests   := $(if $(SANITIZE),$(filter-out %/test_wiping,$(tests)),$(tests))
 ontests := $(patsubst %.c,$(B)/%,$(wildcard tests/kernel/test_*.c))
-benches := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
+benches := $(patsubst %.c,$(B)/%,$(filter-out %.bpf.c,$(wildcard tests/bench/*.c)))
 fuzzers := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 comma   := ,
@@ -148,7 +148,7 @@ entry = {"directory": "$(CURDIR)", "file": "$1", "command": "$2 -c $1"}
 entries = $(foreach f,$1,$(comma)$(call entry,$f,$2))
 compile_commands.json: Makefile VERSION $(src) $(B)/tap.skel.h ## how each C file is compiled, for editors
 	$(file >$@,[$(call entry,user/main.c,$(CC) $(needs) $(CFLAGS)))
-	$(file >>$@,$(call entries,$(src) $(wildcard tests/kernel/*.c tests/bench/*.c tests/fuzz/*.c),$(CC) $(needs) $(CFLAGS)))
+	$(file >>$@,$(call entries,$(src) $(filter-out %.bpf.c,$(wildcard tests/kernel/*.c tests/bench/*.c tests/fuzz/*.c)),$(CC) $(needs) $(CFLAGS)))
 	$(file >>$@,$(call entries,$(wildcard tests/unit/*/*.c),$(CC) $(needs) -Itests/unit $(CFLAGS)))
 	$(file >>$@,$(call entries,$(wildcard bpf/*.bpf.c),$(CLANG) $(bpf))])
 
@@ -179,7 +179,12 @@ bench: ## what it costs, as ratios of paired runs; about 10 minutes on a quiet h
 	$(Q)scripts/deps build bench
 	$(Q)$(MAKE) --no-print-directory all bench-programs
 	$(Q)/usr/bin/python3 tests/bench/run.py $(BENCHES)
-bench-programs: $(benches)
+bench-programs: $(benches) $(B)/tests/bench/tap.o
+$(B)/tests/bench/packet.bpf.o: tests/bench/packet.bpf.c
+	$(call say,BPF) $(CLANG) $(bpf) -c -o $@ $<
+# As it is loaded, with the programs on packets as packet_run.c runs them.
+$(B)/tests/bench/tap.o: $(filter-out $(B)/bpf/flow.bpf.o,$(probes)) $(B)/tests/bench/packet.bpf.o
+	$(call say,LINK) $(BPFTOOL) gen object $@ $^
 
 KERNELS ?= $(shell sed 's/\#.*//; s/\t.*//' tests/vm/kernels)
 check-kernels: all $(ontests) ## the same on other kernels, in QEMU (root; KERNELS="6.1 6.12")
@@ -255,6 +260,9 @@ check-soak: all ## one daemon, everything at once, for long: bills, memory, what
 	$(Q)SOAK_SECONDS=$(SOAK_SECONDS) tests/run pytest -q tests/soak $(PYTEST_ARGS)
 
 CALLS ?= 10000
+check-pairs: all ## which socket carries which TLS connection, for PAIRS=1000 sockets of each stack (root)
+	$(Q)AIGRESS_PAIRS=$(or $(PAIRS),1000) tests/run pytest -q -s tests/integration/test_pairs.py
+
 check-first-calls: all ## first calls by fresh processes of 200 executables, 16 at a time (root; CALLS=10000)
 	$(Q)/usr/bin/python3 tests/soak/first_calls.py $(CALLS)
 
@@ -341,7 +349,7 @@ help: ## this list
 	$(Q)sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: all run check-clients bench bench-programs check lint $(LINTS) dist coverage coverage-tests coverage-share check-leftovers check-completion check-recipes check-unit check-kernel check-kernels check-sanitize \
-	check-fuzz check-integration check-soak check-first-calls check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
+	check-fuzz check-integration check-soak check-pairs check-first-calls check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

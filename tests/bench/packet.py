@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 What a packet of a connection to no AI host costs: the kernel's own count of our programs' run time (which
-is in the figure: two reads of the clock), over single bytes sent to and fro on loopback.
+is in the figure: two reads of the clock), over single bytes sent to and fro on loopback; and the programs run
+alone (packet_run.c).
 """
 import os
 import socket
 import threading
 
+import host as lab
 import pairs
 from memory import bpftool
 
 MESSAGES = 20000
+N_PAIRS = 20
 PROGRAMS = {"flow_egress": "sent", "flow_ingress": "received"}
 STATS = "/proc/sys/kernel/bpf_stats_enabled"
 
@@ -47,7 +50,16 @@ def to_and_fro():
             peer.close()
 
 
+def run_alone():
+    """The programs run by BPF_PROG_TEST_RUN a million times a pair, over an empty one."""
+    lines = lab.program("packet_run", os.path.join(lab.PROGRAMS, "tap.o"), N_PAIRS)
+    for way, what in ("egress", "sent"), ("ingress", "received"):
+        taken = [(int(empty), int(ours)) for name, empty, ours in lines if name == way]
+        yield pairs.Row(f"a packet {what}, run alone, over an empty program, ns", "≤ 50", pairs.difference(taken, digits=0))
+
+
 def rows(host, n_rounds):
+    yield from run_alone()
     daemon = host.daemon()
     pid = daemon.child.pid
     with open(STATS, encoding="ascii") as file:
