@@ -20,6 +20,7 @@ enum head_field head_field(const char *name, size_t len)
 		{ ":authority", HEAD_HOST },
 		{ "content-type", HEAD_CONTENT_TYPE },
 		{ "content-encoding", HEAD_CONTENT_ENCODING },
+		{ "transfer-encoding", HEAD_TRANSFER_ENCODING },
 		{ "content-length", HEAD_CONTENT_LENGTH },
 		{ "anthropic-version", HEAD_ANTHROPIC_VERSION },
 		{ "x-litellm-response-cost", HEAD_COST },
@@ -152,9 +153,12 @@ static enum http_encoding encoding_of(const char *value, size_t len)
 	return HTTP_ENCODING_UNKNOWN;
 }
 
-static void add_encoding(struct http_head *head, const char *value, size_t len)
+/* A member of a list that names encodings in the order in which they were applied, RFC 9110 8.4. */
+static void add_encoding(struct http_head *head, bool is_transfer, const char *value, size_t len)
 {
-	enum http_encoding encoding;
+	enum http_encoding encoding,
+		*last = is_transfer ? &head->transfer_encoding : &head->encoding;
+	enum http_encoding before = *last;
 
 	while (len && (*value == ' ' || *value == '\t')) {
 		value++;
@@ -162,22 +166,31 @@ static void add_encoding(struct http_head *head, const char *value, size_t len)
 	}
 	while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
 		len--;
+	/* A transfer's chunks are undone by their framing. */
+	if (is_transfer && is(value, len, "chunked"))
+		return;
 	encoding = encoding_of(value, len);
 	if (encoding == HTTP_IDENTITY)
 		return;
-	head->encoding = head->encoding == HTTP_IDENTITY ? encoding : HTTP_ENCODING_UNKNOWN;
+	*last = encoding;
+	if (before == HTTP_IDENTITY)
+		return;
+	if (is_transfer || head->inner_encoding != HTTP_IDENTITY)
+		*last = HTTP_ENCODING_UNKNOWN;
+	else
+		head->inner_encoding = before;
 }
 
-/* A list, in one field or several: each is a link of a chain, RFC 9110 8.4; "identity" is none. */
-static void set_encoding(struct http_head *head, const char *value, size_t len)
+/* In one field or several; "identity" is none. */
+static void set_encoding(struct http_head *head, bool is_transfer, const char *value, size_t len)
 {
 	const char *end = value + len, *comma;
 
 	while ((comma = memchr(value, ',', (size_t)(end - value)))) {
-		add_encoding(head, value, (size_t)(comma - value));
+		add_encoding(head, is_transfer, value, (size_t)(comma - value));
 		value = comma + 1;
 	}
-	add_encoding(head, value, (size_t)(end - value));
+	add_encoding(head, is_transfer, value, (size_t)(end - value));
 }
 
 /*
@@ -274,7 +287,10 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 		head->content = content_of(value, len);
 		break;
 	case HEAD_CONTENT_ENCODING:
-		set_encoding(head, value, len);
+		set_encoding(head, /* is_transfer= */ false, value, len);
+		break;
+	case HEAD_TRANSFER_ENCODING:
+		set_encoding(head, /* is_transfer= */ true, value, len);
 		break;
 	case HEAD_CONTENT_LENGTH:
 		(void)read_number(value, len, &head->content_length);

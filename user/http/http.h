@@ -18,7 +18,7 @@ enum http_encoding {
 	HTTP_DEFLATE,
 	HTTP_BR,
 	HTTP_ZSTD,
-	HTTP_ENCODING_UNKNOWN, /* named, but not one of these, or a chain of several */
+	HTTP_ENCODING_UNKNOWN, /* named, but not one of these, or a chain of more than two */
 };
 
 enum http_content {
@@ -61,7 +61,9 @@ struct http_deflate {
 struct http_head {
 	enum http_side side;
 	int status; /* of a response; 1xx never comes up, but 101 */
-	enum http_encoding encoding;
+	enum http_encoding encoding,
+		inner_encoding;               /* the one applied last, and the one before it */
+	enum http_encoding transfer_encoding; /* applied after both; chunks are none */
 	enum http_content content;
 	uint32_t content_length; /* 0: not known, or empty; HTTP/1 frames by it, and here it is not looked at */
 	bool path_is_cut;

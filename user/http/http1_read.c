@@ -67,7 +67,7 @@ static void stream_open(struct stream *stream, uint64_t exchange)
 {
 	stream->exchange = exchange;
 	stream->is_resynced = false;
-	message_open(&stream->message, stream->head.encoding);
+	message_open(&stream->message, &stream->head);
 }
 
 static void request_begin(struct http1 *http1, struct stream *stream, int method)

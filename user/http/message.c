@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/message.h"
 
-void message_open(struct message *message, enum http_encoding encoding)
+/* What was applied last is undone first. */
+static void begin_body(struct body *body, const struct http_head *head)
+{
+	bool is_transfer = head->transfer_encoding != HTTP_IDENTITY;
+
+	if (is_transfer && head->inner_encoding != HTTP_IDENTITY)
+		body_begin(body, HTTP_ENCODING_UNKNOWN);
+	else
+		body_begin(body, is_transfer ? head->transfer_encoding : head->encoding);
+	body->inner.encoding = is_transfer ? head->encoding : head->inner_encoding;
+}
+
+void message_open(struct message *message, const struct http_head *head)
 {
 	message->state = MESSAGE_OPEN;
 	message->has_head = true;
 	message->is_holed = false;
 	message->grpc_status = 0;
-	body_begin(&message->body, encoding);
+	begin_body(&message->body, head);
 }
 
 void message_resume(struct message *message)

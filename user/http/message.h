@@ -20,7 +20,7 @@ struct message {
 };
 
 /* Its head is known; also for the next message after one that ended. */
-void message_open(struct message *message, enum http_encoding encoding);
+void message_open(struct message *message, const struct http_head *head);
 /* Its body goes on behind its end, as it is. */
 void message_resume(struct message *message);
 /* It ends, if it has not yet; one that never began gets an end all the same. */

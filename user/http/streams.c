@@ -50,7 +50,7 @@ struct stream *streams_add(struct streams *streams, uint32_t id)
 
 void stream_open(struct streams *streams, struct stream *stream, const struct http_head *head)
 {
-	message_open(&stream->messages[head->side], head->encoding);
+	message_open(&stream->messages[head->side], head);
 	stream->messages[head->side].length = head->content_length;
 	streams->giving = stream;
 }

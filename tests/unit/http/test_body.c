@@ -116,6 +116,39 @@ static void each_encoding_is_undone(void **state)
 	bytes_done(&plain);
 }
 
+/* gzip in gzip, and the whole is given up where one of them is corrupt. */
+static void what_is_encoded_twice_is_undone_twice(void **state)
+{
+	struct bytes plain = bytes_load("plain.json"), once = bytes_load("answer.gz");
+	uint8_t twice[8192];
+	z_stream z = { .next_in = once.at,
+		       .avail_in = once.len,
+		       .next_out = twice,
+		       .avail_out = sizeof(twice) };
+	size_t len;
+
+	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	len = sizeof(twice) - z.avail_out;
+	deflateEnd(&z);
+	for (size_t step = 1; step <= len; step += step < 40 ? 1 : len - 40) {
+		struct body body = { 0 };
+		struct outcome outcome = { 0 };
+
+		body_begin(&body, HTTP_GZIP);
+		body.inner.encoding = HTTP_GZIP;
+		for (size_t at = 0; at < len; at += step)
+			feed(&body, twice + at, step < len - at ? step : len - at, &outcome);
+		assert_int_equal(outcome.text.len, plain.len);
+		assert_memory_equal(outcome.text.at, plain.at, plain.len);
+		assert_int_equal(outcome.lost, 0);
+		body_end(&body);
+		bytes_done(&outcome.text);
+	}
+	bytes_done(&plain);
+	bytes_done(&once);
+}
+
 /* An event that was flushed by the server must come out before the next is fed. */
 static void a_flushed_event_comes_out_at_once(void **state)
 {
@@ -317,6 +350,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_encoding_is_undone),
+		cmocka_unit_test(what_is_encoded_twice_is_undone_twice),
 		cmocka_unit_test(a_flushed_event_comes_out_at_once),
 		cmocka_unit_test(corrupt_data_is_lost_from_there_on),
 		cmocka_unit_test(a_gap_in_an_encoded_body_loses_the_rest),
