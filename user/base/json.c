@@ -168,7 +168,8 @@ static void end_word(struct json_scan *scan)
 		kind = JSON_IS_TRUE;
 	else if (scan->value[0] == 'f')
 		kind = JSON_IS_FALSE;
-	else if (scan->value[0] == 'n')
+	else if (scan->value[0] == 'n' || scan->value[0] == 'N' ||
+		 scan->value[scan->value[0] == '-'] == 'I')
 		kind = JSON_IS_NULL;
 	tell(scan, scan->node, kind);
 	(void)end_value(scan);
@@ -222,7 +223,9 @@ static enum json_status take_value(struct json_scan *scan, uint8_t c)
 	case ']':
 		return close_level(scan, false);
 	}
-	if (!((c >= '0' && c <= '9') || c == '-' || c == 't' || c == 'f' || c == 'n'))
+	/* Python's json writes NaN and Infinity, and no client of an AI API chokes on them. */
+	if (!((c >= '0' && c <= '9') || c == '-' || c == 't' || c == 'f' || c == 'n' || c == 'N' ||
+	      c == 'I'))
 		return json_bad(scan);
 	scan->value[0] = c;
 	scan->value_len = 1;

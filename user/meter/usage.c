@@ -27,7 +27,9 @@ void usage_slots_usage_set(struct usage_slots_usage *slots, enum slot slot, cons
 {
 	uint64_t value;
 
-	if (!decimal_count(text, &value) || value > USAGE_PLAUSIBLE) {
+	/* A float may become -0, and anything else with a sign is no count. */
+	if (!decimal_count(text + (*text == '-'), &value) || value > USAGE_PLAUSIBLE ||
+	    (*text == '-' && value)) {
 		slots->is_implausible = true;
 		return;
 	}
