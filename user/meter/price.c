@@ -435,6 +435,7 @@ int prices_load_text(struct prices *prices, const char *text, size_t len, const 
 	snprintf(prices->origins[prices->loads++], CHARGE_NAME_LEN, "%s", origin);
 	price_check(prices, entries);
 	qsort(prices->entries, prices->entries_count, sizeof(*prices->entries), compare);
+	price_link(prices);
 	return 0;
 }
 

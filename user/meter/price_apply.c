@@ -23,6 +23,54 @@ static const struct price_entry *find_regional(const struct prices *prices,
 	return price_find_exact(prices, charge->provider, key);
 }
 
+/* Names that gateways have for providers whose own are others. */
+static const struct api_provider *provider_of_gateway(const char *name, size_t len)
+{
+	static const char *const others[][2] = {
+		{ "grok", "xai" },
+		{ "perplexity-ai", "perplexity" },
+		{ "google-ai-studio", "gemini" },
+		{ "google-vertex-ai", "vertex_ai" },
+		{ "azure-openai", "azure" },
+		{ "aws-bedrock", "bedrock" },
+	};
+	char word[CHARGE_NAME_LEN];
+
+	snprintf(word, sizeof(word), "%.*s", (int)len, name);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (!strcmp(others[i][0], word))
+			return provider_by_name(others[i][1]);
+	for (char *at = word; *at; at++)
+		if (*at == '-')
+			*at = '_';
+	return provider_by_name(word);
+}
+
+/*
+ * Who answers behind a gateway that bills at that one's price: at Hugging Face's router it is behind the model's name,
+ * "openai/gpt-oss-120b:groq" (huggingface.co/docs/inference-providers), at Cloudflare's the path's fourth segment,
+ * "/v1/ACCOUNT/GATEWAY/groq/..." (developers.cloudflare.com/ai-gateway/providers).
+ */
+static const struct price_entry *find_behind(const struct prices *prices,
+					     const struct charge *charge)
+{
+	const struct api_provider *provider = NULL;
+	char model[CHARGE_MODEL_LEN];
+	const char *at;
+
+	snprintf(model, sizeof(model), "%s", charge->model);
+	if (!strcmp(charge->provider, "huggingface") && (at = strrchr(charge->model, ':'))) {
+		provider = provider_of_gateway(at + 1, strlen(at + 1));
+		model[at - charge->model] = '\0';
+	} else if (!strcmp(charge->provider, "cloudflare")) {
+		at = charge->path;
+		for (int i = 0; at && i < 4; i++)
+			at = strchr(at + (i > 0), '/');
+		provider = at ? provider_of_gateway(at + 1, strcspn(at + 1, "/")) : NULL;
+	}
+	return provider ? price_find(prices, provider->name, model) : NULL;
+}
+
 #define SORA_PIXELS (1280 * 720) /* of the size that the plain price is for */
 
 /* Images by their quality and size, which LiteLLM has in the key: "hd/1024-x-1792/dall-e-3". */
@@ -37,10 +85,12 @@ static const struct price_entry *find_entry(const struct prices *prices,
 	const struct price_entry *found;
 
 	found = find_regional(prices, charge);
+	if (!found)
+		found = find_behind(prices, charge);
 	if (found)
 		return found;
 	/* Sora's larger sizes: "sora-2-pro-high-res". */
-	if (charge->usage.millis && cross &&
+	if (charge->usage.millis && *terms->size && cross &&
 	    strtoul(size, NULL, 10) * strtoul(cross + 1, NULL, 10) > SORA_PIXELS) {
 		snprintf(key, sizeof(key), "%s-high-res", charge->model);
 		found = price_find_exact(prices, charge->provider, key);

@@ -255,12 +255,11 @@ static void add_tokens(struct bill *bill, const struct usage *u, const struct to
 		    classes[i].what);
 }
 
-static void add_searches(struct bill *bill, const struct price_entry *entry,
-			 enum search_context context, uint64_t n)
+static void add_searches(struct bill *bill, const struct prices *prices,
+			 const struct price_entry *entry, enum search_context context, uint64_t n)
 {
 	bool is_gemini = strstr(entry->key, "gemini");
-	uint64_t femtos = entry->search_femtos[context] ? entry->search_femtos[context] :
-							  entry->search_femtos[CONTEXT_MEDIUM];
+	uint64_t femtos = price_search(prices, entry, context);
 
 	/* Gemini up to 2.5 bills the prompt that searched, whatever it asked (docs/facts/wire.md, "Gemini and Vertex AI"). */
 	if (is_gemini && !entry->is_per_query && !strstr(entry->key, "gemini-3") && n > 1)
@@ -337,7 +336,7 @@ static void add_pieces(struct bill *bill, const struct prices *prices,
 		add(bill, u->queries, told[RATE_QUERY], r[RATE_QUERY], "search units");
 	if (told[RATE_REQUEST])
 		add(bill, 1, true, r[RATE_REQUEST], "");
-	add_searches(bill, entry, terms->context, u->web_searches);
+	add_searches(bill, prices, entry, terms->context, u->web_searches);
 	add(bill, u->sessions, true, told[RATE_SESSION] ? r[RATE_SESSION] : SESSION_FEMTOS, "");
 	add(bill, u->file_searches, true,
 	    (told[RATE_FILE_SEARCHES] ? r[RATE_FILE_SEARCHES] : FILE_SEARCHES_FEMTOS) / 1000, "");

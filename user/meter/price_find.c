@@ -48,7 +48,7 @@ static const struct price_entry *find_prefixed(const struct prices *prices,
 }
 
 /* "-20250514" or "-2024-08-06" at the end. */
-static bool cut_date(char *model)
+bool price_cut_date(char *model)
 {
 	static const char *const forms[] = { "-########", "-####-##-##" };
 	size_t len = strlen(model);
@@ -161,8 +161,9 @@ const struct price_entry *price_find(const struct prices *prices, const char *pr
 				     const char *model)
 {
 	/* Each cut is tried on what the ones before left; at most one slash a segment. */
-	static bool (*const cuts[])(char *) = { cut_date,  cut_region, cut_version, cut_date,
-						cut_owner, cut_owner,  cut_owner };
+	static bool (*const cuts[])(char *) = { price_cut_date, cut_region, cut_version,
+						price_cut_date, cut_owner,  cut_owner,
+						cut_owner };
 	const struct api_provider *row = provider_by_name(provider);
 	const struct price_entry *found;
 	char name[CHARGE_MODEL_LEN];
@@ -177,7 +178,7 @@ const struct price_entry *price_find(const struct prices *prices, const char *pr
 	is_tuned = tuned_name(row, slash ? slash + 1 : model, name, sizeof(name));
 	found = find_named(prices, row, name);
 	/* "ft:gpt-4o-2024-08-06" may be listed without its date; its base without "ft:" is another price. */
-	if (is_tuned && !found && cut_date(name))
+	if (is_tuned && !found && price_cut_date(name))
 		found = find_named(prices, row, name);
 	for (size_t i = 0; !is_tuned && !found && i < ARRAY_SIZE(cuts); i++)
 		if (cuts[i](name) && *name)

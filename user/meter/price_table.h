@@ -63,6 +63,7 @@ struct price_entry {
 	bool is_chat, is_image, is_rerank; /* its mode */
 	bool is_odd;                       /* price_check() has found a price that can not be */
 	bool is_per_query; /* each search of a call is billed, not the call that searched */
+	uint32_t undated; /* the entry without the date of this one, at the same price: its index and 1; 0: none */
 	char provider[CHARGE_NAME_LEN];
 };
 
@@ -121,6 +122,14 @@ void price_stand_in(const struct prices *prices, const char *tier, struct charge
  * are never used by default.
  */
 bool price_is_sane(const struct prices *prices, const struct price_entry *entry);
+/*
+ * Files give a dated model less than its name without the date: no priority, no searches. Where both cost the same,
+ * the dated one has what the other has. Entries must be sorted.
+ */
+void price_link(struct prices *prices);
+/* What a search costs in a context; 0: not given. */
+uint64_t price_search(const struct prices *prices, const struct price_entry *entry,
+		      enum search_context context);
 /* The rate of a kind in a tier for a prompt of this many tokens; NULL: the entry has none. */
 const struct rate *price_rate(const struct prices *prices, const struct price_entry *entry,
 			      enum rate_kind kind, enum rate_tier tier, uint64_t prompt);
@@ -132,6 +141,8 @@ bool price_base(const struct prices *prices, const struct price_entry *entry, en
  * same model; oddities become warnings.
  */
 void price_check(struct prices *prices, size_t from);
+/* Cuts "-20250514" or "-2024-08-06" off the end of a model's name; false: there is none. */
+bool price_cut_date(char *model);
 /* The entry of a key among the first n, which are sorted; NULL: none. Of equal keys the one that wins. */
 const struct price_entry *price_find_key(const struct prices *prices, size_t n, const char *key);
 
