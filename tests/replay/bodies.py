@@ -45,6 +45,7 @@ class Exchange:
     request: Any = None         # an object, or bytes
     method: str = "POST"
     headers: tuple = ()
+    talk: tuple = ()            # of a WebSocket, behind the answer: (direction, bytes)
 
 
 @dataclass
@@ -221,6 +222,8 @@ class Recording:
             if case.cut and i == len(case.exchanges) - 1 and exchange.answer.chunked:
                 data = data[:-5]
             send(EV_IN, data)
+            for direction, piece in exchange.talk:
+                send(direction, piece)
         self.event(EV_CLOSE, pid, struct.pack("=QQ", *offsets))
 
     def close(self):

@@ -60,8 +60,9 @@ struct answer {
 	char tier[TIER_LEN];
 	char speed[TIER_LEN];
 	char geo[TIER_LEN];
-	char context[TIER_LEN]; /* how much its search read */
-	char status[TIER_LEN];  /* of a job */
+	char context[TIER_LEN];                 /* how much its search read */
+	char size[TIER_LEN], quality[TIER_LEN]; /* of what was made */
+	char status[TIER_LEN];                  /* of a job */
 	char id[ANSWER_ID_LEN];
 	char output_file[ANSWER_ID_LEN]; /* of a batch */
 	struct extra extras[EXTRAS];
@@ -91,10 +92,10 @@ struct answer {
 	/* Of the document in progress: items by type, and what was found. */
 	uint64_t searches, file_searches, sessions, images, groundings;
 	bool is_grounded;
-	uint64_t channels;            /* of audio, in the duration that was given */
-	char event_type[TIER_LEN];    /* its "type" */
-	char item_type[TIER_LEN];     /* of the item in hand */
-	bool item_opens;              /* it reads what a search has found, and is none */
+	uint64_t channels;         /* of audio, in the duration that was given */
+	char event_type[TIER_LEN]; /* its "type" */
+	char item_type[TIER_LEN];  /* of the item in hand */
+	bool item_is_free;         /* it reads what a search has found, and is none; or it failed */
 	char long_type[SSE_NAME_LEN]; /* of an event that comes in pieces */
 	struct text_meter before;     /* the message in progress */
 	uint32_t chunk_bits;          /* of base64, not yet a byte */

@@ -166,13 +166,14 @@ static void take_item(struct answer *answer, int id, enum json_kind kind, const 
 	if (id == ANSWER_ITEM) {
 		set_string(answer->item_type, sizeof(answer->item_type), kind, text);
 	} else if (id == ANSWER_ACTION) {
-		answer->item_opens = kind == JSON_IS_STRING && strcmp(text, "search");
+		answer->item_is_free |= kind == JSON_IS_STRING && strcmp(text, "search");
+	} else if (id == ANSWER_ITEM_STATUS) {
+		answer->item_is_free |= kind == JSON_IS_STRING && !strcmp(text, "failed");
 	} else if (kind == JSON_IS_BEGIN) {
 		answer->item_type[0] = '\0';
-		answer->item_opens = false;
-	} else if (kind == JSON_IS_END) {
-		answer->searches += !answer->item_opens && (!strcmp(type, "web_search_call") ||
-							    !strcmp(type, "web_search"));
+		answer->item_is_free = false;
+	} else if (kind == JSON_IS_END && !answer->item_is_free) {
+		answer->searches += !strcmp(type, "web_search_call") || !strcmp(type, "web_search");
 		answer->file_searches += !strcmp(type, "file_search_call");
 		/* One container serves all calls of an answer. */
 		if (!strcmp(type, "code_interpreter_call"))
@@ -255,6 +256,8 @@ static bool take_name(struct answer *answer, int id, enum json_kind kind, const 
 		{ ANSWER_GEO, answer->geo, sizeof(answer->geo) },
 		{ ANSWER_STATUS, answer->status, sizeof(answer->status) },
 		{ ANSWER_CONTEXT, answer->context, sizeof(answer->context) },
+		{ ANSWER_SIZE, answer->size, sizeof(answer->size) },
+		{ ANSWER_QUALITY, answer->quality, sizeof(answer->quality) },
 		{ ANSWER_ID, answer->id, sizeof(answer->id) },
 		{ ANSWER_OUTPUT_FILE, answer->output_file, sizeof(answer->output_file) },
 		{ ANSWER_TYPE, answer->event_type, sizeof(answer->event_type) },
@@ -298,6 +301,7 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 	case ANSWER_OUTPUT:
 	case ANSWER_ITEM:
 	case ANSWER_ACTION:
+	case ANSWER_ITEM_STATUS:
 		take_item(answer, id, kind, text);
 		break;
 	case ANSWER_BLOCK:

@@ -268,9 +268,10 @@ void path_model(const char *path, char *ret, size_t size)
 		if (!at)
 			continue;
 		at += strlen(places[i].before) - places[i].kept;
-		/* Replicate's models have an owner. */
+		/* Replicate's models have an owner, and an ARN names a kind and what is of it. */
 		slashes = !places[i].kept &&
-			  tail_fits("/models/*/*/predictions", path, strlen(path));
+			  (tail_fits("/models/*/*/predictions", path, strlen(path)) ||
+			   !strncmp(at, "arn:", 4));
 		for (; *at && len + 1 < size; at++) {
 			if (strchr(places[i].stop, *at) && !(*at == '/' && slashes-- > 0))
 				break;

@@ -104,6 +104,9 @@ static void take_request(void *arg, int id, enum json_kind kind, const char *key
 	case REQUEST_BACKGROUND:
 		call->is_background = kind == JSON_IS_TRUE;
 		break;
+	case REQUEST_DEFERRED:
+		call->is_deferred = kind == JSON_IS_TRUE;
+		break;
 	case REQUEST_GENERATE:
 		call->is_prewarm = call->is_turn && kind == JSON_IS_FALSE;
 		break;

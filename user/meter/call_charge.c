@@ -72,7 +72,7 @@ static void set_job(const struct call *call, struct charge *ret)
 	ret->is_poll = call->endpoint->job || call->is_prewarm;
 	if (!call->endpoint->job) {
 		/* A job whose answer came by the request that began it; others may ask after it yet. */
-		if (call->is_background)
+		if (call->is_background || call->endpoint->starts_job)
 			memcpy(ret->job, call->answer.id, sizeof(ret->job));
 		return;
 	}
@@ -189,8 +189,8 @@ static void tier_words(const struct call *call, char *tier, size_t size)
 	const struct {
 		const char *name, *value;
 	} words[] = {
-		{ "size", call->size },
-		{ "quality", call->quality },
+		{ "size", *answer->size ? answer->size : call->size },
+		{ "quality", *answer->quality ? answer->quality : call->quality },
 		{ "context", *answer->context ? answer->context : call->context },
 	};
 	char word[TIER_LEN + 12];
@@ -262,9 +262,10 @@ static bool is_pending(const struct call *call)
 
 	if (call->endpoint->job || call->status >= 400 || call->answer.has_error)
 		return false;
-	if (!strcmp(operation, "batch"))
+	if (!strcmp(operation, "batch") || (call->is_deferred && !call->answer.is_done))
 		return true;
-	if (strcmp(operation, "chat") && strcmp(operation, "prediction"))
+	if (strcmp(operation, "chat") && strcmp(operation, "prediction") &&
+	    strcmp(operation, "generate_content") && strcmp(operation, "transcription"))
 		return false;
 	/* A stream that was cut was in progress, too. */
 	return call_is_unfinished(call) &&

@@ -34,8 +34,8 @@ struct call {
 	uint64_t picture_tokens, pictures; /* by URL: what their formula gives, and how many */
 	struct picture picture;            /* the one in progress */
 	uint64_t images_wanted, seconds_wanted, batch_requests;
-	bool is_background;
-	bool is_prewarm; /* the model is not to say anything */
+	bool is_background, is_deferred; /* a job is asked for; xAI's, whose id no answer repeats */
+	bool is_prewarm;                 /* the model is not to say anything */
 	bool is_turn; /* of a WebSocket: what came before it is in its counts and not in its bytes */
 	bool searches;      /* a chat that has its model search the web */
 	bool model_is_path; /* the path's model is not the request's to change */

@@ -33,9 +33,9 @@ static bool is_operation(const struct call *call, const char *name)
 
 bool call_is_unfinished(const struct call *call)
 {
-	static const char *const words[] = { "queued",     "in_progress", "validating",
-					     "finalizing", "cancelling",  "starting",
-					     "processing" };
+	static const char *const words[] = { "queued",     "in_progress",    "validating",
+					     "finalizing", "cancelling",     "starting",
+					     "processing", "requires_action" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (!strcmp(call->answer.status, words[i]))
@@ -199,6 +199,8 @@ static enum moment moment_of(const struct call *call, const struct usage_slots_u
 
 	if (answer->is_refused)
 		return has_output(call, told) ? MOMENT_REFUSED_LATER : MOMENT_REFUSED_FIRST;
+	if (call->status == 204)
+		return MOMENT_EMPTY;
 	if (call->status >= 300 && call->status < 400)
 		return MOMENT_REDIRECTED;
 	if (call->status == 408)
@@ -444,9 +446,11 @@ void call_settle(const struct call *call, const struct calibration *calibration,
 		ret->usage = (struct usage){ 0 };
 		ret->source = CHARGE_FREE;
 	} else if (call->endpoint->unit && call->status == 200) {
-		ret->usage = (struct usage){ .sessions = call->endpoint->unit == UNIT_SESSION,
-					     .file_searches = call->endpoint->unit ==
-							      UNIT_FILE_SEARCH };
+		enum unit unit = call->endpoint->unit;
+
+		ret->usage = (struct usage){ .sessions = unit == UNIT_SESSION,
+					     .file_searches = unit == UNIT_FILE_SEARCH,
+					     .images = unit == UNIT_IMAGE };
 		ret->source = CHARGE_USAGE;
 	} else if (has_usage && is_settled(call, &told, &ret->usage)) {
 		ret->source = CHARGE_USAGE;

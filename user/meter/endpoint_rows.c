@@ -43,6 +43,29 @@ const struct endpoint endpoint_rows[] = {
 	  .model = "openai/file_search",
 	  .unit = UNIT_FILE_SEARCH },
 	{ .tail = "/rerank", .operation = "rerank", .dialect = DIALECT_OPENAI },
+	{ .tail = "/ocr", .operation = "ocr", .dialect = DIALECT_OPENAI },
+	/* Voyage's other embedders (docs.voyageai.com/reference, 2026-11). */
+	{ .tail = "/multimodalembeddings", .operation = "embeddings", .dialect = DIALECT_OPENAI },
+	{ .tail = "/contextualizedembeddings", .operation = "embeddings", .dialect = DIALECT_OPENAI },
+	/* Assistants: a run's usage is in its own last event, or in the run that is asked after. */
+	{ .tail = "/threads/runs", .operation = "chat", .dialect = DIALECT_OPENAI, .starts_job = true },
+	{ .tail = "/threads/*/runs",
+	  .operation = "chat",
+	  .dialect = DIALECT_OPENAI,
+	  .starts_job = true },
+	{ .tail = "/threads/*/runs/*/submit_tool_outputs",
+	  .operation = "chat",
+	  .dialect = DIALECT_OPENAI,
+	  .starts_job = true },
+	{ .tail = "/threads/*/runs/*",
+	  .operation = "chat",
+	  .dialect = DIALECT_OPENAI,
+	  .job = JOB_POLL },
+	/* xAI's (docs.x.ai, "Deferred chat completions"). */
+	{ .tail = "/chat/deferred-completion/*",
+	  .operation = "chat",
+	  .dialect = DIALECT_OPENAI,
+	  .job = JOB_POLL },
 	{ .tail = "/v1/text/chatcompletion_v2", .operation = "chat", .dialect = DIALECT_OPENAI },
 	/* Ollama's own. */
 	{ .tail = "/api/chat", .operation = "chat", .dialect = DIALECT_OLLAMA },
@@ -126,7 +149,14 @@ const struct endpoint endpoint_google[] = {
 	  .operation = "generate_content",
 	  .dialect = DIALECT_GEMINI,
 	  .session = SESSION_LIVE },
-	{ .tail = "/v1beta/interactions", .operation = "generate_content", .dialect = DIALECT_GEMINI },
+	{ .tail = "/interactions",
+	  .operation = "generate_content",
+	  .dialect = DIALECT_GEMINI,
+	  .starts_job = true },
+	{ .tail = "/interactions/*",
+	  .operation = "generate_content",
+	  .dialect = DIALECT_GEMINI,
+	  .job = JOB_POLL },
 	/* gRPC: the path is the method's name, and the model is in the message. */
 	{ .tail = ".GenerativeService/GenerateContent",
 	  .operation = "generate_content",
@@ -165,6 +195,53 @@ const struct endpoint endpoint_google[] = {
 	{ .tail = NULL },
 };
 
+/* What is made where no model is named (platform.openai.com/docs/api-reference/images, 2026-11). */
+const struct endpoint endpoint_openai[] = {
+	{ .tail = "/images/generations",
+	  .operation = "image",
+	  .dialect = DIALECT_OPENAI,
+	  .model = "dall-e-2" },
+	{ .tail = "/images/edits",
+	  .operation = "image",
+	  .dialect = DIALECT_OPENAI,
+	  .model = "dall-e-2" },
+	{ .tail = NULL },
+};
+
+/* assemblyai.com/docs/api-reference, 2026-11: a transcript is asked after until it is completed. */
+const struct endpoint endpoint_assemblyai[] = {
+	{ .tail = "/v2/transcript",
+	  .operation = "transcription",
+	  .dialect = DIALECT_OPENAI,
+	  .model = "best" },
+	{ .tail = "/v2/transcript/*",
+	  .operation = "transcription",
+	  .dialect = DIALECT_OPENAI,
+	  .model = "best",
+	  .job = JOB_POLL },
+	{ .tail = NULL },
+};
+
+/* platform.stability.ai/docs/api-reference, 2026-11: an image a call, whatever the answer's form. */
+const struct endpoint endpoint_stability[] = {
+	{ .tail = "/stable-image/generate/core",
+	  .operation = "image",
+	  .dialect = DIALECT_OPENAI,
+	  .model = "stable-image-core",
+	  .unit = UNIT_IMAGE },
+	{ .tail = "/stable-image/generate/ultra",
+	  .operation = "image",
+	  .dialect = DIALECT_OPENAI,
+	  .model = "stable-image-ultra",
+	  .unit = UNIT_IMAGE },
+	{ .tail = "/stable-image/generate/sd3",
+	  .operation = "image",
+	  .dialect = DIALECT_OPENAI,
+	  .model = "sd3.5-large",
+	  .unit = UNIT_IMAGE },
+	{ .tail = NULL },
+};
+
 /*
  * docs/facts/wire.md, "AWS Bedrock". Invoke answers in the model's own dialect.
  */
@@ -191,7 +268,6 @@ const struct endpoint endpoint_cohere[] = {
 };
 
 const struct endpoint endpoint_mistral[] = {
-	{ .tail = "/v1/ocr", .operation = "ocr", .dialect = DIALECT_OPENAI },
 	{ .tail = "/v1/conversations", .operation = "chat", .dialect = DIALECT_OPENAI },
 	{ .tail = "/v1/conversations/*", .operation = "chat", .dialect = DIALECT_OPENAI },
 	{ .tail = "/v1/conversations/*/restart", .operation = "chat", .dialect = DIALECT_OPENAI },

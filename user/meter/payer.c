@@ -15,6 +15,7 @@ static const struct payer_rule rules[] = {
 	{ "anthropic", MOMENT_REFUSED_FIRST, false, "Anthropic, refusals and fallback, 2026-08" },
 	{ "gcp.vertex_ai", MOMENT_REJECTED, false,
 	  "Vertex AI pricing: only requests that return 200 are charged" },
+	{ NULL, MOMENT_EMPTY, false, "an answer without content: no model has answered" },
 	{ NULL, MOMENT_REDIRECTED, false, "no model was asked" },
 	{ NULL, MOMENT_REJECTED, false,
 	  "no error body of 70 recorded tells usage; all that say so say no charge" },
@@ -49,6 +50,7 @@ const struct payer_rule *payer_each(size_t index)
 const char *payer_moment_name(enum moment moment)
 {
 	static const char *const names[MOMENTS] = {
+		[MOMENT_EMPTY] = "204",
 		[MOMENT_REDIRECTED] = "redirect (3xx)",
 		[MOMENT_REJECTED] = "error status (4xx, 5xx)",
 		[MOMENT_FILTERED] = "400 by a content filter",

@@ -8,6 +8,7 @@
 
 /* How and when a call failed. */
 enum moment {
+	MOMENT_EMPTY,         /* 204 */
 	MOMENT_REDIRECTED,    /* 3xx */
 	MOMENT_REJECTED,      /* 4xx or 5xx, without usage */
 	MOMENT_FILTERED,      /* 4xx, and the error is a content filter's */

@@ -36,7 +36,7 @@ enum protobuf_messages {
 	PROTOBUF_VERTEX_PREDICT,
 };
 
-enum unit { UNIT_NONE, UNIT_SESSION, UNIT_FILE_SEARCH };
+enum unit { UNIT_NONE, UNIT_SESSION, UNIT_FILE_SEARCH, UNIT_IMAGE };
 
 /* What a Realtime session's own model heard is billed beside its turns; this is behind the path of such a call. */
 #define SESSION_TRANSCRIPTION "/transcription"
@@ -62,8 +62,9 @@ struct endpoint {
 	enum session_kind session;       /* not SESSION_NONE: of a WebSocket instead */
 	enum protobuf_messages protobuf; /* where it is a method of gRPC */
 	bool is_stream;                  /* of gRPC: it answers with any number of messages */
-	const char *model;               /* where the path names the only one, or NULL */
-	enum unit unit; /* what a call that succeeds is one of, and nothing else is billed */
+	bool starts_job; /* the answer's id can be asked after by another path, which is the same bill */
+	const char *model; /* where the path names the only one, or NULL */
+	enum unit unit;    /* what a call that succeeds is one of, and nothing else is billed */
 };
 
 #define PREFIXES 4
@@ -89,7 +90,7 @@ extern const struct endpoint endpoint_rows[];
 extern const struct endpoint endpoint_google[], endpoint_bedrock[], endpoint_cohere[],
 	endpoint_mistral[], endpoint_replicate[], endpoint_elevenlabs[], endpoint_deepgram[],
 	endpoint_fal[], endpoint_dashscope[], endpoint_watsonx[], endpoint_snowflake[],
-	endpoint_cloudflare[];
+	endpoint_cloudflare[], endpoint_openai[], endpoint_assemblyai[], endpoint_stability[];
 
 /* The endpoint of a request to `path`, or NULL: free or unknown. `provider` may be NULL. */
 const struct endpoint *endpoint_find(const struct api_provider *provider, const char *method,

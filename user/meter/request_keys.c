@@ -55,6 +55,7 @@ static const struct json_node request[] = {
 	{ "stream", .id = REQUEST_STREAM },
 	{ "stream_options", .in = stream_options },
 	{ "background", .id = REQUEST_BACKGROUND },
+	{ "deferred", .id = REQUEST_DEFERRED },
 	{ "web_search_options", .id = REQUEST_SEARCH, .in = search },
 	{ "messages", .in = message },
 	{ "input", .in = message },

@@ -83,6 +83,7 @@ static const struct json_node action[] = {
 };
 static const struct json_node item[] = {
 	{ "type", .id = ANSWER_ITEM },
+	{ "status", .id = ANSWER_ITEM_STATUS },
 	{ "action", .in = action },
 	{ 0 },
 };
@@ -126,6 +127,17 @@ static const struct json_node images[] = {
 	{ "url", .id = ANSWER_IMAGE },
 	{ 0 },
 };
+/* Cohere: billed_units is the bill, `tokens` beside it is what was processed. */
+static const struct json_node cohere_units[] = {
+	{ "input_tokens", .id = SLOT_INPUT },
+	{ "output_tokens", .id = SLOT_OUTPUT },
+	{ "search_units", .id = SLOT_QUERIES },
+	{ 0 },
+};
+static const struct json_node cohere_usage[] = {
+	{ "billed_units", .in = cohere_units },
+	{ 0 },
+};
 /* A line of a batch's output file. */
 static const struct json_node openai_body[] = {
 	{ "model", .id = ANSWER_MODEL },
@@ -166,7 +178,13 @@ static const struct json_node openai_answer[] = {
 	{ "tools", .in = tools },
 	{ "data", .in = images },
 	{ "images", .in = images },
-	{ "duration", .id = ANSWER_SECONDS }, /* verbose_json of a transcription */
+	{ "duration", .id = ANSWER_SECONDS },       /* verbose_json of a transcription */
+	{ "audio_duration", .id = ANSWER_SECONDS }, /* AssemblyAI's */
+	{ "speech_model", .id = ANSWER_MODEL },
+	{ "seconds", .id = ANSWER_SECONDS }, /* of a video */
+	{ "size", .id = ANSWER_SIZE },
+	{ "quality", .id = ANSWER_QUALITY },
+	{ "meta", .in = cohere_usage }, /* Cohere's reranker at Azure */
 	{ "error", .id = ANSWER_ERROR, .in = error_keys },
 	{ 0 },
 };
@@ -246,17 +264,6 @@ static const struct json_node anthropic_answer[] = {
 	{ 0 },
 };
 
-/* Cohere: billed_units is the bill, `tokens` beside it is what was processed. */
-static const struct json_node cohere_units[] = {
-	{ "input_tokens", .id = SLOT_INPUT },
-	{ "output_tokens", .id = SLOT_OUTPUT },
-	{ "search_units", .id = SLOT_QUERIES },
-	{ 0 },
-};
-static const struct json_node cohere_usage[] = {
-	{ "billed_units", .in = cohere_units },
-	{ 0 },
-};
 static const struct json_node cohere_inner[] = {
 	{ "usage", .in = cohere_usage },
 	{ "meta", .in = cohere_usage },

@@ -35,6 +35,14 @@ static const struct json_node gemini_interaction[] = {
 	{ "output_tokens_by_modality", .id = ANSWER_DETAIL_OUTPUT, .in = gemini_count },
 	{ 0 },
 };
+/* An interaction, inside of the last event of its stream. */
+static const struct json_node gemini_last[] = {
+	{ "id", .id = ANSWER_ID },
+	{ "status", .id = ANSWER_STATUS },
+	{ "model", .id = ANSWER_MODEL },
+	{ "usage", .in = gemini_interaction },
+	{ 0 },
+};
 static const struct json_node gemini_found[] = {
 	{ "web", .id = ANSWER_GROUNDED },
 	{ "maps", .id = ANSWER_GROUNDED },
@@ -87,7 +95,10 @@ const struct json_node usage_gemini_answer[] = {
 	{ "model", .id = ANSWER_MODEL },
 	{ "candidates", .in = usage_gemini_candidate },
 	{ "usageMetadata", .in = usage_gemini_usage },
+	{ "id", .id = ANSWER_ID },
+	{ "status", .id = ANSWER_STATUS },
 	{ "usage", .in = gemini_interaction },
+	{ "interaction", .in = gemini_last },
 	{ "error", .id = ANSWER_ERROR },
 	{ 0 },
 };

@@ -60,9 +60,12 @@ enum slot {
 	ANSWER_LINE,        /* one answer of many in one document */
 	ANSWER_OUTPUT_FILE, /* of a batch: its results, by the id that whoever downloads them names */
 	ANSWER_CONTEXT,     /* search_context_size */
-	ANSWER_OUTPUT,      /* one item of what a model put out ... */
-	ANSWER_ACTION,      /* ... and what it does, if it is a search */
-	ANSWER_IS_BYOK,     /* OpenRouter: the upstream sends a bill of its own ... */
+	ANSWER_SIZE,        /* of images and videos, as they were made */
+	ANSWER_QUALITY,
+	ANSWER_OUTPUT, /* one item of what a model put out ... */
+	ANSWER_ACTION, /* ... and what it does, if it is a search */
+	ANSWER_ITEM_STATUS,
+	ANSWER_IS_BYOK,       /* OpenRouter: the upstream sends a bill of its own ... */
 	ANSWER_UPSTREAM_COST, /* ... of so many USD */
 	ANSWER_SECONDS,       /* a duration as written, with its decimals */
 	ANSWER_CHANNELS,  /* Deepgram: so many times as long, since each is transcribed by itself */
@@ -114,6 +117,7 @@ enum request_id {
 	REQUEST_SEARCH,  /* an object: the model is to search */
 	REQUEST_CONTEXT, /* search_context_size */
 	REQUEST_BACKGROUND,
+	REQUEST_DEFERRED,
 	REQUEST_GENERATE,
 	REQUEST_CONTAINER, /* of a code interpreter: a name was paid for when it was made */
 	REQUEST_SIZE,      /* of images and videos */
