@@ -69,7 +69,7 @@ CASES = [
         "HTTP/1.1 200 OK\r\nCONTENT-TYPE: APPLICATION/JSON\r\nTRANSFER-ENCODING: CHUNKED\r\n",
         chunked(PLAIN, 17, b"0000%X"))),
     framed("wire: chunked and a length beside it", raw(
-        f"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n", chunked(PLAIN, 50))),
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n", chunked(PLAIN, 50))),
     framed("wire: bare line feeds", Answer(
         b"HTTP/1.1 200 OK\nContent-Type: application/json\nContent-Length: %d\n\n" % len(PLAIN) + PLAIN, raw=True)),
     framed("wire: no reason, blanks around values", raw(
