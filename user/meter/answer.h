@@ -43,11 +43,12 @@ struct answer {
 	bool has_gap;
 	bool is_lines; /* a document a line, and their counts add up: results of a batch */
 	bool has_content;
-	bool has_blocks;     /* of content, in one JSON of Anthropic's */
-	bool is_refused;     /* Anthropic: the model declined */
-	bool is_filtered;    /* the error is a content filter's */
-	bool is_foreground;  /* a stored answer that says that it is of no job */
-	bool is_provisioned; /* capacity that is paid by the hour */
+	bool has_blocks;       /* of content, in one JSON of Anthropic's */
+	bool is_refused;       /* Anthropic: the model declined */
+	bool is_filtered;      /* the error is a content filter's */
+	bool is_foreground;    /* a stored answer that says that it is of no job */
+	bool searches_preview; /* by OpenAI's tool of old */
+	bool is_provisioned;   /* capacity that is paid by the hour */
 	bool has_cost;
 	bool is_byok,
 		has_upstream; /* cost_nanos is the gateway's fee, to which the upstream's adds */

@@ -259,7 +259,8 @@ static void take_chunk(struct answer *answer, const struct sse_event *event)
 		return;
 	}
 	signs = signs_of(event);
-	if (signs.has_usage) {
+	/* Where the shape is not known, nor are the names of its counts. */
+	if (signs.has_usage || (answer->keys == DIALECT_ANY && !answer->is_eventstream)) {
 		answer->is_final |= parse_event(answer, event);
 	} else if (signs.has_error) {
 		(void)parse_event(answer, event);

@@ -304,6 +304,11 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 	case ANSWER_ITEM_STATUS:
 		take_item(answer, id, kind, text);
 		break;
+	case ANSWER_TOOL_TYPE:
+		/* or by its day: "web_search_preview_2025_03_11" */
+		answer->searches_preview |= kind == JSON_IS_STRING &&
+					    !strncmp(text, "web_search_preview", 18);
+		break;
 	case ANSWER_BLOCK:
 		answer->has_blocks = true;
 		break;
@@ -321,7 +326,7 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 		answer->images += kind == JSON_IS_STRING;
 		break;
 	case ANSWER_GROUNDING:
-		answer->groundings += kind == JSON_IS_STRING;
+		answer->groundings += kind == JSON_IS_STRING && *text;
 		break;
 	case ANSWER_GROUNDED:
 		answer->is_grounded |= kind == JSON_IS_BEGIN;

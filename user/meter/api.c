@@ -257,6 +257,7 @@ void path_model(const char *path, char *ret, size_t size)
 		{ "/serving-endpoints/", "/", 0 },
 		{ "/@cf/", "", 4 },
 		{ "/fal-ai/", "", 7 },
+		{ "/v1/flux-", "/", 5 },
 	};
 	size_t len = 0;
 	int slashes, c;

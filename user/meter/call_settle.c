@@ -386,8 +386,9 @@ static bool estimate_media(const struct call *call, struct charge *ret)
 		ret->source = CHARGE_SIZE;
 		return true;
 	}
-	if (is_operation(call, "image") && call->images_wanted) {
-		ret->usage = (struct usage){ .images = call->images_wanted };
+	if (is_operation(call, "image")) {
+		ret->usage = (struct usage){ .images = call->images_wanted ? call->images_wanted :
+									     1 };
 		ret->source = CHARGE_TEXT;
 		return true;
 	}
@@ -450,7 +451,8 @@ void call_settle(const struct call *call, const struct calibration *calibration,
 
 		ret->usage = (struct usage){ .sessions = unit == UNIT_SESSION,
 					     .file_searches = unit == UNIT_FILE_SEARCH,
-					     .images = unit == UNIT_IMAGE };
+					     .images = unit == UNIT_IMAGE,
+					     .queries = unit == UNIT_QUERY };
 		ret->source = CHARGE_USAGE;
 	} else if (has_usage && is_settled(call, &told, &ret->usage)) {
 		ret->source = CHARGE_USAGE;

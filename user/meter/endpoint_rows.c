@@ -222,6 +222,32 @@ const struct endpoint endpoint_assemblyai[] = {
 	{ .tail = NULL },
 };
 
+/* docs.perplexity.ai, "Search API", 2026-11: by the request. */
+const struct endpoint endpoint_perplexity[] = {
+	{ .tail = "/search",
+	  .operation = "search",
+	  .dialect = DIALECT_OPENAI,
+	  .model = "perplexity/search",
+	  .unit = UNIT_QUERY },
+	{ .tail = NULL },
+};
+
+/* docs.dev.runwayml.com and docs.bfl.ai, 2026-11: tasks that are paid when they are accepted. */
+const struct endpoint endpoint_runwayml[] = {
+	{ .tail = "/v1/image_to_video", .operation = "video", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/text_to_video", .operation = "video", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/video_to_video", .operation = "video", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/text_to_image",
+	  .operation = "image",
+	  .dialect = DIALECT_OPENAI,
+	  .unit = UNIT_IMAGE },
+	{ .tail = NULL },
+};
+const struct endpoint endpoint_bfl[] = {
+	{ .tail = "/v1/*", .operation = "image", .dialect = DIALECT_OPENAI, .unit = UNIT_IMAGE },
+	{ .tail = NULL },
+};
+
 /* platform.stability.ai/docs/api-reference, 2026-11: an image a call, whatever the answer's form. */
 const struct endpoint endpoint_stability[] = {
 	{ .tail = "/stable-image/generate/core",

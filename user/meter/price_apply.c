@@ -97,7 +97,7 @@ static const struct price_entry *find_entry(const struct prices *prices,
 		if (found)
 			return found;
 	}
-	if (!charge->usage.images || charge->usage.output || !cross)
+	if (!charge->usage.images || charge->usage.output || charge->usage.image_output || !cross)
 		return price_find(prices, charge->provider, charge->model);
 	snprintf(key, sizeof(key), "%s/%.*s-x-%s/%s", quality, (int)(cross - size), size, cross + 1,
 		 charge->model);

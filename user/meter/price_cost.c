@@ -8,12 +8,15 @@
 #include "meter/price_table.h"
 
 /*
- * Prices of pieces where the entry has none, in USD: a web search 0.01 (Anthropic, OpenAI), of Gemini 0.035 a
+ * Prices of pieces where the entry has none, in USD: a web search 0.01 (Anthropic, OpenAI), by OpenAI's tool of old,
+ * web_search_preview, 0.025 at models that do not reason, which are those of gpt-4 (platform.openai.com/docs/pricing,
+ * "Built-in tools", 2026-11); of Gemini 0.035 a
  * grounded prompt up to 2.5 and 0.014 a query from 3 on (ai.google.dev/gemini-api/docs/pricing, 2026-11);
  * a source of xAI's live search 0.025 (LiteLLM's xai cost calculator; answers of today tell their cost themselves);
  * 1,000 file searches 2.50 and a container of 1 GB 0.03 (platform.openai.com/docs/pricing, 2026-11).
  */
 #define SEARCH_FEMTOS        10000000000000ULL
+#define PREVIEW_FEMTOS       25000000000000ULL
 #define GROUNDED_FEMTOS      35000000000000ULL
 #define QUERY_FEMTOS         14000000000000ULL
 #define SOURCE_FEMTOS        25000000000000ULL
@@ -45,6 +48,8 @@ struct price_terms price_terms_parse(const char *words)
 			terms.is_fast = true;
 		else if (!strcmp(word, "us"))
 			terms.is_us = true;
+		else if (!strcmp(word, "web_search_preview"))
+			terms.is_preview = true;
 		else if (!strncmp(word, "context=", 8))
 			terms.context = price_context(word + 8);
 		else if (!strncmp(word, "size=", 5))
@@ -61,18 +66,22 @@ void price_terms_words(const struct price_terms *terms, char ret[CHARGE_TIER_LEN
 	static const char *const contexts[] = { "", " context=low", " context=high" };
 	char words[CHARGE_TIER_LEN + 1];
 
-	snprintf(words, sizeof(words), "%s%s%s%s", tiers[terms->tier],
-		 terms->is_fast ? " fast" : "", terms->is_us ? " us" : "", contexts[terms->context]);
+	snprintf(words, sizeof(words), "%s%s%s%s%s", tiers[terms->tier],
+		 terms->is_fast ? " fast" : "", terms->is_us ? " us" : "", contexts[terms->context],
+		 terms->is_preview ? " web_search_preview" : "");
 	snprintf(ret, CHARGE_TIER_LEN, "%s", *words ? words + 1 : "");
 }
 
 /*
- * What a tier costs where the entry does not say, in thousandths: batch and flex a half everywhere; priority at
+ * What a tier costs where the entry does not say, in thousandths: batch a half everywhere, and flex but at Groq, where it
+ * costs the same (console.groq.com/docs/flex-processing, 2026-11); priority at
  * Gemini 1.8 times (ai.google.dev, 2026-11), at Bedrock 1.75 (aws.amazon.com/bedrock/service-tiers, 2026-11).
  * OpenAI serves no model in a tier that it has no price for, so that one without is not known to cost more.
  */
 static uint32_t tier_permille(const struct price_entry *entry, enum rate_tier tier)
 {
+	if (tier == TIER_FLEX && !strcmp(entry->provider, "groq"))
+		return PERMILLE;
 	if (tier == TIER_BATCH || tier == TIER_FLEX)
 		return PERMILLE / 2;
 	if (tier != TIER_PRIORITY)
@@ -256,14 +265,17 @@ static void add_tokens(struct bill *bill, const struct usage *u, const struct to
 }
 
 static void add_searches(struct bill *bill, const struct prices *prices,
-			 const struct price_entry *entry, enum search_context context, uint64_t n)
+			 const struct price_entry *entry, const struct price_terms *terms,
+			 uint64_t n)
 {
 	bool is_gemini = strstr(entry->key, "gemini");
-	uint64_t femtos = price_search(prices, entry, context);
+	uint64_t femtos = price_search(prices, entry, terms->context);
 
 	/* Gemini up to 2.5 bills the prompt that searched, whatever it asked (docs/facts/wire.md, "Gemini and Vertex AI"). */
 	if (is_gemini && !entry->is_per_query && !strstr(entry->key, "gemini-3") && n > 1)
 		n = 1;
+	if (!femtos && terms->is_preview && strstr(entry->key, "gpt-4"))
+		femtos = PREVIEW_FEMTOS;
 	if (!femtos && is_gemini)
 		femtos = strstr(entry->key, "gemini-3") ? QUERY_FEMTOS : GROUNDED_FEMTOS;
 	if (!femtos && !strcmp(entry->provider, "xai"))
@@ -336,7 +348,7 @@ static void add_pieces(struct bill *bill, const struct prices *prices,
 		add(bill, u->queries, told[RATE_QUERY], r[RATE_QUERY], "search units");
 	if (told[RATE_REQUEST])
 		add(bill, 1, true, r[RATE_REQUEST], "");
-	add_searches(bill, prices, entry, terms->context, u->web_searches);
+	add_searches(bill, prices, entry, terms, u->web_searches);
 	add(bill, u->sessions, true, told[RATE_SESSION] ? r[RATE_SESSION] : SESSION_FEMTOS, "");
 	add(bill, u->file_searches, true,
 	    (told[RATE_FILE_SEARCHES] ? r[RATE_FILE_SEARCHES] : FILE_SEARCHES_FEMTOS) / 1000, "");

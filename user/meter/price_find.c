@@ -168,6 +168,7 @@ const struct price_entry *price_find(const struct prices *prices, const char *pr
 	const struct price_entry *found;
 	char name[CHARGE_MODEL_LEN];
 	const char *slash;
+	char *dash;
 	bool is_tuned;
 
 	if (!*model)
@@ -183,6 +184,11 @@ const struct price_entry *price_find(const struct prices *prices, const char *pr
 	for (size_t i = 0; !is_tuned && !found && i < ARRAY_SIZE(cuts); i++)
 		if (cuts[i](name) && *name)
 			found = find_named(prices, row, name);
+	/* Deepgram's names end in a voice and a language: "aura-2-thalia-en". */
+	while (!found && row && !strcmp(row->family, "deepgram") && (dash = strrchr(name, '-'))) {
+		*dash = '\0';
+		found = find_named(prices, row, name);
+	}
 	return found;
 }
 

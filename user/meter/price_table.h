@@ -99,7 +99,7 @@ const struct price_entry *price_find_exact(const struct prices *prices, const ch
 /* What the words of a tier mean. */
 struct price_terms {
 	enum rate_tier tier;
-	bool is_fast, is_us;
+	bool is_fast, is_us, is_preview; /* is_preview: it searches by OpenAI's tool of old */
 	enum search_context context;
 	char size[24], quality[24]; /* of images */
 };

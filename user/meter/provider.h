@@ -36,7 +36,7 @@ enum protobuf_messages {
 	PROTOBUF_VERTEX_PREDICT,
 };
 
-enum unit { UNIT_NONE, UNIT_SESSION, UNIT_FILE_SEARCH, UNIT_IMAGE };
+enum unit { UNIT_NONE, UNIT_SESSION, UNIT_FILE_SEARCH, UNIT_IMAGE, UNIT_QUERY };
 
 /* What a Realtime session's own model heard is billed beside its turns; this is behind the path of such a call. */
 #define SESSION_TRANSCRIPTION "/transcription"
@@ -90,7 +90,8 @@ extern const struct endpoint endpoint_rows[];
 extern const struct endpoint endpoint_google[], endpoint_bedrock[], endpoint_cohere[],
 	endpoint_mistral[], endpoint_replicate[], endpoint_elevenlabs[], endpoint_deepgram[],
 	endpoint_fal[], endpoint_dashscope[], endpoint_watsonx[], endpoint_snowflake[],
-	endpoint_cloudflare[], endpoint_openai[], endpoint_assemblyai[], endpoint_stability[];
+	endpoint_cloudflare[], endpoint_openai[], endpoint_assemblyai[], endpoint_stability[],
+	endpoint_perplexity[], endpoint_runwayml[], endpoint_bfl[];
 
 /* The endpoint of a request to `path`, or NULL: free or unknown. `provider` may be NULL. */
 const struct endpoint *endpoint_find(const struct api_provider *provider, const char *method,

@@ -64,6 +64,8 @@ static const struct json_node request[] = {
 	{ "size", .id = REQUEST_SIZE },
 	{ "quality", .id = REQUEST_QUALITY },
 	{ "n", .id = REQUEST_COUNT },
+	{ "num_images", .id = REQUEST_COUNT }, /* fal */
+	{ "duration", .id = REQUEST_SECONDS }, /* Runway */
 	{ "seconds", .id = REQUEST_SECONDS },
 	{ "tools", .id = REQUEST_TOOL, .in = tool, .is_schema = true },
 	{ "functions", .id = REQUEST_TOOL, .is_schema = true },

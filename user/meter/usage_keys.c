@@ -120,6 +120,7 @@ static const struct json_node tool_usage[] = {
 };
 static const struct json_node tools[] = {
 	{ "model", .id = ANSWER_TOOL_MODEL },
+	{ "type", .id = ANSWER_TOOL_TYPE },
 	{ 0 },
 };
 static const struct json_node images[] = {
@@ -405,6 +406,7 @@ static const struct json_node any_answer[] = {
 	{ "message", .in = any_inner },
 	{ "delta", .in = any_inner },
 	{ "response", .in = any_inner },
+	{ "result", .in = any_inner },   /* Cloudflare's Workers AI */
 	{ "metadata", .in = any_inner }, /* Nova's streams */
 	{ "meta", .in = cohere_usage },
 	{ "candidates", .in = usage_gemini_candidate },

@@ -74,6 +74,7 @@ enum slot {
 	ANSWER_GROUNDED,  /* Gemini: what a search found */
 	ANSWER_TRAFFIC,   /* Vertex: trafficType */
 	ANSWER_TOOL_MODEL, /* of the image tool that a Responses answer echoes */
+	ANSWER_TOOL_TYPE,
 	ANSWER_TOOL_USAGE, /* of the image tool, with slots as an iteration's */
 	/* Counts by modality: the object's begin and end, and what is in it. */
 	ANSWER_DETAIL_PROMPT,
