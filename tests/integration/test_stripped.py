@@ -117,7 +117,7 @@ def test_deno(stage, daemon, coverage, name, api, stream):
 
 GO = {"plain": [], "stripped": ["-ldflags=-s -w"], "pie": ["-buildmode=pie"], "race": ["-race"]}
 # Beside Debian 12's: they take minutes to build with, so `make check-clients` alone does.
-GO_VERSIONS = ["1.21", "1.22", "1.23", "1.24", "1.26", "1.27"] * ALL
+GO_VERSIONS = ["1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27"] * ALL
 
 
 def go_client(root, directory, how, **environment):
