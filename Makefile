@@ -4,7 +4,7 @@
 NAME    := aigress
 VERSION := $(shell cat VERSION)
 B       := build
-LIBS    := libbpf libelf jansson yaml-0.1 sqlite3 libnghttp2 capstone zlib libbrotlidec libzstd libcap-ng ncursesw \
+LIBS    := libbpf libelf jansson yaml-0.1 sqlite3 libnghttp2 capstone zlib libbrotlidec libzstd libcap-ng libseccomp ncursesw \
            libcurl libmicrohttpd hiredis openssl
 CLANG   ?= clang
 BPFTOOL ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)

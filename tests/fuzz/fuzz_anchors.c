@@ -15,7 +15,7 @@ static void check_sites(const struct anchors *anchors, int fd, bool by_instructi
 
 	if (anchors_sites(anchors, fd, by_instruction, &sites))
 		return;
-	if (!sites.n || sites.n > SITES_MAX || sites.n_stepped > sites.n || !sites.flavour)
+	if (!sites.n || sites.n > SITES_MAX || sites.n_stepped > sites.n || !sites.flavour[0])
 		abort();
 	for (size_t i = 0; i < sites.n; i++)
 		if (sites.at[i].offset >= size || sites.at[i].role >= TAP_ROLES)

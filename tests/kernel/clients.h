@@ -179,9 +179,10 @@ static inline void note_row(void *arg, const struct find_row *row)
 static inline bool is_probed(void *arg)
 {
 	const pid_t *pid = arg;
+	const struct find_explaining how = { .returns = FIND_RETURN_PROBES };
 	bool probed = false;
 
-	(void)find_explain((uint32_t)*pid, FIND_RETURN_PROBES, note_row, &probed);
+	(void)find_explain(&how, (uint32_t)*pid, note_row, &probed);
 	return probed;
 }
 

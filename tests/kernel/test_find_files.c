@@ -57,6 +57,7 @@ static void note_unfollowed(void *arg, const struct find_row *row)
 static void says_of_whom_it_leaves_a_library_alone(void **state)
 {
 	struct fixture *f = *state;
+	const struct find_explaining how = { .returns = FIND_RETURN_INSTRUCTIONS };
 	struct client clients[2], other = client_start("other", NULL);
 	char command[512], load[192];
 	struct find_stats stats, before;
@@ -75,9 +76,8 @@ static void says_of_whom_it_leaves_a_library_alone(void **state)
 		find_greeted(f->find, (uint32_t)clients[i].pid, 1);
 		assert_int_equal(find_reach_of(f->find, (uint32_t)clients[i].pid), FIND_UNFOLLOWED);
 		told = false;
-		assert_int_equal(find_explain((uint32_t)clients[i].pid, FIND_RETURN_INSTRUCTIONS,
-					      note_unfollowed, &told),
-				 0);
+		assert_int_equal(
+			find_explain(&how, (uint32_t)clients[i].pid, note_unfollowed, &told), 0);
 		assert_true(told);
 	}
 	assert_int_equal(find_reach_of(f->find, (uint32_t)other.pid), FIND_NO_TLS);

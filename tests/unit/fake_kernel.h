@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "find/finder.h"
+#include "find/inspector.h"
 #include "find/selftest.h"
 #include "tap/pin.h"
 #include "tap/tap.h"
@@ -324,6 +325,17 @@ int finder_new(struct finder **ret, struct tap *tap, const struct find_config *c
 {
 	*ret = kernel.find_err ? NULL : &kernel.finder;
 	return kernel.find_err;
+}
+
+int inspector_new(struct inspector **ret)
+{
+	*ret = NULL;
+	return 0;
+}
+
+struct inspector *inspector_free(struct inspector *inspector)
+{
+	return NULL;
 }
 
 struct finder *finder_free(struct finder *finder)

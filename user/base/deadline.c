@@ -165,15 +165,16 @@ static int start_thread(struct deadline *deadline)
 	return 0;
 }
 
-/* CPU time of the thread, which has not been left behind and so has not ended. */
-static uint64_t used_ns(const struct deadline *deadline)
+/* CPU time of the thread, which has not been left behind and so has not ended, and of who works for it. */
+static uint64_t used_ns(const struct deadline *deadline, const struct deadline_work *work)
 {
-	struct timespec used;
+	struct timespec used = { 0 };
 	clockid_t clock;
 
-	if (pthread_getcpuclockid(deadline->thread, &clock) || clock_gettime(clock, &used))
-		return 0;
-	return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
+	if (!pthread_getcpuclockid(deadline->thread, &clock))
+		(void)clock_gettime(clock, &used);
+	return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec +
+	       (work->used_ns ? work->used_ns(work) : 0);
 }
 
 /*
@@ -196,10 +197,10 @@ static void wait_for(struct shared *shared, uint64_t ns)
 }
 
 /* The lock is held. Until the work is done, or is to be given up: 0 or -errno. */
-static int wait_done(struct deadline *deadline)
+static int wait_done(struct deadline *deadline, const struct deadline_work *work)
 {
 	struct shared *shared = deadline->shared;
-	uint64_t began = clock_mono_ns(), now, used = used_ns(deadline), before;
+	uint64_t began = clock_mono_ns(), now, used = used_ns(deadline, work), before;
 
 	do {
 		before = used;
@@ -209,8 +210,10 @@ static int wait_done(struct deadline *deadline)
 			return 0;
 		if (shared->is_cancelled)
 			return -ECANCELED;
-		used = used_ns(deadline);
-	} while (used - before > deadline->stall_ns / 100 && now - began < deadline->wait_ns);
+		used = used_ns(deadline, work);
+		/* those who worked for it may have ended */
+	} while ((used < before || used - before > deadline->stall_ns / 100) &&
+		 now - began < deadline->wait_ns);
 	return -ETIMEDOUT;
 }
 
@@ -256,7 +259,7 @@ int deadline_run(struct deadline *deadline, struct deadline_work *work, uint64_t
 	shared->is_taken = shared->is_done = false;
 	shared->work = work;
 	pthread_cond_broadcast(&shared->changed);
-	err = wait_done(deadline);
+	err = wait_done(deadline, work);
 	if (err) {
 		ticket = give_up(deadline, work);
 		if (err == -ETIMEDOUT && ticket)

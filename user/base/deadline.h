@@ -19,6 +19,8 @@ struct deadline_work {
 	void (*run)(struct deadline_work *work);
 	/* Frees the work, with what `run` left in it, after it was given up. In that thread, too. */
 	void (*free)(struct deadline_work *work);
+	/* CPU time that others have used for it until now; asked while it runs. NULL: nobody. */
+	uint64_t (*used_ns)(const struct deadline_work *work);
 };
 
 /* Threads that are left behind at most; with as many, everything is given up at once. */

@@ -20,7 +20,9 @@
 #include "cmd/show.h"
 #include "cmd/table.h"
 #include "daemon/shortage.h"
+#include "find/files.h"
 #include "find/find.h"
+#include "find/inspector.h"
 #include "ledger/ledger.h"
 #include "tap/tap.h"
 #include "who/who.h"
@@ -87,7 +89,7 @@ struct scan {
 	size_t n, room;
 	unsigned pid;
 	json_t *files;
-	enum find_returns returns; /* as the daemon sees them */
+	struct find_explaining how;
 };
 
 static void add_file(void *arg, const struct find_row *row)
@@ -137,7 +139,7 @@ static bool is_aigress(unsigned pid)
 	char comm[WHO_COMM_LEN];
 
 	read_comm(pid, comm);
-	return !strcmp(comm, "aigress");
+	return !strncmp(comm, "aigress", strlen("aigress")); /* aigress-find, too */
 }
 
 /* Every process that holds TLS code. 0 or -errno. */
@@ -154,7 +156,7 @@ static int scan_processes(struct scan *scan)
 		if (!scan->pid || is_aigress(scan->pid))
 			continue;
 		scan->files = json_array();
-		(void)find_explain(scan->pid, scan->returns, add_file, scan);
+		(void)find_explain(&scan->how, scan->pid, add_file, scan);
 		if (json_array_size(scan->files))
 			err = add_process(scan);
 		else
@@ -169,6 +171,7 @@ static void scan_done(struct scan *scan)
 	for (size_t i = 0; i < scan->n; i++)
 		json_decref(scan->rows[i].files);
 	free(scan->rows);
+	inspector_free(scan->how.inspector);
 }
 
 /* A fact of the ledger as JSON; NULL: none. */
@@ -437,6 +440,7 @@ int cmd_check(int argc, char **argv)
 	struct feature features[FEATURES];
 	struct ledger *ledger = NULL;
 	struct metering metering;
+	static struct noes noes;
 	struct scan scan = { 0 };
 	_cleanup_free_ char *sentence = NULL;
 	int err;
@@ -450,8 +454,11 @@ int cmd_check(int argc, char **argv)
 	if (ledger_open(&ledger, options.state, false, &sentence) == -ENOENT)
 		free(take(sentence));
 	metering_read(ledger, options.state, gaps_now(), &metering);
-	scan.returns = returns_of(ledger);
-	err = scan_processes(&scan);
+	scan.how.returns = returns_of(ledger);
+	scan.how.noes = &noes;
+	err = inspector_new(&scan.how.inspector);
+	if (!err)
+		err = scan_processes(&scan);
 	if (!err && options.json)
 		err = print_json(features, &scan, ledger, cgroup_root, &metering);
 	else if (!err)

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "cmd/cmd.h"
 #include "cmd/show.h"
-#include "find/stack.h"
+#include "find/inspector.h"
 
 static void print_json(const char *path, const struct stack_explanation *found, uint64_t us)
 {
@@ -56,15 +56,32 @@ int explain_exe(const char *path, bool json)
 {
 	struct stack_explanation found = { 0 };
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	uint64_t begin = clock_mono_ns(), us;
+	struct inspector_job job = { .fd = fd };
+	struct inspector *inspector;
+	uint64_t begin, us;
 	int err;
 
 	if (fd < 0) {
 		fprintf(stderr, "aigress explain: %s: %s\n", path, strerror(errno));
 		return CMD_FAILED;
 	}
-	err = stack_explain(fd, false, &found);
+	err = inspector_new(&inspector);
+	if (err) {
+		fprintf(stderr, "aigress explain: files cannot be looked into: %s\n",
+			strerror(-err));
+		return CMD_FAILED;
+	}
+	begin = clock_mono_ns();
+	err = inspector_explain(inspector, &job, &found);
 	us = (clock_mono_ns() - begin) / 1000;
+	inspector_free(inspector);
+	if (err == -EOWNERDEAD) {
+		fprintf(stderr,
+			"aigress explain: %s: set aside: the process that looked into it %s; its calls are "
+			"seen as flows and estimated by size\n",
+			path, job.why);
+		return CMD_FAILED;
+	}
 	if (err) {
 		fprintf(stderr, "aigress explain: %s: %s\n", path,
 			err == -ENOENT || err == -ENOEXEC ? "no TLS code that is known" :

@@ -20,6 +20,7 @@
 #include "enforce/waiters.h"
 #include "enforce/watchdog.h"
 #include "find/finder.h"
+#include "find/inspector.h"
 #include "kube/kube.h"
 #include "ledger/gaps.h"
 #include "meter/price.h"
@@ -131,6 +132,7 @@ void daemon_stop(struct daemon *daemon)
 		(void)gaps_end(daemon->ledger, gaps_now());
 	daemon->observers = observers_free(daemon->observers);
 	daemon->finder = finder_free(daemon->finder);
+	inspector_free(daemon->inspector);
 	if (daemon->tap)
 		tap_drain(daemon->tap, daemon_event, daemon);
 	reload_free(daemon->reload);

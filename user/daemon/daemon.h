@@ -42,6 +42,7 @@ struct daemon {
 	struct enforcer *enforcer;
 	struct tap *tap;
 	struct leases *leases; /* renewed beside the loop while that is late */
+	struct inspector *inspector;
 	struct finder *finder;
 	struct record *record;
 	struct pipeline *pipeline;

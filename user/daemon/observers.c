@@ -80,6 +80,7 @@ static struct scrape_sources sources_of(struct observers *observers)
 		.looks_given_up = find.looks_given_up,
 		.looks_refused = find.looks_refused,
 		.files_refused = find.files_refused,
+		.files_set_aside = find.files_set_aside,
 		.processes_refused = find.processes_refused,
 		.greetings_crowded = find.crowded,
 		.attach_failures = find.attach_failures,

@@ -18,6 +18,9 @@ static const struct {
 	  "charged by its size" },
 	{ "search", "files_refused",
 	  "times a TLS library " NO_ROOM ": the calls of those who use it are estimated" },
+	{ "search", "files_set_aside",
+	  "times a file was set aside, as the process that looked into it died of it: the calls of those "
+	  "who use it are estimated" },
 	{ "search", "processes_refused",
 	  "processes that greeted an AI host " NO_ROOM ": their calls are estimated" },
 };

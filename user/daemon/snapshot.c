@@ -246,6 +246,7 @@ static json_t *search_counters(const struct snapshot *snapshot)
 	field_number(object, "looks_given_up", stats.looks_given_up);
 	field_number(object, "looks_refused", stats.looks_refused);
 	field_number(object, "files_refused", stats.files_refused);
+	field_number(object, "files_set_aside", stats.files_set_aside);
 	field_number(object, "processes_refused", stats.processes_refused);
 	field_number(object, "greetings_crowded", stats.crowded);
 	field_number(object, "attach_failures", stats.attach_failures);

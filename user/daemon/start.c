@@ -31,6 +31,7 @@
 #include "enforce/waiters.h"
 #include "enforce/watchdog.h"
 #include "find/finder.h"
+#include "find/inspector.h"
 #include "find/selftest.h"
 #include "kube/kube.h"
 #include "ledger/gaps.h"
@@ -61,6 +62,17 @@ static enum daemon_end start_watchdog(struct daemon *daemon)
 	if (err)
 		say("the watchdog cannot start", err, NULL);
 	return err ? DAEMON_FAILED : DAEMON_OK;
+}
+
+/* Likewise before there is anything to hide from who looks into files. */
+static enum daemon_end start_inspector(struct daemon *daemon)
+{
+	int err = daemon->config.find.mode == FIND_NEVER ? 0 : inspector_new(&daemon->inspector);
+
+	if (err)
+		say("the processes that look into files cannot start (they need seccomp)", err,
+		    NULL);
+	return err ? DAEMON_UNSUPPORTED : DAEMON_OK;
 }
 
 static enum daemon_end start_prices(struct daemon *daemon)
@@ -149,6 +161,7 @@ static enum daemon_end start_find(struct daemon *daemon)
 
 	n = snprintf(daemon->searches, sizeof(daemon->searches), "%s/" FIND_SEARCHES,
 		     daemon->options.state);
+	config.inspector = daemon->inspector;
 	config.cache = n > 0 && (size_t)n < sizeof(daemon->searches) ? daemon->searches : NULL;
 	if (config.mode != FIND_NEVER)
 		err = find_selftest(daemon->tap, &config.returns, &sentence);
@@ -473,9 +486,10 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 enum daemon_end daemon_start(struct daemon *daemon)
 {
 	static enum daemon_end (*const steps[])(struct daemon *) = {
-		start_config, start_watchdog, start_base, start_prices,    start_who,
-		start_ledger, start_tap,      start_out,  start_kube,      start_guard,
-		start_record, start_loop,     start_find, start_observers, start_unprivileged,
+		start_config, start_watchdog, start_inspector, start_base,
+		start_prices, start_who,      start_ledger,    start_tap,
+		start_out,    start_kube,     start_guard,     start_record,
+		start_loop,   start_find,     start_observers, start_unprivileged,
 	};
 	enum daemon_end end = DAEMON_OK;
 

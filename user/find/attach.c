@@ -485,6 +485,7 @@ void attach_stats(const struct attach *attach, struct find_stats *ret)
 	ret->looks_given_up = looks.given_up;
 	ret->looks_refused = looks.refused;
 	ret->files_refused = attach->files.n_refused;
+	ret->files_set_aside = attach->files.n_set_aside;
 	ret->processes_refused = attach->n_refused;
 	ret->looks_stuck = looks.stuck;
 }

@@ -8,7 +8,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "find/find.h"
+#include "find/files.h"
+#include "find/inspector.h"
 #include "find/procs.h"
 #include "find/stack.h"
 
@@ -22,6 +25,7 @@ const char *find_reach_name(enum find_reach reach)
 		[FIND_STRIPPED] = "no symbols",
 		[FIND_UNREADABLE] = "unreadable",
 		[FIND_ATTACH_FAILED] = "probes refused",
+		[FIND_SET_ASIDE] = "set aside",
 		[FIND_UNFOLLOWED] = "returns not followed",
 	};
 
@@ -29,8 +33,8 @@ const char *find_reach_name(enum find_reach reach)
 }
 
 struct explaining {
+	const struct find_explaining *how;
 	uint32_t tgid;
-	enum find_returns returns;
 	void (*fn)(void *arg, const struct find_row *row);
 	void *arg;
 	size_t n_rows;
@@ -109,14 +113,21 @@ static bool is_probed_at(uint32_t tgid, const struct procs_map *map, const struc
 	return looking.is_probed;
 }
 
+static int find_by_instruction(const struct explaining *e, int fd, struct sites *ret)
+{
+	struct inspector_job job = { .fd = fd, .by_instruction = true, .depth = STACK_ANCHORS };
+
+	return inspector_find(e->how->inspector, &job, ret);
+}
+
 /* The daemon that probed it may see returns by their instructions, and entries elsewhere therefore. */
-static bool is_probed(uint32_t tgid, const struct procs_map *map, const struct sites *sites, int fd)
+static bool is_probed(const struct explaining *e, const struct procs_map *map,
+		      const struct sites *sites, int fd)
 {
 	struct sites others;
 
-	return is_probed_at(tgid, map, sites, fd) ||
-	       (!stack_find(fd, true, STACK_ANCHORS, NULL, &others) &&
-		is_probed_at(tgid, map, &others, fd));
+	return is_probed_at(e->tgid, map, sites, fd) ||
+	       (!find_by_instruction(e, fd, &others) && is_probed_at(e->tgid, map, &others, fd));
 }
 
 /* Will the daemon leave it alone, since it sees returns by their instructions and these are not known? */
@@ -124,16 +135,37 @@ static bool is_unfollowed(const struct explaining *e, int fd)
 {
 	struct sites sites;
 
-	return e->returns == FIND_RETURN_INSTRUCTIONS &&
-	       stack_find(fd, true, STACK_ANCHORS, NULL, &sites) == -EOPNOTSUPP;
+	return e->how->returns == FIND_RETURN_INSTRUCTIONS &&
+	       find_by_instruction(e, fd, &sites) == -EOPNOTSUPP;
+}
+
+/* As inspector_explain(). */
+static int explain_file(const struct find_explaining *how, struct inspector_job *job,
+			struct stack_explanation *ret)
+{
+	uint64_t changed;
+	struct stat st;
+	int err;
+
+	if (fstat(job->fd, &st) < 0)
+		return -errno;
+	changed = (uint64_t)st.st_ctim.tv_sec * NS_PER_S + (uint64_t)st.st_ctim.tv_nsec;
+	if (how->noes && noes_has(how->noes, st.st_dev, st.st_ino, changed))
+		return -ENOENT;
+	err = inspector_explain(how->inspector, job, ret);
+	if (how->noes && (err == -ENOENT || err == -ENOEXEC))
+		noes_add(how->noes, st.st_dev, st.st_ino, changed);
+	return err;
 }
 
 static void explain_map(void *arg, const struct procs_map *map)
 {
 	struct explaining *e = arg;
-	struct stack_explanation found;
+	struct inspector_job job = {};
+	struct stack_explanation found = {};
 	_cleanup_close_ int fd = -1;
 	enum find_reach reach = FIND_WAITING;
+	char how[128];
 	int err;
 
 	if (!is_new(e, map))
@@ -141,23 +173,29 @@ static void explain_map(void *arg, const struct procs_map *map)
 	fd = procs_open(e->tgid, map->start, map->end);
 	if (fd == -ESTALE)
 		return;
-	err = fd < 0 ? fd : stack_explain(fd, false, &found);
+	job.fd = fd;
+	err = fd < 0 ? fd : explain_file(e->how, &job, &found);
 	if (err == -ENOENT || err == -ENOEXEC)
 		return;
+	if (err == -EOWNERDEAD) {
+		snprintf(how, sizeof(how), "the process that looked into it %s", job.why);
+		tell(e, FIND_SET_ASIDE, map->path, "", 0, how);
+		return;
+	}
 	if (err) {
 		tell(e, FIND_UNREADABLE, map->path, "", 0, "");
 		return;
 	}
 	if (!found.sites.n)
 		reach = FIND_STRIPPED;
-	else if (is_probed(e->tgid, map, &found.sites, fd))
+	else if (is_probed(e, map, &found.sites, fd))
 		reach = FIND_PROBED;
 	else if (is_unfollowed(e, fd))
 		reach = FIND_UNFOLLOWED;
 	tell(e, reach, map->path, found.sites.flavour, found.sites.n, found.brief);
 }
 
-int find_explain(uint32_t tgid, enum find_returns returns,
+int find_explain(const struct find_explaining *how, uint32_t tgid,
 		 void (*fn)(void *arg, const struct find_row *row), void *arg)
 {
 	_cleanup_free_ struct explaining *e = calloc(1, sizeof(*e));
@@ -167,7 +205,7 @@ int find_explain(uint32_t tgid, enum find_returns returns,
 
 	if (!e)
 		return -ENOMEM;
-	*e = (struct explaining){ .tgid = tgid, .returns = returns, .fn = fn, .arg = arg };
+	*e = (struct explaining){ .how = how, .tgid = tgid, .fn = fn, .arg = arg };
 	err = procs_maps(tgid, explain_map, e);
 	if (err || e->n_rows)
 		return err;

@@ -85,11 +85,18 @@ int files_meet(struct files *files, const struct tap_mapping *mapping, enum stac
 			 "followed on this kernel; its calls are estimated",
 			 (unsigned long long)mapping->ino, mapping->tgid);
 	}
+	if (err == -EOWNERDEAD) {
+		files->n_set_aside++;
+		log_warn("a file (inode %llu, as process %u maps it) is set aside: the process that "
+			 "looked into it %s; what calls through it is estimated",
+			 (unsigned long long)mapping->ino, mapping->tgid, file->is.why);
+	}
 	if (err == -EAGAIN) {
 		noes_add(&files->noes, mapping->dev, mapping->ino, NO_SYMBOLS);
 		return err;
 	}
-	if (err == -ENOENT || err == -ENOEXEC || err == -EBADMSG || err == -EFBIG) {
+	if (err == -ENOENT || err == -ENOEXEC || err == -EBADMSG || err == -EFBIG ||
+	    err == -EOWNERDEAD) {
 		noes_add(&files->noes, mapping->dev, mapping->ino, 0);
 		return -ENOENT;
 	}

@@ -54,6 +54,7 @@ struct files {
 	struct noes noes;
 	uint64_t n_seen; /* files looked into */
 	uint64_t n_unreadable;
+	uint64_t n_set_aside; /* who looked into them died of it */
 	uint64_t n_refused; /* not looked into: their tenant has its share of the table, or it is full */
 };
 
@@ -61,7 +62,8 @@ struct files {
  * The file behind a mapping, looked into when it is new, as deep as asked for. 0 and the file, which stays the
  * table's; -ENOENT: it holds no TLS functions; -EAGAIN: none that are found by symbols, but a deeper look
  * might (STACK_SYMBOLS only); -ESRCH, -ESTALE: process or mapping went away; -ENOSPC: no room, as
- * ctl_share_allows() has it, which is asked only of a file that was not looked into before; or -errno of opening, reading and look_file().
+ * ctl_share_allows() has it, which is asked only of a file that was not looked into before; or -errno of opening,
+ * reading and look_file(). A file that is not sound or was set aside holds none for as long as a NO lasts.
  */
 int files_meet(struct files *files, const struct tap_mapping *mapping, enum stack_depth depth,
 	       struct file **ret);

@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 struct find;
+struct inspector;
+struct noes;
 struct loop;
 struct tap;
 
@@ -29,6 +31,7 @@ enum find_reach {
 	FIND_STRIPPED,   /* holds TLS code, its functions were not found with proof */
 	FIND_UNREADABLE, /* the file could not be opened or is not sound */
 	FIND_ATTACH_FAILED,
+	FIND_SET_ASIDE, /* the process that looked into the file died of it (inspector.h) */
 	FIND_UNFOLLOWED, /* its functions return in ways that cannot be followed (FIND_RETURN_INSTRUCTIONS) */
 };
 const char *find_reach_name(enum find_reach reach);
@@ -45,6 +48,8 @@ enum find_returns {
 struct find_config {
 	enum find_mode mode;
 	enum find_returns returns;
+	/* Whose processes look into files; the caller's, for good. NULL: this process, as tests do. */
+	struct inspector *inspector;
 	const char *cache; /* folder where searches of files are remembered; NULL: none. The caller's, for good */
 	/* What find_put_greeting() was given was done, or could not be; on the loop. NULL: not asked for. */
 	void (*settled)(void *arg, uint32_t tgid, uint64_t socket, enum find_reach reach);
@@ -84,8 +89,13 @@ struct find_row {
 /* What is known so far of the files that a process maps; FIND_NO_TLS if nothing. */
 enum find_reach find_reach_of(const struct find *find, uint32_t tgid);
 
-/* Looks at one process now, attaching nothing (for `aigress check`); returns: as the daemon sees them. 0 or -errno. */
-int find_explain(uint32_t tgid, enum find_returns returns,
+struct find_explaining {
+	struct inspector *inspector; /* as in find_config */
+	enum find_returns returns;   /* as the daemon sees them */
+	struct noes *noes; /* what was found to hold nothing is not looked into again (files.h); NULL: it is */
+};
+/* Looks at one process now, attaching nothing (for `aigress check`). 0 or -errno. */
+int find_explain(const struct find_explaining *how, uint32_t tgid,
 		 void (*fn)(void *arg, const struct find_row *row), void *arg);
 
 struct find_stats {
@@ -96,7 +106,8 @@ struct find_stats {
 	size_t looks_stuck;      /* of those given up, still not over */
 	/* not probed, as their tenant has its share of the table, or it is full: files, and processes that greeted */
 	uint64_t files_refused, processes_refused;
-	uint64_t crowded; /* greetings for which there was no place to wait (lanes.h) */
+	uint64_t files_set_aside; /* who looked into them died of it (inspector.h) */
+	uint64_t crowded;         /* greetings for which there was no place to wait (lanes.h) */
 };
 void find_stats(const struct find *find, struct find_stats *ret);
 /* From another thread: what blocks now is given up, and nothing is looked at from now on. */

@@ -11,6 +11,7 @@
 #include "base/deadline.h"
 #include "base/log.h"
 #include "find/blame.h"
+#include "find/inspector.h"
 #include "find/procs.h"
 
 /* Between two lines about looks that were not begun. */
@@ -21,6 +22,7 @@ struct look {
 	struct tap *tap;
 	bool by_instruction;
 	const char *cache;
+	struct inspector *inspector;
 	struct blame *blame;
 	bool is_missed; /* a look came to nothing on a busy machine or a slow disk: worth another */
 	uint64_t n_refused;
@@ -36,6 +38,7 @@ struct look *look_new(struct tap *tap, const struct find_config *config)
 	*look = (struct look){ .tap = tap,
 			       .by_instruction = config->returns == FIND_RETURN_INSTRUCTIONS,
 			       .cache = config->cache,
+			       .inspector = config->inspector,
 			       .blame = blame_new(),
 			       .deadline = deadline_new(LOOK_STALL_NS, LOOK_NS) };
 	return look->deadline && look->blame ? look : look_free(look);
@@ -156,7 +159,7 @@ int look_process(struct look *look, uint32_t tgid, struct look_process *ret)
 	*ret = (struct look_process){ 0 };
 	if (!work)
 		return -ENOMEM;
-	work->work = (struct deadline_work){ run_process, free_work };
+	work->work = (struct deadline_work){ .run = run_process, .free = free_work };
 	work->tgid = tgid;
 	err = run(look, tgid, &work->work);
 	if (err)
@@ -250,7 +253,7 @@ static int walk_mappings(struct look *look, uint32_t tgid, struct look_mappings 
 	*ret = (struct look_mappings){ 0 };
 	if (!work)
 		return -ENOMEM;
-	work->work = (struct deadline_work){ run_mappings, free_mappings };
+	work->work = (struct deadline_work){ .run = run_mappings, .free = free_mappings };
 	work->tap = look->tap;
 	work->tgid = tgid;
 	err = run(look, tgid, &work->work);
@@ -313,9 +316,8 @@ int look_mappings(struct look *look, uint32_t tgid, struct look_mappings *ret)
 struct file_work {
 	struct deadline_work work;
 	struct tap_mapping mapping;
-	bool by_instruction;
-	enum stack_depth depth;
-	const char *cache;
+	struct inspector *inspector;
+	struct inspector_job job;
 	struct look_file file;
 	int err;
 	/* of look_attach() */
@@ -328,22 +330,31 @@ struct file_work {
 /* Too late for whoever wanted them. */
 static void free_file(struct deadline_work *work)
 {
-	tap_detach(((struct file_work *)work)->probes);
-	free(work);
+	struct file_work *file = (struct file_work *)work;
+
+	tap_detach(file->probes);
+	inspector_free(file->inspector);
+	free(file);
 }
 
-static int find_sites(const struct file_work *work, int fd, const struct stat *st,
-		      struct look_file *ret)
+static uint64_t file_used_ns(const struct deadline_work *work)
+{
+	return inspector_used_ns(&((const struct file_work *)work)->job);
+}
+
+static int find_sites(struct file_work *work, int fd, const struct stat *st, struct look_file *ret)
 {
 	struct sites sites;
-	int err = stack_find(fd, work->by_instruction, work->depth, work->cache, &sites);
+	int err;
 
+	work->job.fd = fd;
+	err = inspector_find(work->inspector, &work->job, &sites);
+	if (err == -EOWNERDEAD)
+		memcpy(ret->why, work->job.why, sizeof(ret->why));
 	if (err && err != -EOPNOTSUPP)
 		return err;
 	*ret = (struct look_file){ .is_unfollowed = err, .size = st->st_size, .ctime = st->st_ctim };
-	if (err)
-		ret->sites.flavour = "";
-	else
+	if (!err)
 		ret->sites = sites;
 	return 0;
 }
@@ -370,11 +381,12 @@ static struct file_work *file_work(const struct look *look, const struct tap_map
 
 	if (!work)
 		return NULL;
-	work->work = (struct deadline_work){ fn, free_file };
+	work->work = (struct deadline_work){ fn, free_file, file_used_ns };
 	work->mapping = *mapping;
-	work->by_instruction = look->by_instruction;
-	work->depth = depth;
-	work->cache = look->cache;
+	work->inspector = inspector_keep(look->inspector);
+	work->job = (struct inspector_job){ .by_instruction = look->by_instruction,
+					    .depth = depth,
+					    .cache = look->cache };
 	work->tap = look->tap;
 	return work;
 }
@@ -391,9 +403,8 @@ int look_file(struct look *look, const struct tap_mapping *mapping, enum stack_d
 	if (err)
 		return err;
 	err = work->err;
-	if (!err)
-		*ret = work->file;
-	free(work);
+	*ret = work->file;
+	free_file(&work->work);
 	return err;
 }
 
@@ -443,7 +454,7 @@ int look_attach(struct look *look, const struct tap_mapping *mapping, pid_t pid,
 	*file = work->file;
 	*ret_is_refused = work->is_refused;
 	if (!err)
-		*ret = work->probes;
-	free(work);
+		*ret = take(work->probes);
+	free_file(&work->work);
 	return err;
 }

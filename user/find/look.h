@@ -55,8 +55,12 @@ struct look_file {
 	off_t size;            /* of the file when its sites were found, with ... */
 	struct timespec ctime; /* ... its last change: else they are found again */
 	bool is_unfollowed;    /* no sites: its returns are not known (site.h, -EOPNOTSUPP) */
+	char why[96];          /* with -EOWNERDEAD: as inspector.h says */
 };
-/* Where the TLS functions of the file behind a mapping are. 0, or -errno as procs_open() and stack_find(). */
+/*
+ * Where the TLS functions of the file behind a mapping are. 0, or -errno as procs_open() and inspector_find(), which is
+ * given when there is a file.
+ */
 int look_file(struct look *look, const struct tap_mapping *mapping, enum stack_depth depth,
 	      struct look_file *ret);
 

@@ -2,6 +2,7 @@
 #include "find/site.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -273,7 +274,7 @@ int sites_find(int fd, bool by_instruction, struct sites *ret)
 		return err;
 	if (!fn[READ].addr)
 		return -ENOENT;
-	sites.flavour = flavour_of(fn);
+	snprintf(sites.flavour, sizeof(sites.flavour), "%s", flavour_of(fn));
 	err = by_instruction ? choose_exported(&elf, fn, &sites) : choose(&elf, fn, &sites);
 	if (err)
 		return err;

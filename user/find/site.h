@@ -18,10 +18,11 @@
 #include "find/elf.h"
 #include "tap/tap.h"
 
-#define SITES_MAX 128 /* 10 functions at most, and where they return (code.h) */
+#define SITES_FLAVOUR_LEN 32
+#define SITES_MAX         128 /* 10 functions at most, and where they return (code.h) */
 
 struct sites {
-	const char *flavour; /* "openssl-3", "boringssl", ...; static */
+	char flavour[SITES_FLAVOUR_LEN]; /* "openssl-3", "boringssl", ... */
 	struct tap_site at[SITES_MAX];
 	size_t n;
 	size_t n_stepped;      /* of them: the kernel has to single-step (correct, slower) */

@@ -27,7 +27,7 @@ static int may_have_anchors(int fd)
 	return err ? err : image.code_bytes < STACK_CODE_MIN ? -ENOENT : 0;
 }
 
-int stack_find(int fd, bool by_instruction, enum stack_depth depth, const char *cache,
+int stack_find(int fd, bool by_instruction, enum stack_depth depth, struct anchor_memory *memory,
 	       struct sites *ret)
 {
 	struct anchors anchors;
@@ -40,7 +40,7 @@ int stack_find(int fd, bool by_instruction, enum stack_depth depth, const char *
 		return err;
 	if (depth == STACK_SYMBOLS)
 		return -EAGAIN;
-	err = anchors_find(fd, cache, &anchors);
+	err = anchors_find(fd, memory, &anchors);
 	if (!err)
 		err = anchors_sites(&anchors, fd, by_instruction, ret);
 	return err == -E2BIG ? -EFBIG : err;

@@ -18,10 +18,11 @@ enum stack_depth {
 };
 
 /*
- * cache: a folder that anchors_find() remembers in, or NULL. 0; -ENOENT: no TLS functions here; -EAGAIN: none by symbols, but there is enough code that anchors might
- * find some (STACK_SYMBOLS only); -EOPNOTSUPP, -ENOEXEC, -EBADMSG, -errno as sites_find and anchors_find.
+ * memory: as anchors_find() says. 0; -ENOENT: no TLS functions here; -EAGAIN: none by symbols, but there is enough code
+ * that anchors might find some (STACK_SYMBOLS only); -EOPNOTSUPP, -ENOEXEC, -EBADMSG, -errno as sites_find and
+ * anchors_find.
  */
-int stack_find(int fd, bool by_instruction, enum stack_depth depth, const char *cache,
+int stack_find(int fd, bool by_instruction, enum stack_depth depth, struct anchor_memory *memory,
 	       struct sites *ret);
 
 /*

@@ -59,7 +59,7 @@ static bool name_unproven(const struct anchors *anchors, struct stack_explanatio
 	for (int i = 0; i < ANCHOR_STACKS; i++) {
 		if (!anchors->stacks[i].is_present)
 			continue;
-		ret->sites.flavour = anchor_stack_name(i);
+		snprintf(ret->sites.flavour, sizeof(ret->sites.flavour), "%s", anchor_stack_name(i));
 		snprintf(ret->brief, sizeof(ret->brief), "%s",
 			 anchors->stacks[i].why ?: "not proven");
 		return true;
@@ -88,9 +88,10 @@ static int explain_anchors(int fd, bool by_instruction, struct stack_explanation
 
 int stack_explain(int fd, bool by_instruction, struct stack_explanation *ret)
 {
+	const char *flavour;
 	int err;
 
-	*ret = (struct stack_explanation){ .sites.flavour = "" };
+	*ret = (struct stack_explanation){};
 	err = stack_find(fd, by_instruction, STACK_SYMBOLS, NULL, &ret->sites);
 	if (!err) {
 		snprintf(ret->brief, sizeof(ret->brief), "symbols");
@@ -99,7 +100,8 @@ int stack_explain(int fd, bool by_instruction, struct stack_explanation *ret)
 	}
 	if (err == -EAGAIN)
 		err = explain_anchors(fd, by_instruction, ret);
-	if (err == -ENOENT && (ret->sites.flavour = mark_of(fd))) {
+	if (err == -ENOENT && (flavour = mark_of(fd))) {
+		snprintf(ret->sites.flavour, sizeof(ret->sites.flavour), "%s", flavour);
 		snprintf(ret->brief, sizeof(ret->brief), "its functions cannot be told apart");
 		snprintf(ret->how, sizeof(ret->how), "%s: its functions cannot be told apart",
 			 ret->sites.flavour);

@@ -28,7 +28,7 @@ struct scrape_sources {
 	struct prices *prices;
 	struct tap *tap;
 	/* of the search for TLS code, as find/find.h has them */
-	uint64_t looks_given_up, looks_refused, files_refused, processes_refused;
+	uint64_t looks_given_up, looks_refused, files_refused, processes_refused, files_set_aside;
 	uint64_t greetings_crowded, attach_failures;
 	const struct forecast *forecasts; /* by enum history_sum, as long as the scrape; NULL: none */
 	bool is_ledger_failing;           /* its last commit failed */

@@ -285,6 +285,7 @@ static void write_search(struct scrape *scrape)
 	count(scrape, "kind", "looks_given_up", search->looks_given_up);
 	count(scrape, "kind", "looks_refused", search->looks_refused);
 	count(scrape, "kind", "files_refused", search->files_refused);
+	count(scrape, "kind", "files_set_aside", search->files_set_aside);
 	count(scrape, "kind", "processes_refused", search->processes_refused);
 	count(scrape, "kind", "greetings_crowded", search->greetings_crowded);
 	count(scrape, "kind", "attach_failures", search->attach_failures);

@@ -45,7 +45,7 @@ static struct job *job_new(int gate)
 	struct job *job = calloc(1, sizeof(*job));
 
 	assert_non_null(job);
-	*job = (struct job){ .work = { run_job, free_job }, .gate = gate };
+	*job = (struct job){ .work = { .run = run_job, .free = free_job }, .gate = gate };
 	return job;
 }
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -46,6 +47,22 @@ static int search(struct anchors *ret)
 
 	assert_true(fd >= 0);
 	return anchors_find(fd, NULL, ret);
+}
+
+/* The same with a folder that remembers, as inspector.h does it. */
+static inline int search_remembered(const char *cache, struct anchors *ret)
+{
+	_cleanup_close_ int fd = open(program, O_RDONLY | O_CLOEXEC), record = -1;
+	static struct anchor_memory memory;
+	struct stat st;
+	int err;
+
+	fstat(fd, &st);
+	memory = (struct anchor_memory){ .fd = record = cache_open(cache, &st) };
+	err = anchors_find(fd, &memory, ret);
+	if (memory.found.size)
+		(void)cache_put(cache, &st, memory.found.bytes, memory.found.size);
+	return err;
 }
 
 /* Virtual address of a symbol as nm tells it. */

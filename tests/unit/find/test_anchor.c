@@ -297,13 +297,6 @@ static void says_what_it_found(void **state)
 	assert_true(strlen(text) < 8);
 }
 
-static int search_remembered(const char *cache, struct anchors *ret)
-{
-	_cleanup_close_ int fd = open(program, O_RDONLY | O_CLOEXEC);
-
-	return anchors_find(fd, cache, ret);
-}
-
 /* Overwrites the one file of the cache from `at` on. */
 static void spoil(const char *cache, long at, uint64_t value)
 {

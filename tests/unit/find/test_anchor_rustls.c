@@ -73,14 +73,12 @@ static void remembers_where_to_look(void **state)
 {
 	struct anchors fresh, again;
 	char cache[300];
-	_cleanup_close_ int fd = -1;
 
 	snprintf(cache, sizeof(cache), "%s/searches", folder);
 	compile("-O2 -fPIE -pie -DSTACK_RUSTLS");
-	fd = open(program, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(anchors_find(fd, cache, &fresh), 0);
+	assert_int_equal(search_remembered(cache, &fresh), 0);
 	assert_true(fresh.stacks[ANCHOR_RUSTLS].is_proven);
-	assert_int_equal(anchors_find(fd, cache, &again), 0);
+	assert_int_equal(search_remembered(cache, &again), 0);
 	assert_memory_equal(&fresh, &again, sizeof(fresh));
 }
 

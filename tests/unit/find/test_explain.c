@@ -23,9 +23,10 @@ static void note(void *arg, const struct find_row *row)
 
 static struct told told_of(uint32_t tgid, enum find_returns returns)
 {
+	const struct find_explaining how = { .returns = returns };
 	struct told told = { .n = 0 };
 
-	assert_int_equal(find_explain(tgid, returns, note, &told), 0);
+	assert_int_equal(find_explain(&how, tgid, note, &told), 0);
 	return told;
 }
 
@@ -147,7 +148,7 @@ static void a_process_without_tls_is_one_row(void **state)
 
 	fake_client_end(&tap, client);
 	told = (struct told){ .n = 0 };
-	assert_int_equal(find_explain(client, FIND_RETURN_PROBES, note, &told), -ESRCH);
+	assert_int_equal(find_explain(&(struct find_explaining){}, client, note, &told), -ESRCH);
 	assert_int_equal(told.n, 0);
 	client = fake_client(&tap, plain, "/dev/null");
 	told = told_of(client, FIND_RETURN_PROBES);

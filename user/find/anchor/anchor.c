@@ -225,11 +225,11 @@ static bool is_true(const struct search *search)
 	return true;
 }
 
-static bool recall(struct search *search, const char *folder, const struct stat *st)
+static bool recall(struct search *search, const struct anchor_memory *memory, const struct stat *st)
 {
 	_cleanup_free_ struct cache_places *places = malloc(sizeof(*places));
 
-	if (!folder || !places || cache_load(folder, st, places))
+	if (!memory || memory->fd < 0 || !places || cache_load(memory->fd, st, places))
 		return false;
 	search->n_hits = places->n_hits;
 	search->n_refs = places->n_refs;
@@ -241,28 +241,29 @@ static bool recall(struct search *search, const char *folder, const struct stat 
 	return false;
 }
 
-static void remember(const struct search *search, const char *folder, const struct stat *st)
+static void remember(const struct search *search, struct anchor_memory *memory,
+		     const struct stat *st)
 {
 	_cleanup_free_ struct cache_places *places = malloc(sizeof(*places));
 
-	if (!folder || !places)
+	if (!memory || !places)
 		return;
 	places->n_hits = search->n_hits;
 	places->n_refs = search->n_refs;
 	memcpy(places->hits, search->hits, search->n_hits * sizeof(*places->hits));
 	memcpy(places->refs, search->refs, search->n_refs * sizeof(*places->refs));
-	(void)cache_save(folder, st, places); /* without, the next search takes as long as this one */
+	cache_record(st, places, &memory->found);
 }
 
 /* Everything that needs a look at the whole file. */
-static int find_places(struct search *search, const char *folder)
+static int find_places(struct search *search, struct anchor_memory *memory)
 {
 	struct stat st;
 	int err = 0;
 
 	if (fstat(search->image->fd, &st) < 0)
 		return -errno;
-	if (!recall(search, folder, &st)) {
+	if (!recall(search, memory, &st)) {
 		err = find_strings(search);
 		if (!err)
 			err = find_go_table(search);
@@ -271,7 +272,7 @@ static int find_places(struct search *search, const char *folder)
 		if (!err)
 			err = find_refs(search);
 		if (!err)
-			remember(search, folder, &st);
+			remember(search, memory, &st);
 	}
 	for (size_t i = 0; i < search->n_hits && !err; i++) {
 		enum anchor_stack stack = stack_of[search->hits[i].needle];
@@ -282,9 +283,9 @@ static int find_places(struct search *search, const char *folder)
 	return err;
 }
 
-static int find_all(struct search *search, const char *folder)
+static int find_all(struct search *search, struct anchor_memory *memory)
 {
-	int err = find_places(search, folder);
+	int err = find_places(search, memory);
 
 	if (!err)
 		err = boringssl_find(search);
@@ -306,7 +307,7 @@ static int find_all(struct search *search, const char *folder)
 	return err ? err : golang_find(search);
 }
 
-int anchors_find(int fd, const char *cache, struct anchors *ret)
+int anchors_find(int fd, struct anchor_memory *memory, struct anchors *ret)
 {
 	_cleanup_free_ struct search *search = calloc(1, sizeof(*search));
 	_cleanup_free_ struct scan_ref *refs = calloc(SCAN_REFS_MAX, sizeof(*refs));
@@ -325,7 +326,7 @@ int anchors_find(int fd, const char *cache, struct anchors *ret)
 	search->code = code_new(&image);
 	if (!search->code)
 		return -ENOMEM;
-	err = find_all(search, cache);
+	err = find_all(search, memory);
 	code_free(search->code);
 	if (!err)
 		*ret = anchors;

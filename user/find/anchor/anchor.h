@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "find/anchor/cache.h"
 #include "find/anchor/code.h"
 
 enum anchor_stack {
@@ -81,13 +82,19 @@ struct anchors {
 	bool has_write_flags; /* OpenSSL >= 3.3: `written` is the fifth argument of ssl_write_internal */
 };
 
+/* Where an earlier search of this file has found its places, and where this one has. */
+struct anchor_memory {
+	int fd;                    /* of a record (cache.h), to be read; -1: none */
+	struct cache_record found; /* size 0: nothing that is new */
+};
+
 /*
- * Searches a whole file, unless the folder `cache` (NULL: none) remembers where to look. Takes about 0.3 ms for each
- * megabyte of code, one thread and 2 MB of memory. It has no state but its arguments and the folder, so it may run in
- * any thread. Returns 0, also if nothing was found; -ENOEXEC or -EBADMSG as image_open() does; -EFBIG or -E2BIG if the
- * file is beyond the limits of the search; -ENOMEM; -errno of reading.
+ * Searches a whole file, unless it is remembered where to look (memory NULL: not asked for). Takes about 0.3 ms for each
+ * megabyte of code, one thread and 2 MB of memory. It has no state but its arguments, so it may run in any thread.
+ * Returns 0, also if nothing was found; -ENOEXEC or -EBADMSG as image_open() does; -EFBIG or -E2BIG if the file is beyond
+ * the limits of the search; -ENOMEM; -errno of reading.
  */
-int anchors_find(int fd, const char *cache, struct anchors *ret);
+int anchors_find(int fd, struct anchor_memory *memory, struct anchors *ret);
 
 /* Whether a stack in there is proven. */
 bool anchors_any(const struct anchors *anchors);

@@ -19,6 +19,9 @@ struct record {
 	uint64_t ino, size, mtime_s, mtime_ns, ctime_s, ctime_ns;
 	uint64_t n_hits, n_refs;
 };
+_Static_assert(sizeof(struct record) + sizeof(struct cache_places) - 2 * sizeof(size_t) <=
+		       CACHE_RECORD_MAX,
+	       "a record fits");
 
 static struct record record_of(const struct stat *st)
 {
@@ -59,18 +62,24 @@ static bool read_all(int fd, void *buf, size_t size)
 	return read(fd, buf, size) == (ssize_t)size;
 }
 
-int cache_load(const char *folder, const struct stat *st, struct cache_places *ret)
+int cache_open(const char *folder, const struct stat *st)
 {
-	struct record wanted = record_of(st), found;
-	_cleanup_close_ int dir = open_folder(folder, false), fd = -1;
+	const struct record wanted = record_of(st);
+	_cleanup_close_ int dir = open_folder(folder, false);
 	char name[32];
+	int fd;
 
 	if (dir < 0)
 		return dir;
 	name_of(&wanted, name);
 	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return -errno;
+	return fd < 0 ? -errno : fd;
+}
+
+int cache_load(int fd, const struct stat *st, struct cache_places *ret)
+{
+	struct record wanted = record_of(st), found;
+
 	if (!read_all(fd, &found, sizeof(found)) ||
 	    memcmp(&found, &wanted, offsetof(struct record, n_hits)) ||
 	    found.n_hits > SCAN_HITS_MAX || found.n_refs > SCAN_REFS_MAX ||
@@ -80,6 +89,24 @@ int cache_load(const char *folder, const struct stat *st, struct cache_places *r
 	ret->n_hits = found.n_hits;
 	ret->n_refs = found.n_refs;
 	return 0;
+}
+
+static void append(struct cache_record *record, const void *bytes, size_t size)
+{
+	memcpy(record->bytes + record->size, bytes, size);
+	record->size += size;
+}
+
+void cache_record(const struct stat *st, const struct cache_places *places, struct cache_record *ret)
+{
+	struct record record = record_of(st);
+
+	record.n_hits = places->n_hits;
+	record.n_refs = places->n_refs;
+	ret->size = 0;
+	append(ret, &record, sizeof(record));
+	append(ret, places->hits, places->n_hits * sizeof(places->hits[0]));
+	append(ret, places->refs, places->n_refs * sizeof(places->refs[0]));
 }
 
 /* Empties a folder that has become too full: what is still in use is found again. */
@@ -109,9 +136,9 @@ static int write_all(int fd, const void *buf, size_t size)
 	return n < 0 ? -errno : (size_t)n == size ? 0 : -ENOSPC;
 }
 
-int cache_save(const char *folder, const struct stat *st, const struct cache_places *places)
+int cache_put(const char *folder, const struct stat *st, const void *bytes, size_t size)
 {
-	struct record record = record_of(st);
+	const struct record record = record_of(st);
 	_cleanup_close_ int dir = open_folder(folder, true), fd = -1;
 	char name[32], new[40];
 	int err;
@@ -124,13 +151,7 @@ int cache_save(const char *folder, const struct stat *st, const struct cache_pla
 	fd = openat(dir, new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	record.n_hits = places->n_hits;
-	record.n_refs = places->n_refs;
-	err = write_all(fd, &record, sizeof(record));
-	if (!err)
-		err = write_all(fd, places->hits, places->n_hits * sizeof(places->hits[0]));
-	if (!err)
-		err = write_all(fd, places->refs, places->n_refs * sizeof(places->refs[0]));
+	err = write_all(fd, bytes, size);
 	if (!err && renameat(dir, new, dir, name) < 0)
 		err = -errno;
 	if (err)

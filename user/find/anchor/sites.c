@@ -2,6 +2,7 @@
 #include "find/anchor/sites.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/cleanup.h"
 #include "find/site_add.h"
@@ -89,12 +90,13 @@ static const char *flavour_of(const struct anchors *anchors)
 
 int anchors_sites(const struct anchors *anchors, int fd, bool by_instruction, struct sites *ret)
 {
-	struct sites sites = { .flavour = flavour_of(anchors) };
+	struct sites sites = {};
 	struct elf elf;
 	int err;
 
 	if (!anchors_any(anchors))
 		return -ENOENT;
+	snprintf(sites.flavour, sizeof(sites.flavour), "%s", flavour_of(anchors));
 	err = elf_open(&elf, fd);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted) && !err; i++) {
 		const struct anchor_function *function = &anchors->functions[wanted[i].function];
