@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import drive
+import spending
 import stage as lab
 from drive import ANTHROPIC
 from spending import rules, spender
@@ -70,3 +71,52 @@ def test_a_damaged_ledger_is_set_aside_and_enforcement_goes_on(stage, new_daemon
     assert "SPEND BEFORE" in daemon.run("report").stderr
     live = spender(stage, run, cgroup)
     lab.wait(lambda: live.poll() is not None, 30, daemon.said)
+
+
+def test_a_ledger_of_which_nothing_is_left_refuses_whom_it_refused(stage, new_daemon):
+    """Its sums stand beside it."""
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "refuse")).start()
+    live = spender(stage, run, cgroup)
+    lab.wait(lambda: live.poll() is not None, 60, daemon.said)
+    assert daemon.stop() == 0
+    billed = len(stage.api.bill(run))
+    for name in os.listdir(daemon.state):
+        if name.startswith("ledger.db"):
+            path = os.path.join(daemon.state, name)
+            size = os.path.getsize(path)
+            with open(path, "r+b") as file:
+                file.write(b"\xa5" * size)
+    daemon.start()
+    assert "SPEND BEFORE" in daemon.run("check", check=False).stdout
+    assert logged(daemon, "budget counters are taken to be where they were at")
+    assert spending.one_call(stage, run, cgroup, ANTHROPIC) != 0
+    assert len(stage.api.bill(run)) == billed
+    other, neighbour = stage.new_run()
+    assert spending.one_call(stage, other, neighbour, ANTHROPIC) == 0
+
+
+def test_a_state_that_becomes_read_only_lets_nobody_go_on(stage, new_daemon, tmp_path):
+    """As a file system does that has met an error of its disk."""
+    run, cgroup = stage.new_run()
+    daemon = new_daemon(rules(stage, run, "refuse"), where="inside")
+    os.makedirs(daemon.state, exist_ok=True)
+    image = str(tmp_path / "disk")
+    with open(image, "wb") as file:
+        file.truncate(32 << 20)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, daemon.state], check=True)
+    daemon.log = daemon.state + ".log"      # not on that disk
+    try:
+        daemon.start()
+        subprocess.run(["mount", "-o", "remount,abort", daemon.state], check=True)
+        other, neighbour = stage.new_run()
+        assert spending.one_call(stage, other, neighbour, ANTHROPIC) == 0
+        lab.wait(lambda: logged(daemon, "the ledger cannot be written"), 40, daemon.said)
+        live = spender(stage, run, cgroup)
+        lab.wait(lambda: live.poll() is not None, 60, daemon.said)
+        assert spending.one_call(stage, run, cgroup, ANTHROPIC) != 0
+        assert spending.one_call(stage, other, neighbour, ANTHROPIC) == 0
+    finally:
+        daemon.stop()
+        subprocess.run(["umount", "-l", daemon.state], check=True)

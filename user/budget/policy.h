@@ -408,6 +408,20 @@ struct policy_counter {
 void policy_counters(struct policy *policy, int64_t now_us,
 		     void (*fn)(void *arg, const struct policy_counter *counter), void *arg);
 
+/* What a counter is known to have held, by another record than the ledger, which has lost some. */
+struct policy_known {
+	const char *budget, *key;
+	int64_t window_start_us; /* of a calendar window */
+	int64_t at_us;           /* when it held so much; of a rolling window */
+	int64_t nanos;
+	uint64_t tokens;
+};
+/*
+ * Adds to the counter what is missing to that, as spent now and not measured. False: nothing is missing, it was another
+ * window or budget, or the budget is shared, whose server knows.
+ */
+bool policy_at_least(struct policy *policy, const struct policy_known *known, int64_t now_us);
+
 struct policy_stats {
 	uint64_t counters;   /* now */
 	uint64_t cached;     /* subjects now in the cache */

@@ -51,7 +51,10 @@ static void look_for_faults(struct ledger *ledger, const char *dir, struct meter
 	const char *aside = json_string_value(json_object_get(damage, "aside"));
 	struct statvfs fs;
 
-	metering->is_full = statvfs(dir, &fs) == 0 && fs.f_bavail * fs.f_frsize < ROOM_MIN;
+	if (statvfs(dir, &fs) == 0) {
+		metering->is_full = fs.f_bavail * fs.f_frsize < ROOM_MIN;
+		metering->is_read_only = fs.f_flag & ST_RDONLY;
+	}
 	if (when && aside)
 		snprintf(metering->damage, sizeof(metering->damage),
 			 "SPEND BEFORE %s IS NOT KNOWN IN FULL: the ledger was damaged, and is %s",
@@ -114,6 +117,10 @@ void metering_print_faults(const struct metering *metering, FILE *out)
 		fprintf(out,
 			"THE LEDGER'S DISK IS FULL: what is not written waits in aigress, which goes on "
 			"enforcing, and is not shown here.\n");
+	if (metering->is_read_only)
+		fprintf(out,
+			"THE LEDGER'S FILE SYSTEM IS READ-ONLY: what is not written waits in aigress, which "
+			"goes on enforcing, and is not shown here.\n");
 	if (*metering->damage)
 		fprintf(out, "%s\n", metering->damage);
 }

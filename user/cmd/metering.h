@@ -18,7 +18,7 @@ struct metering {
 	bool has_pins;    /* gates outlived it */
 	int64_t since_us; /* nobody measures since then; 0: not known */
 	long long pid;
-	bool is_full;     /* the file system of the ledger */
+	bool is_full, is_read_only; /* the file system of the ledger */
 	char damage[256]; /* when the ledger was damaged, and what became of it; empty: never */
 };
 

@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "budget/trend.h"
 #include "daemon/apply.h"
+#include "daemon/counters_file.h"
 #include "daemon/events.h"
 #include "daemon/hooks.h"
 #include "daemon/observers.h"
@@ -145,6 +146,8 @@ void daemon_stop(struct daemon *daemon)
 	/* A restart is no reason for a gate to open, and an end without one none for links to stay. */
 	if (daemon->tap && !(daemon->enforcer && enforcer_outlives(daemon->enforcer)))
 		tap_unpin(daemon->tap);
+	if (daemon->is_measuring && daemon->config.rules.n_budgets)
+		(void)counters_file_save(daemon->options.state, daemon->policy, clock_wall_us());
 	enforcer_free(daemon->enforcer);
 	overrides_free(daemon->overrides);
 	policy_free(daemon->policy);

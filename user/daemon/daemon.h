@@ -42,6 +42,7 @@ struct daemon {
 	struct enforcer *enforcer;
 	struct tap *tap;
 	struct leases *leases; /* renewed beside the loop while that is late */
+	bool is_spend_unknown; /* the ledger has lost some, and nothing else knows it */
 	struct inspector *inspector;
 	struct finder *finder;
 	struct record *record;

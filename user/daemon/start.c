@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <link.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -17,6 +14,7 @@
 #include "daemon/apply.h"
 #include "daemon/daemon.h"
 #include "daemon/hooks.h"
+#include "daemon/memory.h"
 #include "daemon/observers.h"
 #include "daemon/overrides.h"
 #include "daemon/prices_start.h"
@@ -105,7 +103,8 @@ static enum daemon_end start_who(struct daemon *daemon)
 static enum daemon_end start_ledger(struct daemon *daemon)
 {
 	char *sentence = NULL;
-	int err = sound_ledger(&daemon->ledger, daemon->options.state, &sentence);
+	int err = sound_ledger(&daemon->ledger, daemon->options.state, &daemon->is_spend_unknown,
+			       &sentence);
 
 	if (err) {
 		say(daemon->options.state, err, sentence);
@@ -197,7 +196,7 @@ static enum daemon_end start_record(struct daemon *daemon)
 
 /*
  * Whether a gate that was found is to stay. One that was refused before it could spend is in no ledger,
- * as a new pod of a workload that is over its budget: it is judged here.
+ * as a new pod of a workload that is over its budget: it is judged here. Where nobody knows what was spent, all stay.
  */
 static bool is_wanted(void *arg, uint64_t cgroup)
 {
@@ -209,7 +208,7 @@ static bool is_wanted(void *arg, uint64_t cgroup)
 	};
 	struct verdict_iter verdicts;
 
-	if (enforcer_holds_gate(daemon->enforcer, cgroup))
+	if (daemon->is_spend_unknown || enforcer_holds_gate(daemon->enforcer, cgroup))
 		return true;
 	who_group_get(daemon->who, cgroup, &group);
 	policy_judge(daemon->policy, &subject, clock_wall_us(), &verdicts);
@@ -287,6 +286,9 @@ static enum daemon_end start_guard(struct daemon *daemon)
 		say("budgets cannot be rebuilt from the ledger", err, NULL);
 		return DAEMON_FAILED;
 	}
+	if (daemon->is_spend_unknown)
+		daemon->is_spend_unknown = !sound_ledger_fill(daemon->options.state, daemon->policy,
+							      clock_wall_us());
 	overrides_apply(daemon->overrides, daemon->enforcer, clock_wall_us());
 	take_gates(daemon);
 	remote_spend_begin(daemon);
@@ -402,45 +404,6 @@ static enum daemon_end start_observers(struct daemon *daemon)
 	return err ? DAEMON_FAILED : DAEMON_OK;
 }
 
-/* A segment that holds nothing of its own: what is touched again comes back from the page cache. */
-static int page_out(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-
-	for (size_t i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-		uintptr_t start = (info->dlpi_addr + segment->p_vaddr) & -page;
-		uintptr_t end = info->dlpi_addr + segment->p_vaddr + segment->p_memsz;
-
-		if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
-			(void)madvise((void *)start, end - start, MADV_PAGEOUT);
-	}
-	return 0;
-}
-
-/*
- * The kernel's BTF and the price file have passed through the heap, some 20 MiB, and linking 40 libraries
- * and disassembling one through their pages, some 12 MiB.
- */
-static void trim(void)
-{
-	malloc_trim(0);
-	(void)dl_iterate_phdr(page_out, NULL);
-}
-
-/* The rings of the kernel half, and the heap as it is: no debugger's dump has them either (madvise(2)). */
-static void keep_from_dumps(void)
-{
-	_cleanup_fclose_ FILE *maps = fopen("/proc/self/maps", "re");
-	unsigned long start, end;
-	char line[512];
-
-	while (maps && fgets(line, sizeof(line), maps))
-		if ((strstr(line, "bpf-map") || strstr(line, "[heap]")) &&
-		    sscanf(line, "%lx-%lx", &start, &end) == 2)
-			(void)madvise((void *)start, end - start, MADV_DONTDUMP);
-}
-
 /* Last of all: from here on nothing needs more than privileges.c keeps. */
 static enum daemon_end start_unprivileged(struct daemon *daemon)
 {
@@ -478,8 +441,8 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 			 "a gap",
 			 strerror(-err));
 	ledger_commit(daemon->ledger);
-	trim();
-	keep_from_dumps();
+	memory_trim();
+	memory_keep_from_dumps();
 	return DAEMON_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "daemon/counters_file.h"
 #include "daemon/daemon.h"
 #include "daemon/events.h"
 #include "daemon/observers.h"
@@ -207,6 +208,18 @@ void timers_drained(struct timers *timers)
 	loop_soon(timers->sweep, SWEEP_NS);
 }
 
+/* For a start that finds the ledger damaged. */
+static void save_counters(const struct daemon *daemon)
+{
+	int err = daemon->config.rules.n_budgets ?
+			  counters_file_save(daemon->options.state, daemon->policy, clock_wall_us()) :
+			  0;
+
+	if (err)
+		log_debug("the budgets' sums cannot be written beside the ledger: %s",
+			  strerror(-err));
+}
+
 /* At most 5,000 calls a minute. Calls that a window in force still counts stay, whatever `keep` says. */
 static void prune(struct timers *timers)
 {
@@ -247,6 +260,7 @@ static void on_sweep(void *arg)
 	int changed;
 
 	prune(timers);
+	save_counters(daemon);
 	price_age_look(daemon->prices, clock_wall_us(), &timers->price_us);
 	tap_sweep(daemon->tap, daemon_event, daemon);
 	pipeline_tick(daemon->pipeline, clock_mono_ns());
