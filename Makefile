@@ -88,7 +88,7 @@ $(B)/tests/unit/%.o: needs += -Itests/unit
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/$(NAME).a
 	$(call say,LD) $(CC) $(needs) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka
 # Its malloc() and its kin fail when the test says so.
-$(B)/tests/unit/base/test_memory $(B)/tests/unit/base/test_memory_rooms: \
+$(addprefix $(B)/tests/unit/base/,test_memory test_memory_rooms test_memory_calls): \
 	LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc aligned_alloc realloc strdup free)
 # Its perf events are memory that the test writes, its seconds are short.
 $(B)/tests/unit/find/test_find $(B)/tests/unit/find/test_finder $(B)/tests/unit/find/test_map_events: \

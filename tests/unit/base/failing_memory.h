@@ -22,6 +22,7 @@ void __real_free(void *at);
 static struct {
 	bool is_on;
 	unsigned long fail_at; /* the first is 1 */
+	bool is_lasting;       /* and all that follow it */
 	unsigned long n;       /* so far */
 	unsigned long failed;
 	long live;
@@ -29,7 +30,8 @@ static struct {
 
 static inline bool fails(void)
 {
-	if (!memory.is_on || ++memory.n != memory.fail_at)
+	if (!memory.is_on || ++memory.n < memory.fail_at ||
+	    (memory.n > memory.fail_at && !memory.is_lasting))
 		return false;
 	memory.failed++;
 	return true;
@@ -84,6 +86,17 @@ static inline unsigned long with_each_failure(void (*scenario)(void))
 		assert_int_equal(memory.live, 0);
 		if (!memory.failed)
 			return memory.n;
+	}
+}
+
+/* The same with all that follow, from each of the first n on. */
+static inline void with_all_failures(void (*scenario)(void), unsigned long n)
+{
+	for (unsigned long at = 1; at <= n; at++) {
+		memory = (typeof(memory)){ .is_on = true, .fail_at = at, .is_lasting = true };
+		scenario();
+		memory.is_on = false;
+		assert_int_equal(memory.live, 0);
 	}
 }
 
