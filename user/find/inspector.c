@@ -208,13 +208,13 @@ static int hear(int fd, struct inspector_job *job, struct inspect_answer *answer
 	return -EOWNERDEAD;
 }
 
-static int run_apart(struct inspector *inspector, struct inspector_job *job,
-		     const struct inspect_request *request, int record, uint64_t size,
-		     struct inspect_answer *answer, struct stack_explanation *ret)
+/* Asks whoever is next, and hears the answer. As hear(). */
+static int ask_one(struct inspector *inspector, struct inspector_job *job,
+		   const struct inspect_request *request, int record, struct inspect_answer *answer,
+		   size_t *ret_size)
 {
 	_cleanup_close_ int ours = -1, theirs = -1;
-	int ends[2], fds[INSPECT_FDS_MAX] = { -1, job->fd, record }, err, found_err;
-	size_t answer_size;
+	int ends[2], fds[INSPECT_FDS_MAX] = { -1, job->fd, record }, err;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
@@ -222,8 +222,19 @@ static int run_apart(struct inspector *inspector, struct inspector_job *job,
 	fds[0] = theirs = ends[1];
 	err = ask(inspector, request, fds, record < 0 ? 2 : 3);
 	close(take_fd(theirs));
-	if (!err)
-		err = hear(ours, job, answer, &answer_size);
+	return err ? err : hear(ours, job, answer, ret_size);
+}
+
+static int run_apart(struct inspector *inspector, struct inspector_job *job,
+		     const struct inspect_request *request, int record, uint64_t size,
+		     struct inspect_answer *answer, struct stack_explanation *ret)
+{
+	size_t answer_size = 0;
+	int err = ask_one(inspector, job, request, record, answer, &answer_size), found_err;
+
+	/* it was killed before it looked, and with it what was asked: the file is not to blame */
+	if (err == -ECHILD)
+		err = ask_one(inspector, job, request, record, answer, &answer_size);
 	if (err)
 		return err;
 	if (!inspect_check(answer, answer_size, size, ret, &found_err))

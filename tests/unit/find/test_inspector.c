@@ -107,7 +107,8 @@ static size_t children(pid_t pids[16])
 		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 		file = fopen(path, "re");
 		if (file && fgets(comm, sizeof(comm), file) && !strcmp(comm, INSPECT_NAME "\n") &&
-		    status_of(pid, "VmSize", 10) != ~0ULL && n < 16)
+		    status_of(pid, "VmSize", 10) != ~0ULL && status_of(pid, "Seccomp", 10) != 3 &&
+		    n < 16) /* 3: it is ending */
 			pids[n++] = pid;
 	}
 	return n;
