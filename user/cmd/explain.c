@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fields.h"
+#include "cmd/caller.h"
 #include "cmd/cmd.h"
 #include "cmd/explain_exe.h"
 #include "cmd/options.h"
@@ -20,7 +21,7 @@
 #include "ledger/repricing.h"
 #include "meter/price.h"
 
-enum what { WHAT_STORY, WHAT_ACTIONS, WHAT_ACTION, WHAT_CALL, WHAT_EXE };
+enum what { WHAT_STORY, WHAT_ACTIONS, WHAT_ACTION, WHAT_CALL, WHAT_EXE, WHAT_WHO };
 
 struct options {
 	const char *state;
@@ -28,7 +29,7 @@ struct options {
 	enum what what;
 	bool is_named; /* the command line said what */
 	int64_t id;
-	const char *file; /* WHAT_EXE */
+	const char *name; /* WHAT_EXE: a file; WHAT_WHO: part of a caller's name */
 };
 
 /* What each source of a figure means (DESIGN section 5); the order is that of enum charge_source. */
@@ -384,19 +385,20 @@ static error_t parse_word(struct options *options, const char *arg, struct argp_
 		options->what = !strcmp(arg, "call")    ? WHAT_CALL :
 				!strcmp(arg, "action")  ? WHAT_ACTION :
 				!strcmp(arg, "exe")     ? WHAT_EXE :
+				!strcmp(arg, "who")     ? WHAT_WHO :
 				!strcmp(arg, "actions") ? WHAT_ACTIONS :
 							  WHAT_STORY;
 		if (options->what == WHAT_STORY)
 			argp_error(
 				state,
-				"\"%s\" cannot be explained: name call N, action N, exe FILE or actions",
+				"\"%s\" cannot be explained: name who NAME, call N, action N, exe FILE or actions",
 				arg);
 		return 0;
 	}
-	if (options->what == WHAT_ACTIONS || options->id || options->file)
+	if (options->what == WHAT_ACTIONS || options->id || options->name)
 		argp_error(state, "\"%s\" is one word too many", arg);
-	if (options->what == WHAT_EXE) {
-		options->file = arg;
+	if (options->what == WHAT_EXE || options->what == WHAT_WHO) {
+		options->name = arg;
 		return 0;
 	}
 	errno = 0;
@@ -419,8 +421,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		return parse_word(options, arg, state);
 	case ARGP_KEY_END:
-		if (options->what == WHAT_EXE && !options->file)
+		if (options->what == WHAT_EXE && !options->name)
 			argp_error(state, "name the file");
+		if (options->what == WHAT_WHO && !options->name)
+			argp_error(state, "name the caller, or a part of its name");
 		if ((options->what == WHAT_ACTION || options->what == WHAT_CALL) && !options->id)
 			argp_error(state, "name the number of the row");
 		return 0;
@@ -433,8 +437,8 @@ int cmd_explain(int argc, char **argv)
 	static const struct argp argp = {
 		.options = rows,
 		.parser = parse,
-		.args_doc = "[call N|action N|actions|exe FILE]",
-		.doc = "Why this figure, why this action, what of a program is read; without "
+		.args_doc = "[who NAME|call N|action N|actions|exe FILE]",
+		.doc = "One caller, why this figure, why this action, what of a program is read; without "
 		       "words, what was done in the last 24 hours, newest first."
 	};
 	struct options options = { 0 };
@@ -443,10 +447,18 @@ int cmd_explain(int argc, char **argv)
 
 	options_read(&argp, argc, argv, &options, &options.state);
 	if (options.what == WHAT_EXE)
-		return explain_exe(options.file, options.json);
+		return explain_exe(options.name, options.json);
 	code = show_open("explain", options.state, &ledger);
 	if (code != CMD_OK)
 		return code;
+	if (options.what == WHAT_WHO) {
+		struct zone *zone = show_zone(ledger);
+
+		code = zone ? explain_who(ledger, zone, options.name, options.json) : CMD_FAILED;
+		zone_free(zone);
+		ledger_free(ledger);
+		return code;
+	}
 	if (options.what == WHAT_ACTION || options.what == WHAT_CALL)
 		err = print_one(ledger, &options);
 	else if (options.json)

@@ -20,7 +20,7 @@ int outlook_read(struct ledger *ledger, const struct zone *zone, int64_t now_us,
  */
 unsigned outlook_print(const struct outlook *outlook, FILE *out);
 
-/* The same in 80 columns: "1 H 1.2 USD/h  TODAY 12.3, ~20 (18 to 25)  MONTH 210, ~320 (290 to 360)". */
+/* The same as a table of 80 columns: "TODAY 12.3  AT ITS END ~20 (18 to 25)  ...". Returns how many lines. */
 unsigned outlook_print_short(const struct outlook *outlook, FILE *out);
 
 #endif

@@ -13,7 +13,7 @@
 #include "cmd/report_team.h"
 #include "cmd/show.h"
 
-#define DEFAULT_KEYS (BIT(LEDGER_BY_CGROUP) | BIT(LEDGER_BY_HOST) | BIT(LEDGER_BY_MODEL))
+#define DEFAULT_KEYS (BIT(LEDGER_BY_WHO) | BIT(LEDGER_BY_HOST) | BIT(LEDGER_BY_MODEL))
 
 struct rows {
 	struct report_writer writer;
@@ -125,9 +125,10 @@ static const struct argp_option rows[] = {
 	{ "since", 'S', "T", 0, "From then on: " SHOW_TIME_FORMS " (default 24h)", 0 },
 	{ "until", 'U', "T", 0, "Before then, likewise (default now)", 0 },
 	{ "by", 'b', "KEYS", 0,
-	  "What a row is, as cgroup,model: time, hour, team, namespace, workload, pod, container, cgroup, "
+	  "What a row is, as who,model: time, hour, team, who (pod and container, else service, unit, container "
+	  "or cgroup), namespace, workload, pod, container, cgroup, "
 	  "unit, user, command, exe, client, pid, host, provider, model, tier, account, source, call; time goes with call "
-	  "(default cgroup,host,model)",
+	  "(default who,host,model)",
 	  0 },
 	{ "sort", 'o', "ORDER", 0,
 	  "cost, budget (what budgets count), calls, tokens or words (default cost)", 0 },

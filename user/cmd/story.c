@@ -12,7 +12,7 @@
 #include "cmd/show.h"
 #include "ledger/last_calls.h"
 #include "ledger/overrides.h"
-#include "notify/action_json.h"
+#include "ledger/action_json.h"
 
 #define ROWS_MAX 20000                   /* the latest are told */
 #define PAST_US  (35 * 86400 * US_PER_S) /* an action and its end are no farther apart */

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "cmd/caller.h"
 #include "cmd/cmd.h"
 #include "cmd/metering.h"
 #include "cmd/options.h"
@@ -30,42 +31,49 @@ struct options {
 /* The keys of the keyboard that choose what a line is. */
 static const struct {
 	char key;
-	unsigned by;
+	enum ledger_key by;
 } choices[] = {
-	{ 'a', TOP_BY_WHO },          { 'g', LEDGER_BY_CGROUP },    { 'c', LEDGER_BY_COMMAND },
+	{ 'a', LEDGER_BY_WHO },       { 'g', LEDGER_BY_CGROUP },    { 'c', LEDGER_BY_COMMAND },
 	{ 'i', LEDGER_BY_CONTAINER }, { 'n', LEDGER_BY_NAMESPACE }, { 'w', LEDGER_BY_WORKLOAD },
 	{ 'p', LEDGER_BY_POD },       { 'u', LEDGER_BY_UNIT },      { 'o', LEDGER_BY_USER },
 	{ 'l', LEDGER_BY_CLIENT },    { 'h', LEDGER_BY_HOST },      { 'm', LEDGER_BY_MODEL },
 	{ 's', LEDGER_BY_SOURCE },
 };
 
-/* The frame, before it since when nobody measures, and below it the latest gap of the day. 0 or -errno. */
-static int write_frame(struct ledger *ledger, const struct options *options, FILE *out)
+/*
+ * The frame; before it, since when nobody measures and the latest gap of the day, where no low screen cuts it off.
+ * 0 or -errno.
+ */
+static int write_frame(struct ledger *ledger, struct options *options, FILE *out)
 {
-	struct top_view view = options->view;
+	struct top_view *view = &options->view;
 	_cleanup_free_ char *gaps = NULL;
 	struct gaps_time now = gaps_now();
+	unsigned beside = 0, height = view->height;
 	struct metering metering;
-	unsigned beside = 0;
 	size_t size;
-	FILE *below = open_memstream(&gaps, &size);
+	FILE *head = open_memstream(&gaps, &size);
 	int err;
 
-	if (!below)
+	if (!head)
 		return -ENOMEM;
 	metering_read(ledger, options->state, now, &metering);
 	metering_print(&metering, out);
 	if (metering.life != GAPS_MEASURING)
 		beside = METERING_LINES;
-	err = metering_print_gaps(ledger, &metering, now.wall_us - DAY_US, now.wall_us, 1, below);
-	fclose(below);
+	err = metering_print_gaps(ledger, &metering, now.wall_us - DAY_US, now.wall_us, 1, head);
+	fclose(head);
 	if (err < 0)
 		return err;
-	beside += (unsigned)err;
-	if (view.height)
-		view.height = view.height > beside ? view.height - beside : 1;
-	err = top_frame(ledger, &view, out);
-	fputs(gaps ? gaps : "", out);
+	/* it begins with an empty line */
+	if (err) {
+		fputs(gaps + 1, out);
+		beside += (unsigned)err - 1;
+	}
+	if (height)
+		view->height = height > beside ? height - beside : 1;
+	err = top_frame(ledger, view, out);
+	view->height = height;
 	return err;
 }
 
@@ -119,8 +127,7 @@ static void draw(struct ledger *ledger, struct options *options)
 	draw_text(text, 0);
 	if (err)
 		mvprintw(0, 0, "the ledger cannot be read: %s", strerror(-err));
-	draw_foot(
-		" q quit  ? help  e explain  / filter  1 now 2 hour 3 day 4 budgets  arrows scroll ");
+	draw_foot(" q quit  ? help  Enter this one  e actions  / filter  1 now 2 h 3 day 4 budgets ");
 }
 
 static char *help_text(void)
@@ -131,16 +138,36 @@ static char *help_text(void)
 
 	if (!out)
 		return NULL;
-	fprintf(out, "Keys\n\n"
-		     "  1 2 3 4      sort by what is spent now, in an hour, in 24 hours, in budgets\n"
-		     "  /            only names with this in them; empty: all\n"
-		     "  up, down, PgUp, PgDn, Home\n"
-		     "               scroll\n"
-		     "  e            explain the actions of the last 24 hours\n"
-		     "  q            quit\n\n"
-		     "What a line is\n\n");
+	fprintf(out,
+		"Keys\n\n"
+		"  1 2 3 4      sort by what is spent now, in an hour, in 24 hours, in budgets\n"
+		"  /            only names with this in them; empty: all\n"
+		"  up, down, PgUp, PgDn, Home\n"
+		"               move the mark\n"
+		"  Enter        explain the marked caller: on what it spends, its last calls, what was done\n"
+		"               to it, and how to release it\n"
+		"  e            explain the actions of the last 24 hours\n"
+		"  q            quit\n\n"
+		"USD/H NOW is the mean of 5 minutes. \"?\": nothing of it has a price. IN BUDGETS is what\n"
+		"budgets count: also what has no price, at that of the dearest model that it may be.\n\n"
+		"What a line is\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
-		fprintf(out, "  %c            %s\n", choices[i].key, top_key_name(choices[i].by));
+		fprintf(out, "  %c            %s\n", choices[i].key, ledger_key_name(choices[i].by));
+	fclose(out);
+	return text;
+}
+
+/* Of the line that is marked. */
+static char *caller_text(struct ledger *ledger, const struct top_view *view)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	if (caller_print(ledger, view->zone, view->cursor_name, out))
+		fprintf(out, "Nothing is known of it.\n");
 	fclose(out);
 	return text;
 }
@@ -221,7 +248,7 @@ static void ask_filter(struct options *options)
 		return;
 	memcpy(filter, typed, sizeof(filter));
 	options->view.filter = *filter ? filter : NULL;
-	options->view.first = 0;
+	options->view.cursor = 0;
 }
 
 static void on_key(struct ledger *ledger, struct options *options, int pressed)
@@ -231,7 +258,7 @@ static void on_key(struct ledger *ledger, struct options *options, int pressed)
 	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
 		if (pressed == choices[i].key) {
 			view->key = choices[i].by;
-			view->first = 0;
+			view->cursor = 0;
 		}
 	if (pressed >= '1' && pressed < '1' + TOP_SORTS)
 		view->sort = (enum top_sort)(pressed - '1');
@@ -239,10 +266,12 @@ static void on_key(struct ledger *ledger, struct options *options, int pressed)
 		ask_filter(options);
 	else if (pressed == '?' || pressed == KEY_F(1))
 		page_through(help_text());
+	else if (pressed == '\n' && view->key == LEDGER_BY_WHO && *view->cursor_name)
+		page_through(caller_text(ledger, view));
 	else if (pressed == 'e' || pressed == '\n')
 		page_through(story_text(ledger));
 	else
-		view->first = scrolled(view->first, pressed);
+		view->cursor = scrolled(view->cursor, pressed);
 }
 
 /* False: ncurses knows no such terminal, and nothing was drawn. */
@@ -290,7 +319,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'b':
 		for (size_t i = 0; i < ARRAY_SIZE(choices); i++) {
-			if (strcmp(arg, top_key_name(choices[i].by)))
+			if (strcmp(arg, ledger_key_name(choices[i].by)))
 				continue;
 			options->view.key = choices[i].by;
 			return 0;
@@ -309,7 +338,8 @@ int cmd_top(int argc, char **argv)
 	static const struct argp argp = { .options = rows,
 					  .parser = parse,
 					  .doc = "Live view of who spends what." };
-	struct options options = { .view.key = TOP_BY_WHO };
+	struct options options = { .view.key = LEDGER_BY_WHO };
+	char cursor_name[WHO_LABEL_LEN] = "";
 	struct ledger *ledger;
 	struct zone *zone;
 	int code, err = 0;
@@ -320,8 +350,9 @@ int cmd_top(int argc, char **argv)
 		return code;
 	zone = show_zone(ledger);
 	options.view.zone = zone;
-	if (options.once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO) ||
-	    !live(ledger, &options))
+	options.view.cursor_name = cursor_name;
+	options.view.has_cursor = !options.once && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO);
+	if (!options.view.has_cursor || !live(ledger, &options))
 		err = write_frame(ledger, &options, stdout);
 	zone_free(zone);
 	ledger_free(ledger);

@@ -13,11 +13,11 @@
 #include "cmd/show.h"
 #include "cmd/table.h"
 
-#define NAME_LEN     512
+#define NAME_LEN     WHO_LABEL_LEN
 #define SPENDERS_MAX 10000 /* names that are sorted; what a screen shows are the dearest */
 
-enum span { SPAN_MINUTE, SPAN_HOUR, SPAN_DAY, SPANS };
-static const int64_t span_us[SPANS] = { 60 * US_PER_S, 3600 * US_PER_S, 86400 * US_PER_S };
+enum span { SPAN_NOW, SPAN_HOUR, SPAN_DAY, SPANS };
+static const int64_t span_us[SPANS] = { 300 * US_PER_S, 3600 * US_PER_S, 86400 * US_PER_S };
 
 /* Who spent, and how much in each span before now. */
 struct spender {
@@ -29,7 +29,7 @@ struct spender {
 };
 
 struct frame {
-	const struct top_view *view;
+	struct top_view *view;
 	enum span span;
 	struct spender *spenders;
 	struct spender total;
@@ -49,37 +49,13 @@ static void add_sums(struct spender *to, enum span span, const struct ledger_row
 	to->tokens += usage_tokens(&row->tokens);
 }
 
-#define BIT(key) (1u << (key))
-static const uint32_t who_keys = BIT(LEDGER_BY_NAMESPACE) | BIT(LEDGER_BY_POD) |
-				 BIT(LEDGER_BY_CONTAINER) | BIT(LEDGER_BY_UNIT) |
-				 BIT(LEDGER_BY_CGROUP);
-
-/* What a person calls it: pod and container, else the unit, else the container's id or the cgroup. */
-static void name_who(const struct ledger_row *row, char name[NAME_LEN])
-{
-	const char *const *keys = row->keys;
-	const char *unit = keys[LEDGER_BY_UNIT], *container = keys[LEDGER_BY_CONTAINER];
-
-	if (*keys[LEDGER_BY_POD])
-		snprintf(name, NAME_LEN, "%s/%s%s%s", keys[LEDGER_BY_NAMESPACE],
-			 keys[LEDGER_BY_POD], *container ? " " : "", container);
-	else
-		snprintf(name, NAME_LEN, "%s",
-			 *unit      ? unit :
-			 *container ? container :
-				      keys[LEDGER_BY_CGROUP]);
-}
-
 static void add_row(void *arg, const struct ledger_row *row)
 {
 	struct frame *frame = arg;
 	struct spender *spender;
 	char key[NAME_LEN] = "";
 
-	if (frame->view->key == TOP_BY_WHO)
-		name_who(row, key);
-	else
-		snprintf(key, sizeof(key), "%s", row->keys[frame->view->key]);
+	snprintf(key, sizeof(key), "%s", row->keys[frame->view->key]);
 	if (frame->view->filter && !strcasestr(key, frame->view->filter))
 		return;
 	add_sums(&frame->total, frame->span, row);
@@ -115,7 +91,7 @@ static int by_spend(const struct spender *a, const struct spender *b)
 			return a->nanos[span] < b->nanos[span] ? 1 : -1;
 	return strcmp(a->name, b->name);
 }
-_Static_assert(TOP_BY_MINUTE == (int)SPAN_MINUTE && TOP_BY_DAY == (int)SPAN_DAY, "in their order");
+_Static_assert(TOP_BY_NOW == (int)SPAN_NOW && TOP_BY_DAY == (int)SPAN_DAY, "in their order");
 
 /* "?": nothing of it has a price, so its cost is not 0 but unknown. */
 static const char *show_sum(const struct spender *spender, enum span span, int64_t times,
@@ -130,7 +106,7 @@ static const char *show_sum(const struct spender *spender, enum span span, int64
 static const struct spend_column {
 	const char *title;
 	bool is_wide;
-} spend_columns[] = { { "USD 1 MIN", true },  { "USD 1 H", false },    { "USD 24 H", false },
+} spend_columns[] = { { "USD 5 MIN", true },  { "USD 1 H", false },    { "USD 24 H", false },
 		      { "USD/H NOW", false }, { "IN BUDGETS", false }, { "CALLS", false },
 		      { "TOKENS", true },     { "ESTIMATED", true },   { "UNPRICED", true } };
 #define WIDE          130 /* columns from which all of them are shown */
@@ -145,7 +121,7 @@ static void add_cells(struct table *table, const char *name, const struct spende
 
 	for (enum span span = 0; span < SPANS; span++)
 		snprintf(cells[span], SHOW_LEN, "%s", show_sum(spender, span, 1, text));
-	snprintf(cells[3], SHOW_LEN, "%s", show_sum(spender, SPAN_MINUTE, 60, text));
+	snprintf(cells[3], SHOW_LEN, "%s", show_sum(spender, SPAN_NOW, 12, text));
 	show_usd((int64_t)spender->budget_nanos, cells[4]);
 	show_count(spender->calls, cells[5]);
 	show_count(spender->tokens, cells[6]);
@@ -167,11 +143,11 @@ static size_t name_width(unsigned width, bool is_wide)
 	return !width ? NAME_LEN : width > sums + NAME_SHORTEST ? width - sums : NAME_SHORTEST;
 }
 
-static void add_columns(struct table *table, unsigned key, bool is_wide)
+static void add_columns(struct table *table, enum ledger_key key, bool is_wide)
 {
 	static char title[32]; /* a table keeps the address */
 
-	snprintf(title, sizeof(title), "%s", top_key_name(key));
+	snprintf(title, sizeof(title), "%s", ledger_key_name(key));
 	for (char *c = title; *c; c++)
 		*c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
 	table_column(table, title, false);
@@ -180,24 +156,43 @@ static void add_columns(struct table *table, unsigned key, bool is_wide)
 			table_column(table, spend_columns[i].title, true);
 }
 
+/* Lines [first, first + rows) of those there are, with the cursor among them; first is moved no more than it must. */
+static size_t first_line(struct top_view *view, size_t all, size_t rows)
+{
+	size_t last = all > rows ? all - rows : 0;
+
+	if (view->cursor >= all)
+		view->cursor = all ? all - 1 : 0;
+	return view->cursor < rows            ? 0 :
+	       view->cursor - rows + 1 > last ? last :
+						view->cursor - rows + 1;
+}
+
 static void print_spenders(struct frame *frame, struct table *table, FILE *out, size_t rows)
 {
-	const struct top_view *view = frame->view;
+	struct top_view *view = frame->view;
 	bool is_wide = !view->width || view->width >= WIDE;
-	size_t all = HASH_COUNT(frame->spenders), at = 0;
-	size_t first = view->first + rows < all ? view->first : all > rows ? all - rows : 0;
+	size_t all = HASH_COUNT(frame->spenders), at = 0, room = name_width(view->width, is_wide);
+	size_t first = first_line(view, all, rows), mark = view->has_cursor ? 2 : 0;
 	struct spender *spender;
-	char name[NAME_LEN];
+	char name[NAME_LEN + 2];
 
 	add_columns(table, view->key, is_wide);
 	sorted_by = view->sort;
 	HASH_SORT(frame->spenders, by_spend);
-	for (spender = frame->spenders; spender; spender = spender->hh.next, at++)
-		if (at >= first && at < first + rows)
-			add_cells(table,
-				  show_short(spender->name, name_width(view->width, is_wide), name,
-					     sizeof(name)),
-				  spender, is_wide);
+	if (view->cursor_name)
+		*view->cursor_name = '\0';
+	for (spender = frame->spenders; spender; spender = spender->hh.next, at++) {
+		bool is_marked = mark && at == view->cursor;
+
+		if (is_marked && view->cursor_name)
+			memcpy(view->cursor_name, spender->name, WHO_LABEL_LEN);
+		if (at < first || at >= first + rows)
+			continue;
+		memcpy(name, is_marked ? "> " : "  ", mark);
+		show_short(spender->name, room - mark, name + mark, sizeof(name) - mark);
+		add_cells(table, name, spender, is_wide);
+	}
 	table_rule(table);
 	add_cells(table, "total", &frame->total, is_wide);
 	table_print(table, out, view->width);
@@ -208,7 +203,7 @@ static void print_spenders(struct frame *frame, struct table *table, FILE *out, 
 		fprintf(out, "+%zu more\n", all - rows);
 }
 
-static int write_spenders(struct ledger *ledger, const struct top_view *view, FILE *out, size_t rows)
+static int write_spenders(struct ledger *ledger, struct top_view *view, FILE *out, size_t rows)
 {
 	struct frame frame = { .view = view };
 	struct table *table = table_new(NULL);
@@ -217,13 +212,11 @@ static int write_spenders(struct ledger *ledger, const struct top_view *view, FI
 	int err = table ? 0 : -ENOMEM;
 
 	for (; !err && frame.span < SPANS; frame.span++)
-		err = ledger_report(
-			ledger,
-			&(struct ledger_query){ .since_us = now_us - span_us[frame.span],
-						.until_us = LEDGER_NO_END,
-						.keys = view->key == TOP_BY_WHO ? who_keys :
-										  BIT(view->key) },
-			add_row, &frame);
+		err = ledger_report(ledger,
+				    &(struct ledger_query){ .since_us = now_us - span_us[frame.span],
+							    .until_us = LEDGER_NO_END,
+							    .keys = 1u << view->key },
+				    add_row, &frame);
 	if (!err)
 		print_spenders(&frame, table, out, rows);
 	HASH_ITER(hh, frame.spenders, spender, next) {
@@ -232,11 +225,6 @@ static int write_spenders(struct ledger *ledger, const struct top_view *view, FI
 	}
 	table_free(table);
 	return err;
-}
-
-const char *top_key_name(unsigned key)
-{
-	return key == TOP_BY_WHO ? "who" : ledger_key_name((enum ledger_key)key);
 }
 
 const char *top_sort_name(enum top_sort sort)
@@ -267,7 +255,7 @@ static unsigned print_head(struct ledger *ledger, const struct top_view *view, F
 	int64_t now_us = clock_wall_us() / US_PER_S * US_PER_S;
 
 	fprintf(out, "aigress  %s  %s  by %s, first %s%s%s\n", text_time(now_us, now),
-		mode_of(ledger), top_key_name(view->key), top_sort_name(view->sort),
+		mode_of(ledger), ledger_key_name(view->key), top_sort_name(view->sort),
 		view->filter ? "  only " : "",
 		view->filter ? show_text(view->filter, filter, sizeof(filter)) : "");
 	if (!view->zone || outlook_read(ledger, view->zone, now_us, &outlook))
@@ -303,10 +291,21 @@ static unsigned lines_of(const char *text)
 	return n;
 }
 
+/* A low screen has no line to spare between panes. */
+static void squeeze(char *text)
+{
+	char *to = text;
+
+	for (const char *c = text; *c; c++)
+		if (*c != '\n' || (to > text && to[-1] != '\n'))
+			*to++ = *c;
+	*to = '\0';
+}
+
 #define SPENDER_LINES 5 /* beside its rows: an empty line, titles, a rule, the total, "+N more" */
 #define ROWS_LEAST    3
 
-int top_frame(struct ledger *ledger, const struct top_view *view, FILE *out)
+int top_frame(struct ledger *ledger, struct top_view *view, FILE *out)
 {
 	_cleanup_free_ char *panes = NULL;
 	bool is_low = view->height && view->height < 32;
@@ -321,6 +320,8 @@ int top_frame(struct ledger *ledger, const struct top_view *view, FILE *out)
 	top_gates(ledger, below, view->width, is_low ? 2 : 8);
 	top_actions(ledger, below, view->width, is_low ? 2 : 5);
 	fclose(below);
+	if (is_low && panes)
+		squeeze(panes);
 	used = write_head(ledger, view, out) + SPENDER_LINES + lines_of(panes);
 	if (view->height)
 		rows = view->height > used + ROWS_LEAST ? view->height - used : ROWS_LEAST;

@@ -233,7 +233,7 @@ int observers_new(struct observers **ret, struct daemon *daemon)
 	err = observers->metrics && observers->status && observers->history ? 0 : -ENOMEM;
 	/* Without it the forecast begins with what is spent from now on. */
 	if (!err && find_zone(observers))
-		(void)history_load(observers->history, daemon->ledger, observers->zone,
+		(void)history_load(observers->history, daemon->ledger, observers->zone, NULL,
 				   clock_wall_us());
 	if (!err)
 		err = loop_add_timer(daemon->loop, AGAIN_NS, on_again, observers, &observers->again);

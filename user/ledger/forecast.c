@@ -90,8 +90,12 @@ static void move_slot(struct history *history, int64_t slot, const int64_t nanos
 	put_slot(history, slot - slot % HOUR_SLOTS, less);
 }
 
+/* ?2 is NULL for all. */
+#define OF_WHO " AND (?2 IS NULL OR subject IN (" LEDGER_SUBJECTS_OF "?2))"
+
 /* Of a statement of (number, priced, counted) from a number on. 0 or -errno. */
 static int load(struct history *history, struct ledger *ledger, const char *sql, int64_t from,
+		const char *who,
 		void (*fn)(struct history *history, int64_t number,
 			   const int64_t nanos[HISTORY_SUMS]))
 {
@@ -102,6 +106,7 @@ static int load(struct history *history, struct ledger *ledger, const char *sql,
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, from);
+	sqlite3_bind_text(statement, 2, who, -1, SQLITE_STATIC);
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
 		const int64_t nanos[HISTORY_SUMS] = { sqlite3_column_int64(statement, 1),
 						      sqlite3_column_int64(statement, 2) };
@@ -123,7 +128,7 @@ static bool is_same_begin(const struct zone *zone, int64_t now_us)
 
 /* The hour in which the present unit of the zone begins. */
 static int load_begin(struct history *history, struct ledger *ledger, const struct zone *zone,
-		      enum zone_unit unit, int64_t now_us)
+		      const char *who, enum zone_unit unit, int64_t now_us)
 {
 	int64_t start_s, end_s;
 
@@ -133,12 +138,12 @@ static int load_begin(struct history *history, struct ledger *ledger, const stru
 	return load(
 		history, ledger,
 		"SELECT start_us / 900000000 AS slot, SUM(cost_nanos), SUM(budget_nanos) FROM calls"
-		" WHERE start_us >= ?1 AND start_us < ?1 + 3600000000 GROUP BY slot",
-		start_s * US_PER_S / HOUR_US * HOUR_US, move_slot);
+		" WHERE start_us >= ?1 AND start_us < ?1 + 3600000000" OF_WHO " GROUP BY slot",
+		start_s * US_PER_S / HOUR_US * HOUR_US, who, move_slot);
 }
 
 int history_load(struct history *history, struct ledger *ledger, const struct zone *zone,
-		 int64_t now_us)
+		 const char *who, int64_t now_us)
 {
 	int64_t first = 0;
 	int err;
@@ -147,19 +152,19 @@ int history_load(struct history *history, struct ledger *ledger, const struct zo
 	look(history, now_us);
 	(void)ledger_flush(ledger);
 	err = load(history, ledger,
-		   "SELECT hour, SUM(cost_nanos), SUM(budget_nanos) FROM hours WHERE hour > ?1"
+		   "SELECT hour, SUM(cost_nanos), SUM(budget_nanos) FROM hours WHERE hour > ?1" OF_WHO
 		   " GROUP BY hour",
-		   (history->slot - HISTORY_SLOTS) / HOUR_SLOTS, put_hour);
+		   (history->slot - HISTORY_SLOTS) / HOUR_SLOTS, who, put_hour);
 	if (!err)
 		err = load(history, ledger,
 			   "SELECT start_us / 60000000 AS minute, SUM(cost_nanos), SUM(budget_nanos)"
-			   " FROM calls WHERE start_us >= ?1 GROUP BY minute",
-			   (history->minute - HISTORY_MINUTES + 1) * MINUTE_US, put_minute);
+			   " FROM calls WHERE start_us >= ?1" OF_WHO " GROUP BY minute",
+			   (history->minute - HISTORY_MINUTES + 1) * MINUTE_US, who, put_minute);
 	if (!err && zone)
-		err = load_begin(history, ledger, zone, ZONE_DAY, now_us);
+		err = load_begin(history, ledger, zone, who, ZONE_DAY, now_us);
 	if (!err && zone && !is_same_begin(zone, now_us))
-		err = load_begin(history, ledger, zone, ZONE_MONTH, now_us);
-	if (!err)
+		err = load_begin(history, ledger, zone, who, ZONE_MONTH, now_us);
+	if (!err && !who)
 		err = ledger_query_int(ledger, "SELECT min(hour) FROM hours", &first);
 	if (!err && first > 0)
 		history->first_hour = first;
@@ -177,6 +182,12 @@ static int64_t sum_slots(const struct history *history, enum history_sum which, 
 	for (int64_t slot = from; slot < to && slot <= history->slot; slot++)
 		add(&sum, history->slots[which][slot % HISTORY_SLOTS]);
 	return sum;
+}
+
+int64_t history_span(const struct history *history, enum history_sum which, int64_t from_us,
+		     int64_t until_us)
+{
+	return sum_slots(history, which, from_us / SLOT_US, until_us / SLOT_US);
 }
 
 static int64_t last_hour(const struct history *history, enum history_sum which)

@@ -33,13 +33,18 @@ struct history {
 
 /*
  * From the ledger, up to now. It has whole hours of UTC: one in which this day or this month of the zone (NULL: of UTC)
- * begins is taken apart by its calls, if they are still there; else it belongs to the day before. 0 or -errno.
+ * begins is taken apart by its calls, if they are still there; else it belongs to the day before. who: of this caller
+ * alone (who_label()), and of the time that the slots are of; NULL: of all. 0 or -errno.
  */
 int history_load(struct history *history, struct ledger *ledger, const struct zone *zone,
-		 int64_t now_us);
+		 const char *who, int64_t now_us);
 /* A call that began at that time. */
 void history_add(struct history *history, int64_t start_us, int64_t priced_nanos,
 		 int64_t counted_nanos);
+
+/* What was spent in [from, until), as far as it is there: both are rounded down to quarters of an hour. */
+int64_t history_span(const struct history *history, enum history_sum which, int64_t from_us,
+		     int64_t until_us);
 
 struct forecast_period {
 	int64_t start_us, end_us;

@@ -233,6 +233,8 @@ int ledger_open(struct ledger **ret, const char *dir, bool writable, char **ret_
 		writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY, NULL));
 	if (!err)
 		(void)sqlite3_busy_timeout(ledger->db, LEDGER_BUSY_MS);
+	if (!err)
+		err = who_key_new(ledger);
 	if (!err && writable)
 		err = prepare_writer(ledger);
 	umask(mask);

@@ -165,6 +165,7 @@ enum ledger_key {
 	LEDGER_BY_TIME, /* of one call; only with LEDGER_BY_CALL */
 	LEDGER_BY_HOUR, /* "2026-11-23T19:00Z" */
 	LEDGER_BY_TEAM, /* only after ledger_set_team() */
+	LEDGER_BY_WHO,  /* who_label() */
 	LEDGER_BY_NAMESPACE,
 	LEDGER_BY_WORKLOAD,
 	LEDGER_BY_POD,
@@ -232,6 +233,7 @@ struct ledger_query {
 	int64_t since_us, until_us; /* of the calls that started in [since_us, until_us) */
 	uint32_t keys;              /* bits (1u << enum ledger_key) */
 	enum ledger_order order;
+	const char *who; /* of this caller alone (who_label()); NULL: of all */
 };
 /*
  * Sums by keys. Exact to the microsecond: whole hours come from the hourly sums, begun ones from the

@@ -23,6 +23,7 @@ static const struct {
 			     "team(s.namespace, s.workload, s.pod, s.container, s.cgroup, s.unit, s.user,"
 			     " s.command, s.exe, s.labels)",
 			     false },
+	[LEDGER_BY_WHO] = { "who", LEDGER_WHO, false },
 	[LEDGER_BY_NAMESPACE] = { "namespace", "s.namespace", false },
 	[LEDGER_BY_WORKLOAD] = { "workload", "s.workload", false },
 	[LEDGER_BY_POD] = { "pod", "s.pod", false },
@@ -55,10 +56,12 @@ static const char call_hour[] = "(start_us / 3600000000 - (start_us % 3600000000
 
 /*
  * A row of calls looks like an hour of as many calls as it is of. ?1 since and ?2 until; ?3 the first whole hour and ?4 the one behind the
- * last; ?5 and ?6 where the calls before and behind these end and begin.
+ * last; ?5 and ?6 where the calls before and behind these end and begin; ?7 who.
  */
-static void add_rows(struct sql *sql, bool calls_only)
+static void add_rows(struct sql *sql, bool calls_only, bool is_of_one)
 {
+	const char *who = is_of_one ? " AND subject IN (" LEDGER_SUBJECTS_OF "?7)" : "";
+
 	sql_add(sql,
 		" FROM (SELECT %s AS hour, subject, service, source, count AS calls,"
 		" (priced = 0 AND source <> '%s') * count AS unpriced",
@@ -67,14 +70,17 @@ static void add_rows(struct sql *sql, bool calls_only)
 	if (calls_only)
 		sql_add(sql,
 			", id, start_us, pid, path, outcome, status, duration_us, first_token_us,"
-			" stream FROM calls WHERE start_us >= ?1 AND start_us < ?2) p");
+			" stream FROM calls WHERE start_us >= ?1 AND start_us < ?2%s) p",
+			who);
 	else
-		sql_add(sql, " FROM calls WHERE (start_us >= ?1 AND start_us < ?5)"
-			     " OR (start_us >= ?6 AND start_us < ?2) UNION ALL SELECT hour,"
-			     " subject, service, source, calls, unpriced");
+		sql_add(sql,
+			" FROM calls WHERE ((start_us >= ?1 AND start_us < ?5)"
+			" OR (start_us >= ?6 AND start_us < ?2))%s UNION ALL SELECT hour,"
+			" subject, service, source, calls, unpriced",
+			who);
 	if (!calls_only) {
 		sql_add_sums(sql);
-		sql_add(sql, " FROM hours WHERE hour >= ?3 AND hour < ?4) p");
+		sql_add(sql, " FROM hours WHERE hour >= ?3 AND hour < ?4%s) p", who);
 	}
 	sql_add(sql, " JOIN subjects s ON s.id = p.subject JOIN services v ON v.id = p.service");
 }
@@ -140,7 +146,7 @@ static void build(struct sql *sql, unsigned number, const struct ledger_query *q
 		sql_add(sql, ", p.id, p.start_us, (SELECT path FROM paths WHERE paths.id = p.path),"
 			     " v.operation, p.outcome, v.price_key, v.price_origin, p.status,"
 			     " p.duration_us, p.first_token_us, p.stream");
-	add_rows(sql, calls_only);
+	add_rows(sql, calls_only, query->who);
 	for (int i = 0; i < LEDGER_KEYS; i++) {
 		if (!(keys & (1u << i)))
 			continue;
@@ -239,6 +245,8 @@ static int fill(struct ledger *ledger, const struct sql *sql, const struct ledge
 	if (err)
 		return err;
 	bind(statement, query->since_us, query->until_us < 0 ? 0 : query->until_us);
+	if (query->who)
+		sqlite3_bind_text(statement, 7, query->who, -1, SQLITE_STATIC);
 	err = sqlite3_step(statement);
 	if (err == SQLITE_ERROR) /* prepared, so what is left is "integer overflow" */
 		return -EOVERFLOW;

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "notify/action_json.h"
+#include "ledger/action_json.h"
 
 struct stdout_lines {
 	bool quiet;

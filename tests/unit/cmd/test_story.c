@@ -143,6 +143,35 @@ static void a_row_says_whose_its_target_is_and_when(void **state)
 	contains(said.out, "\"who\": \"team-a/other-9c web\\\\x0a\"");
 }
 
+static void a_caller_is_explained_by_a_part_of_its_name(void **state)
+{
+	add_calls("agents-7f", 4);
+	add_calls("other-9c", 1);
+	who = "team-a/agents-7f agent";
+	add_row("pace", "cgroup /b", ACTION_DONE, "done: 2.00 USD/hour", 60 * MINUTE_US);
+	add_row("pace", "cgroup /b", ACTION_ENDED, "ended: the window is over", 30 * MINUTE_US);
+	add_row("refuse", "cgroup /b", ACTION_DONE, "done", 20 * MINUTE_US);
+	assert_int_equal(ledger_commit(ledger), 0);
+	RUN(&said, cmd_explain, "explain", "--state", dir, "who", "AGENTS-7");
+	assert_int_equal(said.code, CMD_OK);
+	contains(said.out, "team-a/agents-7f agent\n  24 hours   0.400000 USD, 4 calls\n");
+	contains(said.out, "  refuse cgroup /b: done  (action 3)\n    in force until ");
+	contains(said.out, "; release: aigress override open 'workload=team-a/Deployment/agents'\n");
+	contains(said.out, "Z, because the window is over\n");
+	contains(said.out,
+		 "gpt-5.4  api.openai.com  python3      4          0  0.400000    0.400000\n");
+	assert_null(strstr(said.out, "other-9c"));
+	RUN(&said, cmd_explain, "explain", "--state", dir, "who", "other", "--format", "json");
+	contains(said.out, "\"who\": \"team-a/other-9c agent\"");
+	contains(said.out, "\"actions\": []");
+	RUN(&said, cmd_explain, "explain", "--state", dir, "who", "agent");
+	assert_int_equal(said.code, CMD_FAILED);
+	contains(said.err, "2 names have \"agent\" in them; give more of one:\n  team-a/");
+	RUN(&said, cmd_explain, "explain", "--state", dir, "who", HOSTILE);
+	assert_int_equal(said.code, CMD_FAILED);
+	contains(said.err, "nobody with \"/x\\x1b]0;owned\\x07\" in the name");
+}
+
 static void a_quiet_night_shows_the_last_action(void **state)
 {
 	RUN(&said, cmd_explain, "explain", "--state", dir);
@@ -197,6 +226,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HELD(a_night_is_told_newest_first),
 		HELD(a_row_says_whose_its_target_is_and_when),
+		HELD(a_caller_is_explained_by_a_part_of_its_name),
 		HELD(a_quiet_night_shows_the_last_action),
 		HELD(rows_are_json_with_what_came_of_them),
 	};

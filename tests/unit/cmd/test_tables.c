@@ -214,7 +214,7 @@ static void top_shows_who_spends_now(void **state)
 	assert_int_equal(said.code, CMD_OK);
 	contains(said.out, "CGROUP");
 	contains(said.out,
-		 "\n/agents                  1.202600  2.405200  2.405200  72.156000    2.405200      2  2,403,000       50 %\n");
+		 "\n/agents                  1.202600  2.405200  2.405200  14.431200    2.405200      2  2,403,000       50 %\n");
 	contains(said.out,
 		 "\n" HOSTILE_SHOWN
 		 "   0.000000  0.000000  1.202600   0.000000    1.202600      1  1,201,500\n");
@@ -347,7 +347,7 @@ static void report_reads_a_ledger_that_is_being_written(void **state)
 	RUN(&said, cmd_report, "report", "--state", dir);
 	assert_int_equal(said.code, CMD_OK);
 	contains(said.out,
-		 "/agents  api.anthropic.com  claude-haiku-4-5      1          0  1,200,000");
+		 "agent.service  api.anthropic.com  claude-haiku-4-5      1          0  1,200,000");
 }
 
 int main(void)

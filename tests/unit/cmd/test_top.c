@@ -80,7 +80,7 @@ static size_t at(const char *part)
 static void a_caller_is_named_as_people_do(void **state)
 {
 	add_three();
-	(void)frame((struct top_view){ .key = TOP_BY_WHO });
+	(void)frame((struct top_view){ .key = LEDGER_BY_WHO });
 	assert_true(at("team-a/agents-7f agent ") < at("agent.service ") &&
 		    at("agent.service ") < at("beefbeef "));
 	at("  no budgets  by who, first now\n");
@@ -90,13 +90,13 @@ static void a_caller_is_named_as_people_do(void **state)
 static void lines_are_sorted_filtered_and_scrolled(void **state)
 {
 	add_three();
-	(void)frame((struct top_view){ .key = TOP_BY_WHO, .sort = TOP_BY_HOUR });
+	(void)frame((struct top_view){ .key = LEDGER_BY_WHO, .sort = TOP_BY_HOUR });
 	assert_true(at("agent.service ") < at("team-a/"));
-	(void)frame((struct top_view){ .key = TOP_BY_WHO, .sort = TOP_BY_DAY });
+	(void)frame((struct top_view){ .key = LEDGER_BY_WHO, .sort = TOP_BY_DAY });
 	assert_true(at("beefbeef ") < at("agent.service "));
-	(void)frame((struct top_view){ .key = TOP_BY_WHO, .sort = TOP_BY_BUDGETS });
+	(void)frame((struct top_view){ .key = LEDGER_BY_WHO, .sort = TOP_BY_BUDGETS });
 	assert_true(at("beefbeef ") < at("agent.service "));
-	(void)frame((struct top_view){ .key = TOP_BY_WHO, .filter = "AGENT" });
+	(void)frame((struct top_view){ .key = LEDGER_BY_WHO, .filter = "AGENT" });
 	at("team-a/agents-7f");
 	at("agent.service");
 	at("only AGENT");
@@ -114,6 +114,12 @@ static void a_frame_fits_80_columns_and_24_lines(void **state)
 		.target = "cgroup /kubepods/burstable/pod1234567890/c0ffee1234",
 		.result = "done: SIGTERM, SIGKILL in 30 s; python3 (pid 77) and more"
 	};
+	char marked[WHO_LABEL_LEN];
+	struct top_view view = { .key = LEDGER_BY_WHO,
+				 .width = 80,
+				 .height = 24,
+				 .has_cursor = true,
+				 .cursor_name = marked };
 	size_t column = 0;
 
 	for (int i = 0; i < 40; i++) {
@@ -143,7 +149,7 @@ static void a_frame_fits_80_columns_and_24_lines(void **state)
 	assert_int_equal(ledger_put(ledger, "rules", "[{\"enforced\":true}]"), 0);
 	for (int i = 0; i < 6; i++)
 		assert_int_equal(ledger_add_action(ledger, &action), 0);
-	assert_in_range(frame((struct top_view){ .key = TOP_BY_WHO, .width = 80, .height = 24 }),
+	assert_in_range(frame((struct top_view){ .key = LEDGER_BY_WHO, .width = 80, .height = 24 }),
 			20, 24);
 	for (const char *c = shown; *c; c++) {
 		column = *c == '\n' ? 0 : column + 1;
@@ -151,20 +157,25 @@ static void a_frame_fits_80_columns_and_24_lines(void **state)
 			fail_msg("more than 80 columns:\n%s", shown);
 	}
 	at("  ENFORCING  ");
-	at("\n+37 more\n");
+	at("\n+34 more\n");
 	/* The fullest first, with when it is full. */
 	assert_true(at("110 %") < at("100 %"));
 	at("  2 h 5 min  ");
 	at("\n+9 more\n");
 	at("pace     ");
 	at("LAST ACTIONS");
-	(void)frame((struct top_view){ .key = TOP_BY_WHO, .width = 80, .height = 24, .first = 10 });
-	at("10 before, +27 more");
-	at("7f9c-10");
+	view.cursor = 12;
+	(void)frame(view);
+	at("7 before, +27 more");
+	at("\n  team");
+	at("\n> team");
+	at("7f9c-12");
+	assert_string_equal(marked, "team-with-a-long-name/agents-deployment-7f9c-12");
 	/* One cannot scroll past the end. */
-	(void)frame((struct top_view){ .key = TOP_BY_WHO, .width = 80, .height = 24, .first = 1000 });
-	at("37 before, +0 more");
-	at("7f9c-39");
+	view.cursor = 1000;
+	(void)frame(view);
+	at("34 before, +0 more");
+	assert_string_equal(marked, "team-with-a-long-name/agents-deployment-7f9c-39");
 }
 
 static void spend_and_its_forecast_stand_above(void **state)
@@ -173,9 +184,10 @@ static void spend_and_its_forecast_stand_above(void **state)
 
 	assert_int_equal(zone_load(&zone, "UTC"), 0);
 	add_three();
-	(void)frame((struct top_view){ .key = TOP_BY_WHO, .zone = zone });
-	at("\n1 H 3 USD/h  TODAY ");
-	at("\nIN BUDGETS 4 USD/h  TODAY ");
+	(void)frame((struct top_view){ .key = LEDGER_BY_WHO, .zone = zone });
+	at("\nUSD          LAST HOUR  TODAY ");
+	at("\nhas a price          3 ");
+	at("\nin budgets           4 ");
 	zone_free(zone);
 }
 

@@ -25,6 +25,10 @@ static void key_text(const struct made *made, int64_t id, enum ledger_key key, c
 	struct tm tm;
 
 	switch (key) {
+	case LEDGER_BY_WHO:
+		snprintf(buf, size, "%.20s/%.20s %.20s", made->group.namespace, made->group.pod,
+			 made->group.container_name);
+		return;
 	case LEDGER_BY_NAMESPACE:
 		text = made->group.namespace;
 		break;

@@ -207,7 +207,7 @@ static void the_ledger_gives_the_same_history(void **state)
 		struct forecast a, b;
 
 		assert_int_equal(zone_load(&zone, zones[i]), 0);
-		assert_int_equal(history_load(&loaded, ledger, zone, NOW - 1), 0);
+		assert_int_equal(history_load(&loaded, ledger, zone, NULL, NOW - 1), 0);
 		for (enum history_sum sum = 0; sum < HISTORY_SUMS; sum++) {
 			forecast_make(&loaded, zone, sum, NOW - 1, &a);
 			forecast_make(&history, zone, sum, NOW - 1, &b);

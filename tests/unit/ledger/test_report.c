@@ -367,7 +367,7 @@ static void keys_are_checked(void **state)
 	error = report_parse_keys("model,\x1b,x", &keys);
 	assert_string_equal(
 		error,
-		"--by: \"\\x1b\" is not a key; give one or more of: time, hour, team, namespace, "
+		"--by: \"\\x1b\" is not a key; give one or more of: time, hour, team, who, namespace, "
 		"workload, pod, container, cgroup, unit, user, command, exe, client, pid, host, provider, "
 		"model, tier, account, source, call");
 	free(error);
