@@ -14,7 +14,7 @@ import drive
 import stage as lab
 
 HOST, PATH = drive.CHAT
-LIMIT = "0.004 USD"     # a handful of calls
+LIMIT = "0.012 USD"     # a handful of calls, after one by which a program greets
 
 
 def config(stage, run, do="refuse"):
