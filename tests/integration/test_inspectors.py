@@ -110,23 +110,33 @@ def measured(stage, daemon, n):
     stage.settle(daemon, run, cgroup, n)
 
 
+def has_nothing(pid, status):
+    """None: it went on to a file, or ended, while it was looked at."""
+    try:
+        links = descriptors(pid)
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+            maps = file.read()
+        with open(f"/proc/{pid}/limits", encoding="utf-8") as file:
+            limits = file.read()
+    except OSError:
+        return None
+    if len(links) != 2 or not maps or not lab.alive(pid):
+        return None
+    assert status["Seccomp"] == "2" and status["NoNewPrivs"] == "1", status
+    for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+        assert int(status[kind], 16) == 0, status
+    assert all(link.startswith(("socket:", "pipe:")) for link in links), links
+    assert "anon_inode" not in maps     # as rings and maps of the kernel half are called
+    assert f"{256 << 20}" in next(line for line in limits.splitlines() if line.startswith("Max data size"))
+    return True
+
+
 def test_they_have_nothing(stage, new_daemon):
     daemon = new_daemon("").start()
-    lab.wait(lambda: waiting(daemon.child.pid), 10, lambda: str(inspectors(daemon.child.pid)))
-    for pid, status in waiting(daemon.child.pid):
-        assert status["Seccomp"] == "2" and status["NoNewPrivs"] == "1", status
-        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
-            assert int(status[kind], 16) == 0, status
-        for link in descriptors(pid):
-            assert link.startswith(("socket:", "pipe:")), link
-        with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
-            assert "anon_inode" not in maps.read()      # as rings and maps of the kernel half are called
-        with open(f"/proc/{pid}/limits", encoding="utf-8") as limits:
-            limits = limits.read()
-        assert f"{256 << 20}" in next(line for line in limits.splitlines() if line.startswith("Max data size"))
+    lab.wait(lambda: [has_nothing(*one) for one in waiting(daemon.child.pid) or ()] == [True, True], 20,
+             lambda: str(inspectors(daemon.child.pid)))
     measured(stage, daemon, 5)
-    lab.wait(lambda: waiting(daemon.child.pid), 10, lambda: str(inspectors(daemon.child.pid)))
-    assert zombies(daemon.child.pid) <= 1       # the last, until there is another file
+    lab.wait(lambda: zombies(daemon.child.pid) <= 1, 20, daemon.said)   # the last, until there is another file
 
 
 def test_one_that_dies_of_a_file(stage, new_daemon, big):
