@@ -10,11 +10,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "daemon/caller_page.h"
 #include "find/finder.h"
 #include "ledger/forecast.h"
 #include "metrics/otlp.h"
 #include "web/serve.h"
 #include "web/status.h"
+#include "web/timeline.h"
 
 #define AGAIN_NS (5 * NS_PER_S)
 #define DRAIN_NS (10 * NS_PER_S) /* events may wait no longer */
@@ -157,12 +159,38 @@ static char *on_status(void *arg)
 			   clock_wall_us(), clock_mono_ns());
 }
 
+/* Takes the document. */
+static char *dumped(json_t *root)
+{
+	char *text = root ? json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) :
+			    NULL;
+
+	json_decref(root);
+	return text;
+}
+
+static char *on_timeline(void *arg)
+{
+	struct observers *observers = arg;
+
+	return dumped(timeline_json(observers->history, observers->daemon->ledger, clock_wall_us()));
+}
+
+static struct aside_work *on_caller(void *arg, const char *who)
+{
+	struct observers *observers = arg;
+
+	return caller_page(observers->daemon->options.state, observers->daemon->config.zone, who);
+}
+
 static int try_to_serve(struct observers *observers)
 {
 	_cleanup_free_ char *sentence = NULL;
 	const struct daemon *daemon = observers->daemon;
 	const struct serve_content content = { .scrape = on_scrape,
 					       .status = on_status,
+					       .timeline = on_timeline,
+					       .caller = on_caller,
 					       .healthy = on_healthy,
 					       .ready = on_ready,
 					       .arg = observers };

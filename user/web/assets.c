@@ -17,15 +17,17 @@
 EMBED("html", "status.html");
 EMBED("css", "status.css");
 EMBED("js", "status.js");
+EMBED("caller", "caller.js");
 EMBED("icon", "icon.svg");
 
 extern const char web_html_start[], web_html_end[], web_css_start[], web_css_end[], web_js_start[],
-	web_js_end[], web_icon_start[], web_icon_end[];
+	web_js_end[], web_caller_start[], web_caller_end[], web_icon_start[], web_icon_end[];
 
 static const struct web_file files[] = {
 	{ "/", "text/html; charset=utf-8", web_html_start, web_html_end },
 	{ "/status.css", "text/css; charset=utf-8", web_css_start, web_css_end },
 	{ "/status.js", "text/javascript; charset=utf-8", web_js_start, web_js_end },
+	{ "/caller.js", "text/javascript; charset=utf-8", web_caller_start, web_caller_end },
 	{ "/icon.svg", "image/svg+xml", web_icon_start, web_icon_end },
 };
 

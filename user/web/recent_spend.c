@@ -10,7 +10,6 @@
 
 #define MINUTE_US (60 * US_PER_S)
 #define HOUR_US   (3600 * US_PER_S)
-#define KEY_LEN   2048
 
 struct spend {
 	struct series_table *rows;
@@ -54,8 +53,11 @@ static void slide(int64_t *slots, int64_t n, int64_t *newest, int64_t now)
 
 static void look(struct spend_row *row, int64_t now_us)
 {
+	int64_t hour = row->hour;
+
 	slide(row->minutes, SPEND_MINUTES, &row->minute, now_us / MINUTE_US);
 	slide(row->hours, SPEND_HOURS, &row->hour, now_us / HOUR_US);
+	slide(row->counted, SPEND_HOURS, &hour, now_us / HOUR_US);
 }
 
 /* At its own time: a slot that is still there, or none. */
@@ -66,19 +68,23 @@ static void put(int64_t *slots, int64_t n, int64_t *newest, int64_t at, int64_t 
 		slots[at % n] = INT64_MAX;
 }
 
+static void put_hour(struct spend_row *row, int64_t at, int64_t nanos, int64_t counted_nanos)
+{
+	int64_t hour = row->hour;
+
+	put(row->counted, SPEND_HOURS, &hour, at, counted_nanos);
+	put(row->hours, SPEND_HOURS, &row->hour, at, nanos);
+}
+
 /* Whose row: a container of a pod, else a unit or cgroup and its user. */
-static struct spend_row *row_of(struct spend *spend, const struct who_group *group,
+static struct spend_row *row_of(struct spend *spend, const char *who, const struct who_group *group,
 				const char *user, uint64_t now_ns)
 {
 	const char *container = group->container_name[0] ? group->container_name : group->container;
 	bool is_pod = group->pod[0];
-	char key[KEY_LEN], name[WHO_NAME_LEN], detail[WHO_PATH_LEN];
-	struct spend_row *row;
-	size_t n;
+	char name[WHO_NAME_LEN], detail[WHO_PATH_LEN];
+	struct spend_row *row = (struct spend_row *)series_get(spend->rows, who, now_ns);
 
-	n = (size_t)snprintf(key, sizeof(key), "%s %s %s %s", is_pod ? group->namespace : "",
-			     is_pod ? group->pod : group->path, container, is_pod ? "" : user);
-	row = (struct spend_row *)(n < sizeof(key) ? series_get(spend->rows, key, now_ns) : NULL);
 	if (!row) {
 		spend->has_other = true;
 		return &spend->other;
@@ -98,6 +104,7 @@ static struct spend_row *row_of(struct spend *spend, const struct who_group *gro
 					   group->path);
 		snprintf(detail, sizeof(detail), "%.64s %.440s", user, group->path);
 	}
+	text_plain(who, row->who, sizeof(row->who));
 	text_plain(name, row->name, sizeof(row->name));
 	text_plain(detail, row->detail, sizeof(row->detail));
 	return row;
@@ -115,20 +122,34 @@ static void count(struct spend_row *row, const struct charge *charge)
 	row->unpriced += charge->is_priced ? 0 : n;
 }
 
-void spend_call(struct spend *spend, const struct ledger_call *call, uint64_t now_ns)
+/* With the names of its latest call. */
+static struct spend_row *row_of_call(struct spend *spend, const struct ledger_call *call,
+				     uint64_t now_ns)
 {
 	const struct charge *charge = call->charge;
-	struct spend_row *row = row_of(spend, call->group, call->process->user, now_ns);
-	int64_t end_us = call->start_us + (int64_t)(charge->duration_ns / 1000);
-	struct spend_row *both[] = { row, &spend->total };
+	char who[WHO_LABEL_LEN];
+	struct spend_row *row = row_of(spend, who_label(call->group, who), call->group,
+				       call->process->user, now_ns);
 
 	if (charge->model[0])
 		text_plain(charge->model, row->model, sizeof(row->model));
+	text_plain(charge->client[0] ? charge->client : call->process->comm, row->program,
+		   sizeof(row->program));
+	return row;
+}
+
+void spend_call(struct spend *spend, const struct ledger_call *call, uint64_t now_ns)
+{
+	const struct charge *charge = call->charge;
+	struct spend_row *row = row_of_call(spend, call, now_ns);
+	int64_t end_us = call->start_us + (int64_t)(charge->duration_ns / 1000);
+	struct spend_row *both[] = { row, &spend->total };
+
 	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
 		int64_t nanos = charge->is_priced ? charge->cost_nanos : 0;
 
 		put(both[i]->minutes, SPEND_MINUTES, &both[i]->minute, end_us / MINUTE_US, nanos);
-		put(both[i]->hours, SPEND_HOURS, &both[i]->hour, end_us / HOUR_US, nanos);
+		put_hour(both[i], end_us / HOUR_US, nanos, charge->budget_nanos);
 		count(both[i], charge);
 	}
 }
@@ -143,12 +164,10 @@ static void add_call(void *arg, const struct ledger_call *call)
 {
 	struct restore_job *job = arg;
 	const struct charge *charge = call->charge;
-	struct spend_row *row = row_of(job->spend, call->group, call->process->user, job->now_ns);
+	struct spend_row *row = row_of_call(job->spend, call, job->now_ns);
 	int64_t end_us = call->start_us + (int64_t)(charge->duration_ns / 1000);
 	int64_t nanos = charge->is_priced ? charge->cost_nanos : 0;
 
-	if (charge->model[0])
-		text_plain(charge->model, row->model, sizeof(row->model));
 	put(row->minutes, SPEND_MINUTES, &row->minute, end_us / MINUTE_US, nanos);
 	put(job->spend->total.minutes, SPEND_MINUTES, &job->spend->total.minute, end_us / MINUTE_US,
 	    nanos);
@@ -167,9 +186,9 @@ static void add_hour(struct restore_job *job, int64_t hour, const struct ledger_
 		 keys[LEDGER_BY_CONTAINER]);
 	snprintf(group.path, sizeof(group.path), "%s", keys[LEDGER_BY_CGROUP]);
 	snprintf(group.unit, sizeof(group.unit), "%s", keys[LEDGER_BY_UNIT]);
-	both[0] = row_of(job->spend, &group, keys[LEDGER_BY_USER], job->now_ns);
+	both[0] = row_of(job->spend, keys[LEDGER_BY_WHO], &group, keys[LEDGER_BY_USER], job->now_ns);
 	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
-		put(both[i]->hours, SPEND_HOURS, &both[i]->hour, hour, sums->cost_nanos);
+		put_hour(both[i], hour, sums->cost_nanos, sums->budget_nanos);
 		both[i]->calls += sums->calls;
 		both[i]->tokens += usage_tokens(&sums->tokens);
 		both[i]->estimated += sums->estimated_calls;
@@ -188,10 +207,11 @@ static void add_row(void *arg, const struct ledger_row *sums)
 
 int spend_restore(struct spend *spend, struct ledger *ledger, int64_t now_us, uint64_t now_ns)
 {
-	static const uint32_t keys = 1u << LEDGER_BY_HOUR | 1u << LEDGER_BY_NAMESPACE |
-				     1u << LEDGER_BY_WORKLOAD | 1u << LEDGER_BY_POD |
-				     1u << LEDGER_BY_CONTAINER | 1u << LEDGER_BY_CGROUP |
-				     1u << LEDGER_BY_UNIT | 1u << LEDGER_BY_USER;
+	static const uint32_t keys = 1u << LEDGER_BY_HOUR | 1u << LEDGER_BY_WHO |
+				     1u << LEDGER_BY_NAMESPACE | 1u << LEDGER_BY_WORKLOAD |
+				     1u << LEDGER_BY_POD | 1u << LEDGER_BY_CONTAINER |
+				     1u << LEDGER_BY_CGROUP | 1u << LEDGER_BY_UNIT |
+				     1u << LEDGER_BY_USER;
 	const struct ledger_query query = {
 		.since_us = (now_us / HOUR_US - SPEND_HOURS + 1) * HOUR_US,
 		.until_us = LEDGER_NO_END,
@@ -225,14 +245,24 @@ int64_t spend_last_minutes(const struct spend_row *row, unsigned n)
 	return sum;
 }
 
-int64_t spend_day(const struct spend_row *row)
+static int64_t sum_hours(const int64_t hours[SPEND_HOURS])
 {
 	int64_t sum = 0;
 
 	for (size_t i = 0; i < SPEND_HOURS; i++)
-		if (__builtin_add_overflow(sum, row->hours[i], &sum))
+		if (__builtin_add_overflow(sum, hours[i], &sum))
 			return INT64_MAX;
 	return sum;
+}
+
+int64_t spend_day(const struct spend_row *row)
+{
+	return sum_hours(row->hours);
+}
+
+int64_t spend_counted_day(const struct spend_row *row)
+{
+	return sum_hours(row->counted);
 }
 
 /* With its sums, which a sort would otherwise compute at each comparison. */

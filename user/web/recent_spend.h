@@ -10,16 +10,19 @@
 #include "ledger/ledger.h"
 #include "metrics/series.h"
 
-#define SPEND_CALLERS 1000 /* of 4.6 kB; the rest is one row */
+#define SPEND_CALLERS 1000 /* of 8.6 kB; the rest is one row */
 #define SPEND_MINUTES 60
 #define SPEND_HOURS   24
 
 struct spend_row {
 	struct series_row row;
+	char who[TEXT_LEN(WHO_LABEL_LEN)]; /* who_label() */
 	char name[TEXT_LEN(WHO_NAME_LEN)], detail[TEXT_LEN(WHO_PATH_LEN)];
 	char model[TEXT_LEN(CHARGE_MODEL_LEN)]; /* of the latest call that named one */
-	int64_t minute, hour;                   /* of the newest slot, since the epoch */
+	char program[TEXT_LEN(CHARGE_MODEL_LEN)]; /* of the latest call: its client, else the command */
+	int64_t minute, hour;                     /* of the newest slot, since the epoch */
 	int64_t minutes[SPEND_MINUTES], hours[SPEND_HOURS]; /* nanos, at [minute % 60] */
+	int64_t counted[SPEND_HOURS];                       /* likewise, what budgets count */
 	uint64_t calls, tokens, estimated, unpriced; /* since the start, or the ledger's day */
 };
 
@@ -44,5 +47,7 @@ size_t spend_top(struct spend *spend, int64_t now_us, const struct spend_row **r
 /* Nanos of the last n minutes, the present one included; n up to SPEND_MINUTES. */
 int64_t spend_last_minutes(const struct spend_row *row, unsigned n);
 int64_t spend_day(const struct spend_row *row);
+/* What budgets count of the same hours: also what has no price. */
+int64_t spend_counted_day(const struct spend_row *row);
 
 #endif

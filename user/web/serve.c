@@ -23,7 +23,8 @@ struct peer {
 	bool is_answered; /* its request is read */
 	bool is_ended;
 	uint64_t since_ns;
-	struct in6_addr from; /* whom it comes from; IPv4 mapped */
+	struct in6_addr from;          /* whom it comes from; IPv4 mapped */
+	struct aside_request *request; /* for an answer that takes long; NULL: none */
 };
 
 struct serve {
@@ -31,6 +32,7 @@ struct serve {
 	const struct serve_config *config;
 	struct serve_content content;
 	struct MHD_Daemon *http;
+	struct aside *aside;
 	struct loop_source *ready, *timer;
 	LIST_HEAD(, peer) peers;
 	bool has_closed; /* a connection, since libmicrohttpd last ran */
@@ -115,14 +117,53 @@ static enum MHD_Result show_metrics(struct serve *serve, struct MHD_Connection *
 		      DATA_POLICY, response);
 }
 
-static enum MHD_Result show_status(struct serve *serve, struct MHD_Connection *connection)
+/* Takes the text; NULL: no memory. */
+static enum MHD_Result show_json(struct MHD_Connection *connection, char *json)
 {
-	char *json = serve->content.status(serve->content.arg);
-
 	if (!json)
 		return MHD_NO;
 	return answer(connection, MHD_HTTP_OK, "application/json", DATA_POLICY,
 		      MHD_create_response_from_buffer(strlen(json), json, MHD_RESPMEM_MUST_FREE));
+}
+
+static enum MHD_Result show_status(struct serve *serve, struct MHD_Connection *connection)
+{
+	return show_json(connection, serve->content.status(serve->content.arg));
+}
+
+static enum MHD_Result show_timeline(struct serve *serve, struct MHD_Connection *connection)
+{
+	return show_json(connection, serve->content.timeline(serve->content.arg));
+}
+
+static struct peer *peer_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* Called again when there is an answer, or none. */
+static enum MHD_Result show_caller(struct serve *serve, struct MHD_Connection *connection)
+{
+	const char *who = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "who");
+	struct peer *peer = peer_of(connection);
+	struct aside_work *work;
+	char *json;
+
+	if (peer && peer->request) {
+		json = aside_answer(peer->request);
+		return json ? show_json(connection, json) :
+			      say(connection, MHD_HTTP_NOT_FOUND,
+				  "nobody of that name has called\n");
+	}
+	work = peer ? serve->content.caller(serve->content.arg, who ? who : "") : NULL;
+	if (work)
+		peer->request = aside_ask(serve->aside, connection, work);
+	return work && peer->request ?
+		       MHD_YES :
+		       say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "too many ask for callers\n");
 }
 
 static enum MHD_Result show_probe(struct serve *serve, struct MHD_Connection *connection,
@@ -153,6 +194,8 @@ static const struct {
 } routes[] = {
 	{ "/metrics", SERVE_METRICS, show_metrics },
 	{ "/api/status.json", SERVE_DATA, show_status },
+	{ "/api/timeline.json", SERVE_DATA, show_timeline },
+	{ "/api/caller.json", SERVE_DATA, show_caller },
 	{ "/healthz", SERVE_OPEN, show_healthz },
 	{ "/readyz", SERVE_OPEN, show_readyz },
 };
@@ -183,11 +226,10 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	struct serve *serve = arg;
 	const struct web_file *file = web_find(url);
 	enum serve_verdict verdict;
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct peer *peer = peer_of(connection);
 
-	if (info && info->socket_context)
-		((struct peer *)info->socket_context)->is_answered = true;
+	if (peer)
+		peer->is_answered = true;
 	/* Before any body: a request that has one is answered at once, and the connection ends. */
 	if (strcmp(method, "GET") && strcmp(method, "HEAD"))
 		return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only\n");
@@ -268,8 +310,10 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
 	const union MHD_ConnectionInfo *info;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		if (peer)
+		if (peer) {
 			LIST_REMOVE(peer, link);
+			aside_forget(peer->request);
+		}
 		free(peer);
 		serve->has_closed = true;
 		return;
@@ -343,11 +387,12 @@ static int start_http(struct serve *serve)
 	if (fd < 0)
 		return fd;
 	serve->http = MHD_start_daemon(
-		MHD_USE_EPOLL, 0, NULL, NULL, on_request, serve, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)(SERVE_CONNECTIONS + SERVE_RESERVE),
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVE_CONNECTION_BYTES,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVE_IDLE_S, MHD_OPTION_NOTIFY_CONNECTION,
-		on_connection, serve, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, serve,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)(SERVE_CONNECTIONS + SERVE_RESERVE), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)SERVE_CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)SERVE_IDLE_S, MHD_OPTION_NOTIFY_CONNECTION, on_connection, serve,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (!serve->http)
 		return -EIO;
 	take_fd(fd); /* libmicrohttpd's from now on */
@@ -372,6 +417,8 @@ int serve_new(struct serve **ret, struct loop *loop, const struct serve_config *
 	err = serve_check_token(config, ret_error);
 	if (!err)
 		err = start_http(serve);
+	if (!err)
+		err = aside_new(&serve->aside, loop, run, serve);
 	if (err) {
 		serve_free(serve);
 		return err;
@@ -386,6 +433,7 @@ struct serve *serve_free(struct serve *serve)
 		return NULL;
 	loop_remove(serve->ready);
 	loop_remove(serve->timer);
+	aside_free(serve->aside);
 	if (serve->http)
 		MHD_stop_daemon(serve->http);
 	free(serve);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the daemon shows over HTTP, and to whom: /metrics, /healthz, /readyz, the status page at /
- * and its data at /api/status.json. Read-only: GET and HEAD, nothing else. libmicrohttpd without a
+ * and its data at /api/status.json, timeline.json and caller.json. Read-only: GET and HEAD, nothing else. libmicrohttpd without a
  * thread of its own: its epoll descriptor is one source of the loop.
  *
  * A connection serves one request and lives SERVE_LIFE_S at most, however slowly its peer writes
@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "metrics/scrape.h"
+#include "web/aside.h"
 
 #define SERVE_PORT             24473 /* no exporter's, and no service's of IANA */
 #define SERVE_CONNECTIONS      32 /* beyond, one of those that hold most ends for each that comes */
@@ -36,7 +37,10 @@ struct serve_config {
 /* Where what is shown comes from; all are called from the loop. */
 struct serve_content {
 	struct scrape *(*scrape)(void *arg, enum exposition_format format); /* NULL: no memory */
-	char *(*status)(void *arg); /* JSON, to be freed; NULL: no memory */
+	char *(*status)(void *arg);   /* JSON, to be freed; NULL: no memory */
+	char *(*timeline)(void *arg); /* likewise */
+	/* What makes JSON of one caller (who_label()), without text: nobody has that name. NULL: no memory. */
+	struct aside_work *(*caller)(void *arg, const char *who);
 	/* False: buf has a sentence that says why not. */
 	bool (*healthy)(void *arg, char *buf, size_t size);
 	bool (*ready)(void *arg, char *buf, size_t size);

@@ -173,11 +173,14 @@ static json_t *sums(const struct spend_row *row, bool has_spark)
 
 	field_text(object, "name", row->name);
 	field_text(object, "detail", row->detail);
+	field_text(object, "who", row->who);
 	field_text(object, "model", row->model);
+	field_text(object, "program", row->program);
 	set_money(object, "minute", spend_last_minutes(row, 1));
 	set_money(object, "five_minutes", spend_last_minutes(row, 5));
 	set_money(object, "hour", spend_last_minutes(row, SPEND_MINUTES));
 	set_money(object, "day", spend_day(row));
+	set_money(object, "day_in_budgets", spend_counted_day(row));
 	field_number(object, "calls", row->calls);
 	field_number(object, "tokens", row->tokens);
 	field_number(object, "estimated", row->estimated);

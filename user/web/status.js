@@ -79,17 +79,22 @@ const isHot = (rate, row) => rate > 1 && rate > 2 * Number(row.hour);
 // What has no price did not cost 0.00: its cost is not known.
 const cost = (sum, row) => row.unpriced && !Number(sum) ? "?" : usd(sum);
 
+// What budgets count, where that is more than what has a price.
+const besides = (row) => row.unpriced && Number(row.day_in_budgets) > Number(row.day) ?
+	make("div", "detail", `${usd(row.day_in_budgets)} in budgets`) : "";
+
 // What a person looks at: which column, which way, which words. It outlives each answer.
 const SHOWN = 200;      // rows of the table; the others are reached by the filter
+const WORDS = ["name", "model", "program"];     // columns that are not figures
 const view = { sort: "five_minutes", up: false, words: "" };
 
 function spendersOf(rows) {
 	const words = view.words.toLowerCase().split(/\s+/).filter(Boolean);
 	const found = rows.filter((row) => {
-		const text = `${row.name} ${row.detail} ${row.model}`.toLowerCase();
+		const text = `${row.name} ${row.detail} ${row.model} ${row.program}`.toLowerCase();
 		return words.every((word) => text.includes(word));
 	});
-	const value = view.sort === "name" ? (row) => row.name.toLowerCase() : (row) => Number(row[view.sort]);
+	const value = WORDS.includes(view.sort) ? (row) => row[view.sort].toLowerCase() : (row) => Number(row[view.sort]);
 	const order = view.up ? 1 : -1;
 	// The answer's own order, by what was spent last, decides between equals.
 	return found.map((row, i) => [value(row), i, row])
@@ -111,8 +116,11 @@ function drawSpenders(status) {
 }
 
 function drawSpender(row) {
-	const known = make("div", "detail", row.detail + (row.model ? "  ·  " + row.model : ""));
-	const name = make("div", "name", row.name || "host");
+	const known = make("div", "detail", row.detail);
+	const open = make("button", "link", row.name || "host");
+	open.type = "button";
+	open.addEventListener("click", () => { location.hash = "who=" + encodeURIComponent(row.who); });
+	const name = make("div", "name", row.who ? open : row.name);
 	if (row.unpriced)
 		name.append(" ", make("span", "tag warn", count(row.unpriced) + " unpriced"));
 	if (row.estimated)
@@ -120,9 +128,10 @@ function drawSpender(row) {
 	const rate = Number(row.five_minutes) * 12;
 	const hot = isHot(rate, row);
 	const sparkCell = make("td", "spark-cell", row.spark ? spark(row.spark) : "");
-	return make("tr", "", make("td", "", name, known), sparkCell,
+	return make("tr", "", make("td", "", name, known), make("td", "detail-cell", row.model || "?"),
+		make("td", "detail-cell", row.program), sparkCell,
 		make("td", "n" + (hot ? " hot" : ""), cost(rate, row)), make("td", "n", cost(row.hour, row)),
-		make("td", "n", cost(row.day, row)), make("td", "n", count(row.calls)));
+		make("td", "n", cost(row.day, row), besides(row)), make("td", "n", count(row.calls)));
 }
 
 const amount = (n, unit) => unit === "USD" ? usd(n) : count(Number(n));
@@ -280,7 +289,7 @@ function draw(status) {
 	$("footer").textContent = `aigress ${status.version}, up since ${new Date(status.started_us / 1000).toLocaleString("en-GB")}. ` +
 		"Prices and sums are USD. Metrics: /metrics";
 	document.title = `${usd(rate)} USD/h · ${mood === "calm" ? "" : "! "}aigress`;
-	$("main").hidden = false;
+	showView();
 	$("gate").hidden = true;
 }
 
@@ -296,18 +305,20 @@ function stale() {
 	}
 }
 
+const ask = (path) => fetch(path, {
+	cache: "no-store", signal: AbortSignal.timeout(STALE_MS),
+	headers: token ? { Authorization: "Bearer " + token } : {},
+});
+
 async function poll() {
 	clearTimeout(timer);
 	if (!document.hidden) {
 		try {
-			const answer = await fetch("/api/status.json", {
-				cache: "no-store", signal: AbortSignal.timeout(STALE_MS),
-				headers: token ? { Authorization: "Bearer " + token } : {},
-			});
+			const answer = await ask("/api/status.json");
 			if (answer.status === 401) {
 				$("wrong").hidden = !token;
 				$("gate").hidden = false;
-				$("main").hidden = true;
+				$("main").hidden = $("caller").hidden = true;
 				return;
 			}
 			if (answer.ok) {
@@ -340,7 +351,7 @@ $("sorts").addEventListener("click", (event) => {
 	const sort = event.target.dataset.sort;
 	if (!sort)
 		return;
-	view.up = view.sort === sort ? !view.up : sort === "name";
+	view.up = view.sort === sort ? !view.up : WORDS.includes(sort);
 	view.sort = sort;
 	if (latest)
 		drawSpenders(latest);
@@ -357,4 +368,3 @@ document.addEventListener("keydown", (event) => {
 	}
 });
 document.addEventListener("visibilitychange", poll);
-poll();

@@ -19,13 +19,21 @@ async function open(colorScheme) {
 
 const names = (page) => page.$$eval("#spenders .name", (cells) => cells.map((cell) => cell.firstChild.textContent));
 
-for (const scheme of ["dark", "light"]) {
-	const page = await open(scheme);
-	// The page's policy of content lets no script in, so this one comes by the debugger.
+// The page's policy of content lets no script in, so this one comes by the debugger.
+async function judge(page, name) {
 	await page.evaluate(axe.source);
 	const result = await page.evaluate(() => window.axe.run());
-	seen.violations[scheme] = result.violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
+	seen.violations[name] = result.violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
 	seen.rules = result.passes.length;
+}
+
+for (const scheme of ["dark", "light"]) {
+	const page = await open(scheme);
+	await page.waitForSelector("#timeline .mark", { state: "attached" });
+	await judge(page, scheme);
+	await page.click("#spenders .link");
+	await page.waitForSelector("#caller-calls tr");
+	await judge(page, `${scheme}, a caller`);
 	await page.close();
 }
 
@@ -56,5 +64,19 @@ await page.click("[data-sort=calls]");
 seen.by_calls = (await names(page)).slice(0, 1);
 seen.budgets = await page.$$eval("#budgets .bar", (bars) => bars.map((bar) => bar.getAttribute("aria-label")));
 seen.full = await page.textContent("#budgets");
+seen.timeline = await page.evaluate(() => Object.fromEntries(["priced", "counted", "gap", "mark"].map((name) =>
+	[name, document.querySelectorAll(`#timeline .${name}`).length])));
+seen.timeline_steps = (await page.getAttribute("#timeline .priced", "d")).split("H").length - 1;
+seen.timeline_label = await page.getAttribute("#timeline", "aria-label");
+seen.draw_ms = await page.evaluate(() => { const begin = performance.now(); draw(latest); return performance.now() - begin; });
+await page.click("[data-sort=five_minutes]");
+await page.click("#spenders .link");
+await page.waitForSelector("#caller-calls tr");
+seen.caller = await page.evaluate(() => ({ focus: document.activeElement.id, rows: document.querySelectorAll("#caller-rows tr").length,
+	calls: document.querySelectorAll("#caller-calls tr").length,
+	...Object.fromEntries(["name", "spend", "forecast", "actions"].map((id) => [id, document.getElementById(`caller-${id}`).textContent])) }));
+await page.click("#caller a");
+await page.waitForSelector("#spenders");
+seen.back = await page.isHidden("#caller");
 await browser.close();
 process.stdout.write(JSON.stringify(seen));
