@@ -165,7 +165,7 @@ int config_rate_of(const yaml_node_t *node, struct amount *ret_per_hour)
 	const char *end;
 
 	end = node->type == YAML_SCALAR_NODE ? amount_read(text_of(node), ret_per_hour) : NULL;
-	return end && !strcmp(end, "/hour") ? 0 : -EINVAL;
+	return end && (!strcmp(end, "/hour") || !strcmp(end, "/h")) ? 0 : -EINVAL;
 }
 
 int config_spike_of(const yaml_node_t *node, uint64_t *ret_permille, uint64_t *ret_ns)

@@ -80,7 +80,7 @@ static void every_key_reaches_its_field(void **state)
 		"      - do: refuse\n"
 		"      - { at: 150%, do: kill, evidence: estimated }\n"
 		"  - { name: b, limit: 2000000 tokens, window: 10m, on-daemon-loss: open, steps: [ { do: note } ] }\n"
-		"  - { name: d, spike: 8.5x of 24h, floor: 5 USD/hour, default: true,\n"
+		"  - { name: d, spike: 8.5x of 24h, floor: 5 USD/h, default: true,\n"
 		"      steps: [ { do: refuse } ] }\n"
 		"  - { name: c, limit: 0.000000001 USD, steps: [ { do: note } ] }\n"
 		"assume: [ { command: wget, host: \"api.*\", model: gpt-4o-mini }, { model: gpt-4o } ]\n"
