@@ -199,8 +199,9 @@ static void write_error(struct report_writer *writer)
 		show_count(show_rounded(total->error_input), a),
 		show_count(show_rounded(total->error_output), b));
 	if (total->error_nanos)
-		fprintf(writer->out, ", %s USD",
-			show_usd((int64_t)show_rounded((uint64_t)total->error_nanos), usd));
+		fprintf(writer->out, ", %s USD%s",
+			show_usd((int64_t)show_rounded((uint64_t)total->error_nanos), usd),
+			total->unpriced_calls ? " (of what has a price)" : "");
 	fprintf(writer->out, " more or less%s.\n",
 		total->error_nanos ? "" : "; what has no price has none in USD");
 }

@@ -133,7 +133,7 @@ static void table_is_aligned_and_says_what_is_uncertain(void **state)
 		"total                     4          1  4,800,000          80           28     200  3.700002    3.950002  1 unpriced\n"
 		"\n"
 		"1 of 4 calls (25.0 %) are estimated: no usage could be read of them.\n"
-		"Their expected error: about 300,000 tokens of input, 40 of output, 0.025000 USD more or less.\n"
+		"Their expected error: about 300,000 tokens of input, 40 of output, 0.025000 USD (of what has a price) more or less.\n"
 		"\n"
 		"1 calls went to models without a price: their cost is not in the sums. Budgets count 3.950002 USD\n"
 		"for all calls above (3.700002 to 4.450002). Give prices in the file that `prices:` of the configuration\n"
