@@ -29,7 +29,7 @@ _aigress_words() {
 
 _aigress() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local keys="cgroup command container namespace workload pod unit user client host model source"
+	local keys="who cgroup command container namespace workload pod unit user client host model source"
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
@@ -40,7 +40,7 @@ _aigress() {
 	case $command:$before in
 	*:--state | *:-s) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
 	run:--config | run:-c | enforce:--config | enforce:-c | check:--config | check:-c | report:--config | report:-c | run:--record | run:-R) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-	top:--by | top:-b) mapfile -t COMPREPLY < <(compgen -W "who $keys" -- "$word") ;;
+	top:--by | top:-b) mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$word") ;;
 	report:--by | report:-b)
 		mapfile -t COMPREPLY < <(compgen -W "time hour team $keys exe pid provider tier account call" -- "$word")
 		;;

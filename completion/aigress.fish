@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Completion of aigress for fish.
 
-set -l keys cgroup command container namespace workload pod unit user client host model source
+set -l keys who cgroup command container namespace workload pod unit user client host model source
 function __aigress_in
 	__fish_seen_subcommand_from $argv
 end
@@ -32,7 +32,7 @@ complete -c aigress -n "__aigress_in run" -s q -l quiet -d "no line for each cal
 complete -c aigress -n "__aigress_in run" -s j -l log-json -d "log in JSON lines"
 complete -c aigress -n "__aigress_in run" -s d -l debug -d "log more"
 complete -c aigress -n "__aigress_in top" -s 1 -l once -d "print one frame and end"
-complete -c aigress -n "__aigress_in top" -s b -l by -x -a "who $keys" -d "what a line is"
+complete -c aigress -n "__aigress_in top" -s b -l by -x -a "$keys" -d "what a line is"
 complete -c aigress -n "__aigress_in report" -s b -l by -x -a "time hour team $keys exe pid provider tier account call" -d "what a row is"
 complete -c aigress -n "__aigress_in report" -s c -l config -r -F -d "whose teams they are"
 complete -c aigress -n "__aigress_in report" -s f -l format -x -a "table csv json focus" -d "output format"

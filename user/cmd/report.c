@@ -125,9 +125,9 @@ static const struct argp_option rows[] = {
 	{ "since", 'S', "T", 0, "From then on: " SHOW_TIME_FORMS " (default 24h)", 0 },
 	{ "until", 'U', "T", 0, "Before then, likewise (default now)", 0 },
 	{ "by", 'b', "KEYS", 0,
-	  "What a row is, as who,model: time, hour, team, who (pod and container, else service, unit, container "
-	  "or cgroup), namespace, workload, pod, container, cgroup, "
-	  "unit, user, command, exe, client, pid, host, provider, model, tier, account, source, call; time goes with call "
+	  "What a row is, as who,model: time, hour, team, who, namespace, workload, pod, container, cgroup, "
+	  "unit, user, command, exe, client, pid, host, provider, model, tier, account, source, call; time goes with call; "
+	  "who is pod and container, else service, unit, container or cgroup "
 	  "(default who,host,model)",
 	  0 },
 	{ "sort", 'o', "ORDER", 0,
