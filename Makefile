@@ -217,8 +217,8 @@ check: ## install what is missing, build, run all tests (root)
 	$(Q)MAKE="$(MAKE) -j$(shell nproc)" AIGRESS_CHECK=$$$$ tests/run make $(CHECKS) -- $(BESIDE) -- check-leftovers
 
 # One after the other, and beside them, with low priority, those that only compute: most of the first wait.
-CHECKS ?= lint check-unit check-replay check-completion check-recipes check-kernel check-integration check-chart check-node
-BESIDE ?= check-sanitize check-fuzz check-oldest
+CHECKS ?= check-unit check-kernel check-integration check-node
+BESIDE ?= lint check-sanitize check-replay check-completion check-recipes check-chart check-fuzz check-oldest
 
 check-leftovers:
 	$(Q)scripts/leftovers after build/leftovers.json
