@@ -80,13 +80,16 @@ static void go_first(void)
 		fputs("1000", score);
 }
 
+/*
+ * The bounding set stays: without new privileges it gives nothing, and where it may not be set, as under systemd and in
+ * pods, libcap-ng logs a warning. Ambient capabilities go with those that are permitted.
+ */
 static int drop_capabilities(void)
 {
 	if (capng_get_caps_process() < 0)
 		return -EPERM;
-	/* the bounding set is for who may set it; without new privileges it gives nothing */
-	capng_clear(CAPNG_SELECT_ALL);
-	return capng_apply(CAPNG_SELECT_ALL) < 0 && capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+	capng_clear(CAPNG_SELECT_CAPS);
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
 
 int sandbox_enter(uint64_t data_bytes)
