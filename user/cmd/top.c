@@ -149,7 +149,7 @@ static char *help_text(void)
 		"  e            explain the actions of the last 24 hours\n"
 		"  q            quit\n\n"
 		"USD/H NOW is the mean of 5 minutes. \"?\": nothing of it has a price. IN BUDGETS is what\n"
-		"budgets count: also what has no price, at that of the dearest model that it may be.\n\n"
+		"budgets count: what has no price counts at the price of what its program usually calls.\n\n"
 		"What a line is\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
 		fprintf(out, "  %c            %s\n", choices[i].key, ledger_key_name(choices[i].by));

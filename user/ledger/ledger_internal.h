@@ -77,12 +77,12 @@ bool action_queue_is_empty(const struct ledger *ledger);
 int action_queue_write(struct ledger *ledger);
 void action_queue_written(struct ledger *ledger, bool committed);
 
-/* actions.c. An action's columns, and what a row of them says; texts live as long as the row. */
 /* The key "who" of a subject s (who_key.c), and the subjects that have that of the parameter that follows. */
 #define LEDGER_WHO         "who(s.namespace, s.pod, s.container, s.container_id, s.unit, s.cgroup)"
 #define LEDGER_SUBJECTS_OF "SELECT s.id FROM subjects s WHERE " LEDGER_WHO " = "
 int who_key_new(struct ledger *ledger);
 
+/* actions.c. An action's columns, and what a row of them says; texts live as long as the row. */
 #define LEDGER_ACTION_COLUMNS                                                                 \
 	"id, time_us, budget, rule, action, subject, target, result, rehearsed, spent_nanos," \
 	" limit_nanos, spent_tokens, limit_tokens, window_start_us, measured_permille,"       \
