@@ -70,12 +70,6 @@ static bool is_same(const struct ledger_action *a, const struct ledger_action *b
 	       !strcmp(a->subject, b->subject) && !strcmp(a->target, b->target);
 }
 
-static bool is_sequel(const struct ledger_action *action)
-{
-	return action->outcome == ACTION_ENDED || action->outcome == ACTION_FINISHED ||
-	       action->outcome == ACTION_INEFFECTIVE || action->outcome == ACTION_NOT_ENFORCEABLE;
-}
-
 /* The latest row that this one may have come of. */
 static void join(struct story *story, size_t at)
 {
@@ -84,7 +78,8 @@ static void join(struct story *story, size_t at)
 	for (size_t i = at; i-- > 0;) {
 		struct row *before = &story->rows[i];
 
-		if (is_sequel(&before->action) || !is_same(&before->action, &row->action))
+		if (action_result_is_sequel(before->action.outcome) ||
+		    !is_same(&before->action, &row->action))
 			continue;
 		row->of = i + 1;
 		if (row->action.outcome == ACTION_ENDED)
@@ -129,7 +124,7 @@ static int read_story(struct ledger *ledger, int64_t since_us, struct story *sto
 	int err = ledger_actions(ledger, since_us, add, story);
 
 	for (size_t i = 0; !err && !story->err && i < story->n; i++)
-		if (is_sequel(&story->rows[i].action))
+		if (action_result_is_sequel(story->rows[i].action.outcome))
 			join(story, i);
 	return err ? err : story->err;
 }
@@ -137,10 +132,7 @@ static int read_story(struct ledger *ledger, int64_t since_us, struct story *sto
 /* What holds until somebody or something ends it. */
 static bool is_in_force(const struct row *row, int64_t now_us)
 {
-	const struct ledger_action *action = &row->action;
-
-	return action->outcome == ACTION_DONE && !action->is_rehearsed && !row->end &&
-	       strcmp(action->action, "note") && (!action->until_us || action->until_us > now_us);
+	return !row->end && action_holds(&row->action, now_us);
 }
 
 static void print_line(FILE *out, const char *name, const char *format, ...)
@@ -195,14 +187,6 @@ static void print_calls(FILE *out, const struct ledger_action *action,
 	print_line(out, "", "%s (`aigress explain call N`)", action->last_calls);
 }
 
-static const char *because(const struct ledger_action *action)
-{
-	static const char word[] = "ended: ";
-
-	return strncmp(action->result, word, strlen(word)) ? action->result :
-							     action->result + strlen(word);
-}
-
 static void print_end(FILE *out, const struct story *story, const struct row *row, int64_t now_us)
 {
 	const struct ledger_action *action = &row->action;
@@ -217,7 +201,7 @@ static void print_end(FILE *out, const struct story *story, const struct row *ro
 		const struct ledger_action *end = &story->rows[row->end - 1].action;
 
 		print_line(out, "released", "%s, because %s", text_time(end->time_us, time),
-			   because(end));
+			   action_because(end));
 		return;
 	}
 	if (!is_in_force(row, now_us))
@@ -351,7 +335,7 @@ static json_t *row_json(struct ledger *ledger, const struct story *story, const 
 
 		field_text(object, "ended", text_time(end->time_us, text));
 		field_text(object, "released", text_time(end->time_us, text));
-		field_text(object, "because", because(end));
+		field_text(object, "because", action_because(end));
 	}
 	return object;
 }

@@ -75,23 +75,28 @@ static bool has_same(const json_t *row, const char *key, const char *text)
 	return value && !strcmp(value, text);
 }
 
+static bool is_sequel(const json_t *row)
+{
+	return action_result_is_sequel(
+		action_result_of(json_string_value(json_object_get(row, "outcome"))));
+}
+
 /* Marks the latest row that this one is the end of. False: it is not there. */
 static bool end_row(const struct actions *actions, const struct ledger_action *action)
 {
-	static const char word[] = "ended: ";
-	bool has_word = !strncmp(action->result, word, strlen(word));
 	char text[TEXT_TIME_LEN];
 	json_t *row;
 	size_t i;
 
 	json_array_foreach(actions->array, i, row) {
-		if (json_object_get(row, "ended") || !has_same(row, "action", action->action) ||
+		if (json_object_get(row, "ended") || is_sequel(row) ||
+		    !has_same(row, "action", action->action) ||
 		    !has_same(row, "budget", action->budget) ||
 		    !has_same(row, "subject", action->subject) ||
 		    !has_same(row, "target", action->target))
 			continue;
 		field_text(row, "ended", text_time(action->time_us, text));
-		field_text(row, "because", action->result + (has_word ? strlen(word) : 0));
+		field_text(row, "because", action_because(action));
 		(void)json_object_del(row, "release");
 		return true;
 	}
@@ -101,9 +106,6 @@ static bool end_row(const struct actions *actions, const struct ledger_action *a
 static void add_action(void *arg, const struct ledger_action *action)
 {
 	const struct actions *actions = arg;
-	bool holds = action->outcome == ACTION_DONE && !action->is_rehearsed &&
-		     strcmp(action->action, "note") &&
-		     (!action->until_us || action->until_us > actions->now_us);
 	char command[OVERRIDE_COMMAND_LEN];
 	json_t *row;
 
@@ -112,7 +114,7 @@ static void add_action(void *arg, const struct ledger_action *action)
 	if (action->outcome == ACTION_ENDED && end_row(actions, action))
 		return;
 	row = action_json(action);
-	if (holds)
+	if (action_holds(action, actions->now_us))
 		field_text(row, "release", override_open_command(action->subject, command));
 	if (json_array_size(actions->array) >= actions->most)
 		(void)json_array_remove(actions->array, actions->most - 1);

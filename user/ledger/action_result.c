@@ -36,3 +36,23 @@ enum action_result action_result_of(const char *name)
 			return (enum action_result)i;
 	return ACTION_UNKNOWN;
 }
+
+bool action_result_is_sequel(enum action_result result)
+{
+	return result == ACTION_ENDED || result == ACTION_FINISHED ||
+	       result == ACTION_INEFFECTIVE || result == ACTION_NOT_ENFORCEABLE;
+}
+
+bool action_holds(const struct ledger_action *action, int64_t now_us)
+{
+	return action->outcome == ACTION_DONE && !action->is_rehearsed &&
+	       strcmp(action->action, "note") && (!action->until_us || action->until_us > now_us);
+}
+
+const char *action_because(const struct ledger_action *action)
+{
+	static const char word[] = "ended: ";
+
+	return strncmp(action->result, word, strlen(word)) ? action->result :
+							     action->result + strlen(word);
+}

@@ -106,6 +106,14 @@ enum action_result action_result_of(const char *name); /* ACTION_UNKNOWN: no suc
 /* The label of metrics and the first word of a sentence: the name, but "done" for both halves of a kill. */
 const char *action_result_word(enum action_result result);
 
+struct ledger_action;
+/* Whether such a row tells what came of an earlier one, with the same budget, action, counter and target. */
+bool action_result_is_sequel(enum action_result result);
+/* Whether it holds until somebody or something ends it, as a gate does; an end that is a row of its own is not looked for. */
+bool action_holds(const struct ledger_action *action, int64_t now_us);
+/* Its result as a reason: without the "ended: " that an end begins with. */
+const char *action_because(const struct ledger_action *action);
+
 /* An action, rehearsed or real, with its evidence. Strings are copied; NULL is empty. */
 struct ledger_action {
 	int64_t id;         /* set when read */

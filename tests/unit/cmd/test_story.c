@@ -149,14 +149,18 @@ static void a_caller_is_explained_by_a_part_of_its_name(void **state)
 	add_calls("other-9c", 1);
 	who = "team-a/agents-7f agent";
 	add_row("pace", "cgroup /b", ACTION_DONE, "done: 2.00 USD/hour", 60 * MINUTE_US);
+	add_row("pace", "cgroup /b", ACTION_NOT_ENFORCEABLE, "not enforceable: shared relay socket",
+		45 * MINUTE_US);
 	add_row("pace", "cgroup /b", ACTION_ENDED, "ended: the window is over", 30 * MINUTE_US);
 	add_row("refuse", "cgroup /b", ACTION_DONE, "done", 20 * MINUTE_US);
 	assert_int_equal(ledger_commit(ledger), 0);
 	RUN(&said, cmd_explain, "explain", "--state", dir, "who", "AGENTS-7");
 	assert_int_equal(said.code, CMD_OK);
 	contains(said.out, "team-a/agents-7f agent\n  24 hours   0.400000 USD, 4 calls\n");
-	contains(said.out, "  refuse cgroup /b: done  (action 3)\n    in force until ");
+	contains(said.out, "  refuse cgroup /b: done  (action 4)\n    in force until ");
 	contains(said.out, "; release: aigress override open 'workload=team-a/Deployment/agents'\n");
+	/* what has ended is the pace, not what was told of it meanwhile */
+	contains(said.out, "  pace cgroup /b: done: 2.00 USD/hour  (action 1)\n    ended ");
 	contains(said.out, "Z, because the window is over\n");
 	contains(said.out,
 		 "gpt-5.4  api.openai.com  python3      4          0  0.400000    0.400000\n");
