@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.parse
 
 import pytest
 
@@ -17,7 +18,7 @@ from drive import ANTHROPIC, CHAT
 OPEN = "application/openmetrics-text; version=1.0.0"
 OWN = "gpt-4.1-nano"     # no other test's model: histograms know no cgroup
 ROUTES = ["/", "/status.js", "/status.css", "/icon.svg", "/metrics", "/healthz", "/readyz",
-          "/api/status.json"]
+          "/api/status.json", "/api/timeline.json", "/caller.js"]
 
 
 @pytest.fixture
@@ -77,6 +78,13 @@ def test_the_sums_are_the_ledgers(stage, serving):
     assert months_agree()
     mine = [row for row in watch.status(port)["spenders"] if cgroup.path in row["detail"]]
     assert len(mine) == 1 and float(mine[0]["day"]) == pytest.approx(spent, abs=1e-9)
+    code, _, text = watch.ask(port, "/api/caller.json?who=" + urllib.parse.quote(mine[0]["who"]))
+    caller = json.loads(text)
+    assert code == 200 and caller["who"] == mine[0]["who"] and len(caller["calls"]) == 8
+    assert float(caller["day"]["cost_usd"]) == pytest.approx(spent, abs=1e-9)
+    assert watch.ask(port, "/api/caller.json?who=nobody")[0] == 404
+    hours = json.loads(watch.ask(port, "/api/timeline.json")[2])["hours"]["priced"]
+    assert len(hours) == 720 and sum(hours) / 1e6 == pytest.approx(spent, abs=720e-6)
 
 
 def test_a_connection_met_in_its_middle_is_let_go_of(stage, serving):

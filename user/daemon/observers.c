@@ -10,13 +10,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "daemon/caller_page.h"
+#include "daemon/pages.h"
 #include "find/finder.h"
 #include "ledger/forecast.h"
 #include "metrics/otlp.h"
 #include "web/serve.h"
 #include "web/status.h"
-#include "web/timeline.h"
 
 #define AGAIN_NS (5 * NS_PER_S)
 #define DRAIN_NS (10 * NS_PER_S) /* events may wait no longer */
@@ -159,28 +158,18 @@ static char *on_status(void *arg)
 			   clock_wall_us(), clock_mono_ns());
 }
 
-/* Takes the document. */
-static char *dumped(json_t *root)
-{
-	char *text = root ? json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) :
-			    NULL;
-
-	json_decref(root);
-	return text;
-}
-
-static char *on_timeline(void *arg)
+static struct aside_work *on_timeline(void *arg)
 {
 	struct observers *observers = arg;
 
-	return dumped(timeline_json(observers->history, observers->daemon->ledger, clock_wall_us()));
+	return pages_timeline(observers->daemon->options.state, observers->daemon->config.zone);
 }
 
 static struct aside_work *on_caller(void *arg, const char *who)
 {
 	struct observers *observers = arg;
 
-	return caller_page(observers->daemon->options.state, observers->daemon->config.zone, who);
+	return pages_caller(observers->daemon->options.state, observers->daemon->config.zone, who);
 }
 
 static int try_to_serve(struct observers *observers)

@@ -131,11 +131,6 @@ static enum MHD_Result show_status(struct serve *serve, struct MHD_Connection *c
 	return show_json(connection, serve->content.status(serve->content.arg));
 }
 
-static enum MHD_Result show_timeline(struct serve *serve, struct MHD_Connection *connection)
-{
-	return show_json(connection, serve->content.timeline(serve->content.arg));
-}
-
 static struct peer *peer_of(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
@@ -144,26 +139,46 @@ static struct peer *peer_of(struct MHD_Connection *connection)
 	return info ? info->socket_context : NULL;
 }
 
-/* Called again when there is an answer, or none. */
-static enum MHD_Result show_caller(struct serve *serve, struct MHD_Connection *connection)
+/* The answer of a work that was asked for before. */
+static enum MHD_Result show_answer(struct MHD_Connection *connection, struct peer *peer)
 {
-	const char *who = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "who");
-	struct peer *peer = peer_of(connection);
-	struct aside_work *work;
-	char *json;
+	char *json = aside_answer(peer->request);
 
-	if (peer && peer->request) {
-		json = aside_answer(peer->request);
-		return json ? show_json(connection, json) :
-			      say(connection, MHD_HTTP_NOT_FOUND,
-				  "nobody of that name has called\n");
-	}
-	work = peer ? serve->content.caller(serve->content.arg, who ? who : "") : NULL;
+	return json ? show_json(connection, json) :
+		      say(connection, MHD_HTTP_NOT_FOUND, "the ledger knows nothing of it\n");
+}
+
+/* Takes the work; whoever asked is shown its answer when there is one. */
+static enum MHD_Result wait_for(struct serve *serve, struct MHD_Connection *connection,
+				struct peer *peer, struct aside_work *work)
+{
 	if (work)
 		peer->request = aside_ask(serve->aside, connection, work);
 	return work && peer->request ?
 		       MHD_YES :
-		       say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "too many ask for callers\n");
+		       say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "too many ask at once\n");
+}
+
+/* These two are called again when there is an answer, or none. */
+static enum MHD_Result show_timeline(struct serve *serve, struct MHD_Connection *connection)
+{
+	struct peer *peer = peer_of(connection);
+
+	if (peer && peer->request)
+		return show_answer(connection, peer);
+	return wait_for(serve, connection, peer,
+			peer ? serve->content.timeline(serve->content.arg) : NULL);
+}
+
+static enum MHD_Result show_caller(struct serve *serve, struct MHD_Connection *connection)
+{
+	const char *who = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "who");
+	struct peer *peer = peer_of(connection);
+
+	if (peer && peer->request)
+		return show_answer(connection, peer);
+	return wait_for(serve, connection, peer,
+			peer ? serve->content.caller(serve->content.arg, who ? who : "") : NULL);
 }
 
 static enum MHD_Result show_probe(struct serve *serve, struct MHD_Connection *connection,

@@ -37,9 +37,10 @@ struct serve_config {
 /* Where what is shown comes from; all are called from the loop. */
 struct serve_content {
 	struct scrape *(*scrape)(void *arg, enum exposition_format format); /* NULL: no memory */
-	char *(*status)(void *arg);   /* JSON, to be freed; NULL: no memory */
-	char *(*timeline)(void *arg); /* likewise */
-	/* What makes JSON of one caller (who_label()), without text: nobody has that name. NULL: no memory. */
+	char *(*status)(void *arg); /* JSON, to be freed; NULL: no memory */
+	/* What makes the JSON of 30 days. NULL: no memory. */
+	struct aside_work *(*timeline)(void *arg);
+	/* Likewise of one caller (who_label()); without text: nobody has that name. */
 	struct aside_work *(*caller)(void *arg, const char *who);
 	/* False: buf has a sentence that says why not. */
 	bool (*healthy)(void *arg, char *buf, size_t size);

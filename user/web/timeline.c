@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/timeline.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fields.h"
 #include "ledger/action_json.h"
@@ -32,17 +36,22 @@ static void add_gap(void *arg, const struct gap *gap)
 	json_array_append_new(arg, row);
 }
 
-json_t *timeline_json(const struct history *history, struct ledger *ledger, int64_t now_us)
+json_t *timeline_json(struct ledger *ledger, const struct zone *zone, int64_t now_us)
 {
+	_cleanup_free_ struct history *history = malloc(sizeof(*history));
 	int64_t from_us = (now_us / HOUR_US - TIMELINE_HOURS + 1) * HOUR_US;
 	json_t *root = json_object(), *sums = json_object(), *gaps = json_array(),
 	       *actions = json_array();
-	int err = gaps_read(ledger, from_us, now_us, GAPS_MEASURING, add_gap, gaps);
+	int err = history ? history_load(history, ledger, zone, NULL, now_us) : -ENOMEM;
 
 	if (!err)
+		err = gaps_read(ledger, from_us, now_us, GAPS_MEASURING, add_gap, gaps);
+	if (!err)
 		err = actions_json(ledger, NULL, from_us, now_us, TIMELINE_ACTIONS, actions);
-	field_set(sums, "priced", hours(history, HISTORY_PRICED, from_us));
-	field_set(sums, "counted", hours(history, HISTORY_COUNTED, from_us));
+	if (!err) {
+		field_set(sums, "priced", hours(history, HISTORY_PRICED, from_us));
+		field_set(sums, "counted", hours(history, HISTORY_COUNTED, from_us));
+	}
 	field_set(root, "from_us", json_integer((json_int_t)from_us));
 	field_set(root, "hours", sums);
 	field_set(root, "gaps", gaps);

@@ -13,6 +13,6 @@
  * { from_us, hours: { priced, counted }, gaps, actions }: micro-dollars of each hour, oldest first; actions as actions_json()
  * has them. NULL: no memory, or the ledger cannot be read.
  */
-json_t *timeline_json(const struct history *history, struct ledger *ledger, int64_t now_us);
+json_t *timeline_json(struct ledger *ledger, const struct zone *zone, int64_t now_us);
 
 #endif

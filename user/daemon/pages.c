@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/caller_page.h"
+#include "daemon/pages.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -10,10 +10,11 @@
 #include "base/zone.h"
 #include "ledger/caller.h"
 #include "ledger/ledger.h"
+#include "web/timeline.h"
 
 struct page {
 	struct aside_work work;
-	char *state, *zone, *who;
+	char *state, *zone, *who; /* who NULL: the timeline */
 };
 
 static void free_page(struct aside_work *work)
@@ -38,7 +39,8 @@ static void run_page(struct aside_work *work)
 	if (!err && zone_load(&zone, page->zone) < 0)
 		err = zone_load(&zone, "UTC");
 	if (!err)
-		root = caller_json(ledger, page->who, zone, clock_wall_us(), &err);
+		root = page->who ? caller_json(ledger, page->who, zone, clock_wall_us(), &err) :
+				   timeline_json(ledger, zone, clock_wall_us());
 	if (root)
 		work->text = json_dumps(root,
 					JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
@@ -47,7 +49,7 @@ static void run_page(struct aside_work *work)
 	ledger_free(ledger);
 }
 
-struct aside_work *caller_page(const char *state, const char *zone, const char *who)
+static struct aside_work *page_new(const char *state, const char *zone, const char *who)
 {
 	struct page *page = calloc(1, sizeof(*page));
 
@@ -56,9 +58,19 @@ struct aside_work *caller_page(const char *state, const char *zone, const char *
 	page->work = (struct aside_work){ .run = run_page, .free = free_page };
 	page->state = strdup(state);
 	page->zone = zone ? strdup(zone) : NULL;
-	page->who = strdup(who);
-	if (page->state && page->who && (page->zone || !zone))
+	page->who = who ? strdup(who) : NULL;
+	if (page->state && (page->zone || !zone) && (page->who || !who))
 		return &page->work;
 	free_page(&page->work);
 	return NULL;
+}
+
+struct aside_work *pages_timeline(const char *state, const char *zone)
+{
+	return page_new(state, zone, NULL);
+}
+
+struct aside_work *pages_caller(const char *state, const char *zone, const char *who)
+{
+	return page_new(state, zone, who);
 }
