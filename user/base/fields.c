@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fields.h"
 
+#include "base/money.h"
 #include "base/text.h"
 
 void field_set(json_t *object, const char *key, json_t *value)
@@ -21,4 +22,21 @@ void field_number(json_t *object, const char *key, uint64_t n)
 void field_bool(json_t *object, const char *key, bool is_true)
 {
 	field_set(object, key, json_boolean(is_true));
+}
+
+void field_money(json_t *object, const char *key, int64_t nanos)
+{
+	char text[MONEY_LEN];
+
+	field_set(object, key, json_string(money_format(nanos, text)));
+}
+
+char *fields_line(json_t *object)
+{
+	char *text = object ? json_dumps(object,
+					 JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) :
+			      NULL;
+
+	json_decref(object);
+	return text;
 }

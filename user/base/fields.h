@@ -17,5 +17,10 @@ void field_text(json_t *object, const char *key, const char *text);
 /* At most INT64_MAX. */
 void field_number(json_t *object, const char *key, uint64_t n);
 void field_bool(json_t *object, const char *key, bool is_true);
+/* USD, as money_format() has them. */
+void field_money(json_t *object, const char *key, int64_t nanos);
+
+/* All of it in one line of ASCII, keys in their order; takes the reference. To be freed; NULL: object is, or no memory. */
+char *fields_line(json_t *object);
 
 #endif

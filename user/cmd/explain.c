@@ -231,13 +231,6 @@ static void add_row(void *arg, const struct ledger_action *action)
 	table_cell(table, action->result);
 }
 
-static void set_money(json_t *object, const char *key, int64_t nanos)
-{
-	char money[MONEY_LEN];
-
-	field_text(object, key, money_format(nanos, money));
-}
-
 static json_t *tokens_of(const struct charge *charge)
 {
 	json_t *object = json_object();
@@ -281,10 +274,10 @@ static json_t *call_json(const struct ledger_call *call)
 	field_text(object, "source", charge_source_name(charge->source));
 	field_text(object, "known_by", sources[charge->source]);
 	if (charge->is_priced)
-		set_money(object, "cost_usd", charge->cost_nanos);
+		field_money(object, "cost_usd", charge->cost_nanos);
 	else
 		field_set(object, "cost_usd", json_null());
-	set_money(object, "budget_usd", charge->budget_nanos);
+	field_money(object, "budget_usd", charge->budget_nanos);
 	field_text(object, "price_key", charge->price_key);
 	field_text(object, "price_origin", charge->price_origin);
 	return object;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/pages.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fields.h"
 #include "base/zone.h"
 #include "ledger/caller.h"
 #include "ledger/ledger.h"
@@ -41,10 +41,7 @@ static void run_page(struct aside_work *work)
 	if (!err)
 		root = page->who ? caller_json(ledger, page->who, zone, clock_wall_us(), &err) :
 				   timeline_json(ledger, zone, clock_wall_us());
-	if (root)
-		work->text = json_dumps(root,
-					JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
-	json_decref(root);
+	work->text = fields_line(root);
 	zone_free(zone);
 	ledger_free(ledger);
 }

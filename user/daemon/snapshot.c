@@ -22,26 +22,16 @@
 
 static int put(struct ledger *ledger, const char *key, json_t *value)
 {
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = fields_line(value);
 	_cleanup_free_ char *before = ledger_get(ledger, key);
 	int err;
 
-	if (value)
-		text = json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
-	json_decref(value);
 	if (!text)
 		return -ENOMEM;
 	if (before && !strcmp(before, text))
 		return 0;
 	err = ledger_put(ledger, key, text);
 	return err ? err : 1;
-}
-
-static void set_money(json_t *object, const char *key, int64_t nanos)
-{
-	char text[MONEY_LEN];
-
-	field_set(object, key, json_string(money_format(nanos, text)));
 }
 
 /* Both directions as an object. */
@@ -80,7 +70,7 @@ static void set_trend(json_t *row, const struct counters_job *job,
 	if (!trend.is_known)
 		return;
 	if (policy_in_money(counter->budget))
-		set_money(row, "usd_per_hour", trend.per_hour);
+		field_money(row, "usd_per_hour", trend.per_hour);
 	else
 		field_number(row, "tokens_per_hour", (uint64_t)trend.per_hour);
 	if (trend.reached_us)
@@ -96,8 +86,8 @@ static void add_counter(void *arg, const struct policy_counter *counter)
 		return;
 	field_text(row, "budget", counter->budget->name);
 	field_text(row, "key", counter->key);
-	set_money(row, "spent_usd", counter->spent_nanos);
-	set_money(row, "limit_usd", counter->limit_nanos);
+	field_money(row, "spent_usd", counter->spent_nanos);
+	field_money(row, "limit_usd", counter->limit_nanos);
 	field_number(row, "spent_tokens", counter->spent_tokens);
 	field_number(row, "limit_tokens", counter->limit_tokens);
 	field_number(row, "window_end_us", (uint64_t)counter->window_end_us);
@@ -122,7 +112,7 @@ static void add_gate(void *arg, const struct enforcer_gate *gate)
 	if (!gate->pace_per_hour)
 		return;
 	if (gate->in_money)
-		set_money(row, "to_usd_per_hour", gate->pace_per_hour);
+		field_money(row, "to_usd_per_hour", gate->pace_per_hour);
 	else
 		field_number(row, "to_tokens_per_hour", (uint64_t)gate->pace_per_hour);
 	field_number(row, "let_go", gate->admitted);
@@ -390,7 +380,7 @@ int snapshot_put_rules(struct ledger *ledger, const struct policy_rules *rules)
 		if (!row)
 			break;
 		field_text(row, "budget", budget->name);
-		set_money(row, "limit_usd", budget->limit_nanos);
+		field_money(row, "limit_usd", budget->limit_nanos);
 		field_number(row, "limit_tokens", budget->limit_tokens);
 		field_bool(row, "enforced", rules->enforce && !budget->is_rehearsed);
 	}

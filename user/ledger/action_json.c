@@ -14,13 +14,6 @@ static void set_time(json_t *object, const char *key, int64_t us)
 	field_text(object, key, text_time(us, text));
 }
 
-static void set_money(json_t *object, const char *key, int64_t nanos)
-{
-	char text[MONEY_LEN];
-
-	field_text(object, key, money_format(nanos, text));
-}
-
 json_t *action_json(const struct ledger_action *action)
 {
 	json_t *calls = json_loads(action->last_calls ? action->last_calls : "[]", 0, NULL);
@@ -41,14 +34,14 @@ json_t *action_json(const struct ledger_action *action)
 	field_text(object, "result", action->result);
 	field_text(object, "outcome", action_result_name(action->outcome));
 	field_bool(object, "rehearsed", action->is_rehearsed);
-	set_money(object, "spent_usd", action->spent_nanos);
-	set_money(object, "limit_usd", action->limit_nanos);
+	field_money(object, "spent_usd", action->spent_nanos);
+	field_money(object, "limit_usd", action->limit_nanos);
 	field_number(object, "spent_tokens", action->spent_tokens);
 	field_number(object, "limit_tokens", action->limit_tokens);
 	if (action->limit_tokens && !action->limit_nanos)
 		field_number(object, "in_flight_tokens", action->in_flight);
 	else
-		set_money(object, "in_flight_usd", (int64_t)action->in_flight);
+		field_money(object, "in_flight_usd", (int64_t)action->in_flight);
 	set_time(object, "window_start", action->window_start_us);
 	if (action->until_us)
 		set_time(object, "until", action->until_us);

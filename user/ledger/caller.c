@@ -19,13 +19,6 @@
 #define PAST_US  (30 * DAY_US)
 #define BIT(key) (1u << (key))
 
-static void set_money(json_t *object, const char *key, int64_t nanos)
-{
-	char text[MONEY_LEN];
-
-	field_text(object, key, money_format(nanos, text));
-}
-
 static int64_t less(int64_t nanos, int64_t by)
 {
 	return by > nanos ? 0 : nanos - by;
@@ -44,10 +37,10 @@ static void set_sums(json_t *object, const struct ledger_row *row)
 	if (is_unpriced)
 		field_set(object, "cost_usd", json_null());
 	else
-		set_money(object, "cost_usd", row->cost_nanos);
-	set_money(object, "in_budgets_usd", row->budget_nanos);
-	set_money(object, "low_usd", less(row->budget_nanos, row->under_nanos));
-	set_money(object, "high_usd", row->budget_nanos + row->over_nanos);
+		field_money(object, "cost_usd", row->cost_nanos);
+	field_money(object, "in_budgets_usd", row->budget_nanos);
+	field_money(object, "low_usd", less(row->budget_nanos, row->under_nanos));
+	field_money(object, "high_usd", row->budget_nanos + row->over_nanos);
 }
 
 static void on_sum(void *arg, const struct ledger_row *row)
@@ -117,10 +110,10 @@ static void on_call(void *arg, const struct ledger_call *call)
 	field_number(object, "count", charge_count(charge));
 	field_number(object, "tokens", usage_tokens(&charge->usage));
 	if (charge->is_priced)
-		set_money(object, "cost_usd", charge->cost_nanos);
+		field_money(object, "cost_usd", charge->cost_nanos);
 	else
 		field_set(object, "cost_usd", json_null());
-	set_money(object, "in_budgets_usd", charge->budget_nanos);
+	field_money(object, "in_budgets_usd", charge->budget_nanos);
 	/* the latest first */
 	json_array_insert_new(arg, 0, object);
 }

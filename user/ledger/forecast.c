@@ -302,13 +302,6 @@ void forecast_make(struct history *history, const struct zone *zone, enum histor
 	expect(&past, ret->per_hour, now_us, &ret->month);
 }
 
-static void set_money(json_t *object, const char *key, int64_t nanos)
-{
-	char money[MONEY_LEN];
-
-	field_text(object, key, money_format(nanos, money));
-}
-
 /* Without a past only what is spent is known. */
 static json_t *period_json(const struct forecast_period *period, bool has_past)
 {
@@ -317,12 +310,12 @@ static json_t *period_json(const struct forecast_period *period, bool has_past)
 
 	field_text(object, "start", text_time(period->start_us, time));
 	field_text(object, "end", text_time(period->end_us, time));
-	set_money(object, "spent_usd", period->spent);
+	field_money(object, "spent_usd", period->spent);
 	if (!has_past)
 		return object;
-	set_money(object, "low_usd", period->low);
-	set_money(object, "expected_usd", period->expected);
-	set_money(object, "high_usd", period->high);
+	field_money(object, "low_usd", period->low);
+	field_money(object, "expected_usd", period->expected);
+	field_money(object, "high_usd", period->high);
 	return object;
 }
 
@@ -330,7 +323,7 @@ json_t *forecast_json(const struct forecast *forecast)
 {
 	json_t *object = json_object();
 
-	set_money(object, "usd_per_hour", forecast->per_hour);
+	field_money(object, "usd_per_hour", forecast->per_hour);
 	field_set(object, "day", period_json(&forecast->day, forecast->has_past));
 	field_set(object, "month", period_json(&forecast->month, forecast->has_past));
 	return object;

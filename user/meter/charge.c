@@ -58,15 +58,3 @@ void charge_waive(struct charge *charge)
 	charge->under_nanos = charge->over_nanos = charge->beside_nanos = 0;
 	charge->price_key[0] = charge->price_origin[0] = charge->price_lacks[0] = '\0';
 }
-
-const char *money_format(int64_t nanos, char *buf)
-{
-	uint64_t amount = nanos < 0 ? 0 - (uint64_t)nanos : (uint64_t)nanos;
-	int len = snprintf(buf, MONEY_LEN, "%s%llu.%09llu", nanos < 0 ? "-" : "",
-			   amount / NANOS_PER_USD, amount % NANOS_PER_USD);
-
-	/* Six decimals always stand, the last three only where they say something. */
-	for (int kept = 9; kept > 6 && buf[len - 1] == '0'; kept--)
-		buf[--len] = '\0';
-	return buf;
-}

@@ -9,9 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/money.h"
 #include "meter/usage.h"
-
-#define NANOS_PER_USD 1000000000LL
 
 /* Where the figure comes from, best first (DESIGN section 5). */
 enum charge_source {
@@ -102,9 +101,5 @@ void charge_client_name(const struct charge *charge, char *ret);
 
 /* Nothing of the call ever left: it is free, whatever it was estimated to cost. */
 void charge_waive(struct charge *charge);
-
-/* "0.001234" and up to nine decimals where they are not zero; buf of at least MONEY_LEN. */
-#define MONEY_LEN 32
-const char *money_format(int64_t nanos, char *buf);
 
 #endif

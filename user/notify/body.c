@@ -80,17 +80,11 @@ char *body_new(const struct body_input *input)
 		[WEBHOOK_OPSGENIE] = body_opsgenie,
 	};
 	const struct webhook_rule *rule = input->rule;
-	json_t *root;
-	char *body;
 
 	if (rule->format == WEBHOOK_EMAIL)
 		return body_mail(input);
 	if (rule->format == WEBHOOK_JSON && rule->template)
 		return template_fill(rule->template, input->notices[0]);
-	root = makers[rule->format] ? makers[rule->format](input) :
-				      json_deep_copy(input->notices[0]);
-	body = root ? json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) :
-		      NULL;
-	json_decref(root);
-	return body;
+	return fields_line(makers[rule->format] ? makers[rule->format](input) :
+						  json_deep_copy(input->notices[0]));
 }

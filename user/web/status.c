@@ -120,19 +120,12 @@ void status_action(struct status *status, const struct ledger_action *action)
 
 /* JSON of each part. */
 
-static void set_money(json_t *object, const char *key, int64_t nanos)
-{
-	char text[MONEY_LEN];
-
-	field_text(object, key, money_format(nanos, text));
-}
-
 /* Money or tokens, whichever the limit is in. */
 static void set_amount(json_t *object, const char *key, bool in_money, int64_t nanos,
 		       uint64_t tokens)
 {
 	if (in_money)
-		set_money(object, key, nanos);
+		field_money(object, key, nanos);
 	else
 		field_number(object, key, tokens);
 }
@@ -176,11 +169,11 @@ static json_t *sums(const struct spend_row *row, bool has_spark)
 	field_text(object, "who", row->who);
 	field_text(object, "model", row->model);
 	field_text(object, "program", row->program);
-	set_money(object, "minute", spend_last_minutes(row, 1));
-	set_money(object, "five_minutes", spend_last_minutes(row, 5));
-	set_money(object, "hour", spend_last_minutes(row, SPEND_MINUTES));
-	set_money(object, "day", spend_day(row));
-	set_money(object, "day_in_budgets", spend_counted_day(row));
+	field_money(object, "minute", spend_last_minutes(row, 1));
+	field_money(object, "five_minutes", spend_last_minutes(row, 5));
+	field_money(object, "hour", spend_last_minutes(row, SPEND_MINUTES));
+	field_money(object, "day", spend_day(row));
+	field_money(object, "day_in_budgets", spend_counted_day(row));
 	field_number(object, "calls", row->calls);
 	field_number(object, "tokens", row->tokens);
 	field_number(object, "estimated", row->estimated);
@@ -356,7 +349,6 @@ static char *make(struct status *status, const struct scrape_sources *sources, c
 	json_t *object = json_object(), *gates = json_array();
 	struct pipeline_stats stats;
 	size_t more;
-	char *text;
 
 	pipeline_stats(sources->pipeline, &stats);
 	field_text(object, "version", sources->version);
@@ -384,10 +376,7 @@ static char *make(struct status *status, const struct scrape_sources *sources, c
 	}
 	field_number(object, "in_flight", stats.connections.calls);
 	field_set(object, "losses", losses(sources));
-	text = object ? json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) :
-			NULL;
-	json_decref(object);
-	return text;
+	return fields_line(object);
 }
 
 char *status_json(struct status *status, const struct scrape_sources *sources, const char *node,
