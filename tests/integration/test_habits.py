@@ -18,6 +18,13 @@ def one_daemon(stage, tmp_path_factory):
     daemon.must_still_agree()
 
 
+def must_agree(stage, daemon, n_calls, text):
+    """The script makes so many calls, and the ledger equals their bill."""
+    run, cgroup = stage.new_run()
+    script.ends(script.start(stage, cgroup, text, run))
+    stage.must_agree(daemon, run, cgroup, n_calls)
+
+
 FORKS = {
     "pool": (24, """
         import multiprocessing
@@ -45,10 +52,7 @@ FORKS = {
 
 @pytest.mark.parametrize("name", FORKS)
 def test_forks(stage, daemon, name):
-    n_calls, text = FORKS[name]
-    run, cgroup = stage.new_run()
-    script.ends(script.start(stage, cgroup, text, run))
-    stage.must_agree(daemon, run, cgroup, n_calls)
+    must_agree(stage, daemon, *FORKS[name])
 
 
 WRITES = {
@@ -240,10 +244,7 @@ WRITES = {
 
 @pytest.mark.parametrize("name", WRITES)
 def test_writes(stage, daemon, name):
-    n_calls, text = WRITES[name]
-    run, cgroup = stage.new_run()
-    script.ends(script.start(stage, cgroup, text, run))
-    stage.must_agree(daemon, run, cgroup, n_calls)
+    must_agree(stage, daemon, *WRITES[name])
 
 
 NAMES = {
@@ -270,6 +271,4 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names(stage, daemon, name):
-    run, cgroup = stage.new_run()
-    script.ends(script.start(stage, cgroup, NAMES[name], run))
-    stage.must_agree(daemon, run, cgroup, 1)
+    must_agree(stage, daemon, 1, NAMES[name])

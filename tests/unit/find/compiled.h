@@ -3,23 +3,11 @@
 #ifndef FIND_COMPILED_H
 #define FIND_COMPILED_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
 
-#include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/cleanup.h"
 #include "find/anchor/anchor.h"
 #include "find/anchor/sites.h"
+#include "nm.h"
 
 static char folder[] = "/tmp/aigress-compiled-XXXXXX";
 static char program[256];
@@ -65,24 +53,23 @@ static inline int search_remembered(const char *cache, struct anchors *ret)
 	return err;
 }
 
-/* Virtual address of a symbol as nm tells it. */
+/* Searches the program twice, and finds its stack both times; the second search knows where to look. */
+static inline void expect_remembered(const char *cache, enum anchor_stack stack,
+				     struct anchors *fresh)
+{
+	struct anchors again;
+
+	assert_int_equal(search_remembered(cache, fresh), 0);
+	assert_true(fresh->stacks[stack].is_proven);
+	assert_int_equal(search_remembered(cache, &again), 0);
+	assert_memory_equal(fresh, &again, sizeof(*fresh));
+}
+
+/* Of the program. */
 static uint64_t address_of(const char *symbol)
 {
-	unsigned long long addr = 0;
-	char command[512], line[512];
-	FILE *nm;
+	uint64_t addr = nm_address(program, symbol, "");
 
-	snprintf(command, sizeof(command), "nm %s 2>/dev/null", program);
-	nm = popen(command, "r");
-	assert_non_null(nm);
-	while (fgets(line, sizeof(line), nm)) {
-		unsigned long long at;
-		char name[256];
-
-		if (sscanf(line, "%llx %*c %255s", &at, name) == 2 && !strcmp(name, symbol))
-			addr = at;
-	}
-	pclose(nm);
 	assert_int_not_equal(addr, 0);
 	return addr;
 }

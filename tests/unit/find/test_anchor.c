@@ -321,10 +321,7 @@ static void remembers_where_to_look(void **state)
 
 	snprintf(cache, sizeof(cache), "%s/searches", folder);
 	compile("-O2 -fPIE -pie -DSTACK_BORINGSSL");
-	assert_int_equal(search_remembered(cache, &fresh), 0);
-	assert_true(fresh.stacks[ANCHOR_BORINGSSL].is_proven);
-	assert_int_equal(search_remembered(cache, &again), 0);
-	assert_memory_equal(&fresh, &again, sizeof(fresh));
+	expect_remembered(cache, ANCHOR_BORINGSSL, &fresh);
 	/* the places follow 9 numbers, addresses first; then it is searched anew, and written anew */
 	for (long at = 0; at < 9 * 8 + 160; at += 8) {
 		spoil(cache, at, 0x1234567890abcdefULL);

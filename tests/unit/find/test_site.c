@@ -7,6 +7,7 @@
 
 #include "find/disasm.h"
 #include "find/site.h"
+#include "nm.h"
 
 #define LIBSSL "/usr/lib/x86_64-linux-gnu/libssl.so.3"
 #define NODE   "/usr/bin/node"
@@ -24,27 +25,6 @@ static int find_by(const char *path, bool by_instruction, struct sites *ret)
 static int find_in(const char *path, struct sites *ret)
 {
 	return find_by(path, false, ret);
-}
-
-/* Virtual address of a symbol as nm tells it, 0 if it has none. */
-static uint64_t address_of(const char *path, const char *symbol, const char *flags)
-{
-	unsigned long long addr = 0;
-	char command[512], line[512];
-	FILE *nm;
-
-	snprintf(command, sizeof(command), "nm %s %s 2>/dev/null | sed 's/@.*//'", flags, path);
-	nm = popen(command, "r");
-	assert_non_null(nm);
-	while (fgets(line, sizeof(line), nm)) {
-		unsigned long long at;
-		char name[256];
-
-		if (sscanf(line, "%llx %*c %255s", &at, name) == 2 && !strcmp(name, symbol))
-			addr = at;
-	}
-	pclose(nm);
-	return addr;
 }
 
 static uint64_t offset_in(const char *path, uint64_t addr)
@@ -97,7 +77,7 @@ static void proves_both_workers_of_libssl(void **state)
 			 offset_in(LIBSSL, sites.read_worker));
 	/* `test %rdi,%rdi` stands before the `je` of SSL_free in most builds, never after it */
 	assert_in_range(site_of(&sites, TAP_FREE)->offset -
-				offset_in(LIBSSL, address_of(LIBSSL, "SSL_free", "-D")),
+				offset_in(LIBSSL, nm_address(LIBSSL, "SSL_free", "-D")),
 			0, 8);
 	assert_non_null(site_of(&sites, TAP_CTRL));
 }
@@ -111,15 +91,15 @@ static void takes_exported_functions_where_workers_are_inlined(void **state)
 	if (access(NODE, R_OK) || find_in(NODE, &sites) == -ENOENT)
 		skip();
 	assert_int_equal(find_in(NODE, &sites), 0);
-	worker = address_of(NODE, "ssl_write_internal", "");
+	worker = nm_address(NODE, "ssl_write_internal", "");
 	if (sites.write_worker) {
 		assert_int_equal(sites.write_worker, worker);
 		return;
 	}
 	assert_int_equal(site_of(&sites, TAP_WRITE)->offset,
-			 offset_in(NODE, address_of(NODE, "SSL_write", "-D")));
+			 offset_in(NODE, nm_address(NODE, "SSL_write", "-D")));
 	assert_int_equal(site_of(&sites, TAP_READ_ARG4)->offset,
-			 offset_in(NODE, address_of(NODE, "SSL_read_ex", "-D")));
+			 offset_in(NODE, nm_address(NODE, "SSL_read_ex", "-D")));
 	assert_int_equal(sites.n_stepped, 0);
 }
 
@@ -130,8 +110,8 @@ static void expect_3_3(const char *flags)
 	compile("OPENSSL_3_3", flags);
 	assert_int_equal(find_in(library, &sites), 0);
 	assert_string_equal(sites.flavour, "openssl-3.3");
-	assert_int_equal(sites.write_worker, address_of(library, "ssl_write_internal", ""));
-	assert_int_equal(sites.read_worker, address_of(library, "ssl_read_internal", ""));
+	assert_int_equal(sites.write_worker, nm_address(library, "ssl_write_internal", ""));
+	assert_int_equal(sites.read_worker, nm_address(library, "ssl_read_internal", ""));
 	assert_non_null(site_of(&sites, TAP_WRITE_ARG5));
 	assert_null(site_of(&sites, TAP_WRITE_ARG4));
 	assert_non_null(site_of(&sites, TAP_READ_ARG4));
@@ -228,7 +208,7 @@ static uint64_t assemble(const char *instructions)
 		 library, source);
 	assert_int_equal(system(command), 0);
 	unlink(source);
-	return address_of(library, "spot", "");
+	return nm_address(library, "spot", "");
 }
 
 /* The spot chosen in a function of these instructions, relative to its entry. */
@@ -366,7 +346,7 @@ static int exits_of(const char *instructions, size_t *ret_tails)
 	int err;
 
 	assert_int_equal(elf_open(&elf, fd), 0);
-	err = disasm_exits(&elf, addr, address_of(library, "end", "") - addr, &exits);
+	err = disasm_exits(&elf, addr, nm_address(library, "end", "") - addr, &exits);
 	if (err) {
 		assert_int_equal(err, -EOPNOTSUPP);
 		return -1;
