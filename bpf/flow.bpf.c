@@ -96,7 +96,7 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 	return PASS;
 }
 
-/* Whom a hello goes to: the name in `h`, and without one the address, if it belongs to AI hosts only. */
+/* The verdict on a hello: by the name in `h`; without a name by its address, which must belong to AI hosts only. */
 static __always_inline __u32 flow_ask(struct bpf_sock *sk, const struct hello *h, bool is_ip6)
 {
 	struct ctl_addr peer;
