@@ -153,9 +153,9 @@ static void start_kill(struct enforcer *enforcer, struct applied *applied, int64
 		return;
 	}
 	applied->kill_at_ns = clock_mono_ns() + grace_ns;
-	go_on(enforcer, applied, clock_mono_ns());
 	applied_write(enforcer, applied, now_us, ACTION_DONE, "done: SIGTERM, SIGKILL in %llu s%s",
 		      (unsigned long long)((grace_ns + NS_PER_S - 1) / NS_PER_S), whom);
+	go_on(enforcer, applied, clock_mono_ns()); /* it may have ended already */
 }
 
 #define HOUR_NS (3600 * NS_PER_S)
