@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Defers the first ClientHello of a process that is not known to be probed, by dropping it before it leaves,
- * until its probes are in. User space then makes TCP send it at once (tap_defer_wake), so it waits for as long
+ * until its probes are in. The same holds for what a process sends first on a connection that another one made:
+ * a child has inherited it, and probes are none of what it inherits. User space then makes TCP send it at once (tap_defer_wake), so it waits for as long
  * as the probes take instead of TCP's timer.
  *
  * It fails open. A segment dropped on its way out (EPERM to TCP) is retransmitted after 0.2 s at the earliest
@@ -60,13 +61,14 @@ static __always_inline bool defer_enter(struct deferring *deferring, __u32 tgid,
 	return true;
 }
 
-static __always_inline void defer_leave(const struct flow *flow)
+static __always_inline void defer_leave(struct flow *flow, __u32 tgid)
 {
 	struct deferring *deferring = bpf_map_lookup_elem(&deferrings, &flow->cgroup);
 
+	flow->deferred_ns = 0;
 	bpf_map_delete_elem(&deferrals, &flow->cookie);
 	for (int i = 0; deferring && i < DEFERRING_MAX; i++)
-		if (deferring->tgid[i] == flow->tgid)
+		if (deferring->tgid[i] == tgid)
 			deferring->since_ns[i] = 0;
 }
 
@@ -78,15 +80,15 @@ static __always_inline bool defer_is_in_vain(const struct deferring *deferring, 
 }
 
 /* What user space needs to wake the connection. */
-static __always_inline void defer_note(struct bpf_sock *sk, const struct flow *flow)
+static __always_inline void defer_note(struct bpf_sock *sk, const struct flow *flow, __u32 tgid)
 {
-	struct ctl_deferral deferral = { .tgid = flow->tgid, .inode = inode_of(sk) };
+	struct ctl_deferral deferral = { .tgid = tgid, .inode = inode_of(sk) };
 
 	bpf_map_update_elem(&deferrals, &flow->cookie, &deferral, BPF_ANY);
 }
 
-/* Whether this is the connection's first hello and it must wait; then sets flow->deferred_ns. */
-static __always_inline bool defer_begins(struct flow *flow, __u64 now)
+/* Whether this is the first that the process sends here and it must wait; then sets flow->deferred_ns. */
+static __always_inline bool defer_begins(struct flow *flow, __u32 tgid, __u64 now)
 {
 	struct deferring *deferring = deferring_of(flow->cgroup);
 
@@ -94,7 +96,7 @@ static __always_inline bool defer_begins(struct flow *flow, __u64 now)
 		count(CTL_FIRST_CALLS_MISSED, 1);
 		return false;
 	}
-	if (!defer_enter(deferring, flow->tgid, now)) {
+	if (!defer_enter(deferring, tgid, now)) {
 		count(CTL_FIRST_CALLS_CROWDED, 1);
 		return false;
 	}
@@ -103,11 +105,10 @@ static __always_inline bool defer_begins(struct flow *flow, __u64 now)
 	return true;
 }
 
-/* Whether this flow's hello must wait. flow->cookie and flow->cgroup are set. */
-static __always_inline bool defer_is_due(struct flow *flow)
+/* Whether what this process sends on this flow must wait. flow->cookie and flow->cgroup are set. */
+static __always_inline bool defer_is_due(struct flow *flow, __u32 tgid)
 {
 	struct deferring *deferring;
-	__u32 tgid = flow->tgid;
 	__u64 now, waited;
 	__u8 *state;
 
@@ -116,7 +117,7 @@ static __always_inline bool defer_is_due(struct flow *flow)
 	state = bpf_map_lookup_elem(&probed, &tgid);
 	now = bpf_ktime_get_ns();
 	if (!flow->deferred_ns)
-		return !(state && *state == CTL_PROBED) && defer_begins(flow, now);
+		return !(state && *state == CTL_PROBED) && defer_begins(flow, tgid, now);
 	waited = now - flow->deferred_ns;
 	if (!state || *state != CTL_PROBED) {
 		if (waited < DEFER_SEGMENTS_NS || (state && waited < DEFER_NS))
@@ -126,7 +127,7 @@ static __always_inline bool defer_is_due(struct flow *flow)
 			deferring->missed_ns = now;
 		count(CTL_FIRST_CALLS_MISSED, 1);
 	}
-	defer_leave(flow);
+	defer_leave(flow, tgid);
 	return false;
 }
 

@@ -20,7 +20,10 @@ static __always_inline void name_copy(struct ev_flow *event, struct hello *h)
 static __always_inline void fill_flow(struct ev_flow *event, struct bpf_sock *sk,
 				      const struct flow *flow, __u32 type, bool is_ip6)
 {
-	emit_head(&event->head, type, flow->tgid, flow->cgroup, flow->cookie);
+	bool waits = type == EV_FLOW && (flow->waiter || flow->state == FLOW_DEFERRED);
+
+	emit_head(&event->head, type, waits && flow->waiter ? flow->waiter : flow->tgid,
+		  flow->cgroup, flow->cookie);
 	event->bytes[EV_OUT] = flow->bytes[EV_OUT];
 	event->bytes[EV_IN] = flow->bytes[EV_IN];
 	event->handshake[EV_OUT] = flow->handshake[EV_OUT];
@@ -45,9 +48,9 @@ static __always_inline void fill_flow(struct ev_flow *event, struct bpf_sock *sk
 	event->family = is_ip6 ? AF_INET6 : AF_INET;
 	words(event->local_addr, is_ip6, sk->src_ip4, sk->src_ip6);
 	words(event->remote_addr, is_ip6, sk->dst_ip4, sk->dst_ip6);
-	event->state = flow->state == FLOW_REFUSED  ? EV_FLOW_REFUSED :
-		       flow->state == FLOW_DEFERRED ? EV_FLOW_APPROACH :
-						      EV_FLOW_SEEN;
+	event->state = flow->state == FLOW_REFUSED ? EV_FLOW_REFUSED :
+		       waits                       ? EV_FLOW_APPROACH :
+						     EV_FLOW_SEEN;
 	event->verdict = flow->verdict;
 	event->is_tunnelled = flow->is_tunnelled;
 	__builtin_memcpy(event->comm, flow->comm, sizeof(event->comm));

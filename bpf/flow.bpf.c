@@ -78,10 +78,10 @@ static __always_inline int flow_admit(struct __sk_buff *skb, struct bpf_sock *sk
 		emit_flow(sk, flow, h, EV_FLOW, is_ip6);
 		return DROP;
 	}
-	if (defer_is_due(flow)) {
+	if (defer_is_due(flow, flow->tgid)) {
 		if (flow->state != FLOW_DEFERRED) {
 			flow->state = FLOW_DEFERRED;
-			defer_note(sk, flow);
+			defer_note(sk, flow, flow->tgid);
 			emit_flow(sk, flow, NULL, EV_FLOW, is_ip6);
 		}
 		return DROP;
@@ -222,6 +222,54 @@ static __always_inline int flow_greet(struct __sk_buff *skb, struct bpf_sock *sk
 	return flow_named(skb, sk, flow, h, s, is_ip6);
 }
 
+/* Whether what leaves is sent by a process that has not made this connection and was not seen to send on it before. */
+static __always_inline bool flow_is_handed_on(struct bpf_sock *sk, const struct flow *flow)
+{
+	__u32 tgid;
+
+	if (flow->waiter)
+		return true;
+	if (!defer_is_on || !flow->tgid || !is_owned(sk))
+		return false;
+	tgid = task_tgid();
+	return tgid != flow->tgid && tgid != flow->sender;
+}
+
+/*
+ * Of such a segment: 1 if it must wait for the probes of its process. User space is told also if it need not wait, because
+ * what it carries may have been written too early for them. A global function for the reason given at
+ * records_continue().
+ */
+__weak int flow_waits(struct __sk_buff *skb)
+{
+	bool is_ip6 = skb->protocol == bpf_htons(ETH_P_IPV6), is_new, waits;
+	struct bpf_sock *sk = skb->sk;
+	struct flow *flow;
+
+	if (!sk)
+		return 0;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk || sk->protocol != PROTO_TCP)
+		return 0;
+	flow = bpf_sk_storage_get(&flows, sk, 0, 0);
+	if (!flow)
+		return 0;
+	is_new = !flow->waiter;
+	if (is_new)
+		flow->waiter = task_tgid();
+	waits = defer_is_due(flow, flow->waiter);
+	if (is_new) {
+		if (waits)
+			defer_note(sk, flow, flow->waiter);
+		emit_flow(sk, flow, NULL, EV_FLOW, is_ip6);
+	}
+	if (waits)
+		return 1;
+	flow->sender = flow->waiter;
+	flow->waiter = 0;
+	return 0;
+}
+
 static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 {
 	struct flow *flow = bpf_sk_storage_get(&flows, sk, 0, 0);
@@ -248,6 +296,8 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 		adopt_learn(sk, flow, is_ip6);
 		if (handshake_follow(skb, flow, &s))
 			emit_flow(sk, flow, NULL, EV_FLOW, is_ip6);
+		if (s.len && flow_is_handed_on(sk, flow) && flow_waits(skb))
+			return DROP;
 		if (s.len && pair_is_due(flow) && pair_packet(skb))
 			return DROP;
 		if (s.len && pace_holds(skb, sk, flow, &s))

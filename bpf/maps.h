@@ -165,7 +165,7 @@ struct flow {
 	__u64 cookie;
 	__u64 cgroup;      /* of the socket */
 	__u64 bytes[2];    /* TCP payload by enum ev_dir */
-	__u64 deferred_ns; /* when its hello was first deferred */
+	__u64 deferred_ns; /* since when its hello, or its waiter's data, is deferred; 0: it is not */
 	__u64 hello;       /* of the ClientHello's random; 0: unknown */
 	__u64 before_in;   /* bytes that had come in before it was adopted */
 	struct records records[2];
@@ -175,6 +175,8 @@ struct flow {
 	__u32 seq_first;    /* of the first payload byte */
 	__u32 seq_next;     /* behind the last byte that was sent (FLOW_HELLO: read) */
 	__u32 tgid;         /* who connected */
+	__u32 sender;       /* the last other process that sent; 0: none did */
+	__u32 waiter;       /* the sender whose probes are waited for; 0: none */
 	__u32 netns;
 	__u8 state;   /* enum flow_state */
 	__u8 verdict; /* enum ctl_verdict of the name */

@@ -225,7 +225,7 @@ static __always_inline void pace_note(struct bpf_sock *sk, struct flow *flow, __
 		return;
 	}
 	hold.since_ns = flow->held_since_ns;
-	hold.tgid = flow->tgid;
+	hold.tgid = is_owned(sk) ? task_tgid() : flow->tgid;
 	hold.bucket = bucket;
 	hold.inode = inode_of(sk);
 	if (bpf_map_update_elem(&holds, &flow->cookie, &hold, BPF_ANY))

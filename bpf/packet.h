@@ -104,6 +104,14 @@ static __always_inline bool is_owned(struct bpf_sock *sk)
 	return sock && BPF_CORE_READ(sock, sk_lock.owned);
 }
 
+/* The current task's process. The helper that tells it is available to these programs from 6.10 on. */
+static __always_inline __u32 task_tgid(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, tgid);
+}
+
 /* The peer as the socket knows it: the address given to connect(2), before any NAT. */
 static __always_inline void peer_of(struct ctl_addr *addr, struct bpf_sock *sk, bool is_ip6)
 {

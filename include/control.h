@@ -162,7 +162,7 @@ struct ctl_consumed {
 struct ctl_hold {
 	__u64 since_ns;
 	__u64 inode; /* of the socket, as /proc/PID/fd shows it */
-	__u32 tgid;  /* who connected */
+	__u32 tgid;  /* who sent it; who connected, if TCP did so by itself */
 	/*
 	 * The first that had no credit when it was last asked. 0: none waits for credit. Its program gave up,
 	 * a refusal dropped it, or the flow has ended; then user space deletes it as it reads of the end.

@@ -3,8 +3,15 @@
 Habits of clients that are none of the cases of test_clients.py: forks, threads, odd writes, odd names, daemons that
 end in the middle. Nothing is configured; the ledger must equal the bill.
 """
+import json
+import shutil
+import subprocess
+import urllib.request
+
 import pytest
 
+import behind
+import drive
 import script
 import stage as lab
 
@@ -18,10 +25,10 @@ def one_daemon(stage, tmp_path_factory):
     daemon.must_still_agree()
 
 
-def must_agree(stage, daemon, n_calls, text):
+def must_agree(stage, daemon, n_calls, text, *more):
     """The script makes so many calls, and the ledger equals their bill."""
     run, cgroup = stage.new_run()
-    script.ends(script.start(stage, cgroup, text, run))
+    script.ends(script.start(stage, cgroup, text, run, *more))
     stage.must_agree(daemon, run, cgroup, n_calls)
 
 
@@ -47,12 +54,133 @@ FORKS = {
             children.append(child)
         assert all(os.waitpid(child, 0)[1] == 0 for child in children)
         """),
+    "own-at-once": (4, """
+        one = connect()
+        child = os.fork()
+        if not child:
+            own = connect()
+            for _ in range(3):
+                assert ask(own) == 200
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert ask(one) == 200
+        """),
+    "inherited-at-once": (8, """
+        one = connect()
+        assert ask(one) == 200
+        child = os.fork()
+        if not child:
+            for _ in range(7):
+                assert ask(one) == 200
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        """),
+    "inherited-for-one-call": (2, """
+        one = connect()
+        assert ask(one) == 200
+        child = os.fork()
+        if not child:
+            assert ask(one) == 200
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        """),
+    "inherited-by-a-daemon": (4, """
+        one = connect()
+        assert ask(one) == 200
+        read, write = os.pipe()
+        if not os.fork():
+            if os.fork():
+                os._exit(0)
+            for _ in range(3):
+                assert ask(one) == 200
+            os.write(write, b"x")
+            os._exit(0)
+        assert os.read(read, 1)
+        """),
+    "objects-at-one-address": (7, """
+        one = connect()
+        assert ask(one) == 200
+        one.close()
+        child = os.fork()
+        own = connect()
+        for _ in range(3):
+            assert ask(own) == 200
+        if not child:
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        """),
+    "fork-server": (6, """
+        import subprocess
+        text = ("import http.client, json, multiprocessing, os, ssl, sys\\n"
+            "def work(host, path, body, headers):\\n"
+            "    context = ssl.create_default_context(cafile=os.environ['SSL_CERT_FILE'])\\n"
+            "    one = http.client.HTTPSConnection(host, context=context, timeout=30)\\n"
+            "    for _ in range(3):\\n"
+            "        one.request('POST', path, body, headers)\\n"
+            "        answer = one.getresponse()\\n"
+            "        answer.read()\\n"
+            "        assert answer.status == 200\\n"
+            "if __name__ == '__main__':\\n"
+            "    made = multiprocessing.get_context('forkserver')\\n"
+            "    made.set_forkserver_preload(['http.client', 'ssl'])\\n"
+            "    for _ in range(2):\\n"
+            "        child = made.Process(target=work, args=json.loads(sys.argv[1]))\\n"
+            "        child.start()\\n"
+            "        child.join()\\n"
+            "        assert child.exitcode == 0\\n")
+        open(MORE[0], "w").write(text)
+        subprocess.run([sys.executable, MORE[0], json.dumps([HOST, PATH, BODY.decode(), HEADERS])], check=True)
+        """),
 }
 
 
 @pytest.mark.parametrize("name", FORKS)
-def test_forks(stage, daemon, name):
-    must_agree(stage, daemon, *FORKS[name])
+def test_forks(stage, daemon, name, tmp_path):
+    must_agree(stage, daemon, *FORKS[name], str(tmp_path / "more.py"))
+
+
+# Servers that load the application, which calls, before they fork the workers, which call on when they are asked.
+APPLICATION = """
+import http.client, json, os, ssl
+HOST, PATH, BODY, HEADERS = json.loads(os.environ["CALL"])
+context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
+def ask(one):
+    one.request("POST", PATH, BODY, HEADERS)
+    answer = one.getresponse()
+    answer.read()
+    assert answer.status == 200
+ask(http.client.HTTPSConnection(HOST, context=context, timeout=30))
+def application(environ, start_response):
+    own = http.client.HTTPSConnection(HOST, context=context, timeout=30)
+    ask(own)
+    ask(own)
+    start_response("200 OK", [("content-length", "2")])
+    return [b"ok"]
+"""
+SERVERS = {
+    "gunicorn": ["gunicorn", "--preload", "--workers=2", "--bind=127.0.0.1:3150", "--chdir={}", "application"],
+    "uwsgi": ["uwsgi", "--plugin=python3", "--master", "--processes=2", "--http-socket=127.0.0.1:3150", "--chdir={}",
+              "--module=application", "--die-on-term"],
+}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_preloaded_servers(stage, daemon, name, tmp_path):
+    if not shutil.which(name):
+        pytest.skip(f"{name} is not installed (scripts/deps test)")
+    run, cgroup = stage.new_run()
+    (tmp_path / "application.py").write_text(APPLICATION, encoding="ascii")
+    work = drive.job(drive.CHAT, run)
+    call = json.dumps([*drive.CHAT, json.dumps(work["body"]), {**work["headers"], "content-type": "application/json"}])
+    server = stage.client([part.format(tmp_path) for part in SERVERS[name]], cgroup, env=dict(stage.environment, CALL=call),
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    lab.wait(lambda: behind.listens(3150) or server.poll() is not None, 20)
+    for _ in range(4):
+        with urllib.request.urlopen("http://127.0.0.1:3150/", timeout=20) as answer:
+            assert answer.read() == b"ok"
+    server.terminate()
+    server.wait(10)
+    stage.must_agree(daemon, run, cgroup, 9)
 
 
 WRITES = {
@@ -84,7 +212,7 @@ WRITES = {
         """),
     "pauses": (4, """
         one = connect()
-        for pause in 0, 0.5, 3, 7:
+        for pause in 0, 0.5, 1, 2:
             time.sleep(pause)
             assert ask(one) == 200
         """),

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -170,6 +171,20 @@ static inline int send_request(int fd)
 	return send(fd, data, sizeof(data), MSG_NOSIGNAL) < 0 ? errno : 0;
 }
 
+/* The same by a child, which has inherited the socket; it stays for as long as this process. */
+static inline int send_as_child(int fd)
+{
+	pid_t child = fork();
+
+	if (child)
+		return child < 0 ? errno : 0;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (send_request(fd))
+		_exit(1);
+	pause();
+	_exit(0);
+}
+
 /* A WINDOW_UPDATE of HTTP/2 in a record of its own, 35 bytes. */
 static inline int send_talk(int fd)
 {
@@ -229,6 +244,8 @@ static inline int obey(int *fd, char what)
 		return send_finished(*fd);
 	case 'r':
 		return send_request(*fd);
+	case 'h':
+		return send_as_child(*fd);
 	case 't':
 		return send_talk(*fd);
 	case 's':

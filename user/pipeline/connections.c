@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline/connections_internal.h"
+#include "pipeline/joined.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +112,8 @@ static void item_add(struct connections *connections, struct connection *connect
 	/* Seen only from its middle on: what is read of it must be found beside its flow. */
 	if (!connection->host[0])
 		memcpy(connection->host, piece->head->host, sizeof(connection->host));
+	free(connection->path);
+	connection->path = strdup(piece->head->path);
 	item->exchange = piece->exchange;
 	item->cgroup = event->cgroup;
 	item->start_ns = event->time_ns;
@@ -119,6 +121,26 @@ static void item_add(struct connections *connections, struct connection *connect
 	DL_APPEND(connection->items, item);
 	connection->n_items++;
 	connections->stats.calls++;
+}
+
+/* An answer whose request was not read. NULL: nothing is known of that. */
+static struct item *item_inherit(struct connections *connections, struct connection *connection,
+				 const struct http_piece *answer, const struct ev_head *event)
+{
+	struct http_piece request = { .side = HTTP_REQUEST, .exchange = answer->exchange };
+	struct http_head head;
+	struct item *item;
+
+	if (!joined_request(connections, connection, &head))
+		return NULL;
+	request.type = HTTP_HEAD;
+	request.head = &head;
+	item_add(connections, connection, &request, event);
+	DL_SEARCH_SCALAR(connection->items, item, exchange, answer->exchange);
+	request = (struct http_piece){ .type = HTTP_END, .side = HTTP_REQUEST };
+	if (item)
+		call_feed(item->call, &request, event->time_ns);
+	return item;
 }
 
 static void item_report(struct connections *connections, struct connection *connection,
@@ -149,6 +171,8 @@ static void piece_take(struct connections *connections, struct connection *conne
 		item_add(connections, connection, piece, event);
 		return;
 	}
+	if (!item && piece->type == HTTP_HEAD)
+		item = item_inherit(connections, connection, piece, event);
 	if (!item)
 		return;
 	call_feed(item->call, piece, event->time_ns);
@@ -318,6 +342,7 @@ static void connection_end(struct connections *connections, struct connection *c
 	HASH_DEL(connections->table, connection);
 	holder_drop(connections, connection->holder);
 	connections->stats.connections--;
+	free(connection->path);
 	free(connection);
 }
 
@@ -378,23 +403,6 @@ bool connections_open(struct connections *connections, const struct ev_open *eve
 	return connection->is_decided && connection->conn;
 }
 
-/*
- * What has no name of its own, as its probes came later than that, has the name under which its socket greeted, if that is
- * an AI host's. Without it only the client's word in a head would say whose a call is.
- */
-static void connection_name_by_socket(struct connections *connections, struct connection *connection)
-{
-	const struct pairs_sockets *sockets;
-	const struct ev_flow *flow;
-
-	if (connection->host[0])
-		return;
-	sockets = pairs_get(connections->pipeline->pairs, connection->id);
-	flow = sockets ? flow_table_get(connections->pipeline->flows, sockets->cookies[0]) : NULL;
-	if (flow && api_find(flow->host))
-		memcpy(connection->host, flow->host, sizeof(connection->host));
-}
-
 void connections_data(struct connections *connections, const struct ev_data *event)
 {
 	struct connection *connection = connection_find(connections, event->head.id);
@@ -403,7 +411,7 @@ void connections_data(struct connections *connections, const struct ev_data *eve
 		connection = connection_add(connections, &event->head, false);
 	if (!connection || !connection->conn)
 		return;
-	connection_name_by_socket(connections, connection);
+	joined_name(connections, connection);
 	connection_see(connection, event->dir, event->offset + event->len, event->len);
 	conn_feed(connection->conn, event->dir == EV_OUT ? HTTP_REQUEST : HTTP_RESPONSE,
 		  event->offset, event->bytes, event->len);
@@ -453,7 +461,6 @@ bool connections_reported(struct connections *connections, uint64_t id,
 void connections_report(struct connections *connections)
 {
 	struct pipeline *pipeline = connections->pipeline;
-
 	struct connection *connection, *next;
 
 	HASH_ITER(hh, connections->table, connection, next) {

@@ -43,19 +43,31 @@ struct connection {
 	uint64_t unread_at;
 	char comm[EV_COMM_LEN];
 	char host[EV_HOST_LEN]; /* the SNI, else as its first call names it */
-	struct conn *conn;      /* NULL: of no interest */
+	char *path;             /* of its last call; NULL: none, or no memory */
+	uint64_t inherited; /* cookie of the socket that came with it (joined.h); 0: it was not */
+	struct conn *conn;  /* NULL: of no interest */
 	struct sessions *sessions;
 	struct item *items;
 	size_t n_items;
 };
 
+/* A process that goes on with a connection of another one. */
+struct heir {
+	uint32_t tgid;
+	uint64_t ssl, from; /* the object's address; the connection's id in that one */
+	uint64_t cookie;    /* of the socket */
+};
+#define HEIRS_MAX 64
+
 struct connections {
 	struct pipeline *pipeline;
 	struct connection *table;
 	struct holder *holders;
-	struct connection *last; /* found: events come in runs of one connection */
-	uint64_t numbers;        /* of calls, ever */
-	uint64_t running_ns;     /* between two reports of one */
+	struct connection *last;      /* found: events come in runs of one connection */
+	uint64_t numbers;             /* of calls, ever */
+	uint64_t running_ns;          /* between two reports of one */
+	struct heir heirs[HEIRS_MAX]; /* a ring */
+	uint64_t n_heirs;             /* ever */
 	struct connections_stats stats;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pipeline's half below TLS: flows, and what of them was not read. */
-#include "pipeline/pipeline_internal.h"
+#include "pipeline/joined.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -81,6 +81,8 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event)
 	bool is_ai, is_named;
 
 	if (flow.state == EV_FLOW_APPROACH) {
+		if (known && flow.head.tgid != known->head.tgid)
+			joined_note(pipeline, flow.head.tgid, flow.head.id);
 		if (flow.head.tgid && find->greeted)
 			find->greeted(find->arg, flow.head.tgid, flow.head.cgroup, flow.head.id);
 		return;
