@@ -26,10 +26,29 @@ static const struct scan_needle needles[MARKS] = {
 	[MARK_OPENSSL_VERSION] = NEEDLE("OpenSSL 3."),
 	[MARK_RUSTLS_LAYER] = NEEDLE(RUSTLS_LAYER_PATH),
 	[MARK_RUSTLS_RING] = NEEDLE(RUSTLS_RING_PATH),
-	/* runtime/symtab.go: magic, two zeros, the smallest instruction, the size of a pointer */
-	[MARK_GO_1_20] = NEEDLE("\xf1\xff\xff\xff\0\0\1\x8"),
-	[MARK_GO_1_18] = NEEDLE("\xf0\xff\xff\xff\0\0\1\x8"),
 };
+
+/* runtime/symtab.go: magic, two zeros, the smallest instruction, the size of a pointer */
+static void make_needles(struct search *search)
+{
+	static const struct {
+		enum mark mark;
+		char magic;
+	} go[] = { { MARK_GO_1_20, '\xf1' }, { MARK_GO_1_18, '\xf0' } };
+
+	memcpy(search->needles, needles, sizeof(needles));
+	for (size_t i = 0; i < ARRAY_SIZE(go); i++) {
+		const char head[GO_HEAD] = { go[i].magic,
+					     '\xff',
+					     '\xff',
+					     '\xff',
+					     [6] = (char)search->image->machine->go_unit,
+					     [7] = 8 };
+
+		memcpy(search->go_heads[i], head, GO_HEAD);
+		search->needles[go[i].mark] = (struct scan_needle){ search->go_heads[i], GO_HEAD };
+	}
+}
 
 /* Whose mark it is; ANCHOR_STACKS: says nothing alone. */
 static const enum anchor_stack stack_of[MARKS] = {
@@ -109,7 +128,7 @@ _Static_assert(SCAN_HITS_MAX + LOCATIONS_MAX <= SCAN_TARGETS_MAX, "all of them h
 
 static int find_strings(struct search *search)
 {
-	return scan_strings(search->image, IMAGE_CONSTANTS, needles, MARKS, search->hits,
+	return scan_strings(search->image, IMAGE_CONSTANTS, search->needles, MARKS, search->hits,
 			    &search->n_hits);
 }
 
@@ -130,8 +149,8 @@ static int find_go_table(struct search *search)
 	if (!search->image->is_relocated || has_go_table(search) ||
 	    search->image->data_bytes > GO_DATA_MAX)
 		return 0;
-	err = scan_strings(search->image, IMAGE_DATA, &needles[MARK_GO_1_20], 2, search->hits,
-			   &search->n_hits);
+	err = scan_strings(search->image, IMAGE_DATA, &search->needles[MARK_GO_1_20], 2,
+			   search->hits, &search->n_hits);
 	for (; n < search->n_hits; n++)
 		search->hits[n].needle += MARK_GO_1_20;
 	return err;
@@ -159,7 +178,7 @@ static int note_flags(struct search *search, const struct scan_callers *callers)
 		err = code_call(search->code, callers->at[i].at, &site);
 		if (err && err != -ENOENT)
 			return err;
-		if (!err && site.is_known[CODE_RCX] && !site.constants[CODE_RCX])
+		if (!err && site.args[CODE_ARG4].is_known && !site.args[CODE_ARG4].value)
 			search->has_write_flags_call = true;
 	}
 	return 0;
@@ -208,7 +227,7 @@ static bool is_true(const struct search *search)
 
 		if (search->hits[i].needle >= MARKS)
 			return false;
-		needle = &needles[search->hits[i].needle];
+		needle = &search->needles[search->hits[i].needle];
 		if (image_read(search->image, search->hits[i].addr, bytes, needle->len) ||
 		    memcmp(bytes, needle->bytes, needle->len))
 			return false;
@@ -323,6 +342,7 @@ int anchors_find(int fd, struct anchor_memory *memory, struct anchors *ret)
 	search->image = &image;
 	search->anchors = &anchors;
 	search->refs = refs;
+	make_needles(search);
 	search->code = code_new(&image);
 	if (!search->code)
 		return -ENOMEM;

@@ -14,14 +14,7 @@ struct code *code_free(struct code *code)
 {
 	if (!code)
 		return NULL;
-	if (code->insn)
-		cs_free(code->insn, 1);
-	if (code->insn_detailed)
-		cs_free(code->insn_detailed, 1);
-	if (code->plain)
-		cs_close(&code->plain);
-	if (code->detailed)
-		cs_close(&code->detailed);
+	code->machine->decoder_free(code->decoder);
 	free(code);
 	return NULL;
 }
@@ -33,13 +26,11 @@ struct code *code_new(const struct image *image)
 	if (!code)
 		return NULL;
 	code->image = image;
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &code->plain) ||
-	    cs_open(CS_ARCH_X86, CS_MODE_64, &code->detailed))
-		return code_free(code);
-	cs_option(code->detailed, CS_OPT_DETAIL, CS_OPT_ON);
-	code->insn = cs_malloc(code->plain);
-	code->insn_detailed = cs_malloc(code->detailed);
-	return code->insn && code->insn_detailed ? code : code_free(code);
+	code->machine = image->machine;
+	if (code->machine->decoder_new(&code->decoder))
+		return code;
+	free(code);
+	return NULL;
 }
 
 const char *code_proof_name(enum code_proof proof)
@@ -54,96 +45,10 @@ const char *code_proof_name(enum code_proof proof)
 	return names[proof];
 }
 
-/* Compilers begin functions with these (push, sub rsp, endbr64, mov [rsp+x], rbx). */
-static bool is_prologue(const uint8_t *p, size_t left)
-{
-	static const struct {
-		uint8_t bytes[4], len;
-	} known[] = {
-		{ { 0x55 }, 1 },
-		{ { 0x53 }, 1 },
-		{ { 0x50 }, 1 },
-		{ { 0x41, 0x54 }, 2 },
-		{ { 0x41, 0x55 }, 2 },
-		{ { 0x41, 0x56 }, 2 },
-		{ { 0x41, 0x57 }, 2 },
-		{ { 0x48, 0x83, 0xec }, 3 },
-		{ { 0x48, 0x81, 0xec }, 3 },
-		{ { 0xf3, 0x0f, 0x1e, 0xfa }, 4 },
-		{ { 0x48, 0x89, 0x5c, 0x24 }, 4 },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (left >= known[i].len && !memcmp(p, known[i].bytes, known[i].len))
-			return true;
-	return false;
-}
-
-/* The multi-byte nops of the processors' manuals, with which assemblers align. */
-static bool ends_with_nop(const uint8_t *end, size_t before)
-{
-	static const struct {
-		uint8_t bytes[10], len;
-	} nops[] = {
-		{ { 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 }, 10 },
-		{ { 0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 }, 9 },
-		{ { 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 }, 8 },
-		{ { 0x0f, 0x1f, 0x80, 0, 0, 0, 0 }, 7 },
-		{ { 0x66, 0x0f, 0x1f, 0x44, 0, 0 }, 6 },
-		{ { 0x0f, 0x1f, 0x44, 0, 0 }, 5 },
-		{ { 0x0f, 0x1f, 0x40, 0 }, 4 },
-		{ { 0x0f, 0x1f, 0 }, 3 },
-		{ { 0x66, 0x90 }, 2 },
-		{ { 0x90 }, 1 },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(nops); i++)
-		if (before >= nops[i].len && !memcmp(end - nops[i].len, nops[i].bytes, nops[i].len))
-			return true;
-	return false;
-}
-
-/* What stands right before a function: the end of another one. An aligned `ret` alone proves nothing. */
-enum before { BEFORE_NOTHING, BEFORE_END, BEFORE_PADDING };
-
-static enum before what_is_before(const uint8_t *p, size_t before)
-{
-	if (before < 16)
-		return BEFORE_NOTHING;
-	if (p[-1] == 0xcc || ends_with_nop(p, before))
-		return BEFORE_PADDING;
-	/* ud2, jmp rel32, call rel32 of what does not return */
-	if ((p[-2] == 0x0f && p[-1] == 0x0b) || p[-5] == 0xe9 || p[-5] == 0xe8)
-		return BEFORE_END;
-	return BEFORE_NOTHING;
-}
-
-/* Where a jump leads that says so itself; false: no such jump. */
-static bool jump_target(const cs_insn *insn, uint64_t *ret)
-{
-	const uint8_t *b = insn->bytes;
-	int32_t far;
-
-	if (insn->size == 2 &&
-	    (b[0] == 0xeb || (b[0] >= 0x70 && b[0] <= 0x7f) || (b[0] >= 0xe0 && b[0] <= 0xe3))) {
-		*ret = insn->address + 2 + (uint64_t)(int64_t)(int8_t)b[1];
-		return true;
-	}
-	if (insn->size == 5 && b[0] == 0xe9)
-		memcpy(&far, b + 1, sizeof(far));
-	else if (insn->size == 6 && b[0] == 0x0f && (b[1] & 0xf0) == 0x80)
-		memcpy(&far, b + 2, sizeof(far));
-	else
-		return false;
-	*ret = insn->address + insn->size + (uint64_t)(int64_t)far;
-	return true;
-}
-
 /* Code does not go on behind these. */
-static bool is_end(const cs_insn *insn)
+static bool is_end(const struct insn *insn)
 {
-	return insn->id == X86_INS_RET || insn->id == X86_INS_JMP || insn->id == X86_INS_UD2 ||
-	       insn->id == X86_INS_HLT;
+	return insn->kind == INSN_RETURN || insn->kind == INSN_JUMP || insn->kind == INSN_TRAP;
 }
 
 /* What is decoded: buf[0] is at `base`. */
@@ -158,8 +63,8 @@ static bool may_be_start(const struct code *code, const struct range *range, uin
 	const uint8_t *p = code->buf + (addr - range->base);
 	size_t before = (size_t)(addr - range->base);
 
-	return is_prologue(p, range->size - before) &&
-	       (what_is_before(p, before) != BEFORE_NOTHING || p[-1] == 0xc3);
+	return code->machine->is_prologue(p, range->size - before) &&
+	       code->machine->before(p, before) >= BEFORE_RETURN;
 }
 
 /*
@@ -170,25 +75,28 @@ static bool may_be_start(const struct code *code, const struct range *range, uin
 static bool decodes_through(struct code *code, const struct range *range, uint64_t from,
 			    const uint64_t *marks, size_t n)
 {
-	const uint8_t *bytes = code->buf + (from - range->base);
-	size_t left = range->size - (size_t)(from - range->base), n_met = 0;
-	uint64_t addr = from, last = marks[n - 1], reached = from, target;
+	const struct machine *machine = code->machine;
+	uint64_t last = marks[n - 1], reached = from;
+	struct insn insn;
+	size_t n_met = 0;
 
-	while (addr <= last) {
-		const uint8_t *here = code->buf + (addr - range->base);
+	for (uint64_t addr = from; addr <= last; addr += insn.size) {
+		size_t at = (size_t)(addr - range->base);
 
-		if (addr > reached && !(addr & 15) &&
-		    what_is_before(here, (size_t)(addr - range->base)) == BEFORE_PADDING)
+		if (addr > reached && !(addr % machine->alignment) &&
+		    machine->before(code->buf + at, at) >= BEFORE_PADDING)
 			return false;
-		if (!cs_disasm_iter(code->plain, &bytes, &left, &addr, code->insn) ||
-		    code->insn->id == X86_INS_INT3)
+		if (!machine->decode(code->decoder, code->buf + at, range->size - at, addr, NULL,
+				     &insn) ||
+		    insn.kind == INSN_PADDING)
 			return false;
-		while (n_met < n && marks[n_met] == code->insn->address)
+		while (n_met < n && marks[n_met] == addr)
 			n_met++;
-		if (jump_target(code->insn, &target) && target > reached &&
-		    target - range->base < range->size && !may_be_start(code, range, target))
-			reached = target;
-		if (is_end(code->insn) && reached < addr)
+		if (insn.has_target && insn.target > reached &&
+		    insn.target - range->base < range->size &&
+		    !may_be_start(code, range, insn.target))
+			reached = insn.target;
+		if (is_end(&insn) && reached < addr + insn.size)
 			return n_met == n;
 	}
 	return n_met == n;
@@ -197,34 +105,37 @@ static bool decodes_through(struct code *code, const struct range *range, uint64
 static int by_padding(struct code *code, uint64_t base, size_t size, const uint64_t *marks,
 		      size_t n, struct code_start *ret)
 {
-	for (uint64_t at = marks[0] & ~15ULL; at >= base + 16; at -= 16) {
-		const uint8_t *p = code->buf + (at - base);
-		enum before before = what_is_before(p, (size_t)(at - base));
+	const struct machine *machine = code->machine;
 
-		if (before == BEFORE_NOTHING || !is_prologue(p, size - (size_t)(at - base)))
+	for (uint64_t at = marks[0] - marks[0] % machine->alignment; at >= base + 16;
+	     at -= machine->alignment) {
+		const uint8_t *p = code->buf + (at - base);
+		enum machine_before before = machine->before(p, (size_t)(at - base));
+
+		if (before < machine->end || !machine->is_prologue(p, size - (size_t)(at - base)))
 			continue;
 		if (decodes_through(code, &(struct range){ base, size }, at, marks, n)) {
 			*ret = (struct code_start){ .addr = at, .proof = CODE_PADDING };
 			return 0;
 		}
-		if (p[-1] == 0xcc)
+		if (before == BEFORE_NO_FUNCTION)
 			break;
 	}
 	return -ENOENT;
 }
 
-/* Without alignment (-Oz): push rbp; mov rbp, rsp behind the end of another function, the nearest or none. */
+/* Without alignment (-Oz): the prologue of a frame behind the end of another function, the nearest or none. */
 static int by_frame(struct code *code, uint64_t base, size_t size, const uint64_t *marks, size_t n,
 		    struct code_start *ret)
 {
-	static const uint8_t prologue[4] = { 0x55, 0x48, 0x89, 0xe5 };
+	const struct machine *machine = code->machine;
 
-	for (uint64_t at = marks[0]; at >= base + 16; at--) {
+	for (uint64_t at = marks[0] - marks[0] % machine->unit; at >= base + 16;
+	     at -= machine->unit) {
 		const uint8_t *p = code->buf + (at - base);
 
-		if (memcmp(p, prologue, sizeof(prologue)))
-			continue;
-		if (p[-1] != 0xc3 && p[-2] != 0xeb && what_is_before(p, 16) == BEFORE_NOTHING)
+		if (!machine->is_frame(p, size - (size_t)(at - base)) ||
+		    machine->before(p, (size_t)(at - base)) == BEFORE_NOTHING)
 			continue;
 		if (!decodes_through(code, &(struct range){ base, size }, at, marks, n))
 			return -ENOENT;
@@ -274,132 +185,72 @@ int code_start(struct code *code, const uint64_t *marks, size_t n, struct code_s
 	return err ? by_frame(code, base, (size_t)size, sorted, n, ret) : 0;
 }
 
-static int argument_of(unsigned int reg)
+static bool ends_straight_code(const struct insn *insn)
 {
-	static const x86_reg names[CODE_ARG_REGS][2] = {
-		[CODE_RDI] = { X86_REG_RDI, X86_REG_EDI },
-		[CODE_RSI] = { X86_REG_RSI, X86_REG_ESI },
-		[CODE_RDX] = { X86_REG_RDX, X86_REG_EDX },
-		[CODE_RCX] = { X86_REG_RCX, X86_REG_ECX },
-		[CODE_R8] = { X86_REG_R8, X86_REG_R8D },
-	};
-
-	for (int i = 0; i < CODE_ARG_REGS; i++)
-		if (names[i][0] == reg || names[i][1] == reg)
-			return i;
-	return -1;
+	return insn->kind == INSN_CALL || is_end(insn);
 }
 
-/* Pushed constants of -Oz code, which writes push imm8; pop reg. */
-struct pushed {
-	uint32_t values[8];
-	bool is_known[8];
-	size_t n;
+/* What is decoded to know what an instruction is beside. */
+struct reading {
+	struct range range;
+	uint64_t from, at;
+	const struct code_site *moved; /* what the call at `at` does, if it is of a piece that was moved */
 };
 
-static void push(struct pushed *pushed, const cs_x86 *x86)
-{
-	bool is_constant = x86->op_count == 1 && x86->operands[0].type == X86_OP_IMM;
-
-	if (pushed->n == ARRAY_SIZE(pushed->values)) {
-		memmove(pushed->values, pushed->values + 1,
-			sizeof(pushed->values) - sizeof(pushed->values[0]));
-		memmove(pushed->is_known, pushed->is_known + 1,
-			sizeof(pushed->is_known) - sizeof(pushed->is_known[0]));
-		pushed->n--;
-	}
-	pushed->values[pushed->n] = is_constant ? (uint32_t)x86->operands[0].imm : 0;
-	pushed->is_known[pushed->n++] = is_constant;
-}
-
-static void set(struct code_site *site, int arg, bool is_known, uint32_t value)
-{
-	site->constants[arg] = value;
-	site->is_known[arg] = is_known;
-}
-
-/* What an instruction that writes an argument register leaves in it. */
-static void step(struct code_site *site, struct pushed *pushed, const cs_insn *insn)
-{
-	const cs_x86 *x86 = &insn->detail->x86;
-	const cs_x86_op *op = x86->operands;
-	int to = x86->op_count && op[0].type == X86_OP_REG ? argument_of(op[0].reg) : -1;
-
-	if (insn->id == X86_INS_PUSH) {
-		push(pushed, x86);
-		return;
-	}
-	if (insn->id == X86_INS_POP && pushed->n) {
-		pushed->n--;
-		if (to >= 0)
-			set(site, to, pushed->is_known[pushed->n], pushed->values[pushed->n]);
-		return;
-	}
-	if (to < 0 || insn->id == X86_INS_CMP || insn->id == X86_INS_TEST)
-		return;
-	if ((insn->id == X86_INS_MOV || insn->id == X86_INS_MOVABS) && x86->op_count == 2 &&
-	    op[1].type == X86_OP_IMM)
-		set(site, to, true, (uint32_t)op[1].imm);
-	else if (insn->id == X86_INS_XOR && x86->op_count == 2 && op[1].type == X86_OP_REG &&
-		 op[1].reg == op[0].reg)
-		set(site, to, true, 0);
-	else
-		set(site, to, false, 0);
-}
-
-static bool ends_straight_code(const struct code *code, const cs_insn *insn)
-{
-	return insn->id == X86_INS_CALL || insn->id == X86_INS_JMP ||
-	       cs_insn_group(code->detailed, insn, X86_GRP_RET);
-}
-
 /* Reads from `from` on; false: no instruction begins at `at`. */
-static bool read_site(struct code *code, uint64_t base, size_t size, uint64_t from, uint64_t at,
-		      struct code_site *ret)
+static bool read_site(struct code *code, const struct reading *reading, struct code_site *ret)
 {
-	const uint8_t *bytes = code->buf + (from - base);
-	size_t left = size - (size_t)(from - base);
-	struct pushed pushed = {};
-	uint64_t addr = from;
+	const struct machine *machine = code->machine;
+	const struct range *range = &reading->range;
+	struct machine_state state = {}, before;
 	bool is_met = false;
+	struct insn insn;
 
-	*ret = (struct code_site){ .named = -1 };
-	while (cs_disasm_iter(code->detailed, &bytes, &left, &addr, code->insn_detailed)) {
-		const cs_insn *insn = code->insn_detailed;
+	*ret = (struct code_site){ .named = -1, .begin = reading->from };
+	for (uint64_t addr = reading->from;; addr += insn.size) {
+		size_t at = (size_t)(addr - range->base);
 
-		if (insn->address > at && !is_met)
+		before = state;
+		if (!machine->decode(code->decoder, code->buf + at, range->size - at, addr, &state,
+				     &insn))
+			return is_met;
+		if (addr > reading->at && !is_met)
 			return false;
-		if (ends_straight_code(code, insn)) {
-			if (is_met || insn->address == at)
+		if (addr == reading->at && reading->moved) {
+			state = before;
+			for (int i = 0; i < MACHINE_ARGS; i++)
+				if (reading->moved->args[i].is_known)
+					state.registers[i] = reading->moved->args[i];
+			insn.fills = reading->moved->named;
+		} else if (ends_straight_code(&insn)) {
+			ret->is_returned = insn.kind == INSN_RETURN;
+			if (is_met || addr == reading->at)
 				return true;
-			*ret = (struct code_site){ .named = -1 };
-			pushed.n = 0;
+			state = (struct machine_state){};
+			ret->begin = addr + insn.size;
 			continue;
 		}
-		step(ret, &pushed, insn);
-		if (insn->address == at) {
-			const cs_x86_op *op = insn->detail->x86.operands;
-
+		memcpy(ret->args, state.registers, sizeof(ret->args));
+		if (addr == reading->at) {
 			is_met = true;
-			ret->named = op[0].type == X86_OP_REG ? argument_of(op[0].reg) : -1;
+			ret->named = insn.fills;
 		}
 	}
-	return is_met;
 }
 
 /* Whether decoding from `from` comes to an instruction at `at`. */
 static bool leads_to(struct code *code, uint64_t base, size_t size, uint64_t from, uint64_t at)
 {
-	const uint8_t *bytes = code->buf + (from - base);
-	size_t left = size - (size_t)(from - base);
-	uint64_t addr = from;
+	struct insn insn;
 
-	while (addr < at && cs_disasm_iter(code->plain, &bytes, &left, &addr, code->insn))
-		;
-	return addr == at;
+	while (from < at && code->machine->decode(code->decoder, code->buf + (from - base),
+						  size - (size_t)(from - base), from, NULL, &insn))
+		from += insn.size;
+	return from == at;
 }
 
-static int site_from(struct code *code, uint64_t at, size_t back, struct code_site *ret)
+static int site_from(struct code *code, uint64_t at, size_t back, const struct code_site *moved,
+		     struct code_site *ret)
 {
 	uint64_t base = image_code_begin(code->image, at);
 	ssize_t size;
@@ -409,20 +260,27 @@ static int site_from(struct code *code, uint64_t at, size_t back, struct code_si
 	size = image_read_some(code->image, base, code->buf, back + SITE_FORWARD);
 	if (size < 0)
 		return (int)size;
-	/* x86 code falls into step within a few instructions, so the farthest beginning that fits is right */
-	for (uint64_t from = base; from <= at && from - base < (uint64_t)size; from++)
-		if (leads_to(code, base, (size_t)size, from, at) &&
-		    read_site(code, base, (size_t)size, from, at, ret))
+	/* code of any length falls into step within a few instructions, so the farthest beginning that fits is right */
+	for (uint64_t from = base; from <= at && from - base < (uint64_t)size; from++) {
+		struct reading reading = { { base, (size_t)size }, from, at, moved };
+
+		if (leads_to(code, base, (size_t)size, from, at) && read_site(code, &reading, ret))
 			return 0;
+	}
 	return -ENOENT;
 }
 
 int code_site(struct code *code, uint64_t at, struct code_site *ret)
 {
-	return site_from(code, at, SITE_BACK, ret);
+	return site_from(code, at, SITE_BACK, NULL, ret);
+}
+
+int code_moved(struct code *code, uint64_t at, const struct code_site *moved, struct code_site *ret)
+{
+	return site_from(code, at, SITE_BACK, moved, ret);
 }
 
 int code_call(struct code *code, uint64_t at, struct code_site *ret)
 {
-	return site_from(code, at, CALL_BACK, ret);
+	return site_from(code, at, CALL_BACK, NULL, ret);
 }

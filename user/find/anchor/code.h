@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Machine code around a place that is known to be an instruction: where its function starts, with proof, and
- * what constants it hands to the call that follows. x86-64.
+ * what constants it hands to the call that follows. What an instruction is says machine.h.
  */
 #ifndef FIND_ANCHOR_CODE_H
 #define FIND_ANCHOR_CODE_H
@@ -38,11 +38,12 @@ struct code_start {
 int code_start(struct code *code, const uint64_t *marks, size_t n, struct code_start *ret);
 
 /* What a call is handed, as far as constants say. */
-enum code_arg { CODE_RDI, CODE_RSI, CODE_RDX, CODE_RCX, CODE_R8, CODE_ARG_REGS };
+enum code_arg { CODE_ARG1, CODE_ARG2, CODE_ARG3, CODE_ARG4, CODE_ARG5 };
 struct code_site {
-	uint32_t constants[CODE_ARG_REGS];
-	bool is_known[CODE_ARG_REGS];
-	int named; /* enum code_arg that the instruction at `at` fills; -1: none of them */
+	struct machine_value args[MACHINE_ARGS];
+	int named;        /* enum code_arg that the instruction at `at` fills; -1: none of them */
+	uint64_t begin;   /* of the straight code, unless that is farther back than was looked */
+	bool is_returned; /* it ends in a return: no call follows */
 };
 /*
  * Reads the straight code around `at`, from at most 64 bytes before it to the next call or jump. 0; -ENOENT:
@@ -52,6 +53,12 @@ int code_site(struct code *code, uint64_t at, struct code_site *ret);
 
 /* The same for the call at `at`: what it is handed. `named` says nothing. */
 int code_call(struct code *code, uint64_t at, struct code_site *ret);
+
+/*
+ * The same as code_site() where a compiler for size has moved the instruction, and what stood beside it, into a piece
+ * of its own (`moved`, is_returned) that is called at `at`.
+ */
+int code_moved(struct code *code, uint64_t at, const struct code_site *moved, struct code_site *ret);
 
 /*
  * Return instructions of [start, end), by straight decoding that must come out at `end` exactly or end in

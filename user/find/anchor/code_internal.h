@@ -3,8 +3,6 @@
 #ifndef FIND_ANCHOR_CODE_INTERNAL_H
 #define FIND_ANCHOR_CODE_INTERNAL_H
 
-#include <capstone/capstone.h>
-
 #include "find/anchor/code.h"
 
 /* What is read at once to decode through; the marks of one function lie within it. */
@@ -12,8 +10,8 @@
 
 struct code {
 	const struct image *image;
-	csh plain, detailed;
-	cs_insn *insn, *insn_detailed;
+	const struct machine *machine; /* the image's */
+	void *decoder;
 	uint8_t buf[WINDOW];
 };
 

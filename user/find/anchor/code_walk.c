@@ -10,33 +10,32 @@
 
 /* Hands each instruction of [start, end) over; fn returns false to end it with -EOPNOTSUPP. 0 or -errno as code_returns(). */
 static int walk(struct code *code, uint64_t start, uint64_t end,
-		bool (*fn)(void *arg, const cs_insn *insn), void *arg)
+		bool (*fn)(void *arg, const struct insn *insn), void *arg)
 {
+	const struct machine *machine = code->machine;
+	struct machine_state state = {};
 	_cleanup_free_ uint8_t *buf = NULL;
-	const uint8_t *bytes;
-	uint64_t addr = start;
-	size_t left;
+	size_t size, at = 0;
+	struct insn insn;
 	int err;
 
 	if (end <= start || end - start > FUNCTION_MAX)
 		return -EOPNOTSUPP;
-	left = (size_t)(end - start);
-	buf = malloc(left);
+	size = (size_t)(end - start);
+	buf = malloc(size);
 	if (!buf)
 		return -ENOMEM;
-	err = image_read(code->image, start, buf, left);
+	err = image_read(code->image, start, buf, size);
 	if (err)
 		return err;
-	bytes = buf;
-	while (left && *bytes != 0xcc &&
-	       cs_disasm_iter(code->plain, &bytes, &left, &addr, code->insn))
-		if (!fn(arg, code->insn))
+	while (machine->decode(code->decoder, buf + at, size - at, start + at, &state, &insn) &&
+	       insn.kind != INSN_PADDING) {
+		if (!fn(arg, &insn))
 			return -EOPNOTSUPP;
+		at += insn.size;
+	}
 	/* what is left is padding to the next function, or it was not code */
-	for (size_t i = 0; i < left; i++)
-		if (bytes[i] != 0xcc)
-			return -EOPNOTSUPP;
-	return 0;
+	return machine->is_padding(buf + at, size - at) ? 0 : -EOPNOTSUPP;
 }
 
 struct noted {
@@ -52,9 +51,9 @@ static bool note(struct noted *noted, uint64_t value)
 	return true;
 }
 
-static bool note_return(void *arg, const cs_insn *insn)
+static bool note_return(void *arg, const struct insn *insn)
 {
-	return insn->id != X86_INS_RET || note(arg, insn->address);
+	return insn->kind != INSN_RETURN || note(arg, insn->addr);
 }
 
 int code_returns(struct code *code, uint64_t start, uint64_t end, uint64_t *ret, size_t max)
@@ -65,29 +64,14 @@ int code_returns(struct code *code, uint64_t start, uint64_t end, uint64_t *ret,
 	return err ? err : (int)noted.n;
 }
 
-/* lea reg, [rip + x] of 64 bits; and mov r32, imm32, which is an address where nothing is relocated. */
-static bool note_address(void *arg, const cs_insn *insn)
+static bool note_address(void *arg, const struct insn *insn)
 {
-	const uint8_t *b = insn->bytes;
-	int32_t distance;
-
-	if (insn->size == 7 && (b[0] & 0xfb) == 0x48 && b[1] == 0x8d && (b[2] & 0xc7) == 0x05) {
-		memcpy(&distance, b + 3, sizeof(distance));
-		return note(arg, insn->address + 7 + (uint64_t)(int64_t)distance);
-	}
-	return true;
+	return !insn->names_address || note(arg, insn->named);
 }
 
-static bool note_constant(void *arg, const cs_insn *insn)
+static bool note_constant(void *arg, const struct insn *insn)
 {
-	const uint8_t *b = insn->bytes;
-	size_t at = insn->size == 6 && b[0] == 0x41 ? 1 : 0;
-	uint32_t value;
-
-	if (insn->size != at + 5 || (b[at] & 0xf8) != 0xb8)
-		return note_address(arg, insn);
-	memcpy(&value, b + at + 1, sizeof(value));
-	return note(arg, value);
+	return !(insn->names_address || insn->names_constant) || note(arg, insn->named);
 }
 
 int code_addresses(struct code *code, uint64_t start, uint64_t end, uint64_t *ret, size_t max)

@@ -36,11 +36,17 @@ struct row {
 
 /* What is asked for, in one walk over the table. */
 enum wanted { WRITE, READ, CLOSE, RECORD, ENTRY, WANTED };
-static const char *const wanted_names[WANTED] = {
-	[WRITE] = "crypto/tls.(*Conn).Write", [READ] = "crypto/tls.(*Conn).Read",
-	[CLOSE] = "crypto/tls.(*Conn).Close", [RECORD] = "crypto/tls.(*Conn).write",
-	[ENTRY] = "_rt0_amd64_linux",
-};
+static const char *name_wanted(const struct image *image, int wanted)
+{
+	static const char *const names[WANTED] = {
+		[WRITE] = "crypto/tls.(*Conn).Write",
+		[READ] = "crypto/tls.(*Conn).Read",
+		[CLOSE] = "crypto/tls.(*Conn).Close",
+		[RECORD] = "crypto/tls.(*Conn).write",
+	};
+
+	return wanted == ENTRY ? image->machine->go_entry : names[wanted];
+}
 
 struct found {
 	bool is_named;
@@ -56,7 +62,7 @@ static int read_table(const struct image *image, uint64_t at, struct table *ret)
 
 	if (err)
 		return err;
-	if (head.pointer != 8 || head.instruction != 1 || !head.n_functions ||
+	if (head.pointer != 8 || head.instruction != image->machine->go_unit || !head.n_functions ||
 	    head.n_functions > FUNCTIONS_MAX || head.names < sizeof(head) ||
 	    head.units <= head.names || head.units - head.names > NAMES_MAX ||
 	    head.rows <= head.units || head.rows > IMAGE_CODE_MAX)
@@ -84,12 +90,12 @@ static int find_names(const struct image *image, const struct table *table, stru
 	if (err)
 		return err;
 	for (int i = 0; i < WANTED; i++) {
-		size_t len = strlen(wanted_names[i]) + 1;
-		const char *p = names;
+		const char *wanted = name_wanted(image, i), *p = names;
+		size_t len = strlen(wanted) + 1;
 
 		/* a whole name: behind another's NUL */
-		while ((p = memmem(p, size - (size_t)(p - names), wanted_names[i], len)) &&
-		       p != names && p[-1])
+		while ((p = memmem(p, size - (size_t)(p - names), wanted, len)) && p != names &&
+		       p[-1])
 			p++;
 		if (!p)
 			continue;
@@ -149,40 +155,21 @@ static int find_rows(const struct image *image, const struct table *table, struc
 	return found[WRITE].is_there && found[READ].is_there ? 0 : -ENOENT;
 }
 
-/*
- * Every function that may need more stack begins with a look at its goroutine's limit (cmd/internal/obj/x86):
- * [lea r12, [rsp - n];] cmp rsp or r12, [r14 + 16]; jbe. How long that is; 0: it does not begin so.
- */
-static size_t check_len(const uint8_t *p)
-{
-	size_t n = 0;
-
-	if (p[0] == 0x4c && p[1] == 0x8d && p[2] == 0x64 && p[3] == 0x24)
-		n = 5;
-	else if (p[0] == 0x4c && p[1] == 0x8d && p[2] == 0xa4 && p[3] == 0x24)
-		n = 8;
-	if (p[n] != (n ? 0x4d : 0x49) || p[n + 1] != 0x3b || p[n + 2] != 0x66 || p[n + 3] != 0x10)
-		return 0;
-	n += 4;
-	if (p[n] == 0x76)
-		return n + 2;
-	return p[n] == 0x0f && p[n + 1] == 0x86 ? n + 6 : 0;
-}
-
 /* The function, if the text starts at `text`. 0; -ENOENT: it does not. */
 static int place(struct search *search, const struct found *found, uint64_t text,
 		 struct anchor_function *ret, uint64_t *ret_returns, size_t *ret_n)
 {
 	uint64_t start = text + found->entry, end = text + found->next;
 	uint64_t returns[ANCHOR_RETURNS_MAX];
-	uint8_t head[24];
+	uint8_t head[MACHINE_GO_CHECK];
 	size_t len;
 	int n;
 
 	if (found->next <= found->entry || !image_is_code(search->image, start) ||
 	    image_read(search->image, start, head, sizeof(head)))
 		return -ENOENT;
-	len = check_len(head);
+	/* every function that may need more stack begins with a look at its goroutine's limit */
+	len = search->image->machine->go_check(head);
 	if (!len)
 		return -ENOENT;
 	n = code_returns(search->code, start, end, returns, ARRAY_SIZE(returns));
@@ -238,7 +225,7 @@ static int place_both(struct search *search, const struct found *found, uint64_t
 
 /*
  * Where the text starts: as the header says; where it says 0, by the program's entry, which is
- * _rt0_amd64_linux unless a C compiler linked it; else at the begin of a segment, behind the C start-up code
+ * go_entry (machine.h) unless a C compiler linked it; else at the begin of a segment, behind the C start-up code
  * or not. What is right shows in both functions.
  */
 static int place_by_text(struct search *search, const struct table *table, const struct found *found)

@@ -84,9 +84,10 @@ int image_open(struct image *ret, int fd)
 	if (err)
 		return err;
 	if (memcmp(head.e_ident, ELFMAG, SELFMAG) || head.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    head.e_ident[EI_DATA] != ELFDATA2LSB || head.e_machine != EM_X86_64 ||
+	    head.e_ident[EI_DATA] != ELFDATA2LSB || !machine_of(head.e_machine) ||
 	    (head.e_type != ET_EXEC && head.e_type != ET_DYN))
 		return -ENOEXEC;
+	image.machine = machine_of(head.e_machine);
 	image.is_relocated = head.e_type == ET_DYN;
 	image.entry = head.e_entry;
 	err = read_segments(&image, &head);
@@ -231,7 +232,10 @@ int image_walk(const struct image *image, enum image_kind kind, uint64_t from, u
 		if (is_of_kind(&image->segments[i], kind, constants) &&
 		    cut(&image->segments[i], from, to, &at, &end))
 			total += end - at;
-	if (total > (kind == IMAGE_CODE ? IMAGE_CODE_MAX : IMAGE_CONSTANTS_MAX))
+	/* constants beside code are as much as that */
+	if (total > (kind == IMAGE_CODE || (kind == IMAGE_CONSTANTS && !constants) ?
+			     IMAGE_CODE_MAX :
+			     IMAGE_CONSTANTS_MAX))
 		return -EFBIG;
 	for (size_t i = 0; i < n; i++) {
 		const struct image_segment *segment = &image->segments[i];

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "find/anchor/machine.h"
+
 #define IMAGE_SEGMENTS_MAX 64
 /* Limits of the search: Codex has 263 MB of code and 47 MB of constants; CUDA's libraries have only constants. */
 #define IMAGE_CODE_MAX      (512ULL << 20)
@@ -28,6 +30,7 @@ struct image {
 	int fd; /* stays the caller's */
 	uint64_t size;
 	uint64_t entry;
+	const struct machine *machine;
 	bool is_relocated; /* ET_DYN; else code may name addresses as 32-bit constants */
 	struct image_segment segments[IMAGE_SEGMENTS_MAX];
 	size_t n_segments;
@@ -37,7 +40,7 @@ struct image {
 };
 
 /*
- * Reads the program headers. 0; -ENOEXEC: no 64-bit little-endian x86-64 program or library; -EBADMSG: it
+ * Reads the program headers. 0; -ENOEXEC: no 64-bit little-endian program or library of a machine that is known; -EBADMSG: it
  * says that it is one and is not sound; -errno of pread.
  */
 int image_open(struct image *ret, int fd);

@@ -39,11 +39,10 @@ int relocs_open(struct relocs *ret, const struct image *image)
 	return 0;
 }
 
-static bool is_relative(const Elf64_Rela *rela)
+/* Its addend and the load address, and nothing else. */
+static bool is_relative(const struct relocs *relocs, const Elf64_Rela *rela)
 {
-	uint32_t type = ELF64_R_TYPE(rela->r_info);
-
-	return type == R_X86_64_RELATIVE;
+	return ELF64_R_TYPE(rela->r_info) == relocs->image->machine->relative;
 }
 
 int relocs_pointer(const struct relocs *relocs, uint64_t place, uint64_t *ret)
@@ -61,9 +60,9 @@ int relocs_pointer(const struct relocs *relocs, uint64_t place, uint64_t *ret)
 				 sizeof(rela));
 		if (err)
 			return err;
-		if (is_relative(&rela) && rela.r_offset == place)
+		if (is_relative(relocs, &rela) && rela.r_offset == place)
 			*ret = (uint64_t)rela.r_addend;
-		else if (is_relative(&rela) && rela.r_offset < place)
+		else if (is_relative(relocs, &rela) && rela.r_offset < place)
 			low = middle + 1;
 		else
 			high = middle;
@@ -112,7 +111,7 @@ static int in_table(const struct relocs *relocs, struct wanted *wanted)
 		if (err)
 			return err;
 		for (size_t k = 0; k < n; k++)
-			if (is_relative(&rela[k]))
+			if (is_relative(relocs, &rela[k]))
 				note(wanted, rela[k].r_offset, (uint64_t)rela[k].r_addend);
 	}
 	return 0;

@@ -5,44 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 16 bytes: what every x86-64 and arm64 has. The compiler's own vectors, so that both are written once. */
-#define LANES 16
-typedef uint8_t lanes __attribute__((vector_size(LANES)));
-
-static inline lanes load(const uint8_t *p)
-{
-	lanes v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static inline lanes splat(uint8_t byte)
-{
-	return (lanes){} + byte;
-}
-
-static inline bool any(lanes v)
-{
-	uint64_t halves[2];
-
-	memcpy(halves, &v, sizeof(halves));
-	return halves[0] | halves[1];
-}
-
-/* Takes the lowest lane that is set out of `v`, which is not empty, and says which it was. */
-static inline size_t take_lane(lanes *v)
-{
-	uint64_t halves[2];
-	size_t half, lane;
-
-	memcpy(halves, v, sizeof(halves));
-	half = halves[0] ? 0 : 1;
-	lane = (size_t)__builtin_ctzll(halves[half]) / 8;
-	halves[half] &= ~(0xffULL << lane * 8);
-	memcpy(v, halves, sizeof(halves));
-	return half * 8 + lane;
-}
+#include "base/cleanup.h"
+#include "find/anchor/lanes.h"
 
 struct strings {
 	const struct scan_needle *needles;
@@ -117,14 +81,12 @@ int scan_strings(const struct image *image, enum image_kind kind, const struct s
 }
 
 struct refs {
-	const struct image *image;
+	const struct machine *machine;
+	struct machine_targets wanted;
+	struct machine_state state;
 	uint64_t targets[SCAN_TARGETS_MAX];
-	size_t n_targets;
 	uint64_t low, high; /* of the targets */
-	struct {
-		lanes second, third; /* bytes 1 and 2 of a 32-bit constant */
-	} constants[SCAN_TARGETS_MAX];
-	size_t n_constants;
+	uint64_t next;      /* where the last piece ended */
 	struct scan_ref *refs;
 	size_t n_refs;
 	bool is_full;
@@ -137,10 +99,12 @@ static int by_address(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void note(struct refs *r, uint64_t at, uint64_t target)
+static void note_ref(void *arg, uint64_t at, uint64_t target)
 {
+	struct refs *r = arg;
+
 	if (target < r->low || target > r->high ||
-	    !bsearch(&target, r->targets, r->n_targets, sizeof(target), by_address))
+	    !bsearch(&target, r->targets, r->wanted.n, sizeof(target), by_address))
 		return;
 	if (r->n_refs == SCAN_REFS_MAX) {
 		r->is_full = true;
@@ -149,87 +113,21 @@ static void note(struct refs *r, uint64_t at, uint64_t target)
 	r->refs[r->n_refs++] = (struct scan_ref){ .at = at, .target = target };
 }
 
-static void note_lea(struct refs *r, uint64_t at, const uint8_t *p)
-{
-	int32_t distance;
-
-	memcpy(&distance, p + 3, sizeof(distance));
-	note(r, at, at + 7 + (uint64_t)(int64_t)distance);
-}
-
-static void note_constant(struct refs *r, uint64_t at, const uint8_t *p)
-{
-	uint32_t value;
-
-	memcpy(&value, p + 1, sizeof(value));
-	note(r, at, value);
-}
-
-static bool is_lea(const uint8_t *p)
-{
-	return (p[0] & 0xfb) == 0x48 && p[1] == 0x8d && (p[2] & 0xc7) == 0x05;
-}
-
 static bool refs_in(void *arg, uint64_t addr, const uint8_t *bytes, size_t size, size_t more)
 {
-	const lanes rex_mask = splat(0xfb), rex = splat(0x48), lea = splat(0x8d);
-	const lanes rip_mask = splat(0xc7), rip = splat(0x05);
-	const lanes mov_mask = splat(0xf8), mov = splat(0xb8);
 	struct refs *r = arg;
-	size_t at = 0;
 
-	for (; at + LANES + 8 <= more && at < size; at += LANES) {
-		lanes a = load(bytes + at), b = load(bytes + at + 1), c = load(bytes + at + 2);
-		lanes hit = (lanes)((a & rex_mask) == rex) & (lanes)(b == lea) &
-			    (lanes)((c & rip_mask) == rip);
-		lanes constant = {}, d;
-
-		if (r->n_constants) {
-			d = load(bytes + at + 3);
-			for (size_t i = 0; i < r->n_constants; i++)
-				constant |= (lanes)(c == r->constants[i].second) &
-					    (lanes)(d == r->constants[i].third);
-			constant &= (lanes)((a & mov_mask) == mov);
-		}
-		while (any(hit)) {
-			size_t k = at + take_lane(&hit);
-
-			if (k < size)
-				note_lea(r, addr + k, bytes + k);
-		}
-		while (any(constant)) {
-			size_t k = at + take_lane(&constant);
-
-			if (k < size)
-				note_constant(r, addr + k, bytes + k);
-		}
-	}
-	for (; at < size && at + 7 <= more; at++) {
-		if (is_lea(bytes + at))
-			note_lea(r, addr + at, bytes + at);
-		if (r->n_constants && (bytes[at] & 0xf8) == 0xb8)
-			note_constant(r, addr + at, bytes + at);
-	}
+	if (addr != r->next)
+		r->state = (struct machine_state){};
+	r->next = addr + size;
+	r->machine->refs(&r->wanted, &r->state, addr, bytes, size, more, note_ref, r);
 	return !r->is_full;
-}
-
-static void add_constant(struct refs *r, uint64_t target)
-{
-	lanes second = splat((uint8_t)(target >> 8)), third = splat((uint8_t)(target >> 16));
-
-	if (target > UINT32_MAX)
-		return;
-	for (size_t i = 0; i < r->n_constants; i++)
-		if (r->constants[i].second[0] == second[0] && r->constants[i].third[0] == third[0])
-			return;
-	r->constants[r->n_constants].second = second;
-	r->constants[r->n_constants++].third = third;
 }
 
 int scan_refs(const struct image *image, const uint64_t *targets, size_t n, struct scan_ref *ret,
 	      size_t *ret_n)
 {
-	struct refs *r;
+	_cleanup_free_ struct refs *r = NULL;
 	int err;
 
 	*ret_n = 0;
@@ -237,59 +135,65 @@ int scan_refs(const struct image *image, const uint64_t *targets, size_t n, stru
 		return -E2BIG;
 	if (!n)
 		return 0;
-	r = aligned_alloc(LANES, (sizeof(*r) + LANES - 1) / LANES * LANES);
+	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
-	memset(r, 0, sizeof(*r));
-	r->image = image;
-	r->refs = ret;
-	r->n_targets = n;
 	memcpy(r->targets, targets, n * sizeof(*targets));
 	qsort(r->targets, n, sizeof(*targets), by_address);
+	r->machine = image->machine;
+	r->wanted = (struct machine_targets){ r->targets, n, image->is_relocated };
+	r->refs = ret;
 	r->low = r->targets[0];
 	r->high = r->targets[n - 1];
-	for (size_t i = 0; i < n && !image->is_relocated; i++)
-		add_constant(r, targets[i]);
 	err = image_walk(image, IMAGE_CODE, 0, UINT64_MAX, refs_in, r);
 	*ret_n = r->n_refs;
-	if (!err && r->is_full)
-		err = -E2BIG;
-	free(r);
-	return err;
+	return !err && r->is_full ? -E2BIG : err;
+}
+
+static void match_ref(void *arg, uint64_t at, uint64_t target)
+{
+	struct scan_ref *sought = arg;
+
+	if (sought->at == at && sought->target == target)
+		sought->at = 0;
 }
 
 bool scan_is_ref(const struct image *image, const struct scan_ref *ref)
 {
-	uint8_t bytes[7];
-	int32_t distance;
-	uint32_t value;
+	struct machine_targets wanted = { &ref->target, 1, image->is_relocated };
+	struct machine_state state = {};
+	struct scan_ref sought = *ref;
+	uint8_t bytes[SCAN_BACK_MAX + 7];
+	uint64_t from = image_code_begin(image, ref->at);
+	ssize_t n;
 
-	if (!image_is_code(image, ref->at) || image_read(image, ref->at, bytes, sizeof(bytes)))
+	if (!ref->at || !image_is_code(image, ref->at) || image->machine->refs_back > SCAN_BACK_MAX)
 		return false;
-	memcpy(&distance, bytes + 3, sizeof(distance));
-	if (is_lea(bytes) && ref->at + 7 + (uint64_t)(int64_t)distance == ref->target)
-		return true;
-	memcpy(&value, bytes + 1, sizeof(value));
-	return !image->is_relocated && (bytes[0] & 0xf8) == 0xb8 && value == ref->target;
+	if (ref->at - from > image->machine->refs_back)
+		from = ref->at - image->machine->refs_back;
+	n = image_read_some(image, from, bytes, (size_t)(ref->at - from) + 7);
+	if (n <= 0 || (uint64_t)n <= ref->at - from)
+		return false;
+	image->machine->refs(&wanted, &state, from, bytes, (size_t)(ref->at - from) + 1, (size_t)n,
+			     match_ref, &sought);
+	return !sought.at;
 }
 
 /* A library calls itself, and linkers keep it together: most files need no look at more. */
 #define NEAR (4u << 20)
 
 struct calls {
+	const struct machine *machine;
 	const uint64_t *targets;
 	size_t n;
 	unsigned int *counts;
 	struct scan_callers *callers;
 };
 
-static void note_call(struct calls *c, uint64_t at, const uint8_t *p)
+static void note_call(void *arg, uint64_t at, uint64_t target)
 {
-	int32_t distance;
-	uint64_t target;
+	struct calls *c = arg;
 
-	memcpy(&distance, p + 1, sizeof(distance));
-	target = at + 5 + (uint64_t)(int64_t)distance;
 	for (size_t i = 0; i < c->n; i++) {
 		if (c->targets[i] != target)
 			continue;
@@ -301,23 +205,9 @@ static void note_call(struct calls *c, uint64_t at, const uint8_t *p)
 
 static bool calls_in(void *arg, uint64_t addr, const uint8_t *bytes, size_t size, size_t more)
 {
-	const lanes call = splat(0xe8);
 	struct calls *c = arg;
-	size_t at = 0;
 
-	for (; at + LANES + 8 <= more && at < size; at += LANES) {
-		lanes hit = (lanes)(load(bytes + at) == call);
-
-		while (any(hit)) {
-			size_t k = at + take_lane(&hit);
-
-			if (k < size)
-				note_call(c, addr + k, bytes + k);
-		}
-	}
-	for (; at < size && at + 5 <= more; at++)
-		if (bytes[at] == 0xe8)
-			note_call(c, addr + at, bytes + at);
+	c->machine->calls(addr, bytes, size, more, note_call, c);
 	for (size_t i = 0; i < c->n; i++)
 		if (!c->counts[i])
 			return true;
@@ -327,8 +217,7 @@ static bool calls_in(void *arg, uint64_t addr, const uint8_t *bytes, size_t size
 int scan_calls(const struct image *image, const uint64_t *targets, size_t n, unsigned int *ret,
 	       struct scan_callers *callers)
 {
-	struct calls c = { .targets = targets, .n = n, .counts = ret, .callers = callers };
-
+	struct calls c = { image->machine, targets, n, ret, callers };
 	uint64_t low = UINT64_MAX, high = 0;
 	bool has_all = true;
 	int err;

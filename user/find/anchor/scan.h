@@ -13,6 +13,8 @@
 #define SCAN_HITS_MAX    64 /* of all strings; a binary names ssl_lib.cc once or twice */
 #define SCAN_REFS_MAX    2048
 #define SCAN_TARGETS_MAX 256
+#define SCAN_BACK_MAX \
+	4096 /* bytes that code which names an address may be read back for its first half */
 
 /* Bytes to look for. */
 struct scan_needle {
@@ -38,9 +40,8 @@ struct scan_ref {
 };
 
 /*
- * Each place in the code that may be an instruction that names one of the targets: lea reg, [rip + x] with a
- * 64-bit register, and in a program that is not relocated mov r32, imm32. Only what it decodes to, from
- * before, tells whether it is. 0; -E2BIG: more than SCAN_REFS_MAX, or targets than SCAN_TARGETS_MAX; -errno.
+ * Each place in the code that may be an instruction that names one of the targets (machine.h). On x86-64 only what
+ * it decodes to, from before, tells whether it is. 0; -E2BIG: more than SCAN_REFS_MAX, or targets than SCAN_TARGETS_MAX; -errno.
  */
 int scan_refs(const struct image *image, const uint64_t *targets, size_t n, struct scan_ref *ret,
 	      size_t *ret_n);
@@ -54,7 +55,7 @@ struct scan_callers {
 	size_t n;
 };
 /*
- * How many places in the code may be call rel32 to each of the targets, and which: the first
+ * How many places in the code may be a direct call of each of the targets, and which: the first
  * SCAN_CALLERS_MAX. Near the targets first, and everywhere only if one had none there; with callers NULL it
  * ends as soon as each has one. So ret is a proof and no count. 0 or -errno.
  */

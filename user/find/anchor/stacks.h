@@ -35,8 +35,12 @@ struct location {
 	uint32_t line, column;
 };
 
+#define GO_HEAD 8
+
 struct search {
 	const struct image *image;
+	struct scan_needle needles[MARKS];
+	char go_heads[2][GO_HEAD]; /* what Go's function tables begin with on this machine */
 	struct code *code;
 	struct anchors *anchors;
 	struct scan_hit hits[SCAN_HITS_MAX];
