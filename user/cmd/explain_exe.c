@@ -13,15 +13,22 @@
 #include "cmd/show.h"
 #include "find/inspector.h"
 
+/* NULL: this one. */
+static const char *machine_name(const struct stack_explanation *found)
+{
+	return found->machine ? machine_of(found->machine)->name : NULL;
+}
+
 static void print_json(const char *path, const struct stack_explanation *found, uint64_t us)
 {
 	json_t *sites = json_array(), *root;
 
 	for (size_t i = 0; i < found->sites.n; i++)
 		json_array_append_new(sites, json_integer((json_int_t)found->sites.at[i].offset));
-	root = json_pack("{s:o, s:s, s:s, s:s, s:o, s:I}", "file", text_json(path), "library",
-			 found->sites.flavour, "how", found->how, "brief", found->brief, "offsets",
-			 sites, "microseconds", (json_int_t)us);
+	root = json_pack("{s:o, s:s, s:s, s:s, s:s?, s:o, s:I}", "file", text_json(path), "library",
+			 found->sites.flavour, "how", found->how, "brief", found->brief,
+			 "other_machine", machine_name(found), "offsets", sites, "microseconds",
+			 (json_int_t)us);
 	if (!root)
 		return;
 	json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
@@ -46,6 +53,12 @@ static void print_text(const char *path, const struct stack_explanation *found, 
 	printf("%s\n", show_text(path, shown, sizeof(shown)));
 	memcpy(how, found->how, sizeof(how));
 	print_how(how);
+	if (found->machine) {
+		printf("  %zu places for probes, found in %.1f ms; it is %s code, which this host cannot run, and is "
+		       "not probed\n",
+		       found->sites.n, (double)us / 1000, machine_name(found));
+		return;
+	}
 	printf("  %zu probes, %zu of them single-stepped; found in %.1f ms\n", found->sites.n,
 	       found->sites.n_stepped, (double)us / 1000);
 	if (!found->sites.n)

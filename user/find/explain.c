@@ -175,7 +175,8 @@ static void explain_map(void *arg, const struct procs_map *map)
 		return;
 	job.fd = fd;
 	err = fd < 0 ? fd : explain_file(e->how, &job, &found);
-	if (err == -ENOENT || err == -ENOEXEC)
+	/* another machine's file is mapped as data, by who emulates it at most */
+	if (err == -ENOENT || err == -ENOEXEC || (!err && found.machine))
 		return;
 	if (err == -EOWNERDEAD) {
 		snprintf(how, sizeof(how), "the process that looked into it %s", job.why);

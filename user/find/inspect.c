@@ -27,6 +27,7 @@ void inspect(const struct inspect_request *request, int fd, struct anchor_memory
 	ret->n = (uint32_t)found.sites.n;
 	ret->n_stepped = (uint32_t)found.sites.n_stepped;
 	ret->has_records_only = found.sites.has_records_only;
+	ret->machine = found.machine;
 	ret->write_worker = found.sites.write_worker;
 	ret->read_worker = found.sites.read_worker;
 	memcpy(ret->flavour, found.sites.flavour, sizeof(ret->flavour));
@@ -54,6 +55,14 @@ static bool is_text(const char *text, size_t size)
 	return len < size;
 }
 
+/* None, or one that is known and is not this one. */
+static bool is_machine(uint32_t elf)
+{
+	const struct machine *machine = elf <= UINT16_MAX ? machine_of((uint16_t)elf) : NULL;
+
+	return !elf || (machine && !machine_is_here(machine));
+}
+
 static bool can_be_true(const struct inspect_answer *answer, size_t answer_size)
 {
 	if (answer_size < offsetof(struct inspect_answer, record) ||
@@ -66,7 +75,8 @@ static bool can_be_true(const struct inspect_answer *answer, size_t answer_size)
 	    answer->err == -ESTALE)
 		return false;
 	return answer->n <= SITES_MAX && answer->n_stepped <= answer->n &&
-	       answer->has_records_only <= 1 && is_text(answer->flavour, sizeof(answer->flavour)) &&
+	       answer->has_records_only <= 1 && is_machine(answer->machine) &&
+	       is_text(answer->flavour, sizeof(answer->flavour)) &&
 	       is_text(answer->how, sizeof(answer->how)) &&
 	       is_text(answer->brief, sizeof(answer->brief));
 }
@@ -87,6 +97,7 @@ int inspect_check(const struct inspect_answer *answer, size_t answer_size, uint6
 	found.sites.n = answer->n;
 	found.sites.n_stepped = answer->n_stepped;
 	found.sites.has_records_only = answer->has_records_only;
+	found.machine = (uint16_t)answer->machine;
 	found.sites.write_worker = answer->write_worker;
 	found.sites.read_worker = answer->read_worker;
 	memcpy(found.sites.flavour, answer->flavour, sizeof(found.sites.flavour));

@@ -41,6 +41,7 @@ struct inspect_hello {
 struct inspect_answer {
 	int32_t err; /* as stack_find() or stack_explain() */
 	uint32_t n, n_stepped, has_records_only;
+	uint32_t machine, reserved;
 	uint64_t write_worker, read_worker;
 	char flavour[SITES_FLAVOUR_LEN];
 	char how[1024], brief[128];
@@ -48,8 +49,7 @@ struct inspect_answer {
 		uint64_t offset;
 		uint32_t role, reserved;
 	} at[SITES_MAX];
-	uint32_t record_size,
-		reserved; /* of what follows: of an anchor_memory, to be kept and not looked into */
+	uint32_t record_size; /* of what follows: of an anchor_memory, to be kept and not looked into */
 	uint8_t record[CACHE_RECORD_MAX];
 };
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
-#include "find/anchor/image.h"
 #include "find/anchor/sites.h"
 #include "find/gnutls.h"
 
@@ -16,34 +15,33 @@ static int by_symbols(int fd, bool by_instruction, struct sites *ret)
 	return err == -ENOENT ? gnutls_find(fd, by_instruction, ret) : err;
 }
 
-/* 0: worth a look; -ENOENT; or -errno of reading. */
-static int may_have_anchors(int fd)
-{
-	struct image image;
-	int err = image_open(&image, fd);
-
-	if (err == -ENOEXEC) /* another machine's: nothing is known of its code */
-		return -ENOENT;
-	return err ? err : image.code_bytes < STACK_CODE_MIN ? -ENOENT : 0;
-}
-
-int stack_find(int fd, bool by_instruction, enum stack_depth depth, struct anchor_memory *memory,
-	       struct sites *ret)
+int stack_search(int fd, const struct image *image, bool by_instruction, enum stack_depth depth,
+		 struct anchor_memory *memory, struct sites *ret)
 {
 	struct anchors anchors;
 	int err = by_symbols(fd, by_instruction, ret);
 
 	if (err != -ENOENT)
 		return err;
-	err = may_have_anchors(fd);
-	if (err)
-		return err;
+	if (image->code_bytes < STACK_CODE_MIN)
+		return -ENOENT;
 	if (depth == STACK_SYMBOLS)
 		return -EAGAIN;
 	err = anchors_find(fd, memory, &anchors);
 	if (!err)
 		err = anchors_sites(&anchors, fd, by_instruction, ret);
 	return err == -E2BIG ? -EFBIG : err;
+}
+
+int stack_find(int fd, bool by_instruction, enum stack_depth depth, struct anchor_memory *memory,
+	       struct sites *ret)
+{
+	struct image image;
+	int err = image_open(&image, fd);
+
+	if (!err && !machine_is_here(image.machine))
+		err = -ENOEXEC;
+	return err ? err : stack_search(fd, &image, by_instruction, depth, memory, ret);
 }
 
 static void describe_function(FILE *out, const char *name, const struct anchor_function *function)

@@ -7,6 +7,7 @@
 #define FIND_STACK_H
 
 #include "find/anchor/anchor.h"
+#include "find/anchor/image.h"
 #include "find/site.h"
 
 /* Less code than this holds no TLS library; the smallest Go program with TLS has 2 MB. */
@@ -19,11 +20,15 @@ enum stack_depth {
 
 /*
  * memory: as anchors_find() says. 0; -ENOENT: no TLS functions here; -EAGAIN: none by symbols, but there is enough code
- * that anchors might find some (STACK_SYMBOLS only); -EOPNOTSUPP, -ENOEXEC, -EBADMSG, -errno as sites_find and
- * anchors_find.
+ * that anchors might find some (STACK_SYMBOLS only); -ENOEXEC: it is no program or library of this host's machine;
+ * -EOPNOTSUPP, -EBADMSG, -errno as sites_find and anchors_find.
  */
 int stack_find(int fd, bool by_instruction, enum stack_depth depth, struct anchor_memory *memory,
 	       struct sites *ret);
+
+/* The same in a file of any machine that is known, whose image was opened: to be told of, not to be probed. */
+int stack_search(int fd, const struct image *image, bool by_instruction, enum stack_depth depth,
+		 struct anchor_memory *memory, struct sites *ret);
 
 /*
  * For people: how the functions were found and proven, or why they are not probed: a line a stack, its functions
@@ -36,8 +41,9 @@ struct stack_explanation {
 	struct sites sites; /* flavour is set where there is TLS code, n where it is probed */
 	char how[2048]; /* found and proven, or why not; each function with its address and proofs */
 	char brief[128]; /* the same in a few words */
+	uint16_t machine; /* e_machine of another machine's file, which cannot run here; 0: this one's */
 };
-/* Looks as deep as there is. 0, also where it cannot be probed; -ENOENT: no TLS code; -errno as stack_find. */
+/* Looks as deep as there is, whatever the machine. 0, also where it cannot be probed; -ENOENT: no TLS code; -errno as stack_find. */
 int stack_explain(int fd, bool by_instruction, struct stack_explanation *ret);
 
 #endif

@@ -89,10 +89,14 @@ static int explain_anchors(int fd, bool by_instruction, struct stack_explanation
 int stack_explain(int fd, bool by_instruction, struct stack_explanation *ret)
 {
 	const char *flavour;
-	int err;
+	struct image image;
+	int err = image_open(&image, fd);
 
 	*ret = (struct stack_explanation){};
-	err = stack_find(fd, by_instruction, STACK_SYMBOLS, NULL, &ret->sites);
+	if (err)
+		return err;
+	ret->machine = machine_is_here(image.machine) ? 0 : image.machine->elf;
+	err = stack_search(fd, &image, by_instruction, STACK_SYMBOLS, NULL, &ret->sites);
 	if (!err) {
 		snprintf(ret->brief, sizeof(ret->brief), "symbols");
 		snprintf(ret->how, sizeof(ret->how), "%s by its symbols, %zu probes",

@@ -295,6 +295,8 @@ static void believes_nothing_that_cannot_be(void **state)
 	EXPECT_REFUSED(bad.at[0].role = TAP_ROLES);
 	EXPECT_REFUSED(bad.at[0].offset = 1 << 30);
 	EXPECT_REFUSED(bad.has_records_only = 2);
+	EXPECT_REFUSED(bad.machine = 1);
+	EXPECT_REFUSED(bad.machine = 1U << 16);
 	EXPECT_REFUSED(bad.err = 1);
 	EXPECT_REFUSED(bad.err = INT_MIN);
 	EXPECT_REFUSED(bad.err = -ETIMEDOUT);
