@@ -42,6 +42,7 @@ static __always_inline void fill_flow(struct ev_flow *event, struct bpf_sock *sk
 		event->held_since_ns = flow->held_since_ns;
 	}
 	event->is_adopted = flow->is_adopted;
+	event->is_tenants = flow->is_tenants;
 	event->netns = flow->netns;
 	event->local_port = sk->src_port;
 	event->remote_port = bpf_ntohs(sk->dst_port);

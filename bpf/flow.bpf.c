@@ -54,6 +54,7 @@ static __always_inline void flow_adopt(struct __sk_buff *skb, struct bpf_sock *s
 	flow->cookie = bpf_get_socket_cookie(skb);
 	flow->cgroup = bpf_skb_cgroup_id(skb);
 	flow->netns = netns_of(sk);
+	flow->is_tenants = netns_is_tenants(sk);
 	flow->verdict = CTL_AI;
 	flow->is_adopted = 1;
 	flow->handshake_state = HANDSHAKE_DATA;
@@ -121,6 +122,7 @@ static __always_inline int flow_named(struct __sk_buff *skb, struct bpf_sock *sk
 		flow->cookie = bpf_get_socket_cookie(skb);
 		flow->cgroup = bpf_skb_cgroup_id(skb);
 		flow->netns = netns_of(sk);
+		flow->is_tenants = netns_is_tenants(sk);
 		return flow_admit(skb, sk, flow, h, s, is_ip6);
 	}
 	if (flow->state == FLOW_TUNNEL)

@@ -47,8 +47,13 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct user_namespace {
+	int level; /* 0: the initial one */
+};
+
 struct net {
 	struct ns_common ns;
+	struct user_namespace *user_ns; /* whose root may give it any address */
 };
 
 typedef struct {

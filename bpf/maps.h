@@ -193,6 +193,7 @@ struct flow {
 	__u64 starved_since_ns; /* acknowledgements are held up with it; 0: none */
 	__u8 is_old;            /* its connect was not seen and it sent no name: may be adopted */
 	__u8 is_adopted;
+	__u8 is_tenants;  /* its network namespace: netns_is_tenants() */
 	__u8 is_cut;      /* what comes in is dropped, while its bucket says so (pace.h) */
 	__u8 pair_looks;  /* segments that were looked at for a record (pair.h) */
 	__u32 generation; /* addrs_generation when its address was last asked about */

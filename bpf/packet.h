@@ -93,6 +93,14 @@ static __always_inline __u32 netns_of(struct bpf_sock *sk)
 	return sock ? BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum) : 0;
 }
 
+/* Whether a user namespace that is not the initial one owns this network namespace: anybody may have made it. */
+static __always_inline bool netns_is_tenants(struct bpf_sock *sk)
+{
+	struct sock *sock = (struct sock *)bpf_skc_to_tcp_sock(sk);
+
+	return sock && BPF_CORE_READ(sock, __sk_common.skc_net.net, user_ns, level);
+}
+
 /*
  * Whether the current task is what sends: it is in a call on this socket. TCP's own transmissions run in
  * whatever task was interrupted, but only while no task owns the socket (sock_owned_by_user).

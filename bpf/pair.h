@@ -61,6 +61,7 @@ static __always_inline void pair_enter(struct __sk_buff *skb, struct bpf_sock *s
 	flow->cookie = bpf_get_socket_cookie(skb);
 	flow->cgroup = bpf_skb_cgroup_id(skb);
 	flow->netns = netns_of(sk);
+	flow->is_tenants = netns_is_tenants(sk);
 	flow->verdict = CTL_AI;
 	flow->is_mixed = flow->handshake_state == HANDSHAKE_NONE;
 	flow->handshake_state = HANDSHAKE_DATA;

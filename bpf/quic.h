@@ -113,6 +113,8 @@ static __always_inline void quic_flow(struct __sk_buff *skb, struct bpf_sock *sk
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
 	flow->is_quic = 1;
+	flow->netns = current_netns();
+	flow->is_tenants = !!BPF_CORE_READ(task, nsproxy, net_ns, user_ns, level);
 	flow->socket = bpf_get_socket_cookie(skb);
 	flow->verdict = CTL_AI;
 	flow->record_bytes = QUIC_FRAMING;

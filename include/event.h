@@ -125,7 +125,9 @@ struct ev_flow {
 	 * Older than the programs, and known by its address alone: no host, no process, no handshake;
 	 * bytes count from here on.
 	 */
-	__u8 is_adopted;
+	__u8 is_adopted : 1;
+	/* A user namespace that anybody may have made owns its network namespace: any address there may be its own. */
+	__u8 is_tenants : 1;
 	__u8 record_bytes; /* framing of one record; 0: unknown */
 	/*
 	 * UDP: head.id is a number of its own; an EV_FLOW_END whose head.id is `socket` ends all flows of

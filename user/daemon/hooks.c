@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/observers.h"
+#include "daemon/resolve.h"
 #include "daemon/timers.h"
 #include "find/finder.h"
 #include "kube/kube.h"
@@ -129,6 +131,14 @@ static void on_hold_over(void *arg, uint64_t cookie)
 	(void)tap_hold_drop(daemon->tap, cookie);
 }
 
+static void on_ask(void *arg, uint64_t cgroup, const char *host)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->resolve)
+		resolve_again(daemon->resolve, cgroup, host);
+}
+
 static void on_called(void *arg, const struct ledger_call *call)
 {
 	struct daemon *daemon = arg;
@@ -163,6 +173,7 @@ struct pipeline_hooks hooks_pipeline(struct daemon *daemon)
 			  .gone = on_gone,
 			  .left_out = on_left_out,
 			  .arg = daemon },
+		.names = { .ask = daemon->config.resolve ? on_ask : NULL, .arg = daemon },
 		.observer = { .called = on_called, .settle_soon = on_settle_soon, .arg = daemon },
 	};
 }
@@ -206,7 +217,7 @@ void hooks_changed(void *arg)
 	timers_snapshot_soon(daemon->timers);
 }
 
-void hooks_address(void *arg, const struct sockaddr *address, const char *host)
+void hooks_address(void *arg, const struct sockaddr *address, const char *host, bool is_again)
 {
 	struct daemon *daemon = arg;
 
@@ -215,7 +226,8 @@ void hooks_address(void *arg, const struct sockaddr *address, const char *host)
 		return;
 	}
 	/* Its name first: the kernel may report an old connection to it at once. */
-	pipeline_address(daemon->pipeline, address, host);
-	if (tap_add_address(daemon->tap, address, api_find(host) ? CTL_AI : CTL_IGNORE))
+	pipeline_address(daemon->pipeline, address, host, clock_mono_ns());
+	/* Its neighbours were not asked about again: who else is at that address is not known. */
+	if (!is_again && tap_add_address(daemon->tap, address, api_find(host) ? CTL_AI : CTL_IGNORE))
 		log_debug("an address of %s could not be passed to the kernel", host);
 }

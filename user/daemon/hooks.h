@@ -26,6 +26,6 @@ void hooks_changed(void *arg);
 
 /* As resolve_new() reports addresses; NULL: that was all. */
 struct sockaddr;
-void hooks_address(void *arg, const struct sockaddr *address, const char *host);
+void hooks_address(void *arg, const struct sockaddr *address, const char *host, bool is_again);
 
 #endif

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/loop.h"
+#include "base/quota.h"
 #include "base/thread.h"
 #include "meter/api.h"
 
@@ -16,21 +18,36 @@
 #define PORT      "443"
 #define HOSTS_MAX 512 /* asked about; the table has some 50, an operator may add 256 */
 
-struct resolve {
-	struct loop_source *source;
-	int fd;
-	void (*fn)(void *arg, const struct sockaddr *address, const char *host);
-	void *arg;
-};
-
-/* What the thread owns. */
+/* What a thread owns. */
 struct job {
 	int fd;
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; UINT64_MAX: none */
 	size_t n;
 	char hosts[HOSTS_MAX][HOST_LEN];
 };
 
-/* One datagram from the thread. */
+/* One thread's questions, and where its answers arrive. */
+struct round {
+	struct resolve *resolve;
+	struct loop_source *source; /* NULL: no thread is at it */
+	int fd;
+};
+
+struct resolve {
+	struct loop *loop;
+	struct round first, again;
+	struct job *waiting;          /* what is asked once `again` is free; NULL: nothing */
+	uint64_t asked_ns[HOSTS_MAX]; /* of hosts that are named in full, by their number in api_pattern() */
+	struct quota *cgroups; /* that have chosen a name */
+	struct {
+		uint64_t since_ns;
+		unsigned n;
+	} chosen[RESOLVE_CGROUPS];
+	resolve_fn fn;
+	void *arg;
+};
+
+/* One datagram from a thread. */
 struct answer {
 	char host[HOST_LEN];
 	struct sockaddr_storage address;
@@ -38,8 +55,26 @@ struct answer {
 
 static void job_free(struct job *job)
 {
-	close(job->fd);
+	if (job && job->fd >= 0)
+		close(job->fd);
 	free(job);
+}
+
+static struct job *job_new(uint64_t deadline_ns)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->fd = -1;
+	job->deadline_ns = deadline_ns;
+	return job;
+}
+
+static void job_add(struct job *job, const char *host)
+{
+	if (job->n < HOSTS_MAX)
+		snprintf(job->hosts[job->n++], HOST_LEN, "%s", host);
 }
 
 /* False: the other end is closed. */
@@ -67,65 +102,97 @@ static void *run(void *arg)
 {
 	struct job *job = arg;
 
-	for (size_t i = 0; i < job->n; i++)
+	for (size_t i = 0; i < job->n && clock_mono_ns() < job->deadline_ns; i++)
 		if (!ask(job, job->hosts[i]))
 			break;
 	job_free(job);
 	return NULL;
 }
 
-/* Takes the job. */
-static int start(struct job *job)
-{
-	int err = thread_start(NULL, run, job);
-
-	if (err)
-		job_free(job);
-	return err;
-}
+static void ask_what_waits(struct resolve *resolve);
 
 static void on_answer(void *arg)
 {
-	struct resolve *resolve = arg;
+	struct round *round = arg;
+	struct resolve *resolve = round->resolve;
+	bool is_again = round == &resolve->again;
 	struct answer answer;
-	ssize_t n = recv(resolve->fd, &answer, sizeof(answer), MSG_DONTWAIT);
+	ssize_t n = recv(round->fd, &answer, sizeof(answer), MSG_DONTWAIT);
 
 	if (n == sizeof(answer))
-		resolve->fn(resolve->arg, (const struct sockaddr *)&answer.address, answer.host);
+		resolve->fn(resolve->arg, (const struct sockaddr *)&answer.address, answer.host,
+			    is_again);
 	if (n == sizeof(answer) || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
-	resolve->source = loop_remove(resolve->source);
-	resolve->fn(resolve->arg, NULL, NULL);
+	round->source = loop_remove(round->source);
+	close(round->fd);
+	if (is_again)
+		ask_what_waits(resolve);
+	else
+		resolve->fn(resolve->arg, NULL, NULL, false);
 }
 
-int resolve_new(struct resolve **ret, struct loop *loop,
-		void (*fn)(void *arg, const struct sockaddr *address, const char *host), void *arg)
+/* Takes the job. 0 or -errno. */
+static int round_begin(struct round *round, struct job *job)
 {
-	struct resolve *resolve = calloc(1, sizeof(*resolve));
-	struct job *job = calloc(1, sizeof(*job));
-	const char *pattern, *name;
-	int pair[2], err;
+	int pair[2], err = 0;
 
-	if (!resolve || !job || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
-		err = resolve && job ? -errno : -ENOMEM;
-		free(resolve);
-		free(job);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+		err = -errno;
+		job_free(job);
 		return err;
 	}
-	*resolve = (struct resolve){ .fd = pair[0], .fn = fn, .arg = arg };
 	job->fd = pair[1];
+	round->fd = pair[0];
+	err = loop_add_fd(round->resolve->loop, round->fd, on_answer, round, &round->source);
+	if (!err)
+		err = thread_start(NULL, run, job);
+	if (!err)
+		return 0;
+	job_free(job);
+	round->source = loop_remove(round->source);
+	close(round->fd);
+	return err;
+}
+
+static void ask_what_waits(struct resolve *resolve)
+{
+	struct job *job = resolve->waiting;
+
+	if (!job || resolve->again.source)
+		return;
+	resolve->waiting = NULL;
+	job->deadline_ns = clock_mono_ns() + RESOLVE_DEADLINE_NS;
+	(void)round_begin(&resolve->again, job);
+}
+
+int resolve_new(struct resolve **ret, struct loop *loop, resolve_fn fn, void *arg)
+{
+	struct resolve *resolve = calloc(1, sizeof(*resolve));
+	struct job *job = job_new(UINT64_MAX);
+	const char *pattern, *name;
+	int err;
+
+	if (resolve)
+		*resolve = (struct resolve){ .loop = loop,
+					     .first = { .resolve = resolve },
+					     .again = { .resolve = resolve },
+					     .cgroups = quota_new(RESOLVE_CGROUPS, 1),
+					     .fn = fn,
+					     .arg = arg };
+	if (!resolve || !job || !resolve->cgroups) {
+		job_free(job);
+		resolve_free(resolve);
+		return -ENOMEM;
+	}
 	/* Neighbours first, so that no address counts as an AI host's alone for a moment. */
 	for (size_t i = 0; (name = api_neighbour(i)); i++)
 		if (!api_find(name))
-			snprintf(job->hosts[job->n++], HOST_LEN, "%s", name);
-	for (size_t i = 0; (pattern = api_pattern(i)) && job->n < HOSTS_MAX; i++)
+			job_add(job, name);
+	for (size_t i = 0; (pattern = api_pattern(i)); i++)
 		if (!strchr(pattern, '*'))
-			snprintf(job->hosts[job->n++], HOST_LEN, "%s", pattern);
-	err = loop_add_fd(loop, resolve->fd, on_answer, resolve, &resolve->source);
-	if (err)
-		job_free(job);
-	else
-		err = start(job);
+			job_add(job, pattern);
+	err = round_begin(&resolve->first, job);
 	if (err) {
 		resolve_free(resolve);
 		return err;
@@ -134,12 +201,71 @@ int resolve_new(struct resolve **ret, struct loop *loop,
 	return 0;
 }
 
+static void round_end(struct round *round)
+{
+	if (!round->source)
+		return;
+	loop_remove(round->source);
+	close(round->fd);
+}
+
 struct resolve *resolve_free(struct resolve *resolve)
 {
 	if (!resolve)
 		return NULL;
-	loop_remove(resolve->source);
-	close(resolve->fd);
+	round_end(&resolve->first);
+	round_end(&resolve->again);
+	job_free(resolve->waiting);
+	quota_free(resolve->cgroups);
 	free(resolve);
 	return NULL;
+}
+
+/* A name below a pattern: one more may be asked about for this cgroup. */
+static bool may_choose(struct resolve *resolve, uint64_t cgroup, uint64_t now_ns)
+{
+	size_t row = quota_find(resolve->cgroups, cgroup);
+
+	if (!cgroup)
+		return false;
+	if (row == QUOTA_NONE) {
+		row = quota_take(resolve->cgroups, cgroup, cgroup);
+		resolve->chosen[row].since_ns = now_ns;
+		resolve->chosen[row].n = 0;
+	}
+	quota_touch(resolve->cgroups, row);
+	if (now_ns - resolve->chosen[row].since_ns >= RESOLVE_AGAIN_NS) {
+		resolve->chosen[row].since_ns = now_ns;
+		resolve->chosen[row].n = 0;
+	}
+	return resolve->chosen[row].n++ < RESOLVE_CHOSEN;
+}
+
+static bool may_ask(struct resolve *resolve, uint64_t cgroup, const char *host, uint64_t now_ns)
+{
+	const char *pattern;
+	uint64_t *asked_ns;
+
+	for (size_t i = 0; i < HOSTS_MAX && (pattern = api_pattern(i)); i++) {
+		if (strcmp(pattern, host) != 0)
+			continue;
+		asked_ns = &resolve->asked_ns[i];
+		if (*asked_ns && now_ns - *asked_ns < RESOLVE_AGAIN_NS)
+			return false;
+		*asked_ns = now_ns;
+		return true;
+	}
+	return may_choose(resolve, cgroup, now_ns);
+}
+
+void resolve_again(struct resolve *resolve, uint64_t cgroup, const char *host)
+{
+	if (!may_ask(resolve, cgroup, host, clock_mono_ns()))
+		return;
+	if (!resolve->waiting)
+		resolve->waiting = job_new(0);
+	if (!resolve->waiting)
+		return;
+	job_add(resolve->waiting, host);
+	ask_what_waits(resolve);
 }

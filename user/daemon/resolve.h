@@ -1,25 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks up the addresses of the known AI hosts and of their neighbours once, at the start: for
- * connections that are older than this process, and so that a connect from behind a shut gate fails at
- * once. In a thread of its own, because a resolver may take its time.
+ * Asks the node's resolver for the addresses of AI hosts: once for all that are known in full and their neighbours,
+ * at the start, and later for one host at a time, as addresses rotate. In threads of its own, because a resolver may
+ * take its time; a thread that has nothing to ask does not exist.
  */
 #ifndef DAEMON_RESOLVE_H
 #define DAEMON_RESOLVE_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 struct loop;
 struct resolve;
 
+/* A host is asked about again after this long at the earliest. */
+#define RESOLVE_AGAIN_NS 60000000000ULL
+/* A resolver that takes longer for what waits is not asked for the rest of it. */
+#define RESOLVE_DEADLINE_NS 10000000000ULL
+/* Names below a pattern ("*.openai.azure.com") are their sender's choice: so many of a cgroup are asked about in that time. */
+#define RESOLVE_CHOSEN  8
+#define RESOLVE_CGROUPS 256
+
 /*
  * fn is called on the loop for each address (port 443) of each name of api_neighbour() and of each host
- * that api_pattern() names in full, and at the end with a NULL address. The address and the name are
- * valid during the call. 0 or -errno.
+ * that api_pattern() names in full, and at their end with a NULL address; with is_again for what resolve_again() has
+ * asked. The address and the name are valid during the call. 0 or -errno.
  */
-int resolve_new(struct resolve **ret, struct loop *loop,
-		void (*fn)(void *arg, const struct sockaddr *address, const char *host), void *arg);
-/* fn is not called any more; the thread ends by itself after the look-up that it is at. */
+typedef void (*resolve_fn)(void *arg, const struct sockaddr *address, const char *host,
+			   bool is_again);
+int resolve_new(struct resolve **ret, struct loop *loop, resolve_fn fn, void *arg);
+/* fn is not called any more; the threads end by themselves after the look-ups that they are at. */
 struct resolve *resolve_free(struct resolve *resolve);
+
+/*
+ * A program of this cgroup goes to this AI host, at an address that is not known: it is asked about, if it was not in
+ * the last minute. Questions that find no room are forgotten: the next connection asks again.
+ */
+void resolve_again(struct resolve *resolve, uint64_t cgroup, const char *host);
 
 #endif

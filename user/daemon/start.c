@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -232,6 +233,14 @@ static int64_t wall_us(uint64_t mono_ns)
 	return clock_wall_us() - ((int64_t)clock_mono_ns() - (int64_t)mono_ns) / 1000;
 }
 
+/* 0: not known; then no loopback address is. */
+static uint32_t own_netns(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/ns/net", &status) ? 0 : (uint32_t)status.st_ino;
+}
+
 static enum daemon_end start_pipeline(struct daemon *daemon)
 {
 	struct pipeline_config config = {
@@ -242,6 +251,7 @@ static enum daemon_end start_pipeline(struct daemon *daemon)
 		.enforcer = daemon->enforcer,
 		.hooks = hooks_pipeline(daemon),
 		.wall_us = wall_us,
+		.netns = own_netns(),
 	};
 	int err = pipeline_new(&daemon->pipeline, &config);
 

@@ -45,29 +45,32 @@ struct pairs *pairs_free(struct pairs *pairs)
 	return NULL;
 }
 
-static int add_socket(struct pairs_sockets *sockets, uint64_t cookie)
+static int add_socket(struct pairs_sockets *sockets, uint64_t cookie, const struct pairs_peer *peer)
 {
 	for (size_t i = 0; i < sockets->n; i++)
 		if (sockets->cookies[i] == cookie)
 			return -EEXIST;
-	if (sockets->n < PAIRS_SOCKETS_MAX)
+	if (sockets->n < PAIRS_SOCKETS_MAX) {
+		sockets->peers[sockets->n] = *peer;
 		sockets->cookies[sockets->n++] = cookie;
+	}
 	return -EEXIST;
 }
 
-int pairs_put(struct pairs *pairs, uint64_t connection, uint64_t cookie)
+int pairs_put(struct pairs *pairs, uint64_t connection, uint64_t cookie,
+	      const struct pairs_peer *peer)
 {
 	struct pair *pair = find(pairs, connection);
 
 	if (pair)
-		return add_socket(&pair->sockets, cookie);
+		return add_socket(&pair->sockets, cookie, peer);
 	if (HASH_COUNT(pairs->table) >= PAIRS_MAX)
 		drop(pairs, pairs->table);
 	pair = calloc(1, sizeof(*pair));
 	if (!pair)
 		return -ENOMEM;
 	pair->connection = connection;
-	(void)add_socket(&pair->sockets, cookie);
+	(void)add_socket(&pair->sockets, cookie, peer);
 	HASH_ADD(hh, pairs->table, connection, sizeof(pair->connection), pair);
 	if (pair->hh.tbl)
 		return 0;

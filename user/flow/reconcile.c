@@ -243,30 +243,20 @@ void reconcile_unsent(struct reconcile *reconcile, uint32_t tgid, const char *ho
 		account->unsent += bytes;
 }
 
+void reconcile_unconfirmed(struct reconcile *reconcile, uint32_t tgid, const char *host)
+{
+	struct account *account = reconcile_account(reconcile, tgid, host);
+
+	if (account)
+		account->is_unconfirmed = true;
+}
+
 void reconcile_other(struct reconcile *reconcile, uint32_t tgid, const char *host)
 {
 	struct account *account = reconcile_account(reconcile, tgid, host);
 
 	if (account)
 		account->others++;
-}
-
-void reconcile_missed(struct reconcile *reconcile, uint32_t tgid, const char *host,
-		      enum unmetered_why why, uint64_t bytes)
-{
-	struct account *account = reconcile_account(reconcile, tgid, host);
-
-	if (account)
-		*(why == UNMETERED_UPGRADED ? &account->upgraded : &account->lost) += bytes;
-}
-
-void reconcile_left_out(struct reconcile *reconcile, uint32_t tgid, const char *host,
-			enum unmetered_why why)
-{
-	struct account *account = reconcile_account(reconcile, tgid, host);
-
-	if (account)
-		account->left_out = why;
 }
 
 static bool is_read(const struct account *account)
@@ -432,7 +422,9 @@ static bool settle(struct reconcile *reconcile, struct account *account, struct 
 				       .exchanges = exchanges_of(account, requests,
 								 ended - account->settled),
 				       .form = form,
-				       .is_unread = !is_read(account) };
+				       .is_unread = !is_read(account),
+				       .is_unconfirmed = account->is_unconfirmed };
+	account->is_unconfirmed = false;
 	account->settled = ended;
 	account->guessed_settled = account->guessed;
 	why = why_of(account, left[EV_OUT] + left[EV_IN] + account->charged[EV_OUT] +

@@ -93,6 +93,9 @@ void reconcile_paired_taken(struct reconcile *reconcile, uint32_t tgid, const ch
 /* So many bytes of it were read and are known never to have left: they explain nothing that flowed. */
 void reconcile_unsent(struct reconcile *reconcile, uint32_t tgid, const char *host, uint64_t bytes);
 
+/* Some of what flowed since it was last settled went to an address that only this process vouches for. */
+void reconcile_unconfirmed(struct reconcile *reconcile, uint32_t tgid, const char *host);
+
 /* A request that was read and is no call of a known kind. */
 void reconcile_other(struct reconcile *reconcile, uint32_t tgid, const char *host);
 
@@ -132,6 +135,7 @@ struct reconcile_sum {
 	uint64_t exchanges; /* requests on them, as far as they were counted; no less than flows */
 	enum answer_form form; /* ANSWER_SSE: the records that came in are those of event streams */
 	bool is_unread;        /* nothing of this process was ever read: its TLS is not seen */
+	bool is_unconfirmed;   /* some of it went where reconcile_unconfirmed() says */
 };
 /*
  * Pulls what can be settled now: an account with no open flow, or (at `tick`) one whose process was

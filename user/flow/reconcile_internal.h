@@ -50,7 +50,8 @@ struct account {
 		uint64_t taken;
 	} paired;
 	enum unmetered_why left_out;
-	bool is_dirty; /* something changed since it was settled */
+	bool is_dirty;       /* something changed since it was settled */
+	bool is_unconfirmed; /* reconcile_unconfirmed(), since then */
 };
 
 struct reconcile {

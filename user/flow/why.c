@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names of the reasons why something was not read. */
-#include "flow/reconcile.h"
+/* Why something was not read. */
+#include "flow/reconcile_internal.h"
 
 const char *unmetered_why_name(enum unmetered_why why)
 {
@@ -14,4 +14,22 @@ const char *unmetered_why_name(enum unmetered_why why)
 	};
 
 	return (unsigned)why < UNMETERED_WHYS ? names[why] : "";
+}
+
+void reconcile_missed(struct reconcile *reconcile, uint32_t tgid, const char *host,
+		      enum unmetered_why why, uint64_t bytes)
+{
+	struct account *account = reconcile_account(reconcile, tgid, host);
+
+	if (account)
+		*(why == UNMETERED_UPGRADED ? &account->upgraded : &account->lost) += bytes;
+}
+
+void reconcile_left_out(struct reconcile *reconcile, uint32_t tgid, const char *host,
+			enum unmetered_why why)
+{
+	struct account *account = reconcile_account(reconcile, tgid, host);
+
+	if (account)
+		account->left_out = why;
 }

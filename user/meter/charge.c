@@ -18,6 +18,11 @@ const char *charge_source_name(enum charge_source source)
 	return (unsigned int)source < CHARGE_SOURCES ? names[source] : "";
 }
 
+bool charge_is_unconfirmed(const struct charge *charge)
+{
+	return !strcmp(charge->destination, CHARGE_UNCONFIRMED);
+}
+
 uint32_t charge_count(const struct charge *charge)
 {
 	if (!charge->count)

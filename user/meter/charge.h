@@ -40,13 +40,14 @@ enum charge_outcome {
 #define CHARGE_COUNT_MAX  1000000
 #define CHARGE_NANOS_MAX  100000000000000LL /* 100,000 USD */
 
-#define CHARGE_NAME_LEN   64
-#define CHARGE_MODEL_LEN  160
-#define CHARGE_HOST_LEN   256
-#define CHARGE_PATH_LEN   256
-#define CHARGE_JOB_LEN    96
-#define CHARGE_TIER_LEN   32
-#define CHARGE_CLIENT_LEN 48
+#define CHARGE_NAME_LEN        64
+#define CHARGE_MODEL_LEN       160
+#define CHARGE_HOST_LEN        256
+#define CHARGE_PATH_LEN        256
+#define CHARGE_JOB_LEN         96
+#define CHARGE_TIER_LEN        32
+#define CHARGE_CLIENT_LEN      48
+#define CHARGE_DESTINATION_LEN 16
 
 struct charge {
 	char provider[CHARGE_NAME_LEN];  /* OpenTelemetry's gen_ai.provider.name */
@@ -60,6 +61,7 @@ struct charge {
 	char tier[CHARGE_TIER_LEN]; /* words that changed the price: "batch", "flex us"; empty: none */
 	char account[CHARGE_NAME_LEN * 2]; /* "organisation/project" by header fields; either may be empty */
 	char client[CHARGE_CLIENT_LEN]; /* the program, as its User-Agent says: "claude-cli/2.1.332"; or empty */
+	char destination[CHARGE_DESTINATION_LEN]; /* CHARGE_CONFIRMED, CHARGE_UNCONFIRMED, or empty: nobody asked */
 	int64_t beside_nanos; /* the part of cost_nanos for what the ledger has no class for: pieces, images */
 	char job[CHARGE_JOB_LEN]; /* the id of the job that this bills, whose usage may be reported repeatedly; or empty */
 	bool is_poll; /* asked after a job, or only warmed a cache: without a bill it is no call */
@@ -86,6 +88,14 @@ struct charge {
 	uint64_t first_token_ns; /* after the start; 0: none seen */
 	uint64_t duration_ns;
 };
+
+/*
+ * Whether somebody but the sender says that its call went to the provider: a name service that gave the address, or
+ * the operator. Stable: they stand in the ledger.
+ */
+#define CHARGE_CONFIRMED   "confirmed"
+#define CHARGE_UNCONFIRMED "unconfirmed"
+bool charge_is_unconfirmed(const struct charge *charge);
 
 /* "usage", "text", ... and "ok", "aborted", ...: stable, they stand in the ledger. */
 const char *charge_source_name(enum charge_source source);

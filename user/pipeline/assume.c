@@ -54,7 +54,7 @@ void pipeline_assume_learn(struct pipeline *pipeline, const struct policy_subjec
 	uint64_t tokens = usage_tokens(&charge->usage);
 
 	if (!charge->is_priced || charge->source != CHARGE_USAGE || charge->excess ||
-	    !is_chat(charge))
+	    charge_is_unconfirmed(charge) || !is_chat(charge))
 		return;
 	mix_learn(pipeline->mix, &key, charge->model, tokens);
 	key.program = "";

@@ -3,6 +3,7 @@
  * From a charge to the ledger, the policy and the enforcer: the last stage, whether a call was read
  * or what nobody read is estimated.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "pipeline/pipeline_internal.h"
@@ -189,10 +190,16 @@ void pipeline_call_over(struct pipeline *pipeline, const struct connections_call
 void pipeline_call_settle(struct pipeline *pipeline, const struct connections_caller *caller,
 			  struct call *call, bool is_unsent)
 {
+	const struct pairs_sockets *sockets = caller->sockets.n ?
+						      &caller->sockets :
+						      pairs_get(pipeline->pairs, caller->connection);
 	struct charge charge;
 
 	call_charge(call, pipeline->config.prices, pipeline->calibration, &charge);
-	call_teach(call, pipeline->calibration);
+	snprintf(charge.destination, sizeof(charge.destination), "%s",
+		 pipeline_destination(pipeline, sockets, charge.host));
+	if (!charge_is_unconfirmed(&charge))
+		call_teach(call, pipeline->calibration);
 	charge.usage = usage_fold(&charge.usage);
 	/* Who asks after a job that is not done makes no call. */
 	if (!charge.is_poll || charge.source != CHARGE_FREE)

@@ -11,6 +11,7 @@
 
 #include "control.h"
 #include "event.h"
+#include "flow/pairs.h"
 #include "http/conn.h"
 #include "meter/call.h"
 
@@ -36,6 +37,7 @@ struct connections_caller {
 	uint32_t tgid;
 	uid_t uid; /* (uid_t)-1: not known */
 	const char *comm;
+	struct pairs_sockets sockets; /* what carried it, where `connection` is over; n 0: ask flow/pairs */
 };
 
 struct pipeline;

@@ -57,6 +57,7 @@ static void settle_soon(struct pipeline *pipeline)
 static bool put(struct pipeline *pipeline, const struct connections_caller *caller,
 		const char *host, struct call *call)
 {
+	const struct pairs_sockets *sockets = pairs_get(pipeline->pairs, caller->connection);
 	struct cuts *cuts = pipeline->cuts;
 	struct cut *cut = cuts->n < CUTS_MAX ? calloc(1, sizeof(*cut)) : NULL;
 
@@ -66,7 +67,9 @@ static bool put(struct pipeline *pipeline, const struct connections_caller *call
 	cut->caller.comm = cut->comm;
 	strncpy(cut->comm, caller->comm, sizeof(cut->comm) - 1);
 	strncpy(cut->host, host, sizeof(cut->host) - 1);
-	cut->is_paired = pairs_get(pipeline->pairs, caller->connection);
+	cut->is_paired = sockets;
+	if (sockets)
+		cut->caller.sockets = *sockets;
 	cut->since_ns = pipeline->last_ns;
 	cut->call = call;
 	DL_APPEND(cuts->list, cut);

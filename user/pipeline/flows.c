@@ -2,13 +2,9 @@
 /* The pipeline's half below TLS: flows, and what of them was not read. */
 #include "pipeline/joined.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/text.h"
 #include "meter/api.h"
@@ -61,6 +57,7 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 		pipeline->n_quic += flow->is_quic;
 		if (!is_relayed)
 			reconcile_flow(pipeline->reconcile, flow);
+		pipeline_ask_name(pipeline, flow);
 	}
 	if (is_relayed)
 		flow_table_set_relayed(pipeline->flows, flow->head.id);
@@ -199,6 +196,9 @@ static void charge_unmetered(struct pipeline *pipeline, const struct reconcile_s
 	snprintf(charge.operation, sizeof(charge.operation), "unmetered");
 	snprintf(charge.host, sizeof(charge.host), "%s", sum->host);
 	charge.is_stream = sum->form == ANSWER_SSE;
+	if (pipeline->config.hooks.names.ask)
+		snprintf(charge.destination, sizeof(charge.destination), "%s",
+			 sum->is_unconfirmed ? CHARGE_UNCONFIRMED : CHARGE_CONFIRMED);
 	estimate_unmetered(pipeline, sum, &charge);
 	prices_apply(pipeline->config.prices, "", &charge);
 	pipeline_charge(pipeline, &caller, &charge);
@@ -212,23 +212,6 @@ static void settle_unread(struct pipeline *pipeline, bool tick, uint64_t now_ns)
 	pipeline_cuts_expire(pipeline, now_ns);
 	while (reconcile_next(pipeline->reconcile, tick, &sum))
 		charge_unmetered(pipeline, &sum, now_ns);
-}
-
-void pipeline_address(struct pipeline *pipeline, const struct sockaddr *address, const char *host)
-{
-	const struct sockaddr_in *in = (const void *)address;
-	const struct sockaddr_in6 *in6 = (const void *)address;
-	uint8_t addr[16] = { 0 };
-
-	if (!api_find(host))
-		return;
-	if (address->sa_family == AF_INET6) {
-		addresses_learn(pipeline->addresses, 0, AF_INET6, in6->sin6_addr.s6_addr,
-				ntohs(in6->sin6_port), host);
-	} else if (address->sa_family == AF_INET) {
-		memcpy(addr, &in->sin_addr, sizeof(in->sin_addr));
-		addresses_learn(pipeline->addresses, 0, AF_INET, addr, ntohs(in->sin_port), host);
-	}
 }
 
 void pipeline_settle(struct pipeline *pipeline, uint64_t now_ns)
@@ -277,6 +260,7 @@ static void end_flow(struct pipeline *pipeline, const struct ev_flow *flow)
 	if (flow->head.tgid && find->left_out)
 		reconcile_left_out(pipeline->reconcile, flow->head.tgid, flow->host,
 				   find->left_out(find->arg, flow->head.tgid));
+	pipeline_note_destination(pipeline, flow);
 	reconcile_flow_end(pipeline->reconcile, flow);
 	pipeline_cut_flow_end(pipeline, flow->head.tgid, flow->host);
 }
@@ -387,8 +371,10 @@ static void count_flow(void *arg, const struct ev_flow *flow)
 	if (flow_table_is_paired(pipeline->flows, flow->head.id))
 		return reconcile_paired_count(pipeline->reconcile, flow, &counts);
 	memcpy(doubtful.bytes, counts.bytes, sizeof(doubtful.bytes));
-	if (!doubt_flow(pipeline, &doubtful))
-		reconcile_flow_count(pipeline->reconcile, flow, &counts);
+	if (doubt_flow(pipeline, &doubtful))
+		return;
+	pipeline_note_destination(pipeline, flow);
+	reconcile_flow_count(pipeline->reconcile, flow, &counts);
 }
 
 void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns)

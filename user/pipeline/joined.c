@@ -52,13 +52,16 @@ static bool name_by_heritage(struct connections *connections, struct connection 
 	struct pipeline *pipeline = connections->pipeline;
 	const struct heir *heir = heir_of(connections, connection);
 	const struct connection *from = heir ? connection_of(connections, heir->from) : NULL;
+	const struct ev_flow *flow = from ? flow_table_get(pipeline->flows, heir->cookie) : NULL;
+	struct pairs_peer peer;
 
-	if (!from || !flow_table_get(pipeline->flows, heir->cookie))
+	if (!flow)
 		return false;
+	peer = pipeline_peer(pipeline, flow, from->host);
 	memcpy(connection->host, from->host, sizeof(connection->host));
 	connection->path = from->path ? strdup(from->path) : NULL;
 	connection->inherited = heir->cookie;
-	if (pairs_put(pipeline->pairs, connection->id, heir->cookie) != -ENOMEM)
+	if (pairs_put(pipeline->pairs, connection->id, heir->cookie, &peer) != -ENOMEM)
 		flow_table_set_paired(pipeline->flows, heir->cookie, connection->id);
 	return true;
 }

@@ -28,6 +28,7 @@ static void add_flow(struct pipeline *pipeline, struct ev_flow *flow)
 
 	who_process_get(pipeline->config.who, flow->head.tgid, flow->comm, WHO_NO_UID, &process);
 	pipeline->stats.flows_dropped += flow_table_put(pipeline->flows, flow) < 0;
+	pipeline_ask_name(pipeline, flow);
 	pipeline_judge(pipeline, flow->head.cgroup, &process, flow->host, true, flow->head.time_ns);
 }
 
@@ -57,6 +58,7 @@ void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
 	struct ev_flow flow = event->flow;
 	const struct pipeline_tap_ops *tap = &pipeline->config.hooks.tap;
 	bool is_known = known, is_paired;
+	struct pairs_peer peer;
 
 	if (event->how < EV_PAIR_HOWS)
 		pipeline->stats.paired[event->how]++;
@@ -70,7 +72,9 @@ void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
 		return;
 	else
 		add_flow(pipeline, &flow);
-	if (pairs_put(pipeline->pairs, event->connection, flow.head.id) == 0 && reported.host[0])
+	peer = pipeline_peer(pipeline, &flow, reported.host[0] ? reported.host : flow.host);
+	if (pairs_put(pipeline->pairs, event->connection, flow.head.id, &peer) == 0 &&
+	    reported.host[0])
 		reconcile_pair_read(pipeline->reconcile, reported.tgid, reported.host,
 				    reported.bytes, reported.records);
 	for (int dir = 0; dir < 2; dir++)
@@ -93,6 +97,7 @@ void pipeline_pair_end(struct pipeline *pipeline, const struct ev_flow *flow)
 	for (size_t i = 0; i < n; i++)
 		(void)connections_reported(pipeline->connections, connections[i], &reported);
 	flow_table_explained(pipeline->flows, flow->head.id, explained);
+	pipeline_note_destination(pipeline, flow);
 	unread = reconcile_paired_end(pipeline->reconcile, flow, explained);
 	for (size_t i = 0; i < n; i++)
 		if (pipeline_cut_pair_end(pipeline, connections[i], unread) ||

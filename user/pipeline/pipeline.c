@@ -162,6 +162,7 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 	pipeline->pairs = pairs_new();
 	pipeline->relays = relays_new();
 	pipeline->addresses = addresses_new();
+	pipeline->resolved = resolved_new(config->netns);
 	pipeline->quic_flows = quic_flows_new();
 	pipeline->reconcile = reconcile_new();
 	pipeline->unsent = unsent_new();
@@ -171,8 +172,9 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 	if (calibration_new(&pipeline->calibration) == 0)
 		pipeline->connections = connections_new(pipeline);
 	if (!pipeline->flows || !pipeline->pairs || !pipeline->relays || !pipeline->addresses ||
-	    !pipeline->quic_flows || !pipeline->reconcile || !pipeline->unsent || !pipeline->cuts ||
-	    !pipeline->mix || !pipeline->clients || !pipeline->connections) {
+	    !pipeline->resolved || !pipeline->quic_flows || !pipeline->reconcile ||
+	    !pipeline->unsent || !pipeline->cuts || !pipeline->mix || !pipeline->clients ||
+	    !pipeline->connections) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
 	}
@@ -197,6 +199,7 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 	pairs_free(pipeline->pairs);
 	relays_free(pipeline->relays);
 	addresses_free(pipeline->addresses);
+	resolved_free(pipeline->resolved);
 	quic_flows_free(pipeline->quic_flows);
 	calibration_free(pipeline->calibration);
 	mix_free(pipeline->mix);

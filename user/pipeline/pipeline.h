@@ -56,6 +56,13 @@ struct pipeline_find_ops {
 	void *arg;
 };
 
+/* The node's resolver. */
+struct pipeline_names_ops {
+	/* A connection goes to this AI host, at an address that no name service gave for it: is it one now? */
+	void (*ask)(void *arg, uint64_t cgroup, const char *host);
+	void *arg;
+};
+
 struct pipeline_observer_ops {
 	/* Each call, and each estimate, as it is written to the ledger. */
 	void (*called)(void *arg, const struct ledger_call *call);
@@ -67,6 +74,8 @@ struct pipeline_observer_ops {
 struct pipeline_hooks {
 	struct pipeline_tap_ops tap;
 	struct pipeline_find_ops find;
+	struct pipeline_names_ops
+		names; /* ask NULL: nobody is asked, and no destination is confirmed or not */
 	struct pipeline_observer_ops observer;
 };
 
@@ -78,6 +87,7 @@ struct pipeline_config {
 	struct enforcer *enforcer; /* may be NULL */
 	struct pipeline_hooks hooks;
 	int64_t (*wall_us)(uint64_t mono_ns); /* the wall clock at an event's time */
+	uint32_t netns; /* inode number of the daemon's own network namespace */
 };
 
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config);
@@ -89,9 +99,13 @@ void pipeline_follow(struct pipeline *pipeline, bool closely);
 /* Other rules: what is in flight is reserved anew. The old policy is no longer touched. */
 void pipeline_policy(struct pipeline *pipeline, struct policy *policy);
 
-/* An AI host's address, from the resolver: for connections whose greeting nobody saw. */
+/*
+ * An AI host's address, from the node's resolver, at now_ns: it confirms destinations, and names connections whose
+ * greeting nobody saw.
+ */
 struct sockaddr;
-void pipeline_address(struct pipeline *pipeline, const struct sockaddr *address, const char *host);
+void pipeline_address(struct pipeline *pipeline, const struct sockaddr *address, const char *host,
+		      uint64_t now_ns);
 
 /* Any bytes may come; what is not an event is counted and dropped. */
 void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size_t size);

@@ -14,6 +14,7 @@
 #include "flow/pairs.h"
 #include "flow/quic_flows.h"
 #include "flow/relays.h"
+#include "flow/resolved.h"
 #include "flow/unsent.h"
 #include "pipeline/clients.h"
 #include "pipeline/cuts.h"
@@ -31,6 +32,7 @@ struct pipeline {
 	struct pairs *pairs;
 	struct relays *relays;
 	struct addresses *addresses;
+	struct resolved *resolved;
 	struct quic_flows *quic_flows;
 	size_t n_quic; /* of the flows */
 	struct reconcile *reconcile;
@@ -53,6 +55,19 @@ void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event);
 void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event);
 /* A flow that is known to carry TLS connections has ended; it is still in the table. */
 void pipeline_pair_end(struct pipeline *pipeline, const struct ev_flow *flow);
+
+/* ---- destination.c: who vouches for where something goes (docs/design/050) ---- */
+
+/* Where a flow to this host goes; its address is judged now and, if it is not known by then, once more. */
+struct pairs_peer pipeline_peer(const struct pipeline *pipeline, const struct ev_flow *flow,
+				const char *host);
+/* Asks the node's resolver about a flow that begins, unless its address is known. */
+void pipeline_ask_name(struct pipeline *pipeline, const struct ev_flow *flow);
+/* The mark of a call to this host on a connection that these sockets carry; NULL: none is known. */
+const char *pipeline_destination(const struct pipeline *pipeline,
+				 const struct pairs_sockets *sockets, const char *host);
+/* Notes for its estimate by size, if there will be one, whether this flow's destination is confirmed. */
+void pipeline_note_destination(struct pipeline *pipeline, const struct ev_flow *flow);
 
 /* ---- plaintext.c: what was read above TLS, for the reconciliation ---- */
 

@@ -5,6 +5,8 @@
  */
 #include "pipeline/pipeline_internal.h"
 
+#include <string.h>
+
 /* So much of it was seen above TLS. False: the sockets that carry the connection are not known. */
 static bool explain(struct pipeline *pipeline, uint64_t connection, enum ev_dir dir, uint64_t bytes)
 {
@@ -24,6 +26,17 @@ void pipeline_read(struct pipeline *pipeline, uint64_t connection, uint32_t tgid
 		reconcile_read(pipeline->reconcile, tgid, host, dir, bytes, records);
 }
 
+/* Calls were lost of it, which become an estimate by size. */
+static void lose_paired(struct pipeline *pipeline, uint64_t connection, uint32_t tgid,
+			const char *host, uint64_t bytes)
+{
+	const struct pairs_sockets *sockets = pairs_get(pipeline->pairs, connection);
+
+	if (!strcmp(pipeline_destination(pipeline, sockets, host), CHARGE_UNCONFIRMED))
+		reconcile_unconfirmed(pipeline->reconcile, tgid, host);
+	reconcile_paired_lost(pipeline->reconcile, tgid, host, bytes);
+}
+
 void pipeline_missed(struct pipeline *pipeline, uint64_t connection, uint32_t tgid,
 		     const char *host, enum unmetered_why why, const uint64_t bytes[2])
 {
@@ -33,6 +46,6 @@ void pipeline_missed(struct pipeline *pipeline, uint64_t connection, uint32_t tg
 	if (!explain(pipeline, connection, EV_OUT, bytes[EV_OUT]))
 		reconcile_missed(pipeline->reconcile, tgid, host, why, sum);
 	else if (why == UNMETERED_LOST)
-		reconcile_paired_lost(pipeline->reconcile, tgid, host, sum);
+		lose_paired(pipeline, connection, tgid, host, sum);
 	(void)explain(pipeline, connection, EV_IN, bytes[EV_IN]);
 }

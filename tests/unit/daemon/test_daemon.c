@@ -407,8 +407,10 @@ static void addresses_go_to_the_kernel(void **state)
 	struct sockaddr_storage address = { .ss_family = AF_INET };
 
 	starts();
-	hooks_address(&world.daemon, (struct sockaddr *)&address, "api.anthropic.com");
-	hooks_address(&world.daemon, NULL, NULL);
+	hooks_address(&world.daemon, (struct sockaddr *)&address, "api.anthropic.com", false);
+	/* who else is at this one is not known */
+	hooks_address(&world.daemon, (struct sockaddr *)&address, "api.openai.com", true);
+	hooks_address(&world.daemon, NULL, NULL, false);
 	assert_int_equal(kernel.n_addresses, 1);
 }
 

@@ -12,7 +12,7 @@
 
 struct world {
 	struct loop *loop;
-	size_t n_answers, n_ends;
+	size_t n_answers, n_ends, n_again;
 	char first[256], last[256];
 	size_t stop_after; /* answers; 0: at the end */
 };
@@ -48,7 +48,7 @@ void freeaddrinfo(struct addrinfo *info)
 	free(info);
 }
 
-static void on_address(void *arg, const struct sockaddr *address, const char *host)
+static void on_address(void *arg, const struct sockaddr *address, const char *host, bool is_again)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)address;
 	struct world *world = arg;
@@ -60,6 +60,11 @@ static void on_address(void *arg, const struct sockaddr *address, const char *ho
 	}
 	assert_int_equal(in->sin_family, AF_INET);
 	assert_int_equal(ntohs(in->sin_port), 443);
+	if (is_again) {
+		world->n_again++;
+		loop_stop(world->loop);
+		return;
+	}
 	if (!world->n_answers++)
 		snprintf(world->first, sizeof(world->first), "%s", host);
 	snprintf(world->last, sizeof(world->last), "%s", host);
@@ -141,6 +146,48 @@ static void it_can_be_freed_while_it_asks(void **state)
 	assert_int_equal(world->n_ends, 0);
 }
 
+/* Once a minute, and at once if nothing is being asked. */
+static void a_host_is_asked_about_again_but_not_often(void **state)
+{
+	struct world *world = *state;
+	struct resolve *resolve;
+
+	assert_int_equal(resolve_new(&resolve, world->loop, on_address, world), 0);
+	assert_int_equal(loop_run(world->loop), 0);
+	n_asked = 0;
+	for (int i = 0; i < 3; i++)
+		resolve_again(resolve, 7, "api.openai.com");
+	assert_int_equal(loop_run(world->loop), 0);
+	assert_int_equal(world->n_again, 1);
+	/* while its thread may still be at it, another waits for that */
+	resolve_again(resolve, 7, "api.anthropic.com");
+	assert_int_equal(loop_run(world->loop), 0);
+	assert_int_equal(world->n_again, 2);
+	assert_int_equal(n_asked, 2);
+	resolve_free(resolve);
+}
+
+/* Such a name is its sender's choice: so many a minute of one cgroup, and another's are not held up by them. */
+static void a_cgroup_chooses_few_names(void **state)
+{
+	struct world *world = *state;
+	struct resolve *resolve;
+	char name[64];
+
+	assert_int_equal(resolve_new(&resolve, world->loop, on_address, world), 0);
+	assert_int_equal(loop_run(world->loop), 0);
+	n_asked = 0;
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "a%d.openai.azure.com", i);
+		resolve_again(resolve, 7, name);
+	}
+	resolve_again(resolve, 8, "b.openai.azure.com");
+	while (world->n_again < RESOLVE_CHOSEN + 1)
+		assert_int_equal(loop_run(world->loop), 0);
+	assert_int_equal(n_asked, RESOLVE_CHOSEN + 1);
+	resolve_free(resolve);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +196,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_resolver_that_knows_nothing_ends_as_well, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(it_can_be_freed_while_it_asks, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_host_is_asked_about_again_but_not_often, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_cgroup_chooses_few_names, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,7 +165,7 @@ static void an_old_connection_is_charged_by_its_address(void **state)
 	stage->config.hooks.tap.owner = on_owner;
 	pipeline_free(stage->pipeline);
 	assert_int_equal(pipeline_new(&stage->pipeline, &stage->config), 0);
-	pipeline_address(stage->pipeline, (struct sockaddr *)&at, "api.openai.com");
+	pipeline_address(stage->pipeline, (struct sockaddr *)&at, "api.openai.com", 1);
 	flow.head.id = 12;
 	flow.head.tgid = 0;
 	pipeline_event(stage->pipeline, &flow.head, sizeof(flow)); /* an address that nobody knows */
@@ -216,7 +216,7 @@ static void an_old_connection_at_a_shared_address_is_charged_to_nobody(void **st
 	stage->config.hooks.tap.is_shared = on_is_shared;
 	pipeline_free(stage->pipeline);
 	assert_int_equal(pipeline_new(&stage->pipeline, &stage->config), 0);
-	pipeline_address(stage->pipeline, (struct sockaddr *)&at, "api.openai.com");
+	pipeline_address(stage->pipeline, (struct sockaddr *)&at, "api.openai.com", 1);
 	flow.head.id = 12;
 	flow.head.tgid = 0;
 	pipeline_event(stage->pipeline, &flow.head, sizeof(flow));

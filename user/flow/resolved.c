@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/resolved.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/quota.h"
+#include "meter/charge.h"
+
+struct key {
+	char provider[CHARGE_NAME_LEN];
+	uint8_t addr[16];
+	uint32_t netns, family;
+};
+
+struct row {
+	struct key key;
+	uint64_t given_ns;
+};
+
+struct table {
+	struct quota *quota;
+	struct row *rows;
+};
+
+struct resolved {
+	uint32_t own_netns;
+	struct table node, others;
+};
+
+static bool table_new(struct table *table, size_t rows, size_t per_tenant)
+{
+	table->quota = quota_new(rows, per_tenant);
+	table->rows = calloc(rows, sizeof(*table->rows));
+	return table->quota && table->rows;
+}
+
+static void table_free(struct table *table)
+{
+	quota_free(table->quota);
+	free(table->rows);
+}
+
+struct resolved *resolved_new(uint32_t own_netns)
+{
+	struct resolved *resolved = calloc(1, sizeof(*resolved));
+
+	if (!resolved)
+		return NULL;
+	resolved->own_netns = own_netns;
+	if (!table_new(&resolved->node, RESOLVED_NODE, RESOLVED_NODE) ||
+	    !table_new(&resolved->others, RESOLVED_OTHERS, RESOLVED_PER_NAMESPACE))
+		return resolved_free(resolved);
+	return resolved;
+}
+
+struct resolved *resolved_free(struct resolved *resolved)
+{
+	if (!resolved)
+		return NULL;
+	table_free(&resolved->node);
+	table_free(&resolved->others);
+	free(resolved);
+	return NULL;
+}
+
+static struct key key_of(uint32_t netns, uint8_t family, const uint8_t addr[16],
+			 const char *provider)
+{
+	struct key key = { .netns = netns, .family = family };
+
+	memcpy(key.addr, addr, family == AF_INET ? 4 : 16);
+	snprintf(key.provider, sizeof(key.provider), "%s", provider);
+	return key;
+}
+
+/* FNV-1a; never 0, which is no key of a quota. Two keys with one number share a row, which then has the last. */
+static uint64_t number_of(const struct key *key)
+{
+	const uint8_t *bytes = (const uint8_t *)key;
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < sizeof(*key); i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3;
+	return hash ?: 1;
+}
+
+void resolved_learn(struct resolved *resolved, uint32_t netns, uint8_t family,
+		    const uint8_t addr[16], const char *provider, uint64_t now_ns)
+{
+	struct table *table = netns ? &resolved->others : &resolved->node;
+	struct key key = key_of(netns, family, addr, provider);
+	uint64_t number = number_of(&key);
+	size_t row = quota_find(table->quota, number);
+
+	if (row == QUOTA_NONE)
+		row = quota_take(table->quota, netns, number);
+	else
+		quota_touch(table->quota, row);
+	table->rows[row] = (struct row){ key, now_ns };
+}
+
+static bool table_knows(const struct table *table, const struct key *key, uint64_t now_ns)
+{
+	size_t row = quota_find(table->quota, number_of(key));
+
+	return row != QUOTA_NONE && !memcmp(&table->rows[row].key, key, sizeof(*key)) &&
+	       now_ns < table->rows[row].given_ns + RESOLVED_KEEP_NS;
+}
+
+static bool is_loopback(uint8_t family, const uint8_t addr[16])
+{
+	static const uint8_t loopback6[16] = { [15] = 1 };
+
+	return family == AF_INET ? addr[0] == 127 : !memcmp(addr, loopback6, sizeof(loopback6));
+}
+
+bool resolved_knows(const struct resolved *resolved, uint32_t netns, uint8_t family,
+		    const uint8_t addr[16], const char *provider, uint64_t now_ns)
+{
+	struct key key = key_of(0, family, addr, provider);
+
+	if ((netns == resolved->own_netns || !is_loopback(family, addr)) &&
+	    table_knows(&resolved->node, &key, now_ns))
+		return true;
+	key.netns = netns;
+	return netns && table_knows(&resolved->others, &key, now_ns);
+}
