@@ -33,7 +33,7 @@ complete -c aigress -n "__aigress_in run" -s j -l log-json -d "log in JSON lines
 complete -c aigress -n "__aigress_in run" -s d -l debug -d "log more"
 complete -c aigress -n "__aigress_in top" -s 1 -l once -d "print one frame and end"
 complete -c aigress -n "__aigress_in top" -s b -l by -x -a "$keys" -d "what a line is"
-complete -c aigress -n "__aigress_in report" -s b -l by -x -a "time hour team $keys exe pid provider tier account call" -d "what a row is"
+complete -c aigress -n "__aigress_in report" -s b -l by -x -a "time hour team $keys exe pid provider tier account destination call" -d "what a row is"
 complete -c aigress -n "__aigress_in report" -s c -l config -r -F -d "whose teams they are"
 complete -c aigress -n "__aigress_in report" -s f -l format -x -a "table csv json focus" -d "output format"
 complete -c aigress -n "__aigress_in report" -s S -l since -x -a "24h 7d today yesterday this-week last-week this-month last-month now all" -d "from then on"

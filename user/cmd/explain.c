@@ -47,6 +47,17 @@ static const char *const sources[CHARGE_SOURCES] = {
 			   "request tells",
 };
 
+/* Who says that it went to the provider. */
+static const char *destination_of(const struct charge *charge)
+{
+	if (charge_is_unconfirmed(charge))
+		return "unconfirmed: only its sender says that it went there; no name service gave the address "
+		       "for this provider, or its socket was not seen";
+	return *charge->destination ?
+		       "confirmed: a name service gave the address for this provider, or it is a proxy of `proxies:`" :
+		       NULL;
+}
+
 /* A line "name: value" of words that anybody may have made. */
 static void line(const char *name, const char *value)
 {
@@ -186,6 +197,7 @@ static void print_call(void *arg, const struct ledger_call *call)
 		printf("  %-10s %u requests of a process, which were not read one by one\n", "of",
 		       charge_count(charge));
 	line("known by", sources[charge->source]);
+	line("went to", destination_of(charge));
 	if (charge->error_input || charge->error_output)
 		printf("  %-10s %s tokens of input, %s of output, %s USD more or less\n", "error",
 		       show_count(charge->error_input, text),
@@ -273,6 +285,7 @@ static json_t *call_json(const struct ledger_call *call)
 	field_set(object, "tokens", tokens_of(charge));
 	field_text(object, "source", charge_source_name(charge->source));
 	field_text(object, "known_by", sources[charge->source]);
+	field_text(object, "destination", charge->destination);
 	if (charge->is_priced)
 		field_money(object, "cost_usd", charge->cost_nanos);
 	else

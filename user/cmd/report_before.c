@@ -27,6 +27,9 @@ void report_add(struct ledger_row *total, const struct ledger_row *row)
 	total->under_nanos += row->under_nanos;
 	total->over_nanos += row->over_nanos;
 	total->excess += row->excess;
+	total->unconfirmed_calls += row->unconfirmed_calls;
+	total->asked_calls += row->asked_calls;
+	total->unconfirmed_nanos += row->unconfirmed_nanos;
 }
 
 #define WORDS_LEN  1024

@@ -22,7 +22,8 @@ static int begin(struct report_writer *writer)
 		if (report_is_first(i))
 			fprintf(writer->out, "%s,", usage_classes[i].column);
 	fputs("request_bytes,response_bytes,cost_usd,error_input,error_output,error_usd,"
-	      "budget_usd,under_input,under_output,under_usd,over_usd,excess",
+	      "budget_usd,under_input,under_output,under_usd,over_usd,excess,"
+	      "unconfirmed_calls,asked_calls,unconfirmed_budget_usd",
 	      writer->out);
 	if (writer->report->has_share)
 		fputs(",share_permille", writer->out);
@@ -101,6 +102,8 @@ static void write_row(struct report_writer *writer, const struct ledger_row *row
 	fprintf(writer->out, ",%" PRIu64 ",%" PRIu64, row->under_input, row->under_output);
 	fprintf(writer->out, ",%s", money_format(row->under_nanos, money));
 	fprintf(writer->out, ",%s,%" PRIu64, money_format(row->over_nanos, money), row->excess);
+	fprintf(writer->out, ",%" PRIu64 ",%" PRIu64 ",%s", row->unconfirmed_calls,
+		row->asked_calls, money_format(row->unconfirmed_nanos, money));
 	if (writer->report->has_share)
 		fprintf(writer->out, ",%u", report_share(writer, row));
 	if (writer->before)

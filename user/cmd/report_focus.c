@@ -19,7 +19,7 @@ static const char columns[] =
 	"PricingQuantity,PricingUnit,ProviderName,PublisherName,RegionId,ResourceId,ResourceName,"
 	"ServiceCategory,ServiceName,SkuId,SubAccountId,Tags,x_Model,x_ServiceTier,x_InputTokens,"
 	"x_CacheReadTokens,x_CacheWriteTokens,x_OutputTokens,x_Calls,x_EstimatedCalls,x_UnpricedCalls,"
-	"x_EstimateErrorCost\r\n";
+	"x_EstimateErrorCost,x_UnconfirmedCalls\r\n";
 
 /* What a row is, whatever else was asked for. */
 #define FOCUS_KEYS                                                             \
@@ -102,7 +102,7 @@ static void put(struct report_writer *writer, const struct ledger_row *row)
 {
 	const struct usage *u = &row->tokens;
 	const char *const *keys = row->keys;
-	char cost[MONEY_LEN], error[MONEY_LEN], n[8][24], *tags = tags_of(writer, row);
+	char cost[MONEY_LEN], error[MONEY_LEN], n[9][24], *tags = tags_of(writer, row);
 	struct period period;
 
 	read_period(keys[LEDGER_BY_HOUR], &period);
@@ -150,6 +150,7 @@ static void put(struct report_writer *writer, const struct ledger_row *row)
 			count(row->estimated_calls, n[6]),
 			count(row->unpriced_calls, n[7]),
 			money_format(row->error_nanos, error),
+			count(row->unconfirmed_calls, n[8]),
 		};
 
 		for (size_t i = 0; i < sizeof(cells) / sizeof(*cells); i++)

@@ -54,6 +54,11 @@ static void add_range(json_t *object, const struct ledger_row *row)
 				      money_format(row->budget_nanos + row->over_nanos, money)));
 	/* What usage claimed beyond what can be, and nobody counts. */
 	json_object_set_new(object, "excess", json_integer((json_int_t)row->excess));
+	/* Only its sender says that it went to a provider; of calls of which nobody asked neither is known. */
+	json_object_set_new(object, "unconfirmed",
+			    json_pack("{s:I, s:I, s:s}", "calls", (json_int_t)row->unconfirmed_calls,
+				      "of_calls", (json_int_t)row->asked_calls, "budget_usd",
+				      money_format(row->unconfirmed_nanos, money)));
 }
 
 static void add_sums(json_t *object, const struct ledger_row *row)

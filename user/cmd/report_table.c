@@ -34,6 +34,7 @@ static const char *title_of(enum ledger_key key)
 		[LEDGER_BY_MODEL] = "MODEL",
 		[LEDGER_BY_TIER] = "TIER",
 		[LEDGER_BY_ACCOUNT] = "ACCOUNT",
+		[LEDGER_BY_DESTINATION] = "DESTINATION",
 		[LEDGER_BY_SOURCE] = "SOURCE",
 		[LEDGER_BY_CALL] = "CALL",
 	};
@@ -247,6 +248,24 @@ static void write_totals(struct report_writer *writer)
 			show_count(total->excess, a));
 }
 
+/* How much rests on its sender's word alone: a detail, unless it is much. */
+static void write_unconfirmed(struct report_writer *writer)
+{
+	const struct ledger_row *total = &writer->total;
+	uint64_t permille;
+	char a[SHOW_LEN], b[SHOW_LEN];
+
+	if (!total->unconfirmed_calls)
+		return;
+	permille = total->unconfirmed_calls * 1000 / total->asked_calls;
+	fprintf(writer->out,
+		"\n%s calls (%" PRIu64 ".%" PRIu64
+		" %%), %s USD in budgets, are unconfirmed: only their "
+		"senders say that they went\nto a provider (--by destination).\n",
+		show_count(total->unconfirmed_calls, a), permille / 10, permille % 10,
+		show_usd(total->unconfirmed_nanos, b));
+}
+
 /* Of the present alone: what was is over. */
 static void write_outlook(struct report_writer *writer)
 {
@@ -268,6 +287,7 @@ static void end(struct report_writer *writer)
 	const struct report *report = writer->report;
 
 	write_totals(writer);
+	write_unconfirmed(writer);
 	write_outlook(writer);
 	if (report->metering)
 		(void)metering_print_gaps(writer->ledger, report->metering, report->query.since_us,

@@ -22,7 +22,7 @@ const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1] = 
 	[LEDGER_SUBJECTS] = { "namespace", "workload", "pod", "container", "cgroup", "unit", "user",
 			      "command", "exe", "container_id", "pod_uid", "labels", NULL },
 	[LEDGER_SERVICES] = { "host", "provider", "model", "operation", "price_key", "price_origin",
-			      "tier", "account", "client", NULL },
+			      "tier", "account", "client", "destination", NULL },
 	[LEDGER_PATHS] = { "path", NULL },
 };
 static const char *const tables[LEDGER_DICTIONARIES] = { "subjects", "services", "paths" };
@@ -258,9 +258,10 @@ int call_queue_add(struct ledger *ledger, const struct ledger_call *call, int64_
 					group->container_name, group->path,     group->unit,
 					process->user,         process->comm,   process->exe,
 					group->container,      group->pod_uid,  group->labels };
-	const char *const service[] = { charge->host,      charge->provider,  charge->model,
-					charge->operation, charge->price_key, charge->price_origin,
-					charge->tier,      charge->account,   charge->client };
+	const char *const service[] = { charge->host,       charge->provider,  charge->model,
+					charge->operation,  charge->price_key, charge->price_origin,
+					charge->tier,       charge->account,   charge->client,
+					charge->destination };
 	const char *const path[] = { charge->path };
 	const char *const *texts[] = { subject, service, path };
 	struct call_queue *queue = ledger->queue;

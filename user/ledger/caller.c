@@ -33,6 +33,7 @@ static void set_sums(json_t *object, const struct ledger_row *row)
 	field_number(object, "calls", row->calls);
 	field_number(object, "estimated_calls", row->estimated_calls);
 	field_number(object, "unpriced_calls", row->unpriced_calls);
+	field_number(object, "unconfirmed_calls", row->unconfirmed_calls);
 	field_number(object, "tokens", usage_tokens(&row->tokens));
 	if (is_unpriced)
 		field_set(object, "cost_usd", json_null());

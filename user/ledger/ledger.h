@@ -188,8 +188,9 @@ enum ledger_key {
 	LEDGER_BY_HOST,
 	LEDGER_BY_PROVIDER,
 	LEDGER_BY_MODEL,
-	LEDGER_BY_TIER,    /* "batch", "flex us"; empty: none */
-	LEDGER_BY_ACCOUNT, /* "organisation/project" */
+	LEDGER_BY_TIER,        /* "batch", "flex us"; empty: none */
+	LEDGER_BY_ACCOUNT,     /* "organisation/project" */
+	LEDGER_BY_DESTINATION, /* CHARGE_CONFIRMED, CHARGE_UNCONFIRMED; empty: nobody asked */
 	LEDGER_BY_SOURCE,
 	LEDGER_BY_CALL,
 	LEDGER_KEYS
@@ -226,6 +227,9 @@ struct ledger_row {
 	uint64_t under_input, under_output;
 	int64_t under_nanos, over_nanos; /* as in struct charge */
 	uint64_t excess;
+	/* Of the calls and of budget_nanos, what only its sender vouches for; the calls of which somebody asked. */
+	uint64_t unconfirmed_calls, asked_calls;
+	int64_t unconfirmed_nanos;
 };
 /* What comes first; equal rows are in the order of their words. */
 enum ledger_order {

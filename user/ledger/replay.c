@@ -67,7 +67,7 @@ static const struct field service_fields[] = {
 	FIELD(struct service, charge.model),     FIELD(struct service, charge.operation),
 	FIELD(struct service, charge.price_key), FIELD(struct service, charge.price_origin),
 	FIELD(struct service, charge.tier),      FIELD(struct service, charge.account),
-	FIELD(struct service, charge.client),
+	FIELD(struct service, charge.client),    FIELD(struct service, charge.destination),
 };
 static const struct field path_fields[] = { FIELD(struct path, path) };
 

@@ -42,6 +42,7 @@ static const struct {
 	[LEDGER_BY_MODEL] = { "model", "v.model", false },
 	[LEDGER_BY_TIER] = { "tier", "v.tier", false },
 	[LEDGER_BY_ACCOUNT] = { "account", "v.account", false },
+	[LEDGER_BY_DESTINATION] = { "destination", "v.destination", false },
 	[LEDGER_BY_SOURCE] = { "source", "p.source", false },
 	[LEDGER_BY_CALL] = { "call", "CAST(p.id AS TEXT)", true },
 };
@@ -142,6 +143,10 @@ static void build(struct sql *sql, unsigned number, const struct ledger_query *q
 		charge_source_name(CHARGE_FREE));
 	for (size_t i = 0; i < SUMS; i++)
 		sql_add(sql, ", SUM(p.%s) AS %s", sql_sum(i), sql_sum(i));
+	sql_add(sql,
+		", SUM((v.destination = '%s') * p.calls), SUM((v.destination <> '') * p.calls),"
+		" SUM((v.destination = '%s') * p.budget_nanos)",
+		CHARGE_UNCONFIRMED, CHARGE_UNCONFIRMED);
 	if (by_call)
 		sql_add(sql, ", p.id, p.start_us, (SELECT path FROM paths WHERE paths.id = p.path),"
 			     " v.operation, p.outcome, v.price_key, v.price_origin, p.status,"
@@ -202,6 +207,9 @@ static void read_row(sqlite3_stmt *statement, uint32_t keys, struct ledger_row *
 	row->over_nanos = sqlite3_column_int64(statement, at + SUM_OVER_NANOS);
 	row->excess = count_at(statement, at + SUM_EXCESS);
 	at += SUMS;
+	row->unconfirmed_calls = count_at(statement, at++);
+	row->asked_calls = count_at(statement, at++);
+	row->unconfirmed_nanos = sqlite3_column_int64(statement, at++);
 	if (!(keys & (1u << LEDGER_BY_CALL)))
 		return;
 	row->call_id = sqlite3_column_int64(statement, at++);

@@ -188,10 +188,26 @@ static const char schema_15[] =
 	"ALTER TABLE actions ADD COLUMN who TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE actions ADD COLUMN decided_us INTEGER NOT NULL DEFAULT 0;";
 
+/*
+ * Who vouches for where a call went (struct charge) tells services apart likewise, so calls and hours know it. Nobody
+ * asked in the time of older rows.
+ */
+static const char schema_16[] =
+	"CREATE TABLE services_16 (id INTEGER PRIMARY KEY, host TEXT NOT NULL, provider TEXT NOT NULL,"
+	" model TEXT NOT NULL, operation TEXT NOT NULL, price_key TEXT NOT NULL,"
+	" price_origin TEXT NOT NULL, tier TEXT NOT NULL, account TEXT NOT NULL, client TEXT NOT NULL,"
+	" destination TEXT NOT NULL, UNIQUE (model, host, provider, operation, price_key,"
+	" price_origin, tier, account, client, destination));"
+	"INSERT INTO services_16 SELECT id, host, provider, model, operation, price_key,"
+	" price_origin, tier, account, client, '' FROM services;"
+	"DROP TABLE services;"
+	"ALTER TABLE services_16 RENAME TO services;";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1,  schema_2,  schema_3,  schema_4,  schema_5,
-					  schema_6,  schema_7,  schema_8,  schema_9,  schema_10,
-					  schema_11, schema_12, schema_13, schema_14, schema_15 };
+static const char *const migrations[] = { schema_1,  schema_2,  schema_3,  schema_4,
+					  schema_5,  schema_6,  schema_7,  schema_8,
+					  schema_9,  schema_10, schema_11, schema_12,
+					  schema_13, schema_14, schema_15, schema_16 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

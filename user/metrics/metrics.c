@@ -194,6 +194,10 @@ static void sums_add(struct metrics_sums *sums, const struct charge *charge)
 		sums->spend_nanos += charge->cost_nanos, sums->error_nanos += charge->error_nanos;
 	else if (charge->source != CHARGE_FREE)
 		sums->unpriced += charge_count(charge);
+	if (charge_is_unconfirmed(charge)) {
+		sums->unconfirmed += charge_count(charge);
+		sums->unconfirmed_nanos += charge->is_priced ? charge->cost_nanos : 0;
+	}
 	sums->calls[charge->source][charge->outcome] += charge_count(charge);
 }
 

@@ -39,6 +39,8 @@ struct metrics_sums {
 	struct usage usage;
 	int64_t spend_nanos, error_nanos; /* error: what of it was estimated may be off by */
 	uint64_t unpriced;
+	uint64_t unconfirmed;
+	int64_t unconfirmed_nanos; /* of spend_nanos */
 	uint64_t calls[CHARGE_SOURCES][METRICS_OUTCOMES];
 };
 

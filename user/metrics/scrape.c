@@ -16,6 +16,8 @@ enum {
 	CELL_SPEND = CELL_USAGE + USAGE_COUNT,
 	CELL_UNPRICED,
 	CELL_ERROR,
+	CELL_UNCONFIRMED,
+	CELL_UNCONFIRMED_SPEND,
 	CELL_CALLS,
 	CELL_END = CELL_CALLS + CHARGE_SOURCES * METRICS_OUTCOMES,
 };
@@ -100,6 +102,21 @@ static void write_error(struct scrape *scrape, struct series_row *row)
 static void write_unpriced(struct scrape *scrape, struct series_row *row)
 {
 	write_cell(scrape, row, CELL_UNPRICED, sums_of(row)->unpriced);
+}
+
+static void write_unconfirmed(struct scrape *scrape, struct series_row *row)
+{
+	write_cell(scrape, row, CELL_UNCONFIRMED, sums_of(row)->unconfirmed);
+}
+
+static void write_unconfirmed_spend(struct scrape *scrape, struct series_row *row)
+{
+	int64_t nanos = sums_of(row)->unconfirmed_nanos;
+
+	if (nanos)
+		exposition_nanos(
+			&scrape->out, row->labels, NULL, NULL,
+			(int64_t)cell_of(scrape, row, CELL_UNCONFIRMED_SPEND, (uint64_t)nanos));
 }
 
 static void write_calls(struct scrape *scrape, struct series_row *row)
@@ -189,6 +206,11 @@ static void write_total_unpriced(struct scrape *scrape)
 	exposition_count(&scrape->out, "", NULL, NULL, scrape->metrics->total.unpriced);
 }
 
+static void write_total_unconfirmed(struct scrape *scrape)
+{
+	exposition_count(&scrape->out, "", NULL, NULL, scrape->metrics->total.unconfirmed);
+}
+
 static void write_series(struct scrape *scrape)
 {
 	const struct metrics *metrics = scrape->metrics;
@@ -240,6 +262,17 @@ static const struct scrape_family of_calls[] = {
 	  NULL,
 	  calls_table,
 	  write_unpriced },
+	{ { "aigress_unconfirmed_calls", NULL,
+	    "Calls of which only their senders say that they went to a provider.",
+	    EXPOSITION_COUNTER },
+	  NULL,
+	  calls_table,
+	  write_unconfirmed },
+	{ { "aigress_unconfirmed_spend_usd", "usd", "The part of the spend that such calls make.",
+	    EXPOSITION_COUNTER },
+	  NULL,
+	  calls_table,
+	  write_unconfirmed_spend },
 	{ { "aigress_call_duration_seconds", "seconds",
 	    "From a request's first byte to the answer's last.", EXPOSITION_HISTOGRAM },
 	  NULL,
@@ -277,6 +310,12 @@ static const struct scrape_family of_calls[] = {
 	{ { "aigress_node_unpriced_calls", NULL, "Calls on this host without a price.",
 	    EXPOSITION_COUNTER },
 	  write_total_unpriced,
+	  NULL,
+	  NULL },
+	{ { "aigress_node_unconfirmed_calls", NULL,
+	    "Calls on this host of which only their senders say where they went.",
+	    EXPOSITION_COUNTER },
+	  write_total_unconfirmed,
 	  NULL,
 	  NULL },
 	{ { "aigress_series", NULL, "Rows of the tables behind these metrics.", EXPOSITION_GAUGE },

@@ -57,6 +57,7 @@ function spendOf(sums) {
 	const range = sums.low_usd === sums.high_usd ? "" : ` (${usd(sums.low_usd)} to ${usd(sums.high_usd)})`;
 	return (sums.cost_usd === null ? "cost not known" : `${usd(sums.cost_usd)} USD`) + `, ${several(sums.calls, "call")}` +
 		(sums.unpriced_calls ? `, ${count(sums.unpriced_calls)} without a price` : "") +
+		(sums.unconfirmed_calls ? `, ${count(sums.unconfirmed_calls)} unconfirmed` : "") +
 		(sums.unpriced_calls || range ? `; budgets count ${usd(sums.in_budgets_usd)} USD${range}` : "");
 }
 

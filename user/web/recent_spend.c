@@ -120,6 +120,7 @@ static void count(struct spend_row *row, const struct charge *charge)
 		return;
 	row->estimated += charge_is_measured(charge->source) ? 0 : n;
 	row->unpriced += charge->is_priced ? 0 : n;
+	row->unconfirmed += charge_is_unconfirmed(charge) ? n : 0;
 }
 
 /* With the names of its latest call. */
@@ -193,6 +194,7 @@ static void add_hour(struct restore_job *job, int64_t hour, const struct ledger_
 		both[i]->tokens += usage_tokens(&sums->tokens);
 		both[i]->estimated += sums->estimated_calls;
 		both[i]->unpriced += sums->unpriced_calls;
+		both[i]->unconfirmed += sums->unconfirmed_calls;
 	}
 }
 

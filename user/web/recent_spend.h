@@ -23,7 +23,8 @@ struct spend_row {
 	int64_t minute, hour;                     /* of the newest slot, since the epoch */
 	int64_t minutes[SPEND_MINUTES], hours[SPEND_HOURS]; /* nanos, at [minute % 60] */
 	int64_t counted[SPEND_HOURS];                       /* likewise, what budgets count */
-	uint64_t calls, tokens, estimated, unpriced; /* since the start, or the ledger's day */
+	uint64_t calls, tokens, estimated, unpriced,
+		unconfirmed; /* since the start, or the ledger's day */
 };
 
 struct spend;

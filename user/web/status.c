@@ -178,6 +178,7 @@ static json_t *sums(const struct spend_row *row, bool has_spark)
 	field_number(object, "tokens", row->tokens);
 	field_number(object, "estimated", row->estimated);
 	field_number(object, "unpriced", row->unpriced);
+	field_number(object, "unconfirmed", row->unconfirmed);
 	if (has_spark)
 		field_set(object, "spark", spark(row));
 	return object;

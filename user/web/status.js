@@ -123,6 +123,8 @@ function drawSpender(row) {
 	const name = make("div", "name", row.who ? open : row.name);
 	if (row.unpriced)
 		name.append(" ", make("span", "tag warn", count(row.unpriced) + " unpriced"));
+	if (row.unconfirmed)
+		name.append(" ", make("span", "tag", count(row.unconfirmed) + " unconfirmed"));
 	if (row.estimated)
 		name.append(" ", make("span", "tag", count(row.estimated) + " estimated"));
 	const rate = Number(row.five_minutes) * 12;

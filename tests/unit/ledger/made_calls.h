@@ -57,6 +57,10 @@ static inline void make(struct made *made, unsigned seed)
 	snprintf(made->charge.operation, sizeof(made->charge.operation), "chat");
 	if (what % 4)
 		snprintf(made->charge.client, sizeof(made->charge.client), "tool-%u/1", what % 4);
+	snprintf(made->charge.destination, sizeof(made->charge.destination), "%s",
+		 seed % 3 == 0 ? "" :
+		 seed % 3 == 1 ? CHARGE_CONFIRMED :
+				 CHARGE_UNCONFIRMED);
 	snprintf(made->charge.path, sizeof(made->charge.path), "/v1/%u", what % 2);
 	snprintf(made->charge.price_key, sizeof(made->charge.price_key), "key-%u", what);
 	snprintf(made->charge.price_origin, sizeof(made->charge.price_origin), "test");

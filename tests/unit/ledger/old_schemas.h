@@ -153,10 +153,14 @@ static const char old_schema_13[] =
 
 static const char old_schema_14[] = "ALTER TABLE calls ADD COLUMN count INTEGER NOT NULL DEFAULT 1;";
 
+static const char old_schema_15[] =
+	"ALTER TABLE actions ADD COLUMN who TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE actions ADD COLUMN decided_us INTEGER NOT NULL DEFAULT 0;";
+
 static const char *const old_schemas[] = { old_schema_1,  old_schema_2,  old_schema_3,
 					   old_schema_4,  old_schema_5,  old_schema_6,
 					   old_schema_7,  old_schema_8,  old_schema_9,
 					   old_schema_10, old_schema_11, old_schema_12,
-					   old_schema_13, old_schema_14 };
+					   old_schema_13, old_schema_14, old_schema_15 };
 
 #endif

@@ -59,6 +59,9 @@ static void key_text(const struct made *made, int64_t id, enum ledger_key key, c
 	case LEDGER_BY_CLIENT:
 		text = made->charge.client;
 		break;
+	case LEDGER_BY_DESTINATION:
+		text = made->charge.destination;
+		break;
 	case LEDGER_BY_HOST:
 		text = made->charge.host;
 		break;
@@ -111,6 +114,9 @@ static void expect(struct check *check, const struct made *made, int64_t id)
 	row->row.estimated_calls += n * (charge->source != CHARGE_FREE &&
 					 !charge_is_measured(charge->source));
 	row->row.unpriced_calls += n * (charge->source != CHARGE_FREE && !charge->is_priced);
+	row->row.unconfirmed_calls += n * charge_is_unconfirmed(charge);
+	row->row.asked_calls += n * !!*charge->destination;
+	row->row.unconfirmed_nanos += charge_is_unconfirmed(charge) ? charge->budget_nanos : 0;
 	sum = (uint64_t *)&row->row.tokens;
 	part = (uint64_t *)&charge->usage;
 	for (size_t at = 0; at < sizeof(struct usage) / sizeof(*sum); at++)
@@ -138,6 +144,9 @@ static void compare(void *arg, const struct ledger_row *row)
 	assert_int_equal(row->measured_calls, want->row.measured_calls);
 	assert_int_equal(row->estimated_calls, want->row.estimated_calls);
 	assert_int_equal(row->unpriced_calls, want->row.unpriced_calls);
+	assert_int_equal(row->unconfirmed_calls, want->row.unconfirmed_calls);
+	assert_int_equal(row->asked_calls, want->row.asked_calls);
+	assert_int_equal(row->unconfirmed_nanos, want->row.unconfirmed_nanos);
 	assert_int_equal(row->free_calls, want->row.free_calls);
 	assert_memory_equal(&row->tokens, &want->row.tokens, sizeof(row->tokens));
 	assert_int_equal(row->request_bytes, want->row.request_bytes);

@@ -15,6 +15,7 @@ static char dir[64];
 static struct ledger *ledger;
 
 static uint64_t excess; /* of the calls that add() adds */
+static const char *destination = "";
 static bool is_unread;
 
 static void add(const char *cgroup, const char *model, enum charge_source source, bool priced,
@@ -59,6 +60,7 @@ static void add(const char *cgroup, const char *model, enum charge_source source
 
 	if (is_unread)
 		charge.status = 0, charge.duration_ns = charge.first_token_ns = 0;
+	snprintf(charge.destination, sizeof(charge.destination), "%s", destination);
 	snprintf(group.path, sizeof(group.path), "%s", cgroup);
 	snprintf(charge.model, sizeof(charge.model), "%s", model);
 	assert_int_equal(ledger_add(ledger, &call, NULL), 0);
@@ -266,14 +268,16 @@ static void json_has_the_agreed_shape(void **state)
 		"\"response_bytes\":2000,\"cost_usd\":\"0.001234001\","
 		"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"},"
 		"\"budget_usd\":\"0.001234001\",\"low\":{\"input\":1200000,\"output\":50,\"budget_usd\":\"0.001234001\"},"
-		"\"high\":{\"input\":1200000,\"output\":50,\"budget_usd\":\"0.001234001\"},\"excess\":0}],\n"
+		"\"high\":{\"input\":1200000,\"output\":50,\"budget_usd\":\"0.001234001\"},\"excess\":0,"
+		"\"unconfirmed\":{\"calls\":0,\"of_calls\":0,\"budget_usd\":\"0.000000\"}}],\n"
 		"\"totals\":{\"calls\":1,\"measured_calls\":1,\"estimated_calls\":0,\"unpriced_calls\":0,"
 		"\"free_calls\":0,\"tokens\":{\"input\":1200000,\"cache_read\":20,\"cache_write\":7,\"output\":50,"
 		"\"reasoning\":6},\"audio_tokens\":{\"input\":0,\"output\":0},\"web_searches\":0,\"request_bytes\":1000,"
 		"\"response_bytes\":2000,\"cost_usd\":\"0.001234001\","
 		"\"expected_error\":{\"input\":0,\"output\":0,\"cost_usd\":\"0.000000\"},"
 		"\"budget_usd\":\"0.001234001\",\"low\":{\"input\":1200000,\"output\":50,\"budget_usd\":\"0.001234001\"},"
-		"\"high\":{\"input\":1200000,\"output\":50,\"budget_usd\":\"0.001234001\"},\"excess\":0},\n"
+		"\"high\":{\"input\":1200000,\"output\":50,\"budget_usd\":\"0.001234001\"},\"excess\":0,"
+		"\"unconfirmed\":{\"calls\":0,\"of_calls\":0,\"budget_usd\":\"0.000000\"}},\n"
 		"\"since\":\"2023-11-14T22:13:20Z\",\"until\":\"2023-11-14T23:13:20Z\",\"generated\":\"2023-11-14T23:13:20Z\",\"currency\":\"USD\"}\n");
 }
 
@@ -315,6 +319,32 @@ static void json_of_calls_tells_time_status_duration_and_source(void **state)
 	json_decref(root);
 }
 
+/* What nobody was asked about is in no share; a key tells the three apart. */
+static void what_only_its_sender_vouches_for_is_a_share(void **state)
+{
+	_cleanup_free_ char *text = NULL, *json = NULL;
+	json_t *root, *row, *part;
+
+	add("/a", "m", CHARGE_USAGE, true, 1000000000, T0 + 1);
+	destination = "confirmed";
+	add("/a", "m", CHARGE_USAGE, true, 3000000000, T0 + 2);
+	destination = "unconfirmed";
+	add("/a", "m", CHARGE_USAGE, false, 0, T0 + 3);
+	destination = "";
+	text = written(BIT(CGROUP) | BIT(DESTINATION), REPORT_TABLE);
+	assert_non_null(strstr(text, "/a      unconfirmed"));
+	assert_non_null(strstr(text, "\n1 calls (50.0 %), 0.250000 USD in budgets, are unconfirmed"));
+	json = written(BIT(CGROUP), REPORT_JSON);
+	root = json_loads(json, 0, NULL);
+	row = json_array_get(json_object_get(root, "rows"), 0);
+	part = json_object_get(row, "unconfirmed");
+	assert_int_equal(json_integer_value(json_object_get(row, "calls")), 3);
+	assert_int_equal(json_integer_value(json_object_get(part, "calls")), 1);
+	assert_int_equal(json_integer_value(json_object_get(part, "of_calls")), 2);
+	assert_string_equal(json_string_value(json_object_get(part, "budget_usd")), "0.250000");
+	json_decref(root);
+}
+
 static void csv_is_quoted_and_runs_no_formula(void **state)
 {
 	_cleanup_free_ char *text = NULL;
@@ -324,8 +354,9 @@ static void csv_is_quoted_and_runs_no_formula(void **state)
 	assert_string_equal(
 		text,
 		"cgroup,model,calls,measured_calls,estimated_calls,unpriced_calls,free_calls,input,cache_read,cache_write,"
-		"output,reasoning,audio_input,audio_output,web_searches,request_bytes,response_bytes,cost_usd,error_input,error_output,error_usd,budget_usd,under_input,under_output,under_usd,over_usd,excess\r\n"
-		"\"/a,\"\"b\"\"\\x0d\\x0a\",'=cmd|' /C calc'!A0,1,1,0,1,0,1200000,20,7,50,6,0,0,0,1000,2000,,0,0,0.000000,0.250000,0,0,0.000000,0.000000,0\r\n");
+		"output,reasoning,audio_input,audio_output,web_searches,request_bytes,response_bytes,cost_usd,error_input,error_output,error_usd,budget_usd,under_input,under_output,under_usd,over_usd,excess,"
+		"unconfirmed_calls,asked_calls,unconfirmed_budget_usd\r\n"
+		"\"/a,\"\"b\"\"\\x0d\\x0a\",'=cmd|' /C calc'!A0,1,1,0,1,0,1200000,20,7,50,6,0,0,0,1000,2000,,0,0,0.000000,0.250000,0,0,0.000000,0.000000,0,0,0,0.000000\r\n");
 }
 
 static void table_of_calls_has_its_columns(void **state)
@@ -369,7 +400,7 @@ static void keys_are_checked(void **state)
 		error,
 		"--by: \"\\x1b\" is not a key; give one or more of: time, hour, team, who, namespace, "
 		"workload, pod, container, cgroup, unit, user, command, exe, client, pid, host, provider, "
-		"model, tier, account, source, call");
+		"model, tier, account, destination, source, call");
 	free(error);
 	error = report_parse_keys("time", &keys);
 	assert_string_equal(error, "--by: \"time\" is that of one call; add call, or take hour");
@@ -443,6 +474,8 @@ int main(void)
 						make_ledger, drop_ledger),
 		cmocka_unit_test_setup_teardown(json_has_the_agreed_shape, make_ledger, drop_ledger),
 		cmocka_unit_test_setup_teardown(json_of_calls_tells_time_status_duration_and_source,
+						make_ledger, drop_ledger),
+		cmocka_unit_test_setup_teardown(what_only_its_sender_vouches_for_is_a_share,
 						make_ledger, drop_ledger),
 		cmocka_unit_test_setup_teardown(csv_is_quoted_and_runs_no_formula, make_ledger,
 						drop_ledger),

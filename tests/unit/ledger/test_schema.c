@@ -140,6 +140,7 @@ static void see_call(void *arg, const struct ledger_call *call)
 	assert_int_equal(call->charge->excess, 0);
 	assert_string_equal(call->group->path, "/a");
 	assert_string_equal(call->charge->model, "m");
+	assert_string_equal(call->charge->destination, ""); /* nobody had asked */
 }
 
 static void see_action(void *arg, const struct ledger_action *action)

@@ -237,7 +237,7 @@ static void names_cannot_break_a_line(void **state)
 	assert_null(strstr(labels, ",b"));
 }
 
-static void unpriced_is_not_0_usd(void **state)
+static void unpriced_is_not_0_usd_and_unconfirmed_is_told_apart(void **state)
 {
 	struct metrics *metrics = metrics_new(10, "n");
 	struct calling calling;
@@ -246,9 +246,16 @@ static void unpriced_is_not_0_usd(void **state)
 	in_pod(&calling, "p", "unheard-of", 0);
 	calling.charge.is_priced = false;
 	calls(metrics, &calling, 1);
+	in_pod(&calling, "p", "gpt", 2000000000);
+	snprintf(calling.charge.destination, sizeof(calling.charge.destination), CHARGE_UNCONFIRMED);
+	calls(metrics, &calling, 1);
 	free(scraped(metrics, EXPOSITION_TEXT, 77, 1));
 	text = scraped(metrics, EXPOSITION_TEXT, 77, 1 + LATER);
-	assert_null(strstr(text, "aigress_spend_usd_total{"));
+	assert_true(sum(text, "aigress_spend_usd_total", "unheard-of") == 0);
+	assert_true(sum(text, "aigress_unconfirmed_calls_total", "gpt") == 1);
+	assert_true(sum(text, "aigress_unconfirmed_spend_usd_total", "gpt") == 2);
+	assert_true(sum(text, "aigress_unconfirmed_calls_total", "unheard-of") == 0);
+	assert_true(sum(text, "aigress_node_unconfirmed_calls_total", "") == 1);
 	assert_true(sum(text, "aigress_unpriced_calls_total", "unheard-of") == 1);
 	assert_true(sum(text, "aigress_node_unpriced_calls_total", "") == 1);
 	free(text);
@@ -369,7 +376,7 @@ int main(void)
 		cmocka_unit_test(an_estimate_of_several_calls_counts_as_so_many),
 		cmocka_unit_test(dead_pods_make_room_but_not_under_a_scrape),
 		cmocka_unit_test(names_cannot_break_a_line),
-		cmocka_unit_test(unpriced_is_not_0_usd),
+		cmocka_unit_test(unpriced_is_not_0_usd_and_unconfirmed_is_told_apart),
 		cmocka_unit_test(ten_thousand_series_come_in_pieces),
 		cmocka_unit_test(actions_are_counted_by_their_word),
 		cmocka_unit_test(spend_slides_by_minutes_and_hours),
