@@ -14,6 +14,27 @@ import tenant  # noqa: E402
 
 PINS = "/sys/fs/bpf/aigress"
 
+# Two workers share them by modules, but for what no neighbour may disturb (`alone`), and for what counts
+# the pins of this host, which all goes to one worker.
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: measures the host, so no other test may run beside it")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        group = "pins" if "pins" in item.fixturenames else item.module.__name__
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_runtest_logreport(report):
+    """A worker has no terminal: what its tests tell is printed where its reports arrive."""
+    if report.when == "teardown" and "PYTEST_XDIST_WORKER" not in os.environ:
+        for name, line in report.user_properties:
+            if name == "tell":
+                print(f"\n    {line}", end="", flush=True)
+
 
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory):
@@ -84,12 +105,9 @@ def relays(stage):
 
 
 @pytest.fixture
-def tell(capsys):
+def tell(request):
     """Prints a figure that is worth reading although nothing failed."""
-    def write(line):
-        with capsys.disabled():
-            print(f"\n    {line}", end="", flush=True)
-    return write
+    return lambda line: request.node.user_properties.append(("tell", line))
 
 
 @pytest.fixture

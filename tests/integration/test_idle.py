@@ -2,7 +2,10 @@
 """When nothing happens the daemon sleeps: no timer fires that has nothing to do."""
 import time
 
+import pytest
 import stage as lab
+
+pytestmark = pytest.mark.alone
 
 SECONDS = 10
 # News of mappings come when a neighbour on this host starts a program meanwhile: NEWS_PAUSE_MAX_NS. He may

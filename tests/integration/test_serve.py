@@ -31,6 +31,7 @@ def serving(new_daemon):
     return make
 
 
+@pytest.mark.alone
 def test_the_sums_are_the_ledgers(stage, serving):
     daemon, port = serving("budgets:\n  - { name: all, per: match, limit: 50 USD, steps: [ { at: 100%, do: note } ] }\n")
     run, cgroup = stage.new_run()
@@ -87,6 +88,7 @@ def test_the_sums_are_the_ledgers(stage, serving):
     assert len(hours) == 720 and sum(hours) / 1e6 == pytest.approx(spent, abs=720e-6)
 
 
+@pytest.mark.alone
 def test_a_connection_met_in_its_middle_is_let_go_of(stage, serving):
     """Its server is probed as well, and lives on: what is ignored there ends with the connection, too."""
     run, cgroup = stage.new_run()

@@ -115,6 +115,7 @@ def all_charged(stage, daemon, run, cgroup, n_calls):
 
 # --- the daemon's death; first, while no other test's daemon runs ---------------------------
 
+@pytest.mark.alone
 def test_killed_daemon_leaves_the_code_as_it_was(stage, new_daemon, tmp_path):
     """No program, no link, and the client's own bytes are back; the next daemon goes on."""
     run, cgroup = stage.new_run()
@@ -145,6 +146,7 @@ def test_killed_daemon_leaves_the_code_as_it_was(stage, new_daemon, tmp_path):
 
 # --- bystanders ----------------------------------------------------------------------------
 
+@pytest.mark.alone
 def test_bystanders_are_not_probed(stage, daemon):
     """Same library file, same process group, same cgroup; it talks to others, and runs unprobed."""
     run, cgroup = stage.new_run()
@@ -169,6 +171,7 @@ def test_bystanders_are_not_probed(stage, daemon):
     assert first.wait(10) == 0
 
 
+@pytest.mark.alone
 def test_bystander_in_the_same_container_is_not_probed(stage, daemon, tmp_path, containers):
     """Its first process talks to others, and a second one, by `runc exec`, is metered."""
     if not shutil.which("runc"):
