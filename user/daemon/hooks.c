@@ -36,7 +36,7 @@ static void on_flow_decide(void *arg, const struct ev_flow *flow, enum ctl_verdi
 
 bool hooks_defer(const struct config *config)
 {
-	return config->first_call == CONFIG_HOLD && config->find.mode == FIND_ON_SIGHT;
+	return config->first_call == CONFIG_HOLD && config->find.mode != FIND_NEVER;
 }
 
 static void on_greeted(void *arg, uint32_t tgid, uint64_t cgroup, uint64_t socket)

@@ -359,11 +359,14 @@ enum find_reach attach_reach(struct attach *attach, uint32_t tgid)
 
 void attach_greeted(struct attach *attach, uint32_t tgid, uint64_t cgroup)
 {
-	if (attach->mode != FIND_ON_SIGHT || !tgid)
+	if (!tgid)
 		return;
-	stick(attach, tgid, cgroup);
-	if (enlist(attach, tgid))
-		walk(attach, tgid, meet_one, attach);
+	if (attach->mode == FIND_ON_SIGHT) {
+		stick(attach, tgid, cgroup);
+		if (!enlist(attach, tgid))
+			return;
+	}
+	walk(attach, tgid, meet_one, attach);
 }
 
 void attach_forked(struct attach *attach, uint32_t parent, uint32_t child)

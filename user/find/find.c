@@ -273,9 +273,11 @@ void find_put_greeting(struct find *find, uint32_t tgid, uint64_t cgroup, uint64
 		.kind = LANES_GREETED, .tgid = tgid, .tenant = cgroup, .socket = socket
 	};
 
-	if (find->config.mode == FIND_ON_SIGHT && !put(find, &task))
-		return;
-	find->crowded += find->config.mode == FIND_ON_SIGHT;
+	if (find->config.mode != FIND_NEVER) {
+		if (!put(find, &task))
+			return;
+		find->crowded++;
+	}
 	settle(find, &task, find_reach_of(find, tgid));
 }
 

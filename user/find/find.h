@@ -68,7 +68,8 @@ struct find *find_free(struct find *find);
 /* Looks at every process once; for the start. 0 or -errno. */
 int find_scan(struct find *find);
 /*
- * A process greets an AI host: probe what it maps (FIND_ON_SIGHT), when it is its tenant's turn. `socket`
+ * A process greets an AI host: probe what it maps, for it alone (FIND_ON_SIGHT) or for all who map the same files
+ * (FIND_EVERYONE, where they mostly have probes already), when it is its tenant's turn. `socket`
  * is handed on to config->settled, which may be called at once: when too much waits already.
  */
 void find_put_greeting(struct find *find, uint32_t tgid, uint64_t cgroup, uint64_t socket);

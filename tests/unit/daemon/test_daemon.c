@@ -255,15 +255,26 @@ static void first_calls_are_deferred_until_their_probes_are_in(void **state)
 	assert_int_equal(kernel.n_deferred, 1);
 }
 
-static void nothing_is_deferred_where_probes_do_not_come_late(void **state)
+static void nothing_is_deferred_where_no_probe_comes(void **state)
 {
-	configure("resolve: false\nfirst-call: hold\nattach: everyone\n");
+	configure("resolve: false\nfirst-call: hold\nattach: never\n");
 	starts();
 	assert_false(kernel.defers);
 	flows(1000);
 	passes(NS_PER_MS);
-	assert_int_equal(kernel.n_greeted, 1);
 	assert_int_equal(kernel.n_deferred, 0);
+}
+
+/* News of what a process maps may come after its first call. */
+static void those_who_probe_everyone_defer_as_well(void **state)
+{
+	configure("resolve: false\nfirst-call: hold\nattach: everyone\n");
+	starts();
+	assert_true(kernel.defers);
+	flows(1000);
+	passes(NS_PER_MS);
+	assert_int_equal(kernel.n_greeted, 1);
+	assert_int_equal(kernel.n_deferred, 1);
 }
 
 static void an_overspent_budget_shuts_its_gate(void **state)
@@ -463,7 +474,8 @@ int main(void)
 		TEST(budgets_are_swept_each_minute),
 		TEST(old_calls_are_pruned),
 		TEST(first_calls_are_deferred_until_their_probes_are_in),
-		TEST(nothing_is_deferred_where_probes_do_not_come_late),
+		TEST(nothing_is_deferred_where_no_probe_comes),
+		TEST(those_who_probe_everyone_defer_as_well),
 		TEST(an_overspent_budget_shuts_its_gate),
 		TEST(a_paced_target_is_looked_after),
 		TEST(what_the_ledger_holds_is_gated_before_the_first_event),

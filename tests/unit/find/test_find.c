@@ -109,6 +109,20 @@ static void after_lost_news_who_is_known_is_looked_at(void **state)
 	assert_int_equal(stats.map_events_lost, 42);
 }
 
+/* In a new container a first call may come before the news of its library. */
+static void whoever_greets_is_looked_at_whatever_the_mode(void **state)
+{
+	struct world *world = *state;
+	uint32_t client;
+
+	start(world, FIND_EVERYONE);
+	client = fake_client(&world->tap, library, "/dev/null");
+	assert_int_equal(find_reach_of(world->find, client), FIND_NO_TLS);
+	find_put_greeting(world->find, client, 1, 0);
+	expect_reach(world, client, FIND_PROBED);
+	assert_int_equal(fake_probes(&world->tap, 0), 1);
+}
+
 static void without_news_a_look_finds_them(void **state)
 {
 	struct world *world = *state;
@@ -169,6 +183,7 @@ int main(void)
 		WORLD(a_library_is_known_as_it_is_mapped),
 		WORLD(a_file_that_holds_nothing_is_not_asked_for_again),
 		WORLD(after_lost_news_who_is_known_is_looked_at),
+		WORLD(whoever_greets_is_looked_at_whatever_the_mode),
 		WORLD(without_news_a_look_finds_them),
 		WORLD(one_that_is_stuck_hides_no_other),
 		WORLD(who_wants_none_gets_none),
