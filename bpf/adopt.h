@@ -14,7 +14,7 @@ extern __u32 addrs_generation;
 
 /*
  * Learns that this flow's peer is an AI host, for its own network namespace only: the client asked for that
- * name, and the server has answered in TLS. A ClientHello alone is the client's claim, with which one packet
+ * name, and the server has answered, in TLS or to plain HTTP. A ClientHello alone is the client's claim, with which one packet
  * could turn any server into an AI host.
  */
 static __always_inline void adopt_learn(struct bpf_sock *sk, struct flow *flow, bool is_ip6)
@@ -22,7 +22,9 @@ static __always_inline void adopt_learn(struct bpf_sock *sk, struct flow *flow, 
 	struct ctl_addr peer;
 	__u8 yes = 1;
 
-	if (flow->is_learned || flow->is_tunnelled || flow->is_adopted || !flow->records[EV_IN].n)
+	if (flow->is_learned || flow->is_tunnelled || flow->is_adopted)
+		return;
+	if (flow->is_plain ? !flow->bytes[EV_IN] : !flow->records[EV_IN].n)
 		return;
 	flow->is_learned = 1;
 	peer_of(&peer, sk, is_ip6);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Classifies each TCP connection, on any port, by the first bytes that it sends: one whose ClientHello (or
- * CONNECT request) names an AI host is reported and counted, all others are marked and left alone.
+ * CONNECT request) names an AI host is reported and counted, and one whose first request is plain HTTP to a port that
+ * the operator has named (plain.h); all others are marked and left alone.
  *
  * Incoming bytes are the kernel's own tcp_sock.bytes_received, read when their acknowledgement leaves, so that
  * forged or repeated segments do not count.
@@ -15,6 +16,7 @@
 #include "hosts.h"
 #include "pace.h"
 #include "pair.h"
+#include "plain.h"
 #include "quic.h"
 #include "emit_flow.h"
 
@@ -287,7 +289,24 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 	}
 	if (!segment_read(skb, &s))
 		return PASS;
-	if (flow && flow->state == FLOW_AI) {
+	if (!flow) {
+		flow = bpf_sk_storage_get(&flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		if (!flow) {
+			count(CTL_FLOWS_FULL, 1);
+			return PASS;
+		}
+		flow->is_old = 1;
+		flow->ends_at_release = 1;
+	}
+	if (s.len && plain_is_due(skb, sk, flow, &s) && plain_begin(skb))
+		return DROP;
+	if (flow->state == FLOW_PLAIN) {
+		flow_count_in(sk, flow);
+		plain_out(skb);
+		flow_count_out(flow, &s);
+		return PASS;
+	}
+	if (flow->state == FLOW_AI) {
 		if (s.len && gates_live && pair_is_refused(skb, flow)) {
 			pace_refuse(sk, flow, &s);
 			return DROP;
@@ -304,20 +323,14 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 			return DROP;
 		if (s.len && pace_holds(skb, sk, flow, &s))
 			return DROP;
+		if (flow->is_plain)
+			plain_out(skb);
 		flow_count_out(flow, &s);
 		handshake_count(flow);
-		records_count(skb, EV_OUT);
+		if (!flow->is_plain)
+			records_count(skb, EV_OUT);
 		flow_publish(flow);
 		return PASS;
-	}
-	if (!flow) {
-		flow = bpf_sk_storage_get(&flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-		if (!flow) {
-			count(CTL_FLOWS_FULL, 1);
-			return PASS;
-		}
-		flow->is_old = 1;
-		flow->ends_at_release = 1;
 	}
 	if (s.len && flow->state != FLOW_OTHER)
 		verdict = flow_greet(skb, sk, flow, &s, is_ip6);
@@ -344,8 +357,8 @@ int flow_egress(struct __sk_buff *skb)
 }
 
 /*
- * Incoming bytes are counted by their acknowledgements. Only the records of AI flows and QUIC are examined
- * here, so any other packet costs one look-up.
+ * Incoming bytes are counted by their acknowledgements. Only the records or the plain HTTP of AI flows and QUIC are
+ * examined here, so any other packet costs one look-up.
  */
 SEC("cgroup_skb/ingress")
 int flow_ingress(struct __sk_buff *skb)
@@ -363,11 +376,14 @@ int flow_ingress(struct __sk_buff *skb)
 	if (sk->protocol != PROTO_TCP)
 		return PASS;
 	flow = bpf_sk_storage_get(&flows, sk, 0, 0);
-	if (!flow || flow->state != FLOW_AI)
+	if (!flow || (flow->state != FLOW_AI && flow->state != FLOW_PLAIN))
 		return PASS;
-	if (pace_cuts(skb, flow))
+	if (flow->state == FLOW_AI && pace_cuts(skb, flow))
 		return DROP;
-	records_count(skb, EV_IN);
+	if (flow->is_plain)
+		plain_in(skb);
+	else
+		records_count(skb, EV_IN);
 	return PASS;
 }
 
@@ -389,7 +405,7 @@ static __always_inline bool flow_conclude(struct bpf_sock_ops *ops, struct bpf_s
 {
 	bool is_told;
 
-	if (flow->state != FLOW_AI && flow->state != FLOW_REFUSED)
+	if (flow->state != FLOW_AI && flow->state != FLOW_REFUSED && flow->state != FLOW_PLAIN)
 		return false;
 	/* if user space has deleted the row, the flow is not reported again */
 	if (flow->is_counted && bpf_map_delete_elem(&flow_counts, &flow->cookie))
@@ -432,7 +448,7 @@ static __always_inline void flow_approach(struct bpf_sock_ops *ops, struct bpf_s
 		addr_from_ip4(&addr, *(__u32 *)addr.addr);
 	addr.port = bpf_ntohl(ops->remote_port);
 	addr.netns = netns_of(sk);
-	if (!addr_is_ai_only(&addr))
+	if (!addr_is_ai_only(&addr) || plain_is_port(addr.port))
 		return;
 	last = bpf_map_lookup_elem(&approaches, &tgid);
 	if (last && now - *last < CTL_APPROACH_NS)

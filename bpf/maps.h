@@ -136,6 +136,7 @@ enum flow_state {
 	FLOW_TUNNEL,   /* talking to a proxy: its ClientHello is still to come */
 	FLOW_DEFERRED, /* named an AI host and waits for probes; its struct hello is in `hellos` */
 	FLOW_REFUSED,  /* named an AI host behind a shut gate; its struct hello is in `hellos` */
+	FLOW_PLAIN,    /* asks in plain HTTP for what user space does not know yet (plain.h) */
 	FLOW_AI,       /* counted */
 	FLOW_OTHER,    /* passes and is not examined again */
 };
@@ -207,6 +208,11 @@ struct flow {
 	__u8 ends_at_release; /* its connect was not seen, so sockops does not report its end */
 	__u8 is_mixed;        /* it did not begin as TLS: may carry several connections */
 	__u8 carries; /* enum ev_carries; from EV_CARRIES_FRAMES on no refusal of one caller drops its packets */
+	__u8 is_plain; /* plain HTTP */
+	__u8 plain_reserved[3];
+	__u32 plain_seq_in; /* of the first byte that comes in */
+	__u64 plain_in;     /* the highest offset that came in, from there */
+	__u64 plain_looked; /* bytes that were shown while it was FLOW_PLAIN */
 	char comm[EV_COMM_LEN];
 };
 
@@ -258,6 +264,9 @@ MAP(takes, HASH, CTL_BUCKETS_MAX, __u32, struct ctl_consumed);
 
 /* Flows with a request that waits, by socket cookie. Full: CTL_HOLDS_FULL. */
 MAP(holds, HASH, CTL_HOLDS_MAX, __u64, struct ctl_hold);
+
+/* Ports at which the operator has named a host: plain HTTP to them is looked at (plain.h). Filled by tap_add_port. */
+MAP(plain_ports, HASH, CTL_PLAIN_PORTS_MAX, __u32, __u8);
 
 /*
  * Addresses to which a ClientHello was sent with an AI host's name, and with any other name. One that is in

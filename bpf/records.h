@@ -44,6 +44,8 @@ static __always_inline bool record_is_sound(const __u8 *head)
 /* An adopted flow's handshake was not seen: TLS 1.3 is more likely than not. */
 static __always_inline __u8 record_framing(const struct flow *flow)
 {
+	if (flow->is_plain)
+		return 0;
 	return flow->records[EV_IN].is_tls13 || flow->is_adopted ? RECORD_TLS13 : RECORD_TLS12;
 }
 

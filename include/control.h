@@ -239,6 +239,9 @@ struct ctl_quic {
 };
 _Static_assert(sizeof(struct ctl_quic) == 72, "both halves agree on struct ctl_quic");
 
+/* How many ports are looked at for plain HTTP: keys of the `plain_ports` map, in host byte order. */
+#define CTL_PLAIN_PORTS_MAX 256
+
 /* Counters of the kernel half, one per CPU in the `counters` map: failures and losses, by name. */
 enum ctl_counter {
 	CTL_CONNS_FULL,        /* no room for a connection: its plaintext is not seen */
@@ -259,6 +262,7 @@ enum ctl_counter {
 	CTL_QUIC_UNREAD,       /* first datagrams that were not looked at: too many at once */
 	CTL_FIRST_CALLS_DEFERRED, /* hellos that waited for their process's probes */
 	CTL_FIRST_CALLS_MISSED,   /* hellos that left before the probes of their process were in */
+	CTL_PLAIN_UNREAD, /* bytes of plain HTTP that were not copied: one packet had too many, or it was not known whose they are */
 	CTL_FIRST_CALLS_CROWDED, /* of these, not deferred: too many of their cgroup waited at once */
 	CTL_COUNTERS             /* how many there are */
 };

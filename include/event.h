@@ -23,6 +23,8 @@ enum ev_type {
 	EV_FLOW_END = 8, /* that connection ended, with its final byte counts */
 	EV_PAIR = 10,    /* a socket was seen to carry the records of a TLS connection */
 	EV_QUIC = 9, /* one of the first datagrams of a QUIC connection, whose name is not known yet */
+	EV_PLAIN = 11, /* a TCP connection's first request is plain HTTP, to a port that is looked at */
+	EV_SEGMENT = 12, /* bytes of such a connection, as they pass */
 };
 
 /* Directions are the client's. */
@@ -145,6 +147,24 @@ struct ev_flow {
 	char host[EV_HOST_LEN];
 };
 _Static_assert(sizeof(struct ev_flow) == 416, "both halves agree on struct ev_flow");
+
+/*
+ * EV_PLAIN is a struct ev_flow without a host, hello or framing: verdict CTL_ASK is to be answered by tap_decide()
+ * with the flow's id, after its first request; CTL_AI: its address is an AI host's. An EV_FLOW_END follows in any case.
+ *
+ * A segment of it. What leaves is told once and in order; what comes in is told as it comes, in any order, and may be
+ * told twice.
+ */
+struct ev_segment {
+	struct ev_head head; /* head.id is the socket cookie */
+	__u64 offset;        /* of bytes[] in this direction, since the connection was seen */
+	__u64 sure; /* all that was to be told of the bytes before this one was told: what is missing is lost */
+	__u32 len; /* of bytes[] */
+	__u8 dir;  /* enum ev_dir */
+	__u8 reserved[3];
+	__u8 bytes[];
+};
+_Static_assert(sizeof(struct ev_segment) == 56, "both halves agree on struct ev_segment");
 
 /* How it is known that a socket carries a TLS connection, the surest first (bpf/pair.h). */
 enum ev_pair_how {

@@ -100,7 +100,7 @@ def curl(work, *more):
         argv.append("--compressed")
     argv += more
     for _ in range(work.get("calls", 1)):
-        argv += ["-o", "/dev/null", f"https://{work['host']}{work['path']}"]
+        argv += ["-o", "/dev/null", f"{work.get('base') or 'https://' + work['host']}{work['path']}"]
     return argv
 
 

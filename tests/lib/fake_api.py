@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """
-AI providers on loopback: TLS, HTTP/1.1 and, by ALPN, HTTP/2. It writes down what it billed.
+AI providers on loopback: TLS, HTTP/1.1 and, by ALPN, HTTP/2; and plain HTTP/1.1 on port 4000. It writes down
+what it billed.
 
 A request steers its answer by the header `x-fake: key=value,...`:
   status=429          an error of that status
@@ -45,6 +46,7 @@ import shapes
 LINE_LIMIT = 65536
 BODY_LIMIT = 64 << 20
 IDLE_SECONDS = 60
+PLAIN_PORT = 4000
 
 ENCODERS = {
     "br": lambda body: brotli.compress(body, quality=4),
@@ -263,11 +265,27 @@ class Server:
                                  os.path.join(directory, "leaf.key"))
         self.tls.set_alpn_protocols(["h2", "http/1.1"])
         self.listener = socket.create_server((address, port), backlog=512)
+        self.plain_listener = socket.create_server((address, PLAIN_PORT), backlog=512)
 
     def serve(self):
+        threading.Thread(target=self.accept, args=(self.plain_listener, self.plain_connection), daemon=True).start()
+        self.accept(self.listener, self.connection)
+
+    @staticmethod
+    def accept(listener, serve):
         while True:
-            plain, _ = self.listener.accept()
-            threading.Thread(target=self.connection, args=(plain,), daemon=True).start()
+            plain, _ = listener.accept()
+            threading.Thread(target=serve, args=(plain,), daemon=True).start()
+
+    def plain_connection(self, plain):
+        """HTTP/1.1 without TLS."""
+        try:
+            with plain:
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                plain.settimeout(IDLE_SECONDS)
+                Http1(self, plain).serve()
+        except (OSError, ValueError):
+            pass
 
     def exchange(self, method, target, headers, body, http):
         return Exchange(self, Request(method, target, headers, body), http)

@@ -46,7 +46,8 @@ static int read_pattern(struct config_reader *reader, yaml_node_t *node,
 	if (r == 0 && !api_is_pattern(*(char **)field))
 		return config_fail_value(reader, node,
 					 "is not a host; a * stands for its first part, and two more "
-					 "follow, as *.corp.example");
+					 "follow, as *.corp.example; a port is a number from 1 to "
+					 "65535");
 	return r;
 }
 

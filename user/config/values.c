@@ -71,9 +71,10 @@ int config_name(struct config_reader *reader, yaml_node_t *node, const struct co
 int config_host_pattern(struct config_reader *reader, yaml_node_t *node,
 			const struct config_key *key, void *field)
 {
-	return read_of(reader, node, field, LOWER ".-*", 253,
-		       "is not a host; write it in lower case, without scheme and port, as "
-		       "llm.corp.example or *.corp.example");
+	return read_of(
+		reader, node, field, LOWER ".-_*:[]", 259,
+		"is not a host; write it in lower case and without scheme, as llm.corp.example, "
+		"*.corp.example or litellm.svc:4000");
 }
 
 int config_glob(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,

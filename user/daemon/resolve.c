@@ -15,7 +15,7 @@
 #include "meter/api.h"
 
 #define HOST_LEN  256
-#define PORT      "443"
+#define PORT      443
 #define HOSTS_MAX 512 /* asked about; the table has some 50, an operator may add 256 */
 
 /* What a thread owns. */
@@ -23,7 +23,9 @@ struct job {
 	int fd;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; UINT64_MAX: none */
 	size_t n;
-	char hosts[HOSTS_MAX][HOST_LEN];
+	struct {
+		char host[HOST_LEN], port[6];
+	} names[HOSTS_MAX];
 };
 
 /* One thread's questions, and where its answers arrive. */
@@ -71,21 +73,29 @@ static struct job *job_new(uint64_t deadline_ns)
 	return job;
 }
 
-static void job_add(struct job *job, const char *host)
+/* `port` 0: that of HTTPS. */
+static void job_add(struct job *job, const char *host, uint16_t port)
 {
-	if (job->n < HOSTS_MAX)
-		snprintf(job->hosts[job->n++], HOST_LEN, "%s", host);
+	if (job->n >= HOSTS_MAX)
+		return;
+	snprintf(job->names[job->n].host, HOST_LEN, "%s", host);
+	snprintf(job->names[job->n].port, sizeof(job->names[job->n].port), "%u", port ?: PORT);
+	job->n++;
 }
 
 /* False: the other end is closed. */
-static bool ask(const struct job *job, const char *host)
+static bool ask(const struct job *job, const char *host, const char *port)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
 	struct addrinfo *list, *info;
 	struct answer answer = { 0 };
+	char bare[HOST_LEN];
 	bool is_heard = true;
 
-	if (getaddrinfo(host, PORT, &hints, &list))
+	/* an IPv6 address is a host in brackets */
+	if (sscanf(host, "[%255[^]]", bare) != 1)
+		snprintf(bare, sizeof(bare), "%s", host);
+	if (getaddrinfo(bare, port, &hints, &list))
 		return true;
 	snprintf(answer.host, sizeof(answer.host), "%s", host);
 	for (info = list; info && is_heard; info = info->ai_next) {
@@ -103,7 +113,7 @@ static void *run(void *arg)
 	struct job *job = arg;
 
 	for (size_t i = 0; i < job->n && clock_mono_ns() < job->deadline_ns; i++)
-		if (!ask(job, job->hosts[i]))
+		if (!ask(job, job->names[i].host, job->names[i].port))
 			break;
 	job_free(job);
 	return NULL;
@@ -188,10 +198,10 @@ int resolve_new(struct resolve **ret, struct loop *loop, resolve_fn fn, void *ar
 	/* Neighbours first, so that no address counts as an AI host's alone for a moment. */
 	for (size_t i = 0; (name = api_neighbour(i)); i++)
 		if (!api_find(name))
-			job_add(job, name);
+			job_add(job, name, 0);
 	for (size_t i = 0; (pattern = api_pattern(i)); i++)
 		if (!strchr(pattern, '*'))
-			job_add(job, pattern);
+			job_add(job, pattern, api_pattern_port(i));
 	err = round_begin(&resolve->first, job);
 	if (err) {
 		resolve_free(resolve);
@@ -241,14 +251,17 @@ static bool may_choose(struct resolve *resolve, uint64_t cgroup, uint64_t now_ns
 	return resolve->chosen[row].n++ < RESOLVE_CHOSEN;
 }
 
-static bool may_ask(struct resolve *resolve, uint64_t cgroup, const char *host, uint64_t now_ns)
+static bool may_ask(struct resolve *resolve, uint64_t cgroup, const char *host, uint64_t now_ns,
+		    uint16_t *ret_port)
 {
 	const char *pattern;
 	uint64_t *asked_ns;
 
+	*ret_port = 0;
 	for (size_t i = 0; i < HOSTS_MAX && (pattern = api_pattern(i)); i++) {
 		if (strcmp(pattern, host) != 0)
 			continue;
+		*ret_port = api_pattern_port(i);
 		asked_ns = &resolve->asked_ns[i];
 		if (*asked_ns && now_ns - *asked_ns < RESOLVE_AGAIN_NS)
 			return false;
@@ -260,12 +273,14 @@ static bool may_ask(struct resolve *resolve, uint64_t cgroup, const char *host, 
 
 void resolve_again(struct resolve *resolve, uint64_t cgroup, const char *host)
 {
-	if (!may_ask(resolve, cgroup, host, clock_mono_ns()))
+	uint16_t port;
+
+	if (!may_ask(resolve, cgroup, host, clock_mono_ns(), &port))
 		return;
 	if (!resolve->waiting)
 		resolve->waiting = job_new(0);
 	if (!resolve->waiting)
 		return;
-	job_add(resolve->waiting, host);
+	job_add(resolve->waiting, host, port);
 	ask_what_waits(resolve);
 }

@@ -141,6 +141,7 @@ static enum daemon_end start_tap(struct daemon *daemon)
 	char pin[PIN_PATH_LEN], *sentence = NULL;
 	struct tap_config config = { .cgroup_root = daemon->cgroup_root,
 				     .pattern = api_pattern,
+				     .port = api_port,
 				     .pin = pin };
 	int err;
 

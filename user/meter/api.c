@@ -2,6 +2,7 @@
 #include "meter/api.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,8 @@
 #define HOST_MAX  253 /* RFC 1035 */
 
 struct added {
-	char pattern[HOST_MAX + 1];
+	char pattern[HOST_MAX + 1]; /* without its port */
+	uint16_t port;              /* of plain HTTP; 0: none was named */
 	const struct api_provider *provider;
 };
 
@@ -86,13 +88,41 @@ bool api_is_provider(const char *name)
 	return provider_by_name(name);
 }
 
+/* The port at the end of a pattern, whose name is `ret_len` long; 0: it names none, -EINVAL: none that there is. */
+static int port_of(const char *pattern, size_t *ret_len)
+{
+	const char *end = *pattern == '[' ? strchr(pattern, ']') : NULL;
+	const char *colon = strchr(end ? end : pattern, ':');
+	unsigned port;
+	int n = 0;
+
+	*ret_len = colon ? (size_t)(colon - pattern) : strlen(pattern);
+	if (!colon)
+		return 0;
+	if (colon[1] < '1' || colon[1] > '9' || sscanf(colon + 1, "%5u%n", &port, &n) != 1 ||
+	    colon[1 + n] || port > UINT16_MAX)
+		return -EINVAL;
+	return (int)port;
+}
+
+/* An IPv6 address in brackets, as a URL has it. */
+static bool is_ip6(const char *name, size_t len)
+{
+	return len > 4 && len <= HOST_MAX && name[0] == '[' &&
+	       strspn(name + 1, "0123456789abcdef:.") == len - 2 && name[len - 1] == ']';
+}
+
 bool api_is_pattern(const char *pattern)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_*";
 	const char *star = strchr(pattern, '*');
-	size_t len = strlen(pattern);
+	size_t len;
+	int port = port_of(pattern, &len);
 
-	if (!len || len > HOST_MAX || strspn(pattern, allowed) != len || strstr(pattern, ".."))
+	if (port > 0 && is_ip6(pattern, len))
+		return true;
+	if (port < 0 || !len || len > HOST_MAX || strspn(pattern, allowed) < len ||
+	    strstr(pattern, ".."))
 		return false;
 	/* One star, and behind it enough of a name that it does not stand for the whole world. */
 	return !star || (!strchr(star + 1, '*') && star[1] == '.' && strchr(star + 2, '.'));
@@ -101,21 +131,41 @@ bool api_is_pattern(const char *pattern)
 int api_add_host(const char *pattern, const char *provider)
 {
 	const struct api_provider *row = provider_by_name(provider);
+	struct added *host;
+	size_t len, i;
+	int port;
 
 	if (!row)
 		return -ENOENT;
 	if (!api_is_pattern(pattern))
 		return -EINVAL;
-	for (size_t i = 0; i < added_count; i++)
-		if (!strcmp(added[i].pattern, pattern)) {
-			added[i].provider = row;
-			return 0;
-		}
-	if (added_count == ADDED_MAX)
+	port = port_of(pattern, &len);
+	for (i = 0; i < added_count; i++)
+		if (added[i].port == port && strlen(added[i].pattern) == len &&
+		    !memcmp(added[i].pattern, pattern, len))
+			break;
+	if (i == ADDED_MAX)
 		return -ENOMEM;
-	strcpy(added[added_count].pattern, pattern);
-	added[added_count++].provider = row;
+	host = &added[i];
+	memcpy(host->pattern, pattern, len);
+	host->pattern[len] = '\0';
+	host->port = (uint16_t)port;
+	host->provider = row;
+	added_count += i == added_count;
 	return 0;
+}
+
+uint16_t api_port(size_t index)
+{
+	for (size_t i = 0; i < added_count; i++)
+		if (added[i].port && !index--)
+			return added[i].port;
+	return 0;
+}
+
+uint16_t api_pattern_port(size_t index)
+{
+	return index < added_count ? added[index].port : 0;
 }
 
 const char *api_pattern(size_t index)

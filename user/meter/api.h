@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct api_provider; /* a row */
 
@@ -25,7 +26,10 @@ const char *api_name(const struct api_provider *provider);
 /* Providers' names, NULL behind the last; some have a second name as well. */
 const char *api_provider_name(size_t i);
 bool api_is_provider(const char *name);
-/* "llm.corp.example", or "*.corp.example", whose star has at least two parts behind it. */
+/*
+ * "llm.corp.example", or "*.corp.example", whose star has at least two parts behind it. With a port ("litellm.svc:4000",
+ * "10.0.0.5:4000", "[fd00::1]:4000") it is also known where it speaks plain HTTP there.
+ */
 bool api_is_pattern(const char *pattern);
 
 /*
@@ -39,6 +43,10 @@ int api_add_host(const char *pattern, const char *provider);
  * "bedrock-runtime.*.amazonaws.com" (prefix and suffix). Index from 0; NULL ends the walk.
  */
 const char *api_pattern(size_t index);
+
+/* The ports that were named with hosts. Index from 0; 0 ends the walk. And that of a pattern; 0: it has none. */
+uint16_t api_port(size_t index);
+uint16_t api_pattern_port(size_t index);
 
 /*
  * Names that are no AI hosts and may stand behind the same front as one: where such a name has the

@@ -250,17 +250,6 @@ static void connection_recognise(struct connections *connections, struct connect
 		decide(connections, connection, CTL_IGNORE);
 }
 
-static struct connection *connection_find(struct connections *connections, uint64_t id)
-{
-	struct connection *connection = connections->last;
-
-	if (connection && connection->id == id)
-		return connection;
-	HASH_FIND(hh, connections->table, &id, sizeof(id), connection);
-	connections->last = connection;
-	return connection;
-}
-
 /*
  * This direction has come to `end`, of which the last `len` bytes are in our hands. What lies between
  * those and the bytes before (beyond the pieces of one call, or the ring was full) was framed as well:
@@ -275,49 +264,6 @@ static void connection_see(struct connection *connection, enum ev_dir dir, uint6
 		connection->records[dir] += (end - len - seen + EV_PIECE_MAX - 1) / EV_PIECE_MAX;
 	connection->records[dir] += len > 0;
 	connection->seen[dir] = end;
-}
-
-/* The cgroup's, with one more connection; NULL: no memory. */
-static struct holder *holder_add(struct connections *connections, uint64_t cgroup)
-{
-	struct holder *holder;
-
-	HASH_FIND(hh, connections->holders, &cgroup, sizeof(cgroup), holder);
-	if (!holder) {
-		holder = calloc(1, sizeof(*holder));
-		if (!holder)
-			return NULL;
-		holder->cgroup = cgroup;
-		HASH_ADD(hh, connections->holders, cgroup, sizeof(holder->cgroup), holder);
-		if (!holder->hh.tbl) {
-			free(holder);
-			return NULL;
-		}
-	}
-	holder->n++;
-	return holder;
-}
-
-static void holder_drop(struct connections *connections, struct holder *holder)
-{
-	if (!holder || --holder->n)
-		return;
-	HASH_DEL(connections->holders, holder);
-	free(holder);
-}
-
-/* The oldest connection of the cgroup that has most: nobody loses one to whoever has more. */
-static struct connection *connection_to_evict(const struct connections *connections)
-{
-	const struct holder *most = connections->holders, *holder;
-	struct connection *connection = connections->table;
-
-	for (holder = most; holder; holder = holder->hh.next)
-		if (holder->n > most->n)
-			most = holder;
-	while (connection->holder != most && connection->hh.next)
-		connection = connection->hh.next;
-	return connection;
 }
 
 /* The connection is over. `totals` NULL: the kernel's last counts are not known. */
@@ -337,6 +283,7 @@ static void connection_end(struct connections *connections, struct connection *c
 		item_end(connections, connection, connection->items);
 	}
 	connection_stop(connections, connection);
+	plain_drop(connections, connection);
 	if (connections->last == connection)
 		connections->last = NULL;
 	HASH_DEL(connections->table, connection);
@@ -346,8 +293,8 @@ static void connection_end(struct connections *connections, struct connection *c
 	free(connection);
 }
 
-static struct connection *connection_add(struct connections *connections,
-					 const struct ev_head *event, bool from_start)
+struct connection *connection_add(struct connections *connections, const struct ev_head *event,
+				  bool from_start)
 {
 	struct connection *connection;
 
@@ -403,6 +350,17 @@ bool connections_open(struct connections *connections, const struct ev_open *eve
 	return connection->is_decided && connection->conn;
 }
 
+void connection_feed(struct connections *connections, struct connection *connection,
+		     const struct ev_head *event, enum ev_dir dir, uint64_t offset,
+		     const uint8_t *bytes, size_t len)
+{
+	connection_see(connection, dir, offset + len, len);
+	conn_feed(connection->conn, dir == EV_OUT ? HTTP_REQUEST : HTTP_RESPONSE, offset, bytes,
+		  len);
+	connection_recognise(connections, connection,
+			     connection_pull(connections, connection, event));
+}
+
 void connections_data(struct connections *connections, const struct ev_data *event)
 {
 	struct connection *connection = connection_find(connections, event->head.id);
@@ -412,11 +370,8 @@ void connections_data(struct connections *connections, const struct ev_data *eve
 	if (!connection || !connection->conn)
 		return;
 	joined_name(connections, connection);
-	connection_see(connection, event->dir, event->offset + event->len, event->len);
-	conn_feed(connection->conn, event->dir == EV_OUT ? HTTP_REQUEST : HTTP_RESPONSE,
-		  event->offset, event->bytes, event->len);
-	connection_recognise(connections, connection,
-			     connection_pull(connections, connection, &event->head));
+	connection_feed(connections, connection, &event->head, event->dir, event->offset,
+			event->bytes, event->len);
 }
 
 void connections_close(struct connections *connections, const struct ev_close *event)
@@ -434,7 +389,8 @@ void connections_gone(struct connections *connections, const struct ev_head *eve
 	struct connection *connection, *next;
 
 	HASH_ITER(hh, connections->table, connection, next) {
-		if (connection->tgid != event->tgid)
+		/* plain HTTP ends with its socket, which another process may have */
+		if (connection->tgid != event->tgid || connection->plain)
 			continue;
 		if (tap->forget)
 			tap->forget(tap->arg, connection->tgid, connection->ssl);

@@ -4,6 +4,7 @@
 #define PIPELINE_CONNECTIONS_INTERNAL_H
 
 #include "base/hash.h"
+#include "http/reorder.h"
 #include "meter/session.h"
 #include "pipeline/pipeline_internal.h"
 
@@ -25,9 +26,16 @@ struct holder {
 	UT_hash_handle hh;
 	uint64_t cgroup;
 	size_t n;
+	size_t held; /* bytes of plain HTTP that wait for others before them */
 };
 
-/* One TLS connection of one process. */
+/* What a connection of plain HTTP has in addition. */
+struct plain {
+	struct ev_flow flow;       /* as it began */
+	struct reorder reorder[2]; /* by enum ev_dir */
+};
+
+/* One TLS connection of one process, or one of plain HTTP. */
 struct connection {
 	UT_hash_handle hh; /* in the order of their first event */
 	uint64_t id, ssl;
@@ -44,8 +52,9 @@ struct connection {
 	char comm[EV_COMM_LEN];
 	char host[EV_HOST_LEN]; /* the SNI, else as its first call names it */
 	char *path;             /* of its last call; NULL: none, or no memory */
-	uint64_t inherited; /* cookie of the socket that came with it (joined.h); 0: it was not */
-	struct conn *conn;  /* NULL: of no interest */
+	uint64_t inherited;  /* cookie of the socket that came with it (joined.h); 0: it was not */
+	struct conn *conn;   /* NULL: of no interest */
+	struct plain *plain; /* NULL: TLS */
 	struct sessions *sessions;
 	struct item *items;
 	size_t n_items;
@@ -68,8 +77,43 @@ struct connections {
 	uint64_t running_ns;          /* between two reports of one */
 	struct heir heirs[HEIRS_MAX]; /* a ring */
 	uint64_t n_heirs;             /* ever */
+	size_t held;                  /* as of all holders */
 	struct connections_stats stats;
 };
+
+/* ---- connections_table.c ---- */
+
+/* NULL: there is none. */
+struct connection *connection_find(struct connections *connections, uint64_t id);
+/* The cgroup's, with one more connection; NULL: no memory. */
+struct holder *holder_add(struct connections *connections, uint64_t cgroup);
+void holder_drop(struct connections *connections, struct holder *holder);
+/* The oldest connection of the cgroup that has most: nobody loses one to whoever has more. */
+struct connection *connection_to_evict(const struct connections *connections);
+/* Gives a new connection what one of plain HTTP has. 0 or -ENOMEM. */
+int plain_add(struct connection *connection, const struct ev_flow *flow);
+/* Takes one segment. How much of a cgroup's may wait is bounded by what others have left. */
+void plain_feed(struct connections *connections, struct connection *connection,
+		const struct ev_segment *event);
+/* Nothing more of it will come. */
+void plain_end(struct connection *connection);
+/* The next bytes in order; false: more must be fed. */
+bool plain_next(struct connections *connections, struct connection *connection, enum ev_dir dir,
+		struct reorder_piece *ret);
+/* Frees it, if there is one. */
+void plain_drop(struct connections *connections, struct connection *connection);
+
+/* ---- connections.c, for plain.c ---- */
+
+/* A new connection; another's may have had to go. NULL: no memory. */
+struct connection *connection_add(struct connections *connections, const struct ev_head *event,
+				  bool from_start);
+/* Takes plaintext of it, and says through hooks.tap.decide() whose it is as soon as that is known. */
+void connection_feed(struct connections *connections, struct connection *connection,
+		     const struct ev_head *event, enum ev_dir dir, uint64_t offset,
+		     const uint8_t *bytes, size_t len);
+
+/* ---- connections_report.c ---- */
 
 /* Reports what is new of what was read of one connection, and of what no parser made sense of. */
 void connection_report(struct connections *connections, struct connection *connection);

@@ -57,14 +57,18 @@ static bool is_sound(const struct ev_head *event, size_t size)
 		[EV_EXIT] = sizeof(struct ev_head),   [EV_CGROUP] = sizeof(struct ev_cgroup),
 		[EV_FLOW] = sizeof(struct ev_flow),   [EV_FLOW_END] = sizeof(struct ev_flow),
 		[EV_QUIC] = sizeof(struct ev_quic),   [EV_PAIR] = sizeof(struct ev_pair),
+		[EV_PLAIN] = sizeof(struct ev_flow),  [EV_SEGMENT] = sizeof(struct ev_segment),
 	};
 	const struct ev_data *data = (const struct ev_data *)event;
+	const struct ev_segment *segment = (const struct ev_segment *)event;
 
-	if (size < sizeof(*event) || !event->type || event->type > EV_PAIR ||
+	if (size < sizeof(*event) || !event->type || event->type > EV_SEGMENT ||
 	    size < sizes[event->type])
 		return false;
 	if (event->type == EV_QUIC)
 		return ((const struct ev_quic *)event)->len <= EV_QUIC_MAX;
+	if (event->type == EV_SEGMENT)
+		return segment->len <= size - sizeof(*segment) && segment->dir <= EV_IN;
 	return event->type != EV_DATA || (data->len <= size - sizeof(*data) && data->dir <= EV_IN);
 }
 
@@ -92,7 +96,12 @@ void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size
 	case EV_FLOW:
 		return pipeline_flow(pipeline, (const struct ev_flow *)event);
 	case EV_FLOW_END:
+		pipeline_plain_end(pipeline, (const struct ev_flow *)event);
 		return pipeline_flow_end(pipeline, (const struct ev_flow *)event);
+	case EV_PLAIN:
+		return pipeline_plain(pipeline, (const struct ev_flow *)event);
+	case EV_SEGMENT:
+		return pipeline_segment(pipeline, (const struct ev_segment *)event);
 	case EV_PAIR:
 		return pipeline_pair(pipeline, (const struct ev_pair *)event);
 	case EV_QUIC:

@@ -49,6 +49,13 @@ void pipeline_flow(struct pipeline *pipeline, const struct ev_flow *event);
 void pipeline_flow_end(struct pipeline *pipeline, const struct ev_flow *event);
 void pipeline_quic(struct pipeline *pipeline, const struct ev_quic *event);
 
+/* ---- plain.c: connections of plain HTTP ---- */
+
+void pipeline_plain(struct pipeline *pipeline, const struct ev_flow *event);
+void pipeline_segment(struct pipeline *pipeline, const struct ev_segment *event);
+/* A flow has ended, with its final counts: if it is of plain HTTP, so has its connection. */
+void pipeline_plain_end(struct pipeline *pipeline, const struct ev_flow *event);
+
 /* ---- pairing.c: sockets that carry known TLS connections ---- */
 
 /* A socket carries a TLS connection. */

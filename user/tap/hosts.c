@@ -50,6 +50,14 @@ int tap_add_host(struct tap *tap, const char *pattern)
 	return bpf_map_update_elem(fd, &key, &value, BPF_ANY);
 }
 
+int tap_add_port(struct tap *tap, uint16_t port)
+{
+	uint32_t key = port;
+	uint8_t yes = 1;
+
+	return bpf_map_update_elem(bpf_map__fd(tap->skel->maps.plain_ports), &key, &yes, BPF_ANY);
+}
+
 int tap_decide(struct tap *tap, uint64_t connection, enum ctl_verdict verdict)
 {
 	uint32_t value = verdict;

@@ -18,6 +18,7 @@ static const char *const names[CTL_COUNTERS] = {
 	[CTL_QUIC_UNREAD] = "quic_unread",
 	[CTL_FIRST_CALLS_DEFERRED] = "first_calls_deferred",
 	[CTL_FIRST_CALLS_MISSED] = "first_calls_missed",
+	[CTL_PLAIN_UNREAD] = "plain_unread_bytes",
 	[CTL_FIRST_CALLS_CROWDED] = "first_calls_crowded",
 	[CTL_HELD_REQUESTS] = "held_requests",
 	[CTL_HOLDS_FULL] = "holds_full",

@@ -27,7 +27,7 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 }
 
 /*
- * The smallest size that an event of this type may have, and for EV_DATA the exact size: a piece
+ * The smallest size that an event of this type may have, and for EV_DATA and EV_SEGMENT the exact size: a piece
  * is reserved in size classes, and what lies behind its bytes is old ring memory.
  */
 static size_t event_size(const struct ev_head *event, size_t reserved)
@@ -38,6 +38,7 @@ static size_t event_size(const struct ev_head *event, size_t reserved)
 		[EV_EXIT] = sizeof(struct ev_head),   [EV_CGROUP] = sizeof(struct ev_cgroup),
 		[EV_FLOW] = sizeof(struct ev_flow),   [EV_FLOW_END] = sizeof(struct ev_flow),
 		[EV_QUIC] = sizeof(struct ev_quic),   [EV_PAIR] = sizeof(struct ev_pair),
+		[EV_PLAIN] = sizeof(struct ev_flow),  [EV_SEGMENT] = sizeof(struct ev_segment),
 	};
 	size_t size;
 
@@ -46,6 +47,8 @@ static size_t event_size(const struct ev_head *event, size_t reserved)
 	size = sizes[event->type];
 	if (size <= reserved && event->type == EV_DATA)
 		size += ((const struct ev_data *)event)->len;
+	if (size <= reserved && event->type == EV_SEGMENT)
+		size += ((const struct ev_segment *)event)->len;
 	return size <= reserved ? size : 0;
 }
 
@@ -143,10 +146,13 @@ static int load(struct tap *tap, char **ret_error)
 static int add_hosts(struct tap *tap, char **ret_error)
 {
 	const char *pattern;
+	uint16_t port;
 	int err = 0;
 
 	for (size_t i = 0; !err && tap->config.pattern && (pattern = tap->config.pattern(i)); i++)
 		err = tap_add_host(tap, pattern);
+	for (size_t i = 0; !err && tap->config.port && (port = tap->config.port(i)); i++)
+		err = tap_add_port(tap, port);
 	return err ? tap_fail(ret_error, err,
 			      "the host patterns could not be passed to the kernel: %s",
 			      strerror(-err)) :

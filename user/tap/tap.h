@@ -23,6 +23,8 @@ struct tap_config {
 	bool perf_uprobes;       /* leave uprobe_multi aside although the kernel has it */
 	/* Host patterns that are known before the first packet is looked at; NULL after the last. */
 	const char *(*pattern)(size_t i);
+	/* Ports at which plain HTTP is looked at, likewise; 0 after the last. CTL_PLAIN_PORTS_MAX at most. */
+	uint16_t (*port)(size_t i);
 	const char *pin; /* directory for tap_pin(), see pin.h, copied; NULL: none */
 };
 #define TAP_RING_BYTES (8u << 20) /* 25 ms at the 300 MB/s that one core reads; resident twice */
@@ -57,6 +59,8 @@ int tap_drain_some(struct tap *tap, size_t most, tap_event_fn fn, void *arg);
 
 /* Tells the kernel a host pattern ("api.x.com", "*.x.com", "a.*.x.com"); verdict CTL_AI. 0 or -errno. */
 int tap_add_host(struct tap *tap, const char *pattern);
+/* The first request of a connection to this port is looked at if it is plain HTTP. 0 or -errno. */
+int tap_add_port(struct tap *tap, uint16_t port);
 /* Decides about a connection that came up as CTL_UNKNOWN or CTL_ASK. 0 or -errno. */
 int tap_decide(struct tap *tap, uint64_t connection, enum ctl_verdict verdict);
 /* Drops what the kernel keeps of a process that ended. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // node.mjs KIND JOB: as python.py, with Node's own clients ("fetch", "https", "http2") and the official
 // SDKs ("openai", "anthropic").
+import http from "node:http";
 import http2 from "node:http2";
 import https from "node:https";
 import process from "node:process";
@@ -8,7 +9,8 @@ import readline from "node:readline";
 
 const [kind, text] = process.argv.slice(2);
 const job = JSON.parse(text);
-const url = `https://${job.host}${job.path}`;
+const base = job.base ?? `https://${job.host}`;
+const url = base + job.path;
 const headers = { ...(job.headers ?? {}), "content-type": "application/json" };
 const calls = job.calls ?? 1;
 const leave = job.leave_after;
@@ -37,12 +39,13 @@ async function one_fetch() {
 	return [answer.status, bytes];
 }
 
-const agent = new https.Agent({ keepAlive: true });
+const library = base.startsWith("https:") ? https : http;
+const agent = new library.Agent({ keepAlive: true });
 
 function one_https() {
 	return new Promise((resolve, reject) => {
 		const options = { method: "POST", headers, agent };
-		const request = https.request(url, options, (answer) => {
+		const request = library.request(url, options, (answer) => {
 			let bytes = 0;
 			answer.on("data", (piece) => {
 				bytes += piece.length;

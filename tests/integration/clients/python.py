@@ -5,6 +5,7 @@ python.py KIND JOB: makes the calls of a job with one of Python's HTTP clients, 
 on one connection, or all at once where the job says so. JOB is JSON:
 
   host, path, body, headers   the request
+  base                        what stands before the path (https://HOST)
   calls                       how many (1)
   step                        true: says "done" after each and waits for a line on stdin
   leave_after                 leaves a stream after so many bytes, and ends
@@ -19,7 +20,8 @@ assert ssl.OPENSSL_VERSION     # each client has the library from its start, wha
 JOB = json.loads(sys.argv[2])
 BODY = JOB["body"]
 HEADERS = dict(JOB.get("headers", {}), **{"content-type": "application/json"})
-URL = f"https://{JOB['host']}{JOB['path']}"
+BASE = JOB.get("base") or f"https://{JOB['host']}"
+URL = BASE + JOB["path"]
 CALLS = JOB.get("calls", 1)
 LEAVE = JOB.get("leave_after")
 
@@ -36,7 +38,9 @@ def after(status, n_bytes):
 
 def http_client():
     import http.client
-    connection = http.client.HTTPSConnection(JOB["host"], timeout=60)
+    scheme, place = BASE.split("://")
+    kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}[scheme]
+    connection = kind(place, timeout=60)
     for _ in range(CALLS):
         connection.request("POST", JOB["path"], data(), HEADERS)
         answer = connection.getresponse()

@@ -67,7 +67,7 @@ static const struct {
 	  "f:3: hosts[0].like: \"opnrouter\" is not a provider; did you mean \"openrouter\"?" },
 	{ "hosts:\n- { like: openai, pattern: \"*.example\" }",
 	  "f:2: hosts[0].pattern: \"*.example\" is not a host; a * stands for its first part, and two "
-	  "more follow, as *.corp.example" },
+	  "more follow, as *.corp.example; a port is a number from 1 to 65535" },
 	{ "serve:\n  x-a: 1",
 	  "f:2: serve: \"x-a\" is not a key here; give one of: listen, token-file, public-metrics, "
 	  "max-series" },
@@ -77,7 +77,11 @@ static const struct {
 					 "llm.corp.example, like: openai }" },
 	{ "hosts:\n- pattern: https://x/\n  like: openai",
 	  "f:2: hosts[0].pattern: \"https://x/\" is not a "
-	  "host; write it in lower case, without scheme and port, as llm.corp.example or *.corp.example" },
+	  "host; write it in lower case and without scheme, as llm.corp.example, *.corp.example or "
+	  "litellm.svc:4000" },
+	{ "hosts:\n- pattern: litellm.svc:70000\n  like: litellm",
+	  "f:2: hosts[0].pattern: \"litellm.svc:70000\" is not a host; a * stands for its first part, and "
+	  "two more follow, as *.corp.example; a port is a number from 1 to 65535" },
 	{ "budgets:\n  - limit: 1 USD",
 	  "f:2: budgets[0] lacks \"name\"; actions and reports call it by that" },
 	{ "budgets:\n  - name: a",

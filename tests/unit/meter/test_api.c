@@ -74,7 +74,13 @@ static void operators_hosts_come_first(void **state)
 	assert_int_equal(api_add_host("a*b*c.example", "openai"), -EINVAL);
 	assert_int_equal(api_add_host("UPPER.example", "openai"), -EINVAL);
 	assert_int_equal(api_add_host("", "openai"), -EINVAL);
-	assert_int_equal(api_add_host("host.example:8080", "openai"), -EINVAL);
+	assert_int_equal(api_add_host("host.example:0", "openai"), -EINVAL);
+	assert_int_equal(api_add_host("host.example:65536", "openai"), -EINVAL);
+	assert_int_equal(api_add_host("host.example:80x", "openai"), -EINVAL);
+	assert_int_equal(api_add_host("host.example:", "openai"), -EINVAL);
+	assert_int_equal(api_add_host(":4000", "openai"), -EINVAL);
+	assert_int_equal(api_add_host("[fd00::1]", "openai"), -EINVAL);
+	assert_int_equal(api_add_host("[fd00::x]:4000", "openai"), -EINVAL);
 	assert_int_equal(api_add_host("llm.corp.example", "openai"), 0);
 	assert_int_equal(api_add_host("*.gw.corp.example", "xai"), 0);
 	assert_string_equal(api_name(api_find("llm.corp.example")), "openai");
@@ -84,16 +90,32 @@ static void operators_hosts_come_first(void **state)
 	assert_int_equal(api_add_host("api.openai.com", "azure"), 0);
 	assert_string_equal(api_name(api_find("api.openai.com")), "azure.ai.openai");
 	assert_string_equal(api_pattern(0), "llm.corp.example");
+	/* plain HTTP is known by its port, and the host by its name alone */
+	assert_int_equal(api_port(0), 0);
+	assert_int_equal(api_add_host("litellm.svc:4000", "litellm"), 0);
+	assert_int_equal(api_add_host("litellm.svc:4001", "litellm"), 0);
+	assert_int_equal(api_add_host("[fd00::1]:11434", "ollama"), 0);
+	assert_int_equal(api_add_host("10.0.0.5:4000", "litellm"), 0);
+	assert_int_equal(api_port(0), 4000);
+	assert_int_equal(api_port(2), 11434);
+	assert_int_equal(api_port(4), 0);
+	assert_non_null(api_find("litellm.svc"));
+	assert_non_null(api_find("[fd00::1]"));
+	assert_non_null(api_find("10.0.0.5"));
+	assert_null(api_find("litellm.svc:4000"));
+	assert_string_equal(api_pattern(3), "litellm.svc");
+	assert_int_equal(api_pattern_port(0), 0);
+	assert_int_equal(api_pattern_port(4), 4001);
 	while (api_pattern(i))
 		i++;
 	for (int n = 0; n < 300; n++) {
 		char host[64];
 
 		snprintf(host, sizeof(host), "h%d.corp.example", n);
-		assert_int_equal(api_add_host(host, "openai"), n < 253 ? 0 : -ENOMEM);
+		assert_int_equal(api_add_host(host, "openai"), n < 249 ? 0 : -ENOMEM);
 	}
-	assert_string_equal(api_pattern(i + 252), "ai-gateway.helicone.ai");
-	assert_null(api_pattern(i + 253));
+	assert_string_equal(api_pattern(i + 248), "ai-gateway.helicone.ai");
+	assert_null(api_pattern(i + 249));
 }
 
 static void paths_tell_what_is_billed(void **state)
