@@ -114,6 +114,16 @@ CASES = [
            {"promptTokenCount": 1000, "candidatesTokenCount": 100}, {"groundingMetadata": {"webSearchQueries": [""]}}),
     gemini("gemini: three queries of one prompt", "gemini-2.5-pro", "1000*1.25 + 100*10 + 35000",
            {"promptTokenCount": 1000, "candidatesTokenCount": 100}, {"groundingMetadata": {"webSearchQueries": ["a", "b", "c"]}}),
+    # iyulab/TokenMeter 0.14.0 and ai.google.dev, 2026-11: maps 0.025 a prompt up to 2.5, 0.014 a query from 3 on.
+    gemini("gemini: a place in its maps", "gemini-2.5-flash", "1000*0.3 + 100*2.5 + 25000",
+           {"promptTokenCount": 1000, "candidatesTokenCount": 100}, {"groundingMetadata": {
+               "groundingChunks": [{"maps": {"uri": "u", "placeId": "p"}}, {"maps": {"uri": "v", "placeId": "q"}}]}}),
+    gemini("gemini: maps and the web", "gemini-2.5-flash", "1000*0.3 + 100*2.5 + 25000 + 35000",
+           {"promptTokenCount": 1000, "candidatesTokenCount": 100}, {"groundingMetadata": {
+               "webSearchQueries": ["a", "b"], "groundingChunks": [{"web": {"uri": "u"}}, {"maps": {"uri": "v"}}]}}),
+    gemini("gemini: maps from 3 on", "gemini-3-flash-preview", "1000*0.5 + 100*3 + 14000",
+           {"promptTokenCount": 1000, "candidatesTokenCount": 100}, {"groundingMetadata": {
+               "groundingChunks": [{"maps": {"uri": "v"}}]}}),
     # text-embedding-005 by character would be 0.025 a million; its tokens are told.
     one("vertex: a text is embedded by its tokens", VERTEX,
         "/v1/projects/p/locations/us-central1/publishers/google/models/text-embedding-005:predict",

@@ -124,6 +124,12 @@ CASES = [
     # groq/whisper-large-v3: 0.00003083 a second.
     one("Whisper at Groq", "api.groq.com", "/openai/v1/audio/transcriptions", form(model="whisper-large-v3"),
         js({"text": "hi", "duration": 100.0, "x_groq": {"id": "req_1"}}), "100*30.83", sent=FORM),
+    # docs.mistral.ai: voxtral-mini-transcribe-2507 0.002, voxtral-mini-latest 0.003 a minute, and nothing by token.
+    *[one(f"Voxtral: {name}", "api.mistral.ai", "/v1/audio/transcriptions", form(model=name),
+          js({"model": name, "text": "hi", "language": None, "usage": {
+              "prompt_audio_seconds": 203, "prompt_tokens": 4, "total_tokens": 3264, "completion_tokens": 635}}),
+          f"203*{second}", sent=FORM)
+      for name, second in (("voxtral-mini-transcribe-2507", "33.3333"), ("voxtral-mini-latest", "50"))],
     # gpt-4o-mini-tts as SSE tells its tokens: 2.5 in, 12 audio out.
     one("speech that tells its tokens", OPENAI, "/v1/audio/speech",
         {"model": "gpt-4o-mini-tts", "input": "Hello there", "stream_format": "sse"},
@@ -155,6 +161,11 @@ CASES = [
         js({"data": [{"url": "https://x/1"}, {"url": "https://x/2"}, {"url": "https://x/3"}]}), "3*20000", sent=FORM),
     one("DALL-E 2: small", OPENAI, "/v1/images/generations", {"model": "dall-e-2", "size": "256x256", "prompt": "x"},
         js({"data": [{"url": "https://x/1"}]}), "1*16000"),
+    # titan-embed-image-v1: 0.8 a million tokens, 60 a million pictures.
+    one("Titan: a picture and words that are embedded", BEDROCK, "/model/amazon.titan-embed-image-v1/invoke",
+        {"inputText": "a hat", "inputImage": "iVBORw0KGgo" * 500}, js({"embedding": [0.1], "inputTextTokenCount": 30}), "30*0.8 + 60"),
+    one("Titan: a picture alone", BEDROCK, "/model/amazon.titan-embed-image-v1/invoke",
+        {"inputImage": "iVBORw0KGgo" * 500}, js({"embedding": [0.1], "inputTextTokenCount": 0}), "60"),
     # nova-canvas 0.06, stable-image-core 0.04 an image.
     one("Nova Canvas", BEDROCK, "/model/amazon.nova-canvas-v1%3A0/invoke",
         {"taskType": "TEXT_IMAGE", "imageGenerationConfig": {"numberOfImages": 2}},

@@ -290,7 +290,17 @@ CASES = [
                  {"audio_url": "https://cdn/x", "speech_model": "best"}),
         *[Exchange("api.assemblyai.com", "/v2/transcript/t1", js({
             "id": "t1", "status": status, "speech_model": "best", "audio_duration": seconds}), None, "GET")
-          for status, seconds in (("processing", None), ("completed", 120), ("completed", 120))]], "120*33.33", steps=(16384,)),
+          for status, seconds in (("processing", None), ("completed", 120), ("completed", 120))]], "120*102.77777", steps=(16384,)),
+    one("assemblyai: LeMUR", "api.assemblyai.com", "/lemur/v3/generate/task",
+        {"final_model": "anthropic/claude-3-5-sonnet", "prompt": "x", "transcript_ids": ["t1"]},
+        js({"request_id": "r", "response": "x", "usage": {"input_tokens": 1200, "output_tokens": 50}}), "1200*3 + 50*15"),
+    one("assemblyai: LeMUR with a model of unknown price", "api.assemblyai.com", "/lemur/v3/generate/summary",
+        {"final_model": "anthropic/claude-tomorrow"},
+        js({"request_id": "r", "response": "x", "usage": {"input_tokens": 1200, "output_tokens": 50}}), "0", priced=False),
+    # elevenlabs.io: scribe_v1 as in LiteLLM's file, 0.22 an hour.
+    one("elevenlabs: what was heard", "api.elevenlabs.io", "/v1/speech-to-text", form(model_id="scribe_v1"),
+        js({"language_code": "eng", "text": "hi", "words": [], "transcription_id": "t", "audio_duration_secs": 90.5}),
+        "90.5*61.1", sent=FORM),
     # Pictures
     one("stability: core", "api.stability.ai", "/v2beta/stable-image/generate/core", form(prompt="x", output_format="png"),
         Answer(b"\x89PNG" * 99, "image/png"), "30000", sent=FORM),
@@ -298,6 +308,13 @@ CASES = [
         js({"image": "AAAA", "finish_reason": "SUCCESS", "seed": 1}), "80000", sent=FORM),
     one("stability: 3.5 by the form's model", "api.stability.ai", "/v2beta/stable-image/generate/sd3",
         form(prompt="x", model="sd3.5-medium"), Answer(b"\x89PNG" * 99, "image/png"), "35000", sent=FORM),
+    *[one(f"stability: {what}", "api.stability.ai", f"/v2beta/stable-image/{what}", form(prompt="x"),
+          Answer(b"\x89PNG" * 99, "image/png"), str(credits * 10000), sent=FORM)
+      for what, credits in (("edit/erase", 5), ("edit/outpaint", 4), ("edit/replace-background-and-relight", 8),
+                            ("control/structure", 5), ("control/style-transfer", 8), ("upscale/fast", 2),
+                            ("upscale/conservative", 40))],
+    one("stability: one that is fetched later", "api.stability.ai", "/v2beta/stable-image/upscale/creative", form(prompt="x"),
+        js({"id": "1"}), "600000", sent=FORM),
     one("recraft: two", "external.api.recraft.ai", "/v1/images/generations", {"model": "recraftv3", "prompt": "x", "n": 2},
         js({"data": [{"url": "https://x/1"}, {"url": "https://x/2"}]}), "2*40000"),
     one("fal: two pictures", "fal.run", "/fal-ai/flux/schnell", {"prompt": "x", "num_images": 2},
@@ -314,6 +331,10 @@ CASES = [
         {"input": {"prompt": "x"}}, js({"id": "p2", "status": "succeeded", "model": "openai/gpt-4o-mini", "output": ["x"], "metrics": {
             "token_input_count": 1000, "token_output_count": 100, "predict_time": 2.5}}, status=201), "1000*0.15 + 100*0.6",
         sent=(("Prefer", "wait"),)),
+    # By the second of its hardware: which that is, no answer tells, so its price is the operator's to give.
+    one("replicate: seconds of hardware", "api.replicate.com", "/v1/models/acme/upscaler/predictions",
+        {"input": {"image": "x"}}, js({"id": "p3", "status": "succeeded", "model": "acme/upscaler", "output": ["x"], "metrics": {
+            "predict_time": 2.5}}, status=201), "0", sent=(("Prefer", "wait"),), priced=False),
     # Embeddings and ranks
     one("voyage: a picture and words", "api.voyageai.com", "/v1/multimodalembeddings", {"model": "voyage-multimodal-3", "inputs": []},
         js({"data": [], "model": "voyage-multimodal-3", "usage": {"text_tokens": 100, "image_pixels": 200000, "total_tokens": 457}}),

@@ -48,6 +48,7 @@ struct answer {
 	bool is_filtered;      /* the error is a content filter's */
 	bool is_foreground;    /* a stored answer that says that it is of no job */
 	bool searches_preview; /* by OpenAI's tool of old */
+	bool searches_maps;    /* one of the searches was in Gemini's maps */
 	bool is_provisioned;   /* capacity that is paid by the hour */
 	bool has_cost;
 	bool is_byok,
@@ -92,7 +93,7 @@ struct answer {
 	struct detail detail;
 	/* Of the document in progress: items by type, and what was found. */
 	uint64_t searches, file_searches, sessions, images, groundings;
-	bool is_grounded;
+	bool is_grounded, is_mapped;
 	uint64_t channels;         /* of audio, in the duration that was given */
 	char event_type[TIER_LEN]; /* its "type" */
 	char item_type[TIER_LEN];  /* of the item in hand */

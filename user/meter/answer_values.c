@@ -331,6 +331,10 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 	case ANSWER_GROUNDED:
 		answer->is_grounded |= kind == JSON_IS_BEGIN;
 		break;
+	case ANSWER_MAPPED:
+		answer->is_mapped |= kind == JSON_IS_BEGIN;
+		answer->searches_maps |= answer->is_mapped;
+		break;
 	case ANSWER_TRAFFIC:
 		take_traffic(answer, kind, text);
 		break;
@@ -377,9 +381,10 @@ void answer_told(const struct answer *answer, struct usage_slots_usage *ret)
 	struct usage_slots_usage now = answer->now;
 
 	set_counted(&now, SLOT_SEARCHES, answer->searches);
-	/* Grounding without its queries is one at least. */
+	/* Grounding without its queries is one at least; that by maps is one beside it. */
 	set_counted(&now, SLOT_SEARCHES,
-		    answer->groundings ? answer->groundings : answer->is_grounded);
+		    (answer->groundings ? answer->groundings : answer->is_grounded) +
+			    answer->is_mapped);
 	set_counted(&now, SLOT_FILE_SEARCHES, answer->file_searches);
 	set_counted(&now, SLOT_SESSIONS, answer->sessions);
 	set_counted(&now, SLOT_IMAGES, answer->images);
@@ -394,7 +399,7 @@ void answer_drop_document(struct answer *answer)
 	memset(&answer->now, 0, sizeof(answer->now));
 	answer->searches = answer->file_searches = answer->sessions = 0;
 	answer->images = answer->groundings = answer->channels = 0;
-	answer->is_grounded = answer->has_iterations = false;
+	answer->is_grounded = answer->is_mapped = answer->has_iterations = false;
 }
 
 /* Most events of a stream contain nothing of interest. */
@@ -402,7 +407,7 @@ static bool is_silent(const struct answer *answer)
 {
 	return !answer->now.has && !answer->now.is_implausible && !answer->searches &&
 	       !answer->file_searches && !answer->sessions && !answer->images &&
-	       !answer->groundings && !answer->is_grounded;
+	       !answer->groundings && !answer->is_grounded && !answer->is_mapped;
 }
 
 void answer_end_document(struct answer *answer)

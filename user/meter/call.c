@@ -56,6 +56,9 @@ static void take_media(struct call *call, int id, enum json_kind kind, const cha
 		if (kind == JSON_IS_BEGIN)
 			end_picture(call);
 		break;
+	case REQUEST_SHOWN:
+		call->images_shown += kind == JSON_IS_STRING && *text;
+		break;
 	case REQUEST_DETAIL:
 		call->picture.is_low = kind == JSON_IS_STRING && !strcmp(text, "low");
 		break;

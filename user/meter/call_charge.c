@@ -201,6 +201,7 @@ static void tier_words(const struct call *call, char *tier, size_t size)
 	add_words(tier, size, answer->speed);
 	add_words(tier, size, answer->geo);
 	add_words(tier, size, answer->searches_preview ? "web_search_preview" : "");
+	add_words(tier, size, answer->searches_maps ? "maps" : "");
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		snprintf(word, sizeof(word), "%s=%s", words[i].name, words[i].value);
 		add_words(tier, size, *words[i].value ? word : "");

@@ -31,6 +31,7 @@ struct call {
 	uint64_t messages;
 	uint64_t characters;               /* of what is to be spoken */
 	bool counts_spoken;                /* the string in progress is that */
+	uint64_t images_shown;             /* to a model that embeds them */
 	uint64_t picture_tokens, pictures; /* by URL: what their formula gives, and how many */
 	struct picture picture;            /* the one in progress */
 	uint64_t images_wanted, seconds_wanted, batch_requests;

@@ -266,10 +266,14 @@ static void complete(const struct call *call, struct usage_slots_usage *told)
 	    !is_set(told, SLOT_AUDIO_OUT))
 		set(told, SLOT_AUDIO_OUT, s[SLOT_OUTPUT]);
 	/* Elsewhere a duration is how long it took, and a picture is a search's. */
-	if (!is_operation(call, "transcription") && !is_operation(call, "video"))
+	if (!is_operation(call, "transcription") && !is_operation(call, "video") &&
+	    !is_operation(call, "prediction"))
 		drop(told, SLOT_MILLIS);
 	if (!is_operation(call, "image"))
 		drop(told, SLOT_IMAGES);
+	/* Titan counts the words that it embeds and not the picture (aws.amazon.com/bedrock/pricing, 2026-11). */
+	if (call->images_shown && call->status == 200)
+		set(told, SLOT_IMAGES, call->images_shown);
 	/* Gemini over OpenAI's shape: thoughts are in the total alone. */
 	sum = s[SLOT_INPUT] + s[SLOT_OUTPUT];
 	if (call->answer.dialect == DIALECT_OPENAI && strstr(model, "gemini") &&

@@ -219,6 +219,8 @@ const struct endpoint endpoint_assemblyai[] = {
 	  .dialect = DIALECT_OPENAI,
 	  .model = "best",
 	  .job = JOB_POLL },
+	/* LeMUR, by the tokens of the model behind it */
+	{ .tail = "/lemur/v3/generate/*", .operation = "chat", .dialect = DIALECT_OPENAI },
 	{ .tail = NULL },
 };
 
@@ -249,22 +251,29 @@ const struct endpoint endpoint_bfl[] = {
 };
 
 /* platform.stability.ai/docs/api-reference, 2026-11: an image a call, whatever the answer's form. */
+#define STABLE_IMAGE(what, name)                                                                \
+	{                                                                                       \
+		.tail = "/stable-image/" what, .operation = "image", .dialect = DIALECT_OPENAI, \
+		.model = name, .unit = UNIT_IMAGE                                               \
+	}
 const struct endpoint endpoint_stability[] = {
-	{ .tail = "/stable-image/generate/core",
-	  .operation = "image",
-	  .dialect = DIALECT_OPENAI,
-	  .model = "stable-image-core",
-	  .unit = UNIT_IMAGE },
-	{ .tail = "/stable-image/generate/ultra",
-	  .operation = "image",
-	  .dialect = DIALECT_OPENAI,
-	  .model = "stable-image-ultra",
-	  .unit = UNIT_IMAGE },
-	{ .tail = "/stable-image/generate/sd3",
-	  .operation = "image",
-	  .dialect = DIALECT_OPENAI,
-	  .model = "sd3.5-large",
-	  .unit = UNIT_IMAGE },
+	STABLE_IMAGE("generate/core", "stable-image-core"),
+	STABLE_IMAGE("generate/ultra", "stable-image-ultra"),
+	STABLE_IMAGE("generate/sd3", "sd3.5-large"),
+	STABLE_IMAGE("edit/erase", "erase"),
+	STABLE_IMAGE("edit/inpaint", "inpaint"),
+	STABLE_IMAGE("edit/outpaint", "outpaint"),
+	STABLE_IMAGE("edit/search-and-replace", "search-and-replace"),
+	STABLE_IMAGE("edit/search-and-recolor", "search-and-recolor"),
+	STABLE_IMAGE("edit/remove-background", "remove-background"),
+	STABLE_IMAGE("edit/replace-background-and-relight", "replace-background-and-relight"),
+	STABLE_IMAGE("control/sketch", "sketch"),
+	STABLE_IMAGE("control/structure", "structure"),
+	STABLE_IMAGE("control/style", "style"),
+	STABLE_IMAGE("control/style-transfer", "style-transfer"),
+	STABLE_IMAGE("upscale/fast", "fast"),
+	STABLE_IMAGE("upscale/conservative", "conservative"),
+	STABLE_IMAGE("upscale/creative", "creative"),
 	{ .tail = NULL },
 };
 

@@ -266,6 +266,7 @@ static void take_scalar(struct reader *reader, enum json_kind kind, const char *
 				 !strcmp(text, "completion");
 		entry->is_image = !strcmp(text, "image_generation") || !strcmp(text, "image_edit");
 		entry->is_rerank = !strcmp(text, "rerank");
+		entry->is_embedding = !strcmp(text, "embedding");
 	} else if (!strcmp(key, "valid_until")) {
 		entry->until_s = day_end(text);
 	} else if (!strcmp(key, "then_multiplier")) {

@@ -11,13 +11,15 @@
  * Prices of pieces where the entry has none, in USD: a web search 0.01 (Anthropic, OpenAI), by OpenAI's tool of old,
  * web_search_preview, 0.025 at models that do not reason, which are those of gpt-4 (platform.openai.com/docs/pricing,
  * "Built-in tools", 2026-11); of Gemini 0.035 a
- * grounded prompt up to 2.5 and 0.014 a query from 3 on (ai.google.dev/gemini-api/docs/pricing, 2026-11);
+ * grounded prompt up to 2.5, by its maps 0.025, and 0.014 a query of either from 3 on
+ * (ai.google.dev/gemini-api/docs/pricing, 2026-11);
  * a source of xAI's live search 0.025 (LiteLLM's xai cost calculator; answers of today tell their cost themselves);
  * 1,000 file searches 2.50 and a container of 1 GB 0.03 (platform.openai.com/docs/pricing, 2026-11).
  */
 #define SEARCH_FEMTOS        10000000000000ULL
 #define PREVIEW_FEMTOS       25000000000000ULL
 #define GROUNDED_FEMTOS      35000000000000ULL
+#define MAPPED_FEMTOS        25000000000000ULL
 #define QUERY_FEMTOS         14000000000000ULL
 #define SOURCE_FEMTOS        25000000000000ULL
 #define FILE_SEARCHES_FEMTOS 2500000000000000ULL
@@ -50,6 +52,8 @@ struct price_terms price_terms_parse(const char *words)
 			terms.is_us = true;
 		else if (!strcmp(word, "web_search_preview"))
 			terms.is_preview = true;
+		else if (!strcmp(word, "maps"))
+			terms.is_maps = true;
 		else if (!strncmp(word, "context=", 8))
 			terms.context = price_context(word + 8);
 		else if (!strncmp(word, "size=", 5))
@@ -66,9 +70,9 @@ void price_terms_words(const struct price_terms *terms, char ret[CHARGE_TIER_LEN
 	static const char *const contexts[] = { "", " context=low", " context=high" };
 	char words[CHARGE_TIER_LEN + 1];
 
-	snprintf(words, sizeof(words), "%s%s%s%s%s", tiers[terms->tier],
+	snprintf(words, sizeof(words), "%s%s%s%s%s%s", tiers[terms->tier],
 		 terms->is_fast ? " fast" : "", terms->is_us ? " us" : "", contexts[terms->context],
-		 terms->is_preview ? " web_search_preview" : "");
+		 terms->is_preview ? " web_search_preview" : "", terms->is_maps ? " maps" : "");
 	snprintf(ret, CHARGE_TIER_LEN, "%s", *words ? words + 1 : "");
 }
 
@@ -269,15 +273,20 @@ static void add_searches(struct bill *bill, const struct prices *prices,
 			 uint64_t n)
 {
 	bool is_gemini = strstr(entry->key, "gemini");
+	bool is_3 = strstr(entry->key, "gemini-3");
 	uint64_t femtos = price_search(prices, entry, terms->context);
 
+	if (is_gemini && terms->is_maps && n) {
+		add(bill, 1, true, is_3 ? QUERY_FEMTOS : MAPPED_FEMTOS, "");
+		n--;
+	}
 	/* Gemini up to 2.5 bills the prompt that searched, whatever it asked (docs/facts/wire.md, "Gemini and Vertex AI"). */
-	if (is_gemini && !entry->is_per_query && !strstr(entry->key, "gemini-3") && n > 1)
+	if (is_gemini && !entry->is_per_query && !is_3 && n > 1)
 		n = 1;
 	if (!femtos && terms->is_preview && strstr(entry->key, "gpt-4"))
 		femtos = PREVIEW_FEMTOS;
 	if (!femtos && is_gemini)
-		femtos = strstr(entry->key, "gemini-3") ? QUERY_FEMTOS : GROUNDED_FEMTOS;
+		femtos = is_3 ? QUERY_FEMTOS : GROUNDED_FEMTOS;
 	if (!femtos && !strcmp(entry->provider, "xai"))
 		femtos = SOURCE_FEMTOS;
 	add(bill, n, true, femtos ? femtos : SEARCH_FEMTOS, "");
@@ -294,7 +303,8 @@ static uint64_t pixels(const char *size)
 
 /* What of the usage the entry bills, where it could be billed in more ways than one. */
 static struct usage billed_usage(const struct price_entry *entry, const struct token_prices *p,
-				 bool has_character_price, const struct usage *usage)
+				 bool has_character_price, bool has_second_price,
+				 const struct usage *usage)
 {
 	struct usage u = *usage;
 	uint64_t shown = u.output - (u.reasoning < u.output ? u.reasoning : u.output);
@@ -312,8 +322,13 @@ static struct usage billed_usage(const struct price_entry *entry, const struct t
 	}
 	has_tokens = u.input + u.cache_read + u.image_input + u.audio_input + u.output +
 		     u.image_output + u.audio_output;
-	if (has_tokens && (p->told[RATE_INPUT] || p->told[RATE_OUTPUT] || p->told[RATE_IMAGE_OUT]))
+	/* An embedder bills the pictures that it is shown beside the words. */
+	if (has_tokens && !entry->is_embedding &&
+	    (p->told[RATE_INPUT] || p->told[RATE_OUTPUT] || p->told[RATE_IMAGE_OUT]))
 		u.images = 0;
+	/* Sold by the second alone: what it heard is not billed as tokens again (Mistral's Voxtral). */
+	if (u.millis && has_second_price && !p->told[RATE_INPUT] && !p->told[RATE_OUTPUT])
+		u.input = u.output = u.reasoning = u.audio_input = 0;
 	return u;
 }
 
@@ -369,11 +384,11 @@ static bool cost_of(const struct prices *prices, const struct price_entry *entry
 	struct bill bill = { 0 };
 	unsigned __int128 nanos;
 	struct usage u;
-	uint64_t character;
+	uint64_t piece;
 
 	all_prices(prices, entry, tier, prompt, &p);
-	u = billed_usage(entry, &p,
-			 price_base(prices, entry, RATE_CHARACTER, TIER_NONE, &character), told);
+	u = billed_usage(entry, &p, price_base(prices, entry, RATE_CHARACTER, TIER_NONE, &piece),
+			 price_base(prices, entry, RATE_SECOND_IN, TIER_NONE, &piece), told);
 	add_tokens(&bill, &u, &p);
 	bill.femtos = times(bill.femtos, terms->is_us ? entry->us_permille : 0);
 	bill.femtos = times(bill.femtos, terms->is_fast ? entry->fast_permille : 0);

@@ -60,8 +60,8 @@ struct price_entry {
 	int64_t until_s;        /* its prices hold before that; 0: no end is known ... */
 	uint32_t then_permille; /* ... and then this many times as much */
 	uint32_t eu_host_permille, us_host_permille;
-	bool is_chat, is_image, is_rerank; /* its mode */
-	bool is_odd;                       /* price_check() has found a price that can not be */
+	bool is_chat, is_image, is_rerank, is_embedding; /* its mode */
+	bool is_odd;       /* price_check() has found a price that can not be */
 	bool is_per_query; /* each search of a call is billed, not the call that searched */
 	uint32_t undated; /* the entry without the date of this one, at the same price: its index and 1; 0: none */
 	char provider[CHARGE_NAME_LEN];
@@ -100,6 +100,7 @@ const struct price_entry *price_find_exact(const struct prices *prices, const ch
 struct price_terms {
 	enum rate_tier tier;
 	bool is_fast, is_us, is_preview; /* is_preview: it searches by OpenAI's tool of old */
+	bool is_maps;                    /* one of its searches was in Gemini's maps */
 	enum search_context context;
 	char size[24], quality[24]; /* of images */
 };

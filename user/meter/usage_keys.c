@@ -179,8 +179,9 @@ static const struct json_node openai_answer[] = {
 	{ "tools", .in = tools },
 	{ "data", .in = images },
 	{ "images", .in = images },
-	{ "duration", .id = ANSWER_SECONDS },       /* verbose_json of a transcription */
-	{ "audio_duration", .id = ANSWER_SECONDS }, /* AssemblyAI's */
+	{ "duration", .id = ANSWER_SECONDS },            /* verbose_json of a transcription */
+	{ "audio_duration", .id = ANSWER_SECONDS },      /* AssemblyAI's */
+	{ "audio_duration_secs", .id = ANSWER_SECONDS }, /* ElevenLabs' */
 	{ "speech_model", .id = ANSWER_MODEL },
 	{ "seconds", .id = ANSWER_SECONDS }, /* of a video */
 	{ "size", .id = ANSWER_SIZE },
@@ -384,13 +385,11 @@ static const struct json_node titan_result[] = {
 	{ "input_token_count", .id = SLOT_INPUT },
 	{ 0 },
 };
-/* Replicate: models that are billed by token */
+/* Replicate: models that are billed by token, and those that are by the second of their hardware */
 static const struct json_node replicate_metrics[] = {
-	{ "input_token_count", .id = SLOT_INPUT },
-	{ "output_token_count", .id = SLOT_OUTPUT },
-	{ "token_input_count", .id = SLOT_INPUT },
-	{ "token_output_count", .id = SLOT_OUTPUT },
-	{ 0 },
+	{ "input_token_count", .id = SLOT_INPUT }, { "output_token_count", .id = SLOT_OUTPUT },
+	{ "token_input_count", .id = SLOT_INPUT }, { "token_output_count", .id = SLOT_OUTPUT },
+	{ "predict_time", .id = ANSWER_SECONDS },  { 0 },
 };
 static const struct json_node any_answer[] = {
 	{ "metrics", .in = replicate_metrics },

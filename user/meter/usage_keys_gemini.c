@@ -45,7 +45,7 @@ static const struct json_node gemini_last[] = {
 };
 static const struct json_node gemini_found[] = {
 	{ "web", .id = ANSWER_GROUNDED },
-	{ "maps", .id = ANSWER_GROUNDED },
+	{ "maps", .id = ANSWER_MAPPED },
 	{ 0 },
 };
 static const struct json_node gemini_grounding[] = {

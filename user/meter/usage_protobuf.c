@@ -73,7 +73,7 @@ static const struct protobuf_node gemini_usage[] = {
 /* What a grounded answer rests on: the web or maps. */
 static const struct protobuf_node gemini_source[] = {
 	{ 1, .id = ANSWER_GROUNDED, .in = nothing },
-	{ 3, .id = ANSWER_GROUNDED, .in = nothing },
+	{ 3, .id = ANSWER_MAPPED, .in = nothing },
 	{ 0 },
 };
 static const struct protobuf_node gemini_grounding[] = {
@@ -140,7 +140,7 @@ static const struct protobuf_node vertex_usage[] = {
 };
 static const struct protobuf_node vertex_source[] = {
 	{ 1, .id = ANSWER_GROUNDED, .in = nothing },
-	{ 3, .id = ANSWER_GROUNDED, .in = nothing },
+	{ 3, .id = ANSWER_MAPPED, .in = nothing },
 	{ 0 },
 };
 static const struct protobuf_node vertex_grounding[] = {

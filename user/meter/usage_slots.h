@@ -72,6 +72,7 @@ enum slot {
 	ANSWER_IMAGE,     /* one image of an images answer */
 	ANSWER_GROUNDING, /* Gemini: one web search query of an answer that was grounded */
 	ANSWER_GROUNDED,  /* Gemini: what a search found */
+	ANSWER_MAPPED,    /* Gemini: what its maps found */
 	ANSWER_TRAFFIC,   /* Vertex: trafficType */
 	ANSWER_TOOL_MODEL, /* of the image tool that a Responses answer echoes */
 	ANSWER_TOOL_TYPE,
@@ -129,6 +130,7 @@ enum request_id {
 	REQUEST_DETAIL,    /* of an image */
 	REQUEST_PART,      /* of a message: a picture or something else */
 	REQUEST_CUSTOM_ID, /* one request of a batch */
+	REQUEST_SHOWN,     /* an image that is embedded */
 	REQUEST_UNREAD,    /* what is no text, and of which no estimate knows the tokens */
 };
 
