@@ -6,6 +6,7 @@
  * address of the older one identifies the connection.
  */
 #include "fingerprint.h"
+#include "machine.h"
 #include "tls_record.h"
 
 /*
@@ -59,16 +60,6 @@ static __always_inline __u64 conn_of(__u64 aead)
 	return conn ? *conn : aead;
 }
 
-/* Arguments of EVP_AEAD_CTX_seal and _open on the stack, above the return address. */
-struct stacked {
-	__u64 in, in_len, ad, ad_len;
-};
-
-static __always_inline bool read_stacked(struct pt_regs *ctx, struct stacked *ret)
-{
-	return !bpf_probe_read_user(ret, sizeof(*ret), (const void *)(PT_REGS_SP(ctx) + 8));
-}
-
 /* (ctx, out, *out_len, max_out, nonce, nonce_len, in, in_len, ad, ad_len); in and out may be the same buffer. */
 SEC("uprobe")
 int aead_seal_enter(struct pt_regs *ctx)
@@ -79,11 +70,11 @@ int aead_seal_enter(struct pt_regs *ctx)
 		.dir = EV_OUT,
 	};
 	struct ctl_conn_key key = { .ssl = frame.ssl, .tgid = current_tgid() };
-	struct stacked args;
+	struct aead_args args;
 	enum record_kind kind;
 	__u64 bytes;
 
-	if (conn_is_ignored(frame.ssl) || !read_stacked(ctx, &args))
+	if (conn_is_ignored(frame.ssl) || !aead_args_read(ctx, &args))
 		return 0;
 	bytes = args.in_len;
 	kind = record_kind(args.ad, args.ad_len, bytes + RECORD_TAG);
@@ -111,10 +102,10 @@ int aead_open_enter(struct pt_regs *ctx)
 		.sp = PT_REGS_SP(ctx),
 		.dir = EV_IN,
 	};
-	struct stacked args;
+	struct aead_args args;
 	enum record_kind kind;
 
-	if (!read_stacked(ctx, &args))
+	if (!aead_args_read(ctx, &args))
 		return 0;
 	kind = record_kind(args.ad, args.ad_len, args.in_len);
 	frame.is_tls13_record = kind == RECORD_TLS13;

@@ -10,13 +10,7 @@
 #define FRAMES_H
 
 #include "emit.h"
-
-/* A return probe runs after the return address was popped; on arm64 it is in a register. */
-#ifdef bpf_target_x86
-#define FRAMES_POPPED 8
-#else
-#define FRAMES_POPPED 0
-#endif
+#include "machine.h"
 
 /* How many frames of this thread are still in flight when a call is entered at `sp`. */
 static __always_inline __u32 frames_live(const struct thread *thread, __u64 sp)

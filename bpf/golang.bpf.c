@@ -2,22 +2,10 @@
 /*
  * Go's crypto/tls. The runtime moves stacks and reads return addresses, so return probes are impossible:
  * returns are seen at the return instructions. Goroutines change threads, so a call is identified by its
- * goroutine. Arguments since Go 1.17: cmd/compile/abi-internal.md.
+ * goroutine. Arguments since Go 1.17: machine.h.
  */
 #include "fingerprint.h"
-
-#ifdef bpf_target_x86
-#define GO_CONN(ctx) ((ctx)->rax) /* the receiver, and the first result at a return */
-#define GO_BUF(ctx)  ((ctx)->rbx)
-#define GO_LEN(ctx)  ((ctx)->rcx)
-#define GO_G(ctx)    ((ctx)->r14)
-#else
-#define GO_REG(ctx, i) (((const struct user_pt_regs *)(ctx))->regs[i])
-#define GO_CONN(ctx)   GO_REG(ctx, 0)
-#define GO_BUF(ctx)    GO_REG(ctx, 1)
-#define GO_LEN(ctx)    GO_REG(ctx, 2)
-#define GO_G(ctx)      GO_REG(ctx, 28)
-#endif
+#include "machine.h"
 
 /* Go allows more in one call, but no HTTP client writes that much. */
 #define GO_BYTES_MAX 0x7fffffff

@@ -4,6 +4,7 @@
 #define MAPS_H
 
 #include "kernel.h"
+#include "machine.h"
 #include "control.h"
 #include "event.h"
 
@@ -117,7 +118,7 @@ MAP(aead_conns, LRU_HASH, 32768, struct ctl_conn_key, __u64);
  */
 #define RUSTLS_LAYER_WORDS 8
 struct rustls_layer {
-	__u64 words[RUSTLS_LAYER_WORDS];
+	__u64 words[RUST_SELVES][RUSTLS_LAYER_WORDS];
 };
 MAP(rustls_layers, LRU_HASH, 4096, __u64, struct rustls_layer);
 

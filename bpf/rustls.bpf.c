@@ -9,6 +9,7 @@
  * changes leaves calls unread, which are then estimated (docs/facts/clients.md, "rustls").
  */
 #include "fingerprint.h"
+#include "machine.h"
 #include "rustls.h"
 
 SEC("uprobe")
@@ -17,33 +18,42 @@ int rustls_outgoing_enter(struct pt_regs *ctx)
 	__u64 task = bpf_get_current_pid_tgid();
 	struct rustls_layer layer;
 
-	if (!bpf_probe_read_user(&layer, sizeof(layer), (const void *)PT_REGS_PARM2(ctx)))
-		bpf_map_update_elem(&rustls_layers, &task, &layer, BPF_ANY);
+	/* a register is named by a constant */
+#pragma unroll
+	for (int i = 0; i < RUST_SELVES; i++)
+		if (bpf_probe_read_user(layer.words[i], sizeof(layer.words[i]),
+					(const void *)RUST_SELF_OF(ctx, i)))
+			__builtin_memset(layer.words[i], 0, sizeof(layer.words[i]));
+	bpf_map_update_elem(&rustls_layers, &task, &layer, BPF_ANY);
 	return 0;
 }
 
-/* Notes whose the decrypter is that stands beside this encrypter in the record layer, two words on or before. */
-static __always_inline void link_decrypter(const struct ctl_conn_key *encrypter)
+/* Notes whose the decrypter is that stands beside this encrypter in the words, two on or before. */
+static __always_inline void link_beside(const struct ctl_conn_key *encrypter, const __u64 *words)
 {
 	struct ctl_conn_key key = { .tgid = encrypter->tgid };
-	__u64 task = bpf_get_current_pid_tgid();
-	const struct rustls_layer *layer = bpf_map_lookup_elem(&rustls_layers, &task);
 	const __u64 *known;
 
-	if (!layer)
-		return;
 	for (int i = 0; i < RUSTLS_LAYER_WORDS; i++) {
-		bool is_beside = (i >= 2 && layer->words[i - 2] == encrypter->ssl) ||
-				 (i + 2 < RUSTLS_LAYER_WORDS &&
-				  layer->words[i + 2] == encrypter->ssl);
+		bool is_beside = (i >= 2 && words[i - 2] == encrypter->ssl) ||
+				 (i + 2 < RUSTLS_LAYER_WORDS && words[i + 2] == encrypter->ssl);
 
-		key.ssl = layer->words[i];
+		key.ssl = words[i];
 		if (!is_beside || !key.ssl)
 			continue;
 		known = bpf_map_lookup_elem(&aead_conns, &key);
 		if (!known || *known != encrypter->ssl)
 			bpf_map_update_elem(&aead_conns, &key, &encrypter->ssl, BPF_ANY);
 	}
+}
+
+static __always_inline void link_decrypter(const struct ctl_conn_key *encrypter)
+{
+	__u64 task = bpf_get_current_pid_tgid();
+	const struct rustls_layer *layer = bpf_map_lookup_elem(&rustls_layers, &task);
+
+	for (int i = 0; layer && i < RUST_SELVES; i++)
+		link_beside(encrypter, layer->words[i]);
 }
 
 /* A global function for the reason given at emit_piece(). What cannot be read shows as a jump of the offset. */
@@ -100,13 +110,13 @@ __weak int rustls_await_record(__u64 ssl, __u64 result, __u64 sp)
 SEC("uprobe")
 int rustls_encrypt_enter(struct pt_regs *ctx)
 {
-	struct ctl_conn_key key = { .ssl = PT_REGS_PARM2(ctx), .tgid = current_tgid() };
+	struct ctl_conn_key key = { .ssl = RUST_SELF(ctx), .tgid = current_tgid() };
 	struct rustls_plain plain;
 	__u64 bytes;
 
-	if (!PT_REGS_PARM4(ctx)) /* its first record: an older one at this address has ended */
+	if (!RUST_ARG2(ctx)) /* its first record: an older one at this address has ended */
 		conn_end(key.ssl);
-	if (bpf_probe_read_user(&plain, sizeof(plain), (const void *)PT_REGS_PARM3(ctx)) ||
+	if (bpf_probe_read_user(&plain, sizeof(plain), (const void *)RUST_ARG1(ctx)) ||
 	    plain.type != RUSTLS_APPLICATION_DATA || plain.version != RUSTLS_TLS12)
 		return 0;
 	bytes = plain.chunks ? plain.end - plain.start : plain.single.len;
@@ -119,7 +129,7 @@ int rustls_encrypt_enter(struct pt_regs *ctx)
 		rustls_take(key.ssl, plain.single.ptr, bytes);
 	conn_ask_gate_of(&key);
 	if (bytes >= PAIR_RECORD_MIN - RECORD_TAG && pair_conn(&key))
-		rustls_await_record(key.ssl, PT_REGS_PARM1(ctx), PT_REGS_SP(ctx));
+		rustls_await_record(key.ssl, RUST_RESULT(ctx), PT_REGS_SP(ctx));
 	return 0;
 }
 
@@ -127,18 +137,17 @@ int rustls_encrypt_enter(struct pt_regs *ctx)
 SEC("uprobe")
 int rustls_decrypt_enter(struct pt_regs *ctx)
 {
-	struct ctl_conn_key key = { .ssl = PT_REGS_PARM2(ctx), .tgid = current_tgid() };
+	struct ctl_conn_key key = { .ssl = RUST_SELF(ctx), .tgid = current_tgid() };
 	const __u64 *conn = bpf_map_lookup_elem(&aead_conns, &key);
 	struct rustls_message message;
 	struct frame frame = {
-		.count = PT_REGS_PARM1(ctx),
+		.count = RUST_RESULT(ctx),
 		.sp = PT_REGS_SP(ctx),
 		.dir = EV_IN,
 		.is_rustls = 1,
 	};
 
-	if (!conn ||
-	    bpf_probe_read_user(&message, sizeof(message), (const void *)PT_REGS_PARM3(ctx)))
+	if (!conn || bpf_probe_read_user(&message, sizeof(message), (const void *)RUST_ARG1(ctx)))
 		return 0;
 	frame.ssl = *conn;
 	frame.buf = message.ptr;
