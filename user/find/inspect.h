@@ -44,7 +44,7 @@ struct inspect_answer {
 	uint32_t machine, reserved;
 	uint64_t write_worker, read_worker;
 	char flavour[SITES_FLAVOUR_LEN];
-	char how[1024], brief[128];
+	char how[STACK_HOW_LEN], brief[STACK_BRIEF_LEN];
 	struct {
 		uint64_t offset;
 		uint32_t role, reserved;

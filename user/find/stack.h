@@ -37,10 +37,12 @@ int stack_search(int fd, const struct image *image, bool by_instruction, enum st
 void stack_describe(const struct anchors *anchors, char *buf, size_t size);
 
 /* The explanation of a file for a person. */
+#define STACK_HOW_LEN   2048
+#define STACK_BRIEF_LEN 128
 struct stack_explanation {
 	struct sites sites; /* flavour is set where there is TLS code, n where it is probed */
-	char how[2048]; /* found and proven, or why not; each function with its address and proofs */
-	char brief[128]; /* the same in a few words */
+	char how[STACK_HOW_LEN]; /* found and proven, or why not; each function with its address and proofs */
+	char brief[STACK_BRIEF_LEN]; /* the same in a few words */
 	uint16_t machine; /* e_machine of another machine's file, which cannot run here; 0: this one's */
 };
 /* Looks as deep as there is, whatever the machine. 0, also where it cannot be probed; -ENOENT: no TLS code; -errno as stack_find. */

@@ -306,6 +306,10 @@ static void believes_nothing_that_cannot_be(void **state)
 	EXPECT_REFUSED(memset(bad.how, 'x', sizeof(bad.how)));
 	EXPECT_REFUSED(bad.record_size = sizeof(bad.record) + 1);
 	EXPECT_REFUSED(bad.record_size = 1);
+	/* an explanation may be as long as it can be */
+	memset(good.how, 'x', STACK_HOW_LEN - 1);
+	assert_int_equal(inspect_check(&good, head, 1 << 30, &found, &err), 0);
+	assert_int_equal(strlen(found.how), STACK_HOW_LEN - 1);
 	assert_int_equal(inspect_check(&good, head - 1, 1 << 30, &found, &err), -EBADMSG);
 	assert_int_equal(inspect_check(&good, 0, 1 << 30, &found, &err), -EBADMSG);
 	assert_int_equal(inspect_check(&good, sizeof(good), 1 << 30, &found, &err), -EBADMSG);
