@@ -21,10 +21,14 @@
 #include "find/compiled.h"
 #include "find/stack.h"
 
-/* A build id in front of the first string would read as a part of it. */
+/*
+ * A build id in front of the first string would read as a part of it, and a call of what is not there is one of the
+ * next instruction.
+ */
 #define CLANG                                                                     \
 	"clang --target=aarch64-linux-gnu -ffreestanding -nostdlib -fuse-ld=lld " \
-	"-Wl,--eh-frame-hdr,--build-id=none,--entry=main,--unresolved-symbols=ignore-all "
+	"-Wl,--eh-frame-hdr,--build-id=none,--entry=main "                        \
+	"-Wl,--defsym=memset=main,--defsym=strlen=main,--defsym=free=main "
 #define TABLE    "-fasynchronous-unwind-tables "
 #define NO_TABLE "-fno-asynchronous-unwind-tables -fno-unwind-tables "
 #define PIE      "-fPIE -pie "
@@ -185,6 +189,27 @@ static void takes_no_neighbours_start(void **state)
 		}
 }
 
+/* Called or only jumped to: the function in front of it is not taken for it. */
+static void takes_no_function_that_jumps_to_it(void **state)
+{
+	static const char *const ways[] = { "", "-Wa,-defsym,CALLED=1", "-Wa,-defsym,FRAMELESS=1",
+					    "-Wa,-defsym,FRAMELESS=1 -Wa,-defsym,CALLED=1" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		struct anchors anchors;
+		char command[1024];
+
+		snprintf(command, sizeof(command), CLANG "-w %s -o %s tests/data/find/neighbour.s",
+			 ways[i], program);
+		run(command);
+		assert_int_equal(search(&anchors), 0);
+		assert_true(anchors.stacks[ANCHOR_BORINGSSL].is_present);
+		if (anchors.stacks[ANCHOR_BORINGSSL].is_proven)
+			fail_msg("%s: SSL_write was proven to be at %#llx", ways[i],
+				 (unsigned long long)anchors.functions[ANCHOR_SSL_WRITE].addr);
+	}
+}
+
 static void remembers_where_to_look(void **state)
 {
 	struct anchors fresh;
@@ -288,6 +313,7 @@ int main(void)
 		cmocka_unit_test(takes_no_start_that_nobody_calls_without_a_table),
 		cmocka_unit_test(takes_none_of_two_that_look_alike),
 		cmocka_unit_test(takes_no_neighbours_start),
+		cmocka_unit_test(takes_no_function_that_jumps_to_it),
 		cmocka_unit_test(remembers_where_to_look),
 		cmocka_unit_test(finds_go_by_its_function_table),
 		cmocka_unit_test(is_explained_and_never_probed),

@@ -189,8 +189,7 @@ static int find_callers(struct search *search)
 {
 	_cleanup_free_ struct scan_callers *callers = NULL;
 	struct anchor_function *functions = search->anchors->functions;
-	uint64_t targets[ANCHOR_FUNCTIONS];
-	unsigned int counts[ANCHOR_FUNCTIONS];
+	struct scan_called called[ANCHOR_FUNCTIONS];
 	int of[ANCHOR_FUNCTIONS], err;
 	bool must_know_sites = functions[ANCHOR_WRITE_INTERNAL].addr;
 	size_t n = 0;
@@ -200,18 +199,20 @@ static int find_callers(struct search *search)
 		    (functions[i].proof == CODE_TABLE && i < ANCHOR_WRITE_INTERNAL))
 			continue;
 		of[n] = i;
-		targets[n++] = functions[i].addr;
+		called[n++] = (struct scan_called){ .addr = functions[i].addr,
+						    .last = functions[i].last };
 	}
 	if (!n)
 		return 0;
 	callers = calloc(1, sizeof(*callers));
 	if (!callers)
 		return -ENOMEM;
-	err = scan_calls(search->image, targets, n, counts, must_know_sites ? callers : NULL);
+	err = scan_calls(search->image, called, n, must_know_sites ? callers : NULL);
 	if (err)
 		return err;
 	for (size_t i = 0; i < n; i++)
-		functions[of[i]].n_callers = counts[i];
+		/* a start in front of another function is not the start of what lies behind that */
+		functions[of[i]].n_callers = called[i].n_within ? 0 : called[i].n_callers;
 	return must_know_sites ? note_flags(search, callers) : 0;
 }
 

@@ -53,6 +53,7 @@ const char *anchor_function_name(enum anchor_function_id id);
 struct anchor_function {
 	uint64_t addr; /* virtual; 0: not found */
 	uint64_t end;  /* 0: unknown */
+	uint64_t last; /* of the places in it by which it was known */
 	enum code_proof proof;
 	unsigned int n_marks;   /* places in it by which it was known */
 	unsigned int n_callers; /* direct calls that were found before the search had enough */

@@ -251,6 +251,13 @@ static int filled_by(uint32_t word)
 	return (word >> 25 & 14) == 8 && rd(word) < MACHINE_ARGS ? (int)rd(word) : -1;
 }
 
+/* ldp or ldr x30 of what stands at [sp], #n; add sp, sp, #n; autiasp, autibsp */
+static bool leaves(uint32_t word)
+{
+	return (word & 0xffc003e0) == 0xa8c003e0 || (word & 0xffe00fff) == (0xf84007e0 | LR) ||
+	       (word & 0xff8003ff) == 0x910003ff || word == 0xd50323bf || word == 0xd50323ff;
+}
+
 static bool decode(void *decoder, const uint8_t *bytes, size_t left, uint64_t addr,
 		   struct machine_state *state, struct insn *ret)
 {
@@ -259,9 +266,11 @@ static bool decode(void *decoder, const uint8_t *bytes, size_t left, uint64_t ad
 	if (left < WORD || addr % WORD)
 		return false;
 	word = word_at(bytes);
-	*ret = (struct insn){
-		.addr = addr, .size = WORD, .kind = kind_of(word), .fills = filled_by(word)
-	};
+	*ret = (struct insn){ .addr = addr,
+			      .size = WORD,
+			      .kind = kind_of(word),
+			      .leaves = leaves(word),
+			      .fills = filled_by(word) };
 	if (ret->kind == INSN_JUMP || ret->kind == INSN_BRANCH)
 		ret->has_target = target_of(word, addr, &ret->target);
 	if (state)
@@ -269,14 +278,21 @@ static bool decode(void *decoder, const uint8_t *bytes, size_t left, uint64_t ad
 	return true;
 }
 
-/* stp x29, x30, [sp, #-n]!; stp of others, sub sp, sp, #n; paciasp, pacibsp; bti c */
+#define BTI_C 0xd503245fu
+
+/*
+ * What makes a frame: stp or str of anything to [sp, #-n]!; sub sp, sp, #n; paciasp, pacibsp; behind bti c, too. With
+ * anything else a function may begin that leaves by a jump without a sign of it (leaves()).
+ */
 static bool is_prologue(const uint8_t *p, size_t left)
 {
 	uint32_t word = left < WORD ? 0 : word_at(p);
 
+	if (word == BTI_C && left >= 2 * WORD)
+		word = word_at(p + WORD);
 	return (word & 0xffc003e0) == 0xa98003e0 || (word & 0xffc003e0) == 0x6d8003e0 ||
-	       (word & 0xff8003ff) == 0xd10003ff || word == 0xd503233f || word == 0xd503237f ||
-	       word == 0xd503245f || (word & 0xffe00fe0) == 0xf8000fe0; /* str xN, [sp, #-n]! */
+	       (word & 0xffe00fe0) == 0xf8000fe0 || (word & 0xff8003ff) == 0xd10003ff ||
+	       word == 0xd503233f || word == 0xd503237f;
 }
 
 static bool is_frame(const uint8_t *p, size_t left)

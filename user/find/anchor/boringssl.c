@@ -98,8 +98,7 @@ static int place_read(struct search *search, const struct sites *sites, uint32_t
 	const struct error_site *site = below(sites, R_SHOULD_NOT_BE, line_write, UINT32_MAX, 0,
 					      UINT64_MAX);
 	struct anchor_function candidates[2] = {};
-	uint64_t starts[2];
-	unsigned int callers[2];
+	struct scan_called called[2] = {};
 	size_t n = 0;
 	int err;
 
@@ -114,16 +113,16 @@ static int place_read(struct search *search, const struct sites *sites, uint32_t
 		err = search_place(search, &sites->at[i].at, 1, &candidates[n]);
 		if (err)
 			return err;
-		starts[n] = candidates[n].addr;
+		called[n].addr = candidates[n].addr;
 		n++;
 	}
 	if (n == 2) {
-		err = scan_calls(search->image, starts, 2, callers, NULL);
+		err = scan_calls(search->image, called, 2, NULL);
 		if (err)
 			return err;
-		if (!callers[0] == !callers[1])
+		if (!called[0].n_callers == !called[1].n_callers)
 			return -ENOENT;
-		candidates[0] = candidates[callers[0] ? 0 : 1];
+		candidates[0] = candidates[called[0].n_callers ? 0 : 1];
 	}
 	*read = candidates[0];
 	return 0;

@@ -77,6 +77,7 @@ static bool decodes_through(struct code *code, const struct range *range, uint64
 {
 	const struct machine *machine = code->machine;
 	uint64_t last = marks[n - 1], reached = from;
+	bool has_left = false;
 	struct insn insn;
 	size_t n_met = 0;
 
@@ -92,12 +93,13 @@ static bool decodes_through(struct code *code, const struct range *range, uint64
 			return false;
 		while (n_met < n && marks[n_met] == addr)
 			n_met++;
-		if (insn.has_target && insn.target > reached &&
+		if (insn.has_target && !has_left && insn.target > reached &&
 		    insn.target - range->base < range->size &&
 		    !may_be_start(code, range, insn.target))
 			reached = insn.target;
 		if (is_end(&insn) && reached < addr + insn.size)
 			return n_met == n;
+		has_left = insn.leaves;
 	}
 	return n_met == n;
 }

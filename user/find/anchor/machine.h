@@ -47,6 +47,7 @@ struct insn {
 	enum insn_kind kind;
 	bool has_target; /* a jump or branch that says where it leads */
 	uint64_t target;
+	bool leaves; /* it gives up the function's frame: a jump behind it leads to another function */
 	bool names_address; /* it forms the address `named` */
 	bool names_constant; /* `named` is a number, and an address only where nothing is relocated */
 	uint64_t named;

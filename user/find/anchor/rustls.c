@@ -185,15 +185,13 @@ static int place_outgoing(struct search *search, struct maker makers[MAKERS_MAX]
 	return search_place(search, found->marks, found->n_marks, outgoing);
 }
 
-/* Whether a function starts exactly here. 0; -ENOENT: no; -errno. */
-static int function_at(const struct search *search, uint64_t addr, uint64_t *ret_end)
+/* The function that covers an address. 0; -ENOENT: none, so that it is no method's; -errno. */
+static int function_of(const struct search *search, uint64_t addr, uint64_t *ret_start,
+		       uint64_t *ret_end)
 {
-	uint64_t start;
-	int err = image_is_code(search->image, addr) ?
-			  image_function(search->image, addr, &start, ret_end) :
-			  -ENOENT;
-
-	return !err && start != addr ? -ENOENT : err;
+	if (!image_is_code(search->image, addr))
+		return -ENOENT;
+	return image_function(search->image, addr, ret_start, ret_end);
 }
 
 /* Size and alignment of an object. */
@@ -206,12 +204,12 @@ enum kind { KIND_OTHER, KIND_ENCRYPTER, KIND_DECRYPTER };
 
 /*
  * What the table of methods at `at` belongs to: an encrypter has a second method, which is tiny, a decrypter none, so
- * that something else follows: no code, or another table. 0 or -errno.
+ * that something else follows: no function, or another table. 0 or -errno.
  */
 static int kind_of(struct search *search, const struct relocs *relocs, uint64_t at, enum kind *ret,
 		   struct anchor_function *ret_method)
 {
-	uint64_t drop, head[2], method, end, second, second_end, next[2] = {};
+	uint64_t drop, head[2], method, start, end, second, next[2] = {};
 	int err = relocs_pointer(relocs, at, &drop);
 
 	*ret = KIND_OTHER;
@@ -223,7 +221,9 @@ static int kind_of(struct search *search, const struct relocs *relocs, uint64_t 
 		     !is_sound(head[0], head[1])))
 		err = -ENOENT;
 	if (!err)
-		err = function_at(search, method, &end);
+		err = function_of(search, method, &start, &end);
+	if (!err && start != method)
+		err = -ENOENT;
 	if (!err)
 		err = relocs_pointer(relocs, at + TABLE_METHOD + 8, &second);
 	if (err)
@@ -231,15 +231,15 @@ static int kind_of(struct search *search, const struct relocs *relocs, uint64_t 
 	*ret_method = (struct anchor_function){
 		.addr = method, .end = end, .proof = CODE_TABLE, .n_marks = 1, .probe = method
 	};
-	err = function_at(search, second, &second_end);
+	err = function_of(search, second, &start, &end);
 	if (err && err != -ENOENT)
 		return err;
-	if (!err && second_end - second <= SMALL_METHOD) {
+	if (!err && start == second && end - second <= SMALL_METHOD) {
 		*ret = KIND_ENCRYPTER;
 		return 0;
 	}
 	(void)image_read(search->image, at + TABLE_METHOD + 16, next, sizeof(next));
-	if (!image_is_code(search->image, second) || is_sound(next[0], next[1]))
+	if (err || is_sound(next[0], next[1]))
 		*ret = KIND_DECRYPTER;
 	return 0;
 }

@@ -184,10 +184,10 @@ bool scan_is_ref(const struct image *image, const struct scan_ref *ref)
 
 struct calls {
 	const struct machine *machine;
-	const uint64_t *targets;
+	struct scan_called *called;
 	size_t n;
-	unsigned int *counts;
 	struct scan_callers *callers;
+	bool is_far; /* what is near is read to its end */
 };
 
 static void note_call(void *arg, uint64_t at, uint64_t target)
@@ -195,12 +195,23 @@ static void note_call(void *arg, uint64_t at, uint64_t target)
 	struct calls *c = arg;
 
 	for (size_t i = 0; i < c->n; i++) {
-		if (c->targets[i] != target)
+		struct scan_called *called = &c->called[i];
+
+		called->n_within += target > called->addr && target <= called->last;
+		if (called->addr != target)
 			continue;
-		c->counts[i]++;
+		called->n_callers++;
 		if (c->callers && c->callers->n < SCAN_CALLERS_MAX)
 			c->callers->at[c->callers->n++] = (struct scan_ref){ at, target };
 	}
+}
+
+static bool have_callers(const struct calls *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (!c->called[i].n_callers)
+			return false;
+	return true;
 }
 
 static bool calls_in(void *arg, uint64_t addr, const uint8_t *bytes, size_t size, size_t more)
@@ -208,34 +219,29 @@ static bool calls_in(void *arg, uint64_t addr, const uint8_t *bytes, size_t size
 	struct calls *c = arg;
 
 	c->machine->calls(addr, bytes, size, more, note_call, c);
-	for (size_t i = 0; i < c->n; i++)
-		if (!c->counts[i])
-			return true;
-	return c->callers;
+	return !c->is_far || c->callers || !have_callers(c);
 }
 
-int scan_calls(const struct image *image, const uint64_t *targets, size_t n, unsigned int *ret,
+int scan_calls(const struct image *image, struct scan_called *called, size_t n,
 	       struct scan_callers *callers)
 {
-	struct calls c = { image->machine, targets, n, ret, callers };
+	struct calls c = { .machine = image->machine, .called = called, .n = n, .callers = callers };
 	uint64_t low = UINT64_MAX, high = 0;
-	bool has_all = true;
 	int err;
 
-	memset(ret, 0, n * sizeof(*ret));
 	for (size_t i = 0; i < n; i++) {
-		low = targets[i] < low ? targets[i] : low;
-		high = targets[i] > high ? targets[i] : high;
+		low = called[i].addr < low ? called[i].addr : low;
+		high = called[i].addr > high ? called[i].addr : high;
+		called[i].n_callers = called[i].n_within = 0;
 	}
 	if (!n)
 		return 0;
 	low = low > NEAR ? low - NEAR : 0;
 	high = high < UINT64_MAX - NEAR ? high + NEAR : UINT64_MAX;
 	err = image_walk(image, IMAGE_CODE, low, high, calls_in, &c);
-	for (size_t i = 0; i < n; i++)
-		has_all = has_all && ret[i];
-	if (err || has_all)
+	if (err || have_callers(&c))
 		return err;
+	c.is_far = true;
 	err = image_walk(image, IMAGE_CODE, 0, low, calls_in, &c);
 	return err ? err : image_walk(image, IMAGE_CODE, high, UINT64_MAX, calls_in, &c);
 }

@@ -54,12 +54,18 @@ struct scan_callers {
 	struct scan_ref at[SCAN_CALLERS_MAX];
 	size_t n;
 };
+/* What seems to be a function. */
+struct scan_called {
+	uint64_t addr, last; /* where it starts, what else of it is known: up to here; 0: nothing */
+	unsigned int n_callers;
+	unsigned int n_within; /* calls of what lies behind its start: another function does */
+};
 /*
- * How many places in the code may be a direct call of each of the targets, and which: the first
- * SCAN_CALLERS_MAX. Near the targets first, and everywhere only if one had none there; with callers NULL it
- * ends as soon as each has one. So ret is a proof and no count. 0 or -errno.
+ * How many places in the code may be a direct call of each function or lead into it, and which call: the first
+ * SCAN_CALLERS_MAX. Near the functions first, and everywhere only if one has no caller there; with callers NULL that
+ * ends as soon as each has one. So n_callers is a proof and no count. 0 or -errno.
  */
-int scan_calls(const struct image *image, const uint64_t *targets, size_t n, unsigned int *ret,
+int scan_calls(const struct image *image, struct scan_called *called, size_t n,
 	       struct scan_callers *callers);
 
 #endif

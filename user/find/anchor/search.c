@@ -48,7 +48,7 @@ struct found {
 	uint32_t library;
 	/* pieces that were moved out of the sites, by where they begin (code_moved()) */
 	struct code_site moved[MOVED_MAX];
-	uint64_t begins[MOVED_MAX];
+	struct scan_called begins[MOVED_MAX];
 	size_t n_moved;
 };
 
@@ -71,7 +71,7 @@ static int read_ref(struct search *search, uint64_t at, struct found *found)
 		add_site(found, at, &site);
 		return 0;
 	}
-	found->begins[found->n_moved] = site.begin;
+	found->begins[found->n_moved].addr = site.begin;
 	found->moved[found->n_moved++] = site;
 	return 0;
 }
@@ -79,7 +79,6 @@ static int read_ref(struct search *search, uint64_t at, struct found *found)
 static int read_callers(struct search *search, struct found *found)
 {
 	_cleanup_free_ struct scan_callers *callers = NULL;
-	unsigned int counts[MOVED_MAX];
 	int err;
 
 	if (!found->n_moved)
@@ -87,12 +86,12 @@ static int read_callers(struct search *search, struct found *found)
 	callers = calloc(1, sizeof(*callers));
 	if (!callers)
 		return -ENOMEM;
-	err = scan_calls(search->image, found->begins, found->n_moved, counts, callers);
+	err = scan_calls(search->image, found->begins, found->n_moved, callers);
 	for (size_t i = 0; i < callers->n && !err; i++)
 		for (size_t k = 0; k < found->n_moved && !err; k++) {
 			struct code_site site;
 
-			if (found->begins[k] != callers->at[i].target)
+			if (found->begins[k].addr != callers->at[i].target)
 				continue;
 			err = code_moved(search->code, callers->at[i].at, &found->moved[k], &site);
 			if (!err)
@@ -136,9 +135,13 @@ int search_place(struct search *search, const uint64_t *marks, size_t n, struct 
 	*ret = (struct anchor_function){
 		.addr = start.addr,
 		.end = start.end,
+		.last = marks[0],
 		.proof = start.proof,
 		.n_marks = (unsigned int)n,
 		.probe = start.addr,
 	};
+	for (size_t i = 1; i < n; i++)
+		if (marks[i] > ret->last)
+			ret->last = marks[i];
 	return 0;
 }
