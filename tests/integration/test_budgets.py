@@ -93,7 +93,7 @@ def test_an_action_carries_its_evidence(stage, new_daemon):
     """A row that `explain` lists, and the same as a JSON line of the daemon's, as it happens."""
     run, cgroup = stage.new_run()
     daemon = new_daemon(rules(stage, run, "refuse").replace("window: day", "window: day\n    zone: UTC"))
-    daemon.start()
+    daemon.start("--log-json")
     live = spender(stage, run, cgroup)
     lab.wait(lambda: any(a["result"] == "done" for a in actions(daemon)), 30, daemon.said)
     live.kill()
@@ -118,7 +118,8 @@ def test_an_action_carries_its_evidence(stage, new_daemon):
         assert word in told, told
     with open(daemon.log, encoding="utf-8") as log:
         lines = [json.loads(line) for line in log if line.startswith("{")]
-    line = next(line for line in lines if line["result"] == "done" and line["budget"] == "lab")
+    assert {line["who"] for line in lines if line.get("event") == "call"} >= {cgroup.path}
+    line = next(line for line in lines if line.get("event") == "action" and line["result"] == "done")
     del line["event"]
     assert line.items() <= row.items()
 

@@ -21,7 +21,7 @@ static void write_key(const struct policy_budget *budget, const struct policy_su
 
 	switch (budget->per) {
 	case POLICY_PER_MATCH:
-		n = snprintf(key, size, "match");
+		n = snprintf(key, size, "%s", budget->name);
 		break;
 	case POLICY_PER_NAMESPACE:
 		if (*group->namespace)

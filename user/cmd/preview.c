@@ -112,8 +112,10 @@ static void print_counter(void *arg, const struct policy_counter *counter)
 	if (!step)
 		return;
 	preview->n_over++;
-	fprintf(preview->out, "%s, %s: ", show_text(counter->budget->name, budget, sizeof(budget)),
-		show_text(counter->key, key, sizeof(key)));
+	fprintf(preview->out, "%s", show_text(counter->budget->name, budget, sizeof(budget)));
+	if (strcmp(counter->key, counter->budget->name))
+		fprintf(preview->out, ", %s", show_text(counter->key, key, sizeof(key)));
+	fprintf(preview->out, ": ");
 	print_sum(counter, preview->out);
 	fprintf(preview->out, "\n    %s (line %u): %s%s\n", policy_action_name(step->action),
 		step->line, when_of(step),

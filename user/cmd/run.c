@@ -27,7 +27,7 @@
 
 struct options {
 	struct daemon_options daemon;
-	bool log_json, debug;
+	bool debug;
 };
 
 /* The live view of `run`: what `top` shows, drawn over itself. */
@@ -106,7 +106,7 @@ static const struct argp_option rows[] = {
 	{ "config", 'c', "FILE", 0, "Budgets and settings (YAML); none: watch only", 0 },
 	{ "record", 'R', "FILE", 0, "Also write the events to FILE: holds plaintext, for tests", 0 },
 	{ "quiet", 'q', NULL, 0, "No line a call on standard output", 0 },
-	{ "log-json", 'j', NULL, 0, "Log in JSON lines", 0 },
+	{ "log-json", 'j', NULL, 0, "JSON lines on standard output and in the log", 0 },
 	{ "debug", 'd', NULL, 0, "Log more", 0 },
 	{ 0 },
 };
@@ -126,7 +126,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->daemon.quiet = true;
 		return 0;
 	case 'j':
-		options->log_json = true;
+		options->daemon.as_json = true;
 		return 0;
 	case 'd':
 		options->debug = true;
@@ -164,7 +164,8 @@ int cmd_run(int argc, char **argv)
 	struct daemon daemon = { 0 };
 
 	options_read(&argp, argc, argv, &options, &options.daemon.state);
-	log_setup(options.debug ? LOG_DEBUG : LOG_INFO, options.log_json ? LOG_JSON : LOG_TEXT);
+	log_setup(options.debug ? LOG_DEBUG : LOG_INFO,
+		  options.daemon.as_json ? LOG_JSON : LOG_TEXT);
 	/* What this process reads must not end in a core dump: prctl(2), getrlimit(2). */
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });

@@ -20,7 +20,8 @@
 struct daemon_options {
 	const char *config, *state, *record; /* record: NULL, none */
 	const char *version;
-	bool quiet; /* no line a call on standard output */
+	bool quiet;   /* no line a call on standard output */
+	bool as_json; /* lines on standard output are JSON */
 };
 
 struct daemon {

@@ -397,7 +397,7 @@ static enum daemon_end start_base(struct daemon *daemon)
 {
 	int err = loop_new(&daemon->loop);
 
-	daemon->stdout_lines = stdout_lines_new(daemon->options.quiet);
+	daemon->stdout_lines = stdout_lines_new(daemon->options.quiet, daemon->options.as_json);
 	if (err || !daemon->stdout_lines) {
 		say("event loop", err ? err : -ENOMEM, NULL);
 		return DAEMON_FAILED;

@@ -73,16 +73,20 @@ static const char *reason_of(const struct ledger_action *action)
 static void write_message(const struct ledger_action *action, char *buf, size_t size)
 {
 	char spent[MONEY_LEN], limit[MONEY_LEN], of[MONEY_LEN + 16] = "";
+	/* The one counter of a budget per match is called as the budget. */
+	bool is_whole = !strcmp(action->subject, action->budget);
+	const char *open = is_whole ? "" : " (", *close = is_whole ? "" : ")";
+	const char *counter = is_whole ? "" : action->subject;
 
 	if (action->limit_nanos)
 		snprintf(of, sizeof(of), " of %s USD", money_format(action->limit_nanos, limit));
 	if (action->limit_tokens)
-		snprintf(buf, size, "budget %s (%s): %s: %lu of %lu tokens spent; %s",
-			 action->budget, action->subject, action->action, action->spent_tokens,
+		snprintf(buf, size, "budget %s%s%s%s: %s: %lu of %lu tokens spent; %s",
+			 action->budget, open, counter, close, action->action, action->spent_tokens,
 			 action->limit_tokens, action->result);
 	else
-		snprintf(buf, size, "budget %s (%s): %s: %s%s%s spent; %s", action->budget,
-			 action->subject, action->action, money_format(action->spent_nanos, spent),
+		snprintf(buf, size, "budget %s%s%s%s: %s: %s%s%s spent; %s", action->budget, open,
+			 counter, close, action->action, money_format(action->spent_nanos, spent),
 			 *of ? "" : " USD", of, action->result);
 }
 

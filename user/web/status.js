@@ -117,7 +117,7 @@ function drawSpenders(status) {
 
 function drawSpender(row) {
 	const known = make("div", "detail", row.detail);
-	const open = make("button", "link", row.name || "host");
+	const open = make("button", "link", shortly(row.name || "host"));
 	open.type = "button";
 	open.addEventListener("click", () => { location.hash = "who=" + encodeURIComponent(row.who); });
 	const name = make("div", "name", row.who ? open : row.name);
@@ -136,8 +136,14 @@ function drawSpender(row) {
 		make("td", "n", cost(row.day, row), besides(row)), make("td", "n", count(row.calls)));
 }
 
+// A container's id: as much of it as tells it from others.
+const shortly = (name) => name.replace(/[0-9a-f]{64}/g, (id) => id.slice(0, 12) + "…");
+
 const amount = (n, unit) => unit === "USD" ? usd(n) : count(Number(n));
 const level = (share) => share >= 1 ? "alarm" : share >= 0.8 ? "warn" : "calm";
+
+// A budget over all that it matches has one counter, which is called as the budget.
+const counterOf = (row) => row.counter === row.budget ? "" : row.counter;
 
 function drawBudget(row, now) {
 	const fill = make("i", level(row.share));
@@ -148,7 +154,7 @@ function drawBudget(row, now) {
 	const ends = ["rolling", "spike"].includes(row.window) ? row.window : ahead(row.end_us, now);
 	const limit = Number(row.limit) ? ` of ${amount(row.limit, row.unit)}` : "";
 	const full = row.full_us > now && row.share < 1 ? make("b", "warn-text", `full in ${ahead(row.full_us, now)} at this rate`) : "";
-	const foot = make("div", "row", make("span", "grow detail", row.counter), full,
+	const foot = make("div", "row", make("span", "grow detail", counterOf(row)), full,
 		make("small", "end", `${amount(row.used, row.unit)}${limit} ${row.unit}` + (ends ? ` · ${ends}` : "")));
 	// Where it will be when its window ends, if it goes on like this: behind what is spent.
 	const left = ["rolling", "spike"].includes(row.window) ? 0 : Math.max(row.end_us - now, 0) / 3.6e9;
@@ -163,14 +169,14 @@ function drawBudget(row, now) {
 }
 
 // Whose it is, and of a process which one.
-const whom = (row) => row.who || row.target || row.counter;
+const whom = (row) => shortly(row.who || row.target || row.counter);
 const processOf = (row) => row.who && row.target.startsWith("process ") ? row.target : "";
 
 function drawGate(row, now) {
 	const left = ahead(row.until_us, now);
 	return make("li", "", make("div", "row", make("span", "tag alarm", row.action),
 		make("span", "grow name", whom(row)), make("small", "end", left ? `${left} more` : "")),
-	make("div", "detail", [`since ${clock(row.decided_us)}`, row.budget, row.counter, processOf(row)].filter(Boolean).join("  ·  ")),
+	make("div", "detail", [`since ${clock(row.decided_us)}`, row.budget, counterOf(row), processOf(row)].filter(Boolean).join("  ·  ")),
 	make("div", "detail", "Release: ", make("code", "", row.release)));
 }
 
@@ -216,7 +222,7 @@ function drawCoverage(coverage, losses) {
 function headline(status) {
 	const over = status.budgets.filter((row) => row.share >= 1);
 	const near = status.budgets.filter((row) => row.share >= 0.8 && row.share < 1);
-	const say = (rows, what) => `${rows[0].budget} is ${what} (${percent(rows[0].share)}, ${rows[0].counter})` +
+	const say = (rows, what) => `${rows[0].budget} is ${what} (${[percent(rows[0].share), counterOf(rows[0])].filter(Boolean).join(", ")})` +
 		(rows.length > 1 ? ` and ${rows.length - 1} more` : "");
 	if (status.trouble)
 		return ["alarm", "Not ready: " + status.trouble];
@@ -271,6 +277,8 @@ function draw(status) {
 		(Number(total.hour) > 0 ? `, ${(rate / Number(total.hour)).toFixed(1)} times the hour's` : "");
 	$("hour").textContent = usd(total.hour);
 	$("flight").textContent = count(status.in_flight) + " calls in flight";
+	// Whole hours, so a report of the last 24 hours to the second may have a little more or less.
+	$("day-from").textContent = `since ${clock(status.day_from_us)}`;
 	$("day").textContent = usd(total.day);
 	$("calls").textContent = `${count(total.calls)} calls, ${count(total.tokens)} tokens`;
 	$("gaps").textContent = status.gaps.length ? "Not measured: " + status.gaps.map((gap) =>

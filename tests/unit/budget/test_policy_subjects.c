@@ -107,7 +107,7 @@ static void keys_are_unique_and_fall_back_to_the_cgroup(void **state)
 	assert_string_equal(key_per(POLICY_PER_UNIT), "cgroup=/a");
 	assert_string_equal(key_per(POLICY_PER_USER), "user=root");
 	assert_string_equal(key_per(POLICY_PER_PROCESS), "process=70 (python3)");
-	assert_string_equal(key_per(POLICY_PER_MATCH), "match");
+	assert_string_equal(key_per(POLICY_PER_MATCH), "b");
 	group = (struct who_group){ .cgroup = 7,
 				    .path = "/k/x",
 				    .unit = "u.service",

@@ -68,11 +68,11 @@ static void enforcement_says_what_it_would_do_and_to_whom(void **state)
 	configure("enforce: false\nbudgets:\n" RULES);
 	RUN(&said, cmd_enforce, "enforce", "--preview", "--config", file, "--state", dir);
 	assert_int_equal(said.code, CMD_OK);
-	contains(said.out, "a, match: 3.000000 of 2.000000 USD\n    kill (line 3): at the next AI "
+	contains(said.out, "a: 3.000000 of 2.000000 USD\n    kill (line 3): at the next AI "
 			   "call of a member; who makes none is not touched\n    member: /agents\n");
-	contains(said.out, "b, match: 3.000000 of 2.000000 USD\n    refuse (line 4): at once");
+	contains(said.out, "b: 3.000000 of 2.000000 USD\n    refuse (line 4): at once");
 	contains(said.out, "member: /other\n");
-	assert_null(strstr(said.out, "c, match"));
+	assert_null(strstr(said.out, "\nc: "));
 	configure(
 		"budgets:\n- { name: c, limit: 1000 USD, window: 24h, steps: [ { do: refuse } ] }\n");
 	RUN(&said, cmd_enforce, "enforce", "-p", "-c", file, "--state", dir);

@@ -142,7 +142,7 @@ static void a_call_is_printed_and_committed(void **state)
 	assert_int_equal(ledger_pending(world.daemon.ledger), 0);
 	assert_int_equal(calls_in_ledger(), 1);
 	text = printed();
-	assert_non_null(strstr(text, "claude-haiku-4-5 200 ok in=1000"));
+	assert_non_null(strstr(text, "\"tokens\":{\"input\":1000,"));
 }
 
 static void quiet_prints_no_call(void **state)

@@ -80,7 +80,7 @@ static void others_reach(int step)
 	const struct policy_budget *budget = &world.daemon.config.rules.budgets[0];
 	const struct policy_verdict verdict = { .budget = budget,
 						.step = &budget->steps[step],
-						.key = "match",
+						.key = budget->name,
 						.is_first = true,
 						.spent_nanos = 2 * NANOS_PER_USD,
 						.limit_nanos = NANOS_PER_USD,

@@ -71,9 +71,9 @@ static inline int setup(void **state)
 	dup2(fd, STDOUT_FILENO);
 	close(fd);
 	configure("resolve: false\n");
-	world.daemon.options = (struct daemon_options){ .config = world.config,
-							.state = world.state,
-							.version = "test" };
+	world.daemon.options = (struct daemon_options){
+		.as_json = true, .config = world.config, .state = world.state, .version = "test"
+	};
 	return mkdir(world.state, 0700);
 }
 

@@ -109,7 +109,7 @@ static void all_members_are_gated_and_the_rule_protected_are_not(void **state)
 	assert_int_equal(world.shut[1], 9);
 	assert_string_equal(world.results[0], "refused: protected (by a rule)");
 	verdict = verdict_of(REFUSE);
-	verdict.key = "match";
+	verdict.key = "b";
 	snprintf(group.path, sizeof(group.path), "/");
 	enforcer_apply(enforcer, &verdict, &subject, T0);
 	assert_int_equal(world.n_shut, 2);

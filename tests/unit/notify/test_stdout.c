@@ -28,7 +28,7 @@ static int setup(void **state)
 	fcntl(world->reader, F_SETFL, O_NONBLOCK);
 	dup2(pair[1], STDOUT_FILENO);
 	close(pair[1]);
-	world->lines = stdout_lines_new(false);
+	world->lines = stdout_lines_new(false, true);
 	*state = world;
 	return world->lines ? 0 : -1;
 }
@@ -90,6 +90,37 @@ static void print_call(struct world *world, const char *comm)
 
 	snprintf(process.comm, sizeof(process.comm), "%s", comm);
 	stdout_lines_call(world->lines, &call);
+}
+
+static void speak(struct world *world, bool quiet, bool as_json)
+{
+	stdout_lines_free(world->lines);
+	world->lines = stdout_lines_new(quiet, as_json);
+}
+
+/* The same form as an action's: a reader needs one parser. */
+static void test_a_call_is_one_line_of_json(void **state)
+{
+	const char *event, *who, *command, *cost;
+	struct world *world = *state;
+	json_int_t input;
+	json_t *object;
+
+	print_call(world, "py\x1b[2J\n");
+	assert_true(take_bytes(world));
+	assert_ptr_equal(strchr(world->bytes, '\n'), world->bytes + world->len - 1);
+	object = json_loads(world->bytes, 0, NULL);
+	assert_non_null(object);
+	assert_int_equal(json_unpack(object, "{s:s, s:s, s:s, s:s, s:{s:I}}", "event", &event,
+				     "who", &who, "command", &command, "cost_usd", &cost, "tokens",
+				     "input", &input),
+			 0);
+	assert_string_equal(event, "call");
+	assert_string_equal(who, "/agents");
+	assert_string_equal(command, "py\\x1b[2J\\x0a");
+	assert_string_equal(cost, "1.500000");
+	assert_int_equal(input, 10);
+	json_decref(object);
 }
 
 static void test_an_action_is_one_line_of_json(void **state)
@@ -155,11 +186,13 @@ static void test_a_call_is_one_line_without_control_bytes(void **state)
 {
 	struct world *world = *state;
 
+	speak(world, false, false);
 	print_call(world, "py\x1b[2J\n");
 	assert_true(take_bytes(world));
-	assert_string_equal(world->bytes,
-			    "2026-09-21T14:13:20Z py\\x1b[2J\\x0a[70] /agents api.x m 200 ok in=10 "
-			    "cache_read=0 cache_write=0 out=4 1.500000 USD (usage)\n");
+	assert_string_equal(
+		world->bytes,
+		"2026-09-21T14:13:20Z call /agents py\\x1b[2J\\x0a[70] api.x m 200 ok in=10 "
+		"cache_read=0 cache_write=0 out=4 1.500000 USD (usage)\n");
 	print_call(world, "a");
 	print_call(world, "b");
 	assert_int_equal(stdout_lines_lost(world->lines), 1);
@@ -170,17 +203,20 @@ static void test_quiet_prints_actions_alone(void **state)
 	struct world *world = *state;
 	struct ledger_action action = action_of("cgroup=/a");
 
-	stdout_lines_free(world->lines);
-	world->lines = stdout_lines_new(true);
+	speak(world, true, false);
 	print_call(world, "a");
 	assert_int_equal(take_bytes(world), 0);
 	stdout_lines_action(world->lines, &action);
 	assert_true(take_bytes(world));
+	assert_string_equal(world->bytes,
+			    "2026-09-21T14:13:20Z refuse cgroup /a budget agents, cgroup=/a spent "
+			    "0.000000 USD: done\n");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_a_call_is_one_line_of_json, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_an_action_is_one_line_of_json, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_slow_reader_loses_whole_lines, setup,
 						teardown),

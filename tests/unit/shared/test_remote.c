@@ -12,7 +12,7 @@ static void on_verdict(void *arg, const struct policy_verdict *verdict)
 
 static bool refuses(struct policy *policy, const struct policy_budget *of, int64_t now_us)
 {
-	return policy_stands(policy, of, &steps[1], "match", false, now_us);
+	return policy_stands(policy, of, &steps[1], "fleet", false, now_us);
 }
 
 static void what_others_spend_counts_like_ones_own(void **state)
@@ -22,23 +22,23 @@ static void what_others_spend_counts_like_ones_own(void **state)
 	struct told told = { 0 };
 
 	charge(policy, 3 * USD, T0);
-	assert_false(policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told));
+	assert_false(policy_remote(policy, "fleet", "fleet", DAY0, &remote, T0, on_verdict, &told));
 	assert_int_equal(told.n, 1);
 	assert_ptr_equal(told.last.step, &steps[0]);
 	assert_true(told.last.is_first);
 	assert_int_equal(told.last.spent_nanos, 6 * USD);
 	assert_int_equal(told.last.n_cgroups, 1);
 	/* told once, and the next step when it is reached */
-	policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told);
+	policy_remote(policy, "fleet", "fleet", DAY0, &remote, T0, on_verdict, &told);
 	assert_int_equal(told.n, 1);
 	remote.spent = 7 * USD;
-	policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told);
+	policy_remote(policy, "fleet", "fleet", DAY0, &remote, T0, on_verdict, &told);
 	assert_int_equal(told.n, 2);
 	assert_ptr_equal(told.last.step, &steps[1]);
 	assert_true(refuses(policy, &budget, T0));
 	/* less: steps no longer stand */
 	remote.spent = 6 * USD;
-	assert_true(policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told));
+	assert_true(policy_remote(policy, "fleet", "fleet", DAY0, &remote, T0, on_verdict, &told));
 	assert_false(refuses(policy, &budget, T0));
 	policy_free(policy);
 }
@@ -55,7 +55,7 @@ static void without_the_server_each_takes_its_share(void **state)
 		struct told told = { 0 };
 
 		charge(policy, 1 * USD, T0);
-		policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told);
+		policy_remote(policy, "fleet", "fleet", DAY0, &remote, T0, on_verdict, &told);
 		charge(policy, share - 1, T0);
 		assert_false(refuses(policy, &budget, T0));
 		charge(policy, 1, T0);
@@ -71,7 +71,7 @@ static void a_server_never_heard_of_leaves_a_share_of_all(void **state)
 	struct told told = { 0 };
 
 	charge(policy, 1, T0);
-	policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told);
+	policy_remote(policy, "fleet", "fleet", DAY0, &remote, T0, on_verdict, &told);
 	charge(policy, 5 * USD / 2 - 2, T0);
 	assert_false(refuses(policy, &budget, T0));
 	charge(policy, 1, T0);
@@ -87,11 +87,11 @@ static void a_new_window_begins_without_the_others(void **state)
 	struct told told = { 0 };
 
 	charge(policy, 1, T0);
-	policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told);
+	policy_remote(policy, "fleet", "fleet", DAY0, &remote, T0, on_verdict, &told);
 	assert_true(refuses(policy, &budget, T0));
 	assert_false(refuses(policy, &budget, tomorrow_us));
 	/* an answer that was late */
-	policy_remote(policy, "fleet", "match", DAY0, &remote, tomorrow_us, on_verdict, &told);
+	policy_remote(policy, "fleet", "fleet", DAY0, &remote, tomorrow_us, on_verdict, &told);
 	assert_false(refuses(policy, &budget, tomorrow_us));
 	policy_free(policy);
 }
@@ -103,7 +103,7 @@ static void sums_do_not_overflow(void **state)
 	struct told told = { 0 };
 
 	charge(policy, 9 * USD, T0);
-	policy_remote(policy, "fleet", "match", DAY0, &remote, T0, on_verdict, &told);
+	policy_remote(policy, "fleet", "fleet", DAY0, &remote, T0, on_verdict, &told);
 	assert_int_equal(told.last.spent_nanos, INT64_MAX);
 	policy_free(policy);
 }
