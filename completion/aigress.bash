@@ -9,10 +9,10 @@ _aigress_options() {
 	report) echo "--by --compare --config --format --share --since --sort --state --top --until" ;;
 	explain) echo "--format --state" ;;
 	enforce) echo "--config --preview --state" ;;
-	override) echo "--all --for --force --reason --state --to" ;;
+	override) echo "--all --for --force --format --reason --state --to" ;;
 	prices) echo "--format --host --keep --prices --provider --since --state --tier --until" ;;
 	reconcile) echo "--also --anthropic --by --format --invoice --keep --openai --provider --since --state --until --url" ;;
-	check) echo "--config --json --state" ;;
+	check) echo "--config --format --json --state --url" ;;
 	cleanup) echo "--remove-state --state --stay" ;;
 	replay) echo "--silent --state" ;;
 	esac
@@ -45,14 +45,14 @@ _aigress() {
 		mapfile -t COMPREPLY < <(compgen -W "time hour team $keys exe pid provider tier account destination call" -- "$word")
 		;;
 	report:--format | report:-f) mapfile -t COMPREPLY < <(compgen -W "table csv json focus" -- "$word") ;;
-	explain:--format | explain:-f) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$word") ;;
+	explain:--format | explain:-f | check:--format | check:-f) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$word") ;;
 	reconcile:--by | reconcile:-b) mapfile -t COMPREPLY < <(compgen -W "day provider model tier account" -- "$word") ;;
 	reconcile:--also | reconcile:-l) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
 	reconcile:--anthropic | reconcile:-a | reconcile:--openai | reconcile:-o | reconcile:--invoice | reconcile:-i)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		;;
 	reconcile:--url | reconcile:-u | reconcile:--provider | reconcile:-P) ;;
-	reconcile:--format | reconcile:-f | prices:--format | prices:-f) mapfile -t COMPREPLY < <(compgen -W "table csv" -- "$word") ;;
+	reconcile:--format | reconcile:-f | prices:--format | prices:-f | override:--format | override:-o) mapfile -t COMPREPLY < <(compgen -W "table csv json" -- "$word") ;;
 	prices:--prices | prices:-p) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	prices:--tier | prices:-t) mapfile -t COMPREPLY < <(compgen -W "batch flex priority fast us" -- "$word") ;;
 	prices:--host | prices:-H | prices:--provider | prices:-P) ;;
@@ -63,6 +63,7 @@ _aigress() {
 	report:--sort | report:-o) mapfile -t COMPREPLY < <(compgen -W "cost budget calls tokens words" -- "$word") ;;
 	report:--top | report:-t) ;;
 	override:--for | override:-f) mapfile -t COMPREPLY < <(compgen -W "30m 1h 2h 1d" -- "$word") ;;
+	check:--url | check:-u) mapfile -t COMPREPLY < <(compgen -W "http://127.0.0.1:24473/readyz" -- "$word") ;;
 	override:--reason | override:-r | override:--to | override:-t) ;;
 	*)
 		case $word in

@@ -206,7 +206,12 @@ def test_readyz_says_why_not(stage, serving):
     """The ledger's file system fills up: a tmpfs of a test's own."""
     daemon, port = serving()
     assert watch.ask(port, "/readyz") == (200, watch.ask(port, "/readyz")[1], b"ok\n")
+
+    def probe(path="/readyz"):
+        return daemon.run("check", "--url", f"http://127.0.0.1:{port}{path}", check=False)
+    assert probe().returncode == 0 and ": 200 after " in probe().stdout
     daemon.stop()
+    assert probe().returncode == 1 and "aigress check: http://127.0.0.1:" in probe().stderr
     os.makedirs(daemon.state, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", daemon.state], check=True)
     try:
@@ -225,6 +230,7 @@ def test_readyz_says_why_not(stage, serving):
             code, _, body = watch.ask(port, "/readyz")
             return code == 503 and b"ledger cannot be written" in body
         lab.wait(refused, 30, lambda: watch.ask(port, "/readyz"))
+        assert probe().returncode == 1 and "503: the ledger cannot be written" in probe().stderr, probe().stderr
         assert watch.ask(port, "/healthz")[0] == 200
         assert watch.total(watch.scrape(port)[1], "aigress_ledger_writable") == 0
         os.unlink(os.path.join(daemon.state, "ballast"))

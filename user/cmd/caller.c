@@ -162,11 +162,14 @@ static void print_calls(const json_t *calls, FILE *out)
 static void print_action(const json_t *row, FILE *out)
 {
 	char text[SHOW_TEXT_LEN(1024)], target[SHOW_TEXT_LEN(640)];
+	/* Its cgroup is its own; a process is one of several. */
+	bool is_process = !strncmp(string(row, "target"), "process ", strlen("process "));
 
-	fprintf(out, "  %s  %s%s %s: %s  (action %llu)\n", string(row, "time"),
+	fprintf(out, "  %s  %s%s%s%s: %s  (action %llu)\n", string(row, "time"),
 		string(row, "action"),
 		json_is_true(json_object_get(row, "rehearsed")) ? " (rehearsed)" : "",
-		show_text(string(row, "target"), target, sizeof(target)),
+		is_process ? " " : "",
+		is_process ? show_text(string(row, "target"), target, sizeof(target)) : "",
 		show_text(string(row, "result"), text, sizeof(text)),
 		(unsigned long long)number(row, "id"));
 	if (*string(row, "ended"))

@@ -3,7 +3,6 @@
  * What this host can do, what is seen on it and what is not, and why: for the person who installs
  * aigress, and for the one who wonders about a figure. Changes nothing.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -13,12 +12,13 @@
 #include "base/clock.h"
 #include "cmd/check_config.h"
 #include "cmd/check_files.h"
+#include "cmd/check_processes.h"
+#include "cmd/check_url.h"
 #include "cmd/cmd.h"
 #include "cmd/coverage.h"
 #include "cmd/metering.h"
 #include "cmd/options.h"
 #include "cmd/show.h"
-#include "cmd/table.h"
 #include "daemon/shortage.h"
 #include "find/files.h"
 #include "find/find.h"
@@ -30,8 +30,9 @@
 #define DAY_US (86400 * US_PER_S)
 
 struct options {
-	const char *state, *config; /* config: that file is checked instead */
-	bool json;
+	/* config, url: that file, or what is served there, is checked instead */
+	const char *state, *config, *url;
+	enum table_format format;
 };
 
 /* One thing that the host has or lacks. */
@@ -75,103 +76,6 @@ static void host_features(struct feature ret[FEATURES], const char *cgroup_root)
 	for (size_t i = 1; i < FEATURES && geteuid(); i++)
 		if (!ret[i].is_there)
 			ret[i].without = "cannot be tried without root";
-}
-
-/* What is known of one process: what maps TLS, and what the daemon read of it. */
-struct process {
-	unsigned pid;
-	char comm[WHO_COMM_LEN];
-	json_t *files; /* of find_explain() */
-};
-
-struct scan {
-	struct process *rows;
-	size_t n, room;
-	unsigned pid;
-	json_t *files;
-	struct find_explaining how;
-};
-
-static void add_file(void *arg, const struct find_row *row)
-{
-	struct scan *scan = arg;
-
-	if (row->reach == FIND_NO_TLS)
-		return;
-	json_array_append_new(scan->files, json_pack("{s:o, s:s, s:s, s:I, s:s}", "file",
-						     text_json(row->file), "library", row->flavour,
-						     "state", find_reach_name(row->reach), "probes",
-						     (json_int_t)row->n_sites, "how", row->how));
-}
-
-static void read_comm(unsigned pid, char comm[WHO_COMM_LEN])
-{
-	char path[32];
-	_cleanup_fclose_ FILE *file = NULL;
-
-	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
-	file = fopen(path, "re");
-	if (!file || !fgets(comm, WHO_COMM_LEN, file))
-		comm[0] = '\0';
-	comm[strcspn(comm, "\n")] = '\0';
-}
-
-static int add_process(struct scan *scan)
-{
-	if (scan->n == scan->room) {
-		size_t room = scan->room ? scan->room * 2 : 64;
-		struct process *rows = reallocarray(scan->rows, room, sizeof(*rows));
-
-		if (!rows)
-			return -ENOMEM;
-		scan->rows = rows;
-		scan->room = room;
-	}
-	scan->rows[scan->n] = (struct process){ .pid = scan->pid, .files = scan->files };
-	read_comm(scan->pid, scan->rows[scan->n].comm);
-	scan->n++;
-	return 0;
-}
-
-/* This program names the marks of TLS libraries, and would find itself by them. */
-static bool is_aigress(unsigned pid)
-{
-	char comm[WHO_COMM_LEN];
-
-	read_comm(pid, comm);
-	return !strncmp(comm, "aigress", strlen("aigress")); /* aigress-find, too */
-}
-
-/* Every process that holds TLS code. 0 or -errno. */
-static int scan_processes(struct scan *scan)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	int err = 0;
-
-	if (!proc)
-		return -errno;
-	while (!err && (entry = readdir(proc))) {
-		scan->pid = (unsigned)strtoul(entry->d_name, NULL, 10);
-		if (!scan->pid || is_aigress(scan->pid))
-			continue;
-		scan->files = json_array();
-		(void)find_explain(&scan->how, scan->pid, add_file, scan);
-		if (json_array_size(scan->files))
-			err = add_process(scan);
-		else
-			json_decref(scan->files);
-	}
-	closedir(proc);
-	return err;
-}
-
-static void scan_done(struct scan *scan)
-{
-	for (size_t i = 0; i < scan->n; i++)
-		json_decref(scan->rows[i].files);
-	free(scan->rows);
-	inspector_free(scan->how.inspector);
 }
 
 /* A fact of the ledger as JSON; NULL: none. */
@@ -224,41 +128,6 @@ static void print_features(const struct feature features[FEATURES])
 	}
 }
 
-static void print_processes(const struct scan *scan)
-{
-	static const struct table_column columns[] = {
-		{ "PID", true },  { "COMMAND", false }, { "STATE", false }, { "LIBRARY", false },
-		{ "HOW", false }, { "FILE", false },    { NULL, false },
-	};
-	struct table *table = table_new(columns);
-
-	printf("\nProcesses with TLS code\n");
-	if (!scan->n)
-		printf("  none\n");
-	if (!table || !scan->n) {
-		table_free(table);
-		return;
-	}
-	for (size_t i = 0; i < scan->n; i++) {
-		const struct process *process = &scan->rows[i];
-		size_t k;
-		json_t *file;
-
-		json_array_foreach(process->files, k, file) {
-			table_format(table, "%u", process->pid);
-			table_cell(table, process->comm);
-			table_cell(table, string(file, "state"));
-			table_cell(table, string(file, "library"));
-			table_cell(table, string(file, "how"));
-			table_cell(table, string(file, "file"));
-		}
-	}
-	table_print(table, stdout, 0);
-	table_free(table);
-	printf("\nprobed: its calls are read. waiting: it will be probed when it greets an AI host.\n"
-	       "Any other state: its calls are seen as flows and estimated by size.\n");
-}
-
 static void print_shortage(void *arg, uint64_t n, const char *what)
 {
 	bool *has_any = arg;
@@ -277,23 +146,6 @@ static void print_shortages(struct ledger *ledger)
 
 	shortage_each(health, print_shortage, &has_any);
 	json_decref(health);
-}
-
-/* Of a process that still runs: what its TLS code is, and what prevents reading it. */
-static bool name_library(void *arg, json_int_t pid, char *ret, size_t size)
-{
-	const struct scan *scan = arg;
-
-	for (size_t i = 0; i < scan->n; i++) {
-		const json_t *file = json_array_get(scan->rows[i].files, 0);
-
-		if (scan->rows[i].pid != pid || !file)
-			continue;
-		snprintf(ret, size, "its TLS (%s) was not read: %s", string(file, "library"),
-			 string(file, "state"));
-		return true;
-	}
-	return false;
 }
 
 /* On a node of Kubernetes: where names come from, and whose annotations count. */
@@ -338,29 +190,24 @@ static void print_ledger(struct ledger *ledger, const char *dir, const char *why
 	metering_print_faults(metering, stdout);
 }
 
-static int print_json(const struct feature features[FEATURES], const struct scan *scan,
+static int print_json(const struct feature features[FEATURES], const struct check_scan *scan,
 		      struct ledger *ledger, const char *cgroup_root,
 		      const struct metering *metering)
 {
 	char since[SHOW_LEN];
-	json_t *list = json_array(), *processes = json_array(), *root;
+	json_t *list = json_array(), *root;
 
 	for (size_t i = 0; i < FEATURES; i++)
 		json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:s}", "name",
 						      features[i].name, "ok", features[i].is_there,
 						      "needed", features[i].is_needed, "without",
 						      features[i].without));
-	for (size_t i = 0; i < scan->n; i++)
-		json_array_append_new(processes, json_pack("{s:I, s:o, s:O}", "pid",
-							   (json_int_t)scan->rows[i].pid, "command",
-							   text_json(scan->rows[i].comm), "files",
-							   scan->rows[i].files));
 	root = json_pack("{s:b, s:s, s:b, s:o, s:o, s:o*, s:o*, s:o*, s:o*, s:o*}", "supported",
 			 can_run(features), "cgroup_root", cgroup_root, "running",
-			 metering->life == GAPS_MEASURING, "features", list, "processes", processes,
-			 "coverage", fact(ledger, "coverage"), "estimates",
-			 fact(ledger, "estimates"), "health", fact(ledger, "health"), "names",
-			 fact(ledger, "names"), "annotations", fact(ledger, "annotations"));
+			 metering->life == GAPS_MEASURING, "features", list, "processes",
+			 check_processes_json(scan), "coverage", fact(ledger, "coverage"),
+			 "estimates", fact(ledger, "estimates"), "health", fact(ledger, "health"),
+			 "names", fact(ledger, "names"), "annotations", fact(ledger, "annotations"));
 	json_object_set_new(root, "config", fact(ledger, "config"));
 	json_object_set_new(root, "prices", fact(ledger, "prices"));
 	if (!root)
@@ -374,7 +221,7 @@ static int print_json(const struct feature features[FEATURES], const struct scan
 	return 0;
 }
 
-static void print_text(const struct feature features[FEATURES], struct scan *scan,
+static void print_text(const struct feature features[FEATURES], struct check_scan *scan,
 		       struct ledger *ledger, const char *dir, const char *why,
 		       const struct metering *metering)
 {
@@ -392,9 +239,9 @@ static void print_text(const struct feature features[FEATURES], struct scan *sca
 		(void)metering_print_gaps(ledger, metering, now_us - DAY_US, now_us, METERING_GAPS,
 					  stdout);
 	check_files_prices(prices, now_us, stdout);
-	print_processes(scan);
+	check_processes_print(scan);
 	if (ledger)
-		coverage_print(coverage, estimates, name_library, scan);
+		coverage_print(coverage, estimates, check_processes_name, (void *)scan);
 	print_shortages(ledger);
 	print_kube(sources, annotations);
 	json_decref(sources);
@@ -406,9 +253,12 @@ static void print_text(const struct feature features[FEATURES], struct scan *sca
 }
 
 static const struct argp_option rows[] = {
-	{ "json", 'j', NULL, 0, "Print JSON", 0 },
+	{ "format", 'f', "FORMAT", 0, "table or json (default table)", 0 },
+	{ "json", 'j', NULL, 0, "The same as --format json", 0 },
 	{ "config", 'c', "FILE", 0,
 	  "Check a configuration instead: all errors, or what it would change", 0 },
+	{ "url", 'u', "URL", 0,
+	  "Check what a daemon serves instead, as http://127.0.0.1:24473/readyz", 0 },
 	{ 0 },
 };
 
@@ -417,11 +267,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct options *options = state->input;
 
 	switch (key) {
+	case 'f':
+		options->format = options_format(state, arg, false);
+		return 0;
 	case 'j':
-		options->json = true;
+		options->format = TABLE_JSON;
 		return 0;
 	case 'c':
 		options->config = arg;
+		return 0;
+	case 'u':
+		options->url = arg;
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -441,13 +297,15 @@ int cmd_check(int argc, char **argv)
 	struct ledger *ledger = NULL;
 	struct metering metering;
 	static struct noes noes;
-	struct scan scan = { 0 };
+	struct check_scan scan = { 0 };
 	_cleanup_free_ char *sentence = NULL;
 	int err;
 
 	options_read(&argp, argc, argv, &options, &options.state);
 	if (options.config)
 		return check_config(options.config, options.state);
+	if (options.url)
+		return check_url(options.url);
 	(void)who_cgroup_mount(cgroup_root, sizeof(cgroup_root));
 	host_features(features, cgroup_root);
 	/* No ledger is a finding here, not an error. */
@@ -455,15 +313,16 @@ int cmd_check(int argc, char **argv)
 		free(take(sentence));
 	metering_read(ledger, options.state, gaps_now(), &metering);
 	scan.how.returns = returns_of(ledger);
+	scan.daemon = metering.life == GAPS_NOBODY ? 0 : (unsigned)metering.pid;
 	scan.how.noes = &noes;
 	err = inspector_new(&scan.how.inspector);
 	if (!err)
-		err = scan_processes(&scan);
-	if (!err && options.json)
+		err = check_processes(&scan);
+	if (!err && options.format == TABLE_JSON)
 		err = print_json(features, &scan, ledger, cgroup_root, &metering);
 	else if (!err)
 		print_text(features, &scan, ledger, options.state, sentence, &metering);
-	scan_done(&scan);
+	check_processes_done(&scan);
 	ledger_free(ledger);
 	if (err) {
 		fprintf(stderr, "aigress check: %s\n", strerror(-err));

@@ -58,10 +58,10 @@ static void print_rows(json_t *coverage,
 		       bool (*library)(void *arg, json_int_t pid, char *ret, size_t size), void *arg)
 {
 	static const struct table_column columns[] = {
-		{ "PID", true },         { "COMMAND", false }, { "HOST", false },
-		{ "CONNECTIONS", true }, { "READ", true },     { "ESTIMATED", true },
-		{ "MEASURED", true },    { "NO CALL", true },  { "WHY", false },
-		{ NULL, false },
+		{ "WHO", false },      { "COMMAND", false },    { "PID", true },
+		{ "HOST", false },     { "CONNECTIONS", true }, { "READ", true },
+		{ "ESTIMATED", true }, { "MEASURED", true },    { "NO CALL", true },
+		{ "WHY", false },      { NULL, false },
 	};
 	struct table *table = table_new(columns);
 	size_t i;
@@ -74,8 +74,9 @@ static void print_rows(json_t *coverage,
 		const char *why = string(row, "why");
 		char text[SHOW_LEN], shown[WHY_LEN];
 
-		table_format(table, "%lld", integer(row, "pid"));
+		table_cell(table, string(row, "who"));
 		table_cell(table, string(row, "command"));
+		table_format(table, "%lld", integer(row, "pid"));
 		table_cell(table, string(row, "host"));
 		table_cell(table, show_count((uint64_t)integer(row, "flows"), text));
 		table_cell(table, show_bytes(read, text));
@@ -112,9 +113,9 @@ static void show_error(struct table *table, json_int_t permille)
 static void print_estimates(json_t *estimates)
 {
 	static const struct table_column columns[] = {
-		{ "CGROUP", false }, { "HOST", false },          { "MODEL", false },
-		{ "BY", false },     { "TOKENS", false },        { "CALLS", true },
-		{ "FACTOR", true },  { "EXPECTED ERROR", true }, { NULL, false },
+		{ "WHO", false },   { "HOST", false },          { "MODEL", false },
+		{ "BY", false },    { "TOKENS", false },        { "CALLS", true },
+		{ "FACTOR", true }, { "EXPECTED ERROR", true }, { NULL, false },
 	};
 	struct table *table = table_new(columns);
 	size_t i;
@@ -129,7 +130,7 @@ static void print_estimates(json_t *estimates)
 
 		if (i == ESTIMATES_SHOWN)
 			break;
-		table_cell(table, string(row, "cgroup"));
+		table_cell(table, string(row, *string(row, "who") ? "who" : "cgroup"));
 		table_cell(table, string(row, "host"));
 		table_cell(table, *model ? model : "all");
 		table_cell(table, !strcmp(from, "text") ? "text" :
@@ -159,7 +160,7 @@ void coverage_print(json_t *coverage, json_t *estimates,
 	printf("\nNO CALL: requests that were read and are of no kind that is known to be charged.\n");
 	if (!json_array_size(estimates))
 		return;
-	printf("\nWhat measured calls taught the estimates of their own cgroup\n");
+	printf("\nWhat measured calls taught the estimates of their own caller\n");
 	print_estimates(estimates);
 	if (json_array_size(estimates) > ESTIMATES_SHOWN)
 		printf("and %zu more, in check --json\n",

@@ -420,9 +420,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'f':
-		options->json = !strcmp(arg, "json");
-		if (!options->json && strcmp(arg, "table"))
-			argp_error(state, "\"%s\" is no format (table, json)", arg);
+		options->json = options_format(state, arg, false) == TABLE_JSON;
 		return 0;
 	case ARGP_KEY_ARG:
 		return parse_word(options, arg, state);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/options.h"
 
+#include <string.h>
+
 #include "cmd/cmd.h"
 #include "ledger/ledger.h"
 
@@ -52,4 +54,16 @@ void options_read(const struct argp *own, int argc, char **argv, void *options,
 		*ret_state = LEDGER_DIR;
 	argp_err_exit_status = CMD_USAGE;
 	argp_parse(&all, argc, argv, 0, NULL, &line);
+}
+
+enum table_format options_format(struct argp_state *state, const char *text, bool has_csv)
+{
+	if (!strcmp(text, "json"))
+		return TABLE_JSON;
+	if (has_csv && !strcmp(text, "csv"))
+		return TABLE_CSV;
+	if (strcmp(text, "table"))
+		argp_error(state, "--format: that is not a format; give table%s or json",
+			   has_csv ? ", csv" : "");
+	return TABLE_TEXT;
 }

@@ -4,6 +4,9 @@
 #define CMD_OPTIONS_H
 
 #include <argp.h>
+#include <stdbool.h>
+
+#include "cmd/table.h"
 
 /*
  * Reads a command line by the command's own options and parser, whose input is `options`. With
@@ -12,5 +15,8 @@
  */
 void options_read(const struct argp *own, int argc, char **argv, void *options,
 		  const char **ret_state);
+
+/* What --format says, of table, json and, where rows are all that there is to say, csv; another word ends the process. */
+enum table_format options_format(struct argp_state *state, const char *text, bool has_csv);
 
 #endif

@@ -26,6 +26,7 @@
 struct options {
 	const char *state, *verb, *key, *lasts, *to, *reason;
 	bool all, force;
+	enum table_format format;
 	struct ledger *ledger;
 	bool has_daemon;
 };
@@ -178,7 +179,7 @@ static void print_rivals(struct options *options, const struct override_scene *s
 		return;
 	for (size_t i = 0; i + 1 < n; i++)
 		if (*override_rank(scene, all, n, i, rank))
-			printf("in force as well: %s %s%s\n", override_kind_name(all[i].kind),
+			printf("in force as well: %s %s (%s)\n", override_kind_name(all[i].kind),
 			       show_text(all[i].key, key, sizeof(key)), rank);
 }
 
@@ -211,35 +212,51 @@ static int give(struct options *options)
 	return CMD_OK;
 }
 
+static void put_order(struct table *table, const struct override *override, const char *rank)
+{
+	char until[SHOW_LEN], limit[SHOW_LEN];
+
+	table_cell(table, override_kind_name(override->kind));
+	table_cell(table, override->key);
+	if (override->limit_nanos)
+		table_format(table, "%s USD", show_usd(override->limit_nanos, limit));
+	else if (override->limit_tokens)
+		table_format(table, "%llu tokens", (unsigned long long) override->limit_tokens);
+	else
+		table_cell(table, "");
+	table_cell(table, text_time(override->until_us, until));
+	table_cell(table, override->made_by);
+	table_cell(table, override->reason);
+	table_cell(table, rank);
+}
+
 static int list(struct options *options)
 {
+	static const struct table_column columns[] = {
+		{ "ORDER", false }, { "KEY", false },    { "LIMIT", false }, { "UNTIL", false },
+		{ "BY", false },    { "REASON", false }, { "NOTE", false },  { NULL, false },
+	};
 	_cleanup_scene_ struct override_scene *scene = override_scene_new(options->ledger);
-	char rank[OVERRIDE_RANK_LEN] = "";
+	struct table *table = table_new(columns);
 	_cleanup_free_ struct override *all = NULL;
-	char key[SHOW_TEXT_LEN(OVERRIDE_KEY_LEN)], by[SHOW_TEXT_LEN(OVERRIDE_TEXT_LEN)],
-		reason[SHOW_TEXT_LEN(OVERRIDE_TEXT_LEN)], until[SHOW_LEN], usd[SHOW_LEN];
 	size_t n = 0;
-	int err = overrides_read(options->ledger, clock_wall_us(), &all, &n);
+	int err = table ? overrides_read(options->ledger, clock_wall_us(), &all, &n) : -ENOMEM;
 
-	if (err) {
+	if (err)
 		fprintf(stderr, "aigress override: the ledger cannot be read: %s\n", strerror(-err));
-		return CMD_FAILED;
-	}
-	if (!n)
-		printf("no override is in force\n");
 	for (size_t i = 0; i < n; i++) {
-		printf("%s %s", override_kind_name(all[i].kind),
-		       show_text(all[i].key, key, sizeof(key)));
-		if (all[i].limit_nanos)
-			printf(" to %s USD", show_usd(all[i].limit_nanos, usd));
-		else if (all[i].limit_tokens)
-			printf(" to %llu tokens", (unsigned long long)all[i].limit_tokens);
-		printf(" until %s by %s%s%s%s\n", text_time(all[i].until_us, until),
-		       show_text(all[i].made_by, by, sizeof(by)), *all[i].reason ? ": " : "",
-		       show_text(all[i].reason, reason, sizeof(reason)),
-		       scene ? override_rank(scene, all, n, i, rank) : "");
+		char rank[OVERRIDE_RANK_LEN] = "";
+
+		if (scene)
+			override_rank(scene, all, n, i, rank);
+		put_order(table, &all[i], rank);
 	}
-	return CMD_OK;
+	if (!err && !n && options->format == TABLE_TEXT)
+		printf("no override is in force\n");
+	else if (!err)
+		table_write(table, stdout, options->format);
+	table_free(table);
+	return err ? CMD_FAILED : CMD_OK;
 }
 
 static int clear(struct options *options)
@@ -263,6 +280,7 @@ static const struct argp_option rows[] = {
 	{ "for", 'f', "TIME", 0, "How long, as 30m, 2h, 1d; 30d at most (default 1h)", 0 },
 	{ "to", 't', "LIMIT", 0, "raise: the new limit, as \"100 USD\" or \"2M tokens\"", 0 },
 	{ "reason", 'r', "TEXT", 0, "Why; kept in the ledger", 0 },
+	{ "format", 'o', "FORMAT", 0, "list: table, csv or json (default table)", 0 },
 	{ "force", 'F', NULL, 0, "Even if no budget or counter has that name yet", 0 },
 	{ 0 },
 };
@@ -283,6 +301,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'r':
 		options->reason = arg;
+		return 0;
+	case 'o':
+		options->format = options_format(state, arg, true);
 		return 0;
 	case 'F':
 		options->force = true;

@@ -285,7 +285,7 @@ char *override_rank(const struct override_scene *scene, const struct override *l
 	}
 	ret[0] = '\0';
 	if (winner)
-		snprintf(ret, OVERRIDE_RANK_LEN, " (overruled %s by %s \"%s\")",
+		snprintf(ret, OVERRIDE_RANK_LEN, "overruled %s by %s \"%s\"",
 			 counts ? "in part" : "everywhere", override_kind_name(winner->kind),
 			 show_text(winner->key, key, sizeof(key)));
 	return ret;

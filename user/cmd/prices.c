@@ -71,7 +71,7 @@ static int list(struct prices_options *options)
 		put_note(table, &row);
 	}
 	if (code == CMD_OK) {
-		prices_print(table, options->is_csv);
+		prices_print(table, options->format);
 		ages = prices_ages(prices, options->window.now_us);
 		fprintf(stderr, "%zu models, USD a million tokens; %s\n", n, ages ? ages : "");
 	}
@@ -193,7 +193,7 @@ static const struct argp_option rows[] = {
 	  "diff, reprice: calls from then on: " SHOW_TIME_FORMS " (default 30d)", 0 },
 	{ "until", 'U', "T", 0, "reprice: calls until then (default now)", 0 },
 	{ "keep", 'k', NULL, 0, "reprice: keep the new figures beside the old ones", 0 },
-	{ "format", 'f', "FORMAT", 0, "table or csv (default table)", 0 },
+	{ "format", 'f', "FORMAT", 0, "list, diff, reprice: table, csv or json (default table)", 0 },
 	{ 0 },
 };
 
@@ -224,9 +224,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->keeps = true;
 		return 0;
 	case 'f':
-		options->is_csv = !strcmp(arg, "csv");
-		if (!options->is_csv && strcmp(arg, "table"))
-			argp_error(state, "--format: that is not a format; give table or csv");
+		options->format = options_format(state, arg, true);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)

@@ -17,7 +17,8 @@ struct prices_options {
 	const char *file;     /* the operator's; NULL: the daemon's */
 	const char *provider, *host, *tier;
 	struct show_window window;
-	bool is_csv, keeps;
+	enum table_format format;
+	bool keeps;
 };
 
 /*
@@ -29,7 +30,7 @@ int prices_open(const char *file, struct prices **ret);
 char *prices_of_daemon(struct ledger *ledger);
 /* "litellm 2026-08-01 (121 days old), aigress 2026-11-30 (today)"; to be freed. */
 char *prices_ages(const struct prices *prices, int64_t now_us);
-void prices_print(const struct table *table, bool is_csv);
+void prices_print(const struct table *table, enum table_format format);
 
 /* prices_window.c: verbs that look at calls of the ledger. */
 int prices_diff(struct prices_options *options);

@@ -61,12 +61,9 @@ char *prices_ages(const struct prices *prices, int64_t now_us)
 	return text;
 }
 
-void prices_print(const struct table *table, bool is_csv)
+void prices_print(const struct table *table, enum table_format format)
 {
-	if (is_csv)
-		table_print_csv(table, stdout);
-	else
-		table_print(table, stdout, 0);
+	table_write(table, stdout, format);
 	if (table_left_out(table))
 		fprintf(stderr, "aigress prices: %zu rows more have no room here\n",
 			table_left_out(table));

@@ -152,7 +152,7 @@ static void put_row(struct table *table, const char *model, const struct sum *su
 	table_cell(table, note);
 }
 
-static void print(struct window *window, bool is_csv)
+static void print(struct window *window, enum table_format format)
 {
 	static const struct table_column columns[] = {
 		{ "PROVIDER", false }, { "MODEL", false },  { "CALLS", true },
@@ -174,9 +174,9 @@ static void print(struct window *window, bool is_csv)
 		total.lost += sum->lost;
 	}
 	table_rule(table);
-	if (!is_csv)
+	if (format == TABLE_TEXT)
 		put_row(table, "all", &total);
-	prices_print(table, is_csv);
+	prices_print(table, format);
 	table_free(table);
 	if (window->others)
 		fprintf(stderr,
@@ -229,7 +229,7 @@ int prices_diff(struct prices_options *options)
 		if (err)
 			code = fail("diff", err, NULL);
 		else
-			print(&window, options->is_csv);
+			print(&window, options->format);
 	}
 	window_done(&window);
 	ledger_free(ledger);
@@ -283,7 +283,7 @@ int prices_reprice(struct prices_options *options)
 					     options->window.now_us;
 		repricing.prices = ages ? ages : "";
 		if (!err)
-			print(&window, options->is_csv);
+			print(&window, options->format);
 		if (!err && options->keeps)
 			err = keep_all(ledger, &window, &repricing);
 		if (err)

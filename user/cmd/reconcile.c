@@ -25,7 +25,8 @@ struct options {
 	size_t n_files, n_also;
 	uint32_t fields;
 	struct show_window window;
-	bool is_csv, keeps;
+	enum table_format format;
+	bool keeps;
 };
 
 /* How far estimates of a kind are off: over the cells of which they are most. */
@@ -212,7 +213,7 @@ static void print_foreign(const struct bill *bill)
 			bill->n_foreign == 1 ? "was" : "were");
 }
 
-static void print(struct bill *bill, bool is_csv, struct sums *sums)
+static void print(struct bill *bill, enum table_format format, struct sums *sums)
 {
 	struct table *table = new_table(bill);
 	struct bill_cell *cell;
@@ -223,12 +224,10 @@ static void print(struct bill *bill, bool is_csv, struct sums *sums)
 		if (table)
 			put_cell(table, bill, cell);
 	}
-	if (table && is_csv)
-		table_print_csv(table, stdout);
-	else if (table)
-		table_print(table, stdout, 0);
+	if (table)
+		table_write(table, stdout, format);
 	table_free(table);
-	print_sums(sums, is_csv ? stderr : stdout);
+	print_sums(sums, format == TABLE_TEXT ? stdout : stderr);
 	print_foreign(bill);
 }
 
@@ -343,7 +342,7 @@ static const struct argp_option rows[] = {
 	  "What a row is: day, provider, model, tier, account (default day,provider,model)", 0 },
 	{ "since", 'S', "T", 0, "From that day (UTC) on: " SHOW_TIME_FORMS " (default 30d)", 0 },
 	{ "until", 'U', "T", 0, "Until before that day (default today)", 0 },
-	{ "format", 'f', "FORMAT", 0, "table or csv (default table)", 0 },
+	{ "format", 'f', "FORMAT", 0, "table, csv or json (default table)", 0 },
 	{ "keep", 'k', NULL, 0, "Keep the sums for the daemon's metrics", 0 },
 	{ "url", 'u', "URL", 0, "Ask this address instead of the provider's own", 0 },
 	{ 0 },
@@ -407,9 +406,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->window.until = arg;
 		return 0;
 	case 'f':
-		options->is_csv = !strcmp(arg, "csv");
-		if (!options->is_csv && strcmp(arg, "table"))
-			argp_error(state, "--format: that is not a format; give table or csv");
+		options->format = options_format(state, arg, true);
 		return 0;
 	case 'k':
 		options->keeps = true;
@@ -468,7 +465,7 @@ int cmd_reconcile(int argc, char **argv)
 	if (!code)
 		code = read_ledgers(&bill, &options);
 	if (!code)
-		print(&bill, options.is_csv, &sums);
+		print(&bill, options.format, &sums);
 	if (!code && options.keeps)
 		code = keep(&options, &bill, &sums);
 	bill_done(&bill);

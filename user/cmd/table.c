@@ -2,10 +2,12 @@
 #include "cmd/table.h"
 
 #include <ctype.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fields.h"
 #include "cmd/csv.h"
 #include "cmd/show.h"
 
@@ -187,30 +189,80 @@ void table_print(const struct table *table, FILE *out, size_t width)
 	}
 }
 
+#define NAME_LEN 64
+
 /* "COST USD" is cost_usd. */
-static void put_title(const char *title, FILE *out, bool is_first)
+static char *name_of(const char *title, char ret[NAME_LEN])
 {
-	char name[64];
 	size_t n = 0;
 
-	for (; title[n] && n + 1 < sizeof(name); n++)
-		name[n] = title[n] == ' ' ? '_' : (char)tolower((unsigned char)title[n]);
-	name[n] = '\0';
-	csv_cell(out, name, is_first);
+	for (; title[n] && n + 1 < NAME_LEN; n++)
+		ret[n] = title[n] == ' ' ? '_' : (char)tolower((unsigned char)title[n]);
+	ret[n] = '\0';
+	return ret;
 }
 
-void table_print_csv(const struct table *table, FILE *out)
+/* NULL: empty. */
+static const char *cell_of(const struct row *row, size_t column)
 {
+	const char *cell = row->cells[column];
+
+	return cell && *cell && strcmp(cell, "-") ? cell : NULL;
+}
+
+static void write_csv(const struct table *table, FILE *out)
+{
+	char name[NAME_LEN];
+
 	for (size_t i = 0; i < table->n_columns; i++)
-		put_title(table->columns[i].title, out, !i);
+		csv_cell(out, name_of(table->columns[i].title, name), !i);
 	fputs("\r\n", out);
 	for (size_t r = 0; r < table->n_rows; r++) {
-		char *const *cells = table->rows[r].cells;
-
-		if (!cells[0])
+		if (!table->rows[r].cells[0])
 			continue;
 		for (size_t i = 0; i < table->n_columns; i++)
-			csv_cell(out, cells[i] && strcmp(cells[i], "-") ? cells[i] : "", !i);
+			csv_cell(out, cell_of(&table->rows[r], i) ?: "", !i);
 		fputs("\r\n", out);
 	}
+}
+
+static json_t *json_of(const char *cell, bool is_number)
+{
+	char *end;
+	long long whole;
+
+	if (!cell)
+		return is_number ? json_null() : json_string("");
+	whole = strtoll(cell, &end, 10);
+	return is_number && !*end ? json_integer(whole) : json_string(cell);
+}
+
+static void write_json(const struct table *table, FILE *out)
+{
+	json_t *root = json_object(), *rows = json_array();
+	char name[NAME_LEN];
+
+	for (size_t r = 0; r < table->n_rows; r++) {
+		json_t *row = table->rows[r].cells[0] ? json_object() : NULL;
+
+		for (size_t i = 0; row && i < table->n_columns; i++)
+			field_set(row, name_of(table->columns[i].title, name),
+				  json_of(cell_of(&table->rows[r], i), table->columns[i].is_number));
+		if (row)
+			json_array_append_new(rows, row);
+	}
+	field_set(root, "rows", rows);
+	json_dumpf(root, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	fputc('\n', out);
+	json_decref(root);
+}
+
+void table_write(const struct table *table, FILE *out, enum table_format format)
+{
+	if (format == TABLE_CSV)
+		write_csv(table, out);
+	else if (format == TABLE_JSON)
+		write_json(table, out);
+	else
+		table_print(table, out, 0);
 }

@@ -32,8 +32,14 @@ void table_format(struct table *table, const char *format, ...)
 void table_rule(struct table *table);
 /* Prints it; trailing blanks are left out. Cut at `width` columns; 0: no limit. */
 void table_print(const struct table *table, FILE *out, size_t width);
-/* The same as CSV, under the titles in lower case; an empty word is empty. */
-void table_print_csv(const struct table *table, FILE *out);
+
+/* What --format says. */
+enum table_format { TABLE_TEXT, TABLE_CSV, TABLE_JSON };
+/*
+ * In any of them. As CSV and JSON, rules are left out and columns have their titles in lower case: "COST USD" is cost_usd. JSON
+ * is { "rows": [ { ... } ] }: a whole number is a number, an amount of money a string, as in reports; what is not known is null.
+ */
+void table_write(const struct table *table, FILE *out, enum table_format format);
 /* Rows that TABLE_ROWS or the memory had no room for. */
 size_t table_left_out(const struct table *table);
 

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "ledger/overrides.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
 #include "cmd/top.h"
@@ -135,7 +136,8 @@ void top_budgets(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 	json_decref(budgets);
 }
 
-#define GATE_FIGURES 40
+#define GATE_FIGURES  40
+#define RELEASE_WIDTH 140 /* of a screen with room for a whole command */
 
 void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 {
@@ -145,13 +147,16 @@ void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 	};
 	json_t *gates = fact(ledger, "gates"), *row;
 	struct table *table = json_array_size(gates) ? table_new(columns) : NULL;
-	char name[SHOW_TEXT_LEN(512)], text[SHOW_LEN];
+	char name[SHOW_TEXT_LEN(512)], text[SHOW_LEN], command[OVERRIDE_COMMAND_LEN];
+	bool has_release = !width || width >= RELEASE_WIDTH;
 	size_t i;
 
 	if (!table) {
 		json_decref(gates);
 		return;
 	}
+	if (has_release)
+		table_column(table, "RELEASE", false);
 	json_array_foreach(gates, i, row) {
 		bool is_pace = json_object_get(row, "let_go");
 		int64_t until_us = number(row, "until_us");
@@ -171,6 +176,8 @@ void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 				      show_count((uint64_t)number(row, "to_tokens_per_hour"), text));
 		table_cell(table, is_pace ? show_count((uint64_t)number(row, "let_go"), text) : "");
 		table_cell(table, is_pace ? show_count((uint64_t)number(row, "held"), text) : "");
+		if (has_release)
+			table_cell(table, override_open_command(string(row, "key"), command));
 	}
 	fputc('\n', out);
 	table_print(table, out, width);

@@ -119,12 +119,15 @@ static void add_gate(void *arg, const struct enforcer_gate *gate)
 	field_number(row, "held", gate->held);
 }
 
-static void add_coverage(void *arg, const struct reconcile_row *account)
+static void add_coverage(void *arg, const struct reconcile_row *account,
+			 const struct who_group *group)
 {
 	json_t *row = add_row(arg);
+	char who[WHO_LABEL_LEN] = "";
 
 	if (!row)
 		return;
+	field_text(row, "who", group ? who_label(group, who) : "");
 	field_number(row, "pid", account->tgid);
 	field_text(row, "command", account->comm);
 	field_text(row, "host", account->host);
@@ -142,7 +145,8 @@ static void add_coverage(void *arg, const struct reconcile_row *account)
 }
 
 /* The error is what measured calls have shown; null while there are none, and constants are used. */
-static void add_estimate(void *arg, const struct calibration_row *factor, const char *cgroup)
+static void add_estimate(void *arg, const struct calibration_row *factor,
+			 const struct who_group *group)
 {
 	static const char *const of[CALIBRATED_COUNT][2] = {
 		[CALIBRATED_TEXT_INPUT] = { "text", "input" },
@@ -152,10 +156,12 @@ static void add_estimate(void *arg, const struct calibration_row *factor, const 
 		[CALIBRATED_STREAM_OUTPUT] = { "stream", "output" },
 	};
 	json_t *row = add_row(arg);
+	char who[WHO_LABEL_LEN];
 
 	if (!row)
 		return;
-	field_text(row, "cgroup", cgroup);
+	field_text(row, "who", who_label(group, who));
+	field_text(row, "cgroup", group->path);
 	field_text(row, "host", factor->key.host);
 	field_text(row, "model", factor->key.model);
 	field_text(row, "from", of[factor->key.what][0]);

@@ -461,6 +461,7 @@ void reconcile_each(const struct reconcile *reconcile,
 
 	HASH_ITER(hh, reconcile->accounts, account, next) {
 		struct reconcile_row row = { .tgid = account->key.tgid,
+					     .cgroup = account->cgroup,
 					     .comm = account->comm,
 					     .host = account->key.host,
 					     .flows = account->flows + account->paired.flows,

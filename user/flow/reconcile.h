@@ -146,6 +146,7 @@ bool reconcile_next(struct reconcile *reconcile, bool tick, struct reconcile_sum
 /* One process and host, as far as it is known now. */
 struct reconcile_row {
 	uint32_t tgid;
+	uint64_t cgroup; /* 0: no flow of it is known */
 	const char *comm, *host;
 	uint64_t flows, open;   /* connections seen; of these, still open */
 	uint64_t flow_bytes[2]; /* by enum ev_dir; beyond the handshakes */

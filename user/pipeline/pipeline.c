@@ -120,15 +120,41 @@ void pipeline_policy(struct pipeline *pipeline, struct policy *policy)
 	pipeline->config.policy = policy;
 }
 
-void pipeline_coverage(const struct pipeline *pipeline,
-		       void (*fn)(void *arg, const struct reconcile_row *row), void *arg)
+struct covering {
+	struct who *who;
+	void (*fn)(void *arg, const struct reconcile_row *row, const struct who_group *group);
+	void *arg;
+};
+
+static void name_process(void *arg, const struct reconcile_row *row)
 {
-	reconcile_each(pipeline->reconcile, fn, arg);
+	const struct covering *covering = arg;
+	struct reconcile_row named = *row;
+	struct who_process process;
+	struct who_group group;
+
+	if (row->cgroup)
+		who_group_get(covering->who, row->cgroup, &group);
+	if (!*row->comm) {
+		who_process_get(covering->who, row->tgid, "", WHO_NO_UID, &process);
+		named.comm = process.comm;
+	}
+	covering->fn(covering->arg, &named, row->cgroup ? &group : NULL);
+}
+
+void pipeline_coverage(const struct pipeline *pipeline,
+		       void (*fn)(void *arg, const struct reconcile_row *row,
+				  const struct who_group *group),
+		       void *arg)
+{
+	struct covering covering = { pipeline->config.who, fn, arg };
+
+	reconcile_each(pipeline->reconcile, name_process, &covering);
 }
 
 struct naming {
 	struct who *who;
-	void (*fn)(void *arg, const struct calibration_row *row, const char *cgroup);
+	void (*fn)(void *arg, const struct calibration_row *row, const struct who_group *group);
 	void *arg;
 };
 
@@ -138,11 +164,12 @@ static void name_tenant(void *arg, const struct calibration_row *row)
 	struct who_group group;
 
 	who_group_get(naming->who, row->key.tenant, &group);
-	naming->fn(naming->arg, row, group.path);
+	naming->fn(naming->arg, row, &group);
 }
 
 void pipeline_estimates(const struct pipeline *pipeline,
-			void (*fn)(void *arg, const struct calibration_row *row, const char *cgroup),
+			void (*fn)(void *arg, const struct calibration_row *row,
+				   const struct who_group *group),
 			void *arg)
 {
 	struct naming naming = { pipeline->config.who, fn, arg };

@@ -133,13 +133,16 @@ bool pipeline_reset(struct pipeline *pipeline, uint64_t cookie);
 void pipeline_flows(struct pipeline *pipeline, void (*fn)(void *arg, const struct ev_flow *flow),
 		    void *arg);
 
-/* How much of each process's AI traffic was read. */
+/* How much of each process's AI traffic was read. `group` is the process's; NULL: not known. */
 void pipeline_coverage(const struct pipeline *pipeline,
-		       void (*fn)(void *arg, const struct reconcile_row *row), void *arg);
+		       void (*fn)(void *arg, const struct reconcile_row *row,
+				  const struct who_group *group),
+		       void *arg);
 
-/* What measured calls taught, and how good the estimates are; `cgroup` is the path of whose calls they were. */
+/* What measured calls taught, and how good the estimates are; `group` is whose calls they were. */
 void pipeline_estimates(const struct pipeline *pipeline,
-			void (*fn)(void *arg, const struct calibration_row *row, const char *cgroup),
+			void (*fn)(void *arg, const struct calibration_row *row,
+				   const struct who_group *group),
 			void *arg);
 
 struct pipeline_stats {

@@ -115,8 +115,15 @@ static void which_of_two_orders_counts_is_shown(void **state)
 	contains(said.out, "open agents-daily (overruled everywhere by hold \"agents-*\")");
 	ORDER("list");
 	assert_int_equal(said.code, CMD_OK);
-	contains(said.out, "(overruled everywhere by hold \"agents-*\")\nhold workload=team-a/*");
-	assert_null(strstr(strrchr(said.out, 'h'), "overruled"));
+	contains(said.out, "ORDER  KEY                LIMIT  UNTIL");
+	contains(said.out, "overruled everywhere by hold \"agents-*\"\nhold   workload=team-a/*");
+	assert_null(strstr(strstr(said.out, "hold   agents-*"), "overruled"));
+	ORDER("list", "--format", "json");
+	contains(said.out, "\"order\": \"open\",\n      \"key\": \"agents-daily\",");
+	ORDER("list", "--format", "csv");
+	contains(said.out, "order,key,limit,until,by,reason,note\r\n");
+	ORDER("list", "--format", "focus");
+	assert_int_equal(said.code, CMD_USAGE);
 }
 
 static void without_facts_every_order_passes(void **state)

@@ -157,10 +157,10 @@ static void a_caller_is_explained_by_a_part_of_its_name(void **state)
 	RUN(&said, cmd_explain, "explain", "--state", dir, "who", "AGENTS-7");
 	assert_int_equal(said.code, CMD_OK);
 	contains(said.out, "team-a/agents-7f agent\n  24 hours   0.400000 USD, 4 calls\n");
-	contains(said.out, "  refuse cgroup /b: done  (action 4)\n    in force until ");
+	contains(said.out, "  refuse: done  (action 4)\n    in force until ");
 	contains(said.out, "; release: aigress override open 'workload=team-a/Deployment/agents'\n");
 	/* what has ended is the pace, not what was told of it meanwhile */
-	contains(said.out, "  pace cgroup /b: done: 2.00 USD/hour  (action 1)\n    ended ");
+	contains(said.out, "  pace: done: 2.00 USD/hour  (action 1)\n    ended ");
 	contains(said.out, "Z, because the window is over\n");
 	contains(said.out,
 		 "gpt-5.4  api.openai.com  python3      4          0  0.400000    0.400000\n");

@@ -274,11 +274,15 @@ static void check_tells_of_host_ledger_and_processes(void **state)
 	contains(said.out, "none in /tmp/test_cmd.nowhere yet: `aigress run` makes it\n");
 	/* A pid that now is another's is no daemon. */
 	assert_int_equal(ledger_put(ledger, "daemon", "{\"pid\":1}"), 0);
-	assert_int_equal(ledger_put(ledger, "coverage", "[{\"pid\":5}]"), 0);
+	assert_int_equal(ledger_put(ledger, "coverage", "[{\"pid\":5,\"who\":\"shop/web-1 web\"}]"),
+			 0);
 	assert_int_equal(ledger_commit(ledger), 0);
 	RUN(&said, cmd_check, "check", "--state", dir);
 	contains(said.out, ", kept by pid ");
-	contains(said.out, "AI traffic since the daemon's start\n");
+	contains(said.out, "AI traffic since the daemon's start\nWHO ");
+	contains(said.out, "\nshop/web-1 web  -          5  ");
+	RUN(&said, cmd_check, "check", "--state", dir, "--format", "csv");
+	assert_int_equal(said.code, CMD_USAGE);
 }
 
 static void command_line_that_is_wrong_ends_with_2(void **state)

@@ -336,7 +336,7 @@ static void what_waits_when_the_program_ends_is_charged(void **state)
 	stage_free(stage);
 }
 
-static void row_is(void *arg, const struct reconcile_row *row)
+static void row_is(void *arg, const struct reconcile_row *row, const struct who_group *group)
 {
 	*(struct reconcile_row *)arg = *row;
 }

@@ -189,7 +189,7 @@ static void an_old_connection_is_charged_by_its_address(void **state)
 
 static struct reconcile_row seen;
 
-static void note_row(void *arg, const struct reconcile_row *row)
+static void note_row(void *arg, const struct reconcile_row *row, const struct who_group *group)
 {
 	seen = *row;
 }
