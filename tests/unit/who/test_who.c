@@ -105,6 +105,32 @@ static void path_names_container_pod_and_unit(void **state)
 	}
 }
 
+/* LXC's and Incus's ids are names; a hash says less than the unit that has it. */
+static void a_container_is_called_by_what_people_call_it(void **state)
+{
+	static const char *const labels[][2] = {
+		{ "/lxc.payload.web-1", "web-1" },
+		{ "/lxc.payload.web-1/system.slice/cron.service", "web-1" },
+		{ "/lxc.payload.shop_web-1/init.scope",
+		  "shop_web-1" },                                   /* Incus: of the project shop */
+		{ "/lxc/101/ns/system.slice/cron.service", "101" }, /* Proxmox VE */
+		{ "/system.slice/web.service/libpod-payload-" CID, "web.service" },
+		{ "/docker/" CID, CID },
+		{ "/system.slice/nginx.service", "nginx.service" },
+		{ "/mycontainer", "/mycontainer" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
+		struct who_group group = { 0 };
+		char label[WHO_LABEL_LEN];
+
+		snprintf(group.path, sizeof(group.path), "%s", labels[i][0]);
+		who_parse_path(group.path, &group);
+		memcpy(group.container_name, group.container, sizeof(group.container));
+		assert_string_equal(who_label(&group, label), labels[i][1]);
+	}
+}
+
 static void a_job_of_slurm_is_a_workload(void **state)
 {
 	static const char *const jobs[][2] = {
@@ -447,6 +473,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(path_names_container_pod_and_unit),
+		cmocka_unit_test(a_container_is_called_by_what_people_call_it),
 		cmocka_unit_test(a_job_of_slurm_is_a_workload),
 		cmocka_unit_test(v2_mount_is_found),
 		cmocka_unit_test(walk_names_groups_and_names_outlive_them),
