@@ -39,7 +39,7 @@ def status():
     forecast = {"usd_per_hour": "1", "day": period, "month": period}
     budget = {"counter": "match", "window": "day", "reached": "note", "unit": "USD", "used": "5", "limit": "10", "share": 0.5,
               "end_us": now + 7200 * 10**6}
-    return {"node": "n", "enforce": True, "trouble": "", "config_error": "", "prices_error": "", "now_us": now, "version": "0",
+    return {"node": "n", "enforce": True, "trouble": "", "config_error": "", "prices_error": "", "now_us": now, "day_from_us": now - 23 * 3600 * 10**6, "version": "0",
             "started_us": now, "in_flight": 0, "total": {**sums(1), "spark": list(range(60))},
             "spenders": [sums(n) for n in range(1000)], "more_spenders": 0, "gaps": [{"from_us": now - 9**9, "until_us": now}],
             "gates": [{"action": "refuse", "budget": "b", "counter": "c", "target": "cgroup /x", "who": "shop/web-1 web",

@@ -32,7 +32,7 @@ struct series_table *series_new(size_t row_size, size_t max,
 	return series;
 }
 
-static void drop(struct series_table *series, struct series_row *row)
+void series_drop(struct series_table *series, struct series_row *row)
 {
 	if (series->dropped)
 		series->dropped(series->arg, row);
@@ -48,7 +48,7 @@ struct series_table *series_free(struct series_table *series)
 	if (!series)
 		return NULL;
 	while (!TAILQ_EMPTY(&series->lru))
-		drop(series, TAILQ_FIRST(&series->lru));
+		series_drop(series, TAILQ_FIRST(&series->lru));
 	free(series->slots);
 	free(series);
 	return NULL;
@@ -60,7 +60,7 @@ void series_expire(struct series_table *series, uint64_t now_ns)
 
 	while (!series->pins && (oldest = TAILQ_FIRST(&series->lru)) &&
 	       now_ns - oldest->used_ns >= SERIES_KEEP_NS)
-		drop(series, oldest);
+		series_drop(series, oldest);
 }
 
 static bool grow(struct series_table *series)
@@ -101,7 +101,7 @@ static bool make_room(struct series_table *series, uint64_t now_ns, size_t *ret_
 	if (!oldest || series->pins || now_ns - oldest->used_ns < SERIES_IDLE_NS)
 		return false;
 	*ret_slot = oldest->slot;
-	drop(series, oldest);
+	series_drop(series, oldest);
 	return true;
 }
 

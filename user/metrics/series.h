@@ -54,6 +54,8 @@ struct series_row *series_get(struct series_table *series, const char *labels, u
 /* The same, but never makes one. */
 struct series_row *series_find(struct series_table *series, const char *labels, uint64_t now_ns);
 
+/* Forgets a row at once; it may not be while pinned. */
+void series_drop(struct series_table *series, struct series_row *row);
 /* Drops rows that were not used for SERIES_KEEP_NS; to be called now and then. */
 void series_expire(struct series_table *series, uint64_t now_ns);
 

@@ -39,41 +39,70 @@ struct spend *spend_free(struct spend *spend)
 	return NULL;
 }
 
-/* Moves a ring on to the present slot. A clock that went back adds to the newest one. */
-static void slide(int64_t *slots, int64_t n, int64_t *newest, int64_t now)
+/* Moves a ring of slots of `size` bytes on to the present one. A clock that went back adds to the newest one. */
+static void slide(void *slots, size_t size, int64_t n, int64_t *newest, int64_t now)
 {
 	if (now - *newest >= n)
-		memset(slots, 0, (size_t)n * sizeof(*slots));
+		memset(slots, 0, (size_t)n * size);
 	else
 		for (int64_t i = *newest + 1; i <= now; i++)
-			slots[i % n] = 0;
+			memset((char *)slots + (size_t)(i % n) * size, 0, size);
 	if (now > *newest)
 		*newest = now;
 }
 
 static void look(struct spend_row *row, int64_t now_us)
 {
-	int64_t hour = row->hour;
+	slide(row->minutes, sizeof(*row->minutes), SPEND_MINUTES, &row->minute, now_us / MINUTE_US);
+	slide(row->hours, sizeof(*row->hours), SPEND_HOURS, &row->hour, now_us / HOUR_US);
+}
 
-	slide(row->minutes, SPEND_MINUTES, &row->minute, now_us / MINUTE_US);
-	slide(row->hours, SPEND_HOURS, &row->hour, now_us / HOUR_US);
-	slide(row->counted, SPEND_HOURS, &hour, now_us / HOUR_US);
+static void add(int64_t *sum, int64_t nanos)
+{
+	if (__builtin_add_overflow(*sum, nanos, sum))
+		*sum = INT64_MAX;
+}
+
+static void add_sums(struct spend_sums *to, const struct spend_sums *sums)
+{
+	add(&to->priced, sums->priced);
+	add(&to->counted, sums->counted);
+	to->calls += sums->calls;
+	to->tokens += sums->tokens;
+	to->estimated += sums->estimated;
+	to->unpriced += sums->unpriced;
+	to->unconfirmed += sums->unconfirmed;
 }
 
 /* At its own time: a slot that is still there, or none. */
-static void put(int64_t *slots, int64_t n, int64_t *newest, int64_t at, int64_t nanos)
+static void put_minute(struct spend_row *row, int64_t at, int64_t nanos)
 {
-	slide(slots, n, newest, at);
-	if (at > *newest - n && __builtin_add_overflow(slots[at % n], nanos, &slots[at % n]))
-		slots[at % n] = INT64_MAX;
+	slide(row->minutes, sizeof(*row->minutes), SPEND_MINUTES, &row->minute, at);
+	if (at > row->minute - SPEND_MINUTES)
+		add(&row->minutes[at % SPEND_MINUTES], nanos);
 }
 
-static void put_hour(struct spend_row *row, int64_t at, int64_t nanos, int64_t counted_nanos)
+static void put_hour(struct spend_row *row, int64_t at, const struct spend_sums *sums)
 {
-	int64_t hour = row->hour;
+	slide(row->hours, sizeof(*row->hours), SPEND_HOURS, &row->hour, at);
+	if (at > row->hour - SPEND_HOURS)
+		add_sums(&row->hours[at % SPEND_HOURS], sums);
+}
 
-	put(row->counted, SPEND_HOURS, &hour, at, counted_nanos);
-	put(row->hours, SPEND_HOURS, &row->hour, at, nanos);
+/* What a container spent before its name was known is its own. */
+static void take_over(struct spend *spend, struct spend_row *row, const char *id, uint64_t now_ns)
+{
+	struct spend_row *before = (struct spend_row *)series_find(spend->rows, id, now_ns);
+
+	if (!before || before == row)
+		return;
+	for (int64_t at = before->minute - SPEND_MINUTES + 1; at <= before->minute; at++)
+		if (at >= 0)
+			put_minute(row, at, before->minutes[at % SPEND_MINUTES]);
+	for (int64_t at = before->hour - SPEND_HOURS + 1; at <= before->hour; at++)
+		if (at >= 0)
+			put_hour(row, at, &before->hours[at % SPEND_HOURS]);
+	series_drop(spend->rows, &before->row);
 }
 
 /* Whose row: a container of a pod, else a unit or cgroup and its user. */
@@ -99,28 +128,31 @@ static struct spend_row *row_of(struct spend *spend, const char *who, const stru
 		const char *leaf = strrchr(group->path, '/');
 
 		snprintf(name, sizeof(name), "%.255s",
-			 group->unit[0]  ? group->unit :
-			 leaf && leaf[1] ? leaf + 1 :
-					   group->path);
+			 !strcmp(who, group->path) && leaf && leaf[1] ? leaf + 1 : who);
 		snprintf(detail, sizeof(detail), "%.64s %.440s", user, group->path);
 	}
+	if (*group->container)
+		take_over(spend, row, group->container, now_ns);
 	text_plain(who, row->who, sizeof(row->who));
 	text_plain(name, row->name, sizeof(row->name));
 	text_plain(detail, row->detail, sizeof(row->detail));
 	return row;
 }
 
-static void count(struct spend_row *row, const struct charge *charge)
+static struct spend_sums sums_of(const struct charge *charge)
 {
 	uint32_t n = charge_count(charge);
+	bool is_free = charge->source == CHARGE_FREE;
 
-	row->calls += n;
-	row->tokens += usage_tokens(&charge->usage);
-	if (charge->source == CHARGE_FREE)
-		return;
-	row->estimated += charge_is_measured(charge->source) ? 0 : n;
-	row->unpriced += charge->is_priced ? 0 : n;
-	row->unconfirmed += charge_is_unconfirmed(charge) ? n : 0;
+	return (struct spend_sums){
+		.priced = charge->is_priced ? charge->cost_nanos : 0,
+		.counted = charge->budget_nanos,
+		.calls = n,
+		.tokens = usage_tokens(&charge->usage),
+		.estimated = is_free || charge_is_measured(charge->source) ? 0 : n,
+		.unpriced = is_free || charge->is_priced ? 0 : n,
+		.unconfirmed = !is_free && charge_is_unconfirmed(charge) ? n : 0,
+	};
 }
 
 /* With the names of its latest call. */
@@ -145,13 +177,11 @@ void spend_call(struct spend *spend, const struct ledger_call *call, uint64_t no
 	struct spend_row *row = row_of_call(spend, call, now_ns);
 	int64_t end_us = call->start_us + (int64_t)(charge->duration_ns / 1000);
 	struct spend_row *both[] = { row, &spend->total };
+	struct spend_sums sums = sums_of(charge);
 
 	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
-		int64_t nanos = charge->is_priced ? charge->cost_nanos : 0;
-
-		put(both[i]->minutes, SPEND_MINUTES, &both[i]->minute, end_us / MINUTE_US, nanos);
-		put_hour(both[i], end_us / HOUR_US, nanos, charge->budget_nanos);
-		count(both[i], charge);
+		put_minute(both[i], end_us / MINUTE_US, sums.priced);
+		put_hour(both[i], end_us / HOUR_US, &sums);
 	}
 }
 
@@ -167,16 +197,22 @@ static void add_call(void *arg, const struct ledger_call *call)
 	const struct charge *charge = call->charge;
 	struct spend_row *row = row_of_call(job->spend, call, job->now_ns);
 	int64_t end_us = call->start_us + (int64_t)(charge->duration_ns / 1000);
-	int64_t nanos = charge->is_priced ? charge->cost_nanos : 0;
+	int64_t nanos = sums_of(charge).priced;
 
-	put(row->minutes, SPEND_MINUTES, &row->minute, end_us / MINUTE_US, nanos);
-	put(job->spend->total.minutes, SPEND_MINUTES, &job->spend->total.minute, end_us / MINUTE_US,
-	    nanos);
+	put_minute(row, end_us / MINUTE_US, nanos);
+	put_minute(&job->spend->total, end_us / MINUTE_US, nanos);
 }
 
 static void add_hour(struct restore_job *job, int64_t hour, const struct ledger_row *sums)
 {
 	const char *const *keys = sums->keys;
+	const struct spend_sums here = { sums->cost_nanos,
+					 sums->budget_nanos,
+					 sums->calls,
+					 usage_tokens(&sums->tokens),
+					 sums->estimated_calls,
+					 sums->unpriced_calls,
+					 sums->unconfirmed_calls };
 	struct who_group group = { 0 };
 	struct spend_row *both[2] = { NULL, &job->spend->total };
 
@@ -188,14 +224,8 @@ static void add_hour(struct restore_job *job, int64_t hour, const struct ledger_
 	snprintf(group.path, sizeof(group.path), "%s", keys[LEDGER_BY_CGROUP]);
 	snprintf(group.unit, sizeof(group.unit), "%s", keys[LEDGER_BY_UNIT]);
 	both[0] = row_of(job->spend, keys[LEDGER_BY_WHO], &group, keys[LEDGER_BY_USER], job->now_ns);
-	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
-		put_hour(both[i], hour, sums->cost_nanos, sums->budget_nanos);
-		both[i]->calls += sums->calls;
-		both[i]->tokens += usage_tokens(&sums->tokens);
-		both[i]->estimated += sums->estimated_calls;
-		both[i]->unpriced += sums->unpriced_calls;
-		both[i]->unconfirmed += sums->unconfirmed_calls;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++)
+		put_hour(both[i], hour, &here);
 }
 
 static void add_row(void *arg, const struct ledger_row *sums)
@@ -215,7 +245,7 @@ int spend_restore(struct spend *spend, struct ledger *ledger, int64_t now_us, ui
 				     1u << LEDGER_BY_CGROUP | 1u << LEDGER_BY_UNIT |
 				     1u << LEDGER_BY_USER;
 	const struct ledger_query query = {
-		.since_us = (now_us / HOUR_US - SPEND_HOURS + 1) * HOUR_US,
+		.since_us = spend_day_from_us(now_us),
 		.until_us = LEDGER_NO_END,
 		.keys = keys,
 	};
@@ -247,24 +277,18 @@ int64_t spend_last_minutes(const struct spend_row *row, unsigned n)
 	return sum;
 }
 
-static int64_t sum_hours(const int64_t hours[SPEND_HOURS])
+struct spend_sums spend_day(const struct spend_row *row)
 {
-	int64_t sum = 0;
+	struct spend_sums day = { 0 };
 
 	for (size_t i = 0; i < SPEND_HOURS; i++)
-		if (__builtin_add_overflow(sum, hours[i], &sum))
-			return INT64_MAX;
-	return sum;
+		add_sums(&day, &row->hours[i]);
+	return day;
 }
 
-int64_t spend_day(const struct spend_row *row)
+int64_t spend_day_from_us(int64_t now_us)
 {
-	return sum_hours(row->hours);
-}
-
-int64_t spend_counted_day(const struct spend_row *row)
-{
-	return sum_hours(row->counted);
+	return (now_us / HOUR_US - SPEND_HOURS + 1) * HOUR_US;
 }
 
 /* With its sums, which a sort would otherwise compute at each comparison. */
@@ -286,9 +310,9 @@ static int most_first(const void *a, const void *b)
 static void rank(struct spend_row *row, int64_t now_us, struct ranked *ret)
 {
 	look(row, now_us);
-	*ret = (struct ranked){
-		row, { spend_last_minutes(row, 5), spend_last_minutes(row, 60), spend_day(row) }
-	};
+	*ret = (struct ranked){ row,
+				{ spend_last_minutes(row, 5), spend_last_minutes(row, 60),
+				  spend_day(row).priced } };
 }
 
 size_t spend_top(struct spend *spend, int64_t now_us, const struct spend_row **ret, size_t max,

@@ -10,9 +10,15 @@
 #include "ledger/ledger.h"
 #include "metrics/series.h"
 
-#define SPEND_CALLERS 1000 /* of 8.6 kB; the rest is one row */
+#define SPEND_CALLERS 1000 /* of 9.6 kB; the rest is one row */
 #define SPEND_MINUTES 60
 #define SPEND_HOURS   24
+
+/* Of an hour, or of several. */
+struct spend_sums {
+	int64_t priced, counted; /* nanos: what has a price; what budgets count, also without one */
+	uint64_t calls, tokens, estimated, unpriced, unconfirmed;
+};
 
 struct spend_row {
 	struct series_row row;
@@ -21,10 +27,8 @@ struct spend_row {
 	char model[TEXT_LEN(CHARGE_MODEL_LEN)]; /* of the latest call that named one */
 	char program[TEXT_LEN(CHARGE_MODEL_LEN)]; /* of the latest call: its client, else the command */
 	int64_t minute, hour;                     /* of the newest slot, since the epoch */
-	int64_t minutes[SPEND_MINUTES], hours[SPEND_HOURS]; /* nanos, at [minute % 60] */
-	int64_t counted[SPEND_HOURS];                       /* likewise, what budgets count */
-	uint64_t calls, tokens, estimated, unpriced,
-		unconfirmed; /* since the start, or the ledger's day */
+	int64_t minutes[SPEND_MINUTES];           /* nanos, at [minute % 60] */
+	struct spend_sums hours[SPEND_HOURS];     /* likewise */
 };
 
 struct spend;
@@ -47,8 +51,9 @@ size_t spend_top(struct spend *spend, int64_t now_us, const struct spend_row **r
 		 size_t *ret_more);
 /* Nanos of the last n minutes, the present one included; n up to SPEND_MINUTES. */
 int64_t spend_last_minutes(const struct spend_row *row, unsigned n);
-int64_t spend_day(const struct spend_row *row);
-/* What budgets count of the same hours: also what has no price. */
-int64_t spend_counted_day(const struct spend_row *row);
+/* Of SPEND_HOURS whole hours, the present one included. */
+struct spend_sums spend_day(const struct spend_row *row);
+/* When the first of these hours began. */
+int64_t spend_day_from_us(int64_t now_us);
 
 #endif

@@ -162,6 +162,7 @@ static json_t *spark(const struct spend_row *row)
 
 static json_t *sums(const struct spend_row *row, bool has_spark)
 {
+	const struct spend_sums day = spend_day(row);
 	json_t *object = json_object();
 
 	field_text(object, "name", row->name);
@@ -172,13 +173,13 @@ static json_t *sums(const struct spend_row *row, bool has_spark)
 	field_money(object, "minute", spend_last_minutes(row, 1));
 	field_money(object, "five_minutes", spend_last_minutes(row, 5));
 	field_money(object, "hour", spend_last_minutes(row, SPEND_MINUTES));
-	field_money(object, "day", spend_day(row));
-	field_money(object, "day_in_budgets", spend_counted_day(row));
-	field_number(object, "calls", row->calls);
-	field_number(object, "tokens", row->tokens);
-	field_number(object, "estimated", row->estimated);
-	field_number(object, "unpriced", row->unpriced);
-	field_number(object, "unconfirmed", row->unconfirmed);
+	field_money(object, "day", day.priced);
+	field_money(object, "day_in_budgets", day.counted);
+	field_number(object, "calls", day.calls);
+	field_number(object, "tokens", day.tokens);
+	field_number(object, "estimated", day.estimated);
+	field_number(object, "unpriced", day.unpriced);
+	field_number(object, "unconfirmed", day.unconfirmed);
 	if (has_spark)
 		field_set(object, "spark", spark(row));
 	return object;
@@ -282,7 +283,8 @@ static void set_bytes(json_t *object, const char *key, const uint64_t bytes[2])
 	field_number(object, key, bytes[EV_OUT] + bytes[EV_IN]);
 }
 
-static void add_process(void *arg, const struct reconcile_row *account)
+static void add_process(void *arg, const struct reconcile_row *account,
+			const struct who_group *group)
 {
 	json_t *row = add_row(arg, STATUS_PROCESSES);
 
@@ -360,6 +362,7 @@ static char *make(struct status *status, const struct scrape_sources *sources, c
 	field_text(object, "trouble", trouble);
 	set_plain(object, "config_error", sources->config_error ? sources->config_error : "");
 	set_plain(object, "prices_error", sources->prices_error ? sources->prices_error : "");
+	field_set(object, "day_from_us", json_integer((json_int_t)spend_day_from_us(now_us)));
 	field_set(object, "total", sums(spend_total(status->spend, now_us), true));
 	field_set(object, "spenders", spenders(status, now_us, &more));
 	field_number(object, "more_spenders", more);

@@ -355,14 +355,14 @@ static void spend_slides_by_minutes_and_hours(void **state)
 	assert_int_equal(spend_last_minutes(total, 1), 1);
 	assert_int_equal(spend_last_minutes(total, 6), 11);
 	assert_int_equal(spend_last_minutes(total, 60), 13);
-	assert_int_equal(spend_day(total), 17);
+	assert_int_equal(spend_day(total).priced, 17);
 	assert_int_equal(spend_top(spend, now, rows, 4, &more), 2);
 	assert_string_equal(rows[0]->name, "b");
 	assert_int_equal(more, 0);
 	assert_int_equal(spend_top(spend, now + 3 * MINUTE, rows, 1, &more), 1);
 	assert_int_equal(more, 1);
 	total = spend_total(spend, now + 25 * 60 * MINUTE);
-	assert_int_equal(spend_day(total), 0);
+	assert_int_equal(spend_day(total).priced, 0);
 	spend_free(spend);
 }
 
