@@ -80,6 +80,22 @@ def test_the_notes_say_how_to_go_on(helm, tmp_path):
     assert "helm uninstall" in notes("--set", "cleanup.enabled=true")
 
 
+def test_helm_test_asks_the_service_and_is_nobody(helm):
+    def test_pod(settings):
+        return [each for each in yaml.safe_load_all(render(settings)) if each["kind"] == "Pod"]
+    (pod,) = test_pod({})
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    (container,) = pod["spec"]["containers"]
+    assert container["args"] == ["check", "--url=http://aigress.aigress.svc:24473/readyz"]
+    assert pod["spec"]["securityContext"]["runAsNonRoot"] and pod["spec"]["automountServiceAccountToken"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    daemons = next(each for each in yaml.safe_load_all(render({})) if each["kind"] == "DaemonSet")["spec"]["selector"]
+    assert not daemons["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    (pod,) = test_pod({"test.url": "http://10.0.0.7:1/readyz"})
+    assert pod["spec"]["containers"][0]["args"][1] == "--url=http://10.0.0.7:1/readyz"
+    assert not test_pod({"metrics.enabled": "false"}) and not test_pod({"cleanup.enabled": "true"})
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_api_server_takes_it(api, name):
     said = node.kubectl("apply", "--dry-run=server", "--validate=true", "-f", "-",

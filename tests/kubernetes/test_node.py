@@ -33,6 +33,20 @@ def test_metrics_are_served_to_prometheus_and_name_the_pod(daemon, agents):
                for line in said.splitlines()), said[:2000]
 
 
+def test_helm_test_asks_the_daemon(daemon):
+    """By its address, since this node has no DNS for Services; the daemon goes on as it was."""
+    def helm_test(url):
+        cluster.helm("upgrade", *cluster.RELEASE, "--reuse-values", settings={"test.url": url})
+        argv = [cluster.HELM, "--kubeconfig", node.path("pki/admin.kubeconfig"), "test", "aigress", "--namespace", "aigress"]
+        return node.run([*argv, "--timeout", f"{60 * node.PATIENCE}s"], check=False)
+    before = daemon.pod
+    address = node.get("pod", "-n", "aigress", daemon.pod)["status"]["podIP"]
+    done = helm_test(f"http://{address}:24473/readyz")
+    assert done.returncode == 0 and "Succeeded" in done.stdout, done.stdout + done.stderr
+    assert helm_test(f"http://{address}:24473/nothing").returncode, "what is not there was found"
+    assert daemon.find().pod == before
+
+
 def test_the_pod_has_least_privilege(daemon):
     pod = node.get("pod", "-n", "aigress", daemon.pod)
     context = pod["spec"]["containers"][0]["securityContext"]
