@@ -14,10 +14,10 @@ class Container:
     `binds`, of nothing but these: {path inside: path outside}.
     """
 
-    def __init__(self, stage, directory, name, argv, binds=None):
+    def __init__(self, stage, directory, name, argv, binds=None, parent="docker"):
         self.stage, self.name = stage, name
         self.id = (name.encode().hex() * 64)[:64]
-        self.path = f"{stage.name}/docker/{self.id}"
+        self.path = f"{stage.name}/{parent}/{self.id}"
         self.bundle = os.path.join(str(directory), name)
         self.root = os.path.join(self.bundle, "rootfs")
         os.makedirs(self.root)
