@@ -22,6 +22,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "alone: measures the host, so no other test may run beside it")
 
 
+@pytest.hookimpl(tryfirst=True)     # before xdist looks for the groups
 def pytest_collection_modifyitems(items):
     for item in items:
         group = "pins" if "pins" in item.fixturenames else item.module.__name__

@@ -14,6 +14,9 @@ import stage as lab
 import tenant
 from drive import ANTHROPIC
 
+# A table's worth of probed copies is a load for every aigress of this host.
+pytestmark = pytest.mark.alone
+
 COPIES = """
 import ctypes, os, sys
 for name in sorted(os.listdir(sys.argv[1])):

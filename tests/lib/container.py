@@ -16,6 +16,8 @@ class Container:
 
     def __init__(self, stage, directory, name, argv, binds=None, parent="docker"):
         self.stage, self.name = stage, name
+        # Names are the stage's own: another on this host may have the same.
+        self.runc = ["runc", "--root", os.path.join(stage.directory, "runc")]
         self.id = (name.encode().hex() * 64)[:64]
         self.path = f"{stage.name}/{parent}/{self.id}"
         self.bundle = os.path.join(str(directory), name)
@@ -53,15 +55,15 @@ class Container:
 
     def start(self, **options):
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        return self.stage.children.start(["runc", "run", self.name], cwd=self.bundle, text=True,
+        return self.stage.children.start([*self.runc, "run", self.name], cwd=self.bundle, text=True,
                                          **options)
 
     def enter(self, argv, **options):
         """One more process in it, by `runc exec`."""
-        return self.stage.guests.start(["runc", "exec", self.name, *argv], **options)
+        return self.stage.guests.start([*self.runc, "exec", self.name, *argv], **options)
 
     def remove(self):
-        subprocess.run(["runc", "delete", "--force", self.name], check=False, capture_output=True)
+        subprocess.run([*self.runc, "delete", "--force", self.name], check=False, capture_output=True)
 
 
 def everything(stage, *paths):
