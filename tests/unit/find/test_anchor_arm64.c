@@ -224,35 +224,39 @@ static void remembers_where_to_look(void **state)
 
 static void finds_go_by_its_function_table(void **state)
 {
-	struct anchors anchors, stripped;
-	struct sites sites;
-	char command[1024];
-	_cleanup_close_ int fd = -1;
+	static const char *const modes[] = { "", "-buildmode=pie" };
 
 	if (system("go version >/dev/null 2>&1"))
 		skip();
-	snprintf(command, sizeof(command),
-		 "cd tests/integration/clients && HOME=%s GOCACHE=%s/cache GO111MODULE=off GOFLAGS= GOARCH=arm64 "
-		 "CGO_ENABLED=0 go build -o %s client.go",
-		 folder, folder, program);
-	run(command);
-	assert_int_equal(search(&anchors), 0);
-	must_be_proven(&anchors, ANCHOR_GO, "go");
-	expect_found(&anchors, ANCHOR_GO_WRITE, "crypto/tls.(*Conn).Write");
-	expect_found(&anchors, ANCHOR_GO_READ, "crypto/tls.(*Conn).Read");
-	expect_found(&anchors, ANCHOR_GO_CLOSE, "crypto/tls.(*Conn).Close");
-	expect_found(&anchors, ANCHOR_GO_RECORD, "crypto/tls.(*Conn).write");
-	assert_true(anchors.n_go_returns > 2);
-	assert_true(anchors.functions[ANCHOR_GO_WRITE].probe >
-		    anchors.functions[ANCHOR_GO_WRITE].addr);
-	snprintf(command, sizeof(command), "llvm-strip %s", program);
-	run(command);
-	assert_int_equal(search(&stripped), 0);
-	assert_memory_equal(&anchors, &stripped, sizeof(anchors));
-	fd = open(program, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(anchors_sites(&anchors, fd, false, &sites), 0);
-	assert_string_equal(sites.flavour, "go");
-	assert_int_equal(sites.n, 4 + anchors.n_go_returns);
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct anchors anchors, stripped;
+		struct sites sites;
+		char command[1024];
+		_cleanup_close_ int fd = -1;
+
+		snprintf(command, sizeof(command),
+			 "cd tests/integration/clients && HOME=%s GOCACHE=%s/cache GO111MODULE=off GOFLAGS= "
+			 "GOARCH=arm64 CGO_ENABLED=0 go build %s -o %s client.go",
+			 folder, folder, modes[i], program);
+		run(command);
+		assert_int_equal(search(&anchors), 0);
+		must_be_proven(&anchors, ANCHOR_GO, "go");
+		expect_found(&anchors, ANCHOR_GO_WRITE, "crypto/tls.(*Conn).Write");
+		expect_found(&anchors, ANCHOR_GO_READ, "crypto/tls.(*Conn).Read");
+		expect_found(&anchors, ANCHOR_GO_CLOSE, "crypto/tls.(*Conn).Close");
+		expect_found(&anchors, ANCHOR_GO_RECORD, "crypto/tls.(*Conn).write");
+		assert_true(anchors.n_go_returns > 2);
+		assert_true(anchors.functions[ANCHOR_GO_WRITE].probe >
+			    anchors.functions[ANCHOR_GO_WRITE].addr);
+		snprintf(command, sizeof(command), "llvm-strip %s", program);
+		run(command);
+		assert_int_equal(search(&stripped), 0);
+		assert_memory_equal(&anchors, &stripped, sizeof(anchors));
+		fd = open(program, O_RDONLY | O_CLOEXEC);
+		assert_int_equal(anchors_sites(&anchors, fd, false, &sites), 0);
+		assert_string_equal(sites.flavour, "go");
+		assert_int_equal(sites.n, 4 + anchors.n_go_returns);
+	}
 }
 
 /* It is told of, and neither of its functions nor of its symbols comes a place for a probe. */
