@@ -18,7 +18,8 @@ void team_of(const struct team_rules *rules, const struct who_group *group,
 			snprintf(ret, size, "%s", rules->rules[i].team);
 			return;
 		}
-	if (!match_label(group->labels, rules->label ? rules->label : TEAM_LABEL, ret, size))
+	if (!match_label(group->labels, WHO_TEAM_ANNOTATION, ret, size) &&
+	    !match_label(group->labels, rules->label ? rules->label : TEAM_LABEL, ret, size))
 		*ret = '\0';
 }
 

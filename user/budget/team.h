@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose a caller is, for reports: by the operator's rules, else by a label of its pod. */
+/* Whose a caller is, for reports: by the operator's rules, else by its pod's annotation aigress.dev/team, else by a label of it. */
 #ifndef BUDGET_TEAM_H
 #define BUDGET_TEAM_H
 

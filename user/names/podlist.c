@@ -95,6 +95,8 @@ static const char *const passing_labels[] = {
 	"batch.kubernetes.io/job-completion-index",
 };
 
+#define LABEL_VALUE_LEN 64
+
 static const char name_chars[] =
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/:";
 
@@ -152,6 +154,9 @@ static void take_annotation(struct podlist *list, const char *key, const char *v
 		take_wish(list->pod.wish.budget, value);
 	else if (!strcmp(key, "aigress.dev/mode"))
 		take_wish(list->pod.wish.mode, value);
+	/* A longer one may be cut, and is no label's value either (Kubernetes, "Labels and Selectors"). */
+	else if (!strcmp(key, WHO_TEAM_ANNOTATION) && *value && strlen(value) < LABEL_VALUE_LEN)
+		add_label(list, key, value);
 }
 
 static void begin_pod(struct podlist *list)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose a caller is: the first rule that fits, else its pod's label, else nobody's. */
+/* Whose a caller is: the first rule that fits, else its pod's annotation or label, else nobody's. */
 #include "unit.h"
 
 #include "budget/team.h"
@@ -40,11 +40,21 @@ static void a_label_may_have_another_name(void **state)
 	assert_string_equal(team(&rules, "a", "team=x,example.com/team="), "");
 }
 
+static void an_annotation_comes_before_a_label(void **state)
+{
+	struct team_rule list[] = { { .match = { .namespace = "search" }, .team = "search" } };
+	const struct team_rules rules = { .rules = list, .n = 1 };
+
+	assert_string_equal(team(&rules, "a", "team=x,aigress.dev/team=billing"), "billing");
+	assert_string_equal(team(&rules, "search", "team=x,aigress.dev/team=billing"), "search");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rule_comes_before_a_label),
 		cmocka_unit_test(a_label_may_have_another_name),
+		cmocka_unit_test(an_annotation_comes_before_a_label),
 	};
 
 	return cmocka_run_group_tests_name("team", tests, NULL, NULL);

@@ -65,13 +65,33 @@ static struct seen read_text(const char *text)
 	"{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"41\"},\"items\":[" items \
 	"]}"
 
+/* What is no label's value names no team: too long, empty, or with what a report must not show. */
+static void a_team_is_a_name(void **state)
+{
+	static const char *const bad[] = {
+		"", "two words", "a,team=b",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	};
+	char text[1024];
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct seen seen;
+
+		snprintf(text, sizeof(text),
+			 LIST(POD("\"annotations\":{\"aigress.dev/team\":\"%s\"}", "", "")), bad[i]);
+		seen = read_text(text);
+		assert_int_equal(seen.pods, 1);
+		assert_string_equal(seen.pod.labels, "");
+	}
+}
+
 static void pod_is_read_with_all_that_it_says(void **state)
 {
 	struct seen seen = read_text(LIST(POD(
 		"\"generateName\":\"agents-\",\"labels\":{\"app\":\"agents\","
 		"\"pod-template-hash\":\"6d4cf56db6\",\"team\":\"search\",\"empty\":\"\"},"
 		"\"annotations\":{\"aigress.dev/budget\":\"20 USD/day\",\"aigress.dev/mode\":\"rehearse\","
-		"\"other\":\"{\\\"uid\\\":\\\"x\\\"}\"},"
+		"\"aigress.dev/team\":\"billing\",\"other\":\"{\\\"uid\\\":\\\"x\\\"}\"},"
 		"\"ownerReferences\":[{\"kind\":\"Other\",\"name\":\"first\"},{\"apiVersion\":\"apps/v1\","
 		"\"kind\":\"ReplicaSet\",\"name\":\"agents-6d4cf56db6\",\"controller\":true},"
 		"{\"kind\":\"Third\",\"name\":\"third\",\"controller\":false}]",
@@ -90,7 +110,8 @@ static void pod_is_read_with_all_that_it_says(void **state)
 	assert_string_equal(seen.pod.namespace, "team-a");
 	assert_string_equal(seen.pod.workload, "Deployment/agents");
 	assert_string_equal(seen.pod.owner, "ReplicaSet/agents-6d4cf56db6");
-	assert_string_equal(seen.pod.labels, "app=agents,team=search,empty=");
+	assert_string_equal(seen.pod.labels,
+			    "app=agents,team=search,empty=,aigress.dev/team=billing");
 	assert_string_equal(seen.pod.service_account, "sa");
 	assert_string_equal(seen.pod.node, "n1");
 	assert_string_equal(seen.pod.wish.budget, "20 USD/day");
@@ -291,6 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pod_is_read_with_all_that_it_says),
+		cmocka_unit_test(a_team_is_a_name),
 		cmocka_unit_test(each_pod_of_a_list_stands_alone),
 		cmocka_unit_test(static_pods_have_their_hash),
 		cmocka_unit_test(watch_tells_events_and_its_place),
