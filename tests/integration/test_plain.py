@@ -212,3 +212,22 @@ def test_a_pace_holds(stage, new_daemon):
         again.wait(3)
     assert client.poll() is None
     assert len(stage.api.bill(run)) == before < 50
+
+
+def test_check_names_candidates(stage, new_daemon):
+    """A connection to such a port, until it is named: the port of this one is LiteLLM's."""
+    run, cgroup = stage.new_run()
+    client = stage.client(drive.command("http.client", plain(CHAT, run, calls=2, step=True)), cgroup,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    drive.next_done(client)
+
+    def candidates(daemon):
+        found = json.loads(daemon.run("check", "--json").stdout)["plain_candidates"]
+        return [row for row in found if row["port"] == PLAIN_PORT and row["address"].startswith("127.0.0.")]
+    daemon = new_daemon("attach: never\n").start()
+    (row,) = candidates(daemon)
+    assert row["server"] == "LiteLLM" and row["connections"] == 1
+    assert f"{row['address']}:{PLAIN_PORT}  the port of LiteLLM" in daemon.run("check").stdout
+    daemon.stop()
+    assert candidates(new_daemon(CONFIG).start()) == []
+    assert client.poll() is None

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "cmd/check_config.h"
 #include "cmd/check_files.h"
+#include "cmd/check_plain.h"
 #include "cmd/check_processes.h"
 #include "cmd/check_url.h"
 #include "cmd/cmd.h"
@@ -195,7 +196,8 @@ static int print_json(const struct feature features[FEATURES], const struct chec
 		      const struct metering *metering)
 {
 	char since[SHOW_LEN];
-	json_t *list = json_array(), *root;
+	json_t *list = json_array(), *config = fact(ledger, "config"), *root;
+	struct check_plain plain[CHECK_PLAIN_MAX];
 
 	for (size_t i = 0; i < FEATURES; i++)
 		json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:s}", "name",
@@ -208,7 +210,9 @@ static int print_json(const struct feature features[FEATURES], const struct chec
 			 check_processes_json(scan), "coverage", fact(ledger, "coverage"),
 			 "estimates", fact(ledger, "estimates"), "health", fact(ledger, "health"),
 			 "names", fact(ledger, "names"), "annotations", fact(ledger, "annotations"));
-	json_object_set_new(root, "config", fact(ledger, "config"));
+	json_object_set_new(root, "plain_candidates",
+			    check_plain_json(plain, check_plain_scan("/proc", config, plain)));
+	json_object_set_new(root, "config", config);
 	json_object_set_new(root, "prices", fact(ledger, "prices"));
 	if (!root)
 		return -ENOMEM;
@@ -228,6 +232,7 @@ static void print_text(const struct feature features[FEATURES], struct check_sca
 	json_t *coverage = fact(ledger, "coverage"), *estimates = fact(ledger, "estimates");
 	json_t *sources = fact(ledger, "names"), *annotations = fact(ledger, "annotations");
 	json_t *config = fact(ledger, "config"), *prices = fact(ledger, "prices");
+	struct check_plain plain[CHECK_PLAIN_MAX];
 	int64_t now_us = clock_wall_us();
 
 	if (ledger)
@@ -244,6 +249,7 @@ static void print_text(const struct feature features[FEATURES], struct check_sca
 		coverage_print(coverage, estimates, check_processes_name, (void *)scan);
 	print_shortages(ledger);
 	print_kube(sources, annotations);
+	check_plain_print(plain, check_plain_scan("/proc", config, plain), stdout);
 	json_decref(sources);
 	json_decref(annotations);
 	json_decref(config);

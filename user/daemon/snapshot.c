@@ -12,6 +12,7 @@
 #include "base/fields.h"
 #include "find/finder.h"
 #include "kube/kube.h"
+#include "meter/api.h"
 #include "notify/webhook.h"
 #include "pipeline/pipeline.h"
 #include "shared/shared.h"
@@ -346,9 +347,13 @@ int snapshot_put_daemon(struct ledger *ledger, const char *cgroup_root, bool by_
 int snapshot_put_config(struct ledger *ledger, const char *path, const char *zone,
 			const char *error, bool is_restored)
 {
-	json_t *object = json_object();
+	json_t *object = json_object(), *ports = json_array();
+	uint16_t port;
 	int err;
 
+	for (size_t i = 0; (port = api_port(i)); i++)
+		json_array_append_new(ports, json_integer(port));
+	field_set(object, "ports", ports); /* at which plain HTTP is read */
 	field_text(object, "file", path ? path : "");
 	field_text(object, "zone", zone ? zone : "");
 	field_text(object, "error", error);

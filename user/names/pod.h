@@ -10,12 +10,12 @@
 #define WHO_NAME_LEN       256  /* Kubernetes names: 253 */
 #define WHO_ID_LEN         65   /* a container id: 64 hex */
 #define WHO_UID_LEN        37   /* a UUID: 36 */
-/* Whose a pod is, by who wrote it; it stands among the labels, under this name. */
-#define WHO_TEAM_ANNOTATION "aigress.dev/team"
 #define WHO_LABELS_LEN     2048 /* longer ones: whole labels are left out */
 #define WHO_ANNOTATION_LEN 64
 /* Takes the place of a longer annotation; no parser accepts it. */
 #define WHO_ANNOTATION_BAD "(too long)"
+/* Whose a pod is, by who wrote it; it stands among the labels, under this name. */
+#define WHO_TEAM_ANNOTATION "aigress.dev/team"
 
 /* Annotations that aigress reads, of pods and of namespaces. */
 struct who_wish {
