@@ -29,7 +29,7 @@ _aigress_words() {
 
 _aigress() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local keys="who cgroup command container namespace workload pod unit user client host model source"
+	local keys="who cgroup command container namespace workload pod unit user client host model source image"
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then

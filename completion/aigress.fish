@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Completion of aigress for fish.
 
-set -l keys who cgroup command container namespace workload pod unit user client host model source
+set -l keys who cgroup command container namespace workload pod unit user client host model source image
 function __aigress_in
 	__fish_seen_subcommand_from $argv
 end

@@ -186,7 +186,7 @@ class Daemon:
 
     def calls(self, pod):
         rows = self.json("report", "--since", "all", "--format", "json", "--by",
-                         "call,cgroup,host,provider,model,container,command,namespace,workload,pod")["rows"]
+                         "call,cgroup,host,provider,model,container,image,command,namespace,workload,pod")["rows"]
         return [row for row in rows if f"pod{pod.uid}" in row["cgroup"]]
 
     def actions(self):

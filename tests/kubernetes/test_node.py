@@ -23,6 +23,7 @@ def test_pods_are_called_by_their_names(daemon, agents):
         node.wait(lambda pod=pod: all(row["pod"] for row in daemon.calls(pod)), 60, daemon.log)
         for row in daemon.calls(pod):
             assert (row["namespace"], row["pod"]) == (cluster.AGENTS, pod.name), row
+            assert row["image"] == "test.local/clients:1", row
             assert name in row["workload"], row
 
 

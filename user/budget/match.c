@@ -50,10 +50,11 @@ bool match_fits(const struct policy_match *match, const struct policy_subject *s
 			return false;
 	return fits(match->namespace, group->namespace) && fits(match->workload, group->workload) &&
 	       fits(match->pod, group->pod) && fits(match->container, group->container_name) &&
-	       fits(match->cgroup, group->path) && fits(match->unit, group->unit) &&
-	       fits(match->user, process->user) && fits(match->command, process->comm) &&
-	       fits(match->exe, process->exe) && fits(match->host, subject->host) &&
-	       fits(match->model, subject->model) && fits(match->client, subject->client ?: "");
+	       fits(match->image, group->image) && fits(match->cgroup, group->path) &&
+	       fits(match->unit, group->unit) && fits(match->user, process->user) &&
+	       fits(match->command, process->comm) && fits(match->exe, process->exe) &&
+	       fits(match->host, subject->host) && fits(match->model, subject->model) &&
+	       fits(match->client, subject->client ?: "");
 }
 
 /* The patterns of a match, in some order. */
@@ -61,7 +62,8 @@ bool match_fits(const struct policy_match *match, const struct policy_subject *s
 	{                                                                                    \
 		&(match)->namespace, &(match)->workload, &(match)->pod, &(match)->container, \
 			&(match)->cgroup, &(match)->unit, &(match)->user, &(match)->command, \
-			&(match)->exe, &(match)->host, &(match)->model, &(match)->client     \
+			&(match)->exe, &(match)->host, &(match)->model, &(match)->client,    \
+			&(match)->image                                                      \
 	}
 
 bool match_is_same(const struct policy_match *a, const struct policy_match *b)

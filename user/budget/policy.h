@@ -60,7 +60,7 @@ struct policy_label {
 /* Glob patterns (fnmatch); NULL or empty matches all. All that are given must fit. */
 struct policy_match {
 	char *namespace, *workload, *pod, *container, *cgroup, *unit, *user, *command, *exe, *host,
-		*model, *client;
+		*model, *client, *image;
 	struct policy_label *labels;
 	size_t n_labels;
 };

@@ -98,7 +98,7 @@ static size_t pack(const struct policy *policy, const struct policy_subject *sub
 		group->path,          group->namespace,      group->workload, group->pod,
 		group->container,     group->container_name, group->unit,     group->labels,
 		process->user,        process->comm,         process->exe,    subject->host ?: "",
-		subject->model ?: "", subject->client ?: ""
+		subject->model ?: "", subject->client ?: "", group->image
 	};
 	uint32_t tgid = policy->is_per_process ? process->tgid : 0;
 	size_t len = sizeof(tgid);

@@ -202,28 +202,35 @@ static void print_limit(const struct policy_rules *rules, const struct policy_bu
 
 void preview_print_changes(struct ledger *ledger, const struct policy_rules *rules, FILE *out)
 {
-	_cleanup_free_ char *text = ledger_get(ledger, "rules");
+	_cleanup_free_ char *text = ledger_get(ledger, "rules"), *said = NULL;
 	json_t *rows = text ? json_loads(text, 0, NULL) : NULL;
 	char name[SHOW_TEXT_LEN(256)];
+	FILE *changes = NULL;
 	const json_t *row;
-	size_t i;
+	size_t i, size;
 
-	if (!rows)
+	if (rows)
+		changes = open_memstream(&said, &size);
+	if (!changes) {
+		json_decref(rows);
 		return;
-	fprintf(out, "Against the rules in force:\n");
+	}
 	for (i = 0; i < rules->n_budgets; i++) {
 		row = find_row(rows, rules->budgets[i].name);
 		if (row)
-			print_limit(rules, &rules->budgets[i], row, out);
+			print_limit(rules, &rules->budgets[i], row, changes);
 		else
-			fprintf(out, "  added %s\n",
+			fprintf(changes, "  added %s\n",
 				show_text(rules->budgets[i].name, name, sizeof(name)));
 	}
 	json_array_foreach(rows, i, row) {
 		const char *budget = json_string_value(json_object_get(row, "budget"));
 
 		if (budget && !find(rules, budget))
-			fprintf(out, "  removed %s\n", show_text(budget, name, sizeof(name)));
+			fprintf(changes, "  removed %s\n", show_text(budget, name, sizeof(name)));
 	}
 	json_decref(rows);
+	fclose(changes);
+	fprintf(out, "Against the rules in force:\n%s",
+		*said ? said : "  no budget, limit or mode changes\n");
 }

@@ -27,6 +27,7 @@ static const char *title_of(enum ledger_key key)
 		[LEDGER_BY_USER] = "USER",
 		[LEDGER_BY_COMMAND] = "COMMAND",
 		[LEDGER_BY_EXE] = "EXE",
+		[LEDGER_BY_IMAGE] = "IMAGE",
 		[LEDGER_BY_CLIENT] = "CLIENT",
 		[LEDGER_BY_PID] = "PID",
 		[LEDGER_BY_HOST] = "HOST",

@@ -37,7 +37,7 @@ static const struct {
 	{ 'i', LEDGER_BY_CONTAINER }, { 'n', LEDGER_BY_NAMESPACE }, { 'w', LEDGER_BY_WORKLOAD },
 	{ 'p', LEDGER_BY_POD },       { 'u', LEDGER_BY_UNIT },      { 'o', LEDGER_BY_USER },
 	{ 'l', LEDGER_BY_CLIENT },    { 'h', LEDGER_BY_HOST },      { 'm', LEDGER_BY_MODEL },
-	{ 's', LEDGER_BY_SOURCE },
+	{ 's', LEDGER_BY_SOURCE },    { 't', LEDGER_BY_IMAGE },
 };
 
 /*
@@ -302,7 +302,7 @@ static bool live(struct ledger *ledger, struct options *options)
 static const struct argp_option rows[] = {
 	{ "by", 'b', "KEY", 0,
 	  "What a line is: who, cgroup, command, container, namespace, workload, pod, unit, user, "
-	  "client, host, model, source; who is pod and container, else unit, container or cgroup (default "
+	  "client, host, model, source, image; who is pod and container, else unit, container or cgroup (default "
 	  "who)",
 	  0 },
 	{ "once", '1', NULL, 0, "Print one frame and end", 0 },
@@ -326,7 +326,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		}
 		argp_error(state,
 			   "\"%s\" is no key (who, cgroup, command, container, namespace, workload, "
-			   "pod, unit, user, client, host, model, source)",
+			   "pod, unit, user, client, host, model, source, image)",
 			   arg);
 		return EINVAL;
 	}

@@ -37,6 +37,7 @@ static int read_labels(struct config_reader *reader, yaml_node_t *node,
 		{ "workload", offsetof(struct policy_match, workload), .fn = config_glob },    \
 		{ "pod", offsetof(struct policy_match, pod), .fn = config_glob },              \
 		{ "container", offsetof(struct policy_match, container), .fn = config_glob },  \
+		{ "image", offsetof(struct policy_match, image), .fn = config_dotted_glob },   \
 		{ "label", 0, .fn = read_labels },                                             \
 		{ "cgroup", offsetof(struct policy_match, cgroup), .fn = config_dotted_glob }, \
 		{ "unit", offsetof(struct policy_match, unit), .fn = config_dotted_glob },     \

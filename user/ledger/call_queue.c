@@ -20,7 +20,7 @@
 
 const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1] = {
 	[LEDGER_SUBJECTS] = { "namespace", "workload", "pod", "container", "cgroup", "unit", "user",
-			      "command", "exe", "container_id", "pod_uid", "labels", NULL },
+			      "command", "exe", "container_id", "pod_uid", "labels", "image", NULL },
 	[LEDGER_SERVICES] = { "host", "provider", "model", "operation", "price_key", "price_origin",
 			      "tier", "account", "client", "destination", NULL },
 	[LEDGER_PATHS] = { "path", NULL },
@@ -257,7 +257,8 @@ int call_queue_add(struct ledger *ledger, const struct ledger_call *call, int64_
 	const char *const subject[] = { group->namespace,      group->workload, group->pod,
 					group->container_name, group->path,     group->unit,
 					process->user,         process->comm,   process->exe,
-					group->container,      group->pod_uid,  group->labels };
+					group->container,      group->pod_uid,  group->labels,
+					group->image };
 	const char *const service[] = { charge->host,       charge->provider,  charge->model,
 					charge->operation,  charge->price_key, charge->price_origin,
 					charge->tier,       charge->account,   charge->client,

@@ -9,7 +9,7 @@
 
 /* The dictionaries: what repeats from call to call is stored once. */
 enum ledger_words { LEDGER_SUBJECTS, LEDGER_SERVICES, LEDGER_PATHS, LEDGER_DICTIONARIES };
-#define LEDGER_COLUMNS_MAX 12
+#define LEDGER_COLUMNS_MAX 13
 
 /* Columns of a dictionary, in the order in which their texts are packed. NULL-terminated. */
 extern const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1];

@@ -28,17 +28,19 @@ static const char name_pod[] =
 static const char twin_pod[] =
 	"SELECT t.id FROM subjects t JOIN subjects s ON t.cgroup = s.cgroup AND t.command = s.command"
 	" AND t.exe = s.exe AND t.user = s.user AND t.container = s.container AND t.unit = s.unit"
-	" AND t.container_id = s.container_id AND t.pod_uid = s.pod_uid WHERE s.id = ?8"
-	" AND t.namespace = ?3 AND t.workload = ?4 AND t.pod = ?5 AND t.labels = ?6";
+	" AND t.container_id = s.container_id AND t.pod_uid = s.pod_uid AND t.image = s.image"
+	" WHERE s.id = ?8 AND t.namespace = ?3 AND t.workload = ?4 AND t.pod = ?5 AND t.labels = ?6";
 static const char find_container[] =
-	"SELECT id FROM subjects WHERE pod_uid = ?1 AND container_id = ?2 AND container = ?2 LIMIT ?7";
-static const char name_container[] = "UPDATE OR FAIL subjects SET container = ?3 WHERE id = ?8";
+	"SELECT id FROM subjects WHERE pod_uid = ?1 AND container_id = ?2"
+	" AND (container = ?2 OR (container = ?3 AND image = '' AND ?4 <> '')) LIMIT ?7";
+static const char name_container[] =
+	"UPDATE OR FAIL subjects SET container = ?3, image = ?4 WHERE id = ?8";
 static const char twin_container[] =
 	"SELECT t.id FROM subjects t JOIN subjects s ON t.cgroup = s.cgroup AND t.command = s.command"
 	" AND t.exe = s.exe AND t.user = s.user AND t.namespace = s.namespace"
 	" AND t.workload = s.workload AND t.pod = s.pod AND t.unit = s.unit AND t.labels = s.labels"
 	" AND t.container_id = s.container_id AND t.pod_uid = s.pod_uid WHERE s.id = ?8"
-	" AND t.container = ?3";
+	" AND t.container = ?3 AND t.image = ?4";
 
 static const char drop_hours[] = "DELETE FROM hours WHERE hour >= ?3 AND subject = ?1";
 static const char move_calls[] =
@@ -185,7 +187,7 @@ int ledger_name_container(struct ledger *ledger, const struct who_container *con
 		find_container,
 		name_container,
 		twin_container,
-		{ container->pod_uid, container->id, container->name },
+		{ container->pod_uid, container->id, container->name, container->image },
 	};
 
 	return rename_in_transaction(ledger, &renaming);

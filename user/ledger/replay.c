@@ -61,6 +61,7 @@ static const struct field subject_fields[] = {
 	FIELD(struct subject, process.user),    FIELD(struct subject, process.comm),
 	FIELD(struct subject, process.exe),     FIELD(struct subject, group.container),
 	FIELD(struct subject, group.pod_uid),   FIELD(struct subject, group.labels),
+	FIELD(struct subject, group.image),
 };
 static const struct field service_fields[] = {
 	FIELD(struct service, charge.host),      FIELD(struct service, charge.provider),

@@ -21,7 +21,7 @@ static const struct {
 			     false },
 	[LEDGER_BY_TEAM] = { "team",
 			     "team(s.namespace, s.workload, s.pod, s.container, s.cgroup, s.unit, s.user,"
-			     " s.command, s.exe, s.labels)",
+			     " s.command, s.exe, s.labels, s.image)",
 			     false },
 	[LEDGER_BY_WHO] = { "who", LEDGER_WHO, false },
 	[LEDGER_BY_NAMESPACE] = { "namespace", "s.namespace", false },
@@ -30,6 +30,7 @@ static const struct {
 	/* Its name in the pod; without one its id, as of `docker run` or runc. */
 	[LEDGER_BY_CONTAINER] = { "container", "coalesce(nullif(s.container, ''), s.container_id)",
 				  false },
+	[LEDGER_BY_IMAGE] = { "image", "s.image", false },
 	[LEDGER_BY_CGROUP] = { "cgroup", "s.cgroup", false },
 	[LEDGER_BY_UNIT] = { "unit", "s.unit", false },
 	[LEDGER_BY_USER] = { "user", "s.user", false },

@@ -203,11 +203,25 @@ static const char schema_16[] =
 	"DROP TABLE services;"
 	"ALTER TABLE services_16 RENAME TO services;";
 
+/* Of which image a container was. */
+static const char schema_17[] =
+	"CREATE TABLE subjects_17 (id INTEGER PRIMARY KEY, namespace TEXT NOT NULL,"
+	" workload TEXT NOT NULL, pod TEXT NOT NULL, container TEXT NOT NULL, cgroup TEXT NOT NULL,"
+	" unit TEXT NOT NULL, user TEXT NOT NULL, command TEXT NOT NULL, exe TEXT NOT NULL,"
+	" container_id TEXT NOT NULL, pod_uid TEXT NOT NULL, labels TEXT NOT NULL,"
+	" image TEXT NOT NULL, UNIQUE (cgroup, command, exe, user, namespace, workload, pod,"
+	" container, unit, container_id, pod_uid, labels, image));"
+	"INSERT INTO subjects_17 SELECT id, namespace, workload, pod, container, cgroup, unit,"
+	" user, command, exe, container_id, pod_uid, labels, '' FROM subjects;"
+	"DROP TABLE subjects;"
+	"ALTER TABLE subjects_17 RENAME TO subjects;"
+	"CREATE INDEX subjects_pod ON subjects (pod_uid, container_id);";
+
 /* migrations[n] takes a file from version n to n + 1. */
-static const char *const migrations[] = { schema_1,  schema_2,  schema_3,  schema_4,
-					  schema_5,  schema_6,  schema_7,  schema_8,
-					  schema_9,  schema_10, schema_11, schema_12,
-					  schema_13, schema_14, schema_15, schema_16 };
+static const char *const migrations[] = { schema_1,  schema_2,  schema_3,  schema_4,  schema_5,
+					  schema_6,  schema_7,  schema_8,  schema_9,  schema_10,
+					  schema_11, schema_12, schema_13, schema_14, schema_15,
+					  schema_16, schema_17 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

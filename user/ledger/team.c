@@ -31,6 +31,7 @@ static void read_words(sqlite3_value **values, int n, struct asked *ret)
 		{ ret->process.comm, sizeof(ret->process.comm) },
 		{ ret->process.exe, sizeof(ret->process.exe) },
 		{ ret->group.labels, sizeof(ret->group.labels) },
+		{ ret->group.image, sizeof(ret->group.image) },
 	};
 
 	for (int i = 0; i < n && i < (int)ARRAY_SIZE(places); i++)
@@ -61,6 +62,6 @@ int ledger_set_team(struct ledger *ledger,
 	ledger->team = fn;
 	ledger->team_arg = arg;
 	return ledger_errno(sqlite3_create_function_v2(
-		ledger->db, "team", 10, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
+		ledger->db, "team", 11, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
 		ledger, on_team, NULL, NULL, NULL));
 }

@@ -152,8 +152,10 @@ static void copy_names(struct names *names, const struct names_fields *to, enum 
 	const struct who_pod *pod = NULL;
 
 	*has_container = container || !to->container[0];
-	if (container)
+	if (container) {
 		memcpy(*to->container_name, container->name, sizeof(*to->container_name));
+		memcpy(*to->image, container->image, sizeof(*to->image));
+	}
 	/* A Docker container outside a pod's cgroup path may still belong to a pod. */
 	if (container && !*to->pod_uid[0])
 		memcpy(*to->pod_uid, container->pod_uid, sizeof(*to->pod_uid));

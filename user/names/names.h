@@ -56,7 +56,7 @@ struct names_fields {
 	const char *container;        /* its id; empty: none */
 	char (*pod_uid)[WHO_UID_LEN]; /* empty: filled if its container is known */
 	char (*namespace)[WHO_NAME_LEN], (*pod)[WHO_NAME_LEN], (*workload)[WHO_NAME_LEN];
-	char (*container_name)[WHO_NAME_LEN];
+	char (*container_name)[WHO_NAME_LEN], (*image)[WHO_NAME_LEN];
 	char (*labels)[WHO_LABELS_LEN];
 };
 /*

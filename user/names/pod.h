@@ -41,6 +41,7 @@ struct who_container {
 	char id[WHO_ID_LEN];
 	char pod_uid[WHO_UID_LEN]; /* empty: belongs to no pod */
 	char name[WHO_NAME_LEN];   /* a sandbox is called WHO_SANDBOX */
+	char image[WHO_NAME_LEN];  /* as it was asked for, without a digest; empty: not known */
 	/* Of one that belongs to no pod: "shop" and "Compose/web"; empty: it is a container by itself. */
 	char namespace[WHO_NAME_LEN], workload[WHO_NAME_LEN];
 };

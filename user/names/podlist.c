@@ -29,6 +29,7 @@ enum want {
 	WANT_CONTAINER,
 	WANT_CONTAINER_NAME,
 	WANT_CONTAINER_ID,
+	WANT_CONTAINER_IMAGE,
 	WANT_POD_VERSION,
 };
 
@@ -40,6 +41,7 @@ static const struct json_node owner_keys[] = { { .key = "kind", .id = WANT_OWNER
 					       { 0 } };
 static const struct json_node container_keys[] = { { .key = "name", .id = WANT_CONTAINER_NAME },
 						   { .key = "containerID", .id = WANT_CONTAINER_ID },
+						   { .key = "image", .id = WANT_CONTAINER_IMAGE },
 						   { 0 } };
 static const struct json_node pod_metadata[] = {
 	{ .key = "uid", .id = WANT_UID },
@@ -105,6 +107,19 @@ bool podlist_is_name(const char *text, size_t size)
 	size_t len = strspn(text, name_chars);
 
 	return len && !text[len] && len < size;
+}
+
+void podlist_take_image(char field[WHO_NAME_LEN], const char *text)
+{
+	char name[WHO_NAME_LEN];
+	size_t len = strcspn(text, "@");
+
+	if (len >= sizeof(name) || !strncmp(text, "sha256:", strlen("sha256:")))
+		return;
+	memcpy(name, text, len);
+	name[len] = '\0';
+	if (podlist_is_name(name, sizeof(name)))
+		memcpy(field, name, len + 1);
 }
 
 /* Anything that is not a valid name counts as unknown. */
@@ -268,6 +283,8 @@ static void on_string(struct podlist *list, int id, const char *key, const char 
 		return take_name(list->container.name, sizeof(list->container.name), text);
 	case WANT_CONTAINER_ID:
 		return take_container_id(list, text);
+	case WANT_CONTAINER_IMAGE:
+		return podlist_take_image(list->container.image, text);
 	}
 }
 

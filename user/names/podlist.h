@@ -54,6 +54,8 @@ bool podlist_feed(struct podlist *list, const void *bytes, size_t len);
  * Letters, digits and -._/: within `size`; the characters that Kubernetes allows in names, kinds and label
  * values.
  */
+/* "registry.example/team/web:1.2" of an image's name, which may have a digest; left alone if it has nothing else. */
+void podlist_take_image(char field[WHO_NAME_LEN], const char *text);
 bool podlist_is_name(const char *text, size_t size);
 
 #endif

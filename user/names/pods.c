@@ -189,6 +189,7 @@ void pods_learn(struct pods *pods, const struct who_pod *from, enum pods_rank ra
 void pods_learn_container(struct pods *pods, const struct who_container *from, enum pods_rank rank)
 {
 	struct container *container;
+	char image[WHO_NAME_LEN];
 	bool changed;
 
 	if (!from->id[0] || !from->name[0])
@@ -213,10 +214,13 @@ void pods_learn_container(struct pods *pods, const struct who_container *from, e
 		}
 	}
 	changed = strcmp(container->is.name, from->name) != 0 ||
+		  (from->image[0] && strcmp(container->is.image, from->image) != 0) ||
 		  strcmp(container->is.namespace, from->namespace) != 0 ||
 		  strcmp(container->is.workload, from->workload) != 0;
 	container->rank = rank;
+	memcpy(image, from->image[0] ? from->image : container->is.image, sizeof(image));
 	container->is = *from;
+	memcpy(container->is.image, image, sizeof(image));
 	if (changed && pods->changed)
 		pods->changed(pods->arg, NULL, &container->is);
 }

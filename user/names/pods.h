@@ -10,7 +10,7 @@
 #include "names/pod.h"
 
 #define PODS_MAX            4096  /* the least recently used is evicted first; 3.6 kB each */
-#define PODS_CONTAINERS_MAX 16384 /* likewise; 0.9 kB each */
+#define PODS_CONTAINERS_MAX 16384 /* likewise; 1.2 kB each */
 
 /* How much a source knows, in rising order. */
 enum pods_rank {

@@ -29,6 +29,8 @@ enum want {
 	WANT_STACK,
 	WANT_SWARM,
 	WANT_ID,
+	WANT_IMAGE_NAME,
+	WANT_METADATA,
 	WANT_IMAGE,
 	WANT_DRIVER,
 	WANT_MARK_POD,
@@ -43,6 +45,7 @@ static const struct json_node containerd_annotations[] = {
 	{ .key = "io.kubernetes.cri.sandbox-namespace", .id = WANT_NAMESPACE },
 	{ .key = "io.kubernetes.cri.sandbox-uid", .id = WANT_UID },
 	{ .key = "io.kubernetes.cri.container-type", .id = WANT_KIND },
+	{ .key = "io.kubernetes.cri.image-name", .id = WANT_IMAGE_NAME },
 	{ .key = "nerdctl/name", .id = WANT_NAME },
 	{ 0 }
 };
@@ -56,6 +59,7 @@ static const struct json_node crio_annotations[] = {
 	{ .key = "io.kubernetes.pod.namespace", .id = WANT_NAMESPACE },
 	{ .key = "io.kubernetes.pod.uid", .id = WANT_UID },
 	{ .key = "io.kubernetes.cri-o.ContainerType", .id = WANT_KIND },
+	{ .key = "io.kubernetes.cri-o.ImageName", .id = WANT_IMAGE_NAME },
 	{ 0 }
 };
 static const struct json_node crio_keys[] = { { .key = "annotations", .in = crio_annotations },
@@ -83,7 +87,9 @@ static const struct json_node docker_labels[] = {
 	DOCKER_MARKS,
 	{ 0 }
 };
-static const struct json_node docker_config[] = { { .key = "Labels", .in = docker_labels }, { 0 } };
+static const struct json_node docker_config[] = { { .key = "Labels", .in = docker_labels },
+						  { .key = "Image", .id = WANT_IMAGE_NAME },
+						  { 0 } };
 static const struct json_node docker_keys[] = { { .key = "Name", .id = WANT_NAME },
 						{ .key = "Image", .id = WANT_IMAGE },
 						{ .key = "Driver", .id = WANT_DRIVER },
@@ -97,7 +103,11 @@ static const struct json_node image_keys[] = { { .key = "config", .in = image_co
 /* Podman as root: a list of all containers (containers/storage, containers.go), each with its id first. */
 static const struct json_node podman_keys[] = { { .key = "id", .id = WANT_ID },
 						{ .key = "names", .id = WANT_NAME },
+						{ .key = "metadata", .id = WANT_METADATA },
 						{ 0 } };
+/* Its metadata is a JSON document in a string. */
+static const struct json_node podman_metadata[] = { { .key = "image-name", .id = WANT_IMAGE_NAME },
+						    { 0 } };
 
 static const struct runtime {
 	/* Parts of the path, below the host's root, around the id; a list has no second part. */
@@ -128,6 +138,18 @@ struct found {
 };
 
 static void on_value(void *arg, int id, enum json_kind kind, const char *key, const char *text,
+		     bool is_cut);
+
+static void read_metadata(struct found *found, const char *text)
+{
+	const struct json_sink sink = { .value = on_value, .arg = found };
+	struct json_scan scan;
+
+	json_init(&scan, podman_metadata, &sink);
+	(void)json_feed(&scan, (const uint8_t *)text, strlen(text));
+}
+
+static void on_value(void *arg, int id, enum json_kind kind, const char *key, const char *text,
 		     bool is_cut)
 {
 	struct found *found = arg;
@@ -151,6 +173,14 @@ static void on_value(void *arg, int id, enum json_kind kind, const char *key, co
 		found->is_other = strcmp(text, found->id) != 0;
 	if (id == WANT_ID || found->is_other)
 		return;
+	if (id == WANT_METADATA) {
+		read_metadata(found, text);
+		return;
+	}
+	if (id == WANT_IMAGE_NAME) {
+		podlist_take_image(found->container.image, text);
+		return;
+	}
 	if (id >= WANT_MARK_POD)
 		found->marks |= 1u << id;
 	if (id > WANT_MARK_POD)

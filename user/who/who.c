@@ -67,6 +67,7 @@ static bool fill_names(struct names *names, struct who_group *group)
 					     .pod = &group->pod,
 					     .workload = &group->workload,
 					     .container_name = &group->container_name,
+					     .image = &group->image,
 					     .labels = &group->labels };
 
 	return names_fill(names, &fields);

@@ -34,6 +34,7 @@ struct who_group {
 	char namespace[WHO_NAME_LEN];
 	char workload[WHO_NAME_LEN];       /* "Deployment/agents" */
 	char container_name[WHO_NAME_LEN]; /* the id where no name is known */
+	char image[WHO_NAME_LEN];          /* of the container, as "registry.example/web:1.2" */
 	char labels[WHO_LABELS_LEN];       /* "name=value,name=value"; neither can hold a comma */
 };
 

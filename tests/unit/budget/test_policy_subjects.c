@@ -29,6 +29,7 @@ static void all_patterns_that_are_given_must_fit(void **state)
 				    .workload = "Deployment/w",
 				    .pod = "w-1",
 				    .container_name = "c",
+				    .image = "r.example/web:1.2",
 				    .labels = "team=search,env=prod-eu,x=y" };
 	assert_true(hits((struct policy_match){ 0 }));
 	assert_true(hits((struct policy_match){ .cgroup = "/kubepods/*",
@@ -36,6 +37,7 @@ static void all_patterns_that_are_given_must_fit(void **state)
 						.workload = "Deployment/?",
 						.pod = "w-[0-9]",
 						.container = "c",
+						.image = "r.example/web:*",
 						.unit = "u.*",
 						.user = "root",
 						.command = "python*",
@@ -55,6 +57,7 @@ static void all_patterns_that_are_given_must_fit(void **state)
 	assert_false(hits((struct policy_match){ LABELS({ "y", "*" }) }));
 	assert_false(hits((struct policy_match){ .namespace = "agents-*", .model = "n" }));
 	assert_false(hits((struct policy_match){ .command = "node" }));
+	assert_false(hits((struct policy_match){ .image = "r.example/other:*" }));
 	assert_true(hits((struct policy_match){ .command = "" }));
 	group = (struct who_group){ .cgroup = 7, .path = "/a" };
 }

@@ -95,6 +95,22 @@ static void a_file_is_compared_with_the_rules_in_force(void **state)
 	contains(said.out, "kill (line 3)");
 }
 
+static void a_file_like_the_rules_in_force_changes_nothing(void **state)
+{
+	struct ledger *ledger;
+
+	assert_int_equal(ledger_open(&ledger, dir, true, NULL), 0);
+	assert_int_equal(ledger_put(ledger, "rules",
+				    "[{\"budget\":\"a\",\"limit_usd\":\"5.000000\",\"limit_tokens\":0,"
+				    "\"enforced\":false}]"),
+			 0);
+	ledger_free(ledger);
+	configure("budgets: [ { name: a, limit: 5 USD, window: day, steps: [ { do: note } ] } ]\n");
+	RUN(&said, cmd_check, "check", "--config", file, "--state", dir);
+	assert_int_equal(said.code, CMD_OK);
+	contains(said.out, "Against the rules in force:\n  no budget, limit or mode changes\n");
+}
+
 static void all_errors_are_named_at_once(void **state)
 {
 	configure("enforce: maybe\nbudgets:\n"
@@ -149,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HELD(enforcement_says_what_it_would_do_and_to_whom),
 		HELD(a_file_is_compared_with_the_rules_in_force),
+		HELD(a_file_like_the_rules_in_force_changes_nothing),
 		HELD(all_errors_are_named_at_once),
 		HELD(many_errors_are_bounded),
 	};

@@ -66,7 +66,7 @@ static void every_key_reaches_its_field(void **state)
 		"budgets:\n"
 		"  - name: agents\n"
 		"    match: { cgroup: /agents/*, unit: u, user: bob, command: node, exe: /x, host: h, model: m, client: claude-cli/*,\n"
-		"             container: c, namespace: n-*, workload: Deployment/w, pod: p,\n"
+		"             container: c, image: \"r.example/*\", namespace: n-*, workload: Deployment/w, pod: p,\n"
 		"             label: { team: search, app.kubernetes.io/name: \"a*\" } }\n"
 		"    per: user\n"
 		"    limit: 50.25 USD\n"
@@ -122,6 +122,7 @@ static void every_key_reaches_its_field(void **state)
 	assert_string_equal(budget->match.host, "h");
 	assert_string_equal(budget->match.model, "m");
 	assert_string_equal(budget->match.client, "claude-cli/*");
+	assert_string_equal(budget->match.image, "r.example/*");
 	assert_string_equal(budget->match.container, "c");
 	assert_string_equal(budget->match.namespace, "n-*");
 	assert_string_equal(budget->match.workload, "Deployment/w");

@@ -8,7 +8,8 @@
 	"enforce, attach, return-probes, first-call, resolve, zone, keep, on-daemon-loss, max-kills, prices, "   \
 	"hosts, serve, otlp, budgets, node, shared, webhooks, protect, assume, teams, team-label, annotations, " \
 	"kubernetes"
-#define WHO_KEYS "namespace, workload, pod, container, label, cgroup, unit, user, command, exe"
+#define WHO_KEYS \
+	"namespace, workload, pod, container, image, label, cgroup, unit, user, command, exe"
 /* A budget that is right but for what stands in the place. */
 #define BUDGET(more) "budgets:\n  - name: a\n    limit: 1 USD\n    steps: [ { do: note } ]\n" more
 #define STEP(step)   "budgets:\n- name: a\n  limit: 1 USD\n  steps:\n  - " step "\n"

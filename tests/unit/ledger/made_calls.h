@@ -45,6 +45,7 @@ static inline void make(struct made *made, unsigned seed)
 	snprintf(made->group.workload, sizeof(made->group.workload), "Deployment/w%u", who % 3);
 	snprintf(made->group.pod, sizeof(made->group.pod), "pod-%u", who);
 	snprintf(made->group.container_name, sizeof(made->group.container_name), "c%u", who);
+	snprintf(made->group.image, sizeof(made->group.image), "r.example/i%u", who % 4);
 	snprintf(made->group.unit, sizeof(made->group.unit), "u%u.service", who);
 	snprintf(made->process.user, sizeof(made->process.user), "user%u", who);
 	snprintf(made->process.comm, sizeof(made->process.comm), "comm%u", who);

@@ -157,10 +157,21 @@ static const char old_schema_15[] =
 	"ALTER TABLE actions ADD COLUMN who TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE actions ADD COLUMN decided_us INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const old_schemas[] = { old_schema_1,  old_schema_2,  old_schema_3,
-					   old_schema_4,  old_schema_5,  old_schema_6,
-					   old_schema_7,  old_schema_8,  old_schema_9,
-					   old_schema_10, old_schema_11, old_schema_12,
-					   old_schema_13, old_schema_14, old_schema_15 };
+static const char old_schema_16[] =
+	"CREATE TABLE services_16 (id INTEGER PRIMARY KEY, host TEXT NOT NULL, provider TEXT NOT NULL,"
+	" model TEXT NOT NULL, operation TEXT NOT NULL, price_key TEXT NOT NULL,"
+	" price_origin TEXT NOT NULL, tier TEXT NOT NULL, account TEXT NOT NULL, client TEXT NOT NULL,"
+	" destination TEXT NOT NULL, UNIQUE (model, host, provider, operation, price_key,"
+	" price_origin, tier, account, client, destination));"
+	"INSERT INTO services_16 SELECT id, host, provider, model, operation, price_key,"
+	" price_origin, tier, account, client, '' FROM services;"
+	"DROP TABLE services;"
+	"ALTER TABLE services_16 RENAME TO services;";
+
+static const char *const old_schemas[] = {
+	old_schema_1,  old_schema_2,  old_schema_3,  old_schema_4,  old_schema_5,  old_schema_6,
+	old_schema_7,  old_schema_8,  old_schema_9,  old_schema_10, old_schema_11, old_schema_12,
+	old_schema_13, old_schema_14, old_schema_15, old_schema_16
+};
 
 #endif

@@ -41,6 +41,9 @@ static void key_text(const struct made *made, int64_t id, enum ledger_key key, c
 	case LEDGER_BY_CONTAINER:
 		text = made->group.container_name;
 		break;
+	case LEDGER_BY_IMAGE:
+		text = made->group.image;
+		break;
 	case LEDGER_BY_CGROUP:
 		text = made->group.path;
 		break;

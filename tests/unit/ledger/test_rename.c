@@ -199,6 +199,44 @@ static void static_pods_are_found_by_their_hash(void **state)
 	check(world, "team-a|Deployment/agents|agents-x-y|" CID " 1 1;");
 }
 
+static void keep_image(void *arg, const struct ledger_row *row)
+{
+	char *text = arg;
+	size_t len = strlen(text);
+
+	snprintf(text + len, 256 - len, "%s %s %s %lu;", row->keys[LEDGER_BY_TEAM],
+		 row->keys[LEDGER_BY_CONTAINER], row->keys[LEDGER_BY_IMAGE], row->calls);
+}
+
+static void team_of_image(void *arg, const struct who_group *group,
+			  const struct who_process *process, char *ret, size_t size)
+{
+	snprintf(ret, size, "%s", strcmp(group->image, "r.example/web:1") ? "others" : "web");
+}
+
+/* Some sources know its name alone, and the kubelet its image as well, later. */
+static void an_image_may_come_after_the_name(void **state)
+{
+	const struct ledger_query query = { .until_us = LEDGER_NO_END,
+					    .keys = 1u << LEDGER_BY_TEAM | 1u << LEDGER_BY_CONTAINER |
+						    1u << LEDGER_BY_IMAGE };
+	struct who_container whole = container;
+	struct who_group group = named();
+	struct world *world = *state;
+	char text[256] = "";
+
+	add(world, &group, world->now_us, 1);
+	assert_int_equal(ledger_name_container(world->ledger, &container), 0);
+	strcpy(whole.image, "r.example/web:1");
+	assert_int_equal(ledger_name_container(world->ledger, &whole), 1);
+	strcpy(group.image, whole.image);
+	add(world, &group, world->now_us, 1);
+	assert_int_equal(ledger_set_team(world->ledger, team_of_image, NULL), 0);
+	assert_int_equal(ledger_report(world->ledger, &query, keep_image, text), 0);
+	assert_string_equal(text, "web main r.example/web:1 2;");
+	assert_int_equal(ledger_name_container(world->ledger, &whole), 0);
+}
+
 static void others_are_left_alone(void **state)
 {
 	struct world *world = *state;
@@ -221,6 +259,7 @@ int main(void)
 		TEST(row_that_has_the_names_takes_the_calls),
 		TEST(guess_gives_way_and_labels_stay),
 		TEST(static_pods_are_found_by_their_hash),
+		TEST(an_image_may_come_after_the_name),
 		TEST(others_are_left_alone),
 	};
 

@@ -399,7 +399,7 @@ static void keys_are_checked(void **state)
 	assert_string_equal(
 		error,
 		"--by: \"\\x1b\" is not a key; give one or more of: time, hour, team, who, namespace, "
-		"workload, pod, container, cgroup, unit, user, command, exe, client, pid, host, provider, "
+		"workload, pod, container, image, cgroup, unit, user, command, exe, client, pid, host, provider, "
 		"model, tier, account, destination, source, call");
 	free(error);
 	error = report_parse_keys("time", &keys);

@@ -95,6 +95,7 @@ static void make_old(int version)
 	    "INSERT INTO subjects VALUES"
 	    " (1, 'ns', 'Deployment/w', 'pod', 'c', '/a', '', 'root', 'sh', '/bin/sh', '', '', '')");
 	run(db, "INSERT INTO services VALUES (1, 'api.x', 'p', 'm', 'chat', 'key', 'origin'%s)",
+	    version >= 16 ? ", '', '', '', ''" :
 	    version >= 13 ? ", '', '', ''" :
 	    version >= 11 ? ", '', ''" :
 			    "");

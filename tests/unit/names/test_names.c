@@ -90,46 +90,55 @@ static void kubelet_may_start_after_the_daemon(void **state)
 }
 
 static const struct {
-	const char *file, *text, *name, *pod;
+	const char *file, *text, *name, *pod, *image;
 } runtimes[] = {
 	{ "run/containerd/io.containerd.runtime.v2.task/k8s.io/" CID "/config.json",
 	  "{\"ociVersion\":\"1.0.2\",\"annotations\":{\"io.kubernetes.cri.container-name\":\"main\","
 	  "\"io.kubernetes.cri.container-type\":\"container\",\"io.kubernetes.cri.sandbox-id\":\"x\","
+	  "\"io.kubernetes.cri.image-name\":\"r.example:5000/team/web:1.2@sha256:" CID "\","
 	  "\"io.kubernetes.cri.sandbox-name\":\"agents-0\",\"io.kubernetes.cri.sandbox-namespace\":\"team-a\"}}",
-	  "main", "agents-0" },
+	  "main", "agents-0", "r.example:5000/team/web:1.2" },
 	{ "run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/" CID "/config.json",
 	  "{\"annotations\":{\"io.kubernetes.cri.container-type\":\"sandbox\","
 	  "\"io.kubernetes.cri.sandbox-name\":\"agents-0\",\"io.kubernetes.cri.sandbox-uid\":\"" UID
 	  "\","
 	  "\"io.kubernetes.cri.sandbox-namespace\":\"team-a\"}}",
-	  "POD", "agents-0" },
+	  "POD", "agents-0", "" },
 	{ "run/containers/storage/overlay-containers/" CID "/userdata/config.json",
 	  "{\"annotations\":{\"io.kubernetes.container.name\":\"main\",\"io.kubernetes.pod.uid\":\"" UID
 	  "\","
+	  "\"io.kubernetes.cri-o.ImageName\":\"quay.io/web:2\","
 	  "\"io.kubernetes.pod.name\":\"agents-0\",\"io.kubernetes.pod.namespace\":\"team-a\"}}",
-	  "main", "agents-0" },
+	  "main", "agents-0", "quay.io/web:2" },
 	{ "var/lib/docker/containers/" CID "/config.v2.json",
 	  "{\"Config\":{\"Labels\":{\"io.kubernetes.docker.type\":\"container\","
 	  "\"io.kubernetes.container.name\":\"main\",\"io.kubernetes.pod.name\":"
 	  "\"agents-0\",\"io.kubernetes.pod.namespace\":\"team-a\",\"io.kubernetes.pod.uid\":\"" UID
 	  "\"}},"
 	  "\"Name\":\"/k8s_main_agents-0\"}",
-	  "main", "agents-0" },
+	  "main", "agents-0", "" },
 	{ "var/lib/docker/containers/" CID "/config.v2.json",
-	  "{\"Config\":{\"Labels\":{}},\"Name\":\"/search-agent\"}", "search-agent", "" },
+	  "{\"Config\":{\"Labels\":{},\"Image\":\"python:3.12\"},\"Name\":\"/search-agent\"}",
+	  "search-agent", "", "python:3.12" },
+	/* an id is no name */
+	{ "var/lib/docker/containers/" CID "/config.v2.json",
+	  "{\"Config\":{\"Image\":\"sha256:" CID "\"},\"Name\":\"/search-agent\"}", "search-agent",
+	  "", "" },
 	/* labels that Compose has not set, and labels of which nobody can say whose they are */
 	{ "var/lib/docker/containers/" CID "/config.v2.json",
 	  "{\"Config\":{\"Labels\":{\"com.docker.compose.project\":\"shop\","
 	  "\"com.docker.compose.service\":\"web\",\"com.docker.compose.container-number\":\"1\"}},"
 	  "\"Name\":\"/alone\",\"Image\":\"sha256:" CID "\",\"Driver\":\"overlay2\"}",
-	  "alone", "" },
+	  "alone", "", "" },
 	{ "var/lib/containers/storage/overlay-containers/containers.json",
 	  "[{\"id\":\"" HASH "\",\"names\":[\"other\"],\"metadata\":\"{}\"},"
-	  "{\"id\":\"" CID "\",\"names\":[\"web\",\"alias\"],\"image\":\"x\"},"
-	  "{\"id\":\"" HASH "0\",\"names\":[\"last\"]}]",
-	  "web", "" },
+	  "{\"id\":\"" CID "\",\"names\":[\"web\",\"alias\"],\"image\":\"x\","
+	  "\"metadata\":\"{\\\"image-name\\\":\\\"docker.io/library/web:1\\\",\\\"name\\\":\\\"web\\\"}\"},"
+	  "{\"id\":\"" HASH
+	  "0\",\"names\":[\"last\"],\"metadata\":\"{\\\"image-name\\\":\\\"other\\\"}\"}]",
+	  "web", "", "docker.io/library/web:1" },
 	{ "run/containerd/io.containerd.runtime.v2.task/default/" CID "/config.json",
-	  "{\"annotations\":{\"nerdctl/name\":\"hand-made\"}}", "hand-made", "" },
+	  "{\"annotations\":{\"nerdctl/name\":\"hand-made\"}}", "hand-made", "", "" },
 };
 
 static void runtime_state_names_containers_at_once(void **state)
@@ -145,6 +154,7 @@ static void runtime_state_names_containers_at_once(void **state)
 		group = ask(world, runtimes[i].pod[0] ? UID : "", CID);
 		assert_string_equal(group.container_name, runtimes[i].name);
 		assert_string_equal(group.pod, runtimes[i].pod);
+		assert_string_equal(group.image, runtimes[i].image);
 		assert_string_equal(group.namespace, runtimes[i].pod[0] ? "team-a" : "");
 		world->names = names_free(world->names);
 	}

@@ -98,7 +98,8 @@ static void pod_is_read_with_all_that_it_says(void **state)
 		"\"nodeName\":\"n1\",\"serviceAccountName\":\"sa\",\"hostNetwork\":true,"
 		"\"containers\":[{\"name\":\"not-this\"}]",
 		"\"containerStatuses\":[{\"name\":\"main\",\"state\":{\"running\":{}},\"containerID\":"
-		"\"containerd://" CID "\"},{\"name\":\"waiting\",\"containerID\":\"\"}],"
+		"\"containerd://" CID
+		"\",\"image\":\"r.example/web:1@sha256:ab\"},{\"name\":\"waiting\",\"containerID\":\"\"}],"
 		"\"initContainerStatuses\":[{\"name\":\"setup\",\"containerID\":\"cri-o://a" HASH
 		"\"}],"
 		"\"ephemeralContainerStatuses\":[{\"name\":\"debugger\",\"containerID\":"
@@ -119,6 +120,7 @@ static void pod_is_read_with_all_that_it_says(void **state)
 	assert_true(seen.pod.on_host_network);
 	assert_int_equal(seen.n_containers, 3);
 	assert_string_equal(seen.containers[0].name, "main");
+	assert_string_equal(seen.containers[0].image, "r.example/web:1");
 	assert_string_equal(seen.containers[0].id, CID);
 	assert_string_equal(seen.containers[0].pod_uid, UID);
 	assert_string_equal(seen.containers[1].name, "setup");

@@ -151,6 +151,7 @@ static inline struct who_group ask(struct world *world, const char *uid, const c
 						 .pod = &group.pod,
 						 .workload = &group.workload,
 						 .container_name = &group.container_name,
+						 .image = &group.image,
 						 .labels = &group.labels });
 	return group;
 }
