@@ -14,6 +14,7 @@
 #include "adopt.h"
 #include "defer.h"
 #include "hosts.h"
+#include "names.h"
 #include "pace.h"
 #include "pair.h"
 #include "plain.h"
@@ -351,8 +352,10 @@ int flow_egress(struct __sk_buff *skb)
 		return PASS;
 	if (sk->protocol == PROTO_TCP)
 		return flow_tcp(skb, sk);
-	if (sk->protocol == PROTO_UDP)
+	if (sk->protocol == PROTO_UDP) {
+		names_out(skb);
 		return quic_out(skb) & 3; /* a bound that the verifier sees */
+	}
 	return PASS;
 }
 
@@ -371,8 +374,10 @@ int flow_ingress(struct __sk_buff *skb)
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
 		return PASS;
-	if (sk->protocol == PROTO_UDP)
+	if (sk->protocol == PROTO_UDP) {
+		names_in(skb);
 		quic_in(skb);
+	}
 	if (sk->protocol != PROTO_TCP)
 		return PASS;
 	flow = bpf_sk_storage_get(&flows, sk, 0, 0);

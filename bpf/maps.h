@@ -278,4 +278,7 @@ MAP(ai_addrs, LRU_HASH, 8192, struct ctl_addr, __u8);
 
 MAP(other_addrs, LRU_HASH, 8192, struct ctl_addr, __u8);
 
+/* The name servers whose answers count (names.h), in every network namespace. Filled by tap_add_name_server. */
+MAP(name_servers, HASH, CTL_NAME_SERVERS_MAX, struct ctl_addr, __u8);
+
 #endif

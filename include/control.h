@@ -189,7 +189,7 @@ struct ctl_deferral {
 _Static_assert(sizeof(struct ctl_deferral) == 16, "both halves agree on struct ctl_deferral");
 
 /*
- * Key of the `ai_addrs` and `other_addrs` maps: where a TLS server was reached. What a connection taught
+ * Key of the `ai_addrs` and `other_addrs` maps, and with port 53 of `name_servers`: where a TLS server was reached. What a connection taught
  * holds in its own network namespace, for inside of one that a tenant made every address is the tenant's.
  */
 struct ctl_addr {
@@ -199,6 +199,8 @@ struct ctl_addr {
 	__u32 netns; /* inode number; 0: everywhere, by the node's own resolver */
 };
 _Static_assert(sizeof(struct ctl_addr) == 24, "both halves agree on struct ctl_addr");
+
+#define CTL_NAME_SERVERS_MAX 128
 
 /* A process that is reported as it connects is not reported again for this long. */
 #define CTL_APPROACH_NS 5000000000ULL
@@ -260,6 +262,7 @@ enum ctl_counter {
 	CTL_HOLDS_FULL,        /* of these, no room: TCP alone tries again, late */
 	CTL_CUT_STREAMS,       /* answers that the kernel itself has cut, each time it began to */
 	CTL_QUIC_UNREAD,       /* first datagrams that were not looked at: too many at once */
+	CTL_ANSWERS_UNREAD, /* of name servers, about AI hosts: too many in a second of one network namespace */
 	CTL_FIRST_CALLS_DEFERRED, /* hellos that waited for their process's probes */
 	CTL_FIRST_CALLS_MISSED,   /* hellos that left before the probes of their process were in */
 	CTL_PLAIN_UNREAD, /* bytes of plain HTTP that were not copied: one packet had too many, or it was not known whose they are */

@@ -22,6 +22,7 @@ enum ev_type {
 	EV_FLOW = 7,   /* a TCP connection's ClientHello named an AI host (or was refused) */
 	EV_FLOW_END = 8, /* that connection ended, with its final byte counts */
 	EV_PAIR = 10,    /* a socket was seen to carry the records of a TLS connection */
+	EV_ANSWER = 13,  /* a name server has told a program which addresses an AI host has */
 	EV_QUIC = 9, /* one of the first datagrams of a QUIC connection, whose name is not known yet */
 	EV_PLAIN = 11, /* a TCP connection's first request is plain HTTP, to a port that is looked at */
 	EV_SEGMENT = 12, /* bytes of such a connection, as they pass */
@@ -207,6 +208,20 @@ struct ev_quic {
 };
 _Static_assert(sizeof(struct ev_quic) == 416 + 8 + EV_QUIC_MAX,
 	       "both halves agree on struct ev_quic");
+
+/*
+ * What a name server has answered by UDP to a question about an AI host, as far as it fits; head.tgid is 0, head.id the
+ * socket's cookie.
+ */
+#define EV_ANSWER_MAX 1232 /* what servers send at most without TCP (DNS flag day 2020) */
+struct ev_answer {
+	struct ev_head head;
+	__u32 netns; /* where it was received, as in struct ev_flow */
+	__u32 len;   /* of bytes[] */
+	__u8 bytes[EV_ANSWER_MAX];
+};
+_Static_assert(sizeof(struct ev_answer) == 40 + EV_ANSWER_MAX,
+	       "both halves agree on struct ev_answer");
 
 /* Not an event: whose socket an AI flow is, as the task_file iterator writes them. */
 struct ev_owner {

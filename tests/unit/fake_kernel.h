@@ -269,6 +269,11 @@ int tap_flow_owner(struct tap *tap, uint64_t cookie, uint32_t *ret)
 	return kernel.owner ? 0 : -ENOENT;
 }
 
+int tap_add_name_server(struct tap *tap, const struct sockaddr *address)
+{
+	return 0;
+}
+
 int tap_add_address(struct tap *tap, const struct sockaddr *address, enum ctl_verdict whose)
 {
 	kernel.n_addresses++;

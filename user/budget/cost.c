@@ -23,6 +23,8 @@ void policy_read(const struct charge *charge, int64_t call_id,
 		 struct counter_charge ret[POLICY_ESTIMATES])
 {
 	bool is_measured = charge_is_measured(charge->source);
+	/* What only its sender vouches for may be invented, by whoever shares the counter. */
+	bool is_evidence = is_measured && !charge_is_unconfirmed(charge);
 	struct usage high = charge->usage;
 
 	for (int i = 0; i < POLICY_ESTIMATES; i++)
@@ -34,9 +36,9 @@ void policy_read(const struct charge *charge, int64_t call_id,
 	high.output += charge->error_output;
 	ret[POLICY_EXPECTED].nanos = clamped_nanos(charge->budget_nanos);
 	ret[POLICY_EXPECTED].tokens = clamped_tokens(&charge->usage);
-	ret[POLICY_EXPECTED].measured_tokens = is_measured ? ret[POLICY_EXPECTED].tokens : 0;
+	ret[POLICY_EXPECTED].measured_tokens = is_evidence ? ret[POLICY_EXPECTED].tokens : 0;
 	/* At the price of what stands in for its model it is an estimate, too. */
-	ret[POLICY_EXPECTED].measured_nanos = is_measured && charge->is_priced ?
+	ret[POLICY_EXPECTED].measured_nanos = is_evidence && charge->is_priced ?
 						      ret[POLICY_EXPECTED].nanos :
 						      0;
 	ret[POLICY_HIGH] = ret[POLICY_EXPECTED];

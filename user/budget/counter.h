@@ -31,7 +31,7 @@ uint64_t counters_count(const struct counters *counters);
 struct counter_charge {
 	uint64_t nanos, tokens;
 	uint64_t measured_nanos,
-		measured_tokens; /* of these: tokens that were read, at a price of their own */
+		measured_tokens; /* of these: tokens that were read, at a price of their own, and not unconfirmed */
 	int64_t call_id;
 	uint32_t count; /* of how many calls */
 };

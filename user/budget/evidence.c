@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a program is stopped for. An estimate may be wrong several times over, and sizes are easily made: it may make
- * calls wait or turn them away, but what ends a program's work has to be measured.
+ * calls wait or turn them away, but what ends a program's work has to be measured, and confirmed where that is asked: of
+ * several that share a counter, one could invent what the others are stopped for.
  */
 #include "budget/counter_internal.h"
 

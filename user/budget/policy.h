@@ -251,7 +251,7 @@ struct policy_verdict {
 	int64_t limit_nanos;   /* in force: an operator may have raised it */
 	uint64_t limit_tokens;
 	uint64_t in_flight; /* of calls in flight: their cost so far, and what is expected; in the limit's unit */
-	uint32_t measured_permille;  /* of the sum in the limit's unit; 1000 when it is 0 */
+	uint32_t measured_permille; /* of the sum in the limit's unit, without what is unconfirmed; 1000 when it is 0 */
 	int64_t calls[POLICY_CALLS]; /* the last ones that were charged, newest first */
 	size_t n_calls;
 	const uint64_t *cgroups; /* members that no protect rule names; until the next charge */

@@ -17,6 +17,7 @@
 #include "config/kube.h"
 #include "config/reader.h"
 #include "config/receivers.h"
+#include "config/places.h"
 #include "config/serve.h"
 #include "config/teams.h"
 #include "meter/api.h"
@@ -148,6 +149,8 @@ static const struct config_key file_keys[] = {
 	{ "first-call", offsetof(struct config, first_call), config_choice, first_calls,
 	  .noun = "a way with first calls" },
 	{ "resolve", offsetof(struct config, resolve), .fn = config_bool },
+	{ "name-servers", 0, .fn = config_name_servers },
+	{ "proxies", 0, .fn = config_proxies },
 	{ "zone", offsetof(struct config, zone), .fn = config_zone },
 	{ "keep", offsetof(struct config, keep_us), .fn = read_keep },
 	{ "on-daemon-loss", offsetof(struct config, rules.on_loss), config_choice, config_losses,
@@ -299,6 +302,8 @@ void config_done(struct config *config)
 		free(config->hosts[i].provider);
 	}
 	free(config->hosts);
+	config_places_done(config->name_servers, config->n_name_servers);
+	config_places_done(config->proxies, config->n_proxies);
 	team_rules_done(&config->teams);
 	free(config->prices);
 	free(config->warnings);

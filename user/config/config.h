@@ -21,6 +21,11 @@ struct config_host {
 	char *provider; /* whose dialect it speaks: "openai", "anthropic", ... */
 };
 
+struct config_place {
+	char *host;    /* a name or an address */
+	uint16_t port; /* of a proxy */
+};
+
 /* What becomes of the first call of a process that is not probed yet. */
 enum config_first_call {
 	CONFIG_HOLD, /* its ClientHello waits for the probes, for a second at most */
@@ -30,7 +35,11 @@ enum config_first_call {
 struct config {
 	struct find_config find; /* attach, return-probes */
 	enum config_first_call first_call;
-	bool resolve;              /* ask for the addresses of the AI hosts at the start */
+	bool resolve;                      /* ask for the addresses of the AI hosts at the start */
+	struct config_place *name_servers; /* whose answers count, beside those of the node's files */
+	size_t n_name_servers;
+	struct config_place *proxies; /* what goes through them is confirmed */
+	size_t n_proxies;
 	struct policy_rules rules; /* enforce, budgets, protect */
 	struct config_host *hosts; /* more AI hosts */
 	size_t n_hosts;

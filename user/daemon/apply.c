@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "budget/match.h"
 #include "config/last_good.h"
+#include "config/places.h"
 #include "config/serve.h"
 #include "daemon/observers.h"
 #include "daemon/overrides.h"
@@ -66,9 +67,12 @@ static void warn_of_rest(const struct config *old, const struct config *new)
 		log_warn("serve.max-series is read at the start only, proceeding with %lu",
 			 old->serve.max_series);
 	if (old->find.mode != new->find.mode || old->find.returns != new->find.returns ||
-	    !is_same_text(old->prices, new->prices) || !is_same_host_list(old, new))
-		log_warn("attach, return-probes, prices and hosts are read at the start only; restart "
-			 "aigress for those, proceeding with the ones it has");
+	    !is_same_text(old->prices, new->prices) || !is_same_host_list(old, new) ||
+	    !config_places_are_same(old->name_servers, old->n_name_servers, new->name_servers,
+				    new->n_name_servers) ||
+	    !config_places_are_same(old->proxies, old->n_proxies, new->proxies, new->n_proxies))
+		log_warn("attach, return-probes, prices, hosts, name-servers and proxies are read at the "
+			 "start only; restart aigress for those, proceeding with the ones it has");
 	if (!is_same_kube(&old->kube, &new->kube) ||
 	    !old->annotations.n_steps != !new->annotations.n_steps)
 		log_warn("kubernetes, and whether namespaces are asked for annotations, is read at the "

@@ -217,6 +217,21 @@ void hooks_changed(void *arg)
 	timers_snapshot_soon(daemon->timers);
 }
 
+/* Is it one of `proxies:`? Then what goes to its port there is confirmed. */
+static bool take_proxy(struct daemon *daemon, const struct sockaddr *address, const char *host)
+{
+	const struct config *config = &daemon->config;
+	bool is_proxy = false;
+
+	for (size_t i = 0; i < config->n_proxies; i++) {
+		if (strcmp(config->proxies[i].host, host) != 0)
+			continue;
+		pipeline_proxy(daemon->pipeline, address, config->proxies[i].port, clock_mono_ns());
+		is_proxy = true;
+	}
+	return is_proxy;
+}
+
 void hooks_address(void *arg, const struct sockaddr *address, const char *host, bool is_again)
 {
 	struct daemon *daemon = arg;
@@ -225,6 +240,8 @@ void hooks_address(void *arg, const struct sockaddr *address, const char *host, 
 		log_info("the addresses of the AI hosts were asked for");
 		return;
 	}
+	if (take_proxy(daemon, address, host))
+		return;
 	/* Its name first: the kernel may report an old connection to it at once. */
 	pipeline_address(daemon->pipeline, address, host, clock_mono_ns());
 	/* Its neighbours were not asked about again: who else is at that address is not known. */

@@ -38,7 +38,10 @@ struct round {
 struct resolve {
 	struct loop *loop;
 	struct round first, again;
-	struct job *waiting;          /* what is asked once `again` is free; NULL: nothing */
+	struct job *waiting; /* what is asked once `again` is free; NULL: nothing */
+	char more[RESOLVE_MORE][HOST_LEN];
+	size_t n_more;
+	uint64_t more_asked_ns; /* of all of them */
 	uint64_t asked_ns[HOSTS_MAX]; /* of hosts that are named in full, by their number in api_pattern() */
 	struct quota *cgroups; /* that have chosen a name */
 	struct {
@@ -176,7 +179,8 @@ static void ask_what_waits(struct resolve *resolve)
 	(void)round_begin(&resolve->again, job);
 }
 
-int resolve_new(struct resolve **ret, struct loop *loop, resolve_fn fn, void *arg)
+int resolve_new(struct resolve **ret, struct loop *loop, const char *const *more, size_t n_more,
+		resolve_fn fn, void *arg)
 {
 	struct resolve *resolve = calloc(1, sizeof(*resolve));
 	struct job *job = job_new(UINT64_MAX);
@@ -202,6 +206,10 @@ int resolve_new(struct resolve **ret, struct loop *loop, resolve_fn fn, void *ar
 	for (size_t i = 0; (pattern = api_pattern(i)); i++)
 		if (!strchr(pattern, '*'))
 			job_add(job, pattern, api_pattern_port(i));
+	for (size_t i = 0; i < n_more && i < RESOLVE_MORE; i++) {
+		snprintf(resolve->more[resolve->n_more++], HOST_LEN, "%s", more[i]);
+		job_add(job, more[i], 0);
+	}
 	err = round_begin(&resolve->first, job);
 	if (err) {
 		resolve_free(resolve);
@@ -271,16 +279,25 @@ static bool may_ask(struct resolve *resolve, uint64_t cgroup, const char *host, 
 	return may_choose(resolve, cgroup, now_ns);
 }
 
-void resolve_again(struct resolve *resolve, uint64_t cgroup, const char *host)
+static void wait_for(struct resolve *resolve, const char *host, uint16_t port)
 {
-	uint16_t port;
-
-	if (!may_ask(resolve, cgroup, host, clock_mono_ns(), &port))
-		return;
 	if (!resolve->waiting)
 		resolve->waiting = job_new(0);
-	if (!resolve->waiting)
-		return;
-	job_add(resolve->waiting, host, port);
+	if (resolve->waiting)
+		job_add(resolve->waiting, host, port);
+}
+
+void resolve_again(struct resolve *resolve, uint64_t cgroup, const char *host)
+{
+	uint64_t now_ns = clock_mono_ns();
+	uint16_t port;
+
+	if (may_ask(resolve, cgroup, host, now_ns, &port))
+		wait_for(resolve, host, port);
+	if (!resolve->more_asked_ns || now_ns - resolve->more_asked_ns >= RESOLVE_AGAIN_NS) {
+		resolve->more_asked_ns = now_ns;
+		for (size_t i = 0; i < resolve->n_more; i++)
+			wait_for(resolve, resolve->more[i], 0);
+	}
 	ask_what_waits(resolve);
 }

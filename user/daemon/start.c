@@ -17,6 +17,7 @@
 #include "daemon/hooks.h"
 #include "daemon/memory.h"
 #include "daemon/observers.h"
+#include "daemon/name_servers.h"
 #include "daemon/overrides.h"
 #include "daemon/prices_start.h"
 #include "daemon/privileges.h"
@@ -415,6 +416,34 @@ static enum daemon_end start_observers(struct daemon *daemon)
 	return err ? DAEMON_FAILED : DAEMON_OK;
 }
 
+static void add_name_server(void *arg, const struct sockaddr *server)
+{
+	const struct daemon *daemon = arg;
+	int err = tap_add_name_server(daemon->tap, server);
+
+	if (err)
+		log_warn("answers of a name server are not read (%s), proceeding", strerror(-err));
+}
+
+/* Who says which addresses AI hosts have: the node's resolver, and name servers that others ask. 0 or -errno. */
+static int start_names(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	const char *proxies[RESOLVE_MORE];
+	size_t n = 0;
+
+	name_servers_each("", add_name_server, daemon);
+	for (size_t i = 0; i < config->n_name_servers; i++) {
+		struct sockaddr_storage server;
+
+		if (!name_server_parse(config->name_servers[i].host, &server))
+			add_name_server(daemon, (const struct sockaddr *)&server);
+	}
+	for (; n < config->n_proxies && n < RESOLVE_MORE; n++)
+		proxies[n] = config->proxies[n].host;
+	return resolve_new(&daemon->resolve, daemon->loop, proxies, n, hooks_address, daemon);
+}
+
 /* Last of all: from here on nothing needs more than privileges.c keeps. */
 static enum daemon_end start_unprivileged(struct daemon *daemon)
 {
@@ -432,9 +461,7 @@ static enum daemon_end start_unprivileged(struct daemon *daemon)
 		log_warn("programs cannot be looked at while others run (%s), proceeding: what starts "
 			 "from now on is estimated",
 			 strerror(-err));
-	err = daemon->config.resolve ?
-		      resolve_new(&daemon->resolve, daemon->loop, hooks_address, daemon) :
-		      0;
+	err = daemon->config.resolve ? start_names(daemon) : 0;
 	if (err)
 		log_warn("the AI hosts' addresses cannot be asked for (%s), proceeding: connections that "
 			 "are older than aigress are not seen",

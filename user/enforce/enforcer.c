@@ -75,11 +75,12 @@ static void wait_for_evidence(struct enforcer *enforcer, struct incident *incide
 	applied = applied_new(enforcer, incident, (struct target){ 0 }, incident->key.name,
 			      enforcer->present, now_us);
 	if (applied)
-		applied_write(enforcer, applied, now_us, ACTION_REFUSED,
-			      "refused: %u.%u %% of what was spent is measured, and estimates are no "
-			      "evidence for a %s (evidence: estimated)",
-			      verdict->measured_permille / 10, verdict->measured_permille % 10,
-			      policy_action_name(verdict->step->action));
+		applied_write(
+			enforcer, applied, now_us, ACTION_REFUSED,
+			"refused: %u.%u %% of what was spent is measured and not unconfirmed, and the "
+			"rest is no evidence for a %s (evidence: estimated)",
+			verdict->measured_permille / 10, verdict->measured_permille % 10,
+			policy_action_name(verdict->step->action));
 }
 
 /* ---- the contract ---- */

@@ -23,6 +23,7 @@ struct pairs *pairs_free(struct pairs *pairs);
 struct pairs_peer {
 	uint8_t addr[16];
 	uint32_t netns; /* as in struct ev_flow, also below */
+	uint16_t port;
 	uint8_t family;
 	bool is_tunnelled, is_tenants;
 	bool was_confirmed; /* its address was a known one when it was first seen */

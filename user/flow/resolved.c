@@ -10,9 +10,10 @@
 #include "meter/charge.h"
 
 struct key {
-	char provider[CHARGE_NAME_LEN];
+	char provider[CHARGE_NAME_LEN]; /* "": it is a proxy */
 	uint8_t addr[16];
-	uint32_t netns, family;
+	uint32_t netns;
+	uint16_t family, port; /* port: of a proxy */
 };
 
 struct row {
@@ -87,19 +88,34 @@ static uint64_t number_of(const struct key *key)
 	return hash ?: 1;
 }
 
-void resolved_learn(struct resolved *resolved, uint32_t netns, uint8_t family,
-		    const uint8_t addr[16], const char *provider, uint64_t now_ns)
+static void learn(struct resolved *resolved, const struct key *key, uint64_t now_ns)
 {
-	struct table *table = netns ? &resolved->others : &resolved->node;
-	struct key key = key_of(netns, family, addr, provider);
-	uint64_t number = number_of(&key);
+	struct table *table = key->netns ? &resolved->others : &resolved->node;
+	uint64_t number = number_of(key);
 	size_t row = quota_find(table->quota, number);
 
 	if (row == QUOTA_NONE)
-		row = quota_take(table->quota, netns, number);
+		row = quota_take(table->quota, key->netns, number);
 	else
 		quota_touch(table->quota, row);
-	table->rows[row] = (struct row){ key, now_ns };
+	table->rows[row] = (struct row){ *key, now_ns };
+}
+
+void resolved_learn(struct resolved *resolved, uint32_t netns, uint8_t family,
+		    const uint8_t addr[16], const char *provider, uint64_t now_ns)
+{
+	struct key key = key_of(netns, family, addr, provider);
+
+	learn(resolved, &key, now_ns);
+}
+
+void resolved_learn_proxy(struct resolved *resolved, uint8_t family, const uint8_t addr[16],
+			  uint16_t port, uint64_t now_ns)
+{
+	struct key key = key_of(0, family, addr, "");
+
+	key.port = port;
+	learn(resolved, &key, now_ns);
 }
 
 static bool table_knows(const struct table *table, const struct key *key, uint64_t now_ns)
@@ -117,14 +133,30 @@ static bool is_loopback(uint8_t family, const uint8_t addr[16])
 	return family == AF_INET ? addr[0] == 127 : !memcmp(addr, loopback6, sizeof(loopback6));
 }
 
+/* By what the node was told. */
+static bool node_knows(const struct resolved *resolved, uint32_t netns, const struct key *key,
+		       uint64_t now_ns)
+{
+	return (netns == resolved->own_netns || !is_loopback((uint8_t)key->family, key->addr)) &&
+	       table_knows(&resolved->node, key, now_ns);
+}
+
 bool resolved_knows(const struct resolved *resolved, uint32_t netns, uint8_t family,
 		    const uint8_t addr[16], const char *provider, uint64_t now_ns)
 {
 	struct key key = key_of(0, family, addr, provider);
 
-	if ((netns == resolved->own_netns || !is_loopback(family, addr)) &&
-	    table_knows(&resolved->node, &key, now_ns))
+	if (node_knows(resolved, netns, &key, now_ns))
 		return true;
 	key.netns = netns;
 	return netns && table_knows(&resolved->others, &key, now_ns);
+}
+
+bool resolved_knows_proxy(const struct resolved *resolved, uint32_t netns, uint8_t family,
+			  const uint8_t addr[16], uint16_t port, uint64_t now_ns)
+{
+	struct key key = key_of(0, family, addr, "");
+
+	key.port = port;
+	return node_knows(resolved, netns, &key, now_ns);
 }

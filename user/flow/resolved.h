@@ -28,8 +28,7 @@ struct resolved *resolved_free(struct resolved *resolved);
 
 /*
  * The name of an AI host of this provider has this address, 16 bytes with IPv4 in the first four. `netns` is where
- * a program was told so; 0: the node's own resolver says it. `provider` "": a proxy of the operator's, through which
- * any provider may be reached.
+ * a program was told so; 0: the node's own resolver says it.
  */
 void resolved_learn(struct resolved *resolved, uint32_t netns, uint8_t family,
 		    const uint8_t addr[16], const char *provider, uint64_t now_ns);
@@ -40,5 +39,11 @@ void resolved_learn(struct resolved *resolved, uint32_t netns, uint8_t family,
  */
 bool resolved_knows(const struct resolved *resolved, uint32_t netns, uint8_t family,
 		    const uint8_t addr[16], const char *provider, uint64_t now_ns);
+
+/* The same of a proxy of the operator's, by its port, through which any provider may be reached. */
+void resolved_learn_proxy(struct resolved *resolved, uint8_t family, const uint8_t addr[16],
+			  uint16_t port, uint64_t now_ns);
+bool resolved_knows_proxy(const struct resolved *resolved, uint32_t netns, uint8_t family,
+			  const uint8_t addr[16], uint16_t port, uint64_t now_ns);
 
 #endif

@@ -52,19 +52,22 @@ static void on_cgroup(struct pipeline *pipeline, const struct ev_cgroup *event)
 static bool is_sound(const struct ev_head *event, size_t size)
 {
 	static const size_t sizes[] = {
-		[EV_DATA] = sizeof(struct ev_data),   [EV_OPEN] = sizeof(struct ev_open),
-		[EV_CLOSE] = sizeof(struct ev_close), [EV_EXEC] = sizeof(struct ev_head),
-		[EV_EXIT] = sizeof(struct ev_head),   [EV_CGROUP] = sizeof(struct ev_cgroup),
-		[EV_FLOW] = sizeof(struct ev_flow),   [EV_FLOW_END] = sizeof(struct ev_flow),
-		[EV_QUIC] = sizeof(struct ev_quic),   [EV_PAIR] = sizeof(struct ev_pair),
-		[EV_PLAIN] = sizeof(struct ev_flow),  [EV_SEGMENT] = sizeof(struct ev_segment),
+		[EV_DATA] = sizeof(struct ev_data),     [EV_OPEN] = sizeof(struct ev_open),
+		[EV_CLOSE] = sizeof(struct ev_close),   [EV_EXEC] = sizeof(struct ev_head),
+		[EV_EXIT] = sizeof(struct ev_head),     [EV_CGROUP] = sizeof(struct ev_cgroup),
+		[EV_FLOW] = sizeof(struct ev_flow),     [EV_FLOW_END] = sizeof(struct ev_flow),
+		[EV_QUIC] = sizeof(struct ev_quic),     [EV_PAIR] = sizeof(struct ev_pair),
+		[EV_PLAIN] = sizeof(struct ev_flow),    [EV_SEGMENT] = sizeof(struct ev_segment),
+		[EV_ANSWER] = sizeof(struct ev_answer),
 	};
 	const struct ev_data *data = (const struct ev_data *)event;
 	const struct ev_segment *segment = (const struct ev_segment *)event;
 
-	if (size < sizeof(*event) || !event->type || event->type > EV_SEGMENT ||
+	if (size < sizeof(*event) || !event->type || event->type > EV_ANSWER ||
 	    size < sizes[event->type])
 		return false;
+	if (event->type == EV_ANSWER)
+		return ((const struct ev_answer *)event)->len <= EV_ANSWER_MAX;
 	if (event->type == EV_QUIC)
 		return ((const struct ev_quic *)event)->len <= EV_QUIC_MAX;
 	if (event->type == EV_SEGMENT)
@@ -104,6 +107,8 @@ void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size
 		return pipeline_segment(pipeline, (const struct ev_segment *)event);
 	case EV_PAIR:
 		return pipeline_pair(pipeline, (const struct ev_pair *)event);
+	case EV_ANSWER:
+		return pipeline_answer(pipeline, (const struct ev_answer *)event);
 	case EV_QUIC:
 		return pipeline_quic(pipeline, (const struct ev_quic *)event);
 	}

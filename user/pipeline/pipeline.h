@@ -107,6 +107,10 @@ struct sockaddr;
 void pipeline_address(struct pipeline *pipeline, const struct sockaddr *address, const char *host,
 		      uint64_t now_ns);
 
+/* A proxy of the operator's, likewise: what goes to it at this port may go to any provider. */
+void pipeline_proxy(struct pipeline *pipeline, const struct sockaddr *address, uint16_t port,
+		    uint64_t now_ns);
+
 /* Any bytes may come; what is not an event is counted and dropped. */
 void pipeline_event(struct pipeline *pipeline, const struct ev_head *event, size_t size);
 

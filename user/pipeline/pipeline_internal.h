@@ -68,6 +68,8 @@ void pipeline_pair_end(struct pipeline *pipeline, const struct ev_flow *flow);
 /* Where a flow to this host goes; its address is judged now and, if it is not known by then, once more. */
 struct pairs_peer pipeline_peer(const struct pipeline *pipeline, const struct ev_flow *flow,
 				const char *host);
+/* A program was told which addresses an AI host has: they are its provider's, where it was told so. */
+void pipeline_answer(struct pipeline *pipeline, const struct ev_answer *event);
 /* Asks the node's resolver about a flow that begins, unless its address is known. */
 void pipeline_ask_name(struct pipeline *pipeline, const struct ev_flow *flow);
 /* The mark of a call to this host on a connection that these sockets carry; NULL: none is known. */

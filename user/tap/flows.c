@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -123,21 +124,53 @@ int tap_flow_decide(struct tap *tap, const struct ev_flow *flow, enum ctl_verdic
 	return err;
 }
 
-int tap_add_address(struct tap *tap, const struct sockaddr *address, enum ctl_verdict whose)
+/* 0 or -EAFNOSUPPORT. */
+static int addr_of(const struct sockaddr *address, struct ctl_addr *ret)
 {
 	const struct sockaddr_in *in = (const void *)address;
 	const struct sockaddr_in6 *in6 = (const void *)address;
-	struct ctl_addr addr = { .port = 0 };
 
+	*ret = (struct ctl_addr){ .port = 0 };
 	if (address->sa_family == AF_INET) {
-		map_ip4(&addr, &in->sin_addr);
-		addr.port = ntohs(in->sin_port);
+		map_ip4(ret, &in->sin_addr);
+		ret->port = ntohs(in->sin_port);
 	} else if (address->sa_family == AF_INET6) {
-		memcpy(addr.addr, &in6->sin6_addr, sizeof(addr.addr));
-		addr.port = ntohs(in6->sin6_port);
+		memcpy(ret->addr, &in6->sin6_addr, sizeof(ret->addr));
+		ret->port = ntohs(in6->sin6_port);
 	} else {
 		return -EAFNOSUPPORT;
 	}
+	return 0;
+}
+
+#define PORT_NAMES 53
+
+int tap_add_name_server(struct tap *tap, const struct sockaddr *address)
+{
+	struct ctl_addr addr;
+	struct stat own;
+	int err = addr_of(address, &addr);
+
+	if (err)
+		return err;
+	if (stat("/proc/self/ns/net", &own))
+		return -errno;
+	addr.port = PORT_NAMES;
+	err = add(tap->skel->maps.name_servers, &addr);
+	if (err)
+		return err;
+	tap->skel->bss->own_netns = (uint32_t)own.st_ino;
+	__atomic_store_n(&tap->skel->bss->name_servers_live, 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int tap_add_address(struct tap *tap, const struct sockaddr *address, enum ctl_verdict whose)
+{
+	struct ctl_addr addr;
+	int err = addr_of(address, &addr);
+
+	if (err)
+		return err;
 	return whose == CTL_AI ? add_ai(tap, &addr) : add(tap->skel->maps.other_addrs, &addr);
 }
 

@@ -16,6 +16,7 @@ static const char *const names[CTL_COUNTERS] = {
 	[CTL_REFUSED_CONNECTS] = "refused_connects",
 	[CTL_REFUSED_HELLOS] = "refused_hellos",
 	[CTL_QUIC_UNREAD] = "quic_unread",
+	[CTL_ANSWERS_UNREAD] = "answers_unread",
 	[CTL_FIRST_CALLS_DEFERRED] = "first_calls_deferred",
 	[CTL_FIRST_CALLS_MISSED] = "first_calls_missed",
 	[CTL_PLAIN_UNREAD] = "plain_unread_bytes",

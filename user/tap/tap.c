@@ -33,12 +33,13 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 static size_t event_size(const struct ev_head *event, size_t reserved)
 {
 	static const size_t sizes[] = {
-		[EV_DATA] = sizeof(struct ev_data),   [EV_OPEN] = sizeof(struct ev_open),
-		[EV_CLOSE] = sizeof(struct ev_close), [EV_EXEC] = sizeof(struct ev_head),
-		[EV_EXIT] = sizeof(struct ev_head),   [EV_CGROUP] = sizeof(struct ev_cgroup),
-		[EV_FLOW] = sizeof(struct ev_flow),   [EV_FLOW_END] = sizeof(struct ev_flow),
-		[EV_QUIC] = sizeof(struct ev_quic),   [EV_PAIR] = sizeof(struct ev_pair),
-		[EV_PLAIN] = sizeof(struct ev_flow),  [EV_SEGMENT] = sizeof(struct ev_segment),
+		[EV_DATA] = sizeof(struct ev_data),     [EV_OPEN] = sizeof(struct ev_open),
+		[EV_CLOSE] = sizeof(struct ev_close),   [EV_EXEC] = sizeof(struct ev_head),
+		[EV_EXIT] = sizeof(struct ev_head),     [EV_CGROUP] = sizeof(struct ev_cgroup),
+		[EV_FLOW] = sizeof(struct ev_flow),     [EV_FLOW_END] = sizeof(struct ev_flow),
+		[EV_QUIC] = sizeof(struct ev_quic),     [EV_PAIR] = sizeof(struct ev_pair),
+		[EV_PLAIN] = sizeof(struct ev_flow),    [EV_SEGMENT] = sizeof(struct ev_segment),
+		[EV_ANSWER] = sizeof(struct ev_answer),
 	};
 	size_t size;
 

@@ -191,6 +191,13 @@ struct sockaddr;
 int tap_add_address(struct tap *tap, const struct sockaddr *address, enum ctl_verdict whose);
 
 /*
+ * A name server whose answers to programs about AI hosts are reported (EV_ANSWER): by UDP, from port 53, in every
+ * network namespace that the initial user namespace owns; over loopback in this process's own alone. AF_INET or
+ * AF_INET6, CTL_NAME_SERVERS_MAX at most; 0 or -errno.
+ */
+int tap_add_name_server(struct tap *tap, const struct sockaddr *address);
+
+/*
  * Whether the first ClientHello of a process that is not known to be probed is deferred. An
  * EV_FLOW_APPROACH with a socket cookie in head.id says that one is; it leaves with TCP's first
  * repetition, after 0.2 s, unless tap_defer_begin() was called for its process before, and after half a

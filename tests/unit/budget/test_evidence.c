@@ -188,6 +188,27 @@ static void a_spike_is_stopped_for_what_was_measured(void **state)
 	policy_free(policy);
 }
 
+/* It counts like any other spend, and nobody is killed for it: one of several may have invented it. */
+static void unconfirmed_spend_is_no_evidence(void **state)
+{
+	struct charge invented = { .source = CHARGE_USAGE,
+				   .is_priced = true,
+				   .destination = CHARGE_UNCONFIRMED,
+				   .budget_nanos = 11 * USD,
+				   .usage = { .output = 11 } };
+	struct policy_budget budget = budget_of(POLICY_EXPECTED);
+	struct policy *policy = policy_of(&budget);
+	struct policy_subject who = subject();
+
+	policy_charge(policy, &who, &invented, 1, T0, &verdicts);
+	assert_string_equal(told(), "rK");
+	assert_int_equal(spent(policy, T0), 11 * USD);
+	strcpy(invented.destination, CHARGE_CONFIRMED);
+	policy_charge(policy, &who, &invented, 2, T0, &verdicts);
+	assert_string_equal(told(), "kn");
+	policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +217,7 @@ int main(void)
 		cmocka_unit_test(a_kill_needs_measured_spend),
 		cmocka_unit_test(measured_spend_kills_at_once),
 		cmocka_unit_test(an_assumed_price_is_an_estimate),
+		cmocka_unit_test(unconfirmed_spend_is_no_evidence),
 		cmocka_unit_test(a_rule_may_take_estimates_for_evidence),
 		cmocka_unit_test(a_spike_is_stopped_for_what_was_measured),
 	};

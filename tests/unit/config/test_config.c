@@ -204,6 +204,25 @@ static void without_a_file_nothing_is_limited(void **state)
 	}
 }
 
+static void name_servers_and_proxies_are_addresses_and_ports(void **state)
+{
+	static const char text[] =
+		"name-servers: [ 10.96.0.10, \"fd00::a\" ]\n"
+		"proxies: [ \"proxy.corp.example:3128\", \"10.0.0.5:80\", \"[fd00::5]:8080\" ]\n";
+	struct config config;
+	char *error = NULL;
+
+	assert_int_equal(config_parse(&config, "f", text, strlen(text), &error), 0);
+	assert_int_equal(config.n_name_servers, 2);
+	assert_string_equal(config.name_servers[1].host, "fd00::a");
+	assert_int_equal(config.n_proxies, 3);
+	assert_string_equal(config.proxies[0].host, "proxy.corp.example");
+	assert_int_equal(config.proxies[0].port, 3128);
+	assert_string_equal(config.proxies[2].host, "fd00::5");
+	assert_int_equal(config.proxies[2].port, 8080);
+	config_done(&config);
+}
+
 static void example_is_right(void **state)
 {
 	struct config config;
@@ -284,6 +303,7 @@ int main(void)
 		cmocka_unit_test(anchors_stand_under_keys_of_ones_own),
 		cmocka_unit_test(what_looks_like_a_regular_expression_is_warned_of),
 		cmocka_unit_test(without_a_file_nothing_is_limited),
+		cmocka_unit_test(name_servers_and_proxies_are_addresses_and_ports),
 		cmocka_unit_test(example_is_right),
 		cmocka_unit_test(the_manual_has_every_key),
 	};

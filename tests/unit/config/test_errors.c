@@ -4,9 +4,9 @@
 
 #include "config/config.h"
 
-#define FILE_KEYS                                                                                                \
-	"enforce, attach, return-probes, first-call, resolve, zone, keep, on-daemon-loss, max-kills, prices, "   \
-	"hosts, serve, otlp, budgets, node, shared, webhooks, protect, assume, teams, team-label, annotations, " \
+#define FILE_KEYS                                                                                                                     \
+	"enforce, attach, return-probes, first-call, resolve, name-servers, proxies, zone, keep, on-daemon-loss, max-kills, prices, " \
+	"hosts, serve, otlp, budgets, node, shared, webhooks, protect, assume, teams, team-label, annotations, "                      \
 	"kubernetes"
 #define WHO_KEYS \
 	"namespace, workload, pod, container, image, label, cgroup, unit, user, command, exe"
@@ -76,6 +76,21 @@ static const struct {
 	{ "hosts: x", "f:1: hosts must be a list, each item behind a -" },
 	{ "hosts:\n- pattern: llm.corp", "f:2: hosts[0] lacks \"like\"; give both, as { pattern: "
 					 "llm.corp.example, like: openai }" },
+	{ "name-servers: [ 10.96.0.10, dns.example ]",
+	  "f:1: name-servers[1]: \"dns.example\" is not the address of a name server; give one as "
+	  "10.96.0.10" },
+	{ "proxies: [ proxy.corp.example ]",
+	  "f:1: proxies[0]: \"proxy.corp.example\" is not a proxy; give its host and port as "
+	  "proxy.corp.example:3128" },
+	{ "proxies: [ \"[fd00::5]3128\" ]",
+	  "f:1: proxies[0]: \"[fd00::5]3128\" is not a proxy; give its host and port as "
+	  "proxy.corp.example:3128" },
+	{ "proxies: [ \"http://proxy:3128\" ]",
+	  "f:1: proxies[0]: \"http://proxy:3128\" is not a proxy; give its host and port as "
+	  "proxy.corp.example:3128" },
+	{ "proxies: [ \"proxy:65536\" ]",
+	  "f:1: proxies[0]: \"proxy:65536\" is not a proxy; give its host and port as "
+	  "proxy.corp.example:3128" },
 	{ "hosts:\n- pattern: https://x/\n  like: openai",
 	  "f:2: hosts[0].pattern: \"https://x/\" is not a "
 	  "host; write it in lower case and without scheme, as llm.corp.example, *.corp.example or "

@@ -109,7 +109,7 @@ static void each_name_is_asked_for_once_and_neighbours_first(void **state)
 	struct world *world = *state;
 	struct resolve *resolve;
 
-	assert_int_equal(resolve_new(&resolve, world->loop, on_address, world), 0);
+	assert_int_equal(resolve_new(&resolve, world->loop, NULL, 0, on_address, world), 0);
 	assert_int_equal(loop_run(world->loop), 0);
 	assert_int_equal(world->n_ends, 1);
 	assert_int_equal(world->n_answers, n_names());
@@ -126,7 +126,7 @@ static void a_resolver_that_knows_nothing_ends_as_well(void **state)
 	struct resolve *resolve;
 
 	is_down = true;
-	assert_int_equal(resolve_new(&resolve, world->loop, on_address, world), 0);
+	assert_int_equal(resolve_new(&resolve, world->loop, NULL, 0, on_address, world), 0);
 	assert_int_equal(loop_run(world->loop), 0);
 	assert_int_equal(world->n_ends, 1);
 	assert_int_equal(world->n_answers, 0);
@@ -140,7 +140,7 @@ static void it_can_be_freed_while_it_asks(void **state)
 	struct resolve *resolve;
 
 	world->stop_after = 1;
-	assert_int_equal(resolve_new(&resolve, world->loop, on_address, world), 0);
+	assert_int_equal(resolve_new(&resolve, world->loop, NULL, 0, on_address, world), 0);
 	assert_int_equal(loop_run(world->loop), 0);
 	resolve_free(resolve);
 	assert_int_equal(world->n_ends, 0);
@@ -152,7 +152,7 @@ static void a_host_is_asked_about_again_but_not_often(void **state)
 	struct world *world = *state;
 	struct resolve *resolve;
 
-	assert_int_equal(resolve_new(&resolve, world->loop, on_address, world), 0);
+	assert_int_equal(resolve_new(&resolve, world->loop, NULL, 0, on_address, world), 0);
 	assert_int_equal(loop_run(world->loop), 0);
 	n_asked = 0;
 	for (int i = 0; i < 3; i++)
@@ -174,7 +174,7 @@ static void a_cgroup_chooses_few_names(void **state)
 	struct resolve *resolve;
 	char name[64];
 
-	assert_int_equal(resolve_new(&resolve, world->loop, on_address, world), 0);
+	assert_int_equal(resolve_new(&resolve, world->loop, NULL, 0, on_address, world), 0);
 	assert_int_equal(loop_run(world->loop), 0);
 	n_asked = 0;
 	for (int i = 0; i < 100; i++) {
@@ -188,6 +188,25 @@ static void a_cgroup_chooses_few_names(void **state)
 	resolve_free(resolve);
 }
 
+/* A proxy's addresses are asked for with the others, and with each host that is asked about again. */
+static void more_names_are_asked_for_alike(void **state)
+{
+	static const char *const more[] = { "proxy.corp.example" };
+	struct world *world = *state;
+	struct resolve *resolve;
+
+	assert_int_equal(resolve_new(&resolve, world->loop, more, 1, on_address, world), 0);
+	assert_int_equal(loop_run(world->loop), 0);
+	assert_string_equal(world->last, "proxy.corp.example");
+	n_asked = 0;
+	resolve_again(resolve, 7, "api.openai.com");
+	resolve_again(resolve, 7, "api.openai.com");
+	while (world->n_again < 2)
+		assert_int_equal(loop_run(world->loop), 0);
+	assert_int_equal(n_asked, 2);
+	resolve_free(resolve);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +217,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(it_can_be_freed_while_it_asks, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_host_is_asked_about_again_but_not_often, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(more_names_are_asked_for_alike, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cgroup_chooses_few_names, setup, teardown),
 	};
 

@@ -76,9 +76,10 @@ static void nobody_is_killed_for_an_estimate(void **state)
 		enforcer_apply(enforcer, &verdict, &subject, T0);
 	assert_int_equal(world.n_signals, 0);
 	assert_int_equal(world.n_rows, 1);
-	assert_string_equal(world.results[0],
-			    "refused: 12.3 % of what was spent is measured, and estimates are no "
-			    "evidence for a kill (evidence: estimated)");
+	assert_string_equal(
+		world.results[0],
+		"refused: 12.3 % of what was spent is measured and not unconfirmed, and the "
+		"rest is no evidence for a kill (evidence: estimated)");
 	verdict.is_unproven = false;
 	enforcer_apply(enforcer, &verdict, &subject, T0);
 	assert_int_equal(world.n_signals, 1);

@@ -77,12 +77,28 @@ static void rows_of_one_namespace_are_bounded(void **state)
 	resolved_free(resolved);
 }
 
+/* By its port, and for any provider; on loopback for the daemon's own namespace. */
+static void a_proxy_is_one_by_its_port(void **state)
+{
+	struct resolved *resolved = resolved_new(OWN);
+
+	resolved_learn_proxy(resolved, AF_INET, far_away, 3128, T0);
+	resolved_learn_proxy(resolved, AF_INET, near, 3128, T0);
+	assert_true(resolved_knows_proxy(resolved, OTHER, AF_INET, far_away, 3128, T0));
+	assert_false(resolved_knows_proxy(resolved, OTHER, AF_INET, far_away, 3129, T0));
+	assert_false(resolved_knows(resolved, OTHER, AF_INET, far_away, "openai", T0));
+	assert_true(resolved_knows_proxy(resolved, OWN, AF_INET, near, 3128, T0));
+	assert_false(resolved_knows_proxy(resolved, OTHER, AF_INET, near, 3128, T0));
+	resolved_free(resolved);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_the_node_is_told_counts_everywhere_but_loopback),
 		cmocka_unit_test(what_others_are_told_counts_where_they_are),
 		cmocka_unit_test(an_address_is_kept_for_a_day_after_it_was_given_last),
+		cmocka_unit_test(a_proxy_is_one_by_its_port),
 		cmocka_unit_test(rows_of_one_namespace_are_bounded),
 	};
 

@@ -126,6 +126,58 @@ static void tunnels_and_namespaces_of_anybodys_making_confirm_nothing(void **sta
 	assert_string_equal(of_one(&flow), "unconfirmed");
 }
 
+/* An answer about HOST with one address, as the kernel hands it up. */
+static void answer(uint32_t netns, const char *address)
+{
+	static const uint8_t before[] = "\1\2\x81\x80\0\1\0\1\0\0\0\0\3api\6openai\3com\0\0\1\0\1"
+					"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4";
+	struct ev_answer event = { .head = { .type = EV_ANSWER, .time_ns = 1 }, .netns = netns };
+
+	memcpy(event.bytes, before, sizeof(before) - 1);
+	inet_pton(AF_INET, address, event.bytes + sizeof(before) - 1);
+	event.len = sizeof(before) - 1 + 4;
+	pipeline_event(pipeline, &event.head, sizeof(event));
+}
+
+static void an_answer_counts_where_it_was_given(void **state)
+{
+	struct ev_flow here = flow_to("192.0.2.1"), there = flow_to("192.0.2.2");
+	struct pipeline_stats stats;
+
+	there.netns = OWN + 1;
+	answer(OWN + 1, "192.0.2.2");
+	assert_string_equal(of_one(&there), "confirmed");
+	there.netns = OWN + 2;
+	assert_string_equal(of_one(&there), "unconfirmed");
+	/* what the node's own programs are told is what the node is told */
+	answer(OWN, "192.0.2.1");
+	assert_string_equal(of_one(&here), "confirmed");
+	here.netns = OWN + 2;
+	assert_string_equal(of_one(&here), "confirmed");
+	pipeline_event(
+		pipeline,
+		&(struct ev_answer){ .head.type = EV_ANSWER, .netns = OWN, .len = EV_ANSWER_MAX + 1 }
+			 .head,
+		sizeof(struct ev_answer));
+	pipeline_stats(pipeline, &stats);
+	assert_int_equal(stats.bad_events, 1);
+}
+
+static void a_named_proxy_confirms_what_goes_through_it(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct ev_flow flow = flow_to("192.0.2.9");
+
+	flow.is_tunnelled = 1;
+	flow.remote_port = 3128;
+	inet_pton(AF_INET, "192.0.2.9", &in.sin_addr);
+	assert_string_equal(of_one(&flow), "unconfirmed");
+	pipeline_proxy(pipeline, (struct sockaddr *)&in, 3128, 1);
+	assert_string_equal(of_one(&flow), "confirmed");
+	flow.remote_port = 3129;
+	assert_string_equal(of_one(&flow), "unconfirmed");
+}
+
 static void the_resolver_is_asked_about_what_is_not_known(void **state)
 {
 	struct ev_flow flow = flow_to("192.0.2.1");
@@ -149,6 +201,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_socket_that_carries_it_counts, begin, finish),
 		cmocka_unit_test_setup_teardown(
 			tunnels_and_namespaces_of_anybodys_making_confirm_nothing, begin, finish),
+		cmocka_unit_test_setup_teardown(an_answer_counts_where_it_was_given, begin, finish),
+		cmocka_unit_test_setup_teardown(a_named_proxy_confirms_what_goes_through_it, begin,
+						finish),
 		cmocka_unit_test_setup_teardown(the_resolver_is_asked_about_what_is_not_known,
 						begin, finish),
 	};
