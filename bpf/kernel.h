@@ -71,6 +71,8 @@ typedef struct {
 struct sock_common {
 	possible_net_t skc_net;
 	atomic64_t skc_cookie; /* 0: nobody has asked for it */
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
 };
 
 struct kernfs_node {
@@ -115,6 +117,21 @@ struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
 	struct socket *sk_socket; /* NULL once the program has closed it */
+	__u16 sk_type;
+	struct pid *sk_peer_pid; /* of a Unix socket: who connected, or who listened */
+};
+
+struct upid {
+	int nr;
+};
+
+struct pid {
+	struct upid numbers[1]; /* as the initial namespace numbers it */
+};
+
+struct unix_sock {
+	struct unix_address *addr; /* NULL: it has no name */
+	struct sock *peer;
 };
 
 struct tcp_sock {

@@ -102,7 +102,10 @@ static __always_inline bool bucket_gives(struct ctl_gate *gate, const struct ctl
 	return false;
 }
 
-/* The cgroup whose gate is asked for a packet: of a caller who is not in the socket's cgroup, or the socket's. */
+/*
+ * The cgroup whose gate is asked for a packet: of a caller who is not in the socket's cgroup, or the socket's. What a relay
+ * carries for others is charged to them, so the relay's own gate is not asked for it; 0: none is.
+ */
 static __always_inline __u64 pace_cgroup(struct __sk_buff *skb, bool *ret_is_caller)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -112,7 +115,8 @@ static __always_inline __u64 pace_cgroup(struct __sk_buff *skb, bool *ret_is_cal
 		sk = bpf_sk_fullsock(sk);
 	if (sk && sk->protocol == PROTO_TCP)
 		flow = bpf_sk_storage_get(&flows, sk, 0, 0);
-	*ret_is_caller = flow && flow->pacing;
+	*ret_is_caller = flow &&
+			 (flow->pacing || (flow->connection && flow->carries != EV_CARRIES_OWN));
 	return *ret_is_caller ? flow->pacing : bpf_skb_cgroup_id(skb);
 }
 

@@ -92,9 +92,10 @@ static __always_inline __u8 pair_carries(struct __sk_buff *skb, const struct flo
 /* Notes who paces it: only of the first socket that carries the connection, for each that is asked takes credit. */
 static __always_inline void pair_pace(struct flow *flow, const struct ctl_conn *conn)
 {
-	bool is_own = flow->carries < EV_CARRIES_FRAMES && conn->socket == flow->cookie;
+	bool is_first = flow->carries < EV_CARRIES_FRAMES && conn->socket == flow->cookie;
+	bool is_own = flow->carries == EV_CARRIES_OWN && conn->pacing == flow->cgroup;
 
-	flow->pacing = is_own && conn->pacing != flow->cgroup ? conn->pacing : 0;
+	flow->pacing = is_first && !is_own ? conn->pacing : 0;
 }
 
 /* The connection that the flow was last seen to carry; NULL: none, or it has ended. */

@@ -178,6 +178,8 @@ _Static_assert(sizeof(struct ctl_consumed) == 32, "both halves agree on struct c
 enum ctl_probed {
 	CTL_PROBING = 1, /* user space is at it: a deferred hello may wait longer */
 	CTL_PROBED = 2,  /* its probes are in, or there is nothing to probe */
+	CTL_RELAYS =
+		3, /* it passes on what others say on Unix sockets: each of its hellos is deferred */
 };
 
 /* Value of the `deferrals` map, keyed by socket cookie: a connection whose ClientHello waits for probes. */

@@ -231,6 +231,13 @@ struct ev_owner {
 };
 _Static_assert(sizeof(struct ev_owner) == 16, "both halves agree on struct ev_owner");
 
+/* Not an event: who has connected to a Unix socket of a process, as the task_file iterator writes them. */
+struct ev_peer {
+	__u32 tgid;
+	__u32 peer; /* a process, which may have ended since; 0: it listens on that socket */
+};
+_Static_assert(sizeof(struct ev_peer) == 8, "both halves agree on struct ev_peer");
+
 /* Not an event: one executable file mapping, as the task_vma iterator writes them. */
 struct ev_mapping {
 	__u32 tgid;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which socket carries which TLS connection: no phantom charge, whoever holds the socket."""
 import json
+import os
+import shutil
 import subprocess
 import time
 
@@ -75,29 +77,40 @@ while True:
 """
 
 
-def test_a_relay_behind_a_unix_socket(stage, daemon, tmp_path):
+BY_UNIX = """
+for _ in range(2):
+    near = socket.socket(socket.AF_UNIX)
+    near.settimeout(30)
+    near.connect(MORE[0])
+    connection = http.client.HTTPSConnection("%s")
+    connection.sock = context.wrap_socket(near, server_hostname="%s")
+    assert ask(connection) == 200
+    assert ask(connection) == 200
+    connection.close()
+""" % (HOST, HOST)
+
+
+@pytest.mark.parametrize("kind", ["one process", "socat", "socat of a process for each"])
+def test_a_relay_behind_a_unix_socket(stage, daemon, tmp_path, kind):
     """
-    The relay's socket carries its client's connection. The client is known from a call of its own: one
-    that only ever talks to a Unix socket greets no AI host.
+    The relay's socket carries its clients' connections. They greet no AI host, so they are looked at as the relay
+    greets: programs that are not known, one after the other, of another cgroup than the relay.
     """
-    run, cgroup = stage.new_run()
     path = str(tmp_path / "relay")
-    relay = stage.client([lab.PYTHON, "-c", RELAY, path, HOST, "443"], cgroup,
-                         stdout=subprocess.PIPE, text=True)
-    assert relay.stdout.readline() == "ready\n"
-    script.ends(script.start(stage, cgroup, """
-        assert ask(http.client.HTTPSConnection("%s", context=context)) == 200
-        for _ in range(3):
-            near = socket.socket(socket.AF_UNIX)
-            near.connect(MORE[0])
-            connection = http.client.HTTPSConnection("%s")
-            connection.sock = context.wrap_socket(near, server_hostname="%s")
-            assert ask(connection) == 200
-            connection.close()
-        """ % (HOST, HOST, HOST), run, path))
+    argv = [lab.PYTHON, "-c", RELAY, path, HOST, "443"]
+    if kind != "one process":
+        if not shutil.which("socat"):
+            pytest.skip("socat is not installed (scripts/deps test)")
+        argv = ["socat", f"UNIX-LISTEN:{path}" + (",fork" if "each" in kind else ""), f"TCP:{HOST}:443"]
+    relay = stage.client(argv, stage.new_run("relay")[1], stdout=subprocess.DEVNULL)
+    lab.wait(lambda: os.path.exists(path), 10)
+    for number in range(1 if kind == "socat" else 2):
+        run, cgroup = stage.new_run()
+        text = BY_UNIX.replace("range(2)", "range(1)") if kind == "socat" else BY_UNIX
+        script.ends(script.start(stage, cgroup, text + f"# another program: {number}", run, path))
+        stage.must_agree(daemon, run, cgroup, 2 if kind == "socat" else 4)
     relay.terminate()
     relay.wait()
-    stage.must_agree(daemon, run, cgroup, 4)
 
 
 def refusing(stage, run, name="lab"):

@@ -61,7 +61,7 @@ static inline size_t count_links(void)
 
 static inline struct fixture *start(enum find_mode mode, enum find_returns returns)
 {
-	const struct find_config config = { .mode = mode, .returns = returns };
+	const struct find_config config = { .mode = mode, .returns = returns, .guess_ns = NS_PER_S };
 	struct fixture *f = calloc(1, sizeof(*f));
 	char command[256], root[256], *error = NULL;
 	FILE *mounts;

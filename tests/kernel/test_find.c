@@ -195,6 +195,73 @@ static void probes_everyone_before_and_after_a_replacement(void **state)
 	client_end(&after);
 }
 
+/* As this find has it: another program of this host may probe every libssl. */
+struct sight {
+	const struct find *find;
+	pid_t pid;
+};
+
+static bool has_probes(void *arg)
+{
+	const struct sight *sight = arg;
+
+	return find_reach_of(sight->find, (uint32_t)sight->pid) == FIND_PROBED;
+}
+
+static bool has_none(void *arg)
+{
+	return !has_probes(arg);
+}
+
+/* Whoever has connected to the relay's Unix socket may be whose hello it passes on, for a while. */
+static void probes_who_may_be_behind_a_relay(void **state)
+{
+	struct fixture *f = *state;
+	struct client relay = client_start("relay", NULL);
+	struct client calls = client_start("calls", NULL), idles = client_start("idles", NULL);
+	struct client serves = client_start("serves", NULL);
+	struct sight caller = { f->find, calls.pid }, idler = { f->find, idles.pid };
+	struct sight server = { f->find, serves.pid };
+	char line[256];
+
+	client_do(&relay, "import socket, ssl");
+	for (int i = 0; i < 3; i++)
+		client_do(i == 0 ? &calls : i == 1 ? &idles : &serves, "import socket, ssl");
+	snprintf(line, sizeof(line),
+		 "l = socket.socket(socket.AF_UNIX); l.bind('%s/s'); l.listen()", f->folder);
+	client_do(&relay, line);
+	snprintf(line, sizeof(line), "s = socket.socket(socket.AF_UNIX); s.connect('%s/s')",
+		 f->folder);
+	client_do(&calls, line);
+	client_do(&idles, line);
+	client_do(&relay, "a = l.accept(), l.accept()");
+	/* the relay is itself connected to somebody, with a name as if it had accepted that */
+	snprintf(line, sizeof(line),
+		 "l = socket.socket(socket.AF_UNIX); l.bind('%s/t'); l.listen()", f->folder);
+	client_do(&serves, line);
+	snprintf(line, sizeof(line),
+		 "b = socket.socket(socket.AF_UNIX); b.bind('%s/b'); b.connect('%s/t')", f->folder,
+		 f->folder);
+	client_do(&relay, line);
+	client_do(&serves, "a = l.accept()");
+	find_put_greeting(f->find, (uint32_t)relay.pid, 1, 1);
+	assert_true(becomes(f, has_probes, &caller, DEADLINE_NS));
+	assert_true(becomes(f, has_probes, &idler, DEADLINE_NS));
+	assert_true(has_none(&server));
+	find_put_speaker(f->find, (uint32_t)calls.pid);
+	assert_true(becomes(f, has_none, &idler, DEADLINE_NS));
+	assert_true(has_probes(&caller));
+	find_put_greeting(f->find, (uint32_t)relay.pid, 1, 1);
+	assert_false(becomes(f, has_probes, &idler, 300 * NS_PER_MS)); /* not again so soon */
+	client_do(&relay, "import os");
+	snprintf(line, sizeof(line), "[os.unlink('%s/' + n) for n in 'stb']", f->folder);
+	client_do(&relay, line);
+	client_end(&relay);
+	client_end(&calls);
+	client_end(&idles);
+	client_end(&serves);
+}
+
 static int setup_everyone(void **state)
 {
 	*state = start(FIND_EVERYONE, FIND_RETURN_PROBES);
@@ -213,6 +280,7 @@ int main(void)
 		ON_SIGHT(hears_of_a_lone_mapping),
 		ON_SIGHT(remembers_the_program),
 		ON_SIGHT(follows_a_fork),
+		ON_SIGHT(probes_who_may_be_behind_a_relay),
 		ON_SIGHT(survives_a_storm_of_execs),
 		EVERYONE(probes_everyone_before_and_after_a_replacement),
 	};

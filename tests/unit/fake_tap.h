@@ -64,6 +64,17 @@ static inline void fake_walk_map(void *arg, const struct procs_map *map)
 						   .ino = map->ino });
 }
 
+ssize_t tap_peers(struct tap *tap, uint32_t tgid, uint32_t *ret, size_t max, bool *ret_serves)
+{
+	*ret_serves = false;
+	return 0;
+}
+
+int tap_defer_relay(struct tap *tap, uint32_t tgid)
+{
+	return 0;
+}
+
 int tap_mappings(struct tap *tap, uint32_t tgid,
 		 void (*fn)(void *arg, const struct tap_mapping *mapping), void *arg)
 {

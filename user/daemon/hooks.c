@@ -49,6 +49,14 @@ static void on_greeted(void *arg, uint32_t tgid, uint64_t cgroup, uint64_t socke
 		finder_greeted(daemon->finder, tgid, cgroup, socket);
 }
 
+static void on_speaks(void *arg, uint32_t tgid)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->finder)
+		finder_speaks(daemon->finder, tgid);
+}
+
 static void on_gone(void *arg, uint32_t tgid)
 {
 	struct daemon *daemon = arg;
@@ -170,6 +178,7 @@ struct pipeline_hooks hooks_pipeline(struct daemon *daemon)
 			 .hold_over = on_hold_over,
 			 .arg = daemon },
 		.find = { .greeted = on_greeted,
+			  .speaks = on_speaks,
 			  .gone = on_gone,
 			  .left_out = on_left_out,
 			  .arg = daemon },

@@ -1,91 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "find/attach.h"
+#include "find/attach_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "find/files.h"
-#include "find/look.h"
 #include "find/procs.h"
-
-/* Probes on one file for one process. */
-struct link {
-	struct file *file;
-	struct process *process;
-	struct tap_probes *probes;
-	LIST_ENTRY(link) of_file, of_process;
-};
-
-struct process {
-	uint32_t tgid;
-	uint64_t start; /* procs_start(): reveals that a tgid was reused */
-	uint64_t tenant;
-	LIST_HEAD(, link) links;
-	bool is_counted; /* in n_processes_probed */
-	UT_hash_handle hh;
-};
-
-struct attach {
-	struct tap *tap;
-	enum find_mode mode;
-	struct look *look;
-	struct files files;
-	struct process *processes;
-	size_t n_links;
-	bool has_told_denied;
-	bool is_sweeping; /* who stands there without a call is no newcomer: nothing sticks to it */
-	/* direct-mapped: a new one takes the place of a colliding one */
-	uint64_t sticky_places[STICKY_MAX], sticky_programs[STICKY_MAX];
-	uint64_t n_files_probed, n_processes_probed, n_failures;
-	uint64_t n_refused; /* processes */
-};
-
-static uint64_t *sticky_slot(uint64_t *set, uint64_t value)
-{
-	return &set[value * 0x9e3779b97f4a7c15ULL >> 54];
-}
-_Static_assert(STICKY_MAX == 1 << 10, "the shift above");
-
-/*
- * An executable in a cgroup: its neighbours there, which run something else, are not meant. The
- * root cgroup (inode 1 of the v2 mount) holds whoever was never put anywhere and is no group.
- */
-static uint64_t place_of(const struct look_process *process, uint64_t cgroup)
-{
-	return cgroup > 1 && process->executable ?
-		       process->executable ^ cgroup * 0x9e3779b97f4a7c15ULL :
-		       0;
-}
-
-static bool is_sticky(struct attach *attach, uint32_t tgid)
-{
-	struct look_process process;
-	uint64_t place;
-
-	if (look_process(attach->look, tgid, &process))
-		return false;
-	place = place_of(&process, process.cgroup);
-	if (place && *sticky_slot(attach->sticky_places, place) == place)
-		return true;
-	return process.program &&
-	       *sticky_slot(attach->sticky_programs, process.program) == process.program;
-}
-
-static void stick(struct attach *attach, uint32_t tgid, uint64_t cgroup)
-{
-	struct look_process process;
-	uint64_t place;
-
-	if (look_process(attach->look, tgid, &process))
-		return;
-	place = place_of(&process, cgroup);
-	if (place)
-		*sticky_slot(attach->sticky_places, place) = place;
-	if (process.program)
-		*sticky_slot(attach->sticky_programs, process.program) = process.program;
-}
 
 /* Calls fn for what a process (0: all) maps. 0 or -errno. */
 static int walk(struct attach *attach, uint32_t tgid,
@@ -110,7 +32,7 @@ static void drop_link(struct attach *attach, struct link *link)
 	free(link);
 }
 
-static void drop_process(struct attach *attach, struct process *process)
+void attach_drop(struct attach *attach, struct process *process)
 {
 	while (!LIST_EMPTY(&process->links))
 		drop_link(attach, LIST_FIRST(&process->links));
@@ -118,7 +40,7 @@ static void drop_process(struct attach *attach, struct process *process)
 	free(process);
 }
 
-static struct process *known(struct attach *attach, uint32_t tgid)
+struct process *attach_known(struct attach *attach, uint32_t tgid)
 {
 	struct process *process;
 
@@ -128,7 +50,7 @@ static struct process *known(struct attach *attach, uint32_t tgid)
 
 bool attach_knows(struct attach *attach, uint32_t tgid)
 {
-	return known(attach, tgid);
+	return attach_known(attach, tgid);
 }
 
 static bool has_room(const struct attach *attach, uint64_t tenant)
@@ -141,16 +63,15 @@ static bool has_room(const struct attach *attach, uint64_t tenant)
 	return ctl_share_allows(own, HASH_COUNT(attach->processes), PROCESSES_MAX);
 }
 
-/* Puts a process on the list of those that get probes; NULL: it is gone, or there is no room. */
-static struct process *enlist(struct attach *attach, uint32_t tgid)
+struct process *attach_enlist(struct attach *attach, uint32_t tgid)
 {
-	struct process *process = known(attach, tgid);
+	struct process *process = attach_known(attach, tgid);
 	uint64_t start = procs_start(tgid), tenant;
 
 	if (process && process->start == start)
 		return process;
 	if (process)
-		drop_process(attach, process);
+		attach_drop(attach, process);
 	if (!start)
 		return NULL;
 	tenant = procs_tenant(tgid);
@@ -251,10 +172,10 @@ static void probe_for_one(struct attach *attach, struct file *file, struct proce
 /* On sight: is this a process that gets probes? */
 static bool is_meant(struct attach *attach, uint32_t tgid)
 {
-	const struct process *process = known(attach, tgid);
+	const struct process *process = attach_known(attach, tgid);
 
 	return (process && process->start == procs_start(tgid)) ||
-	       (!attach->is_sweeping && is_sticky(attach, tgid));
+	       (!attach->is_sweeping && sticky_has(&attach->sticky, attach->look, tgid));
 }
 
 /* One mapping and what it asks for. 0, or -errno as files_meet(). */
@@ -265,8 +186,8 @@ static int meet(struct attach *attach, const struct tap_mapping *mapping)
 	int err;
 
 	/* a sweep is for those who are known: a newcomer's files are looked into as it maps them, or greets */
-	if (attach->is_sweeping && attach->mode == FIND_ON_SIGHT && !known(attach, mapping->tgid) &&
-	    !files_known(&attach->files, mapping))
+	if (attach->is_sweeping && attach->mode == FIND_ON_SIGHT &&
+	    !attach_known(attach, mapping->tgid) && !files_known(&attach->files, mapping))
 		return -EAGAIN;
 	err = files_meet(&attach->files, mapping,
 			 attach->mode == FIND_EVERYONE ? STACK_ANCHORS : STACK_SYMBOLS, &file);
@@ -288,7 +209,7 @@ static int meet(struct attach *attach, const struct tap_mapping *mapping)
 		probe_for_everyone(attach, file, mapping);
 		return 0;
 	}
-	process = is_meant(attach, mapping->tgid) ? enlist(attach, mapping->tgid) : NULL;
+	process = is_meant(attach, mapping->tgid) ? attach_enlist(attach, mapping->tgid) : NULL;
 	if (process) {
 		file->is_wanted = true;
 		probe_for_one(attach, file, process, mapping);
@@ -299,6 +220,11 @@ static int meet(struct attach *attach, const struct tap_mapping *mapping)
 static void meet_one(void *arg, const struct tap_mapping *mapping)
 {
 	(void)meet(arg, mapping);
+}
+
+void attach_meet(struct attach *attach, uint32_t tgid)
+{
+	(void)walk(attach, tgid, meet_one, attach);
 }
 
 struct look {
@@ -332,7 +258,7 @@ static void reach_one(void *arg, const struct tap_mapping *mapping)
 {
 	struct reach *reach = arg;
 	const struct file *file = files_known(&reach->attach->files, mapping);
-	const struct process *process = known((struct attach *)reach->attach, mapping->tgid);
+	const struct process *process = attach_known((struct attach *)reach->attach, mapping->tgid);
 	enum find_reach here;
 
 	if (!file || file->is.sites.has_records_only)
@@ -359,35 +285,53 @@ enum find_reach attach_reach(struct attach *attach, uint32_t tgid)
 
 void attach_greeted(struct attach *attach, uint32_t tgid, uint64_t cgroup)
 {
+	struct process *process;
+
 	if (!tgid)
 		return;
 	if (attach->mode == FIND_ON_SIGHT) {
-		stick(attach, tgid, cgroup);
-		if (!enlist(attach, tgid))
+		sticky_add(&attach->sticky, attach->look, tgid, cgroup);
+		process = attach_enlist(attach, tgid);
+		if (!process)
 			return;
+		process->guessed_ns = 0;
 	}
-	walk(attach, tgid, meet_one, attach);
+	attach_meet(attach, tgid);
+}
+
+bool attach_may_relay(struct attach *attach, uint32_t tgid)
+{
+	bool serves;
+
+	return tap_peers(attach->tap, tgid, NULL, 0, &serves) >= 0 && serves;
 }
 
 void attach_forked(struct attach *attach, uint32_t parent, uint32_t child)
 {
-	struct process *old = known(attach, child);
+	struct process *old = attach_known(attach, child), *process;
+	const struct process *from;
 
 	if (old)
-		drop_process(attach, old); /* the number was free: its last owner is gone */
-	if (!known(attach, parent) || !enlist(attach, child))
+		attach_drop(attach, old); /* the number was free: its last owner is gone */
+	from = attach_known(attach, parent);
+	process = from ? attach_enlist(attach, child) : NULL;
+	if (!process)
 		return;
-	walk(attach, child, meet_one, attach);
+	process->guessed_ns = from->guessed_ns;
+	process->relay = from->relay;
+	process->relay_place = from->relay_place;
+	attach_meet(attach, process->tgid);
 	/*
 	 * All that it maps was met. Of a process that is starting no one can say so before it greets: it may
 	 * map a second TLS library after the first.
 	 */
-	(void)tap_defer_end(attach->tap, child);
+	if (!attach_may_relay(attach, child))
+		(void)tap_defer_end(attach->tap, child);
 }
 
 void attach_gone(struct attach *attach, uint32_t tgid)
 {
-	struct process *process = known(attach, tgid);
+	struct process *process = attach_known(attach, tgid);
 
 	if (!process)
 		return;
@@ -396,20 +340,32 @@ void attach_gone(struct attach *attach, uint32_t tgid)
 	 * serve the new image where it maps the same files.
 	 */
 	if (procs_lives(tgid) && procs_start(tgid) == process->start)
-		walk(attach, tgid, meet_one, attach);
+		attach_meet(attach, process->tgid);
 	else
-		drop_process(attach, process);
+		attach_drop(attach, process);
+}
+
+/* It was guessed to be behind a relay and has not called in time. */
+static void drop_wrong(struct attach *attach, struct process *process, uint64_t now_ns)
+{
+	if (!process->guessed_ns || now_ns - process->guessed_ns < attach->guess_ns)
+		return;
+	sticky_set_wrong(&attach->sticky, sticky_place(attach->look, process->tgid));
+	attach_drop(attach, process);
 }
 
 int attach_sweep(struct attach *attach)
 {
 	struct process *process, *next_process;
 	struct file *file, *next_file;
+	uint64_t now = clock_mono_ns();
 	int err;
 
 	HASH_ITER(hh, attach->processes, process, next_process)
 		if (!procs_lives(process->tgid) || procs_start(process->tgid) != process->start)
-			drop_process(attach, process);
+			attach_drop(attach, process);
+		else
+			drop_wrong(attach, process, now);
 	HASH_ITER(hh, attach->files.table, file, next_file)
 		file->is_mapped = file->is_wanted = false;
 	attach->is_sweeping = true;
@@ -434,6 +390,7 @@ int attach_new(struct attach **ret, struct tap *tap, const struct find_config *c
 		return -ENOMEM;
 	attach->tap = tap;
 	attach->mode = config->mode;
+	attach->guess_ns = config->guess_ns;
 	attach->look = attach->files.look = look_new(tap, config);
 	if (!attach->look) {
 		free(attach);
@@ -456,7 +413,7 @@ struct attach *attach_free(struct attach *attach)
 	if (!attach)
 		return NULL;
 	HASH_ITER(hh, attach->processes, process, next_process)
-		drop_process(attach, process);
+		attach_drop(attach, process);
 	HASH_ITER(hh, attach->files.table, file, next_file) {
 		tap_detach(file->everyone);
 		files_drop(&attach->files, file);

@@ -16,7 +16,7 @@
 #include "tap/tap.h"
 
 #define PROCESSES_MAX 4096 /* greeted or born of such, alive; of one tenant as many as are free */
-#define STICKY_MAX    1024 /* executables in cgroups, and as many programs, that are remembered */
+#define PEERS_MAX     8    /* processes that are looked at behind a relay that greets */
 /*
  * At each hit the kernel asks every link on that inode whether it applies, so beyond this number the single
  * links on one file are replaced by one for all processes. Measured on Linux 6.18, SSL_free of a probed
@@ -43,6 +43,19 @@ void attach_greeted(struct attach *attach, uint32_t tgid, uint64_t cgroup);
 enum find_reach attach_reach(struct attach *attach, uint32_t tgid);
 void attach_forked(struct attach *attach, uint32_t parent, uint32_t child);
 void attach_gone(struct attach *attach, uint32_t tgid);
+/*
+ * A process greets that may be a relay: whoever has connected to its Unix sockets gets probes, as its hello may be theirs.
+ * False: nobody has.
+ */
+bool attach_behind(struct attach *attach, uint32_t relay);
+/* Does it serve a Unix socket? Then a hello of its may be another's. */
+bool attach_may_relay(struct attach *attach, uint32_t tgid);
+/* Does it run a program through which others have called? */
+bool attach_is_relay(struct attach *attach, uint32_t tgid);
+/* May it be behind a relay that has greeted? */
+bool attach_is_behind(struct attach *attach, uint32_t tgid);
+/* Such a one calls an AI host: it keeps its probes, and the hellos of the relay's program to come are others', too. */
+void attach_speaks(struct attach *attach, uint32_t tgid);
 /* Is it one of those that get probes? */
 bool attach_knows(struct attach *attach, uint32_t tgid);
 /*

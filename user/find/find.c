@@ -35,6 +35,7 @@
 
 struct find {
 	struct find_config config;
+	struct tap *tap;
 	struct attach *attach;
 	struct map_events *map_events;
 	struct lanes *lanes;
@@ -71,7 +72,12 @@ static void do_greeted(struct find *find, const struct lanes_task *task)
 		find_greeted(find, task->tgid, task->tenant);
 		reach = find_reach_of(find, task->tgid);
 	}
+	if (find->attach && attach_behind(find->attach, task->tgid))
+		loop_soon(find->sweep, find->config.guess_ns);
 	settle(find, task, reach);
+	/* after its hello has left */
+	if (find->attach && attach_is_relay(find->attach, task->tgid))
+		(void)tap_defer_relay(find->tap, task->tgid);
 }
 
 static void do_mapped(struct find *find, const struct lanes_task *task)
@@ -98,6 +104,9 @@ static void do_task(struct find *find, const struct lanes_task *task)
 		break;
 	case LANES_MAPPED:
 		do_mapped(find, task);
+		break;
+	case LANES_SPEAKS:
+		attach_speaks(find->attach, task->tgid);
 		break;
 	}
 	on_review(find);
@@ -233,7 +242,10 @@ int find_new(struct find **ret, struct loop *loop, struct tap *tap,
 	if (!find)
 		return -ENOMEM;
 	find->config = *config;
-	err = config->mode == FIND_NEVER ? 0 : attach_new(&find->attach, tap, config);
+	if (!find->config.guess_ns)
+		find->config.guess_ns = FIND_GUESS_NS;
+	find->tap = tap;
+	err = config->mode == FIND_NEVER ? 0 : attach_new(&find->attach, tap, &find->config);
 	if (!err && find->attach)
 		err = listen(find, loop);
 	if (err) {
@@ -290,6 +302,16 @@ void find_put_end(struct find *find, uint32_t tgid)
 	task.tenant = procs_cgroup(tgid);
 	if (put(find, &task))
 		loop_soon(find->sweep, RESCAN_NS);
+}
+
+void find_put_speaker(struct find *find, uint32_t tgid)
+{
+	struct lanes_task task = { .kind = LANES_SPEAKS, .tgid = tgid };
+
+	if (!find->attach || !attach_is_behind(find->attach, tgid))
+		return;
+	task.tenant = procs_cgroup(tgid);
+	(void)put(find, &task);
 }
 
 void find_greeted(struct find *find, uint32_t tgid, uint64_t cgroup)

@@ -45,11 +45,15 @@ enum find_returns {
 /* The folder of the state directory that keeps the results of searches (find_config.cache). */
 #define FIND_SEARCHES "searches"
 
+#define FIND_GUESS_NS 10000000000ULL
+
 struct find_config {
 	enum find_mode mode;
 	enum find_returns returns;
 	/* Whose processes look into files; the caller's, for good. NULL: this process, as tests do. */
 	struct inspector *inspector;
+	/* How long a process behind a relay that greets keeps its probes without a call; 0: FIND_GUESS_NS. */
+	uint64_t guess_ns;
 	const char *cache; /* folder where searches of files are remembered; NULL: none. The caller's, for good */
 	/* What find_put_greeting() was given was done, or could not be; on the loop. NULL: not asked for. */
 	void (*settled)(void *arg, uint32_t tgid, uint64_t socket, enum find_reach reach);
@@ -73,6 +77,8 @@ int find_scan(struct find *find);
  * is handed on to config->settled, which may be called at once: when too much waits already.
  */
 void find_put_greeting(struct find *find, uint32_t tgid, uint64_t cgroup, uint64_t socket);
+/* A process calls an AI host: if it was thought to be behind a relay that greeted, it stays probed. */
+void find_put_speaker(struct find *find, uint32_t tgid);
 /* A process ended, or replaced its image: seen to when it is its tenant's turn. */
 void find_put_end(struct find *find, uint32_t tgid);
 /* The same two at once. */

@@ -20,7 +20,7 @@
 
 struct message {
 	uint32_t tgid;
-	bool is_end;
+	bool is_end, is_speaker;
 	uint64_t cgroup, socket;
 };
 
@@ -125,6 +125,8 @@ static void on_mail(void *arg)
 	while (next_message(finder, &message)) {
 		if (message.is_end)
 			find_put_end(finder->find, message.tgid);
+		else if (message.is_speaker)
+			find_put_speaker(finder->find, message.tgid);
 		else
 			find_put_greeting(finder->find, message.tgid, message.cgroup,
 					  message.socket);
@@ -257,6 +259,11 @@ void finder_greeted(struct finder *finder, uint32_t tgid, uint64_t cgroup, uint6
 void finder_gone(struct finder *finder, uint32_t tgid)
 {
 	(void)post(finder, &(struct message){ .tgid = tgid, .is_end = true });
+}
+
+void finder_speaks(struct finder *finder, uint32_t tgid)
+{
+	(void)post(finder, &(struct message){ .tgid = tgid, .is_speaker = true });
 }
 
 enum find_reach finder_reach(struct finder *finder, uint32_t tgid)

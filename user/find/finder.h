@@ -29,6 +29,8 @@ struct finder *finder_free(struct finder *finder);
  * leaves.
  */
 void finder_greeted(struct finder *finder, uint32_t tgid, uint64_t cgroup, uint64_t socket);
+/* A process calls an AI host, as its plaintext or the name that it gave its library says. */
+void finder_speaks(struct finder *finder, uint32_t tgid);
 /* A process ended, or replaced its image. */
 void finder_gone(struct finder *finder, uint32_t tgid);
 

@@ -21,6 +21,7 @@ enum lanes_kind {
 	LANES_FORKED,  /* `tgid` was forked by `parent` */
 	LANES_GONE,    /* `tgid` ended, or replaced its image */
 	LANES_MAPPED,  /* `tgid` mapped a file at `addr` */
+	LANES_SPEAKS,  /* `tgid`, which was thought to be behind a relay, calls */
 };
 
 struct lanes_task {

@@ -220,12 +220,23 @@ static void connection_stop(struct connections *connections, struct connection *
 	connection->sessions = sessions_free(connection->sessions);
 }
 
+/* The kernel knows what this connection is, or is told so. */
+static void settle(struct connections *connections, struct connection *connection,
+		   enum ctl_verdict verdict)
+{
+	const struct pipeline_find_ops *find = &connections->pipeline->config.hooks.find;
+
+	connection->is_decided = true;
+	if (verdict == CTL_AI && find->speaks)
+		find->speaks(find->arg, connection->tgid);
+}
+
 static void decide(struct connections *connections, struct connection *connection,
 		   enum ctl_verdict verdict)
 {
 	const struct pipeline_tap_ops *tap = &connections->pipeline->config.hooks.tap;
 
-	connection->is_decided = true;
+	settle(connections, connection, verdict);
 	if (tap->decide)
 		tap->decide(tap->arg, connection->id, verdict);
 	if (verdict == CTL_IGNORE)
@@ -344,7 +355,7 @@ bool connections_open(struct connections *connections, const struct ev_open *eve
 	memcpy(connection->host, event->host, sizeof(connection->host) - 1);
 	text_trim_root(connection->host);
 	if (event->verdict == CTL_AI)
-		connection->is_decided = true;
+		settle(connections, connection, CTL_AI);
 	else if (event->verdict == CTL_ASK)
 		decide(connections, connection, api_find(connection->host) ? CTL_AI : CTL_IGNORE);
 	return connection->is_decided && connection->conn;

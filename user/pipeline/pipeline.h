@@ -50,6 +50,8 @@ struct pipeline_tap_ops {
 struct pipeline_find_ops {
 	/* A process greets an AI host: it wants probes. The hello in `socket` (its cookie) waits for them; 0: none. */
 	void (*greeted)(void *arg, uint32_t tgid, uint64_t cgroup, uint64_t socket);
+	/* A process has a connection to an AI host, whether or not a socket of its own carries it. */
+	void (*speaks)(void *arg, uint32_t tgid);
 	void (*gone)(void *arg, uint32_t tgid);
 	/* Why nothing was read of a process that greeted an AI host; UNMETERED_READ: it was, or is being looked at. */
 	enum unmetered_why (*left_out)(void *arg, uint32_t tgid);

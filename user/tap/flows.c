@@ -195,6 +195,11 @@ int tap_defer_end(struct tap *tap, uint32_t tgid)
 	return set_probed(tap, tgid, CTL_PROBED);
 }
 
+int tap_defer_relay(struct tap *tap, uint32_t tgid)
+{
+	return set_probed(tap, tgid, CTL_RELAYS);
+}
+
 int tap_defer_wake(struct tap *tap, uint64_t cookie)
 {
 	int fd = bpf_map__fd(tap->skel->maps.deferrals);

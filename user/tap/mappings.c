@@ -8,22 +8,16 @@
 
 #include "base/cleanup.h"
 
-/* An open reading of one process (6.1 and later), or of all. The fd, or -errno. */
-static int open_iterator(const struct bpf_program *program, uint32_t tgid)
+int tap_iterate(const struct bpf_program *program, uint32_t tgid)
 {
 	union bpf_iter_link_info info = { .task.pid = tgid };
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .iter_info = tgid ? &info : NULL,
 		    .iter_info_len = tgid ? sizeof(info) : 0);
-	int prog = bpf_program__fd(program);
-	_cleanup_close_ int link = bpf_link_create(prog, 0, BPF_TRACE_ITER, &opts);
-	int fd;
+	_cleanup_close_ int link = bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER,
+						   &opts);
+	int fd = link < 0 ? link : bpf_iter_create(link);
 
-	if (link < 0 && link != -ESRCH && tgid)
-		link = bpf_link_create(prog, 0, BPF_TRACE_ITER, NULL);
-	if (link < 0)
-		return link;
-	fd = bpf_iter_create(link);
-	return fd < 0 ? -errno : fd;
+	return link >= 0 && fd < 0 ? -errno : fd;
 }
 
 static void hand_over(const struct ev_mapping *raw, uint32_t tgid,
@@ -52,7 +46,9 @@ int tap_mappings(struct tap *tap, uint32_t tgid,
 
 	if (!tap->features.has_task_vma)
 		return -EOPNOTSUPP;
-	fd = open_iterator(tap->skel->progs.list_vmas, tgid);
+	fd = tap_iterate(tap->skel->progs.list_vmas, tgid);
+	if (fd < 0 && fd != -ESRCH && tgid)
+		fd = tap_iterate(tap->skel->progs.list_vmas, 0);
 	if (fd < 0)
 		return fd;
 	for (;;) {

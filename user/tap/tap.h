@@ -182,6 +182,12 @@ bool tap_flow_is_shared(const struct tap *tap, const struct ev_flow *flow);
  */
 int tap_flow_owner(struct tap *tap, uint64_t cookie, uint32_t *ret);
 /*
+ * Processes that have connected to Unix sockets on which this one listens or did: `max` at most, the newest of its
+ * descriptors. Returns how many; *ret_serves: there are some, or it listens on such a socket. -EBUSY: asked too often, where the kernel (before 6.1) lists only those of all
+ * processes; else -errno.
+ */
+ssize_t tap_peers(struct tap *tap, uint32_t tgid, uint32_t *ret, size_t max, bool *ret_serves);
+/*
  * Tells the kernel whose an address is before the first greeting there, say by getaddrinfo() of an exact
  * host name. CTL_AI: connects to it from behind a shut gate fail at once, and old connections are known
  * by it, unless another name shows it to be shared: by a greeting, or by a call here with CTL_IGNORE.
@@ -208,6 +214,8 @@ void tap_defer(struct tap *tap, bool is_on);
 int tap_defer_begin(struct tap *tap, uint32_t tgid);
 /* The process has its probes, or gets none: its hellos pass, until it execs or ends. 0 or -errno. */
 int tap_defer_end(struct tap *tap, uint32_t tgid);
+/* It passes on the hellos of others (tap_peers()), so those to come are deferred again. 0 or -errno. */
+int tap_defer_relay(struct tap *tap, uint32_t tgid);
 /*
  * Makes TCP send a deferred hello now, as tap_wake() does. 0; -ENOENT: that connection is not deferred,
  * or its process no longer has it.

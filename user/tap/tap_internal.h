@@ -18,6 +18,8 @@ struct tap_owners {
 	size_t n, room;
 	uint64_t since_ns; /* the second in which `walks` are counted */
 	unsigned walks;
+	uint64_t peers_since_ns; /* the same of tap_peers(), which another thread calls */
+	unsigned peer_walks;
 };
 void tap_owners_free(struct tap_owners *owners);
 
@@ -47,6 +49,9 @@ struct tap {
 	} on_root[ON_ROOT_MAX];
 	size_t n_on_root;
 };
+
+/* mappings.c: an open reading of one process (6.1 and later), or of all (0). The fd, or -errno. */
+int tap_iterate(const struct bpf_program *program, uint32_t tgid);
 
 /* flows.c: puts the flow and gate programs on the root of the v2 hierarchy. 0 or -errno. */
 int tap_flows_attach(struct tap *tap, char **ret_error);
