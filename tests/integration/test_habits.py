@@ -241,6 +241,44 @@ WRITES = {
             one.sendall(body)
             assert answered(one) == 1
         """),
+    "a-file-before": (2, """
+        part = (b"--b\\r\\ncontent-disposition: form-data; name=purpose\\r\\n\\r\\nuser_data\\r\\n--b\\r\\n"
+                b"content-disposition: form-data; name=file; filename=a\\r\\n\\r\\n" + b"x" * 2_000_000 + b"\\r\\n--b--\\r\\n")
+        one = connect()
+        ask(one, {**HEADERS, "content-type": "multipart/form-data; boundary=b"}, path="/v1/files", body=part)
+        assert ask(one) == 200
+        assert ask(one) == 200
+        """),
+    "refused-then-retried": (4, """
+        one = connect()
+        for status in 429, 500, 503:
+            assert ask(one, {**HEADERS, "x-fake": f"status={status}"}) == status
+        assert ask(one) == 200
+        """),
+    "ipv6": (2, """
+        near = socket.create_server(("::1", 3160), family=socket.AF_INET6)
+        def pump(source, to):
+            while data := source.recv(65536):
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+        def relay():
+            client, server = near.accept()[0], socket.create_connection((HOST, 443))
+            threading.Thread(target=pump, args=(server, client), daemon=True).start()
+            pump(client, server)
+        threading.Thread(target=relay, daemon=True).start()
+        one = connect()
+        one._create_connection = lambda *rest: socket.create_connection(("::1", 3160), 5)
+        assert ask(one) == 200
+        assert ask(one) == 200
+        """),
+    "two-hosts-at-one-address": (4, """
+        other = json.dumps({"model": "claude-haiku-4-5", "max_tokens": 64, "messages": [{"role": "user", "content": "hi"}]})
+        for _ in range(2):
+            for name, path, body in (HOST, PATH, BODY), ("api.anthropic.com", "/v1/messages", other.encode()):
+                one = connect(name)
+                one._create_connection = lambda *rest: socket.create_connection((HOST, 443), 5)
+                assert ask(one, {**HEADERS, "anthropic-version": "2023-06-01"}, path=path, body=body) == 200
+        """),
     "free-ones-between": (2, """
         one = connect()
         for method, path in ("HEAD", "/v1/models"), ("OPTIONS", PATH), ("GET", "/v1/models"), ("DELETE", "/v1/files/x"):
