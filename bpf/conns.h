@@ -13,11 +13,13 @@
 /*
  * How much plaintext of an unnamed connection is sent up until user space decides: all of the first LOOK_BYTES,
  * then LOOK_CALL_BYTES of each call, where a request's head would be. The second stage covers the time that
- * user space takes to decide, because a single call may write more than LOOK_BYTES.
+ * user space takes to decide, because a single call may write more than LOOK_BYTES. Behind LOOK_MAX_BYTES nothing
+ * is, and what user space has not claimed LOOK_WAIT later (in units of 2^30 ns) is ignored from then on.
  */
 #define LOOK_BYTES      (64 * 1024)
 #define LOOK_CALL_BYTES 4096
 #define LOOK_MAX_BYTES  (256 * 1024)
+#define LOOK_WAIT       5
 
 static __always_inline __u32 current_tgid(void)
 {
@@ -139,6 +141,19 @@ static __always_inline struct ctl_conn *conn_create(const struct ctl_conn_key *k
 	return conn_put(key, &fresh, NULL) ? bpf_map_lookup_elem(&conns, key) : NULL;
 }
 
+/*
+ * Whether user space, to which all was shown that may be, has had the time to claim the connection. One that is older
+ * than the daemon shows it within the moments in which a busy daemon starts.
+ */
+static __always_inline bool look_is_over(struct ctl_conn *conn)
+{
+	__u32 now = bpf_ktime_get_ns() >> 30;
+
+	if (!conn->used_up)
+		conn->used_up = now;
+	return now - conn->used_up >= LOOK_WAIT;
+}
+
 /* How many of these bytes are sent up: all of an AI connection, a bounded number of others. */
 static __always_inline __u64 take_look(struct ctl_conn *conn, __u64 bytes)
 {
@@ -146,6 +161,8 @@ static __always_inline __u64 take_look(struct ctl_conn *conn, __u64 bytes)
 
 	if (conn->state == CTL_AI)
 		return bytes;
+	if (conn->state == CTL_UNKNOWN && conn->looked_bytes >= LOOK_MAX_BYTES)
+		return 0;
 	left = conn->looked_bytes < LOOK_BYTES ? LOOK_BYTES - conn->looked_bytes : LOOK_CALL_BYTES;
 	if (bytes > left)
 		bytes = left;
@@ -169,11 +186,9 @@ static __always_inline void take_bytes(const struct frame *call, __u64 bytes)
 	__sync_fetch_and_add(&conn->bytes[call->dir & 1], bytes);
 	if (conn->is_open || open_nameless(&key, conn))
 		emit_pieces(conn->id, call->buf, take_look(conn, bytes), offset, call->dir);
-	/*
-	 * All of the look is used up and user space has not claimed it. A name that user space must classify
-	 * (CTL_ASK) is waited for.
-	 */
-	if (conn->state == CTL_UNKNOWN && conn->looked_bytes >= LOOK_MAX_BYTES) {
+	/* A name that user space must classify (CTL_ASK) is waited for. */
+	if (conn->state == CTL_UNKNOWN && conn->looked_bytes >= LOOK_MAX_BYTES &&
+	    look_is_over(conn)) {
 		conn->state = CTL_IGNORE;
 		conn->is_open = 0;
 		tell_close(conn, key.tgid);

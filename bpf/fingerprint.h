@@ -88,6 +88,7 @@ static __always_inline void pair_claim(void *map, __u64 print, const struct ctl_
 	}, *known;
 
 	pair_expect(claim.time_ns);
+	bpf_map_update_elem(&noters, &key->tgid, &claim.time_ns, BPF_ANY);
 	if (!bpf_map_update_elem(map, &print, &claim, BPF_NOEXIST))
 		return;
 	known = bpf_map_lookup_elem(map, &print);

@@ -284,7 +284,7 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 	__u64 had_come;
 
 	if (flow && flow->state == FLOW_OTHER && !adopt_may_be_due(flow)) {
-		if (pair_is_due(flow) && pair_packet(skb))
+		if (pair_is_due(sk, flow) && pair_packet(skb))
 			return DROP;
 		return PASS;
 	}
@@ -320,7 +320,7 @@ static __always_inline int flow_tcp(struct __sk_buff *skb, struct bpf_sock *sk)
 			emit_flow(sk, flow, NULL, EV_FLOW, is_ip6);
 		if (s.len && flow_is_handed_on(sk, flow) && flow_waits(skb))
 			return DROP;
-		if (s.len && pair_is_due(flow) && pair_packet(skb))
+		if (s.len && pair_is_due(sk, flow) && pair_packet(skb))
 			return DROP;
 		if (s.len && pace_holds(skb, sk, flow, &s))
 			return DROP;

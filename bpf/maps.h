@@ -68,6 +68,9 @@ MAP(fingerprints, LRU_HASH, 16384, __u64, struct claim);
 /* By process and plaintext's length (fingerprint.h): written and not yet seen to leave. */
 MAP(written, LRU_HASH, 4096, __u64, struct claim);
 
+/* When a process last noted such a record (ns of CLOCK_MONOTONIC). */
+MAP(noters, LRU_HASH, 4096, __u32, __u64);
+
 /* What user space decided, by connection id, until the connection's next call takes it over. */
 MAP(verdicts, LRU_HASH, 8192, __u64, __u32);
 
@@ -209,8 +212,9 @@ struct flow {
 	__u8 ends_at_release; /* its connect was not seen, so sockops does not report its end */
 	__u8 is_mixed;        /* it did not begin as TLS: may carry several connections */
 	__u8 carries; /* enum ev_carries; from EV_CARRIES_FRAMES on no refusal of one caller drops its packets */
-	__u8 is_plain; /* plain HTTP */
-	__u8 plain_reserved[3];
+	__u8 connection_how; /* enum ev_pair_how: how it is known that it carries the connection */
+	__u8 is_plain;       /* plain HTTP */
+	__u8 reserved[2];
 	__u32 plain_seq_in; /* of the first byte that comes in */
 	__u64 plain_in;     /* the highest offset that came in, from there */
 	__u64 plain_looked; /* bytes that were shown while it was FLOW_PLAIN */

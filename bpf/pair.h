@@ -20,25 +20,45 @@
 #include "fingerprint.h"
 
 /*
- * How many segments of a connection that is not known as an AI host's are examined: its first records are
- * enough.
+ * How many segments of a connection that is not known as an AI host's are examined, whoever sends them: its first
+ * records are enough. One that is older than the programs may have used them up for others before its own TLS is
+ * read, so those of a process that notes records are examined beyond.
  */
 #define PAIR_LOOKS 16
 /* Records of a segment: a change of cipher spec, a Finished, HTTP/2's preface, a request. */
 #define PAIR_RECORDS 4
 
-static __always_inline bool pair_is_due(struct flow *flow)
+/* Whether this process sends, and has noted a record since. Its looks are not counted: it pays for them itself. */
+static __always_inline bool pair_is_noter(struct bpf_sock *sk, __u64 now)
 {
-	if (!pair_until_ns || (flow->state != FLOW_AI && flow->pair_looks >= PAIR_LOOKS))
+	__u32 tgid;
+	__u64 *noted;
+
+	if (!is_owned(sk))
 		return false;
-	if (bpf_ktime_get_ns() < pair_until_ns)
-		return true;
-	pair_until_ns = 0;
-	return false;
+	tgid = task_tgid();
+	noted = bpf_map_lookup_elem(&noters, &tgid);
+	return noted && now - *noted < PAIR_WAIT_NS;
 }
 
-static __always_inline void pair_emit(struct bpf_sock *sk, const struct flow *flow,
-				      enum ev_pair_how how, bool is_refused, bool is_ip6)
+static __always_inline bool pair_is_due(struct bpf_sock *sk, const struct flow *flow)
+{
+	__u64 now;
+
+	if (flow->state != FLOW_AI && flow->connection)
+		return true;
+	if (!pair_until_ns)
+		return false;
+	now = bpf_ktime_get_ns();
+	if (now >= pair_until_ns) {
+		pair_until_ns = 0;
+		return false;
+	}
+	return flow->state == FLOW_AI || flow->pair_looks < PAIR_LOOKS || pair_is_noter(sk, now);
+}
+
+static __always_inline void pair_emit(struct bpf_sock *sk, const struct flow *flow, bool is_refused,
+				      bool is_ip6)
 {
 	struct ev_pair *event = emit_reserve(sizeof(*event));
 
@@ -47,7 +67,7 @@ static __always_inline void pair_emit(struct bpf_sock *sk, const struct flow *fl
 	__builtin_memset(event, 0, sizeof(*event));
 	fill_flow(&event->flow, sk, flow, EV_PAIR, is_ip6);
 	event->connection = flow->connection;
-	event->how = how;
+	event->how = flow->connection_how;
 	event->carries = flow->carries;
 	if (is_refused)
 		event->flow.state = EV_FLOW_REFUSED;
@@ -238,18 +258,62 @@ static __always_inline bool pair_find(struct __sk_buff *skb, struct bpf_sock *sk
 	return false;
 }
 
+/* Looks for a noted record in this segment. True: the flow carries a connection that it was not known to carry. */
+static __always_inline bool pair_begin(struct __sk_buff *skb, struct bpf_sock *sk,
+				       struct flow *flow, const struct segment *s, const __u8 *head)
+{
+	enum ev_pair_how how = EV_PAIR_RECORD;
+	struct ctl_conn_key key = {};
+	struct ctl_conn *conn;
+	struct claim owner = {};
+
+	/* what comes before is its sender's to make long: a hello in records of a byte each */
+	if (pair_is_data(head))
+		flow->pair_looks += flow->pair_looks < PAIR_LOOKS;
+	if (!pair_find(skb, sk, flow, s, &owner, &how) || owner.connection == flow->connection)
+		return false;
+	key.ssl = owner.ssl;
+	key.tgid = owner.tgid;
+	conn = bpf_map_lookup_elem(&conns, &key);
+	if (!conn || conn->id != owner.connection)
+		return false;
+	flow->cookie = bpf_get_socket_cookie(skb);
+	if (!conn->is_paired)
+		conn->socket = flow->cookie;
+	conn->is_paired = 1;
+	flow->carries = pair_carries(skb, flow, owner.cgroup);
+	flow->connection = owner.connection;
+	flow->connection_cgroup = owner.cgroup;
+	flow->connection_ssl = key.ssl;
+	flow->connection_tgid = key.tgid;
+	flow->connection_how = how;
+	return true;
+}
+
 /*
- * Looks for a noted record in this packet. 1: it was found and its connection is refused, so the
- * packet is to be dropped. A global function for the reason given at records_continue().
+ * Whether the connection of a flow that is not counted is known to carry calls, and so the flow enters. User space
+ * knows after its first request was read, and a client that is older than the daemon may have sent hundreds by
+ * then: the flow is paired at the first and waits here.
+ */
+static __always_inline bool pair_enters(struct flow *flow)
+{
+	const struct ctl_conn *conn = pair_conn_of(flow);
+
+	if (conn && conn->state == CTL_AI)
+		return true;
+	if (!conn || conn->state == CTL_IGNORE)
+		flow->connection = 0;
+	return false;
+}
+
+/*
+ * Finds out which connection this packet carries. 1: one that is refused, so the packet is to be dropped. A global
+ * function for the reason given at records_continue().
  */
 __weak int pair_packet(struct __sk_buff *skb)
 {
 	bool is_ip6 = skb->protocol == bpf_htons(ETH_P_IPV6);
 	struct bpf_sock *sk = skb->sk;
-	enum ev_pair_how how = EV_PAIR_RECORD;
-	struct ctl_conn_key key = {};
-	struct ctl_conn *conn;
-	struct claim owner = {};
 	struct flow *flow;
 	struct segment s;
 	bool is_refused;
@@ -261,33 +325,18 @@ __weak int pair_packet(struct __sk_buff *skb)
 	if (!sk || sk->protocol != PROTO_TCP)
 		return 0;
 	flow = bpf_sk_storage_get(&flows, sk, 0, 0);
-	if (!flow || !segment_read(skb, &s) || s.len < PAIR_HEAD)
+	if (!flow || !segment_read(skb, &s) || s.len < PAIR_HEAD ||
+	    bpf_skb_load_bytes(skb, s.at, head, sizeof(head)))
 		return 0;
-	/* what comes before is its sender's to make long: a hello in records of a byte each */
-	if (!bpf_skb_load_bytes(skb, s.at, head, sizeof(head)) && pair_is_data(head))
-		flow->pair_looks += flow->pair_looks < PAIR_LOOKS;
-	if (!pair_find(skb, sk, flow, &s, &owner, &how) || owner.connection == flow->connection)
+	if ((flow->state == FLOW_AI || !flow->connection) && !pair_begin(skb, sk, flow, &s, head))
 		return 0;
-	key.ssl = owner.ssl;
-	key.tgid = owner.tgid;
-	conn = bpf_map_lookup_elem(&conns, &key);
-	if (!conn || conn->id != owner.connection)
-		return 0;
-	/* whether it carries calls is known only after its first request was read */
-	if (flow->state != FLOW_AI && conn->state != CTL_AI)
-		return 0;
-	if (flow->state != FLOW_AI)
+	if (flow->state != FLOW_AI) {
+		if (!pair_is_data(head) || !pair_enters(flow))
+			return 0;
 		pair_enter(skb, sk, flow, &s);
-	if (!conn->is_paired)
-		conn->socket = flow->cookie;
-	conn->is_paired = 1;
-	flow->carries = pair_carries(skb, flow, owner.cgroup);
-	flow->connection = owner.connection;
-	flow->connection_cgroup = owner.cgroup;
-	flow->connection_ssl = key.ssl;
-	flow->connection_tgid = key.tgid;
+	}
 	is_refused = gates_live && pair_is_refused(skb, flow);
-	pair_emit(sk, flow, how, is_refused, is_ip6);
+	pair_emit(sk, flow, is_refused, is_ip6);
 	return is_refused;
 }
 

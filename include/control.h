@@ -48,7 +48,8 @@ struct ctl_conn {
 	__u8 is_paired;     /* a socket that carries it is known (EV_PAIR) */
 	__u8 noted;         /* records whose fingerprints were noted before that */
 	__u8 is_refused;    /* its caller, as of its last write, is behind a shut gate */
-	__u8 reserved[7];
+	__u8 reserved[3];
+	__u32 used_up; /* bpf_ktime_get_ns() >> 30, a second or so, when all that may be shown was; 0: not yet */
 };
 _Static_assert(sizeof(struct ctl_conn_key) == 16, "both halves agree on struct ctl_conn_key");
 _Static_assert(sizeof(struct ctl_conn) == 72, "both halves agree on struct ctl_conn");

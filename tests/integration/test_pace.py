@@ -320,6 +320,33 @@ def test_a_restart_paces_on(stage, new_daemon):
     child.kill()
 
 
+def is_slow(stage, run):
+    """It makes fewer than ten calls in two seconds."""
+    before = len(stage.api.bill(run))
+    time.sleep(2)
+    return len(stage.api.bill(run)) - before < 10
+
+
+@pytest.mark.parametrize("step", ["pace, to: 36 USD/hour", "refuse"])
+def test_a_restart_meets_a_fast_client_on_its_old_connection(stage, new_daemon, step):
+    """
+    Thousands of requests a second on a connection that is older than the daemon: it shows all the plaintext that may be
+    shown before a daemon that starts has looked at it, and sends many records before they are noted.
+    """
+    run, cgroup = stage.new_run()
+    text = rules(cgroup, "{ at: 100%, do: pace, to: 36 USD/hour }")
+    daemon = new_daemon(text).start()
+    child = stage.client(drive.command("http.client", drive.job(ANTHROPIC, run, calls=200000)), cgroup,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.said)
+    daemon.stop(signal.SIGKILL)
+    lab.wait(lambda: len(stage.api.bill(run)) > 500, 20, "calls without a daemon")
+    lab.rewrite(daemon, text.replace("pace, to: 36 USD/hour", step))
+    daemon.start()
+    lab.wait(lambda: is_slow(stage, run), 20, daemon.said)
+    assert (child.poll() is None) == step.startswith("pace")
+
+
 def test_rehearsal_paces_nobody(stage, new_daemon):
     run, cgroup = stage.new_run()
     text = slow_rules(cgroup).replace("enforce: true", "enforce: false")

@@ -188,7 +188,33 @@ static void looks_at_the_nameless_for_a_while(void **state)
 		toy_write_n(ssl, sent, 40000);
 	seen_read(&f->seen, f->tap);
 	assert_int_equal(f->seen.n_bytes[EV_OUT], 47 * 4096);
+	/* All is shown. User space has some seconds to claim it. */
+	toy_write_n(ssl, sent, 40000);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 0);
+	assert_int_equal(f->seen.n_of[EV_CLOSE], 0);
+	sleep(7);
+	toy_write_n(ssl, sent, 40000);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 0);
 	assert_int_equal(f->seen.n_of[EV_CLOSE], 1);
+}
+
+/* More than may be shown was sent before user space came to look at it, as when it starts beside a fast client. */
+static void a_late_claim_is_in_time(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ssl = new_ssl();
+	_cleanup_free_ char *sent = noise(40000);
+
+	for (int i = 0; i < 60; i++)
+		toy_write_n(ssl, sent, 40000);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_of[EV_CLOSE], 0);
+	assert_int_equal(tap_decide(f->tap, f->seen.open.head.id, CTL_AI), 0);
+	toy_write_n(ssl, sent, 40000);
+	seen_read(&f->seen, f->tap);
+	assert_int_equal(f->seen.n_bytes[EV_OUT], 40000);
 }
 
 /* A first request larger than the look, in one call: the verdict comes after it. */
@@ -272,6 +298,7 @@ int main(void)
 		BEST(asks_about_a_star_in_the_middle),
 		BEST(leaves_a_server_alone),
 		BEST(looks_at_the_nameless_for_a_while),
+		BEST(a_late_claim_is_in_time),
 		BEST(a_nameless_large_request_is_waited_for),
 		BEST(counts_what_cannot_be_read),
 		BEST(filters_by_process),
