@@ -83,7 +83,6 @@ static __always_inline void pair_enter(struct __sk_buff *skb, struct bpf_sock *s
 	flow->netns = netns_of(sk);
 	flow->is_tenants = netns_is_tenants(sk);
 	flow->verdict = CTL_AI;
-	flow->is_mixed = flow->handshake_state == HANDSHAKE_NONE;
 	flow->handshake_state = HANDSHAKE_DATA;
 	flow->seq_next = s->seq + s->len;
 	flow->before_in = 0;
@@ -281,6 +280,8 @@ static __always_inline bool pair_begin(struct __sk_buff *skb, struct bpf_sock *s
 	if (!conn->is_paired)
 		conn->socket = flow->cookie;
 	conn->is_paired = 1;
+	if (flow->state != FLOW_AI)
+		flow->is_mixed = flow->handshake_state == HANDSHAKE_NONE;
 	flow->carries = pair_carries(skb, flow, owner.cgroup);
 	flow->connection = owner.connection;
 	flow->connection_cgroup = owner.cgroup;
