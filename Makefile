@@ -120,8 +120,8 @@ lint-circles: $(obj) $(B)/user/main.o
 	$(Q)scripts/check-circles $(filter $(B)/user/%,$^)
 # A stamp for each file, so that only what has changed is looked at again.
 lint-analyze:
-	$(Q)$(MAKE) --no-print-directory -k $(jobs) $(patsubst %.c,$(B)/analyzed/%,$(src) user/main.c user/base/wiping.c)
-$(B)/analyzed/%: %.c scripts/analyze scripts/analyzer/sys/queue.h | $(B)/tap.skel.h
+	$(Q)$(MAKE) --no-print-directory -k $(jobs) $(patsubst %.c,$(B)/stamps/analyze/%,$(src) user/main.c user/base/wiping.c)
+$(B)/stamps/analyze/%: %.c scripts/analyze scripts/analyzer/sys/queue.h | $(B)/tap.skel.h
 	$(Q)mkdir -p $(@D)
 	$(Q)scripts/analyze $< $(filter-out -MMD -MP -Werror,$(needs)) -MMD -MP -MT $@ -MF $@.d
 	$(Q)touch $@

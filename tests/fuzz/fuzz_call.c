@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "meter/call.h"
-#include "meter/usage_slots.h"
+#include "usage/usage_slots.h"
 
 static struct prices *prices;
 

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "find/site.h"
+#include "find/elf/site.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cut.h"
-#include "meter/form.h"
+#include "usage/form.h"
 
 static void take(void *arg, const char *name, const char *value)
 {

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "cut.h"
-#include "meter/grpc_reader.h"
-#include "meter/usage_slots.h"
+#include "usage/grpc_reader.h"
+#include "usage/usage_slots.h"
 
 struct told {
 	uint64_t hash;

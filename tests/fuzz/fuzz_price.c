@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "meter/price_table.h"
+#include "price/price_table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -11,7 +11,7 @@ import unread
 from drive import ANTHROPIC
 
 COUNT_TOKENS = (ANTHROPIC[0], "/v1/messages/count_tokens")
-NEIGHBOUR = "storage.googleapis.com"    # of user/meter/api.c
+NEIGHBOUR = "storage.googleapis.com"    # of user/provider/api.c
 
 
 @pytest.fixture(scope="module")

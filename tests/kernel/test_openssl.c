@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The real library: a client and a server of the system's OpenSSL in one process, over a pair of
- * memory BIOs, probed at its exported functions and at the addresses that find/site.h chooses.
+ * memory BIOs, probed at its exported functions and at the addresses that find/elf/site.h chooses.
  * Needs root.
  */
 #include "seen.h"
@@ -13,7 +13,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include "find/site.h"
+#include "find/elf/site.h"
 #include "who/who.h"
 
 struct fixture {

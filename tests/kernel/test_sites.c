@@ -9,7 +9,7 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
-#include "find/site.h"
+#include "find/elf/site.h"
 
 /* A client and a server of this process, joined by memory: no certificate, no network. */
 static SSL *end_new(SSL_CTX *ctx, bool is_server)

@@ -77,11 +77,11 @@ def test_a_provider_is_added_by_the_recipe_and_by_nothing_else(tree):
     model, nanos_in, nanos_out = price(tree)
     whole = WHOLE.replace("MODEL", model).replace("INPUT", str(nanos_in)).replace("OUTPUT", str(nanos_out))
     edits = {
-        ("user/meter/provider_rows.c", "provider_rows[]"): after("provider_rows[]", ROW),
-        ("user/meter/endpoint_rows.c", "endpoint_rows[]", "user/meter/provider.h", "endpoint_cohere[]"):
+        ("user/provider/provider_rows.c", "provider_rows[]"): after("provider_rows[]", ROW),
+        ("user/provider/endpoint_rows.c", "endpoint_rows[]", "user/provider/provider.h", "endpoint_cohere[]"):
             lambda text: text + ENDPOINTS,
-        ("user/meter/sizes.c", "size_rows[]"): after("size_rows[]", '\t{ "recipe", 42, 2800, 500 },\n'),
-        ("user/meter/estimate.c", "families[]"): after("families[]", '\t{ "recipe", 1000, 7, 0 },\n'),
+        ("user/usage/sizes.c", "size_rows[]"): after("size_rows[]", '\t{ "recipe", 42, 2800, 500 },\n'),
+        ("user/usage/estimate.c", "families[]"): after("families[]", '\t{ "recipe", 1000, 7, 0 },\n'),
         ("tests/data",): None,
         ("tests/unit/meter/test_call.c", "wholes[]"): after("wholes[]", whole),
         ("docs/facts/wire.md", "OpenAI-compatible providers"): None,
@@ -94,7 +94,7 @@ def test_a_provider_is_added_by_the_recipe_and_by_nothing_else(tree):
     (data / "answer.json").write_text(
         f'{{"object":"chat.completion","model":"{model}","choices":[{{"index":0,"message":{{"content":"Hi"}}}}],'
         '"usage":{"prompt_tokens":1000,"completion_tokens":100}}')
-    header = tree / "user/meter/provider.h"
+    header = tree / "user/provider/provider.h"
 
     for (file, *_), edit in sorted(edits.items(), key=lambda step: "tests" not in step[0][0]):
         if not edit:

@@ -11,7 +11,7 @@
 
 #include "base/hash.h"
 #include "ledger/ledger.h"
-#include "meter/charge.h"
+#include "usage/charge.h"
 
 enum bill_field { BILL_DAY, BILL_PROVIDER, BILL_MODEL, BILL_TIER, BILL_ACCOUNT, BILL_FIELDS };
 /* "day", "provider", ...; NULL past the end. */

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "meter/charge.h"
+#include "usage/charge.h"
 #include "who/who.h"
 
 enum policy_action {

@@ -21,7 +21,7 @@ uint64_t counter_mean(const struct counters *counters, const struct counter *cou
 
 /*
  * A call of which nothing is known yet: an agent's, of 10,000 tokens of context and 1,000 of answer, at the
- * flagships' 2.50 and 15 USD a million (meter/stand_in.c). A dear guess makes a few requests wait for
+ * flagships' 2.50 and 15 USD a million (price/stand_in.c). A dear guess makes a few requests wait for
  * the ones before; what others' calls cost is no guess, because they may say what they like.
  */
 #define UNKNOWN_TOKENS 11000

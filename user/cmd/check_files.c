@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "cmd/show.h"
-#include "meter/price.h"
+#include "price/price.h"
 
 /* What is wrong with the file of a fact; "" if nothing is. */
 static const char *error_of(const json_t *fact)

@@ -14,7 +14,7 @@
 #include "cmd/preview.h"
 #include "cmd/show.h"
 #include "config/config.h"
-#include "meter/price.h"
+#include "price/price.h"
 
 #define CONFIG_FILE "/etc/aigress/aigress.yaml"
 

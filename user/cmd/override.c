@@ -18,7 +18,7 @@
 #include "cmd/show.h"
 #include "enforce/release_halted.h"
 #include "ledger/overrides.h"
-#include "meter/charge.h"
+#include "usage/charge.h"
 #include "tap/pin.h"
 
 #define DEFAULT_US (3600 * US_PER_S)

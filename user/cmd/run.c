@@ -17,7 +17,7 @@
 #include "base/loop.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
-#include "cmd/top.h"
+#include "cmd/top/top.h"
 #include "daemon/daemon.h"
 #include "daemon/summary.h"
 

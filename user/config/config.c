@@ -20,7 +20,7 @@
 #include "config/places.h"
 #include "config/serve.h"
 #include "config/teams.h"
-#include "meter/api.h"
+#include "provider/api.h"
 
 #define FILE_MAX  (1u << 20)
 #define HOSTS_MAX 256

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "meter/charge.h"
+#include "usage/charge.h"
 
 #define ERRORS_MAX 50 /* that are reported for one file */
 #define QUOTE_MAX  64 /* bytes of a value that an error repeats */

@@ -6,7 +6,7 @@
 
 #include "base/decimal.h"
 #include "config/reader.h"
-#include "meter/charge.h"
+#include "usage/charge.h"
 
 static const char *text_of(const yaml_node_t *node)
 {

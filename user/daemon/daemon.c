@@ -24,7 +24,7 @@
 #include "find/inspector.h"
 #include "kube/kube.h"
 #include "ledger/gaps.h"
-#include "meter/price.h"
+#include "price/price.h"
 #include "notify/stdout.h"
 #include "notify/webhook.h"
 #include "shared/shared.h"

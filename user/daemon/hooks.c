@@ -11,7 +11,7 @@
 #include "daemon/timers.h"
 #include "find/finder.h"
 #include "kube/kube.h"
-#include "meter/api.h"
+#include "provider/api.h"
 #include "notify/stdout.h"
 #include "notify/webhook.h"
 #include "tap/tap.h"

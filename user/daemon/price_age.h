@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "meter/price.h"
+#include "price/price.h"
 
 /* Providers change prices a few times a year; LiteLLM's file several times a week. */
 #define PRICE_AGE_DAYS       60

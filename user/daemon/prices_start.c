@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
-#include "meter/price.h"
+#include "price/price.h"
 
 static int load(struct daemon *daemon, const char *file, char **ret_error)
 {

@@ -12,7 +12,7 @@
 #include "base/loop.h"
 #include "base/quota.h"
 #include "base/thread.h"
-#include "meter/api.h"
+#include "provider/api.h"
 
 #define HOST_LEN  256
 #define PORT      443

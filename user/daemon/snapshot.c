@@ -12,7 +12,7 @@
 #include "base/fields.h"
 #include "find/finder.h"
 #include "kube/kube.h"
-#include "meter/api.h"
+#include "provider/api.h"
 #include "notify/webhook.h"
 #include "pipeline/pipeline.h"
 #include "shared/shared.h"

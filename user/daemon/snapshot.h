@@ -15,7 +15,7 @@
 #include "budget/trend.h"
 #include "enforce/enforcer.h"
 #include "ledger/ledger.h"
-#include "meter/price.h"
+#include "price/price.h"
 
 struct finder;
 struct loop;

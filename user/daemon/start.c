@@ -35,7 +35,7 @@
 #include "find/selftest.h"
 #include "kube/kube.h"
 #include "ledger/gaps.h"
-#include "meter/api.h"
+#include "provider/api.h"
 #include "notify/stdout.h"
 #include "notify/webhook.h"
 #include "tap/pin.h"

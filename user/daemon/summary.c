@@ -5,8 +5,8 @@
 
 #include "base/cleanup.h"
 #include "daemon/daemon.h"
-#include "meter/api.h"
-#include "meter/price.h"
+#include "provider/api.h"
+#include "price/price.h"
 #include "tap/tap.h"
 
 #define NAMES_SHOWN 8 /* of budgets */

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
-#include "find/disasm.h"
+#include "find/elf/disasm.h"
 #include "find/procs.h"
 #include "tap/tap.h"
 

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "find/anchor/sites.h"
-#include "find/gnutls.h"
+#include "find/elf/gnutls.h"
 
 static int by_symbols(int fd, bool by_instruction, struct sites *ret)
 {

@@ -8,7 +8,7 @@
 
 #include "find/anchor/anchor.h"
 #include "find/anchor/image.h"
-#include "find/site.h"
+#include "find/elf/site.h"
 
 /* Less code than this holds no TLS library; the smallest Go program with TLS has 2 MB. */
 #define STACK_CODE_MIN (1u << 20)

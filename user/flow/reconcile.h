@@ -15,7 +15,7 @@
 
 #include "control.h"
 #include "event.h"
-#include "meter/estimate.h"
+#include "usage/estimate.h"
 
 struct reconcile;
 

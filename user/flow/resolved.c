@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/quota.h"
-#include "meter/charge.h"
+#include "usage/charge.h"
 
 struct key {
 	char provider[CHARGE_NAME_LEN]; /* "": it is a proxy */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "http/http1.h"
-#include "http/http2.h"
+#include "http/http2/http2.h"
 #include "http/sniff.h"
 
 struct input {

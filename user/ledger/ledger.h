@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "meter/charge.h"
+#include "usage/charge.h"
 #include "names/pod.h"
 #include "who/who.h"
 

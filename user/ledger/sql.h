@@ -6,7 +6,7 @@
 #include <sqlite3.h>
 #include <stddef.h>
 
-#include "meter/usage.h"
+#include "usage/usage.h"
 
 #define SQL_MAX 8192
 

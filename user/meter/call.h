@@ -8,9 +8,9 @@
 #define METER_CALL_H
 
 #include "http/http.h"
-#include "meter/api.h"
-#include "meter/charge.h"
-#include "meter/price.h"
+#include "provider/api.h"
+#include "usage/charge.h"
+#include "price/price.h"
 
 struct call;
 struct calibration; /* what measured calls taught the estimator; see estimate.h */

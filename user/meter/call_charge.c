@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "meter/bound.h"
-#include "meter/estimate.h"
+#include "usage/bound.h"
+#include "usage/estimate.h"
 #include "meter/redact.h"
-#include "meter/usage_slots.h"
+#include "usage/usage_slots.h"
 
 static enum charge_outcome outcome(const struct call *call)
 {

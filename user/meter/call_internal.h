@@ -4,12 +4,12 @@
 #define METER_CALL_INTERNAL_H
 
 #include "base/json.h"
-#include "meter/answer.h"
+#include "usage/answer.h"
 #include "meter/call.h"
-#include "meter/form.h"
-#include "meter/grpc_reader.h"
-#include "meter/picture.h"
-#include "meter/provider.h"
+#include "usage/form.h"
+#include "usage/grpc_reader.h"
+#include "usage/picture.h"
+#include "provider/provider.h"
 
 struct call {
 	const struct api_provider *provider;

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "meter/estimate.h"
-#include "meter/payer.h"
-#include "meter/usage_slots.h"
+#include "usage/estimate.h"
+#include "provider/payer.h"
+#include "usage/usage_slots.h"
 
 /* Bedrock's invoke serves models of every kind. */
 const char *call_operation(const struct call *call)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "meter/api.h"
+#include "provider/api.h"
 
 struct sessions {
 	struct session *list;

@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 #include "http/websocket.h"
-#include "meter/provider.h"
+#include "provider/provider.h"
 #include "meter/session.h"
 
 /* What of a message is held until it is whole, or until it must be said whose it is without that. */

@@ -9,7 +9,7 @@
 #include "base/decimal.h"
 #include "ledger/forecast.h"
 #include "ledger/gaps.h"
-#include "meter/price.h"
+#include "price/price.h"
 #include "metrics/scrape_internal.h"
 
 #define DAY_US (86400 * US_PER_S)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/quota.h"
-#include "meter/charge.h"
+#include "usage/charge.h"
 
 struct name {
 	char client[CHARGE_CLIENT_LEN]; /* "": free */

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 #include "flow/answer.h"
-#include "meter/api.h"
+#include "provider/api.h"
 #include "pipeline/pipeline_internal.h"
 
 /* Through a tunnel the address is the proxy's. */

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "meter/api.h"
-#include "meter/estimate.h"
+#include "provider/api.h"
+#include "usage/estimate.h"
 
 /* Nobody saw it greet, or it gave no name: who it goes to, and whose it is. False: that is not known. */
 static bool adopt(const struct pipeline *pipeline, struct ev_flow *flow)

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "ledger/ledger.h"
-#include "meter/charge.h"
+#include "usage/charge.h"
 
 /* Asked after often while they are new; 8 KiB. */
 #define JOBS_KEPT 1024

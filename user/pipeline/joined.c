@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "meter/api.h"
+#include "provider/api.h"
 
 static const struct connection *connection_of(const struct connections *connections, uint64_t id)
 {

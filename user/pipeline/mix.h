@@ -7,7 +7,7 @@
 #define PIPELINE_MIX_H
 
 #include "base/quota.h"
-#include "meter/price.h"
+#include "price/price.h"
 
 struct mix;
 

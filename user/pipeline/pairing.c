@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "meter/api.h"
+#include "provider/api.h"
 
 /*
  * The host that matters is the connection's: its flow was not known, since it has no name, another's, or

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "meter/api.h"
-#include "meter/estimate.h"
+#include "provider/api.h"
+#include "usage/estimate.h"
 
 /* What the kernel reports. */
 

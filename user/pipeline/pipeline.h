@@ -13,7 +13,7 @@
 #include "enforce/enforcer.h"
 #include "flow/reconcile.h"
 #include "ledger/ledger.h"
-#include "meter/price.h"
+#include "price/price.h"
 #include "pipeline/connections.h"
 #include "who/who.h"
 

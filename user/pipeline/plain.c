@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "meter/api.h"
+#include "provider/api.h"
 #include "pipeline/connections_internal.h"
 
 /* It is an AI host's: from here on there is a flow, which its connection explains. */

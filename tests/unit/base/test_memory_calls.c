@@ -7,7 +7,7 @@
 #include "failing_memory.h"
 
 #include "budget/policy.h"
-#include "meter/price.h"
+#include "price/price.h"
 #include "pipeline/pipeline.h"
 #include "tap/record.h"
 

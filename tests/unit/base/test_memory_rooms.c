@@ -9,7 +9,7 @@
 #include "failing_memory.h"
 
 #include "budget/policy.h"
-#include "meter/price.h"
+#include "price/price.h"
 #include "metrics/series.h"
 #include "names/pods.h"
 #include "pipeline/pipeline.h"

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "cmd/cmd.h"
 #include "ledger/ledger.h"
-#include "meter/price.h"
+#include "price/price.h"
 #include "said.h"
 
 static char dir[64], file[96];

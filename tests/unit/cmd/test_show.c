@@ -6,7 +6,7 @@
 #include "cmd/cmd.h"
 #include "cmd/cmd.h"
 #include "cmd/show.h"
-#include "cmd/top.h"
+#include "cmd/top/top.h"
 #include "ledger/ledger.h"
 #include "said.h"
 

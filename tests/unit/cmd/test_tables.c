@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "cmd/cmd.h"
 #include "cmd/show.h"
-#include "cmd/top.h"
+#include "cmd/top/top.h"
 #include "ledger/ledger.h"
-#include "meter/price.h"
+#include "price/price.h"
 #include "said.h"
 
 #define T0            1700000000000000LL /* 2023-11-14T22:13:20Z */

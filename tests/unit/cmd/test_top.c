@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "cmd/top.h"
+#include "cmd/top/top.h"
 #include "ledger/ledger.h"
 
 #define MINUTE_US (60 * US_PER_S)

@@ -8,7 +8,7 @@
 
 #include "base/loop.h"
 #include "daemon/resolve.h"
-#include "meter/api.h"
+#include "provider/api.h"
 
 struct world {
 	struct loop *loop;

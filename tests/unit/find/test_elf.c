@@ -5,8 +5,8 @@
 #include <elf.h>
 #include <sys/mman.h>
 
-#include "find/elf.h"
-#include "find/site.h"
+#include "find/elf/elf.h"
+#include "find/elf/site.h"
 
 #define LIBSSL "/usr/lib/x86_64-linux-gnu/libssl.so.3"
 

@@ -3,7 +3,7 @@
 #include "fake_tap.h"
 
 #include "find/find.h"
-#include "find/site.h"
+#include "find/elf/site.h"
 
 static char folder[UNIT_FOLDER_LEN], library[64], tails[64], stripped[64], plain[64];
 static struct tap tap;

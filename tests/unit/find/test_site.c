@@ -5,8 +5,8 @@
  */
 #include "unit.h"
 
-#include "find/disasm.h"
-#include "find/site.h"
+#include "find/elf/disasm.h"
+#include "find/elf/site.h"
 #include "nm.h"
 
 #define LIBSSL "/usr/lib/x86_64-linux-gnu/libssl.so.3"

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "cmd/report.h"
+#include "cmd/report/report.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
 

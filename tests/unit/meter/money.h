@@ -8,7 +8,7 @@
 #include "http/eventstream.h"
 #include "http/head.h"
 #include "meter/call.h"
-#include "meter/estimate.h"
+#include "usage/estimate.h"
 
 #define JSON HTTP_CONTENT_JSON
 #define SSE  HTTP_CONTENT_SSE

@@ -2,7 +2,7 @@
 /* What an answer may claim: up to what its model can take and give, and what its bytes carry. */
 #include "money.h"
 
-#include "meter/bound.h"
+#include "usage/bound.h"
 
 #define CHAT_ANSWER(model, usage)                                                           \
 	"{\"id\":\"c\",\"object\":\"chat.completion\",\"model\":\"" model "\",\"choices\":" \

@@ -2,7 +2,7 @@
 /* Answers that fail, end early, lack their usage or were not read in full. */
 #include "exchange.h"
 
-#include "meter/estimate.h"
+#include "usage/estimate.h"
 
 static void an_aborted_claude_stream_keeps_its_input_exact(void **state)
 {

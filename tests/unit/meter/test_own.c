@@ -2,7 +2,7 @@
 /* Servers of the operator's own: free unless the operator says what they cost, whatever their models are called. */
 #include "money.h"
 
-#include "meter/price_table.h"
+#include "price/price_table.h"
 
 static struct charge ask_at(const char *host, const char *model)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "meter/charge.h"
+#include "usage/charge.h"
 #include "meter/redact.h"
 
 static const struct {

@@ -4,7 +4,7 @@
 
 #include <arpa/inet.h>
 
-#include "meter/api.h"
+#include "provider/api.h"
 
 #define SOCKET  888
 #define GATEWAY "llm.plain.test"

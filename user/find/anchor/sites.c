@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
-#include "find/site_add.h"
+#include "find/elf/site_add.h"
 
 static const struct {
 	enum anchor_stack stack;

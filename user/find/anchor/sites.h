@@ -4,7 +4,7 @@
 #define FIND_ANCHOR_SITES_H
 
 #include "find/anchor/anchor.h"
-#include "find/site.h"
+#include "find/elf/site.h"
 
 /*
  * The probes for every stack that is proven. 0; -ENOENT: none is; -EOPNOTSUPP: by_instruction, and where its

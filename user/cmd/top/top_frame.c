@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/top/top.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "cmd/outlook.h"
+#include "cmd/show.h"
+#include "cmd/table.h"
+
+#define NAME_LEN     WHO_LABEL_LEN
+#define SPENDERS_MAX 10000 /* names that are sorted; what a screen shows are the dearest */
+
+enum span { SPAN_NOW, SPAN_HOUR, SPAN_DAY, SPANS };
+static const int64_t span_us[SPANS] = { 300 * US_PER_S, 3600 * US_PER_S, 86400 * US_PER_S };
+
+/* Who spent, and how much in each span before now. */
+struct spender {
+	UT_hash_handle hh;
+	char name[NAME_LEN];
+	int64_t nanos[SPANS];
+	uint64_t n[SPANS], without_price[SPANS];                   /* calls that cost something */
+	uint64_t calls, estimated, unpriced, tokens, budget_nanos; /* of the day */
+};
+
+struct frame {
+	struct top_view *view;
+	enum span span;
+	struct spender *spenders;
+	struct spender total;
+};
+
+static void add_sums(struct spender *to, enum span span, const struct ledger_row *row)
+{
+	to->nanos[span] += row->cost_nanos;
+	to->n[span] += row->calls - row->free_calls;
+	to->without_price[span] += row->unpriced_calls;
+	if (span != SPAN_DAY)
+		return;
+	to->calls += row->calls;
+	to->estimated += row->estimated_calls;
+	to->unpriced += row->unpriced_calls;
+	to->budget_nanos += row->budget_nanos > 0 ? (uint64_t)row->budget_nanos : 0;
+	to->tokens += usage_tokens(&row->tokens);
+}
+
+static void add_row(void *arg, const struct ledger_row *row)
+{
+	struct frame *frame = arg;
+	struct spender *spender;
+	char key[NAME_LEN] = "";
+
+	snprintf(key, sizeof(key), "%s", row->keys[frame->view->key]);
+	if (frame->view->filter && !strcasestr(key, frame->view->filter))
+		return;
+	add_sums(&frame->total, frame->span, row);
+	HASH_FIND_STR(frame->spenders, key, spender);
+	if (!spender) {
+		if (HASH_COUNT(frame->spenders) >= SPENDERS_MAX)
+			return;
+		spender = calloc(1, sizeof(*spender));
+		if (!spender)
+			return;
+		memcpy(spender->name, key, sizeof(key));
+		HASH_ADD_STR(frame->spenders, name, spender);
+		if (!spender->hh.tbl) {
+			free(spender);
+			return;
+		}
+	}
+	add_sums(spender, frame->span, row);
+}
+
+/* uthash's sort has no argument for it, and there is one frame at a time. */
+static enum top_sort sorted_by;
+
+/* Those that spend most in the span come first, then those that spent most in the shortest one, and so on. */
+static int by_spend(const struct spender *a, const struct spender *b)
+{
+	if (sorted_by == TOP_BY_BUDGETS && a->budget_nanos != b->budget_nanos)
+		return a->budget_nanos < b->budget_nanos ? 1 : -1;
+	if (sorted_by < TOP_BY_BUDGETS && a->nanos[sorted_by] != b->nanos[sorted_by])
+		return a->nanos[sorted_by] < b->nanos[sorted_by] ? 1 : -1;
+	for (enum span span = 0; span < SPANS; span++)
+		if (a->nanos[span] != b->nanos[span])
+			return a->nanos[span] < b->nanos[span] ? 1 : -1;
+	return strcmp(a->name, b->name);
+}
+_Static_assert(TOP_BY_NOW == (int)SPAN_NOW && TOP_BY_DAY == (int)SPAN_DAY, "in their order");
+
+/* "?": nothing of it has a price, so its cost is not 0 but unknown. */
+static const char *show_sum(const struct spender *spender, enum span span, int64_t times,
+			    char text[SHOW_LEN])
+{
+	if (spender->without_price[span] && spender->without_price[span] >= spender->n[span])
+		return "?";
+	return show_usd(spender->nanos[span] * times, text);
+}
+
+/* Narrow terminals have what an alarm needs: who, how fast, how much, what of it counts. */
+static const struct spend_column {
+	const char *title;
+	bool is_wide;
+} spend_columns[] = { { "USD 5 MIN", true },  { "USD 1 H", false },    { "USD 24 H", false },
+		      { "USD/H NOW", false }, { "IN BUDGETS", false }, { "CALLS", false },
+		      { "TOKENS", true },     { "ESTIMATED", true },   { "UNPRICED", true } };
+#define WIDE          130 /* columns from which all of them are shown */
+#define NARROW_SUMS   56  /* of the others, with their blanks */
+#define WIDE_SUMS     100
+#define NAME_SHORTEST 16
+
+static void add_cells(struct table *table, const char *name, const struct spender *spender,
+		      bool is_wide)
+{
+	char cells[ARRAY_SIZE(spend_columns)][SHOW_LEN] = { "" }, text[SHOW_LEN];
+
+	for (enum span span = 0; span < SPANS; span++)
+		snprintf(cells[span], SHOW_LEN, "%s", show_sum(spender, span, 1, text));
+	snprintf(cells[3], SHOW_LEN, "%s", show_sum(spender, SPAN_NOW, 12, text));
+	show_usd((int64_t)spender->budget_nanos, cells[4]);
+	show_count(spender->calls, cells[5]);
+	show_count(spender->tokens, cells[6]);
+	if (spender->estimated)
+		snprintf(cells[7], SHOW_LEN, "%.0f %%",
+			 100.0 * (double)spender->estimated / (double)spender->calls);
+	if (spender->unpriced)
+		show_count(spender->unpriced, cells[8]);
+	table_cell(table, name);
+	for (size_t i = 0; i < ARRAY_SIZE(spend_columns); i++)
+		if (is_wide || !spend_columns[i].is_wide)
+			table_cell(table, cells[i]);
+}
+
+static size_t name_width(unsigned width, bool is_wide)
+{
+	unsigned sums = is_wide ? WIDE_SUMS : NARROW_SUMS;
+
+	return !width ? NAME_LEN : width > sums + NAME_SHORTEST ? width - sums : NAME_SHORTEST;
+}
+
+static void add_columns(struct table *table, enum ledger_key key, bool is_wide)
+{
+	static char title[32]; /* a table keeps the address */
+
+	snprintf(title, sizeof(title), "%s", ledger_key_name(key));
+	for (char *c = title; *c; c++)
+		*c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+	table_column(table, title, false);
+	for (size_t i = 0; i < ARRAY_SIZE(spend_columns); i++)
+		if (is_wide || !spend_columns[i].is_wide)
+			table_column(table, spend_columns[i].title, true);
+}
+
+/* Lines [first, first + rows) of those there are, with the cursor among them; first is moved no more than it must. */
+static size_t first_line(struct top_view *view, size_t all, size_t rows)
+{
+	size_t last = all > rows ? all - rows : 0;
+
+	if (view->cursor >= all)
+		view->cursor = all ? all - 1 : 0;
+	return view->cursor < rows            ? 0 :
+	       view->cursor - rows + 1 > last ? last :
+						view->cursor - rows + 1;
+}
+
+static void print_spenders(struct frame *frame, struct table *table, FILE *out, size_t rows)
+{
+	struct top_view *view = frame->view;
+	bool is_wide = !view->width || view->width >= WIDE;
+	size_t all = HASH_COUNT(frame->spenders), at = 0, room = name_width(view->width, is_wide);
+	size_t first = first_line(view, all, rows), mark = view->has_cursor ? 2 : 0;
+	struct spender *spender;
+	char name[NAME_LEN + 2];
+
+	add_columns(table, view->key, is_wide);
+	sorted_by = view->sort;
+	HASH_SORT(frame->spenders, by_spend);
+	if (view->cursor_name)
+		*view->cursor_name = '\0';
+	for (spender = frame->spenders; spender; spender = spender->hh.next, at++) {
+		bool is_marked = mark && at == view->cursor;
+
+		if (is_marked && view->cursor_name)
+			memcpy(view->cursor_name, spender->name, WHO_LABEL_LEN);
+		if (at < first || at >= first + rows)
+			continue;
+		memcpy(name, is_marked ? "> " : "  ", mark);
+		show_short(spender->name, room - mark, name + mark, sizeof(name) - mark);
+		add_cells(table, name, spender, is_wide);
+	}
+	table_rule(table);
+	add_cells(table, "total", &frame->total, is_wide);
+	table_print(table, out, view->width);
+	if (first)
+		fprintf(out, "%zu before, +%zu more\n", first,
+			all > first + rows ? all - first - rows : 0);
+	else if (all > rows)
+		fprintf(out, "+%zu more\n", all - rows);
+}
+
+static int write_spenders(struct ledger *ledger, struct top_view *view, FILE *out, size_t rows)
+{
+	struct frame frame = { .view = view };
+	struct table *table = table_new(NULL);
+	struct spender *spender, *next;
+	int64_t now_us = clock_wall_us();
+	int err = table ? 0 : -ENOMEM;
+
+	for (; !err && frame.span < SPANS; frame.span++)
+		err = ledger_report(ledger,
+				    &(struct ledger_query){ .since_us = now_us - span_us[frame.span],
+							    .until_us = LEDGER_NO_END,
+							    .keys = 1u << view->key },
+				    add_row, &frame);
+	if (!err)
+		print_spenders(&frame, table, out, rows);
+	HASH_ITER(hh, frame.spenders, spender, next) {
+		HASH_DEL(frame.spenders, spender);
+		free(spender);
+	}
+	table_free(table);
+	return err;
+}
+
+const char *top_sort_name(enum top_sort sort)
+{
+	static const char *const names[TOP_SORTS] = { "now", "1 h", "24 h", "budgets" };
+
+	return (unsigned)sort < TOP_SORTS ? names[sort] : NULL;
+}
+
+/* By the rules that the daemon has published. */
+static const char *mode_of(struct ledger *ledger)
+{
+	_cleanup_free_ char *text = ledger_get(ledger, "rules");
+	json_t *rules = text ? json_loads(text, 0, NULL) : NULL, *row;
+	bool is_enforced = false;
+	size_t i, n = json_array_size(rules);
+
+	json_array_foreach(rules, i, row)
+		is_enforced |= json_is_true(json_object_get(row, "enforced"));
+	json_decref(rules);
+	return is_enforced ? "ENFORCING" : n ? "rehearsing" : "no budgets";
+}
+
+static unsigned print_head(struct ledger *ledger, const struct top_view *view, FILE *out)
+{
+	struct outlook outlook;
+	char now[SHOW_LEN], filter[SHOW_TEXT_LEN(64)];
+	int64_t now_us = clock_wall_us() / US_PER_S * US_PER_S;
+
+	fprintf(out, "aigress  %s  %s  by %s, first %s%s%s\n", text_time(now_us, now),
+		mode_of(ledger), ledger_key_name(view->key), top_sort_name(view->sort),
+		view->filter ? "  only " : "",
+		view->filter ? show_text(view->filter, filter, sizeof(filter)) : "");
+	if (!view->zone || outlook_read(ledger, view->zone, now_us, &outlook))
+		return 1;
+	return 1 + outlook_print_short(&outlook, out);
+}
+
+/* Cut at the view's width; returns how many lines. */
+static unsigned write_head(struct ledger *ledger, const struct top_view *view, FILE *out)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *head = open_memstream(&text, &size);
+	unsigned n;
+
+	if (!head)
+		return 0;
+	n = print_head(ledger, view, head);
+	fclose(head);
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		fprintf(out, "%.*s\n", view->width ? (int)view->width : -1, line);
+	}
+	return n;
+}
+
+static unsigned lines_of(const char *text)
+{
+	unsigned n = 0;
+
+	for (; text && *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+/* A low screen has no line to spare between panes. */
+static void squeeze(char *text)
+{
+	char *to = text;
+
+	for (const char *c = text; *c; c++)
+		if (*c != '\n' || (to > text && to[-1] != '\n'))
+			*to++ = *c;
+	*to = '\0';
+}
+
+#define SPENDER_LINES 5 /* beside its rows: an empty line, titles, a rule, the total, "+N more" */
+#define ROWS_LEAST    3
+
+int top_frame(struct ledger *ledger, struct top_view *view, FILE *out)
+{
+	_cleanup_free_ char *panes = NULL;
+	bool is_low = view->height && view->height < 32;
+	size_t size, rows = SPENDERS_MAX;
+	FILE *below = open_memstream(&panes, &size);
+	unsigned used;
+	int err;
+
+	if (!below)
+		return -ENOMEM;
+	top_budgets(ledger, below, view->width, is_low ? 3 : 8);
+	top_gates(ledger, below, view->width, is_low ? 2 : 8);
+	top_actions(ledger, below, view->width, is_low ? 2 : 5);
+	fclose(below);
+	if (is_low && panes)
+		squeeze(panes);
+	used = write_head(ledger, view, out) + SPENDER_LINES + lines_of(panes);
+	if (view->height)
+		rows = view->height > used + ROWS_LEAST ? view->height - used : ROWS_LEAST;
+	fputc('\n', out);
+	err = write_spenders(ledger, view, out, rows);
+	if (!err)
+		fputs(panes ? panes : "", out);
+	return err;
+}

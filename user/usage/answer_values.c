@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The values of an answer that count: what each key of usage, model or cost sets. */
+#include "usage/answer_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "base/decimal.h"
+
+#define CHANNELS_MAX 64 /* of one recording */
+
+static void set_string(char *to, size_t size, enum json_kind kind, const char *text)
+{
+	if (kind == JSON_IS_STRING && *text)
+		snprintf(to, size, "%s", text);
+}
+
+static bool read_nanos(const char *text, int scale, uint64_t *ret)
+{
+	/* A million dollars a call is no cost. */
+	return decimal_read(text, scale, ret) && *ret <= 1000000ULL * NANOS_PER_USD;
+}
+
+static void set_cost(struct answer *answer, const char *text, int scale)
+{
+	uint64_t nanos;
+
+	if (!read_nanos(text, scale, &nanos))
+		return;
+	answer->cost_nanos = nanos;
+	answer->has_cost = true;
+}
+
+static void add_extra(struct answer *answer, const char *model, const struct usage *usage)
+{
+	size_t i = 0;
+
+	while (i < answer->extras_count && strcmp(answer->extras[i].model, model))
+		i++;
+	if (i == EXTRAS)
+		i--;
+	if (i == answer->extras_count) {
+		memset(&answer->extras[i], 0, sizeof(answer->extras[i]));
+		snprintf(answer->extras[i].model, CHARGE_MODEL_LEN, "%s", model);
+		answer->extras_count++;
+	}
+	usage_add(&answer->extras[i].usage, usage);
+}
+
+/*
+ * The top level holds the sum of the messages and leaves out compaction and the advisor, each
+ * billed at its own model (docs/facts/wire.md, "Anthropic").
+ */
+static void end_iteration(struct answer *answer)
+{
+	struct usage usage;
+
+	if (strcmp(answer->iteration_type, "compaction") &&
+	    strcmp(answer->iteration_type, "advisor_message"))
+		return;
+	if (usage_slots_usage_settle(&answer->iteration, DIALECT_ANTHROPIC, &usage))
+		add_extra(answer, answer->iteration_model, &usage);
+}
+
+static void take_iteration(struct answer *answer, enum json_kind kind)
+{
+	if (kind == JSON_IS_BEGIN) {
+		/* A later event repeats the list from its start. */
+		if (!answer->has_iterations)
+			answer->extras_count = 0;
+		answer->has_iterations = true;
+		answer->iteration_type[0] = answer->iteration_model[0] = '\0';
+		memset(&answer->iteration, 0, sizeof(answer->iteration));
+	} else if (kind == JSON_IS_END) {
+		end_iteration(answer);
+	}
+}
+
+/*
+ * Images made inside a Responses call are billed at the image model's price, beside the call's own tokens;
+ * a final event repeats the whole. gpt-image-1.5 is what the tool takes where the request names none
+ * (developers.openai.com, image generation tool, 2026-11).
+ */
+static void take_tool_usage(struct answer *answer, enum json_kind kind)
+{
+	struct usage usage;
+
+	if (kind == JSON_IS_BEGIN) {
+		memset(&answer->iteration, 0, sizeof(answer->iteration));
+		answer->extras_count = 0;
+	} else if (kind == JSON_IS_END &&
+		   usage_slots_usage_settle(&answer->iteration, DIALECT_OPENAI, &usage) &&
+		   (usage.input || usage.image_input || usage.output || usage.image_output)) {
+		add_extra(answer, "", &usage);
+	}
+}
+
+/* The lists of counts by modality, and Bedrock's by time to live. */
+static void end_detail(struct answer *answer, int list)
+{
+	static const struct {
+		int list;
+		const char *name;
+		enum slot slot;
+	} rows[] = {
+		{ ANSWER_DETAIL_PROMPT, "AUDIO", SLOT_AUDIO_IN },
+		{ ANSWER_DETAIL_PROMPT, "IMAGE", SLOT_IMAGE_IN },
+		{ ANSWER_DETAIL_CACHE, "AUDIO", SLOT_READ_AUDIO },
+		{ ANSWER_DETAIL_CACHE, "IMAGE", SLOT_READ_IMAGE },
+		{ ANSWER_DETAIL_OUTPUT, "AUDIO", SLOT_AUDIO_OUT },
+		{ ANSWER_DETAIL_OUTPUT, "IMAGE", SLOT_IMAGE_OUT },
+		{ ANSWER_DETAIL_OUTPUT, "VIDEO", SLOT_VIDEO_OUT },
+		{ ANSWER_DETAIL_WRITTEN, "5m", SLOT_WRITE_5M },
+		{ ANSWER_DETAIL_WRITTEN, "1h", SLOT_WRITE_1H },
+	};
+
+	for (size_t i = 0; *answer->detail.count && i < ARRAY_SIZE(rows); i++)
+		if (rows[i].list == list && !strcasecmp(rows[i].name, answer->detail.name))
+			usage_slots_usage_set(&answer->now, rows[i].slot, answer->detail.count);
+}
+
+static void take_detail(struct answer *answer, int id, enum json_kind kind, const char *text)
+{
+	if (kind == JSON_IS_BEGIN)
+		memset(&answer->detail, 0, sizeof(answer->detail));
+	else if (kind == JSON_IS_END)
+		end_detail(answer, id);
+	else if (id == ANSWER_MODALITY)
+		set_string(answer->detail.name, sizeof(answer->detail.name), kind, text);
+	else if (id == ANSWER_MODALITY_COUNT && kind == JSON_IS_NUMBER)
+		snprintf(answer->detail.count, sizeof(answer->detail.count), "%s", text);
+}
+
+/* Gateways write counts as strings now and then. */
+static bool is_count(enum json_kind kind, const char *text)
+{
+	return kind == JSON_IS_NUMBER ||
+	       (kind == JSON_IS_STRING && *text && !text[strspn(text, "0123456789")]);
+}
+
+static void take_count(struct answer *answer, int id, enum json_kind kind, const char *key,
+		       const char *text)
+{
+	enum dialect dialect;
+
+	if (!is_count(kind, text))
+		return;
+	usage_slots_usage_set(&answer->now, id, text);
+	if (answer->keys != DIALECT_ANY)
+		return;
+	dialect = usage_dialect_of(key);
+	if (dialect && (answer->dialect == DIALECT_ANY || dialect == DIALECT_OPENAI))
+		answer->dialect = dialect;
+}
+
+/*
+ * Of what a search tool did, searching is billed; to open a page or look through it is not
+ * (developers.openai.com, "Web search", 2026-11).
+ */
+static void take_item(struct answer *answer, int id, enum json_kind kind, const char *text)
+{
+	const char *type = answer->item_type;
+
+	if (id == ANSWER_ITEM) {
+		set_string(answer->item_type, sizeof(answer->item_type), kind, text);
+	} else if (id == ANSWER_ACTION) {
+		answer->item_is_free |= kind == JSON_IS_STRING && strcmp(text, "search");
+	} else if (id == ANSWER_ITEM_STATUS) {
+		answer->item_is_free |= kind == JSON_IS_STRING && !strcmp(text, "failed");
+	} else if (kind == JSON_IS_BEGIN) {
+		answer->item_type[0] = '\0';
+		answer->item_is_free = false;
+	} else if (kind == JSON_IS_END && !answer->item_is_free) {
+		answer->searches += !strcmp(type, "web_search_call") || !strcmp(type, "web_search");
+		answer->file_searches += !strcmp(type, "file_search_call");
+		/* One container serves all calls of an answer. */
+		if (!strcmp(type, "code_interpreter_call"))
+			answer->sessions = 1;
+	}
+}
+
+/* A duration in seconds, with decimals or not, goes to its slot in thousandths. */
+static void take_seconds(struct answer *answer, enum json_kind kind, const char *text)
+{
+	uint64_t millis;
+
+	if ((kind != JSON_IS_NUMBER && kind != JSON_IS_STRING) || !decimal_read(text, 3, &millis) ||
+	    millis > USAGE_PLAUSIBLE)
+		return;
+	answer->now.slots[SLOT_MILLIS] = millis;
+	answer->now.has |= 1u << SLOT_MILLIS;
+}
+
+static void take_cost(struct answer *answer, int id, enum json_kind kind, const char *text)
+{
+	switch (id) {
+	case ANSWER_COST_USD:
+		if (kind == JSON_IS_NUMBER || kind == JSON_IS_STRING)
+			set_cost(answer, text, 9);
+		break;
+	case ANSWER_COST_TICKS:
+		if (kind == JSON_IS_NUMBER)
+			set_cost(answer, text, -1);
+		break;
+	case ANSWER_IS_BYOK:
+		answer->is_byok = kind == JSON_IS_TRUE;
+		break;
+	case ANSWER_UPSTREAM_COST:
+		answer->has_upstream = kind == JSON_IS_NUMBER &&
+				       read_nanos(text, 9, &answer->upstream_nanos);
+		break;
+	}
+}
+
+/* Of texts that are embedded together, each has its own count. */
+static void add_embedded(struct answer *answer, const char *text)
+{
+	uint64_t before = answer->now.slots[SLOT_INPUT];
+
+	usage_slots_usage_set(&answer->now, SLOT_INPUT, text);
+	answer->now.slots[SLOT_INPUT] += before;
+}
+
+/* Vertex: the words of a tier inside "ON_DEMAND_FLEX" and the like. */
+static void take_traffic(struct answer *answer, enum json_kind kind, const char *text)
+{
+	if (kind != JSON_IS_STRING)
+		return;
+	answer->is_provisioned = !strcmp(text, "PROVISIONED_THROUGHPUT");
+	if (strstr(text, "_FLEX"))
+		snprintf(answer->tier, sizeof(answer->tier), "flex");
+	else if (strstr(text, "_PRIORITY"))
+		snprintf(answer->tier, sizeof(answer->tier), "priority");
+}
+
+static void take_error_code(struct answer *answer, enum json_kind kind, const char *text)
+{
+	answer->is_filtered |= kind == JSON_IS_STRING &&
+			       (!strcmp(text, "content_filter") ||
+				!strcmp(text, "ResponsibleAIPolicyViolation"));
+}
+
+/* Values that are one string, kept as it is. */
+static bool take_name(struct answer *answer, int id, enum json_kind kind, const char *text)
+{
+	const struct {
+		int id;
+		char *to;
+		size_t size;
+	} names[] = {
+		{ ANSWER_MODEL, answer->model, sizeof(answer->model) },
+		{ ANSWER_TIER, answer->tier, sizeof(answer->tier) },
+		{ ANSWER_SPEED, answer->speed, sizeof(answer->speed) },
+		{ ANSWER_GEO, answer->geo, sizeof(answer->geo) },
+		{ ANSWER_STATUS, answer->status, sizeof(answer->status) },
+		{ ANSWER_CONTEXT, answer->context, sizeof(answer->context) },
+		{ ANSWER_SIZE, answer->size, sizeof(answer->size) },
+		{ ANSWER_QUALITY, answer->quality, sizeof(answer->quality) },
+		{ ANSWER_ID, answer->id, sizeof(answer->id) },
+		{ ANSWER_OUTPUT_FILE, answer->output_file, sizeof(answer->output_file) },
+		{ ANSWER_TYPE, answer->event_type, sizeof(answer->event_type) },
+		{ ANSWER_TOOL_MODEL, answer->tool_model, sizeof(answer->tool_model) },
+		{ ITERATION_TYPE, answer->iteration_type, sizeof(answer->iteration_type) },
+		{ ITERATION_MODEL, answer->iteration_model, sizeof(answer->iteration_model) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].id == id) {
+			set_string(names[i].to, names[i].size, kind, text);
+			return true;
+		}
+	return false;
+}
+
+void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, const char *text,
+		       bool is_cut)
+{
+	struct answer *answer = arg;
+
+	(void)is_cut;
+	if (id < SLOTS) {
+		take_count(answer, id, kind, key, text);
+		return;
+	}
+	if (id >= ITERATION_SLOT) {
+		if (is_count(kind, text))
+			usage_slots_usage_set(&answer->iteration, id - ITERATION_SLOT, text);
+		return;
+	}
+	if (take_name(answer, id, kind, text))
+		return;
+	switch (id) {
+	case ANSWER_ERROR:
+		answer->has_error |= kind == JSON_IS_BEGIN || kind == JSON_IS_STRING;
+		break;
+	case ANSWER_ERROR_CODE:
+		take_error_code(answer, kind, text);
+		break;
+	case ANSWER_OUTPUT:
+	case ANSWER_ITEM:
+	case ANSWER_ACTION:
+	case ANSWER_ITEM_STATUS:
+		take_item(answer, id, kind, text);
+		break;
+	case ANSWER_TOOL_TYPE:
+		/* or by its day: "web_search_preview_2025_03_11" */
+		answer->searches_preview |= kind == JSON_IS_STRING &&
+					    !strncmp(text, "web_search_preview", 18);
+		break;
+	case ANSWER_BLOCK:
+		answer->has_blocks = true;
+		break;
+	case ANSWER_BACKGROUND:
+		answer->is_foreground = kind == JSON_IS_FALSE;
+		break;
+	case ANSWER_EMBEDDED:
+		if (kind == JSON_IS_NUMBER)
+			add_embedded(answer, text);
+		break;
+	case ANSWER_STOP:
+		answer->is_refused = kind == JSON_IS_STRING && !strcmp(text, "refusal");
+		break;
+	case ANSWER_IMAGE:
+		answer->images += kind == JSON_IS_STRING;
+		break;
+	case ANSWER_GROUNDING:
+		answer->groundings += kind == JSON_IS_STRING && *text;
+		break;
+	case ANSWER_GROUNDED:
+		answer->is_grounded |= kind == JSON_IS_BEGIN;
+		break;
+	case ANSWER_MAPPED:
+		answer->is_mapped |= kind == JSON_IS_BEGIN;
+		answer->searches_maps |= answer->is_mapped;
+		break;
+	case ANSWER_TRAFFIC:
+		take_traffic(answer, kind, text);
+		break;
+	case ANSWER_SECONDS:
+		take_seconds(answer, kind, text);
+		break;
+	case ANSWER_LINE:
+		if (kind == JSON_IS_END && answer->is_lines)
+			answer_end_line(answer);
+		break;
+	case ANSWER_CHANNELS:
+		if (!decimal_count(text, &answer->channels) || answer->channels > CHANNELS_MAX)
+			answer->channels = 0;
+		break;
+	case ANSWER_ITERATION:
+		take_iteration(answer, kind);
+		break;
+	case ANSWER_TOOL_USAGE:
+		take_tool_usage(answer, kind);
+		break;
+	case ANSWER_DETAIL_PROMPT:
+	case ANSWER_DETAIL_CACHE:
+	case ANSWER_DETAIL_OUTPUT:
+	case ANSWER_DETAIL_WRITTEN:
+	case ANSWER_MODALITY:
+	case ANSWER_MODALITY_COUNT:
+		take_detail(answer, id, kind, text);
+		break;
+	default:
+		take_cost(answer, id, kind, text);
+	}
+}
+
+static void set_counted(struct usage_slots_usage *slots, enum slot slot, uint64_t n)
+{
+	if (!n)
+		return;
+	slots->slots[slot] = n;
+	slots->has |= 1u << slot;
+}
+
+void answer_told(const struct answer *answer, struct usage_slots_usage *ret)
+{
+	struct usage_slots_usage now = answer->now;
+
+	set_counted(&now, SLOT_SEARCHES, answer->searches);
+	/* Grounding without its queries is one at least; that by maps is one beside it. */
+	set_counted(&now, SLOT_SEARCHES,
+		    (answer->groundings ? answer->groundings : answer->is_grounded) +
+			    answer->is_mapped);
+	set_counted(&now, SLOT_FILE_SEARCHES, answer->file_searches);
+	set_counted(&now, SLOT_SESSIONS, answer->sessions);
+	set_counted(&now, SLOT_IMAGES, answer->images);
+	if (answer->channels)
+		now.slots[SLOT_MILLIS] *= answer->channels;
+	*ret = answer->slots;
+	usage_slots_usage_merge(ret, &now);
+}
+
+void answer_drop_document(struct answer *answer)
+{
+	memset(&answer->now, 0, sizeof(answer->now));
+	answer->searches = answer->file_searches = answer->sessions = 0;
+	answer->images = answer->groundings = answer->channels = 0;
+	answer->is_grounded = answer->is_mapped = answer->has_iterations = false;
+}
+
+/* Most events of a stream contain nothing of interest. */
+static bool is_silent(const struct answer *answer)
+{
+	return !answer->now.has && !answer->now.is_implausible && !answer->searches &&
+	       !answer->file_searches && !answer->sessions && !answer->images &&
+	       !answer->groundings && !answer->is_grounded && !answer->is_mapped;
+}
+
+void answer_end_document(struct answer *answer)
+{
+	if (is_silent(answer)) {
+		answer->has_iterations = false;
+		return;
+	}
+	answer_told(answer, &answer->slots);
+	answer_drop_document(answer);
+}
+
+void answer_end_line(struct answer *answer)
+{
+	struct usage usage;
+
+	answer_end_document(answer);
+	/* A request of a batch that was refused, failed or expired is not billed. */
+	if (!answer->is_refused && usage_slots_usage_settle(&answer->slots, answer->dialect, &usage))
+		add_extra(answer, answer->model, &usage);
+	memset(&answer->slots, 0, sizeof(answer->slots));
+	answer->is_refused = answer->has_blocks = false;
+}
+
+/* Deltas of a stream do run together: "Hel" and "lo" are one word. */
+static void take_delta(void *arg, enum json_text what, const uint8_t *bytes, size_t len)
+{
+	struct answer *answer = arg;
+
+	if (what == JSON_TEXT_END)
+		return;
+	answer->has_content |= what == JSON_TEXT_SPAN;
+	text_meter_take(&answer->text, what, bytes, len);
+}
+
+void answer_begin_parse(struct answer *answer, bool counts_text)
+{
+	answer->event_type[0] = '\0';
+	answer->sink.text = counts_text ? take_delta : NULL;
+	json_init(&answer->scan, usage_keys(answer->keys), &answer->sink);
+}
+
+/* True if the event contained a count of output, or what is billed instead of one. */
+bool answer_end_parse(struct answer *answer)
+{
+	const uint32_t wanted = 1u << SLOT_OUTPUT | 1u << SLOT_MILLIS;
+	bool told = answer->now.has & wanted;
+
+	answer->sink.text = NULL;
+	answer_end_document(answer);
+	return told;
+}
