@@ -66,7 +66,8 @@ def test_an_idle_daemon_sleeps(stage, tmp_path, tell):
             tell(f"{name}: {wakes} wake-ups and {cpu_ns / 1e6:.2f} ms in {SECONDS} s with {forked} forks")
             has_news = forked and "attach: never" not in text
             assert wakes <= (WAKES_OF_NEWS if has_news else WAKES), name
-            assert cpu_ns <= NS_A_WAKE * (1 + wakes), name
+            # the search looks at what a neighbour starts, and need not sleep in between
+            assert cpu_ns <= NS_A_WAKE * (1 + wakes + (forked if has_news else 0)), name
     finally:
         for each in sleepers.values():
             each.daemon.stop()
