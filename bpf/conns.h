@@ -141,6 +141,12 @@ static __always_inline struct ctl_conn *conn_create(const struct ctl_conn_key *k
 	return conn_put(key, &fresh, NULL) ? bpf_map_lookup_elem(&conns, key) : NULL;
 }
 
+/* Whether all was shown that may be of a connection of which user space knows nothing. */
+static __always_inline bool look_is_used_up(const struct ctl_conn *conn)
+{
+	return conn->state == CTL_UNKNOWN && conn->looked_bytes >= LOOK_MAX_BYTES;
+}
+
 /*
  * Whether user space, to which all was shown that may be, has had the time to claim the connection. One that is older
  * than the daemon shows it within the moments in which a busy daemon starts.
@@ -161,7 +167,7 @@ static __always_inline __u64 take_look(struct ctl_conn *conn, __u64 bytes)
 
 	if (conn->state == CTL_AI)
 		return bytes;
-	if (conn->state == CTL_UNKNOWN && conn->looked_bytes >= LOOK_MAX_BYTES)
+	if (look_is_used_up(conn))
 		return 0;
 	left = conn->looked_bytes < LOOK_BYTES ? LOOK_BYTES - conn->looked_bytes : LOOK_CALL_BYTES;
 	if (bytes > left)
@@ -187,8 +193,7 @@ static __always_inline void take_bytes(const struct frame *call, __u64 bytes)
 	if (conn->is_open || open_nameless(&key, conn))
 		emit_pieces(conn->id, call->buf, take_look(conn, bytes), offset, call->dir);
 	/* A name that user space must classify (CTL_ASK) is waited for. */
-	if (conn->state == CTL_UNKNOWN && conn->looked_bytes >= LOOK_MAX_BYTES &&
-	    look_is_over(conn)) {
+	if (look_is_used_up(conn) && look_is_over(conn)) {
 		conn->state = CTL_IGNORE;
 		conn->is_open = 0;
 		tell_close(conn, key.tgid);

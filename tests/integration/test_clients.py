@@ -159,17 +159,7 @@ def test_megabyte_bodies(stage, daemon, tmp_path, kind):
     run, cgroup = stage.new_run()
     api = CHAT if kind == "openai" else ANTHROPIC
     work = drive.job(api, run, settings={"answer_bytes": 1000000}, calls=2)
-    words = "spend \"less\"\n größer 計測 " * 300
-    times = (1 << 20) // len(words.encode()) + 1
-    if kind == "curl":      # it asks 100-continue of such a body
-        made = drive.body(api)
-        made["messages"][0]["content"] = words * times
-        file = tmp_path / "body.json"
-        file.write_text(json.dumps(made), encoding="utf-8")
-        work["data"] = f"@{file}"
-    else:
-        work["body"]["messages"][0]["content"] = words
-        work["expand"] = times
+    drive.megabyte(work, kind, tmp_path)
     drive.make_calls(stage, kind, work, cgroup)
     stage.must_agree(daemon, run, cgroup, 2)
 

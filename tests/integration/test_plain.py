@@ -69,16 +69,7 @@ def test_megabyte_bodies(stage, daemon, tmp_path, kind):
     drive.need(kind)
     run, cgroup = stage.new_run()
     work = plain(ANTHROPIC, run, settings={"answer_bytes": 1000000}, calls=2)
-    words = "spend \"less\"\n größer 計測 " * 300
-    times = (1 << 20) // len(words.encode()) + 1
-    if kind == "curl":
-        work["body"]["messages"][0]["content"] = words * times
-        file = tmp_path / "body.json"
-        file.write_text(json.dumps(work["body"]), encoding="utf-8")
-        work["data"] = f"@{file}"
-    else:
-        work["body"]["messages"][0]["content"] = words
-        work["expand"] = times
+    drive.megabyte(work, kind, tmp_path)
     drive.make_calls(stage, kind, work, cgroup)
     stage.must_agree(daemon, run, cgroup, 2)
 

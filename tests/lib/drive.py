@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clients: how each is started, and whether it is here."""
+import copy
 import glob
 import json
 import os
@@ -54,6 +55,21 @@ def job(api, run, stream=False, headers=None, settings=None, **more):
     head = {name: value for name, value in head.items() if value}
     return {"host": host, "path": path, "run": run, "headers": head,
             "body": more.pop("body", None) or body(api, stream), **more}
+
+
+def megabyte(work, kind, directory):
+    """Makes a job's request one of 1 MiB: by a file for curl (it asks 100-continue of such a body), else in the client."""
+    words = "spend \"less\"\n größer 計測 " * 300
+    times = (1 << 20) // len(words.encode()) + 1
+    if kind == "curl":
+        large = copy.deepcopy(work["body"])
+        large["messages"][0]["content"] = words * times
+        file = directory / "body.json"
+        file.write_text(json.dumps(large), encoding="utf-8")
+        work["data"] = f"@{file}"
+    else:
+        work["body"]["messages"][0]["content"] = words
+        work["expand"] = times
 
 
 def released(name, path, mode=os.X_OK):
