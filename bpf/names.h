@@ -183,7 +183,7 @@ __weak int names_out(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Takes the question that this answers. False: nobody asked it. */
+/* Removes the question that this answers. False: this socket has not asked it. */
 static __always_inline bool names_take(struct questions *mine, __u16 id)
 {
 	for (int i = 0; i < QUESTIONS; i++) {

@@ -16,7 +16,7 @@
 
 /* What is shown of a connection, both directions together, before user space has said whose it is. */
 #define PLAIN_LOOK_BYTES (256 * 1024)
-/* After so many bytes it will not say so any more: its answer was lost. */
+/* User space has not answered after this many bytes, so its answer was lost and is not waited for any longer. */
 #define PLAIN_ASK_BYTES (16 * 1024 * 1024)
 /* Segments further ahead of what TCP has received are outside of any window. */
 #define PLAIN_WINDOW (16 * 1024 * 1024)
