@@ -220,10 +220,22 @@ uint64_t procs_executable(uint32_t tgid)
 	return hash_of(hash, &st.st_ino, sizeof(st.st_ino));
 }
 
+/* Of a command line: the first argument that is no option. "": there is none. */
+static const char *first_argument(const char *line, size_t len)
+{
+	const char *arg = line;
+
+	while ((arg += strlen(arg) + 1) < line + len)
+		if (*arg != '-')
+			return arg;
+	return "";
+}
+
 uint64_t procs_program(uint32_t tgid)
 {
 	uint64_t hash = procs_executable(tgid);
-	char line[4096], *arg;
+	char line[4096];
+	const char *arg;
 	ssize_t n;
 
 	if (!hash)
@@ -231,9 +243,9 @@ uint64_t procs_program(uint32_t tgid)
 	n = read_head(tgid, "cmdline", line, sizeof(line));
 	if (n < 0)
 		return 0;
-	for (arg = line + strlen(line) + 1; arg < line + n; arg += strlen(arg) + 1)
-		if (*arg != '-')
-			return hash_of(hash, arg, strlen(arg));
+	arg = first_argument(line, (size_t)n);
+	hash = hash_of(hash, arg, strlen(arg));
+	explicit_bzero(line, sizeof(line)); /* prompts and keys are arguments, too */
 	return hash;
 }
 

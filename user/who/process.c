@@ -182,11 +182,24 @@ static void short_name(const char *path, char ret[WHO_COMM_LEN])
 	snprintf(ret, WHO_COMM_LEN, "%.*s", WHO_COMM_LEN - 1, slash ? slash + 1 : path);
 }
 
+static bool is_among(const char *name, const char *words, size_t len)
+{
+	char short_word[WHO_COMM_LEN];
+
+	for (const char *word = words; word < words + len; word += strlen(word) + 1) {
+		short_name(word, short_word);
+		if (!strcmp(short_word, name))
+			return true;
+	}
+	return false;
+}
+
 /* Is it the name of one of the first words of the command line: the program, or its script? */
 static bool is_on_command_line(const struct who_process *process)
 {
-	char path[32], words[4096], name[WHO_COMM_LEN];
+	char path[32], words[4096];
 	_cleanup_close_ int fd = -1;
+	bool is_there;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%u/cmdline", process->tgid);
@@ -195,12 +208,9 @@ static bool is_on_command_line(const struct who_process *process)
 	if (n <= 0)
 		return true; /* nothing is known that would speak against it */
 	words[n] = '\0';
-	for (const char *word = words; word < words + n; word += strlen(word) + 1) {
-		short_name(word, name);
-		if (!strcmp(name, process->comm))
-			return true;
-	}
-	return false;
+	is_there = is_among(process->comm, words, (size_t)n);
+	explicit_bzero(words, sizeof(words)); /* prompts and keys are arguments, too */
+	return is_there;
 }
 
 /* Node 24 calls its first thread MainThread: a name that no program and no script has is none. */

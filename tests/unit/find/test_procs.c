@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of /proc/PID/maps, and opening what they name: this process is the subject. */
 #include "unit.h"
+#include "left_on_stack.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -119,10 +120,9 @@ static void tells_the_dead_from_the_living(void **state)
 	assert_true(procs_program((uint32_t)getpid()) > 0);
 }
 
-/* The number of a tail(1) that waits for ever with these arguments. */
-static uint64_t program_of(const char *first, const char *second)
+/* A tail(1) that waits for ever with these arguments. */
+static pid_t tail(const char *first, const char *second)
 {
-	uint64_t program;
 	int done[2];
 	pid_t child;
 	char byte;
@@ -136,7 +136,14 @@ static uint64_t program_of(const char *first, const char *second)
 	close(done[1]);
 	assert_int_equal(read(done[0], &byte, 1), 0); /* the exec closed its end */
 	close(done[0]);
-	program = procs_program((uint32_t)child);
+	return child;
+}
+
+static uint64_t program_of(const char *first, const char *second)
+{
+	pid_t child = tail(first, second);
+	uint64_t program = procs_program((uint32_t)child);
+
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	return program;
@@ -149,6 +156,24 @@ static void knows_a_program_by_its_first_argument(void **state)
 	assert_true(a > 0);
 	assert_int_equal(a, program_of("-F", "/etc/passwd"));
 	assert_int_not_equal(a, program_of("-f", "/etc/group"));
+}
+
+static void *read_program(void *arg)
+{
+	*(uint64_t *)arg = procs_program((uint32_t) * (uint64_t *)arg);
+	return NULL;
+}
+
+/* As curl has a request's body in its arguments: none of it stays in the daemon. */
+static void a_command_line_is_forgotten(void **state)
+{
+	pid_t child = tail("-f", "--pid=1234567890");
+	uint64_t program = (uint64_t)child;
+
+	assert_false(left_on_stack(read_program, &program, "--pid=1234567890"));
+	assert_true(program > 0 && program != (uint64_t)child);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
 }
 
 /* ---- without the privilege to use map_files ---- */
@@ -233,6 +258,7 @@ int main(void)
 		cmocka_unit_test(opens_a_deleted_file_with_a_hostile_name),
 		cmocka_unit_test(tells_the_dead_from_the_living),
 		cmocka_unit_test(knows_a_program_by_its_first_argument),
+		cmocka_unit_test(a_command_line_is_forgotten),
 		cmocka_unit_test(a_file_is_opened_by_its_path_and_inode),
 		cmocka_unit_test(every_process_is_walked_once),
 	};
