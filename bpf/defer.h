@@ -2,8 +2,8 @@
 /*
  * Defers the first ClientHello of a process that is not known to be probed, by dropping it before it leaves,
  * until its probes are in. The same holds for what a process sends first on a connection that another one made:
- * a child has inherited it, and probes are none of what it inherits. User space then makes TCP send it at once (tap_defer_wake), so it waits for as long
- * as the probes take instead of TCP's timer.
+ * a child has inherited it, and probes are none of what it inherits. User space then makes TCP send it at once
+ * (tap_defer_wake), so it waits for as long as the probes take instead of TCP's timer.
  *
  * It fails open. A segment dropped on its way out (EPERM to TCP) is retransmitted after 0.2 s at the earliest
  * (TCP_RTO_MIN, include/net/tcp.h), later on longer paths, then after 0.6 and 1.4 s. The first retransmission
@@ -11,6 +11,9 @@
  * connection by one retransmission. After that nothing of its cgroup is deferred for DEFER_BACKOFF_NS, or until
  * user space reads an event. Other cgroups are not concerned: one that starts more processes than user space
  * can look at must not have everyone's first calls pass unread.
+ *
+ * Few connections of a cgroup can be woken. One that finds no place passes with its first retransmission: by then its
+ * probes are in as well, unless user space has too much to do.
  */
 #ifndef DEFER_H
 #define DEFER_H
@@ -79,11 +82,13 @@ static __always_inline bool defer_is_in_vain(const struct deferring *deferring, 
 	       deferring->missed_ns > defer_answered_ns;
 }
 
-/* What user space needs to wake the connection. */
+/* What user space needs to wake the connection, if it has a place. */
 static __always_inline void defer_note(struct bpf_sock *sk, const struct flow *flow, __u32 tgid)
 {
 	struct ctl_deferral deferral = { .tgid = tgid, .inode = inode_of(sk) };
 
+	if (flow->is_crowded)
+		return;
 	bpf_map_update_elem(&deferrals, &flow->cookie, &deferral, BPF_ANY);
 }
 
@@ -96,12 +101,9 @@ static __always_inline bool defer_begins(struct flow *flow, __u32 tgid, __u64 no
 		count(CTL_FIRST_CALLS_MISSED, 1);
 		return false;
 	}
-	if (!defer_enter(deferring, tgid, now)) {
-		count(CTL_FIRST_CALLS_CROWDED, 1);
-		return false;
-	}
 	flow->deferred_ns = now;
-	count(CTL_FIRST_CALLS_DEFERRED, 1);
+	flow->is_crowded = !defer_enter(deferring, tgid, now);
+	count(flow->is_crowded ? CTL_FIRST_CALLS_CROWDED : CTL_FIRST_CALLS_DEFERRED, 1);
 	return true;
 }
 
@@ -120,7 +122,7 @@ static __always_inline bool defer_is_due(struct flow *flow, __u32 tgid)
 		return !(state && *state == CTL_PROBED) && defer_begins(flow, tgid, now);
 	waited = now - flow->deferred_ns;
 	if (!state || *state != CTL_PROBED) {
-		if (waited < DEFER_SEGMENTS_NS || (state && waited < DEFER_NS))
+		if (waited < DEFER_SEGMENTS_NS || (state && !flow->is_crowded && waited < DEFER_NS))
 			return true;
 		deferring = state ? NULL : deferring_of(flow->cgroup);
 		if (deferring)

@@ -214,7 +214,8 @@ struct flow {
 	__u8 carries; /* enum ev_carries; from EV_CARRIES_FRAMES on no refusal of one caller drops its packets */
 	__u8 connection_how; /* enum ev_pair_how: how it is known that it carries the connection */
 	__u8 is_plain;       /* plain HTTP */
-	__u8 reserved[2];
+	__u8 is_crowded; /* what is deferred has no place: it waits for TCP to repeat it (defer.h) */
+	__u8 reserved;
 	__u32 plain_seq_in; /* of the first byte that comes in */
 	__u64 plain_in;     /* the highest offset that came in, from there */
 	__u64 plain_looked; /* bytes that were shown while it was FLOW_PLAIN */

@@ -269,8 +269,8 @@ enum ctl_counter {
 	CTL_FIRST_CALLS_DEFERRED, /* hellos that waited for their process's probes */
 	CTL_FIRST_CALLS_MISSED,   /* hellos that left before the probes of their process were in */
 	CTL_PLAIN_UNREAD, /* bytes of plain HTTP that were not copied: one packet had too many, or it was not known whose they are */
-	CTL_FIRST_CALLS_CROWDED, /* of these, not deferred: too many of their cgroup waited at once */
-	CTL_COUNTERS             /* how many there are */
+	CTL_FIRST_CALLS_CROWDED, /* hellos that waited for TCP to repeat them: too many of their cgroup were deferred */
+	CTL_COUNTERS /* how many there are */
 };
 
 #endif
