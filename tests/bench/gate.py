@@ -76,11 +76,11 @@ budgets:
         for child in self.children[-n:]:
             child.stdout.readline()
         self.write("0.000001")
-        wait(self.is_paced, 20, self.daemon.said)
+        wait(self.is_paced, 20, self.daemon.tail)
         for child in self.children[-n:]:
             child.stdin.write("\n")
             child.stdin.flush()
-        wait(lambda: self.held() >= n, 60, self.daemon.said)
+        wait(lambda: self.held() >= n, 60, self.daemon.tail)
 
     def call(self, n, *waits, out=subprocess.PIPE):
         child = self.host.start([PYTHON, "-c", CALLER, lab.AI_HOST, str(n), *waits],
@@ -121,7 +121,7 @@ def rate(host):
     try:
         for _ in range(8):
             paced.call(1 << 30, out=subprocess.DEVNULL)
-        wait(lambda: paced.held() > 8, 60, paced.daemon.said)
+        wait(lambda: paced.held() > 8, 60, paced.daemon.tail)
         began, before = time.monotonic(), paced.spent()
         time.sleep(RATE_SECONDS)
         return (paced.spent() - before) / (USD_PER_HOUR / 3600 * (time.monotonic() - began))

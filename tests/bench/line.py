@@ -94,7 +94,7 @@ class Streams:
         return int(self.server.stdout.readline()) * USD_PER_TOKEN
 
     def ended(self):
-        wait(lambda: all(client.poll() is not None for client in self.clients), 60, self.daemon.said)
+        wait(lambda: all(client.poll() is not None for client in self.clients), 60, self.daemon.tail)
         return self.sent() / LIMIT - 1
 
     def received(self):

@@ -40,7 +40,7 @@ def measure(host, worker, busy, attach):
     try:
         if daemon:
             wait(lambda: host.measured_calls(daemon, f"python3[{busy.pid}]") >= CALLS_BEFORE, 20,
-                 lambda: "the busy client to be read:\n" + daemon.said())
+                 lambda: "the busy client to be read:\n" + daemon.tail())
         return {name: load(worker, size) for name, size in SIZES.items()}
     finally:
         if daemon:

@@ -70,7 +70,7 @@ def daemon(stage, tmp_path_factory):
     directory = tmp_path_factory.mktemp("daemon")
     started = lab.Daemon(stage, str(directory), lab.config(directory, "attach: everyone\n")).start()
     yield started
-    assert started.stop() == 0, started.said()
+    assert started.stop() == 0, started.tail()
     started.must_still_agree()
 
 

@@ -144,7 +144,7 @@ def test_a_relay_that_may_not_call_itself(stage, new_daemon, tmp_path, do):
     daemon = new_daemon(behind.config(stage, run, do), where="inside").start()
     try:
         neighbour = behind.client(stage, others, other, behind.NEIGHBOUR, f"by_unix({path!r})")
-        lab.wait(lambda: len(daemon.calls(others)) > 5, 20, daemon.said)
+        lab.wait(lambda: len(daemon.calls(others)) > 5, 20, daemon.tail)
         spender = behind.client(stage, cgroup, run, "print(calls(60, 0.02, OPEN)[0])", f"connect({HOST!r})")
         assert 0 < int(behind.said(spender)[0]) < 60
         assert behind.said(neighbour)[0] == "100"

@@ -186,7 +186,7 @@ def one_daemon(stage, tmp_path_factory):
     directory = tmp_path_factory.mktemp("evasions")
     daemon = lab.Daemon(stage, str(directory), lab.config(directory, text)).start()
     yield daemon
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()
 
 
 def go(stage, home, run, cgroup, way):
@@ -217,8 +217,8 @@ def test_it_is_measured(stage, daemon, home, way):
 def one_shut(stage, daemon):
     run, cgroup = stage.new_run("shut")
     client = spender(stage, run, cgroup)
-    lab.wait(lambda: client.poll() is not None, 60, daemon.said)
-    lab.wait(lambda: any(a["result"] == "done" for a in actions(daemon)), 20, daemon.said)
+    lab.wait(lambda: client.poll() is not None, 60, daemon.tail)
+    lab.wait(lambda: any(a["result"] == "done" for a in actions(daemon)), 20, daemon.tail)
     return run, cgroup
 
 
@@ -228,4 +228,4 @@ def test_it_does_not_pass_a_shut_gate(stage, daemon, home, shut, way):
     before = lab.steady(lambda: len(stage.api.bill(run)), 0.5)
     out, _ = go(stage, home, run, cgroup, way).communicate(timeout=60)
     assert "done" not in out
-    assert len(stage.api.bill(run)) - before <= (way in LATER), daemon.said()
+    assert len(stage.api.bill(run)) - before <= (way in LATER), daemon.tail()

@@ -37,17 +37,17 @@ def test_a_full_disk_lets_nobody_go_on(stage, new_daemon):
                 pass
         other, neighbour = stage.new_run()
         spender(stage, other, neighbour)        # fills what the log has left
-        lab.wait(lambda: logged(daemon, "the ledger cannot be written"), 40, daemon.said)
+        lab.wait(lambda: logged(daemon, "the ledger cannot be written"), 40, daemon.tail)
         child = spender(stage, run, cgroup)
-        lab.wait(lambda: state_of(child.pid) == "T", 30, daemon.said)
+        lab.wait(lambda: state_of(child.pid) == "T", 30, daemon.tail)
         assert "DISK IS FULL" in daemon.run("check", check=False).stdout
         assert "DISK IS FULL" in daemon.run("report").stderr
         os.unlink(ballast)
-        lab.wait(lambda: logged(daemon, "the ledger is written again"), 10, daemon.said)
+        lab.wait(lambda: logged(daemon, "the ledger is written again"), 10, daemon.tail)
         child.kill()            # it was stopped with an answer that it had not read: that call ends, too
         child.wait()
         billed = len(stage.api.bill(run))
-        lab.wait(lambda: len(daemon.calls(cgroup)) >= billed, 10, daemon.said)
+        lab.wait(lambda: len(daemon.calls(cgroup)) >= billed, 10, daemon.tail)
         assert "DISK IS FULL" not in daemon.run("check", check=False).stdout
     finally:
         daemon.stop()
@@ -70,7 +70,7 @@ def test_a_damaged_ledger_is_set_aside_and_enforcement_goes_on(stage, new_daemon
     assert "SPEND BEFORE" in daemon.run("check", check=False).stdout
     assert "SPEND BEFORE" in daemon.run("report").stderr
     live = spender(stage, run, cgroup)
-    lab.wait(lambda: live.poll() is not None, 30, daemon.said)
+    lab.wait(lambda: live.poll() is not None, 30, daemon.tail)
 
 
 def test_a_ledger_of_which_nothing_is_left_refuses_whom_it_refused(stage, new_daemon):
@@ -78,7 +78,7 @@ def test_a_ledger_of_which_nothing_is_left_refuses_whom_it_refused(stage, new_da
     run, cgroup = stage.new_run()
     daemon = new_daemon(rules(stage, run, "refuse")).start()
     live = spender(stage, run, cgroup)
-    lab.wait(lambda: live.poll() is not None, 60, daemon.said)
+    lab.wait(lambda: live.poll() is not None, 60, daemon.tail)
     assert daemon.stop() == 0
     billed = len(stage.api.bill(run))
     for name in os.listdir(daemon.state):
@@ -112,9 +112,9 @@ def test_a_state_that_becomes_read_only_lets_nobody_go_on(stage, new_daemon, tmp
         subprocess.run(["mount", "-o", "remount,abort", daemon.state], check=True)
         other, neighbour = stage.new_run()
         assert spending.one_call(stage, other, neighbour, ANTHROPIC) == 0
-        lab.wait(lambda: logged(daemon, "the ledger cannot be written"), 40, daemon.said)
+        lab.wait(lambda: logged(daemon, "the ledger cannot be written"), 40, daemon.tail)
         live = spender(stage, run, cgroup)
-        lab.wait(lambda: live.poll() is not None, 60, daemon.said)
+        lab.wait(lambda: live.poll() is not None, 60, daemon.tail)
         assert spending.one_call(stage, run, cgroup, ANTHROPIC) != 0
         assert spending.one_call(stage, other, neighbour, ANTHROPIC) == 0
     finally:

@@ -65,7 +65,7 @@ def one_daemon(stage, tmp_path_factory):
     """It knows each connection's name, as it probes everybody."""
     daemon = started(stage, tmp_path_factory.mktemp("hosts"), "everyone")
     yield daemon
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()
 
 
 @pytest.fixture(name="on_sight", scope="module")
@@ -73,7 +73,7 @@ def daemon_on_sight(stage, tmp_path_factory):
     """Its probes on a new program come after the program has said the name."""
     daemon = started(stage, tmp_path_factory.mktemp("sight"), "on-sight")
     yield daemon
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()
 
 
 def ask(stage, home, run, cgroup, lines, step=1 << 20):
@@ -112,15 +112,15 @@ def test_a_new_program_is_charged_byte_by_byte(stage, on_sight, home, way):
     run, cgroup = stage.new_run("free")
     out, err = ask(stage, home, run, cgroup, LINES[way], 1).communicate(timeout=60)
     assert "done 200" in out, err
-    rows = lab.wait(lambda: on_sight.calls(cgroup), 20, on_sight.said)
+    rows = lab.wait(lambda: on_sight.calls(cgroup), 20, on_sight.tail)
     assert all(row["host"] == HOST for row in rows), rows
 
 
 def test_none_passes_a_shut_gate(stage, daemon, home):
     run, cgroup = stage.new_run("shut")
     client = spender(stage, run, cgroup)
-    lab.wait(lambda: client.poll() is not None, 60, daemon.said)
-    lab.wait(lambda: any(a["result"] == "done" for a in actions(daemon)), 20, daemon.said)
+    lab.wait(lambda: client.poll() is not None, 60, daemon.tail)
+    lab.wait(lambda: any(a["result"] == "done" for a in actions(daemon)), 20, daemon.tail)
     n = lab.steady(lambda: len(stage.api.bill(run)), 0.5)
     children = [ask(stage, home, run, cgroup, lines) for lines in LINES.values()]
     for child in children:

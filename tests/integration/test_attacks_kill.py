@@ -60,7 +60,7 @@ def ended(daemon, cgroup, child):
     def rows():
         return [a for a in actions(daemon) if a["target"].startswith(f"cgroup {cgroup.path}")
                 and a["result"].startswith(("done: SIGKILL", "done: it ended", "failed"))]
-    lab.wait(rows, 40, lambda: f"{actions(daemon)}\n{daemon.said()}")
+    lab.wait(rows, 40, lambda: f"{actions(daemon)}\n{daemon.tail()}")
     lab.wait(lambda: child.poll() is not None, 5)
     return rows()[-1]["result"]
 
@@ -82,7 +82,7 @@ def test_a_process_in_a_cgroup_of_threads_is_killed(stage, strict, begin):
     child = begin(cgroup, tenant.inside(threads, command(run), "cgroup.threads"))
     assert ended(strict, cgroup, child).startswith("done")
     # It counts where the process lives.
-    lab.wait(lambda: float(spent(strict, cgroup)) > 0, 20, strict.said)
+    lab.wait(lambda: float(spent(strict, cgroup)) > 0, 20, strict.tail)
 
 
 def test_a_process_without_its_first_thread_is_killed(stage, strict, begin):
@@ -98,5 +98,5 @@ def test_a_cgroup_below_ones_own_is_no_fresh_budget(stage, strict, begin):
     for name in "one", "two":
         child = begin(cgroup, tenant.inside(tenant.own(cgroup, name), command(run, calls=3)))
         child.wait(30)
-    lab.wait(lambda: any(a["subject"] == f"cgroup={cgroup.path}" for a in actions(strict)), 20, strict.said)
+    lab.wait(lambda: any(a["subject"] == f"cgroup={cgroup.path}" for a in actions(strict)), 20, strict.tail)
     assert not any(a["subject"].startswith(f"cgroup={cgroup.path}/") for a in actions(strict))

@@ -81,7 +81,7 @@ def test_copies_of_a_library_take_no_others_place(stage, new_daemon, home):
     daemon = new_daemon("attach: everyone\n").start()
     child = greedy(stage, home, COPIES, copies)
     assert child.stdout.readline() == "mapped\n"
-    lab.wait(lambda: refused(daemon, "search", "files_refused") > 0, 90, daemon.said)
+    lab.wait(lambda: refused(daemon, "search", "files_refused") > 0, 90, daemon.tail)
     # A program with a library of its own, mapped only now, is read from its first call.
     run, cgroup = stage.new_run()
     done = stage.client(drive.command("http.client", drive.job(ANTHROPIC, run, calls=3)), cgroup,
@@ -89,10 +89,10 @@ def test_copies_of_a_library_take_no_others_place(stage, new_daemon, home):
     assert done.wait(60) == 0
     stage.must_agree(daemon, run, cgroup, 3)
     neighbour(stage, daemon, "curl")
-    lab.wait(lambda: "times a TLS library found no place" in daemon.said(), 90, daemon.said)
+    lab.wait(lambda: "times a TLS library found no place" in daemon.said(), 90, daemon.tail)
     assert "a TLS library found no place" in daemon.run("check").stdout
     child.communicate("\n")
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()
 
 
 def test_connections_take_no_others_place(stage, new_daemon, home):
@@ -101,10 +101,10 @@ def test_connections_take_no_others_place(stage, new_daemon, home):
     assert child.stdout.readline() == "made\n"
     for kind in "curl", "http.client", "curl":
         neighbour(stage, daemon, kind)
-    lab.wait(lambda: "TLS connections found no place" in daemon.said(), 90, daemon.said)
-    lab.wait(lambda: refused(daemon, "kernel", "connections_refused") >= 20000, 90, daemon.said)
+    lab.wait(lambda: "TLS connections found no place" in daemon.said(), 90, daemon.tail)
+    lab.wait(lambda: refused(daemon, "kernel", "connections_refused") >= 20000, 90, daemon.tail)
     assert refused(daemon, "kernel", "connections_full") == 0
     assert "TLS connections found no place" in daemon.run("check").stdout
     child.communicate("\n")
     neighbour(stage, daemon, "curl")
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()

@@ -72,4 +72,4 @@ def test_each_kill_is_a_gap(stage, new_daemon):
     assert len(gaps) == 3 and not any(gap["open"] for gap in gaps), gaps
     assert "no meter" in daemon.run("report").stdout
     assert "no meter" in daemon.run("check").stdout
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()

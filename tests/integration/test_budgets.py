@@ -18,7 +18,7 @@ def test_kill_stops_the_process_and_not_its_neighbour(stage, new_daemon):
     daemon = new_daemon(rules(stage, run, "kill", more=", grace: 1s")).start()
     bystander = spender(stage, other, neighbour)
     culprit = spender(stage, run, cgroup)
-    lab.wait(lambda: culprit.poll() is not None, 30, daemon.said)
+    lab.wait(lambda: culprit.poll() is not None, 30, daemon.tail)
     assert culprit.returncode in (-15, -9)
     assert spent(daemon, cgroup) >= lab.money("0.20")
     before = len(stage.api.bill(other))
@@ -31,7 +31,7 @@ def test_rehearsal_stops_nobody_and_says_whom(stage, new_daemon):
     run, cgroup = stage.new_run()
     daemon = new_daemon(rules(stage, run, "kill", enforce=False)).start()
     child = spender(stage, run, cgroup)
-    lab.wait(lambda: actions(daemon), 30, daemon.said)
+    lab.wait(lambda: actions(daemon), 30, daemon.tail)
     before = len(stage.api.bill(run))
     lab.wait(lambda: len(stage.api.bill(run)) > before + 5, 20)
     assert child.poll() is None
@@ -44,7 +44,7 @@ def test_refuse_ends_ai_calls_and_nothing_else(stage, new_daemon):
     other, neighbour = stage.new_run()
     daemon = new_daemon(rules(stage, run, "refuse")).start()
     live = spender(stage, run, cgroup)
-    lab.wait(lambda: live.poll() is not None, 30, daemon.said)     # its connection is reset
+    lab.wait(lambda: live.poll() is not None, 30, daemon.tail)     # its connection is reset
     assert live.returncode == 1     # a Python exception, no signal
     assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
     billed = lab.steady(lambda: len(stage.api.bill(run)), 0.5)
@@ -62,7 +62,7 @@ def test_restart_over_budget_refuses_the_first_call(stage, new_daemon):
     text = rules(stage, run, "refuse")
     daemon = new_daemon(text).start()
     live = spender(stage, run, cgroup)
-    lab.wait(lambda: live.poll() is not None, 30, daemon.said)
+    lab.wait(lambda: live.poll() is not None, 30, daemon.tail)
     assert daemon.stop() == 0
     lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20)
     daemon.start()
@@ -76,7 +76,7 @@ def test_protected_cgroup_is_left_alone(stage, new_daemon):
     text = rules(stage, run, "kill") + f'protect: [ {{ cgroup: "{cgroup.path}" }} ]\n'
     daemon = new_daemon(text).start()
     child = spender(stage, run, cgroup)
-    lab.wait(lambda: spent(daemon, cgroup) > lab.money("0.40"), 30, daemon.said)
+    lab.wait(lambda: spent(daemon, cgroup) > lab.money("0.40"), 30, daemon.tail)
     assert child.poll() is None
 
 
@@ -95,7 +95,7 @@ def test_an_action_carries_its_evidence(stage, new_daemon):
     daemon = new_daemon(rules(stage, run, "refuse").replace("window: day", "window: day\n    zone: UTC"))
     daemon.start("--log-json")
     live = spender(stage, run, cgroup)
-    lab.wait(lambda: any(a["result"] == "done" for a in actions(daemon)), 30, daemon.said)
+    lab.wait(lambda: any(a["result"] == "done" for a in actions(daemon)), 30, daemon.tail)
     live.kill()
     (row,) = [a for a in actions(daemon) if a["result"] == "done"]
     assert (row["budget"], row["subject"]) == ("lab", f"cgroup={cgroup.path}")
@@ -132,7 +132,7 @@ def test_a_container_is_killed_whole(stage, new_daemon):
     bystander = stage.client(["sleep", "1000"], neighbour)
     idle = stage.client(["sh", "-c", "trap '' TERM; sleep 1000 & wait; sleep 1000"], cgroup)
     spender(stage, run, cgroup)
-    lab.wait(lambda: idle.poll() is not None and not cgroup.pids(), 40, daemon.said)
+    lab.wait(lambda: idle.poll() is not None and not cgroup.pids(), 40, daemon.tail)
     assert idle.returncode == -9
     assert bystander.poll() is None
     assert not len(stage.api.bill(other))
@@ -152,7 +152,7 @@ def test_fifty_at_once_do_not_slip_under_the_line(stage, new_daemon, tell, is_kn
     if is_known:
         drive.make_calls(stage, "http.client", drive.job(ANTHROPIC, run, calls=6, body=drive.body(ANTHROPIC)),
                          cgroup)
-        lab.wait(lambda: len(daemon.calls(cgroup)) == 6, 20, daemon.said)
+        lab.wait(lambda: len(daemon.calls(cgroup)) == 6, 20, daemon.tail)
         mean = spent(daemon, cgroup) / 6
     n_before = len(stage.api.bill(run))
     room = (lab.money("0.60") - (spent(daemon, cgroup) if n_before else 0)) / mean

@@ -50,7 +50,7 @@ def test_a_budget_names_a_client(stage, new_daemon):
         assert not actions(daemon)
         drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run, headers={"user-agent": agent}), cgroup)
         stage.settle(daemon, run, cgroup, 1 if agent.startswith("codex") else 2)
-    lab.wait(lambda: actions(daemon), 20, daemon.said)
+    lab.wait(lambda: actions(daemon), 20, daemon.tail)
     (action,) = actions(daemon)
     assert action["budget"] == "agents"
     call = next(row["call"] for row in daemon.report("call,cgroup,client") if row["client"] == "claude-cli/2.1.332")

@@ -24,13 +24,13 @@ def spent_up(stage, new_daemon, tmp_path, window):
     text = rules(stage, run, "refuse").replace("window: day", f"window: {window}")
     daemon = new_daemon(text, clock=its_clock).start()
     client = spender(stage, run, cgroup)
-    lab.wait(lambda: client.poll() is not None, 60, daemon.said)
-    lab.wait(lambda: actions(daemon), 20, daemon.said)
+    lab.wait(lambda: client.poll() is not None, 60, daemon.tail)
+    lab.wait(lambda: actions(daemon), 20, daemon.tail)
     return its_clock, daemon, run, cgroup
 
 
 def moved(daemon, n):
-    lab.wait(lambda: daemon.said().count("the clock was set by") == n, 70, daemon.said)
+    lab.wait(lambda: daemon.said().count("the clock was set by") == n, 70, daemon.tail)
 
 
 def wake(stage, run, cgroup):
@@ -47,7 +47,7 @@ def test_a_rolling_window_is_moved_by_nobody(stage, new_daemon, tmp_path, window
         wake(stage, run, cgroup)
         moved(daemon, number)
         for _ in range(3):
-            assert wake(stage, run, cgroup) in REFUSED, daemon.said()
+            assert wake(stage, run, cgroup) in REFUSED, daemon.tail()
     rows = actions(daemon)
     assert len(rows) == n, rows
     assert all(float(row["spent_usd"]) > 0 for row in rows), rows
@@ -63,11 +63,11 @@ def test_a_calendar_window_is_what_the_clock_says(stage, new_daemon, tmp_path):
     time.sleep(1.1)
     wake(stage, run, cgroup)
     moved(daemon, 1)
-    assert wake(stage, run, cgroup) in REFUSED, daemon.said()
+    assert wake(stage, run, cgroup) in REFUSED, daemon.tail()
     its_clock.set(-48 * HOUR)
     time.sleep(1.1)
     wake(stage, run, cgroup)
     moved(daemon, 2)
-    lab.wait(lambda: wake(stage, run, cgroup) == 0, 20, daemon.said)
+    lab.wait(lambda: wake(stage, run, cgroup) == 0, 20, daemon.tail)
     assert all(float(row["spent_usd"]) > 0 for row in actions(daemon))
     drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)

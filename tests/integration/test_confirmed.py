@@ -30,7 +30,7 @@ name-servers: [ {NAME_SERVER}, {LOCAL} ]
 proxies: [ "localhost:{PROXY}" ]
 """
     daemon = lab.Daemon(stage, str(state), lab.config(state, text), where="inside").start()
-    lab.wait(lambda: "the addresses of the AI hosts" in daemon.said(), 30, daemon.said)
+    lab.wait(lambda: "the addresses of the AI hosts" in daemon.said(), 30, daemon.tail)
     yield daemon
     daemon.stop()
 
@@ -78,7 +78,7 @@ def test_what_nobody_reads_is_marked_by_its_address_as_well(stage, tmp_path):
     """An estimate by size, of a client that is not probed."""
     daemon = lab.Daemon(stage, str(tmp_path), lab.config(tmp_path, "attach: never\nresolve: true\n"), where="inside").start()
     try:
-        lab.wait(lambda: "the addresses of the AI hosts" in daemon.said(), 30, daemon.said)
+        lab.wait(lambda: "the addresses of the AI hosts" in daemon.said(), 30, daemon.tail)
         run, cgroup = stage.new_run()
         curl(stage, cgroup, run)
         assert destinations(daemon, cgroup, 1) == ["confirmed"]

@@ -68,11 +68,11 @@ budgets:
     for box in two:
         box.start(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     lab.wait(lambda: {a["result"][:28] for a in actions(daemon)} == {
-        "done", "refused: it would leave 0 of"}, 40, lambda: f"{actions(daemon)}\n{daemon.said()}")
+        "done", "refused: it would leave 0 of"}, 40, lambda: f"{actions(daemon)}\n{daemon.tail()}")
     assert sorted(map(frozen, two)) == [False, True]
     lives = two[0] if frozen(two[1]) else two[1]
     billed = len(stage.api.bill(lives.name))
     lab.wait(lambda: len(stage.api.bill(lives.name)) > billed + 3, 20)
     assert sorted(map(frozen, two)) == [False, True]
     daemon.run("override", "open", "lab", "--for", "5m")
-    lab.wait(lambda: not any(map(frozen, two)), 20, daemon.said)
+    lab.wait(lambda: not any(map(frozen, two)), 20, daemon.tail)

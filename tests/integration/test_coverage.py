@@ -85,7 +85,7 @@ def step(child):
 
 def started(new_daemon):
     daemon = new_daemon("attach: on-sight\nresolve: true\n", where="inside").start()
-    lab.wait(lambda: "the addresses of the AI hosts" in daemon.said(), 20, daemon.said)
+    lab.wait(lambda: "the addresses of the AI hosts" in daemon.said(), 20, daemon.tail)
     return daemon
 
 
@@ -95,7 +95,7 @@ def test_an_old_connection_to_an_address_that_proves_to_be_shared(stage, new_dae
         daemon = started(new_daemon)
         step(child)
         one_curl(stage, ANTHROPIC)      # facts are told after a call
-        lab.wait(lambda: coverage(daemon, child.pid), 10, daemon.said)
+        lab.wait(lambda: coverage(daemon, child.pid), 10, daemon.tail)
         assert coverage(daemon, child.pid)["older"] == 1, coverage(daemon, child.pid)
         one_curl(stage, ("bystander.test", "/"), "--resolve", "bystander.test:443:127.0.0.10")
         step(child)
@@ -127,6 +127,6 @@ def test_an_old_connection_to_an_address_of_a_neighbour(stage, new_daemon, clien
     # A later call of another shows that the connection's end has been dealt with.
     run, other = stage.new_run()
     drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), other)
-    lab.wait(lambda: daemon.calls(other), 20, daemon.said)
+    lab.wait(lambda: daemon.calls(other), 20, daemon.tail)
     assert coverage(daemon, child.pid) is None
     assert not daemon.calls(cgroup), lab.shown(daemon.calls(cgroup))

@@ -86,7 +86,7 @@ def ask(stage, daemon, tmp_path, kind, asked, answered, tickets=2):
         child = stage.client(argv, cgroup, stderr=subprocess.PIPE, text=True)
         _, err = child.communicate(timeout=30)
         assert child.returncode == 0, err
-        lab.wait(lambda: daemon.calls(cgroup), 20, daemon.said)
+        lab.wait(lambda: daemon.calls(cgroup), 20, daemon.tail)
     finally:
         server.close()
     (row,) = daemon.calls(cgroup)
@@ -102,7 +102,7 @@ def blind(stage, tmp_path_factory):
     file.write_text("attach: never\n", encoding="utf-8")
     started = lab.Daemon(stage, str(directory / "state"), str(file)).start()
     yield started
-    assert started.stop() == 0, started.said()
+    assert started.stop() == 0, started.tail()
 
 
 @pytest.mark.parametrize("tickets", [0, 2])

@@ -63,8 +63,8 @@ class Caller:
 def until_nearly_spent(stage, daemon, run, cgroup):
     caller = Caller(stage, run, cgroup)
     while billed(stage, run) < FUSE + 0.02:
-        assert caller.call(20), daemon.said()
-    lab.wait(lambda: float(spent(daemon, cgroup)) > FUSE, 20, daemon.said)
+        assert caller.call(20), daemon.tail()
+    lab.wait(lambda: float(spent(daemon, cgroup)) > FUSE, 20, daemon.tail)
     time.sleep(0.2)     # the fuse is told of the last call
     return caller
 
@@ -89,8 +89,8 @@ def test_the_kernel_stops_at_the_line_while_the_daemon_sleeps(stage, new_daemon,
     tell(f"stopped at {sum_usd / LIMIT:.1%} of the limit")
     assert FUSE < sum_usd < LIMIT + CALL
     # Awake, it sees what it cost: either there is room and what waits goes on, or it refuses.
-    lab.wait(lambda: caller.child.poll() is not None or caller.has_answer(0), 30, daemon.said)
-    go_on_until_held(stage, run, caller, daemon.said)
+    lab.wait(lambda: caller.child.poll() is not None or caller.has_answer(0), 30, daemon.tail)
+    go_on_until_held(stage, run, caller, daemon.tail)
     assert LIMIT * 0.97 <= billed(stage, run) < LIMIT + CALL
     assert [a["result"] for a in actions(daemon)][-1].startswith("done"), actions(daemon)
 
@@ -116,10 +116,10 @@ def test_a_daemon_that_is_stopped_for_long(stage, new_daemon, pins, loss):  # no
     finally:
         daemon.child.send_signal(signal.SIGCONT)
     # Awake, it keeps the limit.
-    lab.wait(lambda: caller.child.poll() is not None or caller.has_answer(0) or loss == "open", 30, daemon.said)
+    lab.wait(lambda: caller.child.poll() is not None or caller.has_answer(0) or loss == "open", 30, daemon.tail)
     before = billed(stage, run)
-    assert go_on_until_held(stage, run, caller, daemon.said) < max(before, LIMIT) + 2 * CALL
-    lab.wait(lambda: any(a["result"].startswith("done") for a in actions(daemon)), 20, daemon.said)
+    assert go_on_until_held(stage, run, caller, daemon.tail) < max(before, LIMIT) + 2 * CALL
+    lab.wait(lambda: any(a["result"].startswith("done") for a in actions(daemon)), 20, daemon.tail)
     caller.child.kill()
     daemon.run("override", "open", "--all")
     lab.wait(lambda: daemon.stop() == 0 and not pins(), 20)
@@ -148,7 +148,7 @@ def test_the_kernel_stops_at_the_line_when_the_daemon_is_killed(stage, new_daemo
     assert billed(stage, run) == sum_usd
     # The next one did not see those calls, and has room for what waits.
     daemon.start()
-    assert caller.has_answer(20), daemon.said()
+    assert caller.has_answer(20), daemon.tail()
     caller.child.kill()
     daemon.run("override", "open", "--all")
     lab.wait(lambda: daemon.stop() == 0 and not pins(), 20)
@@ -183,7 +183,7 @@ def test_answers_in_flight_may_end(stage, new_daemon):
             break
     # What streams cost is the server's: now and then they end before the line, and nothing is in flight when it is crossed.
     lab.wait(lambda: {"done: answers in flight may end", "ended: calls in flight cost less than was held"} &
-             {each["result"] for each in actions(daemon)}, 20, daemon.said)
+             {each["result"] for each in actions(daemon)}, 20, daemon.tail)
     n = len(stage.api.bill(run))
     for stream in streams:
         assert "done 200" in stream.communicate(timeout=60)[0]
@@ -202,7 +202,7 @@ def test_quic_does_not_go_round_a_pace(stage, servers, new_daemon, tmp_path):  #
                                                                           "0.000001 USD")).start()
     assert ask(stage, tmp_path, lab.HOSTS[0], cgroup)[1] > 0    # nothing is spent yet
     drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
-    lab.wait(lambda: any(row["action"] == "pace" for row in daemon.fact("gates") or []), 20, daemon.said)
+    lab.wait(lambda: any(row["action"] == "pace" for row in daemon.fact("gates") or []), 20, daemon.tail)
     assert ask(stage, tmp_path, lab.HOSTS[0], cgroup, 4)[1] == 0
     drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
     other, free = stage.new_run()

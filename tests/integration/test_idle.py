@@ -80,5 +80,5 @@ def test_an_order_wakes_it(stage, new_daemon):
         said = daemon.said()
         begun = time.monotonic()
         daemon.run("override", "hold", "idle", "--for", "2s", "--reason", "test")
-        lab.wait(lambda said=said: "override: hold" in daemon.said()[len(said):], 1, daemon.said)
+        lab.wait(lambda said=said: "override: hold" in daemon.said()[len(said):], 1, daemon.tail)
         assert time.monotonic() - begun < 1

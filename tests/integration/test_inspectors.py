@@ -136,7 +136,7 @@ def test_they_have_nothing(stage, new_daemon):
     lab.wait(lambda: [has_nothing(*one) for one in waiting(daemon.child.pid) or ()] == [True, True], 20,
              lambda: str(inspectors(daemon.child.pid)))
     measured(stage, daemon, 5)
-    lab.wait(lambda: zombies(daemon.child.pid) <= 1, 20, daemon.said)   # the last, until there is another file
+    lab.wait(lambda: zombies(daemon.child.pid) <= 1, 20, daemon.tail)   # the last, until there is another file
 
 
 def test_one_that_dies_of_a_file(stage, new_daemon, big):
@@ -153,7 +153,7 @@ def test_one_that_dies_of_a_file(stage, new_daemon, big):
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         measured(stage, daemon, 3)
         lab.wait(lambda: "is set aside: the process that looked into it was killed by SIGSEGV" in daemon.said(), 20,
-                 daemon.said)
+                 daemon.tail)
         drive.next_done(child)
         out, err = child.communicate("\n\n", timeout=30)
         assert drive.statuses(out) == [200], err
@@ -162,8 +162,8 @@ def test_one_that_dies_of_a_file(stage, new_daemon, big):
     finally:
         killer.stop()
     assert daemon.said().count("is set aside") == 1, "a file that was set aside is not looked into again"
-    lab.wait(lambda: "file was set aside" in daemon.run("check", check=False).stdout, 70, daemon.said)
-    assert daemon.stop() == 0, daemon.said()
+    lab.wait(lambda: "file was set aside" in daemon.run("check", check=False).stdout, 70, daemon.tail)
+    assert daemon.stop() == 0, daemon.tail()
 
 
 def test_they_begin_again(stage, new_daemon):
@@ -173,7 +173,7 @@ def test_they_begin_again(stage, new_daemon):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     measured(stage, daemon, 3)
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

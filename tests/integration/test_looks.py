@@ -42,7 +42,7 @@ def need_fuse():
 
 
 def loop_is_in_time(daemon):
-    assert "late" not in daemon.said(), daemon.said()
+    assert "late" not in daemon.said(), daemon.tail()
 
 
 def test_a_mount_that_hangs(stage, new_daemon):
@@ -56,13 +56,13 @@ def test_a_mount_that_hangs(stage, new_daemon):
     child = on_a_mount(stage, "inf", cgroup, drive.job(ANTHROPIC, run, calls=2, step=True), stdin=subprocess.PIPE)
     neighbours(stage, daemon, 3)
     drive.next_done(child)
-    lab.wait(lambda: "got stuck" in daemon.said(), 20, daemon.said)
+    lab.wait(lambda: "got stuck" in daemon.said(), 20, daemon.tail)
     neighbours(stage, daemon, 3)
     out, err = child.communicate("\n\n", timeout=30)
     assert drive.statuses(out) == [200], err
-    lab.wait(lambda: daemon.calls(cgroup), 20, daemon.said)
+    lab.wait(lambda: daemon.calls(cgroup), 20, daemon.tail)
     loop_is_in_time(daemon)
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()
 
 
 def test_a_disk_that_is_slow(stage, new_daemon):
@@ -76,11 +76,11 @@ def test_a_disk_that_is_slow(stage, new_daemon):
         drive.next_done(child)
         drive.go_on(child)
         return any(row["measured_calls"] for row in daemon.calls(cgroup))
-    lab.wait(measured, 30, daemon.said)
-    assert "got stuck" not in daemon.said(), daemon.said()
+    lab.wait(measured, 30, daemon.tail)
+    assert "got stuck" not in daemon.said(), daemon.tail()
     child.kill()
     loop_is_in_time(daemon)
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()
 
 
 def test_many_mounts_that_hang(stage, new_daemon):
@@ -95,13 +95,13 @@ def test_many_mounts_that_hang(stage, new_daemon):
         children.append(on_a_mount(stage, "inf", cgroup, drive.job(ANTHROPIC, run, step=True), stdin=subprocess.PIPE))
     for child in children:
         drive.next_done(child)
-    lab.wait(lambda: "of its tenant are stuck" in daemon.said(), 20, daemon.said)
-    lab.wait(lambda: daemon.said().count("got stuck") == 4, 20, daemon.said)
+    lab.wait(lambda: "of its tenant are stuck" in daemon.said(), 20, daemon.tail)
+    lab.wait(lambda: daemon.said().count("got stuck") == 4, 20, daemon.tail)
     neighbours(stage, daemon, 3)
     assert daemon.said().count("got stuck") == 4
     stage.guests.end()      # while a look is stuck, the daemon cannot end
     loop_is_in_time(daemon)
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()
 
 
 def sparse_elf(path):
@@ -148,4 +148,4 @@ def test_executables_as_a_bomb(stage, new_daemon, tmp_path):
     assert child.wait(60) == 0
     neighbours(stage, daemon, 3)
     loop_is_in_time(daemon)
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()

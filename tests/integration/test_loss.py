@@ -14,7 +14,7 @@ def shut(stage, new_daemon, loss):
     text = rules(stage, run, "refuse") + f"on-daemon-loss: {loss}\n"
     daemon = new_daemon(text).start()
     child = spender(stage, run, cgroup)
-    lab.wait(lambda: child.poll() is not None, 30, daemon.said)
+    lab.wait(lambda: child.poll() is not None, 30, daemon.tail)
     assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
     return daemon, run, cgroup
 
@@ -38,9 +38,9 @@ def test_a_held_gate_outlives_the_daemon_and_the_next_one_takes_it_over(stage, n
     assert pins() == links    # none twice, none beside
     # In the new daemon's hands: it opens, and its neighbour is metered by it.
     daemon.run("override", "open", "--all", "--for", "10m")
-    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20, daemon.said)
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20, daemon.tail)
     assert one_call(stage, other, neighbour, ANTHROPIC) == 0
-    lab.wait(lambda: daemon.calls(neighbour), 20, daemon.said)
+    lab.wait(lambda: daemon.calls(neighbour), 20, daemon.tail)
     # Nothing is held any more, so nothing stays.
     assert daemon.stop() == 0
     assert not pins()
@@ -57,7 +57,7 @@ budgets: [ {{ name: lab, match: {{ cgroup: "{stage.name}/shared-*" }}, per: matc
              steps: [ {{ at: 100%, do: refuse }} ] }}]
 """).start()
     child = spender(stage, run, cgroup)
-    lab.wait(lambda: child.poll() is not None, 30, daemon.said)
+    lab.wait(lambda: child.poll() is not None, 30, daemon.tail)
     assert one_call(stage, late, newcomer, ANTHROPIC) in (7, 35, 56)
     daemon.stop(signal.SIGKILL)
     daemon.start()
@@ -95,7 +95,7 @@ def test_an_open_gate_ends_with_its_lease_beside_a_held_one(stage, new_daemon, p
     daemon = new_daemon(text).start()
     for whose, cgroup in (run, held), (other, lent):
         child = spender(stage, whose, cgroup)
-        lab.wait(lambda: child.poll() is not None, 30, daemon.said)
+        lab.wait(lambda: child.poll() is not None, 30, daemon.tail)
     daemon.stop(signal.SIGKILL)
     lab.wait(lambda: one_call(stage, other, lent, ANTHROPIC) == 0, 30)
     assert one_call(stage, run, held, ANTHROPIC) in (7, 35, 56)
@@ -105,7 +105,7 @@ def test_an_open_gate_ends_with_its_lease_beside_a_held_one(stage, new_daemon, p
     assert one_call(stage, run, held, ANTHROPIC) in (7, 35, 56)
     assert {a["budget"] for a in actions(daemon)} == {"lab", "lent"}
     daemon.run("override", "open", "--all")
-    lab.wait(lambda: one_call(stage, run, held, ANTHROPIC) == 0, 20, daemon.said)
+    lab.wait(lambda: one_call(stage, run, held, ANTHROPIC) == 0, 20, daemon.tail)
     daemon.stop()
     assert not pins()
 
@@ -115,7 +115,7 @@ def test_a_hold_that_is_taken_out_of_the_rules_is_unpinned(stage, new_daemon, pi
     assert pins()
     with open(daemon.config, "w", encoding="utf-8") as file:
         file.write(rules(stage, run, "refuse"))
-    lab.wait(lambda: not pins(), 20, daemon.said)
+    lab.wait(lambda: not pins(), 20, daemon.tail)
     assert one_call(stage, run, cgroup, ANTHROPIC) in (7, 35, 56)
     daemon.stop(signal.SIGKILL)
     lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20)

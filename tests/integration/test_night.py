@@ -96,7 +96,7 @@ def _night(stage, tmp_path_factory):
         daemon.start()
         run_away(stage, daemon, unread, directory, pods)
         # What other commands and the page see is written once a second.
-        lab.wait(lambda: "RELEASE" in daemon.run("top", "-1").stdout, 20, daemon.said)
+        lab.wait(lambda: "RELEASE" in daemon.run("top", "-1").stdout, 20, daemon.tail)
         page, _ = watch.browse(f"http://127.0.0.1:{port}/", directory / "profile", "--dump-dom")
         yield {"top": daemon.run("top", "-1").stdout, "page": re.sub(r"<[^>]*>", " ", page.partition("<body")[2]),
                "explain": daemon.run("explain").stdout, "report": daemon.run("report", "--since", "today").stdout,

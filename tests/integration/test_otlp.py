@@ -84,7 +84,7 @@ def test_what_is_pushed_is_the_ledger_s(stage, new_daemon, otlp, receiver, tmp_p
         agrees = last and last.sum("aigress_calls", cgroup=cgroup.path) == 5 and \
             abs(last.sum("aigress_spend_usd", cgroup=cgroup.path) - float(row["cost_usd"])) < 1e-9
         return last if agrees else None
-    last = lab.wait(pushed, 60, lambda: (row, receiver.requests[-1:], daemon.said()))
+    last = lab.wait(pushed, 60, lambda: (row, receiver.requests[-1:], daemon.tail()))
     assert last.sum("aigress_tokens", cgroup=cgroup.path, type="output") == row["tokens"]["output"]
     assert sum(p.count for p in last.points("gen_ai.client.operation.duration")) >= 5
     assert sum(p.count for p in last.points("gen_ai.server.time_to_first_token",

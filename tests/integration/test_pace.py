@@ -105,15 +105,15 @@ def test_a_loop_is_paced_then_refused_then_killed(stage, new_daemon, containers,
     try:
         with open(tmp_path / "out", "w+", encoding="utf-8") as out:
             child = box.enter(["/opt/kubelet", LOOP, kind, run], stdout=out, stderr=out)
-        lab.wait(lambda: "pace" in gates(daemon), 30, daemon.said)
+        lab.wait(lambda: "pace" in gates(daemon), 30, daemon.tail)
         began, before = time.monotonic(), spent(daemon, box)
-        lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.said)
-        lab.wait(lambda: any(a["action"] == "refuse" for a in actions(daemon)), 60, daemon.said)
+        lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.tail)
+        lab.wait(lambda: any(a["action"] == "refuse" for a in actions(daemon)), 60, daemon.tail)
         seconds, paid = time.monotonic() - began, float(spent(daemon, box) - before)
         # 0.02 USD a second; the call that crossed the first line must be earned back, the last is on top
         assert paid < 0.02 * seconds * 1.05 + 0.05, (paid, seconds)
-        lab.wait(lambda: any(line.startswith("error") for line in lines(out)), 20, daemon.said)
-        lab.wait(lambda: child.poll() is not None, 20, daemon.said)
+        lab.wait(lambda: any(line.startswith("error") for line in lines(out)), 20, daemon.tail)
+        lab.wait(lambda: child.poll() is not None, 20, daemon.tail)
         assert child.returncode == 128 + signal.SIGKILL, child.returncode    # as `runc exec` tells it
     finally:
         answers, failures = health.end()
@@ -138,7 +138,7 @@ def test_the_rate_is_kept(stage, new_daemon, tell):
     for _ in range(8):
         stage.client(drive.command("http.client", work), cgroup, stdout=subprocess.DEVNULL,
                      stderr=subprocess.DEVNULL)
-    lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 20, 60, daemon.said)
+    lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 20, 60, daemon.tail)
     began, before = time.monotonic(), spent(daemon, cgroup)
     lab.wait(lambda: time.monotonic() > began + 10, 20)
     paid, seconds = float(spent(daemon, cgroup) - before), time.monotonic() - began
@@ -146,7 +146,7 @@ def test_the_rate_is_kept(stage, new_daemon, tell):
     assert 0.7 < paid / seconds / 0.1 < 1.3
     n = len(stage.api.bill(run))
     daemon.run("override", "open", "lab", "--for", "10m", "--reason", "enough")
-    lab.wait(lambda: len(stage.api.bill(run)) > n + 200, 30, daemon.said)
+    lab.wait(lambda: len(stage.api.bill(run)) > n + 200, 30, daemon.tail)
     assert any(a["result"].startswith("ended: what ordered it no longer does (")
                for a in actions(daemon)), actions(daemon)
 
@@ -157,9 +157,9 @@ def held_request(stage, daemon, run, cgroup, kind="http.client", **more):
     child = stage.client(drive.command(kind, work), cgroup, stdin=subprocess.PIPE,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     drive.next_done(child)
-    lab.wait(lambda: "pace" in gates(daemon) and stage.api.bill(run), 30, daemon.said)
+    lab.wait(lambda: "pace" in gates(daemon) and stage.api.bill(run), 30, daemon.tail)
     drive.go_on(child)
-    lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.said)
+    lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.tail)
     return child
 
 
@@ -192,7 +192,7 @@ def test_what_waits_goes_on_when_the_daemon_is_killed_or_stopped(stage, new_daem
         run, cgroup = stage.new_run()
         daemon = new_daemon(slow_rules(cgroup)).start()
         child = held_request(stage, daemon, run, cgroup)
-        assert len(stage.api.bill(run)) == 1, f"{gates(daemon)}\n{stage.api.bill(run)}\n{daemon.said()}"
+        assert len(stage.api.bill(run)) == 1, f"{gates(daemon)}\n{stage.api.bill(run)}\n{daemon.tail()}"
         daemon.stop(number)
         drive.next_done(child)
         drive.go_on(child)
@@ -231,7 +231,7 @@ def test_requests_of_http2_are_told_apart(stage, new_daemon, tell):
     run, cgroup = stage.new_run()
     daemon = new_daemon(rules(cgroup, "{ at: 100%, do: pace, to: 1000000 USD/hour }", "0.000001 USD")).start()
     drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
-    lab.wait(lambda: "pace" in gates(daemon), 20, daemon.said)
+    lab.wait(lambda: "pace" in gates(daemon), 20, daemon.tail)
 
     def seen():
         """Requests let go, when the daemon has told twice the same."""
@@ -268,7 +268,7 @@ def test_one_who_gives_up_buys_nothing(stage, new_daemon):
     child.kill()
     child.wait()
     daemon.run("override", "open", "lab", "--for", "10m")
-    lab.wait(lambda: "pace" not in gates(daemon), 20, daemon.said)
+    lab.wait(lambda: "pace" not in gates(daemon), 20, daemon.tail)
     other = drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), cgroup)
     assert other == [200]
     assert len(stage.api.bill(run)) == 2    # the first, and the last
@@ -277,7 +277,7 @@ def test_one_who_gives_up_buys_nothing(stage, new_daemon):
 
 def costs_what_was_billed(stage, daemon, run, cgroup, n_calls):
     """The ledger's sum is the bill's, and of so many calls only those that were billed are no gifts."""
-    lab.wait(lambda: len(daemon.calls(cgroup)) >= n_calls, 20, daemon.said)
+    lab.wait(lambda: len(daemon.calls(cgroup)) >= n_calls, 20, daemon.tail)
     time.sleep(1.5)     # what nobody read is settled a second after its connection has ended
     calls, bill = daemon.calls(cgroup), stage.api.bill(run)
     assert len(calls) == n_calls, lab.shown(calls)
@@ -315,7 +315,7 @@ def test_a_restart_paces_on(stage, new_daemon):
     before = len(stage.api.bill(run))
     child = stage.client(drive.command("curl", work), cgroup, stdout=subprocess.DEVNULL,
                          stderr=subprocess.DEVNULL)
-    lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.said)
+    lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.tail)
     assert len(stage.api.bill(run)) == before
     child.kill()
 
@@ -338,12 +338,12 @@ def test_a_restart_meets_a_fast_client_on_its_old_connection(stage, new_daemon, 
     daemon = new_daemon(text).start()
     child = stage.client(drive.command("http.client", drive.job(ANTHROPIC, run, calls=200000)), cgroup,
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.said)
+    lab.wait(lambda: gates(daemon).get("pace", {}).get("held", 0) > 0, 30, daemon.tail)
     daemon.stop(signal.SIGKILL)
     lab.wait(lambda: len(stage.api.bill(run)) > 500, 20, "calls without a daemon")
     lab.rewrite(daemon, text.replace("pace, to: 36 USD/hour", step))
     daemon.start()
-    lab.wait(lambda: is_slow(stage, run), 20, daemon.said)
+    lab.wait(lambda: is_slow(stage, run), 20, daemon.tail)
     assert (child.poll() is None) == step.startswith("pace")
 
 
@@ -352,6 +352,6 @@ def test_rehearsal_paces_nobody(stage, new_daemon):
     text = slow_rules(cgroup).replace("enforce: true", "enforce: false")
     daemon = new_daemon(text).start()
     assert drive.make_calls(stage, "http.client", drive.job(ANTHROPIC, run, calls=5), cgroup)
-    lab.wait(lambda: actions(daemon), 20, daemon.said)
+    lab.wait(lambda: actions(daemon), 20, daemon.tail)
     assert json.dumps(gates(daemon)) == "{}"
     assert actions(daemon)[0]["rehearsed"]

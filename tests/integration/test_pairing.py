@@ -132,7 +132,7 @@ def spend(stage, daemon, cgroup, run):
                  stderr=subprocess.DEVNULL)
     lab.wait(lambda: any(a["action"] == "refuse" and a["result"] == "done"
                          for a in json.loads(daemon.run("explain", "--format", "json").stdout)["actions"]),
-             30, daemon.said)
+             30, daemon.tail)
     stage.guests.end()
     time.sleep(1)   # what was in flight is billed
 
@@ -226,7 +226,7 @@ def test_a_pace_holds_whoever_made_the_socket(stage, new_daemon):
     work = drive.job(drive.ANTHROPIC, run, calls=1000, settings={"delay_ms": 20})
     spender = stage.client(drive.command("http.client", work), cgroup, stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL)
-    before = lab.wait(held, 30, daemon.said)
+    before = lab.wait(held, 30, daemon.tail)
     spender.kill()
     child = script.start(stage, free, """
         connection = http.client.HTTPSConnection("%s", context=context, timeout=60)
@@ -237,7 +237,7 @@ def test_a_pace_holds_whoever_made_the_socket(stage, new_daemon):
         print(ask(connection, mine), flush=True)
         """ % HOST, run, other, lab.cgroup2_mount() + cgroup.path + "/cgroup.procs")
     assert child.stdout.readline() == "moved\n", child.stderr.read()
-    lab.wait(lambda: held() > before, 20, daemon.said)
+    lab.wait(lambda: held() > before, 20, daemon.tail)
     assert len(stage.api.bill(other)) == 1
     daemon.run("override", "open", "lab", "--for", "5m")
     assert script.ends(child) == "200\n"

@@ -151,11 +151,11 @@ def test_pairs_are_right_and_early(stage, tmp_path, tmp_path_factory, tell, kind
     try:
         # a file that nobody knows takes a while to be looked through, and only eight of a cgroup wait for that
         run_clients(stage, argv, "first-" + run, cgroup, 1, 1, [200])
-        lab.wait(lambda: daemon.calls(cgroup), 20, daemon.said)
+        lab.wait(lambda: daemon.calls(cgroup), 20, daemon.tail)
         for number in range(RUNS):
             dice.shuffle(chosen)
             run_clients(stage, argv, f"{run}-{number}", cgroup, LANES, ROUNDS, chosen)
-        lab.wait(lambda: len(daemon.calls(cgroup)) >= RUNS * LANES * ROUNDS * 0.95, 20, daemon.said)
+        lab.wait(lambda: len(daemon.calls(cgroup)) >= RUNS * LANES * ROUNDS * 0.95, 20, daemon.tail)
     finally:
         daemon.stop()
     truth = truth_of(stage, run)

@@ -26,7 +26,7 @@ def daemon(stage, tmp_path_factory):
     directory = tmp_path_factory.mktemp("plain")
     started = lab.Daemon(stage, str(directory), lab.config(directory, CONFIG)).start()
     yield started
-    assert started.stop() == 0, started.said()
+    assert started.stop() == 0, started.tail()
     started.must_still_agree()
 
 
@@ -152,7 +152,7 @@ def test_a_connection_that_is_older(stage, new_daemon):
     for _ in range(2):
         drive.go_on(client)
         drive.next_done(client)
-    lab.wait(lambda: len(daemon.calls(cgroup)) == 2, 20, daemon.said)
+    lab.wait(lambda: len(daemon.calls(cgroup)) == 2, 20, daemon.tail)
     drive.go_on(client)
     client.wait(10)
     bill = stage.api.bill(run)[1:]

@@ -77,7 +77,7 @@ def test_what_is_sent_as_a_name_is_no_way_around(stage, new_daemon):
     work = drive.job((ANTHROPIC[0], f"/sk-ant-{KEY.decode()}{ANTHROPIC[1]}"), run, body=body,
                      headers={"user-agent": f"sk-ant-{KEY.decode()} {PROMPT.decode()}"})
     stage.client(drive.command("curl", work), cgroup).wait(30)
-    lab.wait(lambda: daemon.report("cgroup,model"), 20, daemon.said)
+    lab.wait(lambda: daemon.report("cgroup,model"), 20, daemon.tail)
     assert daemon.stop() == 0
     for marker in (PROMPT, KEY, "\u202e".encode(), b"liated\x1b"):
         assert not holds(daemon.state, marker), marker

@@ -17,14 +17,14 @@ def daemon(stage, tmp_path_factory):
     directory = tmp_path_factory.mktemp("quic")
     started = lab.Daemon(stage, str(directory), lab.config(directory, "attach: on-sight\n")).start()
     yield started
-    assert started.stop() == 0, started.said()
+    assert started.stop() == 0, started.tail()
 
 
 def test_quic_is_seen_counted_and_charged_by_size(stage, servers, daemon, tmp_path, tell):
     _, cgroup = stage.new_run()
     child, got = ask(stage, tmp_path, AI, cgroup)
     assert got == ANSWERED
-    rows = lab.wait(lambda: daemon.calls(cgroup), 20, daemon.said)
+    rows = lab.wait(lambda: daemon.calls(cgroup), 20, daemon.tail)
     told = [sum(row[name] for row in rows) for name in ("request_bytes", "response_bytes")]
     tell(f"QUIC: bytes out {told[0] / ASKED - 1:+.2%} in {told[1] / ANSWERED - 1:+.2%}")
     assert len(rows) == 1, lab.shown(rows)
@@ -45,7 +45,7 @@ def test_quic_to_others_is_left_alone(stage, servers, daemon, tmp_path):
     # A later call of another shows that this one's end has been dealt with.
     other = stage.cgroup(f"{run}-later")
     drive.make_calls(stage, "curl", drive.job(drive.ANTHROPIC, run), other)
-    lab.wait(lambda: daemon.calls(other), 20, daemon.said)
+    lab.wait(lambda: daemon.calls(other), 20, daemon.tail)
     assert not daemon.calls(cgroup), lab.shown(daemon.calls(cgroup))
 
 
@@ -59,7 +59,7 @@ def test_quic_stops_at_a_shut_gate(stage, servers, new_daemon, tmp_path):
     # The call that spends it all may be cut itself.
     stage.client(drive.curl(drive.job(drive.CHAT, run)), cgroup, stdout=subprocess.DEVNULL,
                  stderr=subprocess.DEVNULL).wait(30)
-    lab.wait(lambda: refused(stage, cgroup), 20, daemon.said)
+    lab.wait(lambda: refused(stage, cgroup), 20, daemon.tail)
     assert ask(stage, tmp_path, AI, cgroup)[1] == 0
     # another cgroup is not touched
     _, other = stage.new_run()

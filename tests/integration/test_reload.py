@@ -13,16 +13,16 @@ def test_rules_are_taken_over_and_a_broken_file_is_not(stage, new_daemon):
     refuse = rules(stage, run, "refuse")
     daemon = new_daemon(refuse).start()
     live = spender(stage, run, cgroup)
-    lab.wait(lambda: live.poll() is not None, 30, daemon.said)
+    lab.wait(lambda: live.poll() is not None, 30, daemon.tail)
     assert one_call(stage, run, cgroup, ANTHROPIC) != 0
 
     lab.rewrite(daemon, "budgets: [ { name: x, limit: many } ]\n")
-    lab.wait(lambda: "the rules in force stay" in daemon.said(), 10, daemon.said)
+    lab.wait(lambda: "the rules in force stay" in daemon.said(), 10, daemon.tail)
     assert os.path.basename(daemon.config) + ":1" in daemon.said()
     assert one_call(stage, run, cgroup, ANTHROPIC) != 0
 
     lab.rewrite(daemon, refuse.replace("0.20 USD", "1000 USD"))
-    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20, daemon.said)
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) == 0, 20, daemon.tail)
     opened = [a for a in actions(daemon) if a["result"].startswith("ended")]
     assert opened, actions(daemon)
 
@@ -30,7 +30,7 @@ def test_rules_are_taken_over_and_a_broken_file_is_not(stage, new_daemon):
     with open(daemon.config, "w", encoding="utf-8") as file:
         file.write(refuse)
     daemon.child.send_signal(signal.SIGHUP)
-    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) != 0, 20, daemon.said)
+    lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) != 0, 20, daemon.tail)
 
 
 def test_a_gate_outlives_a_reload_that_does_not_concern_it(stage, new_daemon):
@@ -38,10 +38,10 @@ def test_a_gate_outlives_a_reload_that_does_not_concern_it(stage, new_daemon):
     refuse = rules(stage, run, "refuse")
     daemon = new_daemon(refuse).start()
     live = spender(stage, run, cgroup)
-    lab.wait(lambda: live.poll() is not None, 30, daemon.said)
+    lab.wait(lambda: live.poll() is not None, 30, daemon.tail)
     before = len(actions(daemon))
     lab.rewrite(daemon, refuse.replace("budgets:\n", "keep: 30d\nbudgets:\n"))
-    lab.wait(lambda: "is in force" in daemon.said(), 10, daemon.said)
+    lab.wait(lambda: "is in force" in daemon.said(), 10, daemon.tail)
     assert one_call(stage, run, cgroup, ANTHROPIC) != 0
     assert len(actions(daemon)) == before
 
@@ -62,4 +62,4 @@ def test_a_file_beside_a_busy_ledger_is_read(stage, new_daemon, tmp_path):
         return "is in force: 0 budgets, enforced" in daemon.said()
 
     lab.rewrite(daemon, "attach: never\nresolve: false\nenforce: true\n")
-    lab.wait(is_read, 5, daemon.said)
+    lab.wait(is_read, 5, daemon.tail)

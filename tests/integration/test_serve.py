@@ -167,7 +167,7 @@ def test_the_token_opens(serving, tmp_path):
     with open(daemon.config, "w", encoding="utf-8") as file:
         file.write(f"serve: {{ listen: '0.0.0.0:{port}', public-metrics: true }}\n")
     daemon.child.send_signal(signal.SIGHUP)
-    lab.wait(lambda: watch.ask(port, "/metrics")[0] == 200, 10, daemon.said)
+    lab.wait(lambda: watch.ask(port, "/metrics")[0] == 200, 10, daemon.tail)
     assert watch.ask(port, "/api/status.json", headers=bearer)[0] == 403
 
 
@@ -234,7 +234,7 @@ def test_readyz_says_why_not(stage, serving):
         assert watch.ask(port, "/healthz")[0] == 200
         assert watch.total(watch.scrape(port)[1], "aigress_ledger_writable") == 0
         os.unlink(os.path.join(daemon.state, "ballast"))
-        lab.wait(lambda: watch.ask(port, "/readyz")[0] == 200, 30, daemon.said)
+        lab.wait(lambda: watch.ask(port, "/readyz")[0] == 200, 30, daemon.tail)
     finally:
         daemon.stop()
         subprocess.run(["umount", "-l", daemon.state], check=True)
@@ -248,5 +248,5 @@ def test_a_taken_port_is_tried_again(serving, new_daemon):
     second.start()
     assert "not served" in second.said()
     first.stop()
-    lab.wait(lambda: "are served now" in second.said(), 30, second.said)
+    lab.wait(lambda: "are served now" in second.said(), 30, second.tail)
     assert watch.ask(port, "/healthz")[0] == 200

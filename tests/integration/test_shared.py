@@ -103,17 +103,17 @@ def know_each_other(redis, n_nodes):
 def test_what_two_nodes_spend_is_one_budget(redis, two):
     first, second = nodes = two("0.60")
     assert first.spend(4).wait(30) == 0
-    lab.wait(lambda: first.calls() == 4, 30, first.daemon.said)
+    lab.wait(lambda: first.calls() == 4, 30, first.daemon.tail)
     agree(redis, nodes[:1])
     client = second.spend(100000)
-    lab.wait(lambda: client.poll() is not None, 60, second.daemon.said)
+    lab.wait(lambda: client.poll() is not None, 60, second.daemon.tail)
     agree(redis, nodes)
     spent = [node.nanos() for node in nodes]
     assert sum(spent) >= 0.60 * NANOS
     assert max(spent) < 0.60 * NANOS, "it was the other's money that refused this one"
     for node in nodes:
         lab.wait(lambda node=node: any(a["action"] == "refuse" and a["result"] == "done"
-                                       for a in node.actions()), 30, node.daemon.said)
+                                       for a in node.actions()), 30, node.daemon.tail)
     # Who comes now is refused though this node has money left of its own.
     assert first.spend(1).wait(30) != 0
     assert first.calls() == 4
@@ -125,18 +125,18 @@ def test_nothing_is_lost_or_counted_twice(redis, two):
     monitor = redis.stage.guests.start(redis.argv("monitor"), stdout=subprocess.PIPE, text=True)
     for node in nodes:
         assert node.spend(3).wait(30) == 0
-        lab.wait(lambda node=node: node.calls() == 3, 30, node.daemon.said)
+        lab.wait(lambda node=node: node.calls() == 3, 30, node.daemon.tail)
     agree(redis, nodes)
     redis.stop()
     commands = [shlex.split(line.split("] ", 1)[1]) for line in monitor.stdout
                 if '"EVALSHA"' in line and ":fleet:" in line]
     assert commands
     assert first.spend(2).wait(30) == 0     # nobody hears of these for now
-    lab.wait(lambda: first.calls() == 5, 30, first.daemon.said)
+    lab.wait(lambda: first.calls() == 5, 30, first.daemon.tail)
     assert first.daemon.stop(signal.SIGKILL) == -signal.SIGKILL
     first.daemon.start()
     assert second.spend(2).wait(30) == 0
-    lab.wait(lambda: second.calls() == 5, 30, second.daemon.said)
+    lab.wait(lambda: second.calls() == 5, 30, second.daemon.tail)
     redis.start()
     agree(redis, nodes)
     assert sum(redis.parts("fleet").values()) == sum(node.nanos() for node in nodes) > 0
@@ -149,21 +149,21 @@ def test_without_the_server_each_takes_its_share(redis, two):
     first, second = nodes = two("0.80")
     for node in nodes:
         assert node.spend(1).wait(30) == 0
-        lab.wait(lambda node=node: node.calls() == 1, 30, node.daemon.said)
+        lab.wait(lambda node=node: node.calls() == 1, 30, node.daemon.tail)
     agree(redis, nodes)
     know_each_other(redis, 2)
     total = sum(node.nanos() for node in nodes)
     redis.stop()
-    lab.wait(lambda: "is away" in first.daemon.said(), 30, first.daemon.said)
+    lab.wait(lambda: "is away" in first.daemon.said(), 30, first.daemon.tail)
     own = first.nanos()
     client = first.spend(100000)
-    lab.wait(lambda: client.poll() is not None, 60, first.daemon.said)
+    lab.wait(lambda: client.poll() is not None, 60, first.daemon.tail)
     share = (0.80 * NANOS - total) / 2
     call = 0.1 * NANOS      # the dearest that the API makes
     assert share <= first.nanos() - own <= share + call, (first.nanos(), own, share)
     # The other has spent nothing since: with the server back there is money left.
     redis.start()
-    lab.wait(lambda: first.spend(1).wait(30) == 0, 40, first.daemon.said)
+    lab.wait(lambda: first.spend(1).wait(30) == 0, 40, first.daemon.tail)
     agree(redis, nodes)
 
 
@@ -173,7 +173,7 @@ def waiting_member(node):
     child = node.stage.client(drive.command("http.client", work), node.cgroup, stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, text=True)
     drive.next_done(child)
-    lab.wait(lambda: node.calls() == 1, 30, node.daemon.said)
+    lab.wait(lambda: node.calls() == 1, 30, node.daemon.tail)
     return child
 
 
@@ -189,13 +189,13 @@ def test_a_step_is_taken_when_others_cross_it(redis, two, step):
     member, other = waiting_member(second), waiting_member(first)
     spender = first.spend(100000)
     if "kill" in step:
-        lab.wait(lambda: member.poll() is not None, 30, second.daemon.said)
+        lab.wait(lambda: member.poll() is not None, 30, second.daemon.tail)
         assert member.returncode == -signal.SIGTERM
     else:
-        lab.wait(lambda: is_frozen(second), 30, second.daemon.said)
+        lab.wait(lambda: is_frozen(second), 30, second.daemon.tail)
         for node in first, second:
             node.daemon.run("override", "open", "fleet", "--for", "5m")
-        lab.wait(lambda: not is_frozen(second), 20, second.daemon.said)
+        lab.wait(lambda: not is_frozen(second), 20, second.daemon.tail)
     (row,) = [a for a in second.actions() if a["result"].startswith("done")]
     assert row["action"] in step and second.calls() == 1, row
     assert row["spent_usd"] >= "0.30", row
@@ -207,12 +207,12 @@ def test_a_rolling_window_slides_on_every_node(redis, two, tmp_path):
     its_clock = clock.Clock(tmp_path, passes=True)
     first, second = nodes = two("0.30", window="10m", its_clock=its_clock)
     client = first.spend(100000)
-    lab.wait(lambda: client.poll() is not None, 60, first.daemon.said)
-    lab.wait(lambda: second.spend(1).wait(30) != 0, 30, second.daemon.said)
+    lab.wait(lambda: client.poll() is not None, 60, first.daemon.tail)
+    lab.wait(lambda: second.spend(1).wait(30) != 0, 30, second.daemon.tail)
     its_clock.set(300)
     know_each_other(redis, 2)
     assert second.spend(1).wait(30) != 0
     its_clock.set(660)
-    lab.wait(lambda: second.spend(1).wait(30) == 0, 30, second.daemon.said)
-    lab.wait(lambda: first.spend(1).wait(30) == 0, 30, first.daemon.said)
+    lab.wait(lambda: second.spend(1).wait(30) == 0, 30, second.daemon.tail)
+    lab.wait(lambda: first.spend(1).wait(30) == 0, 30, first.daemon.tail)
     assert sum(node.nanos() for node in nodes) > 0.30 * NANOS   # in all, which the window forgot

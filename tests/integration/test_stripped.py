@@ -25,7 +25,7 @@ def daemon(stage, tmp_path_factory):
     directory = tmp_path_factory.mktemp("daemon")
     started = lab.Daemon(stage, str(directory), lab.config(directory, "attach: on-sight\n")).start()
     yield started
-    assert started.stop() == 0, started.said()
+    assert started.stop() == 0, started.tail()
     started.must_still_agree()
 
 
@@ -313,10 +313,10 @@ def test_cline(stage, daemon, coverage, tell, tmp_path):
     env = dict(stage.environment, HOME=str(home))
     with subprocess.Popen([cline, "-y", "--json", "Say hello."], env=env, preexec_fn=cgroup.enter, cwd=str(home),
                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
-        lab.wait(lambda: len(stage.api.bill(run)) >= 20, 60, daemon.said)
+        lab.wait(lambda: len(stage.api.bill(run)) >= 20, 60, daemon.tail)
         child.kill()
     bill = [row for row in stage.api.bill(run) if not row["aborted"]][:-1]   # the last may not have been read
-    lab.wait(lambda: not lab.difference(bill, daemon.calls(cgroup))[0], 20, daemon.said)
+    lab.wait(lambda: not lab.difference(bill, daemon.calls(cgroup))[0], 20, daemon.tail)
     _, extra = lab.difference(bill, daemon.calls(cgroup))
     paid = [row for row in extra if row["source"] != "free"]
     assert len(paid) <= 2, lab.shown(paid)

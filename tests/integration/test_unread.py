@@ -23,7 +23,7 @@ def daemon(stage, tmp_path_factory):
     directory = tmp_path_factory.mktemp("daemon")
     started = lab.Daemon(stage, str(directory), lab.config(directory, "attach: on-sight\n")).start()
     yield started
-    assert started.stop() == 0, started.said()
+    assert started.stop() == 0, started.tail()
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def untaught(stage, tmp_path_factory):
     directory = tmp_path_factory.mktemp("untaught")
     started = lab.Daemon(stage, str(directory), lab.config(directory, "attach: never\n")).start()
     yield started
-    assert started.stop() == 0, started.said()
+    assert started.stop() == 0, started.tail()
 
 
 def texts(api, run, stream, seed, calls=2, encoding="identity"):
@@ -290,7 +290,7 @@ def test_process_that_becomes_read_with_a_new_daemon(stage, new_daemon):
     child = step_client(stage, work, cgroup)
     drive.next_done(child)
     steps(child, 1)
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()
     with open(daemon.config, "w", encoding="utf-8") as file:
         file.write("attach: everyone\n")
     daemon.start()
@@ -349,7 +349,7 @@ def test_an_old_connection_is_known_by_its_address(stage, clients, new_daemon, t
     child = old_client(stage, clients, kind, work, cgroup)
     # Inside: a host's resolver knows the hosts, here by /etc/hosts.
     daemon = new_daemon("attach: on-sight\nresolve: true\n", where="inside").start()
-    lab.wait(lambda: "the addresses of the AI hosts" in daemon.said(), 20, daemon.said)
+    lab.wait(lambda: "the addresses of the AI hosts" in daemon.said(), 20, daemon.tail)
     steps(child, 3)
     end(child)
     measured, rows = once(stage, daemon, run, cgroup, 4, first=1)
@@ -367,11 +367,11 @@ def test_no_row_is_made_of_an_old_connection_to_somebody_else(stage, new_daemon,
     work.update(step=True, host=lab.HOSTS[2])
     child = old_client(stage, clients, "http.client", work, cgroup)
     daemon = new_daemon("attach: on-sight\nresolve: true\n", where="inside").start()
-    lab.wait(lambda: "the addresses of the AI hosts" in daemon.said(), 20, daemon.said)
+    lab.wait(lambda: "the addresses of the AI hosts" in daemon.said(), 20, daemon.tail)
     steps(child, 2)
     end(child)
     # A later call of another shows that the bystander's end has been dealt with.
     run, other = stage.new_run()
     drive.make_calls(stage, "curl", drive.job(ANTHROPIC, run), other)
-    lab.wait(lambda: daemon.calls(other), 20, daemon.said)
+    lab.wait(lambda: daemon.calls(other), 20, daemon.tail)
     assert not daemon.calls(cgroup), lab.shown(daemon.calls(cgroup))

@@ -68,7 +68,7 @@ def spent(stage, scene, prometheus):
     drive.make_calls(stage, "http.client", drive.job(CHAT, "hostile"), hostile)
     drive.make_calls(stage, "http.client", drive.job(CHAT, "hostile", body=drive.body(CHAT, model=HOSTILE)), hostile)
     culprit = spender(stage, run, runaway)
-    lab.wait(lambda: culprit.poll() is not None, 60, daemon.said)
+    lab.wait(lambda: culprit.poll() is not None, 60, daemon.tail)
     stage.settle(daemon, steady, of_steady, 10)
     ours = [of_steady.path, hostile.path, runaway.path]
     return {row["cgroup"]: float(row["cost_usd"] or 0) for row in daemon.report("cgroup") if row["cgroup"] in ours}

@@ -62,14 +62,14 @@ def test_every_action_arrives_once_and_in_order(stage, new_daemon, receiver, tmp
                               "{ at: 50%, do: note }, { at: 100%, do: refuse }"),
                         where="inside").start()
     client = spend(stage, run, cgroup, 100000)
-    lab.wait(lambda: client.poll() is not None, 30, daemon.said)
+    lab.wait(lambda: client.poll() is not None, 30, daemon.tail)
     lab.wait(lambda: len(ids(daemon)) >= 2, 20)
-    lab.wait(lambda: "does not take an action" in daemon.said(), 20, daemon.said)
+    lab.wait(lambda: "does not take an action" in daemon.said(), 20, daemon.tail)
     assert daemon.stop(signal.SIGKILL) == -signal.SIGKILL
     daemon.start()
     receiver.status = 200
     lab.wait(lambda: set(sent(receiver)) >= set(ids(daemon)), 60,
-             lambda: f"sent {sent(receiver)} of {ids(daemon)}\n{daemon.said()}")
+             lambda: f"sent {sent(receiver)} of {ids(daemon)}\n{daemon.tail()}")
     assert sent(receiver) == ids(daemon)
     assert all(header == "abc" for _, _, header in receiver.requests)
     assert "lab-node" in receiver.requests[0][1]["node"]
@@ -85,8 +85,8 @@ def test_alertmanager_takes_them(stage, new_daemon, tmp_path):
                              f"on: [ refuse ], link: \"https://wiki.example/a\" }}\n")
     daemon = new_daemon(text, where="inside").start()
     client = spend(stage, run, cgroup, 100000)
-    lab.wait(lambda: client.poll() is not None, 30, daemon.said)
-    lab.wait(alertmanager.alerts, 30, daemon.said)
+    lab.wait(lambda: client.poll() is not None, 30, daemon.tail)
+    lab.wait(alertmanager.alerts, 30, daemon.tail)
     (alert,) = alertmanager.alerts()
     assert alert["labels"]["alertname"] == "AigressBudget"
     assert alert["labels"]["budget"] == "lab" and alert["labels"]["node"] == "lab-node"
@@ -138,7 +138,7 @@ def test_people_are_told_and_told_again_when_it_ends(stage, new_daemon, receiver
 """
     daemon = new_daemon(rules(stage, run, hooks, "{ at: 50%, do: note }, { at: 100%, do: refuse }"), where="inside").start()
     client = spend(stage, run, cgroup, 100000)
-    lab.wait(lambda: client.poll() is not None, 30, daemon.said)
+    lab.wait(lambda: client.poll() is not None, 30, daemon.tail)
 
     def came():
         webhooks = [line for line in daemon.said().splitlines() if "webhook" in line]

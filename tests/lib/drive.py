@@ -167,7 +167,7 @@ def step_until_exact(the_stage, daemon, child, run, cgroup, n_calls):
         if is_exact(the_stage.api.bill(run)[-1]):
             return done - 1
         go_on(child)
-    raise AssertionError(f"none of {n_calls} calls was measured:\n{daemon.said()}")
+    raise AssertionError(f"none of {n_calls} calls was measured:\n{daemon.tail()}")
 
 
 def copy_of_libssl(directory):

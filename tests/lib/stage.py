@@ -311,16 +311,20 @@ class Daemon:
 
         def ready():
             if self.child.poll() is not None:
-                raise AssertionError(f"aigress run ended with {self.child.returncode}:\n{self.said()}")
+                raise AssertionError(f"aigress run ended with {self.child.returncode}:\n{self.tail()}")
             with open(self.log, encoding="utf-8", errors="replace") as file:
                 file.seek(begin)
                 return any(line.strip().endswith("ready") for line in file)
-        wait(ready, 60, lambda: "ready:\n" + self.said())
+        wait(ready, 60, lambda: "ready:\n" + self.tail())
         return self
 
     def said(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
-            return file.read()[-4000:]
+            return file.read()
+
+    def tail(self):
+        """As much as a message of a test should show of it."""
+        return self.said()[-4000:]
 
     def stop(self, number=signal.SIGTERM):
         if self.child and self.child.poll() is None:
@@ -329,7 +333,7 @@ class Daemon:
                 self.child.wait(20)
             except subprocess.TimeoutExpired:
                 self.child.kill()
-                raise AssertionError(f"aigress did not end within 20 s:\n{self.said()}") from None
+                raise AssertionError(f"aigress did not end within 20 s:\n{self.tail()}") from None
         return self.child.returncode if self.child else None
 
     def must_still_agree(self):
@@ -450,7 +454,7 @@ class Stage:
              lambda: f"{n_calls} calls in the bill, there are {len(self.api.bill(run))}")
         wait(lambda: len(daemon.calls(cgroup)) >= n_calls, seconds,
              lambda: f"{n_calls} calls in the ledger, there are {len(daemon.calls(cgroup))}; "
-                     f"aigress said:\n{daemon.said()}")
+                     f"aigress said:\n{daemon.tail()}")
         return self.api.bill(run), daemon.calls(cgroup)
 
     def must_agree(self, daemon, run, cgroup, n_calls):

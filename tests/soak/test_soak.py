@@ -107,7 +107,7 @@ class Soak:
     def play(self, seconds):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            assert self.daemon.child.poll() is None, self.daemon.said()
+            assert self.daemon.child.poll() is None, self.daemon.tail()
             for each in self.actors:
                 each.step()
             time.sleep(0.03)
@@ -197,7 +197,7 @@ def test_soak(stage, new_daemon, tell):
     first = soak.looks[len(soak.looks) // 3]
     n_told = soak.must_be_told()
     objects = held(daemon.child.pid)
-    assert daemon.stop() == 0, daemon.said()
+    assert daemon.stop() == 0, daemon.tail()
     rows = daemon.all_calls()
     n_processes = sum(each.n for each in [*soak.exact, *soak.disturbed, soak.bystanders])
     tell(f"{SECONDS:.0f} s, {len(soak.bill())} calls, {n_processes} processes, {soak.churn.n} cgroups come and gone, "
