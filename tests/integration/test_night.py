@@ -164,7 +164,7 @@ def test_what_the_month_will_cost(night):
 
 
 def test_what_the_unread_one_costs(night):
-    """It has no price, and is no 0: budgets count it at the highest price of its provider."""
+    """It has no price, and is no 0: budgets count it at the price of a flagship of its provider."""
     (line,) = lines(night["top"], "data/scorer")
     assert re.search(r"scorer +\? +\? +\? +\? +0\.0\d+ +[56] .*100 % +[56]$", line), line
     (line,) = lines(night["report"], "data/scorer")

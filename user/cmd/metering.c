@@ -161,6 +161,46 @@ static void print_gap(void *arg, const struct gap *gap)
 		(unsigned)gap->why < ARRAY_SIZE(whys) ? whys[gap->why] : "");
 }
 
+/* "11-30 21:39:05Z" */
+static const char *short_time(int64_t us, char text[SHOW_LEN])
+{
+	char whole[SHOW_LEN];
+
+	text_time(us, whole);
+	snprintf(text, SHOW_LEN, "%.5s %.8sZ", whole + 5, whole + 11);
+	return text;
+}
+
+static void keep_last(void *arg, const struct gap *gap)
+{
+	*(struct gap *)arg = *gap;
+}
+
+int metering_print_last_gap(struct ledger *ledger, const struct metering *metering,
+			    int64_t since_us, int64_t until_us, FILE *out)
+{
+	static const char *const whys[] = {
+		[GAP_STOPPED] = "", [GAP_KILLED] = ": aigress died", [GAP_HUNG] = ": aigress hung"
+	};
+	char from[SHOW_LEN], until[SHOW_LEN], length[SHOW_LEN];
+	struct gap gap = { .why = GAP_STOPPED };
+	size_t n = 0;
+	int err = gaps_read(ledger, since_us, until_us, metering->life, count, &n);
+
+	if (!err && n)
+		err = gaps_read(ledger, since_us, until_us, metering->life, keep_last, &gap);
+	if (err || !n)
+		return err;
+	fprintf(out, "no meter %s to %s (%s)%s", short_time(gap.from_us, from),
+		gap.is_open ? "now" : short_time(gap.until_us, until),
+		show_duration((uint64_t)(gap.until_us - gap.from_us), length),
+		(unsigned)gap.why < ARRAY_SIZE(whys) ? whys[gap.why] : "");
+	if (n > 1)
+		fprintf(out, ", +%zu more", n - 1);
+	fputc('\n', out);
+	return 1;
+}
+
 int metering_print_gaps(struct ledger *ledger, const struct metering *metering, int64_t since_us,
 			int64_t until_us, size_t most, FILE *out)
 {

@@ -42,5 +42,8 @@ void metering_print_faults(const struct metering *metering, FILE *out);
 #define METERING_GAPS 10
 int metering_print_gaps(struct ledger *ledger, const struct metering *metering, int64_t since_us,
 			int64_t until_us, size_t most, FILE *out);
+/* The latest of them in one line that fits 80 columns, without an empty one; nothing if there is none. As above. */
+int metering_print_last_gap(struct ledger *ledger, const struct metering *metering,
+			    int64_t since_us, int64_t until_us, FILE *out);
 
 #endif

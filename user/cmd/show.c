@@ -122,6 +122,64 @@ char *show_duration(uint64_t us, char buf[SHOW_LEN])
 	return buf;
 }
 
+char *show_short_duration(uint64_t us, char buf[SHOW_LEN])
+{
+	char *second;
+
+	if (us / 1000000 >= 48 * 3600) {
+		snprintf(buf, SHOW_LEN, "%" PRIu64 " d", us / 1000000 / 86400);
+		return buf;
+	}
+	second = strchr(strchr(show_duration(us, buf), ' ') + 1, ' ');
+	if (second)
+		*second = '\0';
+	return buf;
+}
+
+/* How many bytes of a line's first `len` fit into `width` columns, up to a blank if there is one behind `least`. */
+static size_t fitting(const char *line, size_t len, size_t width, size_t least)
+{
+	size_t bytes = 0, blank = 0;
+
+	for (size_t columns = 0; bytes < len; bytes++) {
+		columns += ((unsigned char)line[bytes] & 0xc0) != 0x80;
+		if (columns > width)
+			break;
+		if (line[bytes] == ' ' && bytes > least)
+			blank = bytes;
+	}
+	if (bytes == len)
+		return len;
+	return line[bytes] == ' ' || !blank ? bytes : blank;
+}
+
+unsigned show_fold(const char *text, size_t width, size_t indent, FILE *out)
+{
+	unsigned n = 0;
+
+	if (width && indent > width / 2)
+		indent = width / 2;
+	while (*text) {
+		size_t len = strcspn(text, "\n"), before = 0;
+		const char *end = text + len;
+
+		do {
+			size_t fits = width ? fitting(text, (size_t)(end - text), width - before,
+						      before ? 0 : strspn(text, " ")) :
+					      len;
+
+			fprintf(out, "%*s%.*s\n", (int)before, "", (int)fits, text);
+			n++;
+			text += fits;
+			text += strspn(text, " ") < (size_t)(end - text) ? strspn(text, " ") :
+									   (size_t)(end - text);
+			before = indent;
+		} while (text < end);
+		text = *end ? end + 1 : end;
+	}
+	return n;
+}
+
 char *show_bytes(uint64_t n, char buf[SHOW_LEN])
 {
 	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB", "EB" };

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/text.h"
 #include "base/zone.h"
@@ -32,6 +33,13 @@ char *show_duration(uint64_t us, char buf[SHOW_LEN]); /* 350 ms, 2.1 s, 3 min 20
 char *show_bytes(uint64_t n, char buf[SHOW_LEN]);     /* 512 B, 12.3 kB */
 /* A name in at most `width` characters: its middle is cut out ("/kubepods/..4f2/c0ffee"), its ends tell it apart. */
 char *show_short(const char *name, size_t width, char *buf, size_t size);
+/*
+ * Lines of text broken at their blanks, so that none is wider than `width` (0: no limit); what is broken goes on behind
+ * `indent` blanks. A word that is wider is broken inside. Returns how many lines were written.
+ */
+unsigned show_fold(const char *text, size_t width, size_t indent, FILE *out);
+/* The first part of show_duration(): "23 min", "5 h"; from two days on "2 d". */
+char *show_short_duration(uint64_t us, char buf[SHOW_LEN]);
 /* Nothing of it has a price: its cost is not 0 but not known. */
 bool show_is_unpriced(const struct ledger_row *row);
 /* Sums that are partly or wholly not priced: "?", or as show_usd(). */

@@ -20,7 +20,7 @@
 #define HISTORY_SLOTS   (32 * 24 * 4)
 #define HISTORY_MINUTES 60
 
-/* What is summed: what has a price, and what budgets count, which is that and the highest price of the rest. */
+/* What is summed: what has a price, and what budgets count, which is that and a stand-in's price for the rest. */
 enum history_sum { HISTORY_PRICED, HISTORY_COUNTED, HISTORY_SUMS };
 
 /* Nanos by quarters of an hour and by minutes since the epoch, at [n % HISTORY_SLOTS]. 49 kB. */

@@ -93,7 +93,7 @@ static void a_narrow_terminal_shows_who_and_how_much(void **state)
 	contains(text, "USD/H NOW  IN BUDGETS  CALLS\n");
 	contains(text, "/kubepo");
 	contains(text, "/c0ffee00");
-	contains(text, " more\n");
+	contains(text, "\ntotal, +");
 	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
 		assert_true(strcspn(line, "\n") <= 80);
 }
@@ -261,6 +261,38 @@ static void the_help_lists_every_key(void **state)
 
 #define HELD(test) cmocka_unit_test_setup_teardown(test, make_ledger, drop_ledger)
 
+static void folds_to(const char *text, size_t width, size_t indent, const char *expected, unsigned n)
+{
+	char out[256] = "";
+	FILE *file = fmemopen(out, sizeof(out), "w");
+
+	assert_int_equal(show_fold(text, width, indent, file), n);
+	fclose(file);
+	assert_string_equal(out, expected);
+}
+
+static void long_lines_go_on_below(void **state)
+{
+	folds_to("  why      a b c\n\nnext\n", 0, 11, "  why      a b c\n\nnext\n", 3);
+	folds_to("one two three", 8, 2, "one two\n  three\n", 2);
+	folds_to("exactly8\n", 8, 2, "exactly8\n", 1);
+	folds_to("größer größer", 6, 0, "größer\ngrößer\n", 2);
+	folds_to("nowhereToBreak", 8, 2, "nowhereT\n  oBreak\n", 2);
+	/* Blanks before a line's first word are no place to break it. */
+	folds_to("    abcdefgh", 8, 9, "    abcd\n    efgh\n", 2);
+	folds_to("", 8, 2, "", 0);
+}
+
+static void durations_have_one_unit_where_there_is_little_room(void **state)
+{
+	char text[SHOW_LEN];
+
+	assert_string_equal(show_short_duration(1411 * US_PER_S, text), "23 min");
+	assert_string_equal(show_short_duration(5 * 3600 * US_PER_S, text), "5 h");
+	assert_string_equal(show_short_duration(2100000, text), "2.1 s");
+	assert_string_equal(show_short_duration(712 * 3600 * US_PER_S, text), "29 d");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +300,8 @@ int main(void)
 		HELD(what_is_not_known_of_a_call_is_blank),
 		HELD(a_narrow_terminal_shows_who_and_how_much),
 		cmocka_unit_test(names_lose_their_middle),
+		cmocka_unit_test(long_lines_go_on_below),
+		cmocka_unit_test(durations_have_one_unit_where_there_is_little_room),
 		cmocka_unit_test(a_guess_is_rounded),
 		HELD(an_error_beyond_all_is_capped),
 		cmocka_unit_test(times_are_read),

@@ -83,7 +83,7 @@ static void a_caller_is_named_as_people_do(void **state)
 	(void)frame((struct top_view){ .key = LEDGER_BY_WHO });
 	assert_true(at("team-a/agents-7f agent ") < at("agent.service ") &&
 		    at("agent.service ") < at("beefbeef "));
-	at("  no budgets  by who, first now\n");
+	at("  no budgets  by who, highest USD/H NOW first\n");
 	assert_null(strstr(shown, "kubepods"));
 }
 
@@ -156,17 +156,20 @@ static void a_frame_fits_80_columns_and_24_lines(void **state)
 		if (column > 80)
 			fail_msg("more than 80 columns:\n%s", shown);
 	}
+	/* Nothing is cut off at the right. */
+	at("  ENDS IN  REACHED\n");
+	at("  refuse\n");
+	at("  LET GO  HELD\n");
 	at("  ENFORCING  ");
-	at("\n+34 more\n");
+	at("\ntotal, +36 more  ");
 	/* The fullest first, with when it is full. */
 	assert_true(at("110 %") < at("100 %"));
-	at("  2 h 5 min  ");
+	at("  2 h  ");
 	at("\n+9 more\n");
 	at("pace     ");
 	at("LAST ACTIONS");
 	view.cursor = 12;
 	(void)frame(view);
-	at("7 before, +27 more");
 	at("\n  team");
 	at("\n> team");
 	at("7f9c-12");
@@ -174,8 +177,37 @@ static void a_frame_fits_80_columns_and_24_lines(void **state)
 	/* One cannot scroll past the end. */
 	view.cursor = 1000;
 	(void)frame(view);
-	at("34 before, +0 more");
 	assert_string_equal(marked, "team-with-a-long-name/agents-deployment-7f9c-39");
+}
+
+/* What an alarm asks for first is there, whole: which process was ended, what came of it, and the command that releases. */
+static void a_low_screen_says_what_was_done_and_how_to_release_it(void **state)
+{
+	struct ledger_action action = { .time_us = clock_wall_us(),
+					.budget = "nightly",
+					.action = "kill",
+					.subject = "workload=batch/Deployment/indexer",
+					.target = "cgroup /kubepods/burstable/pod1234567890/c0ffee",
+					.who = "batch/indexer-7d9f8b6c5d-x2x4z indexer",
+					.result = "done: SIGTERM, SIGKILL in 1 s: python3.11 (32601)",
+					.outcome = ACTION_DONE };
+	static const char gate[] =
+		"[{\"action\":\"pace\",\"who\":\"agents/crawler-5c9d7f6b4-k8s2p crawler\",\"budget\":\"agents-daily\","
+		"\"key\":\"pod=agents/crawler-5c9d7f6b4-k8s2p\",\"until_us\":0,\"to_usd_per_hour\":\"1.000000\",\"let_go\":1,"
+		"\"held\":2}]";
+
+	add_three();
+	assert_int_equal(ledger_put(ledger, "gates", gate), 0);
+	assert_int_equal(ledger_add_action(ledger, &action), 0);
+	action.result = "done: SIGKILL after the grace, gone";
+	action.outcome = ACTION_FINISHED;
+	assert_int_equal(ledger_add_action(ledger, &action), 0);
+	assert_in_range(frame((struct top_view){ .key = LEDGER_BY_WHO, .width = 80, .height = 24 }),
+			12, 24);
+	at("\nrelease: aigress override open 'pod=agents/crawler-5c9d7f6b4-k8s2p'\n");
+	at(" kill batch/inde..8b6c5d-x2x4z indexer: done: SIGTERM, SIGKILL in 1 s:\n        python3.11 (32601); ");
+	at("done: SIGKILL after the grace, gone\n");
+	assert_null(strstr(strstr(shown, " kill ") + 1, " kill "));
 }
 
 static void spend_and_its_forecast_stand_above(void **state)
@@ -199,6 +231,7 @@ int main(void)
 		HELD(a_caller_is_named_as_people_do),
 		HELD(lines_are_sorted_filtered_and_scrolled),
 		HELD(a_frame_fits_80_columns_and_24_lines),
+		HELD(a_low_screen_says_what_was_done_and_how_to_release_it),
 		HELD(spend_and_its_forecast_stand_above),
 	};
 

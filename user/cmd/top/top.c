@@ -20,7 +20,8 @@
 #define DAY_US         (86400 * US_PER_S)
 #define REFRESH_TENTHS 10 /* halfdelay(3) */
 
-#define FILTER_LEN 64
+#define FILTER_LEN  64
+#define FOLD_INDENT 11 /* of what explanations say of a name: it goes on below it */
 
 struct options {
 	const char *state;
@@ -40,36 +41,40 @@ static const struct {
 	{ 's', LEDGER_BY_SOURCE },    { 't', LEDGER_BY_IMAGE },
 };
 
-/*
- * The frame; before it, since when nobody measures and the latest gap of the day, where no low screen cuts it off.
- * 0 or -errno.
- */
+/* Since when nobody measures, and the latest gap of the day. 0 or -errno. */
+static int write_metering(struct ledger *ledger, const struct options *options, FILE *out)
+{
+	struct gaps_time now = gaps_now();
+	struct metering metering;
+	int err;
+
+	metering_read(ledger, options->state, now, &metering);
+	metering_print(&metering, out);
+	err = options->view.width ? metering_print_last_gap(ledger, &metering, now.wall_us - DAY_US,
+							    now.wall_us, out) :
+				    metering_print_gaps(ledger, &metering, now.wall_us - DAY_US,
+							now.wall_us, 1, out);
+	return err < 0 ? err : 0;
+}
+
+/* The frame; before it what of the day was not metered, where no low screen cuts it off. 0 or -errno. */
 static int write_frame(struct ledger *ledger, struct options *options, FILE *out)
 {
 	struct top_view *view = &options->view;
-	_cleanup_free_ char *gaps = NULL;
-	struct gaps_time now = gaps_now();
-	unsigned beside = 0, height = view->height;
-	struct metering metering;
+	unsigned beside, height = view->height;
+	_cleanup_free_ char *text = NULL;
 	size_t size;
-	FILE *head = open_memstream(&gaps, &size);
+	FILE *head = open_memstream(&text, &size);
 	int err;
 
 	if (!head)
 		return -ENOMEM;
-	metering_read(ledger, options->state, now, &metering);
-	metering_print(&metering, out);
-	if (metering.life != GAPS_MEASURING)
-		beside = METERING_LINES;
-	err = metering_print_gaps(ledger, &metering, now.wall_us - DAY_US, now.wall_us, 1, head);
+	err = write_metering(ledger, options, head);
 	fclose(head);
-	if (err < 0)
+	if (err)
 		return err;
-	/* it begins with an empty line */
-	if (err) {
-		fputs(gaps + 1, out);
-		beside += (unsigned)err - 1;
-	}
+	/* gaps begin with an empty line */
+	beside = show_fold(text + strspn(text, "\n"), view->width, 0, out);
 	if (height)
 		view->height = height > beside ? height - beside : 1;
 	err = top_frame(ledger, view, out);
@@ -144,12 +149,13 @@ static char *help_text(void)
 		"  /            only names with this in them; empty: all\n"
 		"  up, down, PgUp, PgDn, Home\n"
 		"               move the mark\n"
-		"  Enter        explain the marked caller: on what it spends, its last calls, what was done\n"
-		"               to it, and how to release it\n"
+		"  Enter        explain the marked caller: on what it spends, its last calls,\n"
+		"               what was done to it, and how to release it\n"
 		"  e            explain the actions of the last 24 hours\n"
 		"  q            quit\n\n"
-		"USD/H NOW is the mean of 5 minutes. \"?\": nothing of it has a price. IN BUDGETS is what\n"
-		"budgets count: what has no price counts at the price of what its program usually calls.\n\n"
+		"USD/H NOW is the mean of 5 minutes. \"?\": nothing of it has a price. IN BUDGETS\n"
+		"is what budgets count: what has no price counts at the price of what its\n"
+		"program usually calls.\n\n"
 		"What a line is\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
 		fprintf(out, "  %c            %s\n", choices[i].key, ledger_key_name(choices[i].by));
@@ -207,6 +213,20 @@ static size_t scrolled(size_t first, int pressed)
 	return first;
 }
 
+/* Broken at the screen's width; to be freed. */
+static char *folded(const char *whole)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	show_fold(whole, (size_t)COLS, FOLD_INDENT, out);
+	fclose(out);
+	return text;
+}
+
 /* Until another key than those that scroll is pressed. Takes the text. */
 static void page_through(char *text)
 {
@@ -216,7 +236,7 @@ static void page_through(char *text)
 
 	while (text && (pressed == ERR || next != first || pressed == KEY_RESIZE ||
 			pressed == KEY_HOME || pressed == KEY_UP || pressed == KEY_PPAGE)) {
-		_cleanup_free_ char *copy = strdup(whole);
+		_cleanup_free_ char *copy = folded(whole);
 
 		first = next;
 		draw_text(copy, first);

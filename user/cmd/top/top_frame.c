@@ -114,6 +114,12 @@ static const struct spend_column {
 #define WIDE_SUMS     100
 #define NAME_SHORTEST 16
 
+/* It has no line to spare: none between panes, and no rule above the total. */
+static bool is_low(const struct top_view *view)
+{
+	return view->height && view->height < 32;
+}
+
 static void add_cells(struct table *table, const char *name, const struct spender *spender,
 		      bool is_wide)
 {
@@ -193,14 +199,11 @@ static void print_spenders(struct frame *frame, struct table *table, FILE *out, 
 		show_short(spender->name, room - mark, name + mark, sizeof(name) - mark);
 		add_cells(table, name, spender, is_wide);
 	}
-	table_rule(table);
-	add_cells(table, "total", &frame->total, is_wide);
+	if (!is_low(view))
+		table_rule(table);
+	snprintf(name, sizeof(name), all > rows ? "total, +%zu more" : "total", all - rows);
+	add_cells(table, name, &frame->total, is_wide);
 	table_print(table, out, view->width);
-	if (first)
-		fprintf(out, "%zu before, +%zu more\n", first,
-			all > first + rows ? all - first - rows : 0);
-	else if (all > rows)
-		fprintf(out, "+%zu more\n", all - rows);
 }
 
 static int write_spenders(struct ledger *ledger, struct top_view *view, FILE *out, size_t rows)
@@ -229,7 +232,8 @@ static int write_spenders(struct ledger *ledger, struct top_view *view, FILE *ou
 
 const char *top_sort_name(enum top_sort sort)
 {
-	static const char *const names[TOP_SORTS] = { "now", "1 h", "24 h", "budgets" };
+	static const char *const names[TOP_SORTS] = { "USD/H NOW", "USD 1 H", "USD 24 H",
+						      "IN BUDGETS" };
 
 	return (unsigned)sort < TOP_SORTS ? names[sort] : NULL;
 }
@@ -254,7 +258,7 @@ static unsigned print_head(struct ledger *ledger, const struct top_view *view, F
 	char now[SHOW_LEN], filter[SHOW_TEXT_LEN(64)];
 	int64_t now_us = clock_wall_us() / US_PER_S * US_PER_S;
 
-	fprintf(out, "aigress  %s  %s  by %s, first %s%s%s\n", text_time(now_us, now),
+	fprintf(out, "aigress  %s  %s  by %s, highest %s first%s%s\n", text_time(now_us, now),
 		mode_of(ledger), ledger_key_name(view->key), top_sort_name(view->sort),
 		view->filter ? "  only " : "",
 		view->filter ? show_text(view->filter, filter, sizeof(filter)) : "");
@@ -291,7 +295,6 @@ static unsigned lines_of(const char *text)
 	return n;
 }
 
-/* A low screen has no line to spare between panes. */
 static void squeeze(char *text)
 {
 	char *to = text;
@@ -302,32 +305,55 @@ static void squeeze(char *text)
 	*to = '\0';
 }
 
-#define SPENDER_LINES 5 /* beside its rows: an empty line, titles, a rule, the total, "+N more" */
-#define ROWS_LEAST    3
+/* How many rows each pane may have: the first of these with which a frame fits, else the last. */
+static const struct panes {
+	size_t budgets, gates, actions;
+} panes_of[] = { { 8, 8, 5 }, { 4, 4, 4 }, { 3, 2, 3 }, { 3, 1, 3 },
+		 { 3, 1, 2 }, { 2, 1, 2 }, { 1, 1, 1 } };
+
+/* To be freed; NULL: no memory. */
+static char *write_panes(struct ledger *ledger, const struct top_view *view, struct panes rows)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	top_budgets(ledger, out, view->width, rows.budgets);
+	top_gates(ledger, out, view->width, rows.gates);
+	top_actions(ledger, out, view->width, rows.actions);
+	fclose(out);
+	if (is_low(view) && text)
+		squeeze(text);
+	return text;
+}
+
+#define ROWS_LEAST 4 /* of who spends */
 
 int top_frame(struct ledger *ledger, struct top_view *view, FILE *out)
 {
 	_cleanup_free_ char *panes = NULL;
-	bool is_low = view->height && view->height < 32;
-	size_t size, rows = SPENDERS_MAX;
-	FILE *below = open_memstream(&panes, &size);
-	unsigned used;
+	unsigned used, head = write_head(ledger, view, out);
+	size_t rows = SPENDERS_MAX;
 	int err;
 
-	if (!below)
-		return -ENOMEM;
-	top_budgets(ledger, below, view->width, is_low ? 3 : 8);
-	top_gates(ledger, below, view->width, is_low ? 2 : 8);
-	top_actions(ledger, below, view->width, is_low ? 2 : 5);
-	fclose(below);
-	if (is_low && panes)
-		squeeze(panes);
-	used = write_head(ledger, view, out) + SPENDER_LINES + lines_of(panes);
+	/* beside the rows of who spends: an empty line, titles, a rule, the total */
+	head += is_low(view) ? 3 : 4;
+	for (size_t i = 0; i < ARRAY_SIZE(panes_of); i++) {
+		free(panes);
+		panes = write_panes(ledger, view, panes_of[i]);
+		if (!panes)
+			return -ENOMEM;
+		used = head + lines_of(panes);
+		if (!view->height || used + ROWS_LEAST <= view->height)
+			break;
+	}
 	if (view->height)
-		rows = view->height > used + ROWS_LEAST ? view->height - used : ROWS_LEAST;
+		rows = view->height > used + 1 ? view->height - used : 1;
 	fputc('\n', out);
 	err = write_spenders(ledger, view, out, rows);
 	if (!err)
-		fputs(panes ? panes : "", out);
+		fputs(panes, out);
 	return err;
 }

@@ -81,12 +81,29 @@ static int fullest_first(const void *a, const void *b)
 	return left < right ? 1 : left > right ? -1 : 0;
 }
 
-#define BUDGET_FIGURES 54 /* columns, with their blanks */
+#define NARROW         110 /* columns below which figures are rounded, so that the last one is seen, too */
+#define BUDGET_FIGURES 51 /* columns, with their blanks */
+
+static bool is_narrow(unsigned width)
+{
+	return width && width < NARROW;
+}
+
+/* As it stands in the fact, or for few columns. */
+static const char *money_of(const json_t *row, const char *key, unsigned width, char text[SHOW_LEN])
+{
+	const char *usd = string(row, key);
+
+	return is_narrow(width) ? show_about((int64_t)(strtod(usd, NULL) * NANOS_PER_USD), text) :
+				  usd;
+}
 
 static void add_budget(struct table *table, const json_t *row, unsigned width)
 {
 	char name[SHOW_TEXT_LEN(512)], text[SHOW_LEN];
 	int64_t reached_us = number(row, "limit_reached_us"), now_us = clock_wall_us();
+	int64_t end_us = number(row, "window_end_us");
+	char *(*show)(uint64_t, char *) = is_narrow(width) ? show_short_duration : show_duration;
 
 	table_cell(table, name_of(row, "budget", width, BUDGET_FIGURES, name));
 	table_cell(table, name_of(row, "key", width, BUDGET_FIGURES, name));
@@ -95,25 +112,30 @@ static void add_budget(struct table *table, const json_t *row, unsigned width)
 	else
 		table_cell(table, "");
 	table_cell(table, is_in_money(row) ?
-				  string(row, "spent_usd") :
+				  money_of(row, "spent_usd", width, text) :
 				  show_count((uint64_t)number(row, "spent_tokens"), text));
 	table_cell(table, is_in_money(row) ?
-				  string(row, "limit_usd") :
+				  money_of(row, "limit_usd", width, text) :
 				  show_count((uint64_t)number(row, "limit_tokens"), text));
-	table_cell(table,
-		   reached_us <= now_us ? "" : show_duration((uint64_t)(reached_us - now_us), text));
-	table_cell(table, number(row, "window_end_us") > now_us ?
-				  clock_of(number(row, "window_end_us"), text) :
-				  "");
+	table_cell(table, reached_us <= now_us ? "" : show((uint64_t)(reached_us - now_us), text));
+	table_cell(table, end_us <= now_us ? "" :
+			  is_narrow(width) ? show((uint64_t)(end_us - now_us), text) :
+					     clock_of(end_us, text));
 	table_cell(table, string(row, "reached"));
 }
 
 void top_budgets(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 {
-	static const struct table_column columns[] = {
-		{ "BUDGET", false }, { "COUNTER", false }, { "USED", true },
-		{ "SPENT", true },   { "LIMIT", true },    { "FULL IN", true },
-		{ "ENDS", true },    { "REACHED", false }, { NULL, false },
+	const struct table_column columns[] = {
+		{ "BUDGET", false },
+		{ "COUNTER", false },
+		{ "USED", true },
+		{ "SPENT", true },
+		{ "LIMIT", true },
+		{ "FULL IN", true },
+		{ is_narrow(width) ? "ENDS IN" : "ENDS", true },
+		{ "REACHED", false },
+		{ NULL, false },
 	};
 	json_t *budgets = fact(ledger, "budgets"), *row, *sorted[ROWS_MAX];
 	struct table *table;
@@ -136,7 +158,7 @@ void top_budgets(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 	json_decref(budgets);
 }
 
-#define GATE_FIGURES  40
+#define GATE_FIGURES  50
 #define RELEASE_WIDTH 140 /* of a screen with room for a whole command */
 
 void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
@@ -148,8 +170,9 @@ void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 	json_t *gates = fact(ledger, "gates"), *row;
 	struct table *table = json_array_size(gates) ? table_new(columns) : NULL;
 	char name[SHOW_TEXT_LEN(512)], text[SHOW_LEN], command[OVERRIDE_COMMAND_LEN];
+	char line[OVERRIDE_COMMAND_LEN + 16];
 	bool has_release = !width || width >= RELEASE_WIDTH;
-	size_t i;
+	size_t i, n = json_array_size(gates);
 
 	if (!table) {
 		json_decref(gates);
@@ -172,7 +195,7 @@ void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 		table_cell(table,
 			   !is_pace ? "" :
 			   json_object_get(row, "to_usd_per_hour") ?
-				      string(row, "to_usd_per_hour") :
+				      money_of(row, "to_usd_per_hour", width, text) :
 				      show_count((uint64_t)number(row, "to_tokens_per_hour"), text));
 		table_cell(table, is_pace ? show_count((uint64_t)number(row, "let_go"), text) : "");
 		table_cell(table, is_pace ? show_count((uint64_t)number(row, "held"), text) : "");
@@ -181,14 +204,25 @@ void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 	}
 	fputc('\n', out);
 	table_print(table, out, width);
-	if (json_array_size(gates) > rows)
-		fprintf(out, "+%zu more\n", json_array_size(gates) - rows);
+	for (i = 0; !has_release && i < n && i < rows; i++) {
+		snprintf(line, sizeof(line), "release: %s",
+			 override_open_command(string(json_array_get(gates, i), "key"), command));
+		/* uncut: half of a quoted name runs as something else */
+		show_fold(line, width, 2, out);
+	}
+	if (n > rows)
+		fprintf(out, "+%zu more\n", n - rows);
 	table_free(table);
 	json_decref(gates);
 }
 
+/* An action with what came of it, and what tells it from others. */
+struct line {
+	char text[SHOW_TEXT_LEN(2400)], what[1600];
+};
+
 struct recent {
-	char lines[LINES_MAX][SHOW_TEXT_LEN(1600)];
+	struct line lines[LINES_MAX];
 	size_t n, n_deeds; /* actions; of these, all but notes */
 	unsigned width;
 	bool skips_notes;
@@ -199,11 +233,36 @@ static bool is_note(const struct ledger_action *action)
 	return !strcmp(action->action, "note");
 }
 
+/* What tells of an earlier row, as the end of a grace does, stands with it. An end by its window or an order stands alone. */
+static bool is_appendix(const struct ledger_action *action)
+{
+	return action_result_is_sequel(action->outcome) && action->outcome != ACTION_ENDED;
+}
+
 static void count_action(void *arg, const struct ledger_action *action)
 {
 	struct recent *recent = arg;
 
-	recent->n_deeds += !is_note(action);
+	recent->n_deeds += !is_note(action) && !is_appendix(action);
+}
+
+static bool append(struct recent *recent, const struct ledger_action *action, const char *what)
+{
+	char when[SHOW_LEN], raw[1200], shown[SHOW_TEXT_LEN(sizeof(raw))];
+
+	for (size_t i = recent->n; i-- > 0 && i + LINES_MAX >= recent->n;) {
+		struct line *line = &recent->lines[i % LINES_MAX];
+		size_t len = strlen(line->text);
+
+		if (strcmp(line->what, what))
+			continue;
+		snprintf(raw, sizeof(raw), "; %s %s", clock_of(action->time_us, when),
+			 action->result);
+		snprintf(line->text + len, sizeof(line->text) - len, "%s",
+			 show_text(raw, shown, sizeof(shown)));
+		return true;
+	}
+	return false;
 }
 
 /* Who, and of a process which one: a cgroup's path says no more than its name. */
@@ -212,33 +271,45 @@ static void add_action(void *arg, const struct ledger_action *action)
 	static const char process[] = "process ";
 	struct recent *recent = arg;
 	bool has_process = *action->who && !strncmp(action->target, process, strlen(process));
-	char when[SHOW_LEN], who[512], raw[1600];
+	char when[SHOW_LEN], who[512], raw[1600], what[sizeof(recent->lines[0].what)];
+	struct line *line;
 
 	if (recent->skips_notes && is_note(action))
+		return;
+	snprintf(what, sizeof(what), "%s %s %s %s", action->budget, action->action, action->subject,
+		 action->target);
+	if (is_appendix(action) && append(recent, action, what))
 		return;
 	show_short(*action->who ? action->who : action->target,
 		   recent->width ? recent->width * 2 / 5 : sizeof(who) - 1, who, sizeof(who));
 	snprintf(raw, sizeof(raw), "%s  %s %s%s%s: %s", clock_of(action->time_us, when),
 		 action->action, who, has_process ? ", " : "", has_process ? action->target : "",
 		 action->is_rehearsed ? "rehearsed" : action->result);
-	show_text(raw, recent->lines[recent->n++ % LINES_MAX], sizeof(recent->lines[0]));
+	line = &recent->lines[recent->n++ % LINES_MAX];
+	memcpy(line->what, what, sizeof(what));
+	show_text(raw, line->text, sizeof(line->text));
 }
+
+#define BELOW_CLOCK 8 /* "14:05Z  " */
 
 void top_actions(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 {
-	struct recent recent = { .width = width };
+	struct recent *recent = calloc(1, sizeof(*recent));
 	size_t first;
 
+	if (!recent)
+		return;
 	if (rows > LINES_MAX)
 		rows = LINES_MAX;
+	recent->width = width;
 	/* Where there is little room, what was done comes before what was only noted. */
-	(void)ledger_actions(ledger, clock_wall_us() - DAY_US, count_action, &recent);
-	recent.skips_notes = recent.n_deeds >= rows;
-	(void)ledger_actions(ledger, clock_wall_us() - DAY_US, add_action, &recent);
-	if (!recent.n)
-		return;
-	fprintf(out, "\nLAST ACTIONS (`aigress explain`)\n");
-	first = recent.n > rows ? recent.n - rows : 0;
-	for (size_t i = recent.n; i-- > first;)
-		fprintf(out, "%.*s\n", width ? (int)width : -1, recent.lines[i % LINES_MAX]);
+	(void)ledger_actions(ledger, clock_wall_us() - DAY_US, count_action, recent);
+	recent->skips_notes = recent->n_deeds >= rows;
+	(void)ledger_actions(ledger, clock_wall_us() - DAY_US, add_action, recent);
+	first = recent->n > rows ? recent->n - rows : 0;
+	if (recent->n)
+		fprintf(out, "\nLAST ACTIONS (`aigress explain`)\n");
+	for (size_t i = recent->n; i-- > first;)
+		show_fold(recent->lines[i % LINES_MAX].text, width, BELOW_CLOCK, out);
+	free(recent);
 }
