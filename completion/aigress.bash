@@ -5,10 +5,10 @@
 _aigress_options() {
 	case $1 in
 	run) echo "--config --debug --log-json --quiet --record --state" ;;
-	top) echo "--once --by --state" ;;
+	top) echo "--once --by --format --state" ;;
 	report) echo "--by --compare --config --format --share --since --sort --state --top --until" ;;
 	explain) echo "--format --state" ;;
-	enforce) echo "--config --preview --state" ;;
+	enforce) echo "--config --format --preview --state" ;;
 	override) echo "--all --for --force --format --reason --state --to" ;;
 	prices) echo "--format --host --keep --prices --provider --since --state --tier --until" ;;
 	reconcile) echo "--also --anthropic --by --format --invoice --keep --openai --provider --since --state --until --url" ;;
@@ -21,7 +21,7 @@ _aigress_options() {
 
 _aigress_words() {
 	case $1 in
-	explain) echo "call action actions" ;;
+	explain) echo "who call action actions exe" ;;
 	override) echo "open hold raise clear list" ;;
 	prices) echo "list explain diff reprice" ;;
 	esac
@@ -45,7 +45,7 @@ _aigress() {
 		mapfile -t COMPREPLY < <(compgen -W "time hour team $keys exe pid provider tier account destination call" -- "$word")
 		;;
 	report:--format | report:-f) mapfile -t COMPREPLY < <(compgen -W "table csv json focus" -- "$word") ;;
-	explain:--format | explain:-f | check:--format | check:-f) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$word") ;;
+	top:--format | top:-f | enforce:--format | enforce:-f | explain:--format | explain:-f | check:--format | check:-f) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$word") ;;
 	reconcile:--by | reconcile:-b) mapfile -t COMPREPLY < <(compgen -W "day provider model tier account" -- "$word") ;;
 	reconcile:--also | reconcile:-l) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
 	reconcile:--anthropic | reconcile:-a | reconcile:--openai | reconcile:-o | reconcile:--invoice | reconcile:-i)

@@ -40,9 +40,10 @@ struct options {
 struct feature {
 	const char *name;
 	bool is_there, is_needed;
-	const char *without; /* what it means that it is missing, and what to do */
+	const char *without; /* what it means that it is missing, and what to do; or UNTRIED */
 };
 #define FEATURES 9
+static const char UNTRIED[] = "only root can try it";
 
 static void host_features(struct feature ret[FEATURES], const char *cgroup_root)
 {
@@ -76,7 +77,7 @@ static void host_features(struct feature ret[FEATURES], const char *cgroup_root)
 	/* What may not be tried looks like what is not there. */
 	for (size_t i = 1; i < FEATURES && geteuid(); i++)
 		if (!ret[i].is_there)
-			ret[i].without = "cannot be tried without root";
+			ret[i].without = UNTRIED;
 }
 
 /* A fact of the ledger as JSON; NULL: none. */
@@ -121,9 +122,10 @@ static void print_features(const struct feature features[FEATURES])
 		const struct feature *feature = &features[i];
 
 		printf("  %-7s  %s%s%s\n",
-		       feature->is_there  ? "ok" :
-		       feature->is_needed ? "MISSING" :
-					    "without",
+		       feature->is_there           ? "ok" :
+		       feature->without == UNTRIED ? "untried" :
+		       feature->is_needed          ? "MISSING" :
+						     "without",
 		       feature->name, feature->is_there ? "" : ": ",
 		       feature->is_there ? "" : feature->without);
 	}

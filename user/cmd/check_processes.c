@@ -138,7 +138,7 @@ void check_processes_print(const struct check_scan *scan)
 
 	printf("\nProcesses with TLS code\n");
 	if (!scan->n)
-		printf("  none\n");
+		printf(geteuid() ? "  none is seen: only root sees those of others\n" : "  none\n");
 	if (!table || !scan->n) {
 		table_free(table);
 		return;

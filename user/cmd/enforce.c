@@ -4,12 +4,16 @@
  * before a daemon reads it. Both change nothing.
  */
 #include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cmd/check_config.h"
 #include "cmd/cmd.h"
+#include "cmd/metering.h"
 #include "cmd/options.h"
 #include "cmd/preview.h"
 #include "cmd/show.h"
@@ -20,6 +24,7 @@
 
 struct options {
 	const char *state, *config;
+	enum table_format format;
 	bool preview;
 };
 
@@ -61,9 +66,10 @@ static int load(struct config *config, const char *path)
 	return CMD_USAGE;
 }
 
-static int preview(struct ledger *ledger, const struct policy_rules *rules, const char *command)
+static int preview(struct ledger *ledger, const struct policy_rules *rules,
+		   enum table_format format, const char *command)
 {
-	int err = preview_print(ledger, rules, clock_wall_us(), stdout);
+	int err = preview_print(ledger, rules, clock_wall_us(), format, stdout);
 
 	if (!err)
 		return CMD_OK;
@@ -80,13 +86,14 @@ int check_config(const char *path, const char *state)
 
 	if (code != CMD_OK)
 		return code;
-	printf("%s is right: %zu budgets, %s.\n", path, config.rules.n_budgets,
+	printf("%s is right: %zu budget%s, %s.\n", path, config.rules.n_budgets,
+	       config.rules.n_budgets == 1 ? "" : "s",
 	       config.rules.enforce ? "enforced" : "rehearsed (enforce: false)");
 	/* Without a ledger there is nothing to compare it with. */
 	if (!ledger_open(&ledger, state, false, &sentence)) {
 		preview_print_changes(ledger, &config.rules, stdout);
 		printf("By the calls in the ledger:\n");
-		code = preview(ledger, &config.rules, "check");
+		code = preview(ledger, &config.rules, TABLE_TEXT, "check");
 	}
 	ledger_free(ledger);
 	config_done(&config);
@@ -95,7 +102,9 @@ int check_config(const char *path, const char *state)
 
 static const struct argp_option rows[] = {
 	{ "preview", 'p', NULL, 0, "Say what enforcement would do now, and to whom", 0 },
-	{ "config", 'c', "FILE", 0, "The configuration (default " CONFIG_FILE ")", 0 },
+	{ "config", 'c', "FILE", 0,
+	  "The configuration (default: the daemon's, else " CONFIG_FILE ")", 0 },
+	{ "format", 'f', "FORMAT", 0, "table or json (default table)", 0 },
 	{ 0 },
 };
 
@@ -110,8 +119,49 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'c':
 		options->config = arg;
 		return 0;
+	case 'f':
+		options->format = options_format(state, arg, false);
+		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
+}
+
+/*
+ * The file that the daemon reads, for which no option is needed. "": it has none, and so no budget. To be freed; NULL: it has
+ * never said.
+ */
+static char *daemons_file(struct ledger *ledger)
+{
+	_cleanup_free_ char *fact = ledger_get(ledger, "config");
+	json_t *root = fact ? json_loads(fact, 0, NULL) : NULL;
+	const char *file = json_string_value(json_object_get(root, "file"));
+	char *ret = file ? strdup(file) : NULL;
+
+	json_decref(root);
+	return ret;
+}
+
+static int preview_file(struct ledger *ledger, const struct options *options)
+{
+	_cleanup_free_ char *daemons = options->config ? NULL : daemons_file(ledger);
+	struct config config;
+	int code;
+
+	if (daemons && !*daemons && access(CONFIG_FILE, F_OK)) {
+		fprintf(stderr,
+			"aigress enforce: the daemon runs without a configuration, so there is no "
+			"budget that could be enforced; name a file with --config\n");
+		return CMD_FAILED;
+	}
+	code = load(&config, options->config     ? options->config :
+			     daemons && *daemons ? daemons :
+						   CONFIG_FILE);
+	if (code != CMD_OK)
+		return code;
+	config.rules.enforce = true;
+	code = preview(ledger, &config.rules, options->format, "enforce");
+	config_done(&config);
+	return code;
 }
 
 int cmd_enforce(int argc, char **argv)
@@ -122,9 +172,9 @@ int cmd_enforce(int argc, char **argv)
 		.doc = "What `enforce: true` would do now, by the calls in the ledger. Enforcement itself "
 		       "is turned on in the configuration."
 	};
-	struct options options = { .config = CONFIG_FILE };
+	struct options options = { 0 };
 	struct ledger *ledger = NULL;
-	struct config config;
+	struct metering metering;
 	int code;
 
 	options_read(&argp, argc, argv, &options, &options.state);
@@ -133,14 +183,14 @@ int cmd_enforce(int argc, char **argv)
 				"configuration; --preview says what that would do now\n");
 		return CMD_USAGE;
 	}
-	code = load(&config, options.config);
+	code = show_open("enforce", options.state, &ledger);
 	if (code != CMD_OK)
 		return code;
-	code = show_open("enforce", options.state, &ledger);
-	config.rules.enforce = true;
-	if (code == CMD_OK)
-		code = preview(ledger, &config.rules, "enforce");
+	if (options.format == TABLE_TEXT) {
+		metering_read(ledger, options.state, gaps_now(), &metering);
+		metering_print(&metering, stdout);
+	}
+	code = preview_file(ledger, &options);
 	ledger_free(ledger);
-	config_done(&config);
 	return code;
 }

@@ -151,8 +151,9 @@ static void print_gap(void *arg, const struct gap *gap)
 	if (printer->n <= printer->skipped)
 		printer->skipped_us += gap->until_us - gap->from_us;
 	if (printer->n == printer->skipped)
-		fprintf(printer->out, "no meter in %zu gaps before these (%s together)\n",
-			printer->skipped, show_duration((uint64_t)printer->skipped_us, length));
+		fprintf(printer->out, "no meter in %zu %s before (%s together)\n", printer->skipped,
+			printer->skipped == 1 ? "gap" : "gaps",
+			show_duration((uint64_t)printer->skipped_us, length));
 	if (printer->n <= printer->skipped)
 		return;
 	fprintf(printer->out, "no meter %s to %s (%s)%s\n", text_time(gap->from_us, from),

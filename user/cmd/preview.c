@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/decimal.h"
+#include "base/fields.h"
 #include "base/hash.h"
 #include "cmd/show.h"
 
@@ -17,7 +18,7 @@
 /* Cgroups by numbers of our own: ids do not outlive them, and those that are gone count, too. */
 struct cgroup {
 	UT_hash_handle hh;
-	char path[WHO_PATH_LEN];
+	char path[WHO_PATH_LEN], who[WHO_LABEL_LEN];
 	uint64_t number;
 };
 
@@ -25,21 +26,27 @@ struct preview {
 	struct policy *policy;
 	struct cgroup *cgroups;
 	FILE *out;
+	json_t *rows; /* NULL: sentences */
 	size_t n_over;
 };
 
 /* 0: no memory, and then the call has no member. */
-static uint64_t number_of(struct preview *preview, const char *path)
+static uint64_t number_of(struct preview *preview, const struct who_group *group)
 {
+	const char *path = group->path;
 	struct cgroup *cgroup;
 
 	HASH_FIND_STR(preview->cgroups, path, cgroup);
-	if (cgroup)
+	if (cgroup) {
+		/* its name may have come late */
+		who_label(group, cgroup->who);
 		return cgroup->number;
+	}
 	cgroup = calloc(1, sizeof(*cgroup));
 	if (!cgroup)
 		return 0;
 	snprintf(cgroup->path, sizeof(cgroup->path), "%s", path);
+	who_label(group, cgroup->who);
 	cgroup->number = HASH_COUNT(preview->cgroups) + 1;
 	HASH_ADD_STR(preview->cgroups, path, cgroup);
 	if (cgroup->hh.tbl)
@@ -48,14 +55,15 @@ static uint64_t number_of(struct preview *preview, const char *path)
 	return 0;
 }
 
-static const char *path_of(const struct preview *preview, uint64_t number)
+static const struct cgroup *find_cgroup(const struct preview *preview, uint64_t number)
 {
+	static const struct cgroup none;
 	const struct cgroup *cgroup;
 
 	for (cgroup = preview->cgroups; cgroup; cgroup = cgroup->hh.next)
 		if (cgroup->number == number)
-			return cgroup->path;
-	return "";
+			return cgroup;
+	return &none;
 }
 
 static void add_call(void *arg, const struct ledger_call *call)
@@ -68,7 +76,7 @@ static void add_call(void *arg, const struct ledger_call *call)
 						.model = call->charge->model,
 						.client = call->charge->client };
 
-	group.cgroup = number_of(preview, group.path);
+	group.cgroup = number_of(preview, &group);
 	policy_charge(preview->policy, &subject, call->charge, call->id,
 		      call->start_us + (int64_t)(call->charge->duration_ns / 1000), NULL);
 }
@@ -103,15 +111,62 @@ static const char *when_of(const struct policy_step *step)
 	}
 }
 
+static void add_json(struct preview *preview, const struct policy_counter *counter)
+{
+	const struct policy_step *step = counter->reached;
+	json_t *row = json_object(), *members = json_array();
+
+	field_text(row, "budget", counter->budget->name);
+	field_text(row, "counter", counter->key);
+	if (policy_in_money(counter->budget)) {
+		field_money(row, "spent_usd", counter->spent_nanos);
+		field_money(row, "limit_usd", counter->limit_nanos);
+	} else {
+		field_number(row, "spent_tokens", counter->spent_tokens);
+		field_number(row, "limit_tokens", counter->limit_tokens);
+	}
+	field_text(row, "action", policy_action_name(step->action));
+	field_number(row, "line", step->line);
+	field_text(row, "when", when_of(step));
+	field_bool(row, "rehearsed", counter->budget->is_rehearsed);
+	for (size_t i = 0; i < counter->n_cgroups; i++) {
+		const struct cgroup *cgroup = find_cgroup(preview, counter->cgroups[i]);
+		json_t *member = json_object();
+
+		field_text(member, "who", cgroup->who);
+		field_text(member, "cgroup", cgroup->path);
+		json_array_append_new(members, member);
+	}
+	field_set(row, "members", members);
+	json_array_append_new(preview->rows, row);
+}
+
+static void print_member(const struct preview *preview, uint64_t number)
+{
+	const struct cgroup *cgroup = find_cgroup(preview, number);
+	char who[SHOW_TEXT_LEN(WHO_LABEL_LEN)], path[SHOW_TEXT_LEN(WHO_PATH_LEN)];
+
+	show_text(cgroup->who, who, sizeof(who));
+	show_text(cgroup->path, path, sizeof(path));
+	if (!*who || !strcmp(who, path))
+		fprintf(preview->out, "    member: %s\n", path);
+	else
+		fprintf(preview->out, "    member: %s (%s)\n", who, path);
+}
+
 static void print_counter(void *arg, const struct policy_counter *counter)
 {
 	const struct policy_step *step = counter->reached;
 	struct preview *preview = arg;
-	char budget[SHOW_TEXT_LEN(256)], key[SHOW_TEXT_LEN(512)], path[SHOW_TEXT_LEN(WHO_PATH_LEN)];
+	char budget[SHOW_TEXT_LEN(256)], key[SHOW_TEXT_LEN(512)];
 
 	if (!step)
 		return;
 	preview->n_over++;
+	if (preview->rows) {
+		add_json(preview, counter);
+		return;
+	}
 	fprintf(preview->out, "%s", show_text(counter->budget->name, budget, sizeof(budget)));
 	if (strcmp(counter->key, counter->budget->name))
 		fprintf(preview->out, ", %s", show_text(counter->key, key, sizeof(key)));
@@ -121,15 +176,17 @@ static void print_counter(void *arg, const struct policy_counter *counter)
 		step->line, when_of(step),
 		counter->budget->is_rehearsed ? " (this budget is only rehearsed: nothing)" : "");
 	for (size_t i = 0; i < counter->n_cgroups && i < MEMBERS_SHOWN; i++)
-		fprintf(preview->out, "    member: %s\n",
-			show_text(path_of(preview, counter->cgroups[i]), path, sizeof(path)));
+		print_member(preview, counter->cgroups[i]);
 	if (counter->n_cgroups > MEMBERS_SHOWN)
 		fprintf(preview->out, "    and %zu more\n", counter->n_cgroups - MEMBERS_SHOWN);
 }
 
-int preview_print(struct ledger *ledger, const struct policy_rules *rules, int64_t now_us, FILE *out)
+int preview_print(struct ledger *ledger, const struct policy_rules *rules, int64_t now_us,
+		  enum table_format format, FILE *out)
 {
-	struct preview preview = { .policy = policy_new(rules), .out = out };
+	struct preview preview = { .policy = policy_new(rules),
+				   .out = out,
+				   .rows = format == TABLE_JSON ? json_array() : NULL };
 	struct cgroup *cgroup, *next;
 	int err = preview.policy ? 0 : -ENOMEM;
 
@@ -138,12 +195,19 @@ int preview_print(struct ledger *ledger, const struct policy_rules *rules, int64
 				    &preview);
 	if (!err)
 		policy_counters(preview.policy, now_us, print_counter, &preview);
-	if (!err && !preview.n_over)
+	if (!err && preview.rows) {
+		json_t *root = json_pack("{s:O}", "rows", preview.rows);
+
+		json_dumpf(root, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		fputc('\n', out);
+		json_decref(root);
+	} else if (!err && !preview.n_over)
 		fprintf(out, "No budget has reached a step: nothing would be done now.\n");
 	HASH_ITER(hh, preview.cgroups, cgroup, next) {
 		HASH_DEL(preview.cgroups, cgroup);
 		free(cgroup);
 	}
+	json_decref(preview.rows);
 	policy_free(preview.policy);
 	return err;
 }

@@ -96,6 +96,10 @@ static int serve(struct daemon *daemon)
 		if (err)
 			log_error("event loop: %s", strerror(-err));
 	}
+	if (end != DAEMON_OK && geteuid())
+		fprintf(stderr,
+			"aigress run: it needs root, or the capabilities that SECURITY.md lists: use "
+			"sudo\n");
 	loop_remove(view.timer);
 	ledger_free(view.ledger);
 	daemon_stop(daemon);

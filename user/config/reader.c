@@ -210,7 +210,12 @@ static void offer_add(struct offer *offer, const char *wrong, const char *right)
 {
 	size_t len = strlen(offer->list), away = distance(wrong, right);
 
-	snprintf(offer->list + len, sizeof(offer->list) - len, "%s%s", len ? ", " : "", right);
+	/* Half a word is none. */
+	if (len + strlen(right) + sizeof(", , ...") <= sizeof(offer->list))
+		snprintf(offer->list + len, sizeof(offer->list) - len, "%s%s", len ? ", " : "",
+			 right);
+	else if (len < 3 || strcmp(offer->list + len - 3, "..."))
+		snprintf(offer->list + len, sizeof(offer->list) - len, ", ...");
 	if (away <= 1 + strlen(right) / 4 && (!offer->nearest || away < offer->distance)) {
 		offer->nearest = right;
 		offer->distance = away;

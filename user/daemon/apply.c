@@ -208,8 +208,9 @@ void rules_reload(struct daemon *daemon)
 	if (err)
 		log_error("%s; the rules in force stay", sentence ? sentence : strerror(-err));
 	else
-		log_info("%s is in force: %zu budgets, %s, in %llu ms", path,
+		log_info("%s is in force: %zu budget%s, %s, in %llu ms", path,
 			 daemon->config.rules.n_budgets,
+			 daemon->config.rules.n_budgets == 1 ? "" : "s",
 			 daemon->config.rules.enforce ? "enforced" : "rehearsed",
 			 (clock_mono_ns() - begin_ns) / NS_PER_MS);
 }

@@ -68,19 +68,24 @@ static void note(struct enforcer *enforcer, struct incident *incident,
 static void wait_for_evidence(struct enforcer *enforcer, struct incident *incident,
 			      const struct policy_verdict *verdict, int64_t now_us)
 {
+	const char *deed = policy_action_name(verdict->step->action);
 	struct applied *applied;
 
 	if (applied_find(incident, (struct target){ 0 }))
 		return;
 	applied = applied_new(enforcer, incident, (struct target){ 0 }, incident->key.name,
 			      enforcer->present, now_us);
-	if (applied)
+	if (applied && verdict->measured_permille == 1000)
+		applied_write(
+			enforcer, applied, now_us, ACTION_REFUSED,
+			"refused: calls in flight are no evidence for a %s before they are measured (evidence: estimated)",
+			deed);
+	else if (applied)
 		applied_write(
 			enforcer, applied, now_us, ACTION_REFUSED,
 			"refused: %u.%u %% of what was spent is measured and not unconfirmed, and the "
 			"rest is no evidence for a %s (evidence: estimated)",
-			verdict->measured_permille / 10, verdict->measured_permille % 10,
-			policy_action_name(verdict->step->action));
+			verdict->measured_permille / 10, verdict->measured_permille % 10, deed);
 }
 
 /* ---- the contract ---- */

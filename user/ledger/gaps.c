@@ -118,13 +118,22 @@ int gaps_read(struct ledger *ledger, int64_t since_us, int64_t until_us, enum ga
 	bool is_first = true;
 	int result;
 	int err = ledger_prepare(
-		ledger, "SELECT begin_us, seen_us, end_us, how FROM runs ORDER BY id", &statement);
+		ledger,
+		"SELECT begin_us, seen_us, end_us, how, CASE WHEN end_us = 0 AND how != ?1 THEN"
+		" (SELECT max(start_us) FROM calls WHERE start_us >= run.begin_us AND start_us < coalesce("
+		"(SELECT begin_us FROM runs WHERE id > run.id ORDER BY id LIMIT 1), ?2))"
+		" END FROM runs AS run ORDER BY id",
+		&statement);
 
 	if (err)
 		return err;
+	/* A hung one's calls were seen later than they began. */
+	(void)sqlite3_bind_int64(statement, 1, GAP_HUNG);
+	(void)sqlite3_bind_int64(statement, 2, until_us);
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
 		int64_t end_us = sqlite3_column_int64(statement, 2);
 		int64_t last_us = end_us ? end_us : sqlite3_column_int64(statement, 1);
+		int64_t call_us = sqlite3_column_int64(statement, 4);
 		enum gap_why how = (enum gap_why)sqlite3_column_int64(statement, 3);
 
 		gap.until_us = sqlite3_column_int64(statement, 0);
@@ -133,6 +142,9 @@ int gaps_read(struct ledger *ledger, int64_t since_us, int64_t until_us, enum ga
 		is_first = false;
 		/* of an older schema, or nobody came to say how it ended */
 		gap.why = end_us || how ? how : GAP_KILLED;
+		/* its last call says more than its last heartbeat */
+		if (call_us > last_us)
+			last_us = call_us;
 		if (last_us > gap.from_us)
 			gap.from_us = last_us;
 	}

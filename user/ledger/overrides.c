@@ -10,10 +10,42 @@
 #include "base/text.h"
 #include "ledger/ledger_internal.h"
 
+/* "raise agents-daily to 50 USD", "open everything" */
+static void say_order(const struct override *override, char *text, size_t size)
+{
+	const char *kind = override_kind_name(override->kind);
+	char limit[MONEY_LEN + 16] = "", money[MONEY_LEN];
+
+	if (override->limit_nanos)
+		snprintf(limit, sizeof(limit), " to %s USD",
+			 money_format(override->limit_nanos, money));
+	else if (override->limit_tokens)
+		snprintf(limit, sizeof(limit), " to %llu tokens",
+			 (unsigned long long) override->limit_tokens);
+	snprintf(text, size, "%s %s%s", override->kind == OVERRIDE_NONE ? "clear" : kind,
+		 strcmp(override->key, "*") ? override->key : "everything", limit);
+}
+
+/* As an operator writes it: "2h", "30m". */
+static const char *say_length(long long seconds, char text[32])
+{
+	static const struct {
+		long long seconds;
+		char unit;
+	} units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_SIZE(units) && (!seconds || seconds % units[i].seconds))
+		i++;
+	snprintf(text, 32, "%lld%c", seconds / units[i].seconds, units[i].unit);
+	return text;
+}
+
 /* One row more in the actions: who ordered what. */
 static int write_action(struct ledger *ledger, const struct override *override, const char *result)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	char order[sizeof(override->key) + 128];
 	int err = ledger_prepare(
 		ledger,
 		"INSERT INTO actions (time_us, budget, rule, action, subject, target, result,"
@@ -26,7 +58,8 @@ static int write_action(struct ledger *ledger, const struct override *override, 
 		return err;
 	sqlite3_bind_int64(statement, 1, override->made_us);
 	sqlite3_bind_text(statement, 2, override->key, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 3, override_kind_name(override->kind), -1, SQLITE_STATIC);
+	say_order(override, order, sizeof(order));
+	sqlite3_bind_text(statement, 3, order, -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 4, result, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 5, override->limit_nanos);
 	sqlite3_bind_int64(statement, 6, (int64_t) override->limit_tokens);
@@ -70,12 +103,12 @@ static int end(struct ledger *ledger, int err)
 
 int override_add(struct ledger *ledger, const struct override *override)
 {
-	char result[2 * OVERRIDE_TEXT_LEN + 64];
+	char result[2 * OVERRIDE_TEXT_LEN + 64], length[32];
 	long long seconds = (override->until_us - override->made_us) / US_PER_S;
 	int err = ledger_exec(ledger, "BEGIN IMMEDIATE");
 
-	snprintf(result, sizeof(result), "ordered by %s for %llds%s%s", override->made_by, seconds,
-		 *override->reason ? ": " : "", override->reason);
+	snprintf(result, sizeof(result), "ordered by %s for %s%s%s", override->made_by,
+		 say_length(seconds, length), *override->reason ? ": " : "", override->reason);
 	if (!err)
 		err = write_row(ledger, override);
 	if (!err)

@@ -109,6 +109,16 @@ static const struct json_node podman_keys[] = { { .key = "id", .id = WANT_ID },
 static const struct json_node podman_metadata[] = { { .key = "image-name", .id = WANT_IMAGE_NAME },
 						    { 0 } };
 
+/* Of CRI-O and Podman: folders are called by the driver that keeps the layers (containers-storage.conf(5), "driver"). */
+#define STORAGE(driver)                                                                           \
+	{ "/run/containers/storage/" driver "-containers/", "/userdata/config.json", crio_keys }, \
+		{ "/var/lib/containers/storage/" driver "-containers/", "/userdata/config.json",  \
+		  crio_keys },                                                                    \
+	{                                                                                         \
+		"/var/lib/containers/storage/" driver "-containers/containers.json", NULL,        \
+			podman_keys                                                               \
+	}
+
 static const struct runtime {
 	/* Parts of the path, below the host's root, around the id; a list has no second part. */
 	const char *before, *after;
@@ -117,9 +127,10 @@ static const struct runtime {
 	{ "/run/containerd/io.containerd.runtime.v2.task/k8s.io/", "/config.json", containerd_keys },
 	{ "/run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/", "/config.json",
 	  containerd_keys },
-	{ "/run/containers/storage/overlay-containers/", "/userdata/config.json", crio_keys },
-	{ "/var/lib/containers/storage/overlay-containers/", "/userdata/config.json", crio_keys },
-	{ "/var/lib/containers/storage/overlay-containers/containers.json", NULL, podman_keys },
+	STORAGE("overlay"),
+	STORAGE("vfs"),
+	STORAGE("btrfs"),
+	STORAGE("zfs"),
 	{ "/var/lib/docker/containers/", "/config.v2.json", docker_keys },
 	{ "/run/containerd/io.containerd.runtime.v2.task/default/", "/config.json", containerd_keys },
 };

@@ -57,6 +57,10 @@ static void each_surface_says_first_that_nobody_measures(void **state)
 	contains(said.out, " to now (48 min 0 s): aigress died or was killed");
 	RUN(&said, cmd_top, "top", "-1", "--state", dir);
 	is_first(said.out, dead);
+	RUN(&said, cmd_explain, "explain", "--state", dir);
+	is_first(said.out, dead);
+	RUN(&said, cmd_top, "top", "--format", "json", "--state", dir);
+	contains(said.out, "\"metered\": false");
 	RUN(&said, cmd_check, "check", "--state", dir);
 	is_first(said.out, dead);
 	/* CSV stays rows. */
@@ -104,7 +108,7 @@ static void a_daemon_that_hangs_does_not_look_alive(void **state)
 	contains(said.out, " s): aigress hung");
 	RUN(&said, cmd_top, "top", "-1", "--state", dir);
 	is_first(said.out, hangs);
-	contains(said.out, "no meter in 2 gaps before these (53 min ");
+	contains(said.out, "no meter in 2 gaps before (53 min ");
 	RUN(&said, cmd_check, "check", "--state", dir);
 	is_first(said.out, hangs);
 	RUN(&said, cmd_report, "report", "--format", "json", "--state", dir);

@@ -2,6 +2,8 @@
 /* What a configuration would do is known before a daemon reads it. */
 #include "unit.h"
 
+#include <jansson.h>
+
 #include "base/clock.h"
 #include "cmd/cmd.h"
 #include "ledger/ledger.h"
@@ -80,6 +82,74 @@ static void enforcement_says_what_it_would_do_and_to_whom(void **state)
 	RUN(&said, cmd_enforce, "enforce", "--state", dir);
 	assert_int_equal(said.code, CMD_USAGE);
 	contains(said.err, "--preview");
+}
+
+static void put_config(const char *path)
+{
+	struct ledger *ledger;
+	char fact[256];
+
+	snprintf(fact, sizeof(fact), "{\"file\":\"%s\"}", path);
+	assert_int_equal(ledger_open(&ledger, dir, true, NULL), 0);
+	assert_int_equal(ledger_put(ledger, "config", fact), 0);
+	ledger_free(ledger);
+}
+
+static void programs_read_it_too_and_it_is_of_the_daemons_file(void **state)
+{
+	json_t *root, *row;
+
+	configure("budgets:\n" RULES);
+	put_config(file);
+	RUN(&said, cmd_enforce, "enforce", "--preview", "--format", "json", "--state", dir);
+	assert_int_equal(said.code, CMD_OK);
+	root = json_loads(said.out, 0, NULL);
+	assert_non_null(root);
+	assert_int_equal(json_array_size(json_object_get(root, "rows")), 2);
+	row = json_array_get(json_object_get(root, "rows"), 0);
+	assert_string_equal(json_string_value(json_object_get(row, "budget")), "a");
+	assert_string_equal(json_string_value(json_object_get(row, "action")), "kill");
+	assert_string_equal(json_string_value(json_object_get(row, "spent_usd")), "3.000000");
+	row = json_array_get(json_object_get(row, "members"), 0);
+	assert_string_equal(json_string_value(json_object_get(row, "cgroup")), "/agents");
+	assert_string_equal(json_string_value(json_object_get(row, "who")), "/agents");
+	json_decref(root);
+	/* A daemon without a file has no budgets. */
+	put_config("");
+	RUN(&said, cmd_enforce, "enforce", "--preview", "--state", dir);
+	assert_int_equal(said.code, CMD_FAILED);
+	contains(said.err, "runs without a configuration");
+}
+
+/* As `top` calls them: nobody knows a container by its path. */
+static void members_have_names(void **state)
+{
+	struct who_process process = { .comm = "python3" };
+	struct charge charge = { .host = "h",
+				 .model = "m",
+				 .is_priced = true,
+				 .cost_nanos = NANOS_PER_USD,
+				 .budget_nanos = NANOS_PER_USD };
+	struct who_group group = { .cgroup = 1,
+				   .path = "/kubepods/pod1/c0ffee",
+				   .namespace = "batch",
+				   .pod = "indexer-x2x4z",
+				   .container_name = "indexer" };
+	struct ledger *ledger;
+
+	assert_int_equal(ledger_open(&ledger, dir, true, NULL), 0);
+	assert_int_equal(ledger_add(ledger,
+				    &(struct ledger_call){ .start_us = clock_wall_us() - US_PER_S,
+							   .charge = &charge,
+							   .group = &group,
+							   .process = &process },
+				    NULL),
+			 0);
+	ledger_free(ledger);
+	configure(
+		"budgets: [ { name: a, match: { namespace: batch }, limit: 1 USD, window: 24h, steps: [ { do: kill } ] } ]\n");
+	RUN(&said, cmd_enforce, "enforce", "--preview", "--config", file, "--state", dir);
+	contains(said.out, "member: batch/indexer-x2x4z indexer (/kubepods/pod1/c0ffee)\n");
 }
 
 static void a_file_is_compared_with_the_rules_in_force(void **state)
@@ -164,6 +234,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HELD(enforcement_says_what_it_would_do_and_to_whom),
+		HELD(programs_read_it_too_and_it_is_of_the_daemons_file),
+		HELD(members_have_names),
 		HELD(a_file_is_compared_with_the_rules_in_force),
 		HELD(a_file_like_the_rules_in_force_changes_nothing),
 		HELD(all_errors_are_named_at_once),

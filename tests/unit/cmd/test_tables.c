@@ -98,6 +98,7 @@ static void call_is_explained_class_by_class(void **state)
 		"  model      claude-haiku-4-5\n"
 		"  status     200 (ok), a stream\n"
 		"  duration   1.5 s\n"
+		"  who        agent.service\n"
 		"  cgroup     /agents\n"
 		"  container  c0ffee\n"
 		"  unit       agent.service\n"

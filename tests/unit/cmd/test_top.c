@@ -2,6 +2,8 @@
 /* A frame of the live view: whom it names, in which order, and what fits a terminal. */
 #include "unit.h"
 
+#include <jansson.h>
+
 #include "base/clock.h"
 #include "cmd/top/top.h"
 #include "ledger/ledger.h"
@@ -223,6 +225,44 @@ static void spend_and_its_forecast_stand_above(void **state)
 	zone_free(zone);
 }
 
+static void programs_read_a_frame_as_json(void **state)
+{
+	struct who_group group = { .path = "/unread" };
+	struct who_process process = { .comm = "java" };
+	struct charge charge = { .host = "h", .model = "", .budget_nanos = NANOS_PER_USD };
+	struct top_view view = { .key = LEDGER_BY_WHO };
+	json_t *root, *row;
+	FILE *out;
+
+	add_three();
+	assert_int_equal(ledger_add(ledger,
+				    &(struct ledger_call){ .start_us = clock_wall_us(),
+							   .charge = &charge,
+							   .group = &group,
+							   .process = &process },
+				    NULL),
+			 0);
+	out = fmemopen(shown, sizeof(shown), "w");
+	assert_int_equal(top_json(ledger, &view, true, out), 0);
+	fclose(out);
+	root = json_loads(shown, 0, NULL);
+	assert_non_null(root);
+	assert_true(json_is_true(json_object_get(root, "metered")));
+	assert_int_equal(json_array_size(json_object_get(root, "rows")), 4);
+	row = json_array_get(json_object_get(root, "rows"), 0);
+	assert_string_equal(json_string_value(json_object_get(row, "who")),
+			    "team-a/agents-7f agent");
+	assert_string_equal(json_string_value(json_object_get(row, "usd_24_hours")), "1.000000");
+	/* What has no price is not 0. */
+	row = json_array_get(json_object_get(root, "rows"), 3);
+	assert_true(json_is_null(json_object_get(row, "usd_24_hours")));
+	assert_string_equal(json_string_value(json_object_get(row, "budget_usd")), "1.000000");
+	row = json_object_get(root, "totals");
+	assert_string_equal(json_string_value(json_object_get(row, "usd_24_hours")), "6.000000");
+	assert_true(json_is_array(json_object_get(root, "budgets")));
+	json_decref(root);
+}
+
 #define HELD(test) cmocka_unit_test_setup_teardown(test, make_ledger, drop_ledger)
 
 int main(void)
@@ -232,6 +272,7 @@ int main(void)
 		HELD(lines_are_sorted_filtered_and_scrolled),
 		HELD(a_frame_fits_80_columns_and_24_lines),
 		HELD(a_low_screen_says_what_was_done_and_how_to_release_it),
+		HELD(programs_read_a_frame_as_json),
 		HELD(spend_and_its_forecast_stand_above),
 	};
 

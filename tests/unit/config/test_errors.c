@@ -296,6 +296,18 @@ static void error_names_line_key_and_remedy(void **state)
 	}
 }
 
+static void a_list_that_is_too_long_ends_at_a_word(void **state)
+{
+	static const char text[] = "hosts:\n  - pattern: h\n    like: zzzzzzzzz\n";
+	struct config config;
+	char *error = NULL;
+
+	assert_int_equal(config_parse(&config, "f", text, strlen(text), &error), -EINVAL);
+	assert_non_null(strstr(error, "is not a provider; give one of: anthropic, openai, "));
+	assert_string_equal(error + strlen(error) - 5, ", ...");
+	free(error);
+}
+
 static void file_that_cannot_be_read_is_named(void **state)
 {
 	struct config config;
@@ -316,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(error_names_line_key_and_remedy),
+		cmocka_unit_test(a_list_that_is_too_long_ends_at_a_word),
 		cmocka_unit_test(file_that_cannot_be_read_is_named),
 	};
 

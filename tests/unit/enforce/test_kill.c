@@ -80,10 +80,19 @@ static void nobody_is_killed_for_an_estimate(void **state)
 		world.results[0],
 		"refused: 12.3 % of what was spent is measured and not unconfirmed, and the "
 		"rest is no evidence for a kill (evidence: estimated)");
+	/* Of another counter all that was spent is measured: it is calls in flight that are not. */
+	verdict.key = "cgroup=/another";
+	verdict.measured_permille = 1000;
+	enforcer_apply(enforcer, &verdict, &subject, T0);
+	assert_int_equal(world.n_rows, 2);
+	assert_string_equal(
+		world.results[1],
+		"refused: calls in flight are no evidence for a kill before they are measured (evidence: estimated)");
+	verdict = verdict_of(KILL);
 	verdict.is_unproven = false;
 	enforcer_apply(enforcer, &verdict, &subject, T0);
 	assert_int_equal(world.n_signals, 1);
-	assert_string_equal(world.results[1], "done: SIGKILL");
+	assert_string_equal(world.results[2], "done: SIGKILL");
 	enforcer_free(enforcer);
 	end(child);
 }

@@ -159,6 +159,43 @@ static void a_daemon_that_starts_does_not_measure_yet(void **state)
 	is_gap(0, 100, 500, true, GAP_KILLED);
 }
 
+static void call_at(int64_t second)
+{
+	struct who_group group = { .path = "/a" };
+	struct who_process process = { .comm = "curl" };
+	struct charge charge = { .host = "h", .model = "m" };
+
+	assert_int_equal(ledger_add(ledger,
+				    &(struct ledger_call){ .start_us = second * S,
+							   .charge = &charge,
+							   .group = &group,
+							   .process = &process },
+				    NULL),
+			 0);
+	assert_int_equal(ledger_commit(ledger), 0);
+}
+
+/* What it measured proves that it lived, also between two heartbeats. */
+static void a_call_is_not_in_a_gap(void **state)
+{
+	assert_int_equal(gaps_begin(ledger, at(100 * S)), 0);
+	assert_int_equal(gaps_beat(ledger, at(160 * S)), 0);
+	call_at(150);
+	call_at(190);
+	assert_int_equal(gaps(0, 195 * S, GAPS_NOBODY), 1);
+	is_gap(0, 190, 195, true, GAP_KILLED);
+	restart();
+	assert_int_equal(gaps_begin(ledger, at(200 * S)), 0);
+	call_at(230);
+	assert_int_equal(gaps(0, 900 * S, GAPS_MEASURING), 1);
+	is_gap(0, 190, 200, false, GAP_KILLED);
+	/* The last known moment of the next one is its own. */
+	restart();
+	assert_int_equal(gaps_begin(ledger, at(300 * S)), 0);
+	assert_int_equal(gaps(0, 900 * S, GAPS_MEASURING), 2);
+	is_gap(1, 230, 300, false, GAP_KILLED);
+}
+
 static void a_reader_writes_none(void **state)
 {
 	assert_int_equal(gaps_begin(ledger, at(100 * S)), 0);
@@ -180,6 +217,7 @@ int main(void)
 		HELD(a_daemon_that_hangs_leaves_a_gap),
 		HELD(a_host_that_slept_has_no_gap),
 		HELD(a_daemon_that_starts_does_not_measure_yet),
+		HELD(a_call_is_not_in_a_gap),
 		HELD(a_reader_writes_none),
 	};
 

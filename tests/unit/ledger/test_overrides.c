@@ -90,7 +90,7 @@ static void the_daemon_sees_what_another_process_orders(void **state)
 	assert_int_equal(ledger_actions(daemon_ledger, 0, see, &seen), 0);
 	assert_int_equal(seen.n, 1);
 	assert_string_equal(seen.subject, "agents-*");
-	assert_string_equal(seen.target, "raise");
+	assert_string_equal(seen.target, "raise agents-* to 0.0000001 USD");
 	assert_string_equal(seen.result, "ordered by ann for 0s: a launch");
 }
 

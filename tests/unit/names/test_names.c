@@ -137,6 +137,9 @@ static const struct {
 	  "{\"id\":\"" HASH
 	  "0\",\"names\":[\"last\"],\"metadata\":\"{\\\"image-name\\\":\\\"other\\\"}\"}]",
 	  "web", "", "docker.io/library/web:1" },
+	/* where layers are kept by another driver */
+	{ "var/lib/containers/storage/vfs-containers/containers.json",
+	  "[{\"id\":\"" CID "\",\"names\":[\"web\"],\"metadata\":\"{}\"}]", "web", "", "" },
 	{ "run/containerd/io.containerd.runtime.v2.task/default/" CID "/config.json",
 	  "{\"annotations\":{\"nerdctl/name\":\"hand-made\"}}", "hand-made", "", "" },
 };

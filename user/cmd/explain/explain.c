@@ -16,6 +16,7 @@
 #include "cmd/options.h"
 #include "cmd/show.h"
 #include "cmd/explain/story.h"
+#include "cmd/metering.h"
 #include "cmd/table.h"
 #include "ledger/ledger.h"
 #include "ledger/repricing.h"
@@ -166,7 +167,7 @@ static void print_call(void *arg, const struct ledger_call *call)
 {
 	struct search *search = arg;
 	const struct charge *charge = call->charge;
-	char text[SHOW_LEN], bytes[SHOW_LEN], money[MONEY_LEN];
+	char text[SHOW_LEN], bytes[SHOW_LEN], money[MONEY_LEN], who[WHO_LABEL_LEN];
 
 	search->found = true;
 	printf("Call %lld\n", (long long)call->id);
@@ -182,6 +183,7 @@ static void print_call(void *arg, const struct ledger_call *call)
 		line("outcome", charge_outcome_name(charge->outcome));
 	if (charge->duration_ns)
 		line("duration", show_duration(charge->duration_ns / 1000, text));
+	line("who", who_label(call->group, who));
 	line("cgroup", call->group->path);
 	line("container", call->group->container);
 	line("unit", call->group->unit);
@@ -446,6 +448,7 @@ int cmd_explain(int argc, char **argv)
 		       "words, what was done in the last 24 hours, newest first."
 	};
 	struct options options = { 0 };
+	struct metering metering;
 	struct ledger *ledger;
 	int code, err;
 
@@ -455,6 +458,12 @@ int cmd_explain(int argc, char **argv)
 	code = show_open("explain", options.state, &ledger);
 	if (code != CMD_OK)
 		return code;
+	/* What a daemon that is gone did is not in force, and what a caller spends is not seen. */
+	if (!options.json && options.what != WHAT_CALL) {
+		metering_read(ledger, options.state, gaps_now(), &metering);
+		if (metering.life != GAPS_STARTING)
+			metering_print(&metering, stdout);
+	}
 	if (options.what == WHAT_WHO) {
 		struct zone *zone = show_zone(ledger);
 

@@ -229,7 +229,7 @@ static void print_times(FILE *out, const struct story *story, const struct row *
 	char decided[SHOW_LEN], after[SHOW_LEN], length[SHOW_LEN], until[SHOW_LEN], over[128] = "";
 	int64_t delay_us = action->time_us - action->decided_us;
 
-	if (!action->decided_us)
+	if (!action->decided_us || action->is_rehearsed)
 		return;
 	if (end)
 		snprintf(over, sizeof(over), ", ended %s (%s later)", text_time(end->time_us, until),

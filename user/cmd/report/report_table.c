@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cmd/ahead.h"
 #include "cmd/outlook.h"
 #include "cmd/report/report_internal.h"
@@ -210,16 +211,20 @@ static void write_error(struct report_writer *writer)
 
 static void write_totals(struct report_writer *writer)
 {
+	const struct ledger_query *query = &writer->report->query;
 	const struct ledger_row *total = &writer->total;
+	bool has_end = query->until_us != LEDGER_NO_END && query->until_us < clock_wall_us();
 	uint64_t permille = total->calls ? total->estimated_calls * 1000 / total->calls : 0;
 	char a[SHOW_LEN], b[SHOW_LEN], low[SHOW_LEN], high[SHOW_LEN];
 
 	if (!writer->rows) {
 		fprintf(writer->out,
-			"No AI calls since %s.\n"
+			"No AI calls since %s%s%s.\n"
 			"If there should be some: `aigress check` shows what is seen and what is not, and "
 			"--since 7d\nlooks further back.\n",
-			text_time(writer->report->query.since_us, a));
+			text_time(query->since_us / US_PER_S * US_PER_S, a),
+			has_end ? " and before " : "",
+			has_end ? text_time(query->until_us / US_PER_S * US_PER_S, low) : "");
 		return;
 	}
 	add_sums(writer);

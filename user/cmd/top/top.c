@@ -26,7 +26,7 @@
 struct options {
 	const char *state;
 	struct top_view view;
-	bool once;
+	bool once, json;
 };
 
 /* The keys of the keyboard that choose what a line is. */
@@ -80,6 +80,14 @@ static int write_frame(struct ledger *ledger, struct options *options, FILE *out
 	err = top_frame(ledger, view, out);
 	view->height = height;
 	return err;
+}
+
+static int write_json(struct ledger *ledger, struct options *options)
+{
+	struct metering metering;
+
+	metering_read(ledger, options->state, gaps_now(), &metering);
+	return top_json(ledger, &options->view, metering.life == GAPS_MEASURING, stdout);
 }
 
 /* A screen of text, line by line; what is below the last line is lost. */
@@ -326,6 +334,7 @@ static const struct argp_option rows[] = {
 	  "who)",
 	  0 },
 	{ "once", '1', NULL, 0, "Print one frame and end", 0 },
+	{ "format", 'f', "FORMAT", 0, "table or json, which is one frame (default table)", 0 },
 	{ 0 },
 };
 
@@ -336,6 +345,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case '1':
 		options->once = true;
+		return 0;
+	case 'f':
+		options->json = options_format(state, arg, false) == TABLE_JSON;
 		return 0;
 	case 'b':
 		for (size_t i = 0; i < ARRAY_SIZE(choices); i++) {
@@ -371,8 +383,11 @@ int cmd_top(int argc, char **argv)
 	zone = show_zone(ledger);
 	options.view.zone = zone;
 	options.view.cursor_name = cursor_name;
-	options.view.has_cursor = !options.once && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO);
-	if (!options.view.has_cursor || !live(ledger, &options))
+	options.view.has_cursor = !options.once && !options.json && isatty(STDOUT_FILENO) &&
+				  isatty(STDIN_FILENO);
+	if (options.json)
+		err = write_json(ledger, &options);
+	else if (!options.view.has_cursor || !live(ledger, &options))
 		err = write_frame(ledger, &options, stdout);
 	zone_free(zone);
 	ledger_free(ledger);

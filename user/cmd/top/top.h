@@ -28,6 +28,12 @@ struct top_view {
  */
 int top_frame(struct ledger *ledger, struct top_view *view, FILE *out);
 
+/*
+ * The same as one object: time, metered, mode ("ENFORCING", "rehearsing", "no budgets"), rows (all of them) and totals of who
+ * spends, budgets and gates as the daemon publishes them, and the actions of 24 hours, newest first. 0 or -errno.
+ */
+int top_json(struct ledger *ledger, struct top_view *view, bool is_metered, FILE *out);
+
 /* For top_frame() alone: each pane begins with an empty line, or is nothing; at most `rows` of it. */
 void top_budgets(struct ledger *ledger, FILE *out, unsigned width, size_t rows);
 void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows);

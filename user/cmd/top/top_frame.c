@@ -8,10 +8,12 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fields.h"
 #include "base/hash.h"
 #include "cmd/outlook.h"
 #include "cmd/show.h"
 #include "cmd/table.h"
+#include "ledger/action_json.h"
 
 #define NAME_LEN     WHO_LABEL_LEN
 #define SPENDERS_MAX 10000 /* names that are sorted; what a screen shows are the dearest */
@@ -93,11 +95,16 @@ static int by_spend(const struct spender *a, const struct spender *b)
 }
 _Static_assert(TOP_BY_NOW == (int)SPAN_NOW && TOP_BY_DAY == (int)SPAN_DAY, "in their order");
 
-/* "?": nothing of it has a price, so its cost is not 0 but unknown. */
+/* Nothing of it has a price, so its cost is not 0. */
+static bool is_unknown(const struct spender *spender, enum span span)
+{
+	return spender->without_price[span] && spender->without_price[span] >= spender->n[span];
+}
+
 static const char *show_sum(const struct spender *spender, enum span span, int64_t times,
 			    char text[SHOW_LEN])
 {
-	if (spender->without_price[span] && spender->without_price[span] >= spender->n[span])
+	if (is_unknown(spender, span))
 		return "?";
 	return show_usd(spender->nanos[span] * times, text);
 }
@@ -184,8 +191,6 @@ static void print_spenders(struct frame *frame, struct table *table, FILE *out, 
 	char name[NAME_LEN + 2];
 
 	add_columns(table, view->key, is_wide);
-	sorted_by = view->sort;
-	HASH_SORT(frame->spenders, by_spend);
 	if (view->cursor_name)
 		*view->cursor_name = '\0';
 	for (spender = frame->spenders; spender; spender = spender->hh.next, at++) {
@@ -206,36 +211,44 @@ static void print_spenders(struct frame *frame, struct table *table, FILE *out, 
 	table_print(table, out, view->width);
 }
 
+/* To be given to drop_spenders() whatever it returns: 0 or -errno. */
+static int read_spenders(struct ledger *ledger, struct frame *frame)
+{
+	int64_t now_us = clock_wall_us();
+	int err = 0;
+
+	for (; !err && frame->span < SPANS; frame->span++)
+		err = ledger_report(ledger,
+				    &(struct ledger_query){ .since_us = now_us - span_us[frame->span],
+							    .until_us = LEDGER_NO_END,
+							    .keys = 1u << frame->view->key },
+				    add_row, frame);
+	sorted_by = frame->view->sort;
+	HASH_SORT(frame->spenders, by_spend);
+	return err;
+}
+
+static void drop_spenders(struct frame *frame)
+{
+	struct spender *spender, *next;
+
+	HASH_ITER(hh, frame->spenders, spender, next) {
+		HASH_DEL(frame->spenders, spender);
+		free(spender);
+	}
+}
+
 static int write_spenders(struct ledger *ledger, struct top_view *view, FILE *out, size_t rows)
 {
 	struct frame frame = { .view = view };
 	struct table *table = table_new(NULL);
-	struct spender *spender, *next;
-	int64_t now_us = clock_wall_us();
-	int err = table ? 0 : -ENOMEM;
+	int err = table ? read_spenders(ledger, &frame) : -ENOMEM;
 
-	for (; !err && frame.span < SPANS; frame.span++)
-		err = ledger_report(ledger,
-				    &(struct ledger_query){ .since_us = now_us - span_us[frame.span],
-							    .until_us = LEDGER_NO_END,
-							    .keys = 1u << view->key },
-				    add_row, &frame);
 	if (!err)
 		print_spenders(&frame, table, out, rows);
-	HASH_ITER(hh, frame.spenders, spender, next) {
-		HASH_DEL(frame.spenders, spender);
-		free(spender);
-	}
+	drop_spenders(&frame);
 	table_free(table);
 	return err;
-}
-
-const char *top_sort_name(enum top_sort sort)
-{
-	static const char *const names[TOP_SORTS] = { "USD/H NOW", "USD 1 H", "USD 24 H",
-						      "IN BUDGETS" };
-
-	return (unsigned)sort < TOP_SORTS ? names[sort] : NULL;
 }
 
 /* By the rules that the daemon has published. */
@@ -250,6 +263,77 @@ static const char *mode_of(struct ledger *ledger)
 		is_enforced |= json_is_true(json_object_get(row, "enforced"));
 	json_decref(rules);
 	return is_enforced ? "ENFORCING" : n ? "rehearsing" : "no budgets";
+}
+
+static json_t *spender_json(const char *key, const char *name, const struct spender *spender)
+{
+	static const char *const usd[SPANS] = { "usd_5_minutes", "usd_1_hour", "usd_24_hours" };
+	json_t *row = json_object();
+
+	if (key)
+		field_text(row, key, name);
+	for (enum span span = 0; span < SPANS; span++)
+		if (is_unknown(spender, span))
+			field_set(row, usd[span], json_null());
+		else
+			field_money(row, usd[span], spender->nanos[span]);
+	field_money(row, "budget_usd", (int64_t)spender->budget_nanos);
+	field_number(row, "calls", spender->calls);
+	field_number(row, "estimated_calls", spender->estimated);
+	field_number(row, "unpriced_calls", spender->unpriced);
+	field_number(row, "tokens", spender->tokens);
+	return row;
+}
+
+static void add_fact(struct ledger *ledger, json_t *root, const char *key)
+{
+	_cleanup_free_ char *text = ledger_get(ledger, key);
+	json_t *fact = text ? json_loads(text, 0, NULL) : NULL;
+
+	field_set(root, key, fact ? fact : json_array());
+}
+
+static void add_action_json(void *arg, const struct ledger_action *action)
+{
+	json_array_insert_new(arg, 0, action_json(action));
+}
+
+int top_json(struct ledger *ledger, struct top_view *view, bool is_metered, FILE *out)
+{
+	struct frame frame = { .view = view };
+	json_t *root = json_object(), *rows = json_array(), *actions = json_array();
+	int err = read_spenders(ledger, &frame);
+	char now[SHOW_LEN];
+
+	for (struct spender *spender = frame.spenders; spender; spender = spender->hh.next)
+		json_array_append_new(
+			rows, spender_json(ledger_key_name(view->key), spender->name, spender));
+	field_text(root, "time", text_time(clock_wall_us(), now));
+	field_bool(root, "metered", is_metered);
+	field_text(root, "mode", mode_of(ledger));
+	field_set(root, "rows", rows);
+	field_set(root, "totals", spender_json(NULL, NULL, &frame.total));
+	add_fact(ledger, root, "budgets");
+	add_fact(ledger, root, "gates");
+	if (!err)
+		err = ledger_actions(ledger, clock_wall_us() - span_us[SPAN_DAY], add_action_json,
+				     actions);
+	field_set(root, "actions", actions);
+	drop_spenders(&frame);
+	if (!err) {
+		json_dumpf(root, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		fputc('\n', out);
+	}
+	json_decref(root);
+	return err;
+}
+
+const char *top_sort_name(enum top_sort sort)
+{
+	static const char *const names[TOP_SORTS] = { "USD/H NOW", "USD 1 H", "USD 24 H",
+						      "IN BUDGETS" };
+
+	return (unsigned)sort < TOP_SORTS ? names[sort] : NULL;
 }
 
 static unsigned print_head(struct ledger *ledger, const struct top_view *view, FILE *out)
