@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions reach those who asked for them, whatever happens between."""
 import email
+import os
 import shutil
 import signal
 import subprocess
@@ -114,6 +115,39 @@ def relays(stage):
     yield plain, secret
     plain.stop()
     secret.stop()
+
+
+def objections(card):
+    """What Microsoft's library for Adaptive Cards has against one."""
+    done = subprocess.run([lab.node(), os.path.join(drive.CLIENTS, "card.mjs")], input=lab.json.dumps(card), check=True,
+                          capture_output=True, text=True, timeout=60)
+    return lab.json.loads(done.stdout)
+
+
+@pytest.fixture
+def cards():
+    if not lab.node() or not os.path.isdir(os.path.join(drive.CLIENTS, "node_modules", "adaptivecards")):
+        pytest.skip("npm's adaptivecards is not installed (scripts/deps test)")
+    run = {"type": "TextRun", "text": "a", "weight": "Bold"}
+    broken = {"type": "AdaptiveCard", "version": "1.4", "body": [{"type": "RichTextBlock", "inlines": [run]}, {"type": "Textblock"}]}
+    assert len(objections(broken)) == 2, "the check objects to nothing"
+
+
+@pytest.mark.usefixtures("cards")
+def test_cards_are_what_microsofts_library_reads(stage, new_daemon, receivers, tmp_path):
+    """One action, and a digest of several: what began, what ended, with a link."""
+    run, cgroup = stage.new_run()
+    (tmp_path / "url").write_text(receivers["teams"].url + "\n")
+    hook = f"  - {{ name: teams, format: teams, url-file: {tmp_path}/url, digest: 3s, link: 'https://wiki.example/' }}\n"
+    daemon = new_daemon(rules(stage, run, hook, "{ at: 100%, do: refuse }"), where="inside").start()
+    client = spend(stage, run, cgroup, 100000)
+    lab.wait(lambda: client.poll() is not None and receivers["teams"].requests, 30, daemon.said)
+    for _ in range(2):
+        daemon.run("override", "open", "lab", "--for", "1h")
+        daemon.run("override", "clear", "lab")
+    lab.wait(lambda: len(receivers["teams"].requests) > 1, 30, daemon.said)
+    for _, message, _ in receivers["teams"].requests:
+        assert objections(message["attachments"][0]["content"]) == [], message
 
 
 def test_people_are_told_and_told_again_when_it_ends(stage, new_daemon, receivers, relays, tmp_path):

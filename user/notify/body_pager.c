@@ -23,6 +23,12 @@ static json_t *details(const json_t *notice, size_t max)
 	return object;
 }
 
+/*
+ * The most that PagerDuty takes of a summary; of a dedup_key, which is a hash here, it takes 255 (its documentation of the
+ * Events API v2, "Send an Alert Event", parameters; its schema, PagerDuty/api-schema, names no lengths).
+ */
+#define SUMMARY_MAX 1024
+
 json_t *body_pagerduty(const struct body_input *input)
 {
 	const json_t *notice = input->notices[0];
@@ -35,7 +41,7 @@ json_t *body_pagerduty(const struct body_input *input)
 	if (is_end(notice))
 		return event;
 	payload = json_object();
-	field_set(payload, "summary", body_text(notice_get(notice, "title"), 1024));
+	field_set(payload, "summary", body_text(notice_get(notice, "title"), SUMMARY_MAX));
 	field_text(payload, "source", notice_get(notice, "node"));
 	field_text(payload, "severity", notice_get(notice, "severity"));
 	field_text(payload, "timestamp", notice_get(notice, "time"));
