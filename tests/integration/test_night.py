@@ -139,6 +139,7 @@ def test_what_stopped_it(night):
     says(night, "top", r"IN FORCE.*pace +agents/crawler-\S+ crawler +agents-daily")
     says(night, "top", r"LAST ACTIONS.*kill batch/indexer-\S+ indexer: done")
     says(night, "page", r"In force.*pace\s+agents/crawler-\S+ crawler.*Last actions.*kill\s+batch/indexer-\S+ indexer")
+    says(night, "page", r"indexer-7d9f8b6c5d-x2x4z\s+kill \d\d:\d\d.*crawler-5c9d7f6b4-k8s2p\s+pace")
     says(night, "explain", r"pace +agents/crawler-\S+ crawler.*rule +at 100 % of 0\.2 USD a day per pod: pace to 1 USD/hour")
     says(night, "explain", r"kill +batch/indexer-\S+ indexer.*rule +at 100 % of 0\.3 USD a day per workload: kill")
 
@@ -152,7 +153,7 @@ def test_which_process_was_ended(night):
 def test_whether_it_was_metered_all_night(night):
     for surface in ("top", "report"):
         assert len(lines(night[surface], "no meter 2", "aigress died or was killed")) == 1, night[surface]
-    says(night, "page", r"Not measured: \d\d:\d\d to \d\d:\d\d")
+    says(night, "page", r"Not measured: \d\d:\d\d(:\d\d)? to \d\d:\d\d")
 
 
 def test_what_the_month_will_cost(night):

@@ -224,6 +224,7 @@ int rules_rebuild(struct daemon *daemon)
 	if (!policy)
 		return err ? err : -ENOMEM;
 	replace_policy(daemon, policy, clock_wall_us());
+	observers_renamed(daemon->observers, daemon->ledger);
 	log_debug("budgets were rebuilt in %llu ms", (clock_mono_ns() - begin_ns) / NS_PER_MS);
 	return 0;
 }

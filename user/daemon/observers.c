@@ -315,6 +315,12 @@ void observers_committed(struct observers *observers, int err)
 		observers->commit_err = err;
 }
 
+void observers_renamed(struct observers *observers, struct ledger *ledger)
+{
+	if (observers)
+		status_rename(observers->status, ledger, clock_wall_us(), clock_mono_ns());
+}
+
 void observers_expire(struct observers *observers)
 {
 	if (!observers)

@@ -31,6 +31,8 @@ void observers_action(struct observers *observers, const struct ledger_action *a
 void observers_drained(struct observers *observers);
 /* The ledger was committed, or could not be (-errno). */
 void observers_committed(struct observers *observers, int err);
+/* Names that came late are in the ledger. */
+void observers_renamed(struct observers *observers, struct ledger *ledger);
 /* Drops what was not used for long; each minute. */
 void observers_expire(struct observers *observers);
 

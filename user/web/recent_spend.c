@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/recent_spend.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,6 +254,55 @@ int spend_restore(struct spend *spend, struct ledger *ledger, int64_t now_us, ui
 	int err = ledger_report(ledger, &query, add_row, &job);
 
 	return err ? err : ledger_replay(ledger, now_us - SPEND_MINUTES * MINUTE_US, add_call, &job);
+}
+
+#define ID_LEN 64 /* of a container, in hexadecimal digits */
+
+static bool is_id(const char *name)
+{
+	return strlen(name) == ID_LEN && strspn(name, "0123456789abcdef") == ID_LEN;
+}
+
+/* The ledger's hours know no programs, and its calls are read for an hour back only. */
+static bool keep_words(struct spend *from, struct spend *to, uint64_t now_ns)
+{
+	bool has_id = false;
+
+	for (size_t i = 0; i < series_slots(from->rows); i++) {
+		const struct spend_row *old = (struct spend_row *)series_at(from->rows, i);
+		struct spend_row *row;
+
+		if (!old)
+			continue;
+		has_id |= is_id(old->who);
+		row = to ? (struct spend_row *)series_find(to->rows, old->who, now_ns) : NULL;
+		if (!row || row->program[0])
+			continue;
+		memcpy(row->model, old->model, sizeof(row->model));
+		memcpy(row->program, old->program, sizeof(row->program));
+	}
+	return has_id;
+}
+
+int spend_rename(struct spend **spend, struct ledger *ledger, int64_t now_us, uint64_t now_ns)
+{
+	struct spend *again;
+	int err;
+
+	if (!keep_words(*spend, NULL, now_ns))
+		return 0;
+	again = spend_new();
+	if (!again)
+		return -ENOMEM;
+	err = spend_restore(again, ledger, now_us, now_ns);
+	if (err) {
+		spend_free(again);
+		return err;
+	}
+	keep_words(*spend, again, now_ns);
+	spend_free(*spend);
+	*spend = again;
+	return 0;
 }
 
 void spend_expire(struct spend *spend, uint64_t now_ns)

@@ -39,6 +39,11 @@ struct spend *spend_free(struct spend *spend);
 void spend_call(struct spend *spend, const struct ledger_call *call, uint64_t now_ns);
 /* What the ledger knows of the last hours. 0 or -errno. */
 int spend_restore(struct spend *spend, struct ledger *ledger, int64_t now_us, uint64_t now_ns);
+/*
+ * Names have come late, and the ledger has them by now: rows that were called by an id have them, too, also of callers that
+ * call no more. Does nothing if there is no such row. 0 or -errno, and then it is as before.
+ */
+int spend_rename(struct spend **spend, struct ledger *ledger, int64_t now_us, uint64_t now_ns);
 void spend_expire(struct spend *spend, uint64_t now_ns);
 
 /* Everybody's sums. */

@@ -67,6 +67,12 @@ void status_call(struct status *status, const struct ledger_call *call, uint64_t
 	spend_call(status->spend, call, now_ns);
 }
 
+void status_rename(struct status *status, struct ledger *ledger, int64_t now_us, uint64_t now_ns)
+{
+	/* Else they are ids for a day longer. */
+	(void)spend_rename(&status->spend, ledger, now_us, now_ns);
+}
+
 void status_expire(struct status *status, uint64_t now_ns)
 {
 	spend_expire(status->spend, now_ns);
@@ -77,7 +83,7 @@ static void copy(char *to, size_t size, const char *from)
 	text_plain(from ? from : "", to, size);
 }
 
-/* The latest one that this is the end of; NULL: it is not there any more. */
+/* The latest one that this tells of; NULL: it is not there any more. */
 static struct recent_action *find_begun(struct status *status, const struct recent_action *end)
 {
 	for (size_t i = 0; i < STATUS_ACTIONS && i < status->n_actions; i++) {
@@ -95,6 +101,7 @@ static struct recent_action *find_begun(struct status *status, const struct rece
 void status_action(struct status *status, const struct ledger_action *action)
 {
 	struct recent_action made, *recent_action = &made, *begun;
+	size_t len;
 
 	*recent_action = (struct recent_action){ .time_us = action->time_us,
 						 .decided_us = action->decided_us,
@@ -109,13 +116,19 @@ void status_action(struct status *status, const struct ledger_action *action)
 	copy(recent_action->target, sizeof(recent_action->target), action->target);
 	copy(recent_action->who, sizeof(recent_action->who), action->who);
 	copy(recent_action->result, sizeof(recent_action->result), action->result);
-	begun = action->outcome == ACTION_ENDED ? find_begun(status, &made) : NULL;
+	begun = action_result_is_sequel(action->outcome) ? find_begun(status, &made) : NULL;
 	if (!begun) {
 		status->recent_actions[status->n_actions++ % STATUS_ACTIONS] = made;
 		return;
 	}
-	begun->ended_us = made.time_us;
-	memcpy(begun->result, made.result, sizeof(begun->result));
+	if (action->outcome == ACTION_ENDED) {
+		begun->ended_us = made.time_us;
+		memcpy(begun->result, made.result, sizeof(begun->result));
+		return;
+	}
+	/* whom a grace was given, and what came of it */
+	len = strlen(begun->result);
+	snprintf(begun->result + len, sizeof(begun->result) - len, "; %s", made.result);
 }
 
 /* JSON of each part. */

@@ -25,6 +25,8 @@ struct status *status_new(struct ledger *ledger, int64_t now_us, uint64_t now_ns
 struct status *status_free(struct status *status);
 void status_call(struct status *status, const struct ledger_call *call, uint64_t now_ns);
 void status_action(struct status *status, const struct ledger_action *action);
+/* Names that came late are in the ledger: they are shown, too. */
+void status_rename(struct status *status, struct ledger *ledger, int64_t now_us, uint64_t now_ns);
 void status_expire(struct status *status, uint64_t now_ns);
 /* To be freed; NULL: no memory. `trouble` is why it is not ready, "" if it is. */
 char *status_json(struct status *status, const struct scrape_sources *sources, const char *node,

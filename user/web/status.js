@@ -37,9 +37,14 @@ function count(n) {
 	return n.toLocaleString("en");
 }
 
-const bytes = (n) => count(n) + "B";
+const bytes = (n) => count(n) + (n < 1e4 ? " B" : "B");
+const many = (n, what) => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
 const percent = (share) => (share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0) + " %";
 const clock = (us) => new Date(us / 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+// With seconds where the minutes are the same.
+const span = (from, until) => clock(from) === clock(until) ?
+	[from, until].map((us) => new Date(us / 1000).toLocaleTimeString("en-GB")).join(" to ") : `${clock(from)} to ${clock(until)}`;
 
 const moment = (us) => new Date(us / 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
@@ -115,12 +120,22 @@ function drawSpenders(status) {
 	}
 }
 
+// What was done to it: what is in force, else the last kill of the day.
+function deedOf(who) {
+	const gate = who && latest.gates.find((row) => row.who === who);
+	const kill = who && latest.actions.find((row) => row.who === who && row.action === "kill" && !row.rehearsed && row.result.startsWith("done"));
+	return gate ? gate.action : kill ? `kill ${clock(kill.time_us)}` : "";
+}
+
 function drawSpender(row) {
 	const known = make("div", "detail", row.detail);
 	const open = make("button", "link", shortly(row.name || "host"));
 	open.type = "button";
 	open.addEventListener("click", () => { location.hash = "who=" + encodeURIComponent(row.who); });
 	const name = make("div", "name", row.who ? open : row.name);
+	const deed = deedOf(row.who);
+	if (deed)
+		name.append(" ", make("span", "tag alarm", deed));
 	if (row.unpriced)
 		name.append(" ", make("span", "tag warn", count(row.unpriced) + " unpriced"));
 	if (row.unconfirmed)
@@ -239,7 +254,7 @@ function headline(status) {
 	if (near.length)
 		return ["warn", say(near, "near its limit")];
 	if (status.total.unpriced)
-		return ["warn", `Within budget; ${count(status.total.unpriced)} calls have no price and are in no sum.`];
+		return ["warn", `Within budget; ${many(status.total.unpriced, "call")} without a price: budgets count a stand-in's.`];
 	return ["calm", status.budgets.length ? "All budgets hold." : "No budget is in use yet."];
 }
 
@@ -276,13 +291,13 @@ function draw(status) {
 	$("rate-note").textContent = "mean of 5 minutes" +
 		(Number(total.hour) > 0 ? `, ${(rate / Number(total.hour)).toFixed(1)} times the hour's` : "");
 	$("hour").textContent = usd(total.hour);
-	$("flight").textContent = count(status.in_flight) + " calls in flight";
+	$("flight").textContent = many(status.in_flight, "call") + " in flight";
 	// Whole hours, so a report of the last 24 hours to the second may have a little more or less.
 	$("day-from").textContent = `since ${clock(status.day_from_us)}`;
 	$("day").textContent = usd(total.day);
-	$("calls").textContent = `${count(total.calls)} calls, ${count(total.tokens)} tokens`;
+	$("calls").textContent = `${many(total.calls, "call")}, ${many(total.tokens, "token")}`;
 	$("gaps").textContent = status.gaps.length ? "Not measured: " + status.gaps.map((gap) =>
-		`${clock(gap.from_us)} to ${clock(gap.until_us)}`).join(", ") : "";
+		span(gap.from_us, gap.until_us)).join(", ") : "";
 	drawForecast(status.forecast, status.forecast_in_budgets);
 	drawMinutes(total.spark);
 	latest = status;

@@ -98,11 +98,60 @@ static void a_late_name_takes_over_what_was_spent_before(void **state)
 	assert_int_equal(spend_day(spend_total(spend, T0)).calls, 3);
 }
 
+static void add_to_ledger(struct ledger *ledger, const char *name)
+{
+	const struct charge charge = { .source = CHARGE_USAGE,
+				       .is_priced = true,
+				       .cost_nanos = NANOS_PER_USD,
+				       .host = "h",
+				       .model = "m" };
+	struct who_group group = { .path = "/docker/" ID, .container = ID };
+	struct who_process process = { .comm = "python3" };
+
+	snprintf(group.container_name, sizeof(group.container_name), "%s", name);
+	assert_int_equal(ledger_add(ledger,
+				    &(struct ledger_call){ .start_us = T0,
+							   .charge = &charge,
+							   .group = &group,
+							   .process = &process },
+				    NULL),
+			 0);
+	assert_int_equal(ledger_commit(ledger), 0);
+}
+
+/* After a restart, and of a container that calls no more. */
+static void a_late_name_is_shown_without_another_call(void **state)
+{
+	const struct spend_row *rows[4];
+	struct ledger *ledger = NULL;
+	char dir[UNIT_FOLDER_LEN];
+
+	assert_int_equal(unit_folder(dir), 0);
+	assert_int_equal(ledger_open(&ledger, dir, true, NULL), 0);
+	add_to_ledger(ledger, ID);
+	assert_int_equal(spend_restore(spend, ledger, T0, 1), 0);
+	assert_int_equal(shown(T0, rows), 1);
+	assert_string_equal(rows[0]->who, ID);
+	assert_int_equal(ledger_name_container(
+				 ledger, &(struct who_container){ .id = ID, .name = "shop-web-1" }),
+			 1);
+	assert_int_equal(spend_rename(&spend, ledger, T0, 1), 0);
+	assert_int_equal(shown(T0, rows), 1);
+	assert_string_equal(rows[0]->who, "shop-web-1");
+	assert_int_equal(spend_day(rows[0]).calls, 1);
+	/* Where nobody is called by an id nothing is read. */
+	assert_int_equal(spend_rename(&spend, NULL, T0, 1), 0);
+	ledger_free(ledger);
+	assert_int_equal(unit_remove(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_day_is_of_whole_hours, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_late_name_takes_over_what_was_spent_before, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_late_name_is_shown_without_another_call, setup,
 						teardown),
 	};
 
