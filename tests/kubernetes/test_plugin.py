@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """kubectl-aigress: against the node's daemon, and the adding up of many nodes' answers."""
+import contextlib
 import csv
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from decimal import Decimal
@@ -124,3 +126,58 @@ def test_rows_by_node_stay_apart(three_nodes):
 def test_no_cell_is_a_formula(three_nodes):
     rows = list(csv.DictReader(io.StringIO(three_nodes("report", "--by", "host", "--format", "csv").stdout)))
     assert [row["host"] for row in rows] == ["x", "'=y"]
+
+
+# Orders: the stand-in runs the real command on a ledger for each node; the third does not answer.
+
+@pytest.fixture
+def orders(tmp_path):
+    def pod(name):
+        return {"metadata": {"name": name}, "spec": {"nodeName": name}, "status": {"phase": "Running"}}
+
+    for name in ("a", "b"):
+        subprocess.run([cluster.stage.AIGRESS, "replay", "--silent", "--state", tmp_path / name,
+                        os.path.join(cluster.ROOT, "tests/replay/http2-curl.events")], check=True,
+                       capture_output=True)
+        with contextlib.closing(sqlite3.connect(tmp_path / name / "ledger.db")) as ledger:     # as a daemon there would say
+            ledger.execute("INSERT OR REPLACE INTO facts (key, value) VALUES ('rules', ?)", (json.dumps(
+                [{"budget": "agents-nightly", "limit_usd": "5.000000", "limit_tokens": 0, "enforced": True}]),))
+            ledger.commit()
+    script = tmp_path / "kubectl"
+    script.write_text(f"""#!{sys.executable}
+import json, os, sys
+argv = sys.argv[1:]
+if "get" in argv:
+    print(json.dumps({{"items": {[pod(name) for name in ("a", "b", "c")]!r}}}))
+    sys.exit()
+node, rest = argv[argv.index("exec") + 1], argv[argv.index("--") + 2:]
+if node == "c" and not os.path.exists("{tmp_path}/c"):
+    sys.exit("error: the node is gone")
+os.execv({cluster.stage.AIGRESS!r}, ["aigress", *rest, "--state", "{tmp_path}/" + node])
+""")
+    script.chmod(0o755)
+
+    def ask(*argv):
+        return subprocess.run([sys.executable, cluster.PLUGIN, "override", *argv], capture_output=True, text=True, check=False,
+                              env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    return ask
+
+
+def test_the_panic_switch_is_one_command_and_says_who_did_not_hear_it(orders):
+    done = orders("open", "--all", "--reason", "fire")
+    assert done.returncode == 1 and "ordered on 2 of 3 nodes (a, b)" in done.stdout, done
+    assert "FAILED: c: error: the node is gone" in done.stderr
+    rows = json.loads(orders("list", "--format", "json").stdout)["rows"]
+    assert [(row["node"], row["order"], row["key"]) for row in rows] == [("a", "open", "*"), ("b", "open", "*")]
+    assert all(row["reason"].startswith("fire (") and "by kubectl" in row["reason"] for row in rows)
+    assert orders("clear", "--all", "--node", "a").returncode == 0
+    assert "b     open" in orders("list").stdout
+
+
+def test_a_name_that_no_node_knows_is_an_error(orders):
+    done = orders("open", "agents-daily", "--node", "a")
+    assert done.returncode == 1 and "ordered on 0 of 1 nodes" in done.stdout, done
+    assert 'did you mean "agents-nightly"?' in done.stderr
+    assert 'passed over: a: no budget and no counter is called "agents-daily"' in done.stderr
+    assert orders("open", "agents-daily", "--force", "--node", "a").returncode == 0
+    assert orders("open").returncode == 1 and orders("open", "x", "--all").returncode == 1
