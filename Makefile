@@ -218,7 +218,7 @@ check: ## install what is missing, build, run all tests (root)
 
 # One after the other, and beside them, with low priority, those that only compute: most of the first wait.
 CHECKS ?= check-unit check-kernel check-integration check-node
-BESIDE ?= lint check-sanitize check-replay check-completion check-recipes check-chart check-fuzz check-oldest
+BESIDE ?= check-lab lint check-sanitize check-replay check-completion check-recipes check-chart check-fuzz check-oldest
 
 check-leftovers:
 	$(Q)scripts/leftovers after build/leftovers.json
@@ -243,6 +243,11 @@ check-fuzz: $(fuzzers) ## a bounded run of each fuzzer over its corpus (FUZZ_RUN
 check-oldest: $(B)/tests/kernel/test_verifier ## do the programs load on the oldest kernel? In QEMU (root)
 	$(Q)scripts/deps vm
 	$(Q)scripts/vm $(firstword $(KERNELS)) tests/run serial $^
+check-lab: ## build the programs of a Kubernetes node for check-node, 5 minutes where they are not there yet
+	$(Q)tests/run steps lab
+lab:
+	$(Q)scripts/deps kubernetes
+	$(Q)scripts/kubernetes $(LAB) || { [ $$? = 3 ] && exit 77; exit 1; }
 check-node: all ## a real Kubernetes node: what pods spend, their names, a runaway (root; builds the node)
 	$(Q)scripts/deps kubernetes
 	$(Q)tests/run pytest -q tests/kubernetes/test_node.py -k "bill or names or privilege or runaway_is or events"
@@ -351,7 +356,7 @@ help: ## this list
 	$(Q)sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: all run check-clients bench bench-programs check lint $(LINTS) dist coverage coverage-tests coverage-share check-leftovers check-completion check-recipes check-unit check-kernel check-kernels check-sanitize \
-	check-fuzz check-integration check-soak check-pairs check-first-calls check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
+	check-fuzz check-integration check-lab lab check-soak check-pairs check-first-calls check-kubernetes check-kubernetes-v2 check-node check-oldest check-chart check-deb check-systemd deb manifests fuzz deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
