@@ -9,7 +9,7 @@
 
 struct said {
 	int code;
-	char out[16384], err[32768];
+	char out[262144], err[32768]; /* check tells of every program of the host that may call */
 };
 
 static inline void said_read(int fd, char *to, size_t size)
