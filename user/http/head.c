@@ -23,6 +23,10 @@ enum head_field head_field(const char *name, size_t len)
 		{ "transfer-encoding", HEAD_TRANSFER_ENCODING },
 		{ "content-length", HEAD_CONTENT_LENGTH },
 		{ "anthropic-version", HEAD_ANTHROPIC_VERSION },
+		/* of Vercel's SDK, whose body does not name it */
+		{ "ai-language-model-id", HEAD_MODEL },
+		{ "ai-embedding-model-id", HEAD_MODEL },
+		{ "ai-model-id", HEAD_MODEL },
 		{ "x-litellm-response-cost", HEAD_COST },
 		{ "x-litellm-cache-key", HEAD_CACHE_KEY },
 		{ "cf-aig-cache-status", HEAD_CACHE_STATUS },
@@ -297,6 +301,9 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 		break;
 	case HEAD_ANTHROPIC_VERSION:
 		head->has_anthropic_version = true;
+		break;
+	case HEAD_MODEL:
+		copy(head->model, sizeof(head->model), value, len);
 		break;
 	case HEAD_COST:
 		copy(head->provider_cost, sizeof(head->provider_cost), value, len);

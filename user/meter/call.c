@@ -108,7 +108,7 @@ static void take_request(void *arg, int id, enum json_kind kind, const char *key
 		call->is_background = kind == JSON_IS_TRUE;
 		break;
 	case REQUEST_DEFERRED:
-		call->is_deferred = kind == JSON_IS_TRUE;
+		call->is_deferred |= kind == JSON_IS_TRUE;
 		break;
 	case REQUEST_GENERATE:
 		call->is_prewarm = call->is_turn && kind == JSON_IS_FALSE;
@@ -239,19 +239,25 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 	if (!call)
 		return NULL;
 	call->provider = provider;
+	call->speaker = provider_behind(provider, request->path);
+	if (!call->speaker)
+		call->speaker = provider;
 	call->endpoint = endpoint;
+	call->is_deferred = endpoint->is_deferred;
 	call->start_ns = time_ns;
 	snprintf(call->host, sizeof(call->host), "%s", host ? host : "");
 	snprintf(call->path, sizeof(call->path), "%.*s", CHARGE_PATH_LEN - 1, request->path);
 	take_path_project(call, request->path);
 	take_account(call, request);
 	path_model(request->path, call->model, sizeof(call->model));
-	call->model_is_path = *call->model && !strcmp(provider->name, "aws.bedrock");
+	call->model_is_path = *call->model && !strcmp(call->speaker->name, "aws.bedrock");
 	call->is_turn = request->is_websocket;
 	if (!*call->model)
 		memcpy(call->model, request->model, sizeof(request->model));
 	if (endpoint->model)
 		snprintf(call->model, sizeof(call->model), "%s", endpoint->model);
+	if (endpoint->path_is_model)
+		snprintf(call->model, sizeof(call->model), "%s", request->path + 1);
 	call->is_form = request->content == HTTP_CONTENT_MULTIPART;
 	call->sink = (struct json_sink){
 		.value = take_request,
@@ -306,7 +312,7 @@ static void take_tokens(struct call *call, const struct http_head *head)
 		[HTTP_TOKENS_WRITTEN] = SLOT_WRITE,
 	};
 
-	if (strcmp(call->provider->name, "aws.bedrock"))
+	if (strcmp(call->speaker->name, "aws.bedrock"))
 		return;
 	for (size_t i = 0; i < HTTP_TOKENS; i++)
 		if (head->has_tokens >> i & 1) {

@@ -47,20 +47,28 @@ static bool is_opaque(const char *model)
 {
 	return strstr(model, ":application-inference-profile/") ||
 	       strstr(model, ":imported-model/") || strstr(model, ":provisioned-model/") ||
-	       strstr(model, ":prompt-router/");
+	       strstr(model, "prompt-router/") || strstr(model, ":prompt/");
 }
 
 /* The answer's name is exact, but at Bedrock the profile of the path decides the price. */
 static void set_model(const struct call *call, struct charge *ret)
 {
 	const struct answer *answer = &call->answer;
-	const char *model = *answer->model ? answer->model : call->model;
+	const char *model = *answer->model ? answer->model : call->model, *slash;
+	int before;
 
 	if (call->model_is_path && *call->model && !is_opaque(call->model))
 		model = call->model;
 	if (!*model && answer->extras_count)
 		model = answer->extras[0].model;
-	snprintf(ret->model, sizeof(ret->model), "%s", model);
+	/* A gateway's request names the owner, too: "grok/grok-3". */
+	slash = call->provider->is_gateway ? strchr(call->model, '/') : NULL;
+	before = slash ? (int)(slash + 1 - call->model) : 0;
+	if (!before || strchr(model, '/') ||
+	    !provider_by_gateway_name(call->model, (size_t)before - 1))
+		before = 0;
+	memcpy(ret->model, call->model, (size_t)before);
+	snprintf(ret->model + before, sizeof(ret->model) - (size_t)before, "%s", model);
 	redact_model(ret->model);
 }
 
@@ -180,6 +188,15 @@ static void add_extras(const struct call *call, const struct prices *prices, con
 	}
 	if (!ret->is_priced)
 		ret->cost_nanos = 0;
+}
+
+/* The sum is not billed; its parts are, each at a model of its own. */
+static void begin_parts(struct charge *charge)
+{
+	charge->usage = (struct usage){ 0 };
+	charge->cost_nanos = charge->budget_nanos = 0;
+	charge->is_priced = true;
+	charge->price_key[0] = charge->price_origin[0] = charge->price_lacks[0] = '\0';
 }
 
 /* The words that change prices. */
@@ -336,6 +353,8 @@ void call_charge(const struct call *call, const struct prices *prices,
 		return;
 	}
 	prices_apply(prices, tier, ret);
+	if (call->answer.has_parts)
+		begin_parts(ret);
 	if (ret->source == CHARGE_USAGE || ret->source == CHARGE_PARTIAL)
 		add_extras(call, prices, tier, ret);
 	if (ret->is_priced && upstream_is_unknown(&call->answer)) {

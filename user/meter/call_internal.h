@@ -13,6 +13,8 @@
 
 struct call {
 	const struct api_provider *provider;
+	const struct api_provider
+		*speaker; /* who answers: the provider, or whoever the path says is behind it */
 	const struct endpoint *endpoint;
 	uint64_t tenant; /* whose measured calls correct its estimates */
 	char host[CHARGE_HOST_LEN];

@@ -18,9 +18,10 @@ const char *call_operation(const struct call *call)
 		{ "rerank", "rerank" },          { "embed", "embeddings" },
 		{ "nova-canvas", "image" },      { "titan-image", "image" },
 		{ "stability.stable", "image" }, { "stability.sd", "image" },
+		{ "nova-reel", "video" },        { "luma.ray", "video" },
 	};
 
-	for (size_t i = 0; call->model_is_path && i < ARRAY_SIZE(kinds); i++)
+	for (size_t i = 0; !strcmp(call->speaker->name, "aws.bedrock") && i < ARRAY_SIZE(kinds); i++)
 		if (strstr(call->model, kinds[i].part))
 			return kinds[i].operation;
 	return call->endpoint->operation;
@@ -33,12 +34,13 @@ static bool is_operation(const struct call *call, const char *name)
 
 bool call_is_unfinished(const struct call *call)
 {
-	static const char *const words[] = { "queued",     "in_progress",    "validating",
-					     "finalizing", "cancelling",     "starting",
-					     "processing", "requires_action" };
+	static const char *const words[] = { "queued",     "in_progress",     "validating",
+					     "finalizing", "cancelling",      "starting",
+					     "processing", "requires_action", "created",
+					     "pending" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (!strcmp(call->answer.status, words[i]))
+		if (!strcasecmp(call->answer.status, words[i]))
 			return true;
 	return false;
 }
@@ -269,7 +271,7 @@ static void complete(const struct call *call, struct usage_slots_usage *told)
 	if (!is_operation(call, "transcription") && !is_operation(call, "video") &&
 	    !is_operation(call, "prediction"))
 		drop(told, SLOT_MILLIS);
-	if (!is_operation(call, "image"))
+	if (!is_operation(call, "image") && !is_operation(call, "embeddings"))
 		drop(told, SLOT_IMAGES);
 	/* Titan counts the words that it embeds and not the picture (aws.amazon.com/bedrock/pricing, 2026-11). */
 	if (call->images_shown && call->status == 200)
@@ -281,6 +283,10 @@ static void complete(const struct call *call, struct usage_slots_usage *told)
 		set(told, SLOT_REASONING, s[SLOT_TOTAL] - sum);
 		set(told, SLOT_OUTPUT, s[SLOT_TOTAL] - s[SLOT_INPUT]);
 	}
+	/* Some gateways leave out what all others can be computed from. */
+	if (call->answer.dialect == DIALECT_OPENAI && is_operation(call, "chat") &&
+	    is_set(told, SLOT_INPUT) && !is_set(told, SLOT_OUTPUT) && s[SLOT_TOTAL] > s[SLOT_INPUT])
+		set(told, SLOT_OUTPUT, s[SLOT_TOTAL] - s[SLOT_INPUT]);
 	/* Ollama does not count a prompt that it has in its cache. */
 	if (call->answer.dialect == DIALECT_OLLAMA && is_set(told, SLOT_OUTPUT))
 		told->has |= 1u << SLOT_INPUT;
@@ -300,7 +306,8 @@ static void complete(const struct call *call, struct usage_slots_usage *told)
 		    (call->seconds_wanted ? call->seconds_wanted : 8) * 1000 *
 			    (call->images_wanted ? call->images_wanted : 1));
 	/* A video has as many seconds as were asked for, 4 where none were (OpenAI's default). */
-	if (is_operation(call, "video") && call->status == 200 && !is_set(told, SLOT_MILLIS))
+	if (is_operation(call, "video") && call->status / 100 == 2 && !call->endpoint->job &&
+	    !is_set(told, SLOT_MILLIS))
 		set(told, SLOT_MILLIS, (call->seconds_wanted ? call->seconds_wanted : 4) * 1000);
 }
 
@@ -438,7 +445,8 @@ void call_settle(const struct call *call, const struct calibration *calibration,
 	bool has_usage;
 
 	told_by(call, &told);
-	has_usage = usage_slots_usage_settle(&told, call_dialect(call), &ret->usage);
+	has_usage = usage_slots_usage_settle(&told, call_dialect(call), &ret->usage) ||
+		    (call->endpoint->job == JOB_POLL && call->answer.has_cost);
 	if (call->endpoint->job == JOB_RESULTS) {
 		/* Lines add up, as extras; part of a download is no bill. */
 		ret->usage = (struct usage){ 0 };

@@ -23,50 +23,30 @@ static const struct price_entry *find_regional(const struct prices *prices,
 	return price_find_exact(prices, charge->provider, key);
 }
 
-/* Names that gateways have for providers whose own are others. */
-static const struct api_provider *provider_of_gateway(const char *name, size_t len)
-{
-	static const char *const others[][2] = {
-		{ "grok", "xai" },
-		{ "perplexity-ai", "perplexity" },
-		{ "google-ai-studio", "gemini" },
-		{ "google-vertex-ai", "vertex_ai" },
-		{ "azure-openai", "azure" },
-		{ "aws-bedrock", "bedrock" },
-	};
-	char word[CHARGE_NAME_LEN];
-
-	snprintf(word, sizeof(word), "%.*s", (int)len, name);
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		if (!strcmp(others[i][0], word))
-			return provider_by_name(others[i][1]);
-	for (char *at = word; *at; at++)
-		if (*at == '-')
-			*at = '_';
-	return provider_by_name(word);
-}
-
 /*
  * Who answers behind a gateway that bills at that one's price: at Hugging Face's router it is behind the model's name,
- * "openai/gpt-oss-120b:groq" (huggingface.co/docs/inference-providers), at Cloudflare's the path's fourth segment,
- * "/v1/ACCOUNT/GATEWAY/groq/..." (developers.cloudflare.com/ai-gateway/providers).
+ * "openai/gpt-oss-120b:groq" (huggingface.co/docs/inference-providers), at Cloudflare's it is in the path, or before the
+ * model's name, "grok/grok-3".
  */
 static const struct price_entry *find_behind(const struct prices *prices,
 					     const struct charge *charge)
 {
-	const struct api_provider *provider = NULL;
+	const struct api_provider *gateway = provider_by_name(charge->provider), *provider = NULL;
 	char model[CHARGE_MODEL_LEN];
 	const char *at;
 
 	snprintf(model, sizeof(model), "%s", charge->model);
 	if (!strcmp(charge->provider, "huggingface") && (at = strrchr(charge->model, ':'))) {
-		provider = provider_of_gateway(at + 1, strlen(at + 1));
+		provider = provider_by_gateway_name(at + 1, strlen(at + 1));
 		model[at - charge->model] = '\0';
-	} else if (!strcmp(charge->provider, "cloudflare")) {
-		at = charge->path;
-		for (int i = 0; at && i < 4; i++)
-			at = strchr(at + (i > 0), '/');
-		provider = at ? provider_of_gateway(at + 1, strcspn(at + 1, "/")) : NULL;
+	} else if (gateway && gateway->is_gateway) {
+		provider = provider_behind(gateway, charge->path);
+		at = strchr(charge->model, '/');
+		if (!provider && at)
+			provider = provider_by_gateway_name(charge->model,
+							    (size_t)(at - charge->model));
+		if (provider == provider_by_name("cloudflare"))
+			return NULL;
 	}
 	return provider ? price_find(prices, provider->name, model) : NULL;
 }
@@ -200,10 +180,11 @@ void prices_apply_again(const struct prices *prices, struct charge *charge)
 
 bool prices_by_character(const struct prices *prices, const struct charge *charge)
 {
-	const struct price_entry *entry;
+	const struct price_entry *entry = find_behind(prices, charge);
 	uint64_t femtos;
 
-	entry = price_find(prices, charge->provider, charge->model);
+	if (!entry)
+		entry = price_find(prices, charge->provider, charge->model);
 	return entry && charge->usage.characters &&
 	       price_base(prices, entry, RATE_CHARACTER, TIER_NONE, &femtos);
 }

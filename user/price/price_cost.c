@@ -184,11 +184,12 @@ static void all_prices(const struct prices *prices, const struct price_entry *en
 	follow(ret, RATE_VIDEO_OUT, RATE_OUTPUT, false);
 }
 
+/* Of OpenAI's regions all cost the same (developers.openai.com, "Data residency", 2026-11); LiteLLM has two of them. */
 static uint32_t host_permille(const struct price_entry *entry, const char *host)
 {
-	if (!strncmp(host, "eu.", 3))
-		return entry->eu_host_permille;
-	return strncmp(host, "us.", 3) ? 0 : entry->us_host_permille;
+	if (strlen(host) < 3 || strcmp(host + 2, ".api.openai.com"))
+		return 0;
+	return strncmp(host, "us.", 3) ? entry->eu_host_permille : entry->us_host_permille;
 }
 
 /* "claude-sonnet-4-5" is 45, "claude-opus-5" 50, "claude-3-5-haiku" 35; a date is no version. */

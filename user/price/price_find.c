@@ -157,6 +157,13 @@ static bool tuned_name(const struct api_provider *row, const char *model, char *
 	return true;
 }
 
+static bool is_lower(const char *name)
+{
+	while (*name && !isupper((unsigned char)*name))
+		name++;
+	return !*name;
+}
+
 const struct price_entry *price_find(const struct prices *prices, const char *provider,
 				     const char *model)
 {
@@ -184,6 +191,12 @@ const struct price_entry *price_find(const struct prices *prices, const char *pr
 	for (size_t i = 0; !is_tuned && !found && i < ARRAY_SIZE(cuts); i++)
 		if (cuts[i](name) && *name)
 			found = find_named(prices, row, name);
+	/* "FLUX.2-pro", "Cohere-rerank-v4.0-pro": Azure writes names as they are on its pages. */
+	if (!found && !is_lower(model)) {
+		for (size_t i = 0; i < sizeof(name); i++)
+			name[i] = tolower((unsigned char)(i < strlen(model) ? model[i] : '\0'));
+		return price_find(prices, provider, name);
+	}
 	/* Deepgram's names end in a voice and a language: "aura-2-thalia-en". */
 	while (!found && row && !strcmp(row->family, "deepgram") && (dash = strrchr(name, '-'))) {
 		*dash = '\0';

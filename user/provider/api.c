@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/api.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,15 +67,6 @@ const struct api_provider *api_find(const char *host)
 		for (size_t j = 0; j < HOSTS && provider_rows[i].hosts[j]; j++)
 			if (pattern_fits(provider_rows[i].hosts[j], host))
 				return &provider_rows[i];
-	return NULL;
-}
-
-const struct api_provider *provider_by_name(const char *name)
-{
-	for (size_t i = 0; i < provider_rows_count; i++)
-		if (!strcmp(provider_rows[i].name, name) ||
-		    (provider_rows[i].alias && !strcmp(provider_rows[i].alias, name)))
-			return &provider_rows[i];
 	return NULL;
 }
 
@@ -216,7 +208,8 @@ static size_t segment(const char *path, size_t end)
 /* Whether the tail ends the path of `len`, compared from the end; a star takes a segment. */
 static bool tail_fits(const char *tail, const char *path, size_t len)
 {
-	size_t left = strlen(tail), begin;
+	bool is_all = *tail == '^';
+	size_t left = strlen(tail += is_all), begin;
 
 	for (; left; left--) {
 		if (tail[left - 1] == '*') {
@@ -224,11 +217,12 @@ static bool tail_fits(const char *tail, const char *path, size_t len)
 			if (begin == len)
 				return false;
 			len = begin;
-		} else if (!len || path[--len] != tail[left - 1]) {
+		} else if (!len || tolower((unsigned char)path[--len]) !=
+					   tolower((unsigned char)tail[left - 1])) {
 			return false;
 		}
 	}
-	return true;
+	return !is_all || !len;
 }
 
 enum way { WAY_POST, WAY_GET, WAY_WEBSOCKET };
@@ -250,11 +244,29 @@ static const struct endpoint *find_tail(const struct endpoint *list, const char 
 	return NULL;
 }
 
+/* In the lists of whoever may be behind a gateway: those that the path names, or with paths that no one else has. */
+static const struct endpoint *find_behind(const struct api_provider *gateway, const char *path,
+					  enum way way)
+{
+	const struct endpoint *const lists[] = { endpoint_google, endpoint_bedrock,
+						 endpoint_cohere };
+	const struct api_provider *behind = provider_behind(gateway, path);
+	const struct endpoint *found = NULL;
+
+	if (behind)
+		return find_tail(behind->endpoints, path, way);
+	for (size_t i = 0; !found && i < ARRAY_SIZE(lists); i++)
+		found = find_tail(lists[i], path, way);
+	return found;
+}
+
 static const struct endpoint *find(const struct api_provider *provider, const char *path,
 				   enum way way)
 {
 	const struct endpoint *found = find_tail(provider ? provider->endpoints : NULL, path, way);
 
+	if (!found && provider && provider->is_gateway)
+		found = find_behind(provider, path, way);
 	if (!found)
 		found = find_tail(endpoint_rows, path, way);
 	return found && found->operation ? found : NULL;
@@ -300,21 +312,17 @@ void path_model(const char *path, char *ret, size_t size)
 		const char *before, *stop;
 		size_t kept; /* of `before`, from its end */
 	} places[] = {
-		{ "/models/", ":/", 0 },
-		{ "/model/", "/", 0 },
-		{ "/deployments/", "/", 0 },
-		{ "/endpoints/", "/", 0 },
-		{ "/serving-endpoints/", "/", 0 },
-		{ "/@cf/", "", 4 },
-		{ "/fal-ai/", "", 7 },
-		{ "/v1/flux-", "/", 5 },
+		{ "/models/", ":/", 0 },           { "/model/", "/", 0 },
+		{ "/deployments/", "/", 0 },       { "/endpoints/", "/", 0 },
+		{ "/serving-endpoints/", "/", 0 }, { "/@cf/", "", 4 },
+		{ "/v1/inference/", "", 0 },       { "/v1/flux-", "/", 5 },
 	};
 	size_t len = 0;
 	int slashes, c;
 
 	ret[0] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		const char *at = strstr(path, places[i].before);
+		const char *at = strcasestr(path, places[i].before);
 
 		if (!at)
 			continue;

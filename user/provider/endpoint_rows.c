@@ -125,7 +125,8 @@ const struct endpoint endpoint_google[] = {
 	  .operation = "generate_content",
 	  .dialect = DIALECT_GEMINI },
 	{ .tail = ":batchGenerateContent", .operation = "batch", .tier = "batch" },
-	{ .tail = "/v1beta/batches/*",
+	{ .tail = ":asyncBatchEmbedContent", .operation = "batch", .tier = "batch" },
+	{ .tail = "/batches/*",
 	  .operation = "generate_content",
 	  .dialect = DIALECT_GEMINI,
 	  .tier = "batch",
@@ -224,8 +225,25 @@ const struct endpoint endpoint_assemblyai[] = {
 	{ .tail = NULL },
 };
 
-/* docs.perplexity.ai, "Search API", 2026-11: by the request. */
+/* docs.perplexity.ai/api-reference, 2026-11: jobs, and searches by the request. */
 const struct endpoint endpoint_perplexity[] = {
+	{ .tail = "/v1/sonar", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/async/sonar",
+	  .operation = "chat",
+	  .dialect = DIALECT_OPENAI,
+	  .starts_job = true },
+	{ .tail = "/async/chat/completions",
+	  .operation = "chat",
+	  .dialect = DIALECT_OPENAI,
+	  .starts_job = true },
+	{ .tail = "/v1/async/sonar/*",
+	  .operation = "chat",
+	  .dialect = DIALECT_OPENAI,
+	  .job = JOB_POLL },
+	{ .tail = "/async/chat/completions/*",
+	  .operation = "chat",
+	  .dialect = DIALECT_OPENAI,
+	  .job = JOB_POLL },
 	{ .tail = "/search",
 	  .operation = "search",
 	  .dialect = DIALECT_OPENAI,
@@ -287,6 +305,11 @@ const struct endpoint endpoint_bedrock[] = {
 	{ .tail = "/invoke-with-response-stream", .operation = "chat", .dialect = DIALECT_ANY },
 	{ .tail = "/invoke-with-bidirectional-stream", .operation = "chat" },
 	{ .tail = "/async-invoke", .operation = "chat" },
+	/* Of the host bedrock-agent-runtime, whose agents hide what they use: their sizes are what there is. */
+	{ .tail = "^/rerank", .operation = "rerank", .dialect = DIALECT_BEDROCK, .unit = UNIT_QUERY },
+	{ .tail = "^/retrieveAndGenerate", .operation = "chat" },
+	{ .tail = "^/retrieveAndGenerateStream", .operation = "chat" },
+	{ .tail = "^/agents/*/agentAliases/*/sessions/*/text", .operation = "chat" },
 	{ .tail = NULL },
 };
 
@@ -343,9 +366,13 @@ const struct endpoint endpoint_deepgram[] = {
 /* docs.fal.ai/model-apis, 2026-11: the path is the model; what is queued has its bill here as well. */
 const struct endpoint endpoint_fal[] = {
 	{ .tail = "/requests/*", .operation = NULL },
-	{ .tail = "/fal-ai/*", .operation = "image", .dialect = DIALECT_OPENAI },
-	{ .tail = "/fal-ai/*/*", .operation = "image", .dialect = DIALECT_OPENAI },
-	{ .tail = "/fal-ai/*/*/*", .operation = "image", .dialect = DIALECT_OPENAI },
+	{ .tail = "^/*/*", .operation = "image", .dialect = DIALECT_OPENAI, .path_is_model = true },
+	{ .tail = "^/*/*/*", .operation = "image", .dialect = DIALECT_OPENAI, .path_is_model = true },
+	{ .tail = "^/*/*/*/*", .operation = "image", .dialect = DIALECT_OPENAI, .path_is_model = true },
+	{ .tail = "^/*/*/*/*/*",
+	  .operation = "image",
+	  .dialect = DIALECT_OPENAI,
+	  .path_is_model = true },
 	{ .tail = NULL },
 };
 
@@ -356,6 +383,17 @@ const struct endpoint endpoint_dashscope[] = {
 	{ .tail = NULL },
 };
 const struct endpoint endpoint_watsonx[] = {
+	/* ... and of a deployment, whose answer names the model. */
+	{ .tail = "/ml/v1/deployments/*/text/chat", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = "/ml/v1/deployments/*/text/chat_stream",
+	  .operation = "chat",
+	  .dialect = DIALECT_OPENAI },
+	{ .tail = "/ml/v1/deployments/*/text/generation",
+	  .operation = "text_completion",
+	  .dialect = DIALECT_ANY },
+	{ .tail = "/ml/v1/deployments/*/text/generation_stream",
+	  .operation = "text_completion",
+	  .dialect = DIALECT_ANY },
 	{ .tail = "/ml/v1/text/chat", .operation = "chat", .dialect = DIALECT_OPENAI },
 	{ .tail = "/ml/v1/text/chat_stream", .operation = "chat", .dialect = DIALECT_OPENAI },
 	{ .tail = "/ml/v1/text/generation", .operation = "text_completion", .dialect = DIALECT_ANY },
@@ -369,14 +407,78 @@ const struct endpoint endpoint_snowflake[] = {
 	{ .tail = "/cortex/inference:complete", .operation = "chat", .dialect = DIALECT_OPENAI },
 	{ .tail = NULL },
 };
+/* developers.cloudflare.com/ai-gateway, 2026-11: its own models, and requests that name their provider in the body. */
 const struct endpoint endpoint_cloudflare[] = {
 	{ .tail = "/ai/run/@cf/*/*", .operation = "chat", .dialect = DIALECT_ANY },
 	{ .tail = "/workers-ai/@cf/*/*", .operation = "chat", .dialect = DIALECT_ANY },
-	{ .tail = ":generateContent", .operation = "generate_content", .dialect = DIALECT_GEMINI },
-	{ .tail = ":streamGenerateContent",
-	  .operation = "generate_content",
-	  .dialect = DIALECT_GEMINI },
-	{ .tail = "/converse", .operation = "chat", .dialect = DIALECT_BEDROCK },
-	{ .tail = "/invoke", .operation = "chat", .dialect = DIALECT_ANY },
+	{ .tail = "^/v1/*/*", .operation = "chat", .dialect = DIALECT_ANY },
+	{ .tail = NULL },
+};
+
+/* docs.x.ai, "Video generation", 2026-11: a job, whose bill is in the answer that says it is done. */
+const struct endpoint endpoint_xai[] = {
+	{ .tail = "/v1/videos/generations",
+	  .operation = "video",
+	  .dialect = DIALECT_OPENAI,
+	  .is_deferred = true },
+	{ .tail = "/v1/videos/edits",
+	  .operation = "video",
+	  .dialect = DIALECT_OPENAI,
+	  .is_deferred = true },
+	{ .tail = "/v1/videos/extensions",
+	  .operation = "video",
+	  .dialect = DIALECT_OPENAI,
+	  .is_deferred = true },
+	{ .tail = "/v1/videos/*", .operation = "video", .dialect = DIALECT_OPENAI, .job = JOB_POLL },
+	{ .tail = NULL },
+};
+
+/* What the AI SDK calls where a model is named without a provider (@ai-sdk/gateway, 2026-11). */
+const struct endpoint endpoint_vercel[] = {
+	{ .tail = "/ai/language-model", .operation = "chat", .dialect = DIALECT_AI_SDK },
+	{ .tail = "/ai/embedding-model", .operation = "embeddings", .dialect = DIALECT_AI_SDK },
+	{ .tail = "/ai/image-model", .operation = "image", .dialect = DIALECT_AI_SDK },
+	{ .tail = NULL },
+};
+
+/* platform.minimax.io/docs/api-reference, 2026-11: speech by its characters. */
+const struct endpoint endpoint_minimax[] = {
+	{ .tail = "/v1/t2a_v2", .operation = "speech", .dialect = DIALECT_OPENAI },
+	{ .tail = NULL },
+};
+
+/* docs.fireworks.ai/api-reference, 2026-11: an image a call, which is the answer's body. */
+const struct endpoint endpoint_fireworks[] = {
+	{ .tail = "/workflows/accounts/*/models/*/text_to_image",
+	  .operation = "image",
+	  .dialect = DIALECT_OPENAI,
+	  .unit = UNIT_IMAGE },
+	{ .tail = "/workflows/accounts/*/models/*",
+	  .operation = "image",
+	  .dialect = DIALECT_OPENAI,
+	  .unit = UNIT_IMAGE },
+	{ .tail = NULL },
+};
+
+/* docs.deepinfra.com, "Native API", 2026-11 */
+const struct endpoint endpoint_deepinfra[] = {
+	{ .tail = "/v1/inference/*", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/inference/*/*", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = NULL },
+};
+
+/* docs.api.nvidia.com, "Retrieval", 2026-11 */
+const struct endpoint endpoint_nvidia[] = {
+	{ .tail = "/reranking", .operation = "rerank", .dialect = DIALECT_OPENAI },
+	{ .tail = NULL },
+};
+
+/* learn.microsoft.com, Azure AI Foundry, 2026-11: Sora's jobs, and pictures of Black Forest Labs. */
+const struct endpoint endpoint_azure[] = {
+	{ .tail = "/video/generations/jobs", .operation = "video", .dialect = DIALECT_OPENAI },
+	{ .tail = "/providers/blackforestlabs/v1/*",
+	  .operation = "image",
+	  .dialect = DIALECT_OPENAI,
+	  .unit = UNIT_IMAGE },
 	{ .tail = NULL },
 };

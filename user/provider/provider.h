@@ -5,7 +5,7 @@
 
 #include "provider/api.h"
 
-/* How an answer's body is read; the trees of keys are in usage.c. */
+/* How an answer's body is read; the trees of keys are in usage_keys*.c. */
 enum dialect {
 	DIALECT_NONE, /* billed, but not read: sizes only */
 	DIALECT_ANTHROPIC,
@@ -15,6 +15,7 @@ enum dialect {
 	DIALECT_BEDROCK, /* Converse */
 	DIALECT_DEEPGRAM,
 	DIALECT_OLLAMA, /* its own; its OpenAI paths speak OpenAI's */
+	DIALECT_AI_SDK, /* of Vercel's SDK to its gateway */
 	DIALECT_ANY, /* one of the above, known from the answer's keys: Bedrock's invoke, rawPredict */
 };
 
@@ -51,7 +52,8 @@ enum session_kind {
 
 /*
  * A billed path; `tail` ends the path, and begins at a segment or a method (":generateContent"). A star in it
- * is one segment, whatever it is.
+ * is one segment, whatever it is; a ^ before it says that it is all of the path. Case does not matter, since
+ * Azure's servers take any.
  */
 struct endpoint {
 	const char *tail;
@@ -63,8 +65,10 @@ struct endpoint {
 	enum protobuf_messages protobuf; /* where it is a method of gRPC */
 	bool is_stream;                  /* of gRPC: it answers with any number of messages */
 	bool starts_job; /* the answer's id can be asked after by another path, which is the same bill */
-	const char *model; /* where the path names the only one, or NULL */
-	enum unit unit;    /* what a call that succeeds is one of, and nothing else is billed */
+	bool is_deferred;   /* it answers with an id alone, and that is asked after for the bill */
+	const char *model;  /* where the path names the only one, or NULL */
+	bool path_is_model; /* the whole path but its first slash is the model's name */
+	enum unit unit;     /* what a call that succeeds is one of, and nothing else is billed */
 };
 
 #define PREFIXES 4
@@ -77,7 +81,8 @@ struct api_provider {
 	const struct endpoint *endpoints; /* before the common ones; or NULL */
 	const char *prefixes[PREFIXES];   /* of keys in the price file, in order */
 	const char *family;               /* litellm_provider; whose flagship stands in */
-	bool is_own; /* the operator's own server: free, but for prices of the operator's */
+	bool is_own;     /* the operator's own server: free, but for prices of the operator's */
+	bool is_gateway; /* its paths may be those of whoever is behind it */
 	bool is_subscription;    /* tokens have no price of their own */
 	bool always_tells_usage; /* in chat streams, without being asked */
 	bool event_is_token;     /* a content event of its chat stream is one token */
@@ -91,7 +96,9 @@ extern const struct endpoint endpoint_google[], endpoint_bedrock[], endpoint_coh
 	endpoint_mistral[], endpoint_replicate[], endpoint_elevenlabs[], endpoint_deepgram[],
 	endpoint_fal[], endpoint_dashscope[], endpoint_watsonx[], endpoint_snowflake[],
 	endpoint_cloudflare[], endpoint_openai[], endpoint_assemblyai[], endpoint_stability[],
-	endpoint_perplexity[], endpoint_runwayml[], endpoint_bfl[];
+	endpoint_perplexity[], endpoint_runwayml[], endpoint_bfl[], endpoint_xai[],
+	endpoint_vercel[], endpoint_minimax[], endpoint_fireworks[], endpoint_deepinfra[],
+	endpoint_nvidia[], endpoint_azure[];
 
 /* The endpoint of a request to `path`, or NULL: free or unknown. `provider` may be NULL. */
 const struct endpoint *endpoint_find(const struct api_provider *provider, const char *method,
@@ -101,5 +108,9 @@ const struct endpoint *endpoint_find_session(const struct api_provider *provider
 /* The model that a path names (Gemini, Vertex, Bedrock, Azure's deployment), or "". */
 void path_model(const char *path, char *ret, size_t size);
 const struct api_provider *provider_by_name(const char *name);
+/* By the name that gateways have for it, of `len`: "grok", "google-ai-studio", or NULL. */
+const struct api_provider *provider_by_gateway_name(const char *name, size_t len);
+/* Who answers behind a gateway, as the path says it, or NULL. */
+const struct api_provider *provider_behind(const struct api_provider *gateway, const char *path);
 
 #endif

@@ -82,6 +82,7 @@ struct answer {
 	bool is_started;
 	bool is_stopped;              /* the scan met what is no JSON */
 	bool has_iterations;          /* in this document */
+	bool has_parts;               /* extras are parts of the usage, not beside it */
 	bool skips;                   /* the rest of a long event is of no interest */
 	bool is_eventstream;          /* Amazon's framing instead of SSE's */
 	bool is_messages;             /* a WebSocket's instead */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The layers of an answer, top to bottom: its form and bytes (answer.c), the events of a stream
- * (answer_events.c) or messages (answer_messages.c), the values in a document (answer_values.c). For
- * these only.
+ * (answer_events.c) or messages (answer_messages.c), the values in a document (answer_values.c), and usage at other
+ * models (answer_extras.c). For these only.
  */
 #ifndef USAGE_ANSWER_INTERNAL_H
 #define USAGE_ANSWER_INTERNAL_H
@@ -22,6 +22,12 @@ bool answer_end_parse(struct answer *answer);
 /* As a json_sink's `value`; arg: the answer. */
 void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, const char *text,
 		       bool is_cut);
+/* Adds usage of a model ("": the call's own tool's). */
+void answer_add_extra(struct answer *answer, const char *model, const struct usage *usage);
+/* The begin and end of an attempt, of the usage of an image tool, and of one model's part of a usage. */
+void answer_take_iteration(struct answer *answer, enum json_kind kind);
+void answer_take_tool_usage(struct answer *answer, enum json_kind kind);
+void answer_take_part(struct answer *answer, enum json_kind kind);
 /* A JSON document has ended: the body itself, or an event. */
 void answer_end_document(struct answer *answer);
 /* Ends a line of a batch's results: adds its usage, at its own model. */

@@ -13,8 +13,16 @@
 
 static void set_string(char *to, size_t size, enum json_kind kind, const char *text)
 {
-	if (kind == JSON_IS_STRING && *text)
-		snprintf(to, size, "%s", text);
+	size_t len;
+
+	if (kind != JSON_IS_STRING)
+		return;
+	text += strspn(text, " ");
+	len = strlen(text);
+	while (len && text[len - 1] == ' ')
+		len--;
+	if (len)
+		snprintf(to, size, "%.*s", (int)len, text);
 }
 
 static bool read_nanos(const char *text, int scale, uint64_t *ret)
@@ -31,70 +39,6 @@ static void set_cost(struct answer *answer, const char *text, int scale)
 		return;
 	answer->cost_nanos = nanos;
 	answer->has_cost = true;
-}
-
-static void add_extra(struct answer *answer, const char *model, const struct usage *usage)
-{
-	size_t i = 0;
-
-	while (i < answer->extras_count && strcmp(answer->extras[i].model, model))
-		i++;
-	if (i == EXTRAS)
-		i--;
-	if (i == answer->extras_count) {
-		memset(&answer->extras[i], 0, sizeof(answer->extras[i]));
-		snprintf(answer->extras[i].model, CHARGE_MODEL_LEN, "%s", model);
-		answer->extras_count++;
-	}
-	usage_add(&answer->extras[i].usage, usage);
-}
-
-/*
- * The top level holds the sum of the messages and leaves out compaction and the advisor, each
- * billed at its own model (docs/facts/wire.md, "Anthropic").
- */
-static void end_iteration(struct answer *answer)
-{
-	struct usage usage;
-
-	if (strcmp(answer->iteration_type, "compaction") &&
-	    strcmp(answer->iteration_type, "advisor_message"))
-		return;
-	if (usage_slots_usage_settle(&answer->iteration, DIALECT_ANTHROPIC, &usage))
-		add_extra(answer, answer->iteration_model, &usage);
-}
-
-static void take_iteration(struct answer *answer, enum json_kind kind)
-{
-	if (kind == JSON_IS_BEGIN) {
-		/* A later event repeats the list from its start. */
-		if (!answer->has_iterations)
-			answer->extras_count = 0;
-		answer->has_iterations = true;
-		answer->iteration_type[0] = answer->iteration_model[0] = '\0';
-		memset(&answer->iteration, 0, sizeof(answer->iteration));
-	} else if (kind == JSON_IS_END) {
-		end_iteration(answer);
-	}
-}
-
-/*
- * Images made inside a Responses call are billed at the image model's price, beside the call's own tokens;
- * a final event repeats the whole. gpt-image-1.5 is what the tool takes where the request names none
- * (developers.openai.com, image generation tool, 2026-11).
- */
-static void take_tool_usage(struct answer *answer, enum json_kind kind)
-{
-	struct usage usage;
-
-	if (kind == JSON_IS_BEGIN) {
-		memset(&answer->iteration, 0, sizeof(answer->iteration));
-		answer->extras_count = 0;
-	} else if (kind == JSON_IS_END &&
-		   usage_slots_usage_settle(&answer->iteration, DIALECT_OPENAI, &usage) &&
-		   (usage.input || usage.image_input || usage.output || usage.image_output)) {
-		add_extra(answer, "", &usage);
-	}
 }
 
 /* The lists of counts by modality, and Bedrock's by time to live. */
@@ -133,11 +77,14 @@ static void take_detail(struct answer *answer, int id, enum json_kind kind, cons
 		snprintf(answer->detail.count, sizeof(answer->detail.count), "%s", text);
 }
 
-/* Gateways write counts as strings now and then. */
+/* Gateways write counts as strings now and then. A class of less than nothing is one that is not known. */
 static bool is_count(enum json_kind kind, const char *text)
 {
-	return kind == JSON_IS_NUMBER ||
-	       (kind == JSON_IS_STRING && *text && !text[strspn(text, "0123456789")]);
+	uint64_t value;
+
+	if (*text == '-' && strpbrk(text, "123456789"))
+		return false;
+	return kind == JSON_IS_NUMBER || (kind == JSON_IS_STRING && decimal_count(text, &value));
 }
 
 static void take_count(struct answer *answer, int id, enum json_kind kind, const char *key,
@@ -195,9 +142,16 @@ static void take_seconds(struct answer *answer, enum json_kind kind, const char 
 
 static void take_cost(struct answer *answer, int id, enum json_kind kind, const char *text)
 {
+	uint64_t nanos;
+
 	switch (id) {
 	case ANSWER_COST_USD:
 		if (kind == JSON_IS_NUMBER || kind == JSON_IS_STRING)
+			set_cost(answer, text, 9);
+		break;
+	case ANSWER_COST_PAID:
+		if ((kind == JSON_IS_NUMBER || kind == JSON_IS_STRING) &&
+		    read_nanos(text, 9, &nanos) && nanos)
 			set_cost(answer, text, 9);
 		break;
 	case ANSWER_COST_TICKS:
@@ -350,10 +304,16 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 			answer->channels = 0;
 		break;
 	case ANSWER_ITERATION:
-		take_iteration(answer, kind);
+		answer_take_iteration(answer, kind);
+		break;
+	case ANSWER_RESULT:
+		answer->has_error |= kind == JSON_IS_NUMBER && strcmp(text, "0");
+		break;
+	case ANSWER_BREAKDOWN:
+		answer_take_part(answer, kind);
 		break;
 	case ANSWER_TOOL_USAGE:
-		take_tool_usage(answer, kind);
+		answer_take_tool_usage(answer, kind);
 		break;
 	case ANSWER_DETAIL_PROMPT:
 	case ANSWER_DETAIL_CACHE:
@@ -427,7 +387,7 @@ void answer_end_line(struct answer *answer)
 	answer_end_document(answer);
 	/* A request of a batch that was refused, failed or expired is not billed. */
 	if (!answer->is_refused && usage_slots_usage_settle(&answer->slots, answer->dialect, &usage))
-		add_extra(answer, answer->model, &usage);
+		answer_add_extra(answer, answer->model, &usage);
 	memset(&answer->slots, 0, sizeof(answer->slots));
 	answer->is_refused = answer->has_blocks = false;
 }

@@ -46,7 +46,31 @@ static const struct json_node parameters[] = {
 	{ "durationSeconds", .id = REQUEST_SECONDS },
 	{ 0 },
 };
+/* Amazon's: a video that is made later, and a reranker. */
+static const struct json_node video[] = {
+	{ "durationSeconds", .id = REQUEST_SECONDS },
+	{ 0 },
+};
+static const struct json_node model_input[] = {
+	{ "videoGenerationConfig", .in = video },
+	{ 0 },
+};
+static const struct json_node reranker[] = {
+	{ "modelArn", .id = REQUEST_MODEL },
+	{ 0 },
+};
+static const struct json_node reranker_outer[] = {
+	{ "modelConfiguration", .in = reranker },
+	{ 0 },
+};
+static const struct json_node reranking[] = {
+	{ "bedrockRerankingConfiguration", .in = reranker_outer },
+	{ 0 },
+};
 static const struct json_node request[] = {
+	{ "modelInput", .in = model_input },
+	{ "rerankingConfiguration", .in = reranking },
+	{ "request", .in = params }, /* Perplexity's jobs */
 	{ "generate", REQUEST_GENERATE, NULL, false },
 	{ "parameters", .in = parameters },
 	{ "model", .id = REQUEST_MODEL },
@@ -69,6 +93,8 @@ static const struct json_node request[] = {
 	{ "num_images", .id = REQUEST_COUNT }, /* fal */
 	{ "duration", .id = REQUEST_SECONDS }, /* Runway */
 	{ "seconds", .id = REQUEST_SECONDS },
+	{ "n_seconds", .id = REQUEST_SECONDS }, /* Azure */
+	{ "n_variants", .id = REQUEST_COUNT },
 	{ "tools", .id = REQUEST_TOOL, .in = tool, .is_schema = true },
 	{ "functions", .id = REQUEST_TOOL, .is_schema = true },
 	{ 0 },

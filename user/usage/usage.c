@@ -17,7 +17,7 @@ static const struct shape shapes[] = {
 	[DIALECT_OPENAI] = { true, false },  [DIALECT_GEMINI] = { true, true },
 	[DIALECT_COHERE] = { false, false }, [DIALECT_BEDROCK] = { false, false },
 	[DIALECT_OLLAMA] = { false, false }, [DIALECT_DEEPGRAM] = { false, false },
-	[DIALECT_ANY] = { false, false },
+	[DIALECT_AI_SDK] = { true, false },  [DIALECT_ANY] = { false, false },
 };
 
 #define BIT(slot) (1u << (slot))

@@ -70,6 +70,7 @@ static const struct json_node openai_usage[] = {
 	{ "is_byok", .id = ANSWER_IS_BYOK },
 	{ "cost_details", .in = openrouter_cost },
 	{ "cost", .id = ANSWER_COST_USD, .in = perplexity_cost },
+	{ "estimated_cost", .id = ANSWER_COST_USD }, /* DeepInfra */
 	{ "cost_in_usd_ticks", .id = ANSWER_COST_TICKS },
 	{ 0 },
 };
@@ -133,6 +134,7 @@ static const struct json_node cohere_units[] = {
 	{ "input_tokens", .id = SLOT_INPUT },
 	{ "output_tokens", .id = SLOT_OUTPUT },
 	{ "search_units", .id = SLOT_QUERIES },
+	{ "images", .id = SLOT_IMAGES }, /* that were embedded */
 	{ 0 },
 };
 static const struct json_node cohere_usage[] = {
@@ -160,6 +162,36 @@ static const struct json_node openai_response[] = {
 	{ "error", .id = ANSWER_ERROR, .in = error_keys },
 	{ 0 },
 };
+/* DeepInfra's own shape; MiniMax's. */
+static const struct json_node deepinfra_status[] = {
+	{ "cost", .id = ANSWER_COST_USD },
+	{ "tokens_input", .id = SLOT_INPUT },
+	{ "tokens_generated", .id = SLOT_OUTPUT },
+	{ 0 },
+};
+static const struct json_node minimax_extra[] = {
+	{ "usage_characters", .id = SLOT_CHARACTERS },
+	{ 0 },
+};
+static const struct json_node minimax_result[] = {
+	{ "status_code", .id = ANSWER_RESULT },
+	{ 0 },
+};
+/* Groq's systems of several models, each at its own price; the usage beside it is their sum. */
+static const struct json_node breakdown_usage[] = {
+	{ "prompt_tokens", .id = ITERATION_SLOT + SLOT_INPUT },
+	{ "completion_tokens", .id = ITERATION_SLOT + SLOT_OUTPUT },
+	{ 0 },
+};
+static const struct json_node breakdown_part[] = {
+	{ "model", .id = ITERATION_MODEL },
+	{ "usage", .in = breakdown_usage },
+	{ 0 },
+};
+static const struct json_node breakdown[] = {
+	{ "models", .id = ANSWER_BREAKDOWN, .in = breakdown_part },
+	{ 0 },
+};
 static const struct json_node openai_answer[] = {
 	{ "type", .id = ANSWER_TYPE },
 	{ "output_file_id", .id = ANSWER_OUTPUT_FILE },
@@ -183,6 +215,11 @@ static const struct json_node openai_answer[] = {
 	{ "audio_duration", .id = ANSWER_SECONDS },      /* AssemblyAI's */
 	{ "audio_duration_secs", .id = ANSWER_SECONDS }, /* ElevenLabs' */
 	{ "speech_model", .id = ANSWER_MODEL },
+	{ "model_id", .id = ANSWER_MODEL }, /* IBM's */
+	{ "inference_status", .in = deepinfra_status },
+	{ "extra_info", .in = minimax_extra },
+	{ "base_resp", .in = minimax_result },
+	{ "usage_breakdown", .in = breakdown },
 	{ "seconds", .id = ANSWER_SECONDS }, /* of a video */
 	{ "size", .id = ANSWER_SIZE },
 	{ "quality", .id = ANSWER_QUALITY },
@@ -303,38 +340,19 @@ static const struct json_node bedrock_tier[] = {
 	{ "type", .id = ANSWER_TIER },
 	{ 0 },
 };
+/* A router names what it chose as an ARN. */
+static const struct json_node bedrock_router[] = {
+	{ "invokedModelId", .id = ANSWER_MODEL },
+	{ 0 },
+};
+static const struct json_node bedrock_trace[] = {
+	{ "promptRouter", .in = bedrock_router },
+	{ 0 },
+};
 static const struct json_node bedrock_answer[] = {
 	{ "usage", .in = bedrock_usage },
+	{ "trace", .in = bedrock_trace },
 	{ "serviceTier", .in = bedrock_tier },
-	{ 0 },
-};
-
-/* Deepgram: what was heard, and by which model. */
-static const struct json_node deepgram_model[] = {
-	{ "arch", .id = ANSWER_MODEL },
-	{ 0 },
-};
-static const struct json_node deepgram_models[] = {
-	{ "*", .in = deepgram_model },
-	{ 0 },
-};
-static const struct json_node deepgram_metadata[] = {
-	{ "duration", .id = ANSWER_SECONDS },
-	{ "channels", .id = ANSWER_CHANNELS },
-	{ "model_info", .in = deepgram_models },
-	{ 0 },
-};
-static const struct json_node deepgram_answer[] = {
-	{ "metadata", .in = deepgram_metadata },
-	{ 0 },
-};
-
-/* Ollama */
-static const struct json_node ollama_answer[] = {
-	{ "model", .id = ANSWER_MODEL },
-	{ "prompt_eval_count", .id = SLOT_INPUT },
-	{ "eval_count", .id = SLOT_OUTPUT },
-	{ "error", .id = ANSWER_ERROR },
 	{ 0 },
 };
 
@@ -396,6 +414,7 @@ static const struct json_node any_answer[] = {
 	{ "status", .id = ANSWER_STATUS },
 	{ "type", .id = ANSWER_TYPE },
 	{ "model", .id = ANSWER_MODEL },
+	{ "model_id", .id = ANSWER_MODEL }, /* IBM's */
 	{ "modelVersion", .id = ANSWER_MODEL },
 	{ "service_tier", .id = ANSWER_TIER },
 	{ "content", .in = block },
@@ -433,8 +452,9 @@ const struct json_node *usage_keys(enum dialect dialect)
 		[DIALECT_GEMINI] = usage_gemini_answer,
 		[DIALECT_COHERE] = cohere_answer,
 		[DIALECT_BEDROCK] = bedrock_answer,
-		[DIALECT_DEEPGRAM] = deepgram_answer,
-		[DIALECT_OLLAMA] = ollama_answer,
+		[DIALECT_DEEPGRAM] = usage_deepgram_answer,
+		[DIALECT_OLLAMA] = usage_ollama_answer,
+		[DIALECT_AI_SDK] = usage_sdk_answer,
 		[DIALECT_ANY] = any_answer,
 	};
 

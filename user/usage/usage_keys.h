@@ -5,6 +5,7 @@
 
 #include "usage/usage_slots.h"
 
-extern const struct json_node usage_gemini_usage[], usage_gemini_candidate[], usage_gemini_answer[];
+extern const struct json_node usage_gemini_usage[], usage_gemini_candidate[], usage_gemini_answer[],
+	usage_deepgram_answer[], usage_ollama_answer[], usage_sdk_answer[];
 
 #endif

@@ -47,6 +47,7 @@ enum slot {
 	ANSWER_GEO,        /* Anthropic: inference_geo */
 	ANSWER_COST_USD,   /* OpenRouter, Perplexity */
 	ANSWER_COST_TICKS, /* xAI: 10^10 a dollar */
+	ANSWER_COST_PAID,  /* USD; 0 says that someone else paid, and nothing of the cost */
 	ANSWER_ERROR,
 	ANSWER_TYPE,       /* of an event */
 	ANSWER_ITEM,       /* type of an output item: web_search_call */
@@ -77,6 +78,8 @@ enum slot {
 	ANSWER_TOOL_MODEL, /* of the image tool that a Responses answer echoes */
 	ANSWER_TOOL_TYPE,
 	ANSWER_TOOL_USAGE, /* of the image tool, with slots as an iteration's */
+	ANSWER_BREAKDOWN,  /* one model's part of the usage, with slots as an iteration's */
+	ANSWER_RESULT,     /* a code, which is 0 if all went well */
 	/* Counts by modality: the object's begin and end, and what is in it. */
 	ANSWER_DETAIL_PROMPT,
 	ANSWER_DETAIL_CACHE,

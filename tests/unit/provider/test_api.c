@@ -10,6 +10,8 @@ static void hosts_find_their_provider(void **state)
 	} rows[] = {
 		{ "api.anthropic.com", "anthropic" },
 		{ "eu.api.openai.com", "openai" },
+		{ "jp.api.openai.com", "openai" },
+		{ "us-central1-aiplatform.mtls.googleapis.com", "gcp.vertex_ai" },
 		{ "my-res.openai.azure.com", "azure.ai.openai" },
 		{ "x.services.ai.azure.com", "azure.ai.openai" },
 		{ "generativelanguage.googleapis.com", "gcp.gemini" },
@@ -188,6 +190,22 @@ static void paths_tell_what_is_billed(void **state)
 	}
 }
 
+static void a_path_may_name_who_is_behind_a_gateway(void **state)
+{
+	const struct api_provider *cloudflare = provider_by_name("cloudflare");
+
+	assert_ptr_equal(provider_behind(cloudflare, "/v1/a/g/grok/v1/chat/completions"),
+			 provider_by_name("xai"));
+	assert_ptr_equal(provider_behind(cloudflare, "/v1/a/g/aws-bedrock"),
+			 provider_by_name("bedrock"));
+	assert_null(provider_behind(cloudflare, "/v1/a/g/compat/chat/completions"));
+	assert_null(provider_behind(cloudflare, "/v1/a/g"));
+	assert_null(provider_behind(cloudflare, ""));
+	assert_null(provider_behind(provider_by_name("openai"), "/v1/a/g/grok"));
+	assert_null(endpoint_find(cloudflare, "POST", "/v1/a/g/x/v1/any/thing"));
+	assert_non_null(endpoint_find(cloudflare, "POST", "/v1/a/g"));
+}
+
 static void a_path_may_name_the_model(void **state)
 {
 	static const struct {
@@ -201,7 +219,8 @@ static void a_path_may_name_the_model(void **state)
 		{ "/v1/models/meta/llama-3-70b/predictions", "meta/llama-3-70b" },
 		{ "/endpoints/mine/invocations", "mine" },
 		{ "/client/v4/accounts/a/ai/run/@cf/meta/llama-3", "@cf/meta/llama-3" },
-		{ "/fal-ai/flux-pro/v1.1", "fal-ai/flux-pro/v1.1" },
+		{ "/v1/inference/meta-llama/Llama-3.3", "meta-llama/Llama-3.3" },
+		{ "/OpenAI/Deployments/Mine/chat/completions", "Mine" },
 		{ "/v1/messages", "" },
 		{ "/model/a%2", "a%2" },
 		{ "/model/%00b/x", "%00b" },
@@ -256,6 +275,7 @@ int main(void)
 		cmocka_unit_test(hosts_find_their_provider),
 		cmocka_unit_test(every_pattern_has_a_form_that_the_kernel_takes),
 		cmocka_unit_test(paths_tell_what_is_billed),
+		cmocka_unit_test(a_path_may_name_who_is_behind_a_gateway),
 		cmocka_unit_test(a_path_may_name_the_model),
 		cmocka_unit_test(operators_hosts_come_first),
 	};
