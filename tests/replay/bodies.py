@@ -59,6 +59,7 @@ class Case:
     http2: bool = False
     steps: tuple = (PIECE_MAX, 7)
     tokens: dict = field(default_factory=dict)
+    raw: tuple = ()             # all of the connection instead of exchanges: (direction, bytes)
 
 
 def text(value):
@@ -213,10 +214,12 @@ class Recording:
 
         self.event(EV_OPEN, pid, struct.pack("=QIB3x16s256s", 0x1000, 0, 1, b"python3",
                                              case.exchanges[0].host.split(":")[0].lower().encode()))
+        for direction, data in case.raw:
+            send(direction, data)
         if case.http2:
             for direction, data in http2_bytes(case.exchanges, case.cut):
                 send(direction, data)
-        for i, exchange in enumerate([] if case.http2 else case.exchanges):
+        for i, exchange in enumerate([] if case.http2 or case.raw else case.exchanges):
             send(EV_OUT, request_bytes(exchange))
             data = answer_bytes(exchange.answer)
             if case.cut and i == len(case.exchanges) - 1 and exchange.answer.chunked:

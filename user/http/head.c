@@ -354,7 +354,7 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 /* The query of a WebSocket names the model, or Azure's deployment; names of models need no escapes. */
 static void set_query(struct http_head *head, const char *query, size_t len)
 {
-	static const char *const names[] = { "model=", "deployment=" };
+	static const char *const names[] = { "model=", "model_id=", "deployment=" };
 	const char *word;
 	size_t n;
 

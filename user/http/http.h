@@ -108,7 +108,8 @@ struct http_piece {
 	size_t len;
 	uint64_t lost_bytes; /* body bytes missing before these (not captured, or not decodable) */
 	uint64_t wire_bytes; /* HTTP_END: body bytes of the message as sent, encoded, lost ones included */
-	bool is_whole;       /* HTTP_END: the message ended by its own framing */
+	bool is_whole; /* HTTP_END: the message ended by its own framing */
+	bool is_refused; /* HTTP_END: of an answer that never began, since the server did not look at the request */
 	uint8_t grpc_status; /* HTTP_END: as in the head, of the trailers */
 	bool is_first,
 		is_last; /* HTTP_BODY of HTTP_CONTENT_MESSAGES: of one message, the first and last piece */

@@ -55,6 +55,7 @@ bool message_give(struct message *message, const struct http_head *head, struct 
 	ret->type = HTTP_END;
 	ret->wire_bytes = message->body.wire_bytes;
 	ret->is_whole = message->is_whole;
+	ret->is_refused = message->is_refused;
 	ret->grpc_status = message->grpc_status;
 	body_end(&message->body);
 	return true;

@@ -16,7 +16,8 @@ struct message {
 	uint8_t grpc_status;    /* as in struct http_piece */
 	bool has_head, has_end; /* to be given */
 	bool is_whole;
-	bool is_holed; /* bytes may have been lost unseen: it will not end as whole */
+	bool is_refused; /* as in struct http_piece */
+	bool is_holed;   /* bytes may have been lost unseen: it will not end as whole */
 };
 
 /* Its head is known; also for the next message after one that ended. */

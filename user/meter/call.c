@@ -409,6 +409,7 @@ static void feed_answer(struct call *call, const struct http_piece *piece, uint6
 	case HTTP_END:
 		call->answer_ended = true;
 		call->answer_is_whole = piece->is_whole;
+		call->is_unseen = piece->is_refused;
 		call->answer_bytes = piece->wire_bytes;
 		if (call->answer.grpc && piece->grpc_status)
 			take_grpc_status(call, piece->grpc_status - 1u);

@@ -52,7 +52,8 @@ struct call {
 
 	bool has_head; /* of the answer */
 	bool answer_ended, answer_is_whole;
-	bool is_over; /* call_end() */
+	bool is_over;   /* call_end() */
+	bool is_unseen; /* the server says that it did not look at the request */
 	int status;
 	struct usage_slots_usage header; /* counts in header fields */
 	uint64_t answer_bytes;

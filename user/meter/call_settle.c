@@ -211,7 +211,7 @@ static enum moment moment_of(const struct call *call, const struct usage_slots_u
 		return answer->is_filtered ? MOMENT_FILTERED : MOMENT_REJECTED;
 	if (answer->has_error)
 		return answer->content_events ? MOMENT_BROKE_LATER : MOMENT_BROKE_FIRST;
-	if (!call->has_head && call->is_over && !call->request_is_whole)
+	if (call->is_unseen || (!call->has_head && call->is_over && !call->request_is_whole))
 		return MOMENT_NOT_SENT;
 	return MOMENTS;
 }
@@ -268,7 +268,7 @@ static void complete(const struct call *call, struct usage_slots_usage *told)
 	    !is_set(told, SLOT_AUDIO_OUT))
 		set(told, SLOT_AUDIO_OUT, s[SLOT_OUTPUT]);
 	/* Elsewhere a duration is how long it took, and a picture is a search's. */
-	if (!is_operation(call, "transcription") && !is_operation(call, "video") &&
+	if (strncmp(call_operation(call), "transcription", 13) && !is_operation(call, "video") &&
 	    !is_operation(call, "prediction"))
 		drop(told, SLOT_MILLIS);
 	if (!is_operation(call, "image") && !is_operation(call, "embeddings"))

@@ -58,6 +58,7 @@ static const struct json_node keys[] = {
 	{ "serverContent", SAID_CONTENT, content, false },
 	{ "toolCall", SAID_TOOL_CALL, NULL, false },
 	{ "usageMetadata", SAID_USAGE, NULL, false },
+	{ "isFinal", SAID_COMPLETE, NULL, false },
 	JSON_NODES_END,
 };
 
@@ -232,6 +233,26 @@ static void settle_live(struct session *session, const struct said *said, struct
 		session_end(session, turn, /* is_whole= */ true);
 }
 
+/* One call from its first message to the server's summary, or to the end of the connection. */
+static struct turn *route_whole(struct session *session)
+{
+	struct turn *turn = session_turn(session, 0);
+
+	return turn || session->n_begun ? turn : session_begin(session, &session->request, 0);
+}
+
+/* Deepgram's, AssemblyAI's and ElevenLabs' last words. */
+static void settle_whole(struct session *session, enum http_side side, const struct said *said,
+			 struct turn *turn)
+{
+	if (!turn || side == HTTP_REQUEST)
+		return;
+	if (!is(said, "Metadata") && !is(said, "Termination") && !said->is_complete)
+		return;
+	session_asked(session, turn, /* is_whole= */ true);
+	session_end(session, turn, /* is_whole= */ true);
+}
+
 struct turn *session_route(struct session *session, enum http_side side, const struct said *said,
 			   bool is_last)
 {
@@ -242,6 +263,8 @@ struct turn *session_route(struct session *session, enum http_side side, const s
 		return route_realtime(session, side, said);
 	case SESSION_LIVE:
 		return route_live(session, side, said, is_last);
+	case SESSION_WHOLE:
+		return route_whole(session);
 	case SESSION_NONE:
 		break;
 	}
@@ -260,6 +283,9 @@ void session_settle(struct session *session, enum http_side side, const struct s
 		break;
 	case SESSION_LIVE:
 		settle_live(session, said, turn);
+		break;
+	case SESSION_WHOLE:
+		settle_whole(session, side, said, turn);
 		break;
 	case SESSION_NONE:
 		break;

@@ -64,6 +64,11 @@ static const struct price_entry *find_entry(const struct prices *prices,
 	const char *cross = strchr(size, 'x');
 	const struct price_entry *found;
 
+	/* What is heard live has another price than a recording; LiteLLM's key for it is "deepgram/streaming/nova-3". */
+	if (!strcmp(charge->operation, "transcription_live")) {
+		snprintf(key, sizeof(key), "streaming/%s", charge->model);
+		return price_find_exact(prices, charge->provider, key);
+	}
 	found = find_regional(prices, charge);
 	if (!found)
 		found = find_behind(prices, charge);

@@ -43,6 +43,7 @@ static const struct {
 	{ "rerank", "rerank-v3.5" },
 	{ "speech", "tts-1-hd" },
 	{ "transcription", "whisper-1" },
+	{ "transcription_live", "whisper-1" },
 	{ "image", "dall-e-3" },
 	{ "video", "sora-2" },
 	{ "ocr", "mistral/mistral-ocr-latest" },

@@ -48,6 +48,7 @@ enum session_kind {
 	SESSION_RESPONSES, /* a message asks, events answer */
 	SESSION_REALTIME,  /* the server begins a response by itself */
 	SESSION_LIVE,      /* Gemini: one turn after another */
+	SESSION_WHOLE, /* all of it is one call: speech that is written down, or text that is spoken */
 };
 
 /*

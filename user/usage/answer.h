@@ -82,6 +82,7 @@ struct answer {
 	bool is_started;
 	bool is_stopped;              /* the scan met what is no JSON */
 	bool has_iterations;          /* in this document */
+	uint64_t start_millis;        /* in this document, of what its duration is of */
 	bool has_parts;               /* extras are parts of the usage, not beside it */
 	bool skips;                   /* the rest of a long event is of no interest */
 	bool is_eventstream;          /* Amazon's framing instead of SSE's */

@@ -188,6 +188,12 @@ static bool is_last(const char *type)
 	       !strcmp(type, "message-end");
 }
 
+/* Deepgram's and AssemblyAI's, of speech that is written down live. */
+static bool tells_duration(const char *type)
+{
+	return !strcmp(type, "Results") || !strcmp(type, "Metadata") || !strcmp(type, "Termination");
+}
+
 /* Handles a parsed event that has a type. told: it contained a count of output. */
 static void end_typed(struct answer *answer, const char *type, bool told)
 {
@@ -215,7 +221,7 @@ static void take_typed(struct answer *answer, const struct sse_event *event, con
 		answer->is_done = true;
 	} else if (is_last(type) || !strcmp(type, "message_delta") ||
 		   !strcmp(type, "message_start") || !strcmp(type, "response.created") ||
-		   signs_of(event).has_usage) {
+		   tells_duration(type) || signs_of(event).has_usage) {
 		/* The last case: an unknown type that contains usage. */
 		end_typed(answer, type, parse_event(answer, event));
 	}

@@ -295,6 +295,11 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 	case ANSWER_SECONDS:
 		take_seconds(answer, kind, text);
 		break;
+	case ANSWER_START:
+		if (kind != JSON_IS_NUMBER || !decimal_read(text, 3, &answer->start_millis) ||
+		    answer->start_millis > USAGE_PLAUSIBLE)
+			answer->start_millis = 0;
+		break;
 	case ANSWER_LINE:
 		if (kind == JSON_IS_END && answer->is_lines)
 			answer_end_line(answer);
@@ -348,6 +353,8 @@ void answer_told(const struct answer *answer, struct usage_slots_usage *ret)
 	set_counted(&now, SLOT_FILE_SEARCHES, answer->file_searches);
 	set_counted(&now, SLOT_SESSIONS, answer->sessions);
 	set_counted(&now, SLOT_IMAGES, answer->images);
+	if (now.has >> SLOT_MILLIS & 1)
+		now.slots[SLOT_MILLIS] += answer->start_millis;
 	if (answer->channels)
 		now.slots[SLOT_MILLIS] *= answer->channels;
 	*ret = answer->slots;
@@ -359,6 +366,7 @@ void answer_drop_document(struct answer *answer)
 	memset(&answer->now, 0, sizeof(answer->now));
 	answer->searches = answer->file_searches = answer->sessions = 0;
 	answer->images = answer->groundings = answer->channels = 0;
+	answer->start_millis = 0;
 	answer->is_grounded = answer->is_mapped = answer->has_iterations = false;
 }
 

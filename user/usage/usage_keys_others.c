@@ -19,6 +19,11 @@ static const struct json_node deepgram_metadata[] = {
 };
 const struct json_node usage_deepgram_answer[] = {
 	{ "metadata", .in = deepgram_metadata },
+	/* Live: where what was heard begins and how long it is, and a summary at the end. */
+	{ "start", .id = ANSWER_START },
+	{ "duration", .id = ANSWER_SECONDS },
+	{ "channels", .id = ANSWER_CHANNELS },
+	{ "model_info", .in = deepgram_models },
 	{ 0 },
 };
 

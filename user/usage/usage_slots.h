@@ -69,6 +69,7 @@ enum slot {
 	ANSWER_IS_BYOK,       /* OpenRouter: the upstream sends a bill of its own ... */
 	ANSWER_UPSTREAM_COST, /* ... of so many USD */
 	ANSWER_SECONDS,       /* a duration as written, with its decimals */
+	ANSWER_START,         /* of what the duration is of, after the beginning of all */
 	ANSWER_CHANNELS,  /* Deepgram: so many times as long, since each is transcribed by itself */
 	ANSWER_IMAGE,     /* one image of an images answer */
 	ANSWER_GROUNDING, /* Gemini: one web search query of an answer that was grounded */

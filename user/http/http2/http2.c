@@ -228,6 +228,18 @@ void http2_end(struct http2 *http2)
 	http2->is_ending = true;
 }
 
+/* One of the streams that the server did not come to when it went away. */
+static void refuse_rest(struct http2 *http2)
+{
+	for (size_t i = 0; i < http2->streams.n; i++)
+		if (http2->streams.all[i]->id > http2->last_stream &&
+		    http2->streams.all[i]->messages[HTTP_RESPONSE].state == MESSAGE_NONE) {
+			stream_cut(&http2->streams, http2->streams.all[i], /* is_refused= */ true);
+			return;
+		}
+	http2->is_leaving = false;
+}
+
 bool http2_next(struct http2 *http2, struct http_piece *ret)
 {
 	const struct http_head *heads[2] = { &http2->directions[HTTP_REQUEST].block.head,
@@ -240,7 +252,11 @@ bool http2_next(struct http2 *http2, struct http_piece *ret)
 			pass_over(http2);
 			if (!http2->streams.n)
 				return false;
-			stream_cut(&http2->streams, http2->streams.all[0]);
+			stream_cut(&http2->streams, http2->streams.all[0], /* is_refused= */ false);
+			continue;
+		}
+		if (http2->is_leaving) {
+			refuse_rest(http2);
 			continue;
 		}
 		if (http2->directions[HTTP_REQUEST].len)

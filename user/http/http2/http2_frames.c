@@ -92,6 +92,13 @@ static void settings_take(struct http2 *http2, enum http_side side, const uint8_
 	}
 }
 
+/* The four bytes with which a reset and a goodbye begin. */
+static void number_take(struct direction *direction, const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n && direction->n_buf < 4; i++)
+		direction->buf[direction->n_buf++] = bytes[i];
+}
+
 static void data_take(struct http2 *http2, enum http_side side, const uint8_t *bytes, size_t n)
 {
 	struct stream *stream = streams_find(&http2->streams,
@@ -127,7 +134,32 @@ void http2_content_take(struct http2 *http2, enum http_side side, const uint8_t 
 	case FRAME_SETTINGS:
 		settings_take(http2, side, bytes, n);
 		break;
+	case FRAME_RST_STREAM:
+	case FRAME_GOAWAY:
+		number_take(direction_of(http2, side), bytes, n);
+		break;
 	}
+}
+
+#define REFUSED_STREAM 7 /* RFC 9113 7 */
+
+/*
+ * A server that refuses a stream, or names a last one before it as it goes away, has not looked at the request
+ * (RFC 9113 8.7): clients send it again, and nothing is owed for it.
+ */
+static void reset_take(struct http2 *http2, enum http_side side, struct stream *stream,
+		       uint32_t number)
+{
+	const struct frame *frame = &direction_of(http2, side)->frame;
+
+	if (frame->type == FRAME_GOAWAY && side == HTTP_RESPONSE &&
+	    (!http2->is_leaving || number < http2->last_stream)) {
+		http2->is_leaving = true;
+		http2->last_stream = number;
+	}
+	if (frame->type == FRAME_RST_STREAM && stream)
+		stream_cut(&http2->streams, stream,
+			   side == HTTP_RESPONSE && number == REFUSED_STREAM);
 }
 
 /* The frame's last byte was read. */
@@ -136,11 +168,13 @@ void http2_frame_end(struct http2 *http2, enum http_side side)
 	struct direction *direction = direction_of(http2, side);
 	const struct frame *frame = &direction->frame;
 	struct stream *stream = streams_find(&http2->streams, frame->stream);
+	const uint8_t *b = direction->buf;
 
+	if (direction->n_buf >= 4)
+		reset_take(http2, side, stream,
+			   (uint32_t)(b[0] & 0x7f) << 24 | b[1] << 16 | b[2] << 8 | b[3]);
 	direction->part = HEAD;
 	direction->n_buf = 0;
-	if (frame->type == FRAME_RST_STREAM && stream)
-		stream_cut(&http2->streams, stream);
 	if (frame->type != FRAME_DATA || !(frame->flags & FRAME_END_STREAM) || !stream)
 		return;
 	if (stream->messages[side].state != MESSAGE_NONE)
@@ -212,7 +246,7 @@ void http2_frame_begin(struct http2 *http2, enum http_side side)
 	/* a client that leaves its streams open must not fill the table for good */
 	if (side == HTTP_REQUEST && frame->type == FRAME_HEADERS &&
 	    http2->streams.n == STREAMS_MAX && !streams_find(&http2->streams, frame->stream))
-		stream_cut(&http2->streams, http2->streams.all[0]);
+		stream_cut(&http2->streams, http2->streams.all[0], /* is_refused= */ false);
 	if (is_padded)
 		direction->part = PAD_LENGTH;
 	else

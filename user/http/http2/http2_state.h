@@ -28,7 +28,7 @@ struct direction {
 	uint64_t unread;         /* passed over, and of no message */
 	uint8_t prefix, padding; /* bytes left of them */
 	uint8_t n_buf;
-	uint8_t buf[FRAME_HEAD]; /* a frame's head, or one setting */
+	uint8_t buf[FRAME_HEAD]; /* a frame's head, one setting, or a number */
 };
 
 struct http2 {
@@ -39,6 +39,8 @@ struct http2 {
 	bool had_gap; /* of requests, across frames */
 	bool is_lost;
 	bool is_ending; /* every stream is to be ended */
+	bool is_leaving; /* the server went away, and streams beyond the last that it looked at are to be ended */
+	uint32_t last_stream;
 };
 
 static inline struct direction *direction_of(struct http2 *http2, enum http_side side)

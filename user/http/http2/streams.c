@@ -61,8 +61,11 @@ void stream_end(struct streams *streams, struct stream *stream, enum http_side s
 	streams->giving = stream;
 }
 
-void stream_cut(struct streams *streams, struct stream *stream)
+void stream_cut(struct streams *streams, struct stream *stream, bool is_refused)
 {
+	struct message *answer = &stream->messages[HTTP_RESPONSE];
+
+	answer->is_refused = is_refused && answer->state == MESSAGE_NONE;
 	stream_end(streams, stream, HTTP_REQUEST, /* is_whole= */ false);
 	stream_end(streams, stream, HTTP_RESPONSE, /* is_whole= */ false);
 }

@@ -36,7 +36,7 @@ uint64_t streams_bad_encodings(const struct streams *streams);
 
 void stream_open(struct streams *streams, struct stream *stream, const struct http_head *head);
 void stream_end(struct streams *streams, struct stream *stream, enum http_side side, bool is_whole);
-/* Ends both sides as cut; an answer that had not begun ends without a head. */
-void stream_cut(struct streams *streams, struct stream *stream);
+/* Ends both sides as cut; an answer that had not begun ends without a head. is_refused: its request was not looked at. */
+void stream_cut(struct streams *streams, struct stream *stream, bool is_refused);
 
 #endif
