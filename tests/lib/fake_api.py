@@ -14,6 +14,7 @@ A request steers its answer by the header `x-fake: key=value,...`:
   cut=N               bytes are written N at a time, each a TLS record and a chunk of its own
   delay_ms=N          between two pieces of a stream
   leave=N             the server closes after N pieces of a stream
+  location=TARGET     307 to there, unless that is where it was asked
   error_event=1       the stream ends with an error event
   front=HOST          it is HOST's, whatever the head says, and its path as if written plainly
   text=corpus         the answer is answer_bytes of corpus.py, as the request's messages are, and
@@ -59,7 +60,7 @@ ENCODERS = {
 
 class Request:
     def __init__(self, method, target, headers, body):
-        self.method, self.path = method, target.split("?")[0]
+        self.method, self.target, self.path = method, target, target.split("?")[0]
         self.headers, self.body = headers, body
         self.host = headers.get("host", "").split(":")[0].rstrip(".").lower()
         self.fake = dict(p.split("=", 1) for p in headers.get("x-fake", "").split(",") if "=" in p)
@@ -99,6 +100,8 @@ class Exchange:
             self.answer = shapes.Answer(200 if known else 404, "", {}, [(b'{"ok": true}', 0)])
         else:
             self.is_sold = True
+        if request.fake.get("location", request.target) != request.target:
+            self.answer = shapes.Answer(307, self.answer.model, {}, [(b"{}", 0)], headers=[("location", request.fake["location"])])
         encoding = encoding_of(request, self.answer)
         self.headers = [("content-type", self.answer.content_type), *self.answer.headers]
         if encoding != "identity":
