@@ -207,6 +207,17 @@ CASES = [
     one("cohere: pictures that are embedded", "api.cohere.com", "/v2/embed", {"model": "embed-v4.0", "input_type": "image"},
         js({"embeddings": {}, "meta": {"billed_units": {"images": 1}}}), "0", priced=False),
 
+    one("bedrock: a model with a context of so many thousands", BEDROCK, "/model/amazon.nova-micro-v1:0:128k/converse", {},
+        CONVERSE, "1000*0.035 + 100*0.14"),
+    # Whoever the path names is whose price it is.
+    one("huggingface: a provider in the path", "router.huggingface.co", "/groq/openai/v1/chat/completions",
+        {"model": "openai/gpt-oss-120b"}, chat("openai/gpt-oss-120b"), MINI),
+    one("reka: a path that ends early", "api.reka.ai", "/v1/chat", {"model": "reka-core"}, js({
+        "model": "reka-core", "responses": [], "usage": {"input_tokens": 1000, "output_tokens": 100}}), "0", priced=False),
+    *[one(f"openai: a video's {what}", OPENAI, f"/v1/videos/{what}", {"model": "sora-2"}, js({
+        "object": "video", "status": "queued", "model": "sora-2", "seconds": "8", "size": "720x1280"}), "8*100000")
+      for what in ("edits", "extensions")],
+
     *[one(f"json: {name}", OPENAI, CHAT, {"model": "gpt-4o-mini"}, js({"model": model, "choices": [], "usage": usage}), MINI)
       for name, model, usage in (
           ("a class of less than nothing", "gpt-4o-mini", {"prompt_tokens": 1000, "completion_tokens": 100,

@@ -39,10 +39,12 @@ static const struct price_entry *find_behind(const struct prices *prices,
 	if (!strcmp(charge->provider, "huggingface") && (at = strrchr(charge->model, ':'))) {
 		provider = provider_by_gateway_name(at + 1, strlen(at + 1));
 		model[at - charge->model] = '\0';
-	} else if (gateway && gateway->is_gateway) {
+	} else if (gateway) {
 		provider = provider_behind(gateway, charge->path);
+	}
+	if (!provider && gateway && gateway->is_gateway) {
 		at = strchr(charge->model, '/');
-		if (!provider && at)
+		if (at)
 			provider = provider_by_gateway_name(charge->model,
 							    (size_t)(at - charge->model));
 		if (provider == provider_by_name("cloudflare"))

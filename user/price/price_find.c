@@ -69,12 +69,16 @@ bool price_cut_date(char *model)
 	return false;
 }
 
-/* "@20250514" (Vertex), ":free" and the like stay in the name; "-v1:0" (Bedrock). */
+/* "@20250514" (Vertex), ":free" and the like stay in the name; "-v1:0" and how long a context may be, ":128k" (Bedrock). */
 static bool cut_version(char *model)
 {
-	char *at = strchr(model, '@');
+	char *at = strchr(model, '@'), *end = strrchr(model, ':');
 	size_t len = strlen(model);
 
+	if (end && end[1] && !strcmp(end + 1 + strspn(end + 1, "0123456789"), "k")) {
+		*end = '\0';
+		return true;
+	}
 	if (at) {
 		*at = '\0';
 		return true;

@@ -27,6 +27,7 @@ const struct api_provider *provider_by_gateway_name(const char *name, size_t len
 		{ "azure-openai", "azure" },
 		{ "aws-bedrock", "bedrock" },
 		{ "workers-ai", "cloudflare" },
+		{ "fireworks-ai", "fireworks" },
 	};
 	char word[NAME_LEN];
 
@@ -40,12 +41,19 @@ const struct api_provider *provider_by_gateway_name(const char *name, size_t len
 	return provider_by_name(word);
 }
 
-/* Cloudflare: "/v1/ACCOUNT/GATEWAY/groq/..." (developers.cloudflare.com/ai-gateway/providers). */
+/*
+ * Cloudflare: "/v1/ACCOUNT/GATEWAY/groq/..." (developers.cloudflare.com/ai-gateway/providers); Hugging Face:
+ * "/groq/openai/v1/..." (huggingface.co/docs/inference-providers).
+ */
 const struct api_provider *provider_behind(const struct api_provider *gateway, const char *path)
 {
-	if (!gateway || strcmp(gateway->name, "cloudflare"))
-		return NULL;
-	for (int i = 0; path && i < 4; i++)
+	int slashes = 0;
+
+	if (gateway && !strcmp(gateway->name, "cloudflare"))
+		slashes = 4;
+	else if (gateway && !strcmp(gateway->name, "huggingface"))
+		slashes = 1;
+	for (int i = 0; path && i < slashes; i++)
 		path = strchr(path + (i > 0), '/');
-	return path ? provider_by_gateway_name(path + 1, strcspn(path + 1, "/")) : NULL;
+	return slashes && path ? provider_by_gateway_name(path + 1, strcspn(path + 1, "/")) : NULL;
 }

@@ -114,3 +114,9 @@ const struct endpoint endpoint_azure[] = {
 	  .unit = UNIT_IMAGE },
 	{ .tail = NULL },
 };
+
+/* docs.reka.ai and dev.writer.com, 2026-11: a chat whose path ends early. */
+const struct endpoint endpoint_chat[] = {
+	{ .tail = "^/v1/chat", .operation = "chat", .dialect = DIALECT_OPENAI },
+	{ .tail = NULL },
+};

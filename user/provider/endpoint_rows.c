@@ -31,6 +31,8 @@ const struct endpoint endpoint_rows[] = {
 	{ .tail = "/audio/speech", .operation = "speech", .dialect = DIALECT_OPENAI },
 	{ .tail = "/v1/videos", .operation = "video", .dialect = DIALECT_OPENAI },
 	{ .tail = "/v1/videos/*/remix", .operation = "video", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/videos/edits", .operation = "video", .dialect = DIALECT_OPENAI },
+	{ .tail = "/v1/videos/extensions", .operation = "video", .dialect = DIALECT_OPENAI },
 	/* Paid when it is made; a call that names it pays nothing for it. */
 	{ .tail = "/v1/containers",
 	  .operation = "container",

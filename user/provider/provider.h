@@ -99,7 +99,7 @@ extern const struct endpoint endpoint_google[], endpoint_bedrock[], endpoint_coh
 	endpoint_cloudflare[], endpoint_openai[], endpoint_assemblyai[], endpoint_stability[],
 	endpoint_perplexity[], endpoint_runwayml[], endpoint_bfl[], endpoint_xai[],
 	endpoint_vercel[], endpoint_minimax[], endpoint_fireworks[], endpoint_deepinfra[],
-	endpoint_nvidia[], endpoint_azure[];
+	endpoint_nvidia[], endpoint_azure[], endpoint_chat[];
 
 /* The endpoint of a request to `path`, or NULL: free or unknown. `provider` may be NULL. */
 const struct endpoint *endpoint_find(const struct api_provider *provider, const char *method,
