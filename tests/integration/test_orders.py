@@ -28,7 +28,7 @@ def test_open_lets_go_and_clear_shuts_again(stage, new_daemon):
     daemon.run("override", "clear", "--all")
     lab.wait(lambda: one_call(stage, run, cgroup, ANTHROPIC) != 0, 20, daemon.tail)
     rows = [a for a in actions(daemon) if a["action"] == "override"]
-    assert len(rows) == 2 and rows[0]["target"] == "open", rows
+    assert len(rows) == 2 and rows[0]["target"] == "open lab", rows
 
 
 def test_hold_refuses_who_is_within_the_budget(stage, new_daemon):

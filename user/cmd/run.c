@@ -17,6 +17,7 @@
 #include "base/loop.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
+#include "cmd/show.h"
 #include "cmd/top/top.h"
 #include "daemon/daemon.h"
 #include "daemon/summary.h"
@@ -34,22 +35,34 @@ struct options {
 struct view {
 	struct ledger *ledger; /* a reader of its own */
 	struct loop_source *timer;
+	char *says; /* the summary's first line: what it does, and by which configuration */
 };
+
+static struct winsize window_size(void)
+{
+	struct winsize window = { .ws_row = 24, .ws_col = 80 };
+
+	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);
+	return window;
+}
 
 static void draw(void *arg)
 {
 	struct view *view = arg;
-	struct winsize window = { .ws_row = 24, .ws_col = 80 };
+	struct winsize window = window_size();
 
-	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);
 	/* console_codes(4): home, then clear what is below */
 	printf("\033[H\033[J");
 	if (!top_frame(view->ledger,
 		       &(struct top_view){ .key = LEDGER_BY_COMMAND,
 					   .width = window.ws_col,
-					   .height = window.ws_row > 3 ? window.ws_row - 3U : 0 },
-		       stdout))
-		printf("\nCtrl-C ends it; see also `aigress report` and `aigress top`.\n");
+					   .height = window.ws_row > 5 ? window.ws_row - 5U : 0 },
+		       stdout)) {
+		putchar('\n');
+		show_fold(view->says ? view->says : "", window.ws_col, 0, stdout);
+		show_fold("Ctrl-C ends it; see also `aigress report` and `aigress top`.",
+			  window.ws_col, 0, stdout);
+	}
 	fflush(stdout);
 }
 
@@ -59,26 +72,30 @@ static int view_start(struct view *view, struct daemon *daemon)
 	int err = ledger_open(&view->ledger, daemon->options.state, false, &sentence);
 
 	free(sentence);
+	/* What was logged so far is scrolled up and not drawn over. */
+	for (unsigned i = 0; !err && i < window_size().ws_row; i++)
+		putchar('\n');
 	if (!err)
 		err = loop_add_timer(daemon->loop, NS_PER_S, draw, view, &view->timer);
 	return err;
 }
 
-/* Through the log, which may be JSON. */
-static void log_summary(const struct daemon *daemon)
+/* Through the log, which may be JSON. Returns its first line, to be freed; NULL: no memory. */
+static char *log_summary(const struct daemon *daemon)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
-		return;
+		return NULL;
 	summary_write(daemon, out);
 	fclose(out);
 	for (char *line = text, *end; line && (end = strchr(line, '\n')); line = end + 1) {
 		*end = '\0';
 		log_info("%s", line);
 	}
+	return text ? strdup(text) : NULL;
 }
 
 static int serve(struct daemon *daemon)
@@ -88,10 +105,10 @@ static int serve(struct daemon *daemon)
 	int err = 0;
 
 	if (end == DAEMON_OK) {
+		view.says = log_summary(daemon);
+		fprintf(stderr, "ready\n");
 		if (isatty(STDOUT_FILENO) && view_start(&view, daemon) < 0)
 			log_warn("the live view cannot be shown, proceeding");
-		log_summary(daemon);
-		fprintf(stderr, "ready\n");
 		err = loop_run(daemon->loop);
 		if (err)
 			log_error("event loop: %s", strerror(-err));
@@ -102,6 +119,7 @@ static int serve(struct daemon *daemon)
 			"sudo\n");
 	loop_remove(view.timer);
 	ledger_free(view.ledger);
+	free(view.says);
 	daemon_stop(daemon);
 	return err ? CMD_FAILED : (int)end;
 }

@@ -49,10 +49,17 @@ bool action_holds(const struct ledger_action *action, int64_t now_us)
 	       strcmp(action->action, "note") && (!action->until_us || action->until_us > now_us);
 }
 
+static const char *without(const char *text, const char *word)
+{
+	return strncmp(text, word, strlen(word)) ? text : text + strlen(word);
+}
+
 const char *action_because(const struct ledger_action *action)
 {
-	static const char word[] = "ended: ";
+	return without(action->result, "ended: ");
+}
 
-	return strncmp(action->result, word, strlen(word)) ? action->result :
-							     action->result + strlen(word);
+const char *action_done(const struct ledger_action *action)
+{
+	return without(action->result, "done: ");
 }

@@ -113,6 +113,8 @@ bool action_result_is_sequel(enum action_result result);
 bool action_holds(const struct ledger_action *action, int64_t now_us);
 /* Its result as a reason: without the "ended: " that an end begins with. */
 const char *action_because(const struct ledger_action *action);
+/* Its result without the "done: " that what came of something begins with. */
+const char *action_done(const struct ledger_action *action);
 
 /* An action, rehearsed or real, with its evidence. Strings are copied; NULL is empty. */
 struct ledger_action {

@@ -201,8 +201,12 @@ static void put_title(json_t *notice, const struct ledger_action *action, const 
 	char text[LINE_LEN];
 
 	if (i < 0)
-		snprintf(text, sizeof(text), "%s: %s %s %s", action->action, action->target,
-			 action->subject, action->result);
+		snprintf(text, sizeof(text), "%s: %s, %s", action->action, action->target,
+			 action->result);
+	else if (action->outcome == ACTION_FINISHED)
+		/* not a second kill */
+		snprintf(text, sizeof(text), "%s: what came of the %s: %s, budget %s", who,
+			 action->action, action_done(action), action->budget);
 	else if (action->outcome == ACTION_ENDED)
 		snprintf(text, sizeof(text), "%s: %s has ended", who, action->action);
 	else if (action->outcome == ACTION_FAILED || action->outcome == ACTION_REFUSED ||
