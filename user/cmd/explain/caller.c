@@ -32,12 +32,44 @@ static const char *about(const json_t *object, const char *key, char text[SHOW_L
 	return show_about((int64_t)(strtod(string(object, key), NULL) * NANOS_PER_USD), text);
 }
 
-/* "?": it has no price. */
-static const char *cost(const json_t *object)
+/* Rounded as in reports. */
+static const char *usd(const char *amount, char text[SHOW_LEN])
 {
-	const char *text = string(object, "cost_usd");
+	return show_usd((int64_t)(strtod(amount, NULL) * NANOS_PER_USD + 0.5), text);
+}
 
-	return *text ? text : "?";
+/* "?": it has no price. */
+static const char *cost(const json_t *object, char text[SHOW_LEN])
+{
+	const char *amount = string(object, "cost_usd");
+
+	return *amount ? usd(amount, text) : "?";
+}
+
+/* Whether budgets count anything else than what has a price: else a column of its own says nothing. */
+static bool has_other(const json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		if (strcmp(string(row, "cost_usd"), string(row, "in_budgets_usd")))
+			return true;
+	return false;
+}
+
+/* "18:27:43Z", and the day if that is another than today. */
+static const char *clock_of(const char *time, char text[SHOW_LEN])
+{
+	char now[SHOW_LEN];
+	bool is_today = !strncmp(text_time(clock_wall_us(), now), time, 10);
+
+	if (strlen(time) < 19)
+		snprintf(text, SHOW_LEN, "%s", time);
+	else
+		snprintf(text, SHOW_LEN, "%.*s%s%.8sZ", is_today ? 0 : 5, time + 5,
+			 is_today ? "" : " ", time + 11);
+	return text;
 }
 
 static bool is_exact(const json_t *sums)
@@ -56,7 +88,7 @@ static void print_sums(const char *name, const json_t *sums, FILE *out)
 		return;
 	}
 	if (*string(sums, "cost_usd"))
-		fprintf(out, "%s USD", string(sums, "cost_usd"));
+		fprintf(out, "%s USD", usd(string(sums, "cost_usd"), counted));
 	else
 		fprintf(out, "its cost is not known");
 	fprintf(out, ", %llu calls", (unsigned long long)calls);
@@ -96,17 +128,20 @@ static void print_forecast(const json_t *root, FILE *out)
 static void print_rows(const json_t *rows, FILE *out)
 {
 	static const struct table_column columns[] = {
-		{ "MODEL", false },     { "HOST", false },     { "PROGRAM", false },
-		{ "CALLS", true },      { "ESTIMATED", true }, { "COST USD", true },
-		{ "IN BUDGETS", true }, { NULL, false },
+		{ "MODEL", false }, { "HOST", false },     { "PROGRAM", false },
+		{ "CALLS", true },  { "ESTIMATED", true }, { "COST USD", true },
+		{ NULL, false },
 	};
 	struct table *table = json_array_size(rows) ? table_new(columns) : NULL;
+	bool has_budgets = has_other(rows);
 	char count[SHOW_LEN];
 	json_t *row;
 	size_t i;
 
 	if (!table)
 		return;
+	if (has_budgets)
+		table_column(table, "IN BUDGETS", true);
 	json_array_foreach(rows, i, row) {
 		table_cell(table, string(row, "model"));
 		table_cell(table, string(row, "host"));
@@ -114,8 +149,9 @@ static void print_rows(const json_t *rows, FILE *out)
 			   *string(row, "client") ? string(row, "client") : string(row, "command"));
 		table_cell(table, show_count(number(row, "calls"), count));
 		table_cell(table, show_count(number(row, "estimated_calls"), count));
-		table_cell(table, cost(row));
-		table_cell(table, string(row, "in_budgets_usd"));
+		table_cell(table, cost(row, count));
+		if (has_budgets)
+			table_cell(table, usd(string(row, "in_budgets_usd"), count));
 	}
 	fprintf(out, "\nOn what, in 24 hours\n");
 	table_print(table, out, 0);
@@ -125,20 +161,23 @@ static void print_rows(const json_t *rows, FILE *out)
 static void print_calls(const json_t *calls, FILE *out)
 {
 	static const struct table_column columns[] = {
-		{ "CALL", true },     { "TIME", false },      { "MODEL", false },
-		{ "PROGRAM", false }, { "PID", true },        { "STATUS", true },
-		{ "COST USD", true }, { "IN BUDGETS", true }, { "KNOWN BY", false },
-		{ NULL, false },
+		{ "CALL", true }, { "TIME", true },   { "MODEL", false },   { "PROGRAM", false },
+		{ "PID", true },  { "STATUS", true }, { "COST USD", true }, { NULL, false },
 	};
 	struct table *table = json_array_size(calls) ? table_new(columns) : NULL;
+	bool has_budgets = has_other(calls);
+	char text[SHOW_LEN];
 	json_t *row;
 	size_t i;
 
 	if (!table)
 		return;
+	if (has_budgets)
+		table_column(table, "IN BUDGETS", true);
+	table_column(table, "KNOWN BY", false);
 	json_array_foreach(calls, i, row) {
 		table_format(table, "%llu", (unsigned long long)number(row, "call"));
-		table_cell(table, string(row, "time"));
+		table_cell(table, clock_of(string(row, "time"), text));
 		table_cell(table, string(row, "model"));
 		table_cell(table, string(row, "command"));
 		table_format(table, "%llu", (unsigned long long)number(row, "pid"));
@@ -146,8 +185,9 @@ static void print_calls(const json_t *calls, FILE *out)
 			table_format(table, "%llu", (unsigned long long)number(row, "status"));
 		else
 			table_cell(table, "");
-		table_cell(table, cost(row));
-		table_cell(table, string(row, "in_budgets_usd"));
+		table_cell(table, cost(row, text));
+		if (has_budgets)
+			table_cell(table, usd(string(row, "in_budgets_usd"), text));
 		if (number(row, "count") > 1)
 			table_format(table, "%s, %llu calls", string(row, "source"),
 				     (unsigned long long)number(row, "count"));
