@@ -79,6 +79,11 @@ void metering_read(struct ledger *ledger, const char *dir, struct gaps_time now,
 		(void)gaps_read(ledger, 0, now.wall_us, ret->life, on_gap, ret);
 }
 
+bool metering_is_over(const struct metering *metering)
+{
+	return metering->life == GAPS_NOBODY && metering->knows_pins && !metering->has_pins;
+}
+
 static void print_since(const struct metering *metering, FILE *out)
 {
 	char since[SHOW_LEN];

@@ -25,6 +25,8 @@ struct metering {
 /* `ledger` may be NULL: then only what the directory says is known. */
 void metering_read(struct ledger *ledger, const char *dir, struct gaps_time now,
 		   struct metering *ret);
+/* No daemon runs and no gate outlived it, as far as this user may see: what was in force is not any more. */
+bool metering_is_over(const struct metering *metering);
 /*
  * Nothing while a daemon measures; else METERING_LINES lines: since when nobody does, which gates are left,
  * and an empty one.

@@ -45,8 +45,21 @@ static void is_first(const char *text, const char *start)
 static void each_surface_says_first_that_nobody_measures(void **state)
 {
 	static const char dead[] = "NOTHING IS METERED since about ";
+	const struct ledger_action paced = { .time_us = clock_wall_us() - 50 * 60 * US_PER_S,
+					     .budget = "daily",
+					     .action = "pace",
+					     .subject = "cgroup=/a",
+					     .target = "cgroup /a",
+					     .result = "done: 1.000000 USD/hour",
+					     .outcome = ACTION_DONE };
 	json_t *json;
 
+	assert_int_equal(ledger_put(ledger, "gates",
+				    "[{\"action\":\"pace\",\"who\":\"/a\",\"budget\":\"daily\","
+				    "\"key\":\"cgroup=/a\",\"until_us\":0}]"),
+			 0);
+	assert_int_equal(ledger_put(ledger, "rules", "[{\"enforced\":true}]"), 0);
+	assert_int_equal(ledger_add_action(ledger, &paced), 0);
 	ledger = ledger_free(ledger);
 	RUN(&said, cmd_report, "report", "--state", dir);
 	assert_int_equal(said.code, CMD_OK);
@@ -57,8 +70,12 @@ static void each_surface_says_first_that_nobody_measures(void **state)
 	contains(said.out, " to now (48 min 0 s): aigress died or was killed");
 	RUN(&said, cmd_top, "top", "-1", "--state", dir);
 	is_first(said.out, dead);
+	contains(said.out, "  NOT RUNNING  ");
+	contains(said.out, "\nWAS IN FORCE  WHO");
+	assert_null(strstr(said.out, "aigress override open"));
 	RUN(&said, cmd_explain, "explain", "--state", dir);
 	is_first(said.out, dead);
+	contains(said.out, "  ended    when aigress ended: it does not run\n");
 	RUN(&said, cmd_top, "top", "--format", "json", "--state", dir);
 	contains(said.out, "\"metered\": false");
 	RUN(&said, cmd_check, "check", "--state", dir);

@@ -29,6 +29,7 @@ struct options {
 	bool json;
 	enum what what;
 	bool is_named; /* the command line said what */
+	bool is_over;  /* metering_is_over() */
 	int64_t id;
 	const char *name; /* WHAT_EXE: a file; WHAT_WHO: part of a caller's name */
 };
@@ -342,14 +343,14 @@ static int print_actions(struct ledger *ledger)
 #define STORY_MOST 20
 
 /* The night's, or where there is none, the last ones there were. */
-static int print_story(struct ledger *ledger)
+static int print_story(struct ledger *ledger, bool is_over)
 {
-	int n = story_print(ledger, clock_wall_us() - STORY_US, STORY_MOST, stdout);
+	int n = story_print(ledger, clock_wall_us() - STORY_US, STORY_MOST, is_over, stdout);
 
 	if (n)
 		return n < 0 ? n : 0;
 	printf("No action in the last 24 hours.\n");
-	n = story_print(ledger, 0, 1, stdout);
+	n = story_print(ledger, 0, 1, is_over, stdout);
 	if (!n)
 		print_none();
 	return n < 0 ? n : 0;
@@ -370,7 +371,7 @@ static int print_one(struct ledger *ledger, const struct options *options)
 
 		err = err ? err : dump(row);
 	} else {
-		err = story_print_one(ledger, options->id, stdout);
+		err = story_print_one(ledger, options->id, options->is_over, stdout);
 	}
 	if (err == -ENOENT)
 		fprintf(stderr, "aigress explain: there is no %s %lld; `aigress %s` lists them\n",
@@ -461,6 +462,7 @@ int cmd_explain(int argc, char **argv)
 	/* What a daemon that is gone did is not in force, and what a caller spends is not seen. */
 	if (!options.json && options.what != WHAT_CALL) {
 		metering_read(ledger, options.state, gaps_now(), &metering);
+		options.is_over = metering_is_over(&metering);
 		if (metering.life != GAPS_STARTING)
 			metering_print(&metering, stdout);
 	}
@@ -477,7 +479,8 @@ int cmd_explain(int argc, char **argv)
 	else if (options.json)
 		err = dump(story_json(ledger));
 	else
-		err = options.what == WHAT_ACTIONS ? print_actions(ledger) : print_story(ledger);
+		err = options.what == WHAT_ACTIONS ? print_actions(ledger) :
+						     print_story(ledger, options.is_over);
 	ledger_free(ledger);
 	if (err && err != -ENOENT)
 		fprintf(stderr, "aigress explain: the ledger cannot be read: %s\n", strerror(-err));

@@ -30,6 +30,7 @@ struct row {
 struct story {
 	struct row *rows;
 	size_t n, room;
+	bool is_over;
 	int err;
 };
 
@@ -206,6 +207,10 @@ static void print_end(FILE *out, const struct story *story, const struct row *ro
 	}
 	if (!is_in_force(row, now_us))
 		return;
+	if (story->is_over) {
+		print_line(out, "ended", "when aigress ended: it does not run");
+		return;
+	}
 	if (action->until_us)
 		print_line(out, "in force", "until %s", text_time(action->until_us, time));
 	else
@@ -265,9 +270,9 @@ static void print_row(struct ledger *ledger, const struct story *story, const st
 	print_end(out, story, row, clock_wall_us());
 }
 
-int story_print(struct ledger *ledger, int64_t since_us, size_t most, FILE *out)
+int story_print(struct ledger *ledger, int64_t since_us, size_t most, bool is_over, FILE *out)
 {
-	struct story story = { .rows = NULL };
+	struct story story = { .is_over = is_over };
 	size_t n = 0, printed = 0;
 	int err = read_story(ledger, since_us - PAST_US, &story);
 
@@ -297,9 +302,9 @@ static const struct row *find(const struct story *story, int64_t id)
 	return NULL;
 }
 
-int story_print_one(struct ledger *ledger, int64_t id, FILE *out)
+int story_print_one(struct ledger *ledger, int64_t id, bool is_over, FILE *out)
 {
-	struct story story = { .rows = NULL };
+	struct story story = { .is_over = is_over };
 	const struct row *row = NULL;
 	int err = read_story(ledger, 0, &story);
 

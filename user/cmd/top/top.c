@@ -42,7 +42,7 @@ static const struct {
 };
 
 /* Since when nobody measures, and the latest gap of the day. 0 or -errno. */
-static int write_metering(struct ledger *ledger, const struct options *options, FILE *out)
+static int write_metering(struct ledger *ledger, struct options *options, FILE *out)
 {
 	struct gaps_time now = gaps_now();
 	struct metering metering;
@@ -50,6 +50,10 @@ static int write_metering(struct ledger *ledger, const struct options *options, 
 
 	metering_read(ledger, options->state, now, &metering);
 	metering_print(&metering, out);
+	options->view.is_over = metering_is_over(&metering);
+	/* Where there is little room: that gap is the one that the lines above tell of. */
+	if (options->view.width && metering.life != GAPS_MEASURING)
+		return 0;
 	err = options->view.width ? metering_print_last_gap(ledger, &metering, now.wall_us - DAY_US,
 							    now.wall_us, out) :
 				    metering_print_gaps(ledger, &metering, now.wall_us - DAY_US,
@@ -73,7 +77,9 @@ static int write_frame(struct ledger *ledger, struct options *options, FILE *out
 	fclose(head);
 	if (err)
 		return err;
-	/* gaps begin with an empty line */
+	/* gaps begin with an empty line, and what says that nobody measures ends with one */
+	for (size = strlen(text); view->width && size > 1 && text[size - 2] == '\n'; size--)
+		text[size - 1] = '\0';
 	beside = show_fold(text + strspn(text, "\n"), view->width, 0, out);
 	if (height)
 		view->height = height > beside ? height - beside : 1;
@@ -186,7 +192,7 @@ static char *caller_text(struct ledger *ledger, const struct top_view *view)
 	return text;
 }
 
-static char *story_text(struct ledger *ledger)
+static char *story_text(struct ledger *ledger, bool is_over)
 {
 	char *text = NULL;
 	size_t size;
@@ -194,7 +200,7 @@ static char *story_text(struct ledger *ledger)
 
 	if (!out)
 		return NULL;
-	if (!story_print(ledger, clock_wall_us() - DAY_US, 0, out))
+	if (!story_print(ledger, clock_wall_us() - DAY_US, 0, is_over, out))
 		fprintf(out, "No action in the last 24 hours.\n");
 	fclose(out);
 	return text;
@@ -297,7 +303,7 @@ static void on_key(struct ledger *ledger, struct options *options, int pressed)
 	else if (pressed == '\n' && view->key == LEDGER_BY_WHO && *view->cursor_name)
 		page_through(caller_text(ledger, view));
 	else if (pressed == 'e' || pressed == '\n')
-		page_through(story_text(ledger));
+		page_through(story_text(ledger, view->is_over));
 	else
 		view->cursor = scrolled(view->cursor, pressed);
 }

@@ -14,6 +14,7 @@ const char *top_sort_name(enum top_sort sort);
 struct top_view {
 	enum ledger_key key; /* what a line is */
 	enum top_sort sort;
+	bool is_over; /* no daemon runs and no gate is pinned: what was in force is not any more */
 	bool has_cursor;    /* a line is marked */
 	size_t cursor;      /* which of the spenders; past the last one: the last one */
 	char *cursor_name;  /* out, NULL or of WHO_LABEL_LEN: its name, whole; "": there is none */
@@ -36,7 +37,7 @@ int top_json(struct ledger *ledger, struct top_view *view, bool is_metered, FILE
 
 /* For top_frame() alone: each pane begins with an empty line, or is nothing; at most `rows` of it. */
 void top_budgets(struct ledger *ledger, FILE *out, unsigned width, size_t rows);
-void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows);
+void top_gates(struct ledger *ledger, FILE *out, const struct top_view *view, size_t rows);
 void top_actions(struct ledger *ledger, FILE *out, unsigned width, size_t rows);
 
 #endif

@@ -343,8 +343,8 @@ static unsigned print_head(struct ledger *ledger, const struct top_view *view, F
 	int64_t now_us = clock_wall_us() / US_PER_S * US_PER_S;
 
 	fprintf(out, "aigress  %s  %s  by %s, highest %s first%s%s\n", text_time(now_us, now),
-		mode_of(ledger), ledger_key_name(view->key), top_sort_name(view->sort),
-		view->filter ? "  only " : "",
+		view->is_over ? "NOT RUNNING" : mode_of(ledger), ledger_key_name(view->key),
+		top_sort_name(view->sort), view->filter ? "  only " : "",
 		view->filter ? show_text(view->filter, filter, sizeof(filter)) : "");
 	if (!view->zone || outlook_read(ledger, view->zone, now_us, &outlook))
 		return 1;
@@ -405,7 +405,7 @@ static char *write_panes(struct ledger *ledger, const struct top_view *view, str
 	if (!out)
 		return NULL;
 	top_budgets(ledger, out, view->width, rows.budgets);
-	top_gates(ledger, out, view->width, rows.gates);
+	top_gates(ledger, out, view, rows.gates);
 	top_actions(ledger, out, view->width, rows.actions);
 	fclose(out);
 	if (is_low(view) && text)

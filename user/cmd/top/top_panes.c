@@ -161,17 +161,24 @@ void top_budgets(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 #define GATE_FIGURES  50
 #define RELEASE_WIDTH 140 /* of a screen with room for a whole command */
 
-void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
+void top_gates(struct ledger *ledger, FILE *out, const struct top_view *view, size_t rows)
 {
-	static const struct table_column columns[] = {
-		{ "IN FORCE", false }, { "WHO", false },   { "BUDGET", false }, { "UNTIL", true },
-		{ "AN HOUR", true },   { "LET GO", true }, { "HELD", true },    { NULL, false },
+	const struct table_column columns[] = {
+		{ view->is_over ? "WAS IN FORCE" : "IN FORCE", false },
+		{ "WHO", false },
+		{ "BUDGET", false },
+		{ "UNTIL", true },
+		{ "AN HOUR", true },
+		{ "LET GO", true },
+		{ "HELD", true },
+		{ NULL, false },
 	};
 	json_t *gates = fact(ledger, "gates"), *row;
 	struct table *table = json_array_size(gates) ? table_new(columns) : NULL;
 	char name[SHOW_TEXT_LEN(512)], text[SHOW_LEN], command[OVERRIDE_COMMAND_LEN];
 	char line[OVERRIDE_COMMAND_LEN + 16];
-	bool has_release = !width || width >= RELEASE_WIDTH;
+	unsigned width = view->width, figures = GATE_FIGURES + (view->is_over ? 4 : 0);
+	bool has_release = !view->is_over && (!width || width >= RELEASE_WIDTH);
 	size_t i, n = json_array_size(gates);
 
 	if (!table) {
@@ -188,8 +195,8 @@ void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 			break;
 		table_cell(table, string(row, "action"));
 		table_cell(table, name_of(row, *string(row, "who") ? "who" : "target", width,
-					  GATE_FIGURES, name));
-		table_cell(table, name_of(row, "budget", width, GATE_FIGURES, name));
+					  figures, name));
+		table_cell(table, name_of(row, "budget", width, figures, name));
 		table_cell(table,
 			   until_us > 0 && until_us < INT64_MAX ? clock_of(until_us, text) : "");
 		table_cell(table,
@@ -204,7 +211,7 @@ void top_gates(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 	}
 	fputc('\n', out);
 	table_print(table, out, width);
-	for (i = 0; !has_release && i < n && i < rows; i++) {
+	for (i = 0; !has_release && !view->is_over && i < n && i < rows; i++) {
 		snprintf(line, sizeof(line), "release: %s",
 			 override_open_command(string(json_array_get(gates, i), "key"), command));
 		/* uncut: half of a quoted name runs as something else */
