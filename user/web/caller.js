@@ -6,7 +6,6 @@ const TIMELINE_MS = 60000, CALLER_MS = 15000, HOUR_US = 3.6e9;
 let timelineTimer = 0, callerTimer = 0;
 
 const chosen = () => location.hash.startsWith("#who=") ? decodeURIComponent(location.hash.slice(5)) : "";
-const several = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
 const at = (text) => Date.parse(text) * 1000;
 
 function showView() {
@@ -62,10 +61,12 @@ function spendOf(sums) {
 }
 
 function drawDeed(row) {
+	// Its cgroup is its own, and the page is called by it; a process is one of several.
+	const process = row.target.startsWith("process ") ? row.target : "";
 	const times = [row.decided && `decided ${moment(at(row.decided))}`, `in force ${moment(at(row.time))}`,
 		row.ended ? `ended ${moment(at(row.ended))}, because ${row.because}` : row.release && row.until && `until ${moment(at(row.until))}`];
 	return make("li", "", make("div", "row", make("span", "tag " + (row.action === "note" || row.rehearsed ? "warn" : "alarm"), row.action),
-		make("span", "grow name", row.target), make("small", "end", row.budget)),
+		make("span", "grow name", process || row.budget), make("small", "end", process && row.budget)),
 	make("div", "detail", row.rehearsed ? "rehearsed: nothing was done" : row.result),
 	make("div", "detail", times.filter(Boolean).join("  ·  ")),
 	row.release ? make("div", "detail", "Release: ", make("code", "", row.release)) : "");

@@ -38,7 +38,7 @@ function count(n) {
 }
 
 const bytes = (n) => count(n) + (n < 1e4 ? " B" : "B");
-const many = (n, what) => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
+const several = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
 const percent = (share) => (share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0) + " %";
 const clock = (us) => new Date(us / 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
@@ -254,7 +254,7 @@ function headline(status) {
 	if (near.length)
 		return ["warn", say(near, "near its limit")];
 	if (status.total.unpriced)
-		return ["warn", `Within budget; ${many(status.total.unpriced, "call")} without a price: budgets count a stand-in's.`];
+		return ["warn", `Within budget; ${several(status.total.unpriced, "call")} without a price: budgets count a stand-in's.`];
 	return ["calm", status.budgets.length ? "All budgets hold." : "No budget is in use yet."];
 }
 
@@ -291,11 +291,11 @@ function draw(status) {
 	$("rate-note").textContent = "mean of 5 minutes" +
 		(Number(total.hour) > 0 ? `, ${(rate / Number(total.hour)).toFixed(1)} times the hour's` : "");
 	$("hour").textContent = usd(total.hour);
-	$("flight").textContent = many(status.in_flight, "call") + " in flight";
+	$("flight").textContent = several(status.in_flight, "call") + " in flight";
 	// Whole hours, so a report of the last 24 hours to the second may have a little more or less.
 	$("day-from").textContent = `since ${clock(status.day_from_us)}`;
 	$("day").textContent = usd(total.day);
-	$("calls").textContent = `${many(total.calls, "call")}, ${many(total.tokens, "token")}`;
+	$("calls").textContent = `${several(total.calls, "call")}, ${several(total.tokens, "token")}`;
 	$("gaps").textContent = status.gaps.length ? "Not measured: " + status.gaps.map((gap) =>
 		span(gap.from_us, gap.until_us)).join(", ") : "";
 	drawForecast(status.forecast, status.forecast_in_budgets);
