@@ -10,6 +10,7 @@ import os
 import re
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -93,6 +94,7 @@ def _night(stage, tmp_path_factory):
         stage.settle(daemon, run, cgroup, 3)
         daemon.stop(9)
         began_days_ago(daemon)
+        time.sleep(2)       # less than a second is no gap, and the last call proves until when there was none
         daemon.start()
         run_away(stage, daemon, unread, directory, pods)
         # What other commands and the page see is written once a second.
