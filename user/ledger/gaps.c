@@ -33,9 +33,16 @@ static int end_as(struct ledger *ledger, enum gap_why how)
 	return run(ledger, "UPDATE runs SET how = ?3" LAST IS_ALIVE, (struct gaps_time){ 0 }, how);
 }
 
+/*
+ * What it measured last proves that it lived longer than its last heartbeat tells. Later this is not to be known: a new daemon's
+ * first calls may have begun before it did.
+ */
 int gaps_take_over(struct ledger *ledger)
 {
-	return end_as(ledger, GAP_KILLED);
+	return run(ledger,
+		   "UPDATE runs SET how = ?3, seen_us = max(seen_us, coalesce((SELECT max(start_us)"
+		   " FROM calls WHERE start_us <= ?1), 0))" LAST IS_ALIVE,
+		   gaps_now(), GAP_KILLED);
 }
 
 int gaps_begin(struct ledger *ledger, struct gaps_time now)
@@ -119,17 +126,14 @@ int gaps_read(struct ledger *ledger, int64_t since_us, int64_t until_us, enum ga
 	int result;
 	int err = ledger_prepare(
 		ledger,
-		"SELECT begin_us, seen_us, end_us, how, CASE WHEN end_us = 0 AND how != ?1 THEN"
-		" (SELECT max(start_us) FROM calls WHERE start_us >= run.begin_us AND start_us < coalesce("
-		"(SELECT begin_us FROM runs WHERE id > run.id ORDER BY id LIMIT 1), ?2))"
-		" END FROM runs AS run ORDER BY id",
+		"SELECT begin_us, seen_us, end_us, how, CASE WHEN end_us = 0 AND how = 0 THEN"
+		" (SELECT max(start_us) FROM calls WHERE start_us >= begin_us AND start_us < ?) END"
+		" FROM runs ORDER BY id",
 		&statement);
 
 	if (err)
 		return err;
-	/* A hung one's calls were seen later than they began. */
-	(void)sqlite3_bind_int64(statement, 1, GAP_HUNG);
-	(void)sqlite3_bind_int64(statement, 2, until_us);
+	(void)sqlite3_bind_int64(statement, 1, until_us);
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
 		int64_t end_us = sqlite3_column_int64(statement, 2);
 		int64_t last_us = end_us ? end_us : sqlite3_column_int64(statement, 1);
@@ -142,7 +146,7 @@ int gaps_read(struct ledger *ledger, int64_t since_us, int64_t until_us, enum ga
 		is_first = false;
 		/* of an older schema, or nobody came to say how it ended */
 		gap.why = end_us || how ? how : GAP_KILLED;
-		/* its last call says more than its last heartbeat */
+		/* its last call says more than its last heartbeat; nobody has taken over, so it is its own */
 		if (call_us > last_us)
 			last_us = call_us;
 		if (last_us > gap.from_us)

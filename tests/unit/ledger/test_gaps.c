@@ -185,7 +185,12 @@ static void a_call_is_not_in_a_gap(void **state)
 	assert_int_equal(gaps(0, 195 * S, GAPS_NOBODY), 1);
 	is_gap(0, 190, 195, true, GAP_KILLED);
 	restart();
+	/* The next one's, on a connection that was older than itself, is no call of the first. */
+	call_at(199);
+	assert_int_equal(gaps(0, 199 * S, GAPS_STARTING), 1);
+	is_gap(0, 190, 199, true, GAP_KILLED);
 	assert_int_equal(gaps_begin(ledger, at(200 * S)), 0);
+	call_at(198);
 	call_at(230);
 	assert_int_equal(gaps(0, 900 * S, GAPS_MEASURING), 1);
 	is_gap(0, 190, 200, false, GAP_KILLED);
