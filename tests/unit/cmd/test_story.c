@@ -162,8 +162,7 @@ static void a_caller_is_explained_by_a_part_of_its_name(void **state)
 	/* what has ended is the pace, not what was told of it meanwhile */
 	contains(said.out, "  pace: done: 2.00 USD/hour  (action 1)\n    ended ");
 	contains(said.out, "Z, because the window is over\n");
-	contains(said.out,
-		 "gpt-5.4  api.openai.com  python3      4          0  0.400000\n");
+	contains(said.out, "gpt-5.4  api.openai.com  python3      4          0  0.400000\n");
 	assert_null(strstr(said.out, "other-9c"));
 	RUN(&said, cmd_explain, "explain", "--state", dir, "who", "other", "--format", "json");
 	contains(said.out, "\"who\": \"team-a/other-9c agent\"");
