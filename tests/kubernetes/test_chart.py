@@ -77,7 +77,8 @@ def test_the_notes_say_how_to_go_on(helm, tmp_path):
         return yaml.safe_load(said)["notes"]
     assert "rehearsing" in notes() and "enforce --preview" in notes() and "aigress explain" in notes()
     assert "ENFORCING" in notes("--set", "enforce=true")
-    assert "helm uninstall" in notes("--set", "cleanup.enabled=true")
+    uninstalling = notes("--set", "cleanup.enabled=true")
+    assert "helm uninstall" in uninstalling and "aigress-test" in uninstalling
 
 
 def test_helm_test_asks_the_service_and_is_nobody(helm):

@@ -45,6 +45,7 @@ def test_helm_test_asks_the_daemon(daemon):
     done = helm_test(f"http://{address}:24473/readyz")
     assert done.returncode == 0 and "Succeeded" in done.stdout, done.stdout + done.stderr
     assert helm_test(f"http://{address}:24473/nothing").returncode, "what is not there was found"
+    assert "404" in node.kubectl("logs", "-n", "aigress", "aigress-test").stdout, "the pod that failed says why"
     assert daemon.find().pod == before
 
 

@@ -12,6 +12,7 @@ def test_uninstalling_leaves_nothing(api, daemon, agents):
     said = node.wait(daemon.log, 60, "what cleanup says")
     assert "nothing of aigress is left" in said, said
     cluster.helm_uninstall()
+    node.kubectl("delete", "pod", "-n", "aigress", "-l", "app.kubernetes.io/name=aigress-test")
     node.wait(lambda: not node.get("pods", "-n", "aigress")["items"], 120,
               lambda: cluster.events("aigress"))
     for kind in ("daemonset", "configmap", "serviceaccount", "clusterrole", "clusterrolebinding"):
