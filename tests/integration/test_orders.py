@@ -90,6 +90,9 @@ def test_cleanup_finds_what_daemon_and_watchdog_left(stage, new_daemon, pins):
     assert "1 go on" in daemon.run("cleanup").stdout
     assert state_of(child.pid) != "T"
     assert daemon.report("cgroup")
+    daemon.start().stop()       # an orderly end writes the sums of the budgets
+    (pathlib.Path(daemon.state) / "counters.new").touch()   # and another was cut short while it wrote them
+    assert {"counters", "last-good.yaml", "searches"} <= set(os.listdir(daemon.state))
     daemon.run("cleanup", "--remove-state")
     assert os.listdir(daemon.state) == ["run.log"] and not pins()
     child.kill()

@@ -16,6 +16,7 @@
 #include "cmd/options.h"
 #include "enforce/release_halted.h"
 #include "config/last_good.h"
+#include "daemon/counters_file.h"
 #include "ledger/overrides.h"
 #include "tap/pin.h"
 
@@ -95,6 +96,20 @@ static int remove_folder(int at, const char *name)
 	return err ? err : n;
 }
 
+/* A file of the daemon's, or what a write that was cut short has left of it. */
+static bool is_ours(const char *name)
+{
+	static const char *const files[] = { LAST_GOOD_FILE, COUNTERS_FILE };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		size_t len = strlen(files[i]);
+
+		if (!strncmp(name, files[i], len) && (!name[len] || !strcmp(name + len, ".new")))
+			return true;
+	}
+	return !strncmp(name, "ledger.", 7);
+}
+
 /* Only files of ours, and the directory only if nothing else is in it (a mount point stays). */
 static int remove_state(const char *dir)
 {
@@ -110,7 +125,7 @@ static int remove_state(const char *dir)
 	if (!list)
 		return fail(dir, -errno);
 	while ((entry = readdir(list))) {
-		if (strncmp(entry->d_name, "ledger.", 7) && strcmp(entry->d_name, LAST_GOOD_FILE))
+		if (!is_ours(entry->d_name))
 			continue;
 		if (unlinkat(at, entry->d_name, 0) < 0)
 			err = -errno;
