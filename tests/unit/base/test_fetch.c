@@ -74,7 +74,7 @@ static void what_cannot_be_sent_is_refused(void **state)
 	request.headers = odd;
 	assert_int_equal(fetch_start(world.fetcher, &request, NULL), -EINVAL);
 	request.headers = NULL;
-	request.bearer_file = "/nonexistent/token";
+	request.bearer_file = "/proc/self/nothing/token";
 	assert_int_equal(fetch_start(world.fetcher, &request, NULL), -ENOENT);
 	request.bearer_file = file("token", "two\nlines");
 	assert_int_equal(fetch_start(world.fetcher, &request, NULL), -EINVAL);

@@ -202,7 +202,7 @@ static void what_is_no_mail_is_refused_at_once(void **state)
 	const struct fetch_mail good = { .from = "a@b", .to = to };
 	const struct fetch_mail lonely = { .from = "a@b", .to = nobody };
 	const struct fetch_mail keyless = {
-		.from = "a@b", .to = to, .user = "me", .password_file = "/nonexistent"
+		.from = "a@b", .to = to, .user = "me", .password_file = "/proc/self/nothing"
 	};
 	struct fetch_request request = { .done = on_done,
 					 .url = "smtp://localhost",

@@ -352,7 +352,7 @@ static void a_server_that_is_not_there_is_said(void **state)
 
 static void a_key_that_cannot_be_read_is_an_error(void **state)
 {
-	const struct bill_api api = { .base = base, .key_file = "/nonexistent/key" };
+	const struct bill_api api = { .base = base, .key_file = "/proc/self/nothing/key" };
 	char *error = NULL;
 
 	assert_int_equal(bill_read_anthropic(&bill, &api, &error), -ENOENT);
