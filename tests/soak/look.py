@@ -16,7 +16,7 @@ class Look:
         pid, self.n_cgroups = daemon.child.pid, n_cgroups
         self.pss = memory.mib(pid)[1]
         self.fds = len(os.listdir(f"/proc/{pid}/fd"))
-        self.threads = len(os.listdir(f"/proc/{pid}/task"))
+        self.threads = set(os.listdir(f"/proc/{pid}/task"))
         self.wal_kib = os.path.getsize(f"{daemon.state}/ledger.db-wal") >> 10
         self.log_kib = os.path.getsize(daemon.log) >> 10
         samples = [(name.removeprefix("aigress_"), labels, int(value))
@@ -25,9 +25,9 @@ class Look:
         self.losses = [each for each in samples
                        if each[0] in LOSSES and not each[1].get("kind", "").startswith(MEANT)]
 
-    def is_at_rest(self):
-        """A checkpoint is not rest: its thread has files of its own."""
-        return self.threads == 1 and \
+    def is_at_rest(self, earlier):
+        """A checkpoint is not rest: its thread, which comes and goes, has files of its own."""
+        return self.threads == earlier.threads and \
             not any(self.figures[name] for name in ("connections", "calls_in_flight", "ledger_pending_calls"))
 
     def most_pss(self, later):
@@ -40,7 +40,7 @@ class Look:
 
     def __str__(self):
         figures = ", ".join(f"{value} {name}" for name, value in self.figures.items() if value)
-        return f"PSS {self.pss:.1f} MiB, {self.fds} fds, {self.threads} threads, WAL {self.wal_kib} KiB, " \
+        return f"PSS {self.pss:.1f} MiB, {self.fds} fds, {len(self.threads)} threads, WAL {self.wal_kib} KiB, " \
                f"log {self.log_kib} KiB; {figures}"
 
 

@@ -134,8 +134,14 @@ class Soak:
         self.daemon.run("override", "open", "--all", "--for", "1h")
         for each in self.actors:
             each.end()
-        lab.wait(lambda: Look(self.daemon, self.port).is_at_rest(), 60,
-                 lambda: f"rest: {Look(self.daemon, self.port)}")
+        last = Look(self.daemon, self.port)
+
+        def is_at_rest():
+            nonlocal last
+            time.sleep(1)
+            earlier, last = last, Look(self.daemon, self.port)
+            return last.is_at_rest(earlier)
+        lab.wait(is_at_rest, 60, lambda: f"rest: {last}")
         self.look()
         self.daemon.run("override", "clear", "--all")
         return self.looks[-1]
