@@ -348,7 +348,8 @@ void attach_gone(struct attach *attach, uint32_t tgid)
 /* It was guessed to be behind a relay and has not called in time. */
 static void drop_wrong(struct attach *attach, struct process *process, uint64_t now_ns)
 {
-	if (!process->guessed_ns || now_ns - process->guessed_ns < attach->guess_ns)
+	if (!process->guessed_ns || process->has_called ||
+	    now_ns - process->guessed_ns < attach->guess_ns)
 		return;
 	sticky_set_wrong(&attach->sticky, sticky_place(attach->look, process->tgid));
 	attach_drop(attach, process);

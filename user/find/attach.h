@@ -52,9 +52,12 @@ bool attach_behind(struct attach *attach, uint32_t relay);
 bool attach_may_relay(struct attach *attach, uint32_t tgid);
 /* Does it run a program through which others have called? */
 bool attach_is_relay(struct attach *attach, uint32_t tgid);
-/* May it be behind a relay that has greeted? */
-bool attach_is_behind(struct attach *attach, uint32_t tgid);
-/* Such a one calls an AI host: it keeps its probes, and the hellos of the relay's program to come are others', too. */
+/*
+ * It calls an AI host. True: it may be behind a relay that has greeted; it keeps its probes from now on, and
+ * attach_speaks() is to be told of it when it is its tenant's turn.
+ */
+bool attach_keep(struct attach *attach, uint32_t tgid);
+/* Remembers of such a one that its program calls, and that the relay's hellos to come are others', too. */
 void attach_speaks(struct attach *attach, uint32_t tgid);
 /* Is it one of those that get probes? */
 bool attach_knows(struct attach *attach, uint32_t tgid);

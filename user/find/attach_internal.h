@@ -25,6 +25,7 @@ struct process {
 	uint64_t guessed_ns; /* since when it has probes only as it may be behind a relay; 0: it has greeted */
 	uint64_t relay_place; /* of the relay that it may be behind; 0: there is none */
 	uint32_t relay;       /* its process */
+	bool has_called;      /* since it was guessed: it keeps its probes */
 	UT_hash_handle hh;
 };
 

@@ -45,11 +45,14 @@ bool attach_is_relay(struct attach *attach, uint32_t tgid)
 	return sticky_is_relay(&attach->sticky, sticky_place(attach->look, tgid));
 }
 
-bool attach_is_behind(struct attach *attach, uint32_t tgid)
+bool attach_keep(struct attach *attach, uint32_t tgid)
 {
-	const struct process *process = attach_known(attach, tgid);
+	struct process *process = attach_known(attach, tgid);
 
-	return process && process->relay_place;
+	if (!process || !process->relay_place)
+		return false;
+	process->has_called = true;
+	return true;
 }
 
 void attach_speaks(struct attach *attach, uint32_t tgid)

@@ -308,7 +308,8 @@ void find_put_speaker(struct find *find, uint32_t tgid)
 {
 	struct lanes_task task = { .kind = LANES_SPEAKS, .tgid = tgid };
 
-	if (!find->attach || !attach_is_behind(find->attach, tgid))
+	/* At once: what waits may wait for longer than a guess is held. */
+	if (!find->attach || !attach_keep(find->attach, tgid))
 		return;
 	task.tenant = procs_cgroup(tgid);
 	(void)put(find, &task);
