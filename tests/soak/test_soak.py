@@ -33,7 +33,7 @@ first-call: hold
 enforce: true
 resolve: true
 serve: {{ listen: "127.0.0.1:{port}", max-series: 50 }}
-webhooks: [ {{ name: ops, url: "{url}", format: slack }} ]
+webhooks: [ {{ name: ops, url: "{url}", format: slack, digest: 0s }} ]
 budgets:
   - name: refused
     match: {{ cgroup: "{stage}/refused-*" }}
