@@ -77,7 +77,7 @@ static void run(const uint8_t *choice, const uint8_t *data, size_t size, size_t 
 		  2);
 	feed(call, HTTP_RESPONSE, data + skip, size - skip, step, choice[3] & 128 ? step * 2 : 0);
 	call_end(call, 4);
-	call_charge(call, prices, NULL, ret);
+	reading_charge(call_read(call), prices, NULL, ret);
 	call_free(call);
 	if (ret->cost_nanos < 0 || ret->budget_nanos < 0 ||
 	    ret->usage.reasoning > ret->usage.output || ret->usage.input > 20 * USAGE_PLAUSIBLE ||

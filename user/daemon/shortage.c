@@ -23,6 +23,9 @@ static const struct {
 	  "who use it are estimated" },
 	{ "search", "processes_refused",
 	  "processes that greeted an AI host " NO_ROOM ": their calls are estimated" },
+	{ "parsers", "reader_refused",
+	  "connections of which the parsers said what cannot be true: their calls are charged as far as "
+	  "was known, and what they still say by its size" },
 };
 
 static uint64_t value(const json_t *health, size_t i)

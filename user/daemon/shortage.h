@@ -13,7 +13,7 @@
 /* Between two lines about the same table. */
 #define SHORTAGE_AGAIN_NS 600000000000ULL
 
-#define SHORTAGES 6
+#define SHORTAGES 7
 /* What the log was told; zeros at first. */
 struct shortage_told {
 	uint64_t n[SHORTAGES];

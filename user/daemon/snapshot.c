@@ -228,6 +228,7 @@ static json_t *parser_counters(const struct pipeline *pipeline)
 	field_number(object, "bad_encodings", stats.connections.bad_encodings);
 	field_number(object, "connections_dropped", stats.connections.connections_dropped);
 	field_number(object, "calls_dropped", stats.connections.calls_dropped);
+	field_number(object, "reader_refused", stats.connections.refused);
 	field_number(object, "accounts_dropped", stats.reconcile.accounts_dropped);
 	field_number(object, "lessons_dropped", stats.calibration.evicted + stats.mix.evicted);
 	return object;

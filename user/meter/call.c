@@ -30,8 +30,8 @@ static void end_picture(struct call *call)
 {
 	if (!call->picture.is_set)
 		return;
-	call->picture_tokens += picture_tokens(&call->picture, call->model);
-	call->pictures++;
+	call->reading.picture_tokens += picture_tokens(&call->picture, call->reading.model);
+	call->reading.pictures++;
 	memset(&call->picture, 0, sizeof(call->picture));
 }
 
@@ -57,24 +57,24 @@ static void take_media(struct call *call, int id, enum json_kind kind, const cha
 			end_picture(call);
 		break;
 	case REQUEST_SHOWN:
-		call->images_shown += kind == JSON_IS_STRING && *text;
+		call->reading.images_shown += kind == JSON_IS_STRING && *text;
 		break;
 	case REQUEST_DETAIL:
 		call->picture.is_low = kind == JSON_IS_STRING && !strcmp(text, "low");
 		break;
 	case REQUEST_SIZE:
 		if (kind == JSON_IS_STRING)
-			snprintf(call->size, sizeof(call->size), "%s", text);
+			snprintf(call->reading.size, sizeof(call->reading.size), "%s", text);
 		break;
 	case REQUEST_QUALITY:
 		if (kind == JSON_IS_STRING)
-			snprintf(call->quality, sizeof(call->quality), "%s", text);
+			snprintf(call->reading.quality, sizeof(call->reading.quality), "%s", text);
 		break;
 	case REQUEST_COUNT:
-		set_count(&call->images_wanted, text);
+		set_count(&call->reading.images_wanted, text);
 		break;
 	case REQUEST_SECONDS:
-		set_count(&call->seconds_wanted, text);
+		set_count(&call->reading.seconds_wanted, text);
 		break;
 	}
 }
@@ -89,45 +89,42 @@ static void take_request(void *arg, int id, enum json_kind kind, const char *key
 	switch (id) {
 	case REQUEST_MODEL:
 		/* Bedrock's path says it better: the profile, where a body may have the bare model. */
-		if (kind == JSON_IS_STRING && *text && !call->model_is_path)
-			snprintf(call->model, sizeof(call->model), "%s", text);
+		if (kind == JSON_IS_STRING && *text && !call->reading.model_is_path)
+			snprintf(call->reading.model, sizeof(call->reading.model), "%s", text);
 		break;
 	case REQUEST_STREAM:
-		call->wants_stream = kind == JSON_IS_TRUE;
+		call->reading.wants_stream = kind == JSON_IS_TRUE;
 		break;
 	case REQUEST_INCLUDE_USAGE:
 		call->includes_usage = kind == JSON_IS_TRUE;
 		break;
 	case REQUEST_ROLE:
-		call->messages++;
+		call->reading.messages++;
 		break;
 	case REQUEST_TOOL:
-		call->has_tools = true;
+		call->reading.has_tools = true;
 		break;
 	case REQUEST_BACKGROUND:
-		call->is_background = kind == JSON_IS_TRUE;
+		call->reading.is_background = kind == JSON_IS_TRUE;
 		break;
 	case REQUEST_DEFERRED:
-		call->is_deferred |= kind == JSON_IS_TRUE;
+		call->reading.is_deferred |= kind == JSON_IS_TRUE;
 		break;
 	case REQUEST_GENERATE:
-		call->is_prewarm = call->is_turn && kind == JSON_IS_FALSE;
+		call->reading.is_prewarm = call->reading.is_turn && kind == JSON_IS_FALSE;
 		break;
 	case REQUEST_SEARCH:
-		call->searches |= kind == JSON_IS_BEGIN;
+		call->reading.searches |= kind == JSON_IS_BEGIN;
 		break;
 	case REQUEST_CONTEXT:
 		if (kind == JSON_IS_STRING)
-			snprintf(call->context, sizeof(call->context), "%s", text);
+			snprintf(call->reading.context, sizeof(call->reading.context), "%s", text);
 		break;
 	case REQUEST_CONTAINER:
-		call->has_container |= kind == JSON_IS_STRING;
-		break;
-	case REQUEST_CUSTOM_ID:
-		call->batch_requests++;
+		call->reading.has_container |= kind == JSON_IS_STRING;
 		break;
 	case REQUEST_UNREAD:
-		call->request_is_cut = true;
+		call->reading.request_is_cut = true;
 		break;
 	default:
 		take_media(call, id, kind, text);
@@ -144,7 +141,7 @@ static void take_text(void *arg, enum json_text what, const uint8_t *bytes, size
 								!strcmp(call->scan.key, "text"));
 	if (what == JSON_TEXT_SPAN && call->counts_spoken)
 		for (size_t i = 0; i < len; i++)
-			call->characters += (bytes[i] & 0xc0) != 0x80;
+			call->reading.characters += (bytes[i] & 0xc0) != 0x80;
 	text_meter_take(&call->text, what, bytes, len);
 }
 
@@ -175,9 +172,10 @@ static void take_field(void *arg, const char *name, const char *value)
 static void take_account(struct call *call, const struct http_head *head)
 {
 	if (*head->organisation)
-		memcpy(call->organisation, head->organisation, sizeof(call->organisation));
+		memcpy(call->reading.organisation, head->organisation,
+		       sizeof(call->reading.organisation));
 	if (*head->project)
-		memcpy(call->project, head->project, sizeof(call->project));
+		memcpy(call->reading.project, head->project, sizeof(call->reading.project));
 }
 
 /* Vertex: ".../projects/acme/locations/..." */
@@ -186,8 +184,9 @@ static void take_path_project(struct call *call, const char *path)
 	const char *at = strstr(path, "/projects/");
 	size_t len = at ? strcspn(at + 10, "/") : 0;
 
-	if (len && len < sizeof(call->project) && !strcmp(call->provider->name, "gcp.vertex_ai"))
-		head_set_word(call->project, sizeof(call->project), at + 10, len);
+	if (len && len < sizeof(call->reading.project) &&
+	    !strcmp(call->provider->name, "gcp.vertex_ai"))
+		head_set_word(call->reading.project, sizeof(call->reading.project), at + 10, len);
 }
 
 /* A message of a gRPC request, whose model is "models/M", or Vertex's path to it. */
@@ -198,23 +197,24 @@ static void take_message(void *arg, enum grpc_edge edge)
 	const char *slash;
 
 	if (edge == GRPC_MESSAGE_FAILS)
-		call->request_is_cut = true;
+		call->reading.request_is_cut = true;
 	if (edge == GRPC_MESSAGE_BEGINS)
 		return;
-	snprintf(path, sizeof(path), "/%s", call->model);
+	snprintf(path, sizeof(path), "/%s", call->reading.model);
 	take_path_project(call, path);
-	slash = strrchr(call->model, '/');
+	slash = strrchr(call->reading.model, '/');
 	if (slash)
-		memmove(call->model, slash + 1, strlen(slash + 1) + 1);
+		memmove(call->reading.model, slash + 1, strlen(slash + 1) + 1);
 }
 
 static void use_grpc(struct call *call, enum http_encoding encoding)
 {
 	const struct protobuf_node *wanted = request_protobuf(call->endpoint->protobuf);
 
-	call->wants_stream = call->endpoint->is_stream;
+	call->reading.wants_stream = call->endpoint->is_stream;
+	call->reading.is_grpc = true;
 	call->grpc = grpc_reader_new(encoding, wanted, &call->sink, take_message);
-	call->request_is_cut = !wanted || !call->grpc;
+	call->reading.request_is_cut = !wanted || !call->grpc;
 }
 
 struct call *call_new(const struct http_head *request, const char *host, uint64_t time_ns)
@@ -243,21 +243,28 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 	if (!call->speaker)
 		call->speaker = provider;
 	call->endpoint = endpoint;
-	call->is_deferred = endpoint->is_deferred;
-	call->start_ns = time_ns;
-	snprintf(call->host, sizeof(call->host), "%s", host ? host : "");
-	snprintf(call->path, sizeof(call->path), "%.*s", CHARGE_PATH_LEN - 1, request->path);
+	call->reading.provider = (uint32_t)api_number(provider);
+	call->reading.speaker = (uint32_t)api_number(call->speaker);
+	call->reading.endpoint = (uint32_t)endpoint_number(endpoint);
+	/* It is the word of whoever calls, and may hold a key like any other text of theirs. */
+	redact_path(request->client, call->reading.client, sizeof(call->reading.client));
+	call->reading.is_deferred = endpoint->is_deferred;
+	call->reading.start_ns = time_ns;
+	snprintf(call->reading.host, sizeof(call->reading.host), "%s", host ? host : "");
+	snprintf(call->reading.path, sizeof(call->reading.path), "%.*s", CHARGE_PATH_LEN - 1,
+		 request->path);
 	take_path_project(call, request->path);
 	take_account(call, request);
-	path_model(request->path, call->model, sizeof(call->model));
-	call->model_is_path = *call->model && !strcmp(call->speaker->name, "aws.bedrock");
-	call->is_turn = request->is_websocket;
-	if (!*call->model)
-		memcpy(call->model, request->model, sizeof(request->model));
+	path_model(request->path, call->reading.model, sizeof(call->reading.model));
+	call->reading.model_is_path = *call->reading.model &&
+				      !strcmp(call->speaker->name, "aws.bedrock");
+	call->reading.is_turn = request->is_websocket;
+	if (!*call->reading.model)
+		memcpy(call->reading.model, request->model, sizeof(request->model));
 	if (endpoint->model)
-		snprintf(call->model, sizeof(call->model), "%s", endpoint->model);
+		snprintf(call->reading.model, sizeof(call->reading.model), "%s", endpoint->model);
 	if (endpoint->path_is_model)
-		snprintf(call->model, sizeof(call->model), "%s", request->path + 1);
+		snprintf(call->reading.model, sizeof(call->reading.model), "%s", request->path + 1);
 	call->is_form = request->content == HTTP_CONTENT_MULTIPART;
 	call->sink = (struct json_sink){
 		.value = take_request,
@@ -268,19 +275,9 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 	json_init(&call->scan, request_keys(), &call->sink);
 	if (request->content == HTTP_CONTENT_GRPC)
 		use_grpc(call, request->grpc_encoding);
-	answer_init(&call->answer, endpoint->dialect, HTTP_CONTENT_NONE, false);
+	answer_init(&call->answer, &call->reading.answer, endpoint->dialect, HTTP_CONTENT_NONE,
+		    false);
 	return call;
-}
-
-void call_set_tenant(struct call *call, uint64_t cgroup)
-{
-	call->tenant = cgroup;
-}
-
-void call_set_client(struct call *call, const char *client)
-{
-	/* It is the word of whoever calls, and may hold a key like any other text of theirs. */
-	redact_path(client, call->client, sizeof(call->client));
 }
 
 struct call *call_free(struct call *call)
@@ -316,8 +313,8 @@ static void take_tokens(struct call *call, const struct http_head *head)
 		return;
 	for (size_t i = 0; i < HTTP_TOKENS; i++)
 		if (head->has_tokens >> i & 1) {
-			call->header.slots[slots[i]] = head->tokens[i];
-			call->header.has |= 1u << slots[i];
+			call->reading.header.slots[slots[i]] = head->tokens[i];
+			call->reading.header.has |= 1u << slots[i];
 		}
 }
 
@@ -325,17 +322,18 @@ static void take_head(struct call *call, const struct http_head *head)
 {
 	uint64_t nanos;
 
-	if (call->has_head)
+	if (call->reading.has_head)
 		return;
-	call->has_head = true;
-	call->status = head->status;
+	call->reading.has_head = true;
+	call->reading.status = head->status;
 	take_account(call, head);
-	answer_init(&call->answer, call->endpoint->dialect, head->content, expects_usage(call));
+	answer_init(&call->answer, &call->reading.answer, call->endpoint->dialect, head->content,
+		    expects_usage(call));
 	call->answer.is_lines = call->endpoint->job == JOB_RESULTS;
 	if (head->content == HTTP_CONTENT_GRPC)
 		answer_use_grpc(&call->answer, head->grpc_encoding,
 				usage_protobuf(call->endpoint->protobuf), call->endpoint->is_stream);
-	snprintf(call->answer.tier, sizeof(call->answer.tier), "%s", head->tier);
+	snprintf(call->reading.answer.tier, sizeof(call->reading.answer.tier), "%s", head->tier);
 	take_tokens(call, head);
 	/*
 	 * LiteLLM writes 0 for an answer out of its own cache, which it then names, and for a model that it has
@@ -343,8 +341,8 @@ static void take_head(struct call *call, const struct http_head *head)
 	 */
 	if (*head->provider_cost && decimal_read(head->provider_cost, 9, &nanos) &&
 	    nanos <= 1000000ULL * NANOS_PER_USD && (nanos || head->is_cache_hit)) {
-		call->answer.has_cost = true;
-		call->answer.cost_nanos = nanos;
+		call->reading.answer.has_cost = true;
+		call->reading.answer.cost_nanos = nanos;
 	}
 }
 
@@ -353,24 +351,24 @@ static void feed_request(struct call *call, const struct http_piece *piece)
 	if (piece->type == HTTP_END) {
 		end_picture(call);
 		if (call->grpc && !grpc_reader_end(call->grpc))
-			call->request_is_cut = true;
+			call->reading.request_is_cut = true;
 		call->request_ended = true;
-		call->request_is_whole = piece->is_whole;
-		call->request_bytes = piece->wire_bytes;
+		call->reading.request_is_whole = piece->is_whole;
+		call->reading.request_bytes = piece->wire_bytes;
 		return;
 	}
 	if (piece->type != HTTP_BODY || call->request_ended)
 		return;
-	call->request_bytes += piece->len + piece->lost_bytes;
+	call->reading.request_bytes += piece->len + piece->lost_bytes;
 	if (piece->lost_bytes)
-		call->request_is_cut = true;
+		call->reading.request_is_cut = true;
 	if (call->grpc)
 		grpc_reader_feed(call->grpc, piece);
 	else if (call->is_form)
 		form_feed(&call->form, piece->bytes, piece->len, take_field, call);
-	else if (!call->request_is_cut && piece->len &&
+	else if (!call->reading.request_is_cut && piece->len &&
 		 json_feed(&call->scan, piece->bytes, piece->len) == JSON_BAD)
-		call->request_is_cut = true;
+		call->reading.request_is_cut = true;
 }
 
 /*
@@ -381,9 +379,9 @@ static void take_grpc_status(struct call *call, unsigned status)
 {
 	if (!status)
 		return;
-	call->answer.has_error = true;
-	if (!call->answer.content_events)
-		call->status = grpc_http_status(status);
+	call->reading.answer.has_error = true;
+	if (!call->reading.answer.content_events)
+		call->reading.status = grpc_http_status(status);
 }
 
 static void feed_answer(struct call *call, const struct http_piece *piece, uint64_t time_ns)
@@ -393,8 +391,8 @@ static void feed_answer(struct call *call, const struct http_piece *piece, uint6
 		take_head(call, piece->head);
 		break;
 	case HTTP_BODY:
-		call->answer_bytes += piece->len + piece->lost_bytes;
-		call->answer_plain_bytes += piece->len;
+		call->reading.answer_bytes += piece->len + piece->lost_bytes;
+		call->reading.answer_plain_bytes += piece->len;
 		if (piece->lost_bytes)
 			answer_gap(&call->answer);
 		if (call->answer.grpc)
@@ -403,14 +401,15 @@ static void feed_answer(struct call *call, const struct http_piece *piece, uint6
 			answer_feed_message(&call->answer, piece);
 		else if (piece->len)
 			answer_feed(&call->answer, piece->bytes, piece->len);
-		if (call->answer.has_content && !call->first_token_ns && time_ns > call->start_ns)
-			call->first_token_ns = time_ns - call->start_ns;
+		if (call->answer.has_content && !call->reading.first_token_ns &&
+		    time_ns > call->reading.start_ns)
+			call->reading.first_token_ns = time_ns - call->reading.start_ns;
 		break;
 	case HTTP_END:
-		call->answer_ended = true;
-		call->answer_is_whole = piece->is_whole;
-		call->is_unseen = piece->is_refused;
-		call->answer_bytes = piece->wire_bytes;
+		call->reading.answer_ended = true;
+		call->reading.answer_is_whole = piece->is_whole;
+		call->reading.is_unseen = piece->is_refused;
+		call->reading.answer_bytes = piece->wire_bytes;
 		if (call->answer.grpc && piece->grpc_status)
 			take_grpc_status(call, piece->grpc_status - 1u);
 		answer_end(&call->answer, piece->is_whole);
@@ -420,10 +419,10 @@ static void feed_answer(struct call *call, const struct http_piece *piece, uint6
 
 void call_feed(struct call *call, const struct http_piece *piece, uint64_t time_ns)
 {
-	if (call->is_over || call->answer_ended)
+	if (call->reading.is_over || call->reading.answer_ended)
 		return;
-	if (time_ns > call->end_ns)
-		call->end_ns = time_ns;
+	if (time_ns > call->reading.end_ns)
+		call->reading.end_ns = time_ns;
 	if (piece->side == HTTP_REQUEST)
 		feed_request(call, piece);
 	else
@@ -436,23 +435,27 @@ bool call_is_done(const struct call *call)
 	 * A server may refuse before it has read the whole request; and once usage is known, there is no need
 	 * to wait for the uncaptured rest of a request.
 	 */
-	return call->answer.is_done ||
-	       (call->answer_ended &&
-		(call->request_ended || call->status >= 400 || call->answer.is_final));
+	return call->reading.answer.is_done ||
+	       (call->reading.answer_ended && (call->request_ended || call->reading.status >= 400 ||
+					       call->reading.answer.is_final));
 }
 
 void call_end(struct call *call, uint64_t time_ns)
 {
-	if (call->is_over)
+	if (call->reading.is_over)
 		return;
-	call->is_over = true;
-	if (time_ns > call->end_ns && !call_is_done(call))
-		call->end_ns = time_ns;
-	if (!call->answer_ended)
+	call->reading.is_over = true;
+	if (time_ns > call->reading.end_ns && !call_is_done(call))
+		call->reading.end_ns = time_ns;
+	if (!call->reading.answer_ended)
 		answer_end(&call->answer, false);
 }
 
-void call_add_unread(struct call *call, uint64_t bytes)
+const struct reading *call_read(struct call *call)
 {
-	call->unread_bytes += bytes;
+	call->reading.text = call->text.count;
+	call->reading.text_dropped = call->text.dropped;
+	call->reading.file_bytes = call->form.file_bytes;
+	answer_update(&call->answer);
+	return &call->reading;
 }

@@ -273,6 +273,7 @@ static void write_parser(struct scrape *scrape)
 	count(scrape, "kind", "bad_encodings", stats->connections.bad_encodings);
 	count(scrape, "kind", "connections_dropped", stats->connections.connections_dropped);
 	count(scrape, "kind", "calls_dropped", stats->connections.calls_dropped);
+	count(scrape, "kind", "reader_refused", stats->connections.refused);
 	count(scrape, "kind", "flows_dropped", stats->flows_dropped);
 	count(scrape, "kind", "accounts_dropped", stats->reconcile.accounts_dropped);
 	count(scrape, "kind", "lessons_dropped", stats->calibration.evicted + stats->mix.evicted);

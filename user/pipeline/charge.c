@@ -154,13 +154,13 @@ static bool charge_is_unsent(struct pipeline *pipeline, const struct connections
 }
 
 bool pipeline_call_is_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
-			     const struct call *call)
+			     const struct reading *reading)
 {
 	struct charge charge;
 
-	if (!call_is_cut(call))
+	if (!reading_is_cut(reading))
 		return false;
-	call_charge(call, pipeline->config.prices, pipeline->calibration, &charge);
+	reading_charge(reading, pipeline->config.prices, pipeline->calibration, &charge);
 	return charge_is_unsent(pipeline, caller, &charge);
 }
 
@@ -188,18 +188,18 @@ void pipeline_call_over(struct pipeline *pipeline, const struct connections_call
 }
 
 void pipeline_call_settle(struct pipeline *pipeline, const struct connections_caller *caller,
-			  struct call *call, bool is_unsent)
+			  const struct reading *reading, bool is_unsent)
 {
 	const struct pairs_sockets *sockets = caller->sockets.n ?
 						      &caller->sockets :
 						      pairs_get(pipeline->pairs, caller->connection);
 	struct charge charge;
 
-	call_charge(call, pipeline->config.prices, pipeline->calibration, &charge);
+	reading_charge(reading, pipeline->config.prices, pipeline->calibration, &charge);
 	snprintf(charge.destination, sizeof(charge.destination), "%s",
 		 pipeline_destination(pipeline, sockets, charge.host));
 	if (!charge_is_unconfirmed(&charge))
-		call_teach(call, pipeline->calibration);
+		reading_teach(reading, pipeline->calibration);
 	charge.usage = usage_fold(&charge.usage);
 	/* Who asks after a job that is not done makes no call. */
 	if (!charge.is_poll || charge.source != CHARGE_FREE)

@@ -1,223 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/joined.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "base/text.h"
+
+static void hear(void *arg, const struct message *message)
+{
+	connections_hear(arg, message);
+}
 
 struct connections *connections_new(struct pipeline *pipeline)
 {
 	struct connections *connections = calloc(1, sizeof(*connections));
 
-	if (connections)
-		*connections = (struct connections){ .pipeline = pipeline,
-						     .running_ns = CONNECTIONS_RUNNING_NS };
+	if (!connections)
+		return NULL;
+	connections->pipeline = pipeline;
+	connections->reader = reader_new(hear, connections);
+	if (!connections->reader)
+		return connections_free(connections, 0);
+	connections_running(connections, CONNECTIONS_RUNNING_NS);
 	return connections;
 }
 
 void connections_running(struct connections *connections, uint64_t period_ns)
 {
-	connections->running_ns = period_ns;
+	reader_report(connections->reader, period_ns);
 }
 
-static void item_drop(struct connections *connections, struct connection *connection,
-		      struct item *item)
+/* From now on the reader may speak of this connection, and what it says is due to this event; NULL: of none. */
+static void order(struct connections *connections, struct connection *connection,
+		  const struct ev_head *event)
 {
-	DL_DELETE(connection->items, item);
-	connection->n_items--;
-	connections->stats.calls--;
-	free(item);
+	connections->ordered = connection;
+	connections->order = event;
+	if (connection && event->time_ns > connection->newest_ns)
+		connection->newest_ns = event->time_ns;
 }
 
-static struct connections_caller caller_of(const struct connection *connection,
-					   const struct item *item)
+static void add_stats(struct connections_stats *stats, const struct message_standing *standing)
 {
-	return (struct connections_caller){ .cgroup = item->cgroup,
-					    .call = item->number,
-					    .connection = connection->id,
-					    .next_ns = item->next ? item->next->start_ns : 0,
-					    .tgid = connection->tgid,
-					    .uid = connection->uid,
-					    .comm = connection->comm };
+	stats->gaps += standing->gaps;
+	stats->gap_bytes += standing->gap_bytes;
+	stats->resyncs += standing->resyncs;
+	stats->bad_encodings += standing->bad_encodings;
 }
 
-/* What an ended socket held of its answers, less what was read of it since; once. */
-static uint64_t take_unread(struct connection *connection)
+/* The connection is not read any more. `totals`: the kernel's last counts; NULL: not known, or of no interest. */
+static void connection_stop(struct connections *connections, struct connection *connection,
+			    const uint64_t totals[2], const struct ev_head *event)
 {
-	uint64_t since = connection->reported[EV_IN] - connection->unread_at;
-	uint64_t unread = connection->unread > since ? connection->unread - since : 0;
-
-	connection->unread = 0;
-	return unread;
-}
-
-/* The call is over, one way or another: its charge leaves, or waits, and it is forgotten. */
-static void item_end(struct connections *connections, struct connection *connection,
-		     struct item *item)
-{
-	struct connections_caller caller = caller_of(connection, item);
-	struct pipeline *pipeline = connections->pipeline;
-
-	if (connection->is_ending && call_is_cut(item->call)) {
-		pipeline_cut(pipeline, &caller, connection->host, item->call,
-			     take_unread(connection));
-	} else {
-		pipeline_call_settle(pipeline, &caller, item->call,
-				     pipeline_call_is_unsent(pipeline, &caller, item->call));
-		call_free(item->call);
-	}
-	item_drop(connections, connection, item);
-}
-
-/* It names an AI host, if no call yet: what is read of it must be found beside its flow. */
-static void connection_name(struct connection *connection, const struct http_head *head)
-{
-	if (!connection->host[0] && api_find(head->host))
-		memcpy(connection->host, head->host, sizeof(connection->host));
-}
-
-/* Telemetry, files, an operation that nobody has heard of: not charged, and not silent. */
-static void item_pass(struct connections *connections, struct connection *connection,
-		      const struct http_head *head)
-{
-	const char *host = api_host(connection->host, head->host);
-
-	connection_name(connection, head);
-	if (!strcmp(head->method, "POST") && api_find(host))
-		reconcile_other(connections->pipeline->reconcile, connection->tgid, host);
-}
-
-static void item_add(struct connections *connections, struct connection *connection,
-		     const struct http_piece *piece, const struct ev_head *event)
-{
-	struct item *item;
-
-	if (connection->n_items >= CONNECTIONS_CALLS_MAX) {
-		connections->stats.calls_dropped++;
+	if (!connection->is_read)
 		return;
-	}
-	item = calloc(1, sizeof(*item));
-	if (item)
-		item->call = call_new(piece->head, connection->host, event->time_ns);
-	if (!item || !item->call) {
-		free(item);
-		item_pass(connections, connection, piece->head);
-		return;
-	}
-	call_set_tenant(item->call, event->cgroup);
-	call_set_client(item->call, clients_admit(connections->pipeline->clients, event->cgroup,
-						  piece->head->client, event->time_ns));
-	/* Seen only from its middle on: what is read of it must be found beside its flow. */
-	if (!connection->host[0])
-		memcpy(connection->host, piece->head->host, sizeof(connection->host));
-	free(connection->path);
-	connection->path = strdup(piece->head->path);
-	item->exchange = piece->exchange;
-	item->cgroup = event->cgroup;
-	item->start_ns = event->time_ns;
-	item->number = ++connections->numbers;
-	DL_APPEND(connection->items, item);
-	connection->n_items++;
-	connections->stats.calls++;
-}
-
-/* An answer whose request was not read. NULL: nothing is known of that. */
-static struct item *item_inherit(struct connections *connections, struct connection *connection,
-				 const struct http_piece *answer, const struct ev_head *event)
-{
-	struct http_piece request = { .side = HTTP_REQUEST, .exchange = answer->exchange };
-	struct http_head head;
-	struct item *item;
-
-	if (!joined_request(connections, connection, &head))
-		return NULL;
-	request.type = HTTP_HEAD;
-	request.head = &head;
-	item_add(connections, connection, &request, event);
-	DL_SEARCH_SCALAR(connection->items, item, exchange, answer->exchange);
-	request = (struct http_piece){ .type = HTTP_END, .side = HTTP_REQUEST };
-	if (item)
-		call_feed(item->call, &request, event->time_ns);
-	return item;
-}
-
-static void item_report(struct connections *connections, struct connection *connection,
-			struct item *item, const struct http_piece *piece, uint64_t now_ns)
-{
-	struct connections_caller caller = caller_of(connection, item);
-	struct pipeline *pipeline = connections->pipeline;
-	struct charge charge;
-
-	/* Before the request has ended its model may not be known. */
-	if ((!item->reported_ns && piece->side == HTTP_REQUEST && piece->type != HTTP_END) ||
-	    (item->reported_ns && now_ns - item->reported_ns < connections->running_ns))
-		return;
-	item->reported_ns = now_ns;
-	call_charge(item->call, pipeline->config.prices, pipeline->calibration, &charge);
-	charge.usage = usage_fold(&charge.usage);
-	if (!charge.is_poll)
-		pipeline_call_running(pipeline, &caller, &charge);
-}
-
-static void piece_take(struct connections *connections, struct connection *connection,
-		       const struct http_piece *piece, const struct ev_head *event)
-{
-	struct item *item;
-
-	DL_SEARCH_SCALAR(connection->items, item, exchange, piece->exchange);
-	if (!item && piece->type == HTTP_HEAD && piece->side == HTTP_REQUEST) {
-		item_add(connections, connection, piece, event);
-		return;
-	}
-	if (!item && piece->type == HTTP_HEAD)
-		item = item_inherit(connections, connection, piece, event);
-	if (!item)
-		return;
-	call_feed(item->call, piece, event->time_ns);
-	if (call_is_done(item->call))
-		item_end(connections, connection, item);
-	else
-		item_report(connections, connection, item, piece, event->time_ns);
-}
-
-/* Pulls what the connection has to say; returns how many requests began. */
-static size_t connection_pull(struct connections *connections, struct connection *connection,
-			      const struct ev_head *event)
-{
-	struct http_piece piece, turn;
-	size_t requests = 0;
-
-	while (conn_next(connection->conn, &piece)) {
-		requests += piece.type == HTTP_HEAD && piece.side == HTTP_REQUEST;
-		if (!sessions_feed(&connection->sessions, &piece, connection->host)) {
-			piece_take(connections, connection, &piece, event);
-			continue;
-		}
-		if (piece.type == HTTP_HEAD && piece.side == HTTP_REQUEST)
-			connection_name(connection, piece.head);
-		while (sessions_next(connection->sessions, &turn))
-			piece_take(connections, connection, &turn, event);
-	}
-	return requests;
-}
-
-/* The connection's bytes are of no more interest. */
-static void connection_stop(struct connections *connections, struct connection *connection)
-{
-	struct conn_stats stats;
-
-	if (!connection->conn)
-		return;
+	order(connections, connection, event);
+	reader_end(connections->reader, connection->id, totals, event->time_ns);
+	order(connections, NULL, NULL);
+	connection_lose_calls(connections,
+			      connection); /* the reader has ended each, if it was believed */
 	connection_report(connections, connection);
-	conn_stats(connection->conn, &stats);
-	connections->stats.gaps += stats.gaps;
-	connections->stats.gap_bytes += stats.gap_bytes;
-	connections->stats.resyncs += stats.resyncs;
-	connections->stats.bad_encodings += stats.bad_encodings;
-	connection->conn = conn_free(connection->conn);
-	connection->sessions = sessions_free(connection->sessions);
+	add_stats(&connections->stats, &connection->standing);
+	connection->is_read = false;
 }
 
 /* The kernel knows what this connection is, or is told so. */
@@ -232,7 +77,7 @@ static void settle(struct connections *connections, struct connection *connectio
 }
 
 static void decide(struct connections *connections, struct connection *connection,
-		   enum ctl_verdict verdict)
+		   enum ctl_verdict verdict, const struct ev_head *event)
 {
 	const struct pipeline_tap_ops *tap = &connections->pipeline->config.hooks.tap;
 
@@ -240,7 +85,7 @@ static void decide(struct connections *connections, struct connection *connectio
 	if (tap->decide)
 		tap->decide(tap->arg, connection->id, verdict);
 	if (verdict == CTL_IGNORE)
-		connection_stop(connections, connection);
+		connection_stop(connections, connection, NULL, event);
 }
 
 /*
@@ -249,16 +94,17 @@ static void decide(struct connections *connections, struct connection *connectio
  * ours if it speaks as a server or no HTTP at all, or if its first request is neither.
  */
 static void connection_recognise(struct connections *connections, struct connection *connection,
-				 size_t requests)
+				 const struct ev_head *event)
 {
-	enum conn_protocol protocol = conn_protocol(connection->conn);
+	enum conn_protocol protocol = connection->standing.protocol;
+	bool has_requests = connection->standing.has_requests;
 
 	if (connection->is_decided)
 		return;
-	if (connection->items || (requests && connection->host[0]))
-		decide(connections, connection, CTL_AI);
-	else if (protocol == CONN_SERVER || protocol == CONN_OTHER || requests)
-		decide(connections, connection, CTL_IGNORE);
+	if (connection->items || (has_requests && connection->host[0]))
+		decide(connections, connection, CTL_AI, event);
+	else if (protocol == CONN_SERVER || protocol == CONN_OTHER || has_requests)
+		decide(connections, connection, CTL_IGNORE, event);
 }
 
 /*
@@ -274,7 +120,7 @@ static void connection_see(struct connection *connection, enum ev_dir dir, uint6
 	if (end - len > seen)
 		connection->records[dir] += (end - len - seen + EV_PIECE_MAX - 1) / EV_PIECE_MAX;
 	connection->records[dir] += len > 0;
-	connection->seen[dir] = end;
+	connection->seen[dir] = end > seen ? end : seen;
 }
 
 /* The connection is over. `totals` NULL: the kernel's last counts are not known. */
@@ -283,17 +129,9 @@ static void connection_end(struct connections *connections, struct connection *c
 {
 	connection->is_ending = true;
 	connection_report(connections, connection); /* before calls ask what flowed unread */
-	if (connection->conn && totals) {
-		for (int dir = 0; dir < 2; dir++)
-			connection_see(connection, dir, totals[dir], 0);
-		conn_end(connection->conn, totals);
-		connection_pull(connections, connection, event);
-	}
-	while (connection->items) {
-		call_end(connection->items->call, event->time_ns);
-		item_end(connections, connection, connection->items);
-	}
-	connection_stop(connections, connection);
+	for (int dir = 0; connection->is_read && totals && dir < 2; dir++)
+		connection_see(connection, dir, totals[dir], 0);
+	connection_stop(connections, connection, totals, event);
 	plain_drop(connections, connection);
 	if (connections->last == connection)
 		connections->last = NULL;
@@ -315,12 +153,8 @@ struct connection *connection_add(struct connections *connections, const struct 
 	}
 	connection = calloc(1, sizeof(*connection));
 	if (connection)
-		connection->conn = conn_new(from_start);
-	if (connection && connection->conn)
 		connection->holder = holder_add(connections, event->cgroup);
-	if (!connection || !connection->conn || !connection->holder) {
-		if (connection)
-			conn_free(connection->conn);
+	if (!connection || !connection->holder) {
 		free(connection);
 		connections->stats.connections_dropped++;
 		return NULL;
@@ -329,9 +163,13 @@ struct connection *connection_add(struct connections *connections, const struct 
 	connection->tgid = event->tgid;
 	connection->uid = (uid_t)-1;
 	HASH_ADD(hh, connections->table, id, sizeof(connection->id), connection);
-	if (!connection->hh.tbl) {
+	if (connection->hh.tbl)
+		connection->is_read = reader_begin(connections->reader, connection->id,
+						   from_start) == 0;
+	if (!connection->is_read) {
+		if (connection->hh.tbl)
+			HASH_DEL(connections->table, connection);
 		holder_drop(connections, connection->holder);
-		conn_free(connection->conn);
 		free(connection);
 		connections->stats.connections_dropped++;
 		return NULL;
@@ -343,6 +181,7 @@ struct connection *connection_add(struct connections *connections, const struct 
 bool connections_open(struct connections *connections, const struct ev_open *event)
 {
 	struct connection *connection = connection_find(connections, event->head.id);
+	char host[EV_HOST_LEN] = "";
 
 	if (connection)
 		return false;
@@ -352,24 +191,35 @@ bool connections_open(struct connections *connections, const struct ev_open *eve
 	connection->ssl = event->ssl;
 	connection->uid = event->uid;
 	memcpy(connection->comm, event->comm, sizeof(connection->comm) - 1);
-	memcpy(connection->host, event->host, sizeof(connection->host) - 1);
-	text_trim_root(connection->host);
+	memcpy(host, event->host, sizeof(event->host) - 1);
+	text_trim_root(host);
+	connection_name(connections, connection, host);
 	if (event->verdict == CTL_AI)
 		settle(connections, connection, CTL_AI);
 	else if (event->verdict == CTL_ASK)
-		decide(connections, connection, api_find(connection->host) ? CTL_AI : CTL_IGNORE);
-	return connection->is_decided && connection->conn;
+		decide(connections, connection, api_find(connection->host) ? CTL_AI : CTL_IGNORE,
+		       &event->head);
+	return connection->is_decided && connection->is_read;
 }
 
 void connection_feed(struct connections *connections, struct connection *connection,
 		     const struct ev_head *event, enum ev_dir dir, uint64_t offset,
 		     const uint8_t *bytes, size_t len)
 {
+	if (!connection->is_read)
+		return;
 	connection_see(connection, dir, offset + len, len);
-	conn_feed(connection->conn, dir == EV_OUT ? HTTP_REQUEST : HTTP_RESPONSE, offset, bytes,
-		  len);
-	connection_recognise(connections, connection,
-			     connection_pull(connections, connection, event));
+	order(connections, connection, event);
+	reader_feed(connections->reader, connection->id,
+		    dir == EV_OUT ? HTTP_REQUEST : HTTP_RESPONSE, offset, bytes, len,
+		    event->time_ns);
+	order(connections, NULL, NULL);
+	if (!connection->is_refused)
+		connection_recognise(connections, connection, event);
+	else if (connection->is_decided)
+		connection_stop(connections, connection, NULL, event);
+	else
+		decide(connections, connection, CTL_IGNORE, event);
 }
 
 void connections_data(struct connections *connections, const struct ev_data *event)
@@ -378,7 +228,7 @@ void connections_data(struct connections *connections, const struct ev_data *eve
 
 	if (!connection) /* its EV_OPEN found the ring full */
 		connection = connection_add(connections, &event->head, false);
-	if (!connection || !connection->conn)
+	if (!connection || !connection->is_read)
 		return;
 	joined_name(connections, connection);
 	connection_feed(connections, connection, &event->head, event->dir, event->offset,
@@ -462,6 +312,7 @@ struct connections *connections_free(struct connections *connections, uint64_t n
 		return NULL;
 	while (connections->table)
 		connection_end(connections, connections->table, NULL, &now);
+	reader_free(connections->reader);
 	free(connections);
 	return NULL;
 }

@@ -12,18 +12,16 @@
 #include "control.h"
 #include "event.h"
 #include "flow/pairs.h"
-#include "http/conn.h"
-#include "meter/call.h"
+#include "reader/message.h"
 
 struct connections;
 
 /*
- * Limits. A connection at rest is a struct connection and a struct conn; beyond CONNECTIONS_MAX the oldest one
+ * Limits. A connection at rest is a struct connection and the reader's struct conn; beyond CONNECTIONS_MAX the oldest one
  * of the cgroup that has most goes, its calls charged as what is known of them. HTTP/1.1 pipelines seldom hold more than 6
  * calls, HTTP/2 servers allow 100 to 250 streams.
  */
-#define CONNECTIONS_MAX       16384
-#define CONNECTIONS_CALLS_MAX 256
+#define CONNECTIONS_MAX 16384
 /* An estimate is some microseconds; of a stream at 100 tokens a second, 5 tokens. Closely: one. */
 #define CONNECTIONS_RUNNING_NS 50000000ULL
 #define CONNECTIONS_CLOSELY_NS 10000000ULL
@@ -79,10 +77,17 @@ void connections_report(struct connections *connections);
  */
 bool connections_add_unread(struct connections *connections, uint64_t id, uint64_t bytes);
 
+/*
+ * What the reader says of the connection that it was just told something about; at any other time it is not heard. What cannot be
+ * true ends the reading of that connection, with what is known of its calls.
+ */
+void connections_hear(struct connections *connections, const struct message *message);
+
 struct connections_stats {
 	uint64_t connections, calls; /* now */
 	uint64_t gaps, gap_bytes, resyncs, bad_encodings;
 	uint64_t connections_dropped, calls_dropped; /* for want of room or memory */
+	uint64_t refused; /* connections of which the reader said what cannot be true */
 };
 void connections_stats(const struct connections *connections, struct connections_stats *ret);
 

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What connections.c, which feeds them, and connections_report.c, which says what was read, share. */
+/*
+ * What connections.c, which has them read, connections_hear.c, which takes the reader's messages, and connections_report.c, which
+ * says what was read, share.
+ */
 #ifndef PIPELINE_CONNECTIONS_INTERNAL_H
 #define PIPELINE_CONNECTIONS_INTERNAL_H
 
 #include "base/hash.h"
 #include "http/reorder.h"
-#include "meter/session.h"
 #include "pipeline/pipeline_internal.h"
+#include "reader/reader.h"
 
 /* One call in progress on a connection. */
 struct item {
 	struct item *prev, *next;
-	uint64_t exchange;
+	uint64_t told; /* the reader's number of it */
 	uint64_t cgroup;
 	uint64_t number;
 	uint64_t start_ns;
-	uint64_t reported_ns; /* when its cost so far was reported; 0: not yet */
-	struct call *call;
+	struct reading reading; /* the last one, of which tenant, client and start are this side's */
 };
 
 _Static_assert(EV_HOST_LEN == HTTP_HOST_LEN, "a name from a head fits a connection's");
@@ -43,6 +45,8 @@ struct connection {
 	uint64_t seen[2], records[2];              /* plaintext so far, by enum ev_dir */
 	uint64_t reported[2], reported_records[2]; /* of these, what plaintext.c knows */
 	uint64_t reported_missed[2];
+	uint64_t known[2];  /* what was seen when the reader last said something of a call */
+	uint64_t newest_ns; /* of its events */
 	uint32_t tgid;
 	uid_t uid;
 	bool is_decided; /* the kernel knows its verdict */
@@ -53,11 +57,14 @@ struct connection {
 	char host[EV_HOST_LEN]; /* the SNI, else as its first call names it */
 	char *path;             /* of its last call; NULL: none, or no memory */
 	uint64_t inherited;  /* cookie of the socket that came with it (joined.h); 0: it was not */
-	struct conn *conn;   /* NULL: of no interest */
 	struct plain *plain; /* NULL: TLS */
-	struct sessions *sessions;
+	bool is_read;        /* the reader has it; else it is of no interest */
+	bool is_refused; /* the reader said of it what cannot be true: no word of it counts any more */
+	bool is_short;                    /* there was no memory for one of its calls */
+	struct message_standing standing; /* as the reader said last */
 	struct item *items;
 	size_t n_items;
+	uint64_t n_told; /* calls that began on it, ever */
 };
 
 /* A process that goes on with a connection of another one. */
@@ -72,9 +79,11 @@ struct connections {
 	struct pipeline *pipeline;
 	struct connection *table;
 	struct holder *holders;
-	struct connection *last;      /* found: events come in runs of one connection */
+	struct connection *last; /* found: events come in runs of one connection */
+	struct reader *reader;
+	struct connection *ordered;   /* of which the reader may speak now, ... */
+	const struct ev_head *order;  /* ... and the event that led to it */
 	uint64_t numbers;             /* of calls, ever */
-	uint64_t running_ns;          /* between two reports of one */
 	struct heir heirs[HEIRS_MAX]; /* a ring */
 	uint64_t n_heirs;             /* ever */
 	size_t held;                  /* as of all holders */
@@ -90,6 +99,9 @@ struct holder *holder_add(struct connections *connections, uint64_t cgroup);
 void holder_drop(struct connections *connections, struct holder *holder);
 /* The oldest connection of the cgroup that has most: nobody loses one to whoever has more. */
 struct connection *connection_to_evict(const struct connections *connections);
+/* Gives it a name, if it has none. */
+void connection_name(struct connections *connections, struct connection *connection,
+		     const char *host);
 /* Gives a new connection what one of plain HTTP has. 0 or -ENOMEM. */
 int plain_add(struct connection *connection, const struct ev_flow *flow);
 /* Takes one segment. How much of a cgroup's may wait is bounded by what others have left. */
@@ -112,6 +124,11 @@ struct connection *connection_add(struct connections *connections, const struct 
 void connection_feed(struct connections *connections, struct connection *connection,
 		     const struct ev_head *event, enum ev_dir dir, uint64_t offset,
 		     const uint8_t *bytes, size_t len);
+
+/* ---- connections_hear.c ---- */
+
+/* Every call in progress ends with what is known of it: its reader is gone, or is not believed any more. */
+void connection_lose_calls(struct connections *connections, struct connection *connection);
 
 /* ---- connections_report.c ---- */
 

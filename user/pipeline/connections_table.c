@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of connections: who is found in it, whose cgroup has how many, who gives way when it is full; and what
+ * The table of connections: who is found in it, what each is called, whose cgroup has how many, who gives way when it is full; and what
  * those of plain HTTP hold until it is in order.
  */
 #include "pipeline/connections_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Bytes of plain HTTP that wait, of all connections. */
@@ -61,6 +62,19 @@ struct connection *connection_to_evict(const struct connections *connections)
 	while (connection->holder != most && connection->hh.next)
 		connection = connection->hh.next;
 	return connection;
+}
+
+void connection_name(struct connections *connections, struct connection *connection,
+		     const char *host)
+{
+	const char *path = connection->path ?: "";
+
+	if (connection->host[0] || !*host)
+		return;
+	snprintf(connection->host, sizeof(connection->host), "%s", host);
+	if (connection->is_read)
+		reader_name(connections->reader, connection->id, host,
+			    connection->inherited ? path : NULL);
 }
 
 int plain_add(struct connection *connection, const struct ev_flow *flow)

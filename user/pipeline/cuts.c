@@ -14,7 +14,7 @@ struct cut {
 	char host[EV_HOST_LEN]; /* the connection's */
 	bool is_paired;         /* it waits for a flow that is known to carry its connection */
 	uint64_t since_ns;
-	struct call *call;
+	struct reading reading;
 };
 
 struct cuts {
@@ -31,7 +31,6 @@ static void drop(struct cuts *cuts, struct cut *cut)
 {
 	DL_DELETE(cuts->list, cut);
 	cuts->n--;
-	call_free(cut->call);
 	free(cut);
 }
 
@@ -53,9 +52,9 @@ static void settle_soon(struct pipeline *pipeline)
 		observer->settle_soon(observer->arg);
 }
 
-/* Takes the call over. False: there is no room, or no memory. */
+/* Keeps the call. False: there is no room, or no memory. */
 static bool put(struct pipeline *pipeline, const struct connections_caller *caller,
-		const char *host, struct call *call)
+		const char *host, const struct reading *reading)
 {
 	const struct pairs_sockets *sockets = pairs_get(pipeline->pairs, caller->connection);
 	struct cuts *cuts = pipeline->cuts;
@@ -71,7 +70,7 @@ static bool put(struct pipeline *pipeline, const struct connections_caller *call
 	if (sockets)
 		cut->caller.sockets = *sockets;
 	cut->since_ns = pipeline->last_ns;
-	cut->call = call;
+	cut->reading = *reading;
 	DL_APPEND(cuts->list, cut);
 	cuts->n++;
 	settle_soon(pipeline);
@@ -91,7 +90,7 @@ static bool is_carried(const struct pipeline *pipeline, uint64_t connection)
 }
 
 void pipeline_cut(struct pipeline *pipeline, const struct connections_caller *caller,
-		  const char *host, struct call *call, uint64_t unread)
+		  const char *host, struct reading *reading, uint64_t unread)
 {
 	bool is_open, is_unsent;
 
@@ -101,19 +100,19 @@ void pipeline_cut(struct pipeline *pipeline, const struct connections_caller *ca
 	} else {
 		is_open = reconcile_take_unread(pipeline->reconcile, caller->tgid, host, &unread);
 	}
-	call_add_unread(call, unread);
+	reading->unread_bytes += unread;
 	/* Asked before it waits: by then a request may be held that began at another time. */
-	is_unsent = pipeline_call_is_unsent(pipeline, caller, call);
-	if (!unread && is_open && !is_unsent && put(pipeline, caller, host, call))
+	is_unsent = pipeline_call_is_unsent(pipeline, caller, reading);
+	if (!unread && is_open && !is_unsent && put(pipeline, caller, host, reading))
 		return;
-	pipeline_call_settle(pipeline, caller, call, is_unsent);
-	call_free(call);
+	pipeline_call_settle(pipeline, caller, reading, is_unsent);
 }
 
 static void charge(struct pipeline *pipeline, struct cut *cut, uint64_t unread)
 {
-	call_add_unread(cut->call, unread);
-	pipeline_call_settle(pipeline, &cut->caller, cut->call, false); /* else it had not waited */
+	cut->reading.unread_bytes += unread;
+	pipeline_call_settle(pipeline, &cut->caller, &cut->reading,
+			     false); /* else it had not waited */
 	drop(pipeline->cuts, cut);
 }
 

@@ -28,10 +28,10 @@ struct cuts *cuts_free(struct cuts *cuts); /* those that wait are not charged */
 /*
  * A call was cut short by the end of its connection, which was to `host`; sockets that carried it
  * and ended before held `unread` bytes of plaintext for it. It waits, or is charged at once if all is
- * known of it. The call is owned here from now on.
+ * known of it.
  */
 void pipeline_cut(struct pipeline *pipeline, const struct connections_caller *caller,
-		  const char *host, struct call *call, uint64_t unread);
+		  const char *host, struct reading *reading, uint64_t unread);
 
 /* A flow of this process and host has ended that is not known to carry any one connection. */
 void pipeline_cut_flow_end(struct pipeline *pipeline, uint32_t tgid, const char *host);

@@ -58,9 +58,9 @@ static bool name_by_heritage(struct connections *connections, struct connection 
 	if (!flow)
 		return false;
 	peer = pipeline_peer(pipeline, flow, from->host);
-	memcpy(connection->host, from->host, sizeof(connection->host));
 	connection->path = from->path ? strdup(from->path) : NULL;
 	connection->inherited = heir->cookie;
+	connection_name(connections, connection, from->host);
 	if (pairs_put(pipeline->pairs, connection->id, heir->cookie, &peer) != -ENOMEM)
 		flow_table_set_paired(pipeline->flows, heir->cookie, connection->id);
 	return true;
@@ -76,7 +76,7 @@ void joined_name(struct connections *connections, struct connection *connection)
 	sockets = pairs_get(connections->pipeline->pairs, connection->id);
 	flow = sockets ? flow_table_get(connections->pipeline->flows, sockets->cookies[0]) : NULL;
 	if (flow && api_find(flow->host))
-		memcpy(connection->host, flow->host, sizeof(connection->host));
+		connection_name(connections, connection, flow->host);
 }
 
 /* All that has left the socket is explained. */
@@ -95,14 +95,10 @@ static void explain_sent(const struct pipeline *pipeline, uint64_t cookie)
 				   counts.bytes[EV_OUT] - explained[EV_OUT]);
 }
 
-bool joined_request(struct connections *connections, struct connection *connection,
-		    struct http_head *ret)
+bool joined_answered(struct connections *connections, const struct connection *connection)
 {
-	if (!connection->inherited || !connection->path)
+	if (!connection->inherited)
 		return false;
-	*ret = (struct http_head){ .side = HTTP_REQUEST, .method = "POST" };
-	snprintf(ret->host, sizeof(ret->host), "%s", connection->host);
-	snprintf(ret->path, sizeof(ret->path), "%s", connection->path);
 	explain_sent(connections->pipeline, connection->inherited);
 	return true;
 }

@@ -22,10 +22,9 @@ void joined_note(struct pipeline *pipeline, uint32_t tgid, uint64_t cookie);
 void joined_name(struct connections *connections, struct connection *connection);
 
 /*
- * Sets the head of a request that was not read and was answered: it is taken to be like the last one that was read on the
- * connection before it was inherited. What has left the socket by now is explained by it. False: nothing is known of it.
+ * A request that was not read is answered: it is taken to be like the last one that was read on the connection before it was
+ * inherited. What has left the socket by now is explained by it. False: the connection was not inherited.
  */
-bool joined_request(struct connections *connections, struct connection *connection,
-		    struct http_head *ret);
+bool joined_answered(struct connections *connections, const struct connection *connection);
 
 #endif

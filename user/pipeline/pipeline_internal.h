@@ -109,16 +109,16 @@ void pipeline_call_running(struct pipeline *pipeline, const struct connections_c
 			   const struct charge *so_far);
 /* Did this call, which is over, never leave the host? To be asked once: see unsent_explains(). */
 bool pipeline_call_is_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
-			     const struct call *call);
+			     const struct reading *reading);
 /* A call is over: to pipeline_charge(), for nothing if it never left the host. */
 void pipeline_call_over(struct pipeline *pipeline, const struct connections_caller *caller,
 			const struct charge *charge);
 /*
  * The same of a call without a charge yet, of which that was asked; what it used teaches the
- * estimates. It is not freed.
+ * estimates.
  */
 void pipeline_call_settle(struct pipeline *pipeline, const struct connections_caller *caller,
-			  struct call *call, bool is_unsent);
+			  const struct reading *reading, bool is_unsent);
 /* Into the ledger, to the observer and the policy; what follows is applied. */
 void pipeline_charge(struct pipeline *pipeline, const struct connections_caller *caller,
 		     const struct charge *charge);

@@ -70,7 +70,7 @@ void pipeline_plain(struct pipeline *pipeline, const struct ev_flow *event)
 						flow.remote_addr, flow.remote_port);
 	if (!host)
 		return;
-	snprintf(connection->host, sizeof(connection->host), "%s", host);
+	connection_name(pipeline->connections, connection, host);
 	connection->is_decided = true;
 	if (flow.verdict != CTL_AI && tap->decide)
 		tap->decide(tap->arg, connection->id, CTL_AI);
@@ -90,7 +90,7 @@ static bool feed(struct pipeline *pipeline, struct connection *connection,
 				piece.bytes, piece.len);
 		if (was_decided || !connection->is_decided)
 			continue;
-		if (!connection->conn) {
+		if (!connection->is_read) {
 			leave(pipeline, connection);
 			return false;
 		}
@@ -103,7 +103,7 @@ void pipeline_segment(struct pipeline *pipeline, const struct ev_segment *event)
 {
 	struct connection *connection = connection_find(pipeline->connections, event->head.id);
 
-	if (!connection || !connection->plain || !connection->conn)
+	if (!connection || !connection->plain || !connection->is_read)
 		return;
 	plain_feed(pipeline->connections, connection, event);
 	feed(pipeline, connection, &event->head, event->dir);
@@ -117,8 +117,8 @@ void pipeline_plain_end(struct pipeline *pipeline, const struct ev_flow *event)
 	if (!connection || !connection->plain)
 		return;
 	plain_end(connection);
-	if (connection->conn && (!feed(pipeline, connection, &event->head, EV_OUT) ||
-				 !feed(pipeline, connection, &event->head, EV_IN)))
+	if (connection->is_read && (!feed(pipeline, connection, &event->head, EV_OUT) ||
+				    !feed(pipeline, connection, &event->head, EV_IN)))
 		return;
 	memcpy(end.bytes, event->bytes, sizeof(end.bytes));
 	connections_close(pipeline->connections, &end);

@@ -106,6 +106,12 @@ const struct endpoint *endpoint_find(const struct api_provider *provider, const 
 				     const char *path);
 /* That of a WebSocket, or NULL. */
 const struct endpoint *endpoint_find_session(const struct api_provider *provider, const char *path);
+/* The place of a provider in provider_rows[]. */
+size_t api_number(const struct api_provider *provider);
+/* An endpoint as a number, and back; is_number: there is such a one. */
+size_t endpoint_number(const struct endpoint *endpoint);
+bool endpoint_is_number(size_t number);
+const struct endpoint *endpoint_at(size_t number);
 /* The model that a path names (Gemini, Vertex, Bedrock, Azure's deployment), or "". */
 void path_model(const char *path, char *ret, size_t size);
 const struct api_provider *provider_by_name(const char *name);

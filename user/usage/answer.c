@@ -11,23 +11,26 @@ static const char *const chunk_mute[] = {
 	"stopReason",  "p",        NULL,
 };
 
-void answer_init(struct answer *answer, enum dialect dialect, enum http_content content,
-		 bool expects_usage)
+void answer_init(struct answer *answer, struct answer_reading *reading, enum dialect dialect,
+		 enum http_content content, bool expects_usage)
 {
 	memset(answer, 0, sizeof(*answer));
-	answer->dialect = answer->keys = dialect;
+	memset(reading, 0, sizeof(*reading));
+	answer->reading = reading;
+	reading->dialect = answer->keys = dialect;
 	answer->expects_usage = expects_usage;
 	answer->sink = (struct json_sink){
 		.value = answer_take_value,
 		.mute = chunk_mute,
 		.arg = answer,
 	};
-	answer->is_eventstream = content == HTTP_CONTENT_EVENTSTREAM;
+	answer->reading->is_eventstream = content == HTTP_CONTENT_EVENTSTREAM;
 	answer->is_messages = content == HTTP_CONTENT_MESSAGES;
 	if (dialect == DIALECT_NONE)
-		answer->form = ANSWER_UNREADABLE;
-	else if (content == HTTP_CONTENT_SSE || answer->is_eventstream || answer->is_messages)
-		answer->form = ANSWER_SSE;
+		answer->reading->form = ANSWER_UNREADABLE;
+	else if (content == HTTP_CONTENT_SSE || answer->reading->is_eventstream ||
+		 answer->is_messages)
+		answer->reading->form = ANSWER_SSE;
 	json_init(&answer->scan, usage_keys(dialect), &answer->sink);
 }
 
@@ -40,10 +43,11 @@ void answer_done(struct answer *answer)
 void answer_use_grpc(struct answer *answer, enum http_encoding encoding,
 		     const struct protobuf_node *wanted, bool is_stream)
 {
-	answer->form = is_stream ? ANSWER_SSE : ANSWER_JSON;
+	answer->reading->form = is_stream ? ANSWER_SSE : ANSWER_JSON;
+	answer->reading->is_grpc = true;
 	answer->grpc = grpc_reader_new(encoding, wanted, &answer->sink, answer_grpc_message);
 	if (!wanted || !answer->grpc)
-		answer->form = ANSWER_UNREADABLE;
+		answer->reading->form = ANSWER_UNREADABLE;
 }
 
 /* No usable content type: the first byte that is not a space decides. */
@@ -58,11 +62,11 @@ static void sniff(struct answer *answer, const uint8_t *bytes, size_t len)
 	if (i == len)
 		return;
 	if (bytes[i] == '{' || bytes[i] == '[')
-		answer->form = ANSWER_JSON;
+		answer->reading->form = ANSWER_JSON;
 	else if (memchr("dei:r", bytes[i], 5))
-		answer->form = ANSWER_SSE;
+		answer->reading->form = ANSWER_SSE;
 	else
-		answer->form = ANSWER_UNREADABLE;
+		answer->reading->form = ANSWER_UNREADABLE;
 }
 
 /* Results of a batch: each line is an answer of its own, perhaps of a model of its own. */
@@ -101,16 +105,17 @@ void answer_feed(struct answer *answer, const uint8_t *bytes, size_t len)
 	/* What is called an event stream may still be one JSON: an error, a gateway's whim. */
 	if (!len)
 		return;
-	if (answer->form == ANSWER_UNKNOWN ||
-	    (answer->form == ANSWER_SSE && !answer->is_started && (*bytes == '{' || *bytes == '[')))
+	if (answer->reading->form == ANSWER_UNKNOWN ||
+	    (answer->reading->form == ANSWER_SSE && !answer->is_started &&
+	     (*bytes == '{' || *bytes == '[')))
 		sniff(answer, bytes, len);
 	answer->is_started = true;
-	switch (answer->form) {
+	switch (answer->reading->form) {
 	case ANSWER_JSON:
 		feed_json(answer, bytes, len);
 		break;
 	case ANSWER_SSE:
-		if (answer->is_eventstream) {
+		if (answer->reading->is_eventstream) {
 			eventstream_feed(&answer->eventstream, bytes, len);
 			while (eventstream_next(&answer->eventstream, &piece))
 				answer_message(answer, &piece);
@@ -141,12 +146,12 @@ void answer_feed_message(struct answer *answer, const struct http_piece *piece)
 
 void answer_gap(struct answer *answer)
 {
-	answer->has_gap = answer->is_started = true;
+	answer->reading->has_gap = answer->is_started = true;
 	if (answer->is_messages)
 		answer->skips = true; /* the rest of a long one */
-	else if (answer->form == ANSWER_SSE && answer->is_eventstream)
+	else if (answer->reading->form == ANSWER_SSE && answer->reading->is_eventstream)
 		eventstream_gap(&answer->eventstream);
-	else if (answer->form == ANSWER_SSE)
+	else if (answer->reading->form == ANSWER_SSE)
 		sse_gap(&answer->sse);
 	else
 		answer->is_stopped = true;
@@ -158,17 +163,17 @@ void answer_end(struct answer *answer, bool is_whole)
 
 	if (answer->grpc && !grpc_reader_end(answer->grpc))
 		answer->is_stopped = true;
-	if (answer->form == ANSWER_SSE) {
+	if (answer->reading->form == ANSWER_SSE) {
 		if (sse_end(&answer->sse, &event))
 			answer_event(answer, &event);
 		answer_end_document(answer);
 		/* Gemini's counts are cumulative, without a terminator: the end makes them final. */
-		answer->is_final |= is_whole && !answer->is_stopped &&
-				    answer->dialect == DIALECT_GEMINI;
+		answer->reading->is_final |= is_whole && !answer->is_stopped &&
+					     answer->reading->dialect == DIALECT_GEMINI;
 		return;
 	}
 	if (answer->is_lines)
 		answer_end_line(answer);
 	answer_end_document(answer);
-	answer->is_final = is_whole && !answer->is_stopped;
+	answer->reading->is_final = is_whole && !answer->is_stopped;
 }

@@ -105,7 +105,7 @@ static void count_delta(struct answer *answer, const struct sse_event *event)
 	const uint8_t *end = memrchr(event->data, '"', event->len);
 	const uint8_t *at = event->data, *delta;
 
-	answer->content_events++;
+	answer->reading->content_events++;
 	answer->has_content = true;
 	/* Anthropic's begin so, and its key is where it is expected to be; else it is looked for. */
 	if (end && STARTS(at, end, "{\"type\":\"content_block_delta\",\"index\":")) {
@@ -127,7 +127,7 @@ static void count_delta(struct answer *answer, const struct sse_event *event)
 	else if (at && (STARTS(at, end, "input_json") || STARTS(at, end, "thinking_d")))
 		at = string_after(at, end);
 	if (at && at < end)
-		answer->content_bytes += (uint64_t)(end - at);
+		answer->reading->content_bytes += (uint64_t)(end - at);
 }
 
 /* What a chunk has besides text; its keys are looked at colon by colon, for the reason at value_after(). */
@@ -178,7 +178,7 @@ static bool is_speech(const char *type)
 static void count_speech(struct answer *answer, const struct sse_event *event)
 {
 	answer->has_content = true;
-	answer->speech_bytes += event->len;
+	answer->reading->speech_bytes += event->len;
 }
 
 static bool is_last(const char *type)
@@ -198,13 +198,13 @@ static bool tells_duration(const char *type)
 static void end_typed(struct answer *answer, const char *type, bool told)
 {
 	if (is_last(type)) {
-		answer->is_final |= told;
-		answer->is_done = true;
-		answer->has_error |= !strcmp(type, "response.failed") ||
-				     (!strcmp(type, "response.done") &&
-				      !strcmp(answer->status, "failed"));
+		answer->reading->is_final |= told;
+		answer->reading->is_done = true;
+		answer->reading->has_error |= !strcmp(type, "response.failed") ||
+					      (!strcmp(type, "response.done") &&
+					       !strcmp(answer->reading->status, "failed"));
 	} else if (strcmp(type, "message_start") && strcmp(type, "response.created")) {
-		answer->is_final |= told;
+		answer->reading->is_final |= told;
 	}
 }
 
@@ -216,9 +216,9 @@ static void take_typed(struct answer *answer, const struct sse_event *event, con
 	} else if (is_delta(type)) {
 		count_delta(answer, event);
 	} else if (!strcmp(type, "error")) {
-		answer->has_error = true;
+		answer->reading->has_error = true;
 	} else if (!strcmp(type, "message_stop")) {
-		answer->is_done = true;
+		answer->reading->is_done = true;
 	} else if (is_last(type) || !strcmp(type, "message_delta") ||
 		   !strcmp(type, "message_start") || !strcmp(type, "response.created") ||
 		   tells_duration(type) || signs_of(event).has_usage) {
@@ -230,25 +230,25 @@ static void take_typed(struct answer *answer, const struct sse_event *event, con
 /* A chunk whose text counts: a stream that may end without usage, and Gemini's, which may be cut. */
 static bool counts_text(const struct answer *answer)
 {
-	return !answer->expects_usage || answer->dialect == DIALECT_GEMINI;
+	return !answer->expects_usage || answer->reading->dialect == DIALECT_GEMINI;
 }
 
 static void take_text_chunk(struct answer *answer, const struct sse_event *event)
 {
 	struct text_meter before = answer->text;
-	bool had_error = answer->has_error, had_content = answer->has_content, told;
+	bool had_error = answer->reading->has_error, had_content = answer->has_content, told;
 
 	answer_begin_parse(answer, true);
 	(void)json_feed(&answer->scan, event->data, event->len);
 	told = answer_end_parse(answer);
-	answer->is_final |= told && answer->dialect != DIALECT_GEMINI;
-	if (answer->has_error && !had_error) {
+	answer->reading->is_final |= told && answer->reading->dialect != DIALECT_GEMINI;
+	if (answer->reading->has_error && !had_error) {
 		/* The words of an error are not the model's. */
 		answer->text = before;
 		answer->has_content = had_content;
 		return;
 	}
-	answer->content_events += answer->text.count.bytes != before.count.bytes;
+	answer->reading->content_events += answer->text.count.bytes != before.count.bytes;
 }
 
 /* A chunk of chat, completions or Gemini: the first for its model, then those with usage. */
@@ -261,17 +261,17 @@ static void take_chunk(struct answer *answer, const struct sse_event *event)
 		return;
 	}
 	if (answer->events == 1) {
-		answer->is_final |= parse_event(answer, event);
+		answer->reading->is_final |= parse_event(answer, event);
 		return;
 	}
 	signs = signs_of(event);
 	/* Where the shape is not known, nor are the names of its counts. */
-	if (signs.has_usage || (answer->keys == DIALECT_ANY && !answer->is_eventstream)) {
-		answer->is_final |= parse_event(answer, event);
+	if (signs.has_usage || (answer->keys == DIALECT_ANY && !answer->reading->is_eventstream)) {
+		answer->reading->is_final |= parse_event(answer, event);
 	} else if (signs.has_error) {
 		(void)parse_event(answer, event);
 	} else if (!signs.is_empty) {
-		answer->content_events++;
+		answer->reading->content_events++;
 		answer->has_content = true;
 	}
 }
@@ -290,7 +290,7 @@ static void take_long(struct answer *answer, const struct sse_event *event)
 		type = event_type(event, buf, sizeof(buf));
 		snprintf(answer->long_type, sizeof(answer->long_type), "%s", type);
 		answer->skips = is_delta(type);
-		answer->content_events += (answer->skips && !is_speech(type)) || !*type;
+		answer->reading->content_events += (answer->skips && !is_speech(type)) || !*type;
 		answer->has_content = true;
 		answer_begin_parse(answer, !*type && counts_text(answer));
 	}
@@ -305,7 +305,7 @@ static void take_long(struct answer *answer, const struct sse_event *event)
 	if (*type)
 		end_typed(answer, type, told);
 	else
-		answer->is_final |= told && answer->dialect != DIALECT_GEMINI;
+		answer->reading->is_final |= told && answer->reading->dialect != DIALECT_GEMINI;
 }
 
 void answer_grpc_message(void *arg, enum grpc_edge edge)
@@ -321,11 +321,12 @@ void answer_grpc_message(void *arg, enum grpc_edge edge)
 	case GRPC_MESSAGE_ENDS:
 		(void)answer_end_parse(answer);
 		answer->has_content = true;
-		answer->content_events += answer->text.count.bytes != answer->before.count.bytes;
+		answer->reading->content_events += answer->text.count.bytes !=
+						   answer->before.count.bytes;
 		break;
 	case GRPC_MESSAGE_FAILS:
 		/* Numbers of half a message may be anything. */
-		answer->has_gap = answer->is_stopped = true;
+		answer->reading->has_gap = answer->is_stopped = true;
 		answer_drop_document(answer);
 		break;
 	}
@@ -338,7 +339,7 @@ void answer_event(struct answer *answer, const struct sse_event *event)
 	const char *type;
 
 	/* Nothing behind the terminator counts: a second charge would be a lie. */
-	if (answer->is_done)
+	if (answer->reading->is_done)
 		return;
 	/* An event may be a name without data. */
 	if (!event->len)
@@ -350,7 +351,7 @@ void answer_event(struct answer *answer, const struct sse_event *event)
 		return;
 	}
 	if (event->len >= 6 && !memcmp(event->data, "[DONE]", 6)) {
-		answer->is_done = true;
+		answer->reading->is_done = true;
 		return;
 	}
 	type = event_type(event, buf, sizeof(buf));

@@ -9,16 +9,16 @@ void answer_add_extra(struct answer *answer, const char *model, const struct usa
 {
 	size_t i = 0;
 
-	while (i < answer->extras_count && strcmp(answer->extras[i].model, model))
+	while (i < answer->reading->extras_count && strcmp(answer->reading->extras[i].model, model))
 		i++;
 	if (i == EXTRAS)
 		i--;
-	if (i == answer->extras_count) {
-		memset(&answer->extras[i], 0, sizeof(answer->extras[i]));
-		snprintf(answer->extras[i].model, CHARGE_MODEL_LEN, "%s", model);
-		answer->extras_count++;
+	if (i == answer->reading->extras_count) {
+		memset(&answer->reading->extras[i], 0, sizeof(answer->reading->extras[i]));
+		snprintf(answer->reading->extras[i].model, CHARGE_MODEL_LEN, "%s", model);
+		answer->reading->extras_count++;
 	}
-	usage_add(&answer->extras[i].usage, usage);
+	usage_add(&answer->reading->extras[i].usage, usage);
 }
 
 /*
@@ -41,7 +41,7 @@ void answer_take_iteration(struct answer *answer, enum json_kind kind)
 	if (kind == JSON_IS_BEGIN) {
 		/* A later event repeats the list from its start. */
 		if (!answer->has_iterations)
-			answer->extras_count = 0;
+			answer->reading->extras_count = 0;
 		answer->has_iterations = true;
 		answer->iteration_type[0] = answer->iteration_model[0] = '\0';
 		memset(&answer->iteration, 0, sizeof(answer->iteration));
@@ -61,7 +61,7 @@ void answer_take_tool_usage(struct answer *answer, enum json_kind kind)
 
 	if (kind == JSON_IS_BEGIN) {
 		memset(&answer->iteration, 0, sizeof(answer->iteration));
-		answer->extras_count = 0;
+		answer->reading->extras_count = 0;
 	} else if (kind == JSON_IS_END &&
 		   usage_slots_usage_settle(&answer->iteration, DIALECT_OPENAI, &usage) &&
 		   (usage.input || usage.image_input || usage.output || usage.image_output)) {
@@ -78,7 +78,7 @@ void answer_take_part(struct answer *answer, enum json_kind kind)
 		memset(&answer->iteration, 0, sizeof(answer->iteration));
 	} else if (kind == JSON_IS_END &&
 		   usage_slots_usage_settle(&answer->iteration, DIALECT_OPENAI, &usage)) {
-		answer->has_parts = true;
+		answer->reading->has_parts = true;
 		answer_add_extra(answer, answer->iteration_model, &usage);
 	}
 }

@@ -197,7 +197,7 @@ static bool take_delta(struct answer *answer, const struct eventstream_piece *pi
 	if (!text)
 		return false;
 	answer->events++;
-	answer->content_events += len > 0;
+	answer->reading->content_events += len > 0;
 	answer->has_content |= len > 0;
 	text_count_feed(&answer->text.count, text, len);
 	return true;
@@ -222,15 +222,15 @@ void answer_message(struct answer *answer, const struct eventstream_piece *piece
 	if (!piece->is_sound) {
 		/* Its text does not count, and its usage is missing. */
 		answer->text = answer->before;
-		answer->has_gap = true;
+		answer->reading->has_gap = true;
 		answer_drop_document(answer);
 		return;
 	}
-	answer->has_error |= piece->is_exception;
+	answer->reading->has_error |= piece->is_exception;
 	if (piece->is_exception)
 		answer->text = answer->before;
-	answer->content_events += answer->text.count.bytes != answer->before.count.bytes;
+	answer->reading->content_events += answer->text.count.bytes != answer->before.count.bytes;
 	told = answer_end_parse(answer);
 	/* Claude's first event has a count of output that is a placeholder. */
-	answer->is_final |= told && strcmp(answer->event_type, "message_start");
+	answer->reading->is_final |= told && strcmp(answer->event_type, "message_start");
 }

@@ -37,8 +37,8 @@ static void set_cost(struct answer *answer, const char *text, int scale)
 
 	if (!read_nanos(text, scale, &nanos))
 		return;
-	answer->cost_nanos = nanos;
-	answer->has_cost = true;
+	answer->reading->cost_nanos = nanos;
+	answer->reading->has_cost = true;
 }
 
 /* The lists of counts by modality, and Bedrock's by time to live. */
@@ -98,8 +98,8 @@ static void take_count(struct answer *answer, int id, enum json_kind kind, const
 	if (answer->keys != DIALECT_ANY)
 		return;
 	dialect = usage_dialect_of(key);
-	if (dialect && (answer->dialect == DIALECT_ANY || dialect == DIALECT_OPENAI))
-		answer->dialect = dialect;
+	if (dialect && (answer->reading->dialect == DIALECT_ANY || dialect == DIALECT_OPENAI))
+		answer->reading->dialect = dialect;
 }
 
 /*
@@ -159,11 +159,12 @@ static void take_cost(struct answer *answer, int id, enum json_kind kind, const 
 			set_cost(answer, text, -1);
 		break;
 	case ANSWER_IS_BYOK:
-		answer->is_byok = kind == JSON_IS_TRUE;
+		answer->reading->is_byok = kind == JSON_IS_TRUE;
 		break;
 	case ANSWER_UPSTREAM_COST:
-		answer->has_upstream = kind == JSON_IS_NUMBER &&
-				       read_nanos(text, 9, &answer->upstream_nanos);
+		answer->reading->has_upstream = kind == JSON_IS_NUMBER &&
+						read_nanos(text, 9,
+							   &answer->reading->upstream_nanos);
 		break;
 	}
 }
@@ -182,18 +183,18 @@ static void take_traffic(struct answer *answer, enum json_kind kind, const char 
 {
 	if (kind != JSON_IS_STRING)
 		return;
-	answer->is_provisioned = !strcmp(text, "PROVISIONED_THROUGHPUT");
+	answer->reading->is_provisioned = !strcmp(text, "PROVISIONED_THROUGHPUT");
 	if (strstr(text, "_FLEX"))
-		snprintf(answer->tier, sizeof(answer->tier), "flex");
+		snprintf(answer->reading->tier, sizeof(answer->reading->tier), "flex");
 	else if (strstr(text, "_PRIORITY"))
-		snprintf(answer->tier, sizeof(answer->tier), "priority");
+		snprintf(answer->reading->tier, sizeof(answer->reading->tier), "priority");
 }
 
 static void take_error_code(struct answer *answer, enum json_kind kind, const char *text)
 {
-	answer->is_filtered |= kind == JSON_IS_STRING &&
-			       (!strcmp(text, "content_filter") ||
-				!strcmp(text, "ResponsibleAIPolicyViolation"));
+	answer->reading->is_filtered |= kind == JSON_IS_STRING &&
+					(!strcmp(text, "content_filter") ||
+					 !strcmp(text, "ResponsibleAIPolicyViolation"));
 }
 
 /* Values that are one string, kept as it is. */
@@ -204,18 +205,20 @@ static bool take_name(struct answer *answer, int id, enum json_kind kind, const 
 		char *to;
 		size_t size;
 	} names[] = {
-		{ ANSWER_MODEL, answer->model, sizeof(answer->model) },
-		{ ANSWER_TIER, answer->tier, sizeof(answer->tier) },
-		{ ANSWER_SPEED, answer->speed, sizeof(answer->speed) },
-		{ ANSWER_GEO, answer->geo, sizeof(answer->geo) },
-		{ ANSWER_STATUS, answer->status, sizeof(answer->status) },
-		{ ANSWER_CONTEXT, answer->context, sizeof(answer->context) },
-		{ ANSWER_SIZE, answer->size, sizeof(answer->size) },
-		{ ANSWER_QUALITY, answer->quality, sizeof(answer->quality) },
-		{ ANSWER_ID, answer->id, sizeof(answer->id) },
-		{ ANSWER_OUTPUT_FILE, answer->output_file, sizeof(answer->output_file) },
+		{ ANSWER_MODEL, answer->reading->model, sizeof(answer->reading->model) },
+		{ ANSWER_TIER, answer->reading->tier, sizeof(answer->reading->tier) },
+		{ ANSWER_SPEED, answer->reading->speed, sizeof(answer->reading->speed) },
+		{ ANSWER_GEO, answer->reading->geo, sizeof(answer->reading->geo) },
+		{ ANSWER_STATUS, answer->reading->status, sizeof(answer->reading->status) },
+		{ ANSWER_CONTEXT, answer->reading->context, sizeof(answer->reading->context) },
+		{ ANSWER_SIZE, answer->reading->size, sizeof(answer->reading->size) },
+		{ ANSWER_QUALITY, answer->reading->quality, sizeof(answer->reading->quality) },
+		{ ANSWER_ID, answer->reading->id, sizeof(answer->reading->id) },
+		{ ANSWER_OUTPUT_FILE, answer->reading->output_file,
+		  sizeof(answer->reading->output_file) },
 		{ ANSWER_TYPE, answer->event_type, sizeof(answer->event_type) },
-		{ ANSWER_TOOL_MODEL, answer->tool_model, sizeof(answer->tool_model) },
+		{ ANSWER_TOOL_MODEL, answer->reading->tool_model,
+		  sizeof(answer->reading->tool_model) },
 		{ ITERATION_TYPE, answer->iteration_type, sizeof(answer->iteration_type) },
 		{ ITERATION_MODEL, answer->iteration_model, sizeof(answer->iteration_model) },
 	};
@@ -247,7 +250,7 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 		return;
 	switch (id) {
 	case ANSWER_ERROR:
-		answer->has_error |= kind == JSON_IS_BEGIN || kind == JSON_IS_STRING;
+		answer->reading->has_error |= kind == JSON_IS_BEGIN || kind == JSON_IS_STRING;
 		break;
 	case ANSWER_ERROR_CODE:
 		take_error_code(answer, kind, text);
@@ -260,21 +263,21 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 		break;
 	case ANSWER_TOOL_TYPE:
 		/* or by its day: "web_search_preview_2025_03_11" */
-		answer->searches_preview |= kind == JSON_IS_STRING &&
-					    !strncmp(text, "web_search_preview", 18);
+		answer->reading->searches_preview |= kind == JSON_IS_STRING &&
+						     !strncmp(text, "web_search_preview", 18);
 		break;
 	case ANSWER_BLOCK:
-		answer->has_blocks = true;
+		answer->reading->has_blocks = true;
 		break;
 	case ANSWER_BACKGROUND:
-		answer->is_foreground = kind == JSON_IS_FALSE;
+		answer->reading->is_foreground = kind == JSON_IS_FALSE;
 		break;
 	case ANSWER_EMBEDDED:
 		if (kind == JSON_IS_NUMBER)
 			add_embedded(answer, text);
 		break;
 	case ANSWER_STOP:
-		answer->is_refused = kind == JSON_IS_STRING && !strcmp(text, "refusal");
+		answer->reading->is_refused = kind == JSON_IS_STRING && !strcmp(text, "refusal");
 		break;
 	case ANSWER_IMAGE:
 		answer->images += kind == JSON_IS_STRING;
@@ -287,7 +290,7 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 		break;
 	case ANSWER_MAPPED:
 		answer->is_mapped |= kind == JSON_IS_BEGIN;
-		answer->searches_maps |= answer->is_mapped;
+		answer->reading->searches_maps |= answer->is_mapped;
 		break;
 	case ANSWER_TRAFFIC:
 		take_traffic(answer, kind, text);
@@ -312,7 +315,7 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 		answer_take_iteration(answer, kind);
 		break;
 	case ANSWER_RESULT:
-		answer->has_error |= kind == JSON_IS_NUMBER && strcmp(text, "0");
+		answer->reading->has_error |= kind == JSON_IS_NUMBER && strcmp(text, "0");
 		break;
 	case ANSWER_BREAKDOWN:
 		answer_take_part(answer, kind);
@@ -341,7 +344,8 @@ static void set_counted(struct usage_slots_usage *slots, enum slot slot, uint64_
 	slots->has |= 1u << slot;
 }
 
-void answer_told(const struct answer *answer, struct usage_slots_usage *ret)
+/* All usage read so far, including the current document. */
+static void add_up(const struct answer *answer, struct usage_slots_usage *ret)
 {
 	struct usage_slots_usage now = answer->now;
 
@@ -357,7 +361,7 @@ void answer_told(const struct answer *answer, struct usage_slots_usage *ret)
 		now.slots[SLOT_MILLIS] += answer->start_millis;
 	if (answer->channels)
 		now.slots[SLOT_MILLIS] *= answer->channels;
-	*ret = answer->slots;
+	*ret = answer->reading->slots;
 	usage_slots_usage_merge(ret, &now);
 }
 
@@ -384,8 +388,14 @@ void answer_end_document(struct answer *answer)
 		answer->has_iterations = false;
 		return;
 	}
-	answer_told(answer, &answer->slots);
+	add_up(answer, &answer->reading->slots);
 	answer_drop_document(answer);
+}
+
+void answer_update(struct answer *answer)
+{
+	answer->reading->text = answer->text.count;
+	add_up(answer, &answer->reading->told);
 }
 
 void answer_end_line(struct answer *answer)
@@ -394,10 +404,11 @@ void answer_end_line(struct answer *answer)
 
 	answer_end_document(answer);
 	/* A request of a batch that was refused, failed or expired is not billed. */
-	if (!answer->is_refused && usage_slots_usage_settle(&answer->slots, answer->dialect, &usage))
-		answer_add_extra(answer, answer->model, &usage);
-	memset(&answer->slots, 0, sizeof(answer->slots));
-	answer->is_refused = answer->has_blocks = false;
+	if (!answer->reading->is_refused &&
+	    usage_slots_usage_settle(&answer->reading->slots, answer->reading->dialect, &usage))
+		answer_add_extra(answer, answer->reading->model, &usage);
+	memset(&answer->reading->slots, 0, sizeof(answer->reading->slots));
+	answer->reading->is_refused = answer->reading->has_blocks = false;
 }
 
 /* Deltas of a stream do run together: "Hel" and "lo" are one word. */

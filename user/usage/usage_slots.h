@@ -101,7 +101,7 @@ enum slot {
 struct usage_slots_usage {
 	uint64_t slots[SLOTS];
 	uint32_t has; /* bit of each slot that was told */
-	bool is_implausible;
+	bool is_implausible : 1;
 };
 _Static_assert(SLOTS <= 32, "has is too small");
 

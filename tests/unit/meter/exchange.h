@@ -130,7 +130,7 @@ static inline struct charge run(const struct exchange *x)
 	if (!x->cut && !x->no_answer)
 		assert_true(call_is_done(call));
 	call_end(call, time_ns);
-	call_charge(call, prices, x->calibration, &charge);
+	reading_charge(call_read(call), prices, x->calibration, &charge);
 	call_free(call);
 	return charge;
 }

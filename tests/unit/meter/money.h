@@ -97,7 +97,7 @@ static struct charge ask_in(const struct ask *ask, size_t step)
 						.is_whole = true },
 			  9000);
 	call_end(call, 9000);
-	call_charge(call, prices, NULL, &charge);
+	reading_charge(call_read(call), prices, NULL, &charge);
 	call_free(call);
 	return charge;
 }

@@ -259,7 +259,7 @@ static void anthropic_version_marks_the_dialect_on_any_host(void **state)
 	struct charge charge;
 
 	assert_non_null(call);
-	call_charge(call, prices, NULL, &charge);
+	reading_charge(call_read(call), prices, NULL, &charge);
 	assert_string_equal(charge.provider, "anthropic");
 	assert_string_equal(charge.host, "llm.corp.example");
 	call_free(call);

@@ -159,13 +159,13 @@ static void a_stream_is_done_at_its_terminator_and_then_deaf(void **state)
 		  time_ns);
 	feed_body(call, HTTP_RESPONSE, (uint8_t *)answer, len, 0, &time_ns);
 	assert_true(call_is_done(call));
-	call_charge(call, prices, NULL, &before);
+	reading_charge(call_read(call), prices, NULL, &before);
 	assert_int_equal(before.outcome, CHARGE_OK);
 	assert_int_equal(before.source, CHARGE_USAGE);
 	assert_true(before.first_token_ns > 0 && before.first_token_ns <= before.duration_ns);
 	feed_body(call, HTTP_RESPONSE, (uint8_t *)answer, len, 0, &time_ns);
 	call_end(call, time_ns + 1000000);
-	call_charge(call, prices, NULL, &after);
+	reading_charge(call_read(call), prices, NULL, &after);
 	assert_memory_equal(&before.usage, &after.usage, sizeof(before.usage));
 	assert_int_equal(before.cost_nanos, after.cost_nanos);
 	call_free(call);
@@ -193,7 +193,7 @@ static void measured_calls_teach_the_estimate(void **state)
 				  .type = HTTP_HEAD, .side = HTTP_RESPONSE, .head = &head },
 			  time_ns);
 		feed_body(call, HTTP_RESPONSE, (uint8_t *)answer, len, 0, &time_ns);
-		call_teach(call, calibration);
+		reading_teach(call_read(call), calibration);
 		call_free(call);
 	}
 	x.calibration = calibration;

@@ -74,7 +74,7 @@ static struct charge tell(const struct told *told)
 						.grpc_status = told->grpc_status },
 			  time_ns);
 	call_end(call, time_ns);
-	call_charge(call, prices, NULL, &charge);
+	reading_charge(call_read(call), prices, NULL, &charge);
 	call_free(call);
 	return charge;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a call used: by its answer, or by an estimate. */
-#include "meter/call_internal.h"
+#include "meter/reading_internal.h"
 
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #include "usage/usage_slots.h"
 
 /* Bedrock's invoke serves models of every kind. */
-const char *call_operation(const struct call *call)
+const char *reading_operation(const struct reading *reading)
 {
 	static const struct {
 		const char *part, *operation;
@@ -21,18 +21,19 @@ const char *call_operation(const struct call *call)
 		{ "nova-reel", "video" },        { "luma.ray", "video" },
 	};
 
-	for (size_t i = 0; !strcmp(call->speaker->name, "aws.bedrock") && i < ARRAY_SIZE(kinds); i++)
-		if (strstr(call->model, kinds[i].part))
+	for (size_t i = 0;
+	     !strcmp(reading_speaker(reading)->name, "aws.bedrock") && i < ARRAY_SIZE(kinds); i++)
+		if (strstr(reading->model, kinds[i].part))
 			return kinds[i].operation;
-	return call->endpoint->operation;
+	return reading_endpoint(reading)->operation;
 }
 
-static bool is_operation(const struct call *call, const char *name)
+static bool is_operation(const struct reading *reading, const char *name)
 {
-	return !strcmp(call_operation(call), name);
+	return !strcmp(reading_operation(reading), name);
 }
 
-bool call_is_unfinished(const struct call *call)
+bool reading_is_unfinished(const struct reading *reading)
 {
 	static const char *const words[] = { "queued",     "in_progress",     "validating",
 					     "finalizing", "cancelling",      "starting",
@@ -40,44 +41,45 @@ bool call_is_unfinished(const struct call *call)
 					     "pending" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (!strcasecmp(call->answer.status, words[i]))
+		if (!strcasecmp(reading->answer.status, words[i]))
 			return true;
 	return false;
 }
 
-bool call_request_is_read(const struct call *call)
+bool reading_has_request(const struct reading *reading)
 {
-	return !call->request_is_cut && call->text.count.bytes + call->text.dropped > 0;
+	return !reading->request_is_cut && reading->text.bytes + reading->text_dropped > 0;
 }
 
 /* The name that teaches and is taught: the request's own, which is known before any answer. */
-const char *call_calibrated_model(const struct call *call)
+const char *reading_calibrated_model(const struct reading *reading)
 {
-	return *call->model ? call->model : call->answer.model;
+	return *reading->model ? reading->model : reading->answer.model;
 }
 
-uint64_t call_input_estimate(const struct call *call)
+uint64_t reading_input_estimate(const struct reading *reading)
 {
 	struct text_request request = {
-		.text = call->text.count,
-		.messages = call->messages,
-		.images = call->text.dropped,
-		.has_tools = call->has_tools,
+		.text = reading->text,
+		.messages = reading->messages,
+		.images = reading->text_dropped,
+		.has_tools = reading->has_tools,
 	};
 
 	/* Pictures by address or as a data: URL have a formula; the latter are also base64. */
-	request.images -= request.images < call->pictures ? request.images : call->pictures;
-	return estimate_request(&request, *call->answer.model ? call->answer.model : call->model) +
-	       call->picture_tokens;
+	request.images -= request.images < reading->pictures ? request.images : reading->pictures;
+	return estimate_request(&request,
+				*reading->answer.model ? reading->answer.model : reading->model) +
+	       reading->picture_tokens;
 }
 
 /* What of the answer was read, in tokens. */
-static uint64_t read_estimate(const struct call *call)
+static uint64_t read_estimate(const struct reading *reading)
 {
-	const struct answer *answer = &call->answer;
-	const char *model = *answer->model ? answer->model : call->model;
+	const struct answer_reading *answer = &reading->answer;
+	const char *model = *answer->model ? answer->model : reading->model;
 	uint64_t events = answer->content_events;
-	uint64_t text = estimate_text(&answer->text.count, model);
+	uint64_t text = estimate_text(&answer->text, model);
 
 	if (answer->is_eventstream)
 		return text;
@@ -88,7 +90,7 @@ static uint64_t read_estimate(const struct call *call)
 	 * gateway or a newer model may put several into one event, and then the text says more.
 	 * docs/facts/wire.md, "Size of stream events".
 	 */
-	if (answer->dialect == DIALECT_OPENAI && call->provider->event_is_token &&
+	if (answer->dialect == DIALECT_OPENAI && reading_provider(reading)->event_is_token &&
 	    events * 10 >= text * 7)
 		return events;
 	return text > events ? text : events;
@@ -104,37 +106,38 @@ static uint64_t read_estimate(const struct call *call)
 /* Fewer events than these say little of the ones that were not read. */
 #define UNREAD_EVENTS 8
 
-static void estimate_input_text(const struct call *call, const struct calibration *calibration,
-				struct estimate *ret)
+static void estimate_input_text(const struct reading *reading,
+				const struct calibration *calibration, struct estimate *ret)
 {
-	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, call->tenant, call->host,
-					     call_calibrated_model(call) };
+	const struct calibration_key key = { CALIBRATED_TEXT_INPUT, reading->tenant, reading->host,
+					     reading_calibrated_model(reading) };
 	uint32_t error;
 
 	if (!calibration_error(calibration, &key, &error))
 		error = ERROR_INPUT_TEXT;
 	if (error < ERROR_INPUT_LEAST)
 		error = ERROR_INPUT_LEAST;
-	ret->input = call_input_estimate(call) * calibration_factor(calibration, &key);
+	ret->input = reading_input_estimate(reading) * calibration_factor(calibration, &key);
 	ret->input = (ret->input + 500) / 1000;
 	ret->input_error = ret->input * error / 1000 + ERROR_INPUT_TOKENS;
 }
 
-struct sizes call_sizes(const struct call *call)
+struct sizes reading_sizes(const struct reading *reading)
 {
-	const struct answer *answer = &call->answer;
-	struct sizes sizes = { .tenant = call->tenant,
-			       .provider = call->provider->name,
-			       .host = call->host,
+	const struct answer_reading *answer = &reading->answer;
+	struct sizes sizes = { .tenant = reading->tenant,
+			       .provider = reading_provider(reading)->name,
+			       .host = reading->host,
 			       .exchanges = 1,
-			       .request_bytes = call->request_bytes,
+			       .request_bytes = reading->request_bytes,
 			       .response_bytes = answer->dialect == DIALECT_NONE ?
 							 0 :
-							 call->answer_bytes + call->unread_bytes };
+							 reading->answer_bytes +
+								 reading->unread_bytes };
 
-	if (!answer->grpc && (answer->form == ANSWER_JSON || answer->form == ANSWER_SSE))
+	if (!answer->is_grpc && (answer->form == ANSWER_JSON || answer->form == ANSWER_SSE))
 		sizes.form = answer->form;
-	else if (call->unread_bytes && call->wants_stream)
+	else if (reading->unread_bytes && reading->wants_stream)
 		sizes.form = ANSWER_SSE;
 	return sizes;
 }
@@ -143,20 +146,20 @@ struct sizes call_sizes(const struct call *call)
  * What of a stream was delivered, in tokens, and how far that may be off. Its own events are the
  * best guide to those that were not read; without enough of them, sizes are.
  */
-static uint64_t output_estimate(const struct call *call, const struct calibration *calibration,
-				uint64_t *ret_error)
+static uint64_t output_estimate(const struct reading *reading,
+				const struct calibration *calibration, uint64_t *ret_error)
 {
-	uint64_t output = read_estimate(call), unread;
-	struct sizes sizes = call_sizes(call);
+	uint64_t output = read_estimate(reading), unread;
+	struct sizes sizes = reading_sizes(reading);
 	struct estimate guess;
 
 	*ret_error = output * ERROR_OUTPUT_TEXT / 1000;
-	if (!call->unread_bytes)
+	if (!reading->unread_bytes)
 		return output;
-	if (call->answer.content_events >= UNREAD_EVENTS && call->answer_bytes) {
-		unread = output * call->unread_bytes / call->answer_bytes;
+	if (reading->answer.content_events >= UNREAD_EVENTS && reading->answer_bytes) {
+		unread = output * reading->unread_bytes / reading->answer_bytes;
 	} else {
-		sizes.response_bytes = call->unread_bytes;
+		sizes.response_bytes = reading->unread_bytes;
 		estimate_sizes(&sizes, calibration, &guess);
 		unread = guess.output;
 	}
@@ -164,69 +167,72 @@ static uint64_t output_estimate(const struct call *call, const struct calibratio
 	return output + unread;
 }
 
-static enum charge_source estimate(const struct call *call, const struct calibration *calibration,
-				   struct estimate *ret)
+static enum charge_source estimate(const struct reading *reading,
+				   const struct calibration *calibration, struct estimate *ret)
 {
-	const struct sizes sizes = call_sizes(call);
-	const struct answer *answer = &call->answer;
+	const struct sizes sizes = reading_sizes(reading);
+	const struct answer_reading *answer = &reading->answer;
 	enum charge_source source = CHARGE_SIZE;
 
 	estimate_sizes(&sizes, calibration, ret);
-	if (call_request_is_read(call)) {
-		estimate_input_text(call, calibration, ret);
+	if (reading_has_request(reading)) {
+		estimate_input_text(reading, calibration, ret);
 		source = CHARGE_TEXT;
 	}
 	if (answer->form == ANSWER_SSE && !answer->has_gap) {
-		ret->output = output_estimate(call, calibration, &ret->output_error);
-	} else if (call->has_head && answer->form != ANSWER_UNKNOWN && answer->dialect) {
+		ret->output = output_estimate(reading, calibration, &ret->output_error);
+	} else if (reading->has_head && answer->form != ANSWER_UNKNOWN && answer->dialect) {
 		source = CHARGE_SIZE;
 	}
-	if (call->status >= 400 || is_operation(call, "embeddings") || is_operation(call, "rerank"))
+	if (reading->status >= 400 || is_operation(reading, "embeddings") ||
+	    is_operation(reading, "rerank"))
 		ret->output = ret->output_error = 0;
 	return source;
 }
 
 /* Whether the model wrote anything before it declined. */
-static bool has_output(const struct call *call, const struct usage_slots_usage *told)
+static bool has_output(const struct reading *reading, const struct usage_slots_usage *told)
 {
-	const struct answer *answer = &call->answer;
+	const struct answer_reading *answer = &reading->answer;
 
 	return told->slots[SLOT_OUTPUT] && (answer->content_events || answer->has_blocks);
 }
 
 /* How the call failed; MOMENTS: it did not. */
-static enum moment moment_of(const struct call *call, const struct usage_slots_usage *told)
+static enum moment moment_of(const struct reading *reading, const struct usage_slots_usage *told)
 {
-	const struct answer *answer = &call->answer;
+	const struct answer_reading *answer = &reading->answer;
 
 	if (answer->is_refused)
-		return has_output(call, told) ? MOMENT_REFUSED_LATER : MOMENT_REFUSED_FIRST;
-	if (call->status == 204)
+		return has_output(reading, told) ? MOMENT_REFUSED_LATER : MOMENT_REFUSED_FIRST;
+	if (reading->status == 204)
 		return MOMENT_EMPTY;
-	if (call->status >= 300 && call->status < 400)
+	if (reading->status >= 300 && reading->status < 400)
 		return MOMENT_REDIRECTED;
-	if (call->status == 408)
+	if (reading->status == 408)
 		return MOMENT_TIMED_OUT;
-	if (call->status >= 400)
+	if (reading->status >= 400)
 		return answer->is_filtered ? MOMENT_FILTERED : MOMENT_REJECTED;
 	if (answer->has_error)
 		return answer->content_events ? MOMENT_BROKE_LATER : MOMENT_BROKE_FIRST;
-	if (call->is_unseen || (!call->has_head && call->is_over && !call->request_is_whole))
+	if (reading->is_unseen ||
+	    (!reading->has_head && reading->is_over && !reading->request_is_whole))
 		return MOMENT_NOT_SENT;
 	return MOMENTS;
 }
 
 /* True if nothing is billed: the table of payer.c. */
-static bool is_free(const struct call *call, const struct usage_slots_usage *told, bool has_usage)
+static bool is_free(const struct reading *reading, const struct usage_slots_usage *told,
+		    bool has_usage)
 {
-	enum moment moment = moment_of(call, told);
+	enum moment moment = moment_of(reading, told);
 
 	if (moment == MOMENTS)
 		return false;
 	/* Usage that an answer contains was billed, unless the answer says that it was not. */
 	if (has_usage && moment != MOMENT_REFUSED_FIRST)
 		return false;
-	return !payer_rule(call->provider->name, moment)->is_billed;
+	return !payer_rule(reading_provider(reading)->name, moment)->is_billed;
 }
 
 static bool is_set(const struct usage_slots_usage *told, enum slot slot)
@@ -247,99 +253,97 @@ static void drop(struct usage_slots_usage *told, enum slot slot)
 }
 
 /* Adds what a dialect leaves out and what follows from the rest. */
-static void complete(const struct call *call, struct usage_slots_usage *told)
+static void complete(const struct reading *reading, struct usage_slots_usage *told)
 {
-	const char *model = *call->answer.model ? call->answer.model : call->model;
+	const char *model = *reading->answer.model ? reading->answer.model : reading->model;
 	uint64_t *s = told->slots, sum;
 
 	/* Voyage and other embedders and rerankers report a total alone, which then is all input. */
-	if ((is_operation(call, "embeddings") || is_operation(call, "rerank")) &&
+	if ((is_operation(reading, "embeddings") || is_operation(reading, "rerank")) &&
 	    is_set(told, SLOT_TOTAL) && !is_set(told, SLOT_INPUT))
 		set(told, SLOT_INPUT, s[SLOT_TOTAL]);
 	/*
 	 * Bedrock's reranker reports no usage: a query of up to 100 documents (aws.amazon.com/bedrock/pricing,
 	 * 2026-11).
 	 */
-	if (is_operation(call, "rerank") && call->model_is_path && call->status == 200 &&
+	if (is_operation(reading, "rerank") && reading->model_is_path && reading->status == 200 &&
 	    !is_set(told, SLOT_QUERIES))
 		set(told, SLOT_QUERIES, 1);
 	/* The output of speech is audio, if its tokens are reported. */
-	if (is_operation(call, "speech") && is_set(told, SLOT_OUTPUT) &&
+	if (is_operation(reading, "speech") && is_set(told, SLOT_OUTPUT) &&
 	    !is_set(told, SLOT_AUDIO_OUT))
 		set(told, SLOT_AUDIO_OUT, s[SLOT_OUTPUT]);
 	/* Elsewhere a duration is how long it took, and a picture is a search's. */
-	if (strncmp(call_operation(call), "transcription", 13) && !is_operation(call, "video") &&
-	    !is_operation(call, "prediction"))
+	if (strncmp(reading_operation(reading), "transcription", 13) &&
+	    !is_operation(reading, "video") && !is_operation(reading, "prediction"))
 		drop(told, SLOT_MILLIS);
-	if (!is_operation(call, "image") && !is_operation(call, "embeddings"))
+	if (!is_operation(reading, "image") && !is_operation(reading, "embeddings"))
 		drop(told, SLOT_IMAGES);
 	/* Titan counts the words that it embeds and not the picture (aws.amazon.com/bedrock/pricing, 2026-11). */
-	if (call->images_shown && call->status == 200)
-		set(told, SLOT_IMAGES, call->images_shown);
+	if (reading->images_shown && reading->status == 200)
+		set(told, SLOT_IMAGES, reading->images_shown);
 	/* Gemini over OpenAI's shape: thoughts are in the total alone. */
 	sum = s[SLOT_INPUT] + s[SLOT_OUTPUT];
-	if (call->answer.dialect == DIALECT_OPENAI && strstr(model, "gemini") &&
+	if (reading->answer.dialect == DIALECT_OPENAI && strstr(model, "gemini") &&
 	    is_set(told, SLOT_OUTPUT) && !s[SLOT_REASONING] && s[SLOT_TOTAL] > sum) {
 		set(told, SLOT_REASONING, s[SLOT_TOTAL] - sum);
 		set(told, SLOT_OUTPUT, s[SLOT_TOTAL] - s[SLOT_INPUT]);
 	}
 	/* Some gateways leave out what all others can be computed from. */
-	if (call->answer.dialect == DIALECT_OPENAI && is_operation(call, "chat") &&
+	if (reading->answer.dialect == DIALECT_OPENAI && is_operation(reading, "chat") &&
 	    is_set(told, SLOT_INPUT) && !is_set(told, SLOT_OUTPUT) && s[SLOT_TOTAL] > s[SLOT_INPUT])
 		set(told, SLOT_OUTPUT, s[SLOT_TOTAL] - s[SLOT_INPUT]);
 	/* Ollama does not count a prompt that it has in its cache. */
-	if (call->answer.dialect == DIALECT_OLLAMA && is_set(told, SLOT_OUTPUT))
+	if (reading->answer.dialect == DIALECT_OLLAMA && is_set(told, SLOT_OUTPUT))
 		told->has |= 1u << SLOT_INPUT;
 	/* Perplexity bills a request, however much it searched, but for research. */
-	if (!strcmp(call->provider->name, "perplexity") && is_operation(call, "chat") &&
-	    !call->answer.has_cost && is_set(told, SLOT_OUTPUT) && !strstr(model, "research"))
+	if (!strcmp(reading_provider(reading)->name, "perplexity") && is_operation(reading, "chat") &&
+	    !reading->answer.has_cost && is_set(told, SLOT_OUTPUT) && !strstr(model, "research"))
 		set(told, SLOT_SEARCHES, 1);
 	/* Chat does not report the one search that it was asked for. */
-	if (call->searches && is_set(told, SLOT_OUTPUT) && !is_set(told, SLOT_SEARCHES))
+	if (reading->searches && is_set(told, SLOT_OUTPUT) && !is_set(told, SLOT_SEARCHES))
 		set(told, SLOT_SEARCHES, 1);
 	/* A container that the request names was paid for when it was made. */
-	if (call->has_container)
+	if (reading->has_container)
 		s[SLOT_SESSIONS] = 0;
 	/* Veo's default; as many videos as were asked for. */
-	if (is_operation(call, "veo") && call->status == 200)
+	if (is_operation(reading, "veo") && reading->status == 200)
 		set(told, SLOT_MILLIS,
-		    (call->seconds_wanted ? call->seconds_wanted : 8) * 1000 *
-			    (call->images_wanted ? call->images_wanted : 1));
+		    (reading->seconds_wanted ? reading->seconds_wanted : 8) * 1000 *
+			    (reading->images_wanted ? reading->images_wanted : 1));
 	/* A video has as many seconds as were asked for, 4 where none were (OpenAI's default). */
-	if (is_operation(call, "video") && call->status / 100 == 2 && !call->endpoint->job &&
-	    !is_set(told, SLOT_MILLIS))
-		set(told, SLOT_MILLIS, (call->seconds_wanted ? call->seconds_wanted : 4) * 1000);
+	if (is_operation(reading, "video") && reading->status / 100 == 2 &&
+	    !reading_endpoint(reading)->job && !is_set(told, SLOT_MILLIS))
+		set(told, SLOT_MILLIS,
+		    (reading->seconds_wanted ? reading->seconds_wanted : 4) * 1000);
 }
 
 /* Counts of the body, over those of the head, which Bedrock has for models whose bodies have none. */
-static void told_by(const struct call *call, struct usage_slots_usage *ret)
+static void told_by(const struct reading *reading, struct usage_slots_usage *ret)
 {
-	struct usage_slots_usage body;
-
-	answer_told(&call->answer, &body);
-	*ret = call->header;
-	usage_slots_usage_merge(ret, &body);
-	complete(call, ret);
+	*ret = reading->header;
+	usage_slots_usage_merge(ret, &reading->answer.told);
+	complete(reading, ret);
 }
 
 /*
  * Keeps what a cut stream reported and estimates the rest:
  * docs/facts/wire.md, "What is billed when a stream is cut".
  */
-static void settle_partial(const struct call *call, const struct calibration *calibration,
+static void settle_partial(const struct reading *reading, const struct calibration *calibration,
 			   const struct usage_slots_usage *told, struct charge *ret)
 {
 	const uint32_t input = 1u << SLOT_INPUT | 1u << SLOT_CACHE_MISS;
 	struct estimate guess;
-	uint64_t output = output_estimate(call, calibration, &ret->error_output);
+	uint64_t output = output_estimate(reading, calibration, &ret->error_output);
 
-	(void)estimate(call, calibration, &guess);
-	if (!(told->has & input) && call->answer.dialect != DIALECT_GEMINI) {
+	(void)estimate(reading, calibration, &guess);
+	if (!(told->has & input) && reading->answer.dialect != DIALECT_GEMINI) {
 		ret->usage.input = guess.input;
 		ret->error_input = guess.input_error;
 	}
 	/* Text that was not captured is in the sizes alone. */
-	if (call->answer.has_gap && guess.output > output) {
+	if (reading->answer.has_gap && guess.output > output) {
 		output = guess.output;
 		ret->error_output = guess.output_error;
 	}
@@ -354,12 +358,12 @@ static bool has_pieces(const struct usage *usage)
 }
 
 /* True if the reported usage of the call is final. */
-static bool is_settled(const struct call *call, const struct usage_slots_usage *told,
+static bool is_settled(const struct reading *reading, const struct usage_slots_usage *told,
 		       const struct usage *usage)
 {
-	const struct answer *answer = &call->answer;
+	const struct answer_reading *answer = &reading->answer;
 
-	if (call->header.has && call->answer_ended)
+	if (reading->header.has && reading->answer_ended)
 		return true;
 	if (has_pieces(usage) && !is_set(told, SLOT_OUTPUT))
 		return answer->is_final || answer->form != ANSWER_SSE;
@@ -376,30 +380,31 @@ static bool is_settled(const struct call *call, const struct usage_slots_usage *
 #define ERROR_DURATION              500
 
 /* Speech and images without a reported count: estimated from characters, the size of the file, or the request. */
-static bool estimate_media(const struct call *call, struct charge *ret)
+static bool estimate_media(const struct reading *reading, struct charge *ret)
 {
 	uint64_t millis;
 
-	if (is_operation(call, "speech") && call->characters) {
-		ret->usage =
-			(struct usage){ .input = call_input_estimate(call),
-					.characters = call->characters,
-					.millis = call->characters * SPEECH_MILLIS_PER_CHARACTER };
+	if (is_operation(reading, "speech") && reading->characters) {
+		ret->usage = (struct usage){ .input = reading_input_estimate(reading),
+					     .characters = reading->characters,
+					     .millis = reading->characters *
+						       SPEECH_MILLIS_PER_CHARACTER };
 		ret->error_input = ret->usage.input * ERROR_INPUT_TEXT / 1000;
 		ret->source = CHARGE_TEXT;
 		return true;
 	}
-	if (is_operation(call, "transcription") && call->form.file_bytes) {
-		millis = call->form.file_bytes * 1000 / AUDIO_BYTES_PER_SECOND;
+	if (is_operation(reading, "transcription") && reading->file_bytes) {
+		millis = reading->file_bytes * 1000 / AUDIO_BYTES_PER_SECOND;
 		ret->usage = (struct usage){ .audio_input = millis * AUDIO_TOKENS_PER_SECOND / 1000,
 					     .millis = millis };
 		ret->error_input = ret->usage.audio_input * ERROR_DURATION / 1000;
 		ret->source = CHARGE_SIZE;
 		return true;
 	}
-	if (is_operation(call, "image")) {
-		ret->usage = (struct usage){ .images = call->images_wanted ? call->images_wanted :
-									     1 };
+	if (is_operation(reading, "image")) {
+		ret->usage = (struct usage){ .images = reading->images_wanted ?
+							       reading->images_wanted :
+							       1 };
 		ret->source = CHARGE_TEXT;
 		return true;
 	}
@@ -409,9 +414,9 @@ static bool estimate_media(const struct call *call, struct charge *ret)
 #define SPEECH_BYTES_PER_TOKEN 3200 /* docs/facts/wire.md, "WebSocket traffic" */
 
 /* What was spoken up to where a turn was cut. */
-static void add_speech(const struct call *call, struct charge *ret)
+static void add_speech(const struct reading *reading, struct charge *ret)
 {
-	uint64_t tokens = call->answer.speech_bytes / SPEECH_BYTES_PER_TOKEN;
+	uint64_t tokens = reading->answer.speech_bytes / SPEECH_BYTES_PER_TOKEN;
 
 	if (tokens <= ret->usage.audio_output)
 		return;
@@ -419,59 +424,61 @@ static void add_speech(const struct call *call, struct charge *ret)
 	ret->error_output += tokens * ERROR_DURATION / 1000;
 }
 
-static void settle_estimate(const struct call *call, const struct calibration *calibration,
+static void settle_estimate(const struct reading *reading, const struct calibration *calibration,
 			    struct charge *ret)
 {
 	struct estimate guess;
 
-	if (call->status < 400 && estimate_media(call, ret))
+	if (reading->status < 400 && estimate_media(reading, ret))
 		return;
-	ret->source = estimate(call, calibration, &guess);
+	ret->source = estimate(reading, calibration, &guess);
 	ret->usage = (struct usage){ .input = guess.input, .output = guess.output };
 	ret->error_input = guess.input_error;
 	ret->error_output = guess.output_error;
-	add_speech(call, ret);
+	add_speech(reading, ret);
 }
 
-enum dialect call_dialect(const struct call *call)
+enum dialect reading_dialect(const struct reading *reading)
 {
 	/* Header fields mean what Bedrock's bodies mean. */
-	return call->answer.dialect == DIALECT_NONE ? DIALECT_BEDROCK : call->answer.dialect;
+	return reading->answer.dialect == DIALECT_NONE ? DIALECT_BEDROCK : reading->answer.dialect;
 }
 
-void call_settle(const struct call *call, const struct calibration *calibration, struct charge *ret)
+void reading_settle(const struct reading *reading, const struct calibration *calibration,
+		    struct charge *ret)
 {
 	struct usage_slots_usage told;
 	bool has_usage;
 
-	told_by(call, &told);
-	has_usage = usage_slots_usage_settle(&told, call_dialect(call), &ret->usage) ||
-		    (call->endpoint->job == JOB_POLL && call->answer.has_cost);
-	if (call->endpoint->job == JOB_RESULTS) {
+	told_by(reading, &told);
+	has_usage = usage_slots_usage_settle(&told, reading_dialect(reading), &ret->usage) ||
+		    (reading_endpoint(reading)->job == JOB_POLL && reading->answer.has_cost);
+	if (reading_endpoint(reading)->job == JOB_RESULTS) {
 		/* Lines add up, as extras; part of a download is no bill. */
 		ret->usage = (struct usage){ 0 };
-		ret->source = call->answer.is_final && call->answer.extras_count ? CHARGE_USAGE :
-										   CHARGE_FREE;
-	} else if (call->is_prewarm || is_free(call, &told, has_usage) ||
-		   (call->endpoint->job &&
-		    (!has_usage || call->answer.is_foreground || call_is_unfinished(call)))) {
+		ret->source = reading->answer.is_final && reading->answer.extras_count ?
+				      CHARGE_USAGE :
+				      CHARGE_FREE;
+	} else if (reading->is_prewarm || is_free(reading, &told, has_usage) ||
+		   (reading_endpoint(reading)->job && (!has_usage || reading->answer.is_foreground ||
+						       reading_is_unfinished(reading)))) {
 		/* A stored answer that is fetched again was charged when it was made. */
 		ret->usage = (struct usage){ 0 };
 		ret->source = CHARGE_FREE;
-	} else if (call->endpoint->unit && call->status == 200) {
-		enum unit unit = call->endpoint->unit;
+	} else if (reading_endpoint(reading)->unit && reading->status == 200) {
+		enum unit unit = reading_endpoint(reading)->unit;
 
 		ret->usage = (struct usage){ .sessions = unit == UNIT_SESSION,
 					     .file_searches = unit == UNIT_FILE_SEARCH,
 					     .images = unit == UNIT_IMAGE,
 					     .queries = unit == UNIT_QUERY };
 		ret->source = CHARGE_USAGE;
-	} else if (has_usage && is_settled(call, &told, &ret->usage)) {
+	} else if (has_usage && is_settled(reading, &told, &ret->usage)) {
 		ret->source = CHARGE_USAGE;
 	} else if (has_usage) {
 		ret->source = CHARGE_PARTIAL;
-		settle_partial(call, calibration, &told, ret);
+		settle_partial(reading, calibration, &told, ret);
 	} else {
-		settle_estimate(call, calibration, ret);
+		settle_estimate(reading, calibration, ret);
 	}
 }
