@@ -52,13 +52,15 @@ static void end_run(struct text_count *count)
 		count->punctuation_more += len - 1;
 		break;
 	case RUN_NEWLINE:
-		count->newline_runs++;
+		/* ";\n" and "):\n" are one token. */
+		count->newline_runs += count->before != RUN_PUNCTUATION;
 		break;
 	case RUN_SPACE:
-		/* The first space belongs to the word behind it. */
-		count->spaces_more += len - 1;
+		/* The last blank belongs to the word behind it, but a tab does not. */
+		count->wide_spaces += len > 1 || count->ends_in_tab;
 		break;
 	}
+	count->before = (uint8_t)count->run;
 	count->run = RUN_NONE;
 	count->run_length = 0;
 }
@@ -121,6 +123,7 @@ static void count_script(struct text_count *count, enum script script)
 	}
 	if (count->run)
 		end_run(count);
+	count->before = RUN_NONE;
 	count->script_runs[script] += count->script != script;
 	count->script = (uint8_t)script;
 }
@@ -165,6 +168,7 @@ void text_count_feed(struct text_count *count, const uint8_t *bytes, size_t len)
 		while (i < len && classes[bytes[i]] == class)
 			i++;
 		count->run_length += (uint32_t)(i - start);
+		count->ends_in_tab = bytes[i - 1] == '\t';
 	}
 }
 
@@ -196,8 +200,8 @@ uint64_t text_count_millitokens(const struct text_count *count)
 		       (int64_t)whole.script_runs[i] * scripts[i].run;
 	sum += (int64_t)(whole.letter_runs * 877 + whole.long_letters * 268 +
 			 whole.digit_groups * 1670 + whole.punctuation_runs * 828 +
-			 whole.punctuation_more * 252 + whole.newline_runs * 1038 +
-			 whole.spaces_more * 12);
+			 whole.punctuation_more * 252 + whole.newline_runs * 1258 +
+			 whole.wide_spaces * 1168);
 	return sum > 0 ? (uint64_t)sum : 0;
 }
 

@@ -40,11 +40,14 @@ enum script {
 /* Counts characters of text by class, in any number of pieces; zero-initialised. */
 struct text_count {
 	uint64_t letter_runs, long_letters, digit_groups, punctuation_runs, punctuation_more;
-	uint64_t newline_runs, spaces_more;
+	uint64_t newline_runs; /* but those behind punctuation, of which they are a part */
+	uint64_t wide_spaces;  /* runs of blanks of which not all belong to the word behind them */
 	uint64_t script_chars[SCRIPTS], script_runs[SCRIPTS]; /* beyond ASCII */
 	uint64_t bytes;
 	uint32_t run; /* state of the run in progress */
 	uint32_t run_length;
+	uint8_t before;    /* what kind of run ended last */
+	bool ends_in_tab;  /* the run in progress, of blanks */
 	uint8_t utf8_lead; /* of three bytes, when the second is awaited */
 	uint8_t script;    /* of the character before */
 };
