@@ -218,6 +218,13 @@ CASES = [
         "object": "video", "status": "queued", "model": "sora-2", "seconds": "8", "size": "720x1280"}), "8*100000")
       for what in ("edits", "extensions")],
 
+    # It tells no dollars, so that whoever stands between and says "nothing" is not believed.
+    one("openai: a cost that it never tells", OPENAI, CHAT, {"model": "gpt-4o-mini"}, chat("gpt-4o-mini", cost=0), MINI),
+    *[one(f"openai: {name} that it never sends", OPENAI, CHAT, {"model": "gpt-4o-mini"}, js({
+        "model": "gpt-4o-mini", "choices": [], "usage": {"prompt_tokens": 1000, "completion_tokens": 100}}, *fields), MINI)
+      for name, fields in (("a gateway's cache", (("cf-aig-cache-status", "HIT"),)),
+                           ("a gateway's cost", (("x-litellm-response-cost", "0.0"), ("x-litellm-cache-key", "x"))))],
+
     *[one(f"json: {name}", OPENAI, CHAT, {"model": "gpt-4o-mini"}, js({"model": model, "choices": [], "usage": usage}), MINI)
       for name, model, usage in (
           ("a class of less than nothing", "gpt-4o-mini", {"prompt_tokens": 1000, "completion_tokens": 100,

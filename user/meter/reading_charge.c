@@ -232,10 +232,20 @@ static void tier_words(const struct reading *reading, char *tier, size_t size)
 #define COST_TOKEN_MAX  1000000ULL
 #define COST_PIECES_MAX (100ULL * NANOS_PER_USD)
 
-/* Only a gateway's fee is known: the upstream's part is priced as any other call, and the fee is added. */
-static bool upstream_is_unknown(const struct answer_reading *answer)
+/*
+ * A figure in the name of a provider that never tells any is somebody's between, and would make calls free at will. A host
+ * that the operator named may be a gateway that does.
+ */
+static bool tells_cost(const struct reading *reading)
 {
-	return answer->has_cost && answer->is_byok && !answer->has_upstream;
+	return reading->answer.has_cost &&
+	       !(reading_provider(reading)->tells_no_cost && provider_has_host(reading->host));
+}
+
+/* Only a gateway's fee is known: the upstream's part is priced as any other call, and the fee is added. */
+static bool upstream_is_unknown(const struct reading *reading)
+{
+	return tells_cost(reading) && reading->answer.is_byok && !reading->answer.has_upstream;
 }
 
 /* The provider's own figure, which with a key of the customer's own is the gateway's fee alone. */
@@ -244,7 +254,7 @@ static bool provider_cost(const struct reading *reading, struct charge *ret)
 	const struct answer_reading *answer = &reading->answer;
 	uint64_t nanos;
 
-	if (!answer->has_cost || ret->source == CHARGE_FREE || upstream_is_unknown(answer))
+	if (!tells_cost(reading) || ret->source == CHARGE_FREE || upstream_is_unknown(reading))
 		return false;
 	nanos = answer->cost_nanos + (answer->is_byok ? answer->upstream_nanos : 0);
 	if (nanos > usage_tokens(&ret->usage) * COST_TOKEN_MAX + COST_PIECES_MAX) {
@@ -360,7 +370,7 @@ void reading_charge(const struct reading *reading, const struct prices *prices,
 		begin_parts(ret);
 	if (ret->source == CHARGE_USAGE || ret->source == CHARGE_PARTIAL)
 		add_extras(reading, prices, tier, ret);
-	if (ret->is_priced && upstream_is_unknown(&reading->answer)) {
+	if (ret->is_priced && upstream_is_unknown(reading)) {
 		ret->cost_nanos += (int64_t)reading->answer.cost_nanos;
 		ret->budget_nanos += (int64_t)reading->answer.cost_nanos;
 	}

@@ -120,6 +120,14 @@ bool api_is_pattern(const char *pattern)
 	return !star || (!strchr(star + 1, '*') && star[1] == '.' && strchr(star + 2, '.'));
 }
 
+bool provider_has_host(const char *host)
+{
+	for (size_t i = 0; i < added_count; i++)
+		if (pattern_fits(added[i].pattern, host))
+			return false;
+	return api_find(host);
+}
+
 int api_add_host(const char *pattern, const char *provider)
 {
 	const struct api_provider *row = provider_by_name(provider);

@@ -82,8 +82,9 @@ struct api_provider {
 	const struct endpoint *endpoints; /* before the common ones; or NULL */
 	const char *prefixes[PREFIXES];   /* of keys in the price file, in order */
 	const char *family;               /* litellm_provider; whose flagship stands in */
-	bool is_own;     /* the operator's own server: free, but for prices of the operator's */
-	bool is_gateway; /* its paths may be those of whoever is behind it */
+	bool is_own;        /* the operator's own server: free, but for prices of the operator's */
+	bool tells_no_cost; /* its own answers have no figure in dollars: one that is there is another's */
+	bool is_gateway;         /* its paths may be those of whoever is behind it */
 	bool is_subscription;    /* tokens have no price of their own */
 	bool always_tells_usage; /* in chat streams, without being asked */
 	bool event_is_token;     /* a content event of its chat stream is one token */
@@ -115,6 +116,8 @@ const struct endpoint *endpoint_at(size_t number);
 /* The model that a path names (Gemini, Vertex, Bedrock, Azure's deployment), or "". */
 void path_model(const char *path, char *ret, size_t size);
 const struct api_provider *provider_by_name(const char *name);
+/* A host of the table here, and none of the operator's own. */
+bool provider_has_host(const char *host);
 /* By the name that gateways have for it, of `len`: "grok", "google-ai-studio", or NULL. */
 const struct api_provider *provider_by_gateway_name(const char *name, size_t len);
 /* Who answers behind a gateway, as the path says it, or NULL. */

@@ -4,6 +4,7 @@
  * the supplement where that lacks a model) unless a provider's page is named.
  */
 #include "money.h"
+#include "provider/api.h"
 
 #define MESSAGES "/v1/messages"
 
@@ -286,10 +287,16 @@ static void a_gateways_zero_is_believed_of_its_cache_alone(void **state)
 	assert_costs(ASK(OPENAI, CHAT, "{\"model\":\"gpt-4o\"}", answer, JSON,
 			 .fields = { { "x-litellm-response-cost", "0.0" } }),
 		     CHARGE_USAGE, 100000 * 2500);
-	assert_costs(ASK(OPENAI, CHAT, "{\"model\":\"gpt-4o\"}", answer, JSON,
+	assert_int_equal(api_add_host("llm.example.com", "openai"), 0);
+	assert_costs(ASK("llm.example.com", CHAT, "{\"model\":\"gpt-4o\"}", answer, JSON,
 			 .fields = { { "x-litellm-response-cost", "0.0" },
 				     { "x-litellm-cache-key", "abc" } }),
 		     CHARGE_PROVIDER, 0);
+	/* OpenAI itself sends nothing of the kind. */
+	assert_costs(ASK(OPENAI, CHAT, "{\"model\":\"gpt-4o\"}", answer, JSON,
+			 .fields = { { "x-litellm-response-cost", "0.0" },
+				     { "x-litellm-cache-key", "abc" } }),
+		     CHARGE_USAGE, 100000 * 2500);
 }
 
 /* ft:gpt-4o-mini-2024-07-18: in 0.3, out 1.2. */
