@@ -140,6 +140,10 @@ def anthropic_stream(rng, fake, head, says):
     yield anthropic_event(rng, "message_stop", {}), tokens["output"]
 
 
+def request_id(rng):
+    return f"req_{rng.getrandbits(96):024x}"
+
+
 def anthropic(rng, fake, body):
     model = body.get("model", "claude-haiku-4-5")
     says = Says(rng, fake, body, True)
@@ -148,7 +152,7 @@ def anthropic(rng, fake, body):
             "model": model}
     if body.get("stream"):
         return Answer(200, model, tokens, list(anthropic_stream(rng, fake, head, says)),
-                      "text/event-stream", [("request-id", "req_1")])
+                      "text/event-stream", [("request-id", request_id(rng))])
     usage = anthropic_usage(tokens, tokens["output"])
     if tokens["reasoning"]:
         usage["output_tokens_details"] = {"thinking_tokens": tokens["reasoning"]}
@@ -156,7 +160,8 @@ def anthropic(rng, fake, body):
     if tokens["reasoning"]:
         content.insert(0, {"type": "thinking", "thinking": text_of(rng, 90), "signature": "c2ln"})
     whole = dict(head, content=content, stop_reason="end_turn", stop_sequence=None, usage=usage)
-    return Answer(200, model, tokens, [(compact(whole).encode(), tokens["output"])])
+    return Answer(200, model, tokens, [(compact(whole).encode(), tokens["output"])],
+                  headers=[("request-id", request_id(rng))])
 
 
 # --- OpenAI ---------------------------------------------------------------------------------

@@ -53,8 +53,9 @@ bool match_fits(const struct policy_match *match, const struct policy_subject *s
 	       fits(match->image, group->image) && fits(match->cgroup, group->path) &&
 	       fits(match->unit, group->unit) && fits(match->user, process->user) &&
 	       fits(match->command, process->comm) && fits(match->exe, process->exe) &&
-	       fits(match->host, subject->host) && fits(match->model, subject->model) &&
-	       fits(match->client, subject->client ?: "");
+	       (fits(match->host, subject->host) ||
+		(subject->via && fits(match->host, subject->via))) &&
+	       fits(match->model, subject->model) && fits(match->client, subject->client ?: "");
 }
 
 /* The patterns of a match, in some order. */

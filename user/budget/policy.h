@@ -207,6 +207,7 @@ struct policy_subject {
 	const struct who_process *process;
 	const char *host, *model;
 	const char *client; /* what the caller says it is; NULL: not known */
+	const char *via; /* the gateway that passed it on, whose name a `host` may name as well; NULL: none */
 	/*
 	 * It makes an AI call now, or has just made one. False: it was only met, as at a start, at a reload
 	 * or when its cgroup appeared; then nobody is stopped, frozen or killed for what was spent before.

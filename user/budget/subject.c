@@ -98,7 +98,7 @@ static size_t pack(const struct policy *policy, const struct policy_subject *sub
 		group->path,          group->namespace,      group->workload, group->pod,
 		group->container,     group->container_name, group->unit,     group->labels,
 		process->user,        process->comm,         process->exe,    subject->host ?: "",
-		subject->model ?: "", subject->client ?: "", group->image
+		subject->model ?: "", subject->client ?: "", group->image,    subject->via ?: ""
 	};
 	uint32_t tgid = policy->is_per_process ? process->tgid : 0;
 	size_t len = sizeof(tgid);
@@ -123,7 +123,8 @@ static struct subject_entry *learn(struct policy *policy, const struct policy_su
 					.process = subject->process,
 					.host = subject->host ?: "",
 					.model = subject->model ?: "",
-					.client = subject->client };
+					.client = subject->client,
+					.via = subject->via };
 	struct subject_entry *entry;
 	size_t n = 0;
 

@@ -74,7 +74,8 @@ static void add_call(void *arg, const struct ledger_call *call)
 						.process = call->process,
 						.host = call->charge->host,
 						.model = call->charge->model,
-						.client = call->charge->client };
+						.client = call->charge->client,
+						.via = call->charge->via };
 
 	group.cgroup = number_of(preview, &group);
 	policy_charge(preview->policy, &subject, call->charge, call->id,

@@ -56,6 +56,8 @@ static void print_call(void *arg, const struct ledger_call *call)
 		json_object_set_new(row, "count", json_integer(charge_count(charge)));
 	if (*charge->client)
 		json_object_set_new(row, "client", json_string(charge->client));
+	if (*charge->via)
+		json_object_set_new(row, "via", json_string(charge->via));
 	/* What was used and has no price in the entry, which the cost is without or at another class's price. */
 	if (*charge->price_lacks)
 		json_object_set_new(row, "price_lacks", json_string(charge->price_lacks));

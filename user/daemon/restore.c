@@ -18,7 +18,7 @@
 
 /* The longest key: cgroup id, uid, command, host and model. */
 #define KEY_LEN \
-	(20 + 10 + WHO_COMM_LEN + CHARGE_HOST_LEN + CHARGE_CLIENT_LEN + CHARGE_MODEL_LEN + 6)
+	(20 + 10 + WHO_COMM_LEN + 2 * CHARGE_HOST_LEN + CHARGE_CLIENT_LEN + CHARGE_MODEL_LEN + 7)
 
 /* A caller that has spent and may still run: judged once, after all sums are known. */
 struct subject {
@@ -26,7 +26,8 @@ struct subject {
 	char key[KEY_LEN];
 	struct who_group group;
 	struct who_process process;
-	char host[CHARGE_HOST_LEN], model[CHARGE_MODEL_LEN], client[CHARGE_CLIENT_LEN];
+	char host[CHARGE_HOST_LEN], model[CHARGE_MODEL_LEN], client[CHARGE_CLIENT_LEN],
+		via[CHARGE_HOST_LEN];
 };
 
 /* A month's calls come from few cgroups: each path is looked up once. */
@@ -69,8 +70,9 @@ static void remember(struct job *job, const struct who_group *group, const struc
 	struct subject *subject;
 	char key[KEY_LEN];
 
-	snprintf(key, sizeof(key), "%lu %u %s %s %s %s", group->cgroup, call->process->uid,
-		 call->process->comm, call->charge->host, call->charge->client, call->charge->model);
+	snprintf(key, sizeof(key), "%lu %u %s %s %s %s %s", group->cgroup, call->process->uid,
+		 call->process->comm, call->charge->host, call->charge->client, call->charge->via,
+		 call->charge->model);
 	HASH_FIND_STR(job->subjects, key, subject);
 	if (subject || HASH_COUNT(job->subjects) >= SUBJECTS_MAX)
 		return;
@@ -85,6 +87,7 @@ static void remember(struct job *job, const struct who_group *group, const struc
 	memcpy(subject->host, call->charge->host, sizeof(subject->host));
 	memcpy(subject->model, call->charge->model, sizeof(subject->model));
 	memcpy(subject->client, call->charge->client, sizeof(subject->client));
+	memcpy(subject->via, call->charge->via, sizeof(subject->via));
 	HASH_ADD_STR(job->subjects, key, subject);
 	if (!subject->hh.tbl)
 		free(subject);
@@ -98,7 +101,8 @@ static void add_call(void *arg, const struct ledger_call *call)
 					  .process = call->process,
 					  .host = call->charge->host,
 					  .model = call->charge->model,
-					  .client = call->charge->client };
+					  .client = call->charge->client,
+					  .via = call->charge->via };
 
 	group.cgroup = cgroup_of(job, group.path);
 	/* Its verdicts were acted on when it happened; what still holds is judged below. */
@@ -152,7 +156,8 @@ int restore(struct ledger *ledger, struct policy *policy, struct enforcer *enfor
 						 .process = &subject->process,
 						 .host = subject->host,
 						 .model = subject->model,
-						 .client = subject->client };
+						 .client = subject->client,
+						 .via = subject->via };
 
 		judge(&job, enforcer, &who_is, now_us);
 		HASH_DEL(job.subjects, subject);

@@ -85,6 +85,16 @@ const struct pairs_sockets *pairs_get(const struct pairs *pairs, uint64_t connec
 	return pair ? &pair->sockets : NULL;
 }
 
+bool pairs_is_tunnelled(const struct pairs *pairs, uint64_t connection)
+{
+	const struct pairs_sockets *sockets = pairs_get(pairs, connection);
+
+	for (size_t i = 0; sockets && i < sockets->n; i++)
+		if (sockets->peers[i].is_tunnelled)
+			return true;
+	return false;
+}
+
 void pairs_drop(struct pairs *pairs, uint64_t connection)
 {
 	struct pair *pair = find(pairs, connection);

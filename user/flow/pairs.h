@@ -40,6 +40,8 @@ int pairs_put(struct pairs *pairs, uint64_t connection, uint64_t cookie,
 	      const struct pairs_peer *peer);
 /* Those that carry it; NULL: none is known. Valid until the next call. */
 const struct pairs_sockets *pairs_get(const struct pairs *pairs, uint64_t connection);
+/* Does it go through a tunnel? */
+bool pairs_is_tunnelled(const struct pairs *pairs, uint64_t connection);
 void pairs_drop(struct pairs *pairs, uint64_t connection);
 
 #endif

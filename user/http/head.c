@@ -37,6 +37,12 @@ enum head_field head_field(const char *name, size_t len)
 		{ "openai-project", HEAD_PROJECT },
 		{ "x-goog-user-project", HEAD_PROJECT },
 		{ "user-agent", HEAD_CLIENT },
+		{ "x-request-id", HEAD_ID },
+		{ "request-id", HEAD_ID },
+		{ "x-amzn-requestid", HEAD_ID },
+		{ "llm_provider-x-request-id", HEAD_UPSTREAM_ID },
+		{ "llm_provider-request-id", HEAD_UPSTREAM_ID },
+		{ "llm_provider-x-amzn-requestid", HEAD_UPSTREAM_ID },
 		{ "x-amzn-bedrock-service-tier", HEAD_TIER },
 		{ "grpc-encoding", HEAD_GRPC_ENCODING },
 		{ "grpc-status", HEAD_GRPC_STATUS },
@@ -53,6 +59,17 @@ enum head_field head_field(const char *name, size_t len)
 		if (strlen(fields[i].name) == len && !strncasecmp(fields[i].name, name, len))
 			return fields[i].field;
 	return HEAD_OTHER;
+}
+
+uint64_t http_answer_id(const char *id, size_t len)
+{
+	uint64_t value = 0xcbf29ce484222325;
+
+	if (len < HTTP_ID_LEN_MIN)
+		return 0;
+	for (size_t i = 0; i < len; i++)
+		value = (value ^ (uint8_t)id[i]) * 0x100000001b3;
+	return value;
 }
 
 static void copy(char *to, size_t room, const char *from, size_t len)
@@ -319,6 +336,10 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 		break;
 	case HEAD_CLIENT:
 		user_agent_product(value, len, head->client, sizeof(head->client));
+		break;
+	case HEAD_ID:
+	case HEAD_UPSTREAM_ID:
+		head->ids[field - HEAD_ID] = http_answer_id(value, len);
 		break;
 	case HEAD_CACHE_STATUS:
 		/* "HIT", at Portkey "HIT" or "SEMANTIC HIT" */

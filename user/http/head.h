@@ -24,6 +24,8 @@ enum head_field {
 	HEAD_ORGANISATION,
 	HEAD_PROJECT,
 	HEAD_CLIENT,
+	HEAD_ID,
+	HEAD_UPSTREAM_ID, /* LiteLLM sends its provider's fields on, with llm_provider- before their names */
 	HEAD_TIER,
 	HEAD_GRPC_ENCODING,
 	HEAD_GRPC_STATUS,

@@ -57,6 +57,14 @@ struct http_deflate {
 	bool resets[2]; /* this side, by enum http_side, begins each message with an empty window */
 };
 
+/*
+ * An id of an answer as a number that stands for it (FNV-1a), 0 if it is too short to be of one answer alone: there are
+ * servers that count from 1, and Ollama draws one of 999.
+ */
+#define HTTP_IDS        2
+#define HTTP_ID_LEN_MIN 20
+uint64_t http_answer_id(const char *id, size_t len);
+
 /* The start of one message: only what metering needs. A string that was not there is empty. */
 struct http_head {
 	enum http_side side;
@@ -79,8 +87,13 @@ struct http_head {
 	bool is_cache_hit; /* the gateway's own cache answered, as its header field says (head.c) */
 	/* Whose bill it is: openai-organization and -project, anthropic-organization-id, x-goog-user-project */
 	char organisation[HTTP_ACCOUNT_LEN], project[HTTP_ACCOUNT_LEN];
-	char client[HTTP_CLIENT_LEN];     /* of User-Agent what user_agent_product() gives */
-	char tier[HTTP_TIER_LEN];         /* x-amzn-bedrock-service-tier */
+	char client[HTTP_CLIENT_LEN]; /* of User-Agent what user_agent_product() gives */
+	char tier[HTTP_TIER_LEN];     /* x-amzn-bedrock-service-tier */
+	/*
+	 * What its sender calls it (x-request-id, request-id, x-amzn-requestid), and what a gateway says that the
+	 * provider did (the same with llm_provider- before it), by http_answer_id().
+	 */
+	uint64_t ids[HTTP_IDS];
 	enum http_encoding grpc_encoding; /* of messages that say that they are compressed */
 	uint8_t grpc_status; /* grpc-status of an answer or its trailers, and 1; 0: it was not there */
 	uint8_t has_tokens; /* a bit for each that was there and is a number */

@@ -259,6 +259,7 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 	call->reading.model_is_path = *call->reading.model &&
 				      !strcmp(call->speaker->name, "aws.bedrock");
 	call->reading.is_turn = request->is_websocket;
+	call->names_itself = request->ids[0] || request->ids[1];
 	if (!*call->reading.model)
 		memcpy(call->reading.model, request->model, sizeof(request->model));
 	if (endpoint->model)
@@ -335,6 +336,9 @@ static void take_head(struct call *call, const struct http_head *head)
 				usage_protobuf(call->endpoint->protobuf), call->endpoint->is_stream);
 	snprintf(call->reading.answer.tier, sizeof(call->reading.answer.tier), "%s", head->tier);
 	take_tokens(call, head);
+	/* What the caller itself chose says nothing of who answered. */
+	if (!call->names_itself)
+		memcpy(call->reading.ids, head->ids, sizeof(call->reading.ids));
 	/*
 	 * LiteLLM writes 0 for an answer out of its own cache, which it then names, and for a model that it has
 	 * no price for, which is no figure.

@@ -26,6 +26,7 @@ struct call {
 	struct picture picture;   /* the one in progress */
 	bool includes_usage;
 	bool request_ended;
+	bool names_itself; /* by an id in the request, which a server may repeat in its answer */
 	struct answer answer;
 };
 

@@ -56,6 +56,7 @@ struct reading {
 	bool is_over : 1;   /* nothing more will come */
 	bool is_unseen : 1; /* the server says that it did not look at the request */
 	int status;
+	uint64_t ids[HTTP_IDS]; /* of the answer, in header fields that the request did not have itself */
 	struct usage_slots_usage header; /* counts in header fields */
 	uint64_t answer_bytes;
 	uint64_t answer_plain_bytes; /* decoded */
@@ -72,6 +73,9 @@ bool reading_is_cut(const struct reading *reading);
  */
 void reading_charge(const struct reading *reading, const struct prices *prices,
 		    const struct calibration *calibration, struct charge *ret);
+
+/* The ids of its answer as far as it has come (struct charge). */
+void reading_ids(const struct reading *reading, uint64_t ret[CHARGE_IDS]);
 
 /*
  * Hands a measured call to the calibration: what its usage said, and what the estimator would have, by

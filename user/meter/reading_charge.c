@@ -112,6 +112,16 @@ static void set_account(const struct reading *reading, struct charge *ret)
 		snprintf(ret->account, sizeof(ret->account), "%s/%s", organisation, project);
 }
 
+void reading_ids(const struct reading *reading, uint64_t ret[CHARGE_IDS])
+{
+	const char *id = reading->answer.id;
+	size_t len = strlen(id);
+
+	/* What was cut may be the beginning of many: LiteLLM's ids of responses begin with the name of the model. */
+	ret[0] = len < sizeof(reading->answer.id) - 1 ? http_answer_id(id, len) : 0;
+	memcpy(ret + 1, reading->ids, sizeof(reading->ids));
+}
+
 static void fill(const struct reading *reading, struct charge *ret)
 {
 	const struct answer_reading *answer = &reading->answer;
@@ -126,6 +136,7 @@ static void fill(const struct reading *reading, struct charge *ret)
 	set_job(reading, ret);
 	set_account(reading, ret);
 	memcpy(ret->client, reading->client, sizeof(ret->client));
+	reading_ids(reading, ret->ids);
 	ret->outcome = outcome(reading);
 	ret->is_stream = answer->form == ANSWER_SSE ||
 			 (answer->form == ANSWER_UNKNOWN && reading->wants_stream);

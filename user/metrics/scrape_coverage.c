@@ -75,3 +75,11 @@ void scrape_write_paired(struct scrape *scrape)
 	for (int how = 0; scrape->sources.pipeline && how < EV_PAIR_HOWS; how++)
 		exposition_count(&scrape->out, "", "how", hows[how], scrape->pipeline.paired[how]);
 }
+
+void scrape_write_legs(struct scrape *scrape)
+{
+	if (!scrape->sources.pipeline)
+		return;
+	exposition_count(&scrape->out, "", "seen", "joined", scrape->pipeline.legs.joined);
+	exposition_count(&scrape->out, "", "seen", "alone", scrape->pipeline.legs.alone);
+}

@@ -42,6 +42,7 @@ void scrape_write_unmetered(struct scrape *scrape);
 void scrape_write_connections(struct scrape *scrape);
 void scrape_write_in_flight(struct scrape *scrape);
 void scrape_write_paired(struct scrape *scrape);
+void scrape_write_legs(struct scrape *scrape);
 
 /* scrape_ledger.c: likewise */
 void scrape_write_config(struct scrape *scrape);

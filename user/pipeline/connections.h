@@ -83,6 +83,15 @@ bool connections_add_unread(struct connections *connections, uint64_t id, uint64
  */
 void connections_hear(struct connections *connections, const struct message *message);
 
+/* A socket is known now to carry this connection (flow/pairs.h). */
+void connections_paired(struct connections *connections, uint64_t id);
+/*
+ * May a call that ended be what another process's call in progress was passed on as? That one began before it, and goes to
+ * a host of the operator's own, or through a tunnel to the same host; and what came of its answer bears no other ids.
+ */
+bool connections_may_be_passed_on(const struct connections *connections, uint32_t tgid,
+				  const struct charge *charge);
+
 struct connections_stats {
 	uint64_t connections, calls; /* now */
 	uint64_t gaps, gap_bytes, resyncs, bad_encodings;

@@ -25,9 +25,7 @@ static struct connections_caller caller_of(const struct connection *connection,
 static void item_drop(struct connections *connections, struct connection *connection,
 		      struct item *item)
 {
-	DL_DELETE(connection->items, item);
-	connection->n_items--;
-	connections->stats.calls--;
+	item_leave(connections, connection, item);
 	free(item);
 }
 
@@ -124,9 +122,7 @@ static bool begin(struct connections *connections, struct connection *connection
 	item->start_ns = event->time_ns;
 	item->number = ++connections->numbers;
 	item_take(connection, item, &said->reading);
-	DL_APPEND(connection->items, item);
-	connection->n_items++;
-	connections->stats.calls++;
+	item_enter(connections, connection, item);
 	return true;
 }
 

@@ -14,7 +14,10 @@
 /* One call in progress on a connection. */
 struct item {
 	struct item *prev, *next;
-	uint64_t told; /* the reader's number of it */
+	uint64_t told;                    /* the reader's number of it */
+	struct item *hop_prev, *hop_next; /* if it may go to who passes it on (is_hop) */
+	bool is_hop;
+	uint32_t tgid; /* the connection's */
 	uint64_t cgroup;
 	uint64_t number;
 	uint64_t start_ns;
@@ -79,6 +82,7 @@ struct connections {
 	struct pipeline *pipeline;
 	struct connection *table;
 	struct holder *holders;
+	struct item *hops;       /* calls in progress that may go to who passes them on */
 	struct connection *last; /* found: events come in runs of one connection */
 	struct reader *reader;
 	struct connection *ordered;   /* of which the reader may speak now, ... */
@@ -102,6 +106,9 @@ struct connection *connection_to_evict(const struct connections *connections);
 /* Gives it a name, if it has none. */
 void connection_name(struct connections *connections, struct connection *connection,
 		     const char *host);
+/* Puts a call that begins among those in progress, and takes one that is over out of them. */
+void item_enter(struct connections *connections, struct connection *connection, struct item *item);
+void item_leave(struct connections *connections, struct connection *connection, struct item *item);
 /* Gives a new connection what one of plain HTTP has. 0 or -ENOMEM. */
 int plain_add(struct connection *connection, const struct ev_flow *flow);
 /* Takes one segment. How much of a cgroup's may wait is bounded by what others have left. */

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
 
 /* Bytes of plain HTTP that wait, of all connections. */
 #define HELD_MAX (32u << 20)
@@ -138,4 +140,62 @@ void plain_drop(struct connections *connections, struct connection *connection)
 	}
 	free(plain);
 	connection->plain = NULL;
+}
+
+static void hop(struct connections *connections, struct item *item)
+{
+	if (!item->is_hop)
+		DL_APPEND2(connections->hops, item, hop_prev, hop_next);
+	item->is_hop = true;
+}
+
+void connections_paired(struct connections *connections, uint64_t id)
+{
+	struct connection *connection = connection_find(connections, id);
+	struct item *item;
+
+	if (connection && connection->items && pairs_is_tunnelled(connections->pipeline->pairs, id))
+		DL_FOREACH(connection->items, item)
+	hop(connections, item);
+}
+
+void item_enter(struct connections *connections, struct connection *connection, struct item *item)
+{
+	item->tgid = connection->tgid;
+	DL_APPEND(connection->items, item);
+	connection->n_items++;
+	connections->stats.calls++;
+	if (api_is_added(item->reading.host) ||
+	    pairs_is_tunnelled(connections->pipeline->pairs, connection->id))
+		hop(connections, item);
+}
+
+void item_leave(struct connections *connections, struct connection *connection, struct item *item)
+{
+	if (item->is_hop)
+		DL_DELETE2(connections->hops, item, hop_prev, hop_next);
+	DL_DELETE(connection->items, item);
+	connection->n_items--;
+	connections->stats.calls--;
+}
+
+bool connections_may_be_passed_on(const struct connections *connections, uint32_t tgid,
+				  const struct charge *charge)
+{
+	const struct item *item;
+
+	DL_FOREACH2(connections->hops, item, hop_next)
+	{
+		const char *host = item->reading.host;
+		uint64_t ids[CHARGE_IDS];
+
+		if (item->tgid == tgid || item->start_ns >= charge->start_mono_ns + LEGS_SLACK_NS ||
+		    (strcmp(host, charge->host) != 0 && !api_is_added(host)))
+			continue;
+		reading_ids(&item->reading, ids);
+		/* A gateway's header fields may name the call before its body does. */
+		if (!ids[0] || charge_shares_id(charge->ids, ids))
+			return true;
+	}
+	return false;
 }

@@ -210,6 +210,7 @@ static void settle_unread(struct pipeline *pipeline, bool tick, uint64_t now_ns)
 
 	connections_report(pipeline->connections);
 	pipeline_cuts_expire(pipeline, now_ns);
+	pipeline_legs_expire(pipeline, now_ns);
 	while (reconcile_next(pipeline->reconcile, tick, &sum))
 		charge_unmetered(pipeline, &sum, now_ns);
 }

@@ -77,6 +77,7 @@ void pipeline_pair(struct pipeline *pipeline, const struct ev_pair *event)
 	    reported.host[0])
 		reconcile_pair_read(pipeline->reconcile, reported.tgid, reported.host,
 				    reported.bytes, reported.records);
+	connections_paired(pipeline->connections, event->connection);
 	for (int dir = 0; dir < 2; dir++)
 		flow_table_explain(pipeline->flows, flow.head.id, dir, reported.bytes[dir]);
 	if (flow.state == EV_FLOW_REFUSED && tap->destroy)

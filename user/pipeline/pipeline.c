@@ -190,6 +190,7 @@ void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret)
 	reconcile_stats(pipeline->reconcile, &ret->reconcile);
 	calibration_stats(pipeline->calibration, &ret->calibration);
 	mix_stats(pipeline->mix, &ret->mix);
+	legs_stats(pipeline->legs, &ret->legs);
 }
 
 int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
@@ -208,14 +209,15 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 	pipeline->reconcile = reconcile_new();
 	pipeline->unsent = unsent_new();
 	pipeline->cuts = cuts_new();
+	pipeline->legs = legs_new();
 	pipeline->mix = mix_new();
 	pipeline->clients = clients_new();
 	if (calibration_new(&pipeline->calibration) == 0)
 		pipeline->connections = connections_new(pipeline);
 	if (!pipeline->flows || !pipeline->pairs || !pipeline->relays || !pipeline->addresses ||
 	    !pipeline->resolved || !pipeline->quic_flows || !pipeline->reconcile ||
-	    !pipeline->unsent || !pipeline->cuts || !pipeline->mix || !pipeline->clients ||
-	    !pipeline->connections) {
+	    !pipeline->unsent || !pipeline->cuts || !pipeline->legs || !pipeline->mix ||
+	    !pipeline->clients || !pipeline->connections) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
 	}
@@ -233,7 +235,10 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 	connections_free(pipeline->connections, pipeline->last_ns);
 	if (pipeline->cuts)
 		pipeline_cuts_expire(pipeline, UINT64_MAX);
+	if (pipeline->legs)
+		pipeline_legs_expire(pipeline, UINT64_MAX);
 	cuts_free(pipeline->cuts);
+	legs_free(pipeline->legs);
 	reconcile_free(pipeline->reconcile);
 	unsent_free(pipeline->unsent);
 	flow_table_free(pipeline->flows);

@@ -15,6 +15,7 @@
 #include "ledger/ledger.h"
 #include "price/price.h"
 #include "pipeline/connections.h"
+#include "pipeline/legs.h"
 #include "who/who.h"
 
 struct pipeline;
@@ -160,6 +161,7 @@ struct pipeline_stats {
 	struct connections_stats connections;
 	struct reconcile_stats reconcile;
 	struct quota_stats calibration, mix;
+	struct legs_stats legs;
 };
 void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret);
 

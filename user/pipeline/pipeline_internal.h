@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of this room share; for them alone. The walk of a measured call: an event comes in
- * (pipeline.c), its connection makes a call of it (connections.c), whose charge goes to the ledger,
- * the policy and the enforcer (charge.c), and whose bytes explain what flowed (plaintext.c). A call
- * that is cut short may wait for its flow's end before it is charged (cuts.c). Of what is not read:
- * pipeline.c, flows.c, charge.c. None of these is called back by one that it calls.
+ * (pipeline.c), its connection makes a call of it (connections.c), which when it is over (settle.c) may be
+ * a part of another (legs.c); its charge goes to the ledger, the policy and the enforcer (charge.c), and
+ * its bytes explain what flowed (plaintext.c). A call that is cut short may wait for its flow's end before
+ * it is charged (cuts.c). Of what is not read: pipeline.c, flows.c, charge.c. None of these is called back
+ * by one that it calls.
  */
 #ifndef PIPELINE_PIPELINE_INTERNAL_H
 #define PIPELINE_PIPELINE_INTERNAL_H
@@ -19,6 +20,7 @@
 #include "pipeline/clients.h"
 #include "pipeline/cuts.h"
 #include "pipeline/jobs.h"
+#include "pipeline/legs.h"
 #include "pipeline/mix.h"
 #include "pipeline/pipeline.h"
 
@@ -38,6 +40,7 @@ struct pipeline {
 	struct reconcile *reconcile;
 	struct unsent *unsent;
 	struct cuts *cuts;
+	struct legs *legs;
 	struct jobs jobs;
 	uint64_t last_ns; /* of the newest event: the end of calls that nothing else ends */
 	struct pipeline_stats stats;
@@ -107,6 +110,12 @@ void pipeline_judge(struct pipeline *pipeline, uint64_t cgroup, const struct who
 /* What a call has cost so far is reserved in its budgets, and may cross a line by itself. */
 void pipeline_call_running(struct pipeline *pipeline, const struct connections_caller *caller,
 			   const struct charge *so_far);
+/* Into the ledger, to the observer and the policy; what follows is applied. */
+void pipeline_charge(struct pipeline *pipeline, const struct connections_caller *caller,
+		     const struct charge *charge);
+
+/* ---- settle.c ---- */
+
 /* Did this call, which is over, never leave the host? To be asked once: see unsent_explains(). */
 bool pipeline_call_is_unsent(struct pipeline *pipeline, const struct connections_caller *caller,
 			     const struct reading *reading);
@@ -119,8 +128,5 @@ void pipeline_call_over(struct pipeline *pipeline, const struct connections_call
  */
 void pipeline_call_settle(struct pipeline *pipeline, const struct connections_caller *caller,
 			  const struct reading *reading, bool is_unsent);
-/* Into the ledger, to the observer and the policy; what follows is applied. */
-void pipeline_charge(struct pipeline *pipeline, const struct connections_caller *caller,
-		     const struct charge *charge);
 
 #endif

@@ -70,6 +70,14 @@ const struct api_provider *api_find(const char *host)
 	return NULL;
 }
 
+bool api_is_added(const char *host)
+{
+	for (size_t i = 0; i < added_count; i++)
+		if (pattern_fits(added[i].pattern, host))
+			return true;
+	return false;
+}
+
 const char *api_provider_name(size_t i)
 {
 	return i < provider_rows_count ? provider_rows[i].name : NULL;

@@ -38,6 +38,9 @@ bool api_is_pattern(const char *pattern);
  */
 int api_add_host(const char *pattern, const char *provider);
 
+/* Is the host one of the operator's own (api_add_host())? */
+bool api_is_added(const char *host);
+
 /*
  * Walks every host pattern: "api.openai.com" (exact), "*.openai.azure.com" (suffix) or
  * "bedrock-runtime.*.amazonaws.com" (prefix and suffix). Index from 0; NULL ends the walk.

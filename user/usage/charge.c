@@ -35,6 +35,15 @@ void charge_client_name(const struct charge *charge, char *ret)
 	user_agent_name(charge->client, ret, CHARGE_CLIENT_LEN);
 }
 
+bool charge_shares_id(const uint64_t a[CHARGE_IDS], const uint64_t b[CHARGE_IDS])
+{
+	for (size_t i = 0; i < CHARGE_IDS; i++)
+		for (size_t j = 0; a[i] && j < CHARGE_IDS; j++)
+			if (a[i] == b[j])
+				return true;
+	return false;
+}
+
 const char *charge_outcome_name(enum charge_outcome outcome)
 {
 	static const char *const names[] = {

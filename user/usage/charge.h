@@ -48,6 +48,7 @@ enum charge_outcome {
 #define CHARGE_TIER_LEN        32
 #define CHARGE_CLIENT_LEN      48
 #define CHARGE_DESTINATION_LEN 16
+#define CHARGE_IDS             3 /* in the body, and HTTP_IDS */
 
 struct charge {
 	char provider[CHARGE_NAME_LEN];  /* OpenTelemetry's gen_ai.provider.name */
@@ -62,6 +63,9 @@ struct charge {
 	char account[CHARGE_NAME_LEN * 2]; /* "organisation/project" by header fields; either may be empty */
 	char client[CHARGE_CLIENT_LEN]; /* the program, as its User-Agent says: "claude-cli/2.1.332"; or empty */
 	char destination[CHARGE_DESTINATION_LEN]; /* CHARGE_CONFIRMED, CHARGE_UNCONFIRMED, or empty: nobody asked */
+	/* What it went through: the gateway's name as its caller called it, or the program that passed it on; empty: nothing known. */
+	char via[CHARGE_HOST_LEN];
+	uint64_t ids[CHARGE_IDS]; /* of its answer, as http_answer_id() gives them: they tell which calls are one; 0: none */
 	int64_t beside_nanos; /* the part of cost_nanos for what the ledger has no class for: pieces, images */
 	char job[CHARGE_JOB_LEN]; /* the id of the job that this bills, whose usage may be reported repeatedly; or empty */
 	bool is_poll; /* asked after a job, or only warmed a cache: without a bill it is no call */
@@ -108,6 +112,9 @@ uint32_t charge_count(const struct charge *charge);
 
 /* The client without its version, "claude-cli", which stays the same over updates; ret of CHARGE_CLIENT_LEN. */
 void charge_client_name(const struct charge *charge, char *ret);
+
+/* Is an id among both? */
+bool charge_shares_id(const uint64_t a[CHARGE_IDS], const uint64_t b[CHARGE_IDS]);
 
 /* Nothing of the call ever left: it is free, whatever it was estimated to cost. */
 void charge_waive(struct charge *charge);

@@ -84,6 +84,7 @@ static const struct json_node gemini_inlined_list[] = {
 static const struct json_node gemini_batch[] = {
 	{ "inlinedResponses", .in = gemini_inlined_list },
 	{ "modelVersion", .id = ANSWER_MODEL },
+	{ "responseId", .id = ANSWER_ID },
 	{ "usageMetadata", .in = usage_gemini_usage },
 	{ "candidates", .in = usage_gemini_candidate },
 	{ 0 },
@@ -96,6 +97,7 @@ const struct json_node usage_gemini_answer[] = {
 	{ "candidates", .in = usage_gemini_candidate },
 	{ "usageMetadata", .in = usage_gemini_usage },
 	{ "id", .id = ANSWER_ID },
+	{ "responseId", .id = ANSWER_ID },
 	{ "status", .id = ANSWER_STATUS },
 	{ "usage", .in = gemini_interaction },
 	{ "interaction", .in = gemini_last },

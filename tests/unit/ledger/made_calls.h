@@ -62,6 +62,8 @@ static inline void make(struct made *made, unsigned seed)
 		 seed % 3 == 0 ? "" :
 		 seed % 3 == 1 ? CHARGE_CONFIRMED :
 				 CHARGE_UNCONFIRMED);
+	if (what % 3 == 1)
+		snprintf(made->charge.via, sizeof(made->charge.via), "gateway%u", what % 2);
 	snprintf(made->charge.path, sizeof(made->charge.path), "/v1/%u", what % 2);
 	snprintf(made->charge.price_key, sizeof(made->charge.price_key), "key-%u", what);
 	snprintf(made->charge.price_origin, sizeof(made->charge.price_origin), "test");

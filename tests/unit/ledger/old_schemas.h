@@ -168,10 +168,23 @@ static const char old_schema_16[] =
 	"DROP TABLE services;"
 	"ALTER TABLE services_16 RENAME TO services;";
 
+static const char old_schema_17[] =
+	"CREATE TABLE subjects_17 (id INTEGER PRIMARY KEY, namespace TEXT NOT NULL,"
+	" workload TEXT NOT NULL, pod TEXT NOT NULL, container TEXT NOT NULL, cgroup TEXT NOT NULL,"
+	" unit TEXT NOT NULL, user TEXT NOT NULL, command TEXT NOT NULL, exe TEXT NOT NULL,"
+	" container_id TEXT NOT NULL, pod_uid TEXT NOT NULL, labels TEXT NOT NULL,"
+	" image TEXT NOT NULL, UNIQUE (cgroup, command, exe, user, namespace, workload, pod,"
+	" container, unit, container_id, pod_uid, labels, image));"
+	"INSERT INTO subjects_17 SELECT id, namespace, workload, pod, container, cgroup, unit,"
+	" user, command, exe, container_id, pod_uid, labels, '' FROM subjects;"
+	"DROP TABLE subjects;"
+	"ALTER TABLE subjects_17 RENAME TO subjects;"
+	"CREATE INDEX subjects_pod ON subjects (pod_uid, container_id);";
+
 static const char *const old_schemas[] = {
 	old_schema_1,  old_schema_2,  old_schema_3,  old_schema_4,  old_schema_5,  old_schema_6,
 	old_schema_7,  old_schema_8,  old_schema_9,  old_schema_10, old_schema_11, old_schema_12,
-	old_schema_13, old_schema_14, old_schema_15, old_schema_16
+	old_schema_13, old_schema_14, old_schema_15, old_schema_16, old_schema_17
 };
 
 #endif

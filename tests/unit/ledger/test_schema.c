@@ -93,7 +93,8 @@ static void make_old(int version)
 	run(db, "PRAGMA user_version = %d", version);
 	run(db,
 	    "INSERT INTO subjects VALUES"
-	    " (1, 'ns', 'Deployment/w', 'pod', 'c', '/a', '', 'root', 'sh', '/bin/sh', '', '', '')");
+	    " (1, 'ns', 'Deployment/w', 'pod', 'c', '/a', '', 'root', 'sh', '/bin/sh', '', '', ''%s)",
+	    version >= 17 ? ", ''" : "");
 	run(db, "INSERT INTO services VALUES (1, 'api.x', 'p', 'm', 'chat', 'key', 'origin'%s)",
 	    version >= 16 ? ", '', '', '', ''" :
 	    version >= 13 ? ", '', '', ''" :
@@ -142,6 +143,7 @@ static void see_call(void *arg, const struct ledger_call *call)
 	assert_string_equal(call->group->path, "/a");
 	assert_string_equal(call->charge->model, "m");
 	assert_string_equal(call->charge->destination, ""); /* nobody had asked */
+	assert_string_equal(call->charge->via, "");
 }
 
 static void see_action(void *arg, const struct ledger_action *action)

@@ -201,6 +201,7 @@ static void print_call(void *arg, const struct ledger_call *call)
 		       charge_count(charge));
 	line("known by", sources[charge->source]);
 	line("went to", destination_of(charge));
+	line("through", charge->via);
 	if (charge->error_input || charge->error_output)
 		printf("  %-10s %s tokens of input, %s of output, %s USD more or less\n", "error",
 		       show_count(charge->error_input, text),
@@ -289,6 +290,7 @@ static json_t *call_json(const struct ledger_call *call)
 	field_text(object, "source", charge_source_name(charge->source));
 	field_text(object, "known_by", sources[charge->source]);
 	field_text(object, "destination", charge->destination);
+	field_text(object, "via", charge->via);
 	if (charge->is_priced)
 		field_money(object, "cost_usd", charge->cost_nanos);
 	else
