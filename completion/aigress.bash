@@ -42,7 +42,7 @@ _aigress() {
 	run:--config | run:-c | enforce:--config | enforce:-c | check:--config | check:-c | report:--config | report:-c | run:--record | run:-R) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	top:--by | top:-b) mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$word") ;;
 	report:--by | report:-b)
-		mapfile -t COMPREPLY < <(compgen -W "time hour team $keys exe pid provider tier account destination via call" -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W "time hour team $keys exe pid provider tier account destination via api-key call" -- "$word")
 		;;
 	report:--format | report:-f) mapfile -t COMPREPLY < <(compgen -W "table csv json focus" -- "$word") ;;
 	top:--format | top:-f | enforce:--format | enforce:-f | explain:--format | explain:-f | check:--format | check:-f) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$word") ;;

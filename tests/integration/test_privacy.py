@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the daemon must never keep: prompts, keys, query strings."""
 import glob
+import hashlib
+import hmac
 import os
 
 import drive
@@ -66,6 +68,29 @@ def test_nothing_said_is_kept(stage, new_daemon):
     assert holds(daemon.state, b"claude-sonnet-5"), "the search itself must be able to find"
     for marker in (PROMPT, KEY, QUERY):
         assert not holds(daemon.state, marker), marker
+
+
+def test_a_key_is_told_apart_and_not_kept(stage, new_daemon, tmp_path):
+    """With api-key-fingerprint: by each of the fields that bear one, over both HTTPs, by the file that a fleet shares."""
+    file = tmp_path / "fleet.key"
+    file.write_text("a secret of some fleet, as long as it likes\n", encoding="ascii")
+    file.chmod(0o600)
+    daemon = new_daemon(f"attach: everyone\napi-key-fingerprint: {file}\n").start()
+    secret = hashlib.sha256(file.read_bytes().rstrip()).digest()
+    want = {}
+    for number, (field, before, kind) in enumerate((("authorization", "Bearer ", "curl"), ("x-goog-api-key", "", "curl"),
+                                                    ("api-key", "", "httpx"), ("authorization", "Bearer ", "httpx"))):
+        run, cgroup = stage.new_run()
+        key = f"sk-{KEY.decode()}-{number}"
+        work = drive.job(CHAT, run, http2=kind == "httpx", headers={"x-api-key": None, field: before + key}, calls=2)
+        drive.make_calls(stage, kind, work, cgroup)
+        want[cgroup.path] = hmac.new(secret, key.encode(), "sha256").hexdigest()[:16]
+        lab.wait(lambda group=cgroup: len(daemon.calls(group)) == 2, 20, daemon.said)
+    rows = daemon.report("cgroup,api-key")
+    assert {row["cgroup"]: row["api-key"] for row in rows if row["cgroup"] in want} == want
+    assert not remembers(daemon, KEY)
+    assert daemon.stop() == 0
+    assert not holds(daemon.state, KEY)
 
 
 def test_what_is_sent_as_a_name_is_no_way_around(stage, new_daemon):

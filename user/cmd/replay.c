@@ -56,6 +56,8 @@ static void print_call(void *arg, const struct ledger_call *call)
 		json_object_set_new(row, "count", json_integer(charge_count(charge)));
 	if (*charge->client)
 		json_object_set_new(row, "client", json_string(charge->client));
+	if (*charge->api_key)
+		json_object_set_new(row, "api_key", json_string(charge->api_key));
 	if (*charge->via)
 		json_object_set_new(row, "via", json_string(charge->via));
 	/* What was used and has no price in the entry, which the cost is without or at another class's price. */

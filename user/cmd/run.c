@@ -19,6 +19,7 @@
 #include "cmd/options.h"
 #include "cmd/show.h"
 #include "cmd/top/top.h"
+#include "daemon/fingerprint_start.h"
 #include "daemon/daemon.h"
 #include "daemon/summary.h"
 
@@ -105,6 +106,7 @@ static int serve(struct daemon *daemon)
 	int err = 0;
 
 	if (end == DAEMON_OK) {
+		fingerprint_start(daemon);
 		view.says = log_summary(daemon);
 		fprintf(stderr, "ready\n");
 		if (isatty(STDOUT_FILENO) && view_start(&view, daemon) < 0)

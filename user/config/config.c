@@ -131,6 +131,24 @@ static int read_prices(struct config_reader *reader, yaml_node_t *node,
 	return config_path(reader, node, key, &config->prices);
 }
 
+/* "true" for a key of this host's own, or the file of one that a fleet shares. */
+static int read_fingerprint(struct config_reader *reader, yaml_node_t *node,
+			    const struct config_key *key, void *field)
+{
+	static const char *const words[] = { "false", "true", NULL };
+	int index = config_index(node, words);
+	char **file = field;
+
+	if (node->type == YAML_SCALAR_NODE && *(const char *)node->data.scalar.value == '/')
+		return config_path(reader, node, key, file);
+	if (index < 0)
+		return config_fail_value(
+			reader, node,
+			"is none of true, false and the full path of a key's file; write one of them");
+	*file = index ? strdup("") : NULL;
+	return index && !*file ? -ENOMEM : 0;
+}
+
 static int read_serve(struct config_reader *reader, yaml_node_t *node, const struct config_key *key,
 		      void *field)
 {
@@ -157,6 +175,7 @@ static const struct config_key file_keys[] = {
 	  .noun = CONFIG_LOSS_NOUN },
 	{ "max-kills", offsetof(struct config, rules.max_kills), .fn = read_max_kills },
 	{ "prices", 0, .fn = read_prices },
+	{ "api-key-fingerprint", offsetof(struct config, fingerprint_key), .fn = read_fingerprint },
 	{ "hosts", 0, .fn = read_hosts },
 	{ "serve", 0, .fn = read_serve },
 	{ "otlp", offsetof(struct config, otlp), .fn = config_otlp },
@@ -306,6 +325,7 @@ void config_done(struct config *config)
 	config_places_done(config->proxies, config->n_proxies);
 	team_rules_done(&config->teams);
 	free(config->prices);
+	free(config->fingerprint_key);
 	free(config->warnings);
 	free(config->node);
 	free(config->zone);

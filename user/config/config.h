@@ -49,11 +49,12 @@ struct config {
 	struct webhook_rules webhooks;
 	struct kube_config kube; /* kubernetes */
 	struct annotations_config annotations;
-	struct serve_config serve;        /* metrics and the status page; off without the key */
-	struct otlp_config otlp;          /* where metrics are pushed to */
-	struct shared_config shared;      /* the server of shared budgets */
-	struct team_rules teams;          /* whose a caller is, for reports */
-	char *prices;                     /* the operator's price file; NULL: none */
+	struct serve_config serve;   /* metrics and the status page; off without the key */
+	struct otlp_config otlp;     /* where metrics are pushed to */
+	struct shared_config shared; /* the server of shared budgets */
+	struct team_rules teams;     /* whose a caller is, for reports */
+	char *fingerprint_key; /* of API keys: its file; "": one of this host's own; NULL: off */
+	char *prices;          /* the operator's price file; NULL: none */
 	unsigned prices_line, serve_line; /* lines in the file, for errors that are found later */
 	char *warnings;                   /* one a line; NULL: none */
 };

@@ -67,12 +67,15 @@ static void warn_of_rest(const struct config *old, const struct config *new)
 		log_warn("serve.max-series is read at the start only, proceeding with %lu",
 			 old->serve.max_series);
 	if (old->find.mode != new->find.mode || old->find.returns != new->find.returns ||
-	    !is_same_text(old->prices, new->prices) || !is_same_host_list(old, new) ||
+	    !is_same_text(old->prices, new->prices) ||
+	    !is_same_text(old->fingerprint_key, new->fingerprint_key) ||
+	    !is_same_host_list(old, new) ||
 	    !config_places_are_same(old->name_servers, old->n_name_servers, new->name_servers,
 				    new->n_name_servers) ||
 	    !config_places_are_same(old->proxies, old->n_proxies, new->proxies, new->n_proxies))
-		log_warn("attach, return-probes, prices, hosts, name-servers and proxies are read at the "
-			 "start only; restart aigress for those, proceeding with the ones it has");
+		log_warn(
+			"attach, return-probes, prices, hosts, name-servers, proxies and "
+			"api-key-fingerprint are read at the start only; restart aigress for those, proceeding with the ones it has");
 	if (!is_same_kube(&old->kube, &new->kube) ||
 	    !old->annotations.n_steps != !new->annotations.n_steps)
 		log_warn("kubernetes, and whether namespaces are asked for annotations, is read at the "

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/fingerprint.h"
 #include "base/text.h"
 #include "http/path.h"
 #include "http/user_agent.h"
@@ -37,6 +38,10 @@ enum head_field head_field(const char *name, size_t len)
 		{ "openai-project", HEAD_PROJECT },
 		{ "x-goog-user-project", HEAD_PROJECT },
 		{ "user-agent", HEAD_CLIENT },
+		{ "authorization", HEAD_API_KEY },
+		{ "x-api-key", HEAD_API_KEY },
+		{ "api-key", HEAD_API_KEY },
+		{ "x-goog-api-key", HEAD_API_KEY },
 		{ "x-request-id", HEAD_ID },
 		{ "request-id", HEAD_ID },
 		{ "x-amzn-requestid", HEAD_ID },
@@ -288,6 +293,28 @@ static void set_tokens(struct http_head *head, enum http_tokens which, const cha
 		head->has_tokens |= (uint8_t)(1u << which);
 }
 
+/*
+ * "Bearer sk-...", or the key alone; of a signed request of Amazon's the name of the key, which is no secret ("AWS4-HMAC-SHA256
+ * Credential=AKIA.../20261130/..."). What does not fit is no key but a token, which is another one each hour.
+ */
+static void set_api_key(struct http_head *head, const char *value, size_t len)
+{
+	static const char bearer[] = "bearer ", credential[] = "Credential=";
+	const char *name = memmem(value, len, credential, strlen(credential)), *end;
+
+	if (name) {
+		name += strlen(credential);
+		end = memchr(name, '/', (size_t)(value + len - name));
+		len = end ? (size_t)(end - name) : 0;
+		value = name;
+	} else if (len > strlen(bearer) && !strncasecmp(value, bearer, strlen(bearer))) {
+		value += strlen(bearer);
+		len -= strlen(bearer);
+	}
+	if (len && len < HEAD_KEY_MAX && !*head->api_key)
+		fingerprint_of(value, len, head->api_key);
+}
+
 void head_set(struct http_head *head, enum head_field field, const char *value, size_t len)
 {
 	uint32_t n;
@@ -336,6 +363,10 @@ void head_set(struct http_head *head, enum head_field field, const char *value, 
 		break;
 	case HEAD_CLIENT:
 		user_agent_product(value, len, head->client, sizeof(head->client));
+		break;
+	case HEAD_API_KEY:
+		if (fingerprint_is_on())
+			set_api_key(head, value, len);
 		break;
 	case HEAD_ID:
 	case HEAD_UPSTREAM_ID:
@@ -451,9 +482,12 @@ void head_read_value(struct head_reader *reader, const char *at, size_t len)
 
 void head_read_end(struct head_reader *reader, struct http_head *head)
 {
+	enum head_field field = head_field(reader->name, reader->n_name);
+
 	if (head)
-		head_set(head, head_field(reader->name, reader->n_name), reader->value,
-			 reader->n_value);
+		head_set(head, field, reader->value, reader->n_value);
+	if (field == HEAD_API_KEY)
+		explicit_bzero(reader->value, reader->n_value);
 	reader->n_name = 0;
 	reader->n_value = 0;
 }

@@ -9,6 +9,9 @@
 #define HEAD_NAME_LEN  48
 #define HEAD_VALUE_LEN HTTP_HOST_LEN
 
+/* The longest API key: OpenAI's have 164 characters. */
+#define HEAD_KEY_MAX 240
+
 enum head_field {
 	HEAD_OTHER,
 	HEAD_HOST, /* Host and :authority */
@@ -24,6 +27,7 @@ enum head_field {
 	HEAD_ORGANISATION,
 	HEAD_PROJECT,
 	HEAD_CLIENT,
+	HEAD_API_KEY, /* only where fingerprints are taken: base/fingerprint.h */
 	HEAD_ID,
 	HEAD_UPSTREAM_ID, /* LiteLLM sends its provider's fields on, with llm_provider- before their names */
 	HEAD_TIER,

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/fingerprint.h"
+
 enum http_side { HTTP_REQUEST, HTTP_RESPONSE };
 
 enum http_encoding {
@@ -89,6 +91,7 @@ struct http_head {
 	char organisation[HTTP_ACCOUNT_LEN], project[HTTP_ACCOUNT_LEN];
 	char client[HTTP_CLIENT_LEN]; /* of User-Agent what user_agent_product() gives */
 	char tier[HTTP_TIER_LEN];     /* x-amzn-bedrock-service-tier */
+	char api_key[FINGERPRINT_LEN]; /* of the key that a request shows; "": none, or they are not wanted */
 	/*
 	 * What its sender calls it (x-request-id, request-id, x-amzn-requestid), and what a gateway says that the
 	 * provider did (the same with llm_provider- before it), by http_answer_id().

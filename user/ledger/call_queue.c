@@ -22,7 +22,7 @@ const char *const ledger_columns[LEDGER_DICTIONARIES][LEDGER_COLUMNS_MAX + 1] = 
 	[LEDGER_SUBJECTS] = { "namespace", "workload", "pod", "container", "cgroup", "unit", "user",
 			      "command", "exe", "container_id", "pod_uid", "labels", "image", NULL },
 	[LEDGER_SERVICES] = { "host", "provider", "model", "operation", "price_key", "price_origin",
-			      "tier", "account", "client", "destination", "via", NULL },
+			      "tier", "account", "client", "destination", "via", "api_key", NULL },
 	[LEDGER_PATHS] = { "path", NULL },
 };
 static const char *const tables[LEDGER_DICTIONARIES] = { "subjects", "services", "paths" };
@@ -262,7 +262,7 @@ int call_queue_add(struct ledger *ledger, const struct ledger_call *call, int64_
 	const char *const service[] = {
 		charge->host,      charge->provider,     charge->model, charge->operation,
 		charge->price_key, charge->price_origin, charge->tier,  charge->account,
-		charge->client,    charge->destination,  charge->via
+		charge->client,    charge->destination,  charge->via,   charge->api_key
 	};
 	const char *const path[] = { charge->path };
 	const char *const *texts[] = { subject, service, path };

@@ -195,6 +195,7 @@ enum ledger_key {
 	LEDGER_BY_ACCOUNT,     /* "organisation/project" */
 	LEDGER_BY_DESTINATION, /* CHARGE_CONFIRMED, CHARGE_UNCONFIRMED; empty: nobody asked */
 	LEDGER_BY_VIA,         /* the gateway that passed it on; empty: none is known */
+	LEDGER_BY_API_KEY,     /* its fingerprint; empty: none was taken */
 	LEDGER_BY_SOURCE,
 	LEDGER_BY_CALL,
 	LEDGER_KEYS

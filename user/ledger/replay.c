@@ -69,7 +69,7 @@ static const struct field service_fields[] = {
 	FIELD(struct service, charge.price_key), FIELD(struct service, charge.price_origin),
 	FIELD(struct service, charge.tier),      FIELD(struct service, charge.account),
 	FIELD(struct service, charge.client),    FIELD(struct service, charge.destination),
-	FIELD(struct service, charge.via),
+	FIELD(struct service, charge.via),       FIELD(struct service, charge.api_key),
 };
 static const struct field path_fields[] = { FIELD(struct path, path) };
 

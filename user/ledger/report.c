@@ -45,6 +45,7 @@ static const struct {
 	[LEDGER_BY_ACCOUNT] = { "account", "v.account", false },
 	[LEDGER_BY_DESTINATION] = { "destination", "v.destination", false },
 	[LEDGER_BY_VIA] = { "via", "v.via", false },
+	[LEDGER_BY_API_KEY] = { "api-key", "v.api_key", false },
 	[LEDGER_BY_SOURCE] = { "source", "p.source", false },
 	[LEDGER_BY_CALL] = { "call", "CAST(p.id AS TEXT)", true },
 };

@@ -229,11 +229,23 @@ static const char schema_18[] =
 	"DROP TABLE services;"
 	"ALTER TABLE services_18 RENAME TO services;";
 
+/* Which API key it showed, by its fingerprint. */
+static const char schema_19[] =
+	"CREATE TABLE services_19 (id INTEGER PRIMARY KEY, host TEXT NOT NULL, provider TEXT NOT NULL,"
+	" model TEXT NOT NULL, operation TEXT NOT NULL, price_key TEXT NOT NULL,"
+	" price_origin TEXT NOT NULL, tier TEXT NOT NULL, account TEXT NOT NULL, client TEXT NOT NULL,"
+	" destination TEXT NOT NULL, via TEXT NOT NULL, api_key TEXT NOT NULL, UNIQUE (model, host, provider, operation,"
+	" price_key, price_origin, tier, account, client, destination, via, api_key));"
+	"INSERT INTO services_19 SELECT id, host, provider, model, operation, price_key,"
+	" price_origin, tier, account, client, destination, via, '' FROM services;"
+	"DROP TABLE services;"
+	"ALTER TABLE services_19 RENAME TO services;";
+
 /* migrations[n] takes a file from version n to n + 1. */
 static const char *const migrations[] = { schema_1,  schema_2,  schema_3,  schema_4,  schema_5,
 					  schema_6,  schema_7,  schema_8,  schema_9,  schema_10,
 					  schema_11, schema_12, schema_13, schema_14, schema_15,
-					  schema_16, schema_17, schema_18 };
+					  schema_16, schema_17, schema_18, schema_19 };
 const int schema_version = (int)ARRAY_SIZE(migrations);
 
 int schema_migrate(struct ledger *ledger, int64_t version)

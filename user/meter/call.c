@@ -248,6 +248,7 @@ struct call *call_new(const struct http_head *request, const char *host, uint64_
 	call->reading.endpoint = (uint32_t)endpoint_number(endpoint);
 	/* It is the word of whoever calls, and may hold a key like any other text of theirs. */
 	redact_path(request->client, call->reading.client, sizeof(call->reading.client));
+	memcpy(call->reading.api_key, request->api_key, sizeof(call->reading.api_key));
 	call->reading.is_deferred = endpoint->is_deferred;
 	call->reading.start_ns = time_ns;
 	snprintf(call->reading.host, sizeof(call->reading.host), "%s", host ? host : "");

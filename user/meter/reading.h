@@ -23,6 +23,7 @@ struct reading {
 	char model[CHARGE_MODEL_LEN]; /* the request's */
 	char organisation[HTTP_ACCOUNT_LEN], project[HTTP_ACCOUNT_LEN];
 	char client[CHARGE_CLIENT_LEN];
+	char api_key[FINGERPRINT_LEN]; /* of the key that the request shows */
 	uint64_t tenant; /* whose measured calls correct its estimates: not read, and 0 until whoever charges sets it */
 	uint64_t start_ns, first_token_ns, end_ns;
 

@@ -136,6 +136,7 @@ static void fill(const struct reading *reading, struct charge *ret)
 	set_job(reading, ret);
 	set_account(reading, ret);
 	memcpy(ret->client, reading->client, sizeof(ret->client));
+	memcpy(ret->api_key, reading->api_key, sizeof(ret->api_key));
 	reading_ids(reading, ret->ids);
 	ret->outcome = outcome(reading);
 	ret->is_stream = answer->form == ANSWER_SSE ||

@@ -70,6 +70,7 @@ static bool all_end(const struct reading *reading)
 		{ reading->organisation, sizeof(reading->organisation) },
 		{ reading->project, sizeof(reading->project) },
 		{ reading->client, sizeof(reading->client) },
+		{ reading->api_key, sizeof(reading->api_key) },
 		{ reading->size, sizeof(reading->size) },
 		{ reading->quality, sizeof(reading->quality) },
 		{ reading->context, sizeof(reading->context) },

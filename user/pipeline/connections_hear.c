@@ -6,6 +6,7 @@
  */
 #include "pipeline/joined.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -83,13 +84,15 @@ static void pass(struct connections *connections, const struct connection *conne
 static void item_take(struct connection *connection, struct item *item,
 		      const struct reading *reading)
 {
-	char client[CHARGE_CLIENT_LEN];
+	char client[CHARGE_CLIENT_LEN], api_key[FINGERPRINT_LEN];
 
 	memcpy(client, item->reading.client, sizeof(client));
+	memcpy(api_key, item->reading.api_key, sizeof(api_key));
 	item->reading = *reading;
 	item->reading.tenant = item->cgroup;
 	item->reading.start_ns = item->start_ns;
 	memcpy(item->reading.client, client, sizeof(client));
+	memcpy(item->reading.api_key, api_key, sizeof(api_key));
 	memcpy(connection->known, connection->seen, sizeof(connection->known));
 }
 
@@ -117,6 +120,9 @@ static bool begin(struct connections *connections, struct connection *connection
 	client = clients_admit(connections->pipeline->clients, event->cgroup, said->reading.client,
 			       event->time_ns);
 	strncpy(item->reading.client, client, sizeof(item->reading.client) - 1);
+	snprintf(item->reading.api_key, sizeof(item->reading.api_key), "%s",
+		 clients_admit(connections->pipeline->api_keys, event->cgroup,
+			       said->reading.api_key, event->time_ns));
 	item->told = message->call;
 	item->cgroup = event->cgroup;
 	item->start_ns = event->time_ns;

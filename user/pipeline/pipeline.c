@@ -212,12 +212,13 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config)
 	pipeline->legs = legs_new();
 	pipeline->mix = mix_new();
 	pipeline->clients = clients_new();
+	pipeline->api_keys = clients_new();
 	if (calibration_new(&pipeline->calibration) == 0)
 		pipeline->connections = connections_new(pipeline);
 	if (!pipeline->flows || !pipeline->pairs || !pipeline->relays || !pipeline->addresses ||
 	    !pipeline->resolved || !pipeline->quic_flows || !pipeline->reconcile ||
 	    !pipeline->unsent || !pipeline->cuts || !pipeline->legs || !pipeline->mix ||
-	    !pipeline->clients || !pipeline->connections) {
+	    !pipeline->clients || !pipeline->api_keys || !pipeline->connections) {
 		pipeline_free(pipeline);
 		return -ENOMEM;
 	}
@@ -250,6 +251,7 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 	calibration_free(pipeline->calibration);
 	mix_free(pipeline->mix);
 	clients_free(pipeline->clients);
+	clients_free(pipeline->api_keys);
 	free(pipeline);
 	return NULL;
 }

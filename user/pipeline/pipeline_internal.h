@@ -28,7 +28,7 @@ struct pipeline {
 	struct pipeline_config config;
 	struct calibration *calibration;
 	struct mix *mix;
-	struct clients *clients;
+	struct clients *clients, *api_keys;
 	struct connections *connections;
 	struct flows *flows;
 	struct pairs *pairs;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/fingerprint.h"
 #include "base/money.h"
 #include "usage/usage.h"
 
@@ -62,6 +63,7 @@ struct charge {
 	char tier[CHARGE_TIER_LEN]; /* words that changed the price: "batch", "flex us"; empty: none */
 	char account[CHARGE_NAME_LEN * 2]; /* "organisation/project" by header fields; either may be empty */
 	char client[CHARGE_CLIENT_LEN]; /* the program, as its User-Agent says: "claude-cli/2.1.332"; or empty */
+	char api_key[FINGERPRINT_LEN]; /* which key was shown, by base/fingerprint.h; "": none, or it is not wanted */
 	char destination[CHARGE_DESTINATION_LEN]; /* CHARGE_CONFIRMED, CHARGE_UNCONFIRMED, or empty: nobody asked */
 	/* What it went through: the gateway's name as its caller called it, or the program that passed it on; empty: nothing known. */
 	char via[CHARGE_HOST_LEN];

@@ -6,7 +6,7 @@
 
 #define FILE_KEYS                                                                                                                     \
 	"enforce, attach, return-probes, first-call, resolve, name-servers, proxies, zone, keep, on-daemon-loss, max-kills, prices, " \
-	"hosts, serve, otlp, budgets, node, shared, webhooks, protect, assume, teams, team-label, annotations, "                      \
+	"api-key-fingerprint, hosts, serve, otlp, budgets, node, shared, webhooks, protect, assume, teams, team-label, annotations, " \
 	"kubernetes"
 #define WHO_KEYS \
 	"namespace, workload, pod, container, image, label, cgroup, unit, user, command, exe"

@@ -62,6 +62,8 @@ static inline void make(struct made *made, unsigned seed)
 		 seed % 3 == 0 ? "" :
 		 seed % 3 == 1 ? CHARGE_CONFIRMED :
 				 CHARGE_UNCONFIRMED);
+	if (what % 3 == 2)
+		snprintf(made->charge.api_key, sizeof(made->charge.api_key), "%016x", what % 4);
 	if (what % 3 == 1)
 		snprintf(made->charge.via, sizeof(made->charge.via), "gateway%u", what % 2);
 	snprintf(made->charge.path, sizeof(made->charge.path), "/v1/%u", what % 2);

@@ -181,10 +181,21 @@ static const char old_schema_17[] =
 	"ALTER TABLE subjects_17 RENAME TO subjects;"
 	"CREATE INDEX subjects_pod ON subjects (pod_uid, container_id);";
 
+static const char old_schema_18[] =
+	"CREATE TABLE services_18 (id INTEGER PRIMARY KEY, host TEXT NOT NULL, provider TEXT NOT NULL,"
+	" model TEXT NOT NULL, operation TEXT NOT NULL, price_key TEXT NOT NULL,"
+	" price_origin TEXT NOT NULL, tier TEXT NOT NULL, account TEXT NOT NULL, client TEXT NOT NULL,"
+	" destination TEXT NOT NULL, via TEXT NOT NULL, UNIQUE (model, host, provider, operation,"
+	" price_key, price_origin, tier, account, client, destination, via));"
+	"INSERT INTO services_18 SELECT id, host, provider, model, operation, price_key,"
+	" price_origin, tier, account, client, destination, '' FROM services;"
+	"DROP TABLE services;"
+	"ALTER TABLE services_18 RENAME TO services;";
+
 static const char *const old_schemas[] = {
 	old_schema_1,  old_schema_2,  old_schema_3,  old_schema_4,  old_schema_5,  old_schema_6,
 	old_schema_7,  old_schema_8,  old_schema_9,  old_schema_10, old_schema_11, old_schema_12,
-	old_schema_13, old_schema_14, old_schema_15, old_schema_16, old_schema_17
+	old_schema_13, old_schema_14, old_schema_15, old_schema_16, old_schema_17, old_schema_18
 };
 
 #endif

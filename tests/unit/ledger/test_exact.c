@@ -65,6 +65,9 @@ static void key_text(const struct made *made, int64_t id, enum ledger_key key, c
 	case LEDGER_BY_DESTINATION:
 		text = made->charge.destination;
 		break;
+	case LEDGER_BY_API_KEY:
+		text = made->charge.api_key;
+		break;
 	case LEDGER_BY_VIA:
 		text = made->charge.via;
 		break;

@@ -400,7 +400,7 @@ static void keys_are_checked(void **state)
 		error,
 		"--by: \"\\x1b\" is not a key; give one or more of: time, hour, team, who, namespace, "
 		"workload, pod, container, image, cgroup, unit, user, command, exe, client, pid, host, provider, "
-		"model, tier, account, destination, via, source, call");
+		"model, tier, account, destination, via, api-key, source, call");
 	free(error);
 	error = report_parse_keys("time", &keys);
 	assert_string_equal(error, "--by: \"time\" is that of one call; add call, or take hour");

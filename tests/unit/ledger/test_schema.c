@@ -96,6 +96,7 @@ static void make_old(int version)
 	    " (1, 'ns', 'Deployment/w', 'pod', 'c', '/a', '', 'root', 'sh', '/bin/sh', '', '', ''%s)",
 	    version >= 17 ? ", ''" : "");
 	run(db, "INSERT INTO services VALUES (1, 'api.x', 'p', 'm', 'chat', 'key', 'origin'%s)",
+	    version >= 18 ? ", '', '', '', '', ''" :
 	    version >= 16 ? ", '', '', '', ''" :
 	    version >= 13 ? ", '', '', ''" :
 	    version >= 11 ? ", '', ''" :
@@ -144,6 +145,7 @@ static void see_call(void *arg, const struct ledger_call *call)
 	assert_string_equal(call->charge->model, "m");
 	assert_string_equal(call->charge->destination, ""); /* nobody had asked */
 	assert_string_equal(call->charge->via, "");
+	assert_string_equal(call->charge->api_key, "");
 }
 
 static void see_action(void *arg, const struct ledger_action *action)

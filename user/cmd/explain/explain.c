@@ -193,6 +193,7 @@ static void print_call(void *arg, const struct ledger_call *call)
 	line("exe", call->process->exe);
 	line("user", call->process->user);
 	line("client", charge->client);
+	line("API key", charge->api_key);
 	printf("  %-10s %s out, %s in\n", "bodies", show_bytes(charge->request_bytes, bytes),
 	       show_bytes(charge->response_bytes, text));
 	print_usage(charge);
@@ -283,6 +284,7 @@ static json_t *call_json(const struct ledger_call *call)
 	field_text(object, "command", call->process->comm);
 	field_text(object, "user", call->process->user);
 	field_text(object, "client", charge->client);
+	field_text(object, "api_key", charge->api_key);
 	field_number(object, "request_bytes", charge->request_bytes);
 	field_number(object, "response_bytes", charge->response_bytes);
 	field_number(object, "count", charge_count(charge));

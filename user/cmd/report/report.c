@@ -126,7 +126,7 @@ static const struct argp_option rows[] = {
 	{ "until", 'U', "T", 0, "Before then, likewise (default now)", 0 },
 	{ "by", 'b', "KEYS", 0,
 	  "What a row is, as who,model: time, hour, team, who, namespace, workload, pod, container, image, cgroup, "
-	  "unit, user, command, exe, client, pid, host, provider, model, tier, account, destination, via, source, call; time goes with call; "
+	  "unit, user, command, exe, client, pid, host, provider, model, tier, account, destination, via, api-key, source, call; time goes with call; "
 	  "who is pod and container, else service, unit, container or cgroup "
 	  "(default who,host,model)",
 	  0 },
