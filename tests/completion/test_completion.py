@@ -33,7 +33,7 @@ def keys(command):
     """What --by takes: the program lists them where it is given another."""
     done = subprocess.run([AIGRESS, command, "--by", "x"], stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, check=False)
-    return set(re.findall(r"\w+", re.search(r"(?::|\() ?(who, .*|time, .*)", done.stderr)[1]))
+    return set(re.findall(r"[\w-]+", re.search(r"(?::|\() ?(who, .*|time, .*)", done.stderr)[1]))
 
 
 def read(name):
@@ -75,7 +75,7 @@ def test_bash_knows_every_option(command):
 @pytest.mark.parametrize("command", ["top", "report"])
 def test_the_help_lists_every_key(command):
     listed = re.search(r"--by=.*?: ([\w,\s]*?)[;(]", said(AIGRESS, command, "--help"), re.S)[1]
-    assert set(re.findall(r"\w+", listed)) == keys(command)
+    assert set(re.findall(r"[\w-]+", listed)) == keys(command)
 
 
 @pytest.mark.parametrize("command", ["top", "report"])
