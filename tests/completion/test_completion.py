@@ -74,7 +74,7 @@ def test_bash_knows_every_option(command):
 
 @pytest.mark.parametrize("command", ["top", "report"])
 def test_the_help_lists_every_key(command):
-    listed = re.search(r"--by=.*?: ([\w,\s]*?)[;(]", said(AIGRESS, command, "--help"), re.S)[1]
+    listed = re.search(r"--by=.*?: ([\w,\s-]*?)[;(]", said(AIGRESS, command, "--help"), re.S)[1]
     assert set(re.findall(r"[\w-]+", listed)) == keys(command)
 
 
