@@ -187,6 +187,20 @@ CASES = [
             {"type": "message_stop", "amazon-bedrock-invocationMetrics": {
                 "inputTokenCount": 10, "outputTokenCount": 20, "cacheReadInputTokenCount": 0, "cacheWriteInputTokenCount": 3000}}),
         "10*1.1 + 1000*1.375 + 2000*2.2 + 20*5.5"),
+    Case("claude: cut behind a count that goes on", [Exchange(ANTHROPIC, MESSAGES, typed(
+        {"type": "message_start", "message": {"model": "claude-haiku-4-5", "usage": {"input_tokens": 1000, "output_tokens": 1}}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}},
+        {"type": "message_delta", "delta": {"stop_reason": None}, "usage": {"output_tokens": 60}},
+        ), {**HAIKU, "stream": True})], "1000*1 + 60*5", source="partial", cut=True),
+    Case("claude: cut behind a count that goes on, Bedrock", [Exchange(BEDROCK, f"/model/{LONG}/invoke-with-response-stream", native(
+        {"type": "message_start", "message": {"model": "claude-haiku-4-5", "usage": {"input_tokens": 1000, "output_tokens": 1}}},
+        {"type": "message_delta", "delta": {"stop_reason": None}, "usage": {"output_tokens": 60}}), {})],
+        "1000*1.1 + 60*5.5", source="partial", cut=True),
+    Case("claude: cut behind the last count", [Exchange(ANTHROPIC, MESSAGES, typed(
+        {"type": "message_start", "message": {"model": "claude-haiku-4-5", "usage": {"input_tokens": 1000, "output_tokens": 1}}},
+        {"type": "message_delta", "delta": {"stop_reason": None}, "usage": {"output_tokens": 60}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 120}}),
+        {**HAIKU, "stream": True})], "1000*1 + 120*5", cut=True),
     one("claude: Mantle's stream", "bedrock-mantle.us-west-2.api.aws", "/anthropic/v1/messages",
         {"model": "anthropic.claude-opus-4-8", "stream": True}, typed(
             {"type": "message_start", "message": {"model": "anthropic.claude-opus-4-8", "usage": {"input_tokens": 1000}}},

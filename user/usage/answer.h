@@ -35,11 +35,13 @@ struct answer {
 	struct grpc_reader *grpc; /* of a gRPC answer, else NULL */
 	uint64_t events;
 	bool is_started;
-	bool is_stopped;              /* the scan met what is no JSON */
-	bool has_iterations;          /* in this document */
-	uint64_t start_millis;        /* in this document, of what its duration is of */
-	bool skips;                   /* the rest of a long event is of no interest */
-	bool is_messages;             /* a WebSocket's instead */
+	bool is_stopped;       /* the scan met what is no JSON */
+	bool goes_on;          /* this event of Anthropic's says that the model has not stopped */
+	bool has_early_count;  /* such an event had a count of output */
+	bool has_iterations;   /* in this document */
+	uint64_t start_millis; /* in this document, of what its duration is of */
+	bool skips;            /* the rest of a long event is of no interest */
+	bool is_messages;      /* a WebSocket's instead */
 	struct usage_slots_usage now; /* read from the current document */
 	char iteration_type[TIER_LEN];
 	char iteration_model[CHARGE_MODEL_LEN];

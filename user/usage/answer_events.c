@@ -203,8 +203,8 @@ static void end_typed(struct answer *answer, const char *type, bool told)
 		answer->reading->has_error |= !strcmp(type, "response.failed") ||
 					      (!strcmp(type, "response.done") &&
 					       !strcmp(answer->reading->status, "failed"));
-	} else if (strcmp(type, "message_start") && strcmp(type, "response.created")) {
-		answer->reading->is_final |= told;
+	} else if (strcmp(type, "response.created")) {
+		answer_take_count(answer, type, told);
 	}
 }
 
@@ -218,6 +218,7 @@ static void take_typed(struct answer *answer, const struct sse_event *event, con
 	} else if (!strcmp(type, "error")) {
 		answer->reading->has_error = true;
 	} else if (!strcmp(type, "message_stop")) {
+		answer_take_count(answer, type, false);
 		answer->reading->is_done = true;
 	} else if (is_last(type) || !strcmp(type, "message_delta") ||
 		   !strcmp(type, "message_start") || !strcmp(type, "response.created") ||

@@ -19,6 +19,12 @@ void answer_grpc_message(void *arg, enum grpc_edge edge);
 void answer_begin_parse(struct answer *answer, bool counts_text);
 /* Ends a document. True if it contained a count of output, or what is billed instead of one. */
 bool answer_end_parse(struct answer *answer);
+/*
+ * An event of this type has been parsed. told: it contained a count of output. Is that the last one? Claude's message_start
+ * has a placeholder, and a message_delta whose stop_reason is null is followed by another with more, for counts are cumulative,
+ * or by message_stop. Some gateways leave stop_reason out, which says nothing.
+ */
+void answer_take_count(struct answer *answer, const char *type, bool told);
 /* As a json_sink's `value`; arg: the answer. */
 void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, const char *text,
 		       bool is_cut);

@@ -231,6 +231,5 @@ void answer_message(struct answer *answer, const struct eventstream_piece *piece
 		answer->text = answer->before;
 	answer->reading->content_events += answer->text.count.bytes != answer->before.count.bytes;
 	told = answer_end_parse(answer);
-	/* Claude's first event has a count of output that is a placeholder. */
-	answer->reading->is_final |= told && strcmp(answer->event_type, "message_start");
+	answer_take_count(answer, answer->event_type, told);
 }

@@ -277,6 +277,7 @@ void answer_take_value(void *arg, int id, enum json_kind kind, const char *key, 
 			add_embedded(answer, text);
 		break;
 	case ANSWER_STOP:
+		answer->goes_on = kind == JSON_IS_NULL;
 		answer->reading->is_refused = kind == JSON_IS_STRING && !strcmp(text, "refusal");
 		break;
 	case ANSWER_IMAGE:
@@ -425,8 +426,21 @@ static void take_delta(void *arg, enum json_text what, const uint8_t *bytes, siz
 void answer_begin_parse(struct answer *answer, bool counts_text)
 {
 	answer->event_type[0] = '\0';
+	answer->goes_on = false;
 	answer->sink.text = counts_text ? take_delta : NULL;
 	json_init(&answer->scan, usage_keys(answer->keys), &answer->sink);
+}
+
+void answer_take_count(struct answer *answer, const char *type, bool told)
+{
+	if (!strcmp(type, "message_start"))
+		return;
+	if (!strcmp(type, "message_stop"))
+		answer->reading->is_final |= told || answer->has_early_count;
+	else if (answer->goes_on)
+		answer->has_early_count |= told;
+	else
+		answer->reading->is_final |= told;
 }
 
 /* True if the event contained a count of output, or what is billed instead of one. */
