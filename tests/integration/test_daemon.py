@@ -212,7 +212,7 @@ def test_top_on_a_terminal(stage, daemon):
     press("?", "sort by what is spent now")
     press("x", "IN BUDGETS")
     press("e", "No action in the last 24 hours", "goes back")
-    press("x3", "24 h")
+    press("x3", " 24 H")
     press("/" + run + "\n", "only")
     press("m", "MODEL")
     os.write(terminal, b"q")

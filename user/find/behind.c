@@ -2,7 +2,7 @@
 /*
  * Who may be behind a relay. A program that only ever speaks to a Unix socket greets no AI host; the relay behind that
  * does, with the program's hello. Whether a process that greets is a relay is not known, so those who have connected to it
- * are probed for a short time, and keep their probes if they call (docs/design/071).
+ * are probed for a short time, and keep their probes if they call (docs/design/075).
  */
 #include "find/attach_internal.h"
 

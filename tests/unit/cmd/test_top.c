@@ -149,8 +149,13 @@ static void a_frame_fits_80_columns_and_24_lines(void **state)
 	assert_int_equal(ledger_put(ledger, "budgets", budgets), 0);
 	assert_int_equal(ledger_put(ledger, "gates", gates), 0);
 	assert_int_equal(ledger_put(ledger, "rules", "[{\"enforced\":true}]"), 0);
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 6; i++) {
+		char target[32];
+
+		snprintf(target, sizeof(target), "cgroup /pod%d", i);
+		action.target = target;
 		assert_int_equal(ledger_add_action(ledger, &action), 0);
+	}
 	assert_in_range(frame((struct top_view){ .key = LEDGER_BY_WHO, .width = 80, .height = 24 }),
 			20, 24);
 	for (const char *c = shown; *c; c++) {
@@ -210,6 +215,33 @@ static void a_low_screen_says_what_was_done_and_how_to_release_it(void **state)
 	at(" kill batch/inde..8b6c5d-x2x4z indexer: done: SIGTERM, SIGKILL in 1 s:\n        python3.11 (32601); ");
 	at("done: SIGKILL after the grace, gone\n");
 	assert_null(strstr(strstr(shown, " kill ") + 1, " kill "));
+}
+
+/* A gate that shuts and opens all night is one line: what was killed stays in sight. */
+static void what_recurs_does_not_push_out_what_was_done_once(void **state)
+{
+	struct ledger_action action = { .time_us = clock_wall_us(),
+					.budget = "nightly",
+					.action = "kill",
+					.target = "cgroup /a",
+					.who = "batch/indexer",
+					.result = "done: gone",
+					.outcome = ACTION_DONE };
+
+	add_three();
+	assert_int_equal(ledger_add_action(ledger, &action), 0);
+	for (int i = 0; i < 40; i++) {
+		action.action = "pace";
+		action.target = "cgroup /b";
+		action.who = "agents/crawler";
+		action.result = i % 2 ? "ended: there is room again" : "done: 1 USD/hour";
+		action.outcome = i % 2 ? ACTION_ENDED : ACTION_DONE;
+		assert_int_equal(ledger_add_action(ledger, &action), 0);
+	}
+	(void)frame((struct top_view){ .key = LEDGER_BY_WHO, .width = 80, .height = 24 });
+	at(" kill batch/indexer: done: gone\n");
+	at(" pace agents/crawler: ended: there is room again (20 times in 24 h)\n");
+	assert_null(strstr(strstr(shown, " pace agents/") + 1, " pace agents/"));
 }
 
 static void spend_and_its_forecast_stand_above(void **state)
@@ -273,6 +305,7 @@ int main(void)
 		HELD(a_frame_fits_80_columns_and_24_lines),
 		HELD(a_low_screen_says_what_was_done_and_how_to_release_it),
 		HELD(programs_read_a_frame_as_json),
+		HELD(what_recurs_does_not_push_out_what_was_done_once),
 		HELD(spend_and_its_forecast_stand_above),
 	};
 

@@ -223,14 +223,15 @@ void top_gates(struct ledger *ledger, FILE *out, const struct top_view *view, si
 	json_decref(gates);
 }
 
-/* An action with what came of it, and what tells it from others. */
+/* The last action of its kind, with what came of it, what tells it from others, and how often it was taken. */
 struct line {
 	char text[SHOW_TEXT_LEN(2400)], what[1600];
+	unsigned times;
 };
 
 struct recent {
-	struct line lines[LINES_MAX];
-	size_t n, n_deeds; /* actions; of these, all but notes */
+	struct line lines[LINES_MAX]; /* the oldest first */
+	size_t n;
 	unsigned width;
 	bool skips_notes;
 };
@@ -246,55 +247,79 @@ static bool is_appendix(const struct ledger_action *action)
 	return action_result_is_sequel(action->outcome) && action->outcome != ACTION_ENDED;
 }
 
-static void count_action(void *arg, const struct ledger_action *action)
+static struct line *find_line(struct recent *recent, const char *what)
 {
-	struct recent *recent = arg;
-
-	recent->n_deeds += !is_note(action) && !is_appendix(action);
+	for (size_t i = 0; i < recent->n; i++)
+		if (!strcmp(recent->lines[i].what, what))
+			return &recent->lines[i];
+	return NULL;
 }
 
-static bool append(struct recent *recent, const struct ledger_action *action, const char *what)
+static void append(struct line *line, const struct ledger_action *action)
 {
 	char when[SHOW_LEN], raw[1200], shown[SHOW_TEXT_LEN(sizeof(raw))];
+	size_t len = strlen(line->text);
 
-	for (size_t i = recent->n; i-- > 0 && i + LINES_MAX >= recent->n;) {
-		struct line *line = &recent->lines[i % LINES_MAX];
-		size_t len = strlen(line->text);
-
-		if (strcmp(line->what, what))
-			continue;
-		snprintf(raw, sizeof(raw), "; %s %s", clock_of(action->time_us, when),
-			 action->result);
-		snprintf(line->text + len, sizeof(line->text) - len, "%s",
-			 show_text(raw, shown, sizeof(shown)));
-		return true;
-	}
-	return false;
+	snprintf(raw, sizeof(raw), "; %s %s", clock_of(action->time_us, when), action->result);
+	snprintf(line->text + len, sizeof(line->text) - len, "%s",
+		 show_text(raw, shown, sizeof(shown)));
 }
 
-/* Who, and of a process which one: a cgroup's path says no more than its name. */
+/* The last line, empty but for `times`: that of `line`, which goes, or 0. Without room the oldest goes. */
+static struct line *last_line(struct recent *recent, struct line *line)
+{
+	unsigned times = line ? line->times : 0;
+	size_t at = line ? (size_t)(line - recent->lines) : 0;
+
+	if (line || recent->n == LINES_MAX) {
+		recent->n--;
+		memmove(&recent->lines[at], &recent->lines[at + 1],
+			(recent->n - at) * sizeof(recent->lines[0]));
+	}
+	line = &recent->lines[recent->n++];
+	*line = (struct line){ .times = times };
+	return line;
+}
+
+/*
+ * Who, and of a process which one: a cgroup's path says no more than its name. A gate that shuts and opens all night is one
+ * line, so it does not push out what was killed.
+ */
 static void add_action(void *arg, const struct ledger_action *action)
 {
 	static const char process[] = "process ";
 	struct recent *recent = arg;
 	bool has_process = *action->who && !strncmp(action->target, process, strlen(process));
 	char when[SHOW_LEN], who[512], raw[1600], what[sizeof(recent->lines[0].what)];
+	char times[32] = "";
 	struct line *line;
 
 	if (recent->skips_notes && is_note(action))
 		return;
 	snprintf(what, sizeof(what), "%s %s %s %s", action->budget, action->action, action->subject,
 		 action->target);
-	if (is_appendix(action) && append(recent, action, what))
+	line = find_line(recent, what);
+	if (line && is_appendix(action)) {
+		append(line, action);
 		return;
+	}
+	line = last_line(recent, line);
+	line->times += action->outcome != ACTION_ENDED;
+	if (line->times > 1)
+		snprintf(times, sizeof(times), " (%u times in 24 h)", line->times);
 	show_short(*action->who ? action->who : action->target,
 		   recent->width ? recent->width * 2 / 5 : sizeof(who) - 1, who, sizeof(who));
-	snprintf(raw, sizeof(raw), "%s  %s %s%s%s: %s", clock_of(action->time_us, when),
+	snprintf(raw, sizeof(raw), "%s  %s %s%s%s: %s%s", clock_of(action->time_us, when),
 		 action->action, who, has_process ? ", " : "", has_process ? action->target : "",
-		 action->is_rehearsed ? "rehearsed" : action->result);
-	line = &recent->lines[recent->n++ % LINES_MAX];
+		 action->is_rehearsed ? "rehearsed" : action->result, times);
 	memcpy(line->what, what, sizeof(what));
 	show_text(raw, line->text, sizeof(line->text));
+}
+
+static void read_actions(struct ledger *ledger, struct recent *recent)
+{
+	recent->n = 0;
+	(void)ledger_actions(ledger, clock_wall_us() - DAY_US, add_action, recent);
 }
 
 #define BELOW_CLOCK 8 /* "14:05Z  " */
@@ -310,13 +335,16 @@ void top_actions(struct ledger *ledger, FILE *out, unsigned width, size_t rows)
 		rows = LINES_MAX;
 	recent->width = width;
 	/* Where there is little room, what was done comes before what was only noted. */
-	(void)ledger_actions(ledger, clock_wall_us() - DAY_US, count_action, recent);
-	recent->skips_notes = recent->n_deeds >= rows;
-	(void)ledger_actions(ledger, clock_wall_us() - DAY_US, add_action, recent);
+	recent->skips_notes = true;
+	read_actions(ledger, recent);
+	if (recent->n < rows) {
+		recent->skips_notes = false;
+		read_actions(ledger, recent);
+	}
 	first = recent->n > rows ? recent->n - rows : 0;
 	if (recent->n)
 		fprintf(out, "\nLAST ACTIONS (`aigress explain`)\n");
 	for (size_t i = recent->n; i-- > first;)
-		show_fold(recent->lines[i % LINES_MAX].text, width, BELOW_CLOCK, out);
+		show_fold(recent->lines[i].text, width, BELOW_CLOCK, out);
 	free(recent);
 }
