@@ -8,7 +8,8 @@ import watch
 FIGURES = ["connections", "calls_in_flight", "budget_counters", "series", "gates", "ledger_pending_calls"]
 LOSSES = ["kernel_events_total", "kernel_lost_bytes_total", "parser_events_total", "parser_gap_bytes_total",
           "ledger_lost_calls_total"]
-MEANT = ("refused_", "held_", "paced_")      # kernel events that are no loss
+# What is no loss: what rules do, first calls that waited for their probes, and what was learned of cgroups that came and went.
+MEANT = ("refused_", "held_", "paced_", "first_calls_deferred", "first_calls_crowded", "lessons_dropped")
 
 
 class Look:
