@@ -175,6 +175,8 @@ def environment(stage):
     stage.environment = was
 
 
+# On a busy host the proxy's first call can end before it is known that its caller is behind a tunnel (docs/design/073).
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["curl", "requests"])
 @pytest.mark.parametrize("api", [CHAT, ANTHROPIC], ids=["chat", "messages"])
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
