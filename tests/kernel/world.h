@@ -381,7 +381,18 @@ static inline int group_setup(void **state)
 	return 0;
 }
 
-/* Kills what a failed test left behind; a killed task leaves its cgroup a moment later. */
+/* A killed task leaves its cgroup a moment later, and one that is no child of ours cannot be waited for. */
+static inline int remove_cgroup(const char *path)
+{
+	for (int i = 0; i < 500 && rmdir(path); i++) {
+		if (errno != EBUSY)
+			return -1;
+		usleep(10000);
+	}
+	return access(path, F_OK) ? 0 : -1;
+}
+
+/* Kills what a failed test left behind. A cgroup that stays is a failure. */
 static inline int group_teardown(void **state)
 {
 	static const int inner_first[] = { CG_BELOW, CG_B, CG_A };
@@ -400,9 +411,12 @@ static inline int group_teardown(void **state)
 	}
 	while (waitpid(-1, NULL, 0) > 0)
 		;
-	for (int i = 0; i < 3; i++)
-		if (rmdir(cgroups[inner_first[i]]))
+	for (int i = 0; i < 3; i++) {
+		if (remove_cgroup(cgroups[inner_first[i]])) {
 			print_error("%s: %s\n", cgroups[inner_first[i]], strerror(errno));
+			return -1;
+		}
+	}
 	return 0;
 }
 
