@@ -22,6 +22,8 @@ struct connections;
  * calls, HTTP/2 servers allow 100 to 250 streams.
  */
 #define CONNECTIONS_MAX 16384
+/* Of a cgroup, the calls in progress that may go to a gateway and are asked after by name: more than a gateway has from one pod. */
+#define CONNECTIONS_HOPS_MAX 1024
 /* An estimate is some microseconds; of a stream at 100 tokens a second, 5 tokens. Closely: one. */
 #define CONNECTIONS_RUNNING_NS 50000000ULL
 #define CONNECTIONS_CLOSELY_NS 10000000ULL

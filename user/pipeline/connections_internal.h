@@ -31,7 +31,8 @@ struct holder {
 	UT_hash_handle hh;
 	uint64_t cgroup;
 	size_t n;
-	size_t held; /* bytes of plain HTTP that wait for others before them */
+	size_t held;   /* bytes of plain HTTP that wait for others before them */
+	size_t n_hops; /* of its connections: items of connections.hops */
 };
 
 /* What a connection of plain HTTP has in addition. */

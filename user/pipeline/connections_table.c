@@ -142,11 +142,14 @@ void plain_drop(struct connections *connections, struct connection *connection)
 	connection->plain = NULL;
 }
 
-static void hop(struct connections *connections, struct item *item)
+/* All of them are looked at for each call that ends, so whoever makes more is not waited for. */
+static void hop(struct connections *connections, struct connection *connection, struct item *item)
 {
-	if (!item->is_hop)
-		DL_APPEND2(connections->hops, item, hop_prev, hop_next);
+	if (item->is_hop || connection->holder->n_hops >= CONNECTIONS_HOPS_MAX)
+		return;
 	item->is_hop = true;
+	connection->holder->n_hops++;
+	DL_APPEND2(connections->hops, item, hop_prev, hop_next);
 }
 
 void connections_paired(struct connections *connections, uint64_t id)
@@ -154,9 +157,12 @@ void connections_paired(struct connections *connections, uint64_t id)
 	struct connection *connection = connection_find(connections, id);
 	struct item *item;
 
-	if (connection && connection->items && pairs_is_tunnelled(connections->pipeline->pairs, id))
-		DL_FOREACH(connection->items, item)
-	hop(connections, item);
+	if (!connection || !pairs_is_tunnelled(connections->pipeline->pairs, id))
+		return;
+	DL_FOREACH(connection->items, item)
+	{
+		hop(connections, connection, item);
+	}
 }
 
 void item_enter(struct connections *connections, struct connection *connection, struct item *item)
@@ -167,13 +173,15 @@ void item_enter(struct connections *connections, struct connection *connection, 
 	connections->stats.calls++;
 	if (api_is_added(item->reading.host) ||
 	    pairs_is_tunnelled(connections->pipeline->pairs, connection->id))
-		hop(connections, item);
+		hop(connections, connection, item);
 }
 
 void item_leave(struct connections *connections, struct connection *connection, struct item *item)
 {
-	if (item->is_hop)
+	if (item->is_hop) {
 		DL_DELETE2(connections->hops, item, hop_prev, hop_next);
+		connection->holder->n_hops--;
+	}
 	DL_DELETE(connection->items, item);
 	connection->n_items--;
 	connections->stats.calls--;

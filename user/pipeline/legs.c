@@ -255,7 +255,9 @@ static bool may_wait(struct pipeline *pipeline, const struct leg *leg)
 		return false;
 	}
 	DL_FOREACH(legs->waiting, other)
-	n += other->caller.cgroup == leg->caller.cgroup;
+	{
+		n += other->caller.cgroup == leg->caller.cgroup;
+	}
 	return n < LEGS_MAX - legs->n;
 }
 
