@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/secret.h"
+#include "base/text.h"
 
 #define KEY_FILE  "fingerprint.key"
 #define KEY_BYTES 32
@@ -21,12 +22,6 @@
 
 static uint8_t key[EVP_MAX_MD_SIZE]; /* the SHA-256 of the file's text, so that any length will do */
 static unsigned key_len;             /* 0: off */
-
-static void write_hex(const uint8_t *bytes, size_t n, char *ret)
-{
-	for (size_t i = 0; i < n; i++)
-		snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
-}
 
 /* Whole or not at all: a daemon that is killed meanwhile finds none and makes another. */
 static int make(const char *path)
@@ -39,7 +34,7 @@ static int make(const char *path)
 
 	if (n != sizeof(bytes))
 		return n < 0 ? -errno : -EIO;
-	write_hex(bytes, sizeof(bytes), text);
+	text_hex(bytes, sizeof(bytes), text);
 	explicit_bzero(bytes, sizeof(bytes));
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
 	(void)unlink(temporary);
@@ -87,5 +82,5 @@ void fingerprint_of(const char *secret, size_t len, char ret[FINGERPRINT_LEN])
 	*ret = '\0';
 	if (key_len &&
 	    HMAC(EVP_sha256(), key, (int)key_len, (const uint8_t *)secret, len, mac, &mac_len))
-		write_hex(mac, FINGERPRINT_LEN / 2, ret);
+		text_hex(mac, FINGERPRINT_LEN / 2, ret);
 }

@@ -11,12 +11,27 @@
 #define BASE_HASH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef HASH_NONFATAL_OOM
 #error "include base/hash.h instead of uthash.h"
 #endif
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+
+/*
+ * FNV-1a, 64 bit (http://www.isthe.com/chongo/tech/comp/fnv): the hash of what `hash` stands for and these bytes behind it. It begins with
+ * FNV1A_BASIS. Whoever chooses the bytes can make two that have one hash.
+ */
+#define FNV1A_BASIS 0xcbf29ce484222325ULL
+static inline uint64_t hash_fnv1a(uint64_t hash, const void *bytes, size_t n)
+{
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ p[i]) * 0x100000001b3ULL;
+	return hash;
+}
 
 /*
  * Moves an entry of the table to the end of its order, which then is the order of last use. HASH_DEL

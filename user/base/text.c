@@ -162,3 +162,24 @@ void text_trim_root(char *host)
 	if (len > 1 && host[len - 1] == '.')
 		host[len - 1] = '\0';
 }
+
+char *text_duration(uint64_t seconds, char buf[TEXT_DURATION_LEN])
+{
+	static const struct {
+		unsigned seconds;
+		char unit;
+	} units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+	size_t i = 0;
+
+	while (units[i].seconds > 1 && (!seconds || seconds % units[i].seconds))
+		i++;
+	snprintf(buf, TEXT_DURATION_LEN, "%llu%c", (unsigned long long)seconds / units[i].seconds,
+		 units[i].unit);
+	return buf;
+}
+
+void text_hex(const uint8_t *bytes, size_t n, char *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+}

@@ -37,6 +37,12 @@ char *text_glob(const char *text, char *buf, size_t size);
 #define TEXT_TIME_LEN 48
 char *text_time(int64_t us, char buf[TEXT_TIME_LEN]);
 
+/* A length of time as an operator writes it, in the largest unit that leaves no rest: "2h", "90m", "45s". Returns buf. */
+#define TEXT_DURATION_LEN 24
+char *text_duration(uint64_t seconds, char buf[TEXT_DURATION_LEN]);
+
+/* Two hexadecimal digits for each byte, and the end: ret has 2 * n + 1 characters. */
+void text_hex(const uint8_t *bytes, size_t n, char *ret);
 /* What a hexadecimal digit stands for; -1: c is none. */
 static inline int text_hex_digit(uint8_t c)
 {

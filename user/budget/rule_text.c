@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "budget/policy.h"
 
 struct text {
@@ -44,16 +45,9 @@ static void put_usd(struct text *text, int64_t nanos)
 
 static void put_span(struct text *text, uint64_t seconds)
 {
-	static const struct {
-		uint64_t seconds;
-		char unit;
-	} units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+	char span[TEXT_DURATION_LEN];
 
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-		if (seconds % units[i].seconds == 0 && (seconds || units[i].unit == 's')) {
-			put(text, "%" PRIu64 "%c", seconds / units[i].seconds, units[i].unit);
-			return;
-		}
+	put(text, "%s", text_duration(seconds, span));
 }
 
 static void put_limit(struct text *text, const struct policy_budget *budget)

@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 
 #define PROC_PATH_LEN 96
 
@@ -197,16 +198,6 @@ uint64_t procs_start(uint32_t tgid)
 	return start;
 }
 
-/* FNV-1a, 64 bit: http://www.isthe.com/chongo/tech/comp/fnv */
-static uint64_t hash_of(uint64_t hash, const void *data, size_t size)
-{
-	const uint8_t *p = data;
-
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ p[i]) * 0x100000001b3ULL;
-	return hash;
-}
-
 uint64_t procs_executable(uint32_t tgid)
 {
 	char path[PROC_PATH_LEN];
@@ -216,8 +207,8 @@ uint64_t procs_executable(uint32_t tgid)
 	path_of(path, tgid, "exe");
 	if (stat(path, &st) < 0)
 		return 0;
-	hash = hash_of(0xcbf29ce484222325ULL, &st.st_dev, sizeof(st.st_dev));
-	return hash_of(hash, &st.st_ino, sizeof(st.st_ino));
+	hash = hash_fnv1a(FNV1A_BASIS, &st.st_dev, sizeof(st.st_dev));
+	return hash_fnv1a(hash, &st.st_ino, sizeof(st.st_ino));
 }
 
 /* Of a command line: the first argument that is no option. "": there is none. */
@@ -244,7 +235,7 @@ uint64_t procs_program(uint32_t tgid)
 	if (n < 0)
 		return 0;
 	arg = first_argument(line, (size_t)n);
-	hash = hash_of(hash, arg, strlen(arg));
+	hash = hash_fnv1a(hash, arg, strlen(arg));
 	explicit_bzero(line, sizeof(line)); /* prompts and keys are arguments, too */
 	return hash;
 }

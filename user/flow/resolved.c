@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/hash.h"
 #include "base/quota.h"
 #include "usage/charge.h"
 
@@ -80,12 +81,7 @@ static struct key key_of(uint32_t netns, uint8_t family, const uint8_t addr[16],
 /* FNV-1a; never 0, which is no key of a quota. Two keys with one number share a row, which then has the last. */
 static uint64_t number_of(const struct key *key)
 {
-	const uint8_t *bytes = (const uint8_t *)key;
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (size_t i = 0; i < sizeof(*key); i++)
-		hash = (hash ^ bytes[i]) * 0x100000001b3;
-	return hash ?: 1;
+	return hash_fnv1a(FNV1A_BASIS, key, sizeof(*key)) ?: 1;
 }
 
 static void learn(struct resolved *resolved, const struct key *key, uint64_t now_ns)

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/fingerprint.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "http/path.h"
 #include "http/user_agent.h"
@@ -68,13 +69,7 @@ enum head_field head_field(const char *name, size_t len)
 
 uint64_t http_answer_id(const char *id, size_t len)
 {
-	uint64_t value = 0xcbf29ce484222325;
-
-	if (len < HTTP_ID_LEN_MIN)
-		return 0;
-	for (size_t i = 0; i < len; i++)
-		value = (value ^ (uint8_t)id[i]) * 0x100000001b3;
-	return value;
+	return len < HTTP_ID_LEN_MIN ? 0 : hash_fnv1a(FNV1A_BASIS, id, len);
 }
 
 static void copy(char *to, size_t room, const char *from, size_t len)

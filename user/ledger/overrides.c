@@ -26,21 +26,6 @@ static void say_order(const struct override *override, char *text, size_t size)
 		 strcmp(override->key, "*") ? override->key : "everything", limit);
 }
 
-/* As an operator writes it: "2h", "30m". */
-static const char *say_length(long long seconds, char text[32])
-{
-	static const struct {
-		long long seconds;
-		char unit;
-	} units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
-	size_t i = 0;
-
-	while (i + 1 < ARRAY_SIZE(units) && (!seconds || seconds % units[i].seconds))
-		i++;
-	snprintf(text, 32, "%lld%c", seconds / units[i].seconds, units[i].unit);
-	return text;
-}
-
 /* One row more in the actions: who ordered what. */
 static int write_action(struct ledger *ledger, const struct override *override, const char *result)
 {
@@ -103,12 +88,12 @@ static int end(struct ledger *ledger, int err)
 
 int override_add(struct ledger *ledger, const struct override *override)
 {
-	char result[2 * OVERRIDE_TEXT_LEN + 64], length[32];
-	long long seconds = (override->until_us - override->made_us) / US_PER_S;
+	char result[2 * OVERRIDE_TEXT_LEN + 64], span[TEXT_DURATION_LEN];
+	uint64_t seconds = (uint64_t)(override->until_us - override->made_us) / US_PER_S;
 	int err = ledger_exec(ledger, "BEGIN IMMEDIATE");
 
 	snprintf(result, sizeof(result), "ordered by %s for %s%s%s", override->made_by,
-		 say_length(seconds, length), *override->reason ? ": " : "", override->reason);
+		 text_duration(seconds, span), *override->reason ? ": " : "", override->reason);
 	if (!err)
 		err = write_row(ledger, override);
 	if (!err)

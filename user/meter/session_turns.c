@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "meter/session_internal.h"
 
 enum {
@@ -70,10 +71,8 @@ const struct json_node *session_keys(void)
 /* FNV-1a; 0 is no key. */
 static uint64_t hash(const char *text)
 {
-	uint64_t value = 0xcbf29ce484222325u;
+	uint64_t value = hash_fnv1a(FNV1A_BASIS, text, strlen(text));
 
-	for (; *text; text++)
-		value = (value ^ (uint8_t)*text) * 0x100000001b3u;
 	return value ? value : 1;
 }
 

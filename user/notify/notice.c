@@ -188,10 +188,10 @@ static void put_alert(json_t *notice, const struct ledger_action *action,
 		is_good = EVP_DigestUpdate(hash, parts[i], strlen(parts[i]) + 1);
 	is_good = is_good && EVP_DigestFinal_ex(hash, digest, &len);
 	EVP_MD_CTX_free(hash);
-	for (unsigned i = 0; is_good && i < 16; i++)
-		sprintf(text + strlen(text), "%02x", digest[i]);
-	if (is_good)
-		field_text(notice, "alert", text);
+	if (!is_good)
+		return;
+	text_hex(digest, 16, text + strlen(text));
+	field_text(notice, "alert", text);
 }
 
 static void put_title(json_t *notice, const struct ledger_action *action, const char *who)

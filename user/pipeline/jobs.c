@@ -2,20 +2,20 @@
 #include "pipeline/jobs.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 
 static uint64_t hash_text(uint64_t value, const char *text)
 {
-	for (; *text; text++)
-		value = (value ^ (uint8_t)*text) * 0x100000001b3u;
-	return (value ^ 0xff) * 0x100000001b3u;
+	return hash_fnv1a(hash_fnv1a(value, text, strlen(text)), "\xff", 1);
 }
 
 /* FNV-1a; 0 is an empty place. */
 static uint64_t hash(const struct charge *charge)
 {
-	uint64_t value = hash_text(hash_text(0xcbf29ce484222325u, charge->provider), charge->job);
+	uint64_t value = hash_text(hash_text(FNV1A_BASIS, charge->provider), charge->job);
 
 	return value ? value : 1;
 }

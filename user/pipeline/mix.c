@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define MIX_ROWS   1024
 #define MIX_TENANT 32
 #define MODEL_LEN  80 /* a longer name is not learned */
@@ -44,18 +46,14 @@ struct mix *mix_free(struct mix *mix)
 
 static uint64_t hash_text(uint64_t value, const char *text)
 {
-	for (; *text; text++)
-		value = (value ^ (uint8_t)*text) * 0x100000001b3;
-	return (value ^ 0) * 0x100000001b3;
+	return hash_fnv1a(value, text, strlen(text) + 1);
 }
 
 /* FNV-1a. */
 static uint64_t hash(const struct mix_key *key)
 {
-	uint64_t value = 0xcbf29ce484222325;
+	uint64_t value = hash_fnv1a(FNV1A_BASIS, &key->tenant, sizeof(key->tenant));
 
-	for (int shift = 0; shift < 64; shift += 8)
-		value = (value ^ (uint8_t)(key->tenant >> shift)) * 0x100000001b3;
 	value = hash_text(hash_text(value, key->program), key->provider);
 	return value ? value : 1;
 }

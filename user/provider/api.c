@@ -130,10 +130,7 @@ bool api_is_pattern(const char *pattern)
 
 bool provider_has_host(const char *host)
 {
-	for (size_t i = 0; i < added_count; i++)
-		if (pattern_fits(added[i].pattern, host))
-			return false;
-	return api_find(host);
+	return !api_is_added(host) && api_find(host);
 }
 
 int api_add_host(const char *pattern, const char *provider)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/quota.h"
 #include "usage/estimate.h"
 
@@ -64,18 +65,16 @@ struct calibration *calibration_free(struct calibration *calibration)
 
 static uint64_t hash_text(uint64_t value, const char *text)
 {
-	for (; *text; text++)
-		value = (value ^ (uint8_t)*text) * 0x100000001b3;
-	return (value ^ 0) * 0x100000001b3;
+	return hash_fnv1a(value, text, strlen(text) + 1);
 }
 
 /* FNV-1a. A collision mixes two models' factors; over 2,048 rows it is once in 10^13 tables. */
 static uint64_t hash(const struct calibration_key *key)
 {
-	uint64_t value = (0xcbf29ce484222325 ^ (uint8_t)key->what) * 0x100000001b3;
+	uint8_t what = (uint8_t)key->what;
+	uint64_t value = hash_fnv1a(FNV1A_BASIS, &what, sizeof(what));
 
-	for (int shift = 0; shift < 64; shift += 8)
-		value = (value ^ (uint8_t)(key->tenant >> shift)) * 0x100000001b3;
+	value = hash_fnv1a(value, &key->tenant, sizeof(key->tenant));
 	value = hash_text(hash_text(value, key->host), key->model);
 	return value ? value : 1;
 }

@@ -45,12 +45,37 @@ static void half_a_name_is_none(void **state)
 	assert_string_equal(text_shell("abcdefgh", buf, sizeof(buf)), "''");
 }
 
+static void a_span_is_in_the_largest_unit_without_a_rest(void **state)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *text;
+	} cases[] = { { 0, "0s" },     { 1, "1s" },    { 90, "90s" },       { 120, "2m" },
+		      { 5400, "90m" }, { 7200, "2h" }, { 2 * 86400, "2d" }, { 86401, "86401s" } };
+	char buf[TEXT_DURATION_LEN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_string_equal(text_duration(cases[i].seconds, buf), cases[i].text);
+	text_duration(UINT64_MAX, buf);
+	assert_string_equal(buf, "18446744073709551615s");
+}
+
+static void bytes_are_two_digits_each(void **state)
+{
+	char buf[9] = "xxxxxxxx";
+
+	text_hex((const uint8_t[]){ 0x00, 0x0f, 0xa0, 0xff }, 4, buf);
+	assert_string_equal(buf, "000fa0ff");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_shell_reads_a_word_as_it_was),
 		cmocka_unit_test(a_pattern_fits_its_own_name_alone),
 		cmocka_unit_test(half_a_name_is_none),
+		cmocka_unit_test(a_span_is_in_the_largest_unit_without_a_rest),
+		cmocka_unit_test(bytes_are_two_digits_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 
 /* To be changed with every change of what is searched for. */
 #define VERSION 2
@@ -39,11 +40,8 @@ static struct record record_of(const struct stat *st)
 /* FNV-1a of what names the file. */
 static void name_of(const struct record *record, char ret[32])
 {
-	const uint8_t *bytes = (const uint8_t *)record;
-	uint64_t hash = 0xcbf29ce484222325;
+	uint64_t hash = hash_fnv1a(FNV1A_BASIS, record, offsetof(struct record, n_hits));
 
-	for (size_t i = 0; i < offsetof(struct record, n_hits); i++)
-		hash = (hash ^ bytes[i]) * 0x100000001b3;
 	snprintf(ret, 32, "%016llx" SUFFIX, (unsigned long long)hash);
 }
 
